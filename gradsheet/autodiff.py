@@ -1,0 +1,131 @@
+"""The witness in floats: JAX's automatic derivatives, held against exact numbers without a tolerance.
+
+Where every number that can occur fits into a float without rounding, the two have to be equal. Elsewhere they may differ by
+the rounding that the computation can accumulate and no more: gamma_k times the same pass on absolute values (N. Higham,
+Accuracy and Stability of Numerical Algorithms, 3.1), where gamma_k = k u / (1 - k u) and k counts the roundings on a path.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+import manual
+import ref
+from manual.activations import Array, split
+
+_UNIT = 2.0**-53
+
+
+@functools.lru_cache(maxsize=256)
+def _program(activations: tuple[Any, ...], loss: str, reduction: str, of: tuple[str, ...]) -> Any:
+    """The forward pass, the loss and all Jacobians of some nodes, compiled together; it serves every sheet of the same structure."""
+
+    def run(params: Any, x: Any, y: Any) -> Any:
+        L, _ = ref.value_and_grad(params, x, y, activations, loss=loss, reduction=reduction)
+        jacobians = [ref.jacobians(params, x, activations, of=node, y=y, loss=loss, reduction=reduction) for node in of]
+        return ref.forward(params, x, activations), L, jacobians
+
+    return jax.jit(run)
+
+
+def _floats(array: Array) -> Array:
+    return np.asarray(array, float)
+
+
+class Autodiff:
+    """JAX's opinion at one point, and how far rounding can take it from the exact one.
+
+    params, x (N, I) and y (N, O) or None are object arrays of Fractions; `of` names the nodes whose Jacobians will be asked for.
+    """
+
+    def __init__(
+        self,
+        params: Sequence[manual.Layer],
+        x: Array,
+        y: Array | None,
+        activations: tuple[Any, ...],
+        loss: str,
+        reduction: str,
+        of: tuple[str, ...],
+    ):
+        self.activations, self.loss, self.reduction, self.of = activations, loss, reduction, of
+        self.params = [manual.Layer(_floats(W), None if b is None else _floats(b)) for W, b in params]
+        self.x, self.y = _floats(x), None if y is None else _floats(y)
+        # The pass on absolute values: nothing is masked and nothing cancels. -|y| makes |yhat| + |y| of yhat - y.
+        steepest = [max(1.0, abs(float(split(a)[1][0]))) if split(a)[1] else 1.0 for a in activations]
+        absolute = [
+            manual.Layer(abs(W) * s, None if b is None else np.asarray(abs(b) * s))
+            for (W, b), s in zip(self.params, steepest, strict=True)
+        ]
+        self.absolute = absolute, abs(self.x), None if y is None else -abs(self.y)  # type: ignore[arg-type]
+        self.plain = ("identity",) * len(activations)
+        largest = manual.gradients(*self.absolute, self.plain, loss=loss, reduction="sum")
+        size = 1 + max(
+            float(array.max()) for array in jax.tree.leaves((largest, manual.forward(*self.absolute[:2], self.plain)))
+        )
+        exact = (
+            [v for layer in params for a in layer if a is not None for v in a.flat]
+            + [*x.flat]
+            + ([] if y is None else [*y.flat])
+        )
+        exact += [parameter for a in activations for parameter in split(a)[1]]
+        scale = max(value.denominator for value in exact) * len(x) * params[-1].W.shape[0]
+        dyadic = all(v.denominator & (v.denominator - 1) == 0 for v in exact) and scale & (scale - 1) == 0
+        # Every intermediate result is a whole multiple of scale^-degree and smaller than size^2.
+        self.exact = dyadic and size**2 * float(scale) ** (2 * len(activations) + 3) < 2.0**53
+        self.roundings = 2 * (sum(sum(layer.W.shape) + 4 for layer in params) + len(x) + 8)
+
+    @functools.cached_property
+    def _results(self) -> Any:
+        with jax.enable_x64(True):
+            found = _program(self.activations, self.loss, self.reduction, self.of)(self.params, self.x, self.y)
+            return jax.tree.map(np.asarray, found)
+
+    def _gamma(self) -> float:
+        return self.roundings * _UNIT / (1 - self.roundings * _UNIT)
+
+    def sure_of_signs(self) -> bool:
+        """Whether rounding cannot have moved a z across a kink, where this witness would speak of another net."""
+        if self.exact:
+            return True
+        bounds = manual.forward(*self.absolute[:2], self.plain).z
+        kinked = [split(a)[0] not in ("identity",) for a in self.activations]
+        return all(
+            bool((abs(z) > self._gamma() * b).all())
+            for z, b, k in zip(self._results[0].z, bounds, kinked, strict=True)
+            if k
+        )
+
+    def _agree(self, mine: Array, exact: Array, magnitude: Array) -> bool:
+        if self.exact:
+            return bool((mine == _floats(exact)).all())
+        return bool((abs(mine - _floats(exact)) <= self._gamma() * magnitude).all())
+
+    def agrees_forward(self, exact: manual.Cache, L: Any) -> bool:
+        """Whether every z and h, and the loss, is what `exact` and `L` say."""
+        (z, h), loss, _ = self._results
+        bounds = manual.forward(*self.absolute[:2], self.plain)
+        bound, _ = manual.gradients(*self.absolute, self.plain, loss=self.loss, reduction=self.reduction)
+        mine, theirs, magnitudes = (
+            (*z, *h, loss),
+            (*exact.z, *exact.h, np.asarray(L)),
+            (*bounds.z, *bounds.h, np.asarray(bound)),
+        )
+        return all(self._agree(*triple) for triple in zip(mine, theirs, magnitudes, strict=True))
+
+    def agrees_derivative(self, of: str, letter: str, layer: int, exact: Array) -> bool:
+        """Whether d of / d (W, b, z or h of a layer) is what `exact` says, with all axes."""
+        found = self._results[2][self.of.index(of)]
+        mine = (
+            getattr(found.params[layer - 1], letter)
+            if letter in "Wb"
+            else getattr(found, letter)[layer - (letter == "z")]
+        )
+        by = f"{letter}{layer}"
+        magnitude = manual.jacobian(
+            *self.absolute[:2], self.plain, of=of, by=by, y=self.absolute[2], loss=self.loss, reduction=self.reduction
+        )
+        return self._agree(mine, exact, magnitude)

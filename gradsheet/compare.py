@@ -1,0 +1,198 @@
+"""A claim's two sides at every point: what its quantity truly is, and what a number or a formula says it is."""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet import formula as f
+from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator
+from gradsheet.number import Printed
+from gradsheet.point import AtKink, Missing, Point
+from gradsheet.sheet import Value, fractions, printed_entries
+from manual.activations import Array
+
+Text = str | list[Any] | None  # a number as text, or lists of them
+
+
+def exact_text(array: Array) -> Text:
+    """Exact numbers as text: 21, 49/8, lists of those."""
+
+    def text(value: Any) -> Text:
+        return [text(item) for item in value] if isinstance(value, list) else str(value)
+
+    return text(array.tolist())
+
+
+def plain(text: Text) -> str:
+    """A number or lists of numbers on one line."""
+    return f"[{', '.join(map(plain, text))}]" if isinstance(text, list) else str(text)
+
+
+def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether two shapes are one; an axis of length 1 may be left out on both sides of a claim."""
+    return [n for n in a if n != 1] == [n for n in b if n != 1]
+
+
+def like(array: Array, other: Array) -> Array:
+    """The array with the other's axes of length 1, where that is all they differ in."""
+    return array.reshape(other.shape) if same_shape(array.shape, other.shape) else array
+
+
+def _shape_text(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "of a number"
+
+
+def at(binding: Binding) -> str:
+    """The index values, as they follow a value in a message."""
+    return f" at {', '.join(f'{letter} = {number}' for letter, number in binding.items())}" if binding else ""
+
+
+def printed_numbers(tree: f.Node) -> list[Printed] | None:
+    """The numbers of a line that is nothing but a number or lists of numbers: such a line claims their digits."""
+    match tree:
+        case f.Number(number):
+            return [number]
+        case f.Negative(f.Number(number)):
+            return [Printed(f"-{number.text}", -number.value, number.places)]
+        case f.List(items):
+            parts = [printed_numbers(item) for item in items]
+            return None if None in parts else [number for part in parts for number in part or []]
+    return None
+
+
+@dataclass
+class Mismatch:
+    """Where the two sides differ: at which point and index values, and what stands there.
+
+    `reason` says why there is no comparing them; then `mine` is None.
+    """
+
+    point: Point
+    binding: Binding
+    truth: Array | None = None
+    mine: Array | None = None
+    reason: str = ""
+
+
+class Comparison:
+    """The truth of one quantity at every point, and what is claimed against it.
+
+    A claim over all weights (`symbolic`) says nothing of points where a side of it is not defined, which are passed over.
+    """
+
+    def __init__(self, quantity: f.Node, points: list[Point], symbolic: bool):
+        self.quantity, self.points, self.symbolic = quantity, points, symbolic
+
+    @functools.cached_property
+    def truths(self) -> list[tuple[Point, list[tuple[Binding, Array]]]]:
+        """The truth at every point for all index values. Raises EvaluationError, Missing or Undecided where there is none."""
+        bindings = list(Evaluator(self.points[0]).bindings(self.quantity))
+
+        def truth(point: Point) -> tuple[Point, list[tuple[Binding, Array]]]:
+            evaluator = Evaluator(point)
+            return point, [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
+
+        return list(self._where_defined(truth))
+
+    def _where_defined(self, side: Any) -> Iterator[Any]:
+        """`side(point)` at every point that has it."""
+        nowhere: Exception | None = None
+        found = False
+        for point in self.points:
+            try:
+                yield side(point)
+                found = True
+            except (DivisionByZero, AtKink) as error:
+                if not self.symbolic:
+                    raise
+                nowhere = error
+        if nowhere is not None and not found:
+            raise nowhere
+
+    def values(self, line: f.Node) -> Iterator[tuple[Point, Binding, Array, Array]]:
+        """Every truth with what a formula gives there. Raises as `truths` does."""
+        truths = {id(point): truths for point, truths in self.truths}
+        further = list(Evaluator(self.points[0]).bindings(line, f.free_letters(self.quantity)))
+
+        def values(point: Point) -> list[tuple[Point, Binding, Array, Array]]:
+            evaluator = Evaluator(point)
+            return [
+                (point, {**binding, **more}, truth, evaluator.value(line, {**binding, **more}))
+                for binding, truth in truths.get(id(point), [])
+                for more in further
+            ]
+
+        for found in self._where_defined(values):
+            yield from found
+
+    def mismatch_of_line(self, line: f.Node) -> tuple[Mismatch | None, Text]:
+        """The first place where a formula is not the truth, and its value, where it has a single one."""
+        values: list[tuple[Point, Binding, Array, Array]] = []
+        mismatch = None
+        try:
+            values.extend(self.values(line))
+        except DivisionByZero as error:
+            mismatch = Mismatch(self.points[0], {}, reason=str(error))
+        except (EvaluationError, Missing) as error:
+            mismatch = Mismatch(self.points[0], {}, reason=str(error))
+        value = exact_text(like(values[0][3], values[0][2])) if not self.symbolic and len(values) == 1 else None
+        return mismatch or self._first(values, printed_numbers(line)), value
+
+    def mismatch_of_value(self, value: Value) -> Mismatch | None:
+        """The first place where a printed number, or lists of them, are not the truth."""
+        mine = fractions(value)
+        values = [(point, binding, truth, mine) for point, truths in self.truths for binding, truth in truths]
+        return self._first(values, printed_entries(value))
+
+    @staticmethod
+    def _first(values: list[tuple[Point, Binding, Array, Array]], printed: list[Printed] | None) -> Mismatch | None:
+        for point, binding, truth, mine in values:
+            if not same_shape(mine.shape, truth.shape):
+                reason = f"has shape {_shape_text(mine.shape)}, the quantity {_shape_text(truth.shape)}"
+                return Mismatch(point, binding, truth, reason=reason)
+            if off_entries(mine, truth, printed):
+                return Mismatch(point, binding, truth, mine)
+        return None
+
+
+def off_entries(mine: Array, truth: Array, printed: list[Printed] | None) -> list[int]:
+    """The entries, counted along the flat array, that are not the truth: by their digits where they are printed."""
+    pairs: list[tuple[Fraction, Fraction]] = list(zip(mine.flat, truth.flat, strict=True))
+    return [k for k, (m, t) in enumerate(pairs) if not (printed[k].agrees(t) if printed else m == t)]
+
+
+def relation(claimed: Fraction, truth: Fraction) -> str:
+    """How a wrong number relates to the truth."""
+    ratio = claimed / truth if truth else Fraction(0)
+    if ratio == -1:
+        return "the truth with the wrong sign"
+    if ratio and max(abs(ratio.numerator), ratio.denominator) <= 12:
+        return f"{ratio} of the truth" if ratio.denominator > 1 else f"{ratio} times the truth"
+    return f"off by {claimed - truth}"
+
+
+def value_message(mismatch: Mismatch, value: Value) -> str:
+    """What is wrong with a printed number or with which of several."""
+    if mismatch.mine is None or mismatch.truth is None:
+        return mismatch.reason
+    entries, truth = printed_entries(value), mismatch.truth
+    if truth.size == 1:
+        return relation(entries[0].value, truth.item()) + at(mismatch.binding)
+    off = off_entries(mismatch.mine, truth, entries)
+    shown = []
+    for k in off[:3]:
+        place = ",".join(str(i + 1) for i in np.unravel_index(k, truth.shape))
+        shown.append(f"[{place}] is {entries[k].text}, true {truth.flat[k]}")
+    return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{', ...' * (len(off) > 3)}{at(mismatch.binding)}"
+
+
+def line_message(mismatch: Mismatch, symbolic: bool) -> str:
+    """What is wrong with a line of working."""
+    if mismatch.mine is None or mismatch.truth is None:
+        return mismatch.reason
+    text = f"gives {plain(exact_text(like(mismatch.mine, mismatch.truth)))}{at(mismatch.binding)}"
+    return f"{text}, true {plain(exact_text(mismatch.truth))}" if symbolic or mismatch.binding else text

@@ -1,0 +1,236 @@
+"""The value of a formula at a point, exactly. Shapes never broadcast, but for scalars; a work limit holds for hostile input."""
+
+import itertools
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet import formula as f
+from gradsheet.point import Point, as_array
+from manual.activations import Array
+
+MAX_WORK = 200_000
+MAX_BITS = 20_000
+
+Binding = Mapping[str, int]
+
+
+class EvaluationError(ValueError):
+    """A formula that has no value here: a shape, an index, a division by 0. The message says which and why."""
+
+
+class DivisionByZero(EvaluationError):
+    """A formula that has no value at this point, though it may have one at others."""
+
+
+def _step(v: Fraction) -> Fraction:
+    return Fraction(int(v > 0))
+
+
+_EXACT: dict[str, Callable[[Any], Any]] = {"relu": lambda v: v if v > 0 else Fraction(0), "drelu": _step, "step": _step}
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+}
+
+
+def show_index(indices: tuple[Any, ...]) -> str:
+    return f"[{','.join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)}]" if indices else ""
+
+
+class Evaluator:
+    """Evaluates formulas at one point; the work they may do together is limited."""
+
+    def __init__(self, point: Point):
+        self.point, self.work = point, 0
+
+    def spend(self, amount: int) -> None:
+        self.work += amount
+        if self.work > MAX_WORK:
+            raise EvaluationError("this takes more work than a worked example needs")
+
+    def value(self, node: f.Node, binding: Binding) -> Array:
+        """The value as an object array; raises EvaluationError, or what `Point` raises."""
+        spine = []
+        while isinstance(node, f.Binary):  # a long sum leans to the left, deeper than Python's stack
+            spine.append(node)
+            node = node.left
+        found = self._leaf(node, binding)
+        for binary in reversed(spine):
+            found = self._binary(binary.operator, found, self.value(binary.right, binding))
+        return found
+
+    def _leaf(self, node: f.Node, binding: Binding) -> Array:
+        self.spend(1)
+        match node:
+            case f.Number(number):
+                return as_array(number.value)
+            case f.Letter(name):
+                return as_array(Fraction(self._bound(name, binding)))
+            case f.Quantity("L", indices) if indices:
+                return self._index(self.point.node("shares"), indices, binding, "L")
+            case f.Quantity(name, indices):
+                return self._index(self.point.node(name), indices, binding, name)
+            case f.Derivative(of, by):
+                shares = of.name == "L" and of.indices
+                of_shape = (self.point.network.widths[-1],) if shares else self._shape(of.name)
+                of_index = self._positions(of_shape, of.indices, binding, of.name)
+                by_index = self._positions(self._shape(by.name), by.indices, binding, by.name)
+                return self.point.derivative("shares" if shares else of.name, of_index, by.name, by_index)
+            case f.Negative(operand):
+                return as_array(-self.value(operand, binding))
+            case f.Power(base, exponent):
+                return self._power(self.value(base, binding), exponent)
+            case f.Call("outer", (a, b)):
+                return self._outer(self.value(a, binding), self.value(b, binding))
+            case f.Call(name, (argument,)):
+                return self._call(name, self.value(argument, binding))
+            case f.Sum(letter, term):
+                terms = [
+                    self.value(term, {**binding, letter.name: k})
+                    for k in range(1, self._range(letter.name, term, binding) + 1)
+                ]
+                total = terms[0]
+                for other in terms[1:]:
+                    total = self._binary("+", total, other)
+                return total
+            case f.List(items):
+                return self._stack([self.value(item, binding) for item in items])
+            case f.Subscript(base, indices):
+                return self._index(self.value(base, binding), indices, binding, "the bracket")
+            case f.Transpose(operand):
+                return self.value(operand, binding).T
+        raise TypeError(f"no rule for {type(node).__name__}")
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        return self.point.network.shapes[self.point.network.canonical(name)]
+
+    @staticmethod
+    def _bound(name: str, binding: Binding) -> int:
+        if name not in binding:
+            raise EvaluationError(f"{name} is no quantity, and as an index it stands at no axis that gives it a range")
+        return binding[name]
+
+    def _positions(
+        self, shape: tuple[int, ...], indices: tuple[f.Index, ...], binding: Binding, name: str
+    ) -> tuple[int, ...]:
+        """The indices counted from 0; a quantity takes all its indices or none, or the first ones."""
+        if len(indices) > len(shape):
+            raise EvaluationError(
+                f"{name}{show_index(indices)} has {len(indices)} indices, {name} has {len(shape)} axes"
+            )
+        positions = []
+        for axis, index in enumerate(indices):
+            number = self._bound(index.name, binding) if isinstance(index, f.Letter) else index
+            if not 1 <= number <= shape[axis]:
+                at = f" at {index.name} = {number}" if isinstance(index, f.Letter) else ""
+                raise EvaluationError(
+                    f"{name}{show_index(indices)}: index {axis + 1} is {number}{at}, outside 1 to {shape[axis]}"
+                    + (", indices start at 1" if number == 0 else "")
+                )
+            positions.append(number - 1)
+        return tuple(positions)
+
+    def _index(self, array: Array, indices: tuple[f.Index, ...], binding: Binding, name: str) -> Array:
+        return as_array(array[self._positions(array.shape, indices, binding, name)]) if indices else array
+
+    def _binary(self, operator: str, a: Array, b: Array) -> Array:
+        if operator == "@":
+            return self._matmul(a, b)
+        if a.shape != b.shape:
+            # A single number is a scalar whatever its axes, and the result keeps the axes of the other side.
+            if a.size == 1 and (operator in "*/" or b.size == 1) and not (b.size == 1 and b.ndim < a.ndim):
+                a = as_array(a.item())
+            elif b.size == 1 and (operator in "*/" or a.size == 1):
+                b = as_array(b.item())
+            else:
+                raise EvaluationError(
+                    f"{operator} between shapes {a.shape} and {b.shape}, expected equal shapes{' or a scalar' * (operator in '*/')}"
+                )
+        self.spend(max(a.size, b.size))
+        try:
+            return as_array(_OPERATORS[operator](a, b))
+        except ZeroDivisionError:
+            raise DivisionByZero("a division by 0") from None
+
+    def _matmul(self, a: Array, b: Array) -> Array:
+        if not a.ndim or not b.ndim:
+            raise EvaluationError("@ with a number, expected vectors or matrices: write * for a factor")
+        if a.ndim > 2 or b.ndim > 2 or a.shape[-1] != b.shape[0]:
+            raise EvaluationError(
+                f"@ between shapes {a.shape} and {b.shape}: the last axis of the first has to fit the first axis of the second"
+            )
+        self.spend(a.size * b.size // b.shape[0])
+        return as_array(a @ b)
+
+    def _power(self, base: Array, exponent: int) -> Array:
+        self.spend(base.size)
+        bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in base.flat), default=0)
+        if bits * exponent > MAX_BITS:
+            raise EvaluationError(f"a power with numbers of over {MAX_BITS} bits")
+        return as_array(base**exponent)
+
+    def _outer(self, a: Array, b: Array) -> Array:
+        if a.ndim > 1 or b.ndim > 1:
+            raise EvaluationError(f"outer of shapes {a.shape} and {b.shape}, expected two vectors")
+        self.spend(a.size * b.size)
+        return a.reshape(-1, 1) * b.reshape(1, -1)
+
+    def _call(self, name: str, argument: Array) -> Array:
+        if name not in _EXACT:
+            raise EvaluationError(f"{name} cannot be judged yet, only what is exact on fractions: {', '.join(_EXACT)}")
+        self.spend(argument.size)
+        return as_array(np.frompyfunc(_EXACT[name], 1, 1)(argument))
+
+    @staticmethod
+    def _stack(items: list[Array]) -> Array:
+        shapes = sorted({item.shape for item in items})
+        if len(shapes) > 1:
+            raise EvaluationError(
+                f"a list of unequal shapes, {' and '.join(map(str, shapes))}: rows have to be of equal length"
+            )
+        return np.stack(items)
+
+    def _sites(self, letter: str, node: f.Node, binding: Binding) -> Iterator[tuple[int, str]]:
+        """The size of every axis that the letter indexes in a formula, with the name of what has the axis."""
+        one = {**{name: 1 for name in self._letters(node)}, **binding}
+        for part in f.walk(node):
+            match part:
+                case f.Quantity("L", indices) if indices:
+                    shape, name = (self.point.network.widths[-1],), "L"
+                case f.Quantity(name, indices):
+                    shape = self._shape(name)
+                case f.Subscript(base, indices) if f.Letter(letter) in indices:
+                    shape, name = self.value(base, one).shape, "the bracket"
+                case _:
+                    continue
+            yield from ((size, name) for index, size in zip(indices, shape, strict=False) if index == f.Letter(letter))
+
+    @staticmethod
+    def _letters(node: f.Node) -> set[str]:
+        return {part.name for part in f.walk(node) if isinstance(part, f.Letter)}
+
+    def _range(self, letter: str, node: f.Node, binding: Binding) -> int:
+        """How far a letter runs in a formula: the size of the axes that it indexes, which have to be of one size."""
+        sizes = dict((size, name) for size, name in self._sites(letter, node, binding))
+        if not sizes:
+            raise EvaluationError(f"the index {letter} stands at no axis that gives it a range")
+        if len(sizes) > 1:
+            raise EvaluationError(
+                f"the index {letter} runs over axes of different size: "
+                + ", ".join(f"{n} in {name}" for n, name in sizes.items())
+            )
+        return next(iter(sizes))
+
+    def bindings(self, node: f.Node, bound: Collection[str] = ()) -> Iterator[Binding]:
+        """Every combination of values of the letters that are free in a formula, but for those already bound."""
+        letters = sorted(f.free_letters(node) - set(bound))
+        ranges = [range(1, self._range(letter, node, {}) + 1) for letter in letters]
+        self.spend(math.prod(map(len, ranges)))
+        for values in itertools.product(*ranges):
+            yield dict(zip(letters, values, strict=True))

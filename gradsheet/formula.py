@@ -1,0 +1,362 @@
+"""The formula language: text to a tree of the nodes below. Nothing here evaluates anything.
+
+    formula   term (("+" | "-") term)*
+    term      sign (("*" | "/" | "@") sign)*
+    sign      "-" sign | power
+    power     postfix ("**" whole number)?
+    postfix   primary ("[" index, ... "]" | ".T")*
+    primary   number | quantity | derivative | notation | index | call | "sum(k, formula)" | "(" formula ")" | "[" formula, ... "]"
+
+Indices are whole numbers from 1 and single letters.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields
+
+from gradsheet.number import NumberError, Printed, printed
+
+MAX_LENGTH = 1_000
+MAX_DEPTH = 50
+MAX_POWER = 16
+
+ELEMENTWISE = ("relu", "drelu", "step", "sigmoid", "dsigmoid", "tanh", "dtanh", "exp", "log", "softmax")
+FUNCTIONS = (*ELEMENTWISE, "outer", "sum")
+
+
+class FormulaError(ValueError):
+    """A text that is no formula of the language; the message says where and what to write."""
+
+
+class Node:
+    """A node of the tree; the classes below are all there are."""
+
+
+@dataclass(frozen=True)
+class Number(Node):
+    printed: Printed
+
+
+@dataclass(frozen=True)
+class Letter(Node):
+    """An index: free, or bound by a sum around it."""
+
+    name: str
+
+
+Index = int | Letter
+
+
+@dataclass(frozen=True)
+class Quantity(Node):
+    """A node or parameter of the network, whole or an entry of it: W2, z1[2], W3[1,i]."""
+
+    name: str
+    indices: tuple[Index, ...] = ()
+
+
+@dataclass(frozen=True)
+class Derivative(Node):
+    """d of / d by"""
+
+    of: Quantity
+    by: Quantity
+
+
+@dataclass(frozen=True)
+class Negative(Node):
+    operand: Node
+
+
+@dataclass(frozen=True)
+class Binary(Node):
+    """left + right, and so for - * / @"""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Power(Node):
+    base: Node
+    exponent: int
+
+
+@dataclass(frozen=True)
+class Call(Node):
+    function: str
+    arguments: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Sum(Node):
+    letter: Letter
+    term: Node
+
+
+@dataclass(frozen=True)
+class List(Node):
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Subscript(Node):
+    base: Node
+    indices: tuple[Index, ...]
+
+
+@dataclass(frozen=True)
+class Transpose(Node):
+    operand: Node
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and every node below it."""
+    waiting: list[object] = [node]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Node):
+            yield item
+            waiting += [getattr(item, field.name) for field in fields(item)]  # type: ignore[arg-type]
+        elif isinstance(item, tuple):
+            waiting += item
+
+
+def free_letters(node: Node) -> set[str]:
+    """The letters that no sum in the formula binds."""
+    if isinstance(node, Letter):
+        return {node.name}
+    if isinstance(node, Sum):
+        return free_letters(node.term) - {node.letter.name}
+    if isinstance(node, Binary):  # the left spine of a long sum is deeper than Python's stack
+        letters: set[str] = set()
+        while isinstance(node, Binary):
+            letters |= free_letters(node.right)
+            node = node.left
+        return letters | free_letters(node)
+    parts: list[object] = [getattr(node, field.name) for field in fields(node)]  # type: ignore[arg-type]
+    flat = [item for part in parts for item in (part if isinstance(part, tuple) else (part,))]
+    return set().union(*(free_letters(item) for item in flat if isinstance(item, Node)))
+
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<symbol>\*\*|[-+*/@()\[\],.]))",
+    re.ASCII,
+)
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    """(kind, text) of every token, closed by an ("end", "") that the parser cannot step over."""
+    tokens, at, end = [], 0, len(text.rstrip())
+    while at < end:
+        found = _TOKEN.match(text, at)
+        if not found:
+            raise FormulaError(f"character {text[at:].lstrip()[0]!r} at column {at + 1} is not in the formula language")
+        tokens.append((str(found.lastgroup), found[str(found.lastgroup)]))
+        at = found.end()
+    return [*tokens, ("end", "")]
+
+
+class _Parser:
+    def __init__(self, text: str, names: Collection[str], notation: Mapping[str, Node]):
+        self.tokens, self.at, self.depth = _tokens(text), 0, 0
+        self.names, self.notation = names, notation
+
+    def peek(self, ahead: int = 0) -> str:
+        return self.tokens[min(self.at + ahead, len(self.tokens) - 1)][1]
+
+    def take(self) -> str:
+        text = self.peek()
+        self.at += 1
+        return text
+
+    def expect(self, symbol: str) -> None:
+        if self.peek() != symbol:
+            raise FormulaError(f"found {self.found()}, expected '{symbol}'")
+        self.take()
+
+    def found(self) -> str:
+        before = " ".join(text for _, text in self.tokens[max(0, self.at - 4) : self.at])
+        here = f"'{self.peek()}'" if self.peek() else "the end"
+        return f"{here} after '{before}'" if before else here
+
+    def formula(self) -> Node:
+        node = self.term()
+        while self.peek() in ("+", "-"):
+            node = Binary(self.take(), node, self.term())
+        return node
+
+    def term(self) -> Node:
+        node = self.sign()
+        while self.peek() in ("*", "/", "@"):
+            node = Binary(self.take(), node, self.sign())
+        return node
+
+    def sign(self) -> Node:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise FormulaError(f"nested deeper than {MAX_DEPTH}")
+        if self.peek() == "-":
+            self.take()
+            node: Node = Negative(self.sign())
+        else:
+            node = self.power()
+        self.depth -= 1
+        return node
+
+    def power(self) -> Node:
+        base = self.postfix()
+        if self.peek() != "**":
+            return base
+        self.take()
+        text = self.take()
+        if not text.isdecimal() or not 0 <= int(text[:9]) <= MAX_POWER:
+            raise FormulaError(
+                f"the exponent of ** is {text or 'missing'!r}, expected a whole number up to {MAX_POWER}"
+            )
+        if self.peek() == "**":
+            raise FormulaError("a power of a power: write parentheses")
+        return Power(base, int(text))
+
+    def postfix(self) -> Node:
+        node = self.primary()
+        for _ in range(MAX_DEPTH):
+            if self.peek() == "[":
+                node = Subscript(node, self.indices())
+            elif self.peek() == ".":
+                self.take()
+                if self.take() != "T":
+                    raise FormulaError("only .T, the transpose, may follow a point")
+                node = Transpose(node)
+            else:
+                return node
+        raise FormulaError(f"nested deeper than {MAX_DEPTH}")
+
+    def primary(self) -> Node:
+        kind, text = self.tokens[self.at]
+        if kind == "number":
+            try:
+                return Number(printed(self.take()))
+            except NumberError as error:
+                raise FormulaError(str(error)) from None
+        if kind == "name":
+            return self.name()
+        if text == "(":
+            self.take()
+            node = self.formula()
+            self.expect(")")
+            return node
+        if text == "[":
+            return List(self.arguments("[", "]"))
+        raise FormulaError(f"found {self.found()}, expected a number, a quantity or a bracket")
+
+    def arguments(self, opening: str, closing: str) -> tuple[Node, ...]:
+        self.expect(opening)
+        items = [self.formula()]
+        while self.peek() == ",":
+            self.take()
+            items.append(self.formula())
+        self.expect(closing)
+        return tuple(items)
+
+    def indices(self) -> tuple[Index, ...]:
+        self.expect("[")
+        found = [self.index()]
+        while self.peek() == ",":
+            self.take()
+            found.append(self.index())
+        self.expect("]")
+        return tuple(found)
+
+    def index(self) -> Index:
+        text = self.peek()
+        if text.isdecimal() and len(text) <= 9:
+            self.take()
+            return int(text)
+        if len(text) == 1 and text.isalpha() and text not in self.names and text not in self.notation:
+            self.take()
+            return Letter(text)
+        raise FormulaError(f"found {self.found()}, expected an index: a whole number from 1 or a single letter")
+
+    def name(self) -> Node:
+        name = self.take()
+        if name in self.notation:
+            return self.notation[name]
+        if name in self.names:
+            return self.quantity(name)
+        if self.peek() == "(":
+            return self.call(name)
+        if name[0] == "d" and (of := self.differentiable(name[1:])):
+            return self.derivative(of)
+        if len(name) == 1 and self.peek() != "[":
+            return Letter(name)
+        raise self.unknown(name)
+
+    def call(self, name: str) -> Node:
+        if name == "sum":
+            self.take()
+            letter = self.index()
+            if not isinstance(letter, Letter):
+                raise FormulaError(f"sum starts with {letter}, expected a letter: sum(k, formula)")
+            self.expect(",")
+            term = self.formula()
+            self.expect(")")
+            return Sum(letter, term)
+        if name not in FUNCTIONS:
+            raise self.unknown(name)
+        arguments = self.arguments("(", ")")
+        if len(arguments) != (takes := 2 if name == "outer" else 1):
+            raise FormulaError(f"{name} has {len(arguments)} arguments, expected {takes}")
+        return Call(name, arguments)
+
+    def quantity(self, name: str) -> Quantity:
+        return Quantity(name, self.indices() if self.peek() == "[" else ())
+
+    def differentiable(self, name: str) -> Quantity | None:
+        """The quantity that may stand behind a d: one of the network's, or one that the notation names."""
+        if name in self.notation:
+            node = self.notation[name]
+            return node if isinstance(node, Quantity) else None
+        return Quantity(name) if name in self.names else None
+
+    def indexed(self, quantity: Quantity) -> Quantity:
+        if self.peek() != "[":
+            return quantity
+        if quantity.indices:
+            raise FormulaError(f"found {self.found()}: the notation has given its indices already")
+        return Quantity(quantity.name, self.indices())
+
+    def derivative(self, of: Quantity) -> Node:
+        of = self.indexed(of)
+        if self.peek() != "/" or not self.peek(1).startswith("d"):
+            raise FormulaError(f"found {self.found()}: a derivative is written dL/dW2, dh2[1]/dW2[1,j]")
+        self.take()
+        below = self.take()
+        by = self.differentiable(below[1:])
+        if by is None:
+            raise self.unknown(below)
+        return Derivative(of, self.indexed(by))
+
+    def unknown(self, name: str) -> FormulaError:
+        known = [*self.names, *self.notation, *FUNCTIONS]
+        known += ["d" + name for name in [*self.names, *self.notation]]
+        near = difflib.get_close_matches(name[:40], known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join([*self.names][:12])}, ..."
+        return FormulaError(f"unknown name {name[:40]}: {hint}")
+
+
+def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}) -> Node:  # noqa: B006
+    """The tree of a formula.
+
+    `names` are the quantities of the network, `notation` maps the sheet's own names to the trees they stand for.
+    Raises FormulaError on a text that is not in the language or over its limits.
+    """
+    if len(text) > MAX_LENGTH:
+        raise FormulaError(f"a formula of {len(text)} characters, expected at most {MAX_LENGTH}")
+    parser = _Parser(text, names, notation)
+    node = parser.formula()
+    if parser.peek():
+        raise FormulaError(f"found {parser.found()}, expected an operator or the end")
+    return node

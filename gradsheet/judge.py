@@ -1,0 +1,187 @@
+"""The verdicts: every claim of a sheet against the truth, every line of its working too."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet import formula as f
+from gradsheet.compare import Comparison, Mismatch, Text, exact_text, like, line_message, plain, value_message
+from gradsheet.evaluate import EvaluationError
+from gradsheet.network import Network
+from gradsheet.point import Missing, Point, Undecided
+from gradsheet.probe import probes
+from gradsheet.sheet import VERDICTS, Claim, Line, Sheet, fractions, printed_entries
+
+
+@dataclass
+class LineVerdict:
+    """A line of working: what it gives, where it has a single value, and whether that is the truth."""
+
+    text: str
+    value: Text
+    verdict: str
+    message: str = ""
+
+
+@dataclass
+class Judgement:
+    """A claim's verdict. `witness` is the data at which a claim over all weights fails; `mistakes` are {"code", "text"}."""
+
+    claim: Claim
+    claimed: Text
+    truth: Text
+    verdict: str
+    message: str = ""
+    witness: str = ""
+    working: list[LineVerdict] = field(default_factory=list)
+    mistakes: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the one on record, or without a record one that needs no explanation."""
+        return self.verdict == self.claim.expect if self.claim.expect else self.verdict in ("right", "rounded")
+
+
+@dataclass
+class Report:
+    """A sheet's judgements, or the error for which it could not be read and the line of that."""
+
+    path: str
+    title: str = ""
+    reading: str = ""
+    error: str | None = None
+    error_line: int = 0
+    judgements: list[Judgement] = field(default_factory=list)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many claims have which verdict."""
+        counts = Counter(judgement.verdict for judgement in self.judgements)
+        return {verdict: counts[verdict] for verdict in VERDICTS}
+
+
+def _overlap(a: f.Quantity, b: f.Quantity, network: Network) -> bool:
+    """Whether two quantities may have an entry in common; L and its shares L[k] have none."""
+    if network.canonical(a.name) != network.canonical(b.name) or (a.name == "L" and bool(a.indices) != bool(b.indices)):
+        return False
+    pairs = zip(a.indices, b.indices, strict=False)
+    return all(not (isinstance(i, int) and isinstance(j, int)) or i == j for i, j in pairs)
+
+
+def quotes(line: f.Node, quantity: f.Node, network: Network) -> bool:
+    """Whether a line of working quotes the quantity that it is claimed to equal: such a line says nothing."""
+    if line == quantity:
+        return True
+    while isinstance(quantity, f.Negative):
+        quantity = quantity.operand
+    # The ends of a derivative are quantities in the tree, too, but their values do not enter.
+    ends = {id(end) for part in f.walk(line) if isinstance(part, f.Derivative) for end in (part.of, part.by)}
+    derivatives = [part for part in f.walk(quantity) if isinstance(part, f.Derivative)]
+    for part in f.walk(line):
+        if isinstance(part, f.Derivative):
+            if any(_overlap(part.of, d.of, network) and _overlap(part.by, d.by, network) for d in derivatives):
+                return True
+        elif isinstance(part, f.Quantity) and isinstance(quantity, f.Quantity) and id(part) not in ends:
+            if _overlap(part, quantity, network):
+                return True
+    return False
+
+
+def _judge_line(line: Line, comparison: Comparison) -> tuple[LineVerdict, Mismatch | None]:
+    if line.tree is None:
+        return LineVerdict(line.text, None, "wrong", f"cannot be read: {line.error}"), None
+    if quotes(line.tree, comparison.quantity, comparison.points[0].network):
+        return LineVerdict(line.text, None, "wrong", "quotes the quantity that it is claimed to equal"), None
+    try:
+        mismatch, value = comparison.mismatch_of_line(line.tree)
+    except Undecided as error:
+        return LineVerdict(line.text, None, "cannot_tell", str(error)), None
+    if mismatch is None:
+        return LineVerdict(line.text, value, "right"), None
+    return LineVerdict(line.text, value, "wrong", line_message(mismatch, comparison.symbolic)), mismatch
+
+
+def judge_claim(claim: Claim, points: list[Point], symbolic: bool) -> Judgement:
+    """The verdict on one claim, from the verdict on its number and on every line of its working."""
+    comparison = Comparison(claim.tree, points, symbolic)
+    claimed = claim.working[-1].text if claim.value is None else _printed_text(claim.value)
+    try:
+        truth = comparison.truths[0][1][0][1]
+        mismatch = None if claim.value is None else comparison.mismatch_of_value(claim.value)
+    except Undecided as error:
+        return Judgement(claim, claimed, None, "cannot_tell", str(error))
+    except (EvaluationError, Missing) as error:
+        return Judgement(claim, claimed, None, "wrong", f"{claim.quantity}: {error}")
+    if mismatch is not None and mismatch.truth is not None:
+        truth = mismatch.truth
+    lines = [_judge_line(line, comparison) for line in claim.working]
+    working = [line for line, _ in lines]
+    broken = next((k for k, line in enumerate(working) if line.verdict == "wrong"), None)
+    messages = []
+    if mismatch is not None and claim.value is not None:
+        messages.append(value_message(mismatch, claim.value))
+    if broken is not None:
+        quoted = f"line {broken + 1}, {_quote(working[broken].text)}, " if claim.value is not None or broken else ""
+        messages.append(quoted + working[broken].message)
+    if claim.value is not None and working and not _is_own(claim, working[-1].value):
+        messages.append(f"its own last line gives {plain(working[-1].value)}, not {plain(claimed)}")
+    found_wrong = mismatch is not None if claim.value is not None else working[-1].verdict == "wrong"
+    undecided = next((line.message for line in working if line.verdict == "cannot_tell"), "")
+    if found_wrong:
+        verdict = "wrong"
+    elif broken is not None:
+        verdict = "lucky"
+    elif undecided:
+        verdict = "cannot_tell"
+        messages.append(undecided)
+    else:
+        verdict = "right"
+    witnesses = [m.point for m in (mismatch, *(m for _, m in lines)) if m is not None and m.mine is not None]
+    return Judgement(
+        claim,
+        claimed,
+        truth=None if symbolic else exact_text(truth if claim.value is None else like(truth, fractions(claim.value))),
+        verdict=verdict,
+        message="; ".join(messages),
+        witness=witnesses[0].data_text() if symbolic and witnesses else "",
+        working=working,
+    )
+
+
+def _quote(text: str) -> str:
+    return f"'{text if len(text) <= 60 else text[:57] + '...'}'"
+
+
+def _printed_text(value: Any) -> Text:
+    return [_printed_text(item) for item in value] if isinstance(value, tuple) else value.text
+
+
+def _is_own(claim: Claim, own: Text) -> bool:
+    """Whether the claimed number is what the last line of its working gives, where that gives one."""
+
+    def flat(text: Text) -> list[Fraction]:
+        return [v for item in text for v in flat(item)] if isinstance(text, list) else [Fraction(str(text))]
+
+    if own is None or claim.value is None:
+        return True
+    entries, values = printed_entries(claim.value), flat(own)
+    return len(entries) == len(values) and all(p.agrees(v) for p, v in zip(entries, values, strict=True))
+
+
+def judge(sheet: Sheet) -> Report:
+    """The verdicts on every claim of a sheet."""
+    trees = [tree for claim in sheet.claims for tree in (claim.tree, *(line.tree for line in claim.working)) if tree]
+    heads = {part.of for tree in trees for part in f.walk(tree) if isinstance(part, f.Derivative)}
+    jax_of = {"shares" if head.name == "L" and head.indices else head.name for head in heads}
+    symbolic = sheet.params is None
+    if sheet.params is None or sheet.x is None:
+        points = list(probes(sheet.network, jax_of))
+    else:
+        # Without a loss no claim speaks of dL: any dL/dyhat will do.
+        d_yhat = np.array([Fraction(1)] * sheet.network.widths[-1], object) if sheet.network.loss is None else None
+        points = [Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, jax_of)]
+    judgements = [judge_claim(claim, points, symbolic) for claim in sheet.claims]
+    return Report(sheet.path, sheet.title, sheet.network.reading(), judgements=judgements)

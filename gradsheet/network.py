@@ -1,0 +1,90 @@
+"""What a sheet says of its network without any number in it: shapes, activations, loss."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from manual.activations import Activation, split
+
+KINKED = ("relu", "leaky_relu")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The structure. `widths` are the inputs and then the units of every layer; `biases` has "units", "shared" or None a layer.
+
+    `examples` is the size of the batch, None where the sheet has one example and its nodes no example axis.
+    `loss` is None where it is unspecified: dL/dyhat is then a free symbol.
+    """
+
+    widths: tuple[int, ...]
+    biases: tuple[str | None, ...]
+    activations: tuple[Activation, ...]
+    loss: str | None
+    reduction: str
+    examples: int | None
+
+    @property
+    def depth(self) -> int:
+        return len(self.activations)
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every quantity under its one name; `aliases` has the other names."""
+        batch = () if self.examples is None else (self.examples,)
+        shapes: dict[str, tuple[int, ...]] = {"x": (*batch, self.widths[0])}
+        for l, (inputs, units) in enumerate(zip(self.widths, self.widths[1:], strict=False), 1):
+            shapes[f"W{l}"] = (units, inputs)
+            if bias := self.biases[l - 1]:
+                shapes[f"b{l}"] = () if bias == "shared" else (units,)
+            shapes[f"z{l}"] = (*batch, units)
+            shapes["yhat" if l == self.depth else f"h{l}"] = (*batch, units)
+        if self.loss not in (None, "output"):
+            shapes["y"] = (*batch, self.widths[-1])
+        return {**shapes, "L": ()}
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        return {"h0": "x", f"h{self.depth}": "yhat"}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Everything that a formula may name."""
+        return (*self.shapes, *self.aliases)
+
+    def canonical(self, name: str) -> str:
+        return self.aliases.get(name, name)
+
+    def stage(self, name: str) -> int:
+        """Where a quantity stands in the forward pass: nothing depends on what comes at a later stage."""
+        name = self.canonical(name)
+        if name in ("x", "y"):
+            return 0
+        if name in ("yhat", "L"):
+            return 3 * self.depth + (name == "L")
+        return 3 * int(name[1:]) - {"W": 2, "b": 2, "z": 1, "h": 0}[name[0]]
+
+    def no_derivative(self, of: str, by: str) -> str | None:
+        """Why d of / d by does not exist, None where it does; "shares" stands for the L[k]."""
+        of, by = ("L" if of == "shares" else self.canonical(of)), self.canonical(by)
+        if of[0] in "Wb" or of == "y" or by in ("L", "y"):
+            return f"d{of}/d{by} is no derivative of a node by an earlier node or a parameter"
+        if self.stage(by) > self.stage(of):
+            return f"d{of}/d{by}: {by} comes after {of} in the forward pass"
+        return None
+
+    @property
+    def kinked_units(self) -> int:
+        """The units, over all examples, whose activation has a kink at 0."""
+        units = sum(u for u, a in zip(self.widths[1:], self.activations, strict=True) if split(a)[0] in KINKED)
+        return units * (self.examples or 1)
+
+    def reading(self) -> str:
+        """The reading in one line, as every report states it."""
+        loss = "unspecified, dL/dyhat is a free symbol" if self.loss is None else self.loss.replace("_", " ")
+        over = f", {self.reduction} over the {self.examples} examples" if self.examples and self.loss else ""
+        layers = ", ".join(a if isinstance(a, str) else f"leaky_relu with slope {a[1]}" for a in self.activations)
+        biases = {None: "none", "units": "one a unit", "shared": "one shared a layer"}
+        kinds = list(dict.fromkeys(self.biases))
+        bias = biases[kinds[0]] if len(kinds) == 1 else ", ".join(biases[kind] for kind in self.biases)
+        kink = "; relu'(0) = 0" if self.kinked_units else ""
+        return f"loss {loss}{over}; layers {layers}; biases {bias}{kink}"

@@ -1,0 +1,53 @@
+"""Numbers as they are printed: their digits are the claim, so a number keeps its text."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+MAX_DIGITS = 40
+MAX_EXPONENT = 300
+
+_DECIMAL = re.compile(r"[+-]?(?P<whole>\d*)(?P<point>\.(?P<places>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,9}))?", re.ASCII)
+_RATIO = re.compile(r"(?P<top>[+-]?\d+)\s*/\s*(?P<bottom>\d+)", re.ASCII)
+
+
+class NumberError(ValueError):
+    """A text that is no number; the message says what a number looks like."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number with its text. `places` counts the decimals printed; it is None where the text is exact (7, 49/8)."""
+
+    text: str
+    value: Fraction
+    places: int | None
+
+    def agrees(self, truth: Fraction) -> bool:
+        """Whether `truth` has exactly the digits printed: it rounds to them, either way where it lies halfway."""
+        if self.places is None:
+            return truth == self.value
+        return abs(truth - self.value) * 2 <= Fraction(10) ** -self.places
+
+
+def printed(text: str) -> Printed:
+    """Read `12`, `-0.10`, `.12`, `6e-3`, `49/8`; raises NumberError on anything else and on numbers too long to be meant."""
+    bare = text.strip().replace("_", "")
+    if len(bare) > 2 * MAX_DIGITS + 2:
+        raise NumberError(f"a number of {len(bare)} characters, expected at most {MAX_DIGITS} digits")
+    if found := _RATIO.fullmatch(bare):
+        top, bottom = int(found["top"]), int(found["bottom"])
+        if bottom == 0:
+            raise NumberError(f"{bare} divides by 0")
+        return Printed(bare, Fraction(top, bottom), None)
+    found = _DECIMAL.fullmatch(bare)
+    if not found or not (found["whole"] or found["places"]):
+        raise NumberError(f"{bare[:20]!r} is no number, expected one like 12, -0.10, 6e-3 or 49/8")
+    digits, exponent = found["whole"] + (found["places"] or ""), int(found["exponent"] or 0)
+    if len(digits) > MAX_DIGITS or abs(exponent) > MAX_EXPONENT:
+        raise NumberError(
+            f"{bare[:20]}... is too long, expected at most {MAX_DIGITS} digits and an exponent up to {MAX_EXPONENT}"
+        )
+    places = None if not found["point"] and found["exponent"] is None else len(found["places"] or "") - exponent
+    value = int(digits) * Fraction(10) ** (exponent - len(found["places"] or ""))
+    return Printed(bare, -value if bare.startswith("-") else value, places)

@@ -1,0 +1,208 @@
+"""A network with numbers in it, and the truth there: of every quantity, on the word of three witnesses.
+
+The hand-written pass on Fractions, the exact difference, and JAX have to agree; otherwise nobody is believed.
+"""
+
+import functools
+from collections.abc import Collection, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+import manual
+from gradsheet.difference import Kink, Walk
+from gradsheet.network import Network
+from manual.activations import Array
+from manual.losses import LOSSES
+
+MAX_ENTRIES = 4_096
+
+
+class Undecided(Exception):
+    """No verdict is honest here; the message says why."""
+
+
+class AtKink(Undecided):
+    """There is no derivative here: a z is exactly 0."""
+
+
+class Missing(ValueError):
+    """A quantity that this network does not have; the message says why."""
+
+
+def _entry(value: Any) -> Array:
+    """A number as an array of no axes: NumPy hands out the bare object otherwise."""
+    array = np.empty((), object)
+    array[()] = value
+    return array
+
+
+def as_array(value: Any) -> Array:
+    return value if isinstance(value, np.ndarray) else _entry(value)
+
+
+class Point:
+    """The network of a sheet with values for everything in it.
+
+    params are manual.Layer of object arrays of Fractions; x is (N, I), y (N, O) or None; d_yhat (O,) is dL/dyhat where
+    the loss is unspecified. `jax_of` names the nodes whose derivatives JAX will be asked for, None where it is not asked at
+    all: numbers too large for floats are left to the exact witnesses. Quantities come and go under the sheet's names and shapes: one example has no example axis.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        params: Sequence[manual.Layer],
+        x: Array,
+        y: Array | None,
+        d_yhat: Array | None,
+        jax_of: Collection[str] | None,
+    ):
+        self.network, self.params, self.x, self.y, self.d_yhat = network, tuple(params), x, y, d_yhat
+        self.jax_of = (
+            None if jax_of is None else tuple(sorted({self._inner(network.canonical(name)) for name in jax_of}))
+        )
+        # An unspecified loss is the network's own output behind one more linear layer, whose weights are dL/dyhat.
+        self.layers, self.activations, self.loss = self.params, network.activations, network.loss or "output"
+        if d_yhat is not None:
+            self.layers, self.activations = (
+                (*self.params, manual.Layer(d_yhat[None, :])),
+                (*network.activations, "identity"),
+            )
+
+    @functools.cached_property
+    def _walk(self) -> Walk:
+        rows = [
+            (W.tolist(), None if b is None else b.tolist(), a)
+            for (W, b), a in zip(self.layers, self.activations, strict=True)
+        ]
+        return Walk(rows, self.x.tolist(), [] if self.y is None else self.y.tolist(), self.loss, self.network.reduction)
+
+    @functools.cached_property
+    def _autodiff(self) -> Any:
+        if self.jax_of is None:
+            return None
+        from gradsheet.autodiff import Autodiff  # JAX takes a second to import: only where it is asked
+
+        witness = Autodiff(
+            self.layers, self.x, self.y, self.activations, self.loss, self.network.reduction, self.jax_of or ()
+        )
+        return witness if witness.sure_of_signs() else None
+
+    @functools.cached_property
+    def _forward(self) -> tuple[manual.Cache, Array]:
+        """The forward pass and the shares of the loss by hand, and Undecided where a witness sees others."""
+        cache = manual.forward(self.layers, self.x, self.activations)
+        shares = LOSSES[self.loss][0](self.y, cache.h[-1]).sum(0)
+        if self.network.reduction == "mean":
+            shares = shares / len(self.x)
+        nodes = self._walk.nodes
+        mine = [*cache.z, *cache.h, shares]
+        theirs = (
+            [nodes[f"z{l + 1}"] for l in range(len(cache.z))]
+            + [nodes[f"h{l}"] for l in range(len(cache.h))]
+            + [nodes["shares"]]
+        )
+        others = ["plain Python"] if [array.tolist() for array in mine] != theirs else []
+        if self._autodiff and not self._autodiff.agrees_forward(cache, shares.sum()):
+            others.append("JAX")
+        if others:
+            raise Undecided(f"the witnesses disagree on the forward pass: NumPy by hand against {' and '.join(others)}")
+        return cache, shares
+
+    def _inner(self, name: str) -> str:
+        return {"x": "h0", "yhat": f"h{self.network.depth}"}.get(name, name)
+
+    def _own_axes(self, name: str, array: Array, first: int = 0) -> Array:
+        """Without the example axis, which stands at `first`, where the sheet has a single example."""
+        return array if self.network.examples is not None or name[0] not in "xyzh" else array.take(0, axis=first)
+
+    def node(self, name: str) -> Array:
+        """The value of a node or parameter, in the sheet's shape; "shares" gives the L[k]."""
+        name = self.network.canonical(name)
+        if name == "y" and self.y is not None:
+            return self._own_axes(name, self.y)
+        if name[0] in "Wb":
+            return as_array(getattr(self.params[int(name[1:]) - 1], name[0]))
+        if name in ("L", "shares"):
+            if self.network.loss is None:
+                raise Missing(
+                    'L has no value: the sheet gives no loss, write loss = "half_squared_error" or another one at its top'
+                )
+            shares = self._forward[1]
+            return _entry(shares.sum()) if name == "L" else shares
+        inner, (cache, _) = self._inner(name), self._forward
+        l = int(inner[1:])
+        return self._own_axes(name, cache.h[l] if inner[0] == "h" else cache.z[l - 1])
+
+    @functools.lru_cache(maxsize=256)  # noqa: B019  a point lives as long as its sheet is judged
+    def _derivative(self, of: str, by: str) -> Array:
+        """By hand, with every example axis; JAX has been asked."""
+        _ = self._forward
+        hand = manual.jacobian(
+            self.layers,
+            self.x,
+            self.activations,
+            of=of,
+            by=by,
+            y=self.y,
+            loss=self.loss,
+            reduction=self.network.reduction,
+        )
+        if self._autodiff and not self._autodiff.agrees_derivative(of, by[0], int(by[1:]), hand):
+            raise Undecided(f"the witnesses disagree on d{of}/d{by}: NumPy by hand against JAX")
+        return hand
+
+    def derivative(self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]) -> Array:
+        """d of[of_index] / d by[by_index]; an index counts from 0 and may be shorter than the shape: the rest are axes of the result.
+
+        Raises Missing where there is no such derivative, Undecided at a kink or where the witnesses disagree.
+        """
+        of, by = self.network.canonical(of), self.network.canonical(by)
+        if reason := self.network.no_derivative(of, by):
+            raise Missing(reason)
+        hand = self._derivative(self._inner(of), self._inner(by))
+        if of not in ("L", "shares"):
+            hand = self._own_axes(of, hand)
+        of_axes = 1 if of == "shares" else len(self.network.shapes[of])
+        hand = self._own_axes(by, hand, of_axes)
+        axes = (*of_index, *[slice(None)] * (of_axes - len(of_index)), *by_index)
+        picked = as_array(hand[axes])
+        self._ask_difference(of, of_index, of_axes, by, by_index, picked)
+        return picked
+
+    def _ask_difference(
+        self, of: str, of_index: tuple[int, ...], of_axes: int, by: str, by_index: tuple[int, ...], hand: Array
+    ) -> None:
+        if hand.size > MAX_ENTRIES:
+            raise Missing(
+                f"d{of}/d{by} has {hand.size} entries, expected at most {MAX_ENTRIES}: name some by their indices"
+            )
+        for rest in np.ndindex(hand.shape):
+            split_at = of_axes - len(of_index)
+            of_entry, by_entry = (*of_index, *rest[:split_at]), (*by_index, *rest[split_at:])
+            exact = self._difference(of, of_entry, by, by_entry)
+            if exact != hand[rest]:
+                raise Undecided(
+                    f"the witnesses disagree on d{of}/d{by}: by hand {hand[rest]}, by the exact difference {exact}"
+                )
+
+    @functools.lru_cache(maxsize=8_192)  # noqa: B019
+    def _difference(self, of: str, of_entry: tuple[int, ...], by: str, by_entry: tuple[int, ...]) -> Fraction:
+        def full(name: str, entry: tuple[int, ...]) -> tuple[int, ...]:
+            single = self.network.examples is None and self._inner(name)[0] in "zh"
+            return (0, *entry) if single else entry
+
+        try:
+            return self._walk.derivative(self._inner(of), full(of, of_entry), self._inner(by), full(by, by_entry))
+        except Kink as kink:
+            raise AtKink(f"a kink is in the way: {kink}") from None
+
+    def data_text(self) -> str:
+        """The parameters and data here, on one line."""
+        from gradsheet.compare import exact_text, plain
+
+        names = [name for name in self.network.shapes if name[0] in "xyWb" and name != "yhat"]
+        data = [f"{name} = {plain(exact_text(self.node(name)))}" for name in names]
+        return ", ".join(data if self.d_yhat is None else [*data, f"dL/dyhat = {plain(exact_text(self.d_yhat))}"])

@@ -1,0 +1,481 @@
+"""Reading an answer sheet: TOML text to a `Sheet` whose every part has been checked, or one `SheetError` with its line."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradsheet.formula import FUNCTIONS, Derivative, FormulaError, Node, parse, walk
+from gradsheet.network import Network
+from gradsheet.number import NumberError, Printed, printed
+from manual import Layer
+from manual.activations import NAMES as ACTIVATIONS
+from manual.activations import RATIONAL as RATIONAL_ACTIVATIONS
+from manual.activations import Activation, Array
+from manual.losses import LOSSES, REDUCTIONS
+from manual.losses import RATIONAL as RATIONAL_LOSSES
+
+MAX_BYTES = 256_000
+MAX_CLAIMS = 500
+MAX_PARAMETERS = 4_096
+VERDICTS = ("right", "rounded", "lucky", "wrong", "cannot_tell")
+
+SHEET_KEYS = (
+    "title",
+    "source",
+    "note",
+    "x",
+    "y",
+    "loss",
+    "reduction",
+    "learning_rate",
+    "update",
+    "layer",
+    "notation",
+    "claim",
+)
+LAYER_KEYS = ("W", "shape", "b", "bias", "activation", "slope", "shared_bias")
+CLAIM_KEYS = ("question", "quantity", "value", "working", "note", "expect")
+
+Value = Printed | tuple[Any, ...]  # a number, or nested tuples of numbers of one shape
+
+
+class SheetError(ValueError):
+    """A sheet that cannot be read: what was found, what it should be. `line` is 0 where no line is to blame."""
+
+    def __init__(self, message: str, line: int = 0):
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of working. `tree` is None where the text is no formula, and `error` says why."""
+
+    text: str
+    tree: Node | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    question: str
+    quantity: str
+    tree: Node
+    value: Value | None
+    working: tuple[Line, ...]
+    expect: str | None
+    note: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet as read. `params`, `x`, `y` are object arrays of Fractions with the examples as rows; None on a symbolic sheet."""
+
+    path: str
+    title: str
+    network: Network
+    params: tuple[Layer, ...] | None
+    x: Array | None
+    y: Array | None
+    claims: tuple[Claim, ...]
+
+
+class _FloatText(str):
+    """A TOML float as it stands in the file."""
+
+
+class _Places:
+    """The lines of a TOML text on which tables and keys stand, for messages: tomllib does not tell."""
+
+    _HEADER = re.compile(r"\s*\[{1,2}\s*([A-Za-z_]+)\s*\]{1,2}")
+    _KEY = re.compile(r"\s*[\"']?([A-Za-z_0-9-]+)[\"']?\s*[.=]")
+
+    def __init__(self, text: str):
+        self.tables: dict[str, list[int]] = {}
+        self.keys: dict[tuple[str, int, str], int] = {}
+        table, number, closing = "", 0, ""
+        for at, line in enumerate(text.splitlines(), 1):
+            if closing:  # inside a text over several lines, nothing is a header or a key
+                if line.count(closing) % 2:
+                    closing = ""
+                continue
+            if found := self._HEADER.match(line):
+                table = found[1]
+                self.tables.setdefault(table, []).append(at)
+                number = len(self.tables[table]) - 1
+            elif found := self._KEY.match(line):
+                self.keys.setdefault((table, number, found[1]), at)
+            closing = next((quotes for quotes in ('"""', "'''") if line.count(quotes) % 2), "")
+
+    def line(self, table: str, number: int = 0, key: str = "") -> int:
+        """The line of a key, else that of its table, else 0."""
+        if (table, number, key) in self.keys:
+            return self.keys[table, number, key]
+        tables = self.tables.get(table, [])
+        return tables[number] if number < len(tables) else self.keys.get(("", 0, table), 0)
+
+
+class _Reader:
+    """One sheet being read. `where` of a method is (table, number) and gives an error its line."""
+
+    def __init__(self, text: str):
+        self.places = _Places(text)
+
+    def error(self, message: str, where: tuple[str, int] = ("", 0), key: str = "") -> SheetError:
+        return SheetError(message, self.places.line(*where, key))
+
+    def keys(self, table: Any, known: Iterable[str], where: tuple[str, int], what: str) -> Mapping[str, Any]:
+        if not isinstance(table, dict):
+            raise self.error(f"{what} is {_found(table)}, expected a table", where)
+        for key in table:
+            if key not in known:
+                near = difflib.get_close_matches(key[:40], known, 1)
+                hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+                raise self.error(f"unknown key {key[:40]!r} in {what}: {hint}", where, key)
+        return table
+
+    def text(self, table: Mapping[str, Any], key: str, where: tuple[str, int]) -> str:
+        found = table.get(key, "")
+        if isinstance(found, int) and not isinstance(found, bool) and key == "question":
+            return str(found)
+        if not isinstance(found, str) or isinstance(found, _FloatText):
+            raise self.error(f"{key} is {_found(found)}, expected text", where, key)
+        return found
+
+    def choice(
+        self, table: Mapping[str, Any], key: str, choices: Iterable[str], default: str | None, where: tuple[str, int]
+    ) -> str | None:
+        found = table.get(key, default)
+        if found is not default and found not in tuple(choices):
+            near = difflib.get_close_matches(str(found)[:40], choices, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(choices)}"
+            raise self.error(f"{key} is {_found(found)}: {hint}", where, key)
+        return found
+
+    def flag(self, table: Mapping[str, Any], key: str, where: tuple[str, int]) -> bool:
+        found = table.get(key, False)
+        if not isinstance(found, bool):
+            raise self.error(f"{key} is {_found(found)}, expected true or false", where, key)
+        return found
+
+    def value(self, found: Any, key: str, where: tuple[str, int]) -> Value:
+        """A number, or lists of numbers of one shape, with their digits."""
+        if isinstance(found, list):
+            if not found:
+                raise self.error(f"{key} has an empty list, expected numbers", where, key)
+            items = tuple(self.value(item, key, where) for item in found)
+            if len({_shape(item) for item in items}) > 1:
+                lengths = " and ".join(str(len(item)) if isinstance(item, tuple) else "a number" for item in items)
+                raise self.error(f"{key} has rows of unequal length ({lengths}), expected one length", where, key)
+            return items
+        if isinstance(found, bool) or not isinstance(found, int | str):
+            raise self.error(f"{key} is {_found(found)}, expected a number or lists of numbers", where, key)
+        if isinstance(found, int) and abs(found) >= 10**40:
+            raise self.error(f"{key} has a number of more than 40 digits", where, key)
+        try:
+            return printed(str(found))
+        except NumberError as error:
+            raise self.error(f"{key}: {error}", where, key) from None
+
+    def array(self, found: Any, key: str, where: tuple[str, int]) -> Array:
+        return fractions(self.value(found, key, where))
+
+    def layers(self, tables: list[Any]) -> tuple[list[tuple[Array | None, Array | None]], Network]:
+        """Every layer's W and b (None on a symbolic sheet), and the network without its loss and data."""
+        widths: list[int] = []
+        biases: list[str | None] = []
+        activations: list[Activation] = []
+        params: list[tuple[Array | None, Array | None]] = []
+        for number, table in enumerate(tables):
+            where, what = ("layer", number), f"layer {number + 1}"
+            table = self.keys(table, LAYER_KEYS, where, what)
+            if ("W" in table) == ("shape" in table):
+                raise self.error(
+                    f"{what} has {'both W and shape' if 'W' in table else 'neither W nor shape'}, expected one of them",
+                    where,
+                )
+            W = self.array(table["W"], "W", where) if "W" in table else None
+            units, inputs = self.weight_shape(table, W, where, what)
+            if widths and inputs != widths[-1]:
+                turned = " (is W transposed? one row per unit, one column per input)" if units == widths[-1] else ""
+                raise self.error(
+                    f"W of {what} has {inputs} columns, expected {widths[-1]}, the units of layer {number}{turned}",
+                    where,
+                    "W",
+                )
+            bias, b = self.bias(table, W is not None, units, where, what)
+            widths = widths or [inputs]
+            widths.append(units)
+            biases.append(bias)
+            activations.append(self.activation(table, where, number + 1 == len(tables)))
+            params.append((W, b))
+        if len({W is None for W, _ in params}) > 1:
+            raise self.error("some layers have W and some shape, expected numbers everywhere or nowhere", ("layer", 0))
+        if sum(u * (i + 1) for i, u in zip(widths, widths[1:], strict=False)) > MAX_PARAMETERS:
+            raise self.error(f"more than {MAX_PARAMETERS} parameters", ("layer", 0))
+        return params, Network(tuple(widths), tuple(biases), tuple(activations), None, "mean", None)
+
+    def weight_shape(
+        self, table: Mapping[str, Any], W: Array | None, where: tuple[str, int], what: str
+    ) -> tuple[int, int]:
+        if W is not None:
+            if W.ndim != 2:
+                raise self.error(
+                    f"W of {what} is {_found(table['W'])}, expected a list of rows: W = [[1, 2], [3, 4]]", where, "W"
+                )
+            return W.shape[0], W.shape[1]
+        shape = table["shape"]
+        if not (
+            isinstance(shape, list)
+            and len(shape) == 2
+            and all(type(n) is int and 0 < n <= MAX_PARAMETERS for n in shape)
+        ):
+            raise self.error(f"shape of {what} is {_found(shape)}, expected [units, inputs]", where, "shape")
+        return shape[0], shape[1]
+
+    def bias(
+        self, table: Mapping[str, Any], numeric: bool, units: int, where: tuple[str, int], what: str
+    ) -> tuple[str | None, Array | None]:
+        shared = self.flag(table, "shared_bias", where)
+        for key, belongs in (("b", "W"), ("bias", "shape")):
+            if key in table and belongs not in table:
+                raise self.error(
+                    f"{what} has {key} but no {belongs}: b goes with W, bias = true with shape", where, key
+                )
+        if not numeric:
+            return ("shared" if shared else "units") if self.flag(table, "bias", where) or shared else None, None
+        if "b" not in table:
+            if shared:
+                raise self.error(
+                    f"{what} has shared_bias but no b, expected b = 0.5 or another number", where, "shared_bias"
+                )
+            return None, None
+        b = self.array(table["b"], "b", where)
+        if shared:
+            if b.size != 1:
+                raise self.error(f"b of {what} has {b.size} numbers, expected one: shared_bias = true", where, "b")
+            return "shared", b.reshape(())
+        if b.size != units or b.ndim > 1:
+            hint = ": write shared_bias = true if one number serves all units" if b.ndim == 0 else ""
+            raise self.error(f"b of {what} has {b.size} numbers, expected {units}, one a unit{hint}", where, "b")
+        return "units", b.reshape(units)
+
+    def activation(self, table: Mapping[str, Any], where: tuple[str, int], last: bool) -> Activation:
+        name = self.choice(table, "activation", ACTIVATIONS, "identity", where) or "identity"
+        if name == "softmax" and not last:
+            raise self.error("activation softmax, expected it on the last layer only", where, "activation")
+        if name not in RATIONAL_ACTIVATIONS:
+            raise self.error(
+                f"activation {name} cannot be judged yet, only {', '.join(RATIONAL_ACTIVATIONS)}", where, "activation"
+            )
+        if ("slope" in table) != (name == "leaky_relu"):
+            raise self.error(
+                'slope and leaky_relu go together: activation = "leaky_relu" and slope = 0.01', where, "slope"
+            )
+        if name != "leaky_relu":
+            return name
+        slope = self.value(table["slope"], "slope", where)
+        if not isinstance(slope, Printed):
+            raise self.error("slope is a list, expected a number", where, "slope")
+        return name, slope.value
+
+    def rows(self, found: Any, key: str, width: int, examples: int | None) -> Array:
+        """x or y as rows, whatever of a number, a list and a list of rows it is written as."""
+        array = self.array(found, key, ("", 0))
+        array = array.reshape(-1, 1) if examples is not None and array.ndim == 1 else np.atleast_2d(array)
+        if array.ndim != 2 or array.shape[1] != width:
+            raise self.error(f"{key} has {array.shape[-1]} numbers an example, expected {width}", ("", 0), key)
+        if array.shape[0] != (examples or 1) and key == "y":
+            raise self.error(
+                f"y has {array.shape[0]} rows, expected {examples or 1}, one an example of x", ("", 0), key
+            )
+        return array
+
+    def data(
+        self, top: Mapping[str, Any], network: Network, numeric: bool
+    ) -> tuple[Array | None, Array | None, int | None]:
+        """x and y as rows, and the number of examples, None for a single one."""
+        if not numeric:
+            for key in ("x", "y"):
+                if key in top:
+                    raise self.error(
+                        f"{key} is given but the layers have only shapes, expected W with numbers or no {key}",
+                        ("", 0),
+                        key,
+                    )
+            return None, None, None
+        if "x" not in top:
+            raise self.error("x is missing, expected the inputs: x = [2, 1]", ("layer", 0))
+        examples = len(top["x"]) if isinstance(top["x"], list) and top["x"] and isinstance(top["x"][0], list) else None
+        x = self.rows(top["x"], "x", network.widths[0], examples)
+        if network.loss in (None, "output"):
+            if "y" in top and network.loss == "output":
+                raise self.error('y is given, expected none: the loss "output" has no target', ("", 0), "y")
+            if "y" not in top:
+                return x, None, examples
+        if "y" not in top:
+            raise self.error(f"y is missing, expected the target of the loss {network.loss}: y = 1.5", ("", 0), "loss")
+        return x, self.rows(top["y"], "y", network.widths[-1], examples), examples
+
+    def notation(self, table: Any, network: Network) -> dict[str, Node]:
+        notation: dict[str, Node] = {}
+        if not isinstance(table, dict):
+            raise self.error(f"notation is {_found(table)}, expected a table: [notation]", ("notation", 0))
+        for name, text in table.items():
+            where = ("notation", 0)
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]{0,39}", name, re.ASCII):
+                raise self.error(f"{name[:40]!r} cannot be a name, expected letters, digits and _", where, name)
+            if name in network.names or name in FUNCTIONS:
+                raise self.error(f"the notation {name} has a meaning already, expected a new name", where, name)
+            if not isinstance(text, str):
+                raise self.error(f"the notation {name} is {_found(text)}, expected a quantity as text", where, name)
+            notation[name] = self.formula(text, network, notation, where, name)
+        return notation
+
+    def formula(
+        self, text: str, network: Network, notation: Mapping[str, Node], where: tuple[str, int], key: str
+    ) -> Node:
+        try:
+            tree = parse(text, network.names, notation)
+        except FormulaError as error:
+            raise self.error(f"{key} {_short(text)}: {error}", where, key) from None
+        for part in walk(tree):
+            if isinstance(part, Derivative) and (reason := network.no_derivative(part.of.name, part.by.name)):
+                raise self.error(f"{key} {_short(text)}: {reason}", where, key)
+        return tree
+
+    def claim(self, table: Any, number: int, network: Network, notation: Mapping[str, Node]) -> Claim:
+        where = ("claim", number)
+        table = self.keys(table, CLAIM_KEYS, where, f"claim {number + 1}")
+        quantity = self.text(table, "quantity", where)
+        if not quantity:
+            raise self.error(f'claim {number + 1} has no quantity, expected one: quantity = "dL/dW1"', where)
+        if "value" not in table and not table.get("working"):
+            raise self.error(
+                f"the claim on {_short(quantity)} has neither value nor working, expected at least one of them", where
+            )
+        working = table.get("working", [])
+        if not isinstance(working, list) or any(not isinstance(line, str) for line in working):
+            raise self.error(
+                f'working is {_found(working)}, expected a list of formulas: working = ["W1 @ x + b1"]',
+                where,
+                "working",
+            )
+        lines = []
+        for text in working:
+            try:
+                lines.append(Line(text, parse(text, network.names, notation)))
+            except FormulaError as error:
+                lines.append(Line(text, None, str(error)))
+        return Claim(
+            question=self.text(table, "question", where),
+            quantity=quantity,
+            tree=self.formula(quantity, network, notation, where, "quantity"),
+            value=self.value(table["value"], "value", where) if "value" in table else None,
+            working=tuple(lines),
+            expect=self.choice(table, "expect", VERDICTS, None, where),
+            note=self.text(table, "note", where),
+            line=self.places.line(*where),
+        )
+
+
+def _found(value: Any) -> str:
+    """What stands in the sheet, short enough for a message."""
+    kinds = {bool: "true or false", dict: "a table", list: "a list", float: "a number", int: "a number"}
+    if isinstance(value, str):
+        return _short(value)
+    if isinstance(value, list | int) and len(str(value)) <= 30:
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    return kinds.get(type(value), "a date or time")
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def _shape(value: Value) -> tuple[int, ...]:
+    return () if isinstance(value, Printed) else (len(value), *_shape(value[0]))
+
+
+def fractions(value: Value) -> Array:
+    """The object array of the numbers' exact values."""
+    array = np.empty(_shape(value), object)
+    for index in np.ndindex(array.shape):
+        item: Any = value
+        for position in index:
+            item = item[position]
+        array[index] = Fraction(item.value)
+    return array
+
+
+def printed_entries(value: Value) -> list[Printed]:
+    """The numbers in the order of their array."""
+    return [value] if isinstance(value, Printed) else [entry for item in value for entry in printed_entries(item)]
+
+
+def read(text: str, path: str = "-") -> Sheet:
+    """The sheet that a TOML text states; raises SheetError where it states none."""
+    reader = _Reader(text)
+    try:
+        top = tomllib.loads(text, parse_float=_FloatText)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"\(at line (\d+)", str(error))
+        raise SheetError(f"not TOML: {str(error).split(' (at ')[0]}", int(at[1]) if at else 0) from None
+    except (RecursionError, ValueError):
+        raise SheetError("not TOML: nested too deeply, or a number too long") from None
+    reader.keys(top, SHEET_KEYS, ("", 0), "the sheet")
+    tables, claims = top.get("layer", []), top.get("claim", [])
+    for key, found in (("layer", tables), ("claim", claims)):
+        if not isinstance(found, list) or not found:
+            raise reader.error(f"the sheet has no [[{key}]], expected at least one", (key, 0))
+    if len(claims) > MAX_CLAIMS:
+        raise SheetError(f"{len(claims)} claims, expected at most {MAX_CLAIMS}")
+    arrays, network = reader.layers(tables)
+    loss = reader.choice(top, "loss", LOSSES, None, ("", 0))
+    reduction = reader.choice(top, "reduction", REDUCTIONS, "mean", ("", 0)) or "mean"
+    if loss not in (None, *RATIONAL_LOSSES):
+        raise reader.error(f"the loss {loss} cannot be judged yet, only {', '.join(RATIONAL_LOSSES)}", ("", 0), "loss")
+    if loss == "output" and network.widths[-1] != 1:
+        raise reader.error(
+            f'the loss "output" needs a single output, the last layer has {network.widths[-1]} units', ("", 0), "loss"
+        )
+    network = Network(network.widths, network.biases, network.activations, loss, reduction, None)
+    numeric = arrays[0][0] is not None
+    x, y, examples = reader.data(top, network, numeric)
+    network = Network(network.widths, network.biases, network.activations, loss, reduction, examples)
+    notation = reader.notation(top.get("notation", {}), network)
+    return Sheet(
+        path=path,
+        title=reader.text(top, "title", ("", 0)) or Path(path).name,
+        network=network,
+        params=tuple(Layer(W, b) for W, b in arrays if W is not None) if numeric else None,
+        x=x,
+        y=y,
+        claims=tuple(reader.claim(table, number, network, notation) for number, table in enumerate(claims)),
+    )
+
+
+def load(path: str | Path, shown: str = "") -> Sheet:
+    """The sheet in a file, which reports call `shown`. Raises SheetError where the file is no sheet, OSError where it cannot be opened."""
+    with open(path, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    return decode(data, shown or str(path))
+
+
+def decode(data: bytes, path: str) -> Sheet:
+    """The sheet in the bytes of a file."""
+    if len(data) > MAX_BYTES:
+        raise SheetError(f"larger than {MAX_BYTES} bytes")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SheetError(f"not UTF-8: byte {error.start + 1} cannot be read") from None
+    return read(text, path)

@@ -1,0 +1,23 @@
+"""Backpropagation of a multilayer perceptron written by hand, in NumPy only."""
+
+from manual.mlp import (
+    Cache,
+    Gradients,
+    Layer,
+    backward,
+    forward,
+    gradients,
+    jacobian,
+    value_and_grad,
+)
+
+__all__ = [
+    "Cache",
+    "Gradients",
+    "Layer",
+    "backward",
+    "forward",
+    "gradients",
+    "jacobian",
+    "value_and_grad",
+]

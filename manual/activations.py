@@ -1,0 +1,122 @@
+"""Activation functions, each directly above its derivative.
+
+Everything acts entry by entry on an array z of any shape, except softmax, which acts on the last axis.
+The number type of z is kept: float32, float64, or exact objects such as `fractions.Fraction`. On objects
+the transcendental functions call the entries' own `exp` and `log`, so they need a type that has them.
+
+The forms below are the ones that stay accurate in saturation. The textbook 1 - tanh(z)^2 and s(z) (1 - s(z))
+subtract nearly equal numbers: at z = 18 the first has no correct digit left, at z = 40 the second is 0.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Activation = str | tuple[str, Any]  # a name, or ("leaky_relu", slope)
+
+
+def number(like: Array, value: Any) -> Any:
+    """`value` in the number type of `like`; exact on objects, where a bare int would turn `1 / 3` into a float."""
+    return Fraction(value) if like.dtype == object else like.dtype.type(value)
+
+
+def identity(z: Array) -> Array:
+    return z
+
+
+def d_identity(z: Array) -> Array:
+    return np.full(z.shape, number(z, 1), z.dtype)
+
+
+def relu(z: Array) -> Array:
+    return np.where(z > 0, z, number(z, 0))
+
+
+def d_relu(z: Array) -> Array:
+    """1 above 0, else 0: at the kink the derivative is 0 by convention."""
+    return np.where(z > 0, number(z, 1), number(z, 0))
+
+
+def leaky_relu(z: Array, slope: Any = 0.01) -> Array:
+    return np.where(z > 0, z, number(z, slope) * z)
+
+
+def d_leaky_relu(z: Array, slope: Any = 0.01) -> Array:
+    """1 above 0, else the slope, at the kink too."""
+    return np.where(z > 0, number(z, 1), number(z, slope))
+
+
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + e^-z), with the exponential of -|z| only, which cannot overflow."""
+    e = np.exp(-abs(z))
+    return np.where(z > 0, number(z, 1), e) / (1 + e)
+
+
+def d_sigmoid(z: Array) -> Array:
+    """e^-|z| / (1 + e^-|z|)^2"""
+    e = np.exp(-abs(z))
+    return e / ((1 + e) * (1 + e))
+
+
+def tanh(z: Array) -> Array:
+    return np.tanh(z)
+
+
+def d_tanh(z: Array) -> Array:
+    """4 e^-2|z| / (1 + e^-2|z|)^2"""
+    e = np.exp(-2 * abs(z))
+    return 4 * e / ((1 + e) * (1 + e))
+
+
+def softplus(z: Array) -> Array:
+    """log(1 + e^z), as max(z, 0) + log(1 + e^-|z|)"""
+    return relu(z) + np.log1p(np.exp(-abs(z)))
+
+
+def d_softplus(z: Array) -> Array:
+    return sigmoid(z)
+
+
+def softmax(z: Array) -> Array:
+    """e^z_i / sum_k e^z_k along the last axis, shifted by the largest entry so that nothing overflows."""
+    e = np.exp(z - z.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def softmax_pullback(z: Array, d_h: Array) -> Array:
+    """dL/dz_i = h_i (dL/dh_i - sum_k dL/dh_k h_k), since dh_k/dz_i = h_k ([i = k] - h_i)."""
+    h = softmax(z)
+    return h * (d_h - (d_h * h).sum(-1, keepdims=True))
+
+
+ELEMENTWISE: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
+    "identity": (identity, d_identity),
+    "relu": (relu, d_relu),
+    "leaky_relu": (leaky_relu, d_leaky_relu),
+    "sigmoid": (sigmoid, d_sigmoid),
+    "tanh": (tanh, d_tanh),
+    "softplus": (softplus, d_softplus),
+}
+RATIONAL = ("identity", "relu", "leaky_relu")  # exact on Fractions
+NAMES = (*ELEMENTWISE, "softmax")
+
+
+def split(activation: Activation) -> tuple[str, tuple[Any, ...]]:
+    """The name of an activation and its parameters: "relu" -> ("relu", ()), ("leaky_relu", 0.2) -> ("leaky_relu", (0.2,))."""
+    return (activation, ()) if isinstance(activation, str) else (activation[0], tuple(activation[1:]))
+
+
+def activate(activation: Activation, z: Array) -> Array:
+    """h = f(z), of z's shape."""
+    name, parameters = split(activation)
+    return softmax(z) if name == "softmax" else ELEMENTWISE[name][0](z, *parameters)
+
+
+def pull_back(activation: Activation, z: Array, d_h: Array) -> Array:
+    """dL/dz from dL/dh, of z's shape: f'(z) dL/dh, and for softmax the product with its whole Jacobian."""
+    name, parameters = split(activation)
+    return softmax_pullback(z, d_h) if name == "softmax" else d_h * ELEMENTWISE[name][1](z, *parameters)

@@ -1,0 +1,137 @@
+"""Everything that comes in is checked here, once: inside, shapes and number types fit and nothing broadcasts by accident."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from manual.activations import NAMES, RATIONAL, Activation, Array, split
+from manual.losses import LOSSES, REDUCTIONS
+from manual.losses import RATIONAL as RATIONAL_LOSSES
+
+
+class Layer(NamedTuple):
+    """The parameters of a layer, or their gradient: W (O, I); b (O,), () for one shared bias, or None for no bias."""
+
+    W: Array
+    b: Array | None = None
+
+
+_exact = np.frompyfunc(lambda v: Fraction(v) if isinstance(v, int | np.integer) else v, 1, 1)
+
+
+def _typed(name: str, value: Any, dtype: np.dtype[Any]) -> Array:
+    """`value` as an array of the parameters' number type; whole numbers among objects become Fractions."""
+    try:
+        array = np.asarray(value, dtype)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} cannot be read as an array of {dtype}: {error}") from None
+    return np.asarray(_exact(array), object) if dtype == object else array
+
+
+def _number_type(W: Any) -> np.dtype[Any]:
+    dtype = np.asarray(W).dtype
+    if dtype not in (np.float32, np.float64, object):
+        raise TypeError(
+            f"W1 has dtype {dtype}, expected float32, float64 or object (Fractions): write W1.astype(float)"
+        )
+    return dtype
+
+
+def _irrational(what: str, dtype: np.dtype[Any], sample: Array) -> None:
+    if dtype == object and isinstance(sample.flat[0], Fraction):
+        raise TypeError(f"{what} has no exact value on Fractions: use float64, or one of {', '.join(RATIONAL)}")
+
+
+def check_params(params: Sequence[Layer], activations: Sequence[Activation]) -> tuple[Layer, ...]:
+    """The parameters as a tuple of Layer of one number type; ValueError or TypeError where something does not fit."""
+    params = tuple(params)
+    if not params:
+        raise ValueError("params is empty, expected at least one Layer(W, b)")
+    if isinstance(activations, str) or len(activations) != len(params):
+        raise ValueError(
+            f"activations is {activations!r}, expected one entry for each of the {len(params)} layers: "
+            f"write {('relu',) * (len(params) - 1) + ('identity',)!r}, for example"
+        )
+    dtype = _number_type(params[0][0])
+    checked: list[Layer] = []
+    for number, (pair, activation) in enumerate(zip(params, activations, strict=True), 1):
+        layer = _check_layer(number, *Layer(*pair), dtype)
+        if checked and layer.W.shape[1] != checked[-1].W.shape[0]:
+            raise ValueError(
+                f"W{number} has shape {layer.W.shape}, expected {(layer.W.shape[0], checked[-1].W.shape[0])}: "
+                f"layer {number - 1} has {checked[-1].W.shape[0]} units, and W is (units, inputs); if yours is (inputs, units), write W.T"
+            )
+        name, parameters = split(activation)
+        if name not in NAMES or len(parameters) > (name == "leaky_relu"):
+            raise ValueError(
+                f"activation {number} is {activation!r}, expected one of {', '.join(NAMES)} or ('leaky_relu', slope)"
+            )
+        if name == "softmax" and number < len(params):
+            raise ValueError(f"activation {number} is softmax, expected it on the last layer ({len(params)}) only")
+        if name not in RATIONAL:
+            _irrational(name, dtype, layer.W)
+        checked.append(layer)
+    return tuple(checked)
+
+
+def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
+    if np.asarray(W).dtype != dtype:
+        raise TypeError(
+            f"W{number} has dtype {np.asarray(W).dtype}, expected that of W1, {dtype}: write W{number}.astype({dtype})"
+        )
+    W = _typed(f"W{number}", W, dtype)
+    if W.ndim != 2 or 0 in W.shape:
+        raise ValueError(f"W{number} has shape {W.shape}, expected (units, inputs), neither of them 0")
+    if b is None:
+        return Layer(W)
+    if np.asarray(b).dtype != dtype:
+        raise TypeError(
+            f"b{number} has dtype {np.asarray(b).dtype}, expected that of W1, {dtype}: write b{number}.astype({dtype})"
+        )
+    b = _typed(f"b{number}", b, dtype)
+    if b.shape not in ((W.shape[0],), ()):
+        raise ValueError(
+            f"b{number} has shape {b.shape}, expected {(W.shape[0],)}, one bias a unit; or () for one shared bias, or None for no bias"
+        )
+    return Layer(W, b)
+
+
+def check_data(name: str, data: Any, params: Sequence[Layer], *, rows: int | None = None) -> Array:
+    """x (N, I), or with `rows` what belongs to the outputs, (rows, O), in the parameters' number type."""
+    W = params[0].W if rows is None else params[-1].W
+    width = W.shape[1] if rows is None else W.shape[0]
+    array = _typed(name, data, W.dtype)
+    if array.ndim != 2 or array.shape != (rows or len(array), width) or not len(array):
+        expected = f"({'N' if rows is None else rows}, {width})"
+        hint = ""
+        if array.shape == (width,):
+            hint = f": for one example write {name}[None, :]"
+        elif array.ndim == 1:
+            hint = f": for one number an example write {name}[:, None]"
+        elif array.T.shape == (rows or array.shape[-1], width):
+            hint = f": a batch is rows, write {name}.T"
+        raise ValueError(f"{name} has shape {array.shape}, expected {expected}, one example a row{hint}")
+    return array
+
+
+def check_loss(loss: str, reduction: str, y: Any, params: Sequence[Layer], *, rows: int) -> Array | None:
+    """The targets y (rows, O) that go with the loss; None where the loss is "output"."""
+    if loss not in LOSSES:
+        raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
+    if loss not in RATIONAL_LOSSES:
+        _irrational(loss, params[0].W.dtype, params[0].W)
+    if loss == "output":
+        if (units := params[-1].W.shape[0]) != 1:
+            raise ValueError(f'the loss "output" needs a single output, the last layer has {units} units')
+        if y is not None:
+            raise ValueError('y is given, expected None: the loss "output" has no target')
+        return None
+    if y is None:
+        raise ValueError(
+            f"y is None, expected the targets of the loss {loss}, of shape ({rows}, {params[-1].W.shape[0]})"
+        )
+    return check_data("y", y, params, rows=rows)

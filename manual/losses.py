@@ -1,0 +1,90 @@
+"""Losses, each directly above its gradient.
+
+Every loss is a sum over the outputs, so each function here gives the share of every output: y and yhat are
+(N, O), and so is the result. The gradient is that of a share by its own yhat. `reduce` adds the shares up.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def half_squared_error(y: Array, yhat: Array) -> Array:
+    return (yhat - y) ** 2 / 2
+
+
+def d_half_squared_error(y: Array, yhat: Array) -> Array:
+    return yhat - y
+
+
+def squared_error(y: Array, yhat: Array) -> Array:
+    return (yhat - y) ** 2
+
+
+def d_squared_error(y: Array, yhat: Array) -> Array:
+    return 2 * (yhat - y)
+
+
+def mean_squared_error(y: Array, yhat: Array) -> Array:
+    """The mean over the outputs: a share is (yhat - y)^2 / O."""
+    return (yhat - y) ** 2 / yhat.shape[-1]
+
+
+def d_mean_squared_error(y: Array, yhat: Array) -> Array:
+    return 2 * (yhat - y) / yhat.shape[-1]
+
+
+def binary_cross_entropy(y: Array, yhat: Array) -> Array:
+    """-y log(yhat) - (1 - y) log(1 - yhat), with 0 log 0 = 0."""
+    return cross_entropy(y, yhat) + cross_entropy(1 - y, 1 - yhat)
+
+
+def d_binary_cross_entropy(y: Array, yhat: Array) -> Array:
+    return d_cross_entropy(y, yhat) - d_cross_entropy(1 - y, 1 - yhat)
+
+
+def cross_entropy(y: Array, yhat: Array) -> Array:
+    """-y log(yhat), with 0 log 0 = 0; infinite where yhat is 0 and y is not."""
+    with np.errstate(divide="ignore"):
+        return -y * np.log(np.where(y == 0, 1 + 0 * yhat, yhat))
+
+
+def d_cross_entropy(y: Array, yhat: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return -y / np.where(y == 0, 1 + 0 * yhat, yhat)
+
+
+def output(y: Array | None, yhat: Array) -> Array:
+    """The single output itself: the network's value is its loss."""
+    return yhat
+
+
+def d_output(y: Array | None, yhat: Array) -> Array:
+    return yhat**0
+
+
+LOSSES: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
+    "half_squared_error": (half_squared_error, d_half_squared_error),
+    "squared_error": (squared_error, d_squared_error),
+    "mean_squared_error": (mean_squared_error, d_mean_squared_error),
+    "binary_cross_entropy": (binary_cross_entropy, d_binary_cross_entropy),
+    "cross_entropy": (cross_entropy, d_cross_entropy),
+    "output": (output, d_output),
+}
+RATIONAL = ("half_squared_error", "squared_error", "mean_squared_error", "output")  # exact on Fractions
+REDUCTIONS = ("mean", "sum")
+
+
+def reduce(shares: Array, reduction: str) -> Any:
+    """L from the shares (N, O): the sum over the outputs, and the mean or the sum over the N examples."""
+    total = shares.sum()
+    return total / len(shares) if reduction == "mean" else total
+
+
+def d_reduce(d_shares: Array, reduction: str) -> Array:
+    """dL/dyhat (N, O) from the gradients of the shares: 1/N of each for the mean."""
+    return d_shares / len(d_shares) if reduction == "mean" else d_shares

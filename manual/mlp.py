@@ -1,0 +1,191 @@
+"""The multilayer perceptron and its gradients, derived by hand.
+
+For one example, with W (units, inputs), h_0 = x and yhat the last h:
+
+    (1)  z_l = W_l h_(l-1) + b_l           h_l = f_l(z_l)            forward
+    (2)  delta_l = dL/dz_l = f_l'(z_l) dL/dh_l                       through the activation
+    (3)  dL/dW_l = delta_l h_(l-1)^T       dL/db_l = delta_l         to the parameters
+    (4)  dL/dh_(l-1) = W_l^T delta_l                                 to the layer before
+
+(2)-(4) are applied from the last layer to the first, beginning with dL/dyhat. A batch is rows, so h_(l-1)^T stands as h:
+x is (N, I), z and h are (N, units), and the gradients of (3) are added up over the N examples.
+
+    N examples    I inputs of a layer    O units of a layer
+
+The same lines run on float32, float64 and, exactly, on object arrays of `fractions.Fraction`.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from manual.activations import Activation, Array, activate, number, pull_back
+from manual.door import Layer, check_data, check_loss, check_params
+from manual.losses import LOSSES, d_reduce, reduce
+
+
+class Cache(NamedTuple):
+    """The forward pass: z[l-1] is z_l (N, O); h[l] is h_l (N, O) with h[0] = x and h[-1] = yhat. Read, never written to."""
+
+    z: tuple[Array, ...]
+    h: tuple[Array, ...]
+
+
+class Gradients(NamedTuple):
+    """dL by everything: `params` and `z`, `h` shaped like the parameters and the `Cache`; h[0] is dL/dx."""
+
+    params: tuple[Layer, ...]
+    z: tuple[Array, ...]
+    h: tuple[Array, ...]
+
+
+def _forward(params: Sequence[Layer], x: Array, activations: Sequence[Activation]) -> Cache:
+    zs, hs = [], [x]
+    for (W, b), activation in zip(params, activations, strict=True):
+        z = hs[-1] @ W.T  # (1): (N, I) @ (I, O) -> (N, O)
+        zs.append(z if b is None else z + b)
+        hs.append(activate(activation, zs[-1]))
+    return Cache(tuple(zs), tuple(hs))
+
+
+def _backward(params: Sequence[Layer], cache: Cache, d_yhat: Array, activations: Sequence[Activation]) -> Gradients:
+    d_params, d_zs, d_hs = [], [], [d_yhat]
+    layers = zip(params, cache.z, cache.h[:-1], activations, strict=True)
+    for (W, b), z, h, activation in reversed(list(layers)):
+        delta = pull_back(activation, z, d_hs[-1])  # (2): (N, O)
+        d_W = delta.T @ h  # (3): (O, N) @ (N, I) -> (O, I)
+        d_b = None if b is None else np.asarray(delta.sum(0 if b.ndim else None))  # (3): (O,), shared: ()
+        d_params.append(Layer(d_W, d_b))
+        d_zs.append(delta)
+        d_hs.append(delta @ W)  # (4): (N, O) @ (O, I) -> (N, I)
+    return Gradients(tuple(d_params[::-1]), tuple(d_zs[::-1]), tuple(d_hs[::-1]))
+
+
+def forward(params: Sequence[Layer], x: Any, activations: Sequence[Activation]) -> Cache:
+    """Every z and h of the network, equation (1).
+
+    x is (N, I); `activations` has one entry a layer: identity, relu, leaky_relu, sigmoid, tanh, softplus, on the
+    last layer also softmax; ("leaky_relu", slope) sets the slope. Raises ValueError on shapes that do not fit and
+    TypeError on number types that do not, saying what was found, what was expected and what to write.
+    """
+    params = check_params(params, activations)
+    return _forward(params, check_data("x", x, params), activations)
+
+
+def backward(params: Sequence[Layer], cache: Cache, d_yhat: Any, activations: Sequence[Activation]) -> Gradients:
+    """The gradients of a scalar by every parameter, z and h, equations (2)-(4), from its gradient d_yhat (N, O) by yhat.
+
+    Raises as `forward` does.
+    """
+    params = check_params(params, activations)
+    return _backward(params, cache, check_data("d_yhat", d_yhat, params, rows=len(cache.h[0])), activations)
+
+
+def gradients(
+    params: Sequence[Layer],
+    x: Any,
+    y: Any,
+    activations: Sequence[Activation],
+    *,
+    loss: str = "half_squared_error",
+    reduction: str = "mean",
+) -> tuple[Any, Gradients]:
+    """The loss, and its gradients by every parameter, every z and every h (h[0] is x).
+
+    x is (N, I), y is (N, O), or None where the loss is "output". `loss` is one of half_squared_error, squared_error,
+    mean_squared_error, binary_cross_entropy, cross_entropy, output; `reduction` over the batch is mean or sum.
+    Raises as `forward` does.
+    """
+    params = check_params(params, activations)
+    x = check_data("x", x, params)
+    y = check_loss(loss, reduction, y, params, rows=len(x))
+    cache = _forward(params, x, activations)
+    value, d_value = LOSSES[loss]
+    L = reduce(value(y, cache.h[-1]), reduction)
+    d_yhat = d_reduce(d_value(y, cache.h[-1]), reduction)
+    return L, _backward(params, cache, d_yhat, activations)
+
+
+def value_and_grad(
+    params: Sequence[Layer],
+    x: Any,
+    y: Any,
+    activations: Sequence[Activation],
+    *,
+    loss: str = "half_squared_error",
+    reduction: str = "mean",
+) -> tuple[Any, tuple[Layer, ...]]:
+    """The loss and its gradient, a tuple of `Layer` like the parameters. Arguments and errors are those of `gradients`."""
+    L, grads = gradients(params, x, y, activations, loss=loss, reduction=reduction)
+    return L, grads.params
+
+
+def _locate(name: str, depth: int) -> tuple[str, int]:
+    """A node's or parameter's letter and layer: "W2" -> ("W", 2), "x" -> ("h", 0), "yhat" -> ("h", depth), "L" -> ("L", depth)."""
+    alias = {"x": "h0", "yhat": f"h{depth}", "L": f"L{depth}", "shares": f"S{depth}"}.get(name, name)
+    letter, layer = alias[:1], alias[1:]
+    first = 0 if letter == "h" else 1
+    if letter not in "zhWbLS" or not layer.isdecimal() or not first <= int(layer) <= depth:
+        raise ValueError(
+            f"{name!r} is no node or parameter of a network of {depth} layers: x, z1, h1, ..., yhat, W1, b1, ..., L, shares"
+        )
+    return letter, int(layer)
+
+
+def _seeds(like: Array) -> Iterator[Array]:
+    """The unit arrays of `like`'s shape, one for each of its entries."""
+    for entry in np.ndindex(like.shape):
+        seed = np.full(like.shape, number(like, 0), like.dtype)
+        seed[entry] = number(like, 1)
+        yield seed
+
+
+def jacobian(
+    params: Sequence[Layer],
+    x: Any,
+    activations: Sequence[Activation],
+    *,
+    of: str,
+    by: str,
+    y: Any = None,
+    loss: str = "half_squared_error",
+    reduction: str = "mean",
+) -> Array:
+    """d of / d by, of shape (shape of `of`) + (shape of `by`): one backward pass, (2)-(4), for each entry of `of`.
+
+    `of` is "z1", "h1", ..., "yhat", or "L", or "shares", the (O,) shares of the outputs in L; `by` is any earlier one
+    of the nodes, "x", or a parameter, "W1", "b1", .... Nodes are (N, units). A derivative by a node counts every path
+    from it. The other arguments, and the errors, are those of `gradients`; a `by` that `of` does not depend on is a ValueError.
+    """
+    params = check_params(params, activations)
+    x = check_data("x", x, params)
+    (letter, layer), (by_letter, by_layer) = _locate(of, len(params)), _locate(by, len(params))
+    order = {"h": 2, "L": 3, "S": 3}
+    if by_letter in "LS" or 2 * by_layer + order.get(by_letter, 1) > 2 * layer + order.get(letter, 1) or letter in "Wb":
+        raise ValueError(f"{by} does not come before {of} in the forward pass, so there is no derivative d{of}/d{by}")
+    # The network is cut off behind `of`; where that is a z, its layer ends without activation.
+    params, activations = params[:layer], list(activations[:layer])
+    cache = _forward(params, x, activations)
+    yhat = cache.h[-1]
+    if letter == "z":
+        activations[-1] = "identity"
+    if letter in "LS":
+        y = check_loss(loss, reduction, y, params, rows=len(x))
+        d_yhat = d_reduce(LOSSES[loss][1](y, yhat), reduction)
+        outputs = np.eye(yhat.shape[1], dtype=int)
+        seeds = [d_yhat] if letter == "L" else [d_yhat * output for output in outputs]
+        shape: tuple[int, ...] = () if letter == "L" else (len(outputs),)
+    else:
+        seeds, shape = list(_seeds(yhat)), yhat.shape
+    rows = []
+    for seed in seeds:
+        grads = _backward(params, cache, seed, activations)
+        if by_letter in "Wb":
+            row = getattr(grads.params[by_layer - 1], by_letter)
+        else:
+            row = grads.h[by_layer] if by_letter == "h" else grads.z[by_layer - 1]
+        if row is None:
+            raise ValueError(f"layer {by_layer} has no bias, so there is no derivative by {by}")
+        rows.append(row)
+    return np.stack(rows).reshape(shape + rows[0].shape)

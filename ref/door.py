@@ -1,0 +1,85 @@
+"""Everything that comes in is checked here, once, on shapes alone: so it holds under `jit` too and costs nothing there."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ref.activations import ACTIVATIONS, Activation
+from ref.losses import LOSSES, REDUCTIONS
+
+
+class Layer(NamedTuple):
+    """The parameters of a layer, or their gradient: W (O, I); b (O,), () for one shared bias, or None for no bias."""
+
+    W: jax.Array
+    b: jax.Array | None = None
+
+
+def _expect(name: str, array: jax.Array, *shapes: tuple[int, ...], write: str) -> None:
+    if array.shape not in shapes:
+        raise ValueError(f"{name} has shape {array.shape}, expected {' or '.join(map(str, shapes))}: {write}")
+
+
+def check_network(
+    params: Sequence[Layer], x: Any, activations: Sequence[Activation]
+) -> tuple[tuple[Layer, ...], jax.Array]:
+    """The parameters as a tuple of Layer and x as an array (N, I); ValueError where a shape or an activation does not fit."""
+    layers = tuple(Layer(*(None if p is None else jnp.asarray(p) for p in layer)) for layer in params)
+    if not layers:
+        raise ValueError("params is empty, expected at least one Layer(W, b)")
+    if isinstance(activations, str) or len(activations) != len(layers):
+        raise ValueError(f"activations is {activations!r}, expected one entry for each of the {len(layers)} layers")
+    for l, activation in enumerate(activations, 1):
+        name = activation if isinstance(activation, str) else activation[0]
+        if name not in ACTIVATIONS or (name == "softmax" and l < len(layers)):
+            raise ValueError(
+                f"activation {l} is {activation!r}, expected one of {', '.join(ACTIVATIONS)}, softmax on the last layer only"
+            )
+    data = jnp.asarray(x)
+    if data.ndim != 2 or not len(data):
+        raise ValueError(
+            f"x has shape {data.shape}, expected (N, I), one example a row: for one example write x[None, :]"
+        )
+    inputs = data.shape[1]
+    for l, (W, b) in enumerate(layers, 1):
+        if W.ndim != 2 or 0 in W.shape:
+            raise ValueError(f"W{l} has shape {W.shape}, expected (units, inputs), neither of them 0")
+        _expect(
+            f"W{l}",
+            W,
+            (W.shape[0], inputs),
+            write=f"{inputs} numbers come into layer {l}, and W is (units, inputs), not W.T",
+        )
+        if b is not None:
+            _expect(f"b{l}", b, (W.shape[0],), (), write="one bias a unit, () for one shared bias, or None for no bias")
+        if not jnp.issubdtype(W.dtype, jnp.floating):
+            raise ValueError(f"W{l} has dtype {W.dtype}, expected a floating one: write W{l}.astype(float)")
+        inputs = W.shape[0]
+    return layers, data.astype(layers[0].W.dtype)
+
+
+def check_loss(loss: str, reduction: str, y: Any, params: Sequence[Layer], examples: int) -> jax.Array | None:
+    """The targets y (N, O) that go with the loss; None where the loss is "output"."""
+    if loss not in LOSSES or reduction not in REDUCTIONS:
+        raise ValueError(
+            f"loss, reduction are {loss!r}, {reduction!r}, expected one of {', '.join(LOSSES)} and one of {', '.join(REDUCTIONS)}"
+        )
+    outputs = len(params[-1].W)
+    if loss == "output":
+        if y is not None or outputs != 1:
+            raise ValueError(
+                f'the loss "output" takes y None and a single output, found {outputs} and y {"None" if y is None else "given"}'
+            )
+        return None
+    if y is None:
+        raise ValueError(f"y is None, expected the targets of the loss {loss}, of shape {(examples, outputs)}")
+    targets = jnp.asarray(y, params[-1].W.dtype)
+    _expect(
+        "y",
+        targets,
+        (examples, outputs),
+        write="one row an example, one column an output; y[:, None] makes a column of a vector",
+    )
+    return targets
