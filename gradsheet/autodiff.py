@@ -21,12 +21,11 @@ _UNIT = 2.0**-53
 
 @functools.lru_cache(maxsize=256)
 def _program(activations: tuple[Any, ...], loss: str, reduction: str, of: tuple[str, ...]) -> Any:
-    """The forward pass, the loss and all Jacobians of some nodes, compiled together; it serves every sheet of the same structure."""
+    """The forward pass and the Jacobians of some nodes, compiled together; it serves every sheet of the same structure."""
 
     def run(params: Any, x: Any, y: Any) -> Any:
-        L, _ = ref.value_and_grad(params, x, y, activations, loss=loss, reduction=reduction)
-        jacobians = [ref.jacobians(params, x, activations, of=node, y=y, loss=loss, reduction=reduction) for node in of]
-        return ref.forward(params, x, activations), L, jacobians
+        rows = ref.stacked_jacobian(params, x, activations, of=of, y=y, loss=loss, reduction=reduction)
+        return ref.forward(params, x, activations), rows
 
     return jax.jit(run)
 
@@ -51,7 +50,8 @@ class Autodiff:
         reduction: str,
         of: tuple[str, ...],
     ):
-        self.activations, self.loss, self.reduction, self.of = activations, loss, reduction, of
+        self.activations, self.loss, self.reduction = activations, loss, reduction
+        self.of = ("L", *(name for name in of if name != "L"))
         self.params = [manual.Layer(_floats(W), None if b is None else _floats(b)) for W, b in params]
         self.x, self.y = _floats(x), None if y is None else _floats(y)
         # The pass on absolute values: nothing is masked and nothing cancels. -|y| makes |yhat| + |y| of yhat - y.
@@ -106,26 +106,34 @@ class Autodiff:
 
     def agrees_forward(self, exact: manual.Cache, L: Any) -> bool:
         """Whether every z and h, and the loss, is what `exact` and `L` say."""
-        (z, h), loss, _ = self._results
+        (z, h), (vector, _) = self._results
         bounds = manual.forward(*self.absolute[:2], self.plain)
         bound, _ = manual.gradients(*self.absolute, self.plain, loss=self.loss, reduction=self.reduction)
         mine, theirs, magnitudes = (
-            (*z, *h, loss),
+            (*z, *h, vector[0]),
             (*exact.z, *exact.h, np.asarray(L)),
             (*bounds.z, *bounds.h, np.asarray(bound)),
         )
         return all(self._agree(*triple) for triple in zip(mine, theirs, magnitudes, strict=True))
 
-    def agrees_derivative(self, of: str, letter: str, layer: int, exact: Array) -> bool:
-        """Whether d of / d (W, b, z or h of a layer) is what `exact` says, with all axes."""
-        found = self._results[2][self.of.index(of)]
-        mine = (
-            getattr(found.params[layer - 1], letter)
-            if letter in "Wb"
-            else getattr(found, letter)[layer - (letter == "z")]
-        )
-        by = f"{letter}{layer}"
+    def _rows(self, of: str) -> slice:
+        """Where a node's entries stand in the stacked Jacobian."""
+        (z, h), _ = self._results
+
+        def size(name: str) -> int:
+            if name in ("L", "shares"):
+                return 1 if name == "L" else h[-1].shape[1]
+            return (h[int(name[1:])] if name[0] == "h" else z[int(name[1:]) - 1]).size
+
+        start = sum(size(name) for name in self.of[: self.of.index(of)])
+        return slice(start, start + size(of))
+
+    def agrees_derivative(self, of: str, by: str, exact: Array) -> bool:
+        """Whether d of / d by is what `exact` says, with all axes; `by` is "W1", "b1", "z1", "h0" and so on."""
+        letter, layer = by[0], int(by[1:])
+        _, (_, rows) = self._results
+        stacked = getattr(rows.params[layer - 1], letter) if letter in "Wb" else getattr(rows, letter)[layer - (letter == "z")]
         magnitude = manual.jacobian(
             *self.absolute[:2], self.plain, of=of, by=by, y=self.absolute[2], loss=self.loss, reduction=self.reduction
         )
-        return self._agree(mine, exact, magnitude)
+        return self._agree(stacked[self._rows(of)].reshape(exact.shape), exact, magnitude)

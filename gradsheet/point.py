@@ -150,7 +150,7 @@ class Point:
             loss=self.loss,
             reduction=self.network.reduction,
         )
-        if self._autodiff and not self._autodiff.agrees_derivative(of, by[0], int(by[1:]), hand):
+        if self._autodiff and not self._autodiff.agrees_derivative(of, by, hand):
             raise Undecided(f"the witnesses disagree on d{of}/d{by}: NumPy by hand against JAX")
         return hand
 

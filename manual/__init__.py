@@ -1,9 +1,9 @@
 """Backpropagation of a multilayer perceptron written by hand, in NumPy only."""
 
+from manual.door import Layer
 from manual.mlp import (
     Cache,
     Gradients,
-    Layer,
     backward,
     forward,
     gradients,

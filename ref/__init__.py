@@ -1,13 +1,13 @@
 """The reference: the same multilayer perceptron in JAX. One example is written; vmap and grad do the rest."""
 
+from ref.door import Layer
 from ref.mlp import (
     Cache,
     Gradients,
-    Layer,
     forward,
     gradients,
     jacobian,
-    jacobians,
+    stacked_jacobian,
     value_and_grad,
 )
 
@@ -18,6 +18,6 @@ __all__ = [
     "forward",
     "gradients",
     "jacobian",
-    "jacobians",
+    "stacked_jacobian",
     "value_and_grad",
 ]

@@ -129,31 +129,40 @@ def _pick(name: str, params: Sequence[Layer], nodes: Cache) -> jax.Array:
     return found
 
 
-def jacobians(
+def stacked_jacobian(
     params: Sequence[Layer],
     x: Any,
     activations: Sequence[Activation],
     *,
-    of: str,
+    of: Sequence[str],
     y: Any = None,
     loss: str = "half_squared_error",
     reduction: str = "mean",
-) -> Gradients:
-    """The Jacobians of one node by every parameter and node at once, as `jacobian` gives each of them."""
+) -> tuple[jax.Array, Gradients]:
+    """The values of several nodes in one vector (R,), and its Jacobian by every parameter and node, (R, ...) each.
+
+    The entries of the nodes follow each other in the order of `of`. One reverse pass over the vector compiles in a
+    fraction of the time that a pass for each node takes. Arguments and errors are those of `jacobian`.
+    """
     params, x = check_network(params, x, activations)
-    if of in ("L", "shares"):
+    if "L" in of or "shares" in of:
         y = check_loss(loss, reduction, y, params, len(x))
-    zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: _batch(params, x, activations)))
 
-    def value(params: tuple[Layer, ...], taps: Cache) -> jax.Array:
+    def value(params: tuple[Layer, ...], taps: Cache) -> tuple[jax.Array, jax.Array]:
         nodes = _batch(params, x, activations, taps)
-        if of not in ("L", "shares"):
-            return _pick(of, params, nodes)
-        shares = _shares(y, nodes.h[-1], loss, reduction)
-        return shares.sum() if of == "L" else shares
 
-    d_params, d_nodes = jax.jacrev(value, argnums=(0, 1))(params, zeros)
-    return Gradients(d_params, d_nodes.z, d_nodes.h)
+        def node(name: str) -> jax.Array:
+            if name not in ("L", "shares"):
+                return _pick(name, params, nodes)
+            shares = _shares(y, nodes.h[-1], loss, reduction)
+            return shares.sum() if name == "L" else shares
+
+        vector = jnp.concatenate([jnp.ravel(node(name)) for name in of])
+        return vector, vector
+
+    taps = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: _batch(params, x, activations)))
+    (d_params, d_nodes), vector = jax.jacrev(value, argnums=(0, 1), has_aux=True)(params, taps)
+    return vector, Gradients(d_params, d_nodes.z, d_nodes.h)
 
 
 def jacobian(
@@ -173,5 +182,9 @@ def jacobian(
     parameter, "W1", "b1", .... Nodes are (N, units). A derivative by a node counts every path from it, and is 0
     where `of` does not depend on it. The other arguments, and the errors, are those of `gradients`.
     """
-    found = jacobians(params, x, activations, of=of, y=y, loss=loss, reduction=reduction)
-    return _pick(by, found.params, Cache(found.z, found.h))
+    nodes = forward(params, x, activations)
+    shapes: dict[str, tuple[int, ...]] = {"L": (), "shares": nodes.h[-1].shape[1:]}
+    shape = shapes[of] if of in shapes else _pick(of, params, nodes).shape
+    _, rows = stacked_jacobian(params, x, activations, of=[of], y=y, loss=loss, reduction=reduction)
+    found = _pick(by, rows.params, Cache(rows.z, rows.h))
+    return found.reshape(shape + found.shape[1:])
