@@ -1,8 +1,9 @@
 """The witness in floats: JAX's automatic derivatives, held against exact numbers without a tolerance.
 
-Where every number that can occur fits into a float without rounding, the two have to be equal. Elsewhere they may differ by
-the rounding that the computation can accumulate and no more: gamma_k times the same pass on absolute values (N. Higham,
-Accuracy and Stability of Numerical Algorithms, 3.1), where gamma_k = k u / (1 - k u) and k counts the roundings on a path.
+Where every number that can occur fits into a float without rounding, the two have to be equal. Elsewhere they may
+differ by the rounding that the computation can accumulate and no more: gamma_k times the same pass on absolute values
+(N. Higham, Accuracy and Stability of Numerical Algorithms, 3.1), where gamma_k = k u / (1 - k u) and k counts the
+roundings on a path.
 """
 
 import functools
@@ -21,7 +22,7 @@ _UNIT = 2.0**-53
 
 @functools.lru_cache(maxsize=256)
 def _program(activations: tuple[Any, ...], loss: str, reduction: str, of: tuple[str, ...]) -> Any:
-    """The forward pass and the Jacobians of some nodes, compiled together; it serves every sheet of the same structure."""
+    """The forward pass and the Jacobians of some nodes, compiled together, once for all sheets of a structure."""
 
     def run(params: Any, x: Any, y: Any) -> Any:
         rows = ref.stacked_jacobian(params, x, activations, of=of, y=y, loss=loss, reduction=reduction)
@@ -37,7 +38,8 @@ def _floats(array: Array) -> Array:
 class Autodiff:
     """JAX's opinion at one point, and how far rounding can take it from the exact one.
 
-    params, x (N, I) and y (N, O) or None are object arrays of Fractions; `of` names the nodes whose Jacobians will be asked for.
+    params, x (N, I) and y (N, O) or None are object arrays of Fractions; `of` names the nodes whose Jacobians will be
+    asked for.
     """
 
     def __init__(
@@ -120,7 +122,7 @@ class Autodiff:
         """Where a node's entries stand in the stacked Jacobian."""
         (z, h), _ = self._results
 
-        def size(name: str) -> int:
+        def size(name: str) -> Any:
             if name in ("L", "shares"):
                 return 1 if name == "L" else h[-1].shape[1]
             return (h[int(name[1:])] if name[0] == "h" else z[int(name[1:]) - 1]).size
@@ -132,7 +134,11 @@ class Autodiff:
         """Whether d of / d by is what `exact` says, with all axes; `by` is "W1", "b1", "z1", "h0" and so on."""
         letter, layer = by[0], int(by[1:])
         _, (_, rows) = self._results
-        stacked = getattr(rows.params[layer - 1], letter) if letter in "Wb" else getattr(rows, letter)[layer - (letter == "z")]
+        stacked = (
+            getattr(rows.params[layer - 1], letter)
+            if letter in "Wb"
+            else getattr(rows, letter)[layer - (letter == "z")]
+        )
         magnitude = manual.jacobian(
             *self.absolute[:2], self.plain, of=of, by=by, y=self.absolute[2], loss=self.loss, reduction=self.reduction
         )

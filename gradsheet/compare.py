@@ -81,7 +81,8 @@ class Mismatch:
 class Comparison:
     """The truth of one quantity at every point, and what is claimed against it.
 
-    A claim over all weights (`symbolic`) says nothing of points where a side of it is not defined, which are passed over.
+    A claim over all weights (`symbolic`) says nothing of points where a side of it is not defined, which are passed
+    over.
     """
 
     def __init__(self, quantity: f.Node, points: list[Point], symbolic: bool):
@@ -89,7 +90,7 @@ class Comparison:
 
     @functools.cached_property
     def truths(self) -> list[tuple[Point, list[tuple[Binding, Array]]]]:
-        """The truth at every point for all index values. Raises EvaluationError, Missing or Undecided where there is none."""
+        """The truth at every point, for all index values. Raises as `Evaluator.value` does."""
         bindings = list(Evaluator(self.points[0]).bindings(self.quantity))
 
         def truth(point: Point) -> tuple[Point, list[tuple[Binding, Array]]]:

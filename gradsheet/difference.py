@@ -1,9 +1,9 @@
 """The exact difference: a witness that knows neither the chain rule nor a step size.
 
 Along one entry of a parameter or node, z is piecewise linear in a net of piecewise linear activations, and a loss of
-squares piecewise quadratic. On a stretch [-s, s] where no z changes its sign the symmetric difference (f(s) - f(-s)) / 2s of a
-quadratic *is* its derivative at 0. A crossing shows in the signs of z, and halving s ends it, unless z is 0 at the start:
-then the two sides are quadratics of their own, and there is a derivative only if their slopes agree.
+squares piecewise quadratic. On a stretch [-s, s] where no z changes its sign the symmetric difference (f(s) - f(-s))
+/ 2s of a quadratic *is* its derivative at 0. A crossing shows in the signs of z, and halving s ends it, unless z is 0
+at the start: then the two sides are quadratics of their own, and there is a derivative only if their slopes agree.
 
 The forward pass here is a third one, in plain Python on Fractions, so that the witnesses share no code.
 """
@@ -68,14 +68,14 @@ class Walk:
         return self._forward("", (), Fraction(0))[0]
 
     def _forward(self, by: str, entry: tuple[int, ...], step: Fraction) -> tuple[dict[str, Any], list[Fraction]]:
-        """Every node from the layer of `by` on, and the z of every kinked unit there, after `step` was added to one entry of `by`."""
+        """After `step` was added to one entry of `by`: every node from there on, and the z of every kinked unit."""
 
         def nudged(name: str, value: Any) -> Any:
             if name != by:
                 return value
             if not entry:
                 return value + step
-            copy = [list(row) if isinstance(row, list) else row for row in value]
+            copy: list[Any] = [list(row) if isinstance(row, list) else row for row in value]
             target = copy
             for index in entry[:-1]:
                 target = target[index]

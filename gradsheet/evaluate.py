@@ -1,4 +1,4 @@
-"""The value of a formula at a point, exactly. Shapes never broadcast, but for scalars; a work limit holds for hostile input."""
+"""The value of a formula at a point, exactly. Only scalars broadcast; a limit on the work stops hostile input."""
 
 import itertools
 import math
@@ -150,7 +150,8 @@ class Evaluator:
                 b = as_array(b.item())
             else:
                 raise EvaluationError(
-                    f"{operator} between shapes {a.shape} and {b.shape}, expected equal shapes{' or a scalar' * (operator in '*/')}"
+                    f"{operator} between shapes {a.shape} and {b.shape}, expected equal shapes"
+                    + " or a scalar" * (operator in "*/")
                 )
         self.spend(max(a.size, b.size))
         try:
@@ -163,7 +164,7 @@ class Evaluator:
             raise EvaluationError("@ with a number, expected vectors or matrices: write * for a factor")
         if a.ndim > 2 or b.ndim > 2 or a.shape[-1] != b.shape[0]:
             raise EvaluationError(
-                f"@ between shapes {a.shape} and {b.shape}: the last axis of the first has to fit the first axis of the second"
+                f"@ between shapes {a.shape} and {b.shape}, expected the last axis of one to fit the first of the other"
             )
         self.spend(a.size * b.size // b.shape[0])
         return as_array(a @ b)
@@ -201,10 +202,8 @@ class Evaluator:
         one = {**{name: 1 for name in self._letters(node)}, **binding}
         for part in f.walk(node):
             match part:
-                case f.Quantity("L", indices) if indices:
-                    shape, name = (self.point.network.widths[-1],), "L"
                 case f.Quantity(name, indices):
-                    shape = self._shape(name)
+                    shape = (self.point.network.widths[-1],) if name == "L" and indices else self._shape(name)
                 case f.Subscript(base, indices) if f.Letter(letter) in indices:
                     shape, name = self.value(base, one).shape, "the bracket"
                 case _:

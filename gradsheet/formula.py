@@ -5,7 +5,8 @@
     sign      "-" sign | power
     power     postfix ("**" whole number)?
     postfix   primary ("[" index, ... "]" | ".T")*
-    primary   number | quantity | derivative | notation | index | call | "sum(k, formula)" | "(" formula ")" | "[" formula, ... "]"
+    primary   number | quantity | derivative | notation | index | call | "sum(k, formula)" | "(" formula ")" | "["
+    formula, ... "]"
 
 Indices are whole numbers from 1 and single letters.
 """
@@ -347,7 +348,7 @@ class _Parser:
         return FormulaError(f"unknown name {name[:40]}: {hint}")
 
 
-def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}) -> Node:  # noqa: B006
+def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}) -> Node:
     """The tree of a formula.
 
     `names` are the quantities of the network, `notation` maps the sheet's own names to the trees they stand for.

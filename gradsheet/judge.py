@@ -28,7 +28,7 @@ class LineVerdict:
 
 @dataclass
 class Judgement:
-    """A claim's verdict. `witness` is the data at which a claim over all weights fails; `mistakes` are {"code", "text"}."""
+    """A claim's verdict. `witness` is data at which a claim over all weights fails; `mistakes` are {"code", "text"}."""
 
     claim: Claim
     claimed: Text
@@ -84,9 +84,13 @@ def quotes(line: f.Node, quantity: f.Node, network: Network) -> bool:
         if isinstance(part, f.Derivative):
             if any(_overlap(part.of, d.of, network) and _overlap(part.by, d.by, network) for d in derivatives):
                 return True
-        elif isinstance(part, f.Quantity) and isinstance(quantity, f.Quantity) and id(part) not in ends:
-            if _overlap(part, quantity, network):
-                return True
+        elif (
+            isinstance(part, f.Quantity)
+            and isinstance(quantity, f.Quantity)
+            and id(part) not in ends
+            and _overlap(part, quantity, network)
+        ):
+            return True
     return False
 
 

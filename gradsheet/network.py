@@ -10,7 +10,7 @@ KINKED = ("relu", "leaky_relu")
 
 @dataclass(frozen=True)
 class Network:
-    """The structure. `widths` are the inputs and then the units of every layer; `biases` has "units", "shared" or None a layer.
+    """The structure. `widths` are the inputs and every layer's units; `biases` has "units", "shared" or None a layer.
 
     `examples` is the size of the batch, None where the sheet has one example and its nodes no example axis.
     `loss` is None where it is unspecified: dL/dyhat is then a free symbol.

@@ -31,7 +31,7 @@ class Printed:
 
 
 def printed(text: str) -> Printed:
-    """Read `12`, `-0.10`, `.12`, `6e-3`, `49/8`; raises NumberError on anything else and on numbers too long to be meant."""
+    """Read `12`, `-0.10`, `.12`, `6e-3`, `49/8`; raises NumberError on anything else and over the limits."""
     bare = text.strip().replace("_", "")
     if len(bare) > 2 * MAX_DIGITS + 2:
         raise NumberError(f"a number of {len(bare)} characters, expected at most {MAX_DIGITS} digits")

@@ -46,8 +46,9 @@ class Point:
     """The network of a sheet with values for everything in it.
 
     params are manual.Layer of object arrays of Fractions; x is (N, I), y (N, O) or None; d_yhat (O,) is dL/dyhat where
-    the loss is unspecified. `jax_of` names the nodes whose derivatives JAX will be asked for, None where it is not asked at
-    all: numbers too large for floats are left to the exact witnesses. Quantities come and go under the sheet's names and shapes: one example has no example axis.
+    the loss is unspecified. `jax_of` names the nodes whose derivatives JAX will be asked for, None where it is not
+    asked at all: numbers too large for floats are left to the exact witnesses. Quantities come and go under the
+    sheet's names and shapes: one example has no example axis.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class Point:
         if name in ("L", "shares"):
             if self.network.loss is None:
                 raise Missing(
-                    'L has no value: the sheet gives no loss, write loss = "half_squared_error" or another one at its top'
+                    'L has no value, the sheet gives no loss: write loss = "half_squared_error" or another at its top'
                 )
             shares = self._forward[1]
             return _entry(shares.sum()) if name == "L" else shares
@@ -155,7 +156,7 @@ class Point:
         return hand
 
     def derivative(self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]) -> Array:
-        """d of[of_index] / d by[by_index]; an index counts from 0 and may be shorter than the shape: the rest are axes of the result.
+        """d of[of_index] / d by[by_index]; indices count from 0, and axes that they leave open stay.
 
         Raises Missing where there is no such derivative, Undecided at a kink or where the witnesses disagree.
         """
@@ -167,7 +168,7 @@ class Point:
             hand = self._own_axes(of, hand)
         of_axes = 1 if of == "shares" else len(self.network.shapes[of])
         hand = self._own_axes(by, hand, of_axes)
-        axes = (*of_index, *[slice(None)] * (of_axes - len(of_index)), *by_index)
+        axes: Any = (*of_index, *[slice(None)] * (of_axes - len(of_index)), *by_index)
         picked = as_array(hand[axes])
         self._ask_difference(of, of_index, of_axes, by, by_index, picked)
         return picked

@@ -1,9 +1,10 @@
 """The points at which a claim over all weights is put to the test.
 
-Once it is settled which units are live and which are dead, both sides of a claim are polynomials (or quotients of them) in the weights and data.
-Two different polynomials of degree d agree at a random point with whole coordinates from 2^62 values with a probability
-of at most d / 2^62 (Schwartz 1980, Zippel 1979), so one such point for every pattern of live and dead units decides. The
-pattern is brought about by turning the sign of a unit's row, which keeps the draw uniform among those with that pattern.
+Once it is settled which units are live and which are dead, both sides of a claim are polynomials (or quotients of
+them) in the weights and data. Two different polynomials of degree d agree at a random point with whole coordinates
+from 2^62 values with a probability of at most d / 2^62 (Schwartz 1980, Zippel 1979), so one such point for every
+pattern of live and dead units decides. The pattern is brought about by turning the sign of a unit's row, which keeps
+the draw uniform among those with that pattern.
 
 Small whole numbers come first: there JAX is exact too, and a claim that fails there has a witness that fits on a line.
 """
@@ -48,7 +49,7 @@ def _onto_kink(W: Array, b: Array | None, h: Array, unit: int) -> None:
 def draw_point(
     network: Network, draw: Draw, signs: Iterator[int], jax_of: Collection[str] | None, kink: int | None = None
 ) -> Point:
-    """A point whose kinked units are live or dead as `signs` says, where that can be; `kink` is the one whose z is made 0."""
+    """A point whose kinked units are live or dead as `signs` says, where that can be; the z of unit `kink` is 0."""
     x = _numbers(draw, network.widths[0])
     h, params, number = x, [], 0
     for l, activation in enumerate(network.activations):
@@ -76,7 +77,8 @@ def draw_point(
 def probes(network: Network, jax_of: Collection[str]) -> Iterator[Point]:
     """Small points for every pattern and every kink, then large ones for every pattern.
 
-    `jax_of` names the nodes whose derivatives will be asked for. Over MAX_PATTERNS patterns, as many are drawn at random instead.
+    `jax_of` names the nodes whose derivatives will be asked for. Over MAX_PATTERNS patterns, as many are drawn at
+    random instead.
     """
     small = random.Random(17)
     secret = random.SystemRandom()  # a sheet's author cannot know these points

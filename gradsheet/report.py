@@ -65,7 +65,7 @@ def summary_line(reports: list[Report]) -> str:
 
 
 class Printer:
-    """Prints reports to standard output, errors to standard error. On a terminal: in its width, and in colour unless `colour` is off."""
+    """Prints reports to standard output, errors to standard error; on a terminal in its width and, perhaps, in colour."""
 
     def __init__(self, *, colour: bool, verbose: bool):
         terminal = sys.stdout.isatty()

@@ -1,6 +1,7 @@
-"""Reading an answer sheet: TOML text to a `Sheet` whose every part has been checked, or one `SheetError` with its line."""
+"""Reading an answer sheet: TOML text to a `Sheet` whose parts have been checked, or a `SheetError` with its line."""
 
 import difflib
+import itertools
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -77,7 +78,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet as read. `params`, `x`, `y` are object arrays of Fractions with the examples as rows; None on a symbolic sheet."""
+    """A sheet as read. `params`, `x`, `y` are object arrays of Fractions, examples as rows; None if symbolic."""
 
     path: str
     title: str
@@ -158,7 +159,7 @@ class _Reader:
             near = difflib.get_close_matches(str(found)[:40], choices, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(choices)}"
             raise self.error(f"{key} is {_found(found)}: {hint}", where, key)
-        return found
+        return found if found is None else str(found)
 
     def flag(self, table: Mapping[str, Any], key: str, where: tuple[str, int]) -> bool:
         found = table.get(key, False)
@@ -219,7 +220,7 @@ class _Reader:
             params.append((W, b))
         if len({W is None for W, _ in params}) > 1:
             raise self.error("some layers have W and some shape, expected numbers everywhere or nowhere", ("layer", 0))
-        if sum(u * (i + 1) for i, u in zip(widths, widths[1:], strict=False)) > MAX_PARAMETERS:
+        if sum(u * (i + 1) for i, u in itertools.pairwise(widths)) > MAX_PARAMETERS:
             raise self.error(f"more than {MAX_PARAMETERS} parameters", ("layer", 0))
         return params, Network(tuple(widths), tuple(biases), tuple(activations), None, "mean", None)
 
@@ -464,7 +465,7 @@ def read(text: str, path: str = "-") -> Sheet:
 
 
 def load(path: str | Path, shown: str = "") -> Sheet:
-    """The sheet in a file, which reports call `shown`. Raises SheetError where the file is no sheet, OSError where it cannot be opened."""
+    """The sheet in a file, which reports call `shown`. Raises SheetError, or OSError if it cannot be opened."""
     with open(path, "rb") as file:
         data = file.read(MAX_BYTES + 1)
     return decode(data, shown or str(path))

@@ -106,7 +106,7 @@ NAMES = (*ELEMENTWISE, "softmax")
 
 
 def split(activation: Activation) -> tuple[str, tuple[Any, ...]]:
-    """The name of an activation and its parameters: "relu" -> ("relu", ()), ("leaky_relu", 0.2) -> ("leaky_relu", (0.2,))."""
+    """The name of an activation and its parameters: "relu" is ("relu", ()), ("leaky_relu", 0.2) is that, (0.2,)."""
     return (activation, ()) if isinstance(activation, str) else (activation[0], tuple(activation[1:]))
 
 

@@ -1,4 +1,4 @@
-"""Everything that comes in is checked here, once: inside, shapes and number types fit and nothing broadcasts by accident."""
+"""Everything that comes in is checked here, once: inside, shapes and types fit and nothing broadcasts by accident."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -18,7 +18,9 @@ class Layer(NamedTuple):
     b: Array | None = None
 
 
-_exact = np.frompyfunc(lambda v: Fraction(v) if isinstance(v, int | np.integer) else v, 1, 1)
+def _exact(value: Any) -> Any:
+    """A whole number as a Fraction: an int would turn a division into a float."""
+    return Fraction(int(value)) if isinstance(value, int | np.integer) else value
 
 
 def _typed(name: str, value: Any, dtype: np.dtype[Any]) -> Array:
@@ -27,12 +29,12 @@ def _typed(name: str, value: Any, dtype: np.dtype[Any]) -> Array:
         array = np.asarray(value, dtype)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} cannot be read as an array of {dtype}: {error}") from None
-    return np.asarray(_exact(array), object) if dtype == object else array
+    return np.asarray(np.frompyfunc(_exact, 1, 1)(array), object) if dtype.hasobject else array
 
 
 def _number_type(W: Any) -> np.dtype[Any]:
     dtype = np.asarray(W).dtype
-    if dtype not in (np.float32, np.float64, object):
+    if dtype.name not in ("float32", "float64", "object"):
         raise TypeError(
             f"W1 has dtype {dtype}, expected float32, float64 or object (Fractions): write W1.astype(float)"
         )
@@ -40,7 +42,7 @@ def _number_type(W: Any) -> np.dtype[Any]:
 
 
 def _irrational(what: str, dtype: np.dtype[Any], sample: Array) -> None:
-    if dtype == object and isinstance(sample.flat[0], Fraction):
+    if dtype.hasobject and isinstance(sample.flat[0], Fraction):
         raise TypeError(f"{what} has no exact value on Fractions: use float64, or one of {', '.join(RATIONAL)}")
 
 
@@ -61,7 +63,8 @@ def check_params(params: Sequence[Layer], activations: Sequence[Activation]) -> 
         if checked and layer.W.shape[1] != checked[-1].W.shape[0]:
             raise ValueError(
                 f"W{number} has shape {layer.W.shape}, expected {(layer.W.shape[0], checked[-1].W.shape[0])}: "
-                f"layer {number - 1} has {checked[-1].W.shape[0]} units, and W is (units, inputs); if yours is (inputs, units), write W.T"
+                f"layer {number - 1} has {checked[-1].W.shape[0]} units, and W is (units, inputs); "
+                "if yours is (inputs, units), write W.T"
             )
         name, parameters = split(activation)
         if name not in NAMES or len(parameters) > (name == "leaky_relu"):
@@ -93,7 +96,8 @@ def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
     b = _typed(f"b{number}", b, dtype)
     if b.shape not in ((W.shape[0],), ()):
         raise ValueError(
-            f"b{number} has shape {b.shape}, expected {(W.shape[0],)}, one bias a unit; or () for one shared bias, or None for no bias"
+            f"b{number} has shape {b.shape}, expected {(W.shape[0],)}, one bias a unit; "
+            "or write a number for one shared bias, None for no bias"
         )
     return Layer(W, b)
 

@@ -7,8 +7,8 @@ For one example, with W (units, inputs), h_0 = x and yhat the last h:
     (3)  dL/dW_l = delta_l h_(l-1)^T       dL/db_l = delta_l         to the parameters
     (4)  dL/dh_(l-1) = W_l^T delta_l                                 to the layer before
 
-(2)-(4) are applied from the last layer to the first, beginning with dL/dyhat. A batch is rows, so h_(l-1)^T stands as h:
-x is (N, I), z and h are (N, units), and the gradients of (3) are added up over the N examples.
+(2)-(4) are applied from the last layer to the first, beginning with dL/dyhat. A batch is rows, so h_(l-1)^T stands as
+h: x is (N, I), z and h are (N, units), and the gradients of (3) are added up over the N examples.
 
     N examples    I inputs of a layer    O units of a layer
 
@@ -26,7 +26,7 @@ from manual.losses import LOSSES, d_reduce, reduce
 
 
 class Cache(NamedTuple):
-    """The forward pass: z[l-1] is z_l (N, O); h[l] is h_l (N, O) with h[0] = x and h[-1] = yhat. Read, never written to."""
+    """The forward pass: z[l-1] is z_l (N, O), h[l] is h_l (N, O), h[0] = x, h[-1] = yhat. Read, never written to."""
 
     z: tuple[Array, ...]
     h: tuple[Array, ...]
@@ -74,7 +74,7 @@ def forward(params: Sequence[Layer], x: Any, activations: Sequence[Activation]) 
 
 
 def backward(params: Sequence[Layer], cache: Cache, d_yhat: Any, activations: Sequence[Activation]) -> Gradients:
-    """The gradients of a scalar by every parameter, z and h, equations (2)-(4), from its gradient d_yhat (N, O) by yhat.
+    """The gradients of a scalar by every parameter, z and h, (2)-(4), from its gradient by yhat, d_yhat (N, O).
 
     Raises as `forward` does.
     """
@@ -116,19 +116,19 @@ def value_and_grad(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> tuple[Any, tuple[Layer, ...]]:
-    """The loss and its gradient, a tuple of `Layer` like the parameters. Arguments and errors are those of `gradients`."""
+    """The loss and its gradient, a tuple of `Layer` like the parameters. Arguments and errors as in `gradients`."""
     L, grads = gradients(params, x, y, activations, loss=loss, reduction=reduction)
     return L, grads.params
 
 
 def _locate(name: str, depth: int) -> tuple[str, int]:
-    """A node's or parameter's letter and layer: "W2" -> ("W", 2), "x" -> ("h", 0), "yhat" -> ("h", depth), "L" -> ("L", depth)."""
+    """A node's or parameter's letter and layer: "W2" is ("W", 2), "x" is ("h", 0), "L" is ("L", depth)."""
     alias = {"x": "h0", "yhat": f"h{depth}", "L": f"L{depth}", "shares": f"S{depth}"}.get(name, name)
     letter, layer = alias[:1], alias[1:]
     first = 0 if letter == "h" else 1
     if letter not in "zhWbLS" or not layer.isdecimal() or not first <= int(layer) <= depth:
         raise ValueError(
-            f"{name!r} is no node or parameter of a network of {depth} layers: x, z1, h1, ..., yhat, W1, b1, ..., L, shares"
+            f"{name!r} is nothing in a network of {depth} layers, expected x, z1, h1, ..., yhat, W1, b1, ..., L, shares"
         )
     return letter, int(layer)
 
@@ -156,7 +156,8 @@ def jacobian(
 
     `of` is "z1", "h1", ..., "yhat", or "L", or "shares", the (O,) shares of the outputs in L; `by` is any earlier one
     of the nodes, "x", or a parameter, "W1", "b1", .... Nodes are (N, units). A derivative by a node counts every path
-    from it. The other arguments, and the errors, are those of `gradients`; a `by` that `of` does not depend on is a ValueError.
+    from it. The other arguments, and the errors, are those of `gradients`; a `by` that `of` does not depend on is a
+    ValueError.
     """
     params = check_params(params, activations)
     x = check_data("x", x, params)

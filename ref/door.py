@@ -1,4 +1,4 @@
-"""Everything that comes in is checked here, once, on shapes alone: so it holds under `jit` too and costs nothing there."""
+"""Everything that comes in is checked here, once, on shapes alone: so it works under `jit` and costs nothing there."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -25,8 +25,9 @@ def _expect(name: str, array: jax.Array, *shapes: tuple[int, ...], write: str) -
 def check_network(
     params: Sequence[Layer], x: Any, activations: Sequence[Activation]
 ) -> tuple[tuple[Layer, ...], jax.Array]:
-    """The parameters as a tuple of Layer and x as an array (N, I); ValueError where a shape or an activation does not fit."""
-    layers = tuple(Layer(*(None if p is None else jnp.asarray(p) for p in layer)) for layer in params)
+    """The parameters as a tuple of Layer and x as an array (N, I); ValueError where a shape or a name does not fit."""
+    pairs = (Layer(*layer) for layer in params)
+    layers = tuple(Layer(jnp.asarray(W), None if b is None else jnp.asarray(b)) for W, b in pairs)
     if not layers:
         raise ValueError("params is empty, expected at least one Layer(W, b)")
     if isinstance(activations, str) or len(activations) != len(layers):
@@ -35,7 +36,7 @@ def check_network(
         name = activation if isinstance(activation, str) else activation[0]
         if name not in ACTIVATIONS or (name == "softmax" and l < len(layers)):
             raise ValueError(
-                f"activation {l} is {activation!r}, expected one of {', '.join(ACTIVATIONS)}, softmax on the last layer only"
+                f"activation {l} is {activation!r}, expected one of {', '.join(ACTIVATIONS)} (the last only at the end)"
             )
     data = jnp.asarray(x)
     if data.ndim != 2 or not len(data):
@@ -64,13 +65,13 @@ def check_loss(loss: str, reduction: str, y: Any, params: Sequence[Layer], examp
     """The targets y (N, O) that go with the loss; None where the loss is "output"."""
     if loss not in LOSSES or reduction not in REDUCTIONS:
         raise ValueError(
-            f"loss, reduction are {loss!r}, {reduction!r}, expected one of {', '.join(LOSSES)} and one of {', '.join(REDUCTIONS)}"
+            f"loss, reduction are {loss!r}, {reduction!r}, expected one of {', '.join(LOSSES)} and mean or sum"
         )
     outputs = len(params[-1].W)
     if loss == "output":
         if y is not None or outputs != 1:
             raise ValueError(
-                f'the loss "output" takes y None and a single output, found {outputs} and y {"None" if y is None else "given"}'
+                f'the loss "output" takes one output and no y, found {outputs} and y {"None" if y is None else "given"}'
             )
         return None
     if y is None:

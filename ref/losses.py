@@ -1,4 +1,4 @@
-"""Losses of one example: y (O,) and yhat (O,) in, the share of every output (O,) out. Their gradients are JAX's business."""
+"""Losses of one example: y (O,) and yhat (O,) in, the outputs' shares (O,) out. Their gradients are JAX's business."""
 
 from collections.abc import Callable
 

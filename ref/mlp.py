@@ -5,8 +5,8 @@
 `vmap` makes a batch of it, and JAX its derivatives. To be differentiated by a node, the forward pass takes a tap at
 every node: a zero that is added there. The derivative by the tap is the derivative by the node, every path counted.
 
-Everything works under `jit` with `activations`, `loss`, `reduction`, `of` and `by` static. The number type is JAX's: float32, or
-float64 inside `with jax.enable_x64(True)`, in which the arrays have to be made too.
+Everything works under `jit` with `activations`, `loss`, `reduction`, `of` and `by` static. The number type is JAX's:
+float32, or float64 inside `with jax.enable_x64(True)`, in which the arrays have to be made too.
 """
 
 from collections.abc import Sequence
@@ -79,7 +79,7 @@ def value_and_grad(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> tuple[jax.Array, tuple[Layer, ...]]:
-    """The loss and its gradient, a tuple of `Layer` like the parameters. Arguments and errors are those of `gradients`."""
+    """The loss and its gradient, a tuple of `Layer` like the parameters. Arguments and errors as in `gradients`."""
     params, x = check_network(params, x, activations)
     y = check_loss(loss, reduction, y, params, len(x))
     return jax.value_and_grad(lambda params: _shares(y, _batch(params, x, activations).h[-1], loss, reduction).sum())(
