@@ -182,7 +182,8 @@ def jacobian(
     parameter, "W1", "b1", .... Nodes are (N, units). A derivative by a node counts every path from it, and is 0
     where `of` does not depend on it. The other arguments, and the errors, are those of `gradients`.
     """
-    nodes = forward(params, x, activations)
+    params, x = check_network(params, x, activations)
+    nodes = jax.eval_shape(lambda: _batch(params, x, activations))
     shapes: dict[str, tuple[int, ...]] = {"L": (), "shares": nodes.h[-1].shape[1:]}
     shape = shapes[of] if of in shapes else _pick(of, params, nodes).shape
     _, rows = stacked_jacobian(params, x, activations, of=[of], y=y, loss=loss, reduction=reduction)

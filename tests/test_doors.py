@@ -1,0 +1,94 @@
+"""What does not fit is refused at the door of both rooms, with what was found, what was expected and what to write."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import manual
+import ref
+
+W1, b1, W2 = np.ones((3, 2)), np.ones(3), np.ones((1, 3))
+PARAMS, X, Y, ACTIVATIONS = [(W1, b1), (W2, None)], np.ones((4, 2)), np.ones((4, 1)), ("relu", "identity")
+
+
+@pytest.mark.parametrize("room", [manual, ref])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"params": []}, "params is empty"),
+        ({"params": [(W1, b1), (W2.T, None)]}, r"W2 has shape \(3, 1\), expected \(\d, 3\).*W\.T"),
+        ({"params": [(W1, np.ones((3, 1))), (W2, None)]}, r"b1 has shape \(3, 1\), expected \(3,\)"),
+        ({"params": [(W1, np.ones(1)), (W2, None)]}, r"b1 has shape \(1,\), expected \(3,\)"),
+        ({"params": [(W1[0], b1), (W2, None)]}, r"W1 has shape \(2,\), expected \(units, inputs\)"),
+        ({"x": np.ones(2)}, r"x has shape \(2,\), expected .*write x\[None, :\]"),
+        ({"x": np.ones((0, 2))}, r"x has shape \(0, 2\)"),
+        ({"y": np.ones(4)}, r"y has shape \(4,\), expected \(4, 1\).*y\[:, None\]"),
+        ({"y": np.ones((1, 4))}, r"y has shape \(1, 4\), expected \(4, 1\)"),
+        ({"y": np.ones((1, 1))}, r"y has shape \(1, 1\), expected \(4, 1\)"),
+        ({"y": None}, "y is None, expected the targets"),
+        ({"activations": "relu"}, "expected one entry for each of the 2 layers"),
+        ({"activations": ("relu",)}, "expected one entry for each of the 2 layers"),
+        ({"activations": ("relu", "swish")}, "activation 2 is 'swish', expected one of identity, relu"),
+        ({"activations": ("softmax", "identity")}, "activation 1 is "),
+        ({"loss": "l2"}, "'l2'.*expected one of half_squared_error"),
+        ({"reduction": "max"}, "'max'.*expected"),
+        ({"loss": "output"}, "y"),
+    ],
+)
+def test_what_does_not_fit_is_refused(room, change, message):
+    arguments = {"params": PARAMS, "x": X, "y": Y, "activations": ACTIVATIONS, **change}
+    with pytest.raises(ValueError, match=message):
+        room.value_and_grad(**arguments)
+
+
+@pytest.mark.parametrize("room", [manual, ref])
+def test_a_vector_of_targets_never_broadcasts(room):
+    """(N, 1) - (N,) is (N, N): NumPy and JAX would take it without a word."""
+    assert (np.ones((4, 1)) - np.ones(4)).shape == (4, 4)
+    with pytest.raises(ValueError, match="y has shape"):
+        room.value_and_grad(PARAMS, X, np.ones(4), ACTIVATIONS)
+
+
+def test_plain_pairs_serve_as_layers():
+    assert isinstance(manual.value_and_grad(PARAMS, X, Y, ACTIVATIONS)[1][0], manual.Layer)
+    assert isinstance(ref.value_and_grad(PARAMS, X, Y, ACTIVATIONS)[1][0], ref.Layer)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ([(W1.astype(int), None), (W2, None)], r"W1 has dtype int64.*write W1\.astype\(float\)"),
+        ([(W1, b1), (W2.astype(np.float32), None)], "W2 has dtype float32, expected that of W1, float64"),
+        ([(W1, b1.astype(np.float32)), (W2, None)], "b1 has dtype float32, expected that of W1, float64"),
+    ],
+)
+def test_number_types_are_never_mixed(params, message):
+    with pytest.raises(TypeError, match=message):
+        manual.value_and_grad(params, X, Y, ACTIVATIONS)
+
+
+def test_what_has_no_exact_value_is_refused_on_fractions():
+    params = [manual.Layer(np.array([[Fraction(1)]], object))]
+    with pytest.raises(TypeError, match="sigmoid has no exact value on Fractions: use float64"):
+        manual.value_and_grad(params, [[1]], [[1]], ("sigmoid",))
+    with pytest.raises(TypeError, match="binary_cross_entropy has no exact value"):
+        manual.value_and_grad(params, [[1]], [[1]], ("identity",), loss="binary_cross_entropy")
+
+
+def test_x_that_cannot_be_read_is_a_type_error():
+    with pytest.raises(TypeError, match="x cannot be read as an array of float64"):
+        manual.value_and_grad(PARAMS, [[1, 2], [3]], Y, ACTIVATIONS)
+
+
+@pytest.mark.parametrize(("of", "by"), [("q1", "x"), ("z9", "x"), ("z1", "h"), ("h1", "W0")])
+def test_unknown_names_of_nodes_are_refused(of, by):
+    for room in (manual, ref):
+        with pytest.raises(ValueError, match="is nothing|names nothing"):
+            room.jacobian(PARAMS, X, ACTIVATIONS, of=of, by=by)
+
+
+def test_a_missing_bias_has_no_derivative():
+    for room in (manual, ref):
+        with pytest.raises(ValueError, match="layer 2 has no bias"):
+            room.jacobian(PARAMS, X, ACTIVATIONS, of="yhat", by="b2")
