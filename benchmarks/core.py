@@ -21,12 +21,14 @@ import math
 import os
 import platform
 import random
+import signal
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 Call = Callable[[], Any]
@@ -37,7 +39,7 @@ SIZES = {  # widths, batch
     "M": ((784, 256, 128, 10), 128),
     "L": ((784, 1024, 1024, 1024, 1024, 10), 512),
 }
-SHORTEST = 1e-3  # seconds that a measurement lasts at least, by repeating the call
+SHORTEST = 5e-3  # seconds that a measurement lasts at least, by repeating the call
 
 
 class Problem(NamedTuple):
@@ -78,9 +80,9 @@ def make_problem(widths: Sequence[int], batch: int) -> Problem:
     seeds = map(np.random.default_rng, itertools.count())
     while True:
         rng = next(seeds)
-        # About 6 weights into each unit and 1 out of it: with fewer, units die, with more, sums pass 2^24.
-        shapes = [(O, I, max(6 / I, 1 / O)) for I, O in itertools.pairwise(widths)]
-        weights = [rng.integers(-1, 2, (O, I)) * (rng.random((O, I)) < density) * 1.0 for O, I, density in shapes]
+        # About 4 weights into each unit and 1 out of it: with fewer, units die, with more, sums pass 2^24.
+        shapes = [(O, I, max(4 / I, 1 / O)) for I, O in itertools.pairwise(widths)]
+        weights = [rng.choice((-1.0, 1.0), (O, I)) * (rng.random((O, I)) < density) for O, I, density in shapes]
         params = [manual.Layer(W, rng.integers(-1, 2, len(W)) * 1.0) for W in weights]
         x, y = (rng.integers(-1, 2, (batch, width)) * 1.0 for width in (widths[0], widths[-1]))
         expected = named(*manual.value_and_grad(params, x, y, activations))
@@ -128,6 +130,8 @@ def disagreement(found: dict[str, Any], expected: dict[str, Any], dtype: str) ->
     """The first tensor that is not what was expected in every entry, and where."""
     import numpy as np
 
+    if found.keys() != expected.keys():
+        return f"found {', '.join(found)}, expected {', '.join(expected)}"
     for name, right in expected.items():
         tensor = np.asarray(found[name])
         if tensor.dtype != dtype or tensor.shape != right.shape:
@@ -182,10 +186,10 @@ def measure(cases: Sequence[Case], rounds: int) -> None:
     left = rounds * sum(case.round_s for case in cases)
     rng = random.Random(0)
     for case in cases:
-        progress(f"{case.name}: {rounds} rounds, about {rounds * case.round_s:.0f} s", line=True)
+        progress(f"{case.name}: {rounds} rounds, about {math.ceil(rounds * case.round_s)} s", line=True)
         case.times = {competitor: [] for competitor in case.calls}
         for number in range(1, rounds + 1):
-            progress(f"{case.name}: round {number} of {rounds}, about {left:.0f} s left in all")
+            progress(f"{case.name}: round {number} of {rounds}, about {math.ceil(left)} s left in all")
             for competitor in rng.sample(list(case.calls), len(case.calls)):
                 repeats = case.repeats[competitor]
                 case.times[competitor].append(seconds(case.calls[competitor], repeats) / repeats)
@@ -256,7 +260,6 @@ def run(sizes: Sequence[str], dtype: str, rounds: int, threads: int) -> None:
     cores = f"{threads} thread{'s' if threads > 1 else ''}, {available()} cores"
     set_threads(threads)
     import jax
-    import jaxlib
     import numpy as np
 
     jax.config.update("jax_enable_x64", dtype == "float64")
@@ -268,8 +271,15 @@ def run(sizes: Sequence[str], dtype: str, rounds: int, threads: int) -> None:
         cases.append(prepare(name, dtype))
     measure(cases, rounds)
     print(f"{machine()}, {cores}, {dtype}, {rounds} rounds, {datetime.date.today()}")
-    versions = f"NumPy {np.__version__}, JAX {jax.__version__}, jaxlib {jaxlib.__version__}"
-    print(f"Python {platform.python_version()}, {versions}", *map(block, cases), sep="\n\n")
+    versions = [f"{package} {version(package)}" for package in ("numpy", "jax", "jaxlib")]
+    print(f"Python {platform.python_version()}, {', '.join(versions)}", *map(block, cases), sep="\n\n")
+
+
+def interrupted(*_: Any) -> None:
+    """Exits on the spot: a KeyboardInterrupt in the middle of an import comes out as an ImportError."""
+    progress("")
+    print("interrupted, nothing to report", file=sys.stderr, flush=True)
+    os._exit(130)
 
 
 def main() -> None:
@@ -278,12 +288,9 @@ def main() -> None:
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: %(default)s")
     parser.add_argument("--rounds", type=count, default=30, help="of all competitors in a new order; default: 30")
     parser.add_argument("--threads", type=partial(count, most=available()), default=1, help="default: 1")
-    try:
-        run(**vars(parser.parse_args()))
-    except KeyboardInterrupt:
-        progress("")
-        print("interrupted, nothing to report", file=sys.stderr)
-        sys.exit(130)
+    options = parser.parse_args()
+    signal.signal(signal.SIGINT, interrupted)
+    run(**vars(options))
 
 
 if __name__ == "__main__":

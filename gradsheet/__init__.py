@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradsheet.judge import Judgement, Report, judge
     from gradsheet.sheet import Sheet, SheetError, load, read
+    from gradsheet.verdict import Judgement, Report, judge
 
 __all__ = ["Judgement", "Report", "Sheet", "SheetError", "judge", "load", "read"]
 
@@ -16,7 +16,6 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     module = importlib.import_module(
-        "gradsheet.judge" if name in ("Judgement", "Report", "judge") else "gradsheet.sheet"
+        "gradsheet.verdict" if name in ("Judgement", "Report", "judge") else "gradsheet.sheet"
     )
-    # The submodule of the same name would hide the function from now on.
-    return globals().setdefault(name, getattr(module, name)) if name != "judge" else getattr(module, name)
+    return getattr(module, name)

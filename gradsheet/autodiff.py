@@ -52,7 +52,8 @@ class Autodiff:
         reduction: str,
         of: tuple[str, ...],
     ):
-        self.activations, self.loss, self.reduction = activations, loss, reduction
+        self.loss, self.reduction = loss, reduction
+        self.activations = tuple(a if isinstance(a, str) else (a[0], float(a[1])) for a in activations)
         self.of = ("L", *(name for name in of if name != "L"))
         self.params = [manual.Layer(_floats(W), None if b is None else _floats(b)) for W, b in params]
         self.x, self.y = _floats(x), None if y is None else _floats(y)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradsheet.judge import Report
+    from gradsheet.verdict import Report
 
 HOMEWORK = ("numbers.toml", "symbols.toml")
 
@@ -50,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _judge_file(path: str, shown: str) -> "Report":
     """The report on one file, or why there is none: nothing that a file contains may end in a traceback."""
-    from gradsheet.judge import Report, judge
     from gradsheet.sheet import MAX_BYTES, SheetError, decode, load
+    from gradsheet.verdict import Report, judge
 
     try:
         sheet = decode(sys.stdin.buffer.read(MAX_BYTES + 1), shown) if path == "-" else load(path, shown)

@@ -11,19 +11,22 @@ The forward pass here is a third one, in plain Python on Fractions, so that the 
 import functools
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from manual.activations import split
 
 Rows = list[list[Fraction]]
 
 
-class Kink(Exception):
-    """The derivative from the left and from the right differ; both are given."""
+class Slopes(NamedTuple):
+    """The derivatives from the left and from the right. `kink` says that a z leaves 0 on the way, on either side.
 
-    def __init__(self, left: Fraction, right: Fraction):
-        super().__init__(f"from the left it is {left}, from the right {right}")
-        self.left, self.right = left, right
+    At a kink there is a derivative only where the two are the same; the chain rule need not find it even then.
+    """
+
+    left: Fraction
+    right: Fraction
+    kink: bool
 
 
 def _dot(a: list[Fraction], b: list[Fraction]) -> Fraction:
@@ -98,8 +101,8 @@ class Walk:
         shares = _shares(self.loss, self.y, h, self.reduction)
         return {**nodes, "shares": shares, "L": sum(shares, Fraction(0))}, kinked
 
-    def derivative(self, of: str, of_entry: tuple[int, ...], by: str, by_entry: tuple[int, ...]) -> Fraction:
-        """d of[of_entry] / d by[by_entry]; raises Kink where the two sides differ."""
+    def derivative(self, of: str, of_entry: tuple[int, ...], by: str, by_entry: tuple[int, ...]) -> Slopes:
+        """d of[of_entry] / d by[by_entry], from both sides."""
 
         def f(step: Fraction) -> tuple[Fraction, list[Fraction]]:
             nodes, kinked = self._forward(by, by_entry, step)
@@ -116,11 +119,9 @@ class Walk:
                 break
             step /= 2
         if not any(z == 0 and (r or l) for z, r, l in zip(start, right, left, strict=True)):
-            return (above - below) / (2 * step)
-        slopes = _one_sided(f, here, above, step), _one_sided(f, here, below, -step)
-        if slopes[0] != slopes[1]:
-            raise Kink(slopes[1], slopes[0])
-        return slopes[0]
+            slope = (above - below) / (2 * step)
+            return Slopes(slope, slope, kink=False)
+        return Slopes(_one_sided(f, here, below, -step), _one_sided(f, here, above, step), kink=True)
 
 
 def _crosses(start: list[Fraction], end: list[Fraction]) -> bool:

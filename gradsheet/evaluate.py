@@ -12,7 +12,7 @@ from gradsheet import formula as f
 from gradsheet.point import Point, as_array
 from manual.activations import Array
 
-MAX_WORK = 200_000
+MAX_WORK = 50_000
 MAX_BITS = 20_000
 
 Binding = Mapping[str, int]
@@ -218,7 +218,9 @@ class Evaluator:
         """How far a letter runs in a formula: the size of the axes that it indexes, which have to be of one size."""
         sizes = dict((size, name) for size, name in self._sites(letter, node, binding))
         if not sizes:
-            raise EvaluationError(f"the index {letter} stands at no axis that gives it a range")
+            raise EvaluationError(
+                f"{letter} is no quantity, and as an index it stands at no axis that gives it a range"
+            )
         if len(sizes) > 1:
             raise EvaluationError(
                 f"the index {letter} runs over axes of different size: "

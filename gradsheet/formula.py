@@ -343,6 +343,10 @@ class _Parser:
     def unknown(self, name: str) -> FormulaError:
         known = [*self.names, *self.notation, *FUNCTIONS]
         known += ["d" + name for name in [*self.names, *self.notation]]
+        bare = name.removeprefix("d")
+        kin = [other for other in self.names if other[0] == bare[:1]] if bare[1:].isdecimal() else []
+        if kin:  # a layer that is not there: the nearest name would be a guess
+            return FormulaError(f"unknown name {name[:40]}: expected one of {', '.join(kin[:12])}")
         near = difflib.get_close_matches(name[:40], known, 1)
         hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join([*self.names][:12])}, ..."
         return FormulaError(f"unknown name {name[:40]}: {hint}")

@@ -5,13 +5,12 @@ The hand-written pass on Fractions, the exact difference, and JAX have to agree;
 
 import functools
 from collections.abc import Collection, Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 import manual
-from gradsheet.difference import Kink, Walk
+from gradsheet.difference import Slopes, Walk
 from gradsheet.network import Network
 from manual.activations import Array
 from manual.losses import LOSSES
@@ -64,6 +63,8 @@ class Point:
         self.jax_of = (
             None if jax_of is None else tuple(sorted({self._inner(network.canonical(name)) for name in jax_of}))
         )
+        self._jacobians: dict[tuple[str, str], Array] = {}
+        self._slopes: dict[tuple[str, tuple[int, ...], str, tuple[int, ...]], Slopes] = {}
         # An unspecified loss is the network's own output behind one more linear layer, whose weights are dL/dyhat.
         self.layers, self.activations, self.loss = self.params, network.activations, network.loss or "output"
         if d_yhat is not None:
@@ -137,23 +138,18 @@ class Point:
         l = int(inner[1:])
         return self._own_axes(name, cache.h[l] if inner[0] == "h" else cache.z[l - 1])
 
-    @functools.lru_cache(maxsize=256)  # noqa: B019  a point lives as long as its sheet is judged
     def _derivative(self, of: str, by: str) -> Array:
         """By hand, with every example axis; JAX has been asked."""
-        _ = self._forward
-        hand = manual.jacobian(
-            self.layers,
-            self.x,
-            self.activations,
-            of=of,
-            by=by,
-            y=self.y,
-            loss=self.loss,
-            reduction=self.network.reduction,
-        )
-        if self._autodiff and not self._autodiff.agrees_derivative(of, by, hand):
-            raise Undecided(f"the witnesses disagree on d{of}/d{by}: NumPy by hand against JAX")
-        return hand
+        if (of, by) not in self._jacobians:
+            _ = self._forward
+            reduction = self.network.reduction
+            hand = manual.jacobian(
+                self.layers, self.x, self.activations, of=of, by=by, y=self.y, loss=self.loss, reduction=reduction
+            )
+            if self._autodiff and not self._autodiff.agrees_derivative(of, by, hand):
+                raise Undecided(f"the witnesses disagree on d{of}/d{by}: NumPy by hand against JAX")
+            self._jacobians[of, by] = hand
+        return self._jacobians[of, by]
 
     def derivative(self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]) -> Array:
         """d of[of_index] / d by[by_index]; indices count from 0, and axes that they leave open stay.
@@ -183,22 +179,27 @@ class Point:
         for rest in np.ndindex(hand.shape):
             split_at = of_axes - len(of_index)
             of_entry, by_entry = (*of_index, *rest[:split_at]), (*by_index, *rest[split_at:])
-            exact = self._difference(of, of_entry, by, by_entry)
-            if exact != hand[rest]:
-                raise Undecided(
-                    f"the witnesses disagree on d{of}/d{by}: by hand {hand[rest]}, by the exact difference {exact}"
-                )
+            left, right, kink = self._difference(of, of_entry, by, by_entry)
+            if left == right == hand[rest]:
+                continue
+            if kink:
+                sides = f"from the left d{of}/d{by} is {left}, from the right {right}"
+                raise AtKink(f"a kink is in the way, a z is exactly 0: {sides}")
+            raise Undecided(
+                f"the witnesses disagree on d{of}/d{by}: by hand {hand[rest]}, by the exact difference {left}"
+            )
 
-    @functools.lru_cache(maxsize=8_192)  # noqa: B019
-    def _difference(self, of: str, of_entry: tuple[int, ...], by: str, by_entry: tuple[int, ...]) -> Fraction:
+    def _difference(self, of: str, of_entry: tuple[int, ...], by: str, by_entry: tuple[int, ...]) -> Slopes:
         def full(name: str, entry: tuple[int, ...]) -> tuple[int, ...]:
             single = self.network.examples is None and self._inner(name)[0] in "zh"
             return (0, *entry) if single else entry
 
-        try:
-            return self._walk.derivative(self._inner(of), full(of, of_entry), self._inner(by), full(by, by_entry))
-        except Kink as kink:
-            raise AtKink(f"a kink is in the way: {kink}") from None
+        key = (of, of_entry, by, by_entry)
+        if key not in self._slopes:
+            self._slopes[key] = self._walk.derivative(
+                self._inner(of), full(of, of_entry), self._inner(by), full(by, by_entry)
+            )
+        return self._slopes[key]
 
     def data_text(self) -> str:
         """The parameters and data here, on one line."""

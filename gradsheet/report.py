@@ -7,7 +7,7 @@ import unicodedata
 from typing import Any
 
 from gradsheet.compare import plain
-from gradsheet.judge import Judgement, Report
+from gradsheet.verdict import Judgement, Report
 
 _COLOURS = {"right": "32", "rounded": "32", "lucky": "33", "wrong": "31", "cannot_tell": "36"}
 _WIDEST = max(map(len, _COLOURS))
@@ -65,7 +65,7 @@ def summary_line(reports: list[Report]) -> str:
 
 
 class Printer:
-    """Prints reports to standard output, errors to standard error; on a terminal in its width and, perhaps, in colour."""
+    """Prints reports to standard output, errors to standard error; on a terminal in its width."""
 
     def __init__(self, *, colour: bool, verbose: bool):
         terminal = sys.stdout.isatty()

@@ -429,7 +429,8 @@ def read(text: str, path: str = "-") -> Sheet:
         top = tomllib.loads(text, parse_float=_FloatText)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+)", str(error))
-        raise SheetError(f"not TOML: {str(error).split(' (at ')[0]}", int(at[1]) if at else 0) from None
+        line = int(at[1]) if at else text.count("\n") + 1  # else it is the end of the file
+        raise SheetError(f"not TOML: {str(error).split(' (at ')[0]}", line) from None
     except (RecursionError, ValueError):
         raise SheetError("not TOML: nested too deeply, or a number too long") from None
     reader.keys(top, SHEET_KEYS, ("", 0), "the sheet")

@@ -33,12 +33,12 @@ def d_identity(z: Array) -> Array:
 
 
 def relu(z: Array) -> Array:
-    return np.where(z > 0, z, number(z, 0))
+    return np.maximum(z, number(z, 0))
 
 
 def d_relu(z: Array) -> Array:
     """1 above 0, else 0: at the kink the derivative is 0 by convention."""
-    return np.where(z > 0, number(z, 1), number(z, 0))
+    return (z > 0) * number(z, 1)
 
 
 def leaky_relu(z: Array, slope: Any = 0.01) -> Array:

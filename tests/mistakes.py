@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Pass:
-    """Half squared error, the mean over N examples; ReLU in front of every layer but the first, and at `relu` layers."""
+    """Half squared error, the mean over the N examples; every activation is relu or identity."""
 
     def gradients(self, params: Any, x: Array, y: Array, activations: tuple[str, ...]) -> dict[str, Array]:
         """dL by every W, b and by x, by name."""

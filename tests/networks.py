@@ -1,5 +1,6 @@
 """Random networks for the tests: small whole numbers on which floats are exact, or any numbers for all activations."""
 
+import itertools
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -56,7 +57,7 @@ def problems(
     ends: tuple[tuple[Any, str], ...],
     batches: tuple[int, ...] = (1, 2, 3, 4),
 ) -> Problem:
-    """Widths 1 to 6, depth 1 to 4, each layer with biases, a shared bias or none; `ends` are (last activation, loss)."""
+    """Widths 1 to 6, depth 1 to 4, layers with biases, a shared one or none; `ends` are (last activation, loss)."""
     depth = draw(st.integers(1, 4))
     widths = draw(st.lists(st.integers(1, 6), min_size=depth + 1, max_size=depth + 1))
     last, loss = draw(st.sampled_from(ends))
@@ -64,7 +65,7 @@ def problems(
         widths[-1] = 1
     examples = draw(st.sampled_from(batches))
     params = []
-    for inputs, units in zip(widths, widths[1:], strict=False):
+    for inputs, units in itertools.pairwise(widths):
         bias = draw(st.sampled_from(["units", "shared", None]))
         b = None if bias is None else arrays(draw, (units,) if bias == "units" else (), entries)
         params.append(manual.Layer(arrays(draw, (units, inputs), entries), b))

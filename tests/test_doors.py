@@ -84,7 +84,7 @@ def test_x_that_cannot_be_read_is_a_type_error():
 @pytest.mark.parametrize(("of", "by"), [("q1", "x"), ("z9", "x"), ("z1", "h"), ("h1", "W0")])
 def test_unknown_names_of_nodes_are_refused(of, by):
     for room in (manual, ref):
-        with pytest.raises(ValueError, match="is nothing|names nothing"):
+        with pytest.raises(ValueError, match=r"is nothing|names nothing"):
             room.jacobian(PARAMS, X, ACTIVATIONS, of=of, by=by)
 
 

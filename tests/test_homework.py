@@ -1,5 +1,6 @@
 """Both homeworks item by item, in both rooms, with the printed numbers in the margin."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -72,8 +73,7 @@ class Numbers:
     def __init__(self, values):
         it = iter(values)
         self.W1, self.W2, self.W3 = (
-            np.array([[next(it) for _ in range(i)] for _ in range(u)], float)
-            for i, u in zip(WIDTHS, WIDTHS[1:], strict=False)
+            np.array([[next(it) for _ in range(i)] for _ in range(u)], float) for i, u in itertools.pairwise(WIDTHS)
         )
         self.x = np.array([next(it) for _ in range(4)], float)
         self.delta = float(next(it))

@@ -7,8 +7,8 @@ from mistakes import MISTAKES, MaskAtZero, NoMask, Pass
 import manual
 import ref
 
-# Chosen, not drawn: unequal widths, a batch of 4, no zero and no equal numbers in a row, live and dead units in each layer,
-# and one z that is exactly 0: that of unit 5 of layer 1 in example 1.
+# Chosen, not drawn: unequal widths, a batch of 4, live and dead units in each layer, and one z that
+# is exactly 0: that of unit 5 of layer 1 in example 1.
 PARAMS = (
     manual.Layer(
         np.array([[1, -2, 3, 1], [2, 1, -1, 3], [-3, 2, 1, -1], [1, 3, -2, -1], [2, -1, 1, -3]], float),

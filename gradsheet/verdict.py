@@ -128,7 +128,11 @@ def judge_claim(claim: Claim, points: list[Point], symbolic: bool) -> Judgement:
     if mismatch is not None and claim.value is not None:
         messages.append(value_message(mismatch, claim.value))
     if broken is not None:
-        quoted = f"line {broken + 1}, {_quote(working[broken].text)}, " if claim.value is not None or broken else ""
+        quoted = (
+            f"line {broken + 1}, {_quote(working[broken].text)}, "
+            if claim.value is not None or len(working) > 1
+            else ""
+        )
         messages.append(quoted + working[broken].message)
     if claim.value is not None and working and not _is_own(claim, working[-1].value):
         messages.append(f"its own last line gives {plain(working[-1].value)}, not {plain(claimed)}")

@@ -1,0 +1,231 @@
+"""The formula language: what a text means, and what is refused with which words."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gradsheet
+from gradsheet.evaluate import EvaluationError, Evaluator
+from gradsheet.formula import FormulaError, parse
+from gradsheet.point import Missing, Point
+from gradsheet.verdict import quotes
+
+SHEET = gradsheet.read("""
+loss = "half_squared_error"
+x = [2, 1]
+y = 1.5
+[[layer]]
+W = [[0, 1], [1, 1], [1, 0]]
+b = [-2, -1, 1]
+activation = "relu"
+[[layer]]
+W = [[0, 1, 2], [1, 1, 1], [2, -1, -1]]
+b = [1, 1, 1]
+[[layer]]
+W = [[-1, 1, -2]]
+[notation]
+w = "W2[2,2]"
+delta = "dL/dz3[1]"
+[[claim]]
+quantity = "L"
+value = 6.125
+""")
+NAMES, NOTATION = (
+    SHEET.network.names,
+    {"w": parse("W2[2,2]", SHEET.network.names), "delta": parse("dL/dz3[1]", SHEET.network.names)},
+)
+POINT = Point(SHEET.network, SHEET.params, SHEET.x, SHEET.y, None, None)
+
+
+def value(text, **binding):
+    return Evaluator(POINT).value(parse(text, NAMES, NOTATION), binding).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1 + 2*3", 7),
+        ("-2**2", -4),
+        ("(-2)**2", 4),
+        ("2 - 3 - 4", -5),
+        ("12/2/3", 2),
+        ("1/3", Fraction(1, 3)),
+        ("0.1 + 0.2", Fraction(3, 10)),
+        ("--3", 3),
+        ("2*-3", -6),
+        ("1e-2", Fraction(1, 100)),
+        ("z1", [-1, 2, 3]),
+        ("z1[2]", 2),
+        ("h0", [2, 1]),
+        ("x", [2, 1]),
+        ("y", [Fraction(3, 2)]),
+        ("h3", [5]),
+        ("yhat", [5]),
+        ("W2[2]", [1, 1, 1]),
+        ("W2[2,3]", 1),
+        ("w", 1),
+        ("W1 @ x + b1", [-1, 2, 3]),
+        ("W1.T", [[0, 1, 1], [1, 1, 0]]),
+        ("W3.T", [[-1], [1], [-2]]),
+        ("(W1 @ x)[2]", 3),
+        ("[1, 2, 3][j]", 2),
+        ("relu(z1)[3]", 3),
+        ("outer([1, 2], [3, 4])", [[3, 4], [6, 8]]),
+        ("outer(delta, x)", [[7, Fraction(7, 2)]]),
+        ("sum(k, W3[1,k]*z2[k])", 5),
+        ("sum(k, sum(m, W2[m,k]))", 6),
+        ("drelu(z1)", [0, 1, 1]),
+        ("step(0)", 0),
+        ("drelu(0)", 0),
+        ("relu(-3)", 0),
+        ("L", Fraction(49, 8)),
+        ("L[1]", Fraction(49, 8)),
+        ("dL/dyhat", [Fraction(7, 2)]),
+        ("dL/dw", 7),
+        ("dL/dW3[1,2]", 21),
+        ("dL/dW3[1,2]/2", Fraction(21, 2)),
+        ("dL/dx", [Fraction(21, 1) / 2, 7]),
+        ("dz1[2]/dW1[2,1]", 2),
+        ("dyhat/dz2", [[-1, 1, -2]]),
+        ("dL[1]/dyhat[1]", Fraction(7, 2)),
+        ("dz2/dz2", [[1, 0, 0], [0, 1, 0], [0, 0, 1]]),
+        ("dL/dyhat @ dyhat/dz2", [Fraction(-7, 2), Fraction(7, 2), -7]),
+        ("-2*(y - yhat)*z2[2]", [42]),
+        ("dL/dyhat*z2", [Fraction(63, 2), 21, -14]),
+        ("2*j", 4),
+    ],
+)
+def test_what_a_formula_means(text, expected):
+    assert value(text, j=2) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "found the end"),
+        ("1 +", "expected a number, a quantity or a bracket"),
+        ("(1", r"expected '\)'"),
+        ("1 2", "expected an operator or the end"),
+        ("[]", "expected a number"),
+        ("z1[0.5]", "expected an index"),
+        ("z1[]", "expected an index"),
+        ("z1[i+1]", r"expected '\]'"),
+        ("relu", "unknown name relu"),
+        ("relux(1)", "did you mean relu"),
+        ("dL/dW9", "unknown name dW9: expected one of W1, W2, W3"),
+        ("dL", "a derivative is written"),
+        ("dL/W2", "a derivative is written"),
+        ("d2L/dW2", "unknown name d2L"),
+        ("ddL/dW1", "unknown name ddL"),
+        ("z4", "unknown name z4: expected one of z1, z2, z3$"),
+        ("q[1]", "unknown name q"),
+        ("sum(2, x)", "expected a letter"),
+        ("sum(k)", "expected ','"),
+        ("outer(1)", "outer has 1 arguments, expected 2"),
+        ("relu(1, 2)", "relu has 2 arguments, expected 1"),
+        ("2**-1", "whole number up to 16"),
+        ("2**17", "whole number up to 16"),
+        ("2**0.5", "whole number up to 16"),
+        ("2**x", "whole number up to 16"),
+        ("2**2**2", "write parentheses"),
+        ("x.shape", "only .T"),
+        ("__import__('os')", "character"),
+        ("x; y", "character ';' at column 2"),
+        ("𝑥", "character"),
+        ("9" * 41, "at most 40 digits"),
+        ("1+" * 600 + "1", "at most 1000"),
+        ("(" * 60 + "1" + ")" * 60, "nested deeper"),
+        ("-" * 60 + "1", "nested deeper"),
+        ("x" + ".T" * 60, "nested deeper"),
+        ("w[1]", "expected an operator|has given its indices already"),
+    ],
+)
+def test_what_is_no_formula_is_refused(text, message):
+    with pytest.raises((FormulaError, EvaluationError), match=message + "|has 1 indices"):
+        value(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("z1[4]", "index 1 is 4, outside 1 to 3"),
+        ("z1[0]", "outside 1 to 3, indices start at 1"),
+        ("z1[j]", "at j = 9, outside 1 to 3"),
+        ("z1[1,1]", r"z1\[1,1\] has 2 indices, z1 has 1 axes"),
+        ("z1[k]", "k is no quantity"),
+        ("z1 + 1", r"\+ between shapes \(3,\) and \(\)"),
+        ("z1 * x", r"\* between shapes \(3,\) and \(2,\), expected equal shapes or a scalar"),
+        ("W1 @ z1", "@ between shapes"),
+        ("2 @ x", "@ with a number.*write \\*"),
+        ("[1, [2]]", "unequal shapes"),
+        ("1/0", "division by 0"),
+        ("1/z1", None),
+        ("sum(k, 1)", "k is no quantity, and as an index it stands at no axis"),
+        ("sum(k, x[k]*z1[k])", "axes of different size"),
+        ("outer(W1, x)", "expected two vectors"),
+        ("((((9**16)**16)**16)**16)**16", "bits"),
+        ("sigmoid(1)", "cannot be judged yet"),
+        ("dz1/dh1", "h1 comes after z1"),
+        ("dW1/dx", "no derivative"),
+        ("dx/dy", "no derivative"),
+    ],
+)
+def test_what_has_no_value_is_refused(text, message):
+    if message is None:
+        assert value(text) == [-1, Fraction(1, 2), Fraction(1, 3)]
+        return
+    with pytest.raises((EvaluationError, Missing), match=message):
+        value(text, j=9)
+
+
+def test_work_is_limited():
+    with pytest.raises(EvaluationError, match="more work"):
+        value("sum(a, x[a]*sum(b, x[b]*" * 12 + "1" + "))" * 12)
+
+
+def test_a_long_sum_does_not_reach_the_end_of_the_stack():
+    assert value("+".join(["1"] * 500)) == 500
+
+
+@given(st.text(max_size=60) | st.text("dLWzhxy[]()+-*/@.,123ijk sum", max_size=80))
+def test_any_text_is_a_formula_or_a_formula_error(text):
+    try:
+        tree = parse(text, NAMES, NOTATION)
+    except FormulaError:
+        return
+    try:
+        found = Evaluator(POINT).value(tree, dict.fromkeys("ijkdsumLWzhT", 1))
+    except (EvaluationError, Missing):
+        return
+    assert isinstance(found, np.ndarray)
+    assert all(isinstance(v, Fraction) for v in found.flat)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "line", "quoted"),
+    [
+        ("z1", "z1", True),
+        ("z1", "W1 @ x + b1", False),
+        ("z1", "z1[1]*x", True),
+        ("z1[1]", "z1[2]", False),
+        ("z1[i]", "z1[2]", True),
+        ("-z1", "2*z1", True),
+        ("yhat", "h3", True),
+        ("yhat", "z3", False),
+        ("dL/dz3", "delta", True),
+        ("dL/dW2", "dL/dW2[1,1]", True),
+        ("dL/dW2[1,1]", "dL/dW2[2,2]", False),
+        ("dL/dW2", "dL/dz2", False),
+        ("L", "L[1]", False),
+        ("z1", "dL/dz1", False),
+        ("drelu(z1[i])", "step(z1[i])", False),
+        ("drelu(z1[i])", "drelu(z1[i])", True),
+        ("-dL/dz2[1]", "-1*dL/dz2[1]", True),
+    ],
+)
+def test_a_line_may_not_quote_its_own_quantity(quantity, line, quoted):
+    tree = parse(quantity, NAMES, NOTATION)
+    assert quotes(parse(line, NAMES, NOTATION), tree, SHEET.network) is quoted
