@@ -64,7 +64,7 @@ def test_every_planted_mistake_is_caught(mistake):
 
 
 def test_the_mask_of_the_kink_shows_only_where_z_is_0():
-    away = (PARAMS[0]._replace(b=PARAMS[0].b + np.array([0, 0, 0, 0, 0.5])), *PARAMS[1:])
+    away = (PARAMS[0]._replace(b=PARAMS[0].b + np.array([0, 0, 0, 0, 0.25])), *PARAMS[1:])
     found = MaskAtZero().gradients(away, X, Y, ACTIVATIONS)
     assert disagreements(found, by_jax(away, X, Y, ACTIVATIONS)) == []
 
