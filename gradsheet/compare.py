@@ -196,4 +196,4 @@ def line_message(mismatch: Mismatch, symbolic: bool) -> str:
     if mismatch.mine is None or mismatch.truth is None:
         return mismatch.reason
     text = f"gives {plain(exact_text(like(mismatch.mine, mismatch.truth)))}{at(mismatch.binding)}"
-    return f"{text}, true {plain(exact_text(mismatch.truth))}" if symbolic or mismatch.binding else text
+    return f"{text} where the truth is {plain(exact_text(mismatch.truth))}" if symbolic or mismatch.binding else text

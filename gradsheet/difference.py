@@ -5,7 +5,8 @@ squares piecewise quadratic. On a stretch [-s, s] where no z changes its sign th
 / 2s of a quadratic *is* its derivative at 0. A crossing shows in the signs of z, and halving s ends it, unless z is 0
 at the start: then the two sides are quadratics of their own, and there is a derivative only if their slopes agree.
 
-The forward pass here is a third one, in plain Python on Fractions, so that the witnesses share no code.
+The forward pass here is a third one, in plain Python, so that the witnesses share no code. It runs on Fractions and,
+several times faster, on whole numbers: there is no division in it but of Fractions.
 """
 
 import functools
@@ -15,7 +16,8 @@ from typing import Any, NamedTuple
 
 from manual.activations import split
 
-Rows = list[list[Fraction]]
+Number = int | Fraction
+Rows = list[list[Number]]
 
 
 class Slopes(NamedTuple):
@@ -29,18 +31,18 @@ class Slopes(NamedTuple):
     kink: bool
 
 
-def _dot(a: list[Fraction], b: list[Fraction]) -> Fraction:
-    return sum((p * q for p, q in zip(a, b, strict=True)), Fraction(0))
+def _dot(a: list[Number], b: list[Number]) -> Number:
+    return sum(p * q for p, q in zip(a, b, strict=True))
 
 
-def _activate(activation: Any, z: Fraction) -> Fraction:
+def _activate(activation: Any, z: Number) -> Number:
     name, parameters = split(activation)
     if name == "identity" or z > 0:
         return z
-    return parameters[0] * z if name == "leaky_relu" else Fraction(0)
+    return parameters[0] * z if name == "leaky_relu" else 0
 
 
-def _shares(loss: str, y: Rows, yhat: Rows, reduction: str) -> list[Fraction]:
+def _shares(loss: str, y: Rows, yhat: Rows, reduction: str) -> list[Number]:
     outputs, examples = len(yhat[0]), len(yhat)
     factor = {
         "half_squared_error": Fraction(1, 2),
@@ -68,9 +70,9 @@ class Walk:
     @functools.cached_property
     def nodes(self) -> dict[str, Any]:
         """Every node by its name, without a nudge."""
-        return self._forward("", (), Fraction(0))[0]
+        return self._forward("", (), 0)[0]
 
-    def _forward(self, by: str, entry: tuple[int, ...], step: Fraction) -> tuple[dict[str, Any], list[Fraction]]:
+    def _forward(self, by: str, entry: tuple[int, ...], step: Number) -> tuple[dict[str, Any], list[Number]]:
         """After `step` was added to one entry of `by`: every node from there on, and the z of every kinked unit."""
 
         def nudged(name: str, value: Any) -> Any:
@@ -92,7 +94,7 @@ class Walk:
         nodes, kinked = {before: h}, []
         for l, (W, b, activation) in enumerate(self.layers[start - 1 :], start):
             W, b = nudged(f"W{l}", W), nudged(f"b{l}", b)
-            bias = b if isinstance(b, list) else [b or Fraction(0)] * len(W)
+            bias = b if isinstance(b, list) else [b or 0] * len(W)
             z = nudged(f"z{l}", [[_dot(w, row) + c for w, c in zip(W, bias, strict=True)] for row in h])
             h = nudged(f"h{l}", [[_activate(activation, value) for value in row] for row in z])
             nodes |= {f"z{l}": z, f"h{l}": h}
@@ -104,33 +106,31 @@ class Walk:
     def derivative(self, of: str, of_entry: tuple[int, ...], by: str, by_entry: tuple[int, ...]) -> Slopes:
         """d of[of_entry] / d by[by_entry], from both sides."""
 
-        def f(step: Fraction) -> tuple[Fraction, list[Fraction]]:
+        def f(step: Number) -> tuple[Number, list[Number]]:
             nodes, kinked = self._forward(by, by_entry, step)
             value = nodes[of]
             for index in of_entry:
                 value = value[index]
             return value, kinked
 
-        here, start = f(Fraction(0))
-        step = Fraction(1)
+        here, start = f(0)
+        step: Number = 1
         while True:
             (above, right), (below, left) = f(step), f(-step)
             if not any(_crosses(start, side) for side in (right, left)):
                 break
-            step /= 2
+            step = Fraction(step) / 2
         if not any(z == 0 and (r or l) for z, r, l in zip(start, right, left, strict=True)):
-            slope = (above - below) / (2 * step)
+            slope = Fraction(above - below) / (2 * step)
             return Slopes(slope, slope, kink=False)
         return Slopes(_one_sided(f, here, below, -step), _one_sided(f, here, above, step), kink=True)
 
 
-def _crosses(start: list[Fraction], end: list[Fraction]) -> bool:
+def _crosses(start: list[Number], end: list[Number]) -> bool:
     """Whether a z changes from one side of 0 to the other; one that begins or ends at 0 does not."""
     return any(a * b < 0 for a, b in zip(start, end, strict=True))
 
 
-def _one_sided(
-    f: Callable[[Fraction], tuple[Fraction, Any]], here: Fraction, end: Fraction, step: Fraction
-) -> Fraction:
+def _one_sided(f: Callable[[Number], tuple[Number, Any]], here: Number, end: Number, step: Number) -> Fraction:
     """The slope at 0 of the quadratic through f(0), f(step/2) and f(step)."""
-    return (4 * f(step / 2)[0] - 3 * here - end) / step
+    return Fraction(4 * f(Fraction(step) / 2)[0] - 3 * here - end) / step

@@ -75,11 +75,13 @@ class Point:
 
     @functools.cached_property
     def _walk(self) -> Walk:
-        rows = [
-            (W.tolist(), None if b is None else b.tolist(), a)
-            for (W, b), a in zip(self.layers, self.activations, strict=True)
-        ]
-        return Walk(rows, self.x.tolist(), [] if self.y is None else self.y.tolist(), self.loss, self.network.reduction)
+        def numbers(array: Array | None) -> Any:
+            whole = np.frompyfunc(lambda v: int(v) if v.denominator == 1 else v, 1, 1)
+            return None if array is None else as_array(whole(array)).tolist()
+
+        layers = zip(self.layers, self.activations, strict=True)
+        rows = [(numbers(W), numbers(b), activation) for (W, b), activation in layers]
+        return Walk(rows, numbers(self.x), numbers(self.y) or [], self.loss, self.network.reduction)
 
     @functools.cached_property
     def _autodiff(self) -> Any:

@@ -86,6 +86,7 @@ class Sheet:
     params: tuple[Layer, ...] | None
     x: Array | None
     y: Array | None
+    notation: Mapping[str, Node]
     claims: tuple[Claim, ...]
 
 
@@ -461,6 +462,7 @@ def read(text: str, path: str = "-") -> Sheet:
         params=tuple(Layer(W, b) for W, b in arrays if W is not None) if numeric else None,
         x=x,
         y=y,
+        notation=notation,
         claims=tuple(reader.claim(table, number, network, notation) for number, table in enumerate(claims)),
     )
 

@@ -1,6 +1,7 @@
 """The verdicts: every claim of a sheet against the truth, every line of its working too."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.compare import Comparison, Mismatch, Text, exact_text, like, line_message, plain, value_message
+from gradsheet.derivation import true_formula
 from gradsheet.evaluate import EvaluationError
 from gradsheet.network import Network
 from gradsheet.point import Missing, Point, Undecided
@@ -108,7 +110,7 @@ def _judge_line(line: Line, comparison: Comparison) -> tuple[LineVerdict, Mismat
     return LineVerdict(line.text, value, "wrong", line_message(mismatch, comparison.symbolic)), mismatch
 
 
-def judge_claim(claim: Claim, points: list[Point], symbolic: bool) -> Judgement:
+def judge_claim(claim: Claim, points: list[Point], notation: Mapping[str, f.Node], symbolic: bool) -> Judgement:
     """The verdict on one claim, from the verdict on its number and on every line of its working."""
     comparison = Comparison(claim.tree, points, symbolic)
     claimed = claim.working[-1].text if claim.value is None else _printed_text(claim.value)
@@ -148,15 +150,33 @@ def judge_claim(claim: Claim, points: list[Point], symbolic: bool) -> Judgement:
     else:
         verdict = "right"
     witnesses = [m.point for m in (mismatch, *(m for _, m in lines)) if m is not None and m.mine is not None]
+    if symbolic:
+        told: Text = _true_formula(claim, points, notation) if verdict == "wrong" else None
+    else:
+        told = exact_text(truth if claim.value is None else like(truth, fractions(claim.value)))
     return Judgement(
         claim,
         claimed,
-        truth=None if symbolic else exact_text(truth if claim.value is None else like(truth, fractions(claim.value))),
+        truth=told,
         verdict=verdict,
         message="; ".join(messages),
         witness=witnesses[0].data_text() if symbolic and witnesses else "",
         working=working,
     )
+
+
+def _true_formula(claim: Claim, points: list[Point], notation: Mapping[str, f.Node]) -> str | None:
+    """The true formula for a claim over all weights, judged like any other before it is shown."""
+    network = points[0].network
+    used = sorted(notation, key=lambda name: all(name not in line.text for line in claim.working))
+    if (found := true_formula(claim.tree, network, {name: notation[name] for name in used})) is None:
+        return None
+    quantity, formula = found
+    comparison = Comparison(f.parse(quantity, network.names, notation), points, symbolic=True)
+    mismatch, _ = comparison.mismatch_of_line(f.parse(formula, network.names, notation))
+    if mismatch is not None:
+        return None
+    return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"
 
 
 def _quote(text: str) -> str:
@@ -191,5 +211,5 @@ def judge(sheet: Sheet) -> Report:
         # Without a loss no claim speaks of dL: any dL/dyhat will do.
         d_yhat = np.array([Fraction(1)] * sheet.network.widths[-1], object) if sheet.network.loss is None else None
         points = [Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, jax_of)]
-    judgements = [judge_claim(claim, points, symbolic) for claim in sheet.claims]
+    judgements = [judge_claim(claim, points, sheet.notation, symbolic) for claim in sheet.claims]
     return Report(sheet.path, sheet.title, sheet.network.reading(), judgements=judgements)

@@ -1,13 +1,21 @@
 """Random networks for the tests: small whole numbers on which floats are exact, or any numbers for all activations."""
 
 import itertools
+import os
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 import manual
+
+
+def examples(number: int) -> settings:
+    """How many networks a test draws; EXAMPLES=20 in the environment makes it twenty times as many."""
+    return settings(max_examples=number * int(os.environ.get("EXAMPLES", "1")))
+
 
 RATIONAL_LOSSES = ("half_squared_error", "squared_error", "mean_squared_error")
 

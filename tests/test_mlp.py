@@ -7,9 +7,9 @@ import chex
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from networks import Problem, all_problems, exact_problems, rational_problems
+from networks import Problem, all_problems, exact_problems, examples, rational_problems
 
 import manual
 import ref
@@ -39,7 +39,7 @@ def in_jax(problem: Problem, function: Any) -> Any:
     return jax.tree.map(np.asarray, jax.jit(function)(problem.params, problem.x, problem.y))
 
 
-@settings(max_examples=40)
+@examples(25)
 @given(all_problems)
 def test_the_rooms_agree_in_float64(problem: Problem) -> None:
     params, x, _, activations = problem.arguments
@@ -61,7 +61,7 @@ def test_the_rooms_agree_in_float64(problem: Problem) -> None:
     chex.assert_trees_all_equal_shapes_and_dtypes(d_params, problem.params)
 
 
-@settings(max_examples=40)
+@examples(20)
 @given(exact_problems, st.sampled_from([np.float32, np.float64]))
 def test_on_whole_numbers_floats_equal_fractions(problem: Problem, dtype: type) -> None:
     L, exact = manual.gradients(*problem.exact().arguments, **problem.options)
@@ -75,6 +75,7 @@ def test_on_whole_numbers_floats_equal_fractions(problem: Problem, dtype: type) 
             assert array.dtype == dtype, name
 
 
+@examples(50)
 @given(rational_problems)
 def test_the_exact_difference_equals_the_derivation(problem: Problem) -> None:
     problem = problem.exact()
@@ -93,7 +94,7 @@ def test_the_exact_difference_equals_the_derivation(problem: Problem) -> None:
     assert not kinks or any((z == 0).any() for z in zs)
 
 
-@settings(max_examples=15)
+@examples(8)
 @given(rational_problems)
 def test_every_jacobian_is_that_of_jax(problem: Problem) -> None:
     exact, depth = problem.exact(), len(problem.params)
@@ -129,6 +130,7 @@ def test_no_jacobian_by_what_comes_later(of: str, by: str) -> None:
         manual.jacobian(params, np.ones((1, 2)), ("relu", "identity"), of=of, by=by, y=np.ones((1, 1)))
 
 
+@examples(50)
 @given(all_problems)
 def test_a_batch_is_the_mean_of_its_examples(problem: Problem) -> None:
     one_by_one = [
@@ -148,6 +150,7 @@ def test_a_batch_is_the_mean_of_its_examples(problem: Problem) -> None:
     )
 
 
+@examples(50)
 @given(rational_problems)
 def test_exactly_so_on_fractions(problem: Problem) -> None:
     exact = problem.exact()
@@ -165,6 +168,7 @@ def test_exactly_so_on_fractions(problem: Problem) -> None:
         assert (array == sum(named(g)[name] for _, g in one_by_one) * share).all(), name
 
 
+@examples(50)
 @given(all_problems)
 def test_backward_twice_gives_the_same_and_changes_nothing(problem: Problem) -> None:
     cache = manual.forward(problem.params, problem.x, problem.activations)
@@ -179,6 +183,7 @@ def test_backward_twice_gives_the_same_and_changes_nothing(problem: Problem) -> 
     assert (d_yhat == 1).all()
 
 
+@examples(50)
 @given(exact_problems)
 def test_fractions_stay_fractions(problem: Problem) -> None:
     exact = problem.exact()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from networks import Problem, rational_problems
+from networks import Problem, examples, rational_problems
 
 import gradsheet
 import manual
@@ -342,7 +342,7 @@ def sheet_of(problem: Problem) -> str:
     return "\n".join(lines) + "\n"
 
 
-@settings(max_examples=10)
+@examples(8)
 @given(rational_problems, st.fractions(-2, 2).filter(bool), st.data())
 def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
     """Every quantity claimed truly and, one entry off, falsely: a kink may withhold a verdict, never turn it."""
@@ -373,11 +373,11 @@ def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
             assert true.claim.quantity[0] == "d"
 
 
+@examples(30)
 @given(
     st.lists(st.integers(1, 4), min_size=2, max_size=4),
     st.data(),
 )
-@settings(max_examples=30)
 def test_probes_bring_about_every_pattern(widths, data):
     depth = len(widths) - 1
     biases = tuple(data.draw(st.lists(st.sampled_from(["units", None]), min_size=depth, max_size=depth)))
