@@ -1,10 +1,9 @@
 """A claim's two sides at every point: what its quantity truly is, and what a number or a formula says it is."""
 
-import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,80 +77,87 @@ class Mismatch:
     reason: str = ""
 
 
+class Trial(NamedTuple):
+    """The truth and what is claimed, at one point and for one choice of the indices."""
+
+    point: Point
+    binding: Binding
+    truth: Array
+    mine: Array
+
+
 class Comparison:
     """The truth of one quantity at every point, and what is claimed against it.
 
-    A claim over all weights (`symbolic`) says nothing of points where a side of it is not defined, which are passed
-    over.
+    A claim over all weights (`symbolic`) says nothing of points where a side of it is not defined: they are passed over.
     """
 
     def __init__(self, quantity: f.Node, points: list[Point], symbolic: bool):
         self.quantity, self.points, self.symbolic = quantity, points, symbolic
+        self._truths: dict[int, list[tuple[Binding, Array]]] = {}
 
-    @functools.cached_property
-    def truths(self) -> list[tuple[Point, list[tuple[Binding, Array]]]]:
-        """The truth at every point, for all index values. Raises as `Evaluator.value` does."""
-        bindings = list(Evaluator(self.points[0]).bindings(self.quantity))
-
-        def truth(point: Point) -> tuple[Point, list[tuple[Binding, Array]]]:
+    def truths(self, point: Point) -> list[tuple[Binding, Array]]:
+        """The truth at a point for all index values. Raises as `Evaluator.value` does."""
+        if id(point) not in self._truths:
             evaluator = Evaluator(point)
-            return point, [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
+            bindings = evaluator.bindings(self.quantity)
+            self._truths[id(point)] = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
+        return self._truths[id(point)]
 
-        return list(self._where_defined(truth))
+    def a_truth(self) -> Array:
+        """The truth at the first point that has one. Raises as `truths` does where there is none."""
+        return next(
+            self._trials(lambda point: [Trial(point, b, truth, truth) for b, truth in self.truths(point)])
+        ).truth
 
-    def _where_defined(self, side: Any) -> Iterator[Any]:
-        """`side(point)` at every point that has it."""
+    def _trials(self, at_point: Callable[[Point], list[Trial]]) -> Iterator[Trial]:
+        """The trials of every point that has them; raises what kept the points from having any where none has."""
         nowhere: Exception | None = None
-        found = False
+        defined = False
         for point in self.points:
             try:
-                yield side(point)
-                found = True
+                trials = at_point(point)
             except (DivisionByZero, AtKink) as error:
                 if not self.symbolic:
                     raise
                 nowhere = error
-        if nowhere is not None and not found:
+                continue
+            defined = True
+            yield from trials
+        if not defined and nowhere is not None:
             raise nowhere
-
-    def values(self, line: f.Node) -> Iterator[tuple[Point, Binding, Array, Array]]:
-        """Every truth with what a formula gives there. Raises as `truths` does."""
-        truths = {id(point): truths for point, truths in self.truths}
-        further = list(Evaluator(self.points[0]).bindings(line, f.free_letters(self.quantity)))
-
-        def values(point: Point) -> list[tuple[Point, Binding, Array, Array]]:
-            evaluator = Evaluator(point)
-            return [
-                (point, {**binding, **more}, truth, evaluator.value(line, {**binding, **more}))
-                for binding, truth in truths.get(id(point), [])
-                for more in further
-            ]
-
-        for found in self._where_defined(values):
-            yield from found
 
     def mismatch_of_line(self, line: f.Node) -> tuple[Mismatch | None, Text]:
         """The first place where a formula is not the truth, and its value, where it has a single one."""
-        values: list[tuple[Point, Binding, Array, Array]] = []
-        mismatch = None
+        bound = f.free_letters(self.quantity)
+        values: list[Array] = []
+
+        def at_point(point: Point) -> list[Trial]:
+            evaluator = Evaluator(point)
+            further = list(evaluator.bindings(line, bound))
+            trials = []
+            for binding, truth in self.truths(point):
+                for more in further:
+                    mine = evaluator.value(line, {**binding, **more})
+                    trials.append(Trial(point, {**binding, **more}, truth, mine))
+            values.extend(like(trial.mine, trial.truth) for trial in trials)
+            return trials
+
         try:
-            values.extend(self.values(line))
-        except DivisionByZero as error:
-            mismatch = Mismatch(self.points[0], {}, reason=str(error))
+            mismatch = self._first(self._trials(at_point), printed_numbers(line))
         except (EvaluationError, Missing) as error:
             mismatch = Mismatch(self.points[0], {}, reason=str(error))
-        value = exact_text(like(values[0][3], values[0][2])) if not self.symbolic and len(values) == 1 else None
-        return mismatch or self._first(values, printed_numbers(line)), value
+        return mismatch, exact_text(values[0]) if not self.symbolic and len(values) == 1 else None
 
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
         """The first place where a printed number, or lists of them, are not the truth."""
         mine = fractions(value)
-        values = [(point, binding, truth, mine) for point, truths in self.truths for binding, truth in truths]
-        return self._first(values, printed_entries(value))
+        trials = self._trials(lambda point: [Trial(point, b, truth, mine) for b, truth in self.truths(point)])
+        return self._first(trials, printed_entries(value))
 
     @staticmethod
-    def _first(values: list[tuple[Point, Binding, Array, Array]], printed: list[Printed] | None) -> Mismatch | None:
-        for point, binding, truth, mine in values:
+    def _first(trials: Iterable[Trial], printed: list[Printed] | None) -> Mismatch | None:
+        for point, binding, truth, mine in trials:
             if not same_shape(mine.shape, truth.shape):
                 reason = f"has shape {_shape_text(mine.shape)}, the quantity {_shape_text(truth.shape)}"
                 return Mismatch(point, binding, truth, reason=reason)

@@ -115,7 +115,7 @@ def judge_claim(claim: Claim, points: list[Point], notation: Mapping[str, f.Node
     comparison = Comparison(claim.tree, points, symbolic)
     claimed = claim.working[-1].text if claim.value is None else _printed_text(claim.value)
     try:
-        truth = comparison.truths[0][1][0][1]
+        truth = comparison.a_truth()
         mismatch = None if claim.value is None else comparison.mismatch_of_value(claim.value)
     except Undecided as error:
         return Judgement(claim, claimed, None, "cannot_tell", str(error))
