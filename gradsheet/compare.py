@@ -9,26 +9,10 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator
-from gradsheet.number import Printed
+from gradsheet.number import Printed, Text, exact_text, plain
 from gradsheet.point import AtKink, Missing, Point
 from gradsheet.sheet import Value, fractions, printed_entries
 from manual.activations import Array
-
-Text = str | list[Any] | None  # a number as text, or lists of them
-
-
-def exact_text(array: Array) -> Text:
-    """Exact numbers as text: 21, 49/8, lists of those."""
-
-    def text(value: Any) -> Text:
-        return [text(item) for item in value] if isinstance(value, list) else str(value)
-
-    return text(array.tolist())
-
-
-def plain(text: Text) -> str:
-    """A number or lists of numbers on one line."""
-    return f"[{', '.join(map(plain, text))}]" if isinstance(text, list) else str(text)
 
 
 def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
@@ -89,7 +73,7 @@ class Trial(NamedTuple):
 class Comparison:
     """The truth of one quantity at every point, and what is claimed against it.
 
-    A claim over all weights (`symbolic`) says nothing of points where a side of it is not defined: they are passed over.
+    A claim over all weights (`symbolic`) says nothing of points where a side of it is undefined: they are passed over.
     """
 
     def __init__(self, quantity: f.Node, points: list[Point], symbolic: bool):

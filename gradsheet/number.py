@@ -1,8 +1,9 @@
-"""Numbers as they are printed: their digits are the claim, so a number keeps its text."""
+"""Numbers as they are printed, in a sheet and in a report. The digits are the claim, so a number keeps its text."""
 
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 300
@@ -51,3 +52,17 @@ def printed(text: str) -> Printed:
     places = None if not found["point"] and found["exponent"] is None else len(found["places"] or "") - exponent
     value = int(digits) * Fraction(10) ** (exponent - len(found["places"] or ""))
     return Printed(bare, -value if bare.startswith("-") else value, places)
+
+
+Text = str | list[Any] | None  # a number as text, or lists of them
+
+
+def exact_text(values: Any) -> Text:
+    """Exact numbers as text: 21, 49/8; lists and arrays of them as lists."""
+    values = values.tolist() if hasattr(values, "tolist") else values
+    return [exact_text(item) for item in values] if isinstance(values, list) else str(values)
+
+
+def plain(text: Text) -> str:
+    """A number or lists of numbers on one line."""
+    return f"[{', '.join(map(plain, text))}]" if isinstance(text, list) else str(text)

@@ -12,6 +12,7 @@ import numpy as np
 import manual
 from gradsheet.difference import Slopes, Walk
 from gradsheet.network import Network
+from gradsheet.number import exact_text, plain
 from manual.activations import Array
 from manual.losses import LOSSES
 
@@ -205,8 +206,6 @@ class Point:
 
     def data_text(self) -> str:
         """The parameters and data here, on one line."""
-        from gradsheet.compare import exact_text, plain
-
         names = [name for name in self.network.shapes if name[0] in "xyWb" and name != "yhat"]
         data = [f"{name} = {plain(exact_text(self.node(name)))}" for name in names]
         return ", ".join(data if self.d_yhat is None else [*data, f"dL/dyhat = {plain(exact_text(self.d_yhat))}"])

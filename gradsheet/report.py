@@ -6,7 +6,7 @@ import textwrap
 import unicodedata
 from typing import Any
 
-from gradsheet.compare import plain
+from gradsheet.number import plain
 from gradsheet.verdict import Judgement, Report
 
 _COLOURS = {"right": "32", "rounded": "32", "lucky": "33", "wrong": "31", "cannot_tell": "36"}

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from gradsheet import formula as f
-from gradsheet.compare import Comparison, Mismatch, Text, exact_text, like, line_message, plain, value_message
+from gradsheet.compare import Comparison, Mismatch, like, line_message, value_message
 from gradsheet.derivation import true_formula
 from gradsheet.evaluate import EvaluationError
 from gradsheet.network import Network
+from gradsheet.number import Text, exact_text, plain
 from gradsheet.point import Missing, Point, Undecided
 from gradsheet.probe import probes
 from gradsheet.sheet import VERDICTS, Claim, Line, Sheet, fractions, printed_entries
