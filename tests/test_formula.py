@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sheets import NUMBERS
 
 import gradsheet
 from gradsheet.evaluate import EvaluationError, Evaluator
@@ -13,26 +14,17 @@ from gradsheet.formula import FormulaError, parse
 from gradsheet.point import Missing, Point
 from gradsheet.verdict import quotes
 
-SHEET = gradsheet.read("""
-loss = "half_squared_error"
-x = [2, 1]
-y = 1.5
-[[layer]]
-W = [[0, 1], [1, 1], [1, 0]]
-b = [-2, -1, 1]
-activation = "relu"
-[[layer]]
-W = [[0, 1, 2], [1, 1, 1], [2, -1, -1]]
-b = [1, 1, 1]
-[[layer]]
-W = [[-1, 1, -2]]
+SHEET = gradsheet.read(
+    NUMBERS
+    + """
 [notation]
 w = "W2[2,2]"
 delta = "dL/dz3[1]"
 [[claim]]
 quantity = "L"
 value = 6.125
-""")
+"""
+)
 NAMES, NOTATION = (
     SHEET.network.names,
     {"w": parse("W2[2,2]", SHEET.network.names), "delta": parse("dL/dz3[1]", SHEET.network.names)},

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import Problem, examples, rational_problems
+from sheets import NUMBERS, SYMBOLS
 
 import gradsheet
 import manual
@@ -16,32 +17,6 @@ from gradsheet.network import Network
 from gradsheet.point import AtKink, Point, Undecided
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"
-
-NUMBERS = """
-loss = "half_squared_error"
-x = [2, 1]
-y = 1.5
-[[layer]]
-W = [[0, 1], [1, 1], [1, 0]]
-b = [-2, -1, 1]
-activation = "relu"
-[[layer]]
-W = [[0, 1, 2], [1, 1, 1], [2, -1, -1]]
-b = [1, 1, 1]
-[[layer]]
-W = [[-1, 1, -2]]
-"""
-SYMBOLS = """
-[[layer]]
-shape = [3, 4]
-activation = "relu"
-[[layer]]
-shape = [2, 3]
-[[layer]]
-shape = [1, 2]
-[notation]
-delta = "dL/dyhat[1]"
-"""
 
 
 def judged(head: str, quantity: str, value: str = "", *working: str):
