@@ -7,6 +7,7 @@ roundings on a path.
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,20 +66,21 @@ class Autodiff:
         ]
         self.absolute = absolute, abs(self.x), None if y is None else -abs(self.y)  # type: ignore[arg-type]
         self.plain = ("identity",) * len(activations)
-        largest = manual.gradients(*self.absolute, self.plain, loss=loss, reduction="sum")
-        size = 1 + max(
-            float(array.max()) for array in jax.tree.leaves((largest, manual.forward(*self.absolute[:2], self.plain)))
-        )
-        exact = (
-            [v for layer in params for a in layer if a is not None for v in a.flat]
-            + [*x.flat]
-            + ([] if y is None else [*y.flat])
-        )
+        with np.errstate(all="ignore"):
+            largest = manual.gradients(*self.absolute, self.plain, loss=loss, reduction="sum")
+            forward = manual.forward(*self.absolute[:2], self.plain)
+        size = 1 + max(float(array.max()) for array in jax.tree.leaves((largest, forward)))
+        exact = [v for layer in params for a in layer if a is not None for v in a.flat]
+        exact += [*x.flat] + ([] if y is None else [*y.flat])
         exact += [parameter for a in activations for parameter in split(a)[1]]
+        degree = 2 * len(activations) + 3  # of the largest product of data that occurs
+        smallest = min((v.numerator.bit_length() - v.denominator.bit_length() - 1 for v in exact if v), default=0)
+        # Where a product may leave the range of floats, the bounds below hold no more.
+        self.in_range = bool(np.isfinite(size)) and 2 * math.log2(size) < 1000 and degree * min(0, smallest) > -1000
         scale = max(value.denominator for value in exact) * len(x) * params[-1].W.shape[0]
         dyadic = all(v.denominator & (v.denominator - 1) == 0 for v in exact) and scale & (scale - 1) == 0
         # Every intermediate result is a whole multiple of scale^-degree and smaller than size^2.
-        self.exact = dyadic and size**2 * float(scale) ** (2 * len(activations) + 3) < 2.0**53
+        self.exact = dyadic and self.in_range and 2 * math.log2(size) + degree * (scale.bit_length() - 1) < 53
         self.roundings = 2 * (sum(sum(layer.W.shape) + 4 for layer in params) + len(x) + 8)
 
     @functools.cached_property
@@ -90,10 +92,10 @@ class Autodiff:
     def _gamma(self) -> float:
         return self.roundings * _UNIT / (1 - self.roundings * _UNIT)
 
-    def sure_of_signs(self) -> bool:
-        """Whether rounding cannot have moved a z across a kink, where this witness would speak of another net."""
-        if self.exact:
-            return True
+    def can_testify(self) -> bool:
+        """Whether all is in the range of floats, and no rounding can have moved a z across a kink, to another net."""
+        if self.exact or not self.in_range:
+            return self.exact
         bounds = manual.forward(*self.absolute[:2], self.plain).z
         kinked = [split(a)[0] not in ("identity",) for a in self.activations]
         return all(

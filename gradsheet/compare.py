@@ -10,9 +10,16 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator
 from gradsheet.number import Printed, Text, exact_text, plain
-from gradsheet.point import AtKink, Missing, Point
+from gradsheet.point import AtKink, Missing, Point, Undecided
+from gradsheet.probe import MAX_DEGREE, MAX_PATTERNS, pattern_degree
 from gradsheet.sheet import Value, fractions, printed_entries
 from manual.activations import Array
+
+MAX_SIMPLE = 64
+
+
+def _simple(ratio: Fraction) -> bool:
+    return max(abs(ratio.numerator), ratio.denominator) <= MAX_SIMPLE
 
 
 def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
@@ -76,9 +83,11 @@ class Comparison:
     A claim over all weights (`symbolic`) says nothing of points where a side of it is undefined: they are passed over.
     """
 
-    def __init__(self, quantity: f.Node, points: list[Point], symbolic: bool):
+    def __init__(self, quantity: f.Node, points: Iterable[Point], symbolic: bool):
         self.quantity, self.points, self.symbolic = quantity, points, symbolic
+        self.first_point = next(iter(points))
         self._truths: dict[int, list[tuple[Binding, Array]]] = {}
+        self.blind_spot = ""  # why agreement at all points would not show that two sides are the same
 
     def truths(self, point: Point) -> list[tuple[Binding, Array]]:
         """The truth at a point for all index values. Raises as `Evaluator.value` does."""
@@ -86,7 +95,21 @@ class Comparison:
             evaluator = Evaluator(point)
             bindings = evaluator.bindings(self.quantity)
             self._truths[id(point)] = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
+            self._foresee(evaluator)
         return self._truths[id(point)]
+
+    def _foresee(self, evaluator: Evaluator) -> None:
+        """At a generic point, note the kinks that no point is sure to have been on either side of.
+
+        The probes give both signs to the data and every node, so to what is a simple multiple of one.
+        """
+        if self.symbolic and evaluator.point.jax_of is None and not self.blind_spot:
+            signed = [value for value in evaluator.point.signed_values() if value]
+            for kink in evaluator.kinks:
+                if max(abs(kink.numerator), kink.denominator) > MAX_SIMPLE and not any(
+                    _simple(kink / v) for v in signed
+                ):
+                    self.blind_spot = "holds wherever it was tried, but has a kink where nothing in the network has one"
 
     def a_truth(self) -> Array:
         """The truth at the first point that has one. Raises as `truths` does where there is none."""
@@ -102,7 +125,8 @@ class Comparison:
             try:
                 trials = at_point(point)
             except (DivisionByZero, AtKink) as error:
-                if not self.symbolic:
+                # At a generic point a division by 0 is no accident: the side is undefined for a whole pattern.
+                if not self.symbolic or (isinstance(error, DivisionByZero) and point.jax_of is None):
                     raise
                 nowhere = error
                 continue
@@ -125,13 +149,27 @@ class Comparison:
                     mine = evaluator.value(line, {**binding, **more})
                     trials.append(Trial(point, {**binding, **more}, truth, mine))
             values.extend(like(trial.mine, trial.truth) for trial in trials)
+            self._foresee(evaluator)
             return trials
 
         try:
             mismatch = self._first(self._trials(at_point), printed_numbers(line))
         except (EvaluationError, Missing) as error:
-            mismatch = Mismatch(self.points[0], {}, reason=str(error))
+            mismatch = Mismatch(self.first_point, {}, reason=str(error))
+        if mismatch is None and self.symbolic:
+            self._prove(line)
         return mismatch, exact_text(values[0]) if not self.symbolic and len(values) == 1 else None
+
+    def _prove(self, line: f.Node) -> None:
+        """Raise Undecided where agreement at all points does not show that a formula is the truth."""
+        network = self.first_point.network
+        degree = max(pattern_degree(self.quantity, network), pattern_degree(line, network))
+        if 2**network.kinked_units > MAX_PATTERNS and degree > MAX_DEGREE:
+            self.blind_spot = (
+                "holds wherever it was tried, but tells more patterns of live and dead units apart than that"
+            )
+        if self.blind_spot:
+            raise Undecided(self.blind_spot)
 
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
         """The first place where a printed number, or lists of them, are not the truth."""

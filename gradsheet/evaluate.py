@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradsheet import formula as f
-from gradsheet.point import Point, as_array
+from gradsheet.point import Point, Undecided, as_array
 from manual.activations import Array
 
 MAX_WORK = 50_000
@@ -48,11 +48,13 @@ class Evaluator:
 
     def __init__(self, point: Point):
         self.point, self.work = point, 0
+        self.kinks: set[Fraction] = set()  # what relu, drelu and step were applied to
 
     def spend(self, amount: int) -> None:
         self.work += amount
         if self.work > MAX_WORK:
-            raise EvaluationError("this takes more work than a worked example needs")
+            raise Undecided("this takes more work than a worked example needs")
+        self.point.check_time()
 
     def value(self, node: f.Node, binding: Binding) -> Array:
         """The value as an object array; raises EvaluationError, or what `Point` raises."""
@@ -162,12 +164,12 @@ class Evaluator:
     def _matmul(self, a: Array, b: Array) -> Array:
         if not a.ndim or not b.ndim:
             raise EvaluationError("@ with a number, expected vectors or matrices: write * for a factor")
-        if a.ndim > 2 or b.ndim > 2 or a.shape[-1] != b.shape[0]:
+        if a.shape[-1] != b.shape[0]:
             raise EvaluationError(
                 f"@ between shapes {a.shape} and {b.shape}, expected the last axis of one to fit the first of the other"
             )
         self.spend(a.size * b.size // b.shape[0])
-        return as_array(a @ b)
+        return as_array(np.tensordot(a, b, 1))  # the last axis with the first, as the chain rule has it for Jacobians
 
     def _power(self, base: Array, exponent: int) -> Array:
         self.spend(base.size)
@@ -186,6 +188,7 @@ class Evaluator:
         if name not in _EXACT:
             raise EvaluationError(f"{name} cannot be judged yet, only what is exact on fractions: {', '.join(_EXACT)}")
         self.spend(argument.size)
+        self.kinks.update(argument.flat)
         return as_array(np.frompyfunc(_EXACT[name], 1, 1)(argument))
 
     @staticmethod
@@ -200,7 +203,7 @@ class Evaluator:
     def _sites(self, letter: str, node: f.Node, binding: Binding) -> Iterator[tuple[int, str]]:
         """The size of every axis that the letter indexes in a formula, with the name of what has the axis."""
         one = {**{name: 1 for name in self._letters(node)}, **binding}
-        for part in f.walk(node):
+        for part in f.walk(node, letter):
             match part:
                 case f.Quantity(name, indices):
                     shape = (self.point.network.widths[-1],) if name == "L" and indices else self._shape(name)

@@ -12,6 +12,7 @@ Indices are whole numbers from 1 and single letters.
 """
 
 import difflib
+import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -21,6 +22,7 @@ from gradsheet.number import NumberError, Printed, printed
 MAX_LENGTH = 1_000
 MAX_DEPTH = 50
 MAX_POWER = 16
+MAX_NODES = 1_000  # of a tree, with what the notation stands for
 
 ELEMENTWISE = ("relu", "drelu", "step", "sigmoid", "dsigmoid", "tanh", "dtanh", "exp", "log", "softmax")
 FUNCTIONS = (*ELEMENTWISE, "outer", "sum")
@@ -113,11 +115,13 @@ class Transpose(Node):
     operand: Node
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """The node and every node below it."""
+def walk(node: Node, letter: str = "") -> Iterator[Node]:
+    """The node and every node below it; with a letter, only those where no inner sum binds it anew."""
     waiting: list[object] = [node]
     while waiting:
         item = waiting.pop()
+        if isinstance(item, Sum) and item.letter.name == letter:
+            continue
         if isinstance(item, Node):
             yield item
             waiting += [getattr(item, field.name) for field in fields(item)]  # type: ignore[arg-type]
@@ -291,7 +295,7 @@ class _Parser:
             return self.call(name)
         if name[0] == "d" and (of := self.differentiable(name[1:])):
             return self.derivative(of)
-        if len(name) == 1 and self.peek() != "[":
+        if len(name) == 1 and self.peek() != "[" and name != "y":
             return Letter(name)
         raise self.unknown(name)
 
@@ -343,6 +347,10 @@ class _Parser:
     def unknown(self, name: str) -> FormulaError:
         known = [*self.names, *self.notation, *FUNCTIONS]
         known += ["d" + name for name in [*self.names, *self.notation]]
+        if name in FUNCTIONS:
+            return FormulaError(f"{name} stands alone, expected {name}(...)")
+        if name == "y":
+            return FormulaError("y has no value: only a loss that compares with a target has a y")
         bare = name.removeprefix("d")
         kin = [other for other in self.names if other[0] == bare[:1]] if bare[1:].isdecimal() else []
         if kin:  # a layer that is not there: the nearest name would be a guess
@@ -364,4 +372,6 @@ def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}) 
     node = parser.formula()
     if parser.peek():
         raise FormulaError(f"found {parser.found()}, expected an operator or the end")
+    if sum(1 for _ in itertools.islice(walk(node), MAX_NODES + 1)) > MAX_NODES:
+        raise FormulaError(f"a formula of more than {MAX_NODES} parts, with what its notation stands for")
     return node

@@ -7,6 +7,7 @@ from typing import Any
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 300
+MAX_BITS_SHOWN = 10_000
 
 _DECIMAL = re.compile(r"[+-]?(?P<whole>\d*)(?P<point>\.(?P<places>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,9}))?", re.ASCII)
 _RATIO = re.compile(r"(?P<top>[+-]?\d+)\s*/\s*(?P<bottom>\d+)", re.ASCII)
@@ -37,6 +38,8 @@ def printed(text: str) -> Printed:
     if len(bare) > 2 * MAX_DIGITS + 2:
         raise NumberError(f"a number of {len(bare)} characters, expected at most {MAX_DIGITS} digits")
     if found := _RATIO.fullmatch(bare):
+        if max(len(found["top"]), len(found["bottom"])) > MAX_DIGITS + 1:
+            raise NumberError(f"{bare[:20]}... is too long, expected at most {MAX_DIGITS} digits above and below")
         top, bottom = int(found["top"]), int(found["bottom"])
         if bottom == 0:
             raise NumberError(f"{bare} divides by 0")
@@ -49,7 +52,9 @@ def printed(text: str) -> Printed:
         raise NumberError(
             f"{bare[:20]}... is too long, expected at most {MAX_DIGITS} digits and an exponent up to {MAX_EXPONENT}"
         )
-    places = None if not found["point"] and found["exponent"] is None else len(found["places"] or "") - exponent
+    places = None
+    if found["point"] or found["exponent"] is not None:
+        places = max(0, len(found["places"] or "") - exponent)  # 4e3 claims its units: no digit is printed in vain
     value = int(digits) * Fraction(10) ** (exponent - len(found["places"] or ""))
     return Printed(bare, -value if bare.startswith("-") else value, places)
 
@@ -60,7 +65,11 @@ Text = str | list[Any] | None  # a number as text, or lists of them
 def exact_text(values: Any) -> Text:
     """Exact numbers as text: 21, 49/8; lists and arrays of them as lists."""
     values = values.tolist() if hasattr(values, "tolist") else values
-    return [exact_text(item) for item in values] if isinstance(values, list) else str(values)
+    if isinstance(values, list):
+        return [exact_text(item) for item in values]
+    bits = max(values.numerator.bit_length(), values.denominator.bit_length())
+    # Python itself refuses to print numbers much larger, and nobody reads them.
+    return str(values) if bits <= MAX_BITS_SHOWN else f"a fraction of {bits * 3 // 10} digits"
 
 
 def plain(text: Text) -> str:

@@ -4,7 +4,10 @@ The hand-written pass on Fractions, the exact difference, and JAX have to agree;
 """
 
 import functools
+import math
+import time
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -27,6 +30,10 @@ class AtKink(Undecided):
     """There is no derivative here: a z is exactly 0."""
 
 
+class OutOfTime(Undecided):
+    """The sheet takes more time than it may."""
+
+
 class Missing(ValueError):
     """A quantity that this network does not have; the message says why."""
 
@@ -46,9 +53,9 @@ class Point:
     """The network of a sheet with values for everything in it.
 
     params are manual.Layer of object arrays of Fractions; x is (N, I), y (N, O) or None; d_yhat (O,) is dL/dyhat where
-    the loss is unspecified. `jax_of` names the nodes whose derivatives JAX will be asked for, None where it is not
-    asked at all: numbers too large for floats are left to the exact witnesses. Quantities come and go under the
-    sheet's names and shapes: one example has no example axis.
+    the loss is unspecified. `jax_of` names the nodes whose derivatives JAX will be asked for, None where the
+    hand-written pass is alone (see `probe`). Quantities come and go under the sheet's names and shapes: one example has
+    no example axis.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class Point:
         self.jax_of = (
             None if jax_of is None else tuple(sorted({self._inner(network.canonical(name)) for name in jax_of}))
         )
+        self.deadline = math.inf
         self._jacobians: dict[tuple[str, str], Array] = {}
         self._slopes: dict[tuple[str, tuple[int, ...], str, tuple[int, ...]], Slopes] = {}
         # An unspecified loss is the network's own output behind one more linear layer, whose weights are dL/dyhat.
@@ -73,6 +81,11 @@ class Point:
                 (*self.params, manual.Layer(d_yhat[None, :])),
                 (*network.activations, "identity"),
             )
+
+    def check_time(self) -> None:
+        """Raise OutOfTime where the time for the sheet is over."""
+        if time.monotonic() > self.deadline:
+            raise OutOfTime("the sheet takes more time than a worked example needs")
 
     @functools.cached_property
     def _walk(self) -> Walk:
@@ -90,10 +103,12 @@ class Point:
             return None
         from gradsheet.autodiff import Autodiff  # JAX takes a second to import: only where it is asked
 
-        witness = Autodiff(
-            self.layers, self.x, self.y, self.activations, self.loss, self.network.reduction, self.jax_of or ()
-        )
-        return witness if witness.sure_of_signs() else None
+        reduction = self.network.reduction
+        try:
+            witness = Autodiff(self.layers, self.x, self.y, self.activations, self.loss, reduction, self.jax_of)
+        except OverflowError:  # a number that is no float
+            return None
+        return witness if witness.can_testify() else None
 
     @functools.cached_property
     def _forward(self) -> tuple[manual.Cache, Array]:
@@ -102,6 +117,8 @@ class Point:
         shares = LOSSES[self.loss][0](self.y, cache.h[-1]).sum(0)
         if self.network.reduction == "mean":
             shares = shares / len(self.x)
+        if self.jax_of is None:
+            return cache, shares
         nodes = self._walk.nodes
         mine = [*cache.z, *cache.h, shares]
         theirs = (
@@ -145,6 +162,7 @@ class Point:
         """By hand, with every example axis; JAX has been asked."""
         if (of, by) not in self._jacobians:
             _ = self._forward
+            self.check_time()
             reduction = self.network.reduction
             hand = manual.jacobian(
                 self.layers, self.x, self.activations, of=of, by=by, y=self.y, loss=self.loss, reduction=reduction
@@ -169,7 +187,10 @@ class Point:
         hand = self._own_axes(by, hand, of_axes)
         axes: Any = (*of_index, *[slice(None)] * (of_axes - len(of_index)), *by_index)
         picked = as_array(hand[axes])
-        self._ask_difference(of, of_index, of_axes, by, by_index, picked)
+        if self.jax_of is not None:
+            self._ask_difference(of, of_index, of_axes, by, by_index, picked)
+        elif self._on_kink:
+            raise AtKink("a kink is in the way, a z is exactly 0")
         return picked
 
     def _ask_difference(
@@ -182,6 +203,7 @@ class Point:
         for rest in np.ndindex(hand.shape):
             split_at = of_axes - len(of_index)
             of_entry, by_entry = (*of_index, *rest[:split_at]), (*by_index, *rest[split_at:])
+            self.check_time()
             left, right, kink = self._difference(of, of_entry, by, by_entry)
             if left == right == hand[rest]:
                 continue
@@ -203,6 +225,17 @@ class Point:
                 self._inner(of), full(of, of_entry), self._inner(by), full(by, by_entry)
             )
         return self._slopes[key]
+
+    @functools.cached_property
+    def _on_kink(self) -> bool:
+        zs = zip(self._forward[0].z, self.activations, strict=True)
+        return any(activation != "identity" and (z == 0).any() for z, activation in zs)
+
+    def signed_values(self) -> set[Fraction]:
+        """Every entry of x, z, h, yhat, y and dL/dyhat: what the probes give both signs and 0."""
+        cache, _ = self._forward
+        arrays = [*cache.z, *cache.h, *(array for array in (self.y, self.d_yhat) if array is not None)]
+        return {value for array in arrays for value in array.flat}
 
     def data_text(self) -> str:
         """The parameters and data here, on one line."""

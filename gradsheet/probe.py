@@ -2,11 +2,16 @@
 
 Once it is settled which units are live and which are dead, both sides of a claim are polynomials (or quotients of
 them) in the weights and data. Two different polynomials of degree d agree at a random point with whole coordinates
-from 2^62 values with a probability of at most d / 2^62 (Schwartz 1980, Zippel 1979), so one such point for every
-pattern of live and dead units decides. The pattern is brought about by turning the sign of a unit's row, which keeps
-the draw uniform among those with that pattern.
+from 2^62 values with a probability of at most d / 2^62 (Schwartz 1980, Zippel 1979). One such point is drawn for each
+pattern of live and dead units, and given it by turning the signs of units' rows: that leaves the draw uniform among the
+2^-k of all points with this pattern of k units, so that 2^k d / 2^62 bounds the probability of an error.
+
+Beyond MAX_PATTERNS patterns, MANY of them are drawn. The difference of two sides is a polynomial in the bits of the
+pattern, too; one of degree D in them that is not 0 differs from 0 on at least 2^-D of all patterns (the distance of
+the Reed-Muller code), so MANY draws all miss it with a probability of at most (1 - 2^-D)^MANY.
 
 Small whole numbers come first: there JAX is exact too, and a claim that fails there has a witness that fits on a line.
+Those points have all witnesses, and so vouch for the hand-written pass, which is alone at the large ones.
 """
 
 import itertools
@@ -16,12 +21,16 @@ from fractions import Fraction
 
 import numpy as np
 
+from gradsheet import formula as f
 from gradsheet.network import KINKED, Network
 from gradsheet.point import Point
 from manual import Layer
 from manual.activations import Array, activate, split
 
 MAX_PATTERNS = 64
+MANY = 224
+MAX_DEGREE = 4  # (1 - 2^-4)^224 is 5e-7
+FREE = 32  # small points without a wanted pattern, with zeros among their numbers
 LARGE = 2**61
 
 Draw = Callable[[], int]
@@ -46,6 +55,17 @@ def _onto_kink(W: Array, b: Array | None, h: Array, unit: int) -> None:
         W[unit, at] -= (W[unit] @ h + offset) / h[at]
 
 
+def _give_sign(W: Array, b: Array, h: Array, unit: int, sign: int) -> None:
+    """Live or dead by its row alone, longer if need be: the bias is shared. Behind dead units only that has a say."""
+    if unit == 0 and b[()] * sign < 0:
+        b[()] = -b[()]
+    slope = W[unit] @ h
+    if slope * sign < 0:
+        W[unit], slope = -W[unit], -slope
+    while slope and (slope + b[()]) * sign < 0:
+        W[unit], slope = 2 * W[unit], 2 * slope
+
+
 def draw_point(
     network: Network, draw: Draw, signs: Iterator[int], jax_of: Collection[str] | None, kink: int | None = None
 ) -> Point:
@@ -58,10 +78,12 @@ def draw_point(
         b = None if kind is None else _numbers(draw, *(() if kind == "shared" else (network.widths[l + 1],)))
         if split(activation)[0] in KINKED:
             for unit in range(len(W)):
-                z = W[unit] @ h + (0 if b is None else b if not b.ndim else b[unit])
-                if z * next(signs) < 0:
+                sign = next(signs)
+                if b is not None and not b.ndim:
+                    _give_sign(W, b, h, unit, sign)
+                elif sign * (W[unit] @ h + (0 if b is None else b[unit])) < 0:
                     W[unit] = -W[unit]
-                    if b is not None and b.ndim:
+                    if b is not None:
                         b[unit] = -b[unit]
                 if number == kink:
                     _onto_kink(W, b, h, unit)
@@ -74,29 +96,87 @@ def draw_point(
     return Point(network, params, x[None, :], y, d_yhat, jax_of)
 
 
-def probes(network: Network, jax_of: Collection[str]) -> Iterator[Point]:
-    """Small points for every pattern and every kink, then large ones for every pattern.
+class Probes:
+    """The points for a sheet, drawn when they are first asked for."""
 
-    `jax_of` names the nodes whose derivatives will be asked for. Over MAX_PATTERNS patterns, as many are drawn at
-    random instead.
-    """
+    def __init__(self, network: Network, jax_of: Collection[str], deadline: float):
+        self._drawn: list[Point] = []
+        self._source = _probes(network, jax_of)
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[Point]:
+        at = 0
+        while True:
+            if at == len(self._drawn):
+                point = next(self._source, None)
+                if point is None:
+                    return
+                point.deadline = self._deadline
+                self._drawn.append(point)
+            yield self._drawn[at]
+            at += 1
+
+
+def _probes(network: Network, jax_of: Collection[str]) -> Iterator[Point]:
+    """Small points for every pattern and every kink and some more, then large ones for every pattern."""
     small = random.Random(17)
     secret = random.SystemRandom()  # a sheet's author cannot know these points
     units = network.kinked_units
     if 2**units <= MAX_PATTERNS:
         patterns = list(itertools.product((1, -1), repeat=units))
     else:
-        patterns = [tuple(secret.choice((1, -1)) for _ in range(units)) for _ in range(MAX_PATTERNS)]
+        drawn = (tuple(secret.choice((1, -1)) for _ in range(units)) for _ in range(MANY))
+        patterns = [(1,) * units, (-1,) * units, *drawn]
 
     def little() -> int:
         return small.choice((-3, -2, -1, 1, 2, 3))
 
+    def free() -> int:
+        return small.choice((-3, -2, -2, -1, -1, 0, 1, 1, 2, 2, 3))
+
     def large() -> int:
         return secret.randrange(-LARGE, LARGE)
 
-    for pattern in [*patterns, *patterns[:1] * (4 - len(patterns))]:
+    for pattern in patterns[:MAX_PATTERNS]:
         yield draw_point(network, little, iter(pattern), jax_of)
     for kink in range(min(units, MAX_PATTERNS)):
         yield draw_point(network, little, itertools.cycle((1, -1)), jax_of, kink)
+    for _ in range(FREE):
+        yield draw_point(network, free, iter([small.choice((1, -1)) for _ in range(units)]), jax_of)
     for pattern in patterns:
         yield draw_point(network, large, iter(pattern), None)
+
+
+def pattern_degree(node: f.Node, network: Network) -> int:
+    """A bound on the degree of a formula as a polynomial in the bits of the pattern of live and dead units."""
+
+    def kinked(name: str) -> int:
+        """How many kinked layers a quantity has behind it."""
+        stage = network.stage(name)
+        return sum(split(a)[0] in KINKED and 3 * l <= stage for l, a in enumerate(network.activations, 1))
+
+    def both(a: f.Node, b: f.Node) -> int:
+        return pattern_degree(a, network) + pattern_degree(b, network)
+
+    match node:
+        case f.Quantity(name):
+            return 2 * kinked(name) if name == "L" else kinked(name)
+        case f.Derivative(of):
+            return (1 + (of.name == "L" and network.loss is not None)) * kinked(of.name)
+        case f.Binary("+" | "-", a, b):
+            return max(pattern_degree(a, network), pattern_degree(b, network))
+        case f.Binary(_, a, b):
+            return both(a, b)
+        case f.Power(base, exponent):
+            return exponent * pattern_degree(base, network)
+        case f.Call("relu", (argument,)):
+            return 1 + pattern_degree(argument, network)
+        case f.Call("drelu" | "step"):
+            return 1
+        case f.Call(_, (a, b)):
+            return both(a, b)
+        case f.Sum(_, inner) | f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):
+            return pattern_degree(inner, network)
+        case f.List(items):
+            return max(pattern_degree(item, network) for item in items)
+    return 0

@@ -10,12 +10,13 @@ from gradsheet.number import plain
 from gradsheet.verdict import Judgement, Report
 
 _COLOURS = {"right": "32", "rounded": "32", "lucky": "33", "wrong": "31", "cannot_tell": "36"}
+_ACTING = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # Unicode categories: control, format, line separators, ...
 _WIDEST = max(map(len, _COLOURS))
 
 
 def clean(text: str) -> str:
     """Text that cannot act on a terminal: control and format characters are shown by their numbers."""
-    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c)[0] == "C" else c for c in text)
+    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) in _ACTING else c for c in text)
 
 
 def short(text: str, most: int = 60) -> str:
@@ -24,7 +25,7 @@ def short(text: str, most: int = 60) -> str:
 
 def _sentence(judgement: Judgement, point: str) -> str:
     """A claim and what is to be said of it, on one line; `point` names the witness, where there is one."""
-    text = f"{judgement.claim.quantity} = {short(plain(judgement.claimed))}"
+    text = f"{short(judgement.claim.quantity)} = {short(plain(judgement.claimed))}"
     if judgement.verdict in ("wrong", "rounded") and judgement.truth is not None:
         text += f", true {short(plain(judgement.truth))}"
     if judgement.message:
@@ -82,19 +83,19 @@ class Printer:
             where = f"{report.path}:{report.error_line}" if report.error_line else report.path
             print(f"gradsheet: {clean(where)}: {clean(report.error)}", file=sys.stderr)
             return
-        print(_lay_out("", report.title, self.width))
+        print(_lay_out("", short(report.title, 200), self.width))
         print(_lay_out("read as   ", report.reading, self.width), end="\n\n")
-        asked = max(len(clean(j.claim.question)) for j in report.judgements)
+        questions = [short(clean(j.claim.question), 20) for j in report.judgements]
         places = [f"{report.path}:{j.claim.line}" for j in report.judgements]
         points: dict[str, str] = {}
-        for judgement, place in zip(report.judgements, places, strict=True):
+        for judgement, place, question in zip(report.judgements, places, questions, strict=True):
             point = ""
             if judgement.witness:
                 point = points.setdefault(
                     judgement.witness, f"witness {'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[len(points) % 26]}"
                 )
             head = f"{'':{_WIDEST}}  {clean(place):{max(map(len, places))}}  "
-            head += f"{clean(judgement.claim.question):{asked}}  " if asked else ""
+            head += f"{question:{max(map(len, questions))}}  " if any(questions) else ""
             line = _lay_out(head, _sentence(judgement, point), self.width)
             print(self.paint(judgement.verdict) + line[_WIDEST:])
             if self.verbose:

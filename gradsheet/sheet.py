@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.formula import FUNCTIONS, Derivative, FormulaError, Node, parse, walk
+from gradsheet.formula import FUNCTIONS, Derivative, FormulaError, Node, Quantity, parse, walk
 from gradsheet.network import Network
 from gradsheet.number import NumberError, Printed, printed
 from manual import Layer
@@ -25,6 +25,9 @@ from manual.losses import RATIONAL as RATIONAL_LOSSES
 MAX_BYTES = 256_000
 MAX_CLAIMS = 500
 MAX_PARAMETERS = 4_096
+MAX_LAYERS = 32
+MAX_DATA = 4_096  # numbers in x
+MAX_AXES = 4
 VERDICTS = ("right", "rounded", "lucky", "wrong", "cannot_tell")
 
 SHEET_KEYS = (
@@ -90,6 +93,9 @@ class Sheet:
     claims: tuple[Claim, ...]
 
 
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:["']?[\w-]++["']?[ \t]*+\.[ \t]*+){16}""")
+
+
 class _FloatText(str):
     """A TOML float as it stands in the file."""
 
@@ -97,14 +103,16 @@ class _FloatText(str):
 class _Places:
     """The lines of a TOML text on which tables and keys stand, for messages: tomllib does not tell."""
 
-    _HEADER = re.compile(r"\s*\[{1,2}\s*([A-Za-z_]+)\s*\]{1,2}")
+    _HEADER = re.compile(r"\s*\[{1,2}\s*[\"']?([A-Za-z_]+)[\"']?\s*\]{1,2}")
     _KEY = re.compile(r"\s*[\"']?([A-Za-z_0-9-]+)[\"']?\s*[.=]")
 
     def __init__(self, text: str):
         self.tables: dict[str, list[int]] = {}
         self.keys: dict[tuple[str, int, str], int] = {}
         table, number, closing = "", 0, ""
-        for at, line in enumerate(text.splitlines(), 1):
+        for at, line in enumerate(text.split("\n"), 1):
+            if not closing and line.lstrip().startswith("#"):
+                continue
             if closing:  # inside a text over several lines, nothing is a header or a key
                 if line.count(closing) % 2:
                     closing = ""
@@ -130,6 +138,7 @@ class _Reader:
 
     def __init__(self, text: str):
         self.places = _Places(text)
+        self.numeric = False
 
     def error(self, message: str, where: tuple[str, int] = ("", 0), key: str = "") -> SheetError:
         return SheetError(message, self.places.line(*where, key))
@@ -168,12 +177,14 @@ class _Reader:
             raise self.error(f"{key} is {_found(found)}, expected true or false", where, key)
         return found
 
-    def value(self, found: Any, key: str, where: tuple[str, int]) -> Value:
+    def value(self, found: Any, key: str, where: tuple[str, int], depth: int = 0) -> Value:
         """A number, or lists of numbers of one shape, with their digits."""
         if isinstance(found, list):
+            if depth == MAX_AXES:
+                raise self.error(f"{key} has lists nested deeper than {MAX_AXES}, expected numbers", where, key)
             if not found:
                 raise self.error(f"{key} has an empty list, expected numbers", where, key)
-            items = tuple(self.value(item, key, where) for item in found)
+            items = tuple(self.value(item, key, where, depth + 1) for item in found)
             if len({_shape(item) for item in items}) > 1:
                 lengths = " and ".join(str(len(item)) if isinstance(item, tuple) else "a number" for item in items)
                 raise self.error(f"{key} has rows of unequal length ({lengths}), expected one length", where, key)
@@ -219,6 +230,8 @@ class _Reader:
             biases.append(bias)
             activations.append(self.activation(table, where, number + 1 == len(tables)))
             params.append((W, b))
+            if number == MAX_LAYERS:
+                raise self.error(f"more than {MAX_LAYERS} layers", where)
         if len({W is None for W, _ in params}) > 1:
             raise self.error("some layers have W and some shape, expected numbers everywhere or nowhere", ("layer", 0))
         if sum(u * (i + 1) for i, u in itertools.pairwise(widths)) > MAX_PARAMETERS:
@@ -235,11 +248,7 @@ class _Reader:
                 )
             return W.shape[0], W.shape[1]
         shape = table["shape"]
-        if not (
-            isinstance(shape, list)
-            and len(shape) == 2
-            and all(type(n) is int and 0 < n <= MAX_PARAMETERS for n in shape)
-        ):
+        if not (isinstance(shape, list) and len(shape) == 2 and all(type(n) is int and n > 0 for n in shape)):
             raise self.error(f"shape of {what} is {_found(shape)}, expected [units, inputs]", where, "shape")
         return shape[0], shape[1]
 
@@ -293,8 +302,12 @@ class _Reader:
         """x or y as rows, whatever of a number, a list and a list of rows it is written as."""
         array = self.array(found, key, ("", 0))
         array = array.reshape(-1, 1) if examples is not None and array.ndim == 1 else np.atleast_2d(array)
-        if array.ndim != 2 or array.shape[1] != width:
-            raise self.error(f"{key} has {array.shape[-1]} numbers an example, expected {width}", ("", 0), key)
+        if array.size > MAX_DATA:
+            raise self.error(f"{key} has {array.size} numbers, expected at most {MAX_DATA}", ("", 0), key)
+        if array.ndim != 2:
+            raise self.error(f"{key} has lists nested {array.ndim} deep, expected one row an example", ("", 0), key)
+        if array.shape[1] != width:
+            raise self.error(f"{key} has {array.shape[1]} numbers an example, expected {width}", ("", 0), key)
         if array.shape[0] != (examples or 1) and key == "y":
             raise self.error(
                 f"y has {array.shape[0]} rows, expected {examples or 1}, one an example of x", ("", 0), key
@@ -319,10 +332,12 @@ class _Reader:
         examples = len(top["x"]) if isinstance(top["x"], list) and top["x"] and isinstance(top["x"][0], list) else None
         x = self.rows(top["x"], "x", network.widths[0], examples)
         if network.loss in (None, "output"):
-            if "y" in top and network.loss == "output":
-                raise self.error('y is given, expected none: the loss "output" has no target', ("", 0), "y")
-            if "y" not in top:
-                return x, None, examples
+            if "y" in top:
+                why = 'the loss "output" has no target' if network.loss else 'loss = "half_squared_error", or another'
+                raise self.error(
+                    f"y is given, expected {'none' if network.loss else 'a loss with it'}: {why}", ("", 0), "y"
+                )
+            return x, None, examples
         if "y" not in top:
             raise self.error(f"y is missing, expected the target of the loss {network.loss}: y = 1.5", ("", 0), "loss")
         return x, self.rows(top["y"], "y", network.widths[-1], examples), examples
@@ -349,10 +364,23 @@ class _Reader:
             tree = parse(text, network.names, notation)
         except FormulaError as error:
             raise self.error(f"{key} {_short(text)}: {error}", where, key) from None
-        for part in walk(tree):
-            if isinstance(part, Derivative) and (reason := network.no_derivative(part.of.name, part.by.name)):
-                raise self.error(f"{key} {_short(text)}: {reason}", where, key)
+        if reason := self.objection(tree, network):
+            raise self.error(f"{key} {_short(text)}: {reason}", where, key)
         return tree
+
+    def objection(self, tree: Node, network: Network) -> str | None:
+        """Why a formula cannot have a value in this network, whatever its numbers; None where it can."""
+        gradients = [part for part in walk(tree) if isinstance(part, Derivative)]
+        ends = {id(part.of) for part in gradients}
+        for gradient in gradients:
+            if reason := network.no_derivative(gradient.of.name, gradient.by.name):
+                return reason
+        for part in walk(tree):
+            if network.loss is None and isinstance(part, Quantity) and part.name == "L":
+                symbol = id(part) in ends and not part.indices and not self.numeric
+                if not symbol:
+                    return 'the sheet gives no loss: write loss = "half_squared_error" or another at its top'
+        return None
 
     def claim(self, table: Any, number: int, network: Network, notation: Mapping[str, Node]) -> Claim:
         where = ("claim", number)
@@ -374,9 +402,12 @@ class _Reader:
         lines = []
         for text in working:
             try:
-                lines.append(Line(text, parse(text, network.names, notation)))
+                formula = parse(text, network.names, notation)
             except FormulaError as error:
                 lines.append(Line(text, None, str(error)))
+            else:
+                reason = self.objection(formula, network)
+                lines.append(Line(text, None if reason else formula, reason or ""))
         return Claim(
             question=self.text(table, "question", where),
             quantity=quantity,
@@ -395,7 +426,7 @@ def _found(value: Any) -> str:
     if isinstance(value, str):
         return _short(value)
     if isinstance(value, list | int) and len(str(value)) <= 30:
-        return str(value).lower() if isinstance(value, bool) else str(value)
+        return str(value).replace("True", "true").replace("False", "false")
     return kinds.get(type(value), "a date or time")
 
 
@@ -426,6 +457,8 @@ def printed_entries(value: Value) -> list[Printed]:
 def read(text: str, path: str = "-") -> Sheet:
     """The sheet that a TOML text states; raises SheetError where it states none."""
     reader = _Reader(text)
+    if _LONG_KEY.search(text):  # tomllib takes time in the square of a key's parts
+        raise SheetError("a key of more than 16 parts, expected single names")
     try:
         top = tomllib.loads(text, parse_float=_FloatText)
     except tomllib.TOMLDecodeError as error:
@@ -437,10 +470,17 @@ def read(text: str, path: str = "-") -> Sheet:
     reader.keys(top, SHEET_KEYS, ("", 0), "the sheet")
     tables, claims = top.get("layer", []), top.get("claim", [])
     for key, found in (("layer", tables), ("claim", claims)):
+        if isinstance(found, dict):
+            raise reader.error(f"[{key}] stands for a single table, expected [[{key}]] in double brackets", (key, 0))
         if not isinstance(found, list) or not found:
             raise reader.error(f"the sheet has no [[{key}]], expected at least one", (key, 0))
     if len(claims) > MAX_CLAIMS:
         raise SheetError(f"{len(claims)} claims, expected at most {MAX_CLAIMS}")
+    for key in ("source", "note"):
+        reader.text(top, key, ("", 0))
+    if "learning_rate" in top and not isinstance(reader.value(top["learning_rate"], "learning_rate", ("", 0)), Printed):
+        raise reader.error("learning_rate is a list, expected a number", ("", 0), "learning_rate")
+    reader.choice(top, "update", ("all", "weights"), "all", ("", 0))
     arrays, network = reader.layers(tables)
     loss = reader.choice(top, "loss", LOSSES, None, ("", 0))
     reduction = reader.choice(top, "reduction", REDUCTIONS, "mean", ("", 0)) or "mean"
@@ -451,7 +491,7 @@ def read(text: str, path: str = "-") -> Sheet:
             f'the loss "output" needs a single output, the last layer has {network.widths[-1]} units', ("", 0), "loss"
         )
     network = Network(network.widths, network.biases, network.activations, loss, reduction, None)
-    numeric = arrays[0][0] is not None
+    numeric = reader.numeric = arrays[0][0] is not None
     x, y, examples = reader.data(top, network, numeric)
     network = Network(network.widths, network.biases, network.activations, loss, reduction, examples)
     notation = reader.notation(top.get("notation", {}), network)

@@ -1,7 +1,8 @@
 """The verdicts: every claim of a sheet against the truth, every line of its working too."""
 
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -15,8 +16,10 @@ from gradsheet.evaluate import EvaluationError
 from gradsheet.network import Network
 from gradsheet.number import Text, exact_text, plain
 from gradsheet.point import Missing, Point, Undecided
-from gradsheet.probe import probes
+from gradsheet.probe import Probes
 from gradsheet.sheet import VERDICTS, Claim, Line, Sheet, fractions, printed_entries
+
+MAX_SECONDS = 10.0  # for a sheet; what is not judged by then is `cannot_tell`
 
 
 @dataclass
@@ -100,7 +103,7 @@ def quotes(line: f.Node, quantity: f.Node, network: Network) -> bool:
 def _judge_line(line: Line, comparison: Comparison) -> tuple[LineVerdict, Mismatch | None]:
     if line.tree is None:
         return LineVerdict(line.text, None, "wrong", f"cannot be read: {line.error}"), None
-    if quotes(line.tree, comparison.quantity, comparison.points[0].network):
+    if quotes(line.tree, comparison.quantity, comparison.first_point.network):
         return LineVerdict(line.text, None, "wrong", "quotes the quantity that it is claimed to equal"), None
     try:
         mismatch, value = comparison.mismatch_of_line(line.tree)
@@ -111,7 +114,7 @@ def _judge_line(line: Line, comparison: Comparison) -> tuple[LineVerdict, Mismat
     return LineVerdict(line.text, value, "wrong", line_message(mismatch, comparison.symbolic)), mismatch
 
 
-def judge_claim(claim: Claim, points: list[Point], notation: Mapping[str, f.Node], symbolic: bool) -> Judgement:
+def judge_claim(claim: Claim, points: Iterable[Point], notation: Mapping[str, f.Node], symbolic: bool) -> Judgement:
     """The verdict on one claim, from the verdict on its number and on every line of its working."""
     comparison = Comparison(claim.tree, points, symbolic)
     claimed = claim.working[-1].text if claim.value is None else _printed_text(claim.value)
@@ -143,7 +146,7 @@ def judge_claim(claim: Claim, points: list[Point], notation: Mapping[str, f.Node
     undecided = next((line.message for line in working if line.verdict == "cannot_tell"), "")
     if found_wrong:
         verdict = "wrong"
-    elif broken is not None:
+    elif broken is not None and (claim.value is not None or working[-1].verdict == "right"):
         verdict = "lucky"
     elif undecided:
         verdict = "cannot_tell"
@@ -166,9 +169,9 @@ def judge_claim(claim: Claim, points: list[Point], notation: Mapping[str, f.Node
     )
 
 
-def _true_formula(claim: Claim, points: list[Point], notation: Mapping[str, f.Node]) -> str | None:
+def _true_formula(claim: Claim, points: Iterable[Point], notation: Mapping[str, f.Node]) -> str | None:
     """The true formula for a claim over all weights, judged like any other before it is shown."""
-    network = points[0].network
+    network = next(iter(points)).network
     used = sorted(notation, key=lambda name: all(name not in line.text for line in claim.working))
     if (found := true_formula(claim.tree, network, {name: notation[name] for name in used})) is None:
         return None
@@ -206,11 +209,14 @@ def judge(sheet: Sheet) -> Report:
     heads = {part.of for tree in trees for part in f.walk(tree) if isinstance(part, f.Derivative)}
     jax_of = {"shares" if head.name == "L" and head.indices else head.name for head in heads}
     symbolic = sheet.params is None
+    deadline = time.monotonic() + MAX_SECONDS
+    points: Iterable[Point]
     if sheet.params is None or sheet.x is None:
-        points = list(probes(sheet.network, jax_of))
+        points = Probes(sheet.network, jax_of, deadline)
     else:
         # Without a loss no claim speaks of dL: any dL/dyhat will do.
         d_yhat = np.array([Fraction(1)] * sheet.network.widths[-1], object) if sheet.network.loss is None else None
         points = [Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, jax_of)]
+        points[0].deadline = deadline
     judgements = [judge_claim(claim, points, sheet.notation, symbolic) for claim in sheet.claims]
     return Report(sheet.path, sheet.title, sheet.network.reading(), judgements=judgements)

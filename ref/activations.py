@@ -23,8 +23,8 @@ def identity(z: jax.Array) -> jax.Array:
 
 
 def relu(z: jax.Array) -> jax.Array:
-    """max(z, 0), by `where`: the derivative at 0 is 0, where that of `jnp.maximum` would be a half."""
-    return jnp.where(z > 0, z, 0)
+    """max(z, 0), by `where`: the derivative at 0 is 0, where that of `jnp.maximum` would be a half. NaN stays NaN."""
+    return jnp.where(z <= 0, 0, z)
 
 
 def leaky_relu(z: jax.Array, slope: Any = 0.01) -> jax.Array:

@@ -75,6 +75,13 @@ def test_relu_of_infinities_is_no_nan() -> None:
     assert hand.relu(np.array([-np.inf, np.inf])).tolist() == [0, np.inf]
 
 
+@pytest.mark.parametrize("name", [*hand.ELEMENTWISE, "softmax"])
+def test_nan_is_never_swallowed(name: str) -> None:
+    z = np.array([np.nan])
+    assert np.isnan(hand.activate(name, z)).all()
+    assert np.isnan(auto.activate(name, jax.numpy.asarray(z))).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", [*hand.ELEMENTWISE, "softmax"])
 def test_the_number_type_is_kept(name: str, dtype: type) -> None:

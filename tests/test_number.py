@@ -23,7 +23,7 @@ from gradsheet.number import NumberError, printed
         ("6.125", Fraction(49, 8), 3),
         ("1.5e-3", Fraction(3, 2000), 4),
         ("2.50e2", Fraction(250), 0),
-        ("4e3", Fraction(4000), -3),
+        ("4e3", Fraction(4000), 0),
         ("1_000", Fraction(1000), None),
     ],
 )

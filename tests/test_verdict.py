@@ -1,5 +1,6 @@
 """The verdicts: on the homeworks as printed, on claims for each verdict, and never without agreeing witnesses."""
 
+import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -360,7 +361,7 @@ def test_probes_bring_about_every_pattern(widths, data):
     if network.kinked_units > 5:
         return
     patterns = set()
-    for point in probe.probes(network, ()):
+    for point in probe.Probes(network, (), math.inf):
         zs = manual.forward(point.params, point.x, network.activations).z
         patterns.add(tuple(bool(v > 0) for z in zs for v in z[0]))
     # Without a bias a layer behind dead units is dead: only the first layer is free, whatever comes behind.
@@ -372,7 +373,7 @@ def test_probes_bring_about_every_pattern(widths, data):
 def test_probes_reach_the_kink_of_every_unit():
     network = Network((2, 3, 2), ("shared", None), ("relu", "relu"), None, "mean", None)
     at_kink = set()
-    for point in probe.probes(network, ()):
+    for point in probe.Probes(network, (), math.inf):
         zs = manual.forward(point.params, point.x, network.activations).z
         at_kink |= {(l, k) for l, z in enumerate(zs) for k, v in enumerate(z[0]) if v == 0}
     assert at_kink == {(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)}

@@ -1,0 +1,192 @@
+"""Sheets written to get a wrong verdict, or to stall or crash the judge. Each of these once succeeded."""
+
+import time
+
+import pytest
+
+import gradsheet
+
+LINEAR = "[[layer]]\nshape = [1, 1]\nbias = true\n"
+LIVE = '[[layer]]\nshape = [2, 2]\nactivation = "relu"\n[[layer]]\nshape = [1, 2]\n'
+SHARED = (
+    '[[layer]]\nshape = [2, 1]\nactivation = "relu"\nshared_bias = true\n'
+    '[[layer]]\nshape = [1, 2]\nactivation = "relu"\nshared_bias = true\n[[layer]]\nshape = [2, 1]\n'
+)
+EIGHT = '[[layer]]\nshape = [8, 2]\nactivation = "relu"\n[[layer]]\nshape = [1, 8]\n'
+NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
+
+
+def judged(head: str, quantity: str, *working: str, value: str = ""):
+    lines = ", ".join(f"'{line}'" for line in working)
+    claim = (
+        f"[[claim]]\nquantity = '{quantity}'\n"
+        + f"value = {value}\n" * bool(value)
+        + f"working = [{lines}]\n" * bool(working)
+    )
+    return gradsheet.judge(gradsheet.read(head + claim)).judgements[0]
+
+
+@pytest.mark.parametrize(
+    ("head", "quantity", "line", "verdicts"),
+    [
+        # a kink of the formula's own, on a layer that has none
+        (LINEAR, "dL/dz1[i]", "dL/dyhat[i]*drelu(z1[i])", "wrong"),
+        (LINEAR, "yhat", "relu(yhat)", "wrong"),
+        (LINEAR, "yhat[i]", "relu(z1[i])", "wrong"),
+        (LINEAR, "dL/dW1[i,j]", "dL/dz1[i]*relu(x[j])", "wrong"),
+        (LINEAR, "2*x[i]", "2*relu(x[i]) - 2*relu(-x[i])", "right"),
+        (LIVE, "drelu(x[1])", "1 - step(-x[1])", "wrong"),
+        (LIVE, "drelu(2*z1[1])", "step(z1[1])", "right"),
+        (LIVE, "dz1[1]/dz1[1]", "step(x[1]) + step(-x[1])", "wrong"),
+        # a kink that no point is sure to have been on either side of
+        (LIVE, "dh1[2]/dW1[1,1]", "step(4 - x[1])*step(x[1] - 3)", "wrong cannot_tell"),
+        (LIVE, "dh1[2]/dW1[1,1]", "step(x[1] - (2**16)**16)", "wrong cannot_tell"),
+        # undefined for a whole pattern, not only here and there
+        (LIVE, "h1[1]", "0*x[1]/(1 - step(z1[1]))", "wrong"),
+        (LIVE, "h1[1]", "z1[1]/step(z1[1])", "wrong"),
+        (LIVE, "h1[1]", "h1[1+0]", "wrong"),
+        (LIVE, "dh1[1]/dz1[1]", "x[1]*step(z1[1])/x[1]", "right"),
+        # one pattern only
+        (SHARED, "dh2[1]/db2", "step(sum(k, h1[k]))*step(z2[1])", "wrong"),
+        (SHARED, "dh2[1]/db2", "step(z2[1])", "right"),
+        (EIGHT, "dh1[2]/dW1[1,1]", "*".join(f"step(z1[{k}])" for k in range(1, 9)), "wrong cannot_tell"),
+        (
+            EIGHT,
+            "dh1[2]/dW1[1,1]",
+            "*".join([*(f"step(z1[{k}])" for k in range(1, 5)), *(f"(1-step(z1[{k}]))" for k in range(5, 9))]),
+            "wrong cannot_tell",
+        ),
+        (EIGHT, "dL/dW1[i,j]", "dL/dyhat[1]*W2[1,i]*drelu(z1[i])*x[j]", "right"),
+        (EIGHT, "dL/dW1[i,j]", "dL/dyhat[1]*W2[1,i]*x[j]", "wrong"),
+        # the same letter bound twice
+        (LIVE, "sum(i, x[i])*sum(i, W2[1,i])", "sum(i, x[i]*sum(i, W2[1,i]))", "right"),
+        # a contraction of a Jacobian with three axes
+        (LIVE, "dL/dW1", "dL/dz1 @ dz1/dW1", "right"),
+    ],
+)
+def test_no_luck_with_formulas(head, quantity, line, verdicts):
+    for _ in range(3):  # the large points differ from run to run, the verdict must not
+        found = judged(head, quantity, line)
+        assert found.verdict in verdicts.split(), found.message
+
+
+@pytest.mark.parametrize(
+    ("head", "quantity", "value", "working", "verdict"),
+    [
+        (NUMBERS, "z1[1]", "0e9", [], "wrong"),
+        (NUMBERS, "z1[1]", "", ["0e9"], "wrong"),
+        (NUMBERS, "z1[2]*140", "1e3", [], "wrong"),
+        (NUMBERS, "z1[2]*140", "1.4e3", [], "right"),
+        # JAX underflows or overflows; the exact witnesses do not
+        (
+            "loss = 'half_squared_error'\ny = 1\nx = ['1e-155']\n[[layer]]\nW = [['1e-155']]\n",
+            "yhat",
+            "'1e-300'",
+            ["W1@x"],
+            "lucky",
+        ),
+        (
+            "loss = 'half_squared_error'\ny = 1\nx = ['1e-155']\n[[layer]]\nW = [['1e-155']]\n",
+            "yhat",
+            "",
+            ["W1@x"],
+            "right",
+        ),
+        (
+            "loss = 'squared_error'\ny = [1, 1]\nx = [1e200, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n",
+            "z1[1]",
+            "",
+            ["W1[1]@x"],
+            "right",
+        ),
+        (f"x = ['{'9' * 39}e300']\n[[layer]]\nW = [[1]]\n", "z1", "", ["W1@x"], "right"),
+        (
+            f"x = ['1/{2**120}']\ny = 1\nloss = 'squared_error'\n" + "[[layer]]\nW = [[1]]\n" * 3,
+            "yhat",
+            "",
+            ["x"],
+            "right",
+        ),
+        (NUMBERS, "z1[1]", "", ["4 + 0*(1e300)**16"], "right"),
+        (NUMBERS, "z1[1]", "", ["4 + 0*(1e300)**15*(1e300)**15*(1e300)**15"], "right"),
+    ],
+)
+def test_no_luck_with_numbers(head, quantity, value, working, verdict):
+    found = judged(head, quantity, *working, value=value)
+    if verdict == "lucky":  # 1e-300 claims its 300 decimals, and the truth 1e-310 rounds to 0 there
+        assert found.verdict == "wrong"
+        return
+    assert found.verdict == verdict, found.message
+
+
+def test_numbers_too_long_to_print_are_told_by_their_length():
+    found = judged(NUMBERS, "z1[1]", "*".join(["(1e300)**15"] * 12))
+    assert (found.verdict, found.working[0].value) == ("wrong", "a fraction of 53815 digits")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (NUMBERS + "[[claim]]\nquantity = 'dL/dW1'\nvalue = [[2, 1], [2, 1]]\n", "gives no loss"),
+        (LIVE + "[[claim]]\nquantity = 'dL[1]/dW1[1,1]'\nworking = ['1']\n", "gives no loss"),
+        (LIVE + "[[claim]]\nquantity = 'L'\nworking = ['1']\n", "gives no loss"),
+        (
+            NUMBERS + "[notation]\na0 = 'x[1]'\n" + "".join(f"a{k} = 'a{k - 1} + a{k - 1}'\n" for k in range(1, 30)),
+            "parts",
+        ),
+        (
+            NUMBERS
+            + "[notation]\na0 = 'x[1]'\n"
+            + "".join(f"a{k} = '-(-(-(-(-(a{k - 1})))))'\n" for k in range(1, 300)),
+            "parts",
+        ),
+        (".".join(["a"] * 60_000) + " = 1", "a key of more than 16 parts"),
+        ("[" + ".".join(["a"] * 60_000) + "]", "a key of more than 16 parts"),
+        ("x = {" + ".".join(['"a"'] * 1_000) + " = 1}", "a key of more than 16 parts"),
+        (NUMBERS.replace("x = [2, 1]", f"x = {'[' * 70}1{']' * 70}"), "nested deeper than 4"),
+        (NUMBERS + "[[layer]]\nW = [[1, 1]]\n" + "[[layer]]\nW = [[1]]\n" * 40, "more than 32 layers"),
+        (f"x = [{', '.join(['[2, 1]'] * 3000)}]\n" + NUMBERS[11:], "at most 4096"),
+        (NUMBERS + f"[[claim]]\nquantity = 'z1'\nvalue = '{'1' * 79}/1'\n", "digits"),
+        ("learning_rate = 'abc'\n" + NUMBERS, "is no number"),
+        ("update = 'weigths'\n" + NUMBERS, "did you mean 'weights'"),
+        ("source = 3\n" + NUMBERS, "source is 3, expected text"),
+        (NUMBERS.replace("[[layer]]", "[layer]"), r"expected \[\[layer\]\] in double brackets"),
+        ("y = 1\n" + NUMBERS, "y is given, expected a loss with it"),
+    ],
+)
+def test_what_stalls_or_misleads_is_refused_at_once(text, message):
+    text += "" if "[[claim]]" in text else "[[claim]]\nquantity = 'z1'\nvalue = [4, 10]\n"
+    start = time.perf_counter()
+    with pytest.raises(gradsheet.SheetError, match=message):
+        gradsheet.read(text)
+    assert time.perf_counter() - start < 5  # once minutes; no timing, a hang
+
+
+def test_work_has_an_end(monkeypatch):
+    monkeypatch.setattr("gradsheet.verdict.MAX_SECONDS", 1.0)
+    heavy = "'" + "sum(k, x[k]*" * 10 + "1" + ")" * 10 + "'"
+    claim = f"[[claim]]\nquantity = 'z1[1]'\nworking = [{', '.join([heavy] * 20)}]\n"
+    start = time.perf_counter()
+    report = gradsheet.judge(gradsheet.read(NUMBERS + claim * 50))
+    assert {j.verdict for j in report.judgements} <= {"wrong", "cannot_tell"}
+    assert time.perf_counter() - start < 10
+
+
+def test_the_time_for_a_sheet_ends(monkeypatch):
+    monkeypatch.setattr("gradsheet.verdict.MAX_SECONDS", -1.0)
+    found = judged(NUMBERS, "z1", value="[4, 10]")
+    assert found.verdict == "cannot_tell"
+    assert "more time" in found.message
+
+
+def test_too_much_work_is_not_called_wrong():
+    product = "*".join(f"x[{letter}]" for letter in "abcdefgh")
+    found = judged("[[layer]]\nshape = [1, 9]\n", product, "*".join(reversed(product.split("*"))))
+    assert found.verdict == "cannot_tell"
+
+
+def test_lines_are_counted_as_an_editor_counts_them():
+    text = 'title = "a\u2028b\x0b"\n# """\n' + NUMBERS + "[[claim]]\nquantity = 'z1'\nvalue = [4, 10]\n"
+    text = text.replace("\x0b", "")
+    assert gradsheet.read(text).claims[0].line == 6
+    assert gradsheet.read(text.replace("[[claim]]", '[["claim"]]')).claims[0].line == 6
