@@ -9,11 +9,12 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator
+from gradsheet.network import KINKED, Network
 from gradsheet.number import Printed, Text, exact_text, plain
 from gradsheet.point import AtKink, Missing, Point, Undecided
 from gradsheet.probe import MAX_DEGREE, MAX_PATTERNS, pattern_degree
 from gradsheet.sheet import Value, fractions, printed_entries
-from manual.activations import Array
+from manual.activations import Array, split
 
 MAX_SIMPLE = 64
 
@@ -39,6 +40,18 @@ def _shape_text(shape: tuple[int, ...]) -> str:
 def at(binding: Binding) -> str:
     """The index values, as they follow a value in a message."""
     return f" at {', '.join(f'{letter} = {number}' for letter, number in binding.items())}" if binding else ""
+
+
+def has_own_kink(tree: f.Node, network: Network) -> bool:
+    """Whether relu, drelu or step is applied to anything but the z or h of a layer that has the kink already."""
+    for part in f.walk(tree):
+        match part:
+            case f.Call("relu" | "drelu" | "step", (f.Quantity(name),)) if name[0] in "zh" and name != "h0":
+                if split(network.activations[int(name[1:]) - 1])[0] not in KINKED:
+                    return True
+            case f.Call("relu" | "drelu" | "step"):
+                return True
+    return False
 
 
 def printed_numbers(tree: f.Node) -> list[Printed] | None:
@@ -117,11 +130,14 @@ class Comparison:
             self._trials(lambda point: [Trial(point, b, truth, truth) for b, truth in self.truths(point)])
         ).truth
 
-    def _trials(self, at_point: Callable[[Point], list[Trial]]) -> Iterator[Trial]:
+    def _trials(self, at_point: Callable[[Point], list[Trial]], line: f.Node | None = None) -> Iterator[Trial]:
         """The trials of every point that has them; raises what kept the points from having any where none has."""
+        own_kinks = any(has_own_kink(side, self.first_point.network) for side in (self.quantity, line) if side)
         nowhere: Exception | None = None
         defined = False
         for point in self.points:
+            if point.free and not own_kinks:
+                continue
             try:
                 trials = at_point(point)
             except (DivisionByZero, AtKink) as error:
@@ -153,7 +169,7 @@ class Comparison:
             return trials
 
         try:
-            mismatch = self._first(self._trials(at_point), printed_numbers(line))
+            mismatch = self._first(self._trials(at_point, line), printed_numbers(line))
         except (EvaluationError, Missing) as error:
             mismatch = Mismatch(self.first_point, {}, reason=str(error))
         if mismatch is None and self.symbolic:

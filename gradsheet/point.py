@@ -72,6 +72,7 @@ class Point:
             None if jax_of is None else tuple(sorted({self._inner(network.canonical(name)) for name in jax_of}))
         )
         self.deadline = math.inf
+        self.free = False  # drawn for formulas with kinks of their own
         self._jacobians: dict[tuple[str, str], Array] = {}
         self._slopes: dict[tuple[str, tuple[int, ...], str, tuple[int, ...]], Slopes] = {}
         # An unspecified loss is the network's own output behind one more linear layer, whose weights are dL/dyhat.

@@ -30,7 +30,7 @@ from manual.activations import Array, activate, split
 MAX_PATTERNS = 64
 MANY = 224
 MAX_DEGREE = 4  # (1 - 2^-4)^224 is 5e-7
-FREE = 32  # small points without a wanted pattern, with zeros among their numbers
+FREE = 32  # small points without a wanted pattern, with zeros among their numbers, for kinks of a formula's own
 LARGE = 2**61
 
 Draw = Callable[[], int]
@@ -142,7 +142,9 @@ def _probes(network: Network, jax_of: Collection[str]) -> Iterator[Point]:
     for kink in range(min(units, MAX_PATTERNS)):
         yield draw_point(network, little, itertools.cycle((1, -1)), jax_of, kink)
     for _ in range(FREE):
-        yield draw_point(network, free, iter([small.choice((1, -1)) for _ in range(units)]), jax_of)
+        point = draw_point(network, free, iter([small.choice((1, -1)) for _ in range(units)]), jax_of)
+        point.free = True
+        yield point
     for pattern in patterns:
         yield draw_point(network, large, iter(pattern), None)
 
