@@ -151,6 +151,18 @@ _TOKEN = re.compile(
     re.ASCII,
 )
 
+_INSTEAD = {
+    "^": "** for a power",
+    "·": "* between numbers, @ between vectors and matrices",
+    "×": "* between numbers, @ between vectors and matrices",
+    "=": "one formula a line, without an equals sign",
+    "∂": "d, as in dL/dW2",
+    "δ": "the quantity, as in dL/dz2, or name it in [notation]",
+    "ŷ": "yhat",
+    "½": "1/2",
+    "'": ".T for the transpose",
+}
+
 
 def _tokens(text: str) -> list[tuple[str, str]]:
     """(kind, text) of every token, closed by an ("end", "") that the parser cannot step over."""
@@ -158,7 +170,9 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     while at < end:
         found = _TOKEN.match(text, at)
         if not found:
-            raise FormulaError(f"character {text[at:].lstrip()[0]!r} at column {at + 1} is not in the formula language")
+            character = text[at:].lstrip()[0]
+            hint = f": write {_INSTEAD[character]}" if character in _INSTEAD else ""
+            raise FormulaError(f"character {character!r} at column {at + 1} is not in the formula language{hint}")
         tokens.append((str(found.lastgroup), found[str(found.lastgroup)]))
         at = found.end()
     return [*tokens, ("end", "")]
@@ -295,7 +309,7 @@ class _Parser:
             return self.call(name)
         if name[0] == "d" and (of := self.differentiable(name[1:])):
             return self.derivative(of)
-        if len(name) == 1 and self.peek() != "[" and name != "y":
+        if len(name) == 1 and self.peek() != "[" and name not in "yXY":
             return Letter(name)
         raise self.unknown(name)
 
@@ -351,6 +365,12 @@ class _Parser:
             return FormulaError(f"{name} stands alone, expected {name}(...)")
         if name == "y":
             return FormulaError("y has no value: only a loss that compares with a target has a y")
+        if name in ("X", "Y"):
+            return FormulaError(f"unknown name {name}: did you mean {name.lower()}?")
+        if name == "max":
+            return FormulaError("unknown name max: write relu(z) for max(0, z)")
+        if name in ("delta", "sigma"):
+            return FormulaError(f"unknown name {name}: write dL/dyhat or the like, or name it in [notation]")
         bare = name.removeprefix("d")
         kin = [other for other in self.names if other[0] == bare[:1]] if bare[1:].isdecimal() else []
         if kin:  # a layer that is not there: the nearest name would be a guess

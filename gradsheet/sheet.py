@@ -166,7 +166,7 @@ class _Reader:
     ) -> str | None:
         found = table.get(key, default)
         if found is not default and found not in tuple(choices):
-            near = difflib.get_close_matches(str(found)[:40], choices, 1)
+            near = difflib.get_close_matches(str(found)[:40].lower(), choices, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(choices)}"
             raise self.error(f"{key} is {_found(found)}: {hint}", where, key)
         return found if found is None else str(found)
@@ -224,7 +224,7 @@ class _Reader:
                     where,
                     "W",
                 )
-            bias, b = self.bias(table, W is not None, units, where, what)
+            bias, b = self.bias(table, W is not None, (units, inputs), where, what)
             widths = widths or [inputs]
             widths.append(units)
             biases.append(bias)
@@ -253,9 +253,9 @@ class _Reader:
         return shape[0], shape[1]
 
     def bias(
-        self, table: Mapping[str, Any], numeric: bool, units: int, where: tuple[str, int], what: str
+        self, table: Mapping[str, Any], numeric: bool, shape: tuple[int, int], where: tuple[str, int], what: str
     ) -> tuple[str | None, Array | None]:
-        shared = self.flag(table, "shared_bias", where)
+        (units, inputs), shared = shape, self.flag(table, "shared_bias", where)
         for key, belongs in (("b", "W"), ("bias", "shape")):
             if key in table and belongs not in table:
                 raise self.error(
@@ -276,6 +276,10 @@ class _Reader:
             return "shared", b.reshape(())
         if b.size != units or b.ndim > 1:
             hint = ": write shared_bias = true if one number serves all units" if b.ndim == 0 else ""
+            if b.size == inputs:
+                hint = " (is W transposed? one row per unit, one column per input)"
+            if b.size == inputs:
+                hint = " (is W transposed? one row per unit, one column per input)"
             raise self.error(f"b of {what} has {b.size} numbers, expected {units}, one a unit{hint}", where, "b")
         return "units", b.reshape(units)
 
@@ -464,7 +468,9 @@ def read(text: str, path: str = "-") -> Sheet:
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+)", str(error))
         line = int(at[1]) if at else text.count("\n") + 1  # else it is the end of the file
-        raise SheetError(f"not TOML: {str(error).split(' (at ')[0]}", line) from None
+        found = str(error).split(" (at ")[0]
+        hint = 'text and fractions stand in quotes ("3/4"), decimals as 0.75'
+        raise SheetError(f"not TOML: {found}; {hint}", line) from None
     except (RecursionError, ValueError):
         raise SheetError("not TOML: nested too deeply, or a number too long") from None
     reader.keys(top, SHEET_KEYS, ("", 0), "the sheet")

@@ -116,7 +116,11 @@ def value_and_grad(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> tuple[Any, tuple[Layer, ...]]:
-    """The loss and its gradient, a tuple of `Layer` like the parameters. Arguments and errors as in `gradients`."""
+    """The loss and its gradient, a tuple of `Layer` like the parameters.
+
+    params is a sequence of (W, b), W (units, inputs), b (units,), one number or None; x is (N, I) and y (N, O). Further
+    arguments and errors are those of `gradients`.
+    """
     L, grads = gradients(params, x, y, activations, loss=loss, reduction=reduction)
     return L, grads.params
 

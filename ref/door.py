@@ -33,11 +33,12 @@ def check_network(
     if isinstance(activations, str) or len(activations) != len(layers):
         raise ValueError(f"activations is {activations!r}, expected one entry for each of the {len(layers)} layers")
     for l, activation in enumerate(activations, 1):
-        name = activation if isinstance(activation, str) else activation[0]
-        if name not in ACTIVATIONS or (name == "softmax" and l < len(layers)):
-            raise ValueError(
-                f"activation {l} is {activation!r}, expected one of {', '.join(ACTIVATIONS)} (the last only at the end)"
-            )
+        name, *parameters = [activation] if isinstance(activation, str) else activation
+        if name not in ACTIVATIONS or len(parameters) > (name == "leaky_relu"):
+            known = f"{', '.join(ACTIVATIONS)} or ('leaky_relu', slope)"
+            raise ValueError(f"activation {l} is {activation!r}, expected one of {known}")
+        if name == "softmax" and l < len(layers):
+            raise ValueError(f"activation {l} is softmax, expected it on the last layer ({len(layers)}) only")
     data = jnp.asarray(x)
     if data.ndim != 2 or not len(data):
         raise ValueError(
@@ -65,7 +66,7 @@ def check_loss(loss: str, reduction: str, y: Any, params: Sequence[Layer], examp
     """The targets y (N, O) that go with the loss; None where the loss is "output"."""
     if loss not in LOSSES or reduction not in REDUCTIONS:
         raise ValueError(
-            f"loss, reduction are {loss!r}, {reduction!r}, expected one of {', '.join(LOSSES)} and mean or sum"
+            f"found loss {loss!r} and reduction {reduction!r}, expected one of {', '.join(LOSSES)} and mean or sum"
         )
     outputs = len(params[-1].W)
     if loss == "output":

@@ -79,7 +79,13 @@ def value_and_grad(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> tuple[jax.Array, tuple[Layer, ...]]:
-    """The loss and its gradient, a tuple of `Layer` like the parameters. Arguments and errors as in `gradients`."""
+    """The loss and its gradient, a tuple of `Layer` like the parameters.
+
+    params is a sequence of (W, b), W (units, inputs), b (units,), one number or None; x is (N, I) and y (N, O). Further
+    arguments and errors are those of `gradients`. Under jit:
+
+        jax.jit(ref.value_and_grad, static_argnames=("activations", "loss", "reduction"))
+    """
     params, x = check_network(params, x, activations)
     y = check_loss(loss, reduction, y, params, len(x))
     return jax.value_and_grad(lambda params: _shares(y, _batch(params, x, activations).h[-1], loss, reduction).sum())(
