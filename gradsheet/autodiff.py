@@ -16,6 +16,7 @@ import numpy as np
 
 import manual
 import ref
+from gradsheet.network import KINKED
 from manual.activations import Array, split
 
 _UNIT = 2.0**-53
@@ -66,21 +67,24 @@ class Autodiff:
         ]
         self.absolute = absolute, abs(self.x), None if y is None else -abs(self.y)  # type: ignore[arg-type]
         self.plain = ("identity",) * len(activations)
-        with np.errstate(all="ignore"):
-            largest = manual.gradients(*self.absolute, self.plain, loss=loss, reduction="sum")
-            forward = manual.forward(*self.absolute[:2], self.plain)
-        size = 1 + max(float(array.max()) for array in jax.tree.leaves((largest, forward)))
+        self.steepest = math.prod(steepest)
+        # No node and no derivative of one by another is larger, and L and its gradients not than the square of it.
+        sums = [float(W.sum()) + (0 if b is None else float(b.max())) for W, b in absolute]
+        size = (1 + sum(float(abs(a).max()) for a in (self.x, self.y) if a is not None)) * math.prod(
+            1 + s for s in sums
+        )
         exact = [v for layer in params for a in layer if a is not None for v in a.flat]
         exact += [*x.flat] + ([] if y is None else [*y.flat])
         exact += [parameter for a in activations for parameter in split(a)[1]]
-        degree = 2 * len(activations) + 3  # of the largest product of data that occurs
+        degree = 4 * len(activations) + 3  # of the largest product of data and slopes that occurs
         smallest = min((v.numerator.bit_length() - v.denominator.bit_length() - 1 for v in exact if v), default=0)
         # Where a product may leave the range of floats, the bounds below hold no more.
-        self.in_range = bool(np.isfinite(size)) and 2 * math.log2(size) < 1000 and degree * min(0, smallest) > -1000
+        self.in_range = math.isfinite(size) and 2 * math.log2(size) < 1000 and degree * min(0, smallest) > -1000
         scale = max(value.denominator for value in exact) * len(x) * params[-1].W.shape[0]
         dyadic = all(v.denominator & (v.denominator - 1) == 0 for v in exact) and scale & (scale - 1) == 0
-        # Every intermediate result is a whole multiple of scale^-degree and smaller than size^2.
-        self.exact = dyadic and self.in_range and 2 * math.log2(size) + degree * (scale.bit_length() - 1) < 53
+        # Every intermediate result is a whole multiple of scale^-degree, and smaller than size^2 times the outputs.
+        bits = degree * (scale.bit_length() - 1) + math.log2(len(x) * params[-1].W.shape[0])
+        self.exact = dyadic and self.in_range and 2 * math.log2(size) + bits < 53
         self.roundings = 2 * (sum(sum(layer.W.shape) + 4 for layer in params) + len(x) + 8)
 
     @functools.cached_property
@@ -97,7 +101,7 @@ class Autodiff:
         if self.exact or not self.in_range:
             return self.exact
         bounds = manual.forward(*self.absolute[:2], self.plain).z
-        kinked = [split(a)[0] not in ("identity",) for a in self.activations]
+        kinked = [split(a)[0] in KINKED for a in self.activations]
         return all(
             bool((abs(z) > self._gamma() * b).all())
             for z, b, k in zip(self._results[0].z, bounds, kinked, strict=True)
@@ -107,7 +111,7 @@ class Autodiff:
     def _agree(self, mine: Array, exact: Array, magnitude: Array) -> bool:
         if self.exact:
             return bool((mine == _floats(exact)).all())
-        return bool((abs(mine - _floats(exact)) <= self._gamma() * magnitude).all())
+        return bool((abs(mine - _floats(exact)) <= self._gamma() * self.steepest * magnitude).all())
 
     def agrees_forward(self, exact: manual.Cache, L: Any) -> bool:
         """Whether every z and h, and the loss, is what `exact` and `L` say."""

@@ -53,6 +53,8 @@ def _judge_file(path: str, shown: str) -> "Report":
     from gradsheet.sheet import MAX_BYTES, SheetError, decode, load
     from gradsheet.verdict import Report, judge
 
+    if "\0" in path:
+        return Report(shown, error="no file has a NUL byte in its name")
     try:
         sheet = decode(sys.stdin.buffer.read(MAX_BYTES + 1), shown) if path == "-" else load(path, shown)
         return judge(sheet)
@@ -60,8 +62,6 @@ def _judge_file(path: str, shown: str) -> "Report":
         return Report(shown, error=str(error), error_line=error.line)
     except OSError as error:
         return Report(shown, error=error.strerror or str(error))
-    except ValueError as error:  # a path with a NUL byte
-        return Report(shown, error=str(error))
     except Exception as error:
         return Report(
             shown,

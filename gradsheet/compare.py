@@ -10,9 +10,9 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator
 from gradsheet.network import KINKED, Network
-from gradsheet.number import Printed, Text, exact_text, plain
+from gradsheet.number import Printed, exact_text, plain
 from gradsheet.point import AtKink, Missing, Point, Undecided
-from gradsheet.probe import MAX_DEGREE, MAX_PATTERNS, pattern_degree
+from gradsheet.probe import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, pattern_degree
 from gradsheet.sheet import Value, fractions, printed_entries
 from manual.activations import Array, split
 
@@ -100,6 +100,7 @@ class Comparison:
         self.quantity, self.points, self.symbolic = quantity, points, symbolic
         self.first_point = next(iter(points))
         self._truths: dict[int, list[tuple[Binding, Array]]] = {}
+        self.own_kinks = False
         self.blind_spot = ""  # why agreement at all points would not show that two sides are the same
 
     def truths(self, point: Point) -> list[tuple[Binding, Array]]:
@@ -112,17 +113,20 @@ class Comparison:
         return self._truths[id(point)]
 
     def _foresee(self, evaluator: Evaluator) -> None:
-        """At a generic point, note the kinks that no point is sure to have been on either side of.
+        """At a generic point, note kinks of the formula's own: what it applies relu, drelu or step to.
 
-        The probes give both signs to the data and every node, so to what is a simple multiple of one.
+        The probes try every pattern of the network's kinked units. Data and other nodes have both signs among them, but
+        not in every combination; and of a kink elsewhere no point is sure to have been on either side.
         """
-        if self.symbolic and evaluator.point.jax_of is None and not self.blind_spot:
-            signed = [value for value in evaluator.point.signed_values() if value]
-            for kink in evaluator.kinks:
-                if max(abs(kink.numerator), kink.denominator) > MAX_SIMPLE and not any(
-                    _simple(kink / v) for v in signed
-                ):
-                    self.blind_spot = "holds wherever it was tried, but has a kink where nothing in the network has one"
+        if not self.symbolic or evaluator.point.jax_of is not None:
+            return
+        units, others = evaluator.point.signed_values()
+        for kink in evaluator.kinks:
+            if _simple(kink) or any(_simple(kink / value) for value in units):
+                continue
+            self.own_kinks = True
+            if not any(_simple(kink / value) for value in others):
+                self.blind_spot = "holds wherever it was tried, but has a kink where nothing in the network has one"
 
     def a_truth(self) -> Array:
         """The truth at the first point that has one. Raises as `truths` does where there is none."""
@@ -151,7 +155,7 @@ class Comparison:
         if not defined and nowhere is not None:
             raise nowhere
 
-    def mismatch_of_line(self, line: f.Node) -> tuple[Mismatch | None, Text]:
+    def mismatch_of_line(self, line: f.Node) -> tuple[Mismatch | None, Array | None]:
         """The first place where a formula is not the truth, and its value, where it has a single one."""
         bound = f.free_letters(self.quantity)
         values: list[Array] = []
@@ -174,13 +178,14 @@ class Comparison:
             mismatch = Mismatch(self.first_point, {}, reason=str(error))
         if mismatch is None and self.symbolic:
             self._prove(line)
-        return mismatch, exact_text(values[0]) if not self.symbolic and len(values) == 1 else None
+        return mismatch, values[0] if not self.symbolic and len(values) == 1 else None
 
     def _prove(self, line: f.Node) -> None:
         """Raise Undecided where agreement at all points does not show that a formula is the truth."""
         network = self.first_point.network
         degree = max(pattern_degree(self.quantity, network), pattern_degree(line, network))
-        if 2**network.kinked_units > MAX_PATTERNS and degree > MAX_DEGREE:
+        many = 2**network.kinked_units > MAX_PATTERNS
+        if (many and degree > MAX_DEGREE) or (self.own_kinks and degree > MAX_OWN_DEGREE):
             self.blind_spot = (
                 "holds wherever it was tried, but tells more patterns of live and dead units apart than that"
             )

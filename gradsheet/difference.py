@@ -5,8 +5,8 @@ squares piecewise quadratic. On a stretch [-s, s] where no z changes its sign th
 / 2s of a quadratic *is* its derivative at 0. A crossing shows in the signs of z, and halving s ends it, unless z is 0
 at the start: then the two sides are quadratics of their own, and there is a derivative only if their slopes agree.
 
-The forward pass here is a third one, in plain Python, so that the witnesses share no code. It runs on Fractions and,
-several times faster, on whole numbers: there is no division in it but of Fractions.
+The forward pass here is a third one, in plain Python, so that the witnesses share no arithmetic. It runs on Fractions
+and, several times faster, on whole numbers: there is no division in it but of Fractions.
 """
 
 import functools
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from gradsheet.network import KINKED
 from manual.activations import split
 
 Number = int | Fraction
@@ -98,7 +99,7 @@ class Walk:
             z = nudged(f"z{l}", [[_dot(w, row) + c for w, c in zip(W, bias, strict=True)] for row in h])
             h = nudged(f"h{l}", [[_activate(activation, value) for value in row] for row in z])
             nodes |= {f"z{l}": z, f"h{l}": h}
-            if split(activation)[0] != "identity":
+            if split(activation)[0] in KINKED:
                 kinked += [value for row in z for value in row]
         shares = _shares(self.loss, self.y, h, self.reduction)
         return {**nodes, "shares": shares, "L": sum(shares, Fraction(0))}, kinked

@@ -175,7 +175,7 @@ class Evaluator:
         self.spend(base.size)
         bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in base.flat), default=0)
         if bits * exponent > MAX_BITS:
-            raise EvaluationError(f"a power with numbers of over {MAX_BITS} bits")
+            raise Undecided(f"a power with numbers of over {MAX_BITS} bits")
         return as_array(base**exponent)
 
     def _outer(self, a: Array, b: Array) -> Array:

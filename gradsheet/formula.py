@@ -231,7 +231,7 @@ class _Parser:
             return base
         self.take()
         text = self.take()
-        if not text.isdecimal() or not 0 <= int(text[:9]) <= MAX_POWER:
+        if not text.isdecimal() or len(text) > 2 or int(text) > MAX_POWER:
             raise FormulaError(
                 f"the exponent of ** is {text or 'missing'!r}, expected a whole number up to {MAX_POWER}"
             )

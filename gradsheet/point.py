@@ -14,12 +14,13 @@ import numpy as np
 
 import manual
 from gradsheet.difference import Slopes, Walk
-from gradsheet.network import Network
+from gradsheet.network import KINKED, Network
 from gradsheet.number import exact_text, plain
-from manual.activations import Array
+from manual.activations import Array, split
 from manual.losses import LOSSES
 
 MAX_ENTRIES = 4_096
+MAX_PRODUCTS = 5_000_000  # of fractions, in one Jacobian by hand
 
 
 class Undecided(Exception):
@@ -164,6 +165,9 @@ class Point:
         if (of, by) not in self._jacobians:
             _ = self._forward
             self.check_time()
+            passes = 1 if of[0] in "Ls" else len(self.x) * self.layers[int(of[1:]) - 1].W.shape[0] if of != "h0" else 1
+            if passes * len(self.x) * sum(W.size for W, _ in self.layers) > MAX_PRODUCTS:
+                raise Undecided(f"d{of}/d{by} takes more work than a worked example needs")
             reduction = self.network.reduction
             hand = manual.jacobian(
                 self.layers, self.x, self.activations, of=of, by=by, y=self.y, loss=self.loss, reduction=reduction
@@ -198,8 +202,8 @@ class Point:
         self, of: str, of_index: tuple[int, ...], of_axes: int, by: str, by_index: tuple[int, ...], hand: Array
     ) -> None:
         if hand.size > MAX_ENTRIES:
-            raise Missing(
-                f"d{of}/d{by} has {hand.size} entries, expected at most {MAX_ENTRIES}: name some by their indices"
+            raise Undecided(
+                f"d{of}/d{by} has {hand.size} entries, at most {MAX_ENTRIES} are judged: name some by their indices"
             )
         for rest in np.ndindex(hand.shape):
             split_at = of_axes - len(of_index)
@@ -230,13 +234,16 @@ class Point:
     @functools.cached_property
     def _on_kink(self) -> bool:
         zs = zip(self._forward[0].z, self.activations, strict=True)
-        return any(activation != "identity" and (z == 0).any() for z, activation in zs)
+        return any(split(activation)[0] in KINKED and (z == 0).any() for z, activation in zs)
 
-    def signed_values(self) -> set[Fraction]:
-        """Every entry of x, z, h, yhat, y and dL/dyhat: what the probes give both signs and 0."""
-        cache, _ = self._forward
-        arrays = [*cache.z, *cache.h, *(array for array in (self.y, self.d_yhat) if array is not None)]
-        return {value for array in arrays for value in array.flat}
+    def signed_values(self) -> tuple[set[Fraction], set[Fraction]]:
+        """What the probes give both signs: the z of every kinked unit; every other entry of x, z, y and dL/dyhat."""
+        (zs, hs), _ = self._forward
+        kinked = [split(activation)[0] in KINKED for activation in self.activations]
+        others = [hs[0], *(array for array in (self.y, self.d_yhat) if array is not None)]
+        others += [z for z, kink in zip(zs, kinked, strict=True) if not kink]
+        units = [z for z, kink in zip(zs, kinked, strict=True) if kink]
+        return {v for array in units for v in array.flat if v}, {v for array in others for v in array.flat if v}
 
     def data_text(self) -> str:
         """The parameters and data here, on one line."""

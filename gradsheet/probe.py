@@ -30,7 +30,8 @@ from manual.activations import Array, activate, split
 MAX_PATTERNS = 64
 MANY = 224
 MAX_DEGREE = 4  # (1 - 2^-4)^224 is 5e-7
-FREE = 32  # small points without a wanted pattern, with zeros among their numbers, for kinks of a formula's own
+MAX_OWN_DEGREE = 2  # (1 - 2^-2)^FREE is 1e-8
+FREE = 64  # small points without a wanted pattern, with zeros among their numbers, for kinks of a formula's own
 LARGE = 2**61
 
 Draw = Callable[[], int]

@@ -92,7 +92,7 @@ class Printer:
             point = ""
             if judgement.witness:
                 point = points.setdefault(
-                    judgement.witness, f"witness {'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[len(points) % 26]}"
+                    judgement.witness, f"witness {chr(65 + len(points)) if len(points) < 26 else len(points) + 1}"
                 )
             head = f"{'':{_WIDEST}}  {clean(place):{max(map(len, places))}}  "
             head += f"{question:{max(map(len, questions))}}  " if any(questions) else ""

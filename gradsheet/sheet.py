@@ -155,7 +155,7 @@ class _Reader:
 
     def text(self, table: Mapping[str, Any], key: str, where: tuple[str, int]) -> str:
         found = table.get(key, "")
-        if isinstance(found, int) and not isinstance(found, bool) and key == "question":
+        if isinstance(found, int) and abs(found) < 10**18 and not isinstance(found, bool) and key == "question":
             return str(found)
         if not isinstance(found, str) or isinstance(found, _FloatText):
             raise self.error(f"{key} is {_found(found)}, expected text", where, key)
@@ -429,9 +429,20 @@ def _found(value: Any) -> str:
     kinds = {bool: "true or false", dict: "a table", list: "a list", float: "a number", int: "a number"}
     if isinstance(value, str):
         return _short(value)
-    if isinstance(value, list | int) and len(str(value)) <= 30:
-        return str(value).replace("True", "true").replace("False", "false")
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return "a number of over 30 digits"
+    if isinstance(value, list | int) and len(text := _plain(value)) <= 30:
+        return text
     return kinds.get(type(value), "a date or time")
+
+
+def _plain(value: Any) -> str:
+    """A list or number as a sheet has it."""
+    if isinstance(value, list):
+        return f"[{', '.join(_plain(item) for item in value)}]"
+    if isinstance(value, bool | _FloatText):
+        return str(value).lower()
+    return _found(value) if not isinstance(value, int) or abs(value) >= 10**30 else str(value)
 
 
 def _short(text: str) -> str:

@@ -18,6 +18,7 @@ from gradsheet.number import Text, exact_text, plain
 from gradsheet.point import Missing, Point, Undecided
 from gradsheet.probe import Probes
 from gradsheet.sheet import VERDICTS, Claim, Line, Sheet, fractions, printed_entries
+from manual.activations import Array
 
 MAX_SECONDS = 10.0  # for a sheet; what is not judged by then is `cannot_tell`
 
@@ -79,7 +80,7 @@ def _overlap(a: f.Quantity, b: f.Quantity, network: Network) -> bool:
 
 def quotes(line: f.Node, quantity: f.Node, network: Network) -> bool:
     """Whether a line of working quotes the quantity that it is claimed to equal: such a line says nothing."""
-    if line == quantity:
+    if not isinstance(quantity, f.Quantity | f.Number) and any(part == quantity for part in f.walk(line)):
         return True
     while isinstance(quantity, f.Negative):
         quantity = quantity.operand
@@ -100,18 +101,20 @@ def quotes(line: f.Node, quantity: f.Node, network: Network) -> bool:
     return False
 
 
-def _judge_line(line: Line, comparison: Comparison) -> tuple[LineVerdict, Mismatch | None]:
+def _judge_line(line: Line, comparison: Comparison) -> tuple[LineVerdict, Mismatch | None, Array | None]:
+    """A line's verdict, where it fails, and what it gives."""
     if line.tree is None:
-        return LineVerdict(line.text, None, "wrong", f"cannot be read: {line.error}"), None
+        return LineVerdict(line.text, None, "wrong", f"cannot be read: {line.error}"), None, None
     if quotes(line.tree, comparison.quantity, comparison.first_point.network):
-        return LineVerdict(line.text, None, "wrong", "quotes the quantity that it is claimed to equal"), None
+        return LineVerdict(line.text, None, "wrong", "quotes the quantity that it is claimed to equal"), None, None
     try:
         mismatch, value = comparison.mismatch_of_line(line.tree)
     except Undecided as error:
-        return LineVerdict(line.text, None, "cannot_tell", str(error)), None
+        return LineVerdict(line.text, None, "cannot_tell", str(error)), None, None
+    text = None if value is None else exact_text(value)
     if mismatch is None:
-        return LineVerdict(line.text, value, "right"), None
-    return LineVerdict(line.text, value, "wrong", line_message(mismatch, comparison.symbolic)), mismatch
+        return LineVerdict(line.text, text, "right"), None, value
+    return LineVerdict(line.text, text, "wrong", line_message(mismatch, comparison.symbolic)), mismatch, value
 
 
 def judge_claim(claim: Claim, points: Iterable[Point], notation: Mapping[str, f.Node], symbolic: bool) -> Judgement:
@@ -128,7 +131,7 @@ def judge_claim(claim: Claim, points: Iterable[Point], notation: Mapping[str, f.
     if mismatch is not None and mismatch.truth is not None:
         truth = mismatch.truth
     lines = [_judge_line(line, comparison) for line in claim.working]
-    working = [line for line, _ in lines]
+    working = [line for line, _, _ in lines]
     broken = next((k for k, line in enumerate(working) if line.verdict == "wrong"), None)
     messages = []
     if mismatch is not None and claim.value is not None:
@@ -140,7 +143,7 @@ def judge_claim(claim: Claim, points: Iterable[Point], notation: Mapping[str, f.
             else ""
         )
         messages.append(quoted + working[broken].message)
-    if claim.value is not None and working and not _is_own(claim, working[-1].value):
+    if claim.value is not None and working and not _is_own(claim, lines[-1][2]):
         messages.append(f"its own last line gives {plain(working[-1].value)}, not {plain(claimed)}")
     found_wrong = mismatch is not None if claim.value is not None else working[-1].verdict == "wrong"
     undecided = next((line.message for line in working if line.verdict == "cannot_tell"), "")
@@ -153,7 +156,7 @@ def judge_claim(claim: Claim, points: Iterable[Point], notation: Mapping[str, f.
         messages.append(undecided)
     else:
         verdict = "right"
-    witnesses = [m.point for m in (mismatch, *(m for _, m in lines)) if m is not None and m.mine is not None]
+    witnesses = [m.point for m in (mismatch, *(m for _, m, _ in lines)) if m is not None and m.mine is not None]
     if symbolic:
         told: Text = _true_formula(claim, points, notation) if verdict == "wrong" else None
     else:
@@ -176,8 +179,11 @@ def _true_formula(claim: Claim, points: Iterable[Point], notation: Mapping[str, 
     if (found := true_formula(claim.tree, network, {name: notation[name] for name in used})) is None:
         return None
     quantity, formula = found
-    comparison = Comparison(f.parse(quantity, network.names, notation), points, symbolic=True)
-    mismatch, _ = comparison.mismatch_of_line(f.parse(formula, network.names, notation))
+    try:
+        comparison = Comparison(f.parse(quantity, network.names, notation), points, symbolic=True)
+        mismatch, _ = comparison.mismatch_of_line(f.parse(formula, network.names, notation))
+    except (f.FormulaError, EvaluationError, Missing, Undecided):  # too long, or no time left
+        return None
     if mismatch is not None:
         return None
     return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"
@@ -191,16 +197,12 @@ def _printed_text(value: Any) -> Text:
     return [_printed_text(item) for item in value] if isinstance(value, tuple) else value.text
 
 
-def _is_own(claim: Claim, own: Text) -> bool:
+def _is_own(claim: Claim, own: Array | None) -> bool:
     """Whether the claimed number is what the last line of its working gives, where that gives one."""
-
-    def flat(text: Text) -> list[Fraction]:
-        return [v for item in text for v in flat(item)] if isinstance(text, list) else [Fraction(str(text))]
-
     if own is None or claim.value is None:
         return True
-    entries, values = printed_entries(claim.value), flat(own)
-    return len(entries) == len(values) and all(p.agrees(v) for p, v in zip(entries, values, strict=True))
+    entries = printed_entries(claim.value)
+    return len(entries) == own.size and all(p.agrees(v) for p, v in zip(entries, own.flat, strict=True))
 
 
 def judge(sheet: Sheet) -> Report:

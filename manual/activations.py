@@ -21,7 +21,9 @@ Activation = str | tuple[str, Any]  # a name, or ("leaky_relu", slope)
 
 def number(like: Array, value: Any) -> Any:
     """`value` in the number type of `like`; exact on objects, where a bare int would turn `1 / 3` into a float."""
-    return Fraction(value) if like.dtype == object else like.dtype.type(value)
+    if like.dtype == object:
+        return Fraction(str(value)) if isinstance(value, float) else Fraction(value)  # 0.01 is meant as 1/100
+    return like.dtype.type(value)
 
 
 def identity(z: Array) -> Array:

@@ -19,14 +19,21 @@ class Layer(NamedTuple):
 
 
 def _exact(value: Any) -> Any:
-    """A whole number as a Fraction: an int would turn a division into a float."""
+    """A whole number as a Fraction: an int would turn a division into a float, and so would a float among them."""
+    if isinstance(value, float | np.floating):
+        raise TypeError(
+            f"found the float {value} among exact numbers, expected Fractions: write Fraction({str(value)!r})"
+        )
     return Fraction(int(value)) if isinstance(value, int | np.integer) else value
 
 
 def _typed(name: str, value: Any, dtype: np.dtype[Any]) -> Array:
     """`value` as an array of the parameters' number type; whole numbers among objects become Fractions."""
     try:
-        array = np.asarray(value, dtype)
+        found = np.asarray(value, object if dtype.hasobject else None)
+        if found.dtype.kind not in "biufO":
+            raise TypeError(f"found {found.dtype}, expected real numbers")
+        array = found.astype(dtype)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} cannot be read as an array of {dtype}: {error}") from None
     return np.asarray(np.frompyfunc(_exact, 1, 1)(array), object) if dtype.hasobject else array
@@ -107,14 +114,14 @@ def check_data(name: str, data: Any, params: Sequence[Layer], *, rows: int | Non
     W = params[0].W if rows is None else params[-1].W
     width = W.shape[1] if rows is None else W.shape[0]
     array = _typed(name, data, W.dtype)
-    if array.ndim != 2 or array.shape != (rows or len(array), width) or not len(array):
+    if array.ndim != 2 or array.shape[1] != width or len(array) != (rows or len(array)) or not len(array):
         expected = f"({'N' if rows is None else rows}, {width})"
         hint = ""
         if array.shape == (width,):
             hint = f": for one example write {name}[None, :]"
         elif array.ndim == 1:
             hint = f": for one number an example write {name}[:, None]"
-        elif array.T.shape == (rows or array.shape[-1], width):
+        elif array.ndim == 2 and array.T.shape == (rows or array.shape[1], width):
             hint = f": a batch is rows, write {name}.T"
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}, one example a row{hint}")
     return array

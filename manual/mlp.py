@@ -127,10 +127,12 @@ def value_and_grad(
 
 def _locate(name: str, depth: int) -> tuple[str, int]:
     """A node's or parameter's letter and layer: "W2" is ("W", 2), "x" is ("h", 0), "L" is ("L", depth)."""
-    alias = {"x": "h0", "yhat": f"h{depth}", "L": f"L{depth}", "shares": f"S{depth}"}.get(name, name)
+    if name in ("L", "shares"):
+        return name[0].upper(), depth
+    alias = {"x": "h0", "yhat": f"h{depth}"}.get(name, name)
     letter, layer = alias[:1], alias[1:]
     first = 0 if letter == "h" else 1
-    if letter not in "zhWbLS" or not layer.isdecimal() or not first <= int(layer) <= depth:
+    if letter not in "zhWb" or not layer.isdecimal() or not first <= int(layer) <= depth:
         raise ValueError(
             f"{name!r} is nothing in a network of {depth} layers, expected x, z1, h1, ..., yhat, W1, b1, ..., L, shares"
         )
@@ -178,7 +180,7 @@ def jacobian(
     if letter in "LS":
         y = check_loss(loss, reduction, y, params, rows=len(x))
         d_yhat = d_reduce(LOSSES[loss][1](y, yhat), reduction)
-        outputs = np.eye(yhat.shape[1], dtype=int)
+        outputs = np.eye(yhat.shape[1], dtype=yhat.dtype)
         seeds = [d_yhat] if letter == "L" else [d_yhat * output for output in outputs]
         shape: tuple[int, ...] = () if letter == "L" else (len(outputs),)
     else:

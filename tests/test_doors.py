@@ -33,7 +33,7 @@ PARAMS, X, Y, ACTIVATIONS = [(W1, b1), (W2, None)], np.ones((4, 2)), np.ones((4,
         ({"activations": ("softmax", "identity")}, "activation 1 is "),
         ({"loss": "l2"}, "'l2'.*expected one of half_squared_error"),
         ({"reduction": "max"}, "'max'.*expected"),
-        ({"loss": "output"}, "y"),
+        ({"loss": "output"}, "output"),
     ],
 )
 def test_what_does_not_fit_is_refused(room, change, message):
@@ -92,3 +92,34 @@ def test_a_missing_bias_has_no_derivative():
     for room in (manual, ref):
         with pytest.raises(ValueError, match="layer 2 has no bias"):
             room.jacobian(PARAMS, X, ACTIVATIONS, of="yhat", by="b2")
+
+
+def test_a_float_among_fractions_is_refused():
+    params = [manual.Layer(np.array([[Fraction(1)]], object))]
+    with pytest.raises(TypeError, match=r"found the float 0.1 among exact numbers.*Fraction\('0.1'\)"):
+        manual.value_and_grad(params, [[0.1]], [[1]], ("identity",))
+
+
+@pytest.mark.parametrize("x", [5.0, [["1", "2"]], [[1j, 2]]])
+def test_what_is_no_array_of_real_numbers_is_refused(x):
+    with pytest.raises((TypeError, ValueError), match="x "):
+        manual.forward(PARAMS, x, ACTIVATIONS)
+
+
+def test_the_shares_keep_the_number_type():
+    params = [(W.astype(np.float32), None) for W in (W1, W2)]
+    for room in (manual, ref):
+        found = room.jacobian(params, X.astype(np.float32), ACTIVATIONS, of="shares", by="W1", y=Y.astype(np.float32))
+        assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("of", ["L1", "S1", "shares2"])
+def test_the_loss_has_no_layer(of):
+    for room in (manual, ref):
+        with pytest.raises(ValueError, match=r"is nothing|names nothing"):
+            room.jacobian(PARAMS, X, ACTIVATIONS, of=of, by="x", y=Y)
+
+
+def test_the_default_slope_is_a_hundredth_exactly():
+    params = [manual.Layer(np.array([[-1]], object))]
+    assert manual.forward(params, [[1]], ("leaky_relu",)).h[-1][0, 0] == Fraction(-1, 100)

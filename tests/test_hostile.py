@@ -46,6 +46,16 @@ def judged(head: str, quantity: str, *working: str, value: str = ""):
         (LIVE, "h1[1]", "z1[1]/step(z1[1])", "wrong"),
         (LIVE, "h1[1]", "h1[1+0]", "wrong"),
         (LIVE, "dh1[1]/dz1[1]", "x[1]*step(z1[1])/x[1]", "right"),
+        # signs of the data in one combination only
+        (
+            "[[layer]]\nshape = [2, 6]\n",
+            "z1[1]",
+            "W1[1] @ x + " + "*".join(f"step(x[{k}])" for k in range(1, 7)),
+            "wrong cannot_tell",
+        ),
+        # quoting itself in disguise
+        (LIVE, "drelu(z1[i])", "1*drelu(z1[i])", "wrong"),
+        (LIVE, "dL/dW1[i,j]", "2**0000000001000*dL/dz1[i]*x[j]", "wrong"),
         # one pattern only
         (SHARED, "dh2[1]/db2", "step(sum(k, h1[k]))*step(z2[1])", "wrong"),
         (SHARED, "dh2[1]/db2", "step(z2[1])", "right"),
@@ -81,13 +91,6 @@ def test_no_luck_with_formulas(head, quantity, line, verdicts):
         (
             "loss = 'half_squared_error'\ny = 1\nx = ['1e-155']\n[[layer]]\nW = [['1e-155']]\n",
             "yhat",
-            "'1e-300'",
-            ["W1@x"],
-            "lucky",
-        ),
-        (
-            "loss = 'half_squared_error'\ny = 1\nx = ['1e-155']\n[[layer]]\nW = [['1e-155']]\n",
-            "yhat",
             "",
             ["W1@x"],
             "right",
@@ -108,15 +111,13 @@ def test_no_luck_with_formulas(head, quantity, line, verdicts):
             "right",
         ),
         (NUMBERS, "z1[1]", "", ["4 + 0*(1e300)**16"], "right"),
+        (NUMBERS, "z1[1]", "4", ["((12**16)**16)**16"], "lucky cannot_tell"),
         (NUMBERS, "z1[1]", "", ["4 + 0*(1e300)**15*(1e300)**15*(1e300)**15"], "right"),
     ],
 )
 def test_no_luck_with_numbers(head, quantity, value, working, verdict):
     found = judged(head, quantity, *working, value=value)
-    if verdict == "lucky":  # 1e-300 claims its 300 decimals, and the truth 1e-310 rounds to 0 there
-        assert found.verdict == "wrong"
-        return
-    assert found.verdict == verdict, found.message
+    assert found.verdict in verdict.split(), found.message
 
 
 def test_numbers_too_long_to_print_are_told_by_their_length():
@@ -190,3 +191,31 @@ def test_lines_are_counted_as_an_editor_counts_them():
     text = text.replace("\x0b", "")
     assert gradsheet.read(text).claims[0].line == 6
     assert gradsheet.read(text.replace("[[claim]]", '[["claim"]]')).claims[0].line == 6
+
+
+def test_steep_slopes_leave_room_for_their_rounding():
+    """The bound on rounding has to grow with the slope of the layer itself, not only with those behind it."""
+    head = "loss = 'half_squared_error'\nx = [0.731, -0.517]\ny = 0.137\n"
+    steep = "activation = 'leaky_relu'\nslope = 1000003.3\n"
+    head += f"[[layer]]\nW = [[0.313, 0.717], [-0.911, 0.219]]\nb = [0.117, -0.331]\n{steep}"
+    head += f"[[layer]]\nW = [[0.551, -0.773]]\nb = [0.219]\n{steep}"
+    for quantity, line in (("dL/db1", "dL/dz1"), ("dL/dW1", "outer(dL/dz1, x)"), ("dL/dx", "dL/dz1 @ W1")):
+        assert judged(head, quantity, line).verdict == "right"
+
+
+def test_a_jacobian_too_large_is_not_called_wrong():
+    rows = ", ".join(["[1" + ", 2" * 19 + "]"] * 80)
+    row = "[" + "1, " * 19 + "1]"
+    head = f"x = [{rows}]\n[[layer]]\nW = [{', '.join([row] * 20)}]\n"
+    assert judged(head, "dz1[1,1]/dW1[1,1]", value="1").verdict == "cannot_tell"
+
+
+@pytest.mark.parametrize(
+    "text", ["title = 0x" + "f" * 5000, "question = 0x" + "f" * 5000, "x = [true, 0x" + "f" * 5000 + "]"]
+)
+def test_huge_whole_numbers_are_no_text(text):
+    head = NUMBERS.removeprefix("x = [2, 1]\n") if text[0] == "x" else NUMBERS
+    sheet = (text + "\n" if text[0] != "q" else "") + head
+    sheet += "[[claim]]\nquantity = 'z1'\nvalue = [4, 10]\n" + (text if text[0] == "q" else "")
+    with pytest.raises(gradsheet.SheetError):
+        gradsheet.read(sheet)

@@ -1,12 +1,13 @@
 """The verdicts: on the homeworks as printed, on claims for each verdict, and never without agreeing witnesses."""
 
+import functools
 import math
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from networks import Problem, examples, rational_problems
 from sheets import NUMBERS, SYMBOLS
@@ -15,7 +16,7 @@ import gradsheet
 import manual
 from gradsheet import autodiff, difference, probe
 from gradsheet.network import Network
-from gradsheet.point import AtKink, Point, Undecided
+from gradsheet.point import Point
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"
 
@@ -271,7 +272,8 @@ def plant(monkeypatch, room: str):
             last = rows.params[2]._replace(W=rows.params[2].W + 2.0**-40)
             return vector, rows._replace(params=(*rows.params[:2], last))
 
-        autodiff._program.cache_clear()
+        fresh = functools.lru_cache(autodiff._program.__wrapped__)  # the compiled programs are those of the right room
+        monkeypatch.setattr(autodiff, "_program", fresh)
         monkeypatch.setattr(autodiff.ref, "stacked_jacobian", wrong)
     else:
         right = difference.Walk.derivative
@@ -290,7 +292,6 @@ def test_where_witnesses_disagree_there_is_no_verdict(monkeypatch, room):
     assert found.verdict == "cannot_tell"
     assert "the witnesses disagree" in found.message
     assert judged(NUMBERS, "dL/dW2[2,2]", "7").verdict == "right"  # elsewhere they agree
-    autodiff._program.cache_clear()
 
 
 def test_where_witnesses_disagree_on_the_forward_pass_there_is_no_verdict(monkeypatch):
@@ -356,17 +357,17 @@ def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
 )
 def test_probes_bring_about_every_pattern(widths, data):
     depth = len(widths) - 1
-    biases = tuple(data.draw(st.lists(st.sampled_from(["units", None]), min_size=depth, max_size=depth)))
+    biases = tuple(data.draw(st.lists(st.sampled_from(["units", "shared", None]), min_size=depth, max_size=depth)))
     network = Network(tuple(widths), biases, ("relu",) * depth, None, "mean", None)
-    if network.kinked_units > 5:
-        return
+    assume(network.kinked_units <= 6)
     patterns = set()
     for point in probe.Probes(network, (), math.inf):
         zs = manual.forward(point.params, point.x, network.activations).z
         patterns.add(tuple(bool(v > 0) for z in zs for v in z[0]))
     # Without a bias a layer behind dead units is dead: only the first layer is free, whatever comes behind.
-    assert len(patterns) >= 2 ** widths[1]
-    if None not in biases:
+    if biases[0] != "shared":
+        assert len(patterns) >= 2 ** widths[1]
+    if set(biases) == {"units"}:
         assert len(patterns) == 2**network.kinked_units
 
 
@@ -401,4 +402,3 @@ def test_rounding_is_bounded_not_tolerated():
 def test_undecided_is_not_wrong_in_a_line_of_working():
     found = judged(KINK, "dL/dW1[2,1]", "6", "6 + 0*dL/dW1[1,1]")
     assert (found.verdict, found.working[0].verdict) == ("cannot_tell", "cannot_tell")
-    assert issubclass(AtKink, Undecided)
