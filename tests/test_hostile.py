@@ -1,5 +1,6 @@
 """Sheets written to get a wrong verdict, or to stall or crash the judge. Each of these once succeeded."""
 
+import random
 import time
 
 import pytest
@@ -195,12 +196,18 @@ def test_lines_are_counted_as_an_editor_counts_them():
 
 def test_steep_slopes_leave_room_for_their_rounding():
     """The bound on rounding has to grow with the slope of the layer itself, not only with those behind it."""
-    head = "loss = 'half_squared_error'\nx = [0.731, -0.517]\ny = 0.137\n"
-    steep = "activation = 'leaky_relu'\nslope = 1000003.3\n"
-    head += f"[[layer]]\nW = [[0.313, 0.717], [-0.911, 0.219]]\nb = [0.117, -0.331]\n{steep}"
-    head += f"[[layer]]\nW = [[0.551, -0.773]]\nb = [0.219]\n{steep}"
-    for quantity, line in (("dL/db1", "dL/dz1"), ("dL/dW1", "outer(dL/dz1, x)"), ("dL/dx", "dL/dz1 @ W1")):
-        assert judged(head, quantity, line).verdict == "right"
+    rng = random.Random(5)
+
+    def decimals(*shape):
+        return [decimals(*shape[1:]) for _ in range(shape[0])] if shape else round(rng.uniform(-1, 1), 3)
+
+    for _ in range(30):
+        head = f"loss = 'half_squared_error'\nx = {decimals(2)}\ny = {decimals(1)}\n"
+        for units, inputs in ((2, 2), (1, 2)):
+            head += f"[[layer]]\nW = {decimals(units, inputs)}\nb = {decimals(units)}\n"
+            head += "activation = 'leaky_relu'\nslope = 1000003.3\n"
+        found = judged(head, "dL/db1", "dL/dz1")
+        assert found.verdict == "right", found.message
 
 
 def test_a_jacobian_too_large_is_not_called_wrong():
