@@ -33,7 +33,7 @@ def _typed(name: str, value: Any, dtype: np.dtype[Any]) -> Array:
         found = np.asarray(value, object if dtype.hasobject else None)
         if found.dtype.kind not in "biufO":
             raise TypeError(f"found {found.dtype}, expected real numbers")
-        array = found.astype(dtype)
+        array = found.astype(dtype, copy=False)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} cannot be read as an array of {dtype}: {error}") from None
     return np.asarray(np.frompyfunc(_exact, 1, 1)(array), object) if dtype.hasobject else array
