@@ -1,13 +1,13 @@
 """Backpropagation of a multilayer perceptron written by hand, in NumPy only."""
 
 from manual.door import Layer
+from manual.jacobians import jacobian
 from manual.mlp import (
     Cache,
     Gradients,
     backward,
     forward,
     gradients,
-    jacobian,
     value_and_grad,
 )
 

@@ -1,13 +1,12 @@
 """The reference: the same multilayer perceptron in JAX. One example is written; vmap and grad do the rest."""
 
 from ref.door import Layer
+from ref.jacobians import jacobian, stacked_jacobian
 from ref.mlp import (
     Cache,
     Gradients,
     forward,
     gradients,
-    jacobian,
-    stacked_jacobian,
     value_and_grad,
 )
 

@@ -1,0 +1,89 @@
+"""The Jacobian of any node by any node or parameter, by reverse mode through the taps of the forward pass."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ref.activations import Activation
+from ref.door import Layer, check_loss, check_network
+from ref.mlp import Cache, Gradients, batch_forward, loss_shares
+
+
+def _pick(name: str, params: Sequence[Layer], nodes: Cache) -> jax.Array:
+    """A node or parameter by its name: "x", "z1", "h1", "yhat", "W1", "b1"."""
+    alias = {"x": "h0", "yhat": f"h{len(params)}"}.get(name, name)
+    letter, layer = alias[:1], alias[1:]
+    first = 0 if letter == "h" else 1
+    if letter not in "zhWb" or not layer.isdecimal() or not first <= int(layer) <= len(params):
+        raise ValueError(
+            f"{name!r} names nothing in a network of {len(params)} layers, expected x, z1, h1, ..., yhat, W1, b1, ..."
+        )
+    l = int(layer)
+    found = {"z": nodes.z[l - 1], "h": nodes.h[l], "W": params[l - 1].W, "b": params[l - 1].b}[letter]
+    if found is None:
+        raise ValueError(f"{name!r} names nothing: layer {l} has no bias")
+    return found
+
+
+def stacked_jacobian(
+    params: Sequence[Layer],
+    x: Any,
+    activations: Sequence[Activation],
+    *,
+    of: Sequence[str],
+    y: Any = None,
+    loss: str = "half_squared_error",
+    reduction: str = "mean",
+) -> tuple[jax.Array, Gradients]:
+    """The values of several nodes in one vector (R,), and its Jacobian by every parameter and node, (R, ...) each.
+
+    The entries of the nodes follow each other in the order of `of`. One reverse pass over the vector compiles in a
+    fraction of the time that a pass for each node takes. Arguments and errors are those of `jacobian`.
+    """
+    params, x = check_network(params, x, activations)
+    if "L" in of or "shares" in of:
+        y = check_loss(loss, reduction, y, params, len(x))
+
+    def value(params: tuple[Layer, ...], taps: Cache) -> tuple[jax.Array, jax.Array]:
+        nodes = batch_forward(params, x, activations, taps)
+
+        def node(name: str) -> jax.Array:
+            if name not in ("L", "shares"):
+                return _pick(name, params, nodes)
+            shares = loss_shares(y, nodes.h[-1], loss, reduction)
+            return shares.sum() if name == "L" else shares
+
+        vector = jnp.concatenate([jnp.ravel(node(name)) for name in of])
+        return vector, vector
+
+    taps = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, activations)))
+    (d_params, d_nodes), vector = jax.jacrev(value, argnums=(0, 1), has_aux=True)(params, taps)
+    return vector, Gradients(d_params, d_nodes.z, d_nodes.h)
+
+
+def jacobian(
+    params: Sequence[Layer],
+    x: Any,
+    activations: Sequence[Activation],
+    *,
+    of: str,
+    by: str,
+    y: Any = None,
+    loss: str = "half_squared_error",
+    reduction: str = "mean",
+) -> jax.Array:
+    """d of / d by, of shape (shape of `of`) + (shape of `by`), by reverse mode.
+
+    `of` is "z1", "h1", ..., "yhat", or "L", or "shares", the (O,) shares of the outputs in L; `by` is a node, "x", or a
+    parameter, "W1", "b1", .... Nodes are (N, units). A derivative by a node counts every path from it, and is 0
+    where `of` does not depend on it. The other arguments, and the errors, are those of `gradients`.
+    """
+    params, x = check_network(params, x, activations)
+    nodes = jax.eval_shape(lambda: batch_forward(params, x, activations))
+    shapes: dict[str, tuple[int, ...]] = {"L": (), "shares": nodes.h[-1].shape[1:]}
+    shape = shapes[of] if of in shapes else _pick(of, params, nodes).shape
+    _, rows = stacked_jacobian(params, x, activations, of=[of], y=y, loss=loss, reduction=reduction)
+    found = _pick(by, rows.params, Cache(rows.z, rows.h))
+    return found.reshape(shape + found.shape[1:])
