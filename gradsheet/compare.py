@@ -100,8 +100,7 @@ class Comparison:
         self.quantity, self.points, self.symbolic = quantity, points, symbolic
         self.first_point = next(iter(points))
         self._truths: dict[int, list[tuple[Binding, Array]]] = {}
-        self.own_kinks = False
-        self.blind_spot = ""  # why agreement at all points would not show that two sides are the same
+        self._own_kinks: set[str] = set()  # those of the quantity
 
     def truths(self, point: Point) -> list[tuple[Binding, Array]]:
         """The truth at a point for all index values. Raises as `Evaluator.value` does."""
@@ -109,24 +108,20 @@ class Comparison:
             evaluator = Evaluator(point)
             bindings = evaluator.bindings(self.quantity)
             self._truths[id(point)] = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
-            self._foresee(evaluator)
+            self._own_kinks |= self._kinks(evaluator)
         return self._truths[id(point)]
 
-    def _foresee(self, evaluator: Evaluator) -> None:
-        """At a generic point, note kinks of the formula's own: what it applies relu, drelu or step to.
+    def _kinks(self, evaluator: Evaluator) -> set[str]:
+        """What a side applied relu, drelu and step to at a generic point, but for the network's own kinked units.
 
-        The probes try every pattern of the network's kinked units. Data and other nodes have both signs among them, but
-        not in every combination; and of a kink elsewhere no point is sure to have been on either side.
+        The probes try every pattern of those. "nodes" are data and other nodes, which have both signs among the probes,
+        but not in every combination; of a kink "elsewhere" no point is sure to have been on either side.
         """
         if not self.symbolic or evaluator.point.jax_of is not None:
-            return
+            return set()
         units, others = evaluator.point.signed_values()
-        for kink in evaluator.kinks:
-            if _simple(kink) or any(_simple(kink / value) for value in units):
-                continue
-            self.own_kinks = True
-            if not any(_simple(kink / value) for value in others):
-                self.blind_spot = "holds wherever it was tried, but has a kink where nothing in the network has one"
+        own = [v for v in evaluator.kinks if not _simple(v) and not any(_simple(v / unit) for unit in units)]
+        return {"nodes" if any(_simple(v / other) for other in others) else "elsewhere" for v in own}
 
     def a_truth(self) -> Array:
         """The truth at the first point that has one. Raises as `truths` does where there is none."""
@@ -159,6 +154,7 @@ class Comparison:
         """The first place where a formula is not the truth, and its value, where it has a single one."""
         bound = f.free_letters(self.quantity)
         values: list[Array] = []
+        kinks: set[str] = set()
 
         def at_point(point: Point) -> list[Trial]:
             evaluator = Evaluator(point)
@@ -169,34 +165,37 @@ class Comparison:
                     mine = evaluator.value(line, {**binding, **more})
                     trials.append(Trial(point, {**binding, **more}, truth, mine))
             values.extend(like(trial.mine, trial.truth) for trial in trials)
-            self._foresee(evaluator)
+            kinks.update(self._kinks(evaluator))
             return trials
 
         try:
             mismatch = self._first(self._trials(at_point, line), printed_numbers(line))
         except (EvaluationError, Missing) as error:
             mismatch = Mismatch(self.first_point, {}, reason=str(error))
-        if mismatch is None and self.symbolic:
-            self._prove(line)
+        if mismatch is None:
+            self._prove(line, kinks)
         return mismatch, values[0] if not self.symbolic and len(values) == 1 else None
 
-    def _prove(self, line: f.Node) -> None:
+    def _prove(self, line: f.Node, kinks: set[str]) -> None:
         """Raise Undecided where agreement at all points does not show that a formula is the truth."""
-        network = self.first_point.network
+        if not self.symbolic:
+            return
+        network, kinks = self.first_point.network, kinks | self._own_kinks
         degree = max(pattern_degree(self.quantity, network), pattern_degree(line, network))
         many = 2**network.kinked_units > MAX_PATTERNS
-        if (many and degree > MAX_DEGREE) or (self.own_kinks and degree > MAX_OWN_DEGREE):
-            self.blind_spot = (
-                "holds wherever it was tried, but tells more patterns of live and dead units apart than that"
-            )
-        if self.blind_spot:
-            raise Undecided(self.blind_spot)
+        if "elsewhere" in kinks:
+            raise Undecided("holds wherever it was tried, but has a kink where nothing in the network has one")
+        if (many and degree > MAX_DEGREE) or (kinks and degree > MAX_OWN_DEGREE):
+            raise Undecided("holds wherever it was tried, but tells more patterns of signs apart than that")
 
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
         """The first place where a printed number, or lists of them, are not the truth."""
-        mine = fractions(value)
+        mine, entries = fractions(value), printed_entries(value)
         trials = self._trials(lambda point: [Trial(point, b, truth, mine) for b, truth in self.truths(point)])
-        return self._first(trials, printed_entries(value))
+        mismatch = self._first(trials, entries)
+        if mismatch is None:
+            self._prove(f.Number(entries[0]), set())
+        return mismatch
 
     @staticmethod
     def _first(trials: Iterable[Trial], printed: list[Printed] | None) -> Mismatch | None:

@@ -1,5 +1,7 @@
 """Sheets without claims, for the tests to claim things of: the homework's numbers, and its shapes."""
 
+import gradsheet
+
 NUMBERS = """
 loss = "half_squared_error"
 x = [2, 1]
@@ -25,3 +27,14 @@ shape = [1, 2]
 [notation]
 delta = "dL/dyhat[1]"
 """
+
+
+def judged(head: str, quantity: str, *working: str, value: str = ""):
+    """The judgement on one claim added to a sheet."""
+    lines = ", ".join(f"'{line}'" for line in working)
+    claim = (
+        f"[[claim]]\nquantity = '{quantity}'\n"
+        + f"value = {value}\n" * bool(value)
+        + f"working = [{lines}]\n" * bool(working)
+    )
+    return gradsheet.judge(gradsheet.read(head + claim)).judgements[0]

@@ -4,6 +4,7 @@ import random
 import time
 
 import pytest
+from sheets import judged
 
 import gradsheet
 
@@ -15,16 +16,6 @@ SHARED = (
 )
 EIGHT = '[[layer]]\nshape = [8, 2]\nactivation = "relu"\n[[layer]]\nshape = [1, 8]\n'
 NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
-
-
-def judged(head: str, quantity: str, *working: str, value: str = ""):
-    lines = ", ".join(f"'{line}'" for line in working)
-    claim = (
-        f"[[claim]]\nquantity = '{quantity}'\n"
-        + f"value = {value}\n" * bool(value)
-        + f"working = [{lines}]\n" * bool(working)
-    )
-    return gradsheet.judge(gradsheet.read(head + claim)).judgements[0]
 
 
 @pytest.mark.parametrize(
@@ -226,3 +217,9 @@ def test_huge_whole_numbers_are_no_text(text):
     sheet += "[[claim]]\nquantity = 'z1'\nvalue = [4, 10]\n" + (text if text[0] == "q" else "")
     with pytest.raises(gradsheet.SheetError):
         gradsheet.read(sheet)
+
+
+def test_one_line_that_cannot_be_proved_leaves_the_next_alone():
+    found = judged(LIVE, "dL/dW2[1,j]", "dL/dyhat[1]*h1[j] + 0*step(x[1] - 1000)", "dL/dyhat[1]*h1[j]")
+    assert [line.verdict for line in found.working] == ["cannot_tell", "right"]
+    assert found.verdict == "cannot_tell"

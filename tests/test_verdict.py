@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from networks import Problem, examples, rational_problems
-from sheets import NUMBERS, SYMBOLS
+from sheets import NUMBERS, SYMBOLS, judged
 
 import gradsheet
 import manual
@@ -19,16 +19,6 @@ from gradsheet.network import Network
 from gradsheet.point import Point
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"
-
-
-def judged(head: str, quantity: str, value: str = "", *working: str):
-    lines = ", ".join(f"'{line}'" for line in working)
-    claim = (
-        f"[[claim]]\nquantity = '{quantity}'\n"
-        + f"value = {value}\n" * bool(value)
-        + f"working = [{lines}]\n" * bool(working)
-    )
-    return gradsheet.judge(gradsheet.read(head + claim)).judgements[0]
 
 
 def test_the_numbers_of_17_april_2024():
@@ -145,7 +135,7 @@ def test_every_changed_digit_of_the_homework_flips_its_verdict():
     ],
 )
 def test_a_claim_with_numbers(quantity, value, working, verdict, message):
-    found = judged(NUMBERS, quantity, value, *working)
+    found = judged(NUMBERS, quantity, *working, value=value)
     assert found.verdict == verdict, found.message
     assert any(part in found.message for part in message.split("|"))
     assert bool(found.message) == (verdict != "right")
@@ -195,22 +185,22 @@ def test_a_claim_with_numbers(quantity, value, working, verdict, message):
     ],
 )
 def test_a_claim_over_all_weights(quantity, line, verdict):
-    found = judged(SYMBOLS, quantity, "", line)
+    found = judged(SYMBOLS, quantity, line)
     assert found.verdict == verdict, found.message
     assert bool(found.message) == (verdict == "wrong")
 
 
 def test_a_number_may_be_claimed_of_all_weights():
-    assert judged(SYMBOLS, "dh2[1]/dW2[2,j]", "0").verdict == "right"
-    assert judged(SYMBOLS, "dh2[1]/dW2[1,j]", "0").verdict == "wrong"
+    assert judged(SYMBOLS, "dh2[1]/dW2[2,j]", value="0").verdict == "right"
+    assert judged(SYMBOLS, "dh2[1]/dW2[1,j]", value="0").verdict == "wrong"
 
 
 def test_an_identity_may_hold_with_a_loss_in_symbols():
     head = 'loss = "half_squared_error"\n' + SYMBOLS
-    assert judged(head, "dL/dyhat", "", "yhat - y").verdict == "right"
-    assert judged(head, "dL/dyhat", "", "y - yhat").verdict == "wrong"
-    assert judged(head, "dL/dyhat", "", "2*(yhat - y)").verdict == "wrong"
-    assert judged(head, "L", "", "(yhat - y)**2/2").verdict == "right"
+    assert judged(head, "dL/dyhat", "yhat - y").verdict == "right"
+    assert judged(head, "dL/dyhat", "y - yhat").verdict == "wrong"
+    assert judged(head, "dL/dyhat", "2*(yhat - y)").verdict == "wrong"
+    assert judged(head, "L", "(yhat - y)**2/2").verdict == "right"
 
 
 KINK = """
@@ -237,7 +227,7 @@ W = [[1, 1, 1]]
     ],
 )
 def test_no_verdict_at_a_kink(quantity, value, verdict):
-    found = judged(KINK, quantity, value)
+    found = judged(KINK, quantity, value=value)
     assert found.verdict == verdict
     if verdict == "cannot_tell":
         assert "a kink is in the way, a z is exactly 0: from the left" in found.message
@@ -245,14 +235,14 @@ def test_no_verdict_at_a_kink(quantity, value, verdict):
 
 def test_a_kink_that_changes_nothing_is_no_kink():
     """The unit at z = 0 is multiplied by 0 behind: both sides have the same slope."""
-    assert judged(KINK.replace("[[1, 1, 1]]", "[[0, 1, 1]]"), "dL/dW1[1,1]", "0").verdict == "right"
+    assert judged(KINK.replace("[[1, 1, 1]]", "[[0, 1, 1]]"), "dL/dW1[1,1]", value="0").verdict == "right"
 
 
 def test_a_derivative_at_a_kink_that_the_chain_rule_does_not_find():
     """relu(z) - relu(-z) is z: the derivative is 1, while relu'(0) = 0 makes it 0. No verdict on either."""
     head = "loss = 'output'\nx = [0]\n[[layer]]\nW = [[1], [-1]]\nactivation = 'relu'\n[[layer]]\nW = [[1, -1]]\n"
     for value in ("0", "1"):
-        found = judged(head, "dL/dx", value)
+        found = judged(head, "dL/dx", value=value)
         assert found.verdict == "cannot_tell"
         assert "from the left dL/dx is 1, from the right 1" in found.message
 
@@ -288,15 +278,15 @@ def plant(monkeypatch, room: str):
 @pytest.mark.parametrize("room", ["by hand", "JAX", "the exact difference"])
 def test_where_witnesses_disagree_there_is_no_verdict(monkeypatch, room):
     plant(monkeypatch, room)
-    found = judged(NUMBERS, "dL/dW3[1,2]", "21")
+    found = judged(NUMBERS, "dL/dW3[1,2]", value="21")
     assert found.verdict == "cannot_tell"
     assert "the witnesses disagree" in found.message
-    assert judged(NUMBERS, "dL/dW2[2,2]", "7").verdict == "right"  # elsewhere they agree
+    assert judged(NUMBERS, "dL/dW2[2,2]", value="7").verdict == "right"  # elsewhere they agree
 
 
 def test_where_witnesses_disagree_on_the_forward_pass_there_is_no_verdict(monkeypatch):
     monkeypatch.setattr("gradsheet.difference._activate", lambda activation, z: z)
-    found = judged(NUMBERS, "h1", "[0, 2, 3]")
+    found = judged(NUMBERS, "h1", value="[0, 2, 3]")
     assert found.verdict == "cannot_tell"
     assert "NumPy by hand against plain Python" in found.message
 
@@ -383,7 +373,7 @@ def test_probes_reach_the_kink_of_every_unit():
 def test_the_float_witness_abstains_where_rounding_hides_a_sign():
     """0.1 + 0.2 - 0.3 is 0, and 5.6e-17 in floats: there JAX would speak of a live unit."""
     head = "loss = 'output'\nx = [0.1, 0.2, 0.3]\n[[layer]]\nW = [[1, 1, -1]]\nactivation = 'relu'\n"
-    assert judged(head, "yhat", "0").verdict == "right"
+    assert judged(head, "yhat", value="0").verdict == "right"
     sheet = gradsheet.read(head + "[[claim]]\nquantity = 'yhat'\nvalue = 0")
     assert Point(sheet.network, sheet.params, sheet.x, None, None, ())._autodiff is None
 
@@ -400,5 +390,5 @@ def test_rounding_is_bounded_not_tolerated():
 
 
 def test_undecided_is_not_wrong_in_a_line_of_working():
-    found = judged(KINK, "dL/dW1[2,1]", "6", "6 + 0*dL/dW1[1,1]")
+    found = judged(KINK, "dL/dW1[2,1]", "6 + 0*dL/dW1[1,1]", value="6")
     assert (found.verdict, found.working[0].verdict) == ("cannot_tell", "cannot_tell")
