@@ -1,14 +1,15 @@
-"""The witness in floats: JAX's automatic derivatives, held against exact numbers without a tolerance.
+"""The witness JAX: its own derivative program, evaluated without rounding.
 
-Where every number that can occur fits into a float without rounding, the two have to be equal. Elsewhere they may
-differ by the rounding that the computation can accumulate and no more: gamma_k times the same pass on absolute values
-(N. Higham, Accuracy and Stability of Numerical Algorithms, 3.1), where gamma_k = k u / (1 - k u) and k counts the
-roundings on a path.
+JAX writes the program of a derivative before it compiles it, a jaxpr: a list of primitive operations on arrays. Here
+the list is not compiled for floats but carried out on exact numbers, Fractions or `real.Real`. What JAX differentiated
+is thereby held against the other witnesses with `==`, or to as many digits as one likes, and nothing has to be granted
+to rounding.
 """
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -16,32 +17,165 @@ import numpy as np
 
 import manual
 import ref
-from gradsheet.network import KINKED
+from gradsheet.real import Arithmetic, Real
 from manual.activations import Array, split
 
-_UNIT = 2.0**-53
+Arrays = Sequence[Array]
 
 
-@functools.lru_cache(maxsize=256)
-def _program(activations: tuple[Any, ...], loss: str, reduction: str, of: tuple[str, ...]) -> Any:
-    """The forward pass and the Jacobians of some nodes, compiled together, once for all sheets of a structure."""
-
-    def run(params: Any, x: Any, y: Any) -> Any:
-        rows = ref.stacked_jacobian(params, x, activations, of=of, y=y, loss=loss, reduction=reduction)
-        return ref.forward(params, x, activations), rows
-
-    return jax.jit(run)
+class UnknownOperation(NotImplementedError):
+    """JAX's program has an operation that has no rule here: a JAX newer than this witness."""
 
 
-def _floats(array: Array) -> Array:
-    return np.asarray(array, float)
+def _exact(array: Any) -> Array:
+    """An array of JAX's: numbers become Fractions, whole numbers that count and truth values stay."""
+    array = np.asarray(array)
+    return np.vectorize(Fraction, otypes=[object])(array) if array.dtype.kind == "f" else array
+
+
+def _dot_general(a: Array, b: Array, dimension_numbers: Any, **_: Any) -> Array:
+    (a_sums, b_sums), (a_batch, b_batch) = dimension_numbers
+    letters = iter(range(a.ndim + b.ndim))
+    batch = [next(letters) for _ in a_batch]
+    sums = [next(letters) for _ in a_sums]
+    a_axes, b_axes = (
+        [
+            batch[batched.index(k)] if k in batched else sums[summed.index(k)] if k in summed else next(letters)
+            for k in range(array.ndim)
+        ]
+        for array, summed, batched in ((a, list(a_sums), list(a_batch)), (b, list(b_sums), list(b_batch)))
+    )
+    rest = [k for axes in (a_axes, b_axes) for k in axes if k not in batch and k not in sums]
+    return np.asarray(np.einsum(a, a_axes, b, b_axes, [*batch, *rest], optimize=False), object)
+
+
+def _broadcast(x: Array, shape: Sequence[int], broadcast_dimensions: Sequence[int], **_: Any) -> Array:
+    sizes = [1] * len(shape)
+    for axis, size in zip(broadcast_dimensions, x.shape, strict=True):
+        sizes[axis] = size
+    return np.broadcast_to(x.reshape(sizes), shape)
+
+
+def _iota(dtype: Any, shape: Sequence[int], dimension: int, **_: Any) -> Array:
+    sizes = [-1 if axis == dimension else 1 for axis in range(len(shape))]
+    return np.broadcast_to(np.arange(shape[dimension]).reshape(sizes), shape)
+
+
+def _convert(x: Array, new_dtype: Any, **_: Any) -> Array:
+    if np.dtype(new_dtype).kind != "f":
+        return x.astype(new_dtype)
+    return x if x.dtype == object else np.vectorize(Fraction, otypes=[object])(x.astype(int))
+
+
+def _largest(x: Array, axes: Sequence[int], **_: Any) -> Array:
+    """The entry that floats take for the largest: JAX's softmax shifts by it, and any shift will do."""
+    moved = np.moveaxis(x, axes, range(-len(axes), 0)).reshape(*np.delete(x.shape, axes), -1)
+    at = moved.astype(float).argmax(-1, keepdims=True)
+    return np.take_along_axis(moved, at, -1)[..., 0]
+
+
+def _split(x: Array, sizes: Sequence[int], axis: int, **_: Any) -> list[Array]:
+    return np.split(x, np.cumsum(sizes)[:-1], axis)
+
+
+# `real` makes a Real of a number, for the functions that only Reals have.
+_RULES: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b, **_: a + b,
+    "add_any": lambda a, b, **_: a + b,
+    "sub": lambda a, b, **_: a - b,
+    "mul": lambda a, b, **_: a * b,
+    "div": lambda a, b, **_: a / b,
+    "neg": lambda a, **_: -a,
+    "square": lambda a, **_: a * a,
+    "integer_pow": lambda a, y, **_: a**y if y >= 0 else 1 / a**-y,
+    "eq": lambda a, b, **_: a == b,
+    "ne": lambda a, b, **_: a != b,
+    "lt": lambda a, b, **_: a < b,
+    "le": lambda a, b, **_: a <= b,
+    "gt": lambda a, b, **_: a > b,
+    "ge": lambda a, b, **_: a >= b,
+    "and": lambda a, b, **_: a & b,
+    "or": lambda a, b, **_: a | b,
+    "not": lambda a, **_: ~a,
+    "select_n": lambda which, a, b, **_: np.where(which, b, a),
+    "dot_general": _dot_general,
+    "reduce_sum": lambda a, axes, **_: np.asarray(a.sum(tuple(axes)), a.dtype),
+    "reduce_max": _largest,
+    "broadcast_in_dim": _broadcast,
+    "reshape": lambda a, new_sizes, **_: a.reshape(new_sizes),
+    "squeeze": lambda a, dimensions, **_: a.squeeze(tuple(dimensions)),
+    "expand_dims": lambda a, dimensions, **_: np.expand_dims(a, tuple(dimensions)),
+    "transpose": lambda a, permutation, **_: a.transpose(permutation),
+    "concatenate": lambda *arrays, dimension, **_: np.concatenate(arrays, dimension),
+    "split": _split,
+    "iota": _iota,
+    "convert_element_type": _convert,
+    "stop_gradient": lambda a, **_: a,
+    "copy": lambda a, **_: a,
+    "copy_p": lambda a, **_: a,
+}
+_OF_REALS = ("exp", "log", "log1p", "tanh")
+
+
+def _run(jaxpr: Any, consts: Arrays, arguments: Arrays, real: Callable[[Any], Real]) -> list[Array]:
+    """What a jaxpr gives for arrays of exact numbers."""
+    values: dict[Any, Array] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *arguments], strict=True))
+
+    def read(variable: Any) -> Array:
+        return _exact(variable.val) if hasattr(variable, "val") else values[variable]
+
+    for equation in jaxpr.eqns:
+        name, inputs = equation.primitive.name, [read(variable) for variable in equation.invars]
+        inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
+        if inner is not None:
+            found: Any = _run(inner.jaxpr, [_exact(const) for const in inner.consts], inputs, real)
+        elif name in _OF_REALS:
+            found = np.frompyfunc(lambda v, name=name: getattr(real(v), name)(), 1, 1)(inputs[0])
+        elif name in _RULES:
+            found = _RULES[name](*inputs, **equation.params)
+        else:
+            raise UnknownOperation(f"JAX {jax.__version__} has an operation without a rule here: {name}")
+        outputs = found if isinstance(found, list) else [found]
+        for variable, value in zip(equation.outvars, outputs, strict=True):
+            values[variable] = value if isinstance(value, np.ndarray) else np.asarray(value, object)
+    return [read(variable) for variable in jaxpr.outvars]
+
+
+@functools.lru_cache(maxsize=64)
+def _program(
+    shapes: Any, activations: tuple[tuple[str, int], ...], loss: str, reduction: str, of: tuple[str, ...]
+) -> tuple[Any, Any]:
+    """The jaxpr of the forward pass and of the Jacobians of some nodes, and the structure of what it returns."""
+
+    def run(params: Any, x: Any, y: Any, slopes: Any) -> Any:
+        left = iter(slopes)
+        functions = [(name, *(next(left) for _ in range(count))) if count else name for name, count in activations]
+        nodes = ref.forward(params, x, functions)
+        return nodes, of and ref.stacked_jacobian(params, x, functions, of=of, y=y, loss=loss, reduction=reduction)
+
+    def empty(shape: tuple[int, ...] | None) -> Any:
+        return None if shape is None else jax.ShapeDtypeStruct(shape, np.dtype("float32"))
+
+    layers, x, y = shapes
+    arguments = (
+        [ref.Layer(empty(W), empty(b)) for W, b in layers],
+        empty(x),
+        empty(y),
+        [empty(())] * sum(count for _, count in activations),
+    )
+    closed, structure = jax.make_jaxpr(run, return_shape=True)(*arguments)
+    return closed, jax.tree.structure(structure)
+
+
+def _shape(array: Array | None) -> tuple[int, ...] | None:
+    return None if array is None else array.shape
 
 
 class Autodiff:
-    """JAX's opinion at one point, and how far rounding can take it from the exact one.
+    """JAX's opinion at one point.
 
-    params, x (N, I) and y (N, O) or None are object arrays of Fractions; `of` names the nodes whose Jacobians will be
-    asked for.
+    params, x (N, I) and y (N, O) or None are object arrays of Fractions or Reals; `of` names the nodes whose Jacobians
+    will be asked for; `arithmetic` is that of the Reals.
     """
 
     def __init__(
@@ -53,100 +187,44 @@ class Autodiff:
         loss: str,
         reduction: str,
         of: tuple[str, ...],
+        arithmetic: Arithmetic,
     ):
-        self.loss, self.reduction = loss, reduction
-        self.activations = tuple(a if isinstance(a, str) else (a[0], float(a[1])) for a in activations)
-        self.of = ("L", *(name for name in of if name != "L"))
-        self.params = [manual.Layer(_floats(W), None if b is None else _floats(b)) for W, b in params]
-        self.x, self.y = _floats(x), None if y is None else _floats(y)
-        # The pass on absolute values: nothing is masked and nothing cancels. -|y| makes |yhat| + |y| of yhat - y.
-        steepest = [max(1.0, abs(float(split(a)[1][0]))) if split(a)[1] else 1.0 for a in activations]
-        absolute = [
-            manual.Layer(abs(W) * s, None if b is None else np.asarray(abs(b) * s))
-            for (W, b), s in zip(self.params, steepest, strict=True)
-        ]
-        self.absolute = absolute, abs(self.x), None if y is None else -abs(self.y)  # type: ignore[arg-type]
-        self.plain = ("identity",) * len(activations)
-        self.steepest = math.prod(steepest)
-        # No node and no derivative of one by another is larger, and L and its gradients not than the square of it.
-        sums = [float(W.sum()) + (0 if b is None else float(b.max())) for W, b in absolute]
-        size = (1 + sum(float(abs(a).max()) for a in (self.x, self.y) if a is not None)) * math.prod(
-            1 + s for s in sums
+        self.of = of
+        parameters = [split(activation) for activation in activations]
+        closed, structure = _program(
+            (tuple((_shape(W), _shape(b)) for W, b in params), _shape(x), _shape(y)),
+            tuple((name, len(slopes)) for name, slopes in parameters),
+            loss,
+            reduction,
+            self.of,
         )
-        exact = [v for layer in params for a in layer if a is not None for v in a.flat]
-        exact += [*x.flat] + ([] if y is None else [*y.flat])
-        exact += [parameter for a in activations for parameter in split(a)[1]]
-        degree = 4 * len(activations) + 3  # of the largest product of data and slopes that occurs
-        smallest = min((v.numerator.bit_length() - v.denominator.bit_length() - 1 for v in exact if v), default=0)
-        # Where a product may leave the range of floats, the bounds below hold no more.
-        self.in_range = math.isfinite(size) and 2 * math.log2(size) < 1000 and degree * min(0, smallest) > -1000
-        scale = max(value.denominator for value in exact) * len(x) * params[-1].W.shape[0]
-        dyadic = all(v.denominator & (v.denominator - 1) == 0 for v in exact) and scale & (scale - 1) == 0
-        # Every intermediate result is a whole multiple of scale^-degree, and smaller than size^2 times the outputs.
-        bits = degree * (scale.bit_length() - 1) + math.log2(len(x) * params[-1].W.shape[0])
-        self.exact = dyadic and self.in_range and 2 * math.log2(size) + bits < 53
-        self.roundings = 2 * (sum(sum(layer.W.shape) + 4 for layer in params) + len(x) + 8)
+        slopes = [np.asarray(Fraction(slope), object) for _, values in parameters for slope in values]
+        arrays = [array for layer in params for array in layer if array is not None]
+        arrays += [x, *([] if y is None else [y]), *slopes]
+        found = _run(closed.jaxpr, [_exact(const) for const in closed.consts], arrays, arithmetic)
+        self.nodes, rows = jax.tree.unflatten(structure, found)
+        self.vector, self.rows = rows or (None, None)
 
-    @functools.cached_property
-    def _results(self) -> Any:
-        with jax.enable_x64(True):
-            found = _program(self.activations, self.loss, self.reduction, self.of)(self.params, self.x, self.y)
-            return jax.tree.map(np.asarray, found)
+    def _place(self, of: str) -> slice:
+        """Where a node's entries stand in the vector of all."""
+        sizes = [math.prod(self.shape(name)) for name in self.of]
+        start = sum(sizes[: self.of.index(of)])
+        return slice(start, start + math.prod(self.shape(of)))
 
-    def _gamma(self) -> float:
-        return self.roundings * _UNIT / (1 - self.roundings * _UNIT)
+    def value(self, of: str) -> Array:
+        """A node whose Jacobian was asked for."""
+        return np.asarray(self.vector[self._place(of)].reshape(self.shape(of)))
 
-    def can_testify(self) -> bool:
-        """Whether all is in the range of floats, and no rounding can have moved a z across a kink, to another net."""
-        if self.exact or not self.in_range:
-            return self.exact
-        bounds = manual.forward(*self.absolute[:2], self.plain).z
-        kinked = [split(a)[0] in KINKED for a in self.activations]
-        return all(
-            bool((abs(z) > self._gamma() * b).all())
-            for z, b, k in zip(self._results[0].z, bounds, kinked, strict=True)
-            if k
-        )
-
-    def _agree(self, mine: Array, exact: Array, magnitude: Array) -> bool:
-        if self.exact:
-            return bool((mine == _floats(exact)).all())
-        return bool((abs(mine - _floats(exact)) <= self._gamma() * self.steepest * magnitude).all())
-
-    def agrees_forward(self, exact: manual.Cache, L: Any) -> bool:
-        """Whether every z and h, and the loss, is what `exact` and `L` say."""
-        (z, h), (vector, _) = self._results
-        bounds = manual.forward(*self.absolute[:2], self.plain)
-        bound, _ = manual.gradients(*self.absolute, self.plain, loss=self.loss, reduction=self.reduction)
-        mine, theirs, magnitudes = (
-            (*z, *h, vector[0]),
-            (*exact.z, *exact.h, np.asarray(L)),
-            (*bounds.z, *bounds.h, np.asarray(bound)),
-        )
-        return all(self._agree(*triple) for triple in zip(mine, theirs, magnitudes, strict=True))
-
-    def _rows(self, of: str) -> slice:
-        """Where a node's entries stand in the stacked Jacobian."""
-        (z, h), _ = self._results
-
-        def size(name: str) -> Any:
-            if name in ("L", "shares"):
-                return 1 if name == "L" else h[-1].shape[1]
-            return (h[int(name[1:])] if name[0] == "h" else z[int(name[1:]) - 1]).size
-
-        start = sum(size(name) for name in self.of[: self.of.index(of)])
-        return slice(start, start + size(of))
-
-    def agrees_derivative(self, of: str, by: str, exact: Array) -> bool:
-        """Whether d of / d by is what `exact` says, with all axes; `by` is "W1", "b1", "z1", "h0" and so on."""
+    def derivative(self, of: str, by: str) -> Array:
+        """d of / d by with all axes, (shape of `of`) + (shape of `by`); `by` is "W1", "b1", "z1", "h0" and so on."""
         letter, layer = by[0], int(by[1:])
-        _, (_, rows) = self._results
-        stacked = (
-            getattr(rows.params[layer - 1], letter)
-            if letter in "Wb"
-            else getattr(rows, letter)[layer - (letter == "z")]
-        )
-        magnitude = manual.jacobian(
-            *self.absolute[:2], self.plain, of=of, by=by, y=self.absolute[2], loss=self.loss, reduction=self.reduction
-        )
-        return self._agree(stacked[self._rows(of)].reshape(exact.shape), exact, magnitude)
+        rows = getattr(self.rows.params[layer - 1], letter) if letter in "Wb" else None
+        if rows is None:
+            rows = getattr(self.rows, letter)[layer - (letter == "z")]
+        return np.asarray(rows[self._place(of)].reshape(self.shape(of) + rows.shape[1:]))
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        if name in ("L", "shares"):
+            return () if name == "L" else self.nodes.h[-1].shape[1:]
+        found: tuple[int, ...] = (self.nodes.h[int(name[1:])] if name[0] == "h" else self.nodes.z[int(name[1:]) - 1]).shape
+        return found

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,16 +11,22 @@ from gradsheet import formula as f
 from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator
 from gradsheet.network import KINKED, Network
 from gradsheet.number import Printed, exact_text, plain
-from gradsheet.point import AtKink, Missing, Point, Undecided
+from gradsheet.point import AtKink, Missing, Point
 from gradsheet.probe import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, pattern_degree
+from gradsheet.real import Undecided
 from gradsheet.sheet import Value, fractions, printed_entries
 from manual.activations import Array, split
 
 MAX_SIMPLE = 64
 
 
-def _simple(ratio: Fraction) -> bool:
-    return max(abs(ratio.numerator), ratio.denominator) <= MAX_SIMPLE
+def _simple_multiple(v: Any, unit: Any) -> bool:
+    """Whether v is unit times a ratio of small whole numbers."""
+    ratio = Fraction(float(v) / float(unit)).limit_denominator(MAX_SIMPLE)
+    try:
+        return abs(ratio) <= MAX_SIMPLE and bool(v == unit * ratio)
+    except Undecided:
+        return False
 
 
 def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
@@ -54,16 +60,16 @@ def has_own_kink(tree: f.Node, network: Network) -> bool:
     return False
 
 
-def printed_numbers(tree: f.Node) -> list[Printed] | None:
+def printed_value(tree: f.Node) -> Value | None:
     """The numbers of a line that is nothing but a number or lists of numbers: such a line claims their digits."""
     match tree:
         case f.Number(number):
-            return [number]
+            return number
         case f.Negative(f.Number(number)):
-            return [Printed(f"-{number.text}", -number.value, number.places)]
+            return Printed(f"-{number.text}", -number.value, number.places)
         case f.List(items):
-            parts = [printed_numbers(item) for item in items]
-            return None if None in parts else [number for part in parts for number in part or []]
+            parts = [printed_value(item) for item in items]
+            return None if None in parts else tuple(parts)
     return None
 
 
@@ -120,8 +126,12 @@ class Comparison:
         if not self.symbolic or evaluator.point.jax_of is not None:
             return set()
         units, others = evaluator.point.signed_values()
-        own = [v for v in evaluator.kinks if not _simple(v) and not any(_simple(v / unit) for unit in units)]
-        return {"nodes" if any(_simple(v / other) for other in others) else "elsewhere" for v in own}
+        own = [
+            v
+            for v in evaluator.kinks
+            if not _simple_multiple(v, Fraction(1)) and not any(_simple_multiple(v, unit) for unit in units)
+        ]
+        return {"nodes" if any(_simple_multiple(v, other) for other in others) else "elsewhere" for v in own}
 
     def a_truth(self) -> Array:
         """The truth at the first point that has one. Raises as `truths` does where there is none."""
@@ -169,7 +179,8 @@ class Comparison:
             return trials
 
         try:
-            mismatch = self._first(self._trials(at_point, line), printed_numbers(line))
+            value = printed_value(line)
+            mismatch = self._first(self._trials(at_point, line), None if value is None else printed_entries(value))
         except (EvaluationError, Missing) as error:
             mismatch = Mismatch(self.first_point, {}, reason=str(error))
         if mismatch is None:
@@ -210,12 +221,16 @@ class Comparison:
 
 def off_entries(mine: Array, truth: Array, printed: list[Printed] | None) -> list[int]:
     """The entries, counted along the flat array, that are not the truth: by their digits where they are printed."""
-    pairs: list[tuple[Fraction, Fraction]] = list(zip(mine.flat, truth.flat, strict=True))
+    pairs = list(zip(mine.flat, truth.flat, strict=True))
     return [k for k, (m, t) in enumerate(pairs) if not (printed[k].agrees(t) if printed else m == t)]
 
 
-def relation(claimed: Fraction, truth: Fraction) -> str:
-    """How a wrong number relates to the truth."""
+def relation(printed: Printed, truth: Any) -> str:
+    """How a wrong number relates to the truth: exactly, or as closely as its digits tell where the truth is no fraction."""
+    claimed = printed.value
+    if getattr(truth, "exact", truth) is None:
+        return _close_relation(printed, truth)
+    truth = getattr(truth, "exact", truth)
     ratio = claimed / truth if truth else Fraction(0)
     if ratio == -1:
         return "the truth with the wrong sign"
@@ -224,18 +239,29 @@ def relation(claimed: Fraction, truth: Fraction) -> str:
     return f"off by {claimed - truth}"
 
 
+def _close_relation(printed: Printed, truth: Any) -> str:
+    for numerator in (-1, *range(2, 13), *range(-2, -13, -1)):
+        for denominator in (1, *range(2, 13)):
+            ratio = Fraction(numerator, denominator)
+            if numerator == ratio.numerator and printed.agrees(truth * ratio) and printed.value:
+                if ratio == -1:
+                    return "the truth with the wrong sign"
+                return f"{ratio} of the truth" if denominator > 1 else f"{ratio} times the truth"
+    return f"off by {float(printed.value - truth):.3g}"
+
+
 def value_message(mismatch: Mismatch, value: Value) -> str:
     """What is wrong with a printed number or with which of several."""
     if mismatch.mine is None or mismatch.truth is None:
         return mismatch.reason
     entries, truth = printed_entries(value), mismatch.truth
     if truth.size == 1:
-        return relation(entries[0].value, truth.item()) + at(mismatch.binding)
+        return relation(entries[0], truth.item()) + at(mismatch.binding)
     off = off_entries(mismatch.mine, truth, entries)
     shown = []
     for k in off[:3]:
         place = ",".join(str(i + 1) for i in np.unravel_index(k, truth.shape))
-        shown.append(f"[{place}] is {entries[k].text}, true {truth.flat[k]}")
+        shown.append(f"[{place}] is {entries[k].text}, true {plain(exact_text(truth.flat[k]))}")
     return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{', ...' * (len(off) > 3)}{at(mismatch.binding)}"
 
 

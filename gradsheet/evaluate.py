@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from gradsheet import formula as f
-from gradsheet.point import Point, Undecided, as_array
-from manual.activations import Array
+from gradsheet.point import Point, as_array
+from gradsheet.real import OutsideDomain, Real, Undecided
+from manual.activations import Array, softmax
 
 MAX_WORK = 50_000
 MAX_BITS = 20_000
@@ -26,11 +27,27 @@ class DivisionByZero(EvaluationError):
     """A formula that has no value at this point, though it may have one at others."""
 
 
-def _step(v: Fraction) -> Fraction:
+def _step(v: Any) -> Fraction:
     return Fraction(int(v > 0))
 
 
-_EXACT: dict[str, Callable[[Any], Any]] = {"relu": lambda v: v if v > 0 else Fraction(0), "drelu": _step, "step": _step}
+def _sigmoid(v: Real) -> Real:
+    return ((v - abs(v)) * Fraction(1, 2)).exp() / (1 + (-abs(v)).exp())
+
+
+_KINKED: dict[str, Callable[[Any], Any]] = {
+    "relu": lambda v: v if v > 0 else Fraction(0),
+    "drelu": _step,
+    "step": _step,
+}
+_SMOOTH: dict[str, Callable[[Real], Any]] = {
+    "exp": Real.exp,
+    "log": Real.log,
+    "sigmoid": _sigmoid,
+    "dsigmoid": lambda v: _sigmoid(v) * _sigmoid(-v),
+    "tanh": Real.tanh,
+    "dtanh": lambda v: 4 * _sigmoid(2 * v) * _sigmoid(-2 * v),
+}
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
@@ -46,9 +63,10 @@ def show_index(indices: tuple[Any, ...]) -> str:
 class Evaluator:
     """Evaluates formulas at one point; the work they may do together is limited."""
 
-    def __init__(self, point: Point):
+    def __init__(self, point: Point, numbers: Mapping[int, Any] = {}):
         self.point, self.work = point, 0
-        self.kinks: set[Fraction] = set()  # what relu, drelu and step were applied to
+        self.numbers = numbers  # other values for the numbers of a formula, by the id of their node
+        self.kinks: list[Any] = []  # what relu, drelu and step were applied to
 
     def spend(self, amount: int) -> None:
         self.work += amount
@@ -71,7 +89,7 @@ class Evaluator:
         self.spend(1)
         match node:
             case f.Number(number):
-                return as_array(number.value)
+                return as_array(self.numbers.get(id(node), number.value))
             case f.Letter(name):
                 return as_array(Fraction(self._bound(name, binding)))
             case f.Quantity("L", indices) if indices:
@@ -81,8 +99,8 @@ class Evaluator:
             case f.Derivative(of, by):
                 shares = of.name == "L" and of.indices
                 of_shape = (self.point.network.widths[-1],) if shares else self._shape(of.name)
-                of_index = self._positions(of_shape, of.indices, binding, of.name)
-                by_index = self._positions(self._shape(by.name), by.indices, binding, by.name)
+                of_index = self.positions(of_shape, of.indices, binding, of.name)
+                by_index = self.positions(self._shape(by.name), by.indices, binding, by.name)
                 return self.point.derivative("shares" if shares else of.name, of_index, by.name, by_index)
             case f.Negative(operand):
                 return as_array(-self.value(operand, binding))
@@ -118,7 +136,7 @@ class Evaluator:
             raise EvaluationError(f"{name} is no quantity, and as an index it stands at no axis that gives it a range")
         return binding[name]
 
-    def _positions(
+    def positions(
         self, shape: tuple[int, ...], indices: tuple[f.Index, ...], binding: Binding, name: str
     ) -> tuple[int, ...]:
         """The indices counted from 0; a quantity takes all its indices or none, or the first ones."""
@@ -139,7 +157,7 @@ class Evaluator:
         return tuple(positions)
 
     def _index(self, array: Array, indices: tuple[f.Index, ...], binding: Binding, name: str) -> Array:
-        return as_array(array[self._positions(array.shape, indices, binding, name)]) if indices else array
+        return as_array(array[self.positions(array.shape, indices, binding, name)]) if indices else array
 
     def _binary(self, operator: str, a: Array, b: Array) -> Array:
         if operator == "@":
@@ -173,7 +191,8 @@ class Evaluator:
 
     def _power(self, base: Array, exponent: int) -> Array:
         self.spend(base.size)
-        bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in base.flat), default=0)
+        exact = [getattr(v, "exact", v) for v in base.flat]
+        bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in exact if v is not None), default=0)
         if bits * exponent > MAX_BITS:
             raise Undecided(f"a power with numbers of over {MAX_BITS} bits")
         return as_array(base**exponent)
@@ -185,11 +204,19 @@ class Evaluator:
         return a.reshape(-1, 1) * b.reshape(1, -1)
 
     def _call(self, name: str, argument: Array) -> Array:
-        if name not in _EXACT:
-            raise EvaluationError(f"{name} cannot be judged yet, only what is exact on fractions: {', '.join(_EXACT)}")
         self.spend(argument.size)
-        self.kinks.update(argument.flat)
-        return as_array(np.frompyfunc(_EXACT[name], 1, 1)(argument))
+        if name in _KINKED:
+            self.kinks += argument.flat
+            return as_array(np.frompyfunc(_KINKED[name], 1, 1)(argument))
+        reals = as_array(np.frompyfunc(self.point.arithmetic, 1, 1)(argument))
+        if name == "softmax":
+            if not reals.ndim:
+                raise EvaluationError("softmax of a number, expected a vector: write softmax(z2)[1] for an entry")
+            return softmax(reals)
+        try:
+            return as_array(np.frompyfunc(_SMOOTH[name], 1, 1)(reals))
+        except OutsideDomain as error:
+            raise EvaluationError(str(error)) from None
 
     @staticmethod
     def _stack(items: list[Array]) -> Array:

@@ -303,6 +303,9 @@ class _Parser:
         name = self.take()
         if name in self.notation:
             return self.notation[name]
+        match self.notation.get(name.removesuffix("_new")):  # the sheet's own w5 after the update
+            case Quantity(base, indices) if f"{base}_new" in self.names and name.endswith("_new"):
+                return Quantity(f"{base}_new", indices)
         if name in self.names:
             return self.quantity(name)
         if self.peek() == "(":
@@ -363,6 +366,8 @@ class _Parser:
         known += ["d" + name for name in [*self.names, *self.notation]]
         if name in FUNCTIONS:
             return FormulaError(f"{name} stands alone, expected {name}(...)")
+        if name == "learning_rate" or name.endswith("_new"):
+            return FormulaError(f"{name} needs a step of gradient descent: write learning_rate = 0.1 and a loss at the top")
         if name == "y":
             return FormulaError("y has no value: only a loss that compares with a target has a y")
         if name in ("X", "Y"):

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from manual.activations import Activation, split
+from manual.activations import RATIONAL, Activation, split
+from manual.losses import RATIONAL as RATIONAL_LOSSES
 
 KINKED = ("relu", "leaky_relu")
+NEW = "_new"  # ends the names of what there is after one step of gradient descent
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,8 @@ class Network:
     """The structure. `widths` are the inputs and every layer's units; `biases` has "units", "shared" or None a layer.
 
     `examples` is the size of the batch, None where the sheet has one example and its nodes no example axis.
-    `loss` is None where it is unspecified: dL/dyhat is then a free symbol.
+    `loss` is None where it is unspecified: dL/dyhat is then a free symbol. `update` says which parameters a step of
+    gradient descent changes, "all" or "weights"; it is None where the sheet has no such step.
     """
 
     widths: tuple[int, ...]
@@ -22,6 +25,7 @@ class Network:
     loss: str | None
     reduction: str
     examples: int | None
+    update: str | None = None
 
     @property
     def depth(self) -> int:
@@ -40,11 +44,17 @@ class Network:
             shapes["yhat" if l == self.depth else f"h{l}"] = (*batch, units)
         if self.loss not in (None, "output"):
             shapes["y"] = (*batch, self.widths[-1])
-        return {**shapes, "L": ()}
+        shapes["L"] = ()
+        if self.update is not None:
+            fixed = ("x", "y") if self.loss is not None else ("x", "y", "L")
+            shapes |= {name + NEW: shape for name, shape in shapes.items() if name not in fixed}
+            shapes["learning_rate"] = ()
+        return shapes
 
     @cached_property
     def aliases(self) -> dict[str, str]:
-        return {"h0": "x", f"h{self.depth}": "yhat"}
+        aliases = {"h0": "x", f"h{self.depth}": "yhat"}
+        return aliases if self.update is None else {**aliases, f"h{self.depth}{NEW}": f"yhat{NEW}"}
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -56,7 +66,7 @@ class Network:
 
     def stage(self, name: str) -> int:
         """Where a quantity stands in the forward pass: nothing depends on what comes at a later stage."""
-        name = self.canonical(name)
+        name = self.canonical(name).removesuffix(NEW)
         if name in ("x", "y"):
             return 0
         if name in ("yhat", "L"):
@@ -66,11 +76,17 @@ class Network:
     def no_derivative(self, of: str, by: str) -> str | None:
         """Why d of / d by does not exist, None where it does; "shares" stands for the L[k]."""
         of, by = ("L" if of == "shares" else self.canonical(of)), self.canonical(by)
-        if of[0] in "Wb" or of == "y" or by in ("L", "y"):
+        if of[0] in "Wb" or of == "y" or by in ("L", "y") or any(n.endswith((NEW, "learning_rate")) for n in (of, by)):
             return f"d{of}/d{by} is no derivative of a node by an earlier node or a parameter"
         if self.stage(by) > self.stage(of):
             return f"d{of}/d{by}: {by} comes after {of} in the forward pass"
         return None
+
+    @property
+    def rational(self) -> bool:
+        """Whether everything in this network is a fraction of the numbers in it."""
+        loss = self.loss is None or self.loss in RATIONAL_LOSSES
+        return loss and all(split(activation)[0] in RATIONAL for activation in self.activations)
 
     @property
     def kinked_units(self) -> int:

@@ -25,11 +25,15 @@ class Printed:
     value: Fraction
     places: int | None
 
-    def agrees(self, truth: Fraction) -> bool:
-        """Whether `truth` has exactly the digits printed: it rounds to them, either way where it lies halfway."""
+    def agrees(self, truth: Any) -> bool:
+        """Whether `truth`, a Fraction or Real, has exactly the digits printed: it rounds to them, if need be from half."""
         if self.places is None:
-            return truth == self.value
-        return abs(truth - self.value) * 2 <= Fraction(10) ** -self.places
+            return bool(truth == self.value)
+        return bool(abs(truth - self.value) * 2 <= Fraction(10) ** -self.places)
+
+    def overlaps(self, low: Any, high: Any) -> bool:
+        """Whether some number from `low` to `high` has exactly the digits printed."""
+        return self.agrees(low) or self.agrees(high) or bool(low <= self.value <= high)
 
 
 def printed(text: str) -> Printed:
@@ -59,19 +63,24 @@ def printed(text: str) -> Printed:
     return Printed(bare, -value if bare.startswith("-") else value, places)
 
 
-Text = str | list[Any] | None  # a number as text, or lists of them
+Text = str | float | list[Any] | None  # a number, or lists of them: an exact one is text, any other a float
 
 
 def exact_text(values: Any) -> Text:
-    """Exact numbers as text: 21, 49/8; lists and arrays of them as lists."""
+    """Exact numbers as text, 21 or 49/8, others as floats; lists and arrays of them as lists."""
     values = values.tolist() if hasattr(values, "tolist") else values
     if isinstance(values, list):
         return [exact_text(item) for item in values]
-    bits = max(values.numerator.bit_length(), values.denominator.bit_length())
+    exact = getattr(values, "exact", values)
+    if exact is None:
+        return float(values)
+    bits = max(exact.numerator.bit_length(), exact.denominator.bit_length())
     # Python itself refuses to print numbers much larger, and nobody reads them.
-    return str(values) if bits <= MAX_BITS_SHOWN else f"a fraction of {bits * 3 // 10} digits"
+    return str(exact) if bits <= MAX_BITS_SHOWN else f"a fraction of {bits * 3 // 10} digits"
 
 
-def plain(text: Text) -> str:
-    """A number or lists of numbers on one line."""
-    return f"[{', '.join(map(plain, text))}]" if isinstance(text, list) else str(text)
+def plain(text: Text, digits: int = 10) -> str:
+    """A number or lists of numbers on one line, floats with so many digits."""
+    if isinstance(text, list):
+        return f"[{', '.join(plain(item, digits) for item in text)}]"
+    return f"{text:.{digits}g}" if isinstance(text, float) else str(text)

@@ -1,30 +1,32 @@
 """A network with numbers in it, and the truth there: of every quantity, on the word of three witnesses.
 
-The hand-written pass on Fractions, the exact difference, and JAX have to agree; otherwise nobody is believed.
+The hand-written pass, the nudge of `difference`, and JAX have to agree; otherwise nobody is believed. All three work on
+Fractions, or where exp and log enter on `real.Real`, and so without rounding or with bounds on it.
 """
 
 import functools
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import manual
 from gradsheet.difference import Slopes, Walk
-from gradsheet.network import KINKED, Network
+from gradsheet.network import KINKED, NEW, Network
 from gradsheet.number import exact_text, plain
+from gradsheet.real import Arithmetic, OutsideDomain, Undecided, apart
 from manual.activations import Array, split
 from manual.losses import LOSSES
 
+if TYPE_CHECKING:
+    from gradsheet.autodiff import Autodiff
+
+DIGITS = 40  # of enclosures, where nobody asks for more
 MAX_ENTRIES = 4_096
-MAX_PRODUCTS = 5_000_000  # of fractions, in one Jacobian by hand
-
-
-class Undecided(Exception):
-    """No verdict is honest here; the message says why."""
+MAX_PRODUCTS = 150_000  # of numbers, in one Jacobian by one witness
 
 
 class AtKink(Undecided):
@@ -46,6 +48,15 @@ def _entry(value: Any) -> Array:
     return array
 
 
+def _differ(mine: Iterable[Any], theirs: Iterable[Any]) -> bool:
+    """Whether two lists of arrays are known to differ anywhere."""
+    return any(
+        apart(a, b)
+        for one, two in zip(mine, theirs, strict=True)
+        for a, b in zip(np.ravel(one), np.ravel(np.asarray(two, object)), strict=True)
+    )
+
+
 def as_array(value: Any) -> Array:
     return value if isinstance(value, np.ndarray) else _entry(value)
 
@@ -54,9 +65,9 @@ class Point:
     """The network of a sheet with values for everything in it.
 
     params are manual.Layer of object arrays of Fractions; x is (N, I), y (N, O) or None; d_yhat (O,) is dL/dyhat where
-    the loss is unspecified. `jax_of` names the nodes whose derivatives JAX will be asked for, None where the
-    hand-written pass is alone (see `probe`). Quantities come and go under the sheet's names and shapes: one example has
-    no example axis.
+    the loss is unspecified; `rate` is the learning rate. `jax_of` names the nodes whose derivatives JAX will be asked
+    for, None where the hand-written pass is alone (see `probe`). Quantities come and go under the sheet's names and
+    shapes: one example has no example axis. Where the network is not rational, numbers are Reals of `arithmetic`.
     """
 
     def __init__(
@@ -67,20 +78,33 @@ class Point:
         y: Array | None,
         d_yhat: Array | None,
         jax_of: Collection[str] | None,
+        *,
+        rate: Any = None,
+        arithmetic: Arithmetic | None = None,
     ):
-        self.network, self.params, self.x, self.y, self.d_yhat = network, tuple(params), x, y, d_yhat
-        self.jax_of = (
-            None if jax_of is None else tuple(sorted({self._inner(network.canonical(name)) for name in jax_of}))
-        )
+        self.arithmetic = arithmetic or Arithmetic(DIGITS)
+
+        def typed(array: Array | None) -> Array | None:
+            return array if network.rational or array is None else np.vectorize(self.arithmetic, [object])(array)
+
+        self.network, self.x, self.y, self.d_yhat = network, as_array(typed(x)), typed(y), typed(d_yhat)
+        self.params = tuple(manual.Layer(as_array(typed(W)), typed(b)) for W, b in params)
+        self.rate = rate
+        self.jax_of: tuple[str, ...] | None = None
+        self.jax_of_updated: tuple[str, ...] | None = None
+        if jax_of is not None:
+            inner = {self.inner(network.canonical(name)) for name in jax_of}
+            self.jax_of_updated = tuple(sorted(name.removesuffix(NEW) for name in inner if name.endswith(NEW)))
+            inner = {name for name in inner if not name.endswith(NEW)}
+            self.jax_of = tuple(sorted(inner | ({"L"} if "shares" in inner else set())))
         self.deadline = math.inf
         self.free = False  # drawn for formulas with kinks of their own
         self._jacobians: dict[tuple[str, str], Array] = {}
-        self._slopes: dict[tuple[str, tuple[int, ...], str, tuple[int, ...]], Slopes] = {}
         # An unspecified loss is the network's own output behind one more linear layer, whose weights are dL/dyhat.
         self.layers, self.activations, self.loss = self.params, network.activations, network.loss or "output"
-        if d_yhat is not None:
+        if self.d_yhat is not None:
             self.layers, self.activations = (
-                (*self.params, manual.Layer(d_yhat[None, :])),
+                (*self.params, manual.Layer(self.d_yhat[None, :])),
                 (*network.activations, "identity"),
             )
 
@@ -92,7 +116,7 @@ class Point:
     @functools.cached_property
     def _walk(self) -> Walk:
         def numbers(array: Array | None) -> Any:
-            whole = np.frompyfunc(lambda v: int(v) if v.denominator == 1 else v, 1, 1)
+            whole = np.frompyfunc(lambda v: int(v) if isinstance(v, Fraction) and v.denominator == 1 else v, 1, 1)
             return None if array is None else as_array(whole(array)).tolist()
 
         layers = zip(self.layers, self.activations, strict=True)
@@ -100,42 +124,73 @@ class Point:
         return Walk(rows, numbers(self.x), numbers(self.y) or [], self.loss, self.network.reduction)
 
     @functools.cached_property
-    def _autodiff(self) -> Any:
-        if self.jax_of is None:
-            return None
+    def _autodiff(self) -> "Autodiff":
         from gradsheet.autodiff import Autodiff  # JAX takes a second to import: only where it is asked
 
-        reduction = self.network.reduction
-        try:
-            witness = Autodiff(self.layers, self.x, self.y, self.activations, self.loss, reduction, self.jax_of)
-        except OverflowError:  # a number that is no float
-            return None
-        return witness if witness.can_testify() else None
+        reduction, of = self.network.reduction, self.jax_of or ()
+        self._afford("JAX's derivatives", of)
+        return Autodiff(self.layers, self.x, self.y, self.activations, self.loss, reduction, of, self.arithmetic)
+
+    def _afford(self, what: str, of: Sequence[str]) -> None:
+        """Raise Undecided where a backward pass for every entry of some nodes takes too long."""
+        self.check_time()
+        width = {"L": 1, "shares": self.network.widths[-1]}
+        entries = sum(width[n] if n in width else len(self.x) * self.network.widths[int(n[1:])] for n in of)
+        if entries * len(self.x) * sum(W.size for W, _ in self.layers) > MAX_PRODUCTS:
+            raise Undecided(f"{what}: more work than a worked example needs")
 
     @functools.cached_property
-    def _forward(self) -> tuple[manual.Cache, Array]:
-        """The forward pass and the shares of the loss by hand, and Undecided where a witness sees others."""
+    def _forward(self) -> manual.Cache:
+        """The forward pass by hand, and Undecided where a witness sees another."""
+        self._afford("the forward pass", ["L"])
         cache = manual.forward(self.layers, self.x, self.activations)
-        shares = LOSSES[self.loss][0](self.y, cache.h[-1]).sum(0)
+        if self.jax_of is not None:
+            nodes, depth = self._walk.nodes, len(cache.z)
+            theirs = [*(nodes[f"z{l + 1}"] for l in range(depth)), *(nodes[f"h{l}"] for l in range(depth + 1))]
+            jax = self._autodiff.nodes
+            self._hear("the forward pass", [*cache.z, *cache.h], {"plain Python": theirs, "JAX": [*jax.z, *jax.h]})
+        return cache
+
+    @functools.cached_property
+    def _shares(self) -> Array:
+        """The shares of the outputs in the loss by hand, and Undecided where a witness sees others."""
+        shares = LOSSES[self.loss][0](self.y, self._forward.h[-1]).sum(0)
         if self.network.reduction == "mean":
             shares = shares / len(self.x)
-        if self.jax_of is None:
-            return cache, shares
-        nodes = self._walk.nodes
-        mine = [*cache.z, *cache.h, shares]
-        theirs = (
-            [nodes[f"z{l + 1}"] for l in range(len(cache.z))]
-            + [nodes[f"h{l}"] for l in range(len(cache.h))]
-            + [nodes["shares"]]
-        )
-        others = ["plain Python"] if [array.tolist() for array in mine] != theirs else []
-        if self._autodiff and not self._autodiff.agrees_forward(cache, shares.sum()):
-            others.append("JAX")
-        if others:
-            raise Undecided(f"the witnesses disagree on the forward pass: NumPy by hand against {' and '.join(others)}")
-        return cache, shares
+        if self.jax_of is not None:
+            theirs = self._walk.shares(self._walk.nodes)
+            self._hear("the loss", [shares, _entry(shares.sum())], {"plain Python": [theirs, sum(theirs)]})
+            self._hear("the loss", [shares.sum()], {"JAX": [self._autodiff.value("L")]})
+        return np.asarray(shares)
 
-    def _inner(self, name: str) -> str:
+    def _hear(self, what: str, mine: Sequence[Any], witnesses: Mapping[str, Sequence[Any]]) -> None:
+        """Raise Undecided where a witness contradicts the hand-written pass."""
+        others = [name for name, theirs in witnesses.items() if _differ(mine, theirs)]
+        if others:
+            raise Undecided(f"the witnesses disagree on {what}: NumPy by hand against {' and '.join(others)}")
+
+    @functools.cached_property
+    def updated(self) -> "Point":
+        """The network after one step of gradient descent: every W less rate times dL/dW, and b unless it is kept."""
+        if self.rate is None:
+            raise Missing("the sheet gives no learning rate: write learning_rate = 0.1 or another at its top")
+
+        def step(name: str, kept: bool) -> Any:
+            if name not in self.network.shapes:
+                return None
+            return self.node(name) if kept else self.node(name) - self.rate * self.derivative("L", (), name, ())
+
+        biases_kept = self.network.update == "weights"
+        params = [
+            manual.Layer(step(f"W{l}", False), step(f"b{l}", biases_kept)) for l in range(1, self.network.depth + 1)
+        ]
+        jax_of, rate, arithmetic = self.jax_of_updated, self.rate, self.arithmetic
+        point = Point(self.network, params, self.x, self.y, self.d_yhat, jax_of, rate=rate, arithmetic=arithmetic)
+        point.deadline = self.deadline
+        return point
+
+    def inner(self, name: str) -> str:
+        """The name of a node as a z or h of its layer."""
         return {"x": "h0", "yhat": f"h{self.network.depth}"}.get(name, name)
 
     def _own_axes(self, name: str, array: Array, first: int = 0) -> Array:
@@ -145,6 +200,10 @@ class Point:
     def node(self, name: str) -> Array:
         """The value of a node or parameter, in the sheet's shape; "shares" gives the L[k]."""
         name = self.network.canonical(name)
+        if name.endswith(NEW):
+            return self.updated.node(name.removesuffix(NEW))
+        if name == "learning_rate":
+            return _entry(self.rate)
         if name == "y" and self.y is not None:
             return self._own_axes(name, self.y)
         if name[0] in "Wb":
@@ -154,26 +213,29 @@ class Point:
                 raise Missing(
                     'L has no value, the sheet gives no loss: write loss = "half_squared_error" or another at its top'
                 )
-            shares = self._forward[1]
+            shares = self._finite(lambda: self._shares)
             return _entry(shares.sum()) if name == "L" else shares
-        inner, (cache, _) = self._inner(name), self._forward
+        inner, cache = self.inner(name), self._forward
         l = int(inner[1:])
         return self._own_axes(name, cache.h[l] if inner[0] == "h" else cache.z[l - 1])
+
+    @staticmethod
+    def _finite(value: Callable[[], Array]) -> Array:
+        """A value that has to do with the loss, which is not finite everywhere."""
+        try:
+            return value()
+        except (OutsideDomain, ZeroDivisionError):
+            raise Undecided("the loss is not finite here: a logarithm of a number that is not positive") from None
 
     def _derivative(self, of: str, by: str) -> Array:
         """By hand, with every example axis; JAX has been asked."""
         if (of, by) not in self._jacobians:
-            _ = self._forward
-            self.check_time()
-            passes = 1 if of[0] in "Ls" else len(self.x) * self.layers[int(of[1:]) - 1].W.shape[0] if of != "h0" else 1
-            if passes * len(self.x) * sum(W.size for W, _ in self.layers) > MAX_PRODUCTS:
-                raise Undecided(f"d{of}/d{by} takes more work than a worked example needs")
-            reduction = self.network.reduction
-            hand = manual.jacobian(
-                self.layers, self.x, self.activations, of=of, by=by, y=self.y, loss=self.loss, reduction=reduction
-            )
-            if self._autodiff and not self._autodiff.agrees_derivative(of, by, hand):
-                raise Undecided(f"the witnesses disagree on d{of}/d{by}: NumPy by hand against JAX")
+            _ = self._shares if of[0] in "Ls" else self._forward
+            self._afford(f"d{of}/d{by}", [of])
+            options: Any = {"of": of, "by": by, "y": self.y, "loss": self.loss, "reduction": self.network.reduction}
+            hand = manual.jacobian(self.layers, self.x, self.activations, **options)
+            if self.jax_of is not None:
+                self._hear(f"d{of}/d{by}", [hand], {"JAX": [self._autodiff.derivative(of, by)]})
             self._jacobians[of, by] = hand
         return self._jacobians[of, by]
 
@@ -185,7 +247,7 @@ class Point:
         of, by = self.network.canonical(of), self.network.canonical(by)
         if reason := self.network.no_derivative(of, by):
             raise Missing(reason)
-        hand = self._derivative(self._inner(of), self._inner(by))
+        hand = self._finite(lambda: self._derivative(self.inner(of), self.inner(by)))
         if of not in ("L", "shares"):
             hand = self._own_axes(of, hand)
         of_axes = 1 if of == "shares" else len(self.network.shapes[of])
@@ -210,43 +272,41 @@ class Point:
             of_entry, by_entry = (*of_index, *rest[:split_at]), (*by_index, *rest[split_at:])
             self.check_time()
             left, right, kink = self._difference(of, of_entry, by, by_entry)
-            if left == right == hand[rest]:
+            if not apart(left, hand[rest]) and (left is right or not apart(right, hand[rest])):
                 continue
             if kink:
-                sides = f"from the left d{of}/d{by} is {left}, from the right {right}"
+                sides = f"from the left d{of}/d{by} is {exact_text(left)}, from the right {exact_text(right)}"
                 raise AtKink(f"a kink is in the way, a z is exactly 0: {sides}")
             raise Undecided(
-                f"the witnesses disagree on d{of}/d{by}: by hand {hand[rest]}, by the exact difference {left}"
+                f"the witnesses disagree on d{of}/d{by}: by hand {exact_text(hand[rest])}, by the exact difference "
+                f"{exact_text(left)}"
             )
 
     def _difference(self, of: str, of_entry: tuple[int, ...], by: str, by_entry: tuple[int, ...]) -> Slopes:
         def full(name: str, entry: tuple[int, ...]) -> tuple[int, ...]:
-            single = self.network.examples is None and self._inner(name)[0] in "zh"
+            single = self.network.examples is None and self.inner(name)[0] in "zh"
             return (0, *entry) if single else entry
 
-        key = (of, of_entry, by, by_entry)
-        if key not in self._slopes:
-            self._slopes[key] = self._walk.derivative(
-                self._inner(of), full(of, of_entry), self._inner(by), full(by, by_entry)
-            )
-        return self._slopes[key]
+        return self._walk.derivative(self.inner(of), full(of, of_entry), self.inner(by), full(by, by_entry))
 
     @functools.cached_property
     def _on_kink(self) -> bool:
-        zs = zip(self._forward[0].z, self.activations, strict=True)
+        zs = zip(self._forward.z, self.activations, strict=True)
         return any(split(activation)[0] in KINKED and (z == 0).any() for z, activation in zs)
 
-    def signed_values(self) -> tuple[set[Fraction], set[Fraction]]:
+    def signed_values(self) -> tuple[list[Any], list[Any]]:
         """What the probes give both signs: the z of every kinked unit; every other entry of x, z, y and dL/dyhat."""
-        (zs, hs), _ = self._forward
+        zs, hs = self._forward
         kinked = [split(activation)[0] in KINKED for activation in self.activations]
         others = [hs[0], *(array for array in (self.y, self.d_yhat) if array is not None)]
         others += [z for z, kink in zip(zs, kinked, strict=True) if not kink]
         units = [z for z, kink in zip(zs, kinked, strict=True) if kink]
-        return {v for array in units for v in array.flat if v}, {v for array in others for v in array.flat if v}
+        return [v for array in units for v in array.flat if v], [v for array in others for v in array.flat if v]
 
     def data_text(self) -> str:
         """The parameters and data here, on one line."""
-        names = [name for name in self.network.shapes if name[0] in "xyWb" and name != "yhat"]
+        names = [name for name in self.network.shapes if name[0] in "xyWb" and name[:4] != "yhat" and not name.endswith(NEW)]
         data = [f"{name} = {plain(exact_text(self.node(name)))}" for name in names]
+        if self.network.update is not None:
+            data.append(f"learning_rate = {plain(exact_text(self.rate))}")
         return ", ".join(data if self.d_yhat is None else [*data, f"dL/dyhat = {plain(exact_text(self.d_yhat))}"])

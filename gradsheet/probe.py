@@ -14,6 +14,7 @@ Small whole numbers come first: there JAX is exact too, and a claim that fails t
 Those points have all witnesses, and so vouch for the hand-written pass, which is alone at the large ones.
 """
 
+import functools
 import itertools
 import random
 from collections.abc import Callable, Collection, Iterator
@@ -22,8 +23,9 @@ from fractions import Fraction
 import numpy as np
 
 from gradsheet import formula as f
-from gradsheet.network import KINKED, Network
-from gradsheet.point import Point
+from gradsheet.network import KINKED, NEW, Network
+from gradsheet.point import DIGITS, Point
+from gradsheet.real import Arithmetic
 from manual import Layer
 from manual.activations import Array, activate, split
 
@@ -34,10 +36,11 @@ MAX_OWN_DEGREE = 2  # (1 - 2^-2)^FREE is 1e-8
 FREE = 64  # small points without a wanted pattern, with zeros among their numbers, for kinks of a formula's own
 LARGE = 2**61
 
-Draw = Callable[[], int]
+Draw = Callable[[], int | Fraction]
 
 
 def _numbers(draw: Draw, *shape: int) -> Array:
+    """An array of drawn numbers; `draw` may give fractions, too."""
     array = np.empty(shape, object)
     for index in np.ndindex(shape):
         array[index] = Fraction(draw())
@@ -68,11 +71,21 @@ def _give_sign(W: Array, b: Array, h: Array, unit: int, sign: int) -> None:
 
 
 def draw_point(
-    network: Network, draw: Draw, signs: Iterator[int], jax_of: Collection[str] | None, kink: int | None = None
+    network: Network,
+    draw: Draw,
+    signs: Iterator[int],
+    jax_of: Collection[str] | None,
+    kink: int | None = None,
+    *,
+    rate: Fraction | None = None,
+    arithmetic: Arithmetic | None = None,
 ) -> Point:
-    """A point whose kinked units are live or dead as `signs` says, where that can be; the z of unit `kink` is 0."""
+    """A point whose kinked units are live or dead as `signs` says, where that can be; the z of unit `kink` is 0.
+
+    The learning rate is drawn where it is None. `arithmetic` is that of a network that is not rational.
+    """
     x = _numbers(draw, network.widths[0])
-    h, params, number = x, [], 0
+    h, params, number = x if network.rational else np.vectorize(arithmetic, [object])(x), [], 0
     for l, activation in enumerate(network.activations):
         W = _numbers(draw, network.widths[l + 1], network.widths[l])
         kind = network.biases[l]
@@ -94,15 +107,17 @@ def draw_point(
         params.append(Layer(W, b))
     y = None if network.loss in (None, "output") else _numbers(draw, 1, network.widths[-1])
     d_yhat = _numbers(draw, network.widths[-1]) if network.loss is None else None
-    return Point(network, params, x[None, :], y, d_yhat, jax_of)
+    return Point(
+        network, params, x[None, :], y, d_yhat, jax_of, rate=rate or Fraction(draw()), arithmetic=arithmetic
+    )
 
 
 class Probes:
     """The points for a sheet, drawn when they are first asked for."""
 
-    def __init__(self, network: Network, jax_of: Collection[str], deadline: float):
+    def __init__(self, network: Network, jax_of: Collection[str], rate: Fraction | None, deadline: float):
         self._drawn: list[Point] = []
-        self._source = _probes(network, jax_of)
+        self._source = _probes(network, jax_of, rate)
         self._deadline = deadline
 
     def __iter__(self) -> Iterator[Point]:
@@ -118,7 +133,7 @@ class Probes:
             at += 1
 
 
-def _probes(network: Network, jax_of: Collection[str]) -> Iterator[Point]:
+def _probes(network: Network, jax_of: Collection[str], rate: Fraction | None) -> Iterator[Point]:
     """Small points for every pattern and every kink and some more, then large ones for every pattern."""
     small = random.Random(17)
     secret = random.SystemRandom()  # a sheet's author cannot know these points
@@ -128,6 +143,7 @@ def _probes(network: Network, jax_of: Collection[str]) -> Iterator[Point]:
     else:
         drawn = (tuple(secret.choice((1, -1)) for _ in range(units)) for _ in range(MANY))
         patterns = [(1,) * units, (-1,) * units, *drawn]
+    draw = functools.partial(draw_point, network, rate=rate, arithmetic=Arithmetic(DIGITS))
 
     def little() -> int:
         return small.choice((-3, -2, -1, 1, 2, 3))
@@ -135,19 +151,20 @@ def _probes(network: Network, jax_of: Collection[str]) -> Iterator[Point]:
     def free() -> int:
         return small.choice((-3, -2, -2, -1, -1, 0, 1, 1, 2, 2, 3))
 
-    def large() -> int:
-        return secret.randrange(-LARGE, LARGE)
+    def large() -> int | Fraction:
+        number = secret.randrange(-LARGE, LARGE)
+        return number if network.rational else Fraction(number, LARGE // 4)  # no larger than exp takes
 
     for pattern in patterns[:MAX_PATTERNS]:
-        yield draw_point(network, little, iter(pattern), jax_of)
+        yield draw(little, iter(pattern), jax_of)
     for kink in range(min(units, MAX_PATTERNS)):
-        yield draw_point(network, little, itertools.cycle((1, -1)), jax_of, kink)
+        yield draw(little, itertools.cycle((1, -1)), jax_of, kink)
     for _ in range(FREE):
-        point = draw_point(network, free, iter([small.choice((1, -1)) for _ in range(units)]), jax_of)
+        point = draw(free, iter([small.choice((1, -1)) for _ in range(units)]), jax_of)
         point.free = True
         yield point
     for pattern in patterns:
-        yield draw_point(network, large, iter(pattern), None)
+        yield draw(large, iter(pattern), None)
 
 
 def pattern_degree(node: f.Node, network: Network) -> int:
@@ -162,6 +179,8 @@ def pattern_degree(node: f.Node, network: Network) -> int:
         return pattern_degree(a, network) + pattern_degree(b, network)
 
     match node:
+        case f.Quantity(name) if name.endswith(NEW):
+            return 2 * sum(split(a)[0] in KINKED for a in network.activations) * (1 if name[0] in "Wb" else network.depth)
         case f.Quantity(name):
             return 2 * kinked(name) if name == "L" else kinked(name)
         case f.Derivative(of):

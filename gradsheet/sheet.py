@@ -5,7 +5,7 @@ import itertools
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,8 @@ from gradsheet.network import Network
 from gradsheet.number import NumberError, Printed, printed
 from manual import Layer
 from manual.activations import NAMES as ACTIVATIONS
-from manual.activations import RATIONAL as RATIONAL_ACTIVATIONS
 from manual.activations import Activation, Array
 from manual.losses import LOSSES, REDUCTIONS
-from manual.losses import RATIONAL as RATIONAL_LOSSES
 
 MAX_BYTES = 256_000
 MAX_CLAIMS = 500
@@ -81,7 +79,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet as read. `params`, `x`, `y` are object arrays of Fractions, examples as rows; None if symbolic."""
+    """A sheet as read. `params`, `x`, `y` are object arrays of Fractions, examples as rows; None if symbolic.
+
+    `rate` is the learning rate, None where the sheet gives none.
+    """
 
     path: str
     title: str
@@ -89,6 +90,7 @@ class Sheet:
     params: tuple[Layer, ...] | None
     x: Array | None
     y: Array | None
+    rate: Printed | None
     notation: Mapping[str, Node]
     claims: tuple[Claim, ...]
 
@@ -278,8 +280,6 @@ class _Reader:
             hint = ": write shared_bias = true if one number serves all units" if b.ndim == 0 else ""
             if b.size == inputs:
                 hint = " (is W transposed? one row per unit, one column per input)"
-            if b.size == inputs:
-                hint = " (is W transposed? one row per unit, one column per input)"
             raise self.error(f"b of {what} has {b.size} numbers, expected {units}, one a unit{hint}", where, "b")
         return "units", b.reshape(units)
 
@@ -287,10 +287,6 @@ class _Reader:
         name = self.choice(table, "activation", ACTIVATIONS, "identity", where) or "identity"
         if name == "softmax" and not last:
             raise self.error("activation softmax, expected it on the last layer only", where, "activation")
-        if name not in RATIONAL_ACTIVATIONS:
-            raise self.error(
-                f"activation {name} cannot be judged yet, only {', '.join(RATIONAL_ACTIVATIONS)}", where, "activation"
-            )
         if ("slope" in table) != (name == "leaky_relu"):
             raise self.error(
                 'slope and leaky_relu go together: activation = "leaky_relu" and slope = 0.01', where, "slope"
@@ -380,7 +376,7 @@ class _Reader:
             if reason := network.no_derivative(gradient.of.name, gradient.by.name):
                 return reason
         for part in walk(tree):
-            if network.loss is None and isinstance(part, Quantity) and part.name == "L":
+            if network.loss is None and isinstance(part, Quantity) and part.name in ("L", "L_new"):
                 symbol = id(part) in ends and not part.indices and not self.numeric
                 if not symbol:
                     return 'the sheet gives no loss: write loss = "half_squared_error" or another at its top'
@@ -495,22 +491,22 @@ def read(text: str, path: str = "-") -> Sheet:
         raise SheetError(f"{len(claims)} claims, expected at most {MAX_CLAIMS}")
     for key in ("source", "note"):
         reader.text(top, key, ("", 0))
-    if "learning_rate" in top and not isinstance(reader.value(top["learning_rate"], "learning_rate", ("", 0)), Printed):
+    rate = reader.value(top["learning_rate"], "learning_rate", ("", 0)) if "learning_rate" in top else None
+    if isinstance(rate, tuple):
         raise reader.error("learning_rate is a list, expected a number", ("", 0), "learning_rate")
-    reader.choice(top, "update", ("all", "weights"), "all", ("", 0))
+    update = reader.choice(top, "update", ("all", "weights"), "all", ("", 0))
     arrays, network = reader.layers(tables)
     loss = reader.choice(top, "loss", LOSSES, None, ("", 0))
     reduction = reader.choice(top, "reduction", REDUCTIONS, "mean", ("", 0)) or "mean"
-    if loss not in (None, *RATIONAL_LOSSES):
-        raise reader.error(f"the loss {loss} cannot be judged yet, only {', '.join(RATIONAL_LOSSES)}", ("", 0), "loss")
     if loss == "output" and network.widths[-1] != 1:
         raise reader.error(
             f'the loss "output" needs a single output, the last layer has {network.widths[-1]} units', ("", 0), "loss"
         )
-    network = Network(network.widths, network.biases, network.activations, loss, reduction, None)
+    network = replace(network, loss=loss, reduction=reduction)
     numeric = reader.numeric = arrays[0][0] is not None
     x, y, examples = reader.data(top, network, numeric)
-    network = Network(network.widths, network.biases, network.activations, loss, reduction, examples)
+    steps = not numeric or (rate is not None and loss is not None)
+    network = replace(network, examples=examples, update=update if steps else None)
     notation = reader.notation(top.get("notation", {}), network)
     return Sheet(
         path=path,
@@ -519,6 +515,7 @@ def read(text: str, path: str = "-") -> Sheet:
         params=tuple(Layer(W, b) for W, b in arrays if W is not None) if numeric else None,
         x=x,
         y=y,
+        rate=rate,
         notation=notation,
         claims=tuple(reader.claim(table, number, network, notation) for number, table in enumerate(claims)),
     )

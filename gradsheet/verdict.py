@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -10,17 +10,20 @@ from typing import Any
 import numpy as np
 
 from gradsheet import formula as f
+from gradsheet.carry import History
 from gradsheet.compare import Comparison, Mismatch, like, line_message, value_message
 from gradsheet.derivation import true_formula
 from gradsheet.evaluate import EvaluationError
-from gradsheet.network import Network
+from gradsheet.network import NEW, Network
 from gradsheet.number import Text, exact_text, plain
-from gradsheet.point import Missing, Point, Undecided
+from gradsheet.point import Missing, Point
 from gradsheet.probe import Probes
-from gradsheet.sheet import VERDICTS, Claim, Line, Sheet, fractions, printed_entries
-from manual.activations import Array
+from gradsheet.real import Arithmetic, Imprecise, Undecided
+from gradsheet.sheet import VERDICTS, Claim, Line, Sheet, Value, fractions, printed_entries
+from manual.activations import split
 
-MAX_SECONDS = 10.0  # for a sheet; what is not judged by then is `cannot_tell`
+LADDER = (40, 160, 640)  # digits of enclosures: more where those before do not decide
+MAX_SECONDS = 1.0  # for a sheet; what is not judged by then is `cannot_tell`
 
 
 @dataclass
@@ -101,75 +104,112 @@ def quotes(line: f.Node, quantity: f.Node, network: Network) -> bool:
     return False
 
 
-def _judge_line(line: Line, comparison: Comparison) -> tuple[LineVerdict, Mismatch | None, Array | None]:
-    """A line's verdict, where it fails, and what it gives."""
-    if line.tree is None:
-        return LineVerdict(line.text, None, "wrong", f"cannot be read: {line.error}"), None, None
-    if quotes(line.tree, comparison.quantity, comparison.first_point.network):
-        return LineVerdict(line.text, None, "wrong", "quotes the quantity that it is claimed to equal"), None, None
-    try:
-        mismatch, value = comparison.mismatch_of_line(line.tree)
-    except Undecided as error:
-        return LineVerdict(line.text, None, "cannot_tell", str(error)), None, None
-    text = None if value is None else exact_text(value)
-    if mismatch is None:
-        return LineVerdict(line.text, text, "right"), None, value
-    return LineVerdict(line.text, text, "wrong", line_message(mismatch, comparison.symbolic)), mismatch, value
+class _Judge:
+    """Judges one claim, at `points`; `history` has what a sheet with numbers has printed before."""
 
+    def __init__(
+        self, claim: Claim, points: Iterable[Point], notation: Mapping[str, f.Node], history: History | None = None
+    ):
+        self.claim, self.points, self.notation, self.history = claim, points, notation, history
+        self.comparison = Comparison(claim.tree, points, symbolic=history is None)
+        self.mismatches: list[Mismatch] = []
+        self.messages: list[str] = []
 
-def judge_claim(claim: Claim, points: Iterable[Point], notation: Mapping[str, f.Node], symbolic: bool) -> Judgement:
-    """The verdict on one claim, from the verdict on its number and on every line of its working."""
-    comparison = Comparison(claim.tree, points, symbolic)
-    claimed = claim.working[-1].text if claim.value is None else _printed_text(claim.value)
-    try:
-        truth = comparison.a_truth()
-        mismatch = None if claim.value is None else comparison.mismatch_of_value(claim.value)
-    except Undecided as error:
-        return Judgement(claim, claimed, None, "cannot_tell", str(error))
-    except (EvaluationError, Missing) as error:
-        return Judgement(claim, claimed, None, "wrong", f"{claim.quantity}: {error}")
-    if mismatch is not None and mismatch.truth is not None:
-        truth = mismatch.truth
-    lines = [_judge_line(line, comparison) for line in claim.working]
-    working = [line for line, _, _ in lines]
-    broken = next((k for k, line in enumerate(working) if line.verdict == "wrong"), None)
-    messages = []
-    if mismatch is not None and claim.value is not None:
-        messages.append(value_message(mismatch, claim.value))
-    if broken is not None:
-        quoted = (
-            f"line {broken + 1}, {_quote(working[broken].text)}, "
-            if claim.value is not None or len(working) > 1
-            else ""
+    def judgement(self) -> Judgement:
+        """The verdict, from that on the number and those on every line of the working."""
+        claim = self.claim
+        claimed = claim.working[-1].text if claim.value is None else _printed_text(claim.value)
+        try:
+            truth = self.comparison.a_truth()
+            number = "" if claim.value is None else self._number(claim.value)
+        except Undecided as error:
+            return Judgement(claim, claimed, None, "cannot_tell", str(error))
+        except (EvaluationError, Missing) as error:
+            return Judgement(claim, claimed, None, "wrong", f"{claim.quantity}: {error}")
+        if self.mismatches and self.mismatches[0].truth is not None:
+            truth = self.mismatches[0].truth
+        working = [self._line(line) for line in claim.working]
+        verdict = self._verdict(number, working, claimed)
+        told: Text
+        if self.history is None:
+            told = _true_formula(claim, self.points, self.notation) if verdict == "wrong" else None
+        else:
+            told = exact_text(truth if claim.value is None else like(truth, fractions(claim.value)))
+        witnesses = [mismatch.point for mismatch in self.mismatches if mismatch.mine is not None]
+        return Judgement(
+            claim,
+            claimed,
+            truth=told,
+            verdict=verdict,
+            message="; ".join(self.messages),
+            witness=witnesses[0].data_text() if self.history is None and witnesses else "",
+            working=working,
         )
-        messages.append(quoted + working[broken].message)
-    if claim.value is not None and working and not _is_own(claim, lines[-1][2]):
-        messages.append(f"its own last line gives {plain(working[-1].value)}, not {plain(claimed)}")
-    found_wrong = mismatch is not None if claim.value is not None else working[-1].verdict == "wrong"
-    undecided = next((line.message for line in working if line.verdict == "cannot_tell"), "")
-    if found_wrong:
-        verdict = "wrong"
-    elif broken is not None and (claim.value is not None or working[-1].verdict == "right"):
-        verdict = "lucky"
-    elif undecided:
-        verdict = "cannot_tell"
-        messages.append(undecided)
-    else:
-        verdict = "right"
-    witnesses = [m.point for m in (mismatch, *(m for _, m, _ in lines)) if m is not None and m.mine is not None]
-    if symbolic:
-        told: Text = _true_formula(claim, points, notation) if verdict == "wrong" else None
-    else:
-        told = exact_text(truth if claim.value is None else like(truth, fractions(claim.value)))
-    return Judgement(
-        claim,
-        claimed,
-        truth=told,
-        verdict=verdict,
-        message="; ".join(messages),
-        witness=witnesses[0].data_text() if symbolic and witnesses else "",
-        working=working,
-    )
+
+    def _number(self, value: Value) -> str:
+        mismatch = self.comparison.mismatch_of_value(value)
+        if mismatch is None:
+            return "right"
+        self.mismatches.append(mismatch)
+        self.messages.append(value_message(mismatch, value))
+        if self.history is None or mismatch.mine is None:
+            return "wrong"
+        if self.history.rounded(self.claim, mismatch.point):
+            self.messages.append("as rounding the values printed before explains")
+            return "rounded"
+        if causes := self.history.given(self.claim, mismatch.point):
+            given = " and ".join(f"{c.quantity} = {plain(_printed_text(c.value))} (line {c.line})" for c in causes)
+            self.messages.append(f"right given the earlier {given}")
+        return "wrong"
+
+    def _line(self, line: Line) -> LineVerdict:
+        """A line's verdict, and what it gives where it has a single value."""
+        if line.tree is None:
+            return LineVerdict(line.text, None, "wrong", f"cannot be read: {line.error}")
+        if quotes(line.tree, self.claim.tree, self.comparison.first_point.network):
+            return LineVerdict(line.text, None, "wrong", "quotes the quantity that it is claimed to equal")
+        try:
+            mismatch, value = self.comparison.mismatch_of_line(line.tree)
+        except Undecided as error:
+            return LineVerdict(line.text, None, "cannot_tell", str(error))
+        text = None if value is None else exact_text(value)
+        if mismatch is None:
+            return LineVerdict(line.text, text, "right")
+        if self.history is not None and self.history.line_rounded(self.claim, line.tree, mismatch.point):
+            return LineVerdict(line.text, text, "rounded")
+        self.mismatches.append(mismatch)
+        return LineVerdict(line.text, text, "wrong", line_message(mismatch, self.comparison.symbolic))
+
+    def _verdict(self, number: str, working: list[LineVerdict], claimed: Text) -> str:
+        """The verdict on the claim; what there is to say of its working joins the messages."""
+        broken = next((k for k, line in enumerate(working) if line.verdict == "wrong"), None)
+        if broken is not None:
+            place = f"line {broken + 1}, {_quote(working[broken].text)}, " if number or len(working) > 1 else ""
+            self.messages.append(place + working[broken].message)
+        if number and working and not self._is_own(working[-1]):
+            self.messages.append(f"its own last line gives {plain(working[-1].value)}, not {plain(claimed)}")
+        result = number or working[-1].verdict
+        if result in ("right", "rounded"):
+            if broken is not None:
+                return "lucky"
+            for line in working:
+                if line.verdict == "cannot_tell":
+                    self.messages.append(line.message)
+                    return "cannot_tell"
+        elif result == "cannot_tell":
+            self.messages.append(working[-1].message)
+        return result
+
+    def _is_own(self, last: LineVerdict) -> bool:
+        """Whether the claimed number is what the last line of its working gives, where that gives one."""
+        tree, value = self.claim.working[-1].tree, self.claim.value
+        if last.value is None or tree is None or value is None or self.history is None:
+            return True
+        low, high = self.history.spread(tree, self.comparison.first_point, {})
+        entries = printed_entries(value)
+        return len(entries) == low.size and all(
+            p.overlaps(a, b) for p, a, b in zip(entries, low.flat, high.flat, strict=True)
+        )
 
 
 def _true_formula(claim: Claim, points: Iterable[Point], notation: Mapping[str, f.Node]) -> str | None:
@@ -197,28 +237,57 @@ def _printed_text(value: Any) -> Text:
     return [_printed_text(item) for item in value] if isinstance(value, tuple) else value.text
 
 
-def _is_own(claim: Claim, own: Array | None) -> bool:
-    """Whether the claimed number is what the last line of its working gives, where that gives one."""
-    if own is None or claim.value is None:
-        return True
-    entries = printed_entries(claim.value)
-    return len(entries) == own.size and all(p.agrees(v) for p, v in zip(entries, own.flat, strict=True))
-
-
 def judge(sheet: Sheet) -> Report:
     """The verdicts on every claim of a sheet."""
     trees = [tree for claim in sheet.claims for tree in (claim.tree, *(line.tree for line in claim.working)) if tree]
-    heads = {part.of for tree in trees for part in f.walk(tree) if isinstance(part, f.Derivative)}
-    jax_of = {"shares" if head.name == "L" and head.indices else head.name for head in heads}
-    symbolic = sheet.params is None
+    quantities = [part for tree in trees for part in f.walk(tree) if isinstance(part, f.Derivative | f.Quantity)]
+    jax_of = {part.of.name for part in quantities if isinstance(part, f.Derivative)}
+    named = [part.of if isinstance(part, f.Derivative) else part for part in quantities]
+    jax_of |= {"shares" for part in named if part.name == "L" and part.indices}
+    jax_of |= {"L" for part in named if part.name == "L" or part.name.endswith(NEW)}
+    jax_of |= {part.name for part in named if part.name == f"L{NEW}"}
+    if sheet.network.loss is None:
+        jax_of -= {"shares"}
+    rate = None if sheet.rate is None else sheet.rate.value
+    import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
+
     deadline = time.monotonic() + MAX_SECONDS
-    points: Iterable[Point]
     if sheet.params is None or sheet.x is None:
-        points = Probes(sheet.network, jax_of, deadline)
-    else:
-        # Without a loss no claim speaks of dL: any dL/dyhat will do.
-        d_yhat = np.array([Fraction(1)] * sheet.network.widths[-1], object) if sheet.network.loss is None else None
-        points = [Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, jax_of)]
-        points[0].deadline = deadline
-    judgements = [judge_claim(claim, points, sheet.notation, symbolic) for claim in sheet.claims]
-    return Report(sheet.path, sheet.title, sheet.network.reading(), judgements=judgements)
+        points = Probes(sheet.network, jax_of, rate, deadline)
+        judgements = [_Judge(claim, points, sheet.notation).judgement() for claim in sheet.claims]
+        return Report(sheet.path, sheet.title, sheet.network.reading(), judgements=judgements)
+    # Without a loss no claim speaks of dL: any dL/dyhat will do.
+    d_yhat = np.array([Fraction(1)] * sheet.network.widths[-1], object) if sheet.network.loss is None else None
+    rungs: list[Point] = []
+
+    def rung(number: int) -> Point:
+        if number == len(rungs):
+            arithmetic = Arithmetic(LADDER[number], final=number + 1 == len(LADDER))
+            point = Point(
+                sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, jax_of, rate=rate, arithmetic=arithmetic
+            )
+            point.deadline = deadline
+            rungs.append(point)
+        return rungs[number]
+
+    history = History(_data(sheet))
+
+    def judged(claim: Claim) -> Judgement:
+        for number in range(len(LADDER)):
+            try:
+                found = _Judge(claim, [rung(number)], sheet.notation, history).judgement()
+            except Imprecise:
+                continue
+            history.add(claim, found.verdict, rung(number))
+            return found
+        raise AssertionError("the last rung decides or raises Undecided")
+
+    return Report(sheet.path, sheet.title, sheet.network.reading(), judgements=[judged(claim) for claim in sheet.claims])
+
+
+def _data(sheet: Sheet) -> Iterator[Fraction]:
+    """Every number that a sheet gives."""
+    arrays = [sheet.x, sheet.y, *(array for layer in sheet.params or () for array in layer)]
+    yield from (v for array in arrays if array is not None for v in array.flat)
+    yield from (sheet.rate.value,) if sheet.rate else ()
+    yield from (slope for a in sheet.network.activations for slope in split(a)[1])

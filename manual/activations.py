@@ -53,9 +53,8 @@ def d_leaky_relu(z: Array, slope: Any = 0.01) -> Array:
 
 
 def sigmoid(z: Array) -> Array:
-    """1 / (1 + e^-z), with the exponential of -|z| only, which cannot overflow."""
-    e = np.exp(-abs(z))
-    return np.where(z > 0, number(z, 1), e) / (1 + e)
+    """1 / (1 + e^-z), as e^min(z, 0) / (1 + e^-|z|), whose exponentials cannot overflow."""
+    return np.exp((z - abs(z)) / 2) / (1 + np.exp(-abs(z)))
 
 
 def d_sigmoid(z: Array) -> Array:
@@ -76,7 +75,7 @@ def d_tanh(z: Array) -> Array:
 
 def softplus(z: Array) -> Array:
     """log(1 + e^z), as max(z, 0) + log(1 + e^-|z|)"""
-    return relu(z) + np.log1p(np.exp(-abs(z)))
+    return (z + abs(z)) / 2 + np.log1p(np.exp(-abs(z)))
 
 
 def d_softplus(z: Array) -> Array:
@@ -85,7 +84,8 @@ def d_softplus(z: Array) -> Array:
 
 def softmax(z: Array) -> Array:
     """e^z_i / sum_k e^z_k along the last axis, shifted by the largest entry so that nothing overflows."""
-    e = np.exp(z - z.max(-1, keepdims=True))
+    largest = z.astype(float).argmax(-1, keepdims=True)  # as floats see it: any shift gives the same
+    e = np.exp(z - np.take_along_axis(z, largest, -1))
     return e / e.sum(-1, keepdims=True)
 
 
