@@ -3,7 +3,8 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,20 @@ HOMEWORK = ("numbers.toml", "symbols.toml")
 EPILOG = """\
 verdicts:
   right        true in every digit printed, and so is every line of the working
+  rounded      off in the last digits, as rounding the values printed before explains
   lucky        the number is true, the working is not
   wrong        not the truth, or nothing that can be evaluated
   cannot_tell  no verdict is honest: a kink in the way, or witnesses that disagree
 
 exit status:
-  0  every claim has the verdict on record ("expect"; without one: right)
+  0  every claim has the verdict on record ("expect"; without one: right or rounded)
   1  some claim has not
   2  a sheet could not be read, or the command was used wrongly
 
-A sheet is a TOML file of at most 256 kB, with up to 500 claims and 4,096 parameters.
-A formula has up to 1,000 characters, a number up to 40 digits."""
+A sheet is a TOML file of at most 256 kB, with up to 500 claims, 32 layers and 4,096 parameters.
+A formula has up to 1,000 characters, a number up to 40 digits, a power an exponent up to 16.
+A sheet may take a second; what is not judged by then is cannot_tell.
+docs/writing-a-sheet.md has the keys and the formula language, with an example."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,12 +43,15 @@ def _parser() -> argparse.ArgumentParser:
         "sheets",
         nargs="*",
         metavar="SHEET",
-        help="an answer sheet; - is standard input; none: the two homeworks shipped",
+        help="an answer sheet, or a folder of them (*.toml); - is standard input; none: the two homeworks shipped",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only the claims that are not as expected")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show every line of the working with what it gives, and the proofs"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="show every line of the working with what it gives"
-    )
+    parser.add_argument("--gradescope", metavar="FILE", help="write results.json for Gradescope, a test a claim")
+    parser.add_argument("--junit", metavar="FILE", help="write JUnit XML, a test case a claim")
     return parser
 
 
@@ -69,35 +76,67 @@ def _judge_file(path: str, shown: str) -> "Report":
         )
 
 
+def _files(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Every file to judge, and what reports call it: those named, and in folders every *.toml."""
+    if not arguments:
+        folder = Path(__file__).parent / "homework"
+        yield from ((str(folder / name), f"homework/{name}") for name in HOMEWORK)
+    for argument in arguments:
+        if argument == "-" or "\0" in argument or not os.path.isdir(argument):
+            yield argument, argument
+            continue
+        found = False
+        for folder, inner, names in os.walk(argument):
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            for name in sorted(names):
+                path = os.path.join(folder, name)
+                if name.endswith(".toml") and os.path.isfile(path):  # no pipe or device, which may never end
+                    found = True
+                    yield path, path
+        if not found:
+            yield os.path.join(argument, "*.toml"), argument
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge the sheets named on the command line and return the exit status of the contract."""
     options = _parser().parse_args(arguments)
-    files = [(path, path) for path in options.sheets]
-    if not files:
-        files = [(str(Path(__file__).parent / "homework" / name), f"homework/{name}") for name in HOMEWORK]
+    files = list(_files(options.sheets))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    from gradsheet.report import Printer, as_json, summary_line
+    from gradsheet.exports import Gradescope, Json, JUnit
+    from gradsheet.report import Printer, Progress, Tally
 
-    printer = Printer(colour=not os.environ.get("NO_COLOR"), verbose=options.verbose)
-    reports = []
+    printer = Printer(colour=not os.environ.get("NO_COLOR"), verbose=options.verbose, quiet=options.quiet)
+    tally, progress = Tally(), Progress(len(files))
     try:
-        for path, shown in files:
-            reports.append(_judge_file(path, shown))
-            if not options.json or reports[-1].error is not None:
-                printer.sheet(reports[-1])
-        if options.json:
-            import json
-
-            print(json.dumps(as_json(reports), indent=1))
-        else:
-            print(summary_line(reports))
+        with ExitStack() as stack:
+            exports = [stack.enter_context(Json(sys.stdout))] if options.json else []
+            exports += [
+                stack.enter_context(kind.to(path))
+                for kind, path in ((Gradescope, options.gradescope), (JUnit, options.junit))
+                if path
+            ]
+            for path, shown in files:
+                progress.show(tally.sheets)
+                report = _judge_file(path, shown)
+                tally.add(report)
+                for export in exports:
+                    export.add(report)
+                if not options.json or report.error is not None:
+                    if sys.stdout.isatty() or report.error is not None:
+                        progress.clear()
+                    printer.sheet(report)
+        progress.clear()
+        if not options.json:
+            print(tally.line())
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
+        progress.clear()
         print("gradsheet: interrupted", file=sys.stderr)
         return 130
-    if any(report.error is not None for report in reports):
+    except OSError as error:
+        print(f"gradsheet: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    return int(any(not judgement.as_expected for report in reports for judgement in report.judgements))
+    return 2 if tally.unread else int(tally.unexpected > 0)

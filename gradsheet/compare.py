@@ -9,15 +9,16 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator
-from gradsheet.network import KINKED, Network
-from gradsheet.number import Printed, exact_text, plain
+from gradsheet.network import KINKED, NEW, Network
+from gradsheet.number import Printed, decimal_text, exact_text, plain
 from gradsheet.point import AtKink, Missing, Point
-from gradsheet.probe import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, pattern_degree
+from gradsheet.probe import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, Probes, degree, pattern_degree
 from gradsheet.real import Undecided
 from gradsheet.sheet import Value, fractions, printed_entries
 from manual.activations import Array, split
 
 MAX_SIMPLE = 64
+MAX_TRUTHS = 200  # kept at a point
 
 
 def _simple_multiple(v: Any, unit: Any) -> bool:
@@ -102,20 +103,26 @@ class Comparison:
     A claim over all weights (`symbolic`) says nothing of points where a side of it is undefined: they are passed over.
     """
 
-    def __init__(self, quantity: f.Node, points: Iterable[Point], symbolic: bool):
-        self.quantity, self.points, self.symbolic = quantity, points, symbolic
+    def __init__(self, quantity: f.Node, points: Probes | list[Point]):
+        self.quantity, self.points = quantity, points
+        self.symbolic = isinstance(points, Probes)
         self.first_point = next(iter(points))
-        self._truths: dict[int, list[tuple[Binding, Array]]] = {}
+        self._ranges: dict[Any, int] = {}
         self._own_kinks: set[str] = set()  # those of the quantity
+        self._degree = 0  # of the identities tried, as polynomials
 
     def truths(self, point: Point) -> list[tuple[Binding, Array]]:
         """The truth at a point for all index values. Raises as `Evaluator.value` does."""
-        if id(point) not in self._truths:
-            evaluator = Evaluator(point)
+        if self.quantity not in point.truths:
+            if len(point.truths) > MAX_TRUTHS:
+                point.truths.clear()
+            evaluator = Evaluator(point, ranges=self._ranges)
             bindings = evaluator.bindings(self.quantity)
-            self._truths[id(point)] = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
-            self._own_kinks |= self._kinks(evaluator)
-        return self._truths[id(point)]
+            found = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
+            point.truths[self.quantity] = found, self._kinks(evaluator)
+        found, kinks = point.truths[self.quantity]
+        self._own_kinks |= kinks
+        return found
 
     def _kinks(self, evaluator: Evaluator) -> set[str]:
         """What a side applied relu, drelu and step to at a generic point, but for the network's own kinked units.
@@ -134,17 +141,19 @@ class Comparison:
         return {"nodes" if any(_simple_multiple(v, other) for other in others) else "elsewhere" for v in own}
 
     def a_truth(self) -> Array:
-        """The truth at the first point that has one. Raises as `truths` does where there is none."""
-        return next(
-            self._trials(lambda point: [Trial(point, b, truth, truth) for b, truth in self.truths(point)])
-        ).truth
+        """The truth at the first point that has one, with all witnesses heard. Raises as `truths` does where none has."""
+        points = self.points.small if isinstance(self.points, Probes) else self.points
+        trials = self._trials(lambda p: [Trial(p, b, truth, truth) for b, truth in self.truths(p)], points)
+        return [trial.truth for trial in trials][0]
 
-    def _trials(self, at_point: Callable[[Point], list[Trial]], line: f.Node | None = None) -> Iterator[Trial]:
+    def _trials(
+        self, at_point: Callable[[Point], list[Trial]], points: Iterable[Point], line: f.Node | None = None
+    ) -> Iterator[Trial]:
         """The trials of every point that has them; raises what kept the points from having any where none has."""
         own_kinks = any(has_own_kink(side, self.first_point.network) for side in (self.quantity, line) if side)
         nowhere: Exception | None = None
         defined = False
-        for point in self.points:
+        for point in points:
             if point.free and not own_kinks:
                 continue
             try:
@@ -167,7 +176,7 @@ class Comparison:
         kinks: set[str] = set()
 
         def at_point(point: Point) -> list[Trial]:
-            evaluator = Evaluator(point)
+            evaluator = Evaluator(point, ranges=self._ranges)
             further = list(evaluator.bindings(line, bound))
             trials = []
             for binding, truth in self.truths(point):
@@ -180,7 +189,7 @@ class Comparison:
 
         try:
             value = printed_value(line)
-            mismatch = self._first(self._trials(at_point, line), None if value is None else printed_entries(value))
+            mismatch = self._first(at_point, None if value is None else printed_entries(value), line)
         except (EvaluationError, Missing) as error:
             mismatch = Mismatch(self.first_point, {}, reason=str(error))
         if mismatch is None:
@@ -192,24 +201,45 @@ class Comparison:
         if not self.symbolic:
             return
         network, kinks = self.first_point.network, kinks | self._own_kinks
-        degree = max(pattern_degree(self.quantity, network), pattern_degree(line, network))
+        self._degree = max(self._degree, degree(self.quantity, network) + degree(line, network))
+        for part in (*f.walk(self.quantity), *f.walk(line)):
+            if isinstance(part, f.Quantity) and part.name.endswith(NEW) and part.name[0] not in "Wb" and network.kinked_units:
+                raise Undecided("holds wherever it was tried, but nothing sees to the kinks after the update")
+        pattern = max(pattern_degree(self.quantity, network), pattern_degree(line, network))
         many = 2**network.kinked_units > MAX_PATTERNS
         if "elsewhere" in kinks:
             raise Undecided("holds wherever it was tried, but has a kink where nothing in the network has one")
-        if (many and degree > MAX_DEGREE) or (kinks and degree > MAX_OWN_DEGREE):
+        if (many and pattern > MAX_DEGREE) or (kinks and pattern > MAX_OWN_DEGREE):
             raise Undecided("holds wherever it was tried, but tells more patterns of signs apart than that")
+
+    def proof(self) -> str:
+        """How sure it is that what was found to be an identity is one."""
+        units = self.first_point.network.kinked_units
+        error = self._degree * 2.0 ** min(units, 6) / 2**62
+        text = f"holds for all numbers but for a probability of error below {error:.0e}"
+        if 2**units > MAX_PATTERNS:
+            text += f", for each pattern of live and dead units tried, and for all {2**units} but for 5e-07"
+        return text
 
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
         """The first place where a printed number, or lists of them, are not the truth."""
         mine, entries = fractions(value), printed_entries(value)
-        trials = self._trials(lambda point: [Trial(point, b, truth, mine) for b, truth in self.truths(point)])
-        mismatch = self._first(trials, entries)
+        mismatch = self._first(lambda p: [Trial(p, b, truth, mine) for b, truth in self.truths(p)], entries)
         if mismatch is None:
             self._prove(f.Number(entries[0]), set())
         return mismatch
 
+    def _first(
+        self, at_point: Callable[[Point], list[Trial]], printed: list[Printed] | None, line: f.Node | None = None
+    ) -> Mismatch | None:
+        """The first place where two sides differ, at small numbers where they do there."""
+        found = self._search(self._trials(at_point, self.points, line), printed)
+        if found is None or not isinstance(self.points, Probes) or found.point is self.first_point:
+            return found
+        return self._search(self._trials(at_point, self.points.small, line), printed) or found
+
     @staticmethod
-    def _first(trials: Iterable[Trial], printed: list[Printed] | None) -> Mismatch | None:
+    def _search(trials: Iterable[Trial], printed: list[Printed] | None) -> Mismatch | None:
         for point, binding, truth, mine in trials:
             if not same_shape(mine.shape, truth.shape):
                 reason = f"has shape {_shape_text(mine.shape)}, the quantity {_shape_text(truth.shape)}"
@@ -236,7 +266,8 @@ def relation(printed: Printed, truth: Any) -> str:
         return "the truth with the wrong sign"
     if ratio and max(abs(ratio.numerator), ratio.denominator) <= 12:
         return f"{ratio} of the truth" if ratio.denominator > 1 else f"{ratio} times the truth"
-    return f"off by {claimed - truth}"
+    off = claimed - truth
+    return f"off by {off if printed.places is None else decimal_text(off)}"
 
 
 def _close_relation(printed: Printed, truth: Any) -> str:

@@ -63,8 +63,9 @@ def show_index(indices: tuple[Any, ...]) -> str:
 class Evaluator:
     """Evaluates formulas at one point; the work they may do together is limited."""
 
-    def __init__(self, point: Point, numbers: Mapping[int, Any] = {}):
+    def __init__(self, point: Point, numbers: Mapping[int, Any] = {}, ranges: dict[Any, int] | None = None):
         self.point, self.work = point, 0
+        self.ranges = {} if ranges is None else ranges  # of letters in nodes that outlive this, found before
         self.numbers = numbers  # other values for the numbers of a formula, by the id of their node
         self.kinks: list[Any] = []  # what relu, drelu and step were applied to
 
@@ -72,7 +73,7 @@ class Evaluator:
         self.work += amount
         if self.work > MAX_WORK:
             raise Undecided("this takes more work than a worked example needs")
-        self.point.check_time()
+        self.point.budget.check()
 
     def value(self, node: f.Node, binding: Binding) -> Array:
         """The value as an object array; raises EvaluationError, or what `Point` raises."""
@@ -162,6 +163,8 @@ class Evaluator:
     def _binary(self, operator: str, a: Array, b: Array) -> Array:
         if operator == "@":
             return self._matmul(a, b)
+        if not a.ndim and not b.ndim:
+            return self._scalar(operator, a.item(), b.item())
         if a.shape != b.shape:
             # A single number is a scalar whatever its axes, and the result keeps the axes of the other side.
             if a.size == 1 and (operator in "*/" or b.size == 1) and not (b.size == 1 and b.ndim < a.ndim):
@@ -174,6 +177,13 @@ class Evaluator:
                     + " or a scalar" * (operator in "*/")
                 )
         self.spend(max(a.size, b.size))
+        try:
+            return as_array(_OPERATORS[operator](a, b))
+        except ZeroDivisionError:
+            raise DivisionByZero("a division by 0") from None
+
+    def _scalar(self, operator: str, a: Any, b: Any) -> Array:
+        self.spend(1)
         try:
             return as_array(_OPERATORS[operator](a, b))
         except ZeroDivisionError:
@@ -246,6 +256,12 @@ class Evaluator:
 
     def _range(self, letter: str, node: f.Node, binding: Binding) -> int:
         """How far a letter runs in a formula: the size of the axes that it indexes, which have to be of one size."""
+        key = (letter, id(node))
+        if key not in self.ranges:
+            self.ranges[key] = self._find_range(letter, node, binding)
+        return self.ranges[key]
+
+    def _find_range(self, letter: str, node: f.Node, binding: Binding) -> int:
         sizes = dict((size, name) for size, name in self._sites(letter, node, binding))
         if not sizes:
             raise EvaluationError(

@@ -67,7 +67,7 @@ class Network:
     def stage(self, name: str) -> int:
         """Where a quantity stands in the forward pass: nothing depends on what comes at a later stage."""
         name = self.canonical(name).removesuffix(NEW)
-        if name in ("x", "y"):
+        if name in ("x", "y", "learning_rate"):
             return 0
         if name in ("yhat", "L"):
             return 3 * self.depth + (name == "L")

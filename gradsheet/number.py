@@ -84,3 +84,23 @@ def plain(text: Text, digits: int = 10) -> str:
     if isinstance(text, list):
         return f"[{', '.join(plain(item, digits) for item in text)}]"
     return f"{text:.{digits}g}" if isinstance(text, float) else str(text)
+
+
+def decimal_text(value: Fraction) -> str:
+    """A fraction as a decimal where it is one of at most 12 places, else as it is."""
+    for places in range(13):
+        scaled = value * 10**places
+        if scaled.denominator == 1 and abs(scaled) < 10**30:
+            digits = f"{abs(scaled.numerator):0{places + 1}d}"
+            point = f".{digits[len(digits) - places :]}" if places else ""
+            return "-" * (value < 0) + digits[: len(digits) - places] + point
+    return str(value)
+
+
+def like_claim(truth: Text, claimed: Text) -> Text:
+    """The truth as the claim is written: fractions become decimals where the claim has decimals."""
+    if isinstance(truth, list):
+        return [like_claim(item, claimed) for item in truth]
+    if isinstance(truth, str) and "/" in truth and "." in plain(claimed):
+        return decimal_text(Fraction(truth))
+    return truth

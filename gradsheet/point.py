@@ -61,6 +61,20 @@ def as_array(value: Any) -> Array:
     return value if isinstance(value, np.ndarray) else _entry(value)
 
 
+class Budget:
+    """The time that a sheet may take; the points of a sheet share one."""
+
+    def __init__(self) -> None:
+        self.end = math.inf
+
+    def start(self, seconds: float) -> None:
+        self.end = time.monotonic() + seconds
+
+    def check(self) -> None:
+        if time.monotonic() > self.end:
+            raise OutOfTime("the sheet takes more time than a worked example needs")
+
+
 class Point:
     """The network of a sheet with values for everything in it.
 
@@ -81,7 +95,10 @@ class Point:
         *,
         rate: Any = None,
         arithmetic: Arithmetic | None = None,
+        budget: Budget | None = None,
     ):
+        self.budget = budget or Budget()
+        self.truths: dict[Any, Any] = {}  # what `compare` found here
         self.arithmetic = arithmetic or Arithmetic(DIGITS)
 
         def typed(array: Array | None) -> Array | None:
@@ -97,7 +114,6 @@ class Point:
             self.jax_of_updated = tuple(sorted(name.removesuffix(NEW) for name in inner if name.endswith(NEW)))
             inner = {name for name in inner if not name.endswith(NEW)}
             self.jax_of = tuple(sorted(inner | ({"L"} if "shares" in inner else set())))
-        self.deadline = math.inf
         self.free = False  # drawn for formulas with kinks of their own
         self._jacobians: dict[tuple[str, str], Array] = {}
         # An unspecified loss is the network's own output behind one more linear layer, whose weights are dL/dyhat.
@@ -107,11 +123,6 @@ class Point:
                 (*self.params, manual.Layer(self.d_yhat[None, :])),
                 (*network.activations, "identity"),
             )
-
-    def check_time(self) -> None:
-        """Raise OutOfTime where the time for the sheet is over."""
-        if time.monotonic() > self.deadline:
-            raise OutOfTime("the sheet takes more time than a worked example needs")
 
     @functools.cached_property
     def _walk(self) -> Walk:
@@ -133,7 +144,7 @@ class Point:
 
     def _afford(self, what: str, of: Sequence[str]) -> None:
         """Raise Undecided where a backward pass for every entry of some nodes takes too long."""
-        self.check_time()
+        self.budget.check()
         width = {"L": 1, "shares": self.network.widths[-1]}
         entries = sum(width[n] if n in width else len(self.x) * self.network.widths[int(n[1:])] for n in of)
         if entries * len(self.x) * sum(W.size for W, _ in self.layers) > MAX_PRODUCTS:
@@ -184,10 +195,8 @@ class Point:
         params = [
             manual.Layer(step(f"W{l}", False), step(f"b{l}", biases_kept)) for l in range(1, self.network.depth + 1)
         ]
-        jax_of, rate, arithmetic = self.jax_of_updated, self.rate, self.arithmetic
-        point = Point(self.network, params, self.x, self.y, self.d_yhat, jax_of, rate=rate, arithmetic=arithmetic)
-        point.deadline = self.deadline
-        return point
+        options: Any = {"rate": self.rate, "arithmetic": self.arithmetic, "budget": self.budget}
+        return Point(self.network, params, self.x, self.y, self.d_yhat, self.jax_of_updated, **options)
 
     def inner(self, name: str) -> str:
         """The name of a node as a z or h of its layer."""
@@ -270,7 +279,7 @@ class Point:
         for rest in np.ndindex(hand.shape):
             split_at = of_axes - len(of_index)
             of_entry, by_entry = (*of_index, *rest[:split_at]), (*by_index, *rest[split_at:])
-            self.check_time()
+            self.budget.check()
             left, right, kink = self._difference(of, of_entry, by, by_entry)
             if not apart(left, hand[rest]) and (left is right or not apart(right, hand[rest])):
                 continue

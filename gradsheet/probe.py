@@ -10,8 +10,8 @@ Beyond MAX_PATTERNS patterns, MANY of them are drawn. The difference of two side
 pattern, too; one of degree D in them that is not 0 differs from 0 on at least 2^-D of all patterns (the distance of
 the Reed-Muller code), so MANY draws all miss it with a probability of at most (1 - 2^-D)^MANY.
 
-Small whole numbers come first: there JAX is exact too, and a claim that fails there has a witness that fits on a line.
-Those points have all witnesses, and so vouch for the hand-written pass, which is alone at the large ones.
+Small whole numbers are tried as well: a claim that fails there has a witness that fits on a line, and all witnesses are
+heard there, who so vouch for the hand-written pass, which is alone at the large ones.
 """
 
 import functools
@@ -24,7 +24,7 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.network import KINKED, NEW, Network
-from gradsheet.point import DIGITS, Point
+from gradsheet.point import DIGITS, Budget, Point
 from gradsheet.real import Arithmetic
 from manual import Layer
 from manual.activations import Array, activate, split
@@ -35,6 +35,7 @@ MAX_DEGREE = 4  # (1 - 2^-4)^224 is 5e-7
 MAX_OWN_DEGREE = 2  # (1 - 2^-2)^FREE is 1e-8
 FREE = 64  # small points without a wanted pattern, with zeros among their numbers, for kinks of a formula's own
 LARGE = 2**61
+FEWEST, MOST = 6, 16  # small points, on which all witnesses are heard
 
 Draw = Callable[[], int | Fraction]
 
@@ -79,6 +80,7 @@ def draw_point(
     *,
     rate: Fraction | None = None,
     arithmetic: Arithmetic | None = None,
+    budget: Budget | None = None,
 ) -> Point:
     """A point whose kinked units are live or dead as `signs` says, where that can be; the z of unit `kink` is 0.
 
@@ -107,64 +109,74 @@ def draw_point(
         params.append(Layer(W, b))
     y = None if network.loss in (None, "output") else _numbers(draw, 1, network.widths[-1])
     d_yhat = _numbers(draw, network.widths[-1]) if network.loss is None else None
-    return Point(
-        network, params, x[None, :], y, d_yhat, jax_of, rate=rate or Fraction(draw()), arithmetic=arithmetic
-    )
+    rate = Fraction(draw()) if rate is None else rate
+    return Point(network, params, x[None, :], y, d_yhat, jax_of, rate=rate, arithmetic=arithmetic, budget=budget)
 
 
-class Probes:
-    """The points for a sheet, drawn when they are first asked for."""
+class Drawn:
+    """Points that are drawn when they are first asked for, and kept."""
 
-    def __init__(self, network: Network, jax_of: Collection[str], rate: Fraction | None, deadline: float):
-        self._drawn: list[Point] = []
-        self._source = _probes(network, jax_of, rate)
-        self._deadline = deadline
+    def __init__(self, source: Iterator[Point]):
+        self._source, self._drawn = source, list[Point]()
 
     def __iter__(self) -> Iterator[Point]:
-        at = 0
-        while True:
+        for at in itertools.count():
             if at == len(self._drawn):
                 point = next(self._source, None)
                 if point is None:
                     return
-                point.deadline = self._deadline
                 self._drawn.append(point)
             yield self._drawn[at]
-            at += 1
 
 
-def _probes(network: Network, jax_of: Collection[str], rate: Fraction | None) -> Iterator[Point]:
-    """Small points for every pattern and every kink and some more, then large ones for every pattern."""
-    small = random.Random(17)
-    secret = random.SystemRandom()  # a sheet's author cannot know these points
-    units = network.kinked_units
-    if 2**units <= MAX_PATTERNS:
-        patterns = list(itertools.product((1, -1), repeat=units))
-    else:
-        drawn = (tuple(secret.choice((1, -1)) for _ in range(units)) for _ in range(MANY))
-        patterns = [(1,) * units, (-1,) * units, *drawn]
-    draw = functools.partial(draw_point, network, rate=rate, arithmetic=Arithmetic(DIGITS))
+class Probes:
+    """The points for claims over all weights: `small` ones, and all at which a claim is tried, in that order."""
 
-    def little() -> int:
-        return small.choice((-3, -2, -1, 1, 2, 3))
+    def __init__(self, network: Network, jax_of: Collection[str] | None, rate: Fraction | None, budget: Budget):
+        self.network, self.jax_of, self.budget = network, jax_of, budget
+        self._draw = functools.partial(
+            draw_point, network, rate=rate, arithmetic=Arithmetic(DIGITS), budget=budget
+        )
+        self._small_numbers = random.Random(17)
+        self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
+        units = network.kinked_units
+        if 2**units <= MAX_PATTERNS:
+            self._patterns = list(itertools.product((1, -1), repeat=units))
+        else:
+            drawn = (tuple(self._secret.choice((1, -1)) for _ in range(units)) for _ in range(MANY))
+            self._patterns = [(1,) * units, (-1,) * units, *drawn]
+        self.small = Drawn(self._small())
+        self._others = Drawn(itertools.chain(self._large(), self._kinks(), self._free()))
 
-    def free() -> int:
-        return small.choice((-3, -2, -2, -1, -1, 0, 1, 1, 2, 2, 3))
+    def __iter__(self) -> Iterator[Point]:
+        yield next(iter(self.small))
+        yield from self._others
 
-    def large() -> int | Fraction:
-        number = secret.randrange(-LARGE, LARGE)
-        return number if network.rational else Fraction(number, LARGE // 4)  # no larger than exp takes
+    def _few(self, *numbers: int) -> Draw:
+        return lambda: self._small_numbers.choice(numbers)
 
-    for pattern in patterns[:MAX_PATTERNS]:
-        yield draw(little, iter(pattern), jax_of)
-    for kink in range(min(units, MAX_PATTERNS)):
-        yield draw(little, itertools.cycle((1, -1)), jax_of, kink)
-    for _ in range(FREE):
-        point = draw(free, iter([small.choice((1, -1)) for _ in range(units)]), jax_of)
-        point.free = True
-        yield point
-    for pattern in patterns:
-        yield draw(large, iter(pattern), None)
+    def _small(self) -> Iterator[Point]:
+        for pattern in itertools.islice(itertools.cycle(self._patterns), max(FEWEST, min(len(self._patterns), MOST))):
+            yield self._draw(self._few(-3, -2, -1, 1, 2, 3), iter(pattern), self.jax_of)
+
+    def _large(self) -> Iterator[Point]:
+        def number() -> int | Fraction:
+            drawn = self._secret.randrange(-LARGE, LARGE)
+            return drawn if self.network.rational else Fraction(drawn, LARGE // 4)  # no larger than exp takes
+
+        for pattern in self._patterns:
+            yield self._draw(number, iter(pattern), None)
+
+    def _kinks(self) -> Iterator[Point]:
+        for kink in range(min(self.network.kinked_units, MOST)):
+            yield self._draw(self._few(-3, -2, -1, 1, 2, 3), itertools.cycle((1, -1)), self.jax_of, kink)
+
+    def _free(self) -> Iterator[Point]:
+        for _ in range(FREE):
+            signs = [self._small_numbers.choice((1, -1)) for _ in range(self.network.kinked_units)]
+            point = self._draw(self._few(-3, -2, -2, -1, -1, 0, 1, 1, 2, 2, 3), iter(signs), self.jax_of)
+            point.free = True
+            yield point
 
 
 def pattern_degree(node: f.Node, network: Network) -> int:
@@ -202,3 +214,35 @@ def pattern_degree(node: f.Node, network: Network) -> int:
         case f.List(items):
             return max(pattern_degree(item, network) for item in items)
     return 0
+
+
+def degree(node: f.Node, network: Network) -> int:
+    """A bound on the degrees of numerator and denominator of a formula in the weights, the data and the exponentials.
+
+    Generous, since 2^62 is large: along a path every layer adds its weight and its input, and every unit that is not
+    linear the numerator and the denominator of its activation and of that one's derivative.
+    """
+    width = max(network.widths)
+    match node:
+        case f.Number() | f.Letter():
+            return 1
+        case f.Quantity() | f.Derivative():
+            units = 0 if network.rational else 8 * sum(network.widths[1:])
+            once = 4 * (network.depth + 1) + units
+            new = isinstance(node, f.Quantity) and node.name.endswith(NEW)
+            return once * (1 + network.depth * width * 2) if new else once
+        case f.Binary("@", a, b):
+            return width * (degree(a, network) + degree(b, network))
+        case f.Binary(_, a, b):
+            return degree(a, network) + degree(b, network)
+        case f.Power(base, exponent):
+            return exponent * degree(base, network)
+        case f.Call(_, arguments):
+            return 4 + sum(degree(argument, network) for argument in arguments)
+        case f.Sum(_, term):
+            return width * degree(term, network)
+        case f.List(items):
+            return max(degree(item, network) for item in items)
+        case f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):
+            return degree(inner, network)
+    raise TypeError(f"no rule for {type(node).__name__}")

@@ -1,12 +1,14 @@
-"""A report as a person reads it, and as the JSON object of the contract."""
+"""A report as a person reads it."""
 
 import shutil
 import sys
 import textwrap
+import time
 import unicodedata
-from typing import Any
+from collections import Counter
+from collections.abc import Collection
 
-from gradsheet.number import plain
+from gradsheet.number import like_claim, plain
 from gradsheet.verdict import Judgement, Report
 
 _COLOURS = {"right": "32", "rounded": "32", "lucky": "33", "wrong": "31", "cannot_tell": "36"}
@@ -23,13 +25,16 @@ def short(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
-def _sentence(judgement: Judgement, point: str) -> str:
-    """A claim and what is to be said of it, on one line; `point` names the witness, where there is one."""
+def sentence(judgement: Judgement, point: str = "", told: Collection[str] = ()) -> str:
+    """A claim and what is to be said of it, on one line.
+
+    `point` names the witness, where there is one; `told` are the readings that are spoken of elsewhere.
+    """
     text = f"{short(judgement.claim.quantity)} = {short(plain(judgement.claimed))}"
     if judgement.verdict in ("wrong", "rounded") and judgement.truth is not None:
-        text += f", true {short(plain(judgement.truth))}"
-    if judgement.message:
-        text += f": {judgement.message}"
+        text += f", true {short(plain(like_claim(judgement.truth, judgement.claimed)))}"
+    if message := judgement.all_messages(told):
+        text += f": {message}"
     if point:
         text += f" ({point})"
     if judgement.claim.expect not in (None, judgement.verdict):
@@ -49,29 +54,61 @@ def _lay_out(head: str, text: str, width: int | None) -> str:
     )
 
 
-def summary_line(reports: list[Report]) -> str:
-    """One line over all sheets: how many claims have which verdict, and whether those are the verdicts on record."""
-    counts = {verdict: sum(report.summary[verdict] for report in reports) for verdict in _COLOURS}
-    total = sum(counts.values())
-    unexpected = sum(not judgement.as_expected for report in reports for judgement in report.judgements)
-    unread = sum(report.error is not None for report in reports)
-    text = f"{total} claim{'s' * (total != 1)}: " + (", ".join(f"{n} {v}" for v, n in counts.items() if n) or "none")
-    if unread:
-        text += f"; {unread} sheet{'s' * (unread != 1)} could not be read"
-    if unexpected:
-        return f"{text}; {unexpected} not as expected"
-    if any(judgement.claim.expect for report in reports for judgement in report.judgements):
-        text += "; every verdict is the one on record"
-    return text
+class Tally:
+    """What there is to say over all sheets: how many claims have which verdict, and whether it is the one on record."""
+
+    def __init__(self) -> None:
+        self.verdicts: Counter[str] = Counter()
+        self.sheets = self.unread = self.unexpected = self.recorded = 0
+
+    def add(self, report: Report) -> None:
+        self.sheets += 1
+        self.unread += report.error is not None
+        self.verdicts.update(judgement.verdict for judgement in report.judgements)
+        self.unexpected += sum(not judgement.as_expected for judgement in report.judgements)
+        self.recorded += sum(judgement.claim.expect is not None for judgement in report.judgements)
+
+    def line(self) -> str:
+        total = self.verdicts.total()
+        text = f"{self.sheets} sheets, " if self.sheets > 2 else ""
+        text += f"{total} claim{'s' * (total != 1)}: "
+        text += ", ".join(f"{self.verdicts[v]} {v}" for v in _COLOURS if self.verdicts[v]) or "none"
+        if self.unread:
+            text += f"; {self.unread} sheet{'s' * (self.unread != 1)} could not be read"
+        if self.unexpected:
+            return f"{text}; {self.unexpected} not as expected"
+        return text + "; every verdict is the one on record" * (self.recorded > 0 and not self.unread)
+
+
+class Progress:
+    """A line on a terminal's standard error that says how far the sheets are, while there are many."""
+
+    def __init__(self, total: int):
+        self.total, self.shown = total, False
+        self.start = self.last = time.monotonic()
+        self.wanted = sys.stderr.isatty() and total > 10
+
+    def show(self, done: int) -> None:
+        now = time.monotonic()
+        if self.wanted and now - self.last > 0.1:
+            left = (now - self.start) / max(done, 1) * (self.total - done)
+            print(f"\r\x1b[K{done} of {self.total} sheets, {left:.0f} s left", end="", file=sys.stderr, flush=True)
+            self.last, self.shown = now, True
+
+    def clear(self) -> None:
+        """Take the line away before something else is printed to the terminal."""
+        if self.shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self.shown = False
 
 
 class Printer:
     """Prints reports to standard output, errors to standard error; on a terminal in its width."""
 
-    def __init__(self, *, colour: bool, verbose: bool):
+    def __init__(self, *, colour: bool, verbose: bool, quiet: bool = False):
         terminal = sys.stdout.isatty()
         self.width = shutil.get_terminal_size().columns if terminal else None
-        self.colour, self.verbose = colour and terminal, verbose
+        self.colour, self.verbose, self.quiet = colour and terminal, verbose, quiet
 
     def paint(self, verdict: str) -> str:
         word = f"{verdict:{_WIDEST}}"
@@ -83,12 +120,17 @@ class Printer:
             where = f"{report.path}:{report.error_line}" if report.error_line else report.path
             print(f"gradsheet: {clean(where)}: {clean(report.error)}", file=sys.stderr)
             return
+        chosen = [j for j in report.judgements if not (self.quiet and j.as_expected)]
+        if not chosen and self.quiet:
+            return
         print(_lay_out("", short(report.title, 200), self.width))
         print(_lay_out("read as   ", report.reading, self.width), end="\n\n")
-        questions = [short(clean(j.claim.question), 20) for j in report.judgements]
-        places = [f"{report.path}:{j.claim.line}" for j in report.judgements]
+        questions = [short(clean(j.claim.question), 20) for j in chosen]
+        places = [f"{report.path}:{j.claim.line}" for j in chosen]
+        wrong = [j for j in report.judgements if j.verdict == "wrong"]
+        readings = {words: n for words, n in Counter(w for j in wrong for w in j.readings).items() if n > 1}
         points: dict[str, str] = {}
-        for judgement, place, question in zip(report.judgements, places, questions, strict=True):
+        for judgement, place, question in zip(chosen, places, questions, strict=True):
             point = ""
             if judgement.witness:
                 point = points.setdefault(
@@ -96,16 +138,18 @@ class Printer:
                 )
             head = f"{'':{_WIDEST}}  {clean(place):{max(map(len, places))}}  "
             head += f"{question:{max(map(len, questions))}}  " if any(questions) else ""
-            line = _lay_out(head, _sentence(judgement, point), self.width)
+            line = _lay_out(head, sentence(judgement, point, readings), self.width)
             print(self.paint(judgement.verdict) + line[_WIDEST:])
             if self.verbose:
                 self.working(judgement)
+        for words, count in readings.items():
+            print(_lay_out("", f"{count} of {len(wrong)} wrong claims are right if {words}", self.width))
         for witness, name in points.items():
             print(_lay_out(f"{name}: ", witness, self.width))
         print()
 
     def working(self, judgement: Judgement) -> None:
-        """Every line of a claim's working, with what it gives."""
+        """Every line of a claim's working, with what it gives, and how sure an identity is."""
         for line in judgement.working:
             text = (
                 line.text
@@ -113,37 +157,5 @@ class Printer:
                 + (f": {line.message}" if line.message else "")
             )
             print(_lay_out(f"{'':{_WIDEST}}    {line.verdict:{_WIDEST}}  ", text, self.width))
-
-
-def as_json(reports: list[Report]) -> dict[str, Any]:
-    """The reports as the object that `--json` prints; exact numbers are text."""
-    return {"version": 1, "sheets": [_sheet_json(report) for report in reports]}
-
-
-def _sheet_json(report: Report) -> dict[str, Any]:
-    error = report.error
-    if error is not None and report.error_line:
-        error = f"line {report.error_line}: {error}"
-    return {
-        "path": report.path,
-        "title": report.title,
-        "reading": report.reading,
-        "error": error,
-        "claims": [
-            {
-                "question": judgement.claim.question,
-                "quantity": judgement.claim.quantity,
-                "claimed": judgement.claimed,
-                "truth": judgement.truth,
-                "verdict": judgement.verdict,
-                "mistakes": judgement.mistakes,
-                "message": judgement.message + (f", with {judgement.witness}" if judgement.witness else ""),
-                "line": judgement.claim.line,
-                "working": [
-                    {"text": line.text, "value": line.value, "verdict": line.verdict} for line in judgement.working
-                ],
-            }
-            for judgement in report.judgements
-        ],
-        "summary": report.summary,
-    }
+        if judgement.proof:
+            print(_lay_out(f"{'':{_WIDEST}}    {'':{_WIDEST}}  ", judgement.proof, self.width))

@@ -1,8 +1,8 @@
 """The verdicts: every claim of a sheet against the truth, every line of its working too."""
 
-import time
+import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -16,8 +16,9 @@ from gradsheet.derivation import true_formula
 from gradsheet.evaluate import EvaluationError
 from gradsheet.network import NEW, Network
 from gradsheet.number import Text, exact_text, plain
-from gradsheet.point import Missing, Point
+from gradsheet.point import Budget, Missing, Point
 from gradsheet.probe import Probes
+from gradsheet.readings import Readings
 from gradsheet.real import Arithmetic, Imprecise, Undecided
 from gradsheet.sheet import VERDICTS, Claim, Line, Sheet, Value, fractions, printed_entries
 from manual.activations import split
@@ -38,7 +39,11 @@ class LineVerdict:
 
 @dataclass
 class Judgement:
-    """A claim's verdict. `witness` is data at which a claim over all weights fails; `mistakes` are {"code", "text"}."""
+    """A claim's verdict.
+
+    `witness` is data at which a claim over all weights fails; `mistakes` are {"code", "text"}; `readings` say how else
+    the sheet would have to be read for a wrong claim to be right; `proof` says how sure an identity is.
+    """
 
     claim: Claim
     claimed: Text
@@ -48,6 +53,13 @@ class Judgement:
     witness: str = ""
     working: list[LineVerdict] = field(default_factory=list)
     mistakes: list[dict[str, str]] = field(default_factory=list)
+    readings: list[str] = field(default_factory=list)
+    proof: str = ""
+
+    def all_messages(self, told: Collection[str] = ()) -> str:
+        """The message, with the readings that would make the claim right but for those told elsewhere."""
+        words = [reading for reading in self.readings if reading not in told]
+        return "; ".join(part for part in (self.message, f"right if {' or if '.join(words)}" * bool(words)) if part)
 
     @property
     def as_expected(self) -> bool:
@@ -108,10 +120,15 @@ class _Judge:
     """Judges one claim, at `points`; `history` has what a sheet with numbers has printed before."""
 
     def __init__(
-        self, claim: Claim, points: Iterable[Point], notation: Mapping[str, f.Node], history: History | None = None
+        self,
+        claim: Claim,
+        points: Probes | list[Point],
+        notation: Mapping[str, f.Node],
+        readings: Readings,
+        history: History | None = None,
     ):
-        self.claim, self.points, self.notation, self.history = claim, points, notation, history
-        self.comparison = Comparison(claim.tree, points, symbolic=history is None)
+        self.claim, self.points, self.notation, self.readings, self.history = claim, points, notation, readings, history
+        self.comparison = Comparison(claim.tree, points)
         self.mismatches: list[Mismatch] = []
         self.messages: list[str] = []
 
@@ -130,6 +147,7 @@ class _Judge:
             truth = self.mismatches[0].truth
         working = [self._line(line) for line in claim.working]
         verdict = self._verdict(number, working, claimed)
+        readings = self.readings.fitting(claim) if verdict == "wrong" else []
         told: Text
         if self.history is None:
             told = _true_formula(claim, self.points, self.notation) if verdict == "wrong" else None
@@ -144,6 +162,8 @@ class _Judge:
             message="; ".join(self.messages),
             witness=witnesses[0].data_text() if self.history is None and witnesses else "",
             working=working,
+            readings=readings,
+            proof=self.comparison.proof() if self.history is None and verdict == "right" else "",
         )
 
     def _number(self, value: Value) -> str:
@@ -155,7 +175,7 @@ class _Judge:
         if self.history is None or mismatch.mine is None:
             return "wrong"
         if self.history.rounded(self.claim, mismatch.point):
-            self.messages.append("as rounding the values printed before explains")
+            self.messages[-1] += ", which rounding the values printed before explains"
             return "rounded"
         if causes := self.history.given(self.claim, mismatch.point):
             given = " and ".join(f"{c.quantity} = {plain(_printed_text(c.value))} (line {c.line})" for c in causes)
@@ -212,7 +232,7 @@ class _Judge:
         )
 
 
-def _true_formula(claim: Claim, points: Iterable[Point], notation: Mapping[str, f.Node]) -> str | None:
+def _true_formula(claim: Claim, points: Probes | list[Point], notation: Mapping[str, f.Node]) -> str | None:
     """The true formula for a claim over all weights, judged like any other before it is shown."""
     network = next(iter(points)).network
     used = sorted(notation, key=lambda name: all(name not in line.text for line in claim.working))
@@ -220,7 +240,7 @@ def _true_formula(claim: Claim, points: Iterable[Point], notation: Mapping[str, 
         return None
     quantity, formula = found
     try:
-        comparison = Comparison(f.parse(quantity, network.names, notation), points, symbolic=True)
+        comparison = Comparison(f.parse(quantity, network.names, notation), points)
         mismatch, _ = comparison.mismatch_of_line(f.parse(formula, network.names, notation))
     except (f.FormulaError, EvaluationError, Missing, Undecided):  # too long, or no time left
         return None
@@ -237,6 +257,12 @@ def _printed_text(value: Any) -> Text:
     return [_printed_text(item) for item in value] if isinstance(value, tuple) else value.text
 
 
+@functools.lru_cache(maxsize=4)
+def _probes(network: Network, jax_of: frozenset[str], rate: Fraction | None) -> Probes:
+    """The points for all sheets on one network: a class hands in many."""
+    return Probes(network, jax_of, rate, Budget())
+
+
 def judge(sheet: Sheet) -> Report:
     """The verdicts on every claim of a sheet."""
     trees = [tree for claim in sheet.claims for tree in (claim.tree, *(line.tree for line in claim.working)) if tree]
@@ -251,31 +277,30 @@ def judge(sheet: Sheet) -> Report:
     rate = None if sheet.rate is None else sheet.rate.value
     import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
 
-    deadline = time.monotonic() + MAX_SECONDS
     if sheet.params is None or sheet.x is None:
-        points = Probes(sheet.network, jax_of, rate, deadline)
-        judgements = [_Judge(claim, points, sheet.notation).judgement() for claim in sheet.claims]
+        points = _probes(sheet.network, frozenset(jax_of), rate)
+        points.budget.start(MAX_SECONDS)
+        readings = Readings(sheet.network, None, rate, points.budget)
+        judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in sheet.claims]
         return Report(sheet.path, sheet.title, sheet.network.reading(), judgements=judgements)
     # Without a loss no claim speaks of dL: any dL/dyhat will do.
     d_yhat = np.array([Fraction(1)] * sheet.network.widths[-1], object) if sheet.network.loss is None else None
-    rungs: list[Point] = []
+    budget, rungs = Budget(), list[Point]()
+    budget.start(MAX_SECONDS)
 
     def rung(number: int) -> Point:
         if number == len(rungs):
             arithmetic = Arithmetic(LADDER[number], final=number + 1 == len(LADDER))
-            point = Point(
-                sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, jax_of, rate=rate, arithmetic=arithmetic
-            )
-            point.deadline = deadline
-            rungs.append(point)
+            options: Any = {"rate": rate, "arithmetic": arithmetic, "budget": budget}
+            rungs.append(Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, jax_of, **options))
         return rungs[number]
 
-    history = History(_data(sheet))
+    history, readings = History(_data(sheet)), Readings(sheet.network, rung(0), rate, budget)
 
     def judged(claim: Claim) -> Judgement:
         for number in range(len(LADDER)):
             try:
-                found = _Judge(claim, [rung(number)], sheet.notation, history).judgement()
+                found = _Judge(claim, [rung(number)], sheet.notation, readings, history).judgement()
             except Imprecise:
                 continue
             history.add(claim, found.verdict, rung(number))

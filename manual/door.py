@@ -78,8 +78,6 @@ def check_params(params: Sequence[Layer], activations: Sequence[Activation]) -> 
             raise ValueError(
                 f"activation {number} is {activation!r}, expected one of {', '.join(NAMES)} or ('leaky_relu', slope)"
             )
-        if name == "softmax" and number < len(params):
-            raise ValueError(f"activation {number} is softmax, expected it on the last layer ({len(params)}) only")
         if name not in RATIONAL:
             _irrational(name, dtype, layer.W)
         checked.append(layer)

@@ -67,8 +67,8 @@ def backward_pass(params: Sequence[Layer], cache: Cache, d_yhat: Array, activati
 def forward(params: Sequence[Layer], x: Any, activations: Sequence[Activation]) -> Cache:
     """Every z and h of the network, equation (1).
 
-    x is (N, I); `activations` has one entry a layer: identity, relu, leaky_relu, sigmoid, tanh, softplus, on the
-    last layer also softmax; ("leaky_relu", slope) sets the slope. Raises ValueError on shapes that do not fit and
+    x is (N, I); `activations` has one entry a layer: identity, relu, leaky_relu, sigmoid, tanh, softplus, or
+    softmax over a layer; ("leaky_relu", slope) sets the slope. Raises ValueError on shapes that do not fit and
     TypeError on number types that do not, saying what was found, what was expected and what to write.
     """
     params = check_params(params, activations)

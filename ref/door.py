@@ -37,8 +37,6 @@ def check_network(
         if name not in ACTIVATIONS or len(parameters) > (name == "leaky_relu"):
             known = f"{', '.join(ACTIVATIONS)} or ('leaky_relu', slope)"
             raise ValueError(f"activation {l} is {activation!r}, expected one of {known}")
-        if name == "softmax" and l < len(layers):
-            raise ValueError(f"activation {l} is softmax, expected it on the last layer ({len(layers)}) only")
     data = jnp.asarray(x)
     if data.ndim != 2 or not len(data):
         raise ValueError(

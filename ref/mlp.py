@@ -62,8 +62,8 @@ def loss_shares(y: jax.Array | None, yhat: jax.Array, loss: str, reduction: str)
 def forward(params: Sequence[Layer], x: Any, activations: Sequence[Activation]) -> Cache:
     """Every z and h of the network.
 
-    x is (N, I); `activations` has one entry a layer: identity, relu, leaky_relu, sigmoid, tanh, softplus, on the
-    last layer also softmax; ("leaky_relu", slope) sets the slope. Raises ValueError on shapes that do not fit,
+    x is (N, I); `activations` has one entry a layer: identity, relu, leaky_relu, sigmoid, tanh, softplus, or
+    softmax over a layer; ("leaky_relu", slope) sets the slope. Raises ValueError on shapes that do not fit,
     saying what was found, what was expected and what to write.
     """
     params, x = check_network(params, x, activations)

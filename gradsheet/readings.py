@@ -1,0 +1,148 @@
+"""Other readings of a sheet: what a wrong claim may have been right about, had the sheet been read otherwise.
+
+A sheet's words can be taken in more than one way: a loss with or without its 1/2, a mean or a sum, a layer with an
+activation or without, W as (units, inputs) or (inputs, units). Each reading differs from the sheet's own in one thing.
+"""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.carry import Carried
+from gradsheet.compare import Comparison, same_shape
+from gradsheet.evaluate import EvaluationError, Evaluator
+from gradsheet.network import Network
+from gradsheet.number import Printed
+from gradsheet.point import Budget, Missing, Point
+from gradsheet.probe import Probes
+from gradsheet.real import Imprecise, Undecided
+from gradsheet.sheet import Claim, Value, fractions, printed_entries
+from manual import Layer
+from manual.activations import Activation, split
+
+SQUARES = ("half_squared_error", "squared_error", "mean_squared_error")
+USUAL = ("relu", "sigmoid", "tanh")  # activations that a sheet may have meant where it names none
+
+
+@dataclass(frozen=True)
+class _Reading:
+    words: str
+    network: Network
+    transposed: int | None = None  # the layer whose W is read as (inputs, units)
+
+
+def _readings(network: Network) -> Iterator[_Reading]:
+    if network.loss in SQUARES:
+        for loss in SQUARES:
+            # With one output the mean over the outputs is the sum, and needs no mention.
+            if loss != network.loss and not (loss == "mean_squared_error" and network.widths[-1] == 1):
+                yield _Reading(f"the loss is read as {loss}", replace(network, loss=loss))
+    if (network.examples or 1) > 1 and network.loss is not None:
+        other = "sum" if network.reduction == "mean" else "mean"
+        yield _Reading(f"the loss is read as the {other} over the examples", replace(network, reduction=other))
+    for l, activation in enumerate(network.activations):
+        others: tuple[Activation, ...] = ("identity",)
+        if activation == "identity":
+            others = (*USUAL, "softmax") if l + 1 == network.depth and network.widths[-1] > 1 else USUAL
+        for other in others:
+            activations = (*network.activations[:l], other, *network.activations[l + 1 :])
+            words = f"layer {l + 1} is read " + ("without activation" if other == "identity" else f"with {other}")
+            yield _Reading(words, replace(network, activations=activations))
+    for l, (inputs, units) in enumerate(zip(network.widths, network.widths[1:], strict=False)):
+        if inputs == units > 1:
+            yield _Reading(f"W{l + 1} is read as (inputs, units)", network, transposed=l)
+
+
+def _transpose(value: Value) -> Value | None:
+    """A matrix of printed numbers turned, None where it is none or would be the same."""
+    if isinstance(value, Printed) or isinstance(value[0], Printed) or not isinstance(value[0][0], Printed):
+        return None
+    return tuple(zip(*value, strict=True))
+
+
+class Readings:
+    """The other readings of one sheet, made when a claim first asks for them. `point` is None for a symbolic sheet."""
+
+    def __init__(self, network: Network, point: Point | None, rate: Fraction | None, budget: Budget):
+        self.network, self.point, self.rate, self.budget = network, point, rate, budget
+
+    @functools.cached_property
+    def _points(self) -> list[tuple[_Reading, Point, Carried]]:
+        """Every reading with the point exact, and in floats for a first look."""
+        assert self.point is not None
+        found = []
+        for reading in _readings(self.network):
+            params = list(self.point.params)
+            if (l := reading.transposed) is not None:
+                params[l] = Layer(params[l].W.T, params[l].b)
+            point = Point(
+                reading.network,
+                params,
+                self.point.x,
+                self.point.y,
+                self.point.d_yhat,
+                None,
+                rate=self.rate,
+                arithmetic=self.point.arithmetic,
+                budget=self.budget,
+            )
+            found.append((reading, point, Carried(point, {}, floats=True)))
+        return found
+
+    @functools.cached_property
+    def _probes(self) -> list[tuple[_Reading, Probes]]:
+        readings = [reading for reading in _readings(self.network) if reading.transposed is None]
+        return [(r, Probes(r.network, None, self.rate, self.budget)) for r in readings]
+
+    def fitting(self, claim: Claim) -> list[str]:
+        """The readings under which a wrong claim would be right, each as it follows "right if"."""
+        try:
+            return [*self._numbers(claim)] if self.point is not None else [*self._formulas(claim)]
+        except (EvaluationError, Missing, Undecided, Imprecise):
+            return []
+
+    def _numbers(self, claim: Claim) -> Iterator[str]:
+        if claim.value is None or self.point is None:
+            return
+        if (turned := _transpose(claim.value)) and Comparison(claim.tree, [self.point]).mismatch_of_value(
+            turned
+        ) is None:
+            yield "it is read transposed"
+        for reading, point, floats in self._points:
+            try:
+                if (
+                    self._close(claim, floats)
+                    and Comparison(claim.tree, [point]).mismatch_of_value(claim.value) is None
+                ):
+                    yield reading.words
+            except (EvaluationError, Missing, Undecided, Imprecise, TypeError, ArithmeticError):
+                continue
+
+    @staticmethod
+    def _close(claim: Claim, floats: Carried) -> bool:
+        """Whether floats leave it open that a claim is right."""
+        evaluator = Evaluator(floats)
+        mine, entries = fractions(claim.value), printed_entries(claim.value)  # type: ignore[arg-type]
+        halves = np.array([0 if p.places is None else 0.5 * 10.0**-p.places for p in entries])
+        for binding in evaluator.bindings(claim.tree):
+            value: Any = evaluator.value(claim.tree, binding)
+            if not same_shape(value.shape, mine.shape):
+                return False
+            off = abs(mine.astype(float).ravel() - value.astype(float).ravel())
+            if (off > halves + 1e-6 * abs(mine.astype(float).ravel())).any():
+                return False
+        return True
+
+    def _formulas(self, claim: Claim) -> Iterator[str]:
+        if not claim.working or (tree := claim.working[-1].tree) is None:
+            return
+        for reading, probes in self._probes:
+            try:
+                if Comparison(claim.tree, probes).mismatch_of_line(tree)[0] is None:
+                    yield reading.words
+            except (EvaluationError, Missing, Undecided):
+                continue
