@@ -226,5 +226,7 @@ class Autodiff:
     def shape(self, name: str) -> tuple[int, ...]:
         if name in ("L", "shares"):
             return () if name == "L" else self.nodes.h[-1].shape[1:]
-        found: tuple[int, ...] = (self.nodes.h[int(name[1:])] if name[0] == "h" else self.nodes.z[int(name[1:]) - 1]).shape
+        found: tuple[int, ...] = (
+            self.nodes.h[int(name[1:])] if name[0] == "h" else self.nodes.z[int(name[1:]) - 1]
+        ).shape
         return found

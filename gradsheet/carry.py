@@ -50,8 +50,11 @@ class Carried(Point):
             truths={},
             loss=point.loss,
             activations=point.activations,
+            exact=point.exact,
             jax_of=None,
+            _nodes={},
             _jacobians={},
+            _entries={},
         )
         self.changes, self.suffix, self.floats = changes, suffix, floats
 
@@ -295,12 +298,12 @@ class History:
             ]
         return values[:MAX_VALUES]
 
-    def spread(self, line: f.Node, point: Point, binding: Mapping[str, int]) -> tuple[Array, Array]:
-        """The least and the largest that a formula can give whose decimals stand for anything that rounds to them.
+    def _decimals(self, line: f.Node) -> dict[int, Printed]:
+        """The decimals of a formula that stand for anything that rounds to them, by the id of their nodes.
 
         Decimals that the sheet gives as data are exact, and so are short ones that it has not printed: 0.5 is a half.
         """
-        numbers = {
+        return {
             id(node): node.printed
             for node in f.walk(line)
             if isinstance(node, f.Number)
@@ -308,12 +311,18 @@ class History:
             and node.printed.value not in self._data
             and (node.printed.value in self._printed or len(node.printed.text.replace(".", "").lstrip("0")) >= 3)
         }
-        halves = {key: Fraction(10) ** -printed.places / 2 for key, printed in numbers.items()}
+
+    def spread(self, line: f.Node, point: Point, binding: Mapping[str, int]) -> tuple[Array, Array]:
+        """The least and the largest that a formula can give, whatever its rounded decimals stand for."""
+        decimals = self._decimals(line)
+        halves = {key: Fraction(10) ** -printed.places / 2 for key, printed in decimals.items() if printed.places}
 
         def value(off: Mapping[int, Any]) -> Array:
-            return Evaluator(point, {key: numbers[key].value + by for key, by in off.items()}).value(line, binding)
+            return Evaluator(point, {key: decimals[key].value + by for key, by in off.items()}).value(line, binding)
 
         here = value({})
+        if not halves:
+            return here, here
         moved = {key: value({key: half}) for key, half in halves.items()}
         low, high = np.array(here, object), np.array(here, object)
         for index in np.ndindex(here.shape):
@@ -328,6 +337,8 @@ class History:
         """Whether a line of working is true but for the rounding of the decimals in it."""
         if (value := printed_value(line)) is not None:
             return self.rounded(replace(claim, value=value), point)
+        if not self._decimals(line):
+            return False
         try:
             evaluator = Evaluator(point)
             for binding in evaluator.bindings(claim.tree):

@@ -1,5 +1,6 @@
 """A claim's two sides at every point: what its quantity truly is, and what a number or a formula says it is."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -108,6 +109,7 @@ class Comparison:
         self.symbolic = isinstance(points, Probes)
         self.first_point = next(iter(points))
         self._ranges: dict[Any, int] = {}
+        self._sides: dict[int, tuple[f.Node, bool]] = {}
         self._own_kinks: set[str] = set()  # those of the quantity
         self._degree = 0  # of the identities tried, as polynomials
 
@@ -119,18 +121,23 @@ class Comparison:
             evaluator = Evaluator(point, ranges=self._ranges)
             bindings = evaluator.bindings(self.quantity)
             found = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
-            point.truths[self.quantity] = found, self._kinks(evaluator)
+            point.truths[self.quantity] = found, self._kinks(evaluator, self.quantity)
         found, kinks = point.truths[self.quantity]
         self._own_kinks |= kinks
         return found
 
-    def _kinks(self, evaluator: Evaluator) -> set[str]:
+    def _has_own_kink(self, side: f.Node) -> bool:
+        if id(side) not in self._sides:
+            self._sides[id(side)] = side, has_own_kink(side, self.first_point.network)
+        return self._sides[id(side)][1]
+
+    def _kinks(self, evaluator: Evaluator, side: f.Node) -> set[str]:
         """What a side applied relu, drelu and step to at a generic point, but for the network's own kinked units.
 
         The probes try every pattern of those. "nodes" are data and other nodes, which have both signs among the probes,
         but not in every combination; of a kink "elsewhere" no point is sure to have been on either side.
         """
-        if not self.symbolic or evaluator.point.jax_of is not None:
+        if not self.symbolic or evaluator.point.jax_of is not None or not self._has_own_kink(side):
             return set()
         units, others = evaluator.point.signed_values()
         own = [
@@ -150,7 +157,7 @@ class Comparison:
         self, at_point: Callable[[Point], list[Trial]], points: Iterable[Point], line: f.Node | None = None
     ) -> Iterator[Trial]:
         """The trials of every point that has them; raises what kept the points from having any where none has."""
-        own_kinks = any(has_own_kink(side, self.first_point.network) for side in (self.quantity, line) if side)
+        own_kinks = self.symbolic and any(self._has_own_kink(side) for side in (self.quantity, line) if side)
         nowhere: Exception | None = None
         defined = False
         for point in points:
@@ -184,7 +191,7 @@ class Comparison:
                     mine = evaluator.value(line, {**binding, **more})
                     trials.append(Trial(point, {**binding, **more}, truth, mine))
             values.extend(like(trial.mine, trial.truth) for trial in trials)
-            kinks.update(self._kinks(evaluator))
+            kinks.update(self._kinks(evaluator, line))
             return trials
 
         try:
@@ -203,7 +210,12 @@ class Comparison:
         network, kinks = self.first_point.network, kinks | self._own_kinks
         self._degree = max(self._degree, degree(self.quantity, network) + degree(line, network))
         for part in (*f.walk(self.quantity), *f.walk(line)):
-            if isinstance(part, f.Quantity) and part.name.endswith(NEW) and part.name[0] not in "Wb" and network.kinked_units:
+            if (
+                isinstance(part, f.Quantity)
+                and part.name.endswith(NEW)
+                and part.name[0] not in "Wb"
+                and network.kinked_units
+            ):
                 raise Undecided("holds wherever it was tried, but nothing sees to the kinks after the update")
         pattern = max(pattern_degree(self.quantity, network), pattern_degree(line, network))
         many = 2**network.kinked_units > MAX_PATTERNS
@@ -271,13 +283,17 @@ def relation(printed: Printed, truth: Any) -> str:
 
 
 def _close_relation(printed: Printed, truth: Any) -> str:
-    for numerator in (-1, *range(2, 13), *range(-2, -13, -1)):
-        for denominator in (1, *range(2, 13)):
-            ratio = Fraction(numerator, denominator)
-            if numerator == ratio.numerator and printed.agrees(truth * ratio) and printed.value:
-                if ratio == -1:
+    ratio = float(printed.value) / (float(truth) or 1.0)
+    for numerator in (-1, *range(2, 13), *range(-2, -13, -1), 1):
+        for denominator in range(1, 13):
+            # Floats have a first look.
+            if abs(ratio - numerator / denominator) > 0.1 * abs(ratio) or math.gcd(numerator, denominator) > 1:
+                continue
+            if abs(ratio) != 1 and printed.value and printed.agrees(truth * Fraction(numerator, denominator)):
+                if (numerator, denominator) == (-1, 1):
                     return "the truth with the wrong sign"
-                return f"{ratio} of the truth" if denominator > 1 else f"{ratio} times the truth"
+                kind = "of" if denominator > 1 else "times"
+                return f"{Fraction(numerator, denominator)} {kind} the truth"
     return f"off by {float(printed.value - truth):.3g}"
 
 

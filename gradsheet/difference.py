@@ -19,8 +19,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from gradsheet.network import KINKED
-from manual.activations import RATIONAL, split
-from manual.losses import RATIONAL as RATIONAL_LOSSES
+from manual.activations import split
 
 Number = Any  # an int, a Fraction, a Real or a Dual
 Rows = list[list[Number]]
@@ -143,11 +142,14 @@ class Walk:
     """The network at one point, walked through again for every nudge.
 
     `layers` has (W, b, activation) with W and b as lists, b a number where it is shared, or None; x and y are rows.
+    `rational`: the net is, and its numbers are ints and Fractions, so that a nudge may be a step.
     """
 
-    def __init__(self, layers: list[tuple[Rows, Any, Any]], x: Rows, y: Rows, loss: str, reduction: str):
+    def __init__(
+        self, layers: list[tuple[Rows, Any, Any]], x: Rows, y: Rows, loss: str, reduction: str, *, rational: bool
+    ):
         self.layers, self.x, self.y, self.loss, self.reduction = layers, x, y, loss, reduction
-        self.rational = loss in RATIONAL_LOSSES and all(split(a)[0] in RATIONAL for _, _, a in layers)
+        self.rational = rational
         self._answers: dict[tuple[str, tuple[int, ...]], Any] = {}
 
     @functools.cached_property

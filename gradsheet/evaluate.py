@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -88,45 +88,75 @@ class Evaluator:
 
     def _leaf(self, node: f.Node, binding: Binding) -> Array:
         self.spend(1)
-        match node:
-            case f.Number(number):
-                return as_array(self.numbers.get(id(node), number.value))
-            case f.Letter(name):
-                return as_array(Fraction(self._bound(name, binding)))
-            case f.Quantity("L", indices) if indices:
-                return self._index(self.point.node("shares"), indices, binding, "L")
-            case f.Quantity(name, indices):
-                return self._index(self.point.node(name), indices, binding, name)
-            case f.Derivative(of, by):
-                shares = of.name == "L" and of.indices
-                of_shape = (self.point.network.widths[-1],) if shares else self._shape(of.name)
-                of_index = self.positions(of_shape, of.indices, binding, of.name)
-                by_index = self.positions(self._shape(by.name), by.indices, binding, by.name)
-                return self.point.derivative("shares" if shares else of.name, of_index, by.name, by_index)
-            case f.Negative(operand):
-                return as_array(-self.value(operand, binding))
-            case f.Power(base, exponent):
-                return self._power(self.value(base, binding), exponent)
-            case f.Call("outer", (a, b)):
-                return self._outer(self.value(a, binding), self.value(b, binding))
-            case f.Call(name, (argument,)):
-                return self._call(name, self.value(argument, binding))
-            case f.Sum(letter, term):
-                terms = [
-                    self.value(term, {**binding, letter.name: k})
-                    for k in range(1, self._range(letter.name, term, binding) + 1)
-                ]
-                total = terms[0]
-                for other in terms[1:]:
-                    total = self._binary("+", total, other)
-                return total
-            case f.List(items):
-                return self._stack([self.value(item, binding) for item in items])
-            case f.Subscript(base, indices):
-                return self._index(self.value(base, binding), indices, binding, "the bracket")
-            case f.Transpose(operand):
-                return self.value(operand, binding).T
-        raise TypeError(f"no rule for {type(node).__name__}")
+        rule = self._rules.get(type(node))
+        if rule is None:
+            raise TypeError(f"no rule for {type(node).__name__}")
+        return rule(self, node, binding)
+
+    def _number(self, node: f.Number, binding: Binding) -> Array:
+        return as_array(self.numbers.get(id(node), node.printed.value))
+
+    def _letter(self, node: f.Letter, binding: Binding) -> Array:
+        return as_array(Fraction(self._bound(node.name, binding)))
+
+    def _quantity(self, node: f.Quantity, binding: Binding) -> Array:
+        share = node.name == "L" and node.indices
+        return self._index(self.point.node("shares" if share else node.name), node.indices, binding, node.name)
+
+    def _derivative(self, node: f.Derivative, binding: Binding) -> Array:
+        of, by = node.of, node.by
+        shares = of.name == "L" and of.indices
+        of_shape = (self.point.network.widths[-1],) if shares else self._shape(of.name)
+        of_index = self.positions(of_shape, of.indices, binding, of.name)
+        by_index = self.positions(self._shape(by.name), by.indices, binding, by.name)
+        return self.point.derivative("shares" if shares else of.name, of_index, by.name, by_index)
+
+    def _negative(self, node: f.Negative, binding: Binding) -> Array:
+        return as_array(-self.value(node.operand, binding))
+
+    def _power(self, node: f.Power, binding: Binding) -> Array:
+        base = self.value(node.base, binding)
+        self.spend(base.size)
+        exact = [getattr(v, "exact", v) for v in base.flat]
+        bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in exact if v is not None), default=0)
+        if bits * node.exponent > MAX_BITS:
+            raise Undecided(f"a power with numbers of over {MAX_BITS} bits")
+        return as_array(base**node.exponent)
+
+    def _call(self, node: f.Call, binding: Binding) -> Array:
+        arguments = [self.value(argument, binding) for argument in node.arguments]
+        return self._outer(*arguments) if node.function == "outer" else self._apply(node.function, *arguments)
+
+    def _sum(self, node: f.Sum, binding: Binding) -> Array:
+        letter = node.letter.name
+        total: Array | None = None
+        for k in range(1, self._range(letter, node.term, binding) + 1):
+            term = self.value(node.term, {**binding, letter: k})
+            total = term if total is None else self._binary("+", total, term)
+        return total if total is not None else as_array(Fraction(0))
+
+    def _list(self, node: f.List, binding: Binding) -> Array:
+        return self._stack([self.value(item, binding) for item in node.items])
+
+    def _subscript(self, node: f.Subscript, binding: Binding) -> Array:
+        return self._index(self.value(node.base, binding), node.indices, binding, "the bracket")
+
+    def _transpose(self, node: f.Transpose, binding: Binding) -> Array:
+        return self.value(node.operand, binding).T
+
+    _rules: ClassVar[dict[type, Callable[..., Array]]] = {
+        f.Number: _number,
+        f.Letter: _letter,
+        f.Quantity: _quantity,
+        f.Derivative: _derivative,
+        f.Negative: _negative,
+        f.Power: _power,
+        f.Call: _call,
+        f.Sum: _sum,
+        f.List: _list,
+        f.Subscript: _subscript,
+        f.Transpose: _transpose,
+    }
 
     def _shape(self, name: str) -> tuple[int, ...]:
         return self.point.network.shapes[self.point.network.canonical(name)]
@@ -199,21 +229,13 @@ class Evaluator:
         self.spend(a.size * b.size // b.shape[0])
         return as_array(np.tensordot(a, b, 1))  # the last axis with the first, as the chain rule has it for Jacobians
 
-    def _power(self, base: Array, exponent: int) -> Array:
-        self.spend(base.size)
-        exact = [getattr(v, "exact", v) for v in base.flat]
-        bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in exact if v is not None), default=0)
-        if bits * exponent > MAX_BITS:
-            raise Undecided(f"a power with numbers of over {MAX_BITS} bits")
-        return as_array(base**exponent)
-
     def _outer(self, a: Array, b: Array) -> Array:
         if a.ndim > 1 or b.ndim > 1:
             raise EvaluationError(f"outer of shapes {a.shape} and {b.shape}, expected two vectors")
         self.spend(a.size * b.size)
         return a.reshape(-1, 1) * b.reshape(1, -1)
 
-    def _call(self, name: str, argument: Array) -> Array:
+    def _apply(self, name: str, argument: Array) -> Array:
         self.spend(argument.size)
         if name in _KINKED:
             self.kinks += argument.flat

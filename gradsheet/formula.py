@@ -12,6 +12,7 @@ Indices are whole numbers from 1 and single letters.
 """
 
 import difflib
+import functools
 import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -115,6 +116,11 @@ class Transpose(Node):
     operand: Node
 
 
+@functools.cache
+def _parts(kind: type[Node]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
+
+
 def walk(node: Node, letter: str = "") -> Iterator[Node]:
     """The node and every node below it; with a letter, only those where no inner sum binds it anew."""
     waiting: list[object] = [node]
@@ -124,7 +130,7 @@ def walk(node: Node, letter: str = "") -> Iterator[Node]:
             continue
         if isinstance(item, Node):
             yield item
-            waiting += [getattr(item, field.name) for field in fields(item)]  # type: ignore[arg-type]
+            waiting += [getattr(item, part) for part in _parts(type(item))]
         elif isinstance(item, tuple):
             waiting += item
 
@@ -141,7 +147,7 @@ def free_letters(node: Node) -> set[str]:
             letters |= free_letters(node.right)
             node = node.left
         return letters | free_letters(node)
-    parts: list[object] = [getattr(node, field.name) for field in fields(node)]  # type: ignore[arg-type]
+    parts: list[object] = [getattr(node, part) for part in _parts(type(node))]
     flat = [item for part in parts for item in (part if isinstance(part, tuple) else (part,))]
     return set().union(*(free_letters(item) for item in flat if isinstance(item, Node)))
 
@@ -367,7 +373,9 @@ class _Parser:
         if name in FUNCTIONS:
             return FormulaError(f"{name} stands alone, expected {name}(...)")
         if name == "learning_rate" or name.endswith("_new"):
-            return FormulaError(f"{name} needs a step of gradient descent: write learning_rate = 0.1 and a loss at the top")
+            return FormulaError(
+                f"{name} needs a step of gradient descent: write learning_rate = 0.1 and a loss at the top"
+            )
         if name == "y":
             return FormulaError("y has no value: only a loss that compares with a target has a y")
         if name in ("X", "Y"):

@@ -97,10 +97,12 @@ class Network:
     def reading(self) -> str:
         """The reading in one line, as every report states it."""
         loss = "unspecified, dL/dyhat is a free symbol" if self.loss is None else self.loss.replace("_", " ")
-        over = f", {self.reduction} over the {self.examples} examples" if self.examples and self.loss else ""
-        layers = ", ".join(a if isinstance(a, str) else f"leaky_relu with slope {a[1]}" for a in self.activations)
+        if self.loss is not None:
+            loss += f", {self.reduction} over the {self.examples} examples" if self.examples else ", one example"
+        names = [a if isinstance(a, str) else f"leaky_relu with slope {a[1]}" for a in self.activations]
         biases = {None: "none", "units": "one a unit", "shared": "one shared a layer"}
         kinds = list(dict.fromkeys(self.biases))
         bias = biases[kinds[0]] if len(kinds) == 1 else ", ".join(biases[kind] for kind in self.biases)
-        kink = "; relu'(0) = 0" if self.kinked_units else ""
-        return f"loss {loss}{over}; layers {layers}; biases {bias}{kink}"
+        kinked = {split(a)[0] for a in self.activations}
+        kink = "; relu'(0) = 0" * ("relu" in kinked) + "; leaky_relu'(0) is its slope" * ("leaky_relu" in kinked)
+        return f"loss {loss}; layers {', '.join(names)}; biases {bias}{kink}"

@@ -24,6 +24,7 @@ from manual.losses import LOSSES
 if TYPE_CHECKING:
     from gradsheet.autodiff import Autodiff
 
+MAX_BITS = 4_096  # of fractions that are worked with as they are
 DIGITS = 40  # of enclosures, where nobody asks for more
 MAX_ENTRIES = 4_096
 MAX_PRODUCTS = 150_000  # of numbers, in one Jacobian by one witness
@@ -61,6 +62,20 @@ def as_array(value: Any) -> Array:
     return value if isinstance(value, np.ndarray) else _entry(value)
 
 
+def _tame(arrays: Iterable[Array], depth: int) -> bool:
+    """Whether the fractions that a pass makes of these numbers stay short."""
+    top, bottom = 1, 1
+    for value in (value for array in arrays for value in array.flat):
+        if not isinstance(value, Fraction):
+            return False
+        top = max(top, abs(value.numerator))
+        if bottom % value.denominator:
+            bottom = math.lcm(bottom, value.denominator)
+            if bottom.bit_length() > MAX_BITS:
+                return False
+    return (top.bit_length() + bottom.bit_length()) * (depth + 1) <= MAX_BITS
+
+
 class Budget:
     """The time that a sheet may take; the points of a sheet share one."""
 
@@ -81,7 +96,8 @@ class Point:
     params are manual.Layer of object arrays of Fractions; x is (N, I), y (N, O) or None; d_yhat (O,) is dL/dyhat where
     the loss is unspecified; `rate` is the learning rate. `jax_of` names the nodes whose derivatives JAX will be asked
     for, None where the hand-written pass is alone (see `probe`). Quantities come and go under the sheet's names and
-    shapes: one example has no example axis. Where the network is not rational, numbers are Reals of `arithmetic`.
+    shapes: one example has no example axis. Where the network is not rational, or its numbers are so wild that fractions
+    of them get long, everything is Reals of `arithmetic`.
     """
 
     def __init__(
@@ -101,8 +117,12 @@ class Point:
         self.truths: dict[Any, Any] = {}  # what `compare` found here
         self.arithmetic = arithmetic or Arithmetic(DIGITS)
 
+        given = [x, *(array for array in (y, d_yhat) if array is not None)]
+        given += [array for layer in params for array in layer if array is not None]
+        self.exact = network.rational and _tame(given, network.depth)
+
         def typed(array: Array | None) -> Array | None:
-            return array if network.rational or array is None else np.vectorize(self.arithmetic, [object])(array)
+            return array if self.exact or array is None else np.vectorize(self.arithmetic, [object])(array)
 
         self.network, self.x, self.y, self.d_yhat = network, as_array(typed(x)), typed(y), typed(d_yhat)
         self.params = tuple(manual.Layer(as_array(typed(W)), typed(b)) for W, b in params)
@@ -115,7 +135,9 @@ class Point:
             inner = {name for name in inner if not name.endswith(NEW)}
             self.jax_of = tuple(sorted(inner | ({"L"} if "shares" in inner else set())))
         self.free = False  # drawn for formulas with kinks of their own
+        self._nodes: dict[str, Array] = {}
         self._jacobians: dict[tuple[str, str], Array] = {}
+        self._entries: dict[tuple[str, tuple[int, ...], str, tuple[int, ...]], Array] = {}
         # An unspecified loss is the network's own output behind one more linear layer, whose weights are dL/dyhat.
         self.layers, self.activations, self.loss = self.params, network.activations, network.loss or "output"
         if self.d_yhat is not None:
@@ -132,7 +154,8 @@ class Point:
 
         layers = zip(self.layers, self.activations, strict=True)
         rows = [(numbers(W), numbers(b), activation) for (W, b), activation in layers]
-        return Walk(rows, numbers(self.x), numbers(self.y) or [], self.loss, self.network.reduction)
+        data, reduction = (numbers(self.x), numbers(self.y) or []), self.network.reduction
+        return Walk(rows, *data, self.loss, reduction, rational=self.exact)
 
     @functools.cached_property
     def _autodiff(self) -> "Autodiff":
@@ -147,7 +170,8 @@ class Point:
         self.budget.check()
         width = {"L": 1, "shares": self.network.widths[-1]}
         entries = sum(width[n] if n in width else len(self.x) * self.network.widths[int(n[1:])] for n in of)
-        if entries * len(self.x) * sum(W.size for W, _ in self.layers) > MAX_PRODUCTS:
+        products = entries * len(self.x) * sum(W.size for W, _ in self.layers)
+        if products * (1 if self.exact else 3) > MAX_PRODUCTS:
             raise Undecided(f"{what}: more work than a worked example needs")
 
     @functools.cached_property
@@ -208,6 +232,11 @@ class Point:
 
     def node(self, name: str) -> Array:
         """The value of a node or parameter, in the sheet's shape; "shares" gives the L[k]."""
+        if name not in self._nodes:
+            self._nodes[name] = self._node(name)
+        return self._nodes[name]
+
+    def _node(self, name: str) -> Array:
         name = self.network.canonical(name)
         if name.endswith(NEW):
             return self.updated.node(name.removesuffix(NEW))
@@ -253,6 +282,12 @@ class Point:
 
         Raises Missing where there is no such derivative, Undecided at a kink or where the witnesses disagree.
         """
+        key = (of, of_index, by, by_index)
+        if key not in self._entries:
+            self._entries[key] = self._witnessed(of, of_index, by, by_index)
+        return self._entries[key]
+
+    def _witnessed(self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]) -> Array:
         of, by = self.network.canonical(of), self.network.canonical(by)
         if reason := self.network.no_derivative(of, by):
             raise Missing(reason)
@@ -314,7 +349,9 @@ class Point:
 
     def data_text(self) -> str:
         """The parameters and data here, on one line."""
-        names = [name for name in self.network.shapes if name[0] in "xyWb" and name[:4] != "yhat" and not name.endswith(NEW)]
+        names = [
+            name for name in self.network.shapes if name[0] in "xyWb" and name[:4] != "yhat" and not name.endswith(NEW)
+        ]
         data = [f"{name} = {plain(exact_text(self.node(name)))}" for name in names]
         if self.network.update is not None:
             data.append(f"learning_rate = {plain(exact_text(self.rate))}")

@@ -87,7 +87,7 @@ def draw_point(
     The learning rate is drawn where it is None. `arithmetic` is that of a network that is not rational.
     """
     x = _numbers(draw, network.widths[0])
-    h, params, number = x if network.rational else np.vectorize(arithmetic, [object])(x), [], 0
+    h, params, number = x, [], 0
     for l, activation in enumerate(network.activations):
         W = _numbers(draw, network.widths[l + 1], network.widths[l])
         kind = network.biases[l]
@@ -104,10 +104,12 @@ def draw_point(
                 if number == kink:
                     _onto_kink(W, b, h, unit)
                 number += 1
-        z = W @ h
-        h = activate(activation, z if b is None else z + b)
+        z = W @ h if b is None else W @ h + b
+        h = activate(activation, z if network.rational else np.vectorize(arithmetic, [object])(z))
         params.append(Layer(W, b))
     y = None if network.loss in (None, "output") else _numbers(draw, 1, network.widths[-1])
+    if y is not None and network.loss == "cross_entropy":
+        y[0, -1] += 1 - y.sum()  # probabilities: on all numbers that add up to 1 the same identities hold
     d_yhat = _numbers(draw, network.widths[-1]) if network.loss is None else None
     rate = Fraction(draw()) if rate is None else rate
     return Point(network, params, x[None, :], y, d_yhat, jax_of, rate=rate, arithmetic=arithmetic, budget=budget)
@@ -134,9 +136,7 @@ class Probes:
 
     def __init__(self, network: Network, jax_of: Collection[str] | None, rate: Fraction | None, budget: Budget):
         self.network, self.jax_of, self.budget = network, jax_of, budget
-        self._draw = functools.partial(
-            draw_point, network, rate=rate, arithmetic=Arithmetic(DIGITS), budget=budget
-        )
+        self._draw = functools.partial(draw_point, network, rate=rate, arithmetic=Arithmetic(DIGITS), budget=budget)
         self._small_numbers = random.Random(17)
         self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
         units = network.kinked_units
@@ -192,7 +192,9 @@ def pattern_degree(node: f.Node, network: Network) -> int:
 
     match node:
         case f.Quantity(name) if name.endswith(NEW):
-            return 2 * sum(split(a)[0] in KINKED for a in network.activations) * (1 if name[0] in "Wb" else network.depth)
+            return (
+                2 * sum(split(a)[0] in KINKED for a in network.activations) * (1 if name[0] in "Wb" else network.depth)
+            )
         case f.Quantity(name):
             return 2 * kinked(name) if name == "L" else kinked(name)
         case f.Derivative(of):
@@ -246,3 +248,9 @@ def degree(node: f.Node, network: Network) -> int:
         case f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):
             return degree(inner, network)
     raise TypeError(f"no rule for {type(node).__name__}")
+
+
+@functools.lru_cache(maxsize=16)
+def probes_for(network: Network, jax_of: frozenset[str] | None, rate: Fraction | None) -> Probes:
+    """The points for all sheets on one network: a class hands in many."""
+    return Probes(network, jax_of, rate, Budget())

@@ -18,7 +18,7 @@ from gradsheet.evaluate import EvaluationError, Evaluator
 from gradsheet.network import Network
 from gradsheet.number import Printed
 from gradsheet.point import Budget, Missing, Point
-from gradsheet.probe import Probes
+from gradsheet.probe import Probes, probes_for
 from gradsheet.real import Imprecise, Undecided
 from gradsheet.sheet import Claim, Value, fractions, printed_entries
 from manual import Layer
@@ -96,7 +96,10 @@ class Readings:
     @functools.cached_property
     def _probes(self) -> list[tuple[_Reading, Probes]]:
         readings = [reading for reading in _readings(self.network) if reading.transposed is None]
-        return [(r, Probes(r.network, None, self.rate, self.budget)) for r in readings]
+        found = [(reading, probes_for(reading.network, None, self.rate)) for reading in readings]
+        for _, probes in found:
+            probes.budget.end = self.budget.end
+        return found
 
     def fitting(self, claim: Claim) -> list[str]:
         """The readings under which a wrong claim would be right, each as it follows "right if"."""

@@ -19,6 +19,7 @@ from fractions import Fraction
 from typing import Any
 
 MAX_EXPONENT = 100_000  # of exp
+MAX_BITS = 4_096  # of a fraction that is kept; longer ones are enclosed, and known by their marks
 MAX_MARKS = 4_000  # exponentials with marks in one arithmetic; further ones prove nothing
 
 Number = Any  # an int, a Fraction or a Real
@@ -155,6 +156,13 @@ class Real:
     ):
         self.home, self.exact, self.low, self.high, self._mark = home, exact, low, high, mark
 
+    def _exactly(self, value: Fraction) -> "Real":
+        """A fraction, enclosed where it is too long to be kept."""
+        found = Real(self.home, value)
+        if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
+            found = Real(self.home, None, *found.bounds(), found.mark)
+        return found
+
     @property
     def mark(self) -> int | None:
         if self._mark is None and self.exact is not None:
@@ -178,7 +186,7 @@ class Real:
             return NotImplemented
         if self.exact is not None:
             if that.exact is not None:
-                return Real(self.home, self.exact + that.exact)
+                return self._exactly(self.exact + that.exact)
             if not self.exact:
                 return that
         elif that.exact is not None and not that.exact:
@@ -209,7 +217,7 @@ class Real:
         for one, two in ((self, that), (that, self)):
             if one.exact is not None:
                 if two.exact is not None:
-                    return Real(self.home, one.exact * two.exact)
+                    return self._exactly(one.exact * two.exact)
                 if not one.exact:
                     return one
                 if one.exact == 1:
@@ -249,7 +257,7 @@ class Real:
 
     def __pow__(self, exponent: int) -> "Real":
         if self.exact is not None:
-            return Real(self.home, self.exact**exponent)
+            return self._exactly(self.exact**exponent)
         power = Real(self.home, Fraction(1))
         for _ in range(exponent):
             power = power * self

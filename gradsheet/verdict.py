@@ -1,6 +1,5 @@
 """The verdicts: every claim of a sheet against the truth, every line of its working too."""
 
-import functools
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,11 +16,11 @@ from gradsheet.evaluate import EvaluationError
 from gradsheet.network import NEW, Network
 from gradsheet.number import Text, exact_text, plain
 from gradsheet.point import Budget, Missing, Point
-from gradsheet.probe import Probes
+from gradsheet.probe import Probes, probes_for
 from gradsheet.readings import Readings
 from gradsheet.real import Arithmetic, Imprecise, Undecided
 from gradsheet.sheet import VERDICTS, Claim, Line, Sheet, Value, fractions, printed_entries
-from manual.activations import split
+from manual.activations import Array, split
 
 LADDER = (40, 160, 640)  # digits of enclosures: more where those before do not decide
 MAX_SECONDS = 1.0  # for a sheet; what is not judged by then is `cannot_tell`
@@ -35,6 +34,7 @@ class LineVerdict:
     value: Text
     verdict: str
     message: str = ""
+    array: Array | None = None  # the value as numbers
 
 
 @dataclass
@@ -194,11 +194,11 @@ class _Judge:
             return LineVerdict(line.text, None, "cannot_tell", str(error))
         text = None if value is None else exact_text(value)
         if mismatch is None:
-            return LineVerdict(line.text, text, "right")
+            return LineVerdict(line.text, text, "right", array=value)
         if self.history is not None and self.history.line_rounded(self.claim, line.tree, mismatch.point):
-            return LineVerdict(line.text, text, "rounded")
+            return LineVerdict(line.text, text, "rounded", array=value)
         self.mismatches.append(mismatch)
-        return LineVerdict(line.text, text, "wrong", line_message(mismatch, self.comparison.symbolic))
+        return LineVerdict(line.text, text, "wrong", line_message(mismatch, self.comparison.symbolic), value)
 
     def _verdict(self, number: str, working: list[LineVerdict], claimed: Text) -> str:
         """The verdict on the claim; what there is to say of its working joins the messages."""
@@ -223,13 +223,15 @@ class _Judge:
     def _is_own(self, last: LineVerdict) -> bool:
         """Whether the claimed number is what the last line of its working gives, where that gives one."""
         tree, value = self.claim.working[-1].tree, self.claim.value
-        if last.value is None or tree is None or value is None or self.history is None:
+        if last.array is None or tree is None or value is None or self.history is None:
+            return True
+        entries = printed_entries(value)
+        if len(entries) != last.array.size:
+            return False
+        if all(p.agrees(v) for p, v in zip(entries, last.array.flat, strict=True)):
             return True
         low, high = self.history.spread(tree, self.comparison.first_point, {})
-        entries = printed_entries(value)
-        return len(entries) == low.size and all(
-            p.overlaps(a, b) for p, a, b in zip(entries, low.flat, high.flat, strict=True)
-        )
+        return all(p.overlaps(a, b) for p, a, b in zip(entries, low.flat, high.flat, strict=True))
 
 
 def _true_formula(claim: Claim, points: Probes | list[Point], notation: Mapping[str, f.Node]) -> str | None:
@@ -257,12 +259,6 @@ def _printed_text(value: Any) -> Text:
     return [_printed_text(item) for item in value] if isinstance(value, tuple) else value.text
 
 
-@functools.lru_cache(maxsize=4)
-def _probes(network: Network, jax_of: frozenset[str], rate: Fraction | None) -> Probes:
-    """The points for all sheets on one network: a class hands in many."""
-    return Probes(network, jax_of, rate, Budget())
-
-
 def judge(sheet: Sheet) -> Report:
     """The verdicts on every claim of a sheet."""
     trees = [tree for claim in sheet.claims for tree in (claim.tree, *(line.tree for line in claim.working)) if tree]
@@ -278,7 +274,7 @@ def judge(sheet: Sheet) -> Report:
     import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
 
     if sheet.params is None or sheet.x is None:
-        points = _probes(sheet.network, frozenset(jax_of), rate)
+        points = probes_for(sheet.network, frozenset(jax_of), rate)
         points.budget.start(MAX_SECONDS)
         readings = Readings(sheet.network, None, rate, points.budget)
         judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in sheet.claims]
@@ -307,7 +303,9 @@ def judge(sheet: Sheet) -> Report:
             return found
         raise AssertionError("the last rung decides or raises Undecided")
 
-    return Report(sheet.path, sheet.title, sheet.network.reading(), judgements=[judged(claim) for claim in sheet.claims])
+    return Report(
+        sheet.path, sheet.title, sheet.network.reading(), judgements=[judged(claim) for claim in sheet.claims]
+    )
 
 
 def _data(sheet: Sheet) -> Iterator[Fraction]:
