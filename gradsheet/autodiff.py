@@ -30,7 +30,7 @@ class UnknownOperation(NotImplementedError):
 def _exact(array: Any) -> Array:
     """An array of JAX's: numbers become Fractions, whole numbers that count and truth values stay."""
     array = np.asarray(array)
-    return np.vectorize(Fraction, otypes=[object])(array) if array.dtype.kind == "f" else array
+    return np.asarray(np.vectorize(Fraction, otypes=[object])(array) if array.dtype.kind == "f" else array)
 
 
 def _dot_general(a: Array, b: Array, dimension_numbers: Any, **_: Any) -> Array:
@@ -154,7 +154,7 @@ def _program(
         return nodes, of and ref.stacked_jacobian(params, x, functions, of=of, y=y, loss=loss, reduction=reduction)
 
     def empty(shape: tuple[int, ...] | None) -> Any:
-        return None if shape is None else jax.ShapeDtypeStruct(shape, np.dtype("float32"))
+        return None if shape is None else jax.ShapeDtypeStruct(shape, np.dtype("float32"))  # type: ignore[no-untyped-call]
 
     layers, x, y = shapes
     arguments = (
@@ -202,8 +202,10 @@ class Autodiff:
         arrays = [array for layer in params for array in layer if array is not None]
         arrays += [x, *([] if y is None else [y]), *slopes]
         found = _run(closed.jaxpr, [_exact(const) for const in closed.consts], arrays, arithmetic)
-        self.nodes, rows = jax.tree.unflatten(structure, found)
-        self.vector, self.rows = rows or (None, None)
+        nodes, rows = jax.tree.unflatten(structure, found)
+        self.nodes: Any = nodes
+        self.vector: Any = rows[0] if rows else None
+        self.rows: Any = rows[1] if rows else None
 
     def _place(self, of: str) -> slice:
         """Where a node's entries stand in the vector of all."""

@@ -79,8 +79,8 @@ def _judge_file(path: str, shown: str) -> "Report":
 def _files(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Every file to judge, and what reports call it: those named, and in folders every *.toml."""
     if not arguments:
-        folder = Path(__file__).parent / "homework"
-        yield from ((str(folder / name), f"homework/{name}") for name in HOMEWORK)
+        shipped = Path(__file__).parent / "homework"
+        yield from ((str(shipped / name), f"homework/{name}") for name in HOMEWORK)
     for argument in arguments:
         if argument == "-" or "\0" in argument or not os.path.isdir(argument):
             yield argument, argument
@@ -103,14 +103,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = list(_files(options.sheets))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    from gradsheet.exports import Gradescope, Json, JUnit
+    from gradsheet.exports import Export, Gradescope, Json, JUnit
     from gradsheet.report import Printer, Progress, Tally
 
     printer = Printer(colour=not os.environ.get("NO_COLOR"), verbose=options.verbose, quiet=options.quiet)
     tally, progress = Tally(), Progress(len(files))
     try:
         with ExitStack() as stack:
-            exports = [stack.enter_context(Json(sys.stdout))] if options.json else []
+            exports: list[Export] = [stack.enter_context(Json(sys.stdout))] if options.json else []
             exports += [
                 stack.enter_context(kind.to(path))
                 for kind, path in ((Gradescope, options.gradescope), (JUnit, options.junit))

@@ -1,6 +1,5 @@
 """A claim's two sides at every point: what its quantity truly is, and what a number or a formula says it is."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +10,7 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator
 from gradsheet.network import KINKED, NEW, Network
-from gradsheet.number import Printed, decimal_text, exact_text, plain
+from gradsheet.number import Printed, as_float, decimal_text, exact_text, plain
 from gradsheet.point import AtKink, Missing, Point
 from gradsheet.probe import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, Probes, degree, pattern_degree
 from gradsheet.real import Undecided
@@ -24,9 +23,11 @@ MAX_TRUTHS = 200  # kept at a point
 
 def _simple_multiple(v: Any, unit: Any) -> bool:
     """Whether v is unit times a ratio of small whole numbers."""
-    ratio = Fraction(float(v) / float(unit)).limit_denominator(MAX_SIMPLE)
+    close = as_float(v) / (as_float(unit) or 1.0)
+    if not abs(close) <= MAX_SIMPLE:
+        return False
     try:
-        return abs(ratio) <= MAX_SIMPLE and bool(v == unit * ratio)
+        return bool(v == unit * Fraction(close).limit_denominator(MAX_SIMPLE))
     except Undecided:
         return False
 
@@ -122,9 +123,9 @@ class Comparison:
             bindings = evaluator.bindings(self.quantity)
             found = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
             point.truths[self.quantity] = found, self._kinks(evaluator, self.quantity)
-        found, kinks = point.truths[self.quantity]
-        self._own_kinks |= kinks
-        return found
+        truths: list[tuple[Binding, Array]] = point.truths[self.quantity][0]
+        self._own_kinks |= point.truths[self.quantity][1]
+        return truths
 
     def _has_own_kink(self, side: f.Node) -> bool:
         if id(side) not in self._sides:
@@ -148,10 +149,11 @@ class Comparison:
         return {"nodes" if any(_simple_multiple(v, other) for other in others) else "elsewhere" for v in own}
 
     def a_truth(self) -> Array:
-        """The truth at the first point that has one, with all witnesses heard. Raises as `truths` does where none has."""
+        """The truth at the first point that has one, with all witnesses heard. Raises as `truths` where none has."""
         points = self.points.small if isinstance(self.points, Probes) else self.points
         trials = self._trials(lambda p: [Trial(p, b, truth, truth) for b, truth in self.truths(p)], points)
-        return [trial.truth for trial in trials][0]
+        truths = [trial.truth for trial in trials]
+        return truths[0]
 
     def _trials(
         self, at_point: Callable[[Point], list[Trial]], points: Iterable[Point], line: f.Node | None = None
@@ -267,34 +269,23 @@ def off_entries(mine: Array, truth: Array, printed: list[Printed] | None) -> lis
     return [k for k, (m, t) in enumerate(pairs) if not (printed[k].agrees(t) if printed else m == t)]
 
 
+_FACTORS = [Fraction(sign * n, d) for sign in (1, -1) for k in range(1, 13) for n, d in {(k, 1), (1, k)}]
+
+
 def relation(printed: Printed, truth: Any) -> str:
-    """How a wrong number relates to the truth: exactly, or as closely as its digits tell where the truth is no fraction."""
-    claimed = printed.value
-    if getattr(truth, "exact", truth) is None:
-        return _close_relation(printed, truth)
-    truth = getattr(truth, "exact", truth)
-    ratio = claimed / truth if truth else Fraction(0)
-    if ratio == -1:
-        return "the truth with the wrong sign"
-    if ratio and max(abs(ratio.numerator), ratio.denominator) <= 12:
-        return f"{ratio} of the truth" if ratio.denominator > 1 else f"{ratio} times the truth"
-    off = claimed - truth
-    return f"off by {off if printed.places is None else decimal_text(off)}"
-
-
-def _close_relation(printed: Printed, truth: Any) -> str:
-    ratio = float(printed.value) / (float(truth) or 1.0)
-    for numerator in (-1, *range(2, 13), *range(-2, -13, -1), 1):
-        for denominator in range(1, 13):
-            # Floats have a first look.
-            if abs(ratio - numerator / denominator) > 0.1 * abs(ratio) or math.gcd(numerator, denominator) > 1:
-                continue
-            if abs(ratio) != 1 and printed.value and printed.agrees(truth * Fraction(numerator, denominator)):
-                if (numerator, denominator) == (-1, 1):
-                    return "the truth with the wrong sign"
-                kind = "of" if denominator > 1 else "times"
-                return f"{Fraction(numerator, denominator)} {kind} the truth"
-    return f"off by {float(printed.value - truth):.3g}"
+    """How a wrong number relates to the truth: by a simple factor, as far as its digits tell, or how far off it is."""
+    claimed, exact = printed.value, getattr(truth, "exact", truth)
+    close = as_float(claimed), as_float(truth)  # floats have a first look
+    for factor in _FACTORS:
+        if not claimed or factor == 1 or not abs(close[0] - close[1] * factor) <= 0.1 * abs(close[0]):
+            continue
+        if claimed == exact * factor if exact is not None else printed.agrees(truth * factor):
+            if factor == -1:
+                return "the truth with the wrong sign"
+            return f"{factor} of the truth" if factor.denominator > 1 else f"{factor} times the truth"
+    if exact is None:
+        return f"off by {as_float(claimed - truth):.3g}"
+    return f"off by {claimed - exact if printed.places is None else decimal_text(claimed - exact)}"
 
 
 def value_message(mismatch: Mismatch, value: Value) -> str:

@@ -6,8 +6,8 @@ derivative at 0. A crossing shows in the signs of z, and halving s ends it, unle
 sides are quadratics of their own, and there is a derivative only if their slopes agree.
 
 Where exp or log enters, no step is small enough. There the nudge is an infinitesimal e with e^2 = 0, which is carried
-through the forward pass (dual numbers; W. Clifford 1873): f(a + e) = f(a) + f'(a) e. It is positive, so that a z that is
-0 at the start goes to the side to which e takes it.
+through the forward pass (dual numbers; W. Clifford 1873): f(a + e) = f(a) + f'(a) e. It is positive, so that a z that
+is 0 at the start goes to the side to which e takes it.
 
 The forward pass here is one of its own, in plain Python and by the textbook's formulas, so that the witnesses share no
 arithmetic. It runs on Fractions, on `real.Real`, and several times faster on whole numbers: there is no division in a
@@ -58,10 +58,10 @@ class Dual:
         return Dual(-self.value, -self.slope)
 
     def __sub__(self, other: Number) -> "Dual":
-        return self + -other
+        return self + Dual.of(-other)
 
     def __rsub__(self, other: Number) -> "Dual":
-        return -self + other
+        return -self + Dual.of(other)
 
     def __mul__(self, other: Number) -> "Dual":
         that = Dual.of(other)
@@ -216,7 +216,8 @@ class Walk:
             slope = Fraction(pick(right[1]) - pick(left[1])) / (right[0] - left[0])
             return Slopes(slope, slope, kink)
         here = pick(self.nodes)
-        return Slopes(*(_one_sided(here, *map(pick, nodes), step) for step, *nodes in (left, right)), kink)
+        slopes = [_one_sided(here, pick(half), pick(end), step) for step, half, end in (left, right)]
+        return Slopes(slopes[0], slopes[1], kink)
 
     def _infinitesimals(self, by: str, by_entry: tuple[int, ...]) -> tuple[bool, Any, Any]:
         """Whether a z leaves 0, and all nodes for a nudge to the left and to the right; without a kink both are one."""
@@ -227,7 +228,8 @@ class Walk:
 
     def _steps(self, by: str, by_entry: tuple[int, ...]) -> tuple[bool, Any, Any]:
         """Whether a z leaves 0, and (step, nodes there) for both sides; at a kink the nodes half-way, too."""
-        (_, start), step = self._forward(by, by_entry, 0), 1
+        _, start = self._forward(by, by_entry, 0)
+        step: Number = 1  # an int as long as it can be
         while True:
             (above, right), (below, left) = (self._forward(by, by_entry, s) for s in (step, -step))
             if not any(_crosses(start, side) for side in (right, left)):
@@ -245,6 +247,6 @@ def _crosses(start: list[Number], end: list[Number]) -> bool:
     return any(a * b < 0 for a, b in zip(start, end, strict=True))
 
 
-def _one_sided(here: Number, half: Number, end: Number, step: Number) -> Fraction:
+def _one_sided(here: Number, half: Number, end: Number, step: Number) -> Number:
     """The slope at 0 of the quadratic through its values at 0, step/2 and step."""
     return Fraction(4 * half - 3 * here - end) / step

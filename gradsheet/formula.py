@@ -12,11 +12,11 @@ Indices are whole numbers from 1 and single letters.
 """
 
 import difflib
-import functools
 import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from gradsheet.number import NumberError, Printed, printed
 
@@ -116,9 +116,15 @@ class Transpose(Node):
     operand: Node
 
 
-@functools.cache
-def _parts(kind: type[Node]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
+_PARTS: dict[type, tuple[str, ...]] = {}
+
+
+def _parts(node: Any) -> list[object]:
+    """What a node is made of."""
+    names = _PARTS.get(type(node))
+    if names is None:
+        names = _PARTS[type(node)] = tuple(field.name for field in fields(node))
+    return [getattr(node, name) for name in names]
 
 
 def walk(node: Node, letter: str = "") -> Iterator[Node]:
@@ -130,7 +136,7 @@ def walk(node: Node, letter: str = "") -> Iterator[Node]:
             continue
         if isinstance(item, Node):
             yield item
-            waiting += [getattr(item, part) for part in _parts(type(item))]
+            waiting += _parts(item)
         elif isinstance(item, tuple):
             waiting += item
 
@@ -147,8 +153,7 @@ def free_letters(node: Node) -> set[str]:
             letters |= free_letters(node.right)
             node = node.left
         return letters | free_letters(node)
-    parts: list[object] = [getattr(node, part) for part in _parts(type(node))]
-    flat = [item for part in parts for item in (part if isinstance(part, tuple) else (part,))]
+    flat = [item for part in _parts(node) for item in (part if isinstance(part, tuple) else (part,))]
     return set().union(*(free_letters(item) for item in flat if isinstance(item, Node)))
 
 

@@ -26,7 +26,7 @@ class Printed:
     places: int | None
 
     def agrees(self, truth: Any) -> bool:
-        """Whether `truth`, a Fraction or Real, has exactly the digits printed: it rounds to them, if need be from half."""
+        """Whether `truth`, a Fraction or Real, has exactly the digits printed: rounds to them, from half either way."""
         if self.places is None:
             return bool(truth == self.value)
         return bool(abs(truth - self.value) * 2 <= Fraction(10) ** -self.places)
@@ -61,6 +61,14 @@ def printed(text: str) -> Printed:
         places = max(0, len(found["places"] or "") - exponent)  # 4e3 claims its units: no digit is printed in vain
     value = int(digits) * Fraction(10) ** (exponent - len(found["places"] or ""))
     return Printed(bare, -value if bare.startswith("-") else value, places)
+
+
+def as_float(value: Any) -> float:
+    """The float nearest to a Fraction or Real, infinite where it is too large for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
 
 
 Text = str | float | list[Any] | None  # a number, or lists of them: an exact one is text, any other a float

@@ -96,8 +96,8 @@ class Point:
     params are manual.Layer of object arrays of Fractions; x is (N, I), y (N, O) or None; d_yhat (O,) is dL/dyhat where
     the loss is unspecified; `rate` is the learning rate. `jax_of` names the nodes whose derivatives JAX will be asked
     for, None where the hand-written pass is alone (see `probe`). Quantities come and go under the sheet's names and
-    shapes: one example has no example axis. Where the network is not rational, or its numbers are so wild that fractions
-    of them get long, everything is Reals of `arithmetic`.
+    shapes: one example has no example axis. Where the network is not rational, or its numbers are so wild that
+    fractions of them get long, everything is Reals of `arithmetic`.
     """
 
     def __init__(

@@ -79,12 +79,12 @@ def draw_point(
     kink: int | None = None,
     *,
     rate: Fraction | None = None,
-    arithmetic: Arithmetic | None = None,
+    arithmetic: Arithmetic,
     budget: Budget | None = None,
 ) -> Point:
     """A point whose kinked units are live or dead as `signs` says, where that can be; the z of unit `kink` is 0.
 
-    The learning rate is drawn where it is None. `arithmetic` is that of a network that is not rational.
+    The learning rate is drawn where it is None. `arithmetic` is for what is no fraction.
     """
     x = _numbers(draw, network.widths[0])
     h, params, number = x, [], 0

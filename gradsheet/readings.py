@@ -22,7 +22,7 @@ from gradsheet.probe import Probes, probes_for
 from gradsheet.real import Imprecise, Undecided
 from gradsheet.sheet import Claim, Value, fractions, printed_entries
 from manual import Layer
-from manual.activations import Activation, split
+from manual.activations import Activation
 
 SQUARES = ("half_squared_error", "squared_error", "mean_squared_error")
 USUAL = ("relu", "sigmoid", "tanh")  # activations that a sheet may have meant where it names none
@@ -48,9 +48,9 @@ def _readings(network: Network) -> Iterator[_Reading]:
         others: tuple[Activation, ...] = ("identity",)
         if activation == "identity":
             others = (*USUAL, "softmax") if l + 1 == network.depth and network.widths[-1] > 1 else USUAL
-        for other in others:
-            activations = (*network.activations[:l], other, *network.activations[l + 1 :])
-            words = f"layer {l + 1} is read " + ("without activation" if other == "identity" else f"with {other}")
+        for read in others:
+            activations = (*network.activations[:l], read, *network.activations[l + 1 :])
+            words = f"layer {l + 1} is read " + ("without activation" if read == "identity" else f"with {read}")
             yield _Reading(words, replace(network, activations=activations))
     for l, (inputs, units) in enumerate(zip(network.widths, network.widths[1:], strict=False)):
         if inputs == units > 1:

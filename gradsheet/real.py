@@ -21,6 +21,8 @@ from typing import Any
 MAX_EXPONENT = 100_000  # of exp
 MAX_BITS = 4_096  # of a fraction that is kept; longer ones are enclosed, and known by their marks
 MAX_MARKS = 4_000  # exponentials with marks in one arithmetic; further ones prove nothing
+MAX_MULTIPLE = 64  # exp(64 a) is known to be exp(a)^64
+MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
 
 Number = Any  # an int, a Fraction or a Real
 
@@ -74,10 +76,14 @@ class Marks:
         self._secret = random.SystemRandom()
 
     def of(self, value: Fraction) -> int:
-        return value.numerator * pow(value.denominator, -1, self.prime) % self.prime
+        return value.numerator * self._inverse(value.denominator) % self.prime
+
+    def _inverse(self, m: int) -> int:
+        return pow(m, -1, self.prime)
 
     def _pair(self, a: int, m: int) -> None:
-        inverse = pow(m, -1, self.prime)
+        a, m = a % self.prime, m % self.prime
+        inverse = self._inverse(m)
         self._exp |= {a: m, -a % self.prime: inverse}
         self._log |= {m: a, inverse: -a % self.prime}
 
@@ -85,27 +91,40 @@ class Marks:
         if a not in self._exp:
             if len(self._exp) > MAX_MARKS:
                 return None
-            for b, m in self._exp.items():
-                if (rest := (a - b) % self.prime) in self._exp:
-                    self._pair(a, m * self._exp[rest] % self.prime)
-                    break
-            else:  # the mark is a square, so that exp(a/2) has one too
+            if (m := self._known_exp(a)) is None:  # the new mark is a square, so that exp(a/2) has one too
                 root = self._secret.randrange(2, self.prime)
-                self._pair(a * pow(2, -1, self.prime) % self.prime, root)
-                self._pair(a, root * root % self.prime)
+                self._pair(a * self._inverse(2), root)
+                m = root * root
+            self._pair(a, m)
         return self._exp[a]
+
+    def _known_exp(self, a: int) -> int | None:
+        """exp(a) where a is a sum or a small multiple of numbers whose exponentials have marks."""
+        for b, m in self._exp.items():
+            if (rest := (a - b) % self.prime) in self._exp:
+                return m * self._exp[rest]
+        for b, m in self._exp.items():
+            if b and (times := a * self._inverse(b) % self.prime) <= MAX_MULTIPLE:
+                return pow(m, times, self.prime)
+        return None
 
     def log(self, m: int) -> int | None:
         if m not in self._log:
             if m == 0 or len(self._log) > MAX_MARKS:
                 return None
-            for n, a in self._log.items():
-                if (rest := m * pow(n, -1, self.prime) % self.prime) in self._log:
-                    self._pair((a + self._log[rest]) % self.prime, m)
-                    break
-            else:
-                self._pair(self._secret.randrange(self.prime), m)
+            a = self._known_log(m)
+            self._pair(self._secret.randrange(self.prime) if a is None else a, m)
         return self._log[m]
+
+    def _known_log(self, m: int) -> int | None:
+        """log(m) where m is a product or a small power of numbers whose logarithms have marks."""
+        for n, a in self._log.items():
+            if (rest := m * self._exp[-a % self.prime] % self.prime) in self._log:
+                return a + self._log[rest]
+            for times in range(2, MAX_POWER + 1):
+                if pow(n, times, self.prime) == m:
+                    return a * times
+        return None
 
 
 def apart(a: Number, b: Number) -> bool:
@@ -181,7 +200,7 @@ class Real:
             return other
         return Real(self.home, Fraction(other)) if isinstance(other, int | Fraction) else None
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Any) -> "Real":
         if (that := self._like(other)) is None:
             return NotImplemented
         if self.exact is not None:
@@ -205,13 +224,13 @@ class Real:
         mark = None if self.mark is None else -self.mark % self.home.marks.prime
         return Real(self.home, None, high.copy_negate(), low.copy_negate(), mark)
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Any) -> "Real":
         return NotImplemented if (that := self._like(other)) is None else self + -that
 
-    def __rsub__(self, other: Any) -> Any:
-        return -self + other
+    def __rsub__(self, other: Any) -> "Real":
+        return (-self).__add__(other)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Any) -> "Real":
         if (that := self._like(other)) is None:
             return NotImplemented
         for one, two in ((self, that), (that, self)):
@@ -249,11 +268,11 @@ class Real:
         mark = pow(self.mark, -1, self.home.marks.prime) if self.mark else None
         return Real(self.home, None, self.home.down.divide(one, high), self.home.up.divide(one, low), mark)
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Any) -> "Real":
         return NotImplemented if (that := self._like(other)) is None else self * that._reciprocal()
 
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._reciprocal() * other
+    def __rtruediv__(self, other: Any) -> "Real":
+        return self._reciprocal().__mul__(other)
 
     def __pow__(self, exponent: int) -> "Real":
         if self.exact is not None:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from gradsheet import formula as f
-from gradsheet.carry import History
 from gradsheet.compare import Comparison, Mismatch, like, line_message, value_message
 from gradsheet.derivation import true_formula
 from gradsheet.evaluate import EvaluationError
+from gradsheet.history import History
 from gradsheet.network import NEW, Network
 from gradsheet.number import Text, exact_text, plain
 from gradsheet.point import Budget, Missing, Point
@@ -273,7 +273,8 @@ def judge(sheet: Sheet) -> Report:
     rate = None if sheet.rate is None else sheet.rate.value
     import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
 
-    if sheet.params is None or sheet.x is None:
+    params, x = sheet.params, sheet.x
+    if params is None or x is None:
         points = probes_for(sheet.network, frozenset(jax_of), rate)
         points.budget.start(MAX_SECONDS)
         readings = Readings(sheet.network, None, rate, points.budget)
@@ -288,7 +289,7 @@ def judge(sheet: Sheet) -> Report:
         if number == len(rungs):
             arithmetic = Arithmetic(LADDER[number], final=number + 1 == len(LADDER))
             options: Any = {"rate": rate, "arithmetic": arithmetic, "budget": budget}
-            rungs.append(Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, jax_of, **options))
+            rungs.append(Point(sheet.network, params, x, sheet.y, d_yhat, jax_of, **options))
         return rungs[number]
 
     history, readings = History(_data(sheet)), Readings(sheet.network, rung(0), rate, budget)

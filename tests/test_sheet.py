@@ -113,7 +113,7 @@ def change(old: str, new: str, text: str = GOOD) -> str:
         (change('"z1"', '"z9"'), 16, "quantity 'z9': unknown name z9: expected one of z1, z2$"),
         (change('"z1"', '"dL/dW7"'), 16, "unknown name dW7"),
         (change('"z1"', '"dh1/dz2"'), 16, "z2 comes after h1"),
-        (change('"z1"', '"W1_new"'), 16, "unknown name W1_new"),
+        (change('"z1"', '"W1_new"'), 16, "W1_new needs a step of gradient descent: write learning_rate = 0.1"),
         (change('quantity = "z1"\n', ""), 14, "claim 1 has no quantity"),
         (change('working = ["W1 @ x + b1"]\nvalue = [-1, 2, 3]\n', ""), 14, "neither value nor working"),
         (change('working = ["W1 @ x + b1"]', 'working = "W1 @ x + b1"'), 17, "expected a list of formulas"),

@@ -1,7 +1,6 @@
 """The verdicts: on the homeworks as printed, on claims for each verdict, and never without agreeing witnesses."""
 
 import functools
-import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import gradsheet
 import manual
 from gradsheet import autodiff, difference, probe
 from gradsheet.network import Network
-from gradsheet.point import Point
+from gradsheet.point import Budget
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"
 
@@ -108,7 +107,7 @@ def test_every_changed_digit_of_the_homework_flips_its_verdict():
         ("dL/dW3[1,2]", "", ["21", "42"], "wrong", "line 2, '42', gives 42"),
         ("dL/dW3[1,2]", "-21", [], "wrong", "the truth with the wrong sign"),
         ("dL/dW3[1,2]", "7", [], "wrong", "1/3 of the truth"),
-        ("dL/dW3[1,2]", "21.5", [], "wrong", "off by 1/2"),
+        ("dL/dW3[1,2]", "21.5", [], "wrong", "off by 0.5"),
         ("dL/dW3", "[31.5, 21, -14]", [], "right", ""),
         ("dL/dW3", "[[31.5, 21, -14]]", ["outer(dL/dyhat, h2)"], "right", ""),
         ("dL/dW3", "[31.5, 21, 14]", [], "wrong", "1 of 3 entries: [1,3] is 14, true -14"),
@@ -117,7 +116,7 @@ def test_every_changed_digit_of_the_homework_flips_its_verdict():
         ("yhat", "[[5]]", [], "right", ""),
         ("L", "6.1", ["(1.5 - 5)**2/2"], "right", ""),
         ("L", "6.13", [], "right", ""),
-        ("L", "6.14", [], "wrong", "off by 3/200"),
+        ("L", "6.14", [], "wrong", "off by 0.015"),
         ("L", "6", [], "wrong", "48/49 of the truth|off by -1/8"),
         ("dh1/dz1", "[[0,0,0],[0,1,0],[0,0,1]]", [], "right", ""),
         ("z1[4]", "3", [], "wrong", "z1[4]: index 1 is 4, outside 1 to 3"),
@@ -351,7 +350,7 @@ def test_probes_bring_about_every_pattern(widths, data):
     network = Network(tuple(widths), biases, ("relu",) * depth, None, "mean", None)
     assume(network.kinked_units <= 6)
     patterns = set()
-    for point in probe.Probes(network, (), math.inf):
+    for point in probe.Probes(network, (), None, Budget()):
         zs = manual.forward(point.params, point.x, network.activations).z
         patterns.add(tuple(bool(v > 0) for z in zs for v in z[0]))
     # Without a bias a layer behind dead units is dead: only the first layer is free, whatever comes behind.
@@ -364,29 +363,10 @@ def test_probes_bring_about_every_pattern(widths, data):
 def test_probes_reach_the_kink_of_every_unit():
     network = Network((2, 3, 2), ("shared", None), ("relu", "relu"), None, "mean", None)
     at_kink = set()
-    for point in probe.Probes(network, (), math.inf):
+    for point in probe.Probes(network, (), None, Budget()):
         zs = manual.forward(point.params, point.x, network.activations).z
         at_kink |= {(l, k) for l, z in enumerate(zs) for k, v in enumerate(z[0]) if v == 0}
     assert at_kink == {(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)}
-
-
-def test_the_float_witness_abstains_where_rounding_hides_a_sign():
-    """0.1 + 0.2 - 0.3 is 0, and 5.6e-17 in floats: there JAX would speak of a live unit."""
-    head = "loss = 'output'\nx = [0.1, 0.2, 0.3]\n[[layer]]\nW = [[1, 1, -1]]\nactivation = 'relu'\n"
-    assert judged(head, "yhat", value="0").verdict == "right"
-    sheet = gradsheet.read(head + "[[claim]]\nquantity = 'yhat'\nvalue = 0")
-    assert Point(sheet.network, sheet.params, sheet.x, None, None, ())._autodiff is None
-
-
-def test_rounding_is_bounded_not_tolerated():
-    """On decimals JAX may be off by its rounding, and by no more."""
-    head = NUMBERS.replace("x = [2, 1]", "x = [0.3, 0.6]")
-    sheet = gradsheet.read(head + "[[claim]]\nquantity = 'L'\nvalue = 1")
-    point = Point(sheet.network, sheet.params, sheet.x, sheet.y, None, ("L",))
-    witness, hand = point._autodiff, point._derivative("L", "W2")
-    assert not witness.exact
-    assert witness.agrees_derivative("L", "W2", hand)
-    assert not witness.agrees_derivative("L", "W2", hand * (1 + Fraction(1, 10**12)))
 
 
 def test_undecided_is_not_wrong_in_a_line_of_working():

@@ -1,0 +1,311 @@
+"""What a sheet has printed so far, and how far off the truth carrying it on explains.
+
+A sheet prints values with so many digits, and whoever works by hand goes on with what is printed. So a number may be
+off the truth without any mistake in it. How far is not a matter of taste: every value that the sheet has printed
+earlier may stand anywhere within half a unit of its last digit printed, and so may the other entries of the vector or
+matrix that it is printed of; the quantity claimed follows. Over such a box of values it takes every value between
+those at two corners, since it is continuous, and a claim is `rounded` if its digits allow a value that is reached.
+The corners are those that the slopes in each value point to, where the quantity is smallest and largest.
+
+The same pass with an earlier *wrong* value in it tells whether a claim is right given that.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet import formula as f
+from gradsheet.carry import Carried, Change, Index, Tensor
+from gradsheet.compare import printed_value, same_shape
+from gradsheet.evaluate import EvaluationError, Evaluator
+from gradsheet.network import NEW
+from gradsheet.number import Printed
+from gradsheet.point import Missing, Point, as_array
+from gradsheet.real import Imprecise, Undecided
+from gradsheet.sheet import Claim, printed_entries
+from manual.activations import Array
+
+MAX_VALUES = 200  # printed earlier, that one claim is followed through
+MAX_TOGETHER = 20  # wrong claims that may explain another one together
+
+
+@dataclass(frozen=True)
+class _Value:
+    """An entry that a person carries on with: anything from low to high, or with `plus` that much off what he gets."""
+
+    tensor: Tensor
+    index: Index
+    low: Any
+    high: Any
+    plus: bool = False
+
+    def change(self, value: Any, floats: bool) -> Change:
+        value = float(value) if floats else value
+        return (lambda computed: computed + value) if self.plus else (lambda computed: value)
+
+
+def _core(tree: f.Node, rate: Any) -> tuple[Any, f.Quantity | f.Derivative] | None:
+    """A quantity or derivative and its factor, where a formula is nothing else: -dL/dz1, learning_rate*dL/dW1[1,1]."""
+    match tree:
+        case f.Quantity() | f.Derivative():
+            return Fraction(1), tree
+        case f.Negative(operand):
+            inner = _core(operand, rate)
+            return inner and (-inner[0], inner[1])
+        case f.Binary("*", left, right):
+            for factor, other in ((left, right), (right, left)):
+                if (scale := _constant(factor, rate)) and (inner := _core(other, rate)):
+                    return scale * inner[0], inner[1]
+    return None
+
+
+def _constant(tree: f.Node, rate: Any) -> Any:
+    match tree:
+        case f.Number(printed):
+            return printed.value
+        case f.Quantity("learning_rate"):
+            return rate
+        case f.Negative(operand):
+            inner = _constant(operand, rate)
+            return None if inner is None else -inner
+    return None
+
+
+def _entries(core: f.Quantity | f.Derivative, point: Point, binding: Mapping[str, int]) -> tuple[Tensor, list[Index]]:
+    """The tensor of `Carried` that a quantity speaks of, and its entries there in the order of the quantity's own."""
+    evaluator = Evaluator(point)
+
+    def one(quantity: f.Quantity) -> tuple[str, list[Index]]:
+        name = point.network.canonical(quantity.name)
+        shares = name == "L" and quantity.indices
+        shape = point.network.shapes[name] if not shares else (point.network.widths[-1],)
+        fixed = evaluator.positions(shape, quantity.indices, binding, name)
+        rest = np.ndindex(shape[len(fixed) :])
+        single = point.network.examples is None and name[0] in "xzhy"
+        inner = point.inner(name.removesuffix(NEW)) + (NEW if name.endswith(NEW) else "")
+        return "shares" if shares else inner, [(0,) * single + fixed + index for index in rest]
+
+    if isinstance(core, f.Quantity):
+        return one(core)
+    (of, of_entries), (by, by_entries) = one(core.of), one(core.by)
+    return (of, by), [a + b for a in of_entries for b in by_entries]
+
+
+class History:
+    """What a sheet has printed so far: true values that may have been rounded, and wrong ones."""
+
+    def __init__(self, data: Iterable[Any]) -> None:
+        self._data = set(data)  # the numbers given, which are exact
+        self._printed: set[Any] = set()  # the decimals printed
+        self._true: dict[Tensor, dict[Index, _Value]] = {}
+        self._halves: dict[Tensor, Any] = {}  # half a unit of the last digit, the largest of a tensor's entries
+        self._wrong: list[tuple[Claim, Tensor, list[_Value]]] = []
+
+    def add(self, claim: Claim, verdict: str, point: Point) -> None:
+        """Take in a claim that has been judged."""
+        if claim.value is not None:
+            self._printed |= {p.value for p in printed_entries(claim.value) if p.places is not None}
+        if claim.value is None or verdict == "cannot_tell" or (found := _core(claim.tree, point.rate)) is None:
+            return
+        (factor, core), printed = found, printed_entries(claim.value)
+        try:
+            for binding in Evaluator(point).bindings(core):
+                tensor, indices = _entries(core, point, binding)
+                if len(indices) != len(printed) or not factor:
+                    return
+                if verdict == "wrong":
+                    values = [_Value(tensor, i, p.value / factor, None) for i, p in zip(indices, printed, strict=True)]
+                    self._wrong.append((claim, tensor, values))
+                    continue
+                for index, number, truth in zip(
+                    indices, printed, Evaluator(point).value(core, binding).flat, strict=True
+                ):
+                    self._take(tensor, index, number, truth, factor)
+        except (EvaluationError, Missing, Undecided, Imprecise):
+            return
+
+    def _take(self, tensor: Tensor, index: Index, printed: Printed, truth: Any, factor: Any) -> None:
+        if printed.places is None:
+            return
+        half = Fraction(10) ** -printed.places / 2 / abs(factor)
+        value = printed.value / factor
+        ends = [truth - half, truth + half, value, *(self._bounds(tensor, index))]
+        self._true.setdefault(tensor, {})[index] = _Value(tensor, index, min(ends), max(ends))
+        self._halves[tensor] = max(half, self._halves.get(tensor, half))
+
+    def _bounds(self, tensor: Tensor, index: Index) -> list[Any]:
+        earlier = self._true.get(tensor, {}).get(index)
+        return [earlier.low, earlier.high] if earlier else []
+
+    def _values(self, target: Tensor, point: Point) -> list[_Value]:
+        """Everything that may have been carried on on the way to a target, which is itself no such thing."""
+        values: list[_Value] = []
+        for tensor, printed in self._true.items():
+            # The gradients by parameters lead to the parameters after the update, and nowhere else.
+            leads = isinstance(tensor, str) or tensor[1][0] not in "Wb" or (isinstance(target, str) and NEW in target)
+            if tensor == target or not leads:
+                continue
+            half = self._halves[tensor]
+            values += printed.values()
+            values += [
+                _Value(tensor, index, -half, half, plus=True)
+                for index in np.ndindex(_shape(tensor, point))
+                if index not in printed
+            ]
+        return values[:MAX_VALUES]
+
+    def _decimals(self, line: f.Node) -> dict[int, Printed]:
+        """The decimals of a formula that stand for anything that rounds to them, by the id of their nodes.
+
+        Decimals that the sheet gives as data are exact, and so are short ones that it has not printed: 0.5 is a half.
+        """
+        return {
+            id(node): node.printed
+            for node in f.walk(line)
+            if isinstance(node, f.Number)
+            and node.printed.places is not None
+            and node.printed.value not in self._data
+            and (node.printed.value in self._printed or len(node.printed.text.replace(".", "").lstrip("0")) >= 3)
+        }
+
+    def spread(self, line: f.Node, point: Point, binding: Mapping[str, int]) -> tuple[Array, Array]:
+        """The least and the largest that a formula can give, whatever its rounded decimals stand for."""
+        decimals = self._decimals(line)
+        halves = {key: Fraction(10) ** -printed.places / 2 for key, printed in decimals.items() if printed.places}
+
+        def value(off: Mapping[int, Any]) -> Array:
+            return Evaluator(point, {key: decimals[key].value + by for key, by in off.items()}).value(line, binding)
+
+        here = value({})
+        if not halves:
+            return here, here
+        moved = {key: value({key: half}) for key, half in halves.items()}
+        low, high = np.array(here, object), np.array(here, object)
+        for index in np.ndindex(here.shape):
+            for rising in (True, False):
+                corner = value(
+                    {k: half if (moved[k][index] > here[index]) == rising else -half for k, half in halves.items()}
+                )[index]
+                low[index], high[index] = min(low[index], corner), max(high[index], corner)
+        return low, high
+
+    def line_rounded(self, claim: Claim, line: f.Node, point: Point) -> bool:
+        """Whether a line of working is true but for the rounding of the decimals in it."""
+        if (value := printed_value(line)) is not None:
+            return self.rounded(replace(claim, value=value), point)
+        if not self._decimals(line):
+            return False
+        try:
+            evaluator = Evaluator(point)
+            for binding in evaluator.bindings(claim.tree):
+                truth = evaluator.value(claim.tree, binding)
+                for more in evaluator.bindings(line, f.free_letters(claim.tree)):
+                    low, high = self.spread(line, point, {**binding, **more})
+                    if not same_shape(low.shape, truth.shape):
+                        return False
+                    if any(not a <= t <= b for a, t, b in zip(low.flat, truth.flat, high.flat, strict=True)):
+                        return False
+        except (EvaluationError, Missing, Undecided, Imprecise):
+            return False
+        return True
+
+    def rounded(self, claim: Claim, point: Point) -> bool:
+        """Whether every entry that is not the truth is reached by carrying on printed values."""
+        return self._reached(claim, point, [])
+
+    def given(self, claim: Claim, point: Point) -> list[Claim]:
+        """The earlier wrong claims given which this one is right: a single one, or as few as will do, or none."""
+        own = self._target(claim, point)
+        wrong = [(other, values) for other, tensor, values in self._wrong if tensor != own]
+
+        def enough(chosen: Sequence[tuple[Claim, list[_Value]]]) -> bool:
+            return self._reached(claim, point, [value for _, values in chosen for value in values])
+
+        for pair in reversed(wrong):
+            if enough([pair]):
+                return [pair[0]]
+        if len(wrong) > MAX_TOGETHER or not enough(wrong):
+            return []
+        for pair in list(wrong):
+            if len(wrong) > 1 and enough(rest := [other for other in wrong if other is not pair]):
+                wrong = rest
+        return [other for other, _ in wrong]
+
+    def _target(self, claim: Claim, point: Point) -> Tensor | None:
+        found = _core(claim.tree, point.rate)
+        try:
+            return found and _entries(found[1], point, dict.fromkeys(f.free_letters(claim.tree), 1))[0]
+        except (EvaluationError, Missing):
+            return None
+
+    def _reached(self, claim: Claim, point: Point, wrong: Sequence[_Value]) -> bool:
+        target = self._target(claim, point)
+        if claim.value is None or target is None or (not wrong and not self._true):
+            return False
+        fixed = {(value.tensor, value.index) for value in wrong}
+        values = [value for value in self._values(target, point) if (value.tensor, value.index) not in fixed]
+        try:
+            return all(
+                self._binding_reached(claim, point, binding, wrong, values)
+                for binding in Evaluator(point).bindings(claim.tree)
+            )
+        except (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError, TypeError):
+            return False
+
+    @staticmethod
+    def _binding_reached(
+        claim: Claim, point: Point, binding: Mapping[str, int], wrong: Sequence[_Value], values: Sequence[_Value]
+    ) -> bool:
+        def follow(chosen: Sequence[tuple[_Value, Any]], floats: bool = False) -> list[Any]:
+            changes: dict[Tensor, dict[Index, Change]] = {}
+            for value, number in [*((w, w.low) for w in wrong), *chosen]:
+                changes.setdefault(value.tensor, {})[value.index] = value.change(number, floats)
+            carried = Carried(point, changes, floats=floats)
+            return list(as_array(Evaluator(carried).value(claim.tree, binding)).flat)
+
+        printed = printed_entries(claim.value)  # type: ignore[arg-type]
+        exact = follow([])
+        truths = list(Evaluator(point).value(claim.tree, binding).flat)
+        halves = [Fraction(0) if p.places is None else Fraction(10) ** -p.places / 2 for p in printed]
+        off = [k for k, p in enumerate(printed) if not p.agrees(exact[k])]
+        if wrong and all(a == b for a, b in zip(exact, truths, strict=True)):
+            return False  # they have no say in this
+        if wrong and not off:
+            return True
+        # A number that is off in more than its last digits is not off by rounding.
+        if any(abs(printed[k].value - exact[k]) > abs(exact[k]) / 4 + 4 * halves[k] for k in off):
+            return False
+        base = follow([], floats=True)
+        moved = [follow([(value, value.high)], floats=True) for value in values]
+        for k in off:
+            ends = [exact[k], *([] if wrong else [truths[k]])]
+            for rising in (True, False):
+                corner = [
+                    (value, value.high if (there[k] > base[k]) == rising else value.low)
+                    for value, there in zip(values, moved, strict=True)
+                    if there[k] != base[k]
+                ]
+                ends.append(follow(corner)[k])
+            if not printed[k].overlaps(min(ends), max(ends)):
+                return False
+        return True
+
+
+def _shape(tensor: Tensor, point: Point) -> tuple[int, ...]:
+    """The shape of a tensor of `Carried`, with every example axis."""
+    network, examples = point.network, len(point.x)
+
+    def one(name: str) -> tuple[int, ...]:
+        bare = name.removesuffix(NEW)
+        if bare == "L":
+            return ()
+        if bare == "shares":
+            return network.widths[-1:]
+        if bare[0] in "Wb":
+            return network.shapes[bare]
+        return (examples, network.widths[int(bare[1:])])
+
+    return one(tensor) if isinstance(tensor, str) else one(tensor[0]) + one(tensor[1])

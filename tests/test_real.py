@@ -1,0 +1,157 @@
+"""Enclosures hold the truth, prove what differs and what is larger, and marks prove what is equal."""
+
+from decimal import Decimal, getcontext, localcontext
+from fractions import Fraction
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from gradsheet.real import Arithmetic, Imprecise, OutsideDomain, Real, Undecided, apart
+
+numbers = st.fractions(-20, 20, max_denominator=50)
+
+
+def holds(found: Real, truth: Decimal) -> bool:
+    """Whether an enclosure holds a truth that is known to 60 digits, and is narrow."""
+    low, high = found.bounds()
+    slack = abs(truth) * Decimal("1e-55") + Decimal("1e-55")
+    return low - slack <= truth <= high + slack and high - low <= (abs(truth) + 1) * Decimal("1e-30")
+
+
+def decimal(value: Fraction) -> Decimal:
+    return Decimal(value.numerator) / Decimal(value.denominator)
+
+
+@given(numbers, numbers)
+def test_every_operation_holds_the_truth(p: Fraction, q: Fraction) -> None:
+    """Against decimals of 60 digits, with the functions by their definitions."""
+    real = Arithmetic(40)
+    a, b = real(p).exp(), real(q).exp() + real(q)
+    with localcontext() as context:
+        context.prec = 80
+        x, y = decimal(p).exp(), decimal(q).exp() + decimal(q)
+        assert holds(a + b, x + y)
+        assert holds(a - b, x - y)
+        assert holds(b - a, y - x)
+        assert holds(a * b, x * y)
+        assert holds(b * b, y * y)
+        assert holds(b**3, y**3)
+        assert holds(-b, -y)
+        assert holds(abs(b), abs(y))
+        assert holds(2 - a, 2 - x)
+        assert holds(Fraction(1, 3) * a, x / 3)
+        assert holds(1 / a, 1 / x)
+        assert holds(a.log(), decimal(p))
+        assert holds(a.log1p(), (1 + x).ln())
+        assert holds(real(p).tanh(), (x - 1 / x) / (x + 1 / x))
+        if abs(y) > Decimal("0.001"):
+            assert holds(a / b, x / y)
+
+
+@given(numbers)
+def test_more_digits_are_narrower_and_lie_within(p: Fraction) -> None:
+    assume(p)
+    few, many = ((Arithmetic(digits)(p).exp() + 1).log() for digits in (20, 60))
+    (a, d), (b, c) = few.bounds(), many.bounds()
+    assert a <= b <= c <= d
+    assert c - b < d - a
+
+
+@given(numbers, numbers)
+def test_fractions_stay_exact_until_a_function_is_applied(p: Fraction, q: Fraction) -> None:
+    real = Arithmetic(40)
+    assert (real(p) * q + p - q).exact == p * q + p - q
+    assert (real(p) < q, real(p) == q, real(p) >= q) == (p < q, p == q, p >= q)
+    assert (real(0).exp().exact, real(1).log().exact, real(0).tanh().exact) == (1, 0, 0)
+    assert (real(0) * real(p).exp()).exact == 0  # a dead unit is exactly dead
+
+
+small = st.fractions(-3, 3, max_denominator=7).filter(bool)
+
+
+@given(small)
+def test_marks_know_the_laws_of_powers(p: Fraction) -> None:
+    real = Arithmetic(40)
+    a, b = p * real(1).exp(), real(5).log()
+    e = a.exp()
+    assert (a + b).exp() == e * b.exp()
+    assert (a - b).exp() == e / b.exp()
+    assert (3 * a).exp() == e**3
+    assert (-a).exp() * e == 1
+    assert (a * Fraction(1, 2)).exp() ** 2 == e
+    assert e.log() == a
+    assert (e * b.exp()).log() == a + b
+    assert (1 + e).log() == a + (1 + (-a).exp()).log()  # softplus in two ways
+    assert a.tanh() == (e - 1 / e) / (e + 1 / e)
+    assert 1 - a.tanh() ** 2 == 4 / (e + 1 / e) ** 2
+    assert e - e == 0
+    assert (e - e).mark == 0
+
+
+@pytest.mark.parametrize("off", [Fraction(1, 10**30), -Fraction(1, 10**30)])
+def test_what_differs_in_the_thirtieth_place_is_apart(off: Fraction) -> None:
+    real = Arithmetic(40)
+    e = real(1).exp()
+    assert apart(e, e + off)
+    assert (e < e + off) == (off > 0)
+    assert not apart(e, real(2).exp() / e)
+
+
+def test_what_the_digits_do_not_set_apart_wants_more_or_no_verdict() -> None:
+    for final, expected in ((False, Imprecise), (True, Undecided)):
+        real = Arithmetic(20, final)
+        e = real(1).exp()
+        with pytest.raises(expected):
+            _ = e == e + Fraction(1, 10**30)
+        with pytest.raises(expected):
+            _ = 1 / (e - e - Fraction(1, 10**30))
+    assert Arithmetic(40)(1).exp() != Arithmetic(40)(1).exp() + Fraction(1, 10**30)
+
+
+def test_marks_are_secret_and_differ_from_run_to_run() -> None:
+    """What is 0 only modulo the prime of one run would pass for 0 there; nobody can write it into a sheet."""
+    first, second = Arithmetic(40)(1).exp(), Arithmetic(40)(1).exp()
+    assert first.mark != second.mark
+    assert first.home.marks.prime > 2**126
+
+
+def test_a_planted_mark_would_be_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That equality rests on marks is seen where they lie: enclosures alone do not tell 0 from 1e-60."""
+    real = Arithmetic(40)
+    e = real(1).exp()
+    assert e - e == 0
+    near = e - e + Fraction(1, 10**60)
+    with pytest.raises(Undecided):
+        _ = near == 0
+    near._mark = 0
+    assert near == 0
+
+
+def test_long_fractions_are_enclosed_and_still_equal_themselves() -> None:
+    real = Arithmetic(40)
+    long = real(Fraction(3, 7)) ** 2000
+    assert long.exact is None
+    assert long == long * 1
+    assert long / real(Fraction(3, 7)) ** 1999 == Fraction(3, 7)
+    assert not apart(long * Fraction(7, 3) ** 2000, Fraction(1))
+
+
+def test_domains() -> None:
+    real = Arithmetic(40)
+    for value in (real(0), real(-1), -real(1).exp()):
+        with pytest.raises(OutsideDomain):
+            value.log()
+    with pytest.raises(ZeroDivisionError):
+        _ = 1 / (real(1).exp() - real(1).exp())
+    with pytest.raises(Undecided, match="exponential"):
+        real(10**6).exp()
+    with pytest.raises(TypeError):
+        _ = real(1) + 0.5  # a float would end exactness silently
+
+
+def test_floats_are_the_nearest() -> None:
+    getcontext().prec = 28
+    assert float(Arithmetic(40)(1).exp()) == 2.718281828459045
+    assert float(Arithmetic(40)(Fraction(1, 3))) == 1 / 3
+    assert float(Arithmetic(40)(-(10**400))) == float("-inf")
