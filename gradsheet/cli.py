@@ -60,6 +60,8 @@ def _judge_file(path: str, shown: str) -> "Report":
     from gradsheet.sheet import MAX_BYTES, SheetError, decode, load
     from gradsheet.verdict import Report, judge
 
+    if not path:
+        return Report(shown, error="no sheet in this folder, expected files *.toml")
     if "\0" in path:
         return Report(shown, error="no file has a NUL byte in its name")
     try:
@@ -87,14 +89,14 @@ def _files(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             continue
         found = False
         for folder, inner, names in os.walk(argument):
-            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            inner.sort()
             for name in sorted(names):
                 path = os.path.join(folder, name)
                 if name.endswith(".toml") and os.path.isfile(path):  # no pipe or device, which may never end
                     found = True
                     yield path, path
         if not found:
-            yield os.path.join(argument, "*.toml"), argument
+            yield "", argument
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

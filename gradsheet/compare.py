@@ -285,7 +285,8 @@ def relation(printed: Printed, truth: Any) -> str:
             return f"{factor} of the truth" if factor.denominator > 1 else f"{factor} times the truth"
     if exact is None:
         return f"off by {as_float(claimed - truth):.3g}"
-    return f"off by {claimed - exact if printed.places is None else decimal_text(claimed - exact)}"
+    off = claimed - exact
+    return f"off by {plain(exact_text(off) if printed.places is None else decimal_text(off))}"
 
 
 def value_message(mismatch: Mismatch, value: Value) -> str:

@@ -264,7 +264,8 @@ class History:
             for value, number in [*((w, w.low) for w in wrong), *chosen]:
                 changes.setdefault(value.tensor, {})[value.index] = value.change(number, floats)
             carried = Carried(point, changes, floats=floats)
-            return list(as_array(Evaluator(carried).value(claim.tree, binding)).flat)
+            with np.errstate(all="ignore"):  # floats only show the way
+                return list(as_array(Evaluator(carried).value(claim.tree, binding)).flat)
 
         printed = printed_entries(claim.value)  # type: ignore[arg-type]
         exact = follow([])

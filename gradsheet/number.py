@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 300
 MAX_BITS_SHOWN = 10_000
+MAX_SHOWN = 40  # characters of a number in a message
 
 _DECIMAL = re.compile(r"[+-]?(?P<whole>\d*)(?P<point>\.(?P<places>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,9}))?", re.ASCII)
 _RATIO = re.compile(r"(?P<top>[+-]?\d+)\s*/\s*(?P<bottom>\d+)", re.ASCII)
@@ -88,10 +90,16 @@ def exact_text(values: Any) -> Text:
 
 
 def plain(text: Text, digits: int = 10) -> str:
-    """A number or lists of numbers on one line, floats with so many digits."""
+    """A number or lists of numbers on one line, floats with so many digits; of very long numbers the size."""
     if isinstance(text, list):
         return f"[{', '.join(plain(item, digits) for item in text)}]"
-    return f"{text:.{digits}g}" if isinstance(text, float) else str(text)
+    if isinstance(text, float):
+        return f"{text:.{digits}g}"
+    found = str(text)
+    if len(found) <= MAX_SHOWN or not (ratio := _RATIO.fullmatch(found) or re.fullmatch(r"(?P<top>-?\d+)", found)):
+        return found
+    top, bottom = Decimal(ratio["top"]), Decimal(ratio.groupdict().get("bottom", 1))
+    return f"about {Context(prec=6, Emax=MAX_EMAX, Emin=MIN_EMIN).divide(top, bottom):.6g}"
 
 
 def decimal_text(value: Fraction) -> str:
@@ -103,6 +111,13 @@ def decimal_text(value: Fraction) -> str:
             point = f".{digits[len(digits) - places :]}" if places else ""
             return "-" * (value < 0) + digits[: len(digits) - places] + point
     return str(value)
+
+
+def digits_of(text: Text) -> int:
+    """How many digits a number has, or the longest of a list."""
+    if isinstance(text, list):
+        return max(map(digits_of, text), default=0)
+    return sum(character.isdigit() for character in str(text))
 
 
 def like_claim(truth: Text, claimed: Text) -> Text:

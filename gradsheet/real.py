@@ -14,15 +14,18 @@ probability of at most degree / 2^120 (Schwartz 1980, Zippel 1979).
 
 import functools
 import random
+from collections.abc import Callable
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any
 
-MAX_EXPONENT = 100_000  # of exp
+MAX_EXPONENT = 100_000  # of exp: beyond it the result is enclosed by 0 or infinity
 MAX_BITS = 4_096  # of a fraction that is kept; longer ones are enclosed, and known by their marks
 MAX_MARKS = 4_000  # exponentials with marks in one arithmetic; further ones prove nothing
 MAX_MULTIPLE = 64  # exp(64 a) is known to be exp(a)^64
 MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
+
+_INFINITY = Decimal("Infinity")  # an upper bound that says nothing
 
 Number = Any  # an int, a Fraction or a Real
 
@@ -160,6 +163,19 @@ class Arithmetic:
         return Imprecise(what)
 
 
+def _bounded(operation: Callable[["Real", Any], "Real"]) -> Callable[["Real", Any], "Real"]:
+    """An operation that gives no verdict where its bounds are infinite."""
+
+    @functools.wraps(operation)
+    def bounded(self: "Real", other: Any) -> "Real":
+        try:
+            return operation(self, other)
+        except InvalidOperation:
+            raise Undecided("a number too large to be enclosed") from None
+
+    return bounded
+
+
 class Real:
     """A number of an `Arithmetic`: exact, or within [low, high]; the mark is None where none is known."""
 
@@ -200,6 +216,7 @@ class Real:
             return other
         return Real(self.home, Fraction(other)) if isinstance(other, int | Fraction) else None
 
+    @_bounded
     def __add__(self, other: Any) -> "Real":
         if (that := self._like(other)) is None:
             return NotImplemented
@@ -230,6 +247,7 @@ class Real:
     def __rsub__(self, other: Any) -> "Real":
         return (-self).__add__(other)
 
+    @_bounded
     def __mul__(self, other: Any) -> "Real":
         if (that := self._like(other)) is None:
             return NotImplemented
@@ -339,11 +357,11 @@ class Real:
         if self.exact == 0:
             return Real(self.home, Fraction(1))
         low, high = self.bounds()
-        if max(abs(low), abs(high)) > MAX_EXPONENT:
-            raise Undecided(f"the exponential of a number beyond {MAX_EXPONENT}")
         near = self.home.near  # rounds correctly: the true value is between the neighbours
+        least = Decimal(0) if low < -MAX_EXPONENT else near.next_minus(near.exp(min(low, Decimal(MAX_EXPONENT))))
+        most = _INFINITY if high > MAX_EXPONENT else near.next_plus(near.exp(max(high, Decimal(-MAX_EXPONENT))))
         mark = None if self.mark is None else self.home.marks.exp(self.mark)
-        return Real(self.home, None, near.next_minus(near.exp(low)), near.next_plus(near.exp(high)), mark)
+        return Real(self.home, None, least, most, mark)
 
     def log(self) -> "Real":
         if self.exact == 1:

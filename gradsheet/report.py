@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection
 
-from gradsheet.number import like_claim, plain
+from gradsheet.number import digits_of, like_claim, plain
 from gradsheet.verdict import Judgement, Report
 
 _COLOURS = {"right": "32", "rounded": "32", "lucky": "33", "wrong": "31", "cannot_tell": "36"}
@@ -32,7 +32,8 @@ def sentence(judgement: Judgement, point: str = "", told: Collection[str] = ()) 
     """
     text = f"{short(judgement.claim.quantity)} = {short(plain(judgement.claimed))}"
     if judgement.verdict in ("wrong", "rounded") and judgement.truth is not None:
-        text += f", true {short(plain(like_claim(judgement.truth, judgement.claimed)))}"
+        digits = min(17, max(10, digits_of(judgement.claimed) + 2))
+        text += f", true {short(plain(like_claim(judgement.truth, judgement.claimed), digits))}"
     if message := judgement.all_messages(told):
         text += f": {message}"
     if point:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -115,9 +116,59 @@ def test_what_is_no_sheet_is_one_clear_line_and_status_2(sheet, tmp_path, capsys
     assert json.loads(capsys.readouterr().out)["sheets"][0]["error"]
 
 
-def test_a_folder_is_no_sheet(tmp_path, capsys):
+def test_a_folder_is_every_sheet_in_it(tmp_path, sheet, capsys):
+    for name in ("b.toml", "a.toml", ".hidden.toml", "notes.txt"):
+        sheet(SMALL, name)
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "c.toml").write_text(SMALL.replace("value = 6", "value = 7"))
+    (tmp_path / "d.toml").mkdir()
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert main([str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert [line.split(":")[0].rsplit("/", 1)[1] for line in out.splitlines() if line.startswith(("right", "wrong"))] == [
+        ".hidden.toml", "a.toml", "b.toml", "c.toml"
+    ]  # fmt: skip
+    assert out.splitlines()[-1] == "4 sheets, 4 claims: 3 right, 1 wrong; 1 not as expected"
+
+
+def test_a_folder_without_sheets_is_told(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
-    assert "directory" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"gradsheet: {tmp_path}: no sheet in this folder, expected files *.toml\n"
+
+
+def test_quiet_prints_what_is_not_as_expected(sheet, capsys):
+    wrong = sheet(SMALL.replace("value = 6", "value = 7"), "wrong.toml")
+    assert main(["-q", sheet(SMALL), wrong]) == 1
+    out = capsys.readouterr().out
+    assert "sheet.toml" not in out
+    assert "yhat = 7, true 6" in out
+    assert out.splitlines()[-1] == "2 claims: 1 right, 1 wrong; 1 not as expected"
+
+
+def test_progress_is_shown_on_a_terminal_only(sheet, capsys, monkeypatch):
+    paths = [sheet(SMALL)] * 30
+    assert main(paths) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    clock = iter(range(10_000))
+    monkeypatch.setattr("gradsheet.report.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert main(paths) == 0
+    out, err = capsys.readouterr()
+    assert "29 of 30 sheets, 1 s left" in err
+    assert err.endswith("\r\x1b[K")
+    assert "\x1b" not in out
+
+
+def test_wrong_numbers_are_told_as_the_claim_is_written(sheet, capsys):
+    text = SMALL.replace("x = [2]", "x = [0.25]")
+    assert main([sheet(text.replace("value = 6", "value = 0.6"))]) == 1
+    assert main([sheet(text.replace("value = 6", "value = '2/3'"))]) == 1
+    assert main([sheet(text.replace("x = [0.25]", "x = [1e200]").replace("value = 6", "value = 7"))]) == 1
+    out = capsys.readouterr().out
+    assert "yhat = 0.6, true 0.75: off by -0.15" in out
+    assert "yhat = 2/3, true 3/4: off by -1/12" in out
+    assert "true about 3.00000e+200: off by about -3.00000e+200" in out
 
 
 def test_a_fault_of_the_judge_is_told_without_a_traceback(sheet, capsys, monkeypatch):
