@@ -87,6 +87,7 @@ _RULES: dict[str, Callable[..., Any]] = {
     "div": lambda a, b, **_: a / b,
     "neg": lambda a, **_: -a,
     "square": lambda a, **_: a * a,
+    "one_minus_square": lambda a, **_: 1 - a * a,
     "integer_pow": lambda a, y, **_: a**y if y >= 0 else 1 / a**-y,
     "eq": lambda a, b, **_: a == b,
     "ne": lambda a, b, **_: a != b,

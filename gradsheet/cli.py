@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -105,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = list(_files(options.sheets))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    warnings.formatwarning = lambda message, *_, **__: f"gradsheet: warning: {message}\n"
     from gradsheet.exports import Export, Gradescope, Json, JUnit
     from gradsheet.report import Printer, Progress, Tally
 

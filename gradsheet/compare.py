@@ -10,10 +10,10 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator
 from gradsheet.network import KINKED, NEW, Network
-from gradsheet.number import Printed, as_float, decimal_text, exact_text, plain
+from gradsheet.number import Printed, as_float, decimal_text, exact_text, like_claim, plain
 from gradsheet.point import AtKink, Missing, Point
 from gradsheet.probe import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, Probes, degree, pattern_degree
-from gradsheet.real import Undecided
+from gradsheet.real import TooClose, Undecided
 from gradsheet.sheet import Value, fractions, printed_entries
 from manual.activations import Array, split
 
@@ -161,22 +161,24 @@ class Comparison:
         """The trials of every point that has them; raises what kept the points from having any where none has."""
         own_kinks = self.symbolic and any(self._has_own_kink(side) for side in (self.quantity, line) if side)
         nowhere: Exception | None = None
+        untold: Exception | None = None  # a point that did not tell proves nothing, though another may refute
         defined = False
         for point in points:
             if point.free and not own_kinks:
                 continue
             try:
                 trials = at_point(point)
-            except (DivisionByZero, AtKink) as error:
+            except (DivisionByZero, AtKink, TooClose) as error:
                 # At a generic point a division by 0 is no accident: the side is undefined for a whole pattern.
                 if not self.symbolic or (isinstance(error, DivisionByZero) and point.jax_of is None):
                     raise
                 nowhere = error
+                untold = untold or (error if isinstance(error, TooClose) and self._proves(point) else None)
                 continue
             defined = True
             yield from trials
-        if not defined and nowhere is not None:
-            raise nowhere
+        if untold is not None or (nowhere is not None and not defined):
+            raise untold or nowhere  # type: ignore[misc]
 
     def mismatch_of_line(self, line: f.Node) -> tuple[Mismatch | None, Array | None]:
         """The first place where a formula is not the truth, and its value, where it has a single one."""
@@ -252,14 +254,24 @@ class Comparison:
             return found
         return self._search(self._trials(at_point, self.points.small, line), printed) or found
 
-    @staticmethod
-    def _search(trials: Iterable[Trial], printed: list[Printed] | None) -> Mismatch | None:
+    def _proves(self, point: Point) -> bool:
+        """Whether a proof needs this point: small numbers only serve to show what is wrong, and to hear witnesses."""
+        return not self.symbolic or point.jax_of is None or point.free
+
+    def _search(self, trials: Iterable[Trial], printed: list[Printed] | None) -> Mismatch | None:
+        too_close: TooClose | None = None
         for point, binding, truth, mine in trials:
             if not same_shape(mine.shape, truth.shape):
                 reason = f"has shape {_shape_text(mine.shape)}, the quantity {_shape_text(truth.shape)}"
                 return Mismatch(point, binding, truth, reason=reason)
-            if off_entries(mine, truth, printed):
-                return Mismatch(point, binding, truth, mine)
+            try:
+                if off_entries(mine, truth, printed):
+                    return Mismatch(point, binding, truth, mine)
+            except TooClose as error:  # here; another point may tell
+                if self._proves(point):
+                    too_close = error
+        if too_close:
+            raise too_close
         return None
 
 
@@ -300,13 +312,18 @@ def value_message(mismatch: Mismatch, value: Value) -> str:
     shown = []
     for k in off[:3]:
         place = ",".join(str(i + 1) for i in np.unravel_index(k, truth.shape))
-        shown.append(f"[{place}] is {entries[k].text}, true {plain(exact_text(truth.flat[k]))}")
+        true = like_claim(exact_text(truth.flat[k]), entries[k].text)
+        shown.append(f"[{place}] is {entries[k].text}, true {plain(true)}")
     return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{', ...' * (len(off) > 3)}{at(mismatch.binding)}"
 
 
-def line_message(mismatch: Mismatch, symbolic: bool) -> str:
-    """What is wrong with a line of working."""
+def line_message(mismatch: Mismatch, line: str, symbolic: bool) -> str:
+    """What is wrong with a line of working, with numbers written as it writes them."""
     if mismatch.mine is None or mismatch.truth is None:
         return mismatch.reason
-    text = f"gives {plain(exact_text(like(mismatch.mine, mismatch.truth)))}{at(mismatch.binding)}"
-    return f"{text} where the truth is {plain(exact_text(mismatch.truth))}" if symbolic or mismatch.binding else text
+
+    def shown(array: Array) -> str:
+        return plain(like_claim(exact_text(array.item() if array.size == 1 else array), line))
+
+    text = f"gives {shown(like(mismatch.mine, mismatch.truth))}{at(mismatch.binding)}"
+    return f"{text} where the truth is {shown(mismatch.truth)}" if symbolic or mismatch.binding else text

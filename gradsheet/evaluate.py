@@ -11,6 +11,7 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.point import Point, as_array
 from gradsheet.real import OutsideDomain, Real, Undecided
+from manual import activations
 from manual.activations import Array, softmax
 
 MAX_WORK = 50_000
@@ -47,6 +48,14 @@ _SMOOTH: dict[str, Callable[[Real], Any]] = {
     "dsigmoid": lambda v: _sigmoid(v) * _sigmoid(-v),
     "tanh": Real.tanh,
     "dtanh": lambda v: 4 * _sigmoid(2 * v) * _sigmoid(-2 * v),
+}
+_ON_FLOATS: dict[str, Callable[[Array], Array]] = {
+    "exp": np.exp,
+    "log": np.log,
+    "sigmoid": activations.sigmoid,
+    "dsigmoid": activations.d_sigmoid,
+    "tanh": activations.tanh,
+    "dtanh": activations.d_tanh,
 }
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
@@ -117,8 +126,8 @@ class Evaluator:
     def _power(self, node: f.Power, binding: Binding) -> Array:
         base = self.value(node.base, binding)
         self.spend(base.size)
-        exact = [getattr(v, "exact", v) for v in base.flat]
-        bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in exact if v is not None), default=0)
+        exact = [v for v in (getattr(v, "exact", v) for v in base.flat) if isinstance(v, Fraction)]
+        bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in exact), default=0)
         if bits * node.exponent > MAX_BITS:
             raise Undecided(f"a power with numbers of over {MAX_BITS} bits")
         return as_array(base**node.exponent)
@@ -202,15 +211,22 @@ class Evaluator:
             elif b.size == 1 and (operator in "*/" or a.size == 1):
                 b = as_array(b.item())
             else:
-                raise EvaluationError(
-                    f"{operator} between shapes {a.shape} and {b.shape}, expected equal shapes"
-                    + " or a scalar" * (operator in "*/")
-                )
+                raise EvaluationError(self._unequal(operator, a, b))
         self.spend(max(a.size, b.size))
         try:
             return as_array(_OPERATORS[operator](a, b))
         except ZeroDivisionError:
             raise DivisionByZero("a division by 0") from None
+
+    @staticmethod
+    def _unequal(operator: str, a: Array, b: Array) -> str:
+        if operator in "+-" and 1 in (a.size, b.size):
+            return (
+                f"{operator} between shapes {a.shape} and {b.shape}: only * and / take a number and an array; "
+                f"write it entry by entry, 1 {operator} h1[i], or with a list, [1, 1] {operator} h1"
+            )
+        shapes = f"{operator} between shapes {a.shape} and {b.shape}, expected equal shapes"
+        return shapes + " or a scalar: @ is the product of matrices and vectors" * (operator in "*/")
 
     def _scalar(self, operator: str, a: Any, b: Any) -> Array:
         self.spend(1)
@@ -240,6 +256,8 @@ class Evaluator:
         if name in _KINKED:
             self.kinks += argument.flat
             return as_array(np.frompyfunc(_KINKED[name], 1, 1)(argument))
+        if self.point.floats:
+            return as_array(softmax(argument) if name == "softmax" else _ON_FLOATS[name](argument.astype(float)))
         reals = as_array(np.frompyfunc(self.point.arithmetic, 1, 1)(argument))
         if name == "softmax":
             if not reals.ndim:

@@ -10,7 +10,7 @@ The corners are those that the slopes in each value point to, where the quantity
 The same pass with an earlier *wrong* value in it tells whether a claim is right given that.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -24,11 +24,12 @@ from gradsheet.evaluate import EvaluationError, Evaluator
 from gradsheet.network import NEW
 from gradsheet.number import Printed
 from gradsheet.point import Missing, Point, as_array
-from gradsheet.real import Imprecise, Undecided
+from gradsheet.real import Imprecise, Undecided, apart
 from gradsheet.sheet import Claim, printed_entries
 from manual.activations import Array
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through
+_NOTHING_TO_SAY = (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError)
 MAX_TOGETHER = 20  # wrong claims that may explain another one together
 
 
@@ -42,8 +43,8 @@ class _Value:
     high: Any
     plus: bool = False
 
-    def change(self, value: Any, floats: bool) -> Change:
-        value = float(value) if floats else value
+    def change(self, value: Any, kind: Callable[[Any], Any]) -> Change:
+        value = kind(value)
         return (lambda computed: computed + value) if self.plus else (lambda computed: value)
 
 
@@ -94,26 +95,33 @@ def _entries(core: f.Quantity | f.Derivative, point: Point, binding: Mapping[str
     return (of, by), [a + b for a in of_entries for b in by_entries]
 
 
+def _as_delta(tensor: Tensor, indices: list[Index], point: Point) -> tuple[Tensor, list[Index]]:
+    """dL/dz for dL/db of one example, where a person takes one for the other."""
+    of, by = (tensor, "") if isinstance(tensor, str) else tensor
+    if of == "L" and by[:1] == "b" and len(point.x) == 1 and point.network.biases[int(by[1:]) - 1] == "units":
+        return ("L", f"z{by[1:]}"), [(0, *index) for index in indices]
+    return tensor, indices
+
+
 class History:
     """What a sheet has printed so far: true values that may have been rounded, and wrong ones."""
 
     def __init__(self, data: Iterable[Any]) -> None:
         self._data = set(data)  # the numbers given, which are exact
-        self._printed: set[Any] = set()  # the decimals printed
+        self._printed: dict[Any, Any] = {}  # the decimals printed, without sign, and how far off what they stand for
         self._true: dict[Tensor, dict[Index, _Value]] = {}
         self._halves: dict[Tensor, Any] = {}  # half a unit of the last digit, the largest of a tensor's entries
+        self._exactly: set[tuple[Tensor, Index]] = set()  # entries printed without rounding
         self._wrong: list[tuple[Claim, Tensor, list[_Value]]] = []
 
     def add(self, claim: Claim, verdict: str, point: Point) -> None:
         """Take in a claim that has been judged."""
-        if claim.value is not None:
-            self._printed |= {p.value for p in printed_entries(claim.value) if p.places is not None}
         if claim.value is None or verdict == "cannot_tell" or (found := _core(claim.tree, point.rate)) is None:
             return
         (factor, core), printed = found, printed_entries(claim.value)
         try:
             for binding in Evaluator(point).bindings(core):
-                tensor, indices = _entries(core, point, binding)
+                tensor, indices = _as_delta(*_entries(core, point, binding), point)
                 if len(indices) != len(printed) or not factor:
                     return
                 if verdict == "wrong":
@@ -124,7 +132,7 @@ class History:
                     indices, printed, Evaluator(point).value(core, binding).flat, strict=True
                 ):
                     self._take(tensor, index, number, truth, factor)
-        except (EvaluationError, Missing, Undecided, Imprecise):
+        except _NOTHING_TO_SAY:
             return
 
     def _take(self, tensor: Tensor, index: Index, printed: Printed, truth: Any, factor: Any) -> None:
@@ -132,15 +140,20 @@ class History:
             return
         half = Fraction(10) ** -printed.places / 2 / abs(factor)
         value = printed.value / factor
+        if value == truth:  # nothing was rounded
+            self._exactly.add((tensor, index))
+            return
         ends = [truth - half, truth + half, value, *(self._bounds(tensor, index))]
         self._true.setdefault(tensor, {})[index] = _Value(tensor, index, min(ends), max(ends))
         self._halves[tensor] = max(half, self._halves.get(tensor, half))
+        key = abs(printed.value)
+        self._printed[key] = max(half * abs(factor), abs(value - truth) * abs(factor), self._printed.get(key, half))
 
     def _bounds(self, tensor: Tensor, index: Index) -> list[Any]:
         earlier = self._true.get(tensor, {}).get(index)
         return [earlier.low, earlier.high] if earlier else []
 
-    def _values(self, target: Tensor, point: Point) -> list[_Value]:
+    def _values(self, target: Tensor | None, point: Point) -> list[_Value]:
         """Everything that may have been carried on on the way to a target, which is itself no such thing."""
         values: list[_Value] = []
         for tensor, printed in self._true.items():
@@ -153,7 +166,7 @@ class History:
             values += [
                 _Value(tensor, index, -half, half, plus=True)
                 for index in np.ndindex(_shape(tensor, point))
-                if index not in printed
+                if index not in printed and (tensor, index) not in self._exactly
             ]
         return values[:MAX_VALUES]
 
@@ -174,7 +187,11 @@ class History:
     def spread(self, line: f.Node, point: Point, binding: Mapping[str, int]) -> tuple[Array, Array]:
         """The least and the largest that a formula can give, whatever its rounded decimals stand for."""
         decimals = self._decimals(line)
-        halves = {key: Fraction(10) ** -printed.places / 2 for key, printed in decimals.items() if printed.places}
+        halves = {
+            key: self._printed.get(printed.value, Fraction(10) ** -printed.places / 2)
+            for key, printed in decimals.items()
+            if printed.places
+        }
 
         def value(off: Mapping[int, Any]) -> Array:
             return Evaluator(point, {key: decimals[key].value + by for key, by in off.items()}).value(line, binding)
@@ -193,7 +210,7 @@ class History:
         return low, high
 
     def line_rounded(self, claim: Claim, line: f.Node, point: Point) -> bool:
-        """Whether a line of working is true but for the rounding of the decimals in it."""
+        """Whether a line of working is true but for the rounding of its decimals, and of what was printed before."""
         if (value := printed_value(line)) is not None:
             return self.rounded(replace(claim, value=value), point)
         if not self._decimals(line):
@@ -202,13 +219,14 @@ class History:
             evaluator = Evaluator(point)
             for binding in evaluator.bindings(claim.tree):
                 truth = evaluator.value(claim.tree, binding)
+                reach = self._reach(claim.tree, point, binding, [], range(truth.size))
                 for more in evaluator.bindings(line, f.free_letters(claim.tree)):
                     low, high = self.spread(line, point, {**binding, **more})
                     if not same_shape(low.shape, truth.shape):
                         return False
-                    if any(not a <= t <= b for a, t, b in zip(low.flat, truth.flat, high.flat, strict=True)):
+                    if any(b < c or a > d for a, b, (c, d) in zip(low.flat, high.flat, reach, strict=True)):
                         return False
-        except (EvaluationError, Missing, Undecided, Imprecise):
+        except _NOTHING_TO_SAY:
             return False
         return True
 
@@ -218,7 +236,10 @@ class History:
 
     def given(self, claim: Claim, point: Point) -> list[Claim]:
         """The earlier wrong claims given which this one is right: a single one, or as few as will do, or none."""
-        own = self._target(claim, point)
+        try:
+            own = self._target(claim.tree, point)
+        except _NOTHING_TO_SAY:
+            return []
         wrong = [(other, values) for other, tensor, values in self._wrong if tensor != own]
 
         def enough(chosen: Sequence[tuple[Claim, list[_Value]]]) -> bool:
@@ -234,65 +255,72 @@ class History:
                 wrong = rest
         return [other for other, _ in wrong]
 
-    def _target(self, claim: Claim, point: Point) -> Tensor | None:
-        found = _core(claim.tree, point.rate)
-        try:
-            return found and _entries(found[1], point, dict.fromkeys(f.free_letters(claim.tree), 1))[0]
-        except (EvaluationError, Missing):
-            return None
+    def _target(self, tree: f.Node, point: Point) -> Tensor | None:
+        """The tensor that a quantity is of; None where it is a formula in several."""
+        found = _core(tree, point.rate)
+        return found and _entries(found[1], point, dict.fromkeys(f.free_letters(tree), 1))[0]
 
     def _reached(self, claim: Claim, point: Point, wrong: Sequence[_Value]) -> bool:
-        target = self._target(claim, point)
-        if claim.value is None or target is None or (not wrong and not self._true):
+        """Whether every entry of a claim is reached, with some wrong values fixed."""
+        if claim.value is None or not (wrong or self._true):
             return False
-        fixed = {(value.tensor, value.index) for value in wrong}
-        values = [value for value in self._values(target, point) if (value.tensor, value.index) not in fixed]
+        printed = printed_entries(claim.value)
         try:
-            return all(
-                self._binding_reached(claim, point, binding, wrong, values)
-                for binding in Evaluator(point).bindings(claim.tree)
-            )
-        except (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError, TypeError):
+            for binding in Evaluator(point).bindings(claim.tree):
+                exact = _follow(claim.tree, point, binding, [(value, value.low) for value in wrong])
+                truths = list(Evaluator(point).value(claim.tree, binding).flat)
+                if wrong and not any(apart(a, b) for a, b in zip(exact, truths, strict=True)):
+                    return False  # they have no say in this
+                off = [k for k, p in enumerate(printed) if not p.agrees(exact[k])]
+                # A number that is off in more than its last digits is not off by rounding.
+                if any(not printed[k].is_close(exact[k]) for k in off):
+                    return False
+                reach = self._reach(claim.tree, point, binding, wrong, off)
+                if not all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True)):
+                    return False
+        except _NOTHING_TO_SAY:
             return False
+        return True
 
-    @staticmethod
-    def _binding_reached(
-        claim: Claim, point: Point, binding: Mapping[str, int], wrong: Sequence[_Value], values: Sequence[_Value]
-    ) -> bool:
-        def follow(chosen: Sequence[tuple[_Value, Any]], floats: bool = False) -> list[Any]:
-            changes: dict[Tensor, dict[Index, Change]] = {}
-            for value, number in [*((w, w.low) for w in wrong), *chosen]:
-                changes.setdefault(value.tensor, {})[value.index] = value.change(number, floats)
-            carried = Carried(point, changes, floats=floats)
-            with np.errstate(all="ignore"):  # floats only show the way
-                return list(as_array(Evaluator(carried).value(claim.tree, binding)).flat)
-
-        printed = printed_entries(claim.value)  # type: ignore[arg-type]
-        exact = follow([])
-        truths = list(Evaluator(point).value(claim.tree, binding).flat)
-        halves = [Fraction(0) if p.places is None else Fraction(10) ** -p.places / 2 for p in printed]
-        off = [k for k, p in enumerate(printed) if not p.agrees(exact[k])]
-        if wrong and all(a == b for a, b in zip(exact, truths, strict=True)):
-            return False  # they have no say in this
-        if wrong and not off:
-            return True
-        # A number that is off in more than its last digits is not off by rounding.
-        if any(abs(printed[k].value - exact[k]) > abs(exact[k]) / 4 + 4 * halves[k] for k in off):
-            return False
-        base = follow([], floats=True)
-        moved = [follow([(value, value.high)], floats=True) for value in values]
-        for k in off:
-            ends = [exact[k], *([] if wrong else [truths[k]])]
+    def _reach(
+        self, tree: f.Node, point: Point, binding: Mapping[str, int], wrong: Sequence[_Value], entries: Sequence[int]
+    ) -> list[tuple[Any, Any]]:
+        """The least and the largest that entries of a quantity can be, whatever was carried on."""
+        fixed = {(value.tensor, value.index) for value in wrong}
+        values = self._values(self._target(tree, point), point) if entries else []
+        values = [value for value in values if (value.tensor, value.index) not in fixed]
+        start = [(value, value.low) for value in wrong]
+        base = _follow(tree, point, binding, start, floats=True) if values else []
+        moved = [_follow(tree, point, binding, [*start, (value, value.high)], floats=True) for value in values]
+        found = []
+        for k in entries:
+            ends = [_follow(tree, point, binding, start)[k]]
             for rising in (True, False):
                 corner = [
                     (value, value.high if (there[k] > base[k]) == rising else value.low)
                     for value, there in zip(values, moved, strict=True)
                     if there[k] != base[k]
                 ]
-                ends.append(follow(corner)[k])
-            if not printed[k].overlaps(min(ends), max(ends)):
-                return False
-        return True
+                ends += [_follow(tree, point, binding, [*start, *corner])[k]] if corner else []
+            found.append((min(ends), max(ends)))
+        return found
+
+
+def _follow(
+    tree: f.Node,
+    point: Point,
+    binding: Mapping[str, int],
+    chosen: Sequence[tuple[_Value, Any]],
+    *,
+    floats: bool = False,
+) -> list[Any]:
+    """The entries of a quantity where some values are carried on otherwise."""
+    kind: Callable[[Any], Any] = float if floats else (lambda v: v) if point.exact else point.arithmetic
+    changes: dict[Tensor, dict[Index, Change]] = {}
+    for value, number in chosen:
+        changes.setdefault(value.tensor, {})[value.index] = value.change(number, kind)
+    with np.errstate(all="ignore"):  # floats only show the way
+        return list(as_array(Evaluator(Carried(point, changes, floats=floats)).value(tree, binding)).flat)
 
 
 def _shape(tensor: Tensor, point: Point) -> tuple[int, ...]:

@@ -33,6 +33,11 @@ class Printed:
             return bool(truth == self.value)
         return bool(abs(truth - self.value) * 2 <= Fraction(10) ** -self.places)
 
+    def is_close(self, truth: Any) -> bool:
+        """Whether the number is off in its last digits at most: by a quarter, or by two units of the last."""
+        units = 0 if self.places is None else 2 * Fraction(10) ** -self.places
+        return bool(abs(self.value - truth) <= abs(truth) / 4 + units)
+
     def overlaps(self, low: Any, high: Any) -> bool:
         """Whether some number from `low` to `high` has exactly the digits printed."""
         return self.agrees(low) or self.agrees(high) or bool(low <= self.value <= high)
@@ -83,7 +88,7 @@ def exact_text(values: Any) -> Text:
         return [exact_text(item) for item in values]
     exact = getattr(values, "exact", values)
     if exact is None:
-        return float(values)
+        return float(values) if values.mark != 0 else "0"  # what is 0 by its mark is 0
     bits = max(exact.numerator.bit_length(), exact.denominator.bit_length())
     # Python itself refuses to print numbers much larger, and nobody reads them.
     return str(exact) if bits <= MAX_BITS_SHOWN else f"a fraction of {bits * 3 // 10} digits"
@@ -103,7 +108,7 @@ def plain(text: Text, digits: int = 10) -> str:
 
 
 def decimal_text(value: Fraction) -> str:
-    """A fraction as a decimal where it is one of at most 12 places, else as it is."""
+    """A fraction as a decimal where it is one of at most 12 places, else as it is; about, where that is too long."""
     for places in range(13):
         scaled = value * 10**places
         if scaled.denominator == 1 and abs(scaled) < 10**30:
@@ -125,5 +130,6 @@ def like_claim(truth: Text, claimed: Text) -> Text:
     if isinstance(truth, list):
         return [like_claim(item, claimed) for item in truth]
     if isinstance(truth, str) and "/" in truth and "." in plain(claimed):
-        return decimal_text(Fraction(truth))
+        decimal = decimal_text(Fraction(truth))
+        return f"{float(Fraction(truth)):.10g}" if "/" in decimal and len(decimal) > 16 else decimal
     return truth

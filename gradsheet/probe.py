@@ -10,8 +10,8 @@ Beyond MAX_PATTERNS patterns, MANY of them are drawn. The difference of two side
 pattern, too; one of degree D in them that is not 0 differs from 0 on at least 2^-D of all patterns (the distance of
 the Reed-Muller code), so MANY draws all miss it with a probability of at most (1 - 2^-D)^MANY.
 
-Small whole numbers are tried as well: a claim that fails there has a witness that fits on a line, and all witnesses are
-heard there, who so vouch for the hand-written pass, which is alone at the large ones.
+Small whole numbers are tried as well: a claim that fails there has a witness that fits on a line, and the other
+witnesses are heard there, who so vouch for the hand-written pass, which is alone at the large ones.
 """
 
 import functools
@@ -35,7 +35,8 @@ MAX_DEGREE = 4  # (1 - 2^-4)^224 is 5e-7
 MAX_OWN_DEGREE = 2  # (1 - 2^-2)^FREE is 1e-8
 FREE = 64  # small points without a wanted pattern, with zeros among their numbers, for kinks of a formula's own
 LARGE = 2**61
-FEWEST, MOST = 6, 16  # small points, on which all witnesses are heard
+ALL_HEARD = 4  # small points at which all witnesses are heard; at the others JAX is not, it takes longest
+MOST = 16  # small points, and points at a kink
 
 Draw = Callable[[], int | Fraction]
 
@@ -78,6 +79,7 @@ def draw_point(
     jax_of: Collection[str] | None,
     kink: int | None = None,
     *,
+    jax: bool = False,
     rate: Fraction | None = None,
     arithmetic: Arithmetic,
     budget: Budget | None = None,
@@ -112,7 +114,9 @@ def draw_point(
         y[0, -1] += 1 - y.sum()  # probabilities: on all numbers that add up to 1 the same identities hold
     d_yhat = _numbers(draw, network.widths[-1]) if network.loss is None else None
     rate = Fraction(draw()) if rate is None else rate
-    return Point(network, params, x[None, :], y, d_yhat, jax_of, rate=rate, arithmetic=arithmetic, budget=budget)
+    return Point(
+        network, params, x[None, :], y, d_yhat, jax_of, jax=jax, rate=rate, arithmetic=arithmetic, budget=budget
+    )
 
 
 class Drawn:
@@ -156,13 +160,15 @@ class Probes:
         return lambda: self._small_numbers.choice(numbers)
 
     def _small(self) -> Iterator[Point]:
-        for pattern in itertools.islice(itertools.cycle(self._patterns), max(FEWEST, min(len(self._patterns), MOST))):
-            yield self._draw(self._few(-3, -2, -1, 1, 2, 3), iter(pattern), self.jax_of)
+        patterns = itertools.islice(itertools.cycle(self._patterns), max(ALL_HEARD, min(len(self._patterns), MOST)))
+        for number, pattern in enumerate(patterns):
+            jax = number < ALL_HEARD
+            yield self._draw(self._few(-3, -2, -1, 1, 2, 3), iter(pattern), self.jax_of, jax=jax)
 
     def _large(self) -> Iterator[Point]:
         def number() -> int | Fraction:
             drawn = self._secret.randrange(-LARGE, LARGE)
-            return drawn if self.network.rational else Fraction(drawn, LARGE // 4)  # no larger than exp takes
+            return drawn if self.network.rational else Fraction(drawn, 2 * LARGE)  # so that nothing saturates
 
         for pattern in self._patterns:
             yield self._draw(number, iter(pattern), None)
@@ -172,9 +178,13 @@ class Probes:
             yield self._draw(self._few(-3, -2, -1, 1, 2, 3), itertools.cycle((1, -1)), self.jax_of, kink)
 
     def _free(self) -> Iterator[Point]:
+        def number() -> int | Fraction:
+            drawn = self._small_numbers.choice((-3, -2, -2, -1, -1, 0, 1, 1, 2, 2, 3))
+            return drawn if self.network.rational else Fraction(drawn, 4)
+
         for _ in range(FREE):
             signs = [self._small_numbers.choice((1, -1)) for _ in range(self.network.kinked_units)]
-            point = self._draw(self._few(-3, -2, -2, -1, -1, 0, 1, 1, 2, 2, 3), iter(signs), self.jax_of)
+            point = self._draw(number, iter(signs), self.jax_of)
             point.free = True
             yield point
 

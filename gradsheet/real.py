@@ -13,6 +13,7 @@ probability of at most degree / 2^120 (Schwartz 1980, Zippel 1979).
 """
 
 import functools
+import itertools
 import random
 from collections.abc import Callable
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
@@ -23,6 +24,7 @@ MAX_EXPONENT = 100_000  # of exp: beyond it the result is enclosed by 0 or infin
 MAX_BITS = 4_096  # of a fraction that is kept; longer ones are enclosed, and known by their marks
 MAX_MARKS = 4_000  # exponentials with marks in one arithmetic; further ones prove nothing
 MAX_MULTIPLE = 64  # exp(64 a) is known to be exp(a)^64
+MAX_TRIPLES = 200  # exponentials up to which sums of three are looked for
 MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
 
 _INFINITY = Decimal("Infinity")  # an upper bound that says nothing
@@ -32,6 +34,10 @@ Number = Any  # an int, a Fraction or a Real
 
 class Undecided(Exception):
     """No verdict is honest here; the message says why."""
+
+
+class TooClose(Undecided):
+    """Two numbers that no number of digits tried sets apart, and that nothing shows to be equal."""
 
 
 class Imprecise(Exception):
@@ -61,22 +67,33 @@ def _is_prime(n: int, secret: random.Random) -> bool:
 
 
 @functools.cache
-def _secret_prime() -> int:
-    """A prime above 2^126 that no author of a sheet knows: what is 0 only modulo the prime would pass for 0."""
+def _secret_primes() -> tuple[int, int]:
+    """A prime above 2^126 that no author of a sheet knows (what is 0 only modulo it would pass for 0), and one that
+    divides it less 1."""
     secret = random.SystemRandom()
     while True:
-        candidate = secret.randrange(2**126 + 1, 2**127, 2)
-        if _is_prime(candidate, secret):
-            return candidate
+        order = secret.randrange(2**120 + 1, 2**121, 2)
+        if _is_prime(order, secret):
+            break
+    cofactor = 2**7
+    while not _is_prime(cofactor * order + 1, secret):
+        cofactor += 2
+    return cofactor * order + 1, order
 
 
 class Marks:
-    """The marks of exponentials: pairs (a, m) with m for exp(a), closed under the laws of powers as far as asked."""
+    """The marks of exponentials: pairs (a, m) with m for exp(a), closed under the laws of powers as far as asked.
+
+    Exponentials of fractions have marks in a group of prime order, in which every power and every root exists: g for
+    exp(1), and g^(p/q) for exp(p/q). So all laws hold for them. Of other numbers the laws are found as they are asked
+    for: sums of up to three and small multiples of numbers whose exponentials have marks.
+    """
 
     def __init__(self) -> None:
-        self.prime = _secret_prime()
+        self.prime, self.order = _secret_primes()
         self._exp, self._log = {0: 1}, {1: 0}
         self._secret = random.SystemRandom()
+        self._generator = pow(self._secret.randrange(2, self.prime), (self.prime - 1) // self.order, self.prime)
 
     def of(self, value: Fraction) -> int:
         return value.numerator * self._inverse(value.denominator) % self.prime
@@ -90,15 +107,20 @@ class Marks:
         self._exp |= {a: m, -a % self.prime: inverse}
         self._log |= {m: a, inverse: -a % self.prime}
 
-    def exp(self, a: int) -> int | None:
+    def exp(self, a: int, exact: Fraction | None) -> int | None:
+        """The mark of exp of a number with the mark `a`, which is `exact` where it is a fraction."""
         if a not in self._exp:
             if len(self._exp) > MAX_MARKS:
                 return None
-            if (m := self._known_exp(a)) is None:  # the new mark is a square, so that exp(a/2) has one too
+            if exact is not None:
+                power = exact.numerator * pow(exact.denominator, -1, self.order) % self.order
+                self._pair(a, pow(self._generator, power, self.prime))
+            elif (m := self._known_exp(a)) is not None:
+                self._pair(a, m)
+            else:  # the new mark is a square, so that exp(a/2) has one too
                 root = self._secret.randrange(2, self.prime)
                 self._pair(a * self._inverse(2), root)
-                m = root * root
-            self._pair(a, m)
+                self._pair(a, root * root)
         return self._exp[a]
 
     def _known_exp(self, a: int) -> int | None:
@@ -109,6 +131,10 @@ class Marks:
         for b, m in self._exp.items():
             if b and (times := a * self._inverse(b) % self.prime) <= MAX_MULTIPLE:
                 return pow(m, times, self.prime)
+        if len(self._exp) <= MAX_TRIPLES:
+            for (b, m), (c, n) in itertools.combinations(self._exp.items(), 2):
+                if (rest := (a - b - c) % self.prime) in self._exp:
+                    return m * n * self._exp[rest]
         return None
 
     def log(self, m: int) -> int | None:
@@ -159,7 +185,7 @@ class Arithmetic:
 
     def unsure(self, what: str) -> Exception:
         if self.final:
-            return Undecided(f"{what} cannot be decided with {self.digits} digits")
+            return TooClose(f"{what} cannot be decided with {self.digits} digits")
         return Imprecise(what)
 
 
@@ -171,7 +197,7 @@ def _bounded(operation: Callable[["Real", Any], "Real"]) -> Callable[["Real", An
         try:
             return operation(self, other)
         except InvalidOperation:
-            raise Undecided("a number too large to be enclosed") from None
+            raise TooClose("a number too large to be enclosed") from None
 
     return bounded
 
@@ -360,7 +386,7 @@ class Real:
         near = self.home.near  # rounds correctly: the true value is between the neighbours
         least = Decimal(0) if low < -MAX_EXPONENT else near.next_minus(near.exp(min(low, Decimal(MAX_EXPONENT))))
         most = _INFINITY if high > MAX_EXPONENT else near.next_plus(near.exp(max(high, Decimal(-MAX_EXPONENT))))
-        mark = None if self.mark is None else self.home.marks.exp(self.mark)
+        mark = None if self.mark is None else self.home.marks.exp(self.mark, self.exact)
         return Real(self.home, None, least, most, mark)
 
     def log(self) -> "Real":

@@ -14,7 +14,7 @@ from gradsheet.derivation import true_formula
 from gradsheet.evaluate import EvaluationError
 from gradsheet.history import History
 from gradsheet.network import NEW, Network
-from gradsheet.number import Text, exact_text, plain
+from gradsheet.number import Text, exact_text, like_claim, plain
 from gradsheet.point import Budget, Missing, Point
 from gradsheet.probe import Probes, probes_for
 from gradsheet.readings import Readings
@@ -23,7 +23,7 @@ from gradsheet.sheet import VERDICTS, Claim, Line, Sheet, Value, fractions, prin
 from manual.activations import Array, split
 
 LADDER = (40, 160, 640)  # digits of enclosures: more where those before do not decide
-MAX_SECONDS = 1.0  # for a sheet; what is not judged by then is `cannot_tell`
+MAX_SECONDS = 1.2  # for a sheet; what is not judged by then is `cannot_tell`
 
 
 @dataclass
@@ -198,7 +198,8 @@ class _Judge:
         if self.history is not None and self.history.line_rounded(self.claim, line.tree, mismatch.point):
             return LineVerdict(line.text, text, "rounded", array=value)
         self.mismatches.append(mismatch)
-        return LineVerdict(line.text, text, "wrong", line_message(mismatch, self.comparison.symbolic), value)
+        message = line_message(mismatch, line.text, self.comparison.symbolic)
+        return LineVerdict(line.text, text, "wrong", message, value)
 
     def _verdict(self, number: str, working: list[LineVerdict], claimed: Text) -> str:
         """The verdict on the claim; what there is to say of its working joins the messages."""
@@ -206,8 +207,9 @@ class _Judge:
         if broken is not None:
             place = f"line {broken + 1}, {_quote(working[broken].text)}, " if number or len(working) > 1 else ""
             self.messages.append(place + working[broken].message)
-        if number and working and not self._is_own(working[-1]):
-            self.messages.append(f"its own last line gives {plain(working[-1].value)}, not {plain(claimed)}")
+        if number in ("right", "wrong") and working and not self._is_own(working[-1]):
+            own = plain(like_claim(working[-1].value, working[-1].text))
+            self.messages.append(f"its own last line gives {own}, not {plain(claimed)}")
         result = number or working[-1].verdict
         if result in ("right", "rounded"):
             if broken is not None:

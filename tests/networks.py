@@ -106,3 +106,5 @@ rational_problems = problems(
     _SMALL, _EXACT_HIDDEN, tuple((a, loss) for a in _EXACT_HIDDEN for loss in (*RATIONAL_LOSSES, "output"))
 )
 all_problems = problems(st.floats(-2, 2, width=32), _ANY_HIDDEN, _REGRESSION + _CLASSIFICATION)
+# The same with numbers that a sheet can print.
+printable_problems = problems(st.integers(-128, 128).map(lambda k: k / 64), _ANY_HIDDEN, _REGRESSION + _CLASSIFICATION)

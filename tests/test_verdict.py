@@ -4,15 +4,17 @@ import functools
 from fractions import Fraction
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from networks import Problem, examples, rational_problems
+from networks import Problem, examples, printable_problems, rational_problems
 from sheets import NUMBERS, SYMBOLS, judged
 
 import gradsheet
 import manual
+import ref
 from gradsheet import autodiff, difference, probe
 from gradsheet.network import Network
 from gradsheet.point import Budget
@@ -337,6 +339,36 @@ def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
         if true.verdict == "cannot_tell":
             assert "a kink is in the way" in true.message
             assert true.claim.quantity[0] == "d"
+
+
+@examples(12)
+@given(printable_problems, st.integers(3, 9), st.sampled_from([-1, 1]), st.data())
+def test_random_sheets_with_exp_and_log_are_judged_by_their_digits(problem, places, sign, data):
+    """Claims printed from JAX's float64: right as they are, wrong two units off, whatever activation and loss."""
+    in_jax = jax.jit(lambda params, x, y: ref.gradients(params, x, y, problem.activations, **problem.options))
+    L, grads = jax.tree.map(np.asarray, in_jax(problem.params, problem.x, problem.y))
+    yhat = manual.forward(problem.params, problem.x, problem.activations).h[-1]
+    truths = {"L": L, "yhat": yhat, "dL/dx": grads.h[0], "dL/dz1": grads.z[0]}
+    truths |= {f"dL/dW{l}": layer.W for l, layer in enumerate(grads.params, 1)}
+    truths |= {f"dL/db{l}": layer.b for l, layer in enumerate(grads.params, 1) if layer.b is not None}
+    # What floats may have got wrong in the last place is not what this is about.
+    assume(all(np.isfinite(t).all() and (abs(t) < 1e6).all() for t in truths.values()))
+    assume(all((abs(abs(t) * 10.0**places % 1 - 0.5) > 1e-3).all() for t in truths.values()))
+    unit = 10.0**-places
+
+    def printed(values):
+        return f"[{', '.join(map(printed, values))}]" if isinstance(values, list) else f"'{values:.{places}f}'"
+
+    name = data.draw(st.sampled_from(sorted(truths)))
+    off = truths[name].copy()
+    off[data.draw(st.sampled_from(list(np.ndindex(off.shape))))] += sign * 2 * unit
+    claims = [f"[[claim]]\nquantity = '{name}'\nvalue = {printed(off.tolist())}\n"]
+    claims += [f"[[claim]]\nquantity = '{q}'\nvalue = {printed(t.tolist())}\n" for q, t in truths.items()]
+    false, *true = gradsheet.judge(gradsheet.read(sheet_of(problem) + "".join(claims))).judgements
+    kink = "a kink is in the way"
+    assert false.verdict == "wrong" or kink in false.message
+    for judgement in true:
+        assert judgement.verdict == "right" or kink in judgement.message, judgement.claim.quantity
 
 
 @examples(30)
