@@ -126,7 +126,9 @@ def digits_of(text: Text) -> int:
 
 
 def like_claim(truth: Text, claimed: Text) -> Text:
-    """The truth as the claim is written: fractions become decimals where the claim has decimals."""
+    """The truth as the claim is written: a single number without brackets, fractions as decimals where it has any."""
+    while isinstance(truth, list) and len(truth) == 1 and not isinstance(claimed, list):
+        truth = truth[0]
     if isinstance(truth, list):
         return [like_claim(item, claimed) for item in truth]
     if isinstance(truth, str) and "/" in truth and "." in plain(claimed):

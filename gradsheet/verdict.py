@@ -208,7 +208,7 @@ class _Judge:
             place = f"line {broken + 1}, {_quote(working[broken].text)}, " if number or len(working) > 1 else ""
             self.messages.append(place + working[broken].message)
         if number in ("right", "wrong") and working and not self._is_own(working[-1]):
-            own = plain(like_claim(working[-1].value, working[-1].text))
+            own = plain(like_claim(working[-1].value, claimed))
             self.messages.append(f"its own last line gives {own}, not {plain(claimed)}")
         result = number or working[-1].verdict
         if result in ("right", "rounded"):
@@ -281,7 +281,7 @@ def judge(sheet: Sheet) -> Report:
         points.budget.start(MAX_SECONDS)
         readings = Readings(sheet.network, None, rate, points.budget)
         judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in sheet.claims]
-        return Report(sheet.path, sheet.title, sheet.network.reading(), judgements=judgements)
+        return Report(sheet.path, sheet.title, _reading(sheet), judgements=judgements)
     # Without a loss no claim speaks of dL: any dL/dyhat will do.
     d_yhat = np.array([Fraction(1)] * sheet.network.widths[-1], object) if sheet.network.loss is None else None
     budget, rungs = Budget(), list[Point]()
@@ -307,8 +307,16 @@ def judge(sheet: Sheet) -> Report:
         raise AssertionError("the last rung decides or raises Undecided")
 
     return Report(
-        sheet.path, sheet.title, sheet.network.reading(), judgements=[judged(claim) for claim in sheet.claims]
+        sheet.path, sheet.title, _reading(sheet), judgements=[judged(claim) for claim in sheet.claims]
     )
+
+
+def _reading(sheet: Sheet) -> str:
+    """The reading in one line, as every report states it."""
+    if sheet.rate is None or sheet.network.update is None:
+        return sheet.network.reading()
+    on = "all parameters" if sheet.network.update == "all" else "the weights"
+    return f"{sheet.network.reading()}; one step of {sheet.rate.text} on {on}"
 
 
 def _data(sheet: Sheet) -> Iterator[Fraction]:

@@ -6,9 +6,15 @@ import re
 from pathlib import Path
 
 import gradsheet
+from gradsheet.cli import main
+from gradsheet.formula import FUNCTIONS
+from gradsheet.sheet import CLAIM_KEYS, LAYER_KEYS, SHEET_KEYS, VERDICTS
+from manual.activations import NAMES as ACTIVATIONS
+from manual.losses import LOSSES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "writing-a-sheet.md").read_text()
 ERRATA = README.split("## What is wrong in the two homeworks")[1].split("\n## ")[0]
 
 
@@ -26,6 +32,32 @@ def test_the_sheet_is_judged_right():
     block = README.split("## Judge a sheet of your own\n\n")[1].split("\n\n`.venv")[0]
     report = gradsheet.judge(gradsheet.read("\n".join(line.removeprefix("    ") for line in block.splitlines())))
     assert [j.verdict for j in report.judgements] == ["right"]
+
+
+def test_five_minutes_end_as_the_page_says(tmp_path, monkeypatch, capsys):
+    page = PAGE.split("## Five minutes")[1].split("\n## ")[0]
+    sheet = "\n".join(re.findall(r"```toml\n(.*?)```", page, re.DOTALL))
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text(sheet)
+    assert main(["mine.toml"]) == 1
+    assert capsys.readouterr().out == re.search(r"```text\n(.*?)```", page, re.DOTALL)[1]
+
+
+def test_the_formula_of_the_page_is_right():
+    block = re.search(r"```toml\n(.*?)```", PAGE.split("## Formulas for all weights")[1], re.DOTALL)[1]
+    assert [j.verdict for j in gradsheet.judge(gradsheet.read(block)).judgements] == ["right"]
+
+
+def test_the_page_names_everything_that_a_sheet_may_say():
+    for name in (*SHEET_KEYS, *LAYER_KEYS, *CLAIM_KEYS, *FUNCTIONS, *ACTIVATIONS, *LOSSES, *VERDICTS):
+        assert re.search(rf"`[^`]*\b{name}\b[^`]*`", PAGE), name
+
+
+def test_the_published_examples_are_as_many_as_the_readme_says(capsys):
+    assert main([str(ROOT / "tests" / "published"), "-q"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("10 sheets, 254 claims: 209 right, 15 rounded, 30 wrong")
+    assert "judges their 254 claims: 30\nare wrong, and 15 more" in README
 
 
 def test_the_errata_are_all_and_only_what_the_judge_faults():
