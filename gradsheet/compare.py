@@ -11,7 +11,7 @@ from gradsheet import formula as f
 from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator
 from gradsheet.network import KINKED, NEW, Network
 from gradsheet.number import Printed, as_float, decimal_text, exact_text, like_claim, plain
-from gradsheet.point import AtKink, Missing, Point
+from gradsheet.point import AtKink, Missing, OutOfTime, Point
 from gradsheet.probe import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, Probes, degree, pattern_degree
 from gradsheet.real import TooClose, Undecided
 from gradsheet.sheet import Value, fractions, printed_entries
@@ -19,6 +19,7 @@ from manual.activations import Array, split
 
 MAX_SIMPLE = 64
 MAX_TRUTHS = 200  # kept at a point
+MAX_OUTCOMES = 1_000  # kept for further sheets on the same network
 
 
 def _simple_multiple(v: Any, unit: Any) -> bool:
@@ -182,6 +183,25 @@ class Comparison:
 
     def mismatch_of_line(self, line: f.Node) -> tuple[Mismatch | None, Array | None]:
         """The first place where a formula is not the truth, and its value, where it has a single one."""
+        if not isinstance(self.points, Probes):
+            return self._compare(line)
+        outcomes, key = self.points.outcomes, (self.quantity, line)
+        if key not in outcomes:
+            if len(outcomes) >= MAX_OUTCOMES:
+                outcomes.clear()
+            try:
+                outcomes[key] = self._compare(line), self._degree
+            except OutOfTime:
+                raise
+            except Undecided as error:
+                outcomes[key] = error, 0
+        found, known = outcomes[key]
+        self._degree = max(self._degree, known)
+        if isinstance(found, Undecided):
+            raise type(found)(*found.args)
+        return found  # type: ignore[no-any-return]
+
+    def _compare(self, line: f.Node) -> tuple[Mismatch | None, Array | None]:
         bound = f.free_letters(self.quantity)
         values: list[Array] = []
         kinks: set[str] = set()

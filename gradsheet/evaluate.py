@@ -239,8 +239,10 @@ class Evaluator:
         if not a.ndim or not b.ndim:
             raise EvaluationError("@ with a number, expected vectors or matrices: write * for a factor")
         if a.shape[-1] != b.shape[0]:
+            hint = ": write outer(a, b) for a column times a row" if a.ndim == b.ndim == 1 or 1 in a.shape else ""
             raise EvaluationError(
                 f"@ between shapes {a.shape} and {b.shape}, expected the last axis of one to fit the first of the other"
+                + hint
             )
         self.spend(a.size * b.size // b.shape[0])
         return as_array(np.tensordot(a, b, 1))  # the last axis with the first, as the chain rule has it for Jacobians

@@ -171,6 +171,10 @@ _INSTEAD = {
     "δ": "the quantity, as in dL/dz2, or name it in [notation]",
     "ŷ": "yhat",
     "½": "1/2",
+    "σ": "sigmoid(z1) or relu(z1), or name it in [notation]",
+    "Σ": "sum(k, ...)",
+    "∑": "sum(k, ...)",
+    "−": "- as on the keyboard",
     "'": ".T for the transpose",
 }
 
@@ -244,7 +248,8 @@ class _Parser:
         text = self.take()
         if not text.isdecimal() or len(text) > 2 or int(text) > MAX_POWER:
             raise FormulaError(
-                f"the exponent of ** is {text or 'missing'!r}, expected a whole number up to {MAX_POWER}"
+                f"the exponent of ** is {text or 'missing'!r}, expected a whole number up to {MAX_POWER}: "
+                "write exp(z) for a power of e"
             )
         if self.peek() == "**":
             raise FormulaError("a power of a power: write parentheses")
@@ -385,6 +390,8 @@ class _Parser:
             return FormulaError("y has no value: only a loss that compares with a target has a y")
         if name in ("X", "Y"):
             return FormulaError(f"unknown name {name}: did you mean {name.lower()}?")
+        if name == "ln":
+            return FormulaError("unknown name ln: write log, the natural logarithm")
         if name == "max":
             return FormulaError("unknown name max: write relu(z) for max(0, z)")
         if name in ("delta", "sigma"):
@@ -394,7 +401,8 @@ class _Parser:
         if kin:  # a layer that is not there: the nearest name would be a guess
             return FormulaError(f"unknown name {name[:40]}: expected one of {', '.join(kin[:12])}")
         near = difflib.get_close_matches(name[:40], known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join([*self.names][:12])}, ..."
+        some = f"expected one of {', '.join([*self.names][:12])}, ..., or a name of [notation]"
+        hint = f"did you mean {near[0]}?" if near else some
         return FormulaError(f"unknown name {name[:40]}: {hint}")
 
 
@@ -409,7 +417,7 @@ def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}) 
     parser = _Parser(text, names, notation)
     node = parser.formula()
     if parser.peek():
-        raise FormulaError(f"found {parser.found()}, expected an operator or the end")
+        raise FormulaError(f"found {parser.found()}, expected an operator or the end: write * or @ between two factors")
     if sum(1 for _ in itertools.islice(walk(node), MAX_NODES + 1)) > MAX_NODES:
         raise FormulaError(f"a formula of more than {MAX_NODES} parts, with what its notation stands for")
     return node

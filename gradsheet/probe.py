@@ -19,6 +19,7 @@ import itertools
 import random
 from collections.abc import Callable, Collection, Iterator
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -140,6 +141,7 @@ class Probes:
 
     def __init__(self, network: Network, jax_of: Collection[str] | None, rate: Fraction | None, budget: Budget):
         self.network, self.jax_of, self.budget = network, jax_of, budget
+        self.outcomes: dict[Any, Any] = {}  # of comparisons here: many sheets of a class claim the same
         self._draw = functools.partial(draw_point, network, rate=rate, arithmetic=Arithmetic(DIGITS), budget=budget)
         self._small_numbers = random.Random(17)
         self._secret = random.SystemRandom()  # a sheet's author cannot know the large points

@@ -306,9 +306,7 @@ def judge(sheet: Sheet) -> Report:
             return found
         raise AssertionError("the last rung decides or raises Undecided")
 
-    return Report(
-        sheet.path, sheet.title, _reading(sheet), judgements=[judged(claim) for claim in sheet.claims]
-    )
+    return Report(sheet.path, sheet.title, _reading(sheet), judgements=[judged(claim) for claim in sheet.claims])
 
 
 def _reading(sheet: Sheet) -> str:
