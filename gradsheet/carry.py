@@ -5,7 +5,7 @@ replaced: a node, a derivative of the loss, the derivative of an activation, a p
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -126,11 +126,11 @@ class Carried(Point):
         if of == "shares":
             # An output's share has that output's part of dL/dyhat, and of dL/dz where no softmax mixes them.
             top, rows = len(self.layers), []
-            softmax = split(self.activations[-1])[0] == "softmax"
-            d_top = self._gradients[f"h{top}" if softmax else f"z{top}"]
+            from_h = by == f"h{top}" or split(self.activations[-1])[0] == "softmax"
+            d_top = self._gradients[f"h{top}" if from_h else f"z{top}"]
             for k in range(d_top.shape[1]):
                 only = np.where(np.arange(d_top.shape[1]) == k, d_top, d_top * number(d_top, 0))
-                rows.append(self._back("", top, only, activated=softmax)[by])
+                rows.append(self._back("", top, only, activated=from_h)[by])
         else:
             top = int(of[1:])
             like, rows = (self._forward.h[top] if of[0] == "h" else self._forward.z[top - 1]), []
@@ -155,3 +155,12 @@ class Carried(Point):
         point.params = tuple(params)
         point.layers = (*params, *self.layers[len(params) :])
         return point
+
+    def everything(self) -> Iterator[Array]:
+        """Every node, every slope of an activation, and where there is a loss yhat - y and its derivatives."""
+        yield from (*self._forward.z, *self._forward.h)
+        yield from (self._slopes(l) for l, a in enumerate(self.activations, 1) if split(a)[0] != "softmax")
+        if self.network.loss is not None:
+            yield from self._gradients.values()
+        if self.y is not None:
+            yield self._forward.h[-1] - self.y

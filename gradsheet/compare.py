@@ -53,13 +53,16 @@ def at(binding: Binding) -> str:
 
 
 def has_own_kink(tree: f.Node, network: Network) -> bool:
-    """Whether relu, drelu or step is applied to anything but the z or h of a layer that has the kink already."""
+    """Whether relu, drelu or step is applied to anything but the z or h of a layer that has the kink already.
+
+    Or log to anything: it is not defined everywhere.
+    """
     for part in f.walk(tree):
         match part:
             case f.Call("relu" | "drelu" | "step", (f.Quantity(name),)) if name[0] in "zh" and name != "h0":
                 if split(network.activations[int(name[1:]) - 1])[0] not in KINKED:
                     return True
-            case f.Call("relu" | "drelu" | "step"):
+            case f.Call("relu" | "drelu" | "step" | "log"):
                 return True
     return False
 

@@ -230,11 +230,12 @@ class Walk:
         """Whether a z leaves 0, and (step, nodes there) for both sides; at a kink the nodes half-way, too."""
         _, start = self._forward(by, by_entry, 0)
         step: Number = 1  # an int as long as it can be
+        shrink = 2
         while True:
             (above, right), (below, left) = (self._forward(by, by_entry, s) for s in (step, -step))
             if not any(_crosses(start, side) for side in (right, left)):
                 break
-            step = Fraction(step) / 2
+            step, shrink = Fraction(step) / shrink, shrink * shrink
         if not any(z == 0 and (r or l) for z, r, l in zip(start, right, left, strict=True)):
             return False, (-step, below), (step, above)
         half = Fraction(step) / 2

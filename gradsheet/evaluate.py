@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gradsheet import formula as f
+from gradsheet.network import NEW
 from gradsheet.point import Point, as_array
 from gradsheet.real import OutsideDomain, Real, Undecided
 from manual import activations
@@ -109,8 +110,10 @@ class Evaluator:
         return as_array(Fraction(self._bound(node.name, binding)))
 
     def _quantity(self, node: f.Quantity, binding: Binding) -> Array:
-        share = node.name == "L" and node.indices
-        return self._index(self.point.node("shares" if share else node.name), node.indices, binding, node.name)
+        name = node.name
+        if node.indices and name in ("L", f"L{NEW}"):  # the share of an output
+            name = "shares" + name[1:]
+        return self._index(self.point.node(name), node.indices, binding, node.name)
 
     def _derivative(self, node: f.Derivative, binding: Binding) -> Array:
         of, by = node.of, node.by
@@ -285,7 +288,9 @@ class Evaluator:
         for part in f.walk(node, letter):
             match part:
                 case f.Quantity(name, indices):
-                    shape = (self.point.network.widths[-1],) if name == "L" and indices else self._shape(name)
+                    shape = (
+                        (self.point.network.widths[-1],) if name in ("L", f"L{NEW}") and indices else self._shape(name)
+                    )
                 case f.Subscript(base, indices) if f.Letter(letter) in indices:
                     shape, name = self.value(base, one).shape, "the bracket"
                 case _:

@@ -10,7 +10,9 @@ The corners are those that the slopes in each value point to, where the quantity
 The same pass with an earlier *wrong* value in it tells whether a claim is right given that.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -41,6 +43,7 @@ class _Value:
     index: Index
     low: Any
     high: Any
+    printed: Any = 0  # as it stands in the sheet; of one that does not, no deviation
     plus: bool = False
 
     def change(self, value: Any, kind: Callable[[Any], Any]) -> Change:
@@ -95,6 +98,16 @@ def _entries(core: f.Quantity | f.Derivative, point: Point, binding: Mapping[str
     return (of, by), [a + b for a in of_entries for b in by_entries]
 
 
+def _parts(tree: f.Node | None, point: Point) -> Iterator[float]:
+    """The values of all parts of a formula that have a single one."""
+    for node in f.walk(tree) if tree is not None else ():
+        if not isinstance(node, f.Number | f.Letter):
+            with contextlib.suppress(*_NOTHING_TO_SAY):
+                value = Evaluator(point).value(node, {})
+                if value.size == 1:
+                    yield float(value.item())
+
+
 def _as_delta(tensor: Tensor, indices: list[Index], point: Point) -> tuple[Tensor, list[Index]]:
     """dL/dz for dL/db of one example, where a person takes one for the other."""
     of, by = (tensor, "") if isinstance(tensor, str) else tensor
@@ -109,6 +122,7 @@ class History:
     def __init__(self, data: Iterable[Any]) -> None:
         self._data = set(data)  # the numbers given, which are exact
         self._printed: dict[Any, Any] = {}  # the decimals printed, without sign, and how far off what they stand for
+        self._pool: list[float] | None = None
         self._true: dict[Tensor, dict[Index, _Value]] = {}
         self._halves: dict[Tensor, Any] = {}  # half a unit of the last digit, the largest of a tensor's entries
         self._exactly: set[tuple[Tensor, Index]] = set()  # entries printed without rounding
@@ -144,7 +158,7 @@ class History:
             self._exactly.add((tensor, index))
             return
         ends = [truth - half, truth + half, value, *(self._bounds(tensor, index))]
-        self._true.setdefault(tensor, {})[index] = _Value(tensor, index, min(ends), max(ends))
+        self._true.setdefault(tensor, {})[index] = _Value(tensor, index, min(ends), max(ends), value)
         self._halves[tensor] = max(half, self._halves.get(tensor, half))
         key = abs(printed.value)
         self._printed[key] = max(half * abs(factor), abs(value - truth) * abs(factor), self._printed.get(key, half))
@@ -170,23 +184,40 @@ class History:
             ]
         return values[:MAX_VALUES]
 
-    def _decimals(self, line: f.Node) -> dict[int, Printed]:
-        """The decimals of a formula that stand for anything that rounds to them, by the id of their nodes.
+    def _decimals(self, claim: Claim, line: f.Node, point: Point) -> dict[int, Printed]:
+        """The decimals of a line of working that stand for anything that rounds to them, by the id of their nodes.
 
-        Decimals that the sheet gives as data are exact, and so are short ones that it has not printed: 0.5 is a half.
+        They are those that the sheet has printed, or that a node or a derivative of the loss rounds to, or a part of a
+        line before. All others are meant as they are: 0.5 is a half.
         """
-        return {
+        found = {
             id(node): node.printed
             for node in f.walk(line)
-            if isinstance(node, f.Number)
-            and node.printed.places is not None
-            and node.printed.value not in self._data
-            and (node.printed.value in self._printed or len(node.printed.text.replace(".", "").lstrip("0")) >= 3)
+            if isinstance(node, f.Number) and node.printed.places is not None and node.printed.value not in self._data
         }
+        unknown = {key: printed for key, printed in found.items() if printed.value not in self._printed}
+        if not unknown:
+            return found
+        before = itertools.takewhile(lambda earlier: earlier.tree is not line, claim.working)
+        pool = [*self._values_here(point), *(v for earlier in before for v in _parts(earlier.tree, point))]
+        for key, printed in unknown.items():
+            half, value = 10.0 ** -(printed.places or 0) / 2, float(printed.value)
+            digits = len(printed.text.replace(".", "").lstrip("0"))
+            if digits < 2 or not any(abs(value - abs(v)) <= half * (1 + 1e-9) for v in pool):
+                del found[key]
+        return found
 
-    def spread(self, line: f.Node, point: Point, binding: Mapping[str, int]) -> tuple[Array, Array]:
-        """The least and the largest that a formula can give, whatever its rounded decimals stand for."""
-        decimals = self._decimals(line)
+    def _values_here(self, point: Point) -> list[float]:
+        """Every node, every derivative of the loss by one, every slope of an activation, and yhat - y, as floats."""
+        if self._pool is None:
+            carried = Carried(point, {}, floats=True)
+            with np.errstate(all="ignore"):
+                self._pool = [float(v) for array in carried.everything() for v in array.flat]
+        return self._pool
+
+    def spread(self, claim: Claim, line: f.Node, point: Point, binding: Mapping[str, int]) -> tuple[Array, Array]:
+        """The least and the largest that a line of working can give, whatever its rounded decimals stand for."""
+        decimals = self._decimals(claim, line, point)
         halves = {
             key: self._printed.get(printed.value, Fraction(10) ** -printed.places / 2)
             for key, printed in decimals.items()
@@ -213,15 +244,15 @@ class History:
         """Whether a line of working is true but for the rounding of its decimals, and of what was printed before."""
         if (value := printed_value(line)) is not None:
             return self.rounded(replace(claim, value=value), point)
-        if not self._decimals(line):
-            return False
         try:
+            if not self._decimals(claim, line, point):
+                return False
             evaluator = Evaluator(point)
             for binding in evaluator.bindings(claim.tree):
                 truth = evaluator.value(claim.tree, binding)
                 reach = self._reach(claim.tree, point, binding, [], range(truth.size))
                 for more in evaluator.bindings(line, f.free_letters(claim.tree)):
-                    low, high = self.spread(line, point, {**binding, **more})
+                    low, high = self.spread(claim, line, point, {**binding, **more})
                     if not same_shape(low.shape, truth.shape):
                         return False
                     if any(b < c or a > d for a, b, (c, d) in zip(low.flat, high.flat, reach, strict=True)):
@@ -272,6 +303,7 @@ class History:
                 if wrong and not any(apart(a, b) for a, b in zip(exact, truths, strict=True)):
                     return False  # they have no say in this
                 off = [k for k, p in enumerate(printed) if not p.agrees(exact[k])]
+                off = [k for k in off if not self._rounded_again(claim, point, binding, k, printed[k])]
                 # A number that is off in more than its last digits is not off by rounding.
                 if any(not printed[k].is_close(exact[k]) for k in off):
                     return False
@@ -281,6 +313,14 @@ class History:
         except _NOTHING_TO_SAY:
             return False
         return True
+
+    def _rounded_again(self, claim: Claim, point: Point, binding: Mapping[str, int], k: int, printed: Printed) -> bool:
+        """Whether a number is what the same quantity was printed as before, rounded to fewer digits."""
+        if (found := _core(claim.tree, point.rate)) is None:
+            return False
+        tensor, indices = _as_delta(*_entries(found[1], point, binding), point)
+        earlier = self._true.get(tensor, {}).get(indices[k])
+        return earlier is not None and printed.agrees(earlier.printed * found[0])
 
     def _reach(
         self, tree: f.Node, point: Point, binding: Mapping[str, int], wrong: Sequence[_Value], entries: Sequence[int]
@@ -295,13 +335,17 @@ class History:
         found = []
         for k in entries:
             ends = [_follow(tree, point, binding, start)[k]]
-            for rising in (True, False):
-                corner = [
-                    (value, value.high if (there[k] > base[k]) == rising else value.low)
-                    for value, there in zip(values, moved, strict=True)
-                    if there[k] != base[k]
+            matter = [v for v, there in zip(values, moved, strict=True) if there[k] != base[k]]
+            rises = [there[k] > base[k] for there in moved if there[k] != base[k]]
+            if matter:
+                corners = [
+                    [(v, v.high if rise == upwards else v.low) for v, rise in zip(matter, rises, strict=True)]
+                    for upwards in (True, False)
                 ]
-                ends += [_follow(tree, point, binding, [*start, *corner])[k]] if corner else []
+                corners.append([(v, v.printed) for v in matter])  # what is between need not be within the corners
+                for corner in corners:
+                    there = _follow(tree, point, binding, [*start, *corner], same_units=True)
+                    ends += there[k : k + 1]
             found.append((min(ends), max(ends)))
         return found
 
@@ -313,14 +357,21 @@ def _follow(
     chosen: Sequence[tuple[_Value, Any]],
     *,
     floats: bool = False,
+    same_units: bool = False,
 ) -> list[Any]:
-    """The entries of a quantity where some values are carried on otherwise."""
+    """The entries of a quantity where some values are carried on otherwise.
+
+    With `same_units` none if other units are live then: across a kink derivatives jump, and take no value between.
+    """
     kind: Callable[[Any], Any] = float if floats else (lambda v: v) if point.exact else point.arithmetic
     changes: dict[Tensor, dict[Index, Change]] = {}
     for value, number in chosen:
         changes.setdefault(value.tensor, {})[value.index] = value.change(number, kind)
+    carried = Carried(point, changes, floats=floats)
+    if same_units and carried.live_units() != point.live_units():
+        return []
     with np.errstate(all="ignore"):  # floats only show the way
-        return list(as_array(Evaluator(Carried(point, changes, floats=floats)).value(tree, binding)).flat)
+        return list(as_array(Evaluator(carried).value(tree, binding)).flat)
 
 
 def _shape(tensor: Tensor, point: Point) -> tuple[int, ...]:

@@ -131,7 +131,7 @@ def like_claim(truth: Text, claimed: Text) -> Text:
         truth = truth[0]
     if isinstance(truth, list):
         return [like_claim(item, claimed) for item in truth]
-    if isinstance(truth, str) and "/" in truth and "." in plain(claimed):
+    if isinstance(truth, str) and _RATIO.fullmatch(truth) and "." in plain(claimed):
         decimal = decimal_text(Fraction(truth))
         return f"{float(Fraction(truth)):.10g}" if "/" in decimal and len(decimal) > 16 else decimal
     return truth

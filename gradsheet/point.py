@@ -140,6 +140,7 @@ class Point:
             self.jax_of = tuple(sorted(inner | ({"L"} if "shares" in inner else set())))
         self.free = False  # drawn for formulas with kinks of their own
         self._nodes: dict[str, Array] = {}
+        self._by_hand: dict[str, dict[str, Array]] = {}
         self._jacobians: dict[tuple[str, str], Array] = {}
         self._entries: dict[tuple[str, tuple[int, ...], str, tuple[int, ...]], Array] = {}
         # An unspecified loss is the network's own output behind one more linear layer, whose weights are dL/dyhat.
@@ -163,20 +164,33 @@ class Point:
 
     @functools.cached_property
     def _autodiff(self) -> "Autodiff":
+        return self._by_jax(self.jax_of or ())
+
+    def _by_jax(self, of: tuple[str, ...]) -> "Autodiff":
         from gradsheet.autodiff import Autodiff  # JAX takes a second to import: only where it is asked
 
-        reduction, of = self.network.reduction, self.jax_of or ()
         self._afford("JAX's derivatives", of)
+        reduction = self.network.reduction
         return Autodiff(self.layers, self.x, self.y, self.activations, self.loss, reduction, of, self.arithmetic)
 
-    def _ask_jax(self, question: Callable[["Autodiff"], Sequence[Any]]) -> dict[str, Sequence[Any]]:
-        """JAX's answer under its name, if it is asked; none, with a warning, where JAX is too new to be understood."""
+    def _ask_jax(
+        self, question: Callable[["Autodiff"], Sequence[Any]], *, forward: bool = False
+    ) -> dict[str, Sequence[Any]]:
+        """JAX's answer under its name, if it is asked; none, with a warning, where JAX is too new to be understood.
+
+        A question on the `forward` pass has an answer also where there are no derivatives.
+        """
         from gradsheet.autodiff import UnknownOperation
 
         if not self.jax:
             return {}
         try:
-            return {"JAX": question(self._autodiff)}
+            try:
+                return {"JAX": question(self._autodiff)}
+            except (OutsideDomain, ZeroDivisionError, Undecided):
+                if not forward:
+                    raise
+                return {"JAX": question(self._by_jax(()))}
         except UnknownOperation as error:
             warnings.warn(f"{error}; the verdicts rest on the other two witnesses", RuntimeWarning, stacklevel=2)
             return {}
@@ -186,8 +200,10 @@ class Point:
         self.budget.check()
         width = {"L": 1, "shares": self.network.widths[-1]}
         entries = sum(width[n] if n in width else len(self.x) * self.network.widths[int(n[1:])] for n in of)
-        products = entries * len(self.x) * sum(W.size for W, _ in self.layers)
-        if products * (1 if self.exact else 3) > MAX_PRODUCTS:
+        products = sum(W.size for W, _ in self.layers)
+        if not self.exact:  # enclosures take longer, functions of them the longest, and all the more with more digits
+            products = 3 * (products + 20 * sum(len(W) for W, _ in self.layers)) * self.arithmetic.digits // DIGITS
+        if entries * len(self.x) * products > MAX_PRODUCTS:
             raise Undecided(f"{what}: more work than a worked example needs")
 
     @functools.cached_property
@@ -198,7 +214,7 @@ class Point:
         if self.jax_of is not None:
             nodes, depth = self._walk.nodes, len(cache.z)
             theirs = [*(nodes[f"z{l + 1}"] for l in range(depth)), *(nodes[f"h{l}"] for l in range(depth + 1))]
-            jax = self._ask_jax(lambda jax: [*jax.nodes.z, *jax.nodes.h])
+            jax = self._ask_jax(lambda jax: [*jax.nodes.z, *jax.nodes.h], forward=True)
             self._hear("the forward pass", [*cache.z, *cache.h], {"plain Python": theirs, **jax})
         return cache
 
@@ -229,7 +245,9 @@ class Point:
         def step(name: str, kept: bool) -> Any:
             if name not in self.network.shapes:
                 return None
-            return self.node(name) if kept else self.node(name) - self.rate * self.derivative("L", (), name, ())
+            return (
+                self.node(name) if kept else as_array(self.node(name) - self.rate * self.derivative("L", (), name, ()))
+            )
 
         biases_kept = self.network.update == "weights"
         params = [
@@ -285,9 +303,11 @@ class Point:
         """By hand, with every example axis; JAX has been asked."""
         if (of, by) not in self._jacobians:
             _ = self._shares if of[0] in "Ls" else self._forward
-            self._afford(f"d{of}/d{by}", [of])
-            options: Any = {"of": of, "by": by, "y": self.y, "loss": self.loss, "reduction": self.network.reduction}
-            hand = manual.jacobian(self.layers, self.x, self.activations, **options)
+            if of not in self._by_hand:
+                self._afford(f"d{of}/d{by}", [of])
+                options: Any = {"of": of, "y": self.y, "loss": self.loss, "reduction": self.network.reduction}
+                self._by_hand[of] = manual.jacobians(self.layers, self.x, self.activations, **options)
+            hand = self._by_hand[of][by]
             if self.jax_of is not None:
                 self._hear(f"d{of}/d{by}", [hand], self._ask_jax(lambda jax: [jax.derivative(of, by)]))
             self._jacobians[of, by] = hand
@@ -353,6 +373,11 @@ class Point:
     def _on_kink(self) -> bool:
         zs = zip(self._forward.z, self.activations, strict=True)
         return any(split(activation)[0] in KINKED and (z == 0).any() for z, activation in zs)
+
+    def live_units(self) -> list[bool]:
+        """Which of the units with a kink are live, over all examples and layers."""
+        zs = zip(self._forward.z, self.activations, strict=True)
+        return [bool(v > 0) for z, activation in zs if split(activation)[0] in KINKED for v in z.flat]
 
     def signed_values(self) -> tuple[list[Any], list[Any]]:
         """What the probes give both signs: the z of every kinked unit; every other entry of x, z, y and dL/dyhat."""

@@ -14,10 +14,11 @@ Small whole numbers are tried as well: a claim that fails there has a witness th
 witnesses are heard there, who so vouch for the hand-written pass, which is alone at the large ones.
 """
 
+import contextlib
 import functools
 import itertools
 import random
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -26,18 +27,21 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.network import KINKED, NEW, Network
 from gradsheet.point import DIGITS, Budget, Point
-from gradsheet.real import Arithmetic
+from gradsheet.real import Arithmetic, TooClose, Undecided
 from manual import Layer
 from manual.activations import Array, activate, split
 
 MAX_PATTERNS = 64
 MANY = 224
 MAX_DEGREE = 4  # (1 - 2^-4)^224 is 5e-7
+ANY_DEGREE = 1_000  # no bound
 MAX_OWN_DEGREE = 2  # (1 - 2^-2)^FREE is 1e-8
+REDRAWN = 5  # times
 FREE = 64  # small points without a wanted pattern, with zeros among their numbers, for kinks of a formula's own
 LARGE = 2**61
+LEAST, FREE_LARGE = 3, 24  # large points, and those for formulas that are not defined or not smooth everywhere
 ALL_HEARD = 4  # small points at which all witnesses are heard; at the others JAX is not, it takes longest
-MOST = 16  # small points, and points at a kink
+MOST = 8  # small points, and points at a kink
 
 Draw = Callable[[], int | Fraction]
 
@@ -125,11 +129,18 @@ class Drawn:
 
     def __init__(self, source: Iterator[Point]):
         self._source, self._drawn = source, list[Point]()
+        self._failure: Undecided | None = None
 
     def __iter__(self) -> Iterator[Point]:
         for at in itertools.count():
             if at == len(self._drawn):
-                point = next(self._source, None)
+                if self._failure is not None:
+                    raise self._failure
+                try:
+                    point = next(self._source, None)
+                except Undecided as error:  # the source is at its end then, and what is missing would not be missed
+                    self._failure = error
+                    raise
                 if point is None:
                     return
                 self._drawn.append(point)
@@ -142,7 +153,7 @@ class Probes:
     def __init__(self, network: Network, jax_of: Collection[str] | None, rate: Fraction | None, budget: Budget):
         self.network, self.jax_of, self.budget = network, jax_of, budget
         self.outcomes: dict[Any, Any] = {}  # of comparisons here: many sheets of a class claim the same
-        self._draw = functools.partial(draw_point, network, rate=rate, arithmetic=Arithmetic(DIGITS), budget=budget)
+        self._rate = rate
         self._small_numbers = random.Random(17)
         self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
         units = network.kinked_units
@@ -158,6 +169,17 @@ class Probes:
         yield next(iter(self.small))
         yield from self._others
 
+    def _draw(
+        self, draw: Draw, signs: Sequence[int], jax_of: Any, kink: int | None = None, *, jax: bool = False
+    ) -> Point:
+        """A drawn point; another one where a z is too close to 0 to have a sign."""
+        # Each point has marks of its own: few, and so all laws of powers among them are found.
+        options: Any = {"jax": jax, "rate": self._rate, "arithmetic": Arithmetic(DIGITS), "budget": self.budget}
+        for _ in range(REDRAWN):
+            with contextlib.suppress(TooClose):
+                return draw_point(self.network, draw, itertools.cycle(signs or (1,)), jax_of, kink, **options)
+        return draw_point(self.network, draw, itertools.cycle(signs or (1,)), jax_of, kink, **options)
+
     def _few(self, *numbers: int) -> Draw:
         return lambda: self._small_numbers.choice(numbers)
 
@@ -165,19 +187,24 @@ class Probes:
         patterns = itertools.islice(itertools.cycle(self._patterns), max(ALL_HEARD, min(len(self._patterns), MOST)))
         for number, pattern in enumerate(patterns):
             jax = number < ALL_HEARD
-            yield self._draw(self._few(-3, -2, -1, 1, 2, 3), iter(pattern), self.jax_of, jax=jax)
+            yield self._draw(self._few(-3, -2, -1, 1, 2, 3), pattern, self.jax_of, jax=jax)
 
     def _large(self) -> Iterator[Point]:
         def number() -> int | Fraction:
             drawn = self._secret.randrange(-LARGE, LARGE)
             return drawn if self.network.rational else Fraction(drawn, 2 * LARGE)  # so that nothing saturates
 
-        for pattern in self._patterns:
-            yield self._draw(number, iter(pattern), None)
+        for pattern in itertools.islice(itertools.cycle(self._patterns), max(len(self._patterns), LEAST)):
+            yield self._draw(number, pattern, None)
+        for _ in range(FREE_LARGE):
+            signs = [self._secret.choice((1, -1)) for _ in range(self.network.kinked_units)]
+            point = self._draw(number, signs, None)
+            point.free = True
+            yield point
 
     def _kinks(self) -> Iterator[Point]:
         for kink in range(min(self.network.kinked_units, MOST)):
-            yield self._draw(self._few(-3, -2, -1, 1, 2, 3), itertools.cycle((1, -1)), self.jax_of, kink)
+            yield self._draw(self._few(-3, -2, -1, 1, 2, 3), (1, -1), self.jax_of, kink)
 
     def _free(self) -> Iterator[Point]:
         def number() -> int | Fraction:
@@ -186,9 +213,26 @@ class Probes:
 
         for _ in range(FREE):
             signs = [self._small_numbers.choice((1, -1)) for _ in range(self.network.kinked_units)]
-            point = self._draw(number, iter(signs), self.jax_of)
+            point = self._draw(number, signs, self.jax_of)
             point.free = True
             yield point
+
+
+def is_node(node: f.Node) -> bool:
+    """Whether a formula is a node of the network or an entry of it, but for a constant factor."""
+    match node:
+        case f.Quantity(name):
+            return name[0] in "xyzh"
+        case f.Negative(inner):
+            return is_node(inner)
+        case f.Binary("*", f.Number(), inner) | f.Binary("*" | "/", inner, f.Number()):
+            return is_node(inner)
+    return False
+
+
+def is_smooth(node: f.Node) -> bool:
+    """Whether no relu, drelu or step is in a formula."""
+    return not any(isinstance(part, f.Call) and part.function in ("relu", "drelu", "step") for part in f.walk(node))
 
 
 def pattern_degree(node: f.Node, network: Network) -> int:
@@ -217,10 +261,10 @@ def pattern_degree(node: f.Node, network: Network) -> int:
             return both(a, b)
         case f.Power(base, exponent):
             return exponent * pattern_degree(base, network)
-        case f.Call("relu", (argument,)):
-            return 1 + pattern_degree(argument, network)
-        case f.Call("drelu" | "step"):
-            return 1
+        case f.Call("relu" | "drelu" | "step" as function, (argument,)):
+            if not is_node(argument):  # its sign may depend on all bits at once
+                return ANY_DEGREE if pattern_degree(argument, network) or not is_smooth(argument) else 1
+            return 1 + (pattern_degree(argument, network) if function == "relu" else 0)
         case f.Call(_, (a, b)):
             return both(a, b)
         case f.Sum(_, inner) | f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):

@@ -105,7 +105,7 @@ class Readings:
         """The readings under which a wrong claim would be right, each as it follows "right if"."""
         try:
             return [*self._numbers(claim)] if self.point is not None else [*self._formulas(claim)]
-        except (EvaluationError, Missing, Undecided, Imprecise):
+        except (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError):
             return []
 
     def _numbers(self, claim: Claim) -> Iterator[str]:
@@ -122,7 +122,7 @@ class Readings:
                     and Comparison(claim.tree, [point]).mismatch_of_value(claim.value) is None
                 ):
                     yield reading.words
-            except (EvaluationError, Missing, Undecided, Imprecise, TypeError, ArithmeticError):
+            except (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError):
                 continue
 
     @staticmethod
@@ -142,11 +142,13 @@ class Readings:
         return True
 
     def _formulas(self, claim: Claim) -> Iterator[str]:
-        if not claim.working or (tree := claim.working[-1].tree) is None:
+        trees = [line.tree for line in claim.working if line.tree is not None]
+        if not trees or len(trees) < len(claim.working):
             return
         for reading, probes in self._probes:
+            comparison = Comparison(claim.tree, probes)
             try:
-                if Comparison(claim.tree, probes).mismatch_of_line(tree)[0] is None:
+                if all(comparison.mismatch_of_line(tree)[0] is None for tree in reversed(trees)):
                     yield reading.words
             except (EvaluationError, Missing, Undecided):
                 continue

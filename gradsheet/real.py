@@ -24,7 +24,8 @@ MAX_EXPONENT = 100_000  # of exp: beyond it the result is enclosed by 0 or infin
 MAX_BITS = 4_096  # of a fraction that is kept; longer ones are enclosed, and known by their marks
 MAX_MARKS = 4_000  # exponentials with marks in one arithmetic; further ones prove nothing
 MAX_MULTIPLE = 64  # exp(64 a) is known to be exp(a)^64
-MAX_TRIPLES = 200  # exponentials up to which sums of three are looked for
+MAX_TRIPLES = 100  # exponentials up to which sums of three are looked for
+MAX_SEARCH = 400  # and sums of two, and products
 MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
 
 _INFINITY = Decimal("Infinity")  # an upper bound that says nothing
@@ -125,6 +126,8 @@ class Marks:
 
     def _known_exp(self, a: int) -> int | None:
         """exp(a) where a is a sum or a small multiple of numbers whose exponentials have marks."""
+        if len(self._exp) > MAX_SEARCH:
+            return None
         for b, m in self._exp.items():
             if (rest := (a - b) % self.prime) in self._exp:
                 return m * self._exp[rest]
@@ -147,12 +150,19 @@ class Marks:
 
     def _known_log(self, m: int) -> int | None:
         """log(m) where m is a product or a small power of numbers whose logarithms have marks."""
+        if len(self._log) > MAX_SEARCH:
+            return None
+        inverses = {n: self._exp[-a % self.prime] for n, a in self._log.items()}
         for n, a in self._log.items():
-            if (rest := m * self._exp[-a % self.prime] % self.prime) in self._log:
+            if (rest := m * inverses[n] % self.prime) in self._log:
                 return a + self._log[rest]
             for times in range(2, MAX_POWER + 1):
                 if pow(n, times, self.prime) == m:
                     return a * times
+        if len(self._log) <= MAX_TRIPLES:
+            for n, q in itertools.combinations(self._log, 2):
+                if (rest := m * inverses[n] * inverses[q] % self.prime) in self._log:
+                    return self._log[n] + self._log[q] + self._log[rest]
         return None
 
 

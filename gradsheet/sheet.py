@@ -26,6 +26,8 @@ MAX_PARAMETERS = 4_096
 MAX_LAYERS = 32
 MAX_DATA = 4_096  # numbers in x
 MAX_AXES = 4
+MAX_LINES = 2_000  # of working, in all claims
+MAX_NUMBERS = 20_000  # in all data and values
 VERDICTS = ("right", "rounded", "lucky", "wrong", "cannot_tell")
 
 SHEET_KEYS = (
@@ -141,6 +143,7 @@ class _Reader:
     def __init__(self, text: str):
         self.places = _Places(text)
         self.numeric = False
+        self.numbers = 0  # read so far
 
     def error(self, message: str, where: tuple[str, int] = ("", 0), key: str = "") -> SheetError:
         return SheetError(message, self.places.line(*where, key))
@@ -181,6 +184,10 @@ class _Reader:
 
     def value(self, found: Any, key: str, where: tuple[str, int], depth: int = 0) -> Value:
         """A number, or lists of numbers of one shape, with their digits."""
+        if depth == 0:
+            self.numbers += _count(found)
+            if self.numbers > MAX_NUMBERS:
+                raise self.error(f"more than {MAX_NUMBERS} numbers in a sheet, the last of them in {key}", where, key)
         if isinstance(found, list):
             if depth == MAX_AXES:
                 raise self.error(f"{key} has lists nested deeper than {MAX_AXES}, expected numbers", where, key)
@@ -420,6 +427,18 @@ class _Reader:
         )
 
 
+def _count(found: Any) -> int:
+    """How many numbers there are in nested lists."""
+    waiting, count = [found], 0
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting += item
+        else:
+            count += 1
+    return count
+
+
 def _found(value: Any) -> str:
     """What stands in the sheet, short enough for a message."""
     kinds = {bool: "true or false", dict: "a table", list: "a list", float: "a number", int: "a number"}
@@ -489,6 +508,10 @@ def read(text: str, path: str = "-") -> Sheet:
             raise reader.error(f"the sheet has no [[{key}]], expected at least one", (key, 0))
     if len(claims) > MAX_CLAIMS:
         raise SheetError(f"{len(claims)} claims, expected at most {MAX_CLAIMS}")
+    workings = [claim.get("working") for claim in claims if isinstance(claim, dict)]
+    lines = sum(len(working) for working in workings if isinstance(working, list))
+    if lines > MAX_LINES:
+        raise SheetError(f"{lines} lines of working, expected at most {MAX_LINES}")
     for key in ("source", "note"):
         reader.text(top, key, ("", 0))
     rate = reader.value(top["learning_rate"], "learning_rate", ("", 0)) if "learning_rate" in top else None

@@ -133,21 +133,27 @@ class _Judge:
         self.messages: list[str] = []
 
     def judgement(self) -> Judgement:
-        """The verdict, from that on the number and those on every line of the working."""
+        """The verdict; `cannot_tell` where something on the way to it cannot be told."""
         claim = self.claim
         claimed = claim.working[-1].text if claim.value is None else _printed_text(claim.value)
         try:
+            return self._judgement(claim, claimed)
+        except (Undecided, ArithmeticError) as error:
+            return Judgement(claim, claimed, None, "cannot_tell", str(error) or "a division by 0")
+
+    def _judgement(self, claim: Claim, claimed: Text) -> Judgement:
+        """The verdict, from that on the number and those on every line of the working."""
+        try:
             truth = self.comparison.a_truth()
             number = "" if claim.value is None else self._number(claim.value)
-        except Undecided as error:
-            return Judgement(claim, claimed, None, "cannot_tell", str(error))
         except (EvaluationError, Missing) as error:
             return Judgement(claim, claimed, None, "wrong", f"{claim.quantity}: {error}")
         if self.mismatches and self.mismatches[0].truth is not None:
             truth = self.mismatches[0].truth
         working = [self._line(line) for line in claim.working]
         verdict = self._verdict(number, working, claimed)
-        readings = self.readings.fitting(claim) if verdict == "wrong" else []
+        compared = any(mismatch.mine is not None for mismatch in self.mismatches)
+        readings = self.readings.fitting(claim) if verdict == "wrong" and compared else []
         told: Text
         if self.history is None:
             told = _true_formula(claim, self.points, self.notation) if verdict == "wrong" else None
@@ -232,7 +238,7 @@ class _Judge:
             return False
         if all(p.agrees(v) for p, v in zip(entries, last.array.flat, strict=True)):
             return True
-        low, high = self.history.spread(tree, self.comparison.first_point, {})
+        low, high = self.history.spread(self.claim, tree, self.comparison.first_point, {})
         return all(p.overlaps(a, b) for p, a, b in zip(entries, low.flat, high.flat, strict=True))
 
 

@@ -1,7 +1,7 @@
 """Backpropagation of a multilayer perceptron written by hand, in NumPy only."""
 
 from manual.door import Layer
-from manual.jacobians import jacobian
+from manual.jacobians import jacobian, jacobians
 from manual.mlp import (
     Cache,
     Gradients,
@@ -19,5 +19,6 @@ __all__ = [
     "forward",
     "gradients",
     "jacobian",
+    "jacobians",
     "value_and_grad",
 ]

@@ -22,7 +22,8 @@ Activation = str | tuple[str, Any]  # a name, or ("leaky_relu", slope)
 def number(like: Array, value: Any) -> Any:
     """`value` in the number type of `like`; exact on objects, where a bare int would turn `1 / 3` into a float."""
     if like.dtype == object:
-        return Fraction(str(value)) if isinstance(value, float) else Fraction(value)  # 0.01 is meant as 1/100
+        exact = Fraction(str(value)) if isinstance(value, float) else Fraction(value)  # 0.01 is meant as 1/100
+        return exact if not like.size or isinstance(like.flat[0], Fraction) else 0 * like.flat[0] + exact
     return like.dtype.type(value)
 
 

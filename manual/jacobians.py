@@ -33,30 +33,28 @@ def _seeds(like: Array) -> Iterator[Array]:
         yield seed
 
 
-def jacobian(
+def jacobians(
     params: Sequence[Layer],
     x: Any,
     activations: Sequence[Activation],
     *,
     of: str,
-    by: str,
     y: Any = None,
     loss: str = "half_squared_error",
     reduction: str = "mean",
-) -> Array:
-    """d of / d by, of shape (shape of `of`) + (shape of `by`): one backward pass, (2)-(4), for each entry of `of`.
+) -> dict[str, Array]:
+    """d of / d by for every `by` that comes before, under its name: one backward pass, (2)-(4), for each entry of `of`.
 
-    `of` is "z1", "h1", ..., "yhat", or "L", or "shares", the (O,) shares of the outputs in L; `by` is any earlier one
-    of the nodes, "x", or a parameter, "W1", "b1", .... Nodes are (N, units). A derivative by a node counts every path
-    from it. The other arguments, and the errors, are those of `gradients`; a `by` that `of` does not depend on is a
-    ValueError.
+    `of` is "z1", "h1", ..., "yhat", or "L", or "shares", the (O,) shares of the outputs in L. The names are
+    those of the nodes, "h0" for x and "h2" for yhat in a network of two layers, and of the parameters, "W1", "b1", ...;
+    nodes are (N, units). Each array has the shape of `of` followed by that of `by`. A derivative by a node counts every
+    path from it. The other arguments, and the errors, are those of `gradients`.
     """
     params = check_params(params, activations)
     x = check_data("x", x, params)
-    (letter, layer), (by_letter, by_layer) = _locate(of, len(params)), _locate(by, len(params))
-    order = {"h": 2, "L": 3, "S": 3}
-    if by_letter in "LS" or 2 * by_layer + order.get(by_letter, 1) > 2 * layer + order.get(letter, 1) or letter in "Wb":
-        raise ValueError(f"{by} does not come before {of} in the forward pass, so there is no derivative d{of}/d{by}")
+    letter, layer = _locate(of, len(params))
+    if letter in "Wb":
+        raise ValueError(f"{of} comes before every node in the forward pass, so there is no derivative of it")
     # The network is cut off behind `of`; where that is a z, its layer ends without activation.
     params, activations = params[:layer], list(activations[:layer])
     cache = forward_pass(params, x, activations)
@@ -71,14 +69,41 @@ def jacobian(
         shape: tuple[int, ...] = () if letter == "L" else (len(outputs),)
     else:
         seeds, shape = list(_seeds(yhat)), yhat.shape
-    rows = []
-    for seed in seeds:
-        grads = backward_pass(params, cache, seed, activations)
-        if by_letter in "Wb":
-            row = getattr(grads.params[by_layer - 1], by_letter)
-        else:
-            row = grads.h[by_layer] if by_letter == "h" else grads.z[by_layer - 1]
-        if row is None:
-            raise ValueError(f"layer {by_layer} has no bias, so there is no derivative by {by}")
-        rows.append(row)
-    return np.stack(rows).reshape(shape + rows[0].shape)
+    passes = [backward_pass(params, cache, seed, activations) for seed in seeds]
+
+    def stacked(rows: list[Array]) -> Array:
+        return np.stack(rows).reshape(shape + rows[0].shape)
+
+    found = {f"h{l}": stacked([grads.h[l] for grads in passes]) for l in range(layer + (letter != "z"))}
+    for l, (_, b) in enumerate(params, 1):
+        found[f"z{l}"] = stacked([grads.z[l - 1] for grads in passes])
+        found[f"W{l}"] = stacked([grads.params[l - 1].W for grads in passes])
+        if b is not None:
+            found[f"b{l}"] = stacked([np.asarray(grads.params[l - 1].b) for grads in passes])
+    return found
+
+
+def jacobian(
+    params: Sequence[Layer],
+    x: Any,
+    activations: Sequence[Activation],
+    *,
+    of: str,
+    by: str,
+    y: Any = None,
+    loss: str = "half_squared_error",
+    reduction: str = "mean",
+) -> Array:
+    """d of / d by, of shape (shape of `of`) + (shape of `by`).
+
+    `by` is any earlier one of the nodes, "x", or a parameter. The other arguments, and the errors, are those of
+    `jacobians`; a `by` that `of` does not depend on is a ValueError.
+    """
+    (letter, layer), (by_letter, by_layer) = _locate(of, len(params)), _locate(by, len(params))
+    order = {"h": 2, "L": 3, "S": 3}
+    if by_letter in "LS" or 2 * by_layer + order.get(by_letter, 1) > 2 * layer + order.get(letter, 1) or letter in "Wb":
+        raise ValueError(f"{by} does not come before {of} in the forward pass, so there is no derivative d{of}/d{by}")
+    found = jacobians(params, x, activations, of=of, y=y, loss=loss, reduction=reduction)
+    if (name := f"{by_letter}{by_layer}") not in found:
+        raise ValueError(f"layer {by_layer} has no bias, so there is no derivative by {by}")
+    return found[name]

@@ -121,7 +121,9 @@ def test_a_factor_in_front_scales_what_was_printed() -> None:
         ("'3*0.775 - 1'", "lucky"),
         ("'2*0.774 - 1'", "lucky"),
         ("'3*0.774'", "lucky"),
-        ("'0.5 + 0.8215'", "right"),
+        ("'0.5 + 0.8215'", "lucky"),  # nothing here is 0.8215
+        ("'2.3215 - 1.0'", "right"),
+        ("'250.0 - 248.6'", "lucky"),  # not every decimal has been rounded
     ],
 )
 def test_a_line_of_working_may_round_its_decimals(line: str, verdict: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from sheets import judged
 
 import gradsheet
+from gradsheet.cli import main
 
 LINEAR = "[[layer]]\nshape = [1, 1]\nbias = true\n"
 LIVE = '[[layer]]\nshape = [2, 2]\nactivation = "relu"\n[[layer]]\nshape = [1, 2]\n'
@@ -33,6 +34,22 @@ NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
         # a kink that no point is sure to have been on either side of
         (LIVE, "dh1[2]/dW1[1,1]", "step(4 - x[1])*step(x[1] - 3)", "wrong cannot_tell"),
         (LIVE, "dh1[2]/dW1[1,1]", "step(x[1] - (2**16)**16)", "wrong cannot_tell"),
+        # a kink whose side is decided by many others at once
+        (
+            "[[layer]]\nshape = [1, 20]\n",
+            "z1[1]",
+            f"W1[1] @ x + step({'*'.join(f'step(x[{k}])' for k in range(1, 21))})",
+            "wrong cannot_tell",
+        ),
+        (
+            "[[layer]]\nshape = [1, 20]\n",
+            "z1[1]",
+            f"W1[1] @ x + relu({'+'.join(f'step(x[{k}])' for k in range(1, 21))} - 19)",
+            "wrong cannot_tell",
+        ),
+        # undefined on half of all points
+        (LIVE, "dz1[1]/dz1[1]", "1 + 0/step(x[1])", "wrong"),
+        (LIVE, "dz1[1]/dz1[1]", "1 + 0*log(x[1])", "wrong"),
         # undefined for a whole pattern, not only here and there
         (LIVE, "h1[1]", "0*x[1]/(1 - step(z1[1]))", "wrong"),
         (LIVE, "h1[1]", "z1[1]/step(z1[1])", "wrong"),
@@ -223,3 +240,114 @@ def test_one_line_that_cannot_be_proved_leaves_the_next_alone():
     found = judged(LIVE, "dL/dW2[1,j]", "dL/dyhat[1]*h1[j] + 0*step(x[1] - 1000)", "dL/dyhat[1]*h1[j]")
     assert [line.verdict for line in found.working] == ["cannot_tell", "right"]
     assert found.verdict == "cannot_tell"
+
+
+SOFTMAX = "loss = 'cross_entropy'\n[[layer]]\nshape = [3, 2]\nactivation = 'softmax'\n"
+SATURATED = """
+loss = "binary_cross_entropy"
+[[layer]]
+shape = [2, 3]
+activation = "relu"
+[[layer]]
+shape = [2, 2]
+activation = "leaky_relu"
+slope = 0.25
+[[layer]]
+shape = [3, 2]
+activation = "sigmoid"
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "quantity", "line", "verdict"),
+    [
+        # in any order in which the exponentials are met
+        (SOFTMAX, "yhat[i]", "exp(z1[i])/sum(d, exp(z1[d]))", "right"),
+        (SOFTMAX, "dL/dx[j]", "sum(a, (exp(z1[a])/sum(d, exp(z1[d])) - y[a])*W1[a,j])", "right"),
+        (SOFTMAX, "dL/dz1", "yhat - y", "right"),
+        (SOFTMAX, "dL/dz1", "y - yhat", "wrong"),
+        (SOFTMAX, "dyhat[i]/dz1[i]", "yhat[i]*(1 - yhat[i])", "right"),
+        (SOFTMAX, "dyhat[i]/dz1[j]", "yhat[i]*(1 - yhat[i])", "wrong"),
+        (SOFTMAX, "L", "-sum(i, y[i]*log(yhat[i]))", "right"),
+        (SOFTMAX, "L", "log(sum(k, exp(z1[k]))) - sum(i, y[i]*z1[i])", "right"),
+        # numbers at which 1 - yhat is 0 to forty digits prove nothing and hide nothing
+        (SATURATED, "dL/dz3", "(yhat - y)", "right"),
+        (SATURATED, "dL/dz2[i]", "sum(a, (yhat[a] - y[a])*W3[a,i])*(1/4 + 3/4*step(z2[i]))", "right"),
+        (SATURATED, "dL/dz2[i]", "sum(a, (yhat[a] - y[a])*W3[a,i])*(1/5 + 4/5*step(z2[i]))", "wrong"),
+    ],
+)
+def test_identities_in_exponentials(head, quantity, line, verdict):
+    for _ in range(2):
+        found = judged(head, quantity, line)
+        assert found.verdict == verdict, found.message
+
+
+@pytest.mark.parametrize(
+    ("head", "claims", "verdicts"),
+    [
+        # what once ended the judging of a whole sheet
+        (
+            "x = [1]\ny = [0, 1]\nloss = 'squared_error'\n[[layer]]\nW = [[1], [2]]\nactivation = 'sigmoid'\n",
+            [("z1", "[1, 2]"), ("dL[1]/dyhat[1]", "7"), ("1 - h1[1]**2", "0.9")],
+            ["right", "wrong", "wrong"],
+        ),
+        (
+            "x = [1]\ny = 0\nlearning_rate = 0.1\nloss = 'squared_error'\n"
+            "[[layer]]\nW = [[1]]\nb = 1\nshared_bias = true\n",
+            [("W1_new", "0.6"), ("b1_new", "0.6"), ("L_new[1]", "1.44")],
+            ["right", "right", "right"],
+        ),
+        (
+            "x = [1]\ny = [1, 0]\nloss = 'cross_entropy'\n[[layer]]\nW = [['1/2'], [-1]]\nactivation = 'relu'\n",
+            [("L", "0.693"), ("yhat", "['1/2', 0]")],
+            ["right", "right"],
+        ),
+        (
+            "x = [1]\ny = 1\nloss = 'binary_cross_entropy'\n[[layer]]\nW = [[-2]]\n",
+            [("z1", "-2"), ("L", "1"), ("dL/dW1", "1")],
+            ["right", "cannot_tell", "cannot_tell"],
+        ),
+        (
+            "x = [1]\ny = 1\nloss = 'squared_error'\n[[layer]]\nW = [[1e300]]\nactivation = 'sigmoid'\n",
+            [("z1", "1e300"), ("yhat", "1.0"), ("dL/dW1", "0.0")],
+            ["right", "right", "right"],
+        ),
+        (
+            "x = [-8e155, 6]\ny = [6, 1]\nloss = 'squared_error'\n[[layer]]\nW = [[2, 1], [1, 1]]\n",
+            [("dL[1]/dyhat[1]", "-7"), ("L", "1.5")],
+            ["wrong", "wrong"],
+        ),
+    ],
+)
+def test_sheets_that_once_were_too_much(head, claims, verdicts):
+    text = "".join(f"[[claim]]\nquantity = '{quantity}'\nvalue = {value}\n" for quantity, value in claims)
+    report = gradsheet.judge(gradsheet.read(head + text))
+    assert [(j.verdict, j.message) for j in report.judgements if j.verdict not in verdicts] == []
+    assert [j.verdict for j in report.judgements] == verdicts
+
+
+def test_a_formula_beside_decimals_is_no_fraction(capsys, tmp_path):
+    path = tmp_path / "sheet.toml"
+    path.write_text(SYMBOLS_WITH_LOSS + "[[claim]]\nquantity = 'dL/dyhat'\nvalue = 2.5\n")
+    assert main([str(path)]) == 1
+    assert "true dL/dyhat[1] = 2/1*(yhat[1] - y[1])" in capsys.readouterr().out
+
+
+SYMBOLS_WITH_LOSS = "loss = 'mean_squared_error'\n[[layer]]\nshape = [1, 2]\n"
+
+
+@pytest.mark.parametrize(("examples", "layers"), [(200, 32), (4000, 1), (1000, 3)])
+def test_batches_that_take_too_long_are_told_at_once(examples, layers):
+    head = f"loss = 'squared_error'\nx = {[[1]] * examples}\ny = {[[1]] * examples}\n"
+    head += "[[layer]]\nW = [[0.5]]\nactivation = 'softplus'\n" * layers
+    start = time.process_time()
+    assert judged(head, "L", value=f"0.{'1' * 38}").verdict in ("cannot_tell", "wrong")
+    assert time.process_time() - start < 10  # once a minute; no timing, a hang
+
+
+def test_lines_and_numbers_are_counted():
+    claim = "[[claim]]\nquantity = 'z1'\n"
+    with pytest.raises(gradsheet.SheetError, match="2500 lines of working, expected at most 2000"):
+        gradsheet.read(NUMBERS + claim + f"working = {['a'] * 2500}\n")
+    with pytest.raises(gradsheet.SheetError, match="more than 20000 numbers in a sheet"):
+        gradsheet.read(NUMBERS + claim + f"value = {[1] * 25000}\n")
