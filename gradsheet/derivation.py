@@ -16,8 +16,17 @@ _LOSS_GRADIENT = {  # dL/dyhat[k]
     "half_squared_error": "(yhat[{k}] - y[{k}])",
     "squared_error": "2*(yhat[{k}] - y[{k}])",
     "mean_squared_error": "2/{outputs}*(yhat[{k}] - y[{k}])",
+    "binary_cross_entropy": "(yhat[{k}] - y[{k}])/(yhat[{k}]*(1 - yhat[{k}]))",
+    "cross_entropy": "-y[{k}]/yhat[{k}]",
     "output": "1",
 }
+_SLOPE = {  # dh[i]/dz[i], with the name of h
+    "relu": "drelu(z{l}[{i}])",
+    "sigmoid": "{h}[{i}]*(1 - {h}[{i}])",
+    "tanh": "(1 - {h}[{i}]**2)",
+    "softplus": "sigmoid(z{l}[{i}])",
+}
+_CANCELLING = (("binary_cross_entropy", "sigmoid"), ("cross_entropy", "softmax"))  # dL/dz is yhat - y
 
 
 def _product(factors: Factors) -> str | None:
@@ -70,7 +79,16 @@ class _Writer:
         activation = self.network.activations[l - 1]
         if activation == "identity" or (l == self.top and self.is_z):
             return self.d_h(l, i)
-        return _times(self.d_h(l, i), [f"drelu(z{l}[{i}])"]) if activation == "relu" else None
+        if self.is_loss and l == self.top and (self.network.loss, activation) in _CANCELLING:
+            return [f"(yhat[{i}] - y[{i}])"]
+        if activation == "softmax":
+            k = next(self.letters)
+            mine, theirs = _product(self.d_h(l, i)), _product(self.d_h(l, k))
+            return None if mine is None or theirs is None else [f"yhat[{i}]*({mine} - sum({k}, {theirs}*yhat[{k}]))"]
+        if not isinstance(activation, str):
+            return None
+        h = "yhat" if l == self.network.depth else f"h{l}"
+        return _times(self.d_h(l, i), [_SLOPE[activation].format(l=l, i=i, h=h)])
 
     def by(self, by: f.Quantity) -> Factors:
         """dA/dB for an entry B of a node or parameter."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_BITS = 4_096  # of fractions that are worked with as they are
 DIGITS = 40  # of enclosures, where nobody asks for more
 MAX_ENTRIES = 4_096
-MAX_PRODUCTS = 150_000  # of numbers, in one Jacobian by one witness
+MAX_PRODUCTS = 100_000  # of numbers, in one Jacobian by one witness
 
 
 class AtKink(Undecided):

@@ -23,7 +23,7 @@ from gradsheet.sheet import VERDICTS, Claim, Line, Sheet, Value, fractions, prin
 from manual.activations import Array, split
 
 LADDER = (40, 160, 640)  # digits of enclosures: more where those before do not decide
-MAX_SECONDS = 1.2  # for a sheet; what is not judged by then is `cannot_tell`
+MAX_SECONDS = 1.0  # for a sheet; what is not judged by then is `cannot_tell`
 
 
 @dataclass
@@ -238,7 +238,8 @@ class _Judge:
             return False
         if all(p.agrees(v) for p, v in zip(entries, last.array.flat, strict=True)):
             return True
-        low, high = self.history.spread(self.claim, tree, self.comparison.first_point, {})
+        ones = dict.fromkeys(f.free_letters(tree), 1)  # it has a single value: that is all that its letters run over
+        low, high = self.history.spread(self.claim, tree, self.comparison.first_point, ones)
         return all(p.overlaps(a, b) for p, a, b in zip(entries, low.flat, high.flat, strict=True))
 
 

@@ -36,6 +36,12 @@ def symbols(loss: str, second: str, outputs: int = 1) -> str:
         symbols("", "relu"),
         symbols("half_squared_error", "identity", 2),
         symbols("mean_squared_error", "identity", 2),
+        symbols("", "tanh"),
+        symbols("squared_error", "softplus", 2) + "activation = 'sigmoid'\n",
+        symbols("cross_entropy", "sigmoid", 2) + "activation = 'softmax'\n",
+        symbols("cross_entropy", "sigmoid", 2) + "activation = 'sigmoid'\n",
+        symbols("binary_cross_entropy", "tanh", 2) + "activation = 'sigmoid'\n",
+        symbols("half_squared_error", "relu", 2) + "activation = 'softmax'\n",
     ],
 )
 def test_every_formula_that_is_written_is_right(head):
