@@ -66,6 +66,8 @@ def _judge_file(path: str, shown: str) -> "Report":
     if "\0" in path:
         return Report(shown, error="no file has a NUL byte in its name")
     try:
+        if path == "-" and sys.stdin is None:
+            return Report(shown, error="standard input is closed")
         sheet = decode(sys.stdin.buffer.read(MAX_BYTES + 1), shown) if path == "-" else load(path, shown)
         return judge(sheet)
     except SheetError as error:
@@ -102,13 +104,27 @@ def _files(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge the sheets named on the command line and return the exit status of the contract."""
-    options = _parser().parse_args(arguments)
+    try:
+        return _main(arguments)
+    except KeyboardInterrupt:
+        print("gradsheet: interrupted", file=sys.stderr)
+        return 130
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    for name in ("stdout", "stderr"):  # closed by whoever called
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.junit and options.junit == options.gradescope:
+        parser.error(f"--junit and --gradescope cannot both write {options.junit!a}")
     files = list(_files(options.sheets))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.formatwarning = lambda message, *_, **__: f"gradsheet: warning: {message}\n"
     from gradsheet.exports import Export, Gradescope, Json, JUnit
-    from gradsheet.report import Printer, Progress, Tally
+    from gradsheet.report import Printer, Progress, Tally, clean
 
     printer = Printer(colour=not os.environ.get("NO_COLOR"), verbose=options.verbose, quiet=options.quiet)
     tally, progress = Tally(), Progress(len(files))
@@ -138,9 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         progress.clear()
-        print("gradsheet: interrupted", file=sys.stderr)
-        return 130
+        raise
     except OSError as error:
-        print(f"gradsheet: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"gradsheet: {clean(error.filename or 'standard output')}: {error.strerror}", file=sys.stderr)
         return 2
     return 2 if tally.unread else int(tally.unexpected > 0)

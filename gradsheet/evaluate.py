@@ -16,6 +16,7 @@ from manual import activations
 from manual.activations import Array, softmax
 
 MAX_WORK = 50_000
+MAX_AXES = 8
 MAX_BITS = 20_000
 
 Binding = Mapping[str, int]
@@ -148,7 +149,9 @@ class Evaluator:
         return total if total is not None else as_array(Fraction(0))
 
     def _list(self, node: f.List, binding: Binding) -> Array:
-        return self._stack([self.value(item, binding) for item in node.items])
+        items = [self.value(item, binding) for item in node.items]
+        self._few_axes(items[0].ndim + 1)
+        return self._stack(items)
 
     def _subscript(self, node: f.Subscript, binding: Binding) -> Array:
         return self._index(self.value(node.base, binding), node.indices, binding, "the bracket")
@@ -238,6 +241,11 @@ class Evaluator:
         except ZeroDivisionError:
             raise DivisionByZero("a division by 0") from None
 
+    @staticmethod
+    def _few_axes(number: int) -> None:
+        if number > MAX_AXES:
+            raise EvaluationError(f"an array of {number} axes, expected at most {MAX_AXES}")
+
     def _matmul(self, a: Array, b: Array) -> Array:
         if not a.ndim or not b.ndim:
             raise EvaluationError("@ with a number, expected vectors or matrices: write * for a factor")
@@ -247,6 +255,7 @@ class Evaluator:
                 f"@ between shapes {a.shape} and {b.shape}, expected the last axis of one to fit the first of the other"
                 + hint
             )
+        self._few_axes(a.ndim + b.ndim - 2)
         self.spend(a.size * b.size // b.shape[0])
         return as_array(np.tensordot(a, b, 1))  # the last axis with the first, as the chain rule has it for Jacobians
 

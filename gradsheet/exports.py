@@ -4,6 +4,7 @@ Each is written as the sheets are judged, so that nothing of a sheet is kept, an
 in the middle.
 """
 
+import errno
 import json
 import os
 import tempfile
@@ -26,8 +27,10 @@ class Export:
     def to(cls, name: str) -> Self:
         """Write to a file; raises OSError where that cannot be."""
         path = Path(name)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
         try:
-            handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
         except OSError as error:
             raise OSError(error.errno, error.strerror, name) from None
         export = cls(os.fdopen(handle, "w", encoding="utf-8"), path)
@@ -52,7 +55,11 @@ class Export:
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(self.temporary, 0o666 & ~mask)  # a temporary file is its owner's alone
-        os.replace(self.temporary, self.path)
+        try:
+            os.replace(self.temporary, self.path)
+        except OSError:
+            os.unlink(self.temporary)
+            raise
 
     def item(self, text: str) -> None:
         """Write an item of a list, after the comma that sets it off."""

@@ -141,6 +141,19 @@ def walk(node: Node, letter: str = "") -> Iterator[Node]:
             waiting += item
 
 
+def _depth(node: Node) -> int:
+    """How deep a tree is, where a long sum or product counts as one level."""
+    deepest, waiting = 0, [(node, 1)]
+    while waiting and deepest <= 2 * MAX_DEPTH:
+        item, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        for part in _parts(item):
+            inner = part if isinstance(part, tuple) else (part,)
+            spine = isinstance(item, Binary) and isinstance(part, Binary) and part is item.left
+            waiting += [(child, depth + (not spine)) for child in inner if isinstance(child, Node)]
+    return deepest
+
+
 def free_letters(node: Node) -> set[str]:
     """The letters that no sum in the formula binds."""
     if isinstance(node, Letter):
@@ -418,6 +431,8 @@ def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}) 
     node = parser.formula()
     if parser.peek():
         raise FormulaError(f"found {parser.found()}, expected an operator or the end: write * or @ between two factors")
+    if _depth(node) > 2 * MAX_DEPTH:
+        raise FormulaError(f"nested deeper than {2 * MAX_DEPTH}, with what its notation stands for")
     if sum(1 for _ in itertools.islice(walk(node), MAX_NODES + 1)) > MAX_NODES:
         raise FormulaError(f"a formula of more than {MAX_NODES} parts, with what its notation stands for")
     return node

@@ -300,6 +300,8 @@ class History:
             for binding in Evaluator(point).bindings(claim.tree):
                 exact = _follow(claim.tree, point, binding, [(value, value.low) for value in wrong])
                 truths = list(Evaluator(point).value(claim.tree, binding).flat)
+                if len(truths) != len(printed):
+                    return False
                 if wrong and not any(apart(a, b) for a, b in zip(exact, truths, strict=True)):
                     return False  # they have no say in this
                 off = [k for k, p in enumerate(printed) if not p.agrees(exact[k])]

@@ -1,5 +1,6 @@
 """Numbers as they are printed, in a sheet and in a report. The digits are the claim, so a number keeps its text."""
 
+import math
 import re
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
@@ -88,7 +89,8 @@ def exact_text(values: Any) -> Text:
         return [exact_text(item) for item in values]
     exact = getattr(values, "exact", values)
     if exact is None:
-        return float(values) if values.mark != 0 else "0"  # what is 0 by its mark is 0
+        found = float(values) if values.mark != 0 else "0"  # what is 0 by its mark is 0
+        return found if isinstance(found, str) or math.isfinite(found) else "beyond all floats"
     bits = max(exact.numerator.bit_length(), exact.denominator.bit_length())
     # Python itself refuses to print numbers much larger, and nobody reads them.
     return str(exact) if bits <= MAX_BITS_SHOWN else f"a fraction of {bits * 3 // 10} digits"
@@ -109,6 +111,8 @@ def plain(text: Text, digits: int = 10) -> str:
 
 def decimal_text(value: Fraction) -> str:
     """A fraction as a decimal where it is one of at most 12 places, else as it is; about, where that is too long."""
+    if value.numerator.bit_length() > MAX_BITS_SHOWN or value.denominator.bit_length() > MAX_BITS_SHOWN:
+        return str(exact_text(value))
     for places in range(13):
         scaled = value * 10**places
         if scaled.denominator == 1 and abs(scaled) < 10**30:
@@ -133,5 +137,5 @@ def like_claim(truth: Text, claimed: Text) -> Text:
         return [like_claim(item, claimed) for item in truth]
     if isinstance(truth, str) and _RATIO.fullmatch(truth) and "." in plain(claimed):
         decimal = decimal_text(Fraction(truth))
-        return f"{float(Fraction(truth)):.10g}" if "/" in decimal and len(decimal) > 16 else decimal
+        return f"{as_float(Fraction(truth)):.10g}" if "/" in decimal and len(decimal) > 16 else decimal
     return truth

@@ -144,6 +144,7 @@ class _Reader:
         self.places = _Places(text)
         self.numeric = False
         self.numbers = 0  # read so far
+        self.lines: dict[str, Line] = {}  # of working, by their text
 
     def error(self, message: str, where: tuple[str, int] = ("", 0), key: str = "") -> SheetError:
         return SheetError(message, self.places.line(*where, key))
@@ -171,7 +172,7 @@ class _Reader:
     ) -> str | None:
         found = table.get(key, default)
         if found is not default and found not in tuple(choices):
-            near = difflib.get_close_matches(str(found)[:40].lower(), choices, 1)
+            near = difflib.get_close_matches(_found(found)[:40].strip("'").lower(), choices, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(choices)}"
             raise self.error(f"{key} is {_found(found)}: {hint}", where, key)
         return found if found is None else str(found)
@@ -257,7 +258,11 @@ class _Reader:
                 )
             return W.shape[0], W.shape[1]
         shape = table["shape"]
-        if not (isinstance(shape, list) and len(shape) == 2 and all(type(n) is int and n > 0 for n in shape)):
+        if not (
+            isinstance(shape, list)
+            and len(shape) == 2
+            and all(type(n) is int and 0 < n <= MAX_PARAMETERS for n in shape)
+        ):
             raise self.error(f"shape of {what} is {_found(shape)}, expected [units, inputs]", where, "shape")
         return shape[0], shape[1]
 
@@ -389,6 +394,15 @@ class _Reader:
                     return 'the sheet gives no loss: write loss = "half_squared_error" or another at its top'
         return None
 
+    def line(self, text: str, network: Network, notation: Mapping[str, Node]) -> Line:
+        """A line of working, readable or not."""
+        try:
+            formula = parse(text, network.names, notation)
+        except FormulaError as error:
+            return Line(text, None, str(error))
+        reason = self.objection(formula, network)
+        return Line(text, None if reason else formula, reason or "")
+
     def claim(self, table: Any, number: int, network: Network, notation: Mapping[str, Node]) -> Claim:
         where = ("claim", number)
         table = self.keys(table, CLAIM_KEYS, where, f"claim {number + 1}")
@@ -408,13 +422,9 @@ class _Reader:
             )
         lines = []
         for text in working:
-            try:
-                formula = parse(text, network.names, notation)
-            except FormulaError as error:
-                lines.append(Line(text, None, str(error)))
-            else:
-                reason = self.objection(formula, network)
-                lines.append(Line(text, None if reason else formula, reason or ""))
+            if text not in self.lines:
+                self.lines[text] = self.line(text, network, notation)
+            lines.append(self.lines[text])
         return Claim(
             question=self.text(table, "question", where),
             quantity=quantity,
@@ -446,15 +456,17 @@ def _found(value: Any) -> str:
         return _short(value)
     if isinstance(value, int) and abs(value) >= 10**30:
         return "a number of over 30 digits"
-    if isinstance(value, list | int) and len(text := _plain(value)) <= 30:
+    if isinstance(value, list | int) and _count(value) <= 30 and len(text := _plain(value)) <= 30:
         return text
     return kinds.get(type(value), "a date or time")
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any, depth: int = 0) -> str:
     """A list or number as a sheet has it."""
     if isinstance(value, list):
-        return f"[{', '.join(_plain(item) for item in value)}]"
+        if depth > 30:
+            return "..."
+        return f"[{', '.join(_plain(item, depth + 1) for item in value)}]"
     if isinstance(value, bool | _FloatText):
         return str(value).lower()
     return _found(value) if not isinstance(value, int) or abs(value) >= 10**30 else str(value)

@@ -128,7 +128,6 @@ class _Judge:
         history: History | None = None,
     ):
         self.claim, self.points, self.notation, self.readings, self.history = claim, points, notation, readings, history
-        self.comparison = Comparison(claim.tree, points)
         self.mismatches: list[Mismatch] = []
         self.messages: list[str] = []
 
@@ -137,6 +136,7 @@ class _Judge:
         claim = self.claim
         claimed = claim.working[-1].text if claim.value is None else _printed_text(claim.value)
         try:
+            self.comparison = Comparison(claim.tree, self.points)
             return self._judgement(claim, claimed)
         except (Undecided, ArithmeticError) as error:
             return Judgement(claim, claimed, None, "cannot_tell", str(error) or "a division by 0")
@@ -239,7 +239,10 @@ class _Judge:
         if all(p.agrees(v) for p, v in zip(entries, last.array.flat, strict=True)):
             return True
         ones = dict.fromkeys(f.free_letters(tree), 1)  # it has a single value: that is all that its letters run over
-        low, high = self.history.spread(self.claim, tree, self.comparison.first_point, ones)
+        try:
+            low, high = self.history.spread(self.claim, tree, self.comparison.first_point, ones)
+        except (EvaluationError, Missing, Undecided, ArithmeticError):  # with other decimals it has no value
+            return False
         return all(p.overlaps(a, b) for p, a, b in zip(entries, low.flat, high.flat, strict=True))
 
 

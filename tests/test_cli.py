@@ -203,6 +203,26 @@ def test_a_terminal_without_unicode_gets_the_report_all_the_same():
     assert b"gr\\xf6\\xdfer" in done.stdout
 
 
+def test_closed_streams_are_no_traceback():
+    for redirect in (">&-", "2>&-", "<&-"):
+        command = f"{sys.executable} -m gradsheet - {redirect}"
+        done = subprocess.run(["sh", "-c", command], input=SMALL.encode(), capture_output=True)
+        assert done.returncode in (0, 2)
+        assert b"Traceback" not in done.stderr
+
+
+def test_two_reports_cannot_share_a_file(sheet, tmp_path):
+    done = run("--junit", str(tmp_path / "a"), "--gradescope", str(tmp_path / "a"), sheet(SMALL))
+    assert done.returncode == 2
+    assert b"cannot both write" in done.stderr
+
+
+def test_a_folder_is_no_report(sheet, tmp_path):
+    done = run("--junit", str(tmp_path), sheet(SMALL))
+    assert done.returncode == 2
+    assert done.stderr.endswith(b"Is a directory\n")
+
+
 def test_bad_usage_is_status_2():
     done = run("--jason")
     assert done.returncode == 2

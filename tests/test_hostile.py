@@ -1,5 +1,6 @@
 """Sheets written to get a wrong verdict, or to stall or crash the judge. Each of these once succeeded."""
 
+import json
 import random
 import time
 
@@ -148,7 +149,7 @@ def test_numbers_too_long_to_print_are_told_by_their_length():
             NUMBERS
             + "[notation]\na0 = 'x[1]'\n"
             + "".join(f"a{k} = '-(-(-(-(-(a{k - 1})))))'\n" for k in range(1, 300)),
-            "parts",
+            "nested deeper than 100",
         ),
         (".".join(["a"] * 60_000) + " = 1", "a key of more than 16 parts"),
         ("[" + ".".join(["a"] * 60_000) + "]", "a key of more than 16 parts"),
@@ -351,3 +352,50 @@ def test_lines_and_numbers_are_counted():
         gradsheet.read(NUMBERS + claim + f"working = {['a'] * 2500}\n")
     with pytest.raises(gradsheet.SheetError, match="more than 20000 numbers in a sheet"):
         gradsheet.read(NUMBERS + claim + f"value = {[1] * 25000}\n")
+
+
+ONE = "x = 2\n[[layer]]\nW = [[3]]\n"
+TWO = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
+STACK = "[notation]\na0 = 'x'\n" + "".join(f"a{k} = '{'-' * 45}a{k - 1}'\n" for k in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[layer]]\nshape = [1, 1]\n[[claim]]\nquantity = 'dL/dx[1]'\nworking = ['0.5*x[1]']\n",
+        "x = ['1/3']\n[[layer]]\nW = [[1e300]]\n[[claim]]\nquantity = 'z1*1e300'\nvalue = 0.5\n",
+        ONE + "[[claim]]\nquantity = 'z1'\nvalue = 6.0\nworking = ['1/(0.1255 - 0.125)']\n",
+        ONE + "[[claim]]\nquantity = 'z1'\nvalue = 6.0\nworking = ['log(0.125 - 0.1249)']\n",
+        ONE + "[[claim]]\nquantity = 'z1'\nvalue = 6\nworking = ['exp(1000)']\n",
+        ONE + "[[claim]]\nquantity = '(1e300)**16'\nvalue = 0.5\n",
+        TWO + "[[claim]]\nquantity = 'z1'\nvalue = [1, 2]\nworking = ['0.125*([x])[i]']\n",
+        "x = [0.333, 0.777]\n[[layer]]\nW = [[1, 0], [0, 1]]\n[[claim]]\nquantity = 'z1'\nvalue = [0.33, 0.78]\n"
+        "[[claim]]\nquantity = 'yhat'\nworking = ['[1.0, 2.0, 3.0]']\n",
+        "x = ['9999999999999999999999e300']\n[[layer]]\nW = [[1]]\n[[claim]]\nquantity = 'z1'\nvalue = 4\n",
+        "loss = 0x" + "f" * 3600,
+        "[[layer]]\nshape = [1, 1]\n[[layer]]\nshape = [1, 0x"
+        + "f" * 4000
+        + "]\n[[claim]]\nquantity = 'x'\nvalue = 1\n",
+        "title = " + "[" * 400 + "]" * 400,
+        STACK.replace("x'", "1'", 1) + "[[layer]]\nshape = [1, 1]\n[[claim]]\nquantity = 'a11'\nvalue = 1\n",
+        ONE + "[notation]\na = '" + "[" * 40 + "1" + "]" * 40 + "'\n[[claim]]\nquantity = 'a @ a'\nvalue = 1\n",
+        "[[layer]]\nshape = [11, 11]\n" * 6
+        + "[[layer]]\nshape = [11, 11]\nactivation = 'tanh'\n" * 2
+        + "[[claim]]\nquantity = 'dL/dW1[i,j]'\nworking = ['3']\n" * 2,
+    ],
+)
+def test_what_fuzzing_found_is_verdicts_or_one_line(text, tmp_path, capsys):
+    path = tmp_path / "sheet.toml"
+    path.write_text(text)
+    assert main([str(path), "--json"]) in (1, 2)
+    out, err = capsys.readouterr()
+    assert "fault" not in err
+    json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def test_a_claim_repeated_gets_its_verdict_again():
+    """Points that could not be drawn once are missed every time, not taken for proved."""
+    head = "[[layer]]\nshape = [11, 11]\n" * 3 + "[[layer]]\nshape = [11, 11]\nactivation = 'sigmoid'\n" * 2
+    claim = "[[claim]]\nquantity = 'dL/dz5[i]'\nworking = ['dL/dyhat[i]*yhat[i]*(1 - yhat[i])']\n"
+    verdicts = {j.verdict for j in gradsheet.judge(gradsheet.read(head + claim * 2)).judgements}
+    assert len(verdicts) == 1
