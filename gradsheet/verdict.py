@@ -147,7 +147,8 @@ class _Judge:
             truth = self.comparison.a_truth()
             number = "" if claim.value is None else self._number(claim.value)
         except (EvaluationError, Missing) as error:
-            return Judgement(claim, claimed, None, "wrong", f"{claim.quantity}: {error}")
+            place = "" if str(error).startswith(claim.quantity) else f"{claim.quantity}: "
+            return Judgement(claim, claimed, None, "wrong", f"{place}{error}")
         if self.mismatches and self.mismatches[0].truth is not None:
             truth = self.mismatches[0].truth
         working = [self._line(line) for line in claim.working]
