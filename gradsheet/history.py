@@ -152,7 +152,7 @@ class History:
     def _take(self, tensor: Tensor, index: Index, printed: Printed, truth: Any, factor: Any) -> None:
         if printed.places is None:
             return
-        half = Fraction(10) ** -printed.places / 2 / abs(factor)
+        half = printed.half / abs(factor)
         value = printed.value / factor
         if value == truth:  # nothing was rounded
             self._exactly.add((tensor, index))
@@ -201,7 +201,7 @@ class History:
         before = itertools.takewhile(lambda earlier: earlier.tree is not line, claim.working)
         pool = [*self._values_here(point), *(v for earlier in before for v in _parts(earlier.tree, point))]
         for key, printed in unknown.items():
-            half, value = 10.0 ** -(printed.places or 0) / 2, float(printed.value)
+            half, value = float(printed.half), float(printed.value)
             digits = len(printed.text.replace(".", "").lstrip("0"))
             if digits < 2 or not any(abs(value - abs(v)) <= half * (1 + 1e-9) for v in pool):
                 del found[key]
@@ -219,9 +219,7 @@ class History:
         """The least and the largest that a line of working can give, whatever its rounded decimals stand for."""
         decimals = self._decimals(claim, line, point)
         halves = {
-            key: self._printed.get(printed.value, Fraction(10) ** -printed.places / 2)
-            for key, printed in decimals.items()
-            if printed.places
+            key: self._printed.get(printed.value, printed.half) for key, printed in decimals.items() if printed.places
         }
 
         def value(off: Mapping[int, Any]) -> Array:

@@ -28,16 +28,20 @@ class Printed:
     value: Fraction
     places: int | None
 
+    @property
+    def half(self) -> Fraction:
+        """Half a unit of the last digit printed, 0 where the text is exact."""
+        return Fraction(0) if self.places is None else Fraction(10) ** -self.places / 2
+
     def agrees(self, truth: Any) -> bool:
         """Whether `truth`, a Fraction or Real, has exactly the digits printed: rounds to them, from half either way."""
         if self.places is None:
             return bool(truth == self.value)
-        return bool(abs(truth - self.value) * 2 <= Fraction(10) ** -self.places)
+        return bool(abs(truth - self.value) <= self.half)
 
     def is_close(self, truth: Any) -> bool:
         """Whether the number is off in its last digits at most: by a quarter, or by two units of the last."""
-        units = 0 if self.places is None else 2 * Fraction(10) ** -self.places
-        return bool(abs(self.value - truth) <= abs(truth) / 4 + units)
+        return bool(abs(self.value - truth) <= abs(truth) / 4 + 4 * self.half)
 
     def overlaps(self, low: Any, high: Any) -> bool:
         """Whether some number from `low` to `high` has exactly the digits printed."""

@@ -14,7 +14,6 @@ Small whole numbers are tried as well: a claim that fails there has a witness th
 witnesses are heard there, who so vouch for the hand-written pass, which is alone at the large ones.
 """
 
-import contextlib
 import functools
 import itertools
 import random
@@ -175,10 +174,13 @@ class Probes:
         """A drawn point; another one where a z is too close to 0 to have a sign."""
         # Each point has marks of its own: few, and so all laws of powers among them are found.
         options: Any = {"jax": jax, "rate": self._rate, "arithmetic": Arithmetic(DIGITS), "budget": self.budget}
-        for _ in range(REDRAWN):
-            with contextlib.suppress(TooClose):
+        for left in reversed(range(REDRAWN + 1)):
+            try:
                 return draw_point(self.network, draw, itertools.cycle(signs or (1,)), jax_of, kink, **options)
-        return draw_point(self.network, draw, itertools.cycle(signs or (1,)), jax_of, kink, **options)
+            except TooClose:
+                if not left:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def _few(self, *numbers: int) -> Draw:
         return lambda: self._small_numbers.choice(numbers)

@@ -130,7 +130,7 @@ class Readings:
         """Whether floats leave it open that a claim is right."""
         evaluator = Evaluator(floats)
         mine, entries = fractions(claim.value), printed_entries(claim.value)  # type: ignore[arg-type]
-        halves = np.array([0 if p.places is None else 0.5 * 10.0**-p.places for p in entries])
+        halves = np.array([float(p.half) for p in entries])
         for binding in evaluator.bindings(claim.tree):
             with np.errstate(all="ignore"):
                 value: Any = evaluator.value(claim.tree, binding)
