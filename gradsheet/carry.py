@@ -14,6 +14,7 @@ import manual
 from gradsheet.network import NEW
 from gradsheet.point import Point
 from manual.activations import ELEMENTWISE, Array, activate, number, split
+from manual.jacobians import unit_arrays
 from manual.losses import LOSSES, d_reduce
 
 Tensor = str | tuple[str, str]  # a node, "z1", or a derivative, ("L", "z1"), with the names of `Point`
@@ -125,22 +126,18 @@ class Carried(Point):
             return self._gradients[by]
         if of == "shares":
             # An output's share has that output's part of dL/dyhat, and of dL/dz where no softmax mixes them.
-            top, rows = len(self.layers), []
-            from_h = by == f"h{top}" or split(self.activations[-1])[0] == "softmax"
-            d_top = self._gradients[f"h{top}" if from_h else f"z{top}"]
-            for k in range(d_top.shape[1]):
-                only = np.where(np.arange(d_top.shape[1]) == k, d_top, d_top * number(d_top, 0))
-                rows.append(self._back("", top, only, activated=from_h)[by])
+            top = len(self.layers)
+            activated = by == f"h{top}" or split(self.activations[-1])[0] == "softmax"
+            whole = self._gradients[f"h{top}" if activated else f"z{top}"]
+            outputs = np.arange(whole.shape[1])
+            seeds = [np.where(outputs == k, whole, whole * number(whole, 0)) for k in outputs]
+            shape: tuple[int, ...] = outputs.shape
         else:
-            top = int(of[1:])
-            like, rows = (self._forward.h[top] if of[0] == "h" else self._forward.z[top - 1]), []
-            for entry in np.ndindex(like.shape):
-                seed = np.full(like.shape, number(like, 0), like.dtype)
-                seed[entry] = number(like, 1)
-                rows.append(self._back("", top, seed, activated=of[0] == "h")[by])
-            rows = [np.stack(rows).reshape(like.shape + rows[0].shape)]
-        array = np.stack(rows) if of == "shares" else rows[0]
-        return self._changed((of, by), array)
+            top, activated = int(of[1:]), of[0] == "h"
+            like = self._forward.h[top] if activated else self._forward.z[top - 1]
+            seeds, shape = list(unit_arrays(like)), like.shape
+        rows = [self._back("", top, seed, activated=activated)[by] for seed in seeds]
+        return self._changed((of, by), np.stack(rows).reshape(shape + rows[0].shape))
 
     @functools.cached_property
     def updated(self) -> "Carried":

@@ -25,7 +25,7 @@ def _locate(name: str, depth: int) -> tuple[str, int]:
     return letter, int(layer)
 
 
-def _seeds(like: Array) -> Iterator[Array]:
+def unit_arrays(like: Array) -> Iterator[Array]:
     """The unit arrays of `like`'s shape, one for each of its entries."""
     for entry in np.ndindex(like.shape):
         seed = np.full(like.shape, number(like, 0), like.dtype)
@@ -68,7 +68,7 @@ def jacobians(
         seeds = [d_yhat] if letter == "L" else [d_yhat * output for output in outputs]
         shape: tuple[int, ...] = () if letter == "L" else (len(outputs),)
     else:
-        seeds, shape = list(_seeds(yhat)), yhat.shape
+        seeds, shape = list(unit_arrays(yhat)), yhat.shape
     passes = [backward_pass(params, cache, seed, activations) for seed in seeds]
 
     def stacked(rows: list[Array]) -> Array:

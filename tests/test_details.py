@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sheets import NUMBERS, judged
+from sheets import NET, NUMBERS, judged, judgements, verdicts
 
 import gradsheet
 import manual
@@ -282,30 +282,6 @@ def test_without_a_mark_nothing_is_shown_to_be_equal() -> None:
 
 
 # What was printed before
-
-NET = """
-loss = "half_squared_error"
-x = [1.23]
-y = 1
-learning_rate = 0.1
-[[layer]]
-W = [[1]]
-activation = "sigmoid"
-[[layer]]
-W = [[3]]
-"""
-
-
-def judgements(head: str, *claims: tuple[str, ...]) -> Any:
-    text = "".join(
-        f"[[claim]]\nquantity = '{quantity}'\nvalue = {value}\n" + "".join(f"working = [{line}]\n" for line in working)
-        for quantity, value, *working in claims
-    )
-    return gradsheet.judge(gradsheet.read(head + text)).judgements
-
-
-def verdicts(head: str, *claims: tuple[str, ...]) -> list[str]:
-    return [judgement.verdict for judgement in judgements(head, *claims)]
 
 
 def test_a_sign_in_front_is_taken_off_what_was_printed() -> None:

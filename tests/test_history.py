@@ -4,37 +4,9 @@ import math
 from fractions import Fraction
 
 import pytest
-from sheets import NUMBERS
+from sheets import NET, NUMBERS, judgements, verdicts
 
 import gradsheet
-
-# z1 = 1.23, h1 = sigmoid(1.23) = 0.773819..., yhat = 3 h1 = 2.321457..., L = (yhat - 1)^2 / 2
-NET = """
-loss = "half_squared_error"
-x = [1.23]
-y = 1
-learning_rate = 0.1
-[[layer]]
-W = [[1]]
-activation = "sigmoid"
-[[layer]]
-W = [[3]]
-"""
-
-
-def judgements(head: str, *claims: tuple[str, str] | tuple[str, str, str]):
-    text = "".join(
-        f"[[claim]]\nquantity = '{claim[0]}'\n"
-        + (f"value = {claim[1]}\n" if claim[1] else "")
-        + (f"working = [{claim[2]}]\n" if len(claim) > 2 else "")
-        for claim in claims
-    )
-    return gradsheet.judge(gradsheet.read(head + text)).judgements
-
-
-def verdicts(head: str, *claims: tuple[str, str] | tuple[str, str, str]) -> list[str]:
-    return [judgement.verdict for judgement in judgements(head, *claims)]
-
 
 H = 1 / (1 + math.exp(-1.23))
 
