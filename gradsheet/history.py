@@ -14,13 +14,12 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from gradsheet import formula as f
-from gradsheet.carry import Carried, Change, Index, Tensor
+from gradsheet.carry import Carried
 from gradsheet.compare import printed_value, same_shape
 from gradsheet.evaluate import EvaluationError, Evaluator
 from gradsheet.network import NEW
@@ -28,6 +27,8 @@ from gradsheet.number import Printed
 from gradsheet.point import Missing, Point, as_array
 from gradsheet.real import Imprecise, Undecided, apart
 from gradsheet.sheet import Claim, printed_entries
+from gradsheet.steps import Change, Index, Tensor
+from gradsheet.target import as_delta, core_of, entries_of, tensor_shape
 from manual.activations import Array
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through
@@ -51,53 +52,6 @@ class _Value:
         return (lambda computed: computed + value) if self.plus else (lambda computed: value)
 
 
-def _core(tree: f.Node, rate: Any) -> tuple[Any, f.Quantity | f.Derivative] | None:
-    """A quantity or derivative and its factor, where a formula is nothing else: -dL/dz1, learning_rate*dL/dW1[1,1]."""
-    match tree:
-        case f.Quantity() | f.Derivative():
-            return Fraction(1), tree
-        case f.Negative(operand):
-            inner = _core(operand, rate)
-            return inner and (-inner[0], inner[1])
-        case f.Binary("*", left, right):
-            for factor, other in ((left, right), (right, left)):
-                if (scale := _constant(factor, rate)) and (inner := _core(other, rate)):
-                    return scale * inner[0], inner[1]
-    return None
-
-
-def _constant(tree: f.Node, rate: Any) -> Any:
-    match tree:
-        case f.Number(printed):
-            return printed.value
-        case f.Quantity("learning_rate"):
-            return rate
-        case f.Negative(operand):
-            inner = _constant(operand, rate)
-            return None if inner is None else -inner
-    return None
-
-
-def _entries(core: f.Quantity | f.Derivative, point: Point, binding: Mapping[str, int]) -> tuple[Tensor, list[Index]]:
-    """The tensor of `Carried` that a quantity speaks of, and its entries there in the order of the quantity's own."""
-    evaluator = Evaluator(point)
-
-    def one(quantity: f.Quantity) -> tuple[str, list[Index]]:
-        name = point.network.canonical(quantity.name)
-        shares = name == "L" and quantity.indices
-        shape = point.network.shapes[name] if not shares else (point.network.widths[-1],)
-        fixed = evaluator.positions(shape, quantity.indices, binding, name)
-        rest = np.ndindex(shape[len(fixed) :])
-        single = point.network.examples is None and name[0] in "xzhy"
-        inner = point.inner(name.removesuffix(NEW)) + (NEW if name.endswith(NEW) else "")
-        return "shares" if shares else inner, [(0,) * single + fixed + index for index in rest]
-
-    if isinstance(core, f.Quantity):
-        return one(core)
-    (of, of_entries), (by, by_entries) = one(core.of), one(core.by)
-    return (of, by), [a + b for a in of_entries for b in by_entries]
-
-
 def _parts(tree: f.Node | None, point: Point) -> Iterator[float]:
     """The values of all parts of a formula that have a single one."""
     for node in f.walk(tree) if tree is not None else ():
@@ -106,14 +60,6 @@ def _parts(tree: f.Node | None, point: Point) -> Iterator[float]:
                 value = Evaluator(point).value(node, {})
                 if value.size == 1:
                     yield float(value.item())
-
-
-def _as_delta(tensor: Tensor, indices: list[Index], point: Point) -> tuple[Tensor, list[Index]]:
-    """dL/dz for dL/db of one example, where a person takes one for the other."""
-    of, by = (tensor, "") if isinstance(tensor, str) else tensor
-    if of == "L" and by[:1] == "b" and len(point.x) == 1 and point.network.biases[int(by[1:]) - 1] == "units":
-        return ("L", f"z{by[1:]}"), [(0, *index) for index in indices]
-    return tensor, indices
 
 
 class History:
@@ -130,12 +76,12 @@ class History:
 
     def add(self, claim: Claim, verdict: str, point: Point) -> None:
         """Take in a claim that has been judged."""
-        if claim.value is None or verdict == "cannot_tell" or (found := _core(claim.tree, point.rate)) is None:
+        if claim.value is None or verdict == "cannot_tell" or (found := core_of(claim.tree, point.rate)) is None:
             return
         (factor, core), printed = found, printed_entries(claim.value)
         try:
             for binding in Evaluator(point).bindings(core):
-                tensor, indices = _as_delta(*_entries(core, point, binding), point)
+                tensor, indices = as_delta(*entries_of(core, point, binding), point)
                 if len(indices) != len(printed) or not factor:
                     return
                 if verdict == "wrong":
@@ -179,7 +125,7 @@ class History:
             values += printed.values()
             values += [
                 _Value(tensor, index, -half, half, plus=True)
-                for index in np.ndindex(_shape(tensor, point))
+                for index in np.ndindex(tensor_shape(tensor, point))
                 if index not in printed and (tensor, index) not in self._exactly
             ]
         return values[:MAX_VALUES]
@@ -210,7 +156,7 @@ class History:
     def _values_here(self, point: Point) -> list[float]:
         """Every node, every derivative of the loss by one, every slope of an activation, and yhat - y, as floats."""
         if self._pool is None:
-            carried = Carried(point, {}, floats=True)
+            carried = Carried(point, floats=True)
             with np.errstate(all="ignore"):
                 self._pool = [float(v) for array in carried.everything() for v in array.flat]
         return self._pool
@@ -286,8 +232,8 @@ class History:
 
     def _target(self, tree: f.Node, point: Point) -> Tensor | None:
         """The tensor that a quantity is of; None where it is a formula in several."""
-        found = _core(tree, point.rate)
-        return found and _entries(found[1], point, dict.fromkeys(f.free_letters(tree), 1))[0]
+        found = core_of(tree, point.rate)
+        return found and entries_of(found[1], point, dict.fromkeys(f.free_letters(tree), 1))[0]
 
     def _reached(self, claim: Claim, point: Point, wrong: Sequence[_Value]) -> bool:
         """Whether every entry of a claim is reached, with some wrong values fixed."""
@@ -316,9 +262,9 @@ class History:
 
     def _rounded_again(self, claim: Claim, point: Point, binding: Mapping[str, int], k: int, printed: Printed) -> bool:
         """Whether a number is what the same quantity was printed as before, rounded to fewer digits."""
-        if (found := _core(claim.tree, point.rate)) is None:
+        if (found := core_of(claim.tree, point.rate)) is None:
             return False
-        tensor, indices = _as_delta(*_entries(found[1], point, binding), point)
+        tensor, indices = as_delta(*entries_of(found[1], point, binding), point)
         earlier = self._true.get(tensor, {}).get(indices[k])
         return earlier is not None and printed.agrees(earlier.printed * found[0])
 
@@ -372,20 +318,3 @@ def _follow(
         return []
     with np.errstate(all="ignore"):  # floats only show the way
         return list(as_array(Evaluator(carried).value(tree, binding)).flat)
-
-
-def _shape(tensor: Tensor, point: Point) -> tuple[int, ...]:
-    """The shape of a tensor of `Carried`, with every example axis."""
-    network, examples = point.network, len(point.x)
-
-    def one(name: str) -> tuple[int, ...]:
-        bare = name.removesuffix(NEW)
-        if bare == "L":
-            return ()
-        if bare == "shares":
-            return network.widths[-1:]
-        if bare[0] in "Wb":
-            return network.shapes[bare]
-        return (examples, network.widths[int(bare[1:])])
-
-    return one(tensor) if isinstance(tensor, str) else one(tensor[0]) + one(tensor[1])

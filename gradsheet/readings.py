@@ -90,7 +90,7 @@ class Readings:
                 arithmetic=self.point.arithmetic,
                 budget=self.budget,
             )
-            found.append((reading, point, Carried(point, {}, floats=True)))
+            found.append((reading, point, Carried(point, floats=True)))
         return found
 
     @functools.cached_property

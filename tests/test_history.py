@@ -155,5 +155,5 @@ def test_a_planted_carelessness_in_the_pass_is_caught(monkeypatch: pytest.Monkey
         return all((Evaluator(point).value(t, {}) == Evaluator(carried).value(t, {})).all() for t in trees)
 
     assert agree()
-    monkeypatch.setattr(Carried, "_through", lambda self, l, d_h: d_h)
+    monkeypatch.setattr("gradsheet.steps.Pass._through", lambda self, l, d_h, of: d_h)
     assert not agree()

@@ -1,0 +1,204 @@
+"""The hand-written pass once more, (1) to (4) of `manual`, taken apart into steps that can be edited.
+
+A person's pass differs from the right one in two ways. A *number* on the way is another: it was rounded, or is wrong,
+and is carried on with. Or a *step* is another: the mask is left out, W stands for its transpose. Here any number can be
+replaced, and any step edited, in one and the same pass. Many variants of it run side by side: every array has one axis
+in front, of length 1, or of as many variants as there are.
+
+    V variants    N examples    I inputs of a layer    O units of a layer
+
+Without changes and edits it is the pass of `manual`, which a test says.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+import manual
+from gradsheet.network import NEW, Network
+from manual.activations import ELEMENTWISE, Array, activate, number, split
+from manual.losses import LOSSES
+
+Tensor = str | tuple[str, str]  # a node, "z1", or a derivative, ("L", "z1")
+Index = tuple[int, ...]
+Change = Callable[[Any], Any]  # the value carried on, from the value computed
+Changes = Mapping[Tensor, Mapping[Index, Change]]
+
+Step = tuple[str, int]  # a step of the pass and its layer: ("d_W", 2)
+Edit = Callable[[Array, SimpleNamespace], Array]  # the step's result from the right one and all that enters it
+Edits = Mapping[Step, Sequence[tuple[Edit, Array | None]]]  # each with the variants that it is made in, None for all
+
+STEPS = ("z", "z_new", "h", "shares", "d_yhat", "slope", "d_z", "d_W", "d_b", "d_h", "W_new", "b_new")
+
+
+def transposed(array: Array) -> Array:
+    """Each variant's matrix turned."""
+    return np.swapaxes(array, -1, -2)
+
+
+def in_front(array: Array | None) -> Any:
+    """An array with the axis of the variants, of length 1."""
+    return None if array is None else np.asarray(array)[None]
+
+
+class Pass:
+    """Forward and backward through one network, with `changes` to numbers and `edits` to steps.
+
+    params are (W, b); x is (1, N, I), y (1, N, O) or None, d_yhat (1, O) is dL/dyhat of an unspecified loss. `variants`
+    is V; `before` is the pass before the update, where this is the one after it. An edit gets the step's right result
+    and, as attributes, all that enters the step: `l`, its layer; `N`, the examples; and of h, W, b, z, d_h, delta, ...
+    those that it has, restricted to the variants that the edit is made in.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        params: Sequence[manual.Layer],
+        x: Array,
+        y: Array | None,
+        d_yhat: Array | None,
+        rate: Any,
+        *,
+        changes: Changes | None = None,
+        edits: Edits | None = None,
+        variants: int = 1,
+        before: "Pass | None" = None,
+    ):
+        self.network, self.params, self.x, self.y, self.given, self.rate = network, params, x, y, d_yhat, rate
+        self.changes, self.edits, self.variants, self.before = changes or {}, edits or {}, variants, before
+        self.z: list[Array] = []
+        self.h: list[Array] = [x]
+        self._forward()
+
+    # What is done at every step
+
+    def changed(self, tensor: Tensor, array: Array) -> Array:
+        """The array with those entries changed that the person carries on otherwise."""
+        if self.before is not None:
+            if not isinstance(tensor, str):
+                return array  # nobody asks for derivatives after the update
+            tensor += NEW
+        if not (changes := self.changes.get(tensor)):
+            return array
+        array = array.copy()
+        for index, change in changes.items():
+            array[(0, *index)] = change(array[(0, *index)])
+        return array
+
+    def _edited(self, step: str, l: int, right: Array, **inputs: Array | None) -> Array:
+        """The result of a step, edited in those variants that an edit is for."""
+        for k, (edit, rows) in enumerate(self.edits.get((step, l), ())):
+            among = {
+                name: array if rows is None or array is None or len(array) == 1 else array[rows]
+                for name, array in inputs.items()
+            }
+            s = SimpleNamespace(l=l, N=self.x.shape[-2], rate=self.rate, x=self.x, **among)
+            if rows is None:
+                right = edit(right, s)
+                continue
+            if not k or len(right) == 1:
+                right = np.repeat(right, self.variants, 0) if len(right) == 1 else right.copy()
+            right[rows] = edit(right[rows], s)
+        return right
+
+    # Forward
+
+    def _forward(self) -> None:
+        for l, ((W, b), activation) in enumerate(zip(self.params, self.network.activations, strict=True), 1):
+            h = self.h[-1]
+            z = h @ transposed(W)  # (1): (V, N, I) @ (V, I, O)
+            if b is not None:
+                z = z + (b[:, None, :] if b.ndim == 2 else b[:, None, None])
+            z = self._edited("z", l, z, h=h, W=W, b=b)
+            if self.before is not None:
+                z = self._edited("z_new", l, z, h=h, W_old=self.before.params[l - 1].W, z_old=self.before.z[l - 1])
+            self.z.append(self.changed(f"z{l}", z))
+            h = self._edited("h", l, activate(activation, self.z[-1]), z=self.z[-1])
+            self.h.append(self.changed(f"h{l}", h))
+
+    def _mean(self, array: Array) -> Array:
+        return array / self.x.shape[-2] if self.network.reduction == "mean" else array
+
+    def shares(self) -> Array:
+        """The shares of the outputs in the loss, (V, O)."""
+        assert self.network.loss is not None
+        shares = self._mean(LOSSES[self.network.loss][0](self.y, self.h[-1]).sum(-2))
+        return self.changed("shares", self._edited("shares", len(self.z), shares, y=self.y, yhat=self.h[-1]))
+
+    # Backward
+
+    def d_yhat(self) -> Array:
+        """dL/dyhat, (V, N, O)."""
+        yhat = self.h[-1]
+        if self.network.loss is None:
+            assert self.given is not None
+            d_yhat = self._mean(np.broadcast_to(self.given[:, None, :], (1, *yhat.shape[1:])))
+        else:
+            d_yhat = self._mean(LOSSES[self.network.loss][1](self.y, yhat))
+        return self._edited("d_yhat", len(self.z), d_yhat, y=self.y, yhat=yhat)
+
+    def slope(self, l: int) -> Array:
+        """f'(z_l), from h_l where that is how one computes it, so that a rounded h enters."""
+        z, h, (name, parameters) = self.z[l - 1], self.h[l], split(self.network.activations[l - 1])
+        one = number(z, 1)
+        from_h = {"sigmoid": lambda: h * (one - h), "tanh": lambda: one - h * h}
+        slope = from_h[name]() if name in from_h else ELEMENTWISE[name][1](z, *parameters)
+        slope = self._edited("slope", l, np.asarray(slope), z=z, h=h)
+        changes = self.changes.get((f"h{l}", f"z{l}"), {}) if self.before is None else {}
+        for (n, i, m, j), change in changes.items():
+            if (n, i) == (m, j):
+                slope = slope.copy()
+                slope[0, n, i] = change(slope[0, n, i])
+        return slope
+
+    def _through(self, l: int, d_h: Array, of: str) -> Array:
+        """(2): the gradient by z_l from that by h_l."""
+        z, h = self.z[l - 1], self.h[l]
+        if split(self.network.activations[l - 1])[0] == "softmax":
+            delta = h * (d_h - (d_h * h).sum(-1, keepdims=True))
+        else:
+            delta = d_h * self.slope(l)
+        return self._edited("d_z", l, delta, d_h=d_h, z=z, h=h, y=self.y if of == "L" else None)
+
+    def back(self, of: str, top: int, d_top: Array, *, activated: bool = True) -> dict[str, Array]:
+        """The gradients of a scalar called `of` by everything before it, from that by h of layer `top`, or by its z."""
+        grads: dict[str, Array] = {}
+
+        def keep(name: str, array: Array) -> Array:
+            grads[name] = self.changed((of, name), array)
+            return grads[name]
+
+        d_h = keep(f"h{top}", d_top) if activated else d_top
+        for l in range(top, 0, -1):
+            (W, b), h = self.params[l - 1], self.h[l - 1]
+            through = activated or l < top
+            delta = keep(f"z{l}", self._through(l, d_h, of) if through else d_h)
+            d_W = transposed(delta) @ h  # (3): (V, O, N) @ (V, N, I)
+            inner = {"delta": delta, "h": h, "h_own": self.h[l] if through else None}
+            d_W = keep(f"W{l}", self._edited("d_W", l, d_W, **inner, z=self.z[l - 2] if l > 1 else None))
+            if b is not None:
+                shared = b.ndim == 1
+                d_b = delta.sum((-1, -2)) if shared else delta.sum(-2)  # (3): (V,) or (V, O)
+                keep(f"b{l}", self._edited("d_b", l, np.asarray(d_b), delta=delta))
+            d_h = keep(f"h{l - 1}", self._edited("d_h", l, delta @ W, delta=delta, W=W, d_h=d_h, d_W=d_W))  # (4)
+        return grads
+
+    # The update
+
+    def updated(self, gradients: Mapping[str, Array]) -> "Pass":
+        """The pass after one step of gradient descent."""
+        params = []
+        for l, (W, b) in enumerate(self.params, 1):
+            d_W = gradients[f"W{l}"]
+            W_new = self._edited("W_new", l, W - self.rate * d_W, old=W, gradient=d_W)
+            b_new = None
+            if b is not None:
+                d_b = gradients[f"b{l}"]
+                right = b - self.rate * d_b if self.network.update == "all" else b
+                b_new = self._edited("b_new", l, right, old=b, gradient=d_b)
+                b_new = self.changed(f"b{l}{NEW}", np.asarray(b_new))
+            params.append(manual.Layer(self.changed(f"W{l}{NEW}", W_new), b_new))
+        options: Any = {"changes": self.changes, "edits": self.edits, "variants": self.variants, "before": self}
+        return Pass(self.network, params, self.x, self.y, self.given, self.rate, **options)
