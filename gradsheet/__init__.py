@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gradsheet.judgement import Judgement, Report
     from gradsheet.sheet import Sheet, SheetError, load, read
-    from gradsheet.verdict import Judgement, Report, judge
+    from gradsheet.verdict import judge
 
 __all__ = ["Judgement", "Report", "Sheet", "SheetError", "judge", "load", "read"]
 
@@ -15,7 +16,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'gradsheet' has no attribute {name!r}")
     import importlib
 
-    module = importlib.import_module(
-        "gradsheet.verdict" if name in ("Judgement", "Report", "judge") else "gradsheet.sheet"
-    )
-    return getattr(module, name)
+    homes = {"Judgement": "judgement", "Report": "judgement", "judge": "verdict"}
+    return getattr(importlib.import_module(f"gradsheet.{homes.get(name, 'sheet')}"), name)

@@ -9,8 +9,7 @@ import numpy as np
 import manual
 from gradsheet.point import Point
 from gradsheet.steps import Changes, Edits, Pass, in_front
-from manual.activations import Array, number, split
-from manual.jacobians import unit_arrays
+from manual.activations import Array, split
 
 
 class Carried(Point):
@@ -56,34 +55,23 @@ class Carried(Point):
     def _shares(self) -> Array:
         return np.asarray(self._pass.shares()[0])
 
-    @functools.cached_property
-    def _variants(self) -> dict[str, Array]:
-        return self._pass.back("L", self.network.depth, self._pass.d_yhat())
-
     def _derivative(self, of: str, by: str) -> Array:
         if of == "L":
-            return np.asarray(self._variants[by][0])
+            return np.asarray(self._pass.gradients[by][0])
         if of == "shares":
-            # An output's share has that output's part of dL/dyhat, and of dL/dz where no softmax mixes them.
-            top = self.network.depth
-            activated = by == f"h{top}" or split(self.network.activations[-1])[0] == "softmax"
-            whole = self._variants[f"h{top}" if activated else f"z{top}"][0]
-            outputs = np.arange(whole.shape[1])
-            seeds = [np.where(outputs == k, whole, whole * number(whole, 0)) for k in outputs]
-            shape: tuple[int, ...] = outputs.shape
+            shape = self._shares.shape
         else:
-            top, activated = int(of[1:]), of[0] == "h"
-            like = self._forward.h[top] if activated else self._forward.z[top - 1]
-            seeds, shape = list(unit_arrays(like)), like.shape
-        rows = [self._pass.back("", top, in_front(seed), activated=activated)[by][0] for seed in seeds]
-        stacked = np.stack(rows).reshape(1, *shape, *np.shape(rows[0]))
+            shape = (self._forward.h[int(of[1:])] if of[0] == "h" else self._forward.z[int(of[1:]) - 1]).shape
+        rows = [self._pass.row(of, entry, by) for entry in np.ndindex(shape)]
+        stacked = np.stack(rows, 1).reshape(1, *shape, *rows[0].shape[1:])
         return np.asarray(self._pass.changed((of, by), stacked)[0])
 
     @functools.cached_property
     def updated(self) -> "Carried":
         point = Carried(self, self.changes, self.edits, floats=self.floats)
-        point._pass = self._pass.updated(self._variants)
-        point.params = tuple(manual.Layer(W[0], None if b is None else np.asarray(b[0])) for W, b in point._pass.params)
+        point._pass = self._pass.updated
+        layers = point._pass.params
+        point.params = tuple(manual.Layer(W[0], None if b is None else np.asarray(b[0])) for W, b in layers)
         return point
 
     def everything(self) -> Iterator[Array]:
@@ -92,6 +80,6 @@ class Carried(Point):
         names = [split(a)[0] for a in self.network.activations]
         yield from (self._pass.slope(l)[0] for l, name in enumerate(names, 1) if name != "softmax")
         if self.network.loss is not None:
-            yield from (array[0] for array in self._variants.values())
+            yield from (array[0] for array in self._pass.gradients.values())
         if self.y is not None:
             yield self._forward.h[-1] - self.y

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gradsheet.verdict import Report
+    from gradsheet.judgement import Report
 
 HOMEWORK = ("numbers.toml", "symbols.toml")
 
@@ -58,8 +58,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _judge_file(path: str, shown: str) -> "Report":
     """The report on one file, or why there is none: nothing that a file contains may end in a traceback."""
+    from gradsheet.judgement import Report
     from gradsheet.sheet import MAX_BYTES, SheetError, decode, load
-    from gradsheet.verdict import Report, judge
+    from gradsheet.verdict import judge
 
     if not path:
         return Report(shown, error="no sheet in this folder, expected files *.toml")

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
+from gradsheet.judgement import Judgement, Report
 from gradsheet.report import clean, sentence, short
-from gradsheet.verdict import Judgement, Report
 
 
 class Export:

@@ -8,8 +8,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection
 
+from gradsheet.judgement import Judgement, Report
 from gradsheet.number import digits_of, like_claim, plain
-from gradsheet.verdict import Judgement, Report
 
 _COLOURS = {"right": "32", "rounded": "32", "lucky": "33", "wrong": "31", "cannot_tell": "36"}
 _ACTING = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # Unicode categories: control, format, line separators, ...

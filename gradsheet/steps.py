@@ -10,6 +10,7 @@ in front, of length 1, or of as many variants as there are.
 Without changes and edits it is the pass of `manual`, which a test says.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -47,9 +48,11 @@ class Pass:
     """Forward and backward through one network, with `changes` to numbers and `edits` to steps.
 
     params are (W, b); x is (1, N, I), y (1, N, O) or None, d_yhat (1, O) is dL/dyhat of an unspecified loss. `variants`
-    is V; `before` is the pass before the update, where this is the one after it. An edit gets the step's right result
-    and, as attributes, all that enters the step: `l`, its layer; `N`, the examples; and of h, W, b, z, d_h, delta, ...
-    those that it has, restricted to the variants that the edit is made in.
+    is V; `before` is the pass before the update, where this is the one after it.
+
+    An edit gets the step's right result and, as attributes, all that enters the step: the network; `f`, the layer's
+    activation; `N`, the number of examples; `rate`; x; and of h, W, b, z, d_h, delta, ... those that it has, of the
+    variants that the edit is made in.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Pass:
     ):
         self.network, self.params, self.x, self.y, self.given, self.rate = network, params, x, y, d_yhat, rate
         self.changes, self.edits, self.variants, self.before = changes or {}, edits or {}, variants, before
+        self._rows: dict[Any, dict[str, Array]] = {}
         self.z: list[Array] = []
         self.h: list[Array] = [x]
         self._forward()
@@ -94,7 +98,8 @@ class Pass:
                 name: array if rows is None or array is None or len(array) == 1 else array[rows]
                 for name, array in inputs.items()
             }
-            s = SimpleNamespace(l=l, N=self.x.shape[-2], rate=self.rate, x=self.x, **among)
+            f = split(self.network.activations[l - 1])[0]
+            s = SimpleNamespace(network=self.network, f=f, N=self.x.shape[-2], rate=self.rate, x=self.x, **among)
             if rows is None:
                 right = edit(right, s)
                 continue
@@ -185,20 +190,76 @@ class Pass:
             d_h = keep(f"h{l - 1}", self._edited("d_h", l, delta @ W, delta=delta, W=W, d_h=d_h, d_W=d_W))  # (4)
         return grads
 
+    @property
+    def gradients(self) -> dict[str, Array]:
+        """dL by everything, under the names z1, h0, W1, b1, ..."""
+        if "L" not in self._rows:
+            self._rows["L"] = self.back("L", len(self.z), self.d_yhat())
+        return self._rows["L"]
+
+    def row(self, of: str, entry: Index, by: str) -> Array:
+        """The derivative of one entry of a node by all of `by`; of "L" it has no indices, of "shares" the output's."""
+        if of == "L":
+            return self.gradients[by]
+        top = len(self.z) if of == "shares" else int(of[1:])
+        # An output's share has that output's part of dL/dyhat, and of dL/dz where no softmax mixes them.
+        softmax = split(self.network.activations[-1])[0] == "softmax"
+        activated = of[0] == "h" or (of == "shares" and (by == f"h{top}" or softmax))
+        key = of, entry, activated
+        if key not in self._rows:
+            if of == "shares":
+                whole = self.gradients[f"h{top}" if activated else f"z{top}"]
+                seed = np.where(np.arange(whole.shape[-1]) == entry[0], whole, whole * number(whole, 0))
+            else:
+                like = self.h[top] if activated else self.z[top - 1]
+                seed = np.full((1, *like.shape[1:]), number(like, 0), like.dtype)
+                seed[(0, *entry)] = number(like, 1)
+            self._rows[key] = self.back("", top, seed, activated=activated)
+        return self._rows[key][by]
+
     # The update
 
-    def updated(self, gradients: Mapping[str, Array]) -> "Pass":
+    @functools.cached_property
+    def updated(self) -> "Pass":
         """The pass after one step of gradient descent."""
         params = []
         for l, (W, b) in enumerate(self.params, 1):
-            d_W = gradients[f"W{l}"]
+            d_W = self.gradients[f"W{l}"]
             W_new = self._edited("W_new", l, W - self.rate * d_W, old=W, gradient=d_W)
             b_new = None
             if b is not None:
-                d_b = gradients[f"b{l}"]
-                right = b - self.rate * d_b if self.network.update == "all" else b
-                b_new = self._edited("b_new", l, right, old=b, gradient=d_b)
+                d_b = self.gradients[f"b{l}"]
+                b_new = b - self.rate * d_b if self.network.update == "all" else b
+                b_new = self._edited("b_new", l, b_new, old=b, gradient=d_b)
                 b_new = self.changed(f"b{l}{NEW}", np.asarray(b_new))
             params.append(manual.Layer(self.changed(f"W{l}{NEW}", W_new), b_new))
         options: Any = {"changes": self.changes, "edits": self.edits, "variants": self.variants, "before": self}
         return Pass(self.network, params, self.x, self.y, self.given, self.rate, **options)
+
+    # Reading
+
+    def node(self, name: str) -> Array:
+        """The value of z1, h0, W1, b1, ..., L or shares, or with "_new" of that after the update."""
+        if name.endswith(NEW):
+            return self.updated.node(name.removesuffix(NEW))
+        if name in ("L", "shares"):
+            shares = self.shares()
+            return np.asarray(shares.sum(-1)) if name == "L" else shares
+        l = int(name[1:])
+        if name[0] in "Wb":
+            return np.asarray(getattr(self.params[l - 1], name[0]))
+        return self.h[l] if name[0] == "h" else self.z[l - 1]
+
+    def entries(self, tensor: Tensor, indices: Sequence[Index]) -> Array:
+        """Some entries of a tensor in every variant, (V, entries)."""
+
+        def picked(array: Any, index: Index) -> Any:
+            return array[(slice(None), *index)]
+
+        if isinstance(tensor, str):
+            columns = [picked(self.node(tensor), index) for index in indices]
+        else:
+            of, by = tensor
+            axes = {"L": 0, "shares": 1}.get(of, 2)
+            columns = [picked(self.row(of, index[:axes], by), index[axes:]) for index in indices]
+        return np.stack([np.broadcast_to(column, (self.variants,)) for column in columns], -1)
