@@ -1,14 +1,14 @@
 """A point as a person sees it who carries on with other numbers, or takes other steps, than the right ones."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 import manual
 from gradsheet.point import Point
-from gradsheet.steps import Changes, Edits, Pass, in_front
+from gradsheet.steps import Changes, Edits, Index, Pass, Tensor, in_front
 from manual.activations import Array, split
 
 
@@ -73,6 +73,10 @@ class Carried(Point):
         layers = point._pass.params
         point.params = tuple(manual.Layer(W[0], None if b is None else np.asarray(b[0])) for W, b in layers)
         return point
+
+    def entries(self, tensor: Tensor, indices: Sequence[Index]) -> list[Any]:
+        """Some entries of a tensor."""
+        return list(self._pass.entries(tensor, indices)[0])
 
     def everything(self) -> Iterator[Array]:
         """Every node, every slope of an activation, and where there is a loss yhat - y and its derivatives."""

@@ -1,7 +1,7 @@
 """What the judge has to say: of a line of working, of a claim, of a sheet."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from gradsheet.number import Text
@@ -20,12 +20,46 @@ class LineVerdict:
     array: Array | None = None  # the value as numbers
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """What reproduces a claim that is not right: one mistake, or several together, whose codes stand with + between.
+
+    `hint` tells kind and place, and neither the truth nor a formula.
+    """
+
+    code: str
+    text: str
+    hint: str
+
+    @classmethod
+    def together(cls, parts: Sequence["Explanation"]) -> "Explanation":
+        """The explanation that several make together."""
+        texts, hints = ([getattr(part, name) for part in parts] for name in ("text", "hint"))
+        return cls("+".join(part.code for part in parts), "; and ".join(texts), "; and ".join(dict.fromkeys(hints)))
+
+
+@dataclass
+class Cause:
+    """An explanation that several claims of a sheet have in common; `claims` are their places among the judgements.
+
+    It is `sure` where the claims have too many digits among them for chance.
+    """
+
+    explanation: Explanation
+    claims: list[int]
+    sure: bool
+
+
 @dataclass
 class Judgement:
     """A claim's verdict.
 
-    `witness` is data at which a claim over all weights fails; `mistakes` are {"code", "text"}; `readings` say how else
-    the sheet would have to be read for a wrong claim to be right; `proof` says how sure an identity is.
+    `witness` is data at which a claim over all weights fails; `readings` say how else the sheet would have to be read
+    for a wrong claim to be right; `proof` says how sure an identity is. `own` says whether the claimed number is what
+    the last line of its working gives, `given` are earlier wrong claims given which it is right.
+
+    `explanations` are all that reproduce a wrong or lucky claim equally well, `sure` where chance would not; None where
+    none has been looked for.
     """
 
     claim: Claim
@@ -35,9 +69,17 @@ class Judgement:
     message: str = ""
     witness: str = ""
     working: list[LineVerdict] = field(default_factory=list)
-    mistakes: list[dict[str, str]] = field(default_factory=list)
     readings: list[str] = field(default_factory=list)
     proof: str = ""
+    own: bool = True
+    given: list[Claim] = field(default_factory=list)
+    explanations: list[Explanation] | None = None
+    sure: bool = False
+
+    @property
+    def mistakes(self) -> list[dict[str, str]]:
+        """The explanations as reports for other programs name them."""
+        return [{"code": found.code, "text": found.text} for found in self.explanations or []]
 
     def all_messages(self, told: Collection[str] = ()) -> str:
         """The message, with the readings that would make the claim right but for those told elsewhere."""
@@ -60,6 +102,7 @@ class Report:
     error: str | None = None
     error_line: int = 0
     judgements: list[Judgement] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
 
     @property
     def summary(self) -> dict[str, int]:

@@ -31,8 +31,6 @@ Step = tuple[str, int]  # a step of the pass and its layer: ("d_W", 2)
 Edit = Callable[[Array, SimpleNamespace], Array]  # the step's result from the right one and all that enters it
 Edits = Mapping[Step, Sequence[tuple[Edit, Array | None]]]  # each with the variants that it is made in, None for all
 
-STEPS = ("z", "z_new", "h", "shares", "d_yhat", "slope", "d_z", "d_W", "d_b", "d_h", "W_new", "b_new")
-
 
 def transposed(array: Array) -> Array:
     """Each variant's matrix turned."""
@@ -180,14 +178,16 @@ class Pass:
             (W, b), h = self.params[l - 1], self.h[l - 1]
             through = activated or l < top
             delta = keep(f"z{l}", self._through(l, d_h, of) if through else d_h)
-            d_W = transposed(delta) @ h  # (3): (V, O, N) @ (V, N, I)
-            inner = {"delta": delta, "h": h, "h_own": self.h[l] if through else None}
-            d_W = keep(f"W{l}", self._edited("d_W", l, d_W, **inner, z=self.z[l - 2] if l > 1 else None))
+            by_W = self._edited("d_W.delta", l, delta)
+            with_h = self._edited("d_W.h", l, h, z=self.z[l - 2] if l > 1 else None, own=self.h[l])
+            d_W = self._edited("d_W", l, transposed(by_W) @ with_h)  # (3): (V, O, N) @ (V, N, I)
+            keep(f"W{l}", d_W)
             if b is not None:
-                shared = b.ndim == 1
-                d_b = delta.sum((-1, -2)) if shared else delta.sum(-2)  # (3): (V,) or (V, O)
+                d_b = delta.sum((-1, -2)) if b.ndim == 1 else delta.sum(-2)  # (3): (V,) shared, (V, O)
                 keep(f"b{l}", self._edited("d_b", l, np.asarray(d_b), delta=delta))
-            d_h = keep(f"h{l - 1}", self._edited("d_h", l, delta @ W, delta=delta, W=W, d_h=d_h, d_W=d_W))  # (4)
+            by_h = self._edited("d_h.delta", l, delta, d_h=d_h)
+            with_W = self._edited("d_h.W", l, W, d_W=d_W)
+            d_h = keep(f"h{l - 1}", self._edited("d_h", l, by_h @ with_W))  # (4): (V, N, O) @ (V, O, I)
         return grads
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.compare import Comparison, Mismatch, like, line_message, value_message
 from gradsheet.derivation import true_formula
+from gradsheet.diagnosis import diagnose
 from gradsheet.evaluate import EvaluationError
 from gradsheet.history import History
 from gradsheet.judgement import Judgement, LineVerdict, Report
@@ -23,6 +24,7 @@ from manual.activations import split
 
 LADDER = (40, 160, 640)  # digits of enclosures: more where those before do not decide
 MAX_SECONDS = 1.0  # for a sheet; what is not judged by then is `cannot_tell`
+DIAGNOSIS_SECONDS = 0.5  # for what is wrong on it; what has no explanation by then gets none
 
 
 def _overlap(a: f.Quantity, b: f.Quantity, network: Network) -> bool:
@@ -70,6 +72,8 @@ class _Judge:
         self.claim, self.points, self.notation, self.readings, self.history = claim, points, notation, readings, history
         self.mismatches: list[Mismatch] = []
         self.messages: list[str] = []
+        self.given: list[Claim] = []
+        self.own = True
 
     def judgement(self) -> Judgement:
         """The verdict; `cannot_tell` where something on the way to it cannot be told."""
@@ -111,6 +115,8 @@ class _Judge:
             working=working,
             readings=readings,
             proof=self.comparison.proof() if self.history is None and verdict == "right" else "",
+            own=self.own,
+            given=self.given,
         )
 
     def _number(self, value: Value) -> str:
@@ -124,8 +130,9 @@ class _Judge:
         if self.history.rounded(self.claim, mismatch.point):
             self.messages[-1] += ", which rounding the values printed before explains"
             return "rounded"
-        if causes := self.history.given(self.claim, mismatch.point):
-            given = " and ".join(f"{c.quantity} = {plain(_printed_text(c.value))} (line {c.line})" for c in causes)
+        self.given = self.history.given(self.claim, mismatch.point)
+        if self.given:
+            given = " and ".join(f"{c.quantity} = {plain(_printed_text(c.value))} (line {c.line})" for c in self.given)
             self.messages.append(f"right given the earlier {given}")
         return "wrong"
 
@@ -155,6 +162,7 @@ class _Judge:
             place = f"line {broken + 1}, {_quote(working[broken].text)}, " if number or len(working) > 1 else ""
             self.messages.append(place + working[broken].message)
         if number in ("right", "wrong") and working and not self._is_own(working[-1]):
+            self.own = False
             own = plain(like_claim(working[-1].value, claimed))
             self.messages.append(f"its own last line gives {own}, not {plain(claimed)}")
         result = number or working[-1].verdict
@@ -232,7 +240,9 @@ def judge(sheet: Sheet) -> Report:
         points.budget.start(MAX_SECONDS)
         readings = Readings(sheet.network, None, rate, points.budget)
         judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in sheet.claims]
-        return Report(sheet.path, sheet.title, _reading(sheet), judgements=judgements)
+        points.budget.start(DIAGNOSIS_SECONDS)
+        causes = diagnose(judgements, points)
+        return Report(sheet.path, sheet.title, _reading(sheet), judgements=judgements, causes=causes)
     # Without a loss no claim speaks of dL: any dL/dyhat will do.
     d_yhat = np.array([Fraction(1)] * sheet.network.widths[-1], object) if sheet.network.loss is None else None
     budget, rungs = Budget(), list[Point]()
@@ -257,7 +267,10 @@ def judge(sheet: Sheet) -> Report:
             return found
         raise AssertionError("the last rung decides or raises Undecided")
 
-    return Report(sheet.path, sheet.title, _reading(sheet), judgements=[judged(claim) for claim in sheet.claims])
+    judgements = [judged(claim) for claim in sheet.claims]
+    budget.start(DIAGNOSIS_SECONDS)
+    causes = diagnose(judgements, rung(0), history)
+    return Report(sheet.path, sheet.title, _reading(sheet), judgements=judgements, causes=causes)
 
 
 def _reading(sheet: Sheet) -> str:

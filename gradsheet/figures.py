@@ -1,0 +1,146 @@
+"""Mistakes in the figures: the right number, written down wrongly; and the right entries in the wrong form.
+
+They need no pass, only the value that was meant: the truth, what a pass with a mistake in it gives, or what the claim's
+own working gives.
+"""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradsheet.number import Printed
+from manual.activations import Array
+
+ENOUGH = 4  # digits of a number in which a single wrong one is told from chance
+MAX_MOVE = 4  # places that a decimal point is moved by
+
+
+class Slip(NamedTuple):
+    """A mistake in the figures."""
+
+    code: str
+    text: str
+
+    @property
+    def hint(self) -> str:
+        """Where to look, without the truth."""
+        if self.code.startswith("form"):
+            return "the form of the answer, how many rows and columns it has"
+        return "how the number is written, its sign, its point and its digits"
+
+
+def _digits(text: str) -> str:
+    """The digits of a number from the first that is not 0."""
+    return "".join(c for c in text.lower().split("e")[0] if c.isdigit()).lstrip("0")
+
+
+def _scaled(value: Any, places: int) -> Fraction | None:
+    """A value in units of its last place; None where enclosures do not tell."""
+    exact = getattr(value, "exact", value)
+    if exact is None:
+        exact = Fraction(float(value)).limit_denominator(10**15)
+    return Fraction(exact) * Fraction(10) ** places
+
+
+def significant(printed: Printed) -> int:
+    """How many digits a number claims, by which chance is judged; of 0 and of a single digit one."""
+    return max(1, len(_digits(printed.text)))
+
+
+def slips(printed: Printed, meant: Any) -> Iterator[Slip]:
+    """The slips by which a number that was meant becomes the one printed."""
+    if printed.agrees(meant):
+        return
+    if not printed.value:
+        return
+    if printed.agrees(-meant):
+        yield Slip("sign-lost", "the sign is lost" if meant < 0 else "a minus sign has slipped in")
+        return
+    sign = "" if (printed.value < 0) == bool(meant < 0) else ", and the sign is lost"
+    size = abs(meant)
+    positive = Printed(printed.text.lstrip("+-"), abs(printed.value), printed.places)
+    if significant(printed) > 1:
+        for move in (n for k in range(1, MAX_MOVE + 1) for n in (k, -k)):
+            # The digits of one are those of the other, as many as both show.
+            if positive.agrees(size * Fraction(10) ** move):
+                places = f"{abs(move)} place{'s' * (abs(move) > 1)} to the {'right' if move > 0 else 'left'}"
+                yield Slip("point-moved", f"the decimal point is {places} of where it belongs{sign}")
+                return
+    yield from _wrong_digits(positive, size, sign)
+
+
+def _wrong_digits(printed: Printed, size: Any, sign: str) -> Iterator[Slip]:
+    places = printed.places or 0
+    if places > 15:
+        return
+    scaled = _scaled(size, places)
+    if scaled is None or (printed.places is None and scaled.denominator != 1):
+        return
+    mine = int(printed.value * Fraction(10) ** places)
+    cut, true = int(scaled), round(scaled)
+    if mine == cut and cut != true:
+        yield Slip("truncated", f"the further digits are cut off where the last is to be rounded{sign}")
+        return
+    a, b = str(mine), str(true)
+    if len(a) == len(b):
+        off = [k for k, (p, q) in enumerate(zip(a, b, strict=True)) if p != q]
+        if len(off) == 2 and off[1] == off[0] + 1 and a[off[0]] == b[off[1]] and a[off[1]] == b[off[0]] and len(a) > 2:
+            yield Slip("digits-swapped", f"the digits {b[off[0]]} and {b[off[1]]} are swapped{sign}")
+        elif len(off) == 1 and len(a) >= ENOUGH and off[0] < len(a) - 1:
+            yield Slip("digit-mistyped", f"a digit is mistyped, {a[off[0]]} for {b[off[0]]}{sign}")
+    elif len(a) >= ENOUGH:
+        longer = str(round(scaled * 10)) if printed.places is not None else b
+        if len(longer) == len(a) + 1 and any(longer[:k] + longer[k + 1 :] == a for k in range(len(longer) - 1)):
+            yield Slip("digit-missing", f"a digit is missing{sign}")
+
+
+def all_slips(printed: Sequence[Printed], meant: Sequence[Any]) -> list[Slip]:
+    """The slips by which the numbers that were meant become those printed, in as many entries as are off."""
+    off = [k for k, (p, m) in enumerate(zip(printed, meant, strict=True)) if not p.agrees(m)]
+    if len(printed) == 1:
+        return list(slips(printed[0], meant[0]))
+    found: list[Slip] = []
+    if len(off) == 2 and printed[off[0]].agrees(meant[off[1]]) and printed[off[1]].agrees(meant[off[0]]):
+        found.append(Slip("entries-swapped", "two entries are swapped"))
+    each = [{slip.code: slip for slip in slips(printed[k], meant[k])} for k in off]
+    for code in each[0] if each else ():
+        if all(code in others for others in each):
+            where = "in every entry" if len(off) == len(printed) else "in entry " + ", ".join(str(k + 1) for k in off)
+            found.append(
+                Slip(code, f"{each[0][code].text}, {where}" if len(off) == 1 else f"{_OF_MANY[code]}, {where}")
+            )
+    return found
+
+
+_OF_MANY = {
+    "sign-lost": "the sign is lost",
+    "point-moved": "the decimal point is moved",
+    "truncated": "the further digits are cut off where the last is to be rounded",
+    "digits-swapped": "two digits are swapped",
+    "digit-mistyped": "a digit is mistyped",
+    "digit-missing": "a digit is missing",
+}
+
+
+def forms(truth: Array) -> Iterator[tuple[Slip, Array]]:
+    """An array in the forms that are mistaken for it: turned, one row of it, its diagonal, a sum of it."""
+    truth = truth.reshape([n for n in truth.shape if n != 1])  # an axis of length 1 may be left out
+    if truth.ndim == 1:
+        yield Slip("form-summed", "the entries are added up, though their index stays free"), truth.sum(keepdims=True)
+        for k in range(len(truth)):
+            yield Slip("form-one-entry", f"it is only entry {k + 1} of {len(truth)}"), truth[k : k + 1]
+    if truth.ndim != 2:
+        return
+    rows, columns = truth.shape
+    yield Slip("form-transposed", "it is the transpose"), truth.T
+    for k in range(rows):
+        yield Slip("form-one-row", f"it is only row {k + 1} of a {rows}x{columns} Jacobian or matrix"), truth[k]
+    for k in range(columns):
+        text = f"it is only column {k + 1} of a {rows}x{columns} Jacobian or matrix"
+        yield Slip("form-one-column", text), truth[:, k]
+    if rows == columns:
+        yield Slip("form-diagonal", "only the diagonal is given"), np.diagonal(truth)
+    yield Slip("form-summed", "its rows are added up"), truth.sum(0)
+    yield Slip("form-summed", "its columns are added up"), truth.sum(1)
