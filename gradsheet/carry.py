@@ -45,7 +45,8 @@ class Carried(Point):
         params = [manual.Layer(in_front(W), in_front(b)) for W, b in self.params]
         rate = float(self.rate) if self.floats and self.rate is not None else self.rate
         data = in_front(self.x), in_front(self.y), in_front(self.d_yhat)
-        return Pass(self.network, params, *data, rate, changes=self.changes, edits=self.edits)
+        real: Any = np.vectorize(self.arithmetic, [object]) if self.exact and not self.floats else np.asarray
+        return Pass(self.network, params, *data, rate, changes=self.changes, edits=self.edits, real=real)
 
     @functools.cached_property
     def _forward(self) -> manual.Cache:

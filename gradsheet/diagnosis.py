@@ -14,7 +14,7 @@ from gradsheet import formula as f
 from gradsheet.carry import Carried
 from gradsheet.compare import same_shape
 from gradsheet.evaluate import Evaluator
-from gradsheet.figures import Slip, all_slips, forms
+from gradsheet.figures import Slip, all_slips, forms, significant
 from gradsheet.history import History
 from gradsheet.judgement import Cause, Explanation, Judgement
 from gradsheet.mistakes import edits_of
@@ -48,14 +48,20 @@ class _Diagnosis:
         self.search, self.judgements = search, search.judgements
         self.number = {id(judgement): number for number, judgement in enumerate(self.judgements)}
         self.statements = {id(s.judgement): (number, s) for number, s in enumerate(search.wrong)}
+        self.stories: list[Hypothesis] = []
+        wrong = [number for number, judgement in enumerate(self.judgements) if judgement.verdict == "wrong"]
+        strayed = [number for number, judgement in enumerate(self.judgements) if not judgement.own]
+        # Whoever swaps two true answers has made one mistake, and none in the pass.
+        self.swaps = self._swaps([number for number in wrong if number not in strayed])
         self.stories = self._stories()
-        self.swaps = self._swaps() if search.probes is None else {}
+        self.swaps |= self._swaps(sorted({*wrong, *strayed} - set(self.swaps)))
 
     # Mistakes in the pass
 
     def _stories(self) -> list[Hypothesis]:
         """The few combinations of mistakes that explain the most statements, each of them several."""
-        wrong, left, stories = self.search.wrong, set(range(len(self.search.wrong))), list[Hypothesis]()
+        wrong, stories = self.search.wrong, list[Hypothesis]()
+        left = {n for n, statement in enumerate(wrong) if self.number[id(statement.judgement)] not in self.swaps}
         pool = [h for h in self.search.hypotheses if len(h.explains) > 1]
 
         def worth(h: Hypothesis) -> tuple[int, int, int]:
@@ -105,14 +111,24 @@ class _Diagnosis:
 
         return [b for b in found if not any(len(a) == len(b) and within(a, b) for a in found)]
 
+    def _loosely(self, statement: Statement) -> list[Combination]:
+        """The same, for a number that is off by rounding besides."""
+        singles = [(number,) for number in range(len(self.search.instances))]
+        stories = [story.chosen for story in self.stories]
+        return self.search.loosely(statement, stories) or self._narrow(self.search.loosely(statement, singles))
+
     def _explained(self, chosen: Combination) -> Explanation:
         made = [self.search.instances[number] for number in chosen]
         return Explanation.together([Explanation(i.code, i.text, i.hint) for i in made])
 
-    def _sure(self, chosen: Combination, statements: Sequence[Statement]) -> bool:
-        """Whether statements have more digits than make it likely that some combination fits by chance."""
-        tried = self.search.tried.get(len(chosen), 1)
-        return sum(statement.digits for statement in statements) - math.log10(tried) >= SURE
+    def _sure(self, story: int | None, chosen: Combination, statement: Statement | None = None) -> bool:
+        """Whether there are more digits than make it likely that some combination fits by chance."""
+        statements = [] if statement is None else [statement]
+        if story is not None:
+            statements = [self.search.wrong[n] for n in self.stories[story].explains]
+            chosen = self.stories[story].chosen
+        digits = sum(explained.digits for explained in statements)
+        return digits - math.log10(self.search.tried.get(len(chosen), 1)) >= SURE
 
     # Mistakes in the figures
 
@@ -148,31 +164,42 @@ class _Diagnosis:
                 continue
         return []
 
-    def _swaps(self) -> dict[int, tuple[int, Combination]]:
-        """The judgements whose numbers stand in each other's place: the other one, and the mistakes before that."""
+    def _swaps(self, among: Sequence[int]) -> dict[int, tuple[int, Combination]]:
+        """The judgements whose answers stand in each other's place: the other one, and the mistakes before that."""
         found: dict[int, tuple[int, Combination]] = {}
-        meant = {
-            number: list(self._meant(judgement))
-            for number, judgement in enumerate(self.judgements)
-            if judgement.claim.value is not None and (judgement.verdict == "wrong" or not judgement.own)
-        }
-        for a, b in itertools.combinations(meant, 2):
-            one, two = (printed_entries(self.judgements[n].claim.value) for n in (a, b))  # type: ignore[arg-type]
+        if self.search.probes is not None:
+            lines = {n: self.judgements[n].claim.working[-1].tree for n in among if self.judgements[n].claim.working}
+            for a, b in itertools.combinations([n for n, line in lines.items() if line], 2):
+                if a not in found and b not in found and self._is_formula_of(a, b) and self._is_formula_of(b, a):
+                    found |= {a: (b, ()), b: (a, ())}
+            return found
+        meant = {n: list(self._meant(self.judgements[n])) for n in among}
+        said = {n: _said(self.judgements[n]) for n in among}
+        for a, b in itertools.combinations([n for n in among if said[n]], 2):
             for (chosen, mine), (others, theirs) in itertools.product(meant[a], meant[b]):
-                if a not in found and b not in found and chosen == others and _crossed(one, two, mine, theirs):
+                if a not in found and b not in found and chosen == others and _crossed(said[a], said[b], mine, theirs):
                     found |= {a: (b, chosen), b: (a, chosen)}
         return found
+
+    def _is_formula_of(self, a: int, b: int) -> bool:
+        """Whether the formula of one judgement is the truth for the quantity of another."""
+        line, quantity = self.judgements[a].claim.working[-1].tree, self.judgements[b].claim.tree
+        assert line is not None
+        assert self.search.probes is not None
+        if f.free_letters(line) != f.free_letters(quantity):
+            return False
+        return agree_everywhere(self.search.probes, quantity, line)
 
     def _pens(self, number: int) -> list[tuple[Combination, Explanation]]:
         """The mistakes in the figures that explain a judgement's number, each with those in the pass before it."""
         judgement = self.judgements[number]
-        if judgement.claim.value is None or self.search.probes is not None:
-            return []
         if number in self.swaps:
             other, chosen = self.swaps[number]
             claim = self.judgements[other].claim
-            text = f"its number and that of {claim.quantity} (line {claim.line}) are swapped"
+            text = f"its answer and that of {claim.quantity} (line {claim.line}) are swapped"
             return [(chosen, Explanation("answers-swapped", text, f"two answers: compare with line {claim.line}"))]
+        if judgement.claim.value is None or self.search.probes is not None:
+            return []
         found = [(chosen, Explanation(slip.code, slip.text, slip.hint)) for chosen, slip in self._slips(judgement)]
         if not found and not judgement.own:
             text = "an arithmetic slip, the number is not what its own last line gives"
@@ -183,10 +210,14 @@ class _Diagnosis:
         """The forms of the truth that are what a claim gives in another form."""
         claim, probes, point = judgement.claim, self.search.probes, self.search.point
         tree = claim.working[-1].tree if claim.working else None
+        named: list[Explanation] = []
         if f.free_letters(claim.tree):
-            return []
-        named = []
-        for k, (slip, array) in enumerate(forms(Evaluator(point).value(claim.tree, {}))):
+            return named
+        try:
+            found = list(forms(Evaluator(point).value(claim.tree, {})))
+        except NO_VALUE:
+            return named
+        for k, (slip, array) in enumerate(found):
             if claim.value is not None:
                 fits = same_shape(fractions(claim.value).shape, array.shape)
                 fits = fits and _agree(printed_entries(claim.value), list(array.flat))
@@ -213,53 +244,66 @@ class _Diagnosis:
                 story_of[number] = story
                 members[story].append(number)
         causes = []
-        for hypothesis, claims in zip(self.stories, members, strict=True):
-            statements = [self.search.wrong[number] for number in hypothesis.explains]
-            sure = self._sure(hypothesis.chosen, statements)
+        for number, (hypothesis, claims) in enumerate(zip(self.stories, members, strict=True)):
+            sure = self._sure(number, hypothesis.chosen)
             causes.append(Cause(self._explained(hypothesis.chosen), claims, sure))
         return sorted((cause for cause in causes if len(cause.claims) > 1), key=lambda cause: -len(cause.claims))
 
     def _explain(self, number: int, judgement: Judgement) -> int | None:
         """Give a judgement its explanations; the story that it belongs to, if to any."""
         at, statement = self.statements.get(id(judgement), (-1, None))
-        in_pass = self._best(at, statement) if statement is not None else []
-        story = None if statement is None else self._story_of(at)
-        pens = self._pens(number)
+        swapped = judgement.own and number in self.swaps and not self.swaps[number][1]
+        story = None if statement is None or swapped else self._story_of(at)
+        in_pass = self._best(at, statement) if statement is not None and not swapped else []
         named = [self._explained(chosen) for chosen in in_pass]
-        if not judgement.own:  # its working is one thing, and its number another
-            pen = [explanation for _, explanation in pens]
-            named = [Explanation.together([*before, last]) for before in ([[n] for n in named] or [[]]) for last in pen]
+        judgement.sure = bool(in_pass) and statement is not None and self._sure(story, in_pass[0], statement)
+        pens = self._pens(number) if not judgement.own or (story is None and not judgement.given) else []
+        if pens:
+            named, judgement.sure = self._with_pens(judgement, pens, named, judgement.sure, statement)
         elif story is None and judgement.given:
             earlier = " and ".join(f"{c.quantity} (line {c.line})" for c in judgement.given)
             lines = " and ".join(f"line {claim.line}" for claim in judgement.given)
             named = [Explanation("carried-on", f"right given the earlier {earlier}", f"it follows from {lines}")]
-        elif pens and story is None:
-            chosen, _ = pens[0]
-            fits = statement.fits[0] if statement is not None and in_pass else None
-            if fits is None or (len(fits.chosen), fits.spoils) > (len(chosen) + 1, 0):
-                named = []
-            if fits is None or len(fits.chosen) >= len(chosen) + 1:
-                named += [
-                    Explanation.together([*([self._explained(chosen)] if chosen else []), last]) for _, last in pens
-                ]
+            judgement.sure = True
+        if not named and statement is not None:
+            rounding = Explanation("rounding", "what is off then is rounding", "")
+            named = [Explanation.together([self._explained(c), rounding]) for c in self._loosely(statement)]
         if not named and judgement.verdict == "wrong":
-            try:
-                named = self._forms(judgement)
-            except NO_VALUE:
-                named = []
+            named = self._forms(judgement)
+            judgement.sure = bool(named)
         judgement.explanations = list({explanation.text: explanation for explanation in named}.values())
-        judgement.sure = self._is_sure(judgement, story, in_pass, statement)
         return story
 
-    def _is_sure(
-        self, judgement: Judgement, story: int | None, in_pass: list[Combination], statement: Statement | None
-    ) -> bool:
-        if statement is None or not in_pass:
-            return bool(judgement.explanations)
-        if story is not None:
-            explains = self.stories[story].explains
-            return self._sure(self.stories[story].chosen, [self.search.wrong[n] for n in explains])
-        return self._sure(in_pass[0], [statement])
+    def _with_pens(
+        self,
+        judgement: Judgement,
+        pens: list[tuple[Combination, Explanation]],
+        named: list[Explanation],
+        sure: bool,
+        statement: Statement | None,
+    ) -> tuple[list[Explanation], bool]:
+        """The explanations of a number that may have been written wrongly, and whether they are sure."""
+        digits = math.inf if judgement.claim.value is None else sum(map(significant, _said(judgement)))
+        if not judgement.own:  # its working is one thing, and its number another
+            ways = [[*before, pen] for before in ([[n] for n in named] or [[]]) for _, pen in pens]
+            return [Explanation.together(way) for way in ways], sure or not named
+        chosen, size = pens[0][0], len(pens[0][0]) + 1
+        written = [Explanation.together([*([self._explained(chosen)] if chosen else []), pen]) for _, pen in pens]
+        if statement is None or not named or (best := statement.fits[0].rank())[0] > size:
+            return written, digits > size
+        # The smaller one explains it; a slip, too, where the mistake in the pass would spoil what is right.
+        spoils = min(h.spoils for h in statement.fits)
+        if best[0] < size:
+            return named, sure
+        return (written, digits > size) if spoils else (named + written, False)
+
+
+def _said(judgement: Judgement) -> list[Printed]:
+    """The numbers that a claim gives, those of its last line where there is no value."""
+    if judgement.claim.value is not None:
+        return printed_entries(judgement.claim.value)
+    last = judgement.working[-1].array if judgement.working else None
+    return [] if last is None else [Printed("", value, None) for value in last.flat]
 
 
 def _agree(printed: Sequence[Printed], values: Sequence[Any]) -> bool:

@@ -14,6 +14,7 @@ from gradsheet.number import Printed
 from manual.activations import Array
 
 ENOUGH = 4  # digits of a number in which a single wrong one is told from chance
+FLOAT = 15  # digits that a float has, and nobody works with by hand
 MAX_MOVE = 4  # places that a decimal point is moved by
 
 
@@ -51,9 +52,10 @@ def significant(printed: Printed) -> int:
 
 def slips(printed: Printed, meant: Any) -> Iterator[Slip]:
     """The slips by which a number that was meant becomes the one printed."""
-    if printed.agrees(meant):
+    if printed.agrees(meant) or not printed.value:
         return
-    if not printed.value:
+    if significant(printed) >= FLOAT and abs(printed.value - meant) <= abs(meant) * Fraction(1, 10 ** (FLOAT - 2)):
+        yield Slip("floating-point", "it was computed in floating point, whose last digits are off")
         return
     if printed.agrees(-meant):
         yield Slip("sign-lost", "the sign is lost" if meant < 0 else "a minus sign has slipped in")
@@ -97,27 +99,31 @@ def _wrong_digits(printed: Printed, size: Any, sign: str) -> Iterator[Slip]:
 
 
 def all_slips(printed: Sequence[Printed], meant: Sequence[Any]) -> list[Slip]:
-    """The slips by which the numbers that were meant become those printed, in as many entries as are off."""
+    """The slips by which the numbers that were meant become those printed, in all entries that are off."""
     off = [k for k, (p, m) in enumerate(zip(printed, meant, strict=True)) if not p.agrees(m)]
     if len(printed) == 1:
         return list(slips(printed[0], meant[0]))
-    found: list[Slip] = []
     if len(off) == 2 and printed[off[0]].agrees(meant[off[1]]) and printed[off[1]].agrees(meant[off[0]]):
-        found.append(Slip("entries-swapped", "two entries are swapped"))
-    each = [{slip.code: slip for slip in slips(printed[k], meant[k])} for k in off]
-    for code in each[0] if each else ():
-        if all(code in others for others in each):
-            where = "in every entry" if len(off) == len(printed) else "in entry " + ", ".join(str(k + 1) for k in off)
-            found.append(
-                Slip(code, f"{each[0][code].text}, {where}" if len(off) == 1 else f"{_OF_MANY[code]}, {where}")
-            )
-    return found
+        return [Slip("entries-swapped", f"entries {off[0] + 1} and {off[1] + 1} are swapped")]
+    each = [list(slips(printed[k], meant[k])) for k in off]
+    if not each or not all(each):
+        return []
+    first: dict[str, list[int]] = {}  # entries by their first slip
+    for k, found in zip(off, each, strict=True):
+        first.setdefault(found[0].code, []).append(k)
+    words = [
+        (next(f[0].text for f in each if f[0].code == code) if len(ks) == 1 else _OF_MANY[code])
+        + (" in every entry" if len(ks) == len(printed) else f" in entry {', '.join(str(k + 1) for k in ks)}")
+        for code, ks in first.items()
+    ]
+    return [Slip("+".join(first), "; ".join(words))]
 
 
 _OF_MANY = {
+    "floating-point": "it was computed in floating point, whose last digits are off,",
     "sign-lost": "the sign is lost",
     "point-moved": "the decimal point is moved",
-    "truncated": "the further digits are cut off where the last is to be rounded",
+    "truncated": "the further digits are cut off where the last is to be rounded,",
     "digits-swapped": "two digits are swapped",
     "digit-mistyped": "a digit is mistyped",
     "digit-missing": "a digit is missing",

@@ -27,7 +27,7 @@ from gradsheet.number import Printed
 from gradsheet.point import Missing, Point, as_array
 from gradsheet.real import Imprecise, Undecided, apart
 from gradsheet.sheet import Claim, printed_entries
-from gradsheet.steps import Change, Index, Tensor
+from gradsheet.steps import Change, Edits, Index, Tensor
 from gradsheet.target import as_delta, core_of, entries_of, tensor_shape
 from manual.activations import Array
 
@@ -205,9 +205,9 @@ class History:
             return False
         return True
 
-    def rounded(self, claim: Claim, point: Point) -> bool:
-        """Whether every entry that is not the truth is reached by carrying on printed values."""
-        return self._reached(claim, point, [])
+    def rounded(self, claim: Claim, point: Point, edits: Edits | None = None) -> bool:
+        """Whether every entry that is not the truth, or what a pass with `edits` gives, is reached by carrying on."""
+        return self._reached(claim, point, [], edits)
 
     def given(self, claim: Claim, point: Point) -> list[Claim]:
         """The earlier wrong claims given which this one is right: a single one, or as few as will do, or none."""
@@ -235,14 +235,14 @@ class History:
         found = core_of(tree, point.rate)
         return found and entries_of(found[1], point, dict.fromkeys(f.free_letters(tree), 1))[0]
 
-    def _reached(self, claim: Claim, point: Point, wrong: Sequence[_Value]) -> bool:
+    def _reached(self, claim: Claim, point: Point, wrong: Sequence[_Value], edits: Edits | None = None) -> bool:
         """Whether every entry of a claim is reached, with some wrong values fixed."""
         if claim.value is None or not (wrong or self._true):
             return False
         printed = printed_entries(claim.value)
         try:
             for binding in Evaluator(point).bindings(claim.tree):
-                exact = _follow(claim.tree, point, binding, [(value, value.low) for value in wrong])
+                exact = _follow(claim.tree, point, binding, [(value, value.low) for value in wrong], edits)
                 truths = list(Evaluator(point).value(claim.tree, binding).flat)
                 if len(truths) != len(printed):
                     return False
@@ -253,7 +253,7 @@ class History:
                 # A number that is off in more than its last digits is not off by rounding.
                 if any(not printed[k].is_close(exact[k]) for k in off):
                     return False
-                reach = self._reach(claim.tree, point, binding, wrong, off)
+                reach = self._reach(claim.tree, point, binding, wrong, off, edits)
                 if not all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True)):
                     return False
         except _NOTHING_TO_SAY:
@@ -269,18 +269,24 @@ class History:
         return earlier is not None and printed.agrees(earlier.printed * found[0])
 
     def _reach(
-        self, tree: f.Node, point: Point, binding: Mapping[str, int], wrong: Sequence[_Value], entries: Sequence[int]
+        self,
+        tree: f.Node,
+        point: Point,
+        binding: Mapping[str, int],
+        wrong: Sequence[_Value],
+        entries: Sequence[int],
+        edits: Edits | None = None,
     ) -> list[tuple[Any, Any]]:
         """The least and the largest that entries of a quantity can be, whatever was carried on."""
         fixed = {(value.tensor, value.index) for value in wrong}
         values = self._values(self._target(tree, point), point) if entries else []
         values = [value for value in values if (value.tensor, value.index) not in fixed]
         start = [(value, value.low) for value in wrong]
-        base = _follow(tree, point, binding, start, floats=True) if values else []
-        moved = [_follow(tree, point, binding, [*start, (value, value.high)], floats=True) for value in values]
+        base = _follow(tree, point, binding, start, edits, floats=True) if values else []
+        moved = [_follow(tree, point, binding, [*start, (value, value.high)], edits, floats=True) for value in values]
         found = []
         for k in entries:
-            ends = [_follow(tree, point, binding, start)[k]]
+            ends = [_follow(tree, point, binding, start, edits)[k]]
             matter = [v for v, there in zip(values, moved, strict=True) if there[k] != base[k]]
             rises = [there[k] > base[k] for there in moved if there[k] != base[k]]
             if matter:
@@ -290,7 +296,7 @@ class History:
                 ]
                 corners.append([(v, v.printed) for v in matter])  # what is between need not be within the corners
                 for corner in corners:
-                    there = _follow(tree, point, binding, [*start, *corner], same_units=True)
+                    there = _follow(tree, point, binding, [*start, *corner], edits, same_units=True)
                     ends += there[k : k + 1]
             found.append((min(ends), max(ends)))
         return found
@@ -301,6 +307,7 @@ def _follow(
     point: Point,
     binding: Mapping[str, int],
     chosen: Sequence[tuple[_Value, Any]],
+    edits: Edits | None = None,
     *,
     floats: bool = False,
     same_units: bool = False,
@@ -313,7 +320,7 @@ def _follow(
     changes: dict[Tensor, dict[Index, Change]] = {}
     for value, number in chosen:
         changes.setdefault(value.tensor, {})[value.index] = value.change(number, kind)
-    carried = Carried(point, changes, floats=floats)
+    carried = Carried(point, changes, edits, floats=floats)
     if same_units and carried.live_units() != point.live_units():
         return []
     with np.errstate(all="ignore"):  # floats only show the way

@@ -8,6 +8,9 @@ from gradsheet.number import Text
 from gradsheet.sheet import VERDICTS, Claim
 from manual.activations import Array
 
+AND = "; and "  # between mistakes made together
+EQUALS = 4  # explanations that are named beside each other; of more only the number is told
+
 
 @dataclass
 class LineVerdict:
@@ -35,7 +38,7 @@ class Explanation:
     def together(cls, parts: Sequence["Explanation"]) -> "Explanation":
         """The explanation that several make together."""
         texts, hints = ([getattr(part, name) for part in parts] for name in ("text", "hint"))
-        return cls("+".join(part.code for part in parts), "; and ".join(texts), "; and ".join(dict.fromkeys(hints)))
+        return cls("+".join(part.code for part in parts), AND.join(texts), AND.join(dict.fromkeys(hints)))
 
 
 @dataclass
@@ -48,6 +51,13 @@ class Cause:
     explanation: Explanation
     claims: list[int]
     sure: bool
+
+    def sentence(self, judgements: Sequence["Judgement"]) -> str:
+        """How many of the claims that are not right it explains."""
+        off = [judgement.verdict for judgement in judgements if judgement.verdict in ("wrong", "lucky")]
+        kind = "wrong" if "lucky" not in off else "wrong or lucky"
+        verb = "explains" if self.sure else "fits"
+        return f"one cause {verb} {len(self.claims)} of {len(off)} {kind} claims: {self.explanation.text}"
 
 
 @dataclass
@@ -82,9 +92,31 @@ class Judgement:
         return [{"code": found.code, "text": found.text} for found in self.explanations or []]
 
     def all_messages(self, told: Collection[str] = ()) -> str:
-        """The message, with the readings that would make the claim right but for those told elsewhere."""
+        """The message, the readings that would make the claim right, and the mistakes that explain it.
+
+        Readings and explanations that are `told` elsewhere are left out.
+        """
         words = [reading for reading in self.readings if reading not in told]
-        return "; ".join(part for part in (self.message, f"right if {' or if '.join(words)}" * bool(words)) if part)
+        readings = f"right if {' or if '.join(words)}" * bool(words)
+        return "; ".join(part for part in (self.message, readings, self._explained(told)) if part)
+
+    def is_explained_by(self, text: str) -> bool:
+        """Whether an explanation is the only one, alone or with another mistake."""
+        found = self.explanations or []
+        return len(found) == 1 and (found[0].text == text or found[0].text.startswith(text + AND))
+
+    def _explained(self, told: Collection[str]) -> str:
+        if self.explanations is None:
+            return ""
+        for text in told:
+            if self.is_explained_by(text):
+                return self.explanations[0].text.removeprefix(text).removeprefix(AND)
+        texts = [found.text for found in self.explanations]
+        if not texts:
+            return "no known mistake gives this" * (self.verdict == "wrong")
+        if len(texts) > EQUALS:
+            return f"{len(texts)} explanations fit equally, too many to tell"
+        return ("mistake: " if self.sure else "fits: ") + "; or equally: ".join(texts)
 
     @property
     def as_expected(self) -> bool:

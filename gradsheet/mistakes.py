@@ -1,8 +1,9 @@
 """The catalogue of mistakes: what goes wrong in hand-derived gradients, each as an edit of one step of one pass.
 
-A mistake has a code that stays, a kind, the step of `steps.Pass` that it is made in ("d_W.h" is the h that enters d_W), `where` it can be made, a
-sentence, and the edit: from the step's right result and all that enters the step (`s`) to what comes out instead.
-`where` is asked for every layer; it answers with True or with the variants that there are, one of which the edit gets.
+A mistake has a code that stays, a kind, the step of `steps.Pass` that it is made in ("d_W.h" is the h that enters d_W),
+`where` it can be made, a sentence, and the edit: from the step's right result and all that enters the step (`s`) to
+what comes out instead. `where` is asked for every layer; it answers with True or with the variants that there are, one
+of which the edit gets.
 
 In a sentence {l} stands for the layer, {f} for its activation, {input} for what enters it (x or h1), {before} for the
 layer before, {k} for the variant. Of a mistake that is made in every layer the sentence has no number.
@@ -18,7 +19,7 @@ import numpy as np
 
 from gradsheet.network import KINKED, Network
 from gradsheet.steps import Edit, Edits, transposed
-from manual.activations import ELEMENTWISE, Array, number, split
+from manual.activations import ELEMENTWISE, RATIONAL, Array, number, split
 from manual.losses import LOSSES, cross_entropy, d_cross_entropy
 
 HALF, SQUARES = "half_squared_error", ("squared_error", "mean_squared_error")
@@ -153,6 +154,11 @@ def _d_loss(s: SimpleNamespace, y: Array) -> Array:
     return _mean(s, LOSSES[s.network.loss][1](y, s.yhat))
 
 
+def _for(activation: str, s: SimpleNamespace) -> Array:
+    """z as numbers that an activation can be applied to: where everything is rational fractions have no exponential."""
+    return np.asarray(s.z if activation in RATIONAL else s.real(s.z))
+
+
 def _each(n: int) -> range:
     """The numbers of n units or examples."""
     return range(1, n + 1)
@@ -254,7 +260,7 @@ CATALOGUE = (
             lambda right, s: s.z),
     Mistake("activation-added", "activation", "h", lambda p: p.f == "identity" and USUAL,
             "{k} is applied in layer {l}, which is linear",
-            lambda right, s, k: ELEMENTWISE[k][0](s.z)),
+            lambda right, s, k: ELEMENTWISE[k][0](_for(k, s))),
     Mistake("exponent-sign", "sign", "h", lambda p: p.f == "sigmoid",
             "the exponent of the sigmoid in layer {l} lacks its minus sign",
             lambda right, s: 1 - right),
@@ -268,10 +274,10 @@ CATALOGUE = (
             lambda right, s: _ones(right)),
     Mistake("slope-added", "activation", "slope", lambda p: p.f == "identity" and USUAL,
             "{k}'(z{l}) is multiplied with, though layer {l} is linear",
-            lambda right, s, k: ELEMENTWISE[k][1](s.z)),
+            lambda right, s, k: ELEMENTWISE[k][1](_for(k, s))),
     Mistake("slope-other", "activation", "slope", lambda p: p.curved and [f for f in USUAL if f != p.f],
             "{k}' is taken for the derivative of {f} in layer {l}",
-            lambda right, s, k: ELEMENTWISE[k][1](s.z)),
+            lambda right, s, k: ELEMENTWISE[k][1](_for(k, s))),
     Mistake("slope-at-h", "activation", "slope", lambda p: p.f in ("sigmoid", "tanh", "softplus"),
             "the derivative {f}' is taken at h{l} instead of z{l}",
             lambda right, s: ELEMENTWISE[s.f][1](s.h)),

@@ -25,10 +25,15 @@ def short(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
-def sentence(judgement: Judgement, point: str = "", told: Collection[str] = ()) -> str:
+def _name(number: int) -> str:
+    """A, B, C, ..."""
+    return chr(65 + number) if number < 26 else str(number + 1)
+
+
+def sentence(judgement: Judgement, notes: str = "", told: Collection[str] = ()) -> str:
     """A claim and what is to be said of it, on one line.
 
-    `point` names the witness, where there is one; `told` are the readings that are spoken of elsewhere.
+    `notes` stand in brackets behind it; `told` are the readings and explanations that are spoken of elsewhere.
     """
     text = f"{short(judgement.claim.quantity)} = {short(plain(judgement.claimed))}"
     if judgement.verdict in ("wrong", "rounded") and judgement.truth is not None:
@@ -36,8 +41,8 @@ def sentence(judgement: Judgement, point: str = "", told: Collection[str] = ()) 
         text += f", true {short(plain(like_claim(judgement.truth, judgement.claimed), digits))}"
     if message := judgement.all_messages(told):
         text += f": {message}"
-    if point:
-        text += f" ({point})"
+    if notes:
+        text += f" ({notes})"
     if judgement.claim.expect not in (None, judgement.verdict):
         text += f"; the verdict on record is {judgement.claim.expect}"
     return text
@@ -130,16 +135,15 @@ class Printer:
         places = [f"{report.path}:{j.claim.line}" for j in chosen]
         wrong = [j for j in report.judgements if j.verdict == "wrong"]
         readings = {words: n for words, n in Counter(w for j in wrong for w in j.readings).items() if n > 1}
+        causes = [cause.explanation.text for cause in report.causes]
         points: dict[str, str] = {}
         for judgement, place, question in zip(chosen, places, questions, strict=True):
-            point = ""
+            notes = [f"cause {_name(k)}" for k, text in enumerate(causes) if judgement.is_explained_by(text)]
             if judgement.witness:
-                point = points.setdefault(
-                    judgement.witness, f"witness {chr(65 + len(points)) if len(points) < 26 else len(points) + 1}"
-                )
+                notes.append(points.setdefault(judgement.witness, f"witness {_name(len(points))}"))
             head = f"{'':{_WIDEST}}  {clean(place):{max(map(len, places))}}  "
             head += f"{question:{max(map(len, questions))}}  " if any(questions) else ""
-            line = _lay_out(head, sentence(judgement, point, readings), self.width)
+            line = _lay_out(head, sentence(judgement, ", ".join(notes), [*readings, *causes]), self.width)
             print(self.paint(judgement.verdict) + line[_WIDEST:])
             if self.verbose:
                 self.working(judgement)
@@ -147,6 +151,8 @@ class Printer:
             print(_lay_out("", f"{count} of {len(wrong)} wrong claims are right if {words}", self.width))
         for witness, name in points.items():
             print(_lay_out(f"{name}: ", witness, self.width))
+        for k, cause in enumerate(report.causes):
+            print(_lay_out(f"cause {_name(k)}: ", cause.sentence(report.judgements), self.width))
         print()
 
     def working(self, judgement: Judgement) -> None:

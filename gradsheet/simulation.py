@@ -33,6 +33,7 @@ from manual.activations import Array
 MOST_TOGETHER = 3  # mistakes that are tried together
 MAX_NUMBERS = 3_000_000  # floats that the variants of one batch may have among them
 MAX_VARIANTS = 60_000  # of a level: with more mistakes than that gives, the level is left out
+NEAR = 0.02  # how far off rounding on the way may be, for a first look
 CLOSE = 1e-9  # of floats that may be equal
 CONFIRMED_AT = 64  # points at which an identity is tried
 
@@ -294,6 +295,24 @@ class Search:
             except NO_VALUE:
                 self._confirmed[key] = False
         return self._confirmed[key]
+
+    def loosely(self, statement: Statement, among: Sequence[Combination]) -> list[Combination]:
+        """The combinations that give a number but for the rounding of the values printed before it."""
+        judgement, history = statement.judgement, self.history
+        if history is None or judgement.verdict != "wrong" or not judgement.own or not among:
+            return []
+        low, high = statement.floats()
+        with np.errstate(all="ignore"):
+            values = self.simulation.run(among).entries(statement.tensor, statement.indices)
+            moved = (abs(values - self.simulation.run([()]).entries(statement.tensor, statement.indices)) > 0).any(-1)
+            near = (abs(values - (low + high) / 2) <= NEAR * abs(values) + 2 * (high - low)).all(-1)
+        found = []
+        for row in np.flatnonzero(near & moved).tolist():
+            self.point.budget.check()
+            edits = edits_of([self.instances[number] for number in among[row]])
+            if history.rounded(judgement.claim, self.point, edits):
+                found.append(among[row])
+        return found
 
     @staticmethod
     def _gives(carried: Carried, statement: Statement) -> bool:

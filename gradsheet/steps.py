@@ -66,9 +66,11 @@ class Pass:
         edits: Edits | None = None,
         variants: int = 1,
         before: "Pass | None" = None,
+        real: Callable[[Array], Array] = lambda array: array,
     ):
         self.network, self.params, self.x, self.y, self.given, self.rate = network, params, x, y, d_yhat, rate
         self.changes, self.edits, self.variants, self.before = changes or {}, edits or {}, variants, before
+        self.real = real  # makes numbers that have exponentials of fractions
         self._rows: dict[Any, dict[str, Array]] = {}
         self.z: list[Array] = []
         self.h: list[Array] = [x]
@@ -97,7 +99,8 @@ class Pass:
                 for name, array in inputs.items()
             }
             f = split(self.network.activations[l - 1])[0]
-            s = SimpleNamespace(network=self.network, f=f, N=self.x.shape[-2], rate=self.rate, x=self.x, **among)
+            common = {"network": self.network, "f": f, "N": self.x.shape[-2], "rate": self.rate, "x": self.x}
+            s = SimpleNamespace(**common, real=self.real, **among)
             if rows is None:
                 right = edit(right, s)
                 continue
@@ -233,8 +236,8 @@ class Pass:
                 b_new = self._edited("b_new", l, b_new, old=b, gradient=d_b)
                 b_new = self.changed(f"b{l}{NEW}", np.asarray(b_new))
             params.append(manual.Layer(self.changed(f"W{l}{NEW}", W_new), b_new))
-        options: Any = {"changes": self.changes, "edits": self.edits, "variants": self.variants, "before": self}
-        return Pass(self.network, params, self.x, self.y, self.given, self.rate, **options)
+        options: Any = {"changes": self.changes, "edits": self.edits, "variants": self.variants, "real": self.real}
+        return Pass(self.network, params, self.x, self.y, self.given, self.rate, before=self, **options)
 
     # Reading
 
