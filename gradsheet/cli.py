@@ -4,13 +4,14 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from gradsheet.judgement import Report
+    from gradsheet.sheet import Sheet
 
 HOMEWORK = ("numbers.toml", "symbols.toml")
 
@@ -30,7 +31,9 @@ exit status:
 A sheet is a TOML file of at most 256 kB, with up to 500 claims, 32 layers and 4,096 parameters.
 A formula has up to 1,000 characters, a number up to 40 digits, a power an exponent up to 16.
 A sheet may take a second; what is not judged by then is cannot_tell.
-docs/writing-a-sheet.md has the keys and the formula language, with an example."""
+docs/writing-a-sheet.md has the keys and the formula language, with an example.
+
+gradsheet blind SHEET lists the mistakes that a sheet's questions cannot see."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,17 +53,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show every line of the working with what it gives, and the proofs"
     )
+    parser.add_argument(
+        "--hint", action="store_true", help="tell kind and place of a mistake, and neither the truth nor a formula"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     parser.add_argument("--gradescope", metavar="FILE", help="write results.json for Gradescope, a test a claim")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML, a test case a claim")
     return parser
 
 
-def _judge_file(path: str, shown: str) -> "Report":
-    """The report on one file, or why there is none: nothing that a file contains may end in a traceback."""
+T = TypeVar("T")
+
+
+def _with_sheet(path: str, shown: str, use: "Callable[[Sheet], T]") -> "T | Report":
+    """What comes of a sheet, or why nothing does: nothing that a file contains may end in a traceback."""
     from gradsheet.judgement import Report
+    from gradsheet.real import Undecided
     from gradsheet.sheet import MAX_BYTES, SheetError, decode, load
-    from gradsheet.verdict import judge
 
     if not path:
         return Report(shown, error="no sheet in this folder, expected files *.toml")
@@ -69,12 +78,13 @@ def _judge_file(path: str, shown: str) -> "Report":
     try:
         if path == "-" and sys.stdin is None:
             return Report(shown, error="standard input is closed")
-        sheet = decode(sys.stdin.buffer.read(MAX_BYTES + 1), shown) if path == "-" else load(path, shown)
-        return judge(sheet)
+        return use(decode(sys.stdin.buffer.read(MAX_BYTES + 1), shown) if path == "-" else load(path, shown))
     except SheetError as error:
         return Report(shown, error=str(error), error_line=error.line)
     except OSError as error:
         return Report(shown, error=error.strerror or str(error))
+    except Undecided as error:
+        return Report(shown, error=str(error))
     except Exception as error:
         return Report(
             shown,
@@ -103,6 +113,37 @@ def _files(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield "", argument
 
 
+def _blind(arguments: Sequence[str]) -> int:
+    """Say of every sheet which mistakes it cannot see, and what would see them."""
+    parser = argparse.ArgumentParser(
+        prog="gradsheet blind",
+        description="List the mistakes that leave every number that a sheet asks for as it is, and propose small whole "
+        "numbers of the same shapes at which they show.",
+        epilog="exit status: 0 every sheet sees every mistake, 1 some sheet does not, 2 a sheet could not be read",
+    )
+    parser.add_argument("sheets", nargs="*", metavar="SHEET", help="as for gradsheet itself")
+    options = parser.parse_args(arguments)
+    from gradsheet.blind import blindness, told
+    from gradsheet.judgement import Report
+    from gradsheet.report import clean, print_error
+
+    status = 0
+    try:
+        for path, shown in _files(options.sheets):
+            found = _with_sheet(path, shown, blindness)
+            if isinstance(found, Report):
+                print_error(found)
+                status = 2
+                continue
+            print(f"{clean(shown)}: ", end="")
+            print(*(clean(line) for line in told(found)), sep="\n", end="\n\n")
+            status = max(status, int(bool(found.unseen)))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge the sheets named on the command line and return the exit status of the contract."""
     try:
@@ -116,16 +157,20 @@ def _main(arguments: Sequence[str] | None) -> int:
     for name in ("stdout", "stderr"):  # closed by whoever called
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if arguments[:1] == ["blind"]:
+        return _blind(arguments[1:])
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.junit and options.junit == options.gradescope:
         parser.error(f"--junit and --gradescope cannot both write {options.junit!a}")
     files = list(_files(options.sheets))
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.formatwarning = lambda message, *_, **__: f"gradsheet: warning: {message}\n"
     from gradsheet.exports import Export, Gradescope, Json, JUnit
     from gradsheet.report import Printer, Progress, Tally, clean
+    from gradsheet.verdict import judge
 
     printer = Printer(colour=not os.environ.get("NO_COLOR"), verbose=options.verbose, quiet=options.quiet)
     tally, progress = Tally(), Progress(len(files))
@@ -139,7 +184,9 @@ def _main(arguments: Sequence[str] | None) -> int:
             ]
             for path, shown in files:
                 progress.show(tally.sheets)
-                report = _judge_file(path, shown)
+                report = _with_sheet(path, shown, judge)
+                if options.hint:
+                    report = report.hinted()
                 tally.add(report)
                 for export in exports:
                     export.add(report)

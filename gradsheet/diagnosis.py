@@ -11,13 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gradsheet import formula as f
-from gradsheet.carry import Carried
 from gradsheet.compare import same_shape
 from gradsheet.evaluate import Evaluator
 from gradsheet.figures import Slip, all_slips, forms, significant
 from gradsheet.history import History
 from gradsheet.judgement import Cause, Explanation, Judgement
-from gradsheet.mistakes import edits_of
 from gradsheet.number import Printed
 from gradsheet.point import OutOfTime, Point
 from gradsheet.probe import Probes
@@ -103,7 +101,7 @@ class _Diagnosis:
 
     def _narrow(self, found: list[Combination]) -> list[Combination]:
         """Without those that differ from another one only by making a mistake in further layers."""
-        made = {chosen: [self.search.instances[number] for number in chosen] for chosen in found}
+        made = {chosen: self.search.simulation.made(chosen) for chosen in found}
 
         def within(a: Combination, b: Combination) -> bool:
             pairs = zip(made[a], made[b], strict=True)
@@ -113,13 +111,12 @@ class _Diagnosis:
 
     def _loosely(self, statement: Statement) -> list[Combination]:
         """The same, for a number that is off by rounding besides."""
-        singles = [(number,) for number in range(len(self.search.instances))]
-        stories = [story.chosen for story in self.stories]
+        stories, singles = [story.chosen for story in self.stories], self.search.simulation.singles
         return self.search.loosely(statement, stories) or self._narrow(self.search.loosely(statement, singles))
 
     def _explained(self, chosen: Combination) -> Explanation:
-        made = [self.search.instances[number] for number in chosen]
-        return Explanation.together([Explanation(i.code, i.text, i.hint) for i in made])
+        made = self.search.simulation.made(chosen)
+        return Explanation.together([Explanation(i.code, i.text, i.mistake.kind, i.hint) for i in made])
 
     def _sure(self, story: int | None, chosen: Combination, statement: Statement | None = None) -> bool:
         """Whether there are more digits than make it likely that some combination fits by chance."""
@@ -143,8 +140,7 @@ class _Diagnosis:
                 yield (), list(last.flat)
             return
         for chosen in ((), *(story.chosen for story in self.stories)):
-            edits = edits_of([self.search.instances[number] for number in chosen])
-            point = Carried(self.search.point, None, edits) if chosen else self.search.point
+            point = self.search.simulation.seen(chosen)
             try:
                 bindings = list(Evaluator(point).bindings(judgement.claim.tree))
                 if len(bindings) == 1:
@@ -197,13 +193,20 @@ class _Diagnosis:
             other, chosen = self.swaps[number]
             claim = self.judgements[other].claim
             text = f"its answer and that of {claim.quantity} (line {claim.line}) are swapped"
-            return [(chosen, Explanation("answers-swapped", text, f"two answers: compare with line {claim.line}"))]
+            return [
+                (
+                    chosen,
+                    Explanation("answers-swapped", text, "figures", f"two answers, compare with line {claim.line}"),
+                )
+            ]
         if judgement.claim.value is None or self.search.probes is not None:
             return []
-        found = [(chosen, Explanation(slip.code, slip.text, slip.hint)) for chosen, slip in self._slips(judgement)]
+        found = [
+            (chosen, Explanation(slip.code, slip.text, slip.kind, slip.hint)) for chosen, slip in self._slips(judgement)
+        ]
         if not found and not judgement.own:
             text = "an arithmetic slip, the number is not what its own last line gives"
-            found = [((), Explanation("arithmetic-slip", text, "the arithmetic from the last line to the number"))]
+            found = [((), Explanation("arithmetic-slip", text, "figures", "a slip from the last line to the number"))]
         return found
 
     def _forms(self, judgement: Judgement) -> list[Explanation]:
@@ -224,7 +227,7 @@ class _Diagnosis:
             else:
                 fits = probes is not None and tree is not None and agree_everywhere(probes, claim.tree, tree, form=k)
             if fits:
-                named.append(Explanation(slip.code, slip.text, slip.hint))
+                named.append(Explanation(slip.code, slip.text, slip.kind, slip.hint))
         return named
 
     # All together
@@ -263,10 +266,14 @@ class _Diagnosis:
         elif story is None and judgement.given:
             earlier = " and ".join(f"{c.quantity} (line {c.line})" for c in judgement.given)
             lines = " and ".join(f"line {claim.line}" for claim in judgement.given)
-            named = [Explanation("carried-on", f"right given the earlier {earlier}", f"it follows from {lines}")]
+            named = [
+                Explanation(
+                    "carried-on", f"right given the earlier {earlier}", "carried-on", f"what it follows from, {lines}"
+                )
+            ]
             judgement.sure = True
         if not named and statement is not None:
-            rounding = Explanation("rounding", "what is off then is rounding", "")
+            rounding = Explanation("rounding", "what is off then is rounding", "rounding", "")
             named = [Explanation.together([self._explained(c), rounding]) for c in self._loosely(statement)]
         if not named and judgement.verdict == "wrong":
             named = self._forms(judgement)

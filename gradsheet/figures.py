@@ -25,9 +25,13 @@ class Slip(NamedTuple):
     text: str
 
     @property
+    def kind(self) -> str:
+        return "form" if self.code.startswith("form") else "figures"
+
+    @property
     def hint(self) -> str:
         """Where to look, without the truth."""
-        if self.code.startswith("form"):
+        if self.kind == "form":
             return "the form of the answer, how many rows and columns it has"
         return "how the number is written, its sign, its point and its digits"
 

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gradsheet.number import Text
 from gradsheet.sheet import VERDICTS, Claim
 from manual.activations import Array
 
 AND = "; and "  # between mistakes made together
+LOOK = "look at "  # what a hint begins with
 EQUALS = 4  # explanations that are named beside each other; of more only the number is told
 
 
@@ -27,18 +28,24 @@ class LineVerdict:
 class Explanation:
     """What reproduces a claim that is not right: one mistake, or several together, whose codes stand with + between.
 
-    `hint` tells kind and place, and neither the truth nor a formula.
+    `kind` and `hint` tell kind and place, and neither the truth nor a formula.
     """
 
     code: str
     text: str
+    kind: str
     hint: str
 
     @classmethod
     def together(cls, parts: Sequence["Explanation"]) -> "Explanation":
         """The explanation that several make together."""
-        texts, hints = ([getattr(part, name) for part in parts] for name in ("text", "hint"))
-        return cls("+".join(part.code for part in parts), AND.join(texts), AND.join(dict.fromkeys(hints)))
+        kinds, hints = (dict.fromkeys(getattr(part, name) for part in parts) for name in ("kind", "hint"))
+        codes, texts = (part.code for part in parts), (part.text for part in parts)
+        return cls("+".join(codes), AND.join(texts), "+".join(kinds), AND.join(hint for hint in hints if hint))
+
+    def hinted(self) -> "Explanation":
+        """Its kind and place alone."""
+        return Explanation(self.kind, self.hint, self.kind, self.hint)
 
 
 @dataclass
@@ -58,6 +65,10 @@ class Cause:
         kind = "wrong" if "lucky" not in off else "wrong or lucky"
         verb = "explains" if self.sure else "fits"
         return f"one cause {verb} {len(self.claims)} of {len(off)} {kind} claims: {self.explanation.text}"
+
+    def hinted(self) -> "Cause":
+        found = self.explanation.hinted()
+        return replace(self, explanation=replace(found, text=LOOK + found.text))
 
 
 @dataclass
@@ -85,6 +96,7 @@ class Judgement:
     given: list[Claim] = field(default_factory=list)
     explanations: list[Explanation] | None = None
     sure: bool = False
+    hints: bool = False  # whether the explanations are hints
 
     @property
     def mistakes(self) -> list[dict[str, str]]:
@@ -102,21 +114,44 @@ class Judgement:
 
     def is_explained_by(self, text: str) -> bool:
         """Whether an explanation is the only one, alone or with another mistake."""
-        found = self.explanations or []
+        found, text = self.explanations or [], text.removeprefix(LOOK)
         return len(found) == 1 and (found[0].text == text or found[0].text.startswith(text + AND))
 
     def _explained(self, told: Collection[str]) -> str:
         if self.explanations is None:
             return ""
+        lead = LOOK if self.hints else "mistake: " if self.sure else "fits: "
         for text in told:
             if self.is_explained_by(text):
-                return self.explanations[0].text.removeprefix(text).removeprefix(AND)
+                rest = self.explanations[0].text.removeprefix(text.removeprefix(LOOK)).removeprefix(AND)
+                return rest and LOOK * self.hints + rest
         texts = [found.text for found in self.explanations]
         if not texts:
             return "no known mistake gives this" * (self.verdict == "wrong")
         if len(texts) > EQUALS:
             return f"{len(texts)} explanations fit equally, too many to tell"
-        return ("mistake: " if self.sure else "fits: ") + "; or equally: ".join(texts)
+        return lead + "; or equally: ".join(texts)
+
+    def hinted(self) -> "Judgement":
+        """The judgement without the truth and without anything that it could be worked out from."""
+        parts = []
+        broken = next((k for k, line in enumerate(self.working) if line.verdict == "wrong"), None)
+        if broken is not None and (self.claim.value is not None or len(self.working) > 1):
+            parts.append(f"line {broken + 1} of its working is the first that is not true")
+        if not self.own:
+            parts.append("its number is not what its own last line gives")
+        hinted = [explanation.hinted() for explanation in self.explanations or []]
+        hinted = list({explanation.text: explanation for explanation in hinted if explanation.text}.values())
+        return replace(
+            self,
+            truth=None,
+            message="; ".join(parts),
+            witness="",
+            working=[LineVerdict(line.text, None, line.verdict) for line in self.working],
+            readings=[],
+            explanations=None if self.explanations is None else hinted,
+            hints=True,
+        )
 
     @property
     def as_expected(self) -> bool:
@@ -135,6 +170,11 @@ class Report:
     error_line: int = 0
     judgements: list[Judgement] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
+
+    def hinted(self) -> "Report":
+        """The report with hints in place of truths."""
+        judgements, causes = [j.hinted() for j in self.judgements], [cause.hinted() for cause in self.causes]
+        return replace(self, judgements=judgements, causes=causes)
 
     @property
     def summary(self) -> dict[str, int]:

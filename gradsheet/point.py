@@ -86,8 +86,12 @@ class Budget:
     def start(self, seconds: float) -> None:
         self.end = time.process_time() + seconds
 
+    @property
+    def is_over(self) -> bool:
+        return time.process_time() > self.end
+
     def check(self) -> None:
-        if time.process_time() > self.end:
+        if self.is_over:
             raise OutOfTime("the sheet takes more time than a worked example needs")
 
 

@@ -60,6 +60,12 @@ def _lay_out(head: str, text: str, width: int | None) -> str:
     )
 
 
+def print_error(report: Report) -> None:
+    """Say on standard error why there is nothing to report on a sheet."""
+    where = f"{report.path}:{report.error_line}" if report.error_line else report.path
+    print(f"gradsheet: {clean(where)}: {clean(report.error or '')}", file=sys.stderr)
+
+
 class Tally:
     """What there is to say over all sheets: how many claims have which verdict, and whether it is the one on record."""
 
@@ -123,8 +129,7 @@ class Printer:
     def sheet(self, report: Report) -> None:
         """The title, the reading, a line a claim, and the data of the witnesses."""
         if report.error is not None:
-            where = f"{report.path}:{report.error_line}" if report.error_line else report.path
-            print(f"gradsheet: {clean(where)}: {clean(report.error)}", file=sys.stderr)
+            print_error(report)
             return
         chosen = [j for j in report.judgements if not (self.quiet and j.as_expected)]
         if not chosen and self.quiet:

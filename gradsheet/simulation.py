@@ -6,7 +6,7 @@ exact arithmetic, digit by digit or as an identity, before anybody says so.
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,198 +15,190 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.carry import Carried
 from gradsheet.compare import printed_value, same_shape
-from gradsheet.evaluate import EvaluationError, Evaluator
+from gradsheet.evaluate import Binding, EvaluationError, Evaluator
 from gradsheet.figures import forms, significant
 from gradsheet.history import History
 from gradsheet.judgement import Judgement
 from gradsheet.mistakes import Instance, edits_of, instances
 from gradsheet.number import as_float
-from gradsheet.point import Missing, OutOfTime, Point, as_array
+from gradsheet.point import Missing, OutOfTime, Point
 from gradsheet.probe import Probes
 from gradsheet.real import Imprecise, Undecided
-from gradsheet.sheet import Value, printed_entries
+from gradsheet.sheet import printed_entries
 from gradsheet.steps import Index, Pass, Tensor, in_front
 from gradsheet.target import core_of, entries_of
 from manual import Layer
 from manual.activations import Array
 
 MOST_TOGETHER = 3  # mistakes that are tried together
+ENOUGH_DIGITS = 6  # that a number has to have for so many
 MAX_NUMBERS = 3_000_000  # floats that the variants of one batch may have among them
-MAX_VARIANTS = 60_000  # of a level: with more mistakes than that gives, the level is left out
-NEAR = 0.02  # how far off rounding on the way may be, for a first look
-CLOSE = 1e-9  # of floats that may be equal
+MAX_VARIANTS = 60_000  # combinations of so many mistakes as are tried; where there are more, none is
+CLOSE = 1e-9  # how far apart floats are that may be equal
+NEAR = 0.02  # and those that may be but for rounding on the way
 CONFIRMED_AT = 64  # points at which an identity is tried
 
-Combination = tuple[int, ...]
+Combination = tuple[int, ...]  # of mistakes, by their numbers among the instances
+Interval = tuple[Any, Any]
 NO_VALUE = (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError)
-_Ends = Callable[[Mapping[str, int], Array], Iterable[Sequence[tuple[Any, Any]]]]
 
 
-@dataclass
-class Statement:
-    """What a claim says of some entries of a tensor: from `low` to `high` each, exactly, whatever digits they have."""
+class Run:
+    """The pass at a point in floats, with one variant for each combination of mistakes."""
 
-    judgement: Judgement
-    tensor: Tensor
-    indices: list[Index]
-    low: list[Any]
-    high: list[Any]
-    digits: float
-    line: f.Node | None = None  # where it is a formula over all weights
-    fits: list["Hypothesis"] = field(default_factory=list)
-
-    def floats(self) -> tuple[Array, Array]:
-        low, high = (np.array([as_float(v) for v in ends]) for ends in (self.low, self.high))
-        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
-        return low - slack, high + slack
-
-
-@dataclass(eq=False)
-class Hypothesis:
-    """Mistakes made together, and how much of the sheet they explain and spoil."""
-
-    chosen: Combination
-    explains: frozenset[int]  # statements
-    spoils: int
-
-    fewest: int = 0  # statements among those that no fewer mistakes explain
-
-    def rank(self) -> tuple[int, int, int]:
-        """What comes first explains best: with the fewest mistakes, what most claims need, and spoils fewest."""
-        return len(self.chosen), -self.fewest, self.spoils
-
-
-class _Simulation:
-    """The mistakes of a network made in one pass at a point, in floats, many variants side by side."""
-
-    def __init__(self, point: Point, found: Sequence[Instance]):
-        self.instances, self.network = found, point.network
-
-        def floats(array: Any) -> Any:
-            return None if array is None else in_front(np.vectorize(as_float, [float])(array))
-
-        rate = None if point.rate is None else float(point.rate)
-        params = [Layer(floats(W), floats(b)) for W, b in point.params]
-        self._data: Any = params, floats(point.x), floats(point.y), floats(point.d_yhat), rate
-        sizes = [W.size + 3 * len(point.x) * sum(W.shape) for W, _ in point.params]
-        self.batch = max(1, MAX_NUMBERS // sum(sizes))  # variants at a time
-
-    def run(self, chosen: Sequence[Combination]) -> Pass:
-        """The pass with a variant for each combination."""
-        made = np.zeros((len(chosen), len(self.instances)), bool)
+    def __init__(self, simulation: "Simulation", chosen: Sequence[Combination]):
+        self.simulation, self.chosen = simulation, chosen
+        made = np.zeros((len(chosen), len(simulation.instances)), bool)
         for size in {len(combination) for combination in chosen}:
             rows = [row for row, combination in enumerate(chosen) if len(combination) == size]
             made[np.repeat(rows, size), np.array([chosen[row] for row in rows], int).ravel()] = True
         edits: dict[Any, list[Any]] = {}
-        for number, instance in enumerate(self.instances):
-            rows_of = np.flatnonzero(made[:, number])
-            if len(rows_of):
+        for number, instance in enumerate(simulation.instances):
+            variants = np.flatnonzero(made[:, number])
+            if len(variants):
                 for step, edit in instance.edits():
-                    edits.setdefault(step, []).append((edit, rows_of))
-        return Pass(self.network, *self._data, edits=edits, variants=len(chosen))
+                    edits.setdefault(step, []).append((edit, variants))
+        with np.errstate(all="ignore"):  # what comes out of a mistake may be no number
+            self.passed = Pass(simulation.point.network, *simulation.data, edits=edits, variants=len(chosen))
+
+    def values(self, tree: f.Node) -> Array:
+        """A quantity's entries for all values of its free letters, (V, entries); of no number where they are none.
+
+        Formulas of several quantities take longer, and are left out where there are many variants.
+        """
+        found = self.simulation.target(tree)
+        if found is not None:
+            factor, tensor, indices = found
+            with np.errstate(all="ignore"):
+                return factor * self.passed.entries(tensor, indices)
+        if len(self.chosen) > len(self.simulation.instances) + 1:
+            return np.full((len(self.chosen), 1), np.nan)
+        rows = [self.simulation.evaluated(combination, tree) for combination in self.chosen]
+        length = max((len(row) for row in rows if row is not None), default=1)
+        return np.stack([np.full(length, np.nan) if row is None or len(row) != length else row for row in rows])
+
+
+class Simulation:
+    """The mistakes that can be made in the network of a point."""
+
+    def __init__(self, point: Point):
+        self.point, network = point, point.network
+        self.instances = instances(network, point.rate is not None and network.update is not None)
+
+        def floats(array: Any) -> Any:
+            return None if array is None else in_front(np.vectorize(as_float, [float])(array))
+
+        params = [Layer(floats(W), floats(b)) for W, b in point.params]
+        rate = None if point.rate is None else float(point.rate)
+        self.data: Any = params, floats(point.x), floats(point.y), floats(point.d_yhat), rate
+        numbers = sum(W.size + 3 * len(point.x) * sum(W.shape) for W, _ in point.params)
+        self.batch = max(1, MAX_NUMBERS // numbers)  # variants that are run at a time
+        self._targets: dict[f.Node, tuple[float, Tensor, list[Index]] | None] = {}
+
+    @property
+    def singles(self) -> list[Combination]:
+        return [(number,) for number in range(len(self.instances))]
+
+    def made(self, chosen: Combination) -> list[Instance]:
+        return [self.instances[number] for number in chosen]
+
+    def seen(self, chosen: Combination, point: Point | None = None) -> Point:
+        """The point, this one or another on the network, as it is for somebody who makes some mistakes."""
+        point = point or self.point
+        return Carried(point, None, edits_of(self.made(chosen))) if chosen else point
+
+    def target(self, tree: f.Node) -> tuple[float, Tensor, list[Index]] | None:
+        """The factor, the tensor and the entries that a quantity is; None for a formula of several."""
+        if tree not in self._targets:
+            self._targets[tree] = None
+            if (found := core_of(tree, self.point.rate)) and found[0]:
+                bindings = Evaluator(self.point).bindings(tree)
+                parts = [entries_of(found[1], self.point, binding) for binding in bindings]
+                indices = [index for _, some in parts for index in some]
+                self._targets[tree] = as_float(found[0]), parts[0][0], indices
+        return self._targets[tree]
+
+    def evaluated(self, chosen: Combination, tree: f.Node) -> Array | None:
+        """A formula's entries in floats, as somebody gets them who makes some mistakes."""
+        carried = Carried(self.point, None, edits_of(self.made(chosen)), floats=True)
+        try:
+            with np.errstate(all="ignore"):
+                rows = [Evaluator(carried).value(tree, binding) for binding in Evaluator(self.point).bindings(tree)]
+            return np.concatenate([np.ravel(row) for row in rows]).astype(float)
+        except NO_VALUE:
+            return None
+
+
+@dataclass
+class Statement:
+    """What a claim says: that its quantity's entries, for all values of its free letters, are within these bounds.
+
+    `digits` tells how unlikely chance is; `line` is the formula of a claim over all weights.
+    """
+
+    judgement: Judgement
+    bounds: list[Interval]
+    digits: float
+    line: f.Node | None = None
+    fits: list["Hypothesis"] = field(default_factory=list)
+
+    @property
+    def tree(self) -> f.Node:
+        return self.judgement.claim.tree
+
+    def floats(self) -> tuple[Array, Array]:
+        """The bounds, a little wider."""
+        low, high = np.array([[as_float(end) for end in ends] for ends in self.bounds]).T
+        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
+        return low - slack, high + slack
+
+    def holds(self, run: Run) -> Array:
+        """In which variants it holds, as far as floats tell."""
+        low, high = self.floats()
+        values = run.values(self.tree)
+        if values.shape[-1] != len(low):
+            return np.zeros(len(values), bool)
+        return np.asarray(((low <= values) & (values <= high)).all(-1))  # not where there is no number
+
+
+@dataclass(eq=False)
+class Hypothesis:
+    """Mistakes made together: the statements that they explain, how many of those no fewer explain, and the right
+    claims that they spoil."""
+
+    chosen: Combination
+    explains: frozenset[int]
+    spoils: int
+    fewest: int = 0
+
+    def rank(self) -> tuple[int, int, int]:
+        """What comes first explains best: with the fewest mistakes, the most that needs them, and spoils least."""
+        return len(self.chosen), -self.fewest, self.spoils
 
 
 class Search:
     """The mistakes that explain the claims of a sheet.
 
-    `point` is where the sheet's numbers are; a sheet over all weights has `probes` instead. `history` is what a sheet
-    with numbers has printed.
+    `points` is the point with the sheet's numbers, or the probes of a sheet over all weights; `history` is what a sheet
+    with numbers has printed. Ends where the time is over, with what it has found by then.
     """
 
-    def __init__(
-        self,
-        judgements: Sequence[Judgement],
-        points: Point | Probes,
-        history: History | None = None,
-    ):
+    def __init__(self, judgements: Sequence[Judgement], points: Point | Probes, history: History | None = None):
         self.judgements, self.history = judgements, history
         self.probes = points if isinstance(points, Probes) else None
         self.point = mixed(points) if isinstance(points, Probes) else points
-        self.network = self.point.network
-        self.instances = instances(self.network, self.point.rate is not None and self.network.update is not None)
-        self.simulation = _Simulation(self.point, self.instances)
+        self.simulation = Simulation(self.point)
         self.hypotheses: list[Hypothesis] = []
         self.tried: dict[int, int] = {}  # combinations of so many mistakes
         self._confirmed: dict[Any, bool] = {}
         self.wrong = self._statements(("wrong", "lucky"))
         try:
             if self.wrong:
-                self._search(self.wrong, self._statements(("right", "rounded")))
+                self._search(self._statements(("right", "rounded")))
         except OutOfTime:
-            pass  # what was found by now is true all the same
+            pass
 
     # What is claimed
-
-    def _statement(self, judgement: Judgement) -> Statement | None:
-        """What there is to explain in a claim that is wrong, or what a right one says."""
-        claim, working = judgement.claim, judgement.working
-        right = judgement.verdict in ("right", "rounded")
-        if claim.value is not None and (right or (judgement.verdict == "wrong" and judgement.own)):
-            printed = printed_entries(claim.value)
-            entries = [(p.value - p.half, p.value + p.half) for p in printed]
-            return self._of_entries(judgement, entries, _digits(claim.value))
-        if right and self.probes is None:
-            return None
-        lines = [k for k, line in enumerate(working) if right or line.verdict == "wrong"]
-        if not lines:
-            return None
-        tree = claim.working[lines[-1]].tree
-        return None if tree is None else self._of_line(judgement, tree)
-
-    def _of_entries(self, judgement: Judgement, entries: Sequence[tuple[Any, Any]], digits: float) -> Statement | None:
-        """A statement on the entries that a quantity has, the same for all values of its free letters."""
-
-        def ends(binding: Mapping[str, int], truth: Array) -> Iterator[Sequence[tuple[Any, Any]]]:
-            if judgement.verdict == "rounded":  # it is as good as the truth
-                yield [(min(a, t), max(b, t)) for (a, b), t in zip(entries, truth.flat, strict=True)]
-            else:
-                yield entries
-
-        return self._gathered(judgement, ends, digits)
-
-    def _of_line(self, judgement: Judgement, line: f.Node) -> Statement | None:
-        """A statement that a line of working makes of the claim's quantity."""
-        evaluator, printed = Evaluator(self.point), printed_value(line)
-        digits = math.inf if self.probes is not None else 0.0 if printed is None else _digits(printed)
-
-        def ends(binding: Mapping[str, int], truth: Array) -> Iterator[Sequence[tuple[Any, Any]]]:
-            nonlocal digits
-            for more in evaluator.bindings(line, f.free_letters(judgement.claim.tree)):
-                bound = {**binding, **more}
-                low = high = evaluator.value(line, bound)
-                if not same_shape(low.shape, truth.shape):
-                    raise EvaluationError("another shape")
-                if printed is not None:
-                    yield [(p.value - p.half, p.value + p.half) for p in printed_entries(printed)]
-                    continue
-                if self.history is not None:
-                    low, high = self.history.spread(judgement.claim, line, self.point, bound)
-                    digits = sum(_size(v) for v in low.flat)
-                yield list(zip(low.flat, high.flat, strict=True))
-
-        statement = self._gathered(judgement, ends, math.inf)
-        if statement is not None:
-            statement.digits = digits
-            statement.line = line if self.probes is not None else None
-        return statement
-
-    def _gathered(self, judgement: Judgement, ends: _Ends, digits: float) -> Statement | None:
-        """The statement on all entries, for all values of the free letters; None where it is on no single quantity."""
-        tree = judgement.claim.tree
-        if (found := core_of(tree, self.point.rate)) is None or not found[0]:
-            return None
-        factor, core = found
-        statement: Statement | None = None
-        for binding in Evaluator(self.point).bindings(tree):
-            tensor, indices = entries_of(core, self.point, binding)
-            for entries in ends(binding, as_array(Evaluator(self.point).value(core, binding) * factor)):
-                if len(entries) != len(indices):
-                    return None
-                statement = statement or Statement(judgement, tensor, [], [], [], digits)
-                statement.indices += indices
-                statement.low += [min(a / factor, b / factor) for a, b in entries]
-                statement.high += [max(a / factor, b / factor) for a, b in entries]
-        return statement
 
     def _statements(self, verdicts: Iterable[str]) -> list[Statement]:
         found = []
@@ -220,64 +212,114 @@ class Search:
                     found.append(statement)
         return found
 
+    def _statement(self, judgement: Judgement) -> Statement | None:
+        """What a right claim says; of another one what there is to explain, its number or its last wrong line."""
+        claim = judgement.claim
+        right = judgement.verdict in ("right", "rounded")
+        if claim.value is not None and (right or (judgement.verdict == "wrong" and judgement.own)):
+            printed = printed_entries(claim.value)
+            bounds = [(p.value - p.half, p.value + p.half) for p in printed]
+            each = self._for_each(judgement, lambda binding, truth: [bounds])
+            if judgement.verdict == "rounded":  # it is as good as the truth
+                truths = [v for _, truth in self._truths(judgement) for v in truth.flat]
+                each = [(min(a, t), max(b, t)) for (a, b), t in zip(each, truths, strict=True)]
+            return Statement(judgement, each, sum(map(significant, printed)))
+        lines = [k for k, line in enumerate(judgement.working) if right or line.verdict == "wrong"]
+        if not lines or (right and self.probes is None):
+            return None
+        line = claim.working[lines[-1]].tree
+        return None if line is None else self._of_line(judgement, line)
+
+    def _of_line(self, judgement: Judgement, line: f.Node) -> Statement:
+        """A statement that a line of working makes; raises as evaluating it does."""
+        if (value := printed_value(line)) is not None:
+            printed = printed_entries(value)
+            bounds = [(p.value - p.half, p.value + p.half) for p in printed]
+            return Statement(judgement, self._for_each(judgement, lambda *_: [bounds]), sum(map(significant, printed)))
+        evaluator = Evaluator(self.point)
+        further = list(evaluator.bindings(line, f.free_letters(judgement.claim.tree)))
+        if self.probes is not None:
+
+            def formula(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
+                for more in further:
+                    mine = evaluator.value(line, {**binding, **more})
+                    yield [(v, v) for v in mine.flat] if same_shape(mine.shape, truth.shape) else []
+
+            if len(further) > 1:  # then it says as many things of one entry
+                raise EvaluationError("a letter that the quantity has not")
+            return Statement(judgement, self._for_each(judgement, formula), math.inf, line)
+
+        def number(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
+            for more in further:
+                assert self.history is not None
+                low, high = self.history.spread(judgement.claim, line, self.point, {**binding, **more})
+                yield list(zip(low.flat, high.flat, strict=True)) if same_shape(low.shape, truth.shape) else []
+
+        bounds = self._for_each(judgement, number)
+        return Statement(judgement, bounds, sum(_size(low) for low, _ in bounds))
+
+    def _truths(self, judgement: Judgement) -> Iterator[tuple[Binding, Array]]:
+        evaluator = Evaluator(self.point)
+        for binding in evaluator.bindings(judgement.claim.tree):
+            yield binding, evaluator.value(judgement.claim.tree, binding)
+
+    def _for_each(
+        self, judgement: Judgement, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]
+    ) -> list[Interval]:
+        """The bounds of all entries, for all values of the free letters; EvaluationError where they do not fit."""
+        found = []
+        for binding, truth in self._truths(judgement):
+            for some in bounds(binding, truth):
+                if len(some) != truth.size:
+                    raise EvaluationError("another shape")
+                found += some
+        return found
+
     # The search
 
-    def _search(self, wrong: Sequence[Statement], right: Sequence[Statement]) -> None:
-        """All combinations of the fewest mistakes that explain every statement, as far as there are any."""
-        relevant = range(len(self.instances))
+    def _search(self, right: Sequence[Statement]) -> None:
+        """All combinations of the fewest mistakes that explain the statements, as far as there are any."""
         for size in range(1, MOST_TOGETHER + 1):
-            open_ones = [s for s in wrong if not s.fits and (size < MOST_TOGETHER or s.digits >= 6)]
-            if not open_ones:
+            left = [s for s in self.wrong if not s.fits and (size < MOST_TOGETHER or s.digits >= ENOUGH_DIGITS)]
+            if not left:
                 continue
-            if size > 1:
-                relevant = self._relevant(open_ones)  # type: ignore[assignment]
-            if math.comb(len(relevant), size) > MAX_VARIANTS:
+            among = self._relevant(left) if size > 1 else range(len(self.simulation.instances))
+            if math.comb(len(among), size) > MAX_VARIANTS:
                 return
-            self.point.budget.check()
-            chosen = [
-                combination
-                for combination in itertools.combinations(relevant, size)
-                if not any(
-                    self.instances[a].excludes(self.instances[b]) for a, b in itertools.combinations(combination, 2)
-                )
-            ]
+            chosen = [c for c in itertools.combinations(among, size) if self._is_possible(c)]
             self.tried[size] = max(1, len(chosen))
-            self._try(chosen, wrong, right)
+            for start in range(0, len(chosen), self.simulation.batch):
+                self.point.budget.check()
+                self._try(chosen[start : start + self.simulation.batch], right)
+
+    def _is_possible(self, chosen: Combination) -> bool:
+        pairs = itertools.combinations(self.simulation.made(chosen), 2)
+        return not any(a.excludes(b) for a, b in pairs)
 
     def _relevant(self, statements: Sequence[Statement]) -> list[int]:
         """The mistakes that alone change what some statements speak of."""
-        singles = [(), *((number,) for number in range(len(self.instances)))]
-        run = self.simulation.run(singles)
-        moved = np.zeros(len(singles), bool)
-        with np.errstate(all="ignore"):
-            for statement in statements:
-                values = run.entries(statement.tensor, statement.indices)
-                scale = abs(values[:1]) * CLOSE
-                moved |= ~(abs(values - values[:1]) <= scale).all(-1)
-        return [int(row) - 1 for row in np.flatnonzero(moved)]
+        moved = np.zeros(len(self.simulation.instances), bool)
+        run = Run(self.simulation, [(), *self.simulation.singles])
+        for statement in statements:
+            moved |= changed(run.values(statement.tree)).any(-1)
+        return [int(number) for number in np.flatnonzero(moved)]
 
-    def _try(self, chosen: list[Combination], wrong: Sequence[Statement], right: Sequence[Statement]) -> None:
-        for start in range(0, len(chosen), self.simulation.batch):
-            self.point.budget.check()
-            batch = chosen[start : start + self.simulation.batch]
-            with np.errstate(all="ignore"):
-                run = self.simulation.run(batch)
-                fit = np.stack([_inside(run, statement) for statement in wrong], -1)
-                rows = np.flatnonzero(fit.any(-1))
-                if not len(rows):
-                    continue
-                if len(rows) < len(batch):
-                    run = self.simulation.run([batch[row] for row in rows])
-                spoilt = np.zeros(len(rows), int)
-                for statement in right:
-                    spoilt += ~_inside(run, statement)
-            for k, row in enumerate(rows):
-                found = Hypothesis(batch[row], frozenset(np.flatnonzero(fit[row]).tolist()), int(spoilt[k]))
-                self.hypotheses.append(found)
-                for number in found.explains:
-                    if not wrong[number].fits or len(wrong[number].fits[0].chosen) == len(found.chosen):
-                        wrong[number].fits.append(found)
-                        found.fewest += 1
+    def _try(self, chosen: Sequence[Combination], right: Sequence[Statement]) -> None:
+        run = Run(self.simulation, chosen)
+        holds = np.stack([statement.holds(run) for statement in self.wrong], -1)
+        rows = np.flatnonzero(holds.any(-1)).tolist()
+        if not rows:
+            return
+        run = Run(self.simulation, [chosen[row] for row in rows])
+        spoilt = np.sum([~statement.holds(run) for statement in right], 0, int) if right else np.zeros(len(rows), int)
+        for row, spoils in zip(rows, spoilt.tolist(), strict=True):
+            found = Hypothesis(chosen[row], frozenset(np.flatnonzero(holds[row]).tolist()), spoils)
+            self.hypotheses.append(found)
+            for number in found.explains:
+                fits = self.wrong[number].fits
+                if not fits or len(fits[0].chosen) == len(found.chosen):
+                    fits.append(found)
+                    found.fewest += 1
 
     # Exactly
 
@@ -286,15 +328,21 @@ class Search:
         key = chosen, id(statement)
         if key not in self._confirmed:
             self.point.budget.check()
-            edits = edits_of([self.instances[number] for number in chosen])
             try:
-                if statement.line is None:
-                    self._confirmed[key] = self._gives(Carried(self.point, None, edits), statement)
-                else:
-                    self._confirmed[key] = self._is_identity(edits, statement)
+                self._confirmed[key] = self._gives(chosen, statement)
             except NO_VALUE:
                 self._confirmed[key] = False
         return self._confirmed[key]
+
+    def _gives(self, chosen: Combination, statement: Statement) -> bool:
+        if statement.line is not None and self.probes is not None:
+            return agree_everywhere(
+                self.probes, statement.tree, statement.line, lambda point: self.simulation.seen(chosen, point)
+            )
+        evaluator = Evaluator(self.simulation.seen(chosen))
+        bindings = Evaluator(self.point).bindings(statement.tree)
+        values = [v for binding in bindings for v in evaluator.value(statement.tree, binding).flat]
+        return all(low <= v <= high for v, (low, high) in zip(values, statement.bounds, strict=True))
 
     def loosely(self, statement: Statement, among: Sequence[Combination]) -> list[Combination]:
         """The combinations that give a number but for the rounding of the values printed before it."""
@@ -302,47 +350,29 @@ class Search:
         if history is None or judgement.verdict != "wrong" or not judgement.own or not among:
             return []
         low, high = statement.floats()
+        values = Run(self.simulation, [(), *among]).values(statement.tree)
         with np.errstate(all="ignore"):
-            values = self.simulation.run(among).entries(statement.tensor, statement.indices)
-            moved = (abs(values - self.simulation.run([()]).entries(statement.tensor, statement.indices)) > 0).any(-1)
-            near = (abs(values - (low + high) / 2) <= NEAR * abs(values) + 2 * (high - low)).all(-1)
+            near = abs(values[1:] - (low + high) / 2) <= NEAR * abs(values[1:]) + 2 * (high - low)
+        rows = np.flatnonzero(near.all(-1) & changed(values).any(-1)).tolist()
         found = []
-        for row in np.flatnonzero(near & moved).tolist():
+        for row in rows:
             self.point.budget.check()
-            edits = edits_of([self.instances[number] for number in among[row]])
-            if history.rounded(judgement.claim, self.point, edits):
+            if history.rounded(judgement.claim, self.point, edits_of(self.simulation.made(among[row]))):
                 found.append(among[row])
         return found
 
-    @staticmethod
-    def _gives(carried: Carried, statement: Statement) -> bool:
-        values = carried.entries(statement.tensor, statement.indices)
-        return all(a <= v <= b for v, a, b in zip(values, statement.low, statement.high, strict=True))
 
-    def _is_identity(self, edits: Any, statement: Statement) -> bool:
-        assert self.probes is not None
-        assert statement.line is not None
-        tree = statement.judgement.claim.tree
-        return agree_everywhere(self.probes, tree, statement.line, lambda point: Carried(point, None, edits))
-
-
-def _inside(run: Pass, statement: Statement) -> Array:
-    """In which variants a statement holds, as far as floats tell."""
-    low, high = statement.floats()
-    values = run.entries(statement.tensor, statement.indices)
-    return np.asarray(((low <= values) & (values <= high)).all(-1))
-
-
-def _digits(value: Value) -> float:
-    """How many digits are claimed, by which chance is judged."""
-    return sum(significant(printed) for printed in printed_entries(value))
+def changed(values: Array) -> Array:
+    """Which entries differ in which variants from those of the first variant, where that has numbers."""
+    with np.errstate(all="ignore"):
+        return np.asarray(~(abs(values[1:] - values[:1]) <= CLOSE * abs(values[:1])) & np.isfinite(values[:1]))
 
 
 def _size(value: Any) -> float:
     """About how many digits a value has that a formula gave."""
     exact = getattr(value, "exact", value)
     if exact is None:
-        return 6.0
+        return ENOUGH_DIGITS
     return max(1, len(str(abs(exact.numerator)).rstrip("0")) + len(str(exact.denominator)) - 1)
 
 
@@ -361,8 +391,8 @@ def agree_everywhere(
 ) -> bool:
     """Whether a formula is a quantity, as points are `seen`, wherever both are defined; in the form of that number."""
     defined = False
-    smooth = (point for point in probes if not point.free)
-    for point in itertools.islice(smooth, CONFIRMED_AT):
+    for point in itertools.islice((point for point in probes if not point.free), CONFIRMED_AT):
+        point.budget.check()
         evaluator = Evaluator(point)
         try:
             for binding in evaluator.bindings(quantity):
@@ -370,12 +400,11 @@ def agree_everywhere(
                 truth = truth if form is None else [array for _, array in forms(truth)][form]
                 for more in evaluator.bindings(line, f.free_letters(quantity)):
                     mine = evaluator.value(line, {**binding, **more})
-                    if not same_shape(mine.shape, truth.shape):
+                    if not same_shape(mine.shape, truth.shape) or (mine.ravel() != truth.ravel()).any():
                         return False
-                    if any(a != b for a, b in zip(mine.flat, truth.flat, strict=True)):
-                        return False
-        except (ArithmeticError, Undecided, EvaluationError):
-            point.budget.check()
+        except OutOfTime:
+            raise
+        except NO_VALUE:
             continue
         defined = True
     return defined

@@ -1,0 +1,216 @@
+"""What a sheet cannot see: the mistakes that leave every number that it asks for as it is.
+
+Whoever makes such a mistake gets full marks. Other data, or one more question, would show it: small whole numbers are
+tried, and those are proposed at which every mistake changes something, and as many as possible an asked number.
+"""
+
+import itertools
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet import formula as f
+from gradsheet.mistakes import Instance
+from gradsheet.network import KINKED, NEW, Network
+from gradsheet.number import as_float, exact_text, plain
+from gradsheet.point import Budget, Point
+from gradsheet.probe import probes_for
+from gradsheet.real import Undecided
+from gradsheet.sheet import Sheet, Value, printed_entries
+from gradsheet.simulation import Run, Simulation, changed
+from manual import Layer
+from manual.activations import Array, split
+
+DRAWS = 200  # of small numbers
+SMALL = (-3, -2, -1, 1, 2, 3)
+GENERIC = 8  # points that stand for all weights
+MAX_SECONDS = 5.0
+SEED = 17  # the same sheet gets the same proposal
+CORNER = "mask-at-zero"  # shows only where a z is exactly 0, and there is no verdict there
+
+Asked = Mapping[f.Node, Value | None]  # quantities, and what is claimed of them where it is a number
+
+
+@dataclass
+class Blindness:
+    """What a sheet sees of the `total` mistakes that can be made on the way to what it asks for, and how to see more.
+
+    `unseen` change none of the asked numbers. `data` is small whole numbers of the same shapes, as lines of a sheet, at
+    which the same questions see all but `hidden`; `more` are quantities to ask for as well, with the mistakes that each
+    shows. A sheet over all weights has no data: it sees whatever its quantities can show.
+    """
+
+    total: int
+    unseen: list[Instance]
+    data: list[str] = field(default_factory=list)
+    hidden: list[Instance] = field(default_factory=list)
+    more: dict[str, list[Instance]] = field(default_factory=dict)
+
+
+class _View:
+    """What changes when a mistake is made, at any of some points."""
+
+    def __init__(self, points: Sequence[Point], asked: Asked, *, digits: bool = False):
+        self.points, network = points, points[0].network
+        names = [f"dL/d{name}" for name in network.shapes if network.no_derivative("L", name) is None]
+        names += [n for n in network.shapes if n[0] not in "xyWb" or n.startswith("yhat") or n.endswith(NEW)]
+        lost = {"L", f"L{NEW}"} if network.loss is None else set()
+        trees = {n: f.parse(n, network.names) for n in names if n not in ("learning_rate", *lost)}
+        found = Simulation(points[0]).instances
+        self._seen = np.zeros(len(found), bool)
+        self._shown = {name: np.zeros(len(found), bool) for name in trees}
+        for point in points:
+            simulation = Simulation(point)
+            run = Run(simulation, [(), *simulation.singles])
+            for tree, value in asked.items():
+                values = run.values(tree)
+                shows = changed(values)
+                halves = [as_float(printed.half) for printed in printed_entries(value)] if digits and value else []
+                if len(halves) == values.shape[-1]:  # what does not show in the digits does not show
+                    shows &= ~(abs(values[1:] - values[:1]) <= np.array(halves))
+                self._seen |= shows.any(-1)
+            for name, tree in trees.items():
+                self._shown[name] |= changed(run.values(tree)).any(-1)
+        # A mistake in several variants is seen where one of them is, and one that the questions do not need is no test.
+        by_x = any(d.by.name == "x" for tree in asked for d in f.walk(tree) if isinstance(d, f.Derivative))
+        new = any(q.name.endswith(NEW) for tree in asked for q in f.walk(tree) if isinstance(q, f.Quantity))
+        self._variants: dict[str, list[int]] = {}
+        for number, instance in enumerate(found):
+            step = instance.mistake.step
+            needed = (by_x or step.split(".")[0] != "d_h" or instance.layers != (1,)) and (
+                new or not step.endswith(NEW)
+            )
+            if needed and instance.code != CORNER:
+                self._variants.setdefault(instance.text, []).append(number)
+        self.instances = [found[numbers[0]] for numbers in self._variants.values()]
+
+    def _any(self, shows: Array) -> list[bool]:
+        return [bool(shows[numbers].any()) for numbers in self._variants.values()]
+
+    @property
+    def hidden(self) -> list[Instance]:
+        """The mistakes that change nothing that is asked for."""
+        return [instance for instance, seen in zip(self.instances, self._any(self._seen), strict=True) if not seen]
+
+    def worth(self) -> tuple[int, int]:
+        """How many mistakes change anything at all, and how many an asked number."""
+        anything = np.asarray(np.any([*self._shown.values(), self._seen], 0))
+        return sum(self._any(anything)), sum(self._any(self._seen))
+
+    def more(self) -> dict[str, list[Instance]]:
+        """The few quantities to ask for as well, each with the hidden mistakes that it shows; "" with the rest."""
+        shown = {name: dict(zip(self._variants, self._any(shows), strict=True)) for name, shows in self._shown.items()}
+        left, found = self.hidden, dict[str, list[Instance]]()
+        while left:
+            best = max(shown, key=lambda name: sum(shown[name][instance.text] for instance in left))
+            found[best] = [instance for instance in left if shown[best][instance.text]]
+            if not found[best]:
+                del found[best]
+                return {**found, "": left}
+            left = [instance for instance in left if instance not in found[best]]
+        return found
+
+
+def blindness(sheet: Sheet) -> Blindness:
+    """What a sheet cannot see. Raises Undecided where no data off all kinks is found, or the sheet's is too much."""
+    rate = None if sheet.rate is None else sheet.rate.value
+    asked: Asked = {claim.tree: claim.value for claim in sheet.claims}
+    if sheet.params is None or sheet.x is None:
+        probes = probes_for(sheet.network, None, rate)
+        probes.budget.start(MAX_SECONDS)
+        view = _View([point for point in itertools.islice(probes, 1 + GENERIC) if point.jax_of is None], asked)
+        return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
+    d_yhat = np.array([Fraction(1)] * sheet.network.widths[-1], object) if sheet.network.loss is None else None
+    here = Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, None, rate=rate)
+    view = _View([here], asked, digits=True)
+    total, unseen = len(view.instances), view.hidden
+    if not unseen:
+        return Blindness(total, unseen)
+    budget, draw = Budget(), random.Random(SEED)
+    budget.start(MAX_SECONDS)
+    drawn = (_drawn(sheet, draw, rate, d_yhat, budget) for _ in range(DRAWS))
+    best: _View | None = None
+    for point in drawn:
+        if best is not None and budget.is_over:
+            break
+        if not _on_a_kink(point):
+            view = _View([point], asked)
+            best = view if best is None or view.worth() > best.worth() else best
+            if best.worth() == (total, total):
+                break
+    if best is None:
+        raise Undecided(f"none of {DRAWS} draws of small whole numbers is off every kink")
+    return Blindness(total, unseen, _as_lines(best.points[0]), best.hidden, best.more())
+
+
+def _drawn(sheet: Sheet, draw: random.Random, rate: Any, d_yhat: Array | None, budget: Budget) -> Point:
+    """A point of a sheet's shapes with small whole numbers."""
+    assert sheet.x is not None
+    assert sheet.params is not None
+
+    def small(shape: tuple[int, ...]) -> Array:
+        array = np.empty(shape, object)
+        for index in np.ndindex(shape):
+            array[index] = Fraction(draw.choice(SMALL))
+        return array
+
+    params = [Layer(small(W.shape), None if b is None else small(b.shape)) for W, b in sheet.params]
+    y = None if sheet.y is None else _targets(sheet.network, draw, small(sheet.y.shape))
+    return Point(sheet.network, params, small(sheet.x.shape), y, d_yhat, None, rate=rate, budget=budget)
+
+
+def _targets(network: Network, draw: random.Random, y: Array) -> Array:
+    """Targets that a loss allows: 0 and 1 for a binary cross-entropy, one 1 a row for a cross-entropy."""
+    if network.loss not in ("binary_cross_entropy", "cross_entropy"):
+        return y
+    for row in y:
+        ones = [draw.randrange(len(row))] if network.loss == "cross_entropy" else np.flatnonzero([v > 0 for v in row])
+        row[:] = Fraction(0)
+        row[ones] = Fraction(1)
+    return y
+
+
+def _on_a_kink(point: Point) -> bool:
+    run = Run(Simulation(point), [()])
+    layers = enumerate(point.network.activations, 1)
+    return any((run.passed.node(f"z{l}") == 0).any() for l, activation in layers if split(activation)[0] in KINKED)
+
+
+def _as_lines(point: Point) -> list[str]:
+    """The data of a point as lines of a sheet."""
+    single = point.network.examples is None
+
+    def text(array: Array) -> str:
+        return plain(exact_text(array))
+
+    lines = [f"x = {text(point.x[0] if single else point.x)}"]
+    if point.y is not None:
+        lines.append(f"y = {text(point.y[0] if single else point.y)}")
+    for W, b in point.params:
+        lines += ["[[layer]]", f"W = {text(W)}"]
+        lines += [] if b is None else [f"b = {text(b)}"]
+    return lines
+
+
+def told(found: Blindness) -> Sequence[str]:
+    """The blindness as a person reads it, line by line."""
+    if not found.unseen:
+        return [f"sees all {found.total} mistakes that can be made on the way to what it asks for"]
+    lines = [
+        f"cannot see {len(found.unseen)} of {found.total} mistakes that can be made on the way to what it asks for"
+    ]
+    lines += [f"  {instance.code:28}  {instance.text}" for instance in found.unseen]
+    if found.data:
+        hidden = len(found.hidden)
+        lines += ["", f"With these numbers the same questions see {'all' if not hidden else f'all but {hidden}'}:"]
+        lines += [f"  {line}" for line in found.data]
+    if found.more:
+        lines += ["", "To see the rest, ask for more:" if found.data else "To see them, ask for more:"]
+        for name, shown in found.more.items():
+            codes = ", ".join(dict.fromkeys(instance.code for instance in shown))
+            lines.append(f"  {name or 'nothing shows'}: {codes}")
+    return lines
