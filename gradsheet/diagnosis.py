@@ -62,8 +62,8 @@ class _Diagnosis:
         left = {n for n, statement in enumerate(wrong) if self.number[id(statement.judgement)] not in self.swaps}
         pool = [h for h in self.search.hypotheses if len(h.explains) > 1]
 
-        def worth(h: Hypothesis) -> tuple[int, int, int]:
-            return len(h.explains & left) - len(h.chosen), -h.spoils, -len(h.chosen)
+        def worth(h: Hypothesis) -> tuple[float, int, int]:
+            return len(h.explains & left) - len(h.chosen) - h.spoils / 2, -h.spoils, -len(h.chosen)
 
         while pool:
             best = max(pool, key=worth)
@@ -140,7 +140,7 @@ class _Diagnosis:
                 yield (), list(last.flat)
             return
         for chosen in ((), *(story.chosen for story in self.stories)):
-            point = self.search.simulation.seen(chosen)
+            point = self.search.seen(chosen)
             try:
                 bindings = list(Evaluator(point).bindings(judgement.claim.tree))
                 if len(bindings) == 1:

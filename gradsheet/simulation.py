@@ -4,11 +4,12 @@ All are made in one hand-written pass, side by side in floats. What comes out as
 exact arithmetic, digit by digit or as an identity, before anybody says so.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -34,6 +35,8 @@ MOST_TOGETHER = 3  # mistakes that are tried together
 ENOUGH_DIGITS = 6  # that a number has to have for so many
 MAX_NUMBERS = 3_000_000  # floats that the variants of one batch may have among them
 MAX_VARIANTS = 60_000  # combinations of so many mistakes as are tried; where there are more, none is
+MAX_KEPT = 4  # simulations, for further sheets with the same numbers
+MAX_KEPT_VARIANTS = 20_000
 CLOSE = 1e-9  # how far apart floats are that may be equal
 NEAR = 0.02  # and those that may be but for rounding on the way
 CONFIRMED_AT = 64  # points at which an identity is tried
@@ -58,6 +61,7 @@ class Run:
             if len(variants):
                 for step, edit in instance.edits():
                     edits.setdefault(step, []).append((edit, variants))
+        self._values: dict[f.Node, Array] = {}
         with np.errstate(all="ignore"):  # what comes out of a mistake may be no number
             self.passed = Pass(simulation.point.network, *simulation.data, edits=edits, variants=len(chosen))
 
@@ -66,6 +70,11 @@ class Run:
 
         Formulas of several quantities take longer, and are left out where there are many variants.
         """
+        if tree not in self._values:
+            self._values[tree] = self._find(tree)
+        return self._values[tree]
+
+    def _find(self, tree: f.Node) -> Array:
         found = self.simulation.target(tree)
         if found is not None:
             factor, tensor, indices = found
@@ -79,7 +88,21 @@ class Run:
 
 
 class Simulation:
-    """The mistakes that can be made in the network of a point."""
+    """The mistakes that can be made in the network of a point; `at` finds what was simulated there before."""
+
+    _kept: ClassVar[dict[Any, "Simulation"]] = {}
+
+    @classmethod
+    def at(cls, point: Point) -> "Simulation":
+        """The simulation at a point: a class hands in many sheets with the same numbers."""
+        arrays = (point.x, point.y, point.d_yhat, *(array for layer in point.params for array in layer))
+        key = point.network, point.rate, *(None if a is None else tuple(_plain(v) for v in a.flat) for a in arrays)
+        if key not in cls._kept:
+            if len(cls._kept) >= MAX_KEPT:
+                cls._kept.pop(next(iter(cls._kept)))
+            cls._kept[key] = cls(point)
+        cls._kept[key].point = point
+        return cls._kept[key]
 
     def __init__(self, point: Point):
         self.point, network = point, point.network
@@ -93,19 +116,34 @@ class Simulation:
         self.data: Any = params, floats(point.x), floats(point.y), floats(point.d_yhat), rate
         numbers = sum(W.size + 3 * len(point.x) * sum(W.shape) for W, _ in point.params)
         self.batch = max(1, MAX_NUMBERS // numbers)  # variants that are run at a time
+        self._runs: dict[int, list[Run]] = {}
         self._targets: dict[f.Node, tuple[float, Tensor, list[Index]] | None] = {}
 
     @property
     def singles(self) -> list[Combination]:
         return [(number,) for number in range(len(self.instances))]
 
+    def runs(self, size: int, among: Sequence[int] | None = None) -> Iterator[Run]:
+        """Runs of all combinations of so many mistakes, of some of them or of all; none where there are too many."""
+        numbers = range(len(self.instances)) if among is None else among
+        if size in self._runs and among is None:
+            yield from self._runs[size]
+            return
+        if math.comb(len(numbers), size) > MAX_VARIANTS:
+            return
+        chosen = [c for c in itertools.combinations(numbers, size) if self._is_possible(c)]
+        batches = (chosen[start : start + self.batch] for start in range(0, len(chosen), self.batch))
+        if among is None and len(chosen) <= MAX_KEPT_VARIANTS:
+            self._runs[size] = [Run(self, batch) for batch in batches]
+            yield from self._runs[size]
+        else:
+            yield from (Run(self, batch) for batch in batches)
+
+    def _is_possible(self, chosen: Combination) -> bool:
+        return not any(a.excludes(b) for a, b in itertools.combinations(self.made(chosen), 2))
+
     def made(self, chosen: Combination) -> list[Instance]:
         return [self.instances[number] for number in chosen]
-
-    def seen(self, chosen: Combination, point: Point | None = None) -> Point:
-        """The point, this one or another on the network, as it is for somebody who makes some mistakes."""
-        point = point or self.point
-        return Carried(point, None, edits_of(self.made(chosen))) if chosen else point
 
     def target(self, tree: f.Node) -> tuple[float, Tensor, list[Index]] | None:
         """The factor, the tensor and the entries that a quantity is; None for a formula of several."""
@@ -187,10 +225,11 @@ class Search:
         self.judgements, self.history = judgements, history
         self.probes = points if isinstance(points, Probes) else None
         self.point = mixed(points) if isinstance(points, Probes) else points
-        self.simulation = Simulation(self.point)
+        self.simulation = Simulation.at(self.point)
         self.hypotheses: list[Hypothesis] = []
         self.tried: dict[int, int] = {}  # combinations of so many mistakes
         self._confirmed: dict[Any, bool] = {}
+        self._seen: dict[Any, Point] = {}
         self.wrong = self._statements(("wrong", "lucky"))
         try:
             if self.wrong:
@@ -280,21 +319,13 @@ class Search:
     def _search(self, right: Sequence[Statement]) -> None:
         """All combinations of the fewest mistakes that explain the statements, as far as there are any."""
         for size in range(1, MOST_TOGETHER + 1):
-            left = [s for s in self.wrong if not s.fits and (size < MOST_TOGETHER or s.digits >= ENOUGH_DIGITS)]
-            if not left:
-                continue
-            among = self._relevant(left) if size > 1 else range(len(self.simulation.instances))
-            if math.comb(len(among), size) > MAX_VARIANTS:
-                return
-            chosen = [c for c in itertools.combinations(among, size) if self._is_possible(c)]
-            self.tried[size] = max(1, len(chosen))
-            for start in range(0, len(chosen), self.simulation.batch):
-                self.point.budget.check()
-                self._try(chosen[start : start + self.simulation.batch], right)
-
-    def _is_possible(self, chosen: Combination) -> bool:
-        pairs = itertools.combinations(self.simulation.made(chosen), 2)
-        return not any(a.excludes(b) for a, b in pairs)
+            many = size == MOST_TOGETHER
+            left = [s for s in self.wrong if not s.fits and (not many or s.digits >= ENOUGH_DIGITS)]
+            if left:
+                for run in self.simulation.runs(size, self._relevant(left) if many else None):
+                    self.point.budget.check()
+                    self.tried[size] = self.tried.get(size, 0) + len(run.chosen)
+                    self._try(run, right)
 
     def _relevant(self, statements: Sequence[Statement]) -> list[int]:
         """The mistakes that alone change what some statements speak of."""
@@ -304,16 +335,18 @@ class Search:
             moved |= changed(run.values(statement.tree)).any(-1)
         return [int(number) for number in np.flatnonzero(moved)]
 
-    def _try(self, chosen: Sequence[Combination], right: Sequence[Statement]) -> None:
-        run = Run(self.simulation, chosen)
+    def _try(self, run: Run, right: Sequence[Statement]) -> None:
         holds = np.stack([statement.holds(run) for statement in self.wrong], -1)
         rows = np.flatnonzero(holds.any(-1)).tolist()
         if not rows:
             return
-        run = Run(self.simulation, [chosen[row] for row in rows])
-        spoilt = np.sum([~statement.holds(run) for statement in right], 0, int) if right else np.zeros(len(rows), int)
+        chosen = [run.chosen[row] for row in rows]
+        spoilt = np.zeros(len(rows), int)
+        some = Run(self.simulation, chosen)
+        for statement in right:
+            spoilt += ~statement.holds(some)
         for row, spoils in zip(rows, spoilt.tolist(), strict=True):
-            found = Hypothesis(chosen[row], frozenset(np.flatnonzero(holds[row]).tolist()), spoils)
+            found = Hypothesis(run.chosen[row], frozenset(np.flatnonzero(holds[row]).tolist()), spoils)
             self.hypotheses.append(found)
             for number in found.explains:
                 fits = self.wrong[number].fits
@@ -322,6 +355,15 @@ class Search:
                     found.fewest += 1
 
     # Exactly
+
+    def seen(self, chosen: Combination, point: Point | None = None) -> Point:
+        """The point, the sheet's own or another, as it is for somebody who makes some mistakes."""
+        point = point or self.point
+        key = chosen, id(point)
+        if key not in self._seen:
+            edits = edits_of(self.simulation.made(chosen))
+            self._seen[key] = Carried(point, None, edits) if chosen else point
+        return self._seen[key]
 
     def confirm(self, chosen: Combination, statement: Statement) -> bool:
         """Whether mistakes give what is claimed exactly, in all digits or as an identity."""
@@ -336,10 +378,9 @@ class Search:
 
     def _gives(self, chosen: Combination, statement: Statement) -> bool:
         if statement.line is not None and self.probes is not None:
-            return agree_everywhere(
-                self.probes, statement.tree, statement.line, lambda point: self.simulation.seen(chosen, point)
-            )
-        evaluator = Evaluator(self.simulation.seen(chosen))
+            seen = functools.partial(self.seen, chosen)
+            return agree_everywhere(self.probes, statement.tree, statement.line, seen)
+        evaluator = Evaluator(self.seen(chosen))
         bindings = Evaluator(self.point).bindings(statement.tree)
         values = [v for binding in bindings for v in evaluator.value(statement.tree, binding).flat]
         return all(low <= v <= high for v, (low, high) in zip(values, statement.bounds, strict=True))
@@ -360,6 +401,12 @@ class Search:
             if history.rounded(judgement.claim, self.point, edits_of(self.simulation.made(among[row]))):
                 found.append(among[row])
         return found
+
+
+def _plain(value: Any) -> Any:
+    """A number that says by itself whether it is the same."""
+    exact = getattr(value, "exact", value)
+    return as_float(value) if exact is None else exact
 
 
 def changed(values: Array) -> Array:
