@@ -104,8 +104,9 @@ class _Diagnosis:
         made = {chosen: self.search.simulation.made(chosen) for chosen in found}
 
         def within(a: Combination, b: Combination) -> bool:
-            pairs = zip(made[a], made[b], strict=True)
-            return a != b and all(i.mistake is j.mistake and set(i.layers) <= set(j.layers) for i, j in pairs)
+            pairs = list(zip(made[a], made[b], strict=True))
+            same = all(i.mistake is j.mistake and set(i.layers) <= set(j.layers) for i, j in pairs)
+            return same and any(len(i.layers) < len(j.layers) for i, j in pairs)
 
         return [b for b in found if not any(len(a) == len(b) and within(a, b) for a in found)]
 

@@ -58,7 +58,11 @@ def slips(printed: Printed, meant: Any) -> Iterator[Slip]:
     """The slips by which a number that was meant becomes the one printed."""
     if printed.agrees(meant) or not printed.value:
         return
-    if significant(printed) >= FLOAT and abs(printed.value - meant) <= abs(meant) * Fraction(1, 10 ** (FLOAT - 2)):
+    if (
+        printed.places
+        and significant(printed) >= FLOAT
+        and abs(printed.value - meant) <= abs(meant) * Fraction(1, 10 ** (FLOAT - 2))
+    ):
         yield Slip("floating-point", "it was computed in floating point, whose last digits are off")
         return
     if printed.agrees(-meant):

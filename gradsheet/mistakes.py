@@ -1,14 +1,15 @@
 """The catalogue of mistakes: what goes wrong in hand-derived gradients, each as an edit of one step of one pass.
 
-A mistake has a code that stays, a kind, the step of `steps.Pass` that it is made in ("d_W.h" is the h that enters d_W),
-`where` it can be made, a sentence, and the edit: from the step's right result and all that enters the step (`s`) to
-what comes out instead. `where` is asked for every layer; it answers with True or with the variants that there are, one
-of which the edit gets.
+A mistake has a code that stays, a kind, the step of `steps.Pass` that it is made in ("d_W.h" is the h that enters d_W;
+"W_new b_new" are two), `where` it can be made, a sentence, and the edit: from the step's right result and all that
+enters the step (`s`) to what comes out instead. `where` is asked for every layer; it answers with True or with the
+variants that there are, one of which the edit gets.
 
 In a sentence {l} stands for the layer, {f} for its activation, {input} for what enters it (x or h1), {before} for the
 layer before, {k} for the variant. Of a mistake that is made in every layer the sentence has no number.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -28,7 +29,7 @@ SUMS = (HALF, "squared_error", *ENTROPIES)  # over the outputs
 CANCELLING = (("binary_cross_entropy", "sigmoid"), ("cross_entropy", "softmax"))  # dL/dz is yhat - y
 USUAL = ("relu", "sigmoid", "tanh")
 AT_THE_END = ("shares", "d_yhat")  # steps that there are once
-TOGETHER = ("z_new", "W_new", "b_new")  # steps that are taken in all layers in the same way
+TOGETHER = ("z_new", "W_new", "b_new", "W_new b_new")  # steps that are taken in all layers in the same way
 
 KINDS = {  # what `--hint` says of a mistake
     "factor": "a factor",
@@ -52,7 +53,7 @@ PLACES = {  # of a step, likewise
     "d_W": "in the gradient of W{l}",
     "d_b": "in the gradient of b{l}",
     "d_h": "on the way back from z{l} through W{l}",
-    "W_new": "in the new weights",
+    "W_new": "in the new parameters",
     "b_new": "in the new biases",
 }
 
@@ -401,18 +402,12 @@ CATALOGUE = (
             lambda right, s: _sum(right, -1)),
 
     # One step of gradient descent
-    Mistake("uphill", "update", "W_new", lambda p: p.rate,
-            "the step goes uphill: the gradient of W{l} is added",
+    Mistake("uphill", "update", "W_new b_new", lambda p: p.rate,
+            "the step goes uphill, the gradient is added",
             lambda right, s: 2 * s.old - right),
-    Mistake("uphill-bias", "update", "b_new", lambda p: p.rate and p.bias and p.network.update == "all",
-            "the step goes uphill: the gradient of b{l} is added",
-            lambda right, s: 2 * s.old - right),
-    Mistake("rate-missing", "update", "W_new", lambda p: p.rate,
+    Mistake("rate-missing", "update", "W_new b_new", lambda p: p.rate,
             "the learning rate is left out of the step",
-            lambda right, s: s.old - s.gradient),
-    Mistake("rate-missing-bias", "update", "b_new", lambda p: p.rate and p.bias and p.network.update == "all",
-            "the learning rate is left out of the step of b{l}",
-            lambda right, s: s.old - s.gradient),
+            lambda right, s: s.old + (right - s.old) / s.rate),
     Mistake("not-updated", "update", "W_new", lambda p: p.rate,
             "the weights are left as they were",
             lambda right, s: s.old),
@@ -446,8 +441,9 @@ class Instance:
     def edits(self) -> Iterator[tuple[tuple[str, int], Edit]]:
         """The steps that are edited, and the edits."""
         edit = self.mistake.edit
-        for l in self.layers:
-            yield (self.mistake.step, l), edit if self.variant is None else partial(edit, k=self.variant)
+        for step in self.mistake.step.split():
+            for l in self.layers:
+                yield (step, l), edit if self.variant is None else partial(edit, k=self.variant)
 
     def excludes(self, other: "Instance") -> bool:
         """Whether the two are one mistake made twice in the same place."""
@@ -466,7 +462,7 @@ def _instance(mistake: Mistake, places: Sequence[Place], variant: Any) -> Instan
         "before": before,
         "k": variant,
     }
-    text, hint = mistake.text, f"{KINDS[mistake.kind]} {PLACES[mistake.step.split('.')[0]]}"
+    text, hint = mistake.text, f"{KINDS[mistake.kind]} {PLACES[re.split('[. ]', mistake.step)[0]]}"
     if everywhere and mistake.step not in TOGETHER:
         text, hint = (f"{words}, in every layer" for words in (text, hint))
     for at in (" of layer {l}", " in layer {l}", " layer {l}"):

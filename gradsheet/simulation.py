@@ -317,10 +317,15 @@ class Search:
     # The search
 
     def _search(self, right: Sequence[Statement]) -> None:
-        """All combinations of the fewest mistakes that explain the statements, as far as there are any."""
+        """All combinations of the fewest mistakes that explain the statements, as far as there are any.
+
+        Two are tried as well where any single one that would do spoils what is right.
+        """
         for size in range(1, MOST_TOGETHER + 1):
             many = size == MOST_TOGETHER
             left = [s for s in self.wrong if not s.fits and (not many or s.digits >= ENOUGH_DIGITS)]
+            if size == 2:
+                left += [s for s in self.wrong if s.fits and all(h.spoils for h in s.fits)]
             if left:
                 for run in self.simulation.runs(size, self._relevant(left) if many else None):
                     self.point.budget.check()

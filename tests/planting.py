@@ -13,7 +13,7 @@ from gradsheet.diagnosis import diagnose
 from gradsheet.evaluate import Evaluator
 from gradsheet.formula import parse
 from gradsheet.history import History
-from gradsheet.judgement import Judgement
+from gradsheet.judgement import AND, Judgement
 from gradsheet.mistakes import Instance, edits_of
 from gradsheet.number import NumberError, Printed, printed
 from gradsheet.point import Point
@@ -132,20 +132,20 @@ def outcome(solution: Solution, chosen: Combination) -> str:
         assert judgement.verdict == "wrong" or judgement.explanations is None, "a right claim is never diagnosed"
     if any(not judgement.explanations for judgement in wrong):
         return "not named"
-    numbers = {instance.text: number for number, instance in enumerate(solution.simulation.instances)}
+    made = solution.simulation.instances
 
-    def named(explanations) -> set[int]:
-        return {numbers.get(text, -1) for e in explanations for text in e.text.split("; and ")}
+    def named(explanations) -> set[str]:
+        return {text for e in explanations for text in e.text.split(AND)}
 
-    planted = {numbers[solution.simulation.instances[number].text] for number in chosen}
+    planted = {made[number].text for number in chosen}
     first = named([judgement.explanations[0] for judgement in wrong])
     if first == planted:
         return "named first"
     if planted <= named([e for judgement in wrong for e in judgement.explanations]):
         return "named among equals"
-    if -1 not in first and _same(solution.values(tuple(sorted(first))), values):
-        return "not separable"
-    return "named otherwise"
+    meant = [[k for k, instance in enumerate(made) if instance.text == text] for text in sorted(first)]
+    same = any(_same(solution.values(tuple(sorted(ways))), values) for ways in itertools.product(*meant))
+    return "not separable" if same else "named otherwise"
 
 
 def _same(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> bool:
