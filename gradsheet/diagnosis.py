@@ -7,6 +7,7 @@ claim as well as any other is named beside it, and where nothing does, that is s
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -34,10 +35,13 @@ def diagnose(judgements: Sequence[Judgement], points: Point | Probes, history: H
     """
     if all(judgement.verdict not in ("wrong", "lucky") for judgement in judgements):
         return []
-    diagnosis = _Diagnosis(Search(judgements, points, history))
     try:
-        return diagnosis.causes()
-    except OutOfTime:
+        return _Diagnosis(Search(judgements, points, history)).causes()
+    except OutOfTime:  # what has been explained by now is
+        return []
+    except Exception as error:  # the verdicts stand all the same
+        fault = f"{type(error).__name__}: {error}"
+        warnings.warn(f"the search for mistakes failed, which is a fault of gradsheet: {fault}", RuntimeWarning, 2)
         return []
 
 
@@ -279,7 +283,8 @@ class _Diagnosis:
         if not named and judgement.verdict == "wrong":
             named = self._forms(judgement)
             judgement.sure = bool(named)
-        judgement.explanations = list({explanation.text: explanation for explanation in named}.values())
+        if named or self.search.is_complete:
+            judgement.explanations = list({explanation.text: explanation for explanation in named}.values())
         return story
 
     def _with_pens(
@@ -315,13 +320,13 @@ def _said(judgement: Judgement) -> list[Printed]:
 
 
 def _agree(printed: Sequence[Printed], values: Sequence[Any]) -> bool:
-    return len(printed) == len(values) and all(p.agrees(v) for p, v in zip(printed, values, strict=True))
+    """Whether numbers are known to have the digits printed."""
+    try:
+        return len(printed) == len(values) and all(p.agrees(v) for p, v in zip(printed, values, strict=True))
+    except NO_VALUE:
+        return False
 
 
 def _crossed(one: Sequence[Printed], two: Sequence[Printed], mine: Sequence[Any], theirs: Sequence[Any]) -> bool:
     """Whether two numbers are each what was meant to be the other."""
-    try:
-        crossed = _agree(one, theirs) and _agree(two, mine)
-        return crossed and not _agree(one, mine) and not _agree(two, theirs)
-    except NO_VALUE:
-        return False
+    return _agree(one, theirs) and _agree(two, mine) and not _agree(one, mine) and not _agree(two, theirs)

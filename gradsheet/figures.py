@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradsheet.number import Printed
+from gradsheet.number import MAX_DIGITS, Printed
 from manual.activations import Array
 
 ENOUGH = 4  # digits of a number in which a single wrong one is told from chance
@@ -41,12 +41,10 @@ def _digits(text: str) -> str:
     return "".join(c for c in text.lower().split("e")[0] if c.isdigit()).lstrip("0")
 
 
-def _scaled(value: Any, places: int) -> Fraction | None:
-    """A value in units of its last place; None where enclosures do not tell."""
+def _scaled(value: Any, places: int) -> Fraction:
+    """A value in units of its last place; of an enclosed one as near as a float."""
     exact = getattr(value, "exact", value)
-    if exact is None:
-        exact = Fraction(float(value)).limit_denominator(10**15)
-    return Fraction(exact) * Fraction(10) ** places
+    return Fraction(float(value) if exact is None else exact) * Fraction(10) ** places
 
 
 def significant(printed: Printed) -> int:
@@ -86,7 +84,7 @@ def _wrong_digits(printed: Printed, size: Any, sign: str) -> Iterator[Slip]:
     if places > 15:
         return
     scaled = _scaled(size, places)
-    if scaled is None or (printed.places is None and scaled.denominator != 1):
+    if scaled >= 10**MAX_DIGITS or (printed.places is None and scaled.denominator != 1):
         return
     mine = int(printed.value * Fraction(10) ** places)
     cut, true = int(scaled), round(scaled)

@@ -186,9 +186,10 @@ class Statement:
 
     def floats(self) -> tuple[Array, Array]:
         """The bounds, a little wider."""
-        low, high = np.array([[as_float(end) for end in ends] for ends in self.bounds]).T
+        low, high = np.array([[as_float(end) for end in ends] for ends in self.bounds], float).reshape(-1, 2).T
         slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
-        return low - slack, high + slack
+        with np.errstate(all="ignore"):  # beyond all floats nothing is compared
+            return low - slack, high + slack
 
     def holds(self, run: Run) -> Array:
         """In which variants it holds, as far as floats tell."""
@@ -196,7 +197,7 @@ class Statement:
         values = run.values(self.tree)
         if values.shape[-1] != len(low):
             return np.zeros(len(values), bool)
-        return np.asarray(((low <= values) & (values <= high)).all(-1))  # not where there is no number
+        return np.asarray(((low <= values) & (values <= high)).all(-1), bool)  # not where there is no number
 
 
 @dataclass(eq=False)
@@ -228,6 +229,7 @@ class Search:
         self.simulation = Simulation.at(self.point)
         self.hypotheses: list[Hypothesis] = []
         self.tried: dict[int, int] = {}  # combinations of so many mistakes
+        self.is_complete = True  # whether there was time for all combinations
         self._confirmed: dict[Any, bool] = {}
         self._seen: dict[Any, Point] = {}
         self.wrong = self._statements(("wrong", "lucky"))
@@ -235,7 +237,7 @@ class Search:
             if self.wrong:
                 self._search(self._statements(("right", "rounded")))
         except OutOfTime:
-            pass
+            self.is_complete = False
 
     # What is claimed
 
@@ -425,7 +427,10 @@ def _size(value: Any) -> float:
     exact = getattr(value, "exact", value)
     if exact is None:
         return ENOUGH_DIGITS
-    return max(1, len(str(abs(exact.numerator)).rstrip("0")) + len(str(exact.denominator)) - 1)
+    top, bottom = exact.numerator, exact.denominator
+    while top and top % 10 == 0:
+        top //= 10
+    return max(1.0, float(top.bit_length() + bottom.bit_length() - 1) * math.log10(2))
 
 
 def mixed(probes: Probes) -> Point:

@@ -22,3 +22,4 @@ def strict_jax():
 def patient_judge(monkeypatch):
     """Verdicts are not to depend on how busy the machine is that runs the tests; tests of the limit set their own."""
     monkeypatch.setattr("gradsheet.verdict.MAX_SECONDS", 20.0)
+    monkeypatch.setattr("gradsheet.verdict.DIAGNOSIS_SECONDS", 20.0)

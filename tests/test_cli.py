@@ -47,7 +47,7 @@ def test_without_argument_the_two_homeworks(capsys):
     assert (
         "wrong        homework/numbers.toml:62  2b  dL/dW3[1,2] = 42, true 21: "
         "2 times the truth; line 2, '-2*(y - yhat) * dyhat/dW3[1,2]', gives 42; "
-        "right if the loss is read as squared_error"
+        "right if the loss is read as squared_error (cause A)"
     ) in lines
     assert err == ""
     assert "\x1b" not in out

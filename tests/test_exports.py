@@ -53,7 +53,8 @@ def test_gradescope(folder, capsys):
     assert [t["number"] for t in found["tests"]] == ["1", "2", "3", "4", "5"]
     assert {t["visibility"] for t in found["tests"]} == {"visible"}
     assert {t["output_format"] for t in found["tests"]} == {"text"}
-    assert found["tests"][1]["output"] == "wrong: dL/dyhat = -3, true 3: the truth with the wrong sign"
+    output = "wrong: dL/dyhat = -3, true 3: the truth with the wrong sign; fits: a minus sign has slipped in"
+    assert found["tests"][1]["output"] == output
     assert found["tests"][4]["output"].startswith("This sheet could not be read (line 1): not TOML")
 
 
@@ -82,14 +83,14 @@ def test_json_is_one_object_whatever_happens(folder, capsys):
 
 @pytest.mark.parametrize("kind", ["--gradescope", "--junit"])
 def test_a_file_is_whole_even_where_the_judging_is_interrupted(folder, capsys, monkeypatch, kind):
-    right = cli._judge_file
+    right = cli._with_sheet
 
-    def interrupted(path, shown):
+    def interrupted(path, shown, use):
         if path.endswith("b.toml"):
             raise KeyboardInterrupt
-        return right(path, shown)
+        return right(path, shown, use)
 
-    monkeypatch.setattr(cli, "_judge_file", interrupted)
+    monkeypatch.setattr(cli, "_with_sheet", interrupted)
     target = folder / "out"
     assert main([kind, str(target), str(folder / "class")]) == 130
     if kind == "--junit":

@@ -34,5 +34,5 @@ def test_one_reading_makes_all_of_a_sheet_right() -> None:
 
 def test_what_follows_from_an_earlier_mistake_says_so() -> None:
     found = messages("lynch")
-    assert found["W2_new[1,1]", "0.152152"].endswith("right given the earlier dL/dW2[1,1] = -0.02152276 (line 23)")
-    assert found["dL/dW2[1,1]", "-0.02152276"] == "the truth with the wrong sign"
+    assert "right given the earlier dL/dW2[1,1] = -0.02152276 (line 23)" in found["W2_new[1,1]", "0.152152"]
+    assert found["dL/dW2[1,1]", "-0.02152276"].startswith("the truth with the wrong sign")
