@@ -20,14 +20,13 @@ import numpy as np
 
 from gradsheet.network import KINKED, Network
 from gradsheet.steps import Edit, Edits, transposed
-from manual.activations import ELEMENTWISE, RATIONAL, Array, number, split
+from manual.activations import ELEMENTWISE, RATIONAL, Activation, Array, activate, number, pull_back, split
 from manual.losses import LOSSES, cross_entropy, d_cross_entropy
 
 HALF, SQUARES = "half_squared_error", ("squared_error", "mean_squared_error")
 ENTROPIES = ("binary_cross_entropy", "cross_entropy")
 SUMS = (HALF, "squared_error", *ENTROPIES)  # over the outputs
 CANCELLING = (("binary_cross_entropy", "sigmoid"), ("cross_entropy", "softmax"))  # dL/dz is yhat - y
-USUAL = ("relu", "sigmoid", "tanh")
 AT_THE_END = ("shares", "d_yhat")  # steps that there are once
 TOGETHER = ("z_new", "W_new", "b_new", "W_new b_new")  # steps that are taken in all layers in the same way
 
@@ -85,6 +84,13 @@ class Place:
     @property
     def f(self) -> str:
         return split(self.network.activations[self.l - 1])[0]
+
+    @property
+    def others(self) -> list[Activation]:
+        """The activations of other layers, where each unit has its own."""
+        return [
+            a for a in dict.fromkeys(self.network.activations) if split(a)[0] not in ("identity", "softmax", self.f)
+        ]
 
     @property
     def f_before(self) -> str:
@@ -155,9 +161,9 @@ def _d_loss(s: SimpleNamespace, y: Array) -> Array:
     return _mean(s, LOSSES[s.network.loss][1](y, s.yhat))
 
 
-def _for(activation: str, s: SimpleNamespace) -> Array:
-    """z as numbers that an activation can be applied to: where everything is rational fractions have no exponential."""
-    return np.asarray(s.z if activation in RATIONAL else s.real(s.z))
+def _for(activation: Activation, s: SimpleNamespace) -> Array:
+    """z as numbers that an activation can be applied to: fractions have no exponential."""
+    return np.asarray(s.z if split(activation)[0] in RATIONAL else s.real(s.z))
 
 
 def _each(n: int) -> range:
@@ -259,9 +265,9 @@ CATALOGUE = (
     Mistake("activation-forgotten", "activation", "h", lambda p: p.f != "identity",
             "the activation {f} of layer {l} is left out, z{l} is passed on",
             lambda right, s: s.z),
-    Mistake("activation-added", "activation", "h", lambda p: p.f == "identity" and USUAL,
+    Mistake("activation-added", "activation", "h", lambda p: p.f == "identity" and p.others,
             "{k} is applied in layer {l}, which is linear",
-            lambda right, s, k: ELEMENTWISE[k][0](_for(k, s))),
+            lambda right, s, k: activate(k, _for(k, s))),
     Mistake("exponent-sign", "sign", "h", lambda p: p.f == "sigmoid",
             "the exponent of the sigmoid in layer {l} lacks its minus sign",
             lambda right, s: 1 - right),
@@ -273,12 +279,12 @@ CATALOGUE = (
     Mistake("slope-missing", "activation", "slope", lambda p: p.curved,
             "the derivative of the activation, {f}'(z{l}), is missing",
             lambda right, s: _ones(right)),
-    Mistake("slope-added", "activation", "slope", lambda p: p.f == "identity" and USUAL,
+    Mistake("slope-added", "activation", "slope", lambda p: p.f == "identity" and p.others,
             "{k}'(z{l}) is multiplied with, though layer {l} is linear",
-            lambda right, s, k: ELEMENTWISE[k][1](_for(k, s))),
-    Mistake("slope-other", "activation", "slope", lambda p: p.curved and [f for f in USUAL if f != p.f],
+            lambda right, s, k: pull_back(k, _for(k, s), _ones(right))),
+    Mistake("slope-other", "activation", "slope", lambda p: p.curved and p.others,
             "{k}' is taken for the derivative of {f} in layer {l}",
-            lambda right, s, k: ELEMENTWISE[k][1](_for(k, s))),
+            lambda right, s, k: pull_back(k, _for(k, s), _ones(right))),
     Mistake("slope-at-h", "activation", "slope", lambda p: p.f in ("sigmoid", "tanh", "softplus"),
             "the derivative {f}' is taken at h{l} instead of z{l}",
             lambda right, s: ELEMENTWISE[s.f][1](s.h)),
@@ -460,7 +466,7 @@ def _instance(mistake: Mistake, places: Sequence[Place], variant: Any) -> Instan
         "f": p.f if len(fs) == 1 else "f",
         "input": "h" if everywhere else f"h{before}" if p.l > 1 else "x",
         "before": before,
-        "k": variant,
+        "k": variant[0] if isinstance(variant, tuple) else variant,
     }
     text, hint = mistake.text, f"{KINDS[mistake.kind]} {PLACES[re.split('[. ]', mistake.step)[0]]}"
     if everywhere and mistake.step not in TOGETHER:

@@ -232,8 +232,9 @@ class Search:
         self.is_complete = True  # whether there was time for all combinations
         self._confirmed: dict[Any, bool] = {}
         self._seen: dict[Any, Point] = {}
-        self.wrong = self._statements(("wrong", "lucky"))
+        self.wrong: list[Statement] = []
         try:
+            self.wrong = self._statements(("wrong", "lucky"))
             if self.wrong:
                 self._search(self._statements(("right", "rounded")))
         except OutOfTime:
@@ -247,6 +248,8 @@ class Search:
             if judgement.verdict in verdicts:
                 try:
                     statement = self._statement(judgement)
+                except OutOfTime:
+                    raise
                 except NO_VALUE:
                     continue
                 if statement is not None:
