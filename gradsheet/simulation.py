@@ -327,40 +327,45 @@ class Search:
         Two are tried as well where any single one that would do spoils what is right.
         """
         for size in range(1, MOST_TOGETHER + 1):
-            many = size == MOST_TOGETHER
-            left = [s for s in self.wrong if not s.fits and (not many or s.digits >= ENOUGH_DIGITS)]
+            left = [s for s in self.wrong if not s.fits]
             if size == 2:
                 left += [s for s in self.wrong if s.fits and all(h.spoils for h in s.fits)]
-            if left:
-                for run in self.simulation.runs(size, self._relevant(left) if many else None):
-                    self.point.budget.check()
-                    self.tried[size] = self.tried.get(size, 0) + len(run.chosen)
-                    self._try(run, right)
+            if size == MOST_TOGETHER:  # what fits by chance is not even looked for
+                left = [s for s in left if s.digits >= ENOUGH_DIGITS]
+            found = dict.fromkeys(combination for s in left for combination in self._fitting(s, size))
+            if found:
+                self._add(list(found), right)
 
-    def _relevant(self, statements: Sequence[Statement]) -> list[int]:
-        """The mistakes that alone change what some statements speak of."""
-        moved = np.zeros(len(self.simulation.instances), bool)
+    def _fitting(self, statement: Statement, size: int) -> list[Combination]:
+        """The combinations of so many mistakes that give what is claimed, as far as floats tell."""
+        kept = {} if self.probes is None or statement.line is None else self.probes.outcomes
+        key = "fitting", statement.tree, statement.line, size
+        if key not in kept:
+            found: list[Combination] = []
+            among = self._relevant(statement) if size == MOST_TOGETHER else None
+            for run in self.simulation.runs(size, among):
+                self.point.budget.check()
+                self.tried[size] = max(self.tried.get(size, 0), len(run.chosen))
+                found += [run.chosen[row] for row in np.flatnonzero(statement.holds(run)).tolist()]
+            kept[key] = found
+        return kept[key]  # type: ignore[no-any-return]
+
+    def _relevant(self, statement: Statement) -> list[int]:
+        """The mistakes that alone change what a statement speaks of."""
         run = Run(self.simulation, [(), *self.simulation.singles])
-        for statement in statements:
-            moved |= changed(run.values(statement.tree)).any(-1)
-        return [int(number) for number in np.flatnonzero(moved)]
+        return [int(number) for number in np.flatnonzero(changed(run.values(statement.tree)).any(-1))]
 
-    def _try(self, run: Run, right: Sequence[Statement]) -> None:
+    def _add(self, chosen: Sequence[Combination], right: Sequence[Statement]) -> None:
+        """Take in combinations, with all that they explain and spoil."""
+        run = Run(self.simulation, chosen)
         holds = np.stack([statement.holds(run) for statement in self.wrong], -1)
-        rows = np.flatnonzero(holds.any(-1)).tolist()
-        if not rows:
-            return
-        chosen = [run.chosen[row] for row in rows]
-        spoilt = np.zeros(len(rows), int)
-        some = Run(self.simulation, chosen)
-        for statement in right:
-            spoilt += ~statement.holds(some)
-        for row, spoils in zip(rows, spoilt.tolist(), strict=True):
-            found = Hypothesis(run.chosen[row], frozenset(np.flatnonzero(holds[row]).tolist()), spoils)
+        spoilt = np.sum([~statement.holds(run) for statement in right], 0, int) if right else np.zeros(len(chosen), int)
+        for combination, explained, spoils in zip(chosen, holds, spoilt.tolist(), strict=True):
+            found = Hypothesis(combination, frozenset(np.flatnonzero(explained).tolist()), spoils)
             self.hypotheses.append(found)
             for number in found.explains:
                 fits = self.wrong[number].fits
-                if not fits or len(fits[0].chosen) == len(found.chosen):
+                if not fits or len(fits[0].chosen) == len(combination):
                     fits.append(found)
                     found.fewest += 1
 
@@ -389,7 +394,7 @@ class Search:
     def _gives(self, chosen: Combination, statement: Statement) -> bool:
         if statement.line is not None and self.probes is not None:
             seen = functools.partial(self.seen, chosen)
-            return agree_everywhere(self.probes, statement.tree, statement.line, seen)
+            return agree_everywhere(self.probes, statement.tree, statement.line, seen, chosen)
         evaluator = Evaluator(self.seen(chosen))
         bindings = Evaluator(self.point).bindings(statement.tree)
         values = [v for binding in bindings for v in evaluator.value(statement.tree, binding).flat]
@@ -447,9 +452,22 @@ def agree_everywhere(
     quantity: f.Node,
     line: f.Node,
     seen: Callable[[Point], Point] = lambda point: point,
+    made: Combination = (),
     form: int | None = None,
 ) -> bool:
-    """Whether a formula is a quantity, as points are `seen`, wherever both are defined; in the form of that number."""
+    """Whether a formula is a quantity, as points are `seen`, wherever both are defined; in the form of that number.
+
+    `made` stands for the mistakes that points are seen with.
+    """
+    key = "agree", quantity, line, made, form
+    if key not in probes.outcomes:
+        probes.outcomes[key] = _agree_everywhere(probes, quantity, line, seen, form)
+    return bool(probes.outcomes[key])
+
+
+def _agree_everywhere(
+    probes: Probes, quantity: f.Node, line: f.Node, seen: Callable[[Point], Point], form: int | None
+) -> bool:
     defined = False
     for point in itertools.islice((point for point in probes if not point.free), CONFIRMED_AT):
         point.budget.check()
