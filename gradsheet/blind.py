@@ -56,8 +56,11 @@ class _View:
 
     def __init__(self, points: Sequence[Point], asked: Asked, *, digits: bool = False):
         self.points, network = points, points[0].network
+        by_x = any(d.by.name == "x" for tree in asked for d in f.walk(tree) if isinstance(d, f.Derivative))
+        new = any(q.name.endswith(NEW) for tree in asked for q in f.walk(tree) if isinstance(q, f.Quantity))
         names = [f"dL/d{name}" for name in network.shapes if network.no_derivative("L", name) is None]
-        names += [n for n in network.shapes if n[0] not in "xyWb" or n.startswith("yhat") or n.endswith(NEW)]
+        names += [n for n in network.shapes if n[0] in "zhL" or n.startswith("yhat") or n.endswith(NEW)]
+        names = [name for name in names if new or not name.endswith(NEW)]
         lost = {"L", f"L{NEW}"} if network.loss is None else set()
         trees = {n: f.parse(n, network.names) for n in names if n not in ("learning_rate", *lost)}
         found = Simulation(points[0]).instances
@@ -76,8 +79,6 @@ class _View:
             for name, tree in trees.items():
                 self._shown[name] |= changed(run.values(tree)).any(-1)
         # A mistake in several variants is seen where one of them is, and one that the questions do not need is no test.
-        by_x = any(d.by.name == "x" for tree in asked for d in f.walk(tree) if isinstance(d, f.Derivative))
-        new = any(q.name.endswith(NEW) for tree in asked for q in f.walk(tree) if isinstance(q, f.Quantity))
         self._variants: dict[str, list[int]] = {}
         for number, instance in enumerate(found):
             step = instance.mistake.step
