@@ -210,8 +210,14 @@ class _Diagnosis:
             (chosen, Explanation(slip.code, slip.text, slip.kind, slip.hint)) for chosen, slip in self._slips(judgement)
         ]
         if not found and not judgement.own:
-            text = "an arithmetic slip, the number is not what its own last line gives"
-            found = [((), Explanation("arithmetic-slip", text, "figures", "a slip from the last line to the number"))]
+            found = [
+                (
+                    (),
+                    Explanation(
+                        "arithmetic-slip", "an arithmetic slip", "figures", "a slip from the last line to the number"
+                    ),
+                )
+            ]
         return found
 
     def _forms(self, judgement: Judgement) -> list[Explanation]:
@@ -278,7 +284,7 @@ class _Diagnosis:
             ]
             judgement.sure = True
         if not named and statement is not None:
-            rounding = Explanation("rounding", "what is off then is rounding", "rounding", "")
+            rounding = Explanation("rounding", "rounding on the way", "rounding", "")
             named = [Explanation.together([self._explained(c), rounding]) for c in self._loosely(statement)]
         if not named and judgement.verdict == "wrong":
             named = self._forms(judgement)

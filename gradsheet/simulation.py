@@ -233,10 +233,12 @@ class Search:
         self._confirmed: dict[Any, bool] = {}
         self._seen: dict[Any, Point] = {}
         self.wrong: list[Statement] = []
+        self.right: list[Statement] = []
         try:
             self.wrong = self._statements(("wrong", "lucky"))
             if self.wrong:
-                self._search(self._statements(("right", "rounded")))
+                self.right = self._statements(("right", "rounded"))
+                self._search()
         except OutOfTime:
             self.is_complete = False
 
@@ -321,7 +323,7 @@ class Search:
 
     # The search
 
-    def _search(self, right: Sequence[Statement]) -> None:
+    def _search(self) -> None:
         """All combinations of the fewest mistakes that explain the statements, as far as there are any.
 
         Two are tried as well where any single one that would do spoils what is right.
@@ -334,7 +336,7 @@ class Search:
                 left = [s for s in left if s.digits >= ENOUGH_DIGITS]
             found = dict.fromkeys(combination for s in left for combination in self._fitting(s, size))
             if found:
-                self._add(list(found), right)
+                self._add(list(found))
 
     def _fitting(self, statement: Statement, size: int) -> list[Combination]:
         """The combinations of so many mistakes that give what is claimed, as far as floats tell."""
@@ -355,12 +357,11 @@ class Search:
         run = Run(self.simulation, [(), *self.simulation.singles])
         return [int(number) for number in np.flatnonzero(changed(run.values(statement.tree)).any(-1))]
 
-    def _add(self, chosen: Sequence[Combination], right: Sequence[Statement]) -> None:
+    def _add(self, chosen: Sequence[Combination]) -> None:
         """Take in combinations, with all that they explain and spoil."""
         run = Run(self.simulation, chosen)
         holds = np.stack([statement.holds(run) for statement in self.wrong], -1)
-        spoilt = np.sum([~statement.holds(run) for statement in right], 0, int) if right else np.zeros(len(chosen), int)
-        for combination, explained, spoils in zip(chosen, holds, spoilt.tolist(), strict=True):
+        for combination, explained, spoils in zip(chosen, holds, self._spoilt(run), strict=True):
             found = Hypothesis(combination, frozenset(np.flatnonzero(explained).tolist()), spoils)
             self.hypotheses.append(found)
             for number in found.explains:
@@ -401,7 +402,8 @@ class Search:
         return all(low <= v <= high for v, (low, high) in zip(values, statement.bounds, strict=True))
 
     def loosely(self, statement: Statement, among: Sequence[Combination]) -> list[Combination]:
-        """The combinations that give a number but for the rounding of the values printed before it."""
+        """The combinations that give a number but for the rounding of the values printed before it; those of them that
+        spoil the fewest right claims."""
         judgement, history = statement.judgement, self.history
         if history is None or judgement.verdict != "wrong" or not judgement.own or not among:
             return []
@@ -415,7 +417,17 @@ class Search:
             self.point.budget.check()
             if history.rounded(judgement.claim, self.point, edits_of(self.simulation.made(among[row]))):
                 found.append(among[row])
-        return found
+        if not found:
+            return found
+        spoilt = self._spoilt(Run(self.simulation, found))
+        return [combination for combination, spoils in zip(found, spoilt, strict=True) if spoils == min(spoilt)]
+
+    def _spoilt(self, run: Run) -> list[int]:
+        """How many right claims the variants of a run spoil."""
+        spoilt = np.zeros(len(run.chosen), int)
+        for statement in self.right:
+            spoilt += ~statement.holds(run)
+        return spoilt.tolist()
 
 
 def _plain(value: Any) -> Any:

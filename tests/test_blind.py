@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sheets import NET, NUMBERS, SYMBOLS
+from sheets import NET, SYMBOLS
 
 import gradsheet
 from gradsheet.blind import blindness, told

@@ -8,6 +8,7 @@ from pathlib import Path
 import gradsheet
 from gradsheet.cli import main
 from gradsheet.formula import FUNCTIONS
+from gradsheet.mistakes import CATALOGUE
 from gradsheet.sheet import CLAIM_KEYS, LAYER_KEYS, SHEET_KEYS, VERDICTS
 from manual.activations import NAMES as ACTIVATIONS
 from manual.losses import LOSSES
@@ -77,3 +78,19 @@ def test_ci_runs_the_two_commands_of_the_readme():
     commands = [line for line in README.splitlines() if line.startswith("    python3 -m venv ")]
     assert len(commands) == 2
     assert "grep -E '^    python3 -m venv ' README.md" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_mistakes_page_has_every_code():
+    page = (ROOT / "docs" / "mistakes.md").read_text()
+    codes = {mistake.code for mistake in CATALOGUE}
+    for file in ("figures.py", "diagnosis.py"):
+        source = (ROOT / "gradsheet" / file).read_text()
+        codes |= set(re.findall(r'(?:Slip|Explanation)\(\s*"([a-z-]+)"', source))
+    assert {"arithmetic-slip", "form-one-row", "sign-lost", "two-kept"} <= codes
+    assert set(re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)) >= {f"`{mistake.code}`" for mistake in CATALOGUE}
+    for code in codes:
+        assert f"`{code}`" in page, code
+
+
+def test_the_readme_says_how_many_kinds_there_are():
+    assert f"{len(CATALOGUE)} kinds of mistakes" in README
