@@ -20,6 +20,7 @@ from gradsheet.judgement import Cause, Explanation, Judgement
 from gradsheet.number import Printed
 from gradsheet.point import OutOfTime, Point
 from gradsheet.probe import Probes
+from gradsheet.repair import repaired
 from gradsheet.sheet import fractions, printed_entries
 from gradsheet.simulation import NO_VALUE, Combination, Hypothesis, Search, Statement, agree_everywhere
 
@@ -241,6 +242,35 @@ class _Diagnosis:
                 named.append(Explanation(slip.code, slip.text, slip.kind, slip.hint))
         return named
 
+    def _repairs(self, judgement: Judgement) -> list[Explanation]:
+        """The changes that make a formula true which cannot be evaluated as it stands."""
+        claim, point, probes = judgement.claim, self.search.point, self.search.probes
+        line = claim.working[-1].tree if claim.working else None
+        if line is None:
+            return []
+
+        def is_true(changed: f.Node) -> bool:
+            point.budget.check()
+            try:
+                for binding in Evaluator(point).bindings(claim.tree):
+                    truth = Evaluator(point).value(claim.tree, binding)
+                    for more in Evaluator(point).bindings(changed, f.free_letters(claim.tree)):
+                        mine = Evaluator(point).value(changed, {**binding, **more})
+                        if not same_shape(mine.shape, truth.shape) or (mine.ravel() != truth.ravel()).any():
+                            return False
+            except NO_VALUE:
+                return False
+            return probes is None or agree_everywhere(probes, claim.tree, changed)
+
+        found = []
+        for changes in repaired(line, claim.tree, self.search.point.network, is_true):
+            parts = [
+                Explanation(change.code, f"{change.found} stands for {change.wanted}", "formula", change.hint)
+                for change in changes
+            ]
+            found.append(Explanation.together(parts))
+        return found
+
     # All together
 
     def causes(self) -> list[Cause]:
@@ -289,6 +319,9 @@ class _Diagnosis:
         if not named and judgement.verdict == "wrong":
             named = self._forms(judgement)
             judgement.sure = bool(named)
+        if not named and judgement.claim.value is None and judgement.verdict == "wrong":
+            named = self._repairs(judgement)
+            judgement.sure = bool(named) and self.search.probes is not None
         if named or self.search.is_complete:
             judgement.explanations = list({explanation.text: explanation for explanation in named}.values())
         return story

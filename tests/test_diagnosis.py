@@ -51,7 +51,7 @@ def test_the_second_homework_a_sum_too_many_and_two_factors_missing() -> None:
     assert found[130] == ["slope-missing+delta-summed"]  # item 17
     assert found[102] == ["form-one-row"]  # item 13
     assert found[66] == found[73] == ["delta-missing", "delta-summed"]  # items 8 and 9
-    assert found[80] == []  # item 10 has an index that does not exist: there is nothing to compare
+    assert found[80] == ["index-wrong+index-missing"]  # item 10: W3[i,j] for W3[1,i], relu(z1) for relu(z1[j])
 
 
 # In print
@@ -258,6 +258,26 @@ def test_a_wrong_formula_is_named(quantity: str, formula: str, code: str) -> Non
     (judgement,) = judgements(SYMBOLS, (quantity, "", f"'{formula}'"))
     assert code in codes(judgement)
     assert "mistake: " in judgement.all_messages()
+
+
+@pytest.mark.parametrize(
+    ("quantity", "formula", "code"),
+    [
+        ("dL/dW2[i,j]", "delta*W3[i,1]*h1[j]", "index-wrong"),
+        ("dL/dW2[i,j]", "delta*W3[1,i]*h1[i]", "index-wrong"),
+        ("dL/dW2[i,j]", "delta*W3[1,i]*h1", "index-missing"),
+        ("dL/dh1[j]", "sum(i, delta*W3[1,i]*W2[j,i])", "index-wrong"),
+        ("dL/dh1", "W2 @ dL/dh2", "transpose-missing"),
+        ("dL/dh1", "dL/dh2 @ W2.T", "transpose-added"),
+        ("dL/dW2", "dL/dh2 * h1", "product-wrong"),
+        ("dL/dW2", "outer(h1, dL/dh2)", "form-transposed"),
+        ("dL/dW2", "W3 * h1", None),
+    ],
+)
+def test_a_formula_that_one_change_makes_true(quantity: str, formula: str, code: str | None) -> None:
+    (judgement,) = judgements(SYMBOLS, (quantity, "", f"'{formula}'"))
+    assert judgement.verdict == "wrong"
+    assert code in codes(judgement) if code else codes(judgement) == []
 
 
 # What it costs
