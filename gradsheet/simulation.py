@@ -483,18 +483,25 @@ def _agree_everywhere(
     defined = False
     for point in itertools.islice((point for point in probes if not point.free), CONFIRMED_AT):
         point.budget.check()
-        evaluator = Evaluator(point)
         try:
-            for binding in evaluator.bindings(quantity):
-                truth = Evaluator(seen(point)).value(quantity, binding)
-                truth = truth if form is None else [array for _, array in forms(truth)][form]
-                for more in evaluator.bindings(line, f.free_letters(quantity)):
-                    mine = evaluator.value(line, {**binding, **more})
-                    if not same_shape(mine.shape, truth.shape) or (mine.ravel() != truth.ravel()).any():
-                        return False
+            if not agree_at(point, seen(point), quantity, line, form):
+                return False
         except OutOfTime:
             raise
         except NO_VALUE:
             continue
         defined = True
     return defined
+
+
+def agree_at(point: Point, seen: Point, quantity: f.Node, line: f.Node, form: int | None = None) -> bool:
+    """Whether a formula at a point is a quantity as that point is `seen`; raises as evaluating them does."""
+    evaluator, other = Evaluator(point), Evaluator(seen)
+    for binding in evaluator.bindings(quantity):
+        truth = other.value(quantity, binding)
+        truth = truth if form is None else [array for _, array in forms(truth)][form]
+        for more in evaluator.bindings(line, f.free_letters(quantity)):
+            mine = evaluator.value(line, {**binding, **more})
+            if not same_shape(mine.shape, truth.shape) or (mine.ravel() != truth.ravel()).any():
+                return False
+    return True

@@ -83,7 +83,7 @@ def test_ci_runs_the_two_commands_of_the_readme():
 def test_the_mistakes_page_has_every_code():
     page = (ROOT / "docs" / "mistakes.md").read_text()
     codes = {mistake.code for mistake in CATALOGUE}
-    for file in ("figures.py", "diagnosis.py", "repair.py"):
+    for file in ("figures.py", "diagnosis.py", "repair.py", "writing.py"):
         source = (ROOT / "gradsheet" / file).read_text()
         codes |= set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source))
     assert {"arithmetic-slip", "form-one-row", "sign-lost", "two-kept"} <= codes
