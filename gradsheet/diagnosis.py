@@ -15,7 +15,8 @@ from gradsheet.history import History
 from gradsheet.judgement import Cause, Explanation, Judgement
 from gradsheet.point import OutOfTime, Point
 from gradsheet.probe import Probes
-from gradsheet.simulation import Combination, Hypothesis, Search, Statement
+from gradsheet.search import Hypothesis, Search, Statement
+from gradsheet.simulation import Combination
 from gradsheet.writing import Writing, said_by
 
 SURE = 2.0  # digits that a cause explains beyond those that choosing it took, from which on it is no chance

@@ -11,8 +11,9 @@ from gradsheet.evaluate import Evaluator
 from gradsheet.judgement import Explanation, Judgement
 from gradsheet.number import Printed
 from gradsheet.repair import repaired
+from gradsheet.search import Search, agree_at, agree_everywhere
 from gradsheet.sheet import fractions, printed_entries
-from gradsheet.simulation import NO_VALUE, Combination, Search, agree_at, agree_everywhere
+from gradsheet.simulation import NO_VALUE, Combination
 
 ARITHMETIC = Explanation(
     "arithmetic-slip", "an arithmetic slip", "figures", "a slip from the last line of the working to the number"

@@ -115,7 +115,7 @@ def test_every_pair_of_mistakes(capsys) -> None:
 def test_a_planted_carelessness_in_the_naming_is_caught(monkeypatch) -> None:
     """Without the exact check the tests above would see that other mistakes are named."""
     solution = Solution(HOMEWORK)
-    monkeypatch.setattr("gradsheet.simulation.Statement.holds", lambda self, run: run.values(self.tree)[:, 0] == 0)
+    monkeypatch.setattr("gradsheet.search.Statement.holds", lambda self, run: run.values(self.tree)[:, 0] == 0)
     assert outcome(solution, (0,)) in ("named otherwise", "not named")
 
 

@@ -1,0 +1,364 @@
+"""The search for mistakes that explain what a sheet claims.
+
+What comes out as claimed in floats is checked once more in exact arithmetic, digit by digit or as an identity, before
+anybody says so.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradsheet import formula as f
+from gradsheet.carry import Carried
+from gradsheet.compare import printed_value, same_shape
+from gradsheet.evaluate import Binding, EvaluationError, Evaluator
+from gradsheet.figures import forms, significant
+from gradsheet.history import History
+from gradsheet.judgement import Judgement
+from gradsheet.mistakes import edits_of
+from gradsheet.number import as_float
+from gradsheet.point import OutOfTime, Point
+from gradsheet.probe import Probes
+from gradsheet.sheet import printed_entries
+from gradsheet.simulation import CLOSE, NO_VALUE, Combination, Run, Simulation, changed
+from manual.activations import Array
+
+MOST_TOGETHER = 3  # mistakes that are tried together
+ENOUGH_DIGITS = 6  # that a number has to have for so many
+NEAR = 0.02  # how far apart floats are that may be equal but for rounding on the way
+CONFIRMED_AT = 64  # points at which an identity is tried
+
+Interval = tuple[Any, Any]
+
+
+@dataclass
+class Statement:
+    """What a claim says: that its quantity's entries, for all values of its free letters, are within these bounds.
+
+    `digits` tells how unlikely chance is; `line` is the formula of a claim over all weights.
+    """
+
+    judgement: Judgement
+    bounds: list[Interval]
+    digits: float
+    line: f.Node | None = None
+    fits: list["Hypothesis"] = field(default_factory=list)
+
+    @property
+    def tree(self) -> f.Node:
+        return self.judgement.claim.tree
+
+    def floats(self) -> tuple[Array, Array]:
+        """The bounds, a little wider."""
+        low, high = np.array([[as_float(end) for end in ends] for ends in self.bounds], float).reshape(-1, 2).T
+        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
+        with np.errstate(all="ignore"):  # beyond all floats nothing is compared
+            return low - slack, high + slack
+
+    def holds(self, run: Run) -> Array:
+        """In which variants it holds, as far as floats tell."""
+        low, high = self.floats()
+        values = run.values(self.tree)
+        if values.shape[-1] != len(low):
+            return np.zeros(len(values), bool)
+        return np.asarray(((low <= values) & (values <= high)).all(-1), bool)  # not where there is no number
+
+
+@dataclass(eq=False)
+class Hypothesis:
+    """Mistakes made together: the statements that they explain, how many of those no fewer explain, and the right
+    claims that they spoil."""
+
+    chosen: Combination
+    explains: frozenset[int]
+    spoils: int
+    fewest: int = 0
+
+    def rank(self) -> tuple[int, int, int]:
+        """What comes first explains best: with the fewest mistakes, the most that needs them, and spoils least."""
+        return len(self.chosen), -self.fewest, self.spoils
+
+
+class Search:
+    """The mistakes that explain the claims of a sheet.
+
+    `points` is the point with the sheet's numbers, or the probes of a sheet over all weights; `history` is what a sheet
+    with numbers has printed. Ends where the time is over, with what it has found by then.
+    """
+
+    def __init__(self, judgements: Sequence[Judgement], points: Point | Probes, history: History | None = None):
+        self.judgements, self.history = judgements, history
+        self.probes = points if isinstance(points, Probes) else None
+        self.point = mixed(points) if isinstance(points, Probes) else points
+        self.simulation = Simulation.at(self.point)
+        self.hypotheses: list[Hypothesis] = []
+        self.tried: dict[int, int] = {}  # combinations of so many mistakes
+        self.is_complete = True  # whether there was time for all combinations
+        self._confirmed: dict[Any, bool] = {}
+        self._seen: dict[Any, Point] = {}
+        self.wrong: list[Statement] = []
+        self.right: list[Statement] = []
+        try:
+            self.wrong = self._statements(("wrong", "lucky"))
+            if self.wrong:
+                self.right = self._statements(("right", "rounded"))
+                self._search()
+        except OutOfTime:
+            self.is_complete = False
+
+    # What is claimed
+
+    def _statements(self, verdicts: Iterable[str]) -> list[Statement]:
+        found = []
+        for judgement in self.judgements:
+            if judgement.verdict in verdicts:
+                try:
+                    statement = self._statement(judgement)
+                except OutOfTime:
+                    raise
+                except NO_VALUE:
+                    continue
+                if statement is not None:
+                    found.append(statement)
+        return found
+
+    def _statement(self, judgement: Judgement) -> Statement | None:
+        """What a right claim says; of another one what there is to explain, its number or its last wrong line."""
+        claim = judgement.claim
+        right = judgement.verdict in ("right", "rounded")
+        if claim.value is not None and (right or (judgement.verdict == "wrong" and judgement.own)):
+            printed = printed_entries(claim.value)
+            bounds = [(p.value - p.half, p.value + p.half) for p in printed]
+            each = self._for_each(judgement, lambda binding, truth: [bounds])
+            if judgement.verdict == "rounded":  # it is as good as the truth
+                truths = [v for _, truth in self._truths(judgement) for v in truth.flat]
+                each = [(min(a, t), max(b, t)) for (a, b), t in zip(each, truths, strict=True)]
+            return Statement(judgement, each, sum(map(significant, printed)))
+        lines = [k for k, line in enumerate(judgement.working) if right or line.verdict == "wrong"]
+        if not lines or (right and self.probes is None):
+            return None
+        line = claim.working[lines[-1]].tree
+        return None if line is None else self._of_line(judgement, line)
+
+    def _of_line(self, judgement: Judgement, line: f.Node) -> Statement:
+        """A statement that a line of working makes; raises as evaluating it does."""
+        if (value := printed_value(line)) is not None:
+            printed = printed_entries(value)
+            bounds = [(p.value - p.half, p.value + p.half) for p in printed]
+            return Statement(judgement, self._for_each(judgement, lambda *_: [bounds]), sum(map(significant, printed)))
+        evaluator = Evaluator(self.point)
+        further = list(evaluator.bindings(line, f.free_letters(judgement.claim.tree)))
+        if self.probes is not None:
+
+            def formula(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
+                for more in further:
+                    mine = evaluator.value(line, {**binding, **more})
+                    yield [(v, v) for v in mine.flat] if same_shape(mine.shape, truth.shape) else []
+
+            if len(further) > 1:  # then it says as many things of one entry
+                raise EvaluationError("a letter that the quantity has not")
+            return Statement(judgement, self._for_each(judgement, formula), math.inf, line)
+
+        def number(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
+            for more in further:
+                assert self.history is not None
+                low, high = self.history.spread(judgement.claim, line, self.point, {**binding, **more})
+                yield list(zip(low.flat, high.flat, strict=True)) if same_shape(low.shape, truth.shape) else []
+
+        bounds = self._for_each(judgement, number)
+        return Statement(judgement, bounds, sum(_size(low) for low, _ in bounds))
+
+    def _truths(self, judgement: Judgement) -> Iterator[tuple[Binding, Array]]:
+        evaluator = Evaluator(self.point)
+        for binding in evaluator.bindings(judgement.claim.tree):
+            yield binding, evaluator.value(judgement.claim.tree, binding)
+
+    def _for_each(
+        self, judgement: Judgement, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]
+    ) -> list[Interval]:
+        """The bounds of all entries, for all values of the free letters; EvaluationError where they do not fit."""
+        found = []
+        for binding, truth in self._truths(judgement):
+            for some in bounds(binding, truth):
+                if len(some) != truth.size:
+                    raise EvaluationError("another shape")
+                found += some
+        return found
+
+    # The search
+
+    def _search(self) -> None:
+        """All combinations of the fewest mistakes that explain the statements, as far as there are any.
+
+        Two are tried as well where any single one that would do spoils what is right.
+        """
+        for size in range(1, MOST_TOGETHER + 1):
+            left = [s for s in self.wrong if not s.fits]
+            if size == 2:
+                left += [s for s in self.wrong if s.fits and all(h.spoils for h in s.fits)]
+            if size == MOST_TOGETHER:  # what fits by chance is not even looked for
+                left = [s for s in left if s.digits >= ENOUGH_DIGITS]
+            found = dict.fromkeys(combination for s in left for combination in self._fitting(s, size))
+            if found:
+                self._add(list(found))
+
+    def _fitting(self, statement: Statement, size: int) -> list[Combination]:
+        """The combinations of so many mistakes that give what is claimed, as far as floats tell."""
+        kept = {} if self.probes is None or statement.line is None else self.probes.outcomes
+        key = "fitting", statement.tree, statement.line, size
+        if key not in kept:
+            found: list[Combination] = []
+            among = self._relevant(statement) if size == MOST_TOGETHER else None
+            for run in self.simulation.runs(size, among):
+                self.point.budget.check()
+                self.tried[size] = max(self.tried.get(size, 0), len(run.chosen))
+                found += [run.chosen[row] for row in np.flatnonzero(statement.holds(run)).tolist()]
+            kept[key] = found
+        return kept[key]  # type: ignore[no-any-return]
+
+    def _relevant(self, statement: Statement) -> list[int]:
+        """The mistakes that alone change what a statement speaks of."""
+        run = Run(self.simulation, [(), *self.simulation.singles])
+        return [int(number) for number in np.flatnonzero(changed(run.values(statement.tree)).any(-1))]
+
+    def _add(self, chosen: Sequence[Combination]) -> None:
+        """Take in combinations, with all that they explain and spoil."""
+        run = Run(self.simulation, chosen)
+        holds = np.stack([statement.holds(run) for statement in self.wrong], -1)
+        for combination, explained, spoils in zip(chosen, holds, self._spoilt(run), strict=True):
+            found = Hypothesis(combination, frozenset(np.flatnonzero(explained).tolist()), spoils)
+            self.hypotheses.append(found)
+            for number in found.explains:
+                fits = self.wrong[number].fits
+                if not fits or len(fits[0].chosen) == len(combination):
+                    fits.append(found)
+                    found.fewest += 1
+
+    # Exactly
+
+    def seen(self, chosen: Combination, point: Point | None = None) -> Point:
+        """The point, the sheet's own or another, as it is for somebody who makes some mistakes."""
+        point = point or self.point
+        key = chosen, id(point)
+        if key not in self._seen:
+            edits = edits_of(self.simulation.made(chosen))
+            self._seen[key] = Carried(point, None, edits) if chosen else point
+        return self._seen[key]
+
+    def confirm(self, chosen: Combination, statement: Statement) -> bool:
+        """Whether mistakes give what is claimed exactly, in all digits or as an identity."""
+        key = chosen, id(statement)
+        if key not in self._confirmed:
+            self.point.budget.check()
+            try:
+                self._confirmed[key] = self._gives(chosen, statement)
+            except NO_VALUE:
+                self._confirmed[key] = False
+        return self._confirmed[key]
+
+    def _gives(self, chosen: Combination, statement: Statement) -> bool:
+        if statement.line is not None and self.probes is not None:
+            seen = functools.partial(self.seen, chosen)
+            return agree_everywhere(self.probes, statement.tree, statement.line, seen, chosen)
+        evaluator = Evaluator(self.seen(chosen))
+        bindings = Evaluator(self.point).bindings(statement.tree)
+        values = [v for binding in bindings for v in evaluator.value(statement.tree, binding).flat]
+        return all(low <= v <= high for v, (low, high) in zip(values, statement.bounds, strict=True))
+
+    def loosely(self, statement: Statement, among: Sequence[Combination]) -> list[Combination]:
+        """The combinations that give a number but for the rounding of the values printed before it; those of them that
+        spoil the fewest right claims."""
+        judgement, history = statement.judgement, self.history
+        if history is None or judgement.verdict != "wrong" or not judgement.own or not among:
+            return []
+        low, high = statement.floats()
+        values = Run(self.simulation, [(), *among]).values(statement.tree)
+        with np.errstate(all="ignore"):
+            near = abs(values[1:] - (low + high) / 2) <= NEAR * abs(values[1:]) + 2 * (high - low)
+        rows = np.flatnonzero(near.all(-1) & changed(values).any(-1)).tolist()
+        found = []
+        for row in rows:
+            self.point.budget.check()
+            if history.rounded(judgement.claim, self.point, edits_of(self.simulation.made(among[row]))):
+                found.append(among[row])
+        if not found:
+            return found
+        spoilt = self._spoilt(Run(self.simulation, found))
+        return [combination for combination, spoils in zip(found, spoilt, strict=True) if spoils == min(spoilt)]
+
+    def _spoilt(self, run: Run) -> list[int]:
+        """How many right claims the variants of a run spoil."""
+        spoilt = np.zeros(len(run.chosen), int)
+        for statement in self.right:
+            spoilt += ~statement.holds(run)
+        return spoilt.tolist()
+
+
+def _size(value: Any) -> float:
+    """About how many digits a value has that a formula gave."""
+    exact = getattr(value, "exact", value)
+    if exact is None:
+        return ENOUGH_DIGITS
+    top, bottom = exact.numerator, exact.denominator
+    while top and top % 10 == 0:
+        top //= 10
+    return max(1.0, float(top.bit_length() + bottom.bit_length() - 1) * math.log10(2))
+
+
+def mixed(probes: Probes) -> Point:
+    """A point with generic numbers, about half of its units live."""
+    points = [point for point in itertools.islice(probes, 9) if point.jax_of is None]
+    return min(points, key=lambda point: abs(2 * sum(point.live_units()) - len(point.live_units())))
+
+
+def agree_everywhere(
+    probes: Probes,
+    quantity: f.Node,
+    line: f.Node,
+    seen: Callable[[Point], Point] = lambda point: point,
+    made: Combination = (),
+    form: int | None = None,
+) -> bool:
+    """Whether a formula is a quantity, as points are `seen`, wherever both are defined; in the form of that number.
+
+    `made` stands for the mistakes that points are seen with.
+    """
+    key = "agree", quantity, line, made, form
+    if key not in probes.outcomes:
+        probes.outcomes[key] = _agree_everywhere(probes, quantity, line, seen, form)
+    return bool(probes.outcomes[key])
+
+
+def _agree_everywhere(
+    probes: Probes, quantity: f.Node, line: f.Node, seen: Callable[[Point], Point], form: int | None
+) -> bool:
+    defined = False
+    for point in itertools.islice((point for point in probes if not point.free), CONFIRMED_AT):
+        point.budget.check()
+        try:
+            if not agree_at(point, seen(point), quantity, line, form):
+                return False
+        except OutOfTime:
+            raise
+        except NO_VALUE:
+            continue
+        defined = True
+    return defined
+
+
+def agree_at(point: Point, seen: Point, quantity: f.Node, line: f.Node, form: int | None = None) -> bool:
+    """Whether a formula at a point is a quantity as that point is `seen`; raises as evaluating them does."""
+    evaluator, other = Evaluator(point), Evaluator(seen)
+    for binding in evaluator.bindings(quantity):
+        truth = other.value(quantity, binding)
+        truth = truth if form is None else [array for _, array in forms(truth)][form]
+        for more in evaluator.bindings(line, f.free_letters(quantity)):
+            mine = evaluator.value(line, {**binding, **more})
+            if not same_shape(mine.shape, truth.shape) or (mine.ravel() != truth.ravel()).any():
+                return False
+    return True
