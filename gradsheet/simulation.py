@@ -1,4 +1,4 @@
-"""Mistakes made on purpose: those of the catalogue, alone or together, side by side in one hand-written pass in floats."""
+"""Mistakes made on purpose: many variants of one hand-written pass side by side, in floats."""
 
 import itertools
 import math
