@@ -16,10 +16,12 @@ from gradsheet.judgement import Cause, Explanation, Judgement
 from gradsheet.point import OutOfTime, Point
 from gradsheet.probe import Probes
 from gradsheet.search import Hypothesis, Search, Statement
+from gradsheet.sheet import Claim
 from gradsheet.simulation import Combination
 from gradsheet.writing import Writing, said_by
 
 SURE = 2.0  # digits that a cause explains beyond those that choosing it took, from which on it is no chance
+LOOSE = 2  # digits that a number tells less where it is off by rounding
 MANY = 20  # explanations of one claim that are kept
 ROUNDING = Explanation("rounding", "rounding on the way", "rounding", "")
 
@@ -47,6 +49,8 @@ class _Diagnosis:
         self.search, self.judgements = search, search.judgements
         self.number = {id(judgement): number for number, judgement in enumerate(self.judgements)}
         self.statements = {id(s.judgement): (number, s) for number, s in enumerate(search.wrong)}
+        self.members: dict[Combination, list[int]] = {}  # of causes, the judgements
+        self.digits: dict[Combination, float] = {}  # and how many digits they explain
         self.writing = Writing(search)
         self.stories = self._stories()
         self.writing.learn([story.chosen for story in self.stories])
@@ -71,11 +75,19 @@ class _Diagnosis:
             pool.remove(best)
             confirmed = frozenset(n for n in best.explains if self.search.confirm(best.chosen, wrong[n]))
             if confirmed == best.explains:
-                stories.append(best)
+                stories.append(self._simpler(best))
                 left -= best.explains
             else:
                 pool.append(Hypothesis(best.chosen, confirmed, best.spoils))
         return stories
+
+    def _simpler(self, story: Hypothesis) -> Hypothesis:
+        """One of several mistakes alone, where that and rounding on the way explain as much."""
+        for part in [(number,) for number in story.chosen if len(story.chosen) > 1]:
+            statements = [self.search.wrong[n] for n in story.explains]
+            if all(self.search.confirm(part, s) or self.search.loosely(s, [part]) for s in statements):
+                return Hypothesis(part, story.explains, story.spoils)
+        return story
 
     def _story_of(self, number: int) -> int | None:
         return next((k for k, story in enumerate(self.stories) if number in story.explains), None)
@@ -90,6 +102,7 @@ class _Diagnosis:
                     rank = (size, *story.rank()[1:])
                     equal = [h.chosen for h in fits if h.rank() == rank and h.chosen not in own]
                     return self._narrow(own + [chosen for chosen in equal if confirm(chosen, statement)])
+            return []  # it does but for rounding
         best: list[Hypothesis] = []
         for hypothesis in sorted(fits, key=lambda h: h.rank()):
             if len(best) > MANY or (best and hypothesis.rank() != best[0].rank()):
@@ -118,62 +131,89 @@ class _Diagnosis:
         made = self.search.simulation.made(chosen)
         return Explanation.together([Explanation(i.code, i.text, i.mistake.kind, i.hint) for i in made])
 
-    def _sure(self, story: int | None, chosen: Combination, statement: Statement | None = None) -> bool:
-        """Whether there are more digits than make it likely that some combination fits by chance."""
-        statements = [] if statement is None else [statement]
-        if story is not None:
-            statements = [self.search.wrong[n] for n in self.stories[story].explains]
-            chosen = self.stories[story].chosen
-        digits = sum(explained.digits for explained in statements)
+    def _sure(self, chosen: Combination, digits: float) -> bool:
+        """Whether that many digits are more than chance would explain, with so many combinations tried."""
         return digits - math.log10(self.search.tried.get(len(chosen), 1)) >= SURE
 
     # All together
 
     def causes(self) -> list[Cause]:
         """The causes that several judgements have in common; each judgement gets its explanations."""
-        members: list[list[int]] = [[] for _ in self.stories]
-        story_of: dict[int, int] = {}
         for number, judgement in enumerate(self.judgements):
-            if judgement.verdict not in ("wrong", "lucky"):
-                continue
-            story = self._explain(number, judgement)
-            roots = [self.number[id(j)] for j in self.judgements if any(j.claim is claim for claim in judgement.given)]
-            if story is None and roots and len(found := {story_of.get(root) for root in roots}) == 1:
-                story = found.pop()
-            if story is not None:
-                story_of[number] = story
-                members[story].append(number)
-        causes = []
-        for number, (hypothesis, claims) in enumerate(zip(self.stories, members, strict=True)):
-            sure = self._sure(number, hypothesis.chosen)
-            causes.append(Cause(self._explained(hypothesis.chosen), claims, sure))
-        return sorted((cause for cause in causes if len(cause.claims) > 1), key=lambda cause: -len(cause.claims))
+            if judgement.verdict in ("wrong", "lucky"):
+                cause = self._explain(number, judgement)
+                if cause is not None:
+                    self.members.setdefault(cause, []).append(number)
+        shared = [(cause, claims) for cause, claims in self.members.items() if len(claims) > 1]
+        shared.sort(key=lambda pair: -len(pair[1]))
+        return [Cause(self._explained(c), claims, self._sure(c, self.digits.get(c, 0.0))) for c, claims in shared]
 
-    def _explain(self, number: int, judgement: Judgement) -> int | None:
-        """Give a judgement its explanations; the story that it belongs to, if to any."""
+    def _cause_of(self, claims: Sequence[Claim]) -> Combination | None:
+        """The cause that earlier claims have in common."""
+        numbers = [number for number, j in enumerate(self.judgements) if any(j.claim is claim for claim in claims)]
+        found = {next((c for c, members in self.members.items() if number in members), None) for number in numbers}
+        return found.pop() if len(found) == 1 else None
+
+    def _explain(self, number: int, judgement: Judgement) -> Combination | None:
+        """Give a judgement its explanations; the mistakes in the pass that are its cause, where one is to be told."""
         at, statement = self.statements.get(id(judgement), (-1, None))
-        swapped = self.writing.swaps_truths(number)
-        story = None if statement is None or swapped else self._story_of(at)
-        in_pass = self._best(at, statement) if statement is not None and not swapped else []
+        story: Combination | None = None
+        in_pass: list[Combination] = []
+        if statement is not None and not self.writing.swaps_truths(number):
+            k = self._story_of(at)
+            story = None if k is None else self.stories[k].chosen
+            in_pass = self._best(at, statement)
+            if story is not None:
+                self.digits[story] = self.digits.get(story, 0.0) + statement.digits
+        if not judgement.own or story is not None or not judgement.given:
+            cause = self._named(number, judgement, statement, story, in_pass)
+        else:  # what follows from something wrong is no mistake of its own
+            judgement.explanations, judgement.sure = [_carried_on(judgement)], True
+            cause = self._cause_of(judgement.given)
+        if judgement.explanations or self.search.is_complete:
+            found = {explanation.text: explanation for explanation in judgement.explanations or []}
+            judgement.explanations = list(found.values())
+        return cause
+
+    def _named(
+        self,
+        number: int,
+        judgement: Judgement,
+        statement: Statement | None,
+        story: Combination | None,
+        in_pass: list[Combination],
+    ) -> Combination | None:
+        """Name what reproduces a judgement's claim, from the pass to the pen; return the cause."""
         named = [self._explained(chosen) for chosen in in_pass]
-        judgement.sure = bool(in_pass) and statement is not None and self._sure(story, in_pass[0], statement)
-        pens = self.writing.pens(number) if not judgement.own or (story is None and not judgement.given) else []
-        if pens:
+        pens = self.writing.pens(number) if not judgement.own or story is None else []
+        if in_pass and statement is not None:
+            digits = sum(s.digits for s in self._together(story)) if story else statement.digits
+            judgement.sure = self._sure(story or in_pass[0], digits)
+            if story is None and len(in_pass) == 1:
+                (story,) = in_pass
+                self.digits[story] = self.digits.get(story, 0.0) + digits
+        loose = self._loosely(statement) if statement is not None and not named else []
+        if pens and not (loose and (pens[0][0] or "+" in pens[0][1].code)):  # rounding is likelier than several slips
             named, judgement.sure = self._with_pens(judgement, pens, named, judgement.sure, statement)
-        elif story is None and judgement.given:
-            named = [_carried_on(judgement)]
-            judgement.sure = True
-        if not named and statement is not None:
-            named = [Explanation.together([self._explained(c), ROUNDING]) for c in self._loosely(statement)]
+            story = story or pens[0][0] or None
+        elif loose and statement is not None:
+            named = [Explanation.together([self._explained(chosen), ROUNDING]) for chosen in loose]
+            if len(loose) == 1:
+                story, digits = loose[0], statement.digits - LOOSE * len(statement.bounds)
+                self.digits[story] = self.digits.get(story, 0.0) + digits
+                judgement.sure = self._sure(story, digits)
         if not named and judgement.verdict == "wrong":
             named = self.writing.forms(judgement)
             judgement.sure = bool(named)
         if not named and judgement.claim.value is None and judgement.verdict == "wrong":
             named = self.writing.repairs(judgement)
             judgement.sure = bool(named) and self.search.probes is not None
-        if named or self.search.is_complete:
-            judgement.explanations = list({explanation.text: explanation for explanation in named}.values())
+        judgement.explanations = named or None
         return story
+
+    def _together(self, story: Combination) -> list[Statement]:
+        explains = next(hypothesis.explains for hypothesis in self.stories if hypothesis.chosen == story)
+        return [self.search.wrong[n] for n in explains]
 
     def _with_pens(
         self,

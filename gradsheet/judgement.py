@@ -125,7 +125,9 @@ class Judgement:
             if self.is_explained_by(text):
                 rest = self.explanations[0].text.removeprefix(text.removeprefix(LOOK)).removeprefix(AND)
                 return rest and LOOK * self.hints + rest
-        texts = [found.text for found in self.explanations]
+        texts = [found.text for found in self.explanations if self.hints or found.code != "carried-on"]  # said already
+        if self.explanations and not texts:
+            return ""
         if not texts:
             return "no known mistake gives this" * (self.verdict == "wrong")
         if len(texts) > EQUALS:

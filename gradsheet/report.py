@@ -142,8 +142,9 @@ class Printer:
         readings = {words: n for words, n in Counter(w for j in wrong for w in j.readings).items() if n > 1}
         causes = [cause.explanation.text for cause in report.causes]
         points: dict[str, str] = {}
+        caused = [[id(report.judgements[number]) for number in cause.claims] for cause in report.causes]
         for judgement, place, question in zip(chosen, places, questions, strict=True):
-            notes = [f"cause {_name(k)}" for k, text in enumerate(causes) if judgement.is_explained_by(text)]
+            notes = [f"cause {_name(k)}" for k, claims in enumerate(caused) if id(judgement) in claims]
             if judgement.witness:
                 notes.append(points.setdefault(judgement.witness, f"witness {_name(len(points))}"))
             head = f"{'':{_WIDEST}}  {clean(place):{max(map(len, places))}}  "
