@@ -186,6 +186,17 @@ def test_a_mistake_and_rounding_besides() -> None:
     assert codes(found[1]) == ["slope-missing+rounding"]
 
 
+def test_what_follows_from_a_mistake_and_rounding_has_its_cause() -> None:
+    """The slope is missing, 3.963 for 3.9644, since 1.321 was carried on; 3.963 * 1.23 = 4.874 follows."""
+    text = "".join(
+        f"[[claim]]\nquantity = '{quantity}'\nvalue = {value}\n"
+        for quantity, value in (("dL/dyhat", "1.321"), ("dL/dz1", "3.963"), ("dL/dW1", "4.874"))
+    )
+    report = gradsheet.judge(gradsheet.read(NET + text))
+    assert [codes(judgement) for judgement in report.judgements[1:]] == [["slope-missing+rounding"], ["carried-on"]]
+    assert [(cause.explanation.code, cause.claims) for cause in report.causes] == [("slope-missing", [1, 2])]
+
+
 def test_the_rest_of_the_sheet_decides_between_equals() -> None:
     """-1.32146 for 1.32146 is a lost sign where all else is right, and y - yhat where the rest follows from that."""
     alone = judgements(NET, ("dL/dyhat", "-1.32146"), ("dL/dz1", "0.693857"), ("dL/dW1", "0.85344"))
