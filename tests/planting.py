@@ -60,7 +60,8 @@ def point_of(head: str) -> Point:
     sheet = gradsheet.read(head + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
     assert sheet.params is not None
     assert sheet.x is not None
-    return Point(sheet.network, sheet.params, sheet.x, sheet.y, None, None, rate=Fraction(1, 2))
+    assert sheet.rate is not None
+    return Point(sheet.network, sheet.params, sheet.x, sheet.y, None, None, rate=sheet.rate.value)
 
 
 class Solution:

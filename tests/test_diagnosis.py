@@ -12,7 +12,8 @@ from sheets import NET, NUMBERS, SYMBOLS, judgements
 
 import gradsheet
 from gradsheet.figures import slips
-from gradsheet.number import printed
+from gradsheet.number import as_float, printed
+from gradsheet.simulation import Run
 
 ROOT = Path(__file__).parents[1]
 HOMEWORKS = ROOT / "gradsheet" / "homework"
@@ -117,6 +118,19 @@ def test_a_planted_carelessness_in_the_naming_is_caught(monkeypatch) -> None:
     solution = Solution(HOMEWORK)
     monkeypatch.setattr("gradsheet.search.Statement.holds", lambda self, run: run.values(self.tree)[:, 0] == 0)
     assert outcome(solution, (0,)) in ("named otherwise", "not named")
+
+
+@pytest.mark.parametrize("head", [HOMEWORK, BATCH, NET], ids=["homework", "batch", "sigmoid"])
+def test_variants_side_by_side_are_those_made_alone(head: str) -> None:
+    """In floats, many at a time, comes out what exact arithmetic gives for each mistake."""
+    solution = Solution(head)
+    chosen = [*singles(solution), *itertools.islice(pairs(solution), 0, None, 211)]
+    run = Run(solution.simulation, chosen)
+    for row, combination in enumerate(chosen):
+        for name, exact in solution.values(combination).items():
+            mine = run.values(solution.trees[name])[row]
+            truth = [as_float(v) for v in exact.flat]
+            assert mine == pytest.approx(truth, rel=1e-9, abs=1e-9, nan_ok=True), (name, combination)
 
 
 # No false accusation
