@@ -10,7 +10,7 @@ from gradsheet.compare import same_shape
 from gradsheet.evaluate import Evaluator
 from gradsheet.judgement import Explanation, Judgement
 from gradsheet.number import Printed
-from gradsheet.repair import repaired
+from gradsheet.repair import Change, repaired
 from gradsheet.search import Search, agree_at, agree_everywhere
 from gradsheet.sheet import fractions, printed_entries
 from gradsheet.simulation import NO_VALUE, Combination
@@ -142,6 +142,9 @@ class Writing:
         if line is None:
             return []
 
+        kept = {} if probes is None else probes.outcomes  # many sheets of a class claim the same
+        key = "repairs", claim.tree, line
+
         def is_true(changed: f.Node) -> bool:
             point.budget.check()
             try:
@@ -151,14 +154,14 @@ class Writing:
             except NO_VALUE:
                 return False
 
-        found = []
-        for changes in repaired(line, claim.tree, self.search.point.network, is_true):
-            parts = [
-                Explanation(change.code, f"{change.found} stands for {change.wanted}", "formula", change.hint)
-                for change in changes
-            ]
-            found.append(Explanation.together(parts))
-        return found
+        if key not in kept:
+            found = repaired(line, claim.tree, point.network, is_true)
+            kept[key] = [Explanation.together([_of_change(change) for change in changes]) for changes in found]
+        return kept[key]  # type: ignore[no-any-return]
+
+
+def _of_change(change: Change) -> Explanation:
+    return Explanation(change.code, f"{change.found} stands for {change.wanted}", "formula", change.hint)
 
 
 def _of(slip: figures.Slip) -> Explanation:
