@@ -170,7 +170,7 @@ class _Diagnosis:
         else:  # what follows from something wrong is no mistake of its own
             judgement.explanations, judgement.sure = [_carried_on(judgement)], True
             cause = self._cause_of(judgement.given)
-        if judgement.explanations or self.search.is_complete:
+        if judgement.explanations or (self.search.is_complete and statement is not None):
             found = {explanation.text: explanation for explanation in judgement.explanations or []}
             judgement.explanations = list(found.values())
         return cause

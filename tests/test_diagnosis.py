@@ -171,6 +171,12 @@ def test_where_nothing_fits_that_is_said() -> None:
     assert judgement.all_messages().endswith("no known mistake gives this")
 
 
+def test_where_there_is_nothing_to_compare_the_reason_is_enough() -> None:
+    found = judgements(NUMBERS, ("dL/dW2[9,1]", "3"), ("z1", "[1, 2]"), ("yhat", "", "'W3 @ q'"))
+    assert all(judgement.verdict == "wrong" for judgement in found)
+    assert not any("no known mistake" in judgement.all_messages() for judgement in found)
+
+
 def test_few_digits_only_fit() -> None:
     """The truth is 7; 14 may be the 2 of the square, and may be chance."""
     (judgement,) = judgements(NUMBERS, ("dL/dW2[2,2]", "14"))
