@@ -132,8 +132,8 @@ class _Diagnosis:
         return Explanation.together([Explanation(i.code, i.text, i.mistake.kind, i.hint) for i in made])
 
     def _sure(self, chosen: Combination, digits: float) -> bool:
-        """Whether that many digits are more than chance would explain, with so many combinations tried."""
-        return digits - math.log10(self.search.tried.get(len(chosen), 1)) >= SURE
+        """Whether that many digits are more than chance would explain, and no right claim speaks against it."""
+        return not self.search.spoils(chosen) and digits - math.log10(self.search.tried.get(len(chosen), 1)) >= SURE
 
     # All together
 
@@ -229,14 +229,15 @@ class _Diagnosis:
             ways = [[*before, pen] for before in ([[n] for n in named] or [[]]) for _, pen in pens]
             return [Explanation.together(way) for way in ways], sure or not named
         chosen, size = pens[0][0], len(pens[0][0]) + 1
+        doubtful = len(pens) > 1 or any("truncated" in pen.code for _, pen in pens)  # rounding on the way looks like it
         written = [Explanation.together([*([self._explained(chosen)] if chosen else []), pen]) for _, pen in pens]
         if statement is None or not named or (best := statement.fits[0].rank())[0] > size:
-            return written, digits > size
+            return written, digits > size and not doubtful
         # The smaller one explains it; a slip, too, where the mistake in the pass would spoil what is right.
         spoils = min(h.spoils for h in statement.fits)
         if best[0] < size:
             return named, sure
-        return (written, digits > size) if spoils else (named + written, False)
+        return (written, digits > size and not doubtful) if spoils else (named + written, False)
 
 
 def _carried_on(judgement: Judgement) -> Explanation:

@@ -98,10 +98,11 @@ def _wrong_digits(printed: Printed, size: Any, sign: str) -> Iterator[Slip]:
             yield Slip("digits-swapped", f"the digits {b[off[0]]} and {b[off[1]]} are swapped{sign}")
         elif len(off) == 1 and len(a) >= ENOUGH and off[0] < len(a) - 1:
             yield Slip("digit-mistyped", f"a digit is mistyped, {a[off[0]]} for {b[off[0]]}{sign}")
-    elif len(a) >= ENOUGH:
-        longer = str(round(scaled * 10)) if printed.places is not None else b
-        if len(longer) == len(a) + 1 and any(longer[:k] + longer[k + 1 :] == a for k in range(len(longer) - 1)):
-            yield Slip("digit-missing", f"a digit is missing{sign}")
+    longer = [b, str(round(scaled * 10))] if printed.places is not None else [b]
+    if len(a) >= ENOUGH and any(
+        len(c) == len(a) + 1 and a in {c[:k] + c[k + 1 :] for k in range(len(c) - 1)} for c in longer
+    ):
+        yield Slip("digit-missing", f"a digit is missing{sign}")
 
 
 def all_slips(printed: Sequence[Printed], meant: Sequence[Any]) -> list[Slip]:

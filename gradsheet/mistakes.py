@@ -256,7 +256,7 @@ CATALOGUE = (
             lambda right, s: right / _ln10(right)),
 
     # Forward
-    Mistake("bias-forgotten", "bias", "z", lambda p: p.bias,
+    Mistake("bias-forgotten", "bias", "z", lambda p: p.bias is not None,
             "the bias b{l} is forgotten",
             lambda right, s: s.h @ transposed(s.W)),
     Mistake("weights-transposed-forward", "weights", "z", lambda p: p.units == p.inputs > 1,
@@ -356,7 +356,7 @@ CATALOGUE = (
     Mistake("weights-mean", "factor", "d_W", lambda p: p.batch,
             "the gradient of W{l} is divided by N once more",
             lambda right, s: right / s.N),
-    Mistake("bias-delta-missing", "chain", "d_b", lambda p: p.bias,
+    Mistake("bias-delta-missing", "chain", "d_b", lambda p: p.bias is not None,
             "delta{l} is missing in the gradient of b{l}",
             lambda right, s: _ones(right)),
     Mistake("bias-not-summed", "bias", "d_b", lambda p: p.bias and p.batch and _each(p.examples),

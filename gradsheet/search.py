@@ -26,6 +26,7 @@ from gradsheet.point import OutOfTime, Point
 from gradsheet.probe import Probes
 from gradsheet.sheet import printed_entries
 from gradsheet.simulation import CLOSE, NO_VALUE, Combination, Run, Simulation, changed
+from gradsheet.target import core_of
 from manual.activations import Array
 
 MOST_TOGETHER = 3  # mistakes that are tried together
@@ -265,14 +266,22 @@ class Search:
         if statement.line is not None and self.probes is not None:
             seen = functools.partial(self.seen, chosen)
             return agree_everywhere(self.probes, statement.tree, statement.line, seen, chosen)
-        evaluator = Evaluator(self.seen(chosen))
-        bindings = Evaluator(self.point).bindings(statement.tree)
-        values = [v for binding in bindings for v in evaluator.value(statement.tree, binding).flat]
+        carried = self.seen(chosen)
+        if (found := self.simulation.target(statement.tree)) and isinstance(carried, Carried):
+            # Somebody who works by hand takes relu'(0) = 0 and goes on, so a z that is 0 is not in the way here.
+            core = core_of(statement.tree, self.point.rate)
+            values = [core[0] * v for v in carried.entries(*found[1:])] if core else []
+        else:
+            bindings = Evaluator(self.point).bindings(statement.tree)
+            evaluator = Evaluator(carried)
+            values = [v for binding in bindings for v in evaluator.value(statement.tree, binding).flat]
         return all(low <= v <= high for v, (low, high) in zip(values, statement.bounds, strict=True))
 
     def loosely(self, statement: Statement, among: Sequence[Combination]) -> list[Combination]:
-        """The combinations that give a number but for the rounding of the values printed before it; those of them that
-        spoil the fewest right claims."""
+        """The combinations that give a number but for the rounding of the values printed before it.
+
+        None that spoils a right claim: whoever has printed that has not made the mistake.
+        """
         judgement, history = statement.judgement, self.history
         if history is None or judgement.verdict != "wrong" or not judgement.own or not among:
             return []
@@ -289,7 +298,11 @@ class Search:
         if not found:
             return found
         spoilt = self._spoilt(Run(self.simulation, found))
-        return [combination for combination, spoils in zip(found, spoilt, strict=True) if spoils == min(spoilt)]
+        return [combination for combination, spoils in zip(found, spoilt, strict=True) if not spoils]
+
+    def spoils(self, chosen: Combination) -> int:
+        """How many right claims some mistakes would spoil."""
+        return self._spoilt(Run(self.simulation, [chosen]))[0]
 
     def _spoilt(self, run: Run) -> list[int]:
         """How many right claims the variants of a run spoil."""

@@ -109,6 +109,8 @@ class Writing:
             return [(chosen, Explanation("answers-swapped", text, "figures", hint))]
         if judgement.claim.value is None or self.search.probes is not None:
             return []
+        if judgement.own and judgement.working and judgement.working[-1].array is not None:
+            return []  # the number is what its own last line gives: it has been written rightly
         found = [(chosen, _of(slip)) for chosen, slip in self._slips(judgement)]
         if not found and not judgement.own:
             found = [((), ARITHMETIC)]

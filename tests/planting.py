@@ -79,8 +79,14 @@ class Solution:
 
     def values(self, chosen: Combination) -> dict[str, np.ndarray]:
         """Everything, as somebody gets it who makes some mistakes."""
+        if not chosen:
+            return {name: Evaluator(self.point).value(tree, {}) for name, tree in self.trees.items()}
         seen = Carried(self.point, None, edits_of(self.simulation.made(chosen)))
-        return {name: Evaluator(seen).value(tree, {}) for name, tree in self.trees.items()}
+        found = {}
+        for name, tree in self.trees.items():
+            _, tensor, indices = self.simulation.target(tree)
+            found[name] = np.array(seen.entries(tensor, indices), object).reshape(self.truth[name].shape)
+        return found
 
     def judgements(self, values: dict[str, np.ndarray]) -> list[Judgement]:
         found = []

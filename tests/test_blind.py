@@ -76,7 +76,7 @@ def test_where_everything_is_asked_the_proposal_sees_everything(capsys, tmp_path
     assert "With these numbers the same questions see all:" in capsys.readouterr().out
     write(*(part.strip("\n") + "\n" for part in "\n".join(found.data).split("[[layer]]")))
     assert main(["blind", str(sheet)]) == 0
-    assert capsys.readouterr().out.startswith(f"{sheet}: sees all 58 mistakes")
+    assert capsys.readouterr().out.startswith(f"{sheet}: sees all 60 mistakes")
 
 
 def test_a_change_that_does_not_show_in_the_digits_is_not_seen() -> None:

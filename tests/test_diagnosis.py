@@ -239,6 +239,8 @@ def test_the_rest_of_the_sheet_decides_between_equals() -> None:
         ("0.3275", Fraction("0.3775"), "digit-mistyped"),
         ("0.5944", Fraction("0.59448"), "truncated"),
         ("1845", Fraction(18745), "digit-missing"),
+        ("1.345", Fraction("12.345"), "digit-missing"),
+        ("0.7716", Fraction("0.78716"), "digit-missing"),
         ("2.0999999999999996", Fraction("2.1"), "floating-point"),
         ("-0.1848", Fraction("0.1488"), "digits-swapped"),
     ],
@@ -253,6 +255,32 @@ def test_slips(text: str, meant: Fraction, code: str) -> None:
 )
 def test_no_slips(text: str, meant: Fraction) -> None:
     assert list(slips(printed(text), meant)) == []
+
+
+def test_a_bias_forgotten_and_a_kink_nearby() -> None:
+    (judgement,) = judgements(NUMBERS, ("z1", "[1, 3, 2]"))
+    assert codes(judgement) == ["bias-forgotten"]
+    kinked = (
+        "loss = 'half_squared_error'\nx = [1, 1]\ny = [0, 0]\n[[layer]]\nW = [[1, -1], [2, 1]]\nactivation = 'relu'\n"
+    )
+    (judgement,) = judgements(kinked + "[[layer]]\nW = [[1, 3], [2, 5]]\n", ("dL/dh1", "[9, 27]"))
+    assert "one-path" in codes(judgement)
+
+
+def test_rounding_explains_nothing_that_a_right_claim_contradicts() -> None:
+    """dL/db1 is right to six digits, so nothing on the way to it was mistaken; the other number is random."""
+    head = "loss = 'half_squared_error'\nx = [0.5, -0.2]\ny = [-0.1, -0.1]\nlearning_rate = 0.5\n"
+    head += "[[layer]]\nW = [[-0.1, 0.2], [-1.2, 0.5]]\nb = [-1.2, 0.8]\nactivation = 'sigmoid'\n"
+    head += "[[layer]]\nW = [[1, -1], [1.3, -0.2]]\nb = [0, -1.1]\n"
+    found = judgements(head, ("dL/db1[1]", "-0.216794"), ("W1_new[1,2]", "0.171656"))
+    assert [judgement.verdict for judgement in found] == ["right", "wrong"]
+    assert codes(found[1]) == []
+
+
+def test_a_number_that_its_own_line_gives_is_no_slip_of_the_pen() -> None:
+    head = "loss = 'half_squared_error'\nx = [1, 1]\ny = 0\n[[layer]]\nW = [[123, 1]]\n"
+    (judgement,) = judgements(head, ("dL/dz1", "142", "'100 + 42'"))
+    assert "digits-swapped" not in codes(judgement)
 
 
 def test_two_entries_swapped_and_two_answers_swapped() -> None:

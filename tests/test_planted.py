@@ -84,3 +84,20 @@ def test_the_mask_of_the_kink_shows_only_where_z_is_0():
 def test_the_codes_are_the_catalogues_own_and_each_stands_once():
     codes = [mistake.code for mistake in CATALOGUE]
     assert len(set(codes)) == len(codes)
+
+
+def test_every_code_can_be_made_somewhere():
+    def network(**changes):
+        kinds = {"reduction": "mean", "examples": 3, "update": "all"} | changes
+        return Network(
+            (4, 4, 4), (kinds.pop("bias", "units"),) * 2, kinds.pop("activations"), kinds.pop("loss"), **kinds
+        )
+
+    networks = [
+        network(activations=("relu", "identity"), loss="half_squared_error", examples=None),
+        network(activations=("tanh", "sigmoid"), loss="binary_cross_entropy", update="weights"),
+        network(activations=("relu", "softmax"), loss="cross_entropy", bias="shared"),
+        network(activations=("sigmoid", "identity"), loss="mean_squared_error", reduction="sum"),
+    ]
+    made = {instance.code for n in networks for instance in instances(n, True)}
+    assert {mistake.code for mistake in CATALOGUE} == made
