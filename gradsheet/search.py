@@ -102,6 +102,7 @@ class Search:
         self.is_complete = True  # whether there was time for all combinations
         self._confirmed: dict[Any, bool] = {}
         self._seen: dict[Any, Point] = {}
+        self._spoils: dict[Combination, int] = {}
         self.wrong: list[Statement] = []
         self.right: list[Statement] = []
         try:
@@ -302,7 +303,9 @@ class Search:
 
     def spoils(self, chosen: Combination) -> int:
         """How many right claims some mistakes would spoil."""
-        return self._spoilt(Run(self.simulation, [chosen]))[0]
+        if chosen not in self._spoils:
+            self._spoils[chosen] = self._spoilt(Run(self.simulation, [chosen]))[0]
+        return self._spoils[chosen]
 
     def _spoilt(self, run: Run) -> list[int]:
         """How many right claims the variants of a run spoil."""

@@ -53,7 +53,8 @@ def test_gradescope(folder, capsys):
     assert [t["number"] for t in found["tests"]] == ["1", "2", "3", "4", "5"]
     assert {t["visibility"] for t in found["tests"]} == {"visible"}
     assert {t["output_format"] for t in found["tests"]} == {"text"}
-    output = "wrong: dL/dyhat = -3, true 3: the truth with the wrong sign; fits: a minus sign has slipped in"
+    output = "wrong: dL/dyhat = -3, true 3: the truth with the wrong sign; fits: the derivative of the loss has the "
+    output += "wrong sign, as if y - yhat stood for yhat - y"
     assert found["tests"][1]["output"] == output
     assert found["tests"][4]["output"].startswith("This sheet could not be read (line 1): not TOML")
 
