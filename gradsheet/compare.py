@@ -19,7 +19,6 @@ from manual.activations import Array, split
 
 MAX_SIMPLE = 64
 MAX_TRUTHS = 200  # kept at a point
-MAX_OUTCOMES = 1_000  # kept for further sheets on the same network
 
 
 def _simple_multiple(v: Any, unit: Any) -> bool:
@@ -188,17 +187,16 @@ class Comparison:
         """The first place where a formula is not the truth, and its value, where it has a single one."""
         if not isinstance(self.points, Probes):
             return self._compare(line)
-        outcomes, key = self.points.outcomes, (self.quantity, line)
-        if key not in outcomes:
-            if len(outcomes) >= MAX_OUTCOMES:
-                outcomes.clear()
+
+        def find() -> tuple[Any, int]:
             try:
-                outcomes[key] = self._compare(line), self._degree
+                return self._compare(line), self._degree
             except OutOfTime:
                 raise
             except Undecided as error:
-                outcomes[key] = error, 0
-        found, known = outcomes[key]
+                return error, 0
+
+        found, known = self.points.kept((self.quantity, line), find)
         self._degree = max(self._degree, known)
         if isinstance(found, Undecided):
             raise type(found)(*found.args)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from gradsheet import formula as f
 from gradsheet.evaluate import show_index
-from gradsheet.network import Network
+from gradsheet.network import CANCELLING, Network
 
 Factors = list[str] | None  # of a product; None where the language has no words for it
 Index = str | int
@@ -26,7 +26,6 @@ _SLOPE = {  # dh[i]/dz[i], with the name of h
     "tanh": "(1 - {h}[{i}]**2)",
     "softplus": "sigmoid(z{l}[{i}])",
 }
-_CANCELLING = (("binary_cross_entropy", "sigmoid"), ("cross_entropy", "softmax"))  # dL/dz is yhat - y
 
 
 def _product(factors: Factors) -> str | None:
@@ -79,7 +78,7 @@ class _Writer:
         activation = self.network.activations[l - 1]
         if activation == "identity" or (l == self.top and self.is_z):
             return self.d_h(l, i)
-        if self.is_loss and l == self.top and (self.network.loss, activation) in _CANCELLING:
+        if self.is_loss and l == self.top and (self.network.loss, activation) in CANCELLING:
             return [f"(yhat[{i}] - y[{i}])"]
         if activation == "softmax":
             k = next(self.letters)

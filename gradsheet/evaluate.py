@@ -10,8 +10,8 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.network import NEW
-from gradsheet.point import Point, as_array
-from gradsheet.real import OutsideDomain, Real, Undecided
+from gradsheet.point import Missing, Point, as_array
+from gradsheet.real import Imprecise, OutsideDomain, Real, Undecided
 from manual import activations
 from manual.activations import Array, softmax
 
@@ -28,6 +28,10 @@ class EvaluationError(ValueError):
 
 class DivisionByZero(EvaluationError):
     """A formula that has no value at this point, though it may have one at others."""
+
+
+# Whatever keeps a formula from having a value that can be told.
+NO_VALUE = (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError)
 
 
 def _step(v: Any) -> Fraction:

@@ -21,18 +21,17 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.carry import Carried
 from gradsheet.compare import printed_value, same_shape
-from gradsheet.evaluate import EvaluationError, Evaluator
+from gradsheet.evaluate import NO_VALUE, Evaluator
 from gradsheet.network import NEW
 from gradsheet.number import Printed
-from gradsheet.point import Missing, Point, as_array
-from gradsheet.real import Imprecise, Undecided, apart
+from gradsheet.point import Point, as_array
+from gradsheet.real import apart
 from gradsheet.sheet import Claim, printed_entries
 from gradsheet.steps import Change, Edits, Index, Tensor
 from gradsheet.target import as_delta, core_of, entries_of, tensor_shape
 from manual.activations import Array
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through
-_NOTHING_TO_SAY = (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError)
 MAX_TOGETHER = 20  # wrong claims that may explain another one together
 
 
@@ -56,7 +55,7 @@ def _parts(tree: f.Node | None, point: Point) -> Iterator[float]:
     """The values of all parts of a formula that have a single one."""
     for node in f.walk(tree) if tree is not None else ():
         if not isinstance(node, f.Number | f.Letter):
-            with contextlib.suppress(*_NOTHING_TO_SAY):
+            with contextlib.suppress(*NO_VALUE):
                 value = Evaluator(point).value(node, {})
                 if value.size == 1:
                     yield float(value.item())
@@ -92,7 +91,7 @@ class History:
                     indices, printed, Evaluator(point).value(core, binding).flat, strict=True
                 ):
                     self._take(tensor, index, number, truth, factor)
-        except _NOTHING_TO_SAY:
+        except NO_VALUE:
             return
 
     def _take(self, tensor: Tensor, index: Index, printed: Printed, truth: Any, factor: Any) -> None:
@@ -201,7 +200,7 @@ class History:
                         return False
                     if any(b < c or a > d for a, b, (c, d) in zip(low.flat, high.flat, reach, strict=True)):
                         return False
-        except _NOTHING_TO_SAY:
+        except NO_VALUE:
             return False
         return True
 
@@ -213,7 +212,7 @@ class History:
         """The earlier wrong claims given which this one is right: a single one, or as few as will do, or none."""
         try:
             own = self._target(claim.tree, point)
-        except _NOTHING_TO_SAY:
+        except NO_VALUE:
             return []
         wrong = [(other, values) for other, tensor, values in self._wrong if tensor != own]
 
@@ -256,7 +255,7 @@ class History:
                 reach = self._reach(claim.tree, point, binding, wrong, off, edits)
                 if not all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True)):
                     return False
-        except _NOTHING_TO_SAY:
+        except NO_VALUE:
             return False
         return True
 

@@ -9,6 +9,7 @@ In a sentence {l} stands for the layer, {f} for its activation, {input} for what
 layer before, {k} for the variant. Of a mistake that is made in every layer the sentence has no number.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,15 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.network import KINKED, Network
-from gradsheet.steps import Edit, Edits, transposed
+from gradsheet.network import CANCELLING, KINKED, SQUARES, Network
+from gradsheet.steps import Edit, Edits, Step, transposed
 from manual.activations import ELEMENTWISE, RATIONAL, Activation, Array, activate, number, pull_back, split
 from manual.losses import LOSSES, cross_entropy, d_cross_entropy
 
-HALF, SQUARES = "half_squared_error", ("squared_error", "mean_squared_error")
+HALF, *UNHALVED = SQUARES
 ENTROPIES = ("binary_cross_entropy", "cross_entropy")
 SUMS = (HALF, "squared_error", *ENTROPIES)  # over the outputs
-CANCELLING = (("binary_cross_entropy", "sigmoid"), ("cross_entropy", "softmax"))  # dL/dz is yhat - y
 AT_THE_END = ("shares", "d_yhat")  # steps that there are once
 TOGETHER = ("z_new", "W_new", "b_new", "W_new b_new")  # steps that are taken in all layers in the same way
 
@@ -152,13 +152,9 @@ def _turned(W: Array) -> Array:
     return transposed(W).reshape(W.shape)
 
 
-def _mean(s: SimpleNamespace, array: Array) -> Array:
-    return array / s.N if s.network.reduction == "mean" else array
-
-
 def _d_loss(s: SimpleNamespace, y: Array) -> Array:
     """dL/dyhat for another target."""
-    return _mean(s, LOSSES[s.network.loss][1](y, s.yhat))
+    return np.asarray(s.mean(LOSSES[s.network.loss][1](y, s.yhat)))
 
 
 def _for(activation: Activation, s: SimpleNamespace) -> Array:
@@ -197,7 +193,7 @@ CATALOGUE = (
     Mistake("half-twice", "factor", "d_yhat", lambda p: p.loss == HALF,
             "the 1/2 of the loss is kept, though the 2 of the square cancels it",
             lambda right, s: right / 2),
-    Mistake("two-missing", "factor", "d_yhat", lambda p: p.loss in SQUARES,
+    Mistake("two-missing", "factor", "d_yhat", lambda p: p.loss in UNHALVED,
             "the 2 of the square is missing, and the loss has no 1/2 that would cancel it",
             lambda right, s: right / 2),
     Mistake("outputs-missing", "factor", "d_yhat", lambda p: p.loss == "mean_squared_error" and p.units > 1,
@@ -218,22 +214,22 @@ CATALOGUE = (
     Mistake("error-sign", "sign", "d_yhat", lambda p: p.loss not in (None, "output"),
             "the derivative of the loss has the wrong sign, as if y - yhat stood for yhat - y",
             lambda right, s: -right),
-    Mistake("target-missing", "factor", "d_yhat", lambda p: p.loss in (HALF, *SQUARES),
+    Mistake("target-missing", "factor", "d_yhat", lambda p: p.loss in SQUARES,
             "the target is left out, yhat stands for yhat - y",
             lambda right, s: _d_loss(s, s.y * 0)),
-    Mistake("target-other", "factor", "d_yhat", lambda p: p.loss in (HALF, *SQUARES) and _others(p.units),
+    Mistake("target-other", "factor", "d_yhat", lambda p: p.loss in SQUARES and _others(p.units),
             "an output is compared with the target of another one",
             lambda right, s, k: _d_loss(s, _roll(s.y, k))),
     Mistake("second-term-missing", "factor", "d_yhat", lambda p: p.loss == "binary_cross_entropy",
             "the derivative of (1 - y) log(1 - yhat), the second term of the loss, is missing",
-            lambda right, s: _mean(s, d_cross_entropy(s.y, s.yhat))),
+            lambda right, s: s.mean(d_cross_entropy(s.y, s.yhat))),
     Mistake("second-term-sign", "sign", "d_yhat", lambda p: p.loss == "binary_cross_entropy",
             "the derivative of log(1 - yhat) lacks its minus sign",
-            lambda right, s: _mean(s, d_cross_entropy(s.y, s.yhat) + d_cross_entropy(1 - s.y, 1 - s.yhat))),
+            lambda right, s: s.mean(d_cross_entropy(s.y, s.yhat) + d_cross_entropy(1 - s.y, 1 - s.yhat))),
     Mistake("loss-half-missing", "factor", "shares", lambda p: p.loss == HALF,
             "the 1/2 of the loss is missing",
             lambda right, s: 2 * right),
-    Mistake("loss-half-added", "factor", "shares", lambda p: p.loss in SQUARES,
+    Mistake("loss-half-added", "factor", "shares", lambda p: p.loss in UNHALVED,
             "the loss is given a 1/2 that it does not have",
             lambda right, s: right / 2),
     Mistake("loss-mean-missing", "factor", "shares", lambda p: p.mean,
@@ -245,12 +241,12 @@ CATALOGUE = (
     Mistake("loss-sign", "sign", "shares", lambda p: p.loss in ENTROPIES,
             "the minus sign of the loss is lost",
             lambda right, s: -right),
-    Mistake("loss-square-missing", "factor", "shares", lambda p: p.loss in (HALF, *SQUARES) and not p.batch,
+    Mistake("loss-square-missing", "factor", "shares", lambda p: p.loss in SQUARES and not p.batch,
             "the error is not squared",
             lambda right, s: (s.yhat - s.y).sum(-2) / (2 if s.network.loss == HALF else 1)),
     Mistake("loss-second-term-missing", "factor", "shares", lambda p: p.loss == "binary_cross_entropy",
             "the second term of the loss, (1 - y) log(1 - yhat), is missing",
-            lambda right, s: _mean(s, cross_entropy(s.y, s.yhat).sum(-2))),
+            lambda right, s: s.mean(cross_entropy(s.y, s.yhat).sum(-2))),
     Mistake("log-base-10", "logarithm", "shares", lambda p: p.loss in ENTROPIES,
             "the logarithm to base 10 is taken for the natural one",
             lambda right, s: right / _ln10(right)),
@@ -444,7 +440,7 @@ class Instance:
     def code(self) -> str:
         return self.mistake.code
 
-    def edits(self) -> Iterator[tuple[tuple[str, int], Edit]]:
+    def edits(self) -> Iterator[tuple[Step, Edit]]:
         """The steps that are edited, and the edits."""
         edit = self.mistake.edit
         for step in self.mistake.step.split():
@@ -495,10 +491,10 @@ def instances(network: Network, rate: bool) -> tuple[Instance, ...]:
     return tuple(found)
 
 
-def edits_of(chosen: Sequence[Instance]) -> Edits:
-    """The edits of some mistakes made together in one pass."""
-    edits: dict[tuple[str, int], list[tuple[Edit, Any]]] = {}
-    for instance in chosen:
+def edits_of(made: Iterable[Instance], variants: Iterable[Array | None] = itertools.repeat(None)) -> Edits:
+    """The edits of mistakes made in one pass: all together, or each in its own variants."""
+    edits: dict[Step, list[tuple[Edit, Array | None]]] = {}
+    for instance, rows in zip(made, variants, strict=False):
         for step, edit in instance.edits():
-            edits.setdefault(step, []).append((edit, None))
+            edits.setdefault(step, []).append((edit, rows))
     return edits

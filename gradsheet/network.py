@@ -7,6 +7,8 @@ from manual.activations import RATIONAL, Activation, split
 from manual.losses import RATIONAL as RATIONAL_LOSSES
 
 KINKED = ("relu", "leaky_relu")
+SQUARES = ("half_squared_error", "squared_error", "mean_squared_error")
+CANCELLING = (("binary_cross_entropy", "sigmoid"), ("cross_entropy", "softmax"))  # dL/dz is yhat - y
 NEW = "_new"  # ends the names of what there is after one step of gradient descent
 
 

@@ -40,6 +40,7 @@ FREE = 64  # small points without a wanted pattern, with zeros among their numbe
 LARGE = 2**61
 LEAST, FREE_LARGE = 3, 24  # large points, and those for formulas that are not defined or not smooth everywhere
 ALL_HEARD = 4  # small points at which all witnesses are heard; at the others JAX is not, it takes longest
+MAX_OUTCOMES = 1_000  # kept for further sheets on the same network
 MOST = 8  # small points, and points at a kink
 
 Draw = Callable[[], int | Fraction]
@@ -151,7 +152,7 @@ class Probes:
 
     def __init__(self, network: Network, jax_of: Collection[str] | None, rate: Fraction | None, budget: Budget):
         self.network, self.jax_of, self.budget = network, jax_of, budget
-        self.outcomes: dict[Any, Any] = {}  # of comparisons here: many sheets of a class claim the same
+        self._outcomes: dict[Any, Any] = {}  # of comparisons here
         self._rate = rate
         self._small_numbers = random.Random(17)
         self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
@@ -163,6 +164,15 @@ class Probes:
             self._patterns = [(1,) * units, (-1,) * units, *drawn]
         self.small = Drawn(self._small())
         self._others = Drawn(itertools.chain(self._large(), self._kinks(), self._free()))
+
+    def kept(self, key: Any, find: Callable[[], Any]) -> Any:
+        """What was found here before, or is found now: many sheets of a class claim the same."""
+        if key not in self._outcomes:
+            found = find()
+            if len(self._outcomes) >= MAX_OUTCOMES:
+                self._outcomes.clear()
+            self._outcomes[key] = found
+        return self._outcomes[key]
 
     def __iter__(self) -> Iterator[Point]:
         yield next(iter(self.small))

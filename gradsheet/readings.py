@@ -14,17 +14,16 @@ import numpy as np
 
 from gradsheet.carry import Carried
 from gradsheet.compare import Comparison, same_shape
-from gradsheet.evaluate import EvaluationError, Evaluator
-from gradsheet.network import Network
+from gradsheet.evaluate import NO_VALUE, EvaluationError, Evaluator
+from gradsheet.network import SQUARES, Network
 from gradsheet.number import Printed
 from gradsheet.point import Budget, Missing, Point
 from gradsheet.probe import Probes, probes_for
-from gradsheet.real import Imprecise, Undecided
+from gradsheet.real import Undecided
 from gradsheet.sheet import Claim, Value, fractions, printed_entries
 from manual import Layer
 from manual.activations import Activation
 
-SQUARES = ("half_squared_error", "squared_error", "mean_squared_error")
 USUAL = ("relu", "sigmoid", "tanh")  # activations that a sheet may have meant where it names none
 
 
@@ -105,7 +104,7 @@ class Readings:
         """The readings under which a wrong claim would be right, each as it follows "right if"."""
         try:
             return [*self._numbers(claim)] if self.point is not None else [*self._formulas(claim)]
-        except (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError):
+        except NO_VALUE:
             return []
 
     def _numbers(self, claim: Claim) -> Iterator[str]:
@@ -122,7 +121,7 @@ class Readings:
                     and Comparison(claim.tree, [point]).mismatch_of_value(claim.value) is None
                 ):
                     yield reading.words
-            except (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError):
+            except NO_VALUE:
                 continue
 
     @staticmethod

@@ -16,7 +16,7 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.carry import Carried
 from gradsheet.compare import printed_value, same_shape
-from gradsheet.evaluate import Binding, EvaluationError, Evaluator
+from gradsheet.evaluate import NO_VALUE, Binding, EvaluationError, Evaluator
 from gradsheet.figures import forms, significant
 from gradsheet.history import History
 from gradsheet.judgement import Judgement
@@ -24,8 +24,8 @@ from gradsheet.mistakes import edits_of
 from gradsheet.number import as_float
 from gradsheet.point import OutOfTime, Point
 from gradsheet.probe import Probes
-from gradsheet.sheet import printed_entries
-from gradsheet.simulation import CLOSE, NO_VALUE, Combination, Run, Simulation, changed
+from gradsheet.sheet import Value, printed_entries
+from gradsheet.simulation import CLOSE, Combination, Run, Simulation, changed
 from gradsheet.target import core_of
 from manual.activations import Array
 
@@ -134,25 +134,28 @@ class Search:
         claim = judgement.claim
         right = judgement.verdict in ("right", "rounded")
         if claim.value is not None and (right or (judgement.verdict == "wrong" and judgement.own)):
-            printed = printed_entries(claim.value)
-            bounds = [(p.value - p.half, p.value + p.half) for p in printed]
-            each = self._for_each(judgement, lambda binding, truth: [bounds])
+            statement = self._of_value(judgement, claim.value)
             if judgement.verdict == "rounded":  # it is as good as the truth
                 truths = [v for _, truth in self._truths(judgement) for v in truth.flat]
-                each = [(min(a, t), max(b, t)) for (a, b), t in zip(each, truths, strict=True)]
-            return Statement(judgement, each, sum(map(significant, printed)))
+                pairs = zip(statement.bounds, truths, strict=True)
+                statement.bounds = [(min(low, t), max(high, t)) for (low, high), t in pairs]
+            return statement
         lines = [k for k, line in enumerate(judgement.working) if right or line.verdict == "wrong"]
         if not lines or (right and self.probes is None):
             return None
         line = claim.working[lines[-1]].tree
         return None if line is None else self._of_line(judgement, line)
 
+    def _of_value(self, judgement: Judgement, value: Value) -> Statement:
+        """A statement that printed numbers make: each is within half a unit of its last digit."""
+        printed = printed_entries(value)
+        bounds = [(p.value - p.half, p.value + p.half) for p in printed]
+        return Statement(judgement, self._for_each(judgement, lambda *_: [bounds]), sum(map(significant, printed)))
+
     def _of_line(self, judgement: Judgement, line: f.Node) -> Statement:
         """A statement that a line of working makes; raises as evaluating it does."""
         if (value := printed_value(line)) is not None:
-            printed = printed_entries(value)
-            bounds = [(p.value - p.half, p.value + p.half) for p in printed]
-            return Statement(judgement, self._for_each(judgement, lambda *_: [bounds]), sum(map(significant, printed)))
+            return self._of_value(judgement, value)
         evaluator = Evaluator(self.point)
         further = list(evaluator.bindings(line, f.free_letters(judgement.claim.tree)))
         if self.probes is not None:
@@ -211,17 +214,20 @@ class Search:
 
     def _fitting(self, statement: Statement, size: int) -> list[Combination]:
         """The combinations of so many mistakes that give what is claimed, as far as floats tell."""
-        kept = {} if self.probes is None or statement.line is None else self.probes.outcomes
-        key = "fitting", statement.tree, statement.line, size
-        if key not in kept:
+
+        def find() -> list[Combination]:
             found: list[Combination] = []
             among = self._relevant(statement) if size == MOST_TOGETHER else None
             for run in self.simulation.runs(size, among):
                 self.point.budget.check()
                 self.tried[size] = max(self.tried.get(size, 0), len(run.chosen))
                 found += [run.chosen[row] for row in np.flatnonzero(statement.holds(run)).tolist()]
-            kept[key] = found
-        return kept[key]  # type: ignore[no-any-return]
+            return found
+
+        if self.probes is None or statement.line is None:
+            return find()
+        key = "fitting", statement.tree, statement.line, size
+        return self.probes.kept(key, find)  # type: ignore[no-any-return]
 
     def _relevant(self, statement: Statement) -> list[int]:
         """The mistakes that alone change what a statement speaks of."""
@@ -344,27 +350,22 @@ def agree_everywhere(
 
     `made` stands for the mistakes that points are seen with.
     """
-    key = "agree", quantity, line, made, form
-    if key not in probes.outcomes:
-        probes.outcomes[key] = _agree_everywhere(probes, quantity, line, seen, form)
-    return bool(probes.outcomes[key])
 
+    def find() -> bool:
+        defined = False
+        for point in itertools.islice((point for point in probes if not point.free), CONFIRMED_AT):
+            point.budget.check()
+            try:
+                if not agree_at(point, seen(point), quantity, line, form):
+                    return False
+            except OutOfTime:
+                raise
+            except NO_VALUE:
+                continue
+            defined = True
+        return defined
 
-def _agree_everywhere(
-    probes: Probes, quantity: f.Node, line: f.Node, seen: Callable[[Point], Point], form: int | None
-) -> bool:
-    defined = False
-    for point in itertools.islice((point for point in probes if not point.free), CONFIRMED_AT):
-        point.budget.check()
-        try:
-            if not agree_at(point, seen(point), quantity, line, form):
-                return False
-        except OutOfTime:
-            raise
-        except NO_VALUE:
-            continue
-        defined = True
-    return defined
+    return bool(probes.kept(("agree", quantity, line, made, form), find))
 
 
 def agree_at(point: Point, seen: Point, quantity: f.Node, line: f.Node, form: int | None = None) -> bool:

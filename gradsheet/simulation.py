@@ -9,11 +9,10 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.carry import Carried
-from gradsheet.evaluate import EvaluationError, Evaluator
+from gradsheet.evaluate import NO_VALUE, Evaluator
 from gradsheet.mistakes import Instance, edits_of, instances
 from gradsheet.number import as_float
-from gradsheet.point import Missing, Point
-from gradsheet.real import Imprecise, Undecided
+from gradsheet.point import Point
 from gradsheet.steps import Index, Pass, Tensor, in_front
 from gradsheet.target import core_of, entries_of
 from manual import Layer
@@ -26,7 +25,6 @@ MAX_KEPT_VARIANTS = 20_000
 CLOSE = 1e-9  # how far apart floats are that may be equal
 
 Combination = tuple[int, ...]  # of mistakes, by their numbers among the instances
-NO_VALUE = (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError)
 
 
 class Run:
@@ -34,16 +32,12 @@ class Run:
 
     def __init__(self, simulation: "Simulation", chosen: Sequence[Combination]):
         self.simulation, self.chosen = simulation, chosen
-        made = np.zeros((len(chosen), len(simulation.instances)), bool)
-        for size in {len(combination) for combination in chosen}:
-            rows = [row for row, combination in enumerate(chosen) if len(combination) == size]
-            made[np.repeat(rows, size), np.array([chosen[row] for row in rows], int).ravel()] = True
-        edits: dict[Any, list[Any]] = {}
-        for number, instance in enumerate(simulation.instances):
-            variants = np.flatnonzero(made[:, number])
-            if len(variants):
-                for step, edit in instance.edits():
-                    edits.setdefault(step, []).append((edit, variants))
+        rows: dict[int, list[int]] = {}  # the variants that each mistake is made in
+        for row, combination in enumerate(chosen):
+            for number in combination:
+                rows.setdefault(number, []).append(row)
+        numbers = sorted(rows)
+        edits = edits_of(simulation.made(numbers), [np.array(rows[number]) for number in numbers])
         self._values: dict[f.Node, Array] = {}
         with np.errstate(all="ignore"):  # what comes out of a mistake may be no number
             self.passed = Pass(simulation.point.network, *simulation.data, edits=edits, variants=len(chosen))
@@ -108,13 +102,12 @@ class Simulation:
 
     def runs(self, size: int, among: Sequence[int] | None = None) -> Iterator[Run]:
         """Runs of all combinations of so many mistakes, of some of them or of all; none where there are too many."""
-        numbers = range(len(self.instances)) if among is None else among
         if size in self._runs and among is None:
             yield from self._runs[size]
             return
-        if math.comb(len(numbers), size) > MAX_VARIANTS:
+        if math.comb(len(self.instances if among is None else among), size) > MAX_VARIANTS:
             return
-        chosen = [c for c in itertools.combinations(numbers, size) if self._is_possible(c)]
+        chosen = list(self.combinations(size, among))
         batches = (chosen[start : start + self.batch] for start in range(0, len(chosen), self.batch))
         if among is None and len(chosen) <= MAX_KEPT_VARIANTS:
             self._runs[size] = [Run(self, batch) for batch in batches]
@@ -122,10 +115,13 @@ class Simulation:
         else:
             yield from (Run(self, batch) for batch in batches)
 
-    def _is_possible(self, chosen: Combination) -> bool:
-        return not any(a.excludes(b) for a, b in itertools.combinations(self.made(chosen), 2))
+    def combinations(self, size: int, among: Sequence[int] | None = None) -> Iterator[Combination]:
+        """So many mistakes together, of some or of all, but for one made twice in the same place."""
+        for chosen in itertools.combinations(range(len(self.instances)) if among is None else among, size):
+            if not any(a.excludes(b) for a, b in itertools.combinations(self.made(chosen), 2)):
+                yield chosen
 
-    def made(self, chosen: Combination) -> list[Instance]:
+    def made(self, chosen: Sequence[int]) -> list[Instance]:
         return [self.instances[number] for number in chosen]
 
     def target(self, tree: f.Node) -> tuple[float, Tensor, list[Index]] | None:

@@ -49,8 +49,9 @@ class Pass:
     is V; `before` is the pass before the update, where this is the one after it.
 
     An edit gets the step's right result and, as attributes, all that enters the step: the network; `f`, the layer's
-    activation; `N`, the number of examples; `rate`; x; and of h, W, b, z, d_h, delta, ... those that it has, of the
-    variants that the edit is made in.
+    activation; `N`, the number of examples; `rate`; x; `mean`, of what is added up over the examples, where the loss is
+    one; `real`, which makes numbers with exponentials of fractions; and of h, W, b, z, d_h, delta, ... those that it
+    has, of the variants that the edit is made in.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Pass:
     ):
         self.network, self.params, self.x, self.y, self.given, self.rate = network, params, x, y, d_yhat, rate
         self.changes, self.edits, self.variants, self.before = changes or {}, edits or {}, variants, before
-        self.real = real  # makes numbers that have exponentials of fractions
+        self.real = real
         self._rows: dict[Any, dict[str, Array]] = {}
         self.z: list[Array] = []
         self.h: list[Array] = [x]
@@ -100,7 +101,8 @@ class Pass:
             }
             f = split(self.network.activations[l - 1])[0]
             common = {"network": self.network, "f": f, "N": self.x.shape[-2], "rate": self.rate, "x": self.x}
-            s = SimpleNamespace(**common, real=self.real, **among)
+            common |= {"mean": self._mean, "real": self.real}
+            s = SimpleNamespace(**common, **among)
             if rows is None:
                 right = edit(right, s)
                 continue

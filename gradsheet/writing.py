@@ -7,13 +7,13 @@ from typing import Any
 from gradsheet import figures
 from gradsheet import formula as f
 from gradsheet.compare import same_shape
-from gradsheet.evaluate import Evaluator
+from gradsheet.evaluate import NO_VALUE, Evaluator
 from gradsheet.judgement import Explanation, Judgement
 from gradsheet.number import Printed
 from gradsheet.repair import Change, repaired
 from gradsheet.search import Search, agree_at, agree_everywhere
 from gradsheet.sheet import fractions, printed_entries
-from gradsheet.simulation import NO_VALUE, Combination
+from gradsheet.simulation import Combination
 
 ARITHMETIC = Explanation(
     "arithmetic-slip", "an arithmetic slip", "figures", "a slip from the last line of the working to the number"
@@ -144,9 +144,6 @@ class Writing:
         if line is None:
             return []
 
-        kept = {} if probes is None else probes.outcomes  # many sheets of a class claim the same
-        key = "repairs", claim.tree, line
-
         def is_true(changed: f.Node) -> bool:
             point.budget.check()
             try:
@@ -156,10 +153,11 @@ class Writing:
             except NO_VALUE:
                 return False
 
-        if key not in kept:
+        def find() -> list[Explanation]:
             found = repaired(line, claim.tree, point.network, is_true)
-            kept[key] = [Explanation.together([_of_change(change) for change in changes]) for changes in found]
-        return kept[key]  # type: ignore[no-any-return]
+            return [Explanation.together([_of_change(change) for change in changes]) for changes in found]
+
+        return find() if probes is None else probes.kept(("repairs", claim.tree, line), find)
 
 
 def _of_change(change: Change) -> Explanation:
