@@ -17,8 +17,8 @@ from gradsheet import formula as f
 from gradsheet.mistakes import Instance
 from gradsheet.network import KINKED, NEW, Network
 from gradsheet.number import as_float, exact_text, plain
-from gradsheet.point import Budget, Point
-from gradsheet.probe import probes_for
+from gradsheet.point import Budget, Point, any_d_yhat
+from gradsheet.probe import numbers, probes_for
 from gradsheet.real import Undecided
 from gradsheet.sheet import Sheet, Value, printed_entries
 from gradsheet.simulation import Run, Simulation, changed
@@ -54,8 +54,9 @@ class Blindness:
 class _View:
     """What changes when a mistake is made, at any of some points."""
 
-    def __init__(self, points: Sequence[Point], asked: Asked, *, digits: bool = False):
-        self.points, network = points, points[0].network
+    def __init__(self, simulations: Sequence[Simulation], asked: Asked, *, digits: bool = False):
+        self.point, found = simulations[0].point, simulations[0].instances
+        network = self.point.network
         by_x = any(d.by.name == "x" for tree in asked for d in f.walk(tree) if isinstance(d, f.Derivative))
         new = any(q.name.endswith(NEW) for tree in asked for q in f.walk(tree) if isinstance(q, f.Quantity))
         names = [f"dL/d{name}" for name in network.shapes if network.no_derivative("L", name) is None]
@@ -63,11 +64,9 @@ class _View:
         names = [name for name in names if new or not name.endswith(NEW)]
         lost = {"L", f"L{NEW}"} if network.loss is None else set()
         trees = {n: f.parse(n, network.names) for n in names if n not in ("learning_rate", *lost)}
-        found = Simulation(points[0]).instances
         self._seen = np.zeros(len(found), bool)
         self._shown = {name: np.zeros(len(found), bool) for name in trees}
-        for point in points:
-            simulation = Simulation(point)
+        for simulation in simulations:
             run = Run(simulation, [(), *simulation.singles])
             for tree, value in asked.items():
                 values = run.values(tree)
@@ -123,11 +122,12 @@ def blindness(sheet: Sheet) -> Blindness:
     if sheet.params is None or sheet.x is None:
         probes = probes_for(sheet.network, None, rate)
         probes.budget.start(MAX_SECONDS)
-        view = _View([point for point in itertools.islice(probes, 1 + GENERIC) if point.jax_of is None], asked)
+        points = [point for point in itertools.islice(probes, 1 + GENERIC) if point.jax_of is None]
+        view = _View([Simulation(point) for point in points], asked)
         return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
-    d_yhat = np.array([Fraction(1)] * sheet.network.widths[-1], object) if sheet.network.loss is None else None
+    d_yhat = any_d_yhat(sheet.network)
     here = Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, None, rate=rate)
-    view = _View([here], asked, digits=True)
+    view = _View([Simulation(here)], asked, digits=True)
     total, unseen = len(view.instances), view.hidden
     if not unseen:
         return Blindness(total, unseen)
@@ -135,17 +135,17 @@ def blindness(sheet: Sheet) -> Blindness:
     budget.start(MAX_SECONDS)
     drawn = (_drawn(sheet, draw, rate, d_yhat, budget) for _ in range(DRAWS))
     best: _View | None = None
-    for point in drawn:
+    for simulation in map(Simulation, drawn):
         if best is not None and budget.is_over:
             break
-        if not _on_a_kink(point):
-            view = _View([point], asked)
+        if not _on_a_kink(simulation):
+            view = _View([simulation], asked)
             best = view if best is None or view.worth() > best.worth() else best
             if best.worth() == (total, total):
                 break
     if best is None:
         raise Undecided(f"none of {DRAWS} draws of small whole numbers is off every kink")
-    return Blindness(total, unseen, _as_lines(best.points[0]), best.hidden, best.more())
+    return Blindness(total, unseen, _as_lines(best.point), best.hidden, best.more())
 
 
 def _drawn(sheet: Sheet, draw: random.Random, rate: Any, d_yhat: Array | None, budget: Budget) -> Point:
@@ -154,10 +154,7 @@ def _drawn(sheet: Sheet, draw: random.Random, rate: Any, d_yhat: Array | None, b
     assert sheet.params is not None
 
     def small(shape: tuple[int, ...]) -> Array:
-        array = np.empty(shape, object)
-        for index in np.ndindex(shape):
-            array[index] = Fraction(draw.choice(SMALL))
-        return array
+        return numbers(lambda: draw.choice(SMALL), *shape)
 
     params = [Layer(small(W.shape), None if b is None else small(b.shape)) for W, b in sheet.params]
     y = None if sheet.y is None else _targets(sheet.network, draw, small(sheet.y.shape))
@@ -175,9 +172,9 @@ def _targets(network: Network, draw: random.Random, y: Array) -> Array:
     return y
 
 
-def _on_a_kink(point: Point) -> bool:
-    run = Run(Simulation(point), [()])
-    layers = enumerate(point.network.activations, 1)
+def _on_a_kink(simulation: Simulation) -> bool:
+    run = Run(simulation, [()])
+    layers = enumerate(simulation.point.network.activations, 1)
     return any((run.passed.node(f"z{l}") == 0).any() for l, activation in layers if split(activation)[0] in KINKED)
 
 

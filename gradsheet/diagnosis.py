@@ -8,6 +8,7 @@ claim as well as any other is named beside it, and where nothing does, that is s
 import itertools
 import math
 import warnings
+from collections import defaultdict
 from collections.abc import Sequence
 
 from gradsheet.figures import significant
@@ -49,8 +50,8 @@ class _Diagnosis:
         self.search, self.judgements = search, search.judgements
         self.number = {id(judgement): number for number, judgement in enumerate(self.judgements)}
         self.statements = {id(s.judgement): (number, s) for number, s in enumerate(search.wrong)}
-        self.members: dict[Combination, list[int]] = {}  # of causes, the judgements
-        self.digits: dict[Combination, float] = {}  # and how many digits they explain
+        self.members: defaultdict[Combination, list[int]] = defaultdict(list)  # of causes, the judgements
+        self.digits: defaultdict[Combination, float] = defaultdict(float)  # and how many digits they explain
         self.writing = Writing(search)
         self.stories = self._stories()
         self.writing.learn([story.chosen for story in self.stories])
@@ -89,14 +90,10 @@ class _Diagnosis:
                 return Hypothesis(part, story.explains, story.spoils)
         return story
 
-    def _story_of(self, number: int) -> int | None:
-        return next((k for k, story in enumerate(self.stories) if number in story.explains), None)
-
-    def _best(self, number: int, statement: Statement) -> list[Combination]:
+    def _best(self, statement: Statement, story: Hypothesis | None) -> list[Combination]:
         """The combinations of mistakes that explain a statement, all that do equally well."""
         confirm, fits = self.search.confirm, statement.fits
-        if (k := self._story_of(number)) is not None:
-            story = self.stories[k]
+        if story is not None:
             for size in range(1, len(story.chosen) + 1):
                 if own := [part for part in itertools.combinations(story.chosen, size) if confirm(part, statement)]:
                     rank = (size, *story.rank()[1:])
@@ -143,10 +140,10 @@ class _Diagnosis:
             if judgement.verdict in ("wrong", "lucky"):
                 cause = self._explain(number, judgement)
                 if cause is not None:
-                    self.members.setdefault(cause, []).append(number)
+                    self.members[cause].append(number)
         shared = [(cause, claims) for cause, claims in self.members.items() if len(claims) > 1]
         shared.sort(key=lambda pair: -len(pair[1]))
-        return [Cause(self._explained(c), claims, self._sure(c, self.digits.get(c, 0.0))) for c, claims in shared]
+        return [Cause(self._explained(c), claims, self._sure(c, self.digits[c])) for c, claims in shared]
 
     def _cause_of(self, claims: Sequence[Claim]) -> Combination | None:
         """The cause that earlier claims have in common."""
@@ -157,14 +154,13 @@ class _Diagnosis:
     def _explain(self, number: int, judgement: Judgement) -> Combination | None:
         """Give a judgement its explanations; the mistakes in the pass that are its cause, where one is to be told."""
         at, statement = self.statements.get(id(judgement), (-1, None))
-        story: Combination | None = None
+        story: Hypothesis | None = None
         in_pass: list[Combination] = []
         if statement is not None and not self.writing.swaps_truths(number):
-            k = self._story_of(at)
-            story = None if k is None else self.stories[k].chosen
-            in_pass = self._best(at, statement)
+            story = next((story for story in self.stories if at in story.explains), None)
+            in_pass = self._best(statement, story)
             if story is not None:
-                self.digits[story] = self.digits.get(story, 0.0) + statement.digits
+                self.digits[story.chosen] += statement.digits
         if not judgement.own or story is not None or not judgement.given:
             cause = self._named(number, judgement, statement, story, in_pass)
         else:  # what follows from something wrong is no mistake of its own
@@ -180,28 +176,30 @@ class _Diagnosis:
         number: int,
         judgement: Judgement,
         statement: Statement | None,
-        story: Combination | None,
+        story: Hypothesis | None,
         in_pass: list[Combination],
     ) -> Combination | None:
         """Name what reproduces a judgement's claim, from the pass to the pen; return the cause."""
+        cause = None if story is None else story.chosen
         named = [self._explained(chosen) for chosen in in_pass]
         pens = self.writing.pens(number) if not judgement.own or story is None else []
         if in_pass and statement is not None:
-            digits = sum(s.digits for s in self._together(story)) if story else statement.digits
-            judgement.sure = self._sure(story or in_pass[0], digits)
+            together = [statement] if story is None else [self.search.wrong[n] for n in story.explains]
+            digits = sum(explained.digits for explained in together)
+            judgement.sure = self._sure(cause or in_pass[0], digits)
             if story is None and len(in_pass) == 1:
-                (story,) = in_pass
-                self.digits[story] = self.digits.get(story, 0.0) + digits
+                (cause,) = in_pass
+                self.digits[cause] += digits
         loose = self._loosely(statement) if statement is not None and not named else []
         if pens and not (loose and (pens[0][0] or "+" in pens[0][1].code)):  # rounding is likelier than several slips
             named, judgement.sure = self._with_pens(judgement, pens, named, judgement.sure, statement)
-            story = story or pens[0][0] or None
+            cause = cause or pens[0][0] or None
         elif loose and statement is not None:
             named = [Explanation.together([self._explained(chosen), ROUNDING]) for chosen in loose]
             if len(loose) == 1:
-                story, digits = loose[0], statement.digits - LOOSE * len(statement.bounds)
-                self.digits[story] = self.digits.get(story, 0.0) + digits
-                judgement.sure = self._sure(story, digits)
+                cause, digits = loose[0], statement.digits - LOOSE * len(statement.bounds)
+                self.digits[cause] += digits
+                judgement.sure = self._sure(cause, digits)
         if not named and judgement.verdict == "wrong":
             named = self.writing.forms(judgement)
             judgement.sure = bool(named)
@@ -209,11 +207,7 @@ class _Diagnosis:
             named = self.writing.repairs(judgement)
             judgement.sure = bool(named) and self.search.probes is not None
         judgement.explanations = named or None
-        return story
-
-    def _together(self, story: Combination) -> list[Statement]:
-        explains = next(hypothesis.explains for hypothesis in self.stories if hypothesis.chosen == story)
-        return [self.search.wrong[n] for n in explains]
+        return cause
 
     def _with_pens(
         self,

@@ -58,17 +58,18 @@ class Cause:
     explanation: Explanation
     claims: list[int]
     sure: bool
+    hints: bool = False  # whether the explanation is a hint
 
     def sentence(self, judgements: Sequence["Judgement"]) -> str:
         """How many of the claims that are not right it explains."""
         off = [judgement.verdict for judgement in judgements if judgement.verdict in ("wrong", "lucky")]
         kind = "wrong" if "lucky" not in off else "wrong or lucky"
         verb = "explains" if self.sure else "fits"
-        return f"one cause {verb} {len(self.claims)} of {len(off)} {kind} claims: {self.explanation.text}"
+        text = LOOK * self.hints + self.explanation.text
+        return f"one cause {verb} {len(self.claims)} of {len(off)} {kind} claims: {text}"
 
     def hinted(self) -> "Cause":
-        found = self.explanation.hinted()
-        return replace(self, explanation=replace(found, text=LOOK + found.text))
+        return replace(self, explanation=self.explanation.hinted(), hints=True)
 
 
 @dataclass
@@ -114,16 +115,15 @@ class Judgement:
 
     def is_explained_by(self, text: str) -> bool:
         """Whether an explanation is the only one, alone or with another mistake."""
-        found, text = self.explanations or [], text.removeprefix(LOOK)
+        found = self.explanations or []
         return len(found) == 1 and (found[0].text == text or found[0].text.startswith(text + AND))
 
     def _explained(self, told: Collection[str]) -> str:
         if self.explanations is None:
             return ""
-        lead = LOOK if self.hints else "mistake: " if self.sure else "fits: "
         for text in told:
             if self.is_explained_by(text):
-                rest = self.explanations[0].text.removeprefix(text.removeprefix(LOOK)).removeprefix(AND)
+                rest = self.explanations[0].text.removeprefix(text).removeprefix(AND)
                 return rest and LOOK * self.hints + rest
         texts = [found.text for found in self.explanations if self.hints or found.code != "carried-on"]  # said already
         if self.explanations and not texts:
@@ -132,6 +132,7 @@ class Judgement:
             return "no known mistake gives this" * (self.verdict == "wrong")
         if len(texts) > EQUALS:
             return f"{len(texts)} explanations fit equally, too many to tell"
+        lead = LOOK if self.hints else "mistake: " if self.sure else "fits: "
         return lead + "; or equally: ".join(texts)
 
     def hinted(self) -> "Judgement":

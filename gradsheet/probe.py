@@ -46,7 +46,7 @@ MOST = 8  # small points, and points at a kink
 Draw = Callable[[], int | Fraction]
 
 
-def _numbers(draw: Draw, *shape: int) -> Array:
+def numbers(draw: Draw, *shape: int) -> Array:
     """An array of drawn numbers; `draw` may give fractions, too."""
     array = np.empty(shape, object)
     for index in np.ndindex(shape):
@@ -93,12 +93,12 @@ def draw_point(
 
     The learning rate is drawn where it is None. `arithmetic` is for what is no fraction.
     """
-    x = _numbers(draw, network.widths[0])
+    x = numbers(draw, network.widths[0])
     h, params, number = x, [], 0
     for l, activation in enumerate(network.activations):
-        W = _numbers(draw, network.widths[l + 1], network.widths[l])
+        W = numbers(draw, network.widths[l + 1], network.widths[l])
         kind = network.biases[l]
-        b = None if kind is None else _numbers(draw, *(() if kind == "shared" else (network.widths[l + 1],)))
+        b = None if kind is None else numbers(draw, *(() if kind == "shared" else (network.widths[l + 1],)))
         if split(activation)[0] in KINKED:
             for unit in range(len(W)):
                 sign = next(signs)
@@ -114,10 +114,10 @@ def draw_point(
         z = W @ h if b is None else W @ h + b
         h = activate(activation, z if network.rational else np.vectorize(arithmetic, [object])(z))
         params.append(Layer(W, b))
-    y = None if network.loss in (None, "output") else _numbers(draw, 1, network.widths[-1])
+    y = None if network.loss in (None, "output") else numbers(draw, 1, network.widths[-1])
     if y is not None and network.loss == "cross_entropy":
         y[0, -1] += 1 - y.sum()  # probabilities: on all numbers that add up to 1 the same identities hold
-    d_yhat = _numbers(draw, network.widths[-1]) if network.loss is None else None
+    d_yhat = numbers(draw, network.widths[-1]) if network.loss is None else None
     rate = Fraction(draw()) if rate is None else rate
     return Point(
         network, params, x[None, :], y, d_yhat, jax_of, jax=jax, rate=rate, arithmetic=arithmetic, budget=budget

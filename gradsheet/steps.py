@@ -20,6 +20,7 @@ import numpy as np
 import manual
 from gradsheet.network import NEW, Network
 from manual.activations import ELEMENTWISE, Array, activate, number, split
+from manual.jacobians import unit_array
 from manual.losses import LOSSES
 
 Tensor = str | tuple[str, str]  # a node, "z1", or a derivative, ("L", "z1")
@@ -217,8 +218,7 @@ class Pass:
                 seed = np.where(np.arange(whole.shape[-1]) == entry[0], whole, whole * number(whole, 0))
             else:
                 like = self.h[top] if activated else self.z[top - 1]
-                seed = np.full((1, *like.shape[1:]), number(like, 0), like.dtype)
-                seed[(0, *entry)] = number(like, 1)
+                seed = unit_array(like[:1], (0, *entry))
             self._rows[key] = self.back("", top, seed, activated=activated)
         return self._rows[key][by]
 

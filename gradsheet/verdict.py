@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from gradsheet import formula as f
 from gradsheet.compare import Comparison, Mismatch, like, line_message, value_message
 from gradsheet.derivation import true_formula
@@ -15,7 +13,7 @@ from gradsheet.history import History
 from gradsheet.judgement import Judgement, LineVerdict, Report
 from gradsheet.network import NEW, Network
 from gradsheet.number import Text, exact_text, like_claim, plain
-from gradsheet.point import Budget, Missing, Point
+from gradsheet.point import Budget, Missing, Point, any_d_yhat
 from gradsheet.probe import Probes, probes_for
 from gradsheet.readings import Readings
 from gradsheet.real import Arithmetic, Imprecise, Undecided
@@ -243,8 +241,7 @@ def judge(sheet: Sheet) -> Report:
         points.budget.start(DIAGNOSIS_SECONDS)
         causes = diagnose(judgements, points)
         return Report(sheet.path, sheet.title, _reading(sheet), judgements=judgements, causes=causes)
-    # Without a loss no claim speaks of dL: any dL/dyhat will do.
-    d_yhat = np.array([Fraction(1)] * sheet.network.widths[-1], object) if sheet.network.loss is None else None
+    d_yhat = any_d_yhat(sheet.network)
     budget, rungs = Budget(), list[Point]()
     budget.start(MAX_SECONDS)
 

@@ -25,12 +25,16 @@ def _locate(name: str, depth: int) -> tuple[str, int]:
     return letter, int(layer)
 
 
+def unit_array(like: Array, entry: tuple[int, ...]) -> Array:
+    """An array of `like`'s shape and number type, 1 at an entry and 0 elsewhere."""
+    seed = np.full(like.shape, number(like, 0), like.dtype)
+    seed[entry] = number(like, 1)
+    return seed
+
+
 def unit_arrays(like: Array) -> Iterator[Array]:
     """The unit arrays of `like`'s shape, one for each of its entries."""
-    for entry in np.ndindex(like.shape):
-        seed = np.full(like.shape, number(like, 0), like.dtype)
-        seed[entry] = number(like, 1)
-        yield seed
+    yield from (unit_array(like, entry) for entry in np.ndindex(like.shape))
 
 
 def jacobians(

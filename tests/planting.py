@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+from sheets import NUMBERS
 
 import gradsheet
 from gradsheet.carry import Carried
@@ -14,28 +15,14 @@ from gradsheet.evaluate import Evaluator
 from gradsheet.formula import parse
 from gradsheet.history import History
 from gradsheet.judgement import AND, Judgement
-from gradsheet.mistakes import Instance, edits_of
+from gradsheet.mistakes import edits_of
 from gradsheet.number import NumberError, Printed, printed
 from gradsheet.point import Point
 from gradsheet.real import apart
 from gradsheet.sheet import Claim, printed_entries
 from gradsheet.simulation import Combination, Simulation
 
-HOMEWORK = """
-loss = "half_squared_error"
-learning_rate = 0.5
-x = [2, 1]
-y = 1.5
-[[layer]]
-W = [[0, 1], [1, 1], [1, 0]]
-b = [-2, -1, 1]
-activation = "relu"
-[[layer]]
-W = [[0, 1, 2], [1, 1, 1], [2, -1, -1]]
-b = [1, 1, 1]
-[[layer]]
-W = [[-1, 1, -2]]
-"""
+HOMEWORK = "learning_rate = 0.5" + NUMBERS
 # Unequal widths, a batch of 4, live and dead units in both layers, and no z that is 0.
 BATCH = """
 loss = "squared_error"
@@ -164,10 +151,7 @@ def singles(solution: Solution) -> Iterator[Combination]:
 
 
 def pairs(solution: Solution) -> Iterator[Combination]:
-    made: tuple[Instance, ...] = solution.simulation.instances
-    for a, b in itertools.combinations(range(len(made)), 2):
-        if not made[a].excludes(made[b]):
-            yield a, b
+    yield from solution.simulation.combinations(2)
 
 
 def count(solution: Solution, planted: Iterator[Combination]) -> Counter[str]:
