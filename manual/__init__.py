@@ -1,7 +1,8 @@
 """Backpropagation of a multilayer perceptron written by hand, in NumPy only."""
 
 from manual.door import Layer
-from manual.jacobians import jacobian, jacobians
+from manual.hessian import hvp
+from manual.jacobians import jacobian, jacobians, per_example_gradients
 from manual.mlp import (
     Cache,
     Gradients,
@@ -18,7 +19,9 @@ __all__ = [
     "backward",
     "forward",
     "gradients",
+    "hvp",
     "jacobian",
     "jacobians",
+    "per_example_gradients",
     "value_and_grad",
 ]

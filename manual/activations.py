@@ -1,4 +1,4 @@
-"""Activation functions, each directly above its derivative.
+"""Activation functions, each directly above its first and second derivative.
 
 Everything acts entry by entry on an array z of any shape, except softmax, which acts on the last axis.
 The number type of z is kept: float32, float64, or exact objects such as `fractions.Fraction`. On objects
@@ -35,6 +35,11 @@ def d_identity(z: Array) -> Array:
     return np.full(z.shape, number(z, 1), z.dtype)
 
 
+def zero(z: Array, *_: Any) -> Array:
+    """The second derivative of what is piecewise linear; at a kink there is none, and 0 is taken."""
+    return np.full(z.shape, number(z, 0), z.dtype)
+
+
 def relu(z: Array) -> Array:
     return np.maximum(z, number(z, 0))
 
@@ -64,6 +69,11 @@ def d_sigmoid(z: Array) -> Array:
     return e / ((1 + e) * (1 + e))
 
 
+def dd_sigmoid(z: Array) -> Array:
+    """-s'(z) tanh(z/2), since s'' = s' (1 - 2 s) and 2 s(z) - 1 = tanh(z/2)"""
+    return -d_sigmoid(z) * np.tanh(z / 2)
+
+
 def tanh(z: Array) -> Array:
     return np.tanh(z)
 
@@ -74,6 +84,11 @@ def d_tanh(z: Array) -> Array:
     return 4 * e / ((1 + e) * (1 + e))
 
 
+def dd_tanh(z: Array) -> Array:
+    """-2 tanh'(z) tanh(z)"""
+    return -2 * d_tanh(z) * np.tanh(z)
+
+
 def softplus(z: Array) -> Array:
     """log(1 + e^z), as max(z, 0) + log(1 + e^-|z|)"""
     return (z + abs(z)) / 2 + np.log1p(np.exp(-abs(z)))
@@ -81,6 +96,10 @@ def softplus(z: Array) -> Array:
 
 def d_softplus(z: Array) -> Array:
     return sigmoid(z)
+
+
+def dd_softplus(z: Array) -> Array:
+    return d_sigmoid(z)
 
 
 def softmax(z: Array) -> Array:
@@ -96,13 +115,20 @@ def softmax_pullback(z: Array, d_h: Array) -> Array:
     return h * (d_h - (d_h * h).sum(-1, keepdims=True))
 
 
-ELEMENTWISE: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
-    "identity": (identity, d_identity),
-    "relu": (relu, d_relu),
-    "leaky_relu": (leaky_relu, d_leaky_relu),
-    "sigmoid": (sigmoid, d_sigmoid),
-    "tanh": (tanh, d_tanh),
-    "softplus": (softplus, d_softplus),
+def softmax_bend(z: Array, d_h: Array, r_z: Array) -> Array:
+    """How `softmax_pullback` changes with z: r_h_i (dL/dh_i - sum_k dL/dh_k h_k) - h_i sum_k dL/dh_k r_h_k."""
+    h, r_h = softmax(z), softmax_pullback(z, r_z)
+    return r_h * (d_h - (d_h * h).sum(-1, keepdims=True)) - h * (d_h * r_h).sum(-1, keepdims=True)
+
+
+# The function, its first and its second derivative.
+ELEMENTWISE: dict[str, tuple[Callable[..., Array], Callable[..., Array], Callable[..., Array]]] = {
+    "identity": (identity, d_identity, zero),
+    "relu": (relu, d_relu, zero),
+    "leaky_relu": (leaky_relu, d_leaky_relu, zero),
+    "sigmoid": (sigmoid, d_sigmoid, dd_sigmoid),
+    "tanh": (tanh, d_tanh, dd_tanh),
+    "softplus": (softplus, d_softplus, dd_softplus),
 }
 RATIONAL = ("identity", "relu", "leaky_relu")  # exact on Fractions
 NAMES = (*ELEMENTWISE, "softmax")
@@ -123,3 +149,9 @@ def pull_back(activation: Activation, z: Array, d_h: Array) -> Array:
     """dL/dz from dL/dh, of z's shape: f'(z) dL/dh, and for softmax the product with its whole Jacobian."""
     name, parameters = split(activation)
     return softmax_pullback(z, d_h) if name == "softmax" else d_h * ELEMENTWISE[name][1](z, *parameters)
+
+
+def bend(activation: Activation, z: Array, d_h: Array, r_z: Array) -> Array:
+    """How dL/dz changes where z changes at the rate r_z and dL/dh does not: f''(z) r_z dL/dh, of z's shape."""
+    name, parameters = split(activation)
+    return softmax_bend(z, d_h, r_z) if name == "softmax" else d_h * r_z * ELEMENTWISE[name][2](z, *parameters)

@@ -107,6 +107,27 @@ def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
     return Layer(W, b)
 
 
+def check_direction(
+    direction: Sequence[Layer], params: Sequence[Layer], activations: Sequence[Activation]
+) -> tuple[Layer, ...]:
+    """A direction to move the parameters in: a tuple of Layer of their shapes and their number type."""
+    direction = tuple(Layer(*pair) for pair in direction)
+    if len(direction) != len(params):
+        raise ValueError(f"direction has {len(direction)} layers, expected {len(params)}, one for each of params")
+    for number, (mine, theirs) in enumerate(zip(direction, params, strict=True), 1):
+        for name, rate, parameter in zip("Wb", mine, theirs, strict=True):
+            found = None if rate is None else (np.shape(rate), np.asarray(rate).dtype)
+            expected = None if parameter is None else (parameter.shape, parameter.dtype)
+            if found != expected:
+                words = [
+                    "None" if pair is None else f"shape {pair[0]} and dtype {pair[1]}" for pair in (found, expected)
+                ]
+                raise ValueError(
+                    f"direction has for {name}{number} {words[0]}, expected {words[1]}: it is like the parameters"
+                )
+    return check_params(direction, activations)
+
+
 def check_data(name: str, data: Any, params: Sequence[Layer], *, rows: int | None = None) -> Array:
     """x (N, I), or with `rows` what belongs to the outputs, (rows, O), in the parameters' number type."""
     W = params[0].W if rows is None else params[-1].W

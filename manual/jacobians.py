@@ -1,4 +1,7 @@
-"""The Jacobian of any node by any earlier node or parameter: one backward pass for each entry of the node."""
+"""The Jacobian of any node by any earlier node or parameter: one backward pass for each entry of the node.
+
+The gradients of the examples' own losses come from a single pass, since the examples do not mix.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -111,3 +114,29 @@ def jacobian(
     if (name := f"{by_letter}{by_layer}") not in found:
         raise ValueError(f"layer {by_layer} has no bias, so there is no derivative by {by}")
     return found[name]
+
+
+def per_example_gradients(
+    params: Sequence[Layer],
+    x: Any,
+    y: Any,
+    activations: Sequence[Activation],
+    *,
+    loss: str = "half_squared_error",
+) -> tuple[Array, tuple[Layer, ...]]:
+    """The loss of every example, (N,), and its gradient: `Layer` like the parameters behind an axis of the examples.
+
+    W is (N, O, I), b is (N, O), or (N,) where it is shared: (3) of `mlp` before anything is added up. The gradient of
+    the whole batch is their mean or their sum. Arguments and errors are those of `mlp.gradients`.
+    """
+    params = check_params(params, activations)
+    x = check_data("x", x, params)
+    y = check_loss(loss, "sum", y, params, rows=len(x))
+    cache = forward_pass(params, x, activations)
+    value, d_value, _ = LOSSES[loss]
+    deltas = backward_pass(params, cache, d_value(y, cache.h[-1]), activations).z
+    layers = []
+    for (_, b), delta, h in zip(params, deltas, cache.h[:-1], strict=True):
+        d_W = delta[:, :, None] * h[:, None, :]  # (3): (N, O, 1) * (N, 1, I) -> (N, O, I)
+        layers.append(Layer(d_W, None if b is None else delta if b.ndim else delta.sum(-1)))
+    return value(y, cache.h[-1]).sum(-1), tuple(layers)

@@ -1,7 +1,7 @@
-"""Losses, each directly above its gradient.
+"""Losses, each directly above its gradient and the second derivative.
 
 Every loss is a sum over the outputs, so each function here gives the share of every output: y and yhat are
-(N, O), and so is the result. The gradient is that of a share by its own yhat. `reduce` adds the shares up.
+(N, O), and so is the result. The derivatives are those of a share by its own yhat. `reduce` adds the shares up.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,20 @@ def d_half_squared_error(y: Array, yhat: Array) -> Array:
     return yhat - y
 
 
+def dd_half_squared_error(y: Array, yhat: Array) -> Array:
+    return yhat**0
+
+
 def squared_error(y: Array, yhat: Array) -> Array:
     return (yhat - y) ** 2
 
 
 def d_squared_error(y: Array, yhat: Array) -> Array:
     return 2 * (yhat - y)
+
+
+def dd_squared_error(y: Array, yhat: Array) -> Array:
+    return 2 * yhat**0
 
 
 def mean_squared_error(y: Array, yhat: Array) -> Array:
@@ -38,6 +46,10 @@ def d_mean_squared_error(y: Array, yhat: Array) -> Array:
     return 2 * (yhat - y) / yhat.shape[-1]
 
 
+def dd_mean_squared_error(y: Array, yhat: Array) -> Array:
+    return 2 * yhat**0 / yhat.shape[-1]
+
+
 def binary_cross_entropy(y: Array, yhat: Array) -> Array:
     """-y log(yhat) - (1 - y) log(1 - yhat), with 0 log 0 = 0."""
     return cross_entropy(y, yhat) + cross_entropy(1 - y, 1 - yhat)
@@ -45,6 +57,10 @@ def binary_cross_entropy(y: Array, yhat: Array) -> Array:
 
 def d_binary_cross_entropy(y: Array, yhat: Array) -> Array:
     return d_cross_entropy(y, yhat) - d_cross_entropy(1 - y, 1 - yhat)
+
+
+def dd_binary_cross_entropy(y: Array, yhat: Array) -> Array:
+    return dd_cross_entropy(y, yhat) + dd_cross_entropy(1 - y, 1 - yhat)
 
 
 def cross_entropy(y: Array, yhat: Array) -> Array:
@@ -58,6 +74,11 @@ def d_cross_entropy(y: Array, yhat: Array) -> Array:
         return -y / np.where(y == 0, 1 + 0 * yhat, yhat)
 
 
+def dd_cross_entropy(y: Array, yhat: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return y / np.where(y == 0, 1 + 0 * yhat, yhat) ** 2
+
+
 def output(y: Array | None, yhat: Array) -> Array:
     """The single output itself: the network's value is its loss."""
     return yhat
@@ -67,13 +88,18 @@ def d_output(y: Array | None, yhat: Array) -> Array:
     return yhat**0
 
 
-LOSSES: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
-    "half_squared_error": (half_squared_error, d_half_squared_error),
-    "squared_error": (squared_error, d_squared_error),
-    "mean_squared_error": (mean_squared_error, d_mean_squared_error),
-    "binary_cross_entropy": (binary_cross_entropy, d_binary_cross_entropy),
-    "cross_entropy": (cross_entropy, d_cross_entropy),
-    "output": (output, d_output),
+def dd_output(y: Array | None, yhat: Array) -> Array:
+    return 0 * yhat
+
+
+# The loss, its gradient and its second derivative.
+LOSSES: dict[str, tuple[Callable[..., Array], Callable[..., Array], Callable[..., Array]]] = {
+    "half_squared_error": (half_squared_error, d_half_squared_error, dd_half_squared_error),
+    "squared_error": (squared_error, d_squared_error, dd_squared_error),
+    "mean_squared_error": (mean_squared_error, d_mean_squared_error, dd_mean_squared_error),
+    "binary_cross_entropy": (binary_cross_entropy, d_binary_cross_entropy, dd_binary_cross_entropy),
+    "cross_entropy": (cross_entropy, d_cross_entropy, dd_cross_entropy),
+    "output": (output, d_output, dd_output),
 }
 RATIONAL = ("half_squared_error", "squared_error", "mean_squared_error", "output")  # exact on Fractions
 REDUCTIONS = ("mean", "sum")

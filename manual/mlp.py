@@ -103,7 +103,7 @@ def gradients(
     x = check_data("x", x, params)
     y = check_loss(loss, reduction, y, params, rows=len(x))
     cache = forward_pass(params, x, activations)
-    value, d_value = LOSSES[loss]
+    value, d_value, _ = LOSSES[loss]
     L = reduce(value(y, cache.h[-1]), reduction)
     d_yhat = d_reduce(d_value(y, cache.h[-1]), reduction)
     return L, backward_pass(params, cache, d_yhat, activations)

@@ -60,6 +60,21 @@ def check_network(
     return layers, data.astype(layers[0].W.dtype)
 
 
+def check_direction(direction: Sequence[Layer], params: Sequence[Layer]) -> tuple[Layer, ...]:
+    """A direction to move the parameters in: a tuple of Layer of their shapes and number type."""
+    pairs = tuple(Layer(*layer) for layer in direction)
+    if len(pairs) != len(params):
+        raise ValueError(f"direction has {len(pairs)} layers, expected {len(params)}, one for each of params")
+    for l, (mine, theirs) in enumerate(zip(pairs, params, strict=True), 1):
+        for name, rate, parameter in zip("Wb", mine, theirs, strict=True):
+            found = None if rate is None else jnp.shape(rate)
+            expected = None if parameter is None else parameter.shape
+            if found != expected:
+                raise ValueError(f"direction has for {name}{l} {found}, expected {expected}: it is like the parameters")
+    typed = [[None if a is None else jnp.asarray(a, layer.W.dtype) for a in layer] for layer in pairs]
+    return tuple(Layer(*layer) for layer in typed)  # type: ignore[arg-type]
+
+
 def check_loss(loss: str, reduction: str, y: Any, params: Sequence[Layer], examples: int) -> jax.Array | None:
     """The targets y (N, O) that go with the loss; None where the loss is "output"."""
     if loss not in LOSSES or reduction not in REDUCTIONS:

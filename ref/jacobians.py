@@ -1,4 +1,7 @@
-"""The Jacobian of any node by any node or parameter, by reverse mode through the taps of the forward pass."""
+"""The Jacobian of any node by any node or parameter, by reverse mode through the taps of the forward pass.
+
+The gradients of the examples' own losses are `grad` of one example's under `vmap`.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +11,8 @@ import jax.numpy as jnp
 
 from ref.activations import Activation
 from ref.door import Layer, check_loss, check_network
-from ref.mlp import Cache, Gradients, batch_forward, loss_shares
+from ref.losses import LOSSES
+from ref.mlp import Cache, Gradients, batch_forward, example_forward, loss_shares
 
 
 def _pick(name: str, params: Sequence[Layer], nodes: Cache) -> jax.Array:
@@ -87,3 +91,24 @@ def jacobian(
     _, rows = stacked_jacobian(params, x, activations, of=[of], y=y, loss=loss, reduction=reduction)
     found = _pick(by, rows.params, Cache(rows.z, rows.h))
     return found.reshape(shape + found.shape[1:])
+
+
+def per_example_gradients(
+    params: Sequence[Layer],
+    x: Any,
+    y: Any,
+    activations: Sequence[Activation],
+    *,
+    loss: str = "half_squared_error",
+) -> tuple[jax.Array, tuple[Layer, ...]]:
+    """The loss of every example, (N,), and its gradient: `Layer` like the parameters behind an axis of the examples.
+
+    W is (N, O, I), b is (N, O), or (N,) where it is shared. Arguments and errors are those of `gradients`.
+    """
+    params, x = check_network(params, x, activations)
+    y = check_loss(loss, "sum", y, params, len(x))
+
+    def value(params: tuple[Layer, ...], x: jax.Array, y: jax.Array | None) -> jax.Array:
+        return LOSSES[loss](y, example_forward(params, x, activations).h[-1]).sum()
+
+    return jax.vmap(jax.value_and_grad(value), (None, 0, 0))(params, x, y)

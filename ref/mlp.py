@@ -35,7 +35,7 @@ class Gradients(NamedTuple):
     h: tuple[jax.Array, ...]
 
 
-def _example(
+def example_forward(
     params: Sequence[Layer], x: jax.Array, activations: Sequence[Activation], taps: Cache | None = None
 ) -> Cache:
     """Every z (O,) and h (O,) of one example x (I,)."""
@@ -51,7 +51,7 @@ def _example(
 def batch_forward(
     params: Sequence[Layer], x: jax.Array, activations: Sequence[Activation], taps: Cache | None = None
 ) -> Cache:
-    return jax.vmap(lambda x, taps: _example(params, x, activations, taps))(x, taps)
+    return jax.vmap(lambda x, taps: example_forward(params, x, activations, taps))(x, taps)
 
 
 def loss_shares(y: jax.Array | None, yhat: jax.Array, loss: str, reduction: str) -> jax.Array:

@@ -17,11 +17,19 @@ def _e(z: Decimal) -> Decimal:
     return (-z).exp()
 
 
-# f and f' as they are written on paper, in decimals
+# f, f' and f'' as they are written on paper, in decimals
 DEFINITIONS = {
-    "sigmoid": (lambda z: 1 / (1 + _e(z)), lambda z: _e(z) / (1 + _e(z)) ** 2),
-    "tanh": (lambda z: (1 - _e(2 * z)) / (1 + _e(2 * z)), lambda z: 4 * _e(2 * z) / (1 + _e(2 * z)) ** 2),
-    "softplus": (lambda z: (1 + _e(-z)).ln(), lambda z: 1 / (1 + _e(z))),
+    "sigmoid": (
+        lambda z: 1 / (1 + _e(z)),
+        lambda z: _e(z) / (1 + _e(z)) ** 2,
+        lambda z: _e(z) * (_e(z) - 1) / (1 + _e(z)) ** 3,
+    ),
+    "tanh": (
+        lambda z: (1 - _e(2 * z)) / (1 + _e(2 * z)),
+        lambda z: 4 * _e(2 * z) / (1 + _e(2 * z)) ** 2,
+        lambda z: 8 * _e(2 * z) * (_e(2 * z) - 1) / (1 + _e(2 * z)) ** 3,
+    ),
+    "softplus": (lambda z: (1 + _e(-z)).ln(), lambda z: 1 / (1 + _e(z)), lambda z: _e(z) / (1 + _e(z)) ** 2),
 }
 
 
@@ -31,13 +39,14 @@ def ulps(found: float, exact: Decimal) -> float:
 
 @pytest.mark.parametrize("name", DEFINITIONS)
 @pytest.mark.parametrize("z", POINTS)
-def test_value_and_derivative_are_right_to_a_few_ulp(name: str, z: float) -> None:
-    f, d_f = hand.ELEMENTWISE[name]
+def test_value_and_derivatives_are_right_to_a_few_ulp(name: str, z: float) -> None:
+    f, d_f, dd_f = hand.ELEMENTWISE[name]
     with localcontext(prec=700):
-        value, derivative = (definition(Decimal(z)) for definition in DEFINITIONS[name])
+        value, derivative, second = (definition(Decimal(z)) for definition in DEFINITIONS[name])
     array = np.array([z])
     assert ulps(f(array)[0], value) <= 4
     assert ulps(d_f(array)[0], derivative) <= 4
+    assert ulps(dd_f(array)[0], second) <= 5
     assert ulps(float(auto.ACTIVATIONS[name](z)), value) <= 8
     assert ulps(float(jax.grad(auto.ACTIVATIONS[name])(z)), derivative) <= 8
 
