@@ -3,11 +3,23 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gradsheet.backward import Check, assert_right, check
     from gradsheet.judgement import Judgement, Report
     from gradsheet.sheet import Sheet, SheetError, load, read
     from gradsheet.verdict import judge
 
-__all__ = ["Judgement", "Report", "Sheet", "SheetError", "judge", "load", "read"]
+__all__ = [
+    "Check",
+    "Judgement",
+    "Report",
+    "Sheet",
+    "SheetError",
+    "assert_right",
+    "check",
+    "judge",
+    "load",
+    "read",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +29,5 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     homes = {"Judgement": "judgement", "Report": "judgement", "judge": "verdict"}
+    homes |= dict.fromkeys(("Check", "assert_right", "check"), "backward")
     return getattr(importlib.import_module(f"gradsheet.{homes.get(name, 'sheet')}"), name)

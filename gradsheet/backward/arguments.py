@@ -1,0 +1,76 @@
+"""The arguments of a check, checked: every message says what was found, what is expected and what to write."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradsheet.backward.probes import Data
+from gradsheet.backward.returned import plain_array
+from gradsheet.network import Network
+from manual import Layer
+from manual.activations import split
+from manual.door import check_data, check_loss, check_params
+
+POSITIVE = {"binary_cross_entropy": ("sigmoid", "softmax"), "cross_entropy": ("sigmoid", "softmax", "softplus")}
+
+
+def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: str, batch: int, biases: Any) -> Network:
+    if len(widths) < 2 or not all(isinstance(w, int | np.integer) and w > 0 for w in widths):
+        raise ValueError(f"widths is {widths!r}, expected the inputs and the units of each layer: write (4, 5, 3, 2)")
+    if not isinstance(batch, int | np.integer) or batch < 1:
+        raise ValueError(f"batch is {batch!r}, expected a number of examples: write 4")
+    depth = len(widths) - 1
+    if activations is None:
+        activations = ("relu",) * (depth - 1) + ("identity",)
+    kinds = (biases,) * depth if biases is None or isinstance(biases, str) else tuple(biases)
+    if len(kinds) != depth or not set(kinds) <= {"units", "shared", None}:
+        raise ValueError(f"biases is {biases!r}, expected 'units', 'shared', None, or one of them for each layer")
+    layers = [
+        Layer(np.ones((units, inputs)), {"units": np.ones(units), "shared": np.ones(()), None: None}[kind])
+        for (inputs, units), kind in zip(itertools.pairwise(widths), kinds, strict=True)
+    ]
+    check_params(layers, activations)  # raises with words of its own
+    check_loss(loss, reduction, None if loss == "output" else np.ones((1, widths[-1])), layers, rows=1)
+    last = split(activations[-1])[0]
+    if last not in POSITIVE.get(loss, (last,)):
+        raise ValueError(f"the loss {loss} takes logarithms of the outputs: end with {' or '.join(POSITIVE[loss])}")
+    activations = tuple(map(_spelt_out, activations))
+    return Network(tuple(map(int, widths)), kinds, activations, loss, reduction, int(batch))
+
+
+def own_data(params: Any, x: Any, y: Any, activations: Any, loss: str, reduction: str) -> tuple[Network, Data]:
+    """The network and the data that the caller brings along."""
+    if params is None or x is None:
+        raise ValueError("found only one of params and x, expected both, and y, for data of your own")
+
+    def floats(array: Any) -> Any:
+        return None if array is None else plain_array(array).astype(float)
+
+    layers = [Layer(floats(W), floats(b)) for W, b in params]
+    depth = len(layers)
+    layers = list(check_params(layers, activations or ("relu",) * (depth - 1) + ("identity",)))
+    data_x = check_data("x", floats(x), layers)
+    data_y = check_loss(loss, reduction, floats(y), layers, rows=len(data_x))
+    widths = [layers[0].W.shape[1], *(len(layer.W) for layer in layers)]
+    biases = [None if b is None else "units" if b.ndim else "shared" for _, b in layers]
+    network = network_of(widths, activations, loss, reduction, len(data_x), biases)
+    return network, Data(tuple(layers), data_x, data_y, tuple(layers))
+
+
+def _spelt_out(activation: Any) -> Any:
+    """An activation with its slope, where it has one."""
+    name, parameters = split(activation)
+    return (name, *(parameters or (0.01,))) if name == "leaky_relu" else name
+
+
+def in_type(data: Data, dtype: str) -> Data:
+    """The data as they are in a type of floats: what is judged is what fn is given."""
+
+    def typed(array: Any) -> Any:
+        return None if array is None else array.astype(dtype).astype(float)
+
+    params = tuple(Layer(typed(W), typed(b)) for W, b in data.params)
+    return replace(data, params=params, x=typed(data.x), y=typed(data.y), direction=params)

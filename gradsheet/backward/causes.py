@@ -1,0 +1,201 @@
+"""Why an answer is wrong: where backpropagation breaks first, what follows from that, and the mistakes that give it.
+
+A single example shows every step: its dL/dW_l is an outer product delta_l h_(l-1)^T and its dL/db_l is delta_l, so that
+delta_l can be read off what the function returned. From there the right step gives what comes next; where that is what
+was returned, nothing new is wrong.
+
+The mistakes are those of the catalogue, as many together as are needed, that give every array at every probe. They are
+found tensor by tensor in the order of backpropagation: what gives the first ones is kept, more is added for the next.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import manual
+from gradsheet.backward.asked import Arrays, Mistaken
+from gradsheet.backward.probes import Data
+from gradsheet.mistakes import Instance
+from gradsheet.network import Network
+from gradsheet.simulation import MAX_VARIANTS, Combination, Run, Simulation
+from manual.activations import Array, pull_back, split
+
+MOST_MISTAKES = 4  # in one answer
+KEPT = 12  # beginnings that are followed
+MAX_SECONDS = 4.0
+LOOSE = 256  # times the unit roundoff, what a wrong pass may err by
+
+
+@dataclass
+class Evidence:
+    """A simulation, what the function answered there, how far floats may be off, and their unit roundoff."""
+
+    simulation: Simulation
+    mistaken: Mistaken
+    found: Arrays
+    errors: Arrays
+    u: float
+
+
+@dataclass
+class Naming:
+    """Mistakes, all those that are made together, that give the whole answer; several such where they do equally well.
+
+    `tried` are combinations; `complete` whether there was time for all.
+    """
+
+    equals: list[list[Instance]] = field(default_factory=list)
+    tried: int = 0
+    complete: bool = True
+
+
+class _OutOfTime(Exception):
+    pass
+
+
+class Search:
+    """For the mistakes that give an answer, whose arrays stand in the order of backpropagation."""
+
+    def __init__(self, evidence: Sequence[Evidence], order: Sequence[str], seconds: float = MAX_SECONDS):
+        self.evidence = evidence
+        self.order = [name for name in order if all(name in e.found for e in evidence)]
+        self.end = time.monotonic() + seconds
+        self.result = Naming()
+        if self.order:
+            try:
+                self._search()
+            except _OutOfTime:
+                self.result.complete = False
+
+    def _search(self) -> None:
+        simulation = self.evidence[0].simulation
+        alive: list[Combination] = [()]
+        reached = self._prefixes(alive)[0]
+        while alive and reached < len(self.order):
+            ahead: list[tuple[int, Combination]] = []
+            for more in (1, 2):
+                wider = list(self._extended(alive, more))
+                if not wider or len(wider[0]) > MOST_MISTAKES or len(wider) > MAX_VARIANTS:
+                    break
+                lengths = self._prefixes(wider)
+                ahead = [(length, c) for length, c in zip(lengths, wider, strict=True) if length > reached]
+                if ahead:
+                    break
+            if not ahead:
+                return
+            ahead.sort(key=lambda found: -found[0])
+            reached = ahead[0][0]
+            alive = [combination for length, combination in ahead if length == reached]
+            if reached < len(self.order):
+                alive = alive[:KEPT]
+        if alive != [()]:
+            self.result.equals = [simulation.made(combination) for combination in alive]
+
+    def _extended(self, alive: Sequence[Combination], more: int) -> Iterator[Combination]:
+        """Beginnings with so many mistakes more, none twice in the same place."""
+        simulation, seen = self.evidence[0].simulation, set()
+        for combination in alive:
+            for added in itertools.combinations(range(len(simulation.instances)), more):
+                wider = tuple(sorted({*combination, *added}))
+                if len(wider) < len(combination) + more or wider in seen:
+                    continue
+                seen.add(wider)
+                if not any(a.excludes(b) for a, b in itertools.combinations(simulation.made(wider), 2)):
+                    yield wider
+
+    def _prefixes(self, chosen: Sequence[Combination]) -> list[int]:
+        """How many arrays, in their order, each combination gives as they were found."""
+        self.result.tried += len(chosen)
+        same = np.ones((len(chosen), len(self.order)), bool)
+        for evidence in self.evidence:
+            batch = evidence.simulation.batch
+            for start in range(0, len(chosen), batch):
+                if time.monotonic() > self.end:
+                    raise _OutOfTime
+                part = chosen[start : start + batch]
+                run = Run(evidence.simulation, part)
+                with np.errstate(all="ignore"):
+                    values = evidence.mistaken.of_run(run)
+                    for column, name in enumerate(self.order):
+                        same[start : start + len(part), column] &= self._same(values[name], evidence, name)
+        return [int(np.argmin([*row, False])) for row in same]
+
+    @staticmethod
+    def _same(values: Array, evidence: Evidence, name: str) -> Array:
+        found, axes = evidence.found[name], tuple(range(1, values.ndim))
+        scale = np.max(abs(values), axis=axes, keepdims=True, initial=0)
+        allowed = 8 * evidence.errors[name] + LOOSE * evidence.u * np.maximum(scale, abs(found).max(initial=0))
+        same = (abs(values - found) <= allowed) | (values == found) | (np.isnan(values) & np.isnan(found))
+        return np.asarray(same.all(axis=axes))
+
+
+# Step by step, on a single example
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of backpropagation: what it gives, a delta or a parameter's gradient, and how."""
+
+    gives: str
+    text: str
+
+
+def broken_steps(network: Network, data: Data, found: Arrays, accuracy: float) -> list[Step]:
+    """The steps that are wrong in an answer for one example, in the order of backpropagation."""
+    options = {"loss": str(network.loss), "reduction": "sum"}
+    cache = manual.forward(data.params, data.x, network.activations)
+    _, grads = manual.gradients(data.params, data.x, data.y, network.activations, **options)
+    broken, d_h = [], grads.h[-1]
+
+    def close(a: Array, b: Array) -> bool:
+        return is_close(a, b, accuracy)
+
+    for l in range(network.depth, 0, -1):
+        expected = pull_back(network.activations[l - 1], cache.z[l - 1], d_h)[0]
+        h, b = cache.h[l - 1][0], data.params[l - 1].b
+        by_W = _read_off(found[f"W{l}"], h, close)
+        by_b = found[f"b{l}"] if b is not None and b.ndim else None
+        seen = [delta for delta in (by_W, by_b) if delta is not None]
+        delta = expected if any(close(d, expected) for d in seen) or not seen else seen[0]
+        if not close(delta, expected):
+            broken.append(Step(f"dL/dz{l}", _way_back(network, l)))
+        if by_W is None or not close(by_W, delta):
+            broken.append(Step(f"dL/dW{l}", f"from dL/dz{l} and {f'h{l - 1}' if l > 1 else 'x'}"))
+        if b is not None and not close(found[f"b{l}"], delta if b.ndim else np.asarray(delta.sum())):
+            broken.append(Step(f"dL/db{l}", f"from dL/dz{l}"))
+        d_h = delta[None] @ data.params[l - 1].W
+    return broken
+
+
+def is_close(a: Array, b: Array, accuracy: float) -> bool:
+    return bool((abs(a - b) <= accuracy * max(abs(a).max(initial=0), abs(b).max(initial=0))).all())
+
+
+def _read_off(d_W: Array, h: Array, close: Callable[[Array, Array], bool]) -> Array | None:
+    """The delta of which d_W is the outer product with h; None where it is of none."""
+    at = int(abs(h).argmax())
+    if h[at] == 0:
+        return None
+    delta: Array = d_W[:, at] / h[at]
+    return delta if close(np.outer(delta, h), d_W) else None
+
+
+def _way_back(network: Network, l: int) -> str:
+    f = split(network.activations[l - 1])[0]
+    through = "" if f == "identity" else f" and {f}'"
+    if l == network.depth:
+        return f"from the loss{through.replace(' and', ' back through')}"
+    return f"from dL/dz{l + 1} back through W{l + 1}{through}"
+
+
+def constant_factor(found: Array, truth: Array) -> float | None:
+    """The one number that the truth has to be multiplied with, where there is one."""
+    at = np.unravel_index(abs(truth).argmax(), truth.shape) if truth.size else ()
+    if not truth.size or truth[at] == 0 or not np.isfinite(found).all():
+        return None
+    factor = float(found[at] / truth[at])
+    exact = abs(found - factor * truth) <= 1e-6 * abs(factor * truth[at])
+    return factor if exact.all() and np.count_nonzero(truth) > 1 else None

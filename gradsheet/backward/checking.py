@@ -1,0 +1,108 @@
+"""Checks a backward pass that somebody wrote, whatever it is written in."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradsheet.backward.arguments import in_type, network_of, own_data
+from gradsheet.backward.prepared import Prepared, asked_for, prepared
+from gradsheet.backward.trial import Check, Trial
+from gradsheet.backward.truth import truth_at
+from manual.activations import Array
+
+
+def check(
+    fn: Callable[..., Any],
+    widths: Sequence[int] = (4, 5, 3, 2),
+    activations: Any = None,
+    loss: str = "half_squared_error",
+    reduction: str = "mean",
+    batch: int = 4,
+    *,
+    biases: Any = "units",
+    what: str = "gradients",
+    of: str = "yhat",
+    dtype: str = "float64",
+    array: Callable[[Array], Any] = np.array,
+    params: Any = None,
+    x: Any = None,
+    y: Any = None,
+    at_zero: float | None = None,
+) -> Check:
+    """Whether a backward pass is right; if not, where it breaks and why.
+
+    fn(params, x, y) is called with params a list of (W, b), W (units, inputs), b (units,); x is (batch, inputs), y
+    (batch, outputs), or None where the loss is "output". It returns the gradients by the parameters, in the same
+    structure or in any that can be read, or (loss, gradients). Where it raises on W as (units, inputs) it is given W as
+    (inputs, units); what was assumed is said in the result.
+
+    widths       the inputs and the units of every layer
+    activations  one a layer, as in `manual.gradients`; None is relu, and identity in the last layer
+    loss         one of those of `manual.gradients`; reduction "mean" or "sum" over the examples
+    biases       "units", "shared" (one number a layer) or None, for all layers or one a layer
+    what         "gradients"; "per_example_gradients", with an axis of the examples in front; "jacobian" of the node
+                 `of`, of that node's shape (batch, units) in front; "hvp", where fn(params, x, y, direction) returns
+                 the Hessian times the direction
+    dtype        "float64" or "float32": the type of the numbers that fn is given
+    array        makes fn's arrays from NumPy's: `torch.tensor`, `jax.numpy.asarray`
+    params, x, y data of one's own to judge on, in place of the probes
+    at_zero      what f'(0) of relu has to be; None takes any from 0 to 1
+
+    Numbers are compared exactly where floats round nothing, else to the forward error bound of their type. Raises
+    ValueError or TypeError where an argument does not fit, and nothing that fn raises.
+    """
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+    if params is None and x is None and y is None:
+        ready = prepared(what, of, network_of(widths, activations, loss, reduction, batch, biases))
+    else:
+        network, data = own_data(params, x, y, activations, loss, reduction)
+        data = in_type(data, dtype)
+        asked = asked_for(what, of, network)
+        ready = Prepared(asked, [data], [truth_at(asked, data)])
+    trial = _first_that_answers(fn, ready, dtype, array, at_zero)
+    if not trial.check.right and trial.rows_are_wrong:
+        trial.find_causes()
+        if not ready.simulations or not ready.simulations[0]:
+            _name_on_a_narrow_one(trial, what, of, dtype, array)
+    return trial.check
+
+
+def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
+    """Raise AssertionError with the report unless a backward pass is right. The arguments are those of `check`."""
+    found = check(fn, *args, **options)
+    if not found.right:
+        raise AssertionError(f"the backward pass is wrong\n{found}")
+
+
+def _first_that_answers(
+    fn: Callable[..., Any], ready: Prepared, dtype: str, array: Callable[[Array], Any], at_zero: float | None
+) -> "Trial":
+    """The check with W as (units, inputs); with W as (inputs, units) where fn raises, or where only that is right."""
+    square = len(set(ready.asked.network.widths)) == 1
+    first: Trial | None = None
+    for inputs_first in (False, True):
+        for turned in (False, True) if square else (False,):
+            trial = Trial(fn, ready, dtype, array, at_zero, inputs_first=inputs_first, turned=turned)
+            if trial.check.right or (first is not None and first.raised and not trial.raised):
+                return trial
+            first = first or trial
+        if not square and first is not None and not first.raised:
+            break
+    assert first is not None
+    return first
+
+
+def _name_on_a_narrow_one(trial: Trial, what: str, of: str, dtype: str, array: Callable[[Array], Any]) -> None:
+    """Mistakes are made and named on a narrow network of the same kind, if the function takes one."""
+    network = trial.asked.network
+    sizes = itertools.cycle((4, 5, 3, 2))
+    widths = [w if w < 6 else next(sizes) for w in network.widths]
+    options: Mapping[str, Any] = {"biases": network.biases, "what": what, "of": of, "dtype": dtype, "array": array}
+    arguments = network.activations, str(network.loss), network.reduction
+    small = check(trial.fn, widths, *arguments, min(4, network.examples or 1), **options)
+    if not small.right and small.rows and not small.faults and small.naming.equals:
+        trial.check.naming = small.naming
+        trial.check.remarks.append(f"the mistake is named on a {'-'.join(map(str, widths))} network of the same kind")

@@ -1,0 +1,113 @@
+"""What is known of a network before any function is called: probes, the truth at each, mistakes made there."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gradsheet.backward.asked import KINDS, Arrays, Gradients, Jacobian, Mistaken
+from gradsheet.backward.probes import Data, at_kinks, chosen
+from gradsheet.backward.truth import Truth, truth_at
+from gradsheet.mistakes import Instance
+from gradsheet.network import Network
+from gradsheet.simulation import Run, Simulation, changed
+from manual.activations import Array
+
+MAX_SIMULATED = 3_000_000  # numbers, in all mistakes at a point
+CORNER = "mask-at-zero"
+
+
+@dataclass(eq=False)
+class Prepared:
+    """All that can be known of a network before any function is called.
+
+    `simulations` has for every probe where mistakes can be made, none where the network is too wide for that; `shown`
+    counts the mistakes that show at the probes, `hidden` those that nothing shows. `corners` has for each probe at a
+    kink what an answer is with f'(0) taken as for negative z, and as for positive ones.
+    """
+
+    asked: Gradients
+    probes: list[Data]
+    truths: list[Truth]
+    simulations: list[list[tuple[Simulation, Mistaken]]] = field(default_factory=list)
+    shown: int = 0
+    hidden: int = 0
+    corners: list[tuple[Data, list[tuple[Mistaken, Arrays, Arrays]]]] = field(default_factory=list)
+
+
+def _simulable(asked: Gradients, data: Data) -> list[tuple[Simulation, Mistaken]]:
+    """Where the mistakes of the catalogue can be made; nowhere in a network so wide that it takes long."""
+    found = [(Simulation(mistaken.point), mistaken) for mistaken in asked.mistaken(data)]
+    numbers = sum(array.size for layer in data.params for array in layer if array is not None)
+    lead = int(np.prod(asked.lead))
+    return found if all(len(s.instances) * numbers * lead <= MAX_SIMULATED for s, _ in found) else []
+
+
+def _shows(asked: Gradients, simulations: Sequence[tuple[Simulation, Mistaken]]) -> Array:
+    """Which mistakes change an answer."""
+    seen = np.zeros(len(simulations[0][0].instances), bool)
+    for simulation, mistaken in simulations:
+        run = Run(simulation, [(), *simulation.singles])
+        with np.errstate(all="ignore"):
+            for name, values in mistaken.of_run(run).items():
+                if name != "L" and len(values) > 1:
+                    seen |= changed(values.reshape(len(values), -1)).any(-1)
+    return seen
+
+
+@functools.lru_cache(maxsize=16)
+def prepared(what: str, of: str, network: Network) -> Prepared:
+    """The probes of a network, with the truth at each. Raises ValueError where there are none, or `of` is no node."""
+    asked = asked_for(what, of, network)
+    by_probe: dict[int, list[tuple[Simulation, Mistaken]]] = {}
+
+    def shows(data: Data) -> Array:
+        by_probe[id(data)] = _simulable(asked, data)
+        return _shows(asked, by_probe[id(data)]) if by_probe[id(data)] else np.zeros(0, bool)
+
+    probes, seen = chosen(network, shows)
+    if not probes:
+        raise ValueError(f"no small numbers are found at which a network of the widths {network.widths} has no z at 0")
+    truths = [truth_at(asked, data) for data in probes]
+    found = Prepared(asked, probes, truths, [by_probe[id(data)] for data in probes], int(seen.sum()))
+    if found.simulations[0]:
+        instances = found.simulations[0][0][0].instances
+        later = [instance for instance, shown in zip(instances, seen, strict=True) if not shown]
+        found.hidden = sum(instance.code != CORNER and not _is_aside(instance) for instance in later)
+        for data in at_kinks(network, lambda data: _matters(_sides(asked, data))):
+            found.corners.append((data, _sides(asked, data)))
+    return found
+
+
+def _is_aside(instance: Instance) -> bool:
+    """Whether a mistake is in the loss alone or in dL/dx, so that no parameter's gradient can show it."""
+    step = instance.mistake.step.split(".")[0]
+    return step == "shares" or (step == "d_h" and instance.layers == (1,))
+
+
+def _sides(asked: Gradients, data: Data) -> list[tuple[Mistaken, Arrays, Arrays]]:
+    """An answer with the derivative at the kink as below it, and as above it."""
+    assert data.kink is not None
+    found = []
+    for mistaken in asked.mistaken(data):
+        simulation = Simulation(mistaken.point)
+        corner = next(
+            number
+            for number, instance in enumerate(simulation.instances)
+            if instance.code == CORNER and instance.layers == (data.kink[0],)
+        )
+        values = mistaken.of_run(Run(simulation, [(), (corner,)]))
+        below, above = ({name: array[min(row, len(array) - 1)] for name, array in values.items()} for row in (0, 1))
+        found.append((mistaken, below, above))
+    return found
+
+
+def _matters(sides: Sequence[tuple[Mistaken, Arrays, Arrays]]) -> bool:
+    return any((below[name] != above[name]).any() for _, below, above in sides for name in below)
+
+
+def asked_for(what: str, of: str, network: Network) -> Gradients:
+    if what not in KINDS:
+        raise ValueError(f"what is {what!r}, expected one of {', '.join(KINDS)}")
+    return Jacobian(network, of) if what == "jacobian" else KINDS[what](network)

@@ -1,0 +1,219 @@
+"""The data that a function is tried on: small whole numbers, chosen so that floats are exact and mistakes show.
+
+Units are drawn one after the other, and again until no z of theirs is 0 and, where they have a kink, until they are
+live for some example and dead for another. Rows have a few entries that are not 0, and the targets are near the
+outputs, so that numbers stay small in wide and deep networks too. Where exp or log enters, which floats cannot have
+exactly, the numbers are halves and quarters at which nothing saturates.
+
+Then every mistake of the catalogue is made at the point, and another point is taken as well while some do not show.
+A probe for a kink has one z that is exactly 0.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.backward.rounding import BITS, Rounding, unit_roundoff
+from gradsheet.network import KINKED, Network
+from gradsheet.point import Point
+from manual import Layer
+from manual.activations import RATIONAL, Array, activate, split
+
+SEED = 20  # the same network gets the same probes
+LEAST, MOST = 3, 6  # probes
+DRAWS = 40  # of points, of which few are taken
+REDRAWN = 200  # times, a unit
+ENTRIES = 5  # in a row of weights that are not 0
+SAFE = 4  # times the error that floats may make, at least, a z is away from a kink
+
+
+@dataclass(eq=False)
+class Data:
+    """Numbers for a network, in float64: params are (W, b), W (units, inputs); x (N, I); y (N, O) or None.
+
+    `direction` is like the parameters, for products with the Hessian. `kink` is the layer, example and unit of the
+    one z that is 0.
+    """
+
+    params: tuple[Layer, ...]
+    x: Array
+    y: Array | None
+    direction: tuple[Layer, ...]
+    kink: tuple[int, int, int] | None = None
+
+    def point(self, network: Network, *, alone: int | None = None, of: Sequence[str] = ("L",)) -> Point:
+        """The same with fractions, for all witnesses; of one example alone where its number is given."""
+        rows = slice(None) if alone is None else [alone]
+        y = None if self.y is None else fractions(self.y[rows])
+        return Point(exactly(network), fractional(self.params), fractions(self.x[rows]), y, None, of)
+
+
+def exactly(network: Network) -> Network:
+    """The network with the slopes of its activations as fractions; 0.01 is meant as 1/100."""
+    activations = tuple(a if isinstance(a, str) else (a[0], Fraction(str(a[1]))) for a in network.activations)
+    return replace(network, activations=activations)
+
+
+def fractions(array: Any) -> Any:
+    return None if array is None else np.asarray(np.frompyfunc(Fraction, 1, 1)(array), object)
+
+
+def fractional(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    return tuple(Layer(fractions(W), fractions(b)) for W, b in layers)
+
+
+class Unlucky(Exception):
+    """Another draw is needed."""
+
+
+class Drawing:
+    """Draws the data of a network."""
+
+    def __init__(self, network: Network, seed: int = SEED):
+        self.network, self.random = network, random.Random(seed)
+        self.whole = network.rational
+
+    def _number(self, *wide: int) -> float:
+        """A small number, whole or for networks with exp a quarter of one; never 0."""
+        size = self.random.choice((1, 1, 2, 2, 3, *wide))
+        return size * self.random.choice((-1, 1)) / (1 if self.whole else 4)
+
+    def _array(self, *shape: int) -> Array:
+        array = np.empty(shape)
+        for index in np.ndindex(shape):
+            array[index] = self._number()
+        return array
+
+    def _row(self, inputs: int) -> Array:
+        row = np.zeros(inputs)
+        for j in self.random.sample(range(inputs), min(inputs, ENTRIES)):
+            row[j] = self._number()
+        return row
+
+    def data(self, kinked_layer: int | None = None) -> Data:
+        """Data of which no z is 0 where there is a kink, or one in a layer; raises Unlucky."""
+        network, n = self.network, self.network.examples or 1
+        x = self._array(n, network.widths[0]) * (1 if self.whole else 2)
+        h, params, kink = x, [], None
+        for l, (activation, bias) in enumerate(zip(network.activations, network.biases, strict=True), 1):
+            inputs, units = network.widths[l - 1 : l + 1]
+            shared = self._number() if bias == "shared" else 0.0
+            W, b, z = np.empty((units, inputs)), np.zeros(units), np.empty((n, units))
+            at_zero = self.random.randrange(units) if l == kinked_layer else None
+            for unit in range(units):
+                W[unit], b[unit] = self._unit(h, split(activation)[0], bias, shared, zero=unit == at_zero)
+                z[:, unit] = h @ W[unit] + b[unit]
+            if at_zero is not None:
+                kink = l, int(np.flatnonzero(z[:, at_zero] == 0)[0]), at_zero
+            h = activate(activation, z)
+            params.append(Layer(W, {None: None, "units": b, "shared": np.asarray(shared)}[bias]))
+        direction = tuple(Layer(self._array(*W.shape), None if b is None else self._array(*b.shape)) for W, b in params)
+        return Data(tuple(params), x, self._targets(h), direction, kink)
+
+    def _unit(self, h: Array, f: str, bias: str | None, shared: float, *, zero: bool) -> tuple[Array, float]:
+        """A row of weights and a bias; of the z, none may be 0, or exactly one."""
+        best = None
+        for _ in range(REDRAWN):
+            row, b = self._row(h.shape[1]), self._number() if bias == "units" else shared
+            z = h @ row + b
+            if (z == 0).sum() != zero or (len(set(z)) == 1 < len(z)):
+                continue
+            best = row, b
+            if f not in KINKED or len(z) == 1 or ((z > 0).any() and (z < 0).any()):
+                break
+        if best is None:
+            raise Unlucky
+        return best
+
+    def _targets(self, yhat: Array) -> Array | None:
+        match self.network.loss:
+            case "output":
+                return None
+            case "cross_entropy":
+                ones = [self.random.randrange(yhat.shape[1]) for _ in yhat]
+                return np.eye(yhat.shape[1])[ones]
+            case "binary_cross_entropy":
+                return np.array([[float(self.random.random() < 0.5) for _ in row] for row in yhat])
+        off = np.array([[self._number(4, 5, 6) for _ in row] for row in yhat])
+        return np.asarray(yhat - off if self.whole else np.round(4 * (yhat - off)) / 4)
+
+
+def off_kinks(network: Network, data: Data) -> bool:
+    """Whether every z with a kink is farther from 0 than floats of either precision can err."""
+    balls = Rounding(network, data.params, data.x, data.y, unit_roundoff("float32")).z
+    kinked = [ball for ball, a in zip(balls, network.activations, strict=True) if split(a)[0] in KINKED]
+    if network.rational:
+        return all((ball.value != 0).all() for ball in kinked)
+    return all((abs(ball.value) > SAFE * ball.error).all() for ball in kinked)
+
+
+def is_exact(network: Network, data: Data, dtype: str) -> bool:
+    """Whether the pass rounds nothing in floats of this type."""
+    rounding = Rounding(network, data.params, data.x, data.y, unit_roundoff(dtype))
+    rounding.loss()
+    rounding.gradients()
+    return rounding.is_exact(BITS[dtype])
+
+
+def drawn(network: Network, kinked_layer: int | None = None, seed: int = SEED) -> Iterator[Data]:
+    """Points to choose from, those first at which float32 is exact; there may be none."""
+    drawing = Drawing(network, seed)
+    later = []
+    for _ in range(DRAWS):
+        try:
+            data = drawing.data(kinked_layer)
+        except Unlucky:
+            continue
+        if kinked_layer is None and not off_kinks(network, data):
+            continue
+        if kinked_layer is None and network.rational and not is_exact(network, data, "float32"):
+            later.append(data)
+            continue
+        yield data
+    yield from later
+
+
+def chosen(network: Network, shows: Callable[[Data], Array]) -> tuple[list[Data], Array]:
+    """Probes, and which mistakes show at any of them; `shows` says it for one.
+
+    There are LEAST, and more up to MOST while one shows something new.
+    """
+    probes: list[Data] = []
+    seen = np.zeros(0, bool)
+    for data in drawn(network):
+        new = shows(data)
+        if len(probes) >= LEAST and not (new & ~seen).any():
+            if seen.all():
+                break
+            continue
+        probes.append(data)
+        seen = new if len(probes) == 1 else seen | new
+        if len(probes) == MOST:
+            break
+    return probes, seen
+
+
+def at_kinks(network: Network, matters: Callable[[Data], bool]) -> list[Data]:
+    """A probe for each layer with a kink that fractions reach, with one z there that is 0; `matters` chooses."""
+    found = []
+    for l, activation in enumerate(network.activations, 1):
+        if split(activation)[0] in KINKED:
+            probe = next((data for data in drawn(network, l) if _zeros(network, data) == 1 and matters(data)), None)
+            found += [probe] if probe is not None else []
+        if split(activation)[0] not in RATIONAL:
+            break
+    return found
+
+
+def _zeros(network: Network, data: Data) -> int:
+    """How many z with a kink are 0."""
+    balls = Rounding(network, data.params, data.x, data.y, unit_roundoff("float64")).z
+    return sum(
+        int((ball.value == 0).sum())
+        for ball, a in zip(balls, network.activations, strict=True)
+        if split(a)[0] in KINKED
+    )

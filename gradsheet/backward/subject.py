@@ -1,0 +1,73 @@
+"""The function that is checked: called with fresh arrays, watched while it runs, and its answer read."""
+
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradsheet.backward.asked import Gradients
+from gradsheet.backward.probes import Data
+from gradsheet.backward.returned import NotUnderstood, Reader, Returned, plain_array, type_name
+from manual import Layer
+from manual.activations import Array
+
+MOST = 200  # characters of somebody else's message
+
+
+class Misbehaved(Exception):
+    """The function gave no answer; the message says what it did instead."""
+
+
+class Subject:
+    """A function of (params, x, y), or (params, x, y, direction) where the Hessian is asked for.
+
+    `array` makes the arrays that it gets, of `dtype`. `inputs_first` says whether it gets W as (inputs, units).
+    """
+
+    def __init__(self, fn: Callable[..., Any], asked: Gradients, dtype: str, array: Callable[[Array], Any]):
+        self.fn, self.asked, self.dtype, self.array = fn, asked, dtype, array
+        self.inputs_first = False
+        self.faults: dict[str, None] = {}  # what it does that it should not, in the order of discovery
+        self.given = type_name(array(np.zeros(1, dtype)))  # the type that its arrays come in
+
+    def _layers(self, layers: Sequence[Layer]) -> list[tuple[Any, Any]]:
+        return [(self._array(W.T if self.inputs_first else W), self._array(b)) for W, b in layers]
+
+    def _array(self, array: Array | None) -> Any:
+        return None if array is None else self.array(np.array(array, self.dtype, order="C"))
+
+    def __call__(self, data: Data) -> Returned:
+        """The answer; raises Misbehaved where there is none."""
+        params, x, y = self._layers(data.params), self._array(data.x), self._array(data.y)
+        arguments = [params, x, y]
+        if self.asked.what == "hvp":
+            arguments.append(self._layers(data.direction))
+        given = {f"{letter}{l}": a for l, pair in enumerate(params, 1) for letter, a in zip("Wb", pair, strict=True)}
+        given |= {"x": x, "y": y}
+        before = {name: plain_array(a).copy() for name, a in given.items() if a is not None}
+        pairs = list(params)
+        try:
+            result = self.fn(*arguments)
+        except Exception as error:
+            raise Misbehaved(f"it raises {_told(error)}") from error
+        changed = [name for name, old in before.items() if not np.array_equal(plain_array(given[name]), old)]
+        if changed:
+            self.faults[f"it changes {', '.join(changed)}, which it is given: write into copies"] = None
+        if len(params) != len(pairs) or any(a is not b for a, b in zip(params, pairs, strict=True)):
+            self.faults["it changes the list of parameters that it is given: write into a new one"] = None
+        try:
+            return Reader(self.asked.shapes, self.asked.lead, self.asked.loss).read(result)
+        except NotUnderstood as error:
+            raise Misbehaved(str(error)) from None
+
+
+def _told(error: Exception) -> str:
+    """An exception in one line, with the place where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
+    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    words = " ".join(str(error).split())
+    words = words if len(words) <= MOST else words[: MOST - 3] + "..."
+    return f"{type(error).__name__}{': ' * bool(words)}{words}{place}"

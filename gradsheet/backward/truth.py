@@ -1,0 +1,105 @@
+"""What is right, in float64, on the word of several witnesses, and how far floats may be from it.
+
+Small networks are computed on fractions, or enclosed in decimals where exp or log enters, by the three witnesses of
+`point`. Large ones are computed in float64 by hand and by JAX, which have to agree to their error bounds, or exactly
+where nothing is rounded; and at a sample of the entries to forty digits by `fixed`.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+import manual
+from gradsheet.backward.asked import Arrays, Gradients
+from gradsheet.backward.fixed import gradient_at
+from gradsheet.backward.probes import Data
+from gradsheet.backward.rounding import BITS, Rounding, unit_roundoff
+from gradsheet.number import as_float
+from gradsheet.real import Undecided
+from manual.activations import Array
+
+SAMPLE = 4  # entries of a tensor that are computed to forty digits
+
+
+@dataclass
+class Truth:
+    """The right arrays by name, in float64, and how far these may be off; `sampled` counts entries of forty digits."""
+
+    values: Arrays
+    errors: Arrays
+    witnesses: str
+    sampled: int = 0
+
+
+def truth_at(asked: Gradients, data: Data) -> Truth:
+    """Raises Undecided where witnesses disagree."""
+    if asked.is_small():
+        values = {name: np.vectorize(as_float, [float])(array) for name, array in asked.exact(data).items()}
+        errors = {name: unit_roundoff("float64") * abs(array) for name, array in values.items()}
+        if asked.what == "hvp":
+            _agree(asked, data, values, by_jax(asked, data), "JAX")
+            return Truth(values, errors, "by hand in exact arithmetic, and by JAX")
+        return Truth(values, errors, "on the word of three exact witnesses")
+    with np.errstate(all="ignore"):
+        mine = {name: np.asarray(array) for name, array in asked.by(manual, data).items()}
+    bounds = _agree(asked, data, mine, by_jax(asked, data), "JAX")
+    sampled = _sample(asked, data, mine, bounds) if asked.what == "gradients" else 0
+    words = "by hand and by JAX in float64"
+    return Truth(mine, bounds, f"{words}, {sampled} entries to 40 digits" if sampled else words, sampled)
+
+
+def by_jax(asked: Gradients, data: Data) -> Arrays:
+    """In float64, compiled as a whole."""
+    import jax
+
+    import ref
+
+    with jax.enable_x64(True):
+        arguments = data.params, data.x, data.y, data.direction
+
+        def answer(params: Any, x: Any, y: Any, direction: Any) -> Any:
+            return asked.by(ref, replace(data, params=params, x=x, y=y, direction=direction))
+
+        return {name: np.asarray(array) for name, array in jax.jit(answer)(*arguments).items()}
+
+
+def errors_of(asked: Gradients, data: Data, dtype: str) -> tuple[Arrays, bool]:
+    """How far an answer in floats of a type may be off, and whether nothing is rounded at all."""
+    rounding = Rounding(asked.network, data.params, data.x, data.y, unit_roundoff(dtype))
+    with np.errstate(all="ignore"):
+        balls = asked.errors(rounding, data)
+    return {name: np.asarray(ball.error) for name, ball in balls.items()}, rounding.is_exact(BITS[dtype])
+
+
+def _agree(asked: Gradients, data: Data, mine: Arrays, theirs: Arrays, who: str) -> Arrays:
+    """The bound to which two answers in float64 agree; raises Undecided where they do not."""
+    bounds, exact = errors_of(asked, data, "float64")
+    for name, array in mine.items():
+        allowed = 0 if exact else 2 * bounds[name]
+        if not (abs(array - theirs[name]) <= allowed).all():
+            raise Undecided(f"the witnesses disagree on {asked.label(name)}: by hand against {who}")
+    return {name: 0 * bound for name, bound in bounds.items()} if exact else bounds
+
+
+def _sample(asked: Gradients, data: Data, mine: Arrays, bounds: Arrays) -> int:
+    """Hold some entries against forty digits: the largest, the smallest that is not 0, and some between."""
+    entries = {name: _spread(array) for name, array in mine.items() if name != "L"}
+    try:
+        exact = gradient_at(asked.network, data.params, data.x, data.y, entries)
+    except ZeroDivisionError:
+        return 0
+    for name, indices in entries.items():
+        for index, value in zip(indices, exact[name], strict=True):
+            allowed = bounds[name][index] + unit_roundoff("float64") * abs(value)
+            if not abs(mine[name][index] - value) <= allowed:
+                where = f"{asked.label(name)} at {list(index)}"
+                raise Undecided(f"the witnesses disagree on {where}: in float64 against forty digits")
+    return sum(map(len, entries.values()))
+
+
+def _spread(array: Array) -> list[tuple[int, ...]]:
+    order = np.argsort(abs(array), axis=None)
+    order = order[np.count_nonzero(array == 0) :] if array.any() else order
+    places = np.unique(np.linspace(0, len(order) - 1, SAMPLE).astype(int))
+    return [tuple(map(int, np.unravel_index(order[place], array.shape))) for place in places]
