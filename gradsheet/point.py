@@ -105,7 +105,8 @@ class Point:
 
     params are manual.Layer of object arrays of Fractions; x is (N, I), y (N, O) or None; d_yhat (O,) is dL/dyhat where
     the loss is unspecified; `rate` is the learning rate. `jax_of` names the nodes whose derivatives JAX will be asked
-    for, None where the hand-written pass is alone (see `probe`); without `jax` it has the nudge beside it only.
+    for, None where the hand-written pass is alone (see `probe`); without `jax` it has the nudge beside it only. The
+    nudge is asked about every entry, or about so many of a derivative as `nudges` says.
     Quantities come and go under the sheet's names and shapes: one example has no example axis. Where the network is not
     rational, or its numbers are so wild that fractions of them get long, everything is Reals of `arithmetic`.
     """
@@ -125,8 +126,9 @@ class Point:
         rate: Any = None,
         arithmetic: Arithmetic | None = None,
         budget: Budget | None = None,
+        nudges: int | None = None,
     ):
-        self.budget, self.jax = budget or Budget(), jax
+        self.budget, self.jax, self.nudges = budget or Budget(), jax, nudges
         self.truths: dict[Any, Any] = {}  # what `compare` found here
         self.arithmetic = arithmetic or Arithmetic(DIGITS)
 
@@ -356,7 +358,8 @@ class Point:
             raise Undecided(
                 f"d{of}/d{by} has {hand.size} entries, at most {MAX_ENTRIES} are judged: name some by their indices"
             )
-        for rest in np.ndindex(hand.shape):
+        entries = list(np.ndindex(hand.shape))
+        for rest in entries[:: max(1, len(entries) // (self.nudges or len(entries) or 1))]:
             split_at = of_axes - len(of_index)
             of_entry, by_entry = (*of_index, *rest[:split_at]), (*by_index, *rest[split_at:])
             self.budget.check()

@@ -1,4 +1,4 @@
-"""Backward passes to be checked: mistakes of the catalogue in NumPy, torch and JAX."""
+"""Backward passes to be checked: mistakes of the catalogue in NumPy, torch and JAX, and right ones of many forms."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+import manual
 import ref
 from gradsheet.mistakes import Instance, edits_of
 from gradsheet.network import Network
@@ -94,3 +95,129 @@ def in_jax(network: Network, made: Made) -> Callable[..., Any]:
 
     loss.defvjp(forward, backward)
     return jax.jit(jax.value_and_grad(loss))
+
+
+# Right ones, of many kinds
+
+
+def textbook(network: Network) -> Callable[..., Any]:
+    """The pass by other formulas than ours: f' from h, yhat - y where that is all, one example after the other."""
+
+    def f(activation: Any, z: Any) -> Any:
+        name, *slope = (activation,) if isinstance(activation, str) else activation
+        match name:
+            case "relu":
+                return z * (z > 0), (z > 0).astype(z.dtype)
+            case "leaky_relu":
+                factor = np.where(z > 0, 1, slope[0]).astype(z.dtype)
+                return z * factor, factor
+            case "sigmoid":
+                h = 1 / (1 + np.exp(-z))
+                return h, h * (1 - h)
+            case "tanh":
+                h = np.tanh(z)
+                return h, 1 - h**2
+            case "softplus":
+                return np.log(1 + np.exp(z)), 1 / (1 + np.exp(-z))
+            case "softmax":
+                return np.exp(z) / np.exp(z).sum(), None
+        return z, np.ones_like(z)
+
+    def loss_of(y: Any, yhat: Any) -> Any:
+        """The loss of an example, and dL/dyhat; None where dL/dz is yhat - y."""
+        match network.loss:
+            case "output":
+                return yhat[0], np.ones_like(yhat)
+            case "half_squared_error":
+                return ((y - yhat) ** 2).sum() / 2, yhat - y
+            case "squared_error":
+                return ((y - yhat) ** 2).sum(), -2 * (y - yhat)
+            case "mean_squared_error":
+                return ((y - yhat) ** 2).mean(), 2 / len(y) * (yhat - y)
+            case "binary_cross_entropy":
+                L = -(y * np.log(yhat) + (1 - y) * np.log(1 - yhat)).sum()
+                return L, None if network.activations[-1] == "sigmoid" else (yhat - y) / (yhat * (1 - yhat))
+        return -(y * np.log(yhat)).sum(), None if network.activations[-1] == "softmax" else -y / yhat
+
+    def fn(params: Any, x: Any, y: Any) -> Any:
+        total = x.dtype.type(0)
+        grads = [tuple(None if a is None else np.zeros_like(a) for a in layer) for layer in params]
+        for n in range(len(x)):
+            hs, slopes = [x[n]], []
+            for (W, b), activation in zip(params, network.activations, strict=True):
+                h, slope = f(activation, W @ hs[-1] + (0 if b is None else b))
+                hs.append(h)
+                slopes.append(slope)
+            L, d_h = loss_of(None if y is None else y[n], hs[-1])
+            total += L
+            for l in range(len(params), 0, -1):
+                W, b = params[l - 1]
+                if d_h is None:
+                    delta = hs[-1] - y[n]
+                elif slopes[l - 1] is None:
+                    delta = (np.diag(hs[l]) - np.outer(hs[l], hs[l])) @ d_h
+                else:
+                    delta = d_h * slopes[l - 1]
+                d_W, d_b = grads[l - 1]
+                d_W += np.outer(delta, hs[l - 1])
+                if b is not None:
+                    d_b += delta if b.ndim else delta.sum()
+                d_h = W.T @ delta
+        over = x.dtype.type(len(x) if network.reduction == "mean" else 1)
+        return total / over, [tuple(None if a is None else a / over for a in layer) for layer in grads]
+
+    return fn
+
+
+def by_hand(network: Network) -> Callable[..., Any]:
+    options: Any = {"loss": network.loss, "reduction": network.reduction}
+    return lambda params, x, y: manual.value_and_grad(params, x, y, network.activations, **options)
+
+
+def by_jax(network: Network) -> Callable[..., Any]:
+    options: Any = {"loss": network.loss, "reduction": network.reduction}
+    return jax.jit(lambda params, x, y: ref.value_and_grad(params, x, y, network.activations, **options))
+
+
+# How the answer comes
+
+
+def _names(grads: Any, template: str, first: int) -> dict[str, Any]:
+    return {
+        template.format(letter=letter, l=l): array
+        for l, layer in enumerate(grads, first)
+        for letter, array in zip("Wb", layer, strict=True)
+        if array is not None
+    }
+
+
+def _turned(grads: Any) -> list[Any]:
+    return [(W.T, b) for W, b in grads]
+
+
+FORMS: dict[str, Callable[[Any, Any], Any]] = {
+    "gradients": lambda L, grads: grads,
+    "loss first": lambda L, grads: (L, grads),
+    "loss last": lambda L, grads: (grads, float(L)),
+    "tuples": lambda L, grads: (L, tuple(tuple(layer) for layer in grads)),
+    "layers": lambda L, grads: (L, [manual.Layer(*layer) for layer in grads]),
+    "dict": lambda L, grads: _names(grads, "d{letter}{l}", 1),
+    "dict from 0": lambda L, grads: (L, _names(grads, "layers.{l}.{letter}", 0)),
+    "dict with loss": lambda L, grads: {"loss": L, **_names(grads, "grad_{letter}_{l}", 1)},
+    "dicts": lambda L, grads: [{"W": W, "b": b} for W, b in grads],
+    "nested dicts": lambda L, grads: {
+        f"layer{l}": {"kernel": W} if b is None else {"kernel": W, "bias": b} for l, (W, b) in enumerate(grads)
+    },
+    "flat list": lambda L, grads: flat_of(grads),
+    "two lists": lambda L, grads: ([W for W, _ in grads], [b for _, b in grads if b is not None]),
+    "turned": lambda L, grads: (L, _turned(grads)),
+    "turned dict": lambda L, grads: _names(_turned(grads), "d{letter}{l}", 1),
+    "columns": lambda L, grads: [(W, b[:, None] if b is not None and b.ndim else b) for W, b in grads],
+    "vector": lambda L, grads: np.concatenate([np.ravel(array) for array in flat_of(grads)]),
+    "lists": lambda L, grads: [[np.asarray(a).tolist() for a in layer if a is not None] for layer in grads],
+    "fortran": lambda L, grads: [(np.asfortranarray(W), b) for W, b in grads],
+}
+
+
+def in_form(form: str, fn: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *data: FORMS[form](*fn(*data))

@@ -144,30 +144,41 @@ class Step:
 
 
 def broken_steps(network: Network, data: Data, found: Arrays, accuracy: float) -> list[Step]:
-    """The steps that are wrong in an answer for one example, in the order of backpropagation."""
-    options = {"loss": str(network.loss), "reduction": "sum"}
+    """The steps that are wrong in an answer for one example, in the order of backpropagation.
+
+    Where dL/dW_l and dL/db_l are those of two deltas and neither is the right one, that is taken for delta_l after
+    which fewer steps are wrong.
+    """
     cache = manual.forward(data.params, data.x, network.activations)
-    _, grads = manual.gradients(data.params, data.x, data.y, network.activations, **options)
-    broken, d_h = [], grads.h[-1]
+    _, grads = manual.gradients(
+        data.params, data.x, data.y, network.activations, loss=str(network.loss), reduction="sum"
+    )
 
     def close(a: Array, b: Array) -> bool:
         return is_close(a, b, accuracy)
 
-    for l in range(network.depth, 0, -1):
+    def broken(l: int, d_h: Array) -> list[Step]:
+        if not l:
+            return []
+        (W, b), h = data.params[l - 1], cache.h[l - 1][0]
         expected = pull_back(network.activations[l - 1], cache.z[l - 1], d_h)[0]
-        h, b = cache.h[l - 1][0], data.params[l - 1].b
         by_W = _read_off(found[f"W{l}"], h, close)
         by_b = found[f"b{l}"] if b is not None and b.ndim else None
-        seen = [delta for delta in (by_W, by_b) if delta is not None]
-        delta = expected if any(close(d, expected) for d in seen) or not seen else seen[0]
-        if not close(delta, expected):
-            broken.append(Step(f"dL/dz{l}", _way_back(network, l)))
-        if by_W is None or not close(by_W, delta):
-            broken.append(Step(f"dL/dW{l}", f"from dL/dz{l} and {f'h{l - 1}' if l > 1 else 'x'}"))
-        if b is not None and not close(found[f"b{l}"], delta if b.ndim else np.asarray(delta.sum())):
-            broken.append(Step(f"dL/db{l}", f"from dL/dz{l}"))
-        d_h = delta[None] @ data.params[l - 1].W
-    return broken
+        read = [delta for delta in (by_W, by_b) if delta is not None]
+        if not read or any(close(delta, expected) for delta in read):
+            read = [expected]
+
+        def of(delta: Array) -> list[Step]:
+            steps = [] if close(delta, expected) else [Step(f"dL/dz{l}", _way_back(network, l))]
+            if by_W is None or not close(by_W, delta):
+                steps.append(Step(f"dL/dW{l}", f"from dL/dz{l} and {f'h{l - 1}' if l > 1 else 'x'}"))
+            if b is not None and not close(found[f"b{l}"], delta if b.ndim else np.asarray(delta.sum())):
+                steps.append(Step(f"dL/db{l}", f"from dL/dz{l}"))
+            return steps + broken(l - 1, delta[None] @ W)
+
+        return min((of(delta) for delta in read), key=len)
+
+    return broken(network.depth, grads.h[-1])
 
 
 def is_close(a: Array, b: Array, accuracy: float) -> bool:
@@ -197,5 +208,7 @@ def constant_factor(found: Array, truth: Array) -> float | None:
     if not truth.size or truth[at] == 0 or not np.isfinite(found).all():
         return None
     factor = float(found[at] / truth[at])
+    if abs(factor - 1) < 1e-5:
+        return None
     exact = abs(found - factor * truth) <= 1e-6 * abs(factor * truth[at])
     return factor if exact.all() and np.count_nonzero(truth) > 1 else None

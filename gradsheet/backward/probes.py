@@ -1,7 +1,7 @@
 """The data that a function is tried on: small whole numbers, chosen so that floats are exact and mistakes show.
 
-Units are drawn one after the other, and again until no z of theirs is 0 and, where they have a kink, until they are
-live for some example and dead for another. Rows have a few entries that are not 0, and the targets are near the
+Units are drawn one after the other, and again where a z with a kink is 0, and most until they are live for some example
+and dead for another. Rows have a few entries that are not 0, and the targets are near the
 outputs, so that numbers stay small in wide and deep networks too. Where exp or log enters, which floats cannot have
 exactly, the numbers are halves and quarters at which nothing saturates.
 
@@ -28,6 +28,8 @@ LEAST, MOST = 3, 6  # probes
 DRAWS = 40  # of points, of which few are taken
 REDRAWN = 200  # times, a unit
 ENTRIES = 5  # in a row of weights that are not 0
+NUDGES = 4  # entries of an array for the slowest witness, where exp or log make it slow
+TINY = 1e-9  # is 0, but for a slope like 0.01 that floats do not have
 SAFE = 4  # times the error that floats may make, at least, a z is away from a kink
 
 
@@ -49,7 +51,8 @@ class Data:
         """The same with fractions, for all witnesses; of one example alone where its number is given."""
         rows = slice(None) if alone is None else [alone]
         y = None if self.y is None else fractions(self.y[rows])
-        return Point(exactly(network), fractional(self.params), fractions(self.x[rows]), y, None, of)
+        nudges = None if network.rational else NUDGES
+        return Point(exactly(network), fractional(self.params), fractions(self.x[rows]), y, None, of, nudges=nudges)
 
 
 def exactly(network: Network) -> Network:
@@ -108,22 +111,30 @@ class Drawing:
                 W[unit], b[unit] = self._unit(h, split(activation)[0], bias, shared, zero=unit == at_zero)
                 z[:, unit] = h @ W[unit] + b[unit]
             if at_zero is not None:
-                kink = l, int(np.flatnonzero(z[:, at_zero] == 0)[0]), at_zero
+                kink = l, int(abs(z[:, at_zero]).argmin()), at_zero
             h = activate(activation, z)
             params.append(Layer(W, {None: None, "units": b, "shared": np.asarray(shared)}[bias]))
         direction = tuple(Layer(self._array(*W.shape), None if b is None else self._array(*b.shape)) for W, b in params)
         return Data(tuple(params), x, self._targets(h), direction, kink)
 
     def _unit(self, h: Array, f: str, bias: str | None, shared: float, *, zero: bool) -> tuple[Array, float]:
-        """A row of weights and a bias; of the z, none may be 0, or exactly one."""
-        best = None
+        """A row of weights and a bias; where there is a kink no z may be 0, or exactly one.
+
+        Most units are to be live for some examples and dead for others, some to be live for all: behind a layer that
+        is dead as a whole every z of a layer without bias is 0.
+        """
+        best, mixed = None, self.random.random() < 0.7
         for _ in range(REDRAWN):
             row, b = self._row(h.shape[1]), self._number() if bias == "units" else shared
             z = h @ row + b
-            if (z == 0).sum() != zero or (len(set(z)) == 1 < len(z)):
+            if f in KINKED and (abs(z) < TINY).sum() != zero:
                 continue
             best = row, b
-            if f not in KINKED or len(z) == 1 or ((z > 0).any() and (z < 0).any()):
+            if f in KINKED and len(z) > 1:
+                good = (z > 0).any() and (z < 0).any() if mixed else (z >= 0).all()
+            else:
+                good = (z != 0).all()
+            if good and (len(z) == 1 or len(set(z)) > 1):
                 break
         if best is None:
             raise Unlucky
@@ -143,12 +154,11 @@ class Drawing:
 
 
 def off_kinks(network: Network, data: Data) -> bool:
-    """Whether every z with a kink is farther from 0 than floats of either precision can err."""
-    balls = Rounding(network, data.params, data.x, data.y, unit_roundoff("float32")).z
-    kinked = [ball for ball, a in zip(balls, network.activations, strict=True) if split(a)[0] in KINKED]
-    if network.rational:
-        return all((ball.value != 0).all() for ball in kinked)
-    return all((abs(ball.value) > SAFE * ball.error).all() for ball in kinked)
+    """Whether no z with a kink is 0, or so close to it that floats cannot tell."""
+    rounding = Rounding(network, data.params, data.x, data.y, unit_roundoff("float32"))
+    kinked = [ball for ball, a in zip(rounding.z, network.activations, strict=True) if split(a)[0] in KINKED]
+    safe = 0 if rounding.shift is not None else SAFE  # where all numbers are multiples of some 2^-s
+    return all((abs(ball.value) > safe * ball.error).all() for ball in kinked)
 
 
 def is_exact(network: Network, data: Data, dtype: str) -> bool:

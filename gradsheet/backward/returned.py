@@ -4,7 +4,7 @@ Whatever has to be guessed is guessed from names and shapes, and said. `Returned
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Number
 from typing import Any
@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 
 from manual.activations import Array
+
+_MISFIT = 1_000  # more than all shapes together that can be taken for others
+_MOST_READINGS = 6
 
 Shape = tuple[int, ...]
 Path = tuple[Any, ...]
@@ -35,16 +38,7 @@ class Returned:
     types: dict[str, str] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
-    transposed: bool = False
     originals: list[Any] = field(default_factory=list)
-
-    def transpose(self) -> None:
-        """Take every dW as (inputs, units)."""
-        self.transposed = True
-        self.assumed.append("dW as (inputs, units)")
-        for name, array in self.arrays.items():
-            if name[0] == "W":
-                self.arrays[name] = np.swapaxes(array, -1, -2)
 
 
 def plain_array(value: Any) -> Array:
@@ -65,29 +59,34 @@ def type_name(value: Any) -> str:
     return str(dtype).rpartition(".")[2]
 
 
-def _is_numbers(value: Any) -> bool:
-    """Whether a list has nothing but Python's numbers in it, at any depth: then it stands for an array."""
-    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return len(value) > 0 and all(map(_is_numbers, value))
-    return isinstance(value, Number)
+def _axes(value: Any) -> int | None:
+    """How many axes the array has that a list of Python's numbers stands for; None where it stands for none."""
+    if isinstance(value, list) and value:
+        inner = {_axes(part) for part in value}
+        same = len(inner) == 1 and len({len(part) if isinstance(part, list) else 0 for part in value}) == 1
+        return None if not same or None in inner else 1 + inner.pop()  # type: ignore[operator]
+    return 0 if isinstance(value, Number) else None
 
 
-def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """The arrays in nested lists, tuples and dicts, each with the keys that lead to it; None is nothing."""
+def _leaves(value: Any, axes: int, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """The arrays in nested lists, tuples and dicts, each with the keys that lead to it; None is nothing.
+
+    Lists of numbers are arrays where they have at most so many axes.
+    """
     if value is None:
         return
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _leaves(inner, (*path, key))
+            yield from _leaves(inner, axes, (*path, key))
     elif hasattr(value, "_asdict"):
-        yield from _leaves(value._asdict(), path)
-    elif isinstance(value, list | tuple) and not (isinstance(value, list) and _is_numbers(value)):
-        for key, inner in enumerate(value):
-            yield from _leaves(inner, (*path, key))
-    elif isinstance(value, Iterable) and not hasattr(value, "shape") and not isinstance(value, list | str | bytes):
-        yield from _leaves(list(value), path)
+        yield from _leaves(value._asdict(), axes, path)
     elif hasattr(value, "W") and not hasattr(value, "shape"):
-        yield from _leaves({"W": value.W, "b": getattr(value, "b", None)}, path)
+        yield from _leaves({"W": value.W, "b": getattr(value, "b", None)}, axes, path)
+    elif isinstance(value, list) and (found := _axes(value)) is not None and found <= axes:
+        yield path, value
+    elif isinstance(value, Iterable) and not hasattr(value, "shape") and not isinstance(value, str | bytes):
+        for key, inner in enumerate(value):
+            yield from _leaves(inner, axes, (*path, key))
     else:
         yield path, value
 
@@ -142,19 +141,43 @@ class Reader:
     def _layers(self) -> list[list[str]]:
         return [[name, *(b for b in self.biases if b[1:] == name[1:])] for name in self.weights]
 
-    def read(self, value: Any) -> Returned:
-        """Raises NotUnderstood where it is nothing like gradients."""
+    def read(self, value: Any) -> list[Returned]:
+        """All readings whose shapes fit, the likeliest first; where none does, the one that is nearest.
+
+        Raises NotUnderstood where it is nothing like gradients.
+        """
         if value is None:
             raise NotUnderstood(f"it returned None, expected {self.expected}: is a return missing?")
-        leaves = [_read_leaf(path, leaf) for path, leaf in _leaves(value)]
-        found = Returned(originals=[leaf.original for leaf in leaves])
+        most = max(len(shape) for shape in self.shapes.values()) + len(self.lead)
+        try:
+            return self._read(value, most)
+        except NotUnderstood as error:
+            try:
+                return self._read(value, 0)  # a list of shared biases is no vector
+            except NotUnderstood:
+                raise error from None
+
+    def _read(self, value: Any, axes: int) -> list[Returned]:
+        leaves = [_read_leaf(path, leaf) for path, leaf in _leaves(value, axes)]
         named = self._by_name(leaves)
-        if named is not None:
-            found.assumed.append(self._names_in_words(named))
-        else:
-            named = self._by_place(leaves, found)
-        self._take(named, found)
-        return found
+        candidates = [(self._names_in_words(named), named)] if named is not None else list(self._by_place(leaves))
+        rated = sorted(
+            (
+                (sum(self._misfit(name, leaf, turned) for name, leaf in named.items()), turned, said, named)
+                for said, named in candidates
+                for turned in (False, True)
+            ),
+            key=lambda reading: reading[0],
+        )
+        vectors = [(0, turned, *candidate) for turned in (False, True) for candidate in self._vectors(leaves, turned)]
+        fitting = [*vectors, *(reading for reading in rated if reading[0] < _MISFIT)][:_MOST_READINGS]
+        if not fitting and not rated:
+            shapes = ", ".join(str(leaf.array.shape) for leaf in leaves) or "none"
+            raise NotUnderstood(
+                f"it returned {len(leaves)} array{'s' * (len(leaves) != 1)} ({shapes}), expected {self.expected}"
+            )
+        originals = [leaf.original for leaf in leaves]
+        return [self._taken(*reading[1:], originals) for reading in fitting or rated[:1]]
 
     # Who is who
 
@@ -215,81 +238,77 @@ class Reader:
         if self.biases:
             yield "a list of (db, dW)", [n for group in layers for n in group[::-1]]
 
-    def _by_place(self, leaves: Sequence[_Leaf], found: Returned) -> dict[str, _Leaf]:
-        """By the order and the shapes."""
-        tries: list[tuple[int, str, dict[str, _Leaf]]] = []
-        spoken = {"": "", "first": "(loss, gradients); ", "last": "(gradients, loss); "}
-        places = spoken if self.loss is not None else ("",)
+    def _places(self) -> dict[str, str]:
+        """Where the loss may stand, and how that is said."""
+        return (
+            {"": "", "first": "(loss, gradients); ", "last": "(gradients, loss); "}
+            if self.loss is not None
+            else {"": ""}
+        )
+
+    def _by_place(self, leaves: Sequence[_Leaf]) -> Iterator[tuple[str, dict[str, _Leaf]]]:
+        """By the order alone."""
         for words, names in self._orders():
-            for place in places:
+            for place, said in self._places().items():
                 order = [*["L"] * (place == "first"), *names, *["L"] * (place == "last")]
                 if len(order) == len(leaves):
-                    named = dict(zip(order, leaves, strict=True))
-                    tries.append((sum(map(self._misfit, named, named.values())), spoken[place] + words, named))
+                    yield said + words, dict(zip(order, leaves, strict=True))
+
+    def _vectors(self, leaves: Sequence[_Leaf], turned: bool) -> Iterator[tuple[str, dict[str, _Leaf]]]:
+        """All parameters in one vector."""
         total = sum(int(np.prod(shape)) for shape in self.shapes.values())
-        for place in places:
-            at = {"": 0, "first": 1, "last": 0}[place]
+        for place, said in self._places().items():
+            at = 1 if place == "first" else 0
             if len(leaves) == 1 + bool(place) and leaves[at].array.shape == (*self.lead, total):
                 named = {"L": leaves[1 - at]} if place else {}
-                named |= self._unravelled(leaves[at])
-                tries.append((0, f"{spoken[place]}one flat vector, W1, b1, W2, ..., row by row", named))
-        if not tries:
-            shapes = ", ".join(str(leaf.array.shape) for leaf in leaves) or "none"
-            raise NotUnderstood(
-                f"it returned {len(leaves)} array{'s' * (len(leaves) != 1)} ({shapes}), expected {self.expected}"
-            )
-        _, said, named = min(tries, key=lambda found: found[0])
-        found.assumed.append(said)
-        return named
+                yield f"{said}one flat vector, W1, b1, W2, ...", {**named, **self._unravelled(leaves[at], turned)}
 
-    def _unravelled(self, flat: _Leaf) -> dict[str, _Leaf]:
+    def _unravelled(self, flat: _Leaf, turned: bool) -> dict[str, _Leaf]:
         named, start = {}, 0
-        for group in self._layers():
-            for name in group:
-                shape = self.shapes[name]
-                size = int(np.prod(shape))
-                part = flat.array[..., start : start + size].reshape(*self.lead, *shape)
-                named[name] = _Leaf(flat.path, flat.original, part, flat.type)
-                start += size
+        for name in (name for group in self._layers() for name in group):
+            shape = self._shape(name, turned)
+            size = int(np.prod(self.shapes[name]))
+            part = flat.array[..., start : start + size].reshape(shape)
+            named[name] = _Leaf(flat.path, flat.original, part, flat.type)
+            start += size
         return named
 
-    def _misfit(self, name: str, leaf: _Leaf) -> int:
-        """0 where a shape is as expected, 1 where it can be taken for that, more where it cannot."""
+    def _shape(self, name: str, turned: bool = False) -> Shape:
+        """The shape that is expected, of a W as (inputs, units) where it is turned."""
         if name == "L":
-            return 0 if leaf.array.shape == self.loss else 1 if leaf.array.size == np.prod(self.loss or ()) else 100
-        expected = (*self.lead, *self.shapes[name])
-        if leaf.array.shape == expected:
-            return 0
-        return 1 if any(shape == leaf.array.shape for shape, _ in self._alike(name)) else 100
-
-    def _alike(self, name: str) -> Iterator[tuple[Shape, Callable[[Array], Array]]]:
-        """Other shapes that can be taken for the one of a tensor, and how."""
+            return self.loss or ()
         shape = self.shapes[name]
-        if name[0] == "W":
-            yield (*self.lead, *shape[::-1]), lambda array: np.swapaxes(array, -1, -2)
+        return (*self.lead, *(shape[::-1] if turned and name[0] == "W" else shape))
+
+    def _misfit(self, name: str, leaf: _Leaf, turned: bool) -> int:
+        """0 where a shape is as expected, 1 where it can be taken for that, _MISFIT where it cannot."""
+        found, expected = leaf.array.shape, self._shape(name, turned)
+        if found == expected:
+            return 0
+        if name == "L":
+            alike = leaf.array.size == np.prod(expected)
         else:
-            for other in {(*shape, 1), (1, *shape)}:
-                yield (*self.lead, *other), lambda array: array.reshape((*self.lead, *shape))
+            own = self.shapes[name]
+            alike = name[0] == "b" and found in ((*self.lead, *own, 1), (*self.lead, 1, *own))
+        return 1 if alike else _MISFIT
 
     # Taking it as it is
 
-    def _take(self, named: Mapping[str, _Leaf], found: Returned) -> None:
-        telling = [n for n in self.weights if len(set(self.shapes[n])) == 2]
-        turned = [n for n in telling if named[n].array.shape == (*self.lead, *self.shapes[n][::-1])]
-        if turned and turned == telling:
-            found.transpose()
+    def _taken(self, turned: bool, said: str, named: Mapping[str, _Leaf], originals: list[Any]) -> Returned:
+        found = Returned(assumed=[said, *["dW as (inputs, units)"] * turned], originals=originals)
         for name, leaf in named.items():
-            expected = self.loss if name == "L" else (*self.lead, *self.shapes[name])
-            assert expected is not None
-            array = np.swapaxes(leaf.array, -1, -2) if name[0] == "W" and found.transposed else leaf.array
+            array, expected = leaf.array, self._shape(name)
             found.types[name] = leaf.type
-            if name[0] != "W" and array.shape != expected and self._misfit(name, leaf) == 1:
-                said = f"{'the loss' if name == 'L' else 'db'} of shape {array.shape} for {expected}"
-                found.assumed += [said] if said not in found.assumed else []
+            if turned and name[0] == "W":
+                array = np.swapaxes(array, -1, -2)
+            elif self._misfit(name, leaf, turned) == 1:
+                words = f"{'the loss' if name == 'L' else 'db'} of shape {array.shape} for {expected}"
+                found.assumed += [words] if words not in found.assumed else []
                 array = array.reshape(expected)
             if array.shape != expected:
-                turned_too = name[0] == "W" and array.shape == (*self.lead, *self.shapes[name][::-1])
-                hint = ": it is transposed, write .T" if turned_too else ""
+                hint = (
+                    ": it is transposed, write .T" if name[0] == "W" and array.shape == self._shape(name, True) else ""
+                )
                 found.faults[name] = f"has shape {leaf.array.shape}, expected {expected}{hint}"
             elif array.dtype.kind == "c":
                 found.faults[name] = f"has dtype {leaf.type}, expected real numbers"
@@ -297,3 +316,4 @@ class Reader:
                 found.faults[name] = f"has dtype {leaf.type}, expected a float: fractions would be lost"
             else:
                 found.arrays[name] = np.array(array, float)
+        return found

@@ -263,12 +263,13 @@ class Rounding:
         All numbers have to be whole, and whatever they are divided by or multiplied with a power of two.
         """
         whole = [self.h[0], *([self.y] if self.y is not None else []), *(p for pair in self.params for p in pair if p)]
-        shift = self._shift()
+        shift = self.shift
         if shift is None or not all((ball.value == np.round(ball.value)).all() for ball in whole):
             return False
         return self.precision.largest * MARGIN * 2.0**shift < 2.0**bits
 
-    def _shift(self) -> int | None:
+    @property
+    def shift(self) -> int | None:
         """The s of the least unit 2^-s that there is; None where there is none."""
         network, factors = self.network, [1.0]
         if not network.rational or network.loss is None:

@@ -23,12 +23,15 @@ class Misbehaved(Exception):
 class Subject:
     """A function of (params, x, y), or (params, x, y, direction) where the Hessian is asked for.
 
-    `array` makes the arrays that it gets, of `dtype`. `inputs_first` says whether it gets W as (inputs, units).
+    `array` makes the arrays that it gets, of `dtype`. `inputs_first` says whether it gets W as (inputs, units), and
+    `reading` which of the `readings` is taken in which its answer fits.
     """
 
     def __init__(self, fn: Callable[..., Any], asked: Gradients, dtype: str, array: Callable[[Array], Any]):
         self.fn, self.asked, self.dtype, self.array = fn, asked, dtype, array
         self.inputs_first = False
+        self.reading = 0  # which of those that fit
+        self.readings = 1
         self.faults: dict[str, None] = {}  # what it does that it should not, in the order of discovery
         self.given = type_name(array(np.zeros(1, dtype)))  # the type that its arrays come in
 
@@ -58,9 +61,11 @@ class Subject:
         if len(params) != len(pairs) or any(a is not b for a, b in zip(params, pairs, strict=True)):
             self.faults["it changes the list of parameters that it is given: write into a new one"] = None
         try:
-            return Reader(self.asked.shapes, self.asked.lead, self.asked.loss).read(result)
+            readings = Reader(self.asked.shapes, self.asked.lead, self.asked.loss).read(result)
         except NotUnderstood as error:
             raise Misbehaved(str(error)) from None
+        self.readings = max(self.readings, len(readings))
+        return readings[min(self.reading, len(readings) - 1)]
 
 
 def _told(error: Exception) -> str:

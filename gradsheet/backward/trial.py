@@ -9,7 +9,7 @@ import numpy as np
 
 import manual
 from gradsheet.backward.asked import Arrays, Gradients, Mistaken
-from gradsheet.backward.causes import Evidence, Naming, Search, Step, broken_steps, constant_factor, is_close
+from gradsheet.backward.causes import LOOSE, Evidence, Naming, Search, Step, broken_steps, constant_factor, is_close
 from gradsheet.backward.prepared import CORNER, Prepared
 from gradsheet.backward.probes import Data
 from gradsheet.backward.returned import Returned, plain_array
@@ -23,12 +23,16 @@ MOST_SINGLE = 8  # examples that are tried one at a time
 
 @dataclass
 class Row:
-    """An array of the answer: `exact` is "yes", "rounded" (as far off as floats may be), "no" or "missing"."""
+    """An array of the answer: `exact` is "yes", "rounded" (no farther off than floats may be), or "no".
+
+    `coarse` says that it is no farther off than coarser floats may be.
+    """
 
     name: str
     exact: str
     difference: float | None
     where: str = ""
+    coarse: bool = False
 
     @property
     def is_right(self) -> bool:
@@ -94,11 +98,11 @@ class Trial:
         at_zero: float | None,
         *,
         inputs_first: bool,
-        turned: bool,
+        reading: int,
     ):
-        self.fn, self.ready, self.asked, self.at_zero, self.turned = fn, ready, ready.asked, at_zero, turned
+        self.fn, self.ready, self.asked, self.at_zero = fn, ready, ready.asked, at_zero
         self.subject = Subject(fn, ready.asked, dtype, array)
-        self.subject.inputs_first = inputs_first
+        self.subject.inputs_first, self.subject.reading = inputs_first, reading
         self.raised = False  # before it gave any answer
         self.answers: list[Returned | None] = []
         network = self.asked.network
@@ -111,13 +115,10 @@ class Trial:
 
     def _answer(self, data: Data, where: str) -> Returned | None:
         try:
-            found = self.subject(data)
+            return self.subject(data)
         except Misbehaved as error:
             self.subject.faults[f"{error}{where}"] = None
             return None
-        if self.turned:
-            found.transpose()
-        return found
 
     def _run(self) -> None:
         probes = self.ready.probes
@@ -133,11 +134,11 @@ class Trial:
         again = self._answer(probes[0], ", when it is called a second time")
         self._same(first, again, "it returns other answers the second time")
         self.answers = [first, *(self._answer(data, f", at probe {k}") for k, data in enumerate(probes[1:], 2))]
+        if any(not np.array_equal(plain_array(leaf), copy, equal_nan=True) for leaf, copy in kept):
+            self.check.assumed.append("it returns the same arrays every time, and overwrites what it returned before")
         if len(probes) > 1 and again is not None:
             later = self._answer(probes[0], ", after other data")
             self._same(first, later, "it keeps something between calls, its answer changes after other data")
-        if any(not np.array_equal(plain_array(leaf), copy, equal_nan=True) for leaf, copy in kept):
-            self.check.assumed.append("it returns the same arrays every time, and overwrites what it returned before")
         self._judge(first)
         self._judge_kinks(first)
 
@@ -204,6 +205,8 @@ class Trial:
                 errors, exact = self._errors(probe, answer, name)
                 exact_everywhere &= exact
                 row = self._compared(row, probe, answer.arrays[name], truth, name, errors, exact)
+            if row.exact == "no" and (factor := self._factor(name)) is not None:
+                row.where += f"; everywhere {factor:.6g} times the truth"
             self.check.rows.append(row)
         self.check.tried = self._tried(exact_everywhere)
 
@@ -226,16 +229,26 @@ class Trial:
             )
         if row.exact == "no" and row.difference is not None and not largest > row.difference:
             return row
+        coarse = False
         where = f"{_at(at)} {place}".strip() + f": {_number(found[at])} for {_number(right[at])}"
-        if (factor := constant_factor(found, right)) is not None:
-            where += f", {factor:.6g} times the truth"
-        elif (
-            found.ndim >= 2 and found.shape[-1] == found.shape[-2] and np.array_equal(np.swapaxes(found, -1, -2), right)
-        ):
+        if found.ndim > 1 and found.shape[-1] == found.shape[-2] and np.array_equal(found.swapaxes(-1, -2), right):
             where += ", transposed"
-        elif not exact and (off <= self._as_float32(probe, name)).all():
+        elif coarse := not exact and bool((off <= self._as_float32(probe, name)).all()):
             where += "; float32 would explain it: is something float32 on the way?"
-        return Row(row.name, "no", largest, where)
+        return Row(row.name, "no", largest, where, coarse)
+
+    def _factor(self, name: str) -> float | None:
+        """The one number that the truth is multiplied with at all probes, where there is one."""
+        pairs = [
+            (answer.arrays[name], truth.values[name])
+            for answer, truth in zip(self.answers, self.ready.truths, strict=True)
+            if answer is not None and name in answer.arrays
+        ]
+        if not pairs:
+            return None
+        return constant_factor(
+            *(np.concatenate([np.ravel(array) for array in arrays]) for arrays in zip(*pairs, strict=True))
+        )
 
     def _as_float32(self, probe: int, name: str) -> Array:
         if self.subject.given == "float32":
@@ -293,31 +306,31 @@ class Trial:
     def _weight(self, answer: Returned, sides: Sequence[tuple[Mistaken, Arrays, Arrays]]) -> float | None:
         """c of (1 - c) below + c above, which is what was answered; None where there is none."""
         weight: float | None = None
+        loose = LOOSE * max(unit_roundoff(self._type(answer, name)) for name in answer.arrays)
         for mistaken, below, above in sides:
-            try:
-                part = mistaken.part(answer.arrays)
-                pairs = [(part[name], below[name], above[name]) for name in part]
-            except KeyError:
+            part = mistaken.part(answer.arrays)
+            if any(name not in part or not np.isfinite(part[name]).all() for name in self.asked.shapes):
                 return None
-            for found, low, high in pairs:
-                if not np.isfinite(found).all():
-                    return None
+            triples = [(found, below[name], above[name]) for name, found in part.items()]
+            for found, low, high in triples:
                 gap = high - low
                 if gap.any() and weight is None:
                     at = np.unravel_index(abs(gap).argmax(), gap.shape)
-                    weight = round(float((found[at] - low[at]) / gap[at]), 5)
-            if weight is not None:
-                tolerance = 1e-5 if self.subject.given == "float64" else 1e-3
-                for found, low, high in pairs:
-                    right = low + weight * (high - low)
-                    if not (abs(found - right) <= tolerance * (1 + abs(right).max(initial=0))).all():
-                        return None
+                    weight = float((found[at] - low[at]) / gap[at])
+                    doubt = loose * (1 + abs(found).max()) / abs(gap[at])
+                    weight = next((nice for nice in (0.0, 0.5, 1.0) if abs(weight - nice) <= doubt), weight)
+            for found, low, high in triples if weight is not None else ():
+                right = low + weight * (high - low)
+                if not (abs(found - right) <= loose * (1 + abs(found).max(initial=0))).all():
+                    return None
         return weight
 
     # Why it is wrong
 
     def find_causes(self) -> None:
         wrong = [row.name for row in self.check.rows if not row.is_right]
+        if all(row.is_right or row.coarse for row in self.check.rows):
+            return
         if any(not answer or answer.faults for answer in self.answers) or self.check.faults:
             self.subject.faults.update(dict.fromkeys(self.check.faults))
             return
@@ -340,7 +353,7 @@ class Trial:
         network, data = self.asked.network, self.ready.probes[0]
         single = replace(network, examples=1)
         alone = Subject(self.fn, Gradients(single), self.subject.dtype, self.subject.array)
-        alone.inputs_first = self.subject.inputs_first
+        alone.inputs_first, alone.reading = self.subject.inputs_first, self.subject.reading
         found: dict[Step, None] = {}
         off: set[str] = set()  # what is wrong for a single example
         accuracy = 1e-9 if self.subject.given == "float64" else 1e-3
@@ -352,8 +365,6 @@ class Trial:
                 return
             if answer.faults or not all(np.isfinite(a).all() for a in answer.arrays.values()):
                 return
-            if self.turned:
-                answer.transpose()
             found |= dict.fromkeys(broken_steps(single, one, answer.arrays, accuracy))
             right = alone.asked.by(manual, one)
             names = answer.arrays.keys() - {"L"}

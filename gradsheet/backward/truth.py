@@ -16,6 +16,7 @@ from gradsheet.backward.fixed import gradient_at
 from gradsheet.backward.probes import Data
 from gradsheet.backward.rounding import BITS, Rounding, unit_roundoff
 from gradsheet.number import as_float
+from gradsheet.point import AtKink
 from gradsheet.real import Undecided
 from manual.activations import Array
 
@@ -33,9 +34,9 @@ class Truth:
 
 
 def truth_at(asked: Gradients, data: Data) -> Truth:
-    """Raises Undecided where witnesses disagree."""
-    if asked.is_small():
-        values = {name: np.vectorize(as_float, [float])(array) for name, array in asked.exact(data).items()}
+    """Raises Undecided where witnesses disagree. Where a z is exactly 0, its derivative is taken to be 0."""
+    if asked.is_small() and (exact := _exact(asked, data)) is not None:
+        values = {name: np.vectorize(as_float, [float])(array) for name, array in exact.items()}
         errors = {name: unit_roundoff("float64") * abs(array) for name, array in values.items()}
         if asked.what == "hvp":
             _agree(asked, data, values, by_jax(asked, data), "JAX")
@@ -47,6 +48,14 @@ def truth_at(asked: Gradients, data: Data) -> Truth:
     sampled = _sample(asked, data, mine, bounds) if asked.what == "gradients" else 0
     words = "by hand and by JAX in float64"
     return Truth(mine, bounds, f"{words}, {sampled} entries to 40 digits" if sampled else words, sampled)
+
+
+def _exact(asked: Gradients, data: Data) -> Arrays | None:
+    """On the word of all witnesses; None at a kink, where they are not asked."""
+    try:
+        return asked.exact(data)
+    except AtKink:
+        return None
 
 
 def by_jax(asked: Gradients, data: Data) -> Arrays:

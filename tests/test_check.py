@@ -1,0 +1,602 @@
+"""A function is checked: right ones pass in every form, wrong ones are caught, located, and their mistake is named."""
+
+import os
+import random
+import re
+from collections import Counter
+from typing import Any
+
+import functions
+import jax
+import numpy as np
+import pytest
+from functions import FORMS, by_hand, by_jax, in_form, in_jax, in_numpy, in_torch, textbook
+
+import gradsheet
+import manual
+import ref
+from gradsheet.backward.arguments import network_of
+from gradsheet.backward.prepared import prepared
+from gradsheet.mistakes import instances
+
+DEFAULT = network_of((4, 5, 3, 2), None, "half_squared_error", "mean", 4, "units")
+ACTIVATIONS = DEFAULT.activations
+RIGHT = textbook(DEFAULT)
+
+
+# Right functions
+
+
+def test_manual_and_ref_are_right():
+    for fn in (by_hand(DEFAULT), by_jax(DEFAULT)):
+        for dtype in ("float32", "float64"):
+            found = gradsheet.check(fn, dtype=dtype)
+            assert found.right, found
+            assert {row.exact for row in found.rows} == {"yes"}, "on whole numbers nothing is rounded"
+            assert found.kink.where == "relu'(0) = 0"
+            gradsheet.assert_right(fn, dtype=dtype)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_read(form):
+    found = gradsheet.check(in_form(form, RIGHT))
+    assert found.right, found
+    assert ("dW as (inputs, units)" in found.assumed) == form.startswith("turned")
+
+
+def random_network(draw: random.Random) -> tuple[tuple[Any, ...], str | None]:
+    depth = draw.randint(1, 4)
+    hidden = ("identity", "relu", ("leaky_relu", 0.25), ("leaky_relu", 0.01), "sigmoid", "tanh", "softplus")
+    losses = ("half_squared_error", "squared_error", "mean_squared_error", "output")
+    ends = [(a, loss) for a in hidden for loss in losses]
+    ends += 5 * [("sigmoid", "binary_cross_entropy"), ("softmax", "cross_entropy"), ("softmax", "squared_error")]
+    last, loss = draw.choice(ends)
+    widths = [draw.randint(1, 6) for _ in range(depth + 1)]
+    widths[-1] = 1 if loss == "output" else widths[-1]
+    activations = (*(draw.choice(hidden) for _ in range(depth - 1)), last)
+    arguments = (tuple(widths), activations, loss, draw.choice(("mean", "sum")), draw.randint(1, 4))
+    return arguments, draw.choice(("units", "shared", None))
+
+
+def false_alarms(number: int, seed: int) -> list[str]:
+    """Reports on random right functions that say they are wrong."""
+    draw, found = random.Random(seed), []
+    for k in range(number):
+        arguments, biases = random_network(draw)
+        network = network_of(*arguments, biases)
+        pass_, form = draw.choice((by_hand, textbook)), draw.choice(list(FORMS))
+        options: dict[str, Any] = {"dtype": draw.choice(("float32", "float64"))}
+        if k % 10 == 0:
+            pass_, options["array"] = by_jax, jax.numpy.asarray
+        check = gradsheet.check(in_form(form, pass_(network)), *arguments, biases=biases, **options)
+        found += [] if check.right else [f"{arguments} {biases} {pass_.__name__} {form} {options}\n{check}"]
+    return found
+
+
+def test_no_false_alarm():
+    """EXAMPLES=25 makes it a thousand."""
+    assert not false_alarms(40 * int(os.environ.get("EXAMPLES", "1")), seed=1)
+
+
+@pytest.mark.exhaustive
+def test_no_false_alarm_over_a_thousand_right_functions():
+    assert not false_alarms(1_000, seed=2)
+
+
+# Planted mistakes
+
+NETWORKS = {
+    "relu": DEFAULT,
+    "tanh": network_of((4, 5, 3, 2), ("tanh", "sigmoid", "softmax"), "cross_entropy", "mean", 4, "units"),
+    "mixed": network_of((4, 4, 4), ("softplus", ("leaky_relu", 0.25)), "mean_squared_error", "sum", 3, "shared"),
+    "single": network_of((4, 5, 3, 2), ("relu", "sigmoid", "sigmoid"), "binary_cross_entropy", "sum", 1, "units"),
+}
+
+
+def outcome(network: Any, instance: Any, plant: Any, **options: Any) -> str:
+    """What is said of a function in which a mistake is planted."""
+    arguments = network.widths, network.activations, network.loss, network.reduction, network.examples
+    found = gradsheet.check(plant(network, [instance]), *arguments, biases=network.biases, **options)
+    assert not found.faults
+    if found.right:
+        corner = found.kink is not None and "(mask-at-zero)" in found.kink.where
+        return "named at the kink" if corner else "right"
+    texts = {tuple(made.text for made in together) for together in found.naming.equals}
+    if (instance.text,) in texts:
+        return "named" if len(texts) == 1 else "named beside equals"
+    return f"caught, not named: {instance.code} {instance.layers} {instance.variant}"
+
+
+def is_seen(network: Any, instance: Any) -> bool:
+    """Whether a mistake changes a gradient or the loss: dL/dx is not asked for, and no z behind exp is exactly 0."""
+    step = instance.mistake.step.split(".")[0]
+    return (step, instance.layers) != ("d_h", (1,)) and not (
+        instance.code == "mask-at-zero" and not prepared("gradients", "yhat", network).corners
+    )
+
+
+def count(network: Any, planted: Any, plant: Any, **options: Any) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for instance in planted:
+        what = outcome(network, instance, plant, **options)
+        assert (what == "right") == (not is_seen(network, instance)), (instance.code, instance.layers)
+        found[what] += 1
+    return found
+
+
+@pytest.mark.parametrize("name", ["relu", "mixed"])
+def test_every_planted_mistake_is_named_in_numpy(name):
+    found = count(NETWORKS[name], instances(NETWORKS[name], False), in_numpy)
+    assert set(found) <= {"named", "named beside equals", "named at the kink", "right"}, found
+    assert found["named"] > 5 * found["named beside equals"]
+
+
+def one_of_each(network: Any) -> list[Any]:
+    """The last instance of each code: in the last layer or in all."""
+    return list({instance.code: instance for instance in instances(network, False)}.values())
+
+
+def test_planted_mistakes_are_named_in_jax():
+    found = count(DEFAULT, one_of_each(DEFAULT), in_jax, array=jax.numpy.asarray, dtype="float32")
+    assert set(found) <= {"named", "named beside equals", "named at the kink", "right"}, found
+
+
+def test_planted_mistakes_are_named_in_torch():
+    torch = pytest.importorskip("torch", reason="comes with the extra peers, which is not installed")
+    found = count(DEFAULT, one_of_each(DEFAULT), in_torch, array=torch.tensor)
+    assert set(found) <= {"named", "named beside equals", "named at the kink", "right"}, found
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("plant", [in_numpy, in_torch, in_jax], ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_planted_mistake_is_named_everywhere(name, plant):
+    options: dict[str, Any] = {}
+    if plant is in_torch:
+        torch = pytest.importorskip("torch", reason="comes with the extra peers, which is not installed")
+        options["array"] = torch.tensor
+    if plant is in_jax:
+        options["array"] = jax.numpy.asarray
+    found = count(NETWORKS[name], instances(NETWORKS[name], False), plant, **options)
+    print(name, plant.__name__, dict(found))
+    assert set(found) <= {"named", "named beside equals", "named at the kink", "right"}, found
+
+
+def test_mistakes_are_named_together():
+    chosen = {("slope-missing", (1,)), ("bias-mean", (3,)), ("input-missing", (2,))}
+    made = [i for i in instances(DEFAULT, False) if (i.code, i.layers) in chosen]
+    found = gradsheet.check(in_numpy(DEFAULT, made))
+    assert found.mistakes == [tuple(made.code for made in found.naming.equals[0])]
+    assert set(found.mistakes[0]) == {"slope-missing", "bias-mean", "input-missing"}
+
+
+# Mistakes as people write them, by hand and not by the catalogue
+
+
+def written(d3: Any = None, d2: Any = None, d1: Any = None, db3: Any = None, dW2: Any = None) -> Any:
+    def fn(params, x, y):
+        (W1, b1), (W2, b2), (W3, b3) = params
+        z1 = x @ W1.T + b1
+        h1 = np.maximum(z1, 0)
+        z2 = h1 @ W2.T + b2
+        h2 = np.maximum(z2, 0)
+        yhat = h2 @ W3.T + b3
+        s = {"W2": W2, "W3": W3, "z1": z1, "z2": z2, "h1": h1, "h2": h2, "x": x, "y": y, "yhat": yhat, "n": len(x)}
+        s["d3"] = d3(s) if d3 else (yhat - y) / len(x)
+        s["d2"] = d2(s) if d2 else (s["d3"] @ W3) * (z2 > 0)
+        s["d1"] = d1(s) if d1 else (s["d2"] @ W2) * (z1 > 0)
+        return [
+            (s["d1"].T @ x, s["d1"].sum(0)),
+            (dW2(s) if dW2 else s["d2"].T @ h1, s["d2"].sum(0)),
+            (s["d3"].T @ h2, db3(s) if db3 else s["d3"].sum(0)),
+        ]
+
+    return fn
+
+
+LATER = ["dL/dW2", "dL/db2", "dL/dW1", "dL/db1"]
+
+
+@pytest.mark.parametrize(
+    ("fn", "mistakes", "first", "follows"),
+    [
+        (written(d3=lambda s: s["yhat"] - s["y"]), "mean-missing", "dL/dW3", []),
+        (written(d3=lambda s: (s["y"] - s["yhat"]) / s["n"]), "error-sign", "dL/dz3", ["dL/dW3", "dL/db3", *LATER]),
+        (written(d2=lambda s: s["d3"] @ s["W3"]), "slope-missing", "dL/dz2", LATER),
+        (written(d2=lambda s: (s["d3"] @ s["W3"]) * s["z2"]), None, "dL/dz2", LATER),
+        (written(d2=lambda s: (s["d3"] @ s["W3"]) * s["h2"]), "function-for-slope", "dL/dz2", LATER),
+        (written(d1=lambda s: s["d2"] @ s["W2"]), "slope-missing", "dL/dz1", LATER[2:]),
+        (written(db3=lambda s: s["d3"].mean(0)), "bias-mean", "dL/db3", []),
+        (written(dW2=lambda s: s["d2"].T @ s["z1"]), "z-for-h", "dL/dW2", []),
+        (written(dW2=lambda s: -s["d2"].T @ s["h1"]), None, "dL/dW2", []),
+    ],
+)
+def test_mistakes_as_they_are_written(fn, mistakes, first, follows):
+    found = gradsheet.check(fn)
+    assert not found
+    assert found.first == first, found
+    assert found.follows == follows, found
+    assert found.mistakes == ([] if mistakes is None else [(mistakes,)]), found
+    with pytest.raises(AssertionError, match=re.escape(first)):
+        gradsheet.assert_right(fn)
+
+
+def test_what_only_the_batch_shows_is_said():
+    text = str(gradsheet.check(written(db3=lambda s: s["d3"].mean(0))))
+    assert "dL/db3 is right one example at a time" in text
+
+
+def test_two_broken_steps_are_both_found():
+    found = gradsheet.check(written(d2=lambda s: s["d3"] @ s["W3"], dW2=lambda s: s["d2"].T @ s["h1"] * 3))
+    assert [step.gives for step in found.steps] == ["dL/dz2", "dL/dW2"]
+    assert found.follows == ["dL/db2", "dL/dW1", "dL/db1"]
+
+
+def test_a_wrong_function_is_wrong_by_the_smallest_amount():
+    def fn(params, x, y):
+        grads = RIGHT(params, x, y)[1]
+        grads[0][0][2, 1] = np.nextafter(grads[0][0][2, 1], np.inf)
+        return grads
+
+    found = gradsheet.check(fn)
+    assert [row.name for row in found.rows if not row.is_right] == ["dL/dW1"]
+    assert found.rows[4].where.startswith("[2, 1] at probe")
+
+
+def test_finite_differences_are_no_gradient():
+    def fn(params, x, y):
+        flat = np.concatenate([a.ravel() for layer in params for a in layer])
+
+        def loss(vector):
+            parts = iter(np.split(vector, np.cumsum([a.size for layer in params for a in layer])[:-1]))
+            return RIGHT([tuple(next(parts).reshape(a.shape) for a in layer) for layer in params], x, y)[0]
+
+        steps = 1e-6 * np.eye(len(flat))
+        return np.array([(loss(flat + step) - loss(flat - step)) / 2e-6 for step in steps])
+
+    found = gradsheet.check(fn)
+    assert not found.right
+    assert max(row.difference for row in found.rows) < 1e-3
+
+
+# What a function should not do
+
+
+def faulty(change: Any) -> Any:
+    """The right pass with something done to what it gets or gives."""
+
+    def fn(params, x, y):
+        return change(params, x, y, RIGHT(params, x, y)[1])
+
+    return fn
+
+
+def _sets_to_zero(params, x, y, grads):
+    x[:] = 0
+    return grads
+
+
+def _descends(params, x, y, grads):
+    params[0] = (params[0][0] - grads[0][0], params[0][1])
+    return grads
+
+
+def _raises(params, x, y, grads):
+    raise ZeroDivisionError("no such thing")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_sets_to_zero, "it changes x, which it is given"),
+        (_descends, "it changes the list of parameters"),
+        (_raises, r"it raises ZeroDivisionError: no such thing \(test_check.py:\d+\)"),
+        (lambda p, x, y, g: None, "it returned None"),
+        (lambda p, x, y, g: "gradients", "is str 'gradients', expected an array of numbers"),
+        (lambda p, x, y, g: g[:2], "it returned 4 arrays"),
+        (lambda p, x, y, g: [], "it returned 0 arrays"),
+        (lambda p, x, y, g: {"dW1": g[0][0], "db1": g[0][1]}, "it returned"),
+    ],
+)
+def test_faults_are_told(change, message):
+    found = gradsheet.check(faulty(change))
+    assert not found.right
+    assert re.search(message, " ".join(str(found).split())), found
+
+
+def test_what_is_kept_between_calls_is_told():
+    total = [np.zeros_like(a) for a in functions.flat_of(prepared("gradients", "yhat", DEFAULT).probes[0].params)]
+
+    def adds_up(params, x, y):
+        for kept, new in zip(total, functions.flat_of(RIGHT(params, x, y)[1]), strict=True):
+            kept += new
+        return [kept.copy() for kept in total]
+
+    found = gradsheet.check(adds_up)
+    assert not found.right
+    assert any("other answers the second time" in fault and "does it add" in fault for fault in found.faults)
+
+    def remembers(params, x, y, seen=[]):  # noqa: B006 - the mistake itself
+        seen.append(x.copy())
+        same = all(np.array_equal(x, old) for old in seen)
+        return RIGHT(params, x if same else seen[-2], y)[1]
+
+    found = gradsheet.check(remembers)
+    assert not found.right
+    assert any("after other data" in fault for fault in found.faults)
+
+
+def test_chance_is_told():
+    rng = np.random.default_rng(0)
+
+    def dropout(params, x, y):
+        return RIGHT(params, x * rng.integers(0, 2, x.shape), y)[1]
+
+    assert any("other answers the second time" in fault for fault in gradsheet.check(dropout).faults)
+
+
+def test_the_same_arrays_every_time_are_allowed_and_said():
+    buffers = [np.zeros_like(a) for a in functions.flat_of(prepared("gradients", "yhat", DEFAULT).probes[0].params)]
+
+    def planned(params, x, y):
+        for buffer, new in zip(buffers, functions.flat_of(RIGHT(params, x, y)[1]), strict=True):
+            buffer[:] = new
+        return buffers
+
+    found = gradsheet.check(planned)
+    assert found.right
+    assert any("overwrites what it returned before" in text for text in found.assumed)
+
+
+@pytest.mark.parametrize(
+    ("change", "row", "message"),
+    [
+        (lambda W, b: (W.T, b), "dL/dW2", "has shape (5, 3), expected (3, 5): it is transposed, write .T"),
+        (lambda W, b: (W.astype(int), b), "dL/dW2", "has dtype int64, expected a float"),
+        (lambda W, b: (W + 0j, b), "dL/dW2", "has dtype complex128, expected real numbers"),
+        (lambda W, b: (W, b.sum()), "dL/db2", "has shape (), expected (3,)"),
+        (lambda W, b: (W * np.nan, b), "dL/dW2", "nan for"),
+        (lambda W, b: (W, b / 0.0), "dL/db2", "inf for"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_what_is_no_gradient_is_told_in_its_row(change, row, message):
+    def fn(params, x, y):
+        _, (first, second, third) = RIGHT(params, x, y)
+        return [first, change(*second), third]
+
+    found = gradsheet.check(fn)
+    wrong = [r for r in found.rows if not r.is_right]
+    assert [r.name for r in wrong] == [row]
+    assert message in wrong[0].where
+
+
+def test_coarser_floats_are_said_and_judged_as_such():
+    def fn(params, x, y):
+        return [tuple(a.astype(np.float32) for a in layer) for layer in by_hand(NETWORKS["tanh"])(params, x, y)[1]]
+
+    network = NETWORKS["tanh"]
+    arguments = network.widths, network.activations, network.loss
+    found = gradsheet.check(fn, *arguments)
+    assert found.right, found
+    assert "gradients as float32, float64 is given" in found.assumed
+
+    def inside(params, x, y):
+        return [tuple(a.astype(float) for a in layer) for layer in fn(params, x, y)]
+
+    found = gradsheet.check(inside, *arguments)
+    assert not found.right
+    assert "float32 would explain it" in found.rows[0].where
+    assert not found.steps
+    assert not found.mistakes
+
+
+# Layouts
+
+
+def test_weights_as_inputs_by_units_are_given_where_the_function_needs_them():
+    def fn(params, x, y):
+        L, grads = RIGHT([(W.T, b) for W, b in params], x, y)
+        return L, [(W.T, b) for W, b in grads]
+
+    found = gradsheet.check(fn)
+    assert found.right, found
+    assert found.assumed[0] == "fn takes W as (inputs, units)"
+    square = gradsheet.check(
+        lambda *data: _transposing(textbook(network_of((3, 3, 3), None, "squared_error", "mean", 4, "units")), *data),
+        (3, 3, 3),
+        loss="squared_error",
+    )
+    assert square.right, square
+
+
+def _transposing(fn, params, x, y):
+    L, grads = fn([(W.T, b) for W, b in params], x, y)
+    return L, [(W.T, b) for W, b in grads]
+
+
+# At the kink
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0, 0.25])
+def test_any_derivative_at_the_kink_is_told_and_can_be_asked_for(value):
+    def at_zero(z):
+        return np.where(z == 0, value, z > 0)
+
+    fn = written(
+        d2=lambda s: (s["d3"] @ s["W3"]) * at_zero(s["z2"]), d1=lambda s: (s["d2"] @ s["W2"]) * at_zero(s["z1"])
+    )
+    found = gradsheet.check(fn)
+    assert found.right
+    assert found.kink.where.startswith(f"relu'(0) = {value:g}")
+    assert gradsheet.check(fn, at_zero=value).right
+    assert not gradsheet.check(fn, at_zero=0.75).right
+
+
+def test_beyond_both_slopes_nothing_is_a_derivative():
+    fn = written(d1=lambda s: (s["d2"] @ s["W2"]) * np.where(s["z1"] == 0, 7, s["z1"] > 0))
+    found = gradsheet.check(fn)
+    assert not found.right
+    assert "relu'(0) in layer 1 is 7, beyond both slopes" in str(found)
+    found = gradsheet.check(written(d1=lambda s: (s["d2"] @ s["W2"]) * np.where(s["z1"] == 0, np.nan, s["z1"] > 0)))
+    assert not found.right
+
+
+# Other things than gradients
+
+
+ROOMS = pytest.mark.parametrize("room", [manual, ref], ids=["manual", "ref"])
+OPTIONS = {"loss": "half_squared_error"}
+
+
+@ROOMS
+def test_per_example_gradients(room):
+    def fn(params, x, y):
+        return room.per_example_gradients(params, x, y, ACTIVATIONS, **OPTIONS)
+
+    found = gradsheet.check(fn, what="per_example_gradients")
+    assert found.right, found
+    assert found.rows[0].name == "L[n]"
+    scaled = gradsheet.check(
+        lambda params, x, y: jax.tree.map(lambda a: a / len(x), fn(params, x, y)), what="per_example_gradients"
+    )
+    assert not scaled.right
+    assert "everywhere 0.25 times the truth" in str(scaled).replace("\n", " ") or "0.25" in str(scaled)
+
+
+def test_a_mistake_in_per_example_gradients_is_named():
+    def fn(params, x, y):
+        rows = [written(d2=lambda s: s["d3"] @ s["W3"])(params, x[[n]], y[[n]]) for n in range(len(x))]
+        return [tuple(np.stack(arrays) for arrays in zip(*layers, strict=True)) for layers in zip(*rows, strict=True)]
+
+    found = gradsheet.check(fn, what="per_example_gradients")
+    assert found.mistakes == [("slope-missing",)], found
+
+
+@ROOMS
+@pytest.mark.parametrize("of", ["yhat", "z2", "h1"])
+def test_jacobians(room, of):
+    names = [
+        f"{letter}{l}" for l in range(1, 4) for letter in "Wb" if l <= {"yhat": 3}.get(of, int(of[-1:] == "2") + 1)
+    ]
+
+    def fn(params, x, y):
+        options = {"of": of, "y": y}
+        return {name: room.jacobian(params, x, ACTIVATIONS, by=name, **options) for name in names}
+
+    fn = jax.jit(fn) if room is ref else fn
+    found = gradsheet.check(fn, what="jacobian", of=of)
+    assert found.right, found
+    assert [row.name for row in found.rows][-1] == f"d{of}/db1"
+    turned = gradsheet.check(lambda *data: {**fn(*data), "W1": -fn(*data)["W1"]}, what="jacobian", of=of)
+    assert [row.name for row in turned.rows if not row.is_right] == [f"d{of}/dW1"]
+
+
+@ROOMS
+def test_products_with_the_hessian(room):
+    for activations in (ACTIVATIONS, ("tanh", "softplus", "identity")):
+
+        def fn(params, x, y, direction, activations=activations):
+            return room.hvp(params, direction, x, y, activations, **OPTIONS)
+
+        fn = jax.jit(fn) if room is ref else fn
+        found = gradsheet.check(fn, activations=activations, what="hvp")
+        assert found.right, found
+
+    def gauss_newton(params, x, y, direction):
+        """Without the terms in which a second derivative stands."""
+        step = 1e-3
+        moved = [
+            tuple(p + step * d for p, d in zip(*pair, strict=True)) for pair in zip(params, direction, strict=True)
+        ]
+        base = manual.value_and_grad(params, x, y, ACTIVATIONS, **OPTIONS)[1]
+        return [
+            tuple((b - a) / step for a, b in zip(*pair, strict=True))
+            for pair in zip(base, manual.value_and_grad(moved, x, y, ACTIVATIONS, **OPTIONS)[1], strict=True)
+        ]
+
+    assert not gradsheet.check(gauss_newton, what="hvp").right
+
+
+# Wide networks and data of one's own
+
+
+def test_a_wide_network_is_judged_and_its_mistake_named_on_a_narrow_one():
+    network = network_of((64, 128, 64, 10), None, "half_squared_error", "mean", 4, "units")
+    widths = network.widths
+    found = gradsheet.check(by_hand(network), widths)
+    assert found.right, found
+    assert {row.exact for row in found.rows} == {"yes"}
+    found = gradsheet.check(written(d2=lambda s: s["d3"] @ s["W3"]), widths)
+    assert found.mistakes == [("slope-missing",)]
+    assert "named on a 4-5-3-2 network" in " ".join(str(found).split())
+
+
+def test_data_of_ones_own():
+    rng = np.random.default_rng(4)
+    params = [(rng.normal(size=(5, 4)), rng.normal(size=5)), (rng.normal(size=(2, 5)), None)]
+    x, y = rng.normal(size=(50, 4)), rng.normal(size=(50, 2))
+    activations = ("tanh", "identity")
+
+    def fn(params, x, y):
+        return manual.value_and_grad(params, x, y, activations)
+
+    found = gradsheet.check(fn, params=params, x=x, y=y, activations=activations)
+    assert found.right, found
+    assert "data of your own, 50 examples" in found.tried
+    assert {row.exact for row in found.rows} == {"rounded"}
+    wrong = gradsheet.check(
+        lambda *data: (fn(*data)[0], [(2 * W, b) for W, b in fn(*data)[1]]),
+        params=params,
+        x=x,
+        y=y,
+        activations=activations,
+    )
+    assert [row.name for row in wrong.rows if not row.is_right] == ["dL/dW2", "dL/dW1"]
+    assert "everywhere 2 times the truth" in wrong.rows[1].where
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"widths": (4,)}, "write (4, 5, 3, 2)"),
+        ({"widths": (4, 0, 2)}, "widths is (4, 0, 2)"),
+        ({"activations": ("relu",)}, "expected one entry for each of the 3 layers"),
+        ({"activations": ("relu", "rleu", "identity")}, "activation 2 is 'rleu', expected one of identity"),
+        ({"loss": "mse"}, "loss is 'mse', expected one of half_squared_error"),
+        ({"loss": "cross_entropy"}, "end with sigmoid or softmax"),
+        ({"loss": "output"}, "needs a single output"),
+        ({"reduction": "none"}, "expected one of mean, sum"),
+        ({"batch": 0}, "batch is 0, expected a number of examples"),
+        ({"biases": "none"}, "biases is 'none', expected 'units', 'shared', None"),
+        ({"what": "hessian"}, "what is 'hessian', expected one of gradients"),
+        ({"what": "jacobian", "of": "L"}, "of is 'L', expected a node of the network: z1, h1"),
+        ({"dtype": "float16"}, "dtype is 'float16', expected 'float32' or 'float64'"),
+        ({"params": [(np.ones((2, 2)), None)]}, "found only one of params and x"),
+    ],
+)
+def test_what_does_not_fit_is_said(options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        gradsheet.check(RIGHT, **options)
+
+
+# The report
+
+
+def test_the_report_fits_80_columns_and_acts_on_no_terminal():
+    for fn in (RIGHT, written(d2=lambda s: s["d3"] @ s["W3"]), faulty(_raises), faulty(_sets_to_zero)):
+        text = str(gradsheet.check(fn))
+        assert max(map(len, text.splitlines())) <= 80
+    text = str(gradsheet.check(faulty(lambda *_: (_ for _ in ()).throw(ValueError("\x1b[31mred\n" * 100)))))
+    assert "\x1b" not in text
+    assert len(text) < 1_000
+
+
+def test_the_probes_show_everything_and_are_exact_in_float32():
+    found = gradsheet.check(RIGHT)
+    assert "all 133 mistakes of the catalogue show there" in found.tried
+    assert "floats round nothing" in gradsheet.check(RIGHT, dtype="float32").tried
+    for data in found.probes:
+        zs = manual.forward(data.params, data.x, ACTIVATIONS).z
+        assert all((z != 0).all() for z in zs[:2])
+        assert all(((z > 0).any(0) & (z < 0).any(0)).sum() > z.shape[1] / 2 for z in zs[:2]), "live and dead"
