@@ -1,9 +1,12 @@
 """What the README shows is what happens."""
 
 import contextlib
+import inspect
 import io
 import re
 from pathlib import Path
+
+import pytest
 
 import gradsheet
 from gradsheet.cli import main
@@ -94,3 +97,43 @@ def test_the_mistakes_page_has_every_code():
 
 def test_the_readme_says_how_many_kinds_there_are():
     assert f"{len(CATALOGUE)} kinds of mistakes" in README
+
+
+# docs/checking-a-backward-pass.md
+
+CHECKING = (ROOT / "docs" / "checking-a-backward-pass.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", CHECKING, re.DOTALL)
+
+
+def _printed_by(code):
+    printed = io.StringIO()
+    names = {}
+    with contextlib.redirect_stdout(printed):
+        exec(code, names)
+    return printed.getvalue(), names
+
+
+def test_the_numpy_example_prints_what_the_page_says():
+    code, expected = EXAMPLES[0]
+    assert _printed_by(code)[0] == expected
+
+
+def test_the_torch_example_prints_what_the_page_says():
+    pytest.importorskip("torch", reason="comes with the extra peers, which is not installed")
+    code, expected = EXAMPLES[1]
+    assert _printed_by(code)[0] == expected
+
+
+def test_the_pytest_example_passes_and_fails_when_its_gradient_is_wrong():
+    code, _ = EXAMPLES[2]
+    assert len(EXAMPLES) == 3
+    _printed_by(code)[1]["test_my_gradient"]()
+    wrong = code.replace("/ len(x)", "")
+    assert wrong != code
+    with pytest.raises(AssertionError, match="dL/dW1 is right one example at a time"):
+        _printed_by(wrong)[1]["test_my_gradient"]()
+
+
+def test_the_checking_page_names_every_argument():
+    for name in inspect.signature(gradsheet.check).parameters:
+        assert name == "fn" or f"`{name}`" in CHECKING, name

@@ -170,7 +170,7 @@ def broken_steps(network: Network, data: Data, found: Arrays, accuracy: float) -
 
         def of(delta: Array) -> list[Step]:
             steps = [] if close(delta, expected) else [Step(f"dL/dz{l}", _way_back(network, l))]
-            if by_W is None or not close(by_W, delta):
+            if not close(found[f"W{l}"], np.outer(delta, h)):
                 steps.append(Step(f"dL/dW{l}", f"from dL/dz{l} and {f'h{l - 1}' if l > 1 else 'x'}"))
             if b is not None and not close(found[f"b{l}"], delta if b.ndim else np.asarray(delta.sum())):
                 steps.append(Step(f"dL/db{l}", f"from dL/dz{l}"))

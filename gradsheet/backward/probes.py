@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.backward.rounding import BITS, Rounding, unit_roundoff
+from gradsheet.backward.rounding import Rounding
 from gradsheet.network import KINKED, Network
 from gradsheet.point import Point
 from manual import Layer
@@ -155,7 +155,7 @@ class Drawing:
 
 def off_kinks(network: Network, data: Data) -> bool:
     """Whether no z with a kink is 0, or so close to it that floats cannot tell."""
-    rounding = Rounding(network, data.params, data.x, data.y, unit_roundoff("float32"))
+    rounding = Rounding(network, data.params, data.x, data.y, "float32")
     kinked = [ball for ball, a in zip(rounding.z, network.activations, strict=True) if split(a)[0] in KINKED]
     safe = 0 if rounding.shift is not None else SAFE  # where all numbers are multiples of some 2^-s
     return all((abs(ball.value) > safe * ball.error).all() for ball in kinked)
@@ -163,10 +163,10 @@ def off_kinks(network: Network, data: Data) -> bool:
 
 def is_exact(network: Network, data: Data, dtype: str) -> bool:
     """Whether the pass rounds nothing in floats of this type."""
-    rounding = Rounding(network, data.params, data.x, data.y, unit_roundoff(dtype))
+    rounding = Rounding(network, data.params, data.x, data.y, dtype)
     rounding.loss()
     rounding.gradients()
-    return rounding.is_exact(BITS[dtype])
+    return rounding.is_exact(dtype)
 
 
 def drawn(network: Network, kinked_layer: int | None = None, seed: int = SEED) -> Iterator[Data]:
@@ -221,7 +221,7 @@ def at_kinks(network: Network, matters: Callable[[Data], bool]) -> list[Data]:
 
 def _zeros(network: Network, data: Data) -> int:
     """How many z with a kink are 0."""
-    balls = Rounding(network, data.params, data.x, data.y, unit_roundoff("float64")).z
+    balls = Rounding(network, data.params, data.x, data.y, "float64").z
     return sum(
         int((ball.value == 0).sum())
         for ball, a in zip(balls, network.activations, strict=True)

@@ -56,7 +56,7 @@ def _findings(check: Check) -> Iterator[str]:
             text += "; then " + "; ".join(f"that to {step.gives}, {step.text}" for step in others)
         yield from _laid_out("breaks at ", text)
         if check.follows:
-            yield from _laid_out("follows   ", f"{', '.join(check.follows)}: carried on from there, right")
+            yield from _laid_out("follows   ", f"{', '.join(check.follows)}: right if carried on from there")
     elif wrong:
         yield from _laid_out("wrong first ", wrong[0].name)
     for remark in check.remarks:

@@ -24,15 +24,26 @@ from manual.jacobians import unit_arrays
 from manual.losses import LOSSES
 
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}  # of a float's significand
+TINY = {
+    "bfloat16": 2.0**-126,
+    "float16": 2.0**-14,
+    "float32": 2.0**-126,
+    "float64": 2.0**-1022,
+}  # least with all of them
 SLACK = 4  # times what one operation errs by, for formulas of another form
 MARGIN = 4  # times the largest sum, likewise
 
 
 class Precision:
-    """The unit roundoff u, and the largest sum of absolute values that has come up."""
+    """The unit roundoff u of a type of floats, the numbers below which it has none or not all digits, `tiny`, and the
+    largest sum of absolute values that has come up."""
 
-    def __init__(self, u: float):
-        self.u, self.largest = u, 0.0
+    def __init__(self, dtype: str):
+        self.u, self.tiny, self.largest = unit_roundoff(dtype), TINY[dtype], 0.0
+
+    def off(self, sizes: Array, operations: float = 1) -> Array:
+        """What some operations may err by that give sums of such absolute values."""
+        return SLACK * operations * (self.u * self.saw(sizes) + self.tiny)
 
     def saw(self, sizes: Array) -> Array:
         if sizes.size:
@@ -52,8 +63,7 @@ class Ball:
         self.value, self.error, self.precision = value, error, precision
 
     def _rounded(self, value: Array, error: Array, sizes: Array, operations: int = 1) -> "Ball":
-        precision = self.precision
-        return Ball(value, error + SLACK * operations * precision.u * precision.saw(sizes), precision)
+        return Ball(value, error + self.precision.off(sizes, operations), self.precision)
 
     @property
     def size(self) -> Array:
@@ -100,11 +110,11 @@ class Ball:
 class Rounding:
     """The pass in floats at some parameters and data, with the errors that it may make.
 
-    params are (W, b) in float64; x is (N, I), y (N, O) or None; u is the unit roundoff of those who take the pass.
+    params are (W, b) in float64; x is (N, I), y (N, O) or None; `dtype` is the type of those who take the pass.
     """
 
-    def __init__(self, network: Network, params: Sequence[Layer], x: Array, y: Array | None, u: float):
-        self.network, self.precision = network, Precision(u)
+    def __init__(self, network: Network, params: Sequence[Layer], x: Array, y: Array | None, dtype: str):
+        self.network, self.precision = network, Precision(dtype)
         exactly = self.precision.exactly
         self.params = [(exactly(W), None if b is None else exactly(b)) for W, b in params]
         self.y = None if y is None else exactly(y)
@@ -128,7 +138,7 @@ class Rounding:
             np.where(z.value < -z.error, 0, z.error) if name == "relu" else z.error * max(1, *map(abs, parameters), 1)
         )
         if name not in RATIONAL:
-            error = error + SLACK * self.precision.u * (1 + abs(h))
+            error = error + self.precision.off(1 + abs(h))
         return Ball(h, error, self.precision)
 
     def _derivative(self, l: int, order: int) -> Ball:
@@ -171,7 +181,7 @@ class Rounding:
         base = np.where(y == 0, 1, p.value)
         value = (-y * np.log(base), -y / base, y / base**2)[order]
         rate = abs(y) / base ** (order + 1) * max(1, order)
-        error = 2 * rate * p.error + 2 * SLACK * self.precision.u * (abs(value) + rate * base)
+        error = 2 * rate * p.error + self.precision.off(abs(value) + rate * base, 2)
         return Ball(value, error, self.precision)
 
     # What comes of them
@@ -257,16 +267,20 @@ class Rounding:
 
     # Whether anything is rounded
 
-    def is_exact(self, bits: int) -> bool:
-        """Whether floats of so many bits round nothing, as far as the pass has been taken.
+    def is_exact(self, dtype: str) -> bool:
+        """Whether floats of a type round nothing, as far as the pass has been taken.
 
-        All numbers have to be whole, and whatever they are divided by or multiplied with a power of two.
+        All numbers have to be whole, and whatever they are divided by or multiplied with a power of two; and no z may
+        be 0 where there is a kink, since there is more than one answer then.
         """
         whole = [self.h[0], *([self.y] if self.y is not None else []), *(p for pair in self.params for p in pair if p)]
         shift = self.shift
+        kinked = [z for z, a in zip(self.z, self.network.activations, strict=True) if split(a)[0] in KINKED]
+        if any((z.value == 0).any() for z in kinked):
+            return False
         if shift is None or not all((ball.value == np.round(ball.value)).all() for ball in whole):
             return False
-        return self.precision.largest * MARGIN * 2.0**shift < 2.0**bits
+        return self.precision.largest * MARGIN * 2.0**shift < 2.0 ** BITS[dtype]
 
     @property
     def shift(self) -> int | None:

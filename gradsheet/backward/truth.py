@@ -14,7 +14,7 @@ import manual
 from gradsheet.backward.asked import Arrays, Gradients
 from gradsheet.backward.fixed import gradient_at
 from gradsheet.backward.probes import Data
-from gradsheet.backward.rounding import BITS, Rounding, unit_roundoff
+from gradsheet.backward.rounding import Rounding, unit_roundoff
 from gradsheet.number import as_float
 from gradsheet.point import AtKink
 from gradsheet.real import Undecided
@@ -75,10 +75,10 @@ def by_jax(asked: Gradients, data: Data) -> Arrays:
 
 def errors_of(asked: Gradients, data: Data, dtype: str) -> tuple[Arrays, bool]:
     """How far an answer in floats of a type may be off, and whether nothing is rounded at all."""
-    rounding = Rounding(asked.network, data.params, data.x, data.y, unit_roundoff(dtype))
+    rounding = Rounding(asked.network, data.params, data.x, data.y, dtype)
     with np.errstate(all="ignore"):
         balls = asked.errors(rounding, data)
-    return {name: np.asarray(ball.error) for name, ball in balls.items()}, rounding.is_exact(BITS[dtype])
+    return {name: np.asarray(ball.error) for name, ball in balls.items()}, rounding.is_exact(dtype)
 
 
 def _agree(asked: Gradients, data: Data, mine: Arrays, theirs: Arrays, who: str) -> Arrays:
