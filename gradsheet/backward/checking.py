@@ -9,7 +9,8 @@ import numpy as np
 
 from gradsheet.backward.arguments import in_type, network_of, own_data
 from gradsheet.backward.prepared import Prepared, asked_for, prepared
-from gradsheet.backward.trial import Check, Trial
+from gradsheet.backward.result import Check
+from gradsheet.backward.trial import Trial
 from gradsheet.backward.truth import truth_at
 from manual.activations import Array
 

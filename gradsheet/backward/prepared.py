@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gradsheet.backward.asked import KINDS, Arrays, Gradients, Jacobian, Mistaken
-from gradsheet.backward.probes import Data, at_kinks, chosen
+from gradsheet.backward.asked import KINDS, Gradients, Jacobian, Mistaken
+from gradsheet.backward.corner import CORNER, Corner, corners_of
+from gradsheet.backward.probes import Data, chosen
 from gradsheet.backward.truth import Truth, truth_at
 from gradsheet.mistakes import Instance
 from gradsheet.network import Network
@@ -15,7 +16,6 @@ from gradsheet.simulation import Run, Simulation, changed
 from manual.activations import Array
 
 MAX_SIMULATED = 3_000_000  # numbers, in all mistakes at a point
-CORNER = "mask-at-zero"
 
 
 @dataclass(eq=False)
@@ -23,8 +23,7 @@ class Prepared:
     """All that can be known of a network before any function is called.
 
     `simulations` has for every probe where mistakes can be made, none where the network is too wide for that; `shown`
-    counts the mistakes that show at the probes, `hidden` those that nothing shows. `corners` has for each probe at a
-    kink what an answer is with f'(0) taken as for negative z, and as for positive ones.
+    counts the mistakes that show at the probes, `hidden` those that change no gradient there.
     """
 
     asked: Gradients
@@ -33,7 +32,7 @@ class Prepared:
     simulations: list[list[tuple[Simulation, Mistaken]]] = field(default_factory=list)
     shown: int = 0
     hidden: int = 0
-    corners: list[tuple[Data, list[tuple[Mistaken, Arrays, Arrays]]]] = field(default_factory=list)
+    corners: list[Corner] = field(default_factory=list)
 
 
 def _simulable(asked: Gradients, data: Data) -> list[tuple[Simulation, Mistaken]]:
@@ -44,9 +43,9 @@ def _simulable(asked: Gradients, data: Data) -> list[tuple[Simulation, Mistaken]
     return found if all(len(s.instances) * numbers * lead <= MAX_SIMULATED for s, _ in found) else []
 
 
-def _shows(asked: Gradients, simulations: Sequence[tuple[Simulation, Mistaken]]) -> Array:
+def _shows(simulations: Sequence[tuple[Simulation, Mistaken]]) -> Array:
     """Which mistakes change an answer."""
-    seen = np.zeros(len(simulations[0][0].instances), bool)
+    seen = np.zeros(len(simulations[0][0].instances) if simulations else 0, bool)
     for simulation, mistaken in simulations:
         run = Run(simulation, [(), *simulation.singles])
         with np.errstate(all="ignore"):
@@ -60,23 +59,22 @@ def _shows(asked: Gradients, simulations: Sequence[tuple[Simulation, Mistaken]])
 def prepared(what: str, of: str, network: Network) -> Prepared:
     """The probes of a network, with the truth at each. Raises ValueError where there are none, or `of` is no node."""
     asked = asked_for(what, of, network)
-    by_probe: dict[int, list[tuple[Simulation, Mistaken]]] = {}
+    simulations: dict[Data, list[tuple[Simulation, Mistaken]]] = {}
 
     def shows(data: Data) -> Array:
-        by_probe[id(data)] = _simulable(asked, data)
-        return _shows(asked, by_probe[id(data)]) if by_probe[id(data)] else np.zeros(0, bool)
+        simulations[data] = _simulable(asked, data)
+        return _shows(simulations[data])
 
     probes, seen = chosen(network, shows)
     if not probes:
         raise ValueError(f"no small numbers are found at which a network of the widths {network.widths} has no z at 0")
     truths = [truth_at(asked, data) for data in probes]
-    found = Prepared(asked, probes, truths, [by_probe[id(data)] for data in probes], int(seen.sum()))
+    found = Prepared(asked, probes, truths, [simulations[data] for data in probes], int(seen.sum()))
     if found.simulations[0]:
         instances = found.simulations[0][0][0].instances
         later = [instance for instance, shown in zip(instances, seen, strict=True) if not shown]
         found.hidden = sum(instance.code != CORNER and not _is_aside(instance) for instance in later)
-        for data in at_kinks(network, lambda data: _matters(_sides(asked, data))):
-            found.corners.append((data, _sides(asked, data)))
+        found.corners = list(corners_of(asked))
     return found
 
 
@@ -84,27 +82,6 @@ def _is_aside(instance: Instance) -> bool:
     """Whether a mistake is in the loss alone or in dL/dx, so that no parameter's gradient can show it."""
     step = instance.mistake.step.split(".")[0]
     return step == "shares" or (step == "d_h" and instance.layers == (1,))
-
-
-def _sides(asked: Gradients, data: Data) -> list[tuple[Mistaken, Arrays, Arrays]]:
-    """An answer with the derivative at the kink as below it, and as above it."""
-    assert data.kink is not None
-    found = []
-    for mistaken in asked.mistaken(data):
-        simulation = Simulation(mistaken.point)
-        corner = next(
-            number
-            for number, instance in enumerate(simulation.instances)
-            if instance.code == CORNER and instance.layers == (data.kink[0],)
-        )
-        values = mistaken.of_run(Run(simulation, [(), (corner,)]))
-        below, above = ({name: array[min(row, len(array) - 1)] for name, array in values.items()} for row in (0, 1))
-        found.append((mistaken, below, above))
-    return found
-
-
-def _matters(sides: Sequence[tuple[Mistaken, Arrays, Arrays]]) -> bool:
-    return any((below[name] != above[name]).any() for _, below, above in sides for name in below)
 
 
 def asked_for(what: str, of: str, network: Network) -> Gradients:

@@ -21,7 +21,7 @@ from gradsheet.backward.rounding import Rounding
 from gradsheet.network import KINKED, Network
 from gradsheet.point import Point
 from manual import Layer
-from manual.activations import RATIONAL, Array, activate, split
+from manual.activations import Array, activate, split
 
 SEED = 20  # the same network gets the same probes
 LEAST, MOST = 3, 6  # probes
@@ -37,15 +37,13 @@ SAFE = 4  # times the error that floats may make, at least, a z is away from a k
 class Data:
     """Numbers for a network, in float64: params are (W, b), W (units, inputs); x (N, I); y (N, O) or None.
 
-    `direction` is like the parameters, for products with the Hessian. `kink` is the layer, example and unit of the
-    one z that is 0.
+    `direction` is like the parameters, for products with the Hessian.
     """
 
     params: tuple[Layer, ...]
     x: Array
     y: Array | None
     direction: tuple[Layer, ...]
-    kink: tuple[int, int, int] | None = None
 
     def point(self, network: Network, *, alone: int | None = None, of: Sequence[str] = ("L",)) -> Point:
         """The same with fractions, for all witnesses; of one example alone where its number is given."""
@@ -101,7 +99,7 @@ class Drawing:
         """Data of which no z is 0 where there is a kink, or one in a layer; raises Unlucky."""
         network, n = self.network, self.network.examples or 1
         x = self._array(n, network.widths[0]) * (1 if self.whole else 2)
-        h, params, kink = x, [], None
+        h, params = x, []
         for l, (activation, bias) in enumerate(zip(network.activations, network.biases, strict=True), 1):
             inputs, units = network.widths[l - 1 : l + 1]
             shared = self._number() if bias == "shared" else 0.0
@@ -110,12 +108,10 @@ class Drawing:
             for unit in range(units):
                 W[unit], b[unit] = self._unit(h, split(activation)[0], bias, shared, zero=unit == at_zero)
                 z[:, unit] = h @ W[unit] + b[unit]
-            if at_zero is not None:
-                kink = l, int(abs(z[:, at_zero]).argmin()), at_zero
             h = activate(activation, z)
             params.append(Layer(W, {None: None, "units": b, "shared": np.asarray(shared)}[bias]))
         direction = tuple(Layer(self._array(*W.shape), None if b is None else self._array(*b.shape)) for W, b in params)
-        return Data(tuple(params), x, self._targets(h), direction, kink)
+        return Data(tuple(params), x, self._targets(h), direction)
 
     def _unit(self, h: Array, f: str, bias: str | None, shared: float, *, zero: bool) -> tuple[Array, float]:
         """A row of weights and a bias; where there is a kink no z may be 0, or exactly one.
@@ -207,16 +203,9 @@ def chosen(network: Network, shows: Callable[[Data], Array]) -> tuple[list[Data]
     return probes, seen
 
 
-def at_kinks(network: Network, matters: Callable[[Data], bool]) -> list[Data]:
-    """A probe for each layer with a kink that fractions reach, with one z there that is 0; `matters` chooses."""
-    found = []
-    for l, activation in enumerate(network.activations, 1):
-        if split(activation)[0] in KINKED:
-            probe = next((data for data in drawn(network, l) if _zeros(network, data) == 1 and matters(data)), None)
-            found += [probe] if probe is not None else []
-        if split(activation)[0] not in RATIONAL:
-            break
-    return found
+def at_kink(network: Network, layer: int) -> Iterator[Data]:
+    """Points at which one z of a layer is 0, and no other with a kink."""
+    yield from (data for data in drawn(network, layer) if _zeros(network, data) == 1)
 
 
 def _zeros(network: Network, data: Data) -> int:

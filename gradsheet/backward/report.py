@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 
-from gradsheet.backward.trial import Check, Row
+from gradsheet.backward.result import Check, Row
 from gradsheet.judgement import AND
 from gradsheet.report import clean
 

@@ -1,89 +1,25 @@
 """One check of one function: it is called, its answers are compared, and what is wrong is explained."""
 
-import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import manual
-from gradsheet.backward.asked import Arrays, Gradients, Mistaken
-from gradsheet.backward.causes import LOOSE, Evidence, Naming, Search, Step, broken_steps, constant_factor, is_close
-from gradsheet.backward.prepared import CORNER, Prepared
+from gradsheet.backward.asked import Arrays, Gradients
+from gradsheet.backward.causes import LOOSE, Evidence, Search, Step, broken_steps, constant_factor, is_close
+from gradsheet.backward.corner import at_once
+from gradsheet.backward.prepared import Prepared
 from gradsheet.backward.probes import Data
+from gradsheet.backward.result import Check, Row
 from gradsheet.backward.returned import Returned, plain_array
 from gradsheet.backward.rounding import BITS, unit_roundoff
 from gradsheet.backward.subject import Misbehaved, Subject
 from gradsheet.backward.truth import Truth, errors_of
-from manual.activations import Array, split
+from manual.activations import Array
 
 MOST_SINGLE = 8  # examples that are tried one at a time
-
-
-@dataclass
-class Row:
-    """An array of the answer: `exact` is "yes", "rounded" (no farther off than floats may be), or "no".
-
-    `coarse` says that it is no farther off than coarser floats may be.
-    """
-
-    name: str
-    exact: str
-    difference: float | None
-    where: str = ""
-    coarse: bool = False
-
-    @property
-    def is_right(self) -> bool:
-        return self.exact in ("yes", "rounded")
-
-
-@dataclass
-class Check:
-    """What came out. It is true where the function is right, and its text is the report.
-
-    `rows` has the arrays in the order of backpropagation; `faults` what the function does that it should not;
-    `assumed` how its answer was read; `first` the step that breaks first, `follows` what is wrong only because of that,
-    `mistakes` the codes of those that give the whole answer together, several such where they do equally well. `probes`
-    has the data: params, x and y of each.
-    """
-
-    title: str
-    tried: str = ""
-    assumed: list[str] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-    kink: Row | None = None
-    faults: list[str] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    follows: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    naming: Naming = field(default_factory=Naming)
-    probes: list[Data] = field(default_factory=list)
-
-    @property
-    def right(self) -> bool:
-        rows = [*self.rows, *([self.kink] if self.kink else [])]
-        return bool(self.rows) and not self.faults and all(row.is_right for row in rows)
-
-    def __bool__(self) -> bool:
-        return self.right
-
-    @property
-    def first(self) -> str | None:
-        """What is wrong first in the order of backpropagation."""
-        if self.steps:
-            return self.steps[0].gives
-        return next((row.name for row in self.rows if not row.is_right), None)
-
-    @property
-    def mistakes(self) -> list[tuple[str, ...]]:
-        return list(dict.fromkeys(tuple(made.code for made in together) for together in self.naming.equals))
-
-    def __str__(self) -> str:
-        from gradsheet.backward.report import told
-
-        return "\n".join(told(self))
 
 
 class Trial:
@@ -105,8 +41,9 @@ class Trial:
         self.subject.inputs_first, self.subject.reading = inputs_first, reading
         self.raised = False  # before it gave any answer
         self.answers: list[Returned | None] = []
+        self._bounds: dict[tuple[int, str], tuple[Arrays, bool]] = {}
         network = self.asked.network
-        title = f"{'-'.join(map(str, network.widths))}, {network.examples} examples; {network.reading()}"
+        title = f"{'-'.join(map(str, network.widths))}; {network.reading()}"
         self.check = Check(title, probes=list(ready.probes))
         self._run()
         self.check.faults = [*self.subject.faults]
@@ -140,7 +77,7 @@ class Trial:
             later = self._answer(probes[0], ", after other data")
             self._same(first, later, "it keeps something between calls, its answer changes after other data")
         self._judge(first)
-        self._judge_kinks(first)
+        self._judge_kinks()
 
     def _say_types(self, first: Returned) -> None:
         given = self.subject.given
@@ -172,10 +109,6 @@ class Trial:
                 return
 
     # What is right
-
-    @functools.cached_property
-    def _bounds(self) -> dict[tuple[int, str], tuple[Arrays, bool]]:
-        return {}
 
     def _type(self, answer: Returned, name: str) -> str:
         """The coarsest type of floats on the way that is known of."""
@@ -220,13 +153,10 @@ class Trial:
         largest = float(off[at]) if wrong.any() else float(far.max(initial=0))
         place = f"at probe {probe + 1}" if len(self.ready.probes) > 1 else ""
         if not wrong.any():
-            better = row.difference is not None and largest <= row.difference
-            verdict = row.exact if row.exact == "no" else "rounded" if not exact or row.exact == "rounded" else "yes"
-            return (
-                replace(row, exact=verdict)
-                if better or row.exact == "no"
-                else replace(row, exact=verdict, difference=largest)
-            )
+            if row.exact == "no":
+                return row
+            verdict = "yes" if exact and row.exact == "yes" else "rounded"
+            return replace(row, exact=verdict, difference=max(largest, row.difference or 0))
         if row.exact == "no" and row.difference is not None and not largest > row.difference:
             return row
         coarse = False
@@ -272,58 +202,31 @@ class Trial:
 
     # At a kink
 
-    def _judge_kinks(self, first: Returned) -> None:
+    def _judge_kinks(self) -> None:
+        """What is taken for f'(0), where everything else is right."""
         if not self.ready.corners or self.rows_are_wrong:
             return
         taken: list[str] = []
-        for data, sides in self.ready.corners:
-            assert data.kink is not None
-            activation = self.asked.network.activations[data.kink[0] - 1]
-            f, layer = split(activation)[0], data.kink[0]
-            answer = self._answer(data, f", where z{layer} is 0")
+        for corner in self.ready.corners:
+            answer = self._answer(corner.data, f", where z{corner.layer} is 0")
             if answer is None:
                 return
-            weight = self._weight(answer, sides)
-            if weight is None or not 0 <= weight <= 1:
-                where = (
-                    f"no value of {f}'(0) in layer {layer} gives this answer"
-                    if weight is None
-                    else (f"{f}'(0) in layer {layer} is {weight:.6g}, beyond both slopes")
-                )
-                self.check.kink = Row("at z = 0", "no", None, where)
+            loose = LOOSE * max(unit_roundoff(self._type(answer, name)) for name in answer.types)
+            value, words = None, f"{corner.f}'(0) in layer {corner.layer}"
+            if self.asked.shapes.keys() <= answer.arrays.keys():
+                value = corner.derivative(answer.arrays, loose)
+            wrong = ""
+            if value is None:
+                wrong = f"no value of {words} gives this answer"
+            elif not min(corner.below, 1) <= value <= max(corner.below, 1):
+                wrong = f"{words} is {value:.6g}, beyond both slopes"
+            elif self.at_zero is not None and corner.f == "relu" and value != self.at_zero:
+                wrong = f"{words} is {value:.6g}, expected {self.at_zero:.6g}"
+            if wrong:
+                self.check.kink = Row("at z = 0", "no", None, wrong)
                 return
-            slope = float(split(activation)[1][0]) if f == "leaky_relu" else 0.0
-            value = slope + weight * (1 - slope)
-            taken.append(f"{f}'(0) = {value:.6g}")
-            if self.at_zero is not None and f == "relu" and value != self.at_zero:
-                where = f"relu'(0) in layer {layer} is {value:.6g}, expected {self.at_zero:.6g}"
-                self.check.kink = Row("at z = 0", "no", abs(value - self.at_zero), where)
-                return
-        words = ", ".join(dict.fromkeys(taken))
-        beyond = f"; 0 is the usual choice ({CORNER})" if any(text == "relu'(0) = 1" for text in taken) else ""
-        self.check.kink = Row("at z = 0", "yes", None, words + beyond)
-
-    def _weight(self, answer: Returned, sides: Sequence[tuple[Mistaken, Arrays, Arrays]]) -> float | None:
-        """c of (1 - c) below + c above, which is what was answered; None where there is none."""
-        weight: float | None = None
-        loose = LOOSE * max(unit_roundoff(self._type(answer, name)) for name in answer.arrays)
-        for mistaken, below, above in sides:
-            part = mistaken.part(answer.arrays)
-            if any(name not in part or not np.isfinite(part[name]).all() for name in self.asked.shapes):
-                return None
-            triples = [(found, below[name], above[name]) for name, found in part.items()]
-            for found, low, high in triples:
-                gap = high - low
-                if gap.any() and weight is None:
-                    at = np.unravel_index(abs(gap).argmax(), gap.shape)
-                    weight = float((found[at] - low[at]) / gap[at])
-                    doubt = loose * (1 + abs(found).max()) / abs(gap[at])
-                    weight = next((nice for nice in (0.0, 0.5, 1.0) if abs(weight - nice) <= doubt), weight)
-            for found, low, high in triples if weight is not None else ():
-                right = low + weight * (high - low)
-                if not (abs(found - right) <= loose * (1 + abs(found).max(initial=0))).all():
-                    return None
-        return weight
+            taken.append(f"{corner.f}'(0) = {value:.6g}")
+        self.check.kink = Row("at z = 0", "yes", None, at_once(taken))
 
     # Why it is wrong
 
@@ -331,8 +234,7 @@ class Trial:
         wrong = [row.name for row in self.check.rows if not row.is_right]
         if all(row.is_right or row.coarse for row in self.check.rows):
             return
-        if any(not answer or answer.faults for answer in self.answers) or self.check.faults:
-            self.subject.faults.update(dict.fromkeys(self.check.faults))
+        if self.check.faults or any(not answer or answer.faults for answer in self.answers):
             return
         if self.asked.what == "gradients":
             self._find_steps(wrong)
@@ -370,7 +272,7 @@ class Trial:
             names = answer.arrays.keys() - {"L"}
             off |= {self.asked.label(k) for k in names if not is_close(answer.arrays[k], right[k], accuracy)}
         check = self.check
-        check.steps = sorted(found, key=lambda step: (-int(step.gives[-1]), "zWb".index(step.gives[-2])))
+        check.steps = sorted(found, key=lambda step: (-int(step.gives[5:]), "zWb".index(step.gives[4])))
         gradients = [name for name in wrong if name != "L"]
         check.follows = [name for name in gradients if name in off - {step.gives for step in check.steps}]
         if (together := [name for name in gradients if name not in off]) and len(data.x) > 1:
