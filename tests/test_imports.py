@@ -21,6 +21,7 @@ def modules_after(statement: str) -> set[str]:
         ("import gradsheet", {"jax", "ref", "numpy"}),
         ("import gradsheet.cli", {"jax", "ref", "numpy"}),
         ("import gradsheet.verdict, gradsheet.sheet", {"jax", "ref"}),
+        ("import gradsheet; gradsheet.check", {"jax", "ref", "torch"}),
     ],
 )
 def test_what_an_import_does_not_load(statement, absent):

@@ -3,6 +3,7 @@
 Whatever has to be guessed is guessed from names and shapes, and said. `Returned.assumed` has the sentences.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from manual.activations import Array
 
 _MISFIT = 1_000  # more than all shapes together that can be taken for others
 _MOST_READINGS = 6
+_DEEPEST = 8  # keys that lead to an array
 
 Shape = tuple[int, ...]
 Path = tuple[Any, ...]
@@ -59,10 +61,10 @@ def type_name(value: Any) -> str:
     return str(dtype).rpartition(".")[2]
 
 
-def _axes(value: Any) -> int | None:
+def _axes(value: Any, deepest: int) -> int | None:
     """How many axes the array has that a list of Python's numbers stands for; None where it stands for none."""
-    if isinstance(value, list) and value:
-        inner = {_axes(part) for part in value}
+    if isinstance(value, list) and value and deepest:
+        inner = {_axes(part, deepest - 1) for part in value}
         same = len(inner) == 1 and len({len(part) if isinstance(part, list) else 0 for part in value}) == 1
         return None if not same or None in inner else 1 + inner.pop()  # type: ignore[operator]
     return 0 if isinstance(value, Number) else None
@@ -75,6 +77,8 @@ def _leaves(value: Any, axes: int, path: Path = ()) -> Iterator[tuple[Path, Any]
     """
     if value is None:
         return
+    if len(path) > _DEEPEST:
+        raise NotUnderstood("what it returned is nested too deeply, expected lists or dicts of arrays")
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _leaves(inner, axes, (*path, key))
@@ -82,7 +86,7 @@ def _leaves(value: Any, axes: int, path: Path = ()) -> Iterator[tuple[Path, Any]
         yield from _leaves(value._asdict(), axes, path)
     elif hasattr(value, "W") and not hasattr(value, "shape"):
         yield from _leaves({"W": value.W, "b": getattr(value, "b", None)}, axes, path)
-    elif isinstance(value, list) and (found := _axes(value)) is not None and found <= axes:
+    elif isinstance(value, list) and _axes(value, axes) is not None:
         yield path, value
     elif isinstance(value, Iterable) and not hasattr(value, "shape") and not isinstance(value, str | bytes):
         for key, inner in enumerate(value):
@@ -148,6 +152,8 @@ class Reader:
         """
         if value is None:
             raise NotUnderstood(f"it returned None, expected {self.expected}: is a return missing?")
+        if isinstance(value, Iterator):
+            value = list(itertools.islice(value, _MISFIT))
         most = max(len(shape) for shape in self.shapes.values()) + len(self.lead)
         try:
             return self._read(value, most)

@@ -1,0 +1,121 @@
+"""What functions return is read as it comes, and what is nothing like gradients is told."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradsheet.backward.returned import NotUnderstood, Reader
+
+SHAPES = {"W1": (3, 2), "b1": (3,), "W2": (1, 3), "b2": (1,)}
+ARRAYS = {
+    name: np.arange(np.prod(shape), dtype=float).reshape(shape) + k for k, (name, shape) in enumerate(SHAPES.items())
+}
+W1, b1, W2, b2 = ARRAYS.values()
+
+
+@dataclass
+class Dense:
+    W: Any
+    b: Any
+
+
+@dataclass
+class Like:
+    """An array of some library, which NumPy can read."""
+
+    array: Any
+
+    @property
+    def shape(self) -> Any:
+        return self.array.shape
+
+    @property
+    def dtype(self) -> str:
+        return "lib.float32"
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self.array
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [(W1, b1), (W2, b2)],
+        ((W1, b1), (W2, b2)),
+        [[W1, b1], [W2, b2]],
+        [W1, b1, W2, b2],
+        ([W1, W2], [b1, b2]),
+        [(W2, b2), (W1, b1)],
+        [(b1, W1), (b2, W2)],
+        {"W1": W1, "b1": b1, "W2": W2, "b2": b2},
+        {"b2": b2, "W2": W2, "b1": b1, "W1": W1},
+        {"dW1": W1, "db1": b1, "dW2": W2, "db2": b2},
+        {"dL/dW1": W1, "dL/db1": b1, "dL/dW2": W2, "dL/db2": b2},
+        {"grad_w1": W1, "grad_b1": b1, "grad_w2": W2, "grad_b2": b2},
+        {"W0": W1, "b0": b1, "W1": W2, "b1": b2},
+        {"fc1.weight": W1, "fc1.bias": b1, "fc2.weight": W2, "fc2.bias": b2},
+        {"0.weight": W1, "0.bias": b1, "2.weight": W2, "2.bias": b2},
+        {"layers_0": {"kernel": W1, "bias": b1}, "layers_1": {"kernel": W2, "bias": b2}},
+        {"weights": [W1, W2], "biases": [b1, b2]},
+        {"coefs_": [W1, W2], "intercepts_": [b1, b2]},
+        [{"W": W1, "b": b1}, {"W": W2, "b": b2}],
+        [Dense(W1, b1), Dense(W2, b2)],
+        (layer for layer in [(W1, b1), (W2, b2)]),
+        [(W1.T, b1), (W2.T, b2)],
+        [(W1, b1[:, None]), (W2, b2[None])],
+        [(Like(W1), Like(b1)), (Like(W2), Like(b2))],
+        [(W1.tolist(), b1.tolist()), (W2.tolist(), b2.tolist())],
+        np.concatenate([a.ravel() for a in ARRAYS.values()]),
+        [[W1.astype(object), b1], [W2, b2]],
+    ],
+)
+@pytest.mark.parametrize("loss", [None, "first", "last", "named"])
+def test_it_is_read(value: Any, loss: str | None) -> None:
+    if hasattr(value, "send"):
+        value = [(W1, b1), (W2, b2)] if loss else value  # a generator gives its layers once
+    if loss == "named":
+        value = {**value, "loss": 2.5} if isinstance(value, dict) else (np.float64(2.5), value)
+    elif loss:
+        value = (2.5, value) if loss == "first" else (value, 2.5)
+    found = Reader(SHAPES).read(value)[0]
+    assert not found.faults
+    assert found.assumed
+    for name, array in ARRAYS.items():
+        assert found.arrays[name].tolist() == array.tolist(), name
+    assert ("L" in found.arrays) == (loss is not None)
+    assert loss is None or found.arrays["L"] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "returned None, expected a list of"),
+        (3.0, r"returned 1 array \(\(\)\)"),
+        ("text", "is str 'text', expected an array of numbers"),
+        ([(W1, b1)], "returned 2 arrays"),
+        ({"W1": W1, "b1": b1, "W2": W2}, "returned 3 arrays|nothing for b2"),
+        ([(W1, b1), (W2, b2), (W2, b2)], "returned 6 arrays"),
+        ([(W1, "b"), (W2, b2)], r"\[0\]\[1\] is str 'b'"),
+        (object(), "expected an array of numbers"),
+        ({}, "returned 0 arrays"),
+    ],
+)
+def test_what_is_no_gradient_is_told(value: Any, message: str) -> None:
+    with pytest.raises(NotUnderstood, match=message):
+        Reader(SHAPES).read(value)
+
+
+def test_a_copy_is_taken() -> None:
+    mine = W1.copy()
+    found = Reader(SHAPES).read([(mine, b1), (W2, b2)])[0]
+    mine[:] = 0
+    assert found.arrays["W1"].tolist() == W1.tolist()
+
+
+def test_what_goes_round_in_circles_is_told() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    with pytest.raises(NotUnderstood, match="nested too deeply"):
+        Reader(SHAPES).read(circle)
