@@ -100,7 +100,7 @@ class Network:
         """The reading in one line, as every report states it."""
         loss = "unspecified, dL/dyhat is a free symbol" if self.loss is None else self.loss.replace("_", " ")
         if self.loss is not None:
-            loss += f", {self.reduction} over the {self.examples} examples" if self.examples else ", one example"
+            loss += f", {self.reduction} over the {n} examples" if (n := self.examples or 1) > 1 else ", one example"
         names = [a if isinstance(a, str) else f"leaky_relu with slope {a[1]}" for a in self.activations]
         biases = {None: "none", "units": "one a unit", "shared": "one shared a layer"}
         kinds = list(dict.fromkeys(self.biases))

@@ -285,12 +285,17 @@ def _raises(params, x, y, grads):
     raise ZeroDivisionError("no such thing")
 
 
+def _exits(params, x, y, grads):
+    raise SystemExit(3)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (_sets_to_zero, "it changes x, which it is given"),
         (_descends, "it changes the list of parameters"),
         (_raises, r"it raises ZeroDivisionError: no such thing \(test_check.py:\d+\)"),
+        (_exits, "it raises SystemExit: 3"),
         (lambda p, x, y, g: None, "it returned None"),
         (lambda p, x, y, g: "gradients", "is str 'gradients', expected an array of numbers"),
         (lambda p, x, y, g: g[:2], "it returned 4 arrays"),
@@ -573,11 +578,17 @@ def test_data_of_ones_own():
         ({"what": "jacobian", "of": "L"}, "of is 'L', expected a node of the network: z1, h1"),
         ({"dtype": "float16"}, "dtype is 'float16', expected 'float32' or 'float64'"),
         ({"params": [(np.ones((2, 2)), None)]}, "found only one of params and x"),
+        ({"params": [1, 2], "x": np.ones((2, 2))}, "params cannot be read as a list of (W, b)"),
+        ({"widths": 4}, "widths is 4, expected the inputs and the units of each layer"),
+        ({"widths": "4532"}, "widths is '4532'"),
+        ({"array": "torch"}, "array is 'torch', expected what makes fn's arrays"),
+        ({"at_zero": "none"}, "at_zero is 'none', expected a number"),
+        ({"fn": [1]}, "fn is [1], expected a function of (params, x, y)"),
     ],
 )
 def test_what_does_not_fit_is_said(options, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        gradsheet.check(RIGHT, **options)
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+        gradsheet.check(**{"fn": RIGHT, **options})
 
 
 # The report

@@ -17,8 +17,21 @@ from manual.door import check_data, check_loss, check_params
 POSITIVE = {"binary_cross_entropy": ("sigmoid", "softmax"), "cross_entropy": ("sigmoid", "softmax", "softplus")}
 
 
+def check_callables(fn: Any, dtype: Any, array: Any, at_zero: Any) -> None:
+    """Whether what is not about the network is what it should be."""
+    if not callable(fn):
+        raise TypeError(f"fn is {fn!r}, expected a function of (params, x, y)")
+    if not callable(array):
+        raise TypeError(f"array is {array!r}, expected what makes fn's arrays of NumPy's: write array=torch.tensor")
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+    if at_zero is not None and not isinstance(at_zero, int | float):
+        raise TypeError(f"at_zero is {at_zero!r}, expected a number, what relu'(0) has to be, or None for any")
+
+
 def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: str, batch: int, biases: Any) -> Network:
-    if len(widths) < 2 or not all(isinstance(w, int | np.integer) and w > 0 for w in widths):
+    whole = isinstance(widths, Sequence) and all(isinstance(w, int | np.integer) and w > 0 for w in widths)
+    if not whole or len(widths) < 2:
         raise ValueError(f"widths is {widths!r}, expected the inputs and the units of each layer: write (4, 5, 3, 2)")
     if not isinstance(batch, int | np.integer) or batch < 1:
         raise ValueError(f"batch is {batch!r}, expected a number of examples: write 4")
@@ -49,7 +62,10 @@ def own_data(params: Any, x: Any, y: Any, activations: Any, loss: str, reduction
     def floats(array: Any) -> Any:
         return None if array is None else plain_array(array).astype(float)
 
-    layers = [Layer(floats(W), floats(b)) for W, b in params]
+    try:
+        layers = [Layer(floats(W), floats(b)) for W, b in params]
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"params cannot be read as a list of (W, b), one a layer: {error}") from None
     depth = len(layers)
     layers = list(check_params(layers, activations or ("relu",) * (depth - 1) + ("identity",)))
     data_x = check_data("x", floats(x), layers)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.backward.arguments import in_type, network_of, own_data
+from gradsheet.backward.arguments import check_callables, in_type, network_of, own_data
 from gradsheet.backward.prepared import Prepared, asked_for, prepared
 from gradsheet.backward.result import Check
 from gradsheet.backward.trial import Trial
@@ -55,8 +55,7 @@ def check(
     Numbers are compared exactly where floats round nothing, else to the forward error bound of their type. Raises
     ValueError or TypeError where an argument does not fit, and nothing that fn raises.
     """
-    if dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+    check_callables(fn, dtype, array, at_zero)
     if params is None and x is None and y is None:
         ready = prepared(what, of, network_of(widths, activations, loss, reduction, batch, biases))
     else:

@@ -53,7 +53,7 @@ class Subject:
         pairs = list(params)
         try:
             result = self.fn(*arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise Misbehaved(f"it raises {_told(error)}") from error
         changed = [name for name, old in before.items() if not np.array_equal(plain_array(given[name]), old)]
         if changed:
@@ -68,7 +68,7 @@ class Subject:
         return readings[min(self.reading, len(readings) - 1)]
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """An exception in one line, with the place where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
