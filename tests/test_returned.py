@@ -1,6 +1,6 @@
 """What functions return is read as it comes, and what is nothing like gradients is told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,20 @@ class Like:
         return self.array
 
 
+Whole = make_dataclass("Whole", ["dW1", "db1", "dW2", "db2"])
+
+
+class Module:
+    def __init__(self, weight: Any, bias: Any):
+        self.weight, self.bias = weight, bias
+
+
+def ragged(*arrays: Any) -> Any:
+    found = np.empty(len(arrays), object)
+    found[:] = arrays
+    return found
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -47,6 +61,13 @@ class Like:
         [[W1, b1], [W2, b2]],
         [W1, b1, W2, b2],
         ([W1, W2], [b1, b2]),
+        ([b1, b2], [W1, W2]),
+        [Dense(W2, b2), Dense(W1, b1)],
+        [Module(W1, b1), Module(W2, b2)],
+        Whole(W1, b1, W2, b2),
+        ragged(W1, b1, W2, b2),
+        {"dW1": W1, "db1": b1, "dA1": W1, "dZ2": b1, "dW2": W2, "db2": b2},
+        np.concatenate([a.ravel() for a in ARRAYS.values()])[:, None],
         [(W2, b2), (W1, b1)],
         [(b1, W1), (b2, W2)],
         {"W1": W1, "b1": b1, "W2": W2, "b2": b2},

@@ -7,22 +7,26 @@ from typing import Any
 
 import numpy as np
 
+from gradsheet.backward.asked import KINDS, by_name
 from gradsheet.backward.probes import Data
 from gradsheet.backward.returned import plain_array
 from gradsheet.network import Network
 from manual import Layer
-from manual.activations import split
+from manual.activations import NAMES, split
 from manual.door import check_data, check_loss, check_params
+from manual.losses import LOSSES
 
 POSITIVE = {"binary_cross_entropy": ("sigmoid", "softmax"), "cross_entropy": ("sigmoid", "softmax", "softplus")}
 
 
-def check_callables(fn: Any, dtype: Any, array: Any, at_zero: Any) -> None:
+def check_options(fn: Any, what: Any, dtype: Any, array: Any, at_zero: Any) -> None:
     """Whether what is not about the network is what it should be."""
     if not callable(fn):
         raise TypeError(f"fn is {fn!r}, expected a function of (params, x, y)")
     if not callable(array):
         raise TypeError(f"array is {array!r}, expected what makes fn's arrays of NumPy's: write array=torch.tensor")
+    if not isinstance(what, str) or what not in KINDS:
+        raise ValueError(f"what is {what!r}, expected one of {', '.join(KINDS)}")
     if dtype not in ("float32", "float64"):
         raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
     if at_zero is not None and not isinstance(at_zero, int | float):
@@ -30,7 +34,9 @@ def check_callables(fn: Any, dtype: Any, array: Any, at_zero: Any) -> None:
 
 
 def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: str, batch: int, biases: Any) -> Network:
-    whole = isinstance(widths, Sequence) and all(isinstance(w, int | np.integer) and w > 0 for w in widths)
+    whole = isinstance(widths, Sequence) and all(
+        isinstance(w, int | np.integer) and not isinstance(w, bool) and w > 0 for w in widths
+    )
     if not whole or len(widths) < 2:
         raise ValueError(f"widths is {widths!r}, expected the inputs and the units of each layer: write (4, 5, 3, 2)")
     if not isinstance(batch, int | np.integer) or batch < 1:
@@ -38,13 +44,20 @@ def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: st
     depth = len(widths) - 1
     if activations is None:
         activations = ("relu",) * (depth - 1) + ("identity",)
-    kinds = (biases,) * depth if biases is None or isinstance(biases, str) else tuple(biases)
-    if len(kinds) != depth or not set(kinds) <= {"units", "shared", None}:
+    alone = biases is None or not isinstance(biases, list | tuple)
+    kinds = (biases,) * depth if alone else tuple(biases)
+    if len(kinds) != depth or any(kind not in ("units", "shared", None) for kind in kinds):
         raise ValueError(f"biases is {biases!r}, expected 'units', 'shared', None, or one of them for each layer")
     layers = [
         Layer(np.ones((units, inputs)), {"units": np.ones(units), "shared": np.ones(()), None: None}[kind])
         for (inputs, units), kind in zip(itertools.pairwise(widths), kinds, strict=True)
     ]
+    for number, activation in enumerate(activations if isinstance(activations, list | tuple) else (), 1):
+        if not _is_activation(activation):
+            known = f"{', '.join(NAMES)} or ('leaky_relu', slope)"
+            raise ValueError(f"activation {number} is {activation!r}, expected one of {known}")
+    if not isinstance(loss, str):
+        raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
     check_params(layers, activations)  # raises with words of its own
     check_loss(loss, reduction, None if loss == "output" else np.ones((1, widths[-1])), layers, rows=1)
     last = split(activations[-1])[0]
@@ -52,6 +65,14 @@ def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: st
         raise ValueError(f"the loss {loss} takes logarithms of the outputs: end with {' or '.join(POSITIVE[loss])}")
     activations = tuple(map(_spelt_out, activations))
     return Network(tuple(map(int, widths)), kinds, activations, loss, reduction, int(batch))
+
+
+def _is_activation(activation: Any) -> bool:
+    if isinstance(activation, str):
+        return True
+    if not isinstance(activation, list | tuple) or not 1 <= len(activation) <= 2 or not isinstance(activation[0], str):
+        return False
+    return all(isinstance(slope, int | float | np.number) and np.isfinite(slope) for slope in activation[1:])
 
 
 def own_data(params: Any, x: Any, y: Any, activations: Any, loss: str, reduction: str) -> tuple[Network, Data]:
@@ -70,6 +91,10 @@ def own_data(params: Any, x: Any, y: Any, activations: Any, loss: str, reduction
     layers = list(check_params(layers, activations or ("relu",) * (depth - 1) + ("identity",)))
     data_x = check_data("x", floats(x), layers)
     data_y = check_loss(loss, reduction, floats(y), layers, rows=len(data_x))
+    named = {"x": data_x, "y": data_y, **by_name(layers)}
+    for name, array in named.items():
+        if array is not None and not np.isfinite(array).all():
+            raise ValueError(f"{name} has an entry that is not finite, expected numbers")
     widths = [layers[0].W.shape[1], *(len(layer.W) for layer in layers)]
     biases = [None if b is None else "units" if b.ndim else "shared" for _, b in layers]
     network = network_of(widths, activations, loss, reduction, len(data_x), biases)

@@ -20,16 +20,13 @@ from manual import Layer
 from manual.activations import Array
 
 Arrays = dict[str, Array]
-MAX_WORK = 4_000_000  # numbers multiplied by the slowest witness, which takes a pass for every entry
+MAX_WORK = 500_000  # numbers multiplied by the slowest witness, which takes a pass for every entry
 
 
 def by_name(layers: Any) -> Arrays:
-    return {
-        f"{name}{l}": a
-        for l, layer in enumerate(layers, 1)
-        for name, a in zip("Wb", layer, strict=True)
-        if a is not None
-    }
+    """The arrays of (W, b), one a layer, as W1, b1, W2, ...; without those that are None."""
+    pairs = [(f"{name}{l}", a) for l, layer in enumerate(layers, 1) for name, a in zip("Wb", layer, strict=True)]
+    return {name: array for name, array in pairs if array is not None}
 
 
 class Mistaken(NamedTuple):
@@ -76,10 +73,11 @@ class Gradients:
 
     # The truth
 
-    def is_small(self) -> bool:
-        """Whether all witnesses can be heard on every entry."""
+    def is_small(self, *, whole: bool) -> bool:
+        """Whether all witnesses can be heard on every entry; of numbers with long fractions it takes longer."""
         products = sum(int(np.prod(shape)) for shape in self.shapes.values())
-        return products**2 * (self.network.examples or 1) * (1 if self.network.rational else 20) <= MAX_WORK
+        slower = (1 if self.network.rational else 10) * (1 if whole else 20)
+        return products**2 * (self.network.examples or 1) * slower <= MAX_WORK
 
     def exact(self, data: Data) -> Arrays:
         """On the word of three witnesses, as Fractions or Reals; raises Undecided where they cannot be heard."""

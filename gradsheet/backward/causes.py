@@ -44,12 +44,13 @@ class Evidence:
 class Naming:
     """Mistakes, all those that are made together, that give the whole answer; several such where they do equally well.
 
-    `tried` are combinations; `complete` whether there was time for all.
+    `tried` are combinations; `complete` whether there was time for all; `elsewhere` whether it was in another network.
     """
 
     equals: list[list[Instance]] = field(default_factory=list)
     tried: int = 0
     complete: bool = True
+    elsewhere: bool = False
 
 
 class _OutOfTime(Exception):
@@ -146,8 +147,8 @@ class Step:
 def broken_steps(network: Network, data: Data, found: Arrays, accuracy: float) -> list[Step]:
     """The steps that are wrong in an answer for one example, in the order of backpropagation.
 
-    Where dL/dW_l and dL/db_l are those of two deltas and neither is the right one, that is taken for delta_l after
-    which fewer steps are wrong.
+    Where dL/dW_l and dL/db_l are not those of the right delta_l, that is taken for it, of those that they are of and
+    the right one, with which the fewest steps are wrong.
     """
     cache = manual.forward(data.params, data.x, network.activations)
     _, grads = manual.gradients(
@@ -165,8 +166,7 @@ def broken_steps(network: Network, data: Data, found: Arrays, accuracy: float) -
         by_W = _read_off(found[f"W{l}"], h, close)
         by_b = found[f"b{l}"] if b is not None and b.ndim else None
         read = [delta for delta in (by_W, by_b) if delta is not None]
-        if not read or any(close(delta, expected) for delta in read):
-            read = [expected]
+        read = [expected] if any(close(delta, expected) for delta in read) else [*read, expected]
 
         def of(delta: Array) -> list[Step]:
             steps = [] if close(delta, expected) else [Step(f"dL/dz{l}", _way_back(network, l))]

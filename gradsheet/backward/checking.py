@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.backward.arguments import check_callables, in_type, network_of, own_data
+import manual
+from gradsheet.backward.arguments import check_options, in_type, network_of, own_data
+from gradsheet.backward.asked import Gradients
+from gradsheet.backward.corner import USUAL
 from gradsheet.backward.prepared import Prepared, asked_for, prepared
-from gradsheet.backward.result import Check
+from gradsheet.backward.probes import Data
+from gradsheet.backward.result import Check, Row
 from gradsheet.backward.trial import Trial
 from gradsheet.backward.truth import truth_at
-from manual.activations import Array
+from gradsheet.network import KINKED
+from manual.activations import Array, split
 
 
 def check(
@@ -55,20 +60,41 @@ def check(
     Numbers are compared exactly where floats round nothing, else to the forward error bound of their type. Raises
     ValueError or TypeError where an argument does not fit, and nothing that fn raises.
     """
-    check_callables(fn, dtype, array, at_zero)
+    check_options(fn, what, dtype, array, at_zero)
     if params is None and x is None and y is None:
         ready = prepared(what, of, network_of(widths, activations, loss, reduction, batch, biases))
     else:
         network, data = own_data(params, x, y, activations, loss, reduction)
         data = in_type(data, dtype)
         asked = asked_for(what, of, network)
-        ready = Prepared(asked, [data], [truth_at(asked, data)])
+        ready = _own(asked, data)
+        # Where a z is exactly 0, other derivatives than 0 are right as well.
+        for value in _at_zeros(asked, data, at_zero):
+            other = _own(asked, data, value)
+            if (found := _first_that_answers(fn, other, dtype, array, at_zero)).check.right:
+                found.check.kink = Row("at z = 0", "yes", None, f"f'(0) = {value:g}")
+                return found.check
+        if at_zero is not None:
+            ready = _own(asked, data, at_zero)
     trial = _first_that_answers(fn, ready, dtype, array, at_zero)
     if trial.rows_are_wrong:
         trial.find_causes()
         if what != "hvp" and not any(ready.simulations):
             _name_on_a_narrow_one(trial, what, of, dtype, array)
     return trial.check
+
+
+def _own(asked: Gradients, data: Data, at_zero: float | None = None) -> Prepared:
+    return Prepared(asked, [data], [truth_at(asked, data, at_zero)])
+
+
+def _at_zeros(asked: Gradients, data: Data, at_zero: float | None) -> Sequence[float]:
+    """The derivatives to try, beside 0, where a z with a kink is exactly 0."""
+    if asked.what != "gradients" or at_zero is not None:
+        return ()
+    zs = manual.forward(data.params, data.x, asked.network.activations).z
+    kinked = [z for z, a in zip(zs, asked.network.activations, strict=True) if split(a)[0] in KINKED]
+    return USUAL if any((z == 0).any() for z in kinked) else ()
 
 
 def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
@@ -85,7 +111,8 @@ def _first_that_answers(
 
     With W as (inputs, units) where fn raises on that, or where the widths do not tell and only that is right.
     """
-    square = len(set(ready.asked.network.widths)) == 1
+    shapes = [W.shape for W, _ in ready.probes[0].params]
+    square = all(units == inputs for units, inputs in shapes)
     first: Trial | None = None
     for inputs_first in (False, True):
         for reading in itertools.count():
@@ -112,5 +139,5 @@ def _name_on_a_narrow_one(trial: Trial, what: str, of: str, dtype: str, array: C
     if small.rows_are_wrong:
         small.find_causes()
     if small.check.naming.equals:
-        trial.check.naming = small.check.naming
+        trial.check.naming = replace(small.check.naming, elsewhere=True)
         trial.check.remarks.append(f"the mistake is named on a {'-'.join(map(str, widths))} network of the same kind")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.network import Network
+from gradsheet.network import CANCELLING, Network
 from manual import Layer
 from manual.activations import Array, split
 
@@ -151,6 +151,11 @@ def _d_loss(loss: str, y: Array | None, yhat: Array) -> Array:
     return np.asarray(d_log)
 
 
+def _cancelled(y: Array, yhat: Array, *, softmax: bool) -> Array:
+    """dL/dz of a cross-entropy behind its own activation, without dividing by what may be very small."""
+    return np.asarray(times(yhat, y.sum(-1, keepdims=True)) - y if softmax else yhat - y)
+
+
 def gradient_at(
     network: Network, params: Sequence[Layer], x: Array, y: Array | None, entries: dict[str, list[Index]]
 ) -> dict[str, list[float]]:
@@ -165,11 +170,16 @@ def gradient_at(
         z = product(hs[-1], W.T)  # (1): (N, I) @ (I, O)
         zs.append(z if b is None else z + b)
         hs.append(_activated(activation, zs[-1]))
-    d_h = _d_loss(network.loss, None if y is None else fixed(y), hs[-1])
+    cancels = (network.loss, network.activations[-1]) in CANCELLING
+    d_h = hs[-1] if cancels else _d_loss(network.loss, None if y is None else fixed(y), hs[-1])
     over = len(x) if network.reduction == "mean" else 1
     found = {}
     for l in range(len(layers), 0, -1):
-        delta = _pulled(network.activations[l - 1], zs[l - 1], hs[l], d_h)  # (2)
+        activation = network.activations[l - 1]
+        if l == len(layers) and cancels:
+            delta = _cancelled(fixed(y), hs[l], softmax=activation == "softmax")
+        else:
+            delta = _pulled(activation, zs[l - 1], hs[l], d_h)  # (2)
         for name in (f"W{l}", f"b{l}"):  # (3)
             if name in entries:
                 sums = [_at(delta, hs[l - 1], name, index) // over for index in entries[name]]

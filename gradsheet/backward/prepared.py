@@ -8,7 +8,7 @@ import numpy as np
 
 from gradsheet.backward.asked import KINDS, Gradients, Jacobian, Mistaken
 from gradsheet.backward.corner import CORNER, Corner, corners_of
-from gradsheet.backward.probes import Data, chosen
+from gradsheet.backward.probes import Data, chosen, of_fractions
 from gradsheet.backward.truth import Truth, truth_at
 from gradsheet.mistakes import Instance
 from gradsheet.network import Network
@@ -23,7 +23,8 @@ class Prepared:
     """All that can be known of a network before any function is called.
 
     `simulations` has for every probe where mistakes can be made, none where the network is too wide for that; `shown`
-    counts the mistakes that show at the probes, `hidden` those that change no gradient there.
+    counts the mistakes that show at the first `whole` probes, `hidden` those that change no gradient there. Where these
+    are of whole numbers, one more is of fractions.
     """
 
     asked: Gradients
@@ -33,12 +34,13 @@ class Prepared:
     shown: int = 0
     hidden: int = 0
     corners: list[Corner] = field(default_factory=list)
+    whole: int = 0
 
 
 def _simulable(asked: Gradients, data: Data) -> list[tuple[Simulation, Mistaken]]:
     """Where the mistakes of the catalogue can be made; nowhere in a network so wide that it takes long."""
     found = [(Simulation(mistaken.point), mistaken) for mistaken in asked.mistaken(data)]
-    numbers = sum(array.size for layer in data.params for array in layer if array is not None)
+    numbers = sum(W.size + 3 * len(data.x) * sum(W.shape) for W, _ in data.params)
     lead = int(np.prod(asked.lead))
     return found if all(len(s.instances) * numbers * lead <= MAX_SIMULATED for s, _ in found) else []
 
@@ -68,8 +70,11 @@ def prepared(what: str, of: str, network: Network) -> Prepared:
     probes, seen = chosen(network, shows)
     if not probes:
         raise ValueError(f"no small numbers are found at which a network of the widths {network.widths} has no z at 0")
-    truths = [truth_at(asked, data) for data in probes]
-    found = Prepared(asked, probes, truths, [simulations[data] for data in probes], int(seen.sum()))
+    extra = of_fractions(network) if network.rational else None
+    everything = [*probes, *([extra] if extra is not None else [])]
+    truths = [truth_at(asked, data) for data in everything]
+    made = [simulations.get(data, []) for data in everything]
+    found = Prepared(asked, everything, truths, made, int(seen.sum()), whole=len(probes))
     if found.simulations[0]:
         instances = found.simulations[0][0][0].instances
         later = [instance for instance, shown in zip(instances, seen, strict=True) if not shown]
@@ -85,6 +90,4 @@ def _is_aside(instance: Instance) -> bool:
 
 
 def asked_for(what: str, of: str, network: Network) -> Gradients:
-    if what not in KINDS:
-        raise ValueError(f"what is {what!r}, expected one of {', '.join(KINDS)}")
     return Jacobian(network, of) if what == "jacobian" else KINDS[what](network)

@@ -28,6 +28,7 @@ LEAST, MOST = 3, 6  # probes
 DRAWS = 40  # of points, of which few are taken
 REDRAWN = 200  # times, a unit
 ENTRIES = 5  # in a row of weights that are not 0
+FAR = 1_000.0  # times, a target of fractions from its output
 NUDGES = 4  # entries of an array for the slowest witness, where exp or log make it slow
 TINY = 1e-9  # is 0, but for a slope like 0.01 that floats do not have
 SAFE = 4  # times the error that floats may make, at least, a z is away from a kink
@@ -74,12 +75,14 @@ class Unlucky(Exception):
 class Drawing:
     """Draws the data of a network."""
 
-    def __init__(self, network: Network, seed: int = SEED):
-        self.network, self.random = network, random.Random(seed)
+    def __init__(self, network: Network, seed: int = SEED, *, fractional: bool = False):
+        self.network, self.random, self.fractional = network, random.Random(seed), fractional
         self.whole = network.rational
 
     def _number(self, *wide: int) -> float:
-        """A small number, whole or for networks with exp a quarter of one; never 0."""
+        """A small number, whole or for networks with exp a quarter of one, or any fraction; never 0."""
+        if self.fractional:
+            return self.random.choice((-1, 1)) * self.random.randint(1, 128) / 64
         size = self.random.choice((1, 1, 2, 2, 3, *wide))
         return size * self.random.choice((-1, 1)) / (1 if self.whole else 4)
 
@@ -145,7 +148,7 @@ class Drawing:
                 return np.eye(yhat.shape[1])[ones]
             case "binary_cross_entropy":
                 return np.array([[float(self.random.random() < 0.5) for _ in row] for row in yhat])
-        off = np.array([[self._number(4, 5, 6) for _ in row] for row in yhat])
+        off = np.array([[self._number(4, 5, 6) * (FAR if self.fractional else 1) for _ in row] for row in yhat])
         return np.asarray(yhat - off if self.whole else np.round(4 * (yhat - off)) / 4)
 
 
@@ -162,12 +165,25 @@ def is_exact(network: Network, data: Data, dtype: str) -> bool:
     rounding = Rounding(network, data.params, data.x, data.y, dtype)
     rounding.loss()
     rounding.gradients()
-    return rounding.is_exact(dtype)
+    return rounding.is_exact()
 
 
-def drawn(network: Network, kinked_layer: int | None = None, seed: int = SEED) -> Iterator[Data]:
+def of_fractions(network: Network) -> Data | None:
+    """Data of fractions, with targets far off: whole numbers do not show whoever rounds or clips."""
+    drawing = Drawing(network, fractional=True)
+    for _ in range(DRAWS):
+        try:
+            data = drawing.data()
+        except Unlucky:
+            continue
+        if off_kinks(network, data):
+            return data
+    return None
+
+
+def drawn(network: Network, kinked_layer: int | None = None) -> Iterator[Data]:
     """Points to choose from, those first at which float32 is exact; there may be none."""
-    drawing = Drawing(network, seed)
+    drawing = Drawing(network)
     later = []
     for _ in range(DRAWS):
         try:

@@ -13,11 +13,15 @@ WIDTH = 80
 _SHOWN = 4  # of mistakes that do equally well
 
 
+VERDICTS = ("yes", "rounded", "untold", "no")
+
+
 @dataclass
 class Row:
-    """An array of the answer: `exact` is "yes", "rounded" (no farther off than floats may be), or "no".
+    """An array of the answer: `exact` is "yes", "rounded" (no farther off than floats may be), "untold" or "no".
 
-    `coarse` says that it is no farther off than coarser floats may be.
+    `difference` is the largest, None where an array cannot be compared; `coarse` says that it is no farther off than
+    coarser floats may be.
     """
 
     name: str
@@ -25,6 +29,11 @@ class Row:
     difference: float | None
     where: str = ""
     coarse: bool = False
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is off by more than a numerical derivative would be."""
+        return self.difference is None or not self.difference < 1e-4
 
     @property
     def is_right(self) -> bool:
@@ -138,7 +147,8 @@ def _findings(check: Check) -> Iterator[str]:
             yield from _laid_out("or        ", f"{codes[text]}: {text}")
         if len(texts) > _SHOWN:
             yield from _laid_out("          ", f"and {len(texts) - _SHOWN} more that give the same")
-        yield from _laid_out("          ", "gives every number at every probe")
-    elif wrong and check.naming.tried:
+        if not check.naming.elsewhere:
+            yield from _laid_out("          ", "gives every number at every probe")
+    elif wrong and check.naming.tried > 1:
         known = "no known mistake gives this" if check.naming.complete else "no mistake was found in the time there was"
         yield from _laid_out("mistake   ", f"{known}, of {check.naming.tried:,} combinations tried")

@@ -6,7 +6,7 @@ Whatever has to be guessed is guessed from names and shapes, and said. `Returned
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from numbers import Number
 from typing import Any
 
@@ -16,6 +16,7 @@ from manual.activations import Array
 
 _MISFIT = 1_000  # more than all shapes together that can be taken for others
 _MOST_READINGS = 6
+_MOST_NUMBERS = 100_000_000
 _DEEPEST = 8  # keys that lead to an array
 
 Shape = tuple[int, ...]
@@ -55,6 +56,14 @@ def plain_array(value: Any) -> Array:
     return np.asarray(value)
 
 
+def equal(a: Array, b: Array) -> bool:
+    """Whether arrays of any type are the same, NaN included."""
+    try:
+        return bool(np.array_equal(a, b, equal_nan=True))
+    except TypeError:
+        return bool(np.array_equal(a, b))
+
+
 def type_name(value: Any) -> str:
     """The number type that a library gives its array: "float32", also where NumPy has none like it."""
     dtype = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
@@ -84,8 +93,14 @@ def _leaves(value: Any, axes: int, path: Path = ()) -> Iterator[tuple[Path, Any]
             yield from _leaves(inner, axes, (*path, key))
     elif hasattr(value, "_asdict"):
         yield from _leaves(value._asdict(), axes, path)
+    elif is_dataclass(value) and not hasattr(value, "shape"):
+        yield from _leaves({part.name: getattr(value, part.name) for part in fields(value)}, axes, path)
+    elif hasattr(value, "weight") and not hasattr(value, "shape"):
+        yield from _leaves({"weight": value.weight, "bias": getattr(value, "bias", None)}, axes, path)
     elif hasattr(value, "W") and not hasattr(value, "shape"):
         yield from _leaves({"W": value.W, "b": getattr(value, "b", None)}, axes, path)
+    elif isinstance(value, np.ndarray) and value.dtype.hasobject and any(np.ndim(part) for part in value.flat):
+        yield from _leaves(list(value), axes, path)
     elif isinstance(value, list) and _axes(value, axes) is not None:
         yield path, value
     elif isinstance(value, Iterable) and not hasattr(value, "shape") and not isinstance(value, str | bytes):
@@ -110,6 +125,8 @@ def _read_leaf(path: Path, value: Any) -> _Leaf:
     except Exception as error:  # a library's own way to say no
         raise NotUnderstood(f"{where} is a {type(value).__name__}, expected an array: {error}") from None
     name = type_name(value)
+    if array.size > _MOST_NUMBERS or array.dtype.kind in "mM":
+        raise NotUnderstood(f"{where} has {array.size:,} entries of {array.dtype}, expected an array of numbers")
     if array.dtype.hasobject or array.dtype.kind not in "biufcV":
         try:
             array, name = array.astype(float), "float64"
@@ -129,13 +146,16 @@ class Reader:
     """Reads what a function returns for a network: `shapes` are those expected, "W1", "b1", ..., without "L".
 
     `lead` are the axes in front of a parameter's own; `loss` is the shape of the value that may come along, None
-    where none may. `structure` is said in messages: what to return.
+    where none may. W is given as (inputs, units) where it is `turned`, and then comes back like that; else dW is also
+    taken as (inputs, units) where its shapes tell.
     """
 
-    def __init__(self, shapes: Mapping[str, Shape], lead: Shape = (), loss: Shape | None = ()):
+    def __init__(self, shapes: Mapping[str, Shape], lead: Shape = (), loss: Shape | None = (), *, turned: bool = False):
         self.shapes, self.lead, self.loss = dict(shapes), lead, loss
         self.weights = [name for name in shapes if name[0] == "W"]
         self.biases = [name for name in shapes if name[0] == "b"]
+        telling = any(shapes[name] != shapes[name][::-1] for name in self.weights)
+        self.layouts = (True,) if turned else (False, True) if telling else (False,)
 
     @property
     def expected(self) -> str:
@@ -166,16 +186,17 @@ class Reader:
     def _read(self, value: Any, axes: int) -> list[Returned]:
         leaves = [_read_leaf(path, leaf) for path, leaf in _leaves(value, axes)]
         named = self._by_name(leaves)
-        candidates = [(self._names_in_words(named), named)] if named is not None else list(self._by_place(leaves))
+        candidates = [] if named is None else [(self._names_in_words(named), named)]
+        candidates += self._by_place(leaves)
         rated = sorted(
             (
                 (sum(self._misfit(name, leaf, turned) for name, leaf in named.items()), turned, said, named)
                 for said, named in candidates
-                for turned in (False, True)
+                for turned in self.layouts
             ),
             key=lambda reading: reading[0],
         )
-        vectors = [(0, turned, *candidate) for turned in (False, True) for candidate in self._vectors(leaves, turned)]
+        vectors = [(0, turned, *candidate) for turned in self.layouts for candidate in self._vectors(leaves, turned)]
         fitting = [*vectors, *(reading for reading in rated if reading[0] < _MISFIT)][:_MOST_READINGS]
         if not fitting and not rated:
             shapes = ", ".join(str(leaf.array.shape) for leaf in leaves) or "none"
@@ -208,6 +229,8 @@ class Reader:
             if not words and leaf.array.shape == self.loss and len(leaf.path) == 1 and loss is None:
                 loss = leaf  # (loss, {...})
                 continue
+            if words and not any(p.search(words[-1]) for p in (_WEIGHT, _BIAS)):
+                continue  # something else, which nobody asked for
             letter = next((c for c, p in (("W", _WEIGHT), ("b", _BIAS)) if words and p.search(words[-1])), None)
             numbers = [int(n) for word in words for n in re.findall(r"\d+", word)]
             numbers += [key for key in leaf.path if isinstance(key, int)][-1:] if not numbers else []
@@ -237,6 +260,7 @@ class Reader:
         yield "a list of (dW, db)" if self.biases else "a list of dW", [n for group in layers for n in group]
         if self.biases and len(layers) > 1:
             yield "all dW, then all db", [*self.weights, *self.biases]
+            yield "all db, then all dW", [*self.biases, *self.weights]
         if len(layers) > 1:
             yield "a list of (dW, db), the last layer first", [n for group in layers[::-1] for n in group]
             if self.biases:
@@ -265,16 +289,21 @@ class Reader:
         total = sum(int(np.prod(shape)) for shape in self.shapes.values())
         for place, said in self._places().items():
             at = 1 if place == "first" else 0
-            if len(leaves) == 1 + bool(place) and leaves[at].array.shape == (*self.lead, total):
+            if len(leaves) == 1 + bool(place) and leaves[at].array.shape in (
+                (*self.lead, total),
+                (*self.lead, total, 1),
+            ):
                 named = {"L": leaves[1 - at]} if place else {}
-                yield f"{said}one flat vector, W1, b1, W2, ...", {**named, **self._unravelled(leaves[at], turned)}
+                for words, names in itertools.islice(self._orders(), 2 if self.biases else 1):
+                    order = "W1, b1, W2, ..." if words.startswith("a list") else "W1, W2, ..., b1, b2, ..."
+                    yield f"{said}one flat vector, {order}", {**named, **self._unravelled(leaves[at], names, turned)}
 
-    def _unravelled(self, flat: _Leaf, turned: bool) -> dict[str, _Leaf]:
+    def _unravelled(self, flat: _Leaf, names: Sequence[str], turned: bool) -> dict[str, _Leaf]:
         named, start = {}, 0
-        for name in (name for group in self._layers() for name in group):
+        for name in names:
             shape = self._shape(name, turned)
             size = int(np.prod(self.shapes[name]))
-            part = flat.array[..., start : start + size].reshape(shape)
+            part = flat.array.reshape((*self.lead, -1))[..., start : start + size].reshape(shape)
             named[name] = _Leaf(flat.path, flat.original, part, flat.type)
             start += size
         return named

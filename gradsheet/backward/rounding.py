@@ -12,6 +12,7 @@ the bits of a float, nothing is rounded at all, and what is right is equal.
     N examples    I inputs of a layer    O units of a layer
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ TINY = {
     "float64": 2.0**-1022,
 }  # least with all of them
 SLACK = 4  # times what one operation errs by, for formulas of another form
+HARDLY = 1e9  # times the least number, so much as nothing but zeros may be off
 MARGIN = 4  # times the largest sum, likewise
 
 
@@ -39,7 +41,7 @@ class Precision:
     largest sum of absolute values that has come up."""
 
     def __init__(self, dtype: str):
-        self.u, self.tiny, self.largest = unit_roundoff(dtype), TINY[dtype], 0.0
+        self.bits, self.u, self.tiny, self.largest = BITS[dtype], unit_roundoff(dtype), TINY[dtype], 0.0
 
     def off(self, sizes: Array, operations: float = 1) -> Array:
         """What some operations may err by that give sums of such absolute values."""
@@ -146,9 +148,13 @@ class Rounding:
         (name, parameters), z = split(self.network.activations[l - 1]), self.z[l - 1]
         value = ELEMENTWISE[name][order](z.value, *parameters)
         if name in RATIONAL:
-            jump = (abs(z.value) <= z.error) & (z.error > 0)
+            jump = (abs(z.value) <= z.error) & ~self._are_zero(z)
             return Ball(value, 1.0 * jump * (name in KINKED and order == 1), self.precision)
         return Ball(value, order * (z.error + self.h[l].error) + 2 * SLACK * self.precision.u, self.precision)
+
+    def _are_zero(self, z: Ball) -> Array:
+        """Where z is 0 for everybody: nothing was rounded, or there was nothing but zeros to add up."""
+        return np.asarray((z.value == 0) & (self._nothing_rounded | (z.error <= HARDLY * self.precision.tiny)))
 
     def _pulled(self, l: int, d_h: Ball) -> Ball:
         """(2)"""
@@ -267,20 +273,21 @@ class Rounding:
 
     # Whether anything is rounded
 
-    def is_exact(self, dtype: str) -> bool:
-        """Whether floats of a type round nothing, as far as the pass has been taken.
+    def is_exact(self) -> bool:
+        """Whether floats round nothing, as far as the pass has been taken.
 
-        All numbers have to be whole, and whatever they are divided by or multiplied with a power of two; and no z may
-        be 0 where there is a kink, since there is more than one answer then.
+        All numbers have to be whole, and whatever they are divided by or multiplied with a power of two.
         """
-        whole = [self.h[0], *([self.y] if self.y is not None else []), *(p for pair in self.params for p in pair if p)]
-        shift = self.shift
-        kinked = [z for z, a in zip(self.z, self.network.activations, strict=True) if split(a)[0] in KINKED]
-        if any((z.value == 0).any() for z in kinked):
-            return False
-        if shift is None or not all((ball.value == np.round(ball.value)).all() for ball in whole):
-            return False
-        return self.precision.largest * MARGIN * 2.0**shift < 2.0 ** BITS[dtype]
+        return self._nothing_rounded
+
+    @property
+    def _nothing_rounded(self) -> bool:
+        return self._are_whole and self.precision.largest * MARGIN * 2.0 ** (self.shift or 0) < 2.0**self.precision.bits
+
+    @functools.cached_property
+    def _are_whole(self) -> bool:
+        given = [self.h[0], *([self.y] if self.y is not None else []), *(p for pair in self.params for p in pair if p)]
+        return self.shift is not None and all((ball.value == np.round(ball.value)).all() for ball in given)
 
     @property
     def shift(self) -> int | None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.backward.asked import Gradients
+from gradsheet.backward.asked import Gradients, by_name
 from gradsheet.backward.probes import Data
-from gradsheet.backward.returned import NotUnderstood, Reader, Returned, plain_array, type_name
+from gradsheet.backward.returned import NotUnderstood, Reader, Returned, equal, plain_array, type_name
 from manual import Layer
 from manual.activations import Array
 
@@ -45,25 +45,28 @@ class Subject:
         """The answer; raises Misbehaved where there is none."""
         params, x, y = self._layers(data.params), self._array(data.x), self._array(data.y)
         arguments = [params, x, y]
+        given = {"x": x, "y": y, **by_name(params)}
         if self.asked.what == "hvp":
             arguments.append(self._layers(data.direction))
-        given = {f"{letter}{l}": a for l, pair in enumerate(params, 1) for letter, a in zip("Wb", pair, strict=True)}
-        given |= {"x": x, "y": y}
+            given |= {f"the direction of {name}": a for name, a in by_name(arguments[-1]).items()}
         before = {name: plain_array(a).copy() for name, a in given.items() if a is not None}
         pairs = list(params)
         try:
             result = self.fn(*arguments)
         except (Exception, SystemExit) as error:
             raise Misbehaved(f"it raises {_told(error)}") from error
-        changed = [name for name, old in before.items() if not np.array_equal(plain_array(given[name]), old)]
+        changed = [name for name, old in before.items() if not equal(plain_array(given[name]), old)]
         if changed:
             self.faults[f"it changes {', '.join(changed)}, which it is given: write into copies"] = None
         if len(params) != len(pairs) or any(a is not b for a, b in zip(params, pairs, strict=True)):
             self.faults["it changes the list of parameters that it is given: write into a new one"] = None
+        reader = Reader(self.asked.shapes, self.asked.lead, self.asked.loss, turned=self.inputs_first)
         try:
-            readings = Reader(self.asked.shapes, self.asked.lead, self.asked.loss).read(result)
+            readings = reader.read(result)
         except NotUnderstood as error:
             raise Misbehaved(str(error)) from None
+        except Exception as error:  # arrays and containers are somebody's code, too
+            raise Misbehaved(f"what it returned cannot be read: {_told(error)}") from None
         self.readings = max(self.readings, len(readings))
         return readings[min(self.reading, len(readings) - 1)]
 
@@ -73,6 +76,9 @@ def _told(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
     place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
-    words = " ".join(str(error).split())
+    try:
+        words = " ".join(str(error).split())
+    except Exception:
+        words = ""
     words = words if len(words) <= MOST else words[: MOST - 3] + "..."
     return f"{type(error).__name__}{': ' * bool(words)}{words}{place}"

@@ -12,13 +12,14 @@ from gradsheet.backward.causes import LOOSE, Evidence, Search, Step, broken_step
 from gradsheet.backward.corner import at_once
 from gradsheet.backward.prepared import Prepared
 from gradsheet.backward.probes import Data
-from gradsheet.backward.result import Check, Row
-from gradsheet.backward.returned import Returned, plain_array
+from gradsheet.backward.result import VERDICTS, Check, Row
+from gradsheet.backward.returned import Returned, equal, plain_array
 from gradsheet.backward.rounding import BITS, unit_roundoff
 from gradsheet.backward.subject import Misbehaved, Subject
-from gradsheet.backward.truth import Truth, errors_of
+from gradsheet.backward.truth import errors_of
 from manual.activations import Array
 
+COARSEST = 1 / 16  # of the largest entry may floats be off, where anything is told
 MOST_SINGLE = 8  # examples that are tried one at a time
 
 
@@ -71,7 +72,7 @@ class Trial:
         again = self._answer(probes[0], ", when it is called a second time")
         self._same(first, again, "it returns other answers the second time")
         self.answers = [first, *(self._answer(data, f", at probe {k}") for k, data in enumerate(probes[1:], 2))]
-        if any(not np.array_equal(plain_array(leaf), copy, equal_nan=True) for leaf, copy in kept):
+        if any(not equal(plain_array(leaf), copy) for leaf, copy in kept):
             self.check.assumed.append("it returns the same arrays every time, and overwrites what it returned before")
         if len(probes) > 1 and again is not None:
             later = self._answer(probes[0], ", after other data")
@@ -95,33 +96,38 @@ class Trial:
             return
         for name, a in one.arrays.items():
             b = two.arrays.get(name)
-            errors, exact = self._errors(0, one, name)
-            allowed = 0 * a if exact else 2 * errors
-            if b is None or not ((abs(a - b) <= allowed) | (np.isnan(a) & np.isnan(b))).all():
-                if b is None:
-                    text = f"{words}: nothing for {self.asked.label(name)}"
-                else:
-                    at = tuple(map(int, np.unravel_index(np.argmax(np.nan_to_num(abs(a - b), nan=np.inf)), a.shape)))
-                    text = f"{words}: {self.asked.label(name)}{_at(at)} is {a[at]:.6g}, then {b[at]:.6g}"
-                    if np.array_equal(b, 2 * a):
-                        text += "; does it add to what it kept?"
+            if b is None:
+                self.subject.faults[f"{words}: nothing for {self.asked.label(name)}"] = None
+                return
+            with np.errstate(invalid="ignore"):
+                differ = ~((abs(a - b) <= 2 * self._errors(0, one, name)[0]) | (a == b) | (np.isnan(a) & np.isnan(b)))
+            if differ.any():
+                at = tuple(map(int, np.argwhere(differ)[0]))
+                pair = _numbers(a[at], b[at])
+                text = f"{words}: {self.asked.label(name)}{_at(at)} is {pair[0]}, then {pair[1]}"
+                if np.array_equal(b, 2 * a):
+                    text += "; does it add to what it kept?"
                 self.subject.faults[text] = None
                 return
 
     # What is right
 
     def _type(self, answer: Returned, name: str) -> str:
-        """The coarsest type of floats on the way that is known of."""
-        kinds = (self.subject.given, answer.types.get(name, "float64"))
+        """The coarsest type of floats on the way that is known of; a loss has been on the way of the gradients."""
+        kinds = [self.subject.given, *(answer.types.values() if name == "L" else [answer.types.get(name, "float64")])]
         return min((kind for kind in kinds if kind in BITS), key=BITS.__getitem__, default="float64")
 
     def _errors(self, probe: int, answer: Returned, name: str) -> tuple[Array, bool]:
         """How far an array may be off, and whether not at all."""
-        kind = self._type(answer, name)
+        errors, exact = self._bound(probe, self._type(answer, name))
+        return errors[name], exact
+
+    def _bound(self, probe: int, kind: str) -> tuple[Arrays, bool]:
+        """How far answers in a type of floats may be off, and whether not at all."""
+        kind = kind if kind in BITS else "float64"
         if (probe, kind) not in self._bounds:
             self._bounds[probe, kind] = errors_of(self.asked, self.ready.probes[probe], kind)
-        errors, exact = self._bounds[probe, kind]
-        return errors[name], exact
+        return self._bounds[probe, kind]
 
     def _judge(self, first: Returned) -> None:
         exact_everywhere = True
@@ -129,43 +135,58 @@ class Trial:
             if name not in first.types and name == "L":
                 continue
             row = Row(self.asked.label(name), "yes", 0.0)
-            for probe, (answer, truth) in enumerate(zip(self.answers, self.ready.truths, strict=True)):
+            for probe, answer in enumerate(self.answers):
                 if answer is None:
                     continue
                 if name not in answer.arrays:
                     row = Row(row.name, "no", None, answer.faults.get(name, "is missing"))
                     break
-                errors, exact = self._errors(probe, answer, name)
-                exact_everywhere &= exact
-                row = self._compared(row, probe, answer.arrays[name], truth, name, errors, exact)
+                found = self._compared(probe, name, answer)
+                exact_everywhere &= self._errors(probe, answer, name)[1] or self._is_extra(probe)
+                if self._is_extra(probe) and found.is_right:
+                    continue
+                if VERDICTS.index(found.exact) > VERDICTS.index(row.exact) or (
+                    found.exact == row.exact and (found.difference or 0) > (row.difference or 0)
+                ):
+                    row = found
             if row.exact == "no" and (factor := self._factor(name)) is not None:
                 row.where += f"; everywhere {factor:.6g} times the truth"
             self.check.rows.append(row)
         self.check.tried = self._tried(exact_everywhere)
 
-    def _compared(self, row: Row, probe: int, found: Array, truth: Truth, name: str, errors: Array, exact: bool) -> Row:
-        right = truth.values[name]
+    def _is_extra(self, probe: int) -> bool:
+        """Whether it is the probe of fractions, at which floats cannot be exact."""
+        return bool(self.ready.simulations) and probe >= self.ready.whole
+
+    def _compared(self, probe: int, name: str, answer: Returned) -> Row:
+        """What there is to say of an array at one probe."""
+        found, truth, kind = answer.arrays[name], self.ready.truths[probe], self._type(answer, name)
+        right, (errors, exact) = truth.values[name], self._errors(probe, answer, name)
         with np.errstate(invalid="ignore"):
-            off = abs(found - right)
-            wrong = ~(off <= 0) if exact else ~(off <= errors + truth.errors[name])
-        far = np.where(np.isnan(off), np.inf, off)
-        at = tuple(map(int, np.unravel_index(np.argmax(np.where(wrong, far, -1)), off.shape))) if off.size else ()
-        largest = float(off[at]) if wrong.any() else float(far.max(initial=0))
-        place = f"at probe {probe + 1}" if len(self.ready.probes) > 1 else ""
+            off = np.where(found == right, 0, abs(found - right))
+        label, largest = self.asked.label(name), float(np.nan_to_num(off, nan=np.inf).max(initial=0))
+        if exact and largest == 0:
+            return Row(label, "yes", 0.0)
+        # Who rounds a right answer to coarser floats at the end errs by that alone.
+        at_the_end = self._bound(probe, self.subject.given)[0][name] + 2 * unit_roundoff(kind) * abs(right)
+        if (off <= at_the_end + truth.errors[name]).all():
+            return Row(label, "rounded", largest)
+        wrong = ~(off <= errors + truth.errors[name])
         if not wrong.any():
-            if row.exact == "no":
-                return row
-            verdict = "yes" if exact and row.exact == "yes" else "rounded"
-            return replace(row, exact=verdict, difference=max(largest, row.difference or 0))
-        if row.exact == "no" and row.difference is not None and not largest > row.difference:
-            return row
+            if errors.max(initial=0) <= COARSEST * abs(right).max(initial=0):
+                return Row(label, "rounded", largest)
+            return Row(label, "untold", largest, f"{kind} may be off by {errors.max():.3g} here, too coarse to tell")
+        far = np.where(wrong, np.nan_to_num(off, nan=np.inf), -1)
+        at = tuple(map(int, np.unravel_index(np.argmax(far), off.shape)))
+        place = f" at probe {probe + 1}" * (len(self.ready.probes) > 1)
+        mine, theirs = _numbers(found[at], right[at])
+        where = f"{_at(at)}{place}: ".lstrip(": ") + f"{mine} for {theirs}"
         coarse = False
-        where = f"{_at(at)} {place}".strip() + f": {_number(found[at])} for {_number(right[at])}"
         if found.ndim > 1 and found.shape[-1] == found.shape[-2] and np.array_equal(found.swapaxes(-1, -2), right):
             where += ", transposed"
-        elif coarse := not exact and bool((off <= self._as_float32(probe, name)).all()):
+        elif coarse := self.subject.given != "float32" and bool((off <= self._bound(probe, "float32")[0][name]).all()):
             where += "; float32 would explain it: is something float32 on the way?"
-        return Row(row.name, "no", largest, where, coarse)
+        return Row(label, "no", float(off[at]), where.strip(), coarse)
 
     def _factor(self, name: str) -> float | None:
         """The one number that the truth is multiplied with at all probes, where there is one."""
@@ -180,20 +201,16 @@ class Trial:
             *(np.concatenate([np.ravel(array) for array in arrays]) for arrays in zip(*pairs, strict=True))
         )
 
-    def _as_float32(self, probe: int, name: str) -> Array:
-        if self.subject.given == "float32":
-            return np.zeros(())
-        return errors_of(self.asked, self.ready.probes[probe], "float32")[0][name]
-
     def _tried(self, exact: bool) -> str:
-        ready, count = self.ready, len(self.ready.probes)
+        ready, count = self.ready, self.ready.whole
         own = not ready.simulations
         text = f"data of your own, {len(ready.probes[0].x)} examples" if own else f"{count} probes of small numbers"
         text += ", at which floats round nothing" if exact else ", judged to the forward error bound of floats"
+        text += ", and one of fractions" * (not own and len(ready.probes) > count)
         text += f"; the truth {ready.truths[0].witnesses}"
         if ready.shown:
-            text += f"; {'all ' * (not ready.hidden)}{ready.shown} mistakes of the catalogue show there"
-            text += f", {ready.hidden} more change no gradient there" * bool(ready.hidden)
+            text += f"; {'all ' * (not ready.hidden)}{ready.shown} mistakes of the catalogue show"
+            text += f", {ready.hidden} more change no gradient" * bool(ready.hidden)
         return text
 
     @property
@@ -242,6 +259,8 @@ class Trial:
             evidence = []
             for probe, (answer, simulations) in enumerate(zip(self.answers, self.ready.simulations, strict=True)):
                 assert answer is not None
+                if not simulations:
+                    continue
                 errors = {name: self._errors(probe, answer, name)[0] for name in answer.arrays}
                 u = max(unit_roundoff(self._type(answer, name)) for name in answer.arrays)
                 evidence += [
@@ -258,7 +277,8 @@ class Trial:
         alone.inputs_first, alone.reading = self.subject.inputs_first, self.subject.reading
         found: dict[Step, None] = {}
         off: set[str] = set()  # what is wrong for a single example
-        accuracy = 1e-9 if self.subject.given == "float64" else 1e-3
+        kinds = {self._type(answer, name) for answer in self.answers if answer for name in answer.types}
+        accuracy = 1e-9 if kinds == {"float64"} else 1e-3
         for n in range(min(len(data.x), MOST_SINGLE)):
             one = replace(data, x=data.x[[n]], y=None if data.y is None else data.y[[n]])
             try:
@@ -272,10 +292,13 @@ class Trial:
             names = answer.arrays.keys() - {"L"}
             off |= {self.asked.label(k) for k in names if not is_close(answer.arrays[k], right[k], accuracy)}
         check = self.check
-        check.steps = sorted(found, key=lambda step: (-int(step.gives[5:]), "zWb".index(step.gives[4])))
+        # What is right in the batch is right: its step may look broken where something is clipped, or nearly 0.
+        steps = [step for step in found if step.gives[4] == "z" or step.gives in wrong]
+        check.steps = sorted(steps, key=lambda step: (-int(step.gives[5:]), "zWb".index(step.gives[4])))
         gradients = [name for name in wrong if name != "L"]
         check.follows = [name for name in gradients if name in off - {step.gives for step in check.steps}]
-        if (together := [name for name in gradients if name not in off]) and len(data.x) > 1:
+        clear = {row.name for row in check.rows if row.is_clear}
+        if (together := [name for name in gradients if name not in off and name in clear]) and len(data.x) > 1:
             many = len(together) > 1
             check.remarks.append(
                 f"{', '.join(together)} {'are' if many else 'is'} right one example at a time: what is wrong is how "
@@ -287,5 +310,10 @@ def _at(index: Sequence[int]) -> str:
     return f"[{', '.join(map(str, index))}]" if len(index) else ""
 
 
-def _number(value: Any) -> str:
-    return f"{float(value):.10g}"
+def _numbers(one: Any, other: Any) -> tuple[str, str]:
+    """Two numbers with ten digits, or with all where these are the same."""
+    for digits in (10, 17):
+        texts = f"{float(one):.{digits}g}", f"{float(other):.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return texts

@@ -15,12 +15,16 @@ from gradsheet.backward.asked import Arrays, Gradients
 from gradsheet.backward.fixed import gradient_at
 from gradsheet.backward.probes import Data
 from gradsheet.backward.rounding import Rounding, unit_roundoff
+from gradsheet.network import KINKED
 from gradsheet.number import as_float
 from gradsheet.point import AtKink
 from gradsheet.real import Undecided
-from manual.activations import Array
+from gradsheet.steps import Pass, in_front
+from manual import Layer
+from manual.activations import Array, split
 
 SAMPLE = 4  # entries of a tensor that are computed to forty digits
+MOST_NODES = 1_000_000  # of a network over all examples, for that
 
 
 @dataclass
@@ -33,9 +37,39 @@ class Truth:
     sampled: int = 0
 
 
-def truth_at(asked: Gradients, data: Data) -> Truth:
-    """Raises Undecided where witnesses disagree. Where a z is exactly 0, its derivative is taken to be 0."""
-    if asked.is_small() and (exact := _exact(asked, data)) is not None:
+def truth_at(asked: Gradients, data: Data, at_zero: float | None = None) -> Truth:
+    """Raises ValueError where the witnesses disagree, or cannot be computed.
+
+    Where a z is exactly 0 its derivative is taken to be 0, or with `at_zero`, for gradients, another.
+    """
+    try:
+        truth = _truth_at(asked, data)
+    except Undecided as error:
+        raise ValueError(f"there is no verdict on these numbers, {error}: smaller ones may do") from None
+    if at_zero:
+        truth.values = {name: array for name, array in _with(at_zero, asked, data).items() if name in truth.values}
+    return truth
+
+
+def _with(at_zero: float, asked: Gradients, data: Data) -> Arrays:
+    """By hand, with another derivative at 0."""
+    layers = [Layer(in_front(W), in_front(b)) for W, b in data.params]
+    edit = [(lambda right, s: np.where(s.z == 0, at_zero, right), None)]
+    kinked = [l for l, a in enumerate(asked.network.activations, 1) if split(a)[0] in KINKED]
+    passed = Pass(
+        asked.network,
+        layers,
+        in_front(data.x),
+        in_front(data.y),
+        None,
+        None,
+        edits={("slope", l): edit for l in kinked},
+    )
+    return {"L": passed.node("L")[0], **{name: array[0] for name, array in passed.gradients.items()}}
+
+
+def _truth_at(asked: Gradients, data: Data) -> Truth:
+    if asked.is_small(whole=_are_short(data)) and (exact := _exact(asked, data)) is not None:
         values = {name: np.vectorize(as_float, [float])(array) for name, array in exact.items()}
         errors = {name: unit_roundoff("float64") * abs(array) for name, array in values.items()}
         if asked.what == "hvp":
@@ -48,6 +82,16 @@ def truth_at(asked: Gradients, data: Data) -> Truth:
     sampled = _sample(asked, data, mine, bounds) if asked.what == "gradients" else 0
     words = "by hand and by JAX in float64"
     return Truth(mine, bounds, f"{words}, {sampled} entries to 40 digits" if sampled else words, sampled)
+
+
+def _are_short(data: Data) -> bool:
+    """Whether the numbers are such as people write, so that fractions of them stay short."""
+    arrays = [
+        data.x,
+        *([] if data.y is None else [data.y]),
+        *(a for layer in data.params for a in layer if a is not None),
+    ]
+    return all((1024 * array == np.round(1024 * array)).all() for array in arrays)
 
 
 def _exact(asked: Gradients, data: Data) -> Arrays | None:
@@ -78,7 +122,9 @@ def errors_of(asked: Gradients, data: Data, dtype: str) -> tuple[Arrays, bool]:
     rounding = Rounding(asked.network, data.params, data.x, data.y, dtype)
     with np.errstate(all="ignore"):
         balls = asked.errors(rounding, data)
-    return {name: np.asarray(ball.error) for name, ball in balls.items()}, rounding.is_exact(dtype)
+    return {
+        name: np.nan_to_num(ball.error, nan=np.inf, posinf=np.inf) for name, ball in balls.items()
+    }, rounding.is_exact()
 
 
 def _agree(asked: Gradients, data: Data, mine: Arrays, theirs: Arrays, who: str) -> Arrays:
@@ -86,13 +132,21 @@ def _agree(asked: Gradients, data: Data, mine: Arrays, theirs: Arrays, who: str)
     bounds, exact = errors_of(asked, data, "float64")
     for name, array in mine.items():
         allowed = 0 if exact else 2 * bounds[name]
-        if not (abs(array - theirs[name]) <= allowed).all():
+        same = (array == theirs[name]) | (np.isnan(array) & np.isnan(theirs[name]))
+        with np.errstate(invalid="ignore"):
+            same |= abs(array - theirs[name]) <= allowed
+        if not same.all():
             raise Undecided(f"the witnesses disagree on {asked.label(name)}: by hand against {who}")
     return {name: 0 * bound for name, bound in bounds.items()} if exact else bounds
 
 
 def _sample(asked: Gradients, data: Data, mine: Arrays, bounds: Arrays) -> int:
-    """Hold some entries against forty digits: the largest, the smallest that is not 0, and some between."""
+    """Hold some entries against forty digits: the largest, the smallest that is not 0, and some between.
+
+    None of a data set so large that it takes long.
+    """
+    if len(data.x) * sum(asked.network.widths) > MOST_NODES:
+        return 0
     entries = {name: _spread(array) for name, array in mine.items() if name != "L"}
     try:
         exact = gradient_at(asked.network, data.params, data.x, data.y, entries)
@@ -101,7 +155,7 @@ def _sample(asked: Gradients, data: Data, mine: Arrays, bounds: Arrays) -> int:
     for name, indices in entries.items():
         for index, value in zip(indices, exact[name], strict=True):
             allowed = bounds[name][index] + unit_roundoff("float64") * abs(value)
-            if not abs(mine[name][index] - value) <= allowed:
+            if abs(mine[name][index] - value) > allowed:
                 where = f"{asked.label(name)} at {list(index)}"
                 raise Undecided(f"the witnesses disagree on {where}: in float64 against forty digits")
     return sum(map(len, entries.values()))
