@@ -64,7 +64,9 @@ def false_alarms(number: int, seed: int) -> list[str]:
     for k in range(number):
         arguments, biases = random_network(draw)
         network = network_of(*arguments, biases)
-        pass_, form = draw.choice((by_hand, textbook)), draw.choice(list(FORMS))
+        square = len(set(arguments[0])) == 1  # then dW is (units, inputs)
+        forms = [form for form in FORMS if not (square and form.startswith("turned"))]
+        pass_, form = draw.choice((by_hand, textbook)), draw.choice(forms)
         options: dict[str, Any] = {"dtype": draw.choice(("float32", "float64"))}
         if k % 10 == 0:
             pass_, options["array"] = by_jax, jax.numpy.asarray
@@ -74,8 +76,8 @@ def false_alarms(number: int, seed: int) -> list[str]:
 
 
 def test_no_false_alarm():
-    """EXAMPLES=25 makes it a thousand."""
-    assert not false_alarms(40 * int(os.environ.get("EXAMPLES", "1")), seed=1)
+    """EXAMPLES=50 makes it a thousand."""
+    assert not false_alarms(20 * int(os.environ.get("EXAMPLES", "1")), seed=1)
 
 
 @pytest.mark.exhaustive
@@ -124,9 +126,8 @@ def count(network: Any, planted: Any, plant: Any, **options: Any) -> Counter[str
     return found
 
 
-@pytest.mark.parametrize("name", ["relu", "mixed"])
-def test_every_planted_mistake_is_named_in_numpy(name):
-    found = count(NETWORKS[name], instances(NETWORKS[name], False), in_numpy)
+def test_every_planted_mistake_is_named_in_numpy():
+    found = count(DEFAULT, instances(DEFAULT, False), in_numpy)
     assert set(found) <= {"named", "named beside equals", "named at the kink", "right"}, found
     assert found["named"] > 5 * found["named beside equals"]
 
@@ -134,6 +135,12 @@ def test_every_planted_mistake_is_named_in_numpy(name):
 def one_of_each(network: Any) -> list[Any]:
     """The last instance of each code: in the last layer or in all."""
     return list({instance.code: instance for instance in instances(network, False)}.values())
+
+
+@pytest.mark.parametrize("name", ["tanh", "mixed", "single"])
+def test_planted_mistakes_are_named_in_other_networks(name):
+    found = count(NETWORKS[name], one_of_each(NETWORKS[name]), in_numpy)
+    assert set(found) <= {"named", "named beside equals", "named at the kink", "right"}, found
 
 
 def test_planted_mistakes_are_named_in_jax():
