@@ -104,7 +104,7 @@ def test_large_numbers_are_not_exact() -> None:
         layer = (manual.Layer(np.full((1, 2), size)),)
         found = Rounding(network, layer, np.full((1, 2), size), np.ones((1, 1)), "float32")
         found.gradients()
-        assert found.is_exact() == exact
+        assert found.is_exact == exact
     assert found.shift == 1
 
 

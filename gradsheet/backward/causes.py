@@ -25,6 +25,7 @@ from manual.activations import Array, pull_back, split
 
 MOST_MISTAKES = 4  # in one answer
 KEPT = 12  # beginnings that are followed
+PAIRED = 4  # of these, with two mistakes more
 MAX_SECONDS = 4.0
 LOOSE = 256  # times the unit roundoff, what a wrong pass may err by
 
@@ -78,7 +79,7 @@ class Search:
         while alive and reached < len(self.order):
             ahead: list[tuple[int, Combination]] = []
             for more in (1, 2):
-                wider = list(self._extended(alive, more))
+                wider = list(self._extended(alive if more == 1 else alive[:PAIRED], more))
                 if not wider or len(wider[0]) > MOST_MISTAKES or len(wider) > MAX_VARIANTS:
                     break
                 lengths = self._prefixes(wider)

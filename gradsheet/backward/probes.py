@@ -165,7 +165,7 @@ def is_exact(network: Network, data: Data, dtype: str) -> bool:
     rounding = Rounding(network, data.params, data.x, data.y, dtype)
     rounding.loss()
     rounding.gradients()
-    return rounding.is_exact()
+    return rounding.is_exact
 
 
 def of_fractions(network: Network) -> Data | None:

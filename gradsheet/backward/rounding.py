@@ -136,12 +136,10 @@ class Rounding:
             spread = z.error + SLACK * self.precision.u * (1 + z.value.max(-1, keepdims=True) - z.value)
             error = h * (spread + (h * spread).sum(-1, keepdims=True) + SLACK * z.value.shape[-1] * self.precision.u)
             return Ball(h, error, self.precision)
-        error = (
-            np.where(z.value < -z.error, 0, z.error) if name == "relu" else z.error * max(1, *map(abs, parameters), 1)
-        )
-        if name not in RATIONAL:
-            error = error + self.precision.off(1 + abs(h))
-        return Ball(h, error, self.precision)
+        if name == "relu":
+            return Ball(h, np.where(z.value < -z.error, 0, z.error), self.precision)
+        error = z.error * max([1, *map(abs, parameters)])
+        return Ball(h, error if name in RATIONAL else error + self.precision.off(1 + abs(h)), self.precision)
 
     def _derivative(self, l: int, order: int) -> Ball:
         """f'(z_l) or f''(z_l): none changes faster than z, where it does not jump."""
@@ -154,7 +152,7 @@ class Rounding:
 
     def _are_zero(self, z: Ball) -> Array:
         """Where z is 0 for everybody: nothing was rounded, or there was nothing but zeros to add up."""
-        return np.asarray((z.value == 0) & (self._nothing_rounded | (z.error <= HARDLY * self.precision.tiny)))
+        return np.asarray((z.value == 0) & (self.is_exact | (z.error <= HARDLY * self.precision.tiny)))
 
     def _pulled(self, l: int, d_h: Ball) -> Ball:
         """(2)"""
@@ -273,15 +271,12 @@ class Rounding:
 
     # Whether anything is rounded
 
+    @property
     def is_exact(self) -> bool:
         """Whether floats round nothing, as far as the pass has been taken.
 
         All numbers have to be whole, and whatever they are divided by or multiplied with a power of two.
         """
-        return self._nothing_rounded
-
-    @property
-    def _nothing_rounded(self) -> bool:
         return self._are_whole and self.precision.largest * MARGIN * 2.0 ** (self.shift or 0) < 2.0**self.precision.bits
 
     @functools.cached_property

@@ -124,7 +124,7 @@ def errors_of(asked: Gradients, data: Data, dtype: str) -> tuple[Arrays, bool]:
         balls = asked.errors(rounding, data)
     return {
         name: np.nan_to_num(ball.error, nan=np.inf, posinf=np.inf) for name, ball in balls.items()
-    }, rounding.is_exact()
+    }, rounding.is_exact
 
 
 def _agree(asked: Gradients, data: Data, mine: Arrays, theirs: Arrays, who: str) -> Arrays:
