@@ -96,8 +96,8 @@ class Network:
         units = sum(u for u, a in zip(self.widths[1:], self.activations, strict=True) if split(a)[0] in KINKED)
         return units * (self.examples or 1)
 
-    def reading(self) -> str:
-        """The reading in one line, as every report states it."""
+    def reading(self, *, kinks: bool = True) -> str:
+        """The reading in one line, as every report states it; with what is taken for the derivatives at `kinks`."""
         loss = "unspecified, dL/dyhat is a free symbol" if self.loss is None else self.loss.replace("_", " ")
         if self.loss is not None:
             loss += f", {self.reduction} over the {n} examples" if (n := self.examples or 1) > 1 else ", one example"
@@ -107,4 +107,4 @@ class Network:
         bias = biases[kinds[0]] if len(kinds) == 1 else ", ".join(biases[kind] for kind in self.biases)
         kinked = {split(a)[0] for a in self.activations}
         kink = "; relu'(0) = 0" * ("relu" in kinked) + "; leaky_relu'(0) is its slope" * ("leaky_relu" in kinked)
-        return f"loss {loss}; layers {', '.join(names)}; biases {bias}{kink}"
+        return f"loss {loss}; layers {', '.join(names)}; biases {bias}{kink if kinks else ''}"

@@ -233,6 +233,20 @@ def test_what_only_the_batch_shows_is_said():
     assert "dL/db3 is right one example at a time" in text
 
 
+def test_what_single_examples_do_show_is_not_put_on_the_batch():
+    """At the first probe alone no z lies between 0 and 1 where it matters."""
+    found = gradsheet.check(written(d2=lambda s: (s["d3"] @ s["W3"]) * (s["z2"] > 1)))
+    assert found.first == "dL/dz2"
+    assert "one example at a time" not in str(found)
+
+
+def test_another_loss_for_which_it_is_right_is_told():
+    doubled = written(d3=lambda s: 2 * (s["yhat"] - s["y"]))
+    found = gradsheet.check(doubled)
+    assert 'it is right for loss="squared_error", reduction="sum"' in found.remarks
+    assert gradsheet.check(doubled, loss="squared_error", reduction="sum").right
+
+
 def test_two_broken_steps_are_both_found():
     found = gradsheet.check(written(d2=lambda s: s["d3"] @ s["W3"], dW2=lambda s: s["d2"].T @ s["h1"] * 3))
     assert [step.gives for step in found.steps] == ["dL/dz2", "dL/dW2"]
@@ -386,8 +400,8 @@ def test_the_same_arrays_every_time_are_allowed_and_said():
         (lambda W, b: (W.astype(int), b), "dL/dW2", "has dtype int64, expected a float"),
         (lambda W, b: (W + 0j, b), "dL/dW2", "has dtype complex128, expected real numbers"),
         (lambda W, b: (W, b.sum()), "dL/db2", "has shape (), expected (3,)"),
-        (lambda W, b: (W * np.nan, b), "dL/dW2", "nan for"),
-        (lambda W, b: (W, b / 0.0), "dL/db2", "inf for"),
+        (lambda W, b: (W * np.nan, b), "dL/dW2", "nan, true"),
+        (lambda W, b: (W, b / 0.0), "dL/db2", "inf, true"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
@@ -417,7 +431,7 @@ def test_coarser_floats_are_said_and_judged_as_such():
 
     found = gradsheet.check(inside, *arguments)
     assert not found.right
-    assert "float32 would explain it" in found.rows[0].where
+    assert "as little off as by float32 on the way" in found.rows[0].where
     assert not found.steps
     assert not found.mistakes
 
@@ -566,6 +580,12 @@ def test_any_derivative_at_the_kink_is_told_and_can_be_asked_for(value):
     assert found.kink.where.startswith(f"relu'(0) = {value:g}")
     assert gradsheet.check(fn, at_zero=value).right
     assert not gradsheet.check(fn, at_zero=0.75).right
+
+
+def test_layers_may_differ_at_the_kink():
+    found = gradsheet.check(written(d1=lambda s: (s["d2"] @ s["W2"]) * (s["z1"] >= 0)))
+    assert found.right
+    assert found.kink.where.startswith("relu'(0) = 1 in layer 1, relu'(0) = 0 in layer 2")
 
 
 def test_beyond_both_slopes_nothing_is_a_derivative():
@@ -754,13 +774,13 @@ def test_saturated_data_get_no_false_verdict():
         ({"what": "hessian"}, "what is 'hessian', expected one of gradients"),
         ({"what": "jacobian", "of": "L"}, "of is 'L', expected a node of the network: z1, h1"),
         ({"dtype": "float16"}, "dtype is 'float16', expected 'float32' or 'float64'"),
-        ({"params": [(np.ones((2, 2)), None)]}, "found only one of params and x"),
+        ({"params": [(np.ones((2, 2)), None)]}, "x is None, expected all of params, x and y"),
         ({"params": [1, 2], "x": np.ones((2, 2))}, "params cannot be read as a list of (W, b)"),
-        ({"widths": 4}, "widths is 4, expected the inputs and the units of each layer"),
+        ({"widths": 4}, "widths is 4, expected whole numbers above 0"),
         ({"widths": "4532"}, "widths is '4532'"),
-        ({"array": "torch"}, "array is 'torch', expected what makes fn's arrays"),
+        ({"array": "torch"}, "array is 'torch', expected a function that makes fn's arrays"),
         ({"at_zero": "none"}, "at_zero is 'none', expected a number"),
-        ({"fn": [1]}, "fn is [1], expected a function of (params, x, y)"),
+        ({"fn": [1]}, "fn is a list, expected a function of (params, x, y): pass it, do not call it"),
         ({"widths": (True, True)}, "widths is (True, True)"),
         ({"activations": (None,) * 3}, "activation 1 is None, expected one of identity"),
         ({"activations": ("relu", (), "identity")}, "activation 2 is (), expected one of identity"),
@@ -781,6 +801,11 @@ def test_what_does_not_fit_is_said(options, message):
 
 
 # The report
+
+
+def test_the_last_line_is_the_verdict():
+    for fn, last in ((RIGHT, "right"), (faulty(_sets_to_zero), "wrong"), (faulty(_raises), "wrong")):
+        assert repr(gradsheet.check(fn)).splitlines()[-1] == last
 
 
 def test_the_report_fits_80_columns_and_acts_on_no_terminal():

@@ -22,9 +22,11 @@ POSITIVE = {"binary_cross_entropy": ("sigmoid", "softmax"), "cross_entropy": ("s
 def check_options(fn: Any, what: Any, dtype: Any, array: Any, at_zero: Any) -> None:
     """Whether what is not about the network is what it should be."""
     if not callable(fn):
-        raise TypeError(f"fn is {fn!r}, expected a function of (params, x, y)")
+        raise TypeError(f"fn is a {type(fn).__name__}, expected a function of (params, x, y): pass it, do not call it")
     if not callable(array):
-        raise TypeError(f"array is {array!r}, expected what makes fn's arrays of NumPy's: write array=torch.tensor")
+        raise TypeError(
+            f"array is {array!r}, expected a function that makes fn's arrays: torch.tensor, jax.numpy.asarray"
+        )
     if not isinstance(what, str) or what not in KINDS:
         raise ValueError(f"what is {what!r}, expected one of {', '.join(KINDS)}")
     if dtype not in ("float32", "float64"):
@@ -38,9 +40,9 @@ def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: st
         isinstance(w, int | np.integer) and not isinstance(w, bool) and w > 0 for w in widths
     )
     if not whole or len(widths) < 2:
-        raise ValueError(f"widths is {widths!r}, expected the inputs and the units of each layer: write (4, 5, 3, 2)")
+        raise ValueError(f"widths is {widths!r}, expected whole numbers above 0, inputs and units: write (4, 5, 3, 2)")
     if not isinstance(batch, int | np.integer) or batch < 1:
-        raise ValueError(f"batch is {batch!r}, expected a number of examples: write 4")
+        raise ValueError(f"batch is {batch!r}, expected a number of examples, 1 or more")
     depth = len(widths) - 1
     if activations is None:
         activations = ("relu",) * (depth - 1) + ("identity",)
@@ -78,7 +80,8 @@ def _is_activation(activation: Any) -> bool:
 def own_data(params: Any, x: Any, y: Any, activations: Any, loss: str, reduction: str) -> tuple[Network, Data]:
     """The network and the data that the caller brings along."""
     if params is None or x is None:
-        raise ValueError("found only one of params and x, expected both, and y, for data of your own")
+        missing = "params" if params is None else "x"
+        raise ValueError(f"{missing} is None, expected all of params, x and y for data of your own")
 
     def floats(array: Any) -> Any:
         return None if array is None else plain_array(array).astype(float)

@@ -206,7 +206,7 @@ def _way_back(network: Network, l: int) -> str:
 def constant_factor(found: Array, truth: Array) -> float | None:
     """The one number that the truth has to be multiplied with, where there is one."""
     at = np.unravel_index(abs(truth).argmax(), truth.shape) if truth.size else ()
-    if not truth.size or truth[at] == 0 or not np.isfinite(found).all():
+    if not truth.size or truth[at] == 0 or not np.isfinite(found).all() or not found.any():
         return None
     factor = float(found[at] / truth[at])
     if abs(factor - 1) < 1e-5:

@@ -16,8 +16,9 @@ from gradsheet.backward.probes import Data
 from gradsheet.backward.result import Check, Row
 from gradsheet.backward.trial import Trial
 from gradsheet.backward.truth import truth_at
-from gradsheet.network import KINKED
+from gradsheet.network import KINKED, SQUARES
 from manual.activations import Array, split
+from manual.losses import REDUCTIONS
 
 
 def check(
@@ -81,6 +82,8 @@ def check(
         trial.find_causes()
         if what != "hvp" and not any(ready.simulations):
             _name_on_a_narrow_one(trial, what, of, dtype, array)
+        if ready.simulations and not trial.check.faults and what != "jacobian" and trial.is_scaled:
+            _try_other_losses(trial, what, of, dtype, array)
     return trial.check
 
 
@@ -141,3 +144,17 @@ def _name_on_a_narrow_one(trial: Trial, what: str, of: str, dtype: str, array: C
     if small.check.naming.equals:
         trial.check.naming = replace(small.check.naming, elsewhere=True)
         trial.check.remarks.append(f"the mistake is named on a {'-'.join(map(str, widths))} network of the same kind")
+
+
+def _try_other_losses(trial: Trial, what: str, of: str, dtype: str, array: Callable[[Array], Any]) -> None:
+    """Whether the function is right for another loss of squares, or another reduction, than it is checked for."""
+    network = trial.asked.network
+    losses = SQUARES if network.loss in SQUARES else (network.loss,)
+    reductions = REDUCTIONS if (network.examples or 1) > 1 and what != "per_example_gradients" else (network.reduction,)
+    for loss, reduction in itertools.product(losses, reductions):
+        other = replace(network, loss=loss, reduction=reduction)
+        if (
+            other != network
+            and _first_that_answers(trial.fn, prepared(what, of, other), dtype, array, None).check.right
+        ):
+            trial.check.remarks.append(f'it is right for loss="{loss}", reduction="{reduction}"')

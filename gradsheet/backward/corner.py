@@ -89,7 +89,10 @@ def _sides(asked: Gradients, data: Data, layer: int) -> list[Sides]:
     return found
 
 
-def at_once(taken: Sequence[str]) -> str:
+def at_once(taken: Sequence[tuple[Corner, float]]) -> str:
     """The derivatives of all layers in one line."""
-    usual = f"; 0 is the usual choice ({CORNER})" if "relu'(0) = 1" in taken else ""
-    return ", ".join(dict.fromkeys(taken)) + usual
+    texts = list(dict.fromkeys(f"{corner.f}'(0) = {value:.6g}" for corner, value in taken))
+    if len(texts) > len({corner.f for corner, _ in taken}):  # not the same in all layers
+        texts = [f"{corner.f}'(0) = {value:.6g} in layer {corner.layer}" for corner, value in taken]
+    usual = f"; 0 is the usual choice ({CORNER})" if any(c.f == "relu" and v == 1 for c, v in taken) else ""
+    return ", ".join(texts) + usual

@@ -40,7 +40,7 @@ class Row:
         return self.exact in ("yes", "rounded")
 
 
-@dataclass
+@dataclass(repr=False)
 class Check:
     """What came out. It is true where the function is right, and its text is the report.
 
@@ -81,7 +81,7 @@ class Check:
     def mistakes(self) -> list[tuple[str, ...]]:
         return list(dict.fromkeys(tuple(made.code for made in together) for together in self.naming.equals))
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n".join(_told(self))
 
 
@@ -91,17 +91,17 @@ class Check:
 def _told(check: Check) -> Iterator[str]:
     """The report line by line, at most WIDTH wide but for what cannot be broken."""
     yield from _laid_out("", check.title)
-    yield from _laid_out("tried on  ", check.tried) if check.tried else ()
-    yield from _laid_out("read as   ", "; ".join(check.assumed)) if check.assumed else ()
+    yield from _laid_out("tried on ", check.tried) if check.tried else ()
+    yield from _laid_out("read as  ", "; ".join(check.assumed)) if check.assumed else ()
     for fault in check.faults:
-        yield from _laid_out("fault     ", fault)
+        yield from _laid_out("fault    ", fault)
     if check.rows:
         yield ""
         yield from _table([*check.rows, *([check.kink] if check.kink else [])])
-    findings = list(_findings(check))
-    if findings:
-        yield ""
-        yield from findings
+    yield ""
+    yield from _findings(check)
+    untold = not check.faults and all(row.exact != "no" for row in [*check.rows, *([check.kink] if check.kink else [])])
+    yield "right" if check.right else "untold" if untold and check.rows else "wrong"
 
 
 def _laid_out(head: str, text: str) -> Iterator[str]:
@@ -122,33 +122,30 @@ def _table(rows: list[Row]) -> Iterator[str]:
 
 
 def _findings(check: Check) -> Iterator[str]:
-    if check.right:
-        yield "right"
-        return
     wrong = [row for row in check.rows if not row.is_right]
     if check.steps:
         first, *others = check.steps
-        text = f"the step to {first.gives}, {first.text}"
+        text = f"at the step to {first.gives}, {first.text}"
         if others:
-            text += "; then " + "; ".join(f"that to {step.gives}, {step.text}" for step in others)
-        yield from _laid_out("breaks at ", text)
+            text += f"; then at {', '.join(step.gives for step in others)}"
+        yield from _laid_out("breaks   ", text)
         if check.follows:
-            yield from _laid_out("follows   ", f"{', '.join(check.follows)}: right if carried on from there")
+            yield from _laid_out("follows  ", f"{', '.join(check.follows)}: right if carried on from there")
     elif wrong:
         yield from _laid_out("wrong first ", wrong[0].name)
     for remark in check.remarks:
-        yield from _laid_out("remark    ", remark)
+        yield from _laid_out("remark   ", remark)
     equals = check.naming.equals
     texts = list(dict.fromkeys(AND.join(made.text for made in together) for together in equals))
     codes = {AND.join(made.text for made in together): "+".join(made.code for made in together) for together in equals}
     if texts:
-        yield from _laid_out("mistake   ", f"{codes[texts[0]]}: {texts[0]}")
+        yield from _laid_out("mistake  ", f"{codes[texts[0]]}: {texts[0]}")
         for text in texts[1:_SHOWN]:
-            yield from _laid_out("or        ", f"{codes[text]}: {text}")
+            yield from _laid_out("or       ", f"{codes[text]}: {text}")
         if len(texts) > _SHOWN:
-            yield from _laid_out("          ", f"and {len(texts) - _SHOWN} more that give the same")
+            yield from _laid_out("         ", f"and {len(texts) - _SHOWN} more that give the same")
         if not check.naming.elsewhere:
-            yield from _laid_out("          ", "gives every number at every probe")
+            yield from _laid_out("         ", "gives every number at every probe")
     elif wrong and check.naming.tried > 1:
         known = "no known mistake gives this" if check.naming.complete else "no mistake was found in the time there was"
-        yield from _laid_out("mistake   ", f"{known}, of {check.naming.tried:,} combinations tried")
+        yield from _laid_out("mistake  ", f"{known}, of {check.naming.tried:,} combinations tried")

@@ -200,8 +200,10 @@ class Reader:
         fitting = [*vectors, *(reading for reading in rated if reading[0] < _MISFIT)][:_MOST_READINGS]
         if not fitting and not rated:
             shapes = ", ".join(str(leaf.array.shape) for leaf in leaves) or "none"
+            hint = ": is it the loss alone?" if shapes == "()" and self.loss == () else ""
             raise NotUnderstood(
-                f"it returned {len(leaves)} array{'s' * (len(leaves) != 1)} ({shapes}), expected {self.expected}"
+                f"it returned {len(leaves)} array{'s' * (len(leaves) != 1)} of the shapes {shapes}, expected "
+                f"{self.expected}{hint}"
             )
         originals = [leaf.original for leaf in leaves]
         return [self._taken(*reading[1:], originals) for reading in fitting or rated[:1]]
@@ -215,7 +217,7 @@ class Reader:
         loss = "(loss, gradients); " if keys and not keys[0] else ""
         distinct = list(dict.fromkeys(key for key in keys if key))
         listed = any(isinstance(key, int) for leaf in list(named.values())[-1:] for key in leaf.path)
-        return f"{loss}{'a list with ' if listed else ''}{', '.join(distinct)} by name"
+        return f"{loss}{', '.join(distinct)} by name{', one a layer' if listed else ''}"
 
     def _by_name(self, leaves: Sequence[_Leaf]) -> dict[str, _Leaf] | None:
         """By what the keys say; None where they do not say it of all."""
@@ -257,16 +259,22 @@ class Reader:
     def _orders(self) -> Iterator[tuple[str, list[str]]]:
         """The ways in which arrays may follow each other, the likely ones first, each with its words."""
         layers = self._layers()
-        yield "a list of (dW, db)" if self.biases else "a list of dW", [n for group in layers for n in group]
+        yield (
+            "pairs (dW, db), one a layer" if self.biases else "dW, one a layer",
+            [n for group in layers for n in group],
+        )
         if self.biases and len(layers) > 1:
             yield "all dW, then all db", [*self.weights, *self.biases]
             yield "all db, then all dW", [*self.biases, *self.weights]
         if len(layers) > 1:
-            yield "a list of (dW, db), the last layer first", [n for group in layers[::-1] for n in group]
+            yield (
+                f"{'pairs (dW, db)' if self.biases else 'dW'}, the last layer first",
+                [n for group in layers[::-1] for n in group],
+            )
             if self.biases:
                 yield "all dW, then all db, the last layer first", [*self.weights[::-1], *self.biases[::-1]]
         if self.biases:
-            yield "a list of (db, dW)", [n for group in layers for n in group[::-1]]
+            yield "pairs (db, dW), one a layer", [n for group in layers for n in group[::-1]]
 
     def _places(self) -> dict[str, str]:
         """Where the loss may stand, and how that is said."""
@@ -295,7 +303,7 @@ class Reader:
             ):
                 named = {"L": leaves[1 - at]} if place else {}
                 for words, names in itertools.islice(self._orders(), 2 if self.biases else 1):
-                    order = "W1, b1, W2, ..." if words.startswith("a list") else "W1, W2, ..., b1, b2, ..."
+                    order = "W1, b1, W2, ..." if not words.startswith("all") else "W1, W2, ..., b1, b2, ..."
                     yield f"{said}one flat vector, {order}", {**named, **self._unravelled(leaves[at], names, turned)}
 
     def _unravelled(self, flat: _Leaf, names: Sequence[str], turned: bool) -> dict[str, _Leaf]:
@@ -344,7 +352,7 @@ class Reader:
                 hint = (
                     ": it is transposed, write .T" if name[0] == "W" and array.shape == self._shape(name, True) else ""
                 )
-                found.faults[name] = f"has shape {leaf.array.shape}, expected {expected}{hint}"
+                found.faults[name] = f"has shape {leaf.array.shape}, expected {self._shape(name, turned)}{hint}"
             elif array.dtype.kind == "c":
                 found.faults[name] = f"has dtype {leaf.type}, expected real numbers"
             elif array.dtype.kind in "biu" and name != "L":  # a whole loss is as good

@@ -54,7 +54,7 @@ class Subject:
         try:
             result = self.fn(*arguments)
         except (Exception, SystemExit) as error:
-            raise Misbehaved(f"it raises {_told(error)}") from error
+            raise Misbehaved(f"it raises {_told(error)}{self._hint(error)}") from error
         changed = [name for name, old in before.items() if not equal(plain_array(given[name]), old)]
         if changed:
             self.faults[f"it changes {', '.join(changed)}, which it is given: write into copies"] = None
@@ -69,6 +69,17 @@ class Subject:
             raise Misbehaved(f"what it returned cannot be read: {_told(error)}") from None
         self.readings = max(self.readings, len(readings))
         return readings[min(self.reading, len(readings) - 1)]
+
+    def _hint(self, error: BaseException) -> str:
+        """What an exception may have to do with how the function is called."""
+        text = _told(error)
+        if "unpack" in text:
+            return f"; params has {len(self.asked.network.activations)} (W, b) here, as widths says"
+        if "ensor" in text and self.array is np.array:
+            return "; with array=torch.tensor it gets tensors"
+        if "positional argument" in text:
+            return f"; it is called with (params, x, y{', direction' * (self.asked.what == 'hvp')})"
+        return ""
 
 
 def _told(error: BaseException) -> str:

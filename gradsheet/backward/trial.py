@@ -9,7 +9,7 @@ import numpy as np
 import manual
 from gradsheet.backward.asked import Arrays, Gradients
 from gradsheet.backward.causes import LOOSE, Evidence, Search, Step, broken_steps, constant_factor, is_close
-from gradsheet.backward.corner import at_once
+from gradsheet.backward.corner import Corner, at_once
 from gradsheet.backward.prepared import Prepared
 from gradsheet.backward.probes import Data
 from gradsheet.backward.result import VERDICTS, Check, Row
@@ -20,7 +20,7 @@ from gradsheet.backward.truth import errors_of
 from manual.activations import Array
 
 COARSEST = 1 / 16  # of the largest entry may floats be off, where anything is told
-MOST_SINGLE = 8  # examples that are tried one at a time
+MOST_SINGLE = 20  # examples that are tried one at a time
 
 
 class Trial:
@@ -44,7 +44,7 @@ class Trial:
         self.answers: list[Returned | None] = []
         self._bounds: dict[tuple[int, str], tuple[Arrays, bool]] = {}
         network = self.asked.network
-        title = f"{'-'.join(map(str, network.widths))}; {network.reading()}"
+        title = f"{'-'.join(map(str, network.widths))}; {network.reading(kinks=False)}"
         self.check = Check(title, probes=list(ready.probes))
         self._run()
         self.check.faults = [*self.subject.faults]
@@ -74,7 +74,7 @@ class Trial:
         self.answers = [first, *(self._answer(data, f", at probe {k}") for k, data in enumerate(probes[1:], 2))]
         if any(not equal(plain_array(leaf), copy) for leaf, copy in kept):
             self.check.assumed.append("it returns the same arrays every time, and overwrites what it returned before")
-        if len(probes) > 1 and again is not None:
+        if len(probes) > 1 and again is not None and not self.subject.faults:
             later = self._answer(probes[0], ", after other data")
             self._same(first, later, "it keeps something between calls, its answer changes after other data")
         self._judge(first)
@@ -82,6 +82,8 @@ class Trial:
 
     def _say_types(self, first: Returned) -> None:
         given = self.subject.given
+        if given != self.subject.dtype:
+            self.check.assumed.append(f"fn gets {given}, which array makes of {self.subject.dtype}")
         kinds: dict[str, list[str]] = {}
         for name, kind in first.types.items():
             if name != "L" and kind != given and name not in first.faults:
@@ -180,12 +182,12 @@ class Trial:
         at = tuple(map(int, np.unravel_index(np.argmax(far), off.shape)))
         place = f" at probe {probe + 1}" * (len(self.ready.probes) > 1)
         mine, theirs = _numbers(found[at], right[at])
-        where = f"{_at(at)}{place}: ".lstrip(": ") + f"{mine} for {theirs}"
+        where = f"{_at(at)}{place}: ".lstrip(": ") + f"{mine}, true {theirs}"
         coarse = False
         if found.ndim > 1 and found.shape[-1] == found.shape[-2] and np.array_equal(found.swapaxes(-1, -2), right):
             where += ", transposed"
         elif coarse := self.subject.given != "float32" and bool((off <= self._bound(probe, "float32")[0][name]).all()):
-            where += "; float32 would explain it: is something float32 on the way?"
+            where += "; as little off as by float32 on the way, a numerical derivative or an epsilon"
         return Row(label, "no", float(off[at]), where.strip(), coarse)
 
     def _factor(self, name: str) -> float | None:
@@ -200,6 +202,12 @@ class Trial:
         return constant_factor(
             *(np.concatenate([np.ravel(array) for array in arrays]) for arrays in zip(*pairs, strict=True))
         )
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the loss or the last layer's gradient is the truth but for a factor."""
+        names = ("L", f"W{self.asked.network.depth}")
+        return any(self._factor(name) is not None for name in names if name in self.asked.order())
 
     def _tried(self, exact: bool) -> str:
         ready, count = self.ready, self.ready.whole
@@ -223,7 +231,7 @@ class Trial:
         """What is taken for f'(0), where everything else is right."""
         if not self.ready.corners or self.rows_are_wrong:
             return
-        taken: list[str] = []
+        taken: list[tuple[Corner, float]] = []
         for corner in self.ready.corners:
             answer = self._answer(corner.data, f", where z{corner.layer} is 0")
             if answer is None:
@@ -234,7 +242,7 @@ class Trial:
                 value = corner.derivative(answer.arrays, loose)
             wrong = ""
             if value is None:
-                wrong = f"no value of {words} gives this answer"
+                wrong, value = f"no value of {words} gives this answer", 0.0
             elif not min(corner.below, 1) <= value <= max(corner.below, 1):
                 wrong = f"{words} is {value:.6g}, beyond both slopes"
             elif self.at_zero is not None and corner.f == "relu" and value != self.at_zero:
@@ -242,14 +250,16 @@ class Trial:
             if wrong:
                 self.check.kink = Row("at z = 0", "no", None, wrong)
                 return
-            taken.append(f"{corner.f}'(0) = {value:.6g}")
+            taken.append((corner, value))
         self.check.kink = Row("at z = 0", "yes", None, at_once(taken))
 
     # Why it is wrong
 
     def find_causes(self) -> None:
         wrong = [row.name for row in self.check.rows if not row.is_right]
-        if all(row.is_right or row.coarse for row in self.check.rows):
+        if all(row.is_right or row.coarse for row in self.check.rows) or any(
+            r.exact == "untold" for r in self.check.rows
+        ):
             return
         if self.check.faults or any(not answer or answer.faults for answer in self.answers):
             return
@@ -271,15 +281,15 @@ class Trial:
 
     def _find_steps(self, wrong: list[str]) -> None:
         """From single examples; where these are right it is their sum that is wrong."""
-        network, data = self.asked.network, self.ready.probes[0]
-        single = replace(network, examples=1)
+        single = replace(self.asked.network, examples=1)
         alone = Subject(self.fn, Gradients(single), self.subject.dtype, self.subject.array)
         alone.inputs_first, alone.reading = self.subject.inputs_first, self.subject.reading
         found: dict[Step, None] = {}
         off: set[str] = set()  # what is wrong for a single example
         kinds = {self._type(answer, name) for answer in self.answers if answer for name in answer.types}
         accuracy = 1e-9 if kinds == {"float64"} else 1e-3
-        for n in range(min(len(data.x), MOST_SINGLE)):
+        examples = [(data, n) for data in self.ready.probes for n in range(len(data.x))]
+        for data, n in examples[:MOST_SINGLE]:
             one = replace(data, x=data.x[[n]], y=None if data.y is None else data.y[[n]])
             try:
                 answer = alone(one)
@@ -298,7 +308,9 @@ class Trial:
         gradients = [name for name in wrong if name != "L"]
         check.follows = [name for name in gradients if name in off - {step.gives for step in check.steps}]
         clear = {row.name for row in check.rows if row.is_clear}
-        if (together := [name for name in gradients if name not in off and name in clear]) and len(data.x) > 1:
+        if (together := [name for name in gradients if name not in off and name in clear]) and (
+            self.asked.network.examples or 1
+        ) > 1:
             many = len(together) > 1
             check.remarks.append(
                 f"{', '.join(together)} {'are' if many else 'is'} right one example at a time: what is wrong is how "
