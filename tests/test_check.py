@@ -75,11 +75,17 @@ def false_alarms(number: int, seed: int) -> list[str]:
     return found
 
 
+# Behind JAX, NumPy now and then finds a flag set in the processor that its own product has not raised.
+STRAY = pytest.mark.filterwarnings("ignore:invalid value encountered in matmul")
+
+
+@STRAY
 def test_no_false_alarm():
     """EXAMPLES=50 makes it a thousand."""
     assert not false_alarms(20 * int(os.environ.get("EXAMPLES", "1")), seed=1)
 
 
+@STRAY
 @pytest.mark.exhaustive
 def test_no_false_alarm_over_a_thousand_right_functions():
     assert not false_alarms(1_000, seed=2)
