@@ -15,7 +15,7 @@ from gradsheet.backward.prepared import Prepared, asked_for, prepared
 from gradsheet.backward.probes import Data
 from gradsheet.backward.result import Check, Row
 from gradsheet.backward.trial import Trial
-from gradsheet.backward.truth import truth_at
+from gradsheet.backward.truth import truth_at, with_derivative_at_zero
 from gradsheet.network import KINKED, SQUARES
 from manual.activations import Array, split
 from manual.losses import REDUCTIONS
@@ -68,15 +68,13 @@ def check(
         network, data = own_data(params, x, y, activations, loss, reduction)
         data = in_type(data, dtype)
         asked = asked_for(what, of, network)
-        ready = _own(asked, data)
-        # Where a z is exactly 0, other derivatives than 0 are right as well.
-        for value in _at_zeros(asked, data, at_zero):
-            other = _own(asked, data, value)
-            if (found := _first_that_answers(fn, other, dtype, array, at_zero)).check.right:
-                found.check.kink = Row("at z = 0", "yes", None, f"f'(0) = {value:g}")
-                return found.check
-        if at_zero is not None:
-            ready = _own(asked, data, at_zero)
+        truth = truth_at(asked, data)
+        ready = Prepared(asked, [data], [truth])
+        for value in _derivatives_at_zero(asked, data, at_zero):
+            ready = Prepared(asked, [data], [with_derivative_at_zero(truth, value, asked, data)])
+            if (trial := _first_that_answers(fn, ready, dtype, array, at_zero)).check.right:
+                trial.check.kink = Row("at z = 0", "yes", None, f"f'(0) = {value:g}")
+                return trial.check
     trial = _first_that_answers(fn, ready, dtype, array, at_zero)
     if trial.rows_are_wrong:
         trial.find_causes()
@@ -87,17 +85,13 @@ def check(
     return trial.check
 
 
-def _own(asked: Gradients, data: Data, at_zero: float | None = None) -> Prepared:
-    return Prepared(asked, [data], [truth_at(asked, data, at_zero)])
-
-
-def _at_zeros(asked: Gradients, data: Data, at_zero: float | None) -> Sequence[float]:
-    """The derivatives to try, beside 0, where a z with a kink is exactly 0."""
-    if asked.what != "gradients" or at_zero is not None:
-        return ()
+def _derivatives_at_zero(asked: Gradients, data: Data, at_zero: float | None) -> Sequence[float]:
+    """What may be taken for f'(0), where a z with a kink is exactly 0; the one that is asked for, or the usual ones."""
     zs = manual.forward(data.params, data.x, asked.network.activations).z
     kinked = [z for z, a in zip(zs, asked.network.activations, strict=True) if split(a)[0] in KINKED]
-    return USUAL if any((z == 0).any() for z in kinked) else ()
+    if asked.what != "gradients" or not any((z == 0).any() for z in kinked):
+        return ()
+    return USUAL[::-1] if at_zero is None else (at_zero,)  # of wrong answers it is told how far they are from f'(0) = 0
 
 
 def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:

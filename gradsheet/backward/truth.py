@@ -37,35 +37,23 @@ class Truth:
     sampled: int = 0
 
 
-def truth_at(asked: Gradients, data: Data, at_zero: float | None = None) -> Truth:
-    """Raises ValueError where the witnesses disagree, or cannot be computed.
-
-    Where a z is exactly 0 its derivative is taken to be 0, or with `at_zero`, for gradients, another.
-    """
+def truth_at(asked: Gradients, data: Data) -> Truth:
+    """Raises ValueError where the witnesses disagree. Where a z is exactly 0, its derivative is taken to be 0."""
     try:
-        truth = _truth_at(asked, data)
+        return _truth_at(asked, data)
     except Undecided as error:
         raise ValueError(f"there is no verdict on these numbers, {error}: smaller ones may do") from None
-    if at_zero:
-        truth.values = {name: array for name, array in _with(at_zero, asked, data).items() if name in truth.values}
-    return truth
 
 
-def _with(at_zero: float, asked: Gradients, data: Data) -> Arrays:
-    """By hand, with another derivative at 0."""
+def with_derivative_at_zero(truth: Truth, value: float, asked: Gradients, data: Data) -> Truth:
+    """The gradients where another derivative than 0 is taken at every z that is exactly 0."""
     layers = [Layer(in_front(W), in_front(b)) for W, b in data.params]
-    edit = [(lambda right, s: np.where(s.z == 0, at_zero, right), None)]
+    edit = [(lambda right, s: np.where(s.z == 0, value, right), None)]
     kinked = [l for l, a in enumerate(asked.network.activations, 1) if split(a)[0] in KINKED]
-    passed = Pass(
-        asked.network,
-        layers,
-        in_front(data.x),
-        in_front(data.y),
-        None,
-        None,
-        edits={("slope", l): edit for l in kinked},
-    )
-    return {"L": passed.node("L")[0], **{name: array[0] for name, array in passed.gradients.items()}}
+    arrays = in_front(data.x), in_front(data.y), None, None
+    passed = Pass(asked.network, layers, *arrays, edits={("slope", l): edit for l in kinked})
+    found = {"L": passed.node("L")[0], **{name: array[0] for name, array in passed.gradients.items()}}
+    return replace(truth, values={name: found[name] for name in truth.values})
 
 
 def _truth_at(asked: Gradients, data: Data) -> Truth:
