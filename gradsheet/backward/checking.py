@@ -81,7 +81,7 @@ def check(
         if what != "hvp" and not any(ready.simulations):
             _name_on_a_narrow_one(trial, what, of, dtype, array)
         if ready.simulations and not trial.check.faults and what != "jacobian" and trial.is_scaled:
-            _try_other_losses(trial, what, of, dtype, array)
+            _try_other_losses(trial)
     return trial.check
 
 
@@ -140,15 +140,12 @@ def _name_on_a_narrow_one(trial: Trial, what: str, of: str, dtype: str, array: C
         trial.check.remarks.append(f"the mistake is named on a {'-'.join(map(str, widths))} network of the same kind")
 
 
-def _try_other_losses(trial: Trial, what: str, of: str, dtype: str, array: Callable[[Array], Any]) -> None:
+def _try_other_losses(trial: Trial) -> None:
     """Whether the function is right for another loss of squares, or another reduction, than it is checked for."""
-    network = trial.asked.network
+    network, what = trial.asked.network, trial.asked.what
     losses = SQUARES if network.loss in SQUARES else (network.loss,)
     reductions = REDUCTIONS if (network.examples or 1) > 1 and what != "per_example_gradients" else (network.reduction,)
     for loss, reduction in itertools.product(losses, reductions):
         other = replace(network, loss=loss, reduction=reduction)
-        if (
-            other != network
-            and _first_that_answers(trial.fn, prepared(what, of, other), dtype, array, None).check.right
-        ):
+        if other != network and trial.is_right_for(type(trial.asked)(other)):
             trial.check.remarks.append(f'it is right for loss="{loss}", reduction="{reduction}"')

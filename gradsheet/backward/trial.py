@@ -209,6 +209,18 @@ class Trial:
         names = ("L", f"W{self.asked.network.depth}")
         return any(self._factor(name) is not None for name in names if name in self.asked.order())
 
+    def is_right_for(self, other: Gradients) -> bool:
+        """Whether the answers are those to another question, at the same numbers and to the error bound."""
+        for answer, data in zip(self.answers, self.ready.probes, strict=True):
+            if answer is None:
+                return False
+            right = other.by(manual, data)
+            for name, found in answer.arrays.items():
+                errors, _ = errors_of(other, data, self._type(answer, name))
+                if not (abs(found - right[name]) <= 2 * errors[name]).all():
+                    return False
+        return bool(self.answers)
+
     def _tried(self, exact: bool) -> str:
         ready, count = self.ready, self.ready.whole
         own = not ready.simulations
