@@ -15,7 +15,7 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.mistakes import Instance
-from gradsheet.network import KINKED, NEW, Network
+from gradsheet.network import NEW, Network
 from gradsheet.number import as_float, exact_text, plain
 from gradsheet.point import Budget, Point, any_d_yhat
 from gradsheet.probe import numbers, probes_for
@@ -23,7 +23,7 @@ from gradsheet.real import Undecided
 from gradsheet.sheet import Sheet, Value, printed_entries
 from gradsheet.simulation import Run, Simulation, changed
 from manual import Layer
-from manual.activations import Array, split
+from manual.activations import Array
 
 DRAWS = 200  # of small numbers
 SMALL = (-3, -2, -1, 1, 2, 3)
@@ -174,8 +174,7 @@ def _targets(network: Network, draw: random.Random, y: Array) -> Array:
 
 def _on_a_kink(simulation: Simulation) -> bool:
     run = Run(simulation, [()])
-    layers = enumerate(simulation.point.network.activations, 1)
-    return any((run.passed.node(f"z{l}") == 0).any() for l, activation in layers if split(activation)[0] in KINKED)
+    return any((run.passed.node(f"z{l}") == 0).any() for l in simulation.point.network.kinked)
 
 
 def _as_lines(point: Point) -> list[str]:

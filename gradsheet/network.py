@@ -90,11 +90,15 @@ class Network:
         loss = self.loss is None or self.loss in RATIONAL_LOSSES
         return loss and all(split(activation)[0] in RATIONAL for activation in self.activations)
 
+    @cached_property
+    def kinked(self) -> tuple[int, ...]:
+        """The layers whose activation has a kink at 0."""
+        return tuple(l for l, activation in enumerate(self.activations, 1) if split(activation)[0] in KINKED)
+
     @property
     def kinked_units(self) -> int:
         """The units, over all examples, whose activation has a kink at 0."""
-        units = sum(u for u, a in zip(self.widths[1:], self.activations, strict=True) if split(a)[0] in KINKED)
-        return units * (self.examples or 1)
+        return sum(self.widths[l] for l in self.kinked) * (self.examples or 1)
 
     def reading(self, *, kinks: bool = True) -> str:
         """The reading in one line, as every report states it; with what is taken for the derivatives at `kinks`."""

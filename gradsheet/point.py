@@ -16,10 +16,10 @@ import numpy as np
 
 import manual
 from gradsheet.difference import Slopes, Walk
-from gradsheet.network import KINKED, NEW, Network
+from gradsheet.network import NEW, Network
 from gradsheet.number import exact_text, plain
 from gradsheet.real import Arithmetic, OutsideDomain, Undecided, apart
-from manual.activations import Array, split
+from manual.activations import Array
 from manual.losses import LOSSES
 
 if TYPE_CHECKING:
@@ -383,18 +383,16 @@ class Point:
 
     @functools.cached_property
     def _on_kink(self) -> bool:
-        zs = zip(self._forward.z, self.activations, strict=True)
-        return any(split(activation)[0] in KINKED and (z == 0).any() for z, activation in zs)
+        return any((self._forward.z[l - 1] == 0).any() for l in self.network.kinked)
 
     def live_units(self) -> list[bool]:
         """Which of the units with a kink are live, over all examples and layers."""
-        zs = zip(self._forward.z, self.activations, strict=True)
-        return [bool(v > 0) for z, activation in zs if split(activation)[0] in KINKED for v in z.flat]
+        return [bool(v > 0) for l in self.network.kinked for v in self._forward.z[l - 1].flat]
 
     def signed_values(self) -> tuple[list[Any], list[Any]]:
         """What the probes give both signs: the z of every kinked unit; every other entry of x, z, y and dL/dyhat."""
         zs, hs = self._forward
-        kinked = [split(activation)[0] in KINKED for activation in self.activations]
+        kinked = [l in self.network.kinked for l in range(1, len(zs) + 1)]
         others = [hs[0], *(array for array in (self.y, self.d_yhat) if array is not None)]
         others += [z for z, kink in zip(zs, kinked, strict=True) if not kink]
         units = [z for z, kink in zip(zs, kinked, strict=True) if kink]

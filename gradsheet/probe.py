@@ -253,16 +253,14 @@ def pattern_degree(node: f.Node, network: Network) -> int:
     def kinked(name: str) -> int:
         """How many kinked layers a quantity has behind it."""
         stage = network.stage(name)
-        return sum(split(a)[0] in KINKED and 3 * l <= stage for l, a in enumerate(network.activations, 1))
+        return sum(3 * l <= stage for l in network.kinked)
 
     def both(a: f.Node, b: f.Node) -> int:
         return pattern_degree(a, network) + pattern_degree(b, network)
 
     match node:
         case f.Quantity(name) if name.endswith(NEW):
-            return (
-                2 * sum(split(a)[0] in KINKED for a in network.activations) * (1 if name[0] in "Wb" else network.depth)
-            )
+            return 2 * len(network.kinked) * (1 if name[0] in "Wb" else network.depth)
         case f.Quantity(name):
             return 2 * kinked(name) if name == "L" else kinked(name)
         case f.Derivative(of):

@@ -118,8 +118,12 @@ class Simulation:
     def combinations(self, size: int, among: Sequence[int] | None = None) -> Iterator[Combination]:
         """So many mistakes together, of some or of all, but for one made twice in the same place."""
         for chosen in itertools.combinations(range(len(self.instances)) if among is None else among, size):
-            if not any(a.excludes(b) for a, b in itertools.combinations(self.made(chosen), 2)):
+            if self.is_possible(chosen):
                 yield chosen
+
+    def is_possible(self, chosen: Combination) -> bool:
+        """Whether none of some mistakes is made twice in the same place."""
+        return not any(a.excludes(b) for a, b in itertools.combinations(self.made(chosen), 2))
 
     def made(self, chosen: Sequence[int]) -> list[Instance]:
         return [self.instances[number] for number in chosen]

@@ -44,8 +44,7 @@ def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: st
     if not isinstance(batch, int | np.integer) or batch < 1:
         raise ValueError(f"batch is {batch!r}, expected a number of examples, 1 or more")
     depth = len(widths) - 1
-    if activations is None:
-        activations = ("relu",) * (depth - 1) + ("identity",)
+    activations = _activations(activations, depth)
     alone = biases is None or not isinstance(biases, list | tuple)
     kinds = (biases,) * depth if alone else tuple(biases)
     if len(kinds) != depth or any(kind not in ("units", "shared", None) for kind in kinds):
@@ -54,10 +53,6 @@ def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: st
         Layer(np.ones((units, inputs)), {"units": np.ones(units), "shared": np.ones(()), None: None}[kind])
         for (inputs, units), kind in zip(itertools.pairwise(widths), kinds, strict=True)
     ]
-    for number, activation in enumerate(activations if isinstance(activations, list | tuple) else (), 1):
-        if not _is_activation(activation):
-            known = f"{', '.join(NAMES)} or ('leaky_relu', slope)"
-            raise ValueError(f"activation {number} is {activation!r}, expected one of {known}")
     if not isinstance(loss, str):
         raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
     check_params(layers, activations)  # raises with words of its own
@@ -67,6 +62,17 @@ def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: st
         raise ValueError(f"the loss {loss} takes logarithms of the outputs: end with {' or '.join(POSITIVE[loss])}")
     activations = tuple(map(_spelt_out, activations))
     return Network(tuple(map(int, widths)), kinds, activations, loss, reduction, int(batch))
+
+
+def _activations(activations: Any, depth: int) -> Any:
+    """The usual ones where none are given; whether there is one for each layer is left to `check_params`."""
+    if activations is None:
+        return ("relu",) * (depth - 1) + ("identity",)
+    for number, activation in enumerate(activations if isinstance(activations, list | tuple) else (), 1):
+        if not _is_activation(activation):
+            known = f"{', '.join(NAMES)} or ('leaky_relu', slope)"
+            raise ValueError(f"activation {number} is {activation!r}, expected one of {known}")
+    return activations
 
 
 def _is_activation(activation: Any) -> bool:
@@ -90,8 +96,7 @@ def own_data(params: Any, x: Any, y: Any, activations: Any, loss: str, reduction
         layers = [Layer(floats(W), floats(b)) for W, b in params]
     except (TypeError, ValueError) as error:
         raise TypeError(f"params cannot be read as a list of (W, b), one a layer: {error}") from None
-    depth = len(layers)
-    layers = list(check_params(layers, activations or ("relu",) * (depth - 1) + ("identity",)))
+    layers = list(check_params(layers, _activations(activations, len(layers))))
     data_x = check_data("x", floats(x), layers)
     data_y = check_loss(loss, reduction, floats(y), layers, rows=len(data_x))
     named = {"x": data_x, "y": data_y, **by_name(layers)}

@@ -66,7 +66,8 @@ class Gradients:
 
     def order(self) -> list[str]:
         """The names in the order of backpropagation."""
-        return ["L", *sorted(self.shapes, key=lambda name: (-int(name[1:]), name))]
+        loss = [] if self.loss is None else ["L"]
+        return [*loss, *sorted(self.shapes, key=lambda name: (-int(name[1:]), name))]
 
     def label(self, name: str) -> str:
         return name if name == "L" else f"dL/d{name}"
@@ -96,7 +97,7 @@ class Gradients:
 
     # With mistakes
 
-    def mistaken(self, data: Data) -> list["Mistaken"]:
+    def mistaken(self, data: Data) -> list[Mistaken]:
         """Where mistakes can be made, and compared with an answer."""
         return [Mistaken(data.point(self.network), self._of_run, dict)]
 
@@ -137,7 +138,7 @@ class PerExampleGradients(Gradients):
     def errors(self, rounding: Rounding, data: Data) -> dict[str, Ball]:
         return {"L": rounding.losses(), **rounding.per_example_gradients()}
 
-    def mistaken(self, data: Data) -> list["Mistaken"]:
+    def mistaken(self, data: Data) -> list[Mistaken]:
         def part(n: int) -> Callable[[Mapping[str, Array]], Arrays]:
             return lambda arrays: {name: array[n] for name, array in arrays.items()}
 
@@ -169,9 +170,6 @@ class Jacobian(Gradients):
     @property
     def loss(self) -> tuple[int, ...] | None:
         return None
-
-    def order(self) -> list[str]:
-        return super().order()[1:]
 
     def label(self, name: str) -> str:
         return f"d{self.of}/d{name}"
@@ -206,9 +204,6 @@ class HessianVector(Gradients):
     def loss(self) -> tuple[int, ...] | None:
         return None
 
-    def order(self) -> list[str]:
-        return super().order()[1:]
-
     def label(self, name: str) -> str:
         return f"(H v) {name}"
 
@@ -228,7 +223,7 @@ class HessianVector(Gradients):
     def errors(self, rounding: Rounding, data: Data) -> dict[str, Ball]:
         return rounding.hvp(data.direction)
 
-    def mistaken(self, data: Data) -> list["Mistaken"]:
+    def mistaken(self, data: Data) -> list[Mistaken]:
         return []  # the catalogue is of first derivatives
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import manual
 from gradsheet.backward.asked import Arrays, Mistaken
 from gradsheet.backward.probes import Data
+from gradsheet.backward.rounding import within
 from gradsheet.mistakes import Instance
 from gradsheet.network import Network
 from gradsheet.simulation import MAX_VARIANTS, Combination, Run, Simulation
@@ -105,7 +106,7 @@ class Search:
                 if len(wider) < len(combination) + more or wider in seen:
                     continue
                 seen.add(wider)
-                if not any(a.excludes(b) for a, b in itertools.combinations(simulation.made(wider), 2)):
+                if simulation.is_possible(wider):
                     yield wider
 
     def _prefixes(self, chosen: Sequence[Combination]) -> list[int]:
@@ -130,8 +131,7 @@ class Search:
         found, axes = evidence.found[name], tuple(range(1, values.ndim))
         scale = np.max(abs(values), axis=axes, keepdims=True, initial=0)
         allowed = 8 * evidence.errors[name] + LOOSE * evidence.u * np.maximum(scale, abs(found).max(initial=0))
-        same = (abs(values - found) <= allowed) | (values == found) | (np.isnan(values) & np.isnan(found))
-        return np.asarray(same.all(axis=axes))
+        return np.asarray(within(values, found, allowed).all(axis=axes))
 
 
 # Step by step, on a single example

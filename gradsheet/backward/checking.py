@@ -1,5 +1,6 @@
 """Checks a backward pass that somebody wrote, whatever it is written in."""
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,8 +17,8 @@ from gradsheet.backward.probes import Data
 from gradsheet.backward.result import Check, Row
 from gradsheet.backward.trial import Trial
 from gradsheet.backward.truth import truth_at, with_derivative_at_zero
-from gradsheet.network import KINKED, SQUARES
-from manual.activations import Array, split
+from gradsheet.network import SQUARES
+from manual.activations import Array
 from manual.losses import REDUCTIONS
 
 
@@ -62,36 +63,39 @@ def check(
     ValueError or TypeError where an argument does not fit, and nothing that fn raises.
     """
     check_options(fn, what, dtype, array, at_zero)
+
+    def trial_of(ready: Prepared, at_zero: float | None = None) -> Trial:
+        return _first_that_answers(functools.partial(Trial, fn, dtype=dtype, array=array), ready, at_zero)
+
     if params is None and x is None and y is None:
         ready = prepared(what, of, network_of(widths, activations, loss, reduction, batch, biases))
+        trial = trial_of(ready, at_zero)
     else:
         network, data = own_data(params, x, y, activations, loss, reduction)
-        data = in_type(data, dtype)
-        asked = asked_for(what, of, network)
-        truth = truth_at(asked, data)
-        ready = Prepared(asked, [data], [truth])
-        for value in _derivatives_at_zero(asked, data, at_zero):
-            ready = Prepared(asked, [data], [with_derivative_at_zero(truth, value, asked, data)])
-            if (trial := _first_that_answers(fn, ready, dtype, array, at_zero)).check.right:
-                trial.check.kink = Row("at z = 0", "yes", None, f"f'(0) = {value:g}")
-                return trial.check
-    trial = _first_that_answers(fn, ready, dtype, array, at_zero)
+        trial = _on_own_data(trial_of, asked_for(what, of, network), in_type(data, dtype), at_zero)
     if trial.rows_are_wrong:
         trial.find_causes()
+        ready = trial.ready
         if what != "hvp" and not any(ready.simulations):
-            _name_on_a_narrow_one(trial, what, of, dtype, array)
+            _name_on_a_narrow_one(trial, trial_of, of)
         if ready.simulations and not trial.check.faults and what != "jacobian" and trial.is_scaled:
             _try_other_losses(trial)
     return trial.check
 
 
-def _derivatives_at_zero(asked: Gradients, data: Data, at_zero: float | None) -> Sequence[float]:
-    """What may be taken for f'(0), where a z with a kink is exactly 0; the one that is asked for, or the usual ones."""
+def _on_own_data(trial_of: Callable[..., Trial], asked: Gradients, data: Data, at_zero: float | None) -> Trial:
+    """The check on somebody's numbers. Where a z with a kink is exactly 0, the usual values of f'(0) are all right."""
+    truth = truth_at(asked, data)
     zs = manual.forward(data.params, data.x, asked.network.activations).z
-    kinked = [z for z, a in zip(zs, asked.network.activations, strict=True) if split(a)[0] in KINKED]
-    if asked.what != "gradients" or not any((z == 0).any() for z in kinked):
-        return ()
-    return USUAL[::-1] if at_zero is None else (at_zero,)  # of wrong answers it is told how far they are from f'(0) = 0
+    if asked.what != "gradients" or not any((zs[l - 1] == 0).any() for l in asked.network.kinked):
+        return trial_of(Prepared(asked, [data], [truth]), at_zero)
+    # Of wrong answers it is told how far they are from those with f'(0) = 0, so that comes last.
+    for value in USUAL[::-1] if at_zero is None else (at_zero,):
+        trial = trial_of(Prepared(asked, [data], [with_derivative_at_zero(truth, value, asked, data)]), at_zero)
+        if trial.check.right:
+            trial.check.kink = Row("at z = 0", "yes", None, f"f'(0) = {value:g}")
+            break
+    return trial
 
 
 def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
@@ -101,9 +105,7 @@ def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
         raise AssertionError(f"the backward pass is wrong\n{found}")
 
 
-def _first_that_answers(
-    fn: Callable[..., Any], ready: Prepared, dtype: str, array: Callable[[Array], Any], at_zero: float | None
-) -> "Trial":
+def _first_that_answers(try_out: Callable[..., Trial], ready: Prepared, at_zero: float | None) -> Trial:
     """The check with W as (units, inputs), in the first reading of the answer in which it is right.
 
     With W as (inputs, units) where fn raises on that, or where the widths do not tell and only that is right.
@@ -113,7 +115,7 @@ def _first_that_answers(
     first: Trial | None = None
     for inputs_first in (False, True):
         for reading in itertools.count():
-            trial = Trial(fn, ready, dtype, array, at_zero, inputs_first=inputs_first, reading=reading)
+            trial = try_out(ready=ready, at_zero=at_zero, inputs_first=inputs_first, reading=reading)
             if trial.check.right or (first is not None and first.raised and not trial.raised):
                 return trial
             first = first or trial
@@ -126,13 +128,13 @@ def _first_that_answers(
     return first
 
 
-def _name_on_a_narrow_one(trial: Trial, what: str, of: str, dtype: str, array: Callable[[Array], Any]) -> None:
+def _name_on_a_narrow_one(trial: Trial, trial_of: Callable[[Prepared], Trial], of: str) -> None:
     """Mistakes are made and named on a narrow network of the same kind, if the function takes one."""
     network = trial.asked.network
     sizes = itertools.cycle((4, 5, 3, 2))
     widths = tuple(w if w < 6 else next(sizes) for w in network.widths)
     narrow = replace(network, widths=widths, examples=min(4, network.examples or 1))
-    small = _first_that_answers(trial.fn, prepared(what, of, narrow), dtype, array, None)
+    small = trial_of(prepared(trial.asked.what, of, narrow))
     if small.rows_are_wrong:
         small.find_causes()
     if small.check.naming.equals:

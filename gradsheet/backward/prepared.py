@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gradsheet.backward.asked import KINDS, Gradients, Jacobian, Mistaken
+from gradsheet.backward.asked import KINDS, Arrays, Gradients, Jacobian, Mistaken
 from gradsheet.backward.corner import CORNER, Corner, corners_of
 from gradsheet.backward.probes import Data, chosen, of_fractions
-from gradsheet.backward.truth import Truth, truth_at
+from gradsheet.backward.truth import Truth, errors_of, truth_at
 from gradsheet.mistakes import Instance
 from gradsheet.network import Network
 from gradsheet.simulation import Run, Simulation, changed
@@ -35,6 +35,17 @@ class Prepared:
     hidden: int = 0
     corners: list[Corner] = field(default_factory=list)
     whole: int = 0
+    _bounds: dict[tuple[int, str], tuple[Arrays, bool]] = field(default_factory=dict)
+
+    def bound(self, probe: int, dtype: str) -> tuple[Arrays, bool]:
+        """How far answers at a probe may be off in a type of floats, and whether not at all."""
+        if (probe, dtype) not in self._bounds:
+            self._bounds[probe, dtype] = errors_of(self.asked, self.probes[probe], dtype)
+        return self._bounds[probe, dtype]
+
+    def is_extra(self, probe: int) -> bool:
+        """Whether it is the probe of fractions, at which floats cannot be exact."""
+        return bool(self.simulations) and probe >= self.whole
 
 
 def _simulable(asked: Gradients, data: Data) -> list[tuple[Simulation, Mistaken]]:

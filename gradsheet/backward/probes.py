@@ -1,9 +1,9 @@
 """The data that a function is tried on: small whole numbers, chosen so that floats are exact and mistakes show.
 
 Units are drawn one after the other, and again where a z with a kink is 0, and most until they are live for some example
-and dead for another. Rows have a few entries that are not 0, and the targets are near the
-outputs, so that numbers stay small in wide and deep networks too. Where exp or log enters, which floats cannot have
-exactly, the numbers are halves and quarters at which nothing saturates.
+and dead for another. Rows have a few entries that are not 0, and the targets are near the outputs, so that numbers stay
+small in wide and deep networks too. Where exp or log enters, which floats cannot have exactly, the numbers are halves
+and quarters at which nothing saturates.
 
 Then every mistake of the catalogue is made at the point, and another point is taken as well while some do not show.
 A probe for a kink has one z that is exactly 0.
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+import manual
 from gradsheet.backward.rounding import Rounding
 from gradsheet.network import KINKED, Network
 from gradsheet.point import Point
@@ -75,8 +76,8 @@ class Unlucky(Exception):
 class Drawing:
     """Draws the data of a network."""
 
-    def __init__(self, network: Network, seed: int = SEED, *, fractional: bool = False):
-        self.network, self.random, self.fractional = network, random.Random(seed), fractional
+    def __init__(self, network: Network, *, fractional: bool = False):
+        self.network, self.random, self.fractional = network, random.Random(SEED), fractional
         self.whole = network.rational
 
     def _number(self, *wide: int) -> float:
@@ -152,17 +153,29 @@ class Drawing:
         return np.asarray(yhat - off if self.whole else np.round(4 * (yhat - off)) / 4)
 
 
-def off_kinks(network: Network, data: Data) -> bool:
+def _draws(network: Network, kinked_layer: int | None = None, *, fractional: bool = False) -> Iterator[Data]:
+    drawing = Drawing(network, fractional=fractional)
+    for _ in range(DRAWS):
+        try:
+            data = drawing.data(kinked_layer)
+        except Unlucky:
+            continue
+        yield data
+
+
+def _rounding(network: Network, data: Data) -> Rounding:
+    return Rounding(network, data.params, data.x, data.y, "float32")
+
+
+def off_kinks(rounding: Rounding) -> bool:
     """Whether no z with a kink is 0, or so close to it that floats cannot tell."""
-    rounding = Rounding(network, data.params, data.x, data.y, "float32")
-    kinked = [ball for ball, a in zip(rounding.z, network.activations, strict=True) if split(a)[0] in KINKED]
     safe = 0 if rounding.shift is not None else SAFE  # where all numbers are multiples of some 2^-s
+    kinked = [rounding.z[l - 1] for l in rounding.network.kinked]
     return all((abs(ball.value) > safe * ball.error).all() for ball in kinked)
 
 
-def is_exact(network: Network, data: Data, dtype: str) -> bool:
-    """Whether the pass rounds nothing in floats of this type."""
-    rounding = Rounding(network, data.params, data.x, data.y, dtype)
+def is_exact(rounding: Rounding) -> bool:
+    """Whether the whole pass rounds nothing."""
     rounding.loss()
     rounding.gradients()
     return rounding.is_exact
@@ -170,33 +183,30 @@ def is_exact(network: Network, data: Data, dtype: str) -> bool:
 
 def of_fractions(network: Network) -> Data | None:
     """Data of fractions, with targets far off: whole numbers do not show whoever rounds or clips."""
-    drawing = Drawing(network, fractional=True)
-    for _ in range(DRAWS):
-        try:
-            data = drawing.data()
-        except Unlucky:
-            continue
-        if off_kinks(network, data):
-            return data
-    return None
+    draws = _draws(network, fractional=True)
+    return next((data for data in draws if off_kinks(_rounding(network, data))), None)
 
 
-def drawn(network: Network, kinked_layer: int | None = None) -> Iterator[Data]:
+def drawn(network: Network) -> Iterator[Data]:
     """Points to choose from, those first at which float32 is exact; there may be none."""
-    drawing = Drawing(network)
     later = []
-    for _ in range(DRAWS):
-        try:
-            data = drawing.data(kinked_layer)
-        except Unlucky:
+    for data in _draws(network):
+        rounding = _rounding(network, data)
+        if not off_kinks(rounding):
             continue
-        if kinked_layer is None and not off_kinks(network, data):
-            continue
-        if kinked_layer is None and network.rational and not is_exact(network, data, "float32"):
+        if network.rational and not is_exact(rounding):
             later.append(data)
             continue
         yield data
     yield from later
+
+
+def at_kink(network: Network, layer: int) -> Iterator[Data]:
+    """Points at which one z of a layer is 0, and no other with a kink."""
+    for data in _draws(network, layer):
+        zs = manual.forward(data.params, data.x, network.activations).z
+        if sum(int((zs[l - 1] == 0).sum()) for l in network.kinked) == 1:
+            yield data
 
 
 def chosen(network: Network, shows: Callable[[Data], Array]) -> tuple[list[Data], Array]:
@@ -217,18 +227,3 @@ def chosen(network: Network, shows: Callable[[Data], Array]) -> tuple[list[Data]
         if len(probes) == MOST:
             break
     return probes, seen
-
-
-def at_kink(network: Network, layer: int) -> Iterator[Data]:
-    """Points at which one z of a layer is 0, and no other with a kink."""
-    yield from (data for data in drawn(network, layer) if _zeros(network, data) == 1)
-
-
-def _zeros(network: Network, data: Data) -> int:
-    """How many z with a kink are 0."""
-    balls = Rounding(network, data.params, data.x, data.y, "float64").z
-    return sum(
-        int((ball.value == 0).sum())
-        for ball, a in zip(balls, network.activations, strict=True)
-        if split(a)[0] in KINKED
-    )

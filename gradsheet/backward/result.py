@@ -11,8 +11,6 @@ from gradsheet.report import clean
 
 WIDTH = 80
 _SHOWN = 4  # of mistakes that do equally well
-
-
 VERDICTS = ("yes", "rounded", "untold", "no")
 
 
@@ -63,9 +61,19 @@ class Check:
     probes: list[Data] = field(default_factory=list)
 
     @property
+    def lines(self) -> list[Row]:
+        """The rows, and that for the kink if there is one."""
+        return self.rows if self.kink is None else [*self.rows, self.kink]
+
+    @property
     def right(self) -> bool:
-        rows = [*self.rows, *([self.kink] if self.kink else [])]
-        return bool(self.rows) and not self.faults and all(row.is_right for row in rows)
+        return bool(self.rows) and not self.faults and all(row.is_right for row in self.lines)
+
+    @property
+    def verdict(self) -> str:
+        if self.right:
+            return "right"
+        return "wrong" if self.faults or not self.rows or any(row.exact == "no" for row in self.lines) else "untold"
 
     def __bool__(self) -> bool:
         return self.right
@@ -97,11 +105,10 @@ def _told(check: Check) -> Iterator[str]:
         yield from _laid_out("fault    ", fault)
     if check.rows:
         yield ""
-        yield from _table([*check.rows, *([check.kink] if check.kink else [])])
+        yield from _table(check.lines)
     yield ""
     yield from _findings(check)
-    untold = not check.faults and all(row.exact != "no" for row in [*check.rows, *([check.kink] if check.kink else [])])
-    yield "right" if check.right else "untold" if untold and check.rows else "wrong"
+    yield check.verdict
 
 
 def _laid_out(head: str, text: str) -> Iterator[str]:
@@ -135,15 +142,15 @@ def _findings(check: Check) -> Iterator[str]:
         yield from _laid_out("wrong first ", wrong[0].name)
     for remark in check.remarks:
         yield from _laid_out("remark   ", remark)
-    equals = check.naming.equals
-    texts = list(dict.fromkeys(AND.join(made.text for made in together) for together in equals))
-    codes = {AND.join(made.text for made in together): "+".join(made.code for made in together) for together in equals}
-    if texts:
-        yield from _laid_out("mistake  ", f"{codes[texts[0]]}: {texts[0]}")
-        for text in texts[1:_SHOWN]:
-            yield from _laid_out("or       ", f"{codes[text]}: {text}")
-        if len(texts) > _SHOWN:
-            yield from _laid_out("         ", f"and {len(texts) - _SHOWN} more that give the same")
+    named = {
+        AND.join(made.text for made in together): "+".join(made.code for made in together)
+        for together in check.naming.equals
+    }
+    if named:
+        for head, (text, codes) in zip(["mistake  "] + ["or       "] * (_SHOWN - 1), named.items(), strict=False):
+            yield from _laid_out(head, f"{codes}: {text}")
+        if len(named) > _SHOWN:
+            yield from _laid_out("         ", f"and {len(named) - _SHOWN} more that give the same")
         if not check.naming.elsewhere:
             yield from _laid_out("         ", "gives every number at every probe")
     elif wrong and check.naming.tried > 1:

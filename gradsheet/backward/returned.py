@@ -231,13 +231,13 @@ class Reader:
             if not words and leaf.array.shape == self.loss and len(leaf.path) == 1 and loss is None:
                 loss = leaf  # (loss, {...})
                 continue
-            if words and not any(p.search(words[-1]) for p in (_WEIGHT, _BIAS)):
+            if not words:
+                return None
+            letter = next((c for c, p in (("W", _WEIGHT), ("b", _BIAS)) if p.search(words[-1])), None)
+            if letter is None:
                 continue  # something else, which nobody asked for
-            letter = next((c for c, p in (("W", _WEIGHT), ("b", _BIAS)) if words and p.search(words[-1])), None)
             numbers = [int(n) for word in words for n in re.findall(r"\d+", word)]
             numbers += [key for key in leaf.path if isinstance(key, int)][-1:] if not numbers else []
-            if letter is None or not words:
-                return None
             if not numbers:
                 if len(self.weights) > 1:
                     return None

@@ -303,5 +303,11 @@ class Rounding:
         return shift
 
 
+def within(a: Array, b: Array, allowed: Any) -> Array:
+    """Where numbers are so close; an infinity is to its like, and NaN to NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray((abs(a - b) <= allowed) | (a == b) | (np.isnan(a) & np.isnan(b)))
+
+
 def unit_roundoff(dtype: str) -> float:
     return 2.0 ** -BITS[dtype]

@@ -54,7 +54,8 @@ class Subject:
         try:
             result = self.fn(*arguments)
         except (Exception, SystemExit) as error:
-            raise Misbehaved(f"it raises {_told(error)}{self._hint(error)}") from error
+            told = _told(error)
+            raise Misbehaved(f"it raises {told}{self._hint(told)}") from error
         changed = [name for name, old in before.items() if not equal(plain_array(given[name]), old)]
         if changed:
             self.faults[f"it changes {', '.join(changed)}, which it is given: write into copies"] = None
@@ -70,14 +71,13 @@ class Subject:
         self.readings = max(self.readings, len(readings))
         return readings[min(self.reading, len(readings) - 1)]
 
-    def _hint(self, error: BaseException) -> str:
+    def _hint(self, told: str) -> str:
         """What an exception may have to do with how the function is called."""
-        text = _told(error)
-        if "unpack" in text:
+        if "unpack" in told:
             return f"; params has {len(self.asked.network.activations)} (W, b) here, as widths says"
-        if "ensor" in text and self.array is np.array:
+        if "ensor" in told and self.array is np.array:
             return "; with array=torch.tensor it gets tensors"
-        if "positional argument" in text:
+        if "positional argument" in told:
             return f"; it is called with (params, x, y{', direction' * (self.asked.what == 'hvp')})"
         return ""
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 import manual
-from gradsheet.backward.asked import Arrays, Gradients
+from gradsheet.backward.asked import Gradients
 from gradsheet.backward.causes import LOOSE, Evidence, Search, Step, broken_steps, constant_factor, is_close
 from gradsheet.backward.corner import Corner, at_once
 from gradsheet.backward.prepared import Prepared
 from gradsheet.backward.probes import Data
 from gradsheet.backward.result import VERDICTS, Check, Row
 from gradsheet.backward.returned import Returned, equal, plain_array
-from gradsheet.backward.rounding import BITS, unit_roundoff
+from gradsheet.backward.rounding import BITS, unit_roundoff, within
 from gradsheet.backward.subject import Misbehaved, Subject
 from gradsheet.backward.truth import errors_of
 from manual.activations import Array
@@ -29,11 +29,11 @@ class Trial:
     def __init__(
         self,
         fn: Callable[..., Any],
-        ready: Prepared,
+        *,
         dtype: str,
         array: Callable[[Array], Any],
+        ready: Prepared,
         at_zero: float | None,
-        *,
         inputs_first: bool,
         reading: int,
     ):
@@ -42,7 +42,6 @@ class Trial:
         self.subject.inputs_first, self.subject.reading = inputs_first, reading
         self.raised = False  # before it gave any answer
         self.answers: list[Returned | None] = []
-        self._bounds: dict[tuple[int, str], tuple[Arrays, bool]] = {}
         network = self.asked.network
         title = f"{'-'.join(map(str, network.widths))}; {network.reading(kinks=False)}"
         self.check = Check(title, probes=list(ready.probes))
@@ -101,8 +100,7 @@ class Trial:
             if b is None:
                 self.subject.faults[f"{words}: nothing for {self.asked.label(name)}"] = None
                 return
-            with np.errstate(invalid="ignore"):
-                differ = ~((abs(a - b) <= 2 * self._errors(0, one, name)[0]) | (a == b) | (np.isnan(a) & np.isnan(b)))
+            differ = ~within(a, b, 2 * self._errors(0, one, name)[0])
             if differ.any():
                 at = tuple(map(int, np.argwhere(differ)[0]))
                 pair = _numbers(a[at], b[at])
@@ -121,15 +119,8 @@ class Trial:
 
     def _errors(self, probe: int, answer: Returned, name: str) -> tuple[Array, bool]:
         """How far an array may be off, and whether not at all."""
-        errors, exact = self._bound(probe, self._type(answer, name))
+        errors, exact = self.ready.bound(probe, self._type(answer, name))
         return errors[name], exact
-
-    def _bound(self, probe: int, kind: str) -> tuple[Arrays, bool]:
-        """How far answers in a type of floats may be off, and whether not at all."""
-        kind = kind if kind in BITS else "float64"
-        if (probe, kind) not in self._bounds:
-            self._bounds[probe, kind] = errors_of(self.asked, self.ready.probes[probe], kind)
-        return self._bounds[probe, kind]
 
     def _judge(self, first: Returned) -> None:
         exact_everywhere = True
@@ -144,8 +135,8 @@ class Trial:
                     row = Row(row.name, "no", None, answer.faults.get(name, "is missing"))
                     break
                 found = self._compared(probe, name, answer)
-                exact_everywhere &= self._errors(probe, answer, name)[1] or self._is_extra(probe)
-                if self._is_extra(probe) and (found.is_right or not row.is_right):
+                exact_everywhere &= self._errors(probe, answer, name)[1] or self.ready.is_extra(probe)
+                if self.ready.is_extra(probe) and (found.is_right or not row.is_right):
                     continue  # what shows at small numbers is easier to follow there
                 if VERDICTS.index(found.exact) > VERDICTS.index(row.exact) or (
                     found.exact == row.exact and (found.difference or 0) > (row.difference or 0)
@@ -156,10 +147,6 @@ class Trial:
             self.check.rows.append(row)
         self.check.tried = self._tried(exact_everywhere)
 
-    def _is_extra(self, probe: int) -> bool:
-        """Whether it is the probe of fractions, at which floats cannot be exact."""
-        return bool(self.ready.simulations) and probe >= self.ready.whole
-
     def _compared(self, probe: int, name: str, answer: Returned) -> Row:
         """What there is to say of an array at one probe."""
         found, truth, kind = answer.arrays[name], self.ready.truths[probe], self._type(answer, name)
@@ -169,8 +156,9 @@ class Trial:
         label, largest = self.asked.label(name), float(np.nan_to_num(off, nan=np.inf).max(initial=0))
         if exact and largest == 0:
             return Row(label, "yes", 0.0)
+        given = self.subject.given if self.subject.given in BITS else "float64"
         # Who rounds a right answer to coarser floats at the end errs by that alone.
-        at_the_end = self._bound(probe, self.subject.given)[0][name] + 2 * unit_roundoff(kind) * abs(right)
+        at_the_end = self.ready.bound(probe, given)[0][name] + 2 * unit_roundoff(kind) * abs(right)
         if (off <= at_the_end + truth.errors[name]).all():
             return Row(label, "rounded", largest)
         wrong = ~(off <= errors + truth.errors[name])
@@ -186,7 +174,9 @@ class Trial:
         coarse = False
         if found.ndim > 1 and found.shape[-1] == found.shape[-2] and np.array_equal(found.swapaxes(-1, -2), right):
             where += ", transposed"
-        elif coarse := self.subject.given != "float32" and bool((off <= self._bound(probe, "float32")[0][name]).all()):
+        elif coarse := self.subject.given != "float32" and bool(
+            (off <= self.ready.bound(probe, "float32")[0][name]).all()
+        ):
             where += "; as little off as by float32 on the way, a numerical derivative or an epsilon"
         return Row(label, "no", float(off[at]), where.strip(), coarse)
 
@@ -268,16 +258,15 @@ class Trial:
     # Why it is wrong
 
     def find_causes(self) -> None:
-        wrong = [row.name for row in self.check.rows if not row.is_right]
-        if all(row.is_right or row.coarse for row in self.check.rows) or any(
-            r.exact == "untold" for r in self.check.rows
-        ):
+        rows = self.check.rows
+        wrong = [row.name for row in rows if not row.is_right]
+        if all(row.is_right or row.coarse for row in rows) or any(row.exact == "untold" for row in rows):
             return
         if self.check.faults or any(not answer or answer.faults for answer in self.answers):
             return
         if self.asked.what == "gradients":
             self._find_steps(wrong)
-        if self.ready.simulations and self.ready.simulations[0]:
+        if any(self.ready.simulations):
             evidence = []
             for probe, (answer, simulations) in enumerate(zip(self.answers, self.ready.simulations, strict=True)):
                 assert answer is not None

@@ -14,14 +14,13 @@ import manual
 from gradsheet.backward.asked import Arrays, Gradients
 from gradsheet.backward.fixed import gradient_at
 from gradsheet.backward.probes import Data
-from gradsheet.backward.rounding import Rounding, unit_roundoff
-from gradsheet.network import KINKED
+from gradsheet.backward.rounding import Rounding, unit_roundoff, within
 from gradsheet.number import as_float
 from gradsheet.point import AtKink
 from gradsheet.real import Undecided
 from gradsheet.steps import Pass, in_front
 from manual import Layer
-from manual.activations import Array, split
+from manual.activations import Array
 
 SAMPLE = 4  # entries of a tensor that are computed to forty digits
 MOST_NODES = 1_000_000  # of a network over all examples, for that
@@ -49,9 +48,8 @@ def with_derivative_at_zero(truth: Truth, value: float, asked: Gradients, data: 
     """The gradients where another derivative than 0 is taken at every z that is exactly 0."""
     layers = [Layer(in_front(W), in_front(b)) for W, b in data.params]
     edit = [(lambda right, s: np.where(s.z == 0, value, right), None)]
-    kinked = [l for l, a in enumerate(asked.network.activations, 1) if split(a)[0] in KINKED]
     arrays = in_front(data.x), in_front(data.y), None, None
-    passed = Pass(asked.network, layers, *arrays, edits={("slope", l): edit for l in kinked})
+    passed = Pass(asked.network, layers, *arrays, edits={("slope", l): edit for l in asked.network.kinked})
     found = {"L": passed.node("L")[0], **{name: array[0] for name, array in passed.gradients.items()}}
     return replace(truth, values={name: found[name] for name in truth.values})
 
@@ -61,12 +59,12 @@ def _truth_at(asked: Gradients, data: Data) -> Truth:
         values = {name: np.vectorize(as_float, [float])(array) for name, array in exact.items()}
         errors = {name: unit_roundoff("float64") * abs(array) for name, array in values.items()}
         if asked.what == "hvp":
-            _agree(asked, data, values, by_jax(asked, data), "JAX")
+            _agreed(asked, data, values)
             return Truth(values, errors, "by hand in exact arithmetic, and by JAX")
         return Truth(values, errors, "on the word of three exact witnesses")
     with np.errstate(all="ignore"):
         mine = {name: np.asarray(array) for name, array in asked.by(manual, data).items()}
-    bounds = _agree(asked, data, mine, by_jax(asked, data), "JAX")
+    bounds = _agreed(asked, data, mine)
     sampled = _sample(asked, data, mine, bounds) if asked.what == "gradients" else 0
     words = "by hand and by JAX in float64"
     return Truth(mine, bounds, f"{words}, {sampled} entries to 40 digits" if sampled else words, sampled)
@@ -110,21 +108,18 @@ def errors_of(asked: Gradients, data: Data, dtype: str) -> tuple[Arrays, bool]:
     rounding = Rounding(asked.network, data.params, data.x, data.y, dtype)
     with np.errstate(all="ignore"):
         balls = asked.errors(rounding, data)
-    return {
-        name: np.nan_to_num(ball.error, nan=np.inf, posinf=np.inf) for name, ball in balls.items()
-    }, rounding.is_exact
+    errors = {name: np.nan_to_num(ball.error, nan=np.inf, posinf=np.inf) for name, ball in balls.items()}
+    return errors, rounding.is_exact
 
 
-def _agree(asked: Gradients, data: Data, mine: Arrays, theirs: Arrays, who: str) -> Arrays:
-    """The bound to which two answers in float64 agree; raises Undecided where they do not."""
+def _agreed(asked: Gradients, data: Data, mine: Arrays) -> Arrays:
+    """The bound to which an answer in float64 agrees with JAX's; raises Undecided where it does not."""
+    theirs = by_jax(asked, data)
     bounds, exact = errors_of(asked, data, "float64")
     for name, array in mine.items():
         allowed = 0 if exact else 2 * bounds[name]
-        same = (array == theirs[name]) | (np.isnan(array) & np.isnan(theirs[name]))
-        with np.errstate(invalid="ignore"):
-            same |= abs(array - theirs[name]) <= allowed
-        if not same.all():
-            raise Undecided(f"the witnesses disagree on {asked.label(name)}: by hand against {who}")
+        if not within(array, theirs[name], allowed).all():
+            raise Undecided(f"the witnesses disagree on {asked.label(name)}: by hand against JAX")
     return {name: 0 * bound for name, bound in bounds.items()} if exact else bounds
 
 
