@@ -24,7 +24,7 @@ from gradsheet.compare import printed_value, same_shape
 from gradsheet.evaluate import NO_VALUE, Evaluator
 from gradsheet.network import NEW
 from gradsheet.number import Printed
-from gradsheet.point import Point, as_array
+from gradsheet.point import AtKink, OutOfTime, Point, as_array
 from gradsheet.real import apart
 from gradsheet.sheet import Claim, printed_entries
 from gradsheet.steps import Change, Edits, Index, Tensor
@@ -193,13 +193,17 @@ class History:
             evaluator = Evaluator(point)
             for binding in evaluator.bindings(claim.tree):
                 truth = evaluator.value(claim.tree, binding)
-                reach = self._reach(claim.tree, point, binding, [], range(truth.size))
                 for more in evaluator.bindings(line, f.free_letters(claim.tree)):
                     low, high = self.spread(claim, line, point, {**binding, **more})
                     if not same_shape(low.shape, truth.shape):
                         return False
-                    if any(b < c or a > d for a, b, (c, d) in zip(low.flat, high.flat, reach, strict=True)):
+                    spreads = list(zip(low.flat, high.flat, strict=True))
+                    off = [k for k, (t, (a, b)) in enumerate(zip(truth.flat, spreads, strict=True)) if not a <= t <= b]
+                    reach = self._reach(claim.tree, point, binding, [], off)
+                    if any(b < c or a > d for (a, b), (c, d) in zip((spreads[k] for k in off), reach, strict=True)):
                         return False
+        except (AtKink, OutOfTime):
+            raise
         except NO_VALUE:
             return False
         return True
@@ -219,15 +223,17 @@ class History:
         def enough(chosen: Sequence[tuple[Claim, list[_Value]]]) -> bool:
             return self._reached(claim, point, [value for _, values in chosen for value in values])
 
-        for pair in reversed(wrong):
-            if enough([pair]):
-                return [pair[0]]
-        if len(wrong) > MAX_TOGETHER or not enough(wrong):
-            return []
-        for pair in list(wrong):
-            if len(wrong) > 1 and enough(rest := [other for other in wrong if other is not pair]):
-                wrong = rest
-        return [other for other, _ in wrong]
+        with contextlib.suppress(OutOfTime):  # without an explanation the claim is as wrong
+            for pair in reversed(wrong):
+                if enough([pair]):
+                    return [pair[0]]
+            if len(wrong) > MAX_TOGETHER or not enough(wrong):
+                return []
+            for pair in list(wrong):
+                if len(wrong) > 1 and enough(rest := [other for other in wrong if other is not pair]):
+                    wrong = rest
+            return [other for other, _ in wrong]
+        return []
 
     def _target(self, tree: f.Node, point: Point) -> Tensor | None:
         """The tensor that a quantity is of; None where it is a formula in several."""
@@ -255,6 +261,8 @@ class History:
                 reach = self._reach(claim.tree, point, binding, wrong, off, edits)
                 if not all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True)):
                     return False
+        except OutOfTime:
+            raise
         except NO_VALUE:
             return False
         return True

@@ -347,7 +347,7 @@ class Point:
         picked = as_array(hand[axes])
         if self.jax_of is not None:
             self._ask_difference(of, of_index, of_axes, by, by_index, picked)
-        elif self._on_kink:
+        elif any(self._lies_between(of, l, by) for l in self._kinks):
             raise AtKink("a kink is in the way, a z is exactly 0")
         return picked
 
@@ -382,8 +382,14 @@ class Point:
         return self._walk.derivative(self.inner(of), full(of, of_entry), self.inner(by), full(by, by_entry))
 
     @functools.cached_property
-    def _on_kink(self) -> bool:
-        return any((self._forward.z[l - 1] == 0).any() for l in self.network.kinked)
+    def _kinks(self) -> list[int]:
+        """The layers of which a unit stands at its kink."""
+        return [l for l in self.network.kinked if (self._forward.z[l - 1] == 0).any()]
+
+    def _lies_between(self, of: str, l: int, by: str) -> bool:
+        """Whether the way from one node to another leads through the activation of a layer."""
+        stages = self.network.stage("L" if of == "shares" else of), self.network.stage(by)
+        return stages[1] <= self.network.stage(f"z{l}") < stages[0]
 
     def live_units(self) -> list[bool]:
         """Which of the units with a kink are live, over all examples and layers."""

@@ -147,7 +147,11 @@ class _Judge:
         text = None if value is None else exact_text(value)
         if mismatch is None:
             return LineVerdict(line.text, text, "right", array=value)
-        if self.history is not None and self.history.line_rounded(self.claim, line.tree, mismatch.point):
+        try:
+            rounded = self.history is not None and self.history.line_rounded(self.claim, line.tree, mismatch.point)
+        except Undecided as error:
+            return LineVerdict(line.text, text, "cannot_tell", str(error), value)
+        if rounded:
             return LineVerdict(line.text, text, "rounded", array=value)
         self.mismatches.append(mismatch)
         message = line_message(mismatch, line.text, self.comparison.symbolic)
@@ -218,8 +222,8 @@ def _printed_text(value: Any) -> Text:
     return [_printed_text(item) for item in value] if isinstance(value, tuple) else value.text
 
 
-def judge(sheet: Sheet) -> Report:
-    """The verdicts on every claim of a sheet."""
+def derived(sheet: Sheet) -> set[str]:
+    """The nodes whose derivatives a sheet speaks of, or that are updated on the way to what it speaks of."""
     trees = [tree for claim in sheet.claims for tree in (claim.tree, *(line.tree for line in claim.working)) if tree]
     quantities = [part for tree in trees for part in f.walk(tree) if isinstance(part, f.Derivative | f.Quantity)]
     jax_of = {part.of.name for part in quantities if isinstance(part, f.Derivative)}
@@ -227,8 +231,12 @@ def judge(sheet: Sheet) -> Report:
     jax_of |= {"shares" for part in named if part.name == "L" and part.indices}
     jax_of |= {"L" for part in named if part.name == "L" or part.name.endswith(NEW)}
     jax_of |= {part.name for part in named if part.name == f"L{NEW}"}
-    if sheet.network.loss is None:
-        jax_of -= {"shares"}
+    return jax_of - {"shares"} if sheet.network.loss is None else jax_of
+
+
+def judge(sheet: Sheet) -> Report:
+    """The verdicts on every claim of a sheet."""
+    jax_of = derived(sheet)
     rate = None if sheet.rate is None else sheet.rate.value
     import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
 
@@ -240,7 +248,7 @@ def judge(sheet: Sheet) -> Report:
         judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in sheet.claims]
         points.budget.start(DIAGNOSIS_SECONDS)
         causes = diagnose(judgements, points)
-        return Report(sheet.path, sheet.title, _reading(sheet), judgements=judgements, causes=causes)
+        return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
     d_yhat = any_d_yhat(sheet.network)
     budget, rungs = Budget(), list[Point]()
     budget.start(MAX_SECONDS)
@@ -267,10 +275,10 @@ def judge(sheet: Sheet) -> Report:
     judgements = [judged(claim) for claim in sheet.claims]
     budget.start(DIAGNOSIS_SECONDS)
     causes = diagnose(judgements, rung(0), history)
-    return Report(sheet.path, sheet.title, _reading(sheet), judgements=judgements, causes=causes)
+    return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
 
 
-def _reading(sheet: Sheet) -> str:
+def reading_of(sheet: Sheet) -> str:
     """The reading in one line, as every report states it."""
     if sheet.rate is None or sheet.network.update is None:
         return sheet.network.reading()
