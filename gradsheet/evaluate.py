@@ -147,7 +147,7 @@ class Evaluator:
     def _sum(self, node: f.Sum, binding: Binding) -> Array:
         letter = node.letter.name
         total: Array | None = None
-        for k in range(1, self._range(letter, node.term, binding) + 1):
+        for k in range(1, self.range_of(letter, node.term, binding) + 1):
             term = self.value(node.term, {**binding, letter: k})
             total = term if total is None else self._binary("+", total, term)
         return total if total is not None else as_array(Fraction(0))
@@ -314,7 +314,7 @@ class Evaluator:
     def _letters(node: f.Node) -> set[str]:
         return {part.name for part in f.walk(node) if isinstance(part, f.Letter)}
 
-    def _range(self, letter: str, node: f.Node, binding: Binding) -> int:
+    def range_of(self, letter: str, node: f.Node, binding: Binding) -> int:
         """How far a letter runs in a formula: the size of the axes that it indexes, which have to be of one size."""
         key = (letter, id(node))
         if key not in self.ranges:
@@ -337,7 +337,7 @@ class Evaluator:
     def bindings(self, node: f.Node, bound: Collection[str] = ()) -> Iterator[Binding]:
         """Every combination of values of the letters that are free in a formula, but for those already bound."""
         letters = sorted(f.free_letters(node) - set(bound))
-        ranges = [range(1, self._range(letter, node, {}) + 1) for letter in letters]
+        ranges = [range(1, self.range_of(letter, node, {}) + 1) for letter in letters]
         self.spend(math.prod(map(len, ranges)))
         for values in itertools.product(*ranges):
             yield dict(zip(letters, values, strict=True))

@@ -4,15 +4,13 @@ Each is written as the sheets are judged, so that nothing of a sheet is kept, an
 in the middle.
 """
 
-import errno
 import json
-import os
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
+from gradsheet import files
 from gradsheet.judgement import Judgement, Report
 from gradsheet.report import clean, sentence, short
 
@@ -27,13 +25,8 @@ class Export:
     def to(cls, name: str) -> Self:
         """Write to a file; raises OSError where that cannot be."""
         path = Path(name)
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
-        try:
-            handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, name) from None
-        export = cls(os.fdopen(handle, "w", encoding="utf-8"), path)
+        stream, temporary = files.temporary(path)
+        export = cls(stream, path)
         export.temporary = temporary
         return export
 
@@ -52,14 +45,7 @@ class Export:
         if self.path is None or self.temporary is None:
             return
         self.stream.close()
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(self.temporary, 0o666 & ~mask)  # a temporary file is its owner's alone
-        try:
-            os.replace(self.temporary, self.path)
-        except OSError:
-            os.unlink(self.temporary)
-            raise
+        files.put_in_place(self.temporary, self.path)
 
     def item(self, text: str) -> None:
         """Write an item of a list, after the comma that sets it off."""

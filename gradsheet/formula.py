@@ -15,7 +15,7 @@ import difflib
 import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from gradsheet.number import NumberError, Printed, printed
@@ -436,3 +436,17 @@ def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}) 
     if sum(1 for _ in itertools.islice(walk(node), MAX_NODES + 1)) > MAX_NODES:
         raise FormulaError(f"a formula of more than {MAX_NODES} parts, with what its notation stands for")
     return node
+
+
+def replaced(node: Any, others: Mapping[Node, Node]) -> Any:
+    """The formula with others in the place of some of its parts; what stands in their place is left as it is."""
+    if node in others:
+        return others[node]
+    changed: dict[str, Any] = {}
+    parts = _parts(node)
+    for name, part in zip(_PARTS[type(node)], parts, strict=True):
+        if isinstance(part, Node) and not isinstance(part, Letter):
+            changed[name] = replaced(part, others)
+        elif isinstance(part, tuple):
+            changed[name] = tuple(replaced(item, others) if isinstance(item, Node) else item for item in part)
+    return replace(node, **changed) if changed else node

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,10 @@ from manual import Layer
 from manual.activations import NAMES as ACTIVATIONS
 from manual.activations import Activation, Array
 from manual.losses import LOSSES, REDUCTIONS
+
+if TYPE_CHECKING:
+    from gradsheet.judgement import Report
+    from gradsheet.solution import Solution
 
 MAX_BYTES = 256_000
 MAX_CLAIMS = 500
@@ -83,7 +87,7 @@ class Claim:
 class Sheet:
     """A sheet as read. `params`, `x`, `y` are object arrays of Fractions, examples as rows; None if symbolic.
 
-    `rate` is the learning rate, None where the sheet gives none.
+    `rate` is the learning rate, None where the sheet gives none. `decimals` says whether any number is written as one.
     """
 
     path: str
@@ -95,6 +99,25 @@ class Sheet:
     rate: Printed | None
     notation: Mapping[str, Node]
     claims: tuple[Claim, ...]
+    decimals: bool = False
+
+    def judge(self) -> "Report":
+        """The verdicts on every claim."""
+        from gradsheet.verdict import judge
+
+        return judge(self)
+
+    def solve(self) -> "Solution":
+        """The worked solution, with a remark where the sheet went astray."""
+        from gradsheet.solution import solve
+
+        return solve(self)
+
+    def _repr_markdown_(self) -> str:
+        """The problem that the sheet states, and what it asks for."""
+        from gradsheet.solution import problem
+
+        return problem(self)
 
 
 _LONG_KEY = re.compile(r"""(?<![\w-])(?:["']?[\w-]++["']?[ \t]*+\.[ \t]*+){16}""")
@@ -140,10 +163,11 @@ class _Places:
 class _Reader:
     """One sheet being read. `where` of a method is (table, number) and gives an error its line."""
 
-    def __init__(self, text: str):
-        self.places = _Places(text)
+    def __init__(self, text: str, blank: bool = False):
+        self.places, self.blank = _Places(text), blank
         self.numeric = False
         self.numbers = 0  # read so far
+        self.decimals = False  # whether any of them is written as one
         self.lines: dict[str, Line] = {}  # of working, by their text
 
     def error(self, message: str, where: tuple[str, int] = ("", 0), key: str = "") -> SheetError:
@@ -204,9 +228,11 @@ class _Reader:
         if isinstance(found, int) and abs(found) >= 10**40:
             raise self.error(f"{key} has a number of more than 40 digits", where, key)
         try:
-            return printed(str(found))
+            number = printed(str(found))
         except NumberError as error:
             raise self.error(f"{key}: {error}", where, key) from None
+        self.decimals |= number.places is not None
+        return number
 
     def array(self, found: Any, key: str, where: tuple[str, int]) -> Array:
         return fractions(self.value(found, key, where))
@@ -409,7 +435,7 @@ class _Reader:
         quantity = self.text(table, "quantity", where)
         if not quantity:
             raise self.error(f'claim {number + 1} has no quantity, expected one: quantity = "dL/dW1"', where)
-        if "value" not in table and not table.get("working"):
+        if "value" not in table and not table.get("working") and not self.blank:
             raise self.error(
                 f"the claim on {_short(quantity)} has neither value nor working, expected at least one of them", where
             )
@@ -496,9 +522,12 @@ def printed_entries(value: Value) -> list[Printed]:
     return [value] if isinstance(value, Printed) else [entry for item in value for entry in printed_entries(item)]
 
 
-def read(text: str, path: str = "-") -> Sheet:
-    """The sheet that a TOML text states; raises SheetError where it states none."""
-    reader = _Reader(text)
+def read(text: str, path: str = "-", *, blank: bool = False) -> Sheet:
+    """The sheet that a TOML text states; raises SheetError where it states none.
+
+    With `blank` a claim may have neither value nor working: it is a question.
+    """
+    reader = _Reader(text, blank)
     if _LONG_KEY.search(text):  # tomllib takes time in the square of a key's parts
         raise SheetError("a key of more than 16 parts, expected single names")
     try:
@@ -553,22 +582,25 @@ def read(text: str, path: str = "-") -> Sheet:
         rate=rate,
         notation=notation,
         claims=tuple(reader.claim(table, number, network, notation) for number, table in enumerate(claims)),
+        decimals=reader.decimals,
     )
 
 
-def load(path: str | Path, shown: str = "") -> Sheet:
-    """The sheet in a file, which reports call `shown`. Raises SheetError, or OSError if it cannot be opened."""
+def load(path: str | Path, shown: str = "", *, blank: bool = False) -> Sheet:
+    """The sheet in a file, which reports call `shown`. Raises SheetError, or OSError if it cannot be opened.
+
+    With `blank` a claim may have neither value nor working: it is a question.
+    """
     with open(path, "rb") as file:
         data = file.read(MAX_BYTES + 1)
-    return decode(data, shown or str(path))
+    return read(text_of(data), shown or str(path), blank=blank)
 
 
-def decode(data: bytes, path: str) -> Sheet:
-    """The sheet in the bytes of a file."""
+def text_of(data: bytes) -> str:
+    """The text of a sheet's file."""
     if len(data) > MAX_BYTES:
         raise SheetError(f"larger than {MAX_BYTES} bytes")
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SheetError(f"not UTF-8: byte {error.start + 1} cannot be read") from None
-    return read(text, path)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gradsheet
-from gradsheet.sheet import decode
+from gradsheet.sheet import text_of
 
 GOOD = """\
 title = "a sheet"
@@ -148,7 +148,7 @@ def test_a_mistake_in_a_sheet_gets_its_line_and_what_to_write(text, line, messag
 )
 def test_bytes_that_are_no_sheet_are_one_clear_line(data):
     with pytest.raises(gradsheet.SheetError):
-        decode(data, "-")
+        gradsheet.read(text_of(data))
 
 
 def test_lines_are_those_of_the_file_even_behind_texts_that_look_like_tables():

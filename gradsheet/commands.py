@@ -1,0 +1,225 @@
+"""The commands behind `gradsheet solve`, `blind`, `fill` and `new`. Each takes arguments and gives its exit status."""
+
+import argparse
+import os
+import random
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gradsheet.files import found, with_sheet, with_text, write
+
+if TYPE_CHECKING:
+    from gradsheet.judgement import Report
+
+FORMATS = {"text": ".txt", "markdown": ".md", "html": ".html", "latex": ".tex", "sheet": ".toml"}
+MAX_LIST = 1_000_000  # characters of a class list
+_READ = "exit status: 0 done, 2 the sheet could not be read or the file not be written"
+
+
+def _told(report: "Report") -> int:
+    from gradsheet.report import print_error
+
+    print_error(report)
+    return 2
+
+
+def _put_out(text: str, path: str | None) -> int:
+    """Print a text, or write it to a file whole."""
+    from gradsheet.report import clean
+
+    try:
+        if path is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            write(Path(path), text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        print(f"gradsheet: {clean(path or 'standard output')}: {clean(reason)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _same(path: str | None, sheet: str) -> bool:
+    """Whether a file to be written is the sheet that is read."""
+    return path is not None and os.path.exists(path) and os.path.exists(sheet) and os.path.samefile(path, sheet)
+
+
+def solve(arguments: Sequence[str]) -> int:
+    """Write the worked solution of a sheet."""
+    parser = argparse.ArgumentParser(
+        prog="gradsheet solve",
+        description="Write the complete worked solution of a sheet: forward pass, loss, backward pass layer by layer, "
+        "and every claim answered, with a remark where the sheet went astray. Its claims may be questions, without "
+        "value and working.",
+        epilog=_READ,
+    )
+    parser.add_argument("sheet", metavar="SHEET", help="an answer sheet; - is standard input")
+    parser.add_argument("-o", metavar="FILE", help="write to a file, whole or not at all, instead of standard output")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="what to write; left out, FILE's ending tells (.txt .md .html .tex .toml), without FILE it is text; sheet "
+        "is an answer sheet with a claim for every step",
+    )
+    options = parser.parse_args(arguments)
+    kind = options.format or _format_of(options.o)
+    if kind is None:
+        parser.error(f"the ending of {options.o!a} is that of no format: write --format {' or '.join(FORMATS)}")
+    if _same(options.o, options.sheet):
+        parser.error(f"-o {options.o!a} is the sheet itself: give the solution another name")
+    from gradsheet.judgement import Report
+    from gradsheet.sheet import Sheet
+
+    def solved(sheet: Sheet) -> str:
+        solution = sheet.solve()
+        return solution.answer_sheet() if kind == "sheet" else str(getattr(solution, kind)())
+
+    text = with_sheet(options.sheet, options.sheet, solved, blank=True)
+    return _told(text) if isinstance(text, Report) else _put_out(text, options.o)
+
+
+def _format_of(path: str | None) -> str | None:
+    if path is None:
+        return "text"
+    ending = Path(path).suffix.lower()
+    return next((kind for kind, own in FORMATS.items() if own == ending), None)
+
+
+def fill(arguments: Sequence[str]) -> int:
+    """Write a sheet with its answers."""
+    parser = argparse.ArgumentParser(
+        prog="gradsheet fill",
+        description="Write a sheet with the true value below every claim that has a quantity and no value. Everything "
+        "else stays as it is.",
+        epilog=_READ,
+    )
+    parser.add_argument("sheet", metavar="SHEET", help="a sheet with numbers; - is standard input")
+    parser.add_argument("-o", metavar="FILE", help="write to a file, whole or not at all, instead of standard output")
+    options = parser.parse_args(arguments)
+    from gradsheet import filling
+    from gradsheet.judgement import Report
+
+    text = with_text(options.sheet, options.sheet, lambda text: filling.fill(text, options.sheet))
+    return _told(text) if isinstance(text, Report) else _put_out(text, options.o)
+
+
+def blind(arguments: Sequence[str]) -> int:
+    """Say of every sheet which mistakes it cannot see, and what would see them."""
+    parser = argparse.ArgumentParser(
+        prog="gradsheet blind",
+        description="List the mistakes that leave every number that a sheet asks for as it is, and propose small whole "
+        "numbers of the same shapes at which they show.",
+        epilog="exit status: 0 every sheet sees every mistake, 1 some sheet does not, 2 a sheet could not be read",
+    )
+    parser.add_argument("sheets", nargs="*", metavar="SHEET", help="as for gradsheet itself")
+    options = parser.parse_args(arguments)
+    from gradsheet.blind import blindness, told
+    from gradsheet.judgement import Report
+    from gradsheet.report import clean, print_error
+
+    status = 0
+    try:
+        for path, shown in found(options.sheets):
+            seen = with_sheet(path, shown, blindness)
+            if isinstance(seen, Report):
+                print_error(seen)
+                status = 2
+                continue
+            print(f"{clean(shown)}: ", end="")
+            print(*(clean(line) for line in told(seen)), sep="\n", end="\n\n")
+            status = max(status, int(bool(seen.unseen)))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def new(arguments: Sequence[str]) -> int:
+    """Write fresh exercises and their keys."""
+    parser = argparse.ArgumentParser(
+        prog="gradsheet new",
+        description="Write a fresh exercise in small whole numbers: a sheet that asks, and in a folder keys the same "
+        "sheet with the answers. Every mistake of the catalogue that can be made on the way changes something that is "
+        "asked for. The same seed gives the same exercise.",
+        epilog="exit status: 0 done, 2 no exercise of this kind, or a file could not be read or written",
+    )
+    parser.add_argument("--widths", required=True, metavar="N,N,...", help="the inputs, then the units of every layer")
+    parser.add_argument(
+        "--activations", metavar="NAME,...", help="one a layer; left out, relu and on the last layer identity"
+    )
+    parser.add_argument("--loss", default="half_squared_error", metavar="NAME", help="left out: half_squared_error")
+    parser.add_argument("--examples", type=int, metavar="N", help="a batch of so many; left out, a single example")
+    parser.add_argument("--no-biases", action="store_true", help="layers without biases")
+    parser.add_argument("--title", default="", help="the title of the sheets")
+    parser.add_argument("--seed", metavar="SEED", help="a number or a word; left out, one is drawn and told")
+    parser.add_argument(
+        "--class",
+        dest="names",
+        metavar="FILE",
+        help="a list of names, one a line; - is standard input: an exercise for each, no two alike",
+    )
+    parser.add_argument("-o", default=".", metavar="FOLDER", help="where to write; left out, here")
+    options = parser.parse_args(arguments)
+    seed = options.seed or str(random.SystemRandom().randrange(1_000_000))
+    from gradsheet.exercise import ExerciseError
+    from gradsheet.report import clean
+
+    try:
+        for path, text in _exercises(options, seed):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(path, text)
+            print(clean(str(path)))
+    except (ExerciseError, UnicodeDecodeError) as error:
+        print(f"gradsheet: {clean(str(error))}", file=sys.stderr)
+        return 2
+    except (OSError, ValueError) as error:
+        where = getattr(error, "filename", None) or options.o
+        print(f"gradsheet: {clean(str(where))}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _exercises(options: Any, seed: str) -> list[tuple[Path, str]]:
+    """All files that are to be written, before any of them is."""
+    from gradsheet.exercise import ExerciseError, Plan, class_list, exercise
+
+    try:
+        widths = tuple(int(part) for part in options.widths.split(","))
+    except ValueError:
+        raise ExerciseError(f"--widths {options.widths!r}, expected whole numbers with commas: 2,3,3,1") from None
+    depth = len(widths) - 1
+    named = options.activations or ",".join(["relu"] * (depth - 1) + ["identity"])
+    activations = tuple(part.strip() for part in named.split(","))
+    plan = Plan(widths, activations, options.loss, options.examples, not options.no_biases, options.title)
+    if options.names is None:
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", seed)[:60]
+        found = [(f"exercise-{stem}", exercise(plan, seed))]
+    else:
+        names = [line.strip() for line in _list(options.names) if line.strip()]
+        if not names:
+            raise ExerciseError(f"no name in {options.names}, expected one a line")
+        found = list(class_list(plan, names, seed))
+    folder = Path(options.o)
+    files = [
+        (path, text)
+        for stem, made in found
+        for path, text in ((folder / f"{stem}.toml", made.problem), (folder / "keys" / f"{stem}.toml", made.key))
+    ]
+    for path, _ in files:
+        if path.exists():
+            raise ExerciseError(f"{path} is there already: name another folder with -o, or another --seed")
+    return files
+
+
+def _list(path: str) -> list[str]:
+    """The lines of a class list."""
+    if path == "-":
+        return sys.stdin.read().splitlines()
+    with open(path, encoding="utf-8-sig") as file:
+        return file.read(MAX_LIST).splitlines()

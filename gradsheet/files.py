@@ -1,0 +1,111 @@
+"""Files: the sheets that a command names, and files that are written whole or not at all."""
+
+import errno
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+if TYPE_CHECKING:
+    from gradsheet.judgement import Report
+    from gradsheet.sheet import Sheet
+
+HOMEWORK = ("numbers.toml", "symbols.toml")
+
+T = TypeVar("T")
+
+
+def with_text(path: str, shown: str, use: "Callable[[str], T]") -> "T | Report":
+    """What comes of a file's text, or why nothing does: nothing that a file contains may end in a traceback."""
+    from gradsheet.judgement import Report
+    from gradsheet.real import Undecided
+    from gradsheet.sheet import MAX_BYTES, SheetError, text_of
+
+    if not path:
+        return Report(shown, error="no sheet in this folder, expected files *.toml")
+    if "\0" in path:
+        return Report(shown, error="no file has a NUL byte in its name")
+    try:
+        if path == "-":
+            if sys.stdin is None:
+                return Report(shown, error="standard input is closed")
+            return use(text_of(sys.stdin.buffer.read(MAX_BYTES + 1)))
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        return use(text_of(data))
+    except SheetError as error:
+        return Report(shown, error=str(error), error_line=error.line)
+    except OSError as error:
+        return Report(shown, error=error.strerror or str(error))
+    except Undecided as error:
+        return Report(shown, error=str(error))
+    except Exception as error:
+        return Report(
+            shown,
+            error=f"the judge failed on this sheet, which is a fault of gradsheet: {type(error).__name__}: {error}",
+        )
+
+
+def with_sheet(path: str, shown: str, use: "Callable[[Sheet], T]", *, blank: bool = False) -> "T | Report":
+    """What comes of a sheet, or why nothing does; with `blank` its claims may be questions only."""
+    from gradsheet.sheet import read
+
+    return with_text(path, shown, lambda text: use(read(text, shown, blank=blank)))
+
+
+def found(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Every file to judge, and what reports call it: those named, and in folders every *.toml."""
+    if not arguments:
+        shipped = Path(__file__).parent / "homework"
+        yield from ((str(shipped / name), f"homework/{name}") for name in HOMEWORK)
+    for argument in arguments:
+        if argument == "-" or "\0" in argument or not os.path.isdir(argument):
+            yield argument, argument
+            continue
+        any_here = False
+        for folder, inner, names in os.walk(argument):
+            inner.sort()
+            for name in sorted(names):
+                path = os.path.join(folder, name)
+                if name.endswith(".toml") and os.path.isfile(path):  # no pipe or device, which may never end
+                    any_here = True
+                    yield path, path
+        if not any_here:
+            yield "", argument
+
+
+def temporary(path: Path) -> tuple[TextIO, str]:
+    """A new file beside a path, open for writing, and its name. Raises OSError where there can be none."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    return os.fdopen(handle, "w", encoding="utf-8"), name
+
+
+def put_in_place(name: str, path: Path) -> None:
+    """Give a finished temporary file its name."""
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(name, 0o666 & ~mask)  # a temporary file is its owner's alone
+    try:
+        os.replace(name, path)
+    except OSError:
+        os.unlink(name)
+        raise
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole; where that fails there is no file, or the one that there was."""
+    stream, name = temporary(path)
+    try:
+        with stream:
+            stream.write(text)
+    except BaseException:
+        os.unlink(name)
+        raise
+    put_in_place(name, path)
