@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from gradsheet.backward import Check, assert_right, check
     from gradsheet.judgement import Judgement, Report
     from gradsheet.sheet import Sheet, SheetError, load, read
+    from gradsheet.solution import Solution, solve
     from gradsheet.verdict import judge
 
 __all__ = [
@@ -14,11 +15,13 @@ __all__ = [
     "Report",
     "Sheet",
     "SheetError",
+    "Solution",
     "assert_right",
     "check",
     "judge",
     "load",
     "read",
+    "solve",
 ]
 
 
@@ -30,4 +33,5 @@ def __getattr__(name: str) -> Any:
 
     homes = {"Judgement": "judgement", "Report": "judgement", "judge": "verdict"}
     homes |= dict.fromkeys(("Check", "assert_right", "check"), "backward")
+    homes |= dict.fromkeys(("Solution", "solve"), "solution")
     return getattr(importlib.import_module(f"gradsheet.{homes.get(name, 'sheet')}"), name)

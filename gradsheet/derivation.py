@@ -4,28 +4,40 @@ It is a proposal: whoever shows it has it judged first, as any other claim.
 """
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 
 from gradsheet import formula as f
+from gradsheet.composing import number_text
 from gradsheet.evaluate import show_index
 from gradsheet.network import CANCELLING, Network
+from manual.activations import Activation, split
 
 Factors = list[str] | None  # of a product; None where the language has no words for it
 Index = str | int
 
-_LOSS_GRADIENT = {  # dL/dyhat[k]
-    "half_squared_error": "(yhat[{k}] - y[{k}])",
-    "squared_error": "2*(yhat[{k}] - y[{k}])",
-    "mean_squared_error": "2/{outputs}*(yhat[{k}] - y[{k}])",
-    "binary_cross_entropy": "(yhat[{k}] - y[{k}])/(yhat[{k}]*(1 - yhat[{k}]))",
-    "cross_entropy": "-y[{k}]/yhat[{k}]",
+LOSS_GRADIENT = {  # dL/dyhat, an output's, with the names of its yhat and y
+    "half_squared_error": "({yhat} - {y})",
+    "squared_error": "2*({yhat} - {y})",
+    "mean_squared_error": "2/{outputs}*({yhat} - {y})",
+    "binary_cross_entropy": "({yhat} - {y})/({yhat}*(1 - {yhat}))",
+    "cross_entropy": "-{y}/{yhat}",
     "output": "1",
 }
-_SLOPE = {  # dh[i]/dz[i], with the name of h
-    "relu": "drelu(z{l}[{i}])",
-    "sigmoid": "{h}[{i}]*(1 - {h}[{i}])",
-    "tanh": "(1 - {h}[{i}]**2)",
-    "softplus": "sigmoid(z{l}[{i}])",
+_SLOPE = {  # dh/dz, with the names of a unit's z and h
+    "relu": "drelu({z})",
+    "leaky_relu": "(drelu({z}) + {slope}*drelu(-{z}))",
+    "sigmoid": "{h}*(1 - {h})",
+    "tanh": "(1 - {h}**2)",
+    "softplus": "sigmoid({z})",
 }
+
+
+def slope(activation: Activation, z: str, h: str) -> str | None:
+    """dh/dz of one unit, with the names of its z and h; None where it is 1 or depends on other units."""
+    name, parameters = split(activation)
+    if name not in _SLOPE:
+        return None
+    return _SLOPE[name].format(z=z, h=h, slope=number_text(Fraction(parameters[0])).strip('"') if parameters else "")
 
 
 def _product(factors: Factors) -> str | None:
@@ -44,9 +56,16 @@ class _Writer:
         self.is_loss, self.is_z = name == "L", name[0] == "z"
         self.entry: Index = "" if name == "L" else _plain(of.indices)[0]
 
+    @property
+    def _mixes(self) -> bool:
+        """Whether A is an output of a softmax, which depends on every z of its layer."""
+        softmax = self.top == self.network.depth and self.network.activations[-1] == "softmax"
+        return softmax and not self.is_loss and not self.is_z
+
     def d_yhat(self, k: Index) -> str:
         if self.network.loss is not None:
-            return _LOSS_GRADIENT[self.network.loss].format(k=k, outputs=self.network.widths[-1])
+            outputs = self.network.widths[-1]
+            return LOSS_GRADIENT[self.network.loss].format(yhat=f"yhat[{k}]", y=f"y[{k}]", outputs=outputs)
         for name, tree in self.notation.items():
             match tree:
                 case f.Derivative(f.Quantity("L", ()), f.Quantity(by, (index,))) if (
@@ -65,6 +84,9 @@ class _Writer:
                 return ["1"]
             return ["0"] if isinstance(i, int) and isinstance(self.entry, int) else None
         units = self.network.widths[l + 1]
+        if l + 1 == self.top and self._mixes:
+            k, e, W = next(self.letters), self.entry, f"W{l + 1}"
+            return [f"yhat[{e}]*({W}[{e},{i}] - sum({k}, yhat[{k}]*{W}[{k},{i}]))"]
         if l + 1 == self.top and not self.is_loss:  # of all paths only the one to A's own entry
             return _times(self.d_z(l + 1, self.entry), [f"W{l + 1}[{self.entry},{i}]"])
         if units == 1:
@@ -80,14 +102,18 @@ class _Writer:
             return self.d_h(l, i)
         if self.is_loss and l == self.top and (self.network.loss, activation) in CANCELLING:
             return [f"(yhat[{i}] - y[{i}])"]
+        if l == self.top and self._mixes:
+            if i == self.entry:
+                return [f"yhat[{i}]*(1 - yhat[{i}])"]
+            ints = isinstance(i, int) and isinstance(self.entry, int)
+            return [f"(-yhat[{self.entry}]*yhat[{i}])"] if ints else None
         if activation == "softmax":
             k = next(self.letters)
             mine, theirs = _product(self.d_h(l, i)), _product(self.d_h(l, k))
             return None if mine is None or theirs is None else [f"yhat[{i}]*({mine} - sum({k}, {theirs}*yhat[{k}]))"]
-        if not isinstance(activation, str):
-            return None
         h = "yhat" if l == self.network.depth else f"h{l}"
-        return _times(self.d_h(l, i), [_SLOPE[activation].format(l=l, i=i, h=h)])
+        factor = slope(activation, f"z{l}[{i}]", f"{h}[{i}]")
+        return None if factor is None else _times(self.d_h(l, i), [factor])
 
     def by(self, by: f.Quantity) -> Factors:
         """dA/dB for an entry B of a node or parameter."""

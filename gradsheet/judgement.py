@@ -179,6 +179,11 @@ class Report:
         judgements, causes = [j.hinted() for j in self.judgements], [cause.hinted() for cause in self.causes]
         return replace(self, judgements=judgements, causes=causes)
 
+    def _repr_markdown_(self) -> str:
+        from gradsheet.report import markdown
+
+        return markdown(self)
+
     @property
     def summary(self) -> dict[str, int]:
         """How many claims have which verdict."""

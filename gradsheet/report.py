@@ -21,6 +21,11 @@ def clean(text: str) -> str:
     return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) in _ACTING else c for c in text)
 
 
+def markdown_text(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>#|~$" else c for c in clean(text))
+
+
 def short(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
 
@@ -58,6 +63,21 @@ def _lay_out(head: str, text: str, width: int | None) -> str:
         head
         + textwrap.fill(text, max(width, 40), initial_indent=" " * len(head), subsequent_indent=indent)[len(head) :]
     )
+
+
+def markdown(report: Report) -> str:
+    """The report as a table in Markdown."""
+    parts = [f"**{markdown_text(report.title)}**", "", f"Read as: {markdown_text(report.reading)}.", ""]
+    parts += ["| verdict | | claim |", "| --- | --- | --- |"]
+    parts += [
+        f"| {judgement.verdict.replace('_', ' ')} | {markdown_text(short(judgement.claim.question, 20))} "
+        f"| {markdown_text(sentence(judgement))} |"
+        for judgement in report.judgements
+    ]
+    tally = Tally()
+    tally.add(report)
+    parts += ["", *(f"{markdown_text(cause.sentence(report.judgements))}\n" for cause in report.causes)]
+    return "\n".join([*parts, markdown_text(tally.line()), ""])
 
 
 def print_error(report: Report) -> None:

@@ -1,0 +1,87 @@
+"""How a solution writes its numbers: exactly where they are short, else rounded to the digits that the sheet prints."""
+
+from collections import Counter
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
+from typing import Any
+
+from gradsheet.number import MAX_DIGITS, Printed, decimal_text, printed
+from gradsheet.point import as_array
+from gradsheet.real import Undecided
+from gradsheet.sheet import Sheet, Value, printed_entries
+from manual.activations import Array
+
+USUAL = 6  # significant digits, where a sheet prints no decimals
+LEAST, MOST = 4, 12
+MAX_EXACT = 11  # characters of a number that is written exactly
+LEAST_PLAIN = -5  # the exponent of a leading digit below which a number is written with one
+
+
+def significant(number: Printed) -> int:
+    """How many significant digits are printed."""
+    return len(number.text.lower().split("e")[0].lstrip("+-").replace(".", "").lstrip("0"))
+
+
+class Digits:
+    """The way in which one sheet's solution writes numbers; `rounded` tells whether any had to be rounded so far."""
+
+    def __init__(self, sheet: Sheet):
+        entries = (entry for claim in sheet.claims if claim.value for entry in printed_entries(claim.value))
+        counts = Counter(significant(entry) for entry in entries if entry.places is not None)
+        usual = max(counts, key=lambda digits: (counts[digits], digits), default=USUAL)
+        self.digits, self.decimals, self.rounded = min(max(usual, LEAST), MOST), sheet.decimals, False
+
+    def number(self, value: Any) -> Printed:
+        """A Fraction or Real as it is written. Raises Undecided where its digits cannot be told."""
+        exact = getattr(value, "exact", value)
+        if exact is None and value.mark == 0:
+            exact = Fraction(0)
+        if exact is not None:
+            # A decimal of the sheet stays one, and 1/3 or the like is no decimal.
+            for text in dict.fromkeys((decimal_text(exact) if self.decimals else str(exact), str(exact))):
+                if len(text.lstrip("-")) <= (MAX_EXACT if "/" not in text or not self.decimals else MAX_EXACT // 2):
+                    return printed(text)
+        self.rounded = True
+        return self._rounded(value)
+
+    def _rounded(self, value: Any) -> Printed:
+        wide = Context(prec=4 * MOST, rounding=ROUND_HALF_EVEN)
+        if isinstance(value, Fraction):
+            decimal = wide.divide(Decimal(value.numerator), Decimal(value.denominator))
+        else:
+            low, high = value.bounds()
+            if not high.is_finite():
+                raise Undecided("a number beyond all bounds")
+            decimal = wide.divide(wide.add(low, high), Decimal(2))
+        exponent = decimal.adjusted() if decimal else 0
+        if exponent < LEAST_PLAIN:
+            text = f"{Context(prec=self.digits, rounding=ROUND_HALF_EVEN).plus(decimal):e}"
+        elif exponent + 2 > MAX_DIGITS:
+            raise Undecided("a number of more digits than a sheet may have")
+        else:
+            # At least one decimal: without a point a number claims to be exact.
+            text = f"{wide.quantize(decimal, Decimal(1).scaleb(-max(1, self.digits - 1 - exponent))):f}"
+        found = printed(text)
+        if not found.agrees(value):
+            raise Undecided(f"{found.text} cannot be told from its neighbours")
+        return found
+
+    def is_rounded(self, number: Printed, value: Any) -> bool:
+        """Whether a number written stands for another than the one that it is."""
+        exact = getattr(value, "exact", value)
+        return number.value != (Fraction(0) if exact is None and value.mark == 0 else exact)
+
+    def value(self, array: Array) -> Value:
+        """An array as a sheet holds it: numbers, or nested tuples of them."""
+        if not array.ndim:
+            return self.number(array.item())
+        return tuple(self.value(as_array(row)) for row in array)
+
+
+def value_text(value: Value) -> str:
+    """A value as it stands behind `value =` in a sheet."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(value_text, value))}]"
+    text = value.text
+    plain = text.lstrip("-").replace(".", "", 1).isdecimal() and text.lstrip("-")[:1] != "." and text[-1] != "."
+    return text if plain else f'"{text}"'

@@ -1,0 +1,99 @@
+"""A solution as one page for browsers: MathML and a drawing, no scripts, nothing from a network."""
+
+import html as markup
+from collections.abc import Iterator
+
+from gradsheet.point import Point, any_d_yhat
+from gradsheet.report import clean
+from gradsheet.sheet import Sheet
+from gradsheet.solution.graph import network_svg
+from gradsheet.solution.pages import MARKS, chain, closing, given, remark_text
+from gradsheet.solution.solution import Remark, Solution, Step
+from gradsheet.solution.typeset import MathML
+
+STYLE = """
+:root { color-scheme: light dark; --paper: #fff; --ink: #1c1c1e; --muted: #76767b; --line: #dcdce0;
+  --forward: #0b62a4; --backward: #b03a2e; --right: #1e6b34; --wrong: #b03a2e; --soft: #f6f6f8 }
+@media (prefers-color-scheme: dark) { :root { --paper: #17181b; --ink: #e7e7ea; --muted: #9a9aa2; --line: #36373c;
+  --forward: #6db3ee; --backward: #f08a7d; --right: #7ccf93; --wrong: #f08a7d; --soft: #212226 } }
+* { box-sizing: border-box }
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 58rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.5 system-ui, sans-serif }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 1rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line) }
+p { margin: 0; overflow-wrap: anywhere }
+.reading, footer { color: var(--muted) }
+.data { display: flex; flex-wrap: wrap; gap: .75rem 2rem; align-items: center }
+.wide, .data > * { overflow-x: auto; max-width: 100% }
+.step { margin: 0 0 1.5rem; break-inside: avoid }
+.formula { display: flex; flex-wrap: wrap; align-items: baseline; gap: .5rem .3rem; padding: .4rem 0 .4rem 1rem }
+.formula > div { overflow-x: auto; max-width: 100% }
+math { font-size: 1.1rem }
+.remark { margin: .25rem 0 0 1rem; padding: .15rem .75rem; border-left: 3px solid var(--right); font-size: .93rem }
+.remark.off { border-color: var(--wrong); background: var(--soft); padding-block: .4rem }
+.remark b { color: var(--right) }
+.remark.off b { color: var(--wrong) }
+footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); font-size: .93rem }
+footer p + p { margin-top: .5rem }
+@media print { body { max-width: none; padding: 0; font-size: 10pt } .formula, .wide { overflow: visible } }
+"""
+
+
+def html(solution: Solution) -> str:
+    """The whole page."""
+    sheet, setter = solution.sheet, MathML(solution.sheet)
+    title = _text(sheet.title)
+    parts = [
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{title}</title><style>{STYLE}</style></head><body>",
+        f'<h1>{title}</h1><p class="reading">Read as: {_text(solution.reading)}.</p>',
+        f'<h2>Network</h2><div class="wide">{network_svg(sheet, _point(sheet))}</div>',
+    ]
+    if data := given(setter, sheet):
+        equations = (f"<div>{_math(f'{name}<mo>=</mo>{value}')}</div>" for name, value in data)
+        parts += ['<h2>Given</h2><div class="data">', *equations, "</div>"]
+    for section in solution.sections:
+        parts.append(f"<h2>{section.title}</h2>")
+        for step in section.steps:
+            parts += ['<div class="step">', *_step(setter, step), "</div>"]
+    parts += [
+        "<footer>",
+        *(f"<p>{_text(sentence)}</p>" for sentence in closing(solution)),
+        "</footer></body></html>",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _text(text: str) -> str:
+    return markup.escape(clean(text))
+
+
+def _point(sheet: Sheet) -> Point | None:
+    if sheet.params is None or sheet.x is None:
+        return None
+    return Point(sheet.network, sheet.params, sheet.x, sheet.y, any_d_yhat(sheet.network), None)
+
+
+def _math(inner: str) -> str:
+    return f'<math display="inline" displaystyle="true"><mrow>{inner}</mrow></math>'
+
+
+def _step(setter: MathML, step: Step) -> Iterator[str]:
+    if step.why:
+        yield f"<p>{_text(step.why)}</p>"
+    head, rest = chain(setter, step)
+    parts = [f"<mo>{sign}</mo>{tree}" for sign, tree in rest]
+    parts[:1] = [head + "".join(parts[:1])]
+    yield f'<div class="formula">{"".join(f"<div>{_math(part)}</div>" for part in parts)}</div>'
+    if step.missing:
+        yield f"<p>{_text(step.missing)}</p>"
+    yield from map(_remark, step.remarks)
+
+
+def _remark(remark: Remark) -> str:
+    off = " off" if remark.verdict in ("wrong", "lucky", "cannot_tell") else ""
+    lead = " ".join(part for part in (MARKS[remark.verdict], _text(remark.question)) if part)
+    return f'<p class="remark{off}"><b>{lead}</b> {_text(remark_text(remark))}</p>'

@@ -1,0 +1,269 @@
+"""A solution as a document: Markdown, LaTeX and plain text. The page for browsers is in `html`."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import TypeVar
+
+from gradsheet import formula as f
+from gradsheet.network import NEW
+from gradsheet.report import clean, markdown_text
+from gradsheet.sheet import Sheet
+from gradsheet.solution.boxes import Box, Boxes, beside
+from gradsheet.solution.digits import Digits
+from gradsheet.solution.numbers import tree_of
+from gradsheet.solution.solution import Remark, Solution, Step
+from gradsheet.solution.typeset import Latex, Typesetter
+from gradsheet.verdict import reading_of
+
+WIDTH = 80  # of plain text
+MARKS = {"right": "✓", "rounded": "≈", "lucky": "!", "wrong": "✗", "cannot_tell": "?", "": "→"}
+
+T = TypeVar("T")
+
+
+def chain(setter: Typesetter[T], step: Step) -> tuple[T, list[tuple[str, T]]]:
+    """What a step begins with, and everything that it equals, each with its sign."""
+    head, *rest = setter.defined(step.quantity, step.names)
+    found = [("=", other) for other in rest]
+    found += [("≈" if line.rounded else "=", setter.formula(line.tree, step.names)) for line in step.lines]
+    if step.value is not None:
+        found.append(("≈" if step.rounded else "=", setter.formula(tree_of(step.value))))
+    return head, found
+
+
+def given(setter: Typesetter[T], sheet: Sheet) -> list[tuple[T, T]]:
+    """The data of a sheet with numbers, each with its name."""
+    if sheet.params is None or sheet.x is None:
+        return []
+    network, digits = sheet.network, Digits(sheet)
+    arrays = {"x": sheet.x, "y": sheet.y}
+    if network.examples is None:
+        arrays = {name: None if array is None else array[0] for name, array in arrays.items()}
+    for l, (W, b) in enumerate(sheet.params, 1):
+        arrays |= {f"W{l}": W, f"b{l}": b}
+    found = [(name, digits.value(array)) for name, array in arrays.items() if array is not None]
+    if sheet.rate is not None:
+        found.append(("learning_rate", sheet.rate))
+    return [(setter.formula(f.Quantity(name)), setter.formula(tree_of(value))) for name, value in found]
+
+
+def remark_text(remark: Remark) -> str:
+    """A remark in words, behind its mark and question."""
+    if not remark.verdict:
+        return "asked for"
+    word = remark.verdict.replace("_", " ")
+    return f"{word}: the sheet has {remark.text}" if remark.text else word
+
+
+def closing(solution: Solution) -> list[str]:
+    """What is to be said at the end: causes, rounding, new parameters, and who has checked."""
+    found = list(solution.causes)
+    if any(_speaks_of_new(step.quantity) for step in solution.steps()):
+        found.append("A plus marks what there is after the step of gradient descent.")
+    if solution.rounds:
+        found.append(
+            f"≈ marks what is rounded, to {solution.digits} significant digits. Every result is computed from "
+            "unrounded numbers: a line put together from the printed ones may differ from it in the last digit."
+        )
+    number = sum(step.says_something for step in solution.steps())
+    rest = f"; on {solution.unchecked} of them it had no verdict" * bool(solution.unchecked)
+    found.append(f"gradsheet has judged each of these {number} steps like a claim of a sheet{rest}.")
+    return found
+
+
+def _speaks_of_new(quantity: f.Node) -> bool:
+    return any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in f.walk(quantity))
+
+
+def _marked(remark: Remark) -> str:
+    return " ".join(part for part in (MARKS[remark.verdict], remark.question) if part)
+
+
+# Markdown
+
+
+def _one_line(setter: Latex, step: Step) -> str:
+    head, rest = chain(setter, step)
+    return head + "".join(f" {_sign(sign)} {tree}" for sign, tree in rest)
+
+
+def _aligned(setter: Latex, step: Step) -> str:
+    head, rest = chain(setter, step)
+    if len(rest) < 2:
+        return _one_line(setter, step)
+    rows = [f"{head} &{_sign(rest[0][0])} {rest[0][1]}", *(f"&{_sign(sign)} {tree}" for sign, tree in rest[1:])]
+    return r"\begin{aligned} " + " \\\\\n".join(rows) + r" \end{aligned}"
+
+
+def _sign(sign: str) -> str:
+    return {"≈": r"\approx"}.get(sign, sign)
+
+
+def _data(setter: Latex, sheet: Sheet) -> list[str]:
+    return [f"{name} = {value}" for name, value in given(setter, sheet)]
+
+
+def _opening(sheet: Sheet, reading: str) -> Iterator[str]:
+    setter = Latex(sheet)
+    yield f"# {markdown_text(sheet.title)}\n"
+    yield f"Read as: {markdown_text(reading)}.\n"
+    if data := _data(setter, sheet):
+        yield "## Given\n"
+        yield from (f"$$\n{line}\n$$\n" for line in data)
+
+
+def problem(sheet: Sheet) -> str:
+    """The problem that a sheet states, and what it asks for, in Markdown."""
+    setter = Latex(sheet)
+    parts = [*_opening(sheet, reading_of(sheet)), "## Asked for\n"]
+    for claim in sheet.claims:
+        question = f"**{markdown_text(claim.question)}** " * bool(claim.question)
+        parts.append(f"- {question}${setter.formula(claim.tree)}$")
+    return "\n".join(parts) + "\n"
+
+
+def markdown(solution: Solution) -> str:
+    """Markdown with the mathematics between double dollars."""
+    setter = Latex(solution.sheet)
+    parts = list(_opening(solution.sheet, solution.reading))
+    for section in solution.sections:
+        parts.append(f"## {section.title}\n")
+        for step in section.steps:
+            parts += [f"{step.why}\n"] * bool(step.why)
+            parts.append(f"$$\n{_aligned(setter, step)}\n$$\n")
+            parts += [f"{markdown_text(step.missing)}\n"] * bool(step.missing)
+            parts += [
+                f"> {MARKS[remark.verdict]} **{markdown_text(remark.question)}** {markdown_text(remark_text(remark))}\n"
+                for remark in step.remarks
+            ]
+    parts.append("---\n")
+    parts += [f"{markdown_text(sentence)}\n" for sentence in closing(solution)]
+    return "\n".join(parts)
+
+
+# LaTeX
+
+_PREAMBLE = r"""\documentclass[a4paper,11pt]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage{lmodern,amsmath,amssymb,graphicx,xcolor}
+\usepackage[margin=25mm]{geometry}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{6pt}
+\setcounter{secnumdepth}{0}
+\definecolor{wrong}{HTML}{A32B1E}
+\definecolor{right}{HTML}{1E6B34}
+\newsavebox{\stepbox}
+% A formula stands on one line where it fits, else on several; what is too wide even so is made as wide as the page.
+\newcommand{\step}[2]{\par\medskip\sbox{\stepbox}{\hspace{1em}$\displaystyle #1$}%
+  \ifdim\wd\stepbox>\linewidth\sbox{\stepbox}{\hspace{1em}$\displaystyle #2$}\fi
+  \ifdim\wd\stepbox>\linewidth\resizebox{\linewidth}{!}{\usebox{\stepbox}}\else\usebox{\stepbox}\fi
+  \par\medskip}
+\newcommand{\remark}[3]{{\leftskip=1.5em\relax\small\textcolor{#1}{\textbf{#2}} #3\par}}
+\begin{document}
+"""
+_TEX = {character: rf"\{character}" for character in "#$%&_{}"}
+_TEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_TEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''"}
+_TEX |= {
+    "✓": r"$\checkmark$",
+    "✗": r"$\times$",
+    "→": r"$\to$",
+    "≈": r"$\approx$",
+    "−": "$-$",
+    "′": "$'$",
+    "∂": r"$\partial$",
+    "²": "$^2$",
+}
+
+
+def tex_text(text: str) -> str:
+    """Text as LaTeX takes it; a character that its fonts may lack is told by its number."""
+    return "".join(
+        _TEX.get(c) or (c if c.isascii() or 0xC0 <= ord(c) <= 0xFF else rf"\texttt{{U+{ord(c):04X}}}")
+        for c in clean(text)
+    )
+
+
+def latex(solution: Solution) -> str:
+    """A LaTeX document for pdflatex."""
+    setter = Latex(solution.sheet)
+    parts = [
+        _PREAMBLE,
+        rf"\section*{{{tex_text(solution.sheet.title)}}}",
+        f"Read as: {tex_text(solution.reading)}.",
+        "",
+    ]
+    if data := _data(setter, solution.sheet):
+        parts.append(r"\subsection*{Given}")
+        line = r"\quad ".join(data)
+        parts.append(rf"\step{{{line}}}{{\begin{{array}}{{l}} " + r" \\ ".join(data) + r" \end{array}}")
+    for section in solution.sections:
+        parts.append(rf"\subsection*{{{section.title}}}")
+        for step in section.steps:
+            parts += [tex_text(step.why)] * bool(step.why)
+            parts.append(rf"\step{{{_one_line(setter, step)}}}{{{_aligned(setter, step)}}}")
+            parts += [tex_text(step.missing), ""] if step.missing else []
+            parts += [
+                rf"\remark{{{'right' if remark.verdict in ('right', 'rounded', '') else 'wrong'}}}"
+                rf"{{{tex_text(_marked(remark))}}}{{{tex_text(remark_text(remark))}}}"
+                for remark in step.remarks
+            ]
+    parts += ["", r"\medskip\hrule\medskip", r"\small"]
+    parts += [f"{tex_text(sentence)}\n" for sentence in closing(solution)]
+    return "\n".join([*parts, r"\end{document}", ""])
+
+
+# Plain text
+
+
+def text(solution: Solution) -> str:
+    """Plain text, matrices as matrices."""
+    setter = Boxes(solution.sheet)
+
+    def told(sentence: str, first: str = "", rest: str = "") -> str:
+        return textwrap.fill(clean(sentence), WIDTH, initial_indent=first, subsequent_indent=rest)
+
+    parts = [told(solution.sheet.title), told(solution.reading, "read as  ", " " * 9), ""]
+    if data := given(setter, solution.sheet):
+        parts += ["Given", "", *_flowed(data), ""]
+    for section in solution.sections:
+        parts += [section.title, "─" * len(section.title), ""]
+        for step in section.steps:
+            parts += [told(step.why)] * bool(step.why)
+            parts += _written(setter, step)
+            parts += [told(step.missing, "  ", "  ")] * bool(step.missing)
+            parts += [told(f"{_marked(r)} {remark_text(r)}", "  ", "    ") for r in step.remarks]
+            parts.append("")
+    parts += [told(sentence) for sentence in closing(solution)]
+    return "\n".join(line.rstrip() for part in parts for line in part.split("\n")) + "\n"
+
+
+def _flowed(data: list[tuple[Box, Box]]) -> Iterator[str]:
+    """Equations next to each other, as many as a line takes."""
+    line: list[Box] = []
+    for name, value in data:
+        box = beside([Box(("  ",)), name, Box((" = ",)), value])
+        if line and sum(other.width for other in line) + box.width > WIDTH:
+            yield from beside(line).lines
+            line = []
+        line.append(box)
+    if line:
+        yield from beside(line).lines
+
+
+def _written(setter: Boxes, step: Step) -> Iterator[str]:
+    """The equations of a step below each other, or on one line where they fit."""
+    head, rest = chain(setter, step)
+    row = beside([Box(("  ",)), head, *(part for sign, box in rest for part in (Box((f" {sign} ",)), box))])
+    if row.width <= WIDTH:
+        yield from row.lines
+        return
+    line = [Box(("  ",)), head]
+    margin = Box((" " * (2 + head.width),))
+    for sign, box in rest:
+        if len(line) > 2 and sum(part.width for part in line) + 3 + box.width > WIDTH:
+            yield from beside(line).lines
+            line = [margin]
+        line += [Box((f" {sign} ",)), box]
+    yield from beside(line).lines

@@ -1,0 +1,277 @@
+"""One step of the pass as a formula of the sheet's language: for an entry of a tensor, and for the tensor as a whole.
+
+These are (1) to (4) of `manual`, with the loss in front, each from what the step before has given:
+
+    z_l = W_l h_{l-1} + b_l     h_l = f_l(z_l)     L     dL/dyhat
+    dL/dz_l = f_l'(z_l) dL/dh_l     dL/dW_l = dL/dz_l h_{l-1}^T     dL/db_l = dL/dz_l     dL/dh_{l-1} = W_l^T dL/dz_l
+
+On a batch the examples are rows, and what goes to the parameters is added up over them.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import Any
+
+from gradsheet.composing import number_text
+from gradsheet.derivation import LOSS_GRADIENT, Index, slope
+from gradsheet.network import CANCELLING, NEW, Network
+from gradsheet.steps import Tensor
+from manual.activations import split
+
+LETTERS = "ijkmnpqrstuvw"
+SHARES = {  # of an output in the loss
+    "half_squared_error": "({y} - {yhat})**2/2",
+    "squared_error": "({y} - {yhat})**2",
+    "mean_squared_error": "({y} - {yhat})**2/{outputs}",
+    "binary_cross_entropy": "(-{y}*log({yhat}) - (1 - {y})*log(1 - {yhat}))",
+    "cross_entropy": "(-{y}*log({yhat}))",
+    "output": "{yhat}",
+}
+_ACTIVATIONS = {  # h of z, both of one unit, or of all where the words allow
+    "identity": "{z}",
+    "relu": "relu({z})",
+    "leaky_relu": "relu({z}) - {slope}*relu(-{z})",
+    "sigmoid": "sigmoid({z})",
+    "tanh": "tanh({z})",
+    "softplus": "log(1 + exp({z}))",
+}
+
+
+def _indexed(name: str, *indices: Index) -> str:
+    return f"{name}[{','.join(map(str, indices))}]" if indices else name
+
+
+class Rules:
+    """The formulas of one network. Bound letters are taken from `letters`, in their order."""
+
+    def __init__(self, network: Network, letters: Iterable[str] = LETTERS, *, cancels: bool = True):
+        self.network, self.letters = network, tuple(letters)
+        self.cancels = cancels and (network.loss, network.activations[-1]) in CANCELLING  # dL/dz is yhat - y
+        self.example = "n" if "n" in self.letters else self.letters[-1]
+        self.batch = network.examples is not None
+        self.mean = network.examples if network.reduction == "mean" and (network.examples or 1) > 1 else None
+
+    def h(self, l: int) -> str:
+        return "x" if l == 0 else "yhat" if l == self.network.depth else f"h{l}"
+
+    def axes(self, tensor: Tensor) -> tuple[int, ...]:
+        """The lengths of a tensor's axes."""
+        return self.network.shapes[self.network.canonical(tensor if isinstance(tensor, str) else tensor[1])]
+
+    def open(self, tensor: Tensor) -> tuple[Index, ...]:
+        """Letters for the indices of a tensor: n for the examples, i and j; 1 on an axis of length 1."""
+        axes, batch = self.axes(tensor), self.batch and (tensor if isinstance(tensor, str) else tensor[1])[0] in "xyzh"
+        letters: list[Index] = [self.example] if batch else []
+        letters += self._fresh([self.example])[: len(axes) - len(letters)]
+        return tuple(1 if size == 1 else letter for size, letter in zip(axes, letters, strict=True))
+
+    def _fresh(self, taken: Iterable[Index]) -> list[str]:
+        used = set(taken)
+        return [letter for letter in self.letters if letter not in used]
+
+    def _examples(self, taken: Iterable[Index]) -> list[Index]:
+        """A letter for the examples of a batch, that stands first; nothing where there is a single example."""
+        return [next(n for n in (self.example, *self.letters) if n not in set(taken))] if self.batch else []
+
+    def _sum(self, size: int, taken: Iterable[Index], term: Callable[[Index], str]) -> str:
+        """The sum of a term over an axis; over an axis of length 1 the term at 1."""
+        if size == 1:
+            return term(1)
+        letter = self._fresh(taken)[0]
+        return f"sum({letter}, {term(letter)})"
+
+    # An entry
+
+    def entry(self, tensor: Tensor, indices: tuple[Index, ...]) -> str | None:
+        """The formula of one entry, from what the step before has given; None where the language has none."""
+        name = tensor if isinstance(tensor, str) else tensor[1]
+        if isinstance(tensor, str):
+            if name == "L":
+                return self._loss()
+            if name == "shares":
+                return self._loss(indices[0])
+            if name.endswith(NEW):
+                return self._updated(name, indices)
+            if name == "yhat" or name[0] in "zh":
+                return self._forward(name, indices)
+            return None
+        if tensor[0] == "shares":
+            return self._share_back(name, indices)
+        if tensor[0] != "L":
+            return None
+        return self._d_yhat(indices) if name == "yhat" else self._backward(name, indices)
+
+    def _updated(self, name: str, indices: tuple[Index, ...]) -> str | None:
+        """After the step the pass is the same, with the new parameters."""
+        bare = name.removesuffix(NEW)
+        if bare[0] in "Wb":
+            old = _indexed(bare, *indices)
+            kept = bare[0] == "b" and self.network.update == "weights"
+            return old if kept else f"{old} - learning_rate*{_indexed(f'dL/d{bare}', *indices)}"
+        text = self._loss() if bare == "L" else self._forward(bare, indices)
+        return text and _renewed(text, self.network)
+
+    def _forward(self, name: str, indices: tuple[Index, ...]) -> str | None:
+        l = self.network.depth if name == "yhat" else int(name[1:])
+        if l == 0:
+            return None
+        *first, i = indices
+        if name[0] == "z":
+            W, before = f"W{l}", self.h(l - 1)
+            text = self._sum(
+                self.network.widths[l - 1], indices, lambda j: f"{W}[{i},{j}]*{_indexed(before, *first, j)}"
+            )
+            bias = {None: "", "units": f" + b{l}[{i}]", "shared": f" + b{l}"}
+            return text + bias[self.network.biases[l - 1]]
+        return self._activation(l, _indexed(f"z{l}", *indices), f"z{l}", first, i)
+
+    def _activation(self, l: int, z: str, whole: str, first: list[Index], i: Index) -> str:
+        name, parameters = split(self.network.activations[l - 1])
+        if name == "softmax":
+            k = self._fresh([*first, i])[0]
+            return f"exp({z})/sum({k}, exp({_indexed(whole, *first, k)}))"
+        return _ACTIVATIONS[name].format(z=z, slope=_slope_text(parameters))
+
+    def _loss(self, output: Index | None = None) -> str | None:
+        """The loss, or the share of one output in it."""
+        if self.network.loss is None:
+            return None
+        share = SHARES[self.network.loss]
+        n = self._examples(())
+        outputs = self.network.widths[-1]
+
+        def of(k: Index) -> str:
+            return share.format(yhat=_indexed("yhat", *n, k), y=_indexed("y", *n, k), outputs=outputs)
+
+        text = self._sum(outputs, n, of) if output is None else of(output)
+        text = f"sum({n[0]}, {text})" if self.batch else _bare(text)
+        return f"{text}/{self.mean}" if self.mean else text
+
+    def _d_yhat(self, indices: tuple[Index, ...]) -> str | None:
+        if self.network.loss is None:
+            return None
+        gradient = LOSS_GRADIENT[self.network.loss].format(
+            yhat=_indexed("yhat", *indices), y=_indexed("y", *indices), outputs=self.network.widths[-1]
+        )
+        return f"{gradient}/{self.mean}" if self.mean else _bare(gradient)
+
+    def _share_back(self, name: str, indices: tuple[Index, ...]) -> str | None:
+        """dL[k] by an h of the layer before the last, where no softmax mixes the outputs."""
+        last = self.network.depth
+        if name != f"h{last - 1}" or self.network.activations[-1] == "softmax" or self.batch:
+            return None
+        k, j = indices
+        return f"dL/dz{last}[{k}]*W{last}[{k},{j}]"
+
+    def _backward(self, name: str, indices: tuple[Index, ...]) -> str | None:
+        l = 0 if name == "x" else int(name[1:])
+        n = self._examples(indices)
+        if name[0] in "xh":  # (4)
+            *first, j = indices
+            units = self.network.widths[l + 1]
+            return self._sum(units, indices, lambda i: f"W{l + 1}[{i},{j}]*{_indexed(f'dL/dz{l + 1}', *first, i)}")
+        if name[0] == "z":  # (2)
+            return self._through(l, indices)
+        units = self.network.widths[l]
+        if name[0] == "W":  # (3)
+            i, j = indices
+            term = f"{_indexed(f'dL/dz{l}', *n, i)}*{_indexed(self.h(l - 1), *n, j)}"
+        elif indices:
+            term = _indexed(f"dL/dz{l}", *n, *indices)
+        else:
+            term = self._sum(units, n, lambda i: _indexed(f"dL/dz{l}", *n, i))
+        return f"sum({n[0]}, {term})" if self.batch else term
+
+    def _through(self, l: int, indices: tuple[Index, ...]) -> str | None:
+        d_h, h = f"dL/d{self.h(l)}", self.h(l)
+        if l == self.network.depth and self.cancels:
+            text = f"({_indexed(h, *indices)} - {_indexed('y', *indices)})"
+            return f"{text}/{self.mean}" if self.mean else text[1:-1]
+        if self.network.activations[l - 1] == "softmax":
+            k = self._fresh(indices)[0]
+            inner = f"sum({k}, {_indexed(d_h, *indices[:-1], k)}*{_indexed(h, *indices[:-1], k)})"
+            return f"{_indexed(h, *indices)}*({_indexed(d_h, *indices)} - {inner})"
+        factor = slope(self.network.activations[l - 1], _indexed(f"z{l}", *indices), _indexed(h, *indices))
+        return _indexed(d_h, *indices) + (f"*{factor}" if factor else "")
+
+    # A whole tensor
+
+    def whole(self, tensor: Tensor) -> str | None:
+        """The formula of a whole vector or matrix; None where only its entries have one."""
+        name = tensor if isinstance(tensor, str) else tensor[1]
+        if isinstance(tensor, str) and name.endswith(NEW):
+            bare = name.removesuffix(NEW)
+            if bare[0] in "Wb":
+                return self._updated(name, ())
+            text = self.whole(bare)
+            return text and _renewed(text, self.network)
+        if name == "L" or not self.axes(tensor):
+            return self.entry(tensor, ())
+        if isinstance(tensor, str):
+            return self._whole_forward(name)
+        return self._whole_backward(name) if tensor[0] == "L" else None
+
+    def _whole_forward(self, name: str) -> str | None:
+        l = self.network.depth if name == "yhat" else int(name[1:])
+        if name[0] != "z":
+            activation, parameters = split(self.network.activations[l - 1])
+            if activation == "softplus":
+                return None
+            if activation == "softmax":
+                return f"softmax(z{l})"
+            return _ACTIVATIONS[activation].format(z=f"z{l}", slope=_slope_text(parameters))
+        product = f"{self.h(l - 1)} @ W{l}.T" if self.batch else f"W{l} @ {self.h(l - 1)}"
+        if self.network.biases[l - 1] is None:
+            return product
+        shared = self.network.biases[l - 1] == "shared"
+        bias = _ones(f"b{l}", self.network.widths[l]) if shared else f"b{l}"
+        ones = _ones("1", self.network.examples or 1)
+        return f"{product} + {f'outer({ones}, {bias})' if self.batch else bias}"
+
+    def _whole_backward(self, name: str) -> str | None:
+        if name == "yhat":
+            if self.network.loss in (None, "binary_cross_entropy", "output"):
+                return None
+            assert self.network.loss is not None
+            gradient = LOSS_GRADIENT[self.network.loss].format(yhat="yhat", y="y", outputs=self.network.widths[-1])
+            return f"{gradient}/{self.mean}" if self.mean else _bare(gradient)
+        l = 0 if name == "x" else int(name[1:])
+        if name[0] in "xh":
+            return f"dL/dz{l + 1} @ W{l + 1}" if self.batch else f"W{l + 1}.T @ dL/dz{l + 1}"
+        if name[0] == "W":
+            return f"dL/dz{l}.T @ {self.h(l - 1)}" if self.batch else f"outer(dL/dz{l}, {self.h(l - 1)})"
+        if name[0] == "b":
+            return None if self.batch else f"dL/dz{l}"
+        if l == self.network.depth and self.cancels:
+            return f"(yhat - y)/{self.mean}" if self.mean else "yhat - y"
+        activation = split(self.network.activations[l - 1])[0]
+        if activation not in ("identity", "relu", "leaky_relu"):
+            return None
+        factor = slope(self.network.activations[l - 1], f"z{l}", self.h(l))
+        return f"dL/d{self.h(l)}" + (f" * {factor}" if factor else "")
+
+
+def _slope_text(parameters: Iterable[Any]) -> str:
+    return "".join(number_text(Fraction(p)).strip('"') for p in parameters)
+
+
+def _bare(text: str) -> str:
+    """Without the parentheses that hold all of a formula together."""
+    depth = 0
+    for at, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if not depth:
+            return text[1:-1] if text[:1] == "(" and at == len(text) - 1 else text
+    return text
+
+
+def _ones(text: str, number: int) -> str:
+    return f"[{', '.join([text] * number)}]"
+
+
+def _renewed(text: str, network: Network) -> str:
+    """A formula of the pass with everything in it taken after the update."""
+    return re.sub(
+        r"\b([Wbzh]\d+|yhat)\b", lambda found: found[0] + NEW if found[0] + NEW in network.names else found[0], text
+    )

@@ -1,0 +1,111 @@
+"""A worked solution: its steps, each of which is a claim that the judge has found right."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gradsheet import formula as f
+from gradsheet.sheet import Sheet, Value
+
+
+@dataclass(frozen=True)
+class Line:
+    """A formula that a step's quantity equals; `rounded` where numbers in it are."""
+
+    tree: f.Node
+    rounded: bool = False
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What is to be said at a step on a claim of the sheet; without a verdict, the claim only asks for the quantity."""
+
+    question: str
+    verdict: str = ""
+    text: str = ""
+
+
+@dataclass
+class Step:
+    """A quantity, the formulas that lead to it, and its value where it is a number or numbers.
+
+    `why` is the rule behind it; `missing` says why there is no value. The names of a sheet's notation that stand in
+    `names` are preferred where several stand for the same.
+    """
+
+    quantity: f.Node
+    lines: list[Line] = field(default_factory=list)
+    value: Value | None = None
+    rounded: bool = False
+    why: str = ""
+    missing: str = ""
+    remarks: list[Remark] = field(default_factory=list)
+    names: tuple[str, ...] = ()
+
+    @property
+    def says_something(self) -> bool:
+        return bool(self.lines) or self.value is not None
+
+
+@dataclass
+class Section:
+    title: str
+    steps: list[Step] = field(default_factory=list)
+
+
+@dataclass
+class Solution:
+    """The worked solution of a sheet.
+
+    `unchecked` counts the steps that the judge had no verdict on, for want of time; it has found right all others.
+    `digits` are those to which numbers are rounded where they are. The texts are made by `markdown`, `html`, `latex`,
+    `text` and `answer_sheet`.
+    """
+
+    sheet: Sheet
+    reading: str
+    sections: list[Section]
+    causes: list[str] = field(default_factory=list)
+    digits: int = 0
+    unchecked: int = 0
+
+    def steps(self) -> Iterator[Step]:
+        for section in self.sections:
+            yield from section.steps
+
+    @property
+    def rounds(self) -> bool:
+        """Whether any number in it is rounded."""
+        return any(step.rounded or any(line.rounded for line in step.lines) for step in self.steps())
+
+    def markdown(self) -> str:
+        """Markdown with mathematics between dollars, as GitHub and Jupyter show it."""
+        from gradsheet.solution.pages import markdown
+
+        return markdown(self)
+
+    def html(self) -> str:
+        """One page that needs no network and no scripts."""
+        from gradsheet.solution.html import html
+
+        return html(self)
+
+    def latex(self) -> str:
+        """A LaTeX document."""
+        from gradsheet.solution.pages import latex
+
+        return latex(self)
+
+    def text(self) -> str:
+        """Plain text for a terminal."""
+        from gradsheet.solution.pages import text
+
+        return text(self)
+
+    def answer_sheet(self) -> str:
+        """The solution as an answer sheet, a claim a step."""
+        from gradsheet.solution.checking import answer_sheet
+
+        return answer_sheet(self.sheet, list(self.steps()))
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()

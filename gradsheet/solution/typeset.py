@@ -1,0 +1,382 @@
+"""A formula as mathematics: one walk over the tree, and what each kind of part looks like in LaTeX and in MathML.
+
+Layers stand above a symbol and indices below it, as in W^(3)_12. In parentheses where numbers are about, so that nobody
+takes a layer for a power. dL/dz_l is written delta unless the sheet's own notation has a delta. An index that can only
+be 1, as that of a single output, is not written.
+"""
+
+import html
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+from gradsheet import formula as f
+from gradsheet.composing import LEVELS, level
+from gradsheet.network import NEW
+from gradsheet.sheet import Sheet
+
+MAX_SHOWN = 10  # rows or columns of a matrix; of a larger one the first and the last
+FIRST = 5
+
+_LETTERS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho final-sigma sigma tau "
+    "upsilon phi chi psi omega"
+)
+GREEK = {name: chr(code) for code, name in enumerate(_LETTERS.split(), ord("α"))}
+_FUNCTIONS = {
+    "drelu": "relu′",
+    "dsigmoid": "sigmoid′",
+    "dtanh": "tanh′",
+    "log": "ln",
+}
+
+T = TypeVar("T")
+
+
+class Typesetter(ABC, Generic[T]):
+    """Sets formulas of one sheet. The abstract methods are the parts that a formula is put together from."""
+
+    divides_on_one_line = False
+
+    def __init__(self, sheet: Sheet):
+        self.sheet, self.network = sheet, sheet.network
+        self.numeric = sheet.params is not None
+        self.deltas = not any(name.startswith("delta") for name in sheet.notation)
+
+    # The parts
+
+    @abstractmethod
+    def symbol(self, base: str, below: str = "", above: str = "") -> T: ...
+
+    @abstractmethod
+    def number(self, text: str) -> T: ...
+
+    @abstractmethod
+    def row(self, *parts: T) -> T: ...
+
+    @abstractmethod
+    def sign(self, text: str, *, unary: bool = False) -> T: ...
+
+    @abstractmethod
+    def fraction(self, above: T, below: T) -> T: ...
+
+    @abstractmethod
+    def raised(self, base: T, exponent: str) -> T: ...
+
+    @abstractmethod
+    def fenced(self, inner: T) -> T: ...
+
+    @abstractmethod
+    def matrix(self, rows: Sequence[Sequence[T]]) -> T: ...
+
+    @abstractmethod
+    def total(self, letter: str, term: T) -> T: ...
+
+    @abstractmethod
+    def function(self, name: str, inner: T) -> T: ...
+
+    # The walk
+
+    def formula(self, tree: f.Node, names: Sequence[str] = ()) -> T:
+        """A formula in the sheet's notation, where several names stand for the same in the first of `names`."""
+        return self._set(f.replaced(tree, self._notation(names)))
+
+    def defined(self, tree: f.Node, names: Sequence[str] = ()) -> list[T]:
+        """A quantity as a step begins with it: of one that has a short name, the name and what it stands for."""
+        short = f.replaced(tree, self._notation(names))
+        found = [self._set(short)]
+        if self._is_delta(short) or short != tree:
+            deltas, self.deltas = self.deltas, False
+            found.append(self._set(tree))
+            self.deltas = deltas
+        return found
+
+    def _notation(self, names: Sequence[str]) -> dict[f.Node, f.Node]:
+        """The sheet's own names for what they stand for."""
+        found: dict[f.Node, f.Node] = {}
+        for name in (*names, *self.sheet.notation):
+            tree = self.sheet.notation[name]
+            found.setdefault(tree, f.Quantity(name))
+            match tree:
+                case f.Derivative(of, f.Quantity(by, (1,))) if self._single(by):
+                    found.setdefault(f.Derivative(of, f.Quantity(by)), f.Quantity(name))
+                case f.Quantity(base, indices) if base + NEW in self.network.names:
+                    found.setdefault(f.Quantity(base + NEW, indices), f.Quantity(name + NEW))
+        return found
+
+    def _single(self, name: str) -> bool:
+        """Whether a node has a single entry, whose index goes without saying."""
+        return self.network.shapes.get(self.network.canonical(name)) == (1,)
+
+    def _is_delta(self, node: f.Node) -> bool:
+        match node:
+            case f.Derivative(f.Quantity("L", ()), f.Quantity(by)):
+                return self.deltas and by[0] == "z" and by in self.network.shapes
+        return False
+
+    def _part(self, node: f.Node, least: int) -> T:
+        """A part of a formula, in parentheses where it holds together less tightly than its place asks for."""
+        node, found = _alone(node), self._set(node)
+        own = level(node)
+        match node:
+            case f.Binary("/") if not self.divides_on_one_line:
+                own = 5
+            case f.Number(printed) if printed.value > 0 and not self.divides_on_one_line:
+                own = 5
+            case f.Sum():
+                own = 1
+        return found if own >= least else self.fenced(found)
+
+    def _set(self, node: Any) -> T:
+        match _alone(node):
+            case f.Number(printed):
+                return self._number(printed.text)
+            case f.Letter(name):
+                return self.symbol(name)
+            case f.Quantity(name, indices):
+                return self._quantity(name, indices)
+            case f.Derivative(of, by):
+                return self._derivative(of, by)
+            case f.Negative(operand):
+                return self.row(self.sign("−", unary=True), self._part(operand, 4))
+            case f.Binary("/", left, right):
+                if self.divides_on_one_line:
+                    return self.row(self._part(left, 2), self.sign("/"), self._part(right, 4))
+                return self.fraction(self._set(left), self._set(right))
+            case f.Binary("@", left, right):
+                first = self._row_vector(left) if _is_vector(left) else self._part(left, 2)
+                return self.row(first, self.sign(" "), self._part(right, 4))
+            case f.Binary(operator, left, right):
+                own = LEVELS[operator]
+                sign = {"-": "−", "*": self._times(left, right)}.get(operator, operator)
+                return self.row(self._part(left, own), self.sign(sign), self._part(right, own + 1 if own == 1 else 4))
+            case f.Power(base, exponent):
+                fence = isinstance(base, f.Quantity) and base.name not in ("x", "y", "yhat", "L", "learning_rate")
+                inner = self.fenced(self._set(base)) if fence else self._part(base, 5)
+                return self.raised(inner, str(exponent))
+            case f.Call("outer", (left, right)):
+                second = self._row_vector(right) if _is_vector(right) else self.raised(self._part(right, 5), "⊤")
+                return self.row(self._part(left, 4), self.sign(" "), second)
+            case f.Call(name, (argument,)):
+                return self.function(_FUNCTIONS.get(name, name), self._set(argument))
+            case f.Sum(letter, term):
+                return self.total(letter.name, self._part(term, 2))
+            case f.List(items):
+                rows = [item.items if isinstance(item, f.List) else (item,) for item in items]
+                return self.matrix(self._elided([[self._set(entry) for entry in row] for row in rows]))
+            case f.Subscript(base, indices):
+                below = ",".join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)
+                return self.subscripted(self._part(base, 5), below)
+            case f.Transpose(operand):
+                return self.raised(self._part(operand, 5), "⊤")
+        raise TypeError(f"no mathematics for {type(node).__name__}")
+
+    def subscripted(self, base: T, below: str) -> T:
+        return self.row(base, self.symbol("", below))
+
+    def _number(self, text: str) -> T:
+        sign = [self.sign("−", unary=True)] if text.startswith("-") else []
+        bare = text.lstrip("+-")
+        if "/" in bare:
+            above, below = (self.number(part) for part in bare.split("/"))
+            found = self.row(above, self.sign("/"), below) if self.divides_on_one_line else self.fraction(above, below)
+        elif "e" in bare.lower():
+            digits, exponent = bare.lower().split("e")
+            power = self.raised(self.number("10"), exponent.lstrip("+").replace("-", "−").lstrip("0"))
+            found = self.row(self.number(digits), self.sign("·"), power)
+        else:
+            found = self.number(bare)
+        return self.row(*sign, found) if sign else found
+
+    def _elided(self, rows: list[list[T]]) -> list[list[T]]:
+        """A matrix with what is too much of it left out."""
+
+        def cut(items: list[Any], dots: Any) -> list[Any]:
+            return items if len(items) <= MAX_SHOWN else [*items[:FIRST], dots, items[-1]]
+
+        wide = [cut(row, self.symbol("⋯")) for row in rows]
+        return cut(wide, [self.symbol("⋮") for _ in wide[0]])
+
+    def _row_vector(self, node: f.Node) -> T:
+        assert isinstance(node, f.List)
+        return self.matrix(self._elided([[self._set(item) for item in node.items]]))
+
+    def _times(self, left: f.Node, right: f.Node) -> str:
+        if self.rank(left) and self.rank(right):
+            return "⊙"
+        return "·" if isinstance(right, f.Number | f.Negative) or _begins_with_number(right) else " "
+
+    def rank(self, node: Any) -> int:
+        """How many axes a formula's value has, as far as its form tells."""
+        match node:
+            case f.Quantity(name, indices):
+                if name in self.sheet.notation:
+                    return self.rank(self.sheet.notation[name])
+                return max(0, len(self.network.shapes.get(self.network.canonical(name), ())) - len(indices))
+            case f.Derivative(of, by):
+                return (0 if of.name == "L" else self.rank(of)) + self.rank(by)
+            case f.Binary("@", left, right):
+                return max(0, self.rank(left) + self.rank(right) - 2)
+            case f.Binary(_, left, right):
+                return max(self.rank(left), self.rank(right))
+            case f.Negative(inner) | f.Transpose(inner) | f.Sum(_, inner) | f.Power(inner):
+                return self.rank(inner)
+            case f.Call("outer"):
+                return 2
+            case f.Call(_, (argument,)):
+                return self.rank(argument)
+            case f.List(items):
+                return 0 if _alone(node) is not node else 1 + self.rank(items[0])
+            case f.Subscript(base, indices):
+                return max(0, self.rank(base) - len(indices))
+        return 0
+
+    def _quantity(self, name: str, indices: Sequence[f.Index], base: str = "") -> T:
+        """A node or parameter, or with a `base` what is written for one."""
+        new = name.endswith(NEW)
+        if self._single(name) and tuple(indices) == (1,):
+            indices = ()
+        plain = name.removesuffix(NEW)
+        below = [i.name if isinstance(i, f.Letter) else str(i) for i in indices]
+        joined = ("" if all(len(i) == 1 for i in below) else ",").join(below)
+        if name not in self.network.names and plain not in self.network.names:
+            letter, digits = _own_name(plain)
+            return self.symbol(letter, digits + ("," * bool(digits and joined)) + joined, "+" * new)
+        if plain in ("x", "y", "L", "yhat", "learning_rate"):
+            letter = {"yhat": "ŷ", "learning_rate": "η"}.get(plain, plain)
+            return self.symbol(base or letter, joined, "+" * new)
+        layer = f"({plain[1:]})" if self.numeric else plain[1:]
+        return self.symbol(base or plain[0], joined, layer + "+" * new)
+
+    def _derivative(self, of: f.Quantity, by: f.Quantity) -> T:
+        if self._is_delta(f.Derivative(of, by)):
+            return self._quantity(by.name, by.indices, "δ")
+        above, below = (self.row(self.symbol("∂"), self._set(end)) for end in (of, by))
+        if self.divides_on_one_line:
+            return self.row(above, self.sign("/"), below)
+        return self.fraction(above, below)
+
+
+def _alone(node: Any) -> Any:
+    """What stands in a list of one, or of a list of one: the brackets go without saying."""
+    while isinstance(node, f.List) and len(node.items) == 1 and not _is_row(node):
+        node = node.items[0]
+    return node
+
+
+def _is_row(node: f.List) -> bool:
+    return isinstance(node.items[0], f.List) and len(node.items[0].items) > 1
+
+
+def _is_vector(node: f.Node) -> bool:
+    return isinstance(node, f.List) and len(node.items) > 1 and not isinstance(node.items[0], f.List)
+
+
+def _begins_with_number(node: f.Node) -> bool:
+    while isinstance(node, f.Binary):
+        node = node.left
+    return isinstance(node, f.Number) or (isinstance(node, f.Power) and isinstance(node.base, f.Number))
+
+
+def _own_name(name: str) -> tuple[str, str]:
+    """A name of the sheet's notation as a symbol and its index: w5, delta, net_h1."""
+    found = re.fullmatch(r"([A-Za-z]+)_?(.*)", name)
+    if found is None:
+        return name, ""
+    base = GREEK.get(found[1], found[1])
+    return base, found[2].strip("_").replace("_", ",")
+
+
+_LATEX = {"ŷ": r"\hat y", "−": "-", "·": r"\cdot ", "⊙": r"\odot ", " ": r"\, ", "⋯": r"\cdots", "⋮": r"\vdots"}
+_LATEX |= {"∂": r"\partial ", "⊤": r"\top"}
+_LATEX |= {character: f"\\{name}" for name, character in GREEK.items() if name not in ("omicron", "final-sigma")}
+
+
+class Latex(Typesetter[str]):
+    """LaTeX as amsmath, MathJax and KaTeX read it."""
+
+    def symbol(self, base: str, below: str = "", above: str = "") -> str:
+        letter = _LATEX.get(base, base if len(base) < 2 else rf"\mathit{{{base}}}") or "{}"
+        return letter + (f"_{{{below}}}" if below else "") + (f"^{{{above}}}" if above else "")
+
+    def number(self, text: str) -> str:
+        return text
+
+    def row(self, *parts: str) -> str:
+        return "".join(parts)
+
+    def sign(self, text: str, *, unary: bool = False) -> str:
+        return _LATEX.get(text, text)
+
+    def fraction(self, above: str, below: str) -> str:
+        return rf"\frac{{{above}}}{{{below}}}"
+
+    def raised(self, base: str, exponent: str) -> str:
+        return f"{{{base}}}^{{{_LATEX.get(exponent, exponent.replace('−', '-'))}}}"
+
+    def fenced(self, inner: str) -> str:
+        return rf"\left({inner}\right)"
+
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+        lines = [" & ".join(row) for row in rows]
+        gap = r" \\[6pt] " if any(r"\frac" in line for line in lines) else r" \\ "
+        return r"\begin{bmatrix} " + gap.join(lines) + r" \end{bmatrix}"
+
+    def total(self, letter: str, term: str) -> str:
+        return rf"\sum_{{{letter}}} {term}"
+
+    def function(self, name: str, inner: str) -> str:
+        prime = "'" * name.endswith("′")
+        return rf"\mathrm{{{name.rstrip('′')}}}{prime}\left({inner}\right)"
+
+
+class MathML(Typesetter[str]):
+    """Presentation MathML, of the elements that browsers have in common."""
+
+    def symbol(self, base: str, below: str = "", above: str = "") -> str:
+        letter = f"<mi>{html.escape(base)}</mi>" if base else "<mrow></mrow>"
+        if base == "ŷ":
+            letter = "<mover><mi>y</mi><mo>^</mo></mover>"
+        lower, upper = (f"<mrow>{self._script(text)}</mrow>" for text in (below, above))
+        if below and above:
+            return f"<msubsup>{letter}{lower}{upper}</msubsup>"
+        return f"<msub>{letter}{lower}</msub>" if below else f"<msup>{letter}{upper}</msup>" if above else letter
+
+    @staticmethod
+    def _script(text: str) -> str:
+        found = []
+        for part in re.findall(r"\d+|.", text):
+            tag = "mn" if part.isdecimal() else "mi" if part.isalpha() else "mo"
+            found.append(f"<{tag}{' stretchy=false' if part in '()' else ''}>{html.escape(part)}</{tag}>")
+        return "".join(found).replace("=false", '="false"')
+
+    def number(self, text: str) -> str:
+        return f"<mn>{html.escape(text)}</mn>"
+
+    def row(self, *parts: str) -> str:
+        return f"<mrow>{''.join(parts)}</mrow>"
+
+    def sign(self, text: str, *, unary: bool = False) -> str:
+        form = ' form="prefix"' * unary
+        return '<mspace width="0.17em"/>' if text == " " else f"<mo{form}>{html.escape(text)}</mo>"
+
+    def fraction(self, above: str, below: str) -> str:
+        return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>"
+
+    def raised(self, base: str, exponent: str) -> str:
+        tag = "mn" if exponent.strip("−").isdecimal() else "mo"
+        return f"<msup><mrow>{base}</mrow><{tag}>{exponent}</{tag}></msup>"
+
+    def fenced(self, inner: str) -> str:
+        return f"<mrow><mo>(</mo>{inner}<mo>)</mo></mrow>"
+
+    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+        cells = "".join(f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in row)}</mtr>" for row in rows)
+        return f"<mrow><mo>[</mo><mtable>{cells}</mtable><mo>]</mo></mrow>"
+
+    def total(self, letter: str, term: str) -> str:
+        return f"<mrow><munder><mo>∑</mo><mi>{html.escape(letter)}</mi></munder>{term}</mrow>"
+
+    def function(self, name: str, inner: str) -> str:
+        return f"<mrow><mi>{name}</mi>{self.fenced(inner)}</mrow>"

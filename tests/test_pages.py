@@ -1,0 +1,114 @@
+"""The pages of a solution in the programs that show them: a browser, LaTeX, and a parser of MathML."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from sheets import random_sheet
+
+import gradsheet
+
+ROOT = Path(__file__).parent.parent
+SHEETS = [
+    *sorted((ROOT / "gradsheet" / "homework").glob("*.toml")),
+    *sorted((ROOT / "tests" / "published").glob("*.toml")),
+]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PDFLATEX = shutil.which("pdflatex")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-sync", "--disable-component-update", "--virtual-time-budget=5000"]
+
+# Of every page in a frame: how wide it is, how wide its contents, how many formulas have a size, and what overlaps.
+MEASURE = """
+<script>
+addEventListener("load", () => {
+  const found = [...document.querySelectorAll("iframe")].map(frame => {
+    const page = frame.contentDocument, root = page.documentElement;
+    const boxes = [...page.querySelectorAll("math")].map(one => one.getBoundingClientRect());
+    const steps = [...page.querySelectorAll(".step")].map(one => one.getBoundingClientRect());
+    return {
+      title: page.title, width: root.clientWidth, needed: root.scrollWidth,
+      formulas: boxes.length, empty: boxes.filter(box => box.width < 3 || box.height < 8).length,
+      steps: steps.length, overlapping: steps.filter((box, k) => k && box.top < steps[k - 1].bottom - 1).length,
+      brackets: Math.max(...[...page.querySelectorAll("mtable")].map(table =>
+        Math.abs(table.getBoundingClientRect().height - table.previousElementSibling.getBoundingClientRect().height))),
+      matrices: page.querySelectorAll("mtable").length,
+      drawing: page.querySelector("svg").getBoundingClientRect().height,
+    };
+  });
+  document.body.textContent = "FOUND" + JSON.stringify(found) + "DNUOF";
+});
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def solutions():
+    """Of the two homeworks, of what is in print, and of some random sheets."""
+    found = [gradsheet.load(path).solve() for path in SHEETS]
+    return [*found, *(gradsheet.read(random_sheet(seed)).solve() for seed in range(5))]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+def test_pages_on_a_desktop_and_on_a_telephone(solutions, tmp_path):
+    frames = [
+        f'<iframe width="{width}" height="900" srcdoc="{html.escape(solution.html())}"></iframe>'
+        for solution in solutions[:2]
+        for width in (1100, 360)
+    ]
+    page = tmp_path / "frames.html"
+    page.write_text("<!DOCTYPE html><meta charset='utf-8'><body>" + "".join(frames) + MEASURE)
+    command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+    found = json.loads(html.unescape(re.search(r"FOUND(.*)DNUOF", done.stdout, re.DOTALL)[1]))
+    assert [page["title"] for page in found[::2]] == [solution.sheet.title for solution in solutions[:2]]
+    for page in found:
+        assert page["needed"] <= page["width"], "nothing sticks out"
+        assert page["formulas"] > 30
+        assert page["empty"] == 0
+        assert page["steps"] > 20
+        assert page["overlapping"] == 0
+        assert page["drawing"] > 150
+    numbers = found[0]
+    assert numbers["matrices"] > 30
+    assert numbers["brackets"] < 12, "brackets are as tall as their matrices"
+
+
+@pytest.mark.skipif(PDFLATEX is None, reason="there is no pdflatex here")
+def test_latex_compiles(solutions, tmp_path):
+    for solution in solutions:
+        (tmp_path / "solution.tex").write_text(solution.latex())
+        command = [str(PDFLATEX), "-interaction=nonstopmode", "-halt-on-error", "solution.tex"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=100)
+        assert done.returncode == 0, done.stdout[-2000:]
+        assert "Overfull" not in done.stdout, solution.sheet.title
+
+
+def test_every_formula_is_well_formed(solutions):
+    for solution in solutions:
+        formulas = re.findall(r"<math .*?</math>", solution.html(), re.DOTALL)
+        assert len(formulas) > 5
+        for formula in formulas:
+            for element in ET.fromstring(formula).iter():
+                assert element.tag in {
+                    *("math", "mrow", "mi", "mn", "mo", "mspace", "mfrac", "msup", "msub", "msubsup"),
+                    *("mover", "munder", "mtable", "mtr", "mtd"),
+                }
+                sizes = {"msubsup": 3, "msub": 2, "msup": 2, "mfrac": 2, "mover": 2, "munder": 2}
+                assert len(element) == sizes.get(element.tag, len(element)), formula
+
+
+def test_latex_and_markdown_are_balanced(solutions):
+    for solution in solutions:
+        for text in (solution.latex(), solution.markdown()):
+            bare = re.sub(r"\\[{}\\]", "", text)
+            assert bare.count("{") == bare.count("}")
+            assert text.count(r"\left(") == text.count(r"\right)")
+            for name in re.findall(r"\\begin\{(\w+)\}", text):
+                assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}")
+        assert len(re.findall(r"^\$\$$", solution.markdown(), re.MULTILINE)) % 2 == 0

@@ -1,0 +1,306 @@
+"""Worked solutions: what a tutor writes on the board, every line of it checked."""
+
+import re
+from pathlib import Path
+
+import pytest
+from sheets import NET, SYMBOLS, random_sheet
+
+import gradsheet
+from gradsheet.composing import formula_text
+from gradsheet.number import printed
+from gradsheet.solution.digits import Digits, value_text
+from gradsheet.solution.rules import Rules
+
+HOMEWORK = Path(gradsheet.__file__).parent / "homework"
+PUBLISHED = Path(__file__).parent / "published"
+SHEETS = [*sorted(HOMEWORK.glob("*.toml")), *sorted(PUBLISHED.glob("*.toml"))]
+
+
+def steps(solution):
+    """Every step as its quantity, formulas and value."""
+    found = {}
+    for step in solution.steps():
+        value = [] if step.value is None else [value_text(step.value)]
+        found[formula_text(step.quantity)] = [*(formula_text(line.tree) for line in step.lines), *value]
+    return found
+
+
+def solved(text: str):
+    return gradsheet.read(text).solve()
+
+
+def claims(*quantities: str) -> str:
+    return "".join(f"[[claim]]\nquantity = '{quantity}'\nvalue = 1\n" for quantity in quantities)
+
+
+# The homework in numbers
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    return gradsheet.load(HOMEWORK / "numbers.toml").solve()
+
+
+def test_forward_as_on_the_sheet(numbers):
+    found = steps(numbers)
+    assert found["z1"] == [
+        "W1 @ x + b1",
+        "[[0, 1], [1, 1], [1, 0]] @ [2, 1] + [-2, -1, 1]",
+        "[1, 3, 2] + [-2, -1, 1]",
+        "[-1, 2, 3]",
+    ]
+    assert found["h1"] == ["relu(z1)", "relu([-1, 2, 3])", "[0, 2, 3]"]
+    assert found["z2"][-2:] == ["[8, 5, -5] + [1, 1, 1]", "[9, 6, -4]"]
+    assert found["yhat"] == ["z3", "[5]"]
+
+
+def test_the_loss_as_on_the_sheet(numbers):
+    assert steps(numbers)["L"] == ["(y[1] - yhat[1])**2/2", "(1.5 - 5)**2/2", "6.125"]
+
+
+def test_every_gradient_from_the_last_layer_back(numbers):
+    found = steps(numbers)
+    backward = [q for q in found if q.startswith("dL/d")]
+    assert backward == [
+        *("dL/dyhat", "dL/dz3", "dL/dW3", "dL/dW3[1,2]", "dL/dh2"),
+        *("dL/dz2", "dL/dW2", "dL/dW2[2,2]", "dL/db2", "dL/dh1"),
+        *("dL/dz1", "dL/dW1", "dL/dW1[2,1]", "dL/db1"),
+    ]
+    assert found["dL/dW3[1,2]"] == ["dL/dz3[1]*h2[2]", "3.5*6", "21"]
+    assert found["dL/dh1"][-1] == "[-10.5, 7, 3.5]"
+    assert found["dL/dz1"] == ["dL/dh1*drelu(z1)", "[-10.5, 7, 3.5]*[0, 1, 1]", "[0, 7, 3.5]"]
+    assert found["dL/dW1"][-1] == "[[0, 0], [14, 7], [7, 3.5]]"
+
+
+def test_remarks_stand_where_the_sheet_went_astray(numbers):
+    remarks = {formula_text(step.quantity): step.remarks for step in numbers.steps() if step.remarks}
+    assert [(q, [r.verdict for r in found]) for q, found in remarks.items()][-3:] == [
+        ("dL/dW3[1,2]", ["wrong"]),
+        ("dL/dW2[2,2]", ["wrong"]),
+        ("dL/dW1[2,1]", ["lucky"]),
+    ]
+    assert "42: 2 times the truth" in remarks["dL/dW3[1,2]"][0].text
+    assert "the 2 of the square is kept" in remarks["dL/dW3[1,2]"][0].text
+
+
+def test_the_dead_unit_is_named(numbers):
+    why = {formula_text(step.quantity): step.why for step in numbers.steps()}
+    assert why["h1"] == "Through relu; unit 1 is dead, z is not positive."
+
+
+# The homework in symbols
+
+
+@pytest.fixture(scope="module")
+def symbols():
+    return gradsheet.load(HOMEWORK / "symbols.toml").solve()
+
+
+def test_item_16_from_the_step_before_and_from_the_beginning(symbols):
+    assert steps(symbols)["dL/dW1[i,j]"] == [
+        "dL/dz1[i]*x[j]",
+        "sum(k, dL/dyhat[1]*W3[1,k]*W2[k,i])*drelu(z1[i])*x[j]",
+    ]
+    assert (
+        r"\left(\sum_{k} \delta\, W_{1k}^{3}\, W_{ki}^{2}\right)\, \mathrm{relu}'\left(z_{i}^{1}\right)\, x_{j}"
+        in symbols.markdown()
+    )
+
+
+def test_the_sheet_s_own_names_are_those_of_each_claim(symbols):
+    text = symbols.text()
+    assert "∂L/∂W³₁₁ = ∂L/∂z³ h²₁ = σ h²₁\n  ✓ 1 right" in text
+    assert "∂L/∂h¹ⱼ = ∑ᵢ W²ᵢⱼ ∂L/∂z²ᵢ = ∑ᵢ δ W³₁ᵢ W²ᵢⱼ\n  ✓ 14 right" in text
+
+
+def test_a_matrix_that_is_asked_for_is_written_out(symbols):
+    assert steps(symbols)["dh2[1]/dW2"] == ["[[h1[1], h1[2], h1[3]], [0, 0, 0]]"]
+    assert steps(symbols)["dL/dW1"][0].count("dL/dz1") == 12
+
+
+def test_every_claim_has_its_remark(numbers, symbols):
+    for solution in (numbers, symbols):
+        questions = sorted(remark.question for step in solution.steps() for remark in step.remarks)
+        assert questions == sorted(claim.question for claim in solution.sheet.claims)
+
+
+# Every line is checked
+
+
+@pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
+def test_a_solution_is_an_answer_sheet_that_is_right(path):
+    solution = gradsheet.load(path).solve()
+    assert solution.unchecked == 0
+    report = gradsheet.read(solution.answer_sheet()).judge()
+    assert {j.verdict for j in report.judgements} == {"right"}
+    assert len(report.judgements) == sum(step.says_something for step in solution.steps())
+
+
+def round_trip(seed: int) -> int:
+    """Solve a random sheet and have the solution judged; how many steps it has."""
+    solution = solved(random_sheet(seed))
+    report = gradsheet.read(solution.answer_sheet()).judge()
+    assert [(j.claim.quantity, j.message) for j in report.judgements if j.verdict != "right"] == [], f"seed {seed}"
+    for make in (solution.text, solution.markdown, solution.latex, solution.html):
+        assert make()
+    return len(report.judgements)
+
+
+def test_random_solutions_are_right():
+    assert sum(round_trip(seed) for seed in range(12)) > 100
+
+
+@pytest.mark.exhaustive
+def test_200_random_solutions_are_right():
+    assert sum(round_trip(seed) for seed in range(200)) > 3_000
+
+
+def test_a_wrong_step_would_be_found_and_left_out(monkeypatch):
+    """The check is no ornament: with a rule that forgets the mask, the judge does not let the step pass."""
+    right = Rules.whole
+
+    def wrong(self, tensor):
+        return "dL/dh1" if tensor == ("L", "z1") else right(self, tensor)
+
+    monkeypatch.setattr(Rules, "whole", wrong)
+    with pytest.warns(RuntimeWarning, match="does not find the step to dL/dz1 right"):
+        solution = gradsheet.load(HOMEWORK / "numbers.toml").solve()
+    step = next(step for step in solution.steps() if formula_text(step.quantity) == "dL/dz1")
+    assert (step.lines, step.value) == ([], None)
+    assert "did not find this step right" in solution.text()
+
+
+# Numbers
+
+
+def test_rounding_is_said_and_goes_by_the_digits_of_the_sheet():
+    solution = solved(NET + "[[claim]]\nquantity = 'h1'\nvalue = 0.774\n[[claim]]\nquantity = 'yhat'\nvalue = 2.3215\n")
+    found = steps(solution)
+    assert found["h1"] == ["sigmoid(z1)", "sigmoid([1.23])", "[0.77382]"]
+    assert found["dL/dyhat"] == ["yhat - y", "[2.3215] - [1]", "[1.3215]"]
+    text = solution.text()
+    assert "h⁽¹⁾ = sigmoid(z⁽¹⁾) = sigmoid(1.23) ≈ 0.77382" in text
+    assert "∂L/∂ŷ = ŷ − y ≈ 2.3215 − 1 ≈ 1.3215" in text
+    assert "to 5 significant digits. Every result is computed from unrounded numbers" in " ".join(text.split())
+
+
+def test_without_decimals_exact_numbers_are_fractions():
+    fractions = NET.replace("1.23", '"3/2"').replace('"sigmoid"', '"identity"').replace("0.1", '"1/10"')
+    assert steps(solved(fractions + claims("L")))["L"][-2:] == ["(1 - 9/2)**2/2", '"49/8"']
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("1/3", "1/3"),
+        ("0.5", "0.5"),
+        ("123456/1000000007", "0.000123456"),
+        ("-2000000/3", "-666666.7"),
+        ("1e-30", "1e-30"),
+    ],
+)
+def test_numbers_as_they_are_written(value, text):
+    digits = Digits(gradsheet.read(NET + claims("L")))
+    number = printed(value).value
+    found = digits.number(number)
+    assert found.value == printed(text).value
+    assert found.agrees(number)
+
+
+def test_a_large_matrix_is_shown_by_its_ends():
+    rows = ", ".join(f"[{', '.join(['1'] * 14)}]" for _ in range(13))
+    text = f"loss = 'squared_error'\nx = {[1] * 14}\ny = {[0] * 13}\n[[layer]]\nW = [{rows}]\n" + claims("L")
+    solution = solved(text)
+    assert "⋯" in solution.text()
+    assert solution.answer_sheet().count("1, 1, 1") > 10, "the sheet has it whole"
+
+
+# Where there is nothing to say
+
+
+def test_at_a_kink_there_is_no_gradient_and_the_solution_says_so():
+    text = "loss = 'output'\nx = [0]\n[[layer]]\nW = [[1], [1]]\nactivation = 'relu'\n[[layer]]\nW = [[1, 2]]\n"
+    solution = solved(text + claims("dL/dW1", "dL/dW2"))
+    missing = {formula_text(step.quantity): step.missing for step in solution.steps() if step.missing}
+    assert "a kink is in the way" in missing["dL/dz1"]
+    assert "dL/dW2" not in missing, "what does not lead through the kink is there"
+
+
+def test_an_unspecified_loss_is_a_symbol():
+    solution = solved(SYMBOLS + "[[claim]]\nquantity = 'dL/dyhat'\nworking = ['delta']\n")
+    step = next(step for step in solution.steps() if formula_text(step.quantity).startswith("dL/dyhat"))
+    assert "stands as a symbol" in step.missing
+
+
+def test_questions_without_answers_are_answered():
+    sheet = gradsheet.read(NET + "[[claim]]\nquestion = 'a'\nquantity = 'dL/dW1'\n", blank=True)
+    solution = sheet.solve()
+    assert "→ a asked for" in solution.text()
+    assert steps(solution)["dL/dW1"][-1].startswith("[[")
+
+
+def test_after_the_step_of_gradient_descent():
+    found = steps(solved(NET.replace('"sigmoid"', '"identity"') + claims("W2_new", "yhat_new")))
+    assert found["W2_new"][0] == "W2 - learning_rate*dL/dW2"
+    assert found["z1_new"][0] == "W1_new @ x"
+    assert found["yhat_new"][0] == "z2_new"
+
+
+def test_a_batch_in_matrices():
+    text = "loss = 'half_squared_error'\nx = [[1, 2], [3, 4]]\ny = [[1], [2]]\n[[layer]]\nW = [[1, -1]]\nb = [5]\n"
+    found = steps(solved(text + claims("dL/dW1", "dL/db1")))
+    assert found["z1"][0] == "x @ W1.T + outer([1, 1], b1)"
+    assert found["L"][0] == "sum(n, (y[n,1] - yhat[n,1])**2/2)/2"
+    assert found["dL/dW1"][0] == "dL/dz1.T @ x"
+    assert found["dL/dz1"] == ["dL/dyhat", '[["3/2"], [1]]']
+    assert found["dL/db1"] == ["sum(n, dL/dz1[n,1])", "[3/2 + 1]", '["5/2"]']
+
+
+# A page for every reader
+
+
+def test_text_keeps_to_80_columns(numbers, symbols):
+    for solution in (numbers, symbols):
+        assert max(map(len, solution.text().splitlines())) <= 80
+
+
+def test_matrices_are_matrices(numbers):
+    assert (
+        "                         ⎡0  1⎤       ⎡−2⎤   ⎡1⎤   ⎡−2⎤   ⎡−1⎤\n"
+        "  z⁽¹⁾ = W⁽¹⁾ x + b⁽¹⁾ = ⎢1  1⎥ ⎡2⎤ + ⎢−1⎥ = ⎢3⎥ + ⎢−1⎥ = ⎢ 2⎥\n"
+        "                         ⎣1  0⎦ ⎣1⎦   ⎣ 1⎦   ⎣2⎦   ⎣ 1⎦   ⎣ 3⎦\n"
+    ) in numbers.text()
+
+
+HOSTILE = "<script>alert(1)</script> $x$ \\end{document} `code` | [a](b) \\u001b[31m 漢字 #&%"
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    text = NET.replace("\nloss", f'\ntitle = "{HOSTILE}"\nloss'.replace("\\e", "\\\\e"), 1)
+    return solved(text + f"[[claim]]\nquestion = '''{HOSTILE}'''\nquantity = 'L'\nvalue = 7\n")
+
+
+def test_nothing_of_a_sheet_acts_in_a_page(hostile):
+    page = hostile.html().replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert "<script" not in page
+    assert not re.search(r"https?:|\bsrc=|\bhref=|url\(|@import|\bon\w+=", page)
+    assert "\x1b" not in page + hostile.text() + hostile.markdown() + hostile.latex()
+
+
+def test_nothing_of_a_sheet_acts_in_markdown_or_latex(hostile):
+    assert r"\<script\>alert(1)\</script\> \$x\$ \\end{document} \`code\` \| \[a\](b)" in hostile.markdown()
+    latex = hostile.latex()
+    assert latex.count(r"\end{document}") == 1
+    assert r"\textbackslash{}end\{document\}" in latex
+    assert r"\texttt{U+6F22}" in latex
+
+
+def test_a_notebook_shows_sheets_reports_and_solutions(numbers):
+    sheet = gradsheet.load(HOMEWORK / "numbers.toml")
+    assert sheet._repr_markdown_().startswith("# Backpropagation by hand, 17 April 2024\n")
+    assert r"- **2b** $\frac{\partial L}{\partial W_{12}^{(3)}}$" in sheet._repr_markdown_()
+    table = sheet.judge()._repr_markdown_()
+    assert r"| wrong | 2b | dL/dW3\[1,2\] = 42, true 21" in table
+    assert numbers._repr_markdown_() == numbers.markdown()
