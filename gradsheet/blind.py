@@ -115,22 +115,38 @@ class _View:
         return found
 
 
+def _view(sheet: Sheet) -> _View:
+    """What changes at the numbers of a sheet."""
+    assert sheet.params is not None
+    assert sheet.x is not None
+    rate = None if sheet.rate is None else sheet.rate.value
+    here = Point(sheet.network, sheet.params, sheet.x, sheet.y, any_d_yhat(sheet.network), None, rate=rate)
+    return _View([Simulation(here)], _asked(sheet), digits=True)
+
+
+def _asked(sheet: Sheet) -> Asked:
+    return {claim.tree: claim.value for claim in sheet.claims}
+
+
+def unseen(sheet: Sheet) -> list[Instance]:
+    """The mistakes that change nothing that a sheet with numbers asks for, as far as its digits tell."""
+    return _view(sheet).hidden
+
+
 def blindness(sheet: Sheet) -> Blindness:
     """What a sheet cannot see. Raises Undecided where no data off all kinks is found, or the sheet's is too much."""
     rate = None if sheet.rate is None else sheet.rate.value
-    asked: Asked = {claim.tree: claim.value for claim in sheet.claims}
+    asked = _asked(sheet)
     if sheet.params is None or sheet.x is None:
         probes = probes_for(sheet.network, None, rate)
         probes.budget.start(MAX_SECONDS)
         points = [point for point in itertools.islice(probes, 1 + GENERIC) if point.jax_of is None]
         view = _View([Simulation(point) for point in points], asked)
         return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
-    d_yhat = any_d_yhat(sheet.network)
-    here = Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, None, rate=rate)
-    view = _View([Simulation(here)], asked, digits=True)
-    total, unseen = len(view.instances), view.hidden
-    if not unseen:
-        return Blindness(total, unseen)
+    d_yhat, view = any_d_yhat(sheet.network), _view(sheet)
+    total, hidden = len(view.instances), view.hidden
+    if not hidden:
+        return Blindness(total, hidden)
     budget, draw = Budget(), random.Random(SEED)
     budget.start(MAX_SECONDS)
     drawn = (_drawn(sheet, draw, rate, d_yhat, budget) for _ in range(DRAWS))
@@ -145,7 +161,7 @@ def blindness(sheet: Sheet) -> Blindness:
                 break
     if best is None:
         raise Undecided(f"none of {DRAWS} draws of small whole numbers is off every kink")
-    return Blindness(total, unseen, _as_lines(best.point), best.hidden, best.more())
+    return Blindness(total, hidden, _as_lines(best.point), best.hidden, best.more())
 
 
 def _drawn(sheet: Sheet, draw: random.Random, rate: Any, d_yhat: Array | None, budget: Budget) -> Point:
