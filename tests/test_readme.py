@@ -10,9 +10,11 @@ import pytest
 
 import gradsheet
 from gradsheet.cli import main
+from gradsheet.commands import FORMATS
 from gradsheet.formula import FUNCTIONS
 from gradsheet.mistakes import CATALOGUE
 from gradsheet.sheet import CLAIM_KEYS, LAYER_KEYS, SHEET_KEYS, VERDICTS
+from gradsheet.solution.pages import MARKS
 from manual.activations import NAMES as ACTIVATIONS
 from manual.losses import LOSSES
 
@@ -137,3 +139,29 @@ def test_the_pytest_example_passes_and_fails_when_its_gradient_is_wrong():
 def test_the_checking_page_names_every_argument():
     for name in inspect.signature(gradsheet.check).parameters:
         assert name == "fn" or f"`{name}`" in CHECKING, name
+
+
+# docs/solutions-and-exercises.md
+
+SOLUTIONS = (ROOT / "docs" / "solutions-and-exercises.md").read_text()
+
+
+def test_the_solutions_page_prints_what_its_comments_say(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code = re.search(r"```python\n(.*?)```", SOLUTIONS, re.DOTALL)[1]
+    assert _printed_by(code)[0].splitlines() == re.findall(r"print\(.*\)  # (.*)", code)
+
+
+def test_the_step_in_the_readme_is_that_of_the_solution():
+    shown = re.search(r"```text\n(Through the activation.*?)```", README, re.DOTALL)[1]
+    assert shown in gradsheet.load(ROOT / "gradsheet" / "homework" / "numbers.toml").solve().text()
+    item_16 = re.search(r"in its own letters: (.*?)\. `-o", README)[1]
+    assert item_16 in gradsheet.load(ROOT / "gradsheet" / "homework" / "symbols.toml").solve().text()
+
+
+def test_the_solutions_page_names_every_mark_and_format():
+    for mark in MARKS.values():
+        assert f"| {mark} |" in SOLUTIONS
+    for kind, ending in FORMATS.items():
+        assert kind in SOLUTIONS
+        assert f"`{ending}`" in SOLUTIONS

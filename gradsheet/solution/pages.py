@@ -100,7 +100,11 @@ def _sign(sign: str) -> str:
 
 
 def _data(setter: Latex, sheet: Sheet) -> list[str]:
-    return [f"{name} = {value}" for name, value in given(setter, sheet)]
+    """The data, each layer's parameters on a line."""
+    lines: dict[str, list[str]] = {}
+    for name, value in given(setter, sheet):
+        lines.setdefault(name[1:] if name[0] in "Wb" else "", []).append(f"{name} = {value}")
+    return [r" \qquad ".join(parts) for parts in lines.values()]
 
 
 def _opening(sheet: Sheet, reading: str) -> Iterator[str]:
@@ -118,7 +122,7 @@ def problem(sheet: Sheet) -> str:
     parts = [*_opening(sheet, reading_of(sheet)), "## Asked for\n"]
     for claim in sheet.claims:
         question = f"**{markdown_text(claim.question)}** " * bool(claim.question)
-        parts.append(f"- {question}${setter.formula(claim.tree)}$")
+        parts.append(f"- {question}${' = '.join(setter.defined(claim.tree))}$")
     return "\n".join(parts) + "\n"
 
 

@@ -146,7 +146,7 @@ class Typesetter(ABC, Generic[T]):
                 return self.fraction(self._set(left), self._set(right))
             case f.Binary("@", left, right):
                 first = self._row_vector(left) if _is_vector(left) else self._part(left, 2)
-                return self.row(first, self.sign(" "), self._part(right, 4))
+                return self.row(first, self.sign(_between(right)), self._part(right, 4))
             case f.Binary(operator, left, right):
                 own = LEVELS[operator]
                 sign = {"-": "−", "*": self._times(left, right)}.get(operator, operator)
@@ -156,8 +156,8 @@ class Typesetter(ABC, Generic[T]):
                 inner = self.fenced(self._set(base)) if fence else self._part(base, 5)
                 return self.raised(inner, str(exponent))
             case f.Call("outer", (left, right)):
-                second = self._row_vector(right) if _is_vector(right) else self.raised(self._part(right, 5), "⊤")
-                return self.row(self._part(left, 4), self.sign(" "), second)
+                second = self._row_vector(right) if _is_vector(right) else self._set(f.Transpose(right))
+                return self.row(self._part(left, 4), self.sign(_between(right)), second)
             case f.Call(name, (argument,)):
                 return self.function(_FUNCTIONS.get(name, name), self._set(argument))
             case f.Sum(letter, term):
@@ -168,6 +168,8 @@ class Typesetter(ABC, Generic[T]):
             case f.Subscript(base, indices):
                 below = ",".join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)
                 return self.subscripted(self._part(base, 5), below)
+            case f.Transpose(operand) if isinstance(_alone(operand), f.Number):
+                return self._part(operand, 4)
             case f.Transpose(operand):
                 return self.raised(self._part(operand, 5), "⊤")
         raise TypeError(f"no mathematics for {type(node).__name__}")
@@ -265,6 +267,11 @@ def _alone(node: Any) -> Any:
     return node
 
 
+def _between(right: f.Node) -> str:
+    """What stands between the factors of a product of matrices: something where the second is a number."""
+    return "·" if isinstance(_alone(right), f.Number) else " "
+
+
 def _is_row(node: f.List) -> bool:
     return isinstance(node.items[0], f.List) and len(node.items[0].items) > 1
 
@@ -274,7 +281,7 @@ def _is_vector(node: f.Node) -> bool:
 
 
 def _begins_with_number(node: f.Node) -> bool:
-    while isinstance(node, f.Binary):
+    while isinstance(node, f.Binary) and node.operator not in "+-":
         node = node.left
     return isinstance(node, f.Number) or (isinstance(node, f.Power) and isinstance(node.base, f.Number))
 
