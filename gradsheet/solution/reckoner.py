@@ -1,0 +1,137 @@
+"""The steps of a sheet with numbers: the formula, the numbers put in, the result."""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gradsheet import formula as f
+from gradsheet.composing import formula_text
+from gradsheet.evaluate import NO_VALUE
+from gradsheet.judgement import Judgement
+from gradsheet.network import NEW
+from gradsheet.point import AtKink, Budget, Point, any_d_yhat
+from gradsheet.sheet import Claim, Sheet
+from gradsheet.solution.numbers import Numbers, TooLong, tree_of
+from gradsheet.solution.quantities import indexed, nested, tensor_of
+from gradsheet.solution.solution import Line, Step
+from gradsheet.solution.words import why
+from gradsheet.solution.writer import MAX_WRITTEN, Writer, names_for
+from gradsheet.steps import Tensor
+from gradsheet.verdict import derived, quotes
+
+MAX_SECONDS = 3.0  # for the values of a solution; what has none by then is left out
+
+
+class Reckoner(Writer):
+    """Reckons the steps of a sheet with numbers: the formula, the numbers put in, the result."""
+
+    def __init__(self, sheet: Sheet):
+        super().__init__(sheet)
+        assert sheet.params is not None
+        assert sheet.x is not None
+        import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
+
+        budget = Budget()
+        budget.start(MAX_SECONDS)
+        rate = None if sheet.rate is None else sheet.rate.value
+        jax_of = derived(sheet) | ({"L", f"L{NEW}"} if sheet.network.loss is not None else set())
+        options: Any = {"rate": rate, "budget": budget}
+        d_yhat = any_d_yhat(sheet.network)
+        self.point = Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, jax_of, **options)
+        self.numbers = Numbers(self.point, self.digits)
+
+    @property
+    def cancels(self) -> bool:
+        y = self.sheet.y
+        return y is None or self.network.loss != "cross_entropy" or all(sum(row) == 1 for row in y)
+
+    def standard(self, tensor: Tensor) -> list[Step]:
+        quantity, indices = indexed(tensor, ()), self.rules.open(tensor)
+        words = why(tensor, self.network, self.point)
+        before = []
+        whole, entry = self.rules.whole(tensor), self.rules.entry(tensor, indices)
+        lines = self.lines([whole])
+        fill: Callable[[], tuple[f.Node, bool]] | None = None
+        if lines:
+            fill = functools.partial(self.numbers.put_in, lines[0].tree)
+        elif entry is not None and (formula := self.parse(entry)) is not None:
+            letters = [i for i in indices if isinstance(i, str)]
+            axes = self.rules.axes(tensor)
+            before = [Step(indexed(tensor, indices), [Line(formula)], why=words)] if letters else []
+            lines = [] if letters else [Line(formula)]
+            fill = functools.partial(self._entries, formula, indices, axes)
+            words = "" if letters else words
+        step = self._reckoned(Step(quantity, lines, why=words), fill)
+        if whole is not None and step.lines and (done := self._suppressed(self.numbers.product_done, lines[0].tree)):
+            step.lines.append(Line(done))
+        return [step] if step.missing else [*before, step]
+
+    def _entries(self, formula: f.Node, indices: tuple[Any, ...], axes: tuple[int, ...]) -> tuple[f.Node, bool]:
+        """Every entry with its numbers, as a vector or matrix."""
+        if math.prod(axes) > MAX_WRITTEN:
+            raise TooLong
+        rounded = False
+
+        def one(rest: tuple[int, ...]) -> f.Node:
+            nonlocal rounded
+            binding = {i: k for i, k in zip(indices, rest, strict=True) if isinstance(i, str)}
+            tree, some = self.numbers.put_in(formula, binding)
+            rounded = rounded or some
+            return tree
+
+        tree = nested(axes, one)
+        assert tree is not None
+        return tree, rounded
+
+    @staticmethod
+    def _suppressed(make: Callable[..., Any], *arguments: Any) -> Any:
+        """What can be made of the numbers, None where they are too many or have no value."""
+        try:
+            return make(*arguments)
+        except AtKink:
+            raise
+        except (TooLong, *NO_VALUE):
+            return None
+
+    def _reckoned(self, step: Step, fill: Callable[[], tuple[f.Node, bool]] | None) -> Step:
+        """The step with its numbers and its value, or with the reason why it has none."""
+        try:
+            step.value, step.rounded = self.numbers.value(step.quantity)
+        except NO_VALUE as error:
+            step.missing, step.lines = str(error) or "a division by 0", []
+            return step
+        try:
+            found = self._suppressed(fill) if fill is not None else None
+        except AtKink:  # there is a derivative, but not by the way of these lines
+            step.lines = []
+            return step
+        if found is not None:
+            tree, rounded = found
+            known = {line.tree for line in step.lines} | {tree_of(step.value)}
+            if tree not in known and self.parse(formula_text(tree)) is not None:
+                step.lines.append(Line(tree, rounded))
+        return step
+
+    def answer(self, claim: Claim, core: f.Node | None, judgement: Judgement | None) -> Step:
+        names, step = names_for(claim, self.sheet), Step(claim.tree)
+        trees = self.formulas(core, names)[:1] if core is not None else []
+        trees = [f.replaced(claim.tree, {core: tree}) for tree in trees if core is not None]
+        trees = [tree for tree in trees if not quotes(tree, claim.tree, self.network)]
+        step.lines = [Line(tree) for tree in trees]
+        if f.free_letters(claim.tree):
+            try:
+                self.numbers.value(claim.tree, dict.fromkeys(f.free_letters(claim.tree), 1))
+            except NO_VALUE as error:
+                return Step(claim.tree, missing=str(error) or "a division by 0")
+            if not step.lines:
+                step.missing = self._why_none(core)
+            return step
+        filled = trees[0] if trees else claim.tree if core is None else None
+        return self._reckoned(step, functools.partial(self.numbers.put_in, filled) if filled is not None else None)
+
+    def formulas(self, core: f.Node, names: Sequence[str]) -> list[f.Node]:
+        tensor, indices = tensor_of(core, self.network)
+        if not indices and (whole := self.rules.whole(tensor)) is not None:
+            return [line.tree for line in self.lines([whole])]
+        return super().formulas(core, names)
