@@ -144,8 +144,8 @@ def new(arguments: Sequence[str]) -> int:
     """Write fresh exercises and their keys."""
     parser = argparse.ArgumentParser(
         prog="gradsheet new",
-        description="Write a fresh exercise in small whole numbers: a sheet that asks, and in a folder keys the same "
-        "sheet with the answers. Every mistake of the catalogue that can be made on the way changes something that is "
+        description="Write a fresh exercise in small whole numbers: a sheet that asks, and in a folder beside it "
+        "the same sheet with the answers. Every mistake of the catalogue that can be made on the way changes something that is "
         "asked for. The same seed gives the same exercise.",
         epilog="exit status: 0 done, 2 no exercise of this kind, or a file could not be read or written",
     )
@@ -164,14 +164,19 @@ def new(arguments: Sequence[str]) -> int:
         metavar="FILE",
         help="a list of names, one a line; - is standard input: an exercise for each, no two alike",
     )
-    parser.add_argument("-o", default=".", metavar="FOLDER", help="where to write; left out, here")
+    parser.add_argument(
+        "-o", default="", metavar="FOLDER", help="where to write, keys into FOLDER-keys; left out, here and into keys"
+    )
     options = parser.parse_args(arguments)
     seed = options.seed or str(random.SystemRandom().randrange(1_000_000))
     from gradsheet.exercise import ExerciseError
     from gradsheet.report import clean
 
     try:
-        for path, text in _exercises(options, seed):
+        files = _exercises(options, seed)
+        if not options.seed:
+            print(f"seed {seed}")
+        for path, text in files:
             path.parent.mkdir(parents=True, exist_ok=True)
             write(path, text)
             print(clean(str(path)))
@@ -179,7 +184,7 @@ def new(arguments: Sequence[str]) -> int:
         print(f"gradsheet: {clean(str(error))}", file=sys.stderr)
         return 2
     except (OSError, ValueError) as error:
-        where = getattr(error, "filename", None) or options.o
+        where = getattr(error, "filename", None) or options.o or "here"
         print(f"gradsheet: {clean(str(where))}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 2
     return 0
@@ -205,11 +210,11 @@ def _exercises(options: Any, seed: str) -> list[tuple[Path, str]]:
         if not names:
             raise ExerciseError(f"no name in {options.names}, expected one a line")
         found = list(class_list(plan, names, seed))
-    folder = Path(options.o)
+    folder, keys = Path(options.o), Path(options.o.rstrip("/") + "-keys" if options.o else "keys")
     files = [
         (path, text)
         for stem, made in found
-        for path, text in ((folder / f"{stem}.toml", made.problem), (folder / "keys" / f"{stem}.toml", made.key))
+        for path, text in ((folder / f"{stem}.toml", made.problem), (keys / f"{stem}.toml", made.key))
     ]
     for path, _ in files:
         if path.exists():

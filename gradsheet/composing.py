@@ -56,7 +56,8 @@ def level(node: f.Node) -> int:
         case f.Negative():
             return _SIGN
         case f.Number(printed):
-            return _SIGN if printed.value < 0 else _TERM if "/" in printed.text else _POSTFIX
+            # A negative number stands in parentheses but at the very beginning.
+            return _SUM if printed.value < 0 else _TERM if "/" in printed.text else _POSTFIX
         case f.Power():
             return _POWER
     return _POSTFIX

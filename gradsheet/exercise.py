@@ -42,6 +42,8 @@ MAX_CLASHES = 20  # exercises that others have, before there seem to be no more
 TITLE = "Backpropagation by hand"
 ENDS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}  # where a loss takes logarithms of safe numbers
 DISTANCES = (-4, *SMALL, 4)  # from the targets to the outputs
+# From a target to an output that is alone: at 1 or 2 the loss would be the distance, and a wrong formula for it right.
+ALONE = (3, 4, 5)
 TARGETS = {"sigmoid": (0, 1), "tanh": (-1, 1)}  # numbers that these outputs come near to
 
 
@@ -81,11 +83,11 @@ class Plan:
                 return f"a width of {width}, expected 1 to {MAX_WIDTH}: it is worked by hand"
         if self.examples is not None and not 1 <= self.examples <= MAX_EXAMPLES:
             return f"a batch of {self.examples} examples, expected 1 to {MAX_EXAMPLES}: it is worked by hand"
+        for l, activation in enumerate(self.activations, 1):
+            if reason := _activation_objection(activation, last=l >= len(self.activations)):
+                return reason
         if len(self.activations) != depth:
             return f"{len(self.activations)} activations, expected {depth}, one a layer"
-        for l, activation in enumerate(self.activations, 1):
-            if reason := _activation_objection(activation, last=l == depth):
-                return reason
         if self.loss not in LOSSES:
             return f"unknown loss {self.loss!r}: {_hint(self.loss, LOSSES)}"
         last, end = split(self.activations[-1])[0], ENDS.get(self.loss)
@@ -171,7 +173,12 @@ class _Found:
     def titled(self, title: str) -> Exercise:
         network = self.sheet.network
         how = "whole numbers exactly" if network.rational else "decimals with four digits or more"
-        note = f"Write `value = ...` under each quantity, {how}; then run `gradsheet` on this file."
+        note = (
+            "W has a row for every unit and a column for every input; a layer without activation has h = z. "
+            "z1 is what layer 1 has before its activation, h1 behind it, yhat the output, L the loss; dL/dz1 is the "
+            f"gradient by z1. Write `value = ...` under each quantity, {how}, vectors as [1, -2] and matrices as "
+            "[[1, 2], [3, 4]]. Then run `gradsheet` on this file; a question that stays open is to be taken out."
+        )
         top = head(self.sheet, title, note)
         return Exercise(top + _questions(network), top + self.answers)
 
@@ -200,7 +207,11 @@ def _found(plan: Plan, seed: int | str) -> _Found:
     # Whole numbers where they are to be had, else short fractions.
     for grain in (1, 100 * (network.examples or 1)) if network.rational else (None,):
         for _ in range(POOLS):
-            drawn = (_drawn(network, draw, grain) for _ in range(POOL))
+            distances: Sequence[int] = DISTANCES
+            if network.widths[-1] * (network.examples or 1) == 1:
+                distance = ALONE[int(len(ALONE) * draw.random())]
+                distances = (-distance, distance)
+            drawn = (_drawn(network, draw, grain, distances) for _ in range(POOL))
             pool = sorted((found for found in drawn if found is not None), key=lambda found: found[0])
             for _, sheet in pool[:TRIED]:
                 hidden = _hidden(sheet)
@@ -222,7 +233,9 @@ def _nothing(always: Collection[str] | None) -> ExerciseError:
     )
 
 
-def _drawn(network: Network, draw: random.Random, grain: int | None) -> tuple[float, Sheet] | None:
+def _drawn(
+    network: Network, draw: random.Random, grain: int | None, distances: Sequence[int]
+) -> tuple[float, Sheet] | None:
     """A sheet with signs as they should be and all that is asked a multiple of 1/grain, and the largest of that.
 
     In floats: of numbers as small as these they are exact, where nothing but halves is taken.
@@ -244,12 +257,15 @@ def _drawn(network: Network, draw: random.Random, grain: int | None) -> tuple[fl
         z = inputs @ W.T
         h = activate(activation, z)
         nodes += [z, h]
-    y = _targets(network, some, h, grain)
+    y = _targets(network, some, h, grain, distances)
     L, grads = manual.gradients(params, x, y, network.activations, loss=network.loss or "output")
     asked = [*nodes, np.array(L), *grads.z, *(array for layer in grads.params for array in layer if array is not None)]
     numbers = np.concatenate([array.ravel() for array in asked])
-    if grain is not None and (abs(numbers * grain - np.rint(numbers * grain)) > 1e-6).any():
-        return None
+    if grain is not None:
+        grains = np.concatenate([np.full(array.size, grain) for array in asked])
+        grains[sum(node.size for node in nodes)] *= 2  # a loss of 9/2 is no awkward fraction
+        if (abs(numbers * grains - np.rint(numbers * grains)) > 1e-6).any():
+            return None
 
     def exact(array: Array) -> Array:
         return np.asarray(np.vectorize(lambda v: Fraction(round(v * (grain or 1)), grain or 1), [object])(array))
@@ -281,7 +297,7 @@ def _layer(activation: Activation, inputs: Array, units: int, some: _Some) -> Ar
     return None
 
 
-def _targets(network: Network, some: _Some, yhat: Array, grain: int | None) -> Array | None:
+def _targets(network: Network, some: _Some, yhat: Array, grain: int | None, distances: Sequence[int]) -> Array | None:
     """Small targets, where that can be at such a distance from the outputs that dL/dyhat is a whole number."""
     last = split(network.activations[-1])[0]
     if network.loss == "output":
@@ -293,7 +309,7 @@ def _targets(network: Network, some: _Some, yhat: Array, grain: int | None) -> A
     # yhat - y times a fraction of this numerator and denominator is dL/dyhat.
     above = 1 if network.loss == "half_squared_error" else 2
     below = len(yhat) * (yhat.shape[1] if network.loss == "mean_squared_error" else 1)
-    return np.asarray(yhat - some(DISTANCES, *yhat.shape) * (below // math.gcd(above, below) if grain == 1 else 1))
+    return np.asarray(yhat - some(distances, *yhat.shape) * (below // math.gcd(above, below) if grain == 1 else 1))
 
 
 def _hidden(sheet: Sheet) -> set[str]:

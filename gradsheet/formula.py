@@ -413,7 +413,8 @@ class _Parser:
         kin = [other for other in self.names if other[0] == bare[:1]] if bare[1:].isdecimal() else []
         if kin:  # a layer that is not there: the nearest name would be a guess
             return FormulaError(f"unknown name {name[:40]}: expected one of {', '.join(kin[:12])}")
-        near = difflib.get_close_matches(name[:40], known, 1)
+        near = [other for other in known if other.lower() == name.lower()]
+        near += difflib.get_close_matches(name[:40], known, 1)
         some = f"expected one of {', '.join([*self.names][:12])}, ..., or a name of [notation]"
         hint = f"did you mean {near[0]}?" if near else some
         return FormulaError(f"unknown name {name[:40]}: {hint}")

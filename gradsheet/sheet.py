@@ -437,7 +437,9 @@ class _Reader:
             raise self.error(f'claim {number + 1} has no quantity, expected one: quantity = "dL/dW1"', where)
         if "value" not in table and not table.get("working") and not self.blank:
             raise self.error(
-                f"the claim on {_short(quantity)} has neither value nor working, expected at least one of them", where
+                f"the claim on {_short(quantity)} has neither value nor working, expected at least one of them: "
+                "answer it, or take it out",
+                where,
             )
         working = table.get("working", [])
         if not isinstance(working, list) or any(not isinstance(line, str) for line in working):
@@ -536,7 +538,12 @@ def read(text: str, path: str = "-", *, blank: bool = False) -> Sheet:
         at = re.search(r"\(at line (\d+)", str(error))
         line = int(at[1]) if at else text.count("\n") + 1  # else it is the end of the file
         found = str(error).split(" (at ")[0]
-        hint = 'text and fractions stand in quotes ("3/4"), decimals as 0.75'
+        hints = {
+            "twice": "every layer and claim has double brackets, [[layer]] and [[claim]]",
+            "Unclosed": "a bracket stays open",
+        }
+        usual = 'text and fractions stand in quotes ("3/4"), decimals as 0.75'
+        hint = next((hint for word, hint in hints.items() if word in found), usual)
         raise SheetError(f"not TOML: {found}; {hint}", line) from None
     except (RecursionError, ValueError):
         raise SheetError("not TOML: nested too deeply, or a number too long") from None

@@ -150,10 +150,10 @@ def test_a_sheet_without_numbers_has_no_values(folder, capsys):
 def test_an_exercise_and_its_key(folder, capsys):
     arguments = ["new", "--widths", "2,3,1", "--activations", "relu,identity", "--seed", "7"]
     assert main([*arguments, "-o", "week"]) == 0
-    assert capsys.readouterr().out == "week/exercise-7.toml\nweek/keys/exercise-7.toml\n"
+    assert capsys.readouterr().out == "week/exercise-7.toml\nweek-keys/exercise-7.toml\n"
     assert main(["fill", "week/exercise-7.toml"]) == 0
-    assert capsys.readouterr().out == Path("week/keys/exercise-7.toml").read_text()
-    assert main(["blind", "week/keys/exercise-7.toml"]) == 0
+    assert capsys.readouterr().out == Path("week-keys/exercise-7.toml").read_text()
+    assert main(["blind", "week-keys/exercise-7.toml"]) == 0
     assert main([*arguments, "-o", "again"]) == 0
     assert Path("again/exercise-7.toml").read_text() == Path("week/exercise-7.toml").read_text()
 
@@ -172,7 +172,7 @@ def test_a_class(folder, capsys):
     assert main(["new", "--widths", "2,3,1", "--class", "names.txt", "--seed", "5", "-o", "out"]) == 0
     assert capsys.readouterr().out.splitlines()[::2] == ["out/ada-lovelace.toml", "out/alan-turing.toml"]
     assert "Ada Lovelace" in Path("out/ada-lovelace.toml").read_text()
-    assert main(["out/keys", "-q"]) == 0
+    assert main(["out-keys", "-q"]) == 0
     Path("empty.txt").write_text("\n")
     capsys.readouterr()
     assert main(["new", "--widths", "2,3,1", "--class", "empty.txt"]) == 2

@@ -35,20 +35,20 @@ def without_values(text: str) -> str:
 
 
 def test_the_homework_again_with_other_numbers() -> None:
-    """By hand: z1 = (1*2+2-2, -2-2+1, -1+6+2), z2 = W2 (2, 0, 7) + b2, yhat = -4 + 2 - 15 + 1 = -16."""
+    """By hand: z1 = (2-4+1, 2+2-1, 1+2-1), z2 = W2 (0, 3, 2) + b2, yhat = -20 - 9 + 7 - 1 = -23."""
     found = exercise(HOMEWORK, 7)
     assert data(found.key) == (
-        [1, 2],
-        [-18],
+        [-1, -2],
+        [-27],
         [
-            ([[2, 1], [-2, -1], [-1, 3]], [-2, 1, 2]),
-            ([[3, 2, -1], [-3, 3, 1], [-1, -3, 2]], [-1, 1, 3]),
-            ([[2, 1, -1]], [1]),
+            ([[-2, 2], [-2, -1], [-1, -1]], [1, -1, -1]),
+            ([[3, 1, 2], [2, -2, -3], [-3, 1, 3]], [3, 3, -2]),
+            ([[-2, 1, 1]], [-1]),
         ],
     )
     asked = {claim["quantity"]: claim["value"] for claim in tomllib.loads(found.key)["claim"]}
-    assert (asked["z1"], asked["h1"], asked["z2"], asked["yhat"]) == ([2, -3, 7], [2, 0, 7], [-2, 2, 15], [-16])
-    assert (asked["L"], asked["dL/dz3"], asked["dL/dW3"], asked["dL/dz2"]) == (2, [2], [[-4, 4, 30]], [4, 2, -2])
+    assert (asked["z1"], asked["h1"], asked["z2"], asked["yhat"]) == ([-1, 3, 2], [0, 3, 2], [10, -9, 7], [-23])
+    assert (asked["L"], asked["dL/dz3"], asked["dL/dW3"], asked["dL/dz2"]) == (8, [4], [[40, -36, 28]], [-8, 4, 4])
 
 
 def test_a_seed_is_an_exercise() -> None:
@@ -91,8 +91,10 @@ def test_everybody_in_a_class_has_an_own_exercise_that_shows_every_mistake() -> 
         assert sheet.title == f"Backpropagation by hand: {name}"
         assert {judgement.verdict for judgement in gradsheet.judge(sheet).judgements} == {"right"}
         assert blindness(sheet).unseen == []
-        assert all(entry.places is None and entry.value.denominator == 1 for entry in entries(each.key))
-        assert max(abs(entry.value) for entry in entries(each.key)) <= 60
+        whole = [entry.places is None and entry.value.denominator == 1 for entry in entries(each.key)]
+        assert whole.count(False) == (printed_entries(sheet.claims[4].value)[0].value.denominator == 2)
+        assert sheet.claims[4].quantity == "L", "the only number that may be half a whole one"
+        assert max(abs(entry.value) for entry in entries(each.key)) <= 80
         z1 = printed_entries(sheet.claims[0].value)
         assert sum(entry.value < 0 for entry in z1) == 1, "one unit of three is dead"
         assert sum(entry.value > 0 for entry in z1) == 2
@@ -119,11 +121,11 @@ def test_two_of_one_name_have_exercises_of_their_own() -> None:
 
 def test_a_kind_with_few_exercises_is_told(monkeypatch) -> None:
     monkeypatch.setattr(module, "SMALL", (2,))
-    monkeypatch.setattr(module, "DISTANCES", (2,))
+    monkeypatch.setattr(module, "ALONE", (4,))
     monkeypatch.setattr(module, "_hidden", lambda sheet: set())
     monkeypatch.setattr(module, "unseen", lambda sheet: [])
-    with pytest.raises(ExerciseError, match="only 1 different exercises of this kind were found: use wider layers"):
-        list(class_list(Plan((1, 1), ("relu",)), ["Ada", "Bo"], 1))
+    with pytest.raises(ExerciseError, match="only 2 different exercises of this kind were found: use wider layers"):
+        list(class_list(Plan((1, 1), ("relu",)), ["Ada", "Bo", "Cem"], 1))
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_remarks_stand_where_the_sheet_went_astray(numbers):
 
 def test_the_dead_unit_is_named(numbers):
     why = {formula_text(step.quantity): step.why for step in numbers.steps()}
-    assert why["h1"] == "Through relu; unit 1 is dead, z is not positive."
+    assert why["h1"] == "Through relu, max(0, z); unit 1 is dead: z is not positive."
 
 
 # The homework in symbols
@@ -110,7 +110,7 @@ def test_item_16_from_the_step_before_and_from_the_beginning(symbols):
 
 def test_the_sheet_s_own_names_are_those_of_each_claim(symbols):
     text = symbols.text()
-    assert "∂L/∂W³₁₁ = ∂L/∂z³ h²₁ = σ h²₁\n  ✓ 1 right" in text
+    assert "∂L/∂W³₁₁ = ∂L/∂z³ · h²₁ = σ h²₁\n  ✓ 1 right" in text
     assert "∂L/∂h¹ⱼ = ∑ᵢ W²ᵢⱼ ∂L/∂z²ᵢ = ∑ᵢ δ W³₁ᵢ W²ᵢⱼ\n  ✓ 14 right" in text
 
 

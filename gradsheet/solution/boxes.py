@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gradsheet.solution.typeset import Typesetter
 
-_ABOVE = dict(zip("0123456789()+−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾⁺⁻", strict=True))
+_ABOVE = dict(zip("0123456789()+−×", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾⁺⁻ˣ", strict=True))
 _BELOW = dict(zip("0123456789ijkmnprstuvx,", "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₘₙₚᵣₛₜᵤᵥₓ,", strict=True))
 _BRACKETS = {"[": ("⎡", "⎢", "⎣"), "]": ("⎤", "⎥", "⎦"), "(": ("⎛", "⎜", "⎝"), ")": ("⎞", "⎟", "⎠")}
 

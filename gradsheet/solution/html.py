@@ -24,18 +24,20 @@ h2 { font-size: 1.2rem; margin: 2.5rem 0 1rem; padding-bottom: .25rem; border-bo
 p { margin: 0; overflow-wrap: anywhere }
 .reading, footer { color: var(--muted) }
 .data { display: flex; flex-wrap: wrap; gap: .75rem 2rem; align-items: center }
-.wide, .data > * { overflow-x: auto; max-width: 100% }
+.wide, .data > *, .formula > div { overflow: auto hidden; max-width: 100%;
+  padding-block: .3rem }
 .step { margin: 0 0 1.5rem; break-inside: avoid }
-.formula { display: flex; flex-wrap: wrap; align-items: baseline; gap: .5rem .3rem; padding: .4rem 0 .4rem 1rem }
-.formula > div { overflow-x: auto; max-width: 100% }
+.formula { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .3rem; padding: .2rem 0 .2rem 1rem }
 math { font-size: 1.1rem }
+.mark { margin-left: 1rem; color: var(--right); font-weight: 600; font-size: .93rem }
 .remark { margin: .25rem 0 0 1rem; padding: .15rem .75rem; border-left: 3px solid var(--right); font-size: .93rem }
 .remark.off { border-color: var(--wrong); background: var(--soft); padding-block: .4rem }
 .remark b { color: var(--right) }
 .remark.off b { color: var(--wrong) }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); font-size: .93rem }
 footer p + p { margin-top: .5rem }
-@media print { body { max-width: none; padding: 0; font-size: 10pt } .formula, .wide { overflow: visible } }
+@media print { body { max-width: none; padding: 0; font-size: 10pt }
+  .wide, .data > *, .formula > div { overflow: visible } }
 """
 
 
@@ -52,7 +54,7 @@ def html(solution: Solution) -> str:
         f'<h2>Network</h2><div class="wide">{network_svg(sheet, _point(sheet))}</div>',
     ]
     if data := given(setter, sheet):
-        equations = (f"<div>{_math(f'{name}<mo>=</mo>{value}')}</div>" for name, value in data)
+        equations = (f"<div>{_math(f'{name}<mo>{sign}</mo>{value}')}</div>" for name, sign, value in data)
         parts += ['<h2>Given</h2><div class="data">', *equations, "</div>"]
     for section in solution.sections:
         parts.append(f"<h2>{section.title}</h2>")
@@ -87,13 +89,18 @@ def _step(setter: MathML, step: Step) -> Iterator[str]:
     head, rest = chain(setter, step)
     parts = [f"<mo>{sign}</mo>{tree}" for sign, tree in rest]
     parts[:1] = [head + "".join(parts[:1])]
-    yield f'<div class="formula">{"".join(f"<div>{_math(part)}</div>" for part in parts)}</div>'
+    plain = [remark for remark in step.remarks if remark.verdict in ("", "right") and not remark.text]
+    marks = "".join(f'<span class="mark" title="{remark_text(remark)}">{_marked(remark)}</span>' for remark in plain)
+    yield f'<div class="formula">{"".join(f"<div>{_math(part)}</div>" for part in parts)}{marks}</div>'
     if step.missing:
         yield f"<p>{_text(step.missing)}</p>"
-    yield from map(_remark, step.remarks)
+    yield from (_remark(remark) for remark in step.remarks if remark not in plain)
+
+
+def _marked(remark: Remark) -> str:
+    return " ".join(part for part in (MARKS[remark.verdict], _text(remark.question)) if part)
 
 
 def _remark(remark: Remark) -> str:
     off = " off" if remark.verdict in ("wrong", "lucky", "cannot_tell") else ""
-    lead = " ".join(part for part in (MARKS[remark.verdict], _text(remark.question)) if part)
-    return f'<p class="remark{off}"><b>{lead}</b> {_text(remark_text(remark))}</p>'
+    return f'<p class="remark{off}"><b>{_marked(remark)}</b> {_text(remark_text(remark))}</p>'

@@ -31,27 +31,31 @@ def chain(setter: Typesetter[T], step: Step) -> tuple[T, list[tuple[str, T]]]:
     return head, found
 
 
-def given(setter: Typesetter[T], sheet: Sheet) -> list[tuple[T, T]]:
-    """The data of a sheet with numbers, each with its name."""
-    if sheet.params is None or sheet.x is None:
-        return []
+def given(setter: Typesetter[T], sheet: Sheet) -> list[tuple[T, str, T]]:
+    """The data of a sheet, each with its name; without numbers the spaces that they are from."""
     network, digits = sheet.network, Digits(sheet)
+    if sheet.params is None or sheet.x is None:
+        names = [name for name in network.shapes if name in ("x", "y") or name[0] in "Wb"]
+        found = [(name, network.shapes[name]) for name in names if not name.endswith(NEW)]
+        return [(setter.formula(f.Quantity(name)), "∈", setter.space(axes or (1,))) for name, axes in found]
     arrays = {"x": sheet.x, "y": sheet.y}
     if network.examples is None:
         arrays = {name: None if array is None else array[0] for name, array in arrays.items()}
     for l, (W, b) in enumerate(sheet.params, 1):
         arrays |= {f"W{l}": W, f"b{l}": b}
-    found = [(name, digits.value(array)) for name, array in arrays.items() if array is not None]
+    values = [(name, digits.value(array)) for name, array in arrays.items() if array is not None]
     if sheet.rate is not None:
-        found.append(("learning_rate", sheet.rate))
-    return [(setter.formula(f.Quantity(name)), setter.formula(tree_of(value))) for name, value in found]
+        values.append(("learning_rate", sheet.rate))
+    return [(setter.formula(f.Quantity(name)), "=", setter.formula(tree_of(value))) for name, value in values]
 
 
 def remark_text(remark: Remark) -> str:
     """A remark in words, behind its mark and question."""
     if not remark.verdict:
         return "asked for"
-    word = remark.verdict.replace("_", " ")
+    word = {"lucky": "lucky, the number is true and the working is not"}.get(
+        remark.verdict, remark.verdict.replace("_", " ")
+    )
     return f"{word}: the sheet has {remark.text}" if remark.text else word
 
 
@@ -65,10 +69,20 @@ def closing(solution: Solution) -> list[str]:
             f"≈ marks what is rounded, to {solution.digits} significant digits. Every result is computed from "
             "unrounded numbers: a line put together from the printed ones may differ from it in the last digit."
         )
+    if any(_multiplies_entries(solution.sheet, line.tree) for step in solution.steps() for line in step.lines):
+        found.append("⊙ multiplies two arrays entry by entry.")
     number = sum(step.says_something for step in solution.steps())
-    rest = f"; on {solution.unchecked} of them it had no verdict" * bool(solution.unchecked)
-    found.append(f"gradsheet has judged each of these {number} steps like a claim of a sheet{rest}.")
+    rest = f", but for {solution.unchecked} that it had no time for or could not tell" * bool(solution.unchecked)
+    found.append(
+        f"gradsheet has judged each of these {number} steps like a claim of a sheet, and found it right{rest}."
+    )
     return found
+
+
+def _multiplies_entries(sheet: Sheet, tree: f.Node) -> bool:
+    rank = Boxes(sheet).rank
+    products = (part for part in f.walk(tree) if isinstance(part, f.Binary) and part.operator == "*")
+    return any(rank(product.left) and rank(product.right) for product in products)
 
 
 def _speaks_of_new(quantity: f.Node) -> bool:
@@ -92,18 +106,18 @@ def _aligned(setter: Latex, step: Step) -> str:
     if len(rest) < 2:
         return _one_line(setter, step)
     rows = [f"{head} &{_sign(rest[0][0])} {rest[0][1]}", *(f"&{_sign(sign)} {tree}" for sign, tree in rest[1:])]
-    return r"\begin{aligned} " + " \\\\\n".join(rows) + r" \end{aligned}"
+    return r"\begin{aligned} " + " \\\\[4pt]\n".join(rows) + r" \end{aligned}"
 
 
 def _sign(sign: str) -> str:
-    return {"≈": r"\approx"}.get(sign, sign)
+    return {"≈": r"\approx", "∈": r"\in"}.get(sign, sign)
 
 
 def _data(setter: Latex, sheet: Sheet) -> list[str]:
     """The data, each layer's parameters on a line."""
     lines: dict[str, list[str]] = {}
-    for name, value in given(setter, sheet):
-        lines.setdefault(name[1:] if name[0] in "Wb" else "", []).append(f"{name} = {value}")
+    for name, sign, value in given(setter, sheet):
+        lines.setdefault(name[1:] if name[0] in "Wb" else "", []).append(f"{name} {_sign(sign)} {value}")
     return [r" \qquad ".join(parts) for parts in lines.values()]
 
 
@@ -201,7 +215,7 @@ def latex(solution: Solution) -> str:
     if data := _data(setter, solution.sheet):
         parts.append(r"\subsection*{Given}")
         line = r"\quad ".join(data)
-        parts.append(rf"\step{{{line}}}{{\begin{{array}}{{l}} " + r" \\ ".join(data) + r" \end{array}}")
+        parts.append(rf"\step{{{line}}}{{\begin{{array}}{{l}} " + r" \\[6pt] ".join(data) + r" \end{array}}")
     for section in solution.sections:
         parts.append(rf"\subsection*{{{section.title}}}")
         for step in section.steps:
@@ -243,11 +257,11 @@ def text(solution: Solution) -> str:
     return "\n".join(line.rstrip() for part in parts for line in part.split("\n")) + "\n"
 
 
-def _flowed(data: list[tuple[Box, Box]]) -> Iterator[str]:
+def _flowed(data: list[tuple[Box, str, Box]]) -> Iterator[str]:
     """Equations next to each other, as many as a line takes."""
     line: list[Box] = []
-    for name, value in data:
-        box = beside([Box(("  ",)), name, Box((" = ",)), value])
+    for name, sign, value in data:
+        box = beside([Box(("  ",)), name, Box((f" {sign} ",)), value])
         if line and sum(other.width for other in line) + box.width > WIDTH:
             yield from beside(line).lines
             line = []

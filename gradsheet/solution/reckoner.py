@@ -48,24 +48,23 @@ class Reckoner(Writer):
 
     def standard(self, tensor: Tensor) -> list[Step]:
         quantity, indices = indexed(tensor, ()), self.rules.open(tensor)
-        words = why(tensor, self.network, self.point)
-        before = []
-        whole, entry = self.rules.whole(tensor), self.rules.entry(tensor, indices)
-        lines = self.lines([whole])
+        words = why(tensor, self.network, self.point, cancels=self.rules.cancels)
+        entry, uncancelled = self.rules.entry(tensor, indices), self.rules.uncancelled(tensor, indices)
+        lines, of_entry = self.lines([self.rules.whole(tensor)]), self.lines([uncancelled, entry])
+        general = not lines or uncancelled is not None
+        before = Step(indexed(tensor, indices), of_entry if general else [], why=words)
         fill: Callable[[], tuple[f.Node, bool]] | None = None
         if lines:
             fill = functools.partial(self.numbers.put_in, lines[0].tree)
-        elif entry is not None and (formula := self.parse(entry)) is not None:
-            letters = [i for i in indices if isinstance(i, str)]
-            axes = self.rules.axes(tensor)
-            before = [Step(indexed(tensor, indices), [Line(formula)], why=words)] if letters else []
-            lines = [] if letters else [Line(formula)]
-            fill = functools.partial(self._entries, formula, indices, axes)
-            words = "" if letters else words
-        step = self._reckoned(Step(quantity, lines, why=words), fill)
-        if whole is not None and step.lines and (done := self._suppressed(self.numbers.product_done, lines[0].tree)):
+        elif of_entry:
+            fill = functools.partial(self._entries, of_entry[-1].tree, indices, self.rules.axes(tensor))
+        if before.lines and all(isinstance(index, int) for index in indices):  # it is all that there is
+            before.lines, lines = [], before.lines
+        step = self._reckoned(Step(quantity, lines, why="" if before.lines else words), fill)
+        done = self._suppressed(self.numbers.product_done, step.lines[0].tree) if step.lines else None
+        if done is not None:
             step.lines.append(Line(done))
-        return [step] if step.missing else [*before, step]
+        return [before, step] if before.lines and step.value is not None else [step]
 
     def _entries(self, formula: f.Node, indices: tuple[Any, ...], axes: tuple[int, ...]) -> tuple[f.Node, bool]:
         """Every entry with its numbers, as a vector or matrix."""

@@ -183,9 +183,16 @@ class Rules:
             term = self._sum(units, n, lambda i: _indexed(f"dL/dz{l}", *n, i))
         return f"sum({n[0]}, {term})" if self.batch else term
 
-    def _through(self, l: int, indices: tuple[Index, ...]) -> str | None:
+    def uncancelled(self, tensor: Tensor, indices: tuple[Index, ...]) -> str | None:
+        """The formula of an entry of dL/dz of the last layer before anything cancels; None where nothing does."""
+        last = self.network.depth
+        if not self.cancels or tensor != ("L", f"z{last}"):
+            return None
+        return self._through(last, indices, together=False)
+
+    def _through(self, l: int, indices: tuple[Index, ...], *, together: bool = True) -> str | None:
         d_h, h = f"dL/d{self.h(l)}", self.h(l)
-        if l == self.network.depth and self.cancels:
+        if together and l == self.network.depth and self.cancels:
             text = f"({_indexed(h, *indices)} - {_indexed('y', *indices)})"
             return f"{text}/{self.mean}" if self.mean else text[1:-1]
         if self.network.activations[l - 1] == "softmax":

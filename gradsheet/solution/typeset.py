@@ -31,6 +31,8 @@ _FUNCTIONS = {
     "log": "ln",
 }
 
+_TERM, _SUM = 1.5, 1.7  # a sum over an index may stand behind + and -, and not in a product
+
 T = TypeVar("T")
 
 
@@ -86,6 +88,9 @@ class Typesetter(ABC, Generic[T]):
         """A quantity as a step begins with it: of one that has a short name, the name and what it stands for."""
         short = f.replaced(tree, self._notation(names))
         found = [self._set(short)]
+        for name in self.sheet.notation:  # other names for the same are introduced as well
+            if short != (other := f.replaced(tree, self._notation([name]))) and isinstance(other, f.Quantity):
+                found += [self._set(other)] if other.name == name else []
         if self._is_delta(short) or short != tree:
             deltas, self.deltas = self.deltas, False
             found.append(self._set(tree))
@@ -115,17 +120,17 @@ class Typesetter(ABC, Generic[T]):
                 return self.deltas and by[0] == "z" and by in self.network.shapes
         return False
 
-    def _part(self, node: f.Node, least: int) -> T:
+    def _part(self, node: f.Node, least: float) -> T:
         """A part of a formula, in parentheses where it holds together less tightly than its place asks for."""
         node, found = _alone(node), self._set(node)
-        own = level(node)
+        own: float = level(node)
         match node:
             case f.Binary("/") if not self.divides_on_one_line:
                 own = 5
             case f.Number(printed) if printed.value > 0 and not self.divides_on_one_line:
                 own = 5
             case f.Sum():
-                own = 1
+                own = _SUM
         return found if own >= least else self.fenced(found)
 
     def _set(self, node: Any) -> T:
@@ -150,7 +155,11 @@ class Typesetter(ABC, Generic[T]):
             case f.Binary(operator, left, right):
                 own = LEVELS[operator]
                 sign = {"-": "−", "*": self._times(left, right)}.get(operator, operator)
-                return self.row(self._part(left, own), self.sign(sign), self._part(right, own + 1 if own == 1 else 4))
+                if operator in "+-":
+                    second = self.fenced(self._set(right)) if _begins_with_minus(right) else self._part(right, _TERM)
+                else:
+                    second = self._part(right, 4)
+                return self.row(self._part(left, own), self.sign(sign), second)
             case f.Power(base, exponent):
                 fence = isinstance(base, f.Quantity) and base.name not in ("x", "y", "yhat", "L", "learning_rate")
                 inner = self.fenced(self._set(base)) if fence else self._part(base, 5)
@@ -207,7 +216,13 @@ class Typesetter(ABC, Generic[T]):
     def _times(self, left: f.Node, right: f.Node) -> str:
         if self.rank(left) and self.rank(right):
             return "⊙"
+        if self.divides_on_one_line and isinstance(left, f.Derivative) and not self._is_delta(left):
+            return "·"  # what follows is not to be taken for a part of the derivative
         return "·" if isinstance(right, f.Number | f.Negative) or _begins_with_number(right) else " "
+
+    def space(self, axes: Sequence[int]) -> T:
+        """The space of arrays with these axes."""
+        return self.raised(self.symbol("ℝ"), "×".join(map(str, axes)))
 
     def rank(self, node: Any) -> int:
         """How many axes a formula's value has, as far as its form tells."""
@@ -280,6 +295,12 @@ def _is_vector(node: f.Node) -> bool:
     return isinstance(node, f.List) and len(node.items) > 1 and not isinstance(node.items[0], f.List)
 
 
+def _begins_with_minus(node: f.Node) -> bool:
+    while isinstance(node, f.Binary) and node.operator not in "+-":
+        node = node.left
+    return isinstance(node, f.Negative)
+
+
 def _begins_with_number(node: f.Node) -> bool:
     while isinstance(node, f.Binary) and node.operator not in "+-":
         node = node.left
@@ -296,7 +317,7 @@ def _own_name(name: str) -> tuple[str, str]:
 
 
 _LATEX = {"ŷ": r"\hat y", "−": "-", "·": r"\cdot ", "⊙": r"\odot ", " ": r"\, ", "⋯": r"\cdots", "⋮": r"\vdots"}
-_LATEX |= {"∂": r"\partial ", "⊤": r"\top"}
+_LATEX |= {"ℝ": r"\mathbb{R}", "∂": r"\partial ", "⊤": r"\top"}
 _LATEX |= {character: f"\\{name}" for name, character in GREEK.items() if name not in ("omicron", "final-sigma")}
 
 
@@ -320,7 +341,8 @@ class Latex(Typesetter[str]):
         return rf"\frac{{{above}}}{{{below}}}"
 
     def raised(self, base: str, exponent: str) -> str:
-        return f"{{{base}}}^{{{_LATEX.get(exponent, exponent.replace('−', '-'))}}}"
+        written = _LATEX.get(exponent, exponent.replace("−", "-").replace("×", r" \times "))
+        return f"{{{base}}}^{{{written}}}"
 
     def fenced(self, inner: str) -> str:
         return rf"\left({inner}\right)"

@@ -16,6 +16,14 @@ _LOSS = {
     "cross_entropy": "The cross-entropy, with the natural logarithm",
     "output": "The loss is the output itself",
 }
+_ACTIVATION = {
+    "relu": "relu, max(0, z)",
+    "leaky_relu": "leaky relu, which lets some of a negative z through",
+    "sigmoid": "the sigmoid, 1/(1 + exp(−z))",
+    "tanh": "tanh",
+    "softplus": "softplus, ln(1 + exp(z))",
+    "softmax": "softmax, every exp(z) over the sum of all",
+}
 _SLOPE = {
     "relu": "the slope is 1 for live units and 0 for dead ones",
     "leaky_relu": "the slope is 1 for live units, and theirs for the others",
@@ -26,27 +34,40 @@ _SLOPE = {
 }
 
 
-def why(tensor: Tensor, network: Network, point: Point | None = None) -> str:
-    """The rule behind a step."""
+def why(tensor: Tensor, network: Network, point: Point | None = None, *, cancels: bool = False) -> str:
+    """The rule behind a step. `cancels` says whether the last activation and the loss are taken together."""
     name = tensor if isinstance(tensor, str) else tensor[1]
     if isinstance(tensor, tuple):
-        return _backward(name, network)
+        return _backward(name, network, cancels)
     if name.endswith(NEW):
-        kept = name[0] == "b" and network.update == "weights"
-        what = {"W": "One step downhill", "b": "The bias is kept" if kept else "One step downhill"}
-        return what.get(name[0], "The same pass with the new parameters") + "."
+        return _updated(name.removesuffix(NEW), network)
+    batch = (network.examples or 1) > 1
     if name == "L":
-        words = _LOSS[network.loss or "output"]
-        if (network.examples or 1) > 1:
-            words += f"; over the {network.examples} examples the {network.reduction}"
-        return words + "."
+        return _LOSS[network.loss or "output"] + f"; the {network.reduction} over the examples" * batch + "."
     l = network.depth if name == "yhat" else int(name[1:])
     if name[0] == "z":
-        return f"Layer {l}: the weights times what comes in" + ", plus the bias" * bool(network.biases[l - 1]) + "."
-    activation = split(network.activations[l - 1])[0].replace("_", " ")
+        rows = "Every row is an example. " * (batch and l == 1)
+        bias = ", plus the bias" + ", which a column of ones gives to every example" * batch
+        return f"{rows}Layer {l}: the weights times what comes in{bias * bool(network.biases[l - 1])}."
+    activation = split(network.activations[l - 1])[0]
     if activation == "identity":
         return f"Layer {l} has no activation."
-    return f"Through {activation}" + _dead(l, network, point) + "."
+    return f"Through {_ACTIVATION[activation]}{_dead(l, network, point)}."
+
+
+def _updated(name: str, network: Network) -> str:
+    if name[0] == "b" and network.update == "weights":
+        return f"The bias of layer {name[1:]} is kept."
+    if name[0] in "Wb":
+        what = "weights" if name[0] == "W" else "bias"
+        return f"The {what} of layer {name[1:]} less the learning rate times the gradient."
+    return "The loss after the step." if name == "L" else "The same pass, with what there is after the step."
+
+
+_TOGETHER = {
+    "sigmoid": "with the loss in front, that slope goes out against its denominator",
+    "softmax": "with the loss in front, and targets that add up to 1, little of that is left",
+}
 
 
 def _dead(l: int, network: Network, point: Point | None) -> str:
@@ -59,7 +80,7 @@ def _dead(l: int, network: Network, point: Point | None) -> str:
         return ""
     if not dead or len(dead) > 12:
         return ""
-    return f"; {_units(dead, network)} {'is' if len(dead) == 1 else 'are'} dead, z is not positive"
+    return f"; {_units(dead, network)} {'is' if len(dead) == 1 else 'are'} dead: z is not positive"
 
 
 def _units(places: Sequence[tuple[int, ...]], network: Network) -> str:
@@ -78,14 +99,14 @@ def _places(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
     return list(np.ndindex(shape))
 
 
-def _backward(name: str, network: Network) -> str:
+def _backward(name: str, network: Network, cancels: bool) -> str:
     over = ", added up over the examples" * ((network.examples or 1) > 1)
     if name == "yhat":
-        return "The loss by the output."
+        return "The derivative of the loss by the output."
     l = 0 if name == "x" else int(name[1:])
     if name[0] in "xh":
         start = f"a unit of layer {l}" if l else "an input"
-        return f"Back through W of layer {l + 1}: every path from {start}."
+        return f"Back through the weights of layer {l + 1}, over every path from {start}."
     if name[0] == "W":
         return f"To the weights of layer {l}: ∂L/∂z of the unit times what came in{over}."
     if name[0] == "b":
@@ -94,4 +115,5 @@ def _backward(name: str, network: Network) -> str:
     activation = split(network.activations[l - 1])[0]
     if activation == "identity":
         return f"Layer {l} has no activation: nothing to go through."
-    return f"Through the activation of layer {l}: {_SLOPE[activation]}."
+    together = f"; {_TOGETHER[activation]}" if cancels and l == network.depth else ""
+    return f"Through the activation of layer {l}: {_SLOPE[activation]}{together}."

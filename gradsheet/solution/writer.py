@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from gradsheet import formula as f
+from gradsheet.composing import formula_text
 from gradsheet.derivation import true_formula
 from gradsheet.judgement import Judgement
 from gradsheet.sheet import Claim, Sheet
@@ -58,9 +59,11 @@ class Writer:
         quantity = indexed(tensor, indices)
         names = names_for(None, self.sheet)
         closed = self.closed(quantity, names) if isinstance(tensor, tuple) else None
-        lines = [line for line in self.lines([self.rules.entry(tensor, indices), closed]) if line.tree != quantity]
+        texts = [self.rules.uncancelled(tensor, indices), self.rules.entry(tensor, indices), closed]
+        lines = [line for line in self.lines(texts) if line.tree != quantity]
         missing = "" if lines else SYMBOL
-        return [Step(quantity, lines, why=why(tensor, self.network), missing=missing, names=names)]
+        words = why(tensor, self.network, cancels=self.rules.cancels)
+        return [Step(quantity, lines, why=words, missing=missing, names=names)]
 
     def answer(self, claim: Claim, core: f.Node | None, judgement: Judgement | None) -> Step:
         """The step to what a claim asks for, in its own letters."""
@@ -72,6 +75,8 @@ class Writer:
             trees = [line.tree for line in claim.working if line.tree is not None][-1:]
         trees = [tree if core is None else f.replaced(claim.tree, {core: tree}) for tree in trees]
         step.lines = [Line(tree) for tree in dict.fromkeys(trees) if not quotes(tree, claim.tree, self.network)]
+        if step.lines and formula_text(step.lines[-1].tree) == "0":
+            step.why = f"{_independent(core)}."
         if not step.lines:
             step.missing = self._why_none(core)
         return step
@@ -127,6 +132,13 @@ class Writer:
         text, closed = self.step_to(entry), self.closed(entry, names)
         short = closed is not None and len(closed) <= MAX_ENTRY and self.sheet.params is None
         return self.parse((closed if short or text is None else text) or "")
+
+
+def _independent(core: f.Node | None) -> str:
+    """What is to be said of a derivative that is 0 whatever the numbers."""
+    if not isinstance(core, f.Derivative):
+        return "Nothing is left"
+    return f"{formula_text(core.of)} does not depend on {formula_text(core.by)}"
 
 
 def names_for(claim: Claim | None, sheet: Sheet) -> tuple[str, ...]:
