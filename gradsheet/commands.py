@@ -144,9 +144,9 @@ def new(arguments: Sequence[str]) -> int:
     """Write fresh exercises and their keys."""
     parser = argparse.ArgumentParser(
         prog="gradsheet new",
-        description="Write a fresh exercise in small whole numbers: a sheet that asks, and in a folder beside it "
-        "the same sheet with the answers. Every mistake of the catalogue that can be made on the way changes something that is "
-        "asked for. The same seed gives the same exercise.",
+        description="Write a fresh exercise in small whole numbers: a sheet that asks, and in a folder beside it the "
+        "same sheet with the answers. Every mistake of the catalogue that can be made on the way changes something "
+        "that is asked for. The same seed gives the same exercise.",
         epilog="exit status: 0 done, 2 no exercise of this kind, or a file could not be read or written",
     )
     parser.add_argument("--widths", required=True, metavar="N,N,...", help="the inputs, then the units of every layer")

@@ -4,7 +4,7 @@ import hypothesis
 import jax
 import pytest
 
-hypothesis.settings.register_profile("default", max_examples=60, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("default", max_examples=40, deadline=None, derandomize=True)
 hypothesis.settings.load_profile("default")
 
 

@@ -207,3 +207,10 @@ def test_help_tells_of_every_command(capsys):
         main(["--help"])
     out = capsys.readouterr().out
     assert all(f"gradsheet {command}" in out for command in ("solve", "fill", "new", "blind"))
+
+
+def test_a_command_that_is_misspelt_or_misplaced_is_told(folder, capsys):
+    assert refused(capsys, "slove", "sheet.toml").endswith("there is no file 'slove': did you mean solve?")
+    assert "the command comes first: gradsheet solve" in refused(capsys, "sheet.toml", "solve")
+    Path("solv").write_text(QUESTIONS.replace('"yhat"', '"yhat"\nvalue = 6').replace('"dL/dW1"', '"dL/dW1"\nvalue = 2'))
+    assert main(["-q", "solv"]) == 0, "a file of such a name is judged"

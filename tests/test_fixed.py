@@ -39,7 +39,7 @@ def test_exp_and_log_have_forty_digits(value: str) -> None:
             assert abs(Decimal(int(log1p(at)[0])) / ONE - exact) < Decimal("1e-44")
 
 
-@examples(20)
+@examples(12)
 @given(printable_problems)
 def test_the_gradient_is_the_exact_one(problem: Problem) -> None:
     network = network_of(problem)

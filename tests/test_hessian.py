@@ -43,7 +43,7 @@ def auto(problem: Problem, along: Any) -> Any:
     return function(problem.params, along, problem.x, problem.y)
 
 
-@examples(10)
+@examples(6)
 @given(all_problems)
 def test_the_hessian_along_a_direction_is_that_of_jax(problem: Problem) -> None:
     along = direction(problem)
@@ -51,7 +51,7 @@ def test_the_hessian_along_a_direction_is_that_of_jax(problem: Problem) -> None:
         np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-9 * max(1, abs(theirs).max()))
 
 
-@examples(8)
+@examples(5)
 @given(exact_problems)
 def test_on_whole_numbers_the_hessian_is_exact(problem: Problem) -> None:
     along = direction(problem)
@@ -71,7 +71,7 @@ def along_the_line(problem: Problem, along: Any, s: Fraction) -> list[Any]:
     return leaves(manual.value_and_grad(moved, *problem.arguments[1:], **problem.options)[1])
 
 
-@examples(30)
+@examples(20)
 @given(rational_problems)
 def test_it_is_the_rate_of_the_gradient_which_is_a_polynomial_along_a_line(problem: Problem) -> None:
     """No limit: a polynomial of degree 8 has its derivative at 0 from eight values, by an exact rule."""
@@ -90,7 +90,7 @@ def test_it_is_the_rate_of_the_gradient_which_is_a_polynomial_along_a_line(probl
         assert np.all(mine == theirs)
 
 
-@examples(8)
+@examples(5)
 @given(all_problems)
 def test_the_hessian_is_symmetric_and_linear(problem: Problem) -> None:
     u, v = direction(problem, 1), direction(problem, 2)
@@ -140,7 +140,7 @@ def test_a_direction_has_to_be_like_the_parameters() -> None:
 # The gradients of single examples
 
 
-@examples(10)
+@examples(6)
 @given(all_problems)
 def test_the_gradient_of_an_example_is_that_of_a_batch_of_one(problem: Problem) -> None:
     arguments, loss = problem.arguments, problem.loss
@@ -159,7 +159,7 @@ def test_the_gradient_of_an_example_is_that_of_a_batch_of_one(problem: Problem) 
             np.testing.assert_allclose(mine[n], single, rtol=1e-12, atol=1e-12)
 
 
-@examples(10)
+@examples(6)
 @given(exact_problems)
 def test_on_whole_numbers_they_are_exact_and_add_up(problem: Problem) -> None:
     exact = problem.exact()

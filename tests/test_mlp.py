@@ -38,7 +38,7 @@ def in_jax(problem: Problem, function: Any) -> Any:
     return jax.tree.map(np.asarray, jax.jit(function)(problem.params, problem.x, problem.y))
 
 
-@examples(25)
+@examples(15)
 @given(all_problems)
 def test_the_rooms_agree_in_float64(problem: Problem) -> None:
     params, x, _, activations = problem.arguments
@@ -60,7 +60,7 @@ def test_the_rooms_agree_in_float64(problem: Problem) -> None:
     chex.assert_trees_all_equal_shapes_and_dtypes(d_params, problem.params)
 
 
-@examples(20)
+@examples(12)
 @given(exact_problems, st.sampled_from([np.float32, np.float64]))
 def test_on_whole_numbers_floats_equal_fractions(problem: Problem, dtype: type) -> None:
     L, exact = manual.gradients(*problem.exact().arguments, **problem.options)
@@ -74,7 +74,7 @@ def test_on_whole_numbers_floats_equal_fractions(problem: Problem, dtype: type) 
             assert array.dtype == dtype, name
 
 
-@examples(50)
+@examples(30)
 @given(rational_problems)
 def test_the_exact_difference_equals_the_derivation(problem: Problem) -> None:
     problem = problem.exact()
@@ -93,7 +93,7 @@ def test_the_exact_difference_equals_the_derivation(problem: Problem) -> None:
     assert not kinks or any((z == 0).any() for z in zs)
 
 
-@examples(8)
+@examples(5)
 @given(rational_problems)
 def test_every_jacobian_is_that_of_jax(problem: Problem) -> None:
     exact, depth = problem.exact(), len(problem.params)
@@ -129,7 +129,7 @@ def test_no_jacobian_by_what_comes_later(of: str, by: str) -> None:
         manual.jacobian(params, np.ones((1, 2)), ("relu", "identity"), of=of, by=by, y=np.ones((1, 1)))
 
 
-@examples(50)
+@examples(30)
 @given(all_problems)
 def test_a_batch_is_the_mean_of_its_examples(problem: Problem) -> None:
     one_by_one = [
@@ -149,7 +149,7 @@ def test_a_batch_is_the_mean_of_its_examples(problem: Problem) -> None:
     )
 
 
-@examples(50)
+@examples(30)
 @given(rational_problems)
 def test_exactly_so_on_fractions(problem: Problem) -> None:
     exact = problem.exact()
@@ -167,7 +167,7 @@ def test_exactly_so_on_fractions(problem: Problem) -> None:
         assert (array == sum(named(g)[name] for _, g in one_by_one) * share).all(), name
 
 
-@examples(50)
+@examples(30)
 @given(all_problems)
 def test_backward_twice_gives_the_same_and_changes_nothing(problem: Problem) -> None:
     cache = manual.forward(problem.params, problem.x, problem.activations)
@@ -182,7 +182,7 @@ def test_backward_twice_gives_the_same_and_changes_nothing(problem: Problem) -> 
     assert (d_yhat == 1).all()
 
 
-@examples(50)
+@examples(30)
 @given(exact_problems)
 def test_fractions_stay_fractions(problem: Problem) -> None:
     exact = problem.exact()

@@ -65,14 +65,14 @@ def violations(problem: Problem) -> list[tuple[str, str]]:
     return found
 
 
-@examples(15)
+@examples(10)
 @given(all_problems)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_float32_errs_within_the_bound(problem: Problem) -> None:
     assert violations(problem) == []
 
 
-@examples(15)
+@examples(10)
 @given(exact_problems)
 def test_where_nothing_is_rounded_float32_is_float64(problem: Problem) -> None:
     network, data = network_of(problem), data_of(problem, "float32")

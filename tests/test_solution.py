@@ -148,7 +148,7 @@ def round_trip(seed: int) -> int:
 
 
 def test_random_solutions_are_right():
-    assert sum(round_trip(seed) for seed in range(12)) > 100
+    assert sum(round_trip(seed) for seed in range(8)) > 80
 
 
 @pytest.mark.exhaustive

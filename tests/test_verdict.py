@@ -313,7 +313,7 @@ def sheet_of(problem: Problem) -> str:
     return "\n".join(lines) + "\n"
 
 
-@examples(8)
+@examples(5)
 @given(rational_problems, st.fractions(-2, 2).filter(bool), st.data())
 def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
     """Every quantity claimed truly and, one entry off, falsely: a kink may withhold a verdict, never turn it."""
@@ -344,7 +344,7 @@ def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
             assert true.claim.quantity[0] == "d"
 
 
-@examples(12)
+@examples(8)
 @given(printable_problems, st.integers(3, 9), st.sampled_from([-1, 1]), st.data())
 def test_random_sheets_with_exp_and_log_are_judged_by_their_digits(problem, places, sign, data):
     """Claims printed from JAX's float64: right as they are, wrong two units off, whatever activation and loss."""
@@ -374,7 +374,7 @@ def test_random_sheets_with_exp_and_log_are_judged_by_their_digits(problem, plac
         assert judgement.verdict == "right" or kink in judgement.message, judgement.claim.quantity
 
 
-@examples(30)
+@examples(20)
 @given(
     st.lists(st.integers(1, 4), min_size=2, max_size=4),
     st.data(),

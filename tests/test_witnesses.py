@@ -53,7 +53,7 @@ def same(mine, theirs) -> bool:
     return all(bool(a == b) for a, b in zip(np.ravel(mine), np.ravel(theirs), strict=True))
 
 
-@examples(25)
+@examples(15)
 @given(rational_problems)
 def test_jax_differentiates_as_the_hand_does_without_any_rounding(problem: Problem) -> None:
     problem = exact(problem)
@@ -68,7 +68,7 @@ def test_jax_differentiates_as_the_hand_does_without_any_rounding(problem: Probl
             assert same(hand, jax_says.derivative(of, by)), (of, by)
 
 
-@examples(25)
+@examples(15)
 @given(all_problems)
 def test_three_witnesses_agree_where_exp_and_log_enter(problem: Problem) -> None:
     """Not to some digits only: the marks say that hand, JAX and the nudge give the same expression."""
