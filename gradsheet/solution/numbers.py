@@ -29,6 +29,14 @@ def tree_of(value: Value) -> f.Node:
     return f.Number(value) if isinstance(value, Printed) else f.List(tuple(map(tree_of, value)))
 
 
+def _minus(number: Printed) -> Printed:
+    """The number with the other sign."""
+    if not number.value:
+        return number
+    text = number.text[1:] if number.text.startswith("-") else f"-{number.text}"
+    return Printed(text, -number.value, number.places)
+
+
 class Numbers:
     """The numbers of one point, as a solution writes them."""
 
@@ -79,6 +87,8 @@ class Numbers:
                     raise TooLong
                 terms = [self._put(term, {**binding, letter.name: k}) for k in range(1, number + 1)]
                 return reduce(lambda left, right: f.Binary("+", left, right), terms)
+            case f.Negative(operand) if isinstance(found := self._put(operand, binding), f.Number):
+                return f.Number(_minus(found.printed))
             case f.Subscript(base, indices):
                 places = tuple(binding[i.name] if isinstance(i, f.Letter) else i for i in indices)
                 return f.Subscript(self._put(base, binding), places)

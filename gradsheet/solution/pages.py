@@ -279,9 +279,17 @@ def _written(setter: Boxes, step: Step) -> Iterator[str]:
         return
     line = [Box(("  ",)), head]
     margin = Box((" " * (2 + head.width),))
-    for sign, box in rest:
-        if len(line) > 2 and sum(part.width for part in line) + 3 + box.width > WIDTH:
-            yield from beside(line).lines
-            line = [margin]
-        line += [Box((f" {sign} ",)), box]
+    for sign, whole in rest:
+        for k, box in enumerate(_broken(whole, WIDTH - margin.width - 3)):
+            if k or (len(line) > 2 and sum(part.width for part in line) + 3 + box.width > WIDTH):
+                yield from beside(line).lines
+                line = [margin]
+            line += [Box((f" {sign} " if not k else "   ",)), box]
     yield from beside(line).lines
+
+
+def _broken(box: Box, width: int) -> list[Box]:
+    """A box; of one that is a single line, too long, the lines that it is broken into."""
+    if len(box.lines) > 1 or box.width <= width:
+        return [box]
+    return [Box((line,)) for line in textwrap.wrap(box.lines[0], width, break_long_words=False)]

@@ -83,5 +83,5 @@ def _remark(claim: Claim, judgement: Judgement | None) -> Remark:
         return Remark(claim.question)
     text = "" if judgement.verdict == "right" else f"{short(plain(judgement.claimed))}"
     if message := judgement.all_messages():
-        text += f": {message}" + f", with {judgement.witness}" * bool(judgement.witness)
+        text += f": {message}" + f"; tried at {judgement.witness}" * bool(judgement.witness)
     return Remark(claim.question, judgement.verdict, text)

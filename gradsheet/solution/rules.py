@@ -138,6 +138,9 @@ class Rules:
         if self.network.loss is None:
             return None
         share = SHARES[self.network.loss]
+        minus = output is None and self.network.loss == "cross_entropy"
+        if minus:  # one sign in front of all the sums
+            share = "{y}*log({yhat})"
         n = self._examples(())
         outputs = self.network.widths[-1]
 
@@ -145,7 +148,7 @@ class Rules:
             return share.format(yhat=_indexed("yhat", *n, k), y=_indexed("y", *n, k), outputs=outputs)
 
         text = self._sum(outputs, n, of) if output is None else of(output)
-        text = f"sum({n[0]}, {text})" if self.batch else _bare(text)
+        text = "-" * minus + (f"sum({n[0]}, {text})" if self.batch else _bare(text))
         return f"{text}/{self.mean}" if self.mean else text
 
     def _d_yhat(self, indices: tuple[Index, ...]) -> str | None:

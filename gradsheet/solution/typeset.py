@@ -144,7 +144,8 @@ class Typesetter(ABC, Generic[T]):
             case f.Derivative(of, by):
                 return self._derivative(of, by)
             case f.Negative(operand):
-                return self.row(self.sign("−", unary=True), self._part(operand, 4))
+                inner = self._set(operand) if isinstance(operand, f.Sum) else self._part(operand, 4)
+                return self.row(self.sign("−", unary=True), inner)
             case f.Binary("/", left, right):
                 if self.divides_on_one_line:
                     return self.row(self._part(left, 2), self.sign("/"), self._part(right, 4))

@@ -65,8 +65,8 @@ def _updated(name: str, network: Network) -> str:
 
 
 _TOGETHER = {
-    "sigmoid": "with the loss in front, that slope goes out against its denominator",
-    "softmax": "with the loss in front, and targets that add up to 1, little of that is left",
+    "sigmoid": "with the loss in front only ŷ − y is left",
+    "softmax": "with the loss in front, and targets that add up to 1, only ŷ − y is left",
 }
 
 
