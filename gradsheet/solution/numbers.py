@@ -8,7 +8,7 @@ from typing import Any
 
 from gradsheet import formula as f
 from gradsheet.evaluate import Evaluator
-from gradsheet.number import Printed
+from gradsheet.number import Printed, printed
 from gradsheet.point import Point
 from gradsheet.sheet import Value
 from gradsheet.solution.digits import Digits
@@ -76,19 +76,16 @@ class Numbers:
             case f.Quantity() | f.Derivative() | f.Call("drelu" | "step"):
                 return self._number(node, binding)
             case f.Letter(name):
-                return (
-                    f.Number(self.digits.number(self.evaluator.value(node, binding).item()))
-                    if name in binding
-                    else node
-                )
+                return f.Number(printed(str(binding[name]))) if name in binding else node
             case f.Sum(letter, term):
                 number = self.evaluator.range_of(letter.name, term, binding)
                 if number > MAX_TERMS:
                     raise TooLong
                 terms = [self._put(term, {**binding, letter.name: k}) for k in range(1, number + 1)]
                 return reduce(lambda left, right: f.Binary("+", left, right), terms)
-            case f.Negative(operand) if isinstance(found := self._put(operand, binding), f.Number):
-                return f.Number(_minus(found.printed))
+            case f.Negative(operand):
+                inner = self._put(operand, binding)
+                return f.Number(_minus(inner.printed)) if isinstance(inner, f.Number) else f.Negative(inner)
             case f.Subscript(base, indices):
                 places = tuple(binding[i.name] if isinstance(i, f.Letter) else i for i in indices)
                 return f.Subscript(self._put(base, binding), places)
