@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gradsheet.judgement import Report
 
 FORMATS = {"text": ".txt", "markdown": ".md", "html": ".html", "latex": ".tex", "sheet": ".toml"}
-MAX_LIST = 1_000_000  # characters of a class list
+MAX_LIST = 1_000_000  # bytes of a class list
 _READ = "exit status: 0 done, 2 the sheet could not be read or the file not be written"
 
 
@@ -176,11 +176,13 @@ def new(arguments: Sequence[str]) -> int:
         files = _exercises(options, seed)
         if not options.seed:
             print(f"seed {seed}")
+        for _, text in files:
+            text.encode()  # what no file can hold is told before there is a folder
         for path, text in files:
             path.parent.mkdir(parents=True, exist_ok=True)
             write(path, text)
             print(clean(str(path)))
-    except (ExerciseError, UnicodeDecodeError) as error:
+    except ExerciseError as error:
         print(f"gradsheet: {clean(str(error))}", file=sys.stderr)
         return 2
     except (OSError, ValueError) as error:
@@ -226,5 +228,11 @@ def _list(path: str) -> list[str]:
     """The lines of a class list."""
     if path == "-":
         return sys.stdin.read().splitlines()
-    with open(path, encoding="utf-8-sig") as file:
-        return file.read(MAX_LIST).splitlines()
+    with open(path, "rb") as file:
+        data = file.read(MAX_LIST)
+    try:
+        return data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        from gradsheet.exercise import ExerciseError
+
+        raise ExerciseError(f"{path}: not UTF-8: byte {error.start + 1} cannot be read") from None

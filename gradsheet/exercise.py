@@ -88,6 +88,13 @@ class Plan:
                 return reason
         if len(self.activations) != depth:
             return f"{len(self.activations)} activations, expected {depth}, one a layer"
+        if self.examples is None:
+            for l, (units, activation) in enumerate(zip(self.widths[1:], self.activations, strict=True), 1):
+                if activation == "relu" and units < (least := 2 if l == 1 else 3):
+                    return (
+                        f"relu on layer {l} of {units} unit{'s' * (units > 1)}: one example cannot show both what a "
+                        f"dead unit stops and what several live ones add up; use {least} units or a batch of 2 examples"
+                    )
         if self.loss not in LOSSES:
             return f"unknown loss {self.loss!r}: {_hint(self.loss, LOSSES)}"
         last, end = split(self.activations[-1])[0], ENDS.get(self.loss)

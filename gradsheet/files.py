@@ -77,9 +77,15 @@ def found(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def temporary(path: Path) -> tuple[TextIO, str]:
-    """A new file beside a path, open for writing, and its name. Raises OSError where there can be none."""
+    """A new file beside the one that a path leads to, open for writing, and its name.
+
+    What is no file, a pipe or a device, is itself opened, and the name is empty. Raises OSError where nothing can be.
+    """
+    path = Path(os.path.realpath(path))
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        return open(path, "w", encoding="utf-8"), ""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     except OSError as error:
@@ -89,11 +95,13 @@ def temporary(path: Path) -> tuple[TextIO, str]:
 
 def put_in_place(name: str, path: Path) -> None:
     """Give a finished temporary file its name."""
+    if not name:
+        return
     mask = os.umask(0)
     os.umask(mask)
     os.chmod(name, 0o666 & ~mask)  # a temporary file is its owner's alone
     try:
-        os.replace(name, path)
+        os.replace(name, os.path.realpath(path))
     except OSError:
         os.unlink(name)
         raise
@@ -106,6 +114,7 @@ def write(path: Path, text: str) -> None:
         with stream:
             stream.write(text)
     except BaseException:
-        os.unlink(name)
+        if name:
+            os.unlink(name)
         raise
     put_in_place(name, path)

@@ -1,5 +1,6 @@
 """Fresh exercises: readable numbers at which every mistake shows, one for everybody, the same one tomorrow."""
 
+import itertools
 import tomllib
 
 import pytest
@@ -125,7 +126,7 @@ def test_a_kind_with_few_exercises_is_told(monkeypatch) -> None:
     monkeypatch.setattr(module, "_hidden", lambda sheet: set())
     monkeypatch.setattr(module, "unseen", lambda sheet: [])
     with pytest.raises(ExerciseError, match="only 2 different exercises of this kind were found: use wider layers"):
-        list(class_list(Plan((1, 1), ("relu",)), ["Ada", "Bo", "Cem"], 1))
+        list(class_list(Plan((1, 1), ("identity",)), ["Ada", "Bo", "Cem"], 1))
 
 
 @pytest.mark.parametrize(
@@ -182,6 +183,8 @@ def test_a_leaky_relu_has_slope_one_half_unless_another_is_given() -> None:
         ({"loss": "squared_eror"}, "unknown loss 'squared_eror': did you mean squared_error?"),
         ({"loss": "cross_entropy"}, "the loss cross_entropy behind identity, expected softmax on the last layer"),
         ({"loss": "binary_cross_entropy"}, "the loss binary_cross_entropy behind identity, expected sigmoid"),
+        ({"widths": (2, 1, 1)}, "relu on layer 1 of 1 unit: one example cannot show both what a dead unit stops"),
+        ({"widths": (2, 3, 2, 1), "activations": ("relu", "relu", "identity")}, "relu on layer 2 of 2 units: one"),
         ({"widths": (2, 3, 2), "loss": "output"}, 'the loss "output" needs a single output, the last layer has 2'),
     ],
 )
@@ -193,10 +196,13 @@ def test_what_is_no_plan_is_one_clear_line(plan: dict, message: str) -> None:
 
 
 def test_where_no_numbers_show_every_mistake_it_ends_and_says_so(monkeypatch) -> None:
-    """A single unit is live or dead, and never both. Where L is the output, dL/dyhat = 1 is a factor nobody misses."""
+    """Where L is the output, dL/dyhat = 1 is a factor nobody misses."""
     monkeypatch.setattr(module, "POOLS", 1)
-    with pytest.raises(ExerciseError, match=r"shows every mistake: use wider layers, more examples, other act"):
-        exercise(Plan((2, 1, 1), ("relu", "identity")), 1)
+    with monkeypatch.context() as always_another:
+        numbers = itertools.count()
+        always_another.setattr(module, "_hidden", lambda sheet: {str(next(numbers))})
+        with pytest.raises(ExerciseError, match=r"shows every mistake: use wider layers, more examples, other act"):
+            exercise(SHORT, 1)
     with pytest.raises(ExerciseError, match=r"none of those tried that delta is missing .*: use wider layers"):
         exercise(Plan((2, 3, 1), ("relu", "identity"), "output"), 1)
     with pytest.raises(ExerciseError, match="no small whole numbers fit this kind of exercise: use fewer examples"):

@@ -5,15 +5,16 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-from gradsheet.number import MAX_DIGITS, Printed, decimal_text, printed
+from gradsheet.number import MAX_DIGITS, MAX_EXPONENT, Printed, decimal_text, printed
 from gradsheet.point import as_array
-from gradsheet.real import Undecided
+from gradsheet.real import Imprecise, Undecided
 from gradsheet.sheet import Sheet, Value, printed_entries
 from manual.activations import Array
 
 USUAL = 6  # significant digits, where a sheet prints no decimals
 LEAST, MOST = 4, 12
 MAX_EXACT = 11  # characters of a number that is written exactly
+MAX_BITS = 200  # of a fraction that may be short in decimals
 LEAST_PLAIN = -5  # the exponent of a leading digit below which a number is written with one
 
 
@@ -36,13 +37,23 @@ class Digits:
         exact = getattr(value, "exact", value)
         if exact is None and value.mark == 0:
             exact = Fraction(0)
-        if exact is not None:
-            # A decimal of the sheet stays one, and 1/3 or the like is no decimal.
-            for text in dict.fromkeys((decimal_text(exact) if self.decimals else str(exact), str(exact))):
-                if len(text.lstrip("-")) <= (MAX_EXACT if "/" not in text or not self.decimals else MAX_EXACT // 2):
-                    return printed(text)
+        if exact is not None and (found := self._exactly(exact)) is not None:
+            return found
+        found = self._rounded(value)
+        if _equal(value, found.value):
+            return self._exactly(found.value) or found
         self.rounded = True
-        return self._rounded(value)
+        return found
+
+    def _exactly(self, value: Fraction) -> Printed | None:
+        """A number in full, None where that is long."""
+        if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
+            return None
+        # A decimal of the sheet stays one, and 1/3 or the like is no decimal.
+        for text in dict.fromkeys((decimal_text(value) if self.decimals else str(value), str(value))):
+            if len(text.lstrip("-")) <= (MAX_EXACT if "/" not in text or not self.decimals else MAX_EXACT // 2):
+                return printed(text)
+        return None
 
     def _rounded(self, value: Any) -> Printed:
         wide = Context(prec=4 * MOST, rounding=ROUND_HALF_EVEN)
@@ -54,10 +65,10 @@ class Digits:
                 raise Undecided("a number beyond all bounds")
             decimal = wide.divide(wide.add(low, high), Decimal(2))
         exponent = decimal.adjusted() if decimal else 0
+        if exponent + 2 > MAX_DIGITS or exponent - self.digits < -MAX_EXPONENT:
+            raise Undecided(f"a number of about 1e{exponent}, which a sheet cannot have")
         if exponent < LEAST_PLAIN:
             text = f"{Context(prec=self.digits, rounding=ROUND_HALF_EVEN).plus(decimal):e}"
-        elif exponent + 2 > MAX_DIGITS:
-            raise Undecided("a number of more digits than a sheet may have")
         else:
             # At least one decimal: without a point a number claims to be exact.
             text = f"{wide.quantize(decimal, Decimal(1).scaleb(-max(1, self.digits - 1 - exponent))):f}"
@@ -66,16 +77,19 @@ class Digits:
             raise Undecided(f"{found.text} cannot be told from its neighbours")
         return found
 
-    def is_rounded(self, number: Printed, value: Any) -> bool:
-        """Whether a number written stands for another than the one that it is."""
-        exact = getattr(value, "exact", value)
-        return number.value != (Fraction(0) if exact is None and value.mark == 0 else exact)
-
     def value(self, array: Array) -> Value:
         """An array as a sheet holds it: numbers, or nested tuples of them."""
         if not array.ndim:
             return self.number(array.item())
         return tuple(self.value(as_array(row)) for row in array)
+
+
+def _equal(value: Any, number: Fraction) -> bool:
+    """Whether a number is known to be exactly this one."""
+    try:
+        return bool(value == number)
+    except (Undecided, Imprecise):
+        return False
 
 
 def value_text(value: Value) -> str:

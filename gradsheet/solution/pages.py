@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from gradsheet import formula as f
 from gradsheet.network import NEW
+from gradsheet.point import as_array
 from gradsheet.report import clean, markdown_text
 from gradsheet.sheet import Sheet
 from gradsheet.solution.boxes import Box, Boxes, beside
@@ -43,10 +44,15 @@ def given(setter: Typesetter[T], sheet: Sheet) -> list[tuple[T, str, T]]:
         arrays = {name: None if array is None else array[0] for name, array in arrays.items()}
     for l, (W, b) in enumerate(sheet.params, 1):
         arrays |= {f"W{l}": W, f"b{l}": b}
-    values = [(name, digits.value(array)) for name, array in arrays.items() if array is not None]
     if sheet.rate is not None:
-        values.append(("learning_rate", sheet.rate))
-    return [(setter.formula(f.Quantity(name)), "=", setter.formula(tree_of(value))) for name, value in values]
+        arrays["learning_rate"] = as_array(sheet.rate.value)
+    data = []
+    for name, array in arrays.items():
+        if array is not None:
+            digits.rounded = False
+            value = setter.formula(tree_of(digits.value(array)))
+            data.append((setter.formula(f.Quantity(name)), "≈" if digits.rounded else "=", value))
+    return data
 
 
 def remark_text(remark: Remark) -> str:
@@ -73,9 +79,8 @@ def closing(solution: Solution) -> list[str]:
         found.append("⊙ multiplies two arrays entry by entry.")
     number = sum(step.says_something for step in solution.steps())
     rest = f", but for {solution.unchecked} that it had no time for or could not tell" * bool(solution.unchecked)
-    found.append(
-        f"gradsheet has judged each of these {number} steps like a claim of a sheet, and found it right{rest}."
-    )
+    each = "this step" if number == 1 else f"each of these {number} steps"
+    found.append(f"gradsheet has judged {each} like a claim of a sheet, and found it right{rest}.")
     return found
 
 

@@ -66,8 +66,8 @@ def canonical(tree: f.Node, network: Network) -> f.Node:
             bare = name != "L" and shape == (1,) and indices in ((1,), ())
             return f.Quantity(network.canonical(name), () if bare else indices)
         case f.Derivative(of, by):
-            ends = canonical(of, network), canonical(by, network)
-            return f.Derivative(*ends)  # type: ignore[arg-type]
+            above = f.Quantity(network.canonical(of.name), of.indices)
+            return f.Derivative(above, canonical(by, network))  # type: ignore[arg-type]
     return tree
 
 

@@ -19,7 +19,7 @@ from gradsheet.network import CANCELLING, NEW, Network
 from gradsheet.steps import Tensor
 from manual.activations import split
 
-LETTERS = "ijkmnpqrstuvw"
+LETTERS = "ijkmnpqrstuvwacdefglo" + "ABCDEFGHIJKMNOPQRSTUV"  # for indices, those first that are usual
 SHARES = {  # of an output in the loss
     "half_squared_error": "({y} - {yhat})**2/2",
     "squared_error": "({y} - {yhat})**2",
@@ -199,8 +199,11 @@ class Rules:
             text = f"({_indexed(h, *indices)} - {_indexed('y', *indices)})"
             return f"{text}/{self.mean}" if self.mean else text[1:-1]
         if self.network.activations[l - 1] == "softmax":
-            k = self._fresh(indices)[0]
-            inner = f"sum({k}, {_indexed(d_h, *indices[:-1], k)}*{_indexed(h, *indices[:-1], k)})"
+            inner = self._sum(
+                self.network.widths[l],
+                indices,
+                lambda k: f"{_indexed(d_h, *indices[:-1], k)}*{_indexed(h, *indices[:-1], k)}",
+            )
             return f"{_indexed(h, *indices)}*({_indexed(d_h, *indices)} - {inner})"
         factor = slope(self.network.activations[l - 1], _indexed(f"z{l}", *indices), _indexed(h, *indices))
         return _indexed(d_h, *indices) + (f"*{factor}" if factor else "")

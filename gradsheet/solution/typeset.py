@@ -16,6 +16,7 @@ from gradsheet.composing import LEVELS, level
 from gradsheet.network import NEW
 from gradsheet.sheet import Sheet
 
+NETWORK = ("x", "y", "z", "h", "W", "b", "L")  # the letters of the network
 MAX_SHOWN = 10  # rows or columns of a matrix; of a larger one the first and the last
 FIRST = 5
 
@@ -102,11 +103,15 @@ class Typesetter(ABC, Generic[T]):
         found: dict[f.Node, f.Node] = {}
         for name in (*names, *self.sheet.notation):
             tree = self.sheet.notation[name]
+            if not isinstance(tree, f.Quantity | f.Derivative):
+                continue  # a name for a number or a formula says less than these do
             found.setdefault(tree, f.Quantity(name))
             match tree:
                 case f.Derivative(of, f.Quantity(by, (1,))) if self._single(by):
                     found.setdefault(f.Derivative(of, f.Quantity(by)), f.Quantity(name))
-                case f.Quantity(base, indices) if base + NEW in self.network.names:
+                case f.Quantity(base, indices) if (
+                    base + NEW in self.network.names and name + NEW not in self.sheet.notation
+                ):
                     found.setdefault(f.Quantity(base + NEW, indices), f.Quantity(name + NEW))
         return found
 
@@ -125,6 +130,8 @@ class Typesetter(ABC, Generic[T]):
         node, found = _alone(node), self._set(node)
         own: float = level(node)
         match node:
+            case f.Number(printed) if "e" in printed.text.lower() and printed.value > 0:
+                own = 2  # a power of ten stands behind it
             case f.Binary("/") if not self.divides_on_one_line:
                 own = 5
             case f.Number(printed) if printed.value > 0 and not self.divides_on_one_line:
@@ -148,22 +155,27 @@ class Typesetter(ABC, Generic[T]):
                 return self.row(self.sign("−", unary=True), inner)
             case f.Binary("/", left, right):
                 if self.divides_on_one_line:
-                    return self.row(self._part(left, 2), self.sign("/"), self._part(right, 4))
+                    below = self.fenced(self._set(right)) if self._divides(right) else self._part(right, 4)
+                    return self.row(self._part(left, 2), self.sign("/"), below)
                 return self.fraction(self._set(left), self._set(right))
             case f.Binary("@", left, right):
-                first = self._row_vector(left) if _is_vector(left) else self._part(left, 2)
-                return self.row(first, self.sign(_between(right)), self._part(right, 4))
+                if _is_vector(left):
+                    first = self._row_vector(left)
+                elif self.rank(left) == 1:
+                    first = self.raised(self._part(left, 5), "⊤")
+                else:
+                    first = self._factor(left, 2, "@")
+                return self.row(first, self.sign(_between(right)), self._factor(right, 4, "@"))
             case f.Binary(operator, left, right):
                 own = LEVELS[operator]
                 sign = {"-": "−", "*": self._times(left, right)}.get(operator, operator)
                 if operator in "+-":
                     second = self.fenced(self._set(right)) if _begins_with_minus(right) else self._part(right, _TERM)
-                else:
-                    second = self._part(right, 4)
-                return self.row(self._part(left, own), self.sign(sign), second)
+                    return self.row(self._part(left, own), self.sign(sign), second)
+                kind = "⊙" if sign == "⊙" else "*"
+                return self.row(self._factor(left, own, kind), self.sign(sign), self._factor(right, 4, kind))
             case f.Power(base, exponent):
-                fence = isinstance(base, f.Quantity) and base.name not in ("x", "y", "yhat", "L", "learning_rate")
-                inner = self.fenced(self._set(base)) if fence else self._part(base, 5)
+                inner = self.fenced(self._set(base)) if self._carries_more(base) else self._part(base, 5)
                 return self.raised(inner, str(exponent))
             case f.Call("outer", (left, right)):
                 second = self._row_vector(right) if _is_vector(right) else self._set(f.Transpose(right))
@@ -176,8 +188,8 @@ class Typesetter(ABC, Generic[T]):
                 rows = [item.items if isinstance(item, f.List) else (item,) for item in items]
                 return self.matrix(self._elided([[self._set(entry) for entry in row] for row in rows]))
             case f.Subscript(base, indices):
-                below = ",".join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)
-                return self.subscripted(self._part(base, 5), below)
+                places = ",".join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)
+                return self.subscripted(self._part(base, 5), places)
             case f.Transpose(operand) if isinstance(_alone(operand), f.Number):
                 return self._part(operand, 4)
             case f.Transpose(operand):
@@ -214,11 +226,34 @@ class Typesetter(ABC, Generic[T]):
         assert isinstance(node, f.List)
         return self.matrix(self._elided([[self._set(item) for item in node.items]]))
 
+    def _factor(self, node: f.Node, least: float, kind: str) -> T:
+        """A factor, in parentheses where it is itself a product of the other kind, of matrices or entry by entry."""
+        own = ""
+        if isinstance(node, f.Binary):
+            own = "⊙" if node.operator == "*" and self._times(node.left, node.right) == "⊙" else node.operator
+        return self.fenced(self._set(node)) if {own, kind} == {"⊙", "@"} else self._part(node, least)
+
+    def _divides(self, node: f.Node) -> bool:
+        """Whether there is a slash in what is set for a derivative."""
+        return isinstance(node, f.Derivative) and not self._is_delta(node)
+
+    def _carries_more(self, base: f.Node) -> bool:
+        """Whether an exponent behind something would be read as that of a part of it."""
+        match _alone(base):
+            case f.Quantity(name):
+                return name not in ("x", "y", "yhat", "L", "learning_rate")
+            case f.Number(printed):
+                return printed.value < 0 or bool(set("/e") & set(printed.text.lower()))
+            case f.Derivative() | f.Binary() | f.Transpose() | f.Power():
+                return True
+        return False
+
     def _times(self, left: f.Node, right: f.Node) -> str:
+        left, right = _alone(left), _alone(right)
         if self.rank(left) and self.rank(right):
             return "⊙"
-        if self.divides_on_one_line and isinstance(left, f.Derivative) and not self._is_delta(left):
-            return "·"  # what follows is not to be taken for a part of the derivative
+        if self.divides_on_one_line and (self._divides(left) or _has_slash(left)):
+            return "·"  # what follows is not to be taken for a part of what is below
         return "·" if isinstance(right, f.Number | f.Negative) or _begins_with_number(right) else " "
 
     def space(self, axes: Sequence[int]) -> T:
@@ -260,9 +295,12 @@ class Typesetter(ABC, Generic[T]):
         joined = ("" if all(len(i) == 1 for i in below) else ",").join(below)
         if name not in self.network.names and plain not in self.network.names:
             letter, digits = _own_name(plain)
-            return self.symbol(letter, digits + ("," * bool(digits and joined)) + joined, "+" * new)
+            own = digits + ("," * bool(digits and joined)) + joined
+            # A name that would look like one of the network's is written as it is.
+            return self.symbol(name) if letter in NETWORK else self.symbol(letter, own, "+" * new)
         if plain in ("x", "y", "L", "yhat", "learning_rate"):
-            letter = {"yhat": "ŷ", "learning_rate": "η"}.get(plain, plain)
+            rate = "rate" if "eta" in self.sheet.notation else "η"
+            letter = {"yhat": "ŷ", "learning_rate": rate}.get(plain, plain)
             return self.symbol(base or letter, joined, "+" * new)
         layer = f"({plain[1:]})" if self.numeric else plain[1:]
         return self.symbol(base or plain[0], joined, layer + "+" * new)
@@ -302,15 +340,22 @@ def _begins_with_minus(node: f.Node) -> bool:
     return isinstance(node, f.Negative)
 
 
+def _has_slash(node: f.Node) -> bool:
+    return (isinstance(node, f.Binary) and node.operator == "/") or (
+        isinstance(node, f.Number) and "/" in node.printed.text
+    )
+
+
 def _begins_with_number(node: f.Node) -> bool:
     while isinstance(node, f.Binary) and node.operator not in "+-":
         node = node.left
-    return isinstance(node, f.Number) or (isinstance(node, f.Power) and isinstance(node.base, f.Number))
+    node = _alone(node.base if isinstance(node, f.Power) else node)
+    return isinstance(node, f.Number)
 
 
 def _own_name(name: str) -> tuple[str, str]:
     """A name of the sheet's notation as a symbol and its index: w5, delta, net_h1."""
-    found = re.fullmatch(r"([A-Za-z]+)_?(.*)", name)
+    found = re.fullmatch(r"([A-Za-z]+)_?([A-Za-z0-9]*(?:_[A-Za-z0-9]+)*)", name)
     if found is None:
         return name, ""
     base = GREEK.get(found[1], found[1])
@@ -326,7 +371,8 @@ class Latex(Typesetter[str]):
     """LaTeX as amsmath, MathJax and KaTeX read it."""
 
     def symbol(self, base: str, below: str = "", above: str = "") -> str:
-        letter = _LATEX.get(base, base if len(base) < 2 else rf"\mathit{{{base}}}") or "{}"
+        written = base.replace("_", r"\_")
+        letter = _LATEX.get(base, written if len(base) == 1 else rf"\mathit{{{written}}}")
         return letter + (f"_{{{below}}}" if below else "") + (f"^{{{above}}}" if above else "")
 
     def number(self, text: str) -> str:
