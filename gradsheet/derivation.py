@@ -15,6 +15,8 @@ from manual.activations import Activation, split
 Factors = list[str] | None  # of a product; None where the language has no words for it
 Index = str | int
 
+# For indices, those first that are usual.
+LETTERS = "ijkmnpqrstuvwacdefglo" + "ABCDEFGHIJKMNOPQRSTUV"
 LOSS_GRADIENT = {  # dL/dyhat, an output's, with the names of its yhat and y
     "half_squared_error": "({yhat} - {y})",
     "squared_error": "2*({yhat} - {y})",
@@ -144,16 +146,19 @@ def true_formula(tree: f.Node, network: Network, notation: Mapping[str, f.Node])
     if not isinstance(tree, f.Derivative) or network.examples is not None or (tree.of.name == "L" and tree.of.indices):
         return None
     taken = f.free_letters(tree) | set(network.names) | set(notation)
-    letters = iter([letter for letter in "ijkmnpqrstuvw" if letter not in taken] * 9)
+    letters = iter([letter for letter in LETTERS if letter not in taken] * 9)
 
     def open_to(quantity: f.Quantity) -> f.Quantity:
         further = network.shapes[network.canonical(quantity.name)][len(quantity.indices) :]
         return f.Quantity(
-            quantity.name, (*quantity.indices, *(1 if n == 1 else f.Letter(next(letters)) for n in further))
+            quantity.name, (*quantity.indices, *[1 if n == 1 else f.Letter(next(letters)) for n in further])
         )
 
-    of, by = open_to(tree.of), open_to(tree.by)
-    text = _product(_Writer(network, notation, of, letters).by(by))
+    try:
+        of, by = open_to(tree.of), open_to(tree.by)
+        text = _product(_Writer(network, notation, of, letters).by(by))
+    except StopIteration:  # the notation has taken every letter
+        return None
     if text is None:
         return None
     return f"d{of.name}{show_index(of.indices)}/d{by.name}{show_index(by.indices)}", text

@@ -37,7 +37,8 @@ class Printed:
         """Whether `truth`, a Fraction or Real, has exactly the digits printed: rounds to them, from half either way."""
         if self.places is None:
             return bool(truth == self.value)
-        return bool(abs(truth - self.value) <= self.half)
+        # Side by side with each end: whether the truth is off at all may take more digits than there are.
+        return bool(self.value - self.half <= truth) and bool(truth <= self.value + self.half)
 
     def is_close(self, truth: Any) -> bool:
         """Whether the number is off in its last digits at most: by a quarter, or by two units of the last."""

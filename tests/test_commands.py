@@ -2,7 +2,9 @@
 
 import io
 import os
+import stat
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -127,6 +129,21 @@ def test_a_file_that_cannot_be_written_is_one_line(folder, capsys, path):
     assert os.listdir() == ["sheet.toml"]
 
 
+def test_a_pipe_is_written_to_and_a_link_is_followed(folder, capsys):
+    """As a shell's > does it: what is there is written, and nothing takes its place."""
+    Path("real.md").write_text("old")
+    os.symlink("real.md", "link.md")
+    assert main(["solve", "sheet.toml", "-o", "link.md"]) == 0
+    assert os.path.islink("link.md")
+    assert Path("real.md").read_text().startswith("# sheet.toml")
+    os.mkfifo("pipe.txt")
+    with ThreadPoolExecutor() as others:
+        read = others.submit(Path("pipe.txt").read_text)
+        assert main(["solve", "sheet.toml", "-o", "pipe.txt"]) == 0
+        assert read.result(10).startswith("sheet.toml\n")
+    assert stat.S_ISFIFO(os.stat("pipe.txt").st_mode)
+
+
 # fill
 
 
@@ -177,6 +194,9 @@ def test_a_class(folder, capsys):
     capsys.readouterr()
     assert main(["new", "--widths", "2,3,1", "--class", "empty.txt"]) == 2
     assert told(capsys) == "gradsheet: no name in empty.txt, expected one a line\n"
+    Path("latin.txt").write_bytes("Jos\xe9".encode("latin-1"))
+    assert main(["new", "--widths", "2,3,1", "--class", "latin.txt"]) == 2
+    assert told(capsys) == "gradsheet: latin.txt: not UTF-8: byte 4 cannot be read\n"
     assert main(["new", "--widths", "2,3,1", "--class", "nobody.txt"]) == 2
     assert told(capsys) == "gradsheet: nobody.txt: No such file or directory\n"
 

@@ -257,6 +257,48 @@ def test_a_batch_in_matrices():
     assert found["dL/db1"] == ["sum(n, dL/dz1[n,1])", "[3/2 + 1]", '["5/2"]']
 
 
+ONE = "loss = 'half_squared_error'\nx = [{x}]\ny = 1\n[[layer]]\nW = [[{W}]]\nactivation = '{activation}'\n"
+
+
+@pytest.mark.parametrize(
+    ("x", "W", "activation", "asked", "missing"),
+    [
+        ("1000", "-1", "sigmoid", "dL/dW1", "a number of about 1e-432, which a sheet cannot have"),
+        ("'1e-300'", "'1e-300'", "identity", "yhat", "a number of about 1e-600, which a sheet cannot have"),
+        ("'1e300'", "1", "identity", "x[1]**16", "a number of about 1e4800, which a sheet cannot have"),
+    ],
+)
+def test_a_number_that_no_sheet_can_have_is_left_out(x, W, activation, asked, missing):
+    solution = solved(ONE.format(x=x, W=W, activation=activation) + claims(asked))
+    step = next(step for step in solution.steps() if formula_text(step.quantity) == asked)
+    assert (step.value, step.missing) == (None, missing)
+
+
+def test_as_many_digits_are_kept_on_the_way_as_it_takes():
+    """ln(1 + exp(100000)) is 100000 but for exp(-100000)."""
+    found = steps(solved(ONE.format(x="100000", W="1", activation="softplus") + claims("yhat")))
+    assert found["yhat"][-1] == "[100000.0]"
+
+
+def test_letters_are_found_though_the_usual_ones_are_taken():
+    taken = "".join(f"{letter} = 'yhat'\n" for letter in "ijkmnpqrstuvw")
+    found = steps(solved(SYMBOLS + taken + "[[claim]]\nquantity = 'dL/dW1'\nworking = ['1']\n"))
+    assert found["z1[a]"] == ["sum(c, W1[a,c]*x[c])"]
+
+
+def test_a_formula_that_would_be_too_long_is_no_fault():
+    text = "loss = 'cross_entropy'\nx = [1, 2, 1, -2]\ny = [1, 0, 0]\n[[layer]]\nW = {}\nactivation = 'sigmoid'\n"
+    text += "[[layer]]\nW = {}\nactivation = 'softmax'\n"
+    rows = [[[(i * j) % 5 - 2 for j in range(1, 5)] for i in range(1, n)] for n in (5, 4)]
+    found = steps(solved(text.format(*rows) + claims("dyhat[1]/dW1")))
+    assert found["dyhat[1]/dW1"][-1].startswith("[[")
+
+
+def test_a_jacobian_in_part_has_its_entries_in_order():
+    text = SYMBOLS + "[[claim]]\nquantity = 'dh2/dW2[1,j]'\nworking = ['1']\n"
+    assert steps(solved(text))["dh2/dW2[1,j]"] == ["[h1[j], 0]"]
+
+
 # A page for every reader
 
 

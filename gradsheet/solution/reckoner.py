@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradsheet import formula as f
-from gradsheet.composing import formula_text
 from gradsheet.evaluate import NO_VALUE
 from gradsheet.judgement import Judgement
 from gradsheet.network import NEW
 from gradsheet.point import AtKink, Budget, Point, any_d_yhat
+from gradsheet.real import Arithmetic, Imprecise
 from gradsheet.sheet import Claim, Sheet
 from gradsheet.solution.numbers import Numbers, TooLong, tree_of
 from gradsheet.solution.quantities import indexed, nested, tensor_of
@@ -18,15 +18,17 @@ from gradsheet.solution.solution import Line, Step
 from gradsheet.solution.words import why
 from gradsheet.solution.writer import MAX_WRITTEN, Writer, names_for
 from gradsheet.steps import Tensor
-from gradsheet.verdict import derived, quotes
+from gradsheet.verdict import LADDER, derived
 
+VALUELESS = tuple(kind for kind in NO_VALUE if kind is not Imprecise)  # what keeps a step from having a value
 MAX_SECONDS = 3.0  # for the values of a solution; what has none by then is left out
 
 
 class Reckoner(Writer):
     """Reckons the steps of a sheet with numbers: the formula, the numbers put in, the result."""
 
-    def __init__(self, sheet: Sheet):
+    def __init__(self, sheet: Sheet, rung: int = 0):
+        """`rung` says to how many digits enclosures are kept; Imprecise is raised where these are too few."""
         super().__init__(sheet)
         assert sheet.params is not None
         assert sheet.x is not None
@@ -36,7 +38,8 @@ class Reckoner(Writer):
         budget.start(MAX_SECONDS)
         rate = None if sheet.rate is None else sheet.rate.value
         jax_of = derived(sheet) | ({"L", f"L{NEW}"} if sheet.network.loss is not None else set())
-        options: Any = {"rate": rate, "budget": budget}
+        arithmetic = Arithmetic(LADDER[rung], final=rung + 1 == len(LADDER))
+        options: Any = {"rate": rate, "budget": budget, "arithmetic": arithmetic}
         d_yhat = any_d_yhat(sheet.network)
         self.point = Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, jax_of, **options)
         self.numbers = Numbers(self.point, self.digits)
@@ -90,14 +93,14 @@ class Reckoner(Writer):
             return make(*arguments)
         except AtKink:
             raise
-        except (TooLong, *NO_VALUE):
+        except (TooLong, *VALUELESS):
             return None
 
     def _reckoned(self, step: Step, fill: Callable[[], tuple[f.Node, bool]] | None) -> Step:
         """The step with its numbers and its value, or with the reason why it has none."""
         try:
             step.value, step.rounded = self.numbers.value(step.quantity)
-        except NO_VALUE as error:
+        except VALUELESS as error:
             step.missing, step.lines = str(error) or "a division by 0", []
             return step
         try:
@@ -108,7 +111,7 @@ class Reckoner(Writer):
         if found is not None:
             tree, rounded = found
             known = {line.tree for line in step.lines} | {tree_of(step.value)}
-            if tree not in known and self.parse(formula_text(tree)) is not None:
+            if tree not in known and self.fits(tree, step.quantity):
                 step.lines.append(Line(tree, rounded))
         return step
 
@@ -116,12 +119,12 @@ class Reckoner(Writer):
         names, step = names_for(claim, self.sheet), Step(claim.tree)
         trees = self.formulas(core, names)[:1] if core is not None else []
         trees = [f.replaced(claim.tree, {core: tree}) for tree in trees if core is not None]
-        trees = [tree for tree in trees if not quotes(tree, claim.tree, self.network)]
+        trees = [tree for tree in trees if self.fits(tree, claim.tree)]
         step.lines = [Line(tree) for tree in trees]
         if f.free_letters(claim.tree):
             try:
                 self.numbers.value(claim.tree, dict.fromkeys(f.free_letters(claim.tree), 1))
-            except NO_VALUE as error:
+            except VALUELESS as error:
                 return Step(claim.tree, missing=str(error) or "a division by 0")
             if not step.lines:
                 step.missing = self._why_none(core)

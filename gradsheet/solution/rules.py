@@ -14,12 +14,11 @@ from fractions import Fraction
 from typing import Any
 
 from gradsheet.composing import number_text
-from gradsheet.derivation import LOSS_GRADIENT, Index, slope
+from gradsheet.derivation import LETTERS, LOSS_GRADIENT, Index, slope
 from gradsheet.network import CANCELLING, NEW, Network
 from gradsheet.steps import Tensor
 from manual.activations import split
 
-LETTERS = "ijkmnpqrstuvwacdefglo" + "ABCDEFGHIJKMNOPQRSTUV"  # for indices, those first that are usual
 SHARES = {  # of an output in the loss
     "half_squared_error": "({y} - {yhat})**2/2",
     "squared_error": "({y} - {yhat})**2",

@@ -1,15 +1,18 @@
 """From a sheet to its worked solution."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
-from gradsheet.sheet import Sheet
+from gradsheet.judgement import Judgement
+from gradsheet.real import Imprecise
+from gradsheet.sheet import Claim, Sheet
 from gradsheet.solution.checking import checked
 from gradsheet.solution.plan import sections
 from gradsheet.solution.reckoner import Reckoner
-from gradsheet.solution.solution import Solution
+from gradsheet.solution.solution import Section, Solution
 from gradsheet.solution.writer import Writer
-from gradsheet.verdict import judge
+from gradsheet.verdict import LADDER, judge
 
 
 def solve(sheet: Sheet) -> Solution:
@@ -22,9 +25,22 @@ def solve(sheet: Sheet) -> Solution:
     report = judge(replace(sheet, claims=tuple(itertools.compress(sheet.claims, answered))))
     judgements = iter(report.judgements)
     paired = [(claim, next(judgements) if own else None) for claim, own in zip(sheet.claims, answered, strict=True)]
-    writer = Writer(sheet) if sheet.params is None else Reckoner(sheet)
-    found = sections(sheet, writer, paired)
+    writer, found = _written(sheet, paired)
     steps = [step for section in found for step in section.steps]
     unchecked = checked(sheet, steps)
     causes = [cause.sentence(report.judgements) for cause in report.causes]
     return Solution(sheet, report.reading, found, causes, writer.digits.digits, unchecked)
+
+
+def _written(sheet: Sheet, claims: Sequence[tuple[Claim, Judgement | None]]) -> tuple[Writer, list[Section]]:
+    """The steps, with as many digits on the way as it takes."""
+    if sheet.params is None:
+        writer = Writer(sheet)
+        return writer, sections(sheet, writer, claims)
+    for rung in range(len(LADDER)):
+        try:
+            reckoner = Reckoner(sheet, rung)
+            return reckoner, sections(sheet, reckoner, claims)
+        except Imprecise:
+            continue
+    raise AssertionError("the last rung decides or raises Undecided")

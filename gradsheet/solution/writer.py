@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from gradsheet import formula as f
 from gradsheet.composing import formula_text
-from gradsheet.derivation import true_formula
+from gradsheet.derivation import LETTERS, true_formula
 from gradsheet.judgement import Judgement
 from gradsheet.sheet import Claim, Sheet
 from gradsheet.solution.digits import Digits
 from gradsheet.solution.quantities import filled, indexed, nested, open_axes, tensor_of
-from gradsheet.solution.rules import LETTERS, Rules
+from gradsheet.solution.rules import Rules
 from gradsheet.solution.solution import Line, Step
 from gradsheet.solution.words import why
 from gradsheet.steps import Tensor
@@ -47,6 +47,10 @@ class Writer:
         trees = [self.parse(text) for text in texts if text is not None]
         return [Line(tree) for tree in dict.fromkeys(trees) if tree is not None]
 
+    def fits(self, tree: f.Node, quantity: f.Node) -> bool:
+        """Whether a formula may stand as a line of working on a quantity: it is not too long, and does not quote it."""
+        return self.parse(formula_text(tree)) is not None and not quotes(tree, quantity, self.network)
+
     def closed(self, core: f.Node, names: Sequence[str]) -> str | None:
         """The formula of a derivative from the beginning, in terms of x, the weights and dL/dyhat."""
         notation = {name: self.sheet.notation[name] for name in names}
@@ -74,7 +78,7 @@ class Writer:
         if not trees and judgement is not None and judgement.verdict == "right":
             trees = [line.tree for line in claim.working if line.tree is not None][-1:]
         trees = [tree if core is None else f.replaced(claim.tree, {core: tree}) for tree in trees]
-        step.lines = [Line(tree) for tree in dict.fromkeys(trees) if not quotes(tree, claim.tree, self.network)]
+        step.lines = [Line(tree) for tree in dict.fromkeys(trees) if self.fits(tree, claim.tree)]
         if step.lines and formula_text(step.lines[-1].tree) == "0":
             step.why = f"{_independent(core)}."
         if not step.lines:
