@@ -61,6 +61,7 @@ def set_as(setter: type, text: str) -> str:
         # Two kinds of products are told apart.
         ("(W1*W1) @ x", r"\left(W^{(1)}\odot W^{(1)}\right)\, x", "(W⁽¹⁾ ⊙ W⁽¹⁾) x"),
         ("(W1 @ x)*h1", r"\left(W^{(1)}\, x\right)\odot h^{(1)}", "(W⁽¹⁾ x) ⊙ h⁽¹⁾"),
+        ("[[1], [2]] @ [[3, 4]]", None, "⎡1⎤ [3  4]\n⎣2⎦       "),
         ("x @ W1", r"{x}^{\top}\, W^{(1)}", "xᵀ W⁽¹⁾"),
         # A sum over an index ends where a product begins.
         ("sum(k, h1[k])*x[1]", r"\left(\sum_{k} h_{k}^{(1)}\right)\, x_{1}", "(∑ₖ h⁽¹⁾ₖ) x₁"),

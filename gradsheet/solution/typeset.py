@@ -280,7 +280,9 @@ class Typesetter(ABC, Generic[T]):
             case f.Call(_, (argument,)):
                 return self.rank(argument)
             case f.List(items):
-                return 0 if _alone(node) is not node else 1 + self.rank(items[0])
+                if _alone(node) is not node:
+                    return 0
+                return 1 + (1 + self.rank(items[0].items[0]) if isinstance(items[0], f.List) else self.rank(items[0]))
             case f.Subscript(base, indices):
                 return max(0, self.rank(base) - len(indices))
         return 0
