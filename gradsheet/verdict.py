@@ -234,8 +234,9 @@ def derived(sheet: Sheet) -> set[str]:
     return jax_of - {"shares"} if sheet.network.loss is None else jax_of
 
 
-def judge(sheet: Sheet) -> Report:
-    """The verdicts on every claim of a sheet."""
+def judge(sheet: Sheet, seconds: float | None = None) -> Report:
+    """The verdicts on every claim of a sheet, in so many seconds of the processor's time; left out, in MAX_SECONDS."""
+    seconds = MAX_SECONDS if seconds is None else seconds
     jax_of = derived(sheet)
     rate = None if sheet.rate is None else sheet.rate.value
     import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
@@ -243,7 +244,7 @@ def judge(sheet: Sheet) -> Report:
     params, x = sheet.params, sheet.x
     if params is None or x is None:
         points = probes_for(sheet.network, frozenset(jax_of), rate)
-        points.budget.start(MAX_SECONDS)
+        points.budget.start(seconds)
         readings = Readings(sheet.network, None, rate, points.budget)
         judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in sheet.claims]
         points.budget.start(DIAGNOSIS_SECONDS)
@@ -251,7 +252,7 @@ def judge(sheet: Sheet) -> Report:
         return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
     d_yhat = any_d_yhat(sheet.network)
     budget, rungs = Budget(), list[Point]()
-    budget.start(MAX_SECONDS)
+    budget.start(seconds)
 
     def rung(number: int) -> Point:
         if number == len(rungs):

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from gradsheet import verdict
 from gradsheet.composing import claim, formula_text, head
 from gradsheet.judgement import Judgement
 from gradsheet.sheet import MAX_CLAIMS, Sheet, SheetError, read
@@ -12,6 +13,7 @@ from gradsheet.solution.digits import value_text
 from gradsheet.solution.solution import Step
 from gradsheet.verdict import judge
 
+SECONDS = 3.0  # for judging a solution, which claims more than a sheet does
 TITLE = "solution: "
 
 
@@ -42,7 +44,7 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
     """
     claims = [step for step in steps if step.says_something]
     doubtful = []
-    for step, judgement in _judged(sheet, claims):
+    for step, judgement in _judged(sheet, claims, max(SECONDS, verdict.MAX_SECONDS)):
         if judgement is None or judgement.verdict != "right":
             doubtful.append(step)
         if judgement is not None:
@@ -51,7 +53,9 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
             step.lines = [line for line, verdict in found if not line.rounded or verdict in ("right", "rounded")]
     without = [replace(step, lines=[line for line in step.lines if not line.rounded]) for step in doubtful]
     unchecked = 0
-    for step, judgement in zip(doubtful, (judgement for _, judgement in _judged(sheet, without)), strict=True):
+    for step, judgement in zip(
+        doubtful, (judgement for _, judgement in _judged(sheet, without, verdict.MAX_SECONDS)), strict=True
+    ):
         if judgement is None or judgement.verdict == "cannot_tell":
             unchecked += 1
         elif judgement.verdict != "right":
@@ -65,12 +69,14 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
     return unchecked
 
 
-def _judged(sheet: Sheet, steps: Sequence[Step]) -> Iterator[tuple[Step, Judgement | None]]:
+def _judged(sheet: Sheet, steps: Sequence[Step], seconds: float) -> Iterator[tuple[Step, Judgement | None]]:
     """Every step with its judgement, None where it says nothing or there is too much for a sheet."""
     for start in range(0, len(steps), MAX_CLAIMS):
         some = steps[start : start + MAX_CLAIMS]
         try:
-            judgements: Iterator[Judgement] = iter(judge(read(answer_sheet(sheet, some), sheet.path)).judgements)
+            judgements: Iterator[Judgement] = iter(
+                judge(read(answer_sheet(sheet, some), sheet.path), seconds).judgements
+            )
         except SheetError:  # larger than a sheet may be, or without a claim
             judgements = iter(())
         yield from ((step, next(judgements, None) if step.says_something else None) for step in some)
