@@ -48,14 +48,12 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
         if judgement is None or judgement.verdict != "right":
             doubtful.append(step)
         if judgement is not None:
-            verdicts = [own.verdict for own in judgement.working]
-            found = itertools.zip_longest(step.lines, verdicts)
-            step.lines = [line for line, verdict in found if not line.rounded or verdict in ("right", "rounded")]
+            found = itertools.zip_longest(step.lines, (own.verdict for own in judgement.working))
+            step.lines = [line for line, own in found if not line.rounded or own in ("right", "rounded")]
     without = [replace(step, lines=[line for line in step.lines if not line.rounded]) for step in doubtful]
     unchecked = 0
-    for step, judgement in zip(
-        doubtful, (judgement for _, judgement in _judged(sheet, without, verdict.MAX_SECONDS)), strict=True
-    ):
+    again = (judgement for _, judgement in _judged(sheet, without, verdict.MAX_SECONDS))
+    for step, judgement in zip(doubtful, again, strict=True):
         if judgement is None or judgement.verdict == "cannot_tell":
             unchecked += 1
         elif judgement.verdict != "right":
