@@ -1,6 +1,7 @@
 """A sheet as the text of a file: the other way round from `sheet.read`."""
 
 import json
+import re
 from collections.abc import Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
@@ -13,22 +14,29 @@ from gradsheet.sheet import Sheet
 from manual import Layer
 from manual.activations import split
 
+_BARE = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
+
+
+def toml_number(text: str) -> str:
+    """A number as it stands in a file: bare where TOML knows it as one, else in quotes."""
+    return text if _BARE.fullmatch(text) else f'"{text}"'
+
 
 def number_text(value: Fraction) -> str:
-    """A number as a sheet may give it, exactly: 7, -0.25, "1/3", "1e-200"."""
+    """A number in full, as a sheet may give it: 7, -0.25, 1/3, 1e-200."""
     found = decimal_text(value)
     if len(found) <= MAX_DIGITS and "/" not in found:
         return found
     ratio = str(value)
     if "/" in ratio and max(len(part.lstrip("-")) for part in ratio.split("/")) <= MAX_DIGITS:
-        return f'"{ratio}"'
+        return ratio
     exact = Context(prec=2 * MAX_EXPONENT, Emax=MAX_EMAX, Emin=MIN_EMIN)
     decimal = exact.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize(exact)
     sign, digits, exponent = decimal.as_tuple()
     text = f"{'-' * sign}{''.join(map(str, digits))}e{exponent}"
     if Fraction(decimal) != value or len(digits) > MAX_DIGITS:
         raise ValueError(f"no text of at most {MAX_DIGITS} digits is {text[:20]}...")
-    return f'"{text}"'
+    return text
 
 
 def string(text: str) -> str:
@@ -41,7 +49,7 @@ def array(values: Any) -> str:
     values = values.tolist() if hasattr(values, "tolist") else values
     if isinstance(values, list | tuple):
         return f"[{', '.join(array(item) for item in values)}]"
-    return values if isinstance(values, str) else number_text(values)
+    return values if isinstance(values, str) else toml_number(number_text(values))
 
 
 _SUM, _TERM, _SIGN, _POWER, _POSTFIX = range(1, 6)  # how tightly the parts of a formula hold together
@@ -113,9 +121,7 @@ def head(sheet: Sheet, title: str = "", note: str = "") -> str:
         if rows is not None:
             lines.append(f"{key} = {array(rows[0] if single else rows)}")
     if sheet.rate is not None:
-        text = sheet.rate.text
-        plain = text.replace(".", "", 1).isdecimal() and text[:1] != "." and text[-1:] != "."
-        lines.append(f"learning_rate = {text if plain else string(text)}")
+        lines.append(f"learning_rate = {toml_number(sheet.rate.text)}")
     if network.update == "weights":
         lines.append('update = "weights"')
     shapes = list(zip(network.widths[1:], network.widths, strict=False))
@@ -132,7 +138,7 @@ def head(sheet: Sheet, title: str = "", note: str = "") -> str:
         lines += ["shared_bias = true"] * (bias == "shared")
         name, slopes = split(activation)
         lines += [f"activation = {string(name)}"] * (name != "identity")
-        lines += [f"slope = {number_text(Fraction(slope))}" for slope in slopes]
+        lines += [f"slope = {toml_number(number_text(Fraction(slope)))}" for slope in slopes]
     if sheet.notation:
         names = (f"{name} = {string(formula_text(tree))}" for name, tree in sheet.notation.items())
         lines += ["", "[notation]", *names]

@@ -39,7 +39,7 @@ def slope(activation: Activation, z: str, h: str) -> str | None:
     name, parameters = split(activation)
     if name not in _SLOPE:
         return None
-    return _SLOPE[name].format(z=z, h=h, slope=number_text(Fraction(parameters[0])).strip('"') if parameters else "")
+    return _SLOPE[name].format(z=z, h=h, slope="".join(number_text(Fraction(p)) for p in parameters))
 
 
 def _product(factors: Factors) -> str | None:

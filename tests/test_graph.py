@@ -11,7 +11,7 @@ from sheets import NUMBERS, SYMBOLS
 
 import gradsheet
 from gradsheet.point import Point, any_d_yhat
-from gradsheet.solution.graph import network_svg, number_text
+from gradsheet.solution.graph import label, network_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 CLAIM = "[[claim]]\nquantity = 'yhat[1]'\nworking = ['yhat[1]']\n"
@@ -147,4 +147,4 @@ def test_nothing_that_the_sheet_says_gets_in():
     ],
 )
 def test_numbers_are_short(value, decimals, text):
-    assert number_text(Fraction(value), decimals) == text
+    assert label(Fraction(value), decimals) == text

@@ -5,6 +5,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
+from gradsheet.composing import toml_number
 from gradsheet.number import MAX_DIGITS, MAX_EXPONENT, Printed, decimal_text, printed
 from gradsheet.point import as_array
 from gradsheet.real import Imprecise, Undecided
@@ -96,6 +97,4 @@ def value_text(value: Value) -> str:
     """A value as it stands behind `value =` in a sheet."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(value_text, value))}]"
-    text = value.text
-    plain = text.lstrip("-").replace(".", "", 1).isdecimal() and text.lstrip("-")[:1] != "." and text[-1] != "."
-    return text if plain else f'"{text}"'
+    return toml_number(value.text)

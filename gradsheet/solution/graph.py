@@ -167,15 +167,15 @@ def _columns(sheet: Sheet, values: _Values | None) -> list[_Column]:
         edges = [(j, i) for j, to in enumerate(drawn[l]) for i, of in enumerate(drawn[l - 1]) if None not in (to, of)]
         labels = {}
         if values is not None and len(edges) <= MAX_LABELLED and network.depth <= MAX_LABELLED_LAYERS:
-            labels = {(j, i): number_text(values.W[l][drawn[l][j], drawn[l - 1][i]], sheet.decimals) for j, i in edges}
+            labels = {(j, i): label(values.W[l][drawn[l][j], drawn[l - 1][i]], sheet.decimals) for j, i in edges}
         units = [k if k is None else _unit(sheet, values, l, k) for k in drawn[l]]
         columns.append(_Column(f"layer {l}", _words(network.activations[l - 1]), units, labels))
     if network.loss is not None:
         loss, target = "L", ""
         if values is not None and values.loss is not None:
-            loss = f"L = {number_text(values.loss, sheet.decimals)}"
+            loss = f"L = {label(values.loss, sheet.decimals)}"
         if values is not None and values.y is not None and len(values.y) <= MAX_UNITS:
-            target = f"y = {', '.join(number_text(v, sheet.decimals) for v in values.y)}"
+            target = f"y = {', '.join(label(v, sheet.decimals) for v in values.y)}"
         columns.append(_Column("loss", "", [_Unit((loss,), below=target if len(target) <= MAX_TARGET else "")], {}))
     return columns
 
@@ -189,7 +189,7 @@ def _unit(sheet: Sheet, values: _Values | None, l: int, k: int) -> _Unit:
         return _Unit((name,))
 
     def shown(letter: str, arrays: list[Any]) -> str:
-        return "" if arrays[l] is None else f"{letter} = {number_text(arrays[l][k], sheet.decimals)}"
+        return "" if arrays[l] is None else f"{letter} = {label(arrays[l][k], sheet.decimals)}"
 
     activation = split(network.activations[l - 1])[0] if l else "identity"
     dead = activation == "relu" and bool(values.z[l][k] <= 0)
@@ -198,7 +198,7 @@ def _unit(sheet: Sheet, values: _Values | None, l: int, k: int) -> _Unit:
     return _Unit(tuple(filter(None, lines)), name, shown("b", values.b), below, dead)
 
 
-def number_text(value: Any, decimals: bool) -> str:
+def label(value: Any, decimals: bool) -> str:
     """A Fraction or Real in few characters: exact where it is short, else to three digits; ? where they are open."""
     exact = getattr(value, "exact", value)
     if exact is None and value.mark == 0:
@@ -298,5 +298,5 @@ def _sentence(sheet: Sheet, values: _Values | None) -> str:
     sizes = [f"{n} {_words(a)}" for n, a in zip(network.widths[1:], network.activations, strict=True)]
     layers = f"layers of {', '.join(sizes)} units" if len(sizes) <= MAX_LABELLED_LAYERS else f"{len(sizes)} layers"
     loss = "" if network.loss is None else f", and loss {network.loss.replace('_', ' ')}"
-    found = "" if values is None or values.loss is None else f"; L = {number_text(values.loss, sheet.decimals)}"
+    found = "" if values is None or values.loss is None else f"; L = {label(values.loss, sheet.decimals)}"
     return f"The network: {network.widths[0]} inputs, {layers}{loss}{found}."

@@ -265,7 +265,7 @@ class Rules:
 
 
 def _slope_text(parameters: Iterable[Any]) -> str:
-    return "".join(number_text(Fraction(p)).strip('"') for p in parameters)
+    return "".join(number_text(Fraction(p)) for p in parameters)
 
 
 def _bare(text: str) -> str:
