@@ -74,7 +74,7 @@ def test_on_whole_numbers_floats_equal_fractions(problem: Problem, dtype: type) 
             assert array.dtype == dtype, name
 
 
-@examples(30)
+@examples(20)
 @given(rational_problems)
 def test_the_exact_difference_equals_the_derivation(problem: Problem) -> None:
     problem = problem.exact()
@@ -129,7 +129,7 @@ def test_no_jacobian_by_what_comes_later(of: str, by: str) -> None:
         manual.jacobian(params, np.ones((1, 2)), ("relu", "identity"), of=of, by=by, y=np.ones((1, 1)))
 
 
-@examples(30)
+@examples(20)
 @given(all_problems)
 def test_a_batch_is_the_mean_of_its_examples(problem: Problem) -> None:
     one_by_one = [
@@ -149,7 +149,7 @@ def test_a_batch_is_the_mean_of_its_examples(problem: Problem) -> None:
     )
 
 
-@examples(30)
+@examples(20)
 @given(rational_problems)
 def test_exactly_so_on_fractions(problem: Problem) -> None:
     exact = problem.exact()
@@ -167,7 +167,7 @@ def test_exactly_so_on_fractions(problem: Problem) -> None:
         assert (array == sum(named(g)[name] for _, g in one_by_one) * share).all(), name
 
 
-@examples(30)
+@examples(20)
 @given(all_problems)
 def test_backward_twice_gives_the_same_and_changes_nothing(problem: Problem) -> None:
     cache = manual.forward(problem.params, problem.x, problem.activations)
@@ -182,7 +182,7 @@ def test_backward_twice_gives_the_same_and_changes_nothing(problem: Problem) -> 
     assert (d_yhat == 1).all()
 
 
-@examples(30)
+@examples(20)
 @given(exact_problems)
 def test_fractions_stay_fractions(problem: Problem) -> None:
     exact = problem.exact()
