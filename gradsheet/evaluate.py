@@ -82,6 +82,8 @@ class Evaluator:
         self.point, self.work = point, 0
         self.ranges = {} if ranges is None else ranges  # of letters in nodes that outlive this, found before
         self.numbers = numbers  # other values for the numbers of a formula, by the id of their node
+        self.letters: dict[int, list[str]] = {}  # that sums depend on, by the ids of their nodes
+        self.sums: dict[tuple[Any, ...], Array] = {}  # by their nodes and the values of those letters
         self.kinks: list[Any] = []  # what relu, drelu and step were applied to
 
     def spend(self, amount: int) -> None:
@@ -145,6 +147,15 @@ class Evaluator:
         return self._outer(*arguments) if node.function == "outer" else self._apply(node.function, *arguments)
 
     def _sum(self, node: f.Sum, binding: Binding) -> Array:
+        """A sum, which is added up once for all values of the indices that it does not depend on."""
+        if id(node) not in self.letters:
+            self.letters[id(node)] = sorted(f.free_letters(node))
+        key = (id(node), *(binding.get(name) for name in self.letters[id(node)]))
+        if key not in self.sums:
+            self.sums[key] = self._added_up(node, binding)
+        return self.sums[key]
+
+    def _added_up(self, node: f.Sum, binding: Binding) -> Array:
         letter = node.letter.name
         total: Array | None = None
         for k in range(1, self.range_of(letter, node.term, binding) + 1):
