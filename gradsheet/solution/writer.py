@@ -1,6 +1,7 @@
 """The steps of a sheet over all weights: formulas."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from gradsheet import formula as f
@@ -149,7 +150,8 @@ def names_for(claim: Claim | None, sheet: Sheet) -> tuple[str, ...]:
     """The sheet's notation: first the names that a claim uses, then those that most of them do."""
 
     def uses(one: Claim, name: str) -> bool:
-        return any(name in text for text in (one.quantity, *(line.text for line in one.working)))
+        word = re.compile(rf"\bd?{name}\b")  # also as that by which something is differentiated
+        return any(word.search(text) for text in (one.quantity, *(line.text for line in one.working)))
 
     def rank(name: str) -> tuple[bool, int]:
         return claim is None or not uses(claim, name), -sum(uses(one, name) for one in sheet.claims)
