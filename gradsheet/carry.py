@@ -75,6 +75,9 @@ class Carried(Point):
         point.params = tuple(manual.Layer(W[0], None if b is None else np.asarray(b[0])) for W, b in layers)
         return point
 
+    def _stepped(self, name: str) -> Array:
+        return self.updated.node(name)
+
     def entries(self, tensor: Tensor, indices: Sequence[Index]) -> list[Any]:
         """Some entries of a tensor."""
         return list(self._pass.entries(tensor, indices)[0])

@@ -212,7 +212,8 @@ def _exercises(options: Any, seed: str) -> list[tuple[Path, str]]:
         if not names:
             raise ExerciseError(f"no name in {options.names}, expected one a line")
         found = list(class_list(plan, names, seed))
-    folder, keys = Path(options.o), Path(options.o.rstrip("/") + "-keys" if options.o else "keys")
+    folder = Path(options.o)
+    keys = folder / "keys" if folder.name in ("", "..") else folder.with_name(f"{folder.name}-keys")
     files = [
         (path, text)
         for stem, made in found
@@ -226,13 +227,16 @@ def _exercises(options: Any, seed: str) -> list[tuple[Path, str]]:
 
 def _list(path: str) -> list[str]:
     """The lines of a class list."""
+    from gradsheet.exercise import ExerciseError
+
     if path == "-":
-        return sys.stdin.read().splitlines()
-    with open(path, "rb") as file:
-        data = file.read(MAX_LIST)
+        data = sys.stdin.buffer.read(MAX_LIST + 1)
+    else:
+        with open(path, "rb") as file:
+            data = file.read(MAX_LIST + 1)
+    if len(data) > MAX_LIST:
+        raise ExerciseError(f"{path}: larger than {MAX_LIST} bytes")
     try:
         return data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        from gradsheet.exercise import ExerciseError
-
         raise ExerciseError(f"{path}: not UTF-8: byte {error.start + 1} cannot be read") from None

@@ -52,8 +52,8 @@ def array(values: Any) -> str:
     return values if isinstance(values, str) else toml_number(number_text(values))
 
 
-_SUM, _TERM, _SIGN, _POWER, _POSTFIX = range(1, 6)  # how tightly the parts of a formula hold together
-LEVELS = {"+": _SUM, "-": _SUM, "*": _TERM, "/": _TERM, "@": _TERM}
+SUM, TERM, SIGN, POWER, POSTFIX = range(1, 6)  # how tightly the parts of a formula hold together
+LEVELS = {"+": SUM, "-": SUM, "*": TERM, "/": TERM, "@": TERM}
 
 
 def level(node: f.Node) -> int:
@@ -62,13 +62,13 @@ def level(node: f.Node) -> int:
         case f.Binary(operator):
             return LEVELS[operator]
         case f.Negative():
-            return _SIGN
+            return SIGN
         case f.Number(printed):
             # A negative number stands in parentheses but at the very beginning.
-            return _SUM if printed.value < 0 else _TERM if "/" in printed.text else _POSTFIX
+            return SUM if printed.value < 0 else TERM if "/" in printed.text else POSTFIX
         case f.Power():
-            return _POWER
-    return _POSTFIX
+            return POWER
+    return POSTFIX
 
 
 def formula_text(node: f.Node) -> str:
@@ -88,13 +88,13 @@ def formula_text(node: f.Node) -> str:
         case f.Derivative(of, by):
             return f"d{formula_text(of)}/d{formula_text(by)}"
         case f.Negative(operand):
-            return f"-{part(operand, _POWER)}"
+            return f"-{part(operand, POWER)}"
         case f.Binary(operator, left, right):
             own = LEVELS[operator]
             space = " " * (operator in "+-@")
-            return f"{part(left, own)}{space}{operator}{space}{part(right, own + 1 if own == _SUM else _POWER)}"
+            return f"{part(left, own)}{space}{operator}{space}{part(right, own + 1 if own == SUM else POWER)}"
         case f.Power(base, exponent):
-            return f"{part(base, _POSTFIX)}**{exponent}"
+            return f"{part(base, POSTFIX)}**{exponent}"
         case f.Call(function, arguments):
             return f"{function}({', '.join(map(formula_text, arguments))})"
         case f.Sum(letter, term):
@@ -102,9 +102,10 @@ def formula_text(node: f.Node) -> str:
         case f.List(items):
             return f"[{', '.join(map(formula_text, items))}]"
         case f.Subscript(base, indices):
-            return part(base, _POSTFIX) + show_index(indices)
+            bare = isinstance(base, f.List | f.Call | f.Subscript)  # behind a name an index would be its own
+            return (formula_text(base) if bare else f"({formula_text(base)})") + show_index(indices)
         case f.Transpose(operand):
-            return f"{part(operand, _POSTFIX)}.T"
+            return f"{part(operand, POSTFIX)}.T"
     raise TypeError(f"no text for {type(node).__name__}")
 
 

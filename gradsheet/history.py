@@ -223,7 +223,7 @@ class History:
         def enough(chosen: Sequence[tuple[Claim, list[_Value]]]) -> bool:
             return self._reached(claim, point, [value for _, values in chosen for value in values])
 
-        with contextlib.suppress(OutOfTime):  # without an explanation the claim is as wrong
+        with contextlib.suppress(AtKink, OutOfTime):  # without an explanation the claim is as wrong
             for pair in reversed(wrong):
                 if enough([pair]):
                     return [pair[0]]
@@ -247,8 +247,9 @@ class History:
         printed = printed_entries(claim.value)
         try:
             for binding in Evaluator(point).bindings(claim.tree):
-                exact = _follow(claim.tree, point, binding, [(value, value.low) for value in wrong], edits)
                 truths = list(Evaluator(point).value(claim.tree, binding).flat)
+                start = [(value, value.low) for value in wrong]
+                exact = _follow(claim.tree, point, binding, start, edits) if start or edits else truths
                 if len(truths) != len(printed):
                     return False
                 if wrong and not any(apart(a, b) for a, b in zip(exact, truths, strict=True)):
@@ -261,7 +262,7 @@ class History:
                 reach = self._reach(claim.tree, point, binding, wrong, off, edits)
                 if not all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True)):
                     return False
-        except OutOfTime:
+        except (AtKink, OutOfTime):
             raise
         except NO_VALUE:
             return False
@@ -321,14 +322,17 @@ def _follow(
 ) -> list[Any]:
     """The entries of a quantity where some values are carried on otherwise.
 
-    With `same_units` none if other units are live then: across a kink derivatives jump, and take no value between.
+    With `same_units` none if other units are live then: across a kink derivatives jump, and take no value between. A
+    dead unit that is carried on as 0 stays on its side of the kink, where the derivative at 0 is taken from.
     """
     kind: Callable[[Any], Any] = float if floats else (lambda v: v) if point.exact else point.arithmetic
     changes: dict[Tensor, dict[Index, Change]] = {}
     for value, number in chosen:
         changes.setdefault(value.tensor, {})[value.index] = value.change(number, kind)
     carried = Carried(point, changes, edits, floats=floats)
-    if same_units and carried.live_units() != point.live_units():
-        return []
+    if same_units:
+        if carried.live_units() != point.live_units():
+            return []
+        carried._kinks = point._kinks
     with np.errstate(all="ignore"):  # floats only show the way
         return list(as_array(Evaluator(carried).value(tree, binding)).flat)

@@ -250,22 +250,21 @@ class Point:
     @functools.cached_property
     def updated(self) -> "Point":
         """The network after one step of gradient descent: every W less rate times dL/dW, and b unless it is kept."""
-        if self.rate is None:
-            raise Missing("the sheet gives no learning rate: write learning_rate = 0.1 or another at its top")
-
-        def step(name: str, kept: bool) -> Any:
-            if name not in self.network.shapes:
-                return None
-            return (
-                self.node(name) if kept else as_array(self.node(name) - self.rate * self.derivative("L", (), name, ()))
-            )
-
-        biases_kept = self.network.update == "weights"
+        names = self.network.shapes
         params = [
-            manual.Layer(step(f"W{l}", False), step(f"b{l}", biases_kept)) for l in range(1, self.network.depth + 1)
+            manual.Layer(self.node(f"W{l}{NEW}"), self.node(f"b{l}{NEW}") if f"b{l}" in names else None)
+            for l in range(1, self.network.depth + 1)
         ]
         options: Any = {"jax": self.jax, "rate": self.rate, "arithmetic": self.arithmetic, "budget": self.budget}
         return Point(self.network, params, self.x, self.y, self.d_yhat, self.jax_of_updated, **options)
+
+    def _stepped(self, name: str) -> Array:
+        """A parameter after one step of gradient descent."""
+        if self.rate is None:
+            raise Missing("the sheet gives no learning rate: write learning_rate = 0.1 or another at its top")
+        if name[0] == "b" and self.network.update == "weights":
+            return self.node(name)
+        return as_array(self.node(name) - self.rate * self.derivative("L", (), name, ()))
 
     def inner(self, name: str) -> str:
         """The name of a node as a z or h of its layer."""
@@ -284,7 +283,8 @@ class Point:
     def _node(self, name: str) -> Array:
         name = self.network.canonical(name)
         if name.endswith(NEW):
-            return self.updated.node(name.removesuffix(NEW))
+            bare = name.removesuffix(NEW)
+            return self._stepped(bare) if bare[0] in "Wb" else self.updated.node(bare)
         if name == "learning_rate":
             return _entry(self.rate)
         if name == "y" and self.y is not None:
@@ -338,16 +338,17 @@ class Point:
         of, by = self.network.canonical(of), self.network.canonical(by)
         if reason := self.network.no_derivative(of, by):
             raise Missing(reason)
-        hand = self._finite(lambda: self._derivative(self.inner(of), self.inner(by)))
-        if of not in ("L", "shares"):
-            hand = self._own_axes(of, hand)
         of_axes = 1 if of == "shares" else len(self.network.shapes[of])
-        hand = self._own_axes(by, hand, of_axes)
         axes: Any = (*of_index, *[slice(None)] * (of_axes - len(of_index)), *by_index)
-        picked = as_array(hand[axes])
+
+        def pick(whole: Array) -> Array:
+            own = whole if of in ("L", "shares") else self._own_axes(of, whole)
+            return as_array(self._own_axes(by, own, of_axes)[axes])
+
+        picked = pick(self._finite(lambda: self._derivative(self.inner(of), self.inner(by))))
         if self.jax_of is not None:
             self._ask_difference(of, of_index, of_axes, by, by_index, picked)
-        elif any(self._lies_between(of, l, by) for l in self._kinks):
+        elif self._kinks and pick(self._through_kinks(self.inner(of), self.inner(by))).any():
             raise AtKink("a kink is in the way, a z is exactly 0")
         return picked
 
@@ -386,10 +387,21 @@ class Point:
         """The layers of which a unit stands at its kink."""
         return [l for l in self.network.kinked if (self._forward.z[l - 1] == 0).any()]
 
-    def _lies_between(self, of: str, l: int, by: str) -> bool:
-        """Whether the way from one node to another leads through the activation of a layer."""
-        stages = self.network.stage("L" if of == "shares" else of), self.network.stage(by)
-        return stages[1] <= self.network.stage(f"z{l}") < stages[0]
+    def _through_kinks(self, of: str, by: str) -> Array:
+        """Whether a path of an entry of a derivative, with every example axis, leads through a unit at its kink.
+
+        Through two such units in a row the chain rule sees no path, since it takes one of their slopes for 0; so where
+        several layers have some, all entries are taken to.
+        """
+        above, below = (self.network.stage("L" if name == "shares" else name) for name in (of, by))
+        layers = [l for l in self._kinks if below <= self.network.stage(f"z{l}") < above]
+        shape = self._derivative(of, by).shape
+        if len(layers) != 1:
+            return np.full(shape, bool(layers))
+        at_kink = (self._forward.z[layers[0] - 1] == 0).ravel().astype(bool)
+        up = self._derivative(of, f"h{layers[0]}").reshape(-1, at_kink.size)[:, at_kink] != 0
+        down = self._derivative(f"z{layers[0]}", by).reshape(at_kink.size, -1)[at_kink] != 0
+        return np.asarray(up.astype(bool) @ down.astype(bool)).reshape(shape)
 
     def live_units(self) -> list[bool]:
         """Which of the units with a kink are live, over all examples and layers."""

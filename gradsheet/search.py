@@ -4,6 +4,7 @@ What comes out as claimed in floats is checked once more in exact arithmetic, di
 anybody says so.
 """
 
+import contextlib
 import functools
 import itertools
 import math
@@ -22,7 +23,7 @@ from gradsheet.history import History
 from gradsheet.judgement import Judgement
 from gradsheet.mistakes import edits_of
 from gradsheet.number import as_float
-from gradsheet.point import OutOfTime, Point
+from gradsheet.point import AtKink, OutOfTime, Point
 from gradsheet.probe import Probes
 from gradsheet.sheet import Value, printed_entries
 from gradsheet.simulation import CLOSE, Combination, Run, Simulation, changed
@@ -300,8 +301,9 @@ class Search:
         found = []
         for row in rows:
             self.point.budget.check()
-            if history.rounded(judgement.claim, self.point, edits_of(self.simulation.made(among[row]))):
-                found.append(among[row])
+            with contextlib.suppress(AtKink):
+                if history.rounded(judgement.claim, self.point, edits_of(self.simulation.made(among[row]))):
+                    found.append(among[row])
         if not found:
             return found
         spoilt = self._spoilt(Run(self.simulation, found))

@@ -175,6 +175,14 @@ def test_an_exercise_and_its_key(folder, capsys):
     assert Path("again/exercise-7.toml").read_text() == Path("week/exercise-7.toml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("where", "keys"), [([], "keys"), (["-o", "."], "keys"), (["-o", "a/b/"], "a/b-keys"), (["-o", "a"], "a-keys")]
+)
+def test_keys_stand_apart_from_what_is_handed_out(folder, capsys, where, keys):
+    assert main(["new", "--widths", "2,3,1", "--seed", "7", *where]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == f"{keys}/exercise-7.toml"
+
+
 def test_nothing_is_overwritten(folder, capsys):
     assert main(["new", "--widths", "2,3,1", "--seed", "7"]) == 0
     capsys.readouterr()
@@ -194,6 +202,9 @@ def test_a_class(folder, capsys):
     capsys.readouterr()
     assert main(["new", "--widths", "2,3,1", "--class", "empty.txt"]) == 2
     assert told(capsys) == "gradsheet: no name in empty.txt, expected one a line\n"
+    Path("long.txt").write_bytes(b"x" * 1_000_001)
+    assert main(["new", "--widths", "2,3,1", "--class", "long.txt"]) == 2
+    assert told(capsys) == "gradsheet: long.txt: larger than 1000000 bytes\n"
     Path("latin.txt").write_bytes("Jos\xe9".encode("latin-1"))
     assert main(["new", "--widths", "2,3,1", "--class", "latin.txt"]) == 2
     assert told(capsys) == "gradsheet: latin.txt: not UTF-8: byte 4 cannot be read\n"

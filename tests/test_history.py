@@ -157,3 +157,48 @@ def test_a_planted_carelessness_in_the_pass_is_caught(monkeypatch: pytest.Monkey
     assert agree()
     monkeypatch.setattr("gradsheet.steps.Pass._through", lambda self, l, d_h, of: d_h)
     assert not agree()
+
+
+# A z of 0
+
+
+AT_KINK = """
+loss = "half_squared_error"
+x = [1.23, {x}]
+y = 1
+[[layer]]
+W = {W}
+activation = "relu"
+[[layer]]
+W = [[2.1, 1.7]]
+"""
+
+
+def test_rounding_is_followed_past_a_unit_at_its_kink():
+    """dL/dz1[1] does not lead through unit 2, whose z is 0: z1[1] = 1.953 is carried on as 2.0."""
+    head = AT_KINK.format(x=2, W="[[1.1, 0.3], [0, 0]]")
+    claims = [
+        ("z1", "[2.0, 0]"),
+        ("yhat", "4.2"),
+        ("dL/dyhat", "3.2"),
+        ("dL/dz1[1]", "6.72"),
+        ("dL/dW1[1,1]", "8.2656"),
+    ]
+    assert verdicts(head, *claims) == ["right", *["rounded"] * 4]
+    assert verdicts(head, *claims[:3], ("dL/dz1[1]", "7.72"))[-1] == "wrong"
+    assert verdicts(head, *claims[:3], ("dL/dz1[2]", "5.44"))[-1] == "cannot_tell", "this one leads through it"
+
+
+def test_a_dead_unit_may_be_carried_on_as_0():
+    """z1[2] = -0.04095 is printed as 0.0: relu'(0) is taken for 0, as that of the dead unit is."""
+    head = AT_KINK.format(x=0.57, W="[[1.1, 0.3], [0.4, -0.935]]")
+    claims = [("z1", "[1.5, 0.0]"), ("yhat", "3.15"), ("dL/dyhat", "2.15"), ("dL/dz1[1]", "4.515")]
+    assert verdicts(head, *claims, ("dL/dx", "[4.9665, 1.3545]")) == ["right", *["rounded"] * 4]
+
+
+def test_what_is_not_behind_a_kink_is_updated_all_the_same():
+    head = AT_KINK.replace("loss", "learning_rate = 0.1\nloss", 1).format(x=2, W="[[1.1, 0.3], [0, 0]]")
+    found = verdicts(
+        head, ("dL/dW2", "[6.0568389, 0]"), ("W2_new", "[1.49431611, 1.7]"), ("W1_new", "[[0, 0], [0, 0]]")
+    )
+    assert found == ["right", "right", "cannot_tell"]

@@ -63,6 +63,15 @@ def set_as(setter: type, text: str) -> str:
         ("(W1 @ x)*h1", r"\left(W^{(1)}\, x\right)\odot h^{(1)}", "(W⁽¹⁾ x) ⊙ h⁽¹⁾"),
         ("[[1], [2]] @ [[3, 4]]", None, "⎡1⎤ [3  4]\n⎣2⎦       "),
         ("x @ W1", r"{x}^{\top}\, W^{(1)}", "xᵀ W⁽¹⁾"),
+        ("W1 * outer(dL/dz1, x)", None, "W⁽¹⁾ ⊙ (δ⁽¹⁾ xᵀ)"),
+        ("W1 / outer(dL/dz1, x)", None, "W⁽¹⁾/(δ⁽¹⁾ xᵀ)"),
+        ("outer(dL/dz1, x)**2", r"{\left(\delta^{(1)}\, {x}^{\top}\right)}^{2}", "(δ⁽¹⁾ xᵀ)²"),
+        ("outer(dL/dz1, x).T", r"{\left(\delta^{(1)}\, {x}^{\top}\right)}^{\top}", "(δ⁽¹⁾ xᵀ)ᵀ"),
+        ("outer(dL/dz1, x)[1,2]", None, "(δ⁽¹⁾ xᵀ)₁,₂"),
+        # What stands behind a fraction stands behind all of it.
+        ("(dyhat/dx).T", r"{\left(\frac{\partial \hat y}{\partial x}\right)}^{\top}", "(∂ŷ/∂x)ᵀ"),
+        ("(dyhat/dx)[1,2]", None, "(∂ŷ/∂x)₁,₂"),
+        ("(x/h1).T @ x", r"{\left(\frac{x}{h^{(1)}}\right)}^{\top}\, x", "(x/h⁽¹⁾)ᵀ x"),
         # A sum over an index ends where a product begins.
         ("sum(k, h1[k])*x[1]", r"\left(\sum_{k} h_{k}^{(1)}\right)\, x_{1}", "(∑ₖ h⁽¹⁾ₖ) x₁"),
         ("x[1] - sum(k, h1[k])", r"x_{1}-\sum_{k} h_{k}^{(1)}", "x₁ − ∑ₖ h⁽¹⁾ₖ"),
@@ -98,6 +107,8 @@ def test_what_is_set_reads_as_the_formula(text, latex, characters):
         "a*-b",
         "2**3",
         "(1/3)*a",
+        "(dyhat/dx)[1]",
+        "[a, b][1]",
     ],
 )
 def test_a_formula_written_and_read_again_is_the_same(text):

@@ -7,7 +7,7 @@ from gradsheet.point import Point, any_d_yhat
 from gradsheet.report import clean
 from gradsheet.sheet import Sheet
 from gradsheet.solution.graph import network_svg
-from gradsheet.solution.pages import MARKS, chain, closing, given, remark_text
+from gradsheet.solution.pages import chain, closing, given, marked, remark_text
 from gradsheet.solution.solution import Remark, Solution, Step
 from gradsheet.solution.typeset import MathML
 
@@ -90,17 +90,15 @@ def _step(setter: MathML, step: Step) -> Iterator[str]:
     parts = [f"<mo>{sign}</mo>{tree}" for sign, tree in rest]
     parts[:1] = [head + "".join(parts[:1])]
     plain = [remark for remark in step.remarks if remark.verdict in ("", "right") and not remark.text]
-    marks = "".join(f'<span class="mark" title="{remark_text(remark)}">{_marked(remark)}</span>' for remark in plain)
+    marks = "".join(
+        f'<span class="mark" title="{remark_text(remark)}">{_text(marked(remark))}</span>' for remark in plain
+    )
     yield f'<div class="formula">{"".join(f"<div>{_math(part)}</div>" for part in parts)}{marks}</div>'
     if step.missing:
         yield f"<p>{_text(step.missing)}</p>"
     yield from (_remark(remark) for remark in step.remarks if remark not in plain)
 
 
-def _marked(remark: Remark) -> str:
-    return " ".join(part for part in (MARKS[remark.verdict], _text(remark.question)) if part)
-
-
 def _remark(remark: Remark) -> str:
     off = " off" if remark.verdict in ("wrong", "lucky", "cannot_tell") else ""
-    return f'<p class="remark{off}"><b>{_marked(remark)}</b> {_text(remark_text(remark))}</p>'
+    return f'<p class="remark{off}"><b>{_text(marked(remark))}</b> {_text(remark_text(remark))}</p>'

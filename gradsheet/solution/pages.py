@@ -94,7 +94,8 @@ def _speaks_of_new(quantity: f.Node) -> bool:
     return any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in f.walk(quantity))
 
 
-def _marked(remark: Remark) -> str:
+def marked(remark: Remark) -> str:
+    """The mark of a remark's verdict, and its question."""
     return " ".join(part for part in (MARKS[remark.verdict], remark.question) if part)
 
 
@@ -229,7 +230,7 @@ def latex(solution: Solution) -> str:
             parts += [tex_text(step.missing), ""] if step.missing else []
             parts += [
                 rf"\remark{{{'right' if remark.verdict in ('right', 'rounded', '') else 'wrong'}}}"
-                rf"{{{tex_text(_marked(remark))}}}{{{tex_text(remark_text(remark))}}}"
+                rf"{{{tex_text(marked(remark))}}}{{{tex_text(remark_text(remark))}}}"
                 for remark in step.remarks
             ]
     parts += ["", r"\medskip\hrule\medskip", r"\small"]
@@ -256,7 +257,7 @@ def text(solution: Solution) -> str:
             parts += [told(step.why)] * bool(step.why)
             parts += _written(setter, step)
             parts += [told(step.missing, "  ", "  ")] * bool(step.missing)
-            parts += [told(f"{_marked(r)} {remark_text(r)}", "  ", "    ") for r in step.remarks]
+            parts += [told(f"{marked(r)} {remark_text(r)}", "  ", "    ") for r in step.remarks]
             parts.append("")
     parts += [told(sentence) for sentence in closing(solution)]
     return "\n".join(line.rstrip() for part in parts for line in part.split("\n")) + "\n"

@@ -44,8 +44,8 @@ def sections(sheet: Sheet, writer: Writer, claims: Sequence[tuple[Claim, Judgeme
 def _plan(sheet: Sheet) -> Iterator[tuple[str, list[Tensor]]]:
     """The sections and the tensors of each."""
     network, depth = sheet.network, sheet.network.depth
-    asked = [part for claim in sheet.claims for part in f.walk(claim.tree) if isinstance(part, f.Quantity)]
-    names = {network.canonical(quantity.name) for quantity in asked}
+    asked = [part for claim in sheet.claims for part in f.walk(claim.tree)]
+    names = {network.canonical(part.name) for part in asked if isinstance(part, f.Quantity)}
     new = any(name.endswith(NEW) for name in names)
     nodes = ["yhat" if name == f"h{depth}" else name for l in range(1, depth + 1) for name in (f"z{l}", f"h{l}")]
     yield "Forward pass", list(nodes)
@@ -56,7 +56,7 @@ def _plan(sheet: Sheet) -> Iterator[tuple[str, list[Tensor]]]:
         for l in range(depth, 0, -1):
             tensors += [("L", name) for name in (f"z{l}", f"W{l}", f"b{l}") if name in network.shapes]
             below = "x" if l == 1 else f"h{l - 1}"
-            if l > 1 or any(isinstance(c, f.Derivative) and _is_dx(c, network) for c in _parts(sheet)):
+            if l > 1 or any(_is_dx(part, network) for part in asked):
                 tensors.append(("L", below))
         yield "Backward pass", tensors
     if new and sheet.rate is not None:
@@ -68,13 +68,8 @@ def _plan(sheet: Sheet) -> Iterator[tuple[str, list[Tensor]]]:
             yield "After the step", [f"{name}{NEW}" for name in [*nodes, *["L"] * (network.loss is not None)]]
 
 
-def _parts(sheet: Sheet) -> Iterator[f.Node]:
-    for claim in sheet.claims:
-        yield from f.walk(claim.tree)
-
-
-def _is_dx(derivative: f.Derivative, network: Network) -> bool:
-    return derivative.of.name == "L" and network.canonical(derivative.by.name) == "x"
+def _is_dx(part: f.Node, network: Network) -> bool:
+    return isinstance(part, f.Derivative) and part.of.name == "L" and network.canonical(part.by.name) == "x"
 
 
 def _remark(claim: Claim, judgement: Judgement | None) -> Remark:

@@ -56,7 +56,7 @@ class Section:
 class Solution:
     """The worked solution of a sheet.
 
-    `unchecked` counts the steps that the judge had no verdict on, for want of time; it has found right all others.
+    `unchecked` counts the steps that the judge had no verdict on; it has found right all others that say something.
     `digits` are those to which numbers are rounded where they are. The texts are made by `markdown`, `html`, `latex`,
     `text` and `answer_sheet`.
     """

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from gradsheet import formula as f
-from gradsheet.composing import LEVELS, level
+from gradsheet.composing import LEVELS, POSTFIX, POWER, TERM, level
 from gradsheet.network import NEW
 from gradsheet.sheet import Sheet
 
+BARE = ("x", "y", "yhat", "L", "learning_rate")  # what has no layer above it
 NETWORK = ("x", "y", "z", "h", "W", "b", "L")  # the letters of the network
 MAX_SHOWN = 10  # rows or columns of a matrix; of a larger one the first and the last
 FIRST = 5
@@ -32,7 +33,8 @@ _FUNCTIONS = {
     "log": "ln",
 }
 
-_TERM, _SUM = 1.5, 1.7  # a sum over an index may stand behind + and -, and not in a product
+# Between a sum and a product: what may stand behind + and -, and a sum over an index, which may and is no factor.
+BEHIND_SIGN, OVER_INDEX = 1.5, 1.7
 
 T = TypeVar("T")
 
@@ -131,13 +133,15 @@ class Typesetter(ABC, Generic[T]):
         own: float = level(node)
         match node:
             case f.Number(printed) if "e" in printed.text.lower() and printed.value > 0:
-                own = 2  # a power of ten stands behind it
+                own = TERM  # a power of ten stands behind it
             case f.Binary("/") if not self.divides_on_one_line:
-                own = 5
+                own = POSTFIX
             case f.Number(printed) if printed.value > 0 and not self.divides_on_one_line:
-                own = 5
+                own = POSTFIX
+            case f.Call("outer"):
+                own = TERM  # it is set as a product
             case f.Sum():
-                own = _SUM
+                own = OVER_INDEX
         return found if own >= least else self.fenced(found)
 
     def _set(self, node: Any) -> T:
@@ -151,35 +155,37 @@ class Typesetter(ABC, Generic[T]):
             case f.Derivative(of, by):
                 return self._derivative(of, by)
             case f.Negative(operand):
-                inner = self._set(operand) if isinstance(operand, f.Sum) else self._part(operand, 4)
+                inner = self._set(operand) if isinstance(operand, f.Sum) else self._part(operand, POWER)
                 return self.row(self.sign("−", unary=True), inner)
             case f.Binary("/", left, right):
                 if self.divides_on_one_line:
-                    below = self.fenced(self._set(right)) if self._divides(right) else self._part(right, 4)
-                    return self.row(self._part(left, 2), self.sign("/"), below)
+                    below = self.fenced(self._set(right)) if self._divides(right) else self._part(right, POWER)
+                    return self.row(self._part(left, TERM), self.sign("/"), below)
                 return self.fraction(self._set(left), self._set(right))
             case f.Binary("@", left, right):
                 if _is_vector(left):
                     first = self._row_vector(left)
-                elif self.rank(left) == 1:
-                    first = self.raised(self._part(left, 5), "⊤")
+                elif self.rank(left) == 1:  # a row, which a transposed vector is already
+                    first = self._set(left if isinstance(left, f.Transpose) else f.Transpose(left))
                 else:
-                    first = self._factor(left, 2, "@")
-                return self.row(first, self.sign(_between(right)), self._factor(right, 4, "@"))
+                    first = self._factor(left, TERM, "@")
+                return self.row(first, self.sign(_between(right)), self._factor(right, POWER, "@"))
             case f.Binary(operator, left, right):
                 own = LEVELS[operator]
                 sign = {"-": "−", "*": self._times(left, right)}.get(operator, operator)
                 if operator in "+-":
-                    second = self.fenced(self._set(right)) if _begins_with_minus(right) else self._part(right, _TERM)
+                    second = (
+                        self.fenced(self._set(right)) if _begins_with_minus(right) else self._part(right, BEHIND_SIGN)
+                    )
                     return self.row(self._part(left, own), self.sign(sign), second)
                 kind = "⊙" if sign == "⊙" else "*"
-                return self.row(self._factor(left, own, kind), self.sign(sign), self._factor(right, 4, kind))
+                return self.row(self._factor(left, own, kind), self.sign(sign), self._factor(right, POWER, kind))
             case f.Power(base, exponent):
-                inner = self.fenced(self._set(base)) if self._carries_more(base) else self._part(base, 5)
-                return self.raised(inner, str(exponent))
+                own_layer = isinstance(base, f.Quantity) and base.name not in BARE
+                return self.raised(self._base(base, fenced=own_layer), str(exponent))
             case f.Call("outer", (left, right)):
                 second = self._row_vector(right) if _is_vector(right) else self._set(f.Transpose(right))
-                return self.row(self._part(left, 4), self.sign(_between(right)), second)
+                return self.row(self._part(left, POWER), self.sign(_between(right)), second)
             case f.Call(name, (argument,)):
                 return self.function(_FUNCTIONS.get(name, name), self._set(argument))
             case f.Sum(letter, term):
@@ -189,11 +195,11 @@ class Typesetter(ABC, Generic[T]):
                 return self.matrix(self._elided([[self._set(entry) for entry in row] for row in rows]))
             case f.Subscript(base, indices):
                 places = ",".join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)
-                return self.subscripted(self._part(base, 5), places)
+                return self.subscripted(self._base(base, fenced=isinstance(base, f.Quantity)), places)
             case f.Transpose(operand) if isinstance(_alone(operand), f.Number):
-                return self._part(operand, 4)
+                return self._part(operand, POWER)
             case f.Transpose(operand):
-                return self.raised(self._part(operand, 5), "⊤")
+                return self.raised(self._base(operand), "⊤")
         raise TypeError(f"no mathematics for {type(node).__name__}")
 
     def subscripted(self, base: T, below: str) -> T:
@@ -228,7 +234,7 @@ class Typesetter(ABC, Generic[T]):
 
     def _factor(self, node: f.Node, least: float, kind: str) -> T:
         """A factor, in parentheses where it is itself a product of the other kind, of matrices or entry by entry."""
-        own = ""
+        own = "@" if isinstance(node, f.Call) and node.function == "outer" else ""
         if isinstance(node, f.Binary):
             own = "⊙" if node.operator == "*" and self._times(node.left, node.right) == "⊙" else node.operator
         return self.fenced(self._set(node)) if {own, kind} == {"⊙", "@"} else self._part(node, least)
@@ -237,16 +243,16 @@ class Typesetter(ABC, Generic[T]):
         """Whether there is a slash in what is set for a derivative."""
         return isinstance(node, f.Derivative) and not self._is_delta(node)
 
-    def _carries_more(self, base: f.Node) -> bool:
-        """Whether an exponent behind something would be read as that of a part of it."""
+    def _base(self, base: f.Node, *, fenced: bool = False) -> T:
+        """What an exponent, a ⊤ or an index stands behind, in parentheses where it has several parts."""
         match _alone(base):
-            case f.Quantity(name):
-                return name not in ("x", "y", "yhat", "L", "learning_rate")
             case f.Number(printed):
-                return printed.value < 0 or bool(set("/e") & set(printed.text.lower()))
-            case f.Derivative() | f.Binary() | f.Transpose() | f.Power():
-                return True
-        return False
+                fenced = printed.value < 0 or bool(set("/e") & set(printed.text.lower()))
+            case f.Derivative() as derivative:
+                fenced = self._divides(derivative)
+            case f.Binary() | f.Transpose() | f.Power() | f.Negative() | f.Sum() | f.Call("outer"):
+                fenced = True
+        return self.fenced(self._set(base)) if fenced else self._set(base)
 
     def _times(self, left: f.Node, right: f.Node) -> str:
         left, right = _alone(left), _alone(right)
@@ -300,7 +306,7 @@ class Typesetter(ABC, Generic[T]):
             own = digits + ("," * bool(digits and joined)) + joined
             # A name that would look like one of the network's is written as it is.
             return self.symbol(name) if letter in NETWORK else self.symbol(letter, own, "+" * new)
-        if plain in ("x", "y", "L", "yhat", "learning_rate"):
+        if plain in BARE:
             rate = "rate" if "eta" in self.sheet.notation else "η"
             letter = {"yhat": "ŷ", "learning_rate": rate}.get(plain, plain)
             return self.symbol(base or letter, joined, "+" * new)
@@ -336,10 +342,14 @@ def _is_vector(node: f.Node) -> bool:
     return isinstance(node, f.List) and len(node.items) > 1 and not isinstance(node.items[0], f.List)
 
 
-def _begins_with_minus(node: f.Node) -> bool:
+def _first_factor(node: f.Node) -> f.Node:
     while isinstance(node, f.Binary) and node.operator not in "+-":
         node = node.left
-    return isinstance(node, f.Negative)
+    return node
+
+
+def _begins_with_minus(node: f.Node) -> bool:
+    return isinstance(_first_factor(node), f.Negative)
 
 
 def _has_slash(node: f.Node) -> bool:
@@ -349,10 +359,8 @@ def _has_slash(node: f.Node) -> bool:
 
 
 def _begins_with_number(node: f.Node) -> bool:
-    while isinstance(node, f.Binary) and node.operator not in "+-":
-        node = node.left
-    node = _alone(node.base if isinstance(node, f.Power) else node)
-    return isinstance(node, f.Number)
+    first = _first_factor(node)
+    return isinstance(_alone(first.base if isinstance(first, f.Power) else first), f.Number)
 
 
 def _own_name(name: str) -> tuple[str, str]:
@@ -426,8 +434,9 @@ class MathML(Typesetter[str]):
         found = []
         for part in re.findall(r"\d+|.", text):
             tag = "mn" if part.isdecimal() else "mi" if part.isalpha() else "mo"
-            found.append(f"<{tag}{' stretchy=false' if part in '()' else ''}>{html.escape(part)}</{tag}>")
-        return "".join(found).replace("=false", '="false"')
+            fixed = ' stretchy="false"' * (part in "()")
+            found.append(f"<{tag}{fixed}>{html.escape(part)}</{tag}>")
+        return "".join(found)
 
     def number(self, text: str) -> str:
         return f"<mn>{html.escape(text)}</mn>"

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from gradsheet.network import NEW, Network
 from gradsheet.point import Point
 from gradsheet.real import Undecided
@@ -75,7 +77,7 @@ def _dead(l: int, network: Network, point: Point | None) -> str:
         return ""
     try:
         z = point.node(f"z{l}")
-        dead = [index for index in _places(z.shape) if z[index] <= 0]
+        dead = [index for index in np.ndindex(z.shape) if z[index] <= 0]
     except Undecided:
         return ""
     if not dead or len(dead) > 12:
@@ -91,12 +93,6 @@ def _units(places: Sequence[tuple[int, ...]], network: Network) -> str:
 
 def _listed(items: Sequence[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def _places(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    import numpy as np
-
-    return list(np.ndindex(shape))
 
 
 def _backward(name: str, network: Network, cancels: bool) -> str:

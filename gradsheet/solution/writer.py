@@ -8,6 +8,7 @@ from gradsheet import formula as f
 from gradsheet.composing import formula_text
 from gradsheet.derivation import LETTERS, true_formula
 from gradsheet.judgement import Judgement
+from gradsheet.number import printed
 from gradsheet.sheet import Claim, Sheet
 from gradsheet.solution.digits import Digits
 from gradsheet.solution.quantities import filled, indexed, nested, open_axes, tensor_of
@@ -19,6 +20,7 @@ from gradsheet.verdict import quotes
 
 MAX_ENTRY = 40  # characters of an entry of a matrix that is written from the beginning, not from the step before
 MAX_WRITTEN = 16  # entries of a vector or matrix that are written out one by one
+ONE = f.Number(printed("1"))
 SYMBOL = "The loss is not given: this stands as a symbol."
 
 
@@ -102,13 +104,10 @@ class Writer:
             case f.Call("drelu", (argument,)):
                 return [f.Call("step", (argument,))]
             case f.Call("dsigmoid", (argument,)):
-                one, sigmoid = self.parse("1"), f.Call("sigmoid", (argument,))
-                assert one is not None
-                return [f.Binary("*", sigmoid, f.Binary("-", one, sigmoid))]
+                sigmoid = f.Call("sigmoid", (argument,))
+                return [f.Binary("*", sigmoid, f.Binary("-", ONE, sigmoid))]
             case f.Call("dtanh", (argument,)):
-                one = self.parse("1")
-                assert one is not None
-                return [f.Binary("-", one, f.Power(f.Call("tanh", (argument,)), 2))]
+                return [f.Binary("-", ONE, f.Power(f.Call("tanh", (argument,)), 2))]
         parts = {part for part in f.walk(tree) if isinstance(part, f.Derivative)}
         found = tree
         for part in parts:
