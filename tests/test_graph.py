@@ -104,7 +104,7 @@ def test_a_batch_is_drawn_by_its_first_example():
     "head",
     [
         "x = [2, 1]\n[[layer]]\nW = [[1, 1]]\n",
-        "loss = 'half_squared_error'\nx = [1, 1]\ny = 0\n[[layer]]\nW = [[1, -1]]\nactivation = 'relu'\n",
+        "loss = 'half_squared_error'\nx = [1, 1]\ny = 1\n[[layer]]\nW = [[1, -1]]\nactivation = 'relu'\n",
     ],
     ids=["without a loss", "at a kink"],
 )
