@@ -73,7 +73,8 @@ def _values(sheet: Sheet, claims: Sequence[Claim]) -> list[str]:
         point = Point(sheet.network, sheet.params, sheet.x, sheet.y, any_d_yhat(sheet.network), ["L"], **options)
         for claim in claims[len(found) :]:
             try:
-                found.append(value_text(Digits(sheet).value(Evaluator(point).value(claim.tree, {}))))
+                value, _ = Digits(sheet).value(Evaluator(point).value(claim.tree, {}))
+                found.append(value_text(value))
             except Imprecise:
                 break
             except NO_VALUE as error:

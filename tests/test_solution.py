@@ -203,9 +203,10 @@ def test_without_decimals_exact_numbers_are_fractions():
 def test_numbers_as_they_are_written(value, text):
     digits = Digits(gradsheet.read(NET + claims("L")))
     number = printed(value).value
-    found = digits.number(number)
+    found, rounded = digits.number(number)
     assert found.value == printed(text).value
     assert found.agrees(number)
+    assert rounded == (found.value != number)
 
 
 def test_a_large_matrix_is_shown_by_its_ends():

@@ -25,26 +25,25 @@ def significant(number: Printed) -> int:
 
 
 class Digits:
-    """The way in which one sheet's solution writes numbers; `rounded` tells whether any had to be rounded so far."""
+    """The way in which one sheet's solution writes numbers, each with whether it had to be rounded."""
 
     def __init__(self, sheet: Sheet):
         entries = (entry for claim in sheet.claims if claim.value for entry in printed_entries(claim.value))
         counts = Counter(significant(entry) for entry in entries if entry.places is not None)
         usual = max(counts, key=lambda digits: (counts[digits], digits), default=USUAL)
-        self.digits, self.decimals, self.rounded = min(max(usual, LEAST), MOST), sheet.decimals, False
+        self.digits, self.decimals = min(max(usual, LEAST), MOST), sheet.decimals
 
-    def number(self, value: Any) -> Printed:
-        """A Fraction or Real as it is written. Raises Undecided where its digits cannot be told."""
+    def number(self, value: Any) -> tuple[Printed, bool]:
+        """A Fraction or Real as it is written, and whether rounded. Raises Undecided where its digits stay open."""
         exact = getattr(value, "exact", value)
         if exact is None and value.mark == 0:
             exact = Fraction(0)
         if exact is not None and (found := self._exactly(exact)) is not None:
-            return found
+            return found, False
         found = self._rounded(value)
         if _equal(value, found.value):
-            return self._exactly(found.value) or found
-        self.rounded = True
-        return found
+            return self._exactly(found.value) or found, False
+        return found, True
 
     def _exactly(self, value: Fraction) -> Printed | None:
         """A number in full, None where that is long."""
@@ -78,11 +77,12 @@ class Digits:
             raise Undecided(f"{found.text} cannot be told from its neighbours")
         return found
 
-    def value(self, array: Array) -> Value:
-        """An array as a sheet holds it: numbers, or nested tuples of them."""
+    def value(self, array: Array) -> tuple[Value, bool]:
+        """An array as a sheet holds it, a number or nested tuples of them, and whether any is rounded."""
         if not array.ndim:
             return self.number(array.item())
-        return tuple(self.value(as_array(row)) for row in array)
+        rows = [self.value(as_array(row)) for row in array]
+        return tuple(value for value, _ in rows), any(rounded for _, rounded in rows)
 
 
 def _equal(value: Any, number: Fraction) -> bool:

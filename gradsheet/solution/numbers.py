@@ -41,60 +41,68 @@ class Numbers:
     """The numbers of one point, as a solution writes them."""
 
     def __init__(self, point: Point, digits: Digits):
-        self.point, self.digits, self.evaluator = point, digits, Evaluator(point)
-        self.left = MAX_NUMBERS
+        self.digits, self.evaluator = digits, Evaluator(point)
 
     def value(self, node: f.Node, binding: Binding = NONE) -> tuple[Value, bool]:
         """A formula's value as it is written, and whether that is rounded. Raises as `Evaluator` does."""
-        array = self.evaluator.value(node, binding)
-        self.digits.rounded = False
-        return self.digits.value(array), self.digits.rounded
+        return self.digits.value(self.evaluator.value(node, binding))
 
     def put_in(self, node: f.Node, binding: Binding = NONE) -> tuple[f.Node, bool]:
         """The formula with numbers for its quantities, and whether any of those is rounded. Raises TooLong."""
-        self.digits.rounded, self.left = False, MAX_NUMBERS
-        return self._put(node, binding), self.digits.rounded
+        filler = _Filler(self.evaluator, self.digits)
+        return filler.put(node, binding), filler.rounded
 
     def product_done(self, node: f.Node) -> f.Node | None:
         """A sum of a product and something else, with the value of the product; None where that has to be rounded."""
         match node:
             case f.Binary("+", f.Binary("@") as product, rest):
-                self.digits.rounded, self.left = False, MAX_NUMBERS
-                found = f.Binary("+", self._number(product, {}), self._put(rest, {}))
-                return None if self.digits.rounded else found
+                filler = _Filler(self.evaluator, self.digits)
+                found = f.Binary("+", filler.number(product, NONE), filler.put(rest, NONE))
+                return None if filler.rounded else found
         return None
 
-    def _number(self, node: f.Node, binding: Binding) -> f.Node:
+
+class _Filler:
+    """Puts numbers into one formula; `left` is how many more it may hold, `rounded` whether any was rounded."""
+
+    def __init__(self, evaluator: Evaluator, digits: Digits):
+        self.evaluator, self.digits, self.left, self.rounded = evaluator, digits, MAX_NUMBERS, False
+
+    def number(self, node: f.Node, binding: Binding) -> f.Node:
+        """The value of a part, in its place."""
         array = self.evaluator.value(node, binding)
         self.left -= array.size
         if self.left < 0:
             raise TooLong
-        return tree_of(self.digits.value(array))
+        value, rounded = self.digits.value(array)
+        self.rounded |= rounded
+        return tree_of(value)
 
-    def _put(self, node: Any, binding: Binding) -> f.Node:
+    def put(self, node: Any, binding: Binding) -> f.Node:
+        """The formula with its numbers."""
         match node:
             case f.Quantity() | f.Derivative() | f.Call("drelu" | "step"):
-                return self._number(node, binding)
+                return self.number(node, binding)
             case f.Letter(name):
                 return f.Number(printed(str(binding[name]))) if name in binding else node
             case f.Sum(letter, term):
                 number = self.evaluator.range_of(letter.name, term, binding)
                 if number > MAX_TERMS:
                     raise TooLong
-                terms = [self._put(term, {**binding, letter.name: k}) for k in range(1, number + 1)]
+                terms = [self.put(term, {**binding, letter.name: k}) for k in range(1, number + 1)]
                 return reduce(lambda left, right: f.Binary("+", left, right), terms)
             case f.Negative(operand):
-                inner = self._put(operand, binding)
+                inner = self.put(operand, binding)
                 return f.Number(_minus(inner.printed)) if isinstance(inner, f.Number) else f.Negative(inner)
             case f.Subscript(base, indices):
                 places = tuple(binding[i.name] if isinstance(i, f.Letter) else i for i in indices)
-                return f.Subscript(self._put(base, binding), places)
+                return f.Subscript(self.put(base, binding), places)
         changed: dict[str, Any] = {}
         for field in fields(node):
             part = getattr(node, field.name)
             if isinstance(part, f.Node):
-                changed[field.name] = self._put(part, binding)
+                changed[field.name] = self.put(part, binding)
             elif isinstance(part, tuple):
-                changed[field.name] = tuple(self._put(item, binding) for item in part)
+                changed[field.name] = tuple(self.put(item, binding) for item in part)
         found: f.Node = replace(node, **changed)
         return found

@@ -49,9 +49,9 @@ def given(setter: Typesetter[T], sheet: Sheet) -> list[tuple[T, str, T]]:
     data = []
     for name, array in arrays.items():
         if array is not None:
-            digits.rounded = False
-            value = setter.formula(tree_of(digits.value(array)))
-            data.append((setter.formula(f.Quantity(name)), "≈" if digits.rounded else "=", value))
+            value, rounded = digits.value(array)
+            sign = "≈" if rounded else "="
+            data.append((setter.formula(f.Quantity(name)), sign, setter.formula(tree_of(value))))
     return data
 
 

@@ -51,23 +51,28 @@ class Reckoner(Writer):
 
     def standard(self, tensor: Tensor) -> list[Step]:
         quantity, indices = indexed(tensor, ()), self.rules.open(tensor)
-        words = why(tensor, self.network, self.point, cancels=self.rules.cancels)
-        entry, uncancelled = self.rules.entry(tensor, indices), self.rules.uncancelled(tensor, indices)
-        lines, of_entry = self.lines([self.rules.whole(tensor)]), self.lines([uncancelled, entry])
-        general = not lines or uncancelled is not None
-        before = Step(indexed(tensor, indices), of_entry if general else [], why=words)
+        uncancelled = self.rules.uncancelled(tensor, indices)
+        whole, entry = (
+            self.lines([self.rules.whole(tensor)]),
+            self.lines([uncancelled, self.rules.entry(tensor, indices)]),
+        )
         fill: Callable[[], tuple[f.Node, bool]] | None = None
-        if lines:
-            fill = functools.partial(self.numbers.put_in, lines[0].tree)
-        elif of_entry:
-            fill = functools.partial(self._entries, of_entry[-1].tree, indices, self.rules.axes(tensor))
-        if before.lines and all(isinstance(index, int) for index in indices):  # it is all that there is
-            before.lines, lines = [], before.lines
-        step = self._reckoned(Step(quantity, lines, why="" if before.lines else words), fill)
+        if whole:
+            fill = functools.partial(self.numbers.put_in, whole[0].tree)
+        elif entry:
+            fill = functools.partial(self._entries, entry[-1].tree, indices, self.rules.axes(tensor))
+        # An entry's formula has a step of its own, unless it is the only entry.
+        general = entry if not whole or uncancelled is not None else []
+        alone = all(isinstance(index, int) for index in indices)
+        words = why(tensor, self.network, self.point, cancels=self.rules.cancels)
+        step = self._reckoned(Step(quantity, general if alone and general else whole, why=words), fill)
         done = self._suppressed(self.numbers.product_done, step.lines[0].tree) if step.lines else None
         if done is not None:
             step.lines.append(Line(done))
-        return [before, step] if before.lines and step.value is not None else [step]
+        if alone or not general or step.value is None:
+            return [step]
+        step.why = ""
+        return [Step(indexed(tensor, indices), general, why=words), step]
 
     def _entries(self, formula: f.Node, indices: tuple[Any, ...], axes: tuple[int, ...]) -> tuple[f.Node, bool]:
         """Every entry with its numbers, as a vector or matrix."""
