@@ -62,7 +62,7 @@ def html(solution: Solution) -> str:
             parts += ['<div class="step">', *_step(setter, step), "</div>"]
     parts += [
         "<footer>",
-        *(f"<p>{_text(sentence)}</p>" for sentence in closing(solution)),
+        *(f"<p>{_text(sentence)}</p>" for sentence in closing(solution, setter)),
         "</footer></body></html>",
         "",
     ]

@@ -65,7 +65,7 @@ def remark_text(remark: Remark) -> str:
     return f"{word}: the sheet has {remark.text}" if remark.text else word
 
 
-def closing(solution: Solution) -> list[str]:
+def closing(solution: Solution, setter: Typesetter[T]) -> list[str]:
     """What is to be said at the end: causes, rounding, new parameters, and who has checked."""
     found = list(solution.causes)
     if any(_speaks_of_new(step.quantity) for step in solution.steps()):
@@ -75,7 +75,7 @@ def closing(solution: Solution) -> list[str]:
             f"≈ marks what is rounded, to {solution.digits} significant digits. Every result is computed from "
             "unrounded numbers: a line put together from the printed ones may differ from it in the last digit."
         )
-    if any(_multiplies_entries(solution.sheet, line.tree) for step in solution.steps() for line in step.lines):
+    if any(_multiplies_entries(setter, line.tree) for step in solution.steps() for line in step.lines):
         found.append("⊙ multiplies two arrays entry by entry.")
     number = sum(step.says_something for step in solution.steps())
     rest = f", but for {solution.unchecked} that it had no time for or could not tell" * bool(solution.unchecked)
@@ -84,10 +84,9 @@ def closing(solution: Solution) -> list[str]:
     return found
 
 
-def _multiplies_entries(sheet: Sheet, tree: f.Node) -> bool:
-    rank = Boxes(sheet).rank
+def _multiplies_entries(setter: Typesetter[T], tree: f.Node) -> bool:
     products = (part for part in f.walk(tree) if isinstance(part, f.Binary) and part.operator == "*")
-    return any(rank(product.left) and rank(product.right) for product in products)
+    return any(setter.rank(product.left) and setter.rank(product.right) for product in products)
 
 
 def _speaks_of_new(quantity: f.Node) -> bool:
@@ -161,7 +160,7 @@ def markdown(solution: Solution) -> str:
                 for remark in step.remarks
             ]
     parts.append("---\n")
-    parts += [f"{markdown_text(sentence)}\n" for sentence in closing(solution)]
+    parts += [f"{markdown_text(sentence)}\n" for sentence in closing(solution, setter)]
     return "\n".join(parts)
 
 
@@ -234,7 +233,7 @@ def latex(solution: Solution) -> str:
                 for remark in step.remarks
             ]
     parts += ["", r"\medskip\hrule\medskip", r"\small"]
-    parts += [f"{tex_text(sentence)}\n" for sentence in closing(solution)]
+    parts += [f"{tex_text(sentence)}\n" for sentence in closing(solution, setter)]
     return "\n".join([*parts, r"\end{document}", ""])
 
 
@@ -259,7 +258,7 @@ def text(solution: Solution) -> str:
             parts += [told(step.missing, "  ", "  ")] * bool(step.missing)
             parts += [told(f"{marked(r)} {remark_text(r)}", "  ", "    ") for r in step.remarks]
             parts.append("")
-    parts += [told(sentence) for sentence in closing(solution)]
+    parts += [told(sentence) for sentence in closing(solution, setter)]
     return "\n".join(line.rstrip() for part in parts for line in part.split("\n")) + "\n"
 
 

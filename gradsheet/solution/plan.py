@@ -10,7 +10,7 @@ from gradsheet.report import short
 from gradsheet.sheet import Claim, Sheet
 from gradsheet.solution.quantities import alike, canonical, tensor_of
 from gradsheet.solution.solution import Remark, Section, Step
-from gradsheet.solution.writer import Writer, names_for
+from gradsheet.solution.writer import Writer
 from gradsheet.steps import Tensor
 from gradsheet.target import core_of
 
@@ -35,7 +35,7 @@ def sections(sheet: Sheet, writer: Writer, claims: Sequence[tuple[Claim, Judgeme
             else:
                 home.append(step)
         if not step.remarks:
-            step.names = names_for(claim, sheet)
+            step.names = writer.notation.used_in(claim)
         step.remarks.append(_remark(claim, judgement))
     found_sections = [Section(title, [step for t in tensors for step in homes[t]]) for title, tensors in plan]
     return [section for section in [*found_sections, Section("Also asked for", others)] if section.steps]
@@ -76,7 +76,7 @@ def _remark(claim: Claim, judgement: Judgement | None) -> Remark:
     """What is to be said on a claim."""
     if judgement is None:
         return Remark(claim.question)
-    text = "" if judgement.verdict == "right" else f"{short(plain(judgement.claimed))}"
+    text = "" if judgement.verdict == "right" else short(plain(judgement.claimed))
     if message := judgement.all_messages():
         text += f": {message}" + f"; tried at {judgement.witness}" * bool(judgement.witness)
     return Remark(claim.question, judgement.verdict, text)

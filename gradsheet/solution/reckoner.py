@@ -16,7 +16,7 @@ from gradsheet.solution.numbers import Numbers, TooLong, tree_of
 from gradsheet.solution.quantities import indexed, nested, tensor_of
 from gradsheet.solution.solution import Line, Step
 from gradsheet.solution.words import why
-from gradsheet.solution.writer import MAX_WRITTEN, Writer, names_for
+from gradsheet.solution.writer import MAX_WRITTEN, Writer
 from gradsheet.steps import Tensor
 from gradsheet.verdict import LADDER, derived
 
@@ -52,10 +52,8 @@ class Reckoner(Writer):
     def standard(self, tensor: Tensor) -> list[Step]:
         quantity, indices = indexed(tensor, ()), self.rules.open(tensor)
         uncancelled = self.rules.uncancelled(tensor, indices)
-        whole, entry = (
-            self.lines([self.rules.whole(tensor)]),
-            self.lines([uncancelled, self.rules.entry(tensor, indices)]),
-        )
+        whole = self.lines([self.rules.whole(tensor)])
+        entry = self.lines([uncancelled, self.rules.entry(tensor, indices)])
         fill: Callable[[], tuple[f.Node, bool]] | None = None
         if whole:
             fill = functools.partial(self.numbers.put_in, whole[0].tree)
@@ -121,7 +119,8 @@ class Reckoner(Writer):
         return step
 
     def answer(self, claim: Claim, core: f.Node | None, judgement: Judgement | None) -> Step:
-        names, step = names_for(claim, self.sheet), Step(claim.tree)
+        names = self.notation.used_in(claim)
+        step = Step(claim.tree, names=names)
         trees = self.formulas(core, names)[:1] if core is not None else []
         trees = [f.replaced(claim.tree, {core: tree}) for tree in trees if core is not None]
         trees = [tree for tree in trees if self.fits(tree, claim.tree)]

@@ -8,13 +8,15 @@ be 1, as that of a single output, is not written.
 import html
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from gradsheet import formula as f
 from gradsheet.composing import LEVELS, POSTFIX, POWER, TERM, level
 from gradsheet.network import NEW
 from gradsheet.sheet import Sheet
+from gradsheet.solution.notation import Notation
 
 BARE = ("x", "y", "yhat", "L", "learning_rate")  # what has no layer above it
 NETWORK = ("x", "y", "z", "h", "W", "b", "L")  # the letters of the network
@@ -48,6 +50,11 @@ class Typesetter(ABC, Generic[T]):
         self.sheet, self.network = sheet, sheet.network
         self.numeric = sheet.params is not None
         self.deltas = not any(name.startswith("delta") for name in sheet.notation)
+        self._names: dict[f.Node, list[f.Node]] = {}  # all for the same, first the most used
+        for name in Notation(sheet).order:
+            for tree, own in self._meanings(name):
+                self._names.setdefault(tree, []).append(own)
+        self._first = {tree: names[0] for tree, names in self._names.items()}
 
     # The parts
 
@@ -90,32 +97,32 @@ class Typesetter(ABC, Generic[T]):
     def defined(self, tree: f.Node, names: Sequence[str] = ()) -> list[T]:
         """A quantity as a step begins with it: of one that has a short name, the name and what it stands for."""
         short = f.replaced(tree, self._notation(names))
-        found = [self._set(short)]
-        for name in self.sheet.notation:  # other names for the same are introduced as well
-            if short != (other := f.replaced(tree, self._notation([name]))) and isinstance(other, f.Quantity):
-                found += [self._set(other)] if other.name == name else []
+        # Other names for the same are introduced as well.
+        found = [self._set(short), *(self._set(other) for other in self._names.get(tree, ()) if other != short)]
         if self._is_delta(short) or short != tree:
             deltas, self.deltas = self.deltas, False
             found.append(self._set(tree))
             self.deltas = deltas
         return found
 
-    def _notation(self, names: Sequence[str]) -> dict[f.Node, f.Node]:
-        """The sheet's own names for what they stand for."""
-        found: dict[f.Node, f.Node] = {}
-        for name in (*names, *self.sheet.notation):
-            tree = self.sheet.notation[name]
-            if not isinstance(tree, f.Quantity | f.Derivative):
-                continue  # a name for a number or a formula says less than these do
-            found.setdefault(tree, f.Quantity(name))
-            match tree:
-                case f.Derivative(of, f.Quantity(by, (1,))) if self._single(by):
-                    found.setdefault(f.Derivative(of, f.Quantity(by)), f.Quantity(name))
-                case f.Quantity(base, indices) if (
-                    base + NEW in self.network.names and name + NEW not in self.sheet.notation
-                ):
-                    found.setdefault(f.Quantity(base + NEW, indices), f.Quantity(name + NEW))
-        return found
+    def _notation(self, names: Sequence[str]) -> Mapping[f.Node, f.Node]:
+        """The sheet's own names for what they stand for, first of all some."""
+        preferred = {tree: own for name in reversed(names) for tree, own in self._meanings(name)}
+        return ChainMap(preferred, self._first)
+
+    def _meanings(self, name: str) -> Iterator[tuple[f.Node, f.Node]]:
+        """What a name of the sheet's notation stands for, with what is written for it."""
+        tree = self.sheet.notation[name]
+        if not isinstance(tree, f.Quantity | f.Derivative):
+            return  # a name for a number or a formula says less than these do
+        yield tree, f.Quantity(name)
+        match tree:
+            case f.Derivative(of, f.Quantity(by, (1,))) if self._single(by):
+                yield f.Derivative(of, f.Quantity(by)), f.Quantity(name)
+            case f.Quantity(base, indices) if (
+                base + NEW in self.network.names and name + NEW not in self.sheet.notation
+            ):
+                yield f.Quantity(base + NEW, indices), f.Quantity(name + NEW)
 
     def _single(self, name: str) -> bool:
         """Whether a node has a single entry, whose index goes without saying."""
@@ -160,7 +167,7 @@ class Typesetter(ABC, Generic[T]):
             case f.Binary("/", left, right):
                 if self.divides_on_one_line:
                     below = self.fenced(self._set(right)) if self._divides(right) else self._part(right, POWER)
-                    return self.row(self._part(left, TERM), self.sign("/"), below)
+                    return self.fraction(self._part(left, TERM), below)
                 return self.fraction(self._set(left), self._set(right))
             case f.Binary("@", left, right):
                 if _is_vector(left):
@@ -189,7 +196,7 @@ class Typesetter(ABC, Generic[T]):
             case f.Call(name, (argument,)):
                 return self.function(_FUNCTIONS.get(name, name), self._set(argument))
             case f.Sum(letter, term):
-                return self.total(letter.name, self._part(term, 2))
+                return self.total(letter.name, self._part(term, TERM))
             case f.List(items):
                 rows = [item.items if isinstance(item, f.List) else (item,) for item in items]
                 return self.matrix(self._elided([[self._set(entry) for entry in row] for row in rows]))
@@ -210,7 +217,7 @@ class Typesetter(ABC, Generic[T]):
         bare = text.lstrip("+-")
         if "/" in bare:
             above, below = (self.number(part) for part in bare.split("/"))
-            found = self.row(above, self.sign("/"), below) if self.divides_on_one_line else self.fraction(above, below)
+            found = self.fraction(above, below)
         elif "e" in bare.lower():
             digits, exponent = bare.lower().split("e")
             power = self.raised(self.number("10"), exponent.lstrip("+").replace("-", "−").lstrip("0"))
@@ -317,8 +324,6 @@ class Typesetter(ABC, Generic[T]):
         if self._is_delta(f.Derivative(of, by)):
             return self._quantity(by.name, by.indices, "δ")
         above, below = (self.row(self.symbol("∂"), self._set(end)) for end in (of, by))
-        if self.divides_on_one_line:
-            return self.row(above, self.sign("/"), below)
         return self.fraction(above, below)
 
 

@@ -1,7 +1,6 @@
 """The steps of a sheet over all weights: formulas."""
 
 import math
-import re
 from collections.abc import Sequence
 
 from gradsheet import formula as f
@@ -11,6 +10,7 @@ from gradsheet.judgement import Judgement
 from gradsheet.number import printed
 from gradsheet.sheet import Claim, Sheet
 from gradsheet.solution.digits import Digits
+from gradsheet.solution.notation import Notation
 from gradsheet.solution.quantities import filled, indexed, nested, open_axes, tensor_of
 from gradsheet.solution.rules import Rules
 from gradsheet.solution.solution import Line, Step
@@ -31,7 +31,9 @@ class Writer:
         self.sheet, self.network = sheet, sheet.network
         taken = {*sheet.notation, *sheet.network.names}
         self.rules = Rules(sheet.network, [letter for letter in LETTERS if letter not in taken], cancels=self.cancels)
-        self.digits = Digits(sheet)
+        self.digits, self.notation = Digits(sheet), Notation(sheet)
+        of_loss = (name for name in self.notation.order if isinstance(sheet.notation[name], f.Derivative))
+        self.derivatives = {name: sheet.notation[name] for name in of_loss}
 
     @property
     def cancels(self) -> bool:
@@ -54,27 +56,27 @@ class Writer:
         """Whether a formula may stand as a line of working on a quantity: it is not too long, and does not quote it."""
         return self.parse(formula_text(tree)) is not None and not quotes(tree, quantity, self.network)
 
-    def closed(self, core: f.Node, names: Sequence[str]) -> str | None:
+    def closed(self, core: f.Node, names: Sequence[str] = ()) -> str | None:
         """The formula of a derivative from the beginning, in terms of x, the weights and dL/dyhat."""
-        notation = {name: self.sheet.notation[name] for name in names}
-        found = true_formula(core, self.network, notation)
+        preferred = {name: self.derivatives[name] for name in names if name in self.derivatives}
+        found = true_formula(core, self.network, {**preferred, **self.derivatives})
         return found[1] if found else None
 
     def standard(self, tensor: Tensor) -> list[Step]:
         """The steps to a node or gradient."""
         indices = self.rules.open(tensor)
         quantity = indexed(tensor, indices)
-        names = names_for(None, self.sheet)
-        closed = self.closed(quantity, names) if isinstance(tensor, tuple) else None
+        closed = self.closed(quantity) if isinstance(tensor, tuple) else None
         texts = [self.rules.uncancelled(tensor, indices), self.rules.entry(tensor, indices), closed]
         lines = [line for line in self.lines(texts) if line.tree != quantity]
         missing = "" if lines else SYMBOL
         words = why(tensor, self.network, cancels=self.rules.cancels)
-        return [Step(quantity, lines, why=words, missing=missing, names=names)]
+        return [Step(quantity, lines, why=words, missing=missing)]
 
     def answer(self, claim: Claim, core: f.Node | None, judgement: Judgement | None) -> Step:
         """The step to what a claim asks for, in its own letters."""
-        names, step = names_for(claim, self.sheet), Step(claim.tree)
+        names = self.notation.used_in(claim)
+        step = Step(claim.tree, names=names)
         trees = self.formulas(core, names) if core is not None else []
         if not trees and core is None:
             trees = self.other(claim.tree, names)
@@ -143,16 +145,3 @@ def _independent(core: f.Node | None) -> str:
     if not isinstance(core, f.Derivative):
         return "Nothing is left"
     return f"{formula_text(core.of)} does not depend on {formula_text(core.by)}"
-
-
-def names_for(claim: Claim | None, sheet: Sheet) -> tuple[str, ...]:
-    """The sheet's notation: first the names that a claim uses, then those that most of them do."""
-
-    def uses(one: Claim, name: str) -> bool:
-        word = re.compile(rf"\bd?{name}\b")  # also as that by which something is differentiated
-        return any(word.search(text) for text in (one.quantity, *(line.text for line in one.working)))
-
-    def rank(name: str) -> tuple[bool, int]:
-        return claim is None or not uses(claim, name), -sum(uses(one, name) for one in sheet.claims)
-
-    return tuple(sorted(sheet.notation, key=rank))
