@@ -17,7 +17,7 @@ from gradsheet import formula as f
 from gradsheet.mistakes import Instance
 from gradsheet.network import NEW, Network
 from gradsheet.number import as_float, exact_text, plain
-from gradsheet.point import Budget, Point, any_d_yhat
+from gradsheet.point import Budget, Point, any_d_yhat, point_of
 from gradsheet.probe import numbers, probes_for
 from gradsheet.real import Undecided
 from gradsheet.sheet import Sheet, Value, printed_entries
@@ -117,11 +117,7 @@ class _View:
 
 def _view(sheet: Sheet) -> _View:
     """What changes at the numbers of a sheet."""
-    assert sheet.params is not None
-    assert sheet.x is not None
-    rate = None if sheet.rate is None else sheet.rate.value
-    here = Point(sheet.network, sheet.params, sheet.x, sheet.y, any_d_yhat(sheet.network), None, rate=rate)
-    return _View([Simulation(here)], _asked(sheet), digits=True)
+    return _View([Simulation(point_of(sheet, None))], _asked(sheet), digits=True)
 
 
 def _asked(sheet: Sheet) -> Asked:
@@ -135,8 +131,7 @@ def unseen(sheet: Sheet) -> list[Instance]:
 
 def blindness(sheet: Sheet) -> Blindness:
     """What a sheet cannot see. Raises Undecided where no data off all kinks is found, or the sheet's is too much."""
-    rate = None if sheet.rate is None else sheet.rate.value
-    asked = _asked(sheet)
+    rate, asked = sheet.exact_rate, _asked(sheet)
     if sheet.params is None or sheet.x is None:
         probes = probes_for(sheet.network, None, rate)
         probes.budget.start(MAX_SECONDS)

@@ -1,7 +1,6 @@
 """The command `gradsheet`. Everything heavy is imported where it is needed, so that `--help` answers at once."""
 
 import argparse
-import difflib
 import os
 import sys
 import warnings
@@ -87,8 +86,11 @@ def _main(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     for word in options.sheets:
-        near = difflib.get_close_matches(word, COMMANDS, 1, 0.75)
-        if near and not os.path.exists(word):
+        if os.path.exists(word):
+            continue
+        import difflib
+
+        if near := difflib.get_close_matches(word, COMMANDS, 1, 0.75):
             what = f"the command comes first: gradsheet {word}" if word in COMMANDS else f"did you mean {near[0]}?"
             parser.error(f"there is no file {word!a}: {what}")
     if options.junit and options.junit == options.gradescope:

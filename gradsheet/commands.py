@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradsheet.files import found, with_sheet, with_text, write
+from gradsheet.files import found, text_in, with_sheet, with_text, write
 
 if TYPE_CHECKING:
     from gradsheet.judgement import Report
 
 FORMATS = {"text": ".txt", "markdown": ".md", "html": ".html", "latex": ".tex", "sheet": ".toml"}
 MAX_LIST = 1_000_000  # bytes of a class list
-_READ = "exit status: 0 done, 2 the sheet could not be read or the file not be written"
 
 
 def _told(report: "Report") -> int:
@@ -50,17 +49,27 @@ def _same(path: str | None, sheet: str) -> bool:
     return path is not None and os.path.exists(path) and os.path.exists(sheet) and os.path.samefile(path, sheet)
 
 
+def _parser(command: str, description: str, sheet: str) -> argparse.ArgumentParser:
+    """The parser of a command that reads a sheet and writes a text."""
+    parser = argparse.ArgumentParser(
+        prog=f"gradsheet {command}",
+        description=description,
+        epilog="exit status: 0 done, 2 the sheet could not be read or the file not be written",
+    )
+    parser.add_argument("sheet", metavar="SHEET", help=f"{sheet}; - is standard input")
+    parser.add_argument("-o", metavar="FILE", help="write to a file, whole or not at all, instead of standard output")
+    return parser
+
+
 def solve(arguments: Sequence[str]) -> int:
     """Write the worked solution of a sheet."""
-    parser = argparse.ArgumentParser(
-        prog="gradsheet solve",
-        description="Write the complete worked solution of a sheet: forward pass, loss, backward pass layer by layer, "
-        "and every claim answered, with a remark where the sheet went astray. Its claims may be questions, without "
-        "value and working.",
-        epilog=_READ,
+    parser = _parser(
+        "solve",
+        "Write the complete worked solution of a sheet: forward pass, loss, backward pass layer by layer, and every "
+        "claim answered, with a remark where the sheet went astray. Its claims may be questions, without value and "
+        "working.",
+        "an answer sheet",
     )
-    parser.add_argument("sheet", metavar="SHEET", help="an answer sheet; - is standard input")
-    parser.add_argument("-o", metavar="FILE", help="write to a file, whole or not at all, instead of standard output")
     parser.add_argument(
         "--format",
         choices=FORMATS,
@@ -93,14 +102,12 @@ def _format_of(path: str | None) -> str | None:
 
 def fill(arguments: Sequence[str]) -> int:
     """Write a sheet with its answers."""
-    parser = argparse.ArgumentParser(
-        prog="gradsheet fill",
-        description="Write a sheet with the true value below every claim that has a quantity and no value. Everything "
-        "else stays as it is.",
-        epilog=_READ,
+    parser = _parser(
+        "fill",
+        "Write a sheet with the true value below every claim that has a quantity and no value. Everything else stays "
+        "as it is.",
+        "a sheet with numbers",
     )
-    parser.add_argument("sheet", metavar="SHEET", help="a sheet with numbers; - is standard input")
-    parser.add_argument("-o", metavar="FILE", help="write to a file, whole or not at all, instead of standard output")
     options = parser.parse_args(arguments)
     from gradsheet import filling
     from gradsheet.judgement import Report
@@ -195,6 +202,7 @@ def new(arguments: Sequence[str]) -> int:
 def _exercises(options: Any, seed: str) -> list[tuple[Path, str]]:
     """All files that are to be written, before any of them is."""
     from gradsheet.exercise import ExerciseError, Plan, class_list, exercise
+    from gradsheet.sheet import SheetError
 
     try:
         widths = tuple(int(part) for part in options.widths.split(","))
@@ -208,7 +216,11 @@ def _exercises(options: Any, seed: str) -> list[tuple[Path, str]]:
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", seed)[:60]
         found = [(f"exercise-{stem}", exercise(plan, seed))]
     else:
-        names = [line.strip() for line in _list(options.names) if line.strip()]
+        try:
+            lines = text_in(options.names, MAX_LIST).splitlines()
+        except SheetError as error:
+            raise ExerciseError(f"{options.names}: {error}") from None
+        names = [line.strip() for line in lines if line.strip()]
         if not names:
             raise ExerciseError(f"no name in {options.names}, expected one a line")
         found = list(class_list(plan, names, seed))
@@ -223,20 +235,3 @@ def _exercises(options: Any, seed: str) -> list[tuple[Path, str]]:
         if path.exists():
             raise ExerciseError(f"{path} is there already: name another folder with -o, or another --seed")
     return files
-
-
-def _list(path: str) -> list[str]:
-    """The lines of a class list."""
-    from gradsheet.exercise import ExerciseError
-
-    if path == "-":
-        data = sys.stdin.buffer.read(MAX_LIST + 1)
-    else:
-        with open(path, "rb") as file:
-            data = file.read(MAX_LIST + 1)
-    if len(data) > MAX_LIST:
-        raise ExerciseError(f"{path}: larger than {MAX_LIST} bytes")
-    try:
-        return data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ExerciseError(f"{path}: not UTF-8: byte {error.start + 1} cannot be read") from None

@@ -3,8 +3,9 @@
 It is a proposal: whoever shows it has it judged first, as any other claim.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from typing import Any
 
 from gradsheet import formula as f
 from gradsheet.composing import number_text
@@ -39,7 +40,12 @@ def slope(activation: Activation, z: str, h: str) -> str | None:
     name, parameters = split(activation)
     if name not in _SLOPE:
         return None
-    return _SLOPE[name].format(z=z, h=h, slope="".join(number_text(Fraction(p)) for p in parameters))
+    return _SLOPE[name].format(z=z, h=h, slope=slope_text(parameters))
+
+
+def slope_text(parameters: Iterable[Any]) -> str:
+    """The slope of a leaky relu among the parameters of an activation, if it is there."""
+    return "".join(number_text(Fraction(p)) for p in parameters)
 
 
 def _product(factors: Factors) -> str | None:

@@ -3,7 +3,6 @@
 import errno
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
@@ -17,24 +16,30 @@ HOMEWORK = ("numbers.toml", "symbols.toml")
 T = TypeVar("T")
 
 
+def text_in(path: str, most: int) -> str:
+    """The text of a file that may have so many bytes; - is standard input. Raises SheetError, or OSError."""
+    from gradsheet.sheet import SheetError, text_of
+
+    if path != "-":
+        with open(path, "rb") as file:
+            return text_of(file.read(most + 1), most)
+    if sys.stdin is None:
+        raise SheetError("standard input is closed")
+    return text_of(sys.stdin.buffer.read(most + 1), most)
+
+
 def with_text(path: str, shown: str, use: "Callable[[str], T]") -> "T | Report":
     """What comes of a file's text, or why nothing does: nothing that a file contains may end in a traceback."""
     from gradsheet.judgement import Report
     from gradsheet.real import Undecided
-    from gradsheet.sheet import MAX_BYTES, SheetError, text_of
+    from gradsheet.sheet import MAX_BYTES, SheetError
 
     if not path:
         return Report(shown, error="no sheet in this folder, expected files *.toml")
     if "\0" in path:
         return Report(shown, error="no file has a NUL byte in its name")
     try:
-        if path == "-":
-            if sys.stdin is None:
-                return Report(shown, error="standard input is closed")
-            return use(text_of(sys.stdin.buffer.read(MAX_BYTES + 1)))
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        return use(text_of(data))
+        return use(text_in(path, MAX_BYTES))
     except SheetError as error:
         return Report(shown, error=str(error), error_line=error.line)
     except OSError as error:
@@ -86,6 +91,8 @@ def temporary(path: Path) -> tuple[TextIO, str]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if path.exists() and not path.is_file():
         return open(path, "w", encoding="utf-8"), ""
+    import tempfile  # with all that it imports it takes longer than --help
+
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     except OSError as error:

@@ -9,8 +9,8 @@ from typing import Any
 from gradsheet import formula as f
 from gradsheet import verdict
 from gradsheet.evaluate import NO_VALUE, EvaluationError, Evaluator
-from gradsheet.point import Budget, Missing, Point, any_d_yhat
-from gradsheet.real import Arithmetic, Imprecise
+from gradsheet.point import Budget, Missing, point_of
+from gradsheet.real import Imprecise
 from gradsheet.sheet import Claim, Sheet, SheetError, read
 from gradsheet.solution.digits import Digits, value_text
 
@@ -59,18 +59,10 @@ def _object(claim: Claim, text: str) -> None:
 
 def _values(sheet: Sheet, claims: Sequence[Claim]) -> list[str]:
     """The true values as a sheet has them, by hand and by the nudge; with as many digits as it takes."""
-    assert sheet.params is not None
-    assert sheet.x is not None
     budget, found = Budget(), list[str]()
     budget.start(verdict.MAX_SECONDS)
-    for digits in verdict.LADDER:
-        options: Any = {
-            "jax": False,
-            "rate": None if sheet.rate is None else sheet.rate.value,
-            "arithmetic": Arithmetic(digits, final=digits == verdict.LADDER[-1]),
-            "budget": budget,
-        }
-        point = Point(sheet.network, sheet.params, sheet.x, sheet.y, any_d_yhat(sheet.network), ["L"], **options)
+    for rung in range(len(verdict.LADDER)):
+        point = point_of(sheet, ["L"], jax=False, arithmetic=verdict.arithmetic_of(rung), budget=budget)
         for claim in claims[len(found) :]:
             try:
                 value, _ = Digits(sheet).value(Evaluator(point).value(claim.tree, {}))

@@ -84,6 +84,12 @@ def as_float(value: Any) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
+def exact_of(value: Any) -> Fraction | None:
+    """A Fraction or Real as a fraction, None where it is not known as one; what is 0 by its mark is 0."""
+    exact: Fraction | None = getattr(value, "exact", value)
+    return Fraction(0) if exact is None and value.mark == 0 else exact
+
+
 Text = str | float | list[Any] | None  # a number, or lists of them: an exact one is text, any other a float
 
 
@@ -92,10 +98,10 @@ def exact_text(values: Any) -> Text:
     values = values.tolist() if hasattr(values, "tolist") else values
     if isinstance(values, list):
         return [exact_text(item) for item in values]
-    exact = getattr(values, "exact", values)
+    exact = exact_of(values)
     if exact is None:
-        found = float(values) if values.mark != 0 else "0"  # what is 0 by its mark is 0
-        return found if isinstance(found, str) or math.isfinite(found) else "beyond all floats"
+        found = float(values)
+        return found if math.isfinite(found) else "beyond all floats"
     bits = max(exact.numerator.bit_length(), exact.denominator.bit_length())
     # Python itself refuses to print numbers much larger, and nobody reads them.
     return str(exact) if bits <= MAX_BITS_SHOWN else f"a fraction of {bits * 3 // 10} digits"

@@ -24,6 +24,7 @@ from manual.losses import LOSSES
 
 if TYPE_CHECKING:
     from gradsheet.autodiff import Autodiff
+    from gradsheet.sheet import Sheet
 
 MAX_BITS = 4_096  # of fractions that are worked with as they are
 DIGITS = 40  # of enclosures, where nobody asks for more
@@ -98,6 +99,14 @@ class Budget:
     def check(self) -> None:
         if self.is_over:
             raise OutOfTime("the sheet takes more time than a worked example needs")
+
+
+def point_of(sheet: "Sheet", jax_of: Collection[str] | None, **options: Any) -> "Point":
+    """The network of a sheet with its numbers in it; what else there is to say is said as to `Point`."""
+    assert sheet.params is not None
+    assert sheet.x is not None
+    data = sheet.params, sheet.x, sheet.y, any_d_yhat(sheet.network)
+    return Point(sheet.network, *data, jax_of, rate=sheet.exact_rate, **options)
 
 
 class Point:

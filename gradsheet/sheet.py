@@ -101,6 +101,11 @@ class Sheet:
     claims: tuple[Claim, ...]
     decimals: bool = False
 
+    @property
+    def exact_rate(self) -> Fraction | None:
+        """The learning rate as a number."""
+        return None if self.rate is None else self.rate.value
+
     def judge(self) -> "Report":
         """The verdicts on every claim."""
         from gradsheet.verdict import judge
@@ -603,10 +608,10 @@ def load(path: str | Path, shown: str = "", *, blank: bool = False) -> Sheet:
     return read(text_of(data), shown or str(path), blank=blank)
 
 
-def text_of(data: bytes) -> str:
-    """The text of a sheet's file."""
-    if len(data) > MAX_BYTES:
-        raise SheetError(f"larger than {MAX_BYTES} bytes")
+def text_of(data: bytes, most: int = MAX_BYTES) -> str:
+    """The text of a sheet's file, or of another that may have so many bytes."""
+    if len(data) > most:
+        raise SheetError(f"larger than {most} bytes")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

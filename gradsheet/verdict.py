@@ -13,7 +13,7 @@ from gradsheet.history import History
 from gradsheet.judgement import Judgement, LineVerdict, Report
 from gradsheet.network import NEW, Network
 from gradsheet.number import Text, exact_text, like_claim, plain
-from gradsheet.point import Budget, Missing, Point, any_d_yhat
+from gradsheet.point import Budget, Missing, Point, point_of
 from gradsheet.probe import Probes, probes_for
 from gradsheet.readings import Readings
 from gradsheet.real import Arithmetic, Imprecise, Undecided
@@ -222,6 +222,11 @@ def _printed_text(value: Any) -> Text:
     return [_printed_text(item) for item in value] if isinstance(value, tuple) else value.text
 
 
+def arithmetic_of(rung: int) -> Arithmetic:
+    """The arithmetic with as many digits as a rung of the ladder has."""
+    return Arithmetic(LADDER[rung], final=rung + 1 == len(LADDER))
+
+
 def derived(sheet: Sheet) -> set[str]:
     """The nodes whose derivatives a sheet speaks of, or that are updated on the way to what it speaks of."""
     trees = [tree for claim in sheet.claims for tree in (claim.tree, *(line.tree for line in claim.working)) if tree]
@@ -237,12 +242,10 @@ def derived(sheet: Sheet) -> set[str]:
 def judge(sheet: Sheet, seconds: float | None = None) -> Report:
     """The verdicts on every claim of a sheet, in so many seconds of the processor's time; left out, in MAX_SECONDS."""
     seconds = MAX_SECONDS if seconds is None else seconds
-    jax_of = derived(sheet)
-    rate = None if sheet.rate is None else sheet.rate.value
+    jax_of, rate = derived(sheet), sheet.exact_rate
     import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
 
-    params, x = sheet.params, sheet.x
-    if params is None or x is None:
+    if sheet.params is None:
         points = probes_for(sheet.network, frozenset(jax_of), rate)
         points.budget.start(seconds)
         readings = Readings(sheet.network, None, rate, points.budget)
@@ -250,15 +253,12 @@ def judge(sheet: Sheet, seconds: float | None = None) -> Report:
         points.budget.start(DIAGNOSIS_SECONDS)
         causes = diagnose(judgements, points)
         return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
-    d_yhat = any_d_yhat(sheet.network)
     budget, rungs = Budget(), list[Point]()
     budget.start(seconds)
 
     def rung(number: int) -> Point:
         if number == len(rungs):
-            arithmetic = Arithmetic(LADDER[number], final=number + 1 == len(LADDER))
-            options: Any = {"rate": rate, "arithmetic": arithmetic, "budget": budget}
-            rungs.append(Point(sheet.network, params, x, sheet.y, d_yhat, jax_of, **options))
+            rungs.append(point_of(sheet, jax_of, arithmetic=arithmetic_of(number), budget=budget))
         return rungs[number]
 
     history, readings = History(_data(sheet)), Readings(sheet.network, rung(0), rate, budget)

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from gradsheet.composing import toml_number
-from gradsheet.number import MAX_DIGITS, MAX_EXPONENT, Printed, decimal_text, printed
+from gradsheet.number import MAX_DIGITS, MAX_EXPONENT, Printed, decimal_text, exact_of, printed
 from gradsheet.point import as_array
 from gradsheet.real import Imprecise, Undecided
 from gradsheet.sheet import Sheet, Value, printed_entries
@@ -35,9 +35,7 @@ class Digits:
 
     def number(self, value: Any) -> tuple[Printed, bool]:
         """A Fraction or Real as it is written, and whether rounded. Raises Undecided where its digits stay open."""
-        exact = getattr(value, "exact", value)
-        if exact is None and value.mark == 0:
-            exact = Fraction(0)
+        exact = exact_of(value)
         if exact is not None and (found := self._exactly(exact)) is not None:
             return found, False
         found = self._rounded(value)

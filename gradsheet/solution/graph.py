@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
-from fractions import Fraction
 from html import escape
 from typing import Any
 
 import numpy as np
 
 from gradsheet.network import Network
-from gradsheet.number import decimal_text
+from gradsheet.number import decimal_text, exact_of
 from gradsheet.point import Missing, Point
 from gradsheet.real import Undecided
 from gradsheet.sheet import Sheet
@@ -200,9 +199,7 @@ def _unit(sheet: Sheet, values: _Values | None, l: int, k: int) -> _Unit:
 
 def label(value: Any, decimals: bool) -> str:
     """A Fraction or Real in few characters: exact where it is short, else to three digits; ? where they are open."""
-    exact = getattr(value, "exact", value)
-    if exact is None and value.mark == 0:
-        exact = Fraction(0)
+    exact = exact_of(value)
     if exact is not None and max(exact.numerator.bit_length(), exact.denominator.bit_length()) < 8 * MAX_EXACT:
         for text in (decimal_text(exact) if decimals else str(exact), str(exact)):
             if len(text.lstrip("-")) <= MAX_EXACT:

@@ -3,9 +3,8 @@
 import html as markup
 from collections.abc import Iterator
 
-from gradsheet.point import Point, any_d_yhat
+from gradsheet.point import point_of
 from gradsheet.report import clean
-from gradsheet.sheet import Sheet
 from gradsheet.solution.graph import network_svg
 from gradsheet.solution.pages import chain, closing, given, marked, remark_text
 from gradsheet.solution.solution import Remark, Solution, Step
@@ -44,6 +43,7 @@ footer p + p { margin-top: .5rem }
 def html(solution: Solution) -> str:
     """The whole page."""
     sheet, setter = solution.sheet, MathML(solution.sheet)
+    point = None if sheet.params is None else point_of(sheet, None)
     title = _text(sheet.title)
     parts = [
         "<!DOCTYPE html>",
@@ -51,7 +51,7 @@ def html(solution: Solution) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{title}</title><style>{STYLE}</style></head><body>",
         f'<h1>{title}</h1><p class="reading">Read as: {_text(solution.reading)}.</p>',
-        f'<h2>Network</h2><div class="wide">{network_svg(sheet, _point(sheet))}</div>',
+        f'<h2>Network</h2><div class="wide">{network_svg(sheet, point)}</div>',
     ]
     if data := given(setter, sheet):
         equations = (f"<div>{_math(f'{name}<mo>{sign}</mo>{value}')}</div>" for name, sign, value in data)
@@ -71,12 +71,6 @@ def html(solution: Solution) -> str:
 
 def _text(text: str) -> str:
     return markup.escape(clean(text))
-
-
-def _point(sheet: Sheet) -> Point | None:
-    if sheet.params is None or sheet.x is None:
-        return None
-    return Point(sheet.network, sheet.params, sheet.x, sheet.y, any_d_yhat(sheet.network), None)
 
 
 def _math(inner: str) -> str:

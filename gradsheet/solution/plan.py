@@ -21,7 +21,7 @@ def sections(sheet: Sheet, writer: Writer, claims: Sequence[tuple[Claim, Judgeme
     homes = {tensor: writer.standard(tensor) for _, tensors in plan for tensor in tensors}
     others: list[Step] = []
     for claim, judgement in claims:
-        found = core_of(claim.tree, None if sheet.rate is None else sheet.rate.value)
+        found = core_of(claim.tree, sheet.exact_rate)
         core = found[1] if found else None
         home = others if core is None else homes.get(tensor_of(core, network)[0], others)
         tree = canonical(claim.tree, network)

@@ -9,8 +9,8 @@ from gradsheet import formula as f
 from gradsheet.evaluate import NO_VALUE
 from gradsheet.judgement import Judgement
 from gradsheet.network import NEW
-from gradsheet.point import AtKink, Budget, Point, any_d_yhat
-from gradsheet.real import Arithmetic, Imprecise
+from gradsheet.point import AtKink, Budget, point_of
+from gradsheet.real import Imprecise
 from gradsheet.sheet import Claim, Sheet
 from gradsheet.solution.numbers import Numbers, TooLong, tree_of
 from gradsheet.solution.quantities import indexed, nested, tensor_of
@@ -18,7 +18,7 @@ from gradsheet.solution.solution import Line, Step
 from gradsheet.solution.words import why
 from gradsheet.solution.writer import MAX_WRITTEN, Writer
 from gradsheet.steps import Tensor
-from gradsheet.verdict import LADDER, derived
+from gradsheet.verdict import arithmetic_of, derived
 
 VALUELESS = tuple(kind for kind in NO_VALUE if kind is not Imprecise)  # what keeps a step from having a value
 MAX_SECONDS = 3.0  # for the values of a solution; what has none by then is left out
@@ -30,18 +30,12 @@ class Reckoner(Writer):
     def __init__(self, sheet: Sheet, rung: int = 0):
         """`rung` says to how many digits enclosures are kept; Imprecise is raised where these are too few."""
         super().__init__(sheet)
-        assert sheet.params is not None
-        assert sheet.x is not None
         import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
 
         budget = Budget()
         budget.start(MAX_SECONDS)
-        rate = None if sheet.rate is None else sheet.rate.value
         jax_of = derived(sheet) | ({"L", f"L{NEW}"} if sheet.network.loss is not None else set())
-        arithmetic = Arithmetic(LADDER[rung], final=rung + 1 == len(LADDER))
-        options: Any = {"rate": rate, "budget": budget, "arithmetic": arithmetic}
-        d_yhat = any_d_yhat(sheet.network)
-        self.point = Point(sheet.network, sheet.params, sheet.x, sheet.y, d_yhat, jax_of, **options)
+        self.point = point_of(sheet, jax_of, arithmetic=arithmetic_of(rung), budget=budget)
         self.numbers = Numbers(self.point, self.digits)
 
     @property

@@ -10,11 +10,8 @@ On a batch the examples are rows, and what goes to the parameters is added up ov
 
 import re
 from collections.abc import Callable, Iterable
-from fractions import Fraction
-from typing import Any
 
-from gradsheet.composing import number_text
-from gradsheet.derivation import LETTERS, LOSS_GRADIENT, Index, slope
+from gradsheet.derivation import LETTERS, LOSS_GRADIENT, Index, slope, slope_text
 from gradsheet.network import CANCELLING, NEW, Network
 from gradsheet.steps import Tensor
 from manual.activations import split
@@ -130,7 +127,7 @@ class Rules:
         if name == "softmax":
             k = self._fresh([*first, i])[0]
             return f"exp({z})/sum({k}, exp({_indexed(whole, *first, k)}))"
-        return _ACTIVATIONS[name].format(z=z, slope=_slope_text(parameters))
+        return _ACTIVATIONS[name].format(z=z, slope=slope_text(parameters))
 
     def _loss(self, output: Index | None = None) -> str | None:
         """The loss, or the share of one output in it."""
@@ -232,7 +229,7 @@ class Rules:
                 return None
             if activation == "softmax":
                 return f"softmax(z{l})"
-            return _ACTIVATIONS[activation].format(z=f"z{l}", slope=_slope_text(parameters))
+            return _ACTIVATIONS[activation].format(z=f"z{l}", slope=slope_text(parameters))
         product = f"{self.h(l - 1)} @ W{l}.T" if self.batch else f"W{l} @ {self.h(l - 1)}"
         if self.network.biases[l - 1] is None:
             return product
@@ -262,10 +259,6 @@ class Rules:
             return None
         factor = slope(self.network.activations[l - 1], f"z{l}", self.h(l))
         return f"dL/d{self.h(l)}" + (f" * {factor}" if factor else "")
-
-
-def _slope_text(parameters: Iterable[Any]) -> str:
-    return "".join(number_text(Fraction(p)) for p in parameters)
 
 
 def _bare(text: str) -> str:
