@@ -203,7 +203,7 @@ class Comparison:
         return found  # type: ignore[no-any-return]
 
     def _compare(self, line: f.Node) -> tuple[Mismatch | None, Array | None]:
-        bound = f.free_letters(self.quantity)
+        bound = self.quantity.letters
         values: list[Array] = []
         kinks: set[str] = set()
 

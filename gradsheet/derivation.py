@@ -151,7 +151,7 @@ def true_formula(tree: f.Node, network: Network, notation: Mapping[str, f.Node])
     """
     if not isinstance(tree, f.Derivative) or network.examples is not None or (tree.of.name == "L" and tree.of.indices):
         return None
-    taken = f.free_letters(tree) | set(network.names) | set(notation)
+    taken = tree.letters | set(network.names) | set(notation)
     letters = iter([letter for letter in LETTERS if letter not in taken] * 9)
 
     def open_to(quantity: f.Quantity) -> f.Quantity:

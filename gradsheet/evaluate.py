@@ -149,7 +149,7 @@ class Evaluator:
     def _sum(self, node: f.Sum, binding: Binding) -> Array:
         """A sum, which is added up once for all values of the indices that it does not depend on."""
         if id(node) not in self.letters:
-            self.letters[id(node)] = sorted(f.free_letters(node))
+            self.letters[id(node)] = sorted(node.letters)
         key = (id(node), *(binding.get(name) for name in self.letters[id(node)]))
         if key not in self.sums:
             self.sums[key] = self._added_up(node, binding)
@@ -347,7 +347,7 @@ class Evaluator:
 
     def bindings(self, node: f.Node, bound: Collection[str] = ()) -> Iterator[Binding]:
         """Every combination of values of the letters that are free in a formula, but for those already bound."""
-        letters = sorted(f.free_letters(node) - set(bound))
+        letters = sorted(node.letters - set(bound))
         ranges = [range(1, self.range_of(letter, node, {}) + 1) for letter in letters]
         self.spend(math.prod(map(len, ranges)))
         for values in itertools.product(*ranges):

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradsheet import formula as f
 from gradsheet import verdict
 from gradsheet.evaluate import NO_VALUE, EvaluationError, Evaluator
 from gradsheet.point import Budget, Missing, point_of
@@ -47,7 +46,7 @@ def fill(text: str, path: str = "-") -> str:
 
 def _object(claim: Claim, text: str) -> None:
     """Raise SheetError where a claim cannot be answered, whatever the numbers."""
-    if letters := sorted(f.free_letters(claim.tree)):
+    if letters := sorted(claim.tree.letters):
         raise SheetError(
             f"{claim.quantity} asks for all values of {' and '.join(letters)} at once: "
             "ask for the whole array, without indices, or for one entry",

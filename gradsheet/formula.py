@@ -15,7 +15,8 @@ import difflib
 import itertools
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from gradsheet.number import NumberError, Printed, printed
@@ -34,7 +35,40 @@ class FormulaError(ValueError):
 
 
 class Node:
-    """A node of the tree; the classes below are all there are."""
+    """A node of the tree; the classes below are all there are. It never changes, and keeps what is found of it."""
+
+    def __init_subclass__(cls) -> None:
+        cls.__hash__ = Node.__hash__  # type: ignore[method-assign]  # a dataclass would hash the whole tree every time
+
+    def __hash__(self) -> int:
+        kept = self.__dict__
+        if "_hash" not in kept:
+            kept["_hash"] = hash((type(self), *self.fields.values()))
+        return int(kept["_hash"])
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What it is made of, by name."""
+        return {name: self.__dict__[name] for name in self.__dataclass_fields__}  # type: ignore[attr-defined]
+
+    @cached_property
+    def below(self) -> tuple["Node", ...]:
+        """The nodes that it is made of."""
+        parts = (part if isinstance(part, tuple) else (part,) for part in self.fields.values())
+        return tuple(item for part in parts for item in part if isinstance(item, Node))
+
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        """The letters that no sum in the formula binds."""
+        node, letters = self, frozenset[str]()
+        while isinstance(node, Binary):  # the left spine of a long sum is deeper than Python's stack
+            letters |= node.right.letters
+            node = node.left
+        if isinstance(node, Letter):
+            return letters | {node.name}
+        if isinstance(node, Sum):
+            return letters | (node.term.letters - {node.letter.name})
+        return letters.union(*(part.letters for part in node.below))
 
 
 @dataclass(frozen=True)
@@ -116,29 +150,15 @@ class Transpose(Node):
     operand: Node
 
 
-_PARTS: dict[type, tuple[str, ...]] = {}
-
-
-def _parts(node: Any) -> list[object]:
-    """What a node is made of."""
-    names = _PARTS.get(type(node))
-    if names is None:
-        names = _PARTS[type(node)] = tuple(field.name for field in fields(node))
-    return [getattr(node, name) for name in names]
-
-
 def walk(node: Node, letter: str = "") -> Iterator[Node]:
     """The node and every node below it; with a letter, only those where no inner sum binds it anew."""
-    waiting: list[object] = [node]
+    waiting = [node]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, Sum) and item.letter.name == letter:
+        if letter and isinstance(item, Sum) and item.letter.name == letter:
             continue
-        if isinstance(item, Node):
-            yield item
-            waiting += _parts(item)
-        elif isinstance(item, tuple):
-            waiting += item
+        yield item
+        waiting += item.below
 
 
 def _depth(node: Node) -> int:
@@ -147,27 +167,9 @@ def _depth(node: Node) -> int:
     while waiting and deepest <= 2 * MAX_DEPTH:
         item, depth = waiting.pop()
         deepest = max(deepest, depth)
-        for part in _parts(item):
-            inner = part if isinstance(part, tuple) else (part,)
-            spine = isinstance(item, Binary) and isinstance(part, Binary) and part is item.left
-            waiting += [(child, depth + (not spine)) for child in inner if isinstance(child, Node)]
+        spine = item.left if isinstance(item, Binary) and isinstance(item.left, Binary) else None
+        waiting += [(part, depth + (part is not spine)) for part in item.below]
     return deepest
-
-
-def free_letters(node: Node) -> set[str]:
-    """The letters that no sum in the formula binds."""
-    if isinstance(node, Letter):
-        return {node.name}
-    if isinstance(node, Sum):
-        return free_letters(node.term) - {node.letter.name}
-    if isinstance(node, Binary):  # the left spine of a long sum is deeper than Python's stack
-        letters: set[str] = set()
-        while isinstance(node, Binary):
-            letters |= free_letters(node.right)
-            node = node.left
-        return letters | free_letters(node)
-    flat = [item for part in _parts(node) for item in (part if isinstance(part, tuple) else (part,))]
-    return set().union(*(free_letters(item) for item in flat if isinstance(item, Node)))
 
 
 _TOKEN = re.compile(
@@ -444,8 +446,7 @@ def replaced(node: Any, others: Mapping[Node, Node]) -> Any:
     if node in others:
         return others[node]
     changed: dict[str, Any] = {}
-    parts = _parts(node)
-    for name, part in zip(_PARTS[type(node)], parts, strict=True):
+    for name, part in node.fields.items():
         if isinstance(part, Node) and not isinstance(part, Letter):
             changed[name] = replaced(part, others)
         elif isinstance(part, tuple):

@@ -193,7 +193,7 @@ class History:
             evaluator = Evaluator(point)
             for binding in evaluator.bindings(claim.tree):
                 truth = evaluator.value(claim.tree, binding)
-                for more in evaluator.bindings(line, f.free_letters(claim.tree)):
+                for more in evaluator.bindings(line, claim.tree.letters):
                     low, high = self.spread(claim, line, point, {**binding, **more})
                     if not same_shape(low.shape, truth.shape):
                         return False
@@ -238,7 +238,7 @@ class History:
     def _target(self, tree: f.Node, point: Point) -> Tensor | None:
         """The tensor that a quantity is of; None where it is a formula in several."""
         found = core_of(tree, point.rate)
-        return found and entries_of(found[1], point, dict.fromkeys(f.free_letters(tree), 1))[0]
+        return found and entries_of(found[1], point, dict.fromkeys(tree.letters, 1))[0]
 
     def _reached(self, claim: Claim, point: Point, wrong: Sequence[_Value], edits: Edits | None = None) -> bool:
         """Whether every entry of a claim is reached, with some wrong values fixed."""

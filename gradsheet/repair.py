@@ -32,11 +32,11 @@ def repaired(
     line: f.Node, quantity: f.Node, network: Network, is_true: Callable[[f.Node], bool]
 ) -> list[tuple[Change, ...]]:
     """The single changes that make a formula true, or if there are none the pairs of them."""
-    first = list(_changes(line, f.free_letters(quantity), network))
+    first = list(_changes(line, quantity.letters, network))
     if any(found := [is_true(change.line) for change in first]):
         return [(change,) for change, holds in zip(first, found, strict=True) if holds]
     pairs = (
-        (one, two) for one in first for two in _changes(one.line, f.free_letters(quantity), network) if _apart(one, two)
+        (one, two) for one in first for two in _changes(one.line, quantity.letters, network) if _apart(one, two)
     )
     seen: dict[frozenset[Any], tuple[Change, ...]] = {}
     for one, two in itertools.islice(pairs, MAX_SECOND):
@@ -51,7 +51,7 @@ def _apart(one: Change, two: Change) -> bool:
     return {one.found, one.wanted}.isdisjoint((two.found, two.wanted))
 
 
-def _changes(node: Any, letters: set[str], network: Network) -> Iterator[Change]:
+def _changes(node: Any, letters: frozenset[str], network: Network) -> Iterator[Change]:
     """Every formula that differs from this one in one place."""
     yield from _here(node, letters, network)
     inner = letters | {node.letter.name} if isinstance(node, f.Sum) else letters
@@ -70,7 +70,7 @@ def _changes(node: Any, letters: set[str], network: Network) -> Iterator[Change]
                         yield replace(change, line=replace(node, **{field.name: items}))
 
 
-def _here(node: f.Node, letters: set[str], network: Network) -> Iterator[Change]:
+def _here(node: f.Node, letters: frozenset[str], network: Network) -> Iterator[Change]:
     match node:
         case f.Quantity(name, indices):
             shape = network.shapes.get(network.canonical(name), ())
@@ -98,7 +98,7 @@ def _here(node: f.Node, letters: set[str], network: Network) -> Iterator[Change]
             yield Change(turned, "order-wrong", "outer(a, b)", "outer(b, a)", "the order of a product")
 
 
-def _indices(shape: Sequence[int], letters: set[str]) -> Iterator[tuple[f.Index, ...]]:
+def _indices(shape: Sequence[int], letters: frozenset[str]) -> Iterator[tuple[f.Index, ...]]:
     """All indices for all axes: the letters at hand, and 1 where that is the only one."""
     names: list[f.Index] = [f.Letter(name) for name in sorted(letters)]
     choices = [[1, *names] if n == 1 else names for n in shape]

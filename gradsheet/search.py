@@ -158,7 +158,7 @@ class Search:
         if (value := printed_value(line)) is not None:
             return self._of_value(judgement, value)
         evaluator = Evaluator(self.point)
-        further = list(evaluator.bindings(line, f.free_letters(judgement.claim.tree)))
+        further = list(evaluator.bindings(line, judgement.claim.tree.letters))
         if self.probes is not None:
 
             def formula(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
@@ -376,7 +376,7 @@ def agree_at(point: Point, seen: Point, quantity: f.Node, line: f.Node, form: in
     for binding in evaluator.bindings(quantity):
         truth = other.value(quantity, binding)
         truth = truth if form is None else [array for _, array in forms(truth)][form]
-        for more in evaluator.bindings(line, f.free_letters(quantity)):
+        for more in evaluator.bindings(line, quantity.letters):
             mine = evaluator.value(line, {**binding, **more})
             if not same_shape(mine.shape, truth.shape) or (mine.ravel() != truth.ravel()).any():
                 return False

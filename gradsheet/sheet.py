@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradsheet.formula import FUNCTIONS, Derivative, FormulaError, Node, Quantity, parse, walk
+from gradsheet.kept import Kept
 from gradsheet.network import Network
 from gradsheet.number import NumberError, Printed, printed
 from manual import Layer
@@ -32,6 +33,8 @@ MAX_DATA = 4_096  # numbers in x
 MAX_AXES = 4
 MAX_LINES = 2_000  # of working, in all claims
 MAX_NUMBERS = 20_000  # in all data and values
+MAX_KEPT = 200_000  # characters of formulas that are kept for further sheets
+MAX_KEPT_NAMES = 40  # that a sheet may give in its notation for others to share its formulas
 VERDICTS = ("right", "rounded", "lucky", "wrong", "cannot_tell")
 
 SHEET_KEYS = (
@@ -173,7 +176,7 @@ class _Reader:
         self.numeric = False
         self.numbers = 0  # read so far
         self.decimals = False  # whether any of them is written as one
-        self.lines: dict[str, Line] = {}  # of working, by their text
+        self.own = object()  # stands for what no other sheet has
 
     def error(self, message: str, where: tuple[str, int] = ("", 0), key: str = "") -> SheetError:
         return SheetError(message, self.places.line(*where, key))
@@ -403,36 +406,16 @@ class _Reader:
     def formula(
         self, text: str, network: Network, notation: Mapping[str, Node], where: tuple[str, int], key: str
     ) -> Node:
-        try:
-            tree = parse(text, network.names, notation)
-        except FormulaError as error:
-            raise self.error(f"{key} {_short(text)}: {error}", where, key) from None
-        if reason := self.objection(tree, network):
-            raise self.error(f"{key} {_short(text)}: {reason}", where, key)
-        return tree
-
-    def objection(self, tree: Node, network: Network) -> str | None:
-        """Why a formula cannot have a value in this network, whatever its numbers; None where it can."""
-        gradients = [part for part in walk(tree) if isinstance(part, Derivative)]
-        ends = {id(part.of) for part in gradients}
-        for gradient in gradients:
-            if reason := network.no_derivative(gradient.of.name, gradient.by.name):
-                return reason
-        for part in walk(tree):
-            if network.loss is None and isinstance(part, Quantity) and part.name in ("L", "L_new"):
-                symbol = id(part) in ends and not part.indices and not self.numeric
-                if not symbol:
-                    return 'the sheet gives no loss: write loss = "half_squared_error" or another at its top'
-        return None
+        line = self.line(text, network, notation)
+        if line.tree is None:
+            raise self.error(f"{key} {_short(text)}: {line.error}", where, key)
+        return line.tree
 
     def line(self, text: str, network: Network, notation: Mapping[str, Node]) -> Line:
         """A line of working, readable or not."""
-        try:
-            formula = parse(text, network.names, notation)
-        except FormulaError as error:
-            return Line(text, None, str(error))
-        reason = self.objection(formula, network)
-        return Line(text, None if reason else formula, reason or "")
+        own = (self.own, len(notation)) if len(notation) > MAX_KEPT_NAMES else tuple(notation.items())
+        question = text, network, self.numeric, own
+        return _lines.get(question, lambda: _line(text, network, notation, self.numeric), len(text) + 100)
 
     def claim(self, table: Any, number: int, network: Network, notation: Mapping[str, Node]) -> Claim:
         where = ("claim", number)
@@ -453,21 +436,44 @@ class _Reader:
                 where,
                 "working",
             )
-        lines = []
-        for text in working:
-            if text not in self.lines:
-                self.lines[text] = self.line(text, network, notation)
-            lines.append(self.lines[text])
         return Claim(
             question=self.text(table, "question", where),
             quantity=quantity,
             tree=self.formula(quantity, network, notation, where, "quantity"),
             value=self.value(table["value"], "value", where) if "value" in table else None,
-            working=tuple(lines),
+            working=tuple(self.line(text, network, notation) for text in working),
             expect=self.choice(table, "expect", VERDICTS, None, where),
             note=self.text(table, "note", where),
             line=self.places.line(*where),
         )
+
+
+def _objection(tree: Node, network: Network, numeric: bool) -> str | None:
+    """Why a formula cannot have a value in this network, whatever its numbers; None where it can."""
+    gradients = [part for part in walk(tree) if isinstance(part, Derivative)]
+    ends = {id(part.of) for part in gradients}
+    for gradient in gradients:
+        if reason := network.no_derivative(gradient.of.name, gradient.by.name):
+            return reason
+    for part in walk(tree):
+        if network.loss is None and isinstance(part, Quantity) and part.name in ("L", "L_new"):
+            symbol = id(part) in ends and not part.indices and not numeric
+            if not symbol:
+                return 'the sheet gives no loss: write loss = "half_squared_error" or another at its top'
+    return None
+
+
+def _line(text: str, network: Network, notation: Mapping[str, Node], numeric: bool) -> Line:
+    """A formula, readable or not, of a sheet with numbers or over all weights."""
+    try:
+        formula = parse(text, network.names, notation)
+    except FormulaError as error:
+        return Line(text, None, str(error))
+    reason = _objection(formula, network, numeric)
+    return Line(text, None if reason else formula, reason or "")
+
+
+_lines: Kept[Line] = Kept(MAX_KEPT)  # the lines read: a class writes many of them alike
 
 
 def _count(found: Any) -> int:

@@ -189,7 +189,7 @@ class _Judge:
             return False
         if all(p.agrees(v) for p, v in zip(entries, last.array.flat, strict=True)):
             return True
-        ones = dict.fromkeys(f.free_letters(tree), 1)  # it has a single value: that is all that its letters run over
+        ones = dict.fromkeys(tree.letters, 1)  # it has a single value: that is all that its letters run over
         try:
             low, high = self.history.spread(self.claim, tree, self.comparison.first_point, ones)
         except (EvaluationError, Missing, Undecided, ArithmeticError):  # with other decimals it has no value

@@ -94,7 +94,7 @@ class Writing:
         line, quantity = self.judgements[a].claim.working[-1].tree, self.judgements[b].claim.tree
         assert line is not None
         assert self.search.probes is not None
-        if f.free_letters(line) != f.free_letters(quantity):
+        if line.letters != quantity.letters:
             return False
         return agree_everywhere(self.search.probes, quantity, line)
 
@@ -121,7 +121,7 @@ class Writing:
         claim, probes, point = judgement.claim, self.search.probes, self.search.point
         tree = claim.working[-1].tree if claim.working else None
         named: list[Explanation] = []
-        if f.free_letters(claim.tree):
+        if claim.tree.letters:
             return named
         try:
             found = list(figures.forms(Evaluator(point).value(claim.tree, {})))

@@ -80,7 +80,7 @@ def alike(core: f.Node, other: f.Node) -> bool:
         letters = list(dict.fromkeys(index for index in indices if isinstance(index, f.Letter)))
         return [letters.index(index) + 0.5 if isinstance(index, f.Letter) else index for index in indices]
 
-    return bool(f.free_letters(core)) and pattern(core) == pattern(other)
+    return bool(core.letters) and pattern(core) == pattern(other)
 
 
 def nested(axes: Sequence[int], entry: Callable[[tuple[int, ...]], f.Node | None]) -> f.Node | None:

@@ -119,9 +119,9 @@ class Reckoner(Writer):
         trees = [f.replaced(claim.tree, {core: tree}) for tree in trees if core is not None]
         trees = [tree for tree in trees if self.fits(tree, claim.tree)]
         step.lines = [Line(tree) for tree in trees]
-        if f.free_letters(claim.tree):
+        if claim.tree.letters:
             try:
-                self.numbers.value(claim.tree, dict.fromkeys(f.free_letters(claim.tree), 1))
+                self.numbers.value(claim.tree, dict.fromkeys(claim.tree.letters, 1))
             except VALUELESS as error:
                 return Step(claim.tree, missing=str(error) or "a division by 0")
             if not step.lines:
