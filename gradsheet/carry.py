@@ -7,16 +7,26 @@ from typing import Any
 import numpy as np
 
 import manual
-from gradsheet.point import Point
+from gradsheet.kept import Kept
+from gradsheet.point import MAX_FOUND, Point
 from gradsheet.steps import Changes, Edits, Index, Pass, Tensor, in_front
 from manual.activations import Array, split
 
 
 class Carried(Point):
-    """A point whose values are those of a `steps.Pass` with changes and edits; in `floats` for a first look."""
+    """A point whose values are those of a `steps.Pass` with changes and edits; in `floats` for a first look.
+
+    Of several `variants` the point is the first one, and `passed` has them all.
+    """
 
     def __init__(
-        self, point: Point, changes: Changes | None = None, edits: Edits | None = None, *, floats: bool = False
+        self,
+        point: Point,
+        changes: Changes | None = None,
+        edits: Edits | None = None,
+        *,
+        floats: bool = False,
+        variants: int = 1,
     ):
         self.__dict__.update(
             network=point.network,
@@ -24,12 +34,10 @@ class Carried(Point):
             rate=point.rate,
             activations=point.network.activations,
             budget=point.budget,
-            truths={},
             exact=point.exact,
             jax_of=None,
-            _nodes={},
-            _jacobians={},
-            _entries={},
+            _found=Kept(MAX_FOUND),
+            _marks=None,
         )
         self.floats = floats
 
@@ -38,40 +46,41 @@ class Carried(Point):
 
         self.x, self.y, self.d_yhat = typed(point.x), typed(point.y), typed(point.d_yhat)
         self.params = tuple(manual.Layer(typed(W), typed(b)) for W, b in point.params)
-        self.changes, self.edits = changes, edits
+        self.changes, self.edits, self.variants = changes, edits, variants
 
     @functools.cached_property
-    def _pass(self) -> Pass:
+    def passed(self) -> Pass:
         params = [manual.Layer(in_front(W), in_front(b)) for W, b in self.params]
         rate = float(self.rate) if self.floats and self.rate is not None else self.rate
         data = in_front(self.x), in_front(self.y), in_front(self.d_yhat)
         real: Any = np.vectorize(self.arithmetic, [object]) if self.exact and not self.floats else np.asarray
-        return Pass(self.network, params, *data, rate, changes=self.changes, edits=self.edits, real=real)
+        options: Any = {"changes": self.changes, "edits": self.edits, "variants": self.variants, "real": real}
+        return Pass(self.network, params, *data, rate, **options)
 
     @functools.cached_property
     def _forward(self) -> manual.Cache:
-        return manual.Cache(tuple(z[0] for z in self._pass.z), tuple(h[0] for h in self._pass.h))
+        return manual.Cache(tuple(z[0] for z in self.passed.z), tuple(h[0] for h in self.passed.h))
 
     @functools.cached_property
     def _shares(self) -> Array:
-        return np.asarray(self._pass.shares()[0])
+        return np.asarray(self.passed.shares()[0])
 
     def _derivative(self, of: str, by: str) -> Array:
         if of == "L":
-            return np.asarray(self._pass.gradients[by][0])
+            return np.asarray(self.passed.gradients[by][0])
         if of == "shares":
             shape = self._shares.shape
         else:
             shape = (self._forward.h[int(of[1:])] if of[0] == "h" else self._forward.z[int(of[1:]) - 1]).shape
-        rows = [self._pass.row(of, entry, by) for entry in np.ndindex(shape)]
+        rows = [self.passed.row(of, entry, by) for entry in np.ndindex(shape)]
         stacked = np.stack(rows, 1).reshape(1, *shape, *rows[0].shape[1:])
-        return np.asarray(self._pass.changed((of, by), stacked)[0])
+        return np.asarray(self.passed.changed((of, by), stacked)[0])
 
     @functools.cached_property
     def updated(self) -> "Carried":
         point = Carried(self, self.changes, self.edits, floats=self.floats)
-        point._pass = self._pass.updated
-        layers = point._pass.params
+        point.passed = self.passed.updated
+        layers = point.passed.params
         point.params = tuple(manual.Layer(W[0], None if b is None else np.asarray(b[0])) for W, b in layers)
         return point
 
@@ -80,14 +89,14 @@ class Carried(Point):
 
     def entries(self, tensor: Tensor, indices: Sequence[Index]) -> list[Any]:
         """Some entries of a tensor."""
-        return list(self._pass.entries(tensor, indices)[0])
+        return list(self.passed.entries(tensor, indices)[0])
 
     def everything(self) -> Iterator[Array]:
         """Every node, every slope of an activation, and where there is a loss yhat - y and its derivatives."""
         yield from (*self._forward.z, *self._forward.h)
         names = [split(a)[0] for a in self.network.activations]
-        yield from (self._pass.slope(l)[0] for l, name in enumerate(names, 1) if name != "softmax")
+        yield from (self.passed.slope(l)[0] for l, name in enumerate(names, 1) if name != "softmax")
         if self.network.loss is not None:
-            yield from (array[0] for array in self._pass.gradients.values())
+            yield from (array[0] for array in self.passed.gradients.values())
         if self.y is not None:
             yield self._forward.h[-1] - self.y

@@ -18,7 +18,6 @@ from gradsheet.sheet import Value, fractions, printed_entries
 from manual.activations import Array, split
 
 MAX_SIMPLE = 64
-MAX_TRUTHS = 200  # kept at a point
 
 
 def _simple_multiple(v: Any, unit: Any) -> bool:
@@ -119,15 +118,16 @@ class Comparison:
 
     def truths(self, point: Point) -> list[tuple[Binding, Array]]:
         """The truth at a point for all index values. Raises as `Evaluator.value` does."""
-        if self.quantity not in point.truths:
-            if len(point.truths) > MAX_TRUTHS:
-                point.truths.clear()
+        point.budget.check()
+
+        def find() -> tuple[list[tuple[Binding, Array]], set[str]]:
             evaluator = Evaluator(point, ranges=self._ranges)
             bindings = evaluator.bindings(self.quantity)
-            found = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
-            point.truths[self.quantity] = found, self._kinks(evaluator, self.quantity)
-        truths: list[tuple[Binding, Array]] = point.truths[self.quantity][0]
-        self._own_kinks |= point.truths[self.quantity][1]
+            truths = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
+            return truths, self._kinks(evaluator, self.quantity)
+
+        truths, kinks = point.found(self.quantity, find, _size)
+        self._own_kinks |= kinks
         return truths
 
     def _has_own_kink(self, side: f.Node) -> bool:
@@ -294,6 +294,11 @@ class Comparison:
         if too_close:
             raise too_close
         return None
+
+
+def _size(found: tuple[list[tuple[Binding, Array]], set[str]]) -> int:
+    """How many numbers there are among the truths of a quantity."""
+    return sum(truth.size + 1 for _, truth in found[0])
 
 
 def off_entries(mine: Array, truth: Array, printed: list[Printed] | None) -> list[int]:

@@ -290,11 +290,11 @@ class History:
         values = self._values(self._target(tree, point), point) if entries else []
         values = [value for value in values if (value.tensor, value.index) not in fixed]
         start = [(value, value.low) for value in wrong]
-        base = _follow(tree, point, binding, start, edits, floats=True) if values else []
-        moved = [_follow(tree, point, binding, [*start, (value, value.high)], edits, floats=True) for value in values]
+        base, *moved = _moved(tree, point, binding, start, values, edits) if values else [[]]
+        plain = _follow(tree, point, binding, start, edits) if entries else []
         found = []
         for k in entries:
-            ends = [_follow(tree, point, binding, start, edits)[k]]
+            ends = [plain[k]]
             matter = [v for v, there in zip(values, moved, strict=True) if there[k] != base[k]]
             rises = [there[k] > base[k] for there in moved if there[k] != base[k]]
             if matter:
@@ -308,6 +308,50 @@ class History:
                     ends += there[k : k + 1]
             found.append((min(ends), max(ends)))
         return found
+
+
+def _changes(chosen: Iterable[tuple[_Value, Any]], kind: Callable[[Any], Any]) -> dict[Tensor, dict[Index, Change]]:
+    changes: dict[Tensor, dict[Index, Change]] = {}
+    for value, number in chosen:
+        changes.setdefault(value.tensor, {})[value.index] = value.change(number, kind)
+    return changes
+
+
+def _moved(
+    tree: f.Node,
+    point: Point,
+    binding: Mapping[str, int],
+    start: Sequence[tuple[_Value, Any]],
+    values: Sequence[_Value],
+    edits: Edits | None,
+) -> Iterable[Any]:
+    """In floats the entries of a quantity where `start` is carried on, and with each value besides at its upper end."""
+    if found := core_of(tree, point.rate):
+        factor, core = found
+        tensor, indices = entries_of(core, point, binding)
+        changes = _changes(start, float)
+        for row, value in enumerate(values, 1):
+            alone = changes.setdefault(value.tensor, {})
+            alone[value.index] = _in_row(row, value.change(value.high, float))
+        carried = Carried(point, changes, edits, floats=True, variants=len(values) + 1)
+        with np.errstate(all="ignore"):
+            passed = carried.passed
+            at_kink = any((passed.z[l - 1] == 0).any() for l in point.network.kinked)
+            if tensor[:1] in "zhWbL" if isinstance(tensor, str) else tensor[0] == "L" and not at_kink:
+                return float(factor) * passed.entries(tensor, indices)
+    each = [start, *([*start, (value, value.high)] for value in values)]
+    return [_follow(tree, point, binding, chosen, edits, floats=True) for chosen in each]
+
+
+def _in_row(row: int, change: Change) -> Change:
+    """A change in one variant."""
+
+    def changed(computed: Array) -> Array:
+        computed = computed.copy()
+        computed[row : row + 1] = change(computed[row : row + 1])
+        return computed
+
+    return changed
 
 
 def _follow(
@@ -326,10 +370,7 @@ def _follow(
     dead unit that is carried on as 0 stays on its side of the kink, where the derivative at 0 is taken from.
     """
     kind: Callable[[Any], Any] = float if floats else (lambda v: v) if point.exact else point.arithmetic
-    changes: dict[Tensor, dict[Index, Change]] = {}
-    for value, number in chosen:
-        changes.setdefault(value.tensor, {})[value.index] = value.change(number, kind)
-    carried = Carried(point, changes, edits, floats=floats)
+    carried = Carried(point, _changes(chosen, kind), edits, floats=floats)
     if same_units:
         if carried.live_units() != point.live_units():
             return []

@@ -20,15 +20,22 @@ class Kept(Generic[T]):
     def __len__(self) -> int:
         return len(self._found)
 
-    def get(self, question: Hashable, find: Callable[[], T], cost: int = 1) -> T:
+    def __contains__(self, question: Hashable) -> bool:
+        return question in self._found
+
+    def clear(self) -> None:
+        self._found.clear()
+        self.cost = 0
+
+    def get(self, question: Hashable, find: Callable[[], T], cost: Callable[[T], int] = lambda _: 1) -> T:
         """The answer, found now if it was not before; one that costs more than all may together is not kept."""
         if question in self._found:
             self._found.move_to_end(question)
             return self._found[question][0]
         found = find()
-        if cost <= self.most:
-            self._found[question] = found, cost
-            self.cost += cost
+        if (own := cost(found)) <= self.most:
+            self._found[question] = found, own
+            self.cost += own
             while self.cost > self.most:
                 _, (_, dropped) = self._found.popitem(last=False)
                 self.cost -= dropped

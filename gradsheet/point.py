@@ -4,21 +4,23 @@ The hand-written pass, the nudge of `difference`, and JAX have to agree; otherwi
 Fractions, or where exp and log enter on `real.Real`, and so without rounding or with bounds on it.
 """
 
+import copy
 import functools
 import math
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 import manual
 from gradsheet.difference import Slopes, Walk
+from gradsheet.kept import Kept
 from gradsheet.network import NEW, Network
 from gradsheet.number import exact_text, plain
-from gradsheet.real import Arithmetic, OutsideDomain, Undecided, apart
+from gradsheet.real import Arithmetic, Imprecise, Marks, OutsideDomain, Undecided, apart
 from manual.activations import Array
 from manual.losses import LOSSES
 
@@ -26,10 +28,15 @@ if TYPE_CHECKING:
     from gradsheet.autodiff import Autodiff
     from gradsheet.sheet import Sheet
 
+T = TypeVar("T")
+
 MAX_BITS = 4_096  # of fractions that are worked with as they are
 DIGITS = 40  # of enclosures, where nobody asks for more
 MAX_ENTRIES = 4_096
 MAX_PRODUCTS = 100_000  # of numbers, in one Jacobian by one witness
+MAX_FOUND = 100_000  # numbers that are kept of what was found at a point
+MAX_SHARED = 20_000  # and of what sheets with the same numbers share: those of larger networks share nothing
+MAX_QUESTIONS = 8  # points that sheets share
 
 
 class AtKink(Undecided):
@@ -101,6 +108,34 @@ class Budget:
             raise OutOfTime("the sheet takes more time than a worked example needs")
 
 
+_shared: Kept["Point"] = Kept(MAX_QUESTIONS)
+
+
+def shared_point_of(sheet: "Sheet", jax_of: frozenset[str], arithmetic: Arithmetic, budget: Budget) -> "Point":
+    """The point of a sheet with numbers, with all that was found there for sheets with the same numbers.
+
+    They share what all witnesses have told, and nothing that a sheet's own answers have a part in: every sheet finds
+    the point as the first one did. Where the pass has no value here, or is a large one, nothing is shared.
+    """
+    options: Any = {"arithmetic": arithmetic, "budget": budget}
+    assert sheet.params is not None
+    network, examples = sheet.network, len(sheet.x) if sheet.x is not None else 1
+    nodes = 2 * examples * sum(network.widths)
+    if nodes * (nodes + sum(W.size for W, _ in sheet.params)) > MAX_SHARED:
+        return point_of(sheet, jax_of, **options)
+
+    def find() -> Point:
+        point = point_of(sheet, jax_of, **options)
+        point.share()
+        return point
+
+    arrays = (sheet.x, sheet.y, *(array for layer in sheet.params for array in layer))
+    numbers = tuple(None if array is None else tuple(array.flat) for array in arrays)
+    question = network, numbers, sheet.exact_rate, jax_of, arithmetic.digits, arithmetic.final
+    point = _shared.get(question, find, lambda point: 1 if point.is_shared else MAX_QUESTIONS + 1)
+    return point.again(budget) if point.is_shared else point
+
+
 def point_of(sheet: "Sheet", jax_of: Collection[str] | None, **options: Any) -> "Point":
     """The network of a sheet with its numbers in it; what else there is to say is said as to `Point`."""
     assert sheet.params is not None
@@ -138,7 +173,8 @@ class Point:
         nudges: int | None = None,
     ):
         self.budget, self.jax, self.nudges = budget or Budget(), jax, nudges
-        self.truths: dict[Any, Any] = {}  # what `compare` found here
+        self._found: Kept[Any] = Kept(MAX_FOUND)
+        self._marks: Marks | None = None  # as they were before any sheet, at a point that sheets share
         self.arithmetic = arithmetic or Arithmetic(DIGITS)
 
         given = [x, *(array for array in (y, d_yhat) if array is not None)]
@@ -158,11 +194,9 @@ class Point:
             self.jax_of_updated = tuple(sorted(name.removesuffix(NEW) for name in inner if name.endswith(NEW)))
             inner = {name for name in inner if not name.endswith(NEW)}
             self.jax_of = tuple(sorted(inner | ({"L"} if "shares" in inner else set())))
+        self._updated: Point | None = None
         self.free = False  # drawn for formulas with kinks of their own
-        self._nodes: dict[str, Array] = {}
         self._by_hand: dict[str, dict[str, Array]] = {}
-        self._jacobians: dict[tuple[str, str], Array] = {}
-        self._entries: dict[tuple[str, tuple[int, ...], str, tuple[int, ...]], Array] = {}
         # An unspecified loss is the network's own output behind one more linear layer, whose weights are dL/dyhat.
         self.layers, self.activations, self.loss = self.params, network.activations, network.loss or "output"
         if self.d_yhat is not None:
@@ -170,6 +204,49 @@ class Point:
                 (*self.params, manual.Layer(self.d_yhat[None, :])),
                 (*network.activations, "identity"),
             )
+
+    def found(self, question: Hashable, find: Callable[[], T], cost: Callable[[Any], int] = np.size) -> T:
+        """What was found here before, or is found now.
+
+        At a point that sheets share an answer serves the others as well, unless it has to do with an exponential that
+        the network has not: such a one has its mark from this sheet.
+        """
+        kept = self._found
+        if self._marks is not None and question not in kept:
+            if question in self._common:
+                kept = self._common
+            else:
+                before = len(self.arithmetic.marks)
+                answer = find()
+                clean = before == len(self._marks) == len(self.arithmetic.marks)
+                kept, find = self._common if clean else kept, lambda: answer
+        found: T = kept.get(question, find, cost)
+        return found
+
+    def share(self) -> None:
+        """Be ready for other sheets with the same numbers, where the pass has a value here."""
+        try:
+            _ = self._forward, self.network.loss is not None and self._shares
+            for of in self.jax_of or ():
+                self._hand(of)
+        except (Undecided, Imprecise, ArithmeticError):  # who asks hears it again
+            return
+        self._common: Kept[Any] = Kept(MAX_SHARED)
+        self._marks = self.arithmetic.marks.copy()
+
+    @property
+    def is_shared(self) -> bool:
+        return self._marks is not None
+
+    def again(self, budget: Budget) -> "Point":
+        """This point for another sheet."""
+        assert self._marks is not None
+        self.arithmetic.marks = self._marks.copy()
+        point = copy.copy(self)
+        point.budget, point._found = budget, Kept(MAX_FOUND)
+        if not self.exact:  # what it sees next has marks of the sheet
+            point.__dict__.pop("_walk", None)
+        return point
 
     @functools.cached_property
     def _walk(self) -> Walk:
@@ -256,9 +333,18 @@ class Point:
         if others:
             raise Undecided(f"the witnesses disagree on {what}: NumPy by hand against {' and '.join(others)}")
 
-    @functools.cached_property
+    @property
     def updated(self) -> "Point":
         """The network after one step of gradient descent: every W less rate times dL/dW, and b unless it is kept."""
+        if self.exact:
+            point = self.found("updated", self._update, lambda _: MAX_SHARED // 2)
+            point.budget = self.budget
+            return point
+        if self._updated is None:
+            self._updated = self._update()
+        return self._updated
+
+    def _update(self) -> "Point":
         names = self.network.shapes
         params = [
             manual.Layer(self.node(f"W{l}{NEW}"), self.node(f"b{l}{NEW}") if f"b{l}" in names else None)
@@ -285,9 +371,7 @@ class Point:
 
     def node(self, name: str) -> Array:
         """The value of a node or parameter, in the sheet's shape; "shares" gives the L[k]."""
-        if name not in self._nodes:
-            self._nodes[name] = self._node(name)
-        return self._nodes[name]
+        return self.found(name, lambda: self._node(name))
 
     def _node(self, name: str) -> Array:
         name = self.network.canonical(name)
@@ -321,27 +405,30 @@ class Point:
 
     def _derivative(self, of: str, by: str) -> Array:
         """By hand, with every example axis; JAX has been asked."""
-        if (of, by) not in self._jacobians:
+
+        def find() -> Array:
             _ = self._shares if of[0] in "Ls" else self._forward
-            if of not in self._by_hand:
-                self._afford(f"d{of}/d{by}", [of])
-                options: Any = {"of": of, "y": self.y, "loss": self.loss, "reduction": self.network.reduction}
-                self._by_hand[of] = manual.jacobians(self.layers, self.x, self.activations, **options)
-            hand = self._by_hand[of][by]
+            hand = self._hand(of, f"d{of}/d{by}")[by]
             if self.jax_of is not None:
                 self._hear(f"d{of}/d{by}", [hand], self._ask_jax(lambda jax: [jax.derivative(of, by)]))
-            self._jacobians[of, by] = hand
-        return self._jacobians[of, by]
+            return hand
+
+        return self.found((of, by), find)
+
+    def _hand(self, of: str, what: str = "the gradients") -> dict[str, Array]:
+        """All derivatives of a node by hand."""
+        if of not in self._by_hand:
+            self._afford(what, [of])
+            options: Any = {"of": of, "y": self.y, "loss": self.loss, "reduction": self.network.reduction}
+            self._by_hand[of] = manual.jacobians(self.layers, self.x, self.activations, **options)
+        return self._by_hand[of]
 
     def derivative(self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]) -> Array:
         """d of[of_index] / d by[by_index]; indices count from 0, and axes that they leave open stay.
 
         Raises Missing where there is no such derivative, Undecided at a kink or where the witnesses disagree.
         """
-        key = (of, of_index, by, by_index)
-        if key not in self._entries:
-            self._entries[key] = self._witnessed(of, of_index, by, by_index)
-        return self._entries[key]
+        return self.found((of, of_index, by, by_index), lambda: self._witnessed(of, of_index, by, by_index))
 
     def _witnessed(self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]) -> Array:
         of, by = self.network.canonical(of), self.network.canonical(by)

@@ -12,6 +12,7 @@ marks may yet be equal; equal marks of numbers that are not equal as expressions
 probability of at most degree / 2^120 (Schwartz 1980, Zippel 1979).
 """
 
+import copy
 import functools
 import itertools
 import random
@@ -82,6 +83,12 @@ def _secret_primes() -> tuple[int, int]:
     return cofactor * order + 1, order
 
 
+@functools.cache
+def _inverses(prime: int) -> tuple[int, ...]:
+    """1/1, 1/2, 1/3, ... in a prime field."""
+    return tuple(pow(times, -1, prime) for times in range(1, MAX_MULTIPLE + 1))
+
+
 class Marks:
     """The marks of exponentials: pairs (a, m) with m for exp(a), closed under the laws of powers as far as asked.
 
@@ -95,6 +102,15 @@ class Marks:
         self._exp, self._log = {0: 1}, {1: 0}
         self._secret = random.SystemRandom()
         self._generator = pow(self._secret.randrange(2, self.prime), (self.prime - 1) // self.order, self.prime)
+
+    def __len__(self) -> int:
+        return len(self._exp) + len(self._log)
+
+    def copy(self) -> "Marks":
+        """The same marks, to which others are added."""
+        other = copy.copy(self)
+        other._exp, other._log = dict(self._exp), dict(self._log)
+        return other
 
     def of(self, value: Fraction) -> int:
         return value.numerator * self._inverse(value.denominator) % self.prime
@@ -131,9 +147,10 @@ class Marks:
         for b, m in self._exp.items():
             if (rest := (a - b) % self.prime) in self._exp:
                 return m * self._exp[rest]
-        for b, m in self._exp.items():
-            if b and (times := a * self._inverse(b) % self.prime) <= MAX_MULTIPLE:
-                return pow(m, times, self.prime)
+        parts = {a * inverse % self.prime: times for times, inverse in enumerate(_inverses(self.prime), 1)}
+        if any(b in self._exp for b in parts):
+            b = next(b for b in self._exp if b in parts)
+            return pow(self._exp[b], parts[b], self.prime)
         if len(self._exp) <= MAX_TRIPLES:
             for (b, m), (c, n) in itertools.combinations(self._exp.items(), 2):
                 if (rest := (a - b - c) % self.prime) in self._exp:

@@ -35,9 +35,7 @@ def repaired(
     first = list(_changes(line, quantity.letters, network))
     if any(found := [is_true(change.line) for change in first]):
         return [(change,) for change, holds in zip(first, found, strict=True) if holds]
-    pairs = (
-        (one, two) for one in first for two in _changes(one.line, quantity.letters, network) if _apart(one, two)
-    )
+    pairs = ((one, two) for one in first for two in _changes(one.line, quantity.letters, network) if _apart(one, two))
     seen: dict[frozenset[Any], tuple[Change, ...]] = {}
     for one, two in itertools.islice(pairs, MAX_SECOND):
         key = frozenset(((one.found, one.wanted), (two.found, two.wanted)))

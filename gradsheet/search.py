@@ -38,6 +38,18 @@ CONFIRMED_AT = 64  # points at which an identity is tried
 Interval = tuple[Any, Any]
 
 
+class Bounds(list[Interval]):
+    """Between what the entries of a quantity lie."""
+
+    @functools.cached_property
+    def floats(self) -> tuple[Array, Array]:
+        """The lower and the upper ones, a little wider."""
+        low, high = np.array([[as_float(end) for end in ends] for ends in self], float).reshape(-1, 2).T
+        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
+        with np.errstate(all="ignore"):  # beyond all floats nothing is compared
+            return low - slack, high + slack
+
+
 @dataclass
 class Statement:
     """What a claim says: that its quantity's entries, for all values of its free letters, are within these bounds.
@@ -46,7 +58,7 @@ class Statement:
     """
 
     judgement: Judgement
-    bounds: list[Interval]
+    bounds: Bounds
     digits: float
     line: f.Node | None = None
     fits: list["Hypothesis"] = field(default_factory=list)
@@ -55,20 +67,17 @@ class Statement:
     def tree(self) -> f.Node:
         return self.judgement.claim.tree
 
-    def floats(self) -> tuple[Array, Array]:
-        """The bounds, a little wider."""
-        low, high = np.array([[as_float(end) for end in ends] for ends in self.bounds], float).reshape(-1, 2).T
-        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
-        with np.errstate(all="ignore"):  # beyond all floats nothing is compared
-            return low - slack, high + slack
-
     def holds(self, run: Run) -> Array:
         """In which variants it holds, as far as floats tell."""
-        low, high = self.floats()
-        values = run.values(self.tree)
-        if values.shape[-1] != len(low):
-            return np.zeros(len(values), bool)
-        return np.asarray(((low <= values) & (values <= high)).all(-1), bool)  # not where there is no number
+        low, high = self.bounds.floats
+
+        def find() -> Array:
+            values = run.values(self.tree)
+            if values.shape[-1] != len(low):
+                return np.zeros(len(values), bool)
+            return np.asarray(((low <= values) & (values <= high)).all(-1), bool)  # not where there is no number
+
+        return run.kept((self.tree, low.tobytes(), high.tobytes()), find)
 
 
 @dataclass(eq=False)
@@ -139,7 +148,7 @@ class Search:
             if judgement.verdict == "rounded":  # it is as good as the truth
                 truths = [v for _, truth in self._truths(judgement) for v in truth.flat]
                 pairs = zip(statement.bounds, truths, strict=True)
-                statement.bounds = [(min(low, t), max(high, t)) for (low, high), t in pairs]
+                statement.bounds = Bounds((min(low, t), max(high, t)) for (low, high), t in pairs)
             return statement
         lines = [k for k, line in enumerate(judgement.working) if right or line.verdict == "wrong"]
         if not lines or (right and self.probes is None):
@@ -184,11 +193,9 @@ class Search:
         for binding in evaluator.bindings(judgement.claim.tree):
             yield binding, evaluator.value(judgement.claim.tree, binding)
 
-    def _for_each(
-        self, judgement: Judgement, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]
-    ) -> list[Interval]:
+    def _for_each(self, judgement: Judgement, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]) -> Bounds:
         """The bounds of all entries, for all values of the free letters; EvaluationError where they do not fit."""
-        found = []
+        found = Bounds()
         for binding, truth in self._truths(judgement):
             for some in bounds(binding, truth):
                 if len(some) != truth.size:
@@ -209,9 +216,10 @@ class Search:
                 left += [s for s in self.wrong if s.fits and all(h.spoils for h in s.fits)]
             if size == MOST_TOGETHER:  # what fits by chance is not even looked for
                 left = [s for s in left if s.digits >= ENOUGH_DIGITS]
-            found = dict.fromkeys(combination for s in left for combination in self._fitting(s, size))
-            if found:
-                self._add(list(found))
+            parts = [tuple(fitting) for s in left if (fitting := self._fitting(s, size))]
+            found = tuple(dict.fromkeys(itertools.chain(*parts)))
+            # What fits one statement often does so on the next sheet; but of many, formulas are left out.
+            self._add(parts if len(found) <= len(self.simulation.instances) + 1 else [found])
 
     def _fitting(self, statement: Statement, size: int) -> list[Combination]:
         """The combinations of so many mistakes that give what is claimed, as far as floats tell."""
@@ -230,23 +238,27 @@ class Search:
         key = "fitting", statement.tree, statement.line, size
         return self.probes.kept(key, find)  # type: ignore[no-any-return]
 
-    def _relevant(self, statement: Statement) -> list[int]:
+    def _relevant(self, statement: Statement) -> tuple[int, ...]:
         """The mistakes that alone change what a statement speaks of."""
-        run = Run(self.simulation, [(), *self.simulation.singles])
-        return [int(number) for number in np.flatnonzero(changed(run.values(statement.tree)).any(-1))]
+        run = self.simulation.run(((), *self.simulation.singles))
+        return tuple(np.flatnonzero(changed(run.values(statement.tree)).any(-1)).tolist())
 
-    def _add(self, chosen: Sequence[Combination]) -> None:
+    def _add(self, parts: Iterable[tuple[Combination, ...]]) -> None:
         """Take in combinations, with all that they explain and spoil."""
-        run = Run(self.simulation, chosen)
-        holds = np.stack([statement.holds(run) for statement in self.wrong], -1)
-        for combination, explained, spoils in zip(chosen, holds, self._spoilt(run), strict=True):
-            found = Hypothesis(combination, frozenset(np.flatnonzero(explained).tolist()), spoils)
-            self.hypotheses.append(found)
-            for number in found.explains:
-                fits = self.wrong[number].fits
-                if not fits or len(fits[0].chosen) == len(combination):
-                    fits.append(found)
-                    found.fewest += 1
+        added = set[Combination]()
+        for run in map(self.simulation.run, parts):
+            holds = np.stack([statement.holds(run) for statement in self.wrong], -1)
+            for combination, explained, spoils in zip(run.chosen, holds, self._spoilt(run), strict=True):
+                if combination in added:
+                    continue
+                added.add(combination)
+                found = Hypothesis(combination, frozenset(np.flatnonzero(explained).tolist()), spoils)
+                self.hypotheses.append(found)
+                for number in found.explains:
+                    fits = self.wrong[number].fits
+                    if not fits or len(fits[0].chosen) == len(combination):
+                        fits.append(found)
+                        found.fewest += 1
 
     # Exactly
 
@@ -293,8 +305,8 @@ class Search:
         judgement, history = statement.judgement, self.history
         if history is None or judgement.verdict != "wrong" or not judgement.own or not among:
             return []
-        low, high = statement.floats()
-        values = Run(self.simulation, [(), *among]).values(statement.tree)
+        low, high = statement.bounds.floats
+        values = self.simulation.run(((), *among)).values(statement.tree)
         with np.errstate(all="ignore"):
             near = abs(values[1:] - (low + high) / 2) <= NEAR * abs(values[1:]) + 2 * (high - low)
         rows = np.flatnonzero(near.all(-1) & changed(values).any(-1)).tolist()
@@ -306,13 +318,13 @@ class Search:
                     found.append(among[row])
         if not found:
             return found
-        spoilt = self._spoilt(Run(self.simulation, found))
+        spoilt = self._spoilt(self.simulation.run(tuple(found)))
         return [combination for combination, spoils in zip(found, spoilt, strict=True) if not spoils]
 
     def spoils(self, chosen: Combination) -> int:
         """How many right claims some mistakes would spoil."""
         if chosen not in self._spoils:
-            self._spoils[chosen] = self._spoilt(Run(self.simulation, [chosen]))[0]
+            self._spoils[chosen] = self._spoilt(self.simulation.run((chosen,)))[0]
         return self._spoils[chosen]
 
     def _spoilt(self, run: Run) -> list[int]:

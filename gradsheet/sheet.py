@@ -415,7 +415,7 @@ class _Reader:
         """A line of working, readable or not."""
         own = (self.own, len(notation)) if len(notation) > MAX_KEPT_NAMES else tuple(notation.items())
         question = text, network, self.numeric, own
-        return _lines.get(question, lambda: _line(text, network, notation, self.numeric), len(text) + 100)
+        return _lines.get(question, lambda: _line(text, network, notation, self.numeric), lambda _: len(text) + 100)
 
     def claim(self, table: Any, number: int, network: Network, notation: Mapping[str, Node]) -> Claim:
         where = ("claim", number)

@@ -1,8 +1,9 @@
 """Mistakes made on purpose: many variants of one hand-written pass side by side, in floats."""
 
+import functools
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.carry import Carried
 from gradsheet.evaluate import NO_VALUE, Evaluator
+from gradsheet.kept import Kept
 from gradsheet.mistakes import Instance, edits_of, instances
 from gradsheet.number import as_float
-from gradsheet.point import Point
+from gradsheet.point import OutOfTime, Point
 from gradsheet.steps import Index, Pass, Tensor, in_front
 from gradsheet.target import core_of, entries_of
 from manual import Layer
@@ -21,7 +23,9 @@ from manual.activations import Array
 MAX_NUMBERS = 3_000_000  # floats that the variants of one batch may have among them
 MAX_VARIANTS = 60_000  # combinations of so many mistakes as are tried; where there are more, none is
 MAX_KEPT = 4  # simulations, for further sheets with the same numbers
-MAX_KEPT_VARIANTS = 20_000
+MAX_KEPT_VARIANTS = 20_000  # of one batch whose pass is kept
+MAX_KEPT_COMBINATIONS = 3 * MAX_VARIANTS  # in one simulation
+MAX_KEPT_NUMBERS = 2_000_000  # that are kept of what its runs gave
 CLOSE = 1e-9  # how far apart floats are that may be equal
 
 Combination = tuple[int, ...]  # of mistakes, by their numbers among the instances
@@ -30,26 +34,38 @@ Combination = tuple[int, ...]  # of mistakes, by their numbers among the instanc
 class Run:
     """The pass at a point in floats, with one variant for each combination of mistakes."""
 
-    def __init__(self, simulation: "Simulation", chosen: Sequence[Combination]):
+    def __init__(self, simulation: "Simulation", chosen: Sequence[Combination], kept: Kept[Array] | None = None):
         self.simulation, self.chosen = simulation, chosen
+        self._kept = Kept[Array](MAX_NUMBERS) if kept is None else kept  # what the run gave, with its token
+        self._token = object()
+
+    def kept(self, question: Hashable, find: Callable[[], Array]) -> Array:
+        """What the run gave before, or gives now: an array that nobody changes."""
+        return self._kept.get((self._token, question), find, lambda array: array.size)
+
+    @functools.cached_property
+    def passed(self) -> Pass:
+        """The pass itself; forgotten, it is made anew when it is needed again."""
         rows: dict[int, list[int]] = {}  # the variants that each mistake is made in
-        for row, combination in enumerate(chosen):
+        for row, combination in enumerate(self.chosen):
             for number in combination:
                 rows.setdefault(number, []).append(row)
         numbers = sorted(rows)
+        simulation = self.simulation
         edits = edits_of(simulation.made(numbers), [np.array(rows[number]) for number in numbers])
-        self._values: dict[f.Node, Array] = {}
         with np.errstate(all="ignore"):  # what comes out of a mistake may be no number
-            self.passed = Pass(simulation.point.network, *simulation.data, edits=edits, variants=len(chosen))
+            return Pass(simulation.point.network, *simulation.data, edits=edits, variants=len(self.chosen))
+
+    def forget(self) -> None:
+        """Free the memory of the pass."""
+        self.__dict__.pop("passed", None)
 
     def values(self, tree: f.Node) -> Array:
         """A quantity's entries for all values of its free letters, (V, entries); of no number where they are none.
 
         Formulas of several quantities take longer, and are left out where there are many variants.
         """
-        if tree not in self._values:
-            self._values[tree] = self._find(tree)
-        return self._values[tree]
+        return self.kept(tree, lambda: self._find(tree))
 
     def _find(self, tree: f.Node) -> Array:
         found = self.simulation.target(tree)
@@ -91,29 +107,34 @@ class Simulation:
         params = [Layer(floats(W), floats(b)) for W, b in point.params]
         rate = None if point.rate is None else float(point.rate)
         self.data: Any = params, floats(point.x), floats(point.y), floats(point.d_yhat), rate
-        numbers = sum(W.size + 3 * len(point.x) * sum(W.shape) for W, _ in point.params)
-        self.batch = max(1, MAX_NUMBERS // numbers)  # variants that are run at a time
-        self._runs: dict[int, list[Run]] = {}
+        self.numbers = sum(W.size + 3 * len(point.x) * sum(W.shape) for W, _ in point.params)  # of a variant
+        self.batch = max(1, MAX_NUMBERS // self.numbers)  # variants that are run at a time
+        self._runs: Kept[list[Run]] = Kept(MAX_KEPT_COMBINATIONS)
+        self._some: Kept[Run] = Kept(MAX_KEPT_NUMBERS)
+        self._given: Kept[Array] = Kept(MAX_KEPT_NUMBERS)
         self._targets: dict[f.Node, tuple[float, Tensor, list[Index]] | None] = {}
 
     @property
     def singles(self) -> list[Combination]:
         return [(number,) for number in range(len(self.instances))]
 
-    def runs(self, size: int, among: Sequence[int] | None = None) -> Iterator[Run]:
+    def runs(self, size: int, among: tuple[int, ...] | None = None) -> Iterator[Run]:
         """Runs of all combinations of so many mistakes, of some of them or of all; none where there are too many."""
-        if size in self._runs and among is None:
-            yield from self._runs[size]
-            return
         if math.comb(len(self.instances if among is None else among), size) > MAX_VARIANTS:
             return
+        for run in self._runs.get((size, among), lambda: self._batches(size, among), _variants):
+            yield run
+            if among is not None or len(run.chosen) > MAX_KEPT_VARIANTS:
+                run.forget()
+
+    def _batches(self, size: int, among: Sequence[int] | None) -> list[Run]:
         chosen = list(self.combinations(size, among))
-        batches = (chosen[start : start + self.batch] for start in range(0, len(chosen), self.batch))
-        if among is None and len(chosen) <= MAX_KEPT_VARIANTS:
-            self._runs[size] = [Run(self, batch) for batch in batches]
-            yield from self._runs[size]
-        else:
-            yield from (Run(self, batch) for batch in batches)
+        starts = range(0, len(chosen), self.batch)
+        return [Run(self, chosen[start : start + self.batch], self._given) for start in starts]
+
+    def run(self, chosen: tuple[Combination, ...]) -> Run:
+        """The run of some combinations."""
+        return self._some.get(chosen, lambda: Run(self, chosen, self._given), lambda _: len(chosen) * self.numbers)
 
     def combinations(self, size: int, among: Sequence[int] | None = None) -> Iterator[Combination]:
         """So many mistakes together, of some or of all, but for one made twice in the same place."""
@@ -121,9 +142,18 @@ class Simulation:
             if self.is_possible(chosen):
                 yield chosen
 
+    @functools.cached_property
+    def _clashes(self) -> set[Combination]:
+        """The pairs that are one mistake made twice in the same place."""
+        alike: dict[int, list[int]] = {}
+        for number, instance in enumerate(self.instances):
+            alike.setdefault(id(instance.mistake), []).append(number)
+        pairs = (pair for numbers in alike.values() for pair in itertools.permutations(numbers, 2))
+        return {(a, b) for a, b in pairs if self.instances[a].excludes(self.instances[b])}
+
     def is_possible(self, chosen: Combination) -> bool:
         """Whether none of some mistakes is made twice in the same place."""
-        return not any(a.excludes(b) for a, b in itertools.combinations(self.made(chosen), 2))
+        return self._clashes.isdisjoint(itertools.combinations(chosen, 2))
 
     def made(self, chosen: Sequence[int]) -> list[Instance]:
         return [self.instances[number] for number in chosen]
@@ -146,8 +176,14 @@ class Simulation:
             with np.errstate(all="ignore"):
                 rows = [Evaluator(carried).value(tree, binding) for binding in Evaluator(self.point).bindings(tree)]
             return np.concatenate([np.ravel(row) for row in rows]).astype(float)
+        except OutOfTime:
+            raise
         except NO_VALUE:
             return None
+
+
+def _variants(runs: Sequence[Run]) -> int:
+    return sum(len(run.chosen) for run in runs)
 
 
 def _plain(value: Any) -> Any:

@@ -25,7 +25,7 @@ from manual.losses import LOSSES
 
 Tensor = str | tuple[str, str]  # a node, "z1", or a derivative, ("L", "z1")
 Index = tuple[int, ...]
-Change = Callable[[Any], Any]  # the value carried on, from the value computed
+Change = Callable[[Array], Any]  # the values carried on in all variants, from those computed
 Changes = Mapping[Tensor, Mapping[Index, Change]]
 
 Step = tuple[str, int]  # a step of the pass and its layer: ("d_W", 2)
@@ -74,9 +74,8 @@ class Pass:
         self.changes, self.edits, self.variants, self.before = changes or {}, edits or {}, variants, before
         self.real = real
         self._rows: dict[Any, dict[str, Array]] = {}
-        self.z: list[Array] = []
-        self.h: list[Array] = [x]
-        self._forward()
+        if before is None:  # after the update often only the parameters are asked for
+            _ = self._nodes
 
     # What is done at every step
 
@@ -88,10 +87,15 @@ class Pass:
             tensor += NEW
         if not (changes := self.changes.get(tensor)):
             return array
-        array = array.copy()
+        array = self._each(array)
         for index, change in changes.items():
-            array[(0, *index)] = change(array[(0, *index)])
+            place: Any = slice(None), *index
+            array[place] = change(array[place])
         return array
+
+    def _each(self, array: Array) -> Array:
+        """A copy of an array, with every variant for itself."""
+        return array.copy() if len(array) == self.variants else np.repeat(array, self.variants, 0)
 
     def _edited(self, step: str, l: int, right: Array, **inputs: Array | None) -> Array:
         """The result of a step, edited in those variants that an edit is for."""
@@ -108,24 +112,36 @@ class Pass:
                 right = edit(right, s)
                 continue
             if not k or len(right) == 1:
-                right = np.repeat(right, self.variants, 0) if len(right) == 1 else right.copy()
+                right = self._each(right)
             right[rows] = edit(right[rows], s)
         return right
 
     # Forward
 
-    def _forward(self) -> None:
+    @property
+    def z(self) -> list[Array]:
+        return self._nodes[0]
+
+    @property
+    def h(self) -> list[Array]:
+        """The activations, x first."""
+        return self._nodes[1]
+
+    @functools.cached_property
+    def _nodes(self) -> tuple[list[Array], list[Array]]:
+        zs, hs = list[Array](), [self.x]
         for l, ((W, b), activation) in enumerate(zip(self.params, self.network.activations, strict=True), 1):
-            h = self.h[-1]
+            h = hs[-1]
             z = h @ transposed(W)  # (1): (V, N, I) @ (V, I, O)
             if b is not None:
                 z = z + (b[:, None, :] if b.ndim == 2 else b[:, None, None])
             z = self._edited("z", l, z, h=h, W=W, b=b)
             if self.before is not None:
                 z = self._edited("z_new", l, z, h=h, W_old=self.before.params[l - 1].W, z_old=self.before.z[l - 1])
-            self.z.append(self.changed(f"z{l}", z))
-            h = self._edited("h", l, activate(activation, self.z[-1]), z=self.z[-1])
-            self.h.append(self.changed(f"h{l}", h))
+            zs.append(self.changed(f"z{l}", z))
+            h = self._edited("h", l, activate(activation, zs[-1]), z=zs[-1])
+            hs.append(self.changed(f"h{l}", h))
+        return zs, hs
 
     def _mean(self, array: Array) -> Array:
         return array / self.x.shape[-2] if self.network.reduction == "mean" else array
@@ -158,8 +174,8 @@ class Pass:
         changes = self.changes.get((f"h{l}", f"z{l}"), {}) if self.before is None else {}
         for (n, i, m, j), change in changes.items():
             if (n, i) == (m, j):
-                slope = slope.copy()
-                slope[0, n, i] = change(slope[0, n, i])
+                slope = self._each(slope)
+                slope[:, n, i] = change(slope[:, n, i])
         return slope
 
     def _through(self, l: int, d_h: Array, of: str) -> Array:

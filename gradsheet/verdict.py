@@ -13,7 +13,7 @@ from gradsheet.history import History
 from gradsheet.judgement import Judgement, LineVerdict, Report
 from gradsheet.network import NEW, Network
 from gradsheet.number import Text, exact_text, like_claim, plain
-from gradsheet.point import Budget, Missing, Point, point_of
+from gradsheet.point import Budget, Missing, Point, shared_point_of
 from gradsheet.probe import Probes, probes_for
 from gradsheet.readings import Readings
 from gradsheet.real import Arithmetic, Imprecise, Undecided
@@ -258,7 +258,7 @@ def judge(sheet: Sheet, seconds: float | None = None) -> Report:
 
     def rung(number: int) -> Point:
         if number == len(rungs):
-            rungs.append(point_of(sheet, jax_of, arithmetic=arithmetic_of(number), budget=budget))
+            rungs.append(shared_point_of(sheet, frozenset(jax_of), arithmetic_of(number), budget))
         return rungs[number]
 
     history, readings = History(_data(sheet)), Readings(sheet.network, rung(0), rate, budget)

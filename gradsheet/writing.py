@@ -10,6 +10,7 @@ from gradsheet.compare import same_shape
 from gradsheet.evaluate import NO_VALUE, Evaluator
 from gradsheet.judgement import Explanation, Judgement
 from gradsheet.number import Printed
+from gradsheet.point import OutOfTime
 from gradsheet.repair import Change, repaired
 from gradsheet.search import Search, agree_at, agree_everywhere
 from gradsheet.sheet import fractions, printed_entries
@@ -150,6 +151,8 @@ class Writing:
                 return agree_at(point, point, claim.tree, changed) and (
                     probes is None or agree_everywhere(probes, claim.tree, changed)
                 )
+            except OutOfTime:
+                raise
             except NO_VALUE:
                 return False
 

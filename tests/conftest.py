@@ -4,6 +4,8 @@ import hypothesis
 import jax
 import pytest
 
+from gradsheet import point
+
 hypothesis.settings.register_profile("default", max_examples=40, deadline=None, derandomize=True)
 hypothesis.settings.load_profile("default")
 
@@ -23,3 +25,9 @@ def patient_judge(monkeypatch):
     """Verdicts are not to depend on how busy the machine is that runs the tests; tests of the limit set their own."""
     monkeypatch.setattr("gradsheet.verdict.MAX_SECONDS", 20.0)
     monkeypatch.setattr("gradsheet.verdict.DIAGNOSIS_SECONDS", 20.0)
+
+
+@pytest.fixture(autouse=True)
+def nothing_shared():
+    """A test that breaks a witness is not to find what others have heard."""
+    point._shared.clear()
