@@ -50,6 +50,16 @@ def at(binding: Binding) -> str:
     return f" at {', '.join(f'{letter} = {number}' for letter, number in binding.items())}" if binding else ""
 
 
+def truths_at(point: Point, quantity: f.Node) -> list[tuple[Binding, Array]]:
+    """The truth at a point for all index values. Raises as `Evaluator.value` does."""
+
+    def find() -> list[tuple[Binding, Array]]:
+        evaluator = Evaluator(point)
+        return [(binding, evaluator.value(quantity, binding)) for binding in evaluator.bindings(quantity)]
+
+    return point.found(("truth", quantity), find, lambda truths: _size((truths, set())))
+
+
 def has_own_kink(tree: f.Node, network: Network) -> bool:
     """Whether relu, drelu or step is applied to anything but the z or h of a layer that has the kink already.
 
@@ -118,7 +128,7 @@ class Comparison:
 
     def truths(self, point: Point) -> list[tuple[Binding, Array]]:
         """The truth at a point for all index values. Raises as `Evaluator.value` does."""
-        point.budget.check()
+        point.budget.glance()
 
         def find() -> tuple[list[tuple[Binding, Array]], set[str]]:
             evaluator = Evaluator(point, ranges=self._ranges)
@@ -208,16 +218,20 @@ class Comparison:
         kinks: set[str] = set()
 
         def at_point(point: Point) -> list[Trial]:
-            evaluator = Evaluator(point, ranges=self._ranges)
-            further = list(evaluator.bindings(line, bound))
-            trials = []
-            for binding, truth in self.truths(point):
-                for more in further:
-                    mine = evaluator.value(line, {**binding, **more})
-                    trials.append(Trial(point, {**binding, **more}, truth, mine))
+            def find() -> tuple[list[Trial], set[str]]:
+                evaluator = Evaluator(point, ranges=self._ranges)
+                further = list(evaluator.bindings(line, bound))
+                trials = []
+                for binding, truth in self.truths(point):
+                    for more in further:
+                        mine = evaluator.value(line, {**binding, **more})
+                        trials.append(Trial(point, {**binding, **more}, truth, mine))
+                return trials, self._kinks(evaluator, line)
+
+            trials, own = find() if self.symbolic else point.found((self.quantity, line), find, _size)
             values.extend(like(trial.mine, trial.truth) for trial in trials)
-            kinks.update(self._kinks(evaluator, line))
-            return trials
+            kinks.update(own)
+            return [trial._replace(point=point) for trial in trials]
 
         try:
             value = printed_value(line)
@@ -296,9 +310,9 @@ class Comparison:
         return None
 
 
-def _size(found: tuple[list[tuple[Binding, Array]], set[str]]) -> int:
-    """How many numbers there are among the truths of a quantity."""
-    return sum(truth.size + 1 for _, truth in found[0])
+def _size(found: tuple[list[Any], set[str]]) -> int:
+    """How many numbers there are among the truths of a quantity, or what is claimed of it."""
+    return sum(place[-1].size + 1 for place in found[0])
 
 
 def off_entries(mine: Array, truth: Array, printed: list[Printed] | None) -> list[int]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.carry import Carried
-from gradsheet.compare import printed_value, same_shape
+from gradsheet.compare import printed_value, same_shape, truths_at
 from gradsheet.evaluate import NO_VALUE, Evaluator
 from gradsheet.network import NEW
 from gradsheet.number import Printed
@@ -67,7 +67,6 @@ class History:
     def __init__(self, data: Iterable[Any]) -> None:
         self._data = set(data)  # the numbers given, which are exact
         self._printed: dict[Any, Any] = {}  # the decimals printed, without sign, and how far off what they stand for
-        self._pool: list[float] | None = None
         self._true: dict[Tensor, dict[Index, _Value]] = {}
         self._halves: dict[Tensor, Any] = {}  # half a unit of the last digit, the largest of a tensor's entries
         self._exactly: set[tuple[Tensor, Index]] = set()  # entries printed without rounding
@@ -154,11 +153,12 @@ class History:
 
     def _values_here(self, point: Point) -> list[float]:
         """Every node, every derivative of the loss by one, every slope of an activation, and yhat - y, as floats."""
-        if self._pool is None:
-            carried = Carried(point, floats=True)
+
+        def find() -> list[float]:
             with np.errstate(all="ignore"):
-                self._pool = [float(v) for array in carried.everything() for v in array.flat]
-        return self._pool
+                return [float(v) for array in Carried(point, floats=True).everything() for v in array.flat]
+
+        return point.found("everything", find)
 
     def spread(self, claim: Claim, line: f.Node, point: Point, binding: Mapping[str, int]) -> tuple[Array, Array]:
         """The least and the largest that a line of working can give, whatever its rounded decimals stand for."""
@@ -191,8 +191,7 @@ class History:
             if not self._decimals(claim, line, point):
                 return False
             evaluator = Evaluator(point)
-            for binding in evaluator.bindings(claim.tree):
-                truth = evaluator.value(claim.tree, binding)
+            for binding, truth in truths_at(point, claim.tree):
                 for more in evaluator.bindings(line, claim.tree.letters):
                     low, high = self.spread(claim, line, point, {**binding, **more})
                     if not same_shape(low.shape, truth.shape):
@@ -246,8 +245,8 @@ class History:
             return False
         printed = printed_entries(claim.value)
         try:
-            for binding in Evaluator(point).bindings(claim.tree):
-                truths = list(Evaluator(point).value(claim.tree, binding).flat)
+            for binding, truth in truths_at(point, claim.tree):
+                truths = list(truth.flat)
                 start = [(value, value.low) for value in wrong]
                 exact = _follow(claim.tree, point, binding, start, edits) if start or edits else truths
                 if len(truths) != len(printed):

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
+from functools import cached_property, lru_cache
 from typing import Any
 
 MAX_DIGITS = 40
@@ -28,17 +29,23 @@ class Printed:
     value: Fraction
     places: int | None
 
-    @property
+    @cached_property
     def half(self) -> Fraction:
         """Half a unit of the last digit printed, 0 where the text is exact."""
         return Fraction(0) if self.places is None else Fraction(10) ** -self.places / 2
+
+    @cached_property
+    def ends(self) -> tuple[Fraction, Fraction]:
+        """The least and the largest number with these digits."""
+        return self.value - self.half, self.value + self.half
 
     def agrees(self, truth: Any) -> bool:
         """Whether `truth`, a Fraction or Real, has exactly the digits printed: rounds to them, from half either way."""
         if self.places is None:
             return bool(truth == self.value)
         # Side by side with each end: whether the truth is off at all may take more digits than there are.
-        return bool(self.value - self.half <= truth) and bool(truth <= self.value + self.half)
+        low, high = self.ends
+        return bool(low <= truth) and bool(truth <= high)
 
     def is_close(self, truth: Any) -> bool:
         """Whether the number is off in its last digits at most: by a quarter, or by two units of the last."""
@@ -49,6 +56,7 @@ class Printed:
         return self.agrees(low) or self.agrees(high) or bool(low <= self.value <= high)
 
 
+@lru_cache(maxsize=4096)
 def printed(text: str) -> Printed:
     """Read `12`, `-0.10`, `.12`, `6e-3`, `49/8`; raises NumberError on anything else and over the limits."""
     bare = text.strip().replace("_", "")

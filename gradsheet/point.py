@@ -37,6 +37,7 @@ MAX_PRODUCTS = 100_000  # of numbers, in one Jacobian by one witness
 MAX_FOUND = 100_000  # numbers that are kept of what was found at a point
 MAX_SHARED = 20_000  # and of what sheets with the same numbers share: those of larger networks share nothing
 MAX_QUESTIONS = 8  # points that sheets share
+STEPS = 20  # small steps of a sheet between looks at the clock
 
 
 class AtKink(Undecided):
@@ -95,9 +96,11 @@ class Budget:
 
     def __init__(self) -> None:
         self.end = math.inf
+        self._glances = 0  # left until the clock is looked at, which takes longer than a step
 
     def start(self, seconds: float) -> None:
         self.end = time.process_time() + seconds
+        self._glances = 0
 
     @property
     def is_over(self) -> bool:
@@ -106,6 +109,13 @@ class Budget:
     def check(self) -> None:
         if self.is_over:
             raise OutOfTime("the sheet takes more time than a worked example needs")
+
+    def glance(self) -> None:
+        """The same, for small steps: most of them are let pass."""
+        if not self._glances:
+            self.check()
+            self._glances = STEPS
+        self._glances -= 1
 
 
 _shared: Kept["Point"] = Kept(MAX_QUESTIONS)

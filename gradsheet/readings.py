@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from gradsheet.carry import Carried
-from gradsheet.compare import Comparison, same_shape
-from gradsheet.evaluate import NO_VALUE, EvaluationError, Evaluator
+from gradsheet.compare import Comparison, same_shape, truths_at
+from gradsheet.evaluate import NO_VALUE, EvaluationError
 from gradsheet.network import SQUARES, Network
 from gradsheet.number import Printed
 from gradsheet.point import Budget, Missing, Point
@@ -70,27 +70,27 @@ class Readings:
         self.network, self.point, self.rate, self.budget = network, point, rate, budget
 
     @functools.cached_property
-    def _points(self) -> list[tuple[_Reading, Point, Carried]]:
-        """Every reading with the point exact, and in floats for a first look."""
+    def _points(self) -> list[tuple[_Reading, Carried]]:
+        """Every reading with the point in floats, for a first look."""
         assert self.point is not None
-        found = []
-        for reading in _readings(self.network):
-            params = list(self.point.params)
-            if (l := reading.transposed) is not None:
-                params[l] = Layer(params[l].W.T, params[l].b)
-            point = Point(
-                reading.network,
-                params,
-                self.point.x,
-                self.point.y,
-                self.point.d_yhat,
-                None,
-                rate=self.rate,
-                arithmetic=self.point.arithmetic,
-                budget=self.budget,
-            )
-            found.append((reading, point, Carried(point, floats=True)))
+
+        def find() -> list[tuple[_Reading, Carried]]:
+            return [(reading, Carried(self._read(reading), floats=True)) for reading in _readings(self.network)]
+
+        found = self.point.found("readings", find, len)
+        for _, floats in found:
+            floats.budget = self.budget
         return found
+
+    def _read(self, reading: _Reading) -> Point:
+        """The point as it is read otherwise."""
+        assert self.point is not None
+        params = list(self.point.params)
+        if (l := reading.transposed) is not None:
+            params[l] = Layer(params[l].W.T, params[l].b)
+        data = self.point.x, self.point.y, self.point.d_yhat, None
+        options: Any = {"rate": self.rate, "arithmetic": self.point.arithmetic, "budget": self.budget}
+        return Point(reading.network, params, *data, **options)
 
     @functools.cached_property
     def _probes(self) -> list[tuple[_Reading, Probes]]:
@@ -114,25 +114,23 @@ class Readings:
             turned
         ) is None:
             yield "it is read transposed"
-        for reading, point, floats in self._points:
+        for reading, floats in self._points:
             try:
-                if (
-                    self._close(claim, floats)
-                    and Comparison(claim.tree, [point]).mismatch_of_value(claim.value) is None
-                ):
-                    yield reading.words
+                if self._close(claim, floats):
+                    read = Comparison(claim.tree, [self._read(reading)])
+                    if read.mismatch_of_value(claim.value) is None:
+                        yield reading.words
             except NO_VALUE:
                 continue
 
     @staticmethod
     def _close(claim: Claim, floats: Carried) -> bool:
         """Whether floats leave it open that a claim is right."""
-        evaluator = Evaluator(floats)
         mine, entries = fractions(claim.value), printed_entries(claim.value)  # type: ignore[arg-type]
         halves = np.array([float(p.half) for p in entries])
-        for binding in evaluator.bindings(claim.tree):
-            with np.errstate(all="ignore"):
-                value: Any = evaluator.value(claim.tree, binding)
+        with np.errstate(all="ignore"):
+            truths = truths_at(floats, claim.tree)
+        for _, value in truths:
             if not same_shape(value.shape, mine.shape):
                 return False
             off = abs(mine.astype(float).ravel() - value.astype(float).ravel())

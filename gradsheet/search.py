@@ -16,7 +16,7 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.carry import Carried
-from gradsheet.compare import printed_value, same_shape
+from gradsheet.compare import printed_value, same_shape, truths_at
 from gradsheet.evaluate import NO_VALUE, Binding, EvaluationError, Evaluator
 from gradsheet.figures import forms, significant
 from gradsheet.history import History
@@ -159,7 +159,7 @@ class Search:
     def _of_value(self, judgement: Judgement, value: Value) -> Statement:
         """A statement that printed numbers make: each is within half a unit of its last digit."""
         printed = printed_entries(value)
-        bounds = [(p.value - p.half, p.value + p.half) for p in printed]
+        bounds = [p.ends for p in printed]
         return Statement(judgement, self._for_each(judgement, lambda *_: [bounds]), sum(map(significant, printed)))
 
     def _of_line(self, judgement: Judgement, line: f.Node) -> Statement:
@@ -189,9 +189,7 @@ class Search:
         return Statement(judgement, bounds, sum(_size(low) for low, _ in bounds))
 
     def _truths(self, judgement: Judgement) -> Iterator[tuple[Binding, Array]]:
-        evaluator = Evaluator(self.point)
-        for binding in evaluator.bindings(judgement.claim.tree):
-            yield binding, evaluator.value(judgement.claim.tree, binding)
+        yield from truths_at(self.point, judgement.claim.tree)
 
     def _for_each(self, judgement: Judgement, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]) -> Bounds:
         """The bounds of all entries, for all values of the free letters; EvaluationError where they do not fit."""
