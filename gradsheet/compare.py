@@ -163,10 +163,15 @@ class Comparison:
 
     def a_truth(self) -> Array:
         """The truth at the first point that has one, with all witnesses heard. Raises as `truths` where none has."""
-        points = self.points.small if isinstance(self.points, Probes) else self.points
-        trials = self._trials(lambda p: [Trial(p, b, truth, truth) for b, truth in self.truths(p)], points)
-        truths = [trial.truth for trial in trials]
-        return truths[0]
+
+        def find() -> Array:
+            points = self.points.small if isinstance(self.points, Probes) else self.points
+            trials = self._trials(lambda p: [Trial(p, b, truth, truth) for b, truth in self.truths(p)], points)
+            first, *_ = (trial.truth for trial in trials)
+            return first
+
+        self.first_point.budget.glance()
+        return self.points.kept(("a truth", self.quantity), find) if isinstance(self.points, Probes) else find()
 
     def _trials(
         self, at_point: Callable[[Point], list[Trial]], points: Iterable[Point], line: f.Node | None = None

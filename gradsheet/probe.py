@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from gradsheet import formula as f
+from gradsheet.kept import Kept
 from gradsheet.network import KINKED, NEW, Network
 from gradsheet.point import DIGITS, Budget, Point
 from gradsheet.real import Arithmetic, TooClose, Undecided
@@ -40,7 +41,7 @@ FREE = 64  # small points without a wanted pattern, with zeros among their numbe
 LARGE = 2**61
 LEAST, FREE_LARGE = 3, 24  # large points, and those for formulas that are not defined or not smooth everywhere
 ALL_HEARD = 4  # small points at which all witnesses are heard; at the others JAX is not, it takes longest
-MAX_OUTCOMES = 1_000  # kept for further sheets on the same network
+MAX_OUTCOMES = 2_000  # kept for further sheets on the same network
 MOST = 8  # small points, and points at a kink
 
 Draw = Callable[[], int | Fraction]
@@ -152,7 +153,7 @@ class Probes:
 
     def __init__(self, network: Network, jax_of: Collection[str] | None, rate: Fraction | None, budget: Budget):
         self.network, self.jax_of, self.budget = network, jax_of, budget
-        self._outcomes: dict[Any, Any] = {}  # of comparisons here
+        self._outcomes: Kept[Any] = Kept(MAX_OUTCOMES)  # of comparisons here
         self._rate = rate
         self._small_numbers = random.Random(17)
         self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
@@ -167,12 +168,7 @@ class Probes:
 
     def kept(self, key: Any, find: Callable[[], Any]) -> Any:
         """What was found here before, or is found now: many sheets of a class claim the same."""
-        if key not in self._outcomes:
-            found = find()
-            if len(self._outcomes) >= MAX_OUTCOMES:
-                self._outcomes.clear()
-            self._outcomes[key] = found
-        return self._outcomes[key]
+        return self._outcomes.get(key, find)
 
     def __iter__(self) -> Iterator[Point]:
         yield next(iter(self.small))

@@ -18,6 +18,8 @@ _WIDEST = max(map(len, _COLOURS))
 
 def clean(text: str) -> str:
     """Text that cannot act on a terminal: control and format characters are shown by their numbers."""
+    if text.isprintable():
+        return text
     return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) in _ACTING else c for c in text)
 
 

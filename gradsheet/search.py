@@ -177,7 +177,10 @@ class Search:
 
             if len(further) > 1:  # then it says as many things of one entry
                 raise EvaluationError("a letter that the quantity has not")
-            return Statement(judgement, self._for_each(judgement, formula), math.inf, line)
+            key = "said", judgement.claim.tree, line
+            return Statement(
+                judgement, self.probes.kept(key, lambda: self._for_each(judgement, formula)), math.inf, line
+            )
 
         def number(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
             for more in further:
@@ -245,12 +248,12 @@ class Search:
         """Take in combinations, with all that they explain and spoil."""
         added = set[Combination]()
         for run in map(self.simulation.run, parts):
-            holds = np.stack([statement.holds(run) for statement in self.wrong], -1)
+            holds = np.stack([statement.holds(run) for statement in self.wrong], -1).tolist()
             for combination, explained, spoils in zip(run.chosen, holds, self._spoilt(run), strict=True):
                 if combination in added:
                     continue
                 added.add(combination)
-                found = Hypothesis(combination, frozenset(np.flatnonzero(explained).tolist()), spoils)
+                found = Hypothesis(combination, frozenset(itertools.compress(itertools.count(), explained)), spoils)
                 self.hypotheses.append(found)
                 for number in found.explains:
                     fits = self.wrong[number].fits

@@ -35,7 +35,7 @@ def _overlap(a: f.Quantity, b: f.Quantity, network: Network) -> bool:
 
 def quotes(line: f.Node, quantity: f.Node, network: Network) -> bool:
     """Whether a line of working quotes the quantity that it is claimed to equal: such a line says nothing."""
-    if not isinstance(quantity, f.Quantity | f.Number) and any(part == quantity for part in f.walk(line)):
+    if not isinstance(quantity, f.Quantity | f.Number) and quantity in {*f.walk(line)}:
         return True
     while isinstance(quantity, f.Negative):
         quantity = quantity.operand
@@ -98,7 +98,7 @@ class _Judge:
         compared = any(mismatch.mine is not None for mismatch in self.mismatches)
         readings = self.readings.fitting(claim) if verdict == "wrong" and compared else []
         told: Text
-        if self.history is None:
+        if isinstance(self.points, Probes):
             told = _true_formula(claim, self.points, self.notation) if verdict == "wrong" else None
         else:
             told = exact_text(truth if claim.value is None else like(truth, fractions(claim.value)))
@@ -197,20 +197,26 @@ class _Judge:
         return all(p.overlaps(a, b) for p, a, b in zip(entries, low.flat, high.flat, strict=True))
 
 
-def _true_formula(claim: Claim, points: Probes | list[Point], notation: Mapping[str, f.Node]) -> str | None:
+def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) -> str | None:
     """The true formula for a claim over all weights, judged like any other before it is shown."""
     network = next(iter(points)).network
     used = sorted(notation, key=lambda name: all(name not in line.text for line in claim.working))
-    if (found := true_formula(claim.tree, network, {name: notation[name] for name in used})) is None:
-        return None
-    quantity, formula = found
+    names = {name: notation[name] for name in used}
+
+    def find() -> tuple[str, str] | None:
+        if (found := true_formula(claim.tree, network, names)) is None:
+            return None
+        comparison = Comparison(f.parse(found[0], network.names, notation), points)
+        mismatch, _ = comparison.mismatch_of_line(f.parse(found[1], network.names, notation))
+        return found if mismatch is None else None
+
     try:
-        comparison = Comparison(f.parse(quantity, network.names, notation), points)
-        mismatch, _ = comparison.mismatch_of_line(f.parse(formula, network.names, notation))
+        found = points.kept(("true", claim.tree, *names.items()), find)
     except (f.FormulaError, EvaluationError, Missing, Undecided):  # too long, or no time left
         return None
-    if mismatch is not None:
+    if found is None:
         return None
+    quantity, formula = found
     return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"
 
 
