@@ -170,7 +170,7 @@ class History:
         def value(off: Mapping[int, Any]) -> Array:
             return Evaluator(point, {key: decimals[key].value + by for key, by in off.items()}).value(line, binding)
 
-        here = value({})
+        here = point.found(("line", line, *binding.items()), lambda: value({}))
         if not halves:
             return here, here
         moved = {key: value({key: half}) for key, half in halves.items()}
@@ -369,10 +369,16 @@ def _follow(
     dead unit that is carried on as 0 stays on its side of the kink, where the derivative at 0 is taken from.
     """
     kind: Callable[[Any], Any] = float if floats else (lambda v: v) if point.exact else point.arithmetic
-    carried = Carried(point, _changes(chosen, kind), edits, floats=floats)
-    if same_units:
-        if carried.live_units() != point.live_units():
-            return []
-        carried._kinks = point._kinks
-    with np.errstate(all="ignore"):  # floats only show the way
-        return list(as_array(Evaluator(carried).value(tree, binding)).flat)
+
+    def find() -> list[Any]:
+        carried = Carried(point, _changes(chosen, kind), edits, floats=floats)
+        if same_units:
+            if carried.live_units() != point.live_units():
+                return []
+            carried._kinks = point._kinks
+        with np.errstate(all="ignore"):  # floats only show the way
+            return list(as_array(Evaluator(carried).value(tree, binding)).flat)
+
+    if floats or edits or not point.exact:
+        return find()
+    return point.found(("carried", tree, *binding.items(), *chosen, same_units), find)  # many sheets print the same

@@ -68,6 +68,7 @@ class Readings:
 
     def __init__(self, network: Network, point: Point | None, rate: Fraction | None, budget: Budget):
         self.network, self.point, self.rate, self.budget = network, point, rate, budget
+        self._read_before: dict[str, Point] = {}
 
     @functools.cached_property
     def _points(self) -> list[tuple[_Reading, Carried]]:
@@ -82,8 +83,17 @@ class Readings:
             floats.budget = self.budget
         return found
 
+    def _exactly(self, reading: _Reading) -> Point:
+        """The point as it is read otherwise, for all claims."""
+        if reading.words not in self._read_before:
+            assert self.point is not None
+            exact = self.point.exact and self.point.found(("read", reading.words), lambda: self._read(reading))
+            self._read_before[reading.words] = exact or self._read(reading)
+        point = self._read_before[reading.words]
+        point.budget = self.budget
+        return point
+
     def _read(self, reading: _Reading) -> Point:
-        """The point as it is read otherwise."""
         assert self.point is not None
         params = list(self.point.params)
         if (l := reading.transposed) is not None:
@@ -117,7 +127,7 @@ class Readings:
         for reading, floats in self._points:
             try:
                 if self._close(claim, floats):
-                    read = Comparison(claim.tree, [self._read(reading)])
+                    read = Comparison(claim.tree, [self._exactly(reading)])
                     if read.mismatch_of_value(claim.value) is None:
                         yield reading.words
             except NO_VALUE:

@@ -138,7 +138,7 @@ class _Judge:
         """A line's verdict, and what it gives where it has a single value."""
         if line.tree is None:
             return LineVerdict(line.text, None, "wrong", f"cannot be read: {line.error}")
-        if quotes(line.tree, self.claim.tree, self.comparison.first_point.network):
+        if self._quotes(line.tree):
             return LineVerdict(line.text, None, "wrong", "quotes the quantity that it is claimed to equal")
         try:
             mismatch, value = self.comparison.mismatch_of_line(line.tree)
@@ -156,6 +156,10 @@ class _Judge:
         self.mismatches.append(mismatch)
         message = line_message(mismatch, line.text, self.comparison.symbolic)
         return LineVerdict(line.text, text, "wrong", message, value)
+
+    def _quotes(self, line: f.Node) -> bool:
+        quantity, point = self.claim.tree, self.comparison.first_point
+        return point.found(("quotes", line, quantity), lambda: quotes(line, quantity, point.network))
 
     def _verdict(self, number: str, working: list[LineVerdict], claimed: Text) -> str:
         """The verdict on the claim; what there is to say of its working joins the messages."""
