@@ -35,8 +35,8 @@ DIGITS = 40  # of enclosures, where nobody asks for more
 MAX_ENTRIES = 4_096
 MAX_PRODUCTS = 100_000  # of numbers, in one Jacobian by one witness
 MAX_FOUND = 20_000  # numbers that are kept of what was found at a point
-MAX_SHARED = 20_000  # and of what sheets with the same numbers share: those of larger networks share nothing
-MAX_QUESTIONS = 8  # points that sheets share
+MAX_SHARED = 20_000  # derivatives of one thing by another at a point that sheets share; of more none is shared
+MAX_SHARED_TOGETHER, LEAST_SHARED = 60_000, 1_000  # at all of those points, and as how many a small one counts
 STEPS = 20  # small steps of a sheet between looks at the clock
 
 
@@ -118,7 +118,7 @@ class Budget:
         self._glances -= 1
 
 
-_shared: Kept["Point"] = Kept(MAX_QUESTIONS)
+_shared: Kept["Point"] = Kept(MAX_SHARED_TOGETHER)
 
 
 def shared_point_of(sheet: "Sheet", jax_of: frozenset[str], arithmetic: Arithmetic, budget: Budget) -> "Point":
@@ -131,18 +131,19 @@ def shared_point_of(sheet: "Sheet", jax_of: frozenset[str], arithmetic: Arithmet
     assert sheet.params is not None
     network, examples = sheet.network, len(sheet.x) if sheet.x is not None else 1
     nodes = 2 * examples * sum(network.widths)
-    if nodes * (nodes + sum(W.size for W, _ in sheet.params)) > MAX_SHARED:
+    size = max(LEAST_SHARED, nodes * (nodes + sum(W.size for W, _ in sheet.params)))
+    if size > MAX_SHARED:
         return point_of(sheet, jax_of, **options)
 
     def find() -> Point:
         point = point_of(sheet, jax_of, **options)
-        point.share()
+        point.share(4 * size)
         return point
 
     arrays = (sheet.x, sheet.y, *(array for layer in sheet.params for array in layer))
     numbers = tuple(None if array is None else tuple(array.flat) for array in arrays)
     question = network, numbers, sheet.exact_rate, jax_of, arithmetic.digits, arithmetic.final
-    point = _shared.get(question, find, lambda point: 1 if point.is_shared else MAX_QUESTIONS + 1)
+    point = _shared.get(question, find, lambda point: size if point.is_shared else MAX_SHARED_TOGETHER + 1)
     return point.again(budget) if point.is_shared else point
 
 
@@ -233,15 +234,15 @@ class Point:
         found: T = kept.get(question, find, cost)
         return found
 
-    def share(self) -> None:
-        """Be ready for other sheets with the same numbers, where the pass has a value here."""
+    def share(self, most: int) -> None:
+        """Be ready for other sheets with the same numbers, which share so many of them, if the pass has a value."""
         try:
             _ = self._forward, self.network.loss is not None and self._shares
             for of in self.jax_of or ():
                 self._hand(of)
         except (Undecided, Imprecise, ArithmeticError):  # who asks hears it again
             return
-        self._common: Kept[Any] = Kept(MAX_SHARED)
+        self._common: Kept[Any] = Kept(most)
         self._marks = self.arithmetic.marks.copy()
 
     @property
@@ -347,7 +348,7 @@ class Point:
     def updated(self) -> "Point":
         """The network after one step of gradient descent: every W less rate times dL/dW, and b unless it is kept."""
         if self.exact:
-            point = self.found("updated", self._update, lambda _: MAX_SHARED // 2)
+            point = self.found("updated", self._update, lambda _: LEAST_SHARED)
             point.budget = self.budget
             return point
         if self._updated is None:

@@ -22,10 +22,10 @@ from manual.activations import Array
 
 MAX_NUMBERS = 3_000_000  # floats that the variants of one batch may have among them
 MAX_VARIANTS = 60_000  # combinations of so many mistakes as are tried; where there are more, none is
-MAX_KEPT = 4  # simulations, for further sheets with the same numbers
-MAX_KEPT_VARIANTS = 20_000  # of one batch whose pass is kept
-MAX_KEPT_COMBINATIONS = 3 * MAX_VARIANTS  # in one simulation
-MAX_KEPT_NUMBERS = 2_000_000  # that are kept of what its runs gave
+MAX_KEPT = 16  # simulations, for further sheets with the same numbers
+MAX_KEPT_VARIANTS = 2_000  # of one batch whose pass is kept
+MAX_KEPT_COMBINATIONS = MAX_VARIANTS  # in one simulation
+MAX_KEPT_NUMBERS = 1_000_000  # that are kept of what its runs gave
 CLOSE = 1e-9  # how far apart floats are that may be equal
 
 Combination = tuple[int, ...]  # of mistakes, by their numbers among the instances
@@ -83,19 +83,16 @@ class Run:
 class Simulation:
     """The mistakes that can be made in the network of a point; `at` finds what was simulated there before."""
 
-    _kept: ClassVar[dict[Any, "Simulation"]] = {}
+    _kept: ClassVar[Kept["Simulation"]] = Kept(MAX_KEPT)
 
     @classmethod
     def at(cls, point: Point) -> "Simulation":
         """The simulation at a point: a class hands in many sheets with the same numbers."""
         arrays = (point.x, point.y, point.d_yhat, *(array for layer in point.params for array in layer))
         key = point.network, point.rate, *(None if a is None else tuple(_plain(v) for v in a.flat) for a in arrays)
-        if key not in cls._kept:
-            if len(cls._kept) >= MAX_KEPT:
-                cls._kept.pop(next(iter(cls._kept)))
-            cls._kept[key] = cls(point)
-        cls._kept[key].point = point
-        return cls._kept[key]
+        simulation = cls._kept.get(key, lambda: cls(point))
+        simulation.point = point
+        return simulation
 
     def __init__(self, point: Point):
         self.point, network = point, point.network
