@@ -237,7 +237,7 @@ class Point:
     def share(self, most: int) -> None:
         """Be ready for other sheets with the same numbers, which share so many of them, if the pass has a value."""
         try:
-            _ = self._forward, self.network.loss is not None and self._shares
+            _ = self._forward, "L" in (self.jax_of or ()) and self._shares
             for of in self.jax_of or ():
                 self._hand(of)
         except (Undecided, Imprecise, ArithmeticError):  # who asks hears it again

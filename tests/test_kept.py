@@ -1,0 +1,168 @@
+"""Sheets share what was found for others: that they are judged as if they were alone, and that it stays little."""
+
+import random
+from fractions import Fraction
+
+import pytest
+
+import gradsheet
+from gradsheet import exports, history, point, probe, sheet
+from gradsheet.files import text_in
+from gradsheet.kept import Kept
+from gradsheet.point import Budget, shared_point_of
+from gradsheet.simulation import Simulation
+from gradsheet.verdict import arithmetic_of, derived
+from tests.sheets import NET, NUMBERS, SYMBOLS
+
+HOMEWORK = ["gradsheet/homework/numbers.toml", "gradsheet/homework/symbols.toml"]
+CLAIMS = """
+[[claim]]
+quantity = "h1[1]"
+working  = ["sigmoid(W1[1,1]*x[1])"]
+value    = 0.77
+[[claim]]
+quantity = "dL/dW2[1,1]"
+working  = ["(yhat[1] - y[1])*h1[1]"]
+value    = 1.01
+[[claim]]
+quantity = "W1_new[1,1]"
+value    = 0.92
+[[claim]]
+quantity = "L"
+working  = ["(3*sigmoid(1.23) - 1)**2/2"]
+value    = 0.878
+[[claim]]
+quantity = "dL/dz1[1]"
+working  = ["(yhat[1] - y[1])*3*dsigmoid(z1[1])"]
+value    = 0.496
+"""
+# Each is the sheet before it but for one thing that the truth or a verdict depends on.
+CHANGES = [
+    ("x = [1.23]", "x = [1.22]"),
+    ("y = 1\n", "y = 2\n"),
+    ("W = [[3]]", "W = [[4]]"),
+    ("learning_rate = 0.1", "learning_rate = 0.2"),
+    ("half_squared", "squared"),
+    ("sigmoid", "tanh"),
+    ("W = [[4]]", "W = [[4]]\nb = [0]"),
+    ("b = [0]", "b = 0\nshared_bias = true"),
+    ("value    = 0.77", "value    = 0.7"),
+    ("value    = 0.7\n", "value    = 0.7\n[[claim]]\nquantity = 'dz2[1]/dh1[1]'\nvalue = 5\n"),
+    ("(yhat[1] - y[1])*h1", "0.5*exp(0.123)*exp(x[1])*h1"),
+    ("x = [1.22]", "x = [[1.22], [1.23]]"),
+]
+
+
+def changed() -> list[str]:
+    texts = [NET + CLAIMS]
+    for old, new in CHANGES[:-1]:
+        assert old in texts[-1]
+        texts.append(texts[-1].replace(old, new))
+    return texts
+
+
+def forget() -> None:
+    point._shared.clear()
+    sheet._lines.clear()
+    Simulation._kept.clear()
+    probe.probes_for.cache_clear()
+
+
+def report(text: str) -> object:
+    return exports._sheet(gradsheet.judge(gradsheet.read(text)))
+
+
+def alone(text: str) -> object:
+    forget()
+    return report(text)
+
+
+def test_every_sheet_is_judged_as_if_it_were_alone():
+    texts = [*changed(), *(text_in(path, sheet.MAX_BYTES) for path in HOMEWORK)]
+    texts.append(texts[-2].replace("value    = 42", "value    = 21"))
+    fresh = {text: alone(text) for text in texts}
+    assert len({str(found) for found in fresh.values()}) == len(texts)
+    forget()
+    random.Random(5).shuffle(texts)
+    for text in [*texts, *reversed(texts)]:
+        assert report(text) == fresh[text]
+    assert len(point._shared) > len(CHANGES) - 4
+
+
+def test_exponentials_of_a_sheet_are_gone_with_it():
+    read = gradsheet.read(NET + CLAIMS)
+
+    def shared() -> point.Point:
+        return shared_point_of(read, frozenset(derived(read)), arithmetic_of(0), Budget())
+
+    before, own = len(shared().arithmetic.marks), shared()
+    own.arithmetic(Fraction(7, 3)).exp()
+    own.found("seen with it", lambda: 1)
+    assert len(own.arithmetic.marks) > before
+    assert len(shared().arithmetic.marks) == before
+    assert shared().found("seen with it", lambda: 2) == 2
+    assert shared().found("seen with it", lambda: 3) == 2  # and what is seen without it serves all
+
+
+def test_what_is_cut_off_by_time_is_not_kept():
+    for text in (NET + CLAIMS, text_in(HOMEWORK[0], sheet.MAX_BYTES)):
+        fresh = alone(text)
+        forget()
+        for seconds in (-1.0, 1e-4, 1e-3, 5e-3, 2e-2):
+            cut = gradsheet.verdict.judge(gradsheet.read(text), seconds)
+            if seconds < 0:
+                assert {judgement.verdict for judgement in cut.judgements} == {"cannot_tell"}
+        assert report(text) == fresh
+
+
+def test_a_class_that_asks_many_questions_stays_small(monkeypatch):
+    forget()
+    monkeypatch.setattr(point._shared, "most", 3 * point.LEAST_SHARED)
+    monkeypatch.setattr(sheet._lines, "most", 5_000)
+    for number in range(6):
+        gradsheet.judge(gradsheet.read(NET.replace("1.23", f"1.{number}") + CLAIMS))
+        gradsheet.read(f"{SYMBOLS}[[claim]]\nquantity = 'h1'\nworking = ['{'1 + ' * 200}{number}']\n")
+    assert len(point._shared) == 3
+    assert 4_000 < sheet._lines.cost <= 5_000
+
+
+def test_names_that_are_given_one_after_the_other_are_read_in_their_order():
+    names = "\n".join(f"n{number} = 'W1[1,1]'" for number in range(sheet.MAX_KEPT_NAMES))
+    head = SYMBOLS + f"{names}\nearly = 'q*W1[1,q]'\nq = 'z1[1]'\nlate = 'q*W1[1,1]'\n"
+    notation = gradsheet.read(head + "[[claim]]\nquantity = 'h1'\nworking = ['z1']\n").notation
+    assert notation["early"].letters == {"q"}
+    assert notation["late"].letters == frozenset()
+
+
+@pytest.mark.parametrize("head", [NET, NUMBERS])
+def test_values_carried_on_side_by_side_are_those_carried_on_one_by_one(head):
+    read = gradsheet.read(f"{head}[[claim]]\nquantity = 'dL/dW1'\nvalue = 1\n")
+    here = shared_point_of(read, frozenset({"L"}), arithmetic_of(0), Budget())
+    at = [("z1", (0, 0)), ("h1", (0, 0)), (("L", "z1"), (0, 0)), (("h1", "z1"), (0, 0, 0, 0))]
+    values = [
+        history._Value(tensor, index, 0, Fraction(7, 5), plus=bool(k % 2)) for k, (tensor, index) in enumerate(at)
+    ]
+    start = [(history._Value("z2", (0, 0), Fraction(2), None), Fraction(2))]
+    for quantity in ("dL/dW1", "-dL/dz1", "h1", "3*h1", *["W1_new"] * (head == NET)):
+        tree = gradsheet.sheet.parse(quantity, read.network.names)
+        each = [start, *([*start, (value, value.high)] for value in values)]
+        alone = [history._follow(tree, here, {}, chosen, floats=True) for chosen in each]
+        together = history._moved(tree, here, {}, start, values, None)
+        assert [list(row) for row in together] == alone
+        assert any(row != alone[0] for row in alone)
+
+
+def test_kept():
+    kept: Kept[int] = Kept(3)
+    assert [kept.get(k, lambda k=k: 10 * k) for k in (1, 2, 3)] == [10, 20, 30]
+    assert kept.get(1, lambda: 0) == 10  # and 2 is now the one that was not asked for longest
+    assert kept.get(4, lambda: 40) == 40
+    assert [k in kept for k in (1, 2, 3, 4)] == [True, False, True, True]
+    assert kept.get(5, lambda: 50, lambda _: 4) == 50  # more than there is room for
+    assert 5 not in kept
+    assert len(kept) == kept.cost == 3
+    assert kept.get(6, lambda: 60, lambda _: 3) == 60
+    assert (len(kept), kept.cost) == (1, 3)
+    with pytest.raises(ZeroDivisionError):
+        kept.get(7, lambda: 1 // 0)
+    assert kept.get(7, lambda: 70) == 70
