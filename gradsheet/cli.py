@@ -6,8 +6,12 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from gradsheet.files import found, with_sheet
+
+if TYPE_CHECKING:
+    from gradsheet.exports import Export
 
 COMMANDS = ("solve", "blind", "fill", "new")
 
@@ -62,6 +66,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _exports(options: argparse.Namespace, stack: ExitStack) -> "list[Export]":
+    """The reports for other programs that are asked for; without any, what they need is not imported."""
+    if not (options.json or options.gradescope or options.junit):
+        return []
+    from gradsheet.exports import Gradescope, Json, JUnit
+
+    found: list[Export] = [stack.enter_context(Json(sys.stdout))] if options.json else []
+    files = ((Gradescope, options.gradescope), (JUnit, options.junit))
+    return found + [stack.enter_context(kind.to(path)) for kind, path in files if path]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge the sheets named on the command line and return the exit status of the contract."""
     try:
@@ -96,7 +111,6 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.junit and options.junit == options.gradescope:
         parser.error(f"--junit and --gradescope cannot both write {options.junit!a}")
     files = list(found(options.sheets))
-    from gradsheet.exports import Export, Gradescope, Json, JUnit
     from gradsheet.report import Printer, Progress, Tally, clean
     from gradsheet.verdict import judge
 
@@ -104,12 +118,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     tally, progress = Tally(), Progress(len(files))
     try:
         with ExitStack() as stack:
-            exports: list[Export] = [stack.enter_context(Json(sys.stdout))] if options.json else []
-            exports += [
-                stack.enter_context(kind.to(path))
-                for kind, path in ((Gradescope, options.gradescope), (JUnit, options.junit))
-                if path
-            ]
+            exports = _exports(options, stack)
             for path, shown in files:
                 progress.show(tally.sheets)
                 report = with_sheet(path, shown, judge)

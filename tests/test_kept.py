@@ -82,9 +82,8 @@ def test_every_sheet_is_judged_as_if_it_were_alone():
     texts.append(texts[-2].replace("value    = 42", "value    = 21"))
     fresh = {text: alone(text) for text in texts}
     assert len({str(found) for found in fresh.values()}) == len(texts)
-    forget()
-    random.Random(5).shuffle(texts)
-    for text in [*texts, *reversed(texts)]:
+    random.Random(5).shuffle(texts)  # and what the last one has left is still there
+    for text in [*texts, texts[0]]:
         assert report(text) == fresh[text]
     assert len(point._shared) > len(CHANGES) - 4
 
