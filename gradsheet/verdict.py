@@ -205,22 +205,19 @@ def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) 
     """The true formula for a claim over all weights, judged like any other before it is shown."""
     network = next(iter(points)).network
     used = sorted(notation, key=lambda name: all(name not in line.text for line in claim.working))
-    names = {name: notation[name] for name in used}
-
-    def find() -> tuple[str, str] | None:
-        if (found := true_formula(claim.tree, network, names)) is None:
-            return None
-        comparison = Comparison(f.parse(found[0], network.names, notation), points)
-        mismatch, _ = comparison.mismatch_of_line(f.parse(found[1], network.names, notation))
-        return found if mismatch is None else None
-
-    try:
-        found = points.kept(("true", claim.tree, *names.items()), find)
-    except (f.FormulaError, EvaluationError, Missing, Undecided):  # too long, or no time left
-        return None
-    if found is None:
+    if (found := true_formula(claim.tree, network, {name: notation[name] for name in used})) is None:
         return None
     quantity, formula = found
+
+    def is_true() -> bool:
+        comparison = Comparison(f.parse(quantity, network.names, notation), points)
+        return comparison.mismatch_of_line(f.parse(formula, network.names, notation))[0] is None
+
+    try:
+        if not points.kept(("true", quantity, formula, *notation.items()), is_true):
+            return None
+    except (f.FormulaError, EvaluationError, Missing, Undecided):  # too long, or no time left
+        return None
     return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"
 
 

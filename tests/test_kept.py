@@ -2,6 +2,7 @@
 
 import random
 from fractions import Fraction
+from types import SimpleNamespace
 
 import pytest
 
@@ -52,6 +53,24 @@ CHANGES = [
     ("x = [1.22]", "x = [[1.22], [1.23]]"),
 ]
 
+# On the homework's own network: right given the first of them, as a loss without its 1/2, without an activation.
+FOLLOWING = """
+[[claim]]
+quantity = "dL/dz2"
+value    = [{}, 9, 9]
+[[claim]]
+quantity = "dL/dW2[1,2]"
+value    = {}
+[[claim]]
+quantity = "L"
+value    = {}
+[[claim]]
+quantity = "h1[1]"
+working  = ["z1[1]"]
+value    = -1
+"""
+WRONG = [(9, 18, 12.25), (8, 16, 13.0), (7, 18, 24.5)]
+
 
 def changed() -> list[str]:
     texts = [NET + CLAIMS]
@@ -78,12 +97,13 @@ def alone(text: str) -> object:
 
 
 def test_every_sheet_is_judged_as_if_it_were_alone():
-    texts = [*changed(), *(text_in(path, sheet.MAX_BYTES) for path in HOMEWORK)]
+    texts = [*changed(), *(NUMBERS + FOLLOWING.format(*numbers) for numbers in WRONG)]
+    texts += [text_in(path, sheet.MAX_BYTES) for path in HOMEWORK]
     texts.append(texts[-2].replace("value    = 42", "value    = 21"))
     fresh = {text: alone(text) for text in texts}
     assert len({str(found) for found in fresh.values()}) == len(texts)
     random.Random(5).shuffle(texts)  # and what the last one has left is still there
-    for text in [*texts, texts[0]]:
+    for text in [*texts, *texts]:
         assert report(text) == fresh[text]
     assert len(point._shared) > len(CHANGES) - 4
 
@@ -103,15 +123,19 @@ def test_exponentials_of_a_sheet_are_gone_with_it():
     assert shared().found("seen with it", lambda: 3) == 2  # and what is seen without it serves all
 
 
-def test_what_is_cut_off_by_time_is_not_kept():
+def test_what_is_cut_off_by_time_is_not_kept(monkeypatch):
     for text in (NET + CLAIMS, text_in(HOMEWORK[0], sheet.MAX_BYTES)):
         fresh = alone(text)
         forget()
-        for seconds in (-1.0, 1e-4, 1e-3, 5e-3, 2e-2):
+        for seconds in (1e-4, 1e-3, 5e-3, 2e-2, -1.0):
             cut = gradsheet.verdict.judge(gradsheet.read(text), seconds)
-            if seconds < 0:
-                assert {judgement.verdict for judgement in cut.judgements} == {"cannot_tell"}
+        assert {judgement.verdict for judgement in cut.judgements} == {"cannot_tell"}
         assert report(text) == fresh
+        cut = gradsheet.verdict.judge(gradsheet.read(text), -1.0)  # what is kept has no time of its own either
+        assert {judgement.verdict for judgement in cut.judgements} == {"cannot_tell"}
+        with monkeypatch.context() as later:
+            later.setattr("gradsheet.point.time", SimpleNamespace(process_time=lambda: 1e9))
+            assert report(text) == fresh
 
 
 def test_a_class_that_asks_many_questions_stays_small(monkeypatch):
@@ -125,9 +149,19 @@ def test_a_class_that_asks_many_questions_stays_small(monkeypatch):
     assert 4_000 < sheet._lines.cost <= 5_000
 
 
+def test_a_line_is_read_in_its_own_sheet():
+    def line(head: str) -> sheet.Line:
+        return gradsheet.read(f"{head}[[claim]]\nquantity = 'z1'\nworking = ['q*h3']\n").claims[0].working[0]
+
+    lines = [line(f"{SYMBOLS}q = 'z1[{unit}]'\n") for unit in (1, 2, 1)]
+    assert lines[0].tree == lines[2].tree != lines[1].tree
+    shallow = SYMBOLS.replace("[[layer]]\nshape = [1, 2]\n", "")
+    assert line(f"{shallow}q = 'z1[1]'\n").tree is None
+
+
 def test_names_that_are_given_one_after_the_other_are_read_in_their_order():
     names = "\n".join(f"n{number} = 'W1[1,1]'" for number in range(sheet.MAX_KEPT_NAMES))
-    head = SYMBOLS + f"{names}\nearly = 'q*W1[1,q]'\nq = 'z1[1]'\nlate = 'q*W1[1,1]'\n"
+    head = SYMBOLS + f"{names}\nearly = 'q + 1'\nq = 'z1[1]'\nlate = 'q + 1'\n"
     notation = gradsheet.read(head + "[[claim]]\nquantity = 'h1'\nworking = ['z1']\n").notation
     assert notation["early"].letters == {"q"}
     assert notation["late"].letters == frozenset()
