@@ -223,20 +223,20 @@ class Comparison:
         kinks: set[str] = set()
 
         def at_point(point: Point) -> list[Trial]:
-            def find() -> tuple[list[Trial], set[str]]:
+            def find() -> tuple[list[tuple[Binding, Array, Array]], set[str]]:
                 evaluator = Evaluator(point, ranges=self._ranges)
                 further = list(evaluator.bindings(line, bound))
-                trials = []
+                sides: list[tuple[Binding, Array, Array]] = []
                 for binding, truth in self.truths(point):
                     for more in further:
                         mine = evaluator.value(line, {**binding, **more})
-                        trials.append(Trial(point, {**binding, **more}, truth, mine))
-                return trials, self._kinks(evaluator, line)
+                        sides.append(({**binding, **more}, truth, mine))
+                return sides, self._kinks(evaluator, line)
 
-            trials, own = find() if self.symbolic else point.found((self.quantity, line), find, _size)
-            values.extend(like(trial.mine, trial.truth) for trial in trials)
+            sides, own = find() if self.symbolic else point.found((self.quantity, line), find, _size)
+            values.extend(like(mine, truth) for _, truth, mine in sides)
             kinks.update(own)
-            return [trial._replace(point=point) for trial in trials]
+            return [Trial(point, *side) for side in sides]
 
         try:
             value = printed_value(line)

@@ -24,8 +24,8 @@ MAX_NUMBERS = 3_000_000  # floats that the variants of one batch may have among 
 MAX_VARIANTS = 60_000  # combinations of so many mistakes as are tried; where there are more, none is
 MAX_KEPT = 16  # simulations, for further sheets with the same numbers
 MAX_KEPT_VARIANTS = 2_000  # of one batch whose pass is kept
-MAX_KEPT_COMBINATIONS = MAX_VARIANTS  # in one simulation
-MAX_KEPT_NUMBERS = 1_000_000  # that are kept of what its runs gave
+MAX_KEPT_COMBINATIONS = 5 * MAX_VARIANTS  # in all of them
+MAX_KEPT_NUMBERS = 4_000_000  # that are kept of what their runs gave
 CLOSE = 1e-9  # how far apart floats are that may be equal
 
 Combination = tuple[int, ...]  # of mistakes, by their numbers among the instances
@@ -84,6 +84,8 @@ class Simulation:
     """The mistakes that can be made in the network of a point; `at` finds what was simulated there before."""
 
     _kept: ClassVar[Kept["Simulation"]] = Kept(MAX_KEPT)
+    _runs: ClassVar[Kept[list[Run]]] = Kept(MAX_KEPT_COMBINATIONS)
+    _given: ClassVar[Kept[Array]] = Kept(MAX_KEPT_NUMBERS)
 
     @classmethod
     def at(cls, point: Point) -> "Simulation":
@@ -106,9 +108,8 @@ class Simulation:
         self.data: Any = params, floats(point.x), floats(point.y), floats(point.d_yhat), rate
         self.numbers = sum(W.size + 3 * len(point.x) * sum(W.shape) for W, _ in point.params)  # of a variant
         self.batch = max(1, MAX_NUMBERS // self.numbers)  # variants that are run at a time
-        self._runs: Kept[list[Run]] = Kept(MAX_KEPT_COMBINATIONS)
-        self._some: Kept[Run] = Kept(MAX_KEPT_NUMBERS)
-        self._given: Kept[Array] = Kept(MAX_KEPT_NUMBERS)
+        self._token = object()
+        self._some: Kept[Run] = Kept(MAX_KEPT_NUMBERS // 10)
         self._targets: dict[f.Node, tuple[float, Tensor, list[Index]] | None] = {}
 
     @property
@@ -119,7 +120,7 @@ class Simulation:
         """Runs of all combinations of so many mistakes, of some of them or of all; none where there are too many."""
         if math.comb(len(self.instances if among is None else among), size) > MAX_VARIANTS:
             return
-        for run in self._runs.get((size, among), lambda: self._batches(size, among), _variants):
+        for run in self._runs.get((self._token, size, among), lambda: self._batches(size, among), _variants):
             yield run
             if among is not None or len(run.chosen) > MAX_KEPT_VARIANTS:
                 run.forget()

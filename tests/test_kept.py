@@ -26,6 +26,10 @@ quantity = "dL/dW2[1,1]"
 working  = ["(yhat[1] - y[1])*h1[1]"]
 value    = 1.01
 [[claim]]
+quantity = "yhat[1]"
+working  = ["3*0.774"]
+value    = 2.322
+[[claim]]
 quantity = "W1_new[1,1]"
 value    = 0.92
 [[claim]]
