@@ -525,6 +525,9 @@ class Point:
 
     def data_text(self) -> str:
         """The parameters and data here, on one line."""
+        return self.found("data", self._data_text)
+
+    def _data_text(self) -> str:
         names = [
             name for name in self.network.shapes if name[0] in "xyWb" and name[:4] != "yhat" and not name.endswith(NEW)
         ]
