@@ -254,7 +254,7 @@ class Point:
         assert self._marks is not None
         self.arithmetic.marks = self._marks.copy()
         point = copy.copy(self)
-        point.budget, point._found = budget, Kept(MAX_FOUND)
+        point.budget, point._found, point._by_hand = budget, Kept(MAX_FOUND), dict(self._by_hand)
         if not self.exact:  # what it sees next has marks of the sheet
             point.__dict__.pop("_walk", None)
         return point

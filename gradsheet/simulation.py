@@ -23,7 +23,7 @@ from manual.activations import Array
 MAX_NUMBERS = 3_000_000  # floats that the variants of one batch may have among them
 MAX_VARIANTS = 60_000  # combinations of so many mistakes as are tried; where there are more, none is
 MAX_KEPT = 16  # simulations, for further sheets with the same numbers
-MAX_KEPT_VARIANTS = 2_000  # of one batch whose pass is kept
+MAX_KEPT_VARIANTS = 2_000  # of a batch whose pass is kept beside others
 MAX_KEPT_COMBINATIONS = 5 * MAX_VARIANTS  # in all of them
 MAX_KEPT_NUMBERS = 4_000_000  # that are kept of what their runs gave
 CLOSE = 1e-9  # how far apart floats are that may be equal
@@ -85,6 +85,7 @@ class Simulation:
 
     _kept: ClassVar[Kept["Simulation"]] = Kept(MAX_KEPT)
     _runs: ClassVar[Kept[list[Run]]] = Kept(MAX_KEPT_COMBINATIONS)
+    _large: ClassVar[Run | None] = None  # the only one with so many variants whose pass is kept
     _given: ClassVar[Kept[Array]] = Kept(MAX_KEPT_NUMBERS)
 
     @classmethod
@@ -122,8 +123,12 @@ class Simulation:
             return
         for run in self._runs.get((self._token, size, among), lambda: self._batches(size, among), _variants):
             yield run
-            if among is not None or len(run.chosen) > MAX_KEPT_VARIANTS:
+            if among is not None:
                 run.forget()
+            elif len(run.chosen) > MAX_KEPT_VARIANTS and Simulation._large is not run:
+                if Simulation._large is not None:
+                    Simulation._large.forget()
+                Simulation._large = run
 
     def _batches(self, size: int, among: Sequence[int] | None) -> list[Run]:
         chosen = list(self.combinations(size, among))
