@@ -1,263 +1,47 @@
-"""The jit benchmark of the core: loss and all gradients of a ReLU network, half squared error, mean over the batch.
+"""The benchmark of the core: loss and all gradients of a ReLU network, half squared error, mean over the batch.
 
     floor             the 3 L - 1 matrix products of the pass and nothing else, into buffers made beforehand
     manual            NumPy, the gradients derived by hand
     ref, op by op     JAX without jit
     ref, jit          JAX, compiled for the shapes
+    peers             torch, torch.compile, scikit-learn, HIPS autograd, micrograd: as far as they are installed
 
-Nothing is timed before all of them have agreed with `manual` in float64, on the very numbers that are then timed. Those
-are whole, and most weights are 0, so that every sum of magnitudes stays below 2^24 (and the batches are powers of 2):
-no operation rounds, in whatever order it adds, and agreement is ==, in every entry. A bound on rounding errors could
-not stand in for that. It grows with the sums of |W| from layer to layer, at L to 10^10 times the gradients, and knows
-nothing of units that rounding carries over their kink: it would accept anything.
+Nothing is timed before all of them have agreed with manual in float64, by == in every entry of loss and gradients, on
+the very numbers that are then timed. All are timed in turn in one process, with one thread, and then with all in
+another. The whole table takes about ten minutes on two cores, half of it XL, and a minute for torch.compile to compile;
+--quick leaves out L, XL and torch.compile, and takes less than one.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import itertools
-import math
 import os
-import platform
-import random
 import signal
-import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
-from importlib.metadata import version
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
-Call = Callable[[], Any]
+import peers  # noqa: F401  enters them into COMPETITORS
+from competitors import COMPETITORS, entered
+from machine import cores, heading, set_threads, setting
+from measuring import Disagreement, measure, prepare, progress
+from problems import SIZES, make_problem, work
+from results import UnreadableError, check_writable, comparison, count, read, write
+from table import block, notes, record, targets
 
-SIZES = {  # widths, batch
-    "H": ((2, 3, 3, 1), 1),
-    "H1024": ((2, 3, 3, 1), 1024),
-    "M": ((784, 256, 128, 10), 128),
-    "L": ((784, 1024, 1024, 1024, 1024, 10), 512),
-}
-SHORTEST = 5e-3  # seconds that a measurement lasts at least, by repeating the call
-
-
-class Problem(NamedTuple):
-    """A network, its data, its loss and gradients by name: float64, nothing rounded."""
-
-    params: Sequence[Any]
-    x: Any  # (N, I)
-    y: Any  # (N, O)
-    activations: tuple[str, ...]
-    expected: dict[str, Any]
+GROUPS = list(dict.fromkeys(entry.group for entry in COMPETITORS.values()))
+QUICK = {"sizes": ["H", "H1024", "M", "D"], "groups": [g for g in GROUPS if g != "torch.compile"], "rounds": 5}
 
 
-@dataclass
-class Case:
-    """What is timed at one size."""
-
-    name: str
-    calls: dict[str, Call]
-    repeats: dict[str, int]
-    round_s: float
-    first_s: float  # the first call of the jit, which compiles
-    entries: int  # of the gradient
-    live: int  # of them, not 0
-    times: dict[str, list[float]] = field(default_factory=dict)  # seconds a call, one for each round
-
-
-def named(loss: Any, grads: Sequence[Any]) -> dict[str, Any]:
-    return {"L": loss} | {f"d{x}{l}": d for l, layer in enumerate(grads, 1) for x, d in zip("Wb", layer, strict=True)}
-
-
-def make_problem(widths: Sequence[int], batch: int) -> Problem:
-    """That of the first seed with something other than 0 in each tensor of the gradient: most have dead layers at H."""
-    import numpy as np
-
-    import manual
-
-    activations = ("relu",) * (len(widths) - 2) + ("identity",)
-    seeds = map(np.random.default_rng, itertools.count())
-    while True:
-        rng = next(seeds)
-        # About 4 weights into each unit and 1 out of it: with fewer, units die, with more, sums pass 2^24.
-        shapes = [(O, I, max(4 / I, 1 / O)) for I, O in itertools.pairwise(widths)]
-        weights = [rng.choice((-1.0, 1.0), (O, I)) * (rng.random((O, I)) < density) for O, I, density in shapes]
-        params = [manual.Layer(W, rng.integers(-1, 2, len(W)) * 1.0) for W in weights]
-        x, y = (rng.integers(-1, 2, (batch, width)) * 1.0 for width in (widths[0], widths[-1]))
-        expected = named(*manual.value_and_grad(params, x, y, activations))
-        if all(np.any(tensor) for tensor in expected.values()):
-            return Problem(params, x, y, activations, expected)
-
-
-def make_calls(problem: Problem, dtype: str) -> dict[str, Call]:
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    import manual
-    import ref
-
-    activations = problem.activations
-    params = [manual.Layer(W.astype(dtype), b.astype(dtype)) for W, b in problem.params]
-    x, y = problem.x.astype(dtype), problem.y.astype(dtype)
-    # Made once: converting NumPy's arrays on the way in would cost each call 2 microseconds an array.
-    j_params = tuple(ref.Layer(jnp.asarray(W), jnp.asarray(b)) for W, b in params)
-    j_x, j_y = jnp.asarray(x), jnp.asarray(y)
-    op_by_op = partial(ref.value_and_grad, activations=activations)
-    jitted = jax.jit(op_by_op)
-
-    h = manual.forward(params, x, activations).h
-    delta = manual.gradients(params, x, y, activations)[1].z
-    products = []
-    for l, (W, _) in enumerate(params):
-        products += [(h[l], W.T), (delta[l].T, h[l])] + ([(delta[l], W)] if l else [])
-    buffers = [np.empty((len(a), b.shape[1]), dtype) for a, b in products]
-
-    def floor() -> None:
-        for (a, b), out in zip(products, buffers, strict=True):
-            np.matmul(a, b, out=out)
-
-    return {
-        "floor": floor,
-        "manual": lambda: manual.value_and_grad(params, x, y, activations),
-        "ref, op by op": lambda: jax.block_until_ready(op_by_op(j_params, j_x, j_y)),
-        "ref, jit": lambda: jax.block_until_ready(jitted(j_params, j_x, j_y)),
-    }
-
-
-def disagreement(found: dict[str, Any], expected: dict[str, Any], dtype: str) -> str | None:
-    """The first tensor that is not what was expected in every entry, and where."""
-    import numpy as np
-
-    if found.keys() != expected.keys():
-        return f"found {', '.join(found)}, expected {', '.join(expected)}"
-    for name, right in expected.items():
-        tensor = np.asarray(found[name])
-        if tensor.dtype != dtype or tensor.shape != right.shape:
-            return f"{name} is {tensor.dtype}{list(tensor.shape)}, expected {dtype}{list(right.shape)}"
-        if len(wrong := np.argwhere(tensor != right)):
-            at = tuple(wrong[0].tolist())
-            where = f" in {len(wrong)} of {right.size} entries, first at {list(at)}" if at else ""
-            return f"{name} differs{where}: found {float(tensor[at])!r}, expected {float(right[at])!r}"
-    return None
-
-
-def seconds(call: Call, repeats: int) -> float:
-    start = time.perf_counter()
-    for _ in range(repeats):
-        call()
-    return time.perf_counter() - start
-
-
-def calibrate(call: Call) -> tuple[int, float]:
-    """How often to repeat a call, and the seconds that takes: the best of three, lest an interruption pass for work."""
-    repeats = 1
-    while (best := min(seconds(call, repeats) for _ in range(3))) < SHORTEST:
-        repeats *= max(2, min(100, math.ceil(SHORTEST / best)))
-    return repeats, best
-
-
-def prepare(name: str, dtype: str) -> Case:
-    """Everything before the clock: the numbers, the agreement of all, and how often each call is repeated."""
-    problem = make_problem(*SIZES[name])
-    calls = make_calls(problem, dtype)
-    first_s = seconds(calls["ref, jit"], 1)
-    for competitor, call in calls.items():
-        if competitor != "floor" and (difference := disagreement(named(*call()), problem.expected, dtype)):
-            progress("")
-            sys.exit(f"{name}: {competitor} does not agree with manual in float64, nothing is timed: {difference}")
-    grads = [tensor for tensor_name, tensor in problem.expected.items() if tensor_name != "L"]
-    entries, live = sum(d.size for d in grads), sum(int((d != 0).sum()) for d in grads)
-    calibrated = {competitor: calibrate(call) for competitor, call in calls.items()}
-    repeats = {competitor: times for competitor, (times, _) in calibrated.items()}
-    return Case(name, calls, repeats, sum(s for _, s in calibrated.values()), first_s, entries, live)
-
-
-def progress(text: str, *, line: bool = False) -> None:
-    """Over the same line of a terminal, "" clears it; elsewhere only what is worth a `line` of its own."""
-    if sys.stderr.isatty():
-        print(f"\r{text:<60}", end="" if text else "\r", file=sys.stderr, flush=True)
-    elif line:
-        print(text, file=sys.stderr, flush=True)
-
-
-def measure(cases: Sequence[Case], rounds: int) -> None:
-    left = rounds * sum(case.round_s for case in cases)
-    rng = random.Random(0)
-    for case in cases:
-        progress(f"{case.name}: {rounds} rounds, about {math.ceil(rounds * case.round_s)} s", line=True)
-        case.times = {competitor: [] for competitor in case.calls}
-        for number in range(1, rounds + 1):
-            progress(f"{case.name}: round {number} of {rounds}, about {math.ceil(left)} s left in all")
-            for competitor in rng.sample(list(case.calls), len(case.calls)):
-                repeats = case.repeats[competitor]
-                case.times[competitor].append(seconds(case.calls[competitor], repeats) / repeats)
-            left -= case.round_s
-    progress("")
-
-
-def duration(s: float) -> str:
-    scale, unit = (1e6, "µs") if s < 1e-3 else (1e3, "ms")
-    return f"{s * scale:.2f} {unit}"
-
-
-def block(case: Case) -> str:
-    widths, batch = SIZES[case.name]
-    medians = {competitor: statistics.median(times) for competitor, times in case.times.items()}
-    lines = [
-        f"{case.name}: {'-'.join(map(str, widths))}, batch {batch}",
-        f"  {'':14}{'median':>12}{'to the floor: median':>25}{'min':>10}{'max':>10}",
-    ]
-    for competitor, times in case.times.items():
-        ratios = [s / floor for s, floor in zip(times, case.times["floor"], strict=True)]
-        numbers = f"{statistics.median(ratios):25.2f}{min(ratios):10.2f}{max(ratios):10.2f}"
-        lines.append(f"  {competitor:14}{duration(medians[competitor]):>12}{numbers}")
-    compiling = duration(max(0.0, case.first_s - medians["ref, jit"]))
-    agreed = f"agreed by == on the loss and {case.entries} gradient entries, {case.live} of them not 0"
-    little = ": shows little, see H1024" if case.name == "H" else ""
-    return "\n".join([*lines, f"  compile time of the jit, first call less median: {compiling}", f"  {agreed}{little}"])
-
-
-def machine() -> str:
-    try:
-        with open("/proc/cpuinfo") as cpuinfo:
-            return next(line.split(":", 1)[1].strip() for line in cpuinfo if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def available() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def set_threads(threads: int) -> None:
-    """Has to come before NumPy and JAX are imported: they read all this once."""
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    if threads == 1:
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
-    # All run on the processor that has the floor, and a program out of a cache would make the compile time a lie.
-    os.environ |= {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_COMPILATION_CACHE": "false"}
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])  # all that XLA's executor heeds
-
-
-def sizes(text: str) -> list[str]:
-    names = list(dict.fromkeys(text.split(",")))
-    if unknown := [name for name in names if name not in SIZES]:
-        raise argparse.ArgumentTypeError(f"found {', '.join(map(repr, unknown))}, expected some of {','.join(SIZES)}")
-    return names
-
-
-def count(text: str, most: int | None = None) -> int:
-    if not text.isdecimal() or int(text) < 1 or (most and int(text) > most):
-        expected = f"a whole number from 1 to {most}" if most else "a whole number from 1 on"
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected {expected}")
-    return int(text)
-
-
-def run(sizes: Sequence[str], dtype: str, rounds: int, threads: int) -> None:
-    cores = f"{threads} thread{'s' if threads > 1 else ''}, {available()} cores"
+def run(
+    sizes: Sequence[str], groups: Sequence[str], dtype: str, rounds: int, threads: int, later: int
+) -> dict[str, Any]:
+    """Measures in this process, prints the table, and returns it. Raises Disagreement."""
     set_threads(threads)
     import jax
     import numpy as np
@@ -265,14 +49,37 @@ def run(sizes: Sequence[str], dtype: str, rounds: int, threads: int) -> None:
     jax.config.update("jax_enable_x64", dtype == "float64")
     # What JAX does once in a process is no part of the first size's compile time.
     jax.block_until_ready(jax.jit(jax.value_and_grad(lambda a: a @ a))(np.ones(2, dtype)))
-    cases = []
+    start, cases = time.perf_counter(), []
     for name in sizes:
-        progress(f"{name}: agreement and calibration")
-        cases.append(prepare(name, dtype))
-    measure(cases, rounds)
-    print(f"{machine()}, {cores}, {dtype}, {rounds} rounds, {datetime.date.today()}")
-    versions = [f"{package} {version(package)}" for package in ("numpy", "jax", "jaxlib")]
-    print(f"Python {platform.python_version()}, {', '.join(versions)}", *map(block, cases), sep="\n\n")
+        progress(f"{name}: drawing its numbers")
+        problem = make_problem(*SIZES[name]).astype(dtype)
+        cases.append(prepare(name, problem, entered(groups, name)))
+    measure(cases, rounds, later=later, later_s=later * (time.perf_counter() - start))
+    table = {case.name: record(case, *SIZES[case.name], work(*SIZES[case.name])) for case in cases}
+    found = {"dtype": dtype, "threads": threads, "rounds": rounds, "sizes": table}
+    blocks = [block(name, case) for name, case in table.items()]
+    last = [text for text in ("\n".join(notes(found)), targets(found)) if text]
+    title = f"{dtype}, {count(threads, 'thread')}, {count(rounds, 'round')}"
+    print(title, *blocks, *last, "", sep="\n\n", end="", flush=True)
+    return found
+
+
+def run_apart(options: argparse.Namespace, threads: int, later: int) -> dict[str, Any]:
+    """`run` in a process of its own: the number of threads is read once, at import."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder) / "run.json")
+        given = {"sizes": ",".join(options.sizes), "groups": ",".join(options.groups)}
+        given |= {"dtype": options.dtype, "rounds": options.rounds, "threads": threads, "later": later, "json": file}
+        child = subprocess.Popen([sys.executable, __file__, *(f"--{name}={value}" for name, value in given.items())])
+        try:
+            child.wait()
+        except KeyboardInterrupt:
+            child.send_signal(signal.SIGINT)  # harmless where the terminal has told it already
+            sys.exit(child.wait())
+        if child.returncode:
+            sys.exit(child.returncode)
+        (found,) = read(file)["runs"]
+        return found
 
 
 def interrupted(*_: Any) -> None:
@@ -282,15 +89,69 @@ def interrupted(*_: Any) -> None:
     os._exit(130)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Times loss and gradients: manual, ref and ref under jit.")
-    parser.add_argument("--sizes", type=sizes, default=list(SIZES), help=f"some of {','.join(SIZES)}; default: all")
+def some_of(known: Sequence[str], text: str) -> list[str]:
+    names = list(dict.fromkeys(text.split(",")))
+    if unknown := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(f"found {', '.join(map(repr, unknown))}, expected some of {','.join(known)}")
+    return names
+
+
+def number(text: str, most: int | None = None, least: int = 1) -> int:
+    if not text.isdecimal() or int(text) < least or (most and int(text) > most):
+        expected = f"a whole number from {least} to {most}" if most else f"a whole number from {least} on"
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected {expected}")
+    return int(text)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=partial(some_of, list(SIZES)), help=f"some of {','.join(SIZES)}; default: all")
+    parser.add_argument("--groups", type=partial(some_of, GROUPS), help=f"some of {','.join(GROUPS)}; default: all")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: %(default)s")
-    parser.add_argument("--rounds", type=count, default=30, help="of all competitors in a new order; default: 30")
-    parser.add_argument("--threads", type=partial(count, most=available()), default=1, help="default: 1")
+    parser.add_argument("--rounds", type=number, help="of all competitors in a new order; default: 30")
+    parser.add_argument("--threads", type=partial(number, most=cores()), help="default: one, and then all")
+    parser.add_argument("--quick", action="store_true", help=f"{','.join(QUICK['sizes'])}, {QUICK['rounds']} rounds")
+    parser.add_argument("--json", metavar="FILE", help="write everything that was measured to a file")
+    parser.add_argument("--against", metavar="FILE", help="say what got slower since an earlier --json")
+    parser.add_argument("--later", type=partial(number, least=0), help=argparse.SUPPRESS)  # further runs, of a part
     options = parser.parse_args()
-    signal.signal(signal.SIGINT, interrupted)
-    run(**vars(options))
+    for name, default in (QUICK if options.quick else {"sizes": list(SIZES), "groups": GROUPS, "rounds": 30}).items():
+        setattr(options, name, getattr(options, name) or default)
+    try:
+        if options.json:
+            check_writable(options.json)
+        options.earlier = options.against and read(options.against)
+    except UnreadableError as error:
+        parser.error(str(error))
+    return options
+
+
+def main() -> None:
+    options = parse()
+    found = {"benchmark": "core", "setting": setting()}
+    if options.later is None:
+        print(heading(found["setting"]))
+        missing = [name for name, entry in COMPETITORS.items() if entry.group in options.groups and not entry.installed]
+        if missing:
+            print(f"not installed: {', '.join(missing)}: python -m pip install -e '.[peers]'")
+        print(flush=True)
+    if options.threads:
+        signal.signal(signal.SIGINT, interrupted)
+        chosen = {name: getattr(options, name) for name in ("sizes", "groups", "dtype", "rounds", "threads")}
+        try:
+            found["runs"] = [run(**chosen, later=options.later or 0)]
+        except Disagreement as error:
+            progress("")
+            sys.exit(str(error))
+    else:
+        counts = sorted({1, cores()})
+        found["runs"] = [
+            run_apart(options, n, later) for n, later in zip(counts, range(len(counts))[::-1], strict=True)
+        ]
+    if options.json:
+        write(options.json, found)
+    if options.earlier:
+        print(comparison(options.earlier, found, options.against))
 
 
 if __name__ == "__main__":

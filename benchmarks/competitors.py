@@ -1,0 +1,136 @@
+"""Who takes part: the floor and ours; others are in peers.py. Each is a function from a problem to what is timed.
+
+One more is three lines, and COMPETITORS keeps their order:
+
+    @competitor("manual, my way", group="manual")
+    def my_way(problem):
+        return lambda: manual.my_value_and_grad(problem.params, problem.x, problem.y, problem.activations)
+
+A call returns (loss, [(dW, db), ...]), whose entries NumPy can read. What is to be made once (copies, buffers,
+compiled functions) is made before it is returned; compiling may wait for the first call, whose time is noted. Packages
+are imported inside, so that a fresh process loads no more than the one that it asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+from problems import Problem, named
+
+Call = Callable[[], Any]
+
+
+class Competitor(NamedTuple):
+    """One entry of the table."""
+
+    make: Callable[[Problem], Call]
+    group: str  # who is behind it: floor, manual, ref, or a peer
+    sizes: Sequence[str] | None = None  # where it takes part, None for everywhere
+    compiles: bool = False  # its first call does, and its compile time is reported
+    package: str | None = None  # what has to be installed
+    read: Callable[[Any], tuple[Any, Any]] = lambda result: result  # the loss and gradients in what a call returns
+    dtype: str | None = None  # what it computes in, where it has no choice
+    loss: Callable[[Problem], Any] = lambda problem: problem.expected["L"]  # what it reports, by its own definition
+    note: str | None = None  # what a reader of its figures has to know
+
+    @property
+    def installed(self) -> bool:
+        return self.package is None or find_spec(self.package) is not None
+
+    def named(self, result: Any) -> dict[str, Any]:
+        """What a call returned, by name."""
+        return named(*self.read(result))
+
+    def expected(self, problem: Problem) -> dict[str, Any]:
+        return problem.expected | {"L": self.loss(problem)}
+
+
+COMPETITORS: dict[str, Competitor] = {}
+
+
+def entered(groups: Sequence[str] | None = None, size: str | None = None) -> list[str]:
+    """Those that are installed, of these groups and at this size; the floor is always among them."""
+    return [
+        name
+        for name, entry in COMPETITORS.items()
+        if entry.installed
+        and (groups is None or entry.group in (*groups, "floor"))
+        and (size is None or entry.sizes is None or size in entry.sizes)
+    ]
+
+
+def competitor(name: str, group: str, **options: Any) -> Callable[[Callable[[Problem], Call]], Callable[..., Call]]:
+    """Enters the function below into COMPETITORS under this name; `options` are the further fields of Competitor."""
+
+    def enter(make: Callable[[Problem], Call]) -> Callable[[Problem], Call]:
+        COMPETITORS[name] = Competitor(make, group, **options)
+        return make
+
+    return enter
+
+
+@competitor("floor", group="floor")
+def floor(problem: Problem) -> Call:
+    """The 3 L - 1 matrix products of the pass and nothing else, into buffers made beforehand."""
+    import numpy as np
+
+    import manual
+
+    params, x, y, activations, _ = problem
+    h = manual.forward(params, x, activations).h
+    delta = manual.gradients(params, x, y, activations)[1].z
+    products = []
+    for l, (W, _) in enumerate(params):
+        products += [(h[l], W.T), (delta[l].T, h[l])] + ([(delta[l], W)] if l else [])
+    buffers = [np.empty((len(a), b.shape[1]), x.dtype) for a, b in products]
+
+    def multiply() -> None:
+        for (a, b), out in zip(products, buffers, strict=True):
+            np.matmul(a, b, out=out)
+
+    return multiply
+
+
+@competitor("manual", group="manual")
+def by_hand(problem: Problem) -> Call:
+    """NumPy, the gradients derived by hand."""
+    import manual
+
+    params, x, y, activations, _ = problem
+    return lambda: manual.value_and_grad(params, x, y, activations)
+
+
+def on_device(problem: Problem) -> tuple[Any, Any, Any]:
+    """Parameters and data as JAX has them: converting NumPy's on the way in would cost each call 2 µs an array."""
+    import jax
+
+    import ref
+
+    params = tuple(ref.Layer(*layer) for layer in problem.params)
+    return jax.device_put((params, problem.x, problem.y))
+
+
+@competitor("ref, op by op", group="ref", sizes=("H", "H1024", "M"))
+def op_by_op(problem: Problem) -> Call:
+    """JAX without jit."""
+    import jax
+
+    import ref
+
+    data = on_device(problem)
+    return lambda: jax.block_until_ready(ref.value_and_grad(*data, problem.activations))
+
+
+@competitor("ref, jit", group="ref", compiles=True)
+def jit(problem: Problem) -> Call:
+    """JAX, compiled for the shapes."""
+    import jax
+
+    import ref
+
+    data = on_device(problem)
+    compiled = jax.jit(partial(ref.value_and_grad, activations=problem.activations))
+    return lambda: jax.block_until_ready(compiled(*data))
