@@ -15,7 +15,6 @@ another. The whole table takes about ten minutes on two cores, half of it XL, an
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -26,22 +25,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import command
 import peers  # noqa: F401  enters them into COMPETITORS
 from competitors import COMPETITORS, entered
-from machine import cores, heading, set_threads, setting
+from machine import cores, set_threads
 from measuring import Disagreement, measure, prepare, progress
 from problems import SIZES, make_problem, work
-from results import UnreadableError, check_writable, comparison, count, read, write
+from results import count, read
 from table import block, notes, record, targets
 
 GROUPS = list(dict.fromkeys(entry.group for entry in COMPETITORS.values()))
+WHOLE = {"sizes": list(SIZES), "groups": GROUPS, "rounds": 30}
 QUICK = {"sizes": ["H", "H1024", "M", "D"], "groups": [g for g in GROUPS if g != "torch.compile"], "rounds": 5}
 
 
 def run(
-    sizes: Sequence[str], groups: Sequence[str], dtype: str, rounds: int, threads: int, later: int
+    sizes: Sequence[str], groups: Sequence[str], dtype: str, rounds: int, threads: int, later: int = 0
 ) -> dict[str, Any]:
-    """Measures in this process, prints the table, and returns it. Raises Disagreement."""
+    """Measures in this process, prints the table, and returns it. Raises Disagreement.
+
+    `later` runs like this one are still to come, which tells how much time is left in all.
+    """
     set_threads(threads)
     import jax
     import numpy as np
@@ -78,65 +82,31 @@ def run_apart(options: argparse.Namespace, threads: int, later: int) -> dict[str
             sys.exit(child.wait())
         if child.returncode:
             sys.exit(child.returncode)
-        (found,) = read(file)["runs"]
+        (found,) = read(file, "core")["runs"]
         return found
 
 
-def interrupted(*_: Any) -> None:
-    """Exits on the spot: a KeyboardInterrupt in the middle of an import comes out as an ImportError."""
-    progress("")
-    print("interrupted, nothing to report", file=sys.stderr, flush=True)
-    os._exit(130)
-
-
-def some_of(known: Sequence[str], text: str) -> list[str]:
-    names = list(dict.fromkeys(text.split(",")))
-    if unknown := [name for name in names if name not in known]:
-        raise argparse.ArgumentTypeError(f"found {', '.join(map(repr, unknown))}, expected some of {','.join(known)}")
-    return names
-
-
-def number(text: str, most: int | None = None, least: int = 1) -> int:
-    if not text.isdecimal() or int(text) < least or (most and int(text) > most):
-        expected = f"a whole number from {least} to {most}" if most else f"a whole number from {least} on"
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected {expected}")
-    return int(text)
-
-
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=partial(some_of, list(SIZES)), help=f"some of {','.join(SIZES)}; default: all")
-    parser.add_argument("--groups", type=partial(some_of, GROUPS), help=f"some of {','.join(GROUPS)}; default: all")
+    parser = command.make_parser(__doc__)
+    parser.add_argument("--sizes", type=partial(command.some_of, list(SIZES)), help=f"some of {','.join(SIZES)}")
+    parser.add_argument("--groups", type=partial(command.some_of, GROUPS), help=f"some of {','.join(GROUPS)}")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: %(default)s")
-    parser.add_argument("--rounds", type=number, help="of all competitors in a new order; default: 30")
-    parser.add_argument("--threads", type=partial(number, most=cores()), help="default: one, and then all")
-    parser.add_argument("--quick", action="store_true", help=f"{','.join(QUICK['sizes'])}, {QUICK['rounds']} rounds")
-    parser.add_argument("--json", metavar="FILE", help="write everything that was measured to a file")
-    parser.add_argument("--against", metavar="FILE", help="say what got slower since an earlier --json")
-    parser.add_argument("--later", type=partial(number, least=0), help=argparse.SUPPRESS)  # further runs, of a part
-    options = parser.parse_args()
-    for name, default in (QUICK if options.quick else {"sizes": list(SIZES), "groups": GROUPS, "rounds": 30}).items():
-        setattr(options, name, getattr(options, name) or default)
-    try:
-        if options.json:
-            check_writable(options.json)
-        options.earlier = options.against and read(options.against)
-    except UnreadableError as error:
-        parser.error(str(error))
-    return options
+    parser.add_argument("--rounds", type=command.number, help="of all competitors in a new order; default: 30")
+    parser.add_argument("--threads", type=command.threads, help="default: one, and then all")
+    # What `run_apart` tells a part of a whole.
+    parser.add_argument("--later", type=partial(command.number, least=0), help=argparse.SUPPRESS)
+    return command.parse(parser, "core", WHOLE, QUICK)
 
 
 def main() -> None:
     options = parse()
-    found = {"benchmark": "core", "setting": setting()}
-    if options.later is None:
-        print(heading(found["setting"]))
-        missing = [name for name, entry in COMPETITORS.items() if entry.group in options.groups and not entry.installed]
-        if missing:
-            print(f"not installed: {', '.join(missing)}: python -m pip install -e '.[peers]'")
-        print(flush=True)
+    whole = options.later is None
+    found = command.begin("core", quiet=not whole)
+    missing = [name for name, entry in COMPETITORS.items() if entry.group in options.groups and not entry.installed]
+    if whole and missing:
+        print(f"not installed: {', '.join(missing)}: pip install -e '.[peers]'", end="\n\n", flush=True)
     if options.threads:
-        signal.signal(signal.SIGINT, interrupted)
+        command.exit_on_interrupt()
         chosen = {name: getattr(options, name) for name in ("sizes", "groups", "dtype", "rounds", "threads")}
         try:
             found["runs"] = [run(**chosen, later=options.later or 0)]
@@ -148,10 +118,7 @@ def main() -> None:
         found["runs"] = [
             run_apart(options, n, later) for n, later in zip(counts, range(len(counts))[::-1], strict=True)
         ]
-    if options.json:
-        write(options.json, found)
-    if options.earlier:
-        print(comparison(options.earlier, found, options.against))
+    command.finish(options, found)
 
 
 if __name__ == "__main__":

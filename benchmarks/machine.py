@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import textwrap
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -57,6 +58,6 @@ def setting() -> dict[str, Any]:
 
 
 def heading(setting: dict[str, Any]) -> str:
-    return f"{setting['machine']}, {setting['system']}, {setting['date']}\n" + ", ".join(
-        f"{package} {number}" for package, number in setting["versions"].items()
-    )
+    software = ", ".join(f"{package} {number}" for package, number in setting["versions"].items())
+    software = textwrap.fill(f"{software}; {setting['date']}", 80, break_on_hyphens=False)
+    return f"{setting['machine']}, {setting['system']}\n{software}"

@@ -35,18 +35,19 @@ def check_writable(path: str) -> None:
         raise UnreadableError(f"{path} cannot be written, expected the name of a file in a folder that exists")
 
 
-def read(path: str) -> dict[str, Any]:
-    """The results in a file. Raises UnreadableError, saying what was found and what was expected."""
-    expected = f"expected a file that --json wrote, of format {FORMAT}"
+def read(path: str, benchmark: str) -> dict[str, Any]:
+    """The results of a benchmark in a file. Raises UnreadableError, saying what was found and what was expected."""
+    expected = f"expected a file that {benchmark}.py --json wrote"
     try:
         results = json.loads(Path(path).read_text())
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"{path} is not JSON ({error}), {expected}") from None
-    if not isinstance(results, dict) or results.get("format") != FORMAT:
-        found = f"format {results.get('format')!r}" if isinstance(results, dict) else f"a {type(results).__name__}"
-        raise UnreadableError(f"{path} has {found}, {expected}")
+    kind = (results.get("benchmark"), results.get("format")) if isinstance(results, dict) else ()
+    if kind != (benchmark, FORMAT):
+        found = "benchmark {!r}, format {!r}".format(*kind) if kind else f"no benchmark but a {type(results).__name__}"
+        raise UnreadableError(f"{path} has {found}, {expected}, format {FORMAT}")
     try:
         (
             spreads(results),
@@ -72,11 +73,20 @@ def spreads(results: dict[str, Any]) -> dict[tuple[str, str], tuple[float, float
     found = {}
     for run in results["runs"]:
         for size, case in run["sizes"].items():
-            place = f"{size}, {run['dtype']}, {count(run['threads'], 'thread')}"
+            place = ", ".join([size, run["dtype"], *([count(run["threads"], "thread")] if "threads" in run else [])])
             floor = case["competitors"]["floor"]["times"]
             for competitor, entry in case["competitors"].items():
                 found[place, competitor] = spread(ratios(entry["times"], floor))
     return found
+
+
+def median_s(case: dict[str, Any], competitor: str) -> float:
+    return statistics.median(case["competitors"][competitor]["times"])
+
+
+def of_sweep(run: dict[str, Any], sweep: str) -> dict[int, dict[str, Any]]:
+    """The sizes of a run that are called "batch 1" and so on, by their number."""
+    return {int(name.split()[1]): case for name, case in run["sizes"].items() if name.split()[0] == sweep}
 
 
 def count(number: int, noun: str) -> str:
