@@ -8,8 +8,8 @@
 
 Nothing is timed before all of them have agreed with manual in float64, by == in every entry of loss and gradients, on
 the very numbers that are then timed. All are timed in turn in one process, with one thread, and then with all in
-another. The whole table takes about ten minutes on two cores, half of it XL, and a minute for torch.compile to compile;
---quick leaves out L, XL and torch.compile, and takes less than one.
+another. A compile time is the first call less the median. The whole table takes about ten minutes on two cores, half of
+it XL, and a minute for torch.compile to compile; --quick leaves out L, XL and torch.compile, and takes less than one.
 """
 
 from __future__ import annotations

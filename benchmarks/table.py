@@ -115,9 +115,9 @@ def block(name: str, case: dict[str, Any]) -> str:
         for competitor, entry in entries.items()
         if COMPETITORS[competitor].compiles
     ]:
-        lines.append(f"  compile time, first call less median: {'; '.join(compiling)}")
+        lines.append(f"  compile time: {'; '.join(compiling)}")
     little = ": shows little, see H1024" if name == "H" else ""
-    lines.append(f"  agreed by == on the loss and {case['entries']:,} entries, {case['live']:,} of them not 0{little}")
+    lines.append(f"  agreed by ==: the loss, {case['entries']:,} entries, {case['live']:,} of them not 0{little}")
     return "\n".join(lines)
 
 
