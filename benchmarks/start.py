@@ -131,16 +131,17 @@ def main() -> None:
     options = command.parse(parser, "start", {"rounds": 7}, {"rounds": 2})
     found = command.begin("start")
     set_threads(1)
-    command.exit_on_interrupt()
     everywhere = [name for name in entered(("manual", "ref", "torch")) if COMPETITORS[name].sizes is None]
     competitors = [name for name in everywhere if name != "floor"]
     try:
         with tempfile.TemporaryDirectory() as folder:
             times = cold_starts(Path(folder), competitors, options.rounds)
             held = memory(Path(folder), competitors)
-    except Broken as error:
+    except (Broken, KeyboardInterrupt) as error:
         progress("")
-        sys.exit(f"{error}: nothing is reported")
+        reason, status = (str(error), 1) if isinstance(error, Broken) else ("interrupted", 130)
+        print(f"{reason}: nothing is reported", file=sys.stderr)
+        sys.exit(status)
     print(table(times, held, options.rounds))
     sizes = {"cold start": {"competitors": {name: {"times": all_s} for name, all_s in times.items()}}}
     found["runs"] = [{"dtype": "float32", "threads": 1, "rounds": options.rounds, "sizes": sizes, "memory": held}]
