@@ -33,6 +33,7 @@ from table import record, seconds_as, shape
 
 GPU = {size: SIZES[size] for size in ("M", "L", "XL")} | {"W": ((784, 8192, 8192, 8192, 10), 8192)}
 CPU = {"S": ((64, 128, 128, 10), 128), "M": SIZES["M"]}
+KNOWN = GPU | CPU
 SQUARE = {"gpu": 8192, "cpu": 1024}  # how wide the product is that measures the rate
 
 
@@ -129,16 +130,15 @@ def rate(precision: Precision, device: Any, width: int) -> float:
     return 2 * width**3 / min(seconds(call, repeats) / repeats for _ in range(10))
 
 
-def run(sizes: dict[str, Any], rounds: int, name: str, device: Any) -> dict[str, Any]:
-    """A precision: all its sizes, measured and printed. Raises Disagreement."""
+def run(problems: dict[str, Problem], rounds: int, name: str, device: Any, square: int) -> dict[str, Any]:
+    """A precision: all sizes, measured and printed. Raises Disagreement."""
     precision = PRECISIONS[name]
-    peak = rate(precision, device, SQUARE[device.platform])
-    print(f"{name}: {peak / 1e12:.3g} TFLOP/s in a square product of {SQUARE[device.platform]}")
+    peak = rate(precision, device, square)
+    print(f"{name}: {peak / 1e12:.3g} TFLOP/s in a square product of {square}")
     print(f"  {'':4}{'':24}{'floor':>11}{'ref, jit':>11}{'to floor':>10}{'share':>8}{'compiling':>12}")
     table = {}
-    for size, (widths, batch) in sizes.items():
-        progress(f"{name}, {size}: drawing its numbers")
-        problem = make_problem(widths, batch, quiet=True)
+    for size, problem in problems.items():
+        widths, batch = KNOWN[size]
         case = prepare(size, problem, precision, device)
         measure([case], rounds)
         table[size] = record(case, widths, batch, work(widths, batch))
@@ -157,7 +157,7 @@ def run(sizes: dict[str, Any], rounds: int, name: str, device: Any) -> dict[str,
 def parse() -> argparse.Namespace:
     parser = command.make_parser(__doc__)
     parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu", help="default: %(default)s")
-    parser.add_argument("--sizes", type=partial(command.some_of, [*GPU, "S"]), help=f"some of {','.join(GPU)}; S, M")
+    parser.add_argument("--sizes", type=partial(command.some_of, list(KNOWN)), help=f"some of {','.join(KNOWN)}")
     parser.add_argument("--precisions", type=partial(command.some_of, list(PRECISIONS)), help="default: all three")
     parser.add_argument("--rounds", type=command.number, help="of floor and pass in a new order; default: 30")
     whole = {"rounds": 30, "precisions": list(PRECISIONS)}
@@ -179,14 +179,17 @@ def main() -> None:
             "Install a JAX that does (pip install 'jax[cuda12]'), or try it out with --device cpu.\n"
         )
         sys.exit(2)
-    known = GPU | {"S": CPU["S"]}
-    sizes = {size: known[size] for size in options.sizes or (GPU if device.platform == "gpu" else CPU)}
     found = command.begin("gpu")
     found["setting"]["machine"] = f"{device.device_kind}; {found['setting']['machine']}"
     print(f"{device.device_kind}\n")
     command.exit_on_interrupt()
+    problems = {}
+    for size in options.sizes or (GPU if options.device == "gpu" else CPU):
+        progress(f"{size}: drawing its numbers, and the gradient to compare with")
+        problems[size] = make_problem(*KNOWN[size], quiet=True).astype("float32")
+    square = SQUARE[options.device]
     try:
-        found["runs"] = [run(sizes, options.rounds, name, device) for name in options.precisions]
+        found["runs"] = [run(problems, options.rounds, name, device, square) for name in options.precisions]
     except Disagreement as error:
         progress("")
         sys.exit(str(error))

@@ -34,6 +34,7 @@ SWEEPS: dict[str, tuple[Callable[[int], Shape], Sequence[int]]] = {
     "depth": (lambda n: ((32,) * (n + 1), 128), [2**k for k in range(9)]),
 }
 GROUPS = ("manual", "ref", "torch")
+COLUMN = 10
 
 
 def taking_part() -> list[str]:
@@ -69,26 +70,37 @@ def run(chosen: dict[str, Sequence[int]], rounds: int) -> dict[str, Any]:
     return {"dtype": "float32", "threads": 1, "rounds": rounds, "sizes": sizes}
 
 
+def heads(names: Sequence[str]) -> list[str]:
+    """The names above the columns, in two lines: there is room for six."""
+    words = [name.replace(",", "").rpartition(" ") for name in names]
+    return ["".join(f"{word[part]:>{COLUMN}}" for word in words) for part in (0, 2)]
+
+
 def table(run: dict[str, Any], sweep: str) -> str:
     """Seconds a pass, and at the end how fast that is where there is most work."""
     cases = of_sweep(run, sweep)
     widths, batch = SWEEPS[sweep][0](value := max(cases))
     names = list(cases[value]["competitors"])
-    title = f"{sweep}, up to {shape(widths)} with batch {batch}: median of a pass"
-    lines = [title, f"{sweep:>7}{'work':>12}" + "".join(f"{name:>15}" for name in names)]
+    lines = [
+        f"{sweep}, up to {shape(widths)} with batch {batch}: median of a pass",
+        *(
+            f"{first:>7}{second:>12}{line}"
+            for first, second, line in zip(("", sweep), ("", "work"), heads(names), strict=True)
+        ),
+    ]
     for value, case in cases.items():
-        times = "".join(f"{seconds_as(median_s(case, name)):>15}" for name in names)
+        times = "".join(f"{seconds_as(median_s(case, name)):>{COLUMN}}" for name in names)
         lines.append(f"{value:>7}{flop_as(case['flop']):>12}{times}")
-    rates = "".join(f"{case['flop'] / median_s(case, name) / 1e9:>15.1f}" for name in names)
+    rates = "".join(f"{case['flop'] / median_s(case, name) / 1e9:>{COLUMN}.1f}" for name in names)
     return "\n".join([*lines, f"{'GFLOP/s at the last':>19}{rates}"])
 
 
 def compile_table(run: dict[str, Any]) -> str:
     cases = of_sweep(run, "depth")
     names = list(next(iter(cases.values()))["compile_s"])
-    lines = ["compile time, first call less median", f"{'depth':>7}" + "".join(f"{name:>15}" for name in names)]
+    lines = ["compile time, first call less median", f"{'depth':>7}" + "".join(f"{name:>16}" for name in names)]
     for value, case in cases.items():
-        lines.append(f"{value:>7}" + "".join(f"{seconds_as(case['compile_s'][name]):>15}" for name in names))
+        lines.append(f"{value:>7}" + "".join(f"{seconds_as(case['compile_s'][name]):>16}" for name in names))
     return "\n".join(lines)
 
 
