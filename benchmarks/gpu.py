@@ -135,7 +135,7 @@ def run(problems: dict[str, Problem], rounds: int, name: str, device: Any, squar
     precision = PRECISIONS[name]
     peak = rate(precision, device, square)
     print(f"{name}: {peak / 1e12:.3g} TFLOP/s in a square product of {square}")
-    print(f"  {'':4}{'':24}{'floor':>11}{'ref, jit':>11}{'to floor':>10}{'share':>8}{'compiling':>12}")
+    print(f"  {'':29}{'floor':>10}{'ref, jit':>11}{'to floor':>10}{'share':>7}{'compiling':>11}")
     table = {}
     for size, problem in problems.items():
         widths, batch = KNOWN[size]
@@ -145,9 +145,9 @@ def run(problems: dict[str, Problem], rounds: int, name: str, device: Any, squar
         floor, passes = case.times["floor"], case.times["ref, jit"]
         share = work(widths, batch) / statistics.median(passes) / peak
         print(
-            f"  {size:4}{f'{shape(widths)}, batch {batch}':24}{seconds_as(statistics.median(floor)):>11}"
+            f"  {size:3}{f'{shape(widths)}, batch {batch}':26}{seconds_as(statistics.median(floor)):>10}"
             f"{seconds_as(statistics.median(passes)):>11}{statistics.median(ratios(passes, floor)):>10.2f}"
-            f"{share:>8.0%}{seconds_as(case.first_s['ref, jit']):>12}",
+            f"{share:>7.0%}{seconds_as(case.first_s['ref, jit']):>11}",
             flush=True,
         )
     print()
