@@ -12,7 +12,7 @@ from typing import Any
 
 from machine import cores, heading, setting
 from measuring import progress
-from results import UnreadableError, check_writable, comparison, read, write
+from results import Unreadable, check_writable, comparison, read, write
 
 
 def some_of(known: Sequence[str], text: str) -> list[str]:
@@ -55,7 +55,7 @@ def parse(
         if options.json:
             check_writable(options.json)
         options.earlier = read(options.against, benchmark) if options.against else None
-    except UnreadableError as error:
+    except Unreadable as error:
         parser.error(str(error))
     return options
 

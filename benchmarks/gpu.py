@@ -13,7 +13,7 @@ agree by ==, in every entry. In bfloat16 each result is rounded to 8 bits, and s
 added up in bfloat16, more than once: there the weights' gradients have to be the nearest bfloat16, and loss and the
 biases' gradients within 2 % of the largest of their tensor.
 
-Without a GPU it says so and exits with 2. `--device cpu` tries it out, at small sizes.
+Without a GPU it says so and exits with 2. `--device cpu` tries it out, at small sizes: so far it has run nowhere else.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from measuring import ratios
 FORMAT = 1
 
 
-class UnreadableError(Exception):
+class Unreadable(Exception):
     """The file is not one that --json wrote."""
 
 
@@ -30,33 +30,28 @@ def write(path: str, results: dict[str, Any]) -> None:
 
 
 def check_writable(path: str) -> None:
-    """Before minutes of measuring, not after them. Raises UnreadableError."""
+    """Before minutes of measuring, not after them. Raises Unreadable."""
     if Path(path).is_dir() or not os.access(Path(path).resolve().parent, os.W_OK):
-        raise UnreadableError(f"{path} cannot be written, expected the name of a file in a folder that exists")
+        raise Unreadable(f"{path} cannot be written, expected the name of a file in a folder that exists")
 
 
 def read(path: str, benchmark: str) -> dict[str, Any]:
-    """The results of a benchmark in a file. Raises UnreadableError, saying what was found and what was expected."""
+    """The results of a benchmark in a file. Raises Unreadable, saying what was found and what was expected."""
     expected = f"expected a file that {benchmark}.py --json wrote"
     try:
         results = json.loads(Path(path).read_text())
     except OSError as error:
-        raise UnreadableError(f"{path} cannot be read: {error.strerror}") from None
+        raise Unreadable(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise UnreadableError(f"{path} is not JSON ({error}), {expected}") from None
+        raise Unreadable(f"{path} is not JSON ({error}), {expected}") from None
     kind = (results.get("benchmark"), results.get("format")) if isinstance(results, dict) else ()
     if kind != (benchmark, FORMAT):
         found = "benchmark {!r}, format {!r}".format(*kind) if kind else f"no benchmark but a {type(results).__name__}"
-        raise UnreadableError(f"{path} has {found}, {expected}, format {FORMAT}")
+        raise Unreadable(f"{path} has {found}, {expected}, format {FORMAT}")
     try:
-        (
-            spreads(results),
-            results["setting"]["machine"],
-            results["setting"]["date"],
-            results["setting"]["versions"].items(),
-        )
+        comparison(results, results, path)
     except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
-        raise UnreadableError(f"{path} is incomplete ({type(error).__name__}: {error}), {expected}") from None
+        raise Unreadable(f"{path} is incomplete ({type(error).__name__}: {error}), {expected}") from None
     return results
 
 

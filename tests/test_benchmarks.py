@@ -11,7 +11,7 @@ from competitors import COMPETITORS, Competitor, entered
 from gpu import PRECISIONS, disagrees
 from measuring import Disagreement, prepare
 from problems import SIZES, make_problem, work
-from results import FORMAT, UnreadableError, check_writable, comparison, read, write
+from results import FORMAT, Unreadable, check_writable, comparison, read, write
 from sweeps import SWEEPS
 from table import block, targets
 
@@ -194,7 +194,7 @@ UNREADABLE = {
     "has no benchmark but a list": "[]",
     "has benchmark 'core', format 0": json.dumps(WHOLE | {"format": 0}),
     "has benchmark 'sweeps', format": json.dumps(WHOLE | {"benchmark": "sweeps"}),
-    "is incomplete (KeyError: 'machine')": json.dumps(WHOLE | {"setting": {}}),
+    "is incomplete (KeyError: 'date')": json.dumps(WHOLE | {"setting": {}}),
     "is incomplete (KeyError: 'sizes')": json.dumps(WHOLE | {"runs": [{}]}),
     "is incomplete (TypeError": json.dumps(WHOLE | {"runs": 3}),
 }
@@ -204,7 +204,7 @@ UNREADABLE = {
 def test_what_no_benchmark_wrote_is_refused(tmp_path, says):
     file = tmp_path / "old.json"
     file.write_text(UNREADABLE[says])
-    with pytest.raises(UnreadableError) as error:
+    with pytest.raises(Unreadable) as error:
         read(str(file), "core")
     assert f"old.json {says}" in str(error.value)
     assert "expected a file that core.py --json wrote" in str(error.value)
@@ -215,14 +215,14 @@ def test_times_that_cannot_be_compared_are_refused(tmp_path):
         spoilt = results()
         spoilt["runs"][0]["sizes"]["M"]["competitors"]["floor"]["times"] = times
         write(str(tmp_path / "old.json"), spoilt)
-        with pytest.raises(UnreadableError, match="is incomplete"):
+        with pytest.raises(Unreadable, match="is incomplete"):
             read(str(tmp_path / "old.json"), "core")
 
 
 def test_a_file_that_cannot_be_written_is_refused_beforehand(tmp_path):
     check_writable(str(tmp_path / "new.json"))
     for path in (tmp_path, tmp_path / "missing" / "new.json"):
-        with pytest.raises(UnreadableError, match="cannot be written"):
+        with pytest.raises(Unreadable, match="cannot be written"):
             check_writable(str(path))
 
 
