@@ -3,6 +3,7 @@
 from ref.door import Layer
 from ref.hessian import hvp
 from ref.jacobians import jacobian, per_example_gradients, stacked_jacobian
+from ref.mesh import Shardings, place, sharded_value_and_grad, shardings
 from ref.mlp import (
     Cache,
     Gradients,
@@ -10,16 +11,23 @@ from ref.mlp import (
     gradients,
     value_and_grad,
 )
+from ref.processes import join, launch
 
 __all__ = [
     "Cache",
     "Gradients",
     "Layer",
+    "Shardings",
     "forward",
     "gradients",
     "hvp",
     "jacobian",
+    "join",
+    "launch",
     "per_example_gradients",
+    "place",
+    "sharded_value_and_grad",
+    "shardings",
     "stacked_jacobian",
     "value_and_grad",
 ]

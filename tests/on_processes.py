@@ -1,0 +1,64 @@
+"""Run by test_devices.py in two processes: python on_processes.py ADDRESS PROCESSES INDEX [die].
+
+Each has two simulated devices and half of the examples. The last line that it prints is JSON.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from functools import partial
+
+import jax
+import numpy as np
+from on_devices import ACTIVATIONS, BATCH, named, problem
+
+import ref
+
+
+def refusal(*arguments: object) -> str:
+    try:
+        ref.place(*arguments)  # type: ignore[arg-type]
+    except ValueError as error:
+        return str(error)
+    return "nothing was refused"
+
+
+def main() -> None:
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_num_cpu_devices", 2)
+    ref.join(*sys.argv[1:4], seconds=30, silence=30)
+    index, half = jax.process_index(), BATCH // 2
+    params, x, y = problem()
+    mine = slice(index * half, (index + 1) * half)
+    one = named(*jax.jit(partial(ref.value_and_grad, activations=ACTIVATIONS))(params, x, y))
+    same = {}
+    for shape, names in (((4,), ("data",)), ((2, 2), ("data", "model")), ((1, 4), ("data", "model"))):
+        mesh = jax.make_mesh(shape, names)
+        rows = mine if shape[0] > 1 else slice(None)
+        placed = ref.place(mesh, params, x[rows], y[rows])
+        step = ref.sharded_value_and_grad(mesh, params, ACTIVATIONS)
+        found = named(*step(*placed))
+        for name, tensor in found.items():
+            parts = [(np.asarray(part.data), np.asarray(one[name])[part.index]) for part in tensor.addressable_shards]
+            same[f"{name} on {shape}"] = all((a == b).all() for a, b in parts)
+        if "die" in sys.argv:
+            if index == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            while True:
+                float(step(*placed)[0])
+    other = (ref.Layer(params[0].W + index, params[0].b), *params[1:])
+    refused = [
+        refusal(mesh, params, x[: half - 2 * index], y[: half - 2 * index]),
+        refusal(mesh, other, x[mine], y[mine]),
+        refusal(jax.make_mesh((4,), ("data",)), params, x[:7], y[:7]),
+    ]
+    jax.distributed.shutdown()
+    if index == 0:
+        time.sleep(0.5)  # the other ends first, in peace
+    print(json.dumps({"same": same, "refused": refused}))
+
+
+if __name__ == "__main__":
+    main()
