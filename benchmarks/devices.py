@@ -185,7 +185,7 @@ def run(options: argparse.Namespace) -> None:
         work = operations(SIZES[name][0])
         rate = 1 / measured["example_s"]
         for examples, source in (
-            (rate, f"as here, {rate * work / 1e9:.0f} GFLOP/s"),
+            (rate, f"as here, {rate * work / 1e9:.3g} GFLOP/s"),
             (options.tflops * 1e12 / work, f"at {options.tflops:g} TFLOP/s"),
         ):
             line, numbers = paper(name, examples, source, options.devices, bandwidth, latency)
@@ -218,6 +218,11 @@ def main() -> None:
     parser.add_argument("--tflops", type=positive, default=100, help="of a device on paper; default: %(default)s")
     parser.add_argument("--on", type=count, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    try:
+        if options.json:
+            open(options.json, "a").close()  # before a minute of work, not after it
+    except OSError as error:
+        parser.error(f"argument --json: {options.json} cannot be written: {error.strerror}")
     try:
         if options.on:
             worker(options.sizes, options.on, options.steps)

@@ -69,7 +69,14 @@ def _receive(address: tuple[str, int], processes: int, index: int, seconds: floa
     """Process 0 waits for the others, and tells all of them how it came out."""
     deadline, outcome = time.monotonic() + seconds, ""
     links, came = Links(), []
-    with socket.create_server(address, backlog=processes) as server:
+    try:
+        server = socket.create_server(address, backlog=processes)
+    except OSError as error:
+        raise OSError(
+            f"process 0 cannot have {address[0]}:{address[1]} ({error.strerror}): take an address of its own host, and "
+            "a port that is free"
+        ) from error
+    with server:
         while len(links) < processes - 1 and not outcome and (left := deadline - time.monotonic()) > 0:
             server.settimeout(left)
             with contextlib.suppress(OSError, ValueError):  # the time is over, or it was a stranger

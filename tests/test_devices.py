@@ -251,6 +251,13 @@ def test_a_stranger_on_the_port_is_no_process():
     stranger.join()
 
 
+def test_a_port_that_is_taken_is_refused():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(OSError, match=rf"process 0 cannot have 127\.0\.0\.1:{port} \(.*\): .*a port that is free"):
+            ref.join(f"127.0.0.1:{port}", 2, 0, seconds=0.1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
