@@ -183,6 +183,16 @@ def test_a_process_that_dies_ends_the_other():
     assert left.splitlines()[-1] == "process 0 of 2 stops: process 1 of 2 ended too early, see what it wrote"
 
 
+def test_a_process_that_says_goodbye_ends_nobody(monkeypatch):
+    monkeypatch.delattr(sys, "last_value", raising=False)  # a test that failed before would be an exception here
+    monkeypatch.setattr(os, "_exit", lambda status: pytest.fail(f"ends with status {status}"))
+    mine, theirs = socket.socketpair()
+    with mine, theirs:
+        ref.processes._leave({1: mine})
+        mine.close()
+        ref.processes._listen({0: theirs}, 0, 2, 1)
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
