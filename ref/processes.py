@@ -12,6 +12,7 @@ that the others know.
 
 import atexit
 import contextlib
+import inspect
 import math
 import os
 import signal
@@ -22,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 import jax
 
@@ -53,16 +54,11 @@ def join(address: str, processes: int | str, index: int | str, *, seconds: float
     links = meet((host.strip("[]"), int(port)), processes, index, seconds)
     for other in links:
         threading.Thread(target=_listen, args=(links, other, processes, index), daemon=True).start()
-    jax.distributed.initialize(
-        address,
-        processes,
-        index,
-        coordinator_bind_address=address,
-        initialization_timeout=math.ceil(seconds),
-        heartbeat_timeout_seconds=silence,
-        shutdown_timeout_seconds=math.ceil(seconds),
-    )
     atexit.register(_leave, links)  # comes before JAX's own exit, which is older and waits for all
+    limits: dict[str, Any] = {"initialization_timeout": math.ceil(seconds), "heartbeat_timeout_seconds": silence}
+    if "shutdown_timeout_seconds" in inspect.signature(jax.distributed.initialize).parameters:  # not in JAX 0.8
+        limits["shutdown_timeout_seconds"] = math.ceil(seconds)
+    jax.distributed.initialize(address, processes, index, coordinator_bind_address=address, **limits)
 
 
 def _receive(address: tuple[str, int], processes: int, index: int, seconds: float) -> Links:
@@ -104,12 +100,13 @@ def _receive(address: tuple[str, int], processes: int, index: int, seconds: floa
 
 def _come(address: tuple[str, int], processes: int, index: int, seconds: float) -> Links:
     """Any other process goes to process 0, again and again until somebody is there, and hears how it came out."""
-    deadline, outcome, found = time.monotonic() + seconds, "", "nobody"
+    deadline, outcome = time.monotonic() + seconds, ""
+    found, start = "nobody", "process 0 there, or see why it ended"
     while not outcome and (left := deadline - time.monotonic()) > 0:
         with contextlib.suppress(OSError):
             peer = socket.create_connection(address, timeout=left)
             if peer.getsockname() != peer.getpeername():  # a port that nobody has may get through to itself
-                found = "not all the others"
+                found, start = "not all the others", "those that are missing, or see why they ended"
                 _say(peer, f"{processes} {index}")
                 peer.settimeout(left + 1)  # so that process 0, whose time ends too, can tell who is missing
                 outcome = _line(peer)
@@ -120,7 +117,7 @@ def _come(address: tuple[str, int], processes: int, index: int, seconds: float) 
     _raise(
         outcome
         or f"late process {index} of {processes} found {found} at {address[0]}:{address[1]} after {seconds:g} s: "
-        "start process 0 there, or see why it ended"
+        f"start {start}"
     )
     return {}
 
