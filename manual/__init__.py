@@ -2,7 +2,7 @@
 
 from manual.door import Layer
 from manual.hessian import hvp
-from manual.jacobians import jacobian, jacobians, per_example_gradients
+from manual.jacobians import jacobian, jacobians, per_example_gradients, per_example_norms
 from manual.mlp import (
     Cache,
     Gradients,
@@ -11,11 +11,13 @@ from manual.mlp import (
     gradients,
     value_and_grad,
 )
+from manual.plan import Plan
 
 __all__ = [
     "Cache",
     "Gradients",
     "Layer",
+    "Plan",
     "backward",
     "forward",
     "gradients",
@@ -23,5 +25,6 @@ __all__ = [
     "jacobian",
     "jacobians",
     "per_example_gradients",
+    "per_example_norms",
     "value_and_grad",
 ]

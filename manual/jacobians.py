@@ -11,7 +11,7 @@ import numpy as np
 from manual.activations import Activation, Array, number
 from manual.door import Layer, check_data, check_loss, check_params
 from manual.losses import LOSSES, d_reduce
-from manual.mlp import backward_pass, forward_pass
+from manual.mlp import Cache, backward_pass, forward_pass
 
 
 def _locate(name: str, depth: int) -> tuple[str, int]:
@@ -116,6 +116,19 @@ def jacobian(
     return found[name]
 
 
+def _each(
+    params: Sequence[Layer], x: Any, y: Any, activations: Sequence[Activation], loss: str
+) -> tuple[tuple[Layer, ...], Cache, tuple[Array, ...], Array]:
+    """Parameters, forward pass, the deltas of every example's own loss, (N, O) each, and these losses, (N,)."""
+    params = check_params(params, activations)
+    x = check_data("x", x, params)
+    y = check_loss(loss, "sum", y, params, rows=len(x))
+    cache = forward_pass(params, x, activations)
+    value, d_value, _ = LOSSES[loss]
+    deltas = backward_pass(params, cache, d_value(y, cache.h[-1]), activations).z
+    return params, cache, deltas, value(y, cache.h[-1]).sum(-1)
+
+
 def per_example_gradients(
     params: Sequence[Layer],
     x: Any,
@@ -129,14 +142,31 @@ def per_example_gradients(
     W is (N, O, I), b is (N, O), or (N,) where it is shared: (3) of `mlp` before anything is added up. The gradient of
     the whole batch is their mean or their sum. Arguments and errors are those of `mlp.gradients`.
     """
-    params = check_params(params, activations)
-    x = check_data("x", x, params)
-    y = check_loss(loss, "sum", y, params, rows=len(x))
-    cache = forward_pass(params, x, activations)
-    value, d_value, _ = LOSSES[loss]
-    deltas = backward_pass(params, cache, d_value(y, cache.h[-1]), activations).z
+    params, cache, deltas, losses = _each(params, x, y, activations, loss)
     layers = []
     for (_, b), delta, h in zip(params, deltas, cache.h[:-1], strict=True):
         d_W = delta[:, :, None] * h[:, None, :]  # (3): (N, O, 1) * (N, 1, I) -> (N, O, I)
         layers.append(Layer(d_W, None if b is None else delta if b.ndim else delta.sum(-1)))
-    return value(y, cache.h[-1]).sum(-1), tuple(layers)
+    return losses, tuple(layers)
+
+
+def per_example_norms(
+    params: Sequence[Layer],
+    x: Any,
+    y: Any,
+    activations: Sequence[Activation],
+    *,
+    loss: str = "half_squared_error",
+) -> tuple[Array, Array]:
+    """The loss of every example, and the Euclidean norm of its gradient by all parameters, (N,) each.
+
+    No gradient is formed: |delta h^T|^2 = |delta|^2 |h|^2, and dL/db is delta. Arguments and errors are those of
+    `mlp.gradients`. Floats only, since there is a root.
+    """
+    params, cache, deltas, losses = _each(params, x, y, activations, loss)
+    squares = np.zeros_like(losses)
+    for (_, b), delta, h in zip(params, deltas, cache.h[:-1], strict=True):
+        squares += (delta**2).sum(-1) * (h**2).sum(-1)
+        if b is not None:
+            squares += (delta**2).sum(-1) if b.ndim else delta.sum(-1) ** 2
+    return losses, np.sqrt(squares)

@@ -10,6 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 import manual
+from gradsheet.backward.probes import Data
+from gradsheet.network import Network
 
 
 def examples(number: int) -> settings:
@@ -50,6 +52,18 @@ class Problem(NamedTuple):
 
         params = tuple(manual.Layer(exact(W), exact(b)) for W, b in self.params)
         return self._replace(params=params, x=exact(self.x), y=exact(self.y))
+
+
+def network_of(problem: Problem) -> Network:
+    widths = (problem.x.shape[1], *(len(W) for W, _ in problem.params))
+    biases = tuple(None if b is None else "units" if b.ndim else "shared" for _, b in problem.params)
+    return Network(widths, biases, problem.activations, problem.loss, problem.reduction, len(problem.x))
+
+
+def data_of(problem: Problem, dtype: str) -> Data:
+    """The numbers as they are in floats of a type, all the same in float64."""
+    typed = problem.astype(dtype).astype(float)
+    return Data(typed.params, typed.x, typed.y, typed.params)
 
 
 def arrays(draw: st.DrawFn, shape: tuple[int, ...], entries: st.SearchStrategy[Any]) -> np.ndarray[Any, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from functions import textbook
 from hypothesis import given
-from networks import Problem, all_problems, exact_problems, examples
+from networks import Problem, all_problems, data_of, exact_problems, examples, network_of
 
 import manual
 from gradsheet.backward import rounding
@@ -15,18 +15,6 @@ from gradsheet.backward.probes import Data
 from gradsheet.backward.rounding import Rounding
 from gradsheet.backward.truth import errors_of
 from gradsheet.network import Network
-
-
-def network_of(problem: Problem) -> Network:
-    widths = (problem.x.shape[1], *(len(W) for W, _ in problem.params))
-    biases = tuple(None if b is None else "units" if b.ndim else "shared" for _, b in problem.params)
-    return Network(widths, biases, problem.activations, problem.loss, problem.reduction, len(problem.x))
-
-
-def data_of(problem: Problem, dtype: str) -> Data:
-    """The numbers as they are in floats of a type, all the same in float64."""
-    typed = problem.astype(dtype).astype(float)
-    return Data(typed.params, typed.x, typed.y, typed.params)
 
 
 def kinds_for(network: Network) -> list[Gradients]:

@@ -1,0 +1,252 @@
+"""The activations and losses of this package into buffers made once: each one as the list of steps that it takes.
+
+A step is a call without arguments that writes into a buffer and allocates nothing. The formulas, and the order of their
+operations, are those of `activations` and `losses`; a pull-back stands below its function. Constants are arrays without
+an axis: a Python number costs NumPy as much again as a small operation does.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from manual.activations import Array
+
+Step = Callable[[], Any]
+
+FEW = 512  # entries; below, a mask of floats is faster than one of bools
+
+
+class Buffers(NamedTuple):
+    """What a layer computes with, all of one shape and contiguous: (units, N) if `units` is axis 0, (N, units) if 1.
+
+    z may be h itself, for those activations of which the pull-back asks for no z.
+    """
+
+    z: Array
+    h: Array
+    d: Array  # dL/dh, and then dL/dz
+    spare: Array
+    mask: Array  # of bools
+    row: Array  # one number an example, (1, N) or (N, 1)
+    units: int
+
+    def number(self, value: float) -> Array:
+        return np.asarray(value, self.h.dtype)
+
+
+def identity(_: Buffers) -> list[Step]:
+    return []
+
+
+def identity_pull_back(_: Buffers) -> list[Step]:
+    return []
+
+
+def relu(b: Buffers) -> list[Step]:
+    z, zero, maximum = b.z, b.number(0), np.maximum
+    return [lambda: maximum(z, zero, out=z)]  # a keyword costs a partial half as much again
+
+
+def relu_pull_back(b: Buffers) -> list[Step]:
+    if b.h.size < FEW:
+        return [partial(np.sign, b.h, b.spare), partial(np.multiply, b.d, b.spare, b.d)]
+    return [partial(np.greater, b.h, b.number(0), b.mask), partial(np.multiply, b.d, b.mask, b.d)]
+
+
+def leaky_relu(b: Buffers, slope: float = 0.01) -> list[Step]:
+    larger = np.maximum if slope <= 1 else np.minimum  # of z and its multiple: that with the slope 1 where z > 0
+    return [partial(np.multiply, b.z, b.number(slope), b.h), partial(larger, b.z, b.h, out=b.h)]
+
+
+def leaky_relu_pull_back(b: Buffers, slope: float = 0.01) -> list[Step]:
+    """d ([z <= 0] slope + [z > 0]): to copy by a mask would take ten times as long."""
+    return [
+        partial(np.greater, b.z, b.number(0), b.mask),
+        partial(np.logical_not, b.mask, b.mask),
+        partial(np.multiply, b.mask, b.number(slope), b.spare),
+        partial(np.logical_not, b.mask, b.mask),
+        partial(np.add, b.spare, b.mask, b.spare),
+        partial(np.multiply, b.d, b.spare, b.d),
+    ]
+
+
+def _sigmoid(b: Buffers, h: Array, e: Array) -> list[Step]:
+    """h = e^min(z, 0) / (1 + e^-|z|), and e = e^-|z|; h may be z, and e the other of z and the spare buffer."""
+    return [
+        partial(np.absolute, b.z, b.spare),
+        partial(np.subtract, b.z, b.spare, h),
+        partial(np.divide, h, b.number(2), h),
+        partial(np.exp, h, h),
+        partial(np.negative, b.spare, e),
+        partial(np.exp, e, e),
+        partial(np.add, e, b.number(1), b.spare),
+        partial(np.divide, h, b.spare, h),
+    ]
+
+
+def sigmoid(b: Buffers) -> list[Step]:
+    """z becomes e = e^-|z|."""
+    return _sigmoid(b, b.h, b.z)
+
+
+def sigmoid_pull_back(b: Buffers) -> list[Step]:
+    """e / (1 + e)^2 d"""
+    return [
+        partial(np.add, b.z, b.number(1), b.spare),
+        partial(np.multiply, b.spare, b.spare, b.spare),
+        partial(np.divide, b.z, b.spare, b.spare),
+        partial(np.multiply, b.d, b.spare, b.d),
+    ]
+
+
+def tanh(b: Buffers) -> list[Step]:
+    return [partial(np.tanh, b.z, b.h)]
+
+
+def tanh_pull_back(b: Buffers) -> list[Step]:
+    """4 e / (1 + e)^2 d, with e = e^-2|z|, which z becomes."""
+    return [
+        partial(np.absolute, b.z, b.z),
+        partial(np.multiply, b.z, b.number(-2), b.z),
+        partial(np.exp, b.z, b.z),
+        partial(np.add, b.z, b.number(1), b.spare),
+        partial(np.multiply, b.spare, b.spare, b.spare),
+        partial(np.multiply, b.z, b.number(4), b.z),
+        partial(np.divide, b.z, b.spare, b.z),
+        partial(np.multiply, b.d, b.z, b.d),
+    ]
+
+
+def softplus(b: Buffers) -> list[Step]:
+    return [
+        partial(np.absolute, b.z, b.spare),
+        partial(np.add, b.z, b.spare, b.h),
+        partial(np.divide, b.h, b.number(2), b.h),
+        partial(np.negative, b.spare, b.spare),
+        partial(np.exp, b.spare, b.spare),
+        partial(np.log1p, b.spare, b.spare),
+        partial(np.add, b.h, b.spare, b.h),
+    ]
+
+
+def softplus_pull_back(b: Buffers) -> list[Step]:
+    """s(z) d; z becomes s(z)."""
+    return [*_sigmoid(b, b.z, b.spare), partial(np.multiply, b.d, b.z, b.d)]
+
+
+def softmax(b: Buffers) -> list[Step]:
+    return [
+        partial(np.maximum.reduce, b.z, b.units, None, b.row, True),
+        partial(np.subtract, b.z, b.row, b.h),
+        partial(np.exp, b.h, b.h),
+        partial(np.add.reduce, b.h, b.units, None, b.row, True),
+        partial(np.divide, b.h, b.row, b.h),
+    ]
+
+
+def softmax_pull_back(b: Buffers) -> list[Step]:
+    return [
+        partial(np.multiply, b.d, b.h, b.spare),
+        partial(np.add.reduce, b.spare, b.units, None, b.row, True),
+        partial(np.subtract, b.d, b.row, b.d),
+        partial(np.multiply, b.h, b.d, b.d),
+    ]
+
+
+class InPlace(NamedTuple):
+    """An activation, its pull-back, and whether that asks for z, which then needs a buffer of its own."""
+
+    function: Callable[..., list[Step]]
+    pull_back: Callable[..., list[Step]]
+    keeps_z: bool
+
+
+ACTIVATIONS = {
+    "identity": InPlace(identity, identity_pull_back, keeps_z=False),
+    "relu": InPlace(relu, relu_pull_back, keeps_z=False),
+    "leaky_relu": InPlace(leaky_relu, leaky_relu_pull_back, keeps_z=True),
+    "sigmoid": InPlace(sigmoid, sigmoid_pull_back, keeps_z=True),
+    "tanh": InPlace(tanh, tanh_pull_back, keeps_z=True),
+    "softplus": InPlace(softplus, softplus_pull_back, keeps_z=True),
+    "softmax": InPlace(softmax, softmax_pull_back, keeps_z=False),
+}
+
+
+class Answers:
+    """What a loss computes with: y, yhat and d, which becomes dL/dyhat, (N, O) each, and buffers of that shape.
+
+    `flat` is d as it lies in memory, in one axis: the dot product with itself is the quickest sum of squares.
+    """
+
+    def __init__(self, yhat: Array, d: Array):
+        order: Any = "C" if d.flags.c_contiguous else "F"
+        self.y: Any = None
+        self.yhat, self.d = yhat, d
+        self.flat = d.reshape(-1, order=order)
+        self.t, self.other_y, self.other_yhat, self.other_d = (np.empty_like(d) for _ in range(4))
+        self.mask = np.empty(d.shape, bool, order)
+        self.zero, self.one, self.two, self.outputs = (np.asarray(k, d.dtype) for k in (0, 1, 2, d.shape[1]))
+        self.half = d.dtype.type(0.5)
+
+
+def half_squared_error(a: Answers) -> Any:
+    np.subtract(a.yhat, a.y, a.d)
+    return a.flat.dot(a.flat) * a.half
+
+
+def squared_error(a: Answers) -> Any:
+    np.subtract(a.yhat, a.y, a.d)
+    L = a.flat.dot(a.flat)
+    np.multiply(a.d, a.two, a.d)
+    return L
+
+
+def mean_squared_error(a: Answers) -> Any:
+    L = squared_error(a) / a.outputs
+    np.divide(a.d, a.outputs, a.d)
+    return L
+
+
+def _cross_entropy(a: Answers, y: Array, yhat: Array, d: Array) -> Any:
+    """sum -y log(yhat), and d = -y / yhat, both 0 where y is 0."""
+    np.multiply(yhat, a.zero, a.t)
+    np.add(a.t, a.one, a.t)
+    np.not_equal(y, a.zero, a.mask)
+    np.copyto(a.t, yhat, where=a.mask)
+    np.divide(y, a.t, d)
+    np.negative(d, d)
+    np.log(a.t, a.t)
+    np.multiply(y, a.t, a.t)
+    return -np.add.reduce(a.t, None)
+
+
+def cross_entropy(a: Answers) -> Any:
+    with np.errstate(divide="ignore"):
+        return _cross_entropy(a, a.y, a.yhat, a.d)
+
+
+def binary_cross_entropy(a: Answers) -> Any:
+    np.subtract(a.one, a.y, a.other_y)
+    np.subtract(a.one, a.yhat, a.other_yhat)
+    with np.errstate(divide="ignore"):
+        L = _cross_entropy(a, a.y, a.yhat, a.d) + _cross_entropy(a, a.other_y, a.other_yhat, a.other_d)
+    np.subtract(a.d, a.other_d, a.d)
+    return L
+
+
+def output(a: Answers) -> Any:
+    a.d.fill(1)
+    return np.add.reduce(a.yhat, None)
+
+
+# Each returns the sum of its shares over outputs and examples, and leaves dL/dyhat of that sum in d.
+LOSSES: dict[str, Callable[[Answers], Any]] = {
+    "half_squared_error": half_squared_error,
+    "squared_error": squared_error,
+    "mean_squared_error": mean_squared_error,
+    "binary_cross_entropy": binary_cross_entropy,
+    "cross_entropy": cross_entropy,
+    "output": output,
+}

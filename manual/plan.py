@@ -1,0 +1,279 @@
+"""The pass of `mlp`, planned: shapes, layout and buffers are decided once, then loss and gradients allocate nothing.
+
+    z = h W^T + b     d = f'(z) dL/dh     dL/dW = d^T h     dL/dh = d W          (1)-(4), with examples as rows
+
+The products are those of `mlp`, on arrays that lie in memory either way:
+
+    rows       an array (N, units) has the examples one after the other, as NumPy has it
+    columns    it has the units one after the other: what is added to all examples, or summed over them, is contiguous.
+               A column of ones behind h makes b a column of (W b), so that b and dL/db cost no operation of their own.
+
+All parameters lie in one vector, and all gradients in another. What a pass does is a list of steps without a branch;
+`inplace` has those of the activations and losses.
+
+    N examples    I inputs of a layer    O units of a layer    P parameters
+"""
+
+from collections.abc import Sequence
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from manual.activations import Activation, Array, split
+from manual.door import Layer, check_data, check_loss, check_params
+from manual.inplace import ACTIVATIONS, LOSSES, Answers, Buffers, Step
+from manual.losses import LOSSES as SHARES
+
+NARROW = 64  # units: up to here columns are faster in float64 too, and x is worth a copy that has ones behind it
+SMALL = 16384  # bytes of a product below which `dot`, which clears them first, is faster than `matmul`
+COPIED = 1024  # bytes for which NumPy keeps memory at hand
+MATRIX = 262144  # bytes of an outer product from which on one `dot` each is faster than all at once
+LAYOUTS = ("rows", "columns")
+
+
+def _product(a: Array, b: Array, out: Array) -> Step:
+    """out = a b, by the faster of two functions; `dot` copies what is not contiguous."""
+    if out.nbytes >= SMALL or any(x.nbytes > COPIED and not x.flags.forc for x in (a, b)):
+        return partial(np.matmul, a, b, out)
+    if not out.flags.c_contiguous:
+        a, b, out = b.T, a.T, out.T
+    return partial(a.dot, b, out)
+
+
+def _outer_products(d: Array, h: Array, out: Array) -> None:
+    """out[n] = d[n] h[n]^T. `dot` clears its output first, which brings the memory in faster than a product does."""
+    if out[0].nbytes < MATRIX:
+        np.einsum("no,ni->noi", d, h, out=out)
+    else:
+        for d_n, h_n, out_n in zip(d[:, :, None], h[:, None, :], out, strict=True):
+            d_n.dot(h_n, out_n)
+
+
+class _Place:
+    """Where a layer's parameters, or their gradient, lie in a vector; W_b is (O, I + 1), b behind W, if b is inside."""
+
+    def __init__(self, block: Array, like: Layer, inside: bool):
+        self.W_b = block.reshape(len(like.W), -1) if inside else None
+        if self.W_b is not None:
+            self.layer = Layer(self.W_b[:, :-1], self.W_b[:, -1])
+        else:
+            W, b = block[: like.W.size], block[like.W.size :]
+            self.layer = Layer(W.reshape(like.W.shape), None if like.b is None else b.reshape(like.b.shape))
+
+
+def _places(vector: Array, params: Sequence[Layer], inside: Sequence[bool]) -> list[_Place]:
+    ends = np.cumsum([W.size + (0 if b is None else b.size) for W, b in params])
+    return [_Place(*each) for each in zip(np.split(vector, ends[:-1]), params, inside, strict=True)]
+
+
+class Plan:
+    """The loss and gradients of a network for batches of one size, into buffers of its own.
+
+        plan = manual.Plan(params, 128, ("relu", "identity"))
+        L, grads = plan.value_and_grad(x, y)
+        plan.vector -= 0.1 * plan.gradient
+
+    The parameters are copied into `vector`, (P,); `params` are views of it, to be read and written to, and `load`
+    copies others there. `gradient`, (P,), and `grads`, its views, hold what the last call found, until the next one.
+    `layout` is "rows" or "columns", chosen by number type and widths unless it is given. A plan equals
+    `manual.value_and_grad` but for the order of some sums: those of L and dL/db, and in columns those of the products.
+
+    activations, loss and reduction are those of `manual.gradients`, and so are the errors. TypeError on Fractions:
+    buffers are for floats.
+    """
+
+    def __init__(
+        self,
+        params: Sequence[Layer],
+        examples: int,
+        activations: Sequence[Activation],
+        *,
+        loss: str = "half_squared_error",
+        reduction: str = "mean",
+        layout: str | None = None,
+    ):
+        layers = check_params(params, activations)
+        self.dtype = dtype = layers[0].W.dtype
+        if dtype.hasobject:
+            raise TypeError("W1 has dtype object, expected float32 or float64: exact numbers are for value_and_grad")
+        if not isinstance(examples, int) or examples < 1:
+            raise ValueError(f"examples is {examples!r}, expected the number of rows of x, from 1 on")
+        if layout not in (None, *LAYOUTS):
+            raise ValueError(f"layout is {layout!r}, expected {' or '.join(LAYOUTS)}, or None to have it chosen")
+        self.examples, self.loss = examples, loss
+        self.widths = (layers[0].W.shape[1], *(len(W) for W, _ in layers))
+        self._x_shape, self._y_shape = (examples, self.widths[0]), (examples, self.widths[-1])
+        check_loss(loss, reduction, None if loss == "output" else np.zeros(self._y_shape), layers, rows=examples)
+        self.layout = layout or LAYOUTS[dtype == np.float32 or max(self.widths) <= NARROW]
+        inside = [
+            self.layout == "columns" and b is not None and b.ndim == 1 and (l > 0 or W.shape[1] <= NARROW)
+            for l, (W, b) in enumerate(layers)
+        ]
+        size = sum(array.size for layer in layers for array in layer if array is not None)
+        self.vector, self.gradient = np.empty(size, dtype), np.zeros(size, dtype)
+        self._places, self._d_places = _places(self.vector, layers, inside), _places(self.gradient, layers, inside)
+        self.params, self.grads = (tuple(p.layer for p in places) for places in (self._places, self._d_places))
+        self.load(layers)
+        self._x: Array  # that of the call
+        self._make_buffers(activations)
+        self._make_steps(activations)
+        self._loss = partial(LOSSES[loss], self._answers)
+        self._divisor = np.asarray(examples, dtype) if reduction == "mean" and examples > 1 else None
+
+    def load(self, params: Sequence[Layer]) -> None:
+        """Copies parameters of the same shapes into `vector`; ValueError where a shape is another."""
+        for l, (mine, theirs) in enumerate(zip(self.params, params, strict=True), 1):
+            for name, to, array in zip("Wb", mine, theirs, strict=True):
+                expected, found = (None if a is None else np.shape(a) for a in (to, array))
+                if found != expected:
+                    raise ValueError(
+                        f"{name}{l} has shape {found}, expected {expected}: a plan is for one set of shapes"
+                    )
+                if to is not None and array is not None:
+                    np.copyto(to, array)
+
+    def _make_buffers(self, activations: Sequence[Activation]) -> None:
+        """All are (N, units) and lie as the layout says; what lives no longer than a step is shared by the layers.
+
+        `_ones[l]` is h_l with ones behind it, where the bias of the layer that follows is inside the product.
+        """
+        columns, N = self.layout == "columns", self.examples
+        order: Any = "F" if columns else "C"
+
+        def in_memory(array: Array) -> Array:
+            return array.T if columns else array
+
+        self._ones: list[Array | None] = [
+            None if place.W_b is None else np.ones((N, place.W_b.shape[1]), self.dtype, order) for place in self._places
+        ]
+        self._h = [
+            np.empty((N, width), self.dtype, order) if ones is None else ones[:, :-1]
+            for width, ones in zip(self.widths, (*self._ones, None), strict=True)
+        ]
+        self._d = [np.empty((N, width), self.dtype, order) for width in self.widths[1:]]
+        self._answers = Answers(self._h[-1], self._d[-1])
+        spare, mask = (np.empty(N * max(self.widths[1:]), kind) for kind in (self.dtype, bool))
+        row = in_memory(np.empty((N, 1), self.dtype, order))
+        self._z: list[Array] = []
+        self._buffers: list[Buffers] = []
+        for h, d, activation in zip(self._h[1:], self._d, activations, strict=True):
+            self._z.append(np.empty_like(d) if ACTIVATIONS[split(activation)[0]].keeps_z else h)
+            h_memory, d_memory = in_memory(h), in_memory(d)
+            z_memory = h_memory if self._z[-1] is h else in_memory(self._z[-1])
+            spare_l, mask_l = (buffer[: d.size].reshape(d_memory.shape) for buffer in (spare, mask))
+            self._buffers.append(Buffers(z_memory, h_memory, d_memory, spare_l, mask_l, row, units=0 if columns else 1))
+
+    def _make_steps(self, activations: Sequence[Activation]) -> None:
+        self._forward: list[Step] = []
+        self._backward: list[Step] = []  # to all gradients
+        self._inward: list[Step] = []  # to every d, and no gradient
+        for l, activation in enumerate(activations):
+            name, parameters = split(activation)
+            function, pull_back, _ = ACTIVATIONS[name]
+            self._forward += [*self._outward(l), *function(self._buffers[l], *parameters)]
+            back = pull_back(self._buffers[l], *parameters)
+            before = [_product(self._d[l], self.params[l].W, self._d[l - 1])] if l else []
+            self._backward[:0] = [*back, *self._to_params(l), *before]
+            self._inward[:0] = [*back, *before]
+
+    def _outward(self, l: int) -> list[Step]:
+        """z = h W^T + b"""
+        (W, b), W_b, z, h, ones = self.params[l], self._places[l].W_b, self._z[l], self._h[l], self._ones[l]
+        if W_b is not None and ones is not None:
+            taken: list[Step] = [] if l else [lambda: h.__setitem__(..., self._x)]
+            return [*taken, _product(ones, W_b.T, z)]
+        product = _product(h, W.T, z) if l else lambda: np.matmul(self._x, W.T, z)
+        return [product] if b is None else [product, partial(np.add, z, b, z)]
+
+    def _to_params(self, l: int) -> list[Step]:
+        """dL/dW = d^T h, and dL/db the sum of d over the examples"""
+        (d_W, d_b), d_W_b, d, ones = self.grads[l], self._d_places[l].W_b, self._d[l], self._ones[l]
+        if d_W_b is not None and ones is not None:
+            return [_product(d.T, ones, d_W_b)]
+        product = _product(d.T, self._h[l], d_W) if l else lambda: np.matmul(d.T, self._x, d_W)
+        if d_b is None:
+            return [product]
+        if d_b.ndim:
+            return [product, partial(d.T.dot, np.ones(len(d), self.dtype), d_b)]
+        return [product, partial(np.add.reduce, self._buffers[l].d, None, None, d_b)]
+
+    def value_and_grad(self, x: Any, y: Any = None) -> tuple[Any, tuple[Layer, ...]]:
+        """The loss and `grads`, which the next call overwrites.
+
+        x (N, I) and y (N, O), or None where the loss is "output", are read where they are if they are arrays of the
+        plan's number type, and converted first if not. Raises as `manual.value_and_grad` does.
+        """
+        self._see(x, y)
+        for step in self._forward:
+            step()
+        L = self._loss()
+        if self._divisor is not None:
+            L = L / self._divisor
+            np.divide(self._answers.flat, self._divisor, self._answers.flat)
+        for step in self._backward:
+            step()
+        return L, self.grads
+
+    def per_example_gradients(self, x: Any, y: Any = None) -> tuple[Array, tuple[Layer, ...]]:
+        """The loss of every example, (N,), and its gradient: W (N, O, I), b (N, O), or (N,) where it is shared.
+
+        What `manual.per_example_gradients` returns, in buffers that the next call overwrites.
+        """
+        losses = self._each(x, y)
+        for l, ((d_W, d_b), d) in enumerate(zip(self._per_example, self._d, strict=True)):
+            h, d = np.ascontiguousarray(self._h[l] if l else self._x), np.ascontiguousarray(d)
+            _outer_products(d, h, d_W)  # (3), before anything is added up
+            if d_b is not None:
+                np.copyto(d_b, d if d_b.ndim == 2 else d.sum(1))
+        return losses, self._per_example
+
+    def per_example_norms(self, x: Any, y: Any = None) -> tuple[Array, Array]:
+        """The loss of every example, and the Euclidean norm of its gradient by all parameters, (N,) each.
+
+        No gradient is formed: |d h^T| is |d| |h|, and dL/db is d itself.
+        """
+        losses = self._each(x, y)
+        squares = np.zeros(self.examples, self.dtype)
+        for l, ((_, b), d) in enumerate(zip(self.params, self._d, strict=True)):
+            h = self._h[l] if l else self._x
+            h_squares = np.einsum("ni,ni->n", h, h)
+            if b is not None and b.ndim:
+                h_squares += 1
+            squares += np.einsum("no,no->n", d, d) * h_squares
+            if b is not None and not b.ndim:
+                squares += d.sum(1) ** 2
+        return losses, np.sqrt(squares)
+
+    @cached_property
+    def _per_example(self) -> tuple[Layer, ...]:
+        """Made when first asked for: N times as large as the gradient."""
+        N, dtype = self.examples, self.dtype
+        return tuple(
+            Layer(np.empty((N, *W.shape), dtype), None if b is None else np.empty((N, *b.shape), dtype))
+            for W, b in self.params
+        )
+
+    def _each(self, x: Any, y: Any) -> Array:
+        """Runs to the d of every example's own loss, and returns these losses."""
+        self._see(x, y)
+        for step in self._forward:
+            step()
+        self._loss()
+        for step in self._inward:
+            step()
+        return np.asarray(SHARES[self.loss][0](self._answers.y, self._answers.yhat).sum(-1))
+
+    def _see(self, x: Any, y: Any) -> None:
+        """Takes x and y as they are if they are as planned, and through the door if not."""
+        if not (type(x) is np.ndarray and x.dtype is self.dtype and x.shape == self._x_shape):
+            x = check_data("x", x, self.params)
+            if len(x) != self.examples:
+                raise ValueError(f"x has {len(x)} rows, expected {self.examples}: a plan is for batches of one size")
+        if not (type(y) is np.ndarray and y.dtype is self.dtype and y.shape == self._y_shape):
+            y = check_loss(self.loss, "mean", y, self.params, rows=self.examples)
+        self._x, self._answers.y = x, y
+
+    def __repr__(self) -> str:
+        shape = "-".join(map(str, self.widths))
+        return f"Plan({shape}, {self.examples} examples, {self.dtype}, {self.loss}, in {self.layout})"
