@@ -2,7 +2,7 @@
 
 from ref.door import Layer
 from ref.hessian import hvp
-from ref.jacobians import jacobian, per_example_gradients, stacked_jacobian
+from ref.jacobians import jacobian, per_example_gradients, per_example_norms, stacked_jacobian
 from ref.mesh import Shardings, place, sharded_value_and_grad, shardings
 from ref.mlp import (
     Cache,
@@ -11,13 +11,16 @@ from ref.mlp import (
     gradients,
     value_and_grad,
 )
+from ref.plan import Plan, compilation_cache
 from ref.processes import join, launch
 
 __all__ = [
     "Cache",
     "Gradients",
     "Layer",
+    "Plan",
     "Shardings",
+    "compilation_cache",
     "forward",
     "gradients",
     "hvp",
@@ -25,6 +28,7 @@ __all__ = [
     "join",
     "launch",
     "per_example_gradients",
+    "per_example_norms",
     "place",
     "sharded_value_and_grad",
     "shardings",

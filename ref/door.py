@@ -26,6 +26,26 @@ def check_network(
     params: Sequence[Layer], x: Any, activations: Sequence[Activation]
 ) -> tuple[tuple[Layer, ...], jax.Array]:
     """The parameters as a tuple of Layer and x as an array (N, I); ValueError where a shape or a name does not fit."""
+    layers = check_params(params, activations)
+    return layers, check_x(x, layers[0].W.shape[1], layers[0].W.dtype)
+
+
+def check_x(x: Any, inputs: int, dtype: Any) -> jax.Array:
+    """The data as an array (N, I) of the parameters' number type."""
+    data = jnp.asarray(x)
+    if data.ndim != 2 or not len(data):
+        raise ValueError(
+            f"x has shape {data.shape}, expected (N, {inputs}), one example a row: for one example write x[None, :]"
+        )
+    if data.shape[1] != inputs:
+        raise ValueError(
+            f"x has shape {data.shape}, expected (N, {inputs}): layer 1 takes {inputs} numbers, W1 is (units, inputs)"
+        )
+    return data.astype(dtype)
+
+
+def check_params(params: Sequence[Layer], activations: Sequence[Activation]) -> tuple[Layer, ...]:
+    """The parameters as a tuple of Layer; ValueError where a shape, a number type or a name does not fit."""
     pairs = (Layer(*layer) for layer in params)
     layers = tuple(Layer(jnp.asarray(W), None if b is None else jnp.asarray(b)) for W, b in pairs)
     if not layers:
@@ -37,27 +57,19 @@ def check_network(
         if name not in ACTIVATIONS or len(parameters) > (name == "leaky_relu"):
             known = f"{', '.join(ACTIVATIONS)} or ('leaky_relu', slope)"
             raise ValueError(f"activation {l} is {activation!r}, expected one of {known}")
-    data = jnp.asarray(x)
-    if data.ndim != 2 or not len(data):
-        raise ValueError(
-            f"x has shape {data.shape}, expected (N, I), one example a row: for one example write x[None, :]"
-        )
-    inputs = data.shape[1]
+    inputs = 0
     for l, (W, b) in enumerate(layers, 1):
         if W.ndim != 2 or 0 in W.shape:
             raise ValueError(f"W{l} has shape {W.shape}, expected (units, inputs), neither of them 0")
-        _expect(
-            f"W{l}",
-            W,
-            (W.shape[0], inputs),
-            write=f"{inputs} numbers come into layer {l}, and W is (units, inputs), not W.T",
-        )
+        if l > 1:
+            write = f"{inputs} numbers come into layer {l}, and W is (units, inputs), not W.T"
+            _expect(f"W{l}", W, (W.shape[0], inputs), write=write)
         if b is not None:
             _expect(f"b{l}", b, (W.shape[0],), (), write="one bias a unit, () for one shared bias, or None for no bias")
         if not jnp.issubdtype(W.dtype, jnp.floating):
             raise ValueError(f"W{l} has dtype {W.dtype}, expected a floating one: write W{l}.astype(float)")
         inputs = W.shape[0]
-    return layers, data.astype(layers[0].W.dtype)
+    return layers
 
 
 def check_direction(direction: Sequence[Layer], params: Sequence[Layer]) -> tuple[Layer, ...]:

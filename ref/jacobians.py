@@ -112,3 +112,21 @@ def per_example_gradients(
         return LOSSES[loss](y, example_forward(params, x, activations).h[-1]).sum()
 
     return jax.vmap(jax.value_and_grad(value), (None, 0, 0))(params, x, y)
+
+
+def per_example_norms(
+    params: Sequence[Layer],
+    x: Any,
+    y: Any,
+    activations: Sequence[Activation],
+    *,
+    loss: str = "half_squared_error",
+) -> tuple[jax.Array, jax.Array]:
+    """The loss of every example, and the Euclidean norm of its gradient by all parameters, (N,) each.
+
+    From the gradients themselves, which takes N times the memory of one; `ref.Plan` does without. Arguments and errors
+    are those of `gradients`.
+    """
+    losses, grads = per_example_gradients(params, x, y, activations, loss=loss)
+    squares = sum((array.reshape(len(losses), -1) ** 2).sum(1) for array in jax.tree.leaves(grads))
+    return losses, jnp.sqrt(squares)

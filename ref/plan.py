@@ -1,0 +1,251 @@
+"""The compiled pass, with the parameters packed as it runs fastest: chosen from their shapes alone.
+
+    layers     an array for each W and each b: for wide layers, where the products take all the time
+    vector     all parameters in one vector (P,): for tiny networks, where a call spends more time on each array that
+               goes in or comes out, about a microsecond, than on the arithmetic
+    scan       a run of equal layers as one stack of W (layers, O, O) and one of b (layers, O), and one body for all:
+               for deep and narrow networks, which compile in the same time however deep they are
+
+The mathematics is that of `mlp`, and JAX differentiates it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.experimental.compilation_cache import compilation_cache as compilation_cache_of_jax
+
+from ref.activations import Activation
+from ref.door import Layer, check_loss, check_params, check_x
+from ref.losses import LOSSES
+from ref.mlp import Cache, batch_forward, loss_shares
+
+TINY = 8192  # parameters up to which they are one vector
+DEEP, THIN = 32, 128  # layers from which on, and units up to which, a run of equal layers is scanned
+
+Packed = Any  # parameters, or their gradient: an array or a tuple of them
+
+
+class _Layers:
+    """Packed as the arrays themselves, W1, b1, W2, .... Wherever a layer has no bias, there is none."""
+
+    def __init__(self, like: Sequence[Layer], activations: Sequence[Activation]):
+        self.like, self.activations = like, activations
+
+    def pack(self, params: Sequence[Layer]) -> Packed:
+        return tuple(jax.tree.leaves(tuple(params)))
+
+    def unpack(self, packed: Packed) -> tuple[Layer, ...]:
+        arrays = iter(packed)
+        return tuple(Layer(next(arrays), None if b is None else next(arrays)) for _, b in self.like)
+
+    def yhat(self, packed: Packed, x: jax.Array) -> jax.Array:
+        return batch_forward(self.unpack(packed), x, self.activations).h[-1]
+
+
+class _Vector(_Layers):
+    """Packed as one vector."""
+
+    def pack(self, params: Sequence[Layer]) -> Packed:
+        return jnp.concatenate([jnp.ravel(array) for array in super().pack(params)])
+
+    def unpack(self, packed: Packed) -> tuple[Layer, ...]:
+        arrays, start = [], 0
+        for like in super().pack(self.like):
+            arrays.append(packed[start : start + like.size].reshape(like.shape))
+            start += like.size
+        return super().unpack(arrays)
+
+
+class _Scan(_Layers):
+    """Packed as the layers before the run, the stacks of the run, and the layers after it."""
+
+    def __init__(self, like: Sequence[Layer], activations: Sequence[Activation]):
+        super().__init__(like, activations)
+        self.run = longest_run(like, activations)
+        start, stop = self.run.start, self.run.stop
+        self.before, self.after = (_Layers(like[s], activations[s]) for s in (slice(start), slice(stop, None)))
+        self.length, self.activation = stop - start, activations[start]
+
+    def pack(self, params: Sequence[Layer]) -> Packed:
+        params = tuple(params)
+        stacks = jax.tree.map(lambda *layers: jnp.stack(layers), *params[self.run])
+        return self.before.pack(params[: self.run.start]), stacks, self.after.pack(params[self.run.stop :])
+
+    def unpack(self, packed: Packed) -> tuple[Layer, ...]:
+        before, stacks, after = packed
+        run = [Layer(stacks.W[l], None if stacks.b is None else stacks.b[l]) for l in range(self.length)]
+        return (*self.before.unpack(before), *run, *self.after.unpack(after))
+
+    def yhat(self, packed: Packed, x: jax.Array) -> jax.Array:
+        before, stacks, after = packed
+        h, _ = jax.lax.scan(
+            lambda h, layer: (batch_forward([layer], h, (self.activation,)).h[-1], None),
+            self.before.yhat(before, x),
+            stacks,
+        )
+        return self.after.yhat(after, h)
+
+
+FORMULATIONS: dict[str, type[_Layers]] = {"layers": _Layers, "vector": _Vector, "scan": _Scan}
+
+
+def longest_run(params: Sequence[Layer], activations: Sequence[Activation]) -> slice:
+    """The longest run of layers that differ in numbers only, with as many units as inputs; empty if there is none."""
+    kinds = [(W.shape, b if b is None else b.shape, a) for (W, b), a in zip(params, activations, strict=True)]
+    best, start = slice(0, 0), 0
+    for ((units, inputs), _, _), group in groupby(kinds):
+        stop = start + len(list(group))
+        if units == inputs and stop - start > best.stop - best.start:
+            best = slice(start, stop)
+        start = stop
+    return best
+
+
+class Plan:
+    """The loss and gradients of a network under `jit`, compiled anew for every batch size that comes.
+
+        plan = ref.Plan(params, ("relu", "identity"))
+        packed = plan.pack(params)
+        L, gradient = plan.value_and_grad(packed, x, y)
+        packed = jax.tree.map(lambda p, d: p - 0.1 * d, packed, gradient)
+        params = plan.unpack(packed)
+
+    `formulation` says how parameters are packed, "layers", "vector" or "scan", and is chosen from their shapes unless
+    it is given. The gradient comes packed like the parameters. params and activations, loss and reduction are those of
+    `ref.gradients`, and so are the errors.
+    """
+
+    def __init__(
+        self,
+        params: Sequence[Layer],
+        activations: Sequence[Activation],
+        *,
+        loss: str = "half_squared_error",
+        reduction: str = "mean",
+        formulation: str | None = None,
+    ):
+        layers, activations = check_params(params, activations), tuple(activations)
+        run = longest_run(layers, activations)
+        if formulation is None:
+            deep = run.stop - run.start >= DEEP and layers[run.start].W.shape[0] <= THIN
+            tiny = sum(array.size for array in jax.tree.leaves(layers)) <= TINY
+            formulation = "scan" if deep else "vector" if tiny else "layers"
+        if formulation not in FORMULATIONS:
+            raise ValueError(f"formulation is {formulation!r}, expected one of {', '.join(FORMULATIONS)}, or None")
+        if formulation == "scan" and run.start == run.stop:
+            raise ValueError("formulation is 'scan', expected at least one layer with as many units as inputs")
+        self._like = like = jax.eval_shape(lambda: layers)  # shapes: a plan holds on to no parameters
+        self.formulation, self.activations, self.loss, self.reduction = formulation, activations, loss, reduction
+        self.widths = (layers[0].W.shape[1], *(len(W) for W, _ in layers))
+        self._packing = FORMULATIONS[formulation](like, activations)
+        self._packed = jax.eval_shape(self._packing.pack, like)
+        self.value_and_grad = jax.jit(self._value_and_grad)
+        self.per_example_gradients = jax.jit(self._per_example_gradients)
+        self.per_example_norms = jax.jit(self._per_example_norms)
+
+    def pack(self, params: Sequence[Layer]) -> Packed:
+        """Parameters of the plan's shapes as `value_and_grad` takes them; ValueError where a shape is another."""
+        layers = check_params(params, self.activations)
+        packed = self._packing.pack(layers)
+        self._check(packed)
+        return packed
+
+    def unpack(self, packed: Packed) -> tuple[Layer, ...]:
+        """What was packed, parameters or their gradient, as a tuple of `Layer`."""
+        self._check(packed)
+        return self._packing.unpack(packed)
+
+    def _check(self, packed: Packed) -> None:
+        found, expected = (jax.tree.map(lambda array: jnp.shape(array), tree) for tree in (packed, self._packed))
+        if found != expected:
+            raise ValueError(f"found arrays of the shapes {found}, expected {expected}: write plan.pack(params)")
+
+    def _value_and_grad(self, packed: Packed, x: Any, y: Any = None) -> tuple[jax.Array, Packed]:
+        """The loss and its gradient, packed like the parameters. x is (N, I), y (N, O), or None for "output"."""
+        x, y = self._data(packed, x, y)
+
+        def value(packed: Packed) -> jax.Array:
+            return loss_shares(y, self._packing.yhat(packed, x), self.loss, self.reduction).sum()
+
+        return jax.value_and_grad(value)(packed)
+
+    def _per_example_gradients(self, packed: Packed, x: Any, y: Any = None) -> tuple[jax.Array, tuple[Layer, ...]]:
+        """The loss of every example, (N,), and its gradient: W (N, O, I), b (N, O), or (N,) where it is shared.
+
+        The outer products delta h^T, of which JAX gives delta: in half the time that `grad` of one example takes under
+        `vmap`, which is how `ref.per_example_gradients` does it.
+        """
+        losses, deltas, hs = self._deltas(packed, x, y)
+        layers = []
+        for like, delta, h in zip(self._like, deltas, hs, strict=True):
+            d_b = None if like.b is None else delta if like.b.ndim else delta.sum(-1)
+            layers.append(Layer(delta[:, :, None] * h[:, None, :], d_b))
+        return losses, tuple(layers)
+
+    def _per_example_norms(self, packed: Packed, x: Any, y: Any = None) -> tuple[jax.Array, jax.Array]:
+        """The loss of every example and the Euclidean norm of its gradient by all parameters, (N,) each.
+
+        No gradient is formed: |delta h^T| is |delta| |h|, and dL/db is delta.
+        """
+        losses, deltas, hs = self._deltas(packed, x, y)
+        squares = jnp.zeros_like(losses)
+        for like, delta, h in zip(self._like, deltas, hs, strict=True):
+            squares += (delta**2).sum(-1) * (h**2).sum(-1)
+            if like.b is not None:
+                squares += (delta**2).sum(-1) if like.b.ndim else delta.sum(-1) ** 2
+        return losses, jnp.sqrt(squares)
+
+    def _deltas(self, packed: Packed, x: Any, y: Any) -> tuple[jax.Array, tuple[jax.Array, ...], tuple[jax.Array, ...]]:
+        """Every example's own loss, (N,), its gradient by every z, and what goes into every layer."""
+        x, y = self._data(packed, x, y)
+        params = self._packing.unpack(packed)
+
+        def value(taps: tuple[jax.Array, ...]) -> tuple[jax.Array, tuple[jax.Array, Cache]]:
+            nodes = batch_forward(params, x, self.activations, Cache(taps, zeros.h))
+            losses = jax.vmap(LOSSES[self.loss])(y, nodes.h[-1]).sum(-1)
+            return losses.sum(), (losses, nodes)
+
+        zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, self.activations)))
+        deltas, (losses, nodes) = jax.grad(value, has_aux=True)(zeros.z)
+        return losses, deltas, nodes.h[:-1]
+
+    def _data(self, packed: Packed, x: Any, y: Any) -> tuple[jax.Array, jax.Array | None]:
+        self._check(packed)
+        x = check_x(x, self.widths[0], self._like[0].W.dtype)
+        return x, check_loss(self.loss, self.reduction, y, self._like, len(x))
+
+    def __repr__(self) -> str:
+        layers = f"{len(self.widths) - 1} layers, at most {max(self.widths)} wide"
+        return f"Plan({layers}, {self.loss}, packed as {self.formulation})"
+
+
+@contextmanager
+def compilation_cache(folder: str | Path) -> Iterator[None]:
+    """Programs that are compiled inside are kept in the folder, or taken from there.
+
+    JAX has these settings for the whole process; they are put back at the end. JAX on its own keeps only what took a
+    second to compile, which no network of a few layers does.
+    """
+    settings = {
+        "jax_compilation_cache_dir": str(folder),
+        "jax_enable_compilation_cache": True,
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    before = {name: getattr(jax.config, name) for name in settings}
+    _configure(settings)
+    try:
+        yield
+    finally:
+        _configure(before)
+
+
+def _configure(settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        jax.config.update(name, value)  # type: ignore[no-untyped-call]
+    compilation_cache_of_jax.reset_cache()  # which looks at its folder only once
