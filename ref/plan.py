@@ -11,6 +11,7 @@ The mathematics is that of `mlp`, and JAX differentiates it.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,9 @@ class Plan:
         params = plan.unpack(packed)
 
     `formulation` says how parameters are packed, "layers", "vector" or "scan", and is chosen from their shapes unless
-    it is given. The gradient comes packed like the parameters. params and activations, loss and reduction are those of
-    `ref.gradients`, and so are the errors.
+    it is given. The gradient comes packed like the parameters. An earlier gradient that is given up, `into=gradient`,
+    leaves its memory to the new one and cannot be read any more, which saves wide networks the time that fresh memory
+    takes. params and activations, loss and reduction are those of `ref.gradients`, and so are the errors.
     """
 
     def __init__(
@@ -144,8 +146,10 @@ class Plan:
         self.widths = (layers[0].W.shape[1], *(len(W) for W, _ in layers))
         self._packing = FORMULATIONS[formulation](like, activations)
         self._packed = jax.eval_shape(self._packing.pack, like)
-        self.value_and_grad = jax.jit(self._value_and_grad)
-        self.per_example_gradients = jax.jit(self._per_example_gradients)
+        # An argument that nothing is computed from is kept: its memory takes what is computed.
+        compiled = partial(jax.jit, donate_argnames="into", keep_unused=True)
+        self.value_and_grad = compiled(self._value_and_grad)
+        self.per_example_gradients = compiled(self._per_example_gradients)
         self.per_example_norms = jax.jit(self._per_example_norms)
 
     def pack(self, params: Sequence[Layer]) -> Packed:
@@ -165,8 +169,12 @@ class Plan:
         if found != expected:
             raise ValueError(f"found arrays of the shapes {found}, expected {expected}: write plan.pack(params)")
 
-    def _value_and_grad(self, packed: Packed, x: Any, y: Any = None) -> tuple[jax.Array, Packed]:
+    def _value_and_grad(
+        self, packed: Packed, x: Any, y: Any = None, *, into: Packed = None
+    ) -> tuple[jax.Array, Packed]:
         """The loss and its gradient, packed like the parameters. x is (N, I), y (N, O), or None for "output"."""
+        if into is not None:
+            self._check(into)
         x, y = self._data(packed, x, y)
 
         def value(packed: Packed) -> jax.Array:
@@ -174,11 +182,13 @@ class Plan:
 
         return jax.value_and_grad(value)(packed)
 
-    def _per_example_gradients(self, packed: Packed, x: Any, y: Any = None) -> tuple[jax.Array, tuple[Layer, ...]]:
+    def _per_example_gradients(
+        self, packed: Packed, x: Any, y: Any = None, *, into: tuple[Layer, ...] | None = None
+    ) -> tuple[jax.Array, tuple[Layer, ...]]:
         """The loss of every example, (N,), and its gradient: W (N, O, I), b (N, O), or (N,) where it is shared.
 
-        The outer products delta h^T, of which JAX gives delta: in half the time that `grad` of one example takes under
-        `vmap`, which is how `ref.per_example_gradients` does it.
+        The outer products delta h^T, of which JAX gives delta, for all examples at once. Given the arrays of an earlier
+        call they take half the time: fresh memory costs as much as the arithmetic.
         """
         losses, deltas, hs = self._deltas(packed, x, y)
         layers = []

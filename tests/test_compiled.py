@@ -131,6 +131,27 @@ def test_per_example_gradients_and_their_norms(formulation: str, bias: str) -> N
     np.testing.assert_allclose(others[1], np.sqrt(squares), rtol=1e-14)
 
 
+@pytest.mark.parametrize("formulation", FORMULATIONS)
+def test_a_gradient_given_up_leaves_its_memory_to_the_next(formulation: str) -> None:
+    problem = deep(3)
+    plan = ref.Plan(problem.params, problem.activations, formulation=formulation)
+    packed = plan.pack(problem.params)
+    L, gradient = plan.value_and_grad(packed, problem.x, problem.y)
+    expected = named(L, plan.unpack(gradient))
+    _, other = plan.value_and_grad(packed, problem.x + 1, problem.y)
+    again = plan.value_and_grad(packed, problem.x, problem.y, into=other)
+    assert all(array.is_deleted() for array in jax.tree.leaves(other))
+    assert not any(array.is_deleted() for array in jax.tree.leaves((packed, gradient)))
+    for name, array in named(again[0], plan.unpack(again[1])).items():
+        assert array.tolist() == expected[name].tolist(), name
+    losses, grads = plan.per_example_gradients(packed, problem.x, problem.y)
+    kept = jax.tree.map(np.copy, grads)
+    _, reused = plan.per_example_gradients(packed, problem.x, problem.y, into=grads)
+    assert all(map(np.array_equal, jax.tree.leaves(reused), jax.tree.leaves(kept)))
+    with pytest.raises(ValueError, match=r"write plan.pack\(params\)"):
+        plan.value_and_grad(packed, problem.x, problem.y, into=losses)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
