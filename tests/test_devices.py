@@ -135,7 +135,7 @@ def test_as_many_targets_as_examples():
 
 def test_the_batch_is_at_the_door_as_everywhere():
     params, x, y = problem()
-    for found, message in ((x[0], r"x has shape \(6,\), expected \(N, I\)"), (x[:, :5], "W1 has shape")):
+    for found, message in ((x[0], r"x has shape \(6,\), expected \(N, 6\)"), (x[:, :5], r"x has shape \(16, 5\)")):
         with pytest.raises(ValueError, match=message):
             ref.place(whole("data"), params, found, y)
 
