@@ -103,6 +103,16 @@ def by_hand(problem: Problem) -> Call:
     return lambda: manual.value_and_grad(params, x, y, activations)
 
 
+@competitor("manual, planned", group="manual")
+def planned(problem: Problem) -> Call:
+    """The same into buffers made once."""
+    import manual
+
+    params, x, y, activations, _ = problem
+    plan = manual.Plan(params, len(x), activations)
+    return lambda: plan.value_and_grad(x, y)
+
+
 def on_device(problem: Problem) -> tuple[Any, Any, Any]:
     """Parameters and data as JAX has them: converting NumPy's on the way in would cost each call 2 µs an array."""
     import jax
@@ -133,4 +143,35 @@ def jit(problem: Problem) -> Call:
 
     data = on_device(problem)
     compiled = jax.jit(partial(ref.value_and_grad, activations=problem.activations))
-    return lambda: jax.block_until_ready(compiled(*data))
+
+    def call() -> Any:
+        result = compiled(*data)
+        result[0].block_until_ready()  # what one program computes is there all at once
+        return result
+
+    return call
+
+
+def unpacked(result: Any) -> tuple[Any, Any]:
+    loss, gradient, plan = result
+    return loss, plan.unpack(gradient)
+
+
+@competitor("ref, planned", group="ref", compiles=True, read=unpacked)
+def compiled_plan(problem: Problem) -> Call:
+    """The same with the parameters packed as ref.Plan has it, each gradient in the memory of the one before."""
+    import jax
+
+    import ref
+
+    plan = ref.Plan(problem.params, problem.activations)
+    packed, x, y = jax.device_put((plan.pack(problem.params), problem.x, problem.y))
+    gradient = None
+
+    def call() -> Any:
+        nonlocal gradient
+        L, gradient = plan.value_and_grad(packed, x, y, into=gradient)
+        L.block_until_ready()
+        return L, gradient, plan
+
+    return call

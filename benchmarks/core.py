@@ -2,8 +2,10 @@
 
     floor             the 3 L - 1 matrix products of the pass and nothing else, into buffers made beforehand
     manual            NumPy, the gradients derived by hand
+    manual, planned   the same into buffers made once, manual.Plan
     ref, op by op     JAX without jit
     ref, jit          JAX, compiled for the shapes
+    ref, planned      the same with the parameters packed for speed, ref.Plan
     peers             torch, torch.compile, scikit-learn, HIPS autograd, micrograd: as far as they are installed
 
 Nothing is timed before all of them have agreed with manual in float64, by == in every entry of loss and gradients, on

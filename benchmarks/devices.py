@@ -8,8 +8,8 @@ each device. The cost is processor time, that of all threads, which other progra
 number of devices is a process of its own; numbers are medians of the steps, `x one` is the cost over that of one device
 with the same batch. Part of it is the simulation: for more devices XLA starts more threads, and these get in each
 other's way on one core. Nothing is timed before every entry of the gradient was == that of `manual` in float64, on the
-very numbers that are then timed (they are whole, see core.py). `sum` is what has to be added up over the devices each
-step: the gradient, 4 bytes an entry.
+very numbers that are then timed. `sum` is what has to be added up over the devices each step: the gradient, 4 bytes an
+entry.
 
 On paper, n devices with the rate r of one (examples a second, as measured here, or as 6 P - 2 P1 floating-point
 operations an example take, with P weights, P1 of them in the first layer) and links of bandwidth B and latency t add up
@@ -26,21 +26,22 @@ The defaults, 25 GB/s and 10 microseconds, are those of a 200 Gbit/s network car
 from __future__ import annotations
 
 import argparse
-import datetime
 import itertools
 import json
 import math
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
+from functools import partial
 from typing import Any
 
-from core import SIZES, Call, count, disagreement, machine, make_problem, named, progress, set_threads, sizes
+from command import number, some_of
+from competitors import Call
+from machine import cores, heading, set_threads, setting
+from measuring import progress
+from problems import SIZES, disagreement, make_problem, named, work
 
 DEVICES = (1, 2, 4, 8)
 BATCH = 512  # in all, or an eighth of it on each device
@@ -48,11 +49,6 @@ BATCH = 512  # in all, or an eighth of it on each device
 
 def weights(widths: Sequence[int]) -> list[int]:
     return [units * inputs for inputs, units in itertools.pairwise(widths)]
-
-
-def operations(widths: Sequence[int]) -> int:
-    """Floating-point operations an example: forward 2 a weight, backward 4, but for dL/dx, which nobody asks for."""
-    return 6 * sum(weights(widths)) - 2 * weights(widths)[0]
 
 
 def gradient_bytes(widths: Sequence[int]) -> int:
@@ -168,9 +164,8 @@ def paper(
 def run(options: argparse.Namespace) -> None:
     start = time.monotonic()
     rows = simulate(options.sizes, options.steps)
-    print(f"{machine()}, one of {os.cpu_count()} cores for all devices, float32, {options.steps} steps")
-    versions = ", ".join(f"{package} {version(package)}" for package in ("numpy", "jax", "jaxlib"))
-    print(f"Python {platform.python_version()}, {versions}, {datetime.date.today()}")
+    print(heading(setting()))
+    print(f"one of {cores()} cores for all devices, float32, {options.steps} steps")
     print("agreed by == on the loss and every entry of every gradient")
     print(table(rows, options.sizes))
     bandwidth, latency = options.bandwidth * 1e9, options.latency * 1e-6
@@ -182,11 +177,11 @@ def run(options: argparse.Namespace) -> None:
     papers = []
     for name in options.sizes:
         measured = next(row for row in rows if row["size"] == name and row["devices"] == 1 and row["batch"] == BATCH)
-        work = operations(SIZES[name][0])
+        flop = work(SIZES[name][0], 1)
         rate = 1 / measured["example_s"]
         for examples, source in (
-            (rate, f"as here, {rate * work / 1e9:.3g} GFLOP/s"),
-            (options.tflops * 1e12 / work, f"at {options.tflops:g} TFLOP/s"),
+            (rate, f"as here, {rate * flop / 1e9:.3g} GFLOP/s"),
+            (options.tflops * 1e12 / flop, f"at {options.tflops:g} TFLOP/s"),
         ):
             line, numbers = paper(name, examples, source, options.devices, bandwidth, latency)
             print(line)
@@ -209,14 +204,19 @@ def positive(text: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The cost of more devices: simulated, and on paper.")
-    parser.add_argument("--sizes", type=sizes, default=["M", "L"], help=f"some of {','.join(SIZES)}; default: M,L")
-    parser.add_argument("--steps", type=count, default=10, help="that are timed; default: %(default)s")
+    parser.add_argument(
+        "--sizes",
+        type=partial(some_of, list(SIZES)),
+        default=["M", "L"],
+        help=f"some of {','.join(SIZES)}; default: M,L",
+    )
+    parser.add_argument("--steps", type=number, default=10, help="that are timed; default: %(default)s")
     parser.add_argument("--json", metavar="FILE", help="write all numbers to a file as well")
-    parser.add_argument("--devices", type=count, default=1000, help="on paper; default: %(default)s")
+    parser.add_argument("--devices", type=number, default=1000, help="on paper; default: %(default)s")
     parser.add_argument("--bandwidth", type=positive, default=25, help="GB/s of a link; default: %(default)s")
     parser.add_argument("--latency", type=positive, default=10, help="microseconds of a message; default: %(default)s")
     parser.add_argument("--tflops", type=positive, default=100, help="of a device on paper; default: %(default)s")
-    parser.add_argument("--on", type=count, help=argparse.SUPPRESS)
+    parser.add_argument("--on", type=number, help=argparse.SUPPRESS)
     options = parser.parse_args()
     try:
         if options.json:
