@@ -33,8 +33,10 @@ LAYOUTS = ("rows", "columns")
 
 
 def _product(a: Array, b: Array, out: Array) -> Step:
-    """out = a b, by the faster of two functions; `dot` copies what is not contiguous."""
-    if out.nbytes >= SMALL or any(x.nbytes > COPIED and not x.flags.forc for x in (a, b)):
+    """out = a b, by the faster of two functions. `dot` copies what is not contiguous; `matmul` does not give an outer
+    product, of a single example, to BLAS."""
+    copies = any(x.nbytes > COPIED and not x.flags.forc for x in (a, b))
+    if a.shape[1] > 1 and (copies or out.nbytes >= SMALL):
         return partial(np.matmul, a, b, out)
     if not out.flags.c_contiguous:
         a, b, out = b.T, a.T, out.T
@@ -183,7 +185,7 @@ class Plan:
         if W_b is not None and ones is not None:
             taken: list[Step] = [] if l else [lambda: h.__setitem__(..., self._x)]
             return [*taken, _product(ones, W_b.T, z)]
-        product = _product(h, W.T, z) if l else lambda: np.matmul(self._x, W.T, z)
+        product = _product(h, W.T, z) if l else lambda: _product(self._x, W.T, z)()
         return [product] if b is None else [product, partial(np.add, z, b, z)]
 
     def _to_params(self, l: int) -> list[Step]:
@@ -191,7 +193,7 @@ class Plan:
         (d_W, d_b), d_W_b, d, ones = self.grads[l], self._d_places[l].W_b, self._d[l], self._ones[l]
         if d_W_b is not None and ones is not None:
             return [_product(d.T, ones, d_W_b)]
-        product = _product(d.T, self._h[l], d_W) if l else lambda: np.matmul(d.T, self._x, d_W)
+        product = _product(d.T, self._h[l], d_W) if l else lambda: _product(d.T, self._x, d_W)()
         if d_b is None:
             return [product]
         if d_b.ndim:
