@@ -169,6 +169,27 @@ def test_the_solutions_page_names_every_mark_and_format():
         assert f"`{ending}`" in SOLUTIONS
 
 
+# docs/speed.md
+
+SPEED = (ROOT / "docs" / "speed.md").read_text()
+
+
+def test_the_speed_page_prints_what_it_says():
+    examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", SPEED, re.DOTALL)
+    assert len(examples) == 2
+    for code, expected in examples:
+        assert _printed_by(code)[0] == expected
+
+
+def test_the_speed_page_has_the_limits_of_the_code():
+    from manual.plan import NARROW
+    from ref.plan import DEEP, THIN, TINY
+
+    assert f"up to {NARROW} wide" in SPEED
+    assert f"up to {TINY:,} parameters" in SPEED
+    assert f"runs of {DEEP} equal layers or more, up to {THIN} wide" in SPEED
+
+
 # docs/many-devices.md
 
 DEVICES = (ROOT / "docs" / "many-devices.md").read_text()
