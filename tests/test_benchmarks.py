@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import examples as of_examples
+import jax
 import numpy as np
 import pytest
 from competitors import COMPETITORS, Competitor, entered
@@ -135,6 +137,21 @@ def test_agreement_on_a_gpu_is_as_strict_as_its_numbers_allow(name):
     assert disagrees(found(loss, grads), problem, precision).startswith("db1 ")
     grads[0].b[2] -= 1
     assert disagrees(found(loss * 1.1, grads), problem, precision).startswith("L ")
+
+
+def test_gradients_of_examples_are_compared_too():
+    problem = make_problem((3, 5, 4, 2), 8).astype("float32")
+    calls = of_examples.make_calls(problem)
+    assert of_examples.check(problem, calls) is None
+    for who, (call, compared) in calls.items():
+        if who == "floor":
+            continue
+
+        def spoilt(call=call, compared=compared):
+            return jax.tree.map(lambda array: np.asarray(array) + 1, compared(call()))
+
+        said = of_examples.check(problem, calls | {who: (spoilt, lambda result: result)})
+        assert said.startswith(who)
 
 
 # Results
