@@ -41,7 +41,7 @@ def deep(layers: int, *, width: int = 4, bias: str = "units", dtype: str = "floa
     return Problem(tuple(params), x, y, activations, "half_squared_error", "mean").astype(dtype)
 
 
-@examples(6)
+@examples(4)
 @given(exact_problems)
 def test_on_whole_numbers_every_packing_gives_what_the_hand_gives(problem: Problem) -> None:
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))
@@ -54,7 +54,7 @@ def test_on_whole_numbers_every_packing_gives_what_the_hand_gives(problem: Probl
             assert array.tolist() == expected[name].tolist(), (formulation, name)
 
 
-@examples(5)
+@examples(4)
 @given(all_problems)
 def test_on_any_numbers_too(problem: Problem) -> None:
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))

@@ -43,7 +43,7 @@ def auto(problem: Problem, along: Any) -> Any:
     return function(problem.params, along, problem.x, problem.y)
 
 
-@examples(6)
+@examples(4)
 @given(all_problems)
 def test_the_hessian_along_a_direction_is_that_of_jax(problem: Problem) -> None:
     along = direction(problem)
@@ -140,7 +140,7 @@ def test_a_direction_has_to_be_like_the_parameters() -> None:
 # The gradients of single examples
 
 
-@examples(6)
+@examples(4)
 @given(all_problems)
 def test_the_gradient_of_an_example_is_that_of_a_batch_of_one(problem: Problem) -> None:
     arguments, loss = problem.arguments, problem.loss
@@ -159,7 +159,7 @@ def test_the_gradient_of_an_example_is_that_of_a_batch_of_one(problem: Problem) 
             np.testing.assert_allclose(mine[n], single, rtol=1e-12, atol=1e-12)
 
 
-@examples(6)
+@examples(4)
 @given(exact_problems)
 def test_on_whole_numbers_they_are_exact_and_add_up(problem: Problem) -> None:
     exact = problem.exact()

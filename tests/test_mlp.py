@@ -38,7 +38,7 @@ def in_jax(problem: Problem, function: Any) -> Any:
     return jax.tree.map(np.asarray, jax.jit(function)(problem.params, problem.x, problem.y))
 
 
-@examples(15)
+@examples(9)
 @given(all_problems)
 def test_the_rooms_agree_in_float64(problem: Problem) -> None:
     params, x, _, activations = problem.arguments
@@ -60,7 +60,7 @@ def test_the_rooms_agree_in_float64(problem: Problem) -> None:
     chex.assert_trees_all_equal_shapes_and_dtypes(d_params, problem.params)
 
 
-@examples(12)
+@examples(8)
 @given(exact_problems, st.sampled_from([np.float32, np.float64]))
 def test_on_whole_numbers_floats_equal_fractions(problem: Problem, dtype: type) -> None:
     L, exact = manual.gradients(*problem.exact().arguments, **problem.options)
@@ -74,7 +74,7 @@ def test_on_whole_numbers_floats_equal_fractions(problem: Problem, dtype: type) 
             assert array.dtype == dtype, name
 
 
-@examples(20)
+@examples(12)
 @given(rational_problems)
 def test_the_exact_difference_equals_the_derivation(problem: Problem) -> None:
     problem = problem.exact()
@@ -93,7 +93,7 @@ def test_the_exact_difference_equals_the_derivation(problem: Problem) -> None:
     assert not kinks or any((z == 0).any() for z in zs)
 
 
-@examples(5)
+@examples(4)
 @given(rational_problems)
 def test_every_jacobian_is_that_of_jax(problem: Problem) -> None:
     exact, depth = problem.exact(), len(problem.params)

@@ -48,7 +48,7 @@ def medium(dtype: str, *, bias: str = "units", batch: int = 33) -> Problem:
     return problem.astype(dtype)
 
 
-@examples(60)
+@examples(40)
 @given(exact_problems, layouts, dtypes, sizes)
 def test_on_whole_numbers_it_is_the_same_to_the_last_bit(problem: Problem, layout: str, dtype: str, sizes: Any) -> None:
     problem = problem.astype(dtype)
@@ -60,7 +60,7 @@ def test_on_whole_numbers_it_is_the_same_to_the_last_bit(problem: Problem, layou
         assert array.tolist() == expected[name].tolist(), name
 
 
-@examples(60)
+@examples(40)
 @given(all_problems, layouts, dtypes, sizes)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_on_any_numbers_it_is_within_the_error_bound(problem: Problem, layout: str, dtype: str, sizes: Any) -> None:
