@@ -14,7 +14,7 @@ with that gradient is put to
 A checker that raises nothing, a sheet on which nothing is wrong, has accepted the mistake.
 """
 
-import contextlib
+import argparse
 import importlib.util
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -184,8 +184,8 @@ def measure(title: str, widths: tuple[int, ...], batch: int) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     if not importlib.util.find_spec("torch"):
         print("torch is not installed: its gradcheck is left out")
     for title, (widths, batch) in NETS.items():
-        with contextlib.suppress(KeyboardInterrupt):
-            measure(title, widths, batch)
+        measure(title, widths, batch)

@@ -60,8 +60,32 @@ def parse(
     return options
 
 
+class Output:
+    """Standard output, into nothing as soon as nobody reads it any more: figures that took minutes are still to be
+    written to a file."""
+
+    def __init__(self, stream: Any):
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> None:
+        self._unless_closed(self.stream.write, text)
+
+    def flush(self) -> None:
+        self._unless_closed(self.stream.flush)
+
+    def _unless_closed(self, act: Any, *arguments: Any) -> None:
+        try:
+            act(*arguments)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+
 def begin(benchmark: str, *, quiet: bool = False) -> dict[str, Any]:
     """The results, without any as yet; prints whose they are."""
+    sys.stdout = Output(sys.stdout)
     found = {"benchmark": benchmark, "setting": setting(), "runs": []}
     if not quiet:
         print(heading(found["setting"]), end="\n\n", flush=True)

@@ -166,7 +166,7 @@ def compiled_plan(problem: Problem) -> Call:
 
     plan = ref.Plan(problem.params, problem.activations)
     packed, x, y = jax.device_put((plan.pack(problem.params), problem.x, problem.y))
-    gradient = None
+    gradient = jax.tree.map(jax.numpy.zeros_like, packed)
 
     def call() -> Any:
         nonlocal gradient

@@ -37,11 +37,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import command
 from command import number, some_of
 from competitors import Call
-from machine import cores, heading, set_threads, setting
+from machine import cores, set_threads
 from measuring import progress
 from problems import SIZES, disagreement, make_problem, named, work
+from results import Unreadable, check_writable, write
 
 DEVICES = (1, 2, 4, 8)
 BATCH = 512  # in all, or an eighth of it on each device
@@ -164,7 +166,7 @@ def paper(
 def run(options: argparse.Namespace) -> None:
     start = time.monotonic()
     rows = simulate(options.sizes, options.steps)
-    print(heading(setting()))
+    found = command.begin("devices")
     print(f"one of {cores()} cores for all devices, float32, {options.steps} steps")
     print("agreed by == on the loss and every entry of every gradient")
     print(table(rows, options.sizes))
@@ -188,8 +190,7 @@ def run(options: argparse.Namespace) -> None:
             papers.append(numbers)
     progress(f"took {time.monotonic() - start:.0f} s", line=True)
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump({"simulated": rows, "on_paper": papers}, file, indent=2)
+        write(options.json, found | {"simulated": rows, "on_paper": papers})
 
 
 def positive(text: str) -> float:
@@ -203,7 +204,7 @@ def positive(text: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The cost of more devices: simulated, and on paper.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--sizes",
         type=partial(some_of, list(SIZES)),
@@ -220,9 +221,9 @@ def main() -> None:
     options = parser.parse_args()
     try:
         if options.json:
-            open(options.json, "a").close()  # before a minute of work, not after it
-    except OSError as error:
-        parser.error(f"argument --json: {options.json} cannot be written: {error.strerror}")
+            check_writable(options.json)
+    except Unreadable as error:
+        parser.error(str(error))
     try:
         if options.on:
             worker(options.sizes, options.on, options.steps)

@@ -15,6 +15,8 @@ from typing import Any
 
 from measuring import ratios
 
+from gradsheet import files
+
 FORMAT = 1
 
 
@@ -24,15 +26,18 @@ class Unreadable(Exception):
 
 def write(path: str, results: dict[str, Any]) -> None:
     """The whole file or none of it: an earlier one is not lost to an interruption. Raises OSError."""
-    part = Path(f"{path}.part")
-    part.write_text(json.dumps({"format": FORMAT} | results, indent=1) + "\n")
-    part.replace(path)
+    files.write(Path(path), json.dumps({"format": FORMAT} | results, indent=1) + "\n")
 
 
 def check_writable(path: str) -> None:
     """Before minutes of measuring, not after them. Raises Unreadable."""
-    if Path(path).is_dir() or not os.access(Path(path).resolve().parent, os.W_OK):
-        raise Unreadable(f"{path} cannot be written, expected the name of a file in a folder that exists")
+    try:
+        if Path(path).is_dir() or not Path(path).exists() or Path(path).is_file():  # a pipe is opened once only
+            stream, name = files.temporary(Path(path))
+            stream.close()
+            os.unlink(name)
+    except OSError:
+        raise Unreadable(f"{path} cannot be written, expected the name of a file in a folder that exists") from None
 
 
 def read(path: str, benchmark: str) -> dict[str, Any]:

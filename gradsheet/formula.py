@@ -37,14 +37,36 @@ class FormulaError(ValueError):
 class Node:
     """A node of the tree; the classes below are all there are. It never changes, and keeps what is found of it."""
 
-    def __init_subclass__(cls) -> None:
-        cls.__hash__ = Node.__hash__  # type: ignore[method-assign]  # a dataclass would hash the whole tree every time
+    # A dataclass would hash the whole tree every time, and both on a stack that a long sum is deeper than.
 
     def __hash__(self) -> int:
-        kept = self.__dict__
-        if "_hash" not in kept:
-            kept["_hash"] = hash((type(self), *self.fields.values()))
-        return int(kept["_hash"])
+        spine, node = [], self
+        while isinstance(node, Binary) and "_hash" not in node.__dict__:
+            spine.append(node)
+            node = node.left
+        for item in (*((node,) if "_hash" not in node.__dict__ else ()), *reversed(spine)):
+            item.__dict__["_hash"] = hash((type(item), *item.fields.values()))
+        return int(self.__dict__["_hash"])
+
+    def __eq__(self, other: object) -> bool:
+        waiting: list[tuple[Any, Any]] = [(self, other)]
+        while waiting:
+            mine, theirs = waiting.pop()
+            if mine is theirs:
+                continue
+            if type(mine) is not type(theirs):
+                return False
+            if isinstance(mine, Node):
+                if hash(mine) != hash(theirs):
+                    return False
+                waiting += zip(mine.fields.values(), theirs.fields.values(), strict=True)
+            elif isinstance(mine, tuple):
+                if len(mine) != len(theirs):
+                    return False
+                waiting += zip(mine, theirs, strict=True)
+            elif mine != theirs:
+                return False
+        return True
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -71,12 +93,12 @@ class Node:
         return letters.union(*(part.letters for part in node.below))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Number(Node):
     printed: Printed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Letter(Node):
     """An index: free, or bound by a sum around it."""
 
@@ -86,7 +108,7 @@ class Letter(Node):
 Index = int | Letter
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Quantity(Node):
     """A node or parameter of the network, whole or an entry of it: W2, z1[2], W3[1,i]."""
 
@@ -94,7 +116,7 @@ class Quantity(Node):
     indices: tuple[Index, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Derivative(Node):
     """d of / d by"""
 
@@ -102,12 +124,12 @@ class Derivative(Node):
     by: Quantity
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Negative(Node):
     operand: Node
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Binary(Node):
     """left + right, and so for - * / @"""
 
@@ -116,36 +138,36 @@ class Binary(Node):
     right: Node
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Power(Node):
     base: Node
     exponent: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Call(Node):
     function: str
     arguments: tuple[Node, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sum(Node):
     letter: Letter
     term: Node
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class List(Node):
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subscript(Node):
     base: Node
     indices: tuple[Index, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Transpose(Node):
     operand: Node
 

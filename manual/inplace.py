@@ -1,6 +1,6 @@
 """The activations and losses of this package into buffers made once: each one as the list of steps that it takes.
 
-A step is a call without arguments that writes into a buffer and allocates nothing. The formulas, and the order of their
+A step is a call without arguments that writes into a buffer. The formulas, and the order of their
 operations, are those of `activations` and `losses`; a pull-back stands below its function. Constants are arrays without
 an axis: a Python number costs NumPy as much again as a small operation does.
 """

@@ -8,8 +8,9 @@ The products are those of `mlp`, on arrays that lie in memory either way:
     columns    it has the units one after the other: what is added to all examples, or summed over them, is contiguous.
                A column of ones behind h makes b a column of (W b), so that b and dL/db cost no operation of their own.
 
-All parameters lie in one vector, and all gradients in another. What a pass does is a list of steps without a branch;
-`inplace` has those of the activations and losses.
+All parameters lie in one vector, and all gradients in another. A pass is a list of steps; `inplace` has those of the
+activations and losses. Nothing of the size of an activation is allocated; to multiply by a mask NumPy turns the bools
+into floats, 8,192 of them at a time.
 
     N examples    I inputs of a layer    O units of a layer    P parameters
 """
@@ -82,7 +83,7 @@ class Plan:
     `manual.value_and_grad` but for the order of some sums: those of L and dL/db, and in columns those of the products.
 
     activations, loss and reduction are those of `manual.gradients`, and so are the errors. TypeError on Fractions:
-    buffers are for floats.
+    buffers are for floats. A plan is for one thread at a time, and x and y are not to lie in `gradient`.
     """
 
     def __init__(
@@ -96,25 +97,28 @@ class Plan:
         layout: str | None = None,
     ):
         layers = check_params(params, activations)
-        self.dtype = dtype = layers[0].W.dtype
+        self.dtype = dtype = layers[0].W.dtype.newbyteorder("=")
         if dtype.hasobject:
             raise TypeError("W1 has dtype object, expected float32 or float64: exact numbers are for value_and_grad")
-        if not isinstance(examples, int) or examples < 1:
-            raise ValueError(f"examples is {examples!r}, expected the number of rows of x, from 1 on")
+        if not isinstance(examples, int | np.integer) or isinstance(examples, bool) or examples < 1:
+            found = f"an array of shape {np.shape(examples)}" if np.ndim(examples) else repr(examples)
+            raise ValueError(f"examples is {found}, expected the number of rows of x, from 1 on: write len(x)")
         if layout not in (None, *LAYOUTS):
             raise ValueError(f"layout is {layout!r}, expected {' or '.join(LAYOUTS)}, or None to have it chosen")
-        self.examples, self.loss = examples, loss
+        examples = int(examples)
+        self.examples, self.loss, self.reduction, self.activations = examples, loss, reduction, tuple(activations)
         self.widths = (layers[0].W.shape[1], *(len(W) for W, _ in layers))
-        self._x_shape, self._y_shape = (examples, self.widths[0]), (examples, self.widths[-1])
-        check_loss(loss, reduction, None if loss == "output" else np.zeros(self._y_shape), layers, rows=examples)
+        self._x_shape = examples, self.widths[0]
+        self._y_shape = None if loss == "output" else (examples, self.widths[-1])
+        check_loss(loss, reduction, self._y_shape and np.zeros(self._y_shape), layers, rows=examples)
         self.layout = layout or LAYOUTS[dtype == np.float32 or max(self.widths) <= NARROW]
         inside = [
             self.layout == "columns" and b is not None and b.ndim == 1 and (l > 0 or W.shape[1] <= NARROW)
             for l, (W, b) in enumerate(layers)
         ]
         size = sum(array.size for layer in layers for array in layer if array is not None)
-        self.vector, self.gradient = np.empty(size, dtype), np.zeros(size, dtype)
-        self._places, self._d_places = _places(self.vector, layers, inside), _places(self.gradient, layers, inside)
+        self._vector, self._gradient = np.empty(size, dtype), np.zeros(size, dtype)
+        self._places, self._d_places = _places(self._vector, layers, inside), _places(self._gradient, layers, inside)
         self.params, self.grads = (tuple(p.layer for p in places) for places in (self._places, self._d_places))
         self.load(layers)
         self._x: Array  # that of the call
@@ -123,17 +127,44 @@ class Plan:
         self._loss = partial(LOSSES[loss], self._answers)
         self._divisor = np.asarray(examples, dtype) if reduction == "mean" and examples > 1 else None
 
+    @property
+    def vector(self) -> Array:
+        """All parameters, (P,). What is assigned is copied: `plan.vector = v` does what `plan.vector[:] = v` does."""
+        return self._vector
+
+    @vector.setter
+    def vector(self, value: Any) -> None:
+        self._vector[:] = value
+
+    @property
+    def gradient(self) -> Array:
+        """The gradient by all parameters, (P,), in their order."""
+        return self._gradient
+
+    @gradient.setter
+    def gradient(self, value: Any) -> None:
+        self._gradient[:] = value
+
     def load(self, params: Sequence[Layer]) -> None:
-        """Copies parameters of the same shapes into `vector`; ValueError where a shape is another."""
-        for l, (mine, theirs) in enumerate(zip(self.params, params, strict=True), 1):
+        """Copies parameters of the same shapes into `vector`; raises as `manual.value_and_grad` does, or where a shape
+        is another, and has copied nothing then."""
+        layers = check_params(params, self.activations)
+        for l, (mine, theirs) in enumerate(zip(self.params, layers, strict=True), 1):
             for name, to, array in zip("Wb", mine, theirs, strict=True):
-                expected, found = (None if a is None else np.shape(a) for a in (to, array))
+                expected, found = (None if a is None else a.shape for a in (to, array))
                 if found != expected:
                     raise ValueError(
                         f"{name}{l} has shape {found}, expected {expected}: a plan is for one set of shapes"
                     )
+        copies = [[None if array is None else array.copy() for array in layer] for layer in layers]
+        for mine, copy in zip(self.params, copies, strict=True):
+            for to, array in zip(mine, copy, strict=True):
                 if to is not None and array is not None:
                     np.copyto(to, array)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or one out of a pickle, is a plan made anew: its steps lead to buffers of its own."""
+        return _made_anew, (self.params, self.examples, self.activations, self.loss, self.reduction, self.layout)
 
     def _make_buffers(self, activations: Sequence[Activation]) -> None:
         """All are (N, units) and lie as the layout says; what lives no longer than a step is shared by the layers.
@@ -279,3 +310,7 @@ class Plan:
     def __repr__(self) -> str:
         shape = "-".join(map(str, self.widths))
         return f"Plan({shape}, {self.examples} examples, {self.dtype}, {self.loss}, in {self.layout})"
+
+
+def _made_anew(params: Any, examples: int, activations: Any, loss: str, reduction: str, layout: str) -> Plan:
+    return Plan(params, examples, activations, loss=loss, reduction=reduction, layout=layout)

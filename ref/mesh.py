@@ -26,7 +26,7 @@ from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ref.activations import Activation
-from ref.door import Layer, check_network
+from ref.door import Layer, check_loss, check_network, check_params
 from ref.mlp import value_and_grad
 
 P: Any = PartitionSpec  # JAX gives these two no types
@@ -100,8 +100,11 @@ def place(mesh: Mesh, params: Sequence[Layer], x: Any, y: Any = None) -> tuple[t
     x, y = (a if a is None or hasattr(a, "shape") else np.asarray(a) for a in (x, y))
     _checked(layers, x)
     examples, alone = len(x), jax.process_count() == 1
-    if y is not None and np.shape(y)[:1] != (examples,):
-        raise ValueError(f"y has shape {np.shape(y)}, expected {examples} rows, one for each of x")
+    if y is not None and (np.ndim(y) != 2 or len(y) != examples):
+        raise ValueError(
+            f"y has shape {np.shape(y)}, expected {examples} rows, one for each of x, and one column an output: "
+            "y[:, None] makes a column of a vector"
+        )
     if not alone:
         _compare(layers, examples)
     parts = where.rows.mesh.local_mesh.shape["data"]
@@ -154,7 +157,10 @@ def sharded_value_and_grad(
     Of `params` only the shapes are looked at. What lies elsewhere than `place` puts it is refused by JAX. Further
     arguments and errors are those of `value_and_grad`.
     """
-    where = shardings(mesh, params)
+    where, layers = shardings(mesh, params), _arrays(params)
+    targets = None if loss == "output" else np.zeros((1, layers[-1].W.shape[0]), np.float32)
+    jax.eval_shape(partial(check_params, activations=activations), layers)
+    jax.eval_shape(lambda layers: check_loss(loss, reduction, targets, layers, 1), layers)
 
     def step(params: Sequence[Layer], x: Any, y: Any) -> tuple[jax.Array, tuple[Layer, ...]]:
         return value_and_grad(params, x, y, activations, loss=loss, reduction=reduction)

@@ -25,7 +25,7 @@ from ref.door import Layer, check_loss, check_params, check_x
 from ref.losses import LOSSES
 from ref.mlp import Cache, batch_forward, loss_shares
 
-TINY = 8192  # parameters up to which they are one vector
+TINY = 8192  # parameters up to which they are one vector, unless there is something to scan
 DEEP, THIN = 32, 128  # layers from which on, and units up to which, a run of equal layers is scanned
 
 Packed = Any  # parameters, or their gradient: an array or a tuple of them
@@ -107,6 +107,26 @@ def longest_run(params: Sequence[Layer], activations: Sequence[Activation]) -> s
     return best
 
 
+WRITE_PACK = "write plan.pack(params)"
+
+
+def _check(where: str, found: Any, expected: Any, write: str) -> None:
+    """ValueError unless the arrays have the expected shapes and number types, in a tree of the same form."""
+
+    def kinds(tree: Any) -> list[str]:
+        arrays = jax.tree.leaves(tree)
+        return [f"{a.dtype}{list(a.shape)}" if hasattr(a, "dtype") else repr(a) for a in arrays]
+
+    mine, theirs = kinds(found), kinds(expected)
+    structures: list[Any] = [jax.tree.structure(tree) for tree in (found, expected)]
+    if mine == theirs and structures[0] == structures[1]:
+        return
+    differing = (pair for pair in zip(mine, theirs, strict=False) if pair[0] != pair[1])
+    this, that = next(differing, (f"{len(mine)} arrays", f"{len(theirs)} in another form"))
+    wide = ", inside `with jax.enable_x64(True):`" if "float64" in that and "float32" in this else ""
+    raise ValueError(f"{where} {this}, expected {that}: {write}{wide}")
+
+
 class Plan:
     """The loss and gradients of a network under `jit`, compiled anew for every batch size that comes.
 
@@ -119,7 +139,8 @@ class Plan:
     `formulation` says how parameters are packed, "layers", "vector" or "scan", and is chosen from their shapes unless
     it is given. The gradient comes packed like the parameters. An earlier gradient that is given up, `into=gradient`,
     leaves its memory to the new one and cannot be read any more, which saves wide networks the time that fresh memory
-    takes. params and activations, loss and reduction are those of `ref.gradients`, and so are the errors.
+    takes; with it the program is another one, compiled on its own. params and activations, loss and reduction are those
+    of `ref.gradients`, and so are the errors.
     """
 
     def __init__(
@@ -132,6 +153,10 @@ class Plan:
         formulation: str | None = None,
     ):
         layers, activations = check_params(params, activations), tuple(activations)
+        if len(kinds := {str(array.dtype) for array in jax.tree.leaves(layers)}) > 1:
+            raise ValueError(f"params has the number types {', '.join(sorted(kinds))}, expected one for all")
+        y = None if loss == "output" else jnp.zeros((1, len(layers[-1].W)), layers[-1].W.dtype)
+        check_loss(loss, reduction, y, layers, 1)
         run = longest_run(layers, activations)
         if formulation is None:
             deep = run.stop - run.start >= DEEP and layers[run.start].W.shape[0] <= THIN
@@ -154,28 +179,22 @@ class Plan:
 
     def pack(self, params: Sequence[Layer]) -> Packed:
         """Parameters of the plan's shapes as `value_and_grad` takes them; ValueError where a shape is another."""
-        layers = check_params(params, self.activations)
-        packed = self._packing.pack(layers)
-        self._check(packed)
+        packed = self._packing.pack(check_params(params, self.activations))
+        _check("params has", packed, self._packed, "a plan is for one set of shapes and one number type")
         return packed
 
     def unpack(self, packed: Packed) -> tuple[Layer, ...]:
         """What was packed, parameters or their gradient, as a tuple of `Layer`."""
-        self._check(packed)
+        _check("packed has", packed, self._packed, WRITE_PACK)
         return self._packing.unpack(packed)
-
-    def _check(self, packed: Packed) -> None:
-        found, expected = (jax.tree.map(lambda array: jnp.shape(array), tree) for tree in (packed, self._packed))
-        if found != expected:
-            raise ValueError(f"found arrays of the shapes {found}, expected {expected}: write plan.pack(params)")
 
     def _value_and_grad(
         self, packed: Packed, x: Any, y: Any = None, *, into: Packed = None
     ) -> tuple[jax.Array, Packed]:
         """The loss and its gradient, packed like the parameters. x is (N, I), y (N, O), or None for "output"."""
-        if into is not None:
-            self._check(into)
         x, y = self._data(packed, x, y)
+        if into is not None:
+            _check("into has", into, self._packed, "write into=gradient, with one that an earlier call returned")
 
         def value(packed: Packed) -> jax.Array:
             return loss_shares(y, self._packing.yhat(packed, x), self.loss, self.reduction).sum()
@@ -191,6 +210,10 @@ class Plan:
         call they take half the time: fresh memory costs as much as the arithmetic.
         """
         losses, deltas, hs = self._deltas(packed, x, y)
+        if into is not None:
+            shape: Any = jax.ShapeDtypeStruct
+            expected = jax.tree.map(lambda a: shape((len(losses), *a.shape), a.dtype), self._like)
+            _check("into has", into, expected, "write into=grads, with those that an earlier call returned")
         layers = []
         for like, delta, h in zip(self._like, deltas, hs, strict=True):
             d_b = None if like.b is None else delta if like.b.ndim else delta.sum(-1)
@@ -225,7 +248,7 @@ class Plan:
         return losses, deltas, nodes.h[:-1]
 
     def _data(self, packed: Packed, x: Any, y: Any) -> tuple[jax.Array, jax.Array | None]:
-        self._check(packed)
+        _check("packed has", packed, self._packed, WRITE_PACK)
         x = check_x(x, self.widths[0], self._like[0].W.dtype)
         return x, check_loss(self.loss, self.reduction, y, self._like, len(x))
 
@@ -238,9 +261,11 @@ class Plan:
 def compilation_cache(folder: str | Path) -> Iterator[None]:
     """Programs that are compiled inside are kept in the folder, or taken from there.
 
-    JAX has these settings for the whole process; they are put back at the end. JAX on its own keeps only what took a
-    second to compile, which no network of a few layers does.
+    JAX has these settings for the whole process, all its threads; they are put back at the end. JAX on its own keeps
+    only what took a second to compile, which no network of a few layers does. The folder is made where there is none;
+    OSError where that cannot be.
     """
+    Path(folder).mkdir(parents=True, exist_ok=True)
     settings = {
         "jax_compilation_cache_dir": str(folder),
         "jax_enable_compilation_cache": True,

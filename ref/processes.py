@@ -28,7 +28,7 @@ from typing import IO, Any, NoReturn
 import jax
 
 POLL = 0.05  # seconds between two looks at what others do
-LAST_LINES = 20
+LAST_LINES, LAST_CHARACTERS = 20, 4000
 Links = dict[int, socket.socket]  # to other processes, by their index: process 0 has one to each, each has one to it
 
 
@@ -184,6 +184,8 @@ def launch(script: str | os.PathLike[str], processes: int, *arguments: str, seco
     than 0, and TimeoutError when they have not all ended after `seconds`, with the last lines that were written. In any
     case, also when it is interrupted, nothing that they started is left running.
     """
+    if processes < 1:
+        raise ValueError(f"processes is {processes!r}, expected at least 1")
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     start, workers = time.monotonic(), list[subprocess.Popen[bytes]]()
@@ -236,5 +238,6 @@ def _ending(status: int) -> str:
 def _last(texts: Sequence[str], indices: Iterable[int]) -> str:
     lines = []
     for index in indices:
-        lines += ["", f"last lines of process {index}:", *texts[index].splitlines()[-LAST_LINES:]]
+        last = "\n".join(texts[index].splitlines()[-LAST_LINES:])
+        lines += ["", f"last lines of process {index}:", last[-LAST_CHARACTERS:]]
     return "\n".join(lines)

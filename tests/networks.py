@@ -66,6 +66,12 @@ def data_of(problem: Problem, dtype: str) -> Data:
     return Data(typed.params, typed.x, typed.y, typed.params)
 
 
+def named(L: Any, grads: Any) -> dict[str, Any]:
+    """The loss and the gradients by name: L, W1, b1, ..."""
+    tensors = {f"{c}{l}": a for l, layer in enumerate(grads, 1) for c, a in zip("Wb", layer, strict=True)}
+    return {"L": np.asarray(L), **{name: np.asarray(a) for name, a in tensors.items() if a is not None}}
+
+
 def arrays(draw: st.DrawFn, shape: tuple[int, ...], entries: st.SearchStrategy[Any]) -> np.ndarray[Any, Any]:
     size = int(np.prod(shape))
     return np.array(draw(st.lists(entries, min_size=size, max_size=size)), float).reshape(shape)

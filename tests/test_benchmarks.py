@@ -280,6 +280,22 @@ def test_one_command_prints_the_table(tmp_path):
     assert list(run["sizes"]["H"]["competitors"]) == entered(["manual", "ref"], "H")
 
 
+@pytest.mark.parametrize("script", ["checkers.py", "devices.py", "examples.py", "gpu.py", "sheets.py"])
+def test_help_is_answered_at_once(script):
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), "--help"], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert f"usage: {script}" in done.stdout
+
+
+def test_what_nobody_reads_is_still_written_to_the_file(tmp_path):
+    options = f"--sizes=H --rounds=1 --groups=manual --threads=1 --json={tmp_path}/new.json"
+    line = f"'{sys.executable}' '{BENCHMARKS / 'core.py'}' {options} | true"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True)
+    assert "Traceback" not in done.stderr
+    assert read(f"{tmp_path}/new.json", "core")["runs"]
+
+
 def test_a_wrong_option_gets_one_line(tmp_path):
     for arguments, says in (
         (["--sizes=H,K"], "found 'K', expected some of H,H1024,M,L,XL,D"),

@@ -11,16 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
-from networks import Problem, all_problems, exact_problems, examples
+from networks import Problem, all_problems, exact_problems, examples, named
 
 import manual
 import ref
 from ref.plan import FORMULATIONS, longest_run
-
-
-def named(L: Any, grads: Any) -> dict[str, Any]:
-    tensors = {f"{c}{l}": a for l, layer in enumerate(grads, 1) for c, a in zip("Wb", layer, strict=True)}
-    return {"L": np.asarray(L), **{name: np.asarray(a) for name, a in tensors.items() if a is not None}}
 
 
 def formulations(problem: Problem) -> list[str]:
@@ -149,8 +144,10 @@ def test_a_gradient_given_up_leaves_its_memory_to_the_next(formulation: str) -> 
     kept = jax.tree.map(np.copy, grads)
     _, reused = plan.per_example_gradients(packed, problem.x, problem.y, into=grads)
     assert all(map(np.array_equal, jax.tree.leaves(reused), jax.tree.leaves(kept)))
-    with pytest.raises(ValueError, match=r"write plan.pack\(params\)"):
+    with pytest.raises(ValueError, match="write into=gradient, with one that an earlier call returned"):
         plan.value_and_grad(packed, problem.x, problem.y, into=losses)
+    with pytest.raises(ValueError, match="write into=grads, with those that an earlier call returned"):
+        plan.per_example_gradients(packed, problem.x, problem.y, into=problem.params)
 
 
 @pytest.mark.parametrize(
@@ -159,11 +156,24 @@ def test_a_gradient_given_up_leaves_its_memory_to_the_next(formulation: str) -> 
         ({"formulation": "stack"}, "formulation is 'stack', expected one of layers, vector, scan"),
         ({"formulation": "scan"}, "expected at least one layer with as many units as inputs"),
         ({"activations": ["relu", "relu"]}, "expected one entry for each of the 1 layers"),
+        ({"loss": "absolute"}, "found loss 'absolute'"),
+        ({"loss": "output"}, 'the loss "output" takes one output'),
     ],
 )
 def test_what_cannot_be_planned(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         ref.Plan([manual.Layer(np.ones((2, 3)))], **({"activations": ["relu"]} | arguments))
+
+
+def test_numbers_of_two_types_are_not_packed() -> None:
+    with pytest.raises(ValueError, match="params has the number types float32, float64, expected one for all"):
+        ref.Plan([manual.Layer(np.ones((2, 3)), np.ones(2, np.float32))], ["relu"])
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"), ref.compilation_cache(tmp_path / "file"):
+        pass
 
 
 def test_what_does_not_fit_the_plan() -> None:
@@ -174,8 +184,10 @@ def test_what_does_not_fit_the_plan() -> None:
         plan.value_and_grad(params, x, y)
     with pytest.raises(ValueError, match=r"x has shape \(4, 2\), expected \(N, 3\)"):
         plan.value_and_grad(packed, y, y)
-    with pytest.raises(ValueError, match=r"found arrays of the shapes"):
+    with pytest.raises(ValueError, match=r"params has float64\[9\], expected float64\[6\]: a plan is for one set"):
         plan.pack([manual.Layer(np.ones((3, 3)))])
+    with pytest.raises(ValueError, match=r"packed has float32\[6\], expected float64\[6\]: .* `with jax.enable_x64"):
+        plan.value_and_grad(packed.astype(np.float32), x, y)
     with pytest.raises(ValueError, match="y is None"):
         plan.value_and_grad(packed, x)
 

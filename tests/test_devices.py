@@ -131,6 +131,16 @@ def test_as_many_targets_as_examples():
     params, x, y = problem()
     with pytest.raises(ValueError, match=r"y has shape \(15, 4\), expected 16 rows"):
         ref.place(whole("data"), params, x, y[:15])
+    with pytest.raises(ValueError, match=r"y has shape \(16,\), .* makes a column of a vector"):
+        ref.place(whole("data"), params, x, y[:, 0])
+
+
+def test_activations_and_loss_are_looked_at_before_the_first_call():
+    params = problem()[0]
+    with pytest.raises(ValueError, match="expected one entry for each of the 4 layers"):
+        ref.sharded_value_and_grad(whole("data"), params, ACTIVATIONS[1:])
+    with pytest.raises(ValueError, match="found loss 'absolute'"):
+        ref.sharded_value_and_grad(whole("data"), params, ACTIVATIONS, loss="absolute")
 
 
 def test_the_batch_is_at_the_door_as_everywhere():
@@ -320,6 +330,14 @@ def test_the_first_that_dies_is_named_and_the_others_are_stopped(script, end, me
         ref.launch(script(lines), 2, seconds=LIMIT)
     assert "the others were stopped\nlast lines of process 1:\nhere I am" in str(caught.value)
     assert time.monotonic() - start < LIMIT / 2
+
+
+def test_a_message_has_an_end(script):
+    with pytest.raises(RuntimeError, match="ended with status 3") as caught:
+        ref.launch(script("print('x' * 10**7)\nsys.exit(3)"), 1, seconds=LIMIT)
+    assert len(str(caught.value)) < 5000
+    with pytest.raises(ValueError, match="processes is 0, expected at least 1"):
+        ref.launch(script(""), 0, seconds=LIMIT)
 
 
 def alive(pid):

@@ -189,6 +189,18 @@ def test_values_carried_on_side_by_side_are_those_carried_on_one_by_one(head):
         assert any(row != alone[0] for row in alone)
 
 
+@pytest.mark.parametrize("frames", [0, 100])
+def test_a_sum_longer_than_the_stack_is_judged_alone_and_after_another(frames):
+    """Two trees of the same sum are compared, and hashed, without a stack of their depth."""
+
+    def deeper(frames, text):
+        return deeper(frames - 1, text) if frames else gradsheet.judge(gradsheet.read(text)).judgements[0].verdict
+
+    claim = f"[[claim]]\nquantity = 'L'\nworking = ['{'+'.join('1' * 499)}']\n"
+    assert deeper(frames, NUMBERS + claim) == "wrong"
+    assert deeper(frames, NUMBERS + "[notation]\nq = 'W1[1,1]'\n" + claim) == "wrong"
+
+
 def test_kept():
     kept: Kept[int] = Kept(3)
     assert [kept.get(k, lambda k=k: 10 * k) for k in (1, 2, 3)] == [10, 20, 30]

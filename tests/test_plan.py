@@ -1,6 +1,8 @@
 """The planned pass equals the readable one: in every shape, number type and layout, and by every way it may take."""
 
+import copy
 import itertools
+import pickle
 import tracemalloc
 from fractions import Fraction
 from typing import Any
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import Problem, all_problems, data_of, exact_problems, examples, network_of
+from networks import Problem, all_problems, data_of, exact_problems, examples, named, network_of
 
 import manual
 from gradsheet.backward.asked import Gradients
@@ -20,20 +22,21 @@ from manual.inplace import ACTIVATIONS, LOSSES, Answers, Buffers
 layouts = st.sampled_from(["rows", "columns"])
 dtypes = st.sampled_from(["float32", "float64"])
 # What a plan decides by size: small networks would never see the ways that are for large ones.
-sizes = st.sampled_from([{}, {"NARROW": 0}, {"SMALL": 0}, {"MATRIX": 0}, {"FEW": 0}, {"SMALL": 0, "FEW": 0}])
+sizes = st.sampled_from(
+    [{}, {"NARROW": 0}, {"SMALL": 0}, {"FEW": 0}, {"NARROW": 0, "SMALL": 0}, {"SMALL": 0, "FEW": 0}]
+)
 
 
-def planned(problem: Problem, layout: str | None = None, sizes: dict[str, int] | None = None) -> manual.Plan:
+def planned(problem: Problem, layout: str | None = None) -> manual.Plan:
     params, x, _, activations = problem.arguments
+    return manual.Plan(params, len(x), activations, layout=layout, **problem.options)
+
+
+def found_by_plan(problem: Problem, layout: str, sizes: dict[str, int]) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, size in (sizes or {}).items():
+        for name, size in sizes.items():
             patch.setattr(f"manual.{'inplace' if name == 'FEW' else 'plan'}.{name}", size)
-        return manual.Plan(params, len(x), activations, layout=layout, **problem.options)
-
-
-def named(L: Any, grads: Any) -> dict[str, Any]:
-    tensors = {f"{c}{l}": a for l, layer in enumerate(grads, 1) for c, a in zip("Wb", layer, strict=True)}
-    return {"L": np.asarray(L), **{name: np.asarray(a) for name, a in tensors.items() if a is not None}}
+        return named(*planned(problem, layout).value_and_grad(problem.x, problem.y))
 
 
 def medium(dtype: str, *, bias: str = "units", batch: int = 33) -> Problem:
@@ -53,7 +56,7 @@ def medium(dtype: str, *, bias: str = "units", batch: int = 33) -> Problem:
 def test_on_whole_numbers_it_is_the_same_to_the_last_bit(problem: Problem, layout: str, dtype: str, sizes: Any) -> None:
     problem = problem.astype(dtype)
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))
-    found = named(*planned(problem, layout, sizes).value_and_grad(problem.x, problem.y))
+    found = found_by_plan(problem, layout, sizes)
     assert found.keys() == expected.keys()
     for name, array in found.items():
         assert array.dtype == dtype, name
@@ -69,7 +72,7 @@ def test_on_any_numbers_it_is_within_the_error_bound(problem: Problem, layout: s
     right = named(*manual.value_and_grad(data.params, data.x, data.y, problem.activations, **problem.options))
     asked = Gradients(network_of(problem))
     allowed, finer = errors_of(asked, data, dtype)[0], errors_of(asked, data, "float64")[0]
-    found = named(*planned(typed, layout, sizes).value_and_grad(typed.x, typed.y))
+    found = found_by_plan(typed, layout, sizes)
     for name, array in found.items():
         if np.isfinite(array).all() and np.isfinite(allowed[name]).all():
             assert (abs(array.astype(float) - right[name]) <= allowed[name] + finer[name]).all(), name
@@ -182,13 +185,33 @@ def test_parameters_and_gradient_are_views_of_two_vectors(layout: str) -> None:
     plan.vector -= 1e-3 * plan.gradient
     stepped, grads = plan.value_and_grad(problem.x, problem.y)
     assert stepped < loss
-    assert np.array_equal(stepped, manual.value_and_grad(plan.params, *problem.arguments[1:])[0]) or stepped > 0
     right = named(*manual.value_and_grad(plan.params, *problem.arguments[1:]))
+    np.testing.assert_allclose(stepped, right["L"], rtol=1e-12)
     np.testing.assert_allclose(plan.gradient @ plan.gradient, sum((a * a).sum() for n, a in right.items() if n != "L"))
     plan.params[0].W[...] = problem.params[0].W
     plan.load(problem.params)
     assert plan.value_and_grad(problem.x, problem.y)[0] == loss
     assert grads is plan.grads
+    plan.vector = 0 * plan.vector  # copied into it, too
+    assert not plan.params[1].W.any()
+    assert plan.value_and_grad(problem.x, problem.y)[0] == (problem.y**2).sum() / 2 / len(problem.y)
+
+
+@pytest.mark.parametrize("make", [copy.copy, copy.deepcopy, lambda plan: pickle.loads(pickle.dumps(plan))])
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+def test_a_copy_is_a_plan_of_its_own(layout: str, make: Any) -> None:
+    problem = medium("float64")
+    plan = planned(problem, layout)
+    expected = named(*plan.value_and_grad(problem.x, problem.y))
+    other = make(plan)
+    assert (repr(other), other.reduction, other.activations) == (repr(plan), plan.reduction, plan.activations)
+    found = named(*other.value_and_grad(problem.x, problem.y))
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+    other.vector *= 0
+    other.value_and_grad(problem.x, problem.y)
+    again = named(*plan.value_and_grad(problem.x, problem.y))
+    assert all(np.array_equal(again[name], expected[name]) for name in expected)
+    assert not np.array_equal(other.grads[2].b, plan.grads[2].b)
 
 
 @pytest.mark.parametrize("bias", ["units", "shared", "none"])
@@ -240,6 +263,8 @@ def test_other_arrays_come_through_the_door() -> None:
     ("change", "error", "words"),
     [
         ({"examples": 0}, ValueError, "examples is 0, expected the number of rows of x"),
+        ({"examples": True}, ValueError, "examples is True, expected the number of rows of x"),
+        ({"examples": np.ones((4, 3))}, ValueError, r"examples is an array of shape \(4, 3\), .* write len\(x\)"),
         ({"layout": "diagonal"}, ValueError, "layout is 'diagonal', expected rows or columns"),
         ({"loss": "absolute"}, ValueError, "loss is 'absolute', expected one of"),
         ({"params": [manual.Layer(np.full((2, 3), Fraction(1)))]}, TypeError, "expected float32 or float64: exact"),
@@ -267,9 +292,43 @@ def test_a_batch_that_does_not_fit(x: Any, y: Any, words: str) -> None:
         plan.value_and_grad(x, y)
 
 
-def test_parameters_that_do_not_fit_are_not_loaded() -> None:
-    plan = manual.Plan([manual.Layer(np.ones((2, 3)))], 4, ["relu"])
-    with pytest.raises(ValueError, match=r"W1 has shape \(3, 2\), expected \(2, 3\)"):
-        plan.load([manual.Layer(np.ones((3, 2)))])
-    with pytest.raises(ValueError, match=r"b1 has shape \(2,\), expected None"):
-        plan.load([manual.Layer(np.ones((2, 3)), np.ones(2))])
+def test_the_loss_output_has_no_target() -> None:
+    plan = manual.Plan([manual.Layer(np.ones((1, 3)))], np.int64(4), ["relu"], loss="output")
+    assert plan.value_and_grad(np.ones((4, 3)))[0] == 3
+    with pytest.raises(ValueError, match="y is given, expected None"):
+        plan.value_and_grad(np.ones((4, 3)), np.ones((4, 1)))
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ([manual.Layer(np.zeros((2, 2))), manual.Layer(np.zeros((3, 2)))], r"W2 .* \(3, 2\), expected \(2, 2\)"),
+        (
+            [manual.Layer(np.zeros((2, 2))), manual.Layer(np.zeros((2, 2)), np.zeros(2))],
+            "b2 has shape .* expected None",
+        ),
+        ([manual.Layer(np.zeros((2, 2)))], "expected one entry for each of the 1 layers"),
+    ],
+)
+def test_parameters_that_do_not_fit_leave_all_as_it_was(params: Any, words: str) -> None:
+    plan = manual.Plan([manual.Layer(np.ones((2, 2)))] * 2, 4, ["relu"] * 2)
+    with pytest.raises(ValueError, match=words):
+        plan.load(params)
+    assert (plan.vector == 1).all()
+
+
+def test_its_own_parameters_can_be_loaded_in_another_order() -> None:
+    layers = [manual.Layer(np.full((2, 2), value)) for value in (1.0, 2.0)]
+    plan = manual.Plan(layers, 4, ["relu"] * 2)
+    plan.load(plan.params[::-1])
+    assert plan.vector.tolist() == [2] * 4 + [1] * 4
+
+
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+def test_numbers_in_another_byte_order_will_do(layout: str) -> None:
+    problem = medium("float64")
+    swapped = [manual.Layer(W.astype(">f8"), b.astype(">f8")) for W, b in problem.params]
+    plan = manual.Plan(swapped, len(problem.x), problem.activations, layout=layout)
+    found = named(*plan.value_and_grad(problem.x.astype(">f8"), problem.y.astype(">f8")))
+    expected = named(*planned(problem, layout).value_and_grad(problem.x, problem.y))
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
