@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/sheets.py [--sheets 2000]
 
 A class's worth of files is written to a temporary folder: the two homeworks and the published examples in turn, each
-with a digit or a letter of one claim changed at random, as students' sheets differ. One process judges them all, on one core;
-the figures leave out its start. Memory is read after a tenth of the sheets and at the end: it should not grow.
+with a digit or a letter of one claim changed at random, as students' sheets differ. One process judges them all, on one
+core; the figures leave out its start. Memory is read after a tenth of the sheets and at the end: it should not grow.
 """
 
 import argparse
