@@ -40,6 +40,10 @@ class Node:
     # A dataclass would hash the whole tree every time, and both on a stack that a long sum is deeper than.
 
     def __hash__(self) -> int:
+        found: int | None = self.__dict__.get("_hash")
+        return self._find_hash() if found is None else found
+
+    def _find_hash(self) -> int:
         spine, node = [], self
         while isinstance(node, Binary) and "_hash" not in node.__dict__:
             spine.append(node)
