@@ -48,8 +48,8 @@ class Node:
         while isinstance(node, Binary) and "_hash" not in node.__dict__:
             spine.append(node)
             node = node.left
-        for item in (*((node,) if "_hash" not in node.__dict__ else ()), *reversed(spine)):
-            item.__dict__["_hash"] = hash((type(item), *item.fields.values()))
+        for item in (node, *reversed(spine)):
+            item.__dict__.setdefault("_hash", hash((type(item), *item.fields.values())))
         return int(self.__dict__["_hash"])
 
     def __eq__(self, other: object) -> bool:
