@@ -97,7 +97,7 @@ class Plan:
         layout: str | None = None,
     ):
         layers = check_params(params, activations)
-        self.dtype = dtype = layers[0].W.dtype.newbyteorder("=")
+        self.dtype = dtype = np.dtype(layers[0].W.dtype.name)  # in this machine's byte order, and NumPy's own object
         if dtype.hasobject:
             raise TypeError("W1 has dtype object, expected float32 or float64: exact numbers are for value_and_grad")
         if not isinstance(examples, int | np.integer) or isinstance(examples, bool) or examples < 1:

@@ -259,6 +259,16 @@ def test_other_arrays_come_through_the_door() -> None:
     assert all(np.array_equal(again[name], expected[name]) for name in expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_arrays_as_they_were_planned_are_not_looked_at_again(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The door takes longer than a small network."""
+    problem = medium(dtype)
+    plan = planned(problem)
+    for door in ("check_data", "check_loss"):
+        monkeypatch.setattr(f"manual.plan.{door}", lambda *_, **__: pytest.fail("through the door"))
+    plan.value_and_grad(problem.x, problem.y)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
