@@ -186,11 +186,10 @@ def launch(script: str | os.PathLike[str], processes: int, *arguments: str, seco
     """
     if processes < 1:
         raise ValueError(f"processes is {processes!r}, expected at least 1")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     start, workers = time.monotonic(), list[subprocess.Popen[bytes]]()
     statuses: list[int | None] = [None] * processes
     with contextlib.ExitStack() as stack:
+        address = f"127.0.0.1:{_kept_port(stack)}"
         files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(processes)]
         try:
             for index, file in enumerate(files):
@@ -216,6 +215,16 @@ def launch(script: str | os.PathLike[str], processes: int, *arguments: str, seco
             f"{_last(texts, late)}"
         )
     return texts
+
+
+def _kept_port(stack: contextlib.ExitStack) -> int:
+    """A free port that stays ours without anybody listening: the system gives it to no one who asks for any port, but
+    lets process 0, and then JAX, listen there, since they ask for that one."""
+    port = stack.enter_context(socket.socket())
+    for option in (socket.SO_REUSEADDR, getattr(socket, "SO_REUSEPORT", socket.SO_REUSEADDR)):
+        port.setsockopt(socket.SOL_SOCKET, option, 1)
+    port.bind(("127.0.0.1", 0))
+    return int(port.getsockname()[1])
 
 
 def _end(workers: Sequence[subprocess.Popen[bytes]]) -> None:
