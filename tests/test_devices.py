@@ -167,7 +167,7 @@ def test_plain_lists_and_no_targets_can_be_placed():
 
 
 def second_chance(call):
-    """Once in a hundred starts two processes that have joined wait for each other, with no end, in JAX's connections."""
+    """Rarely, two processes that have joined wait for each other without an end, in connections of JAX's own."""
     try:
         return call()
     except (TimeoutError, subprocess.TimeoutExpired):
