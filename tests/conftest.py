@@ -1,10 +1,15 @@
 """JAX as strict as it gets: float64, no promotion between number types or ranks that nobody wrote. A patient judge."""
 
+import gc
+
 import hypothesis
 import jax
 import pytest
 
 from gradsheet import point
+
+# JAX keeps what it has compiled, millions of objects in the end, and to look for cycles among them takes ever longer.
+gc.set_threshold(50_000, 20, 100)
 
 hypothesis.settings.register_profile("default", max_examples=40, deadline=None, derandomize=True)
 hypothesis.settings.load_profile("default")
