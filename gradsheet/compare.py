@@ -129,6 +129,8 @@ class Comparison:
     def truths(self, point: Point) -> list[tuple[Binding, Array]]:
         """The truth at a point for all index values. Raises as `Evaluator.value` does."""
         point.budget.glance()
+        if not self.symbolic:  # kinks of a formula's own are asked about over all weights only
+            return truths_at(point, self.quantity)
 
         def find() -> tuple[list[tuple[Binding, Array]], set[str]]:
             evaluator = Evaluator(point, ranges=self._ranges)
