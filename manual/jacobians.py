@@ -164,9 +164,15 @@ def per_example_norms(
     `mlp.gradients`. Floats only, since there is a root.
     """
     params, cache, deltas, losses = _each(params, x, y, activations, loss)
-    squares = np.zeros_like(losses)
-    for (_, b), delta, h in zip(params, deltas, cache.h[:-1], strict=True):
-        squares += (delta**2).sum(-1) * (h**2).sum(-1)
+    return losses, gradient_norms(params, deltas, cache.h[:-1])
+
+
+def gradient_norms(params: Sequence[Layer], deltas: Sequence[Array], hs: Sequence[Array]) -> Array:
+    """The norms (N,) of the examples' gradients, from every layer's delta (N, O) and the h (N, I) that goes into it."""
+    squares = np.zeros(len(deltas[0]), deltas[0].dtype)
+    for (_, b), delta, h in zip(params, deltas, hs, strict=True):
+        delta_squares, h_squares = (np.einsum("ni,ni->n", a, a) for a in (delta, h))
+        squares += delta_squares * h_squares
         if b is not None:
-            squares += (delta**2).sum(-1) if b.ndim else delta.sum(-1) ** 2
-    return losses, np.sqrt(squares)
+            squares += delta_squares if b.ndim else delta.sum(-1) ** 2
+    return np.asarray(np.sqrt(squares))

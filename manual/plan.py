@@ -24,6 +24,7 @@ import numpy as np
 from manual.activations import Activation, Array, split
 from manual.door import Layer, check_data, check_loss, check_params
 from manual.inplace import ACTIVATIONS, LOSSES, Answers, Buffers, Step
+from manual.jacobians import gradient_norms
 from manual.losses import LOSSES as SHARES
 
 NARROW = 64  # units: up to here columns are faster in float64 too, and x is worth a copy that has ones behind it
@@ -51,6 +52,11 @@ def _outer_products(d: Array, h: Array, out: Array) -> None:
     else:
         for d_n, h_n, out_n in zip(d[:, :, None], h[:, None, :], out, strict=True):
             d_n.dot(h_n, out_n)
+
+
+def _arrays(params: Sequence[Layer]) -> list[Array]:
+    """W1, b1, W2, ..., without the biases that are none."""
+    return [array for layer in params for array in layer if array is not None]
 
 
 class _Place:
@@ -116,7 +122,7 @@ class Plan:
             self.layout == "columns" and b is not None and b.ndim == 1 and (l > 0 or W.shape[1] <= NARROW)
             for l, (W, b) in enumerate(layers)
         ]
-        size = sum(array.size for layer in layers for array in layer if array is not None)
+        size = sum(array.size for array in _arrays(layers))
         self._vector, self._gradient = np.empty(size, dtype), np.zeros(size, dtype)
         self._places, self._d_places = _places(self._vector, layers, inside), _places(self._gradient, layers, inside)
         self.params, self.grads = (tuple(p.layer for p in places) for places in (self._places, self._d_places))
@@ -156,15 +162,15 @@ class Plan:
                     raise ValueError(
                         f"{name}{l} has shape {found}, expected {expected}: a plan is for one set of shapes"
                     )
-        copies = [[None if array is None else array.copy() for array in layer] for layer in layers]
-        for mine, copy in zip(self.params, copies, strict=True):
-            for to, array in zip(mine, copy, strict=True):
-                if to is not None and array is not None:
-                    np.copyto(to, array)
+        # The plan's own layers may come in another order: none is to be overwritten before it is read.
+        arrays = [a.copy() if np.may_share_memory(a, self._vector) else a for a in _arrays(layers)]
+        for to, array in zip(_arrays(self.params), arrays, strict=True):
+            np.copyto(to, array)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or one out of a pickle, is a plan made anew: its steps lead to buffers of its own."""
-        return _made_anew, (self.params, self.examples, self.activations, self.loss, self.reduction, self.layout)
+        anew = partial(Plan, loss=self.loss, reduction=self.reduction, layout=self.layout)
+        return anew, (self.params, self.examples, self.activations)
 
     def _make_buffers(self, activations: Sequence[Activation]) -> None:
         """All are (N, units) and lie as the layout says; what lives no longer than a step is shared by the layers.
@@ -266,17 +272,7 @@ class Plan:
 
         No gradient is formed: |d h^T| is |d| |h|, and dL/db is d itself.
         """
-        losses = self._each(x, y)
-        squares = np.zeros(self.examples, self.dtype)
-        for l, ((_, b), d) in enumerate(zip(self.params, self._d, strict=True)):
-            h = self._h[l] if l else self._x
-            h_squares = np.einsum("ni,ni->n", h, h)
-            if b is not None and b.ndim:
-                h_squares += 1
-            squares += np.einsum("no,no->n", d, d) * h_squares
-            if b is not None and not b.ndim:
-                squares += d.sum(1) ** 2
-        return losses, np.sqrt(squares)
+        return self._each(x, y), gradient_norms(self.params, self._d, [self._x, *self._h[1:-1]])
 
     @cached_property
     def _per_example(self) -> tuple[Layer, ...]:
@@ -304,13 +300,9 @@ class Plan:
             if len(x) != self.examples:
                 raise ValueError(f"x has {len(x)} rows, expected {self.examples}: a plan is for batches of one size")
         if not (type(y) is np.ndarray and y.dtype is self.dtype and y.shape == self._y_shape):
-            y = check_loss(self.loss, "mean", y, self.params, rows=self.examples)
+            y = check_loss(self.loss, self.reduction, y, self.params, rows=self.examples)
         self._x, self._answers.y = x, y
 
     def __repr__(self) -> str:
         shape = "-".join(map(str, self.widths))
         return f"Plan({shape}, {self.examples} examples, {self.dtype}, {self.loss}, in {self.layout})"
-
-
-def _made_anew(params: Any, examples: int, activations: Any, loss: str, reduction: str, layout: str) -> Plan:
-    return Plan(params, examples, activations, loss=loss, reduction=reduction, layout=layout)

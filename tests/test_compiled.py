@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,18 @@ def deep(layers: int, *, width: int = 4, bias: str = "units", dtype: str = "floa
     return Problem(tuple(params), x, y, activations, "half_squared_error", "mean").astype(dtype)
 
 
+def by_every_packing(problem: Problem) -> Iterator[tuple[str, dict[str, Any]]]:
+    for formulation in formulations(problem):
+        plan = ref.Plan(problem.params, problem.activations, formulation=formulation, **problem.options)
+        L, gradient = plan.value_and_grad(plan.pack(problem.params), problem.x, problem.y)
+        yield formulation, named(L, plan.unpack(gradient))
+
+
 @examples(3)
 @given(exact_problems)
 def test_on_whole_numbers_every_packing_gives_what_the_hand_gives(problem: Problem) -> None:
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))
-    for formulation in formulations(problem):
-        plan = ref.Plan(problem.params, problem.activations, formulation=formulation, **problem.options)
-        L, gradient = plan.value_and_grad(plan.pack(problem.params), problem.x, problem.y)
-        found = named(L, plan.unpack(gradient))
+    for formulation, found in by_every_packing(problem):
         assert found.keys() == expected.keys()
         for name, array in found.items():
             assert array.tolist() == expected[name].tolist(), (formulation, name)
@@ -53,10 +58,8 @@ def test_on_whole_numbers_every_packing_gives_what_the_hand_gives(problem: Probl
 @given(all_problems)
 def test_on_any_numbers_too(problem: Problem) -> None:
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))
-    for formulation in formulations(problem):
-        plan = ref.Plan(problem.params, problem.activations, formulation=formulation, **problem.options)
-        L, gradient = plan.value_and_grad(plan.pack(problem.params), problem.x, problem.y)
-        for name, array in named(L, plan.unpack(gradient)).items():
+    for formulation, found in by_every_packing(problem):
+        for name, array in found.items():
             np.testing.assert_allclose(array, expected[name], rtol=1e-9, atol=1e-11, err_msg=f"{formulation} {name}")
 
 
