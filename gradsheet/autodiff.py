@@ -8,17 +8,19 @@ to rounding.
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import manual
 import ref
 from gradsheet.real import Arithmetic, Real
 from manual.activations import Array, split
+from ref.mlp import loss_shares
 
 Arrays = Sequence[Array]
 
@@ -118,7 +120,22 @@ _RULES: dict[str, Callable[..., Any]] = {
 _OF_REALS = ("exp", "log", "log1p", "tanh")
 
 
-def _run(jaxpr: Any, consts: Arrays, arguments: Arrays, real: Callable[[Any], Real]) -> list[Array]:
+def _never_equal(a: Array, b: Array, **_: Any) -> Array:
+    """Of numbers none is equal to another, of whole numbers that count each as it is."""
+    return np.zeros(np.broadcast(a, b).shape, bool) if object in (a.dtype, b.dtype) else np.asarray(a == b)
+
+
+# A cross-entropy asks whether y is 0, to keep 0 log 0 apart. The y that a derivative is taken by moves, and is not.
+_BESIDE_ZERO = {**_RULES, "eq": _never_equal}
+
+
+def _run(
+    jaxpr: Any,
+    consts: Arrays,
+    arguments: Arrays,
+    real: Callable[[Any], Real],
+    rules: Mapping[str, Callable[..., Any]] = _RULES,
+) -> list[Array]:
     """What a jaxpr gives for arrays of exact numbers."""
     values: dict[Any, Array] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *arguments], strict=True))
 
@@ -129,11 +146,11 @@ def _run(jaxpr: Any, consts: Arrays, arguments: Arrays, real: Callable[[Any], Re
         name, inputs = equation.primitive.name, [read(variable) for variable in equation.invars]
         inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
         if inner is not None:
-            found: Any = _run(inner.jaxpr, [_exact(const) for const in inner.consts], inputs, real)
+            found: Any = _run(inner.jaxpr, [_exact(const) for const in inner.consts], inputs, real, rules)
         elif name in _OF_REALS:
             found = np.frompyfunc(lambda v, name=name: getattr(real(v), name)(), 1, 1)(inputs[0])
-        elif name in _RULES:
-            found = _RULES[name](*inputs, **equation.params)
+        elif name in rules:
+            found = rules[name](*inputs, **equation.params)
         else:
             raise UnknownOperation(f"JAX {jax.__version__} has an operation without a rule here: {name}")
         outputs = found if isinstance(found, list) else [found]
@@ -168,6 +185,22 @@ def _program(
     return closed, jax.tree.structure(structure)
 
 
+@functools.lru_cache(maxsize=64)
+def _program_by_target(shape: tuple[int, ...], loss: str, reduction: str) -> Any:
+    """The jaxpr of the Jacobian of the loss and the outputs' shares, (1 + O,) in this order, by y."""
+
+    def run(y: jax.Array, yhat: jax.Array) -> jax.Array:
+        def value(y: jax.Array) -> jax.Array:
+            shares = loss_shares(y, yhat, loss, reduction)
+            return jnp.concatenate([shares.sum()[None], shares])
+
+        jacobian: jax.Array = jax.jacrev(value)(y)
+        return jacobian
+
+    empty = jax.ShapeDtypeStruct(shape, np.dtype("float32"))  # type: ignore[no-untyped-call]
+    return jax.make_jaxpr(run)(empty, empty)
+
+
 def _shape(array: Array | None) -> tuple[int, ...] | None:
     return None if array is None else array.shape
 
@@ -190,7 +223,7 @@ class Autodiff:
         of: tuple[str, ...],
         arithmetic: Arithmetic,
     ):
-        self.of = of
+        self.of, self.y, self.loss, self.reduction, self.arithmetic = of, y, loss, reduction, arithmetic
         parameters = [split(activation) for activation in activations]
         closed, structure = _program(
             (tuple((_shape(W), _shape(b)) for W, b in params), _shape(x), _shape(y)),
@@ -219,12 +252,26 @@ class Autodiff:
         return np.asarray(self.vector[self._place(of)].reshape(self.shape(of)))
 
     def derivative(self, of: str, by: str) -> Array:
-        """d of / d by with all axes, (shape of `of`) + (shape of `by`); `by` is "W1", "b1", "z1", "h0" and so on."""
+        """d of / d by with all axes, (shape of `of`) + (shape of `by`); `by` is "W1", "b1", "z1", "h0" and so on.
+
+        By "y" there are the derivatives of "L" and of "shares".
+        """
+        if by == "y":
+            return np.asarray(self._by_target[0] if of == "L" else self._by_target[1:])
         letter, layer = by[0], int(by[1:])
         rows = getattr(self.rows.params[layer - 1], letter) if letter in "Wb" else None
         if rows is None:
             rows = getattr(self.rows, letter)[layer - (letter == "z")]
         return np.asarray(rows[self._place(of)].reshape(self.shape(of) + rows.shape[1:]))
+
+    @functools.cached_property
+    def _by_target(self) -> Array:
+        """The Jacobian of the loss and the outputs' shares by y, (1 + O, N, O)."""
+        yhat = self.nodes.h[-1]
+        closed = _program_by_target(yhat.shape, self.loss, self.reduction)
+        consts = [_exact(const) for const in closed.consts]
+        (found,) = _run(closed.jaxpr, consts, [np.asarray(self.y), yhat], self.arithmetic, _BESIDE_ZERO)
+        return found
 
     def shape(self, name: str) -> tuple[int, ...]:
         if name in ("L", "shares"):

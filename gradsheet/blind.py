@@ -121,7 +121,7 @@ def _view(sheet: Sheet) -> _View:
 
 
 def _asked(sheet: Sheet) -> Asked:
-    return {claim.tree: claim.value for claim in sheet.claims}
+    return {claim.tree: claim.value for claim in sheet.readable.claims}
 
 
 def unseen(sheet: Sheet) -> list[Instance]:

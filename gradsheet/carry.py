@@ -1,20 +1,22 @@
 """A point as a person sees it who carries on with other numbers, or takes other steps, than the right ones."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 import manual
 from gradsheet.kept import Kept
-from gradsheet.point import MAX_FOUND, Point
+from gradsheet.point import MAX_FOUND, Point, as_array
 from gradsheet.steps import Changes, Edits, Index, Pass, Tensor, in_front
 from manual.activations import Array, split
 
 
 class Carried(Point):
     """A point whose values are those of a `steps.Pass` with changes and edits; in `floats` for a first look.
+
+    With a `kind` its numbers are of another type, which that makes of them.
 
     Of several `variants` the point is the first one, and `passed` has them all.
     """
@@ -26,23 +28,29 @@ class Carried(Point):
         edits: Edits | None = None,
         *,
         floats: bool = False,
+        kind: Callable[[Any], Any] | None = None,
         variants: int = 1,
     ):
         self.__dict__.update(
             network=point.network,
-            arithmetic=point.arithmetic,
+            arithmetic=kind or point.arithmetic,
             rate=point.rate,
             activations=point.network.activations,
             budget=point.budget,
-            exact=point.exact,
+            exact=point.exact and kind is None,
             jax_of=None,
             _found=Kept(MAX_FOUND),
+            said={},
             _marks=None,
         )
         self.floats = floats
 
         def typed(array: Array | None) -> Any:
-            return array.astype(float) if floats and array is not None else array
+            if array is None:
+                return None
+            if kind is not None:
+                return as_array(np.frompyfunc(kind, 1, 1)(array))
+            return array.astype(float) if floats else array
 
         self.x, self.y, self.d_yhat = typed(point.x), typed(point.y), typed(point.d_yhat)
         self.params = tuple(manual.Layer(typed(W), typed(b)) for W, b in point.params)
@@ -67,7 +75,7 @@ class Carried(Point):
 
     def _derivative(self, of: str, by: str) -> Array:
         if of == "L":
-            return np.asarray(self.passed.gradients[by][0])
+            return np.asarray(self.passed.row(of, (), by)[0])
         if of == "shares":
             shape = self._shares.shape
         else:
@@ -99,4 +107,26 @@ class Carried(Point):
         if self.network.loss is not None:
             yield from (array[0] for array in self.passed.gradients.values())
         if self.y is not None:
-            yield self._forward.h[-1] - self.y
+            yield from (self._forward.h[-1] - self.y, self.passed.by_target()[0])
+
+
+def nudged(point: Point, name: str, index: Index, by: Any) -> Carried:
+    """The point with one entry of a node or parameter changed by so much; of "h0" it is x."""
+    if name[0] in "zh" and name != "h0":
+        return Carried(point, {name: {index: lambda computed: computed + by}})
+    carried = Carried(point)
+
+    def moved(array: Array) -> Array:
+        array = array.copy()
+        array[index] = array[index] + by
+        return array
+
+    if name == "h0":
+        carried.x = moved(point.x)
+    elif name == "y":
+        carried.y = moved(as_array(point.y))
+    else:
+        l, params = int(name[1:]) - 1, list(carried.params)
+        params[l] = params[l]._replace(**{name[0]: moved(as_array(getattr(params[l], name[0])))})
+        carried.params = tuple(params)
+    return carried

@@ -1,4 +1,7 @@
-"""The command `gradsheet`. Everything heavy is imported where it is needed, so that `--help` answers at once."""
+"""The command `gradsheet`.
+
+Everything heavy is imported where it is needed, so that `--help` answers at once.
+"""
 
 import argparse
 import os
@@ -11,22 +14,27 @@ from typing import TYPE_CHECKING
 from gradsheet.files import found, with_sheet
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from gradsheet.exports import Export
 
 COMMANDS = ("solve", "blind", "fill", "new")
 
 EPILOG = """\
 verdicts:
-  right        true in every digit printed, and so is every line of the working
-  rounded      off in the last digits, as rounding the values printed before explains
-  lucky        the number is true, the working is not
-  wrong        not the truth, or nothing that can be evaluated
-  cannot_tell  no verdict is honest: a kink in the way, or witnesses that disagree
+  right            true in every digit printed, and so is every line of the working
+  rounded          off in the last digits, as rounding the values printed before explains
+  lucky            the number is true, the working is not
+  carried_forward  not the truth, but a right step from an earlier value that is not it either
+  wrong            not the truth, or nothing that can be evaluated
+  open             a question without an answer yet
+  cannot_tell      no verdict is honest: a kink in the way, or witnesses that disagree
+  unread           what is asked or claimed cannot be read; the others are judged
 
 exit status:
   0  every claim has the verdict on record ("expect"; without one: right or rounded)
-  1  some claim has not
-  2  a sheet could not be read, or the command was used wrongly
+  1  some claim has not, an open one among them
+  2  a sheet, a claim or a line could not be read, or the command was used wrongly
 
 A sheet is a TOML file of at most 256 kB, with up to 500 claims, 32 layers and 4,096 parameters.
 A formula has up to 1,000 characters, a number up to 40 digits, a power an exponent up to 16.
@@ -43,7 +51,7 @@ further commands, each with its own --help:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gradsheet",
-        description="Judge the claims of answer sheets on backpropagation, exactly and without tolerances.",
+        description="Judge answer sheets on backpropagation, exactly and without tolerances.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -51,30 +59,81 @@ def _parser() -> argparse.ArgumentParser:
         "sheets",
         nargs="*",
         metavar="SHEET",
-        help="an answer sheet, or a folder of them (*.toml); - is standard input; none: the two homeworks shipped",
-    )
-    parser.add_argument("-q", "--quiet", action="store_true", help="print only the claims that are not as expected")
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="show every line of the working with what it gives, and the proofs"
+        help="an answer sheet or a folder of them (*.toml), - for standard input, "
+        "none at all for the two homeworks that come with gradsheet",
     )
     parser.add_argument(
-        "--hint", action="store_true", help="tell kind and place of a mistake, and neither the truth nor a formula"
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="leave out the claims that are right, or as on record",
+    )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="show every line of the working, what it gives and how it was read, and the proofs",
+    )
+    parser.add_argument(
+        "--hint",
+        action="store_true",
+        help="tell kind and place of a mistake, and neither the truth nor a formula",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
-    parser.add_argument("--gradescope", metavar="FILE", help="write results.json for Gradescope, a test a claim")
+    parser.add_argument(
+        "--gradescope",
+        metavar="FILE",
+        help="write results.json for Gradescope, a test a claim",
+    )
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML, a test case a claim")
+    parser.add_argument(
+        "--credit",
+        metavar="VERDICT=SHARE",
+        type=_credit,
+        action="append",
+        default=[],
+        help="what share of its points a claim with this verdict earns, from 0 to 1, once or more; "
+        "left out: right, rounded and carried_forward 1, the others 0",
+    )
     return parser
 
 
+def _credit(text: str) -> "tuple[str, Fraction]":
+    """A verdict and the share of its points that it earns."""
+    from gradsheet.number import NumberError, printed
+    from gradsheet.sheet import VERDICTS
+
+    verdict, _, number = text.partition("=")
+    verdict = verdict.strip()
+    if verdict not in VERDICTS:
+        write = f"write lucky=0.5 or another of {', '.join(VERDICTS)}"
+        raise argparse.ArgumentTypeError(f"{verdict!a} is no verdict: {write}")
+    try:
+        share = printed(number).value
+    except NumberError:
+        share = None
+    if share is None or not 0 <= share <= 1:
+        write = f"write {verdict}=0.5 or another number from 0 to 1"
+        raise argparse.ArgumentTypeError(f"{number!a} is no share: {write}")
+    return verdict, share
+
+
 def _exports(options: argparse.Namespace, stack: ExitStack) -> "list[Export]":
-    """The reports for other programs that are asked for; without any, what they need is not imported."""
+    """The reports for other programs that are asked for; only then what they need is imported."""
     if not (options.json or options.gradescope or options.junit):
         return []
     from gradsheet.exports import Gradescope, Json, JUnit
 
-    found: list[Export] = [stack.enter_context(Json(sys.stdout))] if options.json else []
-    files = ((Gradescope, options.gradescope), (JUnit, options.junit))
-    return found + [stack.enter_context(kind.to(path)) for kind, path in files if path]
+    found: list[Export] = []
+    if options.json:
+        found.append(stack.enter_context(Json(sys.stdout)))
+    if options.gradescope:
+        scores = stack.enter_context(Gradescope.to(options.gradescope))
+        scores.credit = dict(options.credit)
+        found.append(scores)
+    if options.junit:
+        found.append(stack.enter_context(JUnit.to(options.junit)))
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,7 +165,9 @@ def _main(arguments: Sequence[str] | None) -> int:
         import difflib
 
         if near := difflib.get_close_matches(word, COMMANDS, 1, 0.75):
-            what = f"the command comes first: gradsheet {word}" if word in COMMANDS else f"did you mean {near[0]}?"
+            what = f"did you mean {near[0]}?"
+            if word in COMMANDS:
+                what = f"the command comes first: gradsheet {word}"
             parser.error(f"there is no file {word!a}: {what}")
     if options.junit and options.junit == options.gradescope:
         parser.error(f"--junit and --gradescope cannot both write {options.junit!a}")
@@ -114,8 +175,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     from gradsheet.report import Printer, Progress, Tally, clean
     from gradsheet.verdict import judge
 
-    printer = Printer(colour=not os.environ.get("NO_COLOR"), verbose=options.verbose, quiet=options.quiet)
-    tally, progress = Tally(), Progress(len(files))
+    colour = not os.environ.get("NO_COLOR")
+    printer = Printer(colour=colour, verbose=options.verbose, quiet=options.quiet)
+    tally, progress = Tally(dict(options.credit)), Progress(len(files))
     try:
         with ExitStack() as stack:
             exports = _exports(options, stack)
@@ -133,7 +195,7 @@ def _main(arguments: Sequence[str] | None) -> int:
                     printer.sheet(report)
         progress.clear()
         if not options.json:
-            print(tally.line())
+            printer.summary(tally)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -141,6 +203,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         progress.clear()
         raise
     except OSError as error:
-        print(f"gradsheet: {clean(error.filename or 'standard output')}: {error.strerror}", file=sys.stderr)
+        name = clean(error.filename or "standard output")
+        print(f"gradsheet: {name}: {error.strerror}", file=sys.stderr)
         return 2
-    return 2 if tally.unread else int(tally.unexpected > 0)
+    return tally.status()

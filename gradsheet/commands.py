@@ -89,7 +89,7 @@ def solve(arguments: Sequence[str]) -> int:
         solution = sheet.solve()
         return solution.answer_sheet() if kind == "sheet" else str(getattr(solution, kind)())
 
-    text = with_sheet(options.sheet, options.sheet, solved, blank=True)
+    text = with_sheet(options.sheet, options.sheet, solved)
     return _told(text) if isinstance(text, Report) else _put_out(text, options.o)
 
 

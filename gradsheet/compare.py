@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradsheet import formula as f
-from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator
+from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator, NotRead
 from gradsheet.network import KINKED, NEW, Network
-from gradsheet.number import Printed, as_float, decimal_text, exact_text, like_claim, plain
+from gradsheet.number import Printed, as_float, decimal_text, exact_text, like_claim, plain, told_text
 from gradsheet.point import AtKink, Missing, OutOfTime, Point
 from gradsheet.probe import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, Probes, degree, pattern_degree
 from gradsheet.real import TooClose, Undecided
@@ -67,10 +67,10 @@ def has_own_kink(tree: f.Node, network: Network) -> bool:
     """
     for part in f.walk(tree):
         match part:
-            case f.Call("relu" | "drelu" | "step", (f.Quantity(name),)) if name[0] in "zh" and name != "h0":
-                if split(network.activations[int(name[1:]) - 1])[0] not in KINKED:
+            case f.Call(function, (f.Quantity(name), *_)) if function in f.KINKED and name[0] in "zh" and name != "h0":
+                if name.endswith(NEW) or split(network.activations[int(name[1:]) - 1])[0] not in KINKED:
                     return True
-            case f.Call("relu" | "drelu" | "step" | "log"):
+            case f.Call(function) if function in (*f.KINKED, "log"):
                 return True
     return False
 
@@ -100,6 +100,7 @@ class Mismatch:
     truth: Array | None = None
     mine: Array | None = None
     reason: str = ""
+    is_unread: bool = False  # there is no telling what one side says
 
 
 class Trial(NamedTuple):
@@ -244,7 +245,7 @@ class Comparison:
             value = printed_value(line)
             mismatch = self._first(at_point, None if value is None else printed_entries(value), line)
         except (EvaluationError, Missing) as error:
-            mismatch = Mismatch(self.first_point, {}, reason=str(error))
+            mismatch = Mismatch(self.first_point, {}, reason=str(error), is_unread=isinstance(error, NotRead))
         if mismatch is None:
             self._prove(line, kinks)
         return mismatch, values[0] if not self.symbolic and len(values) == 1 else None
@@ -359,8 +360,7 @@ def value_message(mismatch: Mismatch, value: Value) -> str:
     shown = []
     for k in off[:3]:
         place = ",".join(str(i + 1) for i in np.unravel_index(k, truth.shape))
-        true = like_claim(exact_text(truth.flat[k]), entries[k].text)
-        shown.append(f"[{place}] is {entries[k].text}, true {plain(true)}")
+        shown.append(f"[{place}] is {entries[k].text}, true {plain(told_text(truth.flat[k], [entries[k]]))}")
     return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{', ...' * (len(off) > 3)}{at(mismatch.binding)}"
 
 

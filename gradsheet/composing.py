@@ -53,7 +53,7 @@ def array(values: Any) -> str:
 
 
 SUM, TERM, SIGN, POWER, POSTFIX = range(1, 6)  # how tightly the parts of a formula hold together
-LEVELS = {"+": SUM, "-": SUM, "*": TERM, "/": TERM, "@": TERM}
+LEVELS = {"+": SUM, "-": SUM, "*": TERM, "/": TERM, "@": TERM, "·": TERM}
 
 
 def level(node: f.Node) -> int:
@@ -91,14 +91,14 @@ def formula_text(node: f.Node) -> str:
             return f"-{part(operand, POWER)}"
         case f.Binary(operator, left, right):
             own = LEVELS[operator]
-            space = " " * (operator in "+-@")
+            space = " " * (operator in "+-@·")
             return f"{part(left, own)}{space}{operator}{space}{part(right, own + 1 if own == SUM else POWER)}"
         case f.Power(base, exponent):
             return f"{part(base, POSTFIX)}**{exponent}"
         case f.Call(function, arguments):
             return f"{function}({', '.join(map(formula_text, arguments))})"
         case f.Sum(letter, term):
-            return f"sum({letter.name}, {formula_text(term)})"
+            return f"{'mean' if isinstance(node, f.Mean) else 'sum'}({letter.name}, {formula_text(term)})"
         case f.List(items):
             return f"[{', '.join(map(formula_text, items))}]"
         case f.Subscript(base, indices):

@@ -26,6 +26,13 @@ LOSS_GRADIENT = {  # dL/dyhat, an output's, with the names of its yhat and y
     "cross_entropy": "-{y}/{yhat}",
     "output": "1",
 }
+LOSS_BY_TARGET = {  # dL/dy, an output's, likewise
+    "half_squared_error": "({y} - {yhat})",
+    "squared_error": "2*({y} - {yhat})",
+    "mean_squared_error": "2/{outputs}*({y} - {yhat})",
+    "binary_cross_entropy": "(log(1 - {yhat}) - log({yhat}))",
+    "cross_entropy": "-log({yhat})",
+}
 _SLOPE = {  # dh/dz, with the names of a unit's z and h
     "relu": "drelu({z})",
     "leaky_relu": "(drelu({z}) + {slope}*drelu(-{z}))",
@@ -127,6 +134,11 @@ class _Writer:
         """dA/dB for an entry B of a node or parameter."""
         name = self.network.canonical(by.name)
         indices = _plain(by.indices)
+        if name == "y":
+            if self.network.loss is None:
+                return None
+            names = {"yhat": f"yhat[{indices[0]}]", "y": f"y[{indices[0]}]"}
+            return [LOSS_BY_TARGET[self.network.loss].format(**names, outputs=self.network.widths[-1])]
         if name == "x" or name == "yhat" or name[0] == "h":
             return self.d_h({"x": 0, "yhat": self.network.depth}.get(name) or int(name[1:] or 0), indices[0])
         l = int(name[1:])

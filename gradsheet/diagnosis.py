@@ -9,7 +9,7 @@ import itertools
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from gradsheet.figures import significant
 from gradsheet.history import History
@@ -19,9 +19,10 @@ from gradsheet.probe import Probes
 from gradsheet.search import Hypothesis, Search, Statement
 from gradsheet.sheet import Claim
 from gradsheet.simulation import Combination
-from gradsheet.writing import Writing, said_by
+from gradsheet.writing import ARITHMETIC, LeftOut, Writing, said_by
 
 SURE = 2.0  # digits that a cause explains beyond those that choosing it took, from which on it is no chance
+FITS = 1.0  # such digits from which on several mistakes at once are told at all
 LOOSE = 2  # digits that a number tells less where it is off by rounding
 MANY = 20  # explanations of one claim that are kept
 ROUNDING = Explanation("rounding", "rounding on the way", "rounding", "")
@@ -62,16 +63,20 @@ class _Diagnosis:
         """The few combinations of mistakes that explain the most statements, each of them several."""
         wrong, stories = self.search.wrong, list[Hypothesis]()
         left = {
-            n for n, statement in enumerate(wrong) if self.number[id(statement.judgement)] not in self.writing.swaps
+            n
+            for n, statement in enumerate(wrong)
+            if not {self.number[id(statement.judgement)]} & {*self.writing.swaps, *self.writing.left_out_numbers}
         }
-        pool = [h for h in self.search.hypotheses if len(h.explains) > 1]
+        pool = [
+            h for h in self.search.hypotheses if self._is_story(h.explains & left) and self._tells(h.chosen, h.explains)
+        ]
 
         def worth(h: Hypothesis) -> tuple[float, int, int]:
             return len(h.explains & left) - len(h.chosen) - h.spoils / 2, -h.spoils, -len(h.chosen)
 
         while pool:
             best = max(pool, key=worth)
-            if len(best.explains & left) < 2:
+            if not self._is_story(best.explains & left):
                 break
             pool.remove(best)
             confirmed = frozenset(n for n in best.explains if self.search.confirm(best.chosen, wrong[n]))
@@ -81,6 +86,19 @@ class _Diagnosis:
             else:
                 pool.append(Hypothesis(best.chosen, confirmed, best.spoils))
         return stories
+
+    def _is_story(self, statements: Collection[int]) -> bool:
+        """Whether they are several, and not all of them follow from others."""
+        return len(statements) > 1 and any(not self.search.wrong[n].is_carried for n in statements)
+
+    def _digits(self, statements: Iterable[int]) -> float:
+        """How many digits some statements have; what follows from others tells nothing more."""
+        return sum(self.search.wrong[n].digits for n in statements if not self.search.wrong[n].is_carried)
+
+    def _tells(self, chosen: Combination, statements: Iterable[int]) -> bool:
+        """Whether several mistakes together explain more digits than chance would, or there is but one."""
+        digits = self._digits(statements)
+        return len(chosen) < 2 or digits - math.log10(self.search.tried.get(len(chosen), 1)) >= FITS
 
     def _simpler(self, story: Hypothesis) -> Hypothesis:
         """One of several mistakes alone, where that and rounding on the way explain as much."""
@@ -104,7 +122,7 @@ class _Diagnosis:
         for hypothesis in sorted(fits, key=lambda h: h.rank()):
             if len(best) > MANY or (best and hypothesis.rank() != best[0].rank()):
                 break
-            if confirm(hypothesis.chosen, statement):
+            if self._tells(hypothesis.chosen, hypothesis.explains) and confirm(hypothesis.chosen, statement):
                 best.append(hypothesis)
         return self._narrow([hypothesis.chosen for hypothesis in best])
 
@@ -137,7 +155,7 @@ class _Diagnosis:
     def causes(self) -> list[Cause]:
         """The causes that several judgements have in common; each judgement gets its explanations."""
         for number, judgement in enumerate(self.judgements):
-            if judgement.verdict in ("wrong", "lucky"):
+            if judgement.verdict in ("wrong", "lucky", "carried_forward"):
                 cause = self._explain(number, judgement)
                 if cause is not None:
                     self.members[cause].append(number)
@@ -156,12 +174,15 @@ class _Diagnosis:
         at, statement = self.statements.get(id(judgement), (-1, None))
         story: Hypothesis | None = None
         in_pass: list[Combination] = []
+        left_out = self.writing.left_out.get(number)
+        if left_out is not None and number not in self.writing.swaps:
+            return self._tell_left_out(judgement, left_out, at, statement)
         if statement is not None and not self.writing.swaps_truths(number):
             story = next((story for story in self.stories if at in story.explains), None)
             in_pass = self._best(statement, story)
-            if story is not None:
+            if story is not None and not statement.is_carried:
                 self.digits[story.chosen] += statement.digits
-        if not judgement.own or story is not None or not judgement.given:
+        if story is not None or (judgement.verdict != "carried_forward" and (not judgement.own or not judgement.given)):
             cause = self._named(number, judgement, statement, story, in_pass)
         else:  # what follows from something wrong is no mistake of its own
             judgement.explanations, judgement.sure = [_carried_on(judgement)], True
@@ -170,6 +191,24 @@ class _Diagnosis:
             found = {explanation.text: explanation for explanation in judgement.explanations or []}
             judgement.explanations = list(found.values())
         return cause
+
+    def _tell_left_out(
+        self, judgement: Judgement, left_out: LeftOut, at: int, statement: Statement | None
+    ) -> Combination | None:
+        """Name what a number lacks of its own line; beside it a mistake in the pass that comes to the same.
+
+        Of a line of quantities that is the same mistake in other words, and said first; returns the cause.
+        """
+        story = next((story for story in self.stories if at in story.explains), None)
+        digits = sum(map(significant, said_by(judgement)))
+        in_pass = [] if statement is None else [c for c in self._best(statement, story) if len(c) == 1]
+        in_pass = [c for c in in_pass if left_out.of_names or self._sure(c, digits)]
+        same, named = [self._explained(chosen) for chosen in in_pass], left_out.explanations
+        judgement.explanations = same + named if left_out.of_names else named + same
+        judgement.sure = digits - math.log10(left_out.tried) >= SURE
+        if story is not None:
+            self.digits[story.chosen] += digits
+        return None if story is None else story.chosen
 
     def _named(
         self,
@@ -183,13 +222,18 @@ class _Diagnosis:
         cause = None if story is None else story.chosen
         named = [self._explained(chosen) for chosen in in_pass]
         pens = self.writing.pens(number) if not judgement.own or story is None else []
+        of_number = statement is not None and statement.is_of_number and number not in self.writing.swaps
+        if of_number and in_pass and (story is not None or [pen for _, pen in pens] == [ARITHMETIC]):
+            pens = []  # the number tells more than that it is not what its line gives
         if in_pass and statement is not None:
-            together = [statement] if story is None else [self.search.wrong[n] for n in story.explains]
-            digits = sum(explained.digits for explained in together)
+            digits = statement.digits if story is None else self._digits(story.explains)
             judgement.sure = self._sure(cause or in_pass[0], digits)
             if story is None and len(in_pass) == 1:
                 (cause,) = in_pass
                 self.digits[cause] += digits
+        if story is None and judgement.verdict == "wrong" and (found := self.writing.difference(judgement)):
+            judgement.explanations, judgement.sure = found, True
+            return None
         loose = self._loosely(statement) if statement is not None and not named else []
         if pens and not (loose and (pens[0][0] or "+" in pens[0][1].code)):  # rounding is likelier than several slips
             named, judgement.sure = self._with_pens(judgement, pens, named, judgement.sure, statement)
@@ -219,7 +263,8 @@ class _Diagnosis:
     ) -> tuple[list[Explanation], bool]:
         """The explanations of a number that may have been written wrongly, and whether they are sure."""
         digits = math.inf if judgement.claim.value is None else sum(map(significant, said_by(judgement)))
-        if not judgement.own:  # its working is one thing, and its number another
+        if not judgement.own and (statement is None or not statement.is_of_number):
+            # Its working is one thing, and its number another.
             ways = [[*before, pen] for before in ([[n] for n in named] or [[]]) for _, pen in pens]
             return [Explanation.together(way) for way in ways], sure or not named
         chosen, size = pens[0][0], len(pens[0][0]) + 1

@@ -125,7 +125,7 @@ def _share(loss: str, t: Number, o: Number, outputs: int) -> Number:
             return (t - o) * (t - o) * Fraction(1, outputs)
         case "binary_cross_entropy":
             return _share("cross_entropy", t, o, outputs) + _share("cross_entropy", 1 - t, 1 - o, outputs)
-    return -t * o.log() if t != 0 else t
+    return -t * o.log() if t != 0 else t  # a Dual is never 0: where it is nudged, it is beside 0
 
 
 def _shares(loss: str, y: Rows, yhat: Rows, reduction: str) -> list[Number]:
@@ -158,7 +158,10 @@ class Walk:
         return self._forward("", (), 0)[0]
 
     def _forward(self, by: str, entry: tuple[int, ...], step: Number) -> tuple[dict[str, Any], list[Number]]:
-        """Every node, and the z of all units with a kink, after a nudge to one entry of a node or parameter."""
+        """Every node, and the z of all units with a kink that may move, after a nudge to one entry of anything.
+
+        A nudge to y moves none of these: the shares of the outputs and the loss stand beside them then.
+        """
 
         def nudged(name: str, value: Any) -> Any:
             if name != by:
@@ -172,6 +175,9 @@ class Walk:
             target[entry[-1]] += step
             return copy
 
+        if by == "y":  # which no node depends on, only the loss
+            shares = _shares(self.loss, nudged("y", self.y), self.nodes[f"h{len(self.layers)}"], self.reduction)
+            return {**self.nodes, "shares": shares, "L": sum(shares)}, []
         # A nudge changes nothing before its own layer.
         start = int(by[1:]) + (by[0] == "h") if by else 1
         before = f"h{start - 1}"

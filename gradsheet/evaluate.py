@@ -1,4 +1,10 @@
-"""The value of a formula at a point, exactly. Only scalars broadcast; a limit on the work stops hostile input."""
+"""The value of a formula at a point, exactly. A limit on the work stops hostile input.
+
+`+ - * /` are entry by entry: between equal shapes; with a number; between a matrix and a row (1, n); between a vector
+(n,) and a row (1, n), which gives a row; and between a batch and a vector of one example. What else NumPy would
+broadcast, a vector along the rows of a matrix, has two meanings on paper and is not read. What was broadcast, and
+which product a `·` was taken for, is kept at the point, to be said (`Point.said`).
+"""
 
 import itertools
 import math
@@ -18,6 +24,7 @@ from manual.activations import Array, softmax
 MAX_WORK = 50_000
 MAX_AXES = 8
 MAX_BITS = 20_000
+MAX_SAID = 2_000  # parts of formulas of which it is kept how they were read
 
 Binding = Mapping[str, int]
 
@@ -28,6 +35,10 @@ class EvaluationError(ValueError):
 
 class DivisionByZero(EvaluationError):
     """A formula that has no value at this point, though it may have one at others."""
+
+
+class NotRead(EvaluationError):
+    """A notation with no meaning here, or with more than one: what it says is not known, and so it is not false."""
 
 
 # Whatever keeps a formula from having a value that can be told.
@@ -42,10 +53,12 @@ def _sigmoid(v: Real) -> Real:
     return ((v - abs(v)) * Fraction(1, 2)).exp() / (1 + (-abs(v)).exp())
 
 
-_KINKED: dict[str, Callable[[Any], Any]] = {
+_KINKED: dict[str, Callable[..., Any]] = {
     "relu": lambda v: v if v > 0 else Fraction(0),
     "drelu": _step,
     "step": _step,
+    "leaky_relu": lambda v, slope: v if v > 0 else slope * v,
+    "dleaky_relu": lambda v, slope: Fraction(1) if v > 0 else slope,
 }
 _SMOOTH: dict[str, Callable[[Real], Any]] = {
     "exp": Real.exp,
@@ -54,6 +67,8 @@ _SMOOTH: dict[str, Callable[[Real], Any]] = {
     "dsigmoid": lambda v: _sigmoid(v) * _sigmoid(-v),
     "tanh": Real.tanh,
     "dtanh": lambda v: 4 * _sigmoid(2 * v) * _sigmoid(-2 * v),
+    "softplus": lambda v: (v + abs(v)) * Fraction(1, 2) + (1 + (-abs(v)).exp()).log(),
+    "silu": lambda v: v * _sigmoid(v),
 }
 _ON_FLOATS: dict[str, Callable[[Array], Array]] = {
     "exp": np.exp,
@@ -62,6 +77,8 @@ _ON_FLOATS: dict[str, Callable[[Array], Array]] = {
     "dsigmoid": activations.d_sigmoid,
     "tanh": activations.tanh,
     "dtanh": activations.d_tanh,
+    "softplus": activations.softplus,
+    "silu": lambda z: z * activations.sigmoid(z),
 }
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
@@ -69,6 +86,10 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "*": lambda a, b: a * b,
     "/": lambda a, b: a / b,
 }
+
+
+def _shape_text(array: Array) -> str:
+    return "x".join(map(str, array.shape))
 
 
 def show_index(indices: tuple[Any, ...]) -> str:
@@ -103,8 +124,14 @@ class Evaluator:
             node = node.left
         found = self._leaf(node, binding)
         for binary in reversed(spine):
-            found = self._binary(binary.operator, found, self.value(binary.right, binding))
+            found = self._binary(binary, found, self.value(binary.right, binding))
         return found
+
+    def say(self, node: f.Node, text: str) -> None:
+        """Keep how a part of a formula was read, where that is not the only way to read it."""
+        if len(self.point.said) >= MAX_SAID:  # at a point that many sheets share
+            self.point.said.clear()
+        self.point.said[node] = text
 
     def _leaf(self, node: f.Node, binding: Binding) -> Array:
         self.spend(1)
@@ -141,13 +168,38 @@ class Evaluator:
         self.spend(base.size)
         exact = [v for v in (getattr(v, "exact", v) for v in base.flat) if isinstance(v, Fraction)]
         bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in exact), default=0)
-        if bits * node.exponent > MAX_BITS:
+        if bits * abs(node.exponent) > MAX_BITS:
             raise Undecided(f"a power with numbers of over {MAX_BITS} bits")
-        return as_array(base**node.exponent)
+        power = as_array(base ** abs(node.exponent))
+        return power if node.exponent >= 0 else self._entrywise("/", as_array(Fraction(1)), power)
 
     def _call(self, node: f.Call, binding: Binding) -> Array:
         arguments = [self.value(argument, binding) for argument in node.arguments]
-        return self._outer(*arguments) if node.function == "outer" else self._apply(node.function, *arguments)
+        match node.function:
+            case "outer":
+                return self._outer(*arguments)
+            case "diag":
+                return self._diagonal(*arguments)
+            case "kronecker":
+                return as_array(Fraction(int(arguments[0].item() == arguments[1].item())))
+            case "sum" | "mean":
+                (array,) = arguments
+                self.spend(array.size)
+                if array.ndim and self._has_examples(node.arguments[0]):
+                    self.say(node, f"{node.function} is over all entries, those of all examples")
+                total = as_array(array.sum())
+                return total if node.function == "sum" else self._entrywise("/", total, as_array(Fraction(array.size)))
+        if node.function == "softmax" and arguments[0].ndim > 1:
+            self.say(node, "softmax goes over the last axis")
+        return self._apply(node.function, *arguments)
+
+    def _diagonal(self, vector: Array) -> Array:
+        if vector.ndim != 1:
+            raise NotRead(f"diag of an array of {vector.ndim} axes, expected a vector")
+        self.spend(vector.size**2)
+        matrix = np.full((vector.size, vector.size), Fraction(0), object)
+        np.fill_diagonal(matrix, vector)
+        return matrix
 
     def _sum(self, node: f.Sum, binding: Binding) -> Array:
         """A sum, which is added up once for all values of the indices that it does not depend on."""
@@ -160,11 +212,11 @@ class Evaluator:
 
     def _added_up(self, node: f.Sum, binding: Binding) -> Array:
         letter = node.letter.name
-        total: Array | None = None
-        for k in range(1, self.range_of(letter, node.term, binding) + 1):
-            term = self.value(node.term, {**binding, letter: k})
-            total = term if total is None else self._binary("+", total, term)
-        return total if total is not None else as_array(Fraction(0))
+        number = self.range_of(letter, node.term, binding)
+        total = self.value(node.term, {**binding, letter: 1})
+        for k in range(2, number + 1):
+            total = self._entrywise("+", total, self.value(node.term, {**binding, letter: k}))
+        return total if not isinstance(node, f.Mean) else self._entrywise("/", total, as_array(Fraction(number)))
 
     def _list(self, node: f.List, binding: Binding) -> Array:
         items = [self.value(item, binding) for item in node.items]
@@ -175,7 +227,11 @@ class Evaluator:
         return self._index(self.value(node.base, binding), node.indices, binding, "the bracket")
 
     def _transpose(self, node: f.Transpose, binding: Binding) -> Array:
-        return self.value(node.operand, binding).T
+        """A vector becomes a row, a matrix its transpose."""
+        array = self.value(node.operand, binding)
+        if array.ndim > 2:
+            raise NotRead(f".T of an array of {array.ndim} axes, expected a vector or a matrix")
+        return array.reshape(1, -1) if array.ndim == 1 else array.T
 
     _rules: ClassVar[dict[type, Callable[..., Array]]] = {
         f.Number: _number,
@@ -186,6 +242,7 @@ class Evaluator:
         f.Power: _power,
         f.Call: _call,
         f.Sum: _sum,
+        f.Mean: _sum,
         f.List: _list,
         f.Subscript: _subscript,
         f.Transpose: _transpose,
@@ -197,17 +254,14 @@ class Evaluator:
     @staticmethod
     def _bound(name: str, binding: Binding) -> int:
         if name not in binding:
-            raise EvaluationError(f"{name} is no quantity, and as an index it stands at no axis that gives it a range")
+            raise NotRead(f"{name} is no quantity, and as an index it stands at no axis that gives it a range")
         return binding[name]
 
     def positions(
         self, shape: tuple[int, ...], indices: tuple[f.Index, ...], binding: Binding, name: str
     ) -> tuple[int, ...]:
         """The indices counted from 0; a quantity takes all its indices or none, or the first ones."""
-        if len(indices) > len(shape):
-            raise EvaluationError(
-                f"{name}{show_index(indices)} has {len(indices)} indices, {name} has {len(shape)} axes"
-            )
+        self._fit(indices, shape, name)
         positions = []
         for axis, index in enumerate(indices):
             number = self._bound(index.name, binding) if isinstance(index, f.Letter) else index
@@ -220,37 +274,106 @@ class Evaluator:
             positions.append(number - 1)
         return tuple(positions)
 
+    def _fit(self, indices: tuple[f.Index, ...], shape: tuple[int, ...], name: str) -> None:
+        """Raise where there are more indices than axes."""
+        if len(indices) > len(shape):
+            message = f"{name}{show_index(indices)} has {len(indices)} indices, {name} has {len(shape)} axes"
+            if self.point.network.examples is None and name[0] in "xyzh" and isinstance(indices[0], f.Letter):
+                raise NotRead(f"{message}: the sheet has one example, and so no index for it")
+            raise EvaluationError(message)
+
     def _index(self, array: Array, indices: tuple[f.Index, ...], binding: Binding, name: str) -> Array:
         return as_array(array[self.positions(array.shape, indices, binding, name)]) if indices else array
 
-    def _binary(self, operator: str, a: Array, b: Array) -> Array:
-        if operator == "@":
-            return self._matmul(a, b)
+    def _has_examples(self, node: f.Node) -> bool:
+        """Whether the first axis of a formula's value is that of the examples."""
+        while isinstance(node, f.Binary):  # on the left, where a long sum leans, or for + - * / on either side
+            if node.operator not in "@·" and self._has_examples(node.right):
+                return True
+            node = node.left
+        match node:
+            case f.Quantity(name, ()):
+                return self.point.network.examples is not None and name[0] in "xyzh"
+            case f.Derivative(of, by):
+                return self._has_examples(of) or (
+                    self._shape(of.name)[len(of.indices) :] == () and self._has_examples(by)
+                )
+            case f.Negative(inner) | f.Power(inner) | f.Sum(_, inner):
+                return self._has_examples(inner)
+            case f.Call(function, (inner, *_)):
+                return function in (*f.KINKED, *f.SMOOTH) and self._has_examples(inner)
+        return False
+
+    def _binary(self, node: f.Binary, a: Array, b: Array) -> Array:
+        """The value of left and right joined by the operator of a node."""
+        operator = node.operator
         if not a.ndim and not b.ndim:
-            return self._scalar(operator, a.item(), b.item())
-        if a.shape != b.shape:
-            # A single number is a scalar whatever its axes, and the result keeps the axes of the other side.
-            if a.size == 1 and (operator in "*/" or b.size == 1) and not (b.size == 1 and b.ndim < a.ndim):
-                a = as_array(a.item())
-            elif b.size == 1 and (operator in "*/" or a.size == 1):
-                b = as_array(b.item())
-            else:
-                raise EvaluationError(self._unequal(operator, a, b))
+            if operator == "@":
+                raise EvaluationError("@ with a number, expected vectors or matrices: write * for a factor")
+            return self._scalar("*" if operator == "·" else operator, a.item(), b.item())
+        if operator == "@":
+            return self._matmul(node, a, b)
+        return self._dot(node, a, b) if operator == "·" else self._broadcast(node, a, b)
+
+    def _broadcast(self, node: f.Binary, a: Array, b: Array) -> Array:
+        """Entry by entry, where the shapes are equal or may be made so."""
+        operator = node.operator if node.operator != "·" else "*"
+        if a.shape == b.shape or not a.ndim or not b.ndim:
+            return self._entrywise(operator, a, b)
+        # A single number is a scalar whatever its axes, and the result keeps the axes of the other side.
+        if a.size == 1 and (operator in "*/" or b.size == 1) and not (b.size == 1 and b.ndim < a.ndim):
+            return self._entrywise(operator, as_array(a.item()), b)
+        if b.size == 1 and (operator in "*/" or a.size == 1):
+            return self._entrywise(operator, a, as_array(b.item()))
+        for one, other, its in ((a, b, node.left), (b, a, node.right)):
+            if one.ndim == 2 and other.shape == (1, one.shape[1]):
+                self.say(node, f"the row of {other.size} stands for every row of the {_shape_text(one)} matrix")
+                return self._entrywise(operator, a, b)
+            if one.shape == (1, other.size) and other.ndim == 1:
+                self.say(node, f"the vector of {other.size} stands for a row")
+                return self._entrywise(operator, a, b)
+            if one.ndim == 2 and other.ndim == 1 and other.size == one.shape[1] and self._has_examples(its):
+                self.say(node, f"the vector of {other.size} stands for every example")
+                return self._entrywise(operator, a, b)
+            if one.ndim == 2 and other.ndim == 1 and other.size in one.shape:
+                raise NotRead(
+                    f"{operator} between a {_shape_text(one)} matrix and a vector of {other.size} has more than one "
+                    "meaning: write W*v.T to scale the columns, diag(v) @ W to scale the rows, or W @ v"
+                )
+        raise EvaluationError(self._unequal(operator, a, b))
+
+    def _entrywise(self, operator: str, a: Array, b: Array) -> Array:
         self.spend(max(a.size, b.size))
         try:
             return as_array(_OPERATORS[operator](a, b))
         except ZeroDivisionError:
             raise DivisionByZero("a division by 0") from None
 
+    def _dot(self, node: f.Binary, a: Array, b: Array) -> Array:
+        """What · stands for: a factor, or the one of matrix product and entry by entry that fits."""
+        if 1 in (a.size, b.size):
+            return self._broadcast(node, a, b)
+        found: list[tuple[str, Array]] = []
+        unfit: EvaluationError | None = None
+        for words, product in (("the matrix product", self._matmul), ("entry by entry", self._broadcast)):
+            try:
+                found.append((words, product(node, a, b)))
+            except EvaluationError as error:
+                unfit = unfit or error
+        if len(found) == 2:
+            raise NotRead("· may be the matrix product or entry by entry here: write a @ b or a * b")
+        if not found:
+            assert unfit is not None
+            raise EvaluationError(str(unfit).replace("@ between", "· between", 1))
+        self.say(node, f"· is {found[0][0]}")
+        return found[0][1]
+
     @staticmethod
     def _unequal(operator: str, a: Array, b: Array) -> str:
-        if operator in "+-" and 1 in (a.size, b.size):
-            return (
-                f"{operator} between shapes {a.shape} and {b.shape}: only * and / take a number and an array; "
-                f"write it entry by entry, 1 {operator} h1[i], or with a list, [1, 1] {operator} h1"
-            )
         shapes = f"{operator} between shapes {a.shape} and {b.shape}, expected equal shapes"
-        return shapes + " or a scalar: @ is the product of matrices and vectors" * (operator in "*/")
+        return shapes + (
+            " or a number: @ is the product of matrices and vectors" if operator in "*/" else " or a number"
+        )
 
     def _scalar(self, operator: str, a: Any, b: Any) -> Array:
         self.spend(1)
@@ -264,9 +387,15 @@ class Evaluator:
         if number > MAX_AXES:
             raise EvaluationError(f"an array of {number} axes, expected at most {MAX_AXES}")
 
-    def _matmul(self, a: Array, b: Array) -> Array:
+    def _matmul(self, node: f.Binary, a: Array, b: Array) -> Array:
+        """The last axis of one contracted with the first of the other; a vector before a row is the outer product."""
         if not a.ndim or not b.ndim:
             raise EvaluationError("@ with a number, expected vectors or matrices: write * for a factor")
+        if a.shape[-1] != b.shape[0] and a.ndim == b.ndim == 1 and 1 in (a.size, b.size):
+            return self._entrywise("*", a, b)  # a vector of length 1 is a number in a product
+        if a.ndim == 1 and b.ndim == 2 and len(b) == 1 != a.size:
+            self.say(node, f"a vector before a row: the {a.size}x{b.size} outer product")
+            return self._outer(a, b[0])
         if a.shape[-1] != b.shape[0]:
             hint = ": write outer(a, b) for a column times a row" if a.ndim == b.ndim == 1 or 1 in a.shape else ""
             raise EvaluationError(
@@ -278,16 +407,20 @@ class Evaluator:
         return as_array(np.tensordot(a, b, 1))  # the last axis with the first, as the chain rule has it for Jacobians
 
     def _outer(self, a: Array, b: Array) -> Array:
+        a, b = (v.reshape(-1) if v.size == max(v.shape, default=0) else v for v in (a, b))  # a row is a vector here
         if a.ndim > 1 or b.ndim > 1:
             raise EvaluationError(f"outer of shapes {a.shape} and {b.shape}, expected two vectors")
         self.spend(a.size * b.size)
         return a.reshape(-1, 1) * b.reshape(1, -1)
 
-    def _apply(self, name: str, argument: Array) -> Array:
+    def _apply(self, name: str, argument: Array, *slopes: Array) -> Array:
         self.spend(argument.size)
         if name in _KINKED:
             self.kinks += argument.flat
-            return as_array(np.frompyfunc(_KINKED[name], 1, 1)(argument))
+            if any(slope.size != 1 for slope in slopes):
+                raise NotRead(f"the slope of {name} is an array, expected a number")
+            given = [slope.item() for slope in slopes]
+            return as_array(np.frompyfunc(lambda v: _KINKED[name](v, *given), 1, 1)(argument))
         if self.point.floats:
             return as_array(softmax(argument) if name == "softmax" else _ON_FLOATS[name](argument.astype(float)))
         reals = as_array(np.frompyfunc(self.point.arithmetic, 1, 1)(argument))
@@ -322,6 +455,8 @@ class Evaluator:
                     shape, name = self.value(base, one).shape, "the bracket"
                 case _:
                     continue
+            if f.Letter(letter) in indices:
+                self._fit(indices, shape, name)
             yield from ((size, name) for index, size in zip(indices, shape, strict=False) if index == f.Letter(letter))
 
     @staticmethod
@@ -338,9 +473,7 @@ class Evaluator:
     def _find_range(self, letter: str, node: f.Node, binding: Binding) -> int:
         sizes = dict((size, name) for size, name in self._sites(letter, node, binding))
         if not sizes:
-            raise EvaluationError(
-                f"{letter} is no quantity, and as an index it stands at no axis that gives it a range"
-            )
+            raise NotRead(f"{letter} is no quantity, and as an index it stands at no axis that gives it a range")
         if len(sizes) > 1:
             raise EvaluationError(
                 f"the index {letter} runs over axes of different size: "

@@ -321,7 +321,7 @@ def _targets(network: Network, some: _Some, yhat: Array, grain: int | None, dist
 
 def _hidden(sheet: Sheet) -> set[str]:
     """The mistakes that change nothing that is asked for."""
-    asked = read(head(sheet) + _questions(sheet.network), blank=True)
+    asked = read(head(sheet) + _questions(sheet.network))
     return {instance.text for instance in unseen(asked)}
 
 

@@ -1,22 +1,26 @@
-"""Reports for other programs: the JSON object of the contract, Gradescope's results.json, and JUnit XML.
+"""Reports for other programs: the contract's JSON object, Gradescope's results.json, JUnit XML.
 
-Each is written as the sheets are judged, so that nothing of a sheet is kept, and is whole even where the judging ends
-in the middle.
+Each is written as the sheets are judged, so that nothing of a sheet is kept, and is whole even
+where the judging ends in the middle.
 """
 
 import json
+from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from gradsheet import files
 from gradsheet.judgement import Judgement, Report
-from gradsheet.report import clean, sentence, short
+from gradsheet.report import all_told, clean, share, short
 
 
 class Export:
-    """Something that is written report by report. A file of that name appears, whole, when the last one is in."""
+    """What is written report by report. Its file appears, whole, when the last one is in."""
+
+    temporary: str | None = None
 
     def __init__(self, stream: TextIO, path: Path | None = None):
         self.stream, self.path, self.first = stream, path, True
@@ -30,14 +34,15 @@ class Export:
         export.temporary = temporary
         return export
 
-    temporary: str | None = None
-
     def __enter__(self) -> Self:
         self.stream.write(self.opening())
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if isinstance(error, BrokenPipeError) and self.path is None:
             return
@@ -63,10 +68,10 @@ class Export:
 
 
 class Json(Export):
-    """The object of the contract, version 1. Exact numbers are text."""
+    """The object of the contract, version 2. Exact numbers are text."""
 
     def opening(self) -> str:
-        return '{"version": 1, "sheets": ['
+        return '{"version": 2, "sheets": ['
 
     def closing(self, error: BaseException | None) -> str:
         return "\n]}\n"
@@ -76,30 +81,32 @@ class Json(Export):
 
 
 def _sheet(report: Report) -> dict[str, Any]:
-    error = report.error
-    if error is not None and report.error_line:
-        error = f"line {report.error_line}: {error}"
     return {
         "path": report.path,
         "title": report.title,
         "reading": report.reading,
-        "error": error,
+        "error": report.error,
         "claims": [_claim(judgement) for judgement in report.judgements],
         "summary": report.summary,
     }
 
 
 def _claim(judgement: Judgement) -> dict[str, Any]:
+    message = judgement.all_messages()
+    if judgement.witness:
+        message += f", with {judgement.witness}"
+    working = [(line.text, line.value, line.verdict) for line in judgement.working]
     return {
         "question": judgement.claim.question,
         "quantity": judgement.claim.quantity,
         "claimed": judgement.claimed,
         "truth": judgement.truth,
+        "truth_digits": judgement.truth_digits,
         "verdict": judgement.verdict,
         "mistakes": judgement.mistakes,
-        "message": judgement.all_messages() + (f", with {judgement.witness}" if judgement.witness else ""),
+        "message": message,
         "line": judgement.claim.line,
-        "working": [{"text": line.text, "value": line.value, "verdict": line.verdict} for line in judgement.working],
+        "working": [dict(zip(("text", "value", "verdict"), line, strict=True)) for line in working],
     }
 
 
@@ -109,46 +116,55 @@ def _name(judgement: Judgement) -> str:
 
 
 class Gradescope(Export):
-    """results.json of a Gradescope autograder: a test a claim, a point for each that is as expected.
+    """results.json of a Gradescope autograder: a test a claim, with the points that it earns.
 
-    What cannot be told gives and takes no point. Also a crash leaves a results.json, which says so.
+    `credit` has the shares that a grader names. What cannot be told gives and takes no point,
+    unless a share is named. Also a crash leaves a results.json, which says so.
     """
 
     number = 0
+    credit: Mapping[str, Fraction] = MappingProxyType({})
 
     def opening(self) -> str:
         return '{"tests": ['
 
     def closing(self, error: BaseException | None) -> str:
-        output = "" if error is None else ', "output": "The judging ended early: not every sheet is among the tests."'
+        note = "The judging ended early: not every sheet is among the tests."
+        output = "" if error is None else f', "output": "{note}"'
         return f"\n]{output}}}\n"
 
     def add(self, report: Report) -> None:
         if report.error is not None:
-            where = f" (line {report.error_line})" if report.error_line else ""
-            self.test(clean(report.path), "failed", f"This sheet could not be read{where}: {clean(report.error)}")
+            output = f"This sheet could not be read: {clean(report.error)}"
+            self.test(clean(report.path), Fraction(0), Fraction(1), output)
         for judgement in report.judgements:
-            status = "passed" if judgement.as_expected else "failed"
-            if judgement.verdict == "cannot_tell" and not judgement.as_expected:
-                status = ""
-            self.test(_name(judgement), status, f"{judgement.verdict}: {clean(sentence(judgement))}")
+            earned, output = share(judgement, self.credit), "\n".join(all_told(judgement))
+            self.test(_name(judgement), earned, judgement.claim.points, output)
 
-    def test(self, name: str, status: str, output: str) -> None:
+    def test(self, name: str, earned: Fraction | None, points: Fraction, output: str) -> None:
+        """Write a test that earns a share of its points, with None for one that does not count."""
         self.number += 1
         test: dict[str, Any] = {
             "name": name,
             "number": str(self.number),
-            "score": float(status == "passed"),
-            "max_score": float(status != ""),
+            "score": float((earned or 0) * points),
+            "max_score": 0.0 if earned is None else float(points),
             "output": output,
             "output_format": "text",
             "visibility": "visible",
         }
-        self.item(json.dumps({**test, "status": status} if status else test))
+        if earned is not None:
+            test["status"] = "passed" if earned == 1 else "failed"
+        self.item(json.dumps(test))
 
 
 class JUnit(Export):
-    """JUnit XML: a suite a sheet, a case a claim; wrong is a failure, unreadable an error, undecided skipped."""
+    """JUnit XML: a suite a sheet, a case a claim.
+
+    What is not true is a failure, what is unreadable an error, what is undecided or open skipped.
+    """
+
+    TAGS = MappingProxyType({"unread": "error", "cannot_tell": "skipped", "open": "skipped"})
 
     def opening(self) -> str:
         return '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="gradsheet">\n'
@@ -158,22 +174,29 @@ class JUnit(Export):
 
     def add(self, report: Report) -> None:
         path = quoteattr(clean(report.path))
-        cases = [self.case(judgement, path) for judgement in report.judgements]
-        failures, skipped = (sum(tag in case for case in cases) for tag in ("<failure", "<skipped"))
+        tags = [self.tag(judgement) for judgement in report.judgements]
+        cases = [self.case(*pair, path) for pair in zip(report.judgements, tags, strict=True)]
         if report.error is not None:
-            where = f"line {report.error_line}: " if report.error_line else ""
-            message = quoteattr(where + clean(report.error))
-            cases = [f"<testcase classname={path} name={path}><error message={message}/></testcase>"]
-        unread = int(report.error is not None)
-        counts = f'tests="{len(cases)}" failures="{failures}" errors="{unread}" skipped="{skipped}"'
-        self.stream.write(f"<testsuite name={path} {counts}>\n" + "".join(f"{case}\n" for case in cases))
-        self.stream.write("</testsuite>\n")
+            error = f"<error message={quoteattr(clean(report.error))}/>"
+            tags = ["error"]
+            cases = [f"<testcase classname={path} name={path}>{error}</testcase>"]
+        counts = f'tests="{len(cases)}" failures="{tags.count("failure")}"'
+        counts += f' errors="{tags.count("error")}" skipped="{tags.count("skipped")}"'
+        self.stream.write(f"<testsuite name={path} {counts}>\n")
+        self.stream.write("".join(f"{case}\n" for case in cases) + "</testsuite>\n")
+
+    def tag(self, judgement: Judgement) -> str:
+        """What becomes of a claim; a text is all there is where it is as expected but not read."""
+        if judgement.as_expected:
+            return "" if judgement.is_read else "system-out"
+        return self.TAGS.get(judgement.verdict, "failure")
 
     @staticmethod
-    def case(judgement: Judgement, path: str) -> str:
-        head = f'<testcase classname={path} name={quoteattr(_name(judgement))} line="{judgement.claim.line}"'
-        if judgement.as_expected:
+    def case(judgement: Judgement, tag: str, path: str) -> str:
+        name, line = quoteattr(_name(judgement)), judgement.claim.line
+        head = f'<testcase classname={path} name={name} line="{line}"'
+        if not tag:
             return head + "/>"
-        tag = "skipped" if judgement.verdict == "cannot_tell" else "failure"
-        text = clean(sentence(judgement))
-        return f"{head}><{tag} message={quoteattr(judgement.verdict)}>{escape(text)}</{tag}></testcase>"
+        message = "" if tag == "system-out" else f" message={quoteattr(judgement.verdict)}"
+        text = escape("\n".join(all_told(judgement)))
+        return f"{head}><{tag}{message}>{text}</{tag}></testcase>"

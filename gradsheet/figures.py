@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradsheet.number import MAX_DIGITS, Printed
+from gradsheet.number import MAX_DIGITS, Printed, significant_digits
 from manual.activations import Array
 
 ENOUGH = 4  # digits of a number in which a single wrong one is told from chance
@@ -36,11 +36,6 @@ class Slip(NamedTuple):
         return "how the number is written, its sign, its point and its digits"
 
 
-def _digits(text: str) -> str:
-    """The digits of a number from the first that is not 0."""
-    return "".join(c for c in text.lower().split("e")[0] if c.isdigit()).lstrip("0")
-
-
 def _scaled(value: Any, places: int) -> Fraction:
     """A value in units of its last place; of an enclosed one as near as a float."""
     exact = getattr(value, "exact", value)
@@ -49,19 +44,12 @@ def _scaled(value: Any, places: int) -> Fraction:
 
 def significant(printed: Printed) -> int:
     """How many digits a number claims, by which chance is judged; of 0 and of a single digit one."""
-    return max(1, len(_digits(printed.text)))
+    return max(1, len(significant_digits(printed.text)))
 
 
 def slips(printed: Printed, meant: Any) -> Iterator[Slip]:
     """The slips by which a number that was meant becomes the one printed."""
     if printed.agrees(meant) or not printed.value:
-        return
-    if (
-        printed.places
-        and significant(printed) >= FLOAT
-        and abs(printed.value - meant) <= abs(meant) * Fraction(1, 10 ** (FLOAT - 2))
-    ):
-        yield Slip("floating-point", "it was computed in floating point, whose last digits are off")
         return
     if printed.agrees(-meant):
         yield Slip("sign-lost", "the sign is lost" if meant < 0 else "a minus sign has slipped in")
@@ -127,7 +115,6 @@ def all_slips(printed: Sequence[Printed], meant: Sequence[Any]) -> list[Slip]:
 
 
 _OF_MANY = {
-    "floating-point": "it was computed in floating point, whose last digits are off,",
     "sign-lost": "the sign is lost",
     "point-moved": "the decimal point is moved",
     "truncated": "the further digits are cut off where the last is to be rounded,",

@@ -35,29 +35,27 @@ def with_text(path: str, shown: str, use: "Callable[[str], T]") -> "T | Report":
     from gradsheet.sheet import MAX_BYTES, SheetError
 
     if not path:
-        return Report(shown, error="no sheet in this folder, expected files *.toml")
+        return Report.unreadable(shown, "no sheet in this folder, expected files *.toml")
     if "\0" in path:
-        return Report(shown, error="no file has a NUL byte in its name")
+        return Report.unreadable(shown, "no file has a NUL byte in its name")
     try:
         return use(text_in(path, MAX_BYTES))
     except SheetError as error:
-        return Report(shown, error=str(error), error_line=error.line)
+        return Report(shown, problems=error.problems)
     except OSError as error:
-        return Report(shown, error=error.strerror or str(error))
+        return Report.unreadable(shown, error.strerror or str(error))
     except Undecided as error:
-        return Report(shown, error=str(error))
+        return Report.unreadable(shown, str(error))
     except Exception as error:
-        return Report(
-            shown,
-            error=f"the judge failed on this sheet, which is a fault of gradsheet: {type(error).__name__}: {error}",
-        )
+        fault = f"{type(error).__name__}: {error}"
+        return Report.unreadable(shown, f"the judge failed on this sheet, which is a fault of gradsheet: {fault}")
 
 
-def with_sheet(path: str, shown: str, use: "Callable[[Sheet], T]", *, blank: bool = False) -> "T | Report":
-    """What comes of a sheet, or why nothing does; with `blank` its claims may be questions only."""
+def with_sheet(path: str, shown: str, use: "Callable[[Sheet], T]") -> "T | Report":
+    """What comes of a sheet, or why nothing does."""
     from gradsheet.sheet import read
 
-    return with_text(path, shown, lambda text: use(read(text, shown, blank=blank)))
+    return with_text(path, shown, lambda text: use(read(text, shown)))
 
 
 def found(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -24,10 +24,10 @@ def fill(text: str, path: str = "-") -> str:
     kink, or where free letters ask for many numbers at once; and where the sheet has no numbers, or no [[claim]] tables
     that a line can be added to. What is returned has been judged: every value in it is right.
     """
-    sheet = read(text, path, blank=True)
+    sheet = read(text, path)
     if sheet.params is None:
         raise SheetError("the sheet has no numbers: its answers are formulas, which `gradsheet solve` writes")
-    asked = [number for number, claim in enumerate(sheet.claims) if claim.value is None and not claim.working]
+    asked = [number for number, claim in enumerate(sheet.claims) if claim.is_open]
     if not asked:
         return text
     for number in asked:
@@ -46,6 +46,8 @@ def fill(text: str, path: str = "-") -> str:
 
 def _object(claim: Claim, text: str) -> None:
     """Raise SheetError where a claim cannot be answered, whatever the numbers."""
+    if claim.error:
+        raise SheetError(claim.error, claim.line)
     if letters := sorted(claim.tree.letters):
         raise SheetError(
             f"{claim.quantity} asks for all values of {' and '.join(letters)} at once: "

@@ -1,19 +1,22 @@
 """The formula language: text to a tree of the nodes below. Nothing here evaluates anything.
 
     formula   term (("+" | "-") term)*
-    term      sign (("*" | "/" | "@") sign)*
-    sign      "-" sign | power
-    power     postfix ("**" whole number)?
-    postfix   primary ("[" index, ... "]" | ".T")*
-    primary   number | quantity | derivative | notation | index | call | "sum(k, formula)" | "(" formula ")" | "["
-    formula, ... "]"
+    term      sign (("*" | "/" | "@" | "·") sign)*
+    sign      ("-" | "+") sign | power
+    power     postfix ("**" exponent)?
+    postfix   primary ("[" index, ... "]" | ".T" | "^T")*
+    primary   number | quantity | derivative | notation | index | call | "(" formula ")" | "[" formula, ... "]"
+    call      name ("'")? "(" formula, ... ")" | ("sum" | "mean") "(" (letter ",")* formula ")"
+    exponent  ("-")? whole number | "(" exponent ")"
 
-Indices are whole numbers from 1 and single letters.
+Indices are whole numbers from 1 and single letters. What people type otherwise, ŷ, ∂L/∂W1, x², is read as `SYNONYMS`
+has it.
 """
 
 import difflib
 import itertools
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,8 +29,19 @@ MAX_DEPTH = 50
 MAX_POWER = 16
 MAX_NODES = 1_000  # of a tree, with what the notation stands for
 
-ELEMENTWISE = ("relu", "drelu", "step", "sigmoid", "dsigmoid", "tanh", "dtanh", "exp", "log", "softmax")
-FUNCTIONS = (*ELEMENTWISE, "outer", "sum")
+KINKED = ("relu", "drelu", "step", "leaky_relu", "dleaky_relu")  # functions with a kink or a jump at 0
+SMOOTH = ("sigmoid", "dsigmoid", "tanh", "dtanh", "exp", "log", "softplus", "silu", "softmax")
+TAKES_TWO = ("outer", "leaky_relu", "dleaky_relu", "kronecker")
+OVER_LETTERS = ("sum", "mean")  # of a formula over letters, or of all entries of an array
+FUNCTIONS = (*KINKED, *SMOOTH, "outer", "diag", "kronecker", *OVER_LETTERS)
+DERIVATIVES = {  # f' of the functions that have a name for it
+    "relu": "drelu",
+    "leaky_relu": "dleaky_relu",
+    "sigmoid": "dsigmoid",
+    "tanh": "dtanh",
+    "softplus": "sigmoid",
+    "exp": "exp",
+}
 
 
 class FormulaError(ValueError):
@@ -161,6 +175,11 @@ class Sum(Node):
 
 
 @dataclass(frozen=True, eq=False)
+class Mean(Sum):
+    """The sum over how far its letter runs."""
+
+
+@dataclass(frozen=True, eq=False)
 class List(Node):
     items: tuple[Node, ...]
 
@@ -199,45 +218,69 @@ def _depth(node: Node) -> int:
 
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)|(?P<symbol>\*\*|[-+*/@()\[\],.]))",
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)"
+    r"|(?P<symbol>\*\*|[-+*/@·()\[\],.']))",
     re.ASCII,
 )
 
-_INSTEAD = {
-    "^": "** for a power",
-    "·": "* between numbers, @ between vectors and matrices",
-    "×": "* between numbers, @ between vectors and matrices",
-    "=": "one formula a line, without an equals sign",
-    "∂": "d, as in dL/dW2",
-    "δ": "the quantity, as in dL/dz2, or name it in [notation]",
+# One table for all spellings: what people type and the one way in which the language has it.
+SYNONYMS = {
+    "^": "**",
+    **dict.fromkeys("−–", "-"),
+    **dict.fromkeys("∗⊙∘", "*"),
+    **dict.fromkeys("×⋅∙•", "·"),
+    **dict.fromkeys("÷∕⁄", "/"),
+    **dict.fromkeys("′’", "'"),
+    **{
+        fraction: f"({text})" for fraction, text in {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}.items()
+    },
+    "∂": "d",
     "ŷ": "yhat",
-    "½": "1/2",
-    "σ": "sigmoid(z1) or relu(z1), or name it in [notation]",
-    "Σ": "sum(k, ...)",
-    "∑": "sum(k, ...)",
-    "−": "- as on the keyboard",
-    "'": ".T for the transpose",
+    "ᵀ": ".T",
+    "⊤": "T",
+    "σ": "sigma",
+    "δ": "delta",
+    "η": "eta",
+    "∑": "sum",
+    "Σ": "sum",
 }
+_RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
+_INSTEAD = {"=": "one formula a line, without an equals sign", "√": "the number itself"}
+
+
+def _in_ascii(text: str) -> Iterator[tuple[str, int]]:
+    """Every character in the language's own spelling, with the column of what it was written as."""
+    raised = False
+    for column, character in enumerate(unicodedata.normalize("NFC", text), 1):
+        if character in _RAISED:
+            yield from ((c, column) for c in ("" if raised else "**") + _RAISED[character])
+        else:
+            yield from ((c, column) for c in SYNONYMS.get(character, character))
+        raised = character in _RAISED
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
     """(kind, text) of every token, closed by an ("end", "") that the parser cannot step over."""
-    tokens, at, end = [], 0, len(text.rstrip())
+    spelt = list(_in_ascii(text.rstrip()))
+    ascii_text = "".join(character for character, _ in spelt)
+    tokens, at, end = [], 0, len(ascii_text.rstrip())
     while at < end:
-        found = _TOKEN.match(text, at)
+        found = _TOKEN.match(ascii_text, at)
         if not found:
-            character = text[at:].lstrip()[0]
+            while ascii_text[at].isspace():
+                at += 1
+            character, column = spelt[at]
             hint = f": write {_INSTEAD[character]}" if character in _INSTEAD else ""
-            raise FormulaError(f"character {character!r} at column {at + 1} is not in the formula language{hint}")
+            raise FormulaError(f"character {character!r} at column {column} is not in the formula language{hint}")
         tokens.append((str(found.lastgroup), found[str(found.lastgroup)]))
         at = found.end()
     return [*tokens, ("end", "")]
 
 
 class _Parser:
-    def __init__(self, text: str, names: Collection[str], notation: Mapping[str, Node]):
+    def __init__(self, text: str, names: Collection[str], notation: Mapping[str, Node], sigma: str | None):
         self.tokens, self.at, self.depth = _tokens(text), 0, 0
-        self.names, self.notation = names, notation
+        self.names, self.notation, self.sigma = names, notation, sigma
 
     def peek(self, ahead: int = 0) -> str:
         return self.tokens[min(self.at + ahead, len(self.tokens) - 1)][1]
@@ -265,7 +308,7 @@ class _Parser:
 
     def term(self) -> Node:
         node = self.sign()
-        while self.peek() in ("*", "/", "@"):
+        while self.peek() in ("*", "/", "@", "·"):
             node = Binary(self.take(), node, self.sign())
         return node
 
@@ -273,9 +316,8 @@ class _Parser:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise FormulaError(f"nested deeper than {MAX_DEPTH}")
-        if self.peek() == "-":
-            self.take()
-            node: Node = Negative(self.sign())
+        if self.peek() in ("-", "+"):
+            node: Node = Negative(self.sign()) if self.take() == "-" else self.sign()
         else:
             node = self.power()
         self.depth -= 1
@@ -286,15 +328,28 @@ class _Parser:
         if self.peek() != "**":
             return base
         self.take()
+        power = Power(base, self.exponent())
+        if self.peek() == "**":
+            raise FormulaError("a power of a power: write parentheses")
+        return power
+
+    def exponent(self) -> int:
+        closing = 0
+        while self.peek() == "(" and closing < MAX_DEPTH:
+            self.take()
+            closing += 1
+        sign = -1 if self.peek() == "-" else 1
+        if self.peek() in ("-", "+"):
+            self.take()
         text = self.take()
         if not text.isdecimal() or len(text) > 2 or int(text) > MAX_POWER:
             raise FormulaError(
                 f"the exponent of ** is {text or 'missing'!r}, expected a whole number up to {MAX_POWER}: "
                 "write exp(z) for a power of e"
             )
-        if self.peek() == "**":
-            raise FormulaError("a power of a power: write parentheses")
-        return Power(base, int(text))
+        for _ in range(closing):
+            self.expect(")")
+        return sign * int(text)
 
     def postfix(self) -> Node:
         node = self.primary()
@@ -305,6 +360,9 @@ class _Parser:
                 self.take()
                 if self.take() != "T":
                     raise FormulaError("only .T, the transpose, may follow a point")
+                node = Transpose(node)
+            elif self.peek() == "**" and self.peek(1) == "T" and self.is_letter("T"):
+                self.at += 2  # W^T
                 node = Transpose(node)
             else:
                 return node
@@ -351,10 +409,19 @@ class _Parser:
         if text.isdecimal() and len(text) <= 9:
             self.take()
             return int(text)
-        if len(text) == 1 and text.isalpha() and text not in self.names and text not in self.notation:
+        if self.is_letter(text):
             self.take()
             return Letter(text)
+        if len(text) == 1 and text.isalpha():
+            raise FormulaError(f"{text} is {self.kind(text)}, and cannot be an index as well: take another letter")
         raise FormulaError(f"found {self.found()}, expected an index: a whole number from 1 or a single letter")
+
+    def is_letter(self, text: str) -> bool:
+        """Whether a text may be an index: a single letter that stands for nothing else."""
+        return len(text) == 1 and text.isalpha() and text not in self.names and text not in self.notation
+
+    def kind(self, name: str) -> str:
+        return "a quantity" if name in self.names else "a name of [notation]"
 
     def name(self) -> Node:
         name = self.take()
@@ -365,7 +432,7 @@ class _Parser:
                 return Quantity(f"{base}_new", indices)
         if name in self.names:
             return self.quantity(name)
-        if self.peek() == "(":
+        if self.peek() == "(" or (self.peek() == "'" and self.peek(1) == "("):
             return self.call(name)
         if name[0] == "d" and (of := self.differentiable(name[1:])):
             return self.derivative(of)
@@ -374,21 +441,58 @@ class _Parser:
         raise self.unknown(name)
 
     def call(self, name: str) -> Node:
-        if name == "sum":
+        """A function of something, or f'(u), where the name is followed by an apostrophe."""
+        if prime := self.peek() == "'":
             self.take()
-            letter = self.index()
-            if not isinstance(letter, Letter):
-                raise FormulaError(f"sum starts with {letter}, expected a letter: sum(k, formula)")
-            self.expect(",")
-            term = self.formula()
-            self.expect(")")
-            return Sum(letter, term)
+        if name in OVER_LETTERS and not prime:
+            return self.over_letters(name)
+        name = self.function(name)
+        if prime and name == "log":
+            (argument,) = self.arguments("(", ")")
+            return Binary("/", Number(printed("1")), argument)
+        if prime:
+            if name not in DERIVATIVES:
+                raise FormulaError(
+                    f"{name}' is not known, expected one of {', '.join(f + chr(39) for f in DERIVATIVES)}"
+                )
+            name = DERIVATIVES[name]
+        arguments = self.arguments("(", ")")
+        if len(arguments) != (takes := 2 if name in TAKES_TWO else 1):
+            raise FormulaError(f"{name} has {len(arguments)} argument{'s' * (len(arguments) != 1)}, expected {takes}")
+        if name == "kronecker" and not all(_is_index(argument) for argument in arguments):
+            raise FormulaError("kronecker compares two indices: kronecker(i, j)")
+        return Call(name, arguments)
+
+    def function(self, name: str) -> str:
+        """The function that a name stands for."""
+        if name == "sigma":
+            if self.sigma is None:
+                raise FormulaError(
+                    "σ has two meanings in this network, a sigmoid and the activation of a layer: "
+                    "write sigmoid(z1), relu(z1) or the like"
+                )
+            return self.sigma
+        if name == "ln":
+            return "log"
         if name not in FUNCTIONS:
             raise self.unknown(name)
-        arguments = self.arguments("(", ")")
-        if len(arguments) != (takes := 2 if name == "outer" else 1):
-            raise FormulaError(f"{name} has {len(arguments)} arguments, expected {takes}")
-        return Call(name, arguments)
+        return name
+
+    def over_letters(self, name: str) -> Node:
+        """sum(k, formula), sum(i, j, formula) or sum(array), and so for mean."""
+        self.expect("(")
+        letters = []
+        while self.peek(1) == ",":
+            letter = self.index()
+            if not isinstance(letter, Letter):
+                raise FormulaError(f"{name} starts with {letter}, expected a letter: {name}(k, formula)")
+            letters.append(letter)
+            self.take()
+        node = self.formula()
+        self.expect(")")
+        for letter in reversed(letters):
+            node = (Mean if name == "mean" else Sum)(letter, node)
+        return node if letters else Call(name, (node,))
 
     def quantity(self, name: str) -> Quantity:
         return Quantity(name, self.indices() if self.peek() == "[" else ())
@@ -414,6 +518,12 @@ class _Parser:
         self.take()
         below = self.take()
         by = self.differentiable(below[1:])
+        if by is None and (entry := re.fullmatch(r"d([A-Za-z]+\d*)_(\d)(\d)", below)) and entry[1] in self.names:
+            base, row, column = entry.groups()
+            raise FormulaError(
+                f"{below} may be the entry {base}[{row},{column}] or {base}[{row}{column}]: "
+                f"write d{base}[{row},{column}]"
+            )
         if by is None:
             raise self.unknown(below)
         return Derivative(of, self.indexed(by))
@@ -421,6 +531,8 @@ class _Parser:
     def unknown(self, name: str) -> FormulaError:
         known = [*self.names, *self.notation, *FUNCTIONS]
         known += ["d" + name for name in [*self.names, *self.notation]]
+        if name in FUNCTIONS and self.peek() == "'":
+            return FormulaError(f"{name}' stands alone, expected {name}'(...)")
         if name in FUNCTIONS:
             return FormulaError(f"{name} stands alone, expected {name}(...)")
         if name == "learning_rate" or name.endswith("_new"):
@@ -431,12 +543,12 @@ class _Parser:
             return FormulaError("y has no value: only a loss that compares with a target has a y")
         if name in ("X", "Y"):
             return FormulaError(f"unknown name {name}: did you mean {name.lower()}?")
-        if name == "ln":
-            return FormulaError("unknown name ln: write log, the natural logarithm")
         if name == "max":
             return FormulaError("unknown name max: write relu(z) for max(0, z)")
         if name in ("delta", "sigma"):
-            return FormulaError(f"unknown name {name}: write dL/dyhat or the like, or name it in [notation]")
+            return FormulaError(f"unknown name {name}: write dL/dz2 or the like, or name it in [notation]")
+        if name == "eta":
+            return FormulaError("unknown name eta: write learning_rate, or name it in [notation]")
         bare = name.removeprefix("d")
         kin = [other for other in self.names if other[0] == bare[:1]] if bare[1:].isdecimal() else []
         if kin:  # a layer that is not there: the nearest name would be a guess
@@ -448,15 +560,21 @@ class _Parser:
         return FormulaError(f"unknown name {name[:40]}: {hint}")
 
 
-def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}) -> Node:
+def _is_index(node: Node) -> bool:
+    """Whether a formula could stand as an index: a letter or a whole number from 1."""
+    return isinstance(node, Letter) or (isinstance(node, Number) and node.printed.text.isdecimal())
+
+
+def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}, sigma: str | None = "sigmoid") -> Node:
     """The tree of a formula.
 
-    `names` are the quantities of the network, `notation` maps the sheet's own names to the trees they stand for.
-    Raises FormulaError on a text that is not in the language or over its limits.
+    `names` are the quantities of the network, `notation` maps the sheet's own names to the trees they stand for;
+    `sigma` is the function that σ(z) stands for, None where that has more than one meaning. Raises FormulaError on a
+    text that is not in the language or over its limits.
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"a formula of {len(text)} characters, expected at most {MAX_LENGTH}")
-    parser = _Parser(text, names, notation)
+    parser = _Parser(text, names, notation, sigma)
     node = parser.formula()
     if parser.peek():
         raise FormulaError(f"found {parser.found()}, expected an operator or the end: write * or @ between two factors")

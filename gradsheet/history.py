@@ -7,12 +7,13 @@ matrix that it is printed of; the quantity claimed follows. Over such a box of v
 those at two corners, since it is continuous, and a claim is `rounded` if its digits allow a value that is reached.
 The corners are those that the slopes in each value point to, where the quantity is smallest and largest.
 
-The same pass with an earlier *wrong* value in it tells whether a claim is right given that.
+The same pass with an earlier *wrong* value in it tells whether a claim carries that on: its number is then what the
+right steps make of what stands on the sheet, and so is every line of its working that is not simply true.
 """
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,17 +23,29 @@ from gradsheet import formula as f
 from gradsheet.carry import Carried
 from gradsheet.compare import printed_value, same_shape, truths_at
 from gradsheet.evaluate import NO_VALUE, Evaluator
-from gradsheet.network import NEW
+from gradsheet.figures import significant
+from gradsheet.network import NEW, Network
 from gradsheet.number import Printed
 from gradsheet.point import AtKink, OutOfTime, Point, as_array
 from gradsheet.real import apart
 from gradsheet.sheet import Claim, printed_entries
 from gradsheet.steps import Change, Edits, Index, Tensor
-from gradsheet.target import as_delta, core_of, entries_of, tensor_shape
+from gradsheet.target import as_delta, core_of, entries_of, mentions, predecessors, tensor_shape
 from manual.activations import Array
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through
 MAX_TOGETHER = 20  # wrong claims that may explain another one together
+TELLING = 2  # significant digits from which on a number tells what it was carried on from
+
+
+@dataclass(frozen=True)
+class _Off:
+    """An earlier claim whose value is not the truth, as what is carried on. `is_delta`: it is taken for a dL/dz."""
+
+    claim: Claim
+    tensor: Tensor
+    values: list["_Value"]
+    is_delta: bool
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,8 @@ class History:
         self._true: dict[Tensor, dict[Index, _Value]] = {}
         self._halves: dict[Tensor, Any] = {}  # half a unit of the last digit, the largest of a tensor's entries
         self._exactly: set[tuple[Tensor, Index]] = set()  # entries printed without rounding
-        self._wrong: list[tuple[Claim, Tensor, list[_Value]]] = []
+        self._off: list[_Off] = []
+        self._wrong_decimals: dict[Any, Claim] = {}  # those printed without being true, without sign
 
     def add(self, claim: Claim, verdict: str, point: Point) -> None:
         """Take in a claim that has been judged."""
@@ -79,12 +93,17 @@ class History:
         (factor, core), printed = found, printed_entries(claim.value)
         try:
             for binding in Evaluator(point).bindings(core):
-                tensor, indices = as_delta(*entries_of(core, point, binding), point)
+                own, indices = entries_of(core, point, binding)
+                tensor, indices = as_delta(own, indices, point)
                 if len(indices) != len(printed) or not factor:
                     return
-                if verdict == "wrong":
-                    values = [_Value(tensor, i, p.value / factor, None) for i, p in zip(indices, printed, strict=True)]
-                    self._wrong.append((claim, tensor, values))
+                if verdict in ("wrong", "carried_forward"):
+                    pairs = list(zip(indices, printed, strict=True))
+                    values = [_wrong_value(tensor, index, number, factor) for index, number in pairs]
+                    self._off.append(_Off(claim, tensor, values, tensor != own))
+                    for number in printed:
+                        if number.places is not None:
+                            self._wrong_decimals.setdefault(abs(number.value), claim)
                     continue
                 for index, number, truth in zip(
                     indices, printed, Evaluator(point).value(core, binding).flat, strict=True
@@ -128,17 +147,24 @@ class History:
             ]
         return values[:MAX_VALUES]
 
-    def _decimals(self, claim: Claim, line: f.Node, point: Point) -> dict[int, Printed]:
-        """The decimals of a line of working that stand for anything that rounds to them, by the id of their nodes.
+    def _decimals(self, line: f.Node) -> dict[int, Printed]:
+        """The decimals of a line of working, by the id of their nodes: each stands for anything that rounds to it.
 
-        They are those that the sheet has printed, or that a node or a derivative of the loss rounds to, or a part of a
-        line before. All others are meant as they are: 0.5 is a half.
+        But for those that the sheet gives, which are exact.
         """
-        found = {
+        return {
             id(node): node.printed
             for node in f.walk(line)
             if isinstance(node, f.Number) and node.printed.places is not None and node.printed.value not in self._data
         }
+
+    def _known(self, claim: Claim, line: f.Node, point: Point) -> dict[int, Printed]:
+        """Those decimals of a line that something on the way rounds to; others may be meant as they are, 0.5 as a half.
+
+        They are those that the sheet has printed, or that a node or a derivative of the loss rounds to, or a part of a
+        line before.
+        """
+        found = self._decimals(line)
         unknown = {key: printed for key, printed in found.items() if printed.value not in self._printed}
         if not unknown:
             return found
@@ -156,19 +182,21 @@ class History:
 
         def find() -> list[float]:
             with np.errstate(all="ignore"):
-                return [float(v) for array in Carried(point, floats=True).everything() for v in array.flat]
+                carried = Carried(point, getattr(point, "changes", None), floats=True)
+                return [float(v) for array in carried.everything() for v in array.flat]
 
         return point.found("everything", find)
 
-    def spread(self, claim: Claim, line: f.Node, point: Point, binding: Mapping[str, int]) -> tuple[Array, Array]:
-        """The least and the largest that a line of working can give, whatever its rounded decimals stand for."""
-        decimals = self._decimals(claim, line, point)
-        halves = {
-            key: self._printed.get(printed.value, printed.half) for key, printed in decimals.items() if printed.places
-        }
+    def spread(
+        self, claim: Claim, line: f.Node, point: Point, binding: Mapping[str, int], *, known: bool = False
+    ) -> tuple[Array, Array]:
+        """The least and the largest that a line of working can give, whatever its decimals, or the known ones, are."""
+        decimals = self._known(claim, line, point) if known else self._decimals(line)
+        halves = {p.value: self._printed.get(p.value, p.half) for p in decimals.values()}  # the same stand for the same
 
-        def value(off: Mapping[int, Any]) -> Array:
-            return Evaluator(point, {key: decimals[key].value + by for key, by in off.items()}).value(line, binding)
+        def value(off: Mapping[Any, Any]) -> Array:
+            numbers = {key: p.value + off[p.value] for key, p in decimals.items() if p.value in off}
+            return Evaluator(point, numbers).value(line, binding)
 
         here = point.found(("line", line, *binding.items()), lambda: value({}))
         if not halves:
@@ -188,7 +216,7 @@ class History:
         if (value := printed_value(line)) is not None:
             return self.rounded(replace(claim, value=value), point)
         try:
-            if not self._decimals(claim, line, point):
+            if not self._decimals(line):
                 return False
             evaluator = Evaluator(point)
             for binding, truth in truths_at(point, claim.tree):
@@ -196,6 +224,9 @@ class History:
                     low, high = self.spread(claim, line, point, {**binding, **more})
                     if not same_shape(low.shape, truth.shape):
                         return False
+                    if all(a <= t <= b for a, t, b in zip(low.flat, truth.flat, high.flat, strict=True)):
+                        continue
+                    low, high = self.spread(claim, line, point, {**binding, **more}, known=True)
                     spreads = list(zip(low.flat, high.flat, strict=True))
                     off = [k for k, (t, (a, b)) in enumerate(zip(truth.flat, spreads, strict=True)) if not a <= t <= b]
                     reach = self._reach(claim.tree, point, binding, [], off)
@@ -207,39 +238,128 @@ class History:
             return False
         return True
 
-    def rounded(self, claim: Claim, point: Point, edits: Edits | None = None) -> bool:
-        """Whether every entry that is not the truth, or what a pass with `edits` gives, is reached by carrying on."""
-        return self._reached(claim, point, [], edits)
+    def rounded(self, claim: Claim, point: Point, edits: Edits | None = None, *, but: Collection[int] = ()) -> bool:
+        """Whether every entry that is not the truth, or what a pass with `edits` gives, is reached by carrying on.
 
-    def given(self, claim: Claim, point: Point) -> list[Claim]:
-        """The earlier wrong claims given which this one is right: a single one, or as few as will do, or none."""
+        Of the entries `but` for those that something else explains.
+        """
+        return self._reached(claim, point, [], edits, but)
+
+    def given(self, claim: Claim, point: Point, working: Sequence[f.Node] = ()) -> list[Claim]:
+        """The earlier wrong claims that this one carries on: a single one, or as few as will do, or none.
+
+        The number has to be what right steps make of their values, and so has every line of `working`, the lines that
+        are not true as they stand. Those that its working uses come first, then those one step before it.
+        """
+        if claim.value is None or not self._is_telling(claim.value):
+            return []
         try:
             own = self._target(claim.tree, point)
         except NO_VALUE:
             return []
-        wrong = [(other, values) for other, tensor, values in self._wrong if tensor != own]
+        off = self._likely([other for other in self._off if other.tensor != own], claim, own, point.network)
 
-        def enough(chosen: Sequence[tuple[Claim, list[_Value]]]) -> bool:
-            return self._reached(claim, point, [value for _, values in chosen for value in values])
+        def enough(chosen: Sequence[_Off]) -> bool:
+            values = [value for other in chosen for value in other.values]
+            return self._reached(claim, point, values) and all(
+                self._follows(claim, line, point, values) for line in working
+            )
 
         with contextlib.suppress(AtKink, OutOfTime):  # without an explanation the claim is as wrong
-            for pair in reversed(wrong):
-                if enough([pair]):
-                    return [pair[0]]
-            if len(wrong) > MAX_TOGETHER or not enough(wrong):
+            for one in off:
+                if enough([one]):
+                    return [one.claim]
+            if len(off) > MAX_TOGETHER or not enough(off):
                 return []
-            for pair in list(wrong):
-                if len(wrong) > 1 and enough(rest := [other for other in wrong if other is not pair]):
-                    wrong = rest
-            return [other for other, _ in wrong]
+            for one in list(off):
+                if len(off) > 1 and enough(rest := [other for other in off if other is not one]):
+                    off = rest
+            return [other.claim for other in sorted(off, key=lambda other: other.claim.line)]
         return []
+
+    @staticmethod
+    def _is_telling(value: Any) -> bool:
+        """Whether a number has digits enough to tell where it comes from; an exact one has them all."""
+        printed = printed_entries(value)
+        return any(p.places is None for p in printed) or sum(map(significant, printed)) >= TELLING
+
+    def carried(self, claim: Claim, point: Point, working: Sequence[f.Node]) -> bool:
+        """Whether lines of a working, which are not true, are what the wrong values that they use make of them."""
+        used = [other for other in self._off if self._is_used(other, claim, point.network)]
+        values = [value for other in used for value in other.values]
+        with contextlib.suppress(AtKink, OutOfTime):
+            return bool(used and working) and all(self._follows(claim, line, point, values) for line in working)
+        return False
+
+    @staticmethod
+    def _is_used(other: _Off, claim: Claim, network: Network) -> bool:
+        """Whether the working of a claim names an earlier one, or has one of its numbers."""
+        lines = [line.tree for line in claim.working if line.tree is not None]
+        decimals = {abs(part.printed.value) for line in lines for part in f.walk(line) if isinstance(part, f.Number)}
+        printed = {abs(p.value) for p in printed_entries(other.claim.value) if p.value}  # type: ignore[arg-type]
+        return not printed.isdisjoint(decimals) or any(mentions(line, other.claim.tree, network) for line in lines)
+
+    def _likely(self, off: list[_Off], claim: Claim, own: Tensor | None, network: Network) -> list[_Off]:
+        """Earlier wrong claims in the order in which they are likely to have been carried on."""
+        before = predecessors(own, network)
+        keys = {
+            id(other): (not self._is_used(other, claim, network), other.tensor not in before, other.is_delta)
+            for other in off
+        }
+        return sorted(reversed(off), key=lambda other: keys[id(other)])
+
+    def _follows(self, claim: Claim, line: f.Node, point: Point, wrong: Sequence[_Value]) -> bool:
+        """Whether a line of working gives what its quantity is where some wrong values are carried on."""
+        kind: Callable[[Any], Any] = (lambda v: v) if point.exact else point.arithmetic
+        there = Carried(point, _changes([(value, value.printed) for value in wrong], kind))
+        try:
+            evaluator = Evaluator(there)
+            for binding in evaluator.bindings(claim.tree):
+                carried = evaluator.value(claim.tree, binding)
+                for more in evaluator.bindings(line, claim.tree.letters):
+                    low, high = self.spread(claim, line, there, {**binding, **more})
+                    if not same_shape(low.shape, carried.shape):
+                        return False
+                    if not all(a <= v <= b for a, v, b in zip(low.flat, carried.flat, high.flat, strict=True)):
+                        return False
+        except (AtKink, OutOfTime):
+            raise
+        except NO_VALUE:
+            return False
+        return True
+
+    def wrong_decimals(self, line: f.Node) -> dict[str, Claim]:
+        """The decimals of a line that an earlier claim has printed without their being true, and those claims."""
+        numbers = [
+            part.printed for part in f.walk(line) if isinstance(part, f.Number) and part.printed.places is not None
+        ]
+        return {
+            printed.text: self._wrong_decimals[printed.value]
+            for printed in numbers
+            if printed.value in self._wrong_decimals
+            and printed.value not in self._printed
+            and printed.value not in self._data
+        }
+
+    def own_number(self, claim: Claim, point: Point, given: Sequence[Claim]) -> Point:
+        """The point as somebody sees it who carries on some earlier wrong claims."""
+        values = [value for other in self._off if other.claim in given for value in other.values]
+        kind: Callable[[Any], Any] = (lambda v: v) if point.exact else point.arithmetic
+        return Carried(point, _changes([(value, value.printed) for value in values], kind))
 
     def _target(self, tree: f.Node, point: Point) -> Tensor | None:
         """The tensor that a quantity is of; None where it is a formula in several."""
         found = core_of(tree, point.rate)
         return found and entries_of(found[1], point, dict.fromkeys(tree.letters, 1))[0]
 
-    def _reached(self, claim: Claim, point: Point, wrong: Sequence[_Value], edits: Edits | None = None) -> bool:
+    def _reached(
+        self,
+        claim: Claim,
+        point: Point,
+        wrong: Sequence[_Value],
+        edits: Edits | None = None,
+        but: Collection[int] = (),
+    ) -> bool:
         """Whether every entry of a claim is reached, with some wrong values fixed."""
         if claim.value is None or not (wrong or self._true):
             return False
@@ -247,13 +367,13 @@ class History:
         try:
             for binding, truth in truths_at(point, claim.tree):
                 truths = list(truth.flat)
-                start = [(value, value.low) for value in wrong]
+                start = [(value, value.printed) for value in wrong]
                 exact = _follow(claim.tree, point, binding, start, edits) if start or edits else truths
                 if len(truths) != len(printed):
                     return False
                 if wrong and not any(apart(a, b) for a, b in zip(exact, truths, strict=True)):
                     return False  # they have no say in this
-                off = [k for k, p in enumerate(printed) if not p.agrees(exact[k])]
+                off = [k for k, p in enumerate(printed) if k not in but and not p.agrees(exact[k])]
                 off = [k for k in off if not self._rounded_again(claim, point, binding, k, printed[k])]
                 # A number that is off in more than its last digits is not off by rounding.
                 if any(not printed[k].is_close(exact[k]) for k in off):
@@ -288,7 +408,8 @@ class History:
         fixed = {(value.tensor, value.index) for value in wrong}
         values = self._values(self._target(tree, point), point) if entries else []
         values = [value for value in values if (value.tensor, value.index) not in fixed]
-        start = [(value, value.low) for value in wrong]
+        values += [value for value in wrong if value.low < value.high and entries]
+        start = [(value, value.printed) for value in wrong]
         base, *moved = _moved(tree, point, binding, start, values, edits) if values else [[]]
         plain = _follow(tree, point, binding, start, edits) if entries else []
         found = []
@@ -307,6 +428,13 @@ class History:
                     ends += there[k : k + 1]
             found.append((min(ends), max(ends)))
         return found
+
+
+def _wrong_value(tensor: Tensor, index: Index, printed: Printed, factor: Any) -> _Value:
+    """A wrong value as it is carried on: as it is printed, or if it tells anything, as something that rounds to it."""
+    value = printed.value / factor
+    half = printed.half / abs(factor) if significant(printed) >= TELLING else 0
+    return _Value(tensor, index, value - half, value + half, value)
 
 
 def _changes(chosen: Iterable[tuple[_Value, Any]], kind: Callable[[Any], Any]) -> dict[Tensor, dict[Index, Change]]:
@@ -331,7 +459,7 @@ def _moved(
         changes = _changes(start, float)
         for row, value in enumerate(values, 1):
             alone = changes.setdefault(value.tensor, {})
-            alone[value.index] = _in_row(row, value.change(value.high, float))
+            alone[value.index] = _in_row(row, value.change(value.high, float), alone.get(value.index))
         carried = Carried(point, changes, edits, floats=True, variants=len(values) + 1)
         with np.errstate(all="ignore"):
             passed = carried.passed
@@ -342,11 +470,13 @@ def _moved(
     return [_follow(tree, point, binding, chosen, edits, floats=True) for chosen in each]
 
 
-def _in_row(row: int, change: Change) -> Change:
-    """A change in one variant."""
+def _in_row(row: int, change: Change, otherwise: Change | None) -> Change:
+    """A change in one variant, and another one in the others."""
 
     def changed(computed: Array) -> Array:
         computed = computed.copy()
+        if otherwise is not None:
+            computed[:] = otherwise(computed)
         computed[row : row + 1] = change(computed[row : row + 1])
         return computed
 

@@ -8,6 +8,7 @@ from gradsheet.number import Text
 from gradsheet.sheet import VERDICTS, Claim
 from manual.activations import Array
 
+COVERS = {"right": "rounded", "wrong": "carried_forward"}  # the verdict on record, and another that is as good
 AND = "; and "  # between mistakes made together
 LOOK = "look at "  # what a hint begins with
 EQUALS = 4  # explanations that are named beside each other; of more only the number is told
@@ -22,6 +23,12 @@ class LineVerdict:
     verdict: str
     message: str = ""
     array: Array | None = None  # the value as numbers
+    read_as: tuple[str, ...] = ()  # how it was read, where that is not plain
+
+    def hinted(self) -> "LineVerdict":
+        """The line without what it gives; why it could not be read tells nothing of the truth."""
+        message = self.message if self.verdict == "unread" else ""
+        return LineVerdict(self.text, None, self.verdict, message)
 
 
 @dataclass(frozen=True)
@@ -61,12 +68,16 @@ class Cause:
     hints: bool = False  # whether the explanation is a hint
 
     def sentence(self, judgements: Sequence["Judgement"]) -> str:
-        """How many of the claims that are not right it explains."""
-        off = [judgement.verdict for judgement in judgements if judgement.verdict in ("wrong", "lucky")]
-        kind = "wrong" if "lucky" not in off else "wrong or lucky"
+        """How many of the claims that are not right it explains, and how many follow from these."""
+        off = [j.verdict for j in judgements if j.verdict in ("wrong", "lucky")]
+        mine = [judgements[number].verdict for number in self.claims]
+        carried = mine.count("carried_forward")
+        kind = "wrong or lucky" if "lucky" in off else "wrong"
         verb = "explains" if self.sure else "fits"
-        text = LOOK * self.hints + self.explanation.text
-        return f"one cause {verb} {len(self.claims)} of {len(off)} {kind} claims: {text}"
+        found = f"one cause {verb} {len(mine) - carried} of {len(off)} {kind} claims"
+        if carried:
+            found += f", and {carried} carried forward"
+        return f"{found}: {LOOK if self.hints else ''}{self.explanation.text}"
 
     def hinted(self) -> "Cause":
         return replace(self, explanation=self.explanation.hinted(), hints=True)
@@ -76,6 +87,8 @@ class Cause:
 class Judgement:
     """A claim's verdict.
 
+    `messages` are what there is to say of it, each by itself. `truth_digits` are digits of a truth that is no fraction,
+    and `told` is the truth as a person is told it.
     `witness` is data at which a claim over all weights fails; `readings` say how else the sheet would have to be read
     for a wrong claim to be right; `proof` says how sure an identity is. `own` says whether the claimed number is what
     the last line of its working gives, `given` are earlier wrong claims given which it is right.
@@ -88,7 +101,9 @@ class Judgement:
     claimed: Text
     truth: Text
     verdict: str
-    message: str = ""
+    messages: list[str] = field(default_factory=list)
+    truth_digits: Text = None
+    told: Text = None
     witness: str = ""
     working: list[LineVerdict] = field(default_factory=list)
     readings: list[str] = field(default_factory=list)
@@ -104,14 +119,23 @@ class Judgement:
         """The explanations as reports for other programs name them."""
         return [{"code": found.code, "text": found.text} for found in self.explanations or []]
 
-    def all_messages(self, told: Collection[str] = ()) -> str:
-        """The message, the readings that would make the claim right, and the mistakes that explain it.
+    @property
+    def message(self) -> str:
+        """All messages on one line."""
+        return "; ".join(self.messages)
+
+    def reasons(self, told: Collection[str] = ()) -> list[str]:
+        """The mistakes that explain the claim, then its messages and the readings that would make it right.
 
         Readings and explanations that are `told` elsewhere are left out.
         """
         words = [reading for reading in self.readings if reading not in told]
-        readings = f"right if {' or if '.join(words)}" * bool(words)
-        return "; ".join(part for part in (self.message, readings, self._explained(told)) if part)
+        readings = f"right if {' or if '.join(words)}" if words else ""
+        return [part for part in (self._explained(told), *self.messages, readings) if part]
+
+    def all_messages(self) -> str:
+        """All reasons on one line."""
+        return "; ".join(self.reasons())
 
     def is_explained_by(self, text: str) -> bool:
         """Whether an explanation is the only one, alone or with another mistake."""
@@ -121,36 +145,46 @@ class Judgement:
     def _explained(self, told: Collection[str]) -> str:
         if self.explanations is None:
             return ""
+        lead = LOOK if self.hints else "mistake: " if self.sure else "fits: "
         for text in told:
             if self.is_explained_by(text):
                 rest = self.explanations[0].text.removeprefix(text).removeprefix(AND)
-                return rest and LOOK * self.hints + rest
+                return lead + rest if rest else ""
         texts = [found.text for found in self.explanations if self.hints or found.code != "carried-on"]  # said already
         if self.explanations and not texts:
             return ""
         if not texts:
-            return "no known mistake gives this" * (self.verdict == "wrong")
+            return "no known mistake gives this" if self.verdict == "wrong" else ""
         if len(texts) > EQUALS:
             return f"{len(texts)} explanations fit equally, too many to tell"
-        lead = LOOK if self.hints else "mistake: " if self.sure else "fits: "
         return lead + "; or equally: ".join(texts)
 
     def hinted(self) -> "Judgement":
         """The judgement without the truth and without anything that it could be worked out from."""
-        parts = []
+        parts = list(self.messages) if self.verdict == "unread" else []  # they speak of the writing
         broken = next((k for k, line in enumerate(self.working) if line.verdict == "wrong"), None)
         if broken is not None and (self.claim.value is not None or len(self.working) > 1):
             parts.append(f"line {broken + 1} of its working is the first that is not true")
         if not self.own:
             parts.append("its number is not what its own last line gives")
-        hinted = [explanation.hinted() for explanation in self.explanations or []]
+        found = self.explanations or []
+        if self.verdict == "carried_forward" and self.given:
+            lines = " and ".join(f"line {claim.line}" for claim in self.given)
+            parts.append(f"follows from {lines}")
+            found = [explanation for explanation in found if explanation.code != "carried-on"]
+        for number, line in enumerate(self.working, 1):
+            if line.verdict == "unread" and self.verdict != "unread":
+                parts.append(f"line {number} of its working is not read: {line.message}")
+        hinted = [explanation.hinted() for explanation in found]
         hinted = list({explanation.text: explanation for explanation in hinted if explanation.text}.values())
         return replace(
             self,
             truth=None,
-            message="; ".join(parts),
+            truth_digits=None,
+            told=None,
+            messages=parts,
             witness="",
-            working=[LineVerdict(line.text, None, line.verdict) for line in self.working],
+            working=[line.hinted() for line in self.working],
             readings=[],
             explanations=None if self.explanations is None else hinted,
             hints=True,
@@ -159,20 +193,40 @@ class Judgement:
     @property
     def as_expected(self) -> bool:
         """Whether the verdict is the one on record, or without a record one that needs no explanation."""
-        return self.verdict == self.claim.expect if self.claim.expect else self.verdict in ("right", "rounded")
+        expected = self.claim.expect or "right"
+        return self.verdict in (expected, COVERS.get(expected))
+
+    @property
+    def unread_lines(self) -> int:
+        """How many lines of the working could not be read."""
+        return sum(line.verdict == "unread" for line in self.working)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of the claim could be read."""
+        return self.verdict != "unread" and not self.unread_lines
 
 
 @dataclass
 class Report:
-    """A sheet's judgements, or the error for which it could not be read and the line of that."""
+    """A sheet's judgements, or the problems for which it could not be read, each with its line, 0 where it has none."""
 
     path: str
     title: str = ""
     reading: str = ""
-    error: str | None = None
-    error_line: int = 0
+    problems: Sequence[tuple[int, str]] = ()
     judgements: list[Judgement] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
+
+    @classmethod
+    def unreadable(cls, path: str, problem: str) -> "Report":
+        """The report on what is no sheet."""
+        return cls(path, problems=((0, problem),))
+
+    @property
+    def error(self) -> str | None:
+        """Why the sheet could not be read, all of it; None where it could."""
+        return "; ".join(f"line {line}: {text}" if line else text for line, text in self.problems) or None
 
     def hinted(self) -> "Report":
         """The report with hints in place of truths."""

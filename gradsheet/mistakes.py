@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.network import CANCELLING, KINKED, SQUARES, Network
+from gradsheet.network import KINKED, SQUARES, Network
 from gradsheet.steps import Edit, Edits, Step, transposed
 from manual.activations import ELEMENTWISE, RATIONAL, Activation, Array, activate, number, pull_back, split
 from manual.losses import LOSSES, cross_entropy, d_cross_entropy
@@ -120,7 +120,7 @@ class Place:
 
     @property
     def cancels(self) -> bool:
-        return self.last and (self.loss, self.f) in CANCELLING
+        return self.last and self.network.cancels
 
 
 def _ones(array: Array) -> Array:
@@ -221,7 +221,7 @@ CATALOGUE = (
             "an output is compared with the target of another one",
             lambda right, s, k: _d_loss(s, _roll(s.y, k))),
     Mistake("second-term-missing", "factor", "d_yhat", lambda p: p.loss == "binary_cross_entropy",
-            "the derivative of (1 - y) log(1 - yhat), the second term of the loss, is missing",
+            "the derivative of (1 - y)*log(1 - yhat), the second term of the loss, is missing",
             lambda right, s: s.mean(d_cross_entropy(s.y, s.yhat))),
     Mistake("second-term-sign", "sign", "d_yhat", lambda p: p.loss == "binary_cross_entropy",
             "the derivative of log(1 - yhat) lacks its minus sign",
@@ -245,7 +245,7 @@ CATALOGUE = (
             "the error is not squared",
             lambda right, s: (s.yhat - s.y).sum(-2) / (2 if s.network.loss == HALF else 1)),
     Mistake("loss-second-term-missing", "factor", "shares", lambda p: p.loss == "binary_cross_entropy",
-            "the second term of the loss, (1 - y) log(1 - yhat), is missing",
+            "the second term of the loss, (1 - y)*log(1 - yhat), is missing",
             lambda right, s: s.mean(cross_entropy(s.y, s.yhat).sum(-2))),
     Mistake("log-base-10", "logarithm", "shares", lambda p: p.loss in ENTROPIES,
             "the logarithm to base 10 is taken for the natural one",
@@ -308,8 +308,11 @@ CATALOGUE = (
     Mistake("slope-kept", "activation", "d_z", lambda p: p.cancels,
             "{f}' is multiplied with once more, though it cancels against the derivative of the loss",
             lambda right, s: right * s.h * (1 - s.h)),
+    Mistake("target-not-subtracted", "factor", "d_z", lambda p: p.cancels and (p.units > 1 or p.batch),
+            "the target is left out, yhat stands for yhat - y",
+            lambda right, s: s.mean(s.h)),
     Mistake("softmax-diagonal", "activation", "d_z", lambda p: p.f == "softmax",
-            "only the diagonal of the Jacobian of softmax is taken, h (1 - h)",
+            "only the diagonal of the Jacobian of softmax is taken, h{l}*(1 - h{l})",
             lambda right, s: s.d_h * s.h * (1 - s.h)),
     Mistake("softmax-slope-missing", "activation", "d_z", lambda p: p.f == "softmax",
             "the Jacobian of softmax is missing",
@@ -320,7 +323,7 @@ CATALOGUE = (
             "the derivative of the loss, dL/dyhat, is missing",
             lambda right, s: _ones(right)),
     Mistake("delta-missing", "chain", "d_W.delta", lambda p: True,
-            "delta{l}, what comes back to z{l}, is missing in the gradient of W{l}",
+            "dL/dz{l}, what comes back to z{l}, is missing in the gradient of W{l}",
             lambda right, s: _ones(right)),
     Mistake("delta-other", "chain", "d_W.delta", lambda p: _others(p.units),
             "the delta of another unit of layer {l} stands in the gradient of W{l}",
@@ -353,7 +356,7 @@ CATALOGUE = (
             "the gradient of W{l} is divided by N once more",
             lambda right, s: right / s.N),
     Mistake("bias-delta-missing", "chain", "d_b", lambda p: p.bias is not None,
-            "delta{l} is missing in the gradient of b{l}",
+            "dL/dz{l} is missing in the gradient of b{l}",
             lambda right, s: _ones(right)),
     Mistake("bias-not-summed", "bias", "d_b", lambda p: p.bias and p.batch and _each(p.examples),
             "the gradient of b{l} is that of example {k} alone, not summed over the batch",
@@ -373,7 +376,7 @@ CATALOGUE = (
 
     # To the layer before, (4)
     Mistake("path-delta-missing", "chain", "d_h.delta", lambda p: True,
-            "delta{l} is missing where the gradient goes back through W{l}",
+            "dL/dz{l} is missing where the gradient goes back through W{l}",
             lambda right, s: _ones(right)),
     Mistake("slope-skipped", "activation", "d_h.delta", lambda p: p.curved,
             "{f}'(z{l}) enters the gradient of W{l}, but is missing on the way to the layers before",

@@ -66,6 +66,12 @@ class Network:
     def canonical(self, name: str) -> str:
         return self.aliases.get(name, name)
 
+    @property
+    def sigma(self) -> str | None:
+        """The function that σ stands for; None where it may be a sigmoid or the layers' own activation."""
+        kinds = {split(activation)[0] for activation in self.activations} - {"identity"}
+        return "sigmoid" if not kinds or "sigmoid" in kinds else None
+
     def stage(self, name: str) -> int:
         """Where a quantity stands in the forward pass: nothing depends on what comes at a later stage."""
         name = self.canonical(name).removesuffix(NEW)
@@ -78,11 +84,18 @@ class Network:
     def no_derivative(self, of: str, by: str) -> str | None:
         """Why d of / d by does not exist, None where it does; "shares" stands for the L[k]."""
         of, by = ("L" if of == "shares" else self.canonical(of)), self.canonical(by)
-        if of[0] in "Wb" or of == "y" or by in ("L", "y") or any(n.endswith((NEW, "learning_rate")) for n in (of, by)):
+        if of[0] in "Wb" or of == "y" or by == "L" or any(n.endswith((NEW, "learning_rate")) for n in (of, by)):
             return f"d{of}/d{by} is no derivative of a node by an earlier node or a parameter"
+        if by == "y":  # the target stands beside the pass: only the loss looks at it
+            return None if of == "L" else f"d{of}/dy: {of} does not depend on y"
         if self.stage(by) > self.stage(of):
             return f"d{of}/d{by}: {by} comes after {of} in the forward pass"
         return None
+
+    @property
+    def cancels(self) -> bool:
+        """Whether the last activation cancels against the loss: dL/dz is yhat - y."""
+        return (self.loss, split(self.activations[-1])[0]) in CANCELLING
 
     @property
     def rational(self) -> bool:

@@ -2,16 +2,24 @@
 
 import math
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
+
+import numpy as np
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 300
 MAX_BITS_SHOWN = 10_000
 MAX_SHOWN = 40  # characters of a number in a message
+
+LEAST_CUT = 3  # digits of a number that is told to have been cut, not rounded
+USUAL_DIGITS = 10  # of a number beside which none is claimed
+MORE_DIGITS = 2  # of a truth than were claimed
+FURTHER = 8  # more, until they are the same cut and rounded
 
 _DECIMAL = re.compile(r"[+-]?(?P<whole>\d*)(?P<point>\.(?P<places>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,9}))?", re.ASCII)
 _RATIO = re.compile(r"(?P<top>[+-]?\d+)\s*/\s*(?P<bottom>\d+)", re.ASCII)
@@ -47,6 +55,19 @@ class Printed:
         low, high = self.ends
         return bool(low <= truth) and bool(truth <= high)
 
+    def is_cut(self, truth: Any) -> bool:
+        """Whether it is the truth with its further digits cut off, of at least three digits, the last of them not 0."""
+        digits = significant_digits(self.text)
+        if (
+            self.places is None
+            or len(digits) < LEAST_CUT
+            or digits.endswith("0")
+            or (self.value < 0) != bool(truth < 0)
+        ):
+            return False
+        size = abs(self.value)
+        return bool(size <= abs(truth)) and bool(abs(truth) < size + 2 * self.half)
+
     def is_close(self, truth: Any) -> bool:
         """Whether the number is off in its last digits at most: by a quarter, or by two units of the last."""
         return bool(abs(self.value - truth) <= abs(truth) / 4 + 4 * self.half)
@@ -54,6 +75,11 @@ class Printed:
     def overlaps(self, low: Any, high: Any) -> bool:
         """Whether some number from `low` to `high` has exactly the digits printed."""
         return self.agrees(low) or self.agrees(high) or bool(low <= self.value <= high)
+
+
+def significant_digits(text: str) -> str:
+    """The digits of a number from the first that is not 0."""
+    return "".join(c for c in text.lower().split("e")[0] if c.isdigit()).lstrip("0")
 
 
 @lru_cache(maxsize=4096)
@@ -141,11 +167,63 @@ def decimal_text(value: Fraction) -> str:
     return str(value)
 
 
-def digits_of(text: Text) -> int:
-    """How many digits a number has, or the longest of a list."""
-    if isinstance(text, list):
-        return max(map(digits_of, text), default=0)
-    return sum(character.isdigit() for character in str(text))
+def digits_text(truth: Any, claimed: Sequence[Printed]) -> Text:
+    """Numbers that are no fractions as decimals, each with at least two digits more than were claimed of it.
+
+    All digits are true: there are so many that the number is the same rounded and cut. None where all are exact.
+    """
+    if all(exact_of(value) is not None for value in np.ravel(truth)):
+        return None
+    return _each(truth, claimed, _true_digits)
+
+
+def told_text(truth: Any, claimed: Sequence[Printed]) -> Text:
+    """Numbers as a person is told them: exact where that is short, else rounded, with two digits more than claimed."""
+    return _each(truth, claimed, _told)
+
+
+def _each(truth: Any, claimed: Sequence[Printed], text_of: Callable[[Any, Printed | None, int], str]) -> Text:
+    """The texts of numbers, each beside what was claimed of it, with as many digits as it should have."""
+    values = list(np.ravel(truth))
+    beside: Sequence[Printed | None] = claimed if len(claimed) == len(values) else [None] * len(values)
+    texts = [
+        text_of(value, p, USUAL_DIGITS if p is None else max(1, len(significant_digits(p.text))) + MORE_DIGITS)
+        for value, p in zip(values, beside, strict=True)
+    ]
+    shape = np.shape(truth)
+    return np.array(texts, object).reshape(shape).tolist() if shape else texts[0]
+
+
+def _true_digits(value: Any, _: Printed | None, digits: int) -> str:
+    exact = exact_of(value)
+    if exact is not None:
+        return decimal_text(exact)
+    for number in range(digits, digits + FURTHER):
+        texts = {
+            _rounded(end, number, rounding) for rounding in (ROUND_DOWN, ROUND_HALF_EVEN) for end in value.bounds()
+        }
+        if len(texts) == 1:
+            return texts.pop()
+    return f"{as_float(value):.{min(digits, 15)}g}"
+
+
+def _told(value: Any, claimed: Printed | None, digits: int) -> str:
+    exact = exact_of(value)
+    if exact is None:
+        return _rounded(value.bounds()[0], digits, ROUND_HALF_EVEN)
+    if claimed is None or claimed.places is None:
+        return str(exact_text(exact))
+    text = decimal_text(exact)
+    if "/" not in text and len(significant_digits(text)) <= digits:
+        return text
+    wide = Context(prec=digits + FURTHER, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    return _rounded(wide.divide(Decimal(exact.numerator), Decimal(exact.denominator)), digits, ROUND_HALF_EVEN)
+
+
+def _rounded(value: Decimal, digits: int, rounding: str) -> str:
+    """A decimal with so many digits, without an exponent where that is short."""
+    number = Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN).plus(value).normalize()
+    return f"{number:f}" if -6 <= number.adjusted() <= 20 else f"{number:e}"
 
 
 def like_claim(truth: Text, claimed: Text) -> Text:

@@ -22,7 +22,7 @@ from gradsheet.network import NEW, Network
 from gradsheet.number import exact_text, plain
 from gradsheet.real import Arithmetic, Imprecise, Marks, OutsideDomain, Undecided, apart
 from manual.activations import Array
-from manual.losses import LOSSES
+from manual.losses import BY_TARGET, LOSSES, d_reduce
 
 if TYPE_CHECKING:
     from gradsheet.autodiff import Autodiff
@@ -185,6 +185,7 @@ class Point:
     ):
         self.budget, self.jax, self.nudges = budget or Budget(), jax, nudges
         self._found: Kept[Any] = Kept(MAX_FOUND)
+        self.said: dict[Any, str] = {}  # how parts of formulas were read that may be read otherwise
         self._marks: Marks | None = None  # as they were before any sheet, at a point that sheets share
         self.arithmetic = arithmetic or Arithmetic(DIGITS)
 
@@ -407,19 +408,19 @@ class Point:
         return self._own_axes(name, cache.h[l] if inner[0] == "h" else cache.z[l - 1])
 
     @staticmethod
-    def _finite(value: Callable[[], Array]) -> Array:
+    def _finite(value: Callable[[], Array], what: str = "the loss") -> Array:
         """A value that has to do with the loss, which is not finite everywhere."""
         try:
             return value()
         except (OutsideDomain, ZeroDivisionError):
-            raise Undecided("the loss is not finite here: a logarithm of a number that is not positive") from None
+            raise Undecided(f"{what} is not finite here: a logarithm of a number that is not positive") from None
 
     def _derivative(self, of: str, by: str) -> Array:
         """By hand, with every example axis; JAX has been asked."""
 
         def find() -> Array:
             _ = self._shares if of[0] in "Ls" else self._forward
-            hand = self._hand(of, f"d{of}/d{by}")[by]
+            hand = self._by_target(of) if by == "y" else self._hand(of, f"d{of}/d{by}")[by]
             if self.jax_of is not None:
                 self._hear(f"d{of}/d{by}", [hand], self._ask_jax(lambda jax: [jax.derivative(of, by)]))
             return hand
@@ -433,6 +434,11 @@ class Point:
             options: Any = {"of": of, "y": self.y, "loss": self.loss, "reduction": self.network.reduction}
             self._by_hand[of] = manual.jacobians(self.layers, self.x, self.activations, **options)
         return self._by_hand[of]
+
+    def _by_target(self, of: str) -> Array:
+        """By hand the derivative by y of the loss, or of "shares", each of which has its own output's part of that."""
+        whole = d_reduce(BY_TARGET[self.loss](self.y, self._forward.h[-1]), self.network.reduction)
+        return whole if of == "L" else np.stack([whole * output for output in np.eye(whole.shape[-1], dtype=object)])
 
     def derivative(self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]) -> Array:
         """d of[of_index] / d by[by_index]; indices count from 0, and axes that they leave open stay.
@@ -452,10 +458,12 @@ class Point:
             own = whole if of in ("L", "shares") else self._own_axes(of, whole)
             return as_array(self._own_axes(by, own, of_axes)[axes])
 
-        picked = pick(self._finite(lambda: self._derivative(self.inner(of), self.inner(by))))
+        # By y the loss may have no slope where it has a value: -y log(yhat) is 0 where both are.
+        what = "the derivative by y" if by == "y" else "the loss"
+        picked = pick(self._finite(lambda: self._derivative(self.inner(of), self.inner(by)), what))
         if self.jax_of is not None:
             self._ask_difference(of, of_index, of_axes, by, by_index, picked)
-        elif self._kinks and pick(self._through_kinks(self.inner(of), self.inner(by))).any():
+        elif by != "y" and self._kinks and pick(self._through_kinks(self.inner(of), self.inner(by))).any():
             raise AtKink("a kink is in the way, a z is exactly 0")
         return picked
 
@@ -484,7 +492,7 @@ class Point:
 
     def _difference(self, of: str, of_entry: tuple[int, ...], by: str, by_entry: tuple[int, ...]) -> Slopes:
         def full(name: str, entry: tuple[int, ...]) -> tuple[int, ...]:
-            single = self.network.examples is None and self.inner(name)[0] in "zh"
+            single = self.network.examples is None and self.inner(name)[0] in "zhy"
             return (0, *entry) if single else entry
 
         return self._walk.derivative(self.inner(of), full(of, of_entry), self.inner(by), full(by, by_entry))

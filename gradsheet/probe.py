@@ -240,7 +240,7 @@ def is_node(node: f.Node) -> bool:
 
 def is_smooth(node: f.Node) -> bool:
     """Whether no relu, drelu or step is in a formula."""
-    return not any(isinstance(part, f.Call) and part.function in ("relu", "drelu", "step") for part in f.walk(node))
+    return not any(isinstance(part, f.Call) and part.function in f.KINKED for part in f.walk(node))
 
 
 def pattern_degree(node: f.Node, network: Network) -> int:
@@ -266,11 +266,14 @@ def pattern_degree(node: f.Node, network: Network) -> int:
         case f.Binary(_, a, b):
             return both(a, b)
         case f.Power(base, exponent):
-            return exponent * pattern_degree(base, network)
-        case f.Call("relu" | "drelu" | "step" as function, (argument,)):
+            inner = pattern_degree(base, network)
+            return exponent * inner if exponent >= 0 or not inner else ANY_DEGREE
+        case f.Call(function, (argument, *_)) if function in f.KINKED:
             if not is_node(argument):  # its sign may depend on all bits at once
                 return ANY_DEGREE if pattern_degree(argument, network) or not is_smooth(argument) else 1
-            return 1 + (pattern_degree(argument, network) if function == "relu" else 0)
+            return 1 + (pattern_degree(argument, network) if function in ("relu", "leaky_relu") else 0)
+        case f.Call("sum" | "mean" | "diag", (argument,)):
+            return pattern_degree(argument, network)
         case f.Call(_, (a, b)):
             return both(a, b)
         case f.Sum(_, inner) | f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):
@@ -300,9 +303,10 @@ def degree(node: f.Node, network: Network) -> int:
         case f.Binary(_, a, b):
             return degree(a, network) + degree(b, network)
         case f.Power(base, exponent):
-            return exponent * degree(base, network)
-        case f.Call(_, arguments):
-            return 4 + sum(degree(argument, network) for argument in arguments)
+            return abs(exponent) * degree(base, network)
+        case f.Call(function, arguments):
+            terms = width**2 if function in f.OVER_LETTERS else 1  # whose denominators may all differ
+            return terms * (4 + sum(degree(argument, network) for argument in arguments))
         case f.Sum(_, term):
             return width * degree(term, network)
         case f.List(items):

@@ -61,7 +61,13 @@ class Statement:
     bounds: Bounds
     digits: float
     line: f.Node | None = None
+    is_of_number: bool = False  # and not of a line of the working
     fits: list["Hypothesis"] = field(default_factory=list)
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether it follows from a mistake before it: it tells which of several that was, and needs none itself."""
+        return self.judgement.verdict == "carried_forward"
 
     @property
     def tree(self) -> f.Node:
@@ -116,8 +122,8 @@ class Search:
         self.wrong: list[Statement] = []
         self.right: list[Statement] = []
         try:
-            self.wrong = self._statements(("wrong", "lucky"))
-            if self.wrong:
+            self.wrong = self._statements(("wrong", "lucky", "carried_forward"))
+            if any(not statement.is_carried for statement in self.wrong):
                 self.right = self._statements(("right", "rounded"))
                 self._search()
         except OutOfTime:
@@ -143,8 +149,11 @@ class Search:
         """What a right claim says; of another one what there is to explain, its number or its last wrong line."""
         claim = judgement.claim
         right = judgement.verdict in ("right", "rounded")
-        if claim.value is not None and (right or (judgement.verdict == "wrong" and judgement.own)):
+        false = any(line.verdict == "wrong" for line in judgement.working)
+        of_number = judgement.verdict == "wrong" and (judgement.own or not false)
+        if claim.value is not None and (right or of_number or judgement.verdict == "carried_forward"):
             statement = self._of_value(judgement, claim.value)
+            statement.is_of_number = True
             if judgement.verdict == "rounded":  # it is as good as the truth
                 truths = [v for _, truth in self._truths(judgement) for v in truth.flat]
                 pairs = zip(statement.bounds, truths, strict=True)
@@ -168,6 +177,8 @@ class Search:
             return self._of_value(judgement, value)
         evaluator = Evaluator(self.point)
         further = list(evaluator.bindings(line, judgement.claim.tree.letters))
+        if len(further) > 1:  # then it says as many things of one entry
+            raise EvaluationError("a letter that the quantity has not")
         if self.probes is not None:
 
             def formula(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
@@ -175,8 +186,6 @@ class Search:
                     mine = evaluator.value(line, {**binding, **more})
                     yield [(v, v) for v in mine.flat] if same_shape(mine.shape, truth.shape) else []
 
-            if len(further) > 1:  # then it says as many things of one entry
-                raise EvaluationError("a letter that the quantity has not")
             key = "said", judgement.claim.tree, line
             return Statement(
                 judgement, self.probes.kept(key, lambda: self._for_each(judgement, formula)), math.inf, line
@@ -185,11 +194,11 @@ class Search:
         def number(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
             for more in further:
                 assert self.history is not None
-                low, high = self.history.spread(judgement.claim, line, self.point, {**binding, **more})
+                low, high = self.history.spread(judgement.claim, line, self.point, {**binding, **more}, known=True)
                 yield list(zip(low.flat, high.flat, strict=True)) if same_shape(low.shape, truth.shape) else []
 
         bounds = self._for_each(judgement, number)
-        return Statement(judgement, bounds, sum(_size(low) for low, _ in bounds))
+        return Statement(judgement, bounds, sum(_size(low, high) for low, high in bounds))
 
     def _truths(self, judgement: Judgement) -> Iterator[tuple[Binding, Array]]:
         yield from truths_at(self.point, judgement.claim.tree)
@@ -211,10 +220,11 @@ class Search:
 
         Two are tried as well where any single one that would do spoils what is right.
         """
+        wrong = [statement for statement in self.wrong if not statement.is_carried]
         for size in range(1, MOST_TOGETHER + 1):
-            left = [s for s in self.wrong if not s.fits]
+            left = [s for s in wrong if not s.fits]
             if size == 2:
-                left += [s for s in self.wrong if s.fits and all(h.spoils for h in s.fits)]
+                left += [s for s in wrong if s.fits and all(h.spoils for h in s.fits)]
             if size == MOST_TOGETHER:  # what fits by chance is not even looked for
                 left = [s for s in left if s.digits >= ENOUGH_DIGITS]
             parts = [tuple(fitting) for s in left if (fitting := self._fitting(s, size))]
@@ -227,11 +237,13 @@ class Search:
 
         def find() -> list[Combination]:
             found: list[Combination] = []
+            tried = 0
             among = self._relevant(statement) if size == MOST_TOGETHER else None
             for run in self.simulation.runs(size, among):
                 self.point.budget.check()
-                self.tried[size] = max(self.tried.get(size, 0), len(run.chosen))
+                tried += len(run.chosen)
                 found += [run.chosen[row] for row in np.flatnonzero(statement.holds(run)).tolist()]
+            self.tried[size] = max(self.tried.get(size, 0), tried)
             return found
 
         if self.probes is None or statement.line is None:
@@ -253,6 +265,8 @@ class Search:
                 if combination in added:
                     continue
                 added.add(combination)
+                if len(combination) > 1:  # several at once easily agree with what follows from something else
+                    explained = [holds and not s.is_carried for holds, s in zip(explained, self.wrong, strict=True)]
                 found = Hypothesis(combination, frozenset(itertools.compress(itertools.count(), explained)), spoils)
                 self.hypotheses.append(found)
                 for number in found.explains:
@@ -336,8 +350,11 @@ class Search:
         return spoilt.tolist()
 
 
-def _size(value: Any) -> float:
-    """About how many digits a value has that a formula gave."""
+def _size(value: Any, high: Any) -> float:
+    """About how many digits a value has that a formula gave, between these bounds."""
+    low = as_float(value)
+    if (width := as_float(high) - low) > 0:
+        return max(0.0, min(ENOUGH_DIGITS, math.log10(max(abs(low), abs(as_float(high)), 1e-300) / width)))
     exact = getattr(value, "exact", value)
     if exact is None:
         return ENOUGH_DIGITS

@@ -1,18 +1,19 @@
 """Reading an answer sheet: TOML text to a `Sheet` whose parts have been checked, or a `SheetError` with its line."""
 
 import difflib
+import functools
 import itertools
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from gradsheet.formula import FUNCTIONS, Derivative, FormulaError, Node, Quantity, parse, walk
+from gradsheet.formula import FUNCTIONS, Derivative, FormulaError, List, Node, Quantity, parse, walk
 from gradsheet.kept import Kept
 from gradsheet.network import Network
 from gradsheet.number import NumberError, Printed, printed
@@ -34,8 +35,9 @@ MAX_AXES = 4
 MAX_LINES = 2_000  # of working, in all claims
 MAX_NUMBERS = 20_000  # in all data and values
 MAX_KEPT = 200_000  # characters of formulas that are kept for further sheets
+MAX_PROBLEMS = 50  # of a sheet that are told
 MAX_KEPT_NAMES = 40  # that a sheet may give in its notation for others to share its formulas
-VERDICTS = ("right", "rounded", "lucky", "wrong", "cannot_tell")
+VERDICTS = ("right", "rounded", "lucky", "carried_forward", "wrong", "cannot_tell", "open", "unread")
 
 SHEET_KEYS = (
     "title",
@@ -52,17 +54,27 @@ SHEET_KEYS = (
     "claim",
 )
 LAYER_KEYS = ("W", "shape", "b", "bias", "activation", "slope", "shared_bias")
-CLAIM_KEYS = ("question", "quantity", "value", "working", "note", "expect")
+CLAIM_KEYS = ("question", "quantity", "value", "working", "note", "points", "expect")
 
+T = TypeVar("T")
 Value = Printed | tuple[Any, ...]  # a number, or nested tuples of numbers of one shape
 
 
 class SheetError(ValueError):
-    """A sheet that cannot be read: what was found, what it should be. `line` is 0 where no line is to blame."""
+    """A sheet that cannot be read: what was found, what it should be.
 
-    def __init__(self, message: str, line: int = 0):
+    `line` is 0 where no line is to blame. Of several faults the first one is told here; `problems` has all of them,
+    each with its line.
+    """
+
+    def __init__(self, message: str, line: int = 0, problems: Sequence[tuple[int, str]] = ()):
         super().__init__(message)
         self.line = line
+        self.problems = tuple(problems) or ((line, message),)
+
+
+class UnreadValue(SheetError):
+    """Text that is no number, where numbers are expected; where it is what a claim says, only the claim is unread."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Claim:
+    """A claim as read; `points` is its weight for graders. `error` says why it cannot be read; its tree is empty."""
+
     question: str
     quantity: str
     tree: Node
@@ -84,6 +98,13 @@ class Claim:
     expect: str | None
     note: str
     line: int
+    points: Fraction = Fraction(1)
+    error: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is a question that is not answered yet."""
+        return self.value is None and not self.working
 
 
 @dataclass(frozen=True)
@@ -103,6 +124,11 @@ class Sheet:
     notation: Mapping[str, Node]
     claims: tuple[Claim, ...]
     decimals: bool = False
+
+    @property
+    def readable(self) -> "Sheet":
+        """The sheet with those claims alone that can be read."""
+        return replace(self, claims=tuple(claim for claim in self.claims if not claim.error))
 
     @property
     def exact_rate(self) -> Fraction | None:
@@ -171,8 +197,9 @@ class _Places:
 class _Reader:
     """One sheet being read. `where` of a method is (table, number) and gives an error its line."""
 
-    def __init__(self, text: str, blank: bool = False):
-        self.places, self.blank = _Places(text), blank
+    def __init__(self, text: str):
+        self.places = _Places(text)
+        self.problems: list[tuple[int, str]] = []  # all that is found
         self.numeric = False
         self.numbers = 0  # read so far
         self.decimals = False  # whether any of them is written as one
@@ -181,14 +208,33 @@ class _Reader:
     def error(self, message: str, where: tuple[str, int] = ("", 0), key: str = "") -> SheetError:
         return SheetError(message, self.places.line(*where, key))
 
+    def unread(self, message: str, where: tuple[str, int], key: str) -> "UnreadValue":
+        return UnreadValue(message, self.places.line(*where, key))
+
+    def tried(self, part: Callable[[], T], otherwise: Any) -> T:
+        """A part of the sheet; where it cannot be read that is noted, and the reading goes on with something else."""
+        try:
+            return part()
+        except SheetError as error:
+            self.problems += error.problems
+            instead: T = otherwise
+            return instead
+
+    def done(self) -> None:
+        """Raise what has been noted."""
+        if self.problems:
+            problems = sorted(self.problems[:MAX_PROBLEMS])
+            line, message = problems[0]
+            raise SheetError(message, line, problems)
+
     def keys(self, table: Any, known: Iterable[str], where: tuple[str, int], what: str) -> Mapping[str, Any]:
+        """A table, of which unknown keys are noted."""
         if not isinstance(table, dict):
             raise self.error(f"{what} is {_found(table)}, expected a table", where)
-        for key in table:
-            if key not in known:
-                near = difflib.get_close_matches(key[:40], known, 1)
-                hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
-                raise self.error(f"unknown key {key[:40]!r} in {what}: {hint}", where, key)
+        for key in itertools.islice((key for key in table if key not in known), MAX_PROBLEMS):
+            near = difflib.get_close_matches(key[:40], known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+            self.problems.append((self.places.line(*where, key), f"unknown key {key[:40]!r} in {what}: {hint}"))
         return table
 
     def text(self, table: Mapping[str, Any], key: str, where: tuple[str, int]) -> str:
@@ -229,16 +275,16 @@ class _Reader:
             items = tuple(self.value(item, key, where, depth + 1) for item in found)
             if len({_shape(item) for item in items}) > 1:
                 lengths = " and ".join(str(len(item)) if isinstance(item, tuple) else "a number" for item in items)
-                raise self.error(f"{key} has rows of unequal length ({lengths}), expected one length", where, key)
+                raise self.unread(f"{key} has rows of unequal length ({lengths}), expected one length", where, key)
             return items
         if isinstance(found, bool) or not isinstance(found, int | str):
             raise self.error(f"{key} is {_found(found)}, expected a number or lists of numbers", where, key)
         if isinstance(found, int) and abs(found) >= 10**40:
-            raise self.error(f"{key} has a number of more than 40 digits", where, key)
+            raise self.unread(f"{key} has a number of more than 40 digits", where, key)
         try:
             number = printed(str(found))
         except NumberError as error:
-            raise self.error(f"{key}: {error}", where, key) from None
+            raise self.unread(f"{key}: {error}", where, key) from None
         self.decimals |= number.places is not None
         return number
 
@@ -251,7 +297,8 @@ class _Reader:
         biases: list[str | None] = []
         activations: list[Activation] = []
         params: list[tuple[Array | None, Array | None]] = []
-        for number, table in enumerate(tables):
+
+        def layer(number: int, table: Any) -> None:
             where, what = ("layer", number), f"layer {number + 1}"
             table = self.keys(table, LAYER_KEYS, where, what)
             if ("W" in table) == ("shape" in table):
@@ -261,7 +308,8 @@ class _Reader:
                 )
             W = self.array(table["W"], "W", where) if "W" in table else None
             units, inputs = self.weight_shape(table, W, where, what)
-            if widths and inputs != widths[-1]:
+            follows = len(widths) == number + 1  # else the layer before cannot be read
+            if follows and inputs != widths[-1]:
                 turned = " (is W transposed? one row per unit, one column per input)" if units == widths[-1] else ""
                 raise self.error(
                     f"W of {what} has {inputs} columns, expected {widths[-1]}, the units of layer {number}{turned}",
@@ -269,13 +317,19 @@ class _Reader:
                     "W",
                 )
             bias, b = self.bias(table, W is not None, (units, inputs), where, what)
-            widths = widths or [inputs]
-            widths.append(units)
-            biases.append(bias)
-            activations.append(self.activation(table, where, number + 1 == len(tables)))
-            params.append((W, b))
-            if number == MAX_LAYERS:
-                raise self.error(f"more than {MAX_LAYERS} layers", where)
+            activation = self.activation(table, where, number + 1 == len(tables))
+            if not number:
+                widths.append(inputs)
+            if number == len(params):
+                widths.append(units)
+                biases.append(bias)
+                activations.append(activation)
+                params.append((W, b))
+
+        if len(tables) > MAX_LAYERS:
+            raise self.error(f"more than {MAX_LAYERS} layers", ("layer", MAX_LAYERS))
+        for number, table in enumerate(tables):
+            self.tried(functools.partial(layer, number, table), None)
         if len({W is None for W, _ in params}) > 1:
             raise self.error("some layers have W and some shape, expected numbers everywhere or nowhere", ("layer", 0))
         if sum(u * (i + 1) for i, u in itertools.pairwise(widths)) > MAX_PARAMETERS:
@@ -392,7 +446,8 @@ class _Reader:
         notation: dict[str, Node] = {}
         if not isinstance(table, dict):
             raise self.error(f"notation is {_found(table)}, expected a table: [notation]", ("notation", 0))
-        for name, text in table.items():
+
+        def one(name: str, text: Any) -> None:
             where = ("notation", 0)
             if not re.fullmatch(r"[A-Za-z_][A-Za-z_0-9]{0,39}", name, re.ASCII):
                 raise self.error(f"{name[:40]!r} cannot be a name, expected letters, digits and _", where, name)
@@ -400,16 +455,16 @@ class _Reader:
                 raise self.error(f"the notation {name} has a meaning already, expected a new name", where, name)
             if not isinstance(text, str):
                 raise self.error(f"the notation {name} is {_found(text)}, expected a quantity as text", where, name)
-            notation[name] = self.formula(text, network, notation, where, name)
-        return notation
+            line = self.line(text, network, notation)
+            if line.tree is None:
+                raise self.error(f"{name} {_short(text)}: {line.error}", where, name)
+            notation[name] = line.tree
 
-    def formula(
-        self, text: str, network: Network, notation: Mapping[str, Node], where: tuple[str, int], key: str
-    ) -> Node:
-        line = self.line(text, network, notation)
-        if line.tree is None:
-            raise self.error(f"{key} {_short(text)}: {line.error}", where, key)
-        return line.tree
+        for name, text in table.items():
+            self.tried(functools.partial(one, name, text), None)
+            if len(self.problems) > MAX_PROBLEMS:
+                break
+        return notation
 
     def line(self, text: str, network: Network, notation: Mapping[str, Node]) -> Line:
         """A line of working, readable or not."""
@@ -417,18 +472,16 @@ class _Reader:
         question = text, network, self.numeric, own
         return _lines.get(question, lambda: _line(text, network, notation, self.numeric), lambda _: len(text) + 100)
 
-    def claim(self, table: Any, number: int, network: Network, notation: Mapping[str, Node]) -> Claim:
+    def claim(self, table: Any, number: int, network: Network | None, notation: Mapping[str, Node]) -> Claim | None:
+        """A claim, None where there is no network to read it with.
+
+        Keys that do not fit are a fault of the sheet; a text that cannot be read is one of the claim.
+        """
         where = ("claim", number)
         table = self.keys(table, CLAIM_KEYS, where, f"claim {number + 1}")
         quantity = self.text(table, "quantity", where)
         if not quantity:
             raise self.error(f'claim {number + 1} has no quantity, expected one: quantity = "dL/dW1"', where)
-        if "value" not in table and not table.get("working") and not self.blank:
-            raise self.error(
-                f"the claim on {_short(quantity)} has neither value nor working, expected at least one of them: "
-                "answer it, or take it out",
-                where,
-            )
         working = table.get("working", [])
         if not isinstance(working, list) or any(not isinstance(line, str) for line in working):
             raise self.error(
@@ -436,16 +489,36 @@ class _Reader:
                 where,
                 "working",
             )
+        question, note = (self.text(table, key, where) for key in ("question", "note"))
+        expect, points = self.choice(table, "expect", VERDICTS, None, where), self.points(table, where)
+        value, error = None, ""
+        try:
+            value = self.value(table["value"], "value", where) if "value" in table else None
+        except UnreadValue as unread:
+            error = str(unread)
+        if network is None:
+            return None
+        asked = self.line(quantity, network, notation)
+        if asked.tree is None:
+            error = f"the quantity cannot be read: {asked.error}"
         return Claim(
-            question=self.text(table, "question", where),
+            question=question,
             quantity=quantity,
-            tree=self.formula(quantity, network, notation, where, "quantity"),
-            value=self.value(table["value"], "value", where) if "value" in table else None,
+            tree=asked.tree if asked.tree is not None and not error else List(()),
+            value=value,
             working=tuple(self.line(text, network, notation) for text in working),
-            expect=self.choice(table, "expect", VERDICTS, None, where),
-            note=self.text(table, "note", where),
+            expect=expect,
+            note=note,
             line=self.places.line(*where),
+            points=points,
+            error=error,
         )
+
+    def points(self, table: Mapping[str, Any], where: tuple[str, int]) -> Fraction:
+        points = self.value(table.get("points", 1), "points", where)
+        if not isinstance(points, Printed) or points.value < 0:
+            raise self.error(f"points is {_found(table['points'])}, expected a number from 0", where, "points")
+        return points.value
 
 
 def _objection(tree: Node, network: Network, numeric: bool) -> str | None:
@@ -466,7 +539,7 @@ def _objection(tree: Node, network: Network, numeric: bool) -> str | None:
 def _line(text: str, network: Network, notation: Mapping[str, Node], numeric: bool) -> Line:
     """A formula, readable or not, of a sheet with numbers or over all weights."""
     try:
-        formula = parse(text, network.names, notation)
+        formula = parse(text, network.names, notation, network.sigma)
     except FormulaError as error:
         return Line(text, None, str(error))
     reason = _objection(formula, network, numeric)
@@ -535,12 +608,11 @@ def printed_entries(value: Value) -> list[Printed]:
     return [value] if isinstance(value, Printed) else [entry for item in value for entry in printed_entries(item)]
 
 
-def read(text: str, path: str = "-", *, blank: bool = False) -> Sheet:
-    """The sheet that a TOML text states; raises SheetError where it states none.
+def read(text: str, path: str = "-") -> Sheet:
+    """The sheet that a TOML text states; raises SheetError where it states none, with all that is wrong with it.
 
-    With `blank` a claim may have neither value nor working: it is a question.
+    A claim that cannot be read says so (`Claim.error`), and one with neither value nor working is a question.
     """
-    reader = _Reader(text, blank)
     if _LONG_KEY.search(text):  # tomllib takes time in the square of a key's parts
         raise SheetError("a key of more than 16 parts, expected single names")
     try:
@@ -558,60 +630,88 @@ def read(text: str, path: str = "-", *, blank: bool = False) -> Sheet:
         raise SheetError(f"not TOML: {found}; {hint}", line) from None
     except (RecursionError, ValueError):
         raise SheetError("not TOML: nested too deeply, or a number too long") from None
+    return _sheet(_Reader(text), top, path)
+
+
+def _sheet(reader: _Reader, top: Mapping[str, Any], path: str) -> Sheet:
+    """The sheet that a table states."""
     reader.keys(top, SHEET_KEYS, ("", 0), "the sheet")
-    tables, claims = top.get("layer", []), top.get("claim", [])
-    for key, found in (("layer", tables), ("claim", claims)):
-        if isinstance(found, dict):
-            raise reader.error(f"[{key}] stands for a single table, expected [[{key}]] in double brackets", (key, 0))
-        if not isinstance(found, list) or not found:
-            raise reader.error(f"the sheet has no [[{key}]], expected at least one", (key, 0))
-    if len(claims) > MAX_CLAIMS:
-        raise SheetError(f"{len(claims)} claims, expected at most {MAX_CLAIMS}")
-    workings = [claim.get("working") for claim in claims if isinstance(claim, dict)]
-    lines = sum(len(working) for working in workings if isinstance(working, list))
-    if lines > MAX_LINES:
-        raise SheetError(f"{lines} lines of working, expected at most {MAX_LINES}")
+    tables, claims = (reader.tried(functools.partial(_tables, reader, top, key), []) for key in ("layer", "claim"))
+    tried, at_top = reader.tried, ("", 0)
     for key in ("source", "note"):
-        reader.text(top, key, ("", 0))
-    rate = reader.value(top["learning_rate"], "learning_rate", ("", 0)) if "learning_rate" in top else None
-    if isinstance(rate, tuple):
-        raise reader.error("learning_rate is a list, expected a number", ("", 0), "learning_rate")
-    update = reader.choice(top, "update", ("all", "weights"), "all", ("", 0))
-    arrays, network = reader.layers(tables)
-    loss = reader.choice(top, "loss", LOSSES, None, ("", 0))
-    reduction = reader.choice(top, "reduction", REDUCTIONS, "mean", ("", 0)) or "mean"
+        tried(functools.partial(reader.text, top, key, at_top), "")
+    title = tried(lambda: reader.text(top, "title", at_top), "")
+    rate = tried(lambda: _rate(reader, top), None)
+    update = tried(lambda: reader.choice(top, "update", ("all", "weights"), "all", at_top), None)
+    loss = tried(lambda: reader.choice(top, "loss", LOSSES, None, at_top), None)
+    reduction = tried(lambda: reader.choice(top, "reduction", REDUCTIONS, "mean", at_top), None) or "mean"
+    arrays, network = tried(lambda: reader.layers(tables), ([], Network((), (), (), None, "mean", None)))
+    if not arrays or len(arrays) < len(tables) or (loss is None and "loss" in top):
+        # What else there is to say rests on layers and loss: only the keys of the claims do not.
+        for pair in _numbered(claims):
+            tried(functools.partial(reader.claim, *pair, None, {}), None)
+        reader.done()
     if loss == "output" and network.widths[-1] != 1:
-        raise reader.error(
-            f'the loss "output" needs a single output, the last layer has {network.widths[-1]} units', ("", 0), "loss"
-        )
+        units = network.widths[-1]
+        message = f'the loss "output" needs a single output, the last layer has {units} units'
+        reader.problems.append((reader.places.line("", 0, "loss"), message))
     network = replace(network, loss=loss, reduction=reduction)
     numeric = reader.numeric = arrays[0][0] is not None
-    x, y, examples = reader.data(top, network, numeric)
+    x, y, examples = tried(lambda: reader.data(top, network, numeric), (None, None, None))
     steps = not numeric or (rate is not None and loss is not None)
     network = replace(network, examples=examples, update=update if steps else None)
-    notation = reader.notation(top.get("notation", {}), network)
+    notation = tried(lambda: reader.notation(top.get("notation", {}), network), {})
+    found = [tried(functools.partial(reader.claim, *pair, network, notation), None) for pair in _numbered(claims)]
+    reader.done()
     return Sheet(
         path=path,
-        title=reader.text(top, "title", ("", 0)) or Path(path).name,
+        title=title or Path(path).name,
         network=network,
         params=tuple(Layer(W, b) for W, b in arrays if W is not None) if numeric else None,
         x=x,
         y=y,
         rate=rate,
         notation=notation,
-        claims=tuple(reader.claim(table, number, network, notation) for number, table in enumerate(claims)),
+        claims=tuple(claim for claim in found if claim is not None),
         decimals=reader.decimals,
     )
 
 
-def load(path: str | Path, shown: str = "", *, blank: bool = False) -> Sheet:
-    """The sheet in a file, which reports call `shown`. Raises SheetError, or OSError if it cannot be opened.
+def _numbered(claims: Sequence[Any]) -> Iterator[tuple[Any, int]]:
+    return ((claim, number) for number, claim in enumerate(claims))
 
-    With `blank` a claim may have neither value nor working: it is a question.
-    """
+
+def _tables(reader: _Reader, top: Mapping[str, Any], key: str) -> list[Any]:
+    """The tables [[layer]] or [[claim]], not too many of them."""
+    found = top.get(key, [])
+    if isinstance(found, dict):
+        raise reader.error(f"[{key}] stands for a single table, expected [[{key}]] in double brackets", (key, 0))
+    if not isinstance(found, list) or not found:
+        raise reader.error(f"the sheet has no [[{key}]], expected at least one", (key, 0))
+    if key == "claim":
+        if len(found) > MAX_CLAIMS:
+            raise SheetError(f"{len(found)} claims, expected at most {MAX_CLAIMS}")
+        workings = [claim.get("working") for claim in found if isinstance(claim, dict)]
+        lines = sum(len(working) for working in workings if isinstance(working, list))
+        if lines > MAX_LINES:
+            raise SheetError(f"{lines} lines of working, expected at most {MAX_LINES}")
+    return found
+
+
+def _rate(reader: _Reader, top: Mapping[str, Any]) -> Printed | None:
+    if "learning_rate" not in top:
+        return None
+    rate = reader.value(top["learning_rate"], "learning_rate", ("", 0))
+    if isinstance(rate, tuple):
+        raise reader.error("learning_rate is a list, expected a number", ("", 0), "learning_rate")
+    return rate
+
+
+def load(path: str | Path, shown: str = "") -> Sheet:
+    """The sheet in a file, which reports call `shown`. Raises SheetError, or OSError if it cannot be opened."""
     with open(path, "rb") as file:
         data = file.read(MAX_BYTES + 1)
-    return read(text_of(data), shown or str(path), blank=blank)
+    return read(text_of(data), shown or str(path))
 
 
 def text_of(data: bytes, most: int = MAX_BYTES) -> str:

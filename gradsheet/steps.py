@@ -21,7 +21,7 @@ import manual
 from gradsheet.network import NEW, Network
 from manual.activations import ELEMENTWISE, Array, activate, number, split
 from manual.jacobians import unit_array
-from manual.losses import LOSSES
+from manual.losses import BY_TARGET, LOSSES
 
 Tensor = str | tuple[str, str]  # a node, "z1", or a derivative, ("L", "z1")
 Index = tuple[int, ...]
@@ -41,6 +41,11 @@ def transposed(array: Array) -> Array:
 def in_front(array: Array | None) -> Any:
     """An array with the axis of the variants, of length 1."""
     return None if array is None else np.asarray(array)[None]
+
+
+def _only(whole: Array, output: int) -> Array:
+    """The array with 0 for all outputs but one."""
+    return np.where(np.arange(whole.shape[-1]) == output, whole, whole * number(whole, 0))
 
 
 class Pass:
@@ -219,8 +224,19 @@ class Pass:
             self._rows["L"] = self.back("L", len(self.z), self.d_yhat())
         return self._rows["L"]
 
+    def by_target(self) -> Array:
+        """dL/dy, (V, N, O). It stands apart from `gradients`, since it need not be finite where they are."""
+        assert self.network.loss is not None
+        if "y" not in self._rows:
+            d_y = self._mean(BY_TARGET[self.network.loss](self.y, self.h[-1]))
+            self._rows["y"] = {"y": self.changed(("L", "y"), d_y)}
+        return self._rows["y"]["y"]
+
     def row(self, of: str, entry: Index, by: str) -> Array:
         """The derivative of one entry of a node by all of `by`; of "L" it has no indices, of "shares" the output's."""
+        if by == "y":
+            d_y = self.by_target()
+            return d_y if of == "L" else _only(d_y, entry[0])
         if of == "L":
             return self.gradients[by]
         top = len(self.z) if of == "shares" else int(of[1:])
@@ -231,7 +247,7 @@ class Pass:
         if key not in self._rows:
             if of == "shares":
                 whole = self.gradients[f"h{top}" if activated else f"z{top}"]
-                seed = np.where(np.arange(whole.shape[-1]) == entry[0], whole, whole * number(whole, 0))
+                seed = _only(whole, entry[0])
             else:
                 like = self.h[top] if activated else self.z[top - 1]
                 seed = unit_array(like[:1], (0, *entry))
@@ -260,12 +276,14 @@ class Pass:
     # Reading
 
     def node(self, name: str) -> Array:
-        """The value of z1, h0, W1, b1, ..., L or shares, or with "_new" of that after the update."""
+        """The value of z1, h0, W1, b1, ..., y, L or shares, or with "_new" of that after the update."""
         if name.endswith(NEW):
             return self.updated.node(name.removesuffix(NEW))
         if name in ("L", "shares"):
             shares = self.shares()
             return np.asarray(shares.sum(-1)) if name == "L" else shares
+        if name == "y":
+            return np.asarray(self.y)
         l = int(name[1:])
         if name[0] in "Wb":
             return np.asarray(getattr(self.params[l - 1], name[0]))

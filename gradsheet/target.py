@@ -8,7 +8,7 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.evaluate import Evaluator
-from gradsheet.network import NEW
+from gradsheet.network import NEW, Network
 from gradsheet.point import Point
 from gradsheet.steps import Index, Tensor
 
@@ -68,6 +68,64 @@ def as_delta(tensor: Tensor, indices: list[Index], point: Point) -> tuple[Tensor
     return tensor, indices
 
 
+def _overlap(a: f.Quantity, b: f.Quantity, network: Network) -> bool:
+    """Whether two quantities may have an entry in common; L and its shares L[k] have none."""
+    if network.canonical(a.name) != network.canonical(b.name) or (a.name == "L" and bool(a.indices) != bool(b.indices)):
+        return False
+    pairs = zip(a.indices, b.indices, strict=False)
+    return all(not (isinstance(i, int) and isinstance(j, int)) or i == j for i, j in pairs)
+
+
+def mentions(line: f.Node, quantity: f.Node, network: Network) -> bool:
+    """Whether a line of working names a quantity, or an entry that the quantity may have, too."""
+    if not isinstance(quantity, f.Quantity | f.Number) and quantity in {*f.walk(line)}:
+        return True
+    while isinstance(quantity, f.Negative):
+        quantity = quantity.operand
+    # The ends of a derivative are quantities in the tree, too, but their values do not enter.
+    ends = {id(end) for part in f.walk(line) if isinstance(part, f.Derivative) for end in (part.of, part.by)}
+    derivatives = [part for part in f.walk(quantity) if isinstance(part, f.Derivative)]
+    for part in f.walk(line):
+        if isinstance(part, f.Derivative):
+            if any(_overlap(part.of, d.of, network) and _overlap(part.by, d.by, network) for d in derivatives):
+                return True
+        elif (
+            isinstance(part, f.Quantity)
+            and isinstance(quantity, f.Quantity)
+            and id(part) not in ends
+            and _overlap(part, quantity, network)
+        ):
+            return True
+    return False
+
+
+def predecessors(tensor: Tensor | None, network: Network) -> list[Tensor]:
+    """What a tensor is worked out from in one step, as far as the sheet may have printed it."""
+    if tensor is None:
+        return []
+    if isinstance(tensor, str):
+        if tensor.endswith(NEW):
+            bare = tensor.removesuffix(NEW)
+            steps = predecessors(bare, network) if bare[0] not in "Wb" else []
+            return [("L", bare)] if bare[0] in "Wb" else [f"{step}{NEW}" for step in steps if isinstance(step, str)]
+        if tensor in ("L", "shares"):
+            return [f"h{network.depth}"]
+        if not tensor[1:].isdecimal():
+            return []
+        l = int(tensor[1:])
+        return [f"z{l}"] if tensor[0] == "h" else [f"h{l - 1}", f"W{l}", f"b{l}"] if tensor[0] == "z" else []
+    of, by = tensor
+    if not by[1:].isdecimal():
+        return [f"h{network.depth}"] if by == "y" else []
+    kind, l = by[0], int(by[1:])
+    if kind == "z":
+        slope = (f"h{l}", f"z{l}")
+        return [f"h{l}", f"z{l}"] if tensor == slope else [(of, f"h{l}"), slope, f"z{l}", f"h{l}"]
+    if kind == "h":
+        return [(of, f"z{l + 1}")] if l < network.depth else [f"h{l}"]
+    return [(of, f"z{l}"), f"h{l - 1}"] if kind == "W" else [(of, f"z{l}")]
+
+
 def tensor_shape(tensor: Tensor, point: Point) -> tuple[int, ...]:
     """The shape of a tensor of `Carried`, with every example axis."""
     network, examples = point.network, len(point.x)
@@ -80,6 +138,6 @@ def tensor_shape(tensor: Tensor, point: Point) -> tuple[int, ...]:
             return network.widths[-1:]
         if bare[0] in "Wb":
             return network.shapes[bare]
-        return (examples, network.widths[int(bare[1:])])
+        return (examples, network.widths[-1 if bare == "y" else int(bare[1:])])
 
     return one(tensor) if isinstance(tensor, str) else one(tensor[0]) + one(tensor[1])

@@ -1,59 +1,36 @@
 """The verdicts: every claim of a sheet against the truth, every line of its working too."""
 
-from collections.abc import Iterator, Mapping
+import contextlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from gradsheet import formula as f
-from gradsheet.compare import Comparison, Mismatch, like, line_message, value_message
+from gradsheet.carry import Carried
+from gradsheet.compare import Comparison, Mismatch, like, line_message, truths_at, value_message
 from gradsheet.derivation import true_formula
 from gradsheet.diagnosis import diagnose
-from gradsheet.evaluate import EvaluationError
+from gradsheet.evaluate import NO_VALUE, EvaluationError, Evaluator, NotRead
+from gradsheet.figures import FLOAT, significant
+from gradsheet.floating import Ball
 from gradsheet.history import History
 from gradsheet.judgement import Judgement, LineVerdict, Report
-from gradsheet.network import NEW, Network
-from gradsheet.number import Text, exact_text, like_claim, plain
+from gradsheet.network import NEW
+from gradsheet.number import Text, digits_text, exact_text, plain, printed, told_text
 from gradsheet.point import Budget, Missing, Point, shared_point_of
 from gradsheet.probe import Probes, probes_for
 from gradsheet.readings import Readings
 from gradsheet.real import Arithmetic, Imprecise, Undecided
 from gradsheet.sheet import Claim, Line, Sheet, Value, fractions, printed_entries
-from manual.activations import split
+from gradsheet.target import mentions
+from manual.activations import Array, split
 
 LADDER = (40, 160, 640)  # digits of enclosures: more where those before do not decide
 MAX_SECONDS = 1.0  # for a sheet; what is not judged by then is `cannot_tell`
 DIAGNOSIS_SECONDS = 0.5  # for what is wrong on it; what has no explanation by then gets none
-
-
-def _overlap(a: f.Quantity, b: f.Quantity, network: Network) -> bool:
-    """Whether two quantities may have an entry in common; L and its shares L[k] have none."""
-    if network.canonical(a.name) != network.canonical(b.name) or (a.name == "L" and bool(a.indices) != bool(b.indices)):
-        return False
-    pairs = zip(a.indices, b.indices, strict=False)
-    return all(not (isinstance(i, int) and isinstance(j, int)) or i == j for i, j in pairs)
-
-
-def quotes(line: f.Node, quantity: f.Node, network: Network) -> bool:
-    """Whether a line of working quotes the quantity that it is claimed to equal: such a line says nothing."""
-    if not isinstance(quantity, f.Quantity | f.Number) and quantity in {*f.walk(line)}:
-        return True
-    while isinstance(quantity, f.Negative):
-        quantity = quantity.operand
-    # The ends of a derivative are quantities in the tree, too, but their values do not enter.
-    ends = {id(end) for part in f.walk(line) if isinstance(part, f.Derivative) for end in (part.of, part.by)}
-    derivatives = [part for part in f.walk(quantity) if isinstance(part, f.Derivative)]
-    for part in f.walk(line):
-        if isinstance(part, f.Derivative):
-            if any(_overlap(part.of, d.of, network) and _overlap(part.by, d.by, network) for d in derivatives):
-                return True
-        elif (
-            isinstance(part, f.Quantity)
-            and isinstance(quantity, f.Quantity)
-            and id(part) not in ends
-            and _overlap(part, quantity, network)
-        ):
-            return True
-    return False
 
 
 class _Judge:
@@ -76,39 +53,58 @@ class _Judge:
     def judgement(self) -> Judgement:
         """The verdict; `cannot_tell` where something on the way to it cannot be told."""
         claim = self.claim
-        claimed = claim.working[-1].text if claim.value is None else _printed_text(claim.value)
+        if claim.error:
+            return Judgement(claim, _claimed(claim), None, "unread", [claim.error])
+        if claim.is_open:
+            return Judgement(claim, None, None, "open")
         try:
             self.comparison = Comparison(claim.tree, self.points)
-            return self._judgement(claim, claimed)
+            return self._judgement(claim, _claimed(claim))
+        except NotRead as error:
+            return Judgement(claim, _claimed(claim), None, "unread", [f"the quantity is not read: {error}"])
         except (Undecided, ArithmeticError) as error:
-            return Judgement(claim, claimed, None, "cannot_tell", str(error) or "a division by 0")
+            return Judgement(claim, _claimed(claim), None, "cannot_tell", [str(error) or "a division by 0"])
 
     def _judgement(self, claim: Claim, claimed: Text) -> Judgement:
         """The verdict, from that on the number and those on every line of the working."""
         try:
             truth = self.comparison.a_truth()
-            number = "" if claim.value is None else self._number(claim.value)
+            mismatch = None if claim.value is None else self.comparison.mismatch_of_value(claim.value)
+        except NotRead:
+            raise
         except (EvaluationError, Missing) as error:
             place = "" if str(error).startswith(claim.quantity) else f"{claim.quantity}: "
-            return Judgement(claim, claimed, None, "wrong", f"{place}{error}")
+            return Judgement(claim, claimed, None, "wrong", [f"{place}{error}"])
+        if mismatch is not None:
+            self.mismatches.append(mismatch)
+        working = [self._line(line) for line in claim.working]
         if self.mismatches and self.mismatches[0].truth is not None:
             truth = self.mismatches[0].truth
-        working = [self._line(line) for line in claim.working]
+        number = ""
+        if claim.value is not None:
+            number = "right" if mismatch is None else self._number(claim.value, mismatch, working)
         verdict = self._verdict(number, working, claimed)
         compared = any(mismatch.mine is not None for mismatch in self.mismatches)
-        readings = self.readings.fitting(claim) if verdict == "wrong" and compared else []
+        readings = self.readings.fitting(claim) if verdict in ("wrong", "carried_forward") and compared else []
+        entries = [] if claim.value is None else printed_entries(claim.value)
+        true: Text
         told: Text
         if isinstance(self.points, Probes):
             told = _true_formula(claim, self.points, self.notation) if verdict == "wrong" else None
+            true = told
+            digits = None
         else:
-            told = exact_text(truth if claim.value is None else like(truth, fractions(claim.value)))
+            truth = self._whole(truth) if claim.value is None else like(truth, fractions(claim.value))
+            true, digits, told = exact_text(truth), digits_text(truth, entries), told_text(truth, entries)
         witnesses = [mismatch.point for mismatch in self.mismatches if mismatch.mine is not None]
         return Judgement(
             claim,
             claimed,
-            truth=told,
+            truth=true,
+            truth_digits=digits,
+            told=told,
             verdict=verdict,
-            message="; ".join(self.messages),
+            messages=self.messages,
             witness=witnesses[0].data_text() if self.history is None and witnesses else "",
             working=working,
             readings=readings,
@@ -117,88 +113,223 @@ class _Judge:
             given=self.given,
         )
 
-    def _number(self, value: Value) -> str:
-        mismatch = self.comparison.mismatch_of_value(value)
-        if mismatch is None:
-            return "right"
-        self.mismatches.append(mismatch)
+    def _whole(self, truth: Array) -> Array:
+        """The truth for all values of the free letters, whose axes are in the order in which the quantity has them."""
+        tree, point = self.claim.tree, self.comparison.first_point
+        letters = sorted(tree.letters)
+        if not letters:
+            return truth
+        evaluator = Evaluator(point)
+        sizes = [evaluator.range_of(letter, tree, {}) for letter in letters]
+        whole = np.stack([value for _, value in truths_at(point, tree)]).reshape(*sizes, *truth.shape)
+        order = [i.name for part in _ends(tree) for i in part.indices if isinstance(i, f.Letter)]
+        if sorted(order) != letters:
+            return whole
+        return whole.transpose([letters.index(name) for name in order] + list(range(len(letters), whole.ndim)))
+
+    def _number(self, value: Value, mismatch: Mismatch, working: list[LineVerdict]) -> str:
+        """The verdict on a number that is not the truth."""
+        history, claim, point = self.history, self.claim, mismatch.point
         self.messages.append(value_message(mismatch, value))
-        if self.history is None or mismatch.mine is None:
+        if history is None or mismatch.mine is None or mismatch.truth is None:
             return "wrong"
-        if self.history.rounded(self.claim, mismatch.point):
+        if history.rounded(claim, point):
             self.messages[-1] += ", which rounding the values printed before explains"
             return "rounded"
-        self.given = self.history.given(self.claim, mismatch.point)
+        if self._is_of_floats(value, mismatch):
+            self.messages[-1] += ", which is what floating point makes of it"
+            return "rounded"
+        false = [(line, found) for line, found in zip(claim.working, working, strict=True) if found.verdict == "wrong"]
+        self.given = history.given(claim, point, [line.tree for line, _ in false if line.tree is not None])
+        carried = bool(self.given)
+        if not carried and false:  # its number may follow all the same, or its lines
+            self.given = history.given(claim, point)
+            if not self.given and history.carried(
+                claim, point, [line.tree for line, _ in false if line.tree is not None]
+            ):
+                for _, found in false:
+                    found.verdict = "carried_forward"
         if self.given:
             given = " and ".join(f"{c.quantity} = {plain(_printed_text(c.value))} (line {c.line})" for c in self.given)
             self.messages.append(f"right given the earlier {given}")
+        if carried:
+            for _, found in false:
+                found.verdict, found.message = "carried_forward", ""
+            return "carried_forward"
+        pairs = list(zip(printed_entries(value), mismatch.truth.flat, strict=True))
+        off = [k for k, (p, t) in enumerate(pairs) if not p.agrees(t)]
+        cut = [k for k in off if pairs[k][0].is_cut(pairs[k][1])]
+        if cut and not false and (cut == off or history.rounded(claim, point, but=cut)):
+            where = f" of entry {' and '.join(str(k + 1) for k in cut)}" if len(pairs) > 1 else ""
+            self.messages[-1] += f": the further digits{where} are cut off where the last is to be rounded"
+            if cut != off:
+                self.messages[-1] += ", and rounding the values printed before explains the rest"
+            return "rounded"
         return "wrong"
+
+    def _is_of_floats(self, value: Value, mismatch: Mismatch) -> bool:
+        """Whether a number of so many digits is off no further than float64 may be, in any order of the operations."""
+        printed, truth = printed_entries(value), mismatch.truth
+        if truth is None or not all(significant(p) >= FLOAT for p in printed if p.places is not None):
+            return False
+        pairs = list(zip(printed, truth.flat, strict=True))
+        if any(p.places is None and not p.agrees(t) for p, t in pairs):
+            return False
+        try:
+            errors = Evaluator(Carried(mismatch.point, kind=Ball.of)).value(self.claim.tree, mismatch.binding)
+        except NO_VALUE:
+            return False
+        balls = [Ball.of(ball) for ball in errors.flat]
+        if not all(math.isfinite(ball.error) for ball in balls):
+            return False
+        return all(abs(p.value - t) <= Fraction(ball.error) + p.half for (p, t), ball in zip(pairs, balls, strict=True))
 
     def _line(self, line: Line) -> LineVerdict:
         """A line's verdict, and what it gives where it has a single value."""
         if line.tree is None:
-            return LineVerdict(line.text, None, "wrong", f"cannot be read: {line.error}")
+            return LineVerdict(line.text, None, "unread", line.error)
         if self._quotes(line.tree):
             return LineVerdict(line.text, None, "wrong", "quotes the quantity that it is claimed to equal")
         try:
             mismatch, value = self.comparison.mismatch_of_line(line.tree)
+            rounded = mismatch is not None and self.history is not None
+            rounded = rounded and self.history.line_rounded(self.claim, line.tree, mismatch.point)  # type: ignore[union-attr]
         except Undecided as error:
             return LineVerdict(line.text, None, "cannot_tell", str(error))
         text = None if value is None else exact_text(value)
-        if mismatch is None:
-            return LineVerdict(line.text, text, "right", array=value)
-        try:
-            rounded = self.history is not None and self.history.line_rounded(self.claim, line.tree, mismatch.point)
-        except Undecided as error:
-            return LineVerdict(line.text, text, "cannot_tell", str(error), value)
-        if rounded:
-            return LineVerdict(line.text, text, "rounded", array=value)
+        said = self.comparison.first_point.said
+        read_as = tuple(dict.fromkeys(said[part] for part in f.walk(line.tree) if part in said)) if said else ()
+        if mismatch is None or rounded:
+            self._tell_shape(line)
+            return LineVerdict(line.text, text, "right" if mismatch is None else "rounded", "", value, read_as)
+        if mismatch.is_unread:
+            return LineVerdict(line.text, None, "unread", mismatch.reason)
         self.mismatches.append(mismatch)
         message = line_message(mismatch, line.text, self.comparison.symbolic)
-        return LineVerdict(line.text, text, "wrong", message, value)
+        if free := sorted(line.tree.letters - self.claim.tree.letters):
+            are = "is" if len(free) == 1 else "are"
+            message = f"{' and '.join(free)} {are} free in the formula and not in the quantity"
+        return LineVerdict(line.text, text, "wrong", message, value, read_as)
+
+    def _tell_shape(self, line: Line) -> None:
+        """Say where a matrix of one row is given as one of one column, or the other way round."""
+        point, tree = self.comparison.first_point, line.tree
+        if tree is None or tree.letters or self.claim.tree.letters:
+            return
+        with contextlib.suppress(*NO_VALUE):
+            wanted = Evaluator(point).value(self.claim.tree, {}).shape
+            if (
+                len(wanted) == 2
+                and 1 in wanted
+                and (own := Evaluator(point).value(tree, {}).shape) == wanted[::-1] != wanted
+            ):
+                shapes = ("x".join(map(str, shape)) for shape in (own, wanted))
+                self.messages.append(
+                    "its shape is {}, that of the quantity {}: only the numbers are the same".format(*shapes)
+                )
 
     def _quotes(self, line: f.Node) -> bool:
         quantity, point = self.claim.tree, self.comparison.first_point
-        return point.found(("quotes", line, quantity), lambda: quotes(line, quantity, point.network))
+        return point.found(("quotes", line, quantity), lambda: mentions(line, quantity, point.network))
 
     def _verdict(self, number: str, working: list[LineVerdict], claimed: Text) -> str:
         """The verdict on the claim; what there is to say of its working joins the messages."""
+        read = [line for line in working if line.verdict != "unread"]
+        if not number and not read:
+            self.messages += [_at_line(k, working, number) + line.message for k, line in enumerate(working)]
+            return "unread"
         broken = next((k for k, line in enumerate(working) if line.verdict == "wrong"), None)
         if broken is not None:
-            place = f"line {broken + 1}, {_quote(working[broken].text)}, " if number or len(working) > 1 else ""
-            self.messages.append(place + working[broken].message)
-        if number in ("right", "wrong") and working and not self._is_own(working[-1]):
+            self.messages.append(_at_line(broken, working, number) + working[broken].message)
+        if number in ("right", "wrong") and read and read[-1].array is not None and not self._is_own():
             self.own = False
-            own = plain(like_claim(working[-1].value, claimed))
+            own = plain(self._as_claimed(read[-1]))
             self.messages.append(f"its own last line gives {own}, not {plain(claimed)}")
-        result = number or working[-1].verdict
+        self._tell_wrong_decimals()
+        self.messages += [
+            f"{_at_line(k, working, 'a number')}is not read: {line.message}"
+            for k, line in enumerate(working)
+            if line.verdict == "unread"
+        ]
+        result = number or read[-1].verdict
         if result in ("right", "rounded"):
             if broken is not None:
                 return "lucky"
-            for line in working:
+            for line in read:
                 if line.verdict == "cannot_tell":
                     self.messages.append(line.message)
                     return "cannot_tell"
         elif result == "cannot_tell":
-            self.messages.append(working[-1].message)
+            self.messages.append(read[-1].message)
         return result
 
-    def _is_own(self, last: LineVerdict) -> bool:
-        """Whether the claimed number is what the last line of its working gives, where that gives one."""
-        tree, value = self.claim.working[-1].tree, self.claim.value
-        if last.array is None or tree is None or value is None or self.history is None:
-            return True
+    def _as_claimed(self, line: LineVerdict) -> Text:
+        """What a line gives, as the claim's number is written."""
+        value = self.claim.value
+        if line.array is None or value is None:
+            return line.value
+        array = like(line.array, fractions(value))
         entries = printed_entries(value)
-        if len(entries) != last.array.size:
-            return False
-        if all(p.agrees(v) for p, v in zip(entries, last.array.flat, strict=True)):
+        array = array if np.shape(array) == np.shape(fractions(value)) else line.array
+        return told_text(array, entries)
+
+    def _tell_wrong_decimals(self) -> None:
+        """Say where a line of the working uses a number that an earlier claim has printed wrongly."""
+        if self.history is None:
+            return
+        used: dict[str, Claim] = {}
+        for line in self.claim.working:
+            if line.tree is not None:
+                used |= self.history.wrong_decimals(line.tree)
+        given = {abs(p.value) for claim in self.given for p in printed_entries(claim.value)}  # type: ignore[arg-type]
+        for text, claim in used.items():
+            if printed(text).value not in given:
+                self.messages.append(
+                    f"its working uses {text}, which is not the true {claim.quantity} (line {claim.line})"
+                )
+
+    def _is_own(self) -> bool:
+        """Whether the claimed number is what the last line of its working gives, where that gives one."""
+        trees, value, history = (
+            [line.tree for line in self.claim.working if line.tree is not None],
+            self.claim.value,
+            self.history,
+        )
+        if not trees or value is None or history is None:
             return True
+        tree, entries = trees[-1], printed_entries(value)
         ones = dict.fromkeys(tree.letters, 1)  # it has a single value: that is all that its letters run over
-        try:
-            low, high = self.history.spread(self.claim, tree, self.comparison.first_point, ones)
-        except (EvaluationError, Missing, Undecided, ArithmeticError):  # with other decimals it has no value
-            return False
-        return all(p.overlaps(a, b) for p, a, b in zip(entries, low.flat, high.flat, strict=True))
+        point = self.comparison.first_point
+        for seen in (point, history.own_number(self.claim, point, self.given)) if self.given else (point,):
+            try:
+                found = Evaluator(seen).value(tree, ones)
+                if found.size == len(entries) and all(p.agrees(v) for p, v in zip(entries, found.flat, strict=True)):
+                    return True
+                low, high = history.spread(self.claim, tree, seen, ones, known=True)
+                if low.size == len(entries) and all(
+                    p.overlaps(a, b) for p, a, b in zip(entries, low.flat, high.flat, strict=True)
+                ):
+                    return True
+            except (EvaluationError, Missing, Undecided, ArithmeticError):  # with other decimals it has no value
+                continue
+        return False
+
+
+def _claimed(claim: Claim) -> Text:
+    """What a claim says, its number or else its last line."""
+    if claim.value is not None:
+        return _printed_text(claim.value)
+    return claim.working[-1].text if claim.working else None
+
+
+def _ends(tree: f.Node) -> list[f.Quantity]:
+    """The quantities that a derivative or a quantity is written with, from left to right."""
+    return [tree.of, tree.by] if isinstance(tree, f.Derivative) else [tree] if isinstance(tree, f.Quantity) else []
+
+
+def _at_line(k: int, working: Sequence[LineVerdict], number: str) -> str:
+    """Which line of the working is spoken of, where that needs to be said."""
+    return f"line {k + 1}, {_quote(working[k].text)}, " if number or len(working) > 1 else ""
 
 
 def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) -> str | None:
@@ -236,7 +367,9 @@ def arithmetic_of(rung: int) -> Arithmetic:
 
 def derived(sheet: Sheet) -> set[str]:
     """The nodes whose derivatives a sheet speaks of, or that are updated on the way to what it speaks of."""
-    trees = [tree for claim in sheet.claims for tree in (claim.tree, *(line.tree for line in claim.working)) if tree]
+    trees = [
+        tree for claim in sheet.readable.claims for tree in (claim.tree, *(line.tree for line in claim.working)) if tree
+    ]
     quantities = [part for tree in trees for part in f.walk(tree) if isinstance(part, f.Derivative | f.Quantity)]
     jax_of = {part.of.name for part in quantities if isinstance(part, f.Derivative)}
     named = [part.of if isinstance(part, f.Derivative) else part for part in quantities]

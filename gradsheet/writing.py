@@ -2,23 +2,43 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from gradsheet import figures
 from gradsheet import formula as f
+from gradsheet.carry import nudged
 from gradsheet.compare import same_shape
+from gradsheet.composing import formula_text
 from gradsheet.evaluate import NO_VALUE, Evaluator
 from gradsheet.judgement import Explanation, Judgement
-from gradsheet.number import Printed
+from gradsheet.number import Printed, as_float
+from gradsheet.omission import has_names, omissions
 from gradsheet.point import OutOfTime
 from gradsheet.repair import Change, repaired
 from gradsheet.search import Search, agree_at, agree_everywhere
 from gradsheet.sheet import fractions, printed_entries
 from gradsheet.simulation import Combination
+from gradsheet.target import core_of, entries_of
 
+STEPS = [Fraction(1, 100), Fraction(1, 1000), Fraction(1, 10_000)]  # of finite differences that are looked for
+MAX_DIFFERENCES = 64  # entries of a quantity of which they are
+NEAR = 0.2  # how far off a finite difference may be
+LEAST = 2  # digits of a number in which something left out of its line is looked for
+TELLING = 3  # digits that a number has at least which tells what it was worked out from
 ARITHMETIC = Explanation(
     "arithmetic-slip", "an arithmetic slip", "figures", "a slip from the last line of the working to the number"
 )
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What the last line of a working has and its number has not; all that fit, of so many that were `tried`."""
+
+    explanations: list[Explanation]
+    of_names: bool
+    tried: int
 
 
 class Writing:
@@ -32,6 +52,16 @@ class Writing:
         self._off = {*wrong, *strayed}
         # Whoever swaps two true answers has made one mistake, and none in the pass.
         self.swaps = self._find_swaps([number for number in wrong if number not in strayed])
+        self.left_out = {
+            number: found
+            for number in strayed
+            if number in wrong and number not in self.swaps and (found := self._left_out(self.judgements[number]))
+        }
+
+    @property
+    def left_out_numbers(self) -> set[int]:
+        """The judgements whose number lacks a number of its own line, which is no mistake in the pass."""
+        return {number for number, found in self.left_out.items() if not found.of_names}
 
     def learn(self, stories: Sequence[Combination]) -> None:
         """Take in the mistakes in the pass; what is swapped may have come from them."""
@@ -71,6 +101,86 @@ class Writing:
                     return [(chosen, slip) for slip in found]
             except NO_VALUE:
                 continue
+        return []
+
+    def _left_out(self, judgement: Judgement) -> LeftOut | None:
+        """What of the last line of the working was left out to get the number, where one such thing gives it."""
+        value, history, point = judgement.claim.value, self.search.history, self.search.point
+        lines = [line.tree for line in judgement.claim.working if line.tree is not None]
+        if value is None or history is None or not lines:
+            return None
+        printed, tried = printed_entries(value), 0
+        if sum(figures.significant(p) for p in printed) < LEAST and any(p.places is not None for p in printed):
+            return None
+        ones, found = dict.fromkeys(lines[-1].letters, 1), dict[str, Explanation]()
+        for tried, (slip, line) in enumerate(omissions(lines[-1]), 1):  # noqa: B007
+            point.budget.check()
+            try:
+                low, high = history.spread(judgement.claim, line, point, ones)
+            except OutOfTime:
+                raise
+            except NO_VALUE:
+                continue
+            ends = zip(printed, low.flat, high.flat, strict=False)
+            if low.size == len(printed) and all(p.overlaps(a, b) for p, a, b in ends):
+                found[slip.text] = Explanation(slip.code, slip.text, "figures", "something that its own last line has")
+        return LeftOut(list(found.values()), has_names(lines[-1]), tried) if found else None
+
+    def difference(self, judgement: Judgement) -> list[Explanation]:
+        """The finite difference that a number is, in place of the derivative asked for."""
+        claim, point = judgement.claim, self.search.point
+        if claim.value is None or self.search.history is None or claim.tree.letters:
+            return []
+        printed, core = printed_entries(claim.value), core_of(claim.tree, point.rate)
+        if core is None or not isinstance(core[1], f.Derivative) or len(printed) > MAX_DIFFERENCES:
+            return []
+        if sum(figures.significant(p) for p in printed) < TELLING:
+            return []
+        try:
+            truth = list(Evaluator(point).value(claim.tree, {}).flat)
+            if len(truth) != len(printed) or not all(
+                abs(as_float(p.value) - as_float(t)) <= NEAR * abs(as_float(t)) + as_float(p.half)
+                for p, t in zip(printed, truth, strict=True)
+            ):
+                return []
+            return self._differences(core[1], core[0], printed)
+        except OutOfTime:
+            raise
+        except NO_VALUE:
+            return []
+
+    def _differences(self, core: f.Derivative, factor: Any, printed: Sequence[Printed]) -> list[Explanation]:
+        point = self.search.point
+        (of, of_entries), (by, by_entries) = (entries_of(end, point, {}) for end in (core.of, core.by))
+        assert isinstance(of, str)
+        assert isinstance(by, str)
+
+        def node(step: Fraction, index: Any) -> list[Any]:
+            point.budget.check()
+            seen = nudged(point, by, index, step)
+            return [v * factor for v in seen.entries(of, of_entries)]
+
+        here = [v * factor for v in nudged(point, by, by_entries[0], 0).entries(of, of_entries)]
+        for step in STEPS:
+            after = [node(step, index) for index in by_entries]
+            before = [node(-step, index) for index in by_entries]
+            kinds = (
+                ("a one-sided", [[(a - h) / step for a, h in zip(row, here, strict=True)] for row in after]),
+                ("a one-sided", [[(h - b) / step for b, h in zip(row, here, strict=True)] for row in before]),
+                (
+                    "a symmetric",
+                    [
+                        [(a - b) / (2 * step) for a, b in zip(*rows, strict=True)]
+                        for rows in zip(after, before, strict=True)
+                    ],
+                ),
+            )
+            for kind, columns in kinds:
+                values = [column[k] for k in range(len(of_entries)) for column in columns]
+                if _agree(printed, values):
+                    text = f"it is {kind} finite difference of step {float(step):g}, not the derivative"
+                    hint = "whether the derivative itself was taken"
+                    return [Explanation("finite-difference", text, "form", hint)]
         return []
 
     def _find_swaps(self, among: Sequence[int]) -> dict[int, tuple[int, Combination]]:
@@ -113,8 +223,8 @@ class Writing:
         if judgement.own and judgement.working and judgement.working[-1].array is not None:
             return []  # the number is what its own last line gives: it has been written rightly
         found = [(chosen, _of(slip)) for chosen, slip in self._slips(judgement)]
-        if not found and not judgement.own:
-            found = [((), ARITHMETIC)]
+        if not judgement.own:
+            found = found or [((), ARITHMETIC)]
         return found
 
     def forms(self, judgement: Judgement) -> list[Explanation]:
@@ -123,7 +233,7 @@ class Writing:
         tree = claim.working[-1].tree if claim.working else None
         named: list[Explanation] = []
         if claim.tree.letters:
-            return named
+            return self._others(judgement, tree)
         try:
             found = list(figures.forms(Evaluator(point).value(claim.tree, {})))
         except NO_VALUE:
@@ -136,7 +246,32 @@ class Writing:
                 fits = probes is not None and tree is not None and agree_everywhere(probes, claim.tree, tree, form=k)
             if fits:
                 named.append(_of(slip))
-        return named
+        return named + self._others(judgement, tree)
+
+    def _others(self, judgement: Judgement, line: f.Node | None) -> list[Explanation]:
+        """The quantity that is given for another one: the derivative by a z for that by its h, yhat for yhat - y."""
+        claim, point, probes = judgement.claim, self.search.point, self.search.probes
+        network = point.network
+        match claim.tree:
+            case f.Derivative(of, f.Quantity(by, indices)) if (inner := point.inner(by))[0] == "h" and inner != "h0":
+                other: f.Node = f.Derivative(of, f.Quantity(f"z{inner[1:]}", indices))
+                found = "derivative-by-z", f"that is {formula_text(other)}, not {claim.quantity}"
+            case f.Derivative(f.Quantity("L", ()), f.Quantity(by, indices)) if (
+                by == f"z{network.depth}" and network.cancels
+            ):
+                other = f.Quantity("yhat", indices)
+                found = "target-not-subtracted", "the target is left out, yhat stands for yhat - y"
+            case _:
+                return []
+        try:
+            if claim.value is not None:
+                fits = _agree(printed_entries(claim.value), list(Evaluator(point).value(other, {}).flat))
+            else:
+                fits = line is not None and agree_at(point, point, other, line)
+                fits = fits and line is not None and (probes is None or agree_everywhere(probes, other, line))
+        except NO_VALUE:
+            return []
+        return [Explanation(*found, "form", "what the derivative is of, and by what")] if fits else []
 
     def repairs(self, judgement: Judgement) -> list[Explanation]:
         """The changes that make a formula true which cannot be evaluated as it stands."""

@@ -1,7 +1,8 @@
-"""Losses, each directly above its gradient and the second derivative.
+"""Losses, each directly above its gradient and the second derivative, and its derivative by the target.
 
 Every loss is a sum over the outputs, so each function here gives the share of every output: y and yhat are
-(N, O), and so is the result. The derivatives are those of a share by its own yhat. `reduce` adds the shares up.
+(N, O), and so is the result. The derivatives are those of a share by its own yhat, and those `by_y` by its own y.
+`reduce` adds the shares up.
 """
 
 from collections.abc import Callable
@@ -25,6 +26,10 @@ def dd_half_squared_error(y: Array, yhat: Array) -> Array:
     return yhat**0
 
 
+def d_half_squared_error_by_y(y: Array, yhat: Array) -> Array:
+    return y - yhat
+
+
 def squared_error(y: Array, yhat: Array) -> Array:
     return (yhat - y) ** 2
 
@@ -35,6 +40,10 @@ def d_squared_error(y: Array, yhat: Array) -> Array:
 
 def dd_squared_error(y: Array, yhat: Array) -> Array:
     return 2 * yhat**0
+
+
+def d_squared_error_by_y(y: Array, yhat: Array) -> Array:
+    return 2 * (y - yhat)
 
 
 def mean_squared_error(y: Array, yhat: Array) -> Array:
@@ -50,6 +59,10 @@ def dd_mean_squared_error(y: Array, yhat: Array) -> Array:
     return 2 * yhat**0 / yhat.shape[-1]
 
 
+def d_mean_squared_error_by_y(y: Array, yhat: Array) -> Array:
+    return 2 * (y - yhat) / yhat.shape[-1]
+
+
 def binary_cross_entropy(y: Array, yhat: Array) -> Array:
     """-y log(yhat) - (1 - y) log(1 - yhat), with 0 log 0 = 0."""
     return cross_entropy(y, yhat) + cross_entropy(1 - y, 1 - yhat)
@@ -61,6 +74,11 @@ def d_binary_cross_entropy(y: Array, yhat: Array) -> Array:
 
 def dd_binary_cross_entropy(y: Array, yhat: Array) -> Array:
     return dd_cross_entropy(y, yhat) + dd_cross_entropy(1 - y, 1 - yhat)
+
+
+def d_binary_cross_entropy_by_y(y: Array, yhat: Array) -> Array:
+    """-log(yhat) + log(1 - yhat), also where y is 0 or 1."""
+    return d_cross_entropy_by_y(y, yhat) - d_cross_entropy_by_y(1 - y, 1 - yhat)
 
 
 def cross_entropy(y: Array, yhat: Array) -> Array:
@@ -77,6 +95,12 @@ def d_cross_entropy(y: Array, yhat: Array) -> Array:
 def dd_cross_entropy(y: Array, yhat: Array) -> Array:
     with np.errstate(divide="ignore"):
         return y / np.where(y == 0, 1 + 0 * yhat, yhat) ** 2
+
+
+def d_cross_entropy_by_y(y: Array, yhat: Array) -> Array:
+    """-log(yhat), also where y is 0: there 0 log 0 = 0 is about the value, not about its slope."""
+    with np.errstate(divide="ignore"):
+        return -np.log(yhat)
 
 
 def output(y: Array | None, yhat: Array) -> Array:
@@ -100,6 +124,14 @@ LOSSES: dict[str, tuple[Callable[..., Array], Callable[..., Array], Callable[...
     "binary_cross_entropy": (binary_cross_entropy, d_binary_cross_entropy, dd_binary_cross_entropy),
     "cross_entropy": (cross_entropy, d_cross_entropy, dd_cross_entropy),
     "output": (output, d_output, dd_output),
+}
+# The derivative by y, of the losses that have one.
+BY_TARGET: dict[str, Callable[..., Array]] = {
+    "half_squared_error": d_half_squared_error_by_y,
+    "squared_error": d_squared_error_by_y,
+    "mean_squared_error": d_mean_squared_error_by_y,
+    "binary_cross_entropy": d_binary_cross_entropy_by_y,
+    "cross_entropy": d_cross_entropy_by_y,
 }
 RATIONAL = ("half_squared_error", "squared_error", "mean_squared_error", "output")  # exact on Fractions
 REDUCTIONS = ("mean", "sum")

@@ -1,5 +1,6 @@
 """Sheets without claims, for the tests to claim things of: the homework's numbers, and its shapes."""
 
+import json
 import random
 from collections.abc import Callable
 
@@ -34,7 +35,7 @@ delta = "dL/dyhat[1]"
 
 def judged(head: str, quantity: str, *working: str, value: str = ""):
     """The judgement on one claim added to a sheet."""
-    lines = ", ".join(f"'{line}'" for line in working)
+    lines = ", ".join(json.dumps(line, ensure_ascii=False) for line in working)
     claim = (
         f"[[claim]]\nquantity = '{quantity}'\n"
         + f"value = {value}\n" * bool(value)

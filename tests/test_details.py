@@ -17,7 +17,7 @@ from gradsheet.compare import _simple_multiple, has_own_kink, printed_value, rel
 from gradsheet.difference import Dual, Walk
 from gradsheet.evaluate import Evaluator
 from gradsheet.formula import parse
-from gradsheet.number import NumberError, as_float, decimal_text, digits_of, exact_text, like_claim, plain, printed
+from gradsheet.number import NumberError, as_float, decimal_text, exact_text, like_claim, plain, printed
 from gradsheet.point import Point
 from gradsheet.real import Arithmetic, Marks, Real, Undecided, _is_prime, apart
 from manual.losses import binary_cross_entropy, cross_entropy, d_binary_cross_entropy, d_cross_entropy
@@ -102,11 +102,6 @@ def test_numbers_on_one_line() -> None:
 )
 def test_fractions_of_few_places_are_decimals(value: Fraction, text: str) -> None:
     assert decimal_text(value) == text
-
-
-def test_the_digits_of_the_longest_of_a_list() -> None:
-    assert digits_of(["12", ["-3.456", 0.5]]) == 4
-    assert digits_of([]) == digits_of(None) == 0
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,9 @@ def codes(judgement) -> list[str]:
 
 
 def by_line(path: Path) -> dict[int, list[str]]:
-    """The codes of every claim that is wrong or lucky, by its line."""
+    """The codes of every claim that is not right, by its line."""
     report = gradsheet.judge(gradsheet.load(path))
-    return {j.claim.line: codes(j) for j in report.judgements if j.verdict in ("wrong", "lucky")}
+    return {j.claim.line: codes(j) for j in report.judgements if j.verdict in ("wrong", "lucky", "carried_forward")}
 
 
 # The homeworks
@@ -77,11 +77,12 @@ def test_every_wrong_claim_in_print_has_its_recorded_cause_or_none() -> None:
     }
 
 
-def test_one_cause_explains_21_of_21() -> None:
+def test_one_cause_is_behind_21_claims() -> None:
+    """Only the first of them is wrong by itself: two digits, which chance might have, too."""
     path = next((ROOT / "tests" / "published").glob("whathowwhy-mse*"))
     report = gradsheet.judge(gradsheet.load(path))
     assert [cause.sentence(report.judgements) for cause in report.causes] == [
-        "one cause explains 21 of 21 wrong claims: "
+        "one cause fits 1 of 1 wrong claims, and 20 carried forward: "
         "the 2 of the square is missing, and the loss has no 1/2 that would cancel it"
     ]
 
@@ -164,11 +165,11 @@ def test_what_is_right_is_not_diagnosed_and_what_is_named_reproduces(data: st.Da
 def test_where_nothing_fits_that_is_said() -> None:
     (judgement,) = judgements(NUMBERS, ("dL/dW2[2,2]", "123.456"))
     assert judgement.mistakes == []
-    assert judgement.all_messages().endswith("no known mistake gives this")
+    assert judgement.reasons() == ["no known mistake gives this", "off by 116.456"]
 
 
 def test_where_there_is_nothing_to_compare_the_reason_is_enough() -> None:
-    found = judgements(NUMBERS, ("dL/dW2[9,1]", "3"), ("z1", "[1, 2]"), ("yhat", "", "'W3 @ q'"))
+    found = judgements(NUMBERS, ("dL/dW2[9,1]", "3"), ("z1", "[1, 2]"), ("yhat", "", "'W3 @ x'"))
     assert all(judgement.verdict == "wrong" for judgement in found)
     assert not any("no known mistake" in judgement.all_messages() for judgement in found)
 
@@ -237,7 +238,6 @@ def test_the_rest_of_the_sheet_decides_between_equals() -> None:
         ("1845", Fraction(18745), "digit-missing"),
         ("1.345", Fraction("12.345"), "digit-missing"),
         ("0.7716", Fraction("0.78716"), "digit-missing"),
-        ("2.0999999999999996", Fraction("2.1"), "floating-point"),
         ("-0.1848", Fraction("0.1488"), "digits-swapped"),
     ],
 )

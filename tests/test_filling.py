@@ -109,7 +109,7 @@ def test_a_kink_keeps_only_what_it_is_in_the_way_of() -> None:
         ("claim = [{quantity = 'L'}]\n" + NUMBERS, "write every claim as a [[claim]] table", 1),
         (NUMBERS + ask("z1[4]"), "index 1 is 4, outside 1 to 3", 14),
         (NUMBERS + ask("1/(yhat[1] - 5)"), "a division by 0", 14),
-        (NUMBERS + ask("W1_new"), "W1_new needs a step of gradient descent", 15),
+        (NUMBERS + ask("W1_new"), "W1_new needs a step of gradient descent", 14),
     ],
 )
 def test_what_has_no_answer_is_told_with_its_line(text: str, message: str, line: int) -> None:

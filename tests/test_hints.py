@@ -14,17 +14,16 @@ ROOT = Path(__file__).parents[1]
 SHEETS = [
     *sorted((ROOT / "gradsheet" / "homework").glob("*.toml")),
     *sorted((ROOT / "tests" / "published").glob("*.toml")),
+    *sorted((ROOT / "tests" / "graded").glob("*.toml")),
 ]
 
 
 def test_the_first_homework(capsys) -> None:
     assert main(["--hint", str(SHEETS[0])]) == 0
     out = capsys.readouterr().out
-    assert "dL/dW3[1,2] = 42: line 2 of its working is the first that is not true (cause A)" in out
-    assert (
-        "cause A: one cause explains 3 of 3 wrong or lucky claims: look at a factor in the derivative of the loss"
-        in out
-    )
+    assert "dL/dW3[1,2] = 42 (cause A)\n    line 2 of its working is the first that is not true\n" in out
+    cause = "cause A: one cause explains 3 of 3 wrong or lucky claims: look at a factor in the derivative of the loss"
+    assert cause in " ".join(out.split())
 
 
 @pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
@@ -34,7 +33,10 @@ def test_a_hint_has_no_number_but_those_claimed(path: Path) -> None:
     for judgement in report.judgements:
         assert judgement.truth is None
         assert judgement.witness == ""
-        assert all(line.value is None and not line.message for line in judgement.working)
+        assert all(line.value is None for line in judgement.working)
+        if judgement.verdict == "unread" or judgement.unread_lines:
+            continue  # what cannot be read is told as it stands
+        assert not any(line.message for line in judgement.working)
         said = re.sub(r"lines? \d+|\b(W|z|h|b|L|layer |example |unit )\d+|row|\(.*?\)", "", judgement.all_messages())
         assert not re.search(r"\d", said), said
     for cause in report.causes:

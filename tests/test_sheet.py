@@ -72,7 +72,8 @@ def change(old: str, new: str, text: str = GOOD) -> str:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("", 0, r"no \[\[layer\]\]"),
+        ("", 0, r"no \[\[claim\]\]"),
+        ("[[claim]]\nquantity = 'L'\n", 0, r"no \[\[layer\]\]"),
         ("x = [1", 1, "not TOML"),
         (change("activation", "activaton"), 9, "unknown key 'activaton' in layer 1: did you mean activation"),
         (change("title", "titel"), 1, "unknown key 'titel' in the sheet: did you mean title"),
@@ -110,18 +111,12 @@ def change(old: str, new: str, text: str = GOOD) -> str:
         (change("b = [-2, -1, 1]", "b = [1, '1e999', 2]"), 8, "exponent up to 300"),
         (change("b = [-2, -1, 1]", "b = [1, 1979-05-27, 2]"), 8, "a date or time, expected a number"),
         (change("b = [-2, -1, 1]", "b = []"), 8, "empty list"),
-        (change('"z1"', '"z9"'), 16, "quantity 'z9': unknown name z9: expected one of z1, z2$"),
-        (change('"z1"', '"dL/dW7"'), 16, "unknown name dW7"),
-        (change('"z1"', '"dh1/dz2"'), 16, "z2 comes after h1"),
-        (change('"z1"', '"W1_new"'), 16, "W1_new needs a step of gradient descent: write learning_rate = 0.1"),
         (change('quantity = "z1"\n', ""), 14, "claim 1 has no quantity"),
-        (change('working = ["W1 @ x + b1"]\nvalue = [-1, 2, 3]\n', ""), 14, "neither value nor working"),
         (change('working = ["W1 @ x + b1"]', 'working = "W1 @ x + b1"'), 17, "expected a list of formulas"),
         (GOOD + 'expect = "correct"\n', 19, "expect is 'correct': expected one of right"),
         (GOOD + "[notation]\nz1 = 'W1'\n", 20, "the notation z1 has a meaning already"),
         (GOOD + "[notation]\nw5 = 'W9'\n", 20, "unknown name W9"),
         (GOOD + "[notation]\nw5 = 5\n", 20, "expected a quantity as text"),
-        (GOOD + "[[claim]]\nquantity = 'L'\n", 19, "neither value nor working"),
         (change("x = [2, 1]", "x = [2, 1]\nx = [1, 1]"), 4, "not TOML"),
         (change("[[layer]]\nW = [[1, 1, -1]]", "[[layer]]\nshape = [1, 3]"), 6, "some layers have W and some shape"),
         (change("shape = [3, 4]", "shape = [3]", SYMBOLS), 2, r"shape of layer 1 is \[3\], expected \[units, inputs\]"),
@@ -141,6 +136,50 @@ def test_a_mistake_in_a_sheet_gets_its_line_and_what_to_write(text, line, messag
         gradsheet.read(text)
     assert line is None or caught.value.line == line
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (change('"z1"', '"z9"'), "the quantity cannot be read: unknown name z9: expected one of z1, z2"),
+        (change('"z1"', '"dL/dW7"'), "unknown name dW7"),
+        (change('"z1"', '"dh1/dz2"'), "z2 comes after h1"),
+        (change('"z1"', '"W1_new"'), "W1_new needs a step of gradient descent: write learning_rate = 0.1"),
+        (change("value = [-1, 2, 3]", "value = ['-1', 'two', 3]"), "value: 'two' is no number"),
+        (change("value = [-1, 2, 3]", "value = [[1, 2], [3]]"), "value has rows of unequal length (2 and 1)"),
+        (change("value = [-1, 2, 3]", "value = nan"), "value: 'nan' is no number"),
+    ],
+)
+def test_a_claim_that_cannot_be_read_says_why_and_the_others_are_judged(text, reason):
+    sheet = gradsheet.read(text + "[[claim]]\nquantity = 'yhat'\nvalue = 2\n[[claim]]\nquantity = 'L'\n")
+    unread, right, asked = gradsheet.judge(sheet).judgements
+    assert reason in sheet.claims[0].error
+    assert (unread.verdict, unread.truth, reason in unread.message) == ("unread", None, True)
+    assert right.verdict in ("right", "wrong")
+    assert (asked.verdict, asked.truth, asked.claimed) == ("open", None, None)
+    assert len(sheet.readable.claims) == 2
+
+
+def test_all_that_is_wrong_with_a_sheet_is_told_at_once():
+    text = change("activation", "activaton").replace("y = 1.5", "z = 1.5").replace("quantity =", "quantty =")
+    with pytest.raises(gradsheet.SheetError) as caught:
+        gradsheet.read(text.replace("title =", "titel ="))
+    told = [(line, message.split(":")[0]) for line, message in caught.value.problems]
+    assert told == [
+        (1, "unknown key 'titel' in the sheet"),
+        (2, "y is missing, expected the target of the loss half_squared_error"),
+        (4, "unknown key 'z' in the sheet"),
+        (9, "unknown key 'activaton' in layer 1"),
+        (14, "claim 1 has no quantity, expected one"),
+        (16, "unknown key 'quantty' in claim 1"),
+    ]
+
+
+def test_where_the_layers_cannot_be_read_nothing_is_said_that_rests_on_them():
+    text = change("W = [[1, 1, -1]]", "W = [[1, 1]]") + "expct = 'right'\n[notation]\nq = 'z7'\n"
+    with pytest.raises(gradsheet.SheetError) as caught:
+        gradsheet.read(text)
+    assert [line for line, _ in caught.value.problems] == [12, 19]
 
 
 @pytest.mark.parametrize(

@@ -94,5 +94,5 @@ def _step(setter: MathML, step: Step) -> Iterator[str]:
 
 
 def _remark(remark: Remark) -> str:
-    off = " off" if remark.verdict in ("wrong", "lucky", "cannot_tell") else ""
+    off = " off" if remark.verdict in ("wrong", "lucky", "carried_forward", "cannot_tell") else ""
     return f'<p class="remark{off}"><b>{_text(marked(remark))}</b> {_text(remark_text(remark))}</p>'

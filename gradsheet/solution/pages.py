@@ -17,7 +17,15 @@ from gradsheet.solution.typeset import Latex, Typesetter
 from gradsheet.verdict import reading_of
 
 WIDTH = 80  # of plain text
-MARKS = {"right": "✓", "rounded": "≈", "lucky": "!", "wrong": "✗", "cannot_tell": "?", "": "→"}
+MARKS = {
+    "right": "✓",
+    "rounded": "≈",
+    "lucky": "!",
+    "carried_forward": "↪",
+    "wrong": "✗",
+    "cannot_tell": "?",
+    "": "→",
+}
 
 T = TypeVar("T")
 

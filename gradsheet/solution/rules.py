@@ -11,7 +11,7 @@ On a batch the examples are rows, and what goes to the parameters is added up ov
 import re
 from collections.abc import Callable, Iterable
 
-from gradsheet.derivation import LETTERS, LOSS_GRADIENT, Index, slope, slope_text
+from gradsheet.derivation import LETTERS, LOSS_BY_TARGET, LOSS_GRADIENT, Index, slope, slope_text
 from gradsheet.network import CANCELLING, NEW, Network
 from gradsheet.steps import Tensor
 from manual.activations import split
@@ -96,7 +96,7 @@ class Rules:
             return self._share_back(name, indices)
         if tensor[0] != "L":
             return None
-        return self._d_yhat(indices) if name == "yhat" else self._backward(name, indices)
+        return self._of_loss(name, indices) if name in ("yhat", "y") else self._backward(name, indices)
 
     def _updated(self, name: str, indices: tuple[Index, ...]) -> str | None:
         """After the step the pass is the same, with the new parameters."""
@@ -147,10 +147,12 @@ class Rules:
         text = "-" * minus + (f"sum({n[0]}, {text})" if self.batch else _bare(text))
         return f"{text}/{self.mean}" if self.mean else text
 
-    def _d_yhat(self, indices: tuple[Index, ...]) -> str | None:
+    def _of_loss(self, name: str, indices: tuple[Index, ...]) -> str | None:
+        """dL/dyhat or dL/dy."""
         if self.network.loss is None:
             return None
-        gradient = LOSS_GRADIENT[self.network.loss].format(
+        gradients = LOSS_GRADIENT if name == "yhat" else LOSS_BY_TARGET
+        gradient = gradients[self.network.loss].format(
             yhat=_indexed("yhat", *indices), y=_indexed("y", *indices), outputs=self.network.widths[-1]
         )
         return f"{gradient}/{self.mean}" if self.mean else _bare(gradient)
@@ -239,11 +241,12 @@ class Rules:
         return f"{product} + {f'outer({ones}, {bias})' if self.batch else bias}"
 
     def _whole_backward(self, name: str) -> str | None:
-        if name == "yhat":
-            if self.network.loss in (None, "binary_cross_entropy", "output"):
+        if name in ("yhat", "y"):
+            if self.network.loss in (None, "binary_cross_entropy", "output"):  # 1 - yhat is read of entries only
                 return None
             assert self.network.loss is not None
-            gradient = LOSS_GRADIENT[self.network.loss].format(yhat="yhat", y="y", outputs=self.network.widths[-1])
+            gradients = LOSS_GRADIENT if name == "yhat" else LOSS_BY_TARGET
+            gradient = gradients[self.network.loss].format(yhat="yhat", y="y", outputs=self.network.widths[-1])
             return f"{gradient}/{self.mean}" if self.mean else _bare(gradient)
         l = 0 if name == "x" else int(name[1:])
         if name[0] in "xh":

@@ -18,10 +18,11 @@ from gradsheet.verdict import LADDER, judge
 def solve(sheet: Sheet) -> Solution:
     """The worked solution of a sheet, with a remark on every claim at the step that it speaks of.
 
-    A sheet read with `blank` may have claims that only ask. Every step has been judged: what the judge finds wrong,
+    Claims may only ask; those that cannot be read are left out. Every step has been judged: what the judge finds wrong,
     which would be a fault of gradsheet, is left out with a RuntimeWarning.
     """
-    answered = [claim.value is not None or bool(claim.working) for claim in sheet.claims]
+    sheet = sheet.readable
+    answered = [not claim.is_open for claim in sheet.claims]
     report = judge(replace(sheet, claims=tuple(itertools.compress(sheet.claims, answered))))
     judgements = iter(report.judgements)
     paired = [(claim, next(judgements) if own else None) for claim, own in zip(sheet.claims, answered, strict=True)]

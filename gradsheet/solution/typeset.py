@@ -193,8 +193,10 @@ class Typesetter(ABC, Generic[T]):
             case f.Call("outer", (left, right)):
                 second = self._row_vector(right) if _is_vector(right) else self._set(f.Transpose(right))
                 return self.row(self._part(left, POWER), self.sign(_between(right)), second)
-            case f.Call(name, (argument,)):
-                return self.function(_FUNCTIONS.get(name, name), self._set(argument))
+            case f.Call(name, arguments):
+                return self.function(_FUNCTIONS.get(name, name), self._listed(arguments))
+            case f.Mean(letter, term):
+                return self.function("mean", self._listed((letter, term)))
             case f.Sum(letter, term):
                 return self.total(letter.name, self._part(term, TERM))
             case f.List(items):
@@ -208,6 +210,13 @@ class Typesetter(ABC, Generic[T]):
             case f.Transpose(operand):
                 return self.raised(self._base(operand), "⊤")
         raise TypeError(f"no mathematics for {type(node).__name__}")
+
+    def _listed(self, items: Sequence[f.Node]) -> T:
+        """Formulas with commas between them."""
+        found = self._set(items[0])
+        for item in items[1:]:
+            found = self.row(found, self.sign(","), self._set(item))
+        return found
 
     def subscripted(self, base: T, below: str) -> T:
         return self.row(base, self.symbol("", below))
@@ -288,9 +297,11 @@ class Typesetter(ABC, Generic[T]):
                 return max(self.rank(left), self.rank(right))
             case f.Negative(inner) | f.Transpose(inner) | f.Sum(_, inner) | f.Power(inner):
                 return self.rank(inner)
-            case f.Call("outer"):
+            case f.Call("outer" | "diag"):
                 return 2
-            case f.Call(_, (argument,)):
+            case f.Call("sum" | "mean" | "kronecker"):
+                return 0
+            case f.Call(_, (argument, *_)):
                 return self.rank(argument)
             case f.List(items):
                 if _alone(node) is not node:

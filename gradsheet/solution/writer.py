@@ -16,7 +16,7 @@ from gradsheet.solution.rules import Rules
 from gradsheet.solution.solution import Line, Step
 from gradsheet.solution.words import why
 from gradsheet.steps import Tensor
-from gradsheet.verdict import quotes
+from gradsheet.target import mentions
 
 MAX_ENTRY = 40  # characters of an entry of a matrix that is written from the beginning, not from the step before
 MAX_WRITTEN = 16  # entries of a vector or matrix that are written out one by one
@@ -54,7 +54,7 @@ class Writer:
 
     def fits(self, tree: f.Node, quantity: f.Node) -> bool:
         """Whether a formula may stand as a line of working on a quantity: it is not too long, and does not quote it."""
-        return self.parse(formula_text(tree)) is not None and not quotes(tree, quantity, self.network)
+        return self.parse(formula_text(tree)) is not None and not mentions(tree, quantity, self.network)
 
     def closed(self, core: f.Node, names: Sequence[str] = ()) -> str | None:
         """The formula of a derivative from the beginning, in terms of x, the weights and dL/dyhat."""
