@@ -40,7 +40,6 @@ class Carried(Point):
             exact=point.exact and kind is None,
             jax_of=None,
             _found=Kept(MAX_FOUND),
-            said={},
             _marks=None,
         )
         self.floats = floats

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from gradsheet.files import found, with_sheet
+from gradsheet.files import found, same_file, with_sheet
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -118,8 +118,8 @@ def _credit(text: str) -> "tuple[str, Fraction]":
     return verdict, share
 
 
-def _exports(options: argparse.Namespace, stack: ExitStack) -> "list[Export]":
-    """The reports for other programs that are asked for; only then what they need is imported."""
+def _exports(options: argparse.Namespace, stack: ExitStack, *, several: bool) -> "list[Export]":
+    """The reports on one sheet or several for other programs; only then what they need is imported."""
     if not (options.json or options.gradescope or options.junit):
         return []
     from gradsheet.exports import Gradescope, Json, JUnit
@@ -128,11 +128,11 @@ def _exports(options: argparse.Namespace, stack: ExitStack) -> "list[Export]":
     if options.json:
         found.append(stack.enter_context(Json(sys.stdout)))
     if options.gradescope:
-        scores = stack.enter_context(Gradescope.to(options.gradescope))
-        scores.credit = dict(options.credit)
-        found.append(scores)
+        found.append(stack.enter_context(Gradescope.to(options.gradescope)))
     if options.junit:
         found.append(stack.enter_context(JUnit.to(options.junit)))
+    for export in found:
+        export.credit, export.several = dict(options.credit), several
     return found
 
 
@@ -172,6 +172,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.junit and options.junit == options.gradescope:
         parser.error(f"--junit and --gradescope cannot both write {options.junit!a}")
     files = list(found(options.sheets))
+    for option in ("junit", "gradescope"):
+        if any(same_file(getattr(options, option), path) for path, _ in files):
+            parser.error(f"--{option} {getattr(options, option)!a} is a sheet itself: give the report another name")
     from gradsheet.report import Printer, Progress, Tally, clean
     from gradsheet.verdict import judge
 
@@ -180,7 +183,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     tally, progress = Tally(dict(options.credit)), Progress(len(files))
     try:
         with ExitStack() as stack:
-            exports = _exports(options, stack)
+            exports = _exports(options, stack, several=len(files) > 1)
             for path, shown in files:
                 progress.show(tally.sheets)
                 report = with_sheet(path, shown, judge)
@@ -193,6 +196,8 @@ def _main(arguments: Sequence[str] | None) -> int:
                     if sys.stdout.isatty() or report.error is not None:
                         progress.clear()
                     printer.sheet(report)
+                if not options.json and len(files) > 1:
+                    printer.credit(report, dict(options.credit))
         progress.clear()
         if not options.json:
             printer.summary(tally)

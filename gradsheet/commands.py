@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradsheet.files import found, text_in, with_sheet, with_text, write
+from gradsheet.files import found, same_file, text_in, with_sheet, with_text, write
 
 if TYPE_CHECKING:
     from gradsheet.judgement import Report
@@ -44,11 +44,6 @@ def _put_out(text: str, path: str | None) -> int:
     return 0
 
 
-def _same(path: str | None, sheet: str) -> bool:
-    """Whether a file to be written is the sheet that is read."""
-    return path is not None and os.path.exists(path) and os.path.exists(sheet) and os.path.samefile(path, sheet)
-
-
 def _parser(command: str, description: str, sheet: str) -> argparse.ArgumentParser:
     """The parser of a command that reads a sheet and writes a text."""
     parser = argparse.ArgumentParser(
@@ -80,7 +75,7 @@ def solve(arguments: Sequence[str]) -> int:
     kind = options.format or _format_of(options.o)
     if kind is None:
         parser.error(f"the ending of {options.o!a} is that of no format: write --format {' or '.join(FORMATS)}")
-    if _same(options.o, options.sheet):
+    if same_file(options.o, options.sheet):
         parser.error(f"-o {options.o!a} is the sheet itself: give the solution another name")
     from gradsheet.judgement import Report
     from gradsheet.sheet import Sheet

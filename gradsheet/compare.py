@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradsheet import formula as f
-from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator, NotRead
+from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator, NotRead, shape_text
 from gradsheet.network import KINKED, NEW, Network
 from gradsheet.number import Printed, as_float, decimal_text, exact_text, like_claim, plain, told_text
 from gradsheet.point import AtKink, Missing, OutOfTime, Point
@@ -39,10 +39,6 @@ def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
 def like(array: Array, other: Array) -> Array:
     """The array with the other's axes of length 1, where that is all they differ in."""
     return array.reshape(other.shape) if same_shape(array.shape, other.shape) else array
-
-
-def _shape_text(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "of a number"
 
 
 def at(binding: Binding) -> str:
@@ -101,6 +97,16 @@ class Mismatch:
     mine: Array | None = None
     reason: str = ""
     is_unread: bool = False  # there is no telling what one side says
+
+
+class Told(NamedTuple):
+    """What there is to say of a line: where it is not the truth, its value where it has a single one, its shape, and
+    how parts of it were read that may be read otherwise."""
+
+    mismatch: Mismatch | None
+    value: Array | None = None
+    shape: tuple[int, ...] | None = None
+    said: tuple[str, ...] = ()
 
 
 class Trial(NamedTuple):
@@ -201,8 +207,8 @@ class Comparison:
         if untold is not None or (nowhere is not None and not defined):
             raise untold or nowhere  # type: ignore[misc]
 
-    def mismatch_of_line(self, line: f.Node) -> tuple[Mismatch | None, Array | None]:
-        """The first place where a formula is not the truth, and its value, where it has a single one."""
+    def mismatch_of_line(self, line: f.Node) -> Told:
+        """The first place where a formula is not the truth, its value and how it was read."""
         if not isinstance(self.points, Probes):
             return self._compare(line)
 
@@ -220,13 +226,15 @@ class Comparison:
             raise type(found)(*found.args)
         return found  # type: ignore[no-any-return]
 
-    def _compare(self, line: f.Node) -> tuple[Mismatch | None, Array | None]:
+    def _compare(self, line: f.Node) -> Told:
         bound = self.quantity.letters
         values: list[Array] = []
+        shapes: list[tuple[int, ...]] = []
+        told: dict[str, None] = {}
         kinks: set[str] = set()
 
         def at_point(point: Point) -> list[Trial]:
-            def find() -> tuple[list[tuple[Binding, Array, Array]], set[str]]:
+            def find() -> tuple[list[tuple[Binding, Array, Array]], set[str], tuple[str, ...]]:
                 evaluator = Evaluator(point, ranges=self._ranges)
                 further = list(evaluator.bindings(line, bound))
                 sides: list[tuple[Binding, Array, Array]] = []
@@ -234,21 +242,24 @@ class Comparison:
                     for more in further:
                         mine = evaluator.value(line, {**binding, **more})
                         sides.append(({**binding, **more}, truth, mine))
-                return sides, self._kinks(evaluator, line)
+                return sides, self._kinks(evaluator, line), tuple(evaluator.said.values())
 
-            sides, own = find() if self.symbolic else point.found((self.quantity, line), find, _size)
+            sides, own, said = find() if self.symbolic else point.found((self.quantity, line), find, _size)
             values.extend(like(mine, truth) for _, truth, mine in sides)
+            shapes.extend(mine.shape for _, _, mine in sides)
+            told.update(dict.fromkeys(said))
             kinks.update(own)
             return [Trial(point, *side) for side in sides]
 
         try:
-            value = printed_value(line)
-            mismatch = self._first(at_point, None if value is None else printed_entries(value), line)
+            printed = printed_value(line)
+            mismatch = self._first(at_point, None if printed is None else printed_entries(printed), line)
         except (EvaluationError, Missing) as error:
             mismatch = Mismatch(self.first_point, {}, reason=str(error), is_unread=isinstance(error, NotRead))
         if mismatch is None:
             self._prove(line, kinks)
-        return mismatch, values[0] if not self.symbolic and len(values) == 1 else None
+        value = values[0] if not self.symbolic and len(values) == 1 else None
+        return Told(mismatch, value, shapes[0] if shapes else None, tuple(told))
 
     def _prove(self, line: f.Node, kinks: set[str]) -> None:
         """Raise Undecided where agreement at all points does not show that a formula is the truth."""
@@ -283,6 +294,9 @@ class Comparison:
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
         """The first place where a printed number, or lists of them, are not the truth."""
         mine, entries = fractions(value), printed_entries(value)
+        letters = " and ".join(sorted(self.quantity.letters))
+        if letters and mine.ndim and not same_shape(mine.shape, self.a_truth().shape):  # the list of all entries
+            raise NotRead(f"a list, though {letters} may be any index: write the quantity without {letters}")
         mismatch = self._first(lambda p: [Trial(p, b, truth, mine) for b, truth in self.truths(p)], entries)
         if mismatch is None:
             self._prove(f.Number(entries[0]), set())
@@ -305,7 +319,7 @@ class Comparison:
         too_close: TooClose | None = None
         for point, binding, truth, mine in trials:
             if not same_shape(mine.shape, truth.shape):
-                reason = f"has shape {_shape_text(mine.shape)}, the quantity {_shape_text(truth.shape)}"
+                reason = f"has shape {shape_text(mine.shape)}, the quantity {shape_text(truth.shape)}"
                 return Mismatch(point, binding, truth, reason=reason)
             try:
                 if off_entries(mine, truth, printed):
@@ -318,7 +332,7 @@ class Comparison:
         return None
 
 
-def _size(found: tuple[list[Any], set[str]]) -> int:
+def _size(found: tuple[Any, ...]) -> int:
     """How many numbers there are among the truths of a quantity, or what is claimed of it."""
     return sum(place[-1].size + 1 for place in found[0])
 

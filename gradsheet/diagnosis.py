@@ -62,11 +62,7 @@ class _Diagnosis:
     def _stories(self) -> list[Hypothesis]:
         """The few combinations of mistakes that explain the most statements, each of them several."""
         wrong, stories = self.search.wrong, list[Hypothesis]()
-        left = {
-            n
-            for n, statement in enumerate(wrong)
-            if not {self.number[id(statement.judgement)]} & {*self.writing.swaps, *self.writing.left_out_numbers}
-        }
+        left = {n for n, statement in enumerate(wrong) if not self._is_written(statement)}
         pool = [
             h for h in self.search.hypotheses if self._is_story(h.explains & left) and self._tells(h.chosen, h.explains)
         ]
@@ -86,6 +82,14 @@ class _Diagnosis:
             else:
                 pool.append(Hypothesis(best.chosen, confirmed, best.spoils))
         return stories
+
+    def _is_written(self, statement: Statement) -> bool:
+        """Whether a slip in the figures explains a statement, which is then no mistake in the pass."""
+        number = self.number[id(statement.judgement)]
+        if number in self.writing.swaps:
+            return True
+        left_out = self.writing.left_out(number) if statement.is_of_number else None
+        return left_out is not None and not left_out.of_names
 
     def _is_story(self, statements: Collection[int]) -> bool:
         """Whether they are several, and not all of them follow from others."""
@@ -174,8 +178,7 @@ class _Diagnosis:
         at, statement = self.statements.get(id(judgement), (-1, None))
         story: Hypothesis | None = None
         in_pass: list[Combination] = []
-        left_out = self.writing.left_out.get(number)
-        if left_out is not None and number not in self.writing.swaps:
+        if (left_out := self.writing.left_out(number)) is not None:
             return self._tell_left_out(judgement, left_out, at, statement)
         if statement is not None and not self.writing.swaps_truths(number):
             story = next((story for story in self.stories if at in story.explains), None)

@@ -3,7 +3,7 @@
 `+ - * /` are entry by entry: between equal shapes; with a number; between a matrix and a row (1, n); between a vector
 (n,) and a row (1, n), which gives a row; and between a batch and a vector of one example. What else NumPy would
 broadcast, a vector along the rows of a matrix, has two meanings on paper and is not read. What was broadcast, and
-which product a `·` was taken for, is kept at the point, to be said (`Point.said`).
+which product a `·` was taken for, is kept to be said (`Evaluator.said`).
 """
 
 import itertools
@@ -24,7 +24,6 @@ from manual.activations import Array, softmax
 MAX_WORK = 50_000
 MAX_AXES = 8
 MAX_BITS = 20_000
-MAX_SAID = 2_000  # parts of formulas of which it is kept how they were read
 
 Binding = Mapping[str, int]
 
@@ -88,8 +87,9 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _shape_text(array: Array) -> str:
-    return "x".join(map(str, array.shape))
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape as messages have it: 3x2."""
+    return "x".join(map(str, shape)) or "of a number"
 
 
 def show_index(indices: tuple[Any, ...]) -> str:
@@ -106,6 +106,7 @@ class Evaluator:
         self.letters: dict[int, list[str]] = {}  # that sums depend on, by the ids of their nodes
         self.sums: dict[tuple[Any, ...], Array] = {}  # by their nodes and the values of those letters
         self.kinks: list[Any] = []  # what relu, drelu and step were applied to
+        self.said: dict[tuple[int, str], str] = {}  # how parts of formulas were read that may be read otherwise
 
     def spend(self, amount: int) -> None:
         self.work += amount
@@ -129,9 +130,7 @@ class Evaluator:
 
     def say(self, node: f.Node, text: str) -> None:
         """Keep how a part of a formula was read, where that is not the only way to read it."""
-        if len(self.point.said) >= MAX_SAID:  # at a point that many sheets share
-            self.point.said.clear()
-        self.point.said[node] = text
+        self.said[id(node), text] = text
 
     def _leaf(self, node: f.Node, binding: Binding) -> Array:
         self.spend(1)
@@ -184,6 +183,8 @@ class Evaluator:
                 return as_array(Fraction(int(arguments[0].item() == arguments[1].item())))
             case "sum" | "mean":
                 (array,) = arguments
+                if not array.ndim:
+                    raise NotRead(f"{node.function} of a single number: write {node.function}(k, ...) with the letter")
                 self.spend(array.size)
                 if array.ndim and self._has_examples(node.arguments[0]):
                     self.say(node, f"{node.function} is over all entries, those of all examples")
@@ -288,7 +289,7 @@ class Evaluator:
     def _has_examples(self, node: f.Node) -> bool:
         """Whether the first axis of a formula's value is that of the examples."""
         while isinstance(node, f.Binary):  # on the left, where a long sum leans, or for + - * / on either side
-            if node.operator not in "@·" and self._has_examples(node.right):
+            if node.operator != "@" and self._has_examples(node.right):
                 return True
             node = node.left
         match node:
@@ -307,12 +308,10 @@ class Evaluator:
     def _binary(self, node: f.Binary, a: Array, b: Array) -> Array:
         """The value of left and right joined by the operator of a node."""
         operator = node.operator
-        if not a.ndim and not b.ndim:
-            if operator == "@":
-                raise EvaluationError("@ with a number, expected vectors or matrices: write * for a factor")
-            return self._scalar("*" if operator == "·" else operator, a.item(), b.item())
         if operator == "@":
             return self._matmul(node, a, b)
+        if not a.ndim and not b.ndim:
+            return self._scalar("*" if operator == "·" else operator, a.item(), b.item())
         return self._dot(node, a, b) if operator == "·" else self._broadcast(node, a, b)
 
     def _broadcast(self, node: f.Binary, a: Array, b: Array) -> Array:
@@ -327,7 +326,7 @@ class Evaluator:
             return self._entrywise(operator, a, as_array(b.item()))
         for one, other, its in ((a, b, node.left), (b, a, node.right)):
             if one.ndim == 2 and other.shape == (1, one.shape[1]):
-                self.say(node, f"the row of {other.size} stands for every row of the {_shape_text(one)} matrix")
+                self.say(node, f"the row of {other.size} stands for every row of the {shape_text(one.shape)} matrix")
                 return self._entrywise(operator, a, b)
             if one.shape == (1, other.size) and other.ndim == 1:
                 self.say(node, f"the vector of {other.size} stands for a row")
@@ -337,8 +336,9 @@ class Evaluator:
                 return self._entrywise(operator, a, b)
             if one.ndim == 2 and other.ndim == 1 and other.size in one.shape:
                 raise NotRead(
-                    f"{operator} between a {_shape_text(one)} matrix and a vector of {other.size} has more than one "
-                    "meaning: write W*v.T to scale the columns, diag(v) @ W to scale the rows, or W @ v"
+                    f"{node.operator} between a {shape_text(one.shape)} matrix and a vector of {other.size} "
+                    "has more than one meaning: write W*v.T to scale the columns, diag(v) @ W to scale the rows, "
+                    "or W @ v"
                 )
         raise EvaluationError(self._unequal(operator, a, b))
 
@@ -363,8 +363,7 @@ class Evaluator:
         if len(found) == 2:
             raise NotRead("· may be the matrix product or entry by entry here: write a @ b or a * b")
         if not found:
-            assert unfit is not None
-            raise EvaluationError(str(unfit).replace("@ between", "· between", 1))
+            raise EvaluationError(str(unfit).replace("@ between", "· between", 1))  # as the matrix product it is
         self.say(node, f"· is {found[0][0]}")
         return found[0][1]
 

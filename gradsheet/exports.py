@@ -18,9 +18,15 @@ from gradsheet.report import all_told, clean, share, short
 
 
 class Export:
-    """What is written report by report. Its file appears, whole, when the last one is in."""
+    """What is written report by report. Its file appears, whole, when the last one is in.
+
+    `credit` has the shares of their points that verdicts earn, where a grader names them; `several`
+    says that it is on more sheets than one.
+    """
 
     temporary: str | None = None
+    credit: Mapping[str, Fraction] = MappingProxyType({})
+    several = False
 
     def __init__(self, stream: TextIO, path: Path | None = None):
         self.stream, self.path, self.first = stream, path, True
@@ -77,18 +83,26 @@ class Json(Export):
         return "\n]}\n"
 
     def add(self, report: Report) -> None:
-        self.item(json.dumps(_sheet(report), indent=1))
+        self.item(json.dumps(_sheet(report, self.credit), indent=1))
 
 
-def _sheet(report: Report) -> dict[str, Any]:
+def _sheet(report: Report, credit: Mapping[str, Fraction]) -> dict[str, Any]:
     return {
         "path": report.path,
         "title": report.title,
         "reading": report.reading,
         "error": report.error,
-        "claims": [_claim(judgement) for judgement in report.judgements],
+        "claims": [_claim(judgement) | _credit(judgement, credit) for judgement in report.judgements],
         "summary": report.summary,
     }
+
+
+def _credit(judgement: Judgement, credit: Mapping[str, Fraction]) -> dict[str, Any]:
+    """What a claim earns of its points, for a grader who has named shares."""
+    if not credit:
+        return {}
+    earned, points = share(judgement, credit), judgement.claim.points
+    return {"points": float(points), "credit": None if earned is None else float(earned * points)}
 
 
 def _claim(judgement: Judgement) -> dict[str, Any]:
@@ -118,12 +132,11 @@ def _name(judgement: Judgement) -> str:
 class Gradescope(Export):
     """results.json of a Gradescope autograder: a test a claim, with the points that it earns.
 
-    `credit` has the shares that a grader names. What cannot be told gives and takes no point,
-    unless a share is named. Also a crash leaves a results.json, which says so.
+    What cannot be told gives and takes no point, unless a share is named. Also a crash leaves a
+    results.json, which says so.
     """
 
     number = 0
-    credit: Mapping[str, Fraction] = MappingProxyType({})
 
     def opening(self) -> str:
         return '{"tests": ['
@@ -139,7 +152,8 @@ class Gradescope(Export):
             self.test(clean(report.path), Fraction(0), Fraction(1), output)
         for judgement in report.judgements:
             earned, output = share(judgement, self.credit), "\n".join(all_told(judgement))
-            self.test(_name(judgement), earned, judgement.claim.points, output)
+            name = f"{clean(report.path)}, {_name(judgement)}" if self.several else _name(judgement)
+            self.test(name, earned, judgement.claim.points, output)
 
     def test(self, name: str, earned: Fraction | None, points: Fraction, output: str) -> None:
         """Write a test that earns a share of its points, with None for one that does not count."""

@@ -58,6 +58,11 @@ def with_sheet(path: str, shown: str, use: "Callable[[Sheet], T]") -> "T | Repor
     return with_text(path, shown, lambda text: use(read(text, shown)))
 
 
+def same_file(path: str | None, sheet: str) -> bool:
+    """Whether a file to be written is a sheet that is read."""
+    return bool(path) and os.path.exists(str(path)) and os.path.exists(sheet) and os.path.samefile(str(path), sheet)
+
+
 def found(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Every file to judge, and what reports call it: those named, and in folders every *.toml."""
     if not arguments:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 UNIT_ROUNDOFF = 2.0**-53
+MAX_EXPONENT = 709.0  # of which exp is a float
 TINY = 2.0**-1074  # what underflow may lose
 
 
@@ -114,7 +115,8 @@ class Ball:
     def exp(self) -> "Ball":
         if not self.value and not self.error:
             return Ball(1.0, 0.0)
-        return self._through(math.exp, math.exp(min(700.0, self.value + self.error)))
+        most = self.value + self.error
+        return self._through(math.exp, math.exp(most) if most < MAX_EXPONENT else math.inf)
 
     def log(self) -> "Ball":
         least = self.value - self.error

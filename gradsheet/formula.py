@@ -32,6 +32,7 @@ MAX_NODES = 1_000  # of a tree, with what the notation stands for
 KINKED = ("relu", "drelu", "step", "leaky_relu", "dleaky_relu")  # functions with a kink or a jump at 0
 SMOOTH = ("sigmoid", "dsigmoid", "tanh", "dtanh", "exp", "log", "softplus", "silu", "softmax")
 TAKES_TWO = ("outer", "leaky_relu", "dleaky_relu", "kronecker")
+SIGMA = "Sigma"  # the sign of a sum, as it is typed
 OVER_LETTERS = ("sum", "mean")  # of a formula over letters, or of all entries of an array
 FUNCTIONS = (*KINKED, *SMOOTH, "outer", "diag", "kronecker", *OVER_LETTERS)
 DERIVATIVES = {  # f' of the functions that have a name for it
@@ -236,13 +237,11 @@ SYNONYMS = {
     },
     "∂": "d",
     "ŷ": "yhat",
-    "ᵀ": ".T",
-    "⊤": "T",
+    **dict.fromkeys("ᵀ⊤", ".T"),
     "σ": "sigma",
     "δ": "delta",
     "η": "eta",
-    "∑": "sum",
-    "Σ": "sum",
+    **dict.fromkeys("∑Σ", "Sigma"),
 }
 _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 _INSTEAD = {"=": "one formula a line, without an equals sign", "√": "the number itself"}
@@ -251,8 +250,11 @@ _INSTEAD = {"=": "one formula a line, without an equals sign", "√": "the numbe
 def _in_ascii(text: str) -> Iterator[tuple[str, int]]:
     """Every character in the language's own spelling, with the column of what it was written as."""
     raised = False
-    for column, character in enumerate(unicodedata.normalize("NFC", text), 1):
-        if character in _RAISED:
+    text = re.sub("\\^([ᵀ⊤])", r"\1", unicodedata.normalize("NFC", text))
+    for column, character in enumerate(text, 1):
+        if character.isspace():  # a no-break space, too
+            yield " ", column
+        elif character in _RAISED:
             yield from ((c, column) for c in ("" if raised else "**") + _RAISED[character])
         else:
             yield from ((c, column) for c in SYNONYMS.get(character, character))
@@ -358,8 +360,9 @@ class _Parser:
                 node = Subscript(node, self.indices())
             elif self.peek() == ".":
                 self.take()
-                if self.take() != "T":
-                    raise FormulaError("only .T, the transpose, may follow a point")
+                if (text := self.take()) != "T":
+                    missing = f": a sign is missing before {text[1:]}" if text[:1] == "T" else ""
+                    raise FormulaError(f"only .T, the transpose, may follow a point{missing}")
                 node = Transpose(node)
             elif self.peek() == "**" and self.peek(1) == "T" and self.is_letter("T"):
                 self.at += 2  # W^T
@@ -444,7 +447,7 @@ class _Parser:
         """A function of something, or f'(u), where the name is followed by an apostrophe."""
         if prime := self.peek() == "'":
             self.take()
-        if name in OVER_LETTERS and not prime:
+        if name in (*OVER_LETTERS, SIGMA) and not prime:
             return self.over_letters(name)
         name = self.function(name)
         if prime and name == "log":
@@ -490,9 +493,11 @@ class _Parser:
             self.take()
         node = self.formula()
         self.expect(")")
+        if name == SIGMA and self.peek() == "**":
+            raise FormulaError("Σ(...)² may be a sum of squares or the square of a sum: write sum((...)**2)")
         for letter in reversed(letters):
             node = (Mean if name == "mean" else Sum)(letter, node)
-        return node if letters else Call(name, (node,))
+        return node if letters else Call("sum" if name == SIGMA else name, (node,))
 
     def quantity(self, name: str) -> Quantity:
         return Quantity(name, self.indices() if self.peek() == "[" else ())
@@ -531,6 +536,12 @@ class _Parser:
     def unknown(self, name: str) -> FormulaError:
         known = [*self.names, *self.notation, *FUNCTIONS]
         known += ["d" + name for name in [*self.names, *self.notation]]
+        if name.startswith(SIGMA):
+            return FormulaError("Σ stands for sum: write sum(k, ...), with the letter that it runs over")
+        if name in ("log2", "log10"):
+            return FormulaError(f"unknown name {name}: write log(u)/log({name[3:]}), log is the natural logarithm")
+        if name == "ln":
+            return FormulaError("ln stands alone, expected ln(...)")
         if name in FUNCTIONS and self.peek() == "'":
             return FormulaError(f"{name}' stands alone, expected {name}'(...)")
         if name in FUNCTIONS:
@@ -576,6 +587,10 @@ def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}, 
         raise FormulaError(f"a formula of {len(text)} characters, expected at most {MAX_LENGTH}")
     parser = _Parser(text, names, notation, sigma)
     node = parser.formula()
+    if parser.peek() in (")", "]"):
+        raise FormulaError(f"found {parser.found()}, a closing bracket too many")
+    if parser.peek() == "(" and parser.tokens[parser.at - 1][1] in names:
+        raise FormulaError(f"found {parser.found()}: indices stand in square brackets, a factor behind *")
     if parser.peek():
         raise FormulaError(f"found {parser.found()}, expected an operator or the end: write * or @ between two factors")
     if _depth(node) > 2 * MAX_DEPTH:

@@ -24,7 +24,7 @@ from gradsheet.carry import Carried
 from gradsheet.compare import printed_value, same_shape, truths_at
 from gradsheet.evaluate import NO_VALUE, Evaluator
 from gradsheet.figures import significant
-from gradsheet.network import NEW, Network
+from gradsheet.network import NEW
 from gradsheet.number import Printed
 from gradsheet.point import AtKink, OutOfTime, Point, as_array
 from gradsheet.real import apart
@@ -40,12 +40,11 @@ TELLING = 2  # significant digits from which on a number tells what it was carri
 
 @dataclass(frozen=True)
 class _Off:
-    """An earlier claim whose value is not the truth, as what is carried on. `is_delta`: it is taken for a dL/dz."""
+    """An earlier claim whose value is not the truth, on which `tensor`, and the values as they are carried on."""
 
     claim: Claim
     tensor: Tensor
     values: list["_Value"]
-    is_delta: bool
 
 
 @dataclass(frozen=True)
@@ -97,20 +96,25 @@ class History:
                 tensor, indices = as_delta(own, indices, point)
                 if len(indices) != len(printed) or not factor:
                     return
+                self._replace(tensor, indices)
+                entries = list(zip(indices, printed, Evaluator(point).value(core, binding).flat, strict=True))
                 if verdict in ("wrong", "carried_forward"):
-                    pairs = list(zip(indices, printed, strict=True))
-                    values = [_wrong_value(tensor, index, number, factor) for index, number in pairs]
-                    self._off.append(_Off(claim, tensor, values, tensor != own))
-                    for number in printed:
-                        if number.places is not None:
+                    values = [_wrong_value(tensor, index, number, factor) for index, number, _ in entries]
+                    self._off.append(_Off(claim, own, values))
+                    for _, number, truth in entries:
+                        if number.places is not None and not number.agrees(truth * factor):
                             self._wrong_decimals.setdefault(abs(number.value), claim)
                     continue
-                for index, number, truth in zip(
-                    indices, printed, Evaluator(point).value(core, binding).flat, strict=True
-                ):
+                for index, number, truth in entries:
                     self._take(tensor, index, number, truth, factor)
         except NO_VALUE:
             return
+
+    def _replace(self, tensor: Tensor, indices: Sequence[Index]) -> None:
+        """Let what is printed now stand for wrong values that were printed before: the nearest above is carried on."""
+        for other in self._off:
+            other.values[:] = [v for v in other.values if v.tensor != tensor or v.index not in indices]
+        self._off = [other for other in self._off if other.values]
 
     def _take(self, tensor: Tensor, index: Index, printed: Printed, truth: Any, factor: Any) -> None:
         if printed.places is None:
@@ -172,8 +176,7 @@ class History:
         pool = [*self._values_here(point), *(v for earlier in before for v in _parts(earlier.tree, point))]
         for key, printed in unknown.items():
             half, value = float(printed.half), float(printed.value)
-            digits = len(printed.text.replace(".", "").lstrip("0"))
-            if digits < 2 or not any(abs(value - abs(v)) <= half * (1 + 1e-9) for v in pool):
+            if significant(printed) < 2 or not any(abs(value - abs(v)) <= half * (1 + 1e-9) for v in pool):
                 del found[key]
         return found
 
@@ -245,37 +248,38 @@ class History:
         """
         return self._reached(claim, point, [], edits, but)
 
-    def given(self, claim: Claim, point: Point, working: Sequence[f.Node] = ()) -> list[Claim]:
-        """The earlier wrong claims that this one carries on: a single one, or as few as will do, or none.
+    def given(self, claim: Claim, point: Point, working: Sequence[f.Node] = ()) -> tuple[list[Claim], bool]:
+        """The earlier wrong claims given which this one is right: a single one, or as few as will do, or none.
 
-        The number has to be what right steps make of their values, and so has every line of `working`, the lines that
-        are not true as they stand. Those that its working uses come first, then those one step before it.
+        And whether every line of `working`, the lines that are not true as they stand, is what right steps make of
+        them, too. Those that the working uses come first, then those one step before it.
         """
-        if claim.value is None or not self._is_telling(claim.value):
-            return []
+        if claim.value is None or not self._off or not self._is_telling(claim.value):
+            return [], False
         try:
             own = self._target(claim.tree, point)
         except NO_VALUE:
-            return []
-        off = self._likely([other for other in self._off if other.tensor != own], claim, own, point.network)
+            return [], False
+        off = self._likely([other for other in self._off if other.tensor != own], claim, own, point)
+        number_alone: list[Claim] = []  # given which the number is right, though some line is not
 
-        def enough(chosen: Sequence[_Off]) -> bool:
-            values = [value for other in chosen for value in other.values]
-            return self._reached(claim, point, values) and all(
-                self._follows(claim, line, point, values) for line in working
-            )
+        def reached(chosen: Sequence[_Off]) -> bool:
+            return self._reached(claim, point, _values_of(chosen))
 
-        with contextlib.suppress(AtKink, OutOfTime):  # without an explanation the claim is as wrong
+        with contextlib.suppress(AtKink):  # without an explanation the claim is as wrong
             for one in off:
-                if enough([one]):
-                    return [one.claim]
-            if len(off) > MAX_TOGETHER or not enough(off):
-                return []
+                if reached([one]):
+                    if self._all_follow(claim, working, point, [one]):
+                        return [one.claim], True
+                    number_alone = number_alone or [one.claim]
+            if number_alone or len(off) > MAX_TOGETHER or len(off) < 2 or not reached(off):
+                return number_alone, False
             for one in list(off):
-                if len(off) > 1 and enough(rest := [other for other in off if other is not one]):
+                if len(off) > 1 and reached(rest := [other for other in off if other is not one]):
                     off = rest
-            return [other.claim for other in sorted(off, key=lambda other: other.claim.line)]
-        return []
+            found = [other.claim for other in sorted(off, key=lambda other: other.claim.line)]
+            return found, self._all_follow(claim, working, point, off)
+        return number_alone, False
 
     @staticmethod
     def _is_telling(value: Any) -> bool:
@@ -285,33 +289,41 @@ class History:
 
     def carried(self, claim: Claim, point: Point, working: Sequence[f.Node]) -> bool:
         """Whether lines of a working, which are not true, are what the wrong values that they use make of them."""
-        used = [other for other in self._off if self._is_used(other, claim, point.network)]
-        values = [value for other in used for value in other.values]
-        with contextlib.suppress(AtKink, OutOfTime):
-            return bool(used and working) and all(self._follows(claim, line, point, values) for line in working)
+        used = [other for other in self._off if self._is_used(other, claim, point)]
+        with contextlib.suppress(AtKink):
+            return bool(used and working) and self._all_follow(claim, working, point, used)
         return False
 
     @staticmethod
-    def _is_used(other: _Off, claim: Claim, network: Network) -> bool:
+    def _is_used(other: _Off, claim: Claim, point: Point) -> bool:
         """Whether the working of a claim names an earlier one, or has one of its numbers."""
-        lines = [line.tree for line in claim.working if line.tree is not None]
-        decimals = {abs(part.printed.value) for line in lines for part in f.walk(line) if isinstance(part, f.Number)}
         printed = {abs(p.value) for p in printed_entries(other.claim.value) if p.value}  # type: ignore[arg-type]
-        return not printed.isdisjoint(decimals) or any(mentions(line, other.claim.tree, network) for line in lines)
+        lines = [line.tree for line in claim.working if line.tree is not None]
+        return any(
+            not printed.isdisjoint(point.found(("numbers", line), lambda line=line: _numbers(line), len))  # type: ignore[misc]
+            or point.found(
+                ("mentions", line, other.claim.tree),
+                lambda line=line: mentions(line, other.claim.tree, point.network),  # type: ignore[misc]
+            )
+            for line in lines
+        )
 
-    def _likely(self, off: list[_Off], claim: Claim, own: Tensor | None, network: Network) -> list[_Off]:
+    def _likely(self, off: list[_Off], claim: Claim, own: Tensor | None, point: Point) -> list[_Off]:
         """Earlier wrong claims in the order in which they are likely to have been carried on."""
-        before = predecessors(own, network)
+        before = predecessors(own, point.network)
         keys = {
-            id(other): (not self._is_used(other, claim, network), other.tensor not in before, other.is_delta)
+            id(other): (not self._is_used(other, claim, point), other.values[0].tensor not in before, _is_db(other))
             for other in off
         }
         return sorted(reversed(off), key=lambda other: keys[id(other)])
 
+    def _all_follow(self, claim: Claim, lines: Sequence[f.Node], point: Point, chosen: Sequence[_Off]) -> bool:
+        """Whether every line gives what its quantity is where some wrong values are carried on."""
+        return all(self._follows(claim, line, point, _values_of(chosen)) for line in lines)
+
     def _follows(self, claim: Claim, line: f.Node, point: Point, wrong: Sequence[_Value]) -> bool:
         """Whether a line of working gives what its quantity is where some wrong values are carried on."""
-        kind: Callable[[Any], Any] = (lambda v: v) if point.exact else point.arithmetic
-        there = Carried(point, _changes([(value, value.printed) for value in wrong], kind))
+        there = _with_values(point, wrong)
         try:
             evaluator = Evaluator(there)
             for binding in evaluator.bindings(claim.tree):
@@ -341,11 +353,20 @@ class History:
             and printed.value not in self._data
         }
 
-    def own_number(self, claim: Claim, point: Point, given: Sequence[Claim]) -> Point:
+    def carrying(self, point: Point, given: Sequence[Claim]) -> Point:
         """The point as somebody sees it who carries on some earlier wrong claims."""
-        values = [value for other in self._off if other.claim in given for value in other.values]
-        kind: Callable[[Any], Any] = (lambda v: v) if point.exact else point.arithmetic
-        return Carried(point, _changes([(value, value.printed) for value in values], kind))
+        return _with_values(point, _values_of(other for other in self._off if other.claim in given))
+
+    def may_give(self, line: f.Node, point: Point, binding: Mapping[str, int], printed: Sequence[Printed]) -> bool:
+        """Whether a line of quantities gives some numbers, whatever was carried on of what was printed before."""
+        values = list(Evaluator(point).value(line, binding).flat)
+        if len(values) != len(printed):
+            return False
+        off = [k for k, p in enumerate(printed) if not p.agrees(values[k])]
+        if any(not printed[k].is_close(values[k]) for k in off):
+            return False
+        reach = self._reach(line, point, binding, [], off)
+        return all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True))
 
     def _target(self, tree: f.Node, point: Point) -> Tensor | None:
         """The tensor that a quantity is of; None where it is a formula in several."""
@@ -430,6 +451,25 @@ class History:
         return found
 
 
+def _is_db(other: _Off) -> bool:
+    """Whether a claim is on a dL/db, which a person takes for the dL/dz."""
+    return other.values[0].tensor != other.tensor
+
+
+def _with_values(point: Point, wrong: Sequence[_Value]) -> Carried:
+    """The point with some values carried on as they are printed."""
+    return Carried(point, _changes([(value, value.printed) for value in wrong], point.typed))
+
+
+def _values_of(chosen: Iterable[_Off]) -> list[_Value]:
+    return [value for other in chosen for value in other.values]
+
+
+def _numbers(line: f.Node) -> frozenset[Any]:
+    """The numbers in a formula, without sign."""
+    return frozenset(abs(part.printed.value) for part in f.walk(line) if isinstance(part, f.Number))
+
+
 def _wrong_value(tensor: Tensor, index: Index, printed: Printed, factor: Any) -> _Value:
     """A wrong value as it is carried on: as it is printed, or if it tells anything, as something that rounds to it."""
     value = printed.value / factor
@@ -498,7 +538,7 @@ def _follow(
     With `same_units` none if other units are live then: across a kink derivatives jump, and take no value between. A
     dead unit that is carried on as 0 stays on its side of the kink, where the derivative at 0 is taken from.
     """
-    kind: Callable[[Any], Any] = float if floats else (lambda v: v) if point.exact else point.arithmetic
+    kind: Callable[[Any], Any] = float if floats else point.typed
 
     def find() -> list[Any]:
         carried = Carried(point, _changes(chosen, kind), edits, floats=floats)

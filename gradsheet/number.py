@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from gradsheet.real import Imprecise
+
 MAX_DIGITS = 40
 MAX_EXPONENT = 300
 MAX_BITS_SHOWN = 10_000
@@ -19,7 +21,6 @@ MAX_SHOWN = 40  # characters of a number in a message
 LEAST_CUT = 3  # digits of a number that is told to have been cut, not rounded
 USUAL_DIGITS = 10  # of a number beside which none is claimed
 MORE_DIGITS = 2  # of a truth than were claimed
-FURTHER = 8  # more, until they are the same cut and rounded
 
 _DECIMAL = re.compile(r"[+-]?(?P<whole>\d*)(?P<point>\.(?P<places>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,9}))?", re.ASCII)
 _RATIO = re.compile(r"(?P<top>[+-]?\d+)\s*/\s*(?P<bottom>\d+)", re.ASCII)
@@ -80,6 +81,17 @@ class Printed:
 def significant_digits(text: str) -> str:
     """The digits of a number from the first that is not 0."""
     return "".join(c for c in text.lower().split("e")[0] if c.isdigit()).lstrip("0")
+
+
+def all_agree(printed: Sequence[Printed], values: Sequence[Any]) -> bool:
+    """Whether there are as many values as numbers, each with exactly the digits printed."""
+    return len(printed) == len(values) and all(p.agrees(v) for p, v in zip(printed, values, strict=True))
+
+
+def all_overlap(printed: Sequence[Printed], low: Any, high: Any) -> bool:
+    """Whether there are as many ranges as numbers, each with some value that has exactly the digits printed."""
+    ends = zip(printed, low.flat, high.flat, strict=False)
+    return low.size == len(printed) and all(p.overlaps(a, b) for p, a, b in ends)
 
 
 @lru_cache(maxsize=4096)
@@ -198,13 +210,15 @@ def _true_digits(value: Any, _: Printed | None, digits: int) -> str:
     exact = exact_of(value)
     if exact is not None:
         return decimal_text(exact)
-    for number in range(digits, digits + FURTHER):
+    for number in range(digits, value.home.digits):
         texts = {
             _rounded(end, number, rounding) for rounding in (ROUND_DOWN, ROUND_HALF_EVEN) for end in value.bounds()
         }
         if len(texts) == 1:
             return texts.pop()
-    return f"{as_float(value):.{min(digits, 15)}g}"
+    if not value.home.final:
+        raise Imprecise("as many digits as were claimed")
+    return f"{as_float(value):.15g}"
 
 
 def _told(value: Any, claimed: Printed | None, digits: int) -> str:
@@ -216,13 +230,13 @@ def _told(value: Any, claimed: Printed | None, digits: int) -> str:
     text = decimal_text(exact)
     if "/" not in text and len(significant_digits(text)) <= digits:
         return text
-    wide = Context(prec=digits + FURTHER, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    wide = Context(prec=2 * digits, Emax=MAX_EMAX, Emin=MIN_EMIN)
     return _rounded(wide.divide(Decimal(exact.numerator), Decimal(exact.denominator)), digits, ROUND_HALF_EVEN)
 
 
 def _rounded(value: Decimal, digits: int, rounding: str) -> str:
     """A decimal with so many digits, without an exponent where that is short."""
-    number = Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN).plus(value).normalize()
+    number = Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN).plus(value)
     return f"{number:f}" if -6 <= number.adjusted() <= 20 else f"{number:e}"
 
 

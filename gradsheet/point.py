@@ -185,7 +185,6 @@ class Point:
     ):
         self.budget, self.jax, self.nudges = budget or Budget(), jax, nudges
         self._found: Kept[Any] = Kept(MAX_FOUND)
-        self.said: dict[Any, str] = {}  # how parts of formulas were read that may be read otherwise
         self._marks: Marks | None = None  # as they were before any sheet, at a point that sheets share
         self.arithmetic = arithmetic or Arithmetic(DIGITS)
 
@@ -245,6 +244,10 @@ class Point:
             return
         self._common: Kept[Any] = Kept(most)
         self._marks = self.arithmetic.marks.copy()
+
+    def typed(self, number: Any) -> Any:
+        """A number as the pass here has it: a fraction, or where exp or log enter a Real."""
+        return number if self.exact else self.arithmetic(number)
 
     @property
     def is_shared(self) -> bool:

@@ -155,7 +155,7 @@ class Readings:
         for reading, probes in self._probes:
             comparison = Comparison(claim.tree, probes)
             try:
-                if all(comparison.mismatch_of_line(tree)[0] is None for tree in reversed(trees)):
+                if all(comparison.mismatch_of_line(tree).mismatch is None for tree in reversed(trees)):
                     yield reading.words
             except (EvaluationError, Missing, Undecided):
                 continue

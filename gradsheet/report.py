@@ -113,10 +113,11 @@ def all_told(judgement: Judgement) -> list[str]:
 def share(judgement: Judgement, credit: Mapping[str, Fraction]) -> Fraction | None:
     """What share of its points a claim earns; None where it gives and takes none.
 
-    `credit` has the shares that a grader names. Whoever has a verdict put on record wants that one.
+    `credit` has the shares that a grader names, whatever verdict is on record. Without them, who has one put on record
+    wants that one.
     """
     verdict = judgement.verdict
-    if judgement.claim.expect and judgement.as_expected:
+    if not credit and judgement.claim.expect and judgement.as_expected:
         return Fraction(1)
     if verdict == "cannot_tell" and verdict not in credit:
         return None
@@ -195,12 +196,15 @@ class Tally:
             return f"{text}; the verdicts on record agree"
         return f"{text}; every verdict is the one on record"
 
-    def lines(self) -> list[str]:
-        """The summary, and the points where anybody has said what they are."""
+    def credit_line(self) -> str:
+        """The points, where anybody has said what they are."""
         if not self.weighted:
-            return [self.line()]
-        points = f"{float(self.earned):.10g} of {_count(self.points, 'point')}"
-        return [self.line(), f"credit {points}"]
+            return ""
+        return f"credit {float(self.earned):.10g} of {_count(self.points, 'point')}"
+
+    def lines(self) -> list[str]:
+        """The summary, and the points."""
+        return [line for line in (self.line(), self.credit_line()) if line]
 
     def status(self) -> int:
         """The exit status of the contract."""
@@ -303,6 +307,13 @@ class Printer:
         for k, cause in enumerate(report.causes):
             self.say(cause.sentence(report.judgements), f"cause {_name(k)}: ", 2)
         print()
+
+    def credit(self, report: Report, credit: Mapping[str, Fraction]) -> None:
+        """What one of several sheets earns."""
+        tally = Tally(credit)
+        tally.add(report)
+        if report.error is None and tally.weighted:
+            print(f"{clean(report.path)}: {tally.credit_line()}", end="\n\n")
 
     def working(self, judgement: Judgement) -> None:
         """Every line of a working, what it gives and how it was read; how sure an identity is."""

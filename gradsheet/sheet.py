@@ -223,8 +223,10 @@ class _Reader:
     def done(self) -> None:
         """Raise what has been noted."""
         if self.problems:
-            problems = sorted(self.problems[:MAX_PROBLEMS])
+            problems = sorted(self.problems)
             line, message = problems[0]
+            if more := len(problems) - MAX_PROBLEMS:
+                problems = [*problems[:MAX_PROBLEMS], (0, f"and {more} more")] if more > 0 else problems
             raise SheetError(message, line, problems)
 
     def keys(self, table: Any, known: Iterable[str], where: tuple[str, int], what: str) -> Mapping[str, Any]:
@@ -234,7 +236,8 @@ class _Reader:
         for key in itertools.islice((key for key in table if key not in known), MAX_PROBLEMS):
             near = difflib.get_close_matches(key[:40], known, 1)
             hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
-            self.problems.append((self.places.line(*where, key), f"unknown key {key[:40]!r} in {what}: {hint}"))
+            line = self.places.line(*where, key) or self.places.line(key)
+            self.problems.append((line, f"unknown key {key[:40]!r} in {what}: {hint}"))
         return table
 
     def text(self, table: Mapping[str, Any], key: str, where: tuple[str, int]) -> str:
@@ -621,11 +624,14 @@ def read(text: str, path: str = "-") -> Sheet:
         at = re.search(r"\(at line (\d+)", str(error))
         line = int(at[1]) if at else text.count("\n") + 1  # else it is the end of the file
         found = str(error).split(" (at ")[0]
-        hints = {
-            "twice": "every layer and claim has double brackets, [[layer]] and [[claim]]",
-            "Unclosed": "a bracket stays open",
-        }
+        double = "every layer and claim has double brackets, [[layer]] and [[claim]]"
+        hints = {"twice": double, "overwrite": double, "Unclosed": "a bracket stays open"}
         usual = 'text and fractions stand in quotes ("3/4"), decimals as 0.75'
+        written = text.split("\n")[line - 1] if line <= text.count("\n") + 1 else ""
+        if "−" in written.partition("=")[2]:
+            usual = "a number has the minus sign of the keyboard, -"
+        elif not written.partition("=")[0].isascii():
+            usual = "a name is of the letters a to z, digits and _: delta2, not δ2"
         hint = next((hint for word, hint in hints.items() if word in found), usual)
         raise SheetError(f"not TOML: {found}; {hint}", line) from None
     except (RecursionError, ValueError):

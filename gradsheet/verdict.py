@@ -1,6 +1,5 @@
 """The verdicts: every claim of a sheet against the truth, every line of its working too."""
 
-import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -13,14 +12,14 @@ from gradsheet.carry import Carried
 from gradsheet.compare import Comparison, Mismatch, like, line_message, truths_at, value_message
 from gradsheet.derivation import true_formula
 from gradsheet.diagnosis import diagnose
-from gradsheet.evaluate import NO_VALUE, EvaluationError, Evaluator, NotRead
+from gradsheet.evaluate import NO_VALUE, EvaluationError, Evaluator, NotRead, shape_text
 from gradsheet.figures import FLOAT, significant
 from gradsheet.floating import Ball
 from gradsheet.history import History
 from gradsheet.judgement import Judgement, LineVerdict, Report
 from gradsheet.network import NEW
-from gradsheet.number import Text, digits_text, exact_text, plain, printed, told_text
-from gradsheet.point import Budget, Missing, Point, shared_point_of
+from gradsheet.number import Text, all_agree, all_overlap, digits_text, exact_text, plain, printed, told_text
+from gradsheet.point import Budget, Missing, OutOfTime, Point, shared_point_of
 from gradsheet.probe import Probes, probes_for
 from gradsheet.readings import Readings
 from gradsheet.real import Arithmetic, Imprecise, Undecided
@@ -136,19 +135,15 @@ class _Judge:
         if history.rounded(claim, point):
             self.messages[-1] += ", which rounding the values printed before explains"
             return "rounded"
-        if self._is_of_floats(value, mismatch):
+        if not claim.tree.letters and self._is_of_floats(value, mismatch):
             self.messages[-1] += ", which is what floating point makes of it"
             return "rounded"
         false = [(line, found) for line, found in zip(claim.working, working, strict=True) if found.verdict == "wrong"]
-        self.given = history.given(claim, point, [line.tree for line, _ in false if line.tree is not None])
-        carried = bool(self.given)
-        if not carried and false:  # its number may follow all the same, or its lines
-            self.given = history.given(claim, point)
-            if not self.given and history.carried(
-                claim, point, [line.tree for line, _ in false if line.tree is not None]
-            ):
-                for _, found in false:
-                    found.verdict = "carried_forward"
+        lines = [line.tree for line, _ in false if line.tree]
+        self.given, carried = history.given(claim, point, lines)
+        if not self.given and history.carried(claim, point, lines):  # only its number does not follow
+            for _, found in false:
+                found.verdict, found.message = "carried_forward", ""
         if self.given:
             given = " and ".join(f"{c.quantity} = {plain(_printed_text(c.value))} (line {c.line})" for c in self.given)
             self.messages.append(f"right given the earlier {given}")
@@ -159,7 +154,7 @@ class _Judge:
         pairs = list(zip(printed_entries(value), mismatch.truth.flat, strict=True))
         off = [k for k, (p, t) in enumerate(pairs) if not p.agrees(t)]
         cut = [k for k in off if pairs[k][0].is_cut(pairs[k][1])]
-        if cut and not false and (cut == off or history.rounded(claim, point, but=cut)):
+        if cut and not false and not claim.tree.letters and (cut == off or history.rounded(claim, point, but=cut)):
             where = f" of entry {' and '.join(str(k + 1) for k in cut)}" if len(pairs) > 1 else ""
             self.messages[-1] += f": the further digits{where} are cut off where the last is to be rounded"
             if cut != off:
@@ -191,17 +186,15 @@ class _Judge:
         if self._quotes(line.tree):
             return LineVerdict(line.text, None, "wrong", "quotes the quantity that it is claimed to equal")
         try:
-            mismatch, value = self.comparison.mismatch_of_line(line.tree)
+            mismatch, value, shape, said = self.comparison.mismatch_of_line(line.tree)
             rounded = mismatch is not None and self.history is not None
             rounded = rounded and self.history.line_rounded(self.claim, line.tree, mismatch.point)  # type: ignore[union-attr]
         except Undecided as error:
             return LineVerdict(line.text, None, "cannot_tell", str(error))
         text = None if value is None else exact_text(value)
-        said = self.comparison.first_point.said
-        read_as = tuple(dict.fromkeys(said[part] for part in f.walk(line.tree) if part in said)) if said else ()
         if mismatch is None or rounded:
-            self._tell_shape(line)
-            return LineVerdict(line.text, text, "right" if mismatch is None else "rounded", "", value, read_as)
+            said += self._tell_shape(shape)
+            return LineVerdict(line.text, text, "right" if mismatch is None else "rounded", "", value, said)
         if mismatch.is_unread:
             return LineVerdict(line.text, None, "unread", mismatch.reason)
         self.mismatches.append(mismatch)
@@ -209,24 +202,19 @@ class _Judge:
         if free := sorted(line.tree.letters - self.claim.tree.letters):
             are = "is" if len(free) == 1 else "are"
             message = f"{' and '.join(free)} {are} free in the formula and not in the quantity"
-        return LineVerdict(line.text, text, "wrong", message, value, read_as)
+        return LineVerdict(line.text, text, "wrong", message, value, said)
 
-    def _tell_shape(self, line: Line) -> None:
-        """Say where a matrix of one row is given as one of one column, or the other way round."""
-        point, tree = self.comparison.first_point, line.tree
-        if tree is None or tree.letters or self.claim.tree.letters:
-            return
-        with contextlib.suppress(*NO_VALUE):
-            wanted = Evaluator(point).value(self.claim.tree, {}).shape
-            if (
-                len(wanted) == 2
-                and 1 in wanted
-                and (own := Evaluator(point).value(tree, {}).shape) == wanted[::-1] != wanted
-            ):
-                shapes = ("x".join(map(str, shape)) for shape in (own, wanted))
-                self.messages.append(
-                    "its shape is {}, that of the quantity {}: only the numbers are the same".format(*shapes)
-                )
+    def _tell_shape(self, own: tuple[int, ...] | None) -> tuple[str, ...]:
+        """How a true line has another shape than its quantity, by axes of length 1: that of its transpose is told."""
+        wanted = self.comparison.a_truth().shape
+        if own is None or len(own) != 2 or own == wanted:
+            return ()
+        shapes = shape_text(own), shape_text(wanted)
+        if own == wanted[::-1]:
+            self.messages.append(
+                "its shape is {}, that of the quantity {}: only the numbers are the same".format(*shapes)
+            )
+        return (f"the {shapes[0]} matrix stands for a vector of {shapes[1]}",) if len(wanted) == 1 else ()
 
     def _quotes(self, line: f.Node) -> bool:
         quantity, point = self.claim.tree, self.comparison.first_point
@@ -241,9 +229,10 @@ class _Judge:
         broken = next((k for k, line in enumerate(working) if line.verdict == "wrong"), None)
         if broken is not None:
             self.messages.append(_at_line(broken, working, number) + working[broken].message)
-        if number in ("right", "wrong") and read and read[-1].array is not None and not self._is_own():
+        last = working[-1] if working else None
+        if number in ("right", "wrong") and last is not None and last.array is not None and not self._is_own():
             self.own = False
-            own = plain(self._as_claimed(read[-1]))
+            own = plain(self._as_claimed(last))
             self.messages.append(f"its own last line gives {own}, not {plain(claimed)}")
         self._tell_wrong_decimals()
         self.messages += [
@@ -289,28 +278,23 @@ class _Judge:
                 )
 
     def _is_own(self) -> bool:
-        """Whether the claimed number is what the last line of its working gives, where that gives one."""
-        trees, value, history = (
-            [line.tree for line in self.claim.working if line.tree is not None],
-            self.claim.value,
-            self.history,
-        )
-        if not trees or value is None or history is None:
+        """Whether the claimed number is what the last line of its working gives, but for rounding on the way."""
+        tree, value, history = self.claim.working[-1].tree, self.claim.value, self.history
+        if tree is None or value is None or history is None:
             return True
-        tree, entries = trees[-1], printed_entries(value)
+        entries = printed_entries(value)
         ones = dict.fromkeys(tree.letters, 1)  # it has a single value: that is all that its letters run over
         point = self.comparison.first_point
-        for seen in (point, history.own_number(self.claim, point, self.given)) if self.given else (point,):
+        for seen in (point, history.carrying(point, self.given)) if self.given else (point,):
             try:
-                found = Evaluator(seen).value(tree, ones)
-                if found.size == len(entries) and all(p.agrees(v) for p, v in zip(entries, found.flat, strict=True)):
+                if all_agree(entries, list(Evaluator(seen).value(tree, ones).flat)):
                     return True
                 low, high = history.spread(self.claim, tree, seen, ones, known=True)
-                if low.size == len(entries) and all(
-                    p.overlaps(a, b) for p, a, b in zip(entries, low.flat, high.flat, strict=True)
-                ):
+                if all_overlap(entries, low, high) or history.may_give(tree, seen, ones, entries):
                     return True
-            except (EvaluationError, Missing, Undecided, ArithmeticError):  # with other decimals it has no value
+            except OutOfTime:
+                raise
+            except NO_VALUE:  # with other decimals it has no value
                 continue
         return False
 
@@ -342,7 +326,7 @@ def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) 
 
     def is_true() -> bool:
         comparison = Comparison(f.parse(quantity, network.names, notation), points)
-        return comparison.mismatch_of_line(f.parse(formula, network.names, notation))[0] is None
+        return comparison.mismatch_of_line(f.parse(formula, network.names, notation)).mismatch is None
 
     try:
         if not points.kept(("true", quantity, formula, *notation.items()), is_true):

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from gradsheet import figures
 from gradsheet import formula as f
-from gradsheet.carry import nudged
+from gradsheet.carry import Carried, nudged
 from gradsheet.compare import same_shape
 from gradsheet.composing import formula_text
 from gradsheet.evaluate import NO_VALUE, Evaluator
 from gradsheet.judgement import Explanation, Judgement
-from gradsheet.number import Printed, as_float
+from gradsheet.number import Printed, all_agree, all_overlap, as_float
 from gradsheet.omission import has_names, omissions
 from gradsheet.point import OutOfTime
 from gradsheet.repair import Change, repaired
@@ -21,11 +23,13 @@ from gradsheet.search import Search, agree_at, agree_everywhere
 from gradsheet.sheet import fractions, printed_entries
 from gradsheet.simulation import Combination
 from gradsheet.target import core_of, entries_of
+from manual.activations import Array
 
 STEPS = [Fraction(1, 100), Fraction(1, 1000), Fraction(1, 10_000)]  # of finite differences that are looked for
 MAX_DIFFERENCES = 64  # entries of a quantity of which they are
 NEAR = 0.2  # how far off a finite difference may be
 LEAST = 2  # digits of a number in which something left out of its line is looked for
+FAR = 12  # how many halves of its last unit it is off at least
 TELLING = 3  # digits that a number has at least which tells what it was worked out from
 ARITHMETIC = Explanation(
     "arithmetic-slip", "an arithmetic slip", "figures", "a slip from the last line of the working to the number"
@@ -52,16 +56,15 @@ class Writing:
         self._off = {*wrong, *strayed}
         # Whoever swaps two true answers has made one mistake, and none in the pass.
         self.swaps = self._find_swaps([number for number in wrong if number not in strayed])
-        self.left_out = {
-            number: found
-            for number in strayed
-            if number in wrong and number not in self.swaps and (found := self._left_out(self.judgements[number]))
-        }
+        self._left_out: dict[int, LeftOut | None] = {}
 
-    @property
-    def left_out_numbers(self) -> set[int]:
-        """The judgements whose number lacks a number of its own line, which is no mistake in the pass."""
-        return {number for number, found in self.left_out.items() if not found.of_names}
+    def left_out(self, number: int) -> LeftOut | None:
+        """What of the last line of a working was left out to get a wrong number, where one such thing gives it."""
+        if number not in self._left_out:
+            judgement = self.judgements[number]
+            looked_for = judgement.verdict == "wrong" and not judgement.own and number not in self.swaps
+            self._left_out[number] = self._find_left_out(judgement) if looked_for else None
+        return self._left_out[number]
 
     def learn(self, stories: Sequence[Combination]) -> None:
         """Take in the mistakes in the pass; what is swapped may have come from them."""
@@ -103,28 +106,30 @@ class Writing:
                 continue
         return []
 
-    def _left_out(self, judgement: Judgement) -> LeftOut | None:
-        """What of the last line of the working was left out to get the number, where one such thing gives it."""
+    def _find_left_out(self, judgement: Judgement) -> LeftOut | None:
         value, history, point = judgement.claim.value, self.search.history, self.search.point
-        lines = [line.tree for line in judgement.claim.working if line.tree is not None]
-        if value is None or history is None or not lines:
+        last = judgement.claim.working[-1].tree
+        if value is None or history is None or last is None:
             return None
         printed, tried = printed_entries(value), 0
         if sum(figures.significant(p) for p in printed) < LEAST and any(p.places is not None for p in printed):
             return None
-        ones, found = dict.fromkeys(lines[-1].letters, 1), dict[str, Explanation]()
-        for tried, (slip, line) in enumerate(omissions(lines[-1]), 1):  # noqa: B007
-            point.budget.check()
+        ones, found = dict.fromkeys(last.letters, 1), dict[str, Explanation]()
+        floats = Evaluator(Carried(point, floats=True))  # for a first look
+        for tried, (slip, line) in enumerate(omissions(last), 1):  # noqa: B007
+            point.budget.glance()
             try:
-                low, high = history.spread(judgement.claim, line, point, ones)
+                with np.errstate(all="ignore"):
+                    if not _are_near(printed, floats.value(line, ones)):
+                        continue
+                fits = all_overlap(printed, *history.spread(judgement.claim, line, point, ones))
             except OutOfTime:
                 raise
             except NO_VALUE:
                 continue
-            ends = zip(printed, low.flat, high.flat, strict=False)
-            if low.size == len(printed) and all(p.overlaps(a, b) for p, a, b in ends):
+            if fits:
                 found[slip.text] = Explanation(slip.code, slip.text, "figures", "something that its own last line has")
-        return LeftOut(list(found.values()), has_names(lines[-1]), tried) if found else None
+        return LeftOut(list(found.values()), has_names(last), tried) if found else None
 
     def difference(self, judgement: Judgement) -> list[Explanation]:
         """The finite difference that a number is, in place of the derivative asked for."""
@@ -138,10 +143,14 @@ class Writing:
             return []
         try:
             truth = list(Evaluator(point).value(claim.tree, {}).flat)
-            if len(truth) != len(printed) or not all(
-                abs(as_float(p.value) - as_float(t)) <= NEAR * abs(as_float(t)) + as_float(p.half)
-                for p, t in zip(printed, truth, strict=True)
-            ):
+            if len(truth) != len(printed):
+                return []
+            pairs = [
+                (p, as_float(t), abs(as_float(p.value) - as_float(t))) for p, t in zip(printed, truth, strict=True)
+            ]
+            if any(off > NEAR * abs(t) + as_float(p.half) for p, t, off in pairs):
+                return []
+            if all(off < FAR * as_float(p.half) for p, _, off in pairs):  # any slip in the last digit is so near
                 return []
             return self._differences(core[1], core[0], printed)
         except OutOfTime:
@@ -156,7 +165,7 @@ class Writing:
         assert isinstance(by, str)
 
         def node(step: Fraction, index: Any) -> list[Any]:
-            point.budget.check()
+            point.budget.glance()
             seen = nudged(point, by, index, step)
             return [v * factor for v in seen.entries(of, of_entries)]
 
@@ -314,10 +323,18 @@ def said_by(judgement: Judgement) -> list[Printed]:
     return [] if last is None else [Printed("", value, None) for value in last.flat]
 
 
+def _are_near(printed: Sequence[Printed], values: Array) -> bool:
+    """Whether floats leave it open that a line of rounded decimals gives numbers."""
+    pairs = zip(printed, values.flat, strict=False)
+    return len(printed) == values.size and all(
+        abs(as_float(p.value) - float(v)) <= NEAR * abs(as_float(p.value)) + as_float(2 * p.half) for p, v in pairs
+    )
+
+
 def _agree(printed: Sequence[Printed], values: Sequence[Any]) -> bool:
     """Whether numbers are known to have the digits printed."""
     try:
-        return len(printed) == len(values) and all(p.agrees(v) for p, v in zip(printed, values, strict=True))
+        return all_agree(printed, values)
     except NO_VALUE:
         return False
 

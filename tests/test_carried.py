@@ -230,3 +230,42 @@ def test_a_planted_carelessness_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
     assert told(NUMBERS, ("yhat", "4"), ("dL/dyhat", "2.5", "'yhat - y'"))[1][0] == "carried_forward"
     monkeypatch.setattr(Carried, "__init__", careless)
     assert told(NUMBERS, ("yhat", "3"), ("dL/dyhat", "1.5", "'yhat - y'"))[1][0] == "wrong"
+
+
+def test_only_the_nearest_value_of_a_quantity_is_carried_on() -> None:
+    """z1 was corrected: who goes on with the old one does not carry on what stands above."""
+    head = BIAS.replace("b = [0, -1]", "b = [10, 5]")  # z1 = [11, 7], yhat = 40
+    assert told(head, ("z1", "[17, 29]"), ("z1", "[11, 7]"), ("h1", "[17, 29]"))[2] == ("wrong", [])
+    assert told(head, ("z1", "[17, 29]"), ("z1", "[18, 9]"), ("h1", "[17, 29]"))[2] == ("wrong", [])
+    found = told(head, ("z1[1]", "70"), ("z1[1]", "17"), ("z1[2]", "29"), ("yhat", "80"))
+    assert found[3] == ("carried_forward", [2, 3])
+
+
+def test_a_gradient_by_a_bias_is_that_by_its_z() -> None:
+    head = BIAS.replace("y = 1", "y = 2")  # dL/dz1 = [6, 2]
+    assert told(head, ("dL/db1", "[60, 20]"), ("dL/dz1", "[60, 20]"))[1] == ("carried_forward", [1])
+    assert told(head, ("dL/dz1", "[60, 20]"), ("dL/db1", "[60, 20]"))[1] == ("carried_forward", [1])
+    assert told(head, ("dL/db1", "[60, 20]"), ("dL/db1", "[60, 20]"))[1] == ("wrong", [])
+
+
+def test_the_true_entries_of_a_wrong_vector_are_not_called_untrue() -> None:
+    head = NET.replace("W = [[1]]", "W = [[1], [2]]").replace("W = [[3]]", "W = [[3, 1]]")
+    found = judgements(head, ("h1", "[0.87, 0.92]"), ("yhat", "3.24", "'3*0.774 + 0.92'"))
+    assert (found[0].verdict, found[1].message) == ("wrong", "")
+
+
+def test_nothing_is_said_of_a_last_line_that_was_not_read() -> None:
+    found = judgements(NUMBERS, ("z2", "[9, 7, -4]", "'W2 @ h1 + b1', 'W2 ⊞ h1 + b2'"))[0]
+    assert (found.verdict, found.own) == ("wrong", True)
+    assert "last line" not in found.all_messages()
+    found = judgements(NUMBERS, ("z1", "[-1, 2, 3]", "'W1 @ x + b1', 'W1 * x + b1'"))[0]
+    assert (found.verdict, found.own, found.unread_lines) == ("right", True, 1)
+
+
+def test_rounding_on_the_way_is_granted_to_a_line_of_quantities() -> None:
+    """3.66*(1 - 0.774) = 0.8272 from what was printed, 0.8277 from the truth: no digit was cut."""
+    head = NET.replace("W = [[3]]", "W = [[2.9135]]")
+    found = judgements(head, ("h1", "0.774"), ("dL/dh1", "3.66"), ("dL/dz1", "0.827", "'dL/dh1*(1 - h1)'"))
+    assert [j.verdict for j in found] == ["right", "right", "wrong"]
+    assert found[2].own
+    assert "cut off" not in found[2].all_messages()

@@ -332,3 +332,37 @@ def test_what_is_no_finite_difference_is_not_called_one() -> None:
     assert judged(SYMBOLS, "dL/dW2[i,j]", "0").verdict == "wrong"
     (found,) = judgements(NET, ("dL/dW2", "1.02"))
     assert "finite-difference" not in codes(found)
+
+
+@pytest.mark.parametrize("value", ["0.07280", "0.07278"])
+def test_a_slip_in_the_last_digit_is_no_finite_difference(value: str) -> None:
+    head = NET.replace("x = [1.23]", "x = [0.3]").replace("W = [[3]]", "W = [[2]]")
+    truth = judged(head, "dL/dz1", value="1").truth
+    (found,) = judgements(head, ("dL/dz1", f"{truth + 0.00002:.5f}"))
+    assert (found.verdict, codes(found)) == ("wrong", [])
+
+
+def test_a_claim_for_all_indices_is_judged_at_all_of_them() -> None:
+    """The first entry alone would be cut, or what floats make of it."""
+    head = 'loss = "half_squared_error"\nx = [1, 0.5]\ny = 1\n[[layer]]\nW = [[1, 0.4698], [1, 1]]\n'
+    head += 'activation = "sigmoid"\n[[layer]]\nW = [[1, 1]]\n'
+    assert judged(head, "z1[j]", value="1.234").verdict == "wrong"
+    assert judged(head, "h1[j]", value="0.77447541938421540").verdict == "wrong"
+    assert judged(head, "z1[1]", value="1.234").verdict == "rounded"
+
+
+def test_truths_keep_their_last_zeros() -> None:
+    """h1 = 0.50000 with five digits: tanh(0.549306) = 0.4999999..."""
+    head = 'loss = "output"\nx = 1\n[[layer]]\nW = [[0.549306]]\nactivation = "tanh"\n'
+    found = judged(head, "L", value="0.501")
+    assert (found.told, found.truth_digits) == ("0.50000", "0.49999989")
+    found = judged(ONE.replace("0.3", "0"), "L", value="0.501")
+    assert (found.told, found.truth) == ("0.5", "1/2")
+
+
+def test_a_claim_of_many_digits_gets_two_more() -> None:
+    found = judged(ONE, "L", value="0.57444251681165898711425512345678901")
+    assert len(found.truth_digits) >= 2 + 37
+    with localcontext() as context:
+        context.prec = 60
+        assert str(sigmoid(Decimal("0.3"))).startswith(found.truth_digits)

@@ -126,15 +126,17 @@ def test_gradescope_gives_a_verdict_its_share_of_the_points(tests_of):
     assert scores(tests_of("--gradescope", *claims, options=options)) == list(named.values())
 
 
-def test_gradescope_gives_all_points_for_the_verdict_on_record(tests_of):
+def test_gradescope_gives_all_points_for_the_verdict_on_record_unless_shares_are_named(tests_of):
     claims = [
         made("wrong", "wrong"),
         made("lucky", "lucky"),
         made("carried_forward", "wrong"),
         made("wrong", "right"),
     ]
-    found = scores(tests_of("--gradescope", *claims, options=("--credit", "carried_forward=0")))
+    found = scores(tests_of("--gradescope", *claims))
     assert found == [(1.0, 1.0, "passed")] * 3 + [(0.0, 1.0, "failed")]
+    found = scores(tests_of("--gradescope", *claims, options=("--credit", "carried_forward=0.5")))
+    assert [score for score, *_ in found] == [0.0, 0.0, 0.5, 0.0]
 
 
 def test_gradescope_says_why_line_by_line(tests_of):
@@ -248,3 +250,28 @@ def test_files_appear_with_the_usual_rights(folder, capsys):
     plain = folder / "plain"
     plain.touch()
     assert (folder / "junit.xml").stat().st_mode == plain.stat().st_mode
+
+
+def test_several_sheets_are_told_apart_and_none_is_overwritten(tmp_path, capsys):
+    sheet = 'loss = "output"\nx = 1\n[[layer]]\nW = [[2]]\n[[claim]]\nquantity = "L"\nvalue = 2\npoints = 3\n'
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.toml").write_text(sheet.replace("value = 2", "value = 3") if name == "b" else sheet)
+    options = ["--credit", "wrong=0.5"]
+    assert main([str(tmp_path), "--gradescope", str(tmp_path / "r.json"), *options]) == 1
+    out = capsys.readouterr().out
+    assert f"{tmp_path}/a.toml: credit 3 of 3 points" in out
+    assert f"{tmp_path}/b.toml: credit 1.5 of 3 points" in out
+    assert out.endswith("credit 4.5 of 6 points\n")
+    tests = json.loads((tmp_path / "r.json").read_text())["tests"]
+    assert [(t["name"], t["score"]) for t in tests] == [
+        (f"{tmp_path}/a.toml, L", 3.0),
+        (f"{tmp_path}/b.toml, L", 1.5),
+    ]
+    main([str(tmp_path), "--json", *options])
+    claims = [claim for found in json.loads(capsys.readouterr().out)["sheets"] for claim in found["claims"]]
+    assert [(claim["points"], claim["credit"]) for claim in claims] == [(3.0, 3.0), (3.0, 1.5)]
+    for kind in ("--gradescope", "--junit"):
+        with pytest.raises(SystemExit):
+            main([str(tmp_path), kind, str(tmp_path / "b.toml")])
+        assert "is a sheet itself: give the report another name" in capsys.readouterr().err
+    assert "value = 3" in (tmp_path / "b.toml").read_text()

@@ -70,7 +70,9 @@ def remark_text(remark: Remark) -> str:
     word = {"lucky": "lucky, the number is true and the working is not"}.get(
         remark.verdict, remark.verdict.replace("_", " ")
     )
-    return f"{word}: the sheet has {remark.text}" if remark.text else word
+    if not remark.text:
+        return word
+    return f"{word}: {remark.text}" if remark.verdict == "right" else f"{word}: the sheet has {remark.text}"
 
 
 def closing(solution: Solution, setter: Typesetter[T]) -> list[str]:

@@ -78,5 +78,6 @@ def _remark(claim: Claim, judgement: Judgement | None) -> Remark:
         return Remark(claim.question)
     text = "" if judgement.verdict == "right" else short(plain(judgement.claimed))
     if message := judgement.all_messages():
-        text += f": {message}" + f"; tried at {judgement.witness}" * bool(judgement.witness)
+        text = f"{text}: {message}" if text else message
+        text += f"; tried at {judgement.witness}" if judgement.witness else ""
     return Remark(claim.question, judgement.verdict, text)
