@@ -22,7 +22,7 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.carry import Carried
 from gradsheet.compare import printed_value, same_shape, truths_at
-from gradsheet.evaluate import NO_VALUE, Evaluator
+from gradsheet.evaluate import NO_VALUE, Binding, Evaluator
 from gradsheet.figures import significant
 from gradsheet.network import NEW
 from gradsheet.number import Printed
@@ -218,22 +218,36 @@ class History:
         """Whether a line of working is true but for the rounding of its decimals, and of what was printed before."""
         if (value := printed_value(line)) is not None:
             return self.rounded(replace(claim, value=value), point)
+        if not self._decimals(line):
+            return False
+
+        def overlap(binding: Binding, everywhere: Binding, truth: Array) -> bool:
+            """Whether the known decimals, and the rounding of what was printed before, explain what is off."""
+            low, high = self.spread(claim, line, point, everywhere, known=True)
+            spreads = list(zip(low.flat, high.flat, strict=True))
+            off = [k for k, (t, (a, b)) in enumerate(zip(truth.flat, spreads, strict=True)) if not a <= t <= b]
+            reach = self._reach(claim.tree, point, binding, [], off)
+            return all(b >= c and a <= d for (a, b), (c, d) in zip((spreads[k] for k in off), reach, strict=True))
+
+        return self._holds(claim, line, point, overlap)
+
+    def _holds(
+        self, claim: Claim, line: f.Node, point: Point, otherwise: Callable[[Binding, Binding, Array], bool]
+    ) -> bool:
+        """Whether a line holds the value of its quantity at a point, whatever its decimals stand for, at all indices.
+
+        Where it does not, `otherwise` is asked, with the indices of the quantity, and those of the line, too.
+        """
         try:
-            if not self._decimals(line):
-                return False
             evaluator = Evaluator(point)
-            for binding, truth in truths_at(point, claim.tree):
+            for binding, value in truths_at(point, claim.tree):
                 for more in evaluator.bindings(line, claim.tree.letters):
-                    low, high = self.spread(claim, line, point, {**binding, **more})
-                    if not same_shape(low.shape, truth.shape):
+                    everywhere = {**binding, **more}
+                    low, high = self.spread(claim, line, point, everywhere)
+                    if not same_shape(low.shape, value.shape):
                         return False
-                    if all(a <= t <= b for a, t, b in zip(low.flat, truth.flat, high.flat, strict=True)):
-                        continue
-                    low, high = self.spread(claim, line, point, {**binding, **more}, known=True)
-                    spreads = list(zip(low.flat, high.flat, strict=True))
-                    off = [k for k, (t, (a, b)) in enumerate(zip(truth.flat, spreads, strict=True)) if not a <= t <= b]
-                    reach = self._reach(claim.tree, point, binding, [], off)
-                    if any(b < c or a > d for (a, b), (c, d) in zip((spreads[k] for k in off), reach, strict=True)):
+                    held = all(a <= v <= b for a, v, b in zip(low.flat, value.flat, high.flat, strict=True))
+                    if not held and not otherwise(binding, everywhere, value):
                         return False
         except (AtKink, OutOfTime):
             raise
@@ -319,26 +333,10 @@ class History:
 
     def _all_follow(self, claim: Claim, lines: Sequence[f.Node], point: Point, chosen: Sequence[_Off]) -> bool:
         """Whether every line gives what its quantity is where some wrong values are carried on."""
-        return all(self._follows(claim, line, point, _values_of(chosen)) for line in lines)
-
-    def _follows(self, claim: Claim, line: f.Node, point: Point, wrong: Sequence[_Value]) -> bool:
-        """Whether a line of working gives what its quantity is where some wrong values are carried on."""
-        there = _with_values(point, wrong)
-        try:
-            evaluator = Evaluator(there)
-            for binding in evaluator.bindings(claim.tree):
-                carried = evaluator.value(claim.tree, binding)
-                for more in evaluator.bindings(line, claim.tree.letters):
-                    low, high = self.spread(claim, line, there, {**binding, **more})
-                    if not same_shape(low.shape, carried.shape):
-                        return False
-                    if not all(a <= v <= b for a, v, b in zip(low.flat, carried.flat, high.flat, strict=True)):
-                        return False
-        except (AtKink, OutOfTime):
-            raise
-        except NO_VALUE:
-            return False
-        return True
+        if not lines:
+            return True
+        there = _with_values(point, _values_of(chosen))
+        return all(self._holds(claim, line, there, lambda *_: False) for line in lines)
 
     def wrong_decimals(self, line: f.Node) -> dict[str, Claim]:
         """The decimals of a line that an earlier claim has printed without their being true, and those claims."""
