@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from gradsheet import formula as f
+from gradsheet.evaluate import EvaluationError
 from gradsheet.mistakes import Instance
 from gradsheet.network import NEW, Network
 from gradsheet.number import as_float, exact_text, plain
-from gradsheet.point import Budget, Point, any_d_yhat, point_of
+from gradsheet.point import Budget, Missing, Point, any_d_yhat, point_of
 from gradsheet.probe import numbers, probes_for
 from gradsheet.real import Undecided
 from gradsheet.sheet import Sheet, Value, printed_entries
@@ -69,7 +70,10 @@ class _View:
         for simulation in simulations:
             run = Run(simulation, [(), *simulation.singles])
             for tree, value in asked.items():
-                values = run.values(tree)
+                try:
+                    values = run.values(tree)
+                except (EvaluationError, Missing):  # an index outside its axis
+                    continue
                 shows = changed(values)
                 halves = [as_float(printed.half) for printed in printed_entries(value)] if digits and value else []
                 if len(halves) == values.shape[-1]:  # what does not show in the digits does not show

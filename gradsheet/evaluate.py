@@ -1,9 +1,9 @@
 """The value of a formula at a point, exactly. A limit on the work stops hostile input.
 
-`+ - * /` are entry by entry: between equal shapes; with a number; between a matrix and a row (1, n); between a vector
-(n,) and a row (1, n), which gives a row; and between a batch and a vector of one example. What else NumPy would
-broadcast, a vector along the rows of a matrix, has two meanings on paper and is not read. What was broadcast, and
-which product a `·` was taken for, is kept to be said (`Evaluator.said`).
+`+ - * /` are entry by entry: between equal shapes; with a number; between a matrix and a row (1, n) or a column (m, 1);
+between a vector (n,) and a row (1, n), which gives a row; and between a batch and a vector of one example. What else
+NumPy would broadcast, a vector along the rows of a matrix, has two meanings on paper and is not read. What was
+broadcast, and which product a `·` was taken for, is kept to be said (`Evaluator.said`).
 """
 
 import itertools
@@ -24,6 +24,7 @@ from manual.activations import Array, softmax
 MAX_WORK = 50_000
 MAX_AXES = 8
 MAX_BITS = 20_000
+MAX_DOTS = 4  # in a line, whose products are looked for
 
 Binding = Mapping[str, int]
 
@@ -94,6 +95,46 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 def show_index(indices: tuple[Any, ...]) -> str:
     return f"[{','.join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)}]" if indices else ""
+
+
+def has_dots(line: f.Node) -> bool:
+    """Whether a line has products that may be more than one."""
+    return any(isinstance(part, f.Binary) and part.operator == "·" for part in f.walk(line))
+
+
+def without_dots(line: f.Node, evaluator: "Evaluator", binding: Binding) -> tuple[f.Node, tuple[str, ...]]:
+    """A line with the only product for each `·` with which it has a value, and what was read in this way.
+
+    Where several products would do, or none, it is left as it is.
+    """
+    dots = [part for part in dict.fromkeys(f.walk(line)) if isinstance(part, f.Binary) and part.operator == "·"]
+    if not 1 <= len(dots) <= MAX_DOTS:
+        return line, ()
+    found = []
+    for products in itertools.product("@*", repeat=len(dots)):
+        other = _with_products(line, dict(zip(dots, products, strict=True)))
+        try:
+            evaluator.value(other, binding)
+        except EvaluationError:
+            continue
+        found.append((other, products))
+    if len(found) != 1:
+        return line, ()
+    other, products = found[0]
+    words = {"@": "the matrix product", "*": "entry by entry, or a factor"}
+    return other, tuple(dict.fromkeys(f"· is {words[product]}" for product in products))
+
+
+def _with_products(node: Any, products: Mapping[f.Node, str]) -> Any:
+    """A formula with other operators for some of its products."""
+    if isinstance(node, tuple):
+        return tuple(_with_products(item, products) for item in node)
+    if not isinstance(node, f.Node):
+        return node
+    changed = {name: _with_products(part, products) for name, part in node.fields.items()}
+    if node in products:
+        changed["operator"] = products[node]
+    return type(node)(**changed)
 
 
 class Evaluator:
@@ -286,23 +327,28 @@ class Evaluator:
     def _index(self, array: Array, indices: tuple[f.Index, ...], binding: Binding, name: str) -> Array:
         return as_array(array[self.positions(array.shape, indices, binding, name)]) if indices else array
 
-    def _has_examples(self, node: f.Node) -> bool:
-        """Whether the first axis of a formula's value is that of the examples."""
-        while isinstance(node, f.Binary):  # on the left, where a long sum leans, or for + - * / on either side
-            if node.operator != "@" and self._has_examples(node.right):
+    def _has_examples(self, node: f.Node, *, last: bool = False) -> bool:
+        """Whether the first axis of a formula's value, or the last, is that of the examples."""
+        while isinstance(node, f.Binary):  # a long sum leans to the left, deeper than Python's stack
+            if node.operator == "@":  # the first axis is that of the left side, the last that of the right
+                node = node.right if last else node.left
+                continue
+            if self._has_examples(node.right, last=last):
                 return True
             node = node.left
         match node:
             case f.Quantity(name, ()):
-                return self.point.network.examples is not None and name[0] in "xyzh"
-            case f.Derivative(of, by):
+                return self.point.network.examples is not None and name[0] in "xyzh" and not last
+            case f.Derivative(of, by) if not last:
                 return self._has_examples(of) or (
                     self._shape(of.name)[len(of.indices) :] == () and self._has_examples(by)
                 )
+            case f.Transpose(inner):
+                return self._has_examples(inner, last=not last)
             case f.Negative(inner) | f.Power(inner) | f.Sum(_, inner):
-                return self._has_examples(inner)
+                return self._has_examples(inner, last=last)
             case f.Call(function, (inner, *_)):
-                return function in (*f.KINKED, *f.SMOOTH) and self._has_examples(inner)
+                return function in (*f.KINKED, *f.SMOOTH) and self._has_examples(inner, last=last)
         return False
 
     def _binary(self, node: f.Binary, a: Array, b: Array) -> Array:
@@ -328,17 +374,30 @@ class Evaluator:
             if one.ndim == 2 and other.shape == (1, one.shape[1]):
                 self.say(node, f"the row of {other.size} stands for every row of the {shape_text(one.shape)} matrix")
                 return self._entrywise(operator, a, b)
+            if one.ndim == 2 and one.shape[1:] == other.shape[:1] == (1,) and other.ndim == 2:
+                self.say(node, f"a column and a row: every product of their entries, {one.size}x{other.size}")
+                return self._entrywise(operator, a, b)
+            if one.ndim == 2 and other.shape == (one.shape[0], 1):
+                matrix = shape_text(one.shape)
+                self.say(node, f"the column of {other.size} stands for every column of the {matrix} matrix")
+                return self._entrywise(operator, a, b)
             if one.shape == (1, other.size) and other.ndim == 1:
                 self.say(node, f"the vector of {other.size} stands for a row")
                 return self._entrywise(operator, a, b)
             if one.ndim == 2 and other.ndim == 1 and other.size == one.shape[1] and self._has_examples(its):
                 self.say(node, f"the vector of {other.size} stands for every example")
                 return self._entrywise(operator, a, b)
+            if one is b and len(one) == 1 and other.ndim == 1 and one.ndim == 2 and operator == "*":
+                raise NotRead(f"{node.operator} between a vector and a row: write @ for their outer product")
             if one.ndim == 2 and other.ndim == 1 and other.size in one.shape:
                 raise NotRead(
                     f"{node.operator} between a {shape_text(one.shape)} matrix and a vector of {other.size} "
-                    "has more than one meaning: write W*v.T to scale the columns, diag(v) @ W to scale the rows, "
-                    "or W @ v"
+                    + (
+                        "has more than one meaning: write W*v.T to scale the columns, diag(v) @ W to scale the rows, "
+                        "or W @ v"
+                        if operator in "*/"
+                        else f"has more than one meaning: write W {operator} v.T for the same in every row"
+                    )
                 )
         raise EvaluationError(self._unequal(operator, a, b))
 
@@ -421,7 +480,9 @@ class Evaluator:
             given = [slope.item() for slope in slopes]
             return as_array(np.frompyfunc(lambda v: _KINKED[name](v, *given), 1, 1)(argument))
         if self.point.floats:
-            return as_array(softmax(argument) if name == "softmax" else _ON_FLOATS[name](argument.astype(float)))
+            return as_array(
+                softmax(argument.astype(float)) if name == "softmax" else _ON_FLOATS[name](argument.astype(float))
+            )
         reals = as_array(np.frompyfunc(self.point.arithmetic, 1, 1)(argument))
         if name == "softmax":
             if not reals.ndim:

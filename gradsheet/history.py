@@ -25,7 +25,7 @@ from gradsheet.compare import printed_value, same_shape, truths_at
 from gradsheet.evaluate import NO_VALUE, Binding, Evaluator
 from gradsheet.figures import significant
 from gradsheet.network import NEW
-from gradsheet.number import Printed
+from gradsheet.number import Printed, all_agree, all_overlap
 from gradsheet.point import AtKink, OutOfTime, Point, as_array
 from gradsheet.real import apart
 from gradsheet.sheet import Claim, printed_entries
@@ -57,6 +57,7 @@ class _Value:
     high: Any
     printed: Any = 0  # as it stands in the sheet; of one that does not, no deviation
     plus: bool = False
+    is_true: bool = False  # the truth of what was printed as well, and may have been rounded
 
     def change(self, value: Any, kind: Callable[[Any], Any]) -> Change:
         value = kind(value)
@@ -77,12 +78,13 @@ class History:
     """What a sheet has printed so far: true values that may have been rounded, and wrong ones."""
 
     def __init__(self, data: Iterable[Any]) -> None:
-        self._data = set(data)  # the numbers given, which are exact
+        self._data = set(map(abs, data))  # the numbers given, which are exact, without sign
         self._printed: dict[Any, Any] = {}  # the decimals printed, without sign, and how far off what they stand for
         self._true: dict[Tensor, dict[Index, _Value]] = {}
         self._halves: dict[Tensor, Any] = {}  # half a unit of the last digit, the largest of a tensor's entries
         self._exactly: set[tuple[Tensor, Index]] = set()  # entries printed without rounding
         self._off: list[_Off] = []
+        self._truths: dict[tuple[Tensor, Index], Any] = {}  # of all that has been printed
         self._wrong_decimals: dict[Any, Claim] = {}  # those printed without being true, without sign
 
     def add(self, claim: Claim, verdict: str, point: Point) -> None:
@@ -96,8 +98,9 @@ class History:
                 tensor, indices = as_delta(own, indices, point)
                 if len(indices) != len(printed) or not factor:
                     return
-                self._replace(tensor, indices)
+                self._replace(own, tensor, indices)
                 entries = list(zip(indices, printed, Evaluator(point).value(core, binding).flat, strict=True))
+                self._truths |= {(tensor, index): truth for index, _, truth in entries}
                 if verdict in ("wrong", "carried_forward"):
                     values = [_wrong_value(tensor, index, number, factor) for index, number, _ in entries]
                     self._off.append(_Off(claim, own, values))
@@ -110,10 +113,11 @@ class History:
         except NO_VALUE:
             return
 
-    def _replace(self, tensor: Tensor, indices: Sequence[Index]) -> None:
+    def _replace(self, own: Tensor, tensor: Tensor, indices: Sequence[Index]) -> None:
         """Let what is printed now stand for wrong values that were printed before: the nearest above is carried on."""
         for other in self._off:
-            other.values[:] = [v for v in other.values if v.tensor != tensor or v.index not in indices]
+            if other.tensor == own:
+                other.values[:] = [v for v in other.values if v.tensor != tensor or v.index not in indices]
         self._off = [other for other in self._off if other.values]
 
     def _take(self, tensor: Tensor, index: Index, printed: Printed, truth: Any, factor: Any) -> None:
@@ -154,12 +158,13 @@ class History:
     def _decimals(self, line: f.Node) -> dict[int, Printed]:
         """The decimals of a line of working, by the id of their nodes: each stands for anything that rounds to it.
 
-        But for those that the sheet gives, which are exact.
+        But for those that the sheet gives, which are exact, unless it has printed them as rounded numbers as well.
         """
+        exact = self._data - self._printed.keys()
         return {
             id(node): node.printed
             for node in f.walk(line)
-            if isinstance(node, f.Number) and node.printed.places is not None and node.printed.value not in self._data
+            if isinstance(node, f.Number) and node.printed.places is not None and node.printed.value not in exact
         }
 
     def _known(self, claim: Claim, line: f.Node, point: Point) -> dict[int, Printed]:
@@ -275,25 +280,47 @@ class History:
         except NO_VALUE:
             return [], False
         off = self._likely([other for other in self._off if other.tensor != own], claim, own, point)
+        used = [other for other in off if self._is_used(other, claim, point)]
         number_alone: list[Claim] = []  # given which the number is right, though some line is not
 
         def reached(chosen: Sequence[_Off]) -> bool:
-            return self._reached(claim, point, _values_of(chosen))
+            return self._reached(claim, point, self._carried(chosen, own, alone=bool(used)))
+
+        def follow(chosen: Sequence[_Off]) -> bool:
+            return self._all_follow(claim, working, point, self._carried(chosen, own, alone=bool(used)))
 
         with contextlib.suppress(AtKink):  # without an explanation the claim is as wrong
-            for one in off:
+            chosen = used or off
+            for one in chosen:
                 if reached([one]):
-                    if self._all_follow(claim, working, point, [one]):
+                    if follow([one]):
                         return [one.claim], True
                     number_alone = number_alone or [one.claim]
-            if number_alone or len(off) > MAX_TOGETHER or len(off) < 2 or not reached(off):
-                return number_alone, False
-            for one in list(off):
-                if len(off) > 1 and reached(rest := [other for other in off if other is not one]):
-                    off = rest
-            found = [other.claim for other in sorted(off, key=lambda other: other.claim.line)]
-            return found, self._all_follow(claim, working, point, off)
+            if 2 <= len(chosen) <= MAX_TOGETHER and reached(chosen):
+                lines_follow = follow(chosen)
+                for one in list(chosen):
+                    rest = [other for other in chosen if other is not one]
+                    if rest and reached(rest) and follow(rest) >= lines_follow:
+                        chosen = rest
+                found = [other.claim for other in sorted(chosen, key=lambda other: other.claim.line)]
+                return (found, True) if lines_follow else (number_alone or found, False)
         return number_alone, False
+
+    def _carried(self, chosen: Sequence[_Off], own: Tensor | None, *, alone: bool = False) -> list[_Value]:
+        """What somebody carries on who takes some wrong values from the sheet, of which the likeliest come first.
+
+        Of all else that the sheet has it is the truth, so that what stands nearest above counts, and not what led to
+        it; where a working uses the values, they stand `alone`. The quantity itself is not among it.
+        """
+        values = [value for other in reversed(chosen) for value in other.values]
+        if alone:
+            return values
+        taken = {(value.tensor, value.index) for value in values}
+        return values + [
+            _Value(tensor, index, truth, truth, truth, is_true=True)
+            for (tensor, index), truth in self._truths.items()
+            if tensor != own and (tensor, index) not in taken
+        ]
 
     @staticmethod
     def _is_telling(value: Any) -> bool:
@@ -304,8 +331,9 @@ class History:
     def carried(self, claim: Claim, point: Point, working: Sequence[f.Node]) -> bool:
         """Whether lines of a working, which are not true, are what the wrong values that they use make of them."""
         used = [other for other in self._off if self._is_used(other, claim, point)]
-        with contextlib.suppress(AtKink):
-            return bool(used and working) and self._all_follow(claim, working, point, used)
+        with contextlib.suppress(AtKink, *NO_VALUE):
+            there = _with_values(point, self._carried(used, None, alone=True))
+            return bool(used and working) and all(self._holds(claim, line, there, _never) for line in working)
         return False
 
     @staticmethod
@@ -331,12 +359,65 @@ class History:
         }
         return sorted(reversed(off), key=lambda other: keys[id(other)])
 
-    def _all_follow(self, claim: Claim, lines: Sequence[f.Node], point: Point, chosen: Sequence[_Off]) -> bool:
-        """Whether every line gives what its quantity is where some wrong values are carried on."""
-        if not lines:
+    def _all_follow(self, claim: Claim, lines: Sequence[f.Node], point: Point, carried: Sequence[_Value]) -> bool:
+        """Whether lines give what their quantity is where some values are carried on, and the last one the number."""
+        there = _with_values(point, carried) if lines else point
+        return all(self._holds(claim, line, there, _never) for line in lines) and self._gives(claim, point, carried)
+
+    def is_own(self, claim: Claim, point: Point, given: Sequence[Claim]) -> bool:
+        """Whether a number is what the last line of its working gives, as it stands or given earlier claims.
+
+        But for the rounding of what was printed before.
+        """
+        chosen = [other for other in self._off if other.claim in given]
+        return self._gives(claim, point, []) or (
+            bool(chosen) and self._gives(claim, point, self._carried(chosen, None, alone=True))
+        )
+
+    def _gives(self, claim: Claim, point: Point, carried: Sequence[_Value]) -> bool:
+        """Whether the last line of a working gives the number where some values are carried on; or nothing at all."""
+        line = claim.working[-1].tree if claim.working else None
+        if line is None or claim.value is None:
             return True
-        there = _with_values(point, _values_of(chosen))
-        return all(self._holds(claim, line, there, lambda *_: False) for line in lines)
+        printed = printed_entries(claim.value)
+        ones = dict.fromkeys(line.letters, 1)  # it has a single value: that is all that its letters run over
+        try:
+            there = _with_values(point, carried) if carried else point
+            values = list(Evaluator(there).value(line, ones).flat)
+            if all_agree(printed, values) or all_overlap(printed, *self.spread(claim, line, there, ones, known=True)):
+                return True
+            if len(values) != len(printed):
+                return False
+            off = [k for k, p in enumerate(printed) if not p.agrees(values[k])]
+            if any(not printed[k].is_close(values[k]) for k in off):
+                return False
+            reach = self._reach(line, point, ones, carried, off)
+            return all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True))
+        except (AtKink, OutOfTime):
+            raise
+        except NO_VALUE:
+            return True
+
+    def rounded_in_working(self, claim: Claim, point: Point) -> bool:
+        """Whether the rounding of decimals in the last line of a true working explains that a number is off."""
+        line = claim.working[-1].tree if claim.working else None
+        if line is None or claim.value is None or claim.tree.letters:
+            return False
+        printed, ones = printed_entries(claim.value), dict.fromkeys(line.letters, 1)
+        try:
+            ((_, truth),) = truths_at(point, claim.tree)
+            low, high = self.spread(claim, line, point, ones, known=True)
+            if not all_overlap(printed, low, high) or len(printed) != truth.size:
+                return False
+            reach = self._reach(claim.tree, point, {}, [], range(len(printed)))
+            ends = zip(low.flat, high.flat, reach, strict=True)
+            return all(p.is_close(t) for p, t in zip(printed, truth.flat, strict=True)) and all(
+                b >= c and a <= d for a, b, (c, d) in ends
+            )
+        except OutOfTime:
+            raise
+        except (ValueError, *NO_VALUE):
+            return False
 
     def wrong_decimals(self, line: f.Node) -> dict[str, Claim]:
         """The decimals of a line that an earlier claim has printed without their being true, and those claims."""
@@ -350,21 +431,6 @@ class History:
             and printed.value not in self._printed
             and printed.value not in self._data
         }
-
-    def carrying(self, point: Point, given: Sequence[Claim]) -> Point:
-        """The point as somebody sees it who carries on some earlier wrong claims."""
-        return _with_values(point, _values_of(other for other in self._off if other.claim in given))
-
-    def may_give(self, line: f.Node, point: Point, binding: Mapping[str, int], printed: Sequence[Printed]) -> bool:
-        """Whether a line of quantities gives some numbers, whatever was carried on of what was printed before."""
-        values = list(Evaluator(point).value(line, binding).flat)
-        if len(values) != len(printed):
-            return False
-        off = [k for k, p in enumerate(printed) if not p.agrees(values[k])]
-        if any(not printed[k].is_close(values[k]) for k in off):
-            return False
-        reach = self._reach(line, point, binding, [], off)
-        return all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True))
 
     def _target(self, tree: f.Node, point: Point) -> Tensor | None:
         """The tensor that a quantity is of; None where it is a formula in several."""
@@ -394,9 +460,15 @@ class History:
                     return False  # they have no say in this
                 off = [k for k, p in enumerate(printed) if k not in but and not p.agrees(exact[k])]
                 off = [k for k in off if not self._rounded_again(claim, point, binding, k, printed[k])]
-                # A number that is off in more than its last digits is not off by rounding.
-                if any(not printed[k].is_close(exact[k]) for k in off):
-                    return False
+                # A number that is off in more than its last digits is not off by rounding, unless it is what the very
+                # numbers printed give, as where two of them nearly cancel.
+                if far := [k for k in off if not printed[k].is_close(exact[k])]:
+                    values = self._values(self._target(claim.tree, point), point)
+                    as_printed = [*start, *((value, value.printed) for value in values if not value.plus)]
+                    there = _follow(claim.tree, point, binding, as_printed, edits, same_units=True)
+                    if not there or not all(printed[k].agrees(there[k]) for k in far):
+                        return False
+                    off = [k for k in off if k not in far]
                 reach = self._reach(claim.tree, point, binding, wrong, off, edits)
                 if not all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True)):
                     return False
@@ -424,7 +496,7 @@ class History:
         edits: Edits | None = None,
     ) -> list[tuple[Any, Any]]:
         """The least and the largest that entries of a quantity can be, whatever was carried on."""
-        fixed = {(value.tensor, value.index) for value in wrong}
+        fixed = {(value.tensor, value.index) for value in wrong if not value.is_true}
         values = self._values(self._target(tree, point), point) if entries else []
         values = [value for value in values if (value.tensor, value.index) not in fixed]
         values += [value for value in wrong if value.low < value.high and entries]
@@ -459,8 +531,8 @@ def _with_values(point: Point, wrong: Sequence[_Value]) -> Carried:
     return Carried(point, _changes([(value, value.printed) for value in wrong], point.typed))
 
 
-def _values_of(chosen: Iterable[_Off]) -> list[_Value]:
-    return [value for other in chosen for value in other.values]
+def _never(*_: Any) -> bool:
+    return False
 
 
 def _numbers(line: f.Node) -> frozenset[Any]:

@@ -79,11 +79,15 @@ class UnreadValue(SheetError):
 
 @dataclass(frozen=True)
 class Line:
-    """A line of working. `tree` is None where the text is no formula, and `error` says why."""
+    """A line of working. `tree` is None where the text is no formula, and `error` says why.
+
+    `read_as` tells which products it was read with, where its text leaves that open.
+    """
 
     text: str
     tree: Node | None
     error: str = ""
+    read_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

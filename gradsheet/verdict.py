@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,14 +13,22 @@ from gradsheet.carry import Carried
 from gradsheet.compare import Comparison, Mismatch, like, line_message, truths_at, value_message
 from gradsheet.derivation import true_formula
 from gradsheet.diagnosis import diagnose
-from gradsheet.evaluate import NO_VALUE, EvaluationError, Evaluator, NotRead, shape_text
+from gradsheet.evaluate import (
+    NO_VALUE,
+    EvaluationError,
+    Evaluator,
+    NotRead,
+    has_dots,
+    shape_text,
+    without_dots,
+)
 from gradsheet.figures import FLOAT, significant
 from gradsheet.floating import Ball
 from gradsheet.history import History
 from gradsheet.judgement import Judgement, LineVerdict, Report
 from gradsheet.network import NEW
-from gradsheet.number import Text, all_agree, all_overlap, digits_text, exact_text, plain, printed, told_text
-from gradsheet.point import Budget, Missing, OutOfTime, Point, shared_point_of
+from gradsheet.number import Text, digits_text, exact_text, plain, printed, told_text
+from gradsheet.point import Budget, Missing, Point, shared_point_of
 from gradsheet.probe import Probes, probes_for
 from gradsheet.readings import Readings
 from gradsheet.real import Arithmetic, Imprecise, Undecided
@@ -135,6 +144,11 @@ class _Judge:
         if history.rounded(claim, point):
             self.messages[-1] += ", which rounding the values printed before explains"
             return "rounded"
+        if all(line.verdict in ("right", "rounded") for line in working[-1:]) and history.rounded_in_working(
+            claim, point
+        ):
+            self.messages[-1] += ", which rounding in its working explains"
+            return "rounded"
         if not claim.tree.letters and self._is_of_floats(value, mismatch):
             self.messages[-1] += ", which is what floating point makes of it"
             return "rounded"
@@ -165,10 +179,10 @@ class _Judge:
     def _is_of_floats(self, value: Value, mismatch: Mismatch) -> bool:
         """Whether a number of so many digits is off no further than float64 may be, in any order of the operations."""
         printed, truth = printed_entries(value), mismatch.truth
-        if truth is None or not all(significant(p) >= FLOAT for p in printed if p.places is not None):
+        if truth is None:
             return False
         pairs = list(zip(printed, truth.flat, strict=True))
-        if any(p.places is None and not p.agrees(t) for p, t in pairs):
+        if any((p.places is None or significant(p) < FLOAT) and not p.agrees(t) for p, t in pairs):
             return False
         try:
             errors = Evaluator(Carried(mismatch.point, kind=Ball.of)).value(self.claim.tree, mismatch.binding)
@@ -191,7 +205,7 @@ class _Judge:
             rounded = rounded and self.history.line_rounded(self.claim, line.tree, mismatch.point)  # type: ignore[union-attr]
         except Undecided as error:
             return LineVerdict(line.text, None, "cannot_tell", str(error))
-        text = None if value is None else exact_text(value)
+        text, said = None if value is None else exact_text(value), line.read_as + said
         if mismatch is None or rounded:
             said += self._tell_shape(shape)
             return LineVerdict(line.text, text, "right" if mismatch is None else "rounded", "", value, said)
@@ -279,24 +293,9 @@ class _Judge:
 
     def _is_own(self) -> bool:
         """Whether the claimed number is what the last line of its working gives, but for rounding on the way."""
-        tree, value, history = self.claim.working[-1].tree, self.claim.value, self.history
-        if tree is None or value is None or history is None:
+        if self.history is None or self.claim.value is None:
             return True
-        entries = printed_entries(value)
-        ones = dict.fromkeys(tree.letters, 1)  # it has a single value: that is all that its letters run over
-        point = self.comparison.first_point
-        for seen in (point, history.carrying(point, self.given)) if self.given else (point,):
-            try:
-                if all_agree(entries, list(Evaluator(seen).value(tree, ones).flat)):
-                    return True
-                low, high = history.spread(self.claim, tree, seen, ones, known=True)
-                if all_overlap(entries, low, high) or history.may_give(tree, seen, ones, entries):
-                    return True
-            except OutOfTime:
-                raise
-            except NO_VALUE:  # with other decimals it has no value
-                continue
-        return False
+        return self.history.is_own(self.claim, self.comparison.first_point, self.given)
 
 
 def _claimed(claim: Claim) -> Text:
@@ -363,6 +362,21 @@ def derived(sheet: Sheet) -> set[str]:
     return jax_of - {"shares"} if sheet.network.loss is None else jax_of
 
 
+def _without_dots(claim: Claim, point: Point) -> Claim:
+    """The claim with the products that its lines can only mean."""
+
+    def resolved(line: Line) -> Line:
+        if line.tree is None or not has_dots(line.tree):
+            return line
+        try:
+            tree, read_as = without_dots(line.tree, Evaluator(point), dict.fromkeys(line.tree.letters, 1))
+        except NO_VALUE:  # which the comparison will tell
+            return line
+        return replace(line, tree=tree, read_as=read_as)
+
+    return replace(claim, working=tuple(map(resolved, claim.working))) if claim.working else claim
+
+
 def judge(sheet: Sheet, seconds: float | None = None) -> Report:
     """The verdicts on every claim of a sheet, in so many seconds of the processor's time; left out, in MAX_SECONDS."""
     seconds = MAX_SECONDS if seconds is None else seconds
@@ -373,7 +387,8 @@ def judge(sheet: Sheet, seconds: float | None = None) -> Report:
         points = probes_for(sheet.network, frozenset(jax_of), rate)
         points.budget.start(seconds)
         readings = Readings(sheet.network, None, rate, points.budget)
-        judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in sheet.claims]
+        claims = [_without_dots(claim, next(iter(points))) for claim in sheet.claims]
+        judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
         points.budget.start(DIAGNOSIS_SECONDS)
         causes = diagnose(judgements, points)
         return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
@@ -397,7 +412,7 @@ def judge(sheet: Sheet, seconds: float | None = None) -> Report:
             return found
         raise AssertionError("the last rung decides or raises Undecided")
 
-    judgements = [judged(claim) for claim in sheet.claims]
+    judgements = [judged(_without_dots(claim, rung(0))) for claim in sheet.claims]
     budget.start(DIAGNOSIS_SECONDS)
     causes = diagnose(judgements, rung(0), history)
     return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)

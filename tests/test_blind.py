@@ -101,3 +101,10 @@ def test_what_cannot_be_read_is_one_line(text: str, tmp_path, capsys) -> None:
     (tmp_path / "bad.toml").write_text(text)
     assert main(["blind", str(tmp_path / "bad.toml")]) == 2
     assert capsys.readouterr().err.startswith(f"gradsheet: {tmp_path}/bad.toml:")
+
+
+@pytest.mark.parametrize("quantity", ["yhat[5]", "z1[1,3]"])
+def test_what_has_no_value_is_no_question(quantity: str) -> None:
+    head = 'loss = "output"\nx = 1\n[[layer]]\nW = [[2]]\n'
+    claims = f"[[claim]]\nquantity = '{quantity}'\nvalue = 2\n[[claim]]\nquantity = 'L'\nvalue = 2\n"
+    assert blindness(gradsheet.read(head + claims)).total > 0

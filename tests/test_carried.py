@@ -269,3 +269,101 @@ def test_rounding_on_the_way_is_granted_to_a_line_of_quantities() -> None:
     assert [j.verdict for j in found] == ["right", "right", "wrong"]
     assert found[2].own
     assert "cut off" not in found[2].all_messages()
+
+
+TWO_LAYERS = """
+loss = "mean_squared_error"
+x = [-0.14]
+y = [1.07, 0.72]
+[[layer]]
+W = [[-0.50], [-0.11]]
+activation = "sigmoid"
+[[layer]]
+W = [[-0.63, 0.22], [-0.93, 1.48]]
+b = [-0.45, -0.11]
+activation = "relu"
+"""
+
+
+def test_a_line_may_use_several_wrong_values_though_one_explains_the_number() -> None:
+    found = told(
+        TWO_LAYERS,
+        ("z1", "[-0.1800, -0.2346]", "'[[-0.50], [-0.11]] @ [-0.14]'"),
+        ("h1", "[0.4551, 0.4416]", "'sigmoid([-0.1800, -0.2346])'"),
+        ("dL/dh1", "[0.5577, -0.8876]", "'[[-0.63, 0.22], [-0.93, 1.48]].T @ [0, -0.5997]'"),
+        ("dL/dz1", "[0.1383, -0.2189]", "'[0.5577, -0.8876]*[0.4551, 0.4416]*(1 - [0.4551, 0.4416])'"),
+    )
+    assert [verdict for verdict, _ in found] == ["wrong", *["carried_forward"] * 3]
+    assert found[3][1] == [2, 3]
+
+
+@pytest.mark.parametrize("working", [(), ("'outer(dL/dyhat, z2)'",)])
+def test_what_led_to_a_right_value_is_not_carried_on_past_it(working: tuple) -> None:
+    """dL/dyhat = 3.5 stands above and is right: [22.5, 15, -10] is what 2.5 would have given."""
+    found = told(NUMBERS, ("yhat", "4"), ("dL/dyhat", "3.5"), ("dL/dW3", "[22.5, 15, -10]", *working))
+    assert found[2] == ("wrong", [])
+
+
+def test_the_number_has_to_be_what_its_own_working_gives() -> None:
+    assert told(NUMBERS, ("yhat", "4"), ("dL/dyhat", "2.5", "'5 - 1.5'"))[1][0] == "wrong"
+    head = """
+loss = "half_squared_error"
+x = [1.5, -0.4]
+y = [1]
+learning_rate = 0.1
+[[layer]]
+W = [[0.2, 0.8]]
+b = [0.3]
+activation = "tanh"
+[[layer]]
+W = [[1.4]]
+b = [0.5]
+"""
+    uphill = "W2_new", "1.39678", "'W2 - learning_rate*dL/dW2', '1.4 - 0.1*(-0.03218)'"
+    found = told(head, ("dL/dW2", "-0.03218"), ("dL/db2", "0.11793"), uphill)
+    assert found[2] == ("wrong", []), "dL/db2 has no part in it"
+
+
+def test_partial_results_in_the_working_may_be_rounded() -> None:
+    """0.89*1.27 = 1.1303 and 1.33*1.41 = 1.8753; 1.13 - 1.88 is -0.75, truly -0.745."""
+    head = """
+loss = "half_squared_error"
+x = [1.27, -1.41]
+y = 1
+[[layer]]
+W = [[0.89, 1.33]]
+activation = "sigmoid"
+"""
+    found = judgements(
+        head,
+        ("z1", "-0.750", "'0.89*1.27 + 1.33*(-1.41)', '1.13 - 1.88'"),
+        ("z1", "-0.755", "'0.89*1.27 + 1.33*(-1.41)', '1.13 - 1.88'"),
+        ("z1", "-0.790", "'0.89*1.27 + 1.33*(-1.41)', '1.13 - 1.92'"),
+    )
+    assert [j.verdict for j in found] == ["rounded", "rounded", "wrong"]
+    assert "which rounding in its working explains" in found[0].message
+
+
+def test_a_number_printed_may_be_one_that_is_given_as_well() -> None:
+    """-0.10 is the gradient, rounded, and 0.1 the learning rate."""
+    head = """
+loss = "half_squared_error"
+x = 1
+y = 1.399
+learning_rate = 0.1
+[[layer]]
+W = [[0.4]]
+activation = "sigmoid"
+[[layer]]
+W = [[0.5]]
+b = [1]
+"""
+    assert [v for v, _ in told(head, ("dL/db2", "-0.10"), ("b2_new", "1.010", "'1 - 0.1*(-0.10)'"))] == ["right"] * 2
+
+
+def test_what_nearly_cancels_is_off_by_more_than_its_last_digits() -> None:
+    """yhat = 0.598688 is printed as 0.599, and 0.599 - 0.598 = 0.001 is what is carried on."""
+    head = 'loss = "half_squared_error"\nx = 1\ny = 0.598\n[[layer]]\nW = [[0.4]]\nactivation = "sigmoid"\n'
+    claims = ("yhat", "0.599"), ("dL/dyhat", "0.001", "'yhat - y', '0.599 - 0.598'")
+    assert [v for v, _ in told(head, *claims, ("dL/dz1", "0.00024"))] == ["right", "right", "rounded"]
+    assert told(head, *claims, ("dL/dz1", "0.00025"))[2][0] == "wrong"

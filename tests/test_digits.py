@@ -366,3 +366,9 @@ def test_a_claim_of_many_digits_gets_two_more() -> None:
     with localcontext() as context:
         context.prec = 60
         assert str(sigmoid(Decimal("0.3"))).startswith(found.truth_digits)
+
+
+def test_a_vector_of_floats_may_have_short_entries() -> None:
+    head = 'loss = "squared_error"\nx = 3\ny = [0, 0]\n[[layer]]\nW = [[0.7], [0.5]]\n'
+    assert judged(head, "z1", value="[2.0999999999999996, 1.5]").verdict == "rounded"
+    assert judged(head, "z1", value="[2.0999999999999996, 1.4]").verdict == "wrong"

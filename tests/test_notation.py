@@ -61,6 +61,18 @@ W = [[1, 2], [-1, 1]]
 b = [0, 1]
 activation = "softmax"
 """
+SIGMOID_2 = SIGMOID + "b = [3]\n"
+BINARY_BATCH = """
+loss = "binary_cross_entropy"
+x = [[1, 2], [0.5, -1], [2, 1]]
+y = [[1], [0], [1]]
+[[layer]]
+W = [[1, -1], [2, 0.5]]
+activation = "tanh"
+[[layer]]
+W = [[1, -0.2]]
+activation = "sigmoid"
+"""
 LEAKY = SIGMOID.replace('"sigmoid"', '"leaky_relu"\nslope = 0.1')
 SOFTPLUS = SIGMOID.replace('"sigmoid"', '"softplus"')
 
@@ -129,10 +141,15 @@ SOFTPLUS = SIGMOID.replace('"sigmoid"', '"softplus"')
         (NUMBERS, "dL/dW3[1,2]", "∂L/∂yhat[1] × ∂yhat[1]/∂W3[1,2]"),
         (NUMBERS, "dL/dW3[1,2]", "2·(5 − 1.5)·3"),
         (NUMBERS, "z2", "W2·h1 + b2"),
+        (SIGMOID_2, "z2", "W2·h1 + b2"),  # entry by entry there is a row, to which b2 cannot be added
+        (SIGMOID_2, "dL/dz1", "W2ᵀ·(ŷ − y) ⊙ h1 ⊙ (1 − h1)"),
         (NUMBERS, "dL/dW3", "+dL/dyhat * z2"),
         # a batch
         (BATCH, "z1", "x @ W1.T + b1"),
         (BATCH, "z1", "b1 + x @ W1.T"),
+        (BATCH, "z1", "(W1 @ x.T).T + b1"),
+        (BINARY_BATCH, "dL/dz1", "(yhat - y)/3 * W2 * (1 - h1**2)"),  # a column times a row, as in NumPy
+        (BINARY_BATCH, "dL/dW2", "((yhat - y)/3).T @ h1"),
         (BATCH, "dL/dz2", "(yhat - y)/3"),
         (BATCH, "dL/dW2", "dL/dz2.T @ h1"),
         (BATCH, "dL/db1[i]", "sum(n, dL/dz1[n,i])"),
@@ -164,6 +181,8 @@ def test_what_people_type_is_read(head: str, quantity: str, line: str) -> None:
         (SQUARE, "dL/dW2", "(yhat - y)·h1.T", "· may be the matrix product or entry by entry"),
         (SQUARE, "W1 @ W2", "W1·W2", "write a @ b or a * b"),
         (NUMBERS, "yhat", "W3·z2", "write a @ b or a * b"),  # or a row, entry by entry
+        (SIGMOID, "dL/dW1", "dL/dz1 * x.T", "* between a vector and a row: write @ for their outer product"),
+        (SQUARE, "z2", "W2 + z1", "write W + v.T for the same in every row"),
         (SQUARE, "dyhat/dz1", "relu'(z1)*W2", "between a 2x2 matrix and a vector of 2 has more than one meaning"),
         (SQUARE, "dyhat/dz1", "W2*relu'(z1)", "write W*v.T to scale the columns, diag(v) @ W to scale the rows"),
         (NUMBERS, "h1", "σ(z1)", "σ has two meanings in this network"),

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from sheets import NET, SYMBOLS, random_sheet
+from sheets import NET, NUMBERS, SYMBOLS, random_sheet
 
 import gradsheet
 from gradsheet.composing import formula_text
@@ -357,3 +357,12 @@ def test_a_notebook_shows_sheets_reports_and_solutions(numbers):
     table = sheet.judge()._repr_markdown_()
     assert r"| wrong | 2b | dL/dW3\[1,2\] = 42, true 21" in table
     assert numbers._repr_markdown_() == numbers.markdown()
+
+
+def test_a_claim_of_which_nothing_is_read_is_solved_all_the_same():
+    for head in (NUMBERS, SYMBOLS):
+        sheet = gradsheet.read(head + "[[claim]]\nquantity = 'dL/dz1'\nworking = ['dL/dyhat ⊞ 1']\n")
+        solution = sheet.solve()
+        assert "unread" in solution.text()
+        assert "dL/dz1" in solution.answer_sheet()
+        assert solution.html().count("⊞") == 2

@@ -24,6 +24,7 @@ MARKS = {
     "carried_forward": "↪",
     "wrong": "✗",
     "cannot_tell": "?",
+    "unread": "?",
     "": "→",
 }
 
