@@ -92,7 +92,7 @@ def forget() -> None:
 
 
 def report(text: str) -> object:
-    return exports._sheet(gradsheet.judge(gradsheet.read(text)))
+    return exports._sheet(gradsheet.judge(gradsheet.read(text)), {})
 
 
 def alone(text: str) -> object:
