@@ -421,6 +421,8 @@ class History:
 
     def wrong_decimals(self, line: f.Node) -> dict[str, Claim]:
         """The decimals of a line that an earlier claim has printed without their being true, and those claims."""
+        if not self._wrong_decimals:
+            return {}
         numbers = [
             part.printed for part in f.walk(line) if isinstance(part, f.Number) and part.printed.places is not None
         ]

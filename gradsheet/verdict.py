@@ -144,9 +144,8 @@ class _Judge:
         if history.rounded(claim, point):
             self.messages[-1] += ", which rounding the values printed before explains"
             return "rounded"
-        if all(line.verdict in ("right", "rounded") for line in working[-1:]) and history.rounded_in_working(
-            claim, point
-        ):
+        last_is_true = bool(working) and working[-1].verdict in ("right", "rounded")
+        if last_is_true and history.rounded_in_working(claim, point):
             self.messages[-1] += ", which rounding in its working explains"
             return "rounded"
         if not claim.tree.letters and self._is_of_floats(value, mismatch):
@@ -155,20 +154,24 @@ class _Judge:
         false = [(line, found) for line, found in zip(claim.working, working, strict=True) if found.verdict == "wrong"]
         lines = [line.tree for line, _ in false if line.tree]
         self.given, carried = history.given(claim, point, lines)
-        if not self.given and history.carried(claim, point, lines):  # only its number does not follow
+        if carried or (not self.given and history.carried(claim, point, lines)):  # else only its number does not follow
             for _, found in false:
                 found.verdict, found.message = "carried_forward", ""
         if self.given:
             given = " and ".join(f"{c.quantity} = {plain(_printed_text(c.value))} (line {c.line})" for c in self.given)
             self.messages.append(f"right given the earlier {given}")
         if carried:
-            for _, found in false:
-                found.verdict, found.message = "carried_forward", ""
             return "carried_forward"
+        return self._cut(value, mismatch) if not false and not claim.tree.letters else "wrong"
+
+    def _cut(self, value: Value, mismatch: Mismatch) -> str:
+        """The verdict on a number that may have been cut where it is to be rounded; `wrong` where it has not."""
+        assert self.history is not None
+        assert mismatch.truth is not None
         pairs = list(zip(printed_entries(value), mismatch.truth.flat, strict=True))
         off = [k for k, (p, t) in enumerate(pairs) if not p.agrees(t)]
         cut = [k for k in off if pairs[k][0].is_cut(pairs[k][1])]
-        if cut and not false and not claim.tree.letters and (cut == off or history.rounded(claim, point, but=cut)):
+        if cut and (cut == off or self.history.rounded(self.claim, mismatch.point, but=cut)):
             where = f" of entry {' and '.join(str(k + 1) for k in cut)}" if len(pairs) > 1 else ""
             self.messages[-1] += f": the further digits{where} are cut off where the last is to be rounded"
             if cut != off:
@@ -366,7 +369,7 @@ def _without_dots(claim: Claim, point: Point) -> Claim:
     """The claim with the products that its lines can only mean."""
 
     def resolved(line: Line) -> Line:
-        if line.tree is None or not has_dots(line.tree):
+        if line.tree is None or line.text.isascii() or not has_dots(line.tree):
             return line
         try:
             tree, read_as = without_dots(line.tree, Evaluator(point), dict.fromkeys(line.tree.letters, 1))
