@@ -30,7 +30,7 @@ from gradsheet.point import AtKink, OutOfTime, Point, as_array
 from gradsheet.real import apart
 from gradsheet.sheet import Claim, printed_entries
 from gradsheet.steps import Change, Edits, Index, Tensor
-from gradsheet.target import as_delta, core_of, entries_of, mentions, predecessors, tensor_shape
+from gradsheet.target import as_delta, core_of, entries_of, mentions, tensor_shape
 from manual.activations import Array
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through
@@ -271,7 +271,7 @@ class History:
         """The earlier wrong claims given which this one is right: a single one, or as few as will do, or none.
 
         And whether every line of `working`, the lines that are not true as they stand, is what right steps make of
-        them, too. Those that the working uses come first, then those one step before it.
+        them, too. Where the working uses any of them it is one of those; the nearest above come first.
         """
         if claim.value is None or not self._off or not self._is_telling(claim.value):
             return [], False
@@ -279,7 +279,8 @@ class History:
             own = self._target(claim.tree, point)
         except NO_VALUE:
             return [], False
-        off = self._likely([other for other in self._off if other.tensor != own], claim, own, point)
+        off = [other for other in reversed(self._off) if other.tensor != own]
+        off.sort(key=_is_db)
         used = [other for other in off if self._is_used(other, claim, point)]
         number_alone: list[Claim] = []  # given which the number is right, though some line is not
 
@@ -349,15 +350,6 @@ class History:
             )
             for line in lines
         )
-
-    def _likely(self, off: list[_Off], claim: Claim, own: Tensor | None, point: Point) -> list[_Off]:
-        """Earlier wrong claims in the order in which they are likely to have been carried on."""
-        before = predecessors(own, point.network)
-        keys = {
-            id(other): (not self._is_used(other, claim, point), other.values[0].tensor not in before, _is_db(other))
-            for other in off
-        }
-        return sorted(reversed(off), key=lambda other: keys[id(other)])
 
     def _all_follow(self, claim: Claim, lines: Sequence[f.Node], point: Point, carried: Sequence[_Value]) -> bool:
         """Whether lines give what their quantity is where some values are carried on, and the last one the number."""

@@ -99,33 +99,6 @@ def mentions(line: f.Node, quantity: f.Node, network: Network) -> bool:
     return False
 
 
-def predecessors(tensor: Tensor | None, network: Network) -> list[Tensor]:
-    """What a tensor is worked out from in one step, as far as the sheet may have printed it."""
-    if tensor is None:
-        return []
-    if isinstance(tensor, str):
-        if tensor.endswith(NEW):
-            bare = tensor.removesuffix(NEW)
-            steps = predecessors(bare, network) if bare[0] not in "Wb" else []
-            return [("L", bare)] if bare[0] in "Wb" else [f"{step}{NEW}" for step in steps if isinstance(step, str)]
-        if tensor in ("L", "shares"):
-            return [f"h{network.depth}"]
-        if not tensor[1:].isdecimal():
-            return []
-        l = int(tensor[1:])
-        return [f"z{l}"] if tensor[0] == "h" else [f"h{l - 1}", f"W{l}", f"b{l}"] if tensor[0] == "z" else []
-    of, by = tensor
-    if not by[1:].isdecimal():
-        return [f"h{network.depth}"] if by == "y" else []
-    kind, l = by[0], int(by[1:])
-    if kind == "z":
-        slope = (f"h{l}", f"z{l}")
-        return [f"h{l}", f"z{l}"] if tensor == slope else [(of, f"h{l}"), slope, f"z{l}", f"h{l}"]
-    if kind == "h":
-        return [(of, f"z{l + 1}")] if l < network.depth else [f"h{l}"]
-    return [(of, f"z{l}"), f"h{l - 1}"] if kind == "W" else [(of, f"z{l}")]
-
-
 def tensor_shape(tensor: Tensor, point: Point) -> tuple[int, ...]:
     """The shape of a tensor of `Carried`, with every example axis."""
     network, examples = point.network, len(point.x)
