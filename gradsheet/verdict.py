@@ -144,8 +144,7 @@ class _Judge:
         if history.rounded(claim, point):
             self.messages[-1] += ", which rounding the values printed before explains"
             return "rounded"
-        last_is_true = bool(working) and working[-1].verdict in ("right", "rounded")
-        if last_is_true and history.rounded_in_working(claim, point):
+        if history.rounded_in_working(claim, point):
             self.messages[-1] += ", which rounding in its working explains"
             return "rounded"
         if not claim.tree.letters and self._is_of_floats(value, mismatch):
