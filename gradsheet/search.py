@@ -265,8 +265,6 @@ class Search:
                 if combination in added:
                     continue
                 added.add(combination)
-                if len(combination) > 1:  # several at once easily agree with what follows from something else
-                    explained = [holds and not s.is_carried for holds, s in zip(explained, self.wrong, strict=True)]
                 found = Hypothesis(combination, frozenset(itertools.compress(itertools.count(), explained)), spoils)
                 self.hypotheses.append(found)
                 for number in found.explains:

@@ -148,6 +148,7 @@ def test_a_cut_number_ends_in_no_zero_and_has_no_false_line() -> None:
     assert judged(NUMBERS, "L/7", value="0.875").verdict == "right"
     assert judged(NUMBERS, "100/L", value="16.32").verdict == "rounded"  # 16.3265...
     assert judged(NUMBERS, "100*100/L", value="1630.0").verdict == "wrong"  # 1632.65
+    assert judged(NUMBERS, "10/(8*L)", value="0.2040").verdict == "wrong"  # 0.20408
     assert judged(NUMBERS, "1/L", "8/49", value="0.163").verdict == "right"  # 0.16326
     assert judged(NUMBERS, "100/L", "800/49", value="16.32").verdict == "rounded"
     assert judged(NUMBERS, "100/L", "800/50", value="16.32").verdict == "wrong"
@@ -214,8 +215,19 @@ def test_a_bound_that_is_too_small_would_be_noticed(monkeypatch: pytest.MonkeyPa
 
 
 def test_few_digits_are_not_explained_by_several_mistakes_at_once() -> None:
-    (found,) = judgements(PAIR, ("dL/dW1[1,1]", "-0.0271"))
-    assert all("+" not in code for code in codes(found))
+    head = """
+loss = "half_squared_error"
+x = [[1, 2], [3, -1], [2, 2]]
+y = [[1, 0], [2, 2], [1, 1]]
+[[layer]]
+W = [[1, -2], [3, 1]]
+b = [0, 0]
+activation = "relu"
+[[layer]]
+W = [[1, 2], [-1, 1]]
+"""
+    (found,) = judgements(head, ("dL[1]/dW1[1,1]", "1"))  # three pairs of mistakes give this
+    assert (found.verdict, codes(found)) == ("wrong", [])
 
 
 def test_what_follows_tells_nothing_more_of_the_first_mistake() -> None:
@@ -254,6 +266,7 @@ def test_something_left_out_of_the_line(line: str, value: str, code: str | None,
 
 
 def test_every_omission_leaves_out_one_thing() -> None:
+    assert [slip.text.split()[2] for slip, _ in omissions(parse("2*3*4", ()))] == ["4", "3", "2"]
     names = ("W1", "x", "b1")
     texts = {slip.text for slip, _ in omissions(parse("-W1 @ x + b1*2/3", names))}
     assert texts == {
@@ -336,9 +349,19 @@ def test_what_is_no_finite_difference_is_not_called_one() -> None:
 
 @pytest.mark.parametrize("value", ["0.07280", "0.07278"])
 def test_a_slip_in_the_last_digit_is_no_finite_difference(value: str) -> None:
-    head = NET.replace("x = [1.23]", "x = [0.3]").replace("W = [[3]]", "W = [[2]]")
-    truth = judged(head, "dL/dz1", value="1").truth
-    (found,) = judgements(head, ("dL/dz1", f"{truth + 0.00002:.5f}"))
+    """The truth is 0.0727924; steps of 0.0001 from either side give these."""
+    head = """
+loss = "half_squared_error"
+x = [1, 2]
+y = 1
+[[layer]]
+W = [[0.5, -0.25]]
+b = [0.3]
+activation = "sigmoid"
+[[layer]]
+W = [[2]]
+"""
+    (found,) = judgements(head, ("dL/dz1", value))
     assert (found.verdict, codes(found)) == ("wrong", [])
 
 
