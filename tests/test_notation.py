@@ -363,3 +363,11 @@ def test_the_formulas_in_the_words_of_mistakes_are_of_the_language() -> None:
         assert "delta{l}" not in mistake.text, mistake.code
         assert ") log(" not in mistake.text, mistake.code
         assert " (1 - h" not in mistake.text, mistake.code
+
+
+def test_a_list_for_all_values_of_a_letter_is_not_read_as_the_answer_for_each() -> None:
+    found = judged(NUMBERS, "dL/dW1[2,j]", value="[14, 7]")
+    assert found.verdict == "unread"
+    assert "write the quantity without j" in found.message
+    assert judged(NUMBERS, "dL/dW1[2]", value="[14, 7]").verdict == "right"
+    assert judged(NUMBERS, "dL/dW1[i,j]", value="[[0, 0], [14, 7], [-14, -7]]").verdict == "unread"
