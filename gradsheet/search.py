@@ -400,9 +400,8 @@ def agree_everywhere(
 
 def agree_at(point: Point, seen: Point, quantity: f.Node, line: f.Node, form: int | None = None) -> bool:
     """Whether a formula at a point is a quantity as that point is `seen`; raises as evaluating them does."""
-    evaluator, other = Evaluator(point), Evaluator(seen)
-    for binding in evaluator.bindings(quantity):
-        truth = other.value(quantity, binding)
+    evaluator = Evaluator(point)
+    for binding, truth in truths_at(seen, quantity):
         truth = truth if form is None else [array for _, array in forms(truth)][form]
         for more in evaluator.bindings(line, quantity.letters):
             mine = evaluator.value(line, {**binding, **more})
