@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradsheet import formula as f
-from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator, NotRead, shape_text
+from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator, NotRead, same_shape, shape_text
 from gradsheet.network import KINKED, NEW, Network
 from gradsheet.number import Printed, as_float, decimal_text, exact_text, like_claim, plain, told_text
 from gradsheet.point import AtKink, Missing, OutOfTime, Point
@@ -29,11 +29,6 @@ def _simple_multiple(v: Any, unit: Any) -> bool:
         return bool(v == unit * Fraction(close).limit_denominator(MAX_SIMPLE))
     except Undecided:
         return False
-
-
-def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
-    """Whether two shapes are one; an axis of length 1 may be left out on both sides of a claim."""
-    return [n for n in a if n != 1] == [n for n in b if n != 1]
 
 
 def like(array: Array, other: Array) -> Array:

@@ -93,6 +93,11 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "of a number"
 
 
+def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Whether two shapes are one; an axis of length 1 may be left out on both sides of a claim."""
+    return [n for n in a if n != 1] == [n for n in b if n != 1]
+
+
 def show_index(indices: tuple[Any, ...]) -> str:
     return f"[{','.join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)}]" if indices else ""
 
@@ -102,10 +107,13 @@ def has_dots(line: f.Node) -> bool:
     return any(isinstance(part, f.Binary) and part.operator == "·" for part in f.walk(line))
 
 
-def without_dots(line: f.Node, evaluator: "Evaluator", binding: Binding) -> tuple[f.Node, tuple[str, ...]]:
+def without_dots(
+    line: f.Node, shape: tuple[int, ...], evaluator: "Evaluator", binding: Binding
+) -> tuple[f.Node, tuple[str, ...]]:
     """A line with the only product for each `·` with which it has a value, and what was read in this way.
 
-    Where several products would do, or none, it is left as it is.
+    If several have one it is that with the shape of the quantity. Where several products would do, or none, the line
+    is left as it is.
     """
     dots = [part for part in dict.fromkeys(f.walk(line)) if isinstance(part, f.Binary) and part.operator == "·"]
     if not 1 <= len(dots) <= MAX_DOTS:
@@ -114,13 +122,17 @@ def without_dots(line: f.Node, evaluator: "Evaluator", binding: Binding) -> tupl
     for products in itertools.product("@*", repeat=len(dots)):
         other = _with_products(line, dict(zip(dots, products, strict=True)))
         try:
-            evaluator.value(other, binding)
+            value = evaluator.value(other, binding)
+        except DivisionByZero:  # it fits all the same, only not with these numbers
+            return line, ()
         except EvaluationError:
             continue
-        found.append((other, products))
+        found.append((same_shape(value.shape, shape), other, products))
+    if len(found) > 1:
+        found = [one for one in found if one[0]]
     if len(found) != 1:
         return line, ()
-    other, products = found[0]
+    _, other, products = found[0]
     words = {"@": "the matrix product", "*": "entry by entry, or a factor"}
     return other, tuple(dict.fromkeys(f"· is {words[product]}" for product in products))
 
@@ -375,7 +387,8 @@ class Evaluator:
                 self.say(node, f"the row of {other.size} stands for every row of the {shape_text(one.shape)} matrix")
                 return self._entrywise(operator, a, b)
             if one.ndim == 2 and one.shape[1:] == other.shape[:1] == (1,) and other.ndim == 2:
-                self.say(node, f"a column and a row: every product of their entries, {one.size}x{other.size}")
+                sign = {"+": "sum", "-": "difference", "*": "product", "/": "quotient"}[operator]
+                self.say(node, f"a column and a row: every {sign} of their entries, {one.size}x{other.size}")
                 return self._entrywise(operator, a, b)
             if one.ndim == 2 and other.shape == (one.shape[0], 1):
                 matrix = shape_text(one.shape)
@@ -413,16 +426,18 @@ class Evaluator:
         if 1 in (a.size, b.size):
             return self._broadcast(node, a, b)
         found: list[tuple[str, Array]] = []
-        unfit: EvaluationError | None = None
+        unfit: list[EvaluationError] = []
         for words, product in (("the matrix product", self._matmul), ("entry by entry", self._broadcast)):
             try:
                 found.append((words, product(node, a, b)))
             except EvaluationError as error:
-                unfit = unfit or error
+                unfit.append(error)
         if len(found) == 2:
             raise NotRead("· may be the matrix product or entry by entry here: write a @ b or a * b")
         if not found:
-            raise EvaluationError(str(unfit).replace("@ between", "· between", 1))  # as the matrix product it is
+            if isinstance(unfit[1], NotRead) and max(a.shape) == a.size and max(b.shape) == b.size:
+                raise unfit[1]  # a column and a vector may be meant to be alike; a matrix and a vector are not
+            raise EvaluationError(str(unfit[0]).replace("@ between", "· between", 1))  # as the matrix product it is
         self.say(node, f"· is {found[0][0]}")
         return found[0][1]
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.carry import Carried
-from gradsheet.compare import printed_value, same_shape, truths_at
-from gradsheet.evaluate import NO_VALUE, Binding, Evaluator
+from gradsheet.compare import printed_value, truths_at
+from gradsheet.evaluate import NO_VALUE, Binding, Evaluator, same_shape
 from gradsheet.figures import significant
 from gradsheet.network import NEW
 from gradsheet.number import Printed, all_agree, all_overlap

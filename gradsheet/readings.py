@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from gradsheet.carry import Carried
-from gradsheet.compare import Comparison, same_shape, truths_at
-from gradsheet.evaluate import NO_VALUE, EvaluationError
+from gradsheet.compare import Comparison, truths_at
+from gradsheet.evaluate import NO_VALUE, EvaluationError, same_shape
 from gradsheet.network import SQUARES, Network
 from gradsheet.number import Printed
 from gradsheet.point import Budget, Missing, Point

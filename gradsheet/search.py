@@ -16,8 +16,8 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.carry import Carried
-from gradsheet.compare import printed_value, same_shape, truths_at
-from gradsheet.evaluate import NO_VALUE, Binding, EvaluationError, Evaluator
+from gradsheet.compare import printed_value, truths_at
+from gradsheet.evaluate import NO_VALUE, Binding, EvaluationError, Evaluator, same_shape
 from gradsheet.figures import forms, significant
 from gradsheet.history import History
 from gradsheet.judgement import Judgement

@@ -365,13 +365,15 @@ def derived(sheet: Sheet) -> set[str]:
 
 
 def _without_dots(claim: Claim, point: Point) -> Claim:
-    """The claim with the products that its lines can only mean."""
+    """The claim with the only products that its lines can mean."""
 
     def resolved(line: Line) -> Line:
         if line.tree is None or line.text.isascii() or not has_dots(line.tree):
             return line
         try:
-            tree, read_as = without_dots(line.tree, Evaluator(point), dict.fromkeys(line.tree.letters, 1))
+            ones = dict.fromkeys(claim.tree.letters | line.tree.letters, 1)
+            shape = Evaluator(point).value(claim.tree, ones).shape
+            tree, read_as = without_dots(line.tree, shape, Evaluator(point), ones)
         except NO_VALUE:  # which the comparison will tell
             return line
         return replace(line, tree=tree, read_as=read_as)

@@ -11,9 +11,8 @@ import numpy as np
 from gradsheet import figures
 from gradsheet import formula as f
 from gradsheet.carry import Carried, nudged
-from gradsheet.compare import same_shape
 from gradsheet.composing import formula_text
-from gradsheet.evaluate import NO_VALUE, Evaluator
+from gradsheet.evaluate import NO_VALUE, Evaluator, same_shape
 from gradsheet.judgement import Explanation, Judgement
 from gradsheet.number import Printed, all_agree, all_overlap, as_float
 from gradsheet.omission import has_names, omissions

@@ -48,6 +48,7 @@ activation = "relu"
 [[layer]]
 W = [[1, 2], [-3, 5]]
 """
+DEAD = SQUARE.replace("[2, 0]", "[-2, 0]")
 BATCH = """
 loss = "cross_entropy"
 x = [[1, 2], [3, -1], [2, 2]]
@@ -143,6 +144,15 @@ SOFTPLUS = SIGMOID.replace('"sigmoid"', '"softplus"')
         (NUMBERS, "z2", "W2·h1 + b2"),
         (SIGMOID_2, "z2", "W2·h1 + b2"),  # entry by entry there is a row, to which b2 cannot be added
         (SIGMOID_2, "dL/dz1", "W2ᵀ·(ŷ − y) ⊙ h1 ⊙ (1 − h1)"),
+        # of the products that · may be, those with which the line has the shape of its quantity
+        (NUMBERS, "yhat", "W3·z2"),  # entry by entry there is a row
+        (SQUARE, "dL/dW2", "(yhat - y)·h1.T"),  # as there
+        (NUMBERS, "z2[j]", "W2[j]·h1 + b2[j]"),
+        (SIGMOID, "dL/dz1", "(W2.T·dL/dz2)·dsigmoid(z1)"),
+        (SIGMOID, "dL/dz1", "W2ᵀ·(yhat-y)·σ'(z1)"),
+        (SIGMOID, "dL/dW1", "(W2.T·dL/dz2·dsigmoid(z1))·x.T"),
+        (SIGMOID, "dL/dx", "W1.T·(W2.T·dL/dz2·dsigmoid(z1))"),
+        (SIGMOID, "dL/dx", "(W2.T·dL/dz2·dsigmoid(z1))·W1"),
         (NUMBERS, "dL/dW3", "+dL/dyhat * z2"),
         # a batch
         (BATCH, "z1", "x @ W1.T + b1"),
@@ -161,6 +171,8 @@ SOFTPLUS = SIGMOID.replace('"sigmoid"', '"softplus"')
         (BATCH, "yhat[n,k]", "exp(z2[n,k])/sum(j, exp(z2[n,j]))"),
         # symbols
         (SYMBOLS, "dL/dW2[i,j]", "δ·W3[1,i]·h1[j]"),
+        (SYMBOLS, "dL/dz1", "(W2.T·dL/dz2)·drelu(z1)"),
+        (SYMBOLS, "dL/dW1", "outer(W2.T·dL/dz2·drelu(z1), x)"),
         (SYMBOLS, "dL/dh1", "W2.T @ (delta*W3.T)"),
         (SYMBOLS, "dL/dh1", "W2.T · W3.T · δ"),
         (SYMBOLS, "dL/dW2", "δ*(W3.T @ h1.T)"),
@@ -178,13 +190,13 @@ def test_what_people_type_is_read(head: str, quantity: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("head", "quantity", "line", "reason"),
     [
-        (SQUARE, "dL/dW2", "(yhat - y)·h1.T", "· may be the matrix product or entry by entry"),
         (SQUARE, "W1 @ W2", "W1·W2", "write a @ b or a * b"),
-        (NUMBERS, "yhat", "W3·z2", "write a @ b or a * b"),  # or a row, entry by entry
         (SIGMOID, "dL/dW1", "dL/dz1 * x.T", "* between a vector and a row: write @ for their outer product"),
         (SQUARE, "z2", "W2 + z1", "write W + v.T for the same in every row"),
         (SQUARE, "dyhat/dz1", "relu'(z1)*W2", "between a 2x2 matrix and a vector of 2 has more than one meaning"),
         (SQUARE, "dyhat/dz1", "W2*relu'(z1)", "write W*v.T to scale the columns, diag(v) @ W to scale the rows"),
+        (SIGMOID, "dL/dz1", "(yhat-y)·W2ᵀ·σ'(z1)", "between a 3x1 matrix and a vector of 3 has more than one meaning"),
+        (DEAD, "z2[1]", "1/(h1·h1)", "write a @ b or a * b"),  # though h1 has a 0, by which nothing can be divided
         (NUMBERS, "h1", "σ(z1)", "σ has two meanings in this network"),
         (NUMBERS, "dL/dz1", "δ*x", "unknown name delta: write dL/dz2 or the like"),
         (NUMBERS, "dL/dW1[1,1]", "dL/dW1_11", "may be the entry W1[1,1] or W1[11]"),
@@ -218,6 +230,8 @@ def test_what_has_no_meaning_or_several_is_unread(head: str, quantity: str, line
     [
         # generous reading makes nothing right that is wrong
         (SQUARE, "dL/dh1", "W2·(yhat - y)"),
+        (SIGMOID, "dL/dz1", "(W2.T·dL/dz2)·sigmoid(z1)"),
+        (SIGMOID, "dL/dx", "W1.T·(W2.T·dL/dz2)"),
         (SQUARE, "dL/dh1", "W2 @ (yhat − y)"),
         (TANH, "dL/dh1", "W2·(ŷ - y)"),
         (SIGMOID, "dL/dh1", "W2 @ (yhat - y)"),
