@@ -127,6 +127,8 @@ class History:
         value = printed.value / factor
         if value == truth:  # nothing was rounded
             self._exactly.add((tensor, index))
+            if (earlier := self._true.get(tensor, {}).get(index)) and earlier.high - truth > half:
+                del self._true[tensor][index]  # it is carried on with more digits now
             return
         ends = [truth - half, truth + half, value, *(self._bounds(tensor, index))]
         self._true.setdefault(tensor, {})[index] = _Value(tensor, index, min(ends), max(ends), value)

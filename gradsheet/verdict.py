@@ -141,14 +141,14 @@ class _Judge:
         self.messages.append(value_message(mismatch, value))
         if history is None or mismatch.mine is None or mismatch.truth is None:
             return "wrong"
-        if history.rounded(claim, point):
+        if history.rounded(claim, point) and history.is_own(claim, point, []):
             self.messages[-1] += ", which rounding the values printed before explains"
             return "rounded"
         if history.rounded_in_working(claim, point):
             self.messages[-1] += ", which rounding in its working explains"
             return "rounded"
         if not claim.tree.letters and self._is_of_floats(value, mismatch):
-            self.messages[-1] += ", which is what floating point makes of it"
+            self.messages[-1] += ", which is no further than floating point may be off"
             return "rounded"
         false = [(line, found) for line, found in zip(claim.working, working, strict=True) if found.verdict == "wrong"]
         lines = [line.tree for line, _ in false if line.tree]

@@ -72,7 +72,7 @@ def test_seventeen_digits() -> None:
         ONE, ("L", "0.57444251681165903"), ("L", "0.57444251681165803"), ("L", "0.57444251681165899")
     )
     assert [j.verdict for j in (floats, off, right)] == ["rounded", "wrong", "right"]
-    assert "what floating point makes of it" in floats.message
+    assert "no further than floating point may be off" in floats.message
     assert floats.told == "0.5744425168116589872"
     assert len(floats.truth_digits) >= 21
     assert str(truth).startswith(floats.truth_digits)

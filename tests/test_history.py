@@ -206,3 +206,36 @@ def test_what_is_not_behind_a_kink_is_updated_all_the_same():
         head, ("dL/dW2", "[6.0568389, 0]"), ("W2_new", "[1.49431611, 1.7]"), ("W1_new", "[[0, 0], [0, 0]]")
     )
     assert found == ["right", "right", "cannot_tell"]
+
+
+PLAIN = """
+loss = "half_squared_error"
+x = [1]
+y = 1
+[[layer]]
+W = [[0.9946]]
+activation = "relu"
+[[layer]]
+W = [[1]]
+"""
+
+
+def test_a_number_is_held_against_its_own_last_line_before_rounding_explains_it() -> None:
+    """-0.010 is 0.99 - 1, with the z1 printed, and not 0.9946 - 1."""
+    lines = ["'yhat - y', '0.99 - 1'", "'yhat - y', '0.9946 - 1'"]
+    own, other = (judgements(PLAIN, ("z1", "0.99"), ("dL/dz2", "-0.010", line))[-1] for line in lines)
+    assert (own.verdict, other.verdict) == ("rounded", "wrong")
+    assert "its own last line gives -0.0054, not -0.010" in other.message
+
+
+@pytest.mark.parametrize(
+    ("printed", "verdict"),
+    [
+        (["0.99"], "rounded"),
+        (["0.99", "0.9946"], "wrong"),
+        (["0.99", "0.995"], "wrong"),
+        (["0.9946", "0.99"], "rounded"),
+    ],
+)
+def test_what_is_printed_again_with_more_digits_is_carried_on_with_them(printed: list[str], verdict: str) -> None:
+    assert verdicts(PLAIN, *(("yhat", number) for number in printed), ("dL/dz2", "-0.010"))[-1] == verdict
