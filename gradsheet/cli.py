@@ -118,7 +118,9 @@ def _credit(text: str) -> "tuple[str, Fraction]":
     return verdict, share
 
 
-def _exports(options: argparse.Namespace, stack: ExitStack, *, several: bool) -> "list[Export]":
+def _exports(
+    options: argparse.Namespace, stack: ExitStack, credit: "dict[str, Fraction]", *, several: bool
+) -> "list[Export]":
     """The reports on one sheet or several for other programs; only then what they need is imported."""
     if not (options.json or options.gradescope or options.junit):
         return []
@@ -132,7 +134,7 @@ def _exports(options: argparse.Namespace, stack: ExitStack, *, several: bool) ->
     if options.junit:
         found.append(stack.enter_context(JUnit.to(options.junit)))
     for export in found:
-        export.credit, export.several = dict(options.credit), several
+        export.credit, export.several = credit, several
     return found
 
 
@@ -159,6 +161,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         return int(getattr(commands, arguments[0])(arguments[1:]))
     parser = _parser()
     options = parser.parse_args(arguments)
+    credit = dict(options.credit)
     for word in options.sheets:
         if os.path.exists(word):
             continue
@@ -180,10 +183,10 @@ def _main(arguments: Sequence[str] | None) -> int:
 
     colour = not os.environ.get("NO_COLOR")
     printer = Printer(colour=colour, verbose=options.verbose, quiet=options.quiet)
-    tally, progress = Tally(dict(options.credit)), Progress(len(files))
+    tally, progress = Tally(credit), Progress(len(files))
     try:
         with ExitStack() as stack:
-            exports = _exports(options, stack, several=len(files) > 1)
+            exports = _exports(options, stack, credit, several=len(files) > 1)
             for path, shown in files:
                 progress.show(tally.sheets)
                 report = with_sheet(path, shown, judge)
@@ -197,7 +200,7 @@ def _main(arguments: Sequence[str] | None) -> int:
                         progress.clear()
                     printer.sheet(report)
                 if not options.json and len(files) > 1:
-                    printer.credit(report, dict(options.credit))
+                    printer.credit(report, credit)
         progress.clear()
         if not options.json:
             printer.summary(tally)

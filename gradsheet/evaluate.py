@@ -102,14 +102,7 @@ def show_index(indices: tuple[Any, ...]) -> str:
     return f"[{','.join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)}]" if indices else ""
 
 
-def has_dots(line: f.Node) -> bool:
-    """Whether a line has products that may be more than one."""
-    return any(isinstance(part, f.Binary) and part.operator == "·" for part in f.walk(line))
-
-
-def without_dots(
-    line: f.Node, shape: tuple[int, ...], evaluator: "Evaluator", binding: Binding
-) -> tuple[f.Node, tuple[str, ...]]:
+def without_dots(line: f.Node, quantity: f.Node, point: Point) -> tuple[f.Node, tuple[str, ...]]:
     """A line with the only product for each `·` with which it has a value, and what was read in this way.
 
     If several have one it is that with the shape of the quantity. Where several products would do, or none, the line
@@ -118,11 +111,13 @@ def without_dots(
     dots = [part for part in dict.fromkeys(f.walk(line)) if isinstance(part, f.Binary) and part.operator == "·"]
     if not 1 <= len(dots) <= MAX_DOTS:
         return line, ()
-    found = []
+    ones = dict.fromkeys(quantity.letters | line.letters, 1)
+    shape = Evaluator(point).value(quantity, ones).shape
+    evaluator, found = Evaluator(point), []
     for products in itertools.product("@*", repeat=len(dots)):
         other = _with_products(line, dict(zip(dots, products, strict=True)))
         try:
-            value = evaluator.value(other, binding)
+            value = evaluator.value(other, ones)
         except DivisionByZero:  # it fits all the same, only not with these numbers
             return line, ()
         except EvaluationError:

@@ -109,7 +109,6 @@ def _claim(judgement: Judgement) -> dict[str, Any]:
     message = judgement.all_messages()
     if judgement.witness:
         message += f", with {judgement.witness}"
-    working = [(line.text, line.value, line.verdict) for line in judgement.working]
     return {
         "question": judgement.claim.question,
         "quantity": judgement.claim.quantity,
@@ -120,7 +119,7 @@ def _claim(judgement: Judgement) -> dict[str, Any]:
         "mistakes": judgement.mistakes,
         "message": message,
         "line": judgement.claim.line,
-        "working": [dict(zip(("text", "value", "verdict"), line, strict=True)) for line in working],
+        "working": [{"text": line.text, "value": line.value, "verdict": line.verdict} for line in judgement.working],
     }
 
 

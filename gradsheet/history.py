@@ -127,18 +127,20 @@ class History:
         value = printed.value / factor
         if value == truth:  # nothing was rounded
             self._exactly.add((tensor, index))
-            if (earlier := self._true.get(tensor, {}).get(index)) and earlier.high - truth > half:
+            if (earlier := self._earlier(tensor, index)) is not None and earlier.high - truth > half:
                 del self._true[tensor][index]  # it is carried on with more digits now
             return
-        ends = [truth - half, truth + half, value, *(self._bounds(tensor, index))]
+        ends = [truth - half, truth + half, value]
+        if (earlier := self._earlier(tensor, index)) is not None:
+            ends += [earlier.low, earlier.high]
         self._true.setdefault(tensor, {})[index] = _Value(tensor, index, min(ends), max(ends), value)
         self._halves[tensor] = max(half, self._halves.get(tensor, half))
         key = abs(printed.value)
         self._printed[key] = max(half * abs(factor), abs(value - truth) * abs(factor), self._printed.get(key, half))
 
-    def _bounds(self, tensor: Tensor, index: Index) -> list[Any]:
-        earlier = self._true.get(tensor, {}).get(index)
-        return [earlier.low, earlier.high] if earlier else []
+    def _earlier(self, tensor: Tensor, index: Index) -> _Value | None:
+        """What an entry was printed as before, if it was rounded."""
+        return self._true.get(tensor, {}).get(index)
 
     def _values(self, target: Tensor | None, point: Point) -> list[_Value]:
         """Everything that may have been carried on on the way to a target, which is itself no such thing."""
@@ -479,7 +481,7 @@ class History:
         if (found := core_of(claim.tree, point.rate)) is None:
             return False
         tensor, indices = as_delta(*entries_of(found[1], point, binding), point)
-        earlier = self._true.get(tensor, {}).get(indices[k])
+        earlier = self._earlier(tensor, indices[k])
         return earlier is not None and printed.agrees(earlier.printed * found[0])
 
     def _reach(

@@ -18,7 +18,6 @@ from gradsheet.evaluate import (
     EvaluationError,
     Evaluator,
     NotRead,
-    has_dots,
     shape_text,
     without_dots,
 )
@@ -273,10 +272,7 @@ class _Judge:
         value = self.claim.value
         if line.array is None or value is None:
             return line.value
-        array = like(line.array, fractions(value))
-        entries = printed_entries(value)
-        array = array if np.shape(array) == np.shape(fractions(value)) else line.array
-        return told_text(array, entries)
+        return told_text(like(line.array, fractions(value)), printed_entries(value))
 
     def _tell_wrong_decimals(self) -> None:
         """Say where a line of the working uses a number that an earlier claim has printed wrongly."""
@@ -368,12 +364,10 @@ def _without_dots(claim: Claim, point: Point) -> Claim:
     """The claim with the only products that its lines can mean."""
 
     def resolved(line: Line) -> Line:
-        if line.tree is None or line.text.isascii() or not has_dots(line.tree):
+        if line.tree is None or line.text.isascii():  # · and × are not ASCII
             return line
         try:
-            ones = dict.fromkeys(claim.tree.letters | line.tree.letters, 1)
-            shape = Evaluator(point).value(claim.tree, ones).shape
-            tree, read_as = without_dots(line.tree, shape, Evaluator(point), ones)
+            tree, read_as = without_dots(line.tree, claim.tree, point)
         except NO_VALUE:  # which the comparison will tell
             return line
         return replace(line, tree=tree, read_as=read_as)

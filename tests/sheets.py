@@ -45,6 +45,17 @@ def judged(head: str, quantity: str, *working: str, value: str = ""):
 
 
 # z1 = 1.23, h1 = sigmoid(1.23) = 0.773819..., yhat = 3 h1 = 2.321457..., L = (yhat - 1)^2 / 2
+ONE_OUTPUT = """
+loss = "half_squared_error"
+x = [2, 1]
+y = 1
+[[layer]]
+W = [[1, -1], [0, 2]]
+b = [0, -1]
+activation = "relu"
+[[layer]]
+W = [[3, 1]]
+"""
 NET = """
 loss = "half_squared_error"
 x = [1.23]
@@ -56,6 +67,11 @@ activation = "sigmoid"
 [[layer]]
 W = [[3]]
 """
+
+
+def codes(judgement) -> list[str]:
+    """The codes of the mistakes that explain a judgement."""
+    return [mistake["code"] for mistake in judgement.mistakes]
 
 
 def judgements(head: str, *claims: tuple[str, str] | tuple[str, str, str]):

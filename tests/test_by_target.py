@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from networks import Problem, all_problems, examples, network_of, rational_problems
-from sheets import judged
+from sheets import ONE_OUTPUT, judged
 
 import gradsheet
 from gradsheet import autodiff, difference
@@ -23,17 +23,6 @@ from gradsheet.verdict import arithmetic_of
 from manual import losses
 
 ENTROPIES = ("binary_cross_entropy", "cross_entropy")
-EXAMPLE = """
-loss = "half_squared_error"
-x = [2, 1]
-y = 1
-[[layer]]
-W = [[1, -1], [0, 2]]
-b = [0, -1]
-activation = "relu"
-[[layer]]
-W = [[3, 1]]
-"""
 # Three examples, 2 -> 3 -> 2, worked out by hand below.
 X = [[1, 2], [3, -1], [0, 1]]
 Y = [[1, 2], [-3, 1], [2, 2]]
@@ -84,9 +73,9 @@ def gradient(loss: str, y: Fraction, yhat: Fraction) -> Fraction:
 def test_the_example_of_one_output():
     """z1 = (1, 1), yhat = 4, and dL/dy = y - yhat."""
     for quantity in ("dL/dy", "dL/dy[1]", "dL[1]/dy", "dL[1]/dy[1]"):
-        assert judged(EXAMPLE, quantity, value="-3").verdict == "right", quantity
-    assert judged(EXAMPLE, "dL/dy[1]", "y[1] - yhat[1]", "-dL/dyhat[1]", value="-3").verdict == "right"
-    wrong = judged(EXAMPLE, "dL/dy[1]", value="3")
+        assert judged(ONE_OUTPUT, quantity, value="-3").verdict == "right", quantity
+    assert judged(ONE_OUTPUT, "dL/dy[1]", "y[1] - yhat[1]", "-dL/dyhat[1]", value="-3").verdict == "right"
+    wrong = judged(ONE_OUTPUT, "dL/dy[1]", value="3")
     assert (wrong.verdict, wrong.truth) == ("wrong", "-3")
     assert "wrong sign" in wrong.message
 
@@ -152,10 +141,10 @@ def test_a_loss_that_is_a_square_of_something_with_an_exponential():
 
 @pytest.mark.parametrize("of", ["z1", "h1", "yhat", "x"])
 def test_no_node_depends_on_the_target(of):
-    network = gradsheet.read(EXAMPLE + "[[claim]]\nquantity = 'L'\nvalue = 1\n").network
+    network = gradsheet.read(ONE_OUTPUT + "[[claim]]\nquantity = 'L'\nvalue = 1\n").network
     assert network.no_derivative(of, "y") == f"d{of}/dy: {of} does not depend on y"
     with pytest.raises(Missing, match="does not depend on y"):
-        point(EXAMPLE).derivative(of, (), "y", ())
+        point(ONE_OUTPUT).derivative(of, (), "y", ())
     assert network.no_derivative("L", "y") is None
     assert network.no_derivative("shares", "y") is None
     assert "is no derivative" in (network.no_derivative("W1", "y") or "")
@@ -164,7 +153,7 @@ def test_no_node_depends_on_the_target(of):
 
 def test_a_kink_is_not_in_the_way():
     """z1 is (0, 1), so that there is no dL/dW1; yhat = 1 and y is 1."""
-    text = EXAMPLE.replace("x = [2, 1]", "x = [1, 1]").replace("y = 1", "y = 3")
+    text = ONE_OUTPUT.replace("x = [2, 1]", "x = [1, 1]").replace("y = 1", "y = 3")
     at_kink = point(text)
     with pytest.raises(AtKink):
         at_kink.derivative("L", (), "W1", ())
@@ -368,16 +357,16 @@ def test_where_witnesses_disagree_there_is_no_verdict(monkeypatch, room):
     plant(monkeypatch, room)
     entropy = batch("cross_entropy", y=PROBABILITIES, last="softmax")
     for text, quantity, value in (
-        (EXAMPLE, "dL/dy[1]", "-3"),
-        (EXAMPLE, "dL/dy[1]", "3"),
-        (EXAMPLE, "dL[1]/dy[1]", "-3"),
+        (ONE_OUTPUT, "dL/dy[1]", "-3"),
+        (ONE_OUTPUT, "dL/dy[1]", "3"),
+        (ONE_OUTPUT, "dL[1]/dy[1]", "-3"),
         (entropy, "dL/dy[1,1]", "0.0000151"),
         (entropy, "dL/dy[1,2]", "3.3333485"),
     ):
         found = judged(text, quantity, value=value)
         assert found.verdict == "cannot_tell", (text, quantity)
         assert "the witnesses disagree on dL/dy" in found.message or "on dshares/dy" in found.message
-    assert judged(EXAMPLE, "dL/dyhat[1]", value="3").verdict == "right"  # elsewhere they agree
+    assert judged(ONE_OUTPUT, "dL/dyhat[1]", value="3").verdict == "right"  # elsewhere they agree
 
 
 def test_by_hand_alone_there_would_be_no_slope_at_0_times_log_0():

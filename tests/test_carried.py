@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sheets import NET, NUMBERS, judgements
+from sheets import NET, NUMBERS, ONE_OUTPUT, codes, judgements
 
 import gradsheet
 from gradsheet.carry import Carried
@@ -13,17 +13,6 @@ from gradsheet.judgement import Report
 from gradsheet.sheet import Sheet
 
 ROOT = Path(__file__).parents[1]
-BIAS = """
-loss = "half_squared_error"
-x = [2, 1]
-y = 1
-[[layer]]
-W = [[1, -1], [0, 2]]
-b = [0, -1]
-activation = "relu"
-[[layer]]
-W = [[3, 1]]
-"""
 
 
 def told(head: str, *claims: tuple) -> list[tuple[str, list[int]]]:
@@ -31,10 +20,6 @@ def told(head: str, *claims: tuple) -> list[tuple[str, list[int]]]:
     found = judgements(head, *claims)
     lines = {j.claim.line: number for number, j in enumerate(found, 1)}
     return [(j.verdict, [lines[claim.line] for claim in j.given]) for j in found]
-
-
-def codes(judgement) -> list[str]:
-    return [mistake["code"] for mistake in judgement.mistakes]
 
 
 FORGOTTEN = [
@@ -46,7 +31,7 @@ FORGOTTEN = [
 
 
 def test_a_forgotten_bias_is_one_mistake_and_all_else_follows() -> None:
-    found = judgements(BIAS, *FORGOTTEN)
+    found = judgements(ONE_OUTPUT, *FORGOTTEN)
     assert [j.verdict for j in found] == ["wrong", *["carried_forward"] * 3]
     assert codes(found[0]) == ["bias-forgotten", "term-not-added"]
     assert all("arithmetic" not in j.all_messages() for j in found)
@@ -56,7 +41,7 @@ def test_a_forgotten_bias_is_one_mistake_and_all_else_follows() -> None:
 @pytest.mark.parametrize("working", [True, False])
 def test_what_follows_belongs_to_the_cause_of_the_first(working: bool) -> None:
     claims = [claim if working else claim[:2] for claim in FORGOTTEN]
-    text = BIAS + "".join(
+    text = ONE_OUTPUT + "".join(
         f"[[claim]]\nquantity = '{claim[0]}'\nvalue = {claim[1]}\n"
         + (f"working = [{claim[2]}]\n" if len(claim) > 2 else "")
         for claim in claims
@@ -146,14 +131,14 @@ def test_wrong_digits_in_a_line_are_told_whatever_the_verdict() -> None:
 
 
 def test_a_hint_says_what_is_carried_on_without_a_number() -> None:
-    _, second, *_ = judgements(BIAS, *FORGOTTEN)
+    _, second, *_ = judgements(ONE_OUTPUT, *FORGOTTEN)
     hinted = second.hinted()
     assert "follows from line 11" in hinted.all_messages()
     assert (hinted.verdict, hinted.truth, hinted.told, hinted.truth_digits) == ("carried_forward", None, None, None)
 
 
 def test_the_verdict_on_record_may_be_wrong_or_carried_forward() -> None:
-    text = BIAS + "".join(
+    text = ONE_OUTPUT + "".join(
         f"[[claim]]\nquantity = '{quantity}'\nvalue = {value}\nexpect = '{expect}'\n"
         for quantity, value, expect in [
             ("z1", "[1, 2]", "wrong"),
@@ -234,7 +219,7 @@ def test_a_planted_carelessness_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_only_the_nearest_value_of_a_quantity_is_carried_on() -> None:
     """z1 was corrected: who goes on with the old one does not carry on what stands above."""
-    head = BIAS.replace("b = [0, -1]", "b = [10, 5]")  # z1 = [11, 7], yhat = 40
+    head = ONE_OUTPUT.replace("b = [0, -1]", "b = [10, 5]")  # z1 = [11, 7], yhat = 40
     assert told(head, ("z1", "[17, 29]"), ("z1", "[11, 7]"), ("h1", "[17, 29]"))[2] == ("wrong", [])
     assert told(head, ("z1", "[17, 29]"), ("z1", "[18, 9]"), ("h1", "[17, 29]"))[2] == ("wrong", [])
     found = told(head, ("z1[1]", "70"), ("z1[1]", "17"), ("z1[2]", "29"), ("yhat", "80"))
@@ -242,7 +227,7 @@ def test_only_the_nearest_value_of_a_quantity_is_carried_on() -> None:
 
 
 def test_a_gradient_by_a_bias_is_that_by_its_z() -> None:
-    head = BIAS.replace("y = 1", "y = 2")  # dL/dz1 = [6, 2]
+    head = ONE_OUTPUT.replace("y = 1", "y = 2")  # dL/dz1 = [6, 2]
     assert told(head, ("dL/db1", "[60, 20]"), ("dL/dz1", "[60, 20]"))[1] == ("carried_forward", [1])
     assert told(head, ("dL/dz1", "[60, 20]"), ("dL/db1", "[60, 20]"))[1] == ("carried_forward", [1])
     assert told(head, ("dL/db1", "[60, 20]"), ("dL/db1", "[60, 20]"))[1] == ("wrong", [])

@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from planting import BATCH, HOMEWORK, OUTCOMES, Solution, count, outcome, pairs, singles
-from sheets import NET, NUMBERS, SYMBOLS, judgements
+from sheets import NET, NUMBERS, SYMBOLS, codes, judgements
 
 import gradsheet
 from gradsheet.diagnosis import diagnose
@@ -20,10 +20,6 @@ from gradsheet.simulation import Run
 
 ROOT = Path(__file__).parents[1]
 HOMEWORKS = ROOT / "gradsheet" / "homework"
-
-
-def codes(judgement) -> list[str]:
-    return [mistake["code"] for mistake in judgement.mistakes]
 
 
 def by_line(path: Path) -> dict[int, list[str]]:

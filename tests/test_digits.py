@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sheets import NET, NUMBERS, SYMBOLS, judged, judgements
+from sheets import NET, NUMBERS, SYMBOLS, codes, judged, judgements
 
 import gradsheet
 from gradsheet.carry import Carried
@@ -49,10 +49,6 @@ y = [0, 1, 0]
 W = [[1, 0], [0.5, 1], [1, 1]]
 activation = "softmax"
 """
-
-
-def codes(judgement) -> list[str]:
-    return [mistake["code"] for mistake in judgement.mistakes]
 
 
 def sigmoid(z: Decimal) -> Decimal:
