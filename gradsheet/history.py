@@ -12,6 +12,7 @@ right steps make of what stands on the sheet, and so is every line of its workin
 """
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from gradsheet.compare import printed_value, truths_at
 from gradsheet.evaluate import NO_VALUE, Binding, Evaluator, same_shape
 from gradsheet.figures import significant
 from gradsheet.network import NEW
-from gradsheet.number import Printed, all_agree, all_overlap
+from gradsheet.number import Printed, all_agree, all_overlap, as_float
 from gradsheet.point import AtKink, OutOfTime, Point, as_array
 from gradsheet.real import apart
 from gradsheet.sheet import Claim, printed_entries
@@ -35,6 +36,9 @@ from manual.activations import Array
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through
 MAX_TOGETHER = 20  # wrong claims that may explain another one together
+FEW = 4  # of such claims are followed one by one
+SLACK = 1e-6  # of the largest number on the way, that floats are granted
+SAME = 1e-12  # of a number, that is no other one
 TELLING = 2  # significant digits from which on a number tells what it was carried on from
 
 
@@ -58,6 +62,18 @@ class _Value:
     printed: Any = 0  # as it stands in the sheet; of one that does not, no deviation
     plus: bool = False
     is_true: bool = False  # the truth of what was printed as well, and may have been rounded
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        return hash((self.tensor, self.index, self.low, self.high, self.printed))
+
+    def __hash__(self) -> int:  # that of fractions takes long, and values are asked for it over and over
+        return self._hash
+
+    @functools.cached_property
+    def as_float(self) -> float:
+        """What stands in the sheet, for a first look."""
+        return as_float(self.printed)
 
     def change(self, value: Any, kind: Callable[[Any], Any]) -> Change:
         value = kind(value)
@@ -84,7 +100,7 @@ class History:
         self._halves: dict[Tensor, Any] = {}  # half a unit of the last digit, the largest of a tensor's entries
         self._exactly: set[tuple[Tensor, Index]] = set()  # entries printed without rounding
         self._off: list[_Off] = []
-        self._truths: dict[tuple[Tensor, Index], Any] = {}  # of all that has been printed
+        self._truths: dict[tuple[Tensor, Index], _Value] = {}  # of all that has been printed
         self._wrong_decimals: dict[Any, Claim] = {}  # those printed without being true, without sign
 
     def add(self, claim: Claim, verdict: str, point: Point) -> None:
@@ -100,7 +116,8 @@ class History:
                     return
                 self._replace(own, tensor, indices)
                 entries = list(zip(indices, printed, Evaluator(point).value(core, binding).flat, strict=True))
-                self._truths |= {(tensor, index): truth for index, _, truth in entries}
+                for index, _, truth in entries:
+                    self._truths[tensor, index] = _Value(tensor, index, truth, truth, truth, is_true=True)
                 if verdict in ("wrong", "carried_forward"):
                     values = [_wrong_value(tensor, index, number, factor) for index, number, _ in entries]
                     self._off.append(_Off(claim, own, values))
@@ -296,7 +313,7 @@ class History:
 
         with contextlib.suppress(AtKink):  # without an explanation the claim is as wrong
             chosen = used or off
-            for one in chosen:
+            for one in itertools.compress(chosen, self._may_be_reached(claim, point, own, chosen, alone=bool(used))):
                 if reached([one]):
                     if follow([one]):
                         return [one.claim], True
@@ -311,6 +328,52 @@ class History:
                 return (found, True) if lines_follow else (number_alone or found, False)
         return number_alone, False
 
+    def _may_be_reached(
+        self, claim: Claim, point: Point, own: Tensor | None, chosen: Sequence[_Off], *, alone: bool
+    ) -> Sequence[bool]:
+        """Given which of some wrong claims alone floats leave it open that this one is right: one pass has them all.
+
+        As in `_reached` the number has to be near what comes out, or has its digits where what is printed is carried on.
+        """
+        found = core_of(claim.tree, point.rate)
+        if len(chosen) < FEW or found is None or not found[0]:
+            return [True] * len(chosen)
+        columns: dict[Tensor, dict[Index, Array]] = {}  # what is carried on given each, first exactly, then as printed
+
+        def column(tensor: Tensor, index: Index) -> Array:
+            return columns.setdefault(tensor, {}).setdefault(index, np.full(2 * len(chosen), np.nan))
+
+        for truth in () if alone else self._truths.values():
+            if truth.tensor != own:
+                column(truth.tensor, truth.index)[:] = truth.as_float
+        for number, one in enumerate(chosen):
+            for value in one.values:
+                column(value.tensor, value.index)[[number, number + len(chosen)]] = value.as_float
+        for value in self._values(own, point):
+            if not value.plus:
+                column(value.tensor, value.index)[len(chosen) :] = value.as_float
+        changes = {
+            tensor: {index: functools.partial(_where_given, given) for index, given in by_index.items()}
+            for tensor, by_index in columns.items()
+        }
+        printed = printed_entries(claim.value)  # type: ignore[arg-type]
+        numbers, halves = (np.array([float(v) for v in of]) for of in zip(*((p.value, p.half) for p in printed)))
+        may = np.ones(2 * len(chosen), bool)
+        with np.errstate(all="ignore"):
+            passed = Carried(point, changes, floats=True, variants=2 * len(chosen)).passed
+            for binding, truth in truths_at(point, claim.tree):
+                values = float(found[0]) * passed.entries(*entries_of(found[1], point, binding))
+                if values.shape[-1] != len(printed):
+                    return [True] * len(chosen)
+                scale, at_kink = passed.scale()
+                off = abs(values - numbers) - SLACK * (abs(values) + abs(numbers) + scale[:, None])
+                far = off > abs(values) / 4 + 4 * halves
+                far[len(chosen) :] = (off > halves)[len(chosen) :]
+                truths = np.array([as_float(t) for t in truth.flat])
+                same = (abs(values - truths) <= SAME * abs(truths)).all(-1)  # then they have no say in this
+                may &= ~(far.any(-1) | same) | at_kink | ~np.isfinite(values).all(-1)
+        return (may[: len(chosen)] | may[len(chosen) :]).tolist()  # type: ignore[no-any-return]
+
     def _carried(self, chosen: Sequence[_Off], own: Tensor | None, *, alone: bool = False) -> list[_Value]:
         """What somebody carries on who takes some wrong values from the sheet, of which the likeliest come first.
 
@@ -322,9 +385,9 @@ class History:
             return values
         taken = {(value.tensor, value.index) for value in values}
         return values + [
-            _Value(tensor, index, truth, truth, truth, is_true=True)
-            for (tensor, index), truth in self._truths.items()
-            if tensor != own and (tensor, index) not in taken
+            truth
+            for place, truth in self._truths.items()
+            if truth.tensor != own and place not in taken
         ]
 
     @staticmethod
@@ -576,6 +639,11 @@ def _moved(
                 return float(factor) * passed.entries(tensor, indices)
     each = [start, *([*start, (value, value.high)] for value in values)]
     return [_follow(tree, point, binding, chosen, edits, floats=True) for chosen in each]
+
+
+def _where_given(column: Array, computed: Array) -> Array:
+    """What every variant carries on: the number that its column has, or what is computed."""
+    return np.where(np.isnan(column), computed, column)
 
 
 def _in_row(row: int, change: Change, otherwise: Change | None) -> Change:

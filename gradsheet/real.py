@@ -6,10 +6,15 @@ no transcendental function is applied, and from there on between two decimals th
 which is larger; more digits set apart what a few do not.
 
 That two numbers are equal no enclosure proves. So each carries a mark, its image in a prime field: a fraction's is the
-fraction itself, and exp(a) gets a secret random element, but for what the laws of powers say: exp(a + b) = exp(a)
-exp(b), exp(-a) = 1/exp(a), log(exp(a)) = a. Arithmetic on marks follows arithmetic on numbers. Numbers of different
-marks may yet be equal; equal marks of numbers that are not equal as expressions in their exponentials occur with a
-probability of at most degree / 2^120 (Schwartz 1980, Zippel 1979).
+fraction itself, and exp(a) gets a secret random element, but for what the laws of powers say. Arithmetic on marks
+follows arithmetic on numbers. Numbers of different marks may yet be equal; equal marks of numbers that are not equal as
+expressions in their exponentials occur with a probability of at most degree / 2^120 (Schwartz 1980, Zippel 1979).
+
+The laws of powers hold by construction. The secret element of exp(a) is g^k, g of prime order q, and the exponent k is
+a second image of a, in the numbers modulo q: that of a fraction is the fraction itself, that of a sum the sum and of a
+rational multiple the multiple of the others', and that of a product of two numbers that are no fractions a secret
+function of its mark. So exp(a + b) = exp(a) exp(b) and exp(p/q a)^q = exp(a)^p for all numbers, in any order in which
+they are met. A logarithm log(m) has the factor m itself for its share in this.
 """
 
 import copy
@@ -19,14 +24,13 @@ import random
 from collections.abc import Callable
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_EXPONENT = 100_000  # of exp: beyond it the result is enclosed by 0 or infinity
 MAX_BITS = 4_096  # of a fraction that is kept; longer ones are enclosed, and known by their marks
-MAX_MARKS = 4_000  # exponentials with marks in one arithmetic; further ones prove nothing
-MAX_MULTIPLE = 64  # exp(64 a) is known to be exp(a)^64
-MAX_TRIPLES = 100  # exponentials up to which sums of three are looked for
-MAX_SEARCH = 400  # and sums of two, and products
+MAX_MARKS = 4_000  # exponentials and logarithms that are kept in one arithmetic; further ones prove less
+MAX_TRIPLES = 100  # of them up to which a logarithm is looked for as that of a product of three
+MAX_SEARCH = 400  # and of two
 MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
 
 _INFINITY = Decimal("Infinity")  # an upper bound that says nothing
@@ -83,25 +87,28 @@ def _secret_primes() -> tuple[int, int]:
     return cofactor * order + 1, order
 
 
-@functools.cache
-def _inverses(prime: int) -> tuple[int, ...]:
-    """1/1, 1/2, 1/3, ... in a prime field."""
-    return tuple(pow(times, -1, prime) for times in range(1, MAX_MULTIPLE + 1))
+Logs = tuple[tuple[int, Fraction], ...]  # the marks of numbers whose logarithms are in a sum, each with its factor
+
+
+class Share(NamedTuple):
+    """A number as a sum in an exponent: its mark, the exponent of g, and the logarithms in it."""
+
+    mark: int
+    power: int
+    logs: Logs = ()
 
 
 class Marks:
-    """The marks of exponentials: pairs (a, m) with m for exp(a), closed under the laws of powers as far as asked.
-
-    Exponentials of fractions have marks in a group of prime order, in which every power and every root exists: g for
-    exp(1), and g^(p/q) for exp(p/q). So all laws hold for them. Of other numbers the laws are found as they are asked
-    for: sums of up to three and small multiples of numbers whose exponentials have marks.
-    """
+    """The marks of exponentials and logarithms, which obey the laws of powers; see above."""
 
     def __init__(self) -> None:
         self.prime, self.order = _secret_primes()
-        self._exp, self._log = {0: 1}, {1: 0}
+        self._exp: dict[tuple[int, Logs], int] = {(0, ()): 1}
+        self._log = {1: Share(0, 0)}
+        self._inverses = {1: 1}  # of what has a logarithm here, and with it the inverse
         self._secret = random.SystemRandom()
         self._generator = pow(self._secret.randrange(2, self.prime), (self.prime - 1) // self.order, self.prime)
+        self._key = self._secret.randrange(1, self.prime)
 
     def __len__(self) -> int:
         return len(self._exp) + len(self._log)
@@ -109,7 +116,7 @@ class Marks:
     def copy(self) -> "Marks":
         """The same marks, to which others are added."""
         other = copy.copy(self)
-        other._exp, other._log = dict(self._exp), dict(self._log)
+        other._exp, other._log, other._inverses = dict(self._exp), dict(self._log), dict(self._inverses)
         return other
 
     def of(self, value: Fraction) -> int:
@@ -118,69 +125,79 @@ class Marks:
     def _inverse(self, m: int) -> int:
         return pow(m, -1, self.prime)
 
-    def _pair(self, a: int, m: int) -> None:
-        a, m = a % self.prime, m % self.prime
-        inverse = self._inverse(m)
-        self._exp |= {a: m, -a % self.prime: inverse}
-        self._log |= {m: a, inverse: -a % self.prime}
+    def power_of(self, value: Fraction) -> int:
+        """The exponent of g in exp of a fraction."""
+        return value.numerator * pow(value.denominator, -1, self.order) % self.order
 
-    def exp(self, a: int, exact: Fraction | None) -> int | None:
-        """The mark of exp of a number with the mark `a`, which is `exact` where it is a fraction."""
-        if a not in self._exp:
+    def power(self, mark: int) -> int:
+        """That of a number that is neither a fraction nor a sum of what is known: secret, and odd in its mark."""
+        if 2 * mark > self.prime:
+            return -self.power(self.prime - mark) % self.order
+        return mark * mark * mark * self._key % self.prime % self.order
+
+    def plus(self, one: Logs, other: Logs) -> Logs:
+        """The logarithms in a sum."""
+        if not one or not other:
+            return one or other
+        both = dict(one)
+        for m, times in other:
+            both[m] = both.get(m, Fraction(0)) + times
+        return tuple(sorted((m, times) for m, times in both.items() if times))
+
+    def _pair(self, share: Share, m: int) -> None:
+        """Take note that a number is exp of another."""
+        if m not in self._log and len(self._log) <= MAX_MARKS:
+            inverse = self._inverse(m)
+            minus = Share(
+                -share.mark % self.prime, -share.power % self.order, tuple((n, -times) for n, times in share.logs)
+            )
+            self._log |= {m: share, inverse: minus}
+            self._inverses |= {m: inverse, inverse: m}
+
+    def exp(self, share: Share) -> int:
+        """The mark of exp of a number."""
+        key = share.power, share.logs
+        if key not in self._exp:
+            power, factor = share.power, 1
+            for m, times in share.logs:
+                if times.denominator == 1:
+                    factor = factor * pow(m, int(times), self.prime) % self.prime
+                else:  # no root of m is known
+                    power += self.power(m) * self.power_of(times)
+            found = pow(self._generator, power % self.order, self.prime) * factor % self.prime
             if len(self._exp) > MAX_MARKS:
-                return None
-            if exact is not None:
-                power = exact.numerator * pow(exact.denominator, -1, self.order) % self.order
-                self._pair(a, pow(self._generator, power, self.prime))
-            elif (m := self._known_exp(a)) is not None:
-                self._pair(a, m)
-            else:  # the new mark is a square, so that exp(a/2) has one too
-                root = self._secret.randrange(2, self.prime)
-                self._pair(a * self._inverse(2), root)
-                self._pair(a, root * root)
-        return self._exp[a]
+                return found
+            self._exp[key] = found
+            self._pair(share, found)
+        return self._exp[key]
 
-    def _known_exp(self, a: int) -> int | None:
-        """exp(a) where a is a sum or a small multiple of numbers whose exponentials have marks."""
-        if len(self._exp) > MAX_SEARCH:
-            return None
-        for b, m in self._exp.items():
-            if (rest := (a - b) % self.prime) in self._exp:
-                return m * self._exp[rest]
-        parts = {a * inverse % self.prime: times for times, inverse in enumerate(_inverses(self.prime), 1)}
-        if any(b in self._exp for b in parts):
-            b = next(b for b in self._exp if b in parts)
-            return pow(self._exp[b], parts[b], self.prime)
-        if len(self._exp) <= MAX_TRIPLES:
-            for (b, m), (c, n) in itertools.combinations(self._exp.items(), 2):
-                if (rest := (a - b - c) % self.prime) in self._exp:
-                    return m * n * self._exp[rest]
-        return None
-
-    def log(self, m: int) -> int | None:
+    def log(self, m: int) -> Share | None:
+        """The logarithm of a number with the mark `m`, None of what is 0 by its mark."""
         if m not in self._log:
             if m == 0 or len(self._log) > MAX_MARKS:
                 return None
-            a = self._known_log(m)
-            self._pair(self._secret.randrange(self.prime) if a is None else a, m)
+            self._pair(self._known_log(m) or Share(self._secret.randrange(self.prime), 0, ((m, Fraction(1)),)), m)
         return self._log[m]
 
-    def _known_log(self, m: int) -> int | None:
+    def _known_log(self, m: int) -> Share | None:
         """log(m) where m is a product or a small power of numbers whose logarithms have marks."""
         if len(self._log) > MAX_SEARCH:
             return None
-        inverses = {n: self._exp[-a % self.prime] for n, a in self._log.items()}
         for n, a in self._log.items():
-            if (rest := m * inverses[n] % self.prime) in self._log:
-                return a + self._log[rest]
+            if (rest := m * self._inverses[n] % self.prime) in self._log:
+                return self._sum(a, self._log[rest])
             for times in range(2, MAX_POWER + 1):
                 if pow(n, times, self.prime) == m:
-                    return a * times
+                    return self._sum(*[a] * times)
         if len(self._log) <= MAX_TRIPLES:
             for n, q in itertools.combinations(self._log, 2):
-                if (rest := m * inverses[n] * inverses[q] % self.prime) in self._log:
-                    return self._log[n] + self._log[q] + self._log[rest]
+                if (rest := m * self._inverses[n] * self._inverses[q] % self.prime) in self._log:
+                    return self._sum(self._log[n], self._log[q], self._log[rest])
         return None
+
+    def _sum(self, *shares: Share) -> Share:
+        marks, powers, logs = zip(*shares, strict=True)
+        return Share(sum(marks) % self.prime, sum(powers) % self.order, functools.reduce(self.plus, logs))
 
 
 def apart(a: Number, b: Number) -> bool:
@@ -232,7 +249,7 @@ def _bounded(operation: Callable[["Real", Any], "Real"]) -> Callable[["Real", An
 class Real:
     """A number of an `Arithmetic`: exact, or within [low, high]; the mark is None where none is known."""
 
-    __slots__ = ("_mark", "exact", "high", "home", "low")
+    __slots__ = ("_logs", "_mark", "_power", "exact", "high", "home", "low")
 
     def __init__(
         self,
@@ -241,14 +258,17 @@ class Real:
         low: Decimal | None = None,
         high: Decimal | None = None,
         mark: int | None = None,
+        power: int | None = None,
+        logs: Logs = (),
     ):
-        self.home, self.exact, self.low, self.high, self._mark = home, exact, low, high, mark
+        self.home, self.exact, self.low, self.high = home, exact, low, high
+        self._mark, self._power, self._logs = mark, power, logs
 
     def _exactly(self, value: Fraction) -> "Real":
         """A fraction, enclosed where it is too long to be kept."""
         found = Real(self.home, value)
         if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
-            found = Real(self.home, None, *found.bounds(), found.mark)
+            found = Real(self.home, None, *found.bounds(), found.mark, found.power)
         return found
 
     @property
@@ -256,6 +276,16 @@ class Real:
         if self._mark is None and self.exact is not None:
             self._mark = self.home.marks.of(self.exact)
         return self._mark
+
+    @property
+    def power(self) -> int | None:
+        """What it adds to the exponent of g where it stands in one, but for logarithms."""
+        if self._power is None:
+            if self.exact is not None:
+                self._power = self.home.marks.power_of(self.exact)
+            elif self._mark is not None:
+                self._power = self.home.marks.power(self._mark)
+        return self._power
 
     def bounds(self) -> tuple[Decimal, Decimal]:
         if self.low is None or self.high is None:
@@ -281,9 +311,12 @@ class Real:
         elif that.exact is not None and not that.exact:
             return self
         (a, b), (c, d), home = self.bounds(), that.bounds(), self.home
-        m, n = self.mark, that.mark
-        mark = None if m is None or n is None else (m + n) % home.marks.prime
-        return Real(home, None, home.down.add(a, c), home.up.add(b, d), mark)
+        m, n, marks = self.mark, that.mark, home.marks
+        low, high = home.down.add(a, c), home.up.add(b, d)
+        if m is None or n is None:
+            return Real(home, None, low, high)
+        power = (self.power + that.power) % marks.order  # type: ignore[operator]
+        return Real(home, None, low, high, (m + n) % marks.prime, power, marks.plus(self._logs, that._logs))
 
     __radd__ = __add__
 
@@ -291,8 +324,11 @@ class Real:
         if self.exact is not None:
             return Real(self.home, -self.exact)
         low, high = self.bounds()
-        mark = None if self.mark is None else -self.mark % self.home.marks.prime
-        return Real(self.home, None, high.copy_negate(), low.copy_negate(), mark)
+        if self.mark is None:
+            return Real(self.home, None, high.copy_negate(), low.copy_negate())
+        mark, power = -self.mark % self.home.marks.prime, None if self._power is None else -self._power
+        logs = tuple((m, -times) for m, times in self._logs)
+        return Real(self.home, None, high.copy_negate(), low.copy_negate(), mark, power, logs)
 
     def __sub__(self, other: Any) -> "Real":
         return NotImplemented if (that := self._like(other)) is None else self + -that
@@ -321,9 +357,15 @@ class Real:
         else:
             low = min(down(a, c), down(a, d), down(b, c), down(b, d))
             high = max(up(a, c), up(a, d), up(b, c), up(b, d))
-        m, n = self.mark, that.mark
-        mark = None if m is None or n is None else m * n % home.marks.prime
-        return Real(home, None, low, high, mark)
+        m, n, marks = self.mark, that.mark, home.marks
+        if m is None or n is None:
+            return Real(home, None, low, high)
+        found = Real(home, None, low, high, m * n % marks.prime)
+        for one, two in ((self, that), (that, self)):
+            if one.exact is not None:  # a multiple
+                found._power = one.power * two.power % marks.order  # type: ignore[operator]
+                found._logs = tuple((log, times * one.exact) for log, times in two._logs)
+        return found
 
     __rmul__ = __mul__
 
@@ -413,7 +455,9 @@ class Real:
         near = self.home.near  # rounds correctly: the true value is between the neighbours
         least = Decimal(0) if low < -MAX_EXPONENT else near.next_minus(near.exp(min(low, Decimal(MAX_EXPONENT))))
         most = _INFINITY if high > MAX_EXPONENT else near.next_plus(near.exp(max(high, Decimal(-MAX_EXPONENT))))
-        mark = None if self.mark is None else self.home.marks.exp(self.mark, self.exact)
+        mark = None
+        if self.mark is not None and self.power is not None:
+            mark = self.home.marks.exp(Share(self.mark, self.power, self._logs))
         return Real(self.home, None, least, most, mark)
 
     def log(self) -> "Real":
@@ -422,8 +466,8 @@ class Real:
         if self <= 0:
             raise OutsideDomain("the logarithm of a number that is not positive")
         near, (low, high) = self.home.near, self.bounds()
-        mark = None if self.mark is None else self.home.marks.log(self.mark)
-        return Real(self.home, None, near.next_minus(near.ln(low)), near.next_plus(near.ln(high)), mark)
+        share = None if self.mark is None else self.home.marks.log(self.mark)
+        return Real(self.home, None, near.next_minus(near.ln(low)), near.next_plus(near.ln(high)), *(share or ()))
 
     def log1p(self) -> "Real":
         return (self + 1).log()

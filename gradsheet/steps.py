@@ -23,6 +23,8 @@ from manual.activations import ELEMENTWISE, Array, activate, number, split
 from manual.jacobians import unit_array
 from manual.losses import BY_TARGET, LOSSES
 
+ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
+
 Tensor = str | tuple[str, str]  # a node, "z1", or a derivative, ("L", "z1")
 Index = tuple[int, ...]
 Change = Callable[[Array], Any]  # the values carried on in all variants, from those computed
@@ -288,6 +290,19 @@ class Pass:
         if name[0] in "Wb":
             return np.asarray(getattr(self.params[l - 1], name[0]))
         return self.h[l] if name[0] == "h" else self.z[l - 1]
+
+    def scale(self) -> tuple[Array, Array]:
+        """Of every variant the largest number among the nodes and all that was asked for, and whether a z is about 0.
+
+        That of a unit with a kink, where floats do not tell on which side it is.
+        """
+        nodes = [*self.z, *self.h]
+        arrays = nodes + [array for grads in self._rows.values() for array in grads.values()]
+        each = [abs(array).reshape(len(array), -1).max(-1) for array in arrays]
+        largest = np.max([np.broadcast_to(one, (self.variants,)) for one in each], 0)
+        kinked = [self.z[l - 1] for l in self.network.kinked]
+        close = [(abs(z) <= ABOUT_ZERO * largest[:, None, None]).any((1, 2)) for z in kinked]
+        return largest, np.any([np.zeros(self.variants, bool), *close], 0)
 
     def entries(self, tensor: Tensor, indices: Sequence[Index]) -> Array:
         """Some entries of a tensor in every variant, (V, entries)."""

@@ -19,7 +19,7 @@ from gradsheet.evaluate import Evaluator
 from gradsheet.formula import parse
 from gradsheet.number import NumberError, as_float, decimal_text, exact_text, like_claim, plain, printed
 from gradsheet.point import Point
-from gradsheet.real import Arithmetic, Marks, Real, Undecided, _is_prime, apart
+from gradsheet.real import Arithmetic, Marks, Real, Undecided, Share, _is_prime, apart
 from manual.losses import binary_cross_entropy, cross_entropy, d_binary_cross_entropy, d_cross_entropy
 
 # Numbers
@@ -147,7 +147,7 @@ def test_the_marks_of_exponentials_of_fractions_are_in_a_group_of_prime_order() 
     marks = Marks()
     assert 2**120 < marks.order < 2**121
     assert (marks.prime - 1) % marks.order == 0
-    assert (marks.exp(0, None), marks.log(1), marks.log(0)) == (1, 0, None)
+    assert (marks.exp(Share(0, 0)), marks.log(1), marks.log(0)) == (1, Share(0, 0), None)
     real = Arithmetic(40)
     m = real(1).exp().mark
     assert m != 1
