@@ -12,11 +12,10 @@ right steps make of what stands on the sheet, and so is every line of its workin
 """
 
 import contextlib
-import functools
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,19 +24,19 @@ from gradsheet.carry import Carried
 from gradsheet.compare import printed_value, truths_at
 from gradsheet.evaluate import NO_VALUE, Binding, Evaluator, same_shape
 from gradsheet.figures import significant
+from gradsheet.following import SLACK, Carry, Column, Floats, Moves, alone_in, changes_of, follow, in_floats
 from gradsheet.network import NEW
 from gradsheet.number import Printed, all_agree, all_overlap, as_float
-from gradsheet.point import AtKink, OutOfTime, Point, as_array
+from gradsheet.point import AtKink, OutOfTime, Point
 from gradsheet.real import apart
 from gradsheet.sheet import Claim, printed_entries
-from gradsheet.steps import Change, Edits, Index, Tensor
+from gradsheet.steps import Edits, Index, Tensor
 from gradsheet.target import as_delta, core_of, entries_of, mentions, tensor_shape
 from manual.activations import Array
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through
 MAX_TOGETHER = 20  # wrong claims that may explain another one together
 FEW = 4  # of such claims are followed one by one
-SLACK = 1e-6  # of the largest number on the way, that floats are granted
 SAME = 1e-12  # of a number, that is no other one
 TELLING = 2  # significant digits from which on a number tells what it was carried on from
 
@@ -48,36 +47,7 @@ class _Off:
 
     claim: Claim
     tensor: Tensor
-    values: list["_Value"]
-
-
-@dataclass(frozen=True)
-class _Value:
-    """An entry that a person carries on with: anything from low to high, or with `plus` that much off what he gets."""
-
-    tensor: Tensor
-    index: Index
-    low: Any
-    high: Any
-    printed: Any = 0  # as it stands in the sheet; of one that does not, no deviation
-    plus: bool = False
-    is_true: bool = False  # the truth of what was printed as well, and may have been rounded
-
-    @functools.cached_property
-    def _hash(self) -> int:
-        return hash((self.tensor, self.index, self.low, self.high, self.printed))
-
-    def __hash__(self) -> int:  # that of fractions takes long, and values are asked for it over and over
-        return self._hash
-
-    @functools.cached_property
-    def as_float(self) -> float:
-        """What stands in the sheet, for a first look."""
-        return as_float(self.printed)
-
-    def change(self, value: Any, kind: Callable[[Any], Any]) -> Change:
-        value = kind(value)
-        return (lambda computed: computed + value) if self.plus else (lambda computed: value)
+    values: list["Carry"]
 
 
 def _parts(tree: f.Node | None, point: Point) -> Iterator[float]:
@@ -96,11 +66,11 @@ class History:
     def __init__(self, data: Iterable[Any]) -> None:
         self._data = set(map(abs, data))  # the numbers given, which are exact, without sign
         self._printed: dict[Any, Any] = {}  # the decimals printed, without sign, and how far off what they stand for
-        self._true: dict[Tensor, dict[Index, _Value]] = {}
+        self._true: dict[Tensor, dict[Index, Carry]] = {}
         self._halves: dict[Tensor, Any] = {}  # half a unit of the last digit, the largest of a tensor's entries
         self._exactly: set[tuple[Tensor, Index]] = set()  # entries printed without rounding
         self._off: list[_Off] = []
-        self._truths: dict[tuple[Tensor, Index], _Value] = {}  # of all that has been printed
+        self._truths: dict[tuple[Tensor, Index], Carry] = {}  # of all that has been printed
         self._wrong_decimals: dict[Any, Claim] = {}  # those printed without being true, without sign
 
     def add(self, claim: Claim, verdict: str, point: Point) -> None:
@@ -117,7 +87,7 @@ class History:
                 self._replace(own, tensor, indices)
                 entries = list(zip(indices, printed, Evaluator(point).value(core, binding).flat, strict=True))
                 for index, _, truth in entries:
-                    self._truths[tensor, index] = _Value(tensor, index, truth, truth, truth, is_true=True)
+                    self._truths[tensor, index] = Carry(tensor, index, truth, truth, truth, is_true=True)
                 if verdict in ("wrong", "carried_forward"):
                     values = [_wrong_value(tensor, index, number, factor) for index, number, _ in entries]
                     self._off.append(_Off(claim, own, values))
@@ -150,18 +120,18 @@ class History:
         ends = [truth - half, truth + half, value]
         if (earlier := self._earlier(tensor, index)) is not None:
             ends += [earlier.low, earlier.high]
-        self._true.setdefault(tensor, {})[index] = _Value(tensor, index, min(ends), max(ends), value)
+        self._true.setdefault(tensor, {})[index] = Carry(tensor, index, min(ends), max(ends), value)
         self._halves[tensor] = max(half, self._halves.get(tensor, half))
         key = abs(printed.value)
         self._printed[key] = max(half * abs(factor), abs(value - truth) * abs(factor), self._printed.get(key, half))
 
-    def _earlier(self, tensor: Tensor, index: Index) -> _Value | None:
+    def _earlier(self, tensor: Tensor, index: Index) -> Carry | None:
         """What an entry was printed as before, if it was rounded."""
         return self._true.get(tensor, {}).get(index)
 
-    def _values(self, target: Tensor | None, point: Point) -> list[_Value]:
+    def _values(self, target: Tensor | None, point: Point) -> list[Carry]:
         """Everything that may have been carried on on the way to a target, which is itself no such thing."""
-        values: list[_Value] = []
+        values: list[Carry] = []
         for tensor, printed in self._true.items():
             # The gradients by parameters lead to the parameters after the update, and nowhere else.
             leads = isinstance(tensor, str) or tensor[1][0] not in "Wb" or (isinstance(target, str) and NEW in target)
@@ -170,7 +140,7 @@ class History:
             half = self._halves[tensor]
             values += printed.values()
             values += [
-                _Value(tensor, index, -half, half, plus=True)
+                Carry(tensor, index, -half, half, plus=True)
                 for index in np.ndindex(tensor_shape(tensor, point))
                 if index not in printed and (tensor, index) not in self._exactly
             ]
@@ -252,7 +222,7 @@ class History:
             low, high = self.spread(claim, line, point, everywhere, known=True)
             spreads = list(zip(low.flat, high.flat, strict=True))
             off = [k for k, (t, (a, b)) in enumerate(zip(truth.flat, spreads, strict=True)) if not a <= t <= b]
-            reach = self._reach(claim.tree, point, binding, [], off)
+            reach = self._moves(claim.tree, point, binding, []).reach(off)
             return all(b >= c and a <= d for (a, b), (c, d) in zip((spreads[k] for k in off), reach, strict=True))
 
         return self._holds(claim, line, point, overlap)
@@ -308,24 +278,24 @@ class History:
         def reached(chosen: Sequence[_Off]) -> bool:
             return self._reached(claim, point, self._carried(chosen, own, alone=bool(used)))
 
-        def follow(chosen: Sequence[_Off]) -> bool:
+        def lines_follow(chosen: Sequence[_Off]) -> bool:
             return self._all_follow(claim, working, point, self._carried(chosen, own, alone=bool(used)))
 
         with contextlib.suppress(AtKink):  # without an explanation the claim is as wrong
             chosen = used or off
             for one in itertools.compress(chosen, self._may_be_reached(claim, point, own, chosen, alone=bool(used))):
                 if reached([one]):
-                    if follow([one]):
+                    if lines_follow([one]):
                         return [one.claim], True
                     number_alone = number_alone or [one.claim]
             if 2 <= len(chosen) <= MAX_TOGETHER and reached(chosen):
-                lines_follow = follow(chosen)
+                all_follow = lines_follow(chosen)
                 for one in list(chosen):
                     rest = [other for other in chosen if other is not one]
-                    if rest and reached(rest) and follow(rest) >= lines_follow:
+                    if rest and reached(rest) and lines_follow(rest) >= all_follow:
                         chosen = rest
                 found = [other.claim for other in sorted(chosen, key=lambda other: other.claim.line)]
-                return (found, True) if lines_follow else (number_alone or found, False)
+                return (found, True) if all_follow else (number_alone or found, False)
         return number_alone, False
 
     def _may_be_reached(
@@ -333,48 +303,36 @@ class History:
     ) -> Sequence[bool]:
         """Given which of some wrong claims alone floats leave it open that this one is right: one pass has them all.
 
-        As in `_reached` the number has to be near what comes out, or has its digits where what is printed is carried on.
+        As in `_reached` the number is near what comes out, or has its digits where what is printed is carried on.
         """
-        found = core_of(claim.tree, point.rate)
-        if len(chosen) < FEW or found is None or not found[0]:
+        if len(chosen) < FEW:
             return [True] * len(chosen)
-        columns: dict[Tensor, dict[Index, Array]] = {}  # what is carried on given each, first exactly, then as printed
-
-        def column(tensor: Tensor, index: Index) -> Array:
-            return columns.setdefault(tensor, {}).setdefault(index, np.full(2 * len(chosen), np.nan))
-
-        for truth in () if alone else self._truths.values():
-            if truth.tensor != own:
-                column(truth.tensor, truth.index)[:] = truth.as_float
+        variants = 2 * len(chosen)  # given each, and then with what is printed
+        columns: list[Column] = []
+        for value in () if alone else self._truths.values():
+            if value.tensor != own:
+                columns.append((value, np.full(variants, value.as_float)))
         for number, one in enumerate(chosen):
             for value in one.values:
-                column(value.tensor, value.index)[[number, number + len(chosen)]] = value.as_float
+                columns.append((value, alone_in(value.as_float, [number, number + len(chosen)], variants)))
         for value in self._values(own, point):
             if not value.plus:
-                column(value.tensor, value.index)[len(chosen) :] = value.as_float
-        changes = {
-            tensor: {index: functools.partial(_where_given, given) for index, given in by_index.items()}
-            for tensor, by_index in columns.items()
-        }
-        printed = printed_entries(claim.value)  # type: ignore[arg-type]
-        numbers, halves = (np.array([float(v) for v in of]) for of in zip(*((p.value, p.half) for p in printed)))
-        may = np.ones(2 * len(chosen), bool)
-        with np.errstate(all="ignore"):
-            passed = Carried(point, changes, floats=True, variants=2 * len(chosen)).passed
-            for binding, truth in truths_at(point, claim.tree):
-                values = float(found[0]) * passed.entries(*entries_of(found[1], point, binding))
-                if values.shape[-1] != len(printed):
-                    return [True] * len(chosen)
-                scale, at_kink = passed.scale()
-                off = abs(values - numbers) - SLACK * (abs(values) + abs(numbers) + scale[:, None])
-                far = off > abs(values) / 4 + 4 * halves
-                far[len(chosen) :] = (off > halves)[len(chosen) :]
-                truths = np.array([as_float(t) for t in truth.flat])
-                same = (abs(values - truths) <= SAME * abs(truths)).all(-1)  # then they have no say in this
-                may &= ~(far.any(-1) | same) | at_kink | ~np.isfinite(values).all(-1)
+                columns.append((value, alone_in(value.as_float, slice(len(chosen), None), variants)))
+        printed = _InFloats.of(claim)
+        may = np.ones(variants, bool)
+        for binding, truth in truths_at(point, claim.tree):
+            there = in_floats(claim.tree, point, binding, columns, variants)
+            if there is None or there.values.shape[-1] != len(printed.value):
+                return [True] * len(chosen)
+            off = printed.off(there)
+            far = off > abs(there.values) / 4 + 4 * printed.half
+            far[len(chosen) :] = (off > printed.half)[len(chosen) :]
+            truths = np.array([as_float(t) for t in truth.flat])
+            same = (abs(there.values - truths) <= SAME * abs(truths)).all(-1)  # then they have no say in this
+            may &= ~(far.any(-1) | same) | there.unsure
         return (may[: len(chosen)] | may[len(chosen) :]).tolist()  # type: ignore[no-any-return]
 
-    def _carried(self, chosen: Sequence[_Off], own: Tensor | None, *, alone: bool = False) -> list[_Value]:
+    def _carried(self, chosen: Sequence[_Off], own: Tensor | None, *, alone: bool = False) -> list[Carry]:
         """What somebody carries on who takes some wrong values from the sheet, of which the likeliest come first.
 
         Of all else that the sheet has it is the truth, so that what stands nearest above counts, and not what led to
@@ -384,11 +342,7 @@ class History:
         if alone:
             return values
         taken = {(value.tensor, value.index) for value in values}
-        return values + [
-            truth
-            for place, truth in self._truths.items()
-            if truth.tensor != own and place not in taken
-        ]
+        return values + [truth for place, truth in self._truths.items() if truth.tensor != own and place not in taken]
 
     @staticmethod
     def _is_telling(value: Any) -> bool:
@@ -418,7 +372,7 @@ class History:
             for line in lines
         )
 
-    def _all_follow(self, claim: Claim, lines: Sequence[f.Node], point: Point, carried: Sequence[_Value]) -> bool:
+    def _all_follow(self, claim: Claim, lines: Sequence[f.Node], point: Point, carried: Sequence[Carry]) -> bool:
         """Whether lines give what their quantity is where some values are carried on, and the last one the number."""
         there = _with_values(point, carried) if lines else point
         return all(self._holds(claim, line, there, _never) for line in lines) and self._gives(claim, point, carried)
@@ -433,7 +387,7 @@ class History:
             bool(chosen) and self._gives(claim, point, self._carried(chosen, None, alone=True))
         )
 
-    def _gives(self, claim: Claim, point: Point, carried: Sequence[_Value]) -> bool:
+    def _gives(self, claim: Claim, point: Point, carried: Sequence[Carry]) -> bool:
         """Whether the last line of a working gives the number where some values are carried on; or nothing at all."""
         line = claim.working[-1].tree if claim.working else None
         if line is None or claim.value is None:
@@ -450,7 +404,7 @@ class History:
             off = [k for k, p in enumerate(printed) if not p.agrees(values[k])]
             if any(not printed[k].is_close(values[k]) for k in off):
                 return False
-            reach = self._reach(line, point, ones, carried, off)
+            reach = self._moves(line, point, ones, carried).reach(off)
             return all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True))
         except (AtKink, OutOfTime):
             raise
@@ -468,7 +422,7 @@ class History:
             low, high = self.spread(claim, line, point, ones, known=True)
             if not all_overlap(printed, low, high) or len(printed) != truth.size:
                 return False
-            reach = self._reach(claim.tree, point, {}, [], range(len(printed)))
+            reach = self._moves(claim.tree, point, {}, []).reach(range(len(printed)))
             ends = zip(low.flat, high.flat, reach, strict=True)
             return all(p.is_close(t) for p, t in zip(printed, truth.flat, strict=True)) and all(
                 b >= c and a <= d for a, b, (c, d) in ends
@@ -502,7 +456,7 @@ class History:
         self,
         claim: Claim,
         point: Point,
-        wrong: Sequence[_Value],
+        wrong: Sequence[Carry],
         edits: Edits | None = None,
         but: Collection[int] = (),
     ) -> bool:
@@ -513,10 +467,13 @@ class History:
         try:
             for binding, truth in truths_at(point, claim.tree):
                 truths = list(truth.flat)
-                start = [(value, value.printed) for value in wrong]
-                exact = _follow(claim.tree, point, binding, start, edits) if start or edits else truths
                 if len(truths) != len(printed):
                     return False
+                moves = self._moves(claim.tree, point, binding, wrong, edits)
+                if not self._may_reach(claim, point, binding, moves, but):
+                    return False
+                start = moves.start
+                exact = follow(claim.tree, point, binding, start, edits) if start or edits else truths
                 if wrong and not any(apart(a, b) for a, b in zip(exact, truths, strict=True)):
                     return False  # they have no say in this
                 off = [k for k, p in enumerate(printed) if k not in but and not p.agrees(exact[k])]
@@ -524,13 +481,12 @@ class History:
                 # A number that is off in more than its last digits is not off by rounding, unless it is what the very
                 # numbers printed give, as where two of them nearly cancel.
                 if far := [k for k in off if not printed[k].is_close(exact[k])]:
-                    values = self._values(self._target(claim.tree, point), point)
-                    as_printed = [*start, *((value, value.printed) for value in values if not value.plus)]
-                    there = _follow(claim.tree, point, binding, as_printed, edits, same_units=True)
+                    as_printed = [*start, *moves.as_printed]
+                    there = follow(claim.tree, point, binding, as_printed, edits, same_units=True)
                     if not there or not all(printed[k].agrees(there[k]) for k in far):
                         return False
                     off = [k for k in off if k not in far]
-                reach = self._reach(claim.tree, point, binding, wrong, off, edits)
+                reach = moves.reach(off)
                 if not all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True)):
                     return False
         except (AtKink, OutOfTime):
@@ -547,39 +503,59 @@ class History:
         earlier = self._earlier(tensor, indices[k])
         return earlier is not None and printed.agrees(earlier.printed * found[0])
 
-    def _reach(
+    def _moves(
         self,
         tree: f.Node,
         point: Point,
         binding: Mapping[str, int],
-        wrong: Sequence[_Value],
-        entries: Sequence[int],
+        wrong: Sequence[Carry],
         edits: Edits | None = None,
-    ) -> list[tuple[Any, Any]]:
-        """The least and the largest that entries of a quantity can be, whatever was carried on."""
+    ) -> Moves:
+        """How a quantity moves with whatever may have been carried on, some wrong values among it."""
         fixed = {(value.tensor, value.index) for value in wrong if not value.is_true}
-        values = self._values(self._target(tree, point), point) if entries else []
-        values = [value for value in values if (value.tensor, value.index) not in fixed]
-        values += [value for value in wrong if value.low < value.high and entries]
-        start = [(value, value.printed) for value in wrong]
-        base, *moved = _moved(tree, point, binding, start, values, edits) if values else [[]]
-        plain = _follow(tree, point, binding, start, edits) if entries else []
-        found = []
-        for k in entries:
-            ends = [plain[k]]
-            matter = [v for v, there in zip(values, moved, strict=True) if there[k] != base[k]]
-            rises = [there[k] > base[k] for there in moved if there[k] != base[k]]
-            if matter:
-                corners = [
-                    [(v, v.high if rise == upwards else v.low) for v, rise in zip(matter, rises, strict=True)]
-                    for upwards in (True, False)
-                ]
-                corners.append([(v, v.printed) for v in matter])  # what is between need not be within the corners
-                for corner in corners:
-                    there = _follow(tree, point, binding, [*start, *corner], edits, same_units=True)
-                    ends += there[k : k + 1]
-            found.append((min(ends), max(ends)))
-        return found
+        printed = self._values(self._target(tree, point), point)
+        values = [value for value in printed if (value.tensor, value.index) not in fixed]
+        values += [value for value in wrong if value.low < value.high]
+        as_printed = [(value, value.printed) for value in printed if not value.plus]
+        return Moves(tree, point, binding, [(value, value.printed) for value in wrong], values, as_printed, edits)
+
+    def _may_reach(
+        self, claim: Claim, point: Point, binding: Mapping[str, int], moves: Moves, but: Collection[int]
+    ) -> bool:
+        """Whether floats leave it open that every entry of a claim is reached; see `_reached`, which tells exactly."""
+        if (there := moves.floats) is None or there.unsure.any():
+            return True
+        printed = _InFloats.of(claim)
+        off = printed.off(there)
+        open_here, printed_here = off[0] <= printed.half, off[1] <= printed.half
+        close = off[0] <= abs(there.values[0]) / 4 + 4 * printed.half
+        doubtful = [
+            k
+            for k in np.flatnonzero(~open_here).tolist()
+            if k not in but and not self._rounded_again(claim, point, binding, k, printed_entries(claim.value)[k])  # type: ignore[arg-type]
+        ]
+        if any(not close[k] and not printed_here[k] for k in doubtful):
+            return False
+        doubtful = [k for k in doubtful if close[k]]
+        low, high = moves.reach_in_floats(there, doubtful)
+        value, half = printed.value[doubtful], printed.half[doubtful]
+        return bool(((low <= value + half) & (high >= value - half)).all())
+
+
+class _InFloats(NamedTuple):
+    """The numbers of a claim and half a unit of their last digits as floats."""
+
+    value: Array
+    half: Array
+
+    @classmethod
+    def of(cls, claim: Claim) -> "_InFloats":
+        printed = printed_entries(claim.value)  # type: ignore[arg-type]
+        return cls(np.array([float(p.value) for p in printed]), np.array([float(p.half) for p in printed]))
+
+    def off(self, there: Floats) -> Array:
+        """How far off every variant is at least, (V, entries)."""
+        return np.asarray(abs(there.values - self.value) - there.slack - SLACK * abs(self.value))
 
 
 def _is_db(other: _Off) -> bool:
@@ -587,9 +563,9 @@ def _is_db(other: _Off) -> bool:
     return other.values[0].tensor != other.tensor
 
 
-def _with_values(point: Point, wrong: Sequence[_Value]) -> Carried:
+def _with_values(point: Point, wrong: Sequence[Carry]) -> Carried:
     """The point with some values carried on as they are printed."""
-    return Carried(point, _changes([(value, value.printed) for value in wrong], point.typed))
+    return Carried(point, changes_of([(value, value.printed) for value in wrong], point.typed))
 
 
 def _never(*_: Any) -> bool:
@@ -601,90 +577,8 @@ def _numbers(line: f.Node) -> frozenset[Any]:
     return frozenset(abs(part.printed.value) for part in f.walk(line) if isinstance(part, f.Number))
 
 
-def _wrong_value(tensor: Tensor, index: Index, printed: Printed, factor: Any) -> _Value:
+def _wrong_value(tensor: Tensor, index: Index, printed: Printed, factor: Any) -> Carry:
     """A wrong value as it is carried on: as it is printed, or if it tells anything, as something that rounds to it."""
     value = printed.value / factor
     half = printed.half / abs(factor) if significant(printed) >= TELLING else 0
-    return _Value(tensor, index, value - half, value + half, value)
-
-
-def _changes(chosen: Iterable[tuple[_Value, Any]], kind: Callable[[Any], Any]) -> dict[Tensor, dict[Index, Change]]:
-    changes: dict[Tensor, dict[Index, Change]] = {}
-    for value, number in chosen:
-        changes.setdefault(value.tensor, {})[value.index] = value.change(number, kind)
-    return changes
-
-
-def _moved(
-    tree: f.Node,
-    point: Point,
-    binding: Mapping[str, int],
-    start: Sequence[tuple[_Value, Any]],
-    values: Sequence[_Value],
-    edits: Edits | None,
-) -> Iterable[Any]:
-    """In floats the entries of a quantity where `start` is carried on, and with each value besides at its upper end."""
-    if found := core_of(tree, point.rate):
-        factor, core = found
-        tensor, indices = entries_of(core, point, binding)
-        changes = _changes(start, float)
-        for row, value in enumerate(values, 1):
-            alone = changes.setdefault(value.tensor, {})
-            alone[value.index] = _in_row(row, value.change(value.high, float), alone.get(value.index))
-        carried = Carried(point, changes, edits, floats=True, variants=len(values) + 1)
-        with np.errstate(all="ignore"):
-            passed = carried.passed
-            at_kink = any((passed.z[l - 1] == 0).any() for l in point.network.kinked)
-            if tensor[:1] in "zhWbL" if isinstance(tensor, str) else tensor[0] == "L" and not at_kink:
-                return float(factor) * passed.entries(tensor, indices)
-    each = [start, *([*start, (value, value.high)] for value in values)]
-    return [_follow(tree, point, binding, chosen, edits, floats=True) for chosen in each]
-
-
-def _where_given(column: Array, computed: Array) -> Array:
-    """What every variant carries on: the number that its column has, or what is computed."""
-    return np.where(np.isnan(column), computed, column)
-
-
-def _in_row(row: int, change: Change, otherwise: Change | None) -> Change:
-    """A change in one variant, and another one in the others."""
-
-    def changed(computed: Array) -> Array:
-        computed = computed.copy()
-        if otherwise is not None:
-            computed[:] = otherwise(computed)
-        computed[row : row + 1] = change(computed[row : row + 1])
-        return computed
-
-    return changed
-
-
-def _follow(
-    tree: f.Node,
-    point: Point,
-    binding: Mapping[str, int],
-    chosen: Sequence[tuple[_Value, Any]],
-    edits: Edits | None = None,
-    *,
-    floats: bool = False,
-    same_units: bool = False,
-) -> list[Any]:
-    """The entries of a quantity where some values are carried on otherwise.
-
-    With `same_units` none if other units are live then: across a kink derivatives jump, and take no value between. A
-    dead unit that is carried on as 0 stays on its side of the kink, where the derivative at 0 is taken from.
-    """
-    kind: Callable[[Any], Any] = float if floats else point.typed
-
-    def find() -> list[Any]:
-        carried = Carried(point, _changes(chosen, kind), edits, floats=floats)
-        if same_units:
-            if carried.live_units() != point.live_units():
-                return []
-            carried._kinks = point._kinks
-        with np.errstate(all="ignore"):  # floats only show the way
-            return list(as_array(Evaluator(carried).value(tree, binding)).flat)
-
-    if floats or edits or not point.exact:
-        return find()
-    return point.found(("carried", tree, *binding.items(), *chosen, same_units), find)  # many sheets print the same
+    return Carry(tensor, index, value - half, value + half, value)

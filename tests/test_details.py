@@ -19,7 +19,7 @@ from gradsheet.evaluate import Evaluator
 from gradsheet.formula import parse
 from gradsheet.number import NumberError, as_float, decimal_text, exact_text, like_claim, plain, printed
 from gradsheet.point import Point
-from gradsheet.real import Arithmetic, Marks, Real, Undecided, Share, _is_prime, apart
+from gradsheet.real import Arithmetic, Marks, Real, Share, Undecided, _is_prime, apart
 from manual.losses import binary_cross_entropy, cross_entropy, d_binary_cross_entropy, d_cross_entropy
 
 # Numbers
