@@ -5,7 +5,8 @@ it in each of them.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.carry import Carried
 from gradsheet.evaluate import Evaluator
-from gradsheet.number import as_float
+from gradsheet.number import Printed, as_float
 from gradsheet.point import Point, as_array
 from gradsheet.steps import Change, Changes, Edits, Index, Tensor
 from gradsheet.target import core_of, entries_of
@@ -82,6 +83,7 @@ class Moves:
     ):
         self.tree, self.point, self.binding, self.edits = tree, point, binding, edits
         self.start, self.values, self.as_printed = start, values, as_printed
+        self._found: dict[Any, list[Any]] = {}
 
     def _columns(self, columns: Iterable[Column], variants: int) -> Floats | None:
         start = [(value, np.full(variants, as_float(number))) for value, number in self.start]
@@ -132,28 +134,39 @@ class Moves:
         most = np.where(there.unsure, np.inf, value + slack).reshape(3, corners).max(0)
         return np.minimum(low, least), np.maximum(high, most)
 
-    def reach(self, entries: Sequence[int]) -> list[tuple[Any, Any]]:
-        """The least and the largest that entries can be, exactly: at the corners that the slopes point to."""
-        if not entries:
-            return []
+    def reaches(self, k: int, printed: Printed) -> bool:
+        """Whether an entry can have the digits printed, exactly; it takes every value between any two that it has."""
+        here = self._there(())[k]
+        low = high = here
+        for there in self._corners(k, upwards_first=bool(here <= printed.value)):
+            if printed.overlaps(low, high):
+                return True
+            low, high = min([low, *there]), max([high, *there])
+        return printed.overlaps(low, high)
 
-        def there(chosen: Chosen, *, same_units: bool = False) -> list[Any]:
-            every = [*self.start, *chosen]
-            return follow(self.tree, self.point, self.binding, every, self.edits, same_units=same_units)
+    def reach(self, k: int) -> tuple[Any, Any]:
+        """The least and the largest that an entry can be, exactly: at the corners that the slopes point to."""
+        ends = [self._there(())[k], *itertools.chain(*self._corners(k))]
+        return min(ends), max(ends)
 
-        plain, found = there([]), []
-        for k in entries:
-            ends = [plain[k]]
-            matter = [(v, rises[k] > 0) for v, rises in zip(self.values, self._rises, strict=True) if rises[k]]
-            if matter:
-                corners = [
-                    [(v, v.high if rises == upwards else v.low) for v, rises in matter] for upwards in (True, False)
-                ]
-                corners.append([(v, v.printed) for v, _ in matter])  # what is between need not be within the corners
-                for corner in corners:
-                    ends += there(corner, same_units=True)[k : k + 1]
-            found.append((min(ends), max(ends)))
-        return found
+    def _corners(self, k: int, *, upwards_first: bool = True) -> Iterator[list[Any]]:
+        """What an entry is at one end, as printed (what is between need not be within the ends), and at the other."""
+        rises = {number: rise[k] > 0 for number, rise in enumerate(self._rises) if rise[k]}
+        for upwards in (upwards_first, None, not upwards_first) if rises else ():
+            yield self._there(
+                tuple((number, None if upwards is None else rise == upwards) for number, rise in rises.items())
+            )[k : k + 1]
+
+    def _there(self, chosen: tuple[tuple[int, bool | None], ...]) -> list[Any]:
+        """The entries with some values at their upper or lower ends, or as printed; none if other units are live."""
+        if chosen not in self._found:
+            ends = {True: "high", False: "low", None: "printed"}
+            values = [(self.values[number], getattr(self.values[number], ends[end])) for number, end in chosen]
+            every = [*self.start, *values]
+            self._found[chosen] = follow(
+                self.tree, self.point, self.binding, every, self.edits, same_units=bool(chosen)
+            )
+        return self._found[chosen]
 
 
 def alone_in(number: float, rows: Sequence[int] | slice, variants: int) -> Array:

@@ -222,7 +222,8 @@ class History:
             low, high = self.spread(claim, line, point, everywhere, known=True)
             spreads = list(zip(low.flat, high.flat, strict=True))
             off = [k for k, (t, (a, b)) in enumerate(zip(truth.flat, spreads, strict=True)) if not a <= t <= b]
-            reach = self._moves(claim.tree, point, binding, []).reach(off)
+            moves = self._moves(claim.tree, point, binding, [])
+            reach = [moves.reach(k) for k in off]
             return all(b >= c and a <= d for (a, b), (c, d) in zip((spreads[k] for k in off), reach, strict=True))
 
         return self._holds(claim, line, point, overlap)
@@ -404,8 +405,8 @@ class History:
             off = [k for k, p in enumerate(printed) if not p.agrees(values[k])]
             if any(not printed[k].is_close(values[k]) for k in off):
                 return False
-            reach = self._moves(line, point, ones, carried).reach(off)
-            return all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True))
+            moves = self._moves(line, point, ones, carried)
+            return all(moves.reaches(k, printed[k]) for k in off)
         except (AtKink, OutOfTime):
             raise
         except NO_VALUE:
@@ -422,7 +423,8 @@ class History:
             low, high = self.spread(claim, line, point, ones, known=True)
             if not all_overlap(printed, low, high) or len(printed) != truth.size:
                 return False
-            reach = self._moves(claim.tree, point, {}, []).reach(range(len(printed)))
+            moves = self._moves(claim.tree, point, {}, [])
+            reach = [moves.reach(k) for k in range(len(printed))]
             ends = zip(low.flat, high.flat, reach, strict=True)
             return all(p.is_close(t) for p, t in zip(printed, truth.flat, strict=True)) and all(
                 b >= c and a <= d for a, b, (c, d) in ends
@@ -486,8 +488,7 @@ class History:
                     if not there or not all(printed[k].agrees(there[k]) for k in far):
                         return False
                     off = [k for k in off if k not in far]
-                reach = moves.reach(off)
-                if not all(printed[k].overlaps(*ends) for k, ends in zip(off, reach, strict=True)):
+                if not all(moves.reaches(k, printed[k]) for k in off):
                     return False
         except (AtKink, OutOfTime):
             raise
