@@ -15,21 +15,21 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.evaluate import EvaluationError
-from gradsheet.mistakes import Instance
+from gradsheet.mistakes import Instance, instances
 from gradsheet.network import NEW, Network
 from gradsheet.number import as_float, exact_text, plain
-from gradsheet.point import Budget, Missing, Point, any_d_yhat, point_of
+from gradsheet.point import Missing, Point, any_d_yhat, point_of
 from gradsheet.probe import numbers, probes_for
 from gradsheet.real import Undecided
-from gradsheet.sheet import Sheet, Value, printed_entries
-from gradsheet.simulation import Run, Simulation, changed
+from gradsheet.sheet import Sheet, SheetError, Value, printed_entries
+from gradsheet.simulation import Run, Simulation, changed, numbers_of
+from gradsheet.work import FLOAT_PASS, FLOATS, MAX_OPERATIONS, PER_VARIANT, Budget, PassWork
 from manual import Layer
 from manual.activations import Array
 
 DRAWS = 200  # of small numbers
-SMALL = (-3, -2, -1, 1, 2, 3)
+SMALL, SMALL_BITS = (-3, -2, -1, 1, 2, 3), 2
 GENERIC = 8  # points that stand for all weights
-MAX_SECONDS = 5.0
 SEED = 17  # the same sheet gets the same proposal
 CORNER = "mask-at-zero"  # shows only where a z is exactly 0, and there is no verdict there
 
@@ -55,14 +55,16 @@ class Blindness:
 class _View:
     """What changes when a mistake is made, at any of some points."""
 
-    def __init__(self, simulations: Sequence[Simulation], asked: Asked, *, digits: bool = False):
+    def __init__(
+        self, simulations: Sequence[Simulation], asked: Asked, *, digits: bool = False, only_asked: bool = False
+    ):
         self.point, found = simulations[0].point, simulations[0].instances
         network = self.point.network
         by_x = any(d.by.name == "x" for tree in asked for d in f.walk(tree) if isinstance(d, f.Derivative))
         new = any(q.name.endswith(NEW) for tree in asked for q in f.walk(tree) if isinstance(q, f.Quantity))
         names = [f"dL/d{name}" for name in network.shapes if network.no_derivative("L", name) is None]
         names += [n for n in network.shapes if n[0] in "zhL" or n.startswith("yhat") or n.endswith(NEW)]
-        names = [name for name in names if new or not name.endswith(NEW)]
+        names = [] if only_asked else [name for name in names if new or not name.endswith(NEW)]
         lost = {"L", f"L{NEW}"} if network.loss is None else set()
         trees = {n: f.parse(n, network.names) for n in names if n not in ("learning_rate", *lost)}
         self._seen = np.zeros(len(found), bool)
@@ -119,9 +121,17 @@ class _View:
         return found
 
 
-def _view(sheet: Sheet) -> _View:
-    """What changes at the numbers of a sheet."""
-    return _View([Simulation(point_of(sheet, None))], _asked(sheet), digits=True)
+def _view(sheet: Sheet, *, only_asked: bool = False) -> _View:
+    """What changes at the numbers of a sheet, of what it asks for and besides."""
+    return _View([Simulation(point_of(sheet, None))], _asked(sheet), digits=True, only_asked=only_asked)
+
+
+def _view_work(sheet: Sheet) -> int:
+    """The operations of making every mistake at one point, and of comparing all that comes of it."""
+    network, examples = sheet.network, sheet.network.examples or 1
+    made = len(instances(network, sheet.rate is not None and network.update is not None))
+    passes = 2 * PassWork(network, examples, SMALL_BITS).both + FLOAT_PASS * network.depth
+    return passes + 2 * made * (numbers_of(network, examples) // FLOATS + PER_VARIANT)
 
 
 def _asked(sheet: Sheet) -> Asked:
@@ -130,15 +140,21 @@ def _asked(sheet: Sheet) -> Asked:
 
 def unseen(sheet: Sheet) -> list[Instance]:
     """The mistakes that change nothing that a sheet with numbers asks for, as far as its digits tell."""
-    return _view(sheet).hidden
+    return _view(sheet, only_asked=True).hidden
 
 
 def blindness(sheet: Sheet) -> Blindness:
     """What a sheet cannot see. Raises Undecided where no data off all kinks is found, or the sheet's is too much."""
     rate, asked = sheet.exact_rate, _asked(sheet)
+    one = _view_work(sheet)
+    if one * (GENERIC if sheet.params is None else 1) > MAX_OPERATIONS:
+        raise SheetError(
+            f"making every mistake in this network takes {one:,} operations, expected at most {MAX_OPERATIONS:,}: "
+            "take a smaller one"
+        )
     if sheet.params is None or sheet.x is None:
         probes = probes_for(sheet.network, None, rate)
-        probes.budget.start(MAX_SECONDS)
+        probes.budget.start()
         points = [point for point in itertools.islice(probes, 1 + GENERIC) if point.jax_of is None]
         view = _View([Simulation(point) for point in points], asked)
         return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
@@ -147,19 +163,18 @@ def blindness(sheet: Sheet) -> Blindness:
     if not hidden:
         return Blindness(total, hidden)
     budget, draw = Budget(), random.Random(SEED)
-    budget.start(MAX_SECONDS)
-    drawn = (_drawn(sheet, draw, rate, d_yhat, budget) for _ in range(DRAWS))
+    budget.start()
+    draws = min(DRAWS, MAX_OPERATIONS // one)
+    drawn = (_drawn(sheet, draw, rate, d_yhat, budget) for _ in range(draws))
     best: _View | None = None
     for simulation in map(Simulation, drawn):
-        if best is not None and budget.is_over:
-            break
         if not _on_a_kink(simulation):
             view = _View([simulation], asked)
             best = view if best is None or view.worth() > best.worth() else best
             if best.worth() == (total, total):
                 break
     if best is None:
-        raise Undecided(f"none of {DRAWS} draws of small whole numbers is off every kink")
+        raise Undecided(f"none of {draws} draws of small whole numbers is off every kink")
     return Blindness(total, hidden, _as_lines(best.point), best.hidden, best.more())
 
 

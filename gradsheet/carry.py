@@ -38,6 +38,7 @@ class Carried(Point):
             activations=point.network.activations,
             budget=point.budget,
             exact=point.exact and kind is None,
+            bits=point.bits,
             jax_of=None,
             _found=Kept(MAX_FOUND),
             _marks=None,

@@ -11,10 +11,11 @@ from gradsheet import formula as f
 from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator, NotRead, same_shape, shape_text
 from gradsheet.network import KINKED, NEW, Network
 from gradsheet.number import Printed, as_float, decimal_text, exact_text, like_claim, plain, told_text
-from gradsheet.point import AtKink, Missing, OutOfTime, Point
+from gradsheet.point import AtKink, Missing, Point
 from gradsheet.probe import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, Probes, degree, pattern_degree
 from gradsheet.real import TooClose, Undecided
 from gradsheet.sheet import Value, fractions, printed_entries
+from gradsheet.work import OutOfWork
 from manual.activations import Array, split
 
 MAX_SIMPLE = 64
@@ -210,7 +211,7 @@ class Comparison:
         def find() -> tuple[Any, int]:
             try:
                 return self._compare(line), self._degree
-            except OutOfTime:
+            except OutOfWork:
                 raise
             except Undecided as error:
                 return error, 0

@@ -14,11 +14,12 @@ from collections.abc import Collection, Iterable, Sequence
 from gradsheet.figures import significant
 from gradsheet.history import History
 from gradsheet.judgement import Cause, Explanation, Judgement
-from gradsheet.point import OutOfTime, Point
+from gradsheet.point import Point
 from gradsheet.probe import Probes
 from gradsheet.search import Hypothesis, Search, Statement
 from gradsheet.sheet import Claim
 from gradsheet.simulation import Combination
+from gradsheet.work import OutOfWork
 from gradsheet.writing import ARITHMETIC, LeftOut, Writing, said_by
 
 SURE = 2.0  # digits that a cause explains beyond those that choosing it took, from which on it is no chance
@@ -38,7 +39,7 @@ def diagnose(judgements: Sequence[Judgement], points: Point | Probes, history: H
         return []
     try:
         return _Diagnosis(Search(judgements, points, history)).causes()
-    except OutOfTime:  # what has been explained by now is
+    except OutOfWork:  # what has been explained by now is
         return []
     except Exception as error:  # the verdicts stand all the same
         fault = f"{type(error).__name__}: {error}"

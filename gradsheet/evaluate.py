@@ -16,8 +16,9 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.network import NEW
-from gradsheet.point import STEPS, Missing, Point, as_array
+from gradsheet.point import Missing, Point, as_array
 from gradsheet.real import Imprecise, OutsideDomain, Real, Undecided
+from gradsheet.work import GLANCES
 from manual import activations
 from manual.activations import Array, softmax
 
@@ -160,7 +161,7 @@ class Evaluator:
         self.work += amount
         if self.work > MAX_WORK:
             raise Undecided("this takes more work than a worked example needs")
-        if amount > STEPS:
+        if amount > GLANCES:
             self.point.budget.check()
         else:
             self.point.budget.glance()

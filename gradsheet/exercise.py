@@ -8,23 +8,24 @@ smallest numbers is taken.
 import difflib
 import itertools
 import math
+import operator
 import random
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-import manual
 from gradsheet.blind import SMALL, unseen
 from gradsheet.composing import claim, head
 from gradsheet.filling import fill
 from gradsheet.network import KINKED, Network
-from gradsheet.point import Budget
-from gradsheet.sheet import Sheet, SheetError, read
+from gradsheet.sheet import Claim, Sheet, SheetError, read
+from gradsheet.steps import Pass
 from manual import Layer
 from manual.activations import NAMES, RATIONAL, Activation, Array, activate, split
 from manual.losses import LOSSES
@@ -36,8 +37,8 @@ STEEPEST = 4  # the largest |z| of a layer that saturates
 POOL = 300  # draws, of which the one with the smallest numbers is taken
 TRIED = 40  # of them at most, from the smallest on
 POOLS = 10
+MAX_TRIES = 300  # of all pools
 LAYER_DRAWS, UNIT_DRAWS = 40, 60  # before all is drawn afresh
-MAX_SECONDS = 18.0  # of search
 MAX_CLASHES = 20  # exercises that others have, before there seem to be no more
 TITLE = "Backpropagation by hand"
 ENDS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}  # where a loss takes logarithms of safe numbers
@@ -206,10 +207,10 @@ def _questions(network: Network) -> str:
 
 
 def _found(plan: Plan, seed: int | str) -> _Found:
-    network, budget = plan.network, Budget()
-    budget.start(MAX_SECONDS)
+    network = plan.network
     kind = (network.widths, network.activations, network.loss, network.examples, plan.biases)
     draw = random.Random(f"{kind} {seed}")
+    tried, questions = 0, tuple[Claim, ...]()  # the same for all sheets of this kind
     always: set[str] | None = None  # the mistakes that have not shown anywhere
     # Whole numbers where they are to be had, else short fractions.
     for grain in (1, 100 * (network.examples or 1)) if network.rational else (None,):
@@ -218,15 +219,16 @@ def _found(plan: Plan, seed: int | str) -> _Found:
             if network.widths[-1] * (network.examples or 1) == 1:
                 distance = ALONE[int(len(ALONE) * draw.random())]
                 distances = (-distance, distance)
-            drawn = (_drawn(network, draw, grain, distances) for _ in range(POOL))
-            pool = sorted((found for found in drawn if found is not None), key=lambda found: found[0])
-            for _, sheet in pool[:TRIED]:
-                hidden = _hidden(sheet)
+            drawn = [one for _ in range(POOL) if (one := _drawn(network, draw, grain, distances)) is not None]
+            for data in _smallest(network, drawn, grain)[:TRIED]:
+                if (tried := tried + 1) > MAX_TRIES:
+                    raise _nothing(always)
+                sheet = _sheet(network, data, grain)
+                questions = questions or read(head(sheet) + _questions(network)).claims
+                hidden = _hidden(sheet, questions)
                 if not hidden and (answers := _answers(sheet)) is not None:
                     return _Found(sheet, answers)
                 always = hidden if always is None else always & hidden
-                if budget.is_over:
-                    raise _nothing(always)
     raise _nothing(always)
 
 
@@ -240,67 +242,97 @@ def _nothing(always: Collection[str] | None) -> ExerciseError:
     )
 
 
-def _drawn(
-    network: Network, draw: random.Random, grain: int | None, distances: Sequence[int]
-) -> tuple[float, Sheet] | None:
-    """A sheet with signs as they should be and all that is asked a multiple of 1/grain, and the largest of that.
+class _Data(NamedTuple):
+    """Numbers for an exercise, as floats: exact, where nothing but halves is taken of numbers as small as these."""
 
-    In floats: of numbers as small as these they are exact, where nothing but halves is taken.
-    """
+    params: list[Layer]
+    x: Array
+    y: Array | None
+
+
+def _drawn(network: Network, draw: random.Random, grain: int | None, distances: Sequence[int]) -> _Data | None:
+    """Numbers with signs as they should be, None where none are found."""
 
     def some(choices: Sequence[int], *shape: int) -> Array:
         # Only random() itself is promised to stay the same in every version of Python.
-        count = math.prod(shape)
-        return np.array([choices[int(len(choices) * draw.random())] for _ in range(count)], float).reshape(shape)
+        count, random = len(choices), draw.random
+        return np.array([choices[int(count * random())] for _ in range(math.prod(shape))], float).reshape(shape)
 
     h = x = some(SMALL, network.examples or 1, network.widths[0])
-    params, nodes = list[Layer](), list[Array]()
+    params = list[Layer]()
     for activation, units, bias in zip(network.activations, network.widths[1:], network.biases, strict=True):
-        inputs = h if bias is None else np.hstack([h, np.ones((len(h), 1))])
-        W = _layer(activation, inputs, units, some)
-        if W is None:
+        inputs = h.tolist() if bias is None else [[*row, 1.0] for row in h.tolist()]
+        found = _layer(activation, inputs, units, draw)
+        if found is None:
             return None
+        W, z = found
         params.append(Layer(W) if bias is None else Layer(W[:, :-1], W[:, -1]))
-        z = inputs @ W.T
         h = activate(activation, z)
-        nodes += [z, h]
-    y = _targets(network, some, h, grain, distances)
-    L, grads = manual.gradients(params, x, y, network.activations, loss=network.loss or "output")
-    asked = [*nodes, np.array(L), *grads.z, *(array for layer in grads.params for array in layer if array is not None)]
-    numbers = np.concatenate([array.ravel() for array in asked])
+    return _Data(params, x, _targets(network, some, h, grain, distances))
+
+
+def _smallest(network: Network, drawn: Sequence[_Data], grain: int | None) -> list[_Data]:
+    """Those where all that is asked is a multiple of 1/grain, from the smallest numbers on: one pass has them all."""
+    if not drawn:
+        return []
+    params = [
+        Layer(np.stack([one.params[l].W for one in drawn]), _stacked([one.params[l].b for one in drawn]))
+        for l in range(network.depth)
+    ]
+    data = np.stack([one.x for one in drawn]), _stacked([one.y for one in drawn])
+    passed = Pass(network, params, *data, None, None, variants=len(drawn))
+    names = [f"{letter}{l}" for l in range(1, network.depth + 1) for letter in "zWb"]
+    nodes, backward = [*passed.z, *passed.h[1:]], [passed.gradients[n] for n in names if n in passed.gradients]
+    asked = [array.reshape(len(drawn), -1) for array in (*nodes, passed.node("L"), *backward)]
+    numbers = np.hstack(asked)
+    fitting = np.ones(len(drawn), bool)
     if grain is not None:
-        grains = np.concatenate([np.full(array.size, grain) for array in asked])
-        grains[sum(node.size for node in nodes)] *= 2  # a loss of 9/2 is no awkward fraction
-        if (abs(numbers * grains - np.rint(numbers * grains)) > 1e-6).any():
-            return None
+        grains = np.full(numbers.shape[1], grain)
+        grains[sum(array.shape[1] for array in asked[: len(nodes)])] *= 2  # a loss of 9/2 is no awkward fraction
+        fitting = (abs(numbers * grains - np.rint(numbers * grains)) <= 1e-6).all(1)
+    # Rounded, so that the last bits of an exponential do not choose.
+    largest = [round(float(number), 6) for number in abs(numbers).max(1)]
+    return [drawn[k] for k in sorted(np.flatnonzero(fitting).tolist(), key=lambda k: largest[k])]
+
+
+def _stacked(arrays: Sequence[Array | None]) -> Array | None:
+    return None if any(array is None for array in arrays) else np.stack(arrays)  # type: ignore[arg-type]
+
+
+def _sheet(network: Network, data: _Data, grain: int | None) -> Sheet:
+    """The numbers as they are exactly."""
 
     def exact(array: Array) -> Array:
         return np.asarray(np.vectorize(lambda v: Fraction(round(v * (grain or 1)), grain or 1), [object])(array))
 
-    exactly = tuple(Layer(exact(W), None if b is None else exact(b)) for W, b in params)
-    sheet = Sheet("-", "", network, exactly, exact(x), None if y is None else exact(y), None, {}, ())
-    # Rounded, so that the last bits of an exponential do not choose.
-    return round(float(abs(numbers).max()), 6), sheet
+    params = tuple(Layer(exact(W), None if b is None else exact(b)) for W, b in data.params)
+    return Sheet("-", "", network, params, exact(data.x), None if data.y is None else exact(data.y), None, {}, ())
 
 
-def _layer(activation: Activation, inputs: Array, units: int, some: _Some) -> Array | None:
-    """A layer's rows of weights, with no z of 0, units that are dead but not most of them, and none that saturates."""
+def _layer(
+    activation: Activation, inputs: list[list[float]], units: int, draw: random.Random
+) -> tuple[Array, Array] | None:
+    """A layer's rows of weights and its z: none of them 0, some units dead but not most, and none that saturates."""
     kind = split(activation)[0]
     most = math.inf if kind in RATIONAL else STEEPEST
+    random, choices = draw.random, len(SMALL)
     for _ in range(LAYER_DRAWS):
-        rows: list[Array] = []
+        rows, columns = list[list[int]](), list[list[float]]()
         for _ in range(units):
-            drawn = (some(SMALL, inputs.shape[1]) for _ in range(UNIT_DRAWS))
-            fitting = (row for row in drawn if min(z := abs(inputs @ row)) > TINY and max(z) <= most)
-            if (row := next(fitting, None)) is None:
+            for _ in range(UNIT_DRAWS):
+                row = [SMALL[int(choices * random())] for _ in inputs[0]]
+                z = [sum(map(operator.mul, row, values)) for values in inputs]
+                if min(size := list(map(abs, z))) > TINY and max(size) <= most:
+                    break
+            else:
                 return None
             rows.append(row)
-        W = np.array(rows)
-        dead = (inputs @ W.T < 0).sum()
+            columns.append(z)
+        dead = sum(v < 0 for z in columns for v in z)
         alone = units * len(inputs) == 1
         # Behind no activation, what a relu would change has to be there.
         if alone or kind not in RATIONAL or (dead >= 1 and (kind not in KINKED or 2 * dead <= units * len(inputs))):
-            return W
+            return np.array(rows, float), np.array(columns, float).T
     return None
 
 
@@ -319,10 +351,9 @@ def _targets(network: Network, some: _Some, yhat: Array, grain: int | None, dist
     return np.asarray(yhat - some(distances, *yhat.shape) * (below // math.gcd(above, below) if grain == 1 else 1))
 
 
-def _hidden(sheet: Sheet) -> set[str]:
+def _hidden(sheet: Sheet, questions: tuple[Claim, ...]) -> set[str]:
     """The mistakes that change nothing that is asked for."""
-    asked = read(head(sheet) + _questions(sheet.network))
-    return {instance.text for instance in unseen(asked)}
+    return {instance.text for instance in unseen(replace(sheet, claims=questions))}
 
 
 def _answers(sheet: Sheet) -> str | None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from gradsheet import verdict
+from gradsheet.counting import affordable
 from gradsheet.evaluate import NO_VALUE, EvaluationError, Evaluator
-from gradsheet.point import Budget, Missing, point_of
+from gradsheet.point import Missing, point_of
 from gradsheet.real import Imprecise
 from gradsheet.sheet import Claim, Sheet, SheetError, read
 from gradsheet.solution.digits import Digits, value_text
+from gradsheet.work import Budget
 
 _HEADER = re.compile(r"""\s*\[\[\s*["']?claim["']?\s*\]\]""")
 
@@ -32,6 +34,7 @@ def fill(text: str, path: str = "-") -> str:
         return text
     for number in asked:
         _object(sheet.claims[number], text)
+    affordable(sheet, what="answering")
     values = _values(sheet, [sheet.claims[number] for number in asked])
     lines = text.split("\n")
     ends = [*(claim.line - 1 for claim in sheet.claims[1:]), len(lines)]
@@ -61,7 +64,7 @@ def _object(claim: Claim, text: str) -> None:
 def _values(sheet: Sheet, claims: Sequence[Claim]) -> list[str]:
     """The true values as a sheet has them, by hand and by the nudge; with as many digits as it takes."""
     budget, found = Budget(), list[str]()
-    budget.start(verdict.MAX_SECONDS)
+    budget.start()
     for rung in range(len(verdict.LADDER)):
         point = point_of(sheet, ["L"], jax=False, arithmetic=verdict.arithmetic_of(rung), budget=budget)
         for claim in claims[len(found) :]:

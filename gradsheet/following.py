@@ -15,10 +15,12 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.carry import Carried
 from gradsheet.evaluate import Evaluator
+from gradsheet.network import NEW
 from gradsheet.number import Printed, as_float
 from gradsheet.point import Point, as_array
 from gradsheet.steps import Change, Changes, Edits, Index, Tensor
 from gradsheet.target import core_of, entries_of
+from gradsheet.work import FLOAT_PASS, PER_VARIANT
 from manual.activations import Array
 
 SLACK = 1e-6  # of the largest number on the way, that floats are granted
@@ -93,6 +95,7 @@ class Moves:
     def floats(self) -> Floats | None:
         """In floats as it starts, as it is printed, and with each value besides at its upper end."""
         variants = len(self.values) + 2
+        self.point.budget.spend(FLOAT_PASS + PER_VARIANT * variants)
         columns = [(value, alone_in(as_float(number), [1], variants)) for value, number in self.as_printed]
         columns += [(v, alone_in(as_float(v.high), [row], variants)) for row, v in enumerate(self.values, 2)]
         return self._columns(columns, variants)
@@ -103,6 +106,7 @@ class Moves:
         if self.floats is not None and not self.floats.unsure.any():
             here, *each = self.floats.values[[0, *range(2, len(self.floats.values))]]
         else:
+            self.point.budget.spend(FLOAT_PASS * (len(self.values) + 1))
             ways = [self.start, *([*self.start, (value, value.high)] for value in self.values)]
             here, *each = (
                 np.array(follow(self.tree, self.point, self.binding, way, self.edits, floats=True), float)
@@ -117,6 +121,7 @@ class Moves:
         `here` are the `floats`.
         """
         columns: list[Column] = []
+        self.point.budget.spend(FLOAT_PASS + PER_VARIANT * (len(self.values) + len(entries)))
         corners = len(entries)  # at the upper ends, at the lower ones, and as printed
         for value, rises in zip(self.values, self._rises, strict=True):
             rise = rises[list(entries)]
@@ -163,6 +168,7 @@ class Moves:
             ends = {True: "high", False: "low", None: "printed"}
             values = [(self.values[number], getattr(self.values[number], ends[end])) for number, end in chosen]
             every = [*self.start, *values]
+            self.point.budget.spend(follow_work(self.tree, self.point))
             self._found[chosen] = follow(
                 self.tree, self.point, self.binding, every, self.edits, same_units=bool(chosen)
             )
@@ -220,6 +226,14 @@ def changes_of(chosen: Chosen, kind: Callable[[Any], Any]) -> dict[Tensor, dict[
     for value, number in chosen:
         changes.setdefault(value.tensor, {})[value.index] = value.change(number, kind)
     return changes
+
+
+def follow_work(tree: f.Node, point: Point) -> int:
+    """The operations of `follow`, exactly: a pass forward, and one backward from every entry that is derived."""
+    rows = {part.of.name for part in f.walk(tree) if isinstance(part, f.Derivative)}
+    new = any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in f.walk(tree))
+    work = point.pass_work
+    return work.forward + work.both * new + sum(map(work.jacobian, rows)) + point.formula_work(tree)
 
 
 def follow(

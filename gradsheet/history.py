@@ -24,14 +24,26 @@ from gradsheet.carry import Carried
 from gradsheet.compare import printed_value, truths_at
 from gradsheet.evaluate import NO_VALUE, Binding, Evaluator, same_shape
 from gradsheet.figures import significant
-from gradsheet.following import SLACK, Carry, Column, Floats, Moves, alone_in, changes_of, follow, in_floats
+from gradsheet.following import (
+    SLACK,
+    Carry,
+    Column,
+    Floats,
+    Moves,
+    alone_in,
+    changes_of,
+    follow,
+    follow_work,
+    in_floats,
+)
 from gradsheet.network import NEW
 from gradsheet.number import Printed, all_agree, all_overlap, as_float
-from gradsheet.point import AtKink, OutOfTime, Point
+from gradsheet.point import AtKink, Point
 from gradsheet.real import apart
 from gradsheet.sheet import Claim, printed_entries
 from gradsheet.steps import Edits, Index, Tensor
 from gradsheet.target import as_delta, core_of, entries_of, mentions, tensor_shape
+from gradsheet.work import FLOAT_PASS, PER_VARIANT, OutOfWork
 from manual.activations import Array
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through
@@ -168,7 +180,10 @@ class History:
         unknown = {key: printed for key, printed in found.items() if printed.value not in self._printed}
         if not unknown:
             return found
-        before = itertools.takewhile(lambda earlier: earlier.tree is not line, claim.working)
+        before = list(itertools.takewhile(lambda earlier: earlier.tree is not line, claim.working))
+        for earlier in before:
+            parts = len(list(f.walk(earlier.tree))) if earlier.tree is not None else 0
+            point.budget.spend(parts * parts / 2)
         pool = [*self._values_here(point), *(v for earlier in before for v in _parts(earlier.tree, point))]
         for key, printed in unknown.items():
             half, value = float(printed.half), float(printed.value)
@@ -200,6 +215,7 @@ class History:
         here = point.found(("line", line, *binding.items()), lambda: value({}))
         if not halves:
             return here, here
+        point.budget.spend((len(halves) + 2 * here.size) * point.formula_work(line))
         moved = {key: value({key: half}) for key, half in halves.items()}
         low, high = np.array(here, object), np.array(here, object)
         for index in np.ndindex(here.shape):
@@ -246,7 +262,7 @@ class History:
                     held = all(a <= v <= b for a, v, b in zip(low.flat, value.flat, high.flat, strict=True))
                     if not held and not otherwise(binding, everywhere, value):
                         return False
-        except (AtKink, OutOfTime):
+        except (AtKink, OutOfWork):
             raise
         except NO_VALUE:
             return False
@@ -319,6 +335,7 @@ class History:
         for value in self._values(own, point):
             if not value.plus:
                 columns.append((value, alone_in(value.as_float, slice(len(chosen), None), variants)))
+        point.budget.spend(FLOAT_PASS + PER_VARIANT * (variants + len(columns)))
         printed = _InFloats.of(claim)
         may = np.ones(variants, bool)
         for binding, truth in truths_at(point, claim.tree):
@@ -407,7 +424,7 @@ class History:
                 return False
             moves = self._moves(line, point, ones, carried)
             return all(moves.reaches(k, printed[k]) for k in off)
-        except (AtKink, OutOfTime):
+        except (AtKink, OutOfWork):
             raise
         except NO_VALUE:
             return True
@@ -429,7 +446,7 @@ class History:
             return all(p.is_close(t) for p, t in zip(printed, truth.flat, strict=True)) and all(
                 b >= c and a <= d for a, b, (c, d) in ends
             )
-        except OutOfTime:
+        except OutOfWork:
             raise
         except (ValueError, *NO_VALUE):
             return False
@@ -475,6 +492,8 @@ class History:
                 if not self._may_reach(claim, point, binding, moves, but):
                     return False
                 start = moves.start
+                if start or edits:
+                    point.budget.spend(follow_work(claim.tree, point))
                 exact = follow(claim.tree, point, binding, start, edits) if start or edits else truths
                 if wrong and not any(apart(a, b) for a, b in zip(exact, truths, strict=True)):
                     return False  # they have no say in this
@@ -490,7 +509,7 @@ class History:
                     off = [k for k in off if k not in far]
                 if not all(moves.reaches(k, printed[k]) for k in off):
                     return False
-        except (AtKink, OutOfTime):
+        except (AtKink, OutOfWork):
             raise
         except NO_VALUE:
             return False
@@ -566,6 +585,7 @@ def _is_db(other: _Off) -> bool:
 
 def _with_values(point: Point, wrong: Sequence[Carry]) -> Carried:
     """The point with some values carried on as they are printed."""
+    point.budget.spend(point.pass_work.both)
     return Carried(point, changes_of([(value, value.printed) for value in wrong], point.typed))
 
 

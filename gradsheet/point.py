@@ -7,7 +7,6 @@ Fractions, or where exp and log enter on `real.Real`, and so without rounding or
 import copy
 import functools
 import math
-import time
 import warnings
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -21,31 +20,26 @@ from gradsheet.kept import Kept
 from gradsheet.network import NEW, Network
 from gradsheet.number import exact_text, plain
 from gradsheet.real import Arithmetic, Imprecise, Marks, OutsideDomain, Undecided, apart
+from gradsheet.work import DIGITS, MAX_OPERATIONS, Budget, FormulaWork, PassWork
 from manual.activations import Array
 from manual.losses import BY_TARGET, LOSSES, d_reduce
 
 if TYPE_CHECKING:
+    from gradsheet import formula as f
     from gradsheet.autodiff import Autodiff
     from gradsheet.sheet import Sheet
 
 T = TypeVar("T")
 
 MAX_BITS = 4_096  # of fractions that are worked with as they are
-DIGITS = 40  # of enclosures, where nobody asks for more
 MAX_ENTRIES = 4_096
-MAX_PRODUCTS = 100_000  # of numbers, in one Jacobian by one witness
 MAX_FOUND = 500_000  # numbers that are kept of what was found at a point
 MAX_SHARED = 20_000  # derivatives of one thing by another at a point that sheets share; of more none is shared
 MAX_SHARED_TOGETHER, LEAST_SHARED = 60_000, 1_000  # at all of those points, and as how many a small one counts
-STEPS = 20  # small steps of a sheet between looks at the clock
 
 
 class AtKink(Undecided):
     """There is no derivative here: a z is exactly 0."""
-
-
-class OutOfTime(Undecided):
-    """The sheet takes more time than it may."""
 
 
 class Missing(ValueError):
@@ -77,45 +71,19 @@ def as_array(value: Any) -> Array:
     return value if isinstance(value, np.ndarray) else _entry(value)
 
 
-def _tame(arrays: Iterable[Array], depth: int) -> bool:
-    """Whether the fractions that a pass makes of these numbers stay short."""
+def length_of(arrays: Iterable[Array], depth: int) -> int | None:
+    """How many bits the fractions of data have above and below; None where those that a pass makes get too long."""
     top, bottom = 1, 1
     for value in (value for array in arrays for value in array.flat):
         if not isinstance(value, Fraction):
-            return False
+            return None
         top = max(top, abs(value.numerator))
         if bottom % value.denominator:
             bottom = math.lcm(bottom, value.denominator)
             if bottom.bit_length() > MAX_BITS:
-                return False
-    return (top.bit_length() + bottom.bit_length()) * (depth + 1) <= MAX_BITS
-
-
-class Budget:
-    """The time that a sheet may take, of the processor's and not the clock's; the points of a sheet share one."""
-
-    def __init__(self) -> None:
-        self.end = math.inf
-        self._glances = 0  # left until the clock is looked at, which takes longer than a step
-
-    def start(self, seconds: float) -> None:
-        self.end = time.process_time() + seconds
-        self._glances = 0
-
-    @property
-    def is_over(self) -> bool:
-        return time.process_time() > self.end
-
-    def check(self) -> None:
-        if self.is_over:
-            raise OutOfTime("the sheet takes more time than a worked example needs")
-
-    def glance(self) -> None:
-        """The same, for small steps: most of them are let pass."""
-        if not self._glances:
-            self.check()
-            self._glances = STEPS
-        self._glances -= 1
+                return None
+    bits = top.bit_length() + bottom.bit_length()
+    return bits if bits * (depth + 1) <= MAX_BITS else None
 
 
 _shared: Kept["Point"] = Kept(MAX_SHARED_TOGETHER)
@@ -190,7 +158,8 @@ class Point:
 
         given = [x, *(array for array in (y, d_yhat) if array is not None)]
         given += [array for layer in params for array in layer if array is not None]
-        self.exact = network.rational and _tame(given, network.depth)
+        self.bits = length_of(given, network.depth) if network.rational else None
+        self.exact = self.bits is not None
 
         def typed(array: Array | None) -> Array | None:
             return array if self.exact or array is None else np.vectorize(self.arithmetic, [object])(array)
@@ -307,16 +276,21 @@ class Point:
             warnings.warn(f"{error}; the verdicts rest on the other two witnesses", RuntimeWarning, stacklevel=2)
             return {}
 
+    @functools.cached_property
+    def pass_work(self) -> PassWork:
+        """What a pass costs here."""
+        return PassWork(self.network, len(self.x), self.bits, self.arithmetic.digits)
+
+    def formula_work(self, tree: "f.Node") -> int:
+        """The operations of the value of a formula here."""
+        return self.found(("work", tree), lambda: FormulaWork(self.network, self.bits).of(tree), lambda _: 1)
+
     def _afford(self, what: str, of: Sequence[str]) -> None:
-        """Raise Undecided where a backward pass for every entry of some nodes takes too long."""
+        """Raise Undecided where a backward pass for every entry of some nodes takes too many operations."""
         self.budget.check()
-        width = {"L": 1, "shares": self.network.widths[-1]}
-        entries = sum(width[n] if n in width else len(self.x) * self.network.widths[int(n[1:])] for n in of)
-        products = sum(W.size for W, _ in self.layers)
-        if not self.exact:  # enclosures take longer, functions of them the longest, and all the more with more digits
-            products = 3 * (products + 20 * sum(len(W) for W, _ in self.layers)) * self.arithmetic.digits // DIGITS
-        if entries * len(self.x) * products > MAX_PRODUCTS:
-            raise Undecided(f"{what}: more work than a worked example needs")
+        work = sum(map(self.pass_work.jacobian, of))
+        if work > MAX_OPERATIONS:
+            raise Undecided(f"{what} take {work:,} operations, and at most {MAX_OPERATIONS:,} are done")
 
     @functools.cached_property
     def _forward(self) -> manual.Cache:

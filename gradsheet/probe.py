@@ -26,8 +26,9 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.kept import Kept
 from gradsheet.network import KINKED, NEW, Network
-from gradsheet.point import DIGITS, Budget, Point
+from gradsheet.point import Point
 from gradsheet.real import Arithmetic, TooClose, Undecided
+from gradsheet.work import DIGITS, Budget
 from manual import Layer
 from manual.activations import Array, activate, split
 
@@ -169,6 +170,10 @@ class Probes:
     def kept(self, key: Any, find: Callable[[], Any]) -> Any:
         """What was found here before, or is found now: many sheets of a class claim the same."""
         return self._outcomes.get(key, find)
+
+    def known(self, key: Any) -> Any:
+        """What was found here before; None where nothing was."""
+        return self._outcomes.get(key, lambda: None) if key in self._outcomes else None
 
     def __iter__(self) -> Iterator[Point]:
         yield next(iter(self.small))

@@ -17,13 +17,15 @@ from gradsheet.compare import Comparison, truths_at
 from gradsheet.evaluate import NO_VALUE, EvaluationError, same_shape
 from gradsheet.network import SQUARES, Network
 from gradsheet.number import Printed
-from gradsheet.point import Budget, Missing, Point
+from gradsheet.point import Missing, Point
 from gradsheet.probe import Probes, probes_for
 from gradsheet.real import Undecided
 from gradsheet.sheet import Claim, Value, fractions, printed_entries
+from gradsheet.work import FLOAT_PASS, Budget
 from manual import Layer
 from manual.activations import Activation
 
+CHARGED = 6  # points that trying an identity is charged for
 USUAL = ("relu", "sigmoid", "tanh")  # activations that a sheet may have meant where it names none
 
 
@@ -107,7 +109,7 @@ class Readings:
         readings = [reading for reading in _readings(self.network) if reading.transposed is None]
         found = [(reading, probes_for(reading.network, None, self.rate)) for reading in readings]
         for _, probes in found:
-            probes.budget.end = self.budget.end
+            probes.budget.take_over(self.budget)
         return found
 
     def fitting(self, claim: Claim) -> list[str]:
@@ -124,9 +126,11 @@ class Readings:
             turned
         ) is None:
             yield "it is read transposed"
+        self.budget.spend(FLOAT_PASS / 4 * len(self._points))
         for reading, floats in self._points:
             try:
                 if self._close(claim, floats):
+                    self.budget.spend(self.point.pass_work.both)
                     read = Comparison(claim.tree, [self._exactly(reading)])
                     if read.mismatch_of_value(claim.value) is None:
                         yield reading.words
@@ -154,6 +158,8 @@ class Readings:
             return
         for reading, probes in self._probes:
             comparison = Comparison(claim.tree, probes)
+            point = comparison.first_point
+            self.budget.spend(CHARGED * (point.pass_work.both + sum(map(point.formula_work, trees))))
             try:
                 if all(comparison.mismatch_of_line(tree).mismatch is None for tree in reversed(trees)):
                     yield reading.words

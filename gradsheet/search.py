@@ -19,20 +19,24 @@ from gradsheet.carry import Carried
 from gradsheet.compare import printed_value, truths_at
 from gradsheet.evaluate import NO_VALUE, Binding, EvaluationError, Evaluator, same_shape
 from gradsheet.figures import forms, significant
+from gradsheet.following import follow_work
 from gradsheet.history import History
 from gradsheet.judgement import Judgement
 from gradsheet.mistakes import edits_of
 from gradsheet.number import as_float
-from gradsheet.point import AtKink, OutOfTime, Point
+from gradsheet.point import AtKink, Point
 from gradsheet.probe import Probes
 from gradsheet.sheet import Value, printed_entries
 from gradsheet.simulation import CLOSE, Combination, Run, Simulation, changed
 from gradsheet.target import core_of
+from gradsheet.work import FLOAT_PASS, FLOATS, OutOfWork
 from manual.activations import Array
 
 MOST_TOGETHER = 3  # mistakes that are tried together
 ENOUGH_DIGITS = 6  # that a number has to have for so many
+FEW_PARTS = 8  # of which each is simulated by itself
 NEAR = 0.02  # how far apart floats are that may be equal but for rounding on the way
+CHARGED = 6  # points that trying an identity is charged for
 CONFIRMED_AT = 64  # points at which an identity is tried
 
 Interval = tuple[Any, Any]
@@ -117,6 +121,7 @@ class Search:
         self.tried: dict[int, int] = {}  # combinations of so many mistakes
         self.is_complete = True  # whether there was time for all combinations
         self._confirmed: dict[Any, bool] = {}
+        self._paid: set[tuple[int, tuple[int, ...] | None]] = set()  # the simulations that were paid for
         self._seen: dict[Any, Point] = {}
         self._spoils: dict[Combination, int] = {}
         self.wrong: list[Statement] = []
@@ -126,7 +131,7 @@ class Search:
             if any(not statement.is_carried for statement in self.wrong):
                 self.right = self._statements(("right", "rounded"))
                 self._search()
-        except OutOfTime:
+        except OutOfWork:
             self.is_complete = False
 
     # What is claimed
@@ -137,7 +142,7 @@ class Search:
             if judgement.verdict in verdicts:
                 try:
                     statement = self._statement(judgement)
-                except OutOfTime:
+                except OutOfWork:
                     raise
                 except NO_VALUE:
                     continue
@@ -227,37 +232,56 @@ class Search:
                 left += [s for s in wrong if s.fits and all(h.spoils for h in s.fits)]
             if size == MOST_TOGETHER:  # what fits by chance is not even looked for
                 left = [s for s in left if s.digits >= ENOUGH_DIGITS]
-            parts = [tuple(fitting) for s in left if (fitting := self._fitting(s, size))]
+            parts = [tuple(fitting) for fitting in self._fitting(left, size) if fitting]
             found = tuple(dict.fromkeys(itertools.chain(*parts)))
             # What fits one statement often does so on the next sheet; but of many, formulas are left out.
-            self._add(parts if len(found) <= len(self.simulation.instances) + 1 else [found])
+            few = len(parts) <= FEW_PARTS and len(found) <= len(self.simulation.instances) + 1
+            self._add(parts if few else [found])
 
-    def _fitting(self, statement: Statement, size: int) -> list[Combination]:
-        """The combinations of so many mistakes that give what is claimed, as far as floats tell."""
-
-        def find() -> list[Combination]:
-            found: list[Combination] = []
+    def _fitting(self, statements: Sequence[Statement], size: int) -> list[list[Combination]]:
+        """For every statement the combinations of so many mistakes that give what is claimed, as far as floats tell."""
+        among = [self._relevant(s) if size == MOST_TOGETHER else None for s in statements]
+        for statement, some in zip(statements, among, strict=True):
+            self._pay(size, some, len(statement.bounds))
+        found: list[list[Combination]] = [[] for _ in statements]
+        known = self.probes is not None and [
+            self.probes.known(("fitting", s.tree, s.line, size)) if s.line else None for s in statements
+        ]
+        # Each run serves all statements before the next one: there may be too many to be kept.
+        for some in dict.fromkeys(among):
+            asked = [k for k, other in enumerate(among) if other == some and not (known and known[k] is not None)]
             tried = 0
-            among = self._relevant(statement) if size == MOST_TOGETHER else None
-            for run in self.simulation.runs(size, among):
-                self.point.budget.check()
+            for run in self.simulation.runs(size, some) if asked else ():
                 tried += len(run.chosen)
-                found += [run.chosen[row] for row in np.flatnonzero(statement.holds(run)).tolist()]
-            self.tried[size] = max(self.tried.get(size, 0), tried)
-            return found
+                for k in asked:
+                    found[k] += [run.chosen[row] for row in np.flatnonzero(statements[k].holds(run)).tolist()]
+            if tried:
+                self.tried[size] = max(self.tried.get(size, 0), tried)
+        for k, s in enumerate(statements):
+            if self.probes is not None and s.line is not None:
+                found[k] = self.probes.kept(("fitting", s.tree, s.line, size), lambda k=k: found[k])  # type: ignore[misc]
+        return found
 
-        if self.probes is None or statement.line is None:
-            return find()
-        key = "fitting", statement.tree, statement.line, size
-        return self.probes.kept(key, find)  # type: ignore[no-any-return]
+    def _pay(self, size: int, among: tuple[int, ...] | None, numbers: int) -> None:
+        """Spend what comparing so many numbers takes for all combinations, the first time with the pass itself.
+
+        Before it is known what was simulated for other sheets: all pay the same.
+        """
+        variants = self.simulation.number_of(size, among)
+        if (size, among) not in self._paid:
+            self._paid.add((size, among))
+            self.point.budget.spend(FLOAT_PASS + variants * (1 + 2 * self.simulation.numbers / FLOATS))
+        self.point.budget.spend(FLOAT_PASS / 10 + variants * (1 + numbers) / FLOATS)
 
     def _relevant(self, statement: Statement) -> tuple[int, ...]:
         """The mistakes that alone change what a statement speaks of."""
         run = self.simulation.run(((), *self.simulation.singles))
         return tuple(np.flatnonzero(changed(run.values(statement.tree)).any(-1)).tolist())
 
-    def _add(self, parts: Iterable[tuple[Combination, ...]]) -> None:
+    def _add(self, parts: Sequence[tuple[Combination, ...]]) -> None:
         """Take in combinations, with all that they explain and spoil."""
+        statements = len(self.wrong) + len(self.right)
+        self.point.budget.spend(len(parts) * (FLOAT_PASS + statements * FLOAT_PASS / 8))
         added = set[Combination]()
         for run in map(self.simulation.run, parts):
             holds = np.stack([statement.holds(run) for statement in self.wrong], -1).tolist()
@@ -288,7 +312,8 @@ class Search:
         """Whether mistakes give what is claimed exactly, in all digits or as an identity."""
         key = chosen, id(statement)
         if key not in self._confirmed:
-            self.point.budget.check()
+            if statement.line is None or self.probes is None:
+                self.point.budget.spend(follow_work(statement.tree, self.point))
             try:
                 self._confirmed[key] = self._gives(chosen, statement)
             except NO_VALUE:
@@ -325,7 +350,6 @@ class Search:
         rows = np.flatnonzero(near.all(-1) & changed(values).any(-1)).tolist()
         found = []
         for row in rows:
-            self.point.budget.check()
             with contextlib.suppress(AtKink):
                 if history.rounded(judgement.claim, self.point, edits_of(self.simulation.made(among[row]))):
                     found.append(among[row])
@@ -378,17 +402,20 @@ def agree_everywhere(
 ) -> bool:
     """Whether a formula is a quantity, as points are `seen`, wherever both are defined; in the form of that number.
 
-    `made` stands for the mistakes that points are seen with.
+    `made` stands for the mistakes that points are seen with. Most formulas fail at the first points, and so each is
+    charged for a few, whether or not it was asked before.
     """
+    point = next(iter(probes))
+    point.budget.spend(CHARGED * (follow_work(quantity, point) + point.formula_work(line)))
 
     def find() -> bool:
         defined = False
         for point in itertools.islice((point for point in probes if not point.free), CONFIRMED_AT):
-            point.budget.check()
+            point.budget.glance()
             try:
                 if not agree_at(point, seen(point), quantity, line, form):
                     return False
-            except OutOfTime:
+            except OutOfWork:
                 raise
             except NO_VALUE:
                 continue

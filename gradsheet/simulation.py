@@ -13,19 +13,21 @@ from gradsheet.carry import Carried
 from gradsheet.evaluate import NO_VALUE, Evaluator
 from gradsheet.kept import Kept
 from gradsheet.mistakes import Instance, edits_of, instances
+from gradsheet.network import Network
 from gradsheet.number import as_float
-from gradsheet.point import OutOfTime, Point
+from gradsheet.point import Point
 from gradsheet.steps import Index, Pass, Tensor, in_front
 from gradsheet.target import core_of, entries_of
+from gradsheet.work import OutOfWork
 from manual import Layer
 from manual.activations import Array
 
-MAX_NUMBERS = 3_000_000  # floats that the variants of one batch may have among them
+MAX_NUMBERS = 1_000_000  # floats that the variants of one batch may have among them
 MAX_VARIANTS = 60_000  # combinations of so many mistakes as are tried; where there are more, none is
 MAX_KEPT = 16  # simulations, for further sheets with the same numbers
 MAX_KEPT_VARIANTS = 2_000  # of a batch whose pass is kept beside others
 MAX_KEPT_COMBINATIONS = 5 * MAX_VARIANTS  # in all of them
-MAX_KEPT_NUMBERS = 4_000_000  # that are kept of what their runs gave
+MAX_KEPT_NUMBERS = 2_000_000  # that are kept of what their runs gave
 CLOSE = 1e-9  # how far apart floats are that may be equal
 
 Combination = tuple[int, ...]  # of mistakes, by their numbers among the instances
@@ -107,7 +109,7 @@ class Simulation:
         params = [Layer(floats(W), floats(b)) for W, b in point.params]
         rate = None if point.rate is None else float(point.rate)
         self.data: Any = params, floats(point.x), floats(point.y), floats(point.d_yhat), rate
-        self.numbers = sum(W.size + 3 * len(point.x) * sum(W.shape) for W, _ in point.params)  # of a variant
+        self.numbers = numbers_of(network, len(point.x))
         self.batch = max(1, MAX_NUMBERS // self.numbers)  # variants that are run at a time
         self._token = object()
         self._some: Kept[Run] = Kept(MAX_KEPT_NUMBERS // 10)
@@ -119,7 +121,7 @@ class Simulation:
 
     def runs(self, size: int, among: tuple[int, ...] | None = None) -> Iterator[Run]:
         """Runs of all combinations of so many mistakes, of some of them or of all; none where there are too many."""
-        if math.comb(len(self.instances if among is None else among), size) > MAX_VARIANTS:
+        if not self.number_of(size, among):
             return
         for run in self._runs.get((self._token, size, among), lambda: self._batches(size, among), _variants):
             yield run
@@ -129,6 +131,11 @@ class Simulation:
                 if Simulation._large is not None:
                     Simulation._large.forget()
                 Simulation._large = run
+
+    def number_of(self, size: int, among: tuple[int, ...] | None = None) -> int:
+        """How many combinations of so many mistakes there are at most, or 0 where none is tried."""
+        number = math.comb(len(self.instances if among is None else among), size)
+        return number if number <= MAX_VARIANTS else 0
 
     def _batches(self, size: int, among: Sequence[int] | None) -> list[Run]:
         chosen = list(self.combinations(size, among))
@@ -179,10 +186,16 @@ class Simulation:
             with np.errstate(all="ignore"):
                 rows = [Evaluator(carried).value(tree, binding) for binding in Evaluator(self.point).bindings(tree)]
             return np.concatenate([np.ravel(row) for row in rows]).astype(float)
-        except OutOfTime:
+        except OutOfWork:
             raise
         except NO_VALUE:
             return None
+
+
+def numbers_of(network: Network, examples: int) -> int:
+    """The floats of a variant of the pass."""
+    shapes = zip(network.widths, network.widths[1:], strict=False)
+    return sum(inputs * units + 3 * examples * (inputs + units) for inputs, units in shapes)
 
 
 def _variants(runs: Sequence[Run]) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.carry import Carried
 from gradsheet.compare import Comparison, Mismatch, like, line_message, truths_at, value_message
+from gradsheet.counting import affordable, derived
 from gradsheet.derivation import true_formula
 from gradsheet.diagnosis import diagnose
 from gradsheet.evaluate import (
@@ -24,20 +25,18 @@ from gradsheet.evaluate import (
 from gradsheet.figures import FLOAT, significant
 from gradsheet.floating import Ball
 from gradsheet.history import History
-from gradsheet.judgement import Judgement, LineVerdict, Report
-from gradsheet.network import NEW
+from gradsheet.judgement import Cause, Judgement, LineVerdict, Report
 from gradsheet.number import Text, digits_text, exact_text, plain, printed, told_text
-from gradsheet.point import Budget, Missing, Point, shared_point_of
+from gradsheet.point import Missing, Point, shared_point_of
 from gradsheet.probe import Probes, probes_for
 from gradsheet.readings import Readings
 from gradsheet.real import Arithmetic, Imprecise, Undecided
 from gradsheet.sheet import Claim, Line, Sheet, Value, fractions, printed_entries
 from gradsheet.target import mentions
+from gradsheet.work import MAX_FURTHER, MAX_OPERATIONS, Budget
 from manual.activations import Array, split
 
 LADDER = (40, 160, 640)  # digits of enclosures: more where those before do not decide
-MAX_SECONDS = 1.0  # for a sheet; what is not judged by then is `cannot_tell`
-DIAGNOSIS_SECONDS = 0.5  # for what is wrong on it; what has no explanation by then gets none
 
 
 class _Judge:
@@ -185,6 +184,7 @@ class _Judge:
         pairs = list(zip(printed, truth.flat, strict=True))
         if any((p.places is None or significant(p) < FLOAT) and not p.agrees(t) for p, t in pairs):
             return False
+        mismatch.point.budget.spend(mismatch.point.pass_work.both)
         try:
             errors = Evaluator(Carried(mismatch.point, kind=Ball.of)).value(self.claim.tree, mismatch.binding)
         except NO_VALUE:
@@ -346,20 +346,6 @@ def arithmetic_of(rung: int) -> Arithmetic:
     return Arithmetic(LADDER[rung], final=rung + 1 == len(LADDER))
 
 
-def derived(sheet: Sheet) -> set[str]:
-    """The nodes whose derivatives a sheet speaks of, or that are updated on the way to what it speaks of."""
-    trees = [
-        tree for claim in sheet.readable.claims for tree in (claim.tree, *(line.tree for line in claim.working)) if tree
-    ]
-    quantities = [part for tree in trees for part in f.walk(tree) if isinstance(part, f.Derivative | f.Quantity)]
-    jax_of = {part.of.name for part in quantities if isinstance(part, f.Derivative)}
-    named = [part.of if isinstance(part, f.Derivative) else part for part in quantities]
-    jax_of |= {"shares" for part in named if part.name == "L" and part.indices}
-    jax_of |= {"L" for part in named if part.name == "L" or part.name.endswith(NEW)}
-    jax_of |= {part.name for part in named if part.name == f"L{NEW}"}
-    return jax_of - {"shares"} if sheet.network.loss is None else jax_of
-
-
 def _without_dots(claim: Claim, point: Point) -> Claim:
     """The claim with the only products that its lines can mean."""
 
@@ -375,30 +361,40 @@ def _without_dots(claim: Claim, point: Point) -> Claim:
     return replace(claim, working=tuple(map(resolved, claim.working))) if claim.working else claim
 
 
-def judge(sheet: Sheet, seconds: float | None = None) -> Report:
-    """The verdicts on every claim of a sheet, in so many seconds of the processor's time; left out, in MAX_SECONDS."""
-    seconds = MAX_SECONDS if seconds is None else seconds
-    jax_of, rate = derived(sheet), sheet.exact_rate
+def judge(sheet: Sheet, most: int = MAX_OPERATIONS) -> Report:
+    """The verdicts on every claim of a sheet, and what is the matter with those that are wrong.
+
+    Raises SheetError where what it asks takes more than `most` operations, before any of them is done.
+    """
+    needed, budget = affordable(sheet, most), Budget()
+    budget.start(most - needed + MAX_FURTHER)
     import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
 
-    if sheet.params is None:
-        points = probes_for(sheet.network, frozenset(jax_of), rate)
-        points.budget.start(seconds)
-        readings = Readings(sheet.network, None, rate, points.budget)
-        claims = [_without_dots(claim, next(iter(points))) for claim in sheet.claims]
-        judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
-        points.budget.start(DIAGNOSIS_SECONDS)
-        causes = diagnose(judgements, points)
-        return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
-    budget, rungs = Budget(), list[Point]()
-    budget.start(seconds)
+    judged = _with_numbers if sheet.params is not None else _over_all_weights
+    judgements, causes = judged(sheet, frozenset(derived(sheet)), budget)
+    return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
+
+
+def _over_all_weights(sheet: Sheet, jax_of: frozenset[str], budget: Budget) -> tuple[list[Judgement], list[Cause]]:
+    """The judgements of a sheet of formulas, and the causes that several have in common."""
+    points = probes_for(sheet.network, jax_of, sheet.exact_rate)
+    points.budget.take_over(budget)
+    readings = Readings(sheet.network, None, sheet.exact_rate, points.budget)
+    claims = [_without_dots(claim, next(iter(points))) for claim in sheet.claims]
+    judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
+    return judgements, diagnose(judgements, points)
+
+
+def _with_numbers(sheet: Sheet, jax_of: frozenset[str], budget: Budget) -> tuple[list[Judgement], list[Cause]]:
+    """The same for a sheet with numbers."""
+    rungs = list[Point]()
 
     def rung(number: int) -> Point:
         if number == len(rungs):
-            rungs.append(shared_point_of(sheet, frozenset(jax_of), arithmetic_of(number), budget))
+            rungs.append(shared_point_of(sheet, jax_of, arithmetic_of(number), budget))
         return rungs[number]
 
-    history, readings = History(_data(sheet)), Readings(sheet.network, rung(0), rate, budget)
+    history, readings = History(_data(sheet)), Readings(sheet.network, rung(0), sheet.exact_rate, budget)
 
     def judged(claim: Claim) -> Judgement:
         for number in range(len(LADDER)):
@@ -411,9 +407,7 @@ def judge(sheet: Sheet, seconds: float | None = None) -> Report:
         raise AssertionError("the last rung decides or raises Undecided")
 
     judgements = [judged(_without_dots(claim, rung(0))) for claim in sheet.claims]
-    budget.start(DIAGNOSIS_SECONDS)
-    causes = diagnose(judgements, rung(0), history)
-    return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
+    return judgements, diagnose(judgements, rung(0), history)
 
 
 def reading_of(sheet: Sheet) -> str:

@@ -15,13 +15,13 @@ from gradsheet.composing import formula_text
 from gradsheet.evaluate import NO_VALUE, Evaluator, same_shape
 from gradsheet.judgement import Explanation, Judgement
 from gradsheet.number import Printed, all_agree, all_overlap, as_float
-from gradsheet.omission import has_names, omissions
-from gradsheet.point import OutOfTime
+from gradsheet.omission import MAX_PARTS, has_names, omissions
 from gradsheet.repair import Change, repaired
 from gradsheet.search import Search, agree_at, agree_everywhere
 from gradsheet.sheet import fractions, printed_entries
 from gradsheet.simulation import Combination
 from gradsheet.target import core_of, entries_of
+from gradsheet.work import OutOfWork
 from manual.activations import Array
 
 STEPS = [Fraction(1, 100), Fraction(1, 1000), Fraction(1, 10_000)]  # of finite differences that are looked for
@@ -116,13 +116,13 @@ class Writing:
         ones, found = dict.fromkeys(last.letters, 1), dict[str, Explanation]()
         floats = Evaluator(Carried(point, floats=True))  # for a first look
         for tried, (slip, line) in enumerate(omissions(last), 1):  # noqa: B007
-            point.budget.glance()
+            point.budget.spend(point.formula_work(line))
             try:
                 with np.errstate(all="ignore"):
                     if not _are_near(printed, floats.value(line, ones)):
                         continue
                 fits = all_overlap(printed, *history.spread(judgement.claim, line, point, ones))
-            except OutOfTime:
+            except OutOfWork:
                 raise
             except NO_VALUE:
                 continue
@@ -152,7 +152,7 @@ class Writing:
             if all(off < FAR * as_float(p.half) for p, _, off in pairs):  # any slip in the last digit is so near
                 return []
             return self._differences(core[1], core[0], printed)
-        except OutOfTime:
+        except OutOfWork:
             raise
         except NO_VALUE:
             return []
@@ -164,7 +164,7 @@ class Writing:
         assert isinstance(by, str)
 
         def node(step: Fraction, index: Any) -> list[Any]:
-            point.budget.glance()
+            point.budget.spend(point.pass_work.both)
             seen = nudged(point, by, index, step)
             return [v * factor for v in seen.entries(of, of_entries)]
 
@@ -202,6 +202,7 @@ class Writing:
             return found
         meant = {n: list(self._meant(self.judgements[n])) for n in among}
         said = {n: said_by(self.judgements[n]) for n in among}
+        self.search.point.budget.spend(sum(map(len, said.values())) * len(among) / 10)
         for a, b in itertools.combinations([n for n in among if said[n]], 2):
             for (chosen, mine), (others, theirs) in itertools.product(meant[a], meant[b]):
                 if a not in found and b not in found and chosen == others and _crossed(said[a], said[b], mine, theirs):
@@ -285,16 +286,16 @@ class Writing:
         """The changes that make a formula true which cannot be evaluated as it stands."""
         claim, point, probes = judgement.claim, self.search.point, self.search.probes
         line = claim.working[-1].tree if claim.working else None
-        if line is None:
+        if line is None or len(list(f.walk(line))) > MAX_PARTS:
             return []
 
         def is_true(changed: f.Node) -> bool:
-            point.budget.check()
+            point.budget.spend(point.formula_work(changed))
             try:
                 return agree_at(point, point, claim.tree, changed) and (
                     probes is None or agree_everywhere(probes, claim.tree, changed)
                 )
-            except OutOfTime:
+            except OutOfWork:
                 raise
             except NO_VALUE:
                 return False
@@ -303,7 +304,7 @@ class Writing:
             found = repaired(line, claim.tree, point.network, is_true)
             return [Explanation.together([_of_change(change) for change in changes]) for changes in found]
 
-        return find() if probes is None else probes.kept(("repairs", claim.tree, line), find)
+        return find()
 
 
 def _of_change(change: Change) -> Explanation:

@@ -1,4 +1,4 @@
-"""JAX as strict as it gets: float64, no promotion between number types or ranks that nobody wrote. A patient judge."""
+"""JAX as strict as it gets: float64, no promotion between number types or ranks that nobody wrote."""
 
 import gc
 
@@ -23,13 +23,6 @@ def strict_jax():
         jax.numpy_dtype_promotion("strict"),
     ):
         yield
-
-
-@pytest.fixture(autouse=True)
-def patient_judge(monkeypatch):
-    """Verdicts are not to depend on how busy the machine is that runs the tests; tests of the limit set their own."""
-    monkeypatch.setattr("gradsheet.verdict.MAX_SECONDS", 20.0)
-    monkeypatch.setattr("gradsheet.verdict.DIAGNOSIS_SECONDS", 20.0)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from gradsheet.figures import slips
 from gradsheet.history import History
 from gradsheet.number import as_float, printed
 from gradsheet.simulation import Run
+from gradsheet.work import MAX_OPERATIONS
 
 ROOT = Path(__file__).parents[1]
 HOMEWORKS = ROOT / "gradsheet" / "homework"
@@ -341,8 +342,8 @@ def test_a_fault_of_the_search_loses_no_verdict(monkeypatch) -> None:
     assert judgement.verdict == "wrong"
 
 
-def test_without_time_there_are_verdicts_and_no_names(monkeypatch) -> None:
-    monkeypatch.setattr("gradsheet.verdict.DIAGNOSIS_SECONDS", -1.0)
+def test_without_operations_there_are_verdicts_and_no_names(monkeypatch) -> None:
+    monkeypatch.setattr("gradsheet.verdict.MAX_FURTHER", -MAX_OPERATIONS)
     (judgement,) = judgements(NUMBERS, ("dL/dW2[2,2]", "14"))
     assert judgement.verdict == "wrong"
     assert judgement.mistakes == []

@@ -127,9 +127,17 @@ def test_no_wrong_value_comes_back(monkeypatch) -> None:
 
 
 def test_what_takes_too_long_to_judge_is_not_filled(monkeypatch) -> None:
-    monkeypatch.setattr("gradsheet.verdict.MAX_SECONDS", 0.0)
-    with pytest.raises(SheetError, match="more time than a worked example needs"):
+    monkeypatch.setattr("gradsheet.work.MAX_SECONDS", -1.0)
+    with pytest.raises(SheetError, match="a fault of gradsheet"):
         fill(NUMBERS + ask("dL/dW1"))
+
+
+WIDE = f"x = {[1] * 60}\nloss = 'output'\n[[layer]]\nW = {[[1] * 60] * 60}\n[[layer]]\nW = {[[1] * 60]}\n"
+
+
+def test_what_takes_too_many_operations_is_not_filled() -> None:
+    with pytest.raises(SheetError, match=r"^answering this sheet takes [\d,]+ operations, expected at most 400,000"):
+        fill(WIDE + ask("dL/dW1"))
 
 
 def test_more_digits_are_taken_where_forty_do_not_decide() -> None:

@@ -184,27 +184,26 @@ def test_what_stalls_or_misleads_is_refused_at_once(text, message):
     assert time.perf_counter() - start < 5  # once minutes; no timing, a hang
 
 
-def test_work_has_an_end(monkeypatch):
-    monkeypatch.setattr("gradsheet.verdict.MAX_SECONDS", 1.0)
-    heavy = "'" + "sum(k, x[k]*" * 10 + "1" + ")" * 10 + "'"
+def test_work_has_an_end():
+    letters = "abcdefghij"
+    heavy = f"'{''.join(f'sum({k}, ' for k in letters)}{'*'.join(f'x[{k}]' for k in letters)}{')' * 10}'"
     claim = f"[[claim]]\nquantity = 'z1[1]'\nworking = [{', '.join([heavy] * 20)}]\n"
-    start = time.perf_counter()
-    report = gradsheet.judge(gradsheet.read(NUMBERS + claim * 50))
-    assert {j.verdict for j in report.judgements} <= {"wrong", "cannot_tell"}
-    assert time.perf_counter() - start < 10
+    with pytest.raises(gradsheet.SheetError, match=r"^judging this sheet takes [\d,]+ operations, expected at most"):
+        gradsheet.judge(gradsheet.read(NUMBERS + claim * 50))
 
 
-def test_the_time_for_a_sheet_ends(monkeypatch):
-    monkeypatch.setattr("gradsheet.verdict.MAX_SECONDS", -1.0)
+def test_the_last_line_of_defence_is_told(monkeypatch):
+    monkeypatch.setattr("gradsheet.work.MAX_SECONDS", -1.0)
     found = judged(NUMBERS, "z1", value="[4, 10]")
     assert found.verdict == "cannot_tell"
-    assert "more time" in found.message
+    assert "a fault of gradsheet" in found.message
 
 
-def test_too_much_work_is_not_called_wrong():
+def test_too_much_work_is_refused_before_it_is_done():
     product = "*".join(f"x[{letter}]" for letter in "abcdefgh")
-    found = judged("[[layer]]\nshape = [1, 9]\n", product, "*".join(reversed(product.split("*"))))
-    assert found.verdict == "cannot_tell"
+    with pytest.raises(gradsheet.SheetError, match=r"of them for x\[a\].* alone, ask for less of it") as refused:
+        judged("[[layer]]\nshape = [1, 9]\n", product, "*".join(reversed(product.split("*"))))
+    assert refused.value.line == 3
 
 
 def test_lines_are_counted_as_an_editor_counts_them():
@@ -230,11 +229,12 @@ def test_steep_slopes_leave_room_for_their_rounding():
         assert found.verdict == "right", found.message
 
 
-def test_a_jacobian_too_large_is_not_called_wrong():
+def test_a_jacobian_too_large_is_refused():
     rows = ", ".join(["[1" + ", 2" * 19 + "]"] * 80)
     row = "[" + "1, " * 19 + "1]"
     head = f"x = [{rows}]\n[[layer]]\nW = [{', '.join([row] * 20)}]\n"
-    assert judged(head, "dz1[1,1]/dW1[1,1]", value="1").verdict == "cannot_tell"
+    with pytest.raises(gradsheet.SheetError, match=r"of them for dz1\[1,1\]/dW1\[1,1\] alone, ask for less of it"):
+        judged(head, "dz1[1,1]/dW1[1,1]", value="1")
 
 
 @pytest.mark.parametrize(
@@ -349,12 +349,11 @@ SYMBOLS_WITH_LOSS = "loss = 'mean_squared_error'\n[[layer]]\nshape = [1, 2]\n"
 
 
 @pytest.mark.parametrize(("examples", "layers"), [(200, 32), (4000, 1), (1000, 3)])
-def test_batches_that_take_too_long_are_told_at_once(examples, layers):
+def test_batches_that_take_too_long_are_refused_at_once(examples, layers):
     head = f"loss = 'squared_error'\nx = {[[1]] * examples}\ny = {[[1]] * examples}\n"
     head += "[[layer]]\nW = [[0.5]]\nactivation = 'softplus'\n" * layers
-    start = time.process_time()
-    assert judged(head, "L", value=f"0.{'1' * 38}").verdict in ("cannot_tell", "wrong")
-    assert time.process_time() - start < 10  # once a minute; no timing, a hang
+    with pytest.raises(gradsheet.SheetError, match=r"operations, expected at most 400,000"):
+        judged(head, "L", value=f"0.{'1' * 38}")
 
 
 def test_lines_and_numbers_are_counted():
@@ -406,7 +405,7 @@ def test_what_fuzzing_found_is_verdicts_or_one_line(text, tmp_path, capsys):
 
 def test_a_claim_repeated_gets_its_verdict_again():
     """Points that could not be drawn once are missed every time, not taken for proved."""
-    head = "[[layer]]\nshape = [11, 11]\n" * 3 + "[[layer]]\nshape = [11, 11]\nactivation = 'sigmoid'\n" * 2
+    head = "[[layer]]\nshape = [7, 7]\n" * 3 + "[[layer]]\nshape = [7, 7]\nactivation = 'sigmoid'\n" * 2
     claim = "[[claim]]\nquantity = 'dL/dz5[i]'\nworking = ['dL/dyhat[i]*yhat[i]*(1 - yhat[i])']\n"
     verdicts = {j.verdict for j in gradsheet.judge(gradsheet.read(head + claim * 2)).judgements}
     assert len(verdicts) == 1

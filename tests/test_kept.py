@@ -7,12 +7,15 @@ from types import SimpleNamespace
 import pytest
 
 import gradsheet
-from gradsheet import exports, history, point, probe, sheet
+from gradsheet import exports, point, probe, sheet
+from gradsheet.counting import derived
 from gradsheet.files import text_in
+from gradsheet.following import Carry, Moves, follow
 from gradsheet.kept import Kept
-from gradsheet.point import Budget, shared_point_of
+from gradsheet.point import shared_point_of
 from gradsheet.simulation import Simulation
-from gradsheet.verdict import arithmetic_of, derived
+from gradsheet.verdict import arithmetic_of
+from gradsheet.work import Budget
 from tests.sheets import NET, NUMBERS, SYMBOLS
 
 HOMEWORK = ["gradsheet/homework/numbers.toml", "gradsheet/homework/symbols.toml"]
@@ -132,13 +135,17 @@ def test_what_is_cut_off_by_time_is_not_kept(monkeypatch):
         fresh = alone(text)
         forget()
         for seconds in (1e-4, 1e-3, 5e-3, 2e-2, -1.0):
-            cut = gradsheet.verdict.judge(gradsheet.read(text), seconds)
+            with monkeypatch.context() as now:
+                now.setattr("gradsheet.work.MAX_SECONDS", seconds)
+                cut = gradsheet.judge(gradsheet.read(text))
         assert {judgement.verdict for judgement in cut.judgements} == {"cannot_tell"}
         assert report(text) == fresh
-        cut = gradsheet.verdict.judge(gradsheet.read(text), -1.0)  # what is kept has no time of its own either
+        with monkeypatch.context() as now:
+            now.setattr("gradsheet.work.MAX_SECONDS", -1.0)
+            cut = gradsheet.judge(gradsheet.read(text))  # what is kept has no time of its own either
         assert {judgement.verdict for judgement in cut.judgements} == {"cannot_tell"}
         with monkeypatch.context() as later:
-            later.setattr("gradsheet.point.time", SimpleNamespace(process_time=lambda: 1e9))
+            later.setattr("gradsheet.work.time", SimpleNamespace(process_time=lambda: 1e9))
             assert report(text) == fresh
 
 
@@ -176,16 +183,15 @@ def test_values_carried_on_side_by_side_are_those_carried_on_one_by_one(head):
     read = gradsheet.read(f"{head}[[claim]]\nquantity = 'dL/dW1'\nvalue = 1\n")
     here = shared_point_of(read, frozenset({"L"}), arithmetic_of(0), Budget())
     at = [("z1", (0, 0)), ("h1", (0, 0)), (("L", "z1"), (0, 0)), (("h1", "z1"), (0, 0, 0, 0))]
-    values = [
-        history._Value(tensor, index, 0, Fraction(7, 5), plus=bool(k % 2)) for k, (tensor, index) in enumerate(at)
-    ]
-    start = [(history._Value("z2", (0, 0), Fraction(2), None), Fraction(2))]
+    values = [Carry(tensor, index, 0, Fraction(7, 5), plus=bool(k % 2)) for k, (tensor, index) in enumerate(at)]
+    start = [(Carry("z2", (0, 0), Fraction(2), None), Fraction(2))]
     for quantity in ("dL/dW1", "-dL/dz1", "h1", "3*h1", *["W1_new"] * (head == NET)):
         tree = gradsheet.sheet.parse(quantity, read.network.names)
         each = [start, *([*start, (value, value.high)] for value in values)]
-        alone = [history._follow(tree, here, {}, chosen, floats=True) for chosen in each]
-        together = history._moved(tree, here, {}, start, values, None)
-        assert [list(row) for row in together] == alone
+        alone = [follow(tree, here, {}, chosen, floats=True) for chosen in each]
+        together = Moves(tree, here, {}, start, values, [], None).floats
+        assert together is not None
+        assert together.values[[0, *range(2, 2 + len(values))]].tolist() == alone
         assert any(row != alone[0] for row in alone)
 
 

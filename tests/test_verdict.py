@@ -17,7 +17,7 @@ import manual
 import ref
 from gradsheet import autodiff, difference, probe
 from gradsheet.network import Network
-from gradsheet.point import Budget
+from gradsheet.work import Budget
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"
 

@@ -5,15 +5,15 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradsheet import verdict
 from gradsheet.composing import claim, formula_text, head
 from gradsheet.judgement import Judgement
 from gradsheet.sheet import MAX_CLAIMS, Sheet, SheetError, read
 from gradsheet.solution.digits import value_text
 from gradsheet.solution.solution import Step
 from gradsheet.verdict import judge
+from gradsheet.work import MAX_OPERATIONS
 
-SECONDS = 3.0  # for judging a solution, which claims more than a sheet does
+MOST = 2 * MAX_OPERATIONS  # for judging a solution, which claims more than a sheet does
 TITLE = "solution: "
 
 
@@ -44,7 +44,7 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
     """
     claims = [step for step in steps if step.says_something]
     doubtful = []
-    for step, judgement in _judged(sheet, claims, max(SECONDS, verdict.MAX_SECONDS)):
+    for step, judgement in _judged(sheet, claims):
         if judgement is None or judgement.verdict != "right":
             doubtful.append(step)
         if judgement is not None:
@@ -52,7 +52,7 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
             step.lines = [line for line, own in found if not line.rounded or own in ("right", "rounded")]
     without = [replace(step, lines=[line for line in step.lines if not line.rounded]) for step in doubtful]
     unchecked = 0
-    again = (judgement for _, judgement in _judged(sheet, without, verdict.MAX_SECONDS))
+    again = (judgement for _, judgement in _judged(sheet, without))
     for step, judgement in zip(doubtful, again, strict=True):
         if judgement is None or judgement.verdict == "cannot_tell":
             unchecked += 1
@@ -67,14 +67,12 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
     return unchecked
 
 
-def _judged(sheet: Sheet, steps: Sequence[Step], seconds: float) -> Iterator[tuple[Step, Judgement | None]]:
+def _judged(sheet: Sheet, steps: Sequence[Step]) -> Iterator[tuple[Step, Judgement | None]]:
     """Every step with its judgement, None where it says nothing or there is too much for a sheet."""
     for start in range(0, len(steps), MAX_CLAIMS):
         some = steps[start : start + MAX_CLAIMS]
         try:
-            judgements: Iterator[Judgement] = iter(
-                judge(read(answer_sheet(sheet, some), sheet.path), seconds).judgements
-            )
+            judgements: Iterator[Judgement] = iter(judge(read(answer_sheet(sheet, some), sheet.path), MOST).judgements)
         except SheetError:  # larger than a sheet may be, or without a claim
             judgements = iter(())
         yield from ((step, next(judgements, None) if step.says_something else None) for step in some)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradsheet import formula as f
+from gradsheet.counting import derived
 from gradsheet.evaluate import NO_VALUE
 from gradsheet.judgement import Judgement
 from gradsheet.network import NEW
-from gradsheet.point import AtKink, Budget, point_of
+from gradsheet.point import AtKink, point_of
 from gradsheet.real import Imprecise
 from gradsheet.sheet import Claim, Sheet
 from gradsheet.solution.numbers import Numbers, TooLong, tree_of
@@ -18,10 +19,10 @@ from gradsheet.solution.solution import Line, Step
 from gradsheet.solution.words import why
 from gradsheet.solution.writer import MAX_WRITTEN, Writer
 from gradsheet.steps import Tensor
-from gradsheet.verdict import arithmetic_of, derived
+from gradsheet.verdict import arithmetic_of
+from gradsheet.work import Budget
 
 VALUELESS = tuple(kind for kind in NO_VALUE if kind is not Imprecise)  # what keeps a step from having a value
-MAX_SECONDS = 3.0  # for the values of a solution; what has none by then is left out
 
 
 class Reckoner(Writer):
@@ -33,7 +34,7 @@ class Reckoner(Writer):
         import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
 
         budget = Budget()
-        budget.start(MAX_SECONDS)
+        budget.start()
         jax_of = derived(sheet) | ({"L", f"L{NEW}"} if sheet.network.loss is not None else set())
         self.point = point_of(sheet, jax_of, arithmetic=arithmetic_of(rung), budget=budget)
         self.numbers = Numbers(self.point, self.digits)
