@@ -23,7 +23,8 @@ from gradsheet.probe import numbers, probes_for
 from gradsheet.real import Undecided
 from gradsheet.sheet import Sheet, SheetError, Value, printed_entries
 from gradsheet.simulation import Run, Simulation, changed, numbers_of
-from gradsheet.work import FLOAT_PASS, FLOATS, MAX_OPERATIONS, PER_VARIANT, Budget, PassWork
+from gradsheet.target import core_of
+from gradsheet.work import FLOAT_PASS, FLOATS, MAX_OPERATIONS, PER_VARIANT, Budget, FormulaWork, PassWork
 from manual import Layer
 from manual.activations import Array
 
@@ -131,7 +132,10 @@ def _view_work(sheet: Sheet) -> int:
     network, examples = sheet.network, sheet.network.examples or 1
     made = len(instances(network, sheet.rate is not None and network.update is not None))
     passes = 2 * PassWork(network, examples, SMALL_BITS).both + FLOAT_PASS * network.depth
-    return passes + 2 * made * (numbers_of(network, examples) // FLOATS + PER_VARIANT)
+    formulas = FormulaWork(network, SMALL_BITS)
+    trees = [claim.tree for claim in sheet.readable.claims if core_of(claim.tree, 1) is None]
+    each = numbers_of(network, examples) // FLOATS + PER_VARIANT + sum(map(formulas.of, trees))
+    return passes + 2 * made * each
 
 
 def _asked(sheet: Sheet) -> Asked:
@@ -164,7 +168,7 @@ def blindness(sheet: Sheet) -> Blindness:
         return Blindness(total, hidden)
     budget, draw = Budget(), random.Random(SEED)
     budget.start()
-    draws = min(DRAWS, MAX_OPERATIONS // one)
+    draws = min(DRAWS, MAX_OPERATIONS // (2 * one) + 1)
     drawn = (_drawn(sheet, draw, rate, d_yhat, budget) for _ in range(draws))
     best: _View | None = None
     for simulation in map(Simulation, drawn):

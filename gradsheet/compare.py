@@ -9,6 +9,7 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.evaluate import Binding, DivisionByZero, EvaluationError, Evaluator, NotRead, same_shape, shape_text
+from gradsheet.figures import forms
 from gradsheet.network import KINKED, NEW, Network
 from gradsheet.number import Printed, as_float, decimal_text, exact_text, like_claim, plain, told_text
 from gradsheet.point import AtKink, Missing, Point
@@ -302,10 +303,18 @@ class Comparison:
         self, at_point: Callable[[Point], list[Trial]], printed: list[Printed] | None, line: f.Node | None = None
     ) -> Mismatch | None:
         """The first place where two sides differ, at small numbers where they do there."""
-        found = self._search(self._trials(at_point, self.points, line), printed)
-        if found is None or not isinstance(self.points, Probes) or found.point is self.first_point:
+        if not isinstance(self.points, Probes):
+            return self._search(self._trials(at_point, self.points, line), printed)
+        network = self.first_point.network
+        sides = self.quantity if line is None else f.List((self.quantity, line))
+        known = pattern_degree(sides, network) > MAX_DEGREE
+        found = self._search(self._trials(at_point, self.points.at_known() if known else self.points, line), printed)
+        if found is None or found.point is self.first_point:
             return found
-        return self._search(self._trials(at_point, self.points.small, line), printed) or found
+        for small in (self.points.small, self.points.further):
+            if shown := self._search(self._trials(at_point, small, line), printed):
+                return shown
+        return found
 
     def _proves(self, point: Point) -> bool:
         """Whether a proof needs this point: small numbers only serve to show what is wrong, and to hear witnesses."""
@@ -326,6 +335,21 @@ class Comparison:
         if too_close:
             raise too_close
         return None
+
+
+def agree_at(point: Point, seen: Point, quantity: f.Node, line: f.Node, form: int | None = None) -> bool:
+    """Whether a formula at a point is a quantity as that point is `seen`; raises as evaluating them does.
+
+    With a `form` the quantity is in the form of that number, of `figures.forms`.
+    """
+    evaluator = Evaluator(point)
+    for binding, truth in truths_at(seen, quantity):
+        truth = truth if form is None else [array for _, array in forms(truth)][form]
+        for more in evaluator.bindings(line, quantity.letters):
+            mine = evaluator.value(line, {**binding, **more})
+            if not same_shape(mine.shape, truth.shape) or (mine.ravel() != truth.ravel()).any():
+                return False
+    return True
 
 
 def _size(found: tuple[Any, ...]) -> int:

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 from gradsheet import formula as f
 from gradsheet.compare import has_own_kink
+from gradsheet.evaluate import MAX_DOTS
 from gradsheet.network import NEW, Network
 from gradsheet.point import length_of
-from gradsheet.probe import ALL_HEARD, FREE, FREE_LARGE, LARGE, LEAST, MANY, MAX_PATTERNS, MOST
+from gradsheet.probe import ALL_HEARD, LARGE, MOST, points_of
 from gradsheet.sheet import Claim, Sheet, SheetError
-from gradsheet.work import JAX, MAX_OPERATIONS, FormulaWork, PassWork
+from gradsheet.work import DIGITS, JAX, MAX_OPERATIONS, FormulaWork, PassWork
 
 SMALL = 4  # bits of small whole numbers
-READINGS = 4  # times that a formula with products of two meanings is read, about
+PER_LINE = 20  # operations of comparing a line, whatever it says
 
 
 def derived(sheet: Sheet) -> set[str]:
@@ -70,19 +71,15 @@ def _over_all_weights(sheet: Sheet) -> int:
     network = sheet.network
     examples, bits = network.examples or 1, LARGE.bit_length() if network.rational else None
     formulas = FormulaWork(network, bits)
-    patterns = (
-        min(2**network.kinked_units, MANY + 2) if 2**network.kinked_units > MAX_PATTERNS else 2**network.kinked_units
-    )
-    points = 1 + MOST + max(patterns, LEAST) + min(network.kinked_units, MOST)
-    work, free = 0, 0
+    work, free = 0, False
     for claim in sheet.readable.claims:
         trees = (claim.tree, *(line.tree for line in claim.working if line.tree is not None))
         kinks = any(has_own_kink(tree, network) for tree in trees)
-        free = max(free, (FREE + FREE_LARGE) * kinks)
-        work += (points + (FREE + FREE_LARGE) * kinks) * _claim(claim, formulas)
+        free |= kinks
+        work += (MOST + points_of(network, free=kinks)) * _claim(claim, formulas)
     one = PassWork(network, examples, bits)
     rows = sum(map(one.jacobian, derived(sheet)))
-    work += (points + free) * (one.forward + rows + _after_update(sheet, bits))
+    work += (MOST + points_of(network, free=free)) * (one.forward + rows + _after_update(sheet, bits))
     return int(work) + ALL_HEARD * _witnesses(sheet, None if bits is None else SMALL)
 
 
@@ -98,18 +95,19 @@ def _after_update(sheet: Sheet, bits: int | None) -> int:
 
 def _claim(claim: Claim, formulas: FormulaWork) -> int:
     """The truth, and every line, which is read more than once where a product has two meanings."""
-    work = 2 * formulas.of(claim.tree)
+    work = 2 * formulas.of(claim.tree) + PER_LINE
     for line in claim.working:
         if line.tree is not None:
             further = {letter: formulas.ranges_of(claim.tree).get(letter, 1) for letter in claim.tree.letters}
-            work += (1 if line.text.isascii() else READINGS) * formulas.of(line.tree, further)
+            times = 1 if line.text.isascii() else 1 + 2 ** min(MAX_DOTS, line.text.count("·") + line.text.count("×"))
+            work += times * (2 * formulas.of(line.tree, further) + PER_LINE)
     return work
 
 
-def _witnesses(sheet: Sheet, bits: int | None) -> int:
+def _witnesses(sheet: Sheet, bits: int | None, digits: int = DIGITS) -> int:
     """What the three witnesses take at one point."""
     network, examples = sheet.network, sheet.network.examples or 1
-    one = PassWork(network, examples, bits)
+    one = PassWork(network, examples, bits, digits)
     rows = sum(map(one.jacobian, derived(sheet)))
     work: int = 3 * one.forward + JAX * network.depth + 2 * rows + 3 * _after_update(sheet, bits)
     nudged: dict[str, int] = {}
@@ -130,3 +128,13 @@ def _open(network: Network, quantity: f.Quantity) -> list[int]:
     shape = network.shapes.get(network.canonical(quantity.name), ())
     fixed = [isinstance(index, int) for index in quantity.indices]
     return [n for n, is_fixed in zip(shape, [*fixed, *[False] * len(shape)], strict=False) if not is_fixed]
+
+
+def claim_work(claim: Claim, network: Network, digits: int) -> int:
+    """The operations of one claim on enclosures of so many digits."""
+    return _claim(claim, FormulaWork(network, None, digits))
+
+
+def witness_work(sheet: Sheet, digits: int) -> int:
+    """The operations of the witnesses on enclosures of so many digits."""
+    return _witnesses(sheet, None, digits)

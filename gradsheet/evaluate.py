@@ -18,13 +18,14 @@ from gradsheet import formula as f
 from gradsheet.network import NEW
 from gradsheet.point import Missing, Point, as_array
 from gradsheet.real import Imprecise, OutsideDomain, Real, Undecided
-from gradsheet.work import GLANCES
+from gradsheet.work import GLANCES, length_factor
 from manual import activations
 from manual.activations import Array, softmax
 
 MAX_WORK = 50_000
 MAX_AXES = 8
 MAX_BITS = 20_000
+LONG = 1_000  # bits of fractions that are paid for one by one
 MAX_DOTS = 4  # in a line, whose products are looked for
 
 Binding = Mapping[str, int]
@@ -218,7 +219,7 @@ class Evaluator:
         bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in exact), default=0)
         if bits * abs(node.exponent) > MAX_BITS:
             raise Undecided(f"a power with numbers of over {MAX_BITS} bits")
-        power = as_array(base ** abs(node.exponent))
+        power = self._weighed(as_array(base ** abs(node.exponent)))
         return power if node.exponent >= 0 else self._entrywise("/", as_array(Fraction(1)), power)
 
     def _call(self, node: f.Call, binding: Binding) -> Array:
@@ -410,10 +411,20 @@ class Evaluator:
                 )
         raise EvaluationError(self._unequal(operator, a, b))
 
+    def _weighed(self, array: Array) -> Array:
+        """The array, after long fractions in it have been paid for, here and by the sheet."""
+        if self.point.exact and not self.point.floats:
+            fractions = [v for v in array.flat if isinstance(v, Fraction)]
+            bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in fractions), default=0)
+            if bits > LONG:
+                self.spend(extra := int(array.size * length_factor(bits)))
+                self.point.budget.spend(extra)
+        return array
+
     def _entrywise(self, operator: str, a: Array, b: Array) -> Array:
         self.spend(max(a.size, b.size))
         try:
-            return as_array(_OPERATORS[operator](a, b))
+            return self._weighed(as_array(_OPERATORS[operator](a, b)))
         except ZeroDivisionError:
             raise DivisionByZero("a division by 0") from None
 
@@ -447,7 +458,7 @@ class Evaluator:
     def _scalar(self, operator: str, a: Any, b: Any) -> Array:
         self.spend(1)
         try:
-            return as_array(_OPERATORS[operator](a, b))
+            return self._weighed(as_array(_OPERATORS[operator](a, b)))
         except ZeroDivisionError:
             raise DivisionByZero("a division by 0") from None
 
@@ -473,7 +484,8 @@ class Evaluator:
             )
         self._few_axes(a.ndim + b.ndim - 2)
         self.spend(a.size * b.size // b.shape[0])
-        return as_array(np.tensordot(a, b, 1))  # the last axis with the first, as the chain rule has it for Jacobians
+        # The last axis with the first, as the chain rule has it for Jacobians.
+        return self._weighed(as_array(np.tensordot(a, b, 1)))
 
     def _outer(self, a: Array, b: Array) -> Array:
         a, b = (v.reshape(-1) if v.size == max(v.shape, default=0) else v for v in (a, b))  # a row is a vector here

@@ -17,7 +17,7 @@ import difflib
 import itertools
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,7 @@ from gradsheet.number import NumberError, Printed, printed
 MAX_LENGTH = 1_000
 MAX_DEPTH = 50
 MAX_POWER = 16
+FAR, MAX_ALIKE = 4, 200  # letters that a name meant differs in, and names that are looked at
 MAX_NODES = 1_000  # of a tree, with what the notation stands for
 
 KINKED = ("relu", "drelu", "step", "leaky_relu", "dleaky_relu")  # functions with a kink or a jump at 0
@@ -98,18 +99,54 @@ class Node:
         parts = (part if isinstance(part, tuple) else (part,) for part in self.fields.values())
         return tuple(item for part in parts for item in part if isinstance(item, Node))
 
+    def _folded(self, name: str, leaf: Callable[["Node"], Any], join: Callable[["Binary", Any, Any], Any]) -> Any:
+        """A property of the tree from those of its parts, which keep theirs: what a notation stands for is seen once.
+
+        The left spine of a long sum is deeper than Python's stack.
+        """
+        spine, node = [], self
+        while isinstance(node, Binary) and name not in node.__dict__:
+            spine.append(node)
+            node = node.left
+        found = node.__dict__[name] if name in node.__dict__ else leaf(node)
+        for binary in reversed(spine):
+            found = binary.__dict__[name] = join(binary, found, getattr(binary.right, name))
+        return found
+
     @cached_property
     def letters(self) -> frozenset[str]:
         """The letters that no sum in the formula binds."""
-        node, letters = self, frozenset[str]()
-        while isinstance(node, Binary):  # the left spine of a long sum is deeper than Python's stack
-            letters |= node.right.letters
-            node = node.left
-        if isinstance(node, Letter):
-            return letters | {node.name}
-        if isinstance(node, Sum):
-            return letters | (node.term.letters - {node.letter.name})
-        return letters.union(*(part.letters for part in node.below))
+
+        def leaf(node: Node) -> frozenset[str]:
+            if isinstance(node, Letter):
+                return frozenset((node.name,))
+            if isinstance(node, Sum):
+                return node.term.letters - {node.letter.name}
+            return frozenset[str]().union(*(part.letters for part in node.below))
+
+        found: frozenset[str] = self._folded("letters", leaf, lambda _, a, b: a | b)
+        return found
+
+    @cached_property
+    def size(self) -> int:
+        """How many parts the tree has."""
+        found: int = self._folded(
+            "size", lambda node: 1 + sum(part.size for part in node.below), lambda _, a, b: 1 + a + b
+        )
+        return found
+
+    @cached_property
+    def levels(self) -> int:
+        """How deep the tree is, where a long sum or product counts as one level."""
+
+        def leaf(node: Node) -> int:
+            return 1 + max((part.levels for part in node.below), default=0)
+
+        def join(binary: Binary, left: int, right: int) -> int:
+            return max(left + (not isinstance(binary.left, Binary)), 1 + right)
+
+        found: int = self._folded("levels", leaf, join)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,26 +233,20 @@ class Transpose(Node):
     operand: Node
 
 
-def walk(node: Node, letter: str = "") -> Iterator[Node]:
-    """The node and every node below it; with a letter, only those where no inner sum binds it anew."""
+def walk(node: Node, letter: str = "", but: Collection[int] = ()) -> Iterator[Node]:
+    """The node and every node below it; with a letter, only those where no inner sum binds it anew.
+
+    Parts whose ids are in `but` are left out, with all that is below them.
+    """
     waiting = [node]
     while waiting:
         item = waiting.pop()
+        if id(item) in but:
+            continue
         if letter and isinstance(item, Sum) and item.letter.name == letter:
             continue
         yield item
         waiting += item.below
-
-
-def _depth(node: Node) -> int:
-    """How deep a tree is, where a long sum or product counts as one level."""
-    deepest, waiting = 0, [(node, 1)]
-    while waiting and deepest <= 2 * MAX_DEPTH:
-        item, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        spine = item.left if isinstance(item, Binary) and isinstance(item.left, Binary) else None
-        waiting += [(part, depth + (part is not spine)) for part in item.below]
-    return deepest
 
 
 _TOKEN = re.compile(
@@ -280,9 +311,11 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 class _Parser:
-    def __init__(self, text: str, names: Collection[str], notation: Mapping[str, Node], sigma: str | None):
+    def __init__(
+        self, text: str, names: Collection[str], notation: Mapping[str, Node], sigma: str | None, suggests: bool
+    ):
         self.tokens, self.at, self.depth = _tokens(text), 0, 0
-        self.names, self.notation, self.sigma = names, notation, sigma
+        self.names, self.notation, self.sigma, self.suggests = names, notation, sigma, suggests
 
     def peek(self, ahead: int = 0) -> str:
         return self.tokens[min(self.at + ahead, len(self.tokens) - 1)][1]
@@ -534,8 +567,6 @@ class _Parser:
         return Derivative(of, self.indexed(by))
 
     def unknown(self, name: str) -> FormulaError:
-        known = [*self.names, *self.notation, *FUNCTIONS]
-        known += ["d" + name for name in [*self.names, *self.notation]]
         if name.startswith(SIGMA):
             return FormulaError("Σ stands for sum: write sum(k, ...), with the letter that it runs over")
         if name in ("log2", "log10"):
@@ -564,11 +595,19 @@ class _Parser:
         kin = [other for other in self.names if other[0] == bare[:1]] if bare[1:].isdecimal() else []
         if kin:  # a layer that is not there: the nearest name would be a guess
             return FormulaError(f"unknown name {name[:40]}: expected one of {', '.join(kin[:12])}")
-        near = [other for other in known if other.lower() == name.lower()]
-        near += difflib.get_close_matches(name[:40], known, 1)
+        near = self.near(name) if self.suggests else None
         some = f"expected one of {', '.join([*self.names][:12])}, ..., or a name of [notation]"
-        hint = f"did you mean {near[0]}?" if near else some
+        hint = f"did you mean {near}?" if near else some
         return FormulaError(f"unknown name {name[:40]}: {hint}")
+
+    def near(self, name: str) -> str | None:
+        """A name that may be meant."""
+        known = [*self.names, *self.notation, *FUNCTIONS]
+        known += ["d" + name for name in [*self.names, *self.notation]]
+        near = [other for other in known if other.lower() == name.lower()]
+        alike = (other for other in known if abs(len(other) - len(name)) <= FAR)
+        near += difflib.get_close_matches(name[:40], list(itertools.islice(alike, MAX_ALIKE)), 1)
+        return near[0] if near else None
 
 
 def _is_index(node: Node) -> bool:
@@ -576,16 +615,23 @@ def _is_index(node: Node) -> bool:
     return isinstance(node, Letter) or (isinstance(node, Number) and node.printed.text.isdecimal())
 
 
-def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}, sigma: str | None = "sigmoid") -> Node:
+def parse(
+    text: str,
+    names: Collection[str],
+    notation: Mapping[str, Node] = {},
+    sigma: str | None = "sigmoid",
+    *,
+    suggests: bool = True,
+) -> Node:
     """The tree of a formula.
 
     `names` are the quantities of the network, `notation` maps the sheet's own names to the trees they stand for;
     `sigma` is the function that σ(z) stands for, None where that has more than one meaning. Raises FormulaError on a
-    text that is not in the language or over its limits.
+    text that is not in the language or over its limits; one that knows no name `suggests` another, which takes time.
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"a formula of {len(text)} characters, expected at most {MAX_LENGTH}")
-    parser = _Parser(text, names, notation, sigma)
+    parser = _Parser(text, names, notation, sigma, suggests)
     node = parser.formula()
     if parser.peek() in (")", "]"):
         raise FormulaError(f"found {parser.found()}, a closing bracket too many")
@@ -593,9 +639,9 @@ def parse(text: str, names: Collection[str], notation: Mapping[str, Node] = {}, 
         raise FormulaError(f"found {parser.found()}: indices stand in square brackets, a factor behind *")
     if parser.peek():
         raise FormulaError(f"found {parser.found()}, expected an operator or the end: write * or @ between two factors")
-    if _depth(node) > 2 * MAX_DEPTH:
+    if node.levels > 2 * MAX_DEPTH:
         raise FormulaError(f"nested deeper than {2 * MAX_DEPTH}, with what its notation stands for")
-    if sum(1 for _ in itertools.islice(walk(node), MAX_NODES + 1)) > MAX_NODES:
+    if node.size > MAX_NODES:
         raise FormulaError(f"a formula of more than {MAX_NODES} parts, with what its notation stands for")
     return node
 

@@ -10,6 +10,9 @@ Beyond MAX_PATTERNS patterns, MANY of them are drawn. The difference of two side
 pattern, too; one of degree D in them that is not 0 differs from 0 on at least 2^-D of all patterns (the distance of
 the Reed-Muller code), so MANY draws all miss it with a probability of at most (1 - 2^-D)^MANY.
 
+A claim whose difference may have a higher degree in the bits is not proved by that. It is tried at patterns that are
+the same in every run, so that what is said of it does not hang on the draw; those that are drawn are secret.
+
 Small whole numbers are tried as well: a claim that fails there has a witness that fits on a line, and the other
 witnesses are heard there, who so vouch for the hand-written pass, which is alone at the large ones.
 """
@@ -43,6 +46,7 @@ LARGE = 2**61
 LEAST, FREE_LARGE = 3, 24  # large points, and those for formulas that are not defined or not smooth everywhere
 ALL_HEARD = 4  # small points at which all witnesses are heard; at the others JAX is not, it takes longest
 MAX_OUTCOMES = 2_000  # kept for further sheets on the same network
+SEED = 17  # of what is the same in every run
 MOST = 8  # small points, and points at a kink
 
 Draw = Callable[[], int | Fraction]
@@ -156,16 +160,17 @@ class Probes:
         self.network, self.jax_of, self.budget = network, jax_of, budget
         self._outcomes: Kept[Any] = Kept(MAX_OUTCOMES)  # of comparisons here
         self._rate = rate
-        self._small_numbers = random.Random(17)
         self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
         units = network.kinked_units
-        if 2**units <= MAX_PATTERNS:
-            self._patterns = list(itertools.product((1, -1), repeat=units))
+        self._every = 2**units <= MAX_PATTERNS
+        if self._every:
+            self._known = self._patterns = list(itertools.product((1, -1), repeat=units))
         else:
-            drawn = (tuple(self._secret.choice((1, -1)) for _ in range(units)) for _ in range(MANY))
-            self._patterns = [(1,) * units, (-1,) * units, *drawn]
+            self._known, self._patterns = _patterns(units, random.Random(SEED)), _patterns(units, self._secret)
         self.small = Drawn(self._small())
-        self._others = Drawn(itertools.chain(self._large(), self._kinks(), self._free()))
+        self.further = Drawn(self._further())
+        self._others = Drawn(itertools.chain(self._large(self._patterns), self._kinks(), self._free()))
+        self._at_known = Drawn(self._large(self._known))
 
     def kept(self, key: Any, find: Callable[[], Any]) -> Any:
         """What was found here before, or is found now: many sheets of a class claim the same."""
@@ -178,6 +183,11 @@ class Probes:
     def __iter__(self) -> Iterator[Point]:
         yield next(iter(self.small))
         yield from self._others
+
+    def at_known(self) -> Iterator[Point]:
+        """The points for a claim that cannot be proved at as many patterns as are drawn: the same ones in every run."""
+        yield next(iter(self.small))
+        yield from self._others if self._every else self._at_known
 
     def _draw(
         self, draw: Draw, signs: Sequence[int], jax_of: Any, kink: int | None = None, *, jax: bool = False
@@ -193,21 +203,25 @@ class Probes:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def _few(self, *numbers: int) -> Draw:
-        return lambda: self._small_numbers.choice(numbers)
-
     def _small(self) -> Iterator[Point]:
+        few = _few()
         patterns = itertools.islice(itertools.cycle(self._patterns), max(ALL_HEARD, min(len(self._patterns), MOST)))
         for number, pattern in enumerate(patterns):
             jax = number < ALL_HEARD
-            yield self._draw(self._few(-3, -2, -1, 1, 2, 3), pattern, self.jax_of, jax=jax)
+            yield self._draw(few, pattern, self.jax_of, jax=jax)
 
-    def _large(self) -> Iterator[Point]:
+    def _further(self) -> Iterator[Point]:
+        """More small points, where only a large one has shown that a claim fails: its numbers are for no line."""
+        few = _few()
+        for pattern in itertools.islice(self._known, MAX_PATTERNS):
+            yield self._draw(few, pattern, None)
+
+    def _large(self, patterns: Sequence[Sequence[int]]) -> Iterator[Point]:
         def number() -> int | Fraction:
             drawn = self._secret.randrange(-LARGE, LARGE)
             return drawn if self.network.rational else Fraction(drawn, 2 * LARGE)  # so that nothing saturates
 
-        for pattern in itertools.islice(itertools.cycle(self._patterns), max(len(self._patterns), LEAST)):
+        for pattern in itertools.islice(itertools.cycle(patterns), max(len(patterns), LEAST)):
             yield self._draw(number, pattern, None)
         for _ in range(FREE_LARGE):
             signs = [self._secret.choice((1, -1)) for _ in range(self.network.kinked_units)]
@@ -216,19 +230,42 @@ class Probes:
             yield point
 
     def _kinks(self) -> Iterator[Point]:
+        few = _few()
         for kink in range(min(self.network.kinked_units, MOST)):
-            yield self._draw(self._few(-3, -2, -1, 1, 2, 3), (1, -1), self.jax_of, kink)
+            yield self._draw(few, (1, -1), self.jax_of, kink)
 
     def _free(self) -> Iterator[Point]:
+        source = random.Random(SEED)
+
         def number() -> int | Fraction:
-            drawn = self._small_numbers.choice((-3, -2, -2, -1, -1, 0, 1, 1, 2, 2, 3))
+            drawn = source.choice((-3, -2, -2, -1, -1, 0, 1, 1, 2, 2, 3))
             return drawn if self.network.rational else Fraction(drawn, 4)
 
         for _ in range(FREE):
-            signs = [self._small_numbers.choice((1, -1)) for _ in range(self.network.kinked_units)]
+            signs = [source.choice((1, -1)) for _ in range(self.network.kinked_units)]
             point = self._draw(number, signs, self.jax_of)
             point.free = True
             yield point
+
+
+def _few() -> Draw:
+    """Small whole numbers, the same ones in every run and whatever else has been drawn."""
+    source = random.Random(SEED)
+    return lambda: source.choice((-3, -2, -1, 1, 2, 3))
+
+
+def _patterns(units: int, source: random.Random) -> list[tuple[int, ...]]:
+    """Patterns of live and dead units: all alike, one that is not like the others, and many that are drawn."""
+    one = [tuple(sign if k == unit else -sign for k in range(units)) for sign in (-1, 1) for unit in range(units)]
+    drawn = [tuple(source.choice((1, -1)) for _ in range(units)) for _ in range(MANY)]
+    return [(1,) * units, (-1,) * units, *one, *drawn]
+
+
+def points_of(network: Network, *, free: bool) -> int:
+    """At how many points an identity is tried, those for kinks of a formula's own among them or not."""
+    units = network.kinked_units
+    patterns = max(2**units if 2**units <= MAX_PATTERNS else MANY + 2 + 2 * units, LEAST)
+    return 1 + patterns + min(units, MOST) + (FREE + FREE_LARGE) * free
 
 
 def is_node(node: f.Node) -> bool:

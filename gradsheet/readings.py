@@ -5,6 +5,7 @@ activation or without, W as (units, inputs) or (inputs, units). Each reading dif
 """
 
 import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,20 +13,22 @@ from typing import Any
 
 import numpy as np
 
+from gradsheet import formula as f
 from gradsheet.carry import Carried
-from gradsheet.compare import Comparison, truths_at
+from gradsheet.compare import Comparison, agree_at, truths_at
 from gradsheet.evaluate import NO_VALUE, EvaluationError, same_shape
+from gradsheet.following import follow_work
 from gradsheet.network import SQUARES, Network
 from gradsheet.number import Printed
 from gradsheet.point import Missing, Point
-from gradsheet.probe import Probes, probes_for
+from gradsheet.probe import Probes, points_of, probes_for
 from gradsheet.real import Undecided
 from gradsheet.sheet import Claim, Value, fractions, printed_entries
 from gradsheet.work import FLOAT_PASS, Budget
 from manual import Layer
 from manual.activations import Activation
 
-CHARGED = 6  # points that trying an identity is charged for
+FIRST = 3  # points that have a first look at an identity
 USUAL = ("relu", "sigmoid", "tanh")  # activations that a sheet may have meant where it names none
 
 
@@ -157,11 +160,20 @@ class Readings:
         if not trees or len(trees) < len(claim.working):
             return
         for reading, probes in self._probes:
-            comparison = Comparison(claim.tree, probes)
-            point = comparison.first_point
-            self.budget.spend(CHARGED * (point.pass_work.both + sum(map(point.formula_work, trees))))
             try:
+                if not all(self._agrees(claim.tree, tree, probes) for tree in trees):
+                    continue
+                point = next(iter(probes))
+                one = follow_work(claim.tree, point) + sum(map(point.formula_work, trees))
+                self.budget.spend(points_of(reading.network, free=False) * one)
+                comparison = Comparison(claim.tree, probes)
                 if all(comparison.mismatch_of_line(tree).mismatch is None for tree in reversed(trees)):
                     yield reading.words
             except (EvaluationError, Missing, Undecided):
                 continue
+
+    def _agrees(self, quantity: f.Node, line: f.Node, probes: Probes) -> bool:
+        """Whether a formula is a quantity at the first points: for most readings it is not."""
+        point = next(iter(probes))
+        self.budget.spend(FIRST * (follow_work(quantity, point) + point.formula_work(line)))
+        return all(agree_at(p, p, quantity, line) for p in itertools.islice(probes, FIRST))

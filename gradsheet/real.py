@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 MAX_EXPONENT = 100_000  # of exp: beyond it the result is enclosed by 0 or infinity
 MAX_BITS = 4_096  # of a fraction that is kept; longer ones are enclosed, and known by their marks
 MAX_MARKS = 4_000  # exponentials and logarithms that are kept in one arithmetic; further ones prove less
-MAX_TRIPLES = 100  # of them up to which a logarithm is looked for as that of a product of three
+MAX_TRIPLES = 40  # of them up to which a logarithm is looked for as that of a product of three
 MAX_SEARCH = 400  # and of two
 MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
 
@@ -106,6 +106,7 @@ class Marks:
         self._exp: dict[tuple[int, Logs], int] = {(0, ()): 1}
         self._log = {1: Share(0, 0)}
         self._inverses = {1: 1}  # of what has a logarithm here, and with it the inverse
+        self._powers: dict[int, tuple[int, int]] = {}  # of the same
         self._secret = random.SystemRandom()
         self._generator = pow(self._secret.randrange(2, self.prime), (self.prime - 1) // self.order, self.prime)
         self._key = self._secret.randrange(1, self.prime)
@@ -116,7 +117,8 @@ class Marks:
     def copy(self) -> "Marks":
         """The same marks, to which others are added."""
         other = copy.copy(self)
-        other._exp, other._log, other._inverses = dict(self._exp), dict(self._log), dict(self._inverses)
+        other._exp, other._log = dict(self._exp), dict(self._log)
+        other._inverses, other._powers = dict(self._inverses), dict(self._powers)
         return other
 
     def of(self, value: Fraction) -> int:
@@ -153,6 +155,8 @@ class Marks:
             )
             self._log |= {m: share, inverse: minus}
             self._inverses |= {m: inverse, inverse: m}
+            for n in (m, inverse):
+                self._powers |= {pow(n, times, self.prime): (n, times) for times in range(2, MAX_POWER + 1)}
 
     def exp(self, share: Share) -> int:
         """The mark of exp of a number."""
@@ -183,12 +187,12 @@ class Marks:
         """log(m) where m is a product or a small power of numbers whose logarithms have marks."""
         if len(self._log) > MAX_SEARCH:
             return None
+        if m in self._powers:
+            n, times = self._powers[m]
+            return self._sum(*[self._log[n]] * times)
         for n, a in self._log.items():
             if (rest := m * self._inverses[n] % self.prime) in self._log:
                 return self._sum(a, self._log[rest])
-            for times in range(2, MAX_POWER + 1):
-                if pow(n, times, self.prime) == m:
-                    return self._sum(*[a] * times)
         if len(self._log) <= MAX_TRIPLES:
             for n, q in itertools.combinations(self._log, 2):
                 if (rest := m * self._inverses[n] * self._inverses[q] % self.prime) in self._log:

@@ -16,9 +16,9 @@ import numpy as np
 
 from gradsheet import formula as f
 from gradsheet.carry import Carried
-from gradsheet.compare import printed_value, truths_at
+from gradsheet.compare import agree_at, printed_value, truths_at
 from gradsheet.evaluate import NO_VALUE, Binding, EvaluationError, Evaluator, same_shape
-from gradsheet.figures import forms, significant
+from gradsheet.figures import significant
 from gradsheet.following import follow_work
 from gradsheet.history import History
 from gradsheet.judgement import Judgement
@@ -406,7 +406,8 @@ def agree_everywhere(
     charged for a few, whether or not it was asked before.
     """
     point = next(iter(probes))
-    point.budget.spend(CHARGED * (follow_work(quantity, point) + point.formula_work(line)))
+    one = follow_work(quantity, point) + point.formula_work(line)
+    point.budget.spend(CHARGED * one)
 
     def find() -> bool:
         defined = False
@@ -422,16 +423,7 @@ def agree_everywhere(
             defined = True
         return defined
 
-    return bool(probes.kept(("agree", quantity, line, made, form), find))
-
-
-def agree_at(point: Point, seen: Point, quantity: f.Node, line: f.Node, form: int | None = None) -> bool:
-    """Whether a formula at a point is a quantity as that point is `seen`; raises as evaluating them does."""
-    evaluator = Evaluator(point)
-    for binding, truth in truths_at(seen, quantity):
-        truth = truth if form is None else [array for _, array in forms(truth)][form]
-        for more in evaluator.bindings(line, quantity.letters):
-            mine = evaluator.value(line, {**binding, **more})
-            if not same_shape(mine.shape, truth.shape) or (mine.ravel() != truth.ravel()).any():
-                return False
-    return True
+    agrees = bool(probes.kept(("agree", quantity, line, made, form), find))
+    if agrees:
+        point.budget.spend((CONFIRMED_AT - CHARGED) * one)
+    return agrees

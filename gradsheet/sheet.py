@@ -34,6 +34,8 @@ MAX_DATA = 4_096  # numbers in x
 MAX_AXES = 4
 MAX_LINES = 2_000  # of working, in all claims
 MAX_NUMBERS = 20_000  # in all data and values
+MAX_PARTS = 20_000  # of all formulas, with what the notation stands for
+MAX_SUGGESTED = 20  # formulas that cannot be read for which other names are suggested
 MAX_KEPT = 200_000  # characters of formulas that are kept for further sheets
 MAX_PROBLEMS = 50  # of a sheet that are told
 MAX_KEPT_NAMES = 40  # that a sheet may give in its notation for others to share its formulas
@@ -158,7 +160,7 @@ class Sheet:
         return problem(self)
 
 
-_LONG_KEY = re.compile(r"""(?<![\w-])(?:["']?[\w-]++["']?[ \t]*+\.[ \t]*+){16}""")
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:["']?[\w-]++["']?[ \t]*+\.[ \t]*+){8}""")
 
 
 class _FloatText(str):
@@ -208,6 +210,8 @@ class _Reader:
         self.numbers = 0  # read so far
         self.decimals = False  # whether any of them is written as one
         self.own = object()  # stands for what no other sheet has
+        self.unknown = 0  # formulas that could not be read
+        self.parts = 0  # of all formulas read so far
 
     def error(self, message: str, where: tuple[str, int] = ("", 0), key: str = "") -> SheetError:
         return SheetError(message, self.places.line(*where, key))
@@ -475,9 +479,22 @@ class _Reader:
 
     def line(self, text: str, network: Network, notation: Mapping[str, Node]) -> Line:
         """A line of working, readable or not."""
+        if self.parts > MAX_PARTS:  # it has been told
+            return Line(text, None, "")
         own = (self.own, len(notation)) if len(notation) > MAX_KEPT_NAMES else tuple(notation.items())
-        question = text, network, self.numeric, own
-        return _lines.get(question, lambda: _line(text, network, notation, self.numeric), lambda _: len(text) + 100)
+        suggests = self.unknown < MAX_SUGGESTED
+        question = text, network, self.numeric, own, suggests
+
+        def find() -> Line:
+            return _line(text, network, notation, self.numeric, suggests=suggests)
+
+        found = _lines.get(question, find, lambda _: len(text) + 100)
+        self.unknown += found.tree is None
+        self.parts += 1 if found.tree is None else found.tree.size
+        if self.parts > MAX_PARTS:
+            message = f"formulas of more than {MAX_PARTS:,} parts in all, with what their notation stands for"
+            self.problems.append((0, f"{message}: divide them among several sheets"))
+        return found
 
     def claim(self, table: Any, number: int, network: Network | None, notation: Mapping[str, Node]) -> Claim | None:
         """A claim, None where there is no network to read it with.
@@ -528,14 +545,19 @@ class _Reader:
         return points.value
 
 
-def _objection(tree: Node, network: Network, numeric: bool) -> str | None:
-    """Why a formula cannot have a value in this network, whatever its numbers; None where it can."""
-    gradients = [part for part in walk(tree) if isinstance(part, Derivative)]
+def _objection(tree: Node, network: Network, numeric: bool, notation: Mapping[str, Node]) -> str | None:
+    """Why a formula cannot have a value in this network, whatever its numbers; None where it can.
+
+    What its notation stands for has been looked through when that was read.
+    """
+    seen = {id(node) for node in notation.values()}
+    parts = list(walk(tree, but=seen))
+    gradients = [part for part in parts if isinstance(part, Derivative)]
     ends = {id(part.of) for part in gradients}
     for gradient in gradients:
         if reason := network.no_derivative(gradient.of.name, gradient.by.name):
             return reason
-    for part in walk(tree):
+    for part in parts:
         if network.loss is None and isinstance(part, Quantity) and part.name in ("L", "L_new"):
             symbol = id(part) in ends and not part.indices and not numeric
             if not symbol:
@@ -543,13 +565,13 @@ def _objection(tree: Node, network: Network, numeric: bool) -> str | None:
     return None
 
 
-def _line(text: str, network: Network, notation: Mapping[str, Node], numeric: bool) -> Line:
+def _line(text: str, network: Network, notation: Mapping[str, Node], numeric: bool, *, suggests: bool) -> Line:
     """A formula, readable or not, of a sheet with numbers or over all weights."""
     try:
-        formula = parse(text, network.names, notation, network.sigma)
+        formula = parse(text, network.names, notation, network.sigma, suggests=suggests)
     except FormulaError as error:
         return Line(text, None, str(error))
-    reason = _objection(formula, network, numeric)
+    reason = _objection(formula, network, numeric, notation)
     return Line(text, None if reason else formula, reason or "")
 
 
@@ -621,7 +643,7 @@ def read(text: str, path: str = "-") -> Sheet:
     A claim that cannot be read says so (`Claim.error`), and one with neither value nor working is a question.
     """
     if _LONG_KEY.search(text):  # tomllib takes time in the square of a key's parts
-        raise SheetError("a key of more than 16 parts, expected single names")
+        raise SheetError("a key of more than 8 parts, expected single names")
     try:
         top = tomllib.loads(text, parse_float=_FloatText)
     except tomllib.TOMLDecodeError as error:

@@ -11,7 +11,7 @@ import numpy as np
 from gradsheet import formula as f
 from gradsheet.carry import Carried
 from gradsheet.compare import Comparison, Mismatch, like, line_message, truths_at, value_message
-from gradsheet.counting import affordable, derived
+from gradsheet.counting import affordable, claim_work, derived, witness_work
 from gradsheet.derivation import true_formula
 from gradsheet.diagnosis import diagnose
 from gradsheet.evaluate import (
@@ -33,9 +33,10 @@ from gradsheet.readings import Readings
 from gradsheet.real import Arithmetic, Imprecise, Undecided
 from gradsheet.sheet import Claim, Line, Sheet, Value, fractions, printed_entries
 from gradsheet.target import mentions
-from gradsheet.work import MAX_FURTHER, MAX_OPERATIONS, Budget
+from gradsheet.work import MAX_FURTHER, MAX_OPERATIONS, Budget, OutOfWork
 from manual.activations import Array, split
 
+SEVERAL = 6  # times that the working of a number is gone through which is not the truth
 LADDER = (40, 160, 640)  # digits of enclosures: more where those before do not decide
 
 
@@ -136,6 +137,7 @@ class _Judge:
     def _number(self, value: Value, mismatch: Mismatch, working: list[LineVerdict]) -> str:
         """The verdict on a number that is not the truth."""
         history, claim, point = self.history, self.claim, mismatch.point
+        point.budget.spend(SEVERAL * sum(point.formula_work(line.tree) for line in claim.working if line.tree))
         self.messages.append(value_message(mismatch, value))
         if history is None or mismatch.mine is None or mismatch.truth is None:
             return "wrong"
@@ -391,6 +393,8 @@ def _with_numbers(sheet: Sheet, jax_of: frozenset[str], budget: Budget) -> tuple
 
     def rung(number: int) -> Point:
         if number == len(rungs):
+            if number:
+                budget.spend(witness_work(sheet, LADDER[number]))
             rungs.append(shared_point_of(sheet, jax_of, arithmetic_of(number), budget))
         return rungs[number]
 
@@ -399,9 +403,13 @@ def _with_numbers(sheet: Sheet, jax_of: frozenset[str], budget: Budget) -> tuple
     def judged(claim: Claim) -> Judgement:
         for number in range(len(LADDER)):
             try:
+                if number:
+                    budget.spend(claim_work(claim, sheet.network, LADDER[number]))
                 found = _Judge(claim, [rung(number)], sheet.notation, readings, history).judgement()
             except Imprecise:
                 continue
+            except OutOfWork as error:  # more digits than the sheet can pay for
+                return Judgement(claim, _claimed(claim), None, "cannot_tell", [str(error)])
             history.add(claim, found.verdict, rung(number))
             return found
         raise AssertionError("the last rung decides or raises Undecided")

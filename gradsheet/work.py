@@ -4,7 +4,7 @@ The unit is an operation: about as much as adding or multiplying two fractions t
 value of a formula costs follows from shapes alone. So the same sheet costs the same on every machine, on a busy one
 as on a fast one, and with whatever has been found for other sheets before.
 
-    exact numbers       an operation each, and a visit to a part of a formula as well
+    exact numbers       an operation each, and VISIT for a part of a formula
     enclosures          ENCLOSED operations each, more with more digits, an exponential or logarithm CURVED
     arrays of floats    FLOATS of them an operation
 """
@@ -20,10 +20,11 @@ from gradsheet.real import Undecided
 from manual.activations import RATIONAL, split
 from manual.losses import RATIONAL as RATIONAL_LOSSES
 
-MAX_OPERATIONS = 400_000  # of what a sheet asks, counted beforehand
-MAX_FURTHER = 150_000  # at least, to find out how what is not true came about
+MAX_OPERATIONS = 500_000  # of what a sheet asks, counted beforehand
+MAX_FURTHER = 200_000  # at least, to find out how what is not true came about
 MAX_SECONDS = 60.0  # of the processor's time: the last line of defence, which no sheet should ever come to
-ENCLOSED, CURVED, FLOATS = 3, 25, 500
+ENCLOSED, CURVED, FLOATS = 3, 50, 500
+VISIT = 3  # operations that a part of a formula takes besides its numbers
 LAYER = 8  # operations that a layer takes, however few units it has
 DIGITS = 40  # of enclosures, where nobody asks for more
 JAX = 2_000  # for JAX's program of a layer, whatever it computes
@@ -85,14 +86,14 @@ class PassWork:
     def __init__(self, network: Network, examples: int, bits: int | None, digits: int = DIGITS):
         self.network, self.examples = network, examples
         layers = list(zip(network.widths, network.widths[1:], network.activations, strict=False))
-        times = length_factor(2 * bits * network.depth) if bits is not None else ENCLOSED * max(digits, DIGITS) / DIGITS
+        times = length_factor(2 * bits * network.depth) if bits is not None else enclosed(digits)
         each = [examples * times * (2 * inputs * units + 3 * units) + LAYER for inputs, units, _ in layers]
         self._backward = [0, *map(int, itertools.accumulate(each))]  # through so many layers
         self.forward = self._backward[-1]
         if bits is None:
-            curved = sum(units for _, units, activation in layers if split(activation)[0] not in RATIONAL)
-            curved += network.widths[-1] * (network.loss not in (None, *RATIONAL_LOSSES))
-            self.forward += int(examples * curved * CURVED * times / ENCLOSED)
+            functions = sum(units for _, units, activation in layers if split(activation)[0] not in RATIONAL)
+            functions += network.widths[-1] * (network.loss not in (None, *RATIONAL_LOSSES))
+            self.forward += examples * functions * curved(digits)
         self.both = self.forward + self._backward[-1]
 
     def jacobian(self, node: str) -> int:
@@ -116,6 +117,16 @@ class PassWork:
         return {"x": "h0", "yhat": f"h{self.network.depth}", "y": f"h{self.network.depth}"}.get(name, name)
 
 
+def curved(digits: int) -> int:
+    """How many operations an exponential or logarithm with so many digits is."""
+    return int(CURVED * (digits / DIGITS) ** 1.8)
+
+
+def enclosed(digits: int) -> float:
+    """How many operations one on enclosures of so many digits is."""
+    return ENCLOSED * max(1.0, digits / 130)
+
+
 def length_factor(bits: int) -> float:
     """How many operations one on fractions of so many bits is."""
     return 1 + bits / 200
@@ -124,9 +135,9 @@ def length_factor(bits: int) -> float:
 class FormulaWork:
     """The operations that evaluating a formula once for all values of its free letters takes, at one point."""
 
-    def __init__(self, network: Network, bits: int | None):
-        self.network = network
-        self.each = ENCLOSED if bits is None else length_factor(2 * bits * network.depth)
+    def __init__(self, network: Network, bits: int | None, digits: int = DIGITS):
+        self.network, self.curved = network, curved(digits)
+        self.each = enclosed(digits) if bits is None else length_factor(2 * bits * network.depth)
         self.work = 0.0
 
     def of(self, tree: f.Node, bound: Mapping[str, int] | None = None) -> int:
@@ -167,7 +178,7 @@ class FormulaWork:
         return shape
 
     def _spend(self, times: int, numbers: int, each: float | None = None) -> None:
-        self.work += times * (1 + numbers * (self.each if each is None else each))
+        self.work += times * (VISIT + numbers * (self.each if each is None else each))
 
     def _binary(self, operator: str, a: Shape, b: Shape, times: int) -> Shape:
         sizes = math.prod(a), math.prod(b)
@@ -203,7 +214,7 @@ class FormulaWork:
                 if function == "diag":
                     self._spend(times, size * size)
                     return (size, size)
-                self._spend(times, size, CURVED if function in f.SMOOTH else None)
+                self._spend(times, size, self.curved if function in f.SMOOTH else None)
                 return () if function in ("sum", "mean", "kronecker") else shapes[0]
             case f.List(items):
                 several = [self._visit(item, times) for item in items]

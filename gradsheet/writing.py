@@ -1,7 +1,7 @@
 """Mistakes in what is written down: in the figures of a number, in the form of an answer, in a formula."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -11,17 +11,18 @@ import numpy as np
 from gradsheet import figures
 from gradsheet import formula as f
 from gradsheet.carry import Carried, nudged
+from gradsheet.compare import agree_at
 from gradsheet.composing import formula_text
 from gradsheet.evaluate import NO_VALUE, Evaluator, same_shape
 from gradsheet.judgement import Explanation, Judgement
 from gradsheet.number import Printed, all_agree, all_overlap, as_float
 from gradsheet.omission import MAX_PARTS, has_names, omissions
 from gradsheet.repair import Change, repaired
-from gradsheet.search import Search, agree_at, agree_everywhere
+from gradsheet.search import Search, agree_everywhere
 from gradsheet.sheet import fractions, printed_entries
 from gradsheet.simulation import Combination
 from gradsheet.target import core_of, entries_of
-from gradsheet.work import OutOfWork
+from gradsheet.work import FLOAT_PASS, OutOfWork
 from manual.activations import Array
 
 STEPS = [Fraction(1, 100), Fraction(1, 1000), Fraction(1, 10_000)]  # of finite differences that are looked for
@@ -29,6 +30,7 @@ MAX_DIFFERENCES = 64  # entries of a quantity of which they are
 NEAR = 0.2  # how far off a finite difference may be
 LEAST = 2  # digits of a number in which something left out of its line is looked for
 FAR = 12  # how many halves of its last unit it is off at least
+SLACK = 1e-9  # of a number, that floats are granted
 TELLING = 3  # digits that a number has at least which tells what it was worked out from
 ARITHMETIC = Explanation(
     "arithmetic-slip", "an arithmetic slip", "figures", "a slip from the last line of the working to the number"
@@ -200,10 +202,13 @@ class Writing:
                 if a not in found and b not in found and self._is_formula_of(a, b) and self._is_formula_of(b, a):
                     found |= {a: (b, ()), b: (a, ())}
             return found
+        self.search.point.budget.spend(len(among) * (1 + len(self.stories)) * FLOAT_PASS / 10)
         meant = {n: list(self._meant(self.judgements[n])) for n in among}
         said = {n: said_by(self.judgements[n]) for n in among}
-        self.search.point.budget.spend(sum(map(len, said.values())) * len(among) / 10)
+        near = _near(said, meant)
         for a, b in itertools.combinations([n for n in among if said[n]], 2):
+            if (a, b) not in near or (b, a) not in near:
+                continue
             for (chosen, mine), (others, theirs) in itertools.product(meant[a], meant[b]):
                 if a not in found and b not in found and chosen == others and _crossed(said[a], said[b], mine, theirs):
                     found |= {a: (b, chosen), b: (a, chosen)}
@@ -337,6 +342,27 @@ def _agree(printed: Sequence[Printed], values: Sequence[Any]) -> bool:
         return all_agree(printed, values)
     except NO_VALUE:
         return False
+
+
+def _near(
+    said: Mapping[int, Sequence[Printed]], meant: Mapping[int, Sequence[tuple[Combination, list[Any]]]]
+) -> set[tuple[int, int]]:
+    """Of which judgements the numbers may be what others were meant to be, as far as floats tell: (said, meant)."""
+    found = set[tuple[int, int]]()
+    ways = [(n, values) for n, several in meant.items() for _, values in several]
+    for size in {len(printed) for printed in said.values()}:
+        numbers = [n for n, printed in said.items() if len(printed) == size]
+        some = [(n, [as_float(v) for v in values]) for n, values in ways if len(values) == size]
+        if not some:
+            continue
+        theirs = np.array([values for _, values in some], float).reshape(len(some), size)
+        for n in numbers:
+            mine = np.array([as_float(p.value) for p in said[n]])
+            half = np.array([as_float(p.half) for p in said[n]])
+            with np.errstate(all="ignore"):
+                far = abs(theirs - mine) > half + SLACK * (abs(mine) + abs(theirs))
+            found |= {(n, some[k][0]) for k in np.flatnonzero(~far.any(1)).tolist()}
+    return found
 
 
 def _crossed(one: Sequence[Printed], two: Sequence[Printed], mine: Sequence[Any], theirs: Sequence[Any]) -> bool:

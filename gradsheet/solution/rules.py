@@ -38,6 +38,13 @@ def _indexed(name: str, *indices: Index) -> str:
     return f"{name}[{','.join(map(str, indices))}]" if indices else name
 
 
+def is_given(tensor: Tensor) -> bool:
+    """Whether a sheet gives a quantity: the inputs, the targets, a parameter or the learning rate."""
+    return isinstance(tensor, str) and (
+        tensor in ("x", "h0", "y", "learning_rate") or (tensor[0] in "Wb" and not tensor.endswith(NEW))
+    )
+
+
 class Rules:
     """The formulas of one network. Bound letters are taken from `letters`, in their order."""
 
@@ -211,6 +218,8 @@ class Rules:
     def whole(self, tensor: Tensor) -> str | None:
         """The formula of a whole vector or matrix; None where only its entries have one."""
         name = tensor if isinstance(tensor, str) else tensor[1]
+        if is_given(tensor):
+            return None
         if isinstance(tensor, str) and name.endswith(NEW):
             bare = name.removesuffix(NEW)
             if bare[0] in "Wb":

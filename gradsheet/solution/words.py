@@ -7,6 +7,7 @@ import numpy as np
 from gradsheet.network import NEW, Network
 from gradsheet.point import Point
 from gradsheet.real import Undecided
+from gradsheet.solution.rules import is_given
 from gradsheet.steps import Tensor
 from manual.activations import split
 
@@ -41,6 +42,8 @@ def why(tensor: Tensor, network: Network, point: Point | None = None, *, cancels
     name = tensor if isinstance(tensor, str) else tensor[1]
     if isinstance(tensor, tuple):
         return _backward(name, network, cancels)
+    if is_given(tensor):
+        return "The sheet gives it."
     if name.endswith(NEW):
         return _updated(name.removesuffix(NEW), network)
     batch = (network.examples or 1) > 1
