@@ -183,10 +183,10 @@ def _main(arguments: Sequence[str] | None) -> int:
 
     colour = not os.environ.get("NO_COLOR")
     printer = Printer(colour=colour, verbose=options.verbose, quiet=options.quiet)
-    tally, progress = Tally(credit), Progress(len(files))
+    tally, progress, exports = Tally(credit), Progress(len(files)), list["Export"]()
     try:
         with ExitStack() as stack:
-            exports = _exports(options, stack, credit, several=len(files) > 1)
+            exports += _exports(options, stack, credit, several=len(files) > 1)
             for path, shown in files:
                 progress.show(tally.sheets)
                 report = with_sheet(path, shown, judge)
@@ -214,4 +214,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         name = clean(error.filename or "standard output")
         print(f"gradsheet: {name}: {error.strerror}", file=sys.stderr)
         return 2
-    return tally.status()
+    for export in exports:
+        if export.failed is not None:
+            print(f"gradsheet: {clean(str(export.path))}: {export.failed.strerror}", file=sys.stderr)
+    return 2 if any(export.failed is not None for export in exports) else tally.status()

@@ -5,7 +5,8 @@ where the judging ends in the middle.
 """
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -21,10 +22,12 @@ class Export:
     """What is written report by report. Its file appears, whole, when the last one is in.
 
     `credit` has the shares of their points that verdicts earn, where a grader names them; `several`
-    says that it is on more sheets than one.
+    says that it is on more sheets than one. A file that cannot be written is `failed`, with the
+    reason, and takes nothing from the other reports; standard output raises what it raises.
     """
 
     temporary: str | None = None
+    failed: OSError | None = None
     credit: Mapping[str, Fraction] = MappingProxyType({})
     several = False
 
@@ -41,8 +44,21 @@ class Export:
         return export
 
     def __enter__(self) -> Self:
-        self.stream.write(self.opening())
+        self.write(self.opening())
         return self
+
+    def write(self, text: str) -> None:
+        """Write a part of the report."""
+        if self.failed is None:
+            self._trying(lambda: self.stream.write(text))
+
+    def _trying(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except OSError as error:
+            if self.path is None:
+                raise
+            self.failed = error
 
     def __exit__(
         self,
@@ -52,15 +68,19 @@ class Export:
     ) -> None:
         if isinstance(error, BrokenPipeError) and self.path is None:
             return
-        self.stream.write(self.closing(error))
-        if self.path is None or self.temporary is None:
+        self.write(self.closing(error))
+        path, temporary = self.path, self.temporary
+        if path is None or temporary is None:
             return
-        self.stream.close()
-        files.put_in_place(self.temporary, self.path)
+        self._trying(self.stream.close)
+        if self.failed is None:
+            self._trying(lambda: files.put_in_place(temporary, path))
+        elif temporary:
+            os.unlink(temporary)
 
     def item(self, text: str) -> None:
         """Write an item of a list, after the comma that sets it off."""
-        self.stream.write(("" if self.first else ",") + "\n" + text)
+        self.write(("" if self.first else ",") + "\n" + text)
         self.first = False
 
     def opening(self) -> str:
@@ -195,8 +215,8 @@ class JUnit(Export):
             cases = [f"<testcase classname={path} name={path}>{error}</testcase>"]
         counts = f'tests="{len(cases)}" failures="{tags.count("failure")}"'
         counts += f' errors="{tags.count("error")}" skipped="{tags.count("skipped")}"'
-        self.stream.write(f"<testsuite name={path} {counts}>\n")
-        self.stream.write("".join(f"{case}\n" for case in cases) + "</testsuite>\n")
+        self.write(f"<testsuite name={path} {counts}>\n")
+        self.write("".join(f"{case}\n" for case in cases) + "</testsuite>\n")
 
     def tag(self, judgement: Judgement) -> str:
         """What becomes of a claim; a text is all there is where it is as expected but not read."""

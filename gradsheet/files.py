@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ def text_in(path: str, most: int) -> str:
     from gradsheet.sheet import SheetError, text_of
 
     if path != "-":
+        if not path.startswith("/dev/") and stat.S_ISFIFO(os.stat(path).st_mode):
+            # Who opens one waits until somebody writes to it.
+            raise SheetError("a pipe, expected a file: send it to standard input and write -")
         with open(path, "rb") as file:
             return text_of(file.read(most + 1), most)
     if sys.stdin is None:
