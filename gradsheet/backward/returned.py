@@ -56,6 +56,16 @@ def plain_array(value: Any) -> Array:
     return np.asarray(value)
 
 
+def array_again(value: Any) -> Array | None:
+    """The array that was read before; None where somebody's code does not give it a second time."""
+    try:
+        return plain_array(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # it may even exit
+        return None
+
+
 def equal(a: Array, b: Array) -> bool:
     """Whether arrays of any type are the same, NaN included."""
     try:
@@ -125,6 +135,11 @@ def _read_leaf(path: Path, value: Any) -> _Leaf:
     except Exception as error:  # a library's own way to say no
         raise NotUnderstood(f"{where} is a {type(value).__name__}, expected an array: {error}") from None
     name = type_name(value)
+    if np.ma.is_masked(value):
+        masked = np.ma.getmaskarray(value)
+        raise NotUnderstood(f"{where} has {masked.sum()} of {masked.size} entries masked, expected numbers everywhere")
+    if array.dtype.kind in "US" or (array.dtype.hasobject and any(isinstance(v, str | bytes) for v in array.flat)):
+        raise NotUnderstood(f"{where} is {_short(value)}, expected an array of numbers, not of text")
     if array.size > _MOST_NUMBERS or array.dtype.kind in "mM":
         raise NotUnderstood(f"{where} has {array.size:,} entries of {array.dtype}, expected an array of numbers")
     if array.dtype.hasobject or array.dtype.kind not in "biufcV":

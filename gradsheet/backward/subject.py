@@ -53,7 +53,9 @@ class Subject:
         pairs = list(params)
         try:
             result = self.fn(*arguments)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # somebody's code may even exit
             told = _told(error)
             raise Misbehaved(f"it raises {told}{self._hint(told)}") from error
         changed = [name for name, old in before.items() if not equal(plain_array(given[name]), old)]
@@ -66,7 +68,9 @@ class Subject:
             readings = reader.read(result)
         except NotUnderstood as error:
             raise Misbehaved(str(error)) from None
-        except Exception as error:  # arrays and containers are somebody's code, too
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # arrays and containers are somebody's code, too
             raise Misbehaved(f"what it returned cannot be read: {_told(error)}") from None
         self.readings = max(self.readings, len(readings))
         return readings[min(self.reading, len(readings) - 1)]

@@ -13,7 +13,7 @@ from gradsheet.backward.corner import Corner, at_once
 from gradsheet.backward.prepared import Prepared
 from gradsheet.backward.probes import Data
 from gradsheet.backward.result import VERDICTS, Check, Row
-from gradsheet.backward.returned import Returned, equal, plain_array
+from gradsheet.backward.returned import Returned, array_again, equal
 from gradsheet.backward.rounding import BITS, unit_roundoff, within
 from gradsheet.backward.subject import Misbehaved, Subject
 from gradsheet.backward.truth import errors_of
@@ -67,11 +67,15 @@ class Trial:
             self.check.assumed.append("fn takes W as (inputs, units)")
         self.check.assumed += first.assumed
         self._say_types(first)
-        kept = [(leaf, plain_array(leaf).copy()) for leaf in first.originals]
+        kept = [(leaf, array_again(leaf)) for leaf in first.originals]
+        kept = [(leaf, None if array is None else array.copy()) for leaf, array in kept]
         again = self._answer(probes[0], ", when it is called a second time")
         self._same(first, again, "it returns other answers the second time")
         self.answers = [first, *(self._answer(data, f", at probe {k}") for k, data in enumerate(probes[1:], 2))]
-        if any(not equal(plain_array(leaf), copy) for leaf, copy in kept):
+        now = [(array_again(leaf), copy) for leaf, copy in kept]
+        if any(array is None or copy is None for array, copy in now):
+            self.subject.faults["what it returned cannot be read a second time"] = None
+        elif any(not equal(array, copy) for array, copy in now):  # type: ignore[arg-type]
             self.check.assumed.append("it returns the same arrays every time, and overwrites what it returned before")
         if len(probes) > 1 and again is not None and not self.subject.faults:
             later = self._answer(probes[0], ", after other data")
