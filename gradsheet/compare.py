@@ -13,7 +13,7 @@ from gradsheet.figures import forms
 from gradsheet.network import KINKED, NEW, Network
 from gradsheet.number import Printed, as_float, decimal_text, exact_text, like_claim, plain, told_text
 from gradsheet.point import AtKink, Missing, Point
-from gradsheet.probe import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, Probes, degree, pattern_degree
+from gradsheet.probe import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, MOST, Probes, degree, pattern_degree
 from gradsheet.real import TooClose, Undecided
 from gradsheet.sheet import Value, fractions, printed_entries
 from gradsheet.work import OutOfWork
@@ -56,9 +56,11 @@ def truths_at(point: Point, quantity: f.Node) -> list[tuple[Binding, Array]]:
 def has_own_kink(tree: f.Node, network: Network) -> bool:
     """Whether relu, drelu or step is applied to anything but the z or h of a layer that has the kink already.
 
-    Or log to anything: it is not defined everywhere.
+    Or a multiple of that. Or log to anything: it is not defined everywhere.
     """
     for part in f.walk(tree):
+        if isinstance(part, f.Call) and part.function in f.KINKED:
+            part = f.Call(part.function, (_without_factor(part.arguments[0]),))
         match part:
             case f.Call(function, (f.Quantity(name), *_)) if function in f.KINKED and name[0] in "zh" and name != "h0":
                 if name.endswith(NEW) or split(network.activations[int(name[1:]) - 1])[0] not in KINKED:
@@ -66,6 +68,16 @@ def has_own_kink(tree: f.Node, network: Network) -> bool:
             case f.Call(function) if function in (*f.KINKED, "log"):
                 return True
     return False
+
+
+def _without_factor(node: f.Node) -> f.Node:
+    """What a formula is a multiple of, by a number that is not 0."""
+    match node:
+        case f.Negative(inner):
+            return _without_factor(inner)
+        case f.Binary("*", f.Number(number), inner) | f.Binary("*" | "/", inner, f.Number(number)) if number.value:
+            return _without_factor(inner)
+    return node
 
 
 def printed_value(tree: f.Node) -> Value | None:
@@ -311,7 +323,10 @@ class Comparison:
         found = self._search(self._trials(at_point, self.points.at_known() if known else self.points, line), printed)
         if found is None or found.point is self.first_point:
             return found
-        for small in (self.points.small, self.points.further):
+        point = self.first_point
+        one = point.pass_work.both + point.formula_work(self.quantity) + (point.formula_work(line) if line else 0)
+        for small, number in ((self.points.small, MOST), (self.points.further, MAX_PATTERNS)):
+            point.budget.spend(number * one)
             if shown := self._search(self._trials(at_point, small, line), printed):
                 return shown
         return found

@@ -9,7 +9,7 @@ from gradsheet.compare import has_own_kink
 from gradsheet.evaluate import MAX_DOTS
 from gradsheet.network import NEW, Network
 from gradsheet.point import length_of
-from gradsheet.probe import ALL_HEARD, LARGE, MOST, points_of
+from gradsheet.probe import ALL_HEARD, LARGE, points_of
 from gradsheet.sheet import Claim, Sheet, SheetError
 from gradsheet.work import DIGITS, JAX, MAX_OPERATIONS, FormulaWork, PassWork
 
@@ -76,10 +76,10 @@ def _over_all_weights(sheet: Sheet) -> int:
         trees = (claim.tree, *(line.tree for line in claim.working if line.tree is not None))
         kinks = any(has_own_kink(tree, network) for tree in trees)
         free |= kinks
-        work += (MOST + points_of(network, free=kinks)) * _claim(claim, formulas)
+        work += points_of(network, free=kinks) * _claim(claim, formulas)
     one = PassWork(network, examples, bits)
     rows = sum(map(one.jacobian, derived(sheet)))
-    work += (MOST + points_of(network, free=free)) * (one.forward + rows + _after_update(sheet, bits))
+    work += points_of(network, free=free) * (one.forward + rows + _after_update(sheet, bits))
     return int(work) + ALL_HEARD * _witnesses(sheet, None if bits is None else SMALL)
 
 

@@ -20,8 +20,8 @@ from gradsheet.real import Undecided
 from manual.activations import RATIONAL, split
 from manual.losses import RATIONAL as RATIONAL_LOSSES
 
-MAX_OPERATIONS = 500_000  # of what a sheet asks, counted beforehand
-MAX_FURTHER = 200_000  # at least, to find out how what is not true came about
+MAX_OPERATIONS = 600_000  # of what a sheet asks, counted beforehand
+MAX_FURTHER = 150_000  # at least, to find out how what is not true came about
 MAX_SECONDS = 60.0  # of the processor's time: the last line of defence, which no sheet should ever come to
 ENCLOSED, CURVED, FLOATS = 3, 50, 500
 VISIT = 3  # operations that a part of a formula takes besides its numbers
