@@ -5,13 +5,14 @@ import os
 import random
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradsheet.files import found, same_file, text_in, with_sheet, with_text, write
 
 if TYPE_CHECKING:
+    from gradsheet.exercise import Exercise
     from gradsheet.judgement import Report
 
 FORMATS = {"text": ".txt", "markdown": ".md", "html": ".html", "latex": ".tex", "sheet": ".toml"}
@@ -172,31 +173,43 @@ def new(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     seed = options.seed or str(random.SystemRandom().randrange(1_000_000))
     from gradsheet.exercise import ExerciseError
-    from gradsheet.report import clean
+    from gradsheet.report import Progress, clean
 
+    done, total, progress = 0, 1, Progress(0)
     try:
-        files = _exercises(options, seed)
+        total, made = _exercises(options, seed)
+        progress = Progress(total, "exercises", least=1)
         if not options.seed:
             print(f"seed {seed}")
-        for _, text in files:
-            text.encode()  # what no file can hold is told before there is a folder
-        for path, text in files:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write(path, text)
-            print(clean(str(path)))
-    except ExerciseError as error:
-        print(f"gradsheet: {clean(str(error))}", file=sys.stderr)
-        return 2
-    except (OSError, ValueError) as error:
-        where = getattr(error, "filename", None) or options.o or "here"
-        print(f"gradsheet: {clean(str(where))}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        progress.show(0)
+        for files in made:
+            progress.clear()
+            for path, text in files:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write(path, text)
+                print(clean(str(path)), flush=True)
+            done += 1
+            progress.show(done)
+        progress.clear()
+    except (ExerciseError, OSError, ValueError, KeyboardInterrupt) as error:
+        progress.clear()
+        if isinstance(error, OSError | UnicodeError):
+            where = getattr(error, "filename", None) or options.o or "here"
+            print(f"gradsheet: {clean(str(where))}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        elif not isinstance(error, KeyboardInterrupt):
+            print(f"gradsheet: {clean(str(error))}", file=sys.stderr)
+        if done:
+            seeded = f"; --seed {clean(seed)} gives the same ones again"
+            print(f"gradsheet: {done} of {total} exercises are written{seeded}", file=sys.stderr)
+        if isinstance(error, KeyboardInterrupt):
+            raise
         return 2
     return 0
 
 
-def _exercises(options: Any, seed: str) -> list[tuple[Path, str]]:
-    """All files that are to be written, before any of them is."""
-    from gradsheet.exercise import ExerciseError, Plan, class_list, exercise
+def _exercises(options: Any, seed: str) -> tuple[int, Iterator[list[tuple[Path, str]]]]:
+    """How many exercises are to be written, and the files of each, drawn when it is asked for."""
+    from gradsheet.exercise import ExerciseError, Plan, class_list, exercise, stems
     from gradsheet.sheet import SheetError
 
     try:
@@ -207,9 +220,10 @@ def _exercises(options: Any, seed: str) -> list[tuple[Path, str]]:
     named = options.activations or ",".join(["relu"] * (depth - 1) + ["identity"])
     activations = tuple(part.strip() for part in named.split(","))
     plan = Plan(widths, activations, options.loss, options.examples, not options.no_biases, options.title)
+    options.title.encode()  # what no file can hold is told before there is a folder
     if options.names is None:
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", seed)[:60]
-        found = [(f"exercise-{stem}", exercise(plan, seed))]
+        own = [f"exercise-{re.sub(r'[^A-Za-z0-9_-]+', '-', seed)[:60]}"]
+        made: Iterator[tuple[str, Exercise]] = ((stem, exercise(plan, seed)) for stem in own)
     else:
         try:
             lines = text_in(options.names, MAX_LIST).splitlines()
@@ -218,15 +232,10 @@ def _exercises(options: Any, seed: str) -> list[tuple[Path, str]]:
         names = [line.strip() for line in lines if line.strip()]
         if not names:
             raise ExerciseError(f"no name in {options.names}, expected one a line")
-        found = list(class_list(plan, names, seed))
+        own, made = stems(names), class_list(plan, names, seed)
     folder = Path(options.o)
     keys = folder / "keys" if folder.name in ("", "..") else folder.with_name(f"{folder.name}-keys")
-    files = [
-        (path, text)
-        for stem, made in found
-        for path, text in ((folder / f"{stem}.toml", made.problem), (keys / f"{stem}.toml", made.key))
-    ]
-    for path, _ in files:
+    for path in (place / f"{stem}.toml" for stem in own for place in (folder, keys)):
         if path.exists():
             raise ExerciseError(f"{path} is there already: name another folder with -o, or another --seed")
-    return files
+    return len(own), ([(folder / f"{stem}.toml", one.problem), (keys / f"{stem}.toml", one.key)] for stem, one in made)

@@ -147,10 +147,11 @@ def exercise(plan: Plan, seed: int | str) -> Exercise:
 def class_list(plan: Plan, names: Sequence[str], seed: int | str) -> Iterator[tuple[str, Exercise]]:
     """An exercise for every name, no two alike, each with a stem for its file.
 
-    Who else is on the list does not matter to anybody's exercise, unless two would have had the same one.
+    Who else is on the list does not matter to anybody's exercise, unless two would have had the same one. Each is drawn
+    when it is asked for.
     """
-    stems, given = set[str](), set[str]()
-    for name in names:
+    given = set[str]()
+    for name, stem in zip(names, stems(names), strict=True):
         for number in range(1, MAX_CLASHES + 1):
             found = _found(plan, f"{seed}/{name}" if number == 1 else f"{seed}/{name}/{number}")
             if (data := head(found.sheet)) not in given:
@@ -158,9 +159,15 @@ def class_list(plan: Plan, names: Sequence[str], seed: int | str) -> Iterator[tu
         else:
             raise ExerciseError(f"only {len(given)} different exercises of this kind were found: use wider layers")
         given.add(data)
-        stem = next(stem for stem in _stems(name) if stem not in stems)
-        stems.add(stem)
         yield stem, found.titled(f"{plan.title or TITLE}: {name}")
+
+
+def stems(names: Sequence[str]) -> list[str]:
+    """A stem of a file for every name, no two alike."""
+    found = dict[str, None]()
+    for name in names:
+        found[next(stem for stem in _stems(name) if stem not in found)] = None
+    return list(found)
 
 
 def _stems(name: str) -> Iterator[str]:

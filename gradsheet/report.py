@@ -218,18 +218,18 @@ def _count(number: int | Fraction, word: str) -> str:
 
 
 class Progress:
-    """A line on a terminal's standard error: how far the sheets are, while there are many."""
+    """A line on a terminal's standard error: how far the sheets are, or whatever there are many of."""
 
-    def __init__(self, total: int):
-        self.total, self.shown = total, False
+    def __init__(self, total: int, what: str = "sheets", least: int = 10):
+        self.total, self.what, self.shown = total, what, False
         self.start = self.last = time.monotonic()
-        self.wanted = sys.stderr.isatty() and total > 10
+        self.wanted = sys.stderr.isatty() and total > least
 
     def show(self, done: int) -> None:
         now = time.monotonic()
         if self.wanted and now - self.last > 0.1:
             left = (now - self.start) / max(done, 1) * (self.total - done)
-            text = f"{done} of {self.total} sheets, {left:.0f} s left"
+            text = f"{done} of {self.total} {self.what}, {left:.0f} s left"
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
             self.last, self.shown = now, True
 
