@@ -68,7 +68,10 @@ def same_file(path: str | None, sheet: str) -> bool:
 
 
 def found(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Every file to judge, and what reports call it: those named, and in folders every *.toml."""
+    """Every file to judge, and what reports call it: those named, and in folders every *.toml.
+
+    But for what is hidden, and the pyproject.toml of a project.
+    """
     if not arguments:
         shipped = Path(__file__).parent / "homework"
         yield from ((str(shipped / name), f"homework/{name}") for name in HOMEWORK)
@@ -78,10 +81,11 @@ def found(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             continue
         any_here = False
         for folder, inner, names in os.walk(argument):
-            inner.sort()
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
             for name in sorted(names):
                 path = os.path.join(folder, name)
-                if name.endswith(".toml") and os.path.isfile(path):  # no pipe or device, which may never end
+                is_sheet = name.endswith(".toml") and not name.startswith(".") and name != "pyproject.toml"
+                if is_sheet and os.path.isfile(path):  # no pipe or device, which may never end
                     any_here = True
                     yield path, path
         if not any_here:
