@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from gradsheet.figures import significant
 from gradsheet.history import History
 from gradsheet.judgement import Cause, Explanation, Judgement
+from gradsheet.network import improbable
 from gradsheet.point import Point
 from gradsheet.probe import Probes
 from gradsheet.search import Hypothesis, Search, Statement
@@ -37,6 +38,8 @@ def diagnose(judgements: Sequence[Judgement], points: Point | Probes, history: H
     """
     if all(judgement.verdict not in ("wrong", "lucky") for judgement in judgements):
         return []
+    if isinstance(points, Point) and points.y is not None and improbable(points.network, points.y):
+        return []  # the rules that people use do not hold there, and what they give is no mistake of theirs
     try:
         return _Diagnosis(Search(judgements, points, history)).causes()
     except OutOfWork:  # what has been explained by now is

@@ -70,7 +70,7 @@ def same_file(path: str | None, sheet: str) -> bool:
 def found(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Every file to judge, and what reports call it: those named, and in folders every *.toml.
 
-    But for what is hidden, and the pyproject.toml of a project.
+    But for hidden folders, and the pyproject.toml of a project.
     """
     if not arguments:
         shipped = Path(__file__).parent / "homework"
@@ -84,7 +84,7 @@ def found(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             inner[:] = sorted(name for name in inner if not name.startswith("."))
             for name in sorted(names):
                 path = os.path.join(folder, name)
-                is_sheet = name.endswith(".toml") and not name.startswith(".") and name != "pyproject.toml"
+                is_sheet = name.endswith(".toml") and name != "pyproject.toml"
                 if is_sheet and os.path.isfile(path):  # no pipe or device, which may never end
                     any_here = True
                     yield path, path

@@ -591,7 +591,7 @@ class _Parser:
             return FormulaError(f"unknown name {name}: write dL/dz2 or the like, or name it in [notation]")
         if name == "eta":
             return FormulaError("unknown name eta: write learning_rate, or name it in [notation]")
-        bare = name.removeprefix("d")
+        bare = re.sub(r"(?<=\d)_\d+$", "", name.removeprefix("d"))  # of an entry written W2_11
         kin = [other for other in self.names if other[0] == bare[:1]] if bare[1:].isdecimal() else []
         if kin:  # a layer that is not there: the nearest name would be a guess
             return FormulaError(f"unknown name {name[:40]}: expected one of {', '.join(kin[:12])}")

@@ -1,9 +1,10 @@
 """What a sheet says of its network without any number in it: shapes, activations, loss."""
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
-from manual.activations import RATIONAL, Activation, split
+from manual.activations import RATIONAL, Activation, Array, split
 from manual.losses import RATIONAL as RATIONAL_LOSSES
 
 KINKED = ("relu", "leaky_relu")
@@ -125,3 +126,19 @@ class Network:
         kinked = {split(a)[0] for a in self.activations}
         kink = "; relu'(0) = 0" * ("relu" in kinked) + "; leaky_relu'(0) is its slope" * ("leaky_relu" in kinked)
         return f"loss {loss}; layers {', '.join(names)}; biases {bias}{kink if kinks else ''}"
+
+
+def improbable(network: Network, y: Array) -> str:
+    """What keeps targets of a cross-entropy, exact numbers (N, O), from being probabilities; empty where nothing does.
+
+    Such a sheet is judged as it stands: the derivative by z of softmax and cross-entropy is then not yhat - y.
+    """
+    if network.loss not in ("cross_entropy", "binary_cross_entropy"):
+        return ""
+    which = (f" of example {n}" if len(y) > 1 else "" for n in itertools.count(1))
+    for row, where in zip(y, which, strict=False):
+        if off := next((v for v in row if not 0 <= v <= 1), None):
+            return f"y{where} has {off}, which is no probability"
+        if network.loss == "cross_entropy" and (total := sum(row)) != 1:
+            return f"y{where} adds up to {total}, not to 1"
+    return ""

@@ -4,7 +4,6 @@ import difflib
 import functools
 import itertools
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from gradsheet import toml
 from gradsheet.formula import FUNCTIONS, Derivative, FormulaError, List, Node, Quantity, parse, walk
 from gradsheet.kept import Kept
 from gradsheet.network import Network
@@ -57,6 +57,12 @@ SHEET_KEYS = (
 )
 LAYER_KEYS = ("W", "shape", "b", "bias", "activation", "slope", "shared_bias")
 CLAIM_KEYS = ("question", "quantity", "value", "working", "note", "points", "expect")
+
+HOMES = {  # where a key stands that is found elsewhere
+    "at the top, above every [[layer]] and [[claim]]": SHEET_KEYS,
+    "below [[layer]]": LAYER_KEYS,
+    "below [[claim]]": CLAIM_KEYS,
+}
 
 T = TypeVar("T")
 Value = Printed | tuple[Any, ...]  # a number, or nested tuples of numbers of one shape
@@ -160,51 +166,11 @@ class Sheet:
         return problem(self)
 
 
-_LONG_KEY = re.compile(r"""(?<![\w-])(?:["']?[\w-]++["']?[ \t]*+\.[ \t]*+){8}""")
-
-
-class _FloatText(str):
-    """A TOML float as it stands in the file."""
-
-
-class _Places:
-    """The lines of a TOML text on which tables and keys stand, for messages: tomllib does not tell."""
-
-    _HEADER = re.compile(r"\s*\[{1,2}\s*[\"']?([A-Za-z_]+)[\"']?\s*\]{1,2}")
-    _KEY = re.compile(r"\s*[\"']?([A-Za-z_0-9-]+)[\"']?\s*[.=]")
-
-    def __init__(self, text: str):
-        self.tables: dict[str, list[int]] = {}
-        self.keys: dict[tuple[str, int, str], int] = {}
-        table, number, closing = "", 0, ""
-        for at, line in enumerate(text.split("\n"), 1):
-            if not closing and line.lstrip().startswith("#"):
-                continue
-            if closing:  # inside a text over several lines, nothing is a header or a key
-                if line.count(closing) % 2:
-                    closing = ""
-                continue
-            if found := self._HEADER.match(line):
-                table = found[1]
-                self.tables.setdefault(table, []).append(at)
-                number = len(self.tables[table]) - 1
-            elif found := self._KEY.match(line):
-                self.keys.setdefault((table, number, found[1]), at)
-            closing = next((quotes for quotes in ('"""', "'''") if line.count(quotes) % 2), "")
-
-    def line(self, table: str, number: int = 0, key: str = "") -> int:
-        """The line of a key, else that of its table, else 0."""
-        if (table, number, key) in self.keys:
-            return self.keys[table, number, key]
-        tables = self.tables.get(table, [])
-        return tables[number] if number < len(tables) else self.keys.get(("", 0, table), 0)
-
-
 class _Reader:
     """One sheet being read. `where` of a method is (table, number) and gives an error its line."""
 
     def __init__(self, text: str):
-        self.places = _Places(text)
+        self.places = toml.Places(text)
         self.problems: list[tuple[int, str]] = []  # all that is found
         self.numeric = False
         self.numbers = 0  # read so far
@@ -244,6 +210,8 @@ class _Reader:
         for key in itertools.islice((key for key in table if key not in known), MAX_PROBLEMS):
             near = difflib.get_close_matches(key[:40], known, 1)
             hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+            if home := next((home for home, keys in HOMES.items() if key in keys), ""):
+                hint = f"it belongs {home}"
             line = self.places.line(*where, key) or self.places.line(key)
             self.problems.append((line, f"unknown key {key[:40]!r} in {what}: {hint}"))
         return table
@@ -252,7 +220,7 @@ class _Reader:
         found = table.get(key, "")
         if isinstance(found, int) and abs(found) < 10**18 and not isinstance(found, bool) and key == "question":
             return str(found)
-        if not isinstance(found, str) or isinstance(found, _FloatText):
+        if not isinstance(found, str) or isinstance(found, toml.FloatText):
             raise self.error(f"{key} is {_found(found)}, expected text", where, key)
         return found
 
@@ -608,7 +576,7 @@ def _plain(value: Any, depth: int = 0) -> str:
         if depth > 30:
             return "..."
         return f"[{', '.join(_plain(item, depth + 1) for item in value)}]"
-    if isinstance(value, bool | _FloatText):
+    if isinstance(value, bool | toml.FloatText):
         return str(value).lower()
     return _found(value) if not isinstance(value, int) or abs(value) >= 10**30 else str(value)
 
@@ -642,26 +610,10 @@ def read(text: str, path: str = "-") -> Sheet:
 
     A claim that cannot be read says so (`Claim.error`), and one with neither value nor working is a question.
     """
-    if _LONG_KEY.search(text):  # tomllib takes time in the square of a key's parts
-        raise SheetError("a key of more than 8 parts, expected single names")
     try:
-        top = tomllib.loads(text, parse_float=_FloatText)
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r"\(at line (\d+)", str(error))
-        line = int(at[1]) if at else text.count("\n") + 1  # else it is the end of the file
-        found = str(error).split(" (at ")[0]
-        double = "every layer and claim has double brackets, [[layer]] and [[claim]]"
-        hints = {"twice": double, "overwrite": double, "Unclosed": "a bracket stays open"}
-        usual = 'text and fractions stand in quotes ("3/4"), decimals as 0.75'
-        written = text.split("\n")[line - 1] if line <= text.count("\n") + 1 else ""
-        if "−" in written.partition("=")[2]:
-            usual = "a number has the minus sign of the keyboard, -"
-        elif not written.partition("=")[0].isascii():
-            usual = "a name is of the letters a to z, digits and _: delta2, not δ2"
-        hint = next((hint for word, hint in hints.items() if word in found), usual)
-        raise SheetError(f"not TOML: {found}; {hint}", line) from None
-    except (RecursionError, ValueError):
-        raise SheetError("not TOML: nested too deeply, or a number too long") from None
+        top = toml.parsed(text)
+    except toml.NotToml as error:
+        raise SheetError(f"not TOML: {error}", error.line) from None
     return _sheet(_Reader(text), top, path)
 
 
@@ -718,6 +670,8 @@ def _tables(reader: _Reader, top: Mapping[str, Any], key: str) -> list[Any]:
     found = top.get(key, [])
     if isinstance(found, dict):
         raise reader.error(f"[{key}] stands for a single table, expected [[{key}]] in double brackets", (key, 0))
+    if not found and (near := difflib.get_close_matches(key, top.keys() - {*SHEET_KEYS}, 1, 0.75)):
+        raise reader.error(f"[[{near[0]}]] is no table of a sheet, expected [[{key}]]", (near[0], 0))
     if not isinstance(found, list) or not found:
         raise reader.error(f"the sheet has no [[{key}]], expected at least one", (key, 0))
     if key == "claim":

@@ -26,6 +26,7 @@ from gradsheet.figures import FLOAT, significant
 from gradsheet.floating import Ball
 from gradsheet.history import History
 from gradsheet.judgement import Cause, Judgement, LineVerdict, Report
+from gradsheet.network import improbable
 from gradsheet.number import Text, digits_text, exact_text, plain, printed, told_text
 from gradsheet.point import Missing, Point, shared_point_of
 from gradsheet.probe import Probes, probes_for
@@ -420,10 +421,13 @@ def _with_numbers(sheet: Sheet, jax_of: frozenset[str], budget: Budget) -> tuple
 
 def reading_of(sheet: Sheet) -> str:
     """The reading in one line, as every report states it."""
+    reading = sheet.network.reading()
+    if sheet.y is not None and (odd := improbable(sheet.network, sheet.y)):
+        reading += f"; {odd}"
     if sheet.rate is None or sheet.network.update is None:
-        return sheet.network.reading()
+        return reading
     on = "all parameters" if sheet.network.update == "all" else "the weights"
-    return f"{sheet.network.reading()}; one step of {sheet.rate.text} on {on}"
+    return f"{reading}; one step of {sheet.rate.text} on {on}"
 
 
 def _data(sheet: Sheet) -> Iterator[Fraction]:

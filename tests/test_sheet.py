@@ -101,7 +101,7 @@ def change(old: str, new: str, text: str = GOOD) -> str:
             "b of layer 1 has 3 numbers, expected 2.*W transposed",
         ),
         (change('"relu"', '"ReLU"'), 9, "did you mean 'relu'"),
-        (change("y = 1.5", "y = 1,5"), 4, "not TOML: .*decimals as 0.75"),
+        (change("y = 1.5", "y = 1,5"), 4, "not TOML: .*a decimal has a point, 0.75"),
         (change('loss = "half_squared_error"\n', ""), 3, "y is given, expected a loss with it"),
         (change("[[layer]]\nW = [[0", "[layer]\nW = [[0"), None, "not TOML|double brackets"),
         (change("b = [-2, -1, 1]", "bias = true"), 8, "bias but no shape"),
