@@ -14,6 +14,7 @@ from gradsheet.sheet import Claim, Sheet, SheetError
 from gradsheet.work import DIGITS, JAX, MAX_OPERATIONS, FormulaWork, PassWork
 
 SMALL = 4  # bits of small whole numbers
+DRAWN = 200  # operations of drawing a point, besides a pass or two through the network
 PER_LINE = 20  # operations of comparing a line, whatever it says
 
 
@@ -79,7 +80,7 @@ def _over_all_weights(sheet: Sheet) -> int:
         work += points_of(network, free=kinks) * _claim(claim, formulas)
     one = PassWork(network, examples, bits)
     rows = sum(map(one.jacobian, derived(sheet)))
-    work += points_of(network, free=free) * (one.forward + rows + _after_update(sheet, bits))
+    work += points_of(network, free=free) * (DRAWN + 3 * one.forward + rows + _after_update(sheet, bits))
     return int(work) + ALL_HEARD * _witnesses(sheet, None if bits is None else SMALL)
 
 

@@ -20,7 +20,7 @@ from gradsheet.real import Undecided
 from manual.activations import RATIONAL, split
 from manual.losses import RATIONAL as RATIONAL_LOSSES
 
-MAX_OPERATIONS = 600_000  # of what a sheet asks, counted beforehand
+MAX_OPERATIONS = 500_000  # of what a sheet asks, counted beforehand
 MAX_FURTHER = 150_000  # at least, to find out how what is not true came about
 MAX_SECONDS = 60.0  # of the processor's time: the last line of defence, which no sheet should ever come to
 ENCLOSED, CURVED, FLOATS = 3, 50, 500
@@ -33,6 +33,9 @@ PER_VARIANT = 6  # and with each further one
 GLANCES = 20  # small steps between looks at the clock
 
 Shape = tuple[int, ...]
+
+
+FUNCTIONS = {**dict.fromkeys(RATIONAL, 0), "softplus": 3}  # exponentials and logarithms in an activation, if not one
 
 
 class OutOfWork(Undecided):
@@ -91,7 +94,7 @@ class PassWork:
         self._backward = [0, *map(int, itertools.accumulate(each))]  # through so many layers
         self.forward = self._backward[-1]
         if bits is None:
-            functions = sum(units for _, units, activation in layers if split(activation)[0] not in RATIONAL)
+            functions = sum(FUNCTIONS.get(split(activation)[0], 1) * units for _, units, activation in layers)
             functions += network.widths[-1] * (network.loss not in (None, *RATIONAL_LOSSES))
             self.forward += examples * functions * curved(digits)
         self.both = self.forward + self._backward[-1]
@@ -129,14 +132,14 @@ def enclosed(digits: int) -> float:
 
 def length_factor(bits: int) -> float:
     """How many operations one on fractions of so many bits is."""
-    return 1 + bits / 200
+    return 1 + bits / 400
 
 
 class FormulaWork:
     """The operations that evaluating a formula once for all values of its free letters takes, at one point."""
 
     def __init__(self, network: Network, bits: int | None, digits: int = DIGITS):
-        self.network, self.curved = network, curved(digits)
+        self.network, self.curved = network, curved(digits) * 2 // 3  # most of them are met again
         self.each = enclosed(digits) if bits is None else length_factor(2 * bits * network.depth)
         self.work = 0.0
 

@@ -17,7 +17,7 @@ from gradsheet.figures import slips
 from gradsheet.history import History
 from gradsheet.number import as_float, printed
 from gradsheet.simulation import Run
-from gradsheet.work import MAX_OPERATIONS
+from gradsheet.work import OutOfWork
 
 ROOT = Path(__file__).parents[1]
 HOMEWORKS = ROOT / "gradsheet" / "homework"
@@ -343,7 +343,10 @@ def test_a_fault_of_the_search_loses_no_verdict(monkeypatch) -> None:
 
 
 def test_without_operations_there_are_verdicts_and_no_names(monkeypatch) -> None:
-    monkeypatch.setattr("gradsheet.verdict.MAX_FURTHER", -MAX_OPERATIONS)
+    def none_left(*_):
+        raise OutOfWork("none left")
+
+    monkeypatch.setattr("gradsheet.search.Search._pay", none_left)
     (judgement,) = judgements(NUMBERS, ("dL/dW2[2,2]", "14"))
     assert judgement.verdict == "wrong"
     assert judgement.mistakes == []

@@ -136,7 +136,7 @@ WIDE = f"x = {[1] * 60}\nloss = 'output'\n[[layer]]\nW = {[[1] * 60] * 60}\n[[la
 
 
 def test_what_takes_too_many_operations_is_not_filled() -> None:
-    with pytest.raises(SheetError, match=r"^answering this sheet takes [\d,]+ operations, expected at most 600,000"):
+    with pytest.raises(SheetError, match=r"^answering this sheet takes [\d,]+ operations, expected at most 500,000"):
         fill(WIDE + ask("dL/dW1"))
 
 
