@@ -429,7 +429,9 @@ def test_how_a_wrong_number_relates_to_the_truth(claimed: str, exact: Fraction |
         ("relu(z2)", True),
         ("step(x)", True),
         ("relu(W1[1,1])", True),
-        ("relu(2*z1)", False), ("relu(-z1/3)", False), ("relu(z1 - z1)", True),
+        ("relu(2*z1)", False),
+        ("relu(-z1/3)", False),
+        ("relu(z1 - z1)", True),
         ("relu(z1)*step(yhat)", True),
     ],
 )

@@ -19,6 +19,9 @@ from manual.losses import LOSSES
 POSITIVE = {"binary_cross_entropy": ("sigmoid", "softmax"), "cross_entropy": ("sigmoid", "softmax", "softplus")}
 
 
+MAX_WEIGHTS = 2_000_000  # which take about a minute
+
+
 def check_options(fn: Any, what: Any, dtype: Any, array: Any, at_zero: Any) -> None:
     """Whether what is not about the network is what it should be."""
     if not callable(fn):
@@ -43,6 +46,11 @@ def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: st
         raise ValueError(f"widths is {widths!r}, expected whole numbers above 0, inputs and units: write (4, 5, 3, 2)")
     if not isinstance(batch, int | np.integer) or batch < 1:
         raise ValueError(f"batch is {batch!r}, expected a number of examples, 1 or more")
+    if (number := sum(inputs * units for inputs, units in itertools.pairwise(map(int, widths)))) > MAX_WEIGHTS:
+        raise ValueError(
+            f"widths is {widths!r}, {number:,} weights, expected at most {MAX_WEIGHTS:,}: the same function goes "
+            "through narrower layers as well"
+        )
     depth = len(widths) - 1
     activations = _activations(activations, depth)
     alone = biases is None or not isinstance(biases, list | tuple)

@@ -15,6 +15,7 @@ from gradsheet.backward.corner import USUAL
 from gradsheet.backward.prepared import Prepared, asked_for, prepared
 from gradsheet.backward.probes import Data
 from gradsheet.backward.result import Check, Row
+from gradsheet.backward.telling import Telling
 from gradsheet.backward.trial import Trial
 from gradsheet.backward.truth import truth_at, with_derivative_at_zero
 from gradsheet.network import SQUARES
@@ -60,27 +61,33 @@ def check(
     at_zero      what f'(0) of relu has to be; None takes any from 0 to 1
 
     Numbers are compared exactly where floats round nothing, else to the forward error bound of their type. Raises
-    ValueError or TypeError where an argument does not fit, and nothing that fn raises.
+    ValueError or TypeError where an argument does not fit, among them networks of more than two million parameters, and
+    nothing that fn raises. What takes longer than two seconds is told on standard error.
     """
     check_options(fn, what, dtype, array, at_zero)
 
     def trial_of(ready: Prepared, at_zero: float | None = None) -> Trial:
         return _first_that_answers(functools.partial(Trial, fn, dtype=dtype, array=array), ready, at_zero)
 
-    if params is None and x is None and y is None:
-        ready = prepared(what, of, network_of(widths, activations, loss, reduction, batch, biases))
-        trial = trial_of(ready, at_zero)
-    else:
-        network, data = own_data(params, x, y, activations, loss, reduction)
-        trial = _on_own_data(trial_of, asked_for(what, of, network), in_type(data, dtype), at_zero)
-    if trial.rows_are_wrong:
-        trial.find_causes()
-        ready = trial.ready
-        if what != "hvp" and not any(ready.simulations):
-            _name_on_a_narrow_one(trial, trial_of, of)
-        if ready.simulations and not trial.check.faults and what != "jacobian" and trial.is_scaled:
-            _try_other_losses(trial)
-    return trial.check
+    with Telling() as telling:
+        if params is None and x is None and y is None:
+            network = network_of(widths, activations, loss, reduction, batch, biases)
+            ready = prepared(what, of, network, telling)
+            telling.at("calls the function, and compares what it returns")
+            trial = trial_of(ready, at_zero)
+        else:
+            network, data = own_data(params, x, y, activations, loss, reduction)
+            telling.at("finds the truth for these data, and calls the function")
+            trial = _on_own_data(trial_of, asked_for(what, of, network), in_type(data, dtype), at_zero)
+        if trial.rows_are_wrong:
+            telling.at("looks for the mistake")
+            trial.find_causes()
+            ready = trial.ready
+            if what != "hvp" and not any(ready.simulations):
+                _name_on_a_narrow_one(trial, trial_of, of)
+            if ready.simulations and not trial.check.faults and what != "jacobian" and trial.is_scaled:
+                _try_other_losses(trial)
+        return trial.check
 
 
 def _on_own_data(trial_of: Callable[..., Trial], asked: Gradients, data: Data, at_zero: float | None) -> Trial:

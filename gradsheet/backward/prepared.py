@@ -1,6 +1,5 @@
 """What is known of a network before any function is called: probes, the truth at each, mistakes made there."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,12 +8,15 @@ import numpy as np
 from gradsheet.backward.asked import KINDS, Arrays, Gradients, Jacobian, Mistaken
 from gradsheet.backward.corner import CORNER, Corner, corners_of
 from gradsheet.backward.probes import Data, chosen, of_fractions
+from gradsheet.backward.telling import Telling
 from gradsheet.backward.truth import Truth, errors_of, truth_at
-from gradsheet.mistakes import Instance
+from gradsheet.kept import Kept
+from gradsheet.mistakes import Instance, instances
 from gradsheet.network import Network
-from gradsheet.simulation import Run, Simulation, changed
+from gradsheet.simulation import Run, Simulation, changed, numbers_of
 from manual.activations import Array
 
+MAX_PREPARED = 16  # networks
 MAX_SIMULATED = 3_000_000  # numbers, in all mistakes at a point
 
 
@@ -50,10 +52,10 @@ class Prepared:
 
 def _simulable(asked: Gradients, data: Data) -> list[tuple[Simulation, Mistaken]]:
     """Where the mistakes of the catalogue can be made; nowhere in a network so wide that it takes long."""
-    found = [(Simulation(mistaken.point), mistaken) for mistaken in asked.mistaken(data)]
-    numbers = sum(W.size + 3 * len(data.x) * sum(W.shape) for W, _ in data.params)
-    lead = int(np.prod(asked.lead))
-    return found if all(len(s.instances) * numbers * lead <= MAX_SIMULATED for s, _ in found) else []
+    network, lead = asked.network, int(np.prod(asked.lead))
+    if len(instances(network, False)) * numbers_of(network, len(data.x)) * lead > MAX_SIMULATED:
+        return []
+    return [(Simulation(mistaken.point), mistaken) for mistaken in asked.mistaken(data)]
 
 
 def _shows(simulations: Sequence[tuple[Simulation, Mistaken]]) -> Array:
@@ -68,9 +70,16 @@ def _shows(simulations: Sequence[tuple[Simulation, Mistaken]]) -> Array:
     return seen
 
 
-@functools.lru_cache(maxsize=16)
-def prepared(what: str, of: str, network: Network) -> Prepared:
+_prepared = Kept[Prepared](MAX_PREPARED)
+
+
+def prepared(what: str, of: str, network: Network, telling: Telling | None = None) -> Prepared:
     """The probes of a network, with the truth at each. Raises ValueError where there are none, or `of` is no node."""
+    return _prepared.get((what, of, network), lambda: _prepare(what, of, network, telling or Telling()))
+
+
+def _prepare(what: str, of: str, network: Network, telling: Telling) -> Prepared:
+    telling.at("draws numbers at which to try the function")
     asked = asked_for(what, of, network)
     simulations: dict[Data, list[tuple[Simulation, Mistaken]]] = {}
 
@@ -83,6 +92,7 @@ def prepared(what: str, of: str, network: Network) -> Prepared:
         raise ValueError(f"no small numbers are found at which a network of the widths {network.widths} has no z at 0")
     extra = of_fractions(network) if network.rational else None
     everything = [*probes, *([extra] if extra is not None else [])]
+    telling.at("finds the truth there, by hand and by JAX")
     truths = [truth_at(asked, data) for data in everything]
     made = [simulations.get(data, []) for data in everything]
     found = Prepared(asked, everything, truths, made, int(seen.sum()), whole=len(probes))
