@@ -65,7 +65,7 @@ def _with_numbers(sheet: Sheet) -> int:
     arrays = [sheet.x, sheet.y, *(array for layer in sheet.params or () for array in layer)]
     bits = length_of([a for a in arrays if a is not None], network.depth) if network.rational else None
     formulas = FormulaWork(network, bits)
-    return _witnesses(sheet, bits) + sum(_claim(claim, formulas) for claim in sheet.readable.claims)
+    return _witnesses(sheet, bits) + sum(_claim(claim, formulas, 2) for claim in sheet.readable.claims)
 
 
 def _over_all_weights(sheet: Sheet) -> int:
@@ -94,14 +94,14 @@ def _after_update(sheet: Sheet, bits: int | None) -> int:
     return PassWork(network, network.examples or 1, longer).both
 
 
-def _claim(claim: Claim, formulas: FormulaWork) -> int:
-    """The truth, and every line, which is read more than once where a product has two meanings."""
-    work = 2 * formulas.of(claim.tree) + PER_LINE
+def _claim(claim: Claim, formulas: FormulaWork, evaluated: int = 1) -> int:
+    """The truth, and every line, `evaluated` so many times; more often where a product has two meanings."""
+    work = evaluated * formulas.of(claim.tree) + PER_LINE
     for line in claim.working:
         if line.tree is not None:
             further = {letter: formulas.ranges_of(claim.tree).get(letter, 1) for letter in claim.tree.letters}
             times = 1 if line.text.isascii() else 1 + 2 ** min(MAX_DOTS, line.text.count("·") + line.text.count("×"))
-            work += times * (2 * formulas.of(line.tree, further) + PER_LINE)
+            work += times * (evaluated * formulas.of(line.tree, further) + PER_LINE)
     return work
 
 

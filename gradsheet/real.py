@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 MAX_EXPONENT = 100_000  # of exp: beyond it the result is enclosed by 0 or infinity
 MAX_BITS = 4_096  # of a fraction that is kept; longer ones are enclosed, and known by their marks
 MAX_MARKS = 4_000  # exponentials and logarithms that are kept in one arithmetic; further ones prove less
-MAX_TRIPLES = 40  # of them up to which a logarithm is looked for as that of a product of three
+MAX_TRIPLES = 100  # of them up to which a logarithm is looked for as that of a product of three
 MAX_SEARCH = 400  # and of two
 MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
 

@@ -122,7 +122,7 @@ class PassWork:
 
 def curved(digits: int) -> int:
     """How many operations an exponential or logarithm with so many digits is."""
-    return int(CURVED * (digits / DIGITS) ** 1.8)
+    return int(CURVED * (digits / DIGITS) ** 1.4)
 
 
 def enclosed(digits: int) -> float:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gradsheet
+import manual
 from gradsheet.backward.returned import NotUnderstood, Reader
 
 SHAPES = {"W1": (3, 2), "b1": (3,), "W2": (1, 3), "b2": (1,)}
@@ -140,3 +142,54 @@ def test_what_goes_round_in_circles_is_told() -> None:
     circle.append(circle)
     with pytest.raises(NotUnderstood, match="nested too deeply"):
         Reader(SHAPES).read(circle)
+
+
+class Wrapped:
+    """No array, but something that says it is one; it exits, at once or the second time."""
+
+    def __init__(self, array: np.ndarray, times: list[int]):
+        self.array, self.shape, self.dtype, self.times = array, array.shape, array.dtype, times
+
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        self.times[0] -= 1
+        if self.times[0] < 0:
+            raise SystemExit(3)
+        return self.array
+
+
+def answered(change):
+    """What `check` says of the right gradients after a change to every array."""
+
+    def fn(params, x, y):
+        _, grads = manual.gradients(params, x, y, ["relu", "relu", "identity"], loss="half_squared_error")
+        return [(change(W), change(b)) for W, b in grads.params]
+
+    return gradsheet.check(fn)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda a: a.astype(str), "expected an array of numbers, not of text"),
+        (lambda a: a.astype("S"), "expected an array of numbers, not of text"),
+        (lambda a: np.array(np.vectorize(str, otypes=[object])(a), object), "not of text"),
+        (lambda a: np.ma.masked_array(a, mask=np.ones(a.shape, bool)), "20 of 20 entries masked"),
+        (lambda a: np.ma.masked_array(a, mask=np.arange(a.size).reshape(a.shape) == 0), "1 of 20 entries masked"),
+        (lambda a: Wrapped(a, [0]), "what it returned cannot be read: SystemExit: 3"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_not_right(change, words):
+    found = answered(change)
+    assert not found.right
+    assert any(words in fault for fault in found.faults)
+
+
+def test_a_masked_array_without_a_mask_is_an_array():
+    assert answered(np.ma.masked_array).right
+
+
+def test_an_array_that_exits_later_does_not_end_the_caller():
+    times = [12]
+    found = answered(lambda a: Wrapped(a, times))
+    assert not found.right
+    assert "what it returned cannot be read" in " ".join(found.faults)

@@ -16,8 +16,9 @@ import gradsheet
 import manual
 import ref
 from gradsheet import autodiff, difference, probe
+from gradsheet.counting import operations
 from gradsheet.network import Network
-from gradsheet.work import Budget
+from gradsheet.work import MAX_OPERATIONS, Budget
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"
 
@@ -384,7 +385,9 @@ def test_random_sheets_with_exp_and_log_are_judged_by_their_digits(problem, plac
     off[data.draw(st.sampled_from(list(np.ndindex(off.shape))))] += sign * 2 * unit
     claims = [f"[[claim]]\nquantity = '{name}'\nvalue = {printed(off.tolist())}\n"]
     claims += [f"[[claim]]\nquantity = '{q}'\nvalue = {printed(t.tolist())}\n" for q, t in truths.items()]
-    false, *true = gradsheet.judge(gradsheet.read(sheet_of(problem) + "".join(claims))).judgements
+    sheet = gradsheet.read(sheet_of(problem) + "".join(claims))
+    assume(operations(sheet) <= MAX_OPERATIONS)
+    false, *true = gradsheet.judge(sheet).judgements
     kink = "a kink is in the way"
     assert false.verdict == "wrong" or kink in false.message
     for judgement in true:
