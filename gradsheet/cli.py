@@ -38,7 +38,7 @@ exit status:
 
 A sheet is a TOML file of at most 256 kB, with up to 500 claims, 32 layers and 4,096 parameters.
 A formula has up to 1,000 characters, a number up to 40 digits, a power an exponent up to 16.
-A sheet may take a second; what is not judged by then is cannot_tell.
+A sheet may take 500,000 operations, counted before any is done; a larger one is refused whole.
 docs/writing-a-sheet.md has the keys and the formula language, with an example.
 
 further commands, each with its own --help:
