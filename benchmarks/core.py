@@ -30,7 +30,7 @@ from typing import Any
 import command
 import peers  # noqa: F401  enters them into COMPETITORS
 from competitors import COMPETITORS, entered
-from machine import cores, set_threads
+from machine import busy, cores, set_threads
 from measuring import Disagreement, measure, prepare, progress
 from problems import SIZES, make_problem, work
 from results import count, read
@@ -41,6 +41,9 @@ WHOLE = {"sizes": list(SIZES), "groups": GROUPS, "rounds": 30}
 QUICK = {"sizes": ["H", "H1024", "M", "D"], "groups": [g for g in GROUPS if g != "torch.compile"], "rounds": 5}
 
 
+BUSY = 0.15  # share of the machine that others may use while several threads are timed
+
+
 def run(
     sizes: Sequence[str], groups: Sequence[str], dtype: str, rounds: int, threads: int, later: int = 0
 ) -> dict[str, Any]:
@@ -49,6 +52,7 @@ def run(
     `later` runs like this one are still to come, which tells how much time is left in all.
     """
     set_threads(threads)
+    others = busy() if threads > 1 else None  # who waits for one thread that is kept waiting waits with all of them
     import jax
     import numpy as np
 
@@ -66,8 +70,18 @@ def run(
     blocks = [block(name, case) for name, case in table.items()]
     last = [text for text in ("\n".join(notes(found)), targets(found)) if text]
     title = f"{dtype}, {count(threads, 'thread')}, {count(rounds, 'round')}"
+    blocks = [*blocked(others), *blocks]
     print(title, *blocks, *last, "", sep="\n\n", end="", flush=True)
     return found
+
+
+def blocked(others: float | None) -> list[str]:
+    """What there is to say where others use so large a share of the machine."""
+    if others is None or others <= BUSY:
+        return []
+    return [
+        f"{others:.0%} of the machine is busy with something else:\nwith several threads these figures tell nothing."
+    ]
 
 
 def run_apart(options: argparse.Namespace, threads: int, later: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import datetime
 import os
 import platform
 import textwrap
+import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -61,3 +62,19 @@ def heading(setting: dict[str, Any]) -> str:
     software = ", ".join(f"{package} {number}" for package, number in setting["versions"].items())
     software = textwrap.fill(f"{software}; {setting['date']}", 80, break_on_hyphens=False)
     return f"{setting['machine']}, {setting['system']}\n{software}"
+
+
+def busy(seconds: float = 0.5) -> float | None:
+    """The share of the processors' time that others use just now, None where the system does not tell."""
+
+    def times() -> tuple[int, int]:
+        with open("/proc/stat") as file:
+            numbers = [int(word) for word in file.readline().split()[1:9]]
+        return sum(numbers[3:5]), sum(numbers)  # idle or waiting, and all
+
+    try:
+        (idle, total), _ = times(), time.sleep(seconds)
+        later, of = times()
+    except (OSError, ValueError):
+        return None
+    return 1 - (later - idle) / max(1, of - total)

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import core
 import examples as of_examples
 import jax
+import machine
 import numpy as np
 import pytest
 from competitors import COMPETITORS, Competitor, entered
@@ -278,6 +280,15 @@ def test_one_command_prints_the_table(tmp_path):
     assert max(map(len, done.stdout.split("\n\n", 1)[1].splitlines())) <= 80
     (run,) = read(str(file), "core")["runs"]
     assert list(run["sizes"]["H"]["competitors"]) == entered(["manual", "ref"], "H")
+
+
+def test_a_machine_too_busy_for_several_threads_is_told():
+    assert core.blocked(None) == core.blocked(0.1) == []
+    (said,) = core.blocked(0.5)
+    assert said.startswith("50% of the machine is busy with something else:")
+    assert max(map(len, said.splitlines())) <= 80
+    share = machine.busy(0.05)
+    assert share is None or 0 <= share <= 1
 
 
 @pytest.mark.parametrize("script", ["checkers.py", "devices.py", "examples.py", "gpu.py", "sheets.py"])
