@@ -176,4 +176,8 @@ class Readings:
         """Whether a formula is a quantity at the first points: for most readings it is not."""
         point = next(iter(probes))
         self.budget.spend(FIRST * (follow_work(quantity, point) + point.formula_work(line)))
-        return all(agree_at(p, p, quantity, line) for p in itertools.islice(probes, FIRST))
+
+        def find() -> bool:
+            return all(agree_at(p, p, quantity, line) for p in itertools.islice(probes, FIRST))
+
+        return bool(probes.kept(("first look", quantity, line), find))

@@ -309,7 +309,18 @@ class Writing:
             found = repaired(line, claim.tree, point.network, is_true)
             return [Explanation.together([_of_change(change) for change in changes]) for changes in found]
 
-        return find()
+        if probes is None:
+            return find()
+
+        def paid() -> tuple[list[Explanation], float]:
+            before = point.budget.left
+            return find(), before - point.budget.left
+
+        key = "repairs", claim.tree, line
+        if (known := probes.known(key)) is not None:  # who asks again pays as much
+            point.budget.spend(known[1])
+        explanations: list[Explanation] = probes.kept(key, paid)[0]
+        return explanations
 
 
 def _of_change(change: Change) -> Explanation:
