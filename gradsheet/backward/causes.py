@@ -9,7 +9,6 @@ found tensor by tensor in the order of backpropagation: what gives the first one
 """
 
 import itertools
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -27,7 +26,7 @@ from manual.activations import Array, pull_back, split
 MOST_MISTAKES = 4  # in one answer
 KEPT = 12  # beginnings that are followed
 PAIRED = 4  # of these, with two mistakes more
-MAX_SECONDS = 4.0
+MAX_NUMBERS = 300_000_000  # floats of all passes that are made in search of the mistakes, on any machine
 LOOSE = 256  # times the unit roundoff, what a wrong pass may err by
 
 
@@ -46,7 +45,7 @@ class Evidence:
 class Naming:
     """Mistakes, all those that are made together, that give the whole answer; several such where they do equally well.
 
-    `tried` are combinations; `complete` whether there was time for all; `elsewhere` whether it was in another network.
+    `tried` are combinations; `complete` whether all were tried; `elsewhere` whether it was in another network.
     """
 
     equals: list[list[Instance]] = field(default_factory=list)
@@ -55,22 +54,22 @@ class Naming:
     elsewhere: bool = False
 
 
-class _OutOfTime(Exception):
+class _TooMany(Exception):
     pass
 
 
 class Search:
     """For the mistakes that give an answer, whose arrays stand in the order of backpropagation."""
 
-    def __init__(self, evidence: Sequence[Evidence], order: Sequence[str], seconds: float = MAX_SECONDS):
+    def __init__(self, evidence: Sequence[Evidence], order: Sequence[str]):
         self.evidence = evidence
         self.order = [name for name in order if all(name in e.found for e in evidence)]
-        self.end = time.monotonic() + seconds
+        self.left = MAX_NUMBERS
         self.result = Naming()
         if self.order:
             try:
                 self._search()
-            except _OutOfTime:
+            except _TooMany:
                 self.result.complete = False
 
     def _search(self) -> None:
@@ -116,9 +115,10 @@ class Search:
         for evidence in self.evidence:
             batch = evidence.simulation.batch
             for start in range(0, len(chosen), batch):
-                if time.monotonic() > self.end:
-                    raise _OutOfTime
                 part = chosen[start : start + batch]
+                self.left -= len(part) * evidence.simulation.numbers
+                if self.left < 0:
+                    raise _TooMany
                 run = Run(evidence.simulation, part)
                 with np.errstate(all="ignore"):
                     values = evidence.mistaken.of_run(run)
