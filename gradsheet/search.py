@@ -119,7 +119,7 @@ class Search:
         self.simulation = Simulation.at(self.point)
         self.hypotheses: list[Hypothesis] = []
         self.tried: dict[int, int] = {}  # combinations of so many mistakes
-        self.is_complete = True  # whether there was time for all combinations
+        self.is_complete = True  # whether all combinations could be paid for
         self._confirmed: dict[Any, bool] = {}
         self._paid: set[tuple[int, tuple[int, ...] | None]] = set()  # the simulations that were paid for
         self._seen: dict[Any, Point] = {}

@@ -331,7 +331,7 @@ def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) 
     try:
         if not points.kept(("true", quantity, formula, *notation.items()), is_true):
             return None
-    except (f.FormulaError, EvaluationError, Missing, Undecided):  # too long, or no time left
+    except (f.FormulaError, EvaluationError, Missing, Undecided):  # too long, or nothing left to pay with
         return None
     return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"
 

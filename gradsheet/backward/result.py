@@ -154,5 +154,5 @@ def _findings(check: Check) -> Iterator[str]:
         if not check.naming.elsewhere:
             yield from _laid_out("         ", "gives every number at every probe")
     elif wrong and check.naming.tried > 1:
-        known = "no known mistake gives this" if check.naming.complete else "no mistake was found in the time there was"
+        known = "no known mistake gives this" if check.naming.complete else "none is found that gives this"
         yield from _laid_out("mistake  ", f"{known}, of {check.naming.tried:,} combinations tried")

@@ -90,7 +90,7 @@ def closing(solution: Solution, setter: Typesetter[T]) -> list[str]:
     if any(_multiplies_entries(setter, line.tree) for step in solution.steps() for line in step.lines):
         found.append("⊙ multiplies two arrays entry by entry.")
     number = sum(step.says_something for step in solution.steps())
-    rest = f", but for {solution.unchecked} that it had no time for or could not tell" * bool(solution.unchecked)
+    rest = f", but for {solution.unchecked} that it could not tell or that were too much" * bool(solution.unchecked)
     each = "this step" if number == 1 else f"each of these {number} steps"
     found.append(f"gradsheet has judged {each} like a claim of a sheet, and found it right{rest}.")
     return found
