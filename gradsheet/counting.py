@@ -133,7 +133,7 @@ def _open(network: Network, quantity: f.Quantity) -> list[int]:
 
 def claim_work(claim: Claim, network: Network, digits: int) -> int:
     """The operations of one claim on enclosures of so many digits."""
-    return _claim(claim, FormulaWork(network, None, digits))
+    return _claim(claim, FormulaWork(network, None, digits), 4)
 
 
 def witness_work(sheet: Sheet, digits: int) -> int:
