@@ -97,9 +97,10 @@ def _after_update(sheet: Sheet, bits: int | None) -> int:
 def _claim(claim: Claim, formulas: FormulaWork, evaluated: int = 1) -> int:
     """The truth, and every line, `evaluated` so many times; more often where a product has two meanings."""
     work = evaluated * formulas.of(claim.tree) + PER_LINE
+    ranges = formulas.ranges_of(claim.tree)
+    further = {letter: ranges.get(letter, 1) for letter in claim.tree.letters}
     for line in claim.working:
         if line.tree is not None:
-            further = {letter: formulas.ranges_of(claim.tree).get(letter, 1) for letter in claim.tree.letters}
             times = 1 if line.text.isascii() else 1 + 2 ** min(MAX_DOTS, line.text.count("·") + line.text.count("×"))
             work += times * (evaluated * formulas.of(line.tree, further) + PER_LINE)
     return work

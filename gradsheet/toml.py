@@ -7,7 +7,7 @@ from typing import Any
 # tomllib takes time in the square of a key's parts.
 _LONG_KEY = re.compile(r"""(?<![\w-])(?:["']?[\w-]++["']?[ \t]*+\.[ \t]*+){8}""")
 
-MAX_LOOKED_AT = 200  # characters of a line
+MAX_LOOKED_AT = 1000  # characters of a line; what its look tells takes their square
 
 
 class NotToml(ValueError):
@@ -107,7 +107,10 @@ _HINTS = (
 def _hint(written: str, found: str) -> str:
     """What to write in place of a line of which tomllib says what it found."""
     line = written.partition("#")[0].rstrip()
+    short = len(line) <= MAX_LOOKED_AT
     fitting = (
-        hint for says, looks, hint in _HINTS if re.search(says, found) and (not looks or re.fullmatch(looks, line))
+        hint
+        for says, looks, hint in _HINTS
+        if re.search(says, found) and (not looks or (short and re.fullmatch(looks, line)))
     )
     return next(fitting, 'text and fractions stand in quotes ("3/4"), decimals as 0.75')
