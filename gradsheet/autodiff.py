@@ -20,6 +20,7 @@ import manual
 import ref
 from gradsheet.real import Arithmetic, Real
 from manual.activations import Array, split
+from ref.losses import LOSSES
 from ref.mlp import loss_shares
 
 Arrays = Sequence[Array]
@@ -76,6 +77,12 @@ def _largest(x: Array, axes: Sequence[int], **_: Any) -> Array:
     return np.take_along_axis(moved, at, -1)[..., 0]
 
 
+def _argmax(x: Array, axes: Sequence[int], **_: Any) -> Array:
+    """Where that entry stands."""
+    (axis,) = axes
+    return np.asarray(x.astype(float).argmax(axis))
+
+
 def _split(x: Array, sizes: Sequence[int], axis: int, **_: Any) -> list[Array]:
     return np.split(x, np.cumsum(sizes)[:-1], axis)
 
@@ -104,6 +111,7 @@ _RULES: dict[str, Callable[..., Any]] = {
     "dot_general": _dot_general,
     "reduce_sum": lambda a, axes, **_: np.asarray(a.sum(tuple(axes)), a.dtype),
     "reduce_max": _largest,
+    "argmax": _argmax,
     "broadcast_in_dim": _broadcast,
     "reshape": lambda a, new_sizes, **_: a.reshape(new_sizes),
     "squeeze": lambda a, dimensions, **_: a.squeeze(tuple(dimensions)),
@@ -191,7 +199,7 @@ def _program_by_target(shape: tuple[int, ...], loss: str, reduction: str) -> Any
 
     def run(y: jax.Array, yhat: jax.Array) -> jax.Array:
         def value(y: jax.Array) -> jax.Array:
-            shares = loss_shares(y, yhat, loss, reduction)
+            shares = loss_shares(y, yhat, LOSSES[loss], reduction)
             return jnp.concatenate([shares.sum()[None], shares])
 
         jacobian: jax.Array = jax.jacrev(value)(y)

@@ -1,8 +1,8 @@
 """Backpropagation of a multilayer perceptron written by hand, in NumPy only."""
 
-from manual.door import Layer
 from manual.hessian import hvp
 from manual.jacobians import jacobian, jacobians, per_example_gradients, per_example_norms
+from manual.layers import Layer
 from manual.mlp import (
     Cache,
     Gradients,

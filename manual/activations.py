@@ -103,10 +103,26 @@ def dd_softplus(z: Array) -> Array:
 
 
 def softmax(z: Array) -> Array:
-    """e^z_i / sum_k e^z_k along the last axis, shifted by the largest entry so that nothing overflows."""
-    largest = z.astype(float).argmax(-1, keepdims=True)  # as floats see it: any shift gives the same
-    e = np.exp(z - np.take_along_axis(z, largest, -1))
+    """e^z_i / sum_k e^z_k along the last axis"""
+    e, _ = exponentials(z)
     return e / e.sum(-1, keepdims=True)
+
+
+def exponentials(z: Array) -> tuple[Array, Array]:
+    """e^(z - m) with m the largest entry along the last axis, so that nothing overflows, and the place of m, (..., 1).
+
+    Floats round z - m, by up to some hundred units of the last digit of its exponential; what they round off is known
+    exactly (O. Moller, 1965; D. Knuth) and put back. Exact numbers have nothing to put back.
+    """
+    place = z.astype(float).argmax(-1, keepdims=True)  # as floats see it: any shift gives the same
+    m = np.take_along_axis(z, place, -1)
+    d = z - m
+    e = np.exp(d)
+    if z.dtype == object:
+        return e, place
+    back = d - z
+    lost = (z - (d - back)) - (m + back)  # z - m = d + lost
+    return e + e * np.fmin(lost, number(z, 1)), place  # no number where z - m is infinite, and e is 0
 
 
 def softmax_pullback(z: Array, d_h: Array) -> Array:

@@ -2,20 +2,38 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from manual.activations import NAMES, RATIONAL, Activation, Array, split
+from manual.layers import Layer, Params, layers_of
 from manual.losses import LOSSES, REDUCTIONS
 from manual.losses import RATIONAL as RATIONAL_LOSSES
 
 
-class Layer(NamedTuple):
-    """The parameters of a layer, or their gradient: W (O, I); b (O,), () for one shared bias, or None for no bias."""
+def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
+    """Whether there is an activation for every layer, by one of the known names; says what to write where not."""
+    if not isinstance(activations, tuple | list) or len(activations) != layers:
+        raise ValueError(
+            f"activations is {activations!r}, expected one entry for each of the {layers} layers: "
+            f"write {('relu',) * (layers - 1) + ('identity',)!r}, for example"
+        )
+    for number, activation in enumerate(activations, 1):
+        expected = f"expected one of {', '.join(known)} or ('leaky_relu', slope)"
+        if callable(activation):
+            name = getattr(activation, "__name__", type(activation).__name__)
+            write = f'write "{name.lower()}"' if name.lower() in known else "a name says whose derivative it is"
+            raise TypeError(f"activation {number} is the function {name}, {expected}: {write}")
+        name, parameters = _parts(activation)
+        if name not in known or len(parameters) > (name == "leaky_relu"):
+            raise ValueError(f"activation {number} is {activation!r}, {expected}")
 
-    W: Array
-    b: Array | None = None
+
+def _parts(activation: Any) -> tuple[Any, Sequence[Any]]:
+    if isinstance(activation, tuple | list) and activation and isinstance(activation[0], str):
+        return activation[0], activation[1:]
+    return (activation if isinstance(activation, str) else None), ()
 
 
 def _exact(value: Any) -> Any:
@@ -53,32 +71,23 @@ def _irrational(what: str, dtype: np.dtype[Any], sample: Array) -> None:
         raise TypeError(f"{what} has no exact value on Fractions: use float64, or one of {', '.join(RATIONAL)}")
 
 
-def check_params(params: Sequence[Layer], activations: Sequence[Activation]) -> tuple[Layer, ...]:
+def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Layer, ...]:
     """The parameters as a tuple of Layer of one number type; ValueError or TypeError where something does not fit."""
-    params = tuple(params)
+    params = layers_of(params)
     if not params:
         raise ValueError("params is empty, expected at least one Layer(W, b)")
-    if isinstance(activations, str) or len(activations) != len(params):
-        raise ValueError(
-            f"activations is {activations!r}, expected one entry for each of the {len(params)} layers: "
-            f"write {('relu',) * (len(params) - 1) + ('identity',)!r}, for example"
-        )
+    check_names(activations, len(params), NAMES)
     dtype = _number_type(params[0][0])
     checked: list[Layer] = []
     for number, (pair, activation) in enumerate(zip(params, activations, strict=True), 1):
-        layer = _check_layer(number, *Layer(*pair), dtype)
+        layer = _check_layer(number, pair.W, pair.b, dtype)
         if checked and layer.W.shape[1] != checked[-1].W.shape[0]:
             raise ValueError(
                 f"W{number} has shape {layer.W.shape}, expected {(layer.W.shape[0], checked[-1].W.shape[0])}: "
                 f"layer {number - 1} has {checked[-1].W.shape[0]} units, and W is (units, inputs); "
                 "if yours is (inputs, units), write W.T"
             )
-        name, parameters = split(activation)
-        if name not in NAMES or len(parameters) > (name == "leaky_relu"):
-            raise ValueError(
-                f"activation {number} is {activation!r}, expected one of {', '.join(NAMES)} or ('leaky_relu', slope)"
-            )
-        if name not in RATIONAL:
+        if (name := split(activation)[0]) not in RATIONAL:
             _irrational(name, dtype, layer.W)
         checked.append(layer)
     return tuple(checked)
@@ -107,11 +116,9 @@ def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
     return Layer(W, b)
 
 
-def check_direction(
-    direction: Sequence[Layer], params: Sequence[Layer], activations: Sequence[Activation]
-) -> tuple[Layer, ...]:
+def check_direction(direction: Params, params: Sequence[Layer], activations: Sequence[Activation]) -> tuple[Layer, ...]:
     """A direction to move the parameters in: a tuple of Layer of their shapes and their number type."""
-    direction = tuple(Layer(*pair) for pair in direction)
+    direction = layers_of(direction)
     if len(direction) != len(params):
         raise ValueError(f"direction has {len(direction)} layers, expected {len(params)}, one for each of params")
     for number, (mine, theirs) in enumerate(zip(direction, params, strict=True), 1):

@@ -10,8 +10,9 @@ product rule, and (1) to (4) of `mlp` become
     (R4)  R{dL/dh_(l-1)} = W_l^T R{delta_l} + V_l^T delta_l
 
 beginning at the output with R{dL/dyhat} = L''(yhat) R{yhat}, where L'' is the second derivative of a share of the loss
-by its own output. It takes one pass forward and one back, twice the work of the gradient. A softmax has its Jacobian in
-place of f', which is symmetric, so that what pulls back in (2) also pushes forward in (R1).
+by its own output, or with R{delta_L} where loss and activation are computed together (`fused`). It takes one pass
+forward and one back, twice the work of the gradient. A softmax has its Jacobian in place of f', which is symmetric, so
+that what pulls back in (2) also pushes forward in (R1).
 
     N examples    I inputs of a layer    O units of a layer
 """
@@ -22,48 +23,50 @@ from typing import Any
 import numpy as np
 
 from manual.activations import Activation, bend, pull_back
-from manual.door import Layer, check_data, check_direction, check_loss, check_params
-from manual.losses import LOSSES, d_reduce
+from manual.door import check_data, check_direction, check_loss, check_params
+from manual.fused import fuse
+from manual.layers import Layer, Params, like
+from manual.losses import d_reduce
 from manual.mlp import forward_pass
 
 
 def hvp(
-    params: Sequence[Layer],
-    direction: Sequence[Layer],
+    params: Params,
+    direction: Params,
     x: Any,
     y: Any,
     activations: Sequence[Activation],
     *,
     loss: str = "half_squared_error",
     reduction: str = "mean",
-) -> tuple[Layer, ...]:
-    """The Hessian of the loss by the parameters, times a direction: a tuple of `Layer` like the parameters.
+) -> Any:
+    """The Hessian of the loss by the parameters, times a direction: the same pytree as the parameters.
 
     `direction` is (V, c) a layer, of the shapes and the number type of the parameters. At a kink the second derivative
     is taken to be 0, like the first. Further arguments and errors are those of `mlp.gradients`.
     """
-    params = check_params(params, activations)
-    direction = check_direction(direction, params, activations)
-    x = check_data("x", x, params)
-    y = check_loss(loss, reduction, y, params, rows=len(x))
-    zs, hs = forward_pass(params, x, activations)
+    layers = check_params(params, activations)
+    direction = check_direction(direction, layers, activations)
+    x = check_data("x", x, layers)
+    y = check_loss(loss, reduction, y, layers, rows=len(x))
+    activations, end, _ = fuse(activations, loss)
+    zs, hs = forward_pass(layers, x, activations)
 
     r_zs, r_hs = [], [0 * x]
-    for (W, _), (V, c), z, h, activation in zip(params, direction, zs, hs[:-1], activations, strict=True):
+    for (W, _), (V, c), z, h, activation in zip(layers, direction, zs, hs[:-1], activations, strict=True):
         r_z = r_hs[-1] @ W.T + h @ V.T  # (R1): (N, I) @ (I, O) -> (N, O)
         r_zs.append(r_z if c is None else r_z + c)
         r_hs.append(pull_back(activation, z, r_zs[-1]))
 
-    _, d_value, dd_value = LOSSES[loss]
-    d_h = d_reduce(d_value(y, hs[-1]), reduction)
-    r_d_h = d_reduce(dd_value(y, hs[-1]), reduction) * r_hs[-1]
+    d_h = d_reduce(end.d(y, hs[-1]), reduction)
+    r_d_h = d_reduce(end.r(y, hs[-1], r_hs[-1]), reduction)
     found = []
-    layers = zip(params, direction, zs, hs[:-1], r_zs, r_hs[:-1], activations, strict=True)
-    for (W, b), (V, _), z, h, r_z, r_h, activation in reversed(list(layers)):
+    steps = zip(layers, direction, zs, hs[:-1], r_zs, r_hs[:-1], activations, strict=True)
+    for (W, b), (V, _), z, h, r_z, r_h, activation in reversed(list(steps)):
         delta = pull_back(activation, z, d_h)
         r_delta = pull_back(activation, z, r_d_h) + bend(activation, z, d_h, r_z)  # (R2): (N, O)
         r_W = r_delta.T @ h + delta.T @ r_h  # (R3): (O, N) @ (N, I) -> (O, I)
         r_b = None if b is None else np.asarray(r_delta.sum(0 if b.ndim else None))  # (R3): (O,), shared: ()
         found.append(Layer(r_W, r_b))
         d_h, r_d_h = delta @ W, r_delta @ W + delta @ V  # (R4): (N, O) @ (O, I) -> (N, I)
-    return tuple(found[::-1])
+    return like(params, found[::-1])

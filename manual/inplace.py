@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from manual.activations import Array
+from manual.fused import FUSED, Loss
 
 Step = Callable[[], Any]
 
@@ -136,11 +137,28 @@ def softplus_pull_back(b: Buffers) -> list[Step]:
     return [*_sigmoid(b, b.z, b.spare), partial(np.multiply, b.d, b.z, b.d)]
 
 
-def softmax(b: Buffers) -> list[Step]:
+def _exponentials(b: Buffers) -> list[Step]:
+    """h = e^(z - m), with m the largest z in row; what the difference rounds off is put back, as in `activations`."""
+    lost, h = b.spare, b.h
     return [
         partial(np.maximum.reduce, b.z, b.units, None, b.row, True),
-        partial(np.subtract, b.z, b.row, b.h),
-        partial(np.exp, b.h, b.h),
+        partial(np.subtract, b.z, b.row, h),
+        partial(np.subtract, h, b.z, lost),
+        partial(np.subtract, h, lost, h),
+        partial(np.subtract, b.z, h, h),
+        partial(np.add, lost, b.row, lost),
+        partial(np.subtract, h, lost, lost),
+        partial(np.fmin, lost, b.number(1), lost),
+        partial(np.subtract, b.z, b.row, h),
+        partial(np.exp, h, h),
+        partial(np.multiply, lost, h, lost),
+        partial(np.add, h, lost, h),
+    ]
+
+
+def softmax(b: Buffers) -> list[Step]:
+    return [
+        *_exponentials(b),
         partial(np.add.reduce, b.h, b.units, None, b.row, True),
         partial(np.divide, b.h, b.row, b.h),
     ]
@@ -170,13 +188,14 @@ ACTIVATIONS = {
     "sigmoid": InPlace(sigmoid, sigmoid_pull_back, keeps_z=True),
     "tanh": InPlace(tanh, tanh_pull_back, keeps_z=True),
     "softplus": InPlace(softplus, softplus_pull_back, keeps_z=True),
-    "softmax": InPlace(softmax, softmax_pull_back, keeps_z=False),
+    "softmax": InPlace(softmax, softmax_pull_back, keeps_z=True),
 }
 
 
 class Answers:
     """What a loss computes with: y, yhat and d, which becomes dL/dyhat, (N, O) each, and buffers of that shape.
 
+    Of a fused loss yhat is z, and d becomes dL/dz.
     `flat` is d as it lies in memory, in one axis: the dot product with itself is the quickest sum of squares.
     """
 
@@ -189,6 +208,8 @@ class Answers:
         self.mask = np.empty(d.shape, bool, order)
         self.zero, self.one, self.two, self.outputs = (np.asarray(k, d.dtype) for k in (0, 1, 2, d.shape[1]))
         self.half = d.dtype.type(0.5)
+        self.row, self.other_row = (np.empty((len(d), 1), d.dtype) for _ in range(2))
+        self.exponentials = _exponentials(Buffers(yhat, self.other_yhat, d, self.t, self.mask, self.row, units=1))
 
 
 def half_squared_error(a: Answers) -> Any:
@@ -241,6 +262,96 @@ def output(a: Answers) -> Any:
     return np.add.reduce(a.yhat, None)
 
 
+def softmax_cross_entropy(a: Answers) -> Any:
+    """All that are as large as the largest give e^0 = 1, of which log1p adds one."""
+    log_softmax, e, rest = a.d, a.other_yhat, a.row
+    for step in a.exponentials:
+        step()
+    np.subtract(a.yhat, a.row, log_softmax)
+    np.equal(log_softmax, a.zero, a.mask)
+    np.add.reduce(a.mask, 1, a.d.dtype, a.other_row, keepdims=True)
+    np.subtract(a.other_row, a.one, a.other_row)
+    np.subtract(e, a.mask, a.t)
+    np.add.reduce(a.t, 1, None, rest, keepdims=True)
+    np.add(rest, a.other_row, rest)
+    np.log1p(rest, a.other_row)
+    np.subtract(log_softmax, a.other_row, log_softmax)
+    np.multiply(a.y, log_softmax, a.t)
+    np.add(rest, a.one, rest)
+    np.divide(e, rest, e)  # yhat
+    np.add.reduce(a.y, 1, None, a.row, keepdims=True)
+    np.multiply(e, a.row, a.d)
+    np.subtract(a.d, a.y, a.d)
+    return -np.add.reduce(a.t, None)
+
+
+def _prepare_sigmoid(a: Answers) -> tuple[Array, Array, Array]:
+    """|z|, e^-|z| and log(1 + e^-|z|), in buffers."""
+    size, e, log = a.other_d, a.t, a.other_yhat
+    np.absolute(a.yhat, size)
+    np.negative(size, e)
+    np.exp(e, e)
+    np.log1p(e, log)
+    return size, e, log
+
+
+def _softplus(a: Answers, size: Array, log: Array, out: Array, sign: Any) -> None:
+    """softplus(z) = (|z| + z) / 2 + log(1 + e^-|z|) where `sign` is np.add, softplus(-z) where it is np.subtract."""
+    sign(size, a.yhat, out)
+    np.divide(out, a.two, out)
+    np.add(out, log, out)
+
+
+def _sigmoid_of(a: Answers, twice: Array, one_and_e: Array) -> None:
+    """s(z) in place of `twice`, z - |z|, or s(-z) in place of -z - |z|."""
+    np.divide(twice, a.two, twice)
+    np.exp(twice, twice)
+    np.divide(twice, one_and_e, twice)
+
+
+def sigmoid_binary_cross_entropy(a: Answers) -> Any:
+    size, e, log = _prepare_sigmoid(a)
+    _softplus(a, size, log, a.d, np.subtract)
+    np.multiply(a.y, a.d, a.d)
+    _softplus(a, size, log, a.other_y, np.add)
+    np.subtract(a.one, a.y, log)
+    np.multiply(log, a.other_y, a.other_y)
+    np.add(a.d, a.other_y, a.d)
+    L = np.add.reduce(a.d, None)
+    yes, no = log, size  # s(-z) and s(z)
+    np.add(a.yhat, size, yes)
+    np.negative(yes, yes)
+    np.subtract(a.yhat, size, no)
+    np.add(e, a.one, e)
+    _sigmoid_of(a, yes, e)
+    _sigmoid_of(a, no, e)
+    np.subtract(a.one, a.y, a.other_y)
+    np.multiply(a.other_y, no, no)
+    np.multiply(a.y, yes, yes)
+    np.subtract(no, yes, a.d)
+    return L
+
+
+def sigmoid_cross_entropy(a: Answers) -> Any:
+    size, e, log = _prepare_sigmoid(a)
+    _softplus(a, size, log, a.d, np.subtract)
+    np.multiply(a.y, a.d, a.d)
+    L = np.add.reduce(a.d, None)
+    np.add(a.yhat, size, size)
+    np.negative(size, size)
+    np.add(e, a.one, e)
+    _sigmoid_of(a, size, e)
+    np.multiply(a.y, size, a.d)
+    np.negative(a.d, a.d)
+    return L
+
+
+def _by_formula(loss: Loss, a: Answers) -> Any:
+    """A fused loss that nobody trains with often enough to have it in place: what it computes with is made anew."""
+    np.copyto(a.d, loss.d(a.y, a.yhat))
+    return loss.value(a.y, a.yhat).sum()
+
+
 # Each returns the sum of its shares over outputs and examples, and leaves dL/dyhat of that sum in d.
 LOSSES: dict[str, Callable[[Answers], Any]] = {
     "half_squared_error": half_squared_error,
@@ -249,4 +360,11 @@ LOSSES: dict[str, Callable[[Answers], Any]] = {
     "binary_cross_entropy": binary_cross_entropy,
     "cross_entropy": cross_entropy,
     "output": output,
+}
+# The fused ones, of z: these leave dL/dz in d.
+IN_PLACE: dict[tuple[str, str], Callable[[Answers], Any]] = {
+    **{pair: partial(_by_formula, loss) for pair, loss in FUSED.items()},
+    ("cross_entropy", "softmax"): softmax_cross_entropy,
+    ("binary_cross_entropy", "sigmoid"): sigmoid_binary_cross_entropy,
+    ("cross_entropy", "sigmoid"): sigmoid_cross_entropy,
 }

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from manual.activations import Activation, Array, number
-from manual.door import Layer, check_data, check_loss, check_params
+from manual.door import check_data, check_loss, check_params
+from manual.fused import fuse
+from manual.layers import Layer, Params, like
 from manual.losses import LOSSES, d_reduce
 from manual.mlp import Cache, backward_pass, forward_pass
 
@@ -41,7 +43,7 @@ def unit_arrays(like: Array) -> Iterator[Array]:
 
 
 def jacobians(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     activations: Sequence[Activation],
     *,
@@ -63,25 +65,30 @@ def jacobians(
     if letter in "Wb":
         raise ValueError(f"{of} comes before every node in the forward pass, so there is no derivative of it")
     # The network is cut off behind `of`; where that is a z, its layer ends without activation.
-    params, activations = params[:layer], list(activations[:layer])
+    params, activations = params[:layer], tuple(activations[:layer])
     cache = forward_pass(params, x, activations)
-    yhat = cache.h[-1]
-    if letter == "z":
-        activations[-1] = "identity"
+    yhat, by_yhat = cache.h[-1], list[Array]()
     if letter in "LS":
         y = check_loss(loss, reduction, y, params, rows=len(x))
+        outputs = np.eye(yhat.shape[1], dtype=yhat.dtype) if letter == "S" else np.ones((1, yhat.shape[1]), yhat.dtype)
         d_yhat = d_reduce(LOSSES[loss][1](y, yhat), reduction)
-        outputs = np.eye(yhat.shape[1], dtype=yhat.dtype)
-        seeds = [d_yhat] if letter == "L" else [d_yhat * output for output in outputs]
+        seeds = by_yhat = [np.where(output == 1, d_yhat, 0 * yhat) for output in outputs]
+        activations, end, is_fused = fuse(activations, loss)
+        if is_fused:
+            seeds = [d_reduce(end.d(y, cache.z[-1], output), reduction) for output in outputs]
         shape: tuple[int, ...] = () if letter == "L" else (len(outputs),)
     else:
         seeds, shape = list(unit_arrays(yhat)), yhat.shape
+    if letter == "z":
+        activations = (*activations[:-1], "identity")
     passes = [backward_pass(params, cache, seed, activations) for seed in seeds]
 
     def stacked(rows: list[Array]) -> Array:
         return np.stack(rows).reshape(shape + rows[0].shape)
 
     found = {f"h{l}": stacked([grads.h[l] for grads in passes]) for l in range(layer + (letter != "z"))}
+    if by_yhat:
+        found[f"h{layer}"] = stacked(by_yhat)
     for l, (_, b) in enumerate(params, 1):
         found[f"z{l}"] = stacked([grads.z[l - 1] for grads in passes])
         found[f"W{l}"] = stacked([grads.params[l - 1].W for grads in passes])
@@ -91,7 +98,7 @@ def jacobians(
 
 
 def jacobian(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     activations: Sequence[Activation],
     *,
@@ -123,35 +130,35 @@ def _each(
     params = check_params(params, activations)
     x = check_data("x", x, params)
     y = check_loss(loss, "sum", y, params, rows=len(x))
+    activations, end, _ = fuse(activations, loss)
     cache = forward_pass(params, x, activations)
-    value, d_value, _ = LOSSES[loss]
-    deltas = backward_pass(params, cache, d_value(y, cache.h[-1]), activations).z
-    return params, cache, deltas, value(y, cache.h[-1]).sum(-1)
+    deltas = backward_pass(params, cache, end.d(y, cache.h[-1]), activations).z
+    return params, cache, deltas, end.value(y, cache.h[-1]).sum(-1)
 
 
 def per_example_gradients(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     y: Any,
     activations: Sequence[Activation],
     *,
     loss: str = "half_squared_error",
-) -> tuple[Array, tuple[Layer, ...]]:
-    """The loss of every example, (N,), and its gradient: `Layer` like the parameters behind an axis of the examples.
+) -> tuple[Array, Any]:
+    """The loss of every example, (N,), and its gradient: the parameters' pytree, with an axis of the examples in front.
 
     W is (N, O, I), b is (N, O), or (N,) where it is shared: (3) of `mlp` before anything is added up. The gradient of
     the whole batch is their mean or their sum. Arguments and errors are those of `mlp.gradients`.
     """
-    params, cache, deltas, losses = _each(params, x, y, activations, loss)
+    checked, cache, deltas, losses = _each(params, x, y, activations, loss)
     layers = []
-    for (_, b), delta, h in zip(params, deltas, cache.h[:-1], strict=True):
+    for (_, b), delta, h in zip(checked, deltas, cache.h[:-1], strict=True):
         d_W = delta[:, :, None] * h[:, None, :]  # (3): (N, O, 1) * (N, 1, I) -> (N, O, I)
         layers.append(Layer(d_W, None if b is None else delta if b.ndim else delta.sum(-1)))
-    return losses, tuple(layers)
+    return losses, like(params, layers)
 
 
 def per_example_norms(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     y: Any,
     activations: Sequence[Activation],
@@ -163,8 +170,8 @@ def per_example_norms(
     No gradient is formed: |delta h^T|^2 = |delta|^2 |h|^2, and dL/db is delta. Arguments and errors are those of
     `mlp.gradients`. Floats only, since there is a root.
     """
-    params, cache, deltas, losses = _each(params, x, y, activations, loss)
-    return losses, gradient_norms(params, deltas, cache.h[:-1])
+    layers, cache, deltas, losses = _each(params, x, y, activations, loss)
+    return losses, gradient_norms(layers, deltas, cache.h[:-1])
 
 
 def gradient_norms(params: Sequence[Layer], deltas: Sequence[Array], hs: Sequence[Array]) -> Array:

@@ -1,8 +1,8 @@
-"""Losses, each directly above its gradient and the second derivative, and its derivative by the target.
+"""Losses, each directly above its gradient, the rate of that, and its derivative by the target.
 
 Every loss is a sum over the outputs, so each function here gives the share of every output: y and yhat are
-(N, O), and so is the result. The derivatives are those of a share by its own yhat, and those `by_y` by its own y.
-`reduce` adds the shares up.
+(N, O), and so is the result. The derivatives d_ are those of a share by its own yhat, the rates r_ say how these change
+where yhat changes at the rate r_yhat, and those `by_y` are by its own y. `reduce` adds the shares up.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,8 @@ def d_half_squared_error(y: Array, yhat: Array) -> Array:
     return yhat - y
 
 
-def dd_half_squared_error(y: Array, yhat: Array) -> Array:
-    return yhat**0
+def r_half_squared_error(y: Array, yhat: Array, r_yhat: Array) -> Array:
+    return r_yhat
 
 
 def d_half_squared_error_by_y(y: Array, yhat: Array) -> Array:
@@ -38,8 +38,8 @@ def d_squared_error(y: Array, yhat: Array) -> Array:
     return 2 * (yhat - y)
 
 
-def dd_squared_error(y: Array, yhat: Array) -> Array:
-    return 2 * yhat**0
+def r_squared_error(y: Array, yhat: Array, r_yhat: Array) -> Array:
+    return 2 * r_yhat
 
 
 def d_squared_error_by_y(y: Array, yhat: Array) -> Array:
@@ -55,8 +55,8 @@ def d_mean_squared_error(y: Array, yhat: Array) -> Array:
     return 2 * (yhat - y) / yhat.shape[-1]
 
 
-def dd_mean_squared_error(y: Array, yhat: Array) -> Array:
-    return 2 * yhat**0 / yhat.shape[-1]
+def r_mean_squared_error(y: Array, yhat: Array, r_yhat: Array) -> Array:
+    return 2 * r_yhat / yhat.shape[-1]
 
 
 def d_mean_squared_error_by_y(y: Array, yhat: Array) -> Array:
@@ -72,8 +72,8 @@ def d_binary_cross_entropy(y: Array, yhat: Array) -> Array:
     return d_cross_entropy(y, yhat) - d_cross_entropy(1 - y, 1 - yhat)
 
 
-def dd_binary_cross_entropy(y: Array, yhat: Array) -> Array:
-    return dd_cross_entropy(y, yhat) + dd_cross_entropy(1 - y, 1 - yhat)
+def r_binary_cross_entropy(y: Array, yhat: Array, r_yhat: Array) -> Array:
+    return r_cross_entropy(y, yhat, r_yhat) + r_cross_entropy(1 - y, 1 - yhat, r_yhat)
 
 
 def d_binary_cross_entropy_by_y(y: Array, yhat: Array) -> Array:
@@ -83,23 +83,23 @@ def d_binary_cross_entropy_by_y(y: Array, yhat: Array) -> Array:
 
 def cross_entropy(y: Array, yhat: Array) -> Array:
     """-y log(yhat), with 0 log 0 = 0; infinite where yhat is 0 and y is not."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return -y * np.log(np.where(y == 0, 1 + 0 * yhat, yhat))
 
 
 def d_cross_entropy(y: Array, yhat: Array) -> Array:
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return -y / np.where(y == 0, 1 + 0 * yhat, yhat)
 
 
-def dd_cross_entropy(y: Array, yhat: Array) -> Array:
-    with np.errstate(divide="ignore"):
-        return y / np.where(y == 0, 1 + 0 * yhat, yhat) ** 2
+def r_cross_entropy(y: Array, yhat: Array, r_yhat: Array) -> Array:
+    with np.errstate(divide="ignore", over="ignore"):
+        return y / np.where(y == 0, 1 + 0 * yhat, yhat) ** 2 * r_yhat
 
 
 def d_cross_entropy_by_y(y: Array, yhat: Array) -> Array:
     """-log(yhat), also where y is 0: there 0 log 0 = 0 is about the value, not about its slope."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return -np.log(yhat)
 
 
@@ -112,18 +112,18 @@ def d_output(y: Array | None, yhat: Array) -> Array:
     return yhat**0
 
 
-def dd_output(y: Array | None, yhat: Array) -> Array:
-    return 0 * yhat
+def r_output(y: Array | None, yhat: Array, r_yhat: Array) -> Array:
+    return 0 * r_yhat
 
 
-# The loss, its gradient and its second derivative.
+# The loss, its gradient, and the rate of that.
 LOSSES: dict[str, tuple[Callable[..., Array], Callable[..., Array], Callable[..., Array]]] = {
-    "half_squared_error": (half_squared_error, d_half_squared_error, dd_half_squared_error),
-    "squared_error": (squared_error, d_squared_error, dd_squared_error),
-    "mean_squared_error": (mean_squared_error, d_mean_squared_error, dd_mean_squared_error),
-    "binary_cross_entropy": (binary_cross_entropy, d_binary_cross_entropy, dd_binary_cross_entropy),
-    "cross_entropy": (cross_entropy, d_cross_entropy, dd_cross_entropy),
-    "output": (output, d_output, dd_output),
+    "half_squared_error": (half_squared_error, d_half_squared_error, r_half_squared_error),
+    "squared_error": (squared_error, d_squared_error, r_squared_error),
+    "mean_squared_error": (mean_squared_error, d_mean_squared_error, r_mean_squared_error),
+    "binary_cross_entropy": (binary_cross_entropy, d_binary_cross_entropy, r_binary_cross_entropy),
+    "cross_entropy": (cross_entropy, d_cross_entropy, r_cross_entropy),
+    "output": (output, d_output, r_output),
 }
 # The derivative by y, of the losses that have one.
 BY_TARGET: dict[str, Callable[..., Array]] = {

@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from manual.activations import Activation, Array, activate, pull_back
-from manual.door import Layer, check_data, check_loss, check_params
+from manual.door import check_data, check_loss, check_params
+from manual.fused import fuse
+from manual.layers import Layer, Params, like
 from manual.losses import LOSSES, d_reduce, reduce
 
 
@@ -33,9 +35,9 @@ class Cache(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """dL by everything: `params` and `z`, `h` shaped like the parameters and the `Cache`; h[0] is dL/dx."""
+    """dL by everything: `params` in the containers of the parameters, `z` and `h` as in the `Cache`; h[0] is dL/dx."""
 
-    params: tuple[Layer, ...]
+    params: Any
     z: tuple[Array, ...]
     h: tuple[Array, ...]
 
@@ -64,7 +66,7 @@ def backward_pass(params: Sequence[Layer], cache: Cache, d_yhat: Array, activati
     return Gradients(tuple(d_params[::-1]), tuple(d_zs[::-1]), tuple(d_hs[::-1]))
 
 
-def forward(params: Sequence[Layer], x: Any, activations: Sequence[Activation]) -> Cache:
+def forward(params: Params, x: Any, activations: Sequence[Activation]) -> Cache:
     """Every z and h of the network, equation (1).
 
     x is (N, I); `activations` has one entry a layer: identity, relu, leaky_relu, sigmoid, tanh, softplus, or
@@ -75,7 +77,7 @@ def forward(params: Sequence[Layer], x: Any, activations: Sequence[Activation]) 
     return forward_pass(params, check_data("x", x, params), activations)
 
 
-def backward(params: Sequence[Layer], cache: Cache, d_yhat: Any, activations: Sequence[Activation]) -> Gradients:
+def backward(params: Params, cache: Cache, d_yhat: Any, activations: Sequence[Activation]) -> Gradients:
     """The gradients of a scalar by every parameter, z and h, (2)-(4), from its gradient by yhat, d_yhat (N, O).
 
     Raises as `forward` does.
@@ -85,7 +87,7 @@ def backward(params: Sequence[Layer], cache: Cache, d_yhat: Any, activations: Se
 
 
 def gradients(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     y: Any,
     activations: Sequence[Activation],
@@ -99,29 +101,47 @@ def gradients(
     mean_squared_error, binary_cross_entropy, cross_entropy, output; `reduction` over the batch is mean or sum.
     Raises as `forward` does.
     """
-    params = check_params(params, activations)
-    x = check_data("x", x, params)
-    y = check_loss(loss, reduction, y, params, rows=len(x))
-    cache = forward_pass(params, x, activations)
-    value, d_value, _ = LOSSES[loss]
-    L = reduce(value(y, cache.h[-1]), reduction)
-    d_yhat = d_reduce(d_value(y, cache.h[-1]), reduction)
-    return L, backward_pass(params, cache, d_yhat, activations)
+    layers = check_params(params, activations)
+    x = check_data("x", x, layers)
+    y = check_loss(loss, reduction, y, layers, rows=len(x))
+    L, grads, yhat = _pass(layers, x, y, activations, loss, reduction)
+    if yhat is not None:
+        d_yhat = d_reduce(LOSSES[loss][1](y, yhat), reduction)
+        grads = grads._replace(h=(*grads.h[:-1], d_yhat))
+    return L, grads._replace(params=like(params, grads.params))
+
+
+def _pass(
+    params: Sequence[Layer], x: Array, y: Any, activations: Sequence[Activation], loss: str, reduction: str
+) -> tuple[Any, Gradients, Array | None]:
+    """The loss and its gradients; behind a fused activation without that by yhat, of which no other came, and yhat."""
+    to_loss, end, is_fused = fuse(activations, loss)
+    cache = forward_pass(params, x, to_loss)
+    L = reduce(end.value(y, cache.h[-1]), reduction)
+    grads = backward_pass(params, cache, d_reduce(end.d(y, cache.h[-1]), reduction), to_loss)
+    return L, grads, activate(activations[-1], cache.z[-1]) if is_fused else None
 
 
 def value_and_grad(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     y: Any,
     activations: Sequence[Activation],
     *,
     loss: str = "half_squared_error",
     reduction: str = "mean",
-) -> tuple[Any, tuple[Layer, ...]]:
-    """The loss and its gradient, a tuple of `Layer` like the parameters.
+) -> tuple[Any, Any]:
+    """The loss and its gradient, the same pytree as the parameters, so that a step of gradient descent is one line:
 
-    params is a sequence of (W, b), W (units, inputs), b (units,), one number or None; x is (N, I) and y (N, O). Further
-    arguments and errors are those of `gradients`.
+        L, grads = manual.value_and_grad(params, x, y, ("relu", "identity"))
+        params = jax.tree.map(lambda p, d: p - 0.1 * d, params, grads)
+
+    params is a sequence with one entry a layer, (W, b) or {"W": W, "b": b} or a NamedTuple of these; W is (units,
+    inputs), b (units,), one number or None. x is (N, I) and y (N, O). Further arguments and errors are those of
+    `gradients`.
     """
-    L, grads = gradients(params, x, y, activations, loss=loss, reduction=reduction)
-    return L, grads.params
+    layers = check_params(params, activations)
+    x = check_data("x", x, layers)
+    y = check_loss(loss, reduction, y, layers, rows=len(x))
+    L, grads, _ = _pass(layers, x, y, activations, loss, reduction)
+    return L, like(params, grads.params)

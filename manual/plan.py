@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from manual.activations import Activation, Array, split
-from manual.door import Layer, check_data, check_loss, check_params
-from manual.inplace import ACTIVATIONS, LOSSES, Answers, Buffers, Step
+from manual.door import check_data, check_loss, check_params
+from manual.fused import fuse
+from manual.inplace import ACTIVATIONS, IN_PLACE, LOSSES, Answers, Buffers, Step
 from manual.jacobians import gradient_norms
-from manual.losses import LOSSES as SHARES
+from manual.layers import Layer, Params
 
 NARROW = 64  # units: up to here columns are faster in float64 too, and x is worth a copy that has ones behind it
 SMALL = 16384  # bytes of a product below which `dot`, which clears them first, is faster than `matmul`
@@ -94,7 +95,7 @@ class Plan:
 
     def __init__(
         self,
-        params: Sequence[Layer],
+        params: Params,
         examples: int,
         activations: Sequence[Activation],
         *,
@@ -128,9 +129,10 @@ class Plan:
         self.params, self.grads = (tuple(p.layer for p in places) for places in (self._places, self._d_places))
         self.load(layers)
         self._x: Array  # that of the call
-        self._make_buffers(activations)
-        self._make_steps(activations)
-        self._loss = partial(LOSSES[loss], self._answers)
+        to_loss, self._end, is_fused = fuse(activations, loss)
+        self._make_buffers(to_loss)
+        self._make_steps(to_loss)
+        self._loss = partial(IN_PLACE[loss, split(activations[-1])[0]] if is_fused else LOSSES[loss], self._answers)
         self._divisor = np.asarray(examples, dtype) if reduction == "mean" and examples > 1 else None
 
     @property
@@ -151,7 +153,7 @@ class Plan:
     def gradient(self, value: Any) -> None:
         self._gradient[:] = value
 
-    def load(self, params: Sequence[Layer]) -> None:
+    def load(self, params: Params) -> None:
         """Copies parameters of the same shapes into `vector`; raises as `manual.value_and_grad` does, or where a shape
         is another, and has copied nothing then."""
         layers = check_params(params, self.activations)
@@ -291,7 +293,7 @@ class Plan:
         self._loss()
         for step in self._inward:
             step()
-        return np.asarray(SHARES[self.loss][0](self._answers.y, self._answers.yhat).sum(-1))
+        return np.asarray(self._end.value(self._answers.y, self._answers.yhat).sum(-1))
 
     def _see(self, x: Any, y: Any) -> None:
         """Takes x and y as they are if they are as planned, and through the door if not."""

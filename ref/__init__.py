@@ -1,8 +1,8 @@
 """The reference: the same multilayer perceptron in JAX. One example is written; vmap and grad do the rest."""
 
-from ref.door import Layer
 from ref.hessian import hvp
 from ref.jacobians import jacobian, per_example_gradients, per_example_norms, stacked_jacobian
+from ref.layers import Layer
 from ref.mesh import Shardings, place, sharded_value_and_grad, shardings
 from ref.mlp import (
     Cache,

@@ -48,8 +48,24 @@ def softplus(z: jax.Array) -> jax.Array:
 
 
 def softmax(z: jax.Array) -> jax.Array:
-    e = jnp.exp(z - jax.lax.stop_gradient(z.max()))
+    e, _, _ = exponentials(z)
     return e / e.sum()
+
+
+def exponentials(z: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """e^(z - m), where the largest entry m stands, and m, which is a constant to JAX: any shift gives the same.
+
+    What floats round off of z - m is known exactly (O. Moller, 1965; D. Knuth) and put back: of an exponential it is up
+    to some hundred units of the last digit.
+    """
+    constant = jax.lax.stop_gradient(z)
+    m = constant.max()
+    d = z - m
+    rounded = jax.lax.stop_gradient(d)
+    back = rounded - constant
+    lost = (constant - (rounded - back)) - (m + back)
+    e = jnp.exp(d)
+    return e + e * jnp.where(lost < 1, lost, 0), jnp.arange(z.size) == constant.argmax(), m
 
 
 ACTIVATIONS: dict[str, Callable[..., jax.Array]] = {

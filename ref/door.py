@@ -1,20 +1,38 @@
 """Everything that comes in is checked here, once, on shapes alone: so it works under `jit` and costs nothing there."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from ref.activations import ACTIVATIONS, Activation
+from ref.layers import Layer, Params, layers_of
 from ref.losses import LOSSES, REDUCTIONS
 
 
-class Layer(NamedTuple):
-    """The parameters of a layer, or their gradient: W (O, I); b (O,), () for one shared bias, or None for no bias."""
+def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
+    """Whether there is an activation for every layer, by one of the known names; says what to write where not."""
+    if not isinstance(activations, tuple | list) or len(activations) != layers:
+        raise ValueError(
+            f"activations is {activations!r}, expected one entry for each of the {layers} layers: "
+            f"write {('relu',) * (layers - 1) + ('identity',)!r}, for example"
+        )
+    for number, activation in enumerate(activations, 1):
+        expected = f"expected one of {', '.join(known)} or ('leaky_relu', slope)"
+        if callable(activation):
+            name = getattr(activation, "__name__", type(activation).__name__)
+            write = f'write "{name.lower()}"' if name.lower() in known else "a name says whose derivative it is"
+            raise TypeError(f"activation {number} is the function {name}, {expected}: {write}")
+        name, parameters = _parts(activation)
+        if name not in known or len(parameters) > (name == "leaky_relu"):
+            raise ValueError(f"activation {number} is {activation!r}, {expected}")
 
-    W: jax.Array
-    b: jax.Array | None = None
+
+def _parts(activation: Any) -> tuple[Any, Sequence[Any]]:
+    if isinstance(activation, tuple | list) and activation and isinstance(activation[0], str):
+        return activation[0], activation[1:]
+    return (activation if isinstance(activation, str) else None), ()
 
 
 def _expect(name: str, array: jax.Array, *shapes: tuple[int, ...], write: str) -> None:
@@ -22,9 +40,7 @@ def _expect(name: str, array: jax.Array, *shapes: tuple[int, ...], write: str) -
         raise ValueError(f"{name} has shape {array.shape}, expected {' or '.join(map(str, shapes))}: {write}")
 
 
-def check_network(
-    params: Sequence[Layer], x: Any, activations: Sequence[Activation]
-) -> tuple[tuple[Layer, ...], jax.Array]:
+def check_network(params: Params, x: Any, activations: Sequence[Activation]) -> tuple[tuple[Layer, ...], jax.Array]:
     """The parameters as a tuple of Layer and x as an array (N, I); ValueError where a shape or a name does not fit."""
     layers = check_params(params, activations)
     return layers, check_x(x, layers[0].W.shape[1], layers[0].W.dtype)
@@ -44,19 +60,12 @@ def check_x(x: Any, inputs: int, dtype: Any) -> jax.Array:
     return data.astype(dtype)
 
 
-def check_params(params: Sequence[Layer], activations: Sequence[Activation]) -> tuple[Layer, ...]:
+def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Layer, ...]:
     """The parameters as a tuple of Layer; ValueError where a shape, a number type or a name does not fit."""
-    pairs = (Layer(*layer) for layer in params)
-    layers = tuple(Layer(jnp.asarray(W), None if b is None else jnp.asarray(b)) for W, b in pairs)
+    layers = tuple(Layer(jnp.asarray(W), None if b is None else jnp.asarray(b)) for W, b in layers_of(params))
     if not layers:
         raise ValueError("params is empty, expected at least one Layer(W, b)")
-    if isinstance(activations, str) or len(activations) != len(layers):
-        raise ValueError(f"activations is {activations!r}, expected one entry for each of the {len(layers)} layers")
-    for l, activation in enumerate(activations, 1):
-        name, *parameters = [activation] if isinstance(activation, str) else activation
-        if name not in ACTIVATIONS or len(parameters) > (name == "leaky_relu"):
-            known = f"{', '.join(ACTIVATIONS)} or ('leaky_relu', slope)"
-            raise ValueError(f"activation {l} is {activation!r}, expected one of {known}")
+    check_names(activations, len(layers), tuple(ACTIVATIONS))
     inputs = 0
     for l, (W, b) in enumerate(layers, 1):
         if W.ndim != 2 or 0 in W.shape:
@@ -72,9 +81,9 @@ def check_params(params: Sequence[Layer], activations: Sequence[Activation]) -> 
     return layers
 
 
-def check_direction(direction: Sequence[Layer], params: Sequence[Layer]) -> tuple[Layer, ...]:
+def check_direction(direction: Params, params: Sequence[Layer]) -> tuple[Layer, ...]:
     """A direction to move the parameters in: a tuple of Layer of their shapes and number type."""
-    pairs = tuple(Layer(*layer) for layer in direction)
+    pairs = layers_of(direction)
     if len(pairs) != len(params):
         raise ValueError(f"direction has {len(pairs)} layers, expected {len(params)}, one for each of params")
     for l, (mine, theirs) in enumerate(zip(pairs, params, strict=True), 1):

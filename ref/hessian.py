@@ -6,29 +6,33 @@ from typing import Any
 import jax
 
 from ref.activations import Activation
-from ref.door import Layer, check_direction, check_loss, check_network
+from ref.door import check_direction, check_loss, check_network
+from ref.fused import fuse
+from ref.layers import Layer, Params, like
 from ref.mlp import batch_forward, loss_shares
 
 
 def hvp(
-    params: Sequence[Layer],
-    direction: Sequence[Layer],
+    params: Params,
+    direction: Params,
     x: Any,
     y: Any,
     activations: Sequence[Activation],
     *,
     loss: str = "half_squared_error",
     reduction: str = "mean",
-) -> tuple[Layer, ...]:
-    """The Hessian of the loss by the parameters, times a direction: a tuple of `Layer` like the parameters.
+) -> Any:
+    """The Hessian of the loss by the parameters, times a direction: the same pytree as the parameters.
 
     `direction` is like the parameters. Further arguments and errors are those of `mlp.gradients`.
     """
-    params, x = check_network(params, x, activations)
-    direction = check_direction(direction, params)
-    y = check_loss(loss, reduction, y, params, len(x))
+    layers, x = check_network(params, x, activations)
+    direction = check_direction(direction, layers)
+    y = check_loss(loss, reduction, y, layers, len(x))
+
+    to_loss, shares, _ = fuse(activations, loss)
 
     def value(params: tuple[Layer, ...]) -> jax.Array:
-        return loss_shares(y, batch_forward(params, x, activations).h[-1], loss, reduction).sum()
+        return loss_shares(y, batch_forward(params, x, to_loss).h[-1], shares, reduction).sum()
 
-    return jax.jvp(jax.grad(value), (params,), (direction,))[1]  # type: ignore[no-any-return]
+    return like(params, jax.jvp(jax.grad(value), (layers,), (direction,))[1])

@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 
 from ref.activations import Activation
-from ref.door import Layer, check_loss, check_network
+from ref.door import check_loss, check_network
+from ref.fused import Shares, fuse
+from ref.layers import Layer, Params, like
 from ref.losses import LOSSES
 from ref.mlp import Cache, Gradients, batch_forward, example_forward, loss_shares
 
@@ -32,7 +34,7 @@ def _pick(name: str, params: Sequence[Layer], nodes: Cache) -> jax.Array:
 
 
 def stacked_jacobian(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     activations: Sequence[Activation],
     *,
@@ -49,26 +51,33 @@ def stacked_jacobian(
     params, x = check_network(params, x, activations)
     if "L" in of or "shares" in of:
         y = check_loss(loss, reduction, y, params, len(x))
+    _, shares, is_fused = fuse(activations, loss)
 
-    def value(params: tuple[Layer, ...], taps: Cache) -> tuple[jax.Array, jax.Array]:
-        nodes = batch_forward(params, x, activations, taps)
-
+    def stacked(nodes: Cache, last: jax.Array, shares: Shares) -> jax.Array:
         def node(name: str) -> jax.Array:
             if name not in ("L", "shares"):
                 return _pick(name, params, nodes)
-            shares = loss_shares(y, nodes.h[-1], loss, reduction)
-            return shares.sum() if name == "L" else shares
+            found = loss_shares(y, last, shares, reduction)
+            return found.sum() if name == "L" else found
 
-        vector = jnp.concatenate([jnp.ravel(node(name)) for name in of])
-        return vector, vector
+        return jnp.concatenate([jnp.ravel(node(name)) for name in of])
+
+    def value(params: tuple[Layer, ...], taps: Cache) -> tuple[jax.Array, tuple[jax.Array, Cache]]:
+        nodes = batch_forward(params, x, activations, taps)
+        vector = stacked(nodes, nodes.z[-1] if is_fused else nodes.h[-1], shares)
+        return vector, (vector, nodes)
 
     taps = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, activations)))
-    (d_params, d_nodes), vector = jax.jacrev(value, argnums=(0, 1), has_aux=True)(params, taps)
-    return vector, Gradients(d_params, d_nodes.z, d_nodes.h)
+    (d_params, d_nodes), (vector, nodes) = jax.jacrev(value, argnums=(0, 1), has_aux=True)(params, taps)
+    d_hs = d_nodes.h
+    if is_fused:  # a loss that does not look at yhat
+        by_yhat = jax.jacrev(lambda yhat: stacked(Cache(nodes.z, (*nodes.h[:-1], yhat)), yhat, LOSSES[loss]))
+        d_hs = (*d_hs[:-1], by_yhat(nodes.h[-1]))
+    return vector, Gradients(d_params, d_nodes.z, d_hs)
 
 
 def jacobian(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     activations: Sequence[Activation],
     *,
@@ -94,28 +103,31 @@ def jacobian(
 
 
 def per_example_gradients(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     y: Any,
     activations: Sequence[Activation],
     *,
     loss: str = "half_squared_error",
-) -> tuple[jax.Array, tuple[Layer, ...]]:
-    """The loss of every example, (N,), and its gradient: `Layer` like the parameters behind an axis of the examples.
+) -> tuple[jax.Array, Any]:
+    """The loss of every example, (N,), and its gradient: the parameters' pytree, with an axis of the examples in front.
 
     W is (N, O, I), b is (N, O), or (N,) where it is shared. Arguments and errors are those of `gradients`.
     """
-    params, x = check_network(params, x, activations)
-    y = check_loss(loss, "sum", y, params, len(x))
+    layers, x = check_network(params, x, activations)
+    y = check_loss(loss, "sum", y, layers, len(x))
+
+    to_loss, shares, _ = fuse(activations, loss)
 
     def value(params: tuple[Layer, ...], x: jax.Array, y: jax.Array | None) -> jax.Array:
-        return LOSSES[loss](y, example_forward(params, x, activations).h[-1]).sum()
+        return shares(y, example_forward(params, x, to_loss).h[-1]).sum()
 
-    return jax.vmap(jax.value_and_grad(value), (None, 0, 0))(params, x, y)
+    losses, grads = jax.vmap(jax.value_and_grad(value), (None, 0, 0))(layers, x, y)
+    return losses, like(params, grads)
 
 
 def per_example_norms(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     y: Any,
     activations: Sequence[Activation],

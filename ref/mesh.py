@@ -26,7 +26,8 @@ from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ref.activations import Activation
-from ref.door import Layer, check_loss, check_network, check_params
+from ref.door import check_loss, check_network, check_params
+from ref.layers import Layer, Params, layers_of
 from ref.mlp import value_and_grad
 
 P: Any = PartitionSpec  # JAX gives these two no types
@@ -47,7 +48,7 @@ def _arrays(params: Sequence[Layer]) -> tuple[Layer, ...]:
     def array(a: Any) -> Any:
         return a if a is None or hasattr(a, "shape") else np.asarray(a)
 
-    return tuple(Layer(array(W), array(b)) for W, b in (Layer(*layer) for layer in params))
+    return tuple(Layer(array(W), array(b)) for W, b in layers_of(params))
 
 
 def _checked(layers: tuple[Layer, ...], x: Any) -> tuple[Layer, ...]:
@@ -142,7 +143,7 @@ def _compare(layers: tuple[Layer, ...], examples: int) -> None:
 
 def sharded_value_and_grad(
     mesh: Mesh,
-    params: Sequence[Layer],
+    params: Params,
     activations: Sequence[Activation],
     *,
     loss: str = "half_squared_error",

@@ -10,13 +10,16 @@ float32, or float64 inside `with jax.enable_x64(True)`, in which the arrays have
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from ref.activations import Activation, activate
-from ref.door import Layer, check_loss, check_network
+from ref.door import check_loss, check_network
+from ref.fused import Shares, fuse
+from ref.layers import Layer, Params, like
 from ref.losses import LOSSES, REDUCTIONS
 
 
@@ -28,9 +31,9 @@ class Cache(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """dL by everything: `params` and `z`, `h` shaped like the parameters and the `Cache`; h[0] is dL/dx."""
+    """dL by everything: `params` in the containers of the parameters, `z` and `h` as in the `Cache`; h[0] is dL/dx."""
 
-    params: tuple[Layer, ...]
+    params: Any
     z: tuple[jax.Array, ...]
     h: tuple[jax.Array, ...]
 
@@ -54,12 +57,12 @@ def batch_forward(
     return jax.vmap(lambda x, taps: example_forward(params, x, activations, taps))(x, taps)
 
 
-def loss_shares(y: jax.Array | None, yhat: jax.Array, loss: str, reduction: str) -> jax.Array:
-    """The (O,) shares of the outputs in L, reduced over the examples."""
-    return REDUCTIONS[reduction](jax.vmap(LOSSES[loss])(y, yhat), axis=0)
+def loss_shares(y: jax.Array | None, last: jax.Array, shares: Shares, reduction: str) -> jax.Array:
+    """The (O,) shares of the outputs in L, reduced over the examples; `last` is yhat, or z for a fused loss."""
+    return REDUCTIONS[reduction](jax.vmap(shares)(y, last), axis=0)
 
 
-def forward(params: Sequence[Layer], x: Any, activations: Sequence[Activation]) -> Cache:
+def forward(params: Params, x: Any, activations: Sequence[Activation]) -> Cache:
     """Every z and h of the network.
 
     x is (N, I); `activations` has one entry a layer: identity, relu, leaky_relu, sigmoid, tanh, softplus, or
@@ -71,30 +74,36 @@ def forward(params: Sequence[Layer], x: Any, activations: Sequence[Activation]) 
 
 
 def value_and_grad(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     y: Any,
     activations: Sequence[Activation],
     *,
     loss: str = "half_squared_error",
     reduction: str = "mean",
-) -> tuple[jax.Array, tuple[Layer, ...]]:
-    """The loss and its gradient, a tuple of `Layer` like the parameters.
+) -> tuple[jax.Array, Any]:
+    """The loss and its gradient, the same pytree as the parameters, so that a step of gradient descent is one line:
 
-    params is a sequence of (W, b), W (units, inputs), b (units,), one number or None; x is (N, I) and y (N, O). Further
-    arguments and errors are those of `gradients`. Under jit:
+        L, grads = ref.value_and_grad(params, x, y, ("relu", "identity"))
+        params = jax.tree.map(lambda p, d: p - 0.1 * d, params, grads)
+
+    params is a sequence with one entry a layer, (W, b) or {"W": W, "b": b} or a NamedTuple of these; W is (units,
+    inputs), b (units,), one number or None. x is (N, I) and y (N, O). Further arguments and errors are those of
+    `gradients`. Under jit:
 
         jax.jit(ref.value_and_grad, static_argnames=("activations", "loss", "reduction"))
     """
-    params, x = check_network(params, x, activations)
-    y = check_loss(loss, reduction, y, params, len(x))
-    return jax.value_and_grad(
-        lambda params: loss_shares(y, batch_forward(params, x, activations).h[-1], loss, reduction).sum()
-    )(params)
+    layers, x = check_network(params, x, activations)
+    y = check_loss(loss, reduction, y, layers, len(x))
+    to_loss, shares, _ = fuse(activations, loss)
+    L, grads = jax.value_and_grad(
+        lambda layers: loss_shares(y, batch_forward(layers, x, to_loss).h[-1], shares, reduction).sum()
+    )(layers)
+    return L, like(params, grads)
 
 
 def gradients(
-    params: Sequence[Layer],
+    params: Params,
     x: Any,
     y: Any,
     activations: Sequence[Activation],
@@ -108,12 +117,18 @@ def gradients(
     mean_squared_error, binary_cross_entropy, cross_entropy, output; `reduction` over the batch is mean or sum.
     Raises as `forward` does.
     """
-    params, x = check_network(params, x, activations)
-    y = check_loss(loss, reduction, y, params, len(x))
-    taps = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, activations)))
+    layers, x = check_network(params, x, activations)
+    y = check_loss(loss, reduction, y, layers, len(x))
+    to_loss, shares, is_fused = fuse(activations, loss)
+    taps = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: batch_forward(layers, x, to_loss)))
 
-    def value(params: tuple[Layer, ...], taps: Cache) -> jax.Array:
-        return loss_shares(y, batch_forward(params, x, activations, taps).h[-1], loss, reduction).sum()
+    def value(layers: tuple[Layer, ...], taps: Cache) -> tuple[jax.Array, jax.Array]:
+        nodes = batch_forward(layers, x, to_loss, taps)
+        return loss_shares(y, nodes.h[-1], shares, reduction).sum(), nodes.z[-1]
 
-    L, (d_params, d_nodes) = jax.value_and_grad(value, argnums=(0, 1))(params, taps)
-    return L, Gradients(d_params, d_nodes.z, d_nodes.h)
+    (L, z), (d_params, d_nodes) = jax.value_and_grad(value, argnums=(0, 1), has_aux=True)(layers, taps)
+    d_hs = d_nodes.h
+    if is_fused:  # which does not look at yhat
+        d_yhat = jax.grad(lambda yhat: loss_shares(y, yhat, LOSSES[loss], reduction).sum())
+        d_hs = (*d_hs[:-1], d_yhat(jax.vmap(partial(activate, activations[-1]))(z)))
+    return L, Gradients(like(params, d_params), d_nodes.z, d_hs)

@@ -21,8 +21,9 @@ import jax.numpy as jnp
 from jax.experimental.compilation_cache import compilation_cache as compilation_cache_of_jax
 
 from ref.activations import Activation
-from ref.door import Layer, check_loss, check_params, check_x
-from ref.losses import LOSSES
+from ref.door import check_loss, check_params, check_x
+from ref.fused import fuse
+from ref.layers import Layer, Params
 from ref.mlp import Cache, batch_forward, loss_shares
 
 TINY = 8192  # parameters up to which they are one vector, unless there is something to scan
@@ -37,21 +38,22 @@ class _Layers:
     def __init__(self, like: Sequence[Layer], activations: Sequence[Activation]):
         self.like, self.activations = like, activations
 
-    def pack(self, params: Sequence[Layer]) -> Packed:
+    def pack(self, params: Params) -> Packed:
         return tuple(jax.tree.leaves(tuple(params)))
 
     def unpack(self, packed: Packed) -> tuple[Layer, ...]:
         arrays = iter(packed)
         return tuple(Layer(next(arrays), None if b is None else next(arrays)) for _, b in self.like)
 
-    def yhat(self, packed: Packed, x: jax.Array) -> jax.Array:
+    def last(self, packed: Packed, x: jax.Array) -> jax.Array:
+        """The last h: yhat, or z where the last activation is computed with the loss."""
         return batch_forward(self.unpack(packed), x, self.activations).h[-1]
 
 
 class _Vector(_Layers):
     """Packed as one vector."""
 
-    def pack(self, params: Sequence[Layer]) -> Packed:
+    def pack(self, params: Params) -> Packed:
         return jnp.concatenate([jnp.ravel(array) for array in super().pack(params)])
 
     def unpack(self, packed: Packed) -> tuple[Layer, ...]:
@@ -72,7 +74,7 @@ class _Scan(_Layers):
         self.before, self.after = (_Layers(like[s], activations[s]) for s in (slice(start), slice(stop, None)))
         self.length, self.activation = stop - start, activations[start]
 
-    def pack(self, params: Sequence[Layer]) -> Packed:
+    def pack(self, params: Params) -> Packed:
         params = tuple(params)
         stacks = jax.tree.map(lambda *layers: jnp.stack(layers), *params[self.run])
         return self.before.pack(params[: self.run.start]), stacks, self.after.pack(params[self.run.stop :])
@@ -82,14 +84,14 @@ class _Scan(_Layers):
         run = [Layer(stacks.W[l], None if stacks.b is None else stacks.b[l]) for l in range(self.length)]
         return (*self.before.unpack(before), *run, *self.after.unpack(after))
 
-    def yhat(self, packed: Packed, x: jax.Array) -> jax.Array:
+    def last(self, packed: Packed, x: jax.Array) -> jax.Array:
         before, stacks, after = packed
         h, _ = jax.lax.scan(
             lambda h, layer: (batch_forward([layer], h, (self.activation,)).h[-1], None),
-            self.before.yhat(before, x),
+            self.before.last(before, x),
             stacks,
         )
-        return self.after.yhat(after, h)
+        return self.after.last(after, h)
 
 
 FORMULATIONS: dict[str, type[_Layers]] = {"layers": _Layers, "vector": _Vector, "scan": _Scan}
@@ -145,7 +147,7 @@ class Plan:
 
     def __init__(
         self,
-        params: Sequence[Layer],
+        params: Params,
         activations: Sequence[Activation],
         *,
         loss: str = "half_squared_error",
@@ -169,7 +171,8 @@ class Plan:
         self._like = like = jax.eval_shape(lambda: layers)  # shapes: a plan holds on to no parameters
         self.formulation, self.activations, self.loss, self.reduction = formulation, activations, loss, reduction
         self.widths = (layers[0].W.shape[1], *(len(W) for W, _ in layers))
-        self._packing = FORMULATIONS[formulation](like, activations)
+        self._to_loss, self._shares, _ = fuse(activations, loss)
+        self._packing = FORMULATIONS[formulation](like, self._to_loss)
         self._packed = jax.eval_shape(self._packing.pack, like)
         # An argument that nothing is computed from is kept: its memory takes what is computed.
         compiled = partial(jax.jit, donate_argnames="into", keep_unused=True)
@@ -177,7 +180,7 @@ class Plan:
         self.per_example_gradients = compiled(self._per_example_gradients)
         self.per_example_norms = jax.jit(self._per_example_norms)
 
-    def pack(self, params: Sequence[Layer]) -> Packed:
+    def pack(self, params: Params) -> Packed:
         """Parameters of the plan's shapes as `value_and_grad` takes them; ValueError where a shape is another."""
         packed = self._packing.pack(check_params(params, self.activations))
         _check("params has", packed, self._packed, "a plan is for one set of shapes and one number type")
@@ -197,7 +200,7 @@ class Plan:
             _check("into has", into, self._packed, "write into=gradient, with one that an earlier call returned")
 
         def value(packed: Packed) -> jax.Array:
-            return loss_shares(y, self._packing.yhat(packed, x), self.loss, self.reduction).sum()
+            return loss_shares(y, self._packing.last(packed, x), self._shares, self.reduction).sum()
 
         return jax.value_and_grad(value)(packed)
 
@@ -239,11 +242,11 @@ class Plan:
         params = self._packing.unpack(packed)
 
         def value(taps: tuple[jax.Array, ...]) -> tuple[jax.Array, tuple[jax.Array, Cache]]:
-            nodes = batch_forward(params, x, self.activations, Cache(taps, zeros.h))
-            losses = jax.vmap(LOSSES[self.loss])(y, nodes.h[-1]).sum(-1)
+            nodes = batch_forward(params, x, self._to_loss, Cache(taps, zeros.h))
+            losses = jax.vmap(self._shares)(y, nodes.h[-1]).sum(-1)
             return losses.sum(), (losses, nodes)
 
-        zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, self.activations)))
+        zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, self._to_loss)))
         deltas, (losses, nodes) = jax.grad(value, has_aux=True)(zeros.z)
         return losses, deltas, nodes.h[:-1]
 

@@ -49,11 +49,6 @@ def test_a_vector_of_targets_never_broadcasts(room):
         room.value_and_grad(PARAMS, X, np.ones(4), ACTIVATIONS)
 
 
-def test_plain_pairs_serve_as_layers():
-    assert isinstance(manual.value_and_grad(PARAMS, X, Y, ACTIVATIONS)[1][0], manual.Layer)
-    assert isinstance(ref.value_and_grad(PARAMS, X, Y, ACTIVATIONS)[1][0], ref.Layer)
-
-
 @pytest.mark.parametrize(
     ("params", "message"),
     [

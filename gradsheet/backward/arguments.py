@@ -14,6 +14,7 @@ from gradsheet.network import Network
 from manual import Layer
 from manual.activations import NAMES, split
 from manual.door import check_data, check_loss, check_params
+from manual.layers import layers_of
 from manual.losses import LOSSES
 
 POSITIVE = {"binary_cross_entropy": ("sigmoid", "softmax"), "cross_entropy": ("sigmoid", "softmax", "softplus")}
@@ -101,7 +102,7 @@ def own_data(params: Any, x: Any, y: Any, activations: Any, loss: str, reduction
         return None if array is None else plain_array(array).astype(float)
 
     try:
-        layers = [Layer(floats(W), floats(b)) for W, b in params]
+        layers = [Layer(floats(W), floats(b)) for W, b in layers_of(params)]
     except (TypeError, ValueError) as error:
         raise TypeError(f"params cannot be read as a list of (W, b), one a layer: {error}") from None
     layers = list(check_params(layers, _activations(activations, len(layers))))

@@ -1,0 +1,91 @@
+"""A loss of logarithms and the activation in front of it, computed together, from z: one example, y (O,) and z (O,).
+
+Apart, softmax(60, -60) is (1, 8e-53), which float32 has as (1, 0): the loss is then infinite, and its gradient,
+infinite times 0, no number. Together the exponentials and the logarithms cancel on paper, before anything can
+underflow. Each function has the formula that it is above the one that it computes; JAX differentiates that, and the
+gradient is right to a few units of the last digit of max(|yhat|, |y|), as `docs/accuracy.md` has it.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ref.activations import Activation, exponentials, softmax, softplus
+from ref.losses import LOSSES
+
+Shares = Callable[[Any, jax.Array], jax.Array]  # of y, which is None for some losses, and yhat or z
+
+
+def softmax_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
+    """-y_i log softmax(z)_i
+
+    as -y_i (z_i - m - log(1 + rest)), with m the largest z and rest the sum of e^(z_k - m) over the others.
+    """
+    return -y * _log_softmax(z)
+
+
+def _log_softmax(z: jax.Array) -> jax.Array:
+    e, largest, m = exponentials(z)
+    # That of m is 1, which log1p adds: taken away, not left out, so that its gradient stays.
+    return z - m - jnp.log1p(jnp.where(largest, e - 1, e).sum())
+
+
+def sigmoid_binary_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
+    """-y log s(z) - (1 - y) log(1 - s(z)) as y softplus(-z) + (1 - y) softplus(z)"""
+    return y * softplus(-z) + (1 - y) * softplus(z)
+
+
+def sigmoid_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
+    """-y log s(z) as y softplus(-z)"""
+    return y * softplus(-z)
+
+
+def softplus_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
+    """-y log softplus(z), with z for the logarithm where softplus(z) = e^z - e^2z / 2 + ... is e^z to all digits."""
+    e = jnp.exp(jnp.where(z < 0, z, 0))
+    tiny = e * e == 0  # for exact numbers nowhere
+    return -y * jnp.where(tiny, z, jnp.log(jnp.where(tiny, 1, softplus(z))))
+
+
+def softmax_binary_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
+    """-y_i log softmax(z)_i - (1 - y_i) log(1 - softmax(z)_i)
+
+    where 1 - softmax(z)_i = sum_(k != i) e^z_k / sum_k e^z_k: a difference of two logarithms of sums, unless it is so
+    near to 1 that log1p(-softmax(z)_i) is better.
+    """
+    yhat, log_yhat, no = softmax(z), _log_softmax(z), 1 - y
+    of_sums = jax.vmap(partial(_log_sum_without, z))(jnp.arange(z.size)) - (z - log_yhat)
+    near_0 = yhat <= 0.5
+    log_no = jnp.where(near_0, jnp.log1p(-jnp.where(near_0, yhat, 0)), of_sums)
+    return -y * log_yhat - no * jnp.where(no == 0, 0, log_no)
+
+
+def _log_sum_without(z: jax.Array, i: jax.Array) -> jax.Array:
+    """log sum_(k != i) e^z_k"""
+    others = jnp.arange(z.size) != i
+    m = jax.lax.stop_gradient(jnp.where(others, z, -(-z).max()).max())
+    return m + jnp.log(jnp.where(others, jnp.exp(jnp.where(others, z - m, 0)), 0).sum())
+
+
+FUSED: dict[tuple[str, str], Shares] = {
+    ("cross_entropy", "softmax"): softmax_cross_entropy,
+    ("binary_cross_entropy", "sigmoid"): sigmoid_binary_cross_entropy,
+    ("cross_entropy", "sigmoid"): sigmoid_cross_entropy,
+    ("cross_entropy", "softplus"): softplus_cross_entropy,
+    ("binary_cross_entropy", "softmax"): softmax_binary_cross_entropy,
+}
+
+
+def fuse(activations: Sequence[Activation], loss: str) -> tuple[tuple[Activation, ...], Shares, bool]:
+    """The activations with which the loss is a function of the last h, that function, and whether it is a fused one.
+
+    Where it is, the last activation went into the loss: its layer ends with z.
+    """
+    last = activations[-1]
+    fused = FUSED.get((loss, last if isinstance(last, str) else last[0]))
+    if fused is None:
+        return tuple(activations), LOSSES[loss], False
+    return (*activations[:-1], "identity"), fused, True

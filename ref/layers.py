@@ -1,0 +1,72 @@
+"""What parameters come in, and gradients go out: one pytree or another, with the arrays of every layer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, NamedTuple
+
+import jax
+
+
+class Layer(NamedTuple):
+    """The parameters of a layer, or their gradient: W (O, I); b (O,), () for one shared bias, or None for no bias."""
+
+    W: jax.Array
+    b: jax.Array | None = None
+
+
+# What parameters come in, and gradients go out: a list, tuple or NamedTuple with an entry for every layer, which is
+# (W, b) or (W,), a Layer or another NamedTuple of these, {"W": W, "b": b}, or a dataclass with these fields.
+Params = Any
+
+
+def layers_of(params: Any) -> list[Layer]:
+    """The layers in the order of the pass, of what they come in; see `Params`. TypeError where it is something else."""
+    if isinstance(params, Mapping):
+        raise TypeError(
+            f"params has the keys {_keys(params)}, expected a sequence, one entry a layer: "
+            'write [{"W": W1, "b": b1}, {"W": W2, "b": b2}]'
+        )
+    if not isinstance(params, Sequence):
+        raise TypeError(f"params is a {type(params).__name__}, expected a sequence of (W, b), one a layer")
+    return [_layer_of(number, layer) for number, layer in enumerate(params, 1)]
+
+
+def _layer_of(number: int, layer: Any) -> Layer:
+    if is_dataclass(layer):
+        layer = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    elif hasattr(layer, "_asdict") and set(layer._fields) == set("Wb"):
+        layer = layer._asdict()
+    if isinstance(layer, Mapping):
+        if not {"W"} <= set(layer) <= {"W", "b"}:
+            raise TypeError(f"layer {number} has the keys {_keys(layer)}, expected W and b: W is (units, inputs)")
+        return Layer(layer["W"], layer.get("b"))
+    if isinstance(layer, tuple | list) and 1 <= len(layer) <= 2:
+        return Layer(*layer)
+    found = f"{len(layer)} entries" if isinstance(layer, tuple | list) else f"a {type(layer).__name__}"
+    raise TypeError(f"layer {number} is {found}, expected (W, b), or (W, None) for no bias")
+
+
+def _keys(mapping: Mapping[Any, Any]) -> str:
+    return ", ".join(map(str, mapping))
+
+
+def like(params: Any, layers: Sequence[Layer]) -> Any:
+    """Layers, most likely gradients, in the containers in which `params` came, so that both are the same pytree."""
+    found = [_like_layer(given, layer) for given, layer in zip(params, layers, strict=True)]
+    return type(params)(*found) if hasattr(params, "_fields") else tuple(found) if _is_tuple(params) else found
+
+
+def _like_layer(given: Any, layer: Layer) -> Any:
+    named = layer._asdict()
+    if is_dataclass(given) and not isinstance(given, type):
+        return replace(given, **{field.name: named[field.name] for field in fields(given)})
+    if isinstance(given, Mapping):
+        return type(given)({name: named[name] for name in given})  # type: ignore[call-arg]
+    if hasattr(given, "_fields"):
+        by_name = set(given._fields) == set("Wb")
+        return type(given)(**named) if by_name else type(given)(*layer[: len(given)])
+    return tuple(layer[: len(given)]) if _is_tuple(given) else list(layer[: len(given)])
+
+
+def _is_tuple(container: Any) -> bool:
+    return isinstance(container, tuple)
