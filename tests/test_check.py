@@ -44,6 +44,9 @@ def test_every_form_is_read(form):
     assert ("dW as (inputs, units)" in found.assumed) == form.startswith("turned")
 
 
+WIDE = 0.1  # of the networks are up to 64 wide
+
+
 def random_network(draw: random.Random) -> tuple[tuple[Any, ...], str | None]:
     depth = draw.randint(1, 4)
     hidden = ("identity", "relu", ("leaky_relu", 0.25), ("leaky_relu", 0.01), "sigmoid", "tanh", "softplus")
@@ -51,7 +54,8 @@ def random_network(draw: random.Random) -> tuple[tuple[Any, ...], str | None]:
     ends = [(a, loss) for a in hidden for loss in losses]
     ends += 5 * [("sigmoid", "binary_cross_entropy"), ("softmax", "cross_entropy"), ("softmax", "squared_error")]
     last, loss = draw.choice(ends)
-    widths = [draw.randint(1, 6) for _ in range(depth + 1)]
+    most = 64 if draw.random() < WIDE else 6
+    widths = [draw.randint(1, most) for _ in range(depth + 1)]
     widths[-1] = 1 if loss == "output" else widths[-1]
     activations = (*(draw.choice(hidden) for _ in range(depth - 1)), last)
     arguments = (tuple(widths), activations, loss, draw.choice(("mean", "sum")), draw.randint(1, 4))
@@ -479,6 +483,75 @@ def test_one_layout_goes_in_and_out():
     assert not gradsheet.check(turned, (3, 3, 3, 3)).right
 
 
+def test_square_weights_are_told_apart_by_others_or_by_the_caller():
+    """The layout is never chosen by what comes out right."""
+    square = (4, 4, 4, 4)
+
+    def takes(params, x, y):
+        return _transposing(RIGHT, params, x, y)
+
+    def only_square(fn):
+        def given(params, x, y):
+            assert all(W.shape == (4, 4) for W, _ in params), "it is written for these widths"
+            return fn(params, x, y)
+
+        return given
+
+    found = gradsheet.check(takes, square)
+    assert found.right, "with unequal widths it raises on W as (units, inputs)"
+    assert found.assumed[0] == "fn takes W as (inputs, units)"
+    found = gradsheet.check(only_square(takes), square)
+    assert not found.right, "nothing but the verdict speaks for the other layout"
+    assert "or write inputs_first=True" in found.assumed[-1]
+    assert gradsheet.check(only_square(takes), square, inputs_first=True).right
+    assert gradsheet.check(only_square(RIGHT), square).right
+    assert not gradsheet.check(only_square(RIGHT), square, inputs_first=True).right
+    assert not gradsheet.check(takes, inputs_first=False).right, "told is told"
+
+
+@pytest.mark.parametrize("what", ["forward and back", "back", "dW"])
+def test_a_transpose_does_not_pass_where_shapes_allow_it(what):
+    def fn(params, x, y):
+        """For square W alone: where W is no square the shapes would not fit."""
+        turned = [(W.T if W.shape[0] == W.shape[1] else W, b) for W, b in params]
+        if what == "forward and back":
+            return [(W.T if W.shape[0] == W.shape[1] else W, b) for W, b in RIGHT(turned, x, y)[1]]
+        if what == "dW":
+            return [(W.T if W.shape[0] == W.shape[1] else W, b) for W, b in RIGHT(params, x, y)[1]]
+        cache = manual.forward(params, x, ACTIVATIONS)
+        return manual.backward(turned, cache, (cache.h[-1] - y) / len(x), ACTIVATIONS).params
+
+    for widths in ((4, 4, 4, 4), (3, 3, 3, 3), (5, 4, 4, 2)):
+        found = gradsheet.check(fn, widths)
+        assert not found.right, widths
+
+
+def test_the_order_of_square_arrays_is_read_where_widths_differ():
+    def last_first(params, x, y):
+        return RIGHT(params, x, y)[1][::-1]
+
+    for widths in ((4, 5, 3, 2), (4, 4, 4, 4)):
+        found = gradsheet.check(last_first, widths)
+        assert found.right
+        assert found.assumed == ["pairs (dW, db), the last layer first"]
+
+    def swaps_if_square(params, x, y):
+        first, *middle, last = RIGHT(params, x, y)[1]
+        return [last, *middle, first] if params[0][0].shape == (4, 4) else [first, *middle, last]
+
+    found = gradsheet.check(swaps_if_square, (4, 4, 4, 4))
+    assert not found.right
+    assert found.relations["dL/dW1"] == "that is dL/dW3"
+
+
+def test_a_vector_has_w_as_it_was_given():
+    def flat(turn):
+        return lambda *data: np.concatenate([np.ravel(a) for W, b in RIGHT(*data)[1] for a in (turn(W), b)])
+
+    assert gradsheet.check(flat(lambda W: W)).right
+    assert not gradsheet.check(flat(lambda W: W.T)).right
+
+
 # What small whole numbers do not show
 
 
@@ -568,6 +641,177 @@ def test_a_wrong_gradient_without_a_bias_of_its_own_breaks_nothing_else():
 
     found = gradsheet.check(fn, network.widths, network.activations, biases="shared")
     assert [step.gives for step in found.steps] == ["dL/dW2"]
+
+
+# No entry of the truth is 0 everywhere
+
+
+WIDE_NETWORKS = [
+    network_of((64, 64, 2), None, "half_squared_error", "mean", 4, "units"),
+    network_of((64, 64, 10), None, "half_squared_error", "mean", 4, "units"),
+    network_of((40, 1, 30), ("relu", "relu"), "squared_error", "sum", 1, "shared"),
+    network_of((50, 20, 30, 1), ("leaky_relu", "relu", "identity"), "output", "mean", 2, None),
+    network_of((64, 32, 10), ("relu", "softmax"), "cross_entropy", "mean", 4, "units"),
+    network_of((2, 3, 3, 1), None, "half_squared_error", "mean", 1, "units"),
+]
+
+
+@pytest.mark.parametrize("network", WIDE_NETWORKS, ids=lambda network: "-".join(map(str, network.widths)))
+def test_every_entry_left_out_shows(network):
+    """Entry by entry: the truth at the probes is all that such a check can see."""
+    ready = prepared("gradients", "yhat", network)
+    covered, every = ready.covered
+    assert covered == every
+    for name, shape in ready.asked.shapes.items():
+        seen = np.any([truth.values[name] != 0 for truth in ready.truths], 0)
+        assert seen.shape == shape
+        assert seen.all(), name
+    arguments = network.widths, network.activations, network.loss, network.reduction, network.examples
+    found = gradsheet.check(by_hand(network), *arguments, biases=network.biases)
+    assert found.right, found
+    words = " ".join(found.tried.split())
+    assert f"none of the {every:,} entries of the true answer is 0 at all of them" in words
+
+
+@pytest.mark.parametrize("part", ["row", "column", "entry"])
+def test_the_last_unit_left_out_of_a_wide_network_is_caught(part):
+    def fn(params, x, y):
+        (dW1, db1), (dW2, db2) = manual.value_and_grad(params, x, y, ("relu", "identity"))[1]
+        if part == "row":
+            dW1[-1], db1[-1] = 0, 0
+        elif part == "column":
+            dW1[:, -1] = 0
+        else:
+            dW2[3, 17] = 0
+        return [(dW1, db1), (dW2, db2)]
+
+    found = gradsheet.check(fn, (64, 64, 10))
+    assert not found.right
+    expected = {
+        "row": {"dL/dW1": "the last row, 63, is left 0", "dL/db1": "the last entry, 63, is left 0"},
+        "column": {"dL/dW1": "the last column, 63, is left 0"},
+        "entry": {},
+    }[part]
+    assert found.relations == expected
+
+
+def test_of_data_of_ones_own_the_report_says_where_the_truth_is_0():
+    params = [(np.array([[1.0, 1.0], [-1.0, -1.0]]), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))]
+    data = {"params": params, "x": np.array([[1.0, 2.0], [3.0, 1.0]]), "y": np.zeros((2, 1))}
+    found = gradsheet.check(lambda *data: manual.value_and_grad(*data, ("relu", "identity")), **data)
+    assert found.right
+    assert "4 of the 9 entries of the true answer are 0, where no omission shows" in found.tried
+
+
+# Bounds that would let anything pass
+
+
+@pytest.mark.parametrize("examples", [1000, 3000])
+def test_whole_data_with_a_z_at_0_are_judged_sharply(examples):
+    """Whole numbers are added up exactly, whatever number of examples the sums are divided by."""
+    rng = np.random.default_rng(0)
+    params = [(rng.integers(-2, 3, (5, 4)) * 1.0, rng.integers(-2, 3, 5) * 1.0), (np.ones((1, 5)), np.zeros(1))]
+    x, y = rng.integers(-3, 4, (examples, 4)) * 1.0, rng.integers(-3, 4, (examples, 1)) * 1.0
+    assert (x @ params[0][0].T + params[0][1] == 0).any()
+
+    def times(factor):
+        def fn(params, x, y):
+            return [(factor * W, factor * b) for W, b in manual.value_and_grad(params, x, y, ("relu", "identity"))[1]]
+
+        return gradsheet.check(fn, params=params, x=x, y=y)
+
+    assert times(1.0).right
+    found = times(1.05)
+    assert found.verdict == "wrong"
+    assert set(found.relations.values()) == {"everywhere 1.05 times the truth"}
+    assert times(1 + 1e-9).verdict == "wrong"
+
+
+def test_a_bound_as_large_as_the_numbers_is_not_right():
+    """A z that is 0 but for rounding: floats do not tell whether its unit is live."""
+    params = [(np.array([[0.1, 0.2], [1.0, 0.5]]), np.array([-0.3, 0.1])), (np.array([[1.0, 2.0]]), np.zeros(1))]
+    x, y = np.array([[1.0, 1.0], [0.3, -0.7], [1.1, 0.2]]), np.array([[0.3], [0.7], [-0.2]])
+    assert 0 < abs(manual.forward(params, x, ("relu", "identity")).z[0][0, 0]) < 1e-15
+    found = gradsheet.check(lambda *data: manual.value_and_grad(*data, ("relu", "identity")), params=params, x=x, y=y)
+    assert found.verdict == "untold"
+    assert [row.name for row in found.rows if row.exact == "untold"] == ["dL/dW1", "dL/db1"]
+
+
+# Types of few bits
+
+
+def in_type(dtype: Any, factor: float = 1.0) -> Any:
+    """The pass with every array rounded to a type, and the result too large."""
+
+    def fn(params, x, y):
+        params = [(W.astype(dtype), b.astype(dtype)) for W, b in params]
+        hs = [x.astype(dtype)]
+        for l, (W, b) in enumerate(params, 1):
+            z = (hs[-1] @ W.T + b).astype(dtype)
+            hs.append(z if l == len(params) else np.maximum(z, dtype(0)))
+        delta, grads = ((hs[-1] - y.astype(dtype)) / dtype(len(x))).astype(dtype), []
+        for l in range(len(params), 0, -1):
+            grads.append(((dtype(factor) * (delta.T @ hs[l - 1])).astype(dtype), delta.sum(0).astype(dtype)))
+            delta = ((delta @ params[l - 1][0]) * (hs[l - 1] > 0)).astype(dtype)
+        return grads[::-1]
+
+    return fn
+
+
+FEW_BITS = {"float16": np.float16, "bfloat16": jax.numpy.bfloat16.dtype.type}
+
+
+@pytest.mark.parametrize("name", FEW_BITS)
+@pytest.mark.parametrize("widths", [(4, 5, 3, 2), (2, 3, 3, 1), (64, 64, 4)])
+@pytest.mark.parametrize("given", [True, False])
+def test_few_bits_are_judged_exactly(name, widths, given):
+    """At numbers that fit, whether the function is given the type or takes it by itself."""
+    dtype, options = FEW_BITS[name], {"dtype": name} if given else {}
+    found = gradsheet.check(in_type(dtype), widths, **options)
+    assert found.right, found
+    assert {row.exact for row in found.rows} == {"yes"}
+    for factor in (1.02, 0.98, 1.05):
+        assert gradsheet.check(in_type(dtype, factor), widths, **options).verdict == "wrong", factor
+
+
+def test_a_mistake_in_few_bits_is_named():
+    def fn(params, x, y):
+        return [
+            tuple(a.astype(np.float16) for a in layer)
+            for layer in written(d2=lambda s: s["d3"] @ s["W3"])(params, x, y)
+        ]
+
+    found = gradsheet.check(fn, dtype="float16")
+    assert found.mistakes == [("slope-missing",)], found
+
+
+def test_where_exp_enters_few_bits_tell_nothing():
+    network = NETWORKS["tanh"]
+    fn = textbook(network)
+    found = gradsheet.check(fn, network.widths, network.activations, network.loss, dtype="float16")
+    assert found.verdict == "untold", found
+
+
+# The loss that comes along
+
+
+def test_another_loss_is_told_before_any_step():
+    def fn(change):
+        return lambda *data: change(*RIGHT(*data))
+
+    found = gradsheet.check(fn(lambda L, grads: (2 * L, [(2 * W, 2 * b) for W, b in grads])))
+    assert "your loss is not this network's" in found.loss
+    assert "everywhere 2 times that" in found.loss
+    assert found.remarks == ['it is right for loss="squared_error", reduction="mean"']
+    assert not found.steps
+    lines = str(found).splitlines()
+    heads = [line.split()[0] for line in lines[lines.index("") + 1 :] if line and line[0] != " " and "|" not in line]
+    assert heads[0] == "loss"
+    found = gradsheet.check(fn(lambda L, grads: (L + 1, [(-W, -b) for W, b in grads])))
+    assert "your loss is not this network's" in found.loss
+    text = str(found)
+    assert text.index("your loss is not") < text.index("breaks")
+    assert not gradsheet.check(RIGHT).loss
 
 
 # At the kink
@@ -777,7 +1021,8 @@ def test_saturated_data_get_no_false_verdict():
         ({"biases": "none"}, "biases is 'none', expected 'units', 'shared', None"),
         ({"what": "hessian"}, "what is 'hessian', expected one of gradients"),
         ({"what": "jacobian", "of": "L"}, "of is 'L', expected a node of the network: z1, h1"),
-        ({"dtype": "float16"}, "dtype is 'float16', expected 'float32' or 'float64'"),
+        ({"dtype": "float8"}, "dtype is 'float8', expected one of bfloat16, float16, float32, float64"),
+        ({"inputs_first": "yes"}, "inputs_first is 'yes', expected True for W as (inputs, units), False, or None"),
         ({"params": [(np.ones((2, 2)), None)]}, "x is None, expected all of params, x and y"),
         ({"params": [1, 2], "x": np.ones((2, 2))}, "params cannot be read as a list of (W, b)"),
         ({"widths": 4}, "widths is 4, expected whole numbers above 0"),

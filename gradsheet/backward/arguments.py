@@ -10,6 +10,7 @@ import numpy as np
 from gradsheet.backward.asked import KINDS, by_name
 from gradsheet.backward.probes import Data
 from gradsheet.backward.returned import plain_array
+from gradsheet.backward.rounding import BITS
 from gradsheet.network import Network
 from manual import Layer
 from manual.activations import NAMES, split
@@ -23,7 +24,7 @@ POSITIVE = {"binary_cross_entropy": ("sigmoid", "softmax"), "cross_entropy": ("s
 MAX_WEIGHTS = 2_000_000  # which take about a minute
 
 
-def check_options(fn: Any, what: Any, dtype: Any, array: Any, at_zero: Any) -> None:
+def check_options(fn: Any, what: Any, dtype: Any, array: Any, at_zero: Any, inputs_first: Any) -> None:
     """Whether what is not about the network is what it should be."""
     if not callable(fn):
         raise TypeError(f"fn is a {type(fn).__name__}, expected a function of (params, x, y): pass it, do not call it")
@@ -33,10 +34,22 @@ def check_options(fn: Any, what: Any, dtype: Any, array: Any, at_zero: Any) -> N
         )
     if not isinstance(what, str) or what not in KINDS:
         raise ValueError(f"what is {what!r}, expected one of {', '.join(KINDS)}")
-    if dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+    if not isinstance(dtype, str) or dtype not in BITS:
+        raise ValueError(f"dtype is {dtype!r}, expected one of {', '.join(BITS)}")
     if at_zero is not None and not isinstance(at_zero, int | float):
         raise TypeError(f"at_zero is {at_zero!r}, expected a number, what relu'(0) has to be, or None for any")
+
+    if inputs_first not in (None, True, False):
+        raise TypeError(f"inputs_first is {inputs_first!r}, expected True for W as (inputs, units), False, or None")
+
+
+def float_type(name: str) -> Any:
+    """NumPy's own type, or that of JAX for one that it does not have."""
+    if name != "bfloat16":
+        return np.dtype(name)
+    import ml_dtypes  # which comes with JAX
+
+    return np.dtype(ml_dtypes.bfloat16)
 
 
 def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: str, batch: int, biases: Any) -> Network:
@@ -128,7 +141,7 @@ def in_type(data: Data, dtype: str) -> Data:
     """The data as they are in a type of floats: what is judged is what fn is given."""
 
     def typed(array: Any) -> Any:
-        return None if array is None else array.astype(dtype).astype(float)
+        return None if array is None else array.astype(float_type(dtype)).astype(float)
 
     params = tuple(Layer(typed(W), typed(b)) for W, b in data.params)
     return replace(data, params=params, x=typed(data.x), y=typed(data.y), direction=params)

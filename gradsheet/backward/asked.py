@@ -64,6 +64,11 @@ class Gradients:
         """The shape of the value that may come along."""
         return ()
 
+    @property
+    def of_node(self) -> tuple[str, ...]:
+        """The node whose derivatives are asked for, where it is not the loss."""
+        return ()
+
     def order(self) -> list[str]:
         """The names in the order of backpropagation."""
         loss = [] if self.loss is None else ["L"]
@@ -156,8 +161,13 @@ class Jacobian(Gradients):
         nodes = [name for name in network.shapes if name[0] in "zh" or name == "yhat"]
         if self.of not in nodes:
             raise ValueError(f"of is {of!r}, expected a node of the network: {', '.join(nodes)}")
+        self._of_node = of
         self.letter = "z" if self.of[0] == "z" else "h"
         self.top = network.depth if self.of == "yhat" else int(self.of[1:])
+
+    @property
+    def of_node(self) -> tuple[str, ...]:
+        return (self._of_node,)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 import manual
-from gradsheet.backward.arguments import check_options, in_type, network_of, own_data
+from gradsheet.backward.arguments import check_options, float_type, in_type, network_of, own_data
 from gradsheet.backward.asked import Gradients
 from gradsheet.backward.corner import USUAL
 from gradsheet.backward.prepared import Prepared, asked_for, prepared
-from gradsheet.backward.probes import Data
+from gradsheet.backward.probes import Data, drawn
 from gradsheet.backward.result import Check, Row
+from gradsheet.backward.returned import type_name
+from gradsheet.backward.rounding import FEW_BITS
 from gradsheet.backward.telling import Telling
 from gradsheet.backward.trial import Trial
 from gradsheet.backward.truth import truth_at, with_derivative_at_zero
@@ -40,13 +42,15 @@ def check(
     x: Any = None,
     y: Any = None,
     at_zero: float | None = None,
+    inputs_first: bool | None = None,
 ) -> Check:
     """Whether a backward pass is right; if not, where it breaks and why.
 
     fn(params, x, y) is called with params a list of (W, b), W (units, inputs), b (units,); x is (batch, inputs), y
     (batch, outputs), or None where the loss is "output". It returns the gradients by the parameters, in the same
     structure or in any that can be read, or (loss, gradients). Where it raises on W as (units, inputs) it is given W as
-    (inputs, units); what was assumed is said in the result.
+    (inputs, units); where all W are square, it is called with others to find that out. What was assumed is said in the
+    result.
 
     widths       the inputs and the units of every layer
     activations  one a layer, as in `manual.gradients`; None is relu, and identity in the last layer
@@ -55,26 +59,31 @@ def check(
     what         "gradients"; "per_example_gradients", with an axis of the examples in front; "jacobian" of the node
                  `of`, of that node's shape (batch, units) in front; "hvp", where fn(params, x, y, direction) returns
                  the Hessian times the direction
-    dtype        "float64" or "float32": the type of the numbers that fn is given
+    dtype        "float64", "float32", "float16" or "bfloat16": the type of the numbers that fn is given
     array        makes fn's arrays from NumPy's: `torch.tensor`, `jax.numpy.asarray`
     params, x, y data of one's own to judge on, in place of the probes
     at_zero      what f'(0) of relu has to be; None takes any from 0 to 1
+    inputs_first whether fn is given W, and returns dW, as (inputs, units); None finds it out from the shapes
 
     Numbers are compared exactly where floats round nothing, else to the forward error bound of their type. Raises
     ValueError or TypeError where an argument does not fit, among them networks of more than two million parameters, and
     nothing that fn raises. What takes longer than two seconds is told on standard error.
     """
-    check_options(fn, what, dtype, array, at_zero)
+    check_options(fn, what, dtype, array, at_zero, inputs_first)
+    makes = functools.partial(Trial, fn, dtype=dtype, array=array)
+    given = type_name(array(np.zeros(1, float_type(dtype))))
 
     def trial_of(ready: Prepared, at_zero: float | None = None) -> Trial:
-        return _first_that_answers(functools.partial(Trial, fn, dtype=dtype, array=array), ready, at_zero)
+        return _in_its_layout(functools.partial(makes, ready=ready, at_zero=at_zero), ready, inputs_first)
 
     with Telling() as telling:
         if params is None and x is None and y is None:
             network = network_of(widths, activations, loss, reduction, batch, biases)
-            ready = prepared(what, of, network, telling)
+            ready = prepared(what, of, network, given if given in FEW_BITS else "float32", telling)
             telling.at("calls the function, and compares what it returns")
             trial = trial_of(ready, at_zero)
+            if (coarsest := trial.coarsest) in FEW_BITS and coarsest != given and network.rational:
+                trial = trial_of(prepared(what, of, network, coarsest, telling), at_zero)
         else:
             network, data = own_data(params, x, y, activations, loss, reduction)
             telling.at("finds the truth for these data, and calls the function")
@@ -83,7 +92,7 @@ def check(
             telling.at("looks for the mistake")
             trial.find_causes()
             ready = trial.ready
-            if what != "hvp" and not any(ready.simulations):
+            if what != "hvp" and not any(ready.simulations) and not trial.check.relations.keys() >= trial.wrong:
                 _name_on_a_narrow_one(trial, trial_of, of)
             if ready.simulations and not trial.check.faults and what != "jacobian" and trial.is_scaled:
                 _try_other_losses(trial)
@@ -112,27 +121,54 @@ def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
         raise AssertionError(f"the backward pass is wrong\n{found}")
 
 
-def _first_that_answers(try_out: Callable[..., Trial], ready: Prepared, at_zero: float | None) -> Trial:
-    """The check with W as (units, inputs), in the first reading of the answer in which it is right.
+def _in_its_layout(make: Callable[..., Trial], ready: Prepared, told: bool | None) -> Trial:
+    """The check with W as (units, inputs), or as (inputs, units) where fn raises on that, or where it is told so.
 
-    With W as (inputs, units) where fn raises on that, or where the widths do not tell and only that is right.
+    Square W raise nowhere: a call with others decides. Of the ways in which an answer can be read, those that shapes
+    tell apart are as that call was read; that one is right shows nothing about them.
     """
-    shapes = [W.shape for W, _ in ready.probes[0].params]
-    square = all(units == inputs for units, inputs in shapes)
+    network = ready.asked.network
+    square = all(units == inputs for units, inputs in itertools.pairwise(network.widths))
+    layouts: tuple[bool, ...] = (False, True) if told is None else (told,)
+    unequal: Trial | None = None
+    if square and told is None:
+        unequal = _at_unequal_widths(make, ready, layouts)
+        layouts = (unequal is not None and unequal.subject.inputs_first,)
     first: Trial | None = None
-    for inputs_first in (False, True):
-        for reading in itertools.count():
-            trial = try_out(ready=ready, at_zero=at_zero, inputs_first=inputs_first, reading=reading)
-            if trial.check.right or (first is not None and first.raised and not trial.raised):
-                return trial
-            first = first or trial
-            if reading + 1 >= trial.subject.readings:
-                break
-        assert first is not None
-        if not square and not first.raised:
+    for inputs_first in layouts:
+        trial = make(inputs_first=inputs_first)
+        first = first or trial
+        if not trial.raised:
+            first = trial
             break
     assert first is not None
+    if first.subject.readings > 1 and not first.check.right:
+        unequal = unequal or _at_unequal_widths(make, ready, (first.subject.inputs_first,))
+        if unequal is not None and unequal.subject.readings == 1:
+            first = make(inputs_first=first.subject.inputs_first, words=unequal.words)
+        else:
+            readings = range(1, first.subject.readings)
+            others = (make(inputs_first=first.subject.inputs_first, reading=reading) for reading in readings)
+            first = next((trial for trial in others if trial.check.right), first)
+    if square and told is None and unequal is None:
+        first.check.assumed.append("W as (units, inputs), where its shape does not tell: or write inputs_first=True")
     return first
+
+
+def _at_unequal_widths(make: Callable[..., Trial], ready: Prepared, layouts: Sequence[bool]) -> Trial | None:
+    """An answer at a network of the same kind in which all widths differ; None where the function takes none."""
+    network = ready.asked.network
+    least = 1 if network.loss == "output" else 2
+    widths = tuple(range(network.depth + least, least - 1, -1))
+    other = type(ready.asked)(replace(network, widths=widths), *ready.asked.of_node)
+    data = next(drawn(other.network, "float32"), None)
+    if data is None:
+        return None
+    for inputs_first in layouts:
+        trial = make(ready=Prepared(other, [data], []), inputs_first=inputs_first, judges=False)
+        if not trial.raised:
+            return trial
+    return None
 
 
 def _name_on_a_narrow_one(trial: Trial, trial_of: Callable[[Prepared], Trial], of: str) -> None:
@@ -158,3 +194,4 @@ def _try_other_losses(trial: Trial) -> None:
         other = replace(network, loss=loss, reduction=reduction)
         if other != network and trial.is_right_for(type(trial.asked)(other)):
             trial.check.remarks.append(f'it is right for loss="{loss}", reduction="{reduction}"')
+            trial.check.steps, trial.check.follows = [], []  # no step is wrong, for that loss

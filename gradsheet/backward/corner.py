@@ -64,7 +64,7 @@ class Corner:
         return None if c is None else self.below + c * (1 - self.below)
 
 
-def corners_of(asked: Gradients) -> Iterator[Corner]:
+def corners_of(asked: Gradients, dtype: str) -> Iterator[Corner]:
     """One for each layer with a kink that exact numbers reach."""
     for l, activation in enumerate(asked.network.activations, 1):
         name, slopes = split(activation)
@@ -73,7 +73,7 @@ def corners_of(asked: Gradients) -> Iterator[Corner]:
         if name in KINKED:
             corners = (
                 Corner(data, l, name, float((*slopes, 0)[0]), _sides(asked, data, l))
-                for data in at_kink(asked.network, l)
+                for data in at_kink(asked.network, l, dtype)
             )
             yield from [corner for corner in (next((c for c in corners if c.matters), None),) if corner]
 

@@ -1,13 +1,15 @@
 """What is known of a network before any function is called: probes, the truth at each, mistakes made there."""
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from gradsheet.backward.asked import KINDS, Arrays, Gradients, Jacobian, Mistaken
+import manual
+from gradsheet.backward.asked import KINDS, Arrays, Gradients, Jacobian, Mistaken, PerExampleGradients
 from gradsheet.backward.corner import CORNER, Corner, corners_of
-from gradsheet.backward.probes import Data, chosen, of_fractions
+from gradsheet.backward.probes import Data, chosen, covering, of_fractions
 from gradsheet.backward.telling import Telling
 from gradsheet.backward.truth import Truth, errors_of, truth_at
 from gradsheet.kept import Kept
@@ -17,6 +19,7 @@ from gradsheet.simulation import Run, Simulation, changed, numbers_of
 from manual.activations import Array
 
 MAX_PREPARED = 16  # networks
+MAX_EACH = 16  # examples of whose gradients each is kept
 MAX_SIMULATED = 3_000_000  # numbers, in all mistakes at a point
 
 
@@ -26,7 +29,8 @@ class Prepared:
 
     `simulations` has for every probe where mistakes can be made, none where the network is too wide for that; `shown`
     counts the mistakes that show at the first `whole` probes, `hidden` those that change no gradient there. Where these
-    are of whole numbers, one more is of fractions.
+    are of whole numbers, one more is of fractions. `covered` is of how many entries of the answer how many are other
+    than 0 at some probe.
     """
 
     asked: Gradients
@@ -37,13 +41,30 @@ class Prepared:
     hidden: int = 0
     corners: list[Corner] = field(default_factory=list)
     whole: int = 0
-    _bounds: dict[tuple[int, str], tuple[Arrays, bool]] = field(default_factory=dict)
+    dtype: str = "float32"  # that the probes were chosen for
+    _each: dict[int, Arrays] = field(default_factory=dict)
+    _bounds: dict[tuple[int, str], tuple[Arrays, frozenset[str]]] = field(default_factory=dict)
 
-    def bound(self, probe: int, dtype: str) -> tuple[Arrays, bool]:
-        """How far answers at a probe may be off in a type of floats, and whether not at all."""
+    def bound(self, probe: int, dtype: str) -> tuple[Arrays, frozenset[str]]:
+        """How far answers at a probe may be off in a type of floats, and the arrays that may not be off at all."""
         if (probe, dtype) not in self._bounds:
             self._bounds[probe, dtype] = errors_of(self.asked, self.probes[probe], dtype)
         return self._bounds[probe, dtype]
+
+    @functools.cached_property
+    def covered(self) -> tuple[int, int]:
+        """How many entries of the right answer are other than 0 at some probe, and how many there are."""
+        seen = [np.any([truth.values[name] != 0 for truth in self.truths], 0) for name in self.asked.shapes]
+        return sum(int(mask.sum()) for mask in seen), sum(mask.size for mask in seen)
+
+    def each(self, probe: int) -> Arrays | None:
+        """The gradient of every example alone; None where it was not that of all together that was asked for."""
+        if self.asked.what != "gradients" or len(self.probes[probe].x) > MAX_EACH:
+            return None
+        if probe not in self._each:
+            network = replace(self.asked.network, reduction="sum")
+            self._each[probe] = PerExampleGradients(network).by(manual, self.probes[probe])
+        return self._each[probe]
 
     def is_extra(self, probe: int) -> bool:
         """Whether it is the probe of fractions, at which floats cannot be exact."""
@@ -73,12 +94,17 @@ def _shows(simulations: Sequence[tuple[Simulation, Mistaken]]) -> Array:
 _prepared = Kept[Prepared](MAX_PREPARED)
 
 
-def prepared(what: str, of: str, network: Network, telling: Telling | None = None) -> Prepared:
-    """The probes of a network, with the truth at each. Raises ValueError where there are none, or `of` is no node."""
-    return _prepared.get((what, of, network), lambda: _prepare(what, of, network, telling or Telling()))
+def prepared(what: str, of: str, network: Network, dtype: str = "float32", telling: Telling | None = None) -> Prepared:
+    """The probes of a network for floats of a type, with the truth at each.
+
+    Raises ValueError where there are none, or `of` is no node. Where exp or log enters no probe is exact, and none is
+    looked for that is so in few bits.
+    """
+    dtype = dtype if network.rational else "float32"
+    return _prepared.get((what, of, network, dtype), lambda: _prepare(what, of, network, dtype, telling or Telling()))
 
 
-def _prepare(what: str, of: str, network: Network, telling: Telling) -> Prepared:
+def _prepare(what: str, of: str, network: Network, dtype: str, telling: Telling) -> Prepared:
     telling.at("draws numbers at which to try the function")
     asked = asked_for(what, of, network)
     simulations: dict[Data, list[tuple[Simulation, Mistaken]]] = {}
@@ -87,20 +113,28 @@ def _prepare(what: str, of: str, network: Network, telling: Telling) -> Prepared
         simulations[data] = _simulable(asked, data)
         return _shows(simulations[data])
 
-    probes, seen = chosen(network, shows)
+    def covers(data: Data) -> Array:
+        with np.errstate(all="ignore"):
+            arrays = asked.by(manual, data)
+        return np.concatenate([np.ravel(arrays[name]) != 0 for name in asked.shapes])
+
+    probes, seen = chosen(network, dtype, shows)
     if not probes:
         raise ValueError(f"no small numbers are found at which a network of the widths {network.widths} has no z at 0")
-    extra = of_fractions(network) if network.rational else None
+    for data in covering(network, dtype, probes, covers):
+        seen = seen | shows(data)
+        probes.append(data)
+    extra = of_fractions(network) if network.rational and dtype == "float32" else None
     everything = [*probes, *([extra] if extra is not None else [])]
     telling.at("finds the truth there, by hand and by JAX")
     truths = [truth_at(asked, data) for data in everything]
     made = [simulations.get(data, []) for data in everything]
-    found = Prepared(asked, everything, truths, made, int(seen.sum()), whole=len(probes))
+    found = Prepared(asked, everything, truths, made, int(seen.sum()), whole=len(probes), dtype=dtype)
     if found.simulations[0]:
         instances = found.simulations[0][0][0].instances
         later = [instance for instance, shown in zip(instances, seen, strict=True) if not shown]
         found.hidden = sum(instance.code != CORNER and not _is_aside(instance) for instance in later)
-        found.corners = list(corners_of(asked))
+        found.corners = list(corners_of(asked, dtype))
     return found
 
 

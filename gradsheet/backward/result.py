@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gradsheet.backward.causes import Naming, Step
 from gradsheet.backward.probes import Data
+from gradsheet.backward.relations import grouped
 from gradsheet.judgement import AND
 from gradsheet.report import clean
 
@@ -43,9 +44,10 @@ class Check:
     """What came out. It is true where the function is right, and its text is the report.
 
     `rows` has the arrays in the order of backpropagation; `faults` what the function does that it should not;
-    `assumed` how its answer was read; `first` the step that breaks first, `follows` what is wrong only because of that,
-    `mistakes` the codes of those that give the whole answer together, several such where they do equally well. `probes`
-    has the data: params, x and y of each.
+    `assumed` how its answer was read; `loss` what is wrong with the loss that came along; `first` the step that breaks
+    first, `follows` what is wrong only because of that; `relations` what a wrong array is of the right one, by its
+    name; `mistakes` the codes of those that give the whole answer together, several such where they do equally well.
+    `probes` has the data: params, x and y of each.
     """
 
     title: str
@@ -58,6 +60,8 @@ class Check:
     follows: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     naming: Naming = field(default_factory=Naming)
+    relations: dict[str, str] = field(default_factory=dict)
+    loss: str = ""
     probes: list[Data] = field(default_factory=list)
 
     @property
@@ -130,6 +134,10 @@ def _table(rows: list[Row]) -> Iterator[str]:
 
 def _findings(check: Check) -> Iterator[str]:
     wrong = [row for row in check.rows if not row.is_right]
+    if check.loss:
+        yield from _laid_out("loss     ", check.loss)
+    for remark in check.remarks:
+        yield from _laid_out("remark   ", remark)
     if check.steps:
         first, *others = check.steps
         text = f"at the step to {first.gives}, {first.text}"
@@ -140,8 +148,6 @@ def _findings(check: Check) -> Iterator[str]:
             yield from _laid_out("follows  ", f"{', '.join(check.follows)}: right if carried on from there")
     elif wrong:
         yield from _laid_out("wrong first ", wrong[0].name)
-    for remark in check.remarks:
-        yield from _laid_out("remark   ", remark)
     named = {
         AND.join(made.text for made in together): "+".join(made.code for made in together)
         for together in check.naming.equals
@@ -153,6 +159,13 @@ def _findings(check: Check) -> Iterator[str]:
             yield from _laid_out("         ", f"and {len(named) - _SHOWN} more that give the same")
         if not check.naming.elsewhere:
             yield from _laid_out("         ", "gives every number at every probe")
-    elif wrong and check.naming.tried > 1:
+        return
+    for names, text in grouped(check.relations):
+        yield from _laid_out("mistake  ", f"{', '.join(names)}: {text}")
+    if (
+        wrong
+        and check.naming.tried > 1
+        and any(row.name not in check.relations for row in wrong if not row.name.startswith("L"))
+    ):
         known = "no known mistake gives this" if check.naming.complete else "none is found that gives this"
         yield from _laid_out("mistake  ", f"{known}, of {check.naming.tried:,} combinations tried")

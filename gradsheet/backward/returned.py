@@ -162,13 +162,22 @@ class Reader:
 
     `lead` are the axes in front of a parameter's own; `loss` is the shape of the value that may come along, None
     where none may. W is given as (inputs, units) where it is `turned`, and then comes back like that; else dW is also
-    taken as (inputs, units) where its shapes tell.
+    taken as (inputs, units) where its shapes tell. `examples` is how many there are.
     """
 
-    def __init__(self, shapes: Mapping[str, Shape], lead: Shape = (), loss: Shape | None = (), *, turned: bool = False):
-        self.shapes, self.lead, self.loss = dict(shapes), lead, loss
+    def __init__(
+        self,
+        shapes: Mapping[str, Shape],
+        lead: Shape = (),
+        loss: Shape | None = (),
+        *,
+        turned: bool = False,
+        examples: int = 1,
+    ):
+        self.shapes, self.lead, self.loss, self.examples = dict(shapes), lead, loss, examples
         self.weights = [name for name in shapes if name[0] == "W"]
         self.biases = [name for name in shapes if name[0] == "b"]
+        self.turned = turned
         telling = any(shapes[name] != shapes[name][::-1] for name in self.weights)
         self.layouts = (True,) if turned else (False, True) if telling else (False,)
 
@@ -211,7 +220,8 @@ class Reader:
             ),
             key=lambda reading: reading[0],
         )
-        vectors = [(0, turned, *candidate) for turned in self.layouts for candidate in self._vectors(leaves, turned)]
+        # A vector's shape does not tell how W lies in it: as it was given.
+        vectors = [(0, self.turned, *candidate) for candidate in self._vectors(leaves, self.turned)]
         fitting = [*vectors, *(reading for reading in rated if reading[0] < _MISFIT)][:_MOST_READINGS]
         if not fitting and not rated:
             shapes = ", ".join(str(leaf.array.shape) for leaf in leaves) or "none"
@@ -364,9 +374,11 @@ class Reader:
                 found.assumed += [words] if words not in found.assumed else []
                 array = array.reshape(expected)
             if array.shape != expected:
-                hint = (
-                    ": it is transposed, write .T" if name[0] == "W" and array.shape == self._shape(name, True) else ""
-                )
+                hint = ""
+                if name[0] == "W" and array.shape == self._shape(name, True):
+                    hint = ": it is transposed, write .T"
+                elif array.shape == (self.examples, *expected):
+                    hint = ": one for each example, not summed over the batch"
                 found.faults[name] = f"has shape {leaf.array.shape}, expected {self._shape(name, turned)}{hint}"
             elif array.dtype.kind == "c":
                 found.faults[name] = f"has dtype {leaf.type}, expected real numbers"

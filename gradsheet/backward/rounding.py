@@ -6,13 +6,15 @@ products errs by at most (k + 2) u sum |a| |b| in whatever order it is taken (N.
 Numerical Algorithms, section 3.1), on top of what a and b err by. The constants are generous, so that other formulas
 than these for the same quantities stay inside; f' in particular may come from h as in 1 - tanh^2.
 
-On the way the largest sum of |a| |b| is kept: where all numbers are multiples of 2^-s and that is below 2^(p - s), p
-the bits of a float, nothing is rounded at all, and what is right is equal.
+Where all numbers of an array are multiples of a unit 2^-s, and every sum of |a| |b| on the way is below 2^(p - s), p
+the bits of a float, nothing is rounded at all, and what is right is equal. So a ball keeps its unit as long as that
+holds: a forward pass of whole numbers is exact, whatever the number of examples that the loss is divided by. Formulas
+of another form may round there all the same, so the bound stays, but for types of few bits, which it would say nothing
+about: to be right in these is to be equal.
 
     N examples    I inputs of a layer    O units of a layer
 """
 
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,7 +24,6 @@ from gradsheet.network import KINKED, SQUARES, Network
 from manual import Layer
 from manual.activations import ELEMENTWISE, RATIONAL, Array, activate, split
 from manual.jacobians import unit_arrays
-from manual.losses import LOSSES
 
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}  # of a float's significand
 TINY = {
@@ -31,41 +32,49 @@ TINY = {
     "float32": 2.0**-126,
     "float64": 2.0**-1022,
 }  # least with all of them
+FEW_BITS = ("bfloat16", "float16")  # types in which nothing can be told where anything is rounded
 SLACK = 4  # times what one operation errs by, for formulas of another form
 HARDLY = 1e9  # times the least number, so much as nothing but zeros may be off
-MARGIN = 4  # times the largest sum, likewise
+MARGIN = {"bfloat16": 1, "float16": 2, "float32": 4, "float64": 4}  # times the largest sum, likewise
+MAX_DENOMINATOR = 1024  # of a constant that is a fraction of a power of two
 
 
 class Precision:
-    """The unit roundoff u of a type of floats, the numbers below which it has none or not all digits, `tiny`, and the
-    largest sum of absolute values that has come up."""
+    """A type of floats: its unit roundoff u, the numbers below which it has none or not all digits, `tiny`, and how
+    many units a sum may have for nothing to be rounded, in formulas of another form too."""
 
     def __init__(self, dtype: str):
-        self.bits, self.u, self.tiny, self.largest = BITS[dtype], unit_roundoff(dtype), TINY[dtype], 0.0
+        self.u, self.tiny, self.is_few_bits = unit_roundoff(dtype), TINY[dtype], dtype in FEW_BITS
+        self.most_units = 2.0 ** BITS[dtype] / MARGIN[dtype]
 
     def off(self, sizes: Array, operations: float = 1) -> Array:
         """What some operations may err by that give sums of such absolute values."""
-        return SLACK * operations * (self.u * self.saw(sizes) + self.tiny)
-
-    def saw(self, sizes: Array) -> Array:
-        if sizes.size:
-            self.largest = max(self.largest, float(sizes.max()))
-        return sizes
+        return SLACK * operations * (self.u * sizes + self.tiny)
 
     def exactly(self, value: Any) -> "Ball":
-        """Numbers that are given, not computed."""
+        """Numbers that are given, not computed; of fractions no unit is kept."""
         array = np.asarray(value, float)
-        return Ball(array, np.zeros(array.shape), self)
+        unit = 1.0 if (array == np.round(array)).all() else None
+        return Ball(array, np.zeros(array.shape), self, unit)
 
 
 class Ball:
-    """An array and a bound on the error of each entry."""
+    """An array, a bound on the error of each entry, and where nothing is rounded a `unit` that all are multiples of."""
 
-    def __init__(self, value: Array, error: Array, precision: Precision):
-        self.value, self.error, self.precision = value, error, precision
+    def __init__(self, value: Array, error: Array, precision: Precision, unit: float | None = None):
+        self.value, self.error, self.precision, self.unit = value, error, precision, unit
 
-    def _rounded(self, value: Array, error: Array, sizes: Array, operations: int = 1) -> "Ball":
-        return Ball(value, error + self.precision.off(sizes, operations), self.precision)
+    def _rounded(self, value: Array, error: Array, sizes: Array, unit: float | None, operations: int = 1) -> "Ball":
+        """The result of operations in which sums of such absolute values come up; `unit` is that of exact ones."""
+        if unit is not None and sizes.max(initial=0) >= unit * self.precision.most_units:
+            unit = None
+        off = 0 * sizes if unit is not None and self.precision.is_few_bits else self.precision.off(sizes, operations)
+        return Ball(value, error + off, self.precision, unit)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether floats round nothing on the way here."""
+        return self.unit is not None
 
     @property
     def size(self) -> Array:
@@ -73,40 +82,57 @@ class Ball:
 
     @property
     def T(self) -> "Ball":  # noqa: N802
-        return Ball(self.value.T, self.error.T, self.precision)
+        return Ball(self.value.T, self.error.T, self.precision, self.unit)
 
     def __getitem__(self, index: Any) -> "Ball":
-        return Ball(self.value[index], self.error[index], self.precision)
+        return Ball(self.value[index], self.error[index], self.precision, self.unit)
 
     def __neg__(self) -> "Ball":
-        return Ball(-self.value, self.error, self.precision)
+        return Ball(-self.value, self.error, self.precision, self.unit)
 
     def __sub__(self, other: "Ball") -> "Ball":
         return self + -other
 
     def __add__(self, other: "Ball") -> "Ball":
         sizes = abs(self.value) + abs(other.value)
-        return self._rounded(self.value + other.value, self.error + other.error, sizes)
+        unit = None if self.unit is None or other.unit is None else min(self.unit, other.unit)
+        return self._rounded(self.value + other.value, self.error + other.error, sizes, unit)
+
+    def _unit_times(self, other: "Ball") -> float | None:
+        return None if self.unit is None or other.unit is None else self.unit * other.unit
 
     def __mul__(self, other: "Ball") -> "Ball":
         value = self.value * other.value
         error = self.error * other.size + abs(self.value) * other.error
-        return self._rounded(value, error, abs(value))
+        return self._rounded(value, error, abs(value), self._unit_times(other))
 
     def __matmul__(self, other: "Ball") -> "Ball":
         sizes = abs(self.value) @ abs(other.value)
         error = self.error @ other.size + abs(self.value) @ other.error
-        return self._rounded(self.value @ other.value, error, sizes, self.value.shape[-1] + 2)
+        return self._rounded(self.value @ other.value, error, sizes, self._unit_times(other), self.value.shape[-1] + 2)
 
     def scaled(self, factor: float) -> "Ball":
         """A few operations with a constant."""
         value = self.value * factor
-        return self._rounded(value, self.error * abs(factor), np.maximum(abs(self.value), abs(value)), 2)
+        sizes = np.maximum(abs(self.value), abs(value))
+        return self._rounded(value, self.error * abs(factor), sizes, self._unit_scaled(factor), 2)
+
+    def _unit_scaled(self, factor: float) -> float | None:
+        denominator = float(factor).as_integer_ratio()[1]
+        return None if self.unit is None or denominator > MAX_DENOMINATOR else self.unit / denominator
+
+    def where(self, mask: Array, otherwise: float) -> "Ball":
+        """Itself where the mask is true, and elsewhere a multiple of itself."""
+        scaled = self.scaled(otherwise)
+        unit = None if self.unit is None or scaled.unit is None else min(self.unit, scaled.unit)
+        value, error = (np.where(mask, *pair) for pair in ((self.value, scaled.value), (self.error, scaled.error)))
+        return Ball(value, error, self.precision, unit)
 
     def sum(self, axis: int | tuple[int, ...] | None) -> "Ball":
         count = self.value.size // max(1, np.size(self.value.sum(axis)))
         sizes = np.asarray(abs(self.value).sum(axis))
-        return self._rounded(np.asarray(self.value.sum(axis)), np.asarray(self.error.sum(axis)), sizes, count + 1)
+        value, error = np.asarray(self.value.sum(axis)), np.asarray(self.error.sum(axis))
+        return self._rounded(value, error, sizes, self.unit, count + 1)
 
 
 class Rounding:
@@ -136,6 +162,10 @@ class Rounding:
             spread = z.error + SLACK * self.precision.u * (1 + z.value.max(-1, keepdims=True) - z.value)
             error = h * (spread + (h * spread).sum(-1, keepdims=True) + SLACK * z.value.shape[-1] * self.precision.u)
             return Ball(h, error, self.precision)
+        if name == "identity":
+            return z
+        if name in KINKED and z.is_exact:
+            return z.where(z.value > 0, float((*parameters, 0)[0]))
         if name == "relu":
             return Ball(h, np.where(z.value < -z.error, 0, z.error), self.precision)
         error = z.error * max([1, *map(abs, parameters)])
@@ -146,13 +176,14 @@ class Rounding:
         (name, parameters), z = split(self.network.activations[l - 1]), self.z[l - 1]
         value = ELEMENTWISE[name][order](z.value, *parameters)
         if name in RATIONAL:
-            jump = (abs(z.value) <= z.error) & ~self._are_zero(z)
-            return Ball(value, 1.0 * jump * (name in KINKED and order == 1), self.precision)
+            jump = (abs(z.value) <= z.error) & ~self._are_certain(z) & (name in KINKED and order == 1)
+            slopes = self.precision.exactly(np.ones(())).scaled(float((*parameters, 1)[0]))
+            return Ball(value, 1.0 * jump, self.precision, None if jump.any() else slopes.unit)
         return Ball(value, order * (z.error + self.h[l].error) + 2 * SLACK * self.precision.u, self.precision)
 
-    def _are_zero(self, z: Ball) -> Array:
-        """Where z is 0 for everybody: nothing was rounded, or there was nothing but zeros to add up."""
-        return np.asarray((z.value == 0) & (self.is_exact | (z.error <= HARDLY * self.precision.tiny)))
+    def _are_certain(self, z: Ball) -> Array:
+        """Where z has one sign for everybody: nothing was rounded, or there was nothing but zeros to add up."""
+        return np.asarray(z.is_exact | ((z.value == 0) & (z.error <= HARDLY * self.precision.tiny)))
 
     def _pulled(self, l: int, d_h: Ball) -> Ball:
         """(2)"""
@@ -166,18 +197,18 @@ class Rounding:
 
     def _shares(self, order: int) -> Ball:
         """The share of every output and example in the loss, or its first or second derivative."""
-        loss, yhat, y = self.network.loss, self.h[-1], self.y
+        loss, yhat, y, exactly = self.network.loss, self.h[-1], self.y, self.precision.exactly
         if y is None:
-            return Ball(LOSSES["output"][order](None, yhat.value), yhat.error * (order == 0), self.precision)
+            return (yhat, exactly(np.ones(yhat.value.shape)), exactly(np.zeros(yhat.value.shape)))[order]
         if loss in SQUARES:
             factor = {"half_squared_error": 0.5, "mean_squared_error": 1 / yhat.value.shape[-1]}.get(loss, 1.0)
             off = yhat - y
-            powers = (lambda: off * off, lambda: off.scaled(2), lambda: self.precision.exactly(2 + 0 * off.value))
+            powers = (lambda: off * off, lambda: off.scaled(2), lambda: exactly(2 + 0 * off.value))
             return powers[order]().scaled(factor)
         share = self._logarithm(order, y.value, yhat)
         if loss == "cross_entropy":
             return share
-        other = self._logarithm(order, 1 - y.value, self.precision.exactly(np.ones(yhat.value.shape)) - yhat)
+        other = self._logarithm(order, 1 - y.value, exactly(np.ones(yhat.value.shape)) - yhat)
         return share - other if order == 1 else share + other
 
     def _logarithm(self, order: int, y: Array, p: Ball) -> Ball:
@@ -239,7 +270,9 @@ class Rounding:
         for name in rows[0]:
             value, error = (np.stack([getattr(row[name], part) for row in rows]) for part in ("value", "error"))
             shape = node.shape + value.shape[1:]
-            found[name] = Ball(value.reshape(shape), error.reshape(shape), self.precision)
+            units = [unit for row in rows if (unit := row[name].unit) is not None]
+            unit = min(units) if len(units) == len(rows) else None
+            found[name] = Ball(value.reshape(shape), error.reshape(shape), self.precision, unit)
         return found
 
     def hvp(self, direction: Sequence[Layer]) -> dict[str, Ball]:
@@ -268,39 +301,6 @@ class Rounding:
             return d_h * r_z * self._derivative(l, 2)
         h, r_h = self.h[l], self._pulled(l, r_z)
         return r_h * (d_h - (d_h * h).sum(-1)[..., None]) - h * (d_h * r_h).sum(-1)[..., None]
-
-    # Whether anything is rounded
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether floats round nothing, as far as the pass has been taken.
-
-        All numbers have to be whole, and whatever they are divided by or multiplied with a power of two.
-        """
-        return self._are_whole and self.precision.largest * MARGIN * 2.0 ** (self.shift or 0) < 2.0**self.precision.bits
-
-    @functools.cached_property
-    def _are_whole(self) -> bool:
-        given = [self.h[0], *([self.y] if self.y is not None else []), *(p for pair in self.params for p in pair if p)]
-        return self.shift is not None and all((ball.value == np.round(ball.value)).all() for ball in given)
-
-    @property
-    def shift(self) -> int | None:
-        """The s of the least unit 2^-s that there is; None where there is none."""
-        network, factors = self.network, [1.0]
-        if not network.rational or network.loss is None:
-            return None
-        slopes = [split(a)[1][0] for a in network.activations if split(a)[0] == "leaky_relu"]
-        factors += [float(slope) for slope in slopes for _ in range(2)]  # on the way there and back
-        factors += [1 / len(self.h[0].value)] if network.reduction == "mean" else []
-        factors += [1 / network.widths[-1]] if network.loss == "mean_squared_error" else []
-        shift = 1  # the half of the loss
-        for factor in factors:
-            denominator = factor.as_integer_ratio()[1]
-            if denominator > 1024:
-                return None
-            shift += denominator.bit_length() - 1
-        return shift
 
 
 def within(a: Array, b: Array, allowed: Any) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gradsheet.backward.arguments import float_type
 from gradsheet.backward.asked import Gradients, by_name
 from gradsheet.backward.probes import Data
 from gradsheet.backward.returned import NotUnderstood, Reader, Returned, equal, plain_array, type_name
@@ -31,15 +32,16 @@ class Subject:
         self.fn, self.asked, self.dtype, self.array = fn, asked, dtype, array
         self.inputs_first = False
         self.reading = 0  # which of those that fit
+        self.words: str | None = None  # of the only ones that are taken, where they are known
         self.readings = 1
         self.faults: dict[str, None] = {}  # what it does that it should not, in the order of discovery
-        self.given = type_name(array(np.zeros(1, dtype)))  # the type that its arrays come in
+        self.given = type_name(array(np.zeros(1, float_type(dtype))))  # the type that its arrays come in
 
     def _layers(self, layers: Sequence[Layer]) -> list[tuple[Any, Any]]:
         return [(self._array(W.T if self.inputs_first else W), self._array(b)) for W, b in layers]
 
     def _array(self, array: Array | None) -> Any:
-        return None if array is None else self.array(np.array(array, self.dtype, order="C"))
+        return None if array is None else self.array(np.array(array, float_type(self.dtype), order="C"))
 
     def __call__(self, data: Data) -> Returned:
         """The answer; raises Misbehaved where there is none."""
@@ -63,7 +65,8 @@ class Subject:
             self.faults[f"it changes {', '.join(changed)}, which it is given: write into copies"] = None
         if len(params) != len(pairs) or any(a is not b for a, b in zip(params, pairs, strict=True)):
             self.faults["it changes the list of parameters that it is given: write into a new one"] = None
-        reader = Reader(self.asked.shapes, self.asked.lead, self.asked.loss, turned=self.inputs_first)
+        asked, examples = self.asked, len(data.x)
+        reader = Reader(asked.shapes, asked.lead, asked.loss, turned=self.inputs_first, examples=examples)
         try:
             readings = reader.read(result)
         except NotUnderstood as error:
@@ -72,6 +75,8 @@ class Subject:
             raise
         except BaseException as error:  # arrays and containers are somebody's code, too
             raise Misbehaved(f"what it returned cannot be read: {_told(error)}") from None
+        if self.words is not None:
+            readings = [reading for reading in readings if reading.assumed[0] == self.words] or readings[:1]
         self.readings = max(self.readings, len(readings))
         return readings[min(self.reading, len(readings) - 1)]
 

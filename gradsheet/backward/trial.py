@@ -7,19 +7,21 @@ from typing import Any
 import numpy as np
 
 import manual
-from gradsheet.backward.asked import Gradients
+from gradsheet.backward.asked import Gradients, by_name
 from gradsheet.backward.causes import LOOSE, Evidence, Search, Step, broken_steps, constant_factor, is_close
 from gradsheet.backward.corner import Corner, at_once
 from gradsheet.backward.prepared import Prepared
 from gradsheet.backward.probes import Data
+from gradsheet.backward.relations import Seen, in_words, relation
 from gradsheet.backward.result import VERDICTS, Check, Row
 from gradsheet.backward.returned import Returned, array_again, equal
-from gradsheet.backward.rounding import BITS, unit_roundoff, within
+from gradsheet.backward.rounding import BITS, FEW_BITS, HARDLY, TINY, unit_roundoff, within
 from gradsheet.backward.subject import Misbehaved, Subject
 from gradsheet.backward.truth import errors_of
 from manual.activations import Array
 
-COARSEST = 1 / 16  # of the largest entry may floats be off, where anything is told
+CANCELLED = 1e-30  # of the largest number is 0
+COARSEST = 1 / 64  # of the largest entry may floats be off, where anything is told
 MOST_SINGLE = 20  # examples that are tried one at a time
 
 
@@ -35,17 +37,20 @@ class Trial:
         ready: Prepared,
         at_zero: float | None,
         inputs_first: bool,
-        reading: int,
+        reading: int = 0,
+        words: str | None = None,
+        judges: bool = True,
     ):
         self.fn, self.ready, self.asked, self.at_zero = fn, ready, ready.asked, at_zero
         self.subject = Subject(fn, ready.asked, dtype, array)
-        self.subject.inputs_first, self.subject.reading = inputs_first, reading
+        self.subject.inputs_first, self.subject.reading, self.subject.words = inputs_first, reading, words
         self.raised = False  # before it gave any answer
         self.answers: list[Returned | None] = []
         network = self.asked.network
         title = f"{'-'.join(map(str, network.widths))}; {network.reading(kinks=False)}"
         self.check = Check(title, probes=list(ready.probes))
-        self._run()
+        self.words: str | None = None  # that say how its answer is read
+        self._run(judges)
         self.check.faults = [*self.subject.faults]
 
     # What it answers
@@ -57,11 +62,14 @@ class Trial:
             self.subject.faults[f"{error}{where}"] = None
             return None
 
-    def _run(self) -> None:
+    def _run(self, judges: bool) -> None:
         probes = self.ready.probes
         first = self._answer(probes[0], "")
         if first is None:
             self.raised = True
+            return
+        self.words = first.assumed[0]
+        if not judges:
             return
         if self.subject.inputs_first:
             self.check.assumed.append("fn takes W as (inputs, units)")
@@ -124,7 +132,13 @@ class Trial:
     def _errors(self, probe: int, answer: Returned, name: str) -> tuple[Array, bool]:
         """How far an array may be off, and whether not at all."""
         errors, exact = self.ready.bound(probe, self._type(answer, name))
-        return errors[name], exact
+        return errors[name], name in exact
+
+    @property
+    def coarsest(self) -> str:
+        """The coarsest type of floats that the answers came in, or the arguments were given in."""
+        kinds = {self._type(answer, name) for answer in self.answers if answer for name in answer.types}
+        return min(kinds, key=BITS.__getitem__, default="float64")
 
     def _judge(self, first: Returned) -> None:
         exact_everywhere = True
@@ -146,9 +160,12 @@ class Trial:
                     found.exact == row.exact and (found.difference or 0) > (row.difference or 0)
                 ):
                     row = found
-            if row.exact == "no" and (factor := self._factor(name)) is not None:
-                row.where += f"; everywhere {factor:.6g} times the truth"
+            if row.exact == "no" and name != "L" and (text := self._relation(name)):
+                self.check.relations[row.name] = text
+                row.where += f"; {text}"
             self.check.rows.append(row)
+        if self.check.rows and self.check.rows[0].name == self.asked.label("L"):
+            self._judge_loss(self.check.rows[0])
         self.check.tried = self._tried(exact_everywhere)
 
     def _compared(self, probe: int, name: str, answer: Returned) -> Row:
@@ -161,13 +178,17 @@ class Trial:
         if exact and largest == 0:
             return Row(label, "yes", 0.0)
         given = self.subject.given if self.subject.given in BITS else "float64"
+        # The largest entry; of an array that is 0, in which all that is added up cancels, that of all arrays.
+        largest_of_all = max(abs(array).max(initial=0) for array in truth.values.values())
+        size = abs(right).max(initial=0)
+        most = COARSEST * (size if size > CANCELLED * largest_of_all else largest_of_all) + HARDLY * TINY["float32"]
         # Who rounds a right answer to coarser floats at the end errs by that alone.
-        at_the_end = self.ready.bound(probe, given)[0][name] + 2 * unit_roundoff(kind) * abs(right)
-        if (off <= at_the_end + truth.errors[name]).all():
+        on_the_way = self.ready.bound(probe, given)[0][name] + truth.errors[name]
+        if on_the_way.max(initial=0) <= most and (off <= on_the_way + 2 * unit_roundoff(kind) * abs(right)).all():
             return Row(label, "rounded", largest)
         wrong = ~(off <= errors + truth.errors[name])
         if not wrong.any():
-            if errors.max(initial=0) <= COARSEST * abs(right).max(initial=0):
+            if errors.max(initial=0) <= most:
                 return Row(label, "rounded", largest)
             return Row(label, "untold", largest, f"{kind} may be off by {errors.max():.3g} here, too coarse to tell")
         far = np.where(wrong, np.nan_to_num(off, nan=np.inf), -1)
@@ -176,11 +197,8 @@ class Trial:
         mine, theirs = _numbers(found[at], right[at])
         where = f"{_at(at)}{place}: ".lstrip(": ") + f"{mine}, true {theirs}"
         coarse = False
-        if found.ndim > 1 and found.shape[-1] == found.shape[-2] and np.array_equal(found.swapaxes(-1, -2), right):
-            where += ", transposed"
-        elif coarse := self.subject.given != "float32" and bool(
-            (off <= self.ready.bound(probe, "float32")[0][name]).all()
-        ):
+        bound = self.ready.bound(probe, "float32")[0][name]
+        if coarse := self.subject.given != "float32" and bool((off <= bound).all() and bound.any()):
             where += "; as little off as by float32 on the way, a numerical derivative or an epsilon"
         return Row(label, "no", float(off[at]), where.strip(), coarse)
 
@@ -196,6 +214,37 @@ class Trial:
         return constant_factor(
             *(np.concatenate([np.ravel(array) for array in arrays]) for arrays in zip(*pairs, strict=True))
         )
+
+    def _relation(self, name: str) -> str:
+        """What a wrong array has to do with the right one."""
+        seen = []
+        for probe, (answer, truth) in enumerate(zip(self.answers, self.ready.truths, strict=True)):
+            if answer is None or name not in answer.arrays:
+                return ""
+            data, found, kind = self.ready.probes[probe], answer.arrays[name], self._type(answer, name)
+            alike = [other for other in self.asked.shapes if other != name]
+            others = {o: truth.values[o] for o in alike if truth.values[o].shape == found.shape}
+            each = self.ready.each(probe)
+            seen.append(
+                Seen(
+                    found,
+                    truth.values[name],
+                    self._errors(probe, answer, name)[0] + truth.errors[name],
+                    0.0 if kind in FEW_BITS else unit_roundoff(kind),
+                    by_name(data.params).get(name),
+                    None if each is None else each[name],
+                    {self.asked.label(other): array for other, array in others.items()},
+                )
+            )
+        return relation(seen)
+
+    def _judge_loss(self, row: Row) -> None:
+        """A loss that is another network's is said before any step is accused."""
+        if row.is_right or row.exact == "untold":
+            return
+        factor = self._factor("L")
+        times = "" if factor is None else f", everywhere {in_words(factor)} times that"
+        self.check.loss = f"your loss is not this network's: {row.where}{times}"
 
     @property
     def is_scaled(self) -> bool:
@@ -221,15 +270,27 @@ class Trial:
         text = f"data of your own, {len(ready.probes[0].x)} examples" if own else f"{count} probes of small numbers"
         text += ", at which floats round nothing" if exact else ", judged to the forward error bound of floats"
         text += ", and one of fractions" * (not own and len(ready.probes) > count)
-        text += f"; the truth {ready.truths[0].witnesses}"
+        text += f"; the truth {ready.truths[0].witnesses}; {self._coverage()}"
         if ready.shown:
             text += f"; {'all ' * (not ready.hidden)}{ready.shown} mistakes of the catalogue show"
             text += f", {ready.hidden} more change no gradient" * bool(ready.hidden)
         return text
 
+    def _coverage(self) -> str:
+        """Where the right answer is 0, nothing shows whoever leaves something out."""
+        covered, every = self.ready.covered
+        at_all = " at all of them" if len(self.ready.probes) > 1 else ""
+        if covered == every:
+            return f"none of the {every:,} entries of the true answer is 0{at_all}"
+        return f"{every - covered:,} of the {every:,} entries of the true answer are 0{at_all}, where no omission shows"
+
+    @property
+    def wrong(self) -> set[str]:
+        return {row.name for row in self.check.rows if not row.is_right}
+
     @property
     def rows_are_wrong(self) -> bool:
-        return any(not row.is_right for row in self.check.rows)
+        return bool(self.wrong)
 
     # At a kink
 
@@ -242,7 +303,7 @@ class Trial:
             answer = self._answer(corner.data, f", where z{corner.layer} is 0")
             if answer is None:
                 return
-            loose = LOOSE * max(unit_roundoff(self._type(answer, name)) for name in answer.types)
+            loose = LOOSE * self._finest(answer)
             value, words = None, f"{corner.f}'(0) in layer {corner.layer}"
             if self.asked.shapes.keys() <= answer.arrays.keys():
                 value = corner.derivative(answer.arrays, loose)
@@ -258,6 +319,10 @@ class Trial:
                 return
             taken.append((corner, value))
         self.check.kink = Row("at z = 0", "yes", None, at_once(taken))
+
+    def _finest(self, answer: Returned) -> float:
+        """The unit roundoff of an answer; float32's where it has fewer bits, whose probes are exact or say nothing."""
+        return min(max(unit_roundoff(self._type(answer, name)) for name in answer.types), unit_roundoff("float32"))
 
     # Why it is wrong
 
@@ -277,7 +342,7 @@ class Trial:
                 if not simulations:
                     continue
                 errors = {name: self._errors(probe, answer, name)[0] for name in answer.arrays}
-                u = max(unit_roundoff(self._type(answer, name)) for name in answer.arrays)
+                u = self._finest(answer)
                 evidence += [
                     Evidence(simulation, mistaken, mistaken.part(answer.arrays), mistaken.part(errors), u)
                     for simulation, mistaken in simulations

@@ -103,24 +103,24 @@ def by_jax(asked: Gradients, data: Data) -> Arrays:
         return {name: np.asarray(array) for name, array in jax.jit(answer)(*arguments).items()}
 
 
-def errors_of(asked: Gradients, data: Data, dtype: str) -> tuple[Arrays, bool]:
-    """How far an answer in floats of a type may be off, and whether nothing is rounded at all."""
+def errors_of(asked: Gradients, data: Data, dtype: str) -> tuple[Arrays, frozenset[str]]:
+    """How far an answer in floats of a type may be off, and the arrays on whose way nothing is rounded at all."""
     rounding = Rounding(asked.network, data.params, data.x, data.y, dtype)
     with np.errstate(all="ignore"):
         balls = asked.errors(rounding, data)
     errors = {name: np.nan_to_num(ball.error, nan=np.inf, posinf=np.inf) for name, ball in balls.items()}
-    return errors, rounding.is_exact
+    return errors, frozenset(name for name, ball in balls.items() if ball.is_exact)
 
 
 def _agreed(asked: Gradients, data: Data, mine: Arrays) -> Arrays:
     """The bound to which an answer in float64 agrees with JAX's; raises Undecided where it does not."""
     theirs = by_jax(asked, data)
     bounds, exact = errors_of(asked, data, "float64")
+    bounds = {name: 0 * bound if name in exact else bound for name, bound in bounds.items()}
     for name, array in mine.items():
-        allowed = 0 if exact else 2 * bounds[name]
-        if not within(array, theirs[name], allowed).all():
+        if not within(array, theirs[name], 2 * bounds[name]).all():
             raise Undecided(f"the witnesses disagree on {asked.label(name)}: by hand against JAX")
-    return {name: 0 * bound for name, bound in bounds.items()} if exact else bounds
+    return bounds
 
 
 def _sample(asked: Gradients, data: Data, mine: Arrays, bounds: Arrays) -> int:
