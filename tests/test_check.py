@@ -732,9 +732,36 @@ def test_a_bound_as_large_as_the_numbers_is_not_right():
     params = [(np.array([[0.1, 0.2], [1.0, 0.5]]), np.array([-0.3, 0.1])), (np.array([[1.0, 2.0]]), np.zeros(1))]
     x, y = np.array([[1.0, 1.0], [0.3, -0.7], [1.1, 0.2]]), np.array([[0.3], [0.7], [-0.2]])
     assert 0 < abs(manual.forward(params, x, ("relu", "identity")).z[0][0, 0]) < 1e-15
-    found = gradsheet.check(lambda *data: manual.value_and_grad(*data, ("relu", "identity")), params=params, x=x, y=y)
-    assert found.verdict == "untold"
+
+    def taking(alive, factor=1.0):
+        """With the mask by another sign of z; the rest is as it should be."""
+
+        def fn(params, x, y):
+            (W1, b1), (W2, b2) = params
+            z = x @ W1.T + b1
+            d2 = (np.maximum(z, 0) @ W2.T + b2 - y) / len(x)
+            d1 = d2 @ W2 * alive(z)
+            return [(factor * d1.T @ x, factor * d1.sum(0)), (d2.T @ np.maximum(z, 0), d2.sum(0))]
+
+        return gradsheet.check(fn, params=params, x=x, y=y)
+
+    assert taking(lambda z: z > 0).right, "it is what it is in exact numbers"
+    found = taking(lambda z: z > 1e-12)
+    assert found.verdict == "untold", "it may be rounding that decides"
     assert [row.name for row in found.rows if row.exact == "untold"] == ["dL/dW1", "dL/db1"]
+    assert "cannot be told to be right" in _raised(found)
+    assert not taking(lambda z: z > 0, 1.05).right
+
+
+def _raised(found):
+    def again(*_args, **_options):
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gradsheet.backward.checking.check", again)
+        with pytest.raises(AssertionError) as error:
+            gradsheet.assert_right(RIGHT)
+    return str(error.value)
 
 
 # Types of few bits
@@ -801,7 +828,7 @@ def test_another_loss_is_told_before_any_step():
 
     found = gradsheet.check(fn(lambda L, grads: (2 * L, [(2 * W, 2 * b) for W, b in grads])))
     assert "your loss is not this network's" in found.loss
-    assert "everywhere 2 times that" in found.loss
+    assert "everywhere 2 times the truth" in found.loss
     assert found.remarks == ['it is right for loss="squared_error", reduction="mean"']
     assert not found.steps
     lines = str(found).splitlines()

@@ -168,7 +168,7 @@ def test_a_real_net_on_all_digits():
 
     for _ in range(30):  # it learns
         _, grads = right(params, x, y)
-        params = [(W - 0.5 * g.W, b - 0.5 * g.b) for (W, b), g in zip(params, grads, strict=True)]
+        params = [(W - 0.5 * dW, b - 0.5 * db) for (W, b), (dW, db) in zip(params, grads, strict=True)]
     accuracy = (manual.forward(params, x, activations).h[-1].argmax(1) == y.argmax(1)).mean()
     assert accuracy > 0.8
 
@@ -177,6 +177,15 @@ def test_a_real_net_on_all_digits():
         found = gradsheet.check(right, dtype=dtype, **data)
         assert found.right, found
         assert "24 entries to 40 digits" in found.tried
+
+    def too_large(params, x, y):
+        L, grads = right(params, x, y)
+        return L, [(1.001 * dW, db) for dW, db in grads]
+
+    found = gradsheet.check(too_large, dtype="float32", **data)
+    assert found.verdict == "untold", "in the worst case float32 is off by more"
+    assert 'too coarse to tell: dtype="float64" may tell' in " ".join(str(found).split())
+    assert gradsheet.check(too_large, **data).verdict == "wrong"
 
     def wrong(params, x, y):
         L, ((dW1, db1), *others) = right(params, x, y)

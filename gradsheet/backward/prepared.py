@@ -43,13 +43,16 @@ class Prepared:
     whole: int = 0
     dtype: str = "float32"  # that the probes were chosen for
     _each: dict[int, Arrays] = field(default_factory=dict)
-    _bounds: dict[tuple[int, str], tuple[Arrays, frozenset[str]]] = field(default_factory=dict)
+    _bounds: dict[tuple[int, str, bool], tuple[Arrays, frozenset[str]]] = field(default_factory=dict)
 
-    def bound(self, probe: int, dtype: str) -> tuple[Arrays, frozenset[str]]:
-        """How far answers at a probe may be off in a type of floats, and the arrays that may not be off at all."""
-        if (probe, dtype) not in self._bounds:
-            self._bounds[probe, dtype] = errors_of(self.asked, self.probes[probe], dtype)
-        return self._bounds[probe, dtype]
+    def bound(self, probe: int, dtype: str, *, sharp: bool = False) -> tuple[Arrays, frozenset[str]]:
+        """How far answers at a probe may be off in a type of floats, and the arrays that may not be off at all.
+
+        In a large network that may be as much as the numbers are; the `sharp` bound is what they likely keep within.
+        """
+        if (key := (probe, dtype, sharp)) not in self._bounds:
+            self._bounds[key] = errors_of(self.asked, self.probes[probe], dtype, sharp=sharp)
+        return self._bounds[key]
 
     @functools.cached_property
     def covered(self) -> tuple[int, int]:

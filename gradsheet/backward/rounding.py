@@ -43,13 +43,25 @@ class Precision:
     """A type of floats: its unit roundoff u, the numbers below which it has none or not all digits, `tiny`, and how
     many units a sum may have for nothing to be rounded, in formulas of another form too."""
 
-    def __init__(self, dtype: str):
+    def __init__(self, dtype: str, *, sharp: bool = False):
+        self.sharp = sharp
         self.u, self.tiny, self.is_few_bits = unit_roundoff(dtype), TINY[dtype], dtype in FEW_BITS
         self.most_units = 2.0 ** BITS[dtype] / MARGIN[dtype]
 
     def off(self, sizes: Array, operations: float = 1) -> Array:
-        """What some operations may err by that give sums of such absolute values."""
-        return SLACK * operations * (self.u * sizes + self.tiny)
+        """What some operations may err by, or are likely to, that give sums of such absolute values."""
+        return SLACK * (operations**0.5 if self.sharp else operations) * (self.u * sizes + self.tiny)
+
+    def together(self, one: Array, other: Array) -> Array:
+        """Two errors, which may add up, and likely are independent."""
+        return np.hypot(one, other) if self.sharp else one + other
+
+    def product(self, a: Array, b: Array) -> Array:
+        """The errors that come out of a product with these in one factor."""
+        return np.sqrt((a * a) @ (b * b)) if self.sharp else a @ b
+
+    def total(self, errors: Array, axis: int | tuple[int, ...] | None) -> Array:
+        return np.asarray(np.sqrt((errors * errors).sum(axis)) if self.sharp else errors.sum(axis))
 
     def exactly(self, value: Any) -> "Ball":
         """Numbers that are given, not computed; of fractions no unit is kept."""
@@ -69,7 +81,7 @@ class Ball:
         if unit is not None and sizes.max(initial=0) >= unit * self.precision.most_units:
             unit = None
         off = 0 * sizes if unit is not None and self.precision.is_few_bits else self.precision.off(sizes, operations)
-        return Ball(value, error + off, self.precision, unit)
+        return Ball(value, self.precision.together(error, off), self.precision, unit)
 
     @property
     def is_exact(self) -> bool:
@@ -96,19 +108,21 @@ class Ball:
     def __add__(self, other: "Ball") -> "Ball":
         sizes = abs(self.value) + abs(other.value)
         unit = None if self.unit is None or other.unit is None else min(self.unit, other.unit)
-        return self._rounded(self.value + other.value, self.error + other.error, sizes, unit)
+        error = self.precision.together(self.error, other.error)
+        return self._rounded(self.value + other.value, error, sizes, unit)
 
     def _unit_times(self, other: "Ball") -> float | None:
         return None if self.unit is None or other.unit is None else self.unit * other.unit
 
     def __mul__(self, other: "Ball") -> "Ball":
         value = self.value * other.value
-        error = self.error * other.size + abs(self.value) * other.error
+        error = self.precision.together(self.error * other.size, abs(self.value) * other.error)
         return self._rounded(value, error, abs(value), self._unit_times(other))
 
     def __matmul__(self, other: "Ball") -> "Ball":
         sizes = abs(self.value) @ abs(other.value)
-        error = self.error @ other.size + abs(self.value) @ other.error
+        product = self.precision.product
+        error = self.precision.together(product(self.error, other.size), product(abs(self.value), other.error))
         return self._rounded(self.value @ other.value, error, sizes, self._unit_times(other), self.value.shape[-1] + 2)
 
     def scaled(self, factor: float) -> "Ball":
@@ -131,18 +145,23 @@ class Ball:
     def sum(self, axis: int | tuple[int, ...] | None) -> "Ball":
         count = self.value.size // max(1, np.size(self.value.sum(axis)))
         sizes = np.asarray(abs(self.value).sum(axis))
-        value, error = np.asarray(self.value.sum(axis)), np.asarray(self.error.sum(axis))
+        value, error = np.asarray(self.value.sum(axis)), self.precision.total(self.error, axis)
         return self._rounded(value, error, sizes, self.unit, count + 1)
 
 
 class Rounding:
     """The pass in floats at some parameters and data, with the errors that it may make.
 
-    params are (W, b) in float64; x is (N, I), y (N, O) or None; `dtype` is the type of those who take the pass.
+    params are (W, b) in float64; x is (N, I), y (N, O) or None; `dtype` is the type of those who take the pass. A
+    `sharp` bound is not one that nobody can exceed, but that whoever takes the right pass most likely keeps: errors are
+    independent and grow as the root of their number (N. Higham and T. Mary, 2019), and every unit is live that is so
+    without errors.
     """
 
-    def __init__(self, network: Network, params: Sequence[Layer], x: Array, y: Array | None, dtype: str):
-        self.network, self.precision = network, Precision(dtype)
+    def __init__(
+        self, network: Network, params: Sequence[Layer], x: Array, y: Array | None, dtype: str, *, sharp: bool = False
+    ):
+        self.network, self.precision = network, Precision(dtype, sharp=sharp)
         exactly = self.precision.exactly
         self.params = [(exactly(W), None if b is None else exactly(b)) for W, b in params]
         self.y = None if y is None else exactly(y)
@@ -176,7 +195,8 @@ class Rounding:
         (name, parameters), z = split(self.network.activations[l - 1]), self.z[l - 1]
         value = ELEMENTWISE[name][order](z.value, *parameters)
         if name in RATIONAL:
-            jump = (abs(z.value) <= z.error) & ~self._are_certain(z) & (name in KINKED and order == 1)
+            kinks = name in KINKED and order == 1 and not self.precision.sharp
+            jump = (abs(z.value) <= z.error) & ~self._are_certain(z) & kinks
             slopes = self.precision.exactly(np.ones(())).scaled(float((*parameters, 1)[0]))
             return Ball(value, 1.0 * jump, self.precision, None if jump.any() else slopes.unit)
         return Ball(value, order * (z.error + self.h[l].error) + 2 * SLACK * self.precision.u, self.precision)

@@ -12,7 +12,7 @@ from gradsheet.backward.causes import LOOSE, Evidence, Search, Step, broken_step
 from gradsheet.backward.corner import Corner, at_once
 from gradsheet.backward.prepared import Prepared
 from gradsheet.backward.probes import Data
-from gradsheet.backward.relations import Seen, in_words, relation
+from gradsheet.backward.relations import Seen, relation
 from gradsheet.backward.result import VERDICTS, Check, Row
 from gradsheet.backward.returned import Returned, array_again, equal
 from gradsheet.backward.rounding import BITS, FEW_BITS, HARDLY, TINY, unit_roundoff, within
@@ -160,9 +160,9 @@ class Trial:
                     found.exact == row.exact and (found.difference or 0) > (row.difference or 0)
                 ):
                     row = found
-            if row.exact == "no" and name != "L" and (text := self._relation(name)):
-                self.check.relations[row.name] = text
+            if row.exact == "no" and (text := self._relation(name)):
                 row.where += f"; {text}"
+                self.check.relations |= {row.name: text} if name != "L" else {}
             self.check.rows.append(row)
         if self.check.rows and self.check.rows[0].name == self.asked.label("L"):
             self._judge_loss(self.check.rows[0])
@@ -181,16 +181,24 @@ class Trial:
         # The largest entry; of an array that is 0, in which all that is added up cancels, that of all arrays.
         largest_of_all = max(abs(array).max(initial=0) for array in truth.values.values())
         size = abs(right).max(initial=0)
-        most = COARSEST * (size if size > CANCELLED * largest_of_all else largest_of_all) + HARDLY * TINY["float32"]
+        size = (size if size > CANCELLED * largest_of_all else largest_of_all) + HARDLY * TINY["float32"]
+
+        def tells(bound: Array) -> bool:
+            """Whether a bound is so much smaller than the numbers that whoever keeps within it is right."""
+            return bool(bound.max(initial=0) <= COARSEST * size)
+
         # Who rounds a right answer to coarser floats at the end errs by that alone.
         on_the_way = self.ready.bound(probe, given)[0][name] + truth.errors[name]
-        if on_the_way.max(initial=0) <= most and (off <= on_the_way + 2 * unit_roundoff(kind) * abs(right)).all():
+        if tells(on_the_way) and (off <= on_the_way + 2 * unit_roundoff(kind) * abs(right)).all():
             return Row(label, "rounded", largest)
         wrong = ~(off <= errors + truth.errors[name])
         if not wrong.any():
-            if errors.max(initial=0) <= most:
+            sharp = self.ready.bound(probe, kind, sharp=True)[0][name]
+            if tells(errors) or (tells(sharp) and (off <= sharp + truth.errors[name]).all()):
                 return Row(label, "rounded", largest)
-            return Row(label, "untold", largest, f"{kind} may be off by {errors.max():.3g} here, too coarse to tell")
+            finer = "" if kind == "float64" else ': dtype="float64" may tell'
+            where = f"{kind} may be off by {errors.max():.3g} here, too coarse to tell{finer}"
+            return Row(label, "untold", largest, where)
         far = np.where(wrong, np.nan_to_num(off, nan=np.inf), -1)
         at = tuple(map(int, np.unravel_index(np.argmax(far), off.shape)))
         place = f" at probe {probe + 1}" * (len(self.ready.probes) > 1)
@@ -242,9 +250,7 @@ class Trial:
         """A loss that is another network's is said before any step is accused."""
         if row.is_right or row.exact == "untold":
             return
-        factor = self._factor("L")
-        times = "" if factor is None else f", everywhere {in_words(factor)} times that"
-        self.check.loss = f"your loss is not this network's: {row.where}{times}"
+        self.check.loss = f"your loss is not this network's: {row.where}"
 
     @property
     def is_scaled(self) -> bool:
@@ -285,12 +291,8 @@ class Trial:
         return f"{every - covered:,} of the {every:,} entries of the true answer are 0{at_all}, where no omission shows"
 
     @property
-    def wrong(self) -> set[str]:
-        return {row.name for row in self.check.rows if not row.is_right}
-
-    @property
     def rows_are_wrong(self) -> bool:
-        return bool(self.wrong)
+        return any(not row.is_right for row in self.check.rows)
 
     # At a kink
 

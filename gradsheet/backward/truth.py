@@ -103,9 +103,9 @@ def by_jax(asked: Gradients, data: Data) -> Arrays:
         return {name: np.asarray(array) for name, array in jax.jit(answer)(*arguments).items()}
 
 
-def errors_of(asked: Gradients, data: Data, dtype: str) -> tuple[Arrays, frozenset[str]]:
+def errors_of(asked: Gradients, data: Data, dtype: str, *, sharp: bool = False) -> tuple[Arrays, frozenset[str]]:
     """How far an answer in floats of a type may be off, and the arrays on whose way nothing is rounded at all."""
-    rounding = Rounding(asked.network, data.params, data.x, data.y, dtype)
+    rounding = Rounding(asked.network, data.params, data.x, data.y, dtype, sharp=sharp)
     with np.errstate(all="ignore"):
         balls = asked.errors(rounding, data)
     errors = {name: np.nan_to_num(ball.error, nan=np.inf, posinf=np.inf) for name, ball in balls.items()}
