@@ -120,8 +120,9 @@ def exponentials(z: Array) -> tuple[Array, Array]:
     e = np.exp(d)
     if z.dtype == object:
         return e, place
-    back = d - z
-    lost = (z - (d - back)) - (m + back)  # z - m = d + lost
+    with np.errstate(invalid="ignore"):
+        back = d - z
+        lost = (z - (d - back)) - (m + back)  # z - m = d + lost
     return e + e * np.fmin(lost, number(z, 1)), place  # no number where z - m is infinite, and e is 0
 
 

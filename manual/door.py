@@ -16,13 +16,14 @@ def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
     """Whether there is an activation for every layer, by one of the known names; says what to write where not."""
     if not isinstance(activations, tuple | list) or len(activations) != layers:
         raise ValueError(
-            f"activations is {activations!r}, expected one entry for each of the {layers} layers: "
+            f"activations is {activations!r}, expected one name for each of the {layers} layers: "
             f"write {('relu',) * (layers - 1) + ('identity',)!r}, for example"
         )
     for number, activation in enumerate(activations, 1):
         expected = f"expected one of {', '.join(known)} or ('leaky_relu', slope)"
-        if callable(activation):
-            name = getattr(activation, "__name__", type(activation).__name__)
+        function = activation[0] if isinstance(activation, tuple | list) and activation else activation
+        if callable(function):
+            name = getattr(function, "__name__", type(function).__name__)
             write = f'write "{name.lower()}"' if name.lower() in known else "a name says whose derivative it is"
             raise TypeError(f"activation {number} is the function {name}, {expected}: {write}")
         name, parameters = _parts(activation)
@@ -118,7 +119,7 @@ def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
 
 def check_direction(direction: Params, params: Sequence[Layer], activations: Sequence[Activation]) -> tuple[Layer, ...]:
     """A direction to move the parameters in: a tuple of Layer of their shapes and their number type."""
-    direction = layers_of(direction)
+    direction = layers_of(direction, "direction")
     if len(direction) != len(params):
         raise ValueError(f"direction has {len(direction)} layers, expected {len(params)}, one for each of params")
     for number, (mine, theirs) in enumerate(zip(direction, params, strict=True), 1):
@@ -146,7 +147,8 @@ def check_data(name: str, data: Any, params: Sequence[Layer], *, rows: int | Non
         if array.shape == (width,):
             hint = f": for one example write {name}[None, :]"
         elif array.ndim == 1:
-            hint = f": for one number an example write {name}[:, None]"
+            labels = f"class labels write np.eye({width})[{name}]" if width > 1 and name == "y" else ""
+            hint = f": for {labels or f'one number an example write {name}[:, None]'}"
         elif array.ndim == 2 and array.T.shape == (rows or array.shape[1], width):
             hint = f": a batch is rows, write {name}.T"
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}, one example a row{hint}")

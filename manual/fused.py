@@ -40,7 +40,7 @@ def softmax_cross_entropy(y: Array, z: Array) -> Array:
     as y_i (m - z_i + log(1 + rest)), with m the largest z and rest the sum of e^(z_k - m) over the others: two numbers
     that are not negative, of which the second is right to its last digit also where it is close to 0.
     """
-    return y * -_log_softmax(z)
+    return -y * np.where(y == 0, 0 * y, _log_softmax(z))  # 0 log 0 = 0, of a class whose z is -inf too
 
 
 def d_softmax_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Array:
@@ -54,10 +54,16 @@ def r_softmax_cross_entropy(y: Array, z: Array, r_z: Array) -> Array:
 
 
 def _log_softmax(z: Array) -> Array:
+    m, log = _log_sum(z)
+    return z - m - log
+
+
+def _log_sum(z: Array) -> tuple[Array, Array]:
+    """log sum_k e^z_k as m and log(1 + rest), (..., 1) each."""
     e, largest = exponentials(z)
     m = np.take_along_axis(z, largest, -1)
     np.put_along_axis(e, largest, 0 * m, -1)  # it is 1, which log1p adds
-    return z - m - np.log1p(e.sum(-1, keepdims=True))
+    return m, np.log1p(e.sum(-1, keepdims=True))
 
 
 # Sigmoid and binary cross-entropy, for yes or no
@@ -140,21 +146,23 @@ def softmax_binary_cross_entropy(y: Array, z: Array) -> Array:
     near to 1 that log1p(-softmax(z)_i) is better.
     """
     no = 1 - y
-    return y * -_log_softmax(z) - no * np.where(no == 0, 0 * z, _log_of_others(z))
+    return softmax_cross_entropy(y, z) - no * np.where(no == 0, 0 * z, _log_of_others(z))
 
 
 def d_softmax_binary_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Array:
-    """d log(1 - softmax_i) / dz_k = p_ik - softmax_k, with p_i the softmax over all but z_i, and p_ii = 0."""
-    no = (y - 1) * d_shares
-    by_no = (no[..., None] * _softmax_of_others(z)).sum(-2) - softmax(z) * no.sum(-1, keepdims=True)
-    return d_softmax_cross_entropy(y, z, d_shares) + by_no
+    """d log(1 - softmax_i) / dz_k = p_ik - softmax_k, with p_i the softmax over all but z_i, and p_ii = 0
+
+    which is p_ik softmax_i for the others, since p_ik = softmax_k / (1 - softmax_i), and -softmax_i for i itself.
+    """
+    no = (y - 1) * d_shares * softmax(z)
+    return d_softmax_cross_entropy(y, z, d_shares) + (no[..., None] * _softmax_of_others(z)).sum(-2) - no
 
 
 def r_softmax_binary_cross_entropy(y: Array, z: Array, r_z: Array) -> Array:
-    no, p = y - 1, _softmax_of_others(z)
+    p = _softmax_of_others(z)
     r_p = p * (r_z[..., None, :] - (p * r_z[..., None, :]).sum(-1, keepdims=True))
-    r_no = (no[..., None] * r_p).sum(-2) - softmax_pullback(z, r_z) * no.sum(-1, keepdims=True)
-    return r_softmax_cross_entropy(y, z, r_z) + r_no
+    no, r_no = (y - 1) * softmax(z), (y - 1) * softmax_pullback(z, r_z)
+    return r_softmax_cross_entropy(y, z, r_z) + (no[..., None] * r_p + r_no[..., None] * p).sum(-2) - r_no
 
 
 def _others(z: Array) -> tuple[Array, Array]:
@@ -178,15 +186,11 @@ def _log_of_others(z: Array) -> Array:
     if z.shape[-1] == 1:
         return np.full(z.shape, -np.inf)
     yhat, (others, _) = softmax(z), _others(z)
-    near_0 = yhat.astype(float) <= 0.5
+    near_0 = yhat.astype(float) <= 0.25
     small = np.where(near_0, yhat, 0 * z)
-    of_sums = _log_sum(others)[..., 0] - _log_sum(z)
+    (m, log), (m_others, log_others) = _log_sum(z), _log_sum(others)
+    of_sums = (m_others[..., 0] - m) + (log_others[..., 0] - log)
     return np.where(near_0, np.log1p(-small), of_sums)
-
-
-def _log_sum(z: Array) -> Array:
-    """log sum_k e^z_k, (N, 1)"""
-    return z[..., :1] - _log_softmax(z)[..., :1]
 
 
 class Loss(NamedTuple):

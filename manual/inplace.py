@@ -265,8 +265,9 @@ def output(a: Answers) -> Any:
 def softmax_cross_entropy(a: Answers) -> Any:
     """All that are as large as the largest give e^0 = 1, of which log1p adds one."""
     log_softmax, e, rest = a.d, a.other_yhat, a.row
-    for step in a.exponentials:
-        step()
+    with np.errstate(invalid="ignore"):  # of a class whose z is -inf
+        for step in a.exponentials:
+            step()
     np.subtract(a.yhat, a.row, log_softmax)
     np.equal(log_softmax, a.zero, a.mask)
     np.add.reduce(a.mask, 1, a.d.dtype, a.other_row, keepdims=True)
@@ -276,6 +277,8 @@ def softmax_cross_entropy(a: Answers) -> Any:
     np.add(rest, a.other_row, rest)
     np.log1p(rest, a.other_row)
     np.subtract(log_softmax, a.other_row, log_softmax)
+    np.equal(a.y, a.zero, a.mask)
+    np.copyto(log_softmax, a.zero, where=a.mask)  # 0 log 0 = 0
     np.multiply(a.y, log_softmax, a.t)
     np.add(rest, a.one, rest)
     np.divide(e, rest, e)  # yhat

@@ -11,7 +11,7 @@ import numpy as np
 from manual.activations import Activation, Array, number
 from manual.door import check_data, check_loss, check_params
 from manual.fused import fuse
-from manual.layers import Layer, Params, like
+from manual.layers import Layer, Params, layers_of, like
 from manual.losses import LOSSES, d_reduce
 from manual.mlp import Cache, backward_pass, forward_pass
 
@@ -113,7 +113,8 @@ def jacobian(
     `by` is any earlier one of the nodes, "x", or a parameter. The other arguments, and the errors, are those of
     `jacobians`; a `by` that `of` does not depend on is a ValueError.
     """
-    (letter, layer), (by_letter, by_layer) = _locate(of, len(params)), _locate(by, len(params))
+    depth = len(layers_of(params))
+    (letter, layer), (by_letter, by_layer) = _locate(of, depth), _locate(by, depth)
     order = {"h": 2, "L": 3, "S": 3}
     if by_letter in "LS" or 2 * by_layer + order.get(by_letter, 1) > 2 * layer + order.get(letter, 1) or letter in "Wb":
         raise ValueError(f"{by} does not come before {of} in the forward pass, so there is no derivative d{of}/d{by}")

@@ -9,8 +9,9 @@ The products are those of `mlp`, on arrays that lie in memory either way:
                A column of ones behind h makes b a column of (W b), so that b and dL/db cost no operation of their own.
 
 All parameters lie in one vector, and all gradients in another. A pass is a list of steps; `inplace` has those of the
-activations and losses. Nothing of the size of an activation is allocated; to multiply by a mask NumPy turns the bools
-into floats, 8,192 of them at a time.
+activations and losses. Nothing of the size of an activation is allocated, but for two losses that are rare (softplus
+with cross-entropy, softmax with binary cross-entropy); to multiply by a mask NumPy turns the bools into floats, 8,192
+of them at a time.
 
     N examples    I inputs of a layer    O units of a layer    P parameters
 """

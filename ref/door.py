@@ -15,13 +15,14 @@ def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
     """Whether there is an activation for every layer, by one of the known names; says what to write where not."""
     if not isinstance(activations, tuple | list) or len(activations) != layers:
         raise ValueError(
-            f"activations is {activations!r}, expected one entry for each of the {layers} layers: "
+            f"activations is {activations!r}, expected one name for each of the {layers} layers: "
             f"write {('relu',) * (layers - 1) + ('identity',)!r}, for example"
         )
     for number, activation in enumerate(activations, 1):
         expected = f"expected one of {', '.join(known)} or ('leaky_relu', slope)"
-        if callable(activation):
-            name = getattr(activation, "__name__", type(activation).__name__)
+        function = activation[0] if isinstance(activation, tuple | list) and activation else activation
+        if callable(function):
+            name = getattr(function, "__name__", type(function).__name__)
             write = f'write "{name.lower()}"' if name.lower() in known else "a name says whose derivative it is"
             raise TypeError(f"activation {number} is the function {name}, {expected}: {write}")
         name, parameters = _parts(activation)
@@ -83,16 +84,19 @@ def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Lay
 
 def check_direction(direction: Params, params: Sequence[Layer]) -> tuple[Layer, ...]:
     """A direction to move the parameters in: a tuple of Layer of their shapes and number type."""
-    pairs = layers_of(direction)
+    pairs = layers_of(direction, "direction")
     if len(pairs) != len(params):
         raise ValueError(f"direction has {len(pairs)} layers, expected {len(params)}, one for each of params")
     for l, (mine, theirs) in enumerate(zip(pairs, params, strict=True), 1):
         for name, rate, parameter in zip("Wb", mine, theirs, strict=True):
-            found = None if rate is None else jnp.shape(rate)
+            found = None if rate is None else jnp.asarray(rate).shape
             expected = None if parameter is None else parameter.shape
             if found != expected:
                 raise ValueError(f"direction has for {name}{l} {found}, expected {expected}: it is like the parameters")
-    typed = [[None if a is None else jnp.asarray(a, layer.W.dtype) for a in layer] for layer in pairs]
+    typed = [
+        [None if a is None else jnp.asarray(a, parameters.W.dtype) for a in layer]
+        for layer, parameters in zip(pairs, params, strict=True)
+    ]
     return tuple(Layer(*layer) for layer in typed)  # type: ignore[arg-type]
 
 
@@ -116,6 +120,11 @@ def check_loss(loss: str, reduction: str, y: Any, params: Sequence[Layer], examp
         "y",
         targets,
         (examples, outputs),
-        write="one row an example, one column an output; y[:, None] makes a column of a vector",
+        write="one row an example, one column an output; "
+        + (
+            f"np.eye({outputs})[y] makes rows of class labels"
+            if outputs > 1
+            else "y[:, None] makes a column of a vector"
+        ),
     )
     return targets

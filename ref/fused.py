@@ -24,13 +24,19 @@ def softmax_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
 
     as -y_i (z_i - m - log(1 + rest)), with m the largest z and rest the sum of e^(z_k - m) over the others.
     """
-    return -y * _log_softmax(z)
+    return -y * jnp.where(y == 0, 0, _log_softmax(z))  # 0 log 0 = 0, of a class whose z is -inf too
 
 
 def _log_softmax(z: jax.Array) -> jax.Array:
+    m, log = _log_sum(z)
+    return z - m - log
+
+
+def _log_sum(z: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """log sum_k e^z_k as m and log(1 + rest)."""
     e, largest, m = exponentials(z)
     # That of m is 1, which log1p adds: taken away, not left out, so that its gradient stays.
-    return z - m - jnp.log1p(jnp.where(largest, e - 1, e).sum())
+    return m, jnp.log1p(jnp.where(largest, e - 1, e).sum())
 
 
 def sigmoid_binary_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
@@ -56,18 +62,20 @@ def softmax_binary_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
     where 1 - softmax(z)_i = sum_(k != i) e^z_k / sum_k e^z_k: a difference of two logarithms of sums, unless it is so
     near to 1 that log1p(-softmax(z)_i) is better.
     """
-    yhat, log_yhat, no = softmax(z), _log_softmax(z), 1 - y
-    of_sums = jax.vmap(partial(_log_sum_without, z))(jnp.arange(z.size)) - (z - log_yhat)
-    near_0 = yhat <= 0.5
+    yhat, no = softmax(z), 1 - y
+    m, log = _log_sum(z)
+    m_others, log_others = jax.vmap(partial(_log_sum_without, z))(jnp.arange(z.size))
+    of_sums = (m_others - m) + (log_others - log)
+    near_0 = yhat <= 0.25  # beyond that 1 - yhat is too rough, and so is XLA's log1p of what is below -1/3
     log_no = jnp.where(near_0, jnp.log1p(-jnp.where(near_0, yhat, 0)), of_sums)
-    return -y * log_yhat - no * jnp.where(no == 0, 0, log_no)
+    return softmax_cross_entropy(y, z) - no * jnp.where(no == 0, 0, log_no)
 
 
-def _log_sum_without(z: jax.Array, i: jax.Array) -> jax.Array:
-    """log sum_(k != i) e^z_k"""
+def _log_sum_without(z: jax.Array, i: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """log sum_(k != i) e^z_k as m and another logarithm."""
     others = jnp.arange(z.size) != i
     m = jax.lax.stop_gradient(jnp.where(others, z, -(-z).max()).max())
-    return m + jnp.log(jnp.where(others, jnp.exp(jnp.where(others, z - m, 0)), 0).sum())
+    return m, jnp.log(jnp.where(others, jnp.exp(jnp.where(others, z - m, 0)), 0).sum())
 
 
 FUSED: dict[tuple[str, str], Shares] = {

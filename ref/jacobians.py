@@ -49,9 +49,9 @@ def stacked_jacobian(
     fraction of the time that a pass for each node takes. Arguments and errors are those of `jacobian`.
     """
     params, x = check_network(params, x, activations)
-    if "L" in of or "shares" in of:
+    if asks_loss := "L" in of or "shares" in of:
         y = check_loss(loss, reduction, y, params, len(x))
-    _, shares, is_fused = fuse(activations, loss)
+    _, shares, is_fused = fuse(activations, loss) if asks_loss else (activations, LOSSES["output"], False)
 
     def stacked(nodes: Cache, last: jax.Array, shares: Shares) -> jax.Array:
         def node(name: str) -> jax.Array:

@@ -1,6 +1,7 @@
 """What parameters come in, and gradients go out: one pytree or another, with the arrays of every layer."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple
 
@@ -19,31 +20,31 @@ class Layer(NamedTuple):
 Params = Any
 
 
-def layers_of(params: Any) -> list[Layer]:
+def layers_of(params: Any, name: str = "params") -> list[Layer]:
     """The layers in the order of the pass, of what they come in; see `Params`. TypeError where it is something else."""
     if isinstance(params, Mapping):
         raise TypeError(
-            f"params has the keys {_keys(params)}, expected a sequence, one entry a layer: "
+            f"{name} has the keys {_keys(params)}, expected a list, one entry a layer: "
             'write [{"W": W1, "b": b1}, {"W": W2, "b": b2}]'
         )
-    if not isinstance(params, Sequence):
-        raise TypeError(f"params is a {type(params).__name__}, expected a sequence of (W, b), one a layer")
-    return [_layer_of(number, layer) for number, layer in enumerate(params, 1)]
+    if not isinstance(params, list | tuple):
+        raise TypeError(f"{name} is a {type(params).__name__}, expected a list of (W, b), one a layer")
+    return [_layer_of(f"layer {number} of {name}", layer) for number, layer in enumerate(params, 1)]
 
 
-def _layer_of(number: int, layer: Any) -> Layer:
-    if is_dataclass(layer):
+def _layer_of(name: str, layer: Any) -> Layer:
+    if is_dataclass(layer) and not isinstance(layer, type):
         layer = {field.name: getattr(layer, field.name) for field in fields(layer)}
     elif hasattr(layer, "_asdict") and set(layer._fields) == set("Wb"):
         layer = layer._asdict()
     if isinstance(layer, Mapping):
         if not {"W"} <= set(layer) <= {"W", "b"}:
-            raise TypeError(f"layer {number} has the keys {_keys(layer)}, expected W and b: W is (units, inputs)")
+            raise TypeError(f"{name} has the keys {_keys(layer)}, expected W and b: W is (units, inputs)")
         return Layer(layer["W"], layer.get("b"))
     if isinstance(layer, tuple | list) and 1 <= len(layer) <= 2:
         return Layer(*layer)
     found = f"{len(layer)} entries" if isinstance(layer, tuple | list) else f"a {type(layer).__name__}"
-    raise TypeError(f"layer {number} is {found}, expected (W, b), or (W, None) for no bias")
+    raise TypeError(f"{name} is {found}, expected (W, b), or (W, None) for no bias")
 
 
 def _keys(mapping: Mapping[Any, Any]) -> str:
@@ -61,7 +62,9 @@ def _like_layer(given: Any, layer: Layer) -> Any:
     if is_dataclass(given) and not isinstance(given, type):
         return replace(given, **{field.name: named[field.name] for field in fields(given)})
     if isinstance(given, Mapping):
-        return type(given)({name: named[name] for name in given})  # type: ignore[call-arg]
+        found: Any = copy(given)
+        found.update({name: named[name] for name in given})
+        return found
     if hasattr(given, "_fields"):
         by_name = set(given._fields) == set("Wb")
         return type(given)(**named) if by_name else type(given)(*layer[: len(given)])

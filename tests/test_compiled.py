@@ -158,7 +158,7 @@ def test_a_gradient_given_up_leaves_its_memory_to_the_next(formulation: str) -> 
     [
         ({"formulation": "stack"}, "formulation is 'stack', expected one of layers, vector, scan"),
         ({"formulation": "scan"}, "expected at least one layer with as many units as inputs"),
-        ({"activations": ["relu", "relu"]}, "expected one entry for each of the 1 layers"),
+        ({"activations": ["relu", "relu"]}, "expected one name for each of the 1 layers"),
         ({"loss": "absolute"}, "found loss 'absolute'"),
         ({"loss": "output"}, 'the loss "output" takes one output'),
     ],

@@ -137,7 +137,7 @@ def test_as_many_targets_as_examples():
 
 def test_activations_and_loss_are_looked_at_before_the_first_call():
     params = problem()[0]
-    with pytest.raises(ValueError, match="expected one entry for each of the 4 layers"):
+    with pytest.raises(ValueError, match="expected one name for each of the 4 layers"):
         ref.sharded_value_and_grad(whole("data"), params, ACTIVATIONS[1:])
     with pytest.raises(ValueError, match="found loss 'absolute'"):
         ref.sharded_value_and_grad(whole("data"), params, ACTIVATIONS, loss="absolute")

@@ -317,7 +317,7 @@ def test_the_loss_output_has_no_target() -> None:
             [manual.Layer(np.zeros((2, 2))), manual.Layer(np.zeros((2, 2)), np.zeros(2))],
             "b2 has shape .* expected None",
         ),
-        ([manual.Layer(np.zeros((2, 2)))], "expected one entry for each of the 1 layers"),
+        ([manual.Layer(np.zeros((2, 2)))], "expected one name for each of the 1 layers"),
     ],
 )
 def test_parameters_that_do_not_fit_leave_all_as_it_was(params: Any, words: str) -> None:

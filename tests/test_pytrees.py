@@ -1,7 +1,7 @@
 """Gradients come back in the containers that the parameters came in, so that what people write over trees works."""
 
 import re
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -51,6 +51,7 @@ TREES: dict[str, Any] = {
     "named tuples of other names": [Named(W1, b1), Named(W2, b2)],
     "named tuple of dicts": Network({"W": W1, "b": b1}, {"W": W2, "b": b2}),
     "dataclasses": [Dense(W1, b1), Dense(W2, b2)],
+    "default dicts": [defaultdict(list, {"W": W1, "b": b1}), defaultdict(list, {"W": W2, "b": b2})],
     "mixed": [(W1, b1), {"W": W2, "b": b2}],
 }
 
@@ -125,13 +126,17 @@ def test_plans_and_checks_take_the_same_containers() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"W1": W1, "b1": b1}, 'params has the keys W1, b1, expected a sequence, one entry a layer: write [{"W": W1'),
-        ([{"kernel": W1, "bias": b1}], "layer 1 has the keys kernel, bias, expected W and b: W is (units, inputs)"),
-        ([W1, W2], "layer 1 is a ndarray, expected (W, b), or (W, None) for no bias"),
-        ([(W1, b1), (W2, b2, 0)], "layer 2 is 3 entries, expected (W, b)"),
-        (W1, "params is a ndarray, expected a sequence of (W, b), one a layer"),
-        ((layer for layer in [(W1, b1)]), "params is a generator, expected a sequence of (W, b), one a layer"),
-        (None, "params is a NoneType, expected a sequence of (W, b), one a layer"),
+        ({"W1": W1, "b1": b1}, 'params has the keys W1, b1, expected a list, one entry a layer: write [{"W": W1'),
+        (
+            [{"kernel": W1, "bias": b1}],
+            "layer 1 of params has the keys kernel, bias, expected W and b: W is (units, inputs)",
+        ),
+        ([W1, W2], "layer 1 of params is a ndarray, expected (W, b), or (W, None) for no bias"),
+        ([(W1, b1), (W2, b2, 0)], "layer 2 of params is 3 entries, expected (W, b)"),
+        (W1, "params is a ndarray, expected a list of (W, b), one a layer"),
+        ((layer for layer in [(W1, b1)]), "params is a generator, expected a list of (W, b), one a layer"),
+        (deque([(W1, b1), (W2, b2)]), "params is a deque, expected a list of (W, b), one a layer"),
+        (None, "params is a NoneType, expected a list of (W, b), one a layer"),
     ],
 )
 def test_what_is_no_list_of_layers_is_told_what_to_write(room: Any, params: Any, message: str) -> None:
@@ -163,14 +168,15 @@ class ReLU:
         ),
         ((None, "identity"), "activation 1 is None, expected one of identity"),
         ((("leaky_relu", 0.1, 0.2), "identity"), "activation 1 is ('leaky_relu', 0.1, 0.2), expected one of identity"),
+        (((jax.nn.leaky_relu, 0.1), "identity"), "activation 1 is the function leaky_relu, expected one of identity"),
         ((5, "identity"), "activation 1 is 5, expected one of identity"),
         (
             ("relu",),
-            "activations is ('relu',), expected one entry for each of the 2 layers: write ('relu', 'identity')",
+            "activations is ('relu',), expected one name for each of the 2 layers: write ('relu', 'identity')",
         ),
-        ("relu", "activations is 'relu', expected one entry for each of the 2 layers"),
-        (None, "activations is None, expected one entry for each of the 2 layers"),
-        (jax.nn.relu, "expected one entry for each of the 2 layers: write ('relu', 'identity'), for example"),
+        ("relu", "activations is 'relu', expected one name for each of the 2 layers"),
+        (None, "activations is None, expected one name for each of the 2 layers"),
+        (jax.nn.relu, "expected one name for each of the 2 layers: write ('relu', 'identity'), for example"),
     ],
 )
 def test_an_activation_is_a_name(room: Any, activations: Any, message: str) -> None:

@@ -128,7 +128,17 @@ def own_data(params: Any, x: Any, y: Any, activations: Any, loss: str, reduction
     widths = [layers[0].W.shape[1], *(len(layer.W) for layer in layers)]
     biases = [None if b is None else "units" if b.ndim else "shared" for _, b in layers]
     network = network_of(widths, activations, loss, reduction, len(data_x), biases)
-    return network, Data(tuple(layers), data_x, data_y, tuple(layers))
+    return network, Data(tuple(layers), data_x, data_y, _direction(layers))
+
+
+def _direction(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Small whole numbers, the same ones each time: another direction than the parameters themselves."""
+    rng = np.random.default_rng(0)
+
+    def drawn(array: Any) -> Any:
+        return None if array is None else rng.choice([-2.0, -1.0, 1.0, 2.0, 3.0], array.shape)
+
+    return tuple(Layer(drawn(W), drawn(b)) for W, b in layers)
 
 
 def _spelt_out(activation: Any) -> Any:
@@ -141,7 +151,12 @@ def in_type(data: Data, dtype: str) -> Data:
     """The data as they are in a type of floats: what is judged is what fn is given."""
 
     def typed(array: Any) -> Any:
-        return None if array is None else array.astype(float_type(dtype)).astype(float)
+        with np.errstate(over="ignore"):
+            return None if array is None else array.astype(float_type(dtype)).astype(float)
 
     params = tuple(Layer(typed(W), typed(b)) for W, b in data.params)
-    return replace(data, params=params, x=typed(data.x), y=typed(data.y), direction=params)
+    found = replace(data, params=params, x=typed(data.x), y=typed(data.y))
+    for name, array in {"x": found.x, "y": found.y, **by_name(params)}.items():
+        if array is not None and not np.isfinite(array).all():
+            raise ValueError(f"{name} has an entry that is infinite in {dtype}, expected numbers that it has")
+    return found

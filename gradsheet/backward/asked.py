@@ -16,6 +16,7 @@ from gradsheet.backward.rounding import Ball, Rounding
 from gradsheet.network import Network
 from gradsheet.point import Point
 from gradsheet.simulation import Run
+from gradsheet.steps import Edits, Pass, in_front
 from manual import Layer
 from manual.activations import Array
 
@@ -35,6 +36,17 @@ class Mistaken(NamedTuple):
     point: Point
     of_run: Callable[[Run], Arrays]
     part: Callable[[Mapping[str, Array]], Arrays]
+
+
+def _pass_with_slopes(network: Network, data: Data, slopes: Mapping[int, float]) -> Pass:
+    layers = [Layer(in_front(W), in_front(b)) for W, b in data.params]
+
+    def at_zero(value: float) -> Any:
+        return lambda right, s: np.where(s.z == 0, value, right)
+
+    edits: Edits = {("slope", l): [(at_zero(value), None)] for l, value in slopes.items()}
+    with np.errstate(all="ignore"):
+        return Pass(network, layers, in_front(data.x), in_front(data.y), None, None, edits=edits)
 
 
 class Gradients:
@@ -107,8 +119,19 @@ class Gradients:
         return [Mistaken(data.point(self.network), self._of_run, dict)]
 
     def _of_run(self, run: Run) -> Arrays:
-        found = run.passed.gradients
-        return {"L": run.passed.node("L"), **{name: found[name] for name in self.shapes}}
+        return self._of_pass(run.passed)
+
+    def _of_pass(self, passed: Pass) -> Arrays:
+        """The answer in all variants of a pass."""
+        found = passed.gradients
+        return {"L": passed.node("L"), **{name: found[name] for name in self.shapes}}
+
+    # At a kink
+
+    def with_slopes(self, data: Data, slopes: Mapping[int, float]) -> Arrays:
+        """The answer in float64 where f' is this in a layer at every z that is exactly 0."""
+        passed = self._of_pass(_pass_with_slopes(self.network, data, slopes))
+        return {name: array[0] for name, array in passed.items()}
 
 
 class PerExampleGradients(Gradients):
@@ -142,6 +165,13 @@ class PerExampleGradients(Gradients):
 
     def errors(self, rounding: Rounding, data: Data) -> dict[str, Ball]:
         return {"L": rounding.losses(), **rounding.per_example_gradients()}
+
+    def with_slopes(self, data: Data, slopes: Mapping[int, float]) -> Arrays:
+        each = []
+        for n in range(len(data.x)):
+            one = replace(data, x=data.x[[n]], y=None if data.y is None else data.y[[n]])
+            each.append(self._of_pass(_pass_with_slopes(self._single, one, slopes)))
+        return {name: np.concatenate([arrays[name] for arrays in each]) for name in each[0]}
 
     def mistaken(self, data: Data) -> list[Mistaken]:
         def part(n: int) -> Callable[[Mapping[str, Array]], Arrays]:
@@ -196,10 +226,10 @@ class Jacobian(Gradients):
     def errors(self, rounding: Rounding, data: Data) -> dict[str, Ball]:
         return rounding.jacobian(self.letter, self.top)
 
-    def _of_run(self, run: Run) -> Arrays:
+    def _of_pass(self, passed: Pass) -> Arrays:
         found = {}
         for name in self.shapes:
-            rows = [run.passed.row(f"{self.letter}{self.top}", entry, name) for entry in np.ndindex(self.lead)]
+            rows = [passed.row(f"{self.letter}{self.top}", entry, name) for entry in np.ndindex(self.lead)]
             stacked = np.stack(rows, 1)
             found[name] = stacked.reshape(stacked.shape[0], *self.lead, *stacked.shape[2:])
         return found

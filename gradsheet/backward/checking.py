@@ -11,17 +11,18 @@ import numpy as np
 import manual
 from gradsheet.backward.arguments import check_options, float_type, in_type, network_of, own_data
 from gradsheet.backward.asked import Gradients
-from gradsheet.backward.corner import USUAL
+from gradsheet.backward.causes import LOOSE
+from gradsheet.backward.corner import at_once, slope_below, slopes_taken
 from gradsheet.backward.prepared import Prepared, asked_for, prepared
 from gradsheet.backward.probes import Data, drawn
 from gradsheet.backward.result import Check, Row
-from gradsheet.backward.returned import type_name
+from gradsheet.backward.returned import VECTOR, type_name
 from gradsheet.backward.rounding import FEW_BITS
 from gradsheet.backward.telling import Telling
 from gradsheet.backward.trial import Trial
-from gradsheet.backward.truth import truth_at, with_derivative_at_zero
+from gradsheet.backward.truth import truth_at
 from gradsheet.network import SQUARES
-from manual.activations import Array
+from manual.activations import Array, split
 from manual.losses import REDUCTIONS
 
 
@@ -100,18 +101,39 @@ def check(
 
 
 def _on_own_data(trial_of: Callable[..., Trial], asked: Gradients, data: Data, at_zero: float | None) -> Trial:
-    """The check on somebody's numbers. Where a z with a kink is exactly 0, the usual values of f'(0) are all right."""
-    truth = truth_at(asked, data)
-    zs = manual.forward(data.params, data.x, asked.network.activations).z
-    if asked.what != "gradients" or not any((zs[l - 1] == 0).any() for l in asked.network.kinked):
-        return trial_of(Prepared(asked, [data], [truth]), at_zero)
-    # Of wrong answers it is told how far they are from those with f'(0) = 0, so that comes last.
-    for value in USUAL[::-1] if at_zero is None else (at_zero,):
-        trial = trial_of(Prepared(asked, [data], [with_derivative_at_zero(truth, value, asked, data)]), at_zero)
-        if trial.check.right:
-            trial.check.kink = Row("at z = 0", "yes", None, f"f'(0) = {value:g}")
-            break
-    return trial
+    """The check on somebody's numbers. Where a z with a kink is exactly 0, any slope between both sides' is right."""
+    truth, activations = truth_at(asked, data), asked.network.activations
+    trial = trial_of(Prepared(asked, [data], [truth]), at_zero)
+    zs = manual.forward(data.params, data.x, activations).z
+    at_kink = [l for l in asked.network.kinked if (zs[l - 1] == 0).any()]
+    answer = trial.answers[0] if trial.answers else None
+    if not at_kink or answer is None:
+        return trial
+    if asked.what == "hvp":
+        trial.check.remarks.append("a z is exactly 0, and f'(0) = 0 is asked for there")
+        return trial
+    loose = LOOSE * trial.finest(answer)
+    slopes = slopes_taken(asked, data, at_kink, answer.arrays, loose)
+    if at_zero is not None:
+        slopes |= {l: float(at_zero) for l in at_kink if split(activations[l - 1])[0] == "relu"}
+    elif not all(_is_between(slope, activations[l - 1]) for l, slope in slopes.items()):
+        return trial
+    taken = asked.with_slopes(data, slopes)
+    if not slopes or not all(np.isfinite(array).all() for array in taken.values()):
+        return trial
+    values = truth.values | {name: taken[name] for name in asked.shapes}
+    # The bounds are for f'(0) = 0, with which some entries are 0 and nobody errs.
+    errors = {name: error + loose * abs(values[name]).max(initial=0) for name, error in truth.errors.items()}
+    other = trial_of(Prepared(asked, [data], [replace(truth, values=values, errors=errors)]), at_zero)
+    if other.check.right:
+        words = at_once([(split(activations[l - 1])[0], l, slope) for l, slope in sorted(slopes.items())])
+        other.check.kink = Row("at z = 0", "yes", None, words)
+    return other if other.check.right or at_zero is not None else trial
+
+
+def _is_between(slope: float, activation: Any) -> bool:
+    below = slope_below(activation)
+    return min(below, 1) <= slope <= max(below, 1)
 
 
 def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
@@ -126,7 +148,8 @@ def _in_its_layout(make: Callable[..., Trial], ready: Prepared, told: bool | Non
     """The check with W as (units, inputs), or as (inputs, units) where fn raises on that, or where it is told so.
 
     Square W raise nowhere: a call with others decides. Of the ways in which an answer can be read, those that shapes
-    tell apart are as that call was read; that one is right shows nothing about them.
+    tell apart are as that call was read; that one is right shows nothing about them. Only the order of the parts of a
+    vector no shapes tell.
     """
     network = ready.asked.network
     square = all(units == inputs for units, inputs in itertools.pairwise(network.widths))
@@ -147,7 +170,7 @@ def _in_its_layout(make: Callable[..., Trial], ready: Prepared, told: bool | Non
         unequal = unequal or _at_unequal_widths(make, ready, (first.subject.inputs_first,))
         if unequal is not None and unequal.subject.readings == 1:
             first = make(inputs_first=first.subject.inputs_first, words=unequal.words)
-        else:
+        elif VECTOR in (first.words or ""):
             readings = range(1, first.subject.readings)
             others = (make(inputs_first=first.subject.inputs_first, reading=reading) for reading in readings)
             first = next((trial for trial in others if trial.check.right), first)
@@ -181,7 +204,8 @@ def _name_on_a_narrow_one(trial: Trial, trial_of: Callable[[Prepared], Trial], o
     small = trial_of(prepared(trial.asked.what, of, narrow))
     if small.rows_are_wrong:
         small.find_causes()
-    if small.check.naming.equals:
+    wrong = [{row.name for row in check.rows if not row.is_right} for check in (small.check, trial.check)]
+    if small.check.naming.equals and wrong[0] == wrong[1]:
         trial.check.naming = replace(small.check.naming, elsewhere=True)
         trial.check.remarks.append(f"the mistake is named on a {'-'.join(map(str, widths))} network of the same kind")
 

@@ -56,9 +56,16 @@ class Prepared:
 
     @functools.cached_property
     def covered(self) -> tuple[int, int]:
-        """How many entries of the right answer are other than 0 at some probe, and how many there are."""
-        seen = [np.any([truth.values[name] != 0 for truth in self.truths], 0) for name in self.asked.shapes]
-        return sum(int(mask.sum()) for mask in seen), sum(mask.size for mask in seen)
+        """How many entries of the right answer floats can tell from 0 at some probe, and how many there are."""
+        covered = every = 0
+        for name in self.asked.shapes:
+            seen = [
+                abs(truth.values[name]) > self.bound(probe, "float64", sharp=True)[0][name]
+                for probe, truth in enumerate(self.truths)
+            ]
+            mask = np.any(seen, 0)
+            covered, every = covered + int(mask.sum()), every + mask.size
+        return covered, every
 
     def each(self, probe: int) -> Arrays | None:
         """The gradient of every example alone; None where it was not that of all together that was asked for."""
@@ -137,6 +144,7 @@ def _prepare(what: str, of: str, network: Network, dtype: str, telling: Telling)
         instances = found.simulations[0][0][0].instances
         later = [instance for instance, shown in zip(instances, seen, strict=True) if not shown]
         found.hidden = sum(instance.code != CORNER and not _is_aside(instance) for instance in later)
+    if what != "hvp":
         found.corners = list(corners_of(asked, dtype))
     return found
 

@@ -30,6 +30,7 @@ from manual.activations import Array, activate, split
 SEED = 20  # the same network gets the same probes
 LEAST, MOST = 3, 6  # probes
 DRAWS = {24: 40, 11: 200, 8: 400}  # of points, of which few are taken, by the bits that they are to fit in
+MANY = 2_000  # weights, from which on no more draws are made for few bits than for others
 COVERING = 12  # probes at most are added for entries that are 0
 IDLE = 4  # draws that cover nothing more, before that is given up
 REDRAWN = 200  # times, a unit
@@ -179,7 +180,8 @@ def _draws(
     live: bool = False,
 ) -> Iterator[Data]:
     drawing = Drawing(network, bits=BITS[dtype], fractional=fractional, live=live)
-    for _ in range(DRAWS[BITS[dtype]] if network.rational else DRAWS[24]):
+    wide = sum(inputs * units for inputs, units in itertools.pairwise(network.widths)) > MANY
+    for _ in range(DRAWS[24] if wide or not network.rational else DRAWS[BITS[dtype]]):
         try:
             data = drawing.data(kinked_layer)
         except Unlucky:

@@ -13,9 +13,10 @@ from fractions import Fraction
 import numpy as np
 
 from gradsheet.backward.asked import Arrays
-from gradsheet.backward.causes import constant_factor
 from manual.activations import Array
 
+LEAST = 1e-300  # as good as 0
+CLEAR = 10  # times the error, at least, is what is called a change
 LOOSE = 64  # units of the last digit, in which what is computed in another way may differ
 MAX_DENOMINATOR = 12  # of a factor that is told as a fraction, too
 MOST_COMPARED = 100_000_000  # numbers, of rows against rows
@@ -35,9 +36,10 @@ class Seen:
     each: Array | None
     others: Arrays
 
-    def is_close(self, expected: Array, sizes: Array | None = None) -> bool:
-        """Whether what was found is that; `sizes` are the numbers that were added up for it."""
-        slack = LOOSE * self.u * (abs(expected) if sizes is None else sizes) + 4 * self.errors
+    def is_close(self, expected: Array, sizes: Array | None = None, errors: float = 1) -> bool:
+        """Whether what was found is that; `sizes` are the numbers that were added up for it, and `errors` how many
+        times as far as the truth it may be off."""
+        slack = LOOSE * self.u * (abs(expected) if sizes is None else sizes) + 4 * max(1, errors) * self.errors
         return bool((abs(self.found - expected) <= slack).all())
 
 
@@ -53,18 +55,43 @@ def _zero(array: Sequence[Seen]) -> str:
 
 
 def _multiple(array: Sequence[Seen]) -> str:
-    found, right = (np.concatenate([np.ravel(getattr(s, part)) for s in array]) for part in ("found", "right"))
-    factor = constant_factor(found, right)
-    if factor is None or not all(seen.is_close(factor * seen.right) for seen in array):
+    found, right, errors = _at_all_probes(array)
+    if np.count_nonzero(right) < 2:
+        return ""
+    at = (abs(right) / (errors + array[0].u * abs(right) + LEAST)).argmax()  # where it is sharpest
+    factor = _simple(float(found[at] / right[at]), array[0].u)
+    noise = errors + array[0].u * abs(right)
+    if factor == 0 or not _shows((factor - 1) * right, noise):
+        return ""
+    if not all(seen.is_close(factor * seen.right, errors=abs(factor)) for seen in array):
         return ""
     words = in_words(factor)
     return "everywhere the negative of the truth" if words == "-1" else f"everywhere {words} times the truth"
 
 
+def _at_all_probes(array: Sequence[Seen]) -> tuple[Array, Array, Array]:
+    """What was found, what is right, and the errors, in one vector each."""
+    parts = ([np.ravel(getattr(seen, part)) for seen in array] for part in ("found", "right", "errors"))
+    found, right, errors = map(np.concatenate, parts)
+    return found, right, errors
+
+
+def _shows(change: Array, noise: Array) -> bool:
+    """Whether a change is larger than all that floats do, in most entries that it is in."""
+    at = change != 0
+    return bool(at.any() and (abs(change) > CLEAR * noise)[at].mean() > 0.5)
+
+
+def _simple(factor: float, u: float) -> float:
+    """A fraction of small numbers where a factor is as near to one as floats are."""
+    fraction = float(Fraction(factor).limit_denominator(MAX_DENOMINATOR))
+    return fraction if abs(fraction - factor) <= LOOSE * u * abs(factor) else factor
+
+
 def in_words(factor: float) -> str:
     """A factor as a decimal, and as a fraction of small numbers, if it is one."""
     fraction = Fraction(factor).limit_denominator(MAX_DENOMINATOR)
-    is_fraction = fraction.denominator not in (1, 5, 10) and abs(fraction - Fraction(factor)) <= 1e-6 * abs(factor)
+    is_fraction = fraction.denominator not in (1, 5, 10) and abs(fraction - Fraction(factor)) <= 1e-12 * abs(factor)
     return f"{fraction} = {factor:.6g}" if is_fraction else f"{factor:.6g}"
 
 
@@ -81,10 +108,12 @@ def _decayed(array: Sequence[Seen]) -> str:
     off, parameter = (np.concatenate([np.ravel(part) for part in parts]) for parts in zip(*pairs, strict=True))
     if not parameter.any():
         return ""
-    right = np.concatenate([np.ravel(s.right) for s in array])
-    sharp = abs(parameter) / (abs(parameter) + abs(right) + (parameter == 0))
-    at = sharp.argmax()
-    c = float(off[at] / parameter[at])
+    _, right, errors = _at_all_probes(array)
+    noise = errors + array[0].u * (abs(right) + abs(parameter))
+    at = (abs(parameter) / (noise + LEAST)).argmax()
+    c = _simple(float(off[at] / parameter[at]), array[0].u)
+    if not _shows(c * parameter, noise):
+        return ""
     for s in array:
         assert s.parameter is not None
         if not s.is_close(s.right + c * s.parameter, abs(s.right) + abs(c * s.parameter)):
@@ -143,8 +172,8 @@ def _lines(array: Sequence[Seen], turned: Callable[[Array], Array], one: str, ma
 
 def _source(row: Array, right: Array, slack: Array) -> int | None:
     """The true row that a row is; None where it is none."""
-    same = np.flatnonzero((abs(right - row) <= slack).all(1))
-    return int(same[0]) if len(same) else None
+    same = np.flatnonzero((abs(right - row) <= slack).all(1) & (abs(right) > CLEAR * slack).any(1))
+    return int(same[0]) if len(same) == 1 else None
 
 
 def _listed(places: Array, count: int, one: str, many: str, verb: str = "") -> str:

@@ -159,11 +159,12 @@ def _findings(check: Check) -> Iterator[str]:
             yield from _laid_out("         ", f"and {len(named) - _SHOWN} more that give the same")
         if not check.naming.elsewhere:
             yield from _laid_out("         ", "gives every number at every probe")
-        return
+            return
     for names, text in grouped(check.relations):
         yield from _laid_out("mistake  ", f"{', '.join(names)}: {text}")
     if (
         wrong
+        and not named
         and check.naming.tried > 1
         and any(row.name not in check.relations for row in wrong if not row.name.startswith("L"))
     ):

@@ -14,6 +14,7 @@ import numpy as np
 
 from manual.activations import Array
 
+VECTOR = "one flat vector"  # what an answer of a single array is read as
 _MISFIT = 1_000  # more than all shapes together that can be taken for others
 _MOST_READINGS = 6
 _MOST_NUMBERS = 100_000_000
@@ -329,7 +330,7 @@ class Reader:
                 named = {"L": leaves[1 - at]} if place else {}
                 for words, names in itertools.islice(self._orders(), 2 if self.biases else 1):
                     order = "W1, b1, W2, ..." if not words.startswith("all") else "W1, W2, ..., b1, b2, ..."
-                    yield f"{said}one flat vector, {order}", {**named, **self._unravelled(leaves[at], names, turned)}
+                    yield f"{said}{VECTOR}, {order}", {**named, **self._unravelled(leaves[at], names, turned)}
 
     def _unravelled(self, flat: _Leaf, names: Sequence[str], turned: bool) -> dict[str, _Leaf]:
         named, start = {}, 0

@@ -23,6 +23,7 @@ import numpy as np
 from gradsheet.network import KINKED, SQUARES, Network
 from manual import Layer
 from manual.activations import ELEMENTWISE, RATIONAL, Array, activate, split
+from manual.fused import FUSED
 from manual.jacobians import unit_arrays
 
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}  # of a float's significand
@@ -242,11 +243,34 @@ class Rounding:
     # What comes of them
 
     def loss(self) -> Ball:
-        return self._mean(self._shares(0).sum(None))
+        return self._mean(self._loss_shares().sum(None))
 
     def losses(self) -> Ball:
         """Of every example, (N,)."""
-        return self._shares(0).sum(-1)
+        return self._loss_shares().sum(-1)
+
+    @property
+    def _is_fused(self) -> bool:
+        """Whether loss and last activation are taken together, as whoever keeps the sharp bound most likely does."""
+        return self.precision.sharp and self.network.cancels
+
+    def _loss_shares(self) -> Ball:
+        if not self._is_fused or self.y is None:
+            return self._shares(0)
+        y, z = self.y.value, self.z[-1]
+        value = FUSED[str(self.network.loss), split(self.network.activations[-1])[0]].value(y, z.value)
+        error = (1 + abs(y)) * z.error.max(-1, keepdims=True)
+        return Ball(value, self.precision.together(error, self.precision.off(abs(value), 2)), self.precision)
+
+    def _ending(self) -> tuple[Ball, bool]:
+        """dL/dyhat of every example's own loss, or dL/dz where that is taken at once, and whether it is the first."""
+        if not self._is_fused or self.y is None:
+            return self._shares(1), True
+        y, h = self.y.value, self.h[-1]
+        value = FUSED[str(self.network.loss), split(self.network.activations[-1])[0]].d(y, self.z[-1].value)
+        times = np.maximum(1, abs(y).sum(-1, keepdims=True))
+        off = self.precision.off(times * h.value + abs(y), 2)
+        return Ball(value, self.precision.together(times * h.error, off), self.precision), False
 
     def _deltas(self, top: int, seed: Ball, *, activated: bool = True) -> Iterator[tuple[int, Ball, Ball]]:
         """The layers from the top with delta_l (N, O) and h_(l-1) (N, I)."""
@@ -271,11 +295,13 @@ class Rounding:
 
     def gradients(self) -> dict[str, Ball]:
         """dL by the parameters, by name."""
-        return self._to_parameters(len(self.z), self._mean(self._shares(1)))
+        seed, activated = self._ending()
+        return self._to_parameters(len(self.z), self._mean(seed), activated=activated)
 
     def per_example_gradients(self) -> dict[str, Ball]:
         found: dict[str, Ball] = {}
-        for l, delta, h in self._deltas(len(self.z), self._shares(1)):
+        seed, activated = self._ending()
+        for l, delta, h in self._deltas(len(self.z), seed, activated=activated):
             found[f"W{l}"] = delta[:, :, None] * h[:, None, :]
             if (b := self.params[l - 1][1]) is not None:
                 found[f"b{l}"] = delta if b.value.ndim else delta.sum(-1)
