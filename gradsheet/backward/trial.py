@@ -190,17 +190,18 @@ class Trial:
             return bool(bound.max(initial=0) <= COARSEST * size)
 
         # Who rounds a right answer to coarser floats at the end errs by that alone.
-        on_the_way = self.ready.bound(probe, given)[0][name] + truth.errors[name]
+        on_the_way = self._allowed(probe, given, name) + truth.errors[name]
         if tells(on_the_way) and (off <= on_the_way + 2 * unit_roundoff(kind) * abs(right)).all():
             return Row(label, "rounded", largest)
         wrong = ~(off <= errors + truth.errors[name])
         if not wrong.any():
+            allowed = self._allowed(probe, kind, name)
             sharp = self.ready.bound(probe, kind, sharp=True)[0][name]
-            # Where nothing is rounded in the usual formulas, others have less to be off by.
-            if (tells(errors) and not exact) or (tells(sharp) and (off <= sharp + truth.errors[name]).all()):
-                return Row(label, "rounded", largest)
+            for bound in (allowed, sharp):
+                if tells(bound) and (off <= bound + truth.errors[name]).all():
+                    return Row(label, "rounded", largest)
             finer = "" if kind == "float64" else ': dtype="float64" may tell'
-            where = f"{kind} may be off by {errors.max():.3g} here, too coarse to tell{finer}"
+            where = f"{kind} may be off by {errors.max():.3g} at worst, too coarse to tell{finer}"
             return Row(label, "untold", largest, where)
         far = np.where(wrong, np.nan_to_num(off, nan=np.inf), -1)
         at = tuple(map(int, np.unravel_index(np.argmax(far), off.shape)))
@@ -212,6 +213,11 @@ class Trial:
         if coarse := self.subject.given != "float32" and bool((off <= bound).all() and bound.any()):
             where += "; as little off as by float32 on the way, a numerical derivative or an epsilon"
         return Row(label, "no", float(off[at]), where.strip(), coarse)
+
+    def _allowed(self, probe: int, kind: str, name: str) -> Array:
+        """By how much a right answer may be off: where the usual formulas round nothing, by what others likely do."""
+        errors, exact = self.ready.bound(probe, kind)
+        return self.ready.bound(probe, kind, sharp=True)[0][name] if name in exact else errors[name]
 
     def _factor(self, name: str) -> float | None:
         """The one number that the truth is multiplied with at all probes, where there is one."""
