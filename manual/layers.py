@@ -29,7 +29,10 @@ def layers_of(params: Any, name: str = "params") -> list[Layer]:
         )
     if not isinstance(params, list | tuple):
         raise TypeError(f"{name} is a {type(params).__name__}, expected a list of (W, b), one a layer")
-    return [_layer_of(f"layer {number} of {name}", layer) for number, layer in enumerate(params, 1)]
+    return [
+        layer if isinstance(layer, Layer) else _layer_of(f"layer {number} of {name}", layer)
+        for number, layer in enumerate(params, 1)
+    ]
 
 
 def _layer_of(name: str, layer: Any) -> Layer:
@@ -58,6 +61,8 @@ def like(params: Any, layers: Sequence[Layer]) -> Any:
 
 
 def _like_layer(given: Any, layer: Layer) -> Any:
+    if isinstance(given, Layer):
+        return layer
     named = layer._asdict()
     if is_dataclass(given) and not isinstance(given, type):
         return replace(given, **{field.name: named[field.name] for field in fields(given)})

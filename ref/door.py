@@ -19,6 +19,8 @@ def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
             f"write {('relu',) * (layers - 1) + ('identity',)!r}, for example"
         )
     for number, activation in enumerate(activations, 1):
+        if isinstance(activation, str) and activation in known:
+            continue
         expected = f"expected one of {', '.join(known)} or ('leaky_relu', slope)"
         function = activation[0] if isinstance(activation, tuple | list) and activation else activation
         if callable(function):

@@ -254,6 +254,51 @@ def test_a_masked_class_has_no_loss(room: str) -> None:
     assert not any(np.asarray(array).any() for array in grads[0])
 
 
+@pytest.mark.parametrize("room", [manual, ref])
+@pytest.mark.parametrize(("loss", "f"), PAIRS)
+def test_the_gradient_by_the_outputs_is_that_of_the_loss_alone(loss: str, f: str, room: Any) -> None:
+    """-y / yhat, and what comes before follows from it: here apart, where nothing is sure."""
+    W, x = np.array([[0.5], [-0.25], [1.0]]), np.array([[1.0], [-0.5]])
+    y, params = np.array([[0.0, 1.0, 0.0], [0.25, 0.25, 0.5]]), [manual.Layer(W)]
+    cache = manual.forward(params, x, (f,))
+    d_yhat = manual.losses.LOSSES[loss][1](y, cache.h[-1]) / 2
+    apart = manual.backward(params, cache, d_yhat, (f,))
+
+    def everything(params: Any, x: Any, y: Any) -> Any:
+        of = {"L": ["h1", "z1", "W1", "x"], "shares": ["h1", "z1", "W1"]}
+        jacobians = {
+            (name, by): room.jacobian(params, x, (f,), of=name, by=by, y=y, loss=loss)
+            for name, bys in of.items()
+            for by in bys
+        }
+        return room.gradients(params, x, y, (f,), loss=loss)[1], jacobians
+
+    with jax.enable_x64(True):
+        grads, jacobians = jax.tree.map(np.asarray, (jax.jit(everything) if room is ref else everything)(params, x, y))
+    right = {"h1": apart.h[1], "z1": apart.z[0], "W1": apart.params[0].W, "x": apart.h[0]}
+    found = {"h1": grads.h[1], "z1": grads.z[0], "W1": grads.params[0].W, "x": grads.h[0]}
+    for name, array in right.items():
+        np.testing.assert_allclose(found[name], array, rtol=1e-13, atol=1e-15, err_msg=name)
+        np.testing.assert_allclose(jacobians["L", name], array, rtol=1e-13, atol=1e-15, err_msg=f"dL/d{name}")
+        if ("shares", name) in jacobians:
+            total = jacobians["shares", name].sum(0)
+            np.testing.assert_allclose(total, array, rtol=1e-13, atol=1e-15, err_msg=f"dL[k]/d{name}")
+    assert not jacobians["shares", "h1"][0, :, 1:].any(), "a share knows its own output alone"
+
+
+@pytest.mark.parametrize(("loss", "f"), PAIRS)
+def test_the_hessian_by_hand_is_that_of_jax_for_any_targets(loss: str, f: str) -> None:
+    """Targets between 0 and 1 that add up to something else than 1."""
+    W, x = np.array([[0.5, 1.0], [-0.25, 0.5], [1.0, -1.5]]), np.array([[1.0, 2.0], [-0.5, 0.25]])
+    y, direction = np.array([[0.75, 1.0, 0.0], [0.25, 0.5, 0.5]]), [(W[::-1] - 0.5, np.array([1.0, -1.0, 0.5]))]
+    params = [(W, np.array([0.25, -0.5, 0.0]))]
+    by_hand = manual.hvp(params, direction, x, y, (f,), loss=loss)
+    with jax.enable_x64(True):
+        by_jax = jax.tree.map(np.asarray, ref.hvp(params, direction, x, y, (f,), loss=loss))
+    for name, one, other in zip("Wb", by_hand[0], by_jax[0], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14, err_msg=name)
+
+
 @pytest.mark.parametrize("outputs", [20, 100])
 @pytest.mark.parametrize(("loss", "f"), PAIRS)
 def test_many_outputs_are_as_accurate(loss: str, f: str, outputs: int) -> None:

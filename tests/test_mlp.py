@@ -238,5 +238,5 @@ def test_confident_right_answers_have_a_gradient() -> None:
             ("sigmoid",),
             loss="binary_cross_entropy",
         )
-        assert float(L) == pytest.approx(4.248354255291589e-18, rel=1e-15)
-        assert float(grads[0].W[0, 0]) == pytest.approx(-4.248354255291589e-18, rel=1e-15)
+        assert float(L) == pytest.approx(4.248354255291589e-18, rel=1e-15, abs=0)
+        assert float(grads[0].W[0, 0]) == pytest.approx(-4.248354255291589e-18, rel=1e-15, abs=0)
