@@ -1221,8 +1221,8 @@ def test_what_only_some_examples_show_is_not_put_on_the_batch():
     """Example 40 of 64 is clipped: no word on how examples are put together."""
     rng = np.random.default_rng(0)
     params = [(rng.normal(size=(5, 4)), np.zeros(5)), (rng.normal(size=(2, 5)), rng.normal(size=2))]
-    x, y = rng.normal(size=(64, 4)), rng.normal(size=(64, 2))
-    x[40] *= 30
+    x, y = 0.3 * rng.normal(size=(64, 4)), 0.3 * rng.normal(size=(64, 2))
+    x[40] *= 100
 
     def clipping(params, x, y):
         cache = manual.forward(params, x, ("relu", "identity"))
@@ -1261,10 +1261,11 @@ def test_a_mistake_on_a_narrow_network_is_named_only_where_the_same_arrays_are_w
 
 
 def test_whole_numbers_leave_no_room_in_float32_either():
-    """Weight decay of a thousandth is less than the worst that floats may do, and nothing rounds here."""
+    """Weight decay of 1e-4 is less than the worst that floats may do, and more than they likely do here."""
 
     def decaying(params, x, y):
         first, (dW2, db2) = manual.value_and_grad(params, x, y, ("relu", "identity"))[1]
-        return [first, (dW2 + np.float32(1e-3) * params[1][0], db2)]
+        return [first, (dW2 + np.float32(1e-4) * params[1][0], db2)]
 
-    assert not gradsheet.check(decaying, (64, 64, 2), dtype="float32").right
+    found = gradsheet.check(decaying, (64, 64, 2), dtype="float32")
+    assert [(row.name, row.exact) for row in found.rows if row.exact != "yes"] == [("dL/dW2", "untold")]

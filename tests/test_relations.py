@@ -113,7 +113,8 @@ def test_what_is_nothing_simple_is_called_nothing(change: Any) -> None:
 
 def seen(found: Any, right: Any, u: float = 2.0**-53, **others: Any) -> Seen:
     found, right = np.asarray(found, float), np.asarray(right, float)
-    return Seen(found, right, 0 * right, u, others.get("parameter"), others.get("each"), others.get("others", {}))
+    errors = others.get("error", 0) + 0 * right
+    return Seen(found, right, errors, u, others.get("parameter"), others.get("each"), others.get("others", {}))
 
 
 def test_a_relation_holds_at_every_probe() -> None:
@@ -126,6 +127,16 @@ def test_a_relation_holds_at_every_probe() -> None:
     assert relation([swapped[0], seen([[9], [5]], [[9], [5]])]) == ""
     decayed = [seen([[1.5]], [[1]], parameter=np.array([[5.0]])), seen([[3.2]], [[3]], parameter=np.array([[2.0]]))]
     assert relation(decayed) == "everywhere the truth + 0.1 times the parameter"
+
+
+def test_what_floats_may_do_is_no_relation() -> None:
+    """Off by as much as the bound: that a multiple of something fits says nothing."""
+    parameter = np.array([[1.0, 1.0]])
+    assert relation([seen([[1 + 2e-13, 2 + 1e-13]], [[1, 2]], parameter=parameter, error=1e-13)]) == ""
+    assert relation([seen([[1 + 1e-13, 2 + 2e-13]], [[1, 2]], error=1e-13)]) == ""
+    assert relation([seen([[1 + 2e-11, 2 + 2e-11]], [[1, 2]], parameter=parameter, error=1e-13)]) != ""
+    tiny = [seen([[2e-14, 0.0], [1.0, 2.0]], [[0.0, 1e-14], [1.0, 2.0]], error=1e-13)]
+    assert relation(tiny) == "", "rows of nothing but noise are no copies"
 
 
 def test_in_few_bits_a_relation_is_exact_or_none() -> None:
