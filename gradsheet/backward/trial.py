@@ -15,12 +15,12 @@ from gradsheet.backward.probes import Data
 from gradsheet.backward.relations import Seen, relation
 from gradsheet.backward.result import VERDICTS, Check, Row
 from gradsheet.backward.returned import Returned, array_again, equal
-from gradsheet.backward.rounding import BITS, FEW_BITS, HARDLY, TINY, unit_roundoff, within
+from gradsheet.backward.rounding import BITS, FEW_BITS, unit_roundoff, within
 from gradsheet.backward.subject import Misbehaved, Subject
-from gradsheet.backward.truth import errors_of
+from gradsheet.backward.truth import Truth, errors_of
 from manual.activations import Array
 
-CANCELLED = 1e-30  # of the largest number is 0
+CANCELLED = 1e-30  # is 0, also of the largest number
 COARSEST = 1 / 64  # of the largest entry may floats be off, where anything is told
 MOST_SINGLE = 20  # examples that are tried one at a time
 
@@ -180,10 +180,7 @@ class Trial:
         if not np.isfinite(right).all():
             return Row(label, "untold", None, "the true number is beyond all floats here")
         given = self.subject.given if self.subject.given in BITS else "float64"
-        # The largest entry; of an array that is 0, in which all that is added up cancels, that of all arrays.
-        largest_of_all = max(abs(array).max(initial=0) for array in truth.values.values())
-        size = abs(right).max(initial=0)
-        size = (size if size > CANCELLED * largest_of_all else largest_of_all) + HARDLY * TINY["float32"]
+        size = self._size(truth, name)
 
         def tells(bound: Array) -> bool:
             """Whether a bound is so much smaller than the numbers that whoever keeps within it is right."""
@@ -213,6 +210,17 @@ class Trial:
         if coarse := self.subject.given != "float32" and bool((off <= bound).all() and bound.any()):
             where += "; as little off as by float32 on the way, a numerical derivative or an epsilon"
         return Row(label, "no", float(off[at]), where.strip(), coarse)
+
+    @staticmethod
+    def _size(truth: Truth, name: str) -> float:
+        """The largest entry of an array; where all that is added up for it cancels, that of all arrays.
+
+        Behind a softmax over one output, which is 1 whatever comes in, all arrays are 0, and 1 stands for their size.
+        """
+        size, *others = (float(abs(array).max(initial=0)) for array in (truth.values[name], *truth.values.values()))
+        most = max(others) if max(others) > CANCELLED else 1.0
+        is_zero = size <= max(CANCELLED * most, float(np.max(truth.errors[name], initial=0)))
+        return most if is_zero else size
 
     def _allowed(self, probe: int, kind: str, name: str) -> Array:
         """By how much a right answer may be off: where the usual formulas round nothing, by what others likely do."""
