@@ -20,7 +20,7 @@ class Row:
     """An array of the answer: `exact` is "yes", "rounded" (no farther off than floats may be), "untold" or "no".
 
     `difference` is the largest, None where an array cannot be compared; `coarse` says that it is no farther off than
-    coarser floats may be.
+    coarser floats may be, `silent` that whatever is untold there is so because the numbers are too small.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Row:
     difference: float | None
     where: str = ""
     coarse: bool = False
+    silent: bool = False
 
     @property
     def is_clear(self) -> bool:

@@ -17,12 +17,12 @@ from gradsheet.backward.result import VERDICTS, Check, Row
 from gradsheet.backward.returned import Returned, array_again, equal
 from gradsheet.backward.rounding import BITS, FEW_BITS, unit_roundoff, within
 from gradsheet.backward.subject import Misbehaved, Subject
-from gradsheet.backward.truth import Truth, errors_of
+from gradsheet.backward.truth import errors_of
 from manual.activations import Array
 
 CANCELLED = 1e-30  # is 0, also of the largest number
 COARSEST = 1 / 64  # of the largest entry may floats be off, where anything is told
-MOST_SINGLE = 20  # examples that are tried one at a time
+MOST_SINGLE = 64  # examples that are tried one at a time
 
 
 class Trial:
@@ -145,21 +145,15 @@ class Trial:
         for name in self.asked.order():
             if name not in first.types and name == "L":
                 continue
-            row = Row(self.asked.label(name), "yes", 0.0)
-            for probe, answer in enumerate(self.answers):
-                if answer is None:
-                    continue
-                if name not in answer.arrays:
-                    row = Row(row.name, "no", None, answer.faults.get(name, "is missing"))
-                    break
-                found = self._compared(probe, name, answer)
-                exact_everywhere &= self._errors(probe, answer, name)[1] or self.ready.is_extra(probe)
-                if self.ready.is_extra(probe) and (found.is_right or not row.is_right):
-                    continue  # what shows at small numbers is easier to follow there
-                if VERDICTS.index(found.exact) > VERDICTS.index(row.exact) or (
-                    found.exact == row.exact and (found.difference or 0) > (row.difference or 0)
-                ):
-                    row = found
+            given = [(probe, answer) for probe, answer in enumerate(self.answers) if answer is not None]
+            missing = next((answer for _, answer in given if name not in answer.arrays), None)
+            if missing is not None:
+                row = Row(self.asked.label(name), "no", None, missing.faults.get(name, "is missing"))
+            else:
+                row = self._worst([(self._compared(probe, name, answer), probe) for probe, answer in given])
+                exact_everywhere &= all(
+                    self._errors(probe, answer, name)[1] or self.ready.is_extra(probe) for probe, answer in given
+                )
             if row.exact == "no" and (text := self._relation(name)):
                 row.where += f"; {text}"
                 self.check.relations |= {row.name: text} if name != "L" else {}
@@ -167,6 +161,17 @@ class Trial:
         if self.check.rows and self.check.rows[0].name == self.asked.label("L"):
             self._judge_loss(self.check.rows[0])
         self.check.tried = self._tried(exact_everywhere)
+
+    def _worst(self, rows: Sequence[tuple[Row, int]]) -> Row:
+        """What is told of an array by all probes, each with its number.
+
+        Where numbers nearly cancel at one, others tell. What shows at small numbers is easier to follow there.
+        """
+        telling = [(row, probe) for row, probe in rows if not row.silent] or rows
+        small = [row for row, probe in telling if not self.ready.is_extra(probe)]
+        extra = [row for row, probe in telling if self.ready.is_extra(probe)]
+        worst = max(small or extra, key=lambda row: (VERDICTS.index(row.exact), row.difference or 0))
+        return next((row for row in extra if not row.is_right), worst) if worst.is_right else worst
 
     def _compared(self, probe: int, name: str, answer: Returned) -> Row:
         """What there is to say of an array at one probe."""
@@ -180,7 +185,7 @@ class Trial:
         if not np.isfinite(right).all():
             return Row(label, "untold", None, "the true number is beyond all floats here")
         given = self.subject.given if self.subject.given in BITS else "float64"
-        size = self._size(truth, name)
+        size = self._size(probe, name)
 
         def tells(bound: Array) -> bool:
             """Whether a bound is so much smaller than the numbers that whoever keeps within it is right."""
@@ -199,7 +204,7 @@ class Trial:
                     return Row(label, "rounded", largest)
             finer = "" if kind == "float64" else ': dtype="float64" may tell'
             where = f"{kind} may be off by {errors.max():.3g} at worst, too coarse to tell{finer}"
-            return Row(label, "untold", largest, where)
+            return Row(label, "untold", largest, where, silent=not tells(sharp))
         far = np.where(wrong, np.nan_to_num(off, nan=np.inf), -1)
         at = tuple(map(int, np.unravel_index(np.argmax(far), off.shape)))
         place = f" at probe {probe + 1}" * (len(self.ready.probes) > 1)
@@ -211,16 +216,16 @@ class Trial:
             where += "; as little off as by float32 on the way, a numerical derivative or an epsilon"
         return Row(label, "no", float(off[at]), where.strip(), coarse)
 
-    @staticmethod
-    def _size(truth: Truth, name: str) -> float:
+    def _size(self, probe: int, name: str) -> float:
         """The largest entry of an array; where all that is added up for it cancels, that of all arrays.
 
         Behind a softmax over one output, which is 1 whatever comes in, all arrays are 0, and 1 stands for their size.
         """
-        size, *others = (float(abs(array).max(initial=0)) for array in (truth.values[name], *truth.values.values()))
-        most = max(others) if max(others) > CANCELLED else 1.0
-        is_zero = size <= max(CANCELLED * most, float(np.max(truth.errors[name], initial=0)))
-        return most if is_zero else size
+        arrays = self.ready.truths[probe].values
+        size, most = (float(max(abs(a).max(initial=0) for a in some)) for some in ([arrays[name]], arrays.values()))
+        most = most if most > CANCELLED else 1.0
+        noise = float(self.ready.bound(probe, "float64", sharp=True)[0][name].max(initial=0))
+        return most if size <= max(CANCELLED * most, noise) else size
 
     def _allowed(self, probe: int, kind: str, name: str) -> Array:
         """By how much a right answer may be off: where the usual formulas round nothing, by what others likely do."""
