@@ -80,17 +80,11 @@ def false_alarms(number: int, seed: int) -> list[str]:
     return found
 
 
-# Behind JAX, NumPy now and then finds a flag set in the processor that its own product has not raised.
-STRAY = pytest.mark.filterwarnings("ignore:invalid value encountered in matmul")
-
-
-@STRAY
 def test_no_false_alarm():
     """EXAMPLES=200 makes it a thousand."""
     assert not false_alarms(5 * int(os.environ.get("EXAMPLES", "1")), seed=1)
 
 
-@STRAY
 @pytest.mark.exhaustive
 def test_no_false_alarm_over_a_thousand_right_functions():
     assert not false_alarms(1_000, seed=2)
@@ -1140,7 +1134,7 @@ def _taking(slopes: Any, below: float = 0.0, per_example: bool = False) -> Any:
     return fn
 
 
-@pytest.mark.parametrize("slopes", [(0, 0), (1, 1), (0.5, 0.5), (0, 1), (1, 0), (0.3, 0.3), (0.25, 0.75)])
+@pytest.mark.parametrize("slopes", [(0, 0), (1, 1), (1, 0), (0.25, 0.75)])
 def test_own_data_at_a_kink_take_any_slope_between_in_every_layer(slopes):
     data = _own(("relu", "relu", "identity"))
     found = gradsheet.check(_taking(slopes), **data)

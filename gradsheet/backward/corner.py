@@ -36,8 +36,11 @@ class Corner:
         low, high = self.sides
         return any((low[name] != high[name]).any() for name in low)
 
-    def derivative(self, found: Arrays, loose: float) -> float | None:
-        """What was taken for f'(0), where floats err by up to `loose`; None where no value gives the answer."""
+    def derivative(self, found: Arrays, loose: float, errors: Arrays) -> float | None:
+        """What was taken for f'(0), where floats err by up to `loose` of the largest entry, or by so much.
+
+        None where no value gives the answer.
+        """
         low, high = self.sides
         if not all(np.isfinite(array).all() for array in found.values()):
             return None
@@ -45,7 +48,7 @@ class Corner:
         if c is None:
             return None
         for name, array in found.items():
-            slack = loose * (1 + abs(array).max(initial=0))
+            slack = np.maximum(loose * (1 + abs(array).max(initial=0)), 4 * errors[name])
             if not (abs(array - low[name] - c * (high[name] - low[name])) <= slack).all():
                 return None
         return slope_at(c, self.below)

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-import manual
 from gradsheet.backward.rounding import BITS, Rounding, unit_roundoff
 from gradsheet.network import KINKED, Network
 from gradsheet.point import Point
@@ -233,12 +232,15 @@ def drawn(network: Network, dtype: str, *, live: bool = False) -> Iterator[Data]
 
 
 def at_kink(network: Network, layer: int, dtype: str) -> Iterator[Data]:
-    """Points at which one z of a layer is 0, and no other with a kink; floats of few bits have to be exact there."""
+    """Points at which one z of a layer is 0 to everybody, and no other with a kink is so to anybody.
+
+    Floats of few bits have to be exact there.
+    """
     for data in _draws(network, layer, dtype=dtype):
-        zs = manual.forward(data.params, data.x, network.activations).z
-        if sum(int((zs[l - 1] == 0).sum()) for l in network.kinked) == 1 and (
-            BITS[dtype] >= 24 or is_exact(_rounding(network, data, dtype))
-        ):
+        rounding = _rounding(network, data, dtype)
+        kinked = [rounding.z[l - 1] for l in network.kinked]
+        near_0 = sum(int((abs(z.value) <= (0 if z.is_exact else SAFE * z.error)).sum()) for z in kinked)
+        if near_0 == 1 and rounding.z[layer - 1].is_exact and (BITS[dtype] >= 24 or is_exact(rounding)):
             yield data
 
 

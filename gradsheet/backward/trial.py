@@ -331,7 +331,9 @@ class Trial:
             loose = LOOSE * self.finest(answer)
             value, words = None, f"{corner.f}'(0) in layer {corner.layer}"
             if self.asked.shapes.keys() <= answer.arrays.keys():
-                value = corner.derivative({name: answer.arrays[name] for name in self.asked.shapes}, loose)
+                kind = min((self._type(answer, name) for name in answer.types), key=BITS.__getitem__)
+                errors, _ = errors_of(self.asked, corner.data, kind)
+                value = corner.derivative({n: answer.arrays[n] for n in self.asked.shapes}, loose, errors)
             wrong = ""
             if value is None:
                 wrong, value = f"no value of {words} gives this answer", 0.0
