@@ -51,7 +51,7 @@ def stacked_jacobian(
     params, x = check_network(params, x, activations)
     if asks_loss := "L" in of or "shares" in of:
         y = check_loss(loss, reduction, y, params, len(x))
-    _, shares, is_fused = fuse(activations, loss) if asks_loss else (activations, LOSSES["output"], False)
+    _, shares, is_fused = fuse(activations, loss if asks_loss else "output")
 
     def stacked(nodes: Cache, last: jax.Array, shares: Shares) -> jax.Array:
         def node(name: str) -> jax.Array:

@@ -10,7 +10,7 @@ import numpy as np
 from gradsheet.backward.asked import KINDS, by_name
 from gradsheet.backward.probes import Data
 from gradsheet.backward.returned import plain_array
-from gradsheet.backward.rounding import BITS
+from gradsheet.backward.rounding import BITS, float_type
 from gradsheet.network import Network
 from manual import Layer
 from manual.activations import NAMES, split
@@ -38,18 +38,8 @@ def check_options(fn: Any, what: Any, dtype: Any, array: Any, at_zero: Any, inpu
         raise ValueError(f"dtype is {dtype!r}, expected one of {', '.join(BITS)}")
     if at_zero is not None and not isinstance(at_zero, int | float):
         raise TypeError(f"at_zero is {at_zero!r}, expected a number, what relu'(0) has to be, or None for any")
-
     if inputs_first not in (None, True, False):
         raise TypeError(f"inputs_first is {inputs_first!r}, expected True for W as (inputs, units), False, or None")
-
-
-def float_type(name: str) -> Any:
-    """NumPy's own type, or that of JAX for one that it does not have."""
-    if name != "bfloat16":
-        return np.dtype(name)
-    import ml_dtypes  # which comes with JAX
-
-    return np.dtype(ml_dtypes.bfloat16)
 
 
 def network_of(widths: Sequence[int], activations: Any, loss: str, reduction: str, batch: int, biases: Any) -> Network:

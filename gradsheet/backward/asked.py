@@ -76,10 +76,9 @@ class Gradients:
         """The shape of the value that may come along."""
         return ()
 
-    @property
-    def of_node(self) -> tuple[str, ...]:
-        """The node whose derivatives are asked for, where it is not the loss."""
-        return ()
+    def at(self, network: Network) -> "Gradients":
+        """The same question to another network."""
+        return type(self)(network)
 
     def order(self) -> list[str]:
         """The names in the order of backpropagation."""
@@ -169,8 +168,7 @@ class PerExampleGradients(Gradients):
     def with_slopes(self, data: Data, slopes: Mapping[int, float]) -> Arrays:
         each = []
         for n in range(len(data.x)):
-            one = replace(data, x=data.x[[n]], y=None if data.y is None else data.y[[n]])
-            each.append(self._of_pass(_pass_with_slopes(self._single, one, slopes)))
+            each.append(self._of_pass(_pass_with_slopes(self._single, data.alone(n), slopes)))
         return {name: np.concatenate([arrays[name] for arrays in each]) for name in each[0]}
 
     def mistaken(self, data: Data) -> list[Mistaken]:
@@ -191,13 +189,11 @@ class Jacobian(Gradients):
         nodes = [name for name in network.shapes if name[0] in "zh" or name == "yhat"]
         if self.of not in nodes:
             raise ValueError(f"of is {of!r}, expected a node of the network: {', '.join(nodes)}")
-        self._of_node = of
         self.letter = "z" if self.of[0] == "z" else "h"
         self.top = network.depth if self.of == "yhat" else int(self.of[1:])
 
-    @property
-    def of_node(self) -> tuple[str, ...]:
-        return (self._of_node,)
+    def at(self, network: Network) -> "Jacobian":
+        return Jacobian(network, self.of)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -201,15 +201,3 @@ def _way_back(network: Network, l: int) -> str:
     if l == network.depth:
         return f"from the loss{through.replace(' and', ' back through')}"
     return f"from dL/dz{l + 1} back through W{l + 1}{through}"
-
-
-def constant_factor(found: Array, truth: Array) -> float | None:
-    """The one number that the truth has to be multiplied with, where there is one."""
-    at = np.unravel_index(abs(truth).argmax(), truth.shape) if truth.size else ()
-    if not truth.size or truth[at] == 0 or not np.isfinite(found).all() or not found.any():
-        return None
-    factor = float(found[at] / truth[at])
-    if abs(factor - 1) < 1e-5:
-        return None
-    exact = abs(found - factor * truth) <= 1e-6 * abs(factor * truth[at])
-    return factor if exact.all() and np.count_nonzero(truth) > 1 else None

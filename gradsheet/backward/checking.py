@@ -1,5 +1,6 @@
 """Checks a backward pass that somebody wrote, whatever it is written in."""
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Callable, Sequence
@@ -9,15 +10,16 @@ from typing import Any
 import numpy as np
 
 import manual
-from gradsheet.backward.arguments import check_options, float_type, in_type, network_of, own_data
+from gradsheet.backward.arguments import check_options, in_type, network_of, own_data
 from gradsheet.backward.asked import Gradients
 from gradsheet.backward.causes import LOOSE
 from gradsheet.backward.corner import at_once, slope_below, slopes_taken
 from gradsheet.backward.prepared import Prepared, asked_for, prepared
 from gradsheet.backward.probes import Data, drawn
 from gradsheet.backward.result import Check, Row
-from gradsheet.backward.returned import VECTOR, type_name
+from gradsheet.backward.returned import VECTOR
 from gradsheet.backward.rounding import FEW_BITS
+from gradsheet.backward.subject import Misbehaved, Subject, given_type
 from gradsheet.backward.telling import Telling
 from gradsheet.backward.trial import Trial
 from gradsheet.backward.truth import truth_at
@@ -72,10 +74,12 @@ def check(
     """
     check_options(fn, what, dtype, array, at_zero, inputs_first)
     makes = functools.partial(Trial, fn, dtype=dtype, array=array)
-    given = type_name(array(np.zeros(1, float_type(dtype))))
+    asks = functools.partial(Subject, fn, dtype=dtype, array=array)
+    given = given_type(dtype, array)
 
     def trial_of(ready: Prepared, at_zero: float | None = None) -> Trial:
-        return _in_its_layout(functools.partial(makes, ready=ready, at_zero=at_zero), ready, inputs_first)
+        made = functools.partial(makes, ready=ready, at_zero=at_zero)
+        return _in_its_layout(made, asks, ready.asked, inputs_first)
 
     with Telling() as telling:
         if params is None and x is None and y is None:
@@ -112,7 +116,7 @@ def _on_own_data(trial_of: Callable[..., Trial], asked: Gradients, data: Data, a
     if asked.what == "hvp":
         trial.check.remarks.append("a z is exactly 0, and f'(0) = 0 is asked for there")
         return trial
-    loose = LOOSE * trial.finest(answer)
+    loose = LOOSE * trial.roundoff
     slopes = slopes_taken(asked, data, at_kink, answer.arrays, loose)
     if at_zero is not None:
         slopes |= {l: float(at_zero) for l in at_kink if split(activations[l - 1])[0] == "relu"}
@@ -144,20 +148,21 @@ def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
         raise AssertionError(f"the backward pass {verdict}\n{found}")
 
 
-def _in_its_layout(make: Callable[..., Trial], ready: Prepared, told: bool | None) -> Trial:
+def _in_its_layout(
+    make: Callable[..., Trial], asks: Callable[..., Subject], asked: Gradients, told: bool | None
+) -> Trial:
     """The check with W as (units, inputs), or as (inputs, units) where fn raises on that, or where it is told so.
 
     Square W raise nowhere: a call with others decides. Of the ways in which an answer can be read, those that shapes
     tell apart are as that call was read; that one is right shows nothing about them. Only the order of the parts of a
     vector no shapes tell.
     """
-    network = ready.asked.network
-    square = all(units == inputs for units, inputs in itertools.pairwise(network.widths))
+    square = all(units == inputs for units, inputs in itertools.pairwise(asked.network.widths))
     layouts: tuple[bool, ...] = (False, True) if told is None else (told,)
-    unequal: Trial | None = None
+    unequal: Subject | None = None
     if square and told is None:
-        unequal = _at_unequal_widths(make, ready, layouts)
-        layouts = (unequal is not None and unequal.subject.inputs_first,)
+        unequal = _at_unequal_widths(asks, asked, layouts)
+        layouts = (unequal is not None and unequal.inputs_first,)
     first: Trial | None = None
     for inputs_first in layouts:
         trial = make(inputs_first=inputs_first)
@@ -166,32 +171,34 @@ def _in_its_layout(make: Callable[..., Trial], ready: Prepared, told: bool | Non
             first = trial
             break
     assert first is not None
-    if first.subject.readings > 1 and not first.check.right:
-        unequal = unequal or _at_unequal_widths(make, ready, (first.subject.inputs_first,))
-        if unequal is not None and unequal.subject.readings == 1:
-            first = make(inputs_first=first.subject.inputs_first, words=unequal.words)
-        elif VECTOR in (first.words or ""):
-            readings = range(1, first.subject.readings)
-            others = (make(inputs_first=first.subject.inputs_first, reading=reading) for reading in readings)
+    subject = first.subject
+    if subject.readings > 1 and not first.check.right:
+        unequal = unequal or _at_unequal_widths(asks, asked, (subject.inputs_first,))
+        if unequal is not None and unequal.readings == 1:
+            first = make(inputs_first=subject.inputs_first, words=unequal.read_as)
+        elif VECTOR in subject.read_as:
+            others = (
+                make(inputs_first=subject.inputs_first, reading=reading) for reading in range(1, subject.readings)
+            )
             first = next((trial for trial in others if trial.check.right), first)
     if square and told is None and unequal is None:
         first.check.assumed.append("W as (units, inputs), where its shape does not tell: or write inputs_first=True")
     return first
 
 
-def _at_unequal_widths(make: Callable[..., Trial], ready: Prepared, layouts: Sequence[bool]) -> Trial | None:
-    """An answer at a network of the same kind in which all widths differ; None where the function takes none."""
-    network = ready.asked.network
-    least = 1 if network.loss == "output" else 2
-    widths = tuple(range(network.depth + least, least - 1, -1))
-    other = type(ready.asked)(replace(network, widths=widths), *ready.asked.of_node)
-    data = next(drawn(other.network, "float32"), None)
-    if data is None:
+def _at_unequal_widths(asks: Callable[..., Subject], asked: Gradients, layouts: Sequence[bool]) -> Subject | None:
+    """The function after an answer at a network of the same kind in which all widths differ; None where it has none."""
+    least = 1 if asked.network.loss == "output" else 2
+    widths = tuple(range(asked.network.depth + least, least - 1, -1))
+    other = asked.at(replace(asked.network, widths=widths))
+    if (data := next(drawn(other.network, "float32"), None)) is None:
         return None
     for inputs_first in layouts:
-        trial = make(ready=Prepared(other, [data], []), inputs_first=inputs_first, judges=False)
-        if not trial.raised:
-            return trial
+        subject = asks(other)
+        subject.inputs_first = inputs_first
+        with contextlib.suppress(Misbehaved):
+            subject(data)
+            return subject
     return None
 
 
@@ -217,6 +224,6 @@ def _try_other_losses(trial: Trial) -> None:
     reductions = REDUCTIONS if (network.examples or 1) > 1 and what != "per_example_gradients" else (network.reduction,)
     for loss, reduction in itertools.product(losses, reductions):
         other = replace(network, loss=loss, reduction=reduction)
-        if other != network and trial.is_right_for(type(trial.asked)(other)):
+        if other != network and trial.is_right_for(trial.asked.at(other)):
             trial.check.remarks.append(f'it is right for loss="{loss}", reduction="{reduction}"')
             trial.check.steps, trial.check.follows = [], []  # no step is wrong, for that loss

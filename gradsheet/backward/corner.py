@@ -12,6 +12,7 @@ import numpy as np
 
 from gradsheet.backward.asked import Arrays, Gradients
 from gradsheet.backward.probes import Data, at_kink
+from gradsheet.backward.truth import Bounds
 from gradsheet.network import KINKED
 from manual.activations import RATIONAL, Activation, Array, split
 
@@ -25,6 +26,7 @@ class Corner:
     the right answers with either for f'(0)."""
 
     data: Data
+    bounds: Bounds
     layer: int
     f: str
     below: float
@@ -96,7 +98,14 @@ def corners_of(asked: Gradients, dtype: str) -> Iterator[Corner]:
             return
         if name in KINKED:
             corners = (
-                Corner(data, l, name, below, (asked.with_slopes(data, {l: below}), asked.with_slopes(data, {l: 1.0})))
+                Corner(
+                    data,
+                    Bounds(asked, data),
+                    l,
+                    name,
+                    below,
+                    (asked.with_slopes(data, {l: below}), asked.with_slopes(data, {l: 1.0})),
+                )
                 for data in at_kink(asked.network, l, dtype)
             )
             yield from [corner for corner in (next((c for c in corners if c.matters), None),) if corner]

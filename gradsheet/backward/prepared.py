@@ -11,7 +11,7 @@ from gradsheet.backward.asked import KINDS, Arrays, Gradients, Jacobian, Mistake
 from gradsheet.backward.corner import CORNER, Corner, corners_of
 from gradsheet.backward.probes import Data, chosen, covering, of_fractions
 from gradsheet.backward.telling import Telling
-from gradsheet.backward.truth import Truth, errors_of, truth_at
+from gradsheet.backward.truth import Truth, truth_at
 from gradsheet.kept import Kept
 from gradsheet.mistakes import Instance, instances
 from gradsheet.network import Network
@@ -41,18 +41,11 @@ class Prepared:
     hidden: int = 0
     corners: list[Corner] = field(default_factory=list)
     whole: int = 0
-    dtype: str = "float32"  # that the probes were chosen for
     _each: dict[int, Arrays] = field(default_factory=dict)
-    _bounds: dict[tuple[int, str, bool], tuple[Arrays, frozenset[str]]] = field(default_factory=dict)
 
     def bound(self, probe: int, dtype: str, *, sharp: bool = False) -> tuple[Arrays, frozenset[str]]:
-        """How far answers at a probe may be off in a type of floats, and the arrays that may not be off at all.
-
-        In a large network that may be as much as the numbers are; the `sharp` bound is what they likely keep within.
-        """
-        if (key := (probe, dtype, sharp)) not in self._bounds:
-            self._bounds[key] = errors_of(self.asked, self.probes[probe], dtype, sharp=sharp)
-        return self._bounds[key]
+        """How far answers at a probe may be off, as `Bounds` has it."""
+        return self.truths[probe].bounds.of(dtype, sharp=sharp)
 
     @functools.cached_property
     def covered(self) -> tuple[int, int]:
@@ -139,7 +132,7 @@ def _prepare(what: str, of: str, network: Network, dtype: str, telling: Telling)
     telling.at("finds the truth there, by hand and by JAX")
     truths = [truth_at(asked, data) for data in everything]
     made = [simulations.get(data, []) for data in everything]
-    found = Prepared(asked, everything, truths, made, int(seen.sum()), whole=len(probes), dtype=dtype)
+    found = Prepared(asked, everything, truths, made, int(seen.sum()), whole=len(probes))
     if found.simulations[0]:
         instances = found.simulations[0][0][0].instances
         later = [instance for instance, shown in zip(instances, seen, strict=True) if not shown]

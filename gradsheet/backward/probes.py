@@ -53,6 +53,10 @@ class Data:
     y: Array | None
     direction: tuple[Layer, ...]
 
+    def alone(self, n: int) -> "Data":
+        """One example."""
+        return replace(self, x=self.x[[n]], y=None if self.y is None else self.y[[n]])
+
     def point(self, network: Network, *, alone: int | None = None, of: Sequence[str] = ("L",)) -> Point:
         """The same with fractions, for all witnesses; of one example alone where its number is given."""
         rows = slice(None) if alone is None else [alone]

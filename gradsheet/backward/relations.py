@@ -54,16 +54,21 @@ def _zero(array: Sequence[Seen]) -> str:
     return "" if any(seen.found.any() for seen in array) else "0 everywhere"
 
 
-def _multiple(array: Sequence[Seen]) -> str:
+def constant_factor(array: Sequence[Seen]) -> float | None:
+    """The one number other than 0 and 1 that the truth is multiplied with at all probes, where there is one."""
     found, right, errors = _at_all_probes(array)
-    if np.count_nonzero(right) < 2:
-        return ""
+    if np.count_nonzero(right) < 2 or not np.isfinite(found).all():
+        return None
     at = (abs(right) / (errors + array[0].u * abs(right) + LEAST)).argmax()  # where it is sharpest
     factor = _simple(float(found[at] / right[at]), array[0].u)
     noise = errors + array[0].u * abs(right)
     if factor == 0 or not _shows((factor - 1) * right, noise):
-        return ""
-    if not all(seen.is_close(factor * seen.right, errors=abs(factor)) for seen in array):
+        return None
+    return factor if all(seen.is_close(factor * seen.right, errors=abs(factor)) for seen in array) else None
+
+
+def _multiple(array: Sequence[Seen]) -> str:
+    if (factor := constant_factor(array)) is None:
         return ""
     words = in_words(factor)
     return "everywhere the negative of the truth" if words == "-1" else f"everywhere {words} times the truth"

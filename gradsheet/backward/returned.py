@@ -222,7 +222,7 @@ class Reader:
             key=lambda reading: reading[0],
         )
         # A vector's shape does not tell how W lies in it: as it was given.
-        vectors = [(0, self.turned, *candidate) for candidate in self._vectors(leaves, self.turned)]
+        vectors = [(0, self.turned, *candidate) for candidate in self._vectors(leaves)]
         fitting = [*vectors, *(reading for reading in rated if reading[0] < _MISFIT)][:_MOST_READINGS]
         if not fitting and not rated:
             shapes = ", ".join(str(leaf.array.shape) for leaf in leaves) or "none"
@@ -318,7 +318,7 @@ class Reader:
                 if len(order) == len(leaves):
                     yield said + words, dict(zip(order, leaves, strict=True))
 
-    def _vectors(self, leaves: Sequence[_Leaf], turned: bool) -> Iterator[tuple[str, dict[str, _Leaf]]]:
+    def _vectors(self, leaves: Sequence[_Leaf]) -> Iterator[tuple[str, dict[str, _Leaf]]]:
         """All parameters in one vector."""
         total = sum(int(np.prod(shape)) for shape in self.shapes.values())
         for place, said in self._places().items():
@@ -330,12 +330,12 @@ class Reader:
                 named = {"L": leaves[1 - at]} if place else {}
                 for words, names in itertools.islice(self._orders(), 2 if self.biases else 1):
                     order = "W1, b1, W2, ..." if not words.startswith("all") else "W1, W2, ..., b1, b2, ..."
-                    yield f"{said}{VECTOR}, {order}", {**named, **self._unravelled(leaves[at], names, turned)}
+                    yield f"{said}{VECTOR}, {order}", {**named, **self._unravelled(leaves[at], names)}
 
-    def _unravelled(self, flat: _Leaf, names: Sequence[str], turned: bool) -> dict[str, _Leaf]:
+    def _unravelled(self, flat: _Leaf, names: Sequence[str]) -> dict[str, _Leaf]:
         named, start = {}, 0
         for name in names:
-            shape = self._shape(name, turned)
+            shape = self._shape(name, self.turned)
             size = int(np.prod(self.shapes[name]))
             part = flat.array.reshape((*self.lead, -1))[..., start : start + size].reshape(shape)
             named[name] = _Leaf(flat.path, flat.original, part, flat.type)

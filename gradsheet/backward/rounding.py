@@ -357,3 +357,12 @@ def within(a: Array, b: Array, allowed: Any) -> Array:
 
 def unit_roundoff(dtype: str) -> float:
     return 2.0 ** -BITS[dtype]
+
+
+def float_type(name: str) -> Any:
+    """NumPy's own type, or that of JAX for one that it does not have."""
+    if name != "bfloat16":
+        return np.dtype(name)
+    import ml_dtypes  # which comes with JAX
+
+    return np.dtype(ml_dtypes.bfloat16)

@@ -7,14 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.backward.arguments import float_type
 from gradsheet.backward.asked import Gradients, by_name
 from gradsheet.backward.probes import Data
 from gradsheet.backward.returned import NotUnderstood, Reader, Returned, equal, plain_array, type_name
+from gradsheet.backward.rounding import float_type
 from manual import Layer
 from manual.activations import Array
 
 MOST = 200  # characters of somebody else's message
+
+
+def given_type(dtype: str, array: Callable[[Array], Any]) -> str:
+    """The type in which a function's arrays come, of numbers of a type and what makes its arrays of them."""
+    return type_name(array(np.zeros(1, float_type(dtype))))
 
 
 class Misbehaved(Exception):
@@ -34,8 +39,9 @@ class Subject:
         self.reading = 0  # which of those that fit
         self.words: str | None = None  # of the only ones that are taken, where they are known
         self.readings = 1
+        self.read_as = ""  # the words of the likeliest
         self.faults: dict[str, None] = {}  # what it does that it should not, in the order of discovery
-        self.given = type_name(array(np.zeros(1, float_type(dtype))))  # the type that its arrays come in
+        self.given = given_type(dtype, array)
 
     def _layers(self, layers: Sequence[Layer]) -> list[tuple[Any, Any]]:
         return [(self._array(W.T if self.inputs_first else W), self._array(b)) for W, b in layers]
@@ -78,6 +84,7 @@ class Subject:
         if self.words is not None:
             readings = [reading for reading in readings if reading.assumed[0] == self.words] or readings[:1]
         self.readings = max(self.readings, len(readings))
+        self.read_as = readings[0].assumed[0]
         return readings[min(self.reading, len(readings) - 1)]
 
     def _hint(self, told: str) -> str:

@@ -8,16 +8,16 @@ import numpy as np
 
 import manual
 from gradsheet.backward.asked import Gradients, by_name
-from gradsheet.backward.causes import LOOSE, Evidence, Search, Step, broken_steps, constant_factor
+from gradsheet.backward.causes import LOOSE, Evidence, Search, Step, broken_steps
 from gradsheet.backward.corner import at_once
 from gradsheet.backward.prepared import Prepared
 from gradsheet.backward.probes import Data
-from gradsheet.backward.relations import Seen, relation
+from gradsheet.backward.relations import Seen, constant_factor, relation
 from gradsheet.backward.result import VERDICTS, Check, Row
 from gradsheet.backward.returned import Returned, array_again, equal
 from gradsheet.backward.rounding import BITS, FEW_BITS, unit_roundoff, within
 from gradsheet.backward.subject import Misbehaved, Subject
-from gradsheet.backward.truth import errors_of
+from gradsheet.backward.truth import Bounds
 from manual.activations import Array
 
 CANCELLED = 1e-30  # is 0, also of the largest number
@@ -39,7 +39,6 @@ class Trial:
         inputs_first: bool,
         reading: int = 0,
         words: str | None = None,
-        judges: bool = True,
     ):
         self.fn, self.ready, self.asked, self.at_zero = fn, ready, ready.asked, at_zero
         self.subject = Subject(fn, ready.asked, dtype, array)
@@ -49,8 +48,7 @@ class Trial:
         network = self.asked.network
         title = f"{'-'.join(map(str, network.widths))}; {network.reading(kinks=False)}"
         self.check = Check(title, probes=list(ready.probes))
-        self.words: str | None = None  # that say how its answer is read
-        self._run(judges)
+        self._run()
         self.check.faults = [*self.subject.faults]
 
     # What it answers
@@ -62,14 +60,11 @@ class Trial:
             self.subject.faults[f"{error}{where}"] = None
             return None
 
-    def _run(self, judges: bool) -> None:
+    def _run(self) -> None:
         probes = self.ready.probes
         first = self._answer(probes[0], "")
         if first is None:
             self.raised = True
-            return
-        self.words = first.assumed[0]
-        if not judges:
             return
         if self.subject.inputs_first:
             self.check.assumed.append("fn takes W as (inputs, units)")
@@ -154,7 +149,7 @@ class Trial:
                 exact_everywhere &= all(
                     self._errors(probe, answer, name)[1] or self.ready.is_extra(probe) for probe, answer in given
                 )
-            if row.exact == "no" and (text := self._relation(name)):
+            if row.exact == "no" and (text := relation(self._seen(name))):
                 row.where += f"; {text}"
                 self.check.relations |= {row.name: text} if name != "L" else {}
             self.check.rows.append(row)
@@ -232,25 +227,12 @@ class Trial:
         errors, exact = self.ready.bound(probe, kind)
         return self.ready.bound(probe, kind, sharp=True)[0][name] if name in exact else errors[name]
 
-    def _factor(self, name: str) -> float | None:
-        """The one number that the truth is multiplied with at all probes, where there is one."""
-        pairs = [
-            (answer.arrays[name], truth.values[name])
-            for answer, truth in zip(self.answers, self.ready.truths, strict=True)
-            if answer is not None and name in answer.arrays
-        ]
-        if not pairs:
-            return None
-        return constant_factor(
-            *(np.concatenate([np.ravel(array) for array in arrays]) for arrays in zip(*pairs, strict=True))
-        )
-
-    def _relation(self, name: str) -> str:
-        """What a wrong array has to do with the right one."""
+    def _seen(self, name: str) -> list[Seen]:
+        """An array at all probes, beside the right one; nothing where it is not at all of them."""
         seen = []
         for probe, (answer, truth) in enumerate(zip(self.answers, self.ready.truths, strict=True)):
             if answer is None or name not in answer.arrays:
-                return ""
+                return []
             data, found, kind = self.ready.probes[probe], answer.arrays[name], self._type(answer, name)
             alike = [other for other in self.asked.shapes if other != name]
             others = {o: truth.values[o] for o in alike if truth.values[o].shape == found.shape}
@@ -266,28 +248,28 @@ class Trial:
                     {self.asked.label(other): array for other, array in others.items()},
                 )
             )
-        return relation(seen)
+        return seen
 
     def _judge_loss(self, row: Row) -> None:
         """A loss that is another network's is said before any step is accused."""
-        if row.is_right or row.exact == "untold":
-            return
-        self.check.loss = f"your loss is not this network's: {row.where}"
+        if row.exact == "no":
+            self.check.loss = f"your loss is not this network's: {row.where}"
 
     @property
     def is_scaled(self) -> bool:
         """Whether the loss or the last layer's gradient is the truth but for a factor."""
         names = ("L", f"W{self.asked.network.depth}")
-        return any(self._factor(name) is not None for name in names if name in self.asked.order())
+        seen = [self._seen(name) for name in names if name in self.asked.order()]
+        return any(array and constant_factor(array) is not None for array in seen)
 
     def is_right_for(self, other: Gradients) -> bool:
         """Whether the answers are those to another question, at the same numbers and to what floats likely err by."""
         for answer, data in zip(self.answers, self.ready.probes, strict=True):
             if answer is None:
                 return False
-            right = other.by(manual, data)
+            right, bounds = other.by(manual, data), Bounds(other, data)
             for name, found in answer.arrays.items():
-                errors, _ = errors_of(other, data, self._type(answer, name), sharp=True)
+                errors, _ = bounds.of(self._type(answer, name), sharp=True)
                 if not (abs(found - right[name]) <= 2 * errors[name]).all():
                     return False
         return bool(self.answers)
@@ -328,11 +310,10 @@ class Trial:
             answer = self._answer(corner.data, f", where z{corner.layer} is 0")
             if answer is None:
                 return
-            loose = LOOSE * self.finest(answer)
+            loose = LOOSE * self.roundoff
             value, words = None, f"{corner.f}'(0) in layer {corner.layer}"
             if self.asked.shapes.keys() <= answer.arrays.keys():
-                kind = min((self._type(answer, name) for name in answer.types), key=BITS.__getitem__)
-                errors, _ = errors_of(self.asked, corner.data, kind)
+                errors, _ = corner.bounds.of(self.coarsest)
                 value = corner.derivative({n: answer.arrays[n] for n in self.asked.shapes}, loose, errors)
             wrong = ""
             if value is None:
@@ -347,9 +328,10 @@ class Trial:
             taken.append((corner.f, corner.layer, value))
         self.check.kink = Row("at z = 0", "yes", None, at_once(taken))
 
-    def finest(self, answer: Returned) -> float:
-        """The unit roundoff of an answer; float32's where it has fewer bits, whose probes are exact or say nothing."""
-        return min(max(unit_roundoff(self._type(answer, name)) for name in answer.types), unit_roundoff("float32"))
+    @property
+    def roundoff(self) -> float:
+        """The unit roundoff of the answers; float32's for fewer bits, in which probes are exact or say nothing."""
+        return min(unit_roundoff(self.coarsest), unit_roundoff("float32"))
 
     # Why it is wrong
 
@@ -369,9 +351,8 @@ class Trial:
                 if not simulations:
                     continue
                 errors = {name: self._errors(probe, answer, name)[0] for name in answer.arrays}
-                u = self.finest(answer)
                 evidence += [
-                    Evidence(simulation, mistaken, mistaken.part(answer.arrays), mistaken.part(errors), u)
+                    Evidence(simulation, mistaken, mistaken.part(answer.arrays), mistaken.part(errors), self.roundoff)
                     for simulation, mistaken in simulations
                 ]
             self.check.naming = Search(evidence, self.asked.order()).result
@@ -388,7 +369,8 @@ class Trial:
         accuracy = 1e-9 if kinds == {"float64"} else 1e-3
         examples = [(data, n) for data in self.ready.probes for n in range(len(data.x))]
         for data, n in examples[:MOST_SINGLE]:
-            one = replace(data, x=data.x[[n]], y=None if data.y is None else data.y[[n]])
+            one = data.alone(n)
+            bounds = Bounds(alone.asked, one)
             try:
                 answer = alone(one)
             except Misbehaved:
@@ -398,7 +380,7 @@ class Trial:
             found |= dict.fromkeys(broken_steps(single, one, answer.arrays, accuracy))
             right = alone.asked.by(manual, one)
             for name in answer.arrays.keys() - {"L"}:
-                errors, _ = errors_of(alone.asked, one, self._type(answer, name), sharp=True)
+                errors, _ = bounds.of(self._type(answer, name), sharp=True)
                 if not (abs(answer.arrays[name] - right[name]) <= errors[name]).all():
                     off.add(self.asked.label(name))
         check = self.check

@@ -5,7 +5,7 @@ Small networks are computed on fractions, or enclosed in decimals where exp or l
 where nothing is rounded; and at a sample of the entries to forty digits by `fixed`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,32 @@ SAMPLE = 4  # entries of a tensor that are computed to forty digits
 MOST_NODES = 1_000_000  # of a network over all examples, for that
 
 
+@dataclass(eq=False)
+class Bounds:
+    """How far answers to a question at some data may be off, found once for every type of floats."""
+
+    asked: Gradients
+    data: Data
+    _found: dict[tuple[str, bool], tuple[Arrays, frozenset[str]]] = field(default_factory=dict)
+
+    def of(self, dtype: str, *, sharp: bool = False) -> tuple[Arrays, frozenset[str]]:
+        """The bounds, and the arrays that may not be off at all.
+
+        In a large network a bound may be as much as the numbers are; the `sharp` one is what answers likely keep to.
+        """
+        if (key := (dtype, sharp)) not in self._found:
+            self._found[key] = errors_of(self.asked, self.data, dtype, sharp=sharp)
+        return self._found[key]
+
+
 @dataclass
 class Truth:
-    """The right arrays by name, in float64, and how far these may be off; `sampled` counts entries of forty digits."""
+    """The right arrays by name, in float64, and how far these may be off; how far answers may, by type of floats;
+    `sampled` counts entries of forty digits."""
 
     values: Arrays
     errors: Arrays
+    bounds: Bounds
     witnesses: str
     sampled: int = 0
 
@@ -43,19 +63,20 @@ def truth_at(asked: Gradients, data: Data) -> Truth:
 
 
 def _truth_at(asked: Gradients, data: Data) -> Truth:
+    bounds = Bounds(asked, data)
     if asked.is_small(whole=_are_short(data)) and (exact := _exact(asked, data)) is not None:
         values = {name: np.vectorize(as_float, [float])(array) for name, array in exact.items()}
         errors = {name: unit_roundoff("float64") * abs(array) for name, array in values.items()}
         if asked.what == "hvp":
-            _agreed(asked, data, values)
-            return Truth(values, errors, "by hand in exact arithmetic, and by JAX")
-        return Truth(values, errors, "on the word of three exact witnesses")
+            _agreed(bounds, values)
+            return Truth(values, errors, bounds, "by hand in exact arithmetic, and by JAX")
+        return Truth(values, errors, bounds, "on the word of three exact witnesses")
     with np.errstate(all="ignore"):
         mine = {name: np.asarray(array) for name, array in asked.by(manual, data).items()}
-    bounds = _agreed(asked, data, mine)
-    sampled = _sample(asked, data, mine, bounds) if asked.what == "gradients" else 0
+    errors = _agreed(bounds, mine)
+    sampled = _sample(asked, data, mine, errors) if asked.what == "gradients" else 0
     words = "by hand and by JAX in float64"
-    return Truth(mine, bounds, f"{words}, {sampled} entries to 40 digits" if sampled else words, sampled)
+    return Truth(mine, errors, bounds, f"{words}, {sampled} entries to 40 digits" if sampled else words, sampled)
 
 
 def _are_short(data: Data) -> bool:
@@ -100,22 +121,21 @@ def errors_of(asked: Gradients, data: Data, dtype: str, *, sharp: bool = False) 
     return errors, frozenset(name for name, ball in balls.items() if ball.is_exact)
 
 
-def _agreed(asked: Gradients, data: Data, mine: Arrays) -> Arrays:
+def _agreed(bounds: Bounds, mine: Arrays) -> Arrays:
     """The bound to which an answer in float64 agrees with JAX's, the likely one where it does to that.
 
     Raises Undecided where it does not agree.
     """
-    theirs = by_jax(asked, data)
-    bounds, exact = errors_of(asked, data, "float64")
-    likely, _ = errors_of(asked, data, "float64", sharp=True)
+    theirs = by_jax(bounds.asked, bounds.data)
+    (worst, exact), (likely, _) = bounds.of("float64"), bounds.of("float64", sharp=True)
+    errors = {}
     for name, array in mine.items():
-        if name in exact:
-            bounds[name] = 0 * bounds[name]
-        elif within(array, theirs[name], 2 * likely[name]).all():
-            bounds[name] = np.minimum(bounds[name], 2 * likely[name])
-        if not within(array, theirs[name], 2 * bounds[name]).all():
-            raise Undecided(f"the witnesses disagree on {asked.label(name)}: by hand against JAX")
-    return bounds
+        errors[name] = 0 * worst[name] if name in exact else worst[name]
+        if within(array, theirs[name], 2 * likely[name]).all():
+            errors[name] = np.minimum(errors[name], 2 * likely[name])
+        if not within(array, theirs[name], 2 * errors[name]).all():
+            raise Undecided(f"the witnesses disagree on {bounds.asked.label(name)}: by hand against JAX")
+    return errors
 
 
 def _sample(asked: Gradients, data: Data, mine: Arrays, bounds: Arrays) -> int:
