@@ -101,25 +101,31 @@ def gradients(
     mean_squared_error, binary_cross_entropy, cross_entropy, output; `reduction` over the batch is mean or sum.
     Raises as `forward` does.
     """
-    layers = check_params(params, activations)
-    x = check_data("x", x, layers)
-    y = check_loss(loss, reduction, y, layers, rows=len(x))
-    L, grads, yhat = _pass(layers, x, y, activations, loss, reduction)
-    if yhat is not None:
-        d_yhat = d_reduce(LOSSES[loss][1](y, yhat), reduction)
-        grads = grads._replace(h=(*grads.h[:-1], d_yhat))
-    return L, grads._replace(params=like(params, grads.params))
+    return _pass(params, x, y, activations, loss, reduction, by_yhat=True)
 
 
 def _pass(
-    params: Sequence[Layer], x: Array, y: Any, activations: Sequence[Activation], loss: str, reduction: str
-) -> tuple[Any, Gradients, Array | None]:
-    """The loss and its gradients; behind a fused activation without that by yhat, of which no other came, and yhat."""
+    params: Params,
+    x: Any,
+    y: Any,
+    activations: Sequence[Activation],
+    loss: str,
+    reduction: str,
+    *,
+    by_yhat: bool,
+) -> tuple[Any, Gradients]:
+    """The loss and its gradients; that by yhat, from which behind a fused activation no other comes, if it is asked."""
+    layers = check_params(params, activations)
+    x = check_data("x", x, layers)
+    y = check_loss(loss, reduction, y, layers, rows=len(x))
     to_loss, end, is_fused = fuse(activations, loss)
-    cache = forward_pass(params, x, to_loss)
+    cache = forward_pass(layers, x, to_loss)
     L = reduce(end.value(y, cache.h[-1]), reduction)
-    grads = backward_pass(params, cache, d_reduce(end.d(y, cache.h[-1]), reduction), to_loss)
-    return L, grads, activate(activations[-1], cache.z[-1]) if is_fused else None
+    grads = backward_pass(layers, cache, d_reduce(end.d(y, cache.h[-1]), reduction), to_loss)
+    if is_fused and by_yhat:
+        d_yhat = LOSSES[loss][1](y, activate(activations[-1], cache.z[-1]))
+        grads = grads._replace(h=(*grads.h[:-1], d_reduce(d_yhat, reduction)))
+    return L, grads._replace(params=like(params, grads.params))
 
 
 def value_and_grad(
@@ -140,8 +146,5 @@ def value_and_grad(
     inputs), b (units,), one number or None. x is (N, I) and y (N, O). Further arguments and errors are those of
     `gradients`.
     """
-    layers = check_params(params, activations)
-    x = check_data("x", x, layers)
-    y = check_loss(loss, reduction, y, layers, rows=len(x))
-    L, grads, _ = _pass(layers, x, y, activations, loss, reduction)
-    return L, like(params, grads.params)
+    L, grads = _pass(params, x, y, activations, loss, reduction, by_yhat=False)
+    return L, grads.params
