@@ -27,9 +27,9 @@ from jax.test_util import check_grads
 
 import gradsheet
 import ref
-from gradsheet.mistakes import Instance, edits_of, instances
-from gradsheet.sheet import Sheet
-from gradsheet.steps import Pass, in_front
+from gradsheet.claims.sheet import Sheet
+from gradsheet.mistakes.catalogue import Instance, edits_of, instances
+from gradsheet.truth.steps import Pass, in_front
 from manual import Layer
 
 NETS = {"4-5-3-2, batch 4": ((4, 5, 3, 2), 4), "20-16-16-3, batch 4": ((20, 16, 16, 3), 4)}
@@ -41,7 +41,8 @@ def data(widths: tuple[int, ...], batch: int) -> tuple[Params, Any, Any]:
     """Weights as large as training begins with, N(0, 2 / inputs), biases and data, in two decimals; no z is 0."""
     rng = np.random.default_rng(0)
     x, y, *arrays = (
-        rng.normal(0, (2 / shape[-1]) ** 0.5 if k > 1 else 1, shape).round(2) for k, shape in _shapes(widths, batch)
+        rng.normal(0, (2 / shape[-1]) ** 0.5 if k > 1 else 1, shape).round(2)
+        for k, shape in _shapes(widths, batch)
     )
     return tuple(zip(arrays[::2], arrays[1::2], strict=True)), x, y
 
@@ -94,7 +95,9 @@ def loss_at(x: Any, y: Any, activations: Any) -> Callable[..., Any]:
     return lambda *flat: ref.value_and_grad(layered(flat), x, y, activations)[0]
 
 
-def with_gradient(loss: Callable[..., Any], gradient: Callable[[Params], Params]) -> Callable[..., Any]:
+def with_gradient(
+    loss: Callable[..., Any], gradient: Callable[[Params], Params]
+) -> Callable[..., Any]:
     """A function for JAX whose reverse mode gives another gradient than its own."""
     function = jax.custom_vjp(loss)
 
@@ -103,7 +106,9 @@ def with_gradient(loss: Callable[..., Any], gradient: Callable[[Params], Params]
 
     def backward(flat: Any, g: Any) -> Any:
         shapes = tuple(jax.ShapeDtypeStruct(array.shape, array.dtype) for array in flat)
-        found = jax.pure_callback(lambda *flat: tuple(jax.tree.leaves(gradient(layered(flat)))), shapes, *flat)
+        found = jax.pure_callback(
+            lambda *flat: tuple(jax.tree.leaves(gradient(layered(flat)))), shapes, *flat
+        )
         return tuple(g * array for array in found)
 
     function.defvjp(forward, backward)
@@ -125,7 +130,9 @@ def torch_accepts(loss: Any, gradient: Any, params: Params) -> bool:
         @staticmethod
         def forward(ctx: Any, *flat: Any) -> Any:
             ctx.save_for_backward(*flat)
-            return torch.tensor(float(loss(*(tensor.detach().numpy() for tensor in flat))), dtype=torch.float64)
+            return torch.tensor(
+                float(loss(*(tensor.detach().numpy() for tensor in flat))), dtype=torch.float64
+            )
 
         @staticmethod
         def backward(ctx: Any, g: Any) -> Any:
@@ -143,7 +150,9 @@ def measure(title: str, widths: tuple[int, ...], batch: int) -> None:
     accepted: dict[str, int] = {}
     planted = 0
     right = mistaken(network, x, y, [])(params)
-    kinds = {(i.code, i.layers): i for i in reversed(instances(network, False))}  # one of several variants
+    kinds = {
+        (i.code, i.layers): i for i in reversed(instances(network, False))
+    }  # one of several variants
     for instance in kinds.values():
         gradient = mistaken(network, x, y, [instance])
         wrong = gradient(params)
@@ -160,22 +169,27 @@ def measure(title: str, widths: tuple[int, ...], batch: int) -> None:
                 loss = loss_at(*inputs, activations)
                 function = with_gradient(loss, gradient)
                 checks = {
-                    "check_grads": lambda f=function, a=args: check_grads(f, a, order=1, modes=("rev",)),
-                    "assert_numerical_grads": lambda f=function, a=args: chex.assert_numerical_grads(
+                    "check_grads": lambda f=function, a=args: check_grads(
                         f, a, order=1, modes=("rev",)
+                    ),
+                    "assert_numerical_grads": lambda f=function, a=args: (
+                        chex.assert_numerical_grads(f, a, order=1, modes=("rev",))
                     ),
                 }
                 for name, check in checks.items():
                     key = f"{name}, float{bits}"
                     accepted[key] = accepted.get(key, 0) + (not raises(check))
                 if bits == 64 and importlib.util.find_spec("torch"):
-                    accepted["gradcheck, float64"] = accepted.get("gradcheck, float64", 0) + torch_accepts(
-                        loss, gradient, params
-                    )
+                    accepted["gradcheck, float64"] = accepted.get(
+                        "gradcheck, float64", 0
+                    ) + torch_accepts(loss, gradient, params)
         judged = gradsheet.judge(sheet(params, x, y, wrong))
         for name, is_so in (
             ("gradsheet", judged.summary["right"] == len(judged.judgements)),
-            ("gradsheet, too large to tell", not judged.summary["wrong"] and judged.summary["cannot_tell"] > 0),
+            (
+                "gradsheet, too large to tell",
+                not judged.summary["wrong"] and judged.summary["cannot_tell"] > 0,
+            ),
         ):
             accepted[name] = accepted.get(name, 0) + is_so
     print(f"{title}: {planted} mistakes that change the gradient; accepted as right")
@@ -184,7 +198,9 @@ def measure(title: str, widths: tuple[int, ...], batch: int) -> None:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     if not importlib.util.find_spec("torch"):
         print("torch is not installed: its gradcheck is left out")
     for title, (widths, batch) in NETS.items():

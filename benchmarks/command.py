@@ -18,13 +18,17 @@ from results import Unreadable, check_writable, comparison, read, write
 def some_of(known: Sequence[str], text: str) -> list[str]:
     names = list(dict.fromkeys(text.split(",")))
     if unknown := [name for name in names if name not in known]:
-        raise argparse.ArgumentTypeError(f"found {', '.join(map(repr, unknown))}, expected some of {','.join(known)}")
+        raise argparse.ArgumentTypeError(
+            f"found {', '.join(map(repr, unknown))}, expected some of {','.join(known)}"
+        )
     return names
 
 
 def number(text: str, most: int | None = None, least: int = 1) -> int:
     if not text.isdecimal() or int(text) < least or (most and int(text) > most):
-        expected = f"a whole number from {least} to {most}" if most else f"a whole number from {least} on"
+        expected = (
+            f"a whole number from {least} to {most}" if most else f"a whole number from {least} on"
+        )
         raise argparse.ArgumentTypeError(f"found {text!r}, expected {expected}")
     return int(text)
 
@@ -33,9 +37,17 @@ threads = partial(number, most=cores())
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", metavar="FILE", help="write everything that was measured to a file")
-    parser.add_argument("--against", metavar="FILE", help="say what got slower since an earlier --json of this command")
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--json", metavar="FILE", help="write everything that was measured to a file"
+    )
+    parser.add_argument(
+        "--against",
+        metavar="FILE",
+        help="say what got slower since an earlier --json of this command",
+    )
     return parser
 
 
@@ -46,7 +58,9 @@ def parse(
 
     Files are tried before minutes of measuring, not after them. Exits with 2 and says what is wrong.
     """
-    parser.add_argument("--quick", action="store_true", help="a small part of it, in less than a minute")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small part of it, in less than a minute"
+    )
     options = parser.parse_args()
     for name, default in (quick if options.quick else whole).items():
         if getattr(options, name, None) is None:

@@ -31,9 +31,13 @@ class Competitor(NamedTuple):
     sizes: Sequence[str] | None = None  # where it takes part, None for everywhere
     compiles: bool = False  # its first call does, and its compile time is reported
     package: str | None = None  # what has to be installed
-    read: Callable[[Any], tuple[Any, Any]] = lambda result: result  # the loss and gradients in what a call returns
+    read: Callable[[Any], tuple[Any, Any]] = lambda result: (
+        result
+    )  # the loss and gradients in what a call returns
     dtype: str | None = None  # what it computes in, where it has no choice
-    loss: Callable[[Problem], Any] = lambda problem: problem.expected["L"]  # what it reports, by its own definition
+    loss: Callable[[Problem], Any] = lambda problem: problem.expected[
+        "L"
+    ]  # what it reports, by its own definition
     note: str | None = None  # what a reader of its figures has to know
 
     @property
@@ -62,7 +66,9 @@ def entered(groups: Sequence[str] | None = None, size: str | None = None) -> lis
     ]
 
 
-def competitor(name: str, group: str, **options: Any) -> Callable[[Callable[[Problem], Call]], Callable[..., Call]]:
+def competitor(
+    name: str, group: str, **options: Any
+) -> Callable[[Callable[[Problem], Call]], Callable[..., Call]]:
     """Enters the function below into COMPETITORS under this name; `options` are the further fields of Competitor."""
 
     def enter(make: Callable[[Problem], Call]) -> Callable[[Problem], Call]:

@@ -38,21 +38,32 @@ from table import block, notes, record, targets
 
 GROUPS = list(dict.fromkeys(entry.group for entry in COMPETITORS.values()))
 WHOLE = {"sizes": list(SIZES), "groups": GROUPS, "rounds": 30}
-QUICK = {"sizes": ["H", "H1024", "M", "D"], "groups": [g for g in GROUPS if g != "torch.compile"], "rounds": 5}
+QUICK = {
+    "sizes": ["H", "H1024", "M", "D"],
+    "groups": [g for g in GROUPS if g != "torch.compile"],
+    "rounds": 5,
+}
 
 
 BUSY = 0.15  # share of the machine that others may use while several threads are timed
 
 
 def run(
-    sizes: Sequence[str], groups: Sequence[str], dtype: str, rounds: int, threads: int, later: int = 0
+    sizes: Sequence[str],
+    groups: Sequence[str],
+    dtype: str,
+    rounds: int,
+    threads: int,
+    later: int = 0,
 ) -> dict[str, Any]:
     """Measures in this process, prints the table, and returns it. Raises Disagreement.
 
     `later` runs like this one are still to come, which tells how much time is left in all.
     """
     set_threads(threads)
-    others = busy() if threads > 1 else None  # who waits for one thread that is kept waiting waits with all of them
+    others = (
+        busy() if threads > 1 else None
+    )  # who waits for one thread that is kept waiting waits with all of them
     import jax
     import numpy as np
 
@@ -89,8 +100,16 @@ def run_apart(options: argparse.Namespace, threads: int, later: int) -> dict[str
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "run.json")
         given = {"sizes": ",".join(options.sizes), "groups": ",".join(options.groups)}
-        given |= {"dtype": options.dtype, "rounds": options.rounds, "threads": threads, "later": later, "json": file}
-        child = subprocess.Popen([sys.executable, __file__, *(f"--{name}={value}" for name, value in given.items())])
+        given |= {
+            "dtype": options.dtype,
+            "rounds": options.rounds,
+            "threads": threads,
+            "later": later,
+            "json": file,
+        }
+        child = subprocess.Popen(
+            [sys.executable, __file__, *(f"--{name}={value}" for name, value in given.items())]
+        )
         try:
             child.wait()
         except KeyboardInterrupt:
@@ -104,10 +123,18 @@ def run_apart(options: argparse.Namespace, threads: int, later: int) -> dict[str
 
 def parse() -> argparse.Namespace:
     parser = command.make_parser(__doc__)
-    parser.add_argument("--sizes", type=partial(command.some_of, list(SIZES)), help=f"some of {','.join(SIZES)}")
-    parser.add_argument("--groups", type=partial(command.some_of, GROUPS), help=f"some of {','.join(GROUPS)}")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="default: %(default)s")
-    parser.add_argument("--rounds", type=command.number, help="of all competitors in a new order; default: 30")
+    parser.add_argument(
+        "--sizes", type=partial(command.some_of, list(SIZES)), help=f"some of {','.join(SIZES)}"
+    )
+    parser.add_argument(
+        "--groups", type=partial(command.some_of, GROUPS), help=f"some of {','.join(GROUPS)}"
+    )
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--rounds", type=command.number, help="of all competitors in a new order; default: 30"
+    )
     parser.add_argument("--threads", type=command.threads, help="default: one, and then all")
     # What `run_apart` tells a part of a whole.
     parser.add_argument("--later", type=partial(command.number, least=0), help=argparse.SUPPRESS)
@@ -118,12 +145,23 @@ def main() -> None:
     options = parse()
     whole = options.later is None
     found = command.begin("core", quiet=not whole)
-    missing = [name for name, entry in COMPETITORS.items() if entry.group in options.groups and not entry.installed]
+    missing = [
+        name
+        for name, entry in COMPETITORS.items()
+        if entry.group in options.groups and not entry.installed
+    ]
     if whole and missing:
-        print(f"not installed: {', '.join(missing)}: pip install -e '.[peers]'", end="\n\n", flush=True)
+        print(
+            f"not installed: {', '.join(missing)}: pip install -e '.[peers]'",
+            end="\n\n",
+            flush=True,
+        )
     if options.threads:
         command.exit_on_interrupt()
-        chosen = {name: getattr(options, name) for name in ("sizes", "groups", "dtype", "rounds", "threads")}
+        chosen = {
+            name: getattr(options, name)
+            for name in ("sizes", "groups", "dtype", "rounds", "threads")
+        }
         try:
             found["runs"] = [run(**chosen, later=options.later or 0)]
         except Disagreement as error:
@@ -132,7 +170,8 @@ def main() -> None:
     else:
         counts = sorted({1, cores()})
         found["runs"] = [
-            run_apart(options, n, later) for n, later in zip(counts, range(len(counts))[::-1], strict=True)
+            run_apart(options, n, later)
+            for n, later in zip(counts, range(len(counts))[::-1], strict=True)
         ]
     command.finish(options, found)
 

@@ -89,7 +89,9 @@ def measure(name: str, devices: int, batch: int, steps: int) -> dict[str, Any]:
 
     _, first = timed(call)
     if difference := disagreement(named(*call()), problem.expected, "float32"):
-        sys.exit(f"{name}: {devices} devices do not agree with manual in float64, nothing is timed: {difference}")
+        sys.exit(
+            f"{name}: {devices} devices do not agree with manual in float64, nothing is timed: {difference}"
+        )
     step_s, cost = map(statistics.median, zip(*(timed(call) for _ in range(steps)), strict=True))
     return {
         "size": name,
@@ -107,19 +109,40 @@ def worker(names: Sequence[str], devices: int, steps: int) -> None:
     import jax
 
     jax.config.update("jax_num_cpu_devices", devices)
-    batches = {BATCH // max(DEVICES) * number for number in (DEVICES if devices == 1 else (devices, max(DEVICES)))}
-    print(json.dumps([measure(name, devices, batch, steps) for name in names for batch in sorted(batches)]))
+    batches = {
+        BATCH // max(DEVICES) * number
+        for number in (DEVICES if devices == 1 else (devices, max(DEVICES)))
+    }
+    print(
+        json.dumps(
+            [measure(name, devices, batch, steps) for name in names for batch in sorted(batches)]
+        )
+    )
 
 
 def simulate(names: Sequence[str], steps: int) -> list[dict[str, Any]]:
     rows = []
     for devices in DEVICES:
-        progress(f"{devices} simulated device{'s' if devices > 1 else ''}: agreement, then {steps} steps", line=True)
-        command = [sys.executable, __file__, "--sizes", ",".join(names), "--steps", str(steps), "--on", str(devices)]
+        progress(
+            f"{devices} simulated device{'s' if devices > 1 else ''}: agreement, then {steps} steps",
+            line=True,
+        )
+        command = [
+            sys.executable,
+            __file__,
+            "--sizes",
+            ",".join(names),
+            "--steps",
+            str(steps),
+            "--on",
+            str(devices),
+        ]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         progress("")
         if done.returncode:
-            sys.exit(f"the process with {devices} devices ended with status {done.returncode}, nothing to report")
+            sys.exit(
+                f"the process with {devices} devices ended with status {done.returncode}, nothing to report"
+            )
         rows += json.loads(done.stdout)
     return rows
 
@@ -138,7 +161,11 @@ def table(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
                     row["batch"] == (BATCH if fixed else BATCH // max(DEVICES) * row["devices"])
                 ):
                     sent = f"{row['sum_bytes'] / 1e6:.2f} MB" if row["sum_bytes"] else "-"
-                    one = next(r for r in rows if r["devices"] == 1 and all(r[k] == row[k] for k in ("size", "batch")))
+                    one = next(
+                        r
+                        for r in rows
+                        if r["devices"] == 1 and all(r[k] == row[k] for k in ("size", "batch"))
+                    )
                     lines.append(
                         f"  {title:18}{row['devices']:8}{row['batch']:7}{row['step_s'] * 1e3:11.2f}"
                         f"{row['example_s'] * 1e6:15.1f}{row['example_s'] / one['example_s']:7.2f}"
@@ -153,14 +180,24 @@ def paper(
 ) -> tuple[str, dict[str, Any]]:
     """A line, and its numbers: the batch that n devices of this rate need."""
     size = gradient_bytes(SIZES[name][0])
-    times = {"ring": ring(devices, size, bandwidth, latency), "tree": tree(devices, size, bandwidth, latency)}
+    times = {
+        "ring": ring(devices, size, bandwidth, latency),
+        "tree": tree(devices, size, bandwidth, latency),
+    }
     best = min(times, key=times.__getitem__)
     each = math.ceil(10 * rate * times[best])
     line = (
         f"  {name:2}{source:22}{rate:13,.0f}{times['ring'] * 1e3:9.2f}{times['tree'] * 1e3:9.2f}"
         f"{each:10,}{each * devices:13,}"
     )
-    return line, {"size": name, "rate": rate, "source": source, **times, "batch": each, "devices": devices}
+    return line, {
+        "size": name,
+        "rate": rate,
+        "source": source,
+        **times,
+        "batch": each,
+        "devices": devices,
+    }
 
 
 def run(options: argparse.Namespace) -> None:
@@ -178,7 +215,11 @@ def run(options: argparse.Namespace) -> None:
     )
     papers = []
     for name in options.sizes:
-        measured = next(row for row in rows if row["size"] == name and row["devices"] == 1 and row["batch"] == BATCH)
+        measured = next(
+            row
+            for row in rows
+            if row["size"] == name and row["devices"] == 1 and row["batch"] == BATCH
+        )
         flop = work(SIZES[name][0], 1)
         rate = 1 / measured["example_s"]
         for examples, source in (
@@ -204,19 +245,34 @@ def positive(text: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--sizes",
         type=partial(some_of, list(SIZES)),
         default=["M", "L"],
         help=f"some of {','.join(SIZES)}; default: M,L",
     )
-    parser.add_argument("--steps", type=number, default=10, help="that are timed; default: %(default)s")
+    parser.add_argument(
+        "--steps", type=number, default=10, help="that are timed; default: %(default)s"
+    )
     parser.add_argument("--json", metavar="FILE", help="write all numbers to a file as well")
-    parser.add_argument("--devices", type=number, default=1000, help="on paper; default: %(default)s")
-    parser.add_argument("--bandwidth", type=positive, default=25, help="GB/s of a link; default: %(default)s")
-    parser.add_argument("--latency", type=positive, default=10, help="microseconds of a message; default: %(default)s")
-    parser.add_argument("--tflops", type=positive, default=100, help="of a device on paper; default: %(default)s")
+    parser.add_argument(
+        "--devices", type=number, default=1000, help="on paper; default: %(default)s"
+    )
+    parser.add_argument(
+        "--bandwidth", type=positive, default=25, help="GB/s of a link; default: %(default)s"
+    )
+    parser.add_argument(
+        "--latency",
+        type=positive,
+        default=10,
+        help="microseconds of a message; default: %(default)s",
+    )
+    parser.add_argument(
+        "--tflops", type=positive, default=100, help="of a device on paper; default: %(default)s"
+    )
     parser.add_argument("--on", type=number, help=argparse.SUPPRESS)
     options = parser.parse_args()
     try:

@@ -70,10 +70,16 @@ def make_calls(problem: Problem) -> dict[str, tuple[Call, Callable[[Any], Any]]]
         "manual": (lambda: manual.per_example_gradients(params, x, y, activations), grads),
         "manual, planned": (lambda: by_hand.per_example_gradients(x, y), grads),
         "ref, vmap(grad)": (lambda: jax.block_until_ready(of_one(*data)), grads),
-        "ref, planned": (lambda: jax.block_until_ready(compiled.per_example_gradients(packed, *rest)), grads),
+        "ref, planned": (
+            lambda: jax.block_until_ready(compiled.per_example_gradients(packed, *rest)),
+            grads,
+        ),
         "ref, planned, into": (into, lambda result: result),
         "manual, planned" + NORMS: (lambda: by_hand.per_example_norms(x, y), norms),
-        "ref, planned" + NORMS: (lambda: jax.block_until_ready(compiled.per_example_norms(packed, *rest)), norms),
+        "ref, planned" + NORMS: (
+            lambda: jax.block_until_ready(compiled.per_example_norms(packed, *rest)),
+            norms,
+        ),
     }
 
 
@@ -85,7 +91,9 @@ def check(problem: Problem, calls: dict[str, tuple[Call, Callable[[Any], Any]]])
 
     exact = problem.astype("float64")
     _, right = manual.per_example_gradients(exact.params, exact.x, exact.y, exact.activations)
-    squares = sum((array.reshape(len(exact.x), -1) ** 2).sum(1) for layer in right for array in layer)
+    squares = sum(
+        (array.reshape(len(exact.x), -1) ** 2).sum(1) for layer in right for array in layer
+    )
     expected = {name: array for name, array in named(0, right).items() if name != "L"}
     for who, (call, read) in calls.items():
         if who == "floor":
@@ -94,7 +102,9 @@ def check(problem: Problem, calls: dict[str, tuple[Call, Callable[[Any], Any]]])
         if who.endswith(NORMS):
             if not np.allclose(found, np.sqrt(squares), rtol=1e-5):
                 return f"{who} differs"
-        elif wrong := disagreement({n: a for n, a in named(0, found).items() if n != "L"}, expected, problem.dtype):
+        elif wrong := disagreement(
+            {n: a for n, a in named(0, found).items() if n != "L"}, expected, problem.dtype
+        ):
             return f"{who}: {wrong}"
     return None
 
@@ -114,10 +124,14 @@ def run(rounds: int) -> None:
     case.round_s = sum(s for _, s in calibrated.values())
     measure([case], rounds)
     megabytes = 4 * batch * sum(array.size for layer in problem.params for array in layer) / 1e6
-    print(f"M: {shape(widths)}, batch {batch}, float32, one thread, {rounds} rounds; {megabytes:.0f} MB of gradients")
+    print(
+        f"M: {shape(widths)}, batch {batch}, float32, one thread, {rounds} rounds; {megabytes:.0f} MB of gradients"
+    )
     print(f"  {'':24}{'median':>12}{'to the floor':>15}{'min':>8}{'max':>8}{'to vmap':>10}")
     for who, times in case.times.items():
-        to_floor, to_vmap = (ratios(times, case.times[other]) for other in ("floor", "ref, vmap(grad)"))
+        to_floor, to_vmap = (
+            ratios(times, case.times[other]) for other in ("floor", "ref, vmap(grad)")
+        )
         print(
             f"  {who:24}{seconds_as(statistics.median(times)):>12}{statistics.median(to_floor):>15.2f}"
             f"{min(to_floor):>8.2f}{max(to_floor):>8.2f}{statistics.median(to_vmap):>10.2f}"
@@ -125,7 +139,9 @@ def run(rounds: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=command.number, default=20, help="default: %(default)s")
     options = parser.parse_args()
     command.exit_on_interrupt()

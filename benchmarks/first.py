@@ -20,12 +20,16 @@ from problems import Problem, disagreement
 def peak() -> int:
     """Bytes of memory that this process has held at most."""
     try:
-        with open("/proc/self/status") as status:  # getrusage on Linux counts what the parent held before exec
+        with open(
+            "/proc/self/status"
+        ) as status:  # getrusage on Linux counts what the parent held before exec
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
     except (OSError, StopIteration):
         import resource
 
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+            1 if sys.platform == "darwin" else 1024
+        )
 
 
 def main(name: str, file: str) -> None:
@@ -38,7 +42,9 @@ def main(name: str, file: str) -> None:
     call, before = entry.make(problem), peak()
     result = call()
     print(json.dumps({"at": time.time(), "before": before, "peak": peak()}))
-    problem = problem._replace(expected={key: data[key] for key in data if key not in {"x", "y"} and key[0] in "Ld"})
+    problem = problem._replace(
+        expected={key: data[key] for key in data if key not in {"x", "y"} and key[0] in "Ld"}
+    )
     if difference := disagreement(entry.named(result), entry.expected(problem), "float32"):
         sys.exit(f"{name} does not agree with manual in float64: {difference}")
 

@@ -49,7 +49,9 @@ PRECISIONS = {
 }
 
 
-def compiled(function: Callable[..., Any], arguments: Sequence[Any], products: str) -> Callable[[], Any]:
+def compiled(
+    function: Callable[..., Any], arguments: Sequence[Any], products: str
+) -> Callable[[], Any]:
     """The call for these arguments, compiled: the precision of products is one of the moment of compiling."""
     import jax
 
@@ -58,7 +60,9 @@ def compiled(function: Callable[..., Any], arguments: Sequence[Any], products: s
     return lambda: jax.block_until_ready(program(*arguments))
 
 
-def make_calls(problem: Problem, precision: Precision, device: Any) -> dict[str, Callable[[], Callable[[], Any]]]:
+def make_calls(
+    problem: Problem, precision: Precision, device: Any
+) -> dict[str, Callable[[], Callable[[], Any]]]:
     """What makes each call; making it compiles it."""
     import jax
     import jax.numpy as jnp
@@ -94,14 +98,22 @@ def disagrees(result: Any, problem: Problem, precision: Precision) -> str | None
     found = {name: np.asarray(tensor) for name, tensor in named(*result).items()}
     if precision.dtype != "bfloat16":
         return disagreement(found, problem.expected, precision.dtype)
-    nearest = {name: np.asarray(right).astype(found[name].dtype) for name, right in problem.expected.items()}
+    nearest = {
+        name: np.asarray(right).astype(found[name].dtype)
+        for name, right in problem.expected.items()
+    }
     sums = {name for name in nearest if not name.startswith("dW")}
     for name in sums:
-        off = np.abs(found[name].astype(float) - problem.expected[name]).max() / np.abs(problem.expected[name]).max()
+        off = (
+            np.abs(found[name].astype(float) - problem.expected[name]).max()
+            / np.abs(problem.expected[name]).max()
+        )
         if off > 0.02:
             return f"{name} is off by {off:.1%} of its largest entry, expected 2 % at most"
     exact = nearest.keys() - sums
-    return disagreement({name: found[name] for name in exact}, {name: nearest[name] for name in exact}, "bfloat16")
+    return disagreement(
+        {name: found[name] for name in exact}, {name: nearest[name] for name in exact}, "bfloat16"
+    )
 
 
 def prepare(name: str, problem: Problem, precision: Precision, device: Any) -> Case:
@@ -111,7 +123,9 @@ def prepare(name: str, problem: Problem, precision: Precision, device: Any) -> C
         progress(f"{name}: compiling {competitor}")
         first_s[competitor] = seconds(lambda: calls.update({competitor: make()}))  # noqa: B023  called at once
     if difference := disagrees(calls["ref, jit"](), problem, precision):
-        raise Disagreement(f"{name}: ref does not agree with manual in float64, nothing is timed: {difference}")
+        raise Disagreement(
+            f"{name}: ref does not agree with manual in float64, nothing is timed: {difference}"
+        )
     calibrated = {competitor: calibrate(call) for competitor, call in calls.items()}
     repeats = {competitor: times for competitor, (times, _) in calibrated.items()}
     return Case(name, problem, calls, first_s, repeats, sum(s for _, s in calibrated.values()))
@@ -123,14 +137,18 @@ def rate(precision: Precision, device: Any, width: int) -> float:
     import jax.numpy as jnp
     import numpy as np
 
-    a, b = (np.random.default_rng(seed).standard_normal((width, width), "float32") for seed in range(2))
+    a, b = (
+        np.random.default_rng(seed).standard_normal((width, width), "float32") for seed in range(2)
+    )
     arguments = [jax.device_put(jnp.asarray(matrix, precision.dtype), device) for matrix in (a, b)]
     call = compiled(jnp.matmul, arguments, precision.products)
     repeats, _ = calibrate(call)
     return 2 * width**3 / min(seconds(call, repeats) / repeats for _ in range(10))
 
 
-def run(problems: dict[str, Problem], rounds: int, name: str, device: Any, square: int) -> dict[str, Any]:
+def run(
+    problems: dict[str, Problem], rounds: int, name: str, device: Any, square: int
+) -> dict[str, Any]:
     """A precision: all sizes, measured and printed. Raises Disagreement."""
     precision = PRECISIONS[name]
     peak = rate(precision, device, square)
@@ -156,17 +174,27 @@ def run(problems: dict[str, Problem], rounds: int, name: str, device: Any, squar
 
 def parse() -> argparse.Namespace:
     parser = command.make_parser(__doc__)
-    parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu", help="default: %(default)s")
-    parser.add_argument("--sizes", type=partial(command.some_of, list(KNOWN)), help=f"some of {','.join(KNOWN)}")
-    parser.add_argument("--precisions", type=partial(command.some_of, list(PRECISIONS)), help="default: all three")
-    parser.add_argument("--rounds", type=command.number, help="of floor and pass in a new order; default: 30")
+    parser.add_argument(
+        "--device", choices=("gpu", "cpu"), default="gpu", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--sizes", type=partial(command.some_of, list(KNOWN)), help=f"some of {','.join(KNOWN)}"
+    )
+    parser.add_argument(
+        "--precisions", type=partial(command.some_of, list(PRECISIONS)), help="default: all three"
+    )
+    parser.add_argument(
+        "--rounds", type=command.number, help="of floor and pass in a new order; default: 30"
+    )
     whole = {"rounds": 30, "precisions": list(PRECISIONS)}
     return command.parse(parser, "gpu", whole, whole | {"rounds": 5})
 
 
 def main() -> None:
     options = parse()
-    os.environ |= {"JAX_ENABLE_COMPILATION_CACHE": "false"}  # or the compile time would be that of reading a file
+    os.environ |= {
+        "JAX_ENABLE_COMPILATION_CACHE": "false"
+    }  # or the compile time would be that of reading a file
     if options.device == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
     import jax
@@ -189,7 +217,9 @@ def main() -> None:
         problems[size] = make_problem(*KNOWN[size], quiet=True).astype("float32")
     square = SQUARE[options.device]
     try:
-        found["runs"] = [run(problems, options.rounds, name, device, square) for name in options.precisions]
+        found["runs"] = [
+            run(problems, options.rounds, name, device, square) for name in options.precisions
+        ]
     except Disagreement as error:
         progress("")
         sys.exit(str(error))

@@ -16,7 +16,9 @@ PACKAGES = ("numpy", "jax", "jaxlib", "torch", "scikit-learn", "autograd", "micr
 def processor() -> str:
     try:
         with open("/proc/cpuinfo") as cpuinfo:
-            return next(line.split(":", 1)[1].strip() for line in cpuinfo if line.startswith("model name"))
+            return next(
+                line.split(":", 1)[1].strip() for line in cpuinfo if line.startswith("model name")
+            )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 
@@ -28,13 +30,19 @@ def cores() -> int:
 
 def set_threads(threads: int) -> None:
     """Has to come before NumPy, JAX and torch are imported: they read all this once."""
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    os.environ |= dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)
+    )
     if threads == 1:
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
+        os.environ["XLA_FLAGS"] = (
+            f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
+        )
     # All run on the processor that has the floor, and a program out of a cache would make the compile time a lie.
     os.environ |= {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_COMPILATION_CACHE": "false"}
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])  # all that XLA's executor heeds
+        os.sched_setaffinity(
+            0, sorted(os.sched_getaffinity(0))[:threads]
+        )  # all that XLA's executor heeds
 
 
 def versions() -> dict[str, str]:

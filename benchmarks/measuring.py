@@ -35,7 +35,9 @@ class Case:
     first_s: dict[str, float]  # the first call of each, which may compile
     repeats: dict[str, int]
     round_s: float  # how long a round is going to take
-    times: dict[str, list[float]] = field(default_factory=dict)  # seconds a call, one for each round
+    times: dict[str, list[float]] = field(
+        default_factory=dict
+    )  # seconds a call, one for each round
 
 
 def seconds(call: Call, repeats: int = 1) -> float:
@@ -65,7 +67,9 @@ def check(where: str, competitor: str, result: Any, problem: Problem) -> None:
         )
 
 
-def prepare(name: str, problem: Problem, competitors: Iterable[str], shortest: float = SHORTEST) -> Case:
+def prepare(
+    name: str, problem: Problem, competitors: Iterable[str], shortest: float = SHORTEST
+) -> Case:
     """Everything before the clock: the agreement of all, and how often each call is repeated."""
     calls, first_s, calibrated = {}, {}, {}
     for competitor in competitors:
@@ -78,7 +82,9 @@ def prepare(name: str, problem: Problem, competitors: Iterable[str], shortest: f
     for competitor, call in calls.items():
         progress(f"{name}: calibration of {competitor}")
         calibrated[competitor] = calibrate(call, shortest)
-        check(name, competitor, call(), problem)  # once more: buffers that are used again may be right only once
+        check(
+            name, competitor, call(), problem
+        )  # once more: buffers that are used again may be right only once
     repeats = {competitor: times for competitor, (times, _) in calibrated.items()}
     return Case(name, problem, calls, first_s, repeats, sum(s for _, s in calibrated.values()))
 
@@ -88,10 +94,14 @@ def measure(cases: Sequence[Case], rounds: int, later_s: float = 0, later: int =
     left, rng = rounds * sum(case.round_s for case in cases), random.Random(0)
     after = later_s + later * left
     for case in cases:
-        progress(f"{case.name}: {rounds} rounds, about {duration(rounds * case.round_s)}", line=True)
+        progress(
+            f"{case.name}: {rounds} rounds, about {duration(rounds * case.round_s)}", line=True
+        )
         case.times = {competitor: [] for competitor in case.calls}
         for number in range(1, rounds + 1):
-            progress(f"{case.name}: round {number} of {rounds}, about {duration(left + after)} left in all")
+            progress(
+                f"{case.name}: round {number} of {rounds}, about {duration(left + after)} left in all"
+            )
             for competitor in rng.sample(list(case.calls), len(case.calls)):
                 repeats = case.repeats[competitor]
                 case.times[competitor].append(seconds(case.calls[competitor], repeats) / repeats)

@@ -5,7 +5,7 @@ off, `and` for `or`, a condition negated, a statement left out. Each is written 
 tests that belong to the file are run there until one fails. What survives is listed with its line: the code there does
 nothing that a test sees, or the fault makes no difference.
 
-    --mutants 10    of each file; --file gradsheet/verdict.py for that file alone; --seed 1 for other ones
+    --mutants 10    of each file; --file gradsheet/claims/verdict.py for that file alone; --seed 1 for other ones
 """
 
 import argparse
@@ -23,25 +23,60 @@ ROOT = Path(__file__).parent.parent
 MUTANTS = 4
 SECONDS = 240  # that the tests of one mutant may take: a hang is noticed, too
 TESTS = {  # of the files that decide, the tests that belong to them
-    "gradsheet/verdict.py": ["test_verdict", "test_carried", "test_digits", "test_everywhere", "test_hostile"],
-    "gradsheet/history.py": ["test_history", "test_carried", "test_digits"],
-    "gradsheet/following.py": ["test_history", "test_carried", "test_digits", "test_kept"],
-    "gradsheet/compare.py": ["test_verdict", "test_hostile", "test_digits", "test_details"],
-    "gradsheet/number.py": ["test_number", "test_digits", "test_details"],
-    "gradsheet/point.py": ["test_verdict", "test_witnesses", "test_kept", "test_everywhere"],
-    "gradsheet/probe.py": ["test_verdict", "test_hostile", "test_everywhere", "test_details"],
-    "gradsheet/real.py": ["test_real", "test_details", "test_hostile"],
-    "gradsheet/search.py": ["test_diagnosis", "test_carried", "test_verdict", "test_digits"],
-    "gradsheet/counting.py": ["test_everywhere", "test_hostile", "test_filling"],
-    "gradsheet/work.py": ["test_everywhere", "test_hostile", "test_filling"],
-    "gradsheet/evaluate.py": ["test_formula", "test_notation", "test_verdict"],
-    "gradsheet/difference.py": ["test_witnesses", "test_verdict", "test_details"],
+    "gradsheet/claims/verdict.py": [
+        "test_verdict",
+        "test_carried",
+        "test_digits",
+        "test_everywhere",
+        "test_hostile",
+    ],
+    "gradsheet/claims/history.py": ["test_history", "test_carried", "test_digits"],
+    "gradsheet/claims/following.py": ["test_history", "test_carried", "test_digits", "test_kept"],
+    "gradsheet/claims/comparison.py": [
+        "test_verdict",
+        "test_hostile",
+        "test_digits",
+        "test_details",
+    ],
+    "gradsheet/numbers/printed.py": ["test_number", "test_digits", "test_details"],
+    "gradsheet/truth/point.py": ["test_verdict", "test_witnesses", "test_kept", "test_everywhere"],
+    "gradsheet/truth/probes.py": [
+        "test_verdict",
+        "test_hostile",
+        "test_everywhere",
+        "test_details",
+    ],
+    "gradsheet/numbers/real.py": ["test_real", "test_details", "test_hostile"],
+    "gradsheet/mistakes/search.py": [
+        "test_diagnosis",
+        "test_carried",
+        "test_verdict",
+        "test_digits",
+    ],
+    "gradsheet/claims/counting.py": ["test_everywhere", "test_hostile", "test_filling"],
+    "gradsheet/truth/work.py": ["test_everywhere", "test_hostile", "test_filling"],
+    "gradsheet/language/evaluate.py": ["test_formula", "test_notation", "test_verdict"],
+    "gradsheet/truth/nudge.py": ["test_witnesses", "test_verdict", "test_details"],
     "manual/activations.py": ["test_activations", "test_hessian", "test_mlp", "test_witnesses"],
     "manual/losses.py": ["test_losses", "test_mlp", "test_by_target", "test_hessian"],
 }
-TURNED = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
+TURNED = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+}
 TURNED |= {ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is}
-OTHER = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.And: ast.Or, ast.Or: ast.And}
+OTHER = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+}
 
 
 def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
@@ -53,13 +88,19 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     elif isinstance(other, ast.BinOp | ast.BoolOp) and type(other.op) in OTHER:
         other.op = OTHER[type(other.op)]()
         yield "operator", other
-    elif isinstance(other, ast.Constant) and isinstance(other.value, int) and not isinstance(other.value, bool):
+    elif (
+        isinstance(other, ast.Constant)
+        and isinstance(other.value, int)
+        and not isinstance(other.value, bool)
+    ):
         other.value += 1
         yield "constant", other
     elif isinstance(other, ast.If | ast.IfExp | ast.While):
         other.test = ast.UnaryOp(ast.Not(), other.test)
         yield "condition", other
-    elif isinstance(other, ast.Expr | ast.AugAssign) and not isinstance(getattr(other, "value", None), ast.Constant):
+    elif isinstance(other, ast.Expr | ast.AugAssign) and not isinstance(
+        getattr(other, "value", None), ast.Constant
+    ):
         yield "left out", ast.Pass()
 
 
@@ -70,7 +111,9 @@ class Exchange(ast.NodeTransformer):
         self.old, self.new = old, new
 
     def visit(self, node: ast.AST) -> ast.AST:
-        return ast.copy_location(self.new, node) if node is self.old else super().generic_visit(node)
+        return (
+            ast.copy_location(self.new, node) if node is self.old else super().generic_visit(node)
+        )
 
 
 def mutants(path: str, number: int, seed: int) -> Iterator[tuple[str, str]]:
@@ -92,10 +135,16 @@ def survives(folder: Path, path: str, text: str) -> bool:
     """Whether the tests pass with a fault in a file of the copy."""
     original = (ROOT / path).read_text()
     (folder / path).write_text(text)
-    tests = [str(folder / "tests" / f"{name}.py") for name in TESTS[path] if (folder / "tests" / f"{name}.py").exists()]
+    tests = [
+        str(folder / "tests" / f"{name}.py")
+        for name in TESTS[path]
+        if (folder / "tests" / f"{name}.py").exists()
+    ]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, timeout=SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
         return False
     finally:
@@ -113,7 +162,9 @@ def main() -> int:
     killed, survived = 0, list[str]()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "copy"
-        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info"))
+        shutil.copytree(
+            ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
+        )
         for path in options.file or TESTS:
             for words, text in mutants(path, options.mutants, options.seed):
                 lives = survives(folder, path, text)

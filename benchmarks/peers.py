@@ -29,7 +29,9 @@ def torch_loss(params: Any, x: Any, y: Any) -> Any:
     h = x
     for W, b in params[:-1]:
         h = functional.relu(functional.linear(h, W, b))
-    return functional.mse_loss(functional.linear(h, *params[-1]), y, reduction="sum") * (0.5 / len(x))
+    return functional.mse_loss(functional.linear(h, *params[-1]), y, reduction="sum") * (
+        0.5 / len(x)
+    )
 
 
 def of_torch(result: Any) -> tuple[Any, Any]:
@@ -47,7 +49,9 @@ def torch_eager(problem: Problem) -> Call:
 
     def call() -> Any:
         loss = torch_loss(params, x, y)
-        return loss, torch.autograd.grad(loss, leaves)  # new ones, so that there is nothing to set to 0
+        return loss, torch.autograd.grad(
+            loss, leaves
+        )  # new ones, so that there is nothing to set to 0
 
     return call
 
@@ -68,8 +72,12 @@ def torch_compile(problem: Problem) -> Call:
     import torch._inductor.config
 
     warnings.filterwarnings("ignore", "dynamo_pgo force disabled")
-    torch._inductor.config.force_disable_caches = True  # or the compile time would be that of an earlier run's program
-    torch._dynamo.config.fail_on_recompile_limit_hit = True  # or it would go on without compiling, and not say so
+    torch._inductor.config.force_disable_caches = (
+        True  # or the compile time would be that of an earlier run's program
+    )
+    torch._dynamo.config.fail_on_recompile_limit_hit = (
+        True  # or it would go on without compiling, and not say so
+    )
     params, x, y = torch_data(problem)
     compiled = torch.compile(torch.func.grad_and_value(torch_loss), dynamic=False)
     return lambda: compiled(params, x, y)
@@ -85,7 +93,9 @@ def of_scikit_learn(result: Any) -> tuple[Any, Any]:
     group="scikit-learn",
     package="sklearn",
     read=of_scikit_learn,
-    loss=lambda problem: problem.x.dtype.type(problem.expected["L"] / problem.y.shape[1]),  # rounded once
+    loss=lambda problem: problem.x.dtype.type(
+        problem.expected["L"] / problem.y.shape[1]
+    ),  # rounded once
     note="reports the mean over the outputs as its loss, and is held to that",
 )
 def scikit_learn(problem: Problem) -> Call:
@@ -97,13 +107,18 @@ def scikit_learn(problem: Problem) -> Call:
     params, x, y, _, _ = problem
     estimator = MLPRegressor(alpha=0)
     estimator.out_activation_, estimator.n_layers_ = "identity", 1 + len(params)
-    estimator.coefs_, estimator.intercepts_ = [W.T.copy() for W, _ in params], [b for _, b in params]
+    estimator.coefs_, estimator.intercepts_ = (
+        [W.T.copy() for W, _ in params],
+        [b for _, b in params],
+    )
     nodes, empty = [x] + [None] * len(params), [None] * len(params)
     weights = [None] if "sample_weight" in inspect.signature(estimator._backprop).parameters else []
     return lambda: estimator._backprop(x, y, *weights, nodes, [*empty], [*empty], [*empty])
 
 
-@competitor("HIPS autograd", group="HIPS autograd", package="autograd", sizes=("H", "H1024", "M", "L", "D"))
+@competitor(
+    "HIPS autograd", group="HIPS autograd", package="autograd", sizes=("H", "H1024", "M", "L", "D")
+)
 def hips(problem: Problem) -> Call:
     import autograd
     import autograd.numpy as anp
@@ -127,7 +142,9 @@ def of_micrograd(result: Any) -> tuple[Any, Any]:
 
     loss, params = result
     grads = [([[w.grad for w in row] for row in W], [u.grad for u in b]) for W, b in params]
-    return np.float64(loss.data), [(np.array(d_W, float), np.array(d_b, float)) for d_W, d_b in grads]
+    return np.float64(loss.data), [
+        (np.array(d_W, float), np.array(d_b, float)) for d_W, d_b in grads
+    ]
 
 
 @competitor(
@@ -144,7 +161,8 @@ def micrograd(problem: Problem) -> Call:
     from micrograd.engine import Value
 
     params = [
-        ([[Value(w) for w in row] for row in W.tolist()], [Value(u) for u in b.tolist()]) for W, b in problem.params
+        ([[Value(w) for w in row] for row in W.tolist()], [Value(u) for u in b.tolist()])
+        for W, b in problem.params
     ]
     leaves = [leaf for W, b in params for leaf in (*(w for row in W for w in row), *b)]
     (x,), (y,) = problem.x.tolist(), problem.y.tolist()
@@ -154,7 +172,10 @@ def micrograd(problem: Problem) -> Call:
             leaf.grad = 0
         h = x
         for l, (W, b) in enumerate(params, 1):
-            z = [sum((w * v for w, v in zip(row, h, strict=True)), u) for row, u in zip(W, b, strict=True)]
+            z = [
+                sum((w * v for w, v in zip(row, h, strict=True)), u)
+                for row, u in zip(W, b, strict=True)
+            ]
             h = [v.relu() for v in z] if l < len(params) else z
         loss = sum((yhat - target) ** 2 for yhat, target in zip(h, y, strict=True)) * 0.5
         loss.backward()

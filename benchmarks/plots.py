@@ -8,7 +8,12 @@ from typing import Any
 from competitors import COMPETITORS
 from results import median_s, of_sweep
 
-COLORS = {"floor": ["#777777"], "manual": ["#0072b2", "#56b4e9"], "ref": ["#d55e00", "#e69f00"], "torch": ["#009e73"]}
+COLORS = {
+    "floor": ["#777777"],
+    "manual": ["#0072b2", "#56b4e9"],
+    "ref": ["#d55e00", "#e69f00"],
+    "torch": ["#009e73"],
+}
 STYLE = {
     "svg.fonttype": "none",  # text stays text: small, and searchable
     "svg.hashsalt": "gradsheet",  # the same figures, the same file
@@ -55,7 +60,9 @@ def draw(run: dict[str, Any], machine: str, folder: Path) -> None:
 def cost(plt: Any, run: dict[str, Any]) -> Any:
     """Seconds a pass against its work, a panel a sweep."""
     sweeps = list(dict.fromkeys(name.split()[0] for name in run["sizes"]))
-    figure, panels = plt.subplots(1, len(sweeps), sharey=True, figsize=(9, 3.6), layout="constrained")
+    figure, panels = plt.subplots(
+        1, len(sweeps), sharey=True, figsize=(9, 3.6), layout="constrained"
+    )
     for panel, sweep in zip(panels, sweeps, strict=True):
         cases = of_sweep(run, sweep)
         work = [case["flop"] for case in cases.values()]
@@ -74,7 +81,11 @@ def compiling(plt: Any, run: dict[str, Any]) -> Any:
     cases = of_sweep(run, "depth")
     everybody = looks(list(next(iter(cases.values()))["competitors"]))
     for name in next(iter(cases.values()))["compile_s"]:
-        panel.plot(list(cases), [case["compile_s"][name] for case in cases.values()], **everybody[name])
-    panel.set(xlabel="layers of 32 units", ylabel="seconds to compile", ylim=(0, None), xlim=(0, None))
+        panel.plot(
+            list(cases), [case["compile_s"][name] for case in cases.values()], **everybody[name]
+        )
+    panel.set(
+        xlabel="layers of 32 units", ylabel="seconds to compile", ylim=(0, None), xlim=(0, None)
+    )
     panel.legend()
     return figure

@@ -44,7 +44,9 @@ class Problem(NamedTuple):
 
 def named(loss: Any, grads: Sequence[Any]) -> dict[str, Any]:
     """The loss and the gradients, (dW, db) a layer, by name: L, dW1, db1, ..."""
-    return {"L": loss} | {f"d{x}{l}": d for l, layer in enumerate(grads, 1) for x, d in zip("Wb", layer, strict=True)}
+    return {"L": loss} | {
+        f"d{x}{l}": d for l, layer in enumerate(grads, 1) for x, d in zip("Wb", layer, strict=True)
+    }
 
 
 def work(widths: Sequence[int], batch: int) -> int:
@@ -95,7 +97,10 @@ def make_problem(widths: Sequence[int], batch: int, *, quiet: bool = False) -> P
     activations = ("relu",) * (len(widths) - 2) + ("identity",)
     for seed in itertools.count():
         rng = np.random.default_rng(seed)
-        params = [manual.Layer(W, b) for W, b in zip(*(_passed_on if quiet else _drawn)(rng, widths), strict=True)]
+        params = [
+            manual.Layer(W, b)
+            for W, b in zip(*(_passed_on if quiet else _drawn)(rng, widths), strict=True)
+        ]
         x, y = (rng.integers(-1, 2, (batch, width)) * 1.0 for width in (widths[0], widths[-1]))
         cache = manual.forward(params, x, activations)
         if not all((z > 0).any() and not (z > 0).all() for z in cache.z[:-1]):
@@ -116,9 +121,13 @@ def disagreement(found: dict[str, Any], expected: dict[str, Any], dtype: str) ->
     for name, right in expected.items():
         tensor = np.asarray(found[name])
         if tensor.dtype != dtype or tensor.shape != right.shape:
-            return f"{name} is {tensor.dtype}{list(tensor.shape)}, expected {dtype}{list(right.shape)}"
+            return (
+                f"{name} is {tensor.dtype}{list(tensor.shape)}, expected {dtype}{list(right.shape)}"
+            )
         if len(wrong := np.argwhere(tensor != right)):
             at = tuple(wrong[0].tolist())
             where = f" in {len(wrong)} of {right.size} entries, first at {list(at)}" if at else ""
-            return f"{name} differs{where}: found {float(tensor[at])!r}, expected {float(right[at])!r}"
+            return (
+                f"{name} differs{where}: found {float(tensor[at])!r}, expected {float(right[at])!r}"
+            )
     return None

@@ -15,7 +15,7 @@ from typing import Any
 
 from measuring import ratios
 
-from gradsheet import files
+from gradsheet.commands import files
 
 FORMAT = 1
 
@@ -32,12 +32,16 @@ def write(path: str, results: dict[str, Any]) -> None:
 def check_writable(path: str) -> None:
     """Before minutes of measuring, not after them. Raises Unreadable."""
     try:
-        if Path(path).is_dir() or not Path(path).exists() or Path(path).is_file():  # a pipe is opened once only
+        if (
+            Path(path).is_dir() or not Path(path).exists() or Path(path).is_file()
+        ):  # a pipe is opened once only
             stream, name = files.temporary(Path(path))
             stream.close()
             os.unlink(name)
     except OSError:
-        raise Unreadable(f"{path} cannot be written, expected the name of a file in a folder that exists") from None
+        raise Unreadable(
+            f"{path} cannot be written, expected the name of a file in a folder that exists"
+        ) from None
 
 
 def read(path: str, benchmark: str) -> dict[str, Any]:
@@ -51,12 +55,18 @@ def read(path: str, benchmark: str) -> dict[str, Any]:
         raise Unreadable(f"{path} is not JSON ({error}), {expected}") from None
     kind = (results.get("benchmark"), results.get("format")) if isinstance(results, dict) else ()
     if kind != (benchmark, FORMAT):
-        found = "benchmark {!r}, format {!r}".format(*kind) if kind else f"no benchmark but a {type(results).__name__}"
+        found = (
+            "benchmark {!r}, format {!r}".format(*kind)
+            if kind
+            else f"no benchmark but a {type(results).__name__}"
+        )
         raise Unreadable(f"{path} has {found}, {expected}, format {FORMAT}")
     try:
         comparison(results, results, path)
     except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
-        raise Unreadable(f"{path} is incomplete ({type(error).__name__}: {error}), {expected}") from None
+        raise Unreadable(
+            f"{path} is incomplete ({type(error).__name__}: {error}), {expected}"
+        ) from None
     return results
 
 
@@ -73,7 +83,13 @@ def spreads(results: dict[str, Any]) -> dict[tuple[str, str], tuple[float, float
     found = {}
     for run in results["runs"]:
         for size, case in run["sizes"].items():
-            place = ", ".join([size, run["dtype"], *([count(run["threads"], "thread")] if "threads" in run else [])])
+            place = ", ".join(
+                [
+                    size,
+                    run["dtype"],
+                    *([count(run["threads"], "thread")] if "threads" in run else []),
+                ]
+            )
             floor = case["competitors"]["floor"]["times"]
             for competitor, entry in case["competitors"].items():
                 found[place, competitor] = spread(ratios(entry["times"], floor))
@@ -86,7 +102,11 @@ def median_s(case: dict[str, Any], competitor: str) -> float:
 
 def of_sweep(run: dict[str, Any], sweep: str) -> dict[int, dict[str, Any]]:
     """The sizes of a run that are called "batch 1" and so on, by their number."""
-    return {int(name.split()[1]): case for name, case in run["sizes"].items() if name.split()[0] == sweep}
+    return {
+        int(name.split()[1]): case
+        for name, case in run["sizes"].items()
+        if name.split()[0] == sweep
+    }
 
 
 def count(number: int, noun: str) -> str:
@@ -104,7 +124,10 @@ def comparison(earlier: dict[str, Any], now: dict[str, Any], name: str) -> str:
             lines.append(f"  other {what}: {was}, now {is_now}")
     changes = {"slower": [], "faster": []}
     for place, competitor in both:
-        (low, old, high), (new_low, new, new_high) = before[place, competitor], after[place, competitor]
+        (low, old, high), (new_low, new, new_high) = (
+            before[place, competitor],
+            after[place, competitor],
+        )
         if new_low > high or new_high < low:
             line = f"{place}: {competitor} {old:.2f} -> {new:.2f} ({(new / old - 1) * 100:+.0f} %)"
             changes["slower" if new > old else "faster"].append(line)
@@ -113,10 +136,16 @@ def comparison(earlier: dict[str, Any], now: dict[str, Any], name: str) -> str:
     if not both:
         lines.append("  nothing was measured in both")
     elif not changes["slower"]:
-        lines.append(f"  nothing got slower beyond the spread of the rounds, of {len(both)} compared")
+        lines.append(
+            f"  nothing got slower beyond the spread of the rounds, of {len(both)} compared"
+        )
     return "\n".join(lines)
 
 
 def setting(results: dict[str, Any], what: str) -> str:
     found = results["setting"][what]
-    return found if isinstance(found, str) else ", ".join(f"{name} {number}" for name, number in found.items())
+    return (
+        found
+        if isinstance(found, str)
+        else ", ".join(f"{name} {number}" for name, number in found.items())
+    )

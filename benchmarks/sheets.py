@@ -30,7 +30,9 @@ ALIKE = ("ijkm", "123", "+-")  # what one takes for the other in a formula
 
 def slipped(text: str, rng: random.Random) -> str:
     """A sheet with one slip: another digit in a value, or where it has none another sign of a line of working."""
-    digits = [at for found in VALUE.finditer(text) for at in range(*found.span(1)) if text[at].isdigit()]
+    digits = [
+        at for found in VALUE.finditer(text) for at in range(*found.span(1)) if text[at].isdigit()
+    ]
     if digits:
         at, others = rng.choice(digits), "123456789"  # a 0 in front would be no number
     else:
@@ -57,7 +59,7 @@ def memory() -> float:
 
 
 def measure(title: str, number: int, kinds: list[Path]) -> None:
-    from gradsheet.cli import main
+    from gradsheet.commands.cli import main
 
     def judge(paths: list[str]) -> None:
         if (status := main(paths)) > 2:  # interrupted, which it has said
@@ -74,11 +76,15 @@ def measure(title: str, number: int, kinds: list[Path]) -> None:
             judge(paths[number // 10 :])
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     speed = f"{number / wall:6.1f} a second by the clock, {number / cpu:6.1f} by the processor"
-    print(f"{title:24s} {number:5d} sheets  {speed}  memory {early:.0f} MB after a tenth, {memory():.0f} MB at the end")
+    print(
+        f"{title:24s} {number:5d} sheets  {speed}  memory {early:.0f} MB after a tenth, {memory():.0f} MB at the end"
+    )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sheets", type=int, default=2000)
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):

@@ -44,8 +44,14 @@ def save(size: str, folder: Path) -> Path:
     import numpy as np
 
     problem = make_problem(*SIZES[size]).astype("float32")
-    numbers = {f"{x}{l}": a for l, layer in enumerate(problem.params, 1) for x, a in zip("Wb", layer, strict=True)}
-    np.savez(file := folder / f"{size}.npz", **numbers, x=problem.x, y=problem.y, **problem.expected)
+    numbers = {
+        f"{x}{l}": a
+        for l, layer in enumerate(problem.params, 1)
+        for x, a in zip("Wb", layer, strict=True)
+    }
+    np.savez(
+        file := folder / f"{size}.npz", **numbers, x=problem.x, y=problem.y, **problem.expected
+    )
     return file
 
 
@@ -53,10 +59,18 @@ def fresh(arguments: Sequence[str], environment: dict[str, str]) -> tuple[float,
     """Seconds from the start of a process to the time that it prints, and all that it prints. Raises Broken."""
     start = time.time()
     done = subprocess.run(
-        [sys.executable, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False
+        [sys.executable, *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        raise Broken(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit status {done.returncode}")
+        raise Broken(
+            done.stderr.strip().splitlines()[-1]
+            if done.stderr.strip()
+            else f"exit status {done.returncode}"
+        )
     found = json.loads(done.stdout)
     return found["at"] - start, found
 
@@ -87,11 +101,15 @@ def cold_starts(folder: Path, competitors: Sequence[str], rounds: int) -> dict[s
     times, rng, start = {name: [] for name in processes}, random.Random(0), time.monotonic()
     for number in range(rounds + 1):
         elapsed = time.monotonic() - start
-        left = f", about {duration(elapsed / number * (rounds + 1 - number))} left" if number else ""
+        left = (
+            f", about {duration(elapsed / number * (rounds + 1 - number))} left" if number else ""
+        )
         progress(f"cold start: round {number} of {rounds}{left}")
         for name in rng.sample(list(processes), len(processes)):
             s, _ = fresh(*processes[name])
-            if number:  # round 0 fills the cache, and has files read from the disk for the first time
+            if (
+                number
+            ):  # round 0 fills the cache, and has files read from the disk for the first time
                 times[name].append(s)
     progress("")
     return times
@@ -114,11 +132,19 @@ def table(times: dict[str, list[float]], held: dict[str, dict[str, int]], rounds
         f"  {'':24}{'median':>12}{'min':>12}{'max':>12}{'over Python':>14}",
     ]
     for name, all_s in times.items():
-        over = statistics.median(s - python for s, python in zip(all_s, times["floor"], strict=True))
-        numbers = "".join(f"{seconds_as(s):>12}" for s in (statistics.median(all_s), min(all_s), max(all_s)))
+        over = statistics.median(
+            s - python for s, python in zip(all_s, times["floor"], strict=True)
+        )
+        numbers = "".join(
+            f"{seconds_as(s):>12}" for s in (statistics.median(all_s), min(all_s), max(all_s))
+        )
         title, last = ("Python alone", "") if name == "floor" else (name, seconds_as(over))
         lines.append(f"  {title:24}{numbers}{last:>14}".rstrip())
-    lines += ["", "Memory of a process at L, MB", f"  {'':24}{'before':>12}{'peak':>12}{'the pass':>12}"]
+    lines += [
+        "",
+        "Memory of a process at L, MB",
+        f"  {'':24}{'before':>12}{'peak':>12}{'the pass':>12}",
+    ]
     for name, found in held.items():
         numbers = (found["before"], found["peak"], found["peak"] - found["before"])
         lines.append(f"  {name:24}" + "".join(f"{number / 1e6:>12,.0f}" for number in numbers))
@@ -127,11 +153,15 @@ def table(times: dict[str, list[float]], held: dict[str, dict[str, int]], rounds
 
 def main() -> None:
     parser = command.make_parser(__doc__)
-    parser.add_argument("--rounds", type=command.number, help="of all processes in a new order; default: 7")
+    parser.add_argument(
+        "--rounds", type=command.number, help="of all processes in a new order; default: 7"
+    )
     options = command.parse(parser, "start", {"rounds": 7}, {"rounds": 2})
     found = command.begin("start")
     set_threads(1)
-    everywhere = [name for name in entered(("manual", "ref", "torch")) if COMPETITORS[name].sizes is None]
+    everywhere = [
+        name for name in entered(("manual", "ref", "torch")) if COMPETITORS[name].sizes is None
+    ]
     competitors = [name for name in everywhere if name != "floor"]
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -143,8 +173,12 @@ def main() -> None:
         print(f"{reason}: nothing is reported", file=sys.stderr)
         sys.exit(status)
     print(table(times, held, options.rounds))
-    sizes = {"cold start": {"competitors": {name: {"times": all_s} for name, all_s in times.items()}}}
-    found["runs"] = [{"dtype": "float32", "threads": 1, "rounds": options.rounds, "sizes": sizes, "memory": held}]
+    sizes = {
+        "cold start": {"competitors": {name: {"times": all_s} for name, all_s in times.items()}}
+    }
+    found["runs"] = [
+        {"dtype": "float32", "threads": 1, "rounds": options.rounds, "sizes": sizes, "memory": held}
+    ]
     command.finish(options, found)
 
 

@@ -59,9 +59,13 @@ def run(chosen: dict[str, Sequence[int]], rounds: int) -> dict[str, Any]:
         for value in values:
             name = f"{sweep} {value}"
             shapes[name] = SWEEPS[sweep][0](value)
-            cases.append(prepare(name, make_problem(*shapes[name]).astype("float32"), taking_part()))
+            cases.append(
+                prepare(name, make_problem(*shapes[name]).astype("float32"), taking_part())
+            )
     measure(cases, rounds)
-    sizes = {case.name: record(case, *shapes[case.name], work(*shapes[case.name])) for case in cases}
+    sizes = {
+        case.name: record(case, *shapes[case.name], work(*shapes[case.name])) for case in cases
+    }
     for case in cases:
         if case.name.startswith("depth"):
             progress(f"{case.name}: compiling twice more")
@@ -98,19 +102,28 @@ def table(run: dict[str, Any], sweep: str) -> str:
 def compile_table(run: dict[str, Any]) -> str:
     cases = of_sweep(run, "depth")
     names = list(next(iter(cases.values()))["compile_s"])
-    lines = ["compile time, first call less median", f"{'depth':>7}" + "".join(f"{name:>16}" for name in names)]
+    lines = [
+        "compile time, first call less median",
+        f"{'depth':>7}" + "".join(f"{name:>16}" for name in names),
+    ]
     for value, case in cases.items():
-        lines.append(f"{value:>7}" + "".join(f"{seconds_as(case['compile_s'][name]):>16}" for name in names))
+        lines.append(
+            f"{value:>7}" + "".join(f"{seconds_as(case['compile_s'][name]):>16}" for name in names)
+        )
     return "\n".join(lines)
 
 
 def parse() -> argparse.Namespace:
     parser = command.make_parser(__doc__)
-    parser.add_argument("--rounds", type=command.number, help="of all competitors in a new order; default: 7")
+    parser.add_argument(
+        "--rounds", type=command.number, help="of all competitors in a new order; default: 7"
+    )
     parser.add_argument("--plots", metavar="FOLDER", help="draw cost.svg and compile.svg there")
     whole = {sweep: values for sweep, (_, values) in SWEEPS.items()}
     quick = {sweep: values[:: 3 if sweep == "batch" else 2] for sweep, values in whole.items()}
-    options = command.parse(parser, "sweeps", {"rounds": 7, "sweeps": whole}, {"rounds": 3, "sweeps": quick})
+    options = command.parse(
+        parser, "sweeps", {"rounds": 7, "sweeps": whole}, {"rounds": 3, "sweeps": quick}
+    )
     if options.plots and not find_spec("matplotlib"):
         parser.error("--plots needs matplotlib, which is not installed: pip install -e '.[plots]'")
     if options.plots and not Path(options.plots).is_dir():
@@ -128,7 +141,9 @@ def main() -> None:
         progress("")
         sys.exit(str(error))
     (measured,) = found["runs"]
-    print(*(table(measured, sweep) for sweep in options.sweeps), compile_table(measured), sep="\n\n")
+    print(
+        *(table(measured, sweep) for sweep in options.sweeps), compile_table(measured), sep="\n\n"
+    )
     if options.plots:
         import plots
 

@@ -76,14 +76,20 @@ def seconds_as(s: float) -> str:
 
 
 def flop_as(flop: float) -> str:
-    scale, unit = next((scale, unit) for scale, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")) if flop >= scale)
+    scale, unit = next(
+        (scale, unit)
+        for scale, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
+        if flop >= scale
+    )
     return f"{flop / scale:.3g} {unit}FLOP"
 
 
 def shape(widths: Sequence[int]) -> str:
     """784-1024x4-10."""
     runs = [(width, len(list(run))) for width, run in itertools.groupby(widths)]
-    return "-".join(f"{width}x{times}" if times > 2 else "-".join([str(width)] * times) for width, times in runs)
+    return "-".join(
+        f"{width}x{times}" if times > 2 else "-".join([str(width)] * times) for width, times in runs
+    )
 
 
 def median_ratio(entries: dict[str, Any], competitor: str, to: str) -> float | None:
@@ -118,14 +124,20 @@ def block(name: str, case: dict[str, Any]) -> str:
     ]:
         lines.append(f"  compile time: {'; '.join(compiling)}")
     little = ": shows little, see H1024" if name == "H" else ""
-    lines.append(f"  agreed by ==: the loss, {case['entries']:,} entries, {case['live']:,} of them not 0{little}")
+    lines.append(
+        f"  agreed by ==: the loss, {case['entries']:,} entries, {case['live']:,} of them not 0{little}"
+    )
     return "\n".join(lines)
 
 
 def notes(run: dict[str, Any]) -> list[str]:
     """What has to be known of those that took part."""
     took_part = {competitor for case in run["sizes"].values() for competitor in case["competitors"]}
-    return [f"{name} {entry.note}." for name, entry in COMPETITORS.items() if entry.note and name in took_part]
+    return [
+        f"{name} {entry.note}."
+        for name, entry in COMPETITORS.items()
+        if entry.note and name in took_part
+    ]
 
 
 def measured(target: Target, entries: dict[str, Any]) -> float | None:
@@ -144,15 +156,26 @@ def targets(run: dict[str, Any]) -> str | None:
     """What was to be reached, of what this run has measured; None where that is nothing."""
     lines = []
     for target in TARGETS:
-        if run["threads"] != 1 or run["dtype"] not in target.dtypes or target.size not in run["sizes"]:
+        if (
+            run["threads"] != 1
+            or run["dtype"] not in target.dtypes
+            or target.size not in run["sizes"]
+        ):
             continue
         if (value := measured(target, run["sizes"][target.size]["competitors"])) is None:
             continue
         absolute = target.to in ("seconds", "compiling")
         what = {"seconds": "a call", "compiling": "compile time"}.get(target.to, f"to {target.to}")
-        numbers = [seconds_as(number) if absolute else f"{number:.2f}" for number in (target.at_most, value)]
+        numbers = [
+            seconds_as(number) if absolute else f"{number:.2f}"
+            for number in (target.at_most, value)
+        ]
         verdict = "reached" if value <= target.at_most else "not reached"
-        lines.append(f"  {target.who:17}{target.size:7}{what:15}{numbers[0]:>12}{numbers[1]:>12}  {verdict}")
+        lines.append(
+            f"  {target.who:17}{target.size:7}{what:15}{numbers[0]:>12}{numbers[1]:>12}  {verdict}"
+        )
     if not lines:
         return None
-    return "\n".join([f"{'What to reach, one thread, ' + run['dtype']:41}{'at most':>12}{'median':>12}", *lines])
+    return "\n".join(
+        [f"{'What to reach, one thread, ' + run['dtype']:41}{'at most':>12}{'median':>12}", *lines]
+    )

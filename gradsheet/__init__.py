@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradsheet.backward import Check, assert_right, check
-    from gradsheet.judgement import Judgement, Report
-    from gradsheet.sheet import Sheet, SheetError, load, read
+    from gradsheet.checking import Check, assert_right, check
+    from gradsheet.claims.judgement import Judgement, Report
+    from gradsheet.claims.sheet import Sheet, SheetError, load, read
+    from gradsheet.claims.verdict import judge
     from gradsheet.solution import Solution, solve
-    from gradsheet.verdict import judge
 
 __all__ = [
     "Check",
@@ -31,7 +31,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'gradsheet' has no attribute {name!r}")
     import importlib
 
-    homes = {"Judgement": "judgement", "Report": "judgement", "judge": "verdict"}
-    homes |= dict.fromkeys(("Check", "assert_right", "check"), "backward")
+    homes = {
+        "Judgement": "claims.judgement",
+        "Report": "claims.judgement",
+        "judge": "claims.verdict",
+    }
+    homes |= dict.fromkeys(("Check", "assert_right", "check"), "checking")
     homes |= dict.fromkeys(("Solution", "solve"), "solution")
-    return getattr(importlib.import_module(f"gradsheet.{homes.get(name, 'sheet')}"), name)
+    return getattr(importlib.import_module(f"gradsheet.{homes.get(name, 'claims.sheet')}"), name)

@@ -2,6 +2,6 @@
 
 import sys
 
-from gradsheet.cli import main
+from gradsheet.commands.cli import main
 
 sys.exit(main())

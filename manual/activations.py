@@ -22,8 +22,14 @@ Activation = str | tuple[str, Any]  # a name, or ("leaky_relu", slope)
 def number(like: Array, value: Any) -> Any:
     """`value` in the number type of `like`; exact on objects, where a bare int would turn `1 / 3` into a float."""
     if like.dtype == object:
-        exact = Fraction(str(value)) if isinstance(value, float) else Fraction(value)  # 0.01 is meant as 1/100
-        return exact if not like.size or isinstance(like.flat[0], Fraction) else 0 * like.flat[0] + exact
+        exact = (
+            Fraction(str(value)) if isinstance(value, float) else Fraction(value)
+        )  # 0.01 is meant as 1/100
+        return (
+            exact
+            if not like.size or isinstance(like.flat[0], Fraction)
+            else 0 * like.flat[0] + exact
+        )
     return like.dtype.type(value)
 
 
@@ -123,7 +129,9 @@ def exponentials(z: Array) -> tuple[Array, Array]:
     with np.errstate(invalid="ignore"):
         back = d - z
         lost = (z - (d - back)) - (m + back)  # z - m = d + lost
-    return e + e * np.fmin(lost, number(z, 1)), place  # no number where z - m is infinite, and e is 0
+    return e + e * np.fmin(
+        lost, number(z, 1)
+    ), place  # no number where z - m is infinite, and e is 0
 
 
 def softmax_pullback(z: Array, d_h: Array) -> Array:
@@ -153,7 +161,9 @@ NAMES = (*ELEMENTWISE, "softmax")
 
 def split(activation: Activation) -> tuple[str, tuple[Any, ...]]:
     """The name of an activation and its parameters: "relu" is ("relu", ()), ("leaky_relu", 0.2) is that, (0.2,)."""
-    return (activation, ()) if isinstance(activation, str) else (activation[0], tuple(activation[1:]))
+    return (
+        (activation, ()) if isinstance(activation, str) else (activation[0], tuple(activation[1:]))
+    )
 
 
 def activate(activation: Activation, z: Array) -> Array:
@@ -165,10 +175,18 @@ def activate(activation: Activation, z: Array) -> Array:
 def pull_back(activation: Activation, z: Array, d_h: Array) -> Array:
     """dL/dz from dL/dh, of z's shape: f'(z) dL/dh, and for softmax the product with its whole Jacobian."""
     name, parameters = split(activation)
-    return softmax_pullback(z, d_h) if name == "softmax" else d_h * ELEMENTWISE[name][1](z, *parameters)
+    return (
+        softmax_pullback(z, d_h)
+        if name == "softmax"
+        else d_h * ELEMENTWISE[name][1](z, *parameters)
+    )
 
 
 def bend(activation: Activation, z: Array, d_h: Array, r_z: Array) -> Array:
     """How dL/dz changes where z changes at the rate r_z and dL/dh does not: f''(z) r_z dL/dh, of z's shape."""
     name, parameters = split(activation)
-    return softmax_bend(z, d_h, r_z) if name == "softmax" else d_h * r_z * ELEMENTWISE[name][2](z, *parameters)
+    return (
+        softmax_bend(z, d_h, r_z)
+        if name == "softmax"
+        else d_h * r_z * ELEMENTWISE[name][2](z, *parameters)
+    )

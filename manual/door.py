@@ -23,10 +23,16 @@ def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
         if isinstance(activation, str) and activation in known:
             continue
         expected = f"expected one of {', '.join(known)} or ('leaky_relu', slope)"
-        function = activation[0] if isinstance(activation, tuple | list) and activation else activation
+        function = (
+            activation[0] if isinstance(activation, tuple | list) and activation else activation
+        )
         if callable(function):
             name = getattr(function, "__name__", type(function).__name__)
-            write = f'write "{name.lower()}"' if name.lower() in known else "a name says whose derivative it is"
+            write = (
+                f'write "{name.lower()}"'
+                if name.lower() in known
+                else "a name says whose derivative it is"
+            )
             raise TypeError(f"activation {number} is the function {name}, {expected}: {write}")
         name, parameters = _parts(activation)
         if name not in known or len(parameters) > (name == "leaky_relu"):
@@ -71,7 +77,9 @@ def _number_type(W: Any) -> np.dtype[Any]:
 
 def _irrational(what: str, dtype: np.dtype[Any], sample: Array) -> None:
     if dtype.hasobject and isinstance(sample.flat[0], Fraction):
-        raise TypeError(f"{what} has no exact value on Fractions: use float64, or one of {', '.join(RATIONAL)}")
+        raise TypeError(
+            f"{what} has no exact value on Fractions: use float64, or one of {', '.join(RATIONAL)}"
+        )
 
 
 def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Layer, ...]:
@@ -103,7 +111,9 @@ def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
         )
     W = _typed(f"W{number}", W, dtype)
     if W.ndim != 2 or 0 in W.shape:
-        raise ValueError(f"W{number} has shape {W.shape}, expected (units, inputs), neither of them 0")
+        raise ValueError(
+            f"W{number} has shape {W.shape}, expected (units, inputs), neither of them 0"
+        )
     if b is None:
         return Layer(W)
     if np.asarray(b).dtype != dtype:
@@ -119,18 +129,23 @@ def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
     return Layer(W, b)
 
 
-def check_direction(direction: Params, params: Sequence[Layer], activations: Sequence[Activation]) -> tuple[Layer, ...]:
+def check_direction(
+    direction: Params, params: Sequence[Layer], activations: Sequence[Activation]
+) -> tuple[Layer, ...]:
     """A direction to move the parameters in: a tuple of Layer of their shapes and their number type."""
     direction = layers_of(direction, "direction")
     if len(direction) != len(params):
-        raise ValueError(f"direction has {len(direction)} layers, expected {len(params)}, one for each of params")
+        raise ValueError(
+            f"direction has {len(direction)} layers, expected {len(params)}, one for each of params"
+        )
     for number, (mine, theirs) in enumerate(zip(direction, params, strict=True), 1):
         for name, rate, parameter in zip("Wb", mine, theirs, strict=True):
             found = None if rate is None else (np.shape(rate), np.asarray(rate).dtype)
             expected = None if parameter is None else (parameter.shape, parameter.dtype)
             if found != expected:
                 words = [
-                    "None" if pair is None else f"shape {pair[0]} and dtype {pair[1]}" for pair in (found, expected)
+                    "None" if pair is None else f"shape {pair[0]} and dtype {pair[1]}"
+                    for pair in (found, expected)
                 ]
                 raise ValueError(
                     f"direction has for {name}{number} {words[0]}, expected {words[1]}: it is like the parameters"
@@ -143,21 +158,32 @@ def check_data(name: str, data: Any, params: Sequence[Layer], *, rows: int | Non
     W = params[0].W if rows is None else params[-1].W
     width = W.shape[1] if rows is None else W.shape[0]
     array = _typed(name, data, W.dtype)
-    if array.ndim != 2 or array.shape[1] != width or len(array) != (rows or len(array)) or not len(array):
+    if (
+        array.ndim != 2
+        or array.shape[1] != width
+        or len(array) != (rows or len(array))
+        or not len(array)
+    ):
         expected = f"({'N' if rows is None else rows}, {width})"
         hint = ""
         if array.shape == (width,):
             hint = f": for one example write {name}[None, :]"
         elif array.ndim == 1:
-            labels = f"class labels write np.eye({width})[{name}]" if width > 1 and name == "y" else ""
+            labels = (
+                f"class labels write np.eye({width})[{name}]" if width > 1 and name == "y" else ""
+            )
             hint = f": for {labels or f'one number an example write {name}[:, None]'}"
         elif array.ndim == 2 and array.T.shape == (rows or array.shape[1], width):
             hint = f": a batch is rows, write {name}.T"
-        raise ValueError(f"{name} has shape {array.shape}, expected {expected}, one example a row{hint}")
+        raise ValueError(
+            f"{name} has shape {array.shape}, expected {expected}, one example a row{hint}"
+        )
     return array
 
 
-def check_loss(loss: str, reduction: str, y: Any, params: Sequence[Layer], *, rows: int) -> Array | None:
+def check_loss(
+    loss: str, reduction: str, y: Any, params: Sequence[Layer], *, rows: int
+) -> Array | None:
     """The targets y (rows, O) that go with the loss; None where the loss is "output"."""
     if loss not in LOSSES:
         raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
@@ -167,7 +193,9 @@ def check_loss(loss: str, reduction: str, y: Any, params: Sequence[Layer], *, ro
         _irrational(loss, params[0].W.dtype, params[0].W)
     if loss == "output":
         if (units := params[-1].W.shape[0]) != 1:
-            raise ValueError(f'the loss "output" needs a single output, the last layer has {units} units')
+            raise ValueError(
+                f'the loss "output" needs a single output, the last layer has {units} units'
+            )
         if y is not None:
             raise ValueError('y is given, expected None: the loss "output" has no target')
         return None

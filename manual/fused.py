@@ -40,7 +40,9 @@ def softmax_cross_entropy(y: Array, z: Array) -> Array:
     as y_i (m - z_i + log(1 + rest)), with m the largest z and rest the sum of e^(z_k - m) over the others: two numbers
     that are not negative, of which the second is right to its last digit also where it is close to 0.
     """
-    return -y * np.where(y == 0, 0 * y, _log_softmax(z))  # 0 log 0 = 0, of a class whose z is -inf too
+    return -y * np.where(
+        y == 0, 0 * y, _log_softmax(z)
+    )  # 0 log 0 = 0, of a class whose z is -inf too
 
 
 def d_softmax_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Array:
@@ -155,14 +157,22 @@ def d_softmax_binary_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Arr
     which is p_ik softmax_i for the others, since p_ik = softmax_k / (1 - softmax_i), and -softmax_i for i itself.
     """
     no = (y - 1) * d_shares * softmax(z)
-    return d_softmax_cross_entropy(y, z, d_shares) + (no[..., None] * _softmax_of_others(z)).sum(-2) - no
+    return (
+        d_softmax_cross_entropy(y, z, d_shares)
+        + (no[..., None] * _softmax_of_others(z)).sum(-2)
+        - no
+    )
 
 
 def r_softmax_binary_cross_entropy(y: Array, z: Array, r_z: Array) -> Array:
     p = _softmax_of_others(z)
     r_p = p * (r_z[..., None, :] - (p * r_z[..., None, :]).sum(-1, keepdims=True))
     no, r_no = (y - 1) * softmax(z), (y - 1) * softmax_pullback(z, r_z)
-    return r_softmax_cross_entropy(y, z, r_z) + (no[..., None] * r_p + r_no[..., None] * p).sum(-2) - r_no
+    return (
+        r_softmax_cross_entropy(y, z, r_z)
+        + (no[..., None] * r_p + r_no[..., None] * p).sum(-2)
+        - r_no
+    )
 
 
 def _others(z: Array) -> tuple[Array, Array]:
@@ -202,12 +212,18 @@ class Loss(NamedTuple):
 
 
 FUSED: dict[tuple[str, str], Loss] = {
-    ("cross_entropy", "softmax"): Loss(softmax_cross_entropy, d_softmax_cross_entropy, r_softmax_cross_entropy),
+    ("cross_entropy", "softmax"): Loss(
+        softmax_cross_entropy, d_softmax_cross_entropy, r_softmax_cross_entropy
+    ),
     ("binary_cross_entropy", "sigmoid"): Loss(
         sigmoid_binary_cross_entropy, d_sigmoid_binary_cross_entropy, r_sigmoid_binary_cross_entropy
     ),
-    ("cross_entropy", "sigmoid"): Loss(sigmoid_cross_entropy, d_sigmoid_cross_entropy, r_sigmoid_cross_entropy),
-    ("cross_entropy", "softplus"): Loss(softplus_cross_entropy, d_softplus_cross_entropy, r_softplus_cross_entropy),
+    ("cross_entropy", "sigmoid"): Loss(
+        sigmoid_cross_entropy, d_sigmoid_cross_entropy, r_sigmoid_cross_entropy
+    ),
+    ("cross_entropy", "softplus"): Loss(
+        softplus_cross_entropy, d_softplus_cross_entropy, r_softplus_cross_entropy
+    ),
     ("binary_cross_entropy", "softmax"): Loss(
         softmax_binary_cross_entropy, d_softmax_binary_cross_entropy, r_softmax_binary_cross_entropy
     ),

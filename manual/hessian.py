@@ -53,7 +53,9 @@ def hvp(
     zs, hs = forward_pass(layers, x, activations)
 
     r_zs, r_hs = [], [0 * x]
-    for (W, _), (V, c), z, h, activation in zip(layers, direction, zs, hs[:-1], activations, strict=True):
+    for (W, _), (V, c), z, h, activation in zip(
+        layers, direction, zs, hs[:-1], activations, strict=True
+    ):
         r_z = r_hs[-1] @ W.T + h @ V.T  # (R1): (N, I) @ (I, O) -> (N, O)
         r_zs.append(r_z if c is None else r_z + c)
         r_hs.append(pull_back(activation, z, r_zs[-1]))
@@ -66,7 +68,9 @@ def hvp(
         delta = pull_back(activation, z, d_h)
         r_delta = pull_back(activation, z, r_d_h) + bend(activation, z, d_h, r_z)  # (R2): (N, O)
         r_W = r_delta.T @ h + delta.T @ r_h  # (R3): (O, N) @ (N, I) -> (O, I)
-        r_b = None if b is None else np.asarray(r_delta.sum(0 if b.ndim else None))  # (R3): (O,), shared: ()
+        r_b = (
+            None if b is None else np.asarray(r_delta.sum(0 if b.ndim else None))
+        )  # (R3): (O,), shared: ()
         found.append(Layer(r_W, r_b))
         d_h, r_d_h = delta @ W, r_delta @ W + delta @ V  # (R4): (N, O) @ (O, I) -> (N, I)
     return like(params, found[::-1])

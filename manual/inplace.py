@@ -57,7 +57,9 @@ def relu_pull_back(b: Buffers) -> list[Step]:
 
 
 def leaky_relu(b: Buffers, slope: float = 0.01) -> list[Step]:
-    larger = np.maximum if slope <= 1 else np.minimum  # of z and its multiple: that with the slope 1 where z > 0
+    larger = (
+        np.maximum if slope <= 1 else np.minimum
+    )  # of z and its multiple: that with the slope 1 where z > 0
     return [partial(np.multiply, b.z, b.number(slope), b.h), partial(larger, b.z, b.h, out=b.h)]
 
 
@@ -206,10 +208,14 @@ class Answers:
         self.flat = d.reshape(-1, order=order)
         self.t, self.other_y, self.other_yhat, self.other_d = (np.empty_like(d) for _ in range(4))
         self.mask = np.empty(d.shape, bool, order)
-        self.zero, self.one, self.two, self.outputs = (np.asarray(k, d.dtype) for k in (0, 1, 2, d.shape[1]))
+        self.zero, self.one, self.two, self.outputs = (
+            np.asarray(k, d.dtype) for k in (0, 1, 2, d.shape[1])
+        )
         self.half = d.dtype.type(0.5)
         self.row, self.other_row = (np.empty((len(d), 1), d.dtype) for _ in range(2))
-        self.exponentials = _exponentials(Buffers(yhat, self.other_yhat, d, self.t, self.mask, self.row, units=1))
+        self.exponentials = _exponentials(
+            Buffers(yhat, self.other_yhat, d, self.t, self.mask, self.row, units=1)
+        )
 
 
 def half_squared_error(a: Answers) -> Any:
@@ -252,7 +258,9 @@ def binary_cross_entropy(a: Answers) -> Any:
     np.subtract(a.one, a.y, a.other_y)
     np.subtract(a.one, a.yhat, a.other_yhat)
     with np.errstate(divide="ignore"):
-        L = _cross_entropy(a, a.y, a.yhat, a.d) + _cross_entropy(a, a.other_y, a.other_yhat, a.other_d)
+        L = _cross_entropy(a, a.y, a.yhat, a.d) + _cross_entropy(
+            a, a.other_y, a.other_yhat, a.other_d
+        )
     np.subtract(a.d, a.other_d, a.d)
     return L
 

@@ -63,14 +63,20 @@ def jacobians(
     x = check_data("x", x, params)
     letter, layer = _locate(of, len(params))
     if letter in "Wb":
-        raise ValueError(f"{of} comes before every node in the forward pass, so there is no derivative of it")
+        raise ValueError(
+            f"{of} comes before every node in the forward pass, so there is no derivative of it"
+        )
     # The network is cut off behind `of`; where that is a z, its layer ends without activation.
     params, activations = params[:layer], tuple(activations[:layer])
     cache = forward_pass(params, x, activations)
     yhat, by_yhat = cache.h[-1], list[Array]()
     if letter in "LS":
         y = check_loss(loss, reduction, y, params, rows=len(x))
-        outputs = np.eye(yhat.shape[1], dtype=yhat.dtype) if letter == "S" else np.ones((1, yhat.shape[1]), yhat.dtype)
+        outputs = (
+            np.eye(yhat.shape[1], dtype=yhat.dtype)
+            if letter == "S"
+            else np.ones((1, yhat.shape[1]), yhat.dtype)
+        )
         d_yhat = d_reduce(LOSSES[loss][1](y, yhat), reduction)
         seeds = by_yhat = [np.where(output == 1, d_yhat, 0 * yhat) for output in outputs]
         activations, end, is_fused = fuse(activations, loss)
@@ -86,7 +92,9 @@ def jacobians(
     def stacked(rows: list[Array]) -> Array:
         return np.stack(rows).reshape(shape + rows[0].shape)
 
-    found = {f"h{l}": stacked([grads.h[l] for grads in passes]) for l in range(layer + (letter != "z"))}
+    found = {
+        f"h{l}": stacked([grads.h[l] for grads in passes]) for l in range(layer + (letter != "z"))
+    }
     if by_yhat:
         found[f"h{layer}"] = stacked(by_yhat)
     for l, (_, b) in enumerate(params, 1):
@@ -116,8 +124,14 @@ def jacobian(
     depth = len(layers_of(params))
     (letter, layer), (by_letter, by_layer) = _locate(of, depth), _locate(by, depth)
     order = {"h": 2, "L": 3, "S": 3}
-    if by_letter in "LS" or 2 * by_layer + order.get(by_letter, 1) > 2 * layer + order.get(letter, 1) or letter in "Wb":
-        raise ValueError(f"{by} does not come before {of} in the forward pass, so there is no derivative d{of}/d{by}")
+    if (
+        by_letter in "LS"
+        or 2 * by_layer + order.get(by_letter, 1) > 2 * layer + order.get(letter, 1)
+        or letter in "Wb"
+    ):
+        raise ValueError(
+            f"{by} does not come before {of} in the forward pass, so there is no derivative d{of}/d{by}"
+        )
     found = jacobians(params, x, activations, of=of, y=y, loss=loss, reduction=reduction)
     if (name := f"{by_letter}{by_layer}") not in found:
         raise ValueError(f"layer {by_layer} has no bias, so there is no derivative by {by}")

@@ -133,7 +133,12 @@ BY_TARGET: dict[str, Callable[..., Array]] = {
     "binary_cross_entropy": d_binary_cross_entropy_by_y,
     "cross_entropy": d_cross_entropy_by_y,
 }
-RATIONAL = ("half_squared_error", "squared_error", "mean_squared_error", "output")  # exact on Fractions
+RATIONAL = (
+    "half_squared_error",
+    "squared_error",
+    "mean_squared_error",
+    "output",
+)  # exact on Fractions
 REDUCTIONS = ("mean", "sum")
 
 

@@ -52,14 +52,18 @@ def forward_pass(params: Sequence[Layer], x: Array, activations: Sequence[Activa
     return Cache(tuple(zs), tuple(hs))
 
 
-def backward_pass(params: Sequence[Layer], cache: Cache, d_yhat: Array, activations: Sequence[Activation]) -> Gradients:
+def backward_pass(
+    params: Sequence[Layer], cache: Cache, d_yhat: Array, activations: Sequence[Activation]
+) -> Gradients:
     """`backward`, behind the door."""
     d_params, d_zs, d_hs = [], [], [d_yhat]
     layers = zip(params, cache.z, cache.h[:-1], activations, strict=True)
     for (W, b), z, h, activation in reversed(list(layers)):
         delta = pull_back(activation, z, d_hs[-1])  # (2): (N, O)
         d_W = delta.T @ h  # (3): (O, N) @ (N, I) -> (O, I)
-        d_b = None if b is None else np.asarray(delta.sum(0 if b.ndim else None))  # (3): (O,), shared: ()
+        d_b = (
+            None if b is None else np.asarray(delta.sum(0 if b.ndim else None))
+        )  # (3): (O,), shared: ()
         d_params.append(Layer(d_W, d_b))
         d_zs.append(delta)
         d_hs.append(delta @ W)  # (4): (N, O) @ (O, I) -> (N, I)
@@ -77,13 +81,17 @@ def forward(params: Params, x: Any, activations: Sequence[Activation]) -> Cache:
     return forward_pass(params, check_data("x", x, params), activations)
 
 
-def backward(params: Params, cache: Cache, d_yhat: Any, activations: Sequence[Activation]) -> Gradients:
+def backward(
+    params: Params, cache: Cache, d_yhat: Any, activations: Sequence[Activation]
+) -> Gradients:
     """The gradients of a scalar by every parameter, z and h, (2)-(4), from its gradient by yhat, d_yhat (N, O).
 
     Raises as `forward` does.
     """
     params = check_params(params, activations)
-    return backward_pass(params, cache, check_data("d_yhat", d_yhat, params, rows=len(cache.h[0])), activations)
+    return backward_pass(
+        params, cache, check_data("d_yhat", d_yhat, params, rows=len(cache.h[0])), activations
+    )
 
 
 def gradients(

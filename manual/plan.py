@@ -30,7 +30,9 @@ from manual.jacobians import gradient_norms
 from manual.layers import Layer, Params
 
 NARROW = 64  # units: up to here columns are faster in float64 too, and x is worth a copy that has ones behind it
-SMALL = 16384  # bytes of a product below which `dot`, which clears them first, is faster than `matmul`
+SMALL = (
+    16384  # bytes of a product below which `dot`, which clears them first, is faster than `matmul`
+)
 COPIED = 1024  # bytes for which NumPy keeps memory at hand
 MATRIX = 262144  # bytes of an outer product from which on one `dot` each is faster than all at once
 LAYOUTS = ("rows", "columns")
@@ -70,7 +72,9 @@ class _Place:
             self.layer = Layer(self.W_b[:, :-1], self.W_b[:, -1])
         else:
             W, b = block[: like.W.size], block[like.W.size :]
-            self.layer = Layer(W.reshape(like.W.shape), None if like.b is None else b.reshape(like.b.shape))
+            self.layer = Layer(
+                W.reshape(like.W.shape), None if like.b is None else b.reshape(like.b.shape)
+            )
 
 
 def _places(vector: Array, params: Sequence[Layer], inside: Sequence[bool]) -> list[_Place]:
@@ -105,36 +109,65 @@ class Plan:
         layout: str | None = None,
     ):
         layers = check_params(params, activations)
-        self.dtype = dtype = np.dtype(layers[0].W.dtype.name)  # in this machine's byte order, and NumPy's own object
+        self.dtype = dtype = np.dtype(
+            layers[0].W.dtype.name
+        )  # in this machine's byte order, and NumPy's own object
         if dtype.hasobject:
-            raise TypeError("W1 has dtype object, expected float32 or float64: exact numbers are for value_and_grad")
+            raise TypeError(
+                "W1 has dtype object, expected float32 or float64: exact numbers are for value_and_grad"
+            )
         if not isinstance(examples, int | np.integer) or isinstance(examples, bool) or examples < 1:
-            found = f"an array of shape {np.shape(examples)}" if np.ndim(examples) else repr(examples)
-            raise ValueError(f"examples is {found}, expected the number of rows of x, from 1 on: write len(x)")
+            found = (
+                f"an array of shape {np.shape(examples)}" if np.ndim(examples) else repr(examples)
+            )
+            raise ValueError(
+                f"examples is {found}, expected the number of rows of x, from 1 on: write len(x)"
+            )
         if layout not in (None, *LAYOUTS):
-            raise ValueError(f"layout is {layout!r}, expected {' or '.join(LAYOUTS)}, or None to have it chosen")
+            raise ValueError(
+                f"layout is {layout!r}, expected {' or '.join(LAYOUTS)}, or None to have it chosen"
+            )
         examples = int(examples)
-        self.examples, self.loss, self.reduction, self.activations = examples, loss, reduction, tuple(activations)
+        self.examples, self.loss, self.reduction, self.activations = (
+            examples,
+            loss,
+            reduction,
+            tuple(activations),
+        )
         self.widths = (layers[0].W.shape[1], *(len(W) for W, _ in layers))
         self._x_shape = examples, self.widths[0]
         self._y_shape = None if loss == "output" else (examples, self.widths[-1])
-        check_loss(loss, reduction, self._y_shape and np.zeros(self._y_shape), layers, rows=examples)
+        check_loss(
+            loss, reduction, self._y_shape and np.zeros(self._y_shape), layers, rows=examples
+        )
         self.layout = layout or LAYOUTS[dtype == np.float32 or max(self.widths) <= NARROW]
         inside = [
-            self.layout == "columns" and b is not None and b.ndim == 1 and (l > 0 or W.shape[1] <= NARROW)
+            self.layout == "columns"
+            and b is not None
+            and b.ndim == 1
+            and (l > 0 or W.shape[1] <= NARROW)
             for l, (W, b) in enumerate(layers)
         ]
         size = sum(array.size for array in _arrays(layers))
         self._vector, self._gradient = np.empty(size, dtype), np.zeros(size, dtype)
-        self._places, self._d_places = _places(self._vector, layers, inside), _places(self._gradient, layers, inside)
-        self.params, self.grads = (tuple(p.layer for p in places) for places in (self._places, self._d_places))
+        self._places, self._d_places = (
+            _places(self._vector, layers, inside),
+            _places(self._gradient, layers, inside),
+        )
+        self.params, self.grads = (
+            tuple(p.layer for p in places) for places in (self._places, self._d_places)
+        )
         self.load(layers)
         self._x: Array  # that of the call
         to_loss, self._end, is_fused = fuse(activations, loss)
         self._make_buffers(to_loss)
         self._make_steps(to_loss)
-        self._loss = partial(IN_PLACE[loss, split(activations[-1])[0]] if is_fused else LOSSES[loss], self._answers)
-        self._divisor = np.asarray(examples, dtype) if reduction == "mean" and examples > 1 else None
+        self._loss = partial(
+            IN_PLACE[loss, split(activations[-1])[0]] if is_fused else LOSSES[loss], self._answers
+        )
+        self._divisor = (
+            np.asarray(examples, dtype) if reduction == "mean" and examples > 1 else None
+        )
 
     @property
     def vector(self) -> Array:
@@ -187,7 +220,8 @@ class Plan:
             return array.T if columns else array
 
         self._ones: list[Array | None] = [
-            None if place.W_b is None else np.ones((N, place.W_b.shape[1]), self.dtype, order) for place in self._places
+            None if place.W_b is None else np.ones((N, place.W_b.shape[1]), self.dtype, order)
+            for place in self._places
         ]
         self._h = [
             np.empty((N, width), self.dtype, order) if ones is None else ones[:, :-1]
@@ -204,7 +238,11 @@ class Plan:
             h_memory, d_memory = in_memory(h), in_memory(d)
             z_memory = h_memory if self._z[-1] is h else in_memory(self._z[-1])
             spare_l, mask_l = (buffer[: d.size].reshape(d_memory.shape) for buffer in (spare, mask))
-            self._buffers.append(Buffers(z_memory, h_memory, d_memory, spare_l, mask_l, row, units=0 if columns else 1))
+            self._buffers.append(
+                Buffers(
+                    z_memory, h_memory, d_memory, spare_l, mask_l, row, units=0 if columns else 1
+                )
+            )
 
     def _make_steps(self, activations: Sequence[Activation]) -> None:
         self._forward: list[Step] = []
@@ -221,7 +259,13 @@ class Plan:
 
     def _outward(self, l: int) -> list[Step]:
         """z = h W^T + b"""
-        (W, b), W_b, z, h, ones = self.params[l], self._places[l].W_b, self._z[l], self._h[l], self._ones[l]
+        (W, b), W_b, z, h, ones = (
+            self.params[l],
+            self._places[l].W_b,
+            self._z[l],
+            self._h[l],
+            self._ones[l],
+        )
         if W_b is not None and ones is not None:
             taken: list[Step] = [] if l else [lambda: h.__setitem__(..., self._x)]
             return [*taken, _product(ones, W_b.T, z)]
@@ -282,7 +326,10 @@ class Plan:
         """Made when first asked for: N times as large as the gradient."""
         N, dtype = self.examples, self.dtype
         return tuple(
-            Layer(np.empty((N, *W.shape), dtype), None if b is None else np.empty((N, *b.shape), dtype))
+            Layer(
+                np.empty((N, *W.shape), dtype),
+                None if b is None else np.empty((N, *b.shape), dtype),
+            )
             for W, b in self.params
         )
 
@@ -301,11 +348,15 @@ class Plan:
         if not (type(x) is np.ndarray and x.dtype is self.dtype and x.shape == self._x_shape):
             x = check_data("x", x, self.params)
             if len(x) != self.examples:
-                raise ValueError(f"x has {len(x)} rows, expected {self.examples}: a plan is for batches of one size")
+                raise ValueError(
+                    f"x has {len(x)} rows, expected {self.examples}: a plan is for batches of one size"
+                )
         if not (type(y) is np.ndarray and y.dtype is self.dtype and y.shape == self._y_shape):
             y = check_loss(self.loss, self.reduction, y, self.params, rows=self.examples)
         self._x, self._answers.y = x, y
 
     def __repr__(self) -> str:
         shape = "-".join(map(str, self.widths))
-        return f"Plan({shape}, {self.examples} examples, {self.dtype}, {self.loss}, in {self.layout})"
+        return (
+            f"Plan({shape}, {self.examples} examples, {self.dtype}, {self.loss}, in {self.layout})"
+        )

@@ -4,13 +4,7 @@ from ref.hessian import hvp
 from ref.jacobians import jacobian, per_example_gradients, per_example_norms, stacked_jacobian
 from ref.layers import Layer
 from ref.mesh import Shardings, place, sharded_value_and_grad, shardings
-from ref.mlp import (
-    Cache,
-    Gradients,
-    forward,
-    gradients,
-    value_and_grad,
-)
+from ref.mlp import Cache, Gradients, forward, gradients, value_and_grad
 from ref.plan import Plan, compilation_cache
 from ref.processes import join, launch
 

@@ -66,7 +66,9 @@ def softmax_binary_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
     m, log = _log_sum(z)
     m_others, log_others = jax.vmap(partial(_log_sum_without, z))(jnp.arange(z.size))
     of_sums = (m_others - m) + (log_others - log)
-    near_0 = yhat <= 0.25  # beyond that 1 - yhat is too rough, and so is XLA's log1p of what is below -1/3
+    near_0 = (
+        yhat <= 0.25
+    )  # beyond that 1 - yhat is too rough, and so is XLA's log1p of what is below -1/3
     log_no = jnp.where(near_0, jnp.log1p(-jnp.where(near_0, yhat, 0)), of_sums)
     return softmax_cross_entropy(y, z) - no * jnp.where(no == 0, 0, log_no)
 
@@ -87,7 +89,9 @@ FUSED: dict[tuple[str, str], Shares] = {
 }
 
 
-def fuse(activations: Sequence[Activation], loss: str) -> tuple[tuple[Activation, ...], Shares, bool]:
+def fuse(
+    activations: Sequence[Activation], loss: str
+) -> tuple[tuple[Activation, ...], Shares, bool]:
     """The activations with which the loss is a function of the last h, that function, and whether it is a fused one.
 
     Where it is, the last activation went into the loss: its layer ends with z.

@@ -27,7 +27,9 @@ def _pick(name: str, params: Sequence[Layer], nodes: Cache) -> jax.Array:
             f"{name!r} names nothing in a network of {len(params)} layers, expected x, z1, h1, ..., yhat, W1, b1, ..."
         )
     l = int(layer)
-    found = {"z": nodes.z[l - 1], "h": nodes.h[l], "W": params[l - 1].W, "b": params[l - 1].b}[letter]
+    found = {"z": nodes.z[l - 1], "h": nodes.h[l], "W": params[l - 1].W, "b": params[l - 1].b}[
+        letter
+    ]
     if found is None:
         raise ValueError(f"{name!r} names nothing: layer {l} has no bias")
     return found
@@ -67,11 +69,17 @@ def stacked_jacobian(
         vector = stacked(nodes, nodes.z[-1] if is_fused else nodes.h[-1], shares)
         return vector, (vector, nodes)
 
-    taps = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, activations)))
-    (d_params, d_nodes), (vector, nodes) = jax.jacrev(value, argnums=(0, 1), has_aux=True)(params, taps)
+    taps = jax.tree.map(
+        jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, activations))
+    )
+    (d_params, d_nodes), (vector, nodes) = jax.jacrev(value, argnums=(0, 1), has_aux=True)(
+        params, taps
+    )
     d_hs = d_nodes.h
     if is_fused:  # a loss that does not look at yhat
-        by_yhat = jax.jacrev(lambda yhat: stacked(Cache(nodes.z, (*nodes.h[:-1], yhat)), yhat, LOSSES[loss]))
+        by_yhat = jax.jacrev(
+            lambda yhat: stacked(Cache(nodes.z, (*nodes.h[:-1], yhat)), yhat, LOSSES[loss])
+        )
         d_hs = (*d_hs[:-1], by_yhat(nodes.h[-1]))
     return vector, Gradients(d_params, d_nodes.z, d_hs)
 

@@ -28,7 +28,9 @@ def layers_of(params: Any, name: str = "params") -> list[Layer]:
             'write [{"W": W1, "b": b1}, {"W": W2, "b": b2}]'
         )
     if not isinstance(params, list | tuple):
-        raise TypeError(f"{name} is a {type(params).__name__}, expected a list of (W, b), one a layer")
+        raise TypeError(
+            f"{name} is a {type(params).__name__}, expected a list of (W, b), one a layer"
+        )
     return [
         layer if isinstance(layer, Layer) else _layer_of(f"layer {number} of {name}", layer)
         for number, layer in enumerate(params, 1)
@@ -42,11 +44,15 @@ def _layer_of(name: str, layer: Any) -> Layer:
         layer = layer._asdict()
     if isinstance(layer, Mapping):
         if not {"W"} <= set(layer) <= {"W", "b"}:
-            raise TypeError(f"{name} has the keys {_keys(layer)}, expected W and b: W is (units, inputs)")
+            raise TypeError(
+                f"{name} has the keys {_keys(layer)}, expected W and b: W is (units, inputs)"
+            )
         return Layer(layer["W"], layer.get("b"))
     if isinstance(layer, tuple | list) and 1 <= len(layer) <= 2:
         return Layer(*layer)
-    found = f"{len(layer)} entries" if isinstance(layer, tuple | list) else f"a {type(layer).__name__}"
+    found = (
+        f"{len(layer)} entries" if isinstance(layer, tuple | list) else f"a {type(layer).__name__}"
+    )
     raise TypeError(f"{name} is {found}, expected (W, b), or (W, None) for no bias")
 
 
@@ -57,7 +63,13 @@ def _keys(mapping: Mapping[Any, Any]) -> str:
 def like(params: Any, layers: Sequence[Layer]) -> Any:
     """Layers, most likely gradients, in the containers in which `params` came, so that both are the same pytree."""
     found = [_like_layer(given, layer) for given, layer in zip(params, layers, strict=True)]
-    return type(params)(*found) if hasattr(params, "_fields") else tuple(found) if _is_tuple(params) else found
+    return (
+        type(params)(*found)
+        if hasattr(params, "_fields")
+        else tuple(found)
+        if _is_tuple(params)
+        else found
+    )
 
 
 def _like_layer(given: Any, layer: Layer) -> Any:

@@ -54,7 +54,9 @@ def _arrays(params: Sequence[Layer]) -> tuple[Layer, ...]:
 def _checked(layers: tuple[Layer, ...], x: Any) -> tuple[Layer, ...]:
     """The shapes alone, after they have passed the door."""
     shapes: tuple[Layer, ...]
-    shapes, _ = jax.eval_shape(partial(check_network, activations=("identity",) * len(layers)), layers, x)
+    shapes, _ = jax.eval_shape(
+        partial(check_network, activations=("identity",) * len(layers)), layers, x
+    )
     return shapes
 
 
@@ -89,7 +91,9 @@ def shardings(mesh: Mesh, params: Sequence[Layer]) -> Shardings:
     return Shardings(tuple(divided), at(P("data")), at(P()))
 
 
-def place(mesh: Mesh, params: Sequence[Layer], x: Any, y: Any = None) -> tuple[tuple[Layer, ...], jax.Array, Any]:
+def place(
+    mesh: Mesh, params: Sequence[Layer], x: Any, y: Any = None
+) -> tuple[tuple[Layer, ...], jax.Array, Any]:
     """The parameters, x (N, I) and y (N, O) or None on the mesh, as `shardings` says.
 
     With several processes every one calls this, with the same parameters and with its own rows of x and y; the batch is
@@ -125,16 +129,24 @@ def place(mesh: Mesh, params: Sequence[Layer], x: Any, y: Any = None) -> tuple[t
             return from_local_rows(sharding, host)
         return jax.make_array_from_callback(host.shape, sharding, lambda part: host[part])
 
-    return jax.tree.map(put, layers, where.params), put(x, where.rows), None if y is None else put(y, where.rows)
+    return (
+        jax.tree.map(put, layers, where.params),
+        put(x, where.rows),
+        None if y is None else put(y, where.rows),
+    )
 
 
 def _compare(layers: tuple[Layer, ...], examples: int) -> None:
     """What comes from here, compared with what comes from the other processes, by a checksum."""
-    hosted = (a for a in jax.tree.leaves(layers) if not isinstance(a, jax.Array) or a.is_fully_addressable)
+    hosted = (
+        a for a in jax.tree.leaves(layers) if not isinstance(a, jax.Array) or a.is_fully_addressable
+    )
     mark = reduce(lambda mark, a: crc32(np.ascontiguousarray(a).data, mark), hosted, 0)
     rows, marks = np.asarray(process_allgather(np.array([examples, mark], np.uint32))).T.tolist()
     if len(set(rows)) > 1:
-        raise ValueError(f"the processes come with {rows} rows of x, expected the same number from each")
+        raise ValueError(
+            f"the processes come with {rows} rows of x, expected the same number from each"
+        )
     if len(set(marks)) > 1:
         raise ValueError(
             "the processes come with different parameters, expected the same: draw them with the same seed"
@@ -166,4 +178,8 @@ def sharded_value_and_grad(
     def step(params: Sequence[Layer], x: Any, y: Any) -> tuple[jax.Array, tuple[Layer, ...]]:
         return value_and_grad(params, x, y, activations, loss=loss, reduction=reduction)
 
-    return jax.jit(step, in_shardings=(where.params, where.rows, where.rows), out_shardings=(where.loss, where.params))
+    return jax.jit(
+        step,
+        in_shardings=(where.params, where.rows, where.rows),
+        out_shardings=(where.loss, where.params),
+    )

@@ -39,7 +39,10 @@ class Gradients(NamedTuple):
 
 
 def example_forward(
-    params: Sequence[Layer], x: jax.Array, activations: Sequence[Activation], taps: Cache | None = None
+    params: Sequence[Layer],
+    x: jax.Array,
+    activations: Sequence[Activation],
+    taps: Cache | None = None,
 ) -> Cache:
     """Every z (O,) and h (O,) of one example x (I,)."""
     zs, hs = [], [x if taps is None else x + taps.h[0]]
@@ -52,7 +55,10 @@ def example_forward(
 
 
 def batch_forward(
-    params: Sequence[Layer], x: jax.Array, activations: Sequence[Activation], taps: Cache | None = None
+    params: Sequence[Layer],
+    x: jax.Array,
+    activations: Sequence[Activation],
+    taps: Cache | None = None,
 ) -> Cache:
     return jax.vmap(lambda x, taps: example_forward(params, x, activations, taps))(x, taps)
 
@@ -97,7 +103,9 @@ def value_and_grad(
     y = check_loss(loss, reduction, y, layers, len(x))
     to_loss, shares, _ = fuse(activations, loss)
     L, grads = jax.value_and_grad(
-        lambda layers: loss_shares(y, batch_forward(layers, x, to_loss).h[-1], shares, reduction).sum()
+        lambda layers: loss_shares(
+            y, batch_forward(layers, x, to_loss).h[-1], shares, reduction
+        ).sum()
     )(layers)
     return L, like(params, grads)
 
@@ -126,7 +134,9 @@ def gradients(
         nodes = batch_forward(layers, x, to_loss, taps)
         return loss_shares(y, nodes.h[-1], shares, reduction).sum(), nodes.z[-1]
 
-    (L, z), (d_params, d_nodes) = jax.value_and_grad(value, argnums=(0, 1), has_aux=True)(layers, taps)
+    (L, z), (d_params, d_nodes) = jax.value_and_grad(value, argnums=(0, 1), has_aux=True)(
+        layers, taps
+    )
     d_hs = d_nodes.h
     if is_fused:  # which does not look at yhat
         d_yhat = jax.grad(lambda yhat: loss_shares(y, yhat, LOSSES[loss], reduction).sum())

@@ -27,7 +27,10 @@ from ref.layers import Layer, Params
 from ref.mlp import Cache, batch_forward, loss_shares
 
 TINY = 8192  # parameters up to which they are one vector, unless there is something to scan
-DEEP, THIN = 32, 128  # layers from which on, and units up to which, a run of equal layers is scanned
+DEEP, THIN = (
+    32,
+    128,
+)  # layers from which on, and units up to which, a run of equal layers is scanned
 
 Packed = Any  # parameters, or their gradient: an array or a tuple of them
 
@@ -71,17 +74,26 @@ class _Scan(_Layers):
         super().__init__(like, activations)
         self.run = longest_run(like, activations)
         start, stop = self.run.start, self.run.stop
-        self.before, self.after = (_Layers(like[s], activations[s]) for s in (slice(start), slice(stop, None)))
+        self.before, self.after = (
+            _Layers(like[s], activations[s]) for s in (slice(start), slice(stop, None))
+        )
         self.length, self.activation = stop - start, activations[start]
 
     def pack(self, params: Params) -> Packed:
         params = tuple(params)
         stacks = jax.tree.map(lambda *layers: jnp.stack(layers), *params[self.run])
-        return self.before.pack(params[: self.run.start]), stacks, self.after.pack(params[self.run.stop :])
+        return (
+            self.before.pack(params[: self.run.start]),
+            stacks,
+            self.after.pack(params[self.run.stop :]),
+        )
 
     def unpack(self, packed: Packed) -> tuple[Layer, ...]:
         before, stacks, after = packed
-        run = [Layer(stacks.W[l], None if stacks.b is None else stacks.b[l]) for l in range(self.length)]
+        run = [
+            Layer(stacks.W[l], None if stacks.b is None else stacks.b[l])
+            for l in range(self.length)
+        ]
         return (*self.before.unpack(before), *run, *self.after.unpack(after))
 
     def last(self, packed: Packed, x: jax.Array) -> jax.Array:
@@ -99,7 +111,10 @@ FORMULATIONS: dict[str, type[_Layers]] = {"layers": _Layers, "vector": _Vector, 
 
 def longest_run(params: Sequence[Layer], activations: Sequence[Activation]) -> slice:
     """The longest run of layers that differ in numbers only, with as many units as inputs; empty if there is none."""
-    kinds = [(W.shape, b if b is None else b.shape, a) for (W, b), a in zip(params, activations, strict=True)]
+    kinds = [
+        (W.shape, b if b is None else b.shape, a)
+        for (W, b), a in zip(params, activations, strict=True)
+    ]
     best, start = slice(0, 0), 0
     for ((units, inputs), _, _), group in groupby(kinds):
         stop = start + len(list(group))
@@ -125,7 +140,9 @@ def _check(where: str, found: Any, expected: Any, write: str) -> None:
         return
     differing = (pair for pair in zip(mine, theirs, strict=False) if pair[0] != pair[1])
     this, that = next(differing, (f"{len(mine)} arrays", f"{len(theirs)} in another form"))
-    wide = ", inside `with jax.enable_x64(True):`" if "float64" in that and "float32" in this else ""
+    wide = (
+        ", inside `with jax.enable_x64(True):`" if "float64" in that and "float32" in this else ""
+    )
     raise ValueError(f"{where} {this}, expected {that}: {write}{wide}")
 
 
@@ -156,7 +173,9 @@ class Plan:
     ):
         layers, activations = check_params(params, activations), tuple(activations)
         if len(kinds := {str(array.dtype) for array in jax.tree.leaves(layers)}) > 1:
-            raise ValueError(f"params has the number types {', '.join(sorted(kinds))}, expected one for all")
+            raise ValueError(
+                f"params has the number types {', '.join(sorted(kinds))}, expected one for all"
+            )
         y = None if loss == "output" else jnp.zeros((1, len(layers[-1].W)), layers[-1].W.dtype)
         check_loss(loss, reduction, y, layers, 1)
         run = longest_run(layers, activations)
@@ -165,11 +184,22 @@ class Plan:
             tiny = sum(array.size for array in jax.tree.leaves(layers)) <= TINY
             formulation = "scan" if deep else "vector" if tiny else "layers"
         if formulation not in FORMULATIONS:
-            raise ValueError(f"formulation is {formulation!r}, expected one of {', '.join(FORMULATIONS)}, or None")
+            raise ValueError(
+                f"formulation is {formulation!r}, expected one of {', '.join(FORMULATIONS)}, or None"
+            )
         if formulation == "scan" and run.start == run.stop:
-            raise ValueError("formulation is 'scan', expected at least one layer with as many units as inputs")
-        self._like = like = jax.eval_shape(lambda: layers)  # shapes: a plan holds on to no parameters
-        self.formulation, self.activations, self.loss, self.reduction = formulation, activations, loss, reduction
+            raise ValueError(
+                "formulation is 'scan', expected at least one layer with as many units as inputs"
+            )
+        self._like = like = jax.eval_shape(
+            lambda: layers
+        )  # shapes: a plan holds on to no parameters
+        self.formulation, self.activations, self.loss, self.reduction = (
+            formulation,
+            activations,
+            loss,
+            reduction,
+        )
         self.widths = (layers[0].W.shape[1], *(len(W) for W, _ in layers))
         self._to_loss, self._shares, _ = fuse(activations, loss)
         self._packing = FORMULATIONS[formulation](like, self._to_loss)
@@ -183,7 +213,12 @@ class Plan:
     def pack(self, params: Params) -> Packed:
         """Parameters of the plan's shapes as `value_and_grad` takes them; ValueError where a shape is another."""
         packed = self._packing.pack(check_params(params, self.activations))
-        _check("params has", packed, self._packed, "a plan is for one set of shapes and one number type")
+        _check(
+            "params has",
+            packed,
+            self._packed,
+            "a plan is for one set of shapes and one number type",
+        )
         return packed
 
     def unpack(self, packed: Packed) -> tuple[Layer, ...]:
@@ -197,7 +232,12 @@ class Plan:
         """The loss and its gradient, packed like the parameters. x is (N, I), y (N, O), or None for "output"."""
         x, y = self._data(packed, x, y)
         if into is not None:
-            _check("into has", into, self._packed, "write into=gradient, with one that an earlier call returned")
+            _check(
+                "into has",
+                into,
+                self._packed,
+                "write into=gradient, with one that an earlier call returned",
+            )
 
         def value(packed: Packed) -> jax.Array:
             return loss_shares(y, self._packing.last(packed, x), self._shares, self.reduction).sum()
@@ -216,14 +256,21 @@ class Plan:
         if into is not None:
             shape: Any = jax.ShapeDtypeStruct
             expected = jax.tree.map(lambda a: shape((len(losses), *a.shape), a.dtype), self._like)
-            _check("into has", into, expected, "write into=grads, with those that an earlier call returned")
+            _check(
+                "into has",
+                into,
+                expected,
+                "write into=grads, with those that an earlier call returned",
+            )
         layers = []
         for like, delta, h in zip(self._like, deltas, hs, strict=True):
             d_b = None if like.b is None else delta if like.b.ndim else delta.sum(-1)
             layers.append(Layer(delta[:, :, None] * h[:, None, :], d_b))
         return losses, tuple(layers)
 
-    def _per_example_norms(self, packed: Packed, x: Any, y: Any = None) -> tuple[jax.Array, jax.Array]:
+    def _per_example_norms(
+        self, packed: Packed, x: Any, y: Any = None
+    ) -> tuple[jax.Array, jax.Array]:
         """The loss of every example and the Euclidean norm of its gradient by all parameters, (N,) each.
 
         No gradient is formed: |delta h^T| is |delta| |h|, and dL/db is delta.
@@ -236,7 +283,9 @@ class Plan:
                 squares += (delta**2).sum(-1) if like.b.ndim else delta.sum(-1) ** 2
         return losses, jnp.sqrt(squares)
 
-    def _deltas(self, packed: Packed, x: Any, y: Any) -> tuple[jax.Array, tuple[jax.Array, ...], tuple[jax.Array, ...]]:
+    def _deltas(
+        self, packed: Packed, x: Any, y: Any
+    ) -> tuple[jax.Array, tuple[jax.Array, ...], tuple[jax.Array, ...]]:
         """Every example's own loss, (N,), its gradient by every z, and what goes into every layer."""
         x, y = self._data(packed, x, y)
         params = self._packing.unpack(packed)
@@ -246,7 +295,9 @@ class Plan:
             losses = jax.vmap(self._shares)(y, nodes.h[-1]).sum(-1)
             return losses.sum(), (losses, nodes)
 
-        zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, self._to_loss)))
+        zeros = jax.tree.map(
+            jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, self._to_loss))
+        )
         deltas, (losses, nodes) = jax.grad(value, has_aux=True)(zeros.z)
         return losses, deltas, nodes.h[:-1]
 

@@ -29,10 +29,14 @@ import jax
 
 POLL = 0.05  # seconds between two looks at what others do
 LAST_LINES, LAST_CHARACTERS = 20, 4000
-Links = dict[int, socket.socket]  # to other processes, by their index: process 0 has one to each, each has one to it
+Links = dict[
+    int, socket.socket
+]  # to other processes, by their index: process 0 has one to each, each has one to it
 
 
-def join(address: str, processes: int | str, index: int | str, *, seconds: float = 60, silence: int = 10) -> None:
+def join(
+    address: str, processes: int | str, index: int | str, *, seconds: float = 60, silence: int = 10
+) -> None:
     """Makes this process number `index`, from 0, of `processes`; returns when all are there.
 
     `address` is "host:port" with the host of process 0 and a port that is free there. The numbers may be text, as they
@@ -49,16 +53,25 @@ def join(address: str, processes: int | str, index: int | str, *, seconds: float
         raise ValueError(f"address is {address!r}, expected host:port: write '127.0.0.1:12345'")
     processes, index = int(processes), int(index)
     if not 0 <= index < processes:
-        raise ValueError(f"found process {index} of {processes}, expected one of 0 to {processes - 1}")
+        raise ValueError(
+            f"found process {index} of {processes}, expected one of 0 to {processes - 1}"
+        )
     meet = _receive if index == 0 else _come
     links = meet((host.strip("[]"), int(port)), processes, index, seconds)
     for other in links:
         threading.Thread(target=_listen, args=(links, other, processes, index), daemon=True).start()
     atexit.register(_leave, links)  # comes before JAX's own exit, which is older and waits for all
-    limits: dict[str, Any] = {"initialization_timeout": math.ceil(seconds), "heartbeat_timeout_seconds": silence}
-    if "shutdown_timeout_seconds" in inspect.signature(jax.distributed.initialize).parameters:  # not in JAX 0.8
+    limits: dict[str, Any] = {
+        "initialization_timeout": math.ceil(seconds),
+        "heartbeat_timeout_seconds": silence,
+    }
+    if (
+        "shutdown_timeout_seconds" in inspect.signature(jax.distributed.initialize).parameters
+    ):  # not in JAX 0.8
         limits["shutdown_timeout_seconds"] = math.ceil(seconds)
-    jax.distributed.initialize(address, processes, index, coordinator_bind_address=address, **limits)
+    jax.distributed.initialize(
+        address, processes, index, coordinator_bind_address=address, **limits
+    )
 
 
 def _receive(address: tuple[str, int], processes: int, index: int, seconds: float) -> Links:
@@ -73,7 +86,9 @@ def _receive(address: tuple[str, int], processes: int, index: int, seconds: floa
             "a port that is free"
         ) from error
     with server:
-        while len(links) < processes - 1 and not outcome and (left := deadline - time.monotonic()) > 0:
+        while (
+            len(links) < processes - 1 and not outcome and (left := deadline - time.monotonic()) > 0
+        ):
             server.settimeout(left)
             with contextlib.suppress(OSError, ValueError):  # the time is over, or it was a stranger
                 peer, _ = server.accept()
@@ -105,10 +120,14 @@ def _come(address: tuple[str, int], processes: int, index: int, seconds: float) 
     while not outcome and (left := deadline - time.monotonic()) > 0:
         with contextlib.suppress(OSError):
             peer = socket.create_connection(address, timeout=left)
-            if peer.getsockname() != peer.getpeername():  # a port that nobody has may get through to itself
+            if (
+                peer.getsockname() != peer.getpeername()
+            ):  # a port that nobody has may get through to itself
                 found, start = "not all the others", "those that are missing, or see why they ended"
                 _say(peer, f"{processes} {index}")
-                peer.settimeout(left + 1)  # so that process 0, whose time ends too, can tell who is missing
+                peer.settimeout(
+                    left + 1
+                )  # so that process 0, whose time ends too, can tell who is missing
                 outcome = _line(peer)
                 if outcome == "all":
                     return {0: peer}
@@ -127,7 +146,9 @@ def _raise(outcome: str) -> None:
     if kind == "late":
         raise TimeoutError(message)
     if kind == "wrong":
-        raise ValueError(f"{message}: write the same number of processes in all, and in each another index")
+        raise ValueError(
+            f"{message}: write the same number of processes in all, and in each another index"
+        )
 
 
 def _say(peer: socket.socket, text: str) -> None:
@@ -177,7 +198,9 @@ def _exit() -> NoReturn:
     os._exit(1)
 
 
-def launch(script: str | os.PathLike[str], processes: int, *arguments: str, seconds: float) -> tuple[str, ...]:
+def launch(
+    script: str | os.PathLike[str], processes: int, *arguments: str, seconds: float
+) -> tuple[str, ...]:
     """What each of `processes` processes on this host wrote that ran `python SCRIPT ADDRESS PROCESSES INDEX ARGUMENTS`.
 
     The script calls `ref.join(*sys.argv[1:4])`. Raises RuntimeError when the first of them ends with another status
@@ -193,10 +216,21 @@ def launch(script: str | os.PathLike[str], processes: int, *arguments: str, seco
         files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(processes)]
         try:
             for index, file in enumerate(files):
-                command = [sys.executable, os.fspath(script), address, str(processes), str(index), *arguments]
+                command = [
+                    sys.executable,
+                    os.fspath(script),
+                    address,
+                    str(processes),
+                    str(index),
+                    *arguments,
+                ]
                 workers.append(
                     subprocess.Popen(
-                        command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=file,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
                     )
                 )
             while None in statuses and not any(statuses) and time.monotonic() - start < seconds:
@@ -206,9 +240,13 @@ def launch(script: str | os.PathLike[str], processes: int, *arguments: str, seco
             _end(workers)
         texts = tuple(map(_text, files))
     if failed := {index: status for index, status in enumerate(statuses) if status}:
-        how = (f"process {index} of {processes} {_ending(status)}" for index, status in failed.items())
+        how = (
+            f"process {index} of {processes} {_ending(status)}" for index, status in failed.items()
+        )
         others = "" if len(failed) == processes else "; the others were stopped"
-        raise RuntimeError(f"{' and '.join(how)} after {time.monotonic() - start:.1f} s{others}{_last(texts, failed)}")
+        raise RuntimeError(
+            f"{' and '.join(how)} after {time.monotonic() - start:.1f} s{others}{_last(texts, failed)}"
+        )
     if late := [index for index, status in enumerate(statuses) if status is None]:
         raise TimeoutError(
             f"{len(late)} of {processes} processes had not ended after {seconds:g} s, they were stopped"
@@ -241,7 +279,11 @@ def _text(file: IO[bytes]) -> str:
 
 
 def _ending(status: int) -> str:
-    return f"ended with status {status}" if status > 0 else f"ended by signal {-status}, {signal.strsignal(-status)},"
+    return (
+        f"ended with status {status}"
+        if status > 0
+        else f"ended by signal {-status}, {signal.strsignal(-status)},"
+    )
 
 
 def _last(texts: Sequence[str], indices: Iterable[int]) -> str:

@@ -6,7 +6,7 @@ import hypothesis
 import jax
 import pytest
 
-from gradsheet import point
+from gradsheet.truth import point
 
 # JAX keeps what it has compiled, millions of objects in the end, and to look for cycles among them takes ever longer.
 gc.set_threshold(50_000, 20, 100)

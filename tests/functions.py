@@ -8,9 +8,9 @@ import numpy as np
 
 import manual
 import ref
-from gradsheet.mistakes import Instance, edits_of
-from gradsheet.network import Network
-from gradsheet.steps import Pass, in_front
+from gradsheet.mistakes.catalogue import Instance, edits_of
+from gradsheet.network.network import Network
+from gradsheet.truth.steps import Pass, in_front
 from manual import Layer
 
 Made = Sequence[Instance]
@@ -23,10 +23,14 @@ def in_numpy(network: Network, made: Made) -> Callable[..., Any]:
         layers = [Layer(in_front(W), in_front(b)) for W, b in params]
         dtype = layers[0].W.dtype
         with np.errstate(all="ignore"):
-            passed = Pass(network, layers, in_front(x), in_front(y), None, None, edits=edits_of(made))
+            passed = Pass(
+                network, layers, in_front(x), in_front(y), None, None, edits=edits_of(made)
+            )
             found = passed.gradients
             L = passed.node("L")[0]
-        names = [[f"W{l}", *([] if layer.b is None else [f"b{l}"])] for l, layer in enumerate(layers, 1)]
+        names = [
+            [f"W{l}", *([] if layer.b is None else [f"b{l}"])] for l, layer in enumerate(layers, 1)
+        ]
         return L, [tuple(np.array(found[name][0], dtype) for name in group) for group in names]
 
     return fn
@@ -87,7 +91,9 @@ def in_jax(network: Network, made: Made) -> Callable[..., Any]:
     def forward(params: Any, x: Any, y: Any) -> Any:
         shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), params)
         shapes = [tuple(a for a in layer if a is not None) for layer in shapes]
-        L, grads = jax.pure_callback(both, (jax.ShapeDtypeStruct((), x.dtype), shapes), params, x, y)
+        L, grads = jax.pure_callback(
+            both, (jax.ShapeDtypeStruct((), x.dtype), shapes), params, x, y
+        )
         return L, nested_like(flat_of(grads), params)
 
     def backward(grads: Any, g: Any) -> Any:
@@ -136,8 +142,12 @@ def textbook(network: Network) -> Callable[..., Any]:
                 return ((y - yhat) ** 2).mean(), 2 / len(y) * (yhat - y)
             case "binary_cross_entropy":
                 L = -(y * np.log(yhat) + (1 - y) * np.log(1 - yhat)).sum()
-                return L, None if network.activations[-1] == "sigmoid" else (yhat - y) / (yhat * (1 - yhat))
-        return -(y * np.log(yhat)).sum(), None if network.activations[-1] == "softmax" else -y / yhat
+                return L, None if network.activations[-1] == "sigmoid" else (yhat - y) / (
+                    yhat * (1 - yhat)
+                )
+        return -(y * np.log(yhat)).sum(), None if network.activations[
+            -1
+        ] == "softmax" else -y / yhat
 
     def fn(params: Any, x: Any, y: Any) -> Any:
         total = x.dtype.type(0)
@@ -164,7 +174,9 @@ def textbook(network: Network) -> Callable[..., Any]:
                     d_b += delta if b.ndim else delta.sum()
                 d_h = W.T @ delta
         over = x.dtype.type(len(x) if network.reduction == "mean" else 1)
-        return total / over, [tuple(None if a is None else a / over for a in layer) for layer in grads]
+        return total / over, [
+            tuple(None if a is None else a / over for a in layer) for layer in grads
+        ]
 
     return fn
 
@@ -176,7 +188,9 @@ def by_hand(network: Network) -> Callable[..., Any]:
 
 def by_jax(network: Network) -> Callable[..., Any]:
     options: Any = {"loss": network.loss, "reduction": network.reduction}
-    return jax.jit(lambda params, x, y: ref.value_and_grad(params, x, y, network.activations, **options))
+    return jax.jit(
+        lambda params, x, y: ref.value_and_grad(params, x, y, network.activations, **options)
+    )
 
 
 # How the answer comes
@@ -206,15 +220,20 @@ FORMS: dict[str, Callable[[Any, Any], Any]] = {
     "dict with loss": lambda L, grads: {"loss": L, **_names(grads, "grad_{letter}_{l}", 1)},
     "dicts": lambda L, grads: [{"W": W, "b": b} for W, b in grads],
     "nested dicts": lambda L, grads: {
-        f"layer{l}": {"kernel": W} if b is None else {"kernel": W, "bias": b} for l, (W, b) in enumerate(grads)
+        f"layer{l}": {"kernel": W} if b is None else {"kernel": W, "bias": b}
+        for l, (W, b) in enumerate(grads)
     },
     "flat list": lambda L, grads: flat_of(grads),
     "two lists": lambda L, grads: ([W for W, _ in grads], [b for _, b in grads if b is not None]),
     "turned": lambda L, grads: (L, _turned(grads)),
     "turned dict": lambda L, grads: _names(_turned(grads), "d{letter}{l}", 1),
-    "columns": lambda L, grads: [(W, b[:, None] if b is not None and b.ndim else b) for W, b in grads],
+    "columns": lambda L, grads: [
+        (W, b[:, None] if b is not None and b.ndim else b) for W, b in grads
+    ],
     "vector": lambda L, grads: np.concatenate([np.ravel(array) for array in flat_of(grads)]),
-    "lists": lambda L, grads: [[np.asarray(a).tolist() for a in layer if a is not None] for layer in grads],
+    "lists": lambda L, grads: [
+        [np.asarray(a).tolist() for a in layer if a is not None] for layer in grads
+    ],
     "fortran": lambda L, grads: [(np.asfortranarray(W), b) for W, b in grads],
 }
 

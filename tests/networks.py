@@ -10,8 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 import manual
-from gradsheet.backward.probes import Data
-from gradsheet.network import Network
+from gradsheet.checking.probes import Data
+from gradsheet.network.network import Network
 
 
 def examples(number: int) -> settings:
@@ -41,8 +41,15 @@ class Problem(NamedTuple):
         return {"loss": self.loss, "reduction": self.reduction}
 
     def astype(self, dtype: Any) -> "Problem":
-        params = tuple(manual.Layer(W.astype(dtype), None if b is None else b.astype(dtype)) for W, b in self.params)
-        return self._replace(params=params, x=self.x.astype(dtype), y=None if self.y is None else self.y.astype(dtype))
+        params = tuple(
+            manual.Layer(W.astype(dtype), None if b is None else b.astype(dtype))
+            for W, b in self.params
+        )
+        return self._replace(
+            params=params,
+            x=self.x.astype(dtype),
+            y=None if self.y is None else self.y.astype(dtype),
+        )
 
     def exact(self) -> "Problem":
         """The same numbers as Fractions."""
@@ -56,8 +63,12 @@ class Problem(NamedTuple):
 
 def network_of(problem: Problem) -> Network:
     widths = (problem.x.shape[1], *(len(W) for W, _ in problem.params))
-    biases = tuple(None if b is None else "units" if b.ndim else "shared" for _, b in problem.params)
-    return Network(widths, biases, problem.activations, problem.loss, problem.reduction, len(problem.x))
+    biases = tuple(
+        None if b is None else "units" if b.ndim else "shared" for _, b in problem.params
+    )
+    return Network(
+        widths, biases, problem.activations, problem.loss, problem.reduction, len(problem.x)
+    )
 
 
 def data_of(problem: Problem, dtype: str) -> Data:
@@ -68,11 +79,18 @@ def data_of(problem: Problem, dtype: str) -> Data:
 
 def named(L: Any, grads: Any) -> dict[str, Any]:
     """The loss and the gradients by name: L, W1, b1, ..."""
-    tensors = {f"{c}{l}": a for l, layer in enumerate(grads, 1) for c, a in zip("Wb", layer, strict=True)}
-    return {"L": np.asarray(L), **{name: np.asarray(a) for name, a in tensors.items() if a is not None}}
+    tensors = {
+        f"{c}{l}": a for l, layer in enumerate(grads, 1) for c, a in zip("Wb", layer, strict=True)
+    }
+    return {
+        "L": np.asarray(L),
+        **{name: np.asarray(a) for name, a in tensors.items() if a is not None},
+    }
 
 
-def arrays(draw: st.DrawFn, shape: tuple[int, ...], entries: st.SearchStrategy[Any]) -> np.ndarray[Any, Any]:
+def arrays(
+    draw: st.DrawFn, shape: tuple[int, ...], entries: st.SearchStrategy[Any]
+) -> np.ndarray[Any, Any]:
     size = int(np.prod(shape))
     return np.array(draw(st.lists(entries, min_size=size, max_size=size)), float).reshape(shape)
 
@@ -102,8 +120,13 @@ def problems(
     if loss == "binary_cross_entropy":
         y = (y > 0).astype(float)
     if loss == "cross_entropy":
-        y = np.eye(widths[-1])[draw(st.lists(st.integers(0, widths[-1] - 1), min_size=examples, max_size=examples))]
-    activations = (*draw(st.lists(st.sampled_from(hidden), min_size=depth - 1, max_size=depth - 1)), last)
+        y = np.eye(widths[-1])[
+            draw(st.lists(st.integers(0, widths[-1] - 1), min_size=examples, max_size=examples))
+        ]
+    activations = (
+        *draw(st.lists(st.sampled_from(hidden), min_size=depth - 1, max_size=depth - 1)),
+        last,
+    )
     reduction = draw(st.sampled_from(["mean", "sum"]))
     return Problem(tuple(params), x, None if loss == "output" else y, activations, loss, reduction)
 
@@ -112,19 +135,31 @@ _SMALL = st.integers(-2, 2)
 _EXACT_HIDDEN = ("identity", "relu", ("leaky_relu", 0.25))
 _ANY_HIDDEN = (*_EXACT_HIDDEN, "sigmoid", "tanh", "softplus")
 _REGRESSION = tuple((a, loss) for a in _ANY_HIDDEN for loss in (*RATIONAL_LOSSES, "output"))
-_CLASSIFICATION = (("sigmoid", "binary_cross_entropy"), ("softmax", "cross_entropy"), ("softmax", "half_squared_error"))
+_CLASSIFICATION = (
+    ("sigmoid", "binary_cross_entropy"),
+    ("softmax", "cross_entropy"),
+    ("softmax", "half_squared_error"),
+)
 
 # Whole numbers and a batch that is a power of two: every float operation is exact. Zeros and kinks occur all the time.
 exact_problems = problems(
     _SMALL,
     _EXACT_HIDDEN,
-    tuple((a, loss) for a in _EXACT_HIDDEN for loss in ("half_squared_error", "squared_error", "output")),
+    tuple(
+        (a, loss)
+        for a in _EXACT_HIDDEN
+        for loss in ("half_squared_error", "squared_error", "output")
+    ),
     batches=(1, 2, 4),
 )
 # With any batch and the mean over the outputs, too, the numbers are exact on Fractions only.
 rational_problems = problems(
-    _SMALL, _EXACT_HIDDEN, tuple((a, loss) for a in _EXACT_HIDDEN for loss in (*RATIONAL_LOSSES, "output"))
+    _SMALL,
+    _EXACT_HIDDEN,
+    tuple((a, loss) for a in _EXACT_HIDDEN for loss in (*RATIONAL_LOSSES, "output")),
 )
 all_problems = problems(st.floats(-2, 2, width=32), _ANY_HIDDEN, _REGRESSION + _CLASSIFICATION)
 # The same with numbers that a sheet can print.
-printable_problems = problems(st.integers(-128, 128).map(lambda k: k / 64), _ANY_HIDDEN, _REGRESSION + _CLASSIFICATION)
+printable_problems = problems(
+    st.integers(-128, 128).map(lambda k: k / 64), _ANY_HIDDEN, _REGRESSION + _CLASSIFICATION
+)

@@ -17,8 +17,16 @@ import ref
 BATCH = 16
 # 4 does not divide 10: on 2x4 the third layer is divided by its inputs, as the second is.
 WIDTHS, ACTIVATIONS = (6, 8, 12, 10, 4), ("relu", ("leaky_relu", 0.25), "relu", "identity")
-MESHES = {"8": ((8,), ("data",)), "4x2": ((4, 2), ("data", "model")), "2x4": ((2, 4), ("data", "model"))}
-ROUNDED = {"activations": ("tanh", "softplus", "sigmoid", "softmax"), "loss": "cross_entropy", "reduction": "sum"}
+MESHES = {
+    "8": ((8,), ("data",)),
+    "4x2": ((4, 2), ("data", "model")),
+    "2x4": ((2, 4), ("data", "model")),
+}
+ROUNDED = {
+    "activations": ("tanh", "softplus", "sigmoid", "softmax"),
+    "loss": "cross_entropy",
+    "reduction": "sum",
+}
 
 
 def problem() -> tuple[tuple[manual.Layer, ...], Any, Any]:
@@ -34,7 +42,9 @@ def problem() -> tuple[tuple[manual.Layer, ...], Any, Any]:
 
 
 def named(value: Any, grads: Any) -> dict[str, Any]:
-    pairs = {f"d{x}{l}": d for l, layer in enumerate(grads, 1) for x, d in zip("Wb", layer, strict=True)}
+    pairs = {
+        f"d{x}{l}": d for l, layer in enumerate(grads, 1) for x, d in zip("Wb", layer, strict=True)
+    }
     return {"L": value} | {name: d for name, d in pairs.items() if d is not None}
 
 
@@ -44,7 +54,10 @@ def numbers(tensors: dict[str, Any]) -> dict[str, Any]:
 
 def shares(tensors: dict[str, Any]) -> dict[str, Any]:
     """The shape of the largest part that any device holds."""
-    return {name: max(shard.data.shape for shard in tensor.addressable_shards) for name, tensor in tensors.items()}
+    return {
+        name: max(shard.data.shape for shard in tensor.addressable_shards)
+        for name, tensor in tensors.items()
+    }
 
 
 def on_mesh(mesh: jax.sharding.Mesh) -> dict[str, Any]:

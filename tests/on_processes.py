@@ -33,14 +33,21 @@ def main() -> None:
     mine = slice(index * half, (index + 1) * half)
     one = named(*jax.jit(partial(ref.value_and_grad, activations=ACTIVATIONS))(params, x, y))
     same = {}
-    for shape, names in (((4,), ("data",)), ((2, 2), ("data", "model")), ((1, 4), ("data", "model"))):
+    for shape, names in (
+        ((4,), ("data",)),
+        ((2, 2), ("data", "model")),
+        ((1, 4), ("data", "model")),
+    ):
         mesh = jax.make_mesh(shape, names)
         rows = mine if shape[0] > 1 else slice(None)
         placed = ref.place(mesh, params, x[rows], y[rows])
         step = ref.sharded_value_and_grad(mesh, params, ACTIVATIONS)
         found = named(*step(*placed))
         for name, tensor in found.items():
-            parts = [(np.asarray(part.data), np.asarray(one[name])[part.index]) for part in tensor.addressable_shards]
+            parts = [
+                (np.asarray(part.data), np.asarray(one[name])[part.index])
+                for part in tensor.addressable_shards
+            ]
             same[f"{name} on {shape}"] = all((a == b).all() for a, b in parts)
         if "die" in sys.argv:
             if index == 1:

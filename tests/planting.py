@@ -9,18 +9,18 @@ import numpy as np
 from sheets import NUMBERS
 
 import gradsheet
-from gradsheet.carry import Carried
-from gradsheet.diagnosis import diagnose
-from gradsheet.evaluate import Evaluator
-from gradsheet.formula import parse
-from gradsheet.history import History
-from gradsheet.judgement import AND, Judgement
-from gradsheet.mistakes import edits_of
-from gradsheet.number import NumberError, Printed, printed
-from gradsheet.point import Point
-from gradsheet.real import apart
-from gradsheet.sheet import Claim, printed_entries
-from gradsheet.simulation import Combination, Simulation
+from gradsheet.claims.history import History
+from gradsheet.claims.judgement import AND, Judgement
+from gradsheet.claims.sheet import Claim, printed_entries
+from gradsheet.language.evaluate import Evaluator
+from gradsheet.language.formula import parse
+from gradsheet.mistakes.catalogue import edits_of
+from gradsheet.mistakes.diagnosis import diagnose
+from gradsheet.mistakes.simulation import Combination, Simulation
+from gradsheet.numbers.printed import NumberError, Printed, printed
+from gradsheet.numbers.real import apart
+from gradsheet.truth.carry import Carried
+from gradsheet.truth.point import Point
 
 HOMEWORK = "learning_rate = 0.5" + NUMBERS
 # Unequal widths, a batch of 4, live and dead units in both layers, and no z that is 0.
@@ -59,7 +59,10 @@ class Solution:
         self.simulation = Simulation.at(self.point)
         network = self.point.network
         names = [f"{kind}{l}" for l in range(1, network.depth + 1) for kind in "zh"]
-        names += ["L", *(f"dL/d{name}" for name in network.shapes if network.no_derivative("L", name) is None)]
+        names += [
+            "L",
+            *(f"dL/d{name}" for name in network.shapes if network.no_derivative("L", name) is None),
+        ]
         names += [name for name in network.shapes if name[0] in "WbzL" and name.endswith("_new")]
         self.trees = {name: parse(name, network.names) for name in names}
         self.truth = self.values(())
@@ -67,12 +70,16 @@ class Solution:
     def values(self, chosen: Combination) -> dict[str, np.ndarray]:
         """Everything, as somebody gets it who makes some mistakes."""
         if not chosen:
-            return {name: Evaluator(self.point).value(tree, {}) for name, tree in self.trees.items()}
+            return {
+                name: Evaluator(self.point).value(tree, {}) for name, tree in self.trees.items()
+            }
         seen = Carried(self.point, None, edits_of(self.simulation.made(chosen)))
         found = {}
         for name, tree in self.trees.items():
             _, tensor, indices = self.simulation.target(tree)
-            found[name] = np.array(seen.entries(tensor, indices), object).reshape(self.truth[name].shape)
+            found[name] = np.array(seen.entries(tensor, indices), object).reshape(
+                self.truth[name].shape
+            )
         return found
 
     def judgements(self, values: dict[str, np.ndarray]) -> list[Judgement]:
@@ -80,7 +87,10 @@ class Solution:
         for line, (name, tree) in enumerate(self.trees.items(), 1):
             value = _printed(values[name])
             claim = Claim("", name, tree, value, (), None, line, "")
-            right = all(p.agrees(v) for p, v in zip(printed_entries(value), self.truth[name].flat, strict=True))
+            right = all(
+                p.agrees(v)
+                for p, v in zip(printed_entries(value), self.truth[name].flat, strict=True)
+            )
             found.append(Judgement(claim, None, None, "right" if right else "wrong"))
         return found
 
@@ -123,7 +133,9 @@ def outcome(solution: Solution, chosen: Combination) -> str:
     diagnose(judgements, solution.point, History(()))
     wrong = [judgement for judgement in judgements if judgement.verdict == "wrong"]
     for judgement in judgements:
-        assert judgement.verdict == "wrong" or judgement.explanations is None, "a right claim is never diagnosed"
+        assert judgement.verdict == "wrong" or judgement.explanations is None, (
+            "a right claim is never diagnosed"
+        )
     if any(not judgement.explanations for judgement in wrong):
         return "not named"
     made = solution.simulation.instances
@@ -137,13 +149,19 @@ def outcome(solution: Solution, chosen: Combination) -> str:
         return "named first"
     if planted <= named([e for judgement in wrong for e in judgement.explanations]):
         return "named among equals"
-    meant = [[k for k, instance in enumerate(made) if instance.text == text] for text in sorted(first)]
-    same = any(_same(solution.values(tuple(sorted(ways))), values) for ways in itertools.product(*meant))
+    meant = [
+        [k for k, instance in enumerate(made) if instance.text == text] for text in sorted(first)
+    ]
+    same = any(
+        _same(solution.values(tuple(sorted(ways))), values) for ways in itertools.product(*meant)
+    )
     return "not separable" if same else "named otherwise"
 
 
 def _same(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> bool:
-    return all(not apart(a, b) for name in one for a, b in zip(one[name].flat, two[name].flat, strict=True))
+    return all(
+        not apart(a, b) for name in one for a, b in zip(one[name].flat, two[name].flat, strict=True)
+    )
 
 
 def singles(solution: Solution) -> Iterator[Combination]:

@@ -115,7 +115,11 @@ def random_sheet(seed: int) -> str:
     rate = loss is not None and draw.random() < 0.4
 
     def number() -> str:
-        return f"{draw.uniform(-1.5, 1.5):.{draw.randint(1, 3)}f}" if decimals else str(draw.randint(-3, 3))
+        return (
+            f"{draw.uniform(-1.5, 1.5):.{draw.randint(1, 3)}f}"
+            if decimals
+            else str(draw.randint(-3, 3))
+        )
 
     def row(size: int) -> str:
         return f"[{', '.join(number() for _ in range(size))}]"
@@ -131,34 +135,62 @@ def random_sheet(seed: int) -> str:
             return str([draw.randint(0, 1) for _ in range(widths[-1])])
         return row(widths[-1])
 
-    lines = [f'loss = "{loss}"'] * (loss is not None) + ['reduction = "sum"'] * (draw.random() < 0.4)
-    lines += ["learning_rate = 0.1"] * rate + ['update = "weights"'] * (rate and draw.random() < 0.3)
+    lines = [f'loss = "{loss}"'] * (loss is not None) + ['reduction = "sum"'] * (
+        draw.random() < 0.4
+    )
+    lines += ["learning_rate = 0.1"] * rate + ['update = "weights"'] * (
+        rate and draw.random() < 0.3
+    )
     if numeric:
-        lines.append(f"x = {row(widths[0]) if examples is None else rows(examples, lambda: row(widths[0]))}")
+        lines.append(
+            f"x = {row(widths[0]) if examples is None else rows(examples, lambda: row(widths[0]))}"
+        )
         if loss not in (None, "output"):
             lines.append(f"y = {target() if examples is None else rows(examples, target)}")
     biases = []
     for inputs, units, activation in zip(widths, widths[1:], activations, strict=False):
         biases.append(bias := draw.choice(["none", "units", "units", "shared"]))
         lines.append("[[layer]]")
-        lines.append(f"W = {rows(units, lambda n=inputs: row(n))}" if numeric else f"shape = [{units}, {inputs}]")
+        lines.append(
+            f"W = {rows(units, lambda n=inputs: row(n))}"
+            if numeric
+            else f"shape = [{units}, {inputs}]"
+        )
         if bias == "units":
             lines.append(f"b = {row(units)}" if numeric else "bias = true")
         if bias == "shared":
             lines += [f"b = {number()}"] * numeric + ["shared_bias = true"]
-        lines.append(f'activation = "{activation}"' + "\nslope = 0.1" * (activation == "leaky_relu"))
+        lines.append(
+            f'activation = "{activation}"' + "\nslope = 0.1" * (activation == "leaky_relu")
+        )
     asked = ["L"] * (loss is not None) + ["L[1]"] * (loss not in (None, "output"))
     asked += ["L_new"] * rate + ["dL/dx"] * (loss is not None or not numeric)
     for l in range(1, depth + 1):
         i, j = draw.randint(1, widths[l]), draw.randint(1, widths[l - 1])
         n = "" if examples is None else f"{draw.randint(1, examples)},"
-        asked += [f"z{l}", f"z{l}[{n}{i}]", f"h{l}[{n}{i}]", f"h{l}" if examples else f"dyhat/dz{l}"]
+        asked += [
+            f"z{l}",
+            f"z{l}[{n}{i}]",
+            f"h{l}[{n}{i}]",
+            f"h{l}" if examples else f"dyhat/dz{l}",
+        ]
         asked += [f"dh{l}/dz{l}[{n}{i}]"]
         if loss is not None or not numeric:
-            asked += [f"dL/dW{l}", f"dL/dW{l}[{i},{j}]", f"dL/dW{l}[{i}]", f"dL/dz{l}", f"dL/dz{l}[{n}{i}]"]
+            asked += [
+                f"dL/dW{l}",
+                f"dL/dW{l}[{i},{j}]",
+                f"dL/dW{l}[{i}]",
+                f"dL/dz{l}",
+                f"dL/dz{l}[{n}{i}]",
+            ]
             asked += [f"-dL/dh{l}", f"dL/dW{l}[i,j]", *[f"dL/db{l}"] * (biases[l - 1] != "none")]
         if rate:
-            asked += [f"W{l}_new", f"W{l}_new[{i},{j}]", f"z{l}_new", f"learning_rate*dL/dW{l}[{i},{j}]"]
+            asked += [
+                f"W{l}_new",
+                f"W{l}_new[{i},{j}]",
+                f"z{l}_new",
+                f"learning_rate*dL/dW{l}[{i},{j}]",
+            ]
     asked = [quantity for quantity in asked if numeric or not quantity.endswith("_new")]
     text = "\n".join(lines) + "\n"
     for quantity in draw.sample(asked, min(len(asked), draw.randint(1, 8))):

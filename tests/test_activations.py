@@ -10,7 +10,25 @@ import pytest
 import manual.activations as hand
 import ref.activations as auto
 
-POINTS = [-700.0, -40.0, -18.0, -3.5, -1.0, -1e-3, -1e-12, 0.0, 1e-12, 1e-3, 0.5, 0.75, 1.0, 3.5, 18.0, 40.0, 700.0]
+POINTS = [
+    -700.0,
+    -40.0,
+    -18.0,
+    -3.5,
+    -1.0,
+    -1e-3,
+    -1e-12,
+    0.0,
+    1e-12,
+    1e-3,
+    0.5,
+    0.75,
+    1.0,
+    3.5,
+    18.0,
+    40.0,
+    700.0,
+]
 
 
 def _e(z: Decimal) -> Decimal:
@@ -29,7 +47,11 @@ DEFINITIONS = {
         lambda z: 4 * _e(2 * z) / (1 + _e(2 * z)) ** 2,
         lambda z: 8 * _e(2 * z) * (_e(2 * z) - 1) / (1 + _e(2 * z)) ** 3,
     ),
-    "softplus": (lambda z: (1 + _e(-z)).ln(), lambda z: 1 / (1 + _e(z)), lambda z: _e(z) / (1 + _e(z)) ** 2),
+    "softplus": (
+        lambda z: (1 + _e(-z)).ln(),
+        lambda z: 1 / (1 + _e(z)),
+        lambda z: _e(z) / (1 + _e(z)) ** 2,
+    ),
 }
 
 
@@ -70,7 +92,9 @@ def test_relu_has_the_derivative_0_at_the_kink(dtype: type) -> None:
 
 def test_relu_has_the_derivative_0_at_the_kink_in_jax() -> None:
     assert [float(jax.grad(auto.relu)(v)) for v in (-2.0, 0.0, 3.0)] == [0, 0, 1]
-    assert float(jax.grad(lambda z: jax.numpy.maximum(z, 0))(0.0)) == 0.5  # the form that is not used
+    assert (
+        float(jax.grad(lambda z: jax.numpy.maximum(z, 0))(0.0)) == 0.5
+    )  # the form that is not used
 
 
 def test_leaky_relu_has_its_slope_up_to_and_at_the_kink() -> None:
@@ -106,4 +130,6 @@ def test_softmax_does_not_overflow_and_its_pullback_is_its_jacobian() -> None:
     assert h.sum() == pytest.approx(1, abs=1e-15)
     jacobian = np.diag(h[0]) - np.outer(h[0], h[0])
     np.testing.assert_allclose(hand.softmax_pullback(z, d_h)[0], jacobian @ d_h[0], rtol=1e-13)
-    np.testing.assert_allclose(jax.vjp(auto.softmax, z[0])[1](d_h[0])[0], jacobian @ d_h[0], rtol=1e-12)
+    np.testing.assert_allclose(
+        jax.vjp(auto.softmax, z[0])[1](d_h[0])[0], jacobian @ d_h[0], rtol=1e-12
+    )

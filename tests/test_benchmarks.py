@@ -27,15 +27,23 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 SHAPES = {name: SIZES[name] for name in ("H", "H1024", "M", "L", "D")}
 SHAPES["tiny"] = ((3, 2, 2, 2), 1)  # where the first drawings hide something
-SHAPES |= {f"{sweep} {n}": SWEEPS[sweep][0](n) for sweep, n in (("batch", 1), ("width", 8), ("depth", 1), ("depth", 8))}
+SHAPES |= {
+    f"{sweep} {n}": SWEEPS[sweep][0](n)
+    for sweep, n in (("batch", 1), ("width", 8), ("depth", 1), ("depth", 8))
+}
 
 
-@pytest.mark.parametrize(("name", "quiet"), [*((name, False) for name in SHAPES), ("M", True), ("H1024", True)])
+@pytest.mark.parametrize(
+    ("name", "quiet"), [*((name, False) for name in SHAPES), ("M", True), ("H1024", True)]
+)
 def test_a_problem_rounds_nothing_and_hides_nothing(name, quiet):
     """No sum of magnitudes reaches 2^24 steps, whatever the order; and there is something of everything to see."""
     widths, batch = SHAPES[name]
     params, x, y, activations, expected = make_problem(widths, batch, quiet=quiet)
-    cache, (_, grads) = manual.forward(params, x, activations), manual.gradients(params, x, y, activations)
+    cache, (_, grads) = (
+        manual.forward(params, x, activations),
+        manual.gradients(params, x, y, activations),
+    )
     for z in cache.z[:-1]:
         assert (z > 0).any()
         assert (z <= 0).any()
@@ -49,7 +57,9 @@ def test_a_problem_rounds_nothing_and_hides_nothing(name, quiet):
     assert ((cache.h[-1] - y) ** 2).sum() < 2**24
     if quiet:
         assert set(np.unique(grads.z[-1] * batch)) == {-1, 0, 1}
-        assert max(abs(a).max() for a in (*cache.h, y, *(delta * batch for delta in grads.z))) <= 2**8
+        assert (
+            max(abs(a).max() for a in (*cache.h, y, *(delta * batch for delta in grads.z))) <= 2**8
+        )
 
 
 def test_the_work_is_that_of_the_floors_products():
@@ -102,10 +112,14 @@ def test_nothing_is_timed_where_somebody_disagrees(monkeypatch, says):
     monkeypatch.setitem(COMPETITORS, "spoilt", spoilt)
     with pytest.raises(Disagreement) as error:
         prepare("H1024", problem, ["floor", "manual", "spoilt"], shortest=0)
-    assert str(error.value).startswith("H1024: spoilt does not agree with manual in float64, nothing is timed: " + says)
+    assert str(error.value).startswith(
+        "H1024: spoilt does not agree with manual in float64, nothing is timed: " + says
+    )
 
 
-@pytest.mark.parametrize("name", [name for name in COMPETITORS if name not in ("ref, op by op", "torch.compile")])
+@pytest.mark.parametrize(
+    "name", [name for name in COMPETITORS if name not in ("ref, op by op", "torch.compile")]
+)
 def test_everybody_agrees(name):
     if not COMPETITORS[name].installed:
         pytest.skip("comes with the extra peers, which is not installed")
@@ -129,11 +143,15 @@ def test_agreement_on_a_gpu_is_as_strict_as_its_numbers_allow(name):
     loss, grads = manual.value_and_grad(*problem[:4])
 
     def found(loss, grads):
-        return jnp.asarray(loss, precision.dtype), [[jnp.asarray(d, precision.dtype) for d in layer] for layer in grads]
+        return jnp.asarray(loss, precision.dtype), [
+            [jnp.asarray(d, precision.dtype) for d in layer] for layer in grads
+        ]
 
     assert disagrees(found(loss, grads), problem, precision) is None
     grads[1].W[7, 3] += 1 / 32
-    assert disagrees(found(loss, grads), problem, precision).startswith("dW2 differs in 1 of 576 entries")
+    assert disagrees(found(loss, grads), problem, precision).startswith(
+        "dW2 differs in 1 of 576 entries"
+    )
     grads[1].W[7, 3] -= 1 / 32
     grads[0].b[2] += 1
     assert disagrees(found(loss, grads), problem, precision).startswith("db1 ")
@@ -163,7 +181,10 @@ def results(**slower):
     """As --json writes them, of a run in which everybody takes as long as the floor but for what is `slower`."""
     rounds = [1.0, 1.02, 0.98, 1.01, 0.99]
     entries = {
-        name: {"first_s": 2.0, "times": [s * slower.get(name, 1) * (1 + k / 100) for k, s in enumerate(rounds)]}
+        name: {
+            "first_s": 2.0,
+            "times": [s * slower.get(name, 1) * (1 + k / 100) for k, s in enumerate(rounds)],
+        }
         for name in ("manual", "manual, planned", "ref, jit", "torch eager")
     }
     sizes = {"M": {"competitors": {"floor": {"first_s": 1.0, "times": rounds}} | entries}}
@@ -194,7 +215,9 @@ def test_what_got_slower_is_said():
 
 def test_what_is_within_the_spread_of_the_rounds_is_not():
     said = comparison(results(), results(manual=1.01), "old.json")
-    assert said.splitlines()[1:] == ["  nothing got slower beyond the spread of the rounds, of 4 compared"]
+    assert said.splitlines()[1:] == [
+        "  nothing got slower beyond the spread of the rounds, of 4 compared"
+    ]
 
 
 def test_another_machine_and_other_versions_are_said():
@@ -268,13 +291,18 @@ def test_what_was_to_be_reached_is_compared_with_what_was():
 
 def command(script, *arguments):
     return subprocess.run(
-        [sys.executable, str(BENCHMARKS / script), *arguments], capture_output=True, text=True, check=False
+        [sys.executable, str(BENCHMARKS / script), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 def test_one_command_prints_the_table(tmp_path):
     file = tmp_path / "new.json"
-    done = command("core.py", "--sizes=H", "--rounds=1", "--groups=manual,ref", "--threads=1", f"--json={file}")
+    done = command(
+        "core.py", "--sizes=H", "--rounds=1", "--groups=manual,ref", "--threads=1", f"--json={file}"
+    )
     assert done.returncode == 0, done.stderr
     assert "agreed by ==: the loss, 25 entries" in done.stdout
     assert max(map(len, done.stdout.split("\n\n", 1)[1].splitlines())) <= 80
@@ -291,10 +319,16 @@ def test_a_machine_too_busy_for_several_threads_is_told():
     assert share is None or 0 <= share <= 1
 
 
-@pytest.mark.parametrize("script", ["checkers.py", "devices.py", "examples.py", "gpu.py", "sheets.py"])
+@pytest.mark.parametrize(
+    "script", ["checkers.py", "devices.py", "examples.py", "gpu.py", "sheets.py"]
+)
 def test_help_is_answered_at_once(script):
     done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / script), "--help"], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, str(BENCHMARKS / script), "--help"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
     )
     assert f"usage: {script}" in done.stdout
 
@@ -302,7 +336,9 @@ def test_help_is_answered_at_once(script):
 def test_what_nobody_reads_is_still_written_to_the_file(tmp_path):
     options = f"--sizes=H --rounds=1 --groups=manual --threads=1 --json={tmp_path}/new.json"
     line = f"'{sys.executable}' '{BENCHMARKS / 'core.py'}' {options} | true"
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True
+    )
     assert "Traceback" not in done.stderr
     assert read(f"{tmp_path}/new.json", "core")["runs"]
 

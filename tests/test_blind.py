@@ -6,12 +6,12 @@ import pytest
 from sheets import NET, SYMBOLS
 
 import gradsheet
-from gradsheet.blind import blindness, told
-from gradsheet.carry import Carried
-from gradsheet.cli import main
-from gradsheet.evaluate import Evaluator
-from gradsheet.mistakes import edits_of
-from gradsheet.point import Point
+from gradsheet.commands.cli import main
+from gradsheet.language.evaluate import Evaluator
+from gradsheet.mistakes.blind import blindness, told
+from gradsheet.mistakes.catalogue import edits_of
+from gradsheet.truth.carry import Carried
+from gradsheet.truth.point import Point
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework" / "numbers.toml"
 
@@ -22,7 +22,15 @@ def claims(*quantities: str) -> str:
 
 def values(sheet, made=()):
     """What a sheet asks for, as somebody gets it who makes some mistakes."""
-    point = Point(sheet.network, sheet.params, sheet.x, sheet.y, None, None, rate=sheet.rate and sheet.rate.value)
+    point = Point(
+        sheet.network,
+        sheet.params,
+        sheet.x,
+        sheet.y,
+        None,
+        None,
+        rate=sheet.rate and sheet.rate.value,
+    )
     seen = Carried(point, None, edits_of(made))
     return [Evaluator(seen).value(claim.tree, {}).tolist() for claim in sheet.claims]
 
@@ -34,7 +42,9 @@ def test_the_three_gradients_of_the_homework_cannot_see_a_missing_mask() -> None
     assert "two-kept" not in codes
     sheet = gradsheet.load(HOMEWORK)
     for instance in found.unseen:
-        assert values(sheet, [instance]) == values(sheet), "it really leaves all numbers as they are"
+        assert values(sheet, [instance]) == values(sheet), (
+            "it really leaves all numbers as they are"
+        )
 
 
 def test_the_proposal_sees_what_it_is_said_to_see() -> None:
@@ -49,7 +59,9 @@ def test_the_proposal_sees_what_it_is_said_to_see() -> None:
     hidden = {instance.text for instance in found.hidden}
     assert len(hidden) < len(found.unseen)
     for instance in found.unseen:
-        assert (values(proposed, [instance]) == values(proposed)) == (instance.text in hidden), instance.text
+        assert (values(proposed, [instance]) == values(proposed)) == (instance.text in hidden), (
+            instance.text
+        )
     more = gradsheet.read(head + claims(*asked, *found.more))
     for instance in found.hidden:
         assert values(more, [instance]) != values(more), instance.text
@@ -64,7 +76,16 @@ def test_where_everything_is_asked_the_proposal_sees_everything(capsys, tmp_path
 
     def write(data, first, second) -> str:
         relu = "activation = 'relu'\n"
-        text = 'loss = "half_squared_error"\n' + data + "[[layer]]\n" + first + relu + "[[layer]]\n" + second + asked
+        text = (
+            'loss = "half_squared_error"\n'
+            + data
+            + "[[layer]]\n"
+            + first
+            + relu
+            + "[[layer]]\n"
+            + second
+            + asked
+        )
         sheet.write_text(text)
         return text
 
@@ -86,7 +107,9 @@ def test_a_change_that_does_not_show_in_the_digits_is_not_seen() -> None:
 
 
 def test_formulas_are_blind_only_to_what_they_do_not_ask_for() -> None:
-    found = blindness(gradsheet.read(SYMBOLS + "[[claim]]\nquantity = 'dL/dW3[1,j]'\nworking = ['delta*h2[j]']\n"))
+    found = blindness(
+        gradsheet.read(SYMBOLS + "[[claim]]\nquantity = 'dL/dW3[1,j]'\nworking = ['delta*h2[j]']\n")
+    )
     assert "slope-missing" in [instance.code for instance in found.unseen]
     assert found.data == []
     assert "dL/dW1" in found.more
@@ -106,5 +129,7 @@ def test_what_cannot_be_read_is_one_line(text: str, tmp_path, capsys) -> None:
 @pytest.mark.parametrize("quantity", ["yhat[5]", "z1[1,3]"])
 def test_what_has_no_value_is_no_question(quantity: str) -> None:
     head = 'loss = "output"\nx = 1\n[[layer]]\nW = [[2]]\n'
-    claims = f"[[claim]]\nquantity = '{quantity}'\nvalue = 2\n[[claim]]\nquantity = 'L'\nvalue = 2\n"
+    claims = (
+        f"[[claim]]\nquantity = '{quantity}'\nvalue = 2\n[[claim]]\nquantity = 'L'\nvalue = 2\n"
+    )
     assert blindness(gradsheet.read(head + claims)).total > 0

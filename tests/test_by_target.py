@@ -11,15 +11,16 @@ from networks import Problem, all_problems, examples, network_of, rational_probl
 from sheets import ONE_OUTPUT, judged
 
 import gradsheet
-from gradsheet import autodiff, difference
-from gradsheet.composing import formula_text
-from gradsheet.network import SQUARES
-from gradsheet.number import exact_text
-from gradsheet.point import AtKink, Missing, Point
-from gradsheet.real import Arithmetic, OutsideDomain
+from gradsheet.claims.composing import formula_text
+from gradsheet.claims.verdict import arithmetic_of
+from gradsheet.network.network import SQUARES
+from gradsheet.numbers.printed import exact_text
+from gradsheet.numbers.real import Arithmetic, OutsideDomain
 from gradsheet.solution.digits import value_text
-from gradsheet.steps import Pass, in_front
-from gradsheet.verdict import arithmetic_of
+from gradsheet.truth import autodiff
+from gradsheet.truth import nudge as difference
+from gradsheet.truth.point import AtKink, Missing, Point
+from gradsheet.truth.steps import Pass, in_front
 from manual import losses
 
 ENTROPIES = ("binary_cross_entropy", "cross_entropy")
@@ -74,7 +75,10 @@ def test_the_example_of_one_output():
     """z1 = (1, 1), yhat = 4, and dL/dy = y - yhat."""
     for quantity in ("dL/dy", "dL/dy[1]", "dL[1]/dy", "dL[1]/dy[1]"):
         assert judged(ONE_OUTPUT, quantity, value="-3").verdict == "right", quantity
-    assert judged(ONE_OUTPUT, "dL/dy[1]", "y[1] - yhat[1]", "-dL/dyhat[1]", value="-3").verdict == "right"
+    assert (
+        judged(ONE_OUTPUT, "dL/dy[1]", "y[1] - yhat[1]", "-dL/dyhat[1]", value="-3").verdict
+        == "right"
+    )
     wrong = judged(ONE_OUTPUT, "dL/dy[1]", value="3")
     assert (wrong.verdict, wrong.truth) == ("wrong", "-3")
     assert "wrong sign" in wrong.message
@@ -87,7 +91,10 @@ def test_squares_exactly_over_a_batch(loss, reduction):
     over = Fraction(1, 3 if reduction == "mean" else 1)
     expected = np.array(
         [
-            [over * gradient(loss, Fraction(y), Fraction(yhat)) for y, yhat in zip(*rows, strict=True)]
+            [
+                over * gradient(loss, Fraction(y), Fraction(yhat))
+                for y, yhat in zip(*rows, strict=True)
+            ]
             for rows in zip(Y, YHAT, strict=True)
         ]
     )
@@ -124,10 +131,15 @@ def test_entropies_over_a_batch_with_targets_that_are_0_and_1(loss, reduction):
         assert (found == np.array([[Fraction(-z, N) for z in row] for row in YHAT])).all()
     assert (shares.sum(0) == found).all()
     assert (shares[0][:, 1] == 0).all()
-    working = "-log(yhat[n,k])" if loss == "cross_entropy" else "(log(1 - yhat[n,k]) - log(yhat[n,k]))"
+    working = (
+        "-log(yhat[n,k])" if loss == "cross_entropy" else "(log(1 - yhat[n,k]) - log(yhat[n,k]))"
+    )
     working += "/3" * (reduction == "mean")
     assert judged(text, "dL/dy[n,k]", working).verdict == "right"
-    assert judged(text, "dL/dy[n,k]", f"-{working}" if working[0] == "(" else working[1:]).verdict == "wrong"
+    assert (
+        judged(text, "dL/dy[n,k]", f"-{working}" if working[0] == "(" else working[1:]).verdict
+        == "wrong"
+    )
     value = exact_text(found[1, 0])
     assert judged(text, "dL/dy[2,1]", value=f"{float(value):.6f}").verdict == "right"  # y[2,1] is 0
     assert judged(text, "dL/dy[2,1]", value="0").verdict == "wrong"
@@ -220,8 +232,12 @@ activation = "softmax"
 
 
 def verdicts(text: str, *claims: tuple[str, str]) -> list[str]:
-    rows = "".join(f"[[claim]]\nquantity = '{quantity}'\nvalue = {value}\n" for quantity, value in claims)
-    return [judgement.verdict for judgement in gradsheet.judge(gradsheet.read(text + rows)).judgements]
+    rows = "".join(
+        f"[[claim]]\nquantity = '{quantity}'\nvalue = {value}\n" for quantity, value in claims
+    )
+    return [
+        judgement.verdict for judgement in gradsheet.judge(gradsheet.read(text + rows)).judgements
+    ]
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -230,11 +246,20 @@ def test_what_was_printed_before_is_carried_on():
     yhat = ("yhat", "[0.88, 0.12]")
     assert verdicts(CARRIED, ("dL/dy[1]", "0.128")) == ["wrong"]
     assert verdicts(CARRIED, yhat, ("dL/dy", "[0.128, 2.12]")) == ["right", "rounded"]
-    assert verdicts(CARRIED, yhat, ("dL[2]/dy[2]", "2.12"), ("dL[2]/dy[1]", "0")) == ["right", "rounded", "right"]
+    assert verdicts(CARRIED, yhat, ("dL[2]/dy[2]", "2.12"), ("dL[2]/dy[1]", "0")) == [
+        "right",
+        "rounded",
+        "right",
+    ]
     assert verdicts(CARRIED, yhat, ("dL[2]/dy[2]", "2.22"))[1] == "wrong"
     # A target that was printed with fewer digits, and the derivative by it, are themselves something printed before.
     rough = CARRIED.replace("y = [0, 1]", "y = [0.335, 0.665]")
-    claims = ("y", "[0.34, 0.66]"), ("dL/dy[1]", "0.12"), ("dL/dy[1] + dL/dy[2]", "2.27"), ("L", "1.4703")
+    claims = (
+        ("y", "[0.34, 0.66]"),
+        ("dL/dy[1]", "0.12"),
+        ("dL/dy[1] + dL/dy[2]", "2.27"),
+        ("L", "1.4703"),
+    )
     assert verdicts(rough, *claims) == ["right", "right", "right", "right"]
 
 
@@ -249,7 +274,9 @@ def test_a_mistake_on_the_way_is_found(loss):
     value = f"[{', '.join(f'{float(v):.9f}' for v in claimed)}]"
     found = judged(text, "dL/dy[1]", value=value)
     assert found.verdict == "wrong"
-    assert any("bias b2 is forgotten" in explanation.text for explanation in found.explanations or [])
+    assert any(
+        "bias b2 is forgotten" in explanation.text for explanation in found.explanations or []
+    )
 
 
 @examples(15)
@@ -278,13 +305,17 @@ def test_solutions_give_the_value_and_its_formula(loss):
     text = batch(loss, y=PROBABILITIES if loss in ENTROPIES else Y, last=last)
     quantities = "dL/dy", "dL/dy[2,1]", "dL[1]/dy[1,1]", "dL[1]/dy"
     asked = "".join(f"[[claim]]\nquantity = '{quantity}'\nvalue = 7\n" for quantity in quantities)
-    found = {formula_text(step.quantity): step for step in gradsheet.read(text + asked).solve().steps()}
+    found = {
+        formula_text(step.quantity): step for step in gradsheet.read(text + asked).solve().steps()
+    }
     for quantity in quantities:
         assert found[quantity].value is not None, quantity
     assert len(found["dL/dy"].lines) > 0
     assert len(found["dL/dy[2,1]"].lines) > 0
     if loss == "half_squared_error":
-        assert value_text(found["dL/dy"].value) == '[["-7/3", "4/3"], ["-11/3", "5/3"], ["-1/3", 1]]'
+        assert (
+            value_text(found["dL/dy"].value) == '[["-7/3", "4/3"], ["-11/3", "5/3"], ["-1/3", 1]]'
+        )
         assert formula_text(found["dL/dy"].lines[0].tree) == "(y - yhat)/3"
 
 
@@ -298,7 +329,9 @@ def test_solutions_give_the_value_and_its_formula(loss):
 )
 def test_solutions_over_all_weights(loss, last, formula):
     quantities = "dL/dy[k]", "dL/dy", "dL[1]/dy[1]"
-    asked = "".join(f"[[claim]]\nquantity = '{quantity}'\nworking = ['7']\n" for quantity in quantities)
+    asked = "".join(
+        f"[[claim]]\nquantity = '{quantity}'\nworking = ['7']\n" for quantity in quantities
+    )
     solution = gradsheet.read(symbols(loss, last) + asked).solve()
     found = {formula_text(step.quantity): step for step in solution.steps()}
     assert formula in [formula_text(line.tree) for line in found["dL/dy[k]"].lines]
@@ -324,9 +357,19 @@ def test_three_witnesses_agree_where_exp_and_log_enter(problem: Problem):
 
 def _witnessed(problem: Problem) -> None:
     """A point raises where its witnesses differ. What JAX says is looked at once more: it must have been asked."""
-    activations = tuple(a if isinstance(a, str) else (a[0], Fraction(a[1])) for a in problem.activations)
+    activations = tuple(
+        a if isinstance(a, str) else (a[0], Fraction(a[1])) for a in problem.activations
+    )
     network = network_of(problem._replace(activations=activations))
-    here = Point(network, problem.params, problem.x, problem.y, None, ["L", "shares"], arithmetic=Arithmetic(40))
+    here = Point(
+        network,
+        problem.params,
+        problem.x,
+        problem.y,
+        None,
+        ["L", "shares"],
+        arithmetic=Arithmetic(40),
+    )
     whole, shares = (here.derivative(of, (), "y", ()) for of in ("L", "shares"))
     assert all(a == b for a, b in zip(shares.sum(0).flat, whole.flat, strict=True))
     assert (here._autodiff.derivative("L", "y") == whole).all()
@@ -336,7 +379,9 @@ def plant(monkeypatch, room: str) -> None:
     """Let one witness lose the sign of the derivative by y."""
     if room == "by hand":
         for loss, right in losses.BY_TARGET.items():
-            monkeypatch.setitem(losses.BY_TARGET, loss, lambda y, yhat, right=right: -right(y, yhat))
+            monkeypatch.setitem(
+                losses.BY_TARGET, loss, lambda y, yhat, right=right: -right(y, yhat)
+            )
     elif room == "JAX":
         right = autodiff.loss_shares
         fresh = functools.lru_cache(autodiff._program_by_target.__wrapped__)
@@ -365,7 +410,9 @@ def test_where_witnesses_disagree_there_is_no_verdict(monkeypatch, room):
     ):
         found = judged(text, quantity, value=value)
         assert found.verdict == "cannot_tell", (text, quantity)
-        assert "the witnesses disagree on dL/dy" in found.message or "on dshares/dy" in found.message
+        assert (
+            "the witnesses disagree on dL/dy" in found.message or "on dshares/dy" in found.message
+        )
     assert judged(ONE_OUTPUT, "dL/dyhat[1]", value="3").verdict == "right"  # elsewhere they agree
 
 

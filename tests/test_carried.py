@@ -8,9 +8,9 @@ import pytest
 from sheets import NET, NUMBERS, ONE_OUTPUT, codes, judgements
 
 import gradsheet
-from gradsheet.carry import Carried
-from gradsheet.judgement import Report
-from gradsheet.sheet import Sheet
+from gradsheet.claims.judgement import Report
+from gradsheet.claims.sheet import Sheet
+from gradsheet.truth.carry import Carried
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,8 +77,19 @@ activation = "sigmoid"
 
 
 def test_it_follows_from_the_nearest_before_it() -> None:
-    found = told(NUMBERS, ("yhat", "4"), ("dL/dyhat", "2.5"), ("dL/dz3", "2.5"), ("dL/dW3", "[22.5, 15, -10]"))
-    assert found == [("wrong", []), ("carried_forward", [1]), ("carried_forward", [2]), ("carried_forward", [3])]
+    found = told(
+        NUMBERS,
+        ("yhat", "4"),
+        ("dL/dyhat", "2.5"),
+        ("dL/dz3", "2.5"),
+        ("dL/dW3", "[22.5, 15, -10]"),
+    )
+    assert found == [
+        ("wrong", []),
+        ("carried_forward", [1]),
+        ("carried_forward", [2]),
+        ("carried_forward", [3]),
+    ]
 
 
 def test_nothing_follows_from_what_comes_later_or_has_no_part_in_it() -> None:
@@ -102,7 +113,9 @@ def test_nothing_follows_from_what_comes_later_or_has_no_part_in_it() -> None:
         ("3.5", "'4 - 1.5'", "lucky"),
     ],
 )
-def test_every_line_has_to_be_true_of_what_is_carried_on(value: str, line: str, verdict: str) -> None:
+def test_every_line_has_to_be_true_of_what_is_carried_on(
+    value: str, line: str, verdict: str
+) -> None:
     assert told(NUMBERS, ("yhat", "4"), ("dL/dyhat", value, line))[1][0] == verdict
 
 
@@ -134,7 +147,12 @@ def test_a_hint_says_what_is_carried_on_without_a_number() -> None:
     _, second, *_ = judgements(ONE_OUTPUT, *FORGOTTEN)
     hinted = second.hinted()
     assert "follows from line 11" in hinted.all_messages()
-    assert (hinted.verdict, hinted.truth, hinted.told, hinted.truth_digits) == ("carried_forward", None, None, None)
+    assert (hinted.verdict, hinted.truth, hinted.told, hinted.truth_digits) == (
+        "carried_forward",
+        None,
+        None,
+        None,
+    )
 
 
 def test_the_verdict_on_record_may_be_wrong_or_carried_forward() -> None:
@@ -159,11 +177,19 @@ SHEETS = [
     *sorted((ROOT / "tests" / "published").glob("*.toml")),
     *sorted((ROOT / "tests" / "graded").glob("*.toml")),
 ]
-OF_THE_LINE = {"factor-not-multiplied", "term-not-added", "sign-not-taken", "power-not-taken", "digits-swapped"}
+OF_THE_LINE = {
+    "factor-not-multiplied",
+    "term-not-added",
+    "sign-not-taken",
+    "power-not-taken",
+    "digits-swapped",
+}
 
 
 def without_working(sheet: Sheet) -> Sheet:
-    claims = (replace(claim, working=()) if claim.value is not None else claim for claim in sheet.claims)
+    claims = (
+        replace(claim, working=()) if claim.value is not None else claim for claim in sheet.claims
+    )
     return replace(sheet, claims=tuple(claims))
 
 
@@ -195,11 +221,15 @@ def test_more_working_never_makes_a_diagnosis_worse(path: Path, which: str) -> N
     """Whatever is found of a number alone is found beside its working, too, or what the working shows instead."""
     if gradsheet.load(path).params is None:
         return
-    for bare, more in zip(judged(path, "deleted").judgements, judged(path, which).judgements, strict=True):
+    for bare, more in zip(
+        judged(path, "deleted").judgements, judged(path, which).judgements, strict=True
+    ):
         if bare.claim.value is None:
             continue
         # A working can only show that a right number is so by accident.
-        assert more.verdict == bare.verdict or (bare.verdict, more.verdict) == ("right", "lucky"), bare.claim.quantity
+        assert more.verdict == bare.verdict or (bare.verdict, more.verdict) == ("right", "lucky"), (
+            bare.claim.quantity
+        )
         found, expected = set(codes(more)), set(codes(bare))
         assert expected <= found or found & OF_THE_LINE, (bare.claim.quantity, expected, found)
         assert bool(more.given) == bool(bare.given)
@@ -212,7 +242,9 @@ def test_a_planted_carelessness_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
     def careless(self, point, changes=None, edits=None, **options):
         original(self, point, None, edits, **options)
 
-    assert told(NUMBERS, ("yhat", "4"), ("dL/dyhat", "2.5", "'yhat - y'"))[1][0] == "carried_forward"
+    assert (
+        told(NUMBERS, ("yhat", "4"), ("dL/dyhat", "2.5", "'yhat - y'"))[1][0] == "carried_forward"
+    )
     monkeypatch.setattr(Carried, "__init__", careless)
     assert told(NUMBERS, ("yhat", "3"), ("dL/dyhat", "1.5", "'yhat - y'"))[1][0] == "wrong"
 
@@ -250,7 +282,9 @@ def test_nothing_is_said_of_a_last_line_that_was_not_read() -> None:
 def test_rounding_on_the_way_is_granted_to_a_line_of_quantities() -> None:
     """3.66*(1 - 0.774) = 0.8272 from what was printed, 0.8277 from the truth: no digit was cut."""
     head = NET.replace("W = [[3]]", "W = [[2.9135]]")
-    found = judgements(head, ("h1", "0.774"), ("dL/dh1", "3.66"), ("dL/dz1", "0.827", "'dL/dh1*(1 - h1)'"))
+    found = judgements(
+        head, ("h1", "0.774"), ("dL/dh1", "3.66"), ("dL/dz1", "0.827", "'dL/dh1*(1 - h1)'")
+    )
     assert [j.verdict for j in found] == ["right", "right", "wrong"]
     assert found[2].own
     assert "cut off" not in found[2].all_messages()
@@ -276,7 +310,11 @@ def test_a_line_may_use_several_wrong_values_though_one_explains_the_number() ->
         ("z1", "[-0.1800, -0.2346]", "'[[-0.50], [-0.11]] @ [-0.14]'"),
         ("h1", "[0.4551, 0.4416]", "'sigmoid([-0.1800, -0.2346])'"),
         ("dL/dh1", "[0.5577, -0.8876]", "'[[-0.63, 0.22], [-0.93, 1.48]].T @ [0, -0.5997]'"),
-        ("dL/dz1", "[0.1383, -0.2189]", "'[0.5577, -0.8876]*[0.4551, 0.4416]*(1 - [0.4551, 0.4416])'"),
+        (
+            "dL/dz1",
+            "[0.1383, -0.2189]",
+            "'[0.5577, -0.8876]*[0.4551, 0.4416]*(1 - [0.4551, 0.4416])'",
+        ),
     )
     assert [verdict for verdict, _ in found] == ["wrong", *["carried_forward"] * 3]
     assert found[3][1] == [2, 3]
@@ -285,7 +323,9 @@ def test_a_line_may_use_several_wrong_values_though_one_explains_the_number() ->
 @pytest.mark.parametrize("working", [(), ("'outer(dL/dyhat, z2)'",)])
 def test_what_led_to_a_right_value_is_not_carried_on_past_it(working: tuple) -> None:
     """dL/dyhat = 3.5 stands above and is right: [22.5, 15, -10] is what 2.5 would have given."""
-    found = told(NUMBERS, ("yhat", "4"), ("dL/dyhat", "3.5"), ("dL/dW3", "[22.5, 15, -10]", *working))
+    found = told(
+        NUMBERS, ("yhat", "4"), ("dL/dyhat", "3.5"), ("dL/dW3", "[22.5, 15, -10]", *working)
+    )
     assert found[2] == ("wrong", [])
 
 
@@ -343,12 +383,18 @@ activation = "sigmoid"
 W = [[0.5]]
 b = [1]
 """
-    assert [v for v, _ in told(head, ("dL/db2", "-0.10"), ("b2_new", "1.010", "'1 - 0.1*(-0.10)'"))] == ["right"] * 2
+    assert [
+        v for v, _ in told(head, ("dL/db2", "-0.10"), ("b2_new", "1.010", "'1 - 0.1*(-0.10)'"))
+    ] == ["right"] * 2
 
 
 def test_what_nearly_cancels_is_off_by_more_than_its_last_digits() -> None:
     """yhat = 0.598688 is printed as 0.599, and 0.599 - 0.598 = 0.001 is what is carried on."""
     head = 'loss = "half_squared_error"\nx = 1\ny = 0.598\n[[layer]]\nW = [[0.4]]\nactivation = "sigmoid"\n'
     claims = ("yhat", "0.599"), ("dL/dyhat", "0.001", "'yhat - y', '0.599 - 0.598'")
-    assert [v for v, _ in told(head, *claims, ("dL/dz1", "0.00024"))] == ["right", "right", "rounded"]
+    assert [v for v, _ in told(head, *claims, ("dL/dz1", "0.00024"))] == [
+        "right",
+        "right",
+        "rounded",
+    ]
     assert told(head, *claims, ("dL/dz1", "0.00025"))[2][0] == "wrong"

@@ -16,9 +16,9 @@ from functions import FORMS, by_hand, by_jax, in_form, in_jax, in_numpy, in_torc
 import gradsheet
 import manual
 import ref
-from gradsheet.backward.arguments import network_of
-from gradsheet.backward.prepared import prepared
-from gradsheet.mistakes import instances
+from gradsheet.checking.arguments import network_of
+from gradsheet.checking.prepared import prepared
+from gradsheet.mistakes.catalogue import instances
 
 DEFAULT = network_of((4, 5, 3, 2), None, "half_squared_error", "mean", 4, "units")
 ACTIVATIONS = DEFAULT.activations
@@ -33,7 +33,9 @@ def test_manual_and_ref_are_right():
         for dtype in ("float32", "float64"):
             found = gradsheet.check(fn, dtype=dtype)
             assert found.right, found
-            assert {row.exact for row in found.rows} == {"yes"}, "on whole numbers nothing is rounded"
+            assert {row.exact for row in found.rows} == {"yes"}, (
+                "on whole numbers nothing is rounded"
+            )
             assert found.kink.where == "relu'(0) = 0"
             gradsheet.assert_right(fn, dtype=dtype)
 
@@ -50,10 +52,22 @@ WIDE = 0.1  # of the networks are up to 64 wide
 
 def random_network(draw: random.Random) -> tuple[tuple[Any, ...], str | None]:
     depth = draw.randint(1, 4)
-    hidden = ("identity", "relu", ("leaky_relu", 0.25), ("leaky_relu", 0.01), "sigmoid", "tanh", "softplus")
+    hidden = (
+        "identity",
+        "relu",
+        ("leaky_relu", 0.25),
+        ("leaky_relu", 0.01),
+        "sigmoid",
+        "tanh",
+        "softplus",
+    )
     losses = ("half_squared_error", "squared_error", "mean_squared_error", "output")
     ends = [(a, loss) for a in hidden for loss in losses]
-    ends += 5 * [("sigmoid", "binary_cross_entropy"), ("softmax", "cross_entropy"), ("softmax", "squared_error")]
+    ends += 5 * [
+        ("sigmoid", "binary_cross_entropy"),
+        ("softmax", "cross_entropy"),
+        ("softmax", "squared_error"),
+    ]
     last, loss = draw.choice(ends)
     most = 64 if draw.random() < WIDE else 6
     widths = [draw.randint(1, most) for _ in range(depth + 1)]
@@ -76,7 +90,11 @@ def false_alarms(number: int, seed: int) -> list[str]:
         if k % 10 == 0:
             pass_, options["array"] = by_jax, jax.numpy.asarray
         check = gradsheet.check(in_form(form, pass_(network)), *arguments, biases=biases, **options)
-        found += [] if check.right else [f"{arguments} {biases} {pass_.__name__} {form} {options}\n{check}"]
+        found += (
+            []
+            if check.right
+            else [f"{arguments} {biases} {pass_.__name__} {form} {options}\n{check}"]
+        )
     return found
 
 
@@ -94,16 +112,30 @@ def test_no_false_alarm_over_a_thousand_right_functions():
 
 NETWORKS = {
     "relu": DEFAULT,
-    "tanh": network_of((4, 5, 3, 2), ("tanh", "sigmoid", "softmax"), "cross_entropy", "mean", 4, "units"),
-    "mixed": network_of((4, 4, 4), ("softplus", ("leaky_relu", 0.25)), "mean_squared_error", "sum", 3, "shared"),
-    "single": network_of((4, 5, 3, 2), ("relu", "sigmoid", "sigmoid"), "binary_cross_entropy", "sum", 1, "units"),
+    "tanh": network_of(
+        (4, 5, 3, 2), ("tanh", "sigmoid", "softmax"), "cross_entropy", "mean", 4, "units"
+    ),
+    "mixed": network_of(
+        (4, 4, 4), ("softplus", ("leaky_relu", 0.25)), "mean_squared_error", "sum", 3, "shared"
+    ),
+    "single": network_of(
+        (4, 5, 3, 2), ("relu", "sigmoid", "sigmoid"), "binary_cross_entropy", "sum", 1, "units"
+    ),
 }
 
 
 def outcome(network: Any, instance: Any, plant: Any, **options: Any) -> str:
     """What is said of a function in which a mistake is planted."""
-    arguments = network.widths, network.activations, network.loss, network.reduction, network.examples
-    found = gradsheet.check(plant(network, [instance]), *arguments, biases=network.biases, **options)
+    arguments = (
+        network.widths,
+        network.activations,
+        network.loss,
+        network.reduction,
+        network.examples,
+    )
+    found = gradsheet.check(
+        plant(network, [instance]), *arguments, biases=network.biases, **options
+    )
     assert not found.faults
     if found.right:
         corner = found.kink is not None and "(mask-at-zero)" in found.kink.where
@@ -126,7 +158,10 @@ def count(network: Any, planted: Any, plant: Any, **options: Any) -> Counter[str
     found: Counter[str] = Counter()
     for instance in planted:
         what = outcome(network, instance, plant, **options)
-        assert (what == "right") == (not is_seen(network, instance)), (instance.code, instance.layers)
+        assert (what == "right") == (not is_seen(network, instance)), (
+            instance.code,
+            instance.layers,
+        )
         found[what] += 1
     return found
 
@@ -149,12 +184,16 @@ def test_planted_mistakes_are_named_where_floats_are_not_exact():
 
 
 def test_planted_mistakes_are_named_in_jax():
-    found = count(DEFAULT, one_of_each(DEFAULT)[::3], in_jax, array=jax.numpy.asarray, dtype="float32")
+    found = count(
+        DEFAULT, one_of_each(DEFAULT)[::3], in_jax, array=jax.numpy.asarray, dtype="float32"
+    )
     assert set(found) <= {"named", "named beside equals", "named at the kink", "right"}, found
 
 
 def test_planted_mistakes_are_named_in_torch():
-    torch = pytest.importorskip("torch", reason="comes with the extra peers, which is not installed")
+    torch = pytest.importorskip(
+        "torch", reason="comes with the extra peers, which is not installed"
+    )
     found = count(DEFAULT, one_of_each(DEFAULT), in_torch, array=torch.tensor)
     assert set(found) <= {"named", "named beside equals", "named at the kink", "right"}, found
 
@@ -165,7 +204,9 @@ def test_planted_mistakes_are_named_in_torch():
 def test_every_planted_mistake_is_named_everywhere(name, plant):
     options: dict[str, Any] = {}
     if plant is in_torch:
-        torch = pytest.importorskip("torch", reason="comes with the extra peers, which is not installed")
+        torch = pytest.importorskip(
+            "torch", reason="comes with the extra peers, which is not installed"
+        )
         options["array"] = torch.tensor
     if plant is in_jax:
         options["array"] = jax.numpy.asarray
@@ -185,7 +226,9 @@ def test_mistakes_are_named_together():
 # Mistakes as people write them, by hand and not by the catalogue
 
 
-def written(d3: Any = None, d2: Any = None, d1: Any = None, db3: Any = None, dW2: Any = None) -> Any:
+def written(
+    d3: Any = None, d2: Any = None, d1: Any = None, db3: Any = None, dW2: Any = None
+) -> Any:
     def fn(params, x, y):
         (W1, b1), (W2, b2), (W3, b3) = params
         z1 = x @ W1.T + b1
@@ -193,7 +236,18 @@ def written(d3: Any = None, d2: Any = None, d1: Any = None, db3: Any = None, dW2
         z2 = h1 @ W2.T + b2
         h2 = np.maximum(z2, 0)
         yhat = h2 @ W3.T + b3
-        s = {"W2": W2, "W3": W3, "z1": z1, "z2": z2, "h1": h1, "h2": h2, "x": x, "y": y, "yhat": yhat, "n": len(x)}
+        s = {
+            "W2": W2,
+            "W3": W3,
+            "z1": z1,
+            "z2": z2,
+            "h1": h1,
+            "h2": h2,
+            "x": x,
+            "y": y,
+            "yhat": yhat,
+            "n": len(x),
+        }
         s["d3"] = d3(s) if d3 else (yhat - y) / len(x)
         s["d2"] = d2(s) if d2 else (s["d3"] @ W3) * (z2 > 0)
         s["d1"] = d1(s) if d1 else (s["d2"] @ W2) * (z1 > 0)
@@ -213,10 +267,20 @@ LATER = ["dL/dW2", "dL/db2", "dL/dW1", "dL/db1"]
     ("fn", "mistakes", "first", "follows"),
     [
         (written(d3=lambda s: s["yhat"] - s["y"]), "mean-missing", "dL/dW3", []),
-        (written(d3=lambda s: (s["y"] - s["yhat"]) / s["n"]), "error-sign", "dL/dz3", ["dL/dW3", "dL/db3", *LATER]),
+        (
+            written(d3=lambda s: (s["y"] - s["yhat"]) / s["n"]),
+            "error-sign",
+            "dL/dz3",
+            ["dL/dW3", "dL/db3", *LATER],
+        ),
         (written(d2=lambda s: s["d3"] @ s["W3"]), "slope-missing", "dL/dz2", LATER),
         (written(d2=lambda s: (s["d3"] @ s["W3"]) * s["z2"]), None, "dL/dz2", LATER),
-        (written(d2=lambda s: (s["d3"] @ s["W3"]) * s["h2"]), "function-for-slope", "dL/dz2", LATER),
+        (
+            written(d2=lambda s: (s["d3"] @ s["W3"]) * s["h2"]),
+            "function-for-slope",
+            "dL/dz2",
+            LATER,
+        ),
         (written(d1=lambda s: s["d2"] @ s["W2"]), "slope-missing", "dL/dz1", LATER[2:]),
         (written(db3=lambda s: s["d3"].mean(0)), "bias-mean", "dL/db3", []),
         (written(dW2=lambda s: s["d2"].T @ s["z1"]), "z-for-h", "dL/dW2", []),
@@ -253,7 +317,9 @@ def test_another_loss_for_which_it_is_right_is_told():
 
 
 def test_two_broken_steps_are_both_found():
-    found = gradsheet.check(written(d2=lambda s: s["d3"] @ s["W3"], dW2=lambda s: s["d2"].T @ s["h1"] * 3))
+    found = gradsheet.check(
+        written(d2=lambda s: s["d3"] @ s["W3"], dW2=lambda s: s["d2"].T @ s["h1"] * 3)
+    )
     assert [step.gives for step in found.steps] == ["dL/dz2", "dL/dW2"]
     assert found.follows == ["dL/db2", "dL/dW1", "dL/db1"]
 
@@ -280,8 +346,12 @@ def test_finite_differences_are_no_gradient():
         flat = np.concatenate([a.ravel() for layer in params for a in layer])
 
         def loss(vector):
-            parts = iter(np.split(vector, np.cumsum([a.size for layer in params for a in layer])[:-1]))
-            return RIGHT([tuple(next(parts).reshape(a.shape) for a in layer) for layer in params], x, y)[0]
+            parts = iter(
+                np.split(vector, np.cumsum([a.size for layer in params for a in layer])[:-1])
+            )
+            return RIGHT(
+                [tuple(next(parts).reshape(a.shape) for a in layer) for layer in params], x, y
+            )[0]
 
         steps = 1e-6 * np.eye(len(flat))
         return np.array([(loss(flat + step) - loss(flat - step)) / 2e-6 for step in steps])
@@ -344,7 +414,10 @@ def test_faults_are_told(change, message):
 
 
 def test_what_is_kept_between_calls_is_told():
-    total = [np.zeros_like(a) for a in functions.flat_of(prepared("gradients", "yhat", DEFAULT).probes[0].params)]
+    total = [
+        np.zeros_like(a)
+        for a in functions.flat_of(prepared("gradients", "yhat", DEFAULT).probes[0].params)
+    ]
 
     def adds_up(params, x, y):
         for kept, new in zip(total, functions.flat_of(RIGHT(params, x, y)[1]), strict=True):
@@ -353,7 +426,10 @@ def test_what_is_kept_between_calls_is_told():
 
     found = gradsheet.check(adds_up)
     assert not found.right
-    assert any("other answers the second time" in fault and "does it add" in fault for fault in found.faults)
+    assert any(
+        "other answers the second time" in fault and "does it add" in fault
+        for fault in found.faults
+    )
 
     def remembers(params, x, y, seen=[]):  # noqa: B006 - the mistake itself
         seen.append(x.copy())
@@ -382,11 +458,16 @@ def test_chance_is_told():
     def dropout(params, x, y):
         return RIGHT(params, x * rng.integers(0, 2, x.shape), y)[1]
 
-    assert any("other answers the second time" in fault for fault in gradsheet.check(dropout).faults)
+    assert any(
+        "other answers the second time" in fault for fault in gradsheet.check(dropout).faults
+    )
 
 
 def test_the_same_arrays_every_time_are_allowed_and_said():
-    buffers = [np.zeros_like(a) for a in functions.flat_of(prepared("gradients", "yhat", DEFAULT).probes[0].params)]
+    buffers = [
+        np.zeros_like(a)
+        for a in functions.flat_of(prepared("gradients", "yhat", DEFAULT).probes[0].params)
+    ]
 
     def planned(params, x, y):
         for buffer, new in zip(buffers, functions.flat_of(RIGHT(params, x, y)[1]), strict=True):
@@ -401,7 +482,11 @@ def test_the_same_arrays_every_time_are_allowed_and_said():
 @pytest.mark.parametrize(
     ("change", "row", "message"),
     [
-        (lambda W, b: (W.T, b), "dL/dW2", "has shape (5, 3), expected (3, 5): it is transposed, write .T"),
+        (
+            lambda W, b: (W.T, b),
+            "dL/dW2",
+            "has shape (5, 3), expected (3, 5): it is transposed, write .T",
+        ),
         (lambda W, b: (W.astype(int), b), "dL/dW2", "has dtype int64, expected a float"),
         (lambda W, b: (W + 0j, b), "dL/dW2", "has dtype complex128, expected real numbers"),
         (lambda W, b: (W, b.sum()), "dL/db2", "has shape (), expected (3,)"),
@@ -423,7 +508,10 @@ def test_what_is_no_gradient_is_told_in_its_row(change, row, message):
 
 def test_coarser_floats_are_said_and_judged_as_such():
     def fn(params, x, y):
-        return [tuple(a.astype(np.float32) for a in layer) for layer in by_hand(NETWORKS["tanh"])(params, x, y)[1]]
+        return [
+            tuple(a.astype(np.float32) for a in layer)
+            for layer in by_hand(NETWORKS["tanh"])(params, x, y)[1]
+        ]
 
     network = NETWORKS["tanh"]
     arguments = network.widths, network.activations, network.loss
@@ -453,7 +541,9 @@ def test_weights_as_inputs_by_units_are_given_where_the_function_needs_them():
     assert found.right, found
     assert found.assumed[0] == "fn takes W as (inputs, units)"
     square = gradsheet.check(
-        lambda *data: _transposing(textbook(network_of((3, 3, 3), None, "squared_error", "mean", 4, "units")), *data),
+        lambda *data: _transposing(
+            textbook(network_of((3, 3, 3), None, "squared_error", "mean", 4, "units")), *data
+        ),
         (3, 3, 3),
         loss="squared_error",
     )
@@ -541,7 +631,9 @@ def test_the_order_of_square_arrays_is_read_where_widths_differ():
 
 def test_a_vector_has_w_as_it_was_given():
     def flat(turn):
-        return lambda *data: np.concatenate([np.ravel(a) for W, b in RIGHT(*data)[1] for a in (turn(W), b)])
+        return lambda *data: np.concatenate(
+            [np.ravel(a) for W, b in RIGHT(*data)[1] for a in (turn(W), b)]
+        )
 
     assert gradsheet.check(flat(lambda W: W)).right
     assert not gradsheet.check(flat(lambda W: W.T)).right
@@ -565,9 +657,13 @@ def test_who_rounds_or_clips_is_caught(change):
 
 
 def test_who_rounds_on_the_way_is_caught():
-    assert not gradsheet.check(lambda params, x, y: RIGHT(params, x.astype(int).astype(float), y)).right
+    assert not gradsheet.check(
+        lambda params, x, y: RIGHT(params, x.astype(int).astype(float), y)
+    ).right
     assert not gradsheet.check(written(d2=lambda s: (s["d3"] @ s["W3"]) * (s["z2"] > 0.5))).right
-    assert not gradsheet.check(written(d3=lambda s: np.clip(s["yhat"] - s["y"], -6, 6) / s["n"])).right
+    assert not gradsheet.check(
+        written(d3=lambda s: np.clip(s["yhat"] - s["y"], -6, 6) / s["n"])
+    ).right
 
 
 def test_formulas_that_round_are_right():
@@ -576,9 +672,17 @@ def test_formulas_that_round_are_right():
         mean, total = None, 0.0
         for n in range(len(x)):
             one = RIGHT(params, x[[n]], y[[n]])[1]
-            total += 0.5 * np.linalg.norm(manual.forward(params, x[[n]], ACTIVATIONS).h[-1] - y[n]) ** 2 / len(x)
+            total += (
+                0.5
+                * np.linalg.norm(manual.forward(params, x[[n]], ACTIVATIONS).h[-1] - y[n]) ** 2
+                / len(x)
+            )
             flat = functions.flat_of(one)
-            mean = flat if mean is None else [m + (a - m) / (n + 1) for m, a in zip(mean, flat, strict=True)]
+            mean = (
+                flat
+                if mean is None
+                else [m + (a - m) / (n + 1) for m, a in zip(mean, flat, strict=True)]
+            )
         return total, mean
 
     found = gradsheet.check(fn)
@@ -597,7 +701,9 @@ def test_floats_too_coarse_to_tell_are_not_called_right(dtype):
     assert {row.exact for row in found.rows} == {"untold"} if dtype == "float16" else {"no"}
 
     def rounded(params, x, y):
-        return [tuple(a.astype(dtype) for a in layer) for layer in textbook(network)(params, x, y)[1]]
+        return [
+            tuple(a.astype(dtype) for a in layer) for layer in textbook(network)(params, x, y)[1]
+        ]
 
     assert gradsheet.check(rounded, network.widths, network.activations, network.loss).right
 
@@ -618,7 +724,9 @@ def test_a_loss_in_pythons_floats_is_as_coarse_as_its_gradients():
 def test_float32_from_float64_breaks_no_step_that_is_right():
     def fn(params, x, y):
         (dW1, db1), *others = textbook(NETWORKS["tanh"])(params, x, y)[1]
-        return [tuple(a.astype(np.float32) for a in layer) for layer in [(dW1, db1 / len(x)), *others]]
+        return [
+            tuple(a.astype(np.float32) for a in layer) for layer in [(dW1, db1 / len(x)), *others]
+        ]
 
     network = NETWORKS["tanh"]
     found = gradsheet.check(fn, network.widths, network.activations, network.loss)
@@ -651,7 +759,9 @@ WIDE_NETWORKS = [
 ]
 
 
-@pytest.mark.parametrize("network", WIDE_NETWORKS, ids=lambda network: "-".join(map(str, network.widths)))
+@pytest.mark.parametrize(
+    "network", WIDE_NETWORKS, ids=lambda network: "-".join(map(str, network.widths))
+)
 def test_every_entry_left_out_shows(network):
     """Entry by entry: the truth at the probes is all that such a check can see."""
     ready = prepared("gradients", "yhat", network)
@@ -661,7 +771,13 @@ def test_every_entry_left_out_shows(network):
         seen = np.any([truth.values[name] != 0 for truth in ready.truths], 0)
         assert seen.shape == shape
         assert seen.all(), name
-    arguments = network.widths, network.activations, network.loss, network.reduction, network.examples
+    arguments = (
+        network.widths,
+        network.activations,
+        network.loss,
+        network.reduction,
+        network.examples,
+    )
     found = gradsheet.check(by_hand(network), *arguments, biases=network.biases)
     assert found.right, found
     words = " ".join(found.tried.split())
@@ -693,9 +809,14 @@ def test_the_last_unit_left_out_of_a_wide_network_is_caught(part):
 def test_of_data_of_ones_own_the_report_says_where_the_truth_is_0():
     params = [(np.array([[1.0, 1.0], [-1.0, -1.0]]), np.zeros(2)), (np.ones((1, 2)), np.zeros(1))]
     data = {"params": params, "x": np.array([[1.0, 2.0], [3.0, 1.0]]), "y": np.zeros((2, 1))}
-    found = gradsheet.check(lambda *data: manual.value_and_grad(*data, ("relu", "identity")), **data)
+    found = gradsheet.check(
+        lambda *data: manual.value_and_grad(*data, ("relu", "identity")), **data
+    )
     assert found.right
-    assert "4 of the 9 entries of the true answer are 0 to floats, where no omission shows" in found.tried
+    assert (
+        "4 of the 9 entries of the true answer are 0 to floats, where no omission shows"
+        in found.tried
+    )
 
 
 # Bounds that would let anything pass
@@ -705,13 +826,19 @@ def test_of_data_of_ones_own_the_report_says_where_the_truth_is_0():
 def test_whole_data_with_a_z_at_0_are_judged_sharply(examples):
     """Whole numbers are added up exactly, whatever number of examples the sums are divided by."""
     rng = np.random.default_rng(0)
-    params = [(rng.integers(-2, 3, (5, 4)) * 1.0, rng.integers(-2, 3, 5) * 1.0), (np.ones((1, 5)), np.zeros(1))]
+    params = [
+        (rng.integers(-2, 3, (5, 4)) * 1.0, rng.integers(-2, 3, 5) * 1.0),
+        (np.ones((1, 5)), np.zeros(1)),
+    ]
     x, y = rng.integers(-3, 4, (examples, 4)) * 1.0, rng.integers(-3, 4, (examples, 1)) * 1.0
     assert (x @ params[0][0].T + params[0][1] == 0).any()
 
     def times(factor):
         def fn(params, x, y):
-            return [(factor * W, factor * b) for W, b in manual.value_and_grad(params, x, y, ("relu", "identity"))[1]]
+            return [
+                (factor * W, factor * b)
+                for W, b in manual.value_and_grad(params, x, y, ("relu", "identity"))[1]
+            ]
 
         return gradsheet.check(fn, params=params, x=x, y=y)
 
@@ -724,7 +851,10 @@ def test_whole_data_with_a_z_at_0_are_judged_sharply(examples):
 
 def test_a_bound_as_large_as_the_numbers_is_not_right():
     """A z that is 0 but for rounding: floats do not tell whether its unit is live."""
-    params = [(np.array([[0.1, 0.2], [1.0, 0.5]]), np.array([-0.3, 0.1])), (np.array([[1.0, 2.0]]), np.zeros(1))]
+    params = [
+        (np.array([[0.1, 0.2], [1.0, 0.5]]), np.array([-0.3, 0.1])),
+        (np.array([[1.0, 2.0]]), np.zeros(1)),
+    ]
     x, y = np.array([[1.0, 1.0], [0.3, -0.7], [1.1, 0.2]]), np.array([[0.3], [0.7], [-0.2]])
     assert 0 < abs(manual.forward(params, x, ("relu", "identity")).z[0][0, 0]) < 1e-15
 
@@ -753,7 +883,7 @@ def _raised(found):
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gradsheet.backward.checking.check", again)
+        patch.setattr("gradsheet.checking.backward.check", again)
         with pytest.raises(AssertionError) as error:
             gradsheet.assert_right(RIGHT)
     return str(error.value)
@@ -773,7 +903,9 @@ def in_type(dtype: Any, factor: float = 1.0) -> Any:
             hs.append(z if l == len(params) else np.maximum(z, dtype(0)))
         delta, grads = ((hs[-1] - y.astype(dtype)) / dtype(len(x))).astype(dtype), []
         for l in range(len(params), 0, -1):
-            grads.append(((dtype(factor) * (delta.T @ hs[l - 1])).astype(dtype), delta.sum(0).astype(dtype)))
+            grads.append(
+                ((dtype(factor) * (delta.T @ hs[l - 1])).astype(dtype), delta.sum(0).astype(dtype))
+            )
             delta = ((delta @ params[l - 1][0]) * (hs[l - 1] > 0)).astype(dtype)
         return grads[::-1]
 
@@ -795,7 +927,9 @@ def test_few_bits_are_judged_exactly(name, widths, given):
     for factor in (1.02, 0.98, 1.05):
         found = gradsheet.check(in_type(dtype, factor), widths, **options)
         assert found.verdict == "wrong", factor
-        assert not any("parameter" in text for text in found.relations.values()), "within a bit of many things"
+        assert not any("parameter" in text for text in found.relations.values()), (
+            "within a bit of many things"
+        )
 
 
 def test_a_mistake_in_few_bits_is_named():
@@ -829,7 +963,11 @@ def test_another_loss_is_told_before_any_step():
     assert found.remarks == ['it is right for loss="squared_error", reduction="mean"']
     assert not found.steps
     lines = str(found).splitlines()
-    heads = [line.split()[0] for line in lines[lines.index("") + 1 :] if line and line[0] != " " and "|" not in line]
+    heads = [
+        line.split()[0]
+        for line in lines[lines.index("") + 1 :]
+        if line and line[0] != " " and "|" not in line
+    ]
     assert heads[0] == "loss"
     found = gradsheet.check(fn(lambda L, grads: (L + 1, [(-W, -b) for W, b in grads])))
     assert "your loss is not this network's" in found.loss
@@ -847,7 +985,8 @@ def test_any_derivative_at_the_kink_is_told_and_can_be_asked_for(value):
         return np.where(z == 0, value, z > 0)
 
     fn = written(
-        d2=lambda s: (s["d3"] @ s["W3"]) * at_zero(s["z2"]), d1=lambda s: (s["d2"] @ s["W2"]) * at_zero(s["z1"])
+        d2=lambda s: (s["d3"] @ s["W3"]) * at_zero(s["z2"]),
+        d1=lambda s: (s["d2"] @ s["W2"]) * at_zero(s["z1"]),
     )
     found = gradsheet.check(fn)
     assert found.right
@@ -867,7 +1006,9 @@ def test_beyond_both_slopes_nothing_is_a_derivative():
     found = gradsheet.check(fn)
     assert not found.right
     assert "relu'(0) in layer 1 is 7, beyond both slopes" in str(found)
-    found = gradsheet.check(written(d1=lambda s: (s["d2"] @ s["W2"]) * np.where(s["z1"] == 0, np.nan, s["z1"] > 0)))
+    found = gradsheet.check(
+        written(d1=lambda s: (s["d2"] @ s["W2"]) * np.where(s["z1"] == 0, np.nan, s["z1"] > 0))
+    )
     assert not found.right
 
 
@@ -887,16 +1028,24 @@ def test_per_example_gradients(room):
     assert found.right, found
     assert found.rows[0].name == "L[n]"
     scaled = gradsheet.check(
-        lambda params, x, y: jax.tree.map(lambda a: a / len(x), fn(params, x, y)), what="per_example_gradients"
+        lambda params, x, y: jax.tree.map(lambda a: a / len(x), fn(params, x, y)),
+        what="per_example_gradients",
     )
     assert not scaled.right
-    assert "everywhere 0.25 times the truth" in str(scaled).replace("\n", " ") or "0.25" in str(scaled)
+    assert "everywhere 0.25 times the truth" in str(scaled).replace("\n", " ") or "0.25" in str(
+        scaled
+    )
 
 
 def test_a_mistake_in_per_example_gradients_is_named():
     def fn(params, x, y):
-        rows = [written(d2=lambda s: s["d3"] @ s["W3"])(params, x[[n]], y[[n]]) for n in range(len(x))]
-        return [tuple(np.stack(arrays) for arrays in zip(*layers, strict=True)) for layers in zip(*rows, strict=True)]
+        rows = [
+            written(d2=lambda s: s["d3"] @ s["W3"])(params, x[[n]], y[[n]]) for n in range(len(x))
+        ]
+        return [
+            tuple(np.stack(arrays) for arrays in zip(*layers, strict=True))
+            for layers in zip(*rows, strict=True)
+        ]
 
     found = gradsheet.check(fn, what="per_example_gradients")
     assert found.mistakes == [("slope-missing",)], found
@@ -905,7 +1054,9 @@ def test_a_mistake_in_per_example_gradients_is_named():
 @ROOMS
 @pytest.mark.parametrize("of", ["yhat", "z2"])
 def test_jacobians(room, of):
-    names = [f"{letter}{l}" for l in range(1, 4) for letter in "Wb" if l <= {"yhat": 3, "z2": 2}[of]]
+    names = [
+        f"{letter}{l}" for l in range(1, 4) for letter in "Wb" if l <= {"yhat": 3, "z2": 2}[of]
+    ]
 
     def fn(params, x, y):
         options = {"of": of, "y": y}
@@ -915,7 +1066,9 @@ def test_jacobians(room, of):
     found = gradsheet.check(fn, what="jacobian", of=of)
     assert found.right, found
     assert [row.name for row in found.rows][-1] == f"d{of}/db1"
-    turned = gradsheet.check(lambda *data: {**fn(*data), "W1": -fn(*data)["W1"]}, what="jacobian", of=of)
+    turned = gradsheet.check(
+        lambda *data: {**fn(*data), "W1": -fn(*data)["W1"]}, what="jacobian", of=of
+    )
     assert [row.name for row in turned.rows if not row.is_right] == [f"d{of}/dW1"]
 
 
@@ -934,12 +1087,15 @@ def test_products_with_the_hessian(room):
         """Without the terms in which a second derivative stands."""
         step = 1e-3
         moved = [
-            tuple(p + step * d for p, d in zip(*pair, strict=True)) for pair in zip(params, direction, strict=True)
+            tuple(p + step * d for p, d in zip(*pair, strict=True))
+            for pair in zip(params, direction, strict=True)
         ]
         base = manual.value_and_grad(params, x, y, ACTIVATIONS, **OPTIONS)[1]
         return [
             tuple((b - a) / step for a, b in zip(*pair, strict=True))
-            for pair in zip(base, manual.value_and_grad(moved, x, y, ACTIVATIONS, **OPTIONS)[1], strict=True)
+            for pair in zip(
+                base, manual.value_and_grad(moved, x, y, ACTIVATIONS, **OPTIONS)[1], strict=True
+            )
         ]
 
     assert not gradsheet.check(gauss_newton, what="hvp").right
@@ -1036,7 +1192,10 @@ def test_saturated_data_get_no_false_verdict():
         ({"widths": (4,)}, "write (4, 5, 3, 2)"),
         ({"widths": (4, 0, 2)}, "widths is (4, 0, 2)"),
         ({"activations": ("relu",)}, "expected one name for each of the 3 layers"),
-        ({"activations": ("relu", "rleu", "identity")}, "activation 2 is 'rleu', expected one of identity"),
+        (
+            {"activations": ("relu", "rleu", "identity")},
+            "activation 2 is 'rleu', expected one of identity",
+        ),
         ({"loss": "mse"}, "loss is 'mse', expected one of half_squared_error"),
         ({"loss": "cross_entropy"}, "end with sigmoid or softmax"),
         ({"loss": "output"}, "needs a single output"),
@@ -1045,25 +1204,41 @@ def test_saturated_data_get_no_false_verdict():
         ({"biases": "none"}, "biases is 'none', expected 'units', 'shared', None"),
         ({"what": "hessian"}, "what is 'hessian', expected one of gradients"),
         ({"what": "jacobian", "of": "L"}, "of is 'L', expected a node of the network: z1, h1"),
-        ({"dtype": "float8"}, "dtype is 'float8', expected one of bfloat16, float16, float32, float64"),
-        ({"inputs_first": "yes"}, "inputs_first is 'yes', expected True for W as (inputs, units), False, or None"),
+        (
+            {"dtype": "float8"},
+            "dtype is 'float8', expected one of bfloat16, float16, float32, float64",
+        ),
+        (
+            {"inputs_first": "yes"},
+            "inputs_first is 'yes', expected True for W as (inputs, units), False, or None",
+        ),
         ({"params": [(np.ones((2, 2)), None)]}, "x is None, expected all of params, x and y"),
         ({"params": [1, 2], "x": np.ones((2, 2))}, "params cannot be read as a list of (W, b)"),
         ({"widths": 4}, "widths is 4, expected whole numbers above 0"),
         ({"widths": "4532"}, "widths is '4532'"),
         ({"array": "torch"}, "array is 'torch', expected a function that makes fn's arrays"),
         ({"at_zero": "none"}, "at_zero is 'none', expected a number"),
-        ({"fn": [1]}, "fn is a list, expected a function of (params, x, y): pass it, do not call it"),
+        (
+            {"fn": [1]},
+            "fn is a list, expected a function of (params, x, y): pass it, do not call it",
+        ),
         ({"widths": (True, True)}, "widths is (True, True)"),
         ({"activations": (None,) * 3}, "activation 1 is None, expected one of identity"),
         ({"activations": ("relu", (), "identity")}, "activation 2 is (), expected one of identity"),
-        ({"activations": (("leaky_relu", "x"), "relu", "identity")}, "activation 1 is ('leaky_relu', 'x')"),
+        (
+            {"activations": (("leaky_relu", "x"), "relu", "identity")},
+            "activation 1 is ('leaky_relu', 'x')",
+        ),
         ({"loss": ["mse"]}, "loss is ['mse'], expected one of"),
         ({"what": ["hvp"]}, "what is ['hvp'], expected one of"),
         ({"biases": True}, "biases is True, expected 'units'"),
         ({"biases": 5}, "biases is 5, expected 'units'"),
         (
-            {"params": [(np.ones((2, 4)), None)], "x": np.full((1, 4), np.inf), "y": np.ones((1, 2))},
+            {
+                "params": [(np.ones((2, 4)), None)],
+                "x": np.full((1, 4), np.inf),
+                "y": np.ones((1, 2)),
+            },
             "x has an entry that is not finite",
         ),
     ],
@@ -1077,15 +1252,26 @@ def test_what_does_not_fit_is_said(options, message):
 
 
 def test_the_last_line_is_the_verdict():
-    for fn, last in ((RIGHT, "right"), (faulty(_sets_to_zero), "wrong"), (faulty(_raises), "wrong")):
+    for fn, last in (
+        (RIGHT, "right"),
+        (faulty(_sets_to_zero), "wrong"),
+        (faulty(_raises), "wrong"),
+    ):
         assert repr(gradsheet.check(fn)).splitlines()[-1] == last
 
 
 def test_the_report_fits_80_columns_and_acts_on_no_terminal():
-    for fn in (RIGHT, written(d2=lambda s: s["d3"] @ s["W3"]), faulty(_raises), faulty(_sets_to_zero)):
+    for fn in (
+        RIGHT,
+        written(d2=lambda s: s["d3"] @ s["W3"]),
+        faulty(_raises),
+        faulty(_sets_to_zero),
+    ):
         text = str(gradsheet.check(fn))
         assert max(map(len, text.splitlines())) <= 80
-    text = str(gradsheet.check(faulty(lambda *_: (_ for _ in ()).throw(ValueError("\x1b[31mred\n" * 100)))))
+    text = str(
+        gradsheet.check(faulty(lambda *_: (_ for _ in ()).throw(ValueError("\x1b[31mred\n" * 100))))
+    )
     assert "\x1b" not in text
     assert len(text) < 1_000
 
@@ -1097,7 +1283,9 @@ def test_the_probes_show_everything_and_are_exact_in_float32():
     for data in found.probes[:3]:
         zs = manual.forward(data.params, data.x, ACTIVATIONS).z
         assert all((z != 0).all() for z in zs[:2])
-        assert all(((z > 0).any(0) & (z < 0).any(0)).sum() > z.shape[1] / 2 for z in zs[:2]), "live and dead"
+        assert all(((z > 0).any(0) & (z < 0).any(0)).sum() > z.shape[1] / 2 for z in zs[:2]), (
+            "live and dead"
+        )
 
 
 # Data of one's own, at a kink and beyond what floats can tell
@@ -1109,7 +1297,12 @@ def _own(activations: Any, widths: tuple[int, ...] = (4, 5, 4, 2), seed: int = 0
     params = [(rng.normal(size=(o, i)), np.zeros(o)) for i, o in itertools.pairwise(widths)]
     x = rng.normal(size=(6, widths[0]))
     x[2] = 0
-    return {"params": params, "x": x, "y": rng.normal(size=(6, widths[-1])), "activations": activations}
+    return {
+        "params": params,
+        "x": x,
+        "y": rng.normal(size=(6, widths[-1])),
+        "activations": activations,
+    }
 
 
 def _taking(slopes: Any, below: float = 0.0, per_example: bool = False) -> Any:
@@ -1119,7 +1312,9 @@ def _taking(slopes: Any, below: float = 0.0, per_example: bool = False) -> Any:
         zs, hs = [], [x]
         for l, (W, b) in enumerate(params):
             zs.append(hs[-1] @ W.T + b)
-            hs.append(zs[-1] if l == len(params) - 1 else np.where(zs[-1] > 0, zs[-1], below * zs[-1]))
+            hs.append(
+                zs[-1] if l == len(params) - 1 else np.where(zs[-1] > 0, zs[-1], below * zs[-1])
+            )
         delta, grads = (hs[-1] - y) / (1 if per_example else len(x)), []
         for l in range(len(params) - 1, -1, -1):
             if per_example:
@@ -1147,7 +1342,9 @@ def test_own_data_at_a_kink_take_any_slope_between_in_every_layer(slopes):
     assert gradsheet.check(_taking(slopes), at_zero=0.4, **data).verdict == "wrong"
     if len(set(slopes)) == 1:
         assert gradsheet.check(_taking(slopes), at_zero=slopes[0], **data).right
-    assert gradsheet.check(_taking((slopes[0], 1.5)), **data).verdict == "wrong", "beyond both slopes"
+    assert gradsheet.check(_taking((slopes[0], 1.5)), **data).verdict == "wrong", (
+        "beyond both slopes"
+    )
 
 
 def test_own_data_at_the_kink_of_leaky_relu_take_its_own_slope():
@@ -1172,9 +1369,13 @@ def test_the_kink_is_looked_at_in_wide_networks_too():
 
 def test_the_direction_of_a_hessian_is_another_than_the_parameters():
     data, activations = _own(("tanh", "identity"), (4, 5, 2)), ("tanh", "identity")
-    right = gradsheet.check(lambda p, x, y, d: manual.hvp(p, d, x, y, activations), what="hvp", **data)
+    right = gradsheet.check(
+        lambda p, x, y, d: manual.hvp(p, d, x, y, activations), what="hvp", **data
+    )
     assert right.right, right
-    ignoring = gradsheet.check(lambda p, x, y, d: manual.hvp(p, p, x, y, activations), what="hvp", **data)
+    ignoring = gradsheet.check(
+        lambda p, x, y, d: manual.hvp(p, p, x, y, activations), what="hvp", **data
+    )
     assert ignoring.verdict == "wrong"
 
 
@@ -1185,7 +1386,10 @@ def test_numbers_beyond_all_floats_are_not_called_right():
     def zeros(params, x, y):
         return [tuple(np.zeros_like(a) for a in layer) for layer in params]
 
-    with np.errstate(all="ignore"), pytest.raises(ValueError, match="there is no verdict on these numbers"):
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match="there is no verdict on these numbers"),
+    ):
         gradsheet.check(zeros, **data)
     with pytest.raises(ValueError, match="x has an entry that is infinite in float16"):
         gradsheet.check(zeros, dtype="float16", **(data | {"x": 1e6 * np.ones((6, 4))}))
@@ -1198,7 +1402,10 @@ def test_saturated_cross_entropies_are_judged():
         ("sigmoid", "binary_cross_entropy", rng.integers(0, 2, (16, 2)) * 1.0),
         ("softmax", "cross_entropy", np.eye(2)[rng.integers(2, size=16)]),
     ):
-        params = [(rng.normal(size=(5, 4)), np.zeros(5)), (30 * rng.normal(size=(2, 5)), rng.normal(size=2))]
+        params = [
+            (rng.normal(size=(5, 4)), np.zeros(5)),
+            (30 * rng.normal(size=(2, 5)), rng.normal(size=2)),
+        ]
         x, activations = rng.normal(size=(16, 4)), ("tanh", last)
 
         def fn(params, x, y, activations=activations, loss=loss):
@@ -1207,7 +1414,9 @@ def test_saturated_cross_entropies_are_judged():
         data = {"params": params, "x": x, "y": y, "activations": activations, "loss": loss}
         found = gradsheet.check(fn, **data)
         assert found.right, found
-        too_large = gradsheet.check(lambda *data, fn=fn: [(1.01 * W, b) for W, b in fn(*data)[1]], **data)
+        too_large = gradsheet.check(
+            lambda *data, fn=fn: [(1.01 * W, b) for W, b in fn(*data)[1]], **data
+        )
         assert not too_large.right
 
 
@@ -1262,4 +1471,6 @@ def test_whole_numbers_leave_no_room_in_float32_either():
         return [first, (dW2 + np.float32(1e-4) * params[1][0], db2)]
 
     found = gradsheet.check(decaying, (64, 64, 2), dtype="float32")
-    assert [(row.name, row.exact) for row in found.rows if row.exact != "yes"] == [("dL/dW2", "untold")]
+    assert [(row.name, row.exact) for row in found.rows if row.exact != "yes"] == [
+        ("dL/dW2", "untold")
+    ]

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 import gradsheet
-from gradsheet.cli import EPILOG, main
-from gradsheet.formula import List
-from gradsheet.judgement import Cause, Explanation, Judgement, LineVerdict, Report
-from gradsheet.report import clean
-from gradsheet.sheet import VERDICTS, Claim
+from gradsheet.claims.judgement import Cause, Explanation, Judgement, LineVerdict, Report
+from gradsheet.claims.sheet import VERDICTS, Claim
+from gradsheet.commands.cli import EPILOG, main
+from gradsheet.commands.report import clean
+from gradsheet.language.formula import List
 
 NUMBERS = (Path(gradsheet.__file__).parent / "homework" / "numbers.toml").read_text()
 SMALL = """\
@@ -64,7 +64,7 @@ def told(sheet, capsys, monkeypatch):
 
     def tell(*judgements, options=(), causes=(), path="sheet.toml") -> tuple[list[str], int]:
         report = Report(path, "made up", "a reading", judgements=[*judgements], causes=[*causes])
-        monkeypatch.setattr("gradsheet.verdict.judge", lambda _: report)
+        monkeypatch.setattr("gradsheet.claims.verdict.judge", lambda _: report)
         status = main([*options, sheet(SMALL)])
         return capsys.readouterr().out.splitlines(), status
 
@@ -217,7 +217,9 @@ def test_progress_is_shown_on_a_terminal_only(sheet, capsys, monkeypatch):
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     clock = iter(range(10_000))
-    monkeypatch.setattr("gradsheet.report.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(
+        "gradsheet.commands.report.time", SimpleNamespace(monotonic=lambda: next(clock))
+    )
     assert main(paths) == 0
     out, err = capsys.readouterr()
     assert "29 of 30 sheets, 1 s left" in err
@@ -246,7 +248,7 @@ def test_a_fault_of_the_judge_is_told_without_a_traceback(sheet, capsys, monkeyp
     def fail(_):
         raise RecursionError("planted")
 
-    monkeypatch.setattr("gradsheet.verdict.judge", fail)
+    monkeypatch.setattr("gradsheet.claims.verdict.judge", fail)
     assert main([sheet(SMALL)]) == 2
     err = capsys.readouterr().err
     assert "a fault of gradsheet: RecursionError: planted" in err
@@ -310,7 +312,7 @@ def test_bad_usage_is_status_2():
 
 
 def test_help_does_not_wait_for_numpy():
-    code = "import sys; from gradsheet.cli import main\n"
+    code = "import sys; from gradsheet.commands.cli import main\n"
     code += "try: main(['--help'])\nexcept SystemExit: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "exit status" in done.stdout

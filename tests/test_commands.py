@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import gradsheet
-from gradsheet.cli import main
+from gradsheet.commands.cli import main
 
 NUMBERS = Path(gradsheet.__file__).parent / "homework" / "numbers.toml"
 QUESTIONS = """\
@@ -99,7 +99,9 @@ def test_a_solution_never_takes_the_place_of_its_sheet(folder, capsys):
 
 
 def test_an_ending_of_no_format_is_refused(folder, capsys):
-    assert "write --format text or markdown" in refused(capsys, "solve", "sheet.toml", "-o", "solution.pdf")
+    assert "write --format text or markdown" in refused(
+        capsys, "solve", "sheet.toml", "-o", "solution.pdf"
+    )
     assert "invalid choice: 'htm'" in refused(capsys, "solve", "sheet.toml", "--format", "htm")
 
 
@@ -115,7 +117,9 @@ def test_a_sheet_that_cannot_be_read_is_one_line(folder, capsys):
 @pytest.mark.parametrize("command", ["solve", "fill"])
 def test_no_partial_file_is_left_behind(folder, capsys, monkeypatch, command):
     Path("old.md").write_text("as it was")
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     assert main([command, "sheet.toml", "-o", "old.md"]) == 2
     assert told(capsys) == "gradsheet: old.md: No space left on device\n"
     assert Path("old.md").read_text() == "as it was"
@@ -149,7 +153,9 @@ def test_a_pipe_is_written_to_and_a_link_is_followed(folder, capsys):
 
 def test_fill_answers_and_leaves_all_else(folder, capsys):
     assert main(["fill", "sheet.toml", "-o", "sheet.toml"]) == 0
-    expected = QUESTIONS.replace('"yhat"\n', '"yhat"\nvalue = [6]\n').replace('"dL/dW1"\n', '"dL/dW1"\nvalue = [[2]]\n')
+    expected = QUESTIONS.replace('"yhat"\n', '"yhat"\nvalue = [6]\n').replace(
+        '"dL/dW1"\n', '"dL/dW1"\nvalue = [[2]]\n'
+    )
     assert Path("sheet.toml").read_text() == expected
     assert main(["-q", "sheet.toml"]) == 0
     assert capsys.readouterr().out == "2 claims: 2 right\n"
@@ -176,7 +182,8 @@ def test_an_exercise_and_its_key(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    ("where", "keys"), [([], "keys"), (["-o", "."], "keys"), (["-o", "a/b/"], "a/b-keys"), (["-o", "a"], "a-keys")]
+    ("where", "keys"),
+    [([], "keys"), (["-o", "."], "keys"), (["-o", "a/b/"], "a/b-keys"), (["-o", "a"], "a-keys")],
 )
 def test_keys_stand_apart_from_what_is_handed_out(folder, capsys, where, keys):
     assert main(["new", "--widths", "2,3,1", "--seed", "7", *where]) == 0
@@ -194,8 +201,13 @@ def test_nothing_is_overwritten(folder, capsys):
 
 def test_a_class(folder, capsys):
     Path("names.txt").write_text("Ada Lovelace\n\n  Alan Turing\n")
-    assert main(["new", "--widths", "2,3,1", "--class", "names.txt", "--seed", "5", "-o", "out"]) == 0
-    assert capsys.readouterr().out.splitlines()[::2] == ["out/ada-lovelace.toml", "out/alan-turing.toml"]
+    assert (
+        main(["new", "--widths", "2,3,1", "--class", "names.txt", "--seed", "5", "-o", "out"]) == 0
+    )
+    assert capsys.readouterr().out.splitlines()[::2] == [
+        "out/ada-lovelace.toml",
+        "out/alan-turing.toml",
+    ]
     assert "Ada Lovelace" in Path("out/ada-lovelace.toml").read_text()
     assert main(["out-keys", "-q"]) == 0
     Path("empty.txt").write_text("\n")
@@ -219,7 +231,10 @@ def test_a_class(folder, capsys):
         (["--widths", "2"], "a network of 1 widths"),
         (["--widths", "2,3,1", "--activations", "relu,sigmod"], "did you mean sigmoid?"),
         (["--widths", "2,3,1", "--activations", "relu"], "1 activations, expected 2, one a layer"),
-        (["--widths", "2,3,1", "--loss", "squared"], "unknown loss 'squared': did you mean squared_error?"),
+        (
+            ["--widths", "2,3,1", "--loss", "squared"],
+            "unknown loss 'squared': did you mean squared_error?",
+        ),
     ],
 )
 def test_what_cannot_be_set_is_one_line(folder, capsys, arguments, message):
@@ -241,7 +256,11 @@ def test_help_tells_of_every_command(capsys):
 
 
 def test_a_command_that_is_misspelt_or_misplaced_is_told(folder, capsys):
-    assert refused(capsys, "slove", "sheet.toml").endswith("there is no file 'slove': did you mean solve?")
+    assert refused(capsys, "slove", "sheet.toml").endswith(
+        "there is no file 'slove': did you mean solve?"
+    )
     assert "the command comes first: gradsheet solve" in refused(capsys, "sheet.toml", "solve")
-    Path("solv").write_text(QUESTIONS.replace('"yhat"', '"yhat"\nvalue = 6').replace('"dL/dW1"', '"dL/dW1"\nvalue = 2'))
+    Path("solv").write_text(
+        QUESTIONS.replace('"yhat"', '"yhat"\nvalue = 6').replace('"dL/dW1"', '"dL/dW1"\nvalue = 2')
+    )
     assert main(["-q", "solv"]) == 0, "a file of such a name is judged"

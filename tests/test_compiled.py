@@ -39,7 +39,9 @@ def deep(layers: int, *, width: int = 4, bias: str = "units", dtype: str = "floa
 
 def by_every_packing(problem: Problem) -> Iterator[tuple[str, dict[str, Any]]]:
     for formulation in formulations(problem):
-        plan = ref.Plan(problem.params, problem.activations, formulation=formulation, **problem.options)
+        plan = ref.Plan(
+            problem.params, problem.activations, formulation=formulation, **problem.options
+        )
         L, gradient = plan.value_and_grad(plan.pack(problem.params), problem.x, problem.y)
         yield formulation, named(L, plan.unpack(gradient))
 
@@ -60,7 +62,9 @@ def test_on_any_numbers_too(problem: Problem) -> None:
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))
     for formulation, found in by_every_packing(problem):
         for name, array in found.items():
-            np.testing.assert_allclose(array, expected[name], rtol=1e-9, atol=1e-11, err_msg=f"{formulation} {name}")
+            np.testing.assert_allclose(
+                array, expected[name], rtol=1e-9, atol=1e-11, err_msg=f"{formulation} {name}"
+            )
 
 
 @pytest.mark.parametrize("bias", ["units", "shared", "none"])
@@ -92,7 +96,9 @@ def test_what_is_unpacked_is_what_was_packed() -> None:
 def test_the_packing_is_chosen_from_the_shapes() -> None:
     def chosen(*widths: int, activation: str = "relu") -> str:
         pairs = itertools.pairwise(widths)
-        params = [manual.Layer(np.zeros((O, I), np.float32), np.zeros(O, np.float32)) for I, O in pairs]
+        params = [
+            manual.Layer(np.zeros((O, I), np.float32), np.zeros(O, np.float32)) for I, O in pairs
+        ]
         return ref.Plan(params, (activation,) * len(params)).formulation
 
     assert chosen(2, 3, 3, 1) == "vector"
@@ -111,7 +117,8 @@ def test_a_run_ends_where_anything_but_the_numbers_changes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("formulation", "bias"), [("layers", "units"), ("vector", "shared"), ("scan", "none"), ("scan", "shared")]
+    ("formulation", "bias"),
+    [("layers", "units"), ("vector", "shared"), ("scan", "none"), ("scan", "shared")],
 )
 def test_per_example_gradients_and_their_norms(formulation: str, bias: str) -> None:
     problem = deep(2, width=5, bias=bias)
@@ -122,7 +129,12 @@ def test_per_example_gradients_and_their_norms(formulation: str, bias: str) -> N
     assert losses.tolist() == expected.tolist()
     for name, array in named(0, grads).items():
         assert array.tolist() == named(0, right)[name].tolist(), name
-    squares = sum((np.asarray(a).reshape(4, -1) ** 2).sum(1) for layer in right for a in layer if a is not None)
+    squares = sum(
+        (np.asarray(a).reshape(4, -1) ** 2).sum(1)
+        for layer in right
+        for a in layer
+        if a is not None
+    )
     again, norms = plan.per_example_norms(packed, problem.x, problem.y)
     assert again.tolist() == expected.tolist()
     np.testing.assert_allclose(norms, np.sqrt(squares), rtol=1e-14)
@@ -147,9 +159,13 @@ def test_a_gradient_given_up_leaves_its_memory_to_the_next(formulation: str) -> 
     kept = jax.tree.map(np.copy, grads)
     _, reused = plan.per_example_gradients(packed, problem.x, problem.y, into=grads)
     assert all(map(np.array_equal, jax.tree.leaves(reused), jax.tree.leaves(kept)))
-    with pytest.raises(ValueError, match="write into=gradient, with one that an earlier call returned"):
+    with pytest.raises(
+        ValueError, match="write into=gradient, with one that an earlier call returned"
+    ):
         plan.value_and_grad(packed, problem.x, problem.y, into=losses)
-    with pytest.raises(ValueError, match="write into=grads, with those that an earlier call returned"):
+    with pytest.raises(
+        ValueError, match="write into=grads, with those that an earlier call returned"
+    ):
         plan.per_example_gradients(packed, problem.x, problem.y, into=problem.params)
 
 
@@ -169,7 +185,9 @@ def test_what_cannot_be_planned(arguments: dict[str, Any], words: str) -> None:
 
 
 def test_numbers_of_two_types_are_not_packed() -> None:
-    with pytest.raises(ValueError, match="params has the number types float32, float64, expected one for all"):
+    with pytest.raises(
+        ValueError, match="params has the number types float32, float64, expected one for all"
+    ):
         ref.Plan([manual.Layer(np.ones((2, 3)), np.ones(2, np.float32))], ["relu"])
 
 
@@ -187,9 +205,13 @@ def test_what_does_not_fit_the_plan() -> None:
         plan.value_and_grad(params, x, y)
     with pytest.raises(ValueError, match=r"x has shape \(4, 2\), expected \(N, 3\)"):
         plan.value_and_grad(packed, y, y)
-    with pytest.raises(ValueError, match=r"params has float64\[9\], expected float64\[6\]: a plan is for one set"):
+    with pytest.raises(
+        ValueError, match=r"params has float64\[9\], expected float64\[6\]: a plan is for one set"
+    ):
         plan.pack([manual.Layer(np.ones((3, 3)))])
-    with pytest.raises(ValueError, match=r"packed has float32\[6\], expected float64\[6\]: .* `with jax.enable_x64"):
+    with pytest.raises(
+        ValueError, match=r"packed has float32\[6\], expected float64\[6\]: .* `with jax.enable_x64"
+    ):
         plan.value_and_grad(packed.astype(np.float32), x, y)
     with pytest.raises(ValueError, match="y is None"):
         plan.value_and_grad(packed, x)
@@ -208,9 +230,17 @@ jax.jit(lambda a: a * 3)(1.0)
 """
     kept = []
     for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
         assert done.stdout == "4.0\n"
-        kept.append({path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir() if path.name.endswith("-cache")})
+        kept.append(
+            {
+                path.name: path.stat().st_mtime_ns
+                for path in tmp_path.iterdir()
+                if path.name.endswith("-cache")
+            }
+        )
     assert kept[0]
     assert kept[0] == kept[1]  # nothing was compiled anew, and what is outside is not kept
 

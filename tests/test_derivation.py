@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 import gradsheet
-from gradsheet.derivation import true_formula
-from gradsheet.formula import parse
+from gradsheet.language.formula import parse
+from gradsheet.truth.derivation import true_formula
 
 HEAD = """
 loss = "{loss}"
@@ -54,7 +54,10 @@ def test_every_formula_that_is_written_is_right(head):
         if found := true_formula(tree, sheet.network, {}):
             claims.append("[[claim]]\nquantity = '{}'\nworking = ['{}']\n".format(*found))
     assert len(claims) >= 20
-    halves = ("".join(claims[::2]), "".join(claims[1::2]))  # together they are more work than a sheet may be
+    halves = (
+        "".join(claims[::2]),
+        "".join(claims[1::2]),
+    )  # together they are more work than a sheet may be
     judged = [j for half in halves for j in gradsheet.judge(gradsheet.read(head + half)).judgements]
     # A formula may name the derivative that it stands for where there is nothing behind: dL/dyhat of a free loss.
     assert {j.claim.quantity: j.message for j in judged if j.verdict != "right"} in (
@@ -64,7 +67,9 @@ def test_every_formula_that_is_written_is_right(head):
 
 
 def wrong_claim(monkeypatch, proposal: str):
-    monkeypatch.setattr("gradsheet.verdict.true_formula", lambda *_: ("dL/dW2[i,j]", proposal))
+    monkeypatch.setattr(
+        "gradsheet.claims.verdict.true_formula", lambda *_: ("dL/dW2[i,j]", proposal)
+    )
     head = symbols("", "identity")
     return gradsheet.judge(
         gradsheet.read(head + "[[claim]]\nquantity = 'dL/dW2[i,j]'\nworking = ['h1[j]']")
@@ -72,7 +77,9 @@ def wrong_claim(monkeypatch, proposal: str):
 
 
 def test_a_right_proposal_is_shown(monkeypatch):
-    assert wrong_claim(monkeypatch, "dL/dyhat[1]*W3[1,i]*h1[j]").truth == "dL/dyhat[1]*W3[1,i]*h1[j]"
+    assert (
+        wrong_claim(monkeypatch, "dL/dyhat[1]*W3[1,i]*h1[j]").truth == "dL/dyhat[1]*W3[1,i]*h1[j]"
+    )
 
 
 def test_a_wrong_proposal_is_not(monkeypatch):

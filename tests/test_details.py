@@ -12,15 +12,28 @@ from sheets import NET, NUMBERS, judged, judgements, verdicts
 
 import gradsheet
 import manual
-from gradsheet.carry import Carried
-from gradsheet.compare import _simple_multiple, has_own_kink, printed_value, relation
-from gradsheet.difference import Dual, Walk
-from gradsheet.evaluate import Evaluator
-from gradsheet.formula import parse
-from gradsheet.number import NumberError, as_float, decimal_text, exact_text, like_claim, plain, printed
-from gradsheet.point import Point
-from gradsheet.real import Arithmetic, Marks, Real, Share, Undecided, _is_prime, apart
-from manual.losses import binary_cross_entropy, cross_entropy, d_binary_cross_entropy, d_cross_entropy
+from gradsheet.claims.comparison import _simple_multiple, has_own_kink, printed_value, relation
+from gradsheet.language.evaluate import Evaluator
+from gradsheet.language.formula import parse
+from gradsheet.numbers.printed import (
+    NumberError,
+    as_float,
+    decimal_text,
+    exact_text,
+    like_claim,
+    plain,
+    printed,
+)
+from gradsheet.numbers.real import Arithmetic, Marks, Real, Share, Undecided, _is_prime, apart
+from gradsheet.truth.carry import Carried
+from gradsheet.truth.nudge import Dual, Walk
+from gradsheet.truth.point import Point
+from manual.losses import (
+    binary_cross_entropy,
+    cross_entropy,
+    d_binary_cross_entropy,
+    d_cross_entropy,
+)
 
 # Numbers
 
@@ -42,13 +55,23 @@ from manual.losses import binary_cross_entropy, cross_entropy, d_binary_cross_en
         ("1.28", 1, False),
     ],
 )
-def test_close_is_a_quarter_off_or_two_units_of_the_last_digit(text: str, truth: int, close: bool) -> None:
+def test_close_is_a_quarter_off_or_two_units_of_the_last_digit(
+    text: str, truth: int, close: bool
+) -> None:
     assert printed(text).is_close(truth) is close
 
 
 @pytest.mark.parametrize(
     ("text", "overlaps"),
-    [("0.9", False), ("0.95", False), ("1.0", True), ("1.5", True), ("2.0", True), ("2.1", False), ("1.", True)],
+    [
+        ("0.9", False),
+        ("0.95", False),
+        ("1.0", True),
+        ("1.5", True),
+        ("2.0", True),
+        ("2.1", False),
+        ("1.", True),
+    ],
 )
 def test_a_number_overlaps_what_lies_between_or_rounds_to_it(text: str, overlaps: bool) -> None:
     assert printed(text).overlaps(1, 2) is overlaps
@@ -76,7 +99,10 @@ def test_exact_numbers_are_text_and_others_floats() -> None:
     e = Arithmetic(40)(1).exp()
     assert exact_text(e) == math.e
     assert exact_text(e - e) == "0"  # known by its mark
-    assert exact_text(np.array([[Fraction(49, 8), e], [Fraction(3), e - e]])) == [["49/8", math.e], ["3", "0"]]
+    assert exact_text(np.array([[Fraction(49, 8), e], [Fraction(3), e - e]])) == [
+        ["49/8", math.e],
+        ["3", "0"],
+    ]
     assert exact_text(Fraction(2**9_999)) == str(2**9_999)
     assert exact_text(Fraction(2**10_000)) == "a fraction of 3000 digits"
 
@@ -140,7 +166,9 @@ def test_primes_are_told_from_all_but_the_strong_pseudoprimes_to_the_bases_drawn
 
     fooled = [n for n in range(5, 8_000, 2) if _is_prime(n, Two()) != prime(n)]
     assert fooled == [2047, 3277, 4033, 4681]  # OEIS A001262
-    assert not any(_is_prime(n, random.Random(1)) for n in (2047, 3277, 4033, 4681, 8911, 2**61 + 1))
+    assert not any(
+        _is_prime(n, random.Random(1)) for n in (2047, 3277, 4033, 4681, 8911, 2**61 + 1)
+    )
 
 
 def test_the_marks_of_exponentials_of_fractions_are_in_a_group_of_prime_order() -> None:
@@ -251,7 +279,9 @@ def test_products_of_small_numbers_of_either_sign_hold_the_truth() -> None:
         ((-2, 3), (-5, 7), (-15, 21)),
     ],
 )
-def test_products_of_enclosures_have_the_least_and_the_largest(one: Any, two: Any, product: Any) -> None:
+def test_products_of_enclosures_have_the_least_and_the_largest(
+    one: Any, two: Any, product: Any
+) -> None:
     real = Arithmetic(40)
     a, b = (Real(real, None, Decimal(low), Decimal(high)) for low, high in (one, two))
     assert (a * b).bounds() == (b * a).bounds() == product
@@ -293,9 +323,14 @@ def test_the_gradient_of_a_bias_is_the_delta_of_a_single_example() -> None:
     """3 * 1.32 = 3.96, and the truth is 3.96437."""
     head = NET + "b = [0]\n"
     assert verdicts(head, ("dL/db2", "1.32"), ("dL/dh1", "3.960")) == ["right", "rounded"]
-    assert verdicts(NET + "b = 0\nshared_bias = true\n", ("dL/db2", "1.32"), ("dL/dh1", "3.960")) == ["right", "wrong"]
+    assert verdicts(
+        NET + "b = 0\nshared_bias = true\n", ("dL/db2", "1.32"), ("dL/dh1", "3.960")
+    ) == ["right", "wrong"]
     batch = head.replace("x = [1.23]", "x = [[1.23], [1.23]]").replace("y = 1", "y = [[1], [1]]")
-    assert verdicts(batch, ("dL/db2", "1.32"), ("dL/dh1", "[[1.980], [1.980]]")) == ["right", "wrong"]
+    assert verdicts(batch, ("dL/db2", "1.32"), ("dL/dh1", "[[1.980], [1.980]]")) == [
+        "right",
+        "wrong",
+    ]
 
 
 def test_the_shares_of_the_outputs_are_carried_on() -> None:
@@ -323,8 +358,14 @@ def test_gradients_by_parameters_lead_to_the_update_only() -> None:
 
 
 def test_a_printed_decimal_stands_for_its_own_truth_only() -> None:
-    assert verdicts(NET, ("h1", "0.774"), ("dL/dyhat", "1.3215", "'2*0.774 - 1'")) == ["right", "lucky"]
-    assert verdicts(NET, ("h1", "0.774"), ("dL/dyhat", "1.3215", "'3*0.774 - 1'")) == ["right", "right"]
+    assert verdicts(NET, ("h1", "0.774"), ("dL/dyhat", "1.3215", "'2*0.774 - 1'")) == [
+        "right",
+        "lucky",
+    ]
+    assert verdicts(NET, ("h1", "0.774"), ("dL/dyhat", "1.3215", "'3*0.774 - 1'")) == [
+        "right",
+        "right",
+    ]
 
 
 def test_a_claim_with_an_index_may_be_right_given_an_earlier_mistake() -> None:
@@ -347,7 +388,9 @@ activation = "relu"
 W = [[1, -2, 3], [2, 1, -1]]
 b = [0.5, -0.5]
 """
-TWICE = TWO.replace("x = [1, -2]", "x = [[1, -2], [3, 1]]").replace("y = [1, 0]", "y = [[1, 0], [0, 1]]")
+TWICE = TWO.replace("x = [1, -2]", "x = [[1, -2], [3, 1]]").replace(
+    "y = [1, 0]", "y = [[1, 0], [0, 1]]"
+)
 SHARED = TWICE.replace("b = [1, -1, 2]", "b = 1\nshared_bias = true")
 SHARED = SHARED.replace("b = [0.5, -0.5]", "b = 2\nshared_bias = true")
 LAST = "[2, 1, -1]]\n"
@@ -361,7 +404,9 @@ LAST = "[2, 1, -1]]\n"
         TWO.replace("relu", "sigmoid"),
         TWO.replace('"relu"', '"leaky_relu"\nslope = 0.25'),
         TWO.replace(LAST, LAST + "activation = 'softmax'\n"),
-        TWO.replace(LAST, LAST + "activation = 'sigmoid'\n").replace("squared_error", "binary_cross_entropy"),
+        TWO.replace(LAST, LAST + "activation = 'sigmoid'\n").replace(
+            "squared_error", "binary_cross_entropy"
+        ),
         TWO.replace("squared_error", "mean_squared_error"),
         "update = 'weights'\n" + TWO,
         TWICE,
@@ -374,8 +419,31 @@ def test_carrying_nothing_on_is_the_truth_on_any_network(head: str) -> None:
     sheet = gradsheet.read(head + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
     point = Point(sheet.network, sheet.params, sheet.x, sheet.y, None, None, rate=Fraction(1, 10))
     carried = Carried(point, {})
-    quantities = ["z1", "h1", "z2", "yhat", "L", "L[1]", "L[2]", "dL/dW1", "dL/db1", "dL/dz1", "dL/dh1", "dL/dW2"]
-    quantities += ["dL/db2", "dL/dyhat", "dL/dx", "dyhat/dW1", "dz2/dh1", "dyhat/dz2", "dz1/db1", "dh1/dz1", "dh1/dx"]
+    quantities = [
+        "z1",
+        "h1",
+        "z2",
+        "yhat",
+        "L",
+        "L[1]",
+        "L[2]",
+        "dL/dW1",
+        "dL/db1",
+        "dL/dz1",
+        "dL/dh1",
+        "dL/dW2",
+    ]
+    quantities += [
+        "dL/db2",
+        "dL/dyhat",
+        "dL/dx",
+        "dyhat/dW1",
+        "dz2/dh1",
+        "dyhat/dz2",
+        "dz1/db1",
+        "dh1/dz1",
+        "dh1/dx",
+    ]
     quantities += ["dh1/dW1", "dL[1]/dh1", "dL[2]/dW2", "dL[1]/dx"]
     quantities += ["W1_new", "W2_new", "yhat_new"]
     quantities += [] if sheet.network.update == "weights" else ["b1_new", "b2_new"]
@@ -415,7 +483,9 @@ def test_the_slope_that_was_printed_is_carried_on() -> None:
         ("2.8", None, "off by 0.0817"),
     ],
 )
-def test_how_a_wrong_number_relates_to_the_truth(claimed: str, exact: Fraction | None, words: str) -> None:
+def test_how_a_wrong_number_relates_to_the_truth(
+    claimed: str, exact: Fraction | None, words: str
+) -> None:
     real = Arithmetic(40)
     assert relation(printed(claimed), real(1).exp() if exact is None else exact) == words
 
@@ -519,25 +589,34 @@ def test_dual_numbers_follow_the_rules_of_differentiation() -> None:
 
 def test_away_from_a_kink_both_sides_are_one() -> None:
     real = Arithmetic(40)
-    smooth = Walk([([[real(3)]], None, "sigmoid")], [[real(2)]], [], "output", "mean", rational=False)
+    smooth = Walk(
+        [([[real(3)]], None, "sigmoid")], [[real(2)]], [], "output", "mean", rational=False
+    )
     s = 1 / (1 + real(-6).exp())
     left, right, kink = smooth.derivative("L", (), "W1", (0, 0))
     assert not kink
     assert left == right == 2 * s * (1 - s)
     line = Walk([([[3]], None, "identity")], [[2]], [], "output", "mean", rational=True)
     assert line.derivative("L", (), "W1", (0, 0)) == (2, 2, False)
-    bent = Walk([([[Fraction(1, 3)]], None, "relu")], [[2]], [[5]], "squared_error", "mean", rational=True)
+    bent = Walk(
+        [([[Fraction(1, 3)]], None, "relu")], [[2]], [[5]], "squared_error", "mean", rational=True
+    )
     assert bent.derivative("L", (), "W1", (0, 0)) == (Fraction(-52, 3), Fraction(-52, 3), False)
 
 
 @pytest.mark.parametrize(
     ("activation", "loss", "y"),
-    [("softmax", "cross_entropy", [0, 1]), ("sigmoid", "binary_cross_entropy", [1, Fraction(1, 4)])],
+    [
+        ("softmax", "cross_entropy", [0, 1]),
+        ("sigmoid", "binary_cross_entropy", [1, Fraction(1, 4)]),
+    ],
 )
 def test_the_nudge_knows_the_cross_entropies(activation: str, loss: str, y: list[Any]) -> None:
     """Through its usual activation either has the derivative h - y by z."""
     real = Arithmetic(40)
-    walk = Walk([([[real(1)], [real(-2)]], None, activation)], [[real(1)]], [y], loss, "sum", rational=False)
+    walk = Walk(
+        [([[real(1)], [real(-2)]], None, activation)], [[real(1)]], [y], loss, "sum", rational=False
+    )
     h = walk.nodes["h1"][0]
     for k in range(2):
         assert walk.derivative("L", (), "z1", (0, k)) == (h[k] - y[k], h[k] - y[k], False)
@@ -569,7 +648,12 @@ def test_an_output_whose_target_is_0_costs_nothing_in_the_cross_entropy() -> Non
 def test_the_binary_cross_entropy_is_that_of_both_outcomes() -> None:
     y, yhat = np.array([[0.0, 1.0, 0.5, 0.25]]), np.array([[0.25, 0.25, 0.5, 0.5]])
     log_3 = math.log(3)
-    found = binary_cross_entropy(y, yhat)[0] - [2 * math.log(2) - log_3, 2 * math.log(2), math.log(2), math.log(2)]
+    found = binary_cross_entropy(y, yhat)[0] - [
+        2 * math.log(2) - log_3,
+        2 * math.log(2),
+        math.log(2),
+        math.log(2),
+    ]
     assert abs(found).max() < 1e-15
     assert d_binary_cross_entropy(y, yhat).tolist() == [[1 / 0.75, -4, 0, 1]]
 

@@ -44,7 +44,9 @@ def on_devices():
 def expected():
     """By hand, on one device, in float64."""
     params, x, y = problem()
-    params = [manual.Layer(W.astype(float), None if b is None else b.astype(float)) for W, b in params]
+    params = [
+        manual.Layer(W.astype(float), None if b is None else b.astype(float)) for W, b in params
+    ]
     tensors = named(*manual.value_and_grad(params, x.astype(float), y.astype(float), ACTIVATIONS))
     assert all(np.any(tensor) for tensor in tensors.values())
     return tensors
@@ -66,8 +68,12 @@ def test_the_gradients_are_those_of_one_device(on_devices, expected, mesh):
 @pytest.mark.parametrize("mesh", MESHES)
 def test_every_loss_and_activation_will_do(on_devices, mesh):
     one = named(*jitted(*problem(), **ROUNDED))
-    found = {name: np.asarray(a, np.float32) for name, a in on_devices["meshes"][mesh]["rounded"].items()}
-    chex.assert_trees_all_close(found, {name: np.asarray(a) for name, a in one.items()}, rtol=1e-4, atol=1e-4)
+    found = {
+        name: np.asarray(a, np.float32) for name, a in on_devices["meshes"][mesh]["rounded"].items()
+    }
+    chex.assert_trees_all_close(
+        found, {name: np.asarray(a) for name, a in one.items()}, rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,9 @@ def test_the_work_is_divided_and_layers_in_pairs_send_only_sums(on_devices):
         assert on_devices["meshes"][mesh]["collected"] == 0
 
 
-def test_the_trap_a_mean_of_local_gradients_is_too_large_by_the_number_of_shards(on_devices, expected):
+def test_the_trap_a_mean_of_local_gradients_is_too_large_by_the_number_of_shards(
+    on_devices, expected
+):
     for name, right in expected.items():
         times = 1 if name == "L" else 8
         assert np.array_equal(on_devices["trap"][name], times * right), name
@@ -110,7 +118,10 @@ def whole(*names):
 
 def test_axes_of_other_names_are_refused():
     for names in (("batch",), ("model",), ("data", "units")):
-        with pytest.raises(ValueError, match=r"expected \('data',\) or .*write jax\.make_mesh\(\(1,\), \('data',\)\)"):
+        with pytest.raises(
+            ValueError,
+            match=r"expected \('data',\) or .*write jax\.make_mesh\(\(1,\), \('data',\)\)",
+        ):
             ref.shardings(whole(*names), problem()[0])
 
 
@@ -145,7 +156,10 @@ def test_activations_and_loss_are_looked_at_before_the_first_call():
 
 def test_the_batch_is_at_the_door_as_everywhere():
     params, x, y = problem()
-    for found, message in ((x[0], r"x has shape \(6,\), expected \(N, 6\)"), (x[:, :5], r"x has shape \(16, 5\)")):
+    for found, message in (
+        (x[0], r"x has shape \(6,\), expected \(N, 6\)"),
+        (x[:, :5], r"x has shape \(16, 5\)"),
+    ):
         with pytest.raises(ValueError, match=message):
             ref.place(whole("data"), params, found, y)
 
@@ -153,7 +167,9 @@ def test_the_batch_is_at_the_door_as_everywhere():
 def test_shapes_alone_have_shardings():
     params = problem()[0]
     shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), params)
-    assert ref.shardings(whole("data", "model"), shapes) == ref.shardings(whole("data", "model"), params)
+    assert ref.shardings(whole("data", "model"), shapes) == ref.shardings(
+        whole("data", "model"), params
+    )
 
 
 def test_plain_lists_and_no_targets_can_be_placed():
@@ -190,11 +206,16 @@ def test_a_process_that_dies_ends_the_other():
             process.kill()
     assert pair[1].returncode == -signal.SIGKILL
     assert pair[0].returncode == 1, left
-    assert left.splitlines()[-1] == "process 0 of 2 stops: process 1 of 2 ended too early, see what it wrote"
+    assert (
+        left.splitlines()[-1]
+        == "process 0 of 2 stops: process 1 of 2 ended too early, see what it wrote"
+    )
 
 
 def test_a_process_that_says_goodbye_ends_nobody(monkeypatch):
-    monkeypatch.delattr(sys, "last_value", raising=False)  # a test that failed before would be an exception here
+    monkeypatch.delattr(
+        sys, "last_value", raising=False
+    )  # a test that failed before would be an exception here
     monkeypatch.setattr(os, "_exit", lambda status: pytest.fail(f"ends with status {status}"))
     mine, theirs = socket.socketpair()
     with mine, theirs:
@@ -259,7 +280,10 @@ def test_a_stranger_on_the_port_is_no_process():
     def call():
         for said in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff\n"):
             for _ in range(100):
-                with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)) as peer:
+                with (
+                    contextlib.suppress(ConnectionRefusedError),
+                    socket.create_connection(("127.0.0.1", port)) as peer,
+                ):
                     peer.sendall(said)
                     break
                 time.sleep(0.01)
@@ -274,7 +298,10 @@ def test_a_stranger_on_the_port_is_no_process():
 def test_a_port_that_is_taken_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(OSError, match=rf"process 0 cannot have 127\.0\.0\.1:{port} \(.*\): .*a port that is free"):
+        with pytest.raises(
+            OSError,
+            match=rf"process 0 cannot have 127\.0\.0\.1:{port} \(.*\): .*a port that is free",
+        ):
             ref.join(f"127.0.0.1:{port}", 2, 0, seconds=0.1)
 
 
@@ -301,7 +328,9 @@ def script(tmp_path):
 
     def write(lines):
         path = tmp_path / "script.py"
-        path.write_text(f"import os, signal, subprocess, sys, time\nindex = int(sys.argv[3])\n{lines}\n")
+        path.write_text(
+            f"import os, signal, subprocess, sys, time\nindex = int(sys.argv[3])\n{lines}\n"
+        )
         return path
 
     return write
@@ -370,7 +399,8 @@ def all_ended(file):
 def test_when_the_time_is_over_nothing_is_left_running(script, tmp_path):
     file = tmp_path / "pids"
     with pytest.raises(
-        TimeoutError, match="1 of 2 processes had not ended after 1 s, they were stopped\nlast lines of"
+        TimeoutError,
+        match="1 of 2 processes had not ended after 1 s, they were stopped\nlast lines of",
     ):
         ref.launch(script(CHILDREN + "if index == 0: time.sleep(60)"), 2, str(file), seconds=1)
     assert all_ended(file)
@@ -386,7 +416,9 @@ def test_nor_when_it_is_interrupted(script, tmp_path):
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is started without one
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a job in the background is started without one
     try:
         with pytest.raises(KeyboardInterrupt):
             ref.launch(script(CHILDREN + "time.sleep(60)"), 2, str(file), seconds=LIMIT)

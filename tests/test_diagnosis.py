@@ -12,12 +12,12 @@ from planting import BATCH, HOMEWORK, OUTCOMES, Solution, count, outcome, pairs,
 from sheets import NET, NUMBERS, SYMBOLS, codes, judgements
 
 import gradsheet
-from gradsheet.diagnosis import diagnose
-from gradsheet.figures import slips
-from gradsheet.history import History
-from gradsheet.number import as_float, printed
-from gradsheet.simulation import Run
-from gradsheet.work import OutOfWork
+from gradsheet.claims.history import History
+from gradsheet.mistakes.diagnosis import diagnose
+from gradsheet.mistakes.simulation import Run
+from gradsheet.numbers.printed import as_float, printed
+from gradsheet.numbers.slips import slips
+from gradsheet.truth.work import OutOfWork
 
 ROOT = Path(__file__).parents[1]
 HOMEWORKS = ROOT / "gradsheet" / "homework"
@@ -26,7 +26,11 @@ HOMEWORKS = ROOT / "gradsheet" / "homework"
 def by_line(path: Path) -> dict[int, list[str]]:
     """The codes of every claim that is not right, by its line."""
     report = gradsheet.judge(gradsheet.load(path))
-    return {j.claim.line: codes(j) for j in report.judgements if j.verdict in ("wrong", "lucky", "carried_forward")}
+    return {
+        j.claim.line: codes(j)
+        for j in report.judgements
+        if j.verdict in ("wrong", "lucky", "carried_forward")
+    }
 
 
 # The homeworks
@@ -52,7 +56,9 @@ def test_the_second_homework_a_sum_too_many_and_two_factors_missing() -> None:
     assert found[130] == ["slope-missing+delta-summed"]  # item 17
     assert found[102] == ["form-one-row"]  # item 13
     assert found[66] == found[73] == ["delta-missing", "delta-summed"]  # items 8 and 9
-    assert found[80] == ["index-wrong+index-missing"]  # item 10: W3[i,j] for W3[1,i], relu(z1) for relu(z1[j])
+    assert found[80] == [
+        "index-wrong+index-missing"
+    ]  # item 10: W3[i,j] for W3[1,i], relu(z1) for relu(z1[j])
 
 
 # In print
@@ -110,14 +116,20 @@ def test_every_pair_of_mistakes(capsys) -> None:
         for kind, planted in (("single", singles(solution)), ("pairs", pairs(solution))):
             found = count(solution, planted)
             with capsys.disabled():
-                print(f"\n{name} {kind}: {found.total()} planted, " + ", ".join(f"{found[o]} {o}" for o in OUTCOMES))
+                print(
+                    f"\n{name} {kind}: {found.total()} planted, "
+                    + ", ".join(f"{found[o]} {o}" for o in OUTCOMES)
+                )
             assert found["not named"] + found["named otherwise"] <= found.total() / 50
 
 
 def test_a_planted_carelessness_in_the_naming_is_caught(monkeypatch) -> None:
     """Without the exact check the tests above would see that other mistakes are named."""
     solution = Solution(HOMEWORK)
-    monkeypatch.setattr("gradsheet.search.Statement.holds", lambda self, run: run.values(self.tree)[:, 0] == 0)
+    monkeypatch.setattr(
+        "gradsheet.mistakes.search.Statement.holds",
+        lambda self, run: run.values(self.tree)[:, 0] == 0,
+    )
     assert outcome(solution, (0,)) in ("named otherwise", "not named")
 
 
@@ -131,7 +143,10 @@ def test_variants_side_by_side_are_those_made_alone(head: str) -> None:
         for name, exact in solution.values(combination).items():
             mine = run.values(solution.trees[name])[row]
             truth = [as_float(v) for v in exact.flat]
-            assert mine == pytest.approx(truth, rel=1e-9, abs=1e-9, nan_ok=True), (name, combination)
+            assert mine == pytest.approx(truth, rel=1e-9, abs=1e-9, nan_ok=True), (
+                name,
+                combination,
+            )
 
 
 # No false accusation
@@ -154,7 +169,11 @@ def test_what_is_right_is_not_diagnosed_and_what_is_named_reproduces(data: st.Da
             assert judgement.explanations is None
         for explanation in judgement.explanations or []:
             if explanation.text in texts:
-                ways = [(k,) for k, i in enumerate(solution.simulation.instances) if i.text == explanation.text]
+                ways = [
+                    (k,)
+                    for k, i in enumerate(solution.simulation.instances)
+                    if i.text == explanation.text
+                ]
                 again = [solution.values(way)[name].tolist() for way in ways]
                 assert array.tolist() in again, explanation
 
@@ -180,9 +199,14 @@ def test_few_digits_only_fit() -> None:
 
 
 def test_many_digits_are_sure() -> None:
-    (judgement,) = judgements(NET, ("dL/dz1", "3.964367"))  # (yhat - 1) * 3, the slope h (1 - h) is missing
+    (judgement,) = judgements(
+        NET, ("dL/dz1", "3.964367")
+    )  # (yhat - 1) * 3, the slope h (1 - h) is missing
     assert codes(judgement) == ["slope-missing"]
-    assert "mistake: the derivative of the activation, sigmoid'(z1), is missing" in judgement.all_messages()
+    assert (
+        "mistake: the derivative of the activation, sigmoid'(z1), is missing"
+        in judgement.all_messages()
+    )
 
 
 # Roots and consequences
@@ -207,15 +231,22 @@ def test_what_follows_from_a_mistake_and_rounding_has_its_cause() -> None:
         for quantity, value in (("dL/dyhat", "1.321"), ("dL/dz1", "3.963"), ("dL/dW1", "4.874"))
     )
     report = gradsheet.judge(gradsheet.read(NET + text))
-    assert [codes(judgement) for judgement in report.judgements[1:]] == [["slope-missing+rounding"], ["carried-on"]]
-    assert [(cause.explanation.code, cause.claims) for cause in report.causes] == [("slope-missing", [1, 2])]
+    assert [codes(judgement) for judgement in report.judgements[1:]] == [
+        ["slope-missing+rounding"],
+        ["carried-on"],
+    ]
+    assert [(cause.explanation.code, cause.claims) for cause in report.causes] == [
+        ("slope-missing", [1, 2])
+    ]
 
 
 def test_the_rest_of_the_sheet_decides_between_equals() -> None:
     """-1.32146 for 1.32146 is a lost sign where all else is right, and y - yhat where the rest follows from that."""
     alone = judgements(NET, ("dL/dyhat", "-1.32146"), ("dL/dz1", "0.693857"), ("dL/dW1", "0.85344"))
     assert codes(alone[0]) == ["sign-lost"]
-    throughout = judgements(NET, ("dL/dyhat", "-1.32146"), ("dL/dz1", "-0.693857"), ("dL/dW1", "-0.85344"))
+    throughout = judgements(
+        NET, ("dL/dyhat", "-1.32146"), ("dL/dz1", "-0.693857"), ("dL/dW1", "-0.85344")
+    )
     assert [codes(judgement) for judgement in throughout] == [["error-sign"]] * 3
 
 
@@ -244,7 +275,13 @@ def test_slips(text: str, meant: Fraction, code: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "meant"),
-    [("0.1488", Fraction("0.14881")), ("42", Fraction(43)), ("3", Fraction(1)), ("0.14", Fraction("0.19")), ("0", 5)],
+    [
+        ("0.1488", Fraction("0.14881")),
+        ("42", Fraction(43)),
+        ("3", Fraction(1)),
+        ("0.14", Fraction("0.19")),
+        ("0", 5),
+    ],
 )
 def test_no_slips(text: str, meant: Fraction) -> None:
     assert list(slips(printed(text), meant)) == []
@@ -253,9 +290,7 @@ def test_no_slips(text: str, meant: Fraction) -> None:
 def test_a_bias_forgotten_and_a_kink_nearby() -> None:
     (judgement,) = judgements(NUMBERS, ("z1", "[1, 3, 2]"))
     assert codes(judgement) == ["bias-forgotten"]
-    kinked = (
-        "loss = 'half_squared_error'\nx = [1, 1]\ny = [0, 0]\n[[layer]]\nW = [[1, -1], [2, 1]]\nactivation = 'relu'\n"
-    )
+    kinked = "loss = 'half_squared_error'\nx = [1, 1]\ny = [0, 0]\n[[layer]]\nW = [[1, -1], [2, 1]]\nactivation = 'relu'\n"
     (judgement,) = judgements(kinked + "[[layer]]\nW = [[1, 3], [2, 5]]\n", ("dL/dh1", "[9, 27]"))
     assert "one-path" in codes(judgement)
 
@@ -281,7 +316,9 @@ def test_two_entries_swapped_and_two_answers_swapped() -> None:
     assert codes(judgement) == ["entries-swapped"]
     found = judgements(NUMBERS, ("dL/dW3[1,1]", "21"), ("dL/dW3[1,2]", "31.5"))
     assert [codes(judgement) for judgement in found] == [["answers-swapped"]] * 2
-    formulas = judgements(SYMBOLS, ("dL/dW3[1,1]", "", "'delta*h2[2]'"), ("dL/dW3[1,2]", "", "'delta*h2[1]'"))
+    formulas = judgements(
+        SYMBOLS, ("dL/dW3[1,1]", "", "'delta*h2[2]'"), ("dL/dW3[1,2]", "", "'delta*h2[1]'")
+    )
     assert [codes(judgement) for judgement in formulas] == [["answers-swapped"]] * 2
 
 
@@ -326,7 +363,9 @@ def test_a_wrong_formula_is_named(quantity: str, formula: str, code: str) -> Non
         ("dL/dW2", "W3 * h1", None),
     ],
 )
-def test_a_formula_that_one_change_makes_true(quantity: str, formula: str, code: str | None) -> None:
+def test_a_formula_that_one_change_makes_true(
+    quantity: str, formula: str, code: str | None
+) -> None:
     (judgement,) = judgements(SYMBOLS, (quantity, "", f"'{formula}'"))
     assert judgement.verdict == "wrong"
     assert code in codes(judgement) if code else codes(judgement) == []
@@ -336,7 +375,7 @@ def test_a_formula_that_one_change_makes_true(quantity: str, formula: str, code:
 
 
 def test_a_fault_of_the_search_loses_no_verdict(monkeypatch) -> None:
-    monkeypatch.setattr("gradsheet.diagnosis.Search", lambda *_: 1 // 0)
+    monkeypatch.setattr("gradsheet.mistakes.diagnosis.Search", lambda *_: 1 // 0)
     with pytest.warns(RuntimeWarning, match="a fault of gradsheet: ZeroDivisionError"):
         (judgement,) = judgements(NUMBERS, ("dL/dW2[2,2]", "14"))
     assert judgement.verdict == "wrong"
@@ -346,7 +385,7 @@ def test_without_operations_there_are_verdicts_and_no_names(monkeypatch) -> None
     def none_left(*_):
         raise OutOfWork("none left")
 
-    monkeypatch.setattr("gradsheet.search.Search._pay", none_left)
+    monkeypatch.setattr("gradsheet.mistakes.search.Search._pay", none_left)
     (judgement,) = judgements(NUMBERS, ("dL/dW2[2,2]", "14"))
     assert judgement.verdict == "wrong"
     assert judgement.mistakes == []

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from sheets import NET, NUMBERS, SYMBOLS, codes, judged, judgements
 
 import gradsheet
-from gradsheet.carry import Carried
-from gradsheet.cli import main
-from gradsheet.evaluate import Evaluator
-from gradsheet.floating import Ball
-from gradsheet.formula import parse
-from gradsheet.omission import omissions
-from gradsheet.point import point_of
+from gradsheet.commands.cli import main
+from gradsheet.language.evaluate import Evaluator
+from gradsheet.language.formula import parse
+from gradsheet.mistakes.omission import omissions
+from gradsheet.numbers.ball import Ball
+from gradsheet.truth.carry import Carried
+from gradsheet.truth.point import point_of
 
 GRADED = Path(__file__).parent / "graded"
 ONE = """
@@ -65,7 +65,10 @@ def test_seventeen_digits() -> None:
         truth = sigmoid(Decimal("0.3"))
     assert str(truth).startswith("0.574442516811658987")
     floats, off, right = judgements(
-        ONE, ("L", "0.57444251681165903"), ("L", "0.57444251681165803"), ("L", "0.57444251681165899")
+        ONE,
+        ("L", "0.57444251681165903"),
+        ("L", "0.57444251681165803"),
+        ("L", "0.57444251681165899"),
     )
     assert [j.verdict for j in (floats, off, right)] == ["rounded", "wrong", "right"]
     assert "no further than floating point may be off" in floats.message
@@ -77,13 +80,21 @@ def test_seventeen_digits() -> None:
 
 @pytest.mark.parametrize(
     ("value", "told"),
-    [("0.64", "0.5744"), ("0.640", "0.57444"), ("0.6400", "0.574443"), ("6e-1", "0.574"), ("0.0064", "0.5744")],
+    [
+        ("0.64", "0.5744"),
+        ("0.640", "0.57444"),
+        ("0.6400", "0.574443"),
+        ("6e-1", "0.574"),
+        ("0.0064", "0.5744"),
+    ],
 )
 def test_a_person_is_told_two_digits_more(value: str, told: str) -> None:
     assert judged(ONE, "L", value=value).told == told
 
 
-@pytest.mark.parametrize(("value", "told"), [("6.2", "6.125"), ("6.12", "6.125"), ("7", "49/8"), ("0.1", "6.12")])
+@pytest.mark.parametrize(
+    ("value", "told"), [("6.2", "6.125"), ("6.12", "6.125"), ("7", "49/8"), ("0.1", "6.12")]
+)
 def test_exact_truths_are_told_exactly_where_they_are_short(value: str, told: str) -> None:
     found = judged(NUMBERS, "L", value=value)
     assert (found.told, found.truth, found.truth_digits) == (told, "49/8", None)
@@ -100,17 +111,24 @@ def test_all_digits_of_a_truth_are_true(digits: int, weight: Fraction) -> None:
     if found.truth_digits is None:
         return
     shown = Decimal(found.truth_digits)
-    assert len(shown.as_tuple().digits) >= min(digits + 2, 40) or str(truth)[len(found.truth_digits)] == "0"
+    assert (
+        len(shown.as_tuple().digits) >= min(digits + 2, 40)
+        or str(truth)[len(found.truth_digits)] == "0"
+    )
     assert 0 <= truth - shown < Decimal(5).scaleb(shown.as_tuple().exponent - 1)
 
 
-def test_vectors_have_digits_entry_by_entry(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_vectors_have_digits_entry_by_entry(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     sheet = tmp_path / "s.toml"
     sheet.write_text(PAIR + "[[claim]]\nquantity = 'h1'\nvalue = [0.61, 0.3]\n")
     main(["--json", str(sheet)])
     (claim,) = json.loads(capsys.readouterr().out)["sheets"][0]["claims"]
     assert claim["truth_digits"] == ["0.59868766", "0.3429895"]
-    assert all(abs(t - s) < 1e-9 for t, s in zip(claim["truth"], (0.5986876601, 0.3429895373), strict=True))
+    assert all(
+        abs(t - s) < 1e-9 for t, s in zip(claim["truth"], (0.5986876601, 0.3429895373), strict=True)
+    )
     main([str(sheet)])
     assert "h1 = [0.61, 0.3], true [0.5987, 0.343]" in capsys.readouterr().out
 
@@ -170,8 +188,13 @@ def test_what_floats_give_of_an_exact_number() -> None:
     assert judged(head, "L", value="2.0999999999999").verdict == "wrong"  # fourteen digits
 
 
-@given(st.lists(st.fractions(-3, 3, max_denominator=9), min_size=9, max_size=9), st.sampled_from(["sigmoid", "tanh"]))
-def test_a_float_is_within_its_forward_error_bound(numbers: list[Fraction], activation: str) -> None:
+@given(
+    st.lists(st.fractions(-3, 3, max_denominator=9), min_size=9, max_size=9),
+    st.sampled_from(["sigmoid", "tanh"]),
+)
+def test_a_float_is_within_its_forward_error_bound(
+    numbers: list[Fraction], activation: str
+) -> None:
     """The pass in float64, whatever the order of its operations, against the same on exact numbers."""
     w = [str(number) for number in numbers]
     head = f"""
@@ -194,7 +217,9 @@ b = ["{w[7]}"]
         with np.errstate(all="ignore"):
             values = Evaluator(floats).value(tree, {})
         balls, truths = Evaluator(ours).value(tree, {}), Evaluator(point).value(tree, {})
-        for value, ball, truth in zip(values.flat, map(Ball.of, balls.flat), truths.flat, strict=True):
+        for value, ball, truth in zip(
+            values.flat, map(Ball.of, balls.flat), truths.flat, strict=True
+        ):
             assert abs(Fraction(value) - truth) <= Fraction(ball.error), quantity
             assert abs(Fraction(ball.value) - truth) <= Fraction(ball.error), quantity
             assert ball.error <= 1e-12
@@ -202,7 +227,7 @@ b = ["{w[7]}"]
 
 def test_a_bound_that_is_too_small_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen to fail: without the errors of the operations 2.0999999999999996 is no float for 2.1."""
-    monkeypatch.setattr("gradsheet.floating.UNIT_ROUNDOFF", 0.0)
+    monkeypatch.setattr("gradsheet.numbers.ball.UNIT_ROUNDOFF", 0.0)
     head = 'loss = "output"\nx = 3\n[[layer]]\nW = [[0.7]]\n'
     assert judged(head, "L", value="2.0999999999999996").verdict == "wrong"
 
@@ -253,10 +278,14 @@ def test_what_the_line_lacks_is_looked_for_first() -> None:
         ("3.5*6", "20.5", None, ""),
     ],
 )
-def test_something_left_out_of_the_line(line: str, value: str, code: str | None, words: str) -> None:
+def test_something_left_out_of_the_line(
+    line: str, value: str, code: str | None, words: str
+) -> None:
     """dL/dW3[1,2] = 3.5 * 6 = 21."""
     found = judged(NUMBERS, "dL/dW3[1,2]", line, value=value)
-    of_the_line = [e for e in found.explanations or [] if e.kind == "figures" and "own line" in e.text]
+    of_the_line = [
+        e for e in found.explanations or [] if e.kind == "figures" and "own line" in e.text
+    ]
     assert [e.code for e in of_the_line][:1] == ([code] if code else [])
     assert any(words in e.text for e in of_the_line) == bool(code)
 
@@ -311,7 +340,12 @@ def test_finite_differences(by: str, kind: str, step: float) -> None:
     def loss(by_step: float) -> float:
         x, W1, b1 = np.array([1.5]), np.array([[0.2], [-0.3]]), np.array([0.1, -0.2])
         W2 = np.array([[0.4, 0.5], [1, -1]])
-        place = {"W2[1,1]": (W2, (0, 0)), "W1[2,1]": (W1, (1, 0)), "b1[1]": (b1, 0), "x[1]": (x, 0)}[by]
+        place = {
+            "W2[1,1]": (W2, (0, 0)),
+            "W1[2,1]": (W1, (1, 0)),
+            "b1[1]": (b1, 0),
+            "x[1]": (x, 0),
+        }[by]
         place[0][place[1]] += by_step
         return float(((sigma(W2 @ sigma(W1 @ x + b1)) - [1, 0]) ** 2).sum() / 2)
 
@@ -327,7 +361,9 @@ def test_finite_differences_of_whole_arrays_and_nodes() -> None:
     head = 'loss = "output"\nx = [2, 1]\n[[layer]]\nW = [[1, 3]]\n[[layer]]\nW = [[1]]\nactivation = "softplus"\n'
     h = 0.01
     z = np.array([2.0, 1.0]) @ np.array([1.0, 3.0])
-    values = [f"{(math.log1p(math.exp(z + h * x)) - math.log1p(math.exp(z))) / h:.9f}" for x in (2, 1)]
+    values = [
+        f"{(math.log1p(math.exp(z + h * x)) - math.log1p(math.exp(z))) / h:.9f}" for x in (2, 1)
+    ]
     (found,) = judgements(head, ("dL/dW1", f"[{', '.join(values)}]"))
     assert codes(found) == ["finite-difference"]
     value = (math.log1p(math.exp(z + h)) - math.log1p(math.exp(z - h))) / (2 * h)
@@ -363,7 +399,9 @@ W = [[2]]
 
 def test_a_claim_for_all_indices_is_judged_at_all_of_them() -> None:
     """The first entry alone would be cut, or what floats make of it."""
-    head = 'loss = "half_squared_error"\nx = [1, 0.5]\ny = 1\n[[layer]]\nW = [[1, 0.4698], [1, 1]]\n'
+    head = (
+        'loss = "half_squared_error"\nx = [1, 0.5]\ny = 1\n[[layer]]\nW = [[1, 0.4698], [1, 1]]\n'
+    )
     head += 'activation = "sigmoid"\n[[layer]]\nW = [[1, 1]]\n'
     assert judged(head, "z1[j]", value="1.234").verdict == "wrong"
     assert judged(head, "h1[j]", value="0.77467503803203679").verdict == "wrong"

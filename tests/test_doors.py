@@ -9,7 +9,12 @@ import manual
 import ref
 
 W1, b1, W2 = np.ones((3, 2)), np.ones(3), np.ones((1, 3))
-PARAMS, X, Y, ACTIVATIONS = [(W1, b1), (W2, None)], np.ones((4, 2)), np.ones((4, 1)), ("relu", "identity")
+PARAMS, X, Y, ACTIVATIONS = (
+    [(W1, b1), (W2, None)],
+    np.ones((4, 2)),
+    np.ones((4, 1)),
+    ("relu", "identity"),
+)
 
 
 @pytest.mark.parametrize("room", [manual, ref])
@@ -18,7 +23,10 @@ PARAMS, X, Y, ACTIVATIONS = [(W1, b1), (W2, None)], np.ones((4, 2)), np.ones((4,
     [
         ({"params": []}, "params is empty"),
         ({"params": [(W1, b1), (W2.T, None)]}, r"W2 has shape \(3, 1\), expected \(\d, 3\).*W\.T"),
-        ({"params": [(W1, np.ones((3, 1))), (W2, None)]}, r"b1 has shape \(3, 1\), expected \(3,\)"),
+        (
+            {"params": [(W1, np.ones((3, 1))), (W2, None)]},
+            r"b1 has shape \(3, 1\), expected \(3,\)",
+        ),
         ({"params": [(W1, np.ones(1)), (W2, None)]}, r"b1 has shape \(1,\), expected \(3,\)"),
         ({"params": [(W1[0], b1), (W2, None)]}, r"W1 has shape \(2,\), expected \(units, inputs\)"),
         ({"x": np.ones(2)}, r"x has shape \(2,\), expected .*write x\[None, :\]"),
@@ -29,7 +37,10 @@ PARAMS, X, Y, ACTIVATIONS = [(W1, b1), (W2, None)], np.ones((4, 2)), np.ones((4,
         ({"y": None}, "y is None, expected the targets"),
         ({"activations": "relu"}, "expected one name for each of the 2 layers"),
         ({"activations": ("relu",)}, "expected one name for each of the 2 layers"),
-        ({"activations": ("relu", "swish")}, "activation 2 is 'swish', expected one of identity, relu"),
+        (
+            {"activations": ("relu", "swish")},
+            "activation 2 is 'swish', expected one of identity, relu",
+        ),
         ({"loss": "l2"}, "'l2'.*expected one of half_squared_error"),
         ({"reduction": "max"}, "'max'.*expected"),
         ({"loss": "output"}, "output"),
@@ -53,8 +64,14 @@ def test_a_vector_of_targets_never_broadcasts(room):
     ("params", "message"),
     [
         ([(W1.astype(int), None), (W2, None)], r"W1 has dtype int64.*write W1\.astype\(float\)"),
-        ([(W1, b1), (W2.astype(np.float32), None)], "W2 has dtype float32, expected that of W1, float64"),
-        ([(W1, b1.astype(np.float32)), (W2, None)], "b1 has dtype float32, expected that of W1, float64"),
+        (
+            [(W1, b1), (W2.astype(np.float32), None)],
+            "W2 has dtype float32, expected that of W1, float64",
+        ),
+        (
+            [(W1, b1.astype(np.float32)), (W2, None)],
+            "b1 has dtype float32, expected that of W1, float64",
+        ),
     ],
 )
 def test_number_types_are_never_mixed(params, message):
@@ -90,7 +107,9 @@ def test_a_missing_bias_has_no_derivative():
 
 def test_a_float_among_fractions_is_refused():
     params = [manual.Layer(np.array([[Fraction(1)]], object))]
-    with pytest.raises(TypeError, match=r"found the float 0.1 among exact numbers.*Fraction\('0.1'\)"):
+    with pytest.raises(
+        TypeError, match=r"found the float 0.1 among exact numbers.*Fraction\('0.1'\)"
+    ):
         manual.value_and_grad(params, [[0.1]], [[1]], ("identity",))
 
 
@@ -103,7 +122,9 @@ def test_what_is_no_array_of_real_numbers_is_refused(x):
 def test_the_shares_keep_the_number_type():
     params = [(W.astype(np.float32), None) for W in (W1, W2)]
     for room in (manual, ref):
-        found = room.jacobian(params, X.astype(np.float32), ACTIVATIONS, of="shares", by="W1", y=Y.astype(np.float32))
+        found = room.jacobian(
+            params, X.astype(np.float32), ACTIVATIONS, of="shares", by="W1", y=Y.astype(np.float32)
+        )
         assert found.dtype == np.float32
 
 

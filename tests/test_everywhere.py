@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 import gradsheet
-from gradsheet import point, probe, work
-from gradsheet.counting import operations
-from gradsheet.exports import _sheet
-from gradsheet.simulation import Simulation
+from gradsheet.claims.counting import operations
+from gradsheet.commands.exports import _sheet
+from gradsheet.mistakes.simulation import Simulation
+from gradsheet.truth import point, work
+from gradsheet.truth import probes as probe
 from tests.sheets import NET, NUMBERS, judged, judgements
 
 ATTACK = Path(__file__).parent / "attack"
@@ -17,7 +18,10 @@ HOMEWORK = sorted((Path(gradsheet.__file__).parent / "homework").glob("*.toml"))
 
 
 def verdicts_of(name: str) -> list[str]:
-    return [judgement.verdict for judgement in gradsheet.load(ATTACK / f"{name}.toml").judge().judgements]
+    return [
+        judgement.verdict
+        for judgement in gradsheet.load(ATTACK / f"{name}.toml").judge().judgements
+    ]
 
 
 # What once broke
@@ -30,13 +34,17 @@ def test_what_was_too_much_is_right(name):
 
 def test_every_gradient_of_four_examples_is_judged():
     """dL/dh3 is -y/(4 h3) with h3 = 1 to twenty digits: -0.25 in example 3, where the sheet has -0.500."""
-    *_, gradient, _ = found = gradsheet.load(ATTACK / "cannot-jax-more-work.toml").judge().judgements
+    *_, gradient, _ = found = (
+        gradsheet.load(ATTACK / "cannot-jax-more-work.toml").judge().judgements
+    )
     assert [j.verdict for j in found] == [*["right"] * 6, "wrong", "right"]
     assert "[3,1] is -0.500, true -0.25000" in gradient.message
 
 
 def test_what_is_too_much_is_refused_with_its_number():
-    with pytest.raises(gradsheet.SheetError, match=r"takes [\d,]{7,} operations, expected at most 500,000: take a"):
+    with pytest.raises(
+        gradsheet.SheetError, match=r"takes [\d,]{7,} operations, expected at most 500,000: take a"
+    ):
         verdicts_of("cannot-softmax-8-16-10")
 
 
@@ -85,7 +93,9 @@ def forget() -> None:
     Simulation._runs.clear()
 
 
-@pytest.mark.parametrize("path", [*HOMEWORK, ATTACK / "cannot-jax-more-work.toml"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*HOMEWORK, ATTACK / "cannot-jax-more-work.toml"], ids=lambda path: path.stem
+)
 @pytest.mark.parametrize("speed", [0.001, 20.0])
 def test_a_slow_clock_and_a_fast_one_give_the_same_report(path, speed, monkeypatch):
     forget()
@@ -100,7 +110,9 @@ def test_a_slow_clock_and_a_fast_one_give_the_same_report(path, speed, monkeypat
 def test_what_is_left_in_the_end_does_not_hang_on_what_was_kept(path, monkeypatch):
     left = []
     start = work.Budget.start
-    monkeypatch.setattr(work.Budget, "start", lambda self, *of: (left.append(self), start(self, *of))[1])
+    monkeypatch.setattr(
+        work.Budget, "start", lambda self, *of: (left.append(self), start(self, *of))[1]
+    )
     forget()
     for _ in range(2):
         told(path)
@@ -129,15 +141,21 @@ def test_more_of_everything_counts_more():
     tanh = NUMBERS.replace("relu", "tanh")
     assert count(NUMBERS, "z1") < count(tanh, "z1")  # enclosures
     wide = "[[layer]]\nshape = [{0}, 2]\nactivation = 'relu'\n"
-    assert count(wide.format(2), "h1[1]") < count(wide.format(3), "h1[1]") < count(wide.format(7), "h1[1]")
+    assert (
+        count(wide.format(2), "h1[1]")
+        < count(wide.format(3), "h1[1]")
+        < count(wide.format(7), "h1[1]")
+    )
     line = "[[claim]]\nquantity = 'L'\nworking = ['{}1']\n"
-    products = [operations(gradsheet.read(NUMBERS + line.format("sum(k, x[k])*" * n))) for n in (1, 5, 9)]
+    products = [
+        operations(gradsheet.read(NUMBERS + line.format("sum(k, x[k])*" * n))) for n in (1, 5, 9)
+    ]
     assert products == sorted(set(products))
 
 
 def test_without_operations_a_number_is_not_called_wrong(monkeypatch):
     """Whether rounding explains it is not known then."""
-    monkeypatch.setattr("gradsheet.verdict.MAX_FURTHER", -work.MAX_OPERATIONS)
+    monkeypatch.setattr("gradsheet.claims.verdict.MAX_FURTHER", -work.MAX_OPERATIONS)
     assert judged(NUMBERS, "L", value="6.1").verdict == "right"
     off = judged(NUMBERS, "L", value="7")
     assert off.verdict == "cannot_tell"
@@ -146,7 +164,12 @@ def test_without_operations_a_number_is_not_called_wrong(monkeypatch):
 
 def test_many_wrong_claims_are_all_judged():
     """A sheet of 90 wrong numbers has 90 verdicts, and their mistakes are looked for."""
-    claims = [(f"dL/dW2[{i},{j}]", str(100 + 3 * k)) for k in range(10) for i in (1, 2, 3) for j in (1, 2, 3)]
+    claims = [
+        (f"dL/dW2[{i},{j}]", str(100 + 3 * k))
+        for k in range(10)
+        for i in (1, 2, 3)
+        for j in (1, 2, 3)
+    ]
     found = judgements(NUMBERS, *claims)
     assert {j.verdict for j in found} <= {"wrong", "carried_forward"}
     assert all(j.explanations is not None for j in found)

@@ -6,17 +6,19 @@ import tomllib
 import pytest
 
 import gradsheet
-from gradsheet import exercise as module
-from gradsheet.blind import blindness
-from gradsheet.exercise import ExerciseError, Plan, class_list, exercise
-from gradsheet.filling import fill
-from gradsheet.sheet import printed_entries, read
+from gradsheet.claims.sheet import printed_entries, read
+from gradsheet.mistakes.blind import blindness
+from gradsheet.solution import exercise as module
+from gradsheet.solution.exercise import ExerciseError, Plan, class_list, exercise
+from gradsheet.solution.filling import fill
 
 HOMEWORK = Plan((2, 3, 3, 1), ("relu", "identity", "identity"))
 SHORT = Plan((2, 3, 1), ("relu", "identity"))
 NAMES = ("Ada Lovelace", "Emmy Noether", "Sofja Kowalewskaja", "José Díaz", "Zoë/../Müller", "李明")
 NAMES += tuple(
-    f"{first} {last}" for first in ("Ann", "Bo", "Cem", "Di") for last in ("Ito", "Li", "Roy", "Sy", "Ude", "Wu")
+    f"{first} {last}"
+    for first in ("Ann", "Bo", "Cem", "Di")
+    for last in ("Ito", "Li", "Roy", "Sy", "Ude", "Wu")
 )
 
 
@@ -32,7 +34,9 @@ def data(text: str):
 
 
 def without_values(text: str) -> str:
-    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("value = "))
+    return "".join(
+        line for line in text.splitlines(keepends=True) if not line.startswith("value = ")
+    )
 
 
 def test_the_homework_again_with_other_numbers() -> None:
@@ -48,8 +52,18 @@ def test_the_homework_again_with_other_numbers() -> None:
         ],
     )
     asked = {claim["quantity"]: claim["value"] for claim in tomllib.loads(found.key)["claim"]}
-    assert (asked["z1"], asked["h1"], asked["z2"], asked["yhat"]) == ([-1, 3, 2], [0, 3, 2], [10, -9, 7], [-23])
-    assert (asked["L"], asked["dL/dz3"], asked["dL/dW3"], asked["dL/dz2"]) == (8, [4], [[40, -36, 28]], [-8, 4, 4])
+    assert (asked["z1"], asked["h1"], asked["z2"], asked["yhat"]) == (
+        [-1, 3, 2],
+        [0, 3, 2],
+        [10, -9, 7],
+        [-23],
+    )
+    assert (asked["L"], asked["dL/dz3"], asked["dL/dW3"], asked["dL/dz2"]) == (
+        8,
+        [4],
+        [[40, -36, 28]],
+        [-8, 4, 4],
+    )
 
 
 def test_a_seed_is_an_exercise() -> None:
@@ -91,8 +105,12 @@ def test_everybody_in_a_class_has_an_own_exercise_that_shows_every_mistake() -> 
         assert sheet.title == f"Backpropagation by hand: {name}"
         assert {judgement.verdict for judgement in gradsheet.judge(sheet).judgements} == {"right"}
         assert blindness(sheet).unseen == []
-        whole = [entry.places is None and entry.value.denominator == 1 for entry in entries(each.key)]
-        assert whole.count(False) == (printed_entries(sheet.claims[4].value)[0].value.denominator == 2)
+        whole = [
+            entry.places is None and entry.value.denominator == 1 for entry in entries(each.key)
+        ]
+        assert whole.count(False) == (
+            printed_entries(sheet.claims[4].value)[0].value.denominator == 2
+        )
         assert sheet.claims[4].quantity == "L", "the only number that may be half a whole one"
         assert max(abs(entry.value) for entry in entries(each.key)) <= 80
         z1 = printed_entries(sheet.claims[0].value)
@@ -101,14 +119,33 @@ def test_everybody_in_a_class_has_an_own_exercise_that_shows_every_mistake() -> 
 
 
 def test_files_are_named_after_the_students_and_stay_in_their_folder() -> None:
-    names = ["José Díaz", "Jose Diaz", "JOSE-DIAZ", "../etc/passwd", "李明", "", "jose diaz 2", "x" * 300]
+    names = [
+        "José Díaz",
+        "Jose Diaz",
+        "JOSE-DIAZ",
+        "../etc/passwd",
+        "李明",
+        "",
+        "jose diaz 2",
+        "x" * 300,
+    ]
     stems = [stem for stem, _ in class_list(SHORT, names, 1)]
-    first = ["jose-diaz", "jose-diaz-2", "jose-diaz-3", "etc-passwd", "student", "student-2", "jose-diaz-2-2"]
+    first = [
+        "jose-diaz",
+        "jose-diaz-2",
+        "jose-diaz-3",
+        "etc-passwd",
+        "student",
+        "student-2",
+        "jose-diaz-2-2",
+    ]
     assert stems == [*first, "x" * 60]
 
 
 def test_who_else_is_on_the_list_does_not_matter() -> None:
-    one, other = (dict(class_list(SHORT, names, 5)) for names in (["Ada", "Bo", "Cem"], ["Cem", "Di", "Ada"]))
+    one, other = (
+        dict(class_list(SHORT, names, 5)) for names in (["Ada", "Bo", "Cem"], ["Cem", "Di", "Ada"])
+    )
     assert (one["ada"], one["cem"]) == (other["ada"], other["cem"])
     assert dict(class_list(SHORT, ["Ada"], 6))["ada"] != one["ada"]
 
@@ -124,7 +161,9 @@ def test_a_kind_with_few_exercises_is_told(monkeypatch) -> None:
     monkeypatch.setattr(module, "ALONE", (4,))
     monkeypatch.setattr(module, "_hidden", lambda sheet, questions: set())
     monkeypatch.setattr(module, "unseen", lambda sheet: [])
-    with pytest.raises(ExerciseError, match="only 2 different exercises of this kind were found: use wider layers"):
+    with pytest.raises(
+        ExerciseError, match="only 2 different exercises of this kind were found: use wider layers"
+    ):
         list(class_list(Plan((1, 1), ("identity",)), ["Ada", "Bo", "Cem"], 1))
 
 
@@ -151,7 +190,9 @@ def test_what_is_no_fraction_is_printed_with_digits_enough(plan: Plan) -> None:
 def test_a_batch_has_whole_gradients_though_the_loss_is_a_mean(loss: str) -> None:
     found = exercise(Plan((2, 3, 2), ("relu", "identity"), loss, examples=4), 1)
     assert len(tomllib.loads(found.key)["x"]) == 4
-    assert all(entry.places is None and entry.value.denominator == 1 for entry in entries(found.key))
+    assert all(
+        entry.places is None and entry.value.denominator == 1 for entry in entries(found.key)
+    )
     assert blindness(read(found.key)).unseen == []
 
 
@@ -175,16 +216,40 @@ def test_a_leaky_relu_has_slope_one_half_unless_another_is_given() -> None:
         ({"examples": 0}, "a batch of 0 examples, expected 1 to 8"),
         ({"activations": ("relu",)}, "1 activations, expected 2, one a layer"),
         ({"activations": ("rleu", "identity")}, "unknown activation 'rleu': did you mean relu?"),
-        ({"activations": ("?", "identity")}, "unknown activation '?': expected one of identity, relu,"),
+        (
+            {"activations": ("?", "identity")},
+            "unknown activation '?': expected one of identity, relu,",
+        ),
         ({"activations": ("softmax", "identity")}, "softmax before the last layer"),
-        ({"activations": (("relu", 0.1), "identity")}, "relu with a slope, which only leaky_relu has"),
-        ({"activations": (("leaky_relu", 2), "identity")}, "leaky_relu with slope 2, expected one between 0 and 1"),
+        (
+            {"activations": (("relu", 0.1), "identity")},
+            "relu with a slope, which only leaky_relu has",
+        ),
+        (
+            {"activations": (("leaky_relu", 2), "identity")},
+            "leaky_relu with slope 2, expected one between 0 and 1",
+        ),
         ({"loss": "squared_eror"}, "unknown loss 'squared_eror': did you mean squared_error?"),
-        ({"loss": "cross_entropy"}, "the loss cross_entropy behind identity, expected softmax on the last layer"),
-        ({"loss": "binary_cross_entropy"}, "the loss binary_cross_entropy behind identity, expected sigmoid"),
-        ({"widths": (2, 1, 1)}, "relu on layer 1 of 1 unit: one example cannot show both what a dead unit stops"),
-        ({"widths": (2, 3, 2, 1), "activations": ("relu", "relu", "identity")}, "relu on layer 2 of 2 units: one"),
-        ({"widths": (2, 3, 2), "loss": "output"}, 'the loss "output" needs a single output, the last layer has 2'),
+        (
+            {"loss": "cross_entropy"},
+            "the loss cross_entropy behind identity, expected softmax on the last layer",
+        ),
+        (
+            {"loss": "binary_cross_entropy"},
+            "the loss binary_cross_entropy behind identity, expected sigmoid",
+        ),
+        (
+            {"widths": (2, 1, 1)},
+            "relu on layer 1 of 1 unit: one example cannot show both what a dead unit stops",
+        ),
+        (
+            {"widths": (2, 3, 2, 1), "activations": ("relu", "relu", "identity")},
+            "relu on layer 2 of 2 units: one",
+        ),
+        (
+            {"widths": (2, 3, 2), "loss": "output"},
+            'the loss "output" needs a single output, the last layer has 2',
+        ),
     ],
 )
 def test_what_is_no_plan_is_one_clear_line(plan: dict, message: str) -> None:
@@ -200,21 +265,31 @@ def test_where_no_numbers_show_every_mistake_it_ends_and_says_so(monkeypatch) ->
     with monkeypatch.context() as always_another:
         numbers = itertools.count()
         always_another.setattr(module, "_hidden", lambda sheet, questions: {str(next(numbers))})
-        with pytest.raises(ExerciseError, match=r"shows every mistake: use wider layers, more examples, other act"):
+        with pytest.raises(
+            ExerciseError, match=r"shows every mistake: use wider layers, more examples, other act"
+        ):
             exercise(SHORT, 1)
-    with pytest.raises(ExerciseError, match=r"none of those tried that dL/dz is missing .*: use wider layers"):
+    with pytest.raises(
+        ExerciseError, match=r"none of those tried that dL/dz is missing .*: use wider layers"
+    ):
         exercise(Plan((2, 3, 1), ("relu", "identity"), "output"), 1)
-    with pytest.raises(ExerciseError, match="no small whole numbers fit this kind of exercise: use fewer examples"):
+    with pytest.raises(
+        ExerciseError, match="no small whole numbers fit this kind of exercise: use fewer examples"
+    ):
         exercise(Plan((8, 8, 2), ("sigmoid", "softmax"), "cross_entropy", examples=8), 1)
-    monkeypatch.setattr("gradsheet.work.MAX_SECONDS", -1.0)
-    with pytest.raises(ExerciseError, match=r"no exercise of this kind can be judged, .*: use smaller layers"):
+    monkeypatch.setattr("gradsheet.truth.work.MAX_SECONDS", -1.0)
+    with pytest.raises(
+        ExerciseError, match=r"no exercise of this kind can be judged, .*: use smaller layers"
+    ):
         exercise(SHORT, 1)
 
 
 def test_the_search_has_an_end(monkeypatch) -> None:
     tried = []
     monkeypatch.setattr(module, "MAX_TRIES", 1)
-    monkeypatch.setattr(module, "_hidden", lambda sheet, questions: tried.append(sheet) or {"nothing shows"})
+    monkeypatch.setattr(
+        module, "_hidden", lambda sheet, questions: tried.append(sheet) or {"nothing shows"}
+    )
     with pytest.raises(ExerciseError, match="none of those tried that nothing shows"):
         exercise(SHORT, 1)
     assert len(tried) == 1

@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import pytest
 
-from gradsheet import cli
-from gradsheet.cli import main
-from gradsheet.formula import List
-from gradsheet.judgement import Judgement, LineVerdict, Report
-from gradsheet.sheet import VERDICTS, Claim
+from gradsheet.claims.judgement import Judgement, LineVerdict, Report
+from gradsheet.claims.sheet import VERDICTS, Claim
+from gradsheet.commands import cli
+from gradsheet.commands.cli import main
+from gradsheet.language.formula import List
 
 SHEET = """\
 title = "export \\u001b[31m <&> \\u0000"
@@ -86,7 +86,7 @@ def tests_of(folder, capsys, monkeypatch):
 
     def tell(kind: str, *judgements: Judgement, options: tuple[str, ...] = ()) -> str:
         report = Report("a.toml", judgements=[*judgements])
-        monkeypatch.setattr("gradsheet.verdict.judge", lambda _: report)
+        monkeypatch.setattr("gradsheet.claims.verdict.judge", lambda _: report)
         main([kind, str(folder / "out"), *options, str(folder / "class" / "a.toml")])
         return (folder / "out").read_text()
 
@@ -255,7 +255,9 @@ def test_files_appear_with_the_usual_rights(folder, capsys):
 def test_several_sheets_are_told_apart_and_none_is_overwritten(tmp_path, capsys):
     sheet = 'loss = "output"\nx = 1\n[[layer]]\nW = [[2]]\n[[claim]]\nquantity = "L"\nvalue = 2\npoints = 3\n'
     for name in ("a", "b"):
-        (tmp_path / f"{name}.toml").write_text(sheet.replace("value = 2", "value = 3") if name == "b" else sheet)
+        (tmp_path / f"{name}.toml").write_text(
+            sheet.replace("value = 2", "value = 3") if name == "b" else sheet
+        )
     options = ["--credit", "wrong=0.5"]
     assert main([str(tmp_path), "--gradescope", str(tmp_path / "r.json"), *options]) == 1
     out = capsys.readouterr().out
@@ -268,7 +270,11 @@ def test_several_sheets_are_told_apart_and_none_is_overwritten(tmp_path, capsys)
         (f"{tmp_path}/b.toml, L", 1.5),
     ]
     main([str(tmp_path), "--json", *options])
-    claims = [claim for found in json.loads(capsys.readouterr().out)["sheets"] for claim in found["claims"]]
+    claims = [
+        claim
+        for found in json.loads(capsys.readouterr().out)["sheets"]
+        for claim in found["claims"]
+    ]
     assert [(claim["points"], claim["credit"]) for claim in claims] == [(3.0, 3.0), (3.0, 1.5)]
     for kind in ("--gradescope", "--junit"):
         with pytest.raises(SystemExit):

@@ -4,9 +4,9 @@ import pytest
 from sheets import NET, NUMBERS, SYMBOLS
 
 import gradsheet
-from gradsheet import filling
-from gradsheet.filling import fill
-from gradsheet.sheet import SheetError, read
+from gradsheet.claims.sheet import SheetError, read
+from gradsheet.solution import filling
+from gradsheet.solution.filling import fill
 
 
 def ask(*quantities: str) -> str:
@@ -39,7 +39,9 @@ def test_the_homeworks_questions_get_its_true_values() -> None:
         "value = 7",
         "value = -7",
     ]
-    assert {judgement.verdict for judgement in gradsheet.judge(read(fill(text))).judgements} == {"right"}
+    assert {judgement.verdict for judgement in gradsheet.judge(read(fill(text))).judgements} == {
+        "right"
+    }
 
 
 def test_the_value_stands_below_its_quantity_and_nothing_else_moves() -> None:
@@ -60,7 +62,9 @@ def test_a_text_that_looks_like_a_quantity_is_no_place_for_a_value() -> None:
 
 def test_line_endings_stay() -> None:
     text = (NUMBERS + ask("L", "yhat")).replace("\n", "\r\n")
-    assert fill(text) == (NUMBERS + ask("L") + "value = 6.125\n" + ask("yhat") + "value = [5]\n").replace("\n", "\r\n")
+    assert fill(text) == (
+        NUMBERS + ask("L") + "value = 6.125\n" + ask("yhat") + "value = [5]\n"
+    ).replace("\n", "\r\n")
     assert fill(text.removesuffix("\r\n")) == fill(text).removesuffix("\r\n")
 
 
@@ -85,18 +89,20 @@ def test_fractions_are_exact() -> None:
 
 def test_a_step_of_gradient_descent_is_answered_too() -> None:
     """W3 - 0.5 dL/dW3 in the homework, dL/dW3 = 3.5 (9, 6, -4)."""
-    assert added("learning_rate = 0.5\n" + NUMBERS + ask("W3_new")) == ["value = [[-16.75, -9.5, 5]]"]
+    assert added("learning_rate = 0.5\n" + NUMBERS + ask("W3_new")) == [
+        "value = [[-16.75, -9.5, 5]]"
+    ]
 
 
-KINK = (
-    "loss = 'output'\nx = [1]\n[[layer]]\nW = [[1], [2]]\nb = [-1, 1]\nactivation = 'relu'\n[[layer]]\nW = [[2, 3]]\n"
-)
+KINK = "loss = 'output'\nx = [1]\n[[layer]]\nW = [[1], [2]]\nb = [-1, 1]\nactivation = 'relu'\n[[layer]]\nW = [[2, 3]]\n"
 
 
 def test_a_kink_keeps_only_what_it_is_in_the_way_of() -> None:
     """z1 = (0, 3): dL/dW2 is h1 whatever relu'(0) is, dL/dz1[1] is not."""
     assert added(KINK + ask("dL/dW2", "dL/dz1[2]")) == ["value = [[0, 3]]", "value = 3"]
-    with pytest.raises(SheetError, match=r"dL/dz1: a kink is in the way, a z is exactly 0") as error:
+    with pytest.raises(
+        SheetError, match=r"dL/dz1: a kink is in the way, a z is exactly 0"
+    ) as error:
         fill(KINK + ask("L", "dL/dz1"))
     assert error.value.line == KINK.count("\n") + 3
 
@@ -127,7 +133,7 @@ def test_no_wrong_value_comes_back(monkeypatch) -> None:
 
 
 def test_what_takes_too_long_to_judge_is_not_filled(monkeypatch) -> None:
-    monkeypatch.setattr("gradsheet.work.MAX_SECONDS", -1.0)
+    monkeypatch.setattr("gradsheet.truth.work.MAX_SECONDS", -1.0)
     with pytest.raises(SheetError, match="a fault of gradsheet"):
         fill(NUMBERS + ask("dL/dW1"))
 
@@ -136,7 +142,9 @@ WIDE = f"x = {[1] * 60}\nloss = 'output'\n[[layer]]\nW = {[[1] * 60] * 60}\n[[la
 
 
 def test_what_takes_too_many_operations_is_not_filled() -> None:
-    with pytest.raises(SheetError, match=r"^answering this sheet takes [\d,]+ operations, expected at most 500,000"):
+    with pytest.raises(
+        SheetError, match=r"^answering this sheet takes [\d,]+ operations, expected at most 500,000"
+    ):
         fill(WIDE + ask("dL/dW1"))
 
 

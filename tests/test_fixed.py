@@ -11,17 +11,22 @@ from networks import Problem, examples, printable_problems
 from test_rounding import network_of
 
 import manual
-from gradsheet.backward import fixed
-from gradsheet.backward.fixed import BITS, ONE, exp_of_minus, gradient_at, log1p, product
-from gradsheet.backward.probes import Data
-from gradsheet.number import as_float
+from gradsheet.checking import fixed
+from gradsheet.checking.fixed import BITS, ONE, exp_of_minus, gradient_at, log1p, product
+from gradsheet.checking.probes import Data
+from gradsheet.numbers.printed import as_float
 
 
 def test_products_of_long_numbers_are_exact() -> None:
     rng = np.random.default_rng(0)
 
     def long(*shape: int) -> Any:
-        return np.array([int(v) << 100 for v in rng.integers(-(2**60), 2**60, shape).flat], object).reshape(shape) + 7
+        return (
+            np.array(
+                [int(v) << 100 for v in rng.integers(-(2**60), 2**60, shape).flat], object
+            ).reshape(shape)
+            + 7
+        )
 
     a, b = long(5, 300), long(300, 4)
     assert (product(a, b) == (a @ b) >> BITS).all()
@@ -61,13 +66,17 @@ def test_the_gradient_is_the_exact_one(problem: Problem) -> None:
 
 def test_a_wrong_slope_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the witness loses the derivative of tanh, and contradicts the others."""
-    from gradsheet.backward.asked import Gradients
-    from gradsheet.backward.truth import truth_at
-    from gradsheet.network import Network
+    from gradsheet.checking.asked import Gradients
+    from gradsheet.checking.truth import truth_at
+    from gradsheet.network.network import Network
 
     rng = np.random.default_rng(1)
-    network = Network((40, 30, 2), ("units",) * 2, ("tanh", "identity"), "squared_error", "mean", 64)
-    params = tuple(manual.Layer(rng.normal(0, 0.2, (o, i)), np.zeros(o)) for i, o in ((40, 30), (30, 2)))
+    network = Network(
+        (40, 30, 2), ("units",) * 2, ("tanh", "identity"), "squared_error", "mean", 64
+    )
+    params = tuple(
+        manual.Layer(rng.normal(0, 0.2, (o, i)), np.zeros(o)) for i, o in ((40, 30), (30, 2))
+    )
     data = Data(params, rng.normal(size=(64, 40)), rng.normal(size=(64, 2)), params)
     assert truth_at(Gradients(network), data).sampled == 14
     monkeypatch.setattr(fixed, "_pulled", lambda activation, z, h, d_h: d_h)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from sheets import NUMBERS
 
 import gradsheet
-from gradsheet.evaluate import EvaluationError, Evaluator
-from gradsheet.formula import FormulaError, parse
-from gradsheet.point import Missing, Point, Undecided
-from gradsheet.target import mentions
+from gradsheet.language.evaluate import EvaluationError, Evaluator
+from gradsheet.language.formula import FormulaError, parse
+from gradsheet.truth.point import Missing, Point, Undecided
+from gradsheet.truth.target import mentions
 
 SHEET = gradsheet.read(
     NUMBERS

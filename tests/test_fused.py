@@ -50,7 +50,9 @@ def log(v: Decimal, rest: Decimal | None) -> Decimal:
     return v.ln()
 
 
-def truth(loss: str, f: str, y: list[float], logits: list[float]) -> tuple[Decimal, list[Decimal], list[Decimal]]:
+def truth(
+    loss: str, f: str, y: list[float], logits: list[float]
+) -> tuple[Decimal, list[Decimal], list[Decimal]]:
     """The loss, its gradient by z, and yhat."""
     with localcontext(DIGITS):
         z, t = [Decimal(v) for v in logits], [Decimal(v) for v in y]
@@ -60,11 +62,14 @@ def truth(loss: str, f: str, y: list[float], logits: list[float]) -> tuple[Decim
         d_yhat = [-a / p for a, p in zip(t, yhat, strict=True)]
         if loss == "binary_cross_entropy":
             L -= sum((1 - a) * log(q, p) for a, p, q in zip(t, yhat, rest, strict=True) if a != 1)
-            d_yhat = [d + ((1 - a) / q if a != 1 else 0) for d, a, q in zip(d_yhat, t, rest, strict=True)]
+            d_yhat = [
+                d + ((1 - a) / q if a != 1 else 0) for d, a, q in zip(d_yhat, t, rest, strict=True)
+            ]
         if f == "softmax":
             # (2) of softmax, with 1 - yhat_k on the diagonal.
             d_z = [
-                p * (d_yhat[k] * rest[k] - sum(d_yhat[i] * yhat[i] for i in range(len(z)) if i != k))
+                p
+                * (d_yhat[k] * rest[k] - sum(d_yhat[i] * yhat[i] for i in range(len(z)) if i != k))
                 for k, p in enumerate(yhat)
             ]
         elif f == "sigmoid":
@@ -126,7 +131,9 @@ def by_plan(loss: str, f: str, **options: Any) -> Callable[[Any, Any], tuple[Any
 def by_compiled_plan(loss: str, f: str) -> Callable[[Any, Any], tuple[Any, Any]]:
     @functools.cache
     def plan(outputs: int, dtype: Any) -> ref.Plan:
-        return ref.Plan([ref.Layer(np.zeros((outputs, 1), dtype), np.zeros(outputs, dtype))], (f,), loss=loss)
+        return ref.Plan(
+            [ref.Layer(np.zeros((outputs, 1), dtype), np.zeros(outputs, dtype))], (f,), loss=loss
+        )
 
     def found(z: Any, y: Any) -> tuple[Any, Any]:
         made = plan(z.shape[1], z.dtype)
@@ -158,7 +165,12 @@ def worst(loss: str, f: str, kind: str) -> dict[tuple[str, str], float]:
     found: dict[tuple[str, str], float] = defaultdict(float)
     with jax.enable_x64(kind == "float64"):
         for z, y in cases(loss, f, dtype):
-            if loss == "binary_cross_entropy" and f == "softmax" and z.shape[1] == 1 and y[0, 0] != 1:
+            if (
+                loss == "binary_cross_entropy"
+                and f == "softmax"
+                and z.shape[1] == 1
+                and y[0, 0] != 1
+            ):
                 continue  # the "no" of a class that is sure: the loss is infinite
             L, d_z, yhat = truth(loss, f, y[0].tolist(), z[0].tolist())
             sizes = [max(abs(p), abs(Decimal(t))) for p, t in zip(yhat, y[0].tolist(), strict=True)]
@@ -167,18 +179,27 @@ def worst(loss: str, f: str, kind: str) -> dict[tuple[str, str], float]:
                 assert np.isfinite(L_found), (way, z, y)
                 assert np.isfinite(d_found).all(), (way, z, y)
                 # log softplus(z) may be 0 or of either sign: the loss is as sharp as its largest share, or target.
-                size_of_L = shares_of_softplus(y[0].tolist(), z[0].tolist()) if f == "softplus" else abs(L)
+                size_of_L = (
+                    shares_of_softplus(y[0].tolist(), z[0].tolist()) if f == "softplus" else abs(L)
+                )
                 found[way, "loss"] = max(found[way, "loss"], units(L_found, L, size_of_L, dtype))
-                if (loss, f) == ("binary_cross_entropy", "softmax"):  # where each "no" is shared out among the others
+                if (loss, f) == (
+                    "binary_cross_entropy",
+                    "softmax",
+                ):  # where each "no" is shared out among the others
                     sizes = [max(*sizes, *map(abs, d_z))] * len(d_z)
                 for one, true, size in zip(np.asarray(d_found), d_z, sizes, strict=True):
-                    found[way, "gradient"] = max(found[way, "gradient"], units(one, true, size, dtype))
+                    found[way, "gradient"] = max(
+                        found[way, "gradient"], units(one, true, size, dtype)
+                    )
     return found
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64"])
 @pytest.mark.parametrize(("loss", "f"), PAIRS)
-def test_the_loss_and_its_gradient_are_right_to_a_few_units_of_the_last_digit(loss: str, f: str, kind: str) -> None:
+def test_the_loss_and_its_gradient_are_right_to_a_few_units_of_the_last_digit(
+    loss: str, f: str, kind: str
+) -> None:
     errors = worst(loss, f, kind)
     for (way, what), error in errors.items():
         print(f"{f} and {loss}, {kind}, {way}: {what} {error:.1f}")
@@ -188,9 +209,14 @@ def test_the_loss_and_its_gradient_are_right_to_a_few_units_of_the_last_digit(lo
 @pytest.mark.parametrize("room", [manual, ref])
 @pytest.mark.parametrize("kind", ["float32", "float64"])
 @pytest.mark.parametrize(("loss", "f"), PAIRS)
-def test_every_derivative_of_what_is_sure_is_a_number(loss: str, f: str, kind: str, room: Any) -> None:
+def test_every_derivative_of_what_is_sure_is_a_number(
+    loss: str, f: str, kind: str, room: Any
+) -> None:
     """Logits of 60 and of 10,000, right and wrong: what is not dL/dyhat itself never goes through it."""
-    params = [manual.Layer(np.array([[1.0], [-1.0], [2.0]], kind)), manual.Layer(np.eye(3, dtype=kind), None)]
+    params = [
+        manual.Layer(np.array([[1.0], [-1.0], [2.0]], kind)),
+        manual.Layer(np.eye(3, dtype=kind), None),
+    ]
     x, y = np.array([[60.0], [-60.0], [1e4]], kind), np.eye(3, dtype=kind)[[1, 0, 2]]
     activations = "identity", f
 
@@ -202,12 +228,15 @@ def test_every_derivative_of_what_is_sure_is_a_number(loss: str, f: str, kind: s
             "each": room.per_example_gradients(*problem, loss=loss),
             "hvp": room.hvp(params, params, x, y, activations, loss=loss),
             "by W1": {
-                of: room.jacobian(params, x, activations, of=of, by="W1", y=y, loss=loss) for of in ("L", "shares")
+                of: room.jacobian(params, x, activations, of=of, by="W1", y=y, loss=loss)
+                for of in ("L", "shares")
             },
         }
 
     with jax.enable_x64(kind == "float64"):
-        found = jax.tree.map(np.asarray, (jax.jit(everything) if room is ref else everything)(params, x, y))
+        found = jax.tree.map(
+            np.asarray, (jax.jit(everything) if room is ref else everything)(params, x, y)
+        )
     (whole, every), (L, grads), (losses, each) = found["all"], found["parameters"], found["each"]
     found["all"] = every.params, every.z
     assert all(np.isfinite(array).all() for array in jax.tree.leaves(found))
@@ -239,10 +268,16 @@ def test_the_rooms_and_the_plan_for_single_examples_agree_where_all_is_sure() ->
 @pytest.mark.parametrize("room", ["manual", "ref", "manual.Plan", "ref.Plan"])
 def test_a_masked_class_has_no_loss(room: str) -> None:
     """A logit of -inf where y is 0: 0 log 0 = 0."""
-    params, x, y = [(np.eye(2), np.array([0.0, -np.inf]))], np.ones((3, 2)), np.array([[1.0, 0.0]] * 3)
+    params, x, y = (
+        [(np.eye(2), np.array([0.0, -np.inf]))],
+        np.ones((3, 2)),
+        np.array([[1.0, 0.0]] * 3),
+    )
     with jax.enable_x64(True):
         if room == "manual.Plan":
-            L, grads = manual.Plan(params, 3, ("softmax",), loss="cross_entropy", layout="rows").value_and_grad(x, y)
+            L, grads = manual.Plan(
+                params, 3, ("softmax",), loss="cross_entropy", layout="rows"
+            ).value_and_grad(x, y)
         elif room == "ref.Plan":
             plan = ref.Plan(params, ("softmax",), loss="cross_entropy")
             L, gradient = plan.value_and_grad(plan.pack(params), x, y)
@@ -256,7 +291,9 @@ def test_a_masked_class_has_no_loss(room: str) -> None:
 
 @pytest.mark.parametrize("room", [manual, ref])
 @pytest.mark.parametrize(("loss", "f"), PAIRS)
-def test_the_gradient_by_the_outputs_is_that_of_the_loss_alone(loss: str, f: str, room: Any) -> None:
+def test_the_gradient_by_the_outputs_is_that_of_the_loss_alone(
+    loss: str, f: str, room: Any
+) -> None:
     """-y / yhat, and what comes before follows from it: here apart, where nothing is sure."""
     W, x = np.array([[0.5], [-0.25], [1.0]]), np.array([[1.0], [-0.5]])
     y, params = np.array([[0.0, 1.0, 0.0], [0.25, 0.25, 0.5]]), [manual.Layer(W)]
@@ -274,15 +311,21 @@ def test_the_gradient_by_the_outputs_is_that_of_the_loss_alone(loss: str, f: str
         return room.gradients(params, x, y, (f,), loss=loss)[1], jacobians
 
     with jax.enable_x64(True):
-        grads, jacobians = jax.tree.map(np.asarray, (jax.jit(everything) if room is ref else everything)(params, x, y))
+        grads, jacobians = jax.tree.map(
+            np.asarray, (jax.jit(everything) if room is ref else everything)(params, x, y)
+        )
     right = {"h1": apart.h[1], "z1": apart.z[0], "W1": apart.params[0].W, "x": apart.h[0]}
     found = {"h1": grads.h[1], "z1": grads.z[0], "W1": grads.params[0].W, "x": grads.h[0]}
     for name, array in right.items():
         np.testing.assert_allclose(found[name], array, rtol=1e-13, atol=1e-15, err_msg=name)
-        np.testing.assert_allclose(jacobians["L", name], array, rtol=1e-13, atol=1e-15, err_msg=f"dL/d{name}")
+        np.testing.assert_allclose(
+            jacobians["L", name], array, rtol=1e-13, atol=1e-15, err_msg=f"dL/d{name}"
+        )
         if ("shares", name) in jacobians:
             total = jacobians["shares", name].sum(0)
-            np.testing.assert_allclose(total, array, rtol=1e-13, atol=1e-15, err_msg=f"dL[k]/d{name}")
+            np.testing.assert_allclose(
+                total, array, rtol=1e-13, atol=1e-15, err_msg=f"dL[k]/d{name}"
+            )
     assert not jacobians["shares", "h1"][0, :, 1:].any(), "a share knows its own output alone"
 
 
@@ -290,7 +333,10 @@ def test_the_gradient_by_the_outputs_is_that_of_the_loss_alone(loss: str, f: str
 def test_the_hessian_by_hand_is_that_of_jax_for_any_targets(loss: str, f: str) -> None:
     """Targets between 0 and 1 that add up to something else than 1."""
     W, x = np.array([[0.5, 1.0], [-0.25, 0.5], [1.0, -1.5]]), np.array([[1.0, 2.0], [-0.5, 0.25]])
-    y, direction = np.array([[0.75, 1.0, 0.0], [0.25, 0.5, 0.5]]), [(W[::-1] - 0.5, np.array([1.0, -1.0, 0.5]))]
+    y, direction = (
+        np.array([[0.75, 1.0, 0.0], [0.25, 0.5, 0.5]]),
+        [(W[::-1] - 0.5, np.array([1.0, -1.0, 0.5]))],
+    )
     params = [(W, np.array([0.25, -0.5, 0.0]))]
     by_hand = manual.hvp(params, direction, x, y, (f,), loss=loss)
     with jax.enable_x64(True):

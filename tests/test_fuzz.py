@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from networks import examples
 
 import gradsheet
-from gradsheet.exports import Gradescope, Json, JUnit
-from gradsheet.formula import FUNCTIONS
-from gradsheet.report import clean, sentence
-from gradsheet.sheet import VERDICTS
+from gradsheet.claims.sheet import VERDICTS
+from gradsheet.commands.exports import Gradescope, Json, JUnit
+from gradsheet.commands.report import clean, sentence
+from gradsheet.language.formula import FUNCTIONS
 from manual.activations import NAMES as ACTIVATIONS
 from manual.losses import LOSSES
 
@@ -37,8 +37,12 @@ odd_numbers = st.sampled_from(
     ]
 )
 numbers = plain_numbers | plain_numbers | odd_numbers
-indices = st.sampled_from(["1", "2", "3", "0", "9", "i", "j", "k", "1,2", "i,j", "2,i", "i,j,k", "n,i"])
-names = st.sampled_from(["x", "y", "yhat", "L", "learning_rate", "n0", *(f"{c}{l}" for c in "zhWb" for l in "0123")])
+indices = st.sampled_from(
+    ["1", "2", "3", "0", "9", "i", "j", "k", "1,2", "i,j", "2,i", "i,j,k", "n,i"]
+)
+names = st.sampled_from(
+    ["x", "y", "yhat", "L", "learning_rate", "n0", *(f"{c}{l}" for c in "zhWb" for l in "0123")]
+)
 quantities = st.one_of(
     names,
     st.tuples(names, indices).map("[".join).map(lambda text: text + "]"),
@@ -92,17 +96,27 @@ def sheets(draw) -> str:
     lines += [f"loss = '{loss}'"] if loss else []
     lines += [f"learning_rate = {draw(numbers)}"] * draw(st.booleans())
     if numeric:
-        lines += [f"x = {data(widths[0])}"] + ([f"y = {data(widths[-1])}"] if loss not in (None, "output") else [])
+        lines += [f"x = {data(widths[0])}"] + (
+            [f"y = {data(widths[-1])}"] if loss not in (None, "output") else []
+        )
     for inputs, units in itertools.pairwise(widths):
         lines += [
             "[[layer]]",
-            f"W = [{', '.join(row(inputs) for _ in range(units))}]" if numeric else f"shape = [{units}, {inputs}]",
+            f"W = [{', '.join(row(inputs) for _ in range(units))}]"
+            if numeric
+            else f"shape = [{units}, {inputs}]",
         ]
         activation = draw(st.sampled_from(ACTIVATIONS[:-1]))
-        lines += [f"activation = '{activation}'"] + [f"slope = {draw(numbers)}"] * (activation == "leaky_relu")
+        lines += [f"activation = '{activation}'"] + [f"slope = {draw(numbers)}"] * (
+            activation == "leaky_relu"
+        )
         bias = draw(st.sampled_from(["none", "units", "shared"]))
         if bias != "none":
-            lines += [f"b = {row(units) if bias == 'units' else draw(numbers)}" if numeric else "bias = true"]
+            lines += [
+                f"b = {row(units) if bias == 'units' else draw(numbers)}"
+                if numeric
+                else "bias = true"
+            ]
             lines += ["shared_bias = true"] * (bias == "shared")
     depth = len(widths) - 1
     nodes = [f"{c}{l}" for l in range(1, depth + 1) for c in "Wzh"]  # in the order of the pass
@@ -112,11 +126,21 @@ def sheets(draw) -> str:
     lines += ["[notation]", f"n0 = {quoted(draw(sound))}"] * draw(st.booleans())
     for _ in range(draw(st.integers(1, 4))):
         quantity = draw(sound if draw(st.integers(0, 19)) else quantities | formulas)
-        quantity += draw(st.sampled_from(["", "", "", "[1]", "[i]", "[1,1]"])) if quantity[-1].isdigit() else ""
-        lines += ["[[claim]]", f"quantity = {quoted(quantity)}", f"question = {quoted(draw(texts))}"]
+        quantity += (
+            draw(st.sampled_from(["", "", "", "[1]", "[i]", "[1,1]"]))
+            if quantity[-1].isdigit()
+            else ""
+        )
+        lines += [
+            "[[claim]]",
+            f"quantity = {quoted(quantity)}",
+            f"question = {quoted(draw(texts))}",
+        ]
         value = draw(st.none() | numbers | st.integers(1, 3).map(row))
         working = draw(st.lists(formulas, min_size=value is None, max_size=3))
-        lines += [f"value = {value}"] * (value is not None) + [f"working = {json.dumps(working)}"] * bool(working)
+        lines += [f"value = {value}"] * (value is not None) + [
+            f"working = {json.dumps(working)}"
+        ] * bool(working)
     return "\n".join(lines) + "\n"
 
 
@@ -145,12 +169,20 @@ def test_any_sheet_gets_verdicts_or_one_clear_line(text: str) -> None:
     sheet = json.loads(streams[Json].getvalue(), parse_constant=lambda name: name)["sheets"][0]
     assert sum(sheet["summary"].values()) == len(report.judgements)
     assert len(json.loads(streams[Gradescope].getvalue())["tests"]) == len(report.judgements)
-    assert len(ET.fromstring(streams[JUnit].getvalue()).findall(".//testcase")) == len(report.judgements)
+    assert len(ET.fromstring(streams[JUnit].getvalue()).findall(".//testcase")) == len(
+        report.judgements
+    )
 
 
 @settings(examples(100), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(sheets(), st.data())
-def test_a_sheet_with_a_piece_missing_or_doubled_is_judged_or_refused(text: str, data: st.DataObject) -> None:
+def test_a_sheet_with_a_piece_missing_or_doubled_is_judged_or_refused(
+    text: str, data: st.DataObject
+) -> None:
     at = data.draw(st.integers(0, len(text) - 1))
     length = data.draw(st.integers(1, 12))
-    judged(data.draw(st.sampled_from([text[:at] + text[at + length :], text[: at + length] + text[at:]])))
+    judged(
+        data.draw(
+            st.sampled_from([text[:at] + text[at + length :], text[: at + length] + text[at:]])
+        )
+    )

@@ -10,8 +10,8 @@ import pytest
 from sheets import NUMBERS, SYMBOLS
 
 import gradsheet
-from gradsheet.point import Point, any_d_yhat
 from gradsheet.solution.graph import label, network_svg
+from gradsheet.truth.point import Point, any_d_yhat
 
 SVG = "{http://www.w3.org/2000/svg}"
 CLAIM = "[[claim]]\nquantity = 'yhat[1]'\nworking = ['yhat[1]']\n"
@@ -22,7 +22,15 @@ def drawing(sheet):
     """A sheet's drawing as it is and as a tree."""
     point = None
     if sheet.x is not None:
-        point = Point(sheet.network, sheet.params, sheet.x, sheet.y, any_d_yhat(sheet.network), None, rate=sheet.rate)
+        point = Point(
+            sheet.network,
+            sheet.params,
+            sheet.x,
+            sheet.y,
+            any_d_yhat(sheet.network),
+            None,
+            rate=sheet.rate,
+        )
     svg = network_svg(sheet, point)
     return svg, ET.fromstring(svg)
 
@@ -44,7 +52,18 @@ def test_the_homework():
     assert len(units(tree)) == 2 + 3 + 3 + 1 + 1
     assert len(edges(tree)) == 6 + 9 + 3 + 1
     found = texts(tree)
-    for text in ("z = −1", "z = 2", "z = 3", "h = 9", "h = 6", "h = −4", "ŷ = 5", "L = 6.125", "y = 1.5", "b = −2"):
+    for text in (
+        "z = −1",
+        "z = 2",
+        "z = 3",
+        "h = 9",
+        "h = 6",
+        "h = −4",
+        "ŷ = 5",
+        "L = 6.125",
+        "y = 1.5",
+        "b = −2",
+    ):
         assert text in found
     assert [text for text in found if text.startswith("δ")] == [
         *("δ = 0 · dead", "δ = 7", "δ = 3.5"),
@@ -116,7 +135,9 @@ def test_without_derivatives_the_forward_values_stand_alone(head):
 
 def test_a_large_network_is_small_and_quick():
     sheet = gradsheet.read(SYMBOLS + CLAIM)
-    large = replace(sheet.network, widths=(128,) * 33, biases=("units",) * 32, activations=("relu",) * 32)
+    large = replace(
+        sheet.network, widths=(128,) * 33, biases=("units",) * 32, activations=("relu",) * 32
+    )
     start = time.process_time()
     svg, tree = drawing(replace(sheet, network=large))
     assert time.process_time() - start < 1
@@ -129,7 +150,9 @@ def test_nothing_that_the_sheet_says_gets_in():
     hostile = "<script>alert(1)</script>"
     svg, tree = drawing(replace(gradsheet.read(NUMBERS + CLAIM), title=hostile, path=hostile))
     assert "script" not in svg
-    assert {element.tag for element in tree.iter()} == {SVG + tag for tag in ("svg", "style", "line", "rect", "text")}
+    assert {element.tag for element in tree.iter()} == {
+        SVG + tag for tag in ("svg", "style", "line", "rect", "text")
+    }
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ def direction(problem: Problem, seed: int = 5) -> tuple[manual.Layer, ...]:
 
 def fractions(layers: Any) -> Any:
     return tuple(
-        manual.Layer(*(None if a is None else np.vectorize(Fraction, [object])(a) for a in layer)) for layer in layers
+        manual.Layer(*(None if a is None else np.vectorize(Fraction, [object])(a) for a in layer))
+        for layer in layers
     )
 
 
@@ -39,7 +40,9 @@ def hand(problem: Problem, along: Any) -> Any:
 
 
 def auto(problem: Problem, along: Any) -> Any:
-    function = jax.jit(lambda p, v, x, y: ref.hvp(p, v, x, y, problem.activations, **problem.options))
+    function = jax.jit(
+        lambda p, v, x, y: ref.hvp(p, v, x, y, problem.activations, **problem.options)
+    )
     return function(problem.params, along, problem.x, problem.y)
 
 
@@ -47,7 +50,9 @@ def auto(problem: Problem, along: Any) -> Any:
 @given(all_problems)
 def test_the_hessian_along_a_direction_is_that_of_jax(problem: Problem) -> None:
     along = direction(problem)
-    for mine, theirs in zip(leaves(hand(problem, along)), leaves(auto(problem, along)), strict=True):
+    for mine, theirs in zip(
+        leaves(hand(problem, along)), leaves(auto(problem, along)), strict=True
+    ):
         np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-9 * max(1, abs(theirs).max()))
 
 
@@ -56,7 +61,9 @@ def test_the_hessian_along_a_direction_is_that_of_jax(problem: Problem) -> None:
 def test_on_whole_numbers_the_hessian_is_exact(problem: Problem) -> None:
     along = direction(problem)
     exact = hand(problem.exact(), fractions(along))
-    rows = zip(leaves(exact), leaves(hand(problem, along)), leaves(auto(problem, along)), strict=True)
+    rows = zip(
+        leaves(exact), leaves(hand(problem, along)), leaves(auto(problem, along)), strict=True
+    )
     for truth, mine, theirs in rows:
         assert all(type(value) is Fraction for value in truth.flat)
         assert truth.astype(float).tolist() == mine.tolist() == theirs.tolist()
@@ -73,7 +80,9 @@ def along_the_line(problem: Problem, along: Any, s: Fraction) -> list[Any]:
 
 @examples(20)
 @given(rational_problems)
-def test_it_is_the_rate_of_the_gradient_which_is_a_polynomial_along_a_line(problem: Problem) -> None:
+def test_it_is_the_rate_of_the_gradient_which_is_a_polynomial_along_a_line(
+    problem: Problem,
+) -> None:
     """No limit: a polynomial of degree 8 has its derivative at 0 from eight values, by an exact rule."""
     problem, along = problem.exact(), fractions(direction(problem))
     zs = manual.forward(problem.params, problem.x, problem.activations).z
@@ -102,12 +111,17 @@ def test_the_hessian_is_symmetric_and_linear(problem: Problem) -> None:
     scale = 1e-9 * (1 + max(abs(array).max() for array in (*Hu, *Hv)))
     for a, b, c in zip(Hu, Hv, H_both, strict=True):
         np.testing.assert_allclose(a + 2 * b, c, rtol=0, atol=10 * scale)
-    uHv, vHu = (sum((p * q).sum() for p, q in zip(leaves(w), H, strict=True)) for w, H in ((u, Hv), (v, Hu)))
+    uHv, vHu = (
+        sum((p * q).sum() for p, q in zip(leaves(w), H, strict=True)) for w, H in ((u, Hv), (v, Hu))
+    )
     np.testing.assert_allclose(uHv, vHu, rtol=1e-9, atol=1e3 * scale)
 
 
 CURVED = Problem(
-    (manual.Layer(np.array([[0.5, -1.0], [1.0, 0.25]]), np.array([0.5, -0.5])), manual.Layer(np.array([[1.0, -2.0]]))),
+    (
+        manual.Layer(np.array([[0.5, -1.0], [1.0, 0.25]]), np.array([0.5, -0.5])),
+        manual.Layer(np.array([[1.0, -2.0]])),
+    ),
     np.array([[1.0, -0.5], [0.25, 2.0]]),
     np.array([[1.0], [-1.0]]),
     ("tanh", "identity"),
@@ -120,7 +134,9 @@ CURVED = Problem(
 def test_a_term_left_out_is_noticed(term: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the curvature of the activation is forgotten, or its slope."""
     along = direction(CURVED)
-    monkeypatch.setattr(manual.hessian, term, lambda activation, z, d_h, *_: 0 * z if term == "bend" else d_h)
+    monkeypatch.setattr(
+        manual.hessian, term, lambda activation, z, d_h, *_: 0 * z if term == "bend" else d_h
+    )
     pairs = zip(leaves(hand(CURVED, along)), leaves(auto(CURVED, along)), strict=True)
     assert any(abs(mine - theirs).max() > 0.01 for mine, theirs in pairs)
 
@@ -145,15 +161,17 @@ def test_a_direction_has_to_be_like_the_parameters() -> None:
 def test_the_gradient_of_an_example_is_that_of_a_batch_of_one(problem: Problem) -> None:
     arguments, loss = problem.arguments, problem.loss
     losses, grads = manual.per_example_gradients(*arguments, loss=loss)
-    their_losses, theirs = jax.jit(lambda p, x, y: ref.per_example_gradients(p, x, y, problem.activations, loss=loss))(
-        *arguments[:3]
-    )
+    their_losses, theirs = jax.jit(
+        lambda p, x, y: ref.per_example_gradients(p, x, y, problem.activations, loss=loss)
+    )(*arguments[:3])
     np.testing.assert_allclose(losses, their_losses, rtol=1e-12, atol=1e-12)
     for mine, other in zip(leaves(grads), leaves(theirs), strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-11)
     for n in range(len(problem.x)):
         y = None if problem.y is None else problem.y[[n]]
-        L, alone = manual.value_and_grad(problem.params, problem.x[[n]], y, problem.activations, loss=loss)
+        L, alone = manual.value_and_grad(
+            problem.params, problem.x[[n]], y, problem.activations, loss=loss
+        )
         np.testing.assert_allclose(losses[n], L, rtol=1e-12, atol=1e-12)
         for mine, single in zip(leaves(grads), leaves(alone), strict=True):
             np.testing.assert_allclose(mine[n], single, rtol=1e-12, atol=1e-12)
@@ -166,9 +184,9 @@ def test_on_whole_numbers_they_are_exact_and_add_up(problem: Problem) -> None:
     losses, grads = manual.per_example_gradients(*exact.arguments, loss=problem.loss)
     L, whole = manual.value_and_grad(*exact.arguments, loss=problem.loss, reduction="sum")
     assert losses.sum() == L
-    _, theirs = jax.jit(lambda p, x, y: ref.per_example_gradients(p, x, y, problem.activations, loss=problem.loss))(
-        *problem.arguments[:3]
-    )
+    _, theirs = jax.jit(
+        lambda p, x, y: ref.per_example_gradients(p, x, y, problem.activations, loss=problem.loss)
+    )(*problem.arguments[:3])
     for each, total, auto_each in zip(leaves(grads), leaves(whole), leaves(theirs), strict=True):
         assert (each.sum(0) == total).all()
         assert each.astype(float).tolist() == auto_each.tolist()

@@ -8,7 +8,7 @@ import pytest
 from sheets import NUMBERS
 
 import gradsheet
-from gradsheet.cli import main
+from gradsheet.commands.cli import main
 
 ROOT = Path(__file__).parents[1]
 SHEETS = [
@@ -21,7 +21,10 @@ SHEETS = [
 def test_the_first_homework(capsys) -> None:
     assert main(["--hint", str(SHEETS[0])]) == 0
     out = capsys.readouterr().out
-    assert "dL/dW3[1,2] = 42 (cause A)\n    line 2 of its working is the first that is not true\n" in out
+    assert (
+        "dL/dW3[1,2] = 42 (cause A)\n    line 2 of its working is the first that is not true\n"
+        in out
+    )
     cause = "cause A: one cause explains 3 of 3 wrong or lucky claims: look at a factor in the derivative of the loss"
     assert cause in " ".join(out.split())
 
@@ -37,7 +40,11 @@ def test_a_hint_has_no_number_but_those_claimed(path: Path) -> None:
         if judgement.verdict == "unread" or judgement.unread_lines:
             continue  # what cannot be read is told as it stands
         assert not any(line.message for line in judgement.working)
-        said = re.sub(r"lines? \d+|\b(W|z|h|b|L|layer |example |unit )\d+|row|\(.*?\)", "", judgement.all_messages())
+        said = re.sub(
+            r"lines? \d+|\b(W|z|h|b|L|layer |example |unit )\d+|row|\(.*?\)",
+            "",
+            judgement.all_messages(),
+        )
         assert not re.search(r"\d", said), said
     for cause in report.causes:
         assert not re.search(r"[=*/]|true", cause.explanation.text)
@@ -50,7 +57,9 @@ def test_json_and_verbose_keep_the_secret(tmp_path, capsys) -> None:
     main(["--hint", "--json", str(sheet)])
     (found,) = json.loads(capsys.readouterr().out)["sheets"][0]["claims"]
     assert found["truth"] is None
-    assert found["mistakes"] == [{"code": "factor", "text": "a factor in the derivative of the loss"}]
+    assert found["mistakes"] == [
+        {"code": "factor", "text": "a factor in the derivative of the loss"}
+    ]
     assert [line["value"] for line in found["working"]] == [None, None]
     main(["--hint", "-v", str(sheet)])
     assert "21" not in capsys.readouterr().out.replace(str(sheet), "")

@@ -25,7 +25,10 @@ def test_the_numbers_of_this_page() -> None:
         ("1.3205", "rounded"),
         ("1.3200", "rounded"),
         ("1.3199", "wrong"),
-        ("1.3230", "rounded"),  # half a unit of h1 gives 1.32296, and half a unit of the claim the rest
+        (
+            "1.3230",
+            "rounded",
+        ),  # half a unit of h1 gives 1.32296, and half a unit of the claim the rest
         ("1.3231", "wrong"),
         ("1.32", "right"),
         ("1.33", "wrong"),
@@ -40,9 +43,18 @@ def test_no_further_off_than_the_values_printed_before_explain(value: str, verdi
 
 def test_without_anything_printed_before_there_is_nothing_to_round() -> None:
     assert verdicts(NET, ("dL/dyhat", "1.3220")) == ["wrong"]
-    assert verdicts(NET, ("dL/dyhat", "1.3220"), ("h1", "0.774")) == ["wrong", "right"]  # printed later
-    assert verdicts(NET, ("h1", "0.773819"), ("dL/dyhat", "1.3220")) == ["right", "wrong"]  # printed too well
-    assert verdicts(NET, ("W2_new", "2.898"), ("dL/dyhat", "1.3220")) == ["right", "wrong"]  # not on the way
+    assert verdicts(NET, ("dL/dyhat", "1.3220"), ("h1", "0.774")) == [
+        "wrong",
+        "right",
+    ]  # printed later
+    assert verdicts(NET, ("h1", "0.773819"), ("dL/dyhat", "1.3220")) == [
+        "right",
+        "wrong",
+    ]  # printed too well
+    assert verdicts(NET, ("W2_new", "2.898"), ("dL/dyhat", "1.3220")) == [
+        "right",
+        "wrong",
+    ]  # not on the way
 
 
 def test_a_wrong_value_is_no_value_to_round() -> None:
@@ -73,14 +85,23 @@ def test_vectors_are_rounded_entry_by_entry() -> None:
     found = judgements(head, ("h1", "[0.774, 0.921]"), ("dL/dW2", "[1.734, 2.064]"))
     assert [j.verdict for j in found] == ["right", "rounded"]
     assert "2 of 2 entries" in found[1].message
-    assert verdicts(head, ("h1", "[0.774, 0.921]"), ("dL/dW2", "[1.734, 2.164]")) == ["right", "wrong"]
+    assert verdicts(head, ("h1", "[0.774, 0.921]"), ("dL/dW2", "[1.734, 2.164]")) == [
+        "right",
+        "wrong",
+    ]
 
 
 def test_a_factor_in_front_scales_what_was_printed() -> None:
     claims = [("learning_rate*dL/dW2", "0.10"), ("W2_new", "2.90")]
     assert verdicts(NET, *claims) == ["right", "right"]
-    assert verdicts(NET, ("-learning_rate*dL/dW2", "-0.10"), ("W2_new", "2.8952")) == ["right", "rounded"]
-    assert verdicts(NET, ("-learning_rate*dL/dW2", "-0.1023"), ("W2_new", "2.8952")) == ["right", "wrong"]
+    assert verdicts(NET, ("-learning_rate*dL/dW2", "-0.10"), ("W2_new", "2.8952")) == [
+        "right",
+        "rounded",
+    ]
+    assert verdicts(NET, ("-learning_rate*dL/dW2", "-0.1023"), ("W2_new", "2.8952")) == [
+        "right",
+        "wrong",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +119,10 @@ def test_a_factor_in_front_scales_what_was_printed() -> None:
         ("'2.3215 - 1.0'", "right"),
         ("'250.0 - 248.6'", "right"),  # from 1.3 to 1.5
         ("'250.00 - 248.60'", "lucky"),
-        ("'0.774*(4 - 1) + 0.774 - 0.774 - 1'", "right"),  # the same decimal stands for the same number
+        (
+            "'0.774*(4 - 1) + 0.774 - 0.774 - 1'",
+            "right",
+        ),  # the same decimal stands for the same number
         ("'0.9*0.774 + 2.1*0.774 - 1.0'", "right"),
     ],
 )
@@ -119,7 +143,9 @@ def test_a_line_of_numbers_alone_claims_its_digits() -> None:
 
 
 def test_right_given_an_earlier_mistake() -> None:
-    found = judgements(NUMBERS, ("yhat", "4"), ("dL/dyhat", "2.5"), ("dL/dW3[1,2]", "15"), ("dL/dW3[1,1]", "7"))
+    found = judgements(
+        NUMBERS, ("yhat", "4"), ("dL/dyhat", "2.5"), ("dL/dW3[1,2]", "15"), ("dL/dW3[1,1]", "7")
+    )
     assert [j.verdict for j in found] == ["wrong", "carried_forward", "carried_forward", "wrong"]
     assert found[1].message.endswith("right given the earlier yhat = 4 (line 14)")
     assert found[2].message.endswith("right given the earlier dL/dyhat = 2.5 (line 17)")
@@ -127,13 +153,24 @@ def test_right_given_an_earlier_mistake() -> None:
 
 
 def test_right_given_several_mistakes_names_those_that_matter() -> None:
-    found = judgements(NUMBERS, ("z1[2]", "4"), ("h2[1]", "8"), ("h2[2]", "5"), ("yhat", "5"), ("dL/dW3[1,3]", "-14"))
+    found = judgements(
+        NUMBERS,
+        ("z1[2]", "4"),
+        ("h2[1]", "8"),
+        ("h2[2]", "5"),
+        ("yhat", "5"),
+        ("dL/dW3[1,3]", "-14"),
+    )
     assert [j.verdict for j in found] == ["wrong", "wrong", "wrong", "right", "right"]
-    found = judgements(NUMBERS, ("h2[1]", "8"), ("h2[2]", "5"), ("z1[1]", "-2"), ("yhat", "5.0"), ("yhat", "4"))
+    found = judgements(
+        NUMBERS, ("h2[1]", "8"), ("h2[2]", "5"), ("z1[1]", "-2"), ("yhat", "5.0"), ("yhat", "4")
+    )
     assert [j.verdict for j in found] == ["wrong", "wrong", "wrong", "right", "carried_forward"]
     # -8 + 5 + 8 = 5 with both, -8 + 6 + 8 = 6 with one
     found = judgements(NUMBERS, ("h2[1]", "7"), ("h2[2]", "5"), ("z1[1]", "-2"), ("yhat", "6"))
-    assert found[3].message.endswith("right given the earlier h2[1] = 7 (line 14) and h2[2] = 5 (line 17)")
+    assert found[3].message.endswith(
+        "right given the earlier h2[1] = 7 (line 14) and h2[2] = 5 (line 17)"
+    )
 
 
 def test_right_given_a_mistake_and_rounding() -> None:
@@ -144,22 +181,36 @@ def test_right_given_a_mistake_and_rounding() -> None:
 
 def test_a_planted_carelessness_in_the_pass_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pass that carries values on is compared with the truth wherever nothing is changed."""
-    from gradsheet.carry import Carried
-    from gradsheet.evaluate import Evaluator
-    from gradsheet.formula import parse
-    from gradsheet.point import Point
+    from gradsheet.language.evaluate import Evaluator
+    from gradsheet.language.formula import parse
+    from gradsheet.truth.carry import Carried
+    from gradsheet.truth.point import Point
 
     sheet = gradsheet.read(NET + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
     point = Point(sheet.network, sheet.params, sheet.x, sheet.y, None, None, rate=Fraction(1, 10))
-    quantities = ["z1", "h1", "yhat", "L", "L[1]", "dL/dW1", "dL/dx", "dyhat/dz1", "dL[1]/dh1", "W1_new", "yhat_new"]
+    quantities = [
+        "z1",
+        "h1",
+        "yhat",
+        "L",
+        "L[1]",
+        "dL/dW1",
+        "dL/dx",
+        "dyhat/dz1",
+        "dL[1]/dh1",
+        "W1_new",
+        "yhat_new",
+    ]
 
     def agree() -> bool:
         carried = Carried(point, {})
         trees = [parse(quantity, sheet.network.names) for quantity in quantities]
-        return all((Evaluator(point).value(t, {}) == Evaluator(carried).value(t, {})).all() for t in trees)
+        return all(
+            (Evaluator(point).value(t, {}) == Evaluator(carried).value(t, {})).all() for t in trees
+        )
 
     assert agree()
-    monkeypatch.setattr("gradsheet.steps.Pass._through", lambda self, l, d_h, of: d_h)
+    monkeypatch.setattr("gradsheet.truth.steps.Pass._through", lambda self, l, d_h, of: d_h)
     assert not agree()
 
 
@@ -190,7 +241,9 @@ def test_rounding_is_followed_past_a_unit_at_its_kink():
     ]
     assert verdicts(head, *claims) == ["right", *["rounded"] * 4]
     assert verdicts(head, *claims[:3], ("dL/dz1[1]", "7.72"))[-1] == "wrong"
-    assert verdicts(head, *claims[:3], ("dL/dz1[2]", "5.44"))[-1] == "cannot_tell", "this one leads through it"
+    assert verdicts(head, *claims[:3], ("dL/dz1[2]", "5.44"))[-1] == "cannot_tell", (
+        "this one leads through it"
+    )
 
 
 def test_a_dead_unit_may_be_carried_on_as_0():
@@ -201,9 +254,14 @@ def test_a_dead_unit_may_be_carried_on_as_0():
 
 
 def test_what_is_not_behind_a_kink_is_updated_all_the_same():
-    head = AT_KINK.replace("loss", "learning_rate = 0.1\nloss", 1).format(x=2, W="[[1.1, 0.3], [0, 0]]")
+    head = AT_KINK.replace("loss", "learning_rate = 0.1\nloss", 1).format(
+        x=2, W="[[1.1, 0.3], [0, 0]]"
+    )
     found = verdicts(
-        head, ("dL/dW2", "[6.0568389, 0]"), ("W2_new", "[1.49431611, 1.7]"), ("W1_new", "[[0, 0], [0, 0]]")
+        head,
+        ("dL/dW2", "[6.0568389, 0]"),
+        ("W2_new", "[1.49431611, 1.7]"),
+        ("W1_new", "[[0, 0], [0, 0]]"),
     )
     assert found == ["right", "right", "cannot_tell"]
 
@@ -223,7 +281,9 @@ W = [[1]]
 def test_a_number_is_held_against_its_own_last_line_before_rounding_explains_it() -> None:
     """-0.010 is 0.99 - 1, with the z1 printed, and not 0.9946 - 1."""
     lines = ["'yhat - y', '0.99 - 1'", "'yhat - y', '0.9946 - 1'"]
-    own, other = (judgements(PLAIN, ("z1", "0.99"), ("dL/dz2", "-0.010", line))[-1] for line in lines)
+    own, other = (
+        judgements(PLAIN, ("z1", "0.99"), ("dL/dz2", "-0.010", line))[-1] for line in lines
+    )
     assert (own.verdict, other.verdict) == ("rounded", "wrong")
     assert "its own last line gives -0.0054, not -0.010" in other.message
 
@@ -237,5 +297,10 @@ def test_a_number_is_held_against_its_own_last_line_before_rounding_explains_it(
         (["0.9946", "0.99"], "rounded"),
     ],
 )
-def test_what_is_printed_again_with_more_digits_is_carried_on_with_them(printed: list[str], verdict: str) -> None:
-    assert verdicts(PLAIN, *(("yhat", number) for number in printed), ("dL/dz2", "-0.010"))[-1] == verdict
+def test_what_is_printed_again_with_more_digits_is_carried_on_with_them(
+    printed: list[str], verdict: str
+) -> None:
+    assert (
+        verdicts(PLAIN, *(("yhat", number) for number in printed), ("dL/dz2", "-0.010"))[-1]
+        == verdict
+    )

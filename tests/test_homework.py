@@ -26,8 +26,13 @@ X, Y, ACTIVATIONS = exact([[2, 1]]), exact([[1.5]]), ("relu", "identity", "ident
 
 def rooms():
     """The homework's forward pass, loss and gradients: by hand on Fractions, by JAX in float64."""
-    floats = [manual.Layer(W.astype(float), None if b is None else b.astype(float)) for W, b in PARAMS]
-    for room, params, x, y in ((manual, PARAMS, X, Y), (ref, floats, X.astype(float), Y.astype(float))):
+    floats = [
+        manual.Layer(W.astype(float), None if b is None else b.astype(float)) for W, b in PARAMS
+    ]
+    for room, params, x, y in (
+        (manual, PARAMS, X, Y),
+        (ref, floats, X.astype(float), Y.astype(float)),
+    ):
         yield room.forward(params, x, ACTIVATIONS), *room.gradients(params, x, y, ACTIVATIONS)
 
 
@@ -53,14 +58,28 @@ RIGHT = {
     "4": ("L", "h2", lambda n: [n.W3[0, 0] * n.delta, ...]),
     "5": ("L", "h2", lambda n: [n.W3[0, 0] * n.delta, n.W3[0, 1] * n.delta]),
     "7": ("h2_1", "W2", lambda n: [list(n.h1), [...] * 3]),
-    "11": ("L", "W2", lambda n: [[n.delta * n.W3[0, i] * n.h1[j] for j in range(3)] for i in range(2)]),
+    "11": (
+        "L",
+        "W2",
+        lambda n: [[n.delta * n.W3[0, i] * n.h1[j] for j in range(3)] for i in range(2)],
+    ),
     "12": ("h2_1", "h1", lambda n: list(n.W2[0])),
-    "14, 15": ("L", "h1", lambda n: [sum(n.delta * n.W3[0, i] * n.W2[i, j] for i in range(2)) for j in range(3)]),
+    "14, 15": (
+        "L",
+        "h1",
+        lambda n: [sum(n.delta * n.W3[0, i] * n.W2[i, j] for i in range(2)) for j in range(3)],
+    ),
 }
 WRONG = {
     "8": ("h2_1", "W2", lambda n: [[...] * 3, list(n.h1)]),
     "9": ("h2_1", "W2", lambda n: [list(n.h1), list(n.h1)]),
-    "10": ("L", "W2", lambda n: [[n.delta * n.W3[0, j] * n.h1[j] if j < 2 else 0 for j in range(3)] for _ in range(2)]),
+    "10": (
+        "L",
+        "W2",
+        lambda n: [
+            [n.delta * n.W3[0, j] * n.h1[j] if j < 2 else 0 for j in range(3)] for _ in range(2)
+        ],
+    ),
     "13": ("h2", "h1", lambda n: [list(n.W2[0]), list(n.W2[0])]),
     "16": ("L", "W1", lambda n: [[sum(n.back)] * 4] * 3),
     "17": ("L", "W1", lambda n: [[sum(n.back) * x for x in n.x]] * 3),
@@ -73,14 +92,17 @@ class Numbers:
     def __init__(self, values):
         it = iter(values)
         self.W1, self.W2, self.W3 = (
-            np.array([[next(it) for _ in range(i)] for _ in range(u)], float) for i, u in itertools.pairwise(WIDTHS)
+            np.array([[next(it) for _ in range(i)] for _ in range(u)], float)
+            for i, u in itertools.pairwise(WIDTHS)
         )
         self.x = np.array([next(it) for _ in range(4)], float)
         self.delta = float(next(it))
         self.z1 = self.W1 @ self.x
         self.h1 = self.z1 * (self.z1 > 0)
         self.h2 = self.W2 @ self.h1
-        self.back = [sum(self.delta * self.W3[0, m] * self.W2[m, k] for m in range(2)) for k in range(3)]
+        self.back = [
+            sum(self.delta * self.W3[0, m] * self.W2[m, k] for m in range(2)) for k in range(3)
+        ]
 
     def truths(self, of: str, by: str):
         """The Jacobian in both rooms. L is delta h3, so that dL/dh3 = delta."""
@@ -88,7 +110,9 @@ class Numbers:
         activations = ("relu", "identity", "identity", "identity")
         for room in (manual, ref):
             node = {"L": "L", "h2": "h2", "h2_1": "h2"}[of]
-            found = np.asarray(room.jacobian(params, self.x[None, :], activations, of=node, by=by, loss="output"))
+            found = np.asarray(
+                room.jacobian(params, self.x[None, :], activations, of=node, by=by, loss="output")
+            )
             found = found if of == "L" else found[0]  # the only example
             found = found.take(0, axis=int(of != "L")) if by[0] == "h" else found
             yield found[0] if of == "h2_1" else found
@@ -126,7 +150,9 @@ def test_the_wrong_items_fail_on_some(item):
 def test_item_16_as_it_should_read(numbers):
     """dL/dW1_ij = (sum_m delta W3_1m W2_mi) relu'(z1_i) x_j"""
     truth = next(numbers.truths("L", "W1"))
-    claimed = [[numbers.back[i] * (numbers.z1[i] > 0) * numbers.x[j] for j in range(4)] for i in range(3)]
+    claimed = [
+        [numbers.back[i] * (numbers.z1[i] > 0) * numbers.x[j] for j in range(4)] for i in range(3)
+    ]
     assert agrees(claimed, truth)
 
 

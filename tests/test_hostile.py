@@ -8,7 +8,7 @@ import pytest
 from sheets import judged
 
 import gradsheet
-from gradsheet.cli import main
+from gradsheet.commands.cli import main
 
 LINEAR = "[[layer]]\nshape = [1, 1]\nbias = true\n"
 LIVE = '[[layer]]\nshape = [2, 2]\nactivation = "relu"\n[[layer]]\nshape = [1, 2]\n'
@@ -69,11 +69,21 @@ NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
         # one pattern only
         (SHARED, "dh2[1]/db2", "step(sum(k, h1[k]))*step(z2[1])", "wrong"),
         (SHARED, "dh2[1]/db2", "step(z2[1])", "right"),
-        (EIGHT, "dh1[2]/dW1[1,1]", "*".join(f"step(z1[{k}])" for k in range(1, 9)), "wrong cannot_tell"),
         (
             EIGHT,
             "dh1[2]/dW1[1,1]",
-            "*".join([*(f"step(z1[{k}])" for k in range(1, 5)), *(f"(1-step(z1[{k}]))" for k in range(5, 9))]),
+            "*".join(f"step(z1[{k}])" for k in range(1, 9)),
+            "wrong cannot_tell",
+        ),
+        (
+            EIGHT,
+            "dh1[2]/dW1[1,1]",
+            "*".join(
+                [
+                    *(f"step(z1[{k}])" for k in range(1, 5)),
+                    *(f"(1-step(z1[{k}]))" for k in range(5, 9)),
+                ]
+            ),
             "wrong cannot_tell",
         ),
         (EIGHT, "dL/dW1[i,j]", "dL/dyhat[1]*W2[1,i]*drelu(z1[i])*x[j]", "right"),
@@ -85,7 +95,9 @@ NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
     ],
 )
 def test_no_luck_with_formulas(head, quantity, line, verdicts):
-    for _ in range(1 if head is EIGHT else 3):  # the large points differ from run to run, the verdict must not
+    for _ in range(
+        1 if head is EIGHT else 3
+    ):  # the large points differ from run to run, the verdict must not
         found = judged(head, quantity, line)
         assert found.verdict in verdicts.split(), found.message
 
@@ -154,7 +166,9 @@ def test_a_claim_that_nobody_can_read_is_unread_at_once(text, message):
     ("text", "message"),
     [
         (
-            NUMBERS + "[notation]\na0 = 'x[1]'\n" + "".join(f"a{k} = 'a{k - 1} + a{k - 1}'\n" for k in range(1, 30)),
+            NUMBERS
+            + "[notation]\na0 = 'x[1]'\n"
+            + "".join(f"a{k} = 'a{k - 1} + a{k - 1}'\n" for k in range(1, 30)),
             "parts",
         ),
         (
@@ -167,7 +181,10 @@ def test_a_claim_that_nobody_can_read_is_unread_at_once(text, message):
         ("[" + ".".join(["a"] * 60_000) + "]", "a key of more than 8 parts"),
         ("x = {" + ".".join(['"a"'] * 1_000) + " = 1}", "a key of more than 8 parts"),
         (NUMBERS.replace("x = [2, 1]", f"x = {'[' * 70}1{']' * 70}"), "nested deeper than 4"),
-        (NUMBERS + "[[layer]]\nW = [[1, 1]]\n" + "[[layer]]\nW = [[1]]\n" * 40, "more than 32 layers"),
+        (
+            NUMBERS + "[[layer]]\nW = [[1, 1]]\n" + "[[layer]]\nW = [[1]]\n" * 40,
+            "more than 32 layers",
+        ),
         (f"x = [{', '.join(['[2, 1]'] * 3000)}]\n" + NUMBERS[11:], "at most 4096"),
         ("learning_rate = 'abc'\n" + NUMBERS, "is no number"),
         ("update = 'weigths'\n" + NUMBERS, "did you mean 'weights'"),
@@ -188,12 +205,14 @@ def test_work_has_an_end():
     letters = "abcdefghij"
     heavy = f"'{''.join(f'sum({k}, ' for k in letters)}{'*'.join(f'x[{k}]' for k in letters)}{')' * 10}'"
     claim = f"[[claim]]\nquantity = 'z1[1]'\nworking = [{', '.join([heavy] * 20)}]\n"
-    with pytest.raises(gradsheet.SheetError, match=r"^judging this sheet takes [\d,]+ operations, expected at most"):
+    with pytest.raises(
+        gradsheet.SheetError, match=r"^judging this sheet takes [\d,]+ operations, expected at most"
+    ):
         gradsheet.judge(gradsheet.read(NUMBERS + claim * 10))
 
 
 def test_the_last_line_of_defence_is_told(monkeypatch):
-    monkeypatch.setattr("gradsheet.work.MAX_SECONDS", -1.0)
+    monkeypatch.setattr("gradsheet.truth.work.MAX_SECONDS", -1.0)
     found = judged(NUMBERS, "z1", value="[4, 10]")
     assert found.verdict == "cannot_tell"
     assert "a fault of gradsheet" in found.message
@@ -201,13 +220,19 @@ def test_the_last_line_of_defence_is_told(monkeypatch):
 
 def test_too_much_work_is_refused_before_it_is_done():
     product = "*".join(f"x[{letter}]" for letter in "abcdefgh")
-    with pytest.raises(gradsheet.SheetError, match=r"of them for x\[a\].* alone, ask for less of it") as refused:
+    with pytest.raises(
+        gradsheet.SheetError, match=r"of them for x\[a\].* alone, ask for less of it"
+    ) as refused:
         judged("[[layer]]\nshape = [1, 9]\n", product, "*".join(reversed(product.split("*"))))
     assert refused.value.line == 3
 
 
 def test_lines_are_counted_as_an_editor_counts_them():
-    text = 'title = "a\u2028b\x0b"\n# """\n' + NUMBERS + "[[claim]]\nquantity = 'z1'\nvalue = [4, 10]\n"
+    text = (
+        'title = "a\u2028b\x0b"\n# """\n'
+        + NUMBERS
+        + "[[claim]]\nquantity = 'z1'\nvalue = [4, 10]\n"
+    )
     text = text.replace("\x0b", "")
     assert gradsheet.read(text).claims[0].line == 6
     assert gradsheet.read(text.replace("[[claim]]", '[["claim"]]')).claims[0].line == 6
@@ -218,7 +243,11 @@ def test_steep_slopes_leave_room_for_their_rounding():
     rng = random.Random(5)
 
     def decimals(*shape):
-        return [decimals(*shape[1:]) for _ in range(shape[0])] if shape else round(rng.uniform(-1, 1), 3)
+        return (
+            [decimals(*shape[1:]) for _ in range(shape[0])]
+            if shape
+            else round(rng.uniform(-1, 1), 3)
+        )
 
     for _ in range(30):
         head = f"loss = 'half_squared_error'\nx = {decimals(2)}\ny = {decimals(1)}\n"
@@ -233,12 +262,15 @@ def test_a_jacobian_too_large_is_refused():
     rows = ", ".join(["[1" + ", 2" * 19 + "]"] * 80)
     row = "[" + "1, " * 19 + "1]"
     head = f"x = [{rows}]\n[[layer]]\nW = [{', '.join([row] * 20)}]\n"
-    with pytest.raises(gradsheet.SheetError, match=r"of them for dz1\[1,1\]/dW1\[1,1\] alone, ask for less of it"):
+    with pytest.raises(
+        gradsheet.SheetError, match=r"of them for dz1\[1,1\]/dW1\[1,1\] alone, ask for less of it"
+    ):
         judged(head, "dz1[1,1]/dW1[1,1]", value="1")
 
 
 @pytest.mark.parametrize(
-    "text", ["title = 0x" + "f" * 5000, "question = 0x" + "f" * 5000, "x = [true, 0x" + "f" * 5000 + "]"]
+    "text",
+    ["title = 0x" + "f" * 5000, "question = 0x" + "f" * 5000, "x = [true, 0x" + "f" * 5000 + "]"],
 )
 def test_huge_whole_numbers_are_no_text(text):
     head = NUMBERS.removeprefix("x = [2, 1]\n") if text[0] == "x" else NUMBERS
@@ -249,7 +281,9 @@ def test_huge_whole_numbers_are_no_text(text):
 
 
 def test_one_line_that_cannot_be_proved_leaves_the_next_alone():
-    found = judged(LIVE, "dL/dW2[1,j]", "dL/dyhat[1]*h1[j] + 0*step(x[1] - 1000)", "dL/dyhat[1]*h1[j]")
+    found = judged(
+        LIVE, "dL/dW2[1,j]", "dL/dyhat[1]*h1[j] + 0*step(x[1] - 1000)", "dL/dyhat[1]*h1[j]"
+    )
     assert [line.verdict for line in found.working] == ["cannot_tell", "right"]
     assert found.verdict == "cannot_tell"
 
@@ -284,8 +318,18 @@ activation = "sigmoid"
         (SOFTMAX, "L", "log(sum(k, exp(z1[k]))) - sum(i, y[i]*z1[i])", "right"),
         # numbers at which 1 - yhat is 0 to forty digits prove nothing and hide nothing
         (SATURATED, "dL/dz3", "(yhat - y)", "right"),
-        (SATURATED, "dL/dz2[i]", "sum(a, (yhat[a] - y[a])*W3[a,i])*(1/4 + 3/4*step(z2[i]))", "right"),
-        (SATURATED, "dL/dz2[i]", "sum(a, (yhat[a] - y[a])*W3[a,i])*(1/5 + 4/5*step(z2[i]))", "wrong"),
+        (
+            SATURATED,
+            "dL/dz2[i]",
+            "sum(a, (yhat[a] - y[a])*W3[a,i])*(1/4 + 3/4*step(z2[i]))",
+            "right",
+        ),
+        (
+            SATURATED,
+            "dL/dz2[i]",
+            "sum(a, (yhat[a] - y[a])*W3[a,i])*(1/5 + 4/5*step(z2[i]))",
+            "wrong",
+        ),
     ],
 )
 def test_identities_in_exponentials(head, quantity, line, verdict):
@@ -332,7 +376,9 @@ def test_identities_in_exponentials(head, quantity, line, verdict):
     ],
 )
 def test_sheets_that_once_were_too_much(head, claims, verdicts):
-    text = "".join(f"[[claim]]\nquantity = '{quantity}'\nvalue = {value}\n" for quantity, value in claims)
+    text = "".join(
+        f"[[claim]]\nquantity = '{quantity}'\nvalue = {value}\n" for quantity, value in claims
+    )
     report = gradsheet.judge(gradsheet.read(head + text))
     assert [(j.verdict, j.message) for j in report.judgements if j.verdict not in verdicts] == []
     assert [j.verdict for j in report.judgements] == verdicts
@@ -387,8 +433,14 @@ STACK = "[notation]\na0 = 'x'\n" + "".join(f"a{k} = '{'-' * 45}a{k - 1}'\n" for 
         + "f" * 4000
         + "]\n[[claim]]\nquantity = 'x'\nvalue = 1\n",
         "title = " + "[" * 400 + "]" * 400,
-        STACK.replace("x'", "1'", 1) + "[[layer]]\nshape = [1, 1]\n[[claim]]\nquantity = 'a11'\nvalue = 1\n",
-        ONE + "[notation]\na = '" + "[" * 40 + "1" + "]" * 40 + "'\n[[claim]]\nquantity = 'a @ a'\nvalue = 1\n",
+        STACK.replace("x'", "1'", 1)
+        + "[[layer]]\nshape = [1, 1]\n[[claim]]\nquantity = 'a11'\nvalue = 1\n",
+        ONE
+        + "[notation]\na = '"
+        + "[" * 40
+        + "1"
+        + "]" * 40
+        + "'\n[[claim]]\nquantity = 'a @ a'\nvalue = 1\n",
         "[[layer]]\nshape = [11, 11]\n" * 6
         + "[[layer]]\nshape = [11, 11]\nactivation = 'tanh'\n" * 2
         + "[[claim]]\nquantity = 'dL/dW1[i,j]'\nworking = ['3']\n" * 2,
@@ -405,7 +457,10 @@ def test_what_fuzzing_found_is_verdicts_or_one_line(text, tmp_path, capsys):
 
 def test_a_claim_repeated_gets_its_verdict_again():
     """Points that could not be drawn once are missed every time, not taken for proved."""
-    head = "[[layer]]\nshape = [7, 7]\n" * 3 + "[[layer]]\nshape = [7, 7]\nactivation = 'sigmoid'\n" * 2
+    head = (
+        "[[layer]]\nshape = [7, 7]\n" * 3
+        + "[[layer]]\nshape = [7, 7]\nactivation = 'sigmoid'\n" * 2
+    )
     claim = "[[claim]]\nquantity = 'dL/dz5[i]'\nworking = ['dL/dyhat[i]*yhat[i]*(1 - yhat[i])']\n"
     verdicts = {j.verdict for j in gradsheet.judge(gradsheet.read(head + claim * 2)).judgements}
     assert len(verdicts) == 1

@@ -7,15 +7,18 @@ from types import SimpleNamespace
 import pytest
 
 import gradsheet
-from gradsheet import exports, point, probe, sheet
-from gradsheet.counting import derived
-from gradsheet.files import text_in
-from gradsheet.following import Carry, Moves, follow
-from gradsheet.kept import Kept
-from gradsheet.point import shared_point_of
-from gradsheet.simulation import Simulation
-from gradsheet.verdict import arithmetic_of
-from gradsheet.work import Budget
+from gradsheet.claims import sheet
+from gradsheet.claims.counting import derived
+from gradsheet.claims.following import Carry, Moves, follow
+from gradsheet.claims.verdict import arithmetic_of
+from gradsheet.commands import exports
+from gradsheet.commands.files import text_in
+from gradsheet.mistakes.simulation import Simulation
+from gradsheet.numbers.cache import Kept
+from gradsheet.truth import point
+from gradsheet.truth import probes as probe
+from gradsheet.truth.point import shared_point_of
+from gradsheet.truth.work import Budget
 from tests.sheets import NET, NUMBERS, SYMBOLS
 
 HOMEWORK = ["gradsheet/homework/numbers.toml", "gradsheet/homework/symbols.toml"]
@@ -136,16 +139,18 @@ def test_what_is_cut_off_by_time_is_not_kept(monkeypatch):
         forget()
         for seconds in (1e-4, 1e-3, 5e-3, 2e-2, -1.0):
             with monkeypatch.context() as now:
-                now.setattr("gradsheet.work.MAX_SECONDS", seconds)
+                now.setattr("gradsheet.truth.work.MAX_SECONDS", seconds)
                 cut = gradsheet.judge(gradsheet.read(text))
         assert {judgement.verdict for judgement in cut.judgements} == {"cannot_tell"}
         assert report(text) == fresh
         with monkeypatch.context() as now:
-            now.setattr("gradsheet.work.MAX_SECONDS", -1.0)
-            cut = gradsheet.judge(gradsheet.read(text))  # what is kept has no time of its own either
+            now.setattr("gradsheet.truth.work.MAX_SECONDS", -1.0)
+            cut = gradsheet.judge(
+                gradsheet.read(text)
+            )  # what is kept has no time of its own either
         assert {judgement.verdict for judgement in cut.judgements} == {"cannot_tell"}
         with monkeypatch.context() as later:
-            later.setattr("gradsheet.work.time", SimpleNamespace(process_time=lambda: 1e9))
+            later.setattr("gradsheet.truth.work.time", SimpleNamespace(process_time=lambda: 1e9))
             assert report(text) == fresh
 
 
@@ -155,14 +160,20 @@ def test_a_class_that_asks_many_questions_stays_small(monkeypatch):
     monkeypatch.setattr(sheet._lines, "most", 5_000)
     for number in range(6):
         gradsheet.judge(gradsheet.read(NET.replace("1.23", f"1.{number}") + CLAIMS))
-        gradsheet.read(f"{SYMBOLS}[[claim]]\nquantity = 'h1'\nworking = ['{'1 + ' * 200}{number}']\n")
+        gradsheet.read(
+            f"{SYMBOLS}[[claim]]\nquantity = 'h1'\nworking = ['{'1 + ' * 200}{number}']\n"
+        )
     assert len(point._shared) == 3
     assert 4_000 < sheet._lines.cost <= 5_000
 
 
 def test_a_line_is_read_in_its_own_sheet():
     def line(head: str) -> sheet.Line:
-        return gradsheet.read(f"{head}[[claim]]\nquantity = 'z1'\nworking = ['q*h3']\n").claims[0].working[0]
+        return (
+            gradsheet.read(f"{head}[[claim]]\nquantity = 'z1'\nworking = ['q*h3']\n")
+            .claims[0]
+            .working[0]
+        )
 
     lines = [line(f"{SYMBOLS}q = 'z1[{unit}]'\n") for unit in (1, 2, 1)]
     assert lines[0].tree == lines[2].tree != lines[1].tree
@@ -183,10 +194,13 @@ def test_values_carried_on_side_by_side_are_those_carried_on_one_by_one(head):
     read = gradsheet.read(f"{head}[[claim]]\nquantity = 'dL/dW1'\nvalue = 1\n")
     here = shared_point_of(read, frozenset({"L"}), arithmetic_of(0), Budget())
     at = [("z1", (0, 0)), ("h1", (0, 0)), (("L", "z1"), (0, 0)), (("h1", "z1"), (0, 0, 0, 0))]
-    values = [Carry(tensor, index, 0, Fraction(7, 5), plus=bool(k % 2)) for k, (tensor, index) in enumerate(at)]
+    values = [
+        Carry(tensor, index, 0, Fraction(7, 5), plus=bool(k % 2))
+        for k, (tensor, index) in enumerate(at)
+    ]
     start = [(Carry("z2", (0, 0), Fraction(2), None), Fraction(2))]
     for quantity in ("dL/dW1", "-dL/dz1", "h1", "3*h1", *["W1_new"] * (head == NET)):
-        tree = gradsheet.sheet.parse(quantity, read.network.names)
+        tree = gradsheet.claims.sheet.parse(quantity, read.network.names)
         each = [start, *([*start, (value, value.high)] for value in values)]
         alone = [follow(tree, here, {}, chosen, floats=True) for chosen in each]
         together = Moves(tree, here, {}, start, values, [], None).floats
@@ -200,7 +214,11 @@ def test_a_sum_longer_than_the_stack_is_judged_alone_and_after_another(frames):
     """Two trees of the same sum are compared, and hashed, without a stack of their depth."""
 
     def deeper(frames, text):
-        return deeper(frames - 1, text) if frames else gradsheet.judge(gradsheet.read(text)).judgements[0].verdict
+        return (
+            deeper(frames - 1, text)
+            if frames
+            else gradsheet.judge(gradsheet.read(text)).judgements[0].verdict
+        )
 
     claim = f"[[claim]]\nquantity = 'L'\nworking = ['{'+'.join('1' * 499)}']\n"
     assert deeper(frames, NUMBERS + claim) == "wrong"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import gradsheet
-from gradsheet import toml
-from gradsheet.cli import main
+from gradsheet.claims import toml
+from gradsheet.commands.cli import main
 from gradsheet.solution.pages import tex_text
 
 SHEET = "x = [1, 2]\n[[layer]]\nW = [[1, 2]]\n[[claim]]\nquantity = 'z1'\nvalue = 5\n"
@@ -28,13 +28,16 @@ def test_a_pipe_that_nobody_writes_to_is_refused(folder, capsys, command):
     os.mkfifo("pipe")
     assert main([*command, "pipe"]) == 2
     assert (
-        capsys.readouterr().err == "gradsheet: pipe: a pipe, expected a file: send it to standard input and write -\n"
+        capsys.readouterr().err
+        == "gradsheet: pipe: a pipe, expected a file: send it to standard input and write -\n"
     )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @pytest.mark.parametrize("option", ["--junit", "--gradescope"])
-def test_a_report_that_cannot_be_written_is_named_and_takes_nothing_from_the_others(folder, capsys, option):
+def test_a_report_that_cannot_be_written_is_named_and_takes_nothing_from_the_others(
+    folder, capsys, option
+):
     other = "--gradescope" if option == "--junit" else "--junit"
     assert main(["sheet.toml", option, "/dev/full", other, "other"]) == 2
     out, err = capsys.readouterr()
@@ -59,7 +62,7 @@ def test_a_folder_is_judged_without_what_is_hidden(folder, capsys):
 
 def test_what_a_class_has_when_it_is_stopped_is_kept(folder, capsys, monkeypatch):
     Path("names").write_text("Ada\nBo\nCem\n")
-    write, written = gradsheet.commands.write, []
+    write, written = gradsheet.commands.further.write, []
 
     def stopped(path, text):
         if len(written) == 4:
@@ -67,12 +70,14 @@ def test_what_a_class_has_when_it_is_stopped_is_kept(folder, capsys, monkeypatch
         written.append(path)
         write(path, text)
 
-    monkeypatch.setattr("gradsheet.commands.write", stopped)
+    monkeypatch.setattr("gradsheet.commands.further.write", stopped)
     arguments = ["new", "--widths", "2,2,1", "--class", "names", "--seed", "5"]
     assert main([*arguments, "-o", "out"]) == 130
     out, err = capsys.readouterr()
     assert out.splitlines()[::2] == ["out/ada.toml", "out/bo.toml"]
-    assert err.startswith("gradsheet: 2 of 3 exercises are written; --seed 5 gives the same ones again\n")
+    assert err.startswith(
+        "gradsheet: 2 of 3 exercises are written; --seed 5 gives the same ones again\n"
+    )
     monkeypatch.undo()
     os.chdir(folder)
     assert main([*arguments, "-o", "again"]) == 0
@@ -127,11 +132,31 @@ def test_a_line_that_is_very_long_is_not_looked_at():
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        (SHEET + "x = [1, 2]\n", 7, "unknown key 'x' in claim 1: it belongs at the top, above every"),
-        (SHEET + "activation = 'relu'\n", 7, "unknown key 'activation' in claim 1: it belongs below \\[\\[layer"),
-        (SHEET.replace("W =", "value = 1\nW ="), 3, "unknown key 'value' in layer 1: it belongs below \\[\\[claim"),
-        (SHEET.replace("[[layer]]", "[[layers]]"), 2, r"\[\[layers\]\] is no table of a sheet, expected \[\[layer"),
-        (SHEET.replace("[[claim]]", "[[claims]]"), 4, r"\[\[claims\]\] is no table of a sheet, expected \[\[claim"),
+        (
+            SHEET + "x = [1, 2]\n",
+            7,
+            "unknown key 'x' in claim 1: it belongs at the top, above every",
+        ),
+        (
+            SHEET + "activation = 'relu'\n",
+            7,
+            "unknown key 'activation' in claim 1: it belongs below \\[\\[layer",
+        ),
+        (
+            SHEET.replace("W =", "value = 1\nW ="),
+            3,
+            "unknown key 'value' in layer 1: it belongs below \\[\\[claim",
+        ),
+        (
+            SHEET.replace("[[layer]]", "[[layers]]"),
+            2,
+            r"\[\[layers\]\] is no table of a sheet, expected \[\[layer",
+        ),
+        (
+            SHEET.replace("[[claim]]", "[[claims]]"),
+            4,
+            r"\[\[claims\]\] is no table of a sheet, expected \[\[claim",
+        ),
     ],
 )
 def test_what_stands_in_the_wrong_place_is_told_where_it_belongs(text, line, message):
@@ -157,15 +182,24 @@ def test_no_name_is_suggested_that_misleads(line, message):
 
 
 def test_prose_in_latex_has_letters_and_no_numbers_of_characters():
-    assert tex_text("\u0177 \u2212 y \u2299 \u03b1\u03bb\u03a3") == r"\^{y} $-$ y $\odot$ $\alpha$$\lambda$$\Sigma$"
-    assert tex_text("Dvo\u0159\u00e1k, x\u2081\u2074, \u2153") == "Dvo\\v{r}\u00e1k, x$_{1}$$^{4}$, $\\frac{1}{3}$"
+    assert (
+        tex_text("\u0177 \u2212 y \u2299 \u03b1\u03bb\u03a3")
+        == r"\^{y} $-$ y $\odot$ $\alpha$$\lambda$$\Sigma$"
+    )
+    assert (
+        tex_text("Dvo\u0159\u00e1k, x\u2081\u2074, \u2153")
+        == "Dvo\\v{r}\u00e1k, x$_{1}$$^{4}$, $\\frac{1}{3}$"
+    )
     assert tex_text("\u6f22") == r"\texttt{U+6F22}"
 
 
 def test_what_a_sheet_gives_is_solved_as_well():
     head = "x = [1, 2]\ny = 1\nloss = 'squared_error'\nlearning_rate = 0.1\n"
     head += "[[layer]]\nW = [[1, 2]]\nb = 1\nshared_bias = true\n"
-    asked = "".join(f"[[claim]]\nquantity = '{name}'\n" for name in ("x", "y", "W1", "b1", "learning_rate", "dx/dx"))
+    asked = "".join(
+        f"[[claim]]\nquantity = '{name}'\n"
+        for name in ("x", "y", "W1", "b1", "learning_rate", "dx/dx")
+    )
     solution = gradsheet.read(head + asked).solve()
     assert solution.unchecked == 0
     assert "W\u207d\u00b9\u207e = [1  2]" in solution.text()
@@ -175,7 +209,7 @@ def test_what_a_sheet_gives_is_solved_as_well():
 
 
 def test_a_check_that_takes_longer_than_a_moment_tells_what_it_is_at(capsys, monkeypatch):
-    monkeypatch.setattr("gradsheet.backward.telling.MOMENT", 0.0)
+    monkeypatch.setattr("gradsheet.checking.telling.MOMENT", 0.0)
     waited = threading.Event()
 
     def fn(params, x, y):
@@ -217,6 +251,8 @@ def test_a_process_ends_where_standard_output_is_full():
     if not Path("/dev/full").exists():
         pytest.skip("needs a device that is full")
     with open("/dev/full", "w") as full:
-        done = subprocess.run([sys.executable, "-m", "gradsheet"], stdout=full, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "gradsheet"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
     assert done.returncode == 2
     assert b"standard output: No space left on device" in done.stderr

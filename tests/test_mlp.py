@@ -13,20 +13,31 @@ from networks import Problem, all_problems, exact_problems, examples, rational_p
 
 import manual
 import ref
-from gradsheet.difference import Walk
+from gradsheet.truth.nudge import Walk
 
 
 def named(tree: Any) -> dict[str, Any]:
     """Every array of a result by its name: z1, h1, W1, b1, ..."""
     if isinstance(tree, manual.Cache | ref.Cache | manual.Gradients | ref.Gradients):
-        names = {f"z{l}": z for l, z in enumerate(tree.z, 1)} | {f"h{l}": h for l, h in enumerate(tree.h)}
+        names = {f"z{l}": z for l, z in enumerate(tree.z, 1)} | {
+            f"h{l}": h for l, h in enumerate(tree.h)
+        }
         return names | (named(tree.params) if hasattr(tree, "params") else {})
-    return {f"{name}{l}": a for l, layer in enumerate(tree, 1) for name, a in layer._asdict().items() if a is not None}
+    return {
+        f"{name}{l}": a
+        for l, layer in enumerate(tree, 1)
+        for name, a in layer._asdict().items()
+        if a is not None
+    }
 
 
 def walk(problem: Problem) -> Walk:
     layers = [
-        (W.tolist(), None if b is None else b.tolist(), a if isinstance(a, str) else (a[0], Fraction(a[1])))
+        (
+            W.tolist(),
+            None if b is None else b.tolist(),
+            a if isinstance(a, str) else (a[0], Fraction(a[1])),
+        )
         for (W, b), a in zip(problem.params, problem.activations, strict=True)
     ]
     y = [] if problem.y is None else problem.y.tolist()
@@ -45,14 +56,19 @@ def test_the_rooms_agree_in_float64(problem: Problem) -> None:
     cache = manual.forward(params, x, activations)
     other, (other_L, other_grads) = in_jax(
         problem,
-        lambda p, x, y: (ref.forward(p, x, activations), ref.gradients(p, x, y, activations, **problem.options)),
+        lambda p, x, y: (
+            ref.forward(p, x, activations),
+            ref.gradients(p, x, y, activations, **problem.options),
+        ),
     )
     for name, array in named(cache).items():
         np.testing.assert_allclose(array, named(other)[name], rtol=1e-12, atol=1e-12, err_msg=name)
     L, grads = manual.gradients(*problem.arguments, **problem.options)
     np.testing.assert_allclose(L, other_L, rtol=1e-12, atol=1e-12)
     for name, array in named(grads).items():
-        np.testing.assert_allclose(array, named(other_grads)[name], rtol=1e-9, atol=1e-11, err_msg=f"d_{name}")
+        np.testing.assert_allclose(
+            array, named(other_grads)[name], rtol=1e-9, atol=1e-11, err_msg=f"d_{name}"
+        )
     # The short way gives the same parameters' gradients, in the parameters' own type.
     value, d_params = manual.value_and_grad(*problem.arguments, **problem.options)
     assert value == L
@@ -66,7 +82,9 @@ def test_on_whole_numbers_floats_equal_fractions(problem: Problem, dtype: type) 
     L, exact = manual.gradients(*problem.exact().arguments, **problem.options)
     floats = problem.astype(dtype)
     by_hand = manual.gradients(*floats.arguments, **problem.options)
-    by_jax = in_jax(floats, lambda p, x, y: ref.gradients(p, x, y, floats.activations, **problem.options))
+    by_jax = in_jax(
+        floats, lambda p, x, y: ref.gradients(p, x, y, floats.activations, **problem.options)
+    )
     for room, (value, grads) in (("manual", by_hand), ("ref", by_jax)):
         assert float(value) == L, room
         for name, array in named(grads).items():
@@ -81,7 +99,9 @@ def test_the_exact_difference_equals_the_derivation(problem: Problem) -> None:
     L, grads = manual.gradients(*problem.arguments, **problem.options)
     witness = walk(problem)
     assert sum(witness.shares(witness.nodes)) == L
-    for name, array in named(manual.forward(problem.params, problem.x, problem.activations)).items():
+    for name, array in named(
+        manual.forward(problem.params, problem.x, problem.activations)
+    ).items():
         assert array.tolist() == witness.nodes[name], name
     kinks = 0
     for name, array in named(grads).items():
@@ -102,16 +122,26 @@ def test_every_jacobian_is_that_of_jax(problem: Problem) -> None:
     pairs += [("L", f"z{depth}"), ("shares", f"h{depth}"), (f"h{depth}", f"W{depth}")]
 
     def jacobians(params: Any, x: Any, y: Any) -> Any:
-        return [ref.jacobian(params, x, problem.activations, of=of, by=by, y=y, **problem.options) for of, by in pairs]
+        return [
+            ref.jacobian(params, x, problem.activations, of=of, by=by, y=y, **problem.options)
+            for of, by in pairs
+        ]
 
     for (of, name), theirs in zip(pairs, in_jax(problem, jacobians), strict=True):
-        mine = manual.jacobian(exact.params, exact.x, exact.activations, of=of, by=name, y=exact.y, **exact.options)
+        mine = manual.jacobian(
+            exact.params, exact.x, exact.activations, of=of, by=name, y=exact.y, **exact.options
+        )
         assert mine.shape == theirs.shape, (of, name)
-        np.testing.assert_allclose(mine.astype(float), theirs, rtol=1e-12, atol=1e-12, err_msg=f"d{of}/d{name}")
+        np.testing.assert_allclose(
+            mine.astype(float), theirs, rtol=1e-12, atol=1e-12, err_msg=f"d{of}/d{name}"
+        )
 
 
 def test_the_jacobian_of_unequal_widths_in_a_batch_has_the_axes_of_both() -> None:
-    params = [manual.Layer(np.arange(8.0).reshape(4, 2) - 3), manual.Layer(np.arange(12.0).reshape(3, 4) - 5)]
+    params = [
+        manual.Layer(np.arange(8.0).reshape(4, 2) - 3),
+        manual.Layer(np.arange(12.0).reshape(3, 4) - 5),
+    ]
     x = np.array([[1.0, 2.0], [-1.0, 1.0]])
     for room in (manual, ref):
         found = np.asarray(room.jacobian(params, x, ("relu", "identity"), of="yhat", by="h1"))
@@ -126,7 +156,9 @@ def test_the_jacobian_of_unequal_widths_in_a_batch_has_the_axes_of_both() -> Non
 def test_no_jacobian_by_what_comes_later(of: str, by: str) -> None:
     params = [manual.Layer(np.ones((2, 2))), manual.Layer(np.ones((1, 2)))]
     with pytest.raises(ValueError, match=f"{by} does not come before {of}"):
-        manual.jacobian(params, np.ones((1, 2)), ("relu", "identity"), of=of, by=by, y=np.ones((1, 1)))
+        manual.jacobian(
+            params, np.ones((1, 2)), ("relu", "identity"), of=of, by=by, y=np.ones((1, 1))
+        )
 
 
 @examples(20)
@@ -156,7 +188,11 @@ def test_exactly_so_on_fractions(problem: Problem) -> None:
     rows = range(len(exact.x))
     one_by_one = [
         manual.value_and_grad(
-            exact.params, exact.x[[n]], None if exact.y is None else exact.y[[n]], exact.activations, **exact.options
+            exact.params,
+            exact.x[[n]],
+            None if exact.y is None else exact.y[[n]],
+            exact.activations,
+            **exact.options,
         )
         for n in rows
     ]
@@ -188,7 +224,10 @@ def test_fractions_stay_fractions(problem: Problem) -> None:
     exact = problem.exact()
     L, grads = manual.gradients(*exact.arguments, **exact.options)
     assert type(L) is Fraction
-    for name, array in {**named(grads), **named(manual.forward(exact.params, exact.x, exact.activations))}.items():
+    for name, array in {
+        **named(grads),
+        **named(manual.forward(exact.params, exact.x, exact.activations)),
+    }.items():
         assert all(type(value) is Fraction for value in array.flat), name
 
 
@@ -205,8 +244,12 @@ def test_at_z_exactly_0_both_rooms_take_the_derivative_0(bias: tuple[int, ...]) 
     lattice = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3), -1).reshape(-1, 3)
     params = [manual.Layer(np.eye(3), np.zeros(bias)), manual.Layer(np.array([[2.0, 3.0, 5.0]]))]
     for loss, y in (("output", None), ("half_squared_error", np.zeros((27, 1)))):
-        _, grads = manual.gradients(params, lattice, y, ("relu", "identity"), loss=loss, reduction="sum")
-        _, other = ref.gradients(params, lattice, y, ("relu", "identity"), loss=loss, reduction="sum")
+        _, grads = manual.gradients(
+            params, lattice, y, ("relu", "identity"), loss=loss, reduction="sum"
+        )
+        _, other = ref.gradients(
+            params, lattice, y, ("relu", "identity"), loss=loss, reduction="sum"
+        )
         assert (grads.z[0][lattice <= 0] == 0).all()
         for name, array in named(grads).items():
             assert array.tolist() == named(other)[name].tolist(), name
@@ -222,8 +265,12 @@ def test_the_reference_works_under_jit_in_both_precisions(dtype: type) -> None:
     ]
     x, y = rng.integers(-2, 3, (2, 3)).astype(dtype), np.ones((2, 2), dtype)
     jitted = jax.jit(ref.value_and_grad, static_argnames=("activations", "loss", "reduction"))
-    found = jitted(params, x, y, activations=("relu", "identity"), loss="squared_error", reduction="sum")
-    plain = ref.value_and_grad(params, x, y, ("relu", "identity"), loss="squared_error", reduction="sum")
+    found = jitted(
+        params, x, y, activations=("relu", "identity"), loss="squared_error", reduction="sum"
+    )
+    plain = ref.value_and_grad(
+        params, x, y, ("relu", "identity"), loss="squared_error", reduction="sum"
+    )
     chex.assert_trees_all_equal(found, plain)
     assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {np.dtype(dtype)}
 

@@ -9,11 +9,11 @@ import pytest
 from sheets import NUMBERS, SYMBOLS, judged, judgements
 
 import gradsheet
-from gradsheet.cli import main
-from gradsheet.exercise import Plan, exercise
-from gradsheet.filling import fill
-from gradsheet.formula import DERIVATIVES, FUNCTIONS, SYNONYMS, parse
-from gradsheet.mistakes import CATALOGUE
+from gradsheet.commands.cli import main
+from gradsheet.language.formula import DERIVATIVES, FUNCTIONS, SYNONYMS, parse
+from gradsheet.mistakes.catalogue import CATALOGUE
+from gradsheet.solution.exercise import Plan, exercise
+from gradsheet.solution.filling import fill
 
 ROOT = Path(__file__).parents[1]
 TANH = """
@@ -142,7 +142,11 @@ SOFTPLUS = SIGMOID.replace('"sigmoid"', '"softplus"')
         (NUMBERS, "dL/dW3[1,2]", "∂L/∂yhat[1] × ∂yhat[1]/∂W3[1,2]"),
         (NUMBERS, "dL/dW3[1,2]", "2·(5 − 1.5)·3"),
         (NUMBERS, "z2", "W2·h1 + b2"),
-        (SIGMOID_2, "z2", "W2·h1 + b2"),  # entry by entry there is a row, to which b2 cannot be added
+        (
+            SIGMOID_2,
+            "z2",
+            "W2·h1 + b2",
+        ),  # entry by entry there is a row, to which b2 cannot be added
         (SIGMOID_2, "dL/dz1", "W2ᵀ·(ŷ − y) ⊙ h1 ⊙ (1 − h1)"),
         # of the products that · may be, those with which the line has the shape of its quantity
         (NUMBERS, "yhat", "W3·z2"),  # entry by entry there is a row
@@ -158,7 +162,11 @@ SOFTPLUS = SIGMOID.replace('"sigmoid"', '"softplus"')
         (BATCH, "z1", "x @ W1.T + b1"),
         (BATCH, "z1", "b1 + x @ W1.T"),
         (BATCH, "z1", "(W1 @ x.T).T + b1"),
-        (BINARY_BATCH, "dL/dz1", "(yhat - y)/3 * W2 * (1 - h1**2)"),  # a column times a row, as in NumPy
+        (
+            BINARY_BATCH,
+            "dL/dz1",
+            "(yhat - y)/3 * W2 * (1 - h1**2)",
+        ),  # a column times a row, as in NumPy
         (BINARY_BATCH, "dL/dW2", "((yhat - y)/3).T @ h1"),
         (BATCH, "dL/dz2", "(yhat - y)/3"),
         (BATCH, "dL/dW2", "dL/dz2.T @ h1"),
@@ -191,23 +199,58 @@ def test_what_people_type_is_read(head: str, quantity: str, line: str) -> None:
     ("head", "quantity", "line", "reason"),
     [
         (SQUARE, "W1 @ W2", "W1·W2", "write a @ b or a * b"),
-        (SIGMOID, "dL/dW1", "dL/dz1 * x.T", "* between a vector and a row: write @ for their outer product"),
+        (
+            SIGMOID,
+            "dL/dW1",
+            "dL/dz1 * x.T",
+            "* between a vector and a row: write @ for their outer product",
+        ),
         (SQUARE, "z2", "W2 + z1", "write W + v.T for the same in every row"),
-        (SQUARE, "dyhat/dz1", "relu'(z1)*W2", "between a 2x2 matrix and a vector of 2 has more than one meaning"),
-        (SQUARE, "dyhat/dz1", "W2*relu'(z1)", "write W*v.T to scale the columns, diag(v) @ W to scale the rows"),
-        (SIGMOID, "dL/dz1", "(yhat-y)·W2ᵀ·σ'(z1)", "between a 3x1 matrix and a vector of 3 has more than one meaning"),
-        (DEAD, "z2[1]", "1/(h1·h1)", "write a @ b or a * b"),  # though h1 has a 0, by which nothing can be divided
+        (
+            SQUARE,
+            "dyhat/dz1",
+            "relu'(z1)*W2",
+            "between a 2x2 matrix and a vector of 2 has more than one meaning",
+        ),
+        (
+            SQUARE,
+            "dyhat/dz1",
+            "W2*relu'(z1)",
+            "write W*v.T to scale the columns, diag(v) @ W to scale the rows",
+        ),
+        (
+            SIGMOID,
+            "dL/dz1",
+            "(yhat-y)·W2ᵀ·σ'(z1)",
+            "between a 3x1 matrix and a vector of 3 has more than one meaning",
+        ),
+        (
+            DEAD,
+            "z2[1]",
+            "1/(h1·h1)",
+            "write a @ b or a * b",
+        ),  # though h1 has a 0, by which nothing can be divided
         (NUMBERS, "h1", "σ(z1)", "σ has two meanings in this network"),
         (NUMBERS, "dL/dz1", "δ*x", "unknown name delta: write dL/dz2 or the like"),
         (NUMBERS, "dL/dW1[1,1]", "dL/dW1_11", "may be the entry W1[1,1] or W1[11]"),
         (NUMBERS, "h1", "h¹", "h is no quantity"),
         (SQUARE, "L", "½·Σ(y−ŷ)²", "Σ(...)² may be a sum of squares or the square of a sum"),
         (SQUARE, "L", "½·Σ(k, y[k]−ŷ[k])^2", "write sum((...)**2)"),
-        (SQUARE, "L", "½·Σ((y[k]−ŷ[k])²)", "sum of a single number: write sum(k, ...) with the letter"),
+        (
+            SQUARE,
+            "L",
+            "½·Σ((y[k]−ŷ[k])²)",
+            "sum of a single number: write sum(k, ...) with the letter",
+        ),
         (SQUARE, "L", "½·Σ_k (y[k]−ŷ[k])", "Σ stands for sum: write sum(k, ...)"),
         (TANH, "L", "-ln yhat", "ln stands alone, expected ln(...)"),
         (TANH, "L", "-log10(yhat[2])", "write log(u)/log(10)"),
-        (TANH, "dL/dh1", "W2ᵀ(yhat - y)", "indices stand in square brackets|an operator or the end"),
+        (
+            TANH,
+            "dL/dh1",
+            "W2ᵀ(yhat - y)",
+            "indices stand in square brackets|an operator or the end",
+        ),
         (TANH, "dL/dz2", "yhat - y)", "a closing bracket too many"),
         (TANH, "h1[1]", "h1(1)", "indices stand in square brackets"),
         (NUMBERS, "z1", "W₁ @ x", "character '₁'"),
@@ -215,10 +258,17 @@ def test_what_people_type_is_read(head: str, quantity: str, line: str) -> None:
         (NUMBERS, "h1", "softmax'(z1)", "softmax' is not known"),
         (NUMBERS, "sum(z1)", "sum(x, z1[x])", "x is a quantity, and cannot be an index as well"),
         (NUMBERS, "dz2/dW1", "(dz1/dW1).T", ".T of an array of"),
-        (SYMBOLS, "dL/dW1[i,j]", "sum(n, dL/dz1[n,i]*x[n,j])", "the sheet has one example, and so no index for it"),
+        (
+            SYMBOLS,
+            "dL/dW1[i,j]",
+            "sum(n, dL/dz1[n,i]*x[n,j])",
+            "the sheet has one example, and so no index for it",
+        ),
     ],
 )
-def test_what_has_no_meaning_or_several_is_unread(head: str, quantity: str, line: str, reason: str) -> None:
+def test_what_has_no_meaning_or_several_is_unread(
+    head: str, quantity: str, line: str, reason: str
+) -> None:
     found = judged(head, quantity, line)
     assert (found.verdict, found.mistakes) == ("unread", [])
     assert any(words in found.message for words in reason.split("|"))
@@ -254,7 +304,9 @@ def test_what_is_wrong_stays_wrong(head: str, quantity: str, line: str) -> None:
 def test_a_row_is_right_where_only_the_shape_differs_and_that_is_said() -> None:
     found = judged(SIGMOID, "dL/dW2", "outer(h1, yhat - y)")
     assert found.verdict == "right"
-    assert found.messages == ["its shape is 3x1, that of the quantity 1x3: only the numbers are the same"]
+    assert found.messages == [
+        "its shape is 3x1, that of the quantity 1x3: only the numbers are the same"
+    ]
     assert judged(SIGMOID, "dL/dW2", "outer(yhat - y, h1)").messages == []
     row = judged(SIGMOID, "dL/dh1", "(yhat - y)*W2")
     assert (row.verdict, row.messages) == ("right", [])
@@ -266,9 +318,13 @@ def test_how_a_line_was_read_is_kept_beside_it() -> None:
         return judged(head, quantity, line).working[0].read_as
 
     assert read_as(BATCH, "z1", "x @ W1.T + b1") == ("the vector of 2 stands for every example",)
-    assert read_as(TANH, "dL/dW1", "dL/dz1 @ x.T") == ("a vector before a row: the 3x2 outer product",)
+    assert read_as(TANH, "dL/dW1", "dL/dz1 @ x.T") == (
+        "a vector before a row: the 3x2 outer product",
+    )
     assert read_as(NUMBERS, "z2", "W2·h1 + b2") == ("· is the matrix product",)
-    assert read_as(BATCH, "L", "-sum(y*log(yhat))/3") == ("sum is over all entries, those of all examples",)
+    assert read_as(BATCH, "L", "-sum(y*log(yhat))/3") == (
+        "sum is over all entries, those of all examples",
+    )
     assert read_as(BATCH, "yhat", "softmax(z2)") == ("softmax goes over the last axis",)
     assert read_as(NUMBERS, "z2", "W2 @ h1 + b2") == ()
 
@@ -284,13 +340,23 @@ def test_a_false_line_hidden_behind_an_odd_character_is_said_in_the_verdict() ->
 def test_every_synonym_is_one(spelling: str) -> None:
     """It is read as what the table has for it, wherever it stands."""
     names = ("W1", "x", "y", "yhat", "z1", "L")
-    text = {"∂": "∂L/∂x", "ŷ": "ŷ", "ᵀ": "W1ᵀ", "⊤": "W1⊤", "′": "relu′(x)", "’": "relu’(x)", "^": "x^2"}
+    text = {
+        "∂": "∂L/∂x",
+        "ŷ": "ŷ",
+        "ᵀ": "W1ᵀ",
+        "⊤": "W1⊤",
+        "′": "relu′(x)",
+        "’": "relu’(x)",
+        "^": "x^2",
+    }
     text |= {greek: f"{greek}(k, x[k])" for greek in "∑Σ"} | {"σ": "σ(x)", "δ": "δ*x", "η": "η*x"}
     written = text.get(spelling, f"x {spelling} z1")
     if len(spelling.join("xx")) == 3 and spelling in "½¼¾⅓⅔":
         written = f"{spelling}*x"
     notation = {name: parse("z1", names) for name in ("delta", "eta")}
-    assert parse(written, names, notation) == parse(written.replace(spelling, SYNONYMS[spelling]), names, notation)
+    assert parse(written, names, notation) == parse(
+        written.replace(spelling, SYNONYMS[spelling]), names, notation
+    )
 
 
 @pytest.mark.parametrize("function", DERIVATIVES)
@@ -320,16 +386,28 @@ def test_what_json_says_can_be_typed_back(path: Path, capsys: pytest.CaptureFixt
     head = path.read_text().split("[[claim]]")[0]
     for claim in json.loads(capsys.readouterr().out)["sheets"][0]["claims"]:
         texts = [f"[[claim]]\nquantity = {toml(claim['quantity'])}\n"]
-        answers = [claim["truth"], claim["truth_digits"], claim["claimed"], *(l["value"] for l in claim["working"])]
+        answers = [
+            claim["truth"],
+            claim["truth_digits"],
+            claim["claimed"],
+            *(l["value"] for l in claim["working"]),
+        ]
         for answer in answers:
             text, quantity = texts[0], claim["quantity"]
-            if isinstance(answer, str) and " = " in answer:  # the formula of an entry, of a claim on a whole array
+            if (
+                isinstance(answer, str) and " = " in answer
+            ):  # the formula of an entry, of a claim on a whole array
                 quantity, answer = answer.split(" = ")
                 text = f"[[claim]]\nquantity = {toml(quantity)}\n"
             if answer is None:
                 continue
-            symbolic = isinstance(answer, str) and any(c.isalpha() for c in answer.lower().replace("e", ""))
-            texts.append(text + (f"working = [{toml(answer)}]\n" if symbolic else f"value = {toml(answer)}\n"))
+            symbolic = isinstance(answer, str) and any(
+                c.isalpha() for c in answer.lower().replace("e", "")
+            )
+            texts.append(
+                text
+                + (f"working = [{toml(answer)}]\n" if symbolic else f"value = {toml(answer)}\n")
+            )
         for line in claim["working"]:
             if line["verdict"] != "unread":
                 texts.append(texts[0] + f"working = [{toml(line['text'])}]\n")
@@ -356,16 +434,24 @@ def test_the_formulas_and_numbers_in_messages_can_be_typed_back(path: Path) -> N
             if found := re.search(r"right given the earlier (.*)", text):
                 for quantity, number in re.findall(r"(\S+) = (\[.*?\]|\S+) \(line \d+\)", found[1]):
                     said += [quantity, number]
-            said += re.findall(r"that is (\S+), not (\S+)", text)[:1] and re.findall(r"that is (\S+), not", text)
-            said += [side for pair in re.findall(r"(\w+\S*) stands for (\w+\S*)", text) for side in pair]
+            said += re.findall(r"that is (\S+), not (\S+)", text)[:1] and re.findall(
+                r"that is (\S+), not", text
+            )
+            said += [
+                side for pair in re.findall(r"(\w+\S*) stands for (\w+\S*)", text) for side in pair
+            ]
             said += re.findall(r"(?:gives|the truth is|, true) (-?\d\S*|\[[^a-z]*\])", text)
-            said += re.findall(r"(?:derivative of the activation, |the derivative of )(\w+'\(\w+\))", text)
+            said += re.findall(
+                r"(?:derivative of the activation, |the derivative of )(\w+'\(\w+\))", text
+            )
     for text in said:
         parse(text.rstrip(",;:"), sheet.network.names, sheet.notation)
 
 
 def test_exercises_and_filled_sheets_can_be_read() -> None:
-    made = exercise(Plan((2, 3, 1), ("relu", "identity"), "half_squared_error", None, True, ""), "7")
+    made = exercise(
+        Plan((2, 3, 1), ("relu", "identity"), "half_squared_error", None, True, ""), "7"
+    )
     for text in (made.problem, made.key, fill(made.problem)):
         assert tomllib.loads(text)["claim"]
         assert not any(claim.error for claim in gradsheet.read(text).claims)

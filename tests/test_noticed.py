@@ -6,9 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gradsheet import autodiff
-from gradsheet.number import MAX_DIGITS, NumberError, printed
-from gradsheet.point import MAX_BITS, length_of
+from gradsheet.numbers.printed import MAX_DIGITS, NumberError, printed
+from gradsheet.truth import autodiff
+from gradsheet.truth.point import MAX_BITS, length_of
 from manual.activations import bend, pull_back
 from tests.sheets import NET, NUMBERS, ONE_OUTPUT, codes, judged, judgements
 
@@ -21,7 +21,10 @@ def test_the_last_line_is_the_one_that_the_number_follows_from() -> None:
 def test_digits_have_an_end() -> None:
     """At the last rung what is too close has no verdict; there is no further one to ask for."""
     found = judged(NET, "x[1] - x[1]", "exp(-9000) - exp(-9000 - exp(-9000))")
-    assert (found.verdict, "cannot be decided with 640 digits" in found.message) == ("cannot_tell", True)
+    assert (found.verdict, "cannot be decided with 640 digits" in found.message) == (
+        "cannot_tell",
+        True,
+    )
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
@@ -68,7 +71,10 @@ def test_fractions_are_worked_with_up_to_their_length() -> None:
 
 def test_of_mistakes_that_explain_a_number_the_one_that_explains_more_numbers_is_named() -> None:
     """Two mistakes give dL/dW2[1,1] = 4; only one of them gives L = 8 as well."""
-    assert codes(judged(ONE_OUTPUT, "dL/dW2[1,1]", value="4")) == ["target-missing", "bias-forgotten"]
+    assert codes(judged(ONE_OUTPUT, "dL/dW2[1,1]", value="4")) == [
+        "target-missing",
+        "bias-forgotten",
+    ]
     found = judgements(ONE_OUTPUT, ("dL/dW2[1,1]", "4"), ("L", "8"))
     assert [codes(j) for j in found] == [["bias-forgotten"]] * 2
 

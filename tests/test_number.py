@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradsheet.number import NumberError, printed
+from gradsheet.numbers.printed import NumberError, printed
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,11 @@ def test_what_is_no_number_is_refused_at_once(text):
     ("text", "truth", "agrees"),
     [
         ("6.125", Fraction(49, 8), True),
-        ("6.13", Fraction(49, 8), True),  # exactly halfway: both neighbours are right in every digit printed
+        (
+            "6.13",
+            Fraction(49, 8),
+            True,
+        ),  # exactly halfway: both neighbours are right in every digit printed
         ("6.12", Fraction(49, 8), True),
         ("6.11", Fraction(49, 8), False),
         ("6.1", Fraction(49, 8), True),
@@ -86,7 +90,9 @@ def test_a_correctly_rounded_number_is_right_and_its_neighbours_are_not(truth, p
     scaled = round(truth * 10**places)  # half to even
     for off in (-2, -1, 0, 1, 2):
         size = abs(scaled + off)
-        text = f"{'-' if scaled + off < 0 else ''}{size // 10**places}.{size % 10**places:0{places}d}"
+        text = (
+            f"{'-' if scaled + off < 0 else ''}{size // 10**places}.{size % 10**places:0{places}d}"
+        )
         text = text if places else text.split(".", maxsplit=1)[0] + "."
         is_half = abs(Fraction(scaled + off, 10**places) - truth) * 2 * 10**places == 1
         assert printed(text).agrees(truth) is (off == 0 or is_half)

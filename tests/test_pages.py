@@ -18,12 +18,28 @@ SHEETS = [
     *sorted((ROOT / "gradsheet" / "homework").glob("*.toml")),
     *sorted((ROOT / "tests" / "published").glob("*.toml")),
 ]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 FONTS = shutil.which("fc-list")
-MATH_FONT = FONTS is not None and "Math" in subprocess.run([FONTS], capture_output=True, text=True, check=False).stdout
+MATH_FONT = (
+    FONTS is not None
+    and "Math" in subprocess.run([FONTS], capture_output=True, text=True, check=False).stdout
+)
 PDFLATEX = shutil.which("pdflatex")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-sync", "--disable-component-update", "--disable-dev-shm-usage", "--virtual-time-budget=5000"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+FLAGS += [
+    "--disable-sync",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--virtual-time-budget=5000",
+]
 
 # Of every page in a frame: how wide it is, how wide its contents, how many formulas have a size, and what overlaps.
 MEASURE = """
@@ -58,9 +74,17 @@ def solutions():
 
 def shown_by_chromium(address: str, folder: Path) -> str:
     """What a page has become once its scripts have run; nothing where there is no browser to run them."""
-    command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", address]
+    command = [
+        str(CHROMIUM),
+        *FLAGS,
+        f"--user-data-dir={folder / 'profile'}",
+        "--dump-dom",
+        address,
+    ]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=100, check=False
+        ).stdout
     except subprocess.TimeoutExpired:
         return ""
 
@@ -85,7 +109,9 @@ def measured(solutions, tmp_path_factory):
 
 
 def test_pages_on_a_desktop_and_on_a_telephone(measured, solutions):
-    assert [page["title"] for page in measured[::2]] == [solution.sheet.title for solution in solutions[:2]]
+    assert [page["title"] for page in measured[::2]] == [
+        solution.sheet.title for solution in solutions[:2]
+    ]
     for page in measured:
         assert page["needed"] <= page["width"], "nothing sticks out"
         assert page["formulas"] > 30
@@ -106,7 +132,9 @@ def test_latex_compiles(solutions, tmp_path):
     for solution in solutions:
         (tmp_path / "solution.tex").write_text(solution.latex())
         command = [str(PDFLATEX), "-interaction=nonstopmode", "-halt-on-error", "solution.tex"]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=100)
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=100
+        )
         assert done.returncode == 0, done.stdout[-2000:]
         assert "Overfull" not in done.stdout, solution.sheet.title
 
@@ -118,7 +146,18 @@ def test_every_formula_is_well_formed(solutions):
         for formula in formulas:
             for element in ET.fromstring(formula).iter():
                 assert element.tag in {
-                    *("math", "mrow", "mi", "mn", "mo", "mspace", "mfrac", "msup", "msub", "msubsup"),
+                    *(
+                        "math",
+                        "mrow",
+                        "mi",
+                        "mn",
+                        "mo",
+                        "mspace",
+                        "mfrac",
+                        "msup",
+                        "msub",
+                        "msubsup",
+                    ),
                     *("mover", "munder", "mtable", "mtr", "mtd"),
                 }
                 sizes = {"msubsup": 3, "msub": 2, "msup": 2, "mfrac": 2, "mover": 2, "munder": 2}

@@ -26,11 +26,17 @@ def scikit_learn(name: str, activation: str, output: str) -> Callable[..., Any]:
     backprop = estimator._backprop
 
     def fn(params: Any, x: Any, y: Any) -> Any:
-        estimator.coefs_, estimator.intercepts_ = [W.T.copy() for W, _ in params], [b.copy() for _, b in params]
+        estimator.coefs_, estimator.intercepts_ = (
+            [W.T.copy() for W, _ in params],
+            [b.copy() for _, b in params],
+        )
         estimator.n_layers_ = 1 + len(params)
         nodes = [x, *(np.empty((len(x), len(b))) for _, b in params)]
         deltas = [np.empty_like(node) for node in nodes[1:]]
-        grads = [np.empty_like(W) for W in estimator.coefs_], [np.empty_like(b) for b in estimator.intercepts_]
+        grads = (
+            [np.empty_like(W) for W in estimator.coefs_],
+            [np.empty_like(b) for b in estimator.intercepts_],
+        )
         weights = [None] if "sample_weight" in inspect.signature(backprop).parameters else []
         loss, *found = backprop(x, y, *weights, nodes, deltas, *grads)
         return loss, found
@@ -38,7 +44,9 @@ def scikit_learn(name: str, activation: str, output: str) -> Callable[..., Any]:
     return fn
 
 
-@pytest.mark.parametrize(("theirs", "ours"), [("relu", "relu"), ("tanh", "tanh"), ("logistic", "sigmoid")])
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("relu", "relu"), ("tanh", "tanh"), ("logistic", "sigmoid")]
+)
 def test_scikit_learns_classifier_is_right(theirs, ours):
     for output, loss in (("softmax", "cross_entropy"), ("logistic", "binary_cross_entropy")):
         fn = scikit_learn("MLPClassifier", theirs, output)
@@ -161,14 +169,19 @@ def test_a_real_net_on_all_digits():
     x, y = digits()
     activations = ("relu", "relu", "softmax")
     rng = np.random.default_rng(0)
-    params = [(rng.normal(0, (2 / i) ** 0.5, (o, i)), np.zeros(o)) for i, o in ((64, 128), (128, 64), (64, 10))]
+    params = [
+        (rng.normal(0, (2 / i) ** 0.5, (o, i)), np.zeros(o))
+        for i, o in ((64, 128), (128, 64), (64, 10))
+    ]
 
     def right(params, x, y):
         return manual.value_and_grad(params, x, y, activations, loss="cross_entropy")
 
     for _ in range(30):  # it learns
         _, grads = right(params, x, y)
-        params = [(W - 0.5 * dW, b - 0.5 * db) for (W, b), (dW, db) in zip(params, grads, strict=True)]
+        params = [
+            (W - 0.5 * dW, b - 0.5 * db) for (W, b), (dW, db) in zip(params, grads, strict=True)
+        ]
     accuracy = (manual.forward(params, x, activations).h[-1].argmax(1) == y.argmax(1)).mean()
     assert accuracy > 0.8
 

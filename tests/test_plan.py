@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from networks import Problem, all_problems, data_of, exact_problems, examples, named, network_of
 
 import manual
-from gradsheet.backward.asked import Gradients
-from gradsheet.backward.truth import errors_of
+from gradsheet.checking.asked import Gradients
+from gradsheet.checking.truth import errors_of
 from manual.activations import activate, pull_back
 from manual.inplace import ACTIVATIONS, LOSSES, Answers, Buffers
 
@@ -47,13 +47,17 @@ def medium(dtype: str, *, bias: str = "units", batch: int = 33) -> Problem:
         b = {"units": rng.normal(size=O), "shared": rng.normal(size=()), "none": None}[bias]
         params.append(manual.Layer(rng.normal(size=(O, I)) / np.sqrt(I), b))
     x, y = rng.normal(size=(batch, 70)), rng.normal(size=(batch, 3))
-    problem = Problem(tuple(params), x, y, ("relu", "tanh", "identity"), "half_squared_error", "mean")
+    problem = Problem(
+        tuple(params), x, y, ("relu", "tanh", "identity"), "half_squared_error", "mean"
+    )
     return problem.astype(dtype)
 
 
 @examples(40)
 @given(exact_problems, layouts, dtypes, sizes)
-def test_on_whole_numbers_it_is_the_same_to_the_last_bit(problem: Problem, layout: str, dtype: str, sizes: Any) -> None:
+def test_on_whole_numbers_it_is_the_same_to_the_last_bit(
+    problem: Problem, layout: str, dtype: str, sizes: Any
+) -> None:
     problem = problem.astype(dtype)
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))
     found = found_by_plan(problem, layout, sizes)
@@ -66,16 +70,22 @@ def test_on_whole_numbers_it_is_the_same_to_the_last_bit(problem: Problem, layou
 @examples(40)
 @given(all_problems, layouts, dtypes, sizes)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_on_any_numbers_it_is_within_the_error_bound(problem: Problem, layout: str, dtype: str, sizes: Any) -> None:
+def test_on_any_numbers_it_is_within_the_error_bound(
+    problem: Problem, layout: str, dtype: str, sizes: Any
+) -> None:
     typed = problem.astype(dtype)
     data = data_of(problem, dtype)
-    right = named(*manual.value_and_grad(data.params, data.x, data.y, problem.activations, **problem.options))
+    right = named(
+        *manual.value_and_grad(data.params, data.x, data.y, problem.activations, **problem.options)
+    )
     asked = Gradients(network_of(problem))
     allowed, finer = errors_of(asked, data, dtype)[0], errors_of(asked, data, "float64")[0]
     found = found_by_plan(typed, layout, sizes)
     for name, array in found.items():
         if np.isfinite(array).all() and np.isfinite(allowed[name]).all():
-            assert (abs(array.astype(float) - right[name]) <= allowed[name] + finer[name]).all(), name
+            assert (abs(array.astype(float) - right[name]) <= allowed[name] + finer[name]).all(), (
+                name
+            )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -92,7 +102,9 @@ def test_in_rows_the_weights_gradients_are_the_same_to_the_last_bit(dtype: str) 
 
 
 @pytest.mark.parametrize("units", [0, 1])
-@pytest.mark.parametrize("activation", [*ACTIVATIONS, ("leaky_relu", 0.25), ("leaky_relu", 3), ("leaky_relu", -2)])
+@pytest.mark.parametrize(
+    "activation", [*ACTIVATIONS, ("leaky_relu", 0.25), ("leaky_relu", 3), ("leaky_relu", -2)]
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_an_activation_in_place_is_that_activation(activation: Any, units: int, dtype: str) -> None:
     rng = np.random.default_rng(1)
@@ -121,7 +133,9 @@ def test_an_activation_in_place_is_that_activation(activation: Any, units: int, 
     else:
         np.testing.assert_array_equal(value, expected[0])
         np.testing.assert_array_equal(d, expected[1])
-    np.testing.assert_array_equal(h, value)  # the gradient by the next layer's weights may still want it
+    np.testing.assert_array_equal(
+        h, value
+    )  # the gradient by the next layer's weights may still want it
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -157,8 +171,15 @@ def test_a_pass_allocates_nothing(hidden: str, layout: str) -> None:
         return peak
 
     activations_of_a_layer = 4 * 30 * batch
-    assert allocated(lambda: plan.value_and_grad(problem.x, problem.y)) < 8 * 8192 + 4000 < activations_of_a_layer / 5
-    assert allocated(lambda: manual.value_and_grad(*problem.arguments, **problem.options)) > 10 * activations_of_a_layer
+    assert (
+        allocated(lambda: plan.value_and_grad(problem.x, problem.y))
+        < 8 * 8192 + 4000
+        < activations_of_a_layer / 5
+    )
+    assert (
+        allocated(lambda: manual.value_and_grad(*problem.arguments, **problem.options))
+        > 10 * activations_of_a_layer
+    )
 
 
 @examples(20)
@@ -174,7 +195,9 @@ def test_a_call_knows_nothing_of_the_call_before(problem: Problem, layout: str) 
     for now, then in zip((problem.x, problem.y), before, strict=True):
         assert np.array_equal(now, then) if then is not None else now is None
     for mine, theirs in zip(plan.params, problem.params, strict=True):
-        assert [None if a is None else a.tolist() for a in mine] == [None if a is None else a.tolist() for a in theirs]
+        assert [None if a is None else a.tolist() for a in mine] == [
+            None if a is None else a.tolist() for a in theirs
+        ]
 
 
 @pytest.mark.parametrize("layout", ["rows", "columns"])
@@ -187,7 +210,9 @@ def test_parameters_and_gradient_are_views_of_two_vectors(layout: str) -> None:
     assert stepped < loss
     right = named(*manual.value_and_grad(plan.params, *problem.arguments[1:]))
     np.testing.assert_allclose(stepped, right["L"], rtol=1e-12)
-    np.testing.assert_allclose(plan.gradient @ plan.gradient, sum((a * a).sum() for n, a in right.items() if n != "L"))
+    np.testing.assert_allclose(
+        plan.gradient @ plan.gradient, sum((a * a).sum() for n, a in right.items() if n != "L")
+    )
     plan.params[0].W[...] = problem.params[0].W
     plan.load(problem.params)
     assert plan.value_and_grad(problem.x, problem.y)[0] == loss
@@ -197,14 +222,20 @@ def test_parameters_and_gradient_are_views_of_two_vectors(layout: str) -> None:
     assert plan.value_and_grad(problem.x, problem.y)[0] == (problem.y**2).sum() / 2 / len(problem.y)
 
 
-@pytest.mark.parametrize("make", [copy.copy, copy.deepcopy, lambda plan: pickle.loads(pickle.dumps(plan))])
+@pytest.mark.parametrize(
+    "make", [copy.copy, copy.deepcopy, lambda plan: pickle.loads(pickle.dumps(plan))]
+)
 @pytest.mark.parametrize("layout", ["rows", "columns"])
 def test_a_copy_is_a_plan_of_its_own(layout: str, make: Any) -> None:
     problem = medium("float64")
     plan = planned(problem, layout)
     expected = named(*plan.value_and_grad(problem.x, problem.y))
     other = make(plan)
-    assert (repr(other), other.reduction, other.activations) == (repr(plan), plan.reduction, plan.activations)
+    assert (repr(other), other.reduction, other.activations) == (
+        repr(plan),
+        plan.reduction,
+        plan.activations,
+    )
     found = named(*other.value_and_grad(problem.x, problem.y))
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
     other.vector *= 0
@@ -219,7 +250,9 @@ def test_a_copy_is_a_plan_of_its_own(layout: str, make: Any) -> None:
 def test_per_example_gradients_and_their_norms(layout: str, bias: str) -> None:
     problem = medium("float64", bias=bias)
     expected, right = manual.per_example_gradients(*problem.arguments, loss=problem.loss)
-    squares = sum((a.reshape(33, -1) ** 2).sum(1) for layer in right for a in layer if a is not None)
+    squares = sum(
+        (a.reshape(33, -1) ** 2).sum(1) for layer in right for a in layer if a is not None
+    )
     for matrix in (0, 10**9):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("manual.plan.MATRIX", matrix)
@@ -227,8 +260,13 @@ def test_per_example_gradients_and_their_norms(layout: str, bias: str) -> None:
             losses, grads = plan.per_example_gradients(problem.x, problem.y)
         np.testing.assert_allclose(losses, expected, rtol=1e-12)
         for name, array in named(0, grads).items():
-            np.testing.assert_allclose(array, named(0, right)[name], rtol=1e-10, atol=1e-13, err_msg=name)
-    for losses, norms in (plan.per_example_norms(problem.x, problem.y), manual.per_example_norms(*problem.arguments)):
+            np.testing.assert_allclose(
+                array, named(0, right)[name], rtol=1e-10, atol=1e-13, err_msg=name
+            )
+    for losses, norms in (
+        plan.per_example_norms(problem.x, problem.y),
+        manual.per_example_norms(*problem.arguments),
+    ):
         np.testing.assert_allclose(losses, expected, rtol=1e-12)
         np.testing.assert_allclose(norms, np.sqrt(squares), rtol=1e-12)
 
@@ -260,7 +298,9 @@ def test_other_arrays_come_through_the_door() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_arrays_as_they_were_planned_are_not_looked_at_again(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arrays_as_they_were_planned_are_not_looked_at_again(
+    dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The door takes longer than a small network."""
     problem = medium(dtype)
     plan = planned(problem)
@@ -274,15 +314,31 @@ def test_arrays_as_they_were_planned_are_not_looked_at_again(dtype: str, monkeyp
     [
         ({"examples": 0}, ValueError, "examples is 0, expected the number of rows of x"),
         ({"examples": True}, ValueError, "examples is True, expected the number of rows of x"),
-        ({"examples": np.ones((4, 3))}, ValueError, r"examples is an array of shape \(4, 3\), .* write len\(x\)"),
+        (
+            {"examples": np.ones((4, 3))},
+            ValueError,
+            r"examples is an array of shape \(4, 3\), .* write len\(x\)",
+        ),
         ({"layout": "diagonal"}, ValueError, "layout is 'diagonal', expected rows or columns"),
         ({"loss": "absolute"}, ValueError, "loss is 'absolute', expected one of"),
-        ({"params": [manual.Layer(np.full((2, 3), Fraction(1)))]}, TypeError, "expected float32 or float64: exact"),
-        ({"params": [manual.Layer(np.ones((2, 3), np.float16))]}, TypeError, "W1 has dtype float16"),
+        (
+            {"params": [manual.Layer(np.full((2, 3), Fraction(1)))]},
+            TypeError,
+            "expected float32 or float64: exact",
+        ),
+        (
+            {"params": [manual.Layer(np.ones((2, 3), np.float16))]},
+            TypeError,
+            "W1 has dtype float16",
+        ),
     ],
 )
 def test_what_cannot_be_planned(change: dict[str, Any], error: type[Exception], words: str) -> None:
-    arguments: dict[str, Any] = {"params": [manual.Layer(np.ones((2, 3)))], "examples": 4, "activations": ["relu"]}
+    arguments: dict[str, Any] = {
+        "params": [manual.Layer(np.ones((2, 3)))],
+        "examples": 4,
+        "activations": ["relu"],
+    }
     with pytest.raises(error, match=words):
         manual.Plan(**(arguments | change))
 
@@ -312,7 +368,10 @@ def test_the_loss_output_has_no_target() -> None:
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ([manual.Layer(np.zeros((2, 2))), manual.Layer(np.zeros((3, 2)))], r"W2 .* \(3, 2\), expected \(2, 2\)"),
+        (
+            [manual.Layer(np.zeros((2, 2))), manual.Layer(np.zeros((3, 2)))],
+            r"W2 .* \(3, 2\), expected \(2, 2\)",
+        ),
         (
             [manual.Layer(np.zeros((2, 2))), manual.Layer(np.zeros((2, 2)), np.zeros(2))],
             "b2 has shape .* expected None",

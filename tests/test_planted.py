@@ -5,19 +5,22 @@ import pytest
 
 import manual
 import ref
-from gradsheet.mistakes import CATALOGUE, edits_of, instances
-from gradsheet.network import Network
-from gradsheet.steps import Pass, in_front
+from gradsheet.mistakes.catalogue import CATALOGUE, edits_of, instances
+from gradsheet.network.network import Network
+from gradsheet.truth.steps import Pass, in_front
 
 # Chosen, not drawn: unequal widths, a batch of 4, live and dead units in each layer, and one z that
 # is exactly 0: that of unit 5 of layer 1 in example 1.
 PARAMS = (
     manual.Layer(
-        np.array([[1, -2, 3, 1], [2, 1, -1, 3], [-3, 2, 1, -1], [1, 3, -2, -1], [2, -1, 1, -3]], float),
+        np.array(
+            [[1, -2, 3, 1], [2, 1, -1, 3], [-3, 2, 1, -1], [1, 3, -2, -1], [2, -1, 1, -3]], float
+        ),
         np.array([1, -1, 3, -1, 9], float),
     ),
     manual.Layer(
-        np.array([[1, -1, 2, 3, -2], [-2, 3, 1, -1, 1], [3, 2, -1, 1, -3]], float), np.array([-4, 2, 1], float)
+        np.array([[1, -1, 2, 3, -2], [-2, 3, 1, -1, 1], [3, 2, -1, 1, -3]], float),
+        np.array([-4, 2, 1], float),
     ),
     manual.Layer(np.array([[2, -1, 3], [1, 3, -2]], float), np.array([1, -1], float)),
 )
@@ -32,14 +35,20 @@ FORWARD = ("z", "h", "shares")  # steps that a gradient of its own would follow
 def by_hand(params, x, y, made=()):
     """All gradients by the pass of the catalogue, with some mistakes in it, by name."""
     layers = [manual.Layer(in_front(W), in_front(b)) for W, b in params]
-    found = Pass(NETWORK, layers, in_front(x), in_front(y), None, None, edits=edits_of(made)).gradients
+    found = Pass(
+        NETWORK, layers, in_front(x), in_front(y), None, None, edits=edits_of(made)
+    ).gradients
     return {name: array[0] for name, array in found.items()}
 
 
 def by_jax(params, x, y):
     """The truth that the suite cross-checks against, by name."""
     _, grads = ref.gradients(params, x, y, ACTIVATIONS)
-    found = {f"{name}{l}": a for l, layer in enumerate(grads.params, 1) for name, a in layer._asdict().items()}
+    found = {
+        f"{name}{l}": a
+        for l, layer in enumerate(grads.params, 1)
+        for name, a in layer._asdict().items()
+    }
     return {name: np.asarray(a) for name, a in {**found, "h0": grads.h[0]}.items() if a is not None}
 
 
@@ -61,7 +70,9 @@ def test_the_pass_without_a_mistake_is_right():
     assert disagreements(by_hand(PARAMS, X, Y), by_jax(PARAMS, X, Y)) == []
 
 
-BACKWARD = [instance for instance in instances(NETWORK, False) if instance.mistake.step not in FORWARD]
+BACKWARD = [
+    instance for instance in instances(NETWORK, False) if instance.mistake.step not in FORWARD
+]
 
 
 @pytest.mark.parametrize("instance", BACKWARD, ids=lambda i: f"{i.code} {i.layers} {i.variant}")
@@ -90,7 +101,11 @@ def test_every_code_can_be_made_somewhere():
     def network(**changes):
         kinds = {"reduction": "mean", "examples": 3, "update": "all"} | changes
         return Network(
-            (4, 4, 4), (kinds.pop("bias", "units"),) * 2, kinds.pop("activations"), kinds.pop("loss"), **kinds
+            (4, 4, 4),
+            (kinds.pop("bias", "units"),) * 2,
+            kinds.pop("activations"),
+            kinds.pop("loss"),
+            **kinds,
         )
 
     networks = [

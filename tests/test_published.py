@@ -14,7 +14,11 @@ PUBLISHED, GRADED = (sorted((HERE / folder).glob("*.toml")) for folder in ("publ
 def test_every_verdict_on_record_is_reached(path: Path) -> None:
     report = gradsheet.judge(gradsheet.load(path))
     for judgement in report.judgements:
-        assert judgement.as_expected, (judgement.claim.quantity, judgement.verdict, judgement.message)
+        assert judgement.as_expected, (
+            judgement.claim.quantity,
+            judgement.verdict,
+            judgement.message,
+        )
 
 
 def test_there_are_examples() -> None:
@@ -32,7 +36,9 @@ def off(name: str) -> dict:
 def test_one_reading_makes_all_of_a_sheet_right() -> None:
     found = off("whathowwhy")
     assert len(found) == 21
-    assert all("right if the loss is read as half_squared_error" in j.reasons() for j in found.values())
+    assert all(
+        "right if the loss is read as half_squared_error" in j.reasons() for j in found.values()
+    )
     assert [j.verdict for j in found.values()] == ["wrong"] + ["carried_forward"] * 20
 
 

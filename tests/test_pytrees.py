@@ -17,7 +17,11 @@ import ref
 
 W1, b1 = np.array([[0.0, 1.0], [1.0, 1.0], [1.0, 0.0]]), np.array([1.0, -1.0, 1.0])
 W2, b2 = np.array([[1.0, 1.0, -2.0]]), np.array([0.5])
-X, Y, ACTIVATIONS = np.array([[2.0, 1.0], [-1.0, 3.0]]), np.array([[1.5], [-1.0]]), ("relu", "identity")
+X, Y, ACTIVATIONS = (
+    np.array([[2.0, 1.0], [-1.0, 3.0]]),
+    np.array([[1.5], [-1.0]]),
+    ("relu", "identity"),
+)
 RIGHT = manual.value_and_grad([manual.Layer(W1, b1), manual.Layer(W2, b2)], X, Y, ACTIVATIONS)
 
 
@@ -70,7 +74,10 @@ def test_the_gradient_is_the_same_pytree(kind: str, room: Any) -> None:
     assert arrays(grads) == arrays(RIGHT[1])
     stepped = jax.tree.map(lambda p, d: p - 0.5 * np.asarray(d), params, grads)
     assert jax.tree.structure(stepped) == jax.tree.structure(params)
-    for named in (room.gradients(params, X, Y, ACTIVATIONS)[1].params, room.hvp(params, params, X, Y, ACTIVATIONS)):
+    for named in (
+        room.gradients(params, X, Y, ACTIVATIONS)[1].params,
+        room.hvp(params, params, X, Y, ACTIVATIONS),
+    ):
         assert jax.tree.structure(named) == jax.tree.structure(params)
     _, each = room.per_example_gradients(params, X, Y, ACTIVATIONS)
     assert jax.tree.structure(each) == jax.tree.structure(params)
@@ -79,7 +86,12 @@ def test_the_gradient_is_the_same_pytree(kind: str, room: Any) -> None:
 
 @pytest.mark.parametrize("room", [manual, ref])
 def test_a_layer_without_bias_has_no_gradient_by_one(room: Any) -> None:
-    for params in ([(W1,), (W2,)], [(W1, None), (W2, None)], [{"W": W1}, {"W": W2, "b": None}], [[W1], [W2, None]]):
+    for params in (
+        [(W1,), (W2,)],
+        [(W1, None), (W2, None)],
+        [{"W": W1}, {"W": W2, "b": None}],
+        [[W1], [W2, None]],
+    ):
         _, grads = room.value_and_grad(params, X, Y, ACTIVATIONS)
         assert jax.tree.structure(grads) == jax.tree.structure(params)
         chex.assert_trees_all_equal_shapes(grads, params)
@@ -101,7 +113,9 @@ def test_optax_trains_with_it(kind: str, room: Any) -> None:
     state = optimiser.init(params)
     losses = []
     for _ in range(60):
-        L, grads = room.value_and_grad(jax.tree.map(np.asarray, params), X.astype(np.float32), Y, ACTIVATIONS)
+        L, grads = room.value_and_grad(
+            jax.tree.map(np.asarray, params), X.astype(np.float32), Y, ACTIVATIONS
+        )
         with jax.numpy_dtype_promotion("standard"):  # of optax's own numbers
             updates, state = optimiser.update(grads, state, params)
             params = optax.apply_updates(params, updates)
@@ -117,7 +131,10 @@ def test_plans_and_checks_take_the_same_containers() -> None:
         L, gradient = plan.value_and_grad(plan.pack(params), X, Y)
         assert (float(L), arrays(plan.unpack(gradient))) == (RIGHT[0], arrays(RIGHT[1]))
         found = gradsheet.check(
-            lambda params, x, y: manual.value_and_grad(params, x, y, ACTIVATIONS), params=params, x=X, y=Y
+            lambda params, x, y: manual.value_and_grad(params, x, y, ACTIVATIONS),
+            params=params,
+            x=X,
+            y=Y,
         )
         assert found.right, found
 
@@ -126,7 +143,10 @@ def test_plans_and_checks_take_the_same_containers() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"W1": W1, "b1": b1}, 'params has the keys W1, b1, expected a list, one entry a layer: write [{"W": W1'),
+        (
+            {"W1": W1, "b1": b1},
+            'params has the keys W1, b1, expected a list, one entry a layer: write [{"W": W1',
+        ),
         (
             [{"kernel": W1, "bias": b1}],
             "layer 1 of params has the keys kernel, bias, expected W and b: W is (units, inputs)",
@@ -134,12 +154,17 @@ def test_plans_and_checks_take_the_same_containers() -> None:
         ([W1, W2], "layer 1 of params is a ndarray, expected (W, b), or (W, None) for no bias"),
         ([(W1, b1), (W2, b2, 0)], "layer 2 of params is 3 entries, expected (W, b)"),
         (W1, "params is a ndarray, expected a list of (W, b), one a layer"),
-        ((layer for layer in [(W1, b1)]), "params is a generator, expected a list of (W, b), one a layer"),
+        (
+            (layer for layer in [(W1, b1)]),
+            "params is a generator, expected a list of (W, b), one a layer",
+        ),
         (deque([(W1, b1), (W2, b2)]), "params is a deque, expected a list of (W, b), one a layer"),
         (None, "params is a NoneType, expected a list of (W, b), one a layer"),
     ],
 )
-def test_what_is_no_list_of_layers_is_told_what_to_write(room: Any, params: Any, message: str) -> None:
+def test_what_is_no_list_of_layers_is_told_what_to_write(
+    room: Any, params: Any, message: str
+) -> None:
     with pytest.raises(TypeError, match=re.escape(message)):
         room.value_and_grad(params, X, Y, ACTIVATIONS)
 
@@ -157,7 +182,10 @@ class ReLU:
             (jax.nn.relu, "identity"),
             'activation 1 is the function relu, expected one of identity, relu, {more}: write "relu"',
         ),
-        (("relu", np.tanh), 'activation 2 is the function tanh, expected one of identity, relu, {more}: write "tanh"'),
+        (
+            ("relu", np.tanh),
+            'activation 2 is the function tanh, expected one of identity, relu, {more}: write "tanh"',
+        ),
         (
             (ReLU(), "identity"),
             'activation 1 is the function ReLU, expected one of identity, relu, {more}: write "relu"',
@@ -167,8 +195,14 @@ class ReLU:
             "activation 1 is the function <lambda>, expected one of identity, relu, {more}: a name says whose",
         ),
         ((None, "identity"), "activation 1 is None, expected one of identity"),
-        ((("leaky_relu", 0.1, 0.2), "identity"), "activation 1 is ('leaky_relu', 0.1, 0.2), expected one of identity"),
-        (((jax.nn.leaky_relu, 0.1), "identity"), "activation 1 is the function leaky_relu, expected one of identity"),
+        (
+            (("leaky_relu", 0.1, 0.2), "identity"),
+            "activation 1 is ('leaky_relu', 0.1, 0.2), expected one of identity",
+        ),
+        (
+            ((jax.nn.leaky_relu, 0.1), "identity"),
+            "activation 1 is the function leaky_relu, expected one of identity",
+        ),
         ((5, "identity"), "activation 1 is 5, expected one of identity"),
         (
             ("relu",),
@@ -176,7 +210,10 @@ class ReLU:
         ),
         ("relu", "activations is 'relu', expected one name for each of the 2 layers"),
         (None, "activations is None, expected one name for each of the 2 layers"),
-        (jax.nn.relu, "expected one name for each of the 2 layers: write ('relu', 'identity'), for example"),
+        (
+            jax.nn.relu,
+            "expected one name for each of the 2 layers: write ('relu', 'identity'), for example",
+        ),
     ],
 )
 def test_an_activation_is_a_name(room: Any, activations: Any, message: str) -> None:

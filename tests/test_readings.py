@@ -19,7 +19,12 @@ W = [[1, 2], [-1, 1]]
     ("head", "quantity", "value", "words"),
     [
         (NUMBERS, "dL/dW3[1,2]", "42", ["the loss is read as squared_error"]),
-        (NUMBERS.replace("half_", ""), "dL/dW3[1,2]", "21", ["the loss is read as half_squared_error"]),
+        (
+            NUMBERS.replace("half_", ""),
+            "dL/dW3[1,2]",
+            "21",
+            ["the loss is read as half_squared_error"],
+        ),
         (NUMBERS, "L", "12.25", ["the loss is read as squared_error"]),
         (NUMBERS, "h2", "[9, 6, 0]", ["layer 2 is read with relu"]),
         (NUMBERS, "h1[1]", "-1", ["layer 1 is read without activation"]),
@@ -40,14 +45,18 @@ def test_numbers(head: str, quantity: str, value: str, words: list[str]) -> None
 def test_a_batch_may_be_summed_or_averaged() -> None:
     truth = judged(BATCH, "L", value="0").truth
     doubled = judged(
-        BATCH.replace("squared_error", "squared_error").replace("loss", "reduction = 'sum'\nloss"), "L", value="0"
+        BATCH.replace("squared_error", "squared_error").replace("loss", "reduction = 'sum'\nloss"),
+        "L",
+        value="0",
     )
     found = judged(BATCH, "L", value=f"'{doubled.truth}'")
     assert found.readings == ["the loss is read as the sum over the examples"]
     assert float(doubled.truth) == 2 * float(truth)
     halved = judged(BATCH, "L", value=f"'{float(truth) / 2}'")
     assert "the loss is read as half_squared_error" in halved.readings
-    assert "the loss is read as mean_squared_error" in halved.readings  # two outputs: several readings fit equally
+    assert (
+        "the loss is read as mean_squared_error" in halved.readings
+    )  # two outputs: several readings fit equally
 
 
 def test_a_gradient_written_the_other_way_round() -> None:
@@ -58,7 +67,11 @@ def test_a_gradient_written_the_other_way_round() -> None:
     ("quantity", "line", "words"),
     [
         ("dL/dW2[i,j]", "delta*W3[1,i]*drelu(z2[i])*h1[j]", ["layer 2 is read with relu"]),
-        ("dL/dW1[i,j]", "sum(k, delta*W3[1,k]*W2[k,i])*x[j]", ["layer 1 is read without activation"]),
+        (
+            "dL/dW1[i,j]",
+            "sum(k, delta*W3[1,k]*W2[k,i])*x[j]",
+            ["layer 1 is read without activation"],
+        ),
         ("dL/dW2[i,j]", "delta*W3[1,i]*dtanh(z2[i])*h1[j]", ["layer 2 is read with tanh"]),
         ("dL/dW2[i,j]", "2*delta*W3[1,i]*h1[j]", []),
     ],
@@ -71,7 +84,9 @@ def test_formulas(quantity: str, line: str, words: list[str]) -> None:
 
 def test_a_loss_in_symbols() -> None:
     head = 'loss = "squared_error"\n' + SYMBOLS
-    assert judged(head, "dL/dyhat", "yhat - y").readings == ["the loss is read as half_squared_error"]
+    assert judged(head, "dL/dyhat", "yhat - y").readings == [
+        "the loss is read as half_squared_error"
+    ]
 
 
 def test_what_is_right_has_no_other_reading() -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 import gradsheet
-from gradsheet.cli import main
-from gradsheet.commands import FORMATS
-from gradsheet.formula import FUNCTIONS
-from gradsheet.mistakes import CATALOGUE
-from gradsheet.sheet import CLAIM_KEYS, LAYER_KEYS, SHEET_KEYS, VERDICTS
+from gradsheet.claims.sheet import CLAIM_KEYS, LAYER_KEYS, SHEET_KEYS, VERDICTS
+from gradsheet.commands.cli import main
+from gradsheet.commands.further import FORMATS
+from gradsheet.language.formula import FUNCTIONS
+from gradsheet.mistakes.catalogue import CATALOGUE
 from gradsheet.solution.pages import MARKS
 from manual.activations import NAMES as ACTIVATIONS
 from manual.losses import LOSSES
@@ -39,7 +39,9 @@ def test_the_code_prints_what_its_comments_say(number, lines):
 
 def test_the_sheet_is_judged_right():
     block = README.split("## Judge a sheet of your own\n\n")[1].split("\n\n`.venv")[0]
-    report = gradsheet.judge(gradsheet.read("\n".join(line.removeprefix("    ") for line in block.splitlines())))
+    report = gradsheet.judge(
+        gradsheet.read("\n".join(line.removeprefix("    ") for line in block.splitlines()))
+    )
     assert [j.verdict for j in report.judgements] == ["right"]
 
 
@@ -53,24 +55,40 @@ def test_five_minutes_end_as_the_page_says(tmp_path, monkeypatch, capsys):
 
 
 def test_the_formula_of_the_page_is_right():
-    block = re.search(r"```toml\n(.*?)```", PAGE.split("## Formulas for all weights")[1], re.DOTALL)[1]
+    block = re.search(
+        r"```toml\n(.*?)```", PAGE.split("## Formulas for all weights")[1], re.DOTALL
+    )[1]
     assert [j.verdict for j in gradsheet.judge(gradsheet.read(block)).judgements] == ["right"]
 
 
 def test_the_page_names_everything_that_a_sheet_may_say():
-    for name in (*SHEET_KEYS, *LAYER_KEYS, *CLAIM_KEYS, *FUNCTIONS, *ACTIVATIONS, *LOSSES, *VERDICTS):
+    for name in (
+        *SHEET_KEYS,
+        *LAYER_KEYS,
+        *CLAIM_KEYS,
+        *FUNCTIONS,
+        *ACTIVATIONS,
+        *LOSSES,
+        *VERDICTS,
+    ):
         assert re.search(rf"`[^`]*\b{name}\b[^`]*`", PAGE), name
 
 
 def test_the_published_examples_are_as_many_as_the_readme_says(capsys):
     assert main([str(ROOT / "tests" / "published"), "-q"]) == 0
     line = capsys.readouterr().out.splitlines()[-1]
-    assert line.startswith("10 sheets, 254 claims: 209 right, 15 rounded, 8 wrong, 22 carried forward")
+    assert line.startswith(
+        "10 sheets, 254 claims: 209 right, 15 rounded, 8 wrong, 22 carried forward"
+    )
     assert "judges their 254 claims: 8 are\nwrong, 22 carry that on, and 15 more" in README
 
 
 def test_the_errata_are_all_and_only_what_the_judge_faults():
-    rows = [re.split(r"\s*\|\s*", row) for row in ERRATA.splitlines() if row.startswith("| ") and "---" not in row]
+    rows = [
+        re.split(r"\s*\|\s*", row)
+        for row in ERRATA.splitlines()
+        if row.startswith("| ") and "---" not in row
+    ]
     items = [row[2] for row in rows if row[2] != "item"]
     faults = []
     for name in ("numbers.toml", "symbols.toml"):
@@ -95,7 +113,9 @@ def test_the_mistakes_page_has_every_code():
         source = (ROOT / "gradsheet" / file).read_text()
         codes |= set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source))
     assert {"arithmetic-slip", "form-one-row", "sign-lost", "two-kept"} <= codes
-    assert set(re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)) >= {f"`{mistake.code}`" for mistake in CATALOGUE}
+    assert set(re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)) >= {
+        f"`{mistake.code}`" for mistake in CATALOGUE
+    }
     for code in codes:
         assert f"`{code}`" in page, code
 
@@ -159,7 +179,9 @@ def test_the_step_in_the_readme_is_that_of_the_solution():
     shown = re.search(r"```text\n(Through the activation.*?)```", README, re.DOTALL)[1]
     assert shown in gradsheet.load(ROOT / "gradsheet" / "homework" / "numbers.toml").solve().text()
     item_16 = re.search(r"in its own letters: (.*?)\. `-o", README)[1]
-    assert item_16 in gradsheet.load(ROOT / "gradsheet" / "homework" / "symbols.toml").solve().text()
+    assert (
+        item_16 in gradsheet.load(ROOT / "gradsheet" / "homework" / "symbols.toml").solve().text()
+    )
 
 
 def test_the_solutions_page_names_every_mark_and_format():
@@ -205,7 +227,9 @@ def test_the_devices_page_prints_what_it_says(tmp_path, monkeypatch):
 
     def printed(code):
         command = [sys.executable, "-c", code]
-        return subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=120, check=True).stdout
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, timeout=120, check=True
+        ).stdout
 
     assert printed(mesh).splitlines() == re.findall(r"print\(.*\)  # (.*)", mesh)
     assert printed(launch) == re.search(r"```text\n(.*?)```", DEVICES, re.DOTALL)[1]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gradsheet.real import Arithmetic, Imprecise, OutsideDomain, Real, Undecided, apart
+from gradsheet.numbers.real import Arithmetic, Imprecise, OutsideDomain, Real, Undecided, apart
 
 numbers = st.fractions(-20, 20, max_denominator=50)
 
@@ -16,7 +16,9 @@ def holds(found: Real, truth: Decimal) -> bool:
     """Whether an enclosure holds a truth that is known to 60 digits, and is narrow."""
     low, high = found.bounds()
     slack = abs(truth) * Decimal("1e-55") + Decimal("1e-55")
-    return low - slack <= truth <= high + slack and high - low <= (abs(truth) + 1) * Decimal("1e-30")
+    return low - slack <= truth <= high + slack and high - low <= (abs(truth) + 1) * Decimal(
+        "1e-30"
+    )
 
 
 def decimal(value: Fraction) -> Decimal:

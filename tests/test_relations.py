@@ -7,8 +7,8 @@ import pytest
 from functions import textbook
 
 import gradsheet
-from gradsheet.backward.arguments import network_of
-from gradsheet.backward.relations import Seen, in_words, relation
+from gradsheet.checking.arguments import network_of
+from gradsheet.checking.relations import Seen, in_words, relation
 
 NETWORK = network_of((4, 5, 3, 2), None, "half_squared_error", "mean", 4, "units")
 RIGHT = textbook(NETWORK)
@@ -38,7 +38,11 @@ CASES = [
     ("W1", lambda dW, W, data: -2 * dW, "everywhere -2 times the truth"),
     ("W3", lambda dW, W, data: 0 * dW, "0 everywhere"),
     ("W2", lambda dW, W, data: dW + 0.01 * W, "everywhere the truth + 0.01 times the parameter"),
-    ("W1", lambda dW, W, data: dW - 0.5 * W, "everywhere the truth - 1/2 = 0.5 times the parameter"),
+    (
+        "W1",
+        lambda dW, W, data: dW - 0.5 * W,
+        "everywhere the truth - 1/2 = 0.5 times the parameter",
+    ),
     ("W2", lambda dW, W, data: dW[[1, 0, 2]], "rows 0 and 1 are changed over"),
     ("W1", lambda dW, W, data: dW[::-1], "the rows are in reverse"),
     ("W1", lambda dW, W, data: dW[[1, 2, 3, 4, 0]], "the rows are in another order"),
@@ -60,7 +64,9 @@ def test_simple_relations_are_named(name: str, change: Any, text: str, dtype: st
     found = gradsheet.check(changed(name, change), dtype=dtype)
     assert found.verdict == "wrong"
     assert found.relations == {f"dL/d{name}": text}
-    assert text in " ".join(str(found).split()), "in the report, with or without a mistake of the catalogue"
+    assert text in " ".join(str(found).split()), (
+        "in the report, with or without a mistake of the catalogue"
+    )
 
 
 def test_a_transpose_is_named_where_w_is_square() -> None:
@@ -88,10 +94,16 @@ def test_weight_decay_everywhere_is_told_in_one_line() -> None:
 def test_what_is_not_summed_over_the_batch_is_told_by_its_shape() -> None:
     def fn(params: Any, x: Any, y: Any) -> Any:
         deltas = [RIGHT(params, x[[n]], y[[n]])[1] for n in range(len(x))]
-        return [(dW, np.stack([one[l][1] for one in deltas])) for l, (dW, _) in enumerate(RIGHT(params, x, y)[1])]
+        return [
+            (dW, np.stack([one[l][1] for one in deltas]))
+            for l, (dW, _) in enumerate(RIGHT(params, x, y)[1])
+        ]
 
     row = next(row for row in gradsheet.check(fn).rows if row.name == "dL/db2")
-    assert row.where == "has shape (4, 3), expected (3,): one for each example, not summed over the batch"
+    assert (
+        row.where
+        == "has shape (4, 3), expected (3,): one for each example, not summed over the batch"
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,39 +126,60 @@ def test_what_is_nothing_simple_is_called_nothing(change: Any) -> None:
 def seen(found: Any, right: Any, u: float = 2.0**-53, **others: Any) -> Seen:
     found, right = np.asarray(found, float), np.asarray(right, float)
     errors = others.get("error", 0) + 0 * right
-    return Seen(found, right, errors, u, others.get("parameter"), others.get("each"), others.get("others", {}))
+    return Seen(
+        found,
+        right,
+        errors,
+        u,
+        others.get("parameter"),
+        others.get("each"),
+        others.get("others", {}),
+    )
 
 
 def test_a_relation_holds_at_every_probe() -> None:
-    assert relation([seen([[2, 4]], [[1, 2]]), seen([[6, 2]], [[3, 1]])]) == "everywhere 2 times the truth"
+    assert (
+        relation([seen([[2, 4]], [[1, 2]]), seen([[6, 2]], [[3, 1]])])
+        == "everywhere 2 times the truth"
+    )
     assert relation([seen([[2, 4]], [[1, 2]]), seen([[9, 3]], [[3, 1]])]) == ""
     assert relation([seen([[0, 0]], [[1, 2]]), seen([[0, 0]], [[3, 1]])]) == "0 everywhere"
     assert relation([seen([[0, 0]], [[1, 2]]), seen([[0, 1]], [[3, 1]])]) == ""
     swapped = [seen([[2], [1]], [[1], [2]]), seen([[5], [9]], [[9], [5]])]
     assert relation(swapped) == "rows 0 and 1 are changed over"
     assert relation([swapped[0], seen([[9], [5]], [[9], [5]])]) == ""
-    decayed = [seen([[1.5]], [[1]], parameter=np.array([[5.0]])), seen([[3.2]], [[3]], parameter=np.array([[2.0]]))]
+    decayed = [
+        seen([[1.5]], [[1]], parameter=np.array([[5.0]])),
+        seen([[3.2]], [[3]], parameter=np.array([[2.0]])),
+    ]
     assert relation(decayed) == "everywhere the truth + 0.1 times the parameter"
 
 
 def test_what_floats_may_do_is_no_relation() -> None:
     """Off by as much as the bound: that a multiple of something fits says nothing."""
     parameter = np.array([[1.0, 1.0]])
-    assert relation([seen([[1 + 2e-13, 2 + 1e-13]], [[1, 2]], parameter=parameter, error=1e-13)]) == ""
+    assert (
+        relation([seen([[1 + 2e-13, 2 + 1e-13]], [[1, 2]], parameter=parameter, error=1e-13)]) == ""
+    )
     assert relation([seen([[1 + 1e-13, 2 + 2e-13]], [[1, 2]], error=1e-13)]) == ""
-    assert relation([seen([[1 + 2e-11, 2 + 2e-11]], [[1, 2]], parameter=parameter, error=1e-13)]) != ""
+    assert (
+        relation([seen([[1 + 2e-11, 2 + 2e-11]], [[1, 2]], parameter=parameter, error=1e-13)]) != ""
+    )
     tiny = [seen([[2e-14, 0.0], [1.0, 2.0]], [[0.0, 1e-14], [1.0, 2.0]], error=1e-13)]
     assert relation(tiny) == "", "rows of nothing but noise are no copies"
 
 
 def test_in_few_bits_a_relation_is_exact_or_none() -> None:
     """1.02 times the truth in bfloat16 is within a bit of many things, and none of them is said."""
-    array = [seen([[1.0234375, 2.046875]], [[1, 2.0078125]], u=0.0, parameter=np.array([[0.75, 1.5]]))]
+    array = [
+        seen([[1.0234375, 2.046875]], [[1, 2.0078125]], u=0.0, parameter=np.array([[0.75, 1.5]]))
+    ]
     assert relation(array) == ""
 
 
 @pytest.mark.parametrize(
-    ("factor", "text"), [(2.0, "2"), (-3.0, "-3"), (0.75, "3/4 = 0.75"), (1 / 3, "1/3 = 0.333333"), (1.05, "1.05")]
+    ("factor", "text"),
+    [(2.0, "2"), (-3.0, "-3"), (0.75, "3/4 = 0.75"), (1 / 3, "1/3 = 0.333333"), (1.05, "1.05")],
 )
 def test_a_factor_in_words(factor: float, text: str) -> None:
     assert in_words(factor) == text

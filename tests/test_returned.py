@@ -8,11 +8,12 @@ import pytest
 
 import gradsheet
 import manual
-from gradsheet.backward.returned import NotUnderstood, Reader
+from gradsheet.checking.returned import NotUnderstood, Reader
 
 SHAPES = {"W1": (3, 2), "b1": (3,), "W2": (1, 3), "b2": (1,)}
 ARRAYS = {
-    name: np.arange(np.prod(shape), dtype=float).reshape(shape) + k for k, (name, shape) in enumerate(SHAPES.items())
+    name: np.arange(np.prod(shape), dtype=float).reshape(shape) + k
+    for k, (name, shape) in enumerate(SHAPES.items())
 }
 W1, b1, W2, b2 = ARRAYS.values()
 
@@ -161,7 +162,9 @@ def answered(change):
     """What `check` says of the right gradients after a change to every array."""
 
     def fn(params, x, y):
-        _, grads = manual.gradients(params, x, y, ["relu", "relu", "identity"], loss="half_squared_error")
+        _, grads = manual.gradients(
+            params, x, y, ["relu", "relu", "identity"], loss="half_squared_error"
+        )
         return [(change(W), change(b)) for W, b in grads.params]
 
     return gradsheet.check(fn)
@@ -174,7 +177,10 @@ def answered(change):
         (lambda a: a.astype("S"), "expected an array of numbers, not of text"),
         (lambda a: np.array(np.vectorize(str, otypes=[object])(a), object), "not of text"),
         (lambda a: np.ma.masked_array(a, mask=np.ones(a.shape, bool)), "20 of 20 entries masked"),
-        (lambda a: np.ma.masked_array(a, mask=np.arange(a.size).reshape(a.shape) == 0), "1 of 20 entries masked"),
+        (
+            lambda a: np.ma.masked_array(a, mask=np.arange(a.size).reshape(a.shape) == 0),
+            "1 of 20 entries masked",
+        ),
         (lambda a: Wrapped(a, [0]), "what it returned cannot be read: SystemExit: 3"),
     ],
 )

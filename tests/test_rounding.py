@@ -9,12 +9,12 @@ from hypothesis import given
 from networks import Problem, all_problems, data_of, exact_problems, examples, network_of
 
 import manual
-from gradsheet.backward import rounding
-from gradsheet.backward.asked import KINDS, Gradients, Jacobian
-from gradsheet.backward.probes import Data
-from gradsheet.backward.rounding import Rounding
-from gradsheet.backward.truth import errors_of
-from gradsheet.network import Network
+from gradsheet.checking import rounding
+from gradsheet.checking.asked import KINDS, Gradients, Jacobian
+from gradsheet.checking.probes import Data
+from gradsheet.checking.rounding import Rounding
+from gradsheet.checking.truth import errors_of
+from gradsheet.network.network import Network
 
 
 def kinds_for(network: Network) -> list[Gradients]:
@@ -43,8 +43,14 @@ def violations(problem: Problem) -> list[tuple[str, str]]:
         if asked.what == "gradients":
             single = problem.astype(np.float32)
             L, grads = textbook(network)(single.params, single.x, single.y)
-            names = {f"{c}{l}": a for l, layer in enumerate(grads, 1) for c, a in zip("Wb", layer, strict=True)}
-            answers.append({"L": np.asarray(L), **{name: a for name, a in names.items() if a is not None}})
+            names = {
+                f"{c}{l}": a
+                for l, layer in enumerate(grads, 1)
+                for c, a in zip("Wb", layer, strict=True)
+            }
+            answers.append(
+                {"L": np.asarray(L), **{name: a for name, a in names.items() if a is not None}}
+            )
         for answer in answers:
             for name, array in answer.items():
                 if np.isfinite(array).all() and np.isfinite(allowed[name]).all():
@@ -111,9 +117,13 @@ def test_in_few_bits_what_is_exact_is_not_off(dtype: str) -> None:
 
 def test_a_pass_of_whole_numbers_is_exact_up_to_the_mean() -> None:
     """By 3 examples nothing can be divided exactly, and a z that is 0 is 0 all the same."""
-    network = Network((2, 2, 1), (None, None), ("relu", "identity"), "half_squared_error", "mean", 3)
+    network = Network(
+        (2, 2, 1), (None, None), ("relu", "identity"), "half_squared_error", "mean", 3
+    )
     params = manual.Layer(np.array([[1.0, -1.0], [2.0, 1.0]])), manual.Layer(np.array([[1.0, 3.0]]))
-    found = Rounding(network, params, np.array([[1.0, 1.0], [2.0, 1.0], [0.0, 1.0]]), np.zeros((3, 1)), "float32")
+    found = Rounding(
+        network, params, np.array([[1.0, 1.0], [2.0, 1.0], [0.0, 1.0]]), np.zeros((3, 1)), "float32"
+    )
     assert found.z[0].value[0, 0] == 0
     assert all(ball.is_exact for ball in (*found.z, *found.h))
     for name, ball in found.gradients().items():
@@ -123,16 +133,26 @@ def test_a_pass_of_whole_numbers_is_exact_up_to_the_mean() -> None:
 
 def test_the_sharp_bound_is_smaller_and_kept() -> None:
     rng = np.random.default_rng(0)
-    network = Network((50, 60, 5), ("units", "units"), ("relu", "softmax"), "cross_entropy", "mean", 64)
-    params = tuple(manual.Layer(rng.normal(size=(o, i)) / 8, rng.normal(size=o)) for i, o in ((50, 60), (60, 5)))
+    network = Network(
+        (50, 60, 5), ("units", "units"), ("relu", "softmax"), "cross_entropy", "mean", 64
+    )
+    params = tuple(
+        manual.Layer(rng.normal(size=(o, i)) / 8, rng.normal(size=o))
+        for i, o in ((50, 60), (60, 5))
+    )
     params = tuple(manual.Layer(*(a.astype(np.float32) for a in layer)) for layer in params)
-    x, y = rng.normal(size=(64, 50)).astype(np.float32), np.eye(5, dtype=np.float32)[rng.integers(5, size=64)]
+    x, y = (
+        rng.normal(size=(64, 50)).astype(np.float32),
+        np.eye(5, dtype=np.float32)[rng.integers(5, size=64)],
+    )
     wide = tuple(manual.Layer(W.astype(float), np.asarray(b, float)) for W, b in params)
     arguments: Any = ("relu", "softmax")
     _, right = manual.value_and_grad(wide, x.astype(float), y, arguments, loss="cross_entropy")
     _, floats = manual.value_and_grad(params, x, y, arguments, loss="cross_entropy")
     bound, sharp = (
-        Rounding(network, wide, x.astype(float), y.astype(float), "float32", sharp=sharp).gradients()
+        Rounding(
+            network, wide, x.astype(float), y.astype(float), "float32", sharp=sharp
+        ).gradients()
         for sharp in (False, True)
     )
     for l, (mine, theirs) in enumerate(zip(floats, right, strict=True), 1):
@@ -155,7 +175,12 @@ def test_the_sharp_bound_is_smaller_and_kept() -> None:
     ],
 )
 def test_the_least_unit(changes: dict[str, Any], shift: int | None) -> None:
-    kinds = {"widths": (2, 1), "activations": ("identity",), "loss": "half_squared_error", "reduction": "sum"} | changes
+    kinds = {
+        "widths": (2, 1),
+        "activations": ("identity",),
+        "loss": "half_squared_error",
+        "reduction": "sum",
+    } | changes
     widths, n = kinds["widths"], kinds.get("examples", 1)
     network = Network(widths, (None,), kinds["activations"], kinds["loss"], kinds["reduction"], n)
     params = (manual.Layer(np.ones(widths[::-1])),)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gradsheet
-from gradsheet.sheet import text_of
+from gradsheet.claims.sheet import text_of
 
 GOOD = """\
 title = "a sheet"
@@ -47,9 +47,15 @@ def test_a_good_sheet_is_read():
     assert (sheet.path, sheet.title) == ("good.toml", "a sheet")
     assert (sheet.network.widths, sheet.network.biases) == ((2, 3, 1), ("units", None))
     assert sheet.network.activations == ("relu", "identity")
-    assert [(claim.question, claim.quantity, claim.line) for claim in sheet.claims] == [("1", "z1", 14)]
+    assert [(claim.question, claim.quantity, claim.line) for claim in sheet.claims] == [
+        ("1", "z1", 14)
+    ]
     symbols = gradsheet.read(SYMBOLS)
-    assert (symbols.network.widths, symbols.network.biases, symbols.params) == ((4, 3, 1), ("units", None), None)
+    assert (symbols.network.widths, symbols.network.biases, symbols.params) == (
+        (4, 3, 1),
+        ("units", None),
+        None,
+    )
 
 
 def test_one_example_and_batches_are_told_apart():
@@ -75,23 +81,43 @@ def change(old: str, new: str, text: str = GOOD) -> str:
         ("", 0, r"no \[\[claim\]\]"),
         ("[[claim]]\nquantity = 'L'\n", 0, r"no \[\[layer\]\]"),
         ("x = [1", 1, "not TOML"),
-        (change("activation", "activaton"), 9, "unknown key 'activaton' in layer 1: did you mean activation"),
+        (
+            change("activation", "activaton"),
+            9,
+            "unknown key 'activaton' in layer 1: did you mean activation",
+        ),
         (change("title", "titel"), 1, "unknown key 'titel' in the sheet: did you mean title"),
         (change("value =", "values ="), 18, "unknown key 'values' in claim 1: did you mean value"),
         (change('"relu"', '"rely"'), 9, "activation is 'rely': did you mean 'relu'"),
-        (change("half_squared_error", "mse"), 2, "loss is 'mse': expected one of half_squared_error|did you mean"),
+        (
+            change("half_squared_error", "mse"),
+            2,
+            "loss is 'mse': expected one of half_squared_error|did you mean",
+        ),
         (change("y = 1.5\n", ""), 2, "y is missing, expected the target"),
         (change("x = [2, 1]\n", ""), 5, "x is missing"),
         (change("x = [2, 1]", "x = [2, 1, 3]"), 3, "x has 3 numbers an example, expected 2"),
         (change("y = 1.5", "y = [1, 2]"), 4, "y has 2 numbers an example, expected 1"),
-        (change("W = [[1, 1, -1]]", "W = [[1], [1], [-1]]"), 12, "W of layer 2 has 1 columns, expected 3.*transposed"),
+        (
+            change("W = [[1, 1, -1]]", "W = [[1], [1], [-1]]"),
+            12,
+            "W of layer 2 has 1 columns, expected 3.*transposed",
+        ),
         (
             change("W = [[1, 1, -1]]", "W = [[1, 1]]"),
             12,
             "W of layer 2 has 2 columns, expected 3, the units of layer 1$",
         ),
-        (change("[1, 1], [1, 0]", "[1], [1, 0]"), 7, r"W has rows of unequal length \(2 and 1 and 2\)"),
-        (change("W = [[1, 1, -1]]", "W = [1, 1, -1]"), 12, "W of layer 2 is .*expected a list of rows"),
+        (
+            change("[1, 1], [1, 0]", "[1], [1, 0]"),
+            7,
+            r"W has rows of unequal length \(2 and 1 and 2\)",
+        ),
+        (
+            change("W = [[1, 1, -1]]", "W = [1, 1, -1]"),
+            12,
+            "W of layer 2 is .*expected a list of rows",
+        ),
         (change("W = [[1, 1, -1]]", ""), 11, "neither W nor shape"),
         (change("b = [-2, -1, 1]", "b = [-2, -1]"), 8, "b of layer 1 has 2 numbers, expected 3"),
         (change("b = [-2, -1, 1]", "b = 3"), 8, "shared_bias = true"),
@@ -109,23 +135,40 @@ def change(old: str, new: str, text: str = GOOD) -> str:
         (change("b = [-2, -1, 1]", "b = true"), 8, "b is true, expected a number"),
         (change("b = [-2, -1, 1]", "b = [1, nan, 2]"), 8, "'nan' is no number"),
         (change("b = [-2, -1, 1]", "b = [1, '1e999', 2]"), 8, "exponent up to 300"),
-        (change("b = [-2, -1, 1]", "b = [1, 1979-05-27, 2]"), 8, "a date or time, expected a number"),
+        (
+            change("b = [-2, -1, 1]", "b = [1, 1979-05-27, 2]"),
+            8,
+            "a date or time, expected a number",
+        ),
         (change("b = [-2, -1, 1]", "b = []"), 8, "empty list"),
         (change('quantity = "z1"\n', ""), 14, "claim 1 has no quantity"),
-        (change('working = ["W1 @ x + b1"]', 'working = "W1 @ x + b1"'), 17, "expected a list of formulas"),
+        (
+            change('working = ["W1 @ x + b1"]', 'working = "W1 @ x + b1"'),
+            17,
+            "expected a list of formulas",
+        ),
         (GOOD + 'expect = "correct"\n', 19, "expect is 'correct': expected one of right"),
         (GOOD + "[notation]\nz1 = 'W1'\n", 20, "the notation z1 has a meaning already"),
         (GOOD + "[notation]\nw5 = 'W9'\n", 20, "unknown name W9"),
         (GOOD + "[notation]\nw5 = 5\n", 20, "expected a quantity as text"),
         (change("x = [2, 1]", "x = [2, 1]\nx = [1, 1]"), 4, "not TOML"),
-        (change("[[layer]]\nW = [[1, 1, -1]]", "[[layer]]\nshape = [1, 3]"), 6, "some layers have W and some shape"),
-        (change("shape = [3, 4]", "shape = [3]", SYMBOLS), 2, r"shape of layer 1 is \[3\], expected \[units, inputs\]"),
+        (
+            change("[[layer]]\nW = [[1, 1, -1]]", "[[layer]]\nshape = [1, 3]"),
+            6,
+            "some layers have W and some shape",
+        ),
+        (
+            change("shape = [3, 4]", "shape = [3]", SYMBOLS),
+            2,
+            r"shape of layer 1 is \[3\], expected \[units, inputs\]",
+        ),
         (change("shape = [3, 4]", "shape = [3, 0]", SYMBOLS), 2, "expected"),
         (change("shape = [3, 4]", "shape = [3, 4000]", SYMBOLS), 1, "more than 4096 parameters"),
         ("x = [1]\n" + SYMBOLS, 1, "x is given but the layers have only shapes"),
         (change("bias = true", "b = [1, 2, 3]", SYMBOLS), 4, "layer 1 has b but no W"),
         (
-            "loss = 'output'\n" + change("x = [2, 1]", "x = [2, 1]").replace('loss = "half_squared_error"\n', ""),
+            "loss = 'output'\n"
+            + change("x = [2, 1]", "x = [2, 1]").replace('loss = "half_squared_error"\n', ""),
             4,
             "y is given",
         ),
@@ -141,17 +184,28 @@ def test_a_mistake_in_a_sheet_gets_its_line_and_what_to_write(text, line, messag
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (change('"z1"', '"z9"'), "the quantity cannot be read: unknown name z9: expected one of z1, z2"),
+        (
+            change('"z1"', '"z9"'),
+            "the quantity cannot be read: unknown name z9: expected one of z1, z2",
+        ),
         (change('"z1"', '"dL/dW7"'), "unknown name dW7"),
         (change('"z1"', '"dh1/dz2"'), "z2 comes after h1"),
-        (change('"z1"', '"W1_new"'), "W1_new needs a step of gradient descent: write learning_rate = 0.1"),
+        (
+            change('"z1"', '"W1_new"'),
+            "W1_new needs a step of gradient descent: write learning_rate = 0.1",
+        ),
         (change("value = [-1, 2, 3]", "value = ['-1', 'two', 3]"), "value: 'two' is no number"),
-        (change("value = [-1, 2, 3]", "value = [[1, 2], [3]]"), "value has rows of unequal length (2 and 1)"),
+        (
+            change("value = [-1, 2, 3]", "value = [[1, 2], [3]]"),
+            "value has rows of unequal length (2 and 1)",
+        ),
         (change("value = [-1, 2, 3]", "value = nan"), "value: 'nan' is no number"),
     ],
 )
 def test_a_claim_that_cannot_be_read_says_why_and_the_others_are_judged(text, reason):
-    sheet = gradsheet.read(text + "[[claim]]\nquantity = 'yhat'\nvalue = 2\n[[claim]]\nquantity = 'L'\n")
+    sheet = gradsheet.read(
+        text + "[[claim]]\nquantity = 'yhat'\nvalue = 2\n[[claim]]\nquantity = 'L'\n"
+    )
     unread, right, asked = gradsheet.judge(sheet).judgements
     assert reason in sheet.claims[0].error
     assert (unread.verdict, unread.truth, reason in unread.message) == ("unread", None, True)
@@ -161,7 +215,11 @@ def test_a_claim_that_cannot_be_read_says_why_and_the_others_are_judged(text, re
 
 
 def test_all_that_is_wrong_with_a_sheet_is_told_at_once():
-    text = change("activation", "activaton").replace("y = 1.5", "z = 1.5").replace("quantity =", "quantty =")
+    text = (
+        change("activation", "activaton")
+        .replace("y = 1.5", "z = 1.5")
+        .replace("quantity =", "quantty =")
+    )
     with pytest.raises(gradsheet.SheetError) as caught:
         gradsheet.read(text.replace("title =", "titel ="))
     told = [(line, message.split(":")[0]) for line, message in caught.value.problems]
@@ -183,7 +241,8 @@ def test_where_the_layers_cannot_be_read_nothing_is_said_that_rests_on_them():
 
 
 @pytest.mark.parametrize(
-    "data", [b"\xff\xfe", b"\x00" * 10, b"x" * 300_000, b"a = " + b"[" * 10_000, b"x = 1" + b"0" * 5000]
+    "data",
+    [b"\xff\xfe", b"\x00" * 10, b"x" * 300_000, b"a = " + b"[" * 10_000, b"x = 1" + b"0" * 5000],
 )
 def test_bytes_that_are_no_sheet_are_one_clear_line(data):
     with pytest.raises(gradsheet.SheetError):
@@ -195,7 +254,9 @@ def test_lines_are_those_of_the_file_even_behind_texts_that_look_like_tables():
     assert gradsheet.read(text).claims[0].line == 17
 
 
-@given(st.text(max_size=200) | st.lists(st.sampled_from(GOOD.splitlines()), max_size=25).map("\n".join))
+@given(
+    st.text(max_size=200) | st.lists(st.sampled_from(GOOD.splitlines()), max_size=25).map("\n".join)
+)
 def test_any_text_is_a_sheet_or_a_sheet_error(text):
     try:
         gradsheet.read(text)

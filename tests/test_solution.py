@@ -7,8 +7,8 @@ import pytest
 from sheets import NET, NUMBERS, SYMBOLS, random_sheet
 
 import gradsheet
-from gradsheet.composing import formula_text
-from gradsheet.number import printed
+from gradsheet.claims.composing import formula_text
+from gradsheet.numbers.printed import printed
 from gradsheet.solution.digits import Digits, value_text
 from gradsheet.solution.rules import Rules
 
@@ -22,7 +22,10 @@ def steps(solution):
     found = {}
     for step in solution.steps():
         value = [] if step.value is None else [value_text(step.value)]
-        found[formula_text(step.quantity)] = [*(formula_text(line.tree) for line in step.lines), *value]
+        found[formula_text(step.quantity)] = [
+            *(formula_text(line.tree) for line in step.lines),
+            *value,
+        ]
     return found
 
 
@@ -74,7 +77,9 @@ def test_every_gradient_from_the_last_layer_back(numbers):
 
 
 def test_remarks_stand_where_the_sheet_went_astray(numbers):
-    remarks = {formula_text(step.quantity): step.remarks for step in numbers.steps() if step.remarks}
+    remarks = {
+        formula_text(step.quantity): step.remarks for step in numbers.steps() if step.remarks
+    }
     assert [(q, [r.verdict for r in found]) for q, found in remarks.items()][-3:] == [
         ("dL/dW3[1,2]", ["wrong"]),
         ("dL/dW2[2,2]", ["wrong"]),
@@ -142,7 +147,9 @@ def round_trip(seed: int) -> int:
     """Solve a random sheet and have the solution judged; how many steps it has."""
     solution = solved(random_sheet(seed))
     report = gradsheet.read(solution.answer_sheet()).judge()
-    assert [(j.claim.quantity, j.message) for j in report.judgements if j.verdict != "right"] == [], f"seed {seed}"
+    assert [
+        (j.claim.quantity, j.message) for j in report.judgements if j.verdict != "right"
+    ] == [], f"seed {seed}"
     for make in (solution.text, solution.markdown, solution.latex, solution.html):
         assert make()
     return len(report.judgements)
@@ -176,18 +183,25 @@ def test_a_wrong_step_would_be_found_and_left_out(monkeypatch):
 
 
 def test_rounding_is_said_and_goes_by_the_digits_of_the_sheet():
-    solution = solved(NET + "[[claim]]\nquantity = 'h1'\nvalue = 0.774\n[[claim]]\nquantity = 'yhat'\nvalue = 2.3215\n")
+    solution = solved(
+        NET
+        + "[[claim]]\nquantity = 'h1'\nvalue = 0.774\n[[claim]]\nquantity = 'yhat'\nvalue = 2.3215\n"
+    )
     found = steps(solution)
     assert found["h1"] == ["sigmoid(z1)", "sigmoid([1.23])", "[0.77382]"]
     assert found["dL/dyhat"] == ["yhat - y", "[2.3215] - [1]", "[1.3215]"]
     text = solution.text()
     assert "h⁽¹⁾ = sigmoid(z⁽¹⁾) = sigmoid(1.23) ≈ 0.77382" in text
     assert "∂L/∂ŷ = ŷ − y ≈ 2.3215 − 1 ≈ 1.3215" in text
-    assert "to 5 significant digits. Every result is computed from unrounded numbers" in " ".join(text.split())
+    assert "to 5 significant digits. Every result is computed from unrounded numbers" in " ".join(
+        text.split()
+    )
 
 
 def test_without_decimals_exact_numbers_are_fractions():
-    fractions = NET.replace("1.23", '"3/2"').replace('"sigmoid"', '"identity"').replace("0.1", '"1/10"')
+    fractions = (
+        NET.replace("1.23", '"3/2"').replace('"sigmoid"', '"identity"').replace("0.1", '"1/10"')
+    )
     assert steps(solved(fractions + claims("L")))["L"][-2:] == ["(1 - 9/2)**2/2", '"49/8"']
 
 
@@ -212,7 +226,10 @@ def test_numbers_as_they_are_written(value, text):
 
 def test_a_large_matrix_is_shown_by_its_ends():
     rows = ", ".join(f"[{', '.join(['1'] * 14)}]" for _ in range(13))
-    text = f"loss = 'squared_error'\nx = {[1] * 14}\ny = {[0] * 13}\n[[layer]]\nW = [{rows}]\n" + claims("L")
+    text = (
+        f"loss = 'squared_error'\nx = {[1] * 14}\ny = {[0] * 13}\n[[layer]]\nW = [{rows}]\n"
+        + claims("L")
+    )
     solution = solved(text)
     assert "⋯" in solution.text()
     assert solution.answer_sheet().count("1, 1, 1") > 10, "the sheet has it whole"
@@ -224,14 +241,18 @@ def test_a_large_matrix_is_shown_by_its_ends():
 def test_at_a_kink_there_is_no_gradient_and_the_solution_says_so():
     text = "loss = 'output'\nx = [0]\n[[layer]]\nW = [[1], [1]]\nactivation = 'relu'\n[[layer]]\nW = [[1, 2]]\n"
     solution = solved(text + claims("dL/dW1", "dL/dW2"))
-    missing = {formula_text(step.quantity): step.missing for step in solution.steps() if step.missing}
+    missing = {
+        formula_text(step.quantity): step.missing for step in solution.steps() if step.missing
+    }
     assert "a kink is in the way" in missing["dL/dz1"]
     assert "dL/dW2" not in missing, "what does not lead through the kink is there"
 
 
 def test_an_unspecified_loss_is_a_symbol():
     solution = solved(SYMBOLS + "[[claim]]\nquantity = 'dL/dyhat'\nworking = ['delta']\n")
-    step = next(step for step in solution.steps() if formula_text(step.quantity).startswith("dL/dyhat"))
+    step = next(
+        step for step in solution.steps() if formula_text(step.quantity).startswith("dL/dyhat")
+    )
     assert "stands as a symbol" in step.missing
 
 
@@ -266,8 +287,20 @@ ONE = "loss = 'half_squared_error'\nx = [{x}]\ny = 1\n[[layer]]\nW = [[{W}]]\nac
     ("x", "W", "activation", "asked", "missing"),
     [
         ("1000", "-1", "sigmoid", "dL/dW1", "a number of about 1e-432, which a sheet cannot have"),
-        ("'1e-300'", "'1e-300'", "identity", "yhat", "a number of about 1e-600, which a sheet cannot have"),
-        ("'1e300'", "1", "identity", "x[1]**16", "a number of about 1e4800, which a sheet cannot have"),
+        (
+            "'1e-300'",
+            "'1e-300'",
+            "identity",
+            "yhat",
+            "a number of about 1e-600, which a sheet cannot have",
+        ),
+        (
+            "'1e300'",
+            "1",
+            "identity",
+            "x[1]**16",
+            "a number of about 1e4800, which a sheet cannot have",
+        ),
     ],
 )
 def test_a_number_that_no_sheet_can_have_is_left_out(x, W, activation, asked, missing):
@@ -343,7 +376,10 @@ def test_nothing_of_a_sheet_acts_in_a_page(hostile):
 
 
 def test_nothing_of_a_sheet_acts_in_markdown_or_latex(hostile):
-    assert r"\<script\>alert(1)\</script\> \$x\$ \\end{document} \`code\` \| \[a\](b)" in hostile.markdown()
+    assert (
+        r"\<script\>alert(1)\</script\> \$x\$ \\end{document} \`code\` \| \[a\](b)"
+        in hostile.markdown()
+    )
     latex = hostile.latex()
     assert latex.count(r"\end{document}") == 1
     assert r"\textbackslash{}end\{document\}" in latex
@@ -361,7 +397,9 @@ def test_a_notebook_shows_sheets_reports_and_solutions(numbers):
 
 def test_a_claim_of_which_nothing_is_read_is_solved_all_the_same():
     for head in (NUMBERS, SYMBOLS):
-        sheet = gradsheet.read(head + "[[claim]]\nquantity = 'dL/dz1'\nworking = ['dL/dyhat ⊞ 1']\n")
+        sheet = gradsheet.read(
+            head + "[[claim]]\nquantity = 'dL/dz1'\nworking = ['dL/dyhat ⊞ 1']\n"
+        )
         solution = sheet.solve()
         assert "unread" in solution.text()
         assert "dL/dz1" in solution.answer_sheet()

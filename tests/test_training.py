@@ -46,7 +46,9 @@ STEPS: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("room", STEPS)
 @pytest.mark.parametrize("digits", [drawn_digits, scikit_learns_digits])
 @pytest.mark.parametrize("scale", [1.0, 3.0])
-def test_digits_are_learnt_from_a_random_start_with_unscaled_inputs(room: str, digits: Any, scale: float) -> None:
+def test_digits_are_learnt_from_a_random_start_with_unscaled_inputs(
+    room: str, digits: Any, scale: float
+) -> None:
     """float32, logits of hundreds and thousands at the start: an output that is 0 to all digits has a gradient."""
     x, label = digits()
     x, y = x.astype(np.float32), np.eye(10, dtype=np.float32)[label]

@@ -15,10 +15,12 @@ from sheets import NUMBERS, SYMBOLS, judged
 import gradsheet
 import manual
 import ref
-from gradsheet import autodiff, difference, probe
-from gradsheet.counting import operations
-from gradsheet.network import Network
-from gradsheet.work import MAX_OPERATIONS, Budget
+from gradsheet.claims.counting import operations
+from gradsheet.network.network import Network
+from gradsheet.truth import autodiff
+from gradsheet.truth import nudge as difference
+from gradsheet.truth import probes as probe
+from gradsheet.truth.work import MAX_OPERATIONS, Budget
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"
 
@@ -52,8 +54,21 @@ def test_the_symbols_of_homework_3():
     report = gradsheet.judge(gradsheet.load(HOMEWORK / "symbols.toml"))
     verdicts = {j.claim.question: j.verdict for j in report.judgements}
     assert len(verdicts) == 17
-    assert {item for item, verdict in verdicts.items() if verdict == "right"} == {*"1234567", "11", "12", "14", "15"}
-    assert {item for item, verdict in verdicts.items() if verdict == "wrong"} == {"8", "9", "10", "13", "16", "17"}
+    assert {item for item, verdict in verdicts.items() if verdict == "right"} == {
+        *"1234567",
+        "11",
+        "12",
+        "14",
+        "15",
+    }
+    assert {item for item, verdict in verdicts.items() if verdict == "wrong"} == {
+        "8",
+        "9",
+        "10",
+        "13",
+        "16",
+        "17",
+    }
     assert all(j.as_expected for j in report.judgements)
     messages = {j.claim.question: j.message for j in report.judgements}
     assert messages["13"] == "has shape 3, the quantity 2x3"
@@ -66,7 +81,11 @@ def test_the_symbols_of_homework_3():
 
 def test_the_verdicts_depend_on_the_reading():
     """With a ReLU behind layer 2 as well, further items of homework 3 are wrong."""
-    text = (HOMEWORK / "symbols.toml").read_text().replace("shape = [2, 3]", 'shape = [2, 3]\nactivation = "relu"')
+    text = (
+        (HOMEWORK / "symbols.toml")
+        .read_text()
+        .replace("shape = [2, 3]", 'shape = [2, 3]\nactivation = "relu"')
+    )
     report = gradsheet.judge(gradsheet.read(text))
     assert "layers relu, relu, identity" in report.reading
     wrong = {j.claim.question for j in report.judgements if j.verdict == "wrong"}
@@ -92,11 +111,10 @@ def test_every_changed_digit_of_the_homework_flips_its_verdict():
         changed = [k for k, j in enumerate(report.judgements) if j.verdict != before[k]]
         # The two wrong ones stay wrong whatever number stands there, but for the true one.
         assert changed == ([] if before[number] == "wrong" else [number])
-    assert [j.verdict for j in gradsheet.judge(gradsheet.read(text.replace("= 42\n", "= 21\n"))).judgements] == [
-        *before[:5],
-        "lucky",
-        *before[6:],
-    ]
+    assert [
+        j.verdict
+        for j in gradsheet.judge(gradsheet.read(text.replace("= 42\n", "= 21\n"))).judgements
+    ] == [*before[:5], "lucky", *before[6:]]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +172,12 @@ def test_a_line_that_is_not_read_decides_nothing(line, reason):
     wrong = judged(NUMBERS, "z1", line, value="[-1, 2, 4]")
     alone = judged(NUMBERS, "z1", line)
     beside = judged(NUMBERS, "z1", line, "W1 @ x + b1")
-    assert [j.verdict for j in (right, wrong, alone, beside)] == ["right", "wrong", "unread", "right"]
+    assert [j.verdict for j in (right, wrong, alone, beside)] == [
+        "right",
+        "wrong",
+        "unread",
+        "right",
+    ]
     assert all(reason in j.message and j.unread_lines == 1 for j in (right, wrong, alone, beside))
 
 
@@ -166,7 +189,11 @@ def test_a_line_that_is_not_read_decides_nothing(line, reason):
         ("dL/dW1", "outer((delta*W3 @ W2)[1].T*drelu(z1), x)", "right"),
         ("dL/dW1", "delta*outer(((W3 @ W2)[1])*drelu(W1 @ x), x)", "right"),
         ("dL/dW1[i,j]", "dL/dz1[i]*x[j]", "right"),
-        ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*x[j]", "wrong"),  # the mask is missing: wrong where i is dead
+        (
+            "dL/dW1[i,j]",
+            "sum(m, delta*W3[1,m]*W2[m,i])*x[j]",
+            "wrong",
+        ),  # the mask is missing: wrong where i is dead
         ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*relu(z1[i])*x[j]", "wrong"),
         ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*drelu(z1[j])*x[j]", "wrong"),
         ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*drelu(z1[i])*x[1]", "wrong"),
@@ -190,13 +217,21 @@ def test_a_line_that_is_not_read_decides_nothing(line, reason):
         ("h1[i]", "relu(z1[i] - 1/1000000)", "wrong"),
         ("drelu(z1[i])", "1 - step(-z1[i])", "wrong"),  # 1 at the kink
         ("dh1[i]/dz1[i]", "step(z1[i])", "right"),
-        ("dh1[i]/dz1[i]", "1 - step(-z1[i])", "right"),  # there is no derivative at the kink to contradict it
+        (
+            "dh1[i]/dz1[i]",
+            "1 - step(-z1[i])",
+            "right",
+        ),  # there is no derivative at the kink to contradict it
         ("yhat", "W3 @ W2 @ relu(W1 @ x)", "right"),
         ("yhat", "W3 @ relu(W2 @ W1 @ x)", "wrong"),
         ("dL/dW3[1,i]", "delta*sum(j, W2[i,j]*h1[j])", "right"),
         ("dL/dW3[1,i]", "delta*sum(j, W2[i,j]*h1[j]) + W3[1,1] - W3[1,1]", "right"),
         ("dL/dW3[1,i]", "delta*sum(j, W2[i,j]*h1[j])*W3[1,1]/W3[1,1]", "right"),
-        ("dL/dW3[1,i]", "delta*h2[i] + (x[1]-1)*(x[1]-2)*(x[1]-3)*(x[1]+1)*(x[1]+2)*(x[1]+3)", "wrong"),
+        (
+            "dL/dW3[1,i]",
+            "delta*h2[i] + (x[1]-1)*(x[1]-2)*(x[1]-3)*(x[1]+1)*(x[1]+2)*(x[1]+3)",
+            "wrong",
+        ),
         ("dL/dW3[1,i]", "delta*h2[k]", "wrong"),
         ("dL/dW3[1,i]", "delta*h2[i]**2/h2[j]", "wrong"),
     ],
@@ -252,7 +287,10 @@ def test_no_verdict_at_a_kink(quantity, value, verdict):
 
 def test_a_kink_that_changes_nothing_is_no_kink():
     """The unit at z = 0 is multiplied by 0 behind: both sides have the same slope."""
-    assert judged(KINK.replace("[[1, 1, 1]]", "[[0, 1, 1]]"), "dL/dW1[1,1]", value="0").verdict == "right"
+    assert (
+        judged(KINK.replace("[[1, 1, 1]]", "[[0, 1, 1]]"), "dL/dW1[1,1]", value="0").verdict
+        == "right"
+    )
 
 
 def test_a_derivative_at_a_kink_that_the_chain_rule_does_not_find():
@@ -282,7 +320,9 @@ def plant(monkeypatch, room: str):
             last = rows.params[2]._replace(W=rows.params[2].W + 2.0**-40)
             return vector, rows._replace(params=(*rows.params[:2], last))
 
-        fresh = functools.lru_cache(autodiff._program.__wrapped__)  # the compiled programs are those of the right room
+        fresh = functools.lru_cache(
+            autodiff._program.__wrapped__
+        )  # the compiled programs are those of the right room
         monkeypatch.setattr(autodiff, "_program", fresh)
         monkeypatch.setattr(autodiff.ref, "stacked_jacobian", wrong)
     else:
@@ -305,7 +345,7 @@ def test_where_witnesses_disagree_there_is_no_verdict(monkeypatch, room):
 
 
 def test_where_witnesses_disagree_on_the_forward_pass_there_is_no_verdict(monkeypatch):
-    monkeypatch.setattr("gradsheet.difference._activate", lambda activation, z: z)
+    monkeypatch.setattr("gradsheet.truth.nudge._activate", lambda activation, z: z)
     found = judged(NUMBERS, "h1", value="[0, 2, 3]")
     assert found.verdict == "cannot_tell"
     assert "NumPy by hand against plain Python" in found.message
@@ -319,13 +359,21 @@ def text(values) -> str:
 def sheet_of(problem: Problem) -> str:
     """A problem as a sheet, without claims."""
     exact = problem.exact()
-    lines = [f"loss = '{problem.loss}'", f"reduction = '{problem.reduction}'", f"x = {text(exact.x.tolist())}"]
+    lines = [
+        f"loss = '{problem.loss}'",
+        f"reduction = '{problem.reduction}'",
+        f"x = {text(exact.x.tolist())}",
+    ]
     lines += [] if exact.y is None else [f"y = {text(exact.y.tolist())}"]
     for (W, b), activation in zip(exact.params, exact.activations, strict=True):
         name = activation if isinstance(activation, str) else activation[0]
         lines += ["[[layer]]", f"W = {text(W.tolist())}", f"activation = '{name}'"]
         lines += ["slope = 0.25"] if name == "leaky_relu" else []
-        lines += [] if b is None else [f"b = {text(b.tolist())}", f"shared_bias = {str(not b.ndim).lower()}"]
+        lines += (
+            []
+            if b is None
+            else [f"b = {text(b.tolist())}", f"shared_bias = {str(not b.ndim).lower()}"]
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -344,12 +392,16 @@ def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
         "dL/dz1": grads.z[0],
     }
     truths |= {f"dL/dW{l}": layer.W for l, layer in enumerate(grads.params, 1)}
-    truths |= {f"dL/db{l}": layer.b for l, layer in enumerate(grads.params, 1) if layer.b is not None}
+    truths |= {
+        f"dL/db{l}": layer.b for l, layer in enumerate(grads.params, 1) if layer.b is not None
+    }
     claims = []
     for quantity, truth in truths.items():
         off = truth.copy()
         off[data.draw(st.sampled_from(list(np.ndindex(truth.shape))))] += error
-        claims += [f"[[claim]]\nquantity = '{quantity}'\nvalue = {text(v.tolist())}" for v in (truth, off)]
+        claims += [
+            f"[[claim]]\nquantity = '{quantity}'\nvalue = {text(v.tolist())}" for v in (truth, off)
+        ]
     report = gradsheet.judge(gradsheet.read(sheet_of(problem) + "\n".join(claims)))
     for true, false in zip(report.judgements[::2], report.judgements[1::2], strict=True):
         assert (true.verdict, false.verdict) in (
@@ -366,25 +418,35 @@ def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
 @given(printable_problems, st.integers(3, 9), st.sampled_from([-1, 1]), st.data())
 def test_random_sheets_with_exp_and_log_are_judged_by_their_digits(problem, places, sign, data):
     """Claims printed from JAX's float64: right as they are, wrong two units off, whatever activation and loss."""
-    in_jax = jax.jit(lambda params, x, y: ref.gradients(params, x, y, problem.activations, **problem.options))
+    in_jax = jax.jit(
+        lambda params, x, y: ref.gradients(params, x, y, problem.activations, **problem.options)
+    )
     L, grads = jax.tree.map(np.asarray, in_jax(problem.params, problem.x, problem.y))
     yhat = manual.forward(problem.params, problem.x, problem.activations).h[-1]
     truths = {"L": L, "yhat": yhat, "dL/dx": grads.h[0], "dL/dz1": grads.z[0]}
     truths |= {f"dL/dW{l}": layer.W for l, layer in enumerate(grads.params, 1)}
-    truths |= {f"dL/db{l}": layer.b for l, layer in enumerate(grads.params, 1) if layer.b is not None}
+    truths |= {
+        f"dL/db{l}": layer.b for l, layer in enumerate(grads.params, 1) if layer.b is not None
+    }
     # What floats may have got wrong in the last place is not what this is about.
     assume(all(np.isfinite(t).all() and (abs(t) < 1e6).all() for t in truths.values()))
     assume(all((abs(abs(t) * 10.0**places % 1 - 0.5) > 1e-3).all() for t in truths.values()))
     unit = 10.0**-places
 
     def printed(values):
-        return f"[{', '.join(map(printed, values))}]" if isinstance(values, list) else f"'{values:.{places}f}'"
+        return (
+            f"[{', '.join(map(printed, values))}]"
+            if isinstance(values, list)
+            else f"'{values:.{places}f}'"
+        )
 
     name = data.draw(st.sampled_from(sorted(truths)))
     off = truths[name].copy()
     off[data.draw(st.sampled_from(list(np.ndindex(off.shape))))] += sign * 2 * unit
     claims = [f"[[claim]]\nquantity = '{name}'\nvalue = {printed(off.tolist())}\n"]
-    claims += [f"[[claim]]\nquantity = '{q}'\nvalue = {printed(t.tolist())}\n" for q, t in truths.items()]
+    claims += [
+        f"[[claim]]\nquantity = '{q}'\nvalue = {printed(t.tolist())}\n" for q, t in truths.items()
+    ]
     sheet = gradsheet.read(sheet_of(problem) + "".join(claims))
     assume(operations(sheet) <= MAX_OPERATIONS)
     false, *true = gradsheet.judge(sheet).judgements
@@ -395,13 +457,14 @@ def test_random_sheets_with_exp_and_log_are_judged_by_their_digits(problem, plac
 
 
 @examples(20)
-@given(
-    st.lists(st.integers(1, 4), min_size=2, max_size=4),
-    st.data(),
-)
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=4), st.data())
 def test_probes_bring_about_every_pattern(widths, data):
     depth = len(widths) - 1
-    biases = tuple(data.draw(st.lists(st.sampled_from(["units", "shared", None]), min_size=depth, max_size=depth)))
+    biases = tuple(
+        data.draw(
+            st.lists(st.sampled_from(["units", "shared", None]), min_size=depth, max_size=depth)
+        )
+    )
     network = Network(tuple(widths), biases, ("relu",) * depth, None, "mean", None)
     assume(network.kinked_units <= 6)
     patterns = set()

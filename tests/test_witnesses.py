@@ -12,12 +12,13 @@ from hypothesis import given
 from networks import Problem, all_problems, examples, rational_problems
 
 import manual
-from gradsheet import autodiff, difference
-from gradsheet.autodiff import Autodiff
-from gradsheet.difference import Walk
-from gradsheet.network import Network
-from gradsheet.point import AtKink, Point
-from gradsheet.real import Arithmetic, apart
+from gradsheet.network.network import Network
+from gradsheet.numbers.real import Arithmetic, apart
+from gradsheet.truth import autodiff
+from gradsheet.truth import nudge as difference
+from gradsheet.truth.autodiff import Autodiff
+from gradsheet.truth.nudge import Walk
+from gradsheet.truth.point import AtKink, Point
 
 OF = ("L", "shares")
 
@@ -29,12 +30,18 @@ def exact(problem: Problem, real=Fraction):
         return None if array is None else np.vectorize(lambda v: real(Fraction(v)), [object])(array)
 
     params = tuple(manual.Layer(typed(W), typed(b)) for W, b in problem.params)
-    activations = tuple(a if isinstance(a, str) else (a[0], Fraction(a[1])) for a in problem.activations)
-    return problem._replace(params=params, x=typed(problem.x), y=typed(problem.y), activations=activations)
+    activations = tuple(
+        a if isinstance(a, str) else (a[0], Fraction(a[1])) for a in problem.activations
+    )
+    return problem._replace(
+        params=params, x=typed(problem.x), y=typed(problem.y), activations=activations
+    )
 
 
 def by_jax(problem: Problem, real) -> Autodiff:
-    return Autodiff(problem.params, problem.x, problem.y, problem.activations, *problem[4:], OF, real)
+    return Autodiff(
+        problem.params, problem.x, problem.y, problem.activations, *problem[4:], OF, real
+    )
 
 
 def by_walk(problem: Problem, *, rational: bool) -> Walk:
@@ -66,7 +73,13 @@ def test_jax_differentiates_as_the_hand_does_without_any_rounding(problem: Probl
     for of in OF:
         for by in names(problem):
             hand = manual.jacobian(
-                problem.params, problem.x, problem.activations, of=of, by=by, y=problem.y, **arithmetic
+                problem.params,
+                problem.x,
+                problem.activations,
+                of=of,
+                by=by,
+                y=problem.y,
+                **arithmetic,
             )
             assert same(hand, jax_says.derivative(of, by)), (of, by)
 
@@ -81,10 +94,18 @@ def test_three_witnesses_agree_where_exp_and_log_enter(problem: Problem) -> None
     jax_says, walk = by_jax(problem, real), by_walk(problem, rational=False)
     for l, (z, h) in enumerate(zip(cache.z, cache.h[1:], strict=True), 1):
         for node, array in ((f"z{l}", z), (f"h{l}", h)):
-            assert not any(apart(a, b) for a, b in zip(array.flat, np.ravel(walk.nodes[node]), strict=True))
+            assert not any(
+                apart(a, b) for a, b in zip(array.flat, np.ravel(walk.nodes[node]), strict=True)
+            )
     for by in names(problem):
         hand = manual.jacobian(
-            problem.params, problem.x, problem.activations, of="L", by=by, y=problem.y, **problem.options
+            problem.params,
+            problem.x,
+            problem.activations,
+            of="L",
+            by=by,
+            y=problem.y,
+            **problem.options,
         )
         assert same(hand, jax_says.derivative("L", by)), by
         for entry in list(np.ndindex(hand.shape))[:3]:
@@ -106,14 +127,26 @@ def test_at_a_kink_the_infinitesimal_sees_both_sides() -> None:
 
 
 def test_at_a_kink_the_step_sees_both_sides() -> None:
-    walk = Walk([([[0]], None, "relu"), ([[3]], None, "identity")], [[2]], [], "output", "mean", rational=True)
+    walk = Walk(
+        [([[0]], None, "relu"), ([[3]], None, "identity")],
+        [[2]],
+        [],
+        "output",
+        "mean",
+        rational=True,
+    )
     assert walk.derivative("L", (), "W1", (0, 0)) == (0, 6, True)
 
 
 def test_an_operation_without_a_rule_is_named() -> None:
     closed = jax.make_jaxpr(jnp.sinc)(1.0)
-    with pytest.raises(autodiff.UnknownOperation, match=f"JAX {jax.__version__} has an operation without a rule here"):
-        autodiff._run(closed.jaxpr, closed.consts, [np.asarray(Fraction(1), object)], Arithmetic(40))
+    with pytest.raises(
+        autodiff.UnknownOperation,
+        match=f"JAX {jax.__version__} has an operation without a rule here",
+    ):
+        autodiff._run(
+            closed.jaxpr, closed.consts, [np.asarray(Fraction(1), object)], Arithmetic(40)
+        )
 
 
 def test_programs_are_written_once_for_a_structure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,13 +161,18 @@ def test_programs_are_written_once_for_a_structure(monkeypatch: pytest.MonkeyPat
             "squared_error",
             "mean",
         )
-        assert by_jax(problem, Arithmetic(40)).derivative("L", "W1").item() == 2 * (-2 * slope - 1) * slope * -2
+        assert (
+            by_jax(problem, Arithmetic(40)).derivative("L", "W1").item()
+            == 2 * (-2 * slope - 1) * slope * -2
+        )
     assert fresh.cache_info().misses == 1
 
 
 def test_the_nudge_errs_alone_when_its_rule_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the dual exponential without its inner derivative."""
-    monkeypatch.setattr(difference.Dual, "exp", lambda self: difference.Dual(self.value.exp(), self.value.exp()))
+    monkeypatch.setattr(
+        difference.Dual, "exp", lambda self: difference.Dual(self.value.exp(), self.value.exp())
+    )
     real = Arithmetic(40)
     walk = Walk([([[real(3)]], None, "sigmoid")], [[real(2)]], [], "output", "mean", rational=False)
     s = 1 / (1 + real(-6).exp())
@@ -145,17 +183,26 @@ def test_where_the_hand_sees_no_kink_in_the_way_there_is_none():
     """Small numbers put many units at 0. By hand a kink counts where a path leads through it; the nudge looks from both
     sides. Whatever the hand lets pass, the nudge finds equal on both sides."""
     draw, passed, stopped = random.Random(3), 0, 0
-    network = Network((2, 2, 2, 1), ("units", None, None), ("relu", "relu", "identity"), "output", "mean", None)
+    network = Network(
+        (2, 2, 2, 1), ("units", None, None), ("relu", "relu", "identity"), "output", "mean", None
+    )
     for _ in range(120):
         params = [
             manual.Layer(
-                np.array([[Fraction(draw.randint(-1, 1)) for _ in range(inputs)] for _ in range(units)], object),
-                np.array([Fraction(draw.randint(-1, 1)) for _ in range(units)], object) if l == 0 else None,
+                np.array(
+                    [[Fraction(draw.randint(-1, 1)) for _ in range(inputs)] for _ in range(units)],
+                    object,
+                ),
+                np.array([Fraction(draw.randint(-1, 1)) for _ in range(units)], object)
+                if l == 0
+                else None,
             )
             for l, (inputs, units) in enumerate(((2, 2), (2, 2), (2, 1)))
         ]
         x = np.array([[Fraction(draw.randint(-1, 1)), Fraction(1)]], object)
-        by_hand, witnessed = (Point(network, params, x, None, None, asked, jax=False) for asked in (None, ["L"]))
+        by_hand, witnessed = (
+            Point(network, params, x, None, None, asked, jax=False) for asked in (None, ["L"])
+        )
         for by in ("x", "W1", "z1", "h1", "W2", "z2"):
             for entry in np.ndindex(network.shapes[by]):
                 try:

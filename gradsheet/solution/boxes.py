@@ -65,7 +65,9 @@ class Boxes(Typesetter[Box]):
 
     def raised(self, base: Box, exponent: str) -> Box:
         top = Box(("ᵀ" if exponent == "⊤" else _script(exponent, _ABOVE, "^"),))
-        return beside([base, Box(top.lines + (" " * top.width,) * base.base, base.base) if base.base else top])
+        return beside(
+            [base, Box(top.lines + (" " * top.width,) * base.base, base.base) if base.base else top]
+        )
 
     def fenced(self, inner: Box) -> Box:
         return beside([self._bracket("(", inner), inner, self._bracket(")", inner)])

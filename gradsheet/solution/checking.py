@@ -5,13 +5,13 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradsheet.composing import claim, formula_text, head
-from gradsheet.judgement import Judgement
-from gradsheet.sheet import MAX_CLAIMS, Sheet, SheetError, read
+from gradsheet.claims.composing import claim, formula_text, head
+from gradsheet.claims.judgement import Judgement
+from gradsheet.claims.sheet import MAX_CLAIMS, Sheet, SheetError, read
+from gradsheet.claims.verdict import judge
 from gradsheet.solution.digits import value_text
 from gradsheet.solution.solution import Step
-from gradsheet.verdict import judge
-from gradsheet.work import MAX_OPERATIONS
+from gradsheet.truth.work import MAX_OPERATIONS
 
 MOST = 2 * MAX_OPERATIONS  # for judging a solution, which claims more than a sheet does
 TITLE = "solution: "
@@ -21,7 +21,11 @@ def answer_sheet(sheet: Sheet, steps: Sequence[Step]) -> str:
     """The steps as the claims of a sheet, as many as a sheet may have."""
     claims = [_claim(step) for step in steps if step.says_something]
     left = len(claims) - MAX_CLAIMS
-    note = f"\n# a sheet has at most {MAX_CLAIMS} claims: the last {left} are left out\n" if left > 0 else ""
+    note = (
+        f"\n# a sheet has at most {MAX_CLAIMS} claims: the last {left} are left out\n"
+        if left > 0
+        else ""
+    )
     title = sheet.title if sheet.title.startswith(TITLE) else TITLE + sheet.title
     return head(sheet, title) + "".join(claims[:MAX_CLAIMS]) + note
 
@@ -49,8 +53,12 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
             doubtful.append(step)
         if judgement is not None:
             found = itertools.zip_longest(step.lines, (own.verdict for own in judgement.working))
-            step.lines = [line for line, own in found if not line.rounded or own in ("right", "rounded")]
-    without = [replace(step, lines=[line for line in step.lines if not line.rounded]) for step in doubtful]
+            step.lines = [
+                line for line, own in found if not line.rounded or own in ("right", "rounded")
+            ]
+    without = [
+        replace(step, lines=[line for line in step.lines if not line.rounded]) for step in doubtful
+    ]
     unchecked = 0
     again = (judgement for _, judgement in _judged(sheet, without))
     for step, judgement in zip(doubtful, again, strict=True):
@@ -63,7 +71,11 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
                 RuntimeWarning,
                 stacklevel=3,
             )
-            step.lines, step.value, step.missing = [], None, "The judge did not find this step right."
+            step.lines, step.value, step.missing = (
+                [],
+                None,
+                "The judge did not find this step right.",
+            )
     return unchecked
 
 
@@ -72,7 +84,11 @@ def _judged(sheet: Sheet, steps: Sequence[Step]) -> Iterator[tuple[Step, Judgeme
     for start in range(0, len(steps), MAX_CLAIMS):
         some = steps[start : start + MAX_CLAIMS]
         try:
-            judgements: Iterator[Judgement] = iter(judge(read(answer_sheet(sheet, some), sheet.path), MOST).judgements)
+            judgements: Iterator[Judgement] = iter(
+                judge(read(answer_sheet(sheet, some), sheet.path), MOST).judgements
+            )
         except SheetError:  # larger than a sheet may be, or without a claim
             judgements = iter(())
-        yield from ((step, next(judgements, None) if step.says_something else None) for step in some)
+        yield from (
+            (step, next(judgements, None) if step.says_something else None) for step in some
+        )

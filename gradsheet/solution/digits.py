@@ -5,11 +5,18 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-from gradsheet.composing import toml_number
-from gradsheet.number import MAX_DIGITS, MAX_EXPONENT, Printed, decimal_text, exact_of, printed
-from gradsheet.point import as_array
-from gradsheet.real import Imprecise, Undecided
-from gradsheet.sheet import Sheet, Value, printed_entries
+from gradsheet.claims.composing import toml_number
+from gradsheet.claims.sheet import Sheet, Value, printed_entries
+from gradsheet.numbers.printed import (
+    MAX_DIGITS,
+    MAX_EXPONENT,
+    Printed,
+    decimal_text,
+    exact_of,
+    printed,
+)
+from gradsheet.numbers.real import Imprecise, Undecided
+from gradsheet.truth.point import as_array
 from manual.activations import Array
 
 USUAL = 6  # significant digits, where a sheet prints no decimals
@@ -28,7 +35,9 @@ class Digits:
     """The way in which one sheet's solution writes numbers, each with whether it had to be rounded."""
 
     def __init__(self, sheet: Sheet):
-        entries = (entry for claim in sheet.claims if claim.value for entry in printed_entries(claim.value))
+        entries = (
+            entry for claim in sheet.claims if claim.value for entry in printed_entries(claim.value)
+        )
         counts = Counter(significant(entry) for entry in entries if entry.places is not None)
         usual = max(counts, key=lambda digits: (counts[digits], digits), default=USUAL)
         self.digits, self.decimals = min(max(usual, LEAST), MOST), sheet.decimals
@@ -48,8 +57,12 @@ class Digits:
         if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
             return None
         # A decimal of the sheet stays one, and 1/3 or the like is no decimal.
-        for text in dict.fromkeys((decimal_text(value) if self.decimals else str(value), str(value))):
-            if len(text.lstrip("-")) <= (MAX_EXACT if "/" not in text or not self.decimals else MAX_EXACT // 2):
+        for text in dict.fromkeys(
+            (decimal_text(value) if self.decimals else str(value), str(value))
+        ):
+            if len(text.lstrip("-")) <= (
+                MAX_EXACT if "/" not in text or not self.decimals else MAX_EXACT // 2
+            ):
                 return printed(text)
         return None
 

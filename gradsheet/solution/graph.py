@@ -8,24 +8,30 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.network import Network
-from gradsheet.number import decimal_text, exact_of
-from gradsheet.point import Missing, Point
-from gradsheet.real import Undecided
-from gradsheet.sheet import Sheet
+from gradsheet.claims.sheet import Sheet
+from gradsheet.network.network import Network
+from gradsheet.numbers.printed import decimal_text, exact_of
+from gradsheet.numbers.real import Undecided
+from gradsheet.truth.point import Missing, Point
 from manual.activations import Activation, Array, split
 
 MAX_UNITS = 8  # of a layer that are all drawn; of more, the first three and the last
 MAX_LABELLED = 24  # edges between two layers whose weights are written
 MAX_LABELLED_LAYERS = 8
 MAX_EXACT = 6  # characters of a number that is written exactly, but for its sign
-PLAIN_EXPONENTS = range(-3, 3)  # of the leading digit, where a rounded number is written without a power of ten
+PLAIN_EXPONENTS = range(
+    -3, 3
+)  # of the leading digit, where a rounded number is written without a power of ten
 MAX_TARGET = 16  # characters of y, written under L
 
 # In pixels. The page's font is not known here: letters are taken to be those of a wide sans serif.
 TEXT, LETTER, LINE = 13, 7.6, 17  # the size of letters, their mean width, the height of a line
 MARGIN, HEADING = 16, 38
-ROW, HEIGHT, PADDING = 104, 46, 22  # from unit to unit; the height of a unit, and what it is wider than its text
+ROW, HEIGHT, PADDING = (
+    104,
+    46,
+    22,
+)  # from unit to unit; the height of a unit, and what it is wider than its text
 GAP, CLEAR = 112, 12  # between two columns at least; around a weight
 FARTHEST, MAX_TARGETS_IN_COLUMN = 0.35, 5  # of an edge, where its weight stands; see `_places`
 DROP = 4.5  # from the middle of a letter to the line it stands on
@@ -43,7 +49,10 @@ STYLE = f"""\
 .net-weight{{paint-order:stroke;stroke:var(--paper,#fff);stroke-width:6px;stroke-linejoin:round}}
 @media print{{.net-svg{{--ink:#000;--paper:#fff;--forward:#0b4f86;--backward:#962d22;--muted:#666;\
 background:#fff;min-width:0!important}}}}"""
-SUBSCRIPTS, SUPERSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"), str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUBSCRIPTS, SUPERSCRIPTS = (
+    str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"),
+    str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"),
+)
 
 
 @dataclass(frozen=True)
@@ -114,16 +123,24 @@ def network_svg(sheet: Sheet, point: Point | None) -> str:
         over += _text(centre, MARGIN + TEXT, column.heading)
         over += _text(centre, MARGIN + TEXT + LINE, column.note, "net-quiet")
         for _, y, unit in column.rows(middle):
-            over += _drawn(unit, centre, y, column.width) if unit else _text(centre, y + 5, "⋮", "net-name")
+            over += (
+                _drawn(unit, centre, y, column.width)
+                if unit
+                else _text(centre, y + 5, "⋮", "net-name")
+            )
         end = left + column.width
     y, width = MARGIN + HEADING + rows * ROW, end + MARGIN
     for kind, text in _legend(sheet.network, columns, values):
         y += LINE + 4
         over += _text(MARGIN + 34, y, text, "" if kind == "net-dead" else kind, "start")
         if kind == "net-dead":
-            over.append(f'<rect class="{kind}" x="{MARGIN + 1}" y="{y - 12}" width="24" height="15" rx="7.5"/>')
+            over.append(
+                f'<rect class="{kind}" x="{MARGIN + 1}" y="{y - 12}" width="24" height="15" rx="7.5"/>'
+            )
         else:
-            over += _text(MARGIN + 13, y, {"net-forward": "→", "net-backward": "←"}.get(kind, "·"), kind)
+            over += _text(
+                MARGIN + 13, y, {"net-forward": "→", "net-backward": "←"}.get(kind, "·"), kind
+            )
         width = max(width, 2 * MARGIN + 34 + len(text) * LETTER)
     size, said = f"{width:.0f}", escape(_sentence(sheet, values), quote=True)
     return (
@@ -148,7 +165,9 @@ def _values(network: Network, point: Point) -> _Values | None:
     ]
     loss: Any = None
     deltas: list[Any] = [None] * network.depth
-    if network.loss is not None:  # a point of a network without one has derivatives all the same, of any that will do
+    if (
+        network.loss is not None
+    ):  # a point of a network without one has derivatives all the same, of any that will do
         try:
             loss = point.node("L").item()
             deltas = [point.derivative("L", (), f"z{l}", first) for l in layers]
@@ -161,12 +180,28 @@ def _values(network: Network, point: Point) -> _Values | None:
 def _columns(sheet: Sheet, values: _Values | None) -> list[_Column]:
     network = sheet.network
     drawn = [[*range(n)] if n <= MAX_UNITS else [0, 1, 2, None, n - 1] for n in network.widths]
-    columns = [_Column("inputs", "", [k if k is None else _unit(sheet, values, 0, k) for k in drawn[0]], {})]
+    columns = [
+        _Column(
+            "inputs", "", [k if k is None else _unit(sheet, values, 0, k) for k in drawn[0]], {}
+        )
+    ]
     for l in range(1, network.depth + 1):
-        edges = [(j, i) for j, to in enumerate(drawn[l]) for i, of in enumerate(drawn[l - 1]) if None not in (to, of)]
+        edges = [
+            (j, i)
+            for j, to in enumerate(drawn[l])
+            for i, of in enumerate(drawn[l - 1])
+            if None not in (to, of)
+        ]
         labels = {}
-        if values is not None and len(edges) <= MAX_LABELLED and network.depth <= MAX_LABELLED_LAYERS:
-            labels = {(j, i): label(values.W[l][drawn[l][j], drawn[l - 1][i]], sheet.decimals) for j, i in edges}
+        if (
+            values is not None
+            and len(edges) <= MAX_LABELLED
+            and network.depth <= MAX_LABELLED_LAYERS
+        ):
+            labels = {
+                (j, i): label(values.W[l][drawn[l][j], drawn[l - 1][i]], sheet.decimals)
+                for j, i in edges
+            }
         units = [k if k is None else _unit(sheet, values, l, k) for k in drawn[l]]
         columns.append(_Column(f"layer {l}", _words(network.activations[l - 1]), units, labels))
     if network.loss is not None:
@@ -175,7 +210,11 @@ def _columns(sheet: Sheet, values: _Values | None) -> list[_Column]:
             loss = f"L = {label(values.loss, sheet.decimals)}"
         if values is not None and values.y is not None and len(values.y) <= MAX_UNITS:
             target = f"y = {', '.join(label(v, sheet.decimals) for v in values.y)}"
-        columns.append(_Column("loss", "", [_Unit((loss,), below=target if len(target) <= MAX_TARGET else "")], {}))
+        columns.append(
+            _Column(
+                "loss", "", [_Unit((loss,), below=target if len(target) <= MAX_TARGET else "")], {}
+            )
+        )
     return columns
 
 
@@ -183,7 +222,9 @@ def _unit(sheet: Sheet, values: _Values | None, l: int, k: int) -> _Unit:
     network = sheet.network
     letter = "x" if l == 0 else "ŷ" if l == network.depth else "h"
     layer = str(l).translate(SUPERSCRIPTS) if letter == "h" else ""
-    name = letter + layer + str(k + 1).translate(SUBSCRIPTS) * (network.widths[l] > 1 or letter == "h")
+    name = (
+        letter + layer + str(k + 1).translate(SUBSCRIPTS) * (network.widths[l] > 1 or letter == "h")
+    )
     if values is None:
         return _Unit((name,))
 
@@ -200,7 +241,10 @@ def _unit(sheet: Sheet, values: _Values | None, l: int, k: int) -> _Unit:
 def label(value: Any, decimals: bool) -> str:
     """A Fraction or Real in few characters: exact where it is short, else to three digits; ? where they are open."""
     exact = exact_of(value)
-    if exact is not None and max(exact.numerator.bit_length(), exact.denominator.bit_length()) < 8 * MAX_EXACT:
+    if (
+        exact is not None
+        and max(exact.numerator.bit_length(), exact.denominator.bit_length()) < 8 * MAX_EXACT
+    ):
         for text in (decimal_text(exact) if decimals else str(exact), str(exact)):
             if len(text.lstrip("-")) <= MAX_EXACT:
                 return text.replace("-", "−")
@@ -209,13 +253,19 @@ def label(value: Any, decimals: bool) -> str:
         rounded = near.divide(Decimal(exact.numerator), Decimal(exact.denominator))
     else:
         low, high = value.bounds()
-        if not high.is_finite() or near.subtract(high, low) > abs(near.divide(high, Decimal(10**6))):
+        if not high.is_finite() or near.subtract(high, low) > abs(
+            near.divide(high, Decimal(10**6))
+        ):
             return "?"
         rounded = near.plus(low)
     exponent = rounded.adjusted()
     if exponent in PLAIN_EXPONENTS:
         return f"{rounded:.{2 - exponent}f}".replace("-", "−")
-    return f"{near.scaleb(rounded, -exponent):.2f}·10{str(exponent).translate(SUPERSCRIPTS)}".replace("-", "−")
+    return (
+        f"{near.scaleb(rounded, -exponent):.2f}·10{str(exponent).translate(SUPERSCRIPTS)}".replace(
+            "-", "−"
+        )
+    )
 
 
 def _places(sources: int, targets: int) -> list[float]:
@@ -232,10 +282,16 @@ def _places(sources: int, targets: int) -> list[float]:
 def _gap(before: _Column, column: _Column) -> float:
     places = [0.0, *_places(len(before.units), len(column.units))]
     longest = max(map(len, column.weights.values()), default=0) * LETTER
-    return max(GAP, (longest / 2 + CLEAR) / places[1], longest and (longest + CLEAR) / (places[-1] - places[-2] or 1))
+    return max(
+        GAP,
+        (longest / 2 + CLEAR) / places[1],
+        longest and (longest + CLEAR) / (places[-1] - places[-2] or 1),
+    )
 
 
-def _edges(before: _Column, column: _Column, middle: float, x1: float, x2: float) -> tuple[list[str], list[str]]:
+def _edges(
+    before: _Column, column: _Column, middle: float, x1: float, x2: float
+) -> tuple[list[str], list[str]]:
     """The edges between two columns, and their weights."""
     edges, weights = [], []
     places = _places(len(before.units), len(column.units))
@@ -243,7 +299,9 @@ def _edges(before: _Column, column: _Column, middle: float, x1: float, x2: float
         for j, y2, target in column.rows(middle):
             if source and target:
                 kind = "net-edge net-off" if source.dead else "net-edge"
-                edges.append(f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>')
+                edges.append(
+                    f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
+                )
                 x, y = x1 + places[i] * (x2 - x1), y1 + places[i] * (y2 - y1)
                 kind = "net-weight net-quiet" if source.dead else "net-weight"
                 weights += _text(x, y + DROP, column.weights.get((j, i), ""), kind)
@@ -261,14 +319,24 @@ def _drawn(unit: _Unit, centre: float, y: float, width: float) -> Iterable[str]:
     for k, text in enumerate(unit.lines):
         yield from _text(centre, y + DROP + (k - (len(unit.lines) - 1) / 2) * LINE, text, line)
     above, under = y - HEIGHT / 2 - 7, y + HEIGHT / 2 + TEXT + 3
-    yield from _text(left if unit.bias else centre, above, unit.name, "net-name", "start" if unit.bias else "middle")
+    yield from _text(
+        left if unit.bias else centre,
+        above,
+        unit.name,
+        "net-name",
+        "start" if unit.bias else "middle",
+    )
     yield from _text(right, above, unit.bias, "", "end")
     yield from _text(centre, under, unit.below, "net-backward" if unit.name else "")
 
 
 def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "middle") -> list[str]:
     shown = f' class="{kind}"' if kind else ""
-    return [f'<text{shown} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'] if text else []
+    return (
+        [f'<text{shown} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>']
+        if text
+        else []
+    )
 
 
 def _words(activation: Activation) -> str:
@@ -276,24 +344,41 @@ def _words(activation: Activation) -> str:
     return "linear" if name == "identity" else name.replace("_", " ")
 
 
-def _legend(network: Network, columns: list[_Column], values: _Values | None) -> Iterable[tuple[str, str]]:
+def _legend(
+    network: Network, columns: list[_Column], values: _Values | None
+) -> Iterable[tuple[str, str]]:
     """The lines under the network, each with its class."""
     if values is None:
         return
-    yield "net-forward", "forward pass: the value of every unit" + " and of L" * (values.loss is not None)
+    yield (
+        "net-forward",
+        "forward pass: the value of every unit" + " and of L" * (values.loss is not None),
+    )
     if values.deltas[-1] is not None:
         yield "net-backward", "backward pass: δ = ∂L/∂z"
     if any(unit and unit.dead for column in columns for unit in column.units):
         yield "net-dead", "dead unit: z ≤ 0, so relu′(z) = 0 and nothing passes through it"
     if network.examples is not None:
-        total = f"; L is the {network.reduction} over all" * (values.loss is not None and network.examples > 1)
+        total = f"; L is the {network.reduction} over all" * (
+            values.loss is not None and network.examples > 1
+        )
         yield "", f"example 1 of {network.examples}{total}"
 
 
 def _sentence(sheet: Sheet, values: _Values | None) -> str:
     network = sheet.network
-    sizes = [f"{n} {_words(a)}" for n, a in zip(network.widths[1:], network.activations, strict=True)]
-    layers = f"layers of {', '.join(sizes)} units" if len(sizes) <= MAX_LABELLED_LAYERS else f"{len(sizes)} layers"
+    sizes = [
+        f"{n} {_words(a)}" for n, a in zip(network.widths[1:], network.activations, strict=True)
+    ]
+    layers = (
+        f"layers of {', '.join(sizes)} units"
+        if len(sizes) <= MAX_LABELLED_LAYERS
+        else f"{len(sizes)} layers"
+    )
     loss = "" if network.loss is None else f", and loss {network.loss.replace('_', ' ')}"
-    found = "" if values is None or values.loss is None else f"; L = {label(values.loss, sheet.decimals)}"
+    found = (
+        ""
+        if values is None or values.loss is None
+        else f"; L = {label(values.loss, sheet.decimals)}"
+    )
     return f"The network: {network.widths[0]} inputs, {layers}{loss}{found}."

@@ -3,12 +3,12 @@
 import html as markup
 from collections.abc import Iterator
 
-from gradsheet.point import point_of
-from gradsheet.report import clean
+from gradsheet.commands.report import clean
 from gradsheet.solution.graph import network_svg
 from gradsheet.solution.pages import chain, closing, given, marked, remark_text
 from gradsheet.solution.solution import Remark, Solution, Step
 from gradsheet.solution.typeset import MathML
+from gradsheet.truth.point import point_of
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c1c1e; --muted: #76767b; --line: #dcdce0;
@@ -54,7 +54,9 @@ def html(solution: Solution) -> str:
         f'<h2>Network</h2><div class="wide">{network_svg(sheet, point)}</div>',
     ]
     if data := given(setter, sheet):
-        equations = (f"<div>{_math(f'{name}<mo>{sign}</mo>{value}')}</div>" for name, sign, value in data)
+        equations = (
+            f"<div>{_math(f'{name}<mo>{sign}</mo>{value}')}</div>" for name, sign, value in data
+        )
         parts += ['<h2>Given</h2><div class="data">', *equations, "</div>"]
     for section in solution.sections:
         parts.append(f"<h2>{section.title}</h2>")
@@ -83,9 +85,12 @@ def _step(setter: MathML, step: Step) -> Iterator[str]:
     head, rest = chain(setter, step)
     parts = [f"<mo>{sign}</mo>{tree}" for sign, tree in rest]
     parts[:1] = [head + "".join(parts[:1])]
-    plain = [remark for remark in step.remarks if remark.verdict in ("", "right") and not remark.text]
+    plain = [
+        remark for remark in step.remarks if remark.verdict in ("", "right") and not remark.text
+    ]
     marks = "".join(
-        f'<span class="mark" title="{remark_text(remark)}">{_text(marked(remark))}</span>' for remark in plain
+        f'<span class="mark" title="{remark_text(remark)}">{_text(marked(remark))}</span>'
+        for remark in plain
     )
     yield f'<div class="formula">{"".join(f"<div>{_math(part)}</div>" for part in parts)}{marks}</div>'
     if step.missing:

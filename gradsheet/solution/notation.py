@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from gradsheet.sheet import Claim, Sheet
+from gradsheet.claims.sheet import Claim, Sheet
 
 
 class Notation:
@@ -25,4 +25,9 @@ class Notation:
     def _used(self, claim: Claim) -> set[str]:
         texts = (claim.quantity, *(line.text for line in claim.working))
         words = {word for text in texts for word in re.findall(r"\w+", text)}
-        return {name for word in words for name in (word, word.removeprefix("d")) if name in self._places}
+        return {
+            name
+            for word in words
+            for name in (word, word.removeprefix("d"))
+            if name in self._places
+        }

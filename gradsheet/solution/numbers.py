@@ -6,12 +6,12 @@ from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
-from gradsheet import formula as f
-from gradsheet.evaluate import Evaluator
-from gradsheet.number import Printed, printed
-from gradsheet.point import Point
-from gradsheet.sheet import Value
+from gradsheet.claims.sheet import Value
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import Evaluator
+from gradsheet.numbers.printed import Printed, printed
 from gradsheet.solution.digits import Digits
+from gradsheet.truth.point import Point
 
 MAX_TERMS = 12  # of a sum that is written out
 MAX_NUMBERS = 144  # that are put into one formula
@@ -93,7 +93,11 @@ class _Filler:
                 return reduce(lambda left, right: f.Binary("+", left, right), terms)
             case f.Negative(operand):
                 inner = self.put(operand, binding)
-                return f.Number(_minus(inner.printed)) if isinstance(inner, f.Number) else f.Negative(inner)
+                return (
+                    f.Number(_minus(inner.printed))
+                    if isinstance(inner, f.Number)
+                    else f.Negative(inner)
+                )
             case f.Subscript(base, indices):
                 places = tuple(binding[i.name] if isinstance(i, f.Letter) else i for i in indices)
                 return f.Subscript(self.put(base, binding), places)

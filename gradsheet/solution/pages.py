@@ -5,17 +5,17 @@ import unicodedata
 from collections.abc import Iterator
 from typing import TypeVar
 
-from gradsheet import formula as f
-from gradsheet.network import NEW
-from gradsheet.point import as_array
-from gradsheet.report import clean, markdown_text
-from gradsheet.sheet import Sheet
+from gradsheet.claims.sheet import Sheet
+from gradsheet.claims.verdict import reading_of
+from gradsheet.commands.report import clean, markdown_text
+from gradsheet.language import formula as f
+from gradsheet.network.network import NEW
 from gradsheet.solution.boxes import Box, Boxes, beside
 from gradsheet.solution.digits import Digits
 from gradsheet.solution.numbers import tree_of
 from gradsheet.solution.solution import Remark, Solution, Step
 from gradsheet.solution.typeset import Latex, Typesetter
-from gradsheet.verdict import reading_of
+from gradsheet.truth.point import as_array
 
 WIDTH = 80  # of plain text
 MARKS = {
@@ -36,7 +36,9 @@ def chain(setter: Typesetter[T], step: Step) -> tuple[T, list[tuple[str, T]]]:
     """What a step begins with, and everything that it equals, each with its sign."""
     head, *rest = setter.defined(step.quantity, step.names)
     found = [("=", other) for other in rest]
-    found += [("≈" if line.rounded else "=", setter.formula(line.tree, step.names)) for line in step.lines]
+    found += [
+        ("≈" if line.rounded else "=", setter.formula(line.tree, step.names)) for line in step.lines
+    ]
     if step.value is not None:
         found.append(("≈" if step.rounded else "=", setter.formula(tree_of(step.value))))
     return head, found
@@ -48,7 +50,10 @@ def given(setter: Typesetter[T], sheet: Sheet) -> list[tuple[T, str, T]]:
     if sheet.params is None or sheet.x is None:
         names = [name for name in network.shapes if name in ("x", "y") or name[0] in "Wb"]
         found = [(name, network.shapes[name]) for name in names if not name.endswith(NEW)]
-        return [(setter.formula(f.Quantity(name)), "∈", setter.space(axes or (1,))) for name, axes in found]
+        return [
+            (setter.formula(f.Quantity(name)), "∈", setter.space(axes or (1,)))
+            for name, axes in found
+        ]
     arrays = {"x": sheet.x, "y": sheet.y}
     if network.examples is None:
         arrays = {name: None if array is None else array[0] for name, array in arrays.items()}
@@ -74,7 +79,11 @@ def remark_text(remark: Remark) -> str:
     )
     if not remark.text:
         return word
-    return f"{word}: {remark.text}" if remark.verdict == "right" else f"{word}: the sheet has {remark.text}"
+    return (
+        f"{word}: {remark.text}"
+        if remark.verdict == "right"
+        else f"{word}: the sheet has {remark.text}"
+    )
 
 
 def closing(solution: Solution, setter: Typesetter[T]) -> list[str]:
@@ -87,22 +96,30 @@ def closing(solution: Solution, setter: Typesetter[T]) -> list[str]:
             f"≈ marks what is rounded, to {solution.digits} significant digits. Every result is computed from "
             "unrounded numbers: a line put together from the printed ones may differ from it in the last digit."
         )
-    if any(_multiplies_entries(setter, line.tree) for step in solution.steps() for line in step.lines):
+    if any(
+        _multiplies_entries(setter, line.tree) for step in solution.steps() for line in step.lines
+    ):
         found.append("⊙ multiplies two arrays entry by entry.")
     number = sum(step.says_something for step in solution.steps())
-    rest = f", but for {solution.unchecked} that it could not tell or that were too much" * bool(solution.unchecked)
+    rest = f", but for {solution.unchecked} that it could not tell or that were too much" * bool(
+        solution.unchecked
+    )
     each = "this step" if number == 1 else f"each of these {number} steps"
     found.append(f"gradsheet has judged {each} like a claim of a sheet, and found it right{rest}.")
     return found
 
 
 def _multiplies_entries(setter: Typesetter[T], tree: f.Node) -> bool:
-    products = (part for part in f.walk(tree) if isinstance(part, f.Binary) and part.operator == "*")
+    products = (
+        part for part in f.walk(tree) if isinstance(part, f.Binary) and part.operator == "*"
+    )
     return any(setter.rank(product.left) and setter.rank(product.right) for product in products)
 
 
 def _speaks_of_new(quantity: f.Node) -> bool:
-    return any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in f.walk(quantity))
+    return any(
+        isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in f.walk(quantity)
+    )
 
 
 def marked(remark: Remark) -> str:
@@ -122,7 +139,10 @@ def _aligned(setter: Latex, step: Step) -> str:
     head, rest = chain(setter, step)
     if len(rest) < 2:
         return _one_line(setter, step)
-    rows = [f"{head} &{_sign(rest[0][0])} {rest[0][1]}", *(f"&{_sign(sign)} {tree}" for sign, tree in rest[1:])]
+    rows = [
+        f"{head} &{_sign(rest[0][0])} {rest[0][1]}",
+        *(f"&{_sign(sign)} {tree}" for sign, tree in rest[1:]),
+    ]
     return r"\begin{aligned} " + " \\\\[4pt]\n".join(rows) + r" \end{aligned}"
 
 
@@ -134,7 +154,9 @@ def _data(setter: Latex, sheet: Sheet) -> list[str]:
     """The data, each layer's parameters on a line."""
     lines: dict[str, list[str]] = {}
     for name, sign, value in given(setter, sheet):
-        lines.setdefault(name[1:] if name[0] in "Wb" else "", []).append(f"{name} {_sign(sign)} {value}")
+        lines.setdefault(name[1:] if name[0] in "Wb" else "", []).append(
+            f"{name} {_sign(sign)} {value}"
+        )
     return [r" \qquad ".join(parts) for parts in lines.values()]
 
 
@@ -214,7 +236,16 @@ _TEX |= {
     "—": "---",
     "’": "'",
 }
-_MATH = {"∂": "partial", "∇": "nabla", "∑": "sum", "√": "surd", "∞": "infty", "ℓ": "ell", "ℝ": "mathbb{R}", "⊤": "top"}
+_MATH = {
+    "∂": "partial",
+    "∇": "nabla",
+    "∑": "sum",
+    "√": "surd",
+    "∞": "infty",
+    "ℓ": "ell",
+    "ℝ": "mathbb{R}",
+    "⊤": "top",
+}
 _MATH |= {
     "⊙": "odot",
     "⊗": "otimes",
@@ -273,7 +304,9 @@ def latex(solution: Solution) -> str:
     if data := _data(setter, solution.sheet):
         parts.append(r"\subsection*{Given}")
         line = r"\quad ".join(data)
-        parts.append(rf"\step{{{line}}}{{\begin{{array}}{{l}} " + r" \\[6pt] ".join(data) + r" \end{array}}")
+        parts.append(
+            rf"\step{{{line}}}{{\begin{{array}}{{l}} " + r" \\[6pt] ".join(data) + r" \end{array}}"
+        )
     for section in solution.sections:
         parts.append(rf"\subsection*{{{section.title}}}")
         for step in section.steps:
@@ -331,7 +364,9 @@ def _flowed(data: list[tuple[Box, str, Box]]) -> Iterator[str]:
 def _written(setter: Boxes, step: Step) -> Iterator[str]:
     """The equations of a step below each other, or on one line where they fit."""
     head, rest = chain(setter, step)
-    row = beside([Box(("  ",)), head, *(part for sign, box in rest for part in (Box((f" {sign} ",)), box))])
+    row = beside(
+        [Box(("  ",)), head, *(part for sign, box in rest for part in (Box((f" {sign} ",)), box))]
+    )
     if row.width <= WIDTH:
         yield from row.lines
         return

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 
-from gradsheet import formula as f
-from gradsheet.judgement import Judgement
-from gradsheet.network import NEW, Network
-from gradsheet.number import plain
-from gradsheet.report import short
-from gradsheet.sheet import Claim, Sheet
+from gradsheet.claims.judgement import Judgement
+from gradsheet.claims.sheet import Claim, Sheet
+from gradsheet.commands.report import short
+from gradsheet.language import formula as f
+from gradsheet.network.network import NEW, Network
+from gradsheet.numbers.printed import plain
 from gradsheet.solution.quantities import alike, canonical, tensor_of
 from gradsheet.solution.solution import Remark, Section, Step
 from gradsheet.solution.writer import Writer
-from gradsheet.steps import Tensor
-from gradsheet.target import core_of
+from gradsheet.truth.steps import Tensor
+from gradsheet.truth.target import core_of
 
 
-def sections(sheet: Sheet, writer: Writer, claims: Sequence[tuple[Claim, Judgement | None]]) -> list[Section]:
+def sections(
+    sheet: Sheet, writer: Writer, claims: Sequence[tuple[Claim, Judgement | None]]
+) -> list[Section]:
     """The standard steps in their order, with what the claims ask for behind the step that it belongs to."""
     network, plan = sheet.network, list(_plan(sheet))
     homes = {tensor: writer.standard(tensor) for _, tensors in plan for tensor in tensors}
@@ -29,16 +31,28 @@ def sections(sheet: Sheet, writer: Writer, claims: Sequence[tuple[Claim, Judgeme
         if step is None:
             step = writer.answer(claim, core, judgement)
             first = home[0] if home and home is not others else None
-            if first is not None and core == claim.tree and not first.remarks and alike(core, first.quantity):
-                first.quantity, first.lines = step.quantity, step.lines  # the same, in the sheet's letters
+            if (
+                first is not None
+                and core == claim.tree
+                and not first.remarks
+                and alike(core, first.quantity)
+            ):
+                first.quantity, first.lines = (
+                    step.quantity,
+                    step.lines,
+                )  # the same, in the sheet's letters
                 step = first
             else:
                 home.append(step)
         if not step.remarks:
             step.names = writer.notation.used_in(claim)
         step.remarks.append(_remark(claim, judgement))
-    found_sections = [Section(title, [step for t in tensors for step in homes[t]]) for title, tensors in plan]
-    return [section for section in [*found_sections, Section("Also asked for", others)] if section.steps]
+    found_sections = [
+        Section(title, [step for t in tensors for step in homes[t]]) for title, tensors in plan
+    ]
+    return [
+        section for section in [*found_sections, Section("Also asked for", others)] if section.steps
+    ]
 
 
 def _plan(sheet: Sheet) -> Iterator[tuple[str, list[Tensor]]]:
@@ -47,14 +61,20 @@ def _plan(sheet: Sheet) -> Iterator[tuple[str, list[Tensor]]]:
     asked = [part for claim in sheet.claims for part in f.walk(claim.tree)]
     names = {network.canonical(part.name) for part in asked if isinstance(part, f.Quantity)}
     new = any(name.endswith(NEW) for name in names)
-    nodes = ["yhat" if name == f"h{depth}" else name for l in range(1, depth + 1) for name in (f"z{l}", f"h{l}")]
+    nodes = [
+        "yhat" if name == f"h{depth}" else name
+        for l in range(1, depth + 1)
+        for name in (f"z{l}", f"h{l}")
+    ]
     yield "Forward pass", list(nodes)
     if network.loss is not None:
         yield "Loss", ["L"]
     if network.loss is not None or sheet.params is None:
         tensors: list[Tensor] = [("L", "yhat")]
         for l in range(depth, 0, -1):
-            tensors += [("L", name) for name in (f"z{l}", f"W{l}", f"b{l}") if name in network.shapes]
+            tensors += [
+                ("L", name) for name in (f"z{l}", f"W{l}", f"b{l}") if name in network.shapes
+            ]
             below = "x" if l == 1 else f"h{l - 1}"
             if l > 1 or any(_is_dx(part, network) for part in asked):
                 tensors.append(("L", below))
@@ -62,14 +82,26 @@ def _plan(sheet: Sheet) -> Iterator[tuple[str, list[Tensor]]]:
     if new and sheet.rate is not None:
         yield (
             "Step of gradient descent",
-            [f"{name}{NEW}" for l in range(1, depth + 1) for name in (f"W{l}", f"b{l}") if name in network.shapes],
+            [
+                f"{name}{NEW}"
+                for l in range(1, depth + 1)
+                for name in (f"W{l}", f"b{l}")
+                if name in network.shapes
+            ],
         )
         if any(name.endswith(NEW) and name[0] not in "Wb" for name in names):
-            yield "After the step", [f"{name}{NEW}" for name in [*nodes, *["L"] * (network.loss is not None)]]
+            yield (
+                "After the step",
+                [f"{name}{NEW}" for name in [*nodes, *["L"] * (network.loss is not None)]],
+            )
 
 
 def _is_dx(part: f.Node, network: Network) -> bool:
-    return isinstance(part, f.Derivative) and part.of.name == "L" and network.canonical(part.by.name) == "x"
+    return (
+        isinstance(part, f.Derivative)
+        and part.of.name == "L"
+        and network.canonical(part.by.name) == "x"
+    )
 
 
 def _remark(claim: Claim, judgement: Judgement | None) -> Remark:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradsheet import formula as f
-from gradsheet.derivation import Index
-from gradsheet.network import Network
-from gradsheet.steps import Tensor
+from gradsheet.language import formula as f
+from gradsheet.network.network import Network
+from gradsheet.truth.derivation import Index
+from gradsheet.truth.steps import Tensor
 
 
 def indexed(tensor: Tensor, indices: Sequence[Index]) -> f.Node:
@@ -22,7 +22,11 @@ def tensor_of(core: f.Node, network: Network) -> tuple[Tensor, tuple[Index, ...]
     """The tensor that a quantity or derivative speaks of, and all its indices, those of the node above first."""
 
     def one(quantity: f.Quantity) -> str:
-        return "shares" if quantity.name == "L" and quantity.indices else network.canonical(quantity.name)
+        return (
+            "shares"
+            if quantity.name == "L" and quantity.indices
+            else network.canonical(quantity.name)
+        )
 
     if isinstance(core, f.Derivative):
         return (one(core.of), one(core.by)), _plain((*core.of.indices, *core.by.indices))
@@ -75,10 +79,17 @@ def alike(core: f.Node, other: f.Node) -> bool:
     """Whether two entries differ in their letters only, as dL/dW1[i,j] and dL/dW1[k,m] do."""
 
     def pattern(node: f.Node) -> list[Any]:
-        parts = (part for part in (getattr(node, "of", node), getattr(node, "by", None)) if part is not None)
+        parts = (
+            part
+            for part in (getattr(node, "of", node), getattr(node, "by", None))
+            if part is not None
+        )
         indices = [index for part in parts for index in getattr(part, "indices", ())]
         letters = list(dict.fromkeys(index for index in indices if isinstance(index, f.Letter)))
-        return [letters.index(index) + 0.5 if isinstance(index, f.Letter) else index for index in indices]
+        return [
+            letters.index(index) + 0.5 if isinstance(index, f.Letter) else index
+            for index in indices
+        ]
 
     return bool(core.letters) and pattern(core) == pattern(other)
 

@@ -5,24 +5,26 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradsheet import formula as f
-from gradsheet.counting import derived
-from gradsheet.evaluate import NO_VALUE
-from gradsheet.judgement import Judgement
-from gradsheet.network import NEW
-from gradsheet.point import AtKink, point_of
-from gradsheet.real import Imprecise
-from gradsheet.sheet import Claim, Sheet
+from gradsheet.claims.counting import derived
+from gradsheet.claims.judgement import Judgement
+from gradsheet.claims.sheet import Claim, Sheet
+from gradsheet.claims.verdict import arithmetic_of
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import NO_VALUE
+from gradsheet.network.network import NEW
+from gradsheet.numbers.real import Imprecise
 from gradsheet.solution.numbers import Numbers, TooLong, tree_of
 from gradsheet.solution.quantities import indexed, nested, tensor_of
 from gradsheet.solution.solution import Line, Step
 from gradsheet.solution.words import why
 from gradsheet.solution.writer import MAX_WRITTEN, Writer
-from gradsheet.steps import Tensor
-from gradsheet.verdict import arithmetic_of
-from gradsheet.work import Budget
+from gradsheet.truth.point import AtKink, point_of
+from gradsheet.truth.steps import Tensor
+from gradsheet.truth.work import Budget
 
-VALUELESS = tuple(kind for kind in NO_VALUE if kind is not Imprecise)  # what keeps a step from having a value
+VALUELESS = tuple(
+    kind for kind in NO_VALUE if kind is not Imprecise
+)  # what keeps a step from having a value
 
 
 class Reckoner(Writer):
@@ -31,7 +33,7 @@ class Reckoner(Writer):
     def __init__(self, sheet: Sheet, rung: int = 0):
         """`rung` says to how many digits enclosures are kept; Imprecise is raised where these are too few."""
         super().__init__(sheet)
-        import gradsheet.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
+        import gradsheet.truth.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
 
         budget = Budget()
         budget.start()
@@ -53,13 +55,19 @@ class Reckoner(Writer):
         if whole:
             fill = functools.partial(self.numbers.put_in, whole[0].tree)
         elif entry:
-            fill = functools.partial(self._entries, entry[-1].tree, indices, self.rules.axes(tensor))
+            fill = functools.partial(
+                self._entries, entry[-1].tree, indices, self.rules.axes(tensor)
+            )
         # An entry's formula has a step of its own, unless it is the only entry.
         general = entry if not whole or uncancelled is not None else []
         alone = all(isinstance(index, int) for index in indices)
         words = why(tensor, self.network, self.point, cancels=self.rules.cancels)
-        step = self._reckoned(Step(quantity, general if alone and general else whole, why=words), fill)
-        done = self._suppressed(self.numbers.product_done, step.lines[0].tree) if step.lines else None
+        step = self._reckoned(
+            Step(quantity, general if alone and general else whole, why=words), fill
+        )
+        done = (
+            self._suppressed(self.numbers.product_done, step.lines[0].tree) if step.lines else None
+        )
         if done is not None:
             step.lines.append(Line(done))
         if alone or not general or step.value is None:
@@ -67,7 +75,9 @@ class Reckoner(Writer):
         step.why = ""
         return [Step(indexed(tensor, indices), general, why=words), step]
 
-    def _entries(self, formula: f.Node, indices: tuple[Any, ...], axes: tuple[int, ...]) -> tuple[f.Node, bool]:
+    def _entries(
+        self, formula: f.Node, indices: tuple[Any, ...], axes: tuple[int, ...]
+    ) -> tuple[f.Node, bool]:
         """Every entry with its numbers, as a vector or matrix."""
         if math.prod(axes) > MAX_WRITTEN:
             raise TooLong
@@ -129,7 +139,9 @@ class Reckoner(Writer):
                 step.missing = self._why_none(core)
             return step
         filled = trees[0] if trees else claim.tree if core is None else None
-        return self._reckoned(step, functools.partial(self.numbers.put_in, filled) if filled is not None else None)
+        return self._reckoned(
+            step, functools.partial(self.numbers.put_in, filled) if filled is not None else None
+        )
 
     def formulas(self, core: f.Node, names: Sequence[str]) -> list[f.Node]:
         tensor, indices = tensor_of(core, self.network)

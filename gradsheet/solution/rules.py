@@ -11,9 +11,16 @@ On a batch the examples are rows, and what goes to the parameters is added up ov
 import re
 from collections.abc import Callable, Iterable
 
-from gradsheet.derivation import LETTERS, LOSS_BY_TARGET, LOSS_GRADIENT, Index, slope, slope_text
-from gradsheet.network import CANCELLING, NEW, Network
-from gradsheet.steps import Tensor
+from gradsheet.network.network import CANCELLING, NEW, Network
+from gradsheet.truth.derivation import (
+    LETTERS,
+    LOSS_BY_TARGET,
+    LOSS_GRADIENT,
+    Index,
+    slope,
+    slope_text,
+)
+from gradsheet.truth.steps import Tensor
 from manual.activations import split
 
 SHARES = {  # of an output in the loss
@@ -41,7 +48,8 @@ def _indexed(name: str, *indices: Index) -> str:
 def is_given(tensor: Tensor) -> bool:
     """Whether a sheet gives a quantity: the inputs, the targets, a parameter or the learning rate."""
     return isinstance(tensor, str) and (
-        tensor in ("x", "h0", "y", "learning_rate") or (tensor[0] in "Wb" and not tensor.endswith(NEW))
+        tensor in ("x", "h0", "y", "learning_rate")
+        or (tensor[0] in "Wb" and not tensor.endswith(NEW))
     )
 
 
@@ -50,21 +58,32 @@ class Rules:
 
     def __init__(self, network: Network, letters: Iterable[str] = LETTERS, *, cancels: bool = True):
         self.network, self.letters = network, tuple(letters)
-        self.cancels = cancels and (network.loss, network.activations[-1]) in CANCELLING  # dL/dz is yhat - y
+        self.cancels = (
+            cancels and (network.loss, network.activations[-1]) in CANCELLING
+        )  # dL/dz is yhat - y
         self.example = "n" if "n" in self.letters else self.letters[-1]
         self.batch = network.examples is not None
-        self.mean = network.examples if network.reduction == "mean" and (network.examples or 1) > 1 else None
+        self.mean = (
+            network.examples
+            if network.reduction == "mean" and (network.examples or 1) > 1
+            else None
+        )
 
     def h(self, l: int) -> str:
         return "x" if l == 0 else "yhat" if l == self.network.depth else f"h{l}"
 
     def axes(self, tensor: Tensor) -> tuple[int, ...]:
         """The lengths of a tensor's axes."""
-        return self.network.shapes[self.network.canonical(tensor if isinstance(tensor, str) else tensor[1])]
+        return self.network.shapes[
+            self.network.canonical(tensor if isinstance(tensor, str) else tensor[1])
+        ]
 
     def open(self, tensor: Tensor) -> tuple[Index, ...]:
         """Letters for the indices of a tensor: n for the examples, i and j; 1 on an axis of length 1."""
-        axes, batch = self.axes(tensor), self.batch and (tensor if isinstance(tensor, str) else tensor[1])[0] in "xyzh"
+        axes, batch = (
+            self.axes(tensor),
+            self.batch and (tensor if isinstance(tensor, str) else tensor[1])[0] in "xyzh",
+        )
         letters: list[Index] = [self.example] if batch else []
         letters += self._fresh([self.example])[: len(axes) - len(letters)]
         return tuple(1 if size == 1 else letter for size, letter in zip(axes, letters, strict=True))
@@ -75,7 +94,11 @@ class Rules:
 
     def _examples(self, taken: Iterable[Index]) -> list[Index]:
         """A letter for the examples of a batch, that stands first; nothing where there is a single example."""
-        return [next(n for n in (self.example, *self.letters) if n not in set(taken))] if self.batch else []
+        return (
+            [next(n for n in (self.example, *self.letters) if n not in set(taken))]
+            if self.batch
+            else []
+        )
 
     def _sum(self, size: int, taken: Iterable[Index], term: Callable[[Index], str]) -> str:
         """The sum of a term over an axis; over an axis of length 1 the term at 1."""
@@ -103,7 +126,9 @@ class Rules:
             return self._share_back(name, indices)
         if tensor[0] != "L":
             return None
-        return self._of_loss(name, indices) if name in ("yhat", "y") else self._backward(name, indices)
+        return (
+            self._of_loss(name, indices) if name in ("yhat", "y") else self._backward(name, indices)
+        )
 
     def _updated(self, name: str, indices: tuple[Index, ...]) -> str | None:
         """After the step the pass is the same, with the new parameters."""
@@ -123,7 +148,9 @@ class Rules:
         if name[0] == "z":
             W, before = f"W{l}", self.h(l - 1)
             text = self._sum(
-                self.network.widths[l - 1], indices, lambda j: f"{W}[{i},{j}]*{_indexed(before, *first, j)}"
+                self.network.widths[l - 1],
+                indices,
+                lambda j: f"{W}[{i},{j}]*{_indexed(before, *first, j)}",
             )
             bias = {None: "", "units": f" + b{l}[{i}]", "shared": f" + b{l}"}
             return text + bias[self.network.biases[l - 1]]
@@ -148,7 +175,9 @@ class Rules:
         outputs = self.network.widths[-1]
 
         def of(k: Index) -> str:
-            return share.format(yhat=_indexed("yhat", *n, k), y=_indexed("y", *n, k), outputs=outputs)
+            return share.format(
+                yhat=_indexed("yhat", *n, k), y=_indexed("y", *n, k), outputs=outputs
+            )
 
         text = self._sum(outputs, n, of) if output is None else of(output)
         text = "-" * minus + (f"sum({n[0]}, {text})" if self.batch else _bare(text))
@@ -160,7 +189,9 @@ class Rules:
             return None
         gradients = LOSS_GRADIENT if name == "yhat" else LOSS_BY_TARGET
         gradient = gradients[self.network.loss].format(
-            yhat=_indexed("yhat", *indices), y=_indexed("y", *indices), outputs=self.network.widths[-1]
+            yhat=_indexed("yhat", *indices),
+            y=_indexed("y", *indices),
+            outputs=self.network.widths[-1],
         )
         return f"{gradient}/{self.mean}" if self.mean else _bare(gradient)
 
@@ -178,7 +209,11 @@ class Rules:
         if name[0] in "xh":  # (4)
             *first, j = indices
             units = self.network.widths[l + 1]
-            return self._sum(units, indices, lambda i: f"W{l + 1}[{i},{j}]*{_indexed(f'dL/dz{l + 1}', *first, i)}")
+            return self._sum(
+                units,
+                indices,
+                lambda i: f"W{l + 1}[{i},{j}]*{_indexed(f'dL/dz{l + 1}', *first, i)}",
+            )
         if name[0] == "z":  # (2)
             return self._through(l, indices)
         units = self.network.widths[l]
@@ -210,7 +245,9 @@ class Rules:
                 lambda k: f"{_indexed(d_h, *indices[:-1], k)}*{_indexed(h, *indices[:-1], k)}",
             )
             return f"{_indexed(h, *indices)}*({_indexed(d_h, *indices)} - {inner})"
-        factor = slope(self.network.activations[l - 1], _indexed(f"z{l}", *indices), _indexed(h, *indices))
+        factor = slope(
+            self.network.activations[l - 1], _indexed(f"z{l}", *indices), _indexed(h, *indices)
+        )
         return _indexed(d_h, *indices) + (f"*{factor}" if factor else "")
 
     # A whole tensor
@@ -251,17 +288,27 @@ class Rules:
 
     def _whole_backward(self, name: str) -> str | None:
         if name in ("yhat", "y"):
-            if self.network.loss in (None, "binary_cross_entropy", "output"):  # 1 - yhat is read of entries only
+            if self.network.loss in (
+                None,
+                "binary_cross_entropy",
+                "output",
+            ):  # 1 - yhat is read of entries only
                 return None
             assert self.network.loss is not None
             gradients = LOSS_GRADIENT if name == "yhat" else LOSS_BY_TARGET
-            gradient = gradients[self.network.loss].format(yhat="yhat", y="y", outputs=self.network.widths[-1])
+            gradient = gradients[self.network.loss].format(
+                yhat="yhat", y="y", outputs=self.network.widths[-1]
+            )
             return f"{gradient}/{self.mean}" if self.mean else _bare(gradient)
         l = 0 if name == "x" else int(name[1:])
         if name[0] in "xh":
             return f"dL/dz{l + 1} @ W{l + 1}" if self.batch else f"W{l + 1}.T @ dL/dz{l + 1}"
         if name[0] == "W":
-            return f"dL/dz{l}.T @ {self.h(l - 1)}" if self.batch else f"outer(dL/dz{l}, {self.h(l - 1)})"
+            return (
+                f"dL/dz{l}.T @ {self.h(l - 1)}"
+                if self.batch
+                else f"outer(dL/dz{l}, {self.h(l - 1)})"
+            )
         if name[0] == "b":
             return None if self.batch else f"dL/dz{l}"
         if l == self.network.depth and self.cancels:
@@ -290,5 +337,7 @@ def _ones(text: str, number: int) -> str:
 def _renewed(text: str, network: Network) -> str:
     """A formula of the pass with everything in it taken after the update."""
     return re.sub(
-        r"\b([Wbzh]\d+|yhat)\b", lambda found: found[0] + NEW if found[0] + NEW in network.names else found[0], text
+        r"\b([Wbzh]\d+|yhat)\b",
+        lambda found: found[0] + NEW if found[0] + NEW in network.names else found[0],
+        text,
     )

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gradsheet import formula as f
-from gradsheet.sheet import Sheet, Value
+from gradsheet.claims.sheet import Sheet, Value
+from gradsheet.language import formula as f
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ class Solution:
     @property
     def rounds(self) -> bool:
         """Whether any number in it is rounded."""
-        return any(step.rounded or any(line.rounded for line in step.lines) for step in self.steps())
+        return any(
+            step.rounded or any(line.rounded for line in step.lines) for step in self.steps()
+        )
 
     def markdown(self) -> str:
         """Markdown with mathematics between dollars, as GitHub and Jupyter show it."""

@@ -4,15 +4,15 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradsheet.judgement import Judgement
-from gradsheet.real import Imprecise
-from gradsheet.sheet import Claim, Sheet
+from gradsheet.claims.judgement import Judgement
+from gradsheet.claims.sheet import Claim, Sheet
+from gradsheet.claims.verdict import LADDER, judge
+from gradsheet.numbers.real import Imprecise
 from gradsheet.solution.checking import checked
 from gradsheet.solution.plan import sections
 from gradsheet.solution.reckoner import Reckoner
 from gradsheet.solution.solution import Section, Solution
 from gradsheet.solution.writer import Writer
-from gradsheet.verdict import LADDER, judge
 
 
 def solve(sheet: Sheet) -> Solution:
@@ -25,7 +25,10 @@ def solve(sheet: Sheet) -> Solution:
     answered = [not claim.is_open for claim in sheet.claims]
     report = judge(replace(sheet, claims=tuple(itertools.compress(sheet.claims, answered))))
     judgements = iter(report.judgements)
-    paired = [(claim, next(judgements) if own else None) for claim, own in zip(sheet.claims, answered, strict=True)]
+    paired = [
+        (claim, next(judgements) if own else None)
+        for claim, own in zip(sheet.claims, answered, strict=True)
+    ]
     writer, found = _written(sheet, paired)
     steps = [step for section in found for step in section.steps]
     unchecked = checked(sheet, steps)
@@ -33,7 +36,9 @@ def solve(sheet: Sheet) -> Solution:
     return Solution(sheet, report.reading, found, causes, writer.digits.digits, unchecked)
 
 
-def _written(sheet: Sheet, claims: Sequence[tuple[Claim, Judgement | None]]) -> tuple[Writer, list[Section]]:
+def _written(
+    sheet: Sheet, claims: Sequence[tuple[Claim, Judgement | None]]
+) -> tuple[Writer, list[Section]]:
     """The steps, with as many digits on the way as it takes."""
     if sheet.params is None:
         writer = Writer(sheet)

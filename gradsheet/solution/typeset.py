@@ -12,10 +12,10 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from gradsheet import formula as f
-from gradsheet.composing import LEVELS, POSTFIX, POWER, TERM, level
-from gradsheet.network import NEW
-from gradsheet.sheet import Sheet
+from gradsheet.claims.composing import LEVELS, POSTFIX, POWER, TERM, level
+from gradsheet.claims.sheet import Sheet
+from gradsheet.language import formula as f
+from gradsheet.network.network import NEW
 from gradsheet.solution.notation import Notation
 
 BARE = ("x", "y", "yhat", "L", "learning_rate")  # what has no layer above it
@@ -28,12 +28,7 @@ _LETTERS = (
     "upsilon phi chi psi omega"
 )
 GREEK = {name: chr(code) for code, name in enumerate(_LETTERS.split(), ord("α"))}
-_FUNCTIONS = {
-    "drelu": "relu′",
-    "dsigmoid": "sigmoid′",
-    "dtanh": "tanh′",
-    "log": "ln",
-}
+_FUNCTIONS = {"drelu": "relu′", "dsigmoid": "sigmoid′", "dtanh": "tanh′", "log": "ln"}
 
 # Between a sum and a product: what may stand behind + and -, and a sum over an index, which may and is no factor.
 BEHIND_SIGN, OVER_INDEX = 1.5, 1.7
@@ -98,7 +93,10 @@ class Typesetter(ABC, Generic[T]):
         """A quantity as a step begins with it: of one that has a short name, the name and what it stands for."""
         short = f.replaced(tree, self._notation(names))
         # Other names for the same are introduced as well.
-        found = [self._set(short), *(self._set(other) for other in self._names.get(tree, ()) if other != short)]
+        found = [
+            self._set(short),
+            *(self._set(other) for other in self._names.get(tree, ()) if other != short),
+        ]
         if self._is_delta(short) or short != tree:
             deltas, self.deltas = self.deltas, False
             found.append(self._set(tree))
@@ -162,11 +160,17 @@ class Typesetter(ABC, Generic[T]):
             case f.Derivative(of, by):
                 return self._derivative(of, by)
             case f.Negative(operand):
-                inner = self._set(operand) if isinstance(operand, f.Sum) else self._part(operand, POWER)
+                inner = (
+                    self._set(operand) if isinstance(operand, f.Sum) else self._part(operand, POWER)
+                )
                 return self.row(self.sign("−", unary=True), inner)
             case f.Binary("/", left, right):
                 if self.divides_on_one_line:
-                    below = self.fenced(self._set(right)) if self._divides(right) else self._part(right, POWER)
+                    below = (
+                        self.fenced(self._set(right))
+                        if self._divides(right)
+                        else self._part(right, POWER)
+                    )
                     return self.fraction(self._part(left, TERM), below)
                 return self.fraction(self._set(left), self._set(right))
             case f.Binary("@", left, right):
@@ -182,16 +186,22 @@ class Typesetter(ABC, Generic[T]):
                 sign = {"-": "−", "*": self._times(left, right)}.get(operator, operator)
                 if operator in "+-":
                     second = (
-                        self.fenced(self._set(right)) if _begins_with_minus(right) else self._part(right, BEHIND_SIGN)
+                        self.fenced(self._set(right))
+                        if _begins_with_minus(right)
+                        else self._part(right, BEHIND_SIGN)
                     )
                     return self.row(self._part(left, own), self.sign(sign), second)
                 kind = "⊙" if sign == "⊙" else "*"
-                return self.row(self._factor(left, own, kind), self.sign(sign), self._factor(right, POWER, kind))
+                return self.row(
+                    self._factor(left, own, kind), self.sign(sign), self._factor(right, POWER, kind)
+                )
             case f.Power(base, exponent):
                 own_layer = isinstance(base, f.Quantity) and base.name not in BARE
                 return self.raised(self._base(base, fenced=own_layer), str(exponent))
             case f.Call("outer", (left, right)):
-                second = self._row_vector(right) if _is_vector(right) else self._set(f.Transpose(right))
+                second = (
+                    self._row_vector(right) if _is_vector(right) else self._set(f.Transpose(right))
+                )
                 return self.row(self._part(left, POWER), self.sign(_between(right)), second)
             case f.Call(name, arguments):
                 return self.function(_FUNCTIONS.get(name, name), self._listed(arguments))
@@ -201,10 +211,14 @@ class Typesetter(ABC, Generic[T]):
                 return self.total(letter.name, self._part(term, TERM))
             case f.List(items):
                 rows = [item.items if isinstance(item, f.List) else (item,) for item in items]
-                return self.matrix(self._elided([[self._set(entry) for entry in row] for row in rows]))
+                return self.matrix(
+                    self._elided([[self._set(entry) for entry in row] for row in rows])
+                )
             case f.Subscript(base, indices):
                 places = ",".join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)
-                return self.subscripted(self._base(base, fenced=isinstance(base, f.Quantity)), places)
+                return self.subscripted(
+                    self._base(base, fenced=isinstance(base, f.Quantity)), places
+                )
             case f.Transpose(operand) if isinstance(_alone(operand), f.Number):
                 return self._part(operand, POWER)
             case f.Transpose(operand):
@@ -229,7 +243,9 @@ class Typesetter(ABC, Generic[T]):
             found = self.fraction(above, below)
         elif "e" in bare.lower():
             digits, exponent = bare.lower().split("e")
-            power = self.raised(self.number("10"), exponent.lstrip("+").replace("-", "−").lstrip("0"))
+            power = self.raised(
+                self.number("10"), exponent.lstrip("+").replace("-", "−").lstrip("0")
+            )
             found = self.row(self.number(digits), self.sign("·"), power)
         else:
             found = self.number(bare)
@@ -252,8 +268,14 @@ class Typesetter(ABC, Generic[T]):
         """A factor, in parentheses where it is itself a product of the other kind, of matrices or entry by entry."""
         own = "@" if isinstance(node, f.Call) and node.function == "outer" else ""
         if isinstance(node, f.Binary):
-            own = "⊙" if node.operator == "*" and self._times(node.left, node.right) == "⊙" else node.operator
-        return self.fenced(self._set(node)) if {own, kind} == {"⊙", "@"} else self._part(node, least)
+            own = (
+                "⊙"
+                if node.operator == "*" and self._times(node.left, node.right) == "⊙"
+                else node.operator
+            )
+        return (
+            self.fenced(self._set(node)) if {own, kind} == {"⊙", "@"} else self._part(node, least)
+        )
 
     def _divides(self, node: f.Node) -> bool:
         """Whether there is a slash in what is set for a derivative."""
@@ -276,7 +298,9 @@ class Typesetter(ABC, Generic[T]):
             return "⊙"
         if self.divides_on_one_line and (self._divides(left) or _has_slash(left)):
             return "·"  # what follows is not to be taken for a part of what is below
-        return "·" if isinstance(right, f.Number | f.Negative) or _begins_with_number(right) else " "
+        return (
+            "·" if isinstance(right, f.Number | f.Negative) or _begins_with_number(right) else " "
+        )
 
     def space(self, axes: Sequence[int]) -> T:
         """The space of arrays with these axes."""
@@ -288,7 +312,9 @@ class Typesetter(ABC, Generic[T]):
             case f.Quantity(name, indices):
                 if name in self.sheet.notation:
                     return self.rank(self.sheet.notation[name])
-                return max(0, len(self.network.shapes.get(self.network.canonical(name), ())) - len(indices))
+                return max(
+                    0, len(self.network.shapes.get(self.network.canonical(name), ())) - len(indices)
+                )
             case f.Derivative(of, by):
                 return (0 if of.name == "L" else self.rank(of)) + self.rank(by)
             case f.Binary("@", left, right):
@@ -306,7 +332,11 @@ class Typesetter(ABC, Generic[T]):
             case f.List(items):
                 if _alone(node) is not node:
                     return 0
-                return 1 + (1 + self.rank(items[0].items[0]) if isinstance(items[0], f.List) else self.rank(items[0]))
+                return 1 + (
+                    1 + self.rank(items[0].items[0])
+                    if isinstance(items[0], f.List)
+                    else self.rank(items[0])
+                )
             case f.Subscript(base, indices):
                 return max(0, self.rank(base) - len(indices))
         return 0
@@ -355,7 +385,9 @@ def _is_row(node: f.List) -> bool:
 
 
 def _is_vector(node: f.Node) -> bool:
-    return isinstance(node, f.List) and len(node.items) > 1 and not isinstance(node.items[0], f.List)
+    return (
+        isinstance(node, f.List) and len(node.items) > 1 and not isinstance(node.items[0], f.List)
+    )
 
 
 def _first_factor(node: f.Node) -> f.Node:
@@ -388,9 +420,21 @@ def _own_name(name: str) -> tuple[str, str]:
     return base, found[2].strip("_").replace("_", ",")
 
 
-_LATEX = {"ŷ": r"\hat y", "−": "-", "·": r"\cdot ", "⊙": r"\odot ", " ": r"\, ", "⋯": r"\cdots", "⋮": r"\vdots"}
+_LATEX = {
+    "ŷ": r"\hat y",
+    "−": "-",
+    "·": r"\cdot ",
+    "⊙": r"\odot ",
+    " ": r"\, ",
+    "⋯": r"\cdots",
+    "⋮": r"\vdots",
+}
 _LATEX |= {"ℝ": r"\mathbb{R}", "∂": r"\partial ", "⊤": r"\top"}
-_LATEX |= {character: f"\\{name}" for name, character in GREEK.items() if name not in ("omicron", "final-sigma")}
+_LATEX |= {
+    character: f"\\{name}"
+    for name, character in GREEK.items()
+    if name not in ("omicron", "final-sigma")
+}
 
 
 class Latex(Typesetter[str]):
@@ -443,7 +487,13 @@ class MathML(Typesetter[str]):
         lower, upper = (f"<mrow>{self._script(text)}</mrow>" for text in (below, above))
         if below and above:
             return f"<msubsup>{letter}{lower}{upper}</msubsup>"
-        return f"<msub>{letter}{lower}</msub>" if below else f"<msup>{letter}{upper}</msup>" if above else letter
+        return (
+            f"<msub>{letter}{lower}</msub>"
+            if below
+            else f"<msup>{letter}{upper}</msup>"
+            if above
+            else letter
+        )
 
     @staticmethod
     def _script(text: str) -> str:
@@ -475,7 +525,9 @@ class MathML(Typesetter[str]):
         return f"<mrow><mo>(</mo>{inner}<mo>)</mo></mrow>"
 
     def matrix(self, rows: Sequence[Sequence[str]]) -> str:
-        cells = "".join(f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in row)}</mtr>" for row in rows)
+        cells = "".join(
+            f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in row)}</mtr>" for row in rows
+        )
         return f"<mrow><mo>[</mo><mtable>{cells}</mtable><mo>]</mo></mrow>"
 
     def total(self, letter: str, term: str) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradsheet.network import NEW, Network
-from gradsheet.point import Point
-from gradsheet.real import Undecided
+from gradsheet.network.network import NEW, Network
+from gradsheet.numbers.real import Undecided
 from gradsheet.solution.rules import is_given
-from gradsheet.steps import Tensor
+from gradsheet.truth.point import Point
+from gradsheet.truth.steps import Tensor
 from manual.activations import split
 
 _LOSS = {
@@ -37,7 +37,9 @@ _SLOPE = {
 }
 
 
-def why(tensor: Tensor, network: Network, point: Point | None = None, *, cancels: bool = False) -> str:
+def why(
+    tensor: Tensor, network: Network, point: Point | None = None, *, cancels: bool = False
+) -> str:
     """The rule behind a step. `cancels` says whether the last activation and the loss are taken together."""
     name = tensor if isinstance(tensor, str) else tensor[1]
     if isinstance(tensor, tuple):
@@ -48,12 +50,18 @@ def why(tensor: Tensor, network: Network, point: Point | None = None, *, cancels
         return _updated(name.removesuffix(NEW), network)
     batch = (network.examples or 1) > 1
     if name == "L":
-        return _LOSS[network.loss or "output"] + f"; the {network.reduction} over the examples" * batch + "."
+        return (
+            _LOSS[network.loss or "output"]
+            + f"; the {network.reduction} over the examples" * batch
+            + "."
+        )
     l = network.depth if name == "yhat" else int(name[1:])
     if name[0] == "z":
         rows = "Every row is an example. " * (batch and l == 1)
         bias = ", plus the bias" + ", which a column of ones gives to every example" * batch
-        return f"{rows}Layer {l}: the weights times what comes in{bias * bool(network.biases[l - 1])}."
+        return (
+            f"{rows}Layer {l}: the weights times what comes in{bias * bool(network.biases[l - 1])}."
+        )
     activation = split(network.activations[l - 1])[0]
     if activation == "identity":
         return f"Layer {l} has no activation."
@@ -66,7 +74,11 @@ def _updated(name: str, network: Network) -> str:
     if name[0] in "Wb":
         what = "weights" if name[0] == "W" else "bias"
         return f"The {what} of layer {name[1:]} less the learning rate times the gradient."
-    return "The loss after the step." if name == "L" else "The same pass, with what there is after the step."
+    return (
+        "The loss after the step."
+        if name == "L"
+        else "The same pass, with what there is after the step."
+    )
 
 
 _TOGETHER = {
@@ -110,7 +122,9 @@ def _backward(name: str, network: Network, cancels: bool) -> str:
         return f"To the weights of layer {l}: ∂L/∂z of the unit times what came in{over}."
     if name[0] == "b":
         shared = network.biases[l - 1] == "shared"
-        return f"To the bias of layer {l}: ∂L/∂z itself{', added up over the units' * shared}{over}."
+        return (
+            f"To the bias of layer {l}: ∂L/∂z itself{', added up over the units' * shared}{over}."
+        )
     activation = split(network.activations[l - 1])[0]
     if activation == "identity":
         return f"Layer {l} has no activation: nothing to go through."

@@ -3,20 +3,20 @@
 import math
 from collections.abc import Sequence
 
-from gradsheet import formula as f
-from gradsheet.composing import formula_text
-from gradsheet.derivation import LETTERS, true_formula
-from gradsheet.judgement import Judgement
-from gradsheet.number import printed
-from gradsheet.sheet import Claim, Sheet
+from gradsheet.claims.composing import formula_text
+from gradsheet.claims.judgement import Judgement
+from gradsheet.claims.sheet import Claim, Sheet
+from gradsheet.language import formula as f
+from gradsheet.numbers.printed import printed
 from gradsheet.solution.digits import Digits
 from gradsheet.solution.notation import Notation
 from gradsheet.solution.quantities import filled, indexed, nested, open_axes, tensor_of
 from gradsheet.solution.rules import Rules
 from gradsheet.solution.solution import Line, Step
 from gradsheet.solution.words import why
-from gradsheet.steps import Tensor
-from gradsheet.target import mentions
+from gradsheet.truth.derivation import LETTERS, true_formula
+from gradsheet.truth.steps import Tensor
+from gradsheet.truth.target import mentions
 
 MAX_ENTRY = 40  # characters of an entry of a matrix that is written from the beginning, not from the step before
 MAX_WRITTEN = 16  # entries of a vector or matrix that are written out one by one
@@ -30,9 +30,15 @@ class Writer:
     def __init__(self, sheet: Sheet):
         self.sheet, self.network = sheet, sheet.network
         taken = {*sheet.notation, *sheet.network.names}
-        self.rules = Rules(sheet.network, [letter for letter in LETTERS if letter not in taken], cancels=self.cancels)
+        self.rules = Rules(
+            sheet.network,
+            [letter for letter in LETTERS if letter not in taken],
+            cancels=self.cancels,
+        )
         self.digits, self.notation = Digits(sheet), Notation(sheet)
-        of_loss = (name for name in self.notation.order if isinstance(sheet.notation[name], f.Derivative))
+        of_loss = (
+            name for name in self.notation.order if isinstance(sheet.notation[name], f.Derivative)
+        )
         self.derivatives = {name: sheet.notation[name] for name in of_loss}
 
     @property
@@ -54,7 +60,9 @@ class Writer:
 
     def fits(self, tree: f.Node, quantity: f.Node) -> bool:
         """Whether a formula may stand as a line of working on a quantity: it is not too long, and does not quote it."""
-        return self.parse(formula_text(tree)) is not None and not mentions(tree, quantity, self.network)
+        return self.parse(formula_text(tree)) is not None and not mentions(
+            tree, quantity, self.network
+        )
 
     def closed(self, core: f.Node, names: Sequence[str] = ()) -> str | None:
         """The formula of a derivative from the beginning, in terms of x, the weights and dL/dyhat."""
@@ -125,7 +133,9 @@ class Writer:
             return []
         if math.prod(axes) == 1:
             entry = filled(core, [1] * len(axes), self.network)
-            return [line.tree for line in self.lines([self.step_to(entry), self.closed(core, names)])]
+            return [
+                line.tree for line in self.lines([self.step_to(entry), self.closed(core, names)])
+            ]
         found = nested(axes, lambda rest: self._entry(filled(core, rest, self.network), names))
         return [found] if found is not None else []
 

@@ -1,0 +1,258 @@
+"""Checks a backward pass that somebody wrote, whatever it is written in."""
+
+import contextlib
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+import manual
+from gradsheet.checking.arguments import check_options, in_type, network_of, own_data
+from gradsheet.checking.asked import Gradients
+from gradsheet.checking.causes import LOOSE
+from gradsheet.checking.corner import at_once, slope_below, slopes_taken
+from gradsheet.checking.prepared import Prepared, asked_for, prepared
+from gradsheet.checking.probes import Data, drawn
+from gradsheet.checking.result import Check, Row
+from gradsheet.checking.returned import VECTOR
+from gradsheet.checking.rounding import FEW_BITS
+from gradsheet.checking.subject import Misbehaved, Subject, given_type
+from gradsheet.checking.telling import Telling
+from gradsheet.checking.trial import Trial
+from gradsheet.checking.truth import truth_at
+from gradsheet.network.network import SQUARES
+from manual.activations import Array, split
+from manual.losses import REDUCTIONS
+
+
+def check(
+    fn: Callable[..., Any],
+    widths: Sequence[int] = (4, 5, 3, 2),
+    activations: Any = None,
+    loss: str = "half_squared_error",
+    reduction: str = "mean",
+    batch: int = 4,
+    *,
+    biases: Any = "units",
+    what: str = "gradients",
+    of: str = "yhat",
+    dtype: str = "float64",
+    array: Callable[[Array], Any] = np.array,
+    params: Any = None,
+    x: Any = None,
+    y: Any = None,
+    at_zero: float | None = None,
+    inputs_first: bool | None = None,
+) -> Check:
+    """Whether a backward pass is right; if not, where it breaks and why.
+
+    fn(params, x, y) is called with params a list of (W, b), W (units, inputs), b (units,); x is (batch, inputs), y
+    (batch, outputs), or None where the loss is "output". It returns the gradients by the parameters, in the same
+    structure or in any that can be read, or (loss, gradients). Where it raises on W as (units, inputs) it is given W as
+    (inputs, units); where all W are square, it is called with others to find that out. What was assumed is said in the
+    result.
+
+    widths       the inputs and the units of every layer
+    activations  one a layer, as in `manual.gradients`; None is relu, and identity in the last layer
+    loss         one of those of `manual.gradients`; reduction "mean" or "sum" over the examples
+    biases       "units", "shared" (one number a layer) or None, for all layers or one a layer
+    what         "gradients"; "per_example_gradients", with an axis of the examples in front; "jacobian" of the node
+                 `of`, of that node's shape (batch, units) in front; "hvp", where fn(params, x, y, direction) returns
+                 the Hessian times the direction
+    dtype        "float64", "float32", "float16" or "bfloat16": the type of the numbers that fn is given
+    array        makes fn's arrays from NumPy's: `torch.tensor`, `jax.numpy.asarray`
+    params, x, y data of one's own to judge on, in place of the probes
+    at_zero      what f'(0) of relu has to be; None takes any from 0 to 1
+    inputs_first whether fn is given W, and returns dW, as (inputs, units); None finds it out from the shapes
+
+    Numbers are compared exactly where floats round nothing, else to the forward error bound of their type. Raises
+    ValueError or TypeError where an argument does not fit, among them networks of more than two million parameters, and
+    nothing that fn raises. What takes longer than two seconds is told on standard error.
+    """
+    check_options(fn, what, dtype, array, at_zero, inputs_first)
+    makes = functools.partial(Trial, fn, dtype=dtype, array=array)
+    asks = functools.partial(Subject, fn, dtype=dtype, array=array)
+    given = given_type(dtype, array)
+
+    def trial_of(ready: Prepared, at_zero: float | None = None) -> Trial:
+        made = functools.partial(makes, ready=ready, at_zero=at_zero)
+        return _in_its_layout(made, asks, ready.asked, inputs_first)
+
+    with Telling() as telling:
+        if params is None and x is None and y is None:
+            network = network_of(widths, activations, loss, reduction, batch, biases)
+            ready = prepared(what, of, network, given if given in FEW_BITS else "float32", telling)
+            telling.at("calls the function, and compares what it returns")
+            trial = trial_of(ready, at_zero)
+            if (coarsest := trial.coarsest) in FEW_BITS and coarsest != given and network.rational:
+                trial = trial_of(prepared(what, of, network, coarsest, telling), at_zero)
+        else:
+            network, data = own_data(params, x, y, activations, loss, reduction)
+            telling.at("finds the truth for these data, and calls the function")
+            trial = _on_own_data(
+                trial_of, asked_for(what, of, network), in_type(data, dtype), at_zero
+            )
+        if trial.rows_are_wrong:
+            telling.at("looks for the mistake")
+            trial.find_causes()
+            ready = trial.ready
+            if what != "hvp" and not any(ready.simulations):
+                _name_on_a_narrow_one(trial, trial_of, of)
+            if (
+                ready.simulations
+                and not trial.check.faults
+                and what != "jacobian"
+                and trial.is_scaled
+            ):
+                _try_other_losses(trial)
+        return trial.check
+
+
+def _on_own_data(
+    trial_of: Callable[..., Trial], asked: Gradients, data: Data, at_zero: float | None
+) -> Trial:
+    """The check on somebody's numbers. Where a z with a kink is exactly 0, any slope between both sides' is right."""
+    truth, activations = truth_at(asked, data), asked.network.activations
+    trial = trial_of(Prepared(asked, [data], [truth]), at_zero)
+    zs = manual.forward(data.params, data.x, activations).z
+    at_kink = [l for l in asked.network.kinked if (zs[l - 1] == 0).any()]
+    answer = trial.answers[0] if trial.answers else None
+    if not at_kink or answer is None:
+        return trial
+    if asked.what == "hvp":
+        trial.check.remarks.append("a z is exactly 0, and f'(0) = 0 is asked for there")
+        return trial
+    loose = LOOSE * trial.roundoff
+    slopes = slopes_taken(asked, data, at_kink, answer.arrays, loose)
+    if at_zero is not None:
+        slopes |= {l: float(at_zero) for l in at_kink if split(activations[l - 1])[0] == "relu"}
+    elif not all(_is_between(slope, activations[l - 1]) for l, slope in slopes.items()):
+        return trial
+    taken = asked.with_slopes(data, slopes)
+    if not slopes or not all(np.isfinite(array).all() for array in taken.values()):
+        return trial
+    values = truth.values | {name: taken[name] for name in asked.shapes}
+    # The bounds are for f'(0) = 0, with which some entries are 0 and nobody errs.
+    errors = {
+        name: error + loose * abs(values[name]).max(initial=0)
+        for name, error in truth.errors.items()
+    }
+    other = trial_of(
+        Prepared(asked, [data], [replace(truth, values=values, errors=errors)]), at_zero
+    )
+    if other.check.right:
+        words = at_once(
+            [(split(activations[l - 1])[0], l, slope) for l, slope in sorted(slopes.items())]
+        )
+        other.check.kink = Row("at z = 0", "yes", None, words)
+    return other if other.check.right or at_zero is not None else trial
+
+
+def _is_between(slope: float, activation: Any) -> bool:
+    below = slope_below(activation)
+    return min(below, 1) <= slope <= max(below, 1)
+
+
+def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
+    """Raise AssertionError with the report unless a backward pass is right. The arguments are those of `check`."""
+    found = check(fn, *args, **options)
+    if not found.right:
+        verdict = "is wrong" if found.verdict == "wrong" else "cannot be told to be right"
+        raise AssertionError(f"the backward pass {verdict}\n{found}")
+
+
+def _in_its_layout(
+    make: Callable[..., Trial], asks: Callable[..., Subject], asked: Gradients, told: bool | None
+) -> Trial:
+    """The check with W as (units, inputs), or as (inputs, units) where fn raises on that, or where it is told so.
+
+    Square W raise nowhere: a call with others decides. Of the ways in which an answer can be read, those that shapes
+    tell apart are as that call was read; that one is right shows nothing about them. Only the order of the parts of a
+    vector no shapes tell.
+    """
+    square = all(units == inputs for units, inputs in itertools.pairwise(asked.network.widths))
+    layouts: tuple[bool, ...] = (False, True) if told is None else (told,)
+    unequal: Subject | None = None
+    if square and told is None:
+        unequal = _at_unequal_widths(asks, asked, layouts)
+        layouts = (unequal is not None and unequal.inputs_first,)
+    first: Trial | None = None
+    for inputs_first in layouts:
+        trial = make(inputs_first=inputs_first)
+        first = first or trial
+        if not trial.raised:
+            first = trial
+            break
+    assert first is not None
+    subject = first.subject
+    if subject.readings > 1 and not first.check.right:
+        unequal = unequal or _at_unequal_widths(asks, asked, (subject.inputs_first,))
+        if unequal is not None and unequal.readings == 1:
+            first = make(inputs_first=subject.inputs_first, words=unequal.read_as)
+        elif VECTOR in subject.read_as:
+            others = (
+                make(inputs_first=subject.inputs_first, reading=reading)
+                for reading in range(1, subject.readings)
+            )
+            first = next((trial for trial in others if trial.check.right), first)
+    if square and told is None and unequal is None:
+        first.check.assumed.append(
+            "W as (units, inputs), where its shape does not tell: or write inputs_first=True"
+        )
+    return first
+
+
+def _at_unequal_widths(
+    asks: Callable[..., Subject], asked: Gradients, layouts: Sequence[bool]
+) -> Subject | None:
+    """The function after an answer at a network of the same kind in which all widths differ; None where it has none."""
+    least = 1 if asked.network.loss == "output" else 2
+    widths = tuple(range(asked.network.depth + least, least - 1, -1))
+    other = asked.at(replace(asked.network, widths=widths))
+    if (data := next(drawn(other.network, "float32"), None)) is None:
+        return None
+    for inputs_first in layouts:
+        subject = asks(other)
+        subject.inputs_first = inputs_first
+        with contextlib.suppress(Misbehaved):
+            subject(data)
+            return subject
+    return None
+
+
+def _name_on_a_narrow_one(trial: Trial, trial_of: Callable[[Prepared], Trial], of: str) -> None:
+    """Mistakes are made and named on a narrow network of the same kind, if the function takes one."""
+    network = trial.asked.network
+    sizes = itertools.cycle((4, 5, 3, 2))
+    widths = tuple(w if w < 6 else next(sizes) for w in network.widths)
+    narrow = replace(network, widths=widths, examples=min(4, network.examples or 1))
+    small = trial_of(prepared(trial.asked.what, of, narrow))
+    if small.rows_are_wrong:
+        small.find_causes()
+    wrong = [
+        {row.name for row in check.rows if not row.is_right} for check in (small.check, trial.check)
+    ]
+    if small.check.naming.equals and wrong[0] == wrong[1]:
+        trial.check.naming = replace(small.check.naming, elsewhere=True)
+        trial.check.remarks.append(
+            f"the mistake is named on a {'-'.join(map(str, widths))} network of the same kind"
+        )
+
+
+def _try_other_losses(trial: Trial) -> None:
+    """Whether the function is right for another loss of squares, or another reduction, than it is checked for."""
+    network, what = trial.asked.network, trial.asked.what
+    losses = SQUARES if network.loss in SQUARES else (network.loss,)
+    reductions = (
+        REDUCTIONS
+        if (network.examples or 1) > 1 and what != "per_example_gradients"
+        else (network.reduction,)
+    )
+    for loss, reduction in itertools.product(losses, reductions):
+        other = replace(network, loss=loss, reduction=reduction)
+        if other != network and trial.is_right_for(trial.asked.at(other)):
+            trial.check.remarks.append(f'it is right for loss="{loss}", reduction="{reduction}"')
+            trial.check.steps, trial.check.follows = [], []  # no step is wrong, for that loss

@@ -1,0 +1,335 @@
+"""The data that a function is tried on: small whole numbers, chosen so that floats are exact and mistakes show.
+
+Units are drawn one after the other, and again where a z with a kink is 0, and most until they are live for some example
+and dead for another. Rows have a few entries that are not 0, which together reach all inputs, and the targets are near
+the outputs, so that numbers stay small in wide and deep networks too; for float16 and bfloat16 they are smaller still.
+Where exp or log enters, which floats cannot have exactly, the numbers are halves and quarters at which nothing
+saturates.
+
+Every mistake of the catalogue is made at the point, and another point is taken as well while some do not show. Then
+points are added at which all units are live, until no entry of the right answer is 0 at all of them: where it is, what
+a function leaves out does not show. A probe for a kink has one z that is exactly 0.
+"""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.checking.rounding import BITS, Rounding, unit_roundoff
+from gradsheet.network.network import KINKED, Network
+from gradsheet.truth.point import Point
+from manual import Layer
+from manual.activations import Array, activate, split
+
+SEED = 20  # the same network gets the same probes
+LEAST, MOST = 3, 6  # probes
+DRAWS = {
+    24: 40,
+    11: 200,
+    8: 400,
+}  # of points, of which few are taken, by the bits that they are to fit in
+MANY = 2_000  # weights, from which on no more draws are made for few bits than for others
+COVERING = 12  # probes at most are added for entries that are 0
+IDLE = 4  # draws that cover nothing more, before that is given up
+REDRAWN = 200  # times, a unit
+ENTRIES, FEW = 5, 2  # in a row of weights that are not 0, and where numbers are to be small
+FAR = 1_000.0  # times, a target of fractions from its output
+NUDGES = 4  # entries of an array for the slowest witness, where exp or log make it slow
+MIXED = 0.85  # of the units are to be live for some examples and dead for others
+TINY = 1e-9  # is 0, but for a slope like 0.01 that floats do not have
+SAFE = 4  # times the error that floats may make, at least, a z is away from a kink
+
+
+@dataclass(eq=False)
+class Data:
+    """Numbers for a network, in float64: params are (W, b), W (units, inputs); x (N, I); y (N, O) or None.
+
+    `direction` is like the parameters, for products with the Hessian.
+    """
+
+    params: tuple[Layer, ...]
+    x: Array
+    y: Array | None
+    direction: tuple[Layer, ...]
+
+    def alone(self, n: int) -> "Data":
+        """One example."""
+        return replace(self, x=self.x[[n]], y=None if self.y is None else self.y[[n]])
+
+    def point(
+        self, network: Network, *, alone: int | None = None, of: Sequence[str] = ("L",)
+    ) -> Point:
+        """The same with fractions, for all witnesses; of one example alone where its number is given."""
+        rows = slice(None) if alone is None else [alone]
+        y = None if self.y is None else fractions(self.y[rows])
+        nudges = None if network.rational else NUDGES
+        return Point(
+            exactly(network),
+            fractional(self.params),
+            fractions(self.x[rows]),
+            y,
+            None,
+            of,
+            nudges=nudges,
+        )
+
+
+def exactly(network: Network) -> Network:
+    """The network with the slopes of its activations as fractions; 0.01 is meant as 1/100."""
+    activations = tuple(
+        a if isinstance(a, str) else (a[0], Fraction(str(a[1]))) for a in network.activations
+    )
+    return replace(network, activations=activations)
+
+
+def fractions(array: Any) -> Any:
+    return None if array is None else np.asarray(np.frompyfunc(Fraction, 1, 1)(array), object)
+
+
+def fractional(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    return tuple(Layer(fractions(W), fractions(b)) for W, b in layers)
+
+
+class Unlucky(Exception):
+    """Another draw is needed."""
+
+
+class Drawing:
+    """Draws the data of a network: of any `fractional` numbers, or of such as fit in the `bits` of a float; `live`
+    where all units with a kink are to be so for all examples."""
+
+    def __init__(
+        self, network: Network, *, bits: int = 24, fractional: bool = False, live: bool = False
+    ):
+        self.network, self.random, self.fractional = network, random.Random(SEED + live), fractional
+        self.whole, self.small, self.live = (
+            network.rational,
+            bits < 24,
+            live and bool(network.kinked),
+        )
+
+    def _number(self, *wide: int) -> float:
+        """A small number, whole or for networks with exp a quarter of one, or any fraction; never 0."""
+        if self.fractional:
+            return self.random.choice((-1, 1)) * self.random.randint(1, 128) / 64
+        size = self.random.choice((1, 1, 2) if self.small else (1, 1, 2, 2, 3, *wide))
+        sign = self.random.choice((-1, 1, 1, 1) if self.live else (-1, 1))
+        return size * sign / (1 if self.whole else 4)
+
+    def _array(self, *shape: int) -> Array:
+        array = np.empty(shape)
+        for index in np.ndindex(shape):
+            array[index] = self._number()
+        return array
+
+    def _row(self, inputs: int, reached: Sequence[int]) -> Array:
+        """Weights that are not 0 for the inputs to be reached, and for some others while they are few."""
+        row, few = np.zeros(inputs), FEW if self.small else ENTRIES
+        others = self.random.sample(range(inputs), min(inputs, few))
+        for j in [*reached, *others[: max(0, few - len(reached))]]:
+            row[j] = self._number()
+        return row
+
+    def data(self, kinked_layer: int | None = None) -> Data:
+        """Data of which no z is 0 where there is a kink, or one in a layer; raises Unlucky."""
+        network, n = self.network, self.network.examples or 1
+        x = self._array(n, network.widths[0]) * (1 if self.whole else 2)
+        x = abs(x) if self.live else x
+        h, params = x, []
+        for l, (activation, bias) in enumerate(
+            zip(network.activations, network.biases, strict=True), 1
+        ):
+            inputs, units = network.widths[l - 1 : l + 1]
+            shared = self._number() if bias == "shared" else 0.0
+            W, b, z = np.empty((units, inputs)), np.zeros(units), np.empty((n, units))
+            at_zero = self.random.randrange(units) if l == kinked_layer else None
+            order = self.random.sample(range(inputs), inputs)
+            for unit in range(units):
+                f, reached = split(activation)[0], order[unit::units]
+                W[unit], b[unit] = self._unit(h, f, bias, shared, reached, zero=unit == at_zero)
+                z[:, unit] = h @ W[unit] + b[unit]
+            h = activate(activation, z)
+            params.append(Layer(W, {None: None, "units": b, "shared": np.asarray(shared)}[bias]))
+        direction = tuple(
+            Layer(self._array(*W.shape), None if b is None else self._array(*b.shape))
+            for W, b in params
+        )
+        return Data(tuple(params), x, self._targets(h), direction)
+
+    def _unit(
+        self,
+        h: Array,
+        f: str,
+        bias: str | None,
+        shared: float,
+        reached: Sequence[int],
+        *,
+        zero: bool,
+    ) -> tuple[Array, float]:
+        """A row of weights and a bias; where there is a kink no z may be 0, or exactly one.
+
+        Most units are to be live for some examples and dead for others, some to be live for all: behind a layer that
+        is dead as a whole every z of a layer without bias is 0.
+        """
+        best, mixed = None, self.random.random() < MIXED
+        for _ in range(REDRAWN):
+            row, b = self._row(h.shape[1], reached), self._number() if bias == "units" else shared
+            z = h @ row + b
+            if f in KINKED and (abs(z) < TINY).sum() != zero:
+                continue
+            best = row, b
+            if f in KINKED and self.live:
+                good = (z > 0).all()
+            elif f in KINKED and len(z) > 1:
+                good = (z > 0).any() and (z < 0).any() if mixed else (z >= 0).all()
+            else:
+                good = (z != 0).all()
+            if good and (self.live or len(z) == 1 or len(set(z)) > 1):
+                break
+        if best is None:
+            raise Unlucky
+        return best
+
+    def _targets(self, yhat: Array) -> Array | None:
+        match self.network.loss:
+            case "output":
+                return None
+            case "cross_entropy":
+                ones = [self.random.randrange(yhat.shape[1]) for _ in yhat]
+                return np.eye(yhat.shape[1])[ones]
+            case "binary_cross_entropy":
+                return np.array([[float(self.random.random() < 0.5) for _ in row] for row in yhat])
+        off = np.array(
+            [[self._number(4, 5, 6) * (FAR if self.fractional else 1) for _ in row] for row in yhat]
+        )
+        return np.asarray(yhat - off if self.whole else np.round(4 * (yhat - off)) / 4)
+
+
+def _draws(
+    network: Network,
+    kinked_layer: int | None = None,
+    *,
+    dtype: str = "float32",
+    fractional: bool = False,
+    live: bool = False,
+) -> Iterator[Data]:
+    drawing = Drawing(network, bits=BITS[dtype], fractional=fractional, live=live)
+    wide = sum(inputs * units for inputs, units in itertools.pairwise(network.widths)) > MANY
+    for _ in range(DRAWS[24] if wide or not network.rational else DRAWS[BITS[dtype]]):
+        try:
+            data = drawing.data(kinked_layer)
+        except Unlucky:
+            continue
+        yield data
+
+
+def _rounding(network: Network, data: Data, dtype: str) -> Rounding:
+    return Rounding(network, data.params, data.x, data.y, dtype)
+
+
+def off_kinks(rounding: Rounding) -> bool:
+    """Whether no z with a kink is 0, or so close to it that floats cannot tell."""
+    kinked = [rounding.z[l - 1] for l in rounding.network.kinked]
+    return all(
+        (abs(ball.value) > (0 if ball.is_exact else SAFE * ball.error)).all() for ball in kinked
+    )
+
+
+def is_exact(rounding: Rounding) -> bool:
+    """Whether nothing is rounded on the way to the gradients, nor to the loss, for which floats of few bits are few."""
+    few = rounding.precision.u > unit_roundoff("float32")
+    return (few or rounding.loss().is_exact) and all(
+        ball.is_exact for ball in rounding.gradients().values()
+    )
+
+
+def of_fractions(network: Network) -> Data | None:
+    """Data of fractions, with targets far off: whole numbers do not show whoever rounds or clips."""
+    draws = _draws(network, fractional=True)
+    return next((data for data in draws if off_kinks(_rounding(network, data, "float32"))), None)
+
+
+def drawn(network: Network, dtype: str, *, live: bool = False) -> Iterator[Data]:
+    """Points to choose from, those first at which floats of a type are exact; there may be none.
+
+    In few bits nothing can be told at the others, which come only where there is no exact one.
+    """
+    later, found = [], 0
+    for data in _draws(network, dtype=dtype, live=live):
+        rounding = _rounding(network, data, dtype)
+        if not off_kinks(rounding):
+            continue
+        if network.rational and not is_exact(rounding):
+            later.append(data)
+            continue
+        found += 1
+        yield data
+        if found == DRAWS[24]:
+            return
+    if not found or BITS[dtype] >= 24:
+        yield from later
+
+
+def at_kink(network: Network, layer: int, dtype: str) -> Iterator[Data]:
+    """Points at which one z of a layer is 0 to everybody, and no other with a kink is so to anybody.
+
+    Floats of few bits have to be exact there.
+    """
+    for data in _draws(network, layer, dtype=dtype):
+        rounding = _rounding(network, data, dtype)
+        kinked = [rounding.z[l - 1] for l in network.kinked]
+        near_0 = sum(
+            int((abs(z.value) <= (0 if z.is_exact else SAFE * z.error)).sum()) for z in kinked
+        )
+        if (
+            near_0 == 1
+            and rounding.z[layer - 1].is_exact
+            and (BITS[dtype] >= 24 or is_exact(rounding))
+        ):
+            yield data
+
+
+def chosen(
+    network: Network, dtype: str, shows: Callable[[Data], Array]
+) -> tuple[list[Data], Array]:
+    """Probes, and which mistakes show at any of them; `shows` says it for one.
+
+    There are LEAST, and more up to MOST while one shows something new.
+    """
+    probes: list[Data] = []
+    seen = np.zeros(0, bool)
+    for data in drawn(network, dtype):
+        new = shows(data)
+        if len(probes) >= LEAST and not (new & ~seen).any():
+            if seen.all():
+                break
+            continue
+        probes.append(data)
+        seen = new if len(probes) == 1 else seen | new
+        if len(probes) == MOST:
+            break
+    return probes, seen
+
+
+def covering(
+    network: Network, dtype: str, probes: Sequence[Data], covers: Callable[[Data], Array]
+) -> list[Data]:
+    """More probes, so that no entry of the answer is 0 at all of them; `covers` says for one which are not."""
+    covered = np.any([covers(data) for data in probes], 0)
+    added: list[Data] = []
+    idle = 0
+    for data in itertools.chain(drawn(network, dtype, live=True), drawn(network, dtype)):
+        if covered.all() or len(added) == COVERING or idle == IDLE:
+            break
+        new = covers(data)
+        if (new & ~covered).any():
+            added.append(data)
+            covered |= new
+        else:
+            idle += 1
+    return added

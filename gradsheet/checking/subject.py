@@ -1,0 +1,134 @@
+"""The function that is checked: called with fresh arrays, watched while it runs, and its answer read."""
+
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradsheet.checking.asked import Gradients, by_name
+from gradsheet.checking.probes import Data
+from gradsheet.checking.returned import (
+    NotUnderstood,
+    Reader,
+    Returned,
+    equal,
+    plain_array,
+    type_name,
+)
+from gradsheet.checking.rounding import float_type
+from manual import Layer
+from manual.activations import Array
+
+MOST = 200  # characters of somebody else's message
+
+
+def given_type(dtype: str, array: Callable[[Array], Any]) -> str:
+    """The type in which a function's arrays come, of numbers of a type and what makes its arrays of them."""
+    return type_name(array(np.zeros(1, float_type(dtype))))
+
+
+class Misbehaved(Exception):
+    """The function gave no answer; the message says what it did instead."""
+
+
+class Subject:
+    """A function of (params, x, y), or (params, x, y, direction) where the Hessian is asked for.
+
+    `array` makes the arrays that it gets, of `dtype`. `inputs_first` says whether it gets W as (inputs, units), and
+    `reading` which of the `readings` is taken in which its answer fits.
+    """
+
+    def __init__(
+        self, fn: Callable[..., Any], asked: Gradients, dtype: str, array: Callable[[Array], Any]
+    ):
+        self.fn, self.asked, self.dtype, self.array = fn, asked, dtype, array
+        self.inputs_first = False
+        self.reading = 0  # which of those that fit
+        self.words: str | None = None  # of the only ones that are taken, where they are known
+        self.readings = 1
+        self.read_as = ""  # the words of the likeliest
+        self.faults: dict[
+            str, None
+        ] = {}  # what it does that it should not, in the order of discovery
+        self.given = given_type(dtype, array)
+
+    def _layers(self, layers: Sequence[Layer]) -> list[tuple[Any, Any]]:
+        return [(self._array(W.T if self.inputs_first else W), self._array(b)) for W, b in layers]
+
+    def _array(self, array: Array | None) -> Any:
+        return (
+            None
+            if array is None
+            else self.array(np.array(array, float_type(self.dtype), order="C"))
+        )
+
+    def __call__(self, data: Data) -> Returned:
+        """The answer; raises Misbehaved where there is none."""
+        params, x, y = self._layers(data.params), self._array(data.x), self._array(data.y)
+        arguments = [params, x, y]
+        given = {"x": x, "y": y, **by_name(params)}
+        if self.asked.what == "hvp":
+            arguments.append(self._layers(data.direction))
+            given |= {f"the direction of {name}": a for name, a in by_name(arguments[-1]).items()}
+        before = {name: plain_array(a).copy() for name, a in given.items() if a is not None}
+        pairs = list(params)
+        try:
+            result = self.fn(*arguments)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # somebody's code may even exit
+            told = _told(error)
+            raise Misbehaved(f"it raises {told}{self._hint(told)}") from error
+        changed = [name for name, old in before.items() if not equal(plain_array(given[name]), old)]
+        if changed:
+            self.faults[
+                f"it changes {', '.join(changed)}, which it is given: write into copies"
+            ] = None
+        if len(params) != len(pairs) or any(a is not b for a, b in zip(params, pairs, strict=True)):
+            self.faults[
+                "it changes the list of parameters that it is given: write into a new one"
+            ] = None
+        asked, examples = self.asked, len(data.x)
+        reader = Reader(
+            asked.shapes, asked.lead, asked.loss, turned=self.inputs_first, examples=examples
+        )
+        try:
+            readings = reader.read(result)
+        except NotUnderstood as error:
+            raise Misbehaved(str(error)) from None
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # arrays and containers are somebody's code, too
+            raise Misbehaved(f"what it returned cannot be read: {_told(error)}") from None
+        if self.words is not None:
+            readings = [
+                reading for reading in readings if reading.assumed[0] == self.words
+            ] or readings[:1]
+        self.readings = max(self.readings, len(readings))
+        self.read_as = readings[0].assumed[0]
+        return readings[min(self.reading, len(readings) - 1)]
+
+    def _hint(self, told: str) -> str:
+        """What an exception may have to do with how the function is called."""
+        if "unpack" in told:
+            return f"; params has {len(self.asked.network.activations)} (W, b) here, as widths says"
+        if "ensor" in told and self.array is np.array:
+            return "; with array=torch.tensor it gets tensors"
+        if "positional argument" in told:
+            return f"; it is called with (params, x, y{', direction' * (self.asked.what == 'hvp')})"
+        return ""
+
+
+def _told(error: BaseException) -> str:
+    """An exception in one line, with the place where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
+    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    try:
+        words = " ".join(str(error).split())
+    except Exception:
+        words = ""
+    words = words if len(words) <= MOST else words[: MOST - 3] + "..."
+    return f"{type(error).__name__}{': ' * bool(words)}{words}{place}"

@@ -1,0 +1,49 @@
+"""What a check is at, told on standard error once it has taken longer than a moment."""
+
+import sys
+import threading
+from types import TracebackType
+from typing import Self
+
+MOMENT = 2.0  # seconds
+
+
+class Telling:
+    """Says what is being done after MOMENT, and from then on whenever something else begins.
+
+    A timer tells it, since what takes long may begin early: nothing else is heard of in the meantime.
+    """
+
+    def __init__(self) -> None:
+        self._what, self._told = "", False
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(MOMENT, self._begin)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+
+    def at(self, what: str) -> None:
+        """What is done now."""
+        with self._lock:
+            self._what = what
+            if self._told:
+                self._tell()
+
+    def _begin(self) -> None:
+        with self._lock:
+            self._told = True
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._what:
+            print(f"gradsheet.check: {self._what} ...", file=sys.stderr, flush=True)

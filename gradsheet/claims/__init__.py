@@ -1,0 +1,1 @@
+"""Claims: sheets read, compared with the truth, and given their verdicts."""

@@ -1,0 +1,531 @@
+"""A claim's two sides at every point: what its quantity truly is, and what a number or a formula says it is."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradsheet.claims.sheet import Value, fractions, printed_entries
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import (
+    Binding,
+    DivisionByZero,
+    EvaluationError,
+    Evaluator,
+    NotRead,
+    same_shape,
+    shape_text,
+)
+from gradsheet.network.network import KINKED, NEW, Network
+from gradsheet.numbers.printed import (
+    Printed,
+    as_float,
+    decimal_text,
+    exact_text,
+    like_claim,
+    plain,
+    told_text,
+)
+from gradsheet.numbers.real import TooClose, Undecided
+from gradsheet.numbers.slips import forms
+from gradsheet.truth.point import AtKink, Missing, Point
+from gradsheet.truth.probes import (
+    MAX_DEGREE,
+    MAX_OWN_DEGREE,
+    MAX_PATTERNS,
+    MOST,
+    Probes,
+    degree,
+    pattern_degree,
+)
+from gradsheet.truth.work import OutOfWork
+from manual.activations import Array, split
+
+MAX_SIMPLE = 64
+
+
+def _simple_multiple(v: Any, unit: Any) -> bool:
+    """Whether v is unit times a ratio of small whole numbers."""
+    close = as_float(v) / (as_float(unit) or 1.0)
+    if not abs(close) <= MAX_SIMPLE:
+        return False
+    try:
+        return bool(v == unit * Fraction(close).limit_denominator(MAX_SIMPLE))
+    except Undecided:
+        return False
+
+
+def like(array: Array, other: Array) -> Array:
+    """The array with the other's axes of length 1, where that is all they differ in."""
+    return array.reshape(other.shape) if same_shape(array.shape, other.shape) else array
+
+
+def at(binding: Binding) -> str:
+    """The index values, as they follow a value in a message."""
+    return (
+        f" at {', '.join(f'{letter} = {number}' for letter, number in binding.items())}"
+        if binding
+        else ""
+    )
+
+
+def truths_at(point: Point, quantity: f.Node) -> list[tuple[Binding, Array]]:
+    """The truth at a point for all index values. Raises as `Evaluator.value` does."""
+
+    def find() -> list[tuple[Binding, Array]]:
+        evaluator = Evaluator(point)
+        return [
+            (binding, evaluator.value(quantity, binding))
+            for binding in evaluator.bindings(quantity)
+        ]
+
+    return point.found(("truth", quantity), find, lambda truths: _size((truths, set())))
+
+
+def has_own_kink(tree: f.Node, network: Network) -> bool:
+    """Whether relu, drelu or step is applied to anything but the z or h of a layer that has the kink already.
+
+    Or a multiple of that. Or log to anything: it is not defined everywhere.
+    """
+    for part in f.walk(tree):
+        if isinstance(part, f.Call) and part.function in f.KINKED:
+            part = f.Call(part.function, (_without_factor(part.arguments[0]),))
+        match part:
+            case f.Call(function, (f.Quantity(name), *_)) if (
+                function in f.KINKED and name[0] in "zh" and name != "h0"
+            ):
+                if (
+                    name.endswith(NEW)
+                    or split(network.activations[int(name[1:]) - 1])[0] not in KINKED
+                ):
+                    return True
+            case f.Call(function) if function in (*f.KINKED, "log"):
+                return True
+    return False
+
+
+def _without_factor(node: f.Node) -> f.Node:
+    """What a formula is a multiple of, by a number that is not 0."""
+    match node:
+        case f.Negative(inner):
+            return _without_factor(inner)
+        case f.Binary("*", f.Number(number), inner) | f.Binary(
+            "*" | "/", inner, f.Number(number)
+        ) if number.value:
+            return _without_factor(inner)
+    return node
+
+
+def printed_value(tree: f.Node) -> Value | None:
+    """The numbers of a line that is nothing but a number or lists of numbers: such a line claims their digits."""
+    match tree:
+        case f.Number(number):
+            return number
+        case f.Negative(f.Number(number)):
+            return Printed(f"-{number.text}", -number.value, number.places)
+        case f.List(items):
+            parts = [printed_value(item) for item in items]
+            return None if None in parts else tuple(parts)
+    return None
+
+
+@dataclass
+class Mismatch:
+    """Where the two sides differ: at which point and index values, and what stands there.
+
+    `reason` says why there is no comparing them; then `mine` is None.
+    """
+
+    point: Point
+    binding: Binding
+    truth: Array | None = None
+    mine: Array | None = None
+    reason: str = ""
+    is_unread: bool = False  # there is no telling what one side says
+
+
+class Told(NamedTuple):
+    """What there is to say of a line: where it is not the truth, its value where it has a single one, its shape, and
+    how parts of it were read that may be read otherwise."""
+
+    mismatch: Mismatch | None
+    value: Array | None = None
+    shape: tuple[int, ...] | None = None
+    said: tuple[str, ...] = ()
+
+
+class Trial(NamedTuple):
+    """The truth and what is claimed, at one point and for one choice of the indices."""
+
+    point: Point
+    binding: Binding
+    truth: Array
+    mine: Array
+
+
+class Comparison:
+    """The truth of one quantity at every point, and what is claimed against it.
+
+    A claim over all weights (`symbolic`) says nothing of points where a side of it is undefined: they are passed over.
+    """
+
+    def __init__(self, quantity: f.Node, points: Probes | list[Point]):
+        self.quantity, self.points = quantity, points
+        self.symbolic = isinstance(points, Probes)
+        self.first_point = next(iter(points))
+        self._ranges: dict[Any, int] = {}
+        self._sides: dict[int, tuple[f.Node, bool]] = {}
+        self._own_kinks: set[str] = set()  # those of the quantity
+        self._degree = 0  # of the identities tried, as polynomials
+
+    def truths(self, point: Point) -> list[tuple[Binding, Array]]:
+        """The truth at a point for all index values. Raises as `Evaluator.value` does."""
+        point.budget.glance()
+        if not self.symbolic:  # kinks of a formula's own are asked about over all weights only
+            return truths_at(point, self.quantity)
+
+        def find() -> tuple[list[tuple[Binding, Array]], set[str]]:
+            evaluator = Evaluator(point, ranges=self._ranges)
+            bindings = evaluator.bindings(self.quantity)
+            truths = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
+            return truths, self._kinks(evaluator, self.quantity)
+
+        truths, kinks = point.found(self.quantity, find, _size)
+        self._own_kinks |= kinks
+        return truths
+
+    def _has_own_kink(self, side: f.Node) -> bool:
+        if id(side) not in self._sides:
+            self._sides[id(side)] = side, has_own_kink(side, self.first_point.network)
+        return self._sides[id(side)][1]
+
+    def _kinks(self, evaluator: Evaluator, side: f.Node) -> set[str]:
+        """What a side applied relu, drelu and step to at a generic point, but for the network's own kinked units.
+
+        The probes try every pattern of those. "nodes" are data and other nodes, which have both signs among the probes,
+        but not in every combination; of a kink "elsewhere" no point is sure to have been on either side.
+        """
+        if not self.symbolic or evaluator.point.jax_of is not None or not self._has_own_kink(side):
+            return set()
+        units, others = evaluator.point.signed_values()
+        own = [
+            v
+            for v in evaluator.kinks
+            if not _simple_multiple(v, Fraction(1))
+            and not any(_simple_multiple(v, unit) for unit in units)
+        ]
+        return {
+            "nodes" if any(_simple_multiple(v, other) for other in others) else "elsewhere"
+            for v in own
+        }
+
+    def a_truth(self) -> Array:
+        """The truth at the first point that has one, with all witnesses heard. Raises as `truths` where none has."""
+
+        def find() -> Array:
+            points = self.points.small if isinstance(self.points, Probes) else self.points
+            trials = self._trials(
+                lambda p: [Trial(p, b, truth, truth) for b, truth in self.truths(p)], points
+            )
+            first, *_ = (trial.truth for trial in trials)
+            return first
+
+        self.first_point.budget.glance()
+        return (
+            self.points.kept(("a truth", self.quantity), find)
+            if isinstance(self.points, Probes)
+            else find()
+        )
+
+    def _trials(
+        self,
+        at_point: Callable[[Point], list[Trial]],
+        points: Iterable[Point],
+        line: f.Node | None = None,
+    ) -> Iterator[Trial]:
+        """The trials of every point that has them; raises what kept the points from having any where none has."""
+        own_kinks = self.symbolic and any(
+            self._has_own_kink(side) for side in (self.quantity, line) if side
+        )
+        nowhere: Exception | None = None
+        untold: Exception | None = (
+            None  # a point that did not tell proves nothing, though another may refute
+        )
+        defined = False
+        for point in points:
+            if point.free and not own_kinks:
+                continue
+            try:
+                trials = at_point(point)
+            except (DivisionByZero, AtKink, TooClose) as error:
+                # At a generic point a division by 0 is no accident: the side is undefined for a whole pattern.
+                if not self.symbolic or (
+                    isinstance(error, DivisionByZero) and point.jax_of is None
+                ):
+                    raise
+                nowhere = error
+                untold = untold or (
+                    error if isinstance(error, TooClose) and self._proves(point) else None
+                )
+                continue
+            defined = True
+            yield from trials
+        if untold is not None or (nowhere is not None and not defined):
+            raise untold or nowhere  # type: ignore[misc]
+
+    def mismatch_of_line(self, line: f.Node) -> Told:
+        """The first place where a formula is not the truth, its value and how it was read."""
+        if not isinstance(self.points, Probes):
+            return self._compare(line)
+
+        def find() -> tuple[Any, int]:
+            try:
+                return self._compare(line), self._degree
+            except OutOfWork:
+                raise
+            except Undecided as error:
+                return error, 0
+
+        found, known = self.points.kept((self.quantity, line), find)
+        self._degree = max(self._degree, known)
+        if isinstance(found, Undecided):
+            raise type(found)(*found.args)
+        return found  # type: ignore[no-any-return]
+
+    def _compare(self, line: f.Node) -> Told:
+        bound = self.quantity.letters
+        values: list[Array] = []
+        shapes: list[tuple[int, ...]] = []
+        told: dict[str, None] = {}
+        kinks: set[str] = set()
+
+        def at_point(point: Point) -> list[Trial]:
+            def find() -> tuple[list[tuple[Binding, Array, Array]], set[str], tuple[str, ...]]:
+                evaluator = Evaluator(point, ranges=self._ranges)
+                further = list(evaluator.bindings(line, bound))
+                sides: list[tuple[Binding, Array, Array]] = []
+                for binding, truth in self.truths(point):
+                    for more in further:
+                        mine = evaluator.value(line, {**binding, **more})
+                        sides.append(({**binding, **more}, truth, mine))
+                return sides, self._kinks(evaluator, line), tuple(evaluator.said.values())
+
+            sides, own, said = (
+                find() if self.symbolic else point.found((self.quantity, line), find, _size)
+            )
+            values.extend(like(mine, truth) for _, truth, mine in sides)
+            shapes.extend(mine.shape for _, _, mine in sides)
+            told.update(dict.fromkeys(said))
+            kinks.update(own)
+            return [Trial(point, *side) for side in sides]
+
+        try:
+            printed = printed_value(line)
+            mismatch = self._first(
+                at_point, None if printed is None else printed_entries(printed), line
+            )
+        except (EvaluationError, Missing) as error:
+            mismatch = Mismatch(
+                self.first_point, {}, reason=str(error), is_unread=isinstance(error, NotRead)
+            )
+        if mismatch is None:
+            self._prove(line, kinks)
+        value = values[0] if not self.symbolic and len(values) == 1 else None
+        return Told(mismatch, value, shapes[0] if shapes else None, tuple(told))
+
+    def _prove(self, line: f.Node, kinks: set[str]) -> None:
+        """Raise Undecided where agreement at all points does not show that a formula is the truth."""
+        if not self.symbolic:
+            return
+        network, kinks = self.first_point.network, kinks | self._own_kinks
+        self._degree = max(self._degree, degree(self.quantity, network) + degree(line, network))
+        for part in (*f.walk(self.quantity), *f.walk(line)):
+            if (
+                isinstance(part, f.Quantity)
+                and part.name.endswith(NEW)
+                and part.name[0] not in "Wb"
+                and network.kinked_units
+            ):
+                raise Undecided(
+                    "holds wherever it was tried, but nothing sees to the kinks after the update"
+                )
+        pattern = max(pattern_degree(self.quantity, network), pattern_degree(line, network))
+        many = 2**network.kinked_units > MAX_PATTERNS
+        if "elsewhere" in kinks:
+            raise Undecided(
+                "holds wherever it was tried, but has a kink where nothing in the network has one"
+            )
+        if (many and pattern > MAX_DEGREE) or (kinks and pattern > MAX_OWN_DEGREE):
+            raise Undecided(
+                "holds wherever it was tried, but tells more patterns of signs apart than that"
+            )
+
+    def proof(self) -> str:
+        """How sure it is that what was found to be an identity is one."""
+        units = self.first_point.network.kinked_units
+        error = self._degree * 2.0 ** min(units, 6) / 2**62
+        text = f"holds for all numbers but for a probability of error below {error:.0e}"
+        if 2**units > MAX_PATTERNS:
+            text += f", for each pattern of live and dead units tried, and for all {2**units} but for 5e-07"
+        return text
+
+    def mismatch_of_value(self, value: Value) -> Mismatch | None:
+        """The first place where a printed number, or lists of them, are not the truth."""
+        mine, entries = fractions(value), printed_entries(value)
+        letters = " and ".join(sorted(self.quantity.letters))
+        if (
+            letters and mine.ndim and not same_shape(mine.shape, self.a_truth().shape)
+        ):  # the list of all entries
+            raise NotRead(
+                f"a list, though {letters} may be any index: write the quantity without {letters}"
+            )
+        mismatch = self._first(
+            lambda p: [Trial(p, b, truth, mine) for b, truth in self.truths(p)], entries
+        )
+        if mismatch is None:
+            self._prove(f.Number(entries[0]), set())
+        return mismatch
+
+    def _first(
+        self,
+        at_point: Callable[[Point], list[Trial]],
+        printed: list[Printed] | None,
+        line: f.Node | None = None,
+    ) -> Mismatch | None:
+        """The first place where two sides differ, at small numbers where they do there."""
+        if not isinstance(self.points, Probes):
+            return self._search(self._trials(at_point, self.points, line), printed)
+        network = self.first_point.network
+        sides = self.quantity if line is None else f.List((self.quantity, line))
+        known = pattern_degree(sides, network) > MAX_DEGREE
+        found = self._search(
+            self._trials(at_point, self.points.at_known() if known else self.points, line), printed
+        )
+        if found is None or found.point is self.first_point:
+            return found
+        point = self.first_point
+        one = (
+            point.pass_work.both
+            + point.formula_work(self.quantity)
+            + (point.formula_work(line) if line else 0)
+        )
+        for small, number in ((self.points.small, MOST), (self.points.further, MAX_PATTERNS)):
+            point.budget.spend(number * one)
+            if shown := self._search(self._trials(at_point, small, line), printed):
+                return shown
+        return found
+
+    def _proves(self, point: Point) -> bool:
+        """Whether a proof needs this point: small numbers only serve to show what is wrong, and to hear witnesses."""
+        return not self.symbolic or point.jax_of is None or point.free
+
+    def _search(self, trials: Iterable[Trial], printed: list[Printed] | None) -> Mismatch | None:
+        too_close: TooClose | None = None
+        for point, binding, truth, mine in trials:
+            if not same_shape(mine.shape, truth.shape):
+                reason = (
+                    f"has shape {shape_text(mine.shape)}, the quantity {shape_text(truth.shape)}"
+                )
+                return Mismatch(point, binding, truth, reason=reason)
+            try:
+                if off_entries(mine, truth, printed):
+                    return Mismatch(point, binding, truth, mine)
+            except TooClose as error:  # here; another point may tell
+                if self._proves(point):
+                    too_close = error
+        if too_close:
+            raise too_close
+        return None
+
+
+def agree_at(
+    point: Point, seen: Point, quantity: f.Node, line: f.Node, form: int | None = None
+) -> bool:
+    """Whether a formula at a point is a quantity as that point is `seen`; raises as evaluating them does.
+
+    With a `form` the quantity is in the form of that number, of `figures.forms`.
+    """
+    evaluator = Evaluator(point)
+    for binding, truth in truths_at(seen, quantity):
+        truth = truth if form is None else [array for _, array in forms(truth)][form]
+        for more in evaluator.bindings(line, quantity.letters):
+            mine = evaluator.value(line, {**binding, **more})
+            if not same_shape(mine.shape, truth.shape) or (mine.ravel() != truth.ravel()).any():
+                return False
+    return True
+
+
+def _size(found: tuple[Any, ...]) -> int:
+    """How many numbers there are among the truths of a quantity, or what is claimed of it."""
+    return sum(place[-1].size + 1 for place in found[0])
+
+
+def off_entries(mine: Array, truth: Array, printed: list[Printed] | None) -> list[int]:
+    """The entries, counted along the flat array, that are not the truth: by their digits where they are printed."""
+    pairs = list(zip(mine.flat, truth.flat, strict=True))
+    return [
+        k for k, (m, t) in enumerate(pairs) if not (printed[k].agrees(t) if printed else m == t)
+    ]
+
+
+_FACTORS = [
+    Fraction(sign * n, d) for sign in (1, -1) for k in range(1, 13) for n, d in {(k, 1), (1, k)}
+]
+
+
+def relation(printed: Printed, truth: Any) -> str:
+    """How a wrong number relates to the truth: by a simple factor, as far as its digits tell, or how far off it is."""
+    claimed, exact = printed.value, getattr(truth, "exact", truth)
+    close = as_float(claimed), as_float(truth)  # floats have a first look
+    for factor in _FACTORS:
+        if (
+            not claimed
+            or factor == 1
+            or not abs(close[0] - close[1] * factor) <= 0.1 * abs(close[0])
+        ):
+            continue
+        if claimed == exact * factor if exact is not None else printed.agrees(truth * factor):
+            if factor == -1:
+                return "the truth with the wrong sign"
+            return (
+                f"{factor} of the truth" if factor.denominator > 1 else f"{factor} times the truth"
+            )
+    if exact is None:
+        return f"off by {as_float(claimed - truth):.3g}"
+    off = claimed - exact
+    return f"off by {plain(exact_text(off) if printed.places is None else decimal_text(off))}"
+
+
+def value_message(mismatch: Mismatch, value: Value) -> str:
+    """What is wrong with a printed number or with which of several."""
+    if mismatch.mine is None or mismatch.truth is None:
+        return mismatch.reason
+    entries, truth = printed_entries(value), mismatch.truth
+    if truth.size == 1:
+        return relation(entries[0], truth.item()) + at(mismatch.binding)
+    off = off_entries(mismatch.mine, truth, entries)
+    shown = []
+    for k in off[:3]:
+        place = ",".join(str(i + 1) for i in np.unravel_index(k, truth.shape))
+        shown.append(
+            f"[{place}] is {entries[k].text}, true {plain(told_text(truth.flat[k], [entries[k]]))}"
+        )
+    return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{', ...' * (len(off) > 3)}{at(mismatch.binding)}"
+
+
+def line_message(mismatch: Mismatch, line: str, symbolic: bool) -> str:
+    """What is wrong with a line of working, with numbers written as it writes them."""
+    if mismatch.mine is None or mismatch.truth is None:
+        return mismatch.reason
+
+    def shown(array: Array) -> str:
+        return plain(like_claim(exact_text(array.item() if array.size == 1 else array), line))
+
+    text = f"gives {shown(like(mismatch.mine, mismatch.truth))}{at(mismatch.binding)}"
+    return (
+        f"{text} where the truth is {shown(mismatch.truth)}"
+        if symbolic or mismatch.binding
+        else text
+    )

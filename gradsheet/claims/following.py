@@ -1,0 +1,294 @@
+"""What comes of a quantity where values are carried on that are not the truth: exactly, or in floats for a first look.
+
+Floats follow many variants in one pass, each with other values carried on; a `Column` says of one value what stands for
+it in each of them.
+"""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import Evaluator
+from gradsheet.network.network import NEW
+from gradsheet.numbers.printed import Printed, as_float
+from gradsheet.truth.carry import Carried
+from gradsheet.truth.point import Point, as_array
+from gradsheet.truth.steps import Change, Changes, Edits, Index, Tensor
+from gradsheet.truth.target import core_of, entries_of
+from gradsheet.truth.work import FLOAT_PASS, PER_VARIANT
+from manual.activations import Array
+
+SLACK = 1e-6  # of the largest number on the way, that floats are granted
+
+
+@dataclass(frozen=True)
+class Carry:
+    """An entry that a person carries on with: anything from low to high, or with `plus` that much off what he gets."""
+
+    tensor: Tensor
+    index: Index
+    low: Any
+    high: Any
+    printed: Any = 0  # as it stands in the sheet; of one that does not, no deviation
+    plus: bool = False
+    is_true: bool = False  # the truth of what was printed as well, and may have been rounded
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        return hash((self.tensor, self.index, self.low, self.high, self.printed))
+
+    def __hash__(
+        self,
+    ) -> int:  # that of fractions takes long, and values are asked for it over and over
+        return self._hash
+
+    @functools.cached_property
+    def as_float(self) -> float:
+        """What stands in the sheet, for a first look."""
+        return as_float(self.printed)
+
+    def change(self, value: Any, kind: Callable[[Any], Any]) -> Change:
+        value = kind(value)
+        return (lambda computed: computed + value) if self.plus else (lambda computed: value)
+
+
+Chosen = Sequence[tuple[Carry, Any]]  # what is carried on, each with the number that stands for it
+Column = tuple[
+    Carry, Array
+]  # of each variant the number that stands for a value; nan where it is computed
+
+
+class Floats(NamedTuple):
+    """The entries of a quantity in every variant, (V, entries), how far they may be off, and where nothing is sure."""
+
+    values: Array
+    slack: Array
+    unsure: Array
+
+
+class Moves:
+    """How a quantity moves where each of some values may be anything from its `low` to its `high`.
+
+    `start` is carried on in any case; of `as_printed` the numbers stand in the sheet.
+    """
+
+    def __init__(
+        self,
+        tree: f.Node,
+        point: Point,
+        binding: Mapping[str, int],
+        start: Chosen,
+        values: Sequence[Carry],
+        as_printed: Chosen,
+        edits: Edits | None,
+    ):
+        self.tree, self.point, self.binding, self.edits = tree, point, binding, edits
+        self.start, self.values, self.as_printed = start, values, as_printed
+        self._found: dict[Any, list[Any]] = {}
+
+    def _columns(self, columns: Iterable[Column], variants: int) -> Floats | None:
+        start = [(value, np.full(variants, as_float(number))) for value, number in self.start]
+        return in_floats(
+            self.tree, self.point, self.binding, [*start, *columns], variants, self.edits
+        )
+
+    @functools.cached_property
+    def floats(self) -> Floats | None:
+        """In floats as it starts, as it is printed, and with each value besides at its upper end."""
+        variants = len(self.values) + 2
+        self.point.budget.spend(FLOAT_PASS + PER_VARIANT * variants)
+        columns = [
+            (value, alone_in(as_float(number), [1], variants)) for value, number in self.as_printed
+        ]
+        columns += [
+            (v, alone_in(as_float(v.high), [row], variants)) for row, v in enumerate(self.values, 2)
+        ]
+        return self._columns(columns, variants)
+
+    @functools.cached_property
+    def _rises(self) -> list[Array]:
+        """Of every value which entries rise with it: 1, or -1 where they fall, or 0."""
+        if self.floats is not None and not self.floats.unsure.any():
+            here, *each = self.floats.values[[0, *range(2, len(self.floats.values))]]
+        else:
+            self.point.budget.spend(FLOAT_PASS * (len(self.values) + 1))
+            ways = [self.start, *([*self.start, (value, value.high)] for value in self.values)]
+            here, *each = (
+                np.array(
+                    follow(self.tree, self.point, self.binding, way, self.edits, floats=True), float
+                )
+                for way in ways
+            )
+        with np.errstate(all="ignore"):
+            return [np.nan_to_num(np.sign(there - here), nan=1.0) for there in each]
+
+    def reach_in_floats(self, here: Floats, entries: Sequence[int]) -> tuple[Array, Array]:
+        """The least and the largest that entries can be, as far as floats tell: no less and no more.
+
+        `here` are the `floats`.
+        """
+        columns: list[Column] = []
+        self.point.budget.spend(FLOAT_PASS + PER_VARIANT * (len(self.values) + len(entries)))
+        corners = len(entries)  # at the upper ends, at the lower ones, and as printed
+        for value, rises in zip(self.values, self._rises, strict=True):
+            rise = rises[list(entries)]
+            ends = [
+                np.where(rise * sign > 0, as_float(value.high), as_float(value.low))
+                for sign in (1, -1)
+            ]
+            column = np.concatenate([*ends, np.full(corners, value.as_float)])
+            column[np.tile(rise == 0, 3)] = np.nan
+            columns.append((value, column))
+        there = self._columns(columns, 3 * corners) if corners else None
+        low, high = (
+            here.values[0, list(entries)] + sign * here.slack[0, list(entries)] for sign in (-1, 1)
+        )
+        if there is None:
+            return low, high
+        at = np.arange(3 * corners), np.tile(list(entries), 3)
+        value, slack = there.values[at], there.slack[at]
+        least = np.where(there.unsure, -np.inf, value - slack).reshape(3, corners).min(0)
+        most = np.where(there.unsure, np.inf, value + slack).reshape(3, corners).max(0)
+        return np.minimum(low, least), np.maximum(high, most)
+
+    def reaches(self, k: int, printed: Printed) -> bool:
+        """Whether an entry can have the digits printed, exactly; it takes every value between any two that it has."""
+        here = self._there(())[k]
+        low = high = here
+        for there in self._corners(k, upwards_first=bool(here <= printed.value)):
+            if printed.overlaps(low, high):
+                return True
+            low, high = min([low, *there]), max([high, *there])
+        return printed.overlaps(low, high)
+
+    def reach(self, k: int) -> tuple[Any, Any]:
+        """The least and the largest that an entry can be, exactly: at the corners that the slopes point to."""
+        ends = [self._there(())[k], *itertools.chain(*self._corners(k))]
+        return min(ends), max(ends)
+
+    def _corners(self, k: int, *, upwards_first: bool = True) -> Iterator[list[Any]]:
+        """What an entry is at one end, as printed (what is between need not be within the ends), and at the other."""
+        rises = {number: rise[k] > 0 for number, rise in enumerate(self._rises) if rise[k]}
+        for upwards in (upwards_first, None, not upwards_first) if rises else ():
+            yield self._there(
+                tuple(
+                    (number, None if upwards is None else rise == upwards)
+                    for number, rise in rises.items()
+                )
+            )[k : k + 1]
+
+    def _there(self, chosen: tuple[tuple[int, bool | None], ...]) -> list[Any]:
+        """The entries with some values at their upper or lower ends, or as printed; none if other units are live."""
+        if chosen not in self._found:
+            ends = {True: "high", False: "low", None: "printed"}
+            values = [
+                (self.values[number], getattr(self.values[number], ends[end]))
+                for number, end in chosen
+            ]
+            every = [*self.start, *values]
+            self.point.budget.spend(follow_work(self.tree, self.point))
+            self._found[chosen] = follow(
+                self.tree, self.point, self.binding, every, self.edits, same_units=bool(chosen)
+            )
+        return self._found[chosen]
+
+
+def alone_in(number: float, rows: Sequence[int] | slice, variants: int) -> Array:
+    """A column with a number in some rows."""
+    column = np.full(variants, np.nan)
+    column[rows] = number
+    return column
+
+
+def in_floats(
+    tree: f.Node,
+    point: Point,
+    binding: Mapping[str, int],
+    columns: Iterable[Column],
+    variants: int,
+    edits: Edits | None = None,
+) -> Floats | None:
+    """The entries of a quantity where every variant carries on with its own values; None where one pass has them not.
+
+    Of a variant nothing is sure where a z is about 0, or its numbers are no floats.
+    """
+    if (found := core_of(tree, point.rate)) is None:
+        return None
+    factor, core = found
+    tensor, indices = entries_of(core, point, binding)
+    steps: dict[Tensor, dict[Index, list[Column]]] = {}
+    for value, column in columns:
+        steps.setdefault(value.tensor, {}).setdefault(value.index, []).append((value, column))
+    changes: Changes = {
+        name: {
+            index: functools.partial(_in_columns, several) for index, several in by_index.items()
+        }
+        for name, by_index in steps.items()
+    }
+    with np.errstate(all="ignore"):
+        passed = Carried(point, changes, edits, floats=True, variants=variants).passed
+        values = float(factor) * passed.entries(tensor, indices)
+        largest, at_kink = passed.scale()
+        slack = SLACK * (abs(values) + largest[:, None])
+        return Floats(values, slack, at_kink | ~np.isfinite(values + slack).all(-1))
+
+
+def _in_columns(columns: Sequence[Column], computed: Array) -> Array:
+    """What every variant carries on: what is computed, or what the last column that has a number for it says."""
+    result = computed
+    for value, column in columns:
+        result = np.where(np.isnan(column), result, computed + column if value.plus else column)
+    return result
+
+
+def changes_of(chosen: Chosen, kind: Callable[[Any], Any]) -> dict[Tensor, dict[Index, Change]]:
+    changes: dict[Tensor, dict[Index, Change]] = {}
+    for value, number in chosen:
+        changes.setdefault(value.tensor, {})[value.index] = value.change(number, kind)
+    return changes
+
+
+def follow_work(tree: f.Node, point: Point) -> int:
+    """The operations of `follow`, exactly: a pass forward, and one backward from every entry that is derived."""
+    rows = {part.of.name for part in f.walk(tree) if isinstance(part, f.Derivative)}
+    new = any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in f.walk(tree))
+    work = point.pass_work
+    return work.forward + work.both * new + sum(map(work.jacobian, rows)) + point.formula_work(tree)
+
+
+def follow(
+    tree: f.Node,
+    point: Point,
+    binding: Mapping[str, int],
+    chosen: Chosen,
+    edits: Edits | None = None,
+    *,
+    floats: bool = False,
+    same_units: bool = False,
+) -> list[Any]:
+    """The entries of a quantity where some values are carried on otherwise.
+
+    With `same_units` none if other units are live then: across a kink derivatives jump, and take no value between. A
+    dead unit that is carried on as 0 stays on its side of the kink, where the derivative at 0 is taken from.
+    """
+    kind: Callable[[Any], Any] = float if floats else point.typed
+
+    def find() -> list[Any]:
+        carried = Carried(point, changes_of(chosen, kind), edits, floats=floats)
+        if same_units:
+            if carried.live_units() != point.live_units():
+                return []
+            carried._kinks = point._kinks
+        with np.errstate(all="ignore"):  # floats only show the way
+            return list(as_array(Evaluator(carried).value(tree, binding)).flat)
+
+    if floats or edits or not point.exact:
+        return find()
+    return point.found(
+        ("carried", tree, *binding.items(), *chosen, same_units), find
+    )  # many sheets print the same

@@ -1,0 +1,208 @@
+"""Other readings of a sheet: what a wrong claim may have been right about, had the sheet been read otherwise.
+
+A sheet's words can be taken in more than one way: a loss with or without its 1/2, a mean or a sum, a layer with an
+activation or without, W as (units, inputs) or (inputs, units). Each reading differs from the sheet's own in one thing.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.claims.comparison import Comparison, agree_at, truths_at
+from gradsheet.claims.following import follow_work
+from gradsheet.claims.sheet import Claim, Value, fractions, printed_entries
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import NO_VALUE, EvaluationError, same_shape
+from gradsheet.network.network import SQUARES, Network
+from gradsheet.numbers.printed import Printed
+from gradsheet.numbers.real import Undecided
+from gradsheet.truth.carry import Carried
+from gradsheet.truth.point import Missing, Point
+from gradsheet.truth.probes import Probes, points_of, probes_for
+from gradsheet.truth.work import FLOAT_PASS, Budget
+from manual import Layer
+from manual.activations import Activation
+
+FIRST = 3  # points that have a first look at an identity
+USUAL = ("relu", "sigmoid", "tanh")  # activations that a sheet may have meant where it names none
+
+
+@dataclass(frozen=True)
+class _Reading:
+    words: str
+    network: Network
+    transposed: int | None = None  # the layer whose W is read as (inputs, units)
+
+
+def _readings(network: Network) -> Iterator[_Reading]:
+    if network.loss in SQUARES:
+        for loss in SQUARES:
+            # With one output the mean over the outputs is the sum, and needs no mention.
+            if loss != network.loss and not (
+                loss == "mean_squared_error" and network.widths[-1] == 1
+            ):
+                yield _Reading(f"the loss is read as {loss}", replace(network, loss=loss))
+    if (network.examples or 1) > 1 and network.loss is not None:
+        other = "sum" if network.reduction == "mean" else "mean"
+        yield _Reading(
+            f"the loss is read as the {other} over the examples", replace(network, reduction=other)
+        )
+    for l, activation in enumerate(network.activations):
+        others: tuple[Activation, ...] = ("identity",)
+        if activation == "identity":
+            others = (
+                (*USUAL, "softmax") if l + 1 == network.depth and network.widths[-1] > 1 else USUAL
+            )
+        for read in others:
+            activations = (*network.activations[:l], read, *network.activations[l + 1 :])
+            words = f"layer {l + 1} is read " + (
+                "without activation" if read == "identity" else f"with {read}"
+            )
+            yield _Reading(words, replace(network, activations=activations))
+    for l, (inputs, units) in enumerate(zip(network.widths, network.widths[1:], strict=False)):
+        if inputs == units > 1:
+            yield _Reading(f"W{l + 1} is read as (inputs, units)", network, transposed=l)
+
+
+def _transpose(value: Value) -> Value | None:
+    """A matrix of printed numbers turned, None where it is none or would be the same."""
+    if (
+        isinstance(value, Printed)
+        or isinstance(value[0], Printed)
+        or not isinstance(value[0][0], Printed)
+    ):
+        return None
+    return tuple(zip(*value, strict=True))
+
+
+class Readings:
+    """The other readings of one sheet, made when a claim first asks for them. `point` is None for a symbolic sheet."""
+
+    def __init__(
+        self, network: Network, point: Point | None, rate: Fraction | None, budget: Budget
+    ):
+        self.network, self.point, self.rate, self.budget = network, point, rate, budget
+        self._read_before: dict[str, Point] = {}
+
+    @functools.cached_property
+    def _points(self) -> list[tuple[_Reading, Carried]]:
+        """Every reading with the point in floats, for a first look."""
+        assert self.point is not None
+
+        def find() -> list[tuple[_Reading, Carried]]:
+            return [
+                (reading, Carried(self._read(reading), floats=True))
+                for reading in _readings(self.network)
+            ]
+
+        found = self.point.found("readings", find, len)
+        for _, floats in found:
+            floats.budget = self.budget
+        return found
+
+    def _exactly(self, reading: _Reading) -> Point:
+        """The point as it is read otherwise, for all claims."""
+        if reading.words not in self._read_before:
+            assert self.point is not None
+            exact = self.point.exact and self.point.found(
+                ("read", reading.words), lambda: self._read(reading)
+            )
+            self._read_before[reading.words] = exact or self._read(reading)
+        point = self._read_before[reading.words]
+        point.budget = self.budget
+        return point
+
+    def _read(self, reading: _Reading) -> Point:
+        assert self.point is not None
+        params = list(self.point.params)
+        if (l := reading.transposed) is not None:
+            params[l] = Layer(params[l].W.T, params[l].b)
+        data = self.point.x, self.point.y, self.point.d_yhat, None
+        options: Any = {
+            "rate": self.rate,
+            "arithmetic": self.point.arithmetic,
+            "budget": self.budget,
+        }
+        return Point(reading.network, params, *data, **options)
+
+    @functools.cached_property
+    def _probes(self) -> list[tuple[_Reading, Probes]]:
+        readings = [reading for reading in _readings(self.network) if reading.transposed is None]
+        found = [(reading, probes_for(reading.network, None, self.rate)) for reading in readings]
+        for _, probes in found:
+            probes.budget.take_over(self.budget)
+        return found
+
+    def fitting(self, claim: Claim) -> list[str]:
+        """The readings under which a wrong claim would be right, each as it follows "right if"."""
+        try:
+            return [*self._numbers(claim)] if self.point is not None else [*self._formulas(claim)]
+        except NO_VALUE:
+            return []
+
+    def _numbers(self, claim: Claim) -> Iterator[str]:
+        if claim.value is None or self.point is None:
+            return
+        if (turned := _transpose(claim.value)) and Comparison(
+            claim.tree, [self.point]
+        ).mismatch_of_value(turned) is None:
+            yield "it is read transposed"
+        self.budget.spend(FLOAT_PASS / 4 * len(self._points))
+        for reading, floats in self._points:
+            try:
+                if self._close(claim, floats):
+                    self.budget.spend(self.point.pass_work.both)
+                    read = Comparison(claim.tree, [self._exactly(reading)])
+                    if read.mismatch_of_value(claim.value) is None:
+                        yield reading.words
+            except NO_VALUE:
+                continue
+
+    @staticmethod
+    def _close(claim: Claim, floats: Carried) -> bool:
+        """Whether floats leave it open that a claim is right."""
+        mine, entries = fractions(claim.value), printed_entries(claim.value)  # type: ignore[arg-type]
+        halves = np.array([float(p.half) for p in entries])
+        with np.errstate(all="ignore"):
+            truths = truths_at(floats, claim.tree)
+        for _, value in truths:
+            if not same_shape(value.shape, mine.shape):
+                return False
+            off = abs(mine.astype(float).ravel() - value.astype(float).ravel())
+            if (off > halves + 1e-6 * abs(mine.astype(float).ravel())).any():
+                return False
+        return True
+
+    def _formulas(self, claim: Claim) -> Iterator[str]:
+        trees = [line.tree for line in claim.working if line.tree is not None]
+        if not trees or len(trees) < len(claim.working):
+            return
+        for reading, probes in self._probes:
+            try:
+                if not all(self._agrees(claim.tree, tree, probes) for tree in trees):
+                    continue
+                point = next(iter(probes))
+                one = follow_work(claim.tree, point) + sum(map(point.formula_work, trees))
+                self.budget.spend(points_of(reading.network, free=False) * one)
+                comparison = Comparison(claim.tree, probes)
+                if all(
+                    comparison.mismatch_of_line(tree).mismatch is None for tree in reversed(trees)
+                ):
+                    yield reading.words
+            except (EvaluationError, Missing, Undecided):
+                continue
+
+    def _agrees(self, quantity: f.Node, line: f.Node, probes: Probes) -> bool:
+        """Whether a formula is a quantity at the first points: for most readings it is not."""
+        point = next(iter(probes))
+        self.budget.spend(FIRST * (follow_work(quantity, point) + point.formula_work(line)))
+
+        def find() -> bool:
+            return all(agree_at(p, p, quantity, line) for p in itertools.islice(probes, FIRST))
+
+        return bool(probes.kept(("first look", quantity, line), find))

@@ -1,0 +1,530 @@
+"""The verdicts: every claim of a sheet against the truth, every line of its working too."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.claims.comparison import (
+    Comparison,
+    Mismatch,
+    like,
+    line_message,
+    truths_at,
+    value_message,
+)
+from gradsheet.claims.counting import affordable, claim_work, derived, witness_work
+from gradsheet.claims.history import History
+from gradsheet.claims.judgement import Cause, Judgement, LineVerdict, Report
+from gradsheet.claims.readings import Readings
+from gradsheet.claims.sheet import Claim, Line, Sheet, Value, fractions, printed_entries
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import (
+    NO_VALUE,
+    EvaluationError,
+    Evaluator,
+    NotRead,
+    shape_text,
+    without_dots,
+)
+from gradsheet.mistakes.diagnosis import diagnose
+from gradsheet.network.network import improbable
+from gradsheet.numbers.ball import Ball
+from gradsheet.numbers.printed import Text, digits_text, exact_text, plain, printed, told_text
+from gradsheet.numbers.real import Arithmetic, Imprecise, Undecided
+from gradsheet.numbers.slips import FLOAT, significant
+from gradsheet.truth.carry import Carried
+from gradsheet.truth.derivation import true_formula
+from gradsheet.truth.point import Missing, Point, shared_point_of
+from gradsheet.truth.probes import Probes, probes_for
+from gradsheet.truth.target import mentions
+from gradsheet.truth.work import MAX_FURTHER, MAX_OPERATIONS, Budget, OutOfWork
+from manual.activations import Array, split
+
+SEVERAL = 6  # times that the working of a number is gone through which is not the truth
+LADDER = (40, 160, 640)  # digits of enclosures: more where those before do not decide
+
+
+class _Judge:
+    """Judges one claim, at `points`; `history` has what a sheet with numbers has printed before."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        points: Probes | list[Point],
+        notation: Mapping[str, f.Node],
+        readings: Readings,
+        history: History | None = None,
+    ):
+        self.claim, self.points, self.notation, self.readings, self.history = (
+            claim,
+            points,
+            notation,
+            readings,
+            history,
+        )
+        self.mismatches: list[Mismatch] = []
+        self.messages: list[str] = []
+        self.given: list[Claim] = []
+        self.own = True
+
+    def judgement(self) -> Judgement:
+        """The verdict; `cannot_tell` where something on the way to it cannot be told."""
+        claim = self.claim
+        if claim.error:
+            return Judgement(claim, _claimed(claim), None, "unread", [claim.error])
+        if claim.is_open:
+            return Judgement(claim, None, None, "open")
+        try:
+            self.comparison = Comparison(claim.tree, self.points)
+            return self._judgement(claim, _claimed(claim))
+        except NotRead as error:
+            return Judgement(
+                claim, _claimed(claim), None, "unread", [f"the quantity is not read: {error}"]
+            )
+        except (Undecided, ArithmeticError) as error:
+            return Judgement(
+                claim, _claimed(claim), None, "cannot_tell", [str(error) or "a division by 0"]
+            )
+
+    def _judgement(self, claim: Claim, claimed: Text) -> Judgement:
+        """The verdict, from that on the number and those on every line of the working."""
+        try:
+            truth = self.comparison.a_truth()
+            mismatch = (
+                None if claim.value is None else self.comparison.mismatch_of_value(claim.value)
+            )
+        except NotRead:
+            raise
+        except (EvaluationError, Missing) as error:
+            place = "" if str(error).startswith(claim.quantity) else f"{claim.quantity}: "
+            return Judgement(claim, claimed, None, "wrong", [f"{place}{error}"])
+        if mismatch is not None:
+            self.mismatches.append(mismatch)
+        working = [self._line(line) for line in claim.working]
+        if self.mismatches and self.mismatches[0].truth is not None:
+            truth = self.mismatches[0].truth
+        number = ""
+        if claim.value is not None:
+            number = "right" if mismatch is None else self._number(claim.value, mismatch, working)
+        verdict = self._verdict(number, working, claimed)
+        compared = any(mismatch.mine is not None for mismatch in self.mismatches)
+        readings = (
+            self.readings.fitting(claim)
+            if verdict in ("wrong", "carried_forward") and compared
+            else []
+        )
+        entries = [] if claim.value is None else printed_entries(claim.value)
+        true: Text
+        told: Text
+        if isinstance(self.points, Probes):
+            told = _true_formula(claim, self.points, self.notation) if verdict == "wrong" else None
+            true = told
+            digits = None
+        else:
+            truth = (
+                self._whole(truth) if claim.value is None else like(truth, fractions(claim.value))
+            )
+            true, digits, told = (
+                exact_text(truth),
+                digits_text(truth, entries),
+                told_text(truth, entries),
+            )
+        witnesses = [mismatch.point for mismatch in self.mismatches if mismatch.mine is not None]
+        return Judgement(
+            claim,
+            claimed,
+            truth=true,
+            truth_digits=digits,
+            told=told,
+            verdict=verdict,
+            messages=self.messages,
+            witness=witnesses[0].data_text() if self.history is None and witnesses else "",
+            working=working,
+            readings=readings,
+            proof=self.comparison.proof() if self.history is None and verdict == "right" else "",
+            own=self.own,
+            given=self.given,
+        )
+
+    def _whole(self, truth: Array) -> Array:
+        """The truth for all values of the free letters, whose axes are in the order in which the quantity has them."""
+        tree, point = self.claim.tree, self.comparison.first_point
+        letters = sorted(tree.letters)
+        if not letters:
+            return truth
+        evaluator = Evaluator(point)
+        sizes = [evaluator.range_of(letter, tree, {}) for letter in letters]
+        whole = np.stack([value for _, value in truths_at(point, tree)]).reshape(
+            *sizes, *truth.shape
+        )
+        order = [i.name for part in _ends(tree) for i in part.indices if isinstance(i, f.Letter)]
+        if sorted(order) != letters:
+            return whole
+        return whole.transpose(
+            [letters.index(name) for name in order] + list(range(len(letters), whole.ndim))
+        )
+
+    def _number(self, value: Value, mismatch: Mismatch, working: list[LineVerdict]) -> str:
+        """The verdict on a number that is not the truth."""
+        history, claim, point = self.history, self.claim, mismatch.point
+        point.budget.spend(
+            SEVERAL * sum(point.formula_work(line.tree) for line in claim.working if line.tree)
+        )
+        self.messages.append(value_message(mismatch, value))
+        if history is None or mismatch.mine is None or mismatch.truth is None:
+            return "wrong"
+        if history.rounded(claim, point) and history.is_own(claim, point, []):
+            self.messages[-1] += ", which rounding the values printed before explains"
+            return "rounded"
+        if history.rounded_in_working(claim, point):
+            self.messages[-1] += ", which rounding in its working explains"
+            return "rounded"
+        if not claim.tree.letters and self._is_of_floats(value, mismatch):
+            self.messages[-1] += ", which is no further than floating point may be off"
+            return "rounded"
+        false = [
+            (line, found)
+            for line, found in zip(claim.working, working, strict=True)
+            if found.verdict == "wrong"
+        ]
+        lines = [line.tree for line, _ in false if line.tree]
+        self.given, carried = history.given(claim, point, lines)
+        if carried or (
+            not self.given and history.carried(claim, point, lines)
+        ):  # else only its number does not follow
+            for _, found in false:
+                found.verdict, found.message = "carried_forward", ""
+        if self.given:
+            given = " and ".join(
+                f"{c.quantity} = {plain(_printed_text(c.value))} (line {c.line})"
+                for c in self.given
+            )
+            self.messages.append(f"right given the earlier {given}")
+        if carried:
+            return "carried_forward"
+        return self._cut(value, mismatch) if not false and not claim.tree.letters else "wrong"
+
+    def _cut(self, value: Value, mismatch: Mismatch) -> str:
+        """The verdict on a number that may have been cut where it is to be rounded; `wrong` where it has not."""
+        assert self.history is not None
+        assert mismatch.truth is not None
+        pairs = list(zip(printed_entries(value), mismatch.truth.flat, strict=True))
+        off = [k for k, (p, t) in enumerate(pairs) if not p.agrees(t)]
+        cut = [k for k in off if pairs[k][0].is_cut(pairs[k][1])]
+        if cut and (cut == off or self.history.rounded(self.claim, mismatch.point, but=cut)):
+            where = f" of entry {' and '.join(str(k + 1) for k in cut)}" if len(pairs) > 1 else ""
+            self.messages[-1] += (
+                f": the further digits{where} are cut off where the last is to be rounded"
+            )
+            if cut != off:
+                self.messages[-1] += ", and rounding the values printed before explains the rest"
+            return "rounded"
+        return "wrong"
+
+    def _is_of_floats(self, value: Value, mismatch: Mismatch) -> bool:
+        """Whether a number of so many digits is off no further than float64 may be, in any order of the operations."""
+        printed, truth = printed_entries(value), mismatch.truth
+        if truth is None:
+            return False
+        pairs = list(zip(printed, truth.flat, strict=True))
+        if any((p.places is None or significant(p) < FLOAT) and not p.agrees(t) for p, t in pairs):
+            return False
+        mismatch.point.budget.spend(mismatch.point.pass_work.both)
+        try:
+            errors = Evaluator(Carried(mismatch.point, kind=Ball.of)).value(
+                self.claim.tree, mismatch.binding
+            )
+        except NO_VALUE:
+            return False
+        balls = [Ball.of(ball) for ball in errors.flat]
+        if not all(math.isfinite(ball.error) for ball in balls):
+            return False
+        return all(
+            abs(p.value - t) <= Fraction(ball.error) + p.half
+            for (p, t), ball in zip(pairs, balls, strict=True)
+        )
+
+    def _line(self, line: Line) -> LineVerdict:
+        """A line's verdict, and what it gives where it has a single value."""
+        if line.tree is None:
+            return LineVerdict(line.text, None, "unread", line.error)
+        if self._quotes(line.tree):
+            return LineVerdict(
+                line.text, None, "wrong", "quotes the quantity that it is claimed to equal"
+            )
+        try:
+            mismatch, value, shape, said = self.comparison.mismatch_of_line(line.tree)
+            rounded = mismatch is not None and self.history is not None
+            rounded = rounded and self.history.line_rounded(self.claim, line.tree, mismatch.point)  # type: ignore[union-attr]
+        except Undecided as error:
+            return LineVerdict(line.text, None, "cannot_tell", str(error))
+        text, said = None if value is None else exact_text(value), line.read_as + said
+        if mismatch is None or rounded:
+            said += self._tell_shape(shape)
+            return LineVerdict(
+                line.text, text, "right" if mismatch is None else "rounded", "", value, said
+            )
+        if mismatch.is_unread:
+            return LineVerdict(line.text, None, "unread", mismatch.reason)
+        self.mismatches.append(mismatch)
+        message = line_message(mismatch, line.text, self.comparison.symbolic)
+        if free := sorted(line.tree.letters - self.claim.tree.letters):
+            are = "is" if len(free) == 1 else "are"
+            message = f"{' and '.join(free)} {are} free in the formula and not in the quantity"
+        return LineVerdict(line.text, text, "wrong", message, value, said)
+
+    def _tell_shape(self, own: tuple[int, ...] | None) -> tuple[str, ...]:
+        """How a true line has another shape than its quantity, by axes of length 1: that of its transpose is told."""
+        wanted = self.comparison.a_truth().shape
+        if own is None or len(own) != 2 or own == wanted:
+            return ()
+        shapes = shape_text(own), shape_text(wanted)
+        if own == wanted[::-1]:
+            self.messages.append(
+                "its shape is {}, that of the quantity {}: only the numbers are the same".format(
+                    *shapes
+                )
+            )
+        return (
+            (f"the {shapes[0]} matrix stands for a vector of {shapes[1]}",)
+            if len(wanted) == 1
+            else ()
+        )
+
+    def _quotes(self, line: f.Node) -> bool:
+        quantity, point = self.claim.tree, self.comparison.first_point
+        return point.found(
+            ("quotes", line, quantity), lambda: mentions(line, quantity, point.network)
+        )
+
+    def _verdict(self, number: str, working: list[LineVerdict], claimed: Text) -> str:
+        """The verdict on the claim; what there is to say of its working joins the messages."""
+        read = [line for line in working if line.verdict != "unread"]
+        if not number and not read:
+            self.messages += [
+                _at_line(k, working, number) + line.message for k, line in enumerate(working)
+            ]
+            return "unread"
+        broken = next((k for k, line in enumerate(working) if line.verdict == "wrong"), None)
+        if broken is not None:
+            self.messages.append(_at_line(broken, working, number) + working[broken].message)
+        last = working[-1] if working else None
+        if (
+            number in ("right", "wrong")
+            and last is not None
+            and last.array is not None
+            and not self._is_own()
+        ):
+            self.own = False
+            own = plain(self._as_claimed(last))
+            self.messages.append(f"its own last line gives {own}, not {plain(claimed)}")
+        self._tell_wrong_decimals()
+        self.messages += [
+            f"{_at_line(k, working, 'a number')}is not read: {line.message}"
+            for k, line in enumerate(working)
+            if line.verdict == "unread"
+        ]
+        result = number or read[-1].verdict
+        if result in ("right", "rounded"):
+            if broken is not None:
+                return "lucky"
+            for line in read:
+                if line.verdict == "cannot_tell":
+                    self.messages.append(line.message)
+                    return "cannot_tell"
+        elif result == "cannot_tell":
+            self.messages.append(read[-1].message)
+        return result
+
+    def _as_claimed(self, line: LineVerdict) -> Text:
+        """What a line gives, as the claim's number is written."""
+        value = self.claim.value
+        if line.array is None or value is None:
+            return line.value
+        return told_text(like(line.array, fractions(value)), printed_entries(value))
+
+    def _tell_wrong_decimals(self) -> None:
+        """Say where a line of the working uses a number that an earlier claim has printed wrongly."""
+        if self.history is None:
+            return
+        used: dict[str, Claim] = {}
+        for line in self.claim.working:
+            if line.tree is not None:
+                used |= self.history.wrong_decimals(line.tree)
+        given = {abs(p.value) for claim in self.given for p in printed_entries(claim.value)}  # type: ignore[arg-type]
+        for text, claim in used.items():
+            if printed(text).value not in given:
+                self.messages.append(
+                    f"its working uses {text}, which is not the true {claim.quantity} (line {claim.line})"
+                )
+
+    def _is_own(self) -> bool:
+        """Whether the claimed number is what the last line of its working gives, but for rounding on the way."""
+        if self.history is None or self.claim.value is None:
+            return True
+        return self.history.is_own(self.claim, self.comparison.first_point, self.given)
+
+
+def _claimed(claim: Claim) -> Text:
+    """What a claim says, its number or else its last line."""
+    if claim.value is not None:
+        return _printed_text(claim.value)
+    return claim.working[-1].text if claim.working else None
+
+
+def _ends(tree: f.Node) -> list[f.Quantity]:
+    """The quantities that a derivative or a quantity is written with, from left to right."""
+    return (
+        [tree.of, tree.by]
+        if isinstance(tree, f.Derivative)
+        else [tree]
+        if isinstance(tree, f.Quantity)
+        else []
+    )
+
+
+def _at_line(k: int, working: Sequence[LineVerdict], number: str) -> str:
+    """Which line of the working is spoken of, where that needs to be said."""
+    return f"line {k + 1}, {_quote(working[k].text)}, " if number or len(working) > 1 else ""
+
+
+def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) -> str | None:
+    """The true formula for a claim over all weights, judged like any other before it is shown."""
+    network = next(iter(points)).network
+    used = sorted(notation, key=lambda name: all(name not in line.text for line in claim.working))
+    if (
+        found := true_formula(claim.tree, network, {name: notation[name] for name in used})
+    ) is None:
+        return None
+    quantity, formula = found
+
+    def is_true() -> bool:
+        comparison = Comparison(f.parse(quantity, network.names, notation), points)
+        return (
+            comparison.mismatch_of_line(f.parse(formula, network.names, notation)).mismatch is None
+        )
+
+    try:
+        if not points.kept(("true", quantity, formula, *notation.items()), is_true):
+            return None
+    except (
+        f.FormulaError,
+        EvaluationError,
+        Missing,
+        Undecided,
+    ):  # too long, or nothing left to pay with
+        return None
+    return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"
+
+
+def _quote(text: str) -> str:
+    return f"'{text if len(text) <= 60 else text[:57] + '...'}'"
+
+
+def _printed_text(value: Any) -> Text:
+    return [_printed_text(item) for item in value] if isinstance(value, tuple) else value.text
+
+
+def arithmetic_of(rung: int) -> Arithmetic:
+    """The arithmetic with as many digits as a rung of the ladder has."""
+    return Arithmetic(LADDER[rung], final=rung + 1 == len(LADDER))
+
+
+def _without_dots(claim: Claim, point: Point) -> Claim:
+    """The claim with the only products that its lines can mean."""
+
+    def resolved(line: Line) -> Line:
+        if line.tree is None or line.text.isascii():  # · and × are not ASCII
+            return line
+        try:
+            tree, read_as = without_dots(line.tree, claim.tree, point)
+        except NO_VALUE:  # which the comparison will tell
+            return line
+        return replace(line, tree=tree, read_as=read_as)
+
+    return replace(claim, working=tuple(map(resolved, claim.working))) if claim.working else claim
+
+
+def judge(sheet: Sheet, most: int = MAX_OPERATIONS) -> Report:
+    """The verdicts on every claim of a sheet, and what is the matter with those that are wrong.
+
+    Raises SheetError where what it asks takes more than `most` operations, before any of them is done.
+    """
+    needed, budget = affordable(sheet, most), Budget()
+    budget.start(most - needed + MAX_FURTHER)
+    import gradsheet.truth.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
+
+    judged = _with_numbers if sheet.params is not None else _over_all_weights
+    judgements, causes = judged(sheet, frozenset(derived(sheet)), budget)
+    return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
+
+
+def _over_all_weights(
+    sheet: Sheet, jax_of: frozenset[str], budget: Budget
+) -> tuple[list[Judgement], list[Cause]]:
+    """The judgements of a sheet of formulas, and the causes that several have in common."""
+    points = probes_for(sheet.network, jax_of, sheet.exact_rate)
+    points.budget.take_over(budget)
+    readings = Readings(sheet.network, None, sheet.exact_rate, points.budget)
+    claims = [_without_dots(claim, next(iter(points))) for claim in sheet.claims]
+    judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
+    return judgements, diagnose(judgements, points)
+
+
+def _with_numbers(
+    sheet: Sheet, jax_of: frozenset[str], budget: Budget
+) -> tuple[list[Judgement], list[Cause]]:
+    """The same for a sheet with numbers."""
+    rungs = list[Point]()
+
+    def rung(number: int) -> Point:
+        if number == len(rungs):
+            if number:
+                budget.spend(witness_work(sheet, LADDER[number]))
+            rungs.append(shared_point_of(sheet, jax_of, arithmetic_of(number), budget))
+        return rungs[number]
+
+    history, readings = (
+        History(_data(sheet)),
+        Readings(sheet.network, rung(0), sheet.exact_rate, budget),
+    )
+
+    def judged(claim: Claim) -> Judgement:
+        for number in range(len(LADDER)):
+            try:
+                if number:
+                    budget.spend(claim_work(claim, sheet.network, LADDER[number]))
+                found = _Judge(claim, [rung(number)], sheet.notation, readings, history).judgement()
+            except Imprecise:
+                continue
+            except OutOfWork as error:  # more digits than the sheet can pay for
+                return Judgement(claim, _claimed(claim), None, "cannot_tell", [str(error)])
+            history.add(claim, found.verdict, rung(number))
+            return found
+        raise AssertionError("the last rung decides or raises Undecided")
+
+    judgements = [judged(_without_dots(claim, rung(0))) for claim in sheet.claims]
+    return judgements, diagnose(judgements, rung(0), history)
+
+
+def reading_of(sheet: Sheet) -> str:
+    """The reading in one line, as every report states it."""
+    reading = sheet.network.reading()
+    if sheet.y is not None and (odd := improbable(sheet.network, sheet.y)):
+        reading += f"; {odd}"
+    if sheet.rate is None or sheet.network.update is None:
+        return reading
+    on = "all parameters" if sheet.network.update == "all" else "the weights"
+    return f"{reading}; one step of {sheet.rate.text} on {on}"
+
+
+def _data(sheet: Sheet) -> Iterator[Fraction]:
+    """Every number that a sheet gives."""
+    arrays = [sheet.x, sheet.y, *(array for layer in sheet.params or () for array in layer)]
+    yield from (v for array in arrays if array is not None for v in array.flat)
+    yield from (sheet.rate.value,) if sheet.rate else ()
+    yield from (slope for a in sheet.network.activations for slope in split(a)[1])

@@ -1,0 +1,240 @@
+"""Reports for other programs: the contract's JSON object, Gradescope's results.json, JUnit XML.
+
+Each is written as the sheets are judged, so that nothing of a sheet is kept, and is whole even
+where the judging ends in the middle.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self, TextIO
+from xml.sax.saxutils import escape, quoteattr
+
+from gradsheet.claims.judgement import Judgement, Report
+from gradsheet.commands import files
+from gradsheet.commands.report import all_told, clean, share, short
+
+
+class Export:
+    """What is written report by report. Its file appears, whole, when the last one is in.
+
+    `credit` has the shares of their points that verdicts earn, where a grader names them; `several`
+    says that it is on more sheets than one. A file that cannot be written is `failed`, with the
+    reason, and takes nothing from the other reports; standard output raises what it raises.
+    """
+
+    temporary: str | None = None
+    failed: OSError | None = None
+    credit: Mapping[str, Fraction] = MappingProxyType({})
+    several = False
+
+    def __init__(self, stream: TextIO, path: Path | None = None):
+        self.stream, self.path, self.first = stream, path, True
+
+    @classmethod
+    def to(cls, name: str) -> Self:
+        """Write to a file; raises OSError where that cannot be."""
+        path = Path(name)
+        stream, temporary = files.temporary(path)
+        export = cls(stream, path)
+        export.temporary = temporary
+        return export
+
+    def __enter__(self) -> Self:
+        self.write(self.opening())
+        return self
+
+    def write(self, text: str) -> None:
+        """Write a part of the report."""
+        if self.failed is None:
+            self._trying(lambda: self.stream.write(text))
+
+    def _trying(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except OSError as error:
+            if self.path is None:
+                raise
+            self.failed = error
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, BrokenPipeError) and self.path is None:
+            return
+        self.write(self.closing(error))
+        path, temporary = self.path, self.temporary
+        if path is None or temporary is None:
+            return
+        self._trying(self.stream.close)
+        if self.failed is None:
+            self._trying(lambda: files.put_in_place(temporary, path))
+        elif temporary:
+            os.unlink(temporary)
+
+    def item(self, text: str) -> None:
+        """Write an item of a list, after the comma that sets it off."""
+        self.write(("" if self.first else ",") + "\n" + text)
+        self.first = False
+
+    def opening(self) -> str:
+        raise NotImplementedError
+
+    def closing(self, error: BaseException | None) -> str:
+        raise NotImplementedError
+
+    def add(self, report: Report) -> None:
+        raise NotImplementedError
+
+
+class Json(Export):
+    """The object of the contract, version 2. Exact numbers are text."""
+
+    def opening(self) -> str:
+        return '{"version": 2, "sheets": ['
+
+    def closing(self, error: BaseException | None) -> str:
+        return "\n]}\n"
+
+    def add(self, report: Report) -> None:
+        self.item(json.dumps(_sheet(report, self.credit), indent=1))
+
+
+def _sheet(report: Report, credit: Mapping[str, Fraction]) -> dict[str, Any]:
+    return {
+        "path": report.path,
+        "title": report.title,
+        "reading": report.reading,
+        "error": report.error,
+        "claims": [
+            _claim(judgement) | _credit(judgement, credit) for judgement in report.judgements
+        ],
+        "summary": report.summary,
+    }
+
+
+def _credit(judgement: Judgement, credit: Mapping[str, Fraction]) -> dict[str, Any]:
+    """What a claim earns of its points, for a grader who has named shares."""
+    if not credit:
+        return {}
+    earned, points = share(judgement, credit), judgement.claim.points
+    return {"points": float(points), "credit": None if earned is None else float(earned * points)}
+
+
+def _claim(judgement: Judgement) -> dict[str, Any]:
+    message = judgement.all_messages()
+    if judgement.witness:
+        message += f", with {judgement.witness}"
+    return {
+        "question": judgement.claim.question,
+        "quantity": judgement.claim.quantity,
+        "claimed": judgement.claimed,
+        "truth": judgement.truth,
+        "truth_digits": judgement.truth_digits,
+        "verdict": judgement.verdict,
+        "mistakes": judgement.mistakes,
+        "message": message,
+        "line": judgement.claim.line,
+        "working": [
+            {"text": line.text, "value": line.value, "verdict": line.verdict}
+            for line in judgement.working
+        ],
+    }
+
+
+def _name(judgement: Judgement) -> str:
+    question = f"{judgement.claim.question}: " if judgement.claim.question else ""
+    return clean(short(question + judgement.claim.quantity, 200))
+
+
+class Gradescope(Export):
+    """results.json of a Gradescope autograder: a test a claim, with the points that it earns.
+
+    What cannot be told gives and takes no point, unless a share is named. Also a crash leaves a
+    results.json, which says so.
+    """
+
+    number = 0
+
+    def opening(self) -> str:
+        return '{"tests": ['
+
+    def closing(self, error: BaseException | None) -> str:
+        note = "The judging ended early: not every sheet is among the tests."
+        output = "" if error is None else f', "output": "{note}"'
+        return f"\n]{output}}}\n"
+
+    def add(self, report: Report) -> None:
+        if report.error is not None:
+            output = f"This sheet could not be read: {clean(report.error)}"
+            self.test(clean(report.path), Fraction(0), Fraction(1), output)
+        for judgement in report.judgements:
+            earned, output = share(judgement, self.credit), "\n".join(all_told(judgement))
+            name = f"{clean(report.path)}, {_name(judgement)}" if self.several else _name(judgement)
+            self.test(name, earned, judgement.claim.points, output)
+
+    def test(self, name: str, earned: Fraction | None, points: Fraction, output: str) -> None:
+        """Write a test that earns a share of its points, with None for one that does not count."""
+        self.number += 1
+        test: dict[str, Any] = {
+            "name": name,
+            "number": str(self.number),
+            "score": float((earned or 0) * points),
+            "max_score": 0.0 if earned is None else float(points),
+            "output": output,
+            "output_format": "text",
+            "visibility": "visible",
+        }
+        if earned is not None:
+            test["status"] = "passed" if earned == 1 else "failed"
+        self.item(json.dumps(test))
+
+
+class JUnit(Export):
+    """JUnit XML: a suite a sheet, a case a claim.
+
+    What is not true is a failure, what is unreadable an error, what is undecided or open skipped.
+    """
+
+    TAGS = MappingProxyType({"unread": "error", "cannot_tell": "skipped", "open": "skipped"})
+
+    def opening(self) -> str:
+        return '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="gradsheet">\n'
+
+    def closing(self, error: BaseException | None) -> str:
+        return "</testsuites>\n"
+
+    def add(self, report: Report) -> None:
+        path = quoteattr(clean(report.path))
+        tags = [self.tag(judgement) for judgement in report.judgements]
+        cases = [self.case(*pair, path) for pair in zip(report.judgements, tags, strict=True)]
+        if report.error is not None:
+            error = f"<error message={quoteattr(clean(report.error))}/>"
+            tags = ["error"]
+            cases = [f"<testcase classname={path} name={path}>{error}</testcase>"]
+        counts = f'tests="{len(cases)}" failures="{tags.count("failure")}"'
+        counts += f' errors="{tags.count("error")}" skipped="{tags.count("skipped")}"'
+        self.write(f"<testsuite name={path} {counts}>\n")
+        self.write("".join(f"{case}\n" for case in cases) + "</testsuite>\n")
+
+    def tag(self, judgement: Judgement) -> str:
+        """What becomes of a claim; a text is all there is where it is as expected but not read."""
+        if judgement.as_expected:
+            return "" if judgement.is_read else "system-out"
+        return self.TAGS.get(judgement.verdict, "failure")
+
+    @staticmethod
+    def case(judgement: Judgement, tag: str, path: str) -> str:
+        name, line = quoteattr(_name(judgement)), judgement.claim.line
+        head = f'<testcase classname={path} name={name} line="{line}"'
+        if not tag:
+            return head + "/>"
+        message = "" if tag == "system-out" else f" message={quoteattr(judgement.verdict)}"
+        text = escape("\n".join(all_told(judgement)))
+        return f"{head}><{tag}{message}>{text}</{tag}></testcase>"

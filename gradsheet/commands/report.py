@@ -1,0 +1,346 @@
+"""A report as a person reads it."""
+
+import shutil
+import sys
+import textwrap
+import time
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
+
+from gradsheet.claims.judgement import Judgement, Report
+from gradsheet.numbers.printed import plain
+
+_COLOURS = {  # in the order of the summary
+    "right": "32",
+    "rounded": "32",
+    "wrong": "31",
+    "lucky": "33",
+    "carried_forward": "33",
+    "cannot_tell": "36",
+    "open": "36",
+    "unread": "35",
+}
+_FULL = ("right", "rounded", "carried_forward")  # they earn all points where a grader says nothing
+_OFF = ("wrong", "rounded", "carried_forward")  # their number is not the truth
+_ACTING = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # Unicode's control, format, separators, ...
+_WIDEST = max(map(len, _COLOURS))
+_WIDEST_LINE = len("cannot_tell")  # of a line of working
+_COLUMNS = 100  # that a line has at most
+_TRUE = ", true "
+_LONGEST = 60  # characters of a quantity or a number in a claim's own line
+
+
+def clean(text: str) -> str:
+    """Text that cannot act on a terminal: control and format characters appear as numbers."""
+    if text.isprintable():
+        return text
+    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) in _ACTING else c for c in text)
+
+
+def markdown_text(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>#|~$" else c for c in clean(text))
+
+
+def short(text: str, most: int = _LONGEST) -> str:
+    """The text, or its beginning and dots."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _name(number: int) -> str:
+    """A, B, C, ..."""
+    return chr(65 + number) if number < 26 else str(number + 1)
+
+
+def sentence(judgement: Judgement, notes: Sequence[str] = (), room: int | None = None) -> str:
+    """A claim on one line: its quantity, its number, the truth, and `notes` in brackets.
+
+    What is long is cut, and further where there is `room` for so many columns only.
+    """
+    quantity, number, truth = clean(judgement.claim.quantity), "", clean(_truth(judgement))
+    if judgement.claimed is not None:
+        number = clean(plain(judgement.claimed))
+    unread = judgement.unread_lines
+    brackets = [f"{_count(unread, 'line')} not read"] if unread else []
+    brackets += [", ".join(notes)] if notes else []
+    end = "".join(f" ({words})" for words in brackets)
+
+    def cut(most: int, most_of_number: int) -> str:
+        text = short(quantity, most)
+        return f"{text} = {short(number, most_of_number)}" if number else text
+
+    whole = cut(_LONGEST, _LONGEST)
+    if truth and len(truth) <= _LONGEST:  # else it has a line of its own
+        whole += _TRUE + truth
+    if room is None or len(whole + end) <= room:
+        return whole + end
+    # The truth has a line of its own here, too, and the number is cut before the quantity is.
+    sizes = [(_LONGEST, most) for most in range(_LONGEST, 8, -1)]
+    sizes += [(most, 8) for most in range(_LONGEST, 12, -1)]
+    room -= len(end)
+    alone = short(quantity, max(room, 4))
+    return next((text for size in sizes if len(text := cut(*size)) <= room), alone) + end
+
+
+def _truth(judgement: Judgement) -> str:
+    """The truth as the claim is written, where the claim's number is not it."""
+    told = judgement.truth if judgement.told is None else judgement.told
+    return plain(told) if judgement.verdict in _OFF and told is not None else ""
+
+
+def told_in(judgement: Judgement, line: str, told: Collection[str] = ()) -> list[str]:
+    """What is to be said of a claim besides its own line, a text for each.
+
+    `told` are the readings and explanations that are spoken of elsewhere.
+    """
+    texts = judgement.reasons(told)
+    truth = clean(_truth(judgement))
+    if truth and _TRUE + truth not in line:  # there was no room for all of it
+        texts.append(f"true: {short(truth, 3 * _COLUMNS)}")
+    if judgement.claim.expect and not judgement.as_expected:
+        texts.append(f"the verdict on record is {judgement.claim.expect}")
+    return [clean(text) for text in texts]
+
+
+def all_told(judgement: Judgement) -> list[str]:
+    """A claim's own line with its verdict, and what is to be said besides, for other programs."""
+    line = sentence(judgement)
+    return [f"{judgement.verdict}: {line}", *told_in(judgement, line)]
+
+
+def share(judgement: Judgement, credit: Mapping[str, Fraction]) -> Fraction | None:
+    """What share of its points a claim earns; None where it gives and takes none.
+
+    `credit` has the shares that a grader names, whatever verdict is on record. Without them, who has one put on record
+    wants that one.
+    """
+    verdict = judgement.verdict
+    if not credit and judgement.claim.expect and judgement.as_expected:
+        return Fraction(1)
+    if verdict == "cannot_tell" and verdict not in credit:
+        return None
+    return credit.get(verdict, Fraction(verdict in _FULL))
+
+
+def markdown(report: Report) -> str:
+    """The report as a table in Markdown."""
+    parts = [f"**{markdown_text(report.title)}**", ""]
+    parts += [f"Read as: {markdown_text(report.reading)}.", ""]
+    parts += ["| verdict | | claim |", "| --- | --- | --- |"]
+    for judgement in report.judgements:
+        line = sentence(judgement)
+        texts = [markdown_text(text) for text in (line, *told_in(judgement, line))]
+        question = markdown_text(short(judgement.claim.question, 20))
+        parts.append(f"| {markdown_text(judgement.verdict)} | {question} | {'<br>'.join(texts)} |")
+    tally = Tally()
+    tally.add(report)
+    causes = [cause.sentence(report.judgements) for cause in report.causes]
+    parts += ["", *(f"{markdown_text(cause)}\n" for cause in causes)]
+    return "\n".join([*parts, markdown_text(tally.line()), ""])
+
+
+def print_error(report: Report) -> None:
+    """Say on standard error why there is nothing to report on a sheet."""
+    for line, text in report.problems:
+        where = f"{report.path}:{line}" if line else report.path
+        print(f"gradsheet: {clean(where)}: {clean(text)}", file=sys.stderr)
+
+
+class Tally:
+    """What there is to say over all sheets: the verdicts, those not on record, the points.
+
+    `credit` has the shares of their points that verdicts earn, where a grader names them.
+    """
+
+    def __init__(self, credit: Mapping[str, Fraction] | None = None) -> None:
+        self.credit = credit or {}
+        self.verdicts: Counter[str] = Counter()
+        self.sheets = self.unread_sheets = self.unread_lines = 0
+        self.unexpected = self.recorded = self.off_record = 0
+        self.earned = self.points = Fraction(0)
+        self.weighted = bool(credit)  # whether points are spoken of
+
+    def add(self, report: Report) -> None:
+        self.sheets += 1
+        self.unread_sheets += report.error is not None
+        for judgement in report.judgements:
+            claim = judgement.claim
+            self.verdicts[judgement.verdict] += 1
+            self.unread_lines += judgement.unread_lines
+            self.unexpected += not judgement.as_expected
+            self.recorded += claim.expect is not None
+            self.off_record += claim.expect is not None and not judgement.as_expected
+            self.weighted |= claim.points != 1
+            earned = share(judgement, self.credit)
+            if earned is not None:
+                self.earned += earned * claim.points
+                self.points += claim.points
+
+    def line(self) -> str:
+        """The summary."""
+        text = f"{self.sheets} sheets, " if self.sheets > 2 else ""
+        text += _count(self.verdicts.total(), "claim") + ": "
+        counts = [f"{self.verdicts[v]} {v.replace('_', ' ')}" for v in _COLOURS if self.verdicts[v]]
+        text += ", ".join(counts) or "none"
+        if self.unread_lines:
+            text += f"; {_count(self.unread_lines, 'line')} not read"
+        if self.unread_sheets:
+            text += f"; {_count(self.unread_sheets, 'sheet')} could not be read"
+        if self.off_record:
+            return f"{text}; {self.off_record} not as on record"
+        if not self.recorded or self.unread_sheets:
+            return text
+        if self.unexpected:  # of those without one on record
+            return f"{text}; the verdicts on record agree"
+        return f"{text}; every verdict is the one on record"
+
+    def credit_line(self) -> str:
+        """The points, where anybody has said what they are."""
+        if not self.weighted:
+            return ""
+        return f"credit {float(self.earned):.10g} of {_count(self.points, 'point')}"
+
+    def lines(self) -> list[str]:
+        """The summary, and the points."""
+        return [line for line in (self.line(), self.credit_line()) if line]
+
+    def status(self) -> int:
+        """The exit status of the contract."""
+        if self.unread_sheets or self.unread_lines or self.verdicts["unread"]:
+            return 2
+        return int(self.unexpected > 0)
+
+
+def _count(number: int | Fraction, word: str) -> str:
+    return f"{float(number):.10g} {word}{'' if number == 1 else 's'}"
+
+
+class Progress:
+    """A line on a terminal's standard error: how far the sheets are, or whatever there are many of."""
+
+    def __init__(self, total: int, what: str = "sheets", least: int = 10):
+        self.total, self.what, self.shown = total, what, False
+        self.start = self.last = time.monotonic()
+        self.wanted = sys.stderr.isatty() and total > least
+
+    def show(self, done: int) -> None:
+        now = time.monotonic()
+        if self.wanted and now - self.last > 0.1:
+            left = (now - self.start) / max(done, 1) * (self.total - done)
+            text = f"{done} of {self.total} {self.what}, {left:.0f} s left"
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+            self.last, self.shown = now, True
+
+    def clear(self) -> None:
+        """Take the line away before something else is printed to the terminal."""
+        if self.shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self.shown = False
+
+
+class Printer:
+    """Prints reports to standard output, errors to standard error; on a terminal in its width."""
+
+    def __init__(self, *, colour: bool, verbose: bool, quiet: bool = False):
+        self.terminal, self.width = sys.stdout.isatty(), _COLUMNS
+        if self.terminal:
+            self.width = min(_COLUMNS, shutil.get_terminal_size().columns)
+        self.colour, self.verbose, self.quiet = colour and self.terminal, verbose, quiet
+
+    def paint(self, verdict: str) -> str:
+        word = f"{verdict:{_WIDEST}}"
+        return f"\x1b[{_COLOURS[verdict]}m{word}\x1b[0m" if self.colour else word
+
+    def say(self, text: str, head: str = "", hang: int = 0) -> None:
+        """Print a text behind a head; its further lines hang so many columns to the right."""
+        wrapped = textwrap.TextWrapper(
+            self.width,
+            initial_indent=head,
+            subsequent_indent=" " * hang,
+            break_on_hyphens=False,  # it is a minus in a formula
+        )
+        print(wrapped.fill(clean(text)))
+
+    def sheet(self, report: Report) -> None:
+        """The title, the reading, what there is to say of every claim, and of several together."""
+        if report.error is not None:
+            print_error(report)
+            return
+        chosen = [j for j in report.judgements if not (self.quiet and j.as_expected and j.is_read)]
+        if not chosen and self.quiet:
+            return
+        self.say(short(report.title, 200))
+        self.say(report.reading, "read as   ", 10)
+        print()
+        quarter = max(12, self.width // 4)
+        questions = [short(clean(j.claim.question), min(20, quarter)) for j in chosen]
+        places = [_place(clean(report.path), j.claim.line, quarter) for j in chosen]
+        wrong = [j for j in report.judgements if j.verdict == "wrong"]
+        readings = Counter(words for j in wrong for words in j.readings)
+        shared = {words: count for words, count in readings.items() if count > 1}
+        told = [*shared, *(cause.explanation.text for cause in report.causes)]
+        notes: dict[int, list[str]] = {id(judgement): [] for judgement in report.judgements}
+        for k, cause in enumerate(report.causes):
+            for number in cause.claims:
+                notes[id(report.judgements[number])].append(f"cause {_name(k)}")
+        witnesses: dict[str, str] = {}
+        for judgement, place, question in zip(chosen, places, questions, strict=True):
+            mine = notes[id(judgement)]
+            if judgement.witness:
+                new = f"witness {_name(len(witnesses))}"
+                mine.append(witnesses.setdefault(judgement.witness, new))
+            head = f"{'':{_WIDEST}}  {place:{max(map(len, places))}}  "
+            if any(questions):
+                head += f"{question:{max(map(len, questions))}}  "
+            line = short(head + sentence(judgement, mine, self.width - len(head)), self.width)
+            print(self.paint(judgement.verdict) + line[_WIDEST:])
+            for text in told_in(judgement, line, told):
+                self.say(text, " " * 4, 6)
+            if self.verbose:
+                self.working(judgement)
+        for words, count in shared.items():
+            self.say(f"{count} of {len(wrong)} wrong claims are right if {words}", hang=2)
+        for witness, name in witnesses.items():
+            self.say(witness, f"{name}: ", 2)
+        for k, cause in enumerate(report.causes):
+            self.say(cause.sentence(report.judgements), f"cause {_name(k)}: ", 2)
+        print()
+
+    def credit(self, report: Report, credit: Mapping[str, Fraction]) -> None:
+        """What one of several sheets earns."""
+        tally = Tally(credit)
+        tally.add(report)
+        if report.error is None and tally.weighted:
+            print(f"{clean(report.path)}: {tally.credit_line()}", end="\n\n")
+
+    def working(self, judgement: Judgement) -> None:
+        """Every line of a working, what it gives and how it was read; how sure an identity is."""
+        widest = max([_WIDEST_LINE, *(len(line.verdict) for line in judgement.working)])
+        for line in judgement.working:
+            text = line.text
+            if line.value is not None:
+                text += f" = {plain(line.value)}"
+            if line.message:
+                text += f": {line.message}"
+            head = f"{'':8}{line.verdict:{widest}}  "
+            self.say(text, head, len(head))
+            for reading in line.read_as:
+                self.say(reading, " " * len(head), len(head) + 2)
+        if judgement.proof:
+            self.say(judgement.proof, " " * (widest + 10), widest + 12)
+
+    def summary(self, tally: Tally) -> None:
+        """What the tally says; whoever reads it from a pipe finds it on one line."""
+        for line in tally.lines():
+            if self.terminal:
+                self.say(line, hang=2)
+            else:
+                print(line)
+
+
+def _place(path: str, line: int, most: int) -> str:
+    """The file and the line of a claim; of a long path the end."""
+    text = f"{path}:{line}"
+    return text if len(text) <= most else f"...{text[3 - most :]}"

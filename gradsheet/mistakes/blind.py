@@ -1,0 +1,302 @@
+"""What a sheet cannot see: the mistakes that leave every number that it asks for as it is.
+
+Whoever makes such a mistake gets full marks. Other data, or one more question, would show it: small whole numbers are
+tried, and those are proposed at which every mistake changes something, and as many as possible an asked number.
+"""
+
+import itertools
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.claims.sheet import Sheet, SheetError, Value, printed_entries
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import EvaluationError
+from gradsheet.mistakes.catalogue import Instance, instances
+from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of
+from gradsheet.network.network import NEW, Network
+from gradsheet.numbers.printed import as_float, exact_text, plain
+from gradsheet.numbers.real import Undecided
+from gradsheet.truth.point import Missing, Point, any_d_yhat, point_of
+from gradsheet.truth.probes import numbers, probes_for
+from gradsheet.truth.target import core_of
+from gradsheet.truth.work import (
+    FLOAT_PASS,
+    FLOATS,
+    MAX_OPERATIONS,
+    PER_VARIANT,
+    Budget,
+    FormulaWork,
+    PassWork,
+)
+from manual import Layer
+from manual.activations import Array
+
+DRAWS = 200  # of small numbers
+SMALL, SMALL_BITS = (-3, -2, -1, 1, 2, 3), 2
+GENERIC = 8  # points that stand for all weights
+SEED = 17  # the same sheet gets the same proposal
+CORNER = "mask-at-zero"  # shows only where a z is exactly 0, and there is no verdict there
+
+Asked = Mapping[
+    f.Node, Value | None
+]  # quantities, and what is claimed of them where it is a number
+
+
+@dataclass
+class Blindness:
+    """What a sheet sees of the `total` mistakes that can be made on the way to what it asks for, and how to see more.
+
+    `unseen` change none of the asked numbers. `data` is small whole numbers of the same shapes, as lines of a sheet, at
+    which the same questions see all but `hidden`; `more` are quantities to ask for as well, with the mistakes that each
+    shows. A sheet over all weights has no data: it sees whatever its quantities can show.
+    """
+
+    total: int
+    unseen: list[Instance]
+    data: list[str] = field(default_factory=list)
+    hidden: list[Instance] = field(default_factory=list)
+    more: dict[str, list[Instance]] = field(default_factory=dict)
+
+
+class _View:
+    """What changes when a mistake is made, at any of some points."""
+
+    def __init__(
+        self,
+        simulations: Sequence[Simulation],
+        asked: Asked,
+        *,
+        digits: bool = False,
+        only_asked: bool = False,
+    ):
+        self.point, found = simulations[0].point, simulations[0].instances
+        network = self.point.network
+        by_x = any(
+            d.by.name == "x" for tree in asked for d in f.walk(tree) if isinstance(d, f.Derivative)
+        )
+        new = any(
+            q.name.endswith(NEW)
+            for tree in asked
+            for q in f.walk(tree)
+            if isinstance(q, f.Quantity)
+        )
+        names = [
+            f"dL/d{name}" for name in network.shapes if network.no_derivative("L", name) is None
+        ]
+        names += [
+            n for n in network.shapes if n[0] in "zhL" or n.startswith("yhat") or n.endswith(NEW)
+        ]
+        names = [] if only_asked else [name for name in names if new or not name.endswith(NEW)]
+        lost = {"L", f"L{NEW}"} if network.loss is None else set()
+        trees = {n: f.parse(n, network.names) for n in names if n not in ("learning_rate", *lost)}
+        self._seen = np.zeros(len(found), bool)
+        self._shown = {name: np.zeros(len(found), bool) for name in trees}
+        for simulation in simulations:
+            run = Run(simulation, [(), *simulation.singles])
+            for tree, value in asked.items():
+                try:
+                    values = run.values(tree)
+                except (EvaluationError, Missing):  # an index outside its axis
+                    continue
+                shows = changed(values)
+                halves = (
+                    [as_float(printed.half) for printed in printed_entries(value)]
+                    if digits and value
+                    else []
+                )
+                if (
+                    len(halves) == values.shape[-1]
+                ):  # what does not show in the digits does not show
+                    shows &= ~(abs(values[1:] - values[:1]) <= np.array(halves))
+                self._seen |= shows.any(-1)
+            for name, tree in trees.items():
+                self._shown[name] |= changed(run.values(tree)).any(-1)
+        # A mistake in several variants is seen where one of them is, and one that the questions do not need is no test.
+        self._variants: dict[str, list[int]] = {}
+        for number, instance in enumerate(found):
+            step = instance.mistake.step
+            needed = (by_x or step.split(".")[0] != "d_h" or instance.layers != (1,)) and (
+                new or not step.endswith(NEW)
+            )
+            if needed and instance.code != CORNER:
+                self._variants.setdefault(instance.text, []).append(number)
+        self.instances = [found[numbers[0]] for numbers in self._variants.values()]
+
+    def _any(self, shows: Array) -> list[bool]:
+        return [bool(shows[numbers].any()) for numbers in self._variants.values()]
+
+    @property
+    def hidden(self) -> list[Instance]:
+        """The mistakes that change nothing that is asked for."""
+        return [
+            instance
+            for instance, seen in zip(self.instances, self._any(self._seen), strict=True)
+            if not seen
+        ]
+
+    def worth(self) -> tuple[int, int]:
+        """How many mistakes change anything at all, and how many an asked number."""
+        anything = np.asarray(np.any([*self._shown.values(), self._seen], 0))
+        return sum(self._any(anything)), sum(self._any(self._seen))
+
+    def more(self) -> dict[str, list[Instance]]:
+        """The few quantities to ask for as well, each with the hidden mistakes that it shows; "" with the rest."""
+        shown = {
+            name: dict(zip(self._variants, self._any(shows), strict=True))
+            for name, shows in self._shown.items()
+        }
+        left, found = self.hidden, dict[str, list[Instance]]()
+        while left:
+            best = max(shown, key=lambda name: sum(shown[name][instance.text] for instance in left))
+            found[best] = [instance for instance in left if shown[best][instance.text]]
+            if not found[best]:
+                del found[best]
+                return {**found, "": left}
+            left = [instance for instance in left if instance not in found[best]]
+        return found
+
+
+def _view(sheet: Sheet, *, only_asked: bool = False) -> _View:
+    """What changes at the numbers of a sheet, of what it asks for and besides."""
+    return _View(
+        [Simulation(point_of(sheet, None))], _asked(sheet), digits=True, only_asked=only_asked
+    )
+
+
+def _view_work(sheet: Sheet) -> int:
+    """The operations of making every mistake at one point, and of comparing all that comes of it."""
+    network, examples = sheet.network, sheet.network.examples or 1
+    made = len(instances(network, sheet.rate is not None and network.update is not None))
+    passes = 2 * PassWork(network, examples, SMALL_BITS).both + FLOAT_PASS * network.depth
+    formulas = FormulaWork(network, SMALL_BITS)
+    trees = [claim.tree for claim in sheet.readable.claims if core_of(claim.tree, 1) is None]
+    each = numbers_of(network, examples) // FLOATS + PER_VARIANT + sum(map(formulas.of, trees))
+    return passes + 2 * made * each
+
+
+def _asked(sheet: Sheet) -> Asked:
+    return {claim.tree: claim.value for claim in sheet.readable.claims}
+
+
+def unseen(sheet: Sheet) -> list[Instance]:
+    """The mistakes that change nothing that a sheet with numbers asks for, as far as its digits tell."""
+    return _view(sheet, only_asked=True).hidden
+
+
+def blindness(sheet: Sheet) -> Blindness:
+    """What a sheet cannot see. Raises Undecided where no data off all kinks is found, or the sheet's is too much."""
+    rate, asked = sheet.exact_rate, _asked(sheet)
+    one = _view_work(sheet)
+    if one * (GENERIC if sheet.params is None else 1) > MAX_OPERATIONS:
+        raise SheetError(
+            f"making every mistake in this network takes {one:,} operations, expected at most {MAX_OPERATIONS:,}: "
+            "take a smaller one"
+        )
+    if sheet.params is None or sheet.x is None:
+        probes = probes_for(sheet.network, None, rate)
+        probes.budget.start()
+        points = [point for point in itertools.islice(probes, 1 + GENERIC) if point.jax_of is None]
+        view = _View([Simulation(point) for point in points], asked)
+        return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
+    d_yhat, view = any_d_yhat(sheet.network), _view(sheet)
+    total, hidden = len(view.instances), view.hidden
+    if not hidden:
+        return Blindness(total, hidden)
+    budget, draw = Budget(), random.Random(SEED)
+    budget.start()
+    draws = min(DRAWS, MAX_OPERATIONS // (2 * one) + 1)
+    drawn = (_drawn(sheet, draw, rate, d_yhat, budget) for _ in range(draws))
+    best: _View | None = None
+    for simulation in map(Simulation, drawn):
+        if not _on_a_kink(simulation):
+            view = _View([simulation], asked)
+            best = view if best is None or view.worth() > best.worth() else best
+            if best.worth() == (total, total):
+                break
+    if best is None:
+        raise Undecided(f"none of {draws} draws of small whole numbers is off every kink")
+    return Blindness(total, hidden, _as_lines(best.point), best.hidden, best.more())
+
+
+def _drawn(
+    sheet: Sheet, draw: random.Random, rate: Any, d_yhat: Array | None, budget: Budget
+) -> Point:
+    """A point of a sheet's shapes with small whole numbers."""
+    assert sheet.x is not None
+    assert sheet.params is not None
+
+    def small(shape: tuple[int, ...]) -> Array:
+        return numbers(lambda: draw.choice(SMALL), *shape)
+
+    params = [Layer(small(W.shape), None if b is None else small(b.shape)) for W, b in sheet.params]
+    y = None if sheet.y is None else _targets(sheet.network, draw, small(sheet.y.shape))
+    return Point(
+        sheet.network, params, small(sheet.x.shape), y, d_yhat, None, rate=rate, budget=budget
+    )
+
+
+def _targets(network: Network, draw: random.Random, y: Array) -> Array:
+    """Targets that a loss allows: 0 and 1 for a binary cross-entropy, one 1 a row for a cross-entropy."""
+    if network.loss not in ("binary_cross_entropy", "cross_entropy"):
+        return y
+    for row in y:
+        ones = (
+            [draw.randrange(len(row))]
+            if network.loss == "cross_entropy"
+            else np.flatnonzero([v > 0 for v in row])
+        )
+        row[:] = Fraction(0)
+        row[ones] = Fraction(1)
+    return y
+
+
+def _on_a_kink(simulation: Simulation) -> bool:
+    run = Run(simulation, [()])
+    return any((run.passed.node(f"z{l}") == 0).any() for l in simulation.point.network.kinked)
+
+
+def _as_lines(point: Point) -> list[str]:
+    """The data of a point as lines of a sheet."""
+    single = point.network.examples is None
+
+    def text(array: Array) -> str:
+        return plain(exact_text(array))
+
+    lines = [f"x = {text(point.x[0] if single else point.x)}"]
+    if point.y is not None:
+        lines.append(f"y = {text(point.y[0] if single else point.y)}")
+    for W, b in point.params:
+        lines += ["[[layer]]", f"W = {text(W)}"]
+        lines += [] if b is None else [f"b = {text(b)}"]
+    return lines
+
+
+def told(found: Blindness) -> Sequence[str]:
+    """The blindness as a person reads it, line by line."""
+    if not found.unseen:
+        return [f"sees all {found.total} mistakes that can be made on the way to what it asks for"]
+    lines = [
+        f"cannot see {len(found.unseen)} of {found.total} mistakes that can be made on the way to what it asks for"
+    ]
+    lines += [f"  {instance.code:28}  {instance.text}" for instance in found.unseen]
+    if found.data:
+        hidden = len(found.hidden)
+        lines += [
+            "",
+            f"With these numbers the same questions see {'all' if not hidden else f'all but {hidden}'}:",
+        ]
+        lines += [f"  {line}" for line in found.data]
+    if found.more:
+        lines += [
+            "",
+            "To see the rest, ask for more:" if found.data else "To see them, ask for more:",
+        ]
+        for name, shown in found.more.items():
+            codes = ", ".join(dict.fromkeys(instance.code for instance in shown))
+            lines.append(f"  {name or 'nothing shows'}: {codes}")
+    return lines

@@ -1,0 +1,480 @@
+"""The search for mistakes that explain what a sheet claims.
+
+What comes out as claimed in floats is checked once more in exact arithmetic, digit by digit or as an identity, before
+anybody says so.
+"""
+
+import contextlib
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradsheet.claims.comparison import agree_at, printed_value, truths_at
+from gradsheet.claims.following import follow_work
+from gradsheet.claims.history import History
+from gradsheet.claims.judgement import Judgement
+from gradsheet.claims.sheet import Value, printed_entries
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import NO_VALUE, Binding, EvaluationError, Evaluator, same_shape
+from gradsheet.mistakes.catalogue import edits_of
+from gradsheet.mistakes.simulation import CLOSE, Combination, Run, Simulation, changed
+from gradsheet.numbers.printed import as_float
+from gradsheet.numbers.slips import significant
+from gradsheet.truth.carry import Carried
+from gradsheet.truth.point import AtKink, Point
+from gradsheet.truth.probes import Probes
+from gradsheet.truth.target import core_of
+from gradsheet.truth.work import FLOAT_PASS, FLOATS, OutOfWork
+from manual.activations import Array
+
+MOST_TOGETHER = 3  # mistakes that are tried together
+ENOUGH_DIGITS = 6  # that a number has to have for so many
+FEW_PARTS = 8  # of which each is simulated by itself
+NEAR = 0.02  # how far apart floats are that may be equal but for rounding on the way
+CHARGED = 6  # points that trying an identity is charged for
+CONFIRMED_AT = 64  # points at which an identity is tried
+
+Interval = tuple[Any, Any]
+
+
+class Bounds(list[Interval]):
+    """Between what the entries of a quantity lie."""
+
+    @functools.cached_property
+    def floats(self) -> tuple[Array, Array]:
+        """The lower and the upper ones, a little wider."""
+        low, high = (
+            np.array([[as_float(end) for end in ends] for ends in self], float).reshape(-1, 2).T
+        )
+        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
+        with np.errstate(all="ignore"):  # beyond all floats nothing is compared
+            return low - slack, high + slack
+
+
+@dataclass
+class Statement:
+    """What a claim says: that its quantity's entries, for all values of its free letters, are within these bounds.
+
+    `digits` tells how unlikely chance is; `line` is the formula of a claim over all weights.
+    """
+
+    judgement: Judgement
+    bounds: Bounds
+    digits: float
+    line: f.Node | None = None
+    is_of_number: bool = False  # and not of a line of the working
+    fits: list["Hypothesis"] = field(default_factory=list)
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether it follows from a mistake before it: it tells which of several that was, and needs none itself."""
+        return self.judgement.verdict == "carried_forward"
+
+    @property
+    def tree(self) -> f.Node:
+        return self.judgement.claim.tree
+
+    def holds(self, run: Run) -> Array:
+        """In which variants it holds, as far as floats tell."""
+        low, high = self.bounds.floats
+
+        def find() -> Array:
+            values = run.values(self.tree)
+            if values.shape[-1] != len(low):
+                return np.zeros(len(values), bool)
+            return np.asarray(
+                ((low <= values) & (values <= high)).all(-1), bool
+            )  # not where there is no number
+
+        return run.kept((self.tree, low.tobytes(), high.tobytes()), find)
+
+
+@dataclass(eq=False)
+class Hypothesis:
+    """Mistakes made together: the statements that they explain, how many of those no fewer explain, and the right
+    claims that they spoil."""
+
+    chosen: Combination
+    explains: frozenset[int]
+    spoils: int
+    fewest: int = 0
+
+    def rank(self) -> tuple[int, int, int]:
+        """What comes first explains best: with the fewest mistakes, the most that needs them, and spoils least."""
+        return len(self.chosen), -self.fewest, self.spoils
+
+
+class Search:
+    """The mistakes that explain the claims of a sheet.
+
+    `points` is the point with the sheet's numbers, or the probes of a sheet over all weights; `history` is what a sheet
+    with numbers has printed. Ends where the time is over, with what it has found by then.
+    """
+
+    def __init__(
+        self,
+        judgements: Sequence[Judgement],
+        points: Point | Probes,
+        history: History | None = None,
+    ):
+        self.judgements, self.history = judgements, history
+        self.probes = points if isinstance(points, Probes) else None
+        self.point = mixed(points) if isinstance(points, Probes) else points
+        self.simulation = Simulation.at(self.point)
+        self.hypotheses: list[Hypothesis] = []
+        self.tried: dict[int, int] = {}  # combinations of so many mistakes
+        self.is_complete = True  # whether all combinations could be paid for
+        self._confirmed: dict[Any, bool] = {}
+        self._paid: set[tuple[int, tuple[int, ...] | None]] = (
+            set()
+        )  # the simulations that were paid for
+        self._seen: dict[Any, Point] = {}
+        self._spoils: dict[Combination, int] = {}
+        self.wrong: list[Statement] = []
+        self.right: list[Statement] = []
+        try:
+            self.wrong = self._statements(("wrong", "lucky", "carried_forward"))
+            if any(not statement.is_carried for statement in self.wrong):
+                self.right = self._statements(("right", "rounded"))
+                self._search()
+        except OutOfWork:
+            self.is_complete = False
+
+    # What is claimed
+
+    def _statements(self, verdicts: Iterable[str]) -> list[Statement]:
+        found = []
+        for judgement in self.judgements:
+            if judgement.verdict in verdicts:
+                try:
+                    statement = self._statement(judgement)
+                except OutOfWork:
+                    raise
+                except NO_VALUE:
+                    continue
+                if statement is not None:
+                    found.append(statement)
+        return found
+
+    def _statement(self, judgement: Judgement) -> Statement | None:
+        """What a right claim says; of another one what there is to explain, its number or its last wrong line."""
+        claim = judgement.claim
+        right = judgement.verdict in ("right", "rounded")
+        false = any(line.verdict == "wrong" for line in judgement.working)
+        of_number = judgement.verdict == "wrong" and (judgement.own or not false)
+        if claim.value is not None and (
+            right or of_number or judgement.verdict == "carried_forward"
+        ):
+            statement = self._of_value(judgement, claim.value)
+            statement.is_of_number = True
+            if judgement.verdict == "rounded":  # it is as good as the truth
+                truths = [v for _, truth in self._truths(judgement) for v in truth.flat]
+                pairs = zip(statement.bounds, truths, strict=True)
+                statement.bounds = Bounds((min(low, t), max(high, t)) for (low, high), t in pairs)
+            return statement
+        lines = [k for k, line in enumerate(judgement.working) if right or line.verdict == "wrong"]
+        if not lines or (right and self.probes is None):
+            return None
+        line = claim.working[lines[-1]].tree
+        return None if line is None else self._of_line(judgement, line)
+
+    def _of_value(self, judgement: Judgement, value: Value) -> Statement:
+        """A statement that printed numbers make: each is within half a unit of its last digit."""
+        printed = printed_entries(value)
+        bounds = [p.ends for p in printed]
+        return Statement(
+            judgement,
+            self._for_each(judgement, lambda *_: [bounds]),
+            sum(map(significant, printed)),
+        )
+
+    def _of_line(self, judgement: Judgement, line: f.Node) -> Statement:
+        """A statement that a line of working makes; raises as evaluating it does."""
+        if (value := printed_value(line)) is not None:
+            return self._of_value(judgement, value)
+        evaluator = Evaluator(self.point)
+        further = list(evaluator.bindings(line, judgement.claim.tree.letters))
+        if len(further) > 1:  # then it says as many things of one entry
+            raise EvaluationError("a letter that the quantity has not")
+        if self.probes is not None:
+
+            def formula(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
+                for more in further:
+                    mine = evaluator.value(line, {**binding, **more})
+                    yield [(v, v) for v in mine.flat] if same_shape(mine.shape, truth.shape) else []
+
+            key = "said", judgement.claim.tree, line
+            return Statement(
+                judgement,
+                self.probes.kept(key, lambda: self._for_each(judgement, formula)),
+                math.inf,
+                line,
+            )
+
+        def number(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
+            for more in further:
+                assert self.history is not None
+                low, high = self.history.spread(
+                    judgement.claim, line, self.point, {**binding, **more}, known=True
+                )
+                yield (
+                    list(zip(low.flat, high.flat, strict=True))
+                    if same_shape(low.shape, truth.shape)
+                    else []
+                )
+
+        bounds = self._for_each(judgement, number)
+        return Statement(judgement, bounds, sum(_size(low, high) for low, high in bounds))
+
+    def _truths(self, judgement: Judgement) -> Iterator[tuple[Binding, Array]]:
+        yield from truths_at(self.point, judgement.claim.tree)
+
+    def _for_each(
+        self, judgement: Judgement, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]
+    ) -> Bounds:
+        """The bounds of all entries, for all values of the free letters; EvaluationError where they do not fit."""
+        found = Bounds()
+        for binding, truth in self._truths(judgement):
+            for some in bounds(binding, truth):
+                if len(some) != truth.size:
+                    raise EvaluationError("another shape")
+                found += some
+        return found
+
+    # The search
+
+    def _search(self) -> None:
+        """All combinations of the fewest mistakes that explain the statements, as far as there are any.
+
+        Two are tried as well where any single one that would do spoils what is right.
+        """
+        wrong = [statement for statement in self.wrong if not statement.is_carried]
+        for size in range(1, MOST_TOGETHER + 1):
+            left = [s for s in wrong if not s.fits]
+            if size == 2:
+                left += [s for s in wrong if s.fits and all(h.spoils for h in s.fits)]
+            if size == MOST_TOGETHER:  # what fits by chance is not even looked for
+                left = [s for s in left if s.digits >= ENOUGH_DIGITS]
+            parts = [tuple(fitting) for fitting in self._fitting(left, size) if fitting]
+            found = tuple(dict.fromkeys(itertools.chain(*parts)))
+            # What fits one statement often does so on the next sheet; but of many, formulas are left out.
+            few = len(parts) <= FEW_PARTS and len(found) <= len(self.simulation.instances) + 1
+            self._add(parts if few else [found])
+
+    def _fitting(self, statements: Sequence[Statement], size: int) -> list[list[Combination]]:
+        """For every statement the combinations of so many mistakes that give what is claimed, as far as floats tell."""
+        among = [self._relevant(s) if size == MOST_TOGETHER else None for s in statements]
+        for statement, some in zip(statements, among, strict=True):
+            self._pay(size, some, len(statement.bounds))
+        found: list[list[Combination]] = [[] for _ in statements]
+        known = self.probes is not None and [
+            self.probes.known(("fitting", s.tree, s.line, size)) if s.line else None
+            for s in statements
+        ]
+        # Each run serves all statements before the next one: there may be too many to be kept.
+        for some in dict.fromkeys(among):
+            asked = [
+                k
+                for k, other in enumerate(among)
+                if other == some and not (known and known[k] is not None)
+            ]
+            tried = 0
+            for run in self.simulation.runs(size, some) if asked else ():
+                tried += len(run.chosen)
+                for k in asked:
+                    found[k] += [
+                        run.chosen[row] for row in np.flatnonzero(statements[k].holds(run)).tolist()
+                    ]
+            if tried:
+                self.tried[size] = max(self.tried.get(size, 0), tried)
+        for k, s in enumerate(statements):
+            if self.probes is not None and s.line is not None:
+                found[k] = self.probes.kept(("fitting", s.tree, s.line, size), lambda k=k: found[k])  # type: ignore[misc]
+        return found
+
+    def _pay(self, size: int, among: tuple[int, ...] | None, numbers: int) -> None:
+        """Spend what comparing so many numbers takes for all combinations, the first time with the pass itself.
+
+        Before it is known what was simulated for other sheets: all pay the same.
+        """
+        variants = self.simulation.number_of(size, among)
+        if (size, among) not in self._paid:
+            self._paid.add((size, among))
+            self.point.budget.spend(
+                FLOAT_PASS + variants * (1 + 2 * self.simulation.numbers / FLOATS)
+            )
+        self.point.budget.spend(FLOAT_PASS / 10 + variants * (1 + numbers) / FLOATS)
+
+    def _relevant(self, statement: Statement) -> tuple[int, ...]:
+        """The mistakes that alone change what a statement speaks of."""
+        run = self.simulation.run(((), *self.simulation.singles))
+        return tuple(np.flatnonzero(changed(run.values(statement.tree)).any(-1)).tolist())
+
+    def _add(self, parts: Sequence[tuple[Combination, ...]]) -> None:
+        """Take in combinations, with all that they explain and spoil."""
+        statements = len(self.wrong) + len(self.right)
+        self.point.budget.spend(len(parts) * (FLOAT_PASS + statements * FLOAT_PASS / 8))
+        added = set[Combination]()
+        for run in map(self.simulation.run, parts):
+            holds = np.stack([statement.holds(run) for statement in self.wrong], -1).tolist()
+            for combination, explained, spoils in zip(
+                run.chosen, holds, self._spoilt(run), strict=True
+            ):
+                if combination in added:
+                    continue
+                added.add(combination)
+                found = Hypothesis(
+                    combination, frozenset(itertools.compress(itertools.count(), explained)), spoils
+                )
+                self.hypotheses.append(found)
+                for number in found.explains:
+                    fits = self.wrong[number].fits
+                    if not fits or len(fits[0].chosen) == len(combination):
+                        fits.append(found)
+                        found.fewest += 1
+
+    # Exactly
+
+    def seen(self, chosen: Combination, point: Point | None = None) -> Point:
+        """The point, the sheet's own or another, as it is for somebody who makes some mistakes."""
+        point = point or self.point
+        key = chosen, id(point)
+        if key not in self._seen:
+            edits = edits_of(self.simulation.made(chosen))
+            self._seen[key] = Carried(point, None, edits) if chosen else point
+        return self._seen[key]
+
+    def confirm(self, chosen: Combination, statement: Statement) -> bool:
+        """Whether mistakes give what is claimed exactly, in all digits or as an identity."""
+        key = chosen, id(statement)
+        if key not in self._confirmed:
+            if statement.line is None or self.probes is None:
+                self.point.budget.spend(follow_work(statement.tree, self.point))
+            try:
+                self._confirmed[key] = self._gives(chosen, statement)
+            except NO_VALUE:
+                self._confirmed[key] = False
+        return self._confirmed[key]
+
+    def _gives(self, chosen: Combination, statement: Statement) -> bool:
+        if statement.line is not None and self.probes is not None:
+            seen = functools.partial(self.seen, chosen)
+            return agree_everywhere(self.probes, statement.tree, statement.line, seen, chosen)
+        carried = self.seen(chosen)
+        if (found := self.simulation.target(statement.tree)) and isinstance(carried, Carried):
+            # Somebody who works by hand takes relu'(0) = 0 and goes on, so a z that is 0 is not in the way here.
+            core = core_of(statement.tree, self.point.rate)
+            values = [core[0] * v for v in carried.entries(*found[1:])] if core else []
+        else:
+            bindings = Evaluator(self.point).bindings(statement.tree)
+            evaluator = Evaluator(carried)
+            values = [
+                v for binding in bindings for v in evaluator.value(statement.tree, binding).flat
+            ]
+        return all(
+            low <= v <= high for v, (low, high) in zip(values, statement.bounds, strict=True)
+        )
+
+    def loosely(self, statement: Statement, among: Sequence[Combination]) -> list[Combination]:
+        """The combinations that give a number but for the rounding of the values printed before it.
+
+        None that spoils a right claim: whoever has printed that has not made the mistake.
+        """
+        judgement, history = statement.judgement, self.history
+        if history is None or judgement.verdict != "wrong" or not judgement.own or not among:
+            return []
+        low, high = statement.bounds.floats
+        values = self.simulation.run(((), *among)).values(statement.tree)
+        with np.errstate(all="ignore"):
+            near = abs(values[1:] - (low + high) / 2) <= NEAR * abs(values[1:]) + 2 * (high - low)
+        rows = np.flatnonzero(near.all(-1) & changed(values).any(-1)).tolist()
+        found = []
+        for row in rows:
+            with contextlib.suppress(AtKink):
+                if history.rounded(
+                    judgement.claim, self.point, edits_of(self.simulation.made(among[row]))
+                ):
+                    found.append(among[row])
+        if not found:
+            return found
+        spoilt = self._spoilt(self.simulation.run(tuple(found)))
+        return [
+            combination for combination, spoils in zip(found, spoilt, strict=True) if not spoils
+        ]
+
+    def spoils(self, chosen: Combination) -> int:
+        """How many right claims some mistakes would spoil."""
+        if chosen not in self._spoils:
+            self._spoils[chosen] = self._spoilt(self.simulation.run((chosen,)))[0]
+        return self._spoils[chosen]
+
+    def _spoilt(self, run: Run) -> list[int]:
+        """How many right claims the variants of a run spoil."""
+        spoilt = np.zeros(len(run.chosen), int)
+        for statement in self.right:
+            spoilt += ~statement.holds(run)
+        return spoilt.tolist()
+
+
+def _size(value: Any, high: Any) -> float:
+    """About how many digits a value has that a formula gave, between these bounds."""
+    low = as_float(value)
+    if (width := as_float(high) - low) > 0:
+        return max(
+            0.0, min(ENOUGH_DIGITS, math.log10(max(abs(low), abs(as_float(high)), 1e-300) / width))
+        )
+    exact = getattr(value, "exact", value)
+    if exact is None:
+        return ENOUGH_DIGITS
+    top, bottom = exact.numerator, exact.denominator
+    while top and top % 10 == 0:
+        top //= 10
+    return max(1.0, float(top.bit_length() + bottom.bit_length() - 1) * math.log10(2))
+
+
+def mixed(probes: Probes) -> Point:
+    """A point with generic numbers, about half of its units live."""
+    points = [point for point in itertools.islice(probes, 9) if point.jax_of is None]
+    return min(points, key=lambda point: abs(2 * sum(point.live_units()) - len(point.live_units())))
+
+
+def agree_everywhere(
+    probes: Probes,
+    quantity: f.Node,
+    line: f.Node,
+    seen: Callable[[Point], Point] = lambda point: point,
+    made: Combination = (),
+    form: int | None = None,
+) -> bool:
+    """Whether a formula is a quantity, as points are `seen`, wherever both are defined; in the form of that number.
+
+    `made` stands for the mistakes that points are seen with. Most formulas fail at the first points, and so each is
+    charged for a few, whether or not it was asked before.
+    """
+    point = next(iter(probes))
+    one = follow_work(quantity, point) + point.formula_work(line)
+    point.budget.spend(CHARGED * one)
+
+    def find() -> bool:
+        defined = False
+        for point in itertools.islice((point for point in probes if not point.free), CONFIRMED_AT):
+            point.budget.glance()
+            try:
+                if not agree_at(point, seen(point), quantity, line, form):
+                    return False
+            except OutOfWork:
+                raise
+            except NO_VALUE:
+                continue
+            defined = True
+        return defined
+
+    agrees = bool(probes.kept(("agree", quantity, line, made, form), find))
+    if agrees:
+        point.budget.spend((CONFIRMED_AT - CHARGED) * one)
+    return agrees

@@ -1,0 +1,247 @@
+"""Mistakes made on purpose: many variants of one hand-written pass side by side, in floats."""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import NO_VALUE, Evaluator
+from gradsheet.mistakes.catalogue import Instance, edits_of, instances
+from gradsheet.network.network import Network
+from gradsheet.numbers.cache import Kept
+from gradsheet.numbers.printed import as_float
+from gradsheet.truth.carry import Carried
+from gradsheet.truth.point import Point
+from gradsheet.truth.steps import Index, Pass, Tensor, in_front
+from gradsheet.truth.target import core_of, entries_of
+from gradsheet.truth.work import OutOfWork
+from manual import Layer
+from manual.activations import Array
+
+MAX_NUMBERS = 1_000_000  # floats that the variants of one batch may have among them
+MAX_VARIANTS = (
+    60_000  # combinations of so many mistakes as are tried; where there are more, none is
+)
+MAX_KEPT = 16  # simulations, for further sheets with the same numbers
+MAX_KEPT_VARIANTS = 2_000  # of a batch whose pass is kept beside others
+MAX_KEPT_COMBINATIONS = 5 * MAX_VARIANTS  # in all of them
+MAX_KEPT_NUMBERS = 2_000_000  # that are kept of what their runs gave
+CLOSE = 1e-9  # how far apart floats are that may be equal
+
+Combination = tuple[int, ...]  # of mistakes, by their numbers among the instances
+
+
+class Run:
+    """The pass at a point in floats, with one variant for each combination of mistakes."""
+
+    def __init__(
+        self,
+        simulation: "Simulation",
+        chosen: Sequence[Combination],
+        kept: Kept[Array] | None = None,
+    ):
+        self.simulation, self.chosen = simulation, chosen
+        self._kept = (
+            Kept[Array](MAX_NUMBERS) if kept is None else kept
+        )  # what the run gave, with its token
+        self._token = object()
+
+    def kept(self, question: Hashable, find: Callable[[], Array]) -> Array:
+        """What the run gave before, or gives now: an array that nobody changes."""
+        return self._kept.get((self._token, question), find, lambda array: array.size)
+
+    @functools.cached_property
+    def passed(self) -> Pass:
+        """The pass itself; forgotten, it is made anew when it is needed again."""
+        rows: dict[int, list[int]] = {}  # the variants that each mistake is made in
+        for row, combination in enumerate(self.chosen):
+            for number in combination:
+                rows.setdefault(number, []).append(row)
+        numbers = sorted(rows)
+        simulation = self.simulation
+        edits = edits_of(simulation.made(numbers), [np.array(rows[number]) for number in numbers])
+        with np.errstate(all="ignore"):  # what comes out of a mistake may be no number
+            return Pass(
+                simulation.point.network, *simulation.data, edits=edits, variants=len(self.chosen)
+            )
+
+    def forget(self) -> None:
+        """Free the memory of the pass."""
+        self.__dict__.pop("passed", None)
+
+    def values(self, tree: f.Node) -> Array:
+        """A quantity's entries for all values of its free letters, (V, entries); of no number where they are none.
+
+        Formulas of several quantities take longer, and are left out where there are many variants.
+        """
+        return self.kept(tree, lambda: self._find(tree))
+
+    def _find(self, tree: f.Node) -> Array:
+        found = self.simulation.target(tree)
+        if found is not None:
+            factor, tensor, indices = found
+            with np.errstate(all="ignore"):
+                return factor * self.passed.entries(tensor, indices)
+        if len(self.chosen) > len(self.simulation.instances) + 1:
+            return np.full((len(self.chosen), 1), np.nan)
+        rows = [self.simulation.evaluated(combination, tree) for combination in self.chosen]
+        length = max((len(row) for row in rows if row is not None), default=1)
+        return np.stack(
+            [np.full(length, np.nan) if row is None or len(row) != length else row for row in rows]
+        )
+
+
+class Simulation:
+    """The mistakes that can be made in the network of a point; `at` finds what was simulated there before."""
+
+    _kept: ClassVar[Kept["Simulation"]] = Kept(MAX_KEPT)
+    _runs: ClassVar[Kept[list[Run]]] = Kept(MAX_KEPT_COMBINATIONS)
+    _large: ClassVar[Run | None] = None  # the only one with so many variants whose pass is kept
+    _given: ClassVar[Kept[Array]] = Kept(MAX_KEPT_NUMBERS)
+
+    @classmethod
+    def at(cls, point: Point) -> "Simulation":
+        """The simulation at a point: a class hands in many sheets with the same numbers."""
+        arrays = (
+            point.x,
+            point.y,
+            point.d_yhat,
+            *(array for layer in point.params for array in layer),
+        )
+        key = (
+            point.network,
+            point.rate,
+            *(None if a is None else tuple(_plain(v) for v in a.flat) for a in arrays),
+        )
+        simulation = cls._kept.get(key, lambda: cls(point))
+        simulation.point = point
+        return simulation
+
+    def __init__(self, point: Point):
+        self.point, network = point, point.network
+        self.instances = instances(network, point.rate is not None and network.update is not None)
+
+        def floats(array: Any) -> Any:
+            return None if array is None else in_front(np.vectorize(as_float, [float])(array))
+
+        params = [Layer(floats(W), floats(b)) for W, b in point.params]
+        rate = None if point.rate is None else float(point.rate)
+        self.data: Any = params, floats(point.x), floats(point.y), floats(point.d_yhat), rate
+        self.numbers = numbers_of(network, len(point.x))
+        self.batch = max(1, MAX_NUMBERS // self.numbers)  # variants that are run at a time
+        self._token = object()
+        self._some: Kept[Run] = Kept(MAX_KEPT_NUMBERS // 10)
+        self._targets: dict[f.Node, tuple[float, Tensor, list[Index]] | None] = {}
+
+    @property
+    def singles(self) -> list[Combination]:
+        return [(number,) for number in range(len(self.instances))]
+
+    def runs(self, size: int, among: tuple[int, ...] | None = None) -> Iterator[Run]:
+        """Runs of all combinations of so many mistakes, of some of them or of all; none where there are too many."""
+        if not self.number_of(size, among):
+            return
+        for run in self._runs.get(
+            (self._token, size, among), lambda: self._batches(size, among), _variants
+        ):
+            yield run
+            if among is not None:
+                run.forget()
+            elif len(run.chosen) > MAX_KEPT_VARIANTS and Simulation._large is not run:
+                if Simulation._large is not None:
+                    Simulation._large.forget()
+                Simulation._large = run
+
+    def number_of(self, size: int, among: tuple[int, ...] | None = None) -> int:
+        """How many combinations of so many mistakes there are at most, or 0 where none is tried."""
+        number = math.comb(len(self.instances if among is None else among), size)
+        return number if number <= MAX_VARIANTS else 0
+
+    def _batches(self, size: int, among: Sequence[int] | None) -> list[Run]:
+        chosen = list(self.combinations(size, among))
+        starts = range(0, len(chosen), self.batch)
+        return [Run(self, chosen[start : start + self.batch], self._given) for start in starts]
+
+    def run(self, chosen: tuple[Combination, ...]) -> Run:
+        """The run of some combinations."""
+        return self._some.get(
+            chosen, lambda: Run(self, chosen, self._given), lambda _: len(chosen) * self.numbers
+        )
+
+    def combinations(self, size: int, among: Sequence[int] | None = None) -> Iterator[Combination]:
+        """So many mistakes together, of some or of all, but for one made twice in the same place."""
+        for chosen in itertools.combinations(
+            range(len(self.instances)) if among is None else among, size
+        ):
+            if self.is_possible(chosen):
+                yield chosen
+
+    @functools.cached_property
+    def _clashes(self) -> set[Combination]:
+        """The pairs that are one mistake made twice in the same place."""
+        alike: dict[int, list[int]] = {}
+        for number, instance in enumerate(self.instances):
+            alike.setdefault(id(instance.mistake), []).append(number)
+        pairs = (pair for numbers in alike.values() for pair in itertools.permutations(numbers, 2))
+        return {(a, b) for a, b in pairs if self.instances[a].excludes(self.instances[b])}
+
+    def is_possible(self, chosen: Combination) -> bool:
+        """Whether none of some mistakes is made twice in the same place."""
+        return self._clashes.isdisjoint(itertools.combinations(chosen, 2))
+
+    def made(self, chosen: Sequence[int]) -> list[Instance]:
+        return [self.instances[number] for number in chosen]
+
+    def target(self, tree: f.Node) -> tuple[float, Tensor, list[Index]] | None:
+        """The factor, the tensor and the entries that a quantity is; None for a formula of several."""
+        if tree not in self._targets:
+            self._targets[tree] = None
+            if (found := core_of(tree, self.point.rate)) and found[0]:
+                bindings = Evaluator(self.point).bindings(tree)
+                parts = [entries_of(found[1], self.point, binding) for binding in bindings]
+                indices = [index for _, some in parts for index in some]
+                self._targets[tree] = as_float(found[0]), parts[0][0], indices
+        return self._targets[tree]
+
+    def evaluated(self, chosen: Combination, tree: f.Node) -> Array | None:
+        """A formula's entries in floats, as somebody gets them who makes some mistakes."""
+        carried = Carried(self.point, None, edits_of(self.made(chosen)), floats=True)
+        try:
+            with np.errstate(all="ignore"):
+                rows = [
+                    Evaluator(carried).value(tree, binding)
+                    for binding in Evaluator(self.point).bindings(tree)
+                ]
+            return np.concatenate([np.ravel(row) for row in rows]).astype(float)
+        except OutOfWork:
+            raise
+        except NO_VALUE:
+            return None
+
+
+def numbers_of(network: Network, examples: int) -> int:
+    """The floats of a variant of the pass."""
+    shapes = zip(network.widths, network.widths[1:], strict=False)
+    return sum(inputs * units + 3 * examples * (inputs + units) for inputs, units in shapes)
+
+
+def _variants(runs: Sequence[Run]) -> int:
+    return sum(len(run.chosen) for run in runs)
+
+
+def _plain(value: Any) -> Any:
+    """A number that says by itself whether it is the same."""
+    exact = getattr(value, "exact", value)
+    return as_float(value) if exact is None else exact
+
+
+def changed(values: Array) -> Array:
+    """Which entries differ in which variants from those of the first variant, where that has numbers."""
+    with np.errstate(all="ignore"):
+        return np.asarray(
+            ~(abs(values[1:] - values[:1]) <= CLOSE * abs(values[:1])) & np.isfinite(values[:1])
+        )

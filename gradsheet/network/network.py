@@ -1,0 +1,168 @@
+"""What a sheet says of its network without any number in it: shapes, activations, loss."""
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+
+from manual.activations import RATIONAL, Activation, Array, split
+from manual.losses import RATIONAL as RATIONAL_LOSSES
+
+KINKED = ("relu", "leaky_relu")
+SQUARES = ("half_squared_error", "squared_error", "mean_squared_error")
+CANCELLING = (
+    ("binary_cross_entropy", "sigmoid"),
+    ("cross_entropy", "softmax"),
+)  # dL/dz is yhat - y
+NEW = "_new"  # ends the names of what there is after one step of gradient descent
+
+
+@dataclass(frozen=True)
+class Network:
+    """The structure. `widths` are the inputs and every layer's units; `biases` has "units", "shared" or None a layer.
+
+    `examples` is the size of the batch, None where the sheet has one example and its nodes no example axis.
+    `loss` is None where it is unspecified: dL/dyhat is then a free symbol. `update` says which parameters a step of
+    gradient descent changes, "all" or "weights"; it is None where the sheet has no such step.
+    """
+
+    widths: tuple[int, ...]
+    biases: tuple[str | None, ...]
+    activations: tuple[Activation, ...]
+    loss: str | None
+    reduction: str
+    examples: int | None
+    update: str | None = None
+
+    @property
+    def depth(self) -> int:
+        return len(self.activations)
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every quantity under its one name; `aliases` has the other names."""
+        batch = () if self.examples is None else (self.examples,)
+        shapes: dict[str, tuple[int, ...]] = {"x": (*batch, self.widths[0])}
+        for l, (inputs, units) in enumerate(zip(self.widths, self.widths[1:], strict=False), 1):
+            shapes[f"W{l}"] = (units, inputs)
+            if bias := self.biases[l - 1]:
+                shapes[f"b{l}"] = () if bias == "shared" else (units,)
+            shapes[f"z{l}"] = (*batch, units)
+            shapes["yhat" if l == self.depth else f"h{l}"] = (*batch, units)
+        if self.loss not in (None, "output"):
+            shapes["y"] = (*batch, self.widths[-1])
+        shapes["L"] = ()
+        if self.update is not None:
+            fixed = ("x", "y") if self.loss is not None else ("x", "y", "L")
+            shapes |= {name + NEW: shape for name, shape in shapes.items() if name not in fixed}
+            shapes["learning_rate"] = ()
+        return shapes
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        aliases = {"h0": "x", f"h{self.depth}": "yhat"}
+        return aliases if self.update is None else {**aliases, f"h{self.depth}{NEW}": f"yhat{NEW}"}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Everything that a formula may name."""
+        return (*self.shapes, *self.aliases)
+
+    def canonical(self, name: str) -> str:
+        return self.aliases.get(name, name)
+
+    @property
+    def sigma(self) -> str | None:
+        """The function that σ stands for; None where it may be a sigmoid or the layers' own activation."""
+        kinds = {split(activation)[0] for activation in self.activations} - {"identity"}
+        return "sigmoid" if not kinds or "sigmoid" in kinds else None
+
+    def stage(self, name: str) -> int:
+        """Where a quantity stands in the forward pass: nothing depends on what comes at a later stage."""
+        name = self.canonical(name).removesuffix(NEW)
+        if name in ("x", "y", "learning_rate"):
+            return 0
+        if name in ("yhat", "L"):
+            return 3 * self.depth + (name == "L")
+        return 3 * int(name[1:]) - {"W": 2, "b": 2, "z": 1, "h": 0}[name[0]]
+
+    def no_derivative(self, of: str, by: str) -> str | None:
+        """Why d of / d by does not exist, None where it does; "shares" stands for the L[k]."""
+        of, by = ("L" if of == "shares" else self.canonical(of)), self.canonical(by)
+        if (
+            of[0] in "Wb"
+            or of == "y"
+            or by == "L"
+            or any(n.endswith((NEW, "learning_rate")) for n in (of, by))
+        ):
+            return f"d{of}/d{by} is no derivative of a node by an earlier node or a parameter"
+        if by == "y":  # the target stands beside the pass: only the loss looks at it
+            return None if of == "L" else f"d{of}/dy: {of} does not depend on y"
+        if self.stage(by) > self.stage(of):
+            return f"d{of}/d{by}: {by} comes after {of} in the forward pass"
+        return None
+
+    @property
+    def cancels(self) -> bool:
+        """Whether the last activation cancels against the loss: dL/dz is yhat - y."""
+        return (self.loss, split(self.activations[-1])[0]) in CANCELLING
+
+    @property
+    def rational(self) -> bool:
+        """Whether everything in this network is a fraction of the numbers in it."""
+        loss = self.loss is None or self.loss in RATIONAL_LOSSES
+        return loss and all(split(activation)[0] in RATIONAL for activation in self.activations)
+
+    @cached_property
+    def kinked(self) -> tuple[int, ...]:
+        """The layers whose activation has a kink at 0."""
+        return tuple(
+            l for l, activation in enumerate(self.activations, 1) if split(activation)[0] in KINKED
+        )
+
+    @property
+    def kinked_units(self) -> int:
+        """The units, over all examples, whose activation has a kink at 0."""
+        return sum(self.widths[l] for l in self.kinked) * (self.examples or 1)
+
+    def reading(self, *, kinks: bool = True) -> str:
+        """The reading in one line, as every report states it; with what is taken for the derivatives at `kinks`."""
+        loss = (
+            "unspecified, dL/dyhat is a free symbol"
+            if self.loss is None
+            else self.loss.replace("_", " ")
+        )
+        if self.loss is not None:
+            loss += (
+                f", {self.reduction} over the {n} examples"
+                if (n := self.examples or 1) > 1
+                else ", one example"
+            )
+        names = [
+            a if isinstance(a, str) else f"leaky_relu with slope {a[1]}" for a in self.activations
+        ]
+        biases = {None: "none", "units": "one a unit", "shared": "one shared a layer"}
+        kinds = list(dict.fromkeys(self.biases))
+        bias = (
+            biases[kinds[0]] if len(kinds) == 1 else ", ".join(biases[kind] for kind in self.biases)
+        )
+        kinked = {split(a)[0] for a in self.activations}
+        kink = "; relu'(0) = 0" * ("relu" in kinked) + "; leaky_relu'(0) is its slope" * (
+            "leaky_relu" in kinked
+        )
+        return f"loss {loss}; layers {', '.join(names)}; biases {bias}{kink if kinks else ''}"
+
+
+def improbable(network: Network, y: Array) -> str:
+    """What keeps targets of a cross-entropy, exact numbers (N, O), from being probabilities; empty where nothing does.
+
+    Such a sheet is judged as it stands: the derivative by z of softmax and cross-entropy is then not yhat - y.
+    """
+    if network.loss not in ("cross_entropy", "binary_cross_entropy"):
+        return ""
+    which = (f" of example {n}" if len(y) > 1 else "" for n in itertools.count(1))
+    for row, where in zip(y, which, strict=False):
+        if off := next((v for v in row if not 0 <= v <= 1), None):
+            return f"y{where} has {off}, which is no probability"
+        if network.loss == "cross_entropy" and (total := sum(row)) != 1:
+            return f"y{where} adds up to {total}, not to 1"
+    return ""

@@ -1,0 +1,44 @@
+"""What was found for one sheet and serves the next: a class asks the same questions of the same network."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Kept(Generic[T]):
+    """Answers by the complete question, as many as cost `most` together; those that were not asked for longest go.
+
+    What is raised on the way to an answer is raised, and not kept.
+    """
+
+    def __init__(self, most: int):
+        self.most, self.cost = most, 0
+        self._found: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __contains__(self, question: Hashable) -> bool:
+        return question in self._found
+
+    def clear(self) -> None:
+        self._found.clear()
+        self.cost = 0
+
+    def get(
+        self, question: Hashable, find: Callable[[], T], cost: Callable[[T], int] = lambda _: 1
+    ) -> T:
+        """The answer, found now if it was not before; one that costs more than all may together is not kept."""
+        if question in self._found:
+            self._found.move_to_end(question)
+            return self._found[question][0]
+        found = find()
+        if (own := cost(found)) <= self.most:
+            self._found[question] = found, own
+            self.cost += own
+            while self.cost > self.most:
+                _, (_, dropped) = self._found.popitem(last=False)
+                self.cost -= dropped
+        return found

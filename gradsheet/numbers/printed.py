@@ -1,0 +1,283 @@
+"""Numbers as they are printed, in a sheet and in a report. The digits are the claim, so a number keeps its text."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from gradsheet.numbers.real import Imprecise
+
+MAX_DIGITS = 40
+MAX_EXPONENT = 300
+MAX_BITS_SHOWN = 10_000
+MAX_SHOWN = 40  # characters of a number in a message
+
+LEAST_CUT = 3  # digits of a number that is told to have been cut, not rounded
+USUAL_DIGITS = 10  # of a number beside which none is claimed
+MORE_DIGITS = 2  # of a truth than were claimed
+
+_DECIMAL = re.compile(
+    r"[+-]?(?P<whole>\d*)(?P<point>\.(?P<places>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,9}))?", re.ASCII
+)
+_RATIO = re.compile(r"(?P<top>[+-]?\d+)\s*/\s*(?P<bottom>\d+)", re.ASCII)
+
+
+class NumberError(ValueError):
+    """A text that is no number; the message says what a number looks like."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number with its text. `places` counts the decimals printed; it is None where the text is exact (7, 49/8)."""
+
+    text: str
+    value: Fraction
+    places: int | None
+
+    @cached_property
+    def half(self) -> Fraction:
+        """Half a unit of the last digit printed, 0 where the text is exact."""
+        return Fraction(0) if self.places is None else Fraction(10) ** -self.places / 2
+
+    @cached_property
+    def ends(self) -> tuple[Fraction, Fraction]:
+        """The least and the largest number with these digits."""
+        return self.value - self.half, self.value + self.half
+
+    def agrees(self, truth: Any) -> bool:
+        """Whether `truth`, a Fraction or Real, has exactly the digits printed: rounds to them, from half either way."""
+        if self.places is None:
+            return bool(truth == self.value)
+        # Side by side with each end: whether the truth is off at all may take more digits than there are.
+        low, high = self.ends
+        return bool(low <= truth) and bool(truth <= high)
+
+    def is_cut(self, truth: Any) -> bool:
+        """Whether it is the truth with its further digits cut off, of at least three digits, the last of them not 0."""
+        digits = significant_digits(self.text)
+        if (
+            self.places is None
+            or len(digits) < LEAST_CUT
+            or digits.endswith("0")
+            or (self.value < 0) != bool(truth < 0)
+        ):
+            return False
+        size = abs(self.value)
+        return bool(size <= abs(truth)) and bool(abs(truth) < size + 2 * self.half)
+
+    def is_close(self, truth: Any) -> bool:
+        """Whether the number is off in its last digits at most: by a quarter, or by two units of the last."""
+        return bool(abs(self.value - truth) <= abs(truth) / 4 + 4 * self.half)
+
+    def overlaps(self, low: Any, high: Any) -> bool:
+        """Whether some number from `low` to `high` has exactly the digits printed."""
+        return self.agrees(low) or self.agrees(high) or bool(low <= self.value <= high)
+
+
+def significant_digits(text: str) -> str:
+    """The digits of a number from the first that is not 0."""
+    return "".join(c for c in text.lower().split("e")[0] if c.isdigit()).lstrip("0")
+
+
+def all_agree(printed: Sequence[Printed], values: Sequence[Any]) -> bool:
+    """Whether there are as many values as numbers, each with exactly the digits printed."""
+    return len(printed) == len(values) and all(
+        p.agrees(v) for p, v in zip(printed, values, strict=True)
+    )
+
+
+def all_overlap(printed: Sequence[Printed], low: Any, high: Any) -> bool:
+    """Whether there are as many ranges as numbers, each with some value that has exactly the digits printed."""
+    ends = zip(printed, low.flat, high.flat, strict=False)
+    return low.size == len(printed) and all(p.overlaps(a, b) for p, a, b in ends)
+
+
+@lru_cache(maxsize=4096)
+def printed(text: str) -> Printed:
+    """Read `12`, `-0.10`, `.12`, `6e-3`, `49/8`; raises NumberError on anything else and over the limits."""
+    bare = text.strip().replace("_", "")
+    if len(bare) > 2 * MAX_DIGITS + 2:
+        raise NumberError(
+            f"a number of {len(bare)} characters, expected at most {MAX_DIGITS} digits"
+        )
+    if found := _RATIO.fullmatch(bare):
+        if max(len(found["top"]), len(found["bottom"])) > MAX_DIGITS + 1:
+            raise NumberError(
+                f"{bare[:20]}... is too long, expected at most {MAX_DIGITS} digits above and below"
+            )
+        top, bottom = int(found["top"]), int(found["bottom"])
+        if bottom == 0:
+            raise NumberError(f"{bare} divides by 0")
+        return Printed(bare, Fraction(top, bottom), None)
+    found = _DECIMAL.fullmatch(bare)
+    if not found or not (found["whole"] or found["places"]):
+        raise NumberError(f"{bare[:20]!r} is no number, expected one like 12, -0.10, 6e-3 or 49/8")
+    digits, exponent = found["whole"] + (found["places"] or ""), int(found["exponent"] or 0)
+    if len(digits) > MAX_DIGITS or abs(exponent) > MAX_EXPONENT:
+        raise NumberError(
+            f"{bare[:20]}... is too long, expected at most {MAX_DIGITS} digits and an exponent up to {MAX_EXPONENT}"
+        )
+    places = None
+    if found["point"] or found["exponent"] is not None:
+        places = max(
+            0, len(found["places"] or "") - exponent
+        )  # 4e3 claims its units: no digit is printed in vain
+    value = int(digits) * Fraction(10) ** (exponent - len(found["places"] or ""))
+    return Printed(bare, -value if bare.startswith("-") else value, places)
+
+
+def as_float(value: Any) -> float:
+    """The float nearest to a Fraction or Real, infinite where it is too large for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def exact_of(value: Any) -> Fraction | None:
+    """A Fraction or Real as a fraction, None where it is not known as one; what is 0 by its mark is 0."""
+    exact: Fraction | None = getattr(value, "exact", value)
+    return Fraction(0) if exact is None and value.mark == 0 else exact
+
+
+Text = (
+    str | float | list[Any] | None
+)  # a number, or lists of them: an exact one is text, any other a float
+
+
+def exact_text(values: Any) -> Text:
+    """Exact numbers as text, 21 or 49/8, others as floats; lists and arrays of them as lists."""
+    values = values.tolist() if hasattr(values, "tolist") else values
+    if isinstance(values, list):
+        return [exact_text(item) for item in values]
+    exact = exact_of(values)
+    if exact is None:
+        found = float(values)
+        return found if math.isfinite(found) else "beyond all floats"
+    bits = max(exact.numerator.bit_length(), exact.denominator.bit_length())
+    # Python itself refuses to print numbers much larger, and nobody reads them.
+    return str(exact) if bits <= MAX_BITS_SHOWN else f"a fraction of {bits * 3 // 10} digits"
+
+
+def plain(text: Text, digits: int = 10) -> str:
+    """A number or lists of numbers on one line, floats with so many digits; of very long numbers the size."""
+    if isinstance(text, list):
+        return f"[{', '.join(plain(item, digits) for item in text)}]"
+    if isinstance(text, float):
+        return f"{text:.{digits}g}"
+    found = str(text)
+    if len(found) <= MAX_SHOWN or not (
+        ratio := _RATIO.fullmatch(found) or re.fullmatch(r"(?P<top>-?\d+)", found)
+    ):
+        return found
+    top, bottom = Decimal(ratio["top"]), Decimal(ratio.groupdict().get("bottom", 1))
+    return f"about {Context(prec=6, Emax=MAX_EMAX, Emin=MIN_EMIN).divide(top, bottom):.6g}"
+
+
+def decimal_text(value: Fraction) -> str:
+    """A fraction as a decimal where it is one of at most 12 places, else as it is; about, where that is too long."""
+    if (
+        value.numerator.bit_length() > MAX_BITS_SHOWN
+        or value.denominator.bit_length() > MAX_BITS_SHOWN
+    ):
+        return str(exact_text(value))
+    for places in range(13):
+        scaled = value * 10**places
+        if scaled.denominator == 1 and abs(scaled) < 10**30:
+            digits = f"{abs(scaled.numerator):0{places + 1}d}"
+            point = f".{digits[len(digits) - places :]}" if places else ""
+            return "-" * (value < 0) + digits[: len(digits) - places] + point
+    return str(value)
+
+
+def digits_text(truth: Any, claimed: Sequence[Printed]) -> Text:
+    """Numbers that are no fractions as decimals, each with at least two digits more than were claimed of it.
+
+    All digits are true: there are so many that the number is the same rounded and cut. None where all are exact.
+    """
+    if all(exact_of(value) is not None for value in np.ravel(truth)):
+        return None
+    return _each(truth, claimed, _true_digits)
+
+
+def told_text(truth: Any, claimed: Sequence[Printed]) -> Text:
+    """Numbers as a person is told them: exact where that is short, else rounded, with two digits more than claimed."""
+    return _each(truth, claimed, _told)
+
+
+def _each(
+    truth: Any, claimed: Sequence[Printed], text_of: Callable[[Any, Printed | None, int], str]
+) -> Text:
+    """The texts of numbers, each beside what was claimed of it, with as many digits as it should have."""
+    values = list(np.ravel(truth))
+    beside: Sequence[Printed | None] = (
+        claimed if len(claimed) == len(values) else [None] * len(values)
+    )
+    texts = [
+        text_of(
+            value,
+            p,
+            USUAL_DIGITS if p is None else max(1, len(significant_digits(p.text))) + MORE_DIGITS,
+        )
+        for value, p in zip(values, beside, strict=True)
+    ]
+    shape = np.shape(truth)
+    return np.array(texts, object).reshape(shape).tolist() if shape else texts[0]
+
+
+def _true_digits(value: Any, _: Printed | None, digits: int) -> str:
+    exact = exact_of(value)
+    if exact is not None:
+        return decimal_text(exact)
+    for number in range(digits, value.home.digits):
+        texts = {
+            _rounded(end, number, rounding)
+            for rounding in (ROUND_DOWN, ROUND_HALF_EVEN)
+            for end in value.bounds()
+        }
+        if len(texts) == 1:
+            return texts.pop()
+    if not value.home.final:
+        raise Imprecise("as many digits as were claimed")
+    return f"{as_float(value):.15g}"
+
+
+def _told(value: Any, claimed: Printed | None, digits: int) -> str:
+    exact = exact_of(value)
+    if exact is None:
+        return _rounded(value.bounds()[0], digits, ROUND_HALF_EVEN)
+    if claimed is None or claimed.places is None:
+        return str(exact_text(exact))
+    text = decimal_text(exact)
+    if "/" not in text and len(significant_digits(text)) <= digits:
+        return text
+    wide = Context(prec=2 * digits, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    return _rounded(
+        wide.divide(Decimal(exact.numerator), Decimal(exact.denominator)), digits, ROUND_HALF_EVEN
+    )
+
+
+def _rounded(value: Decimal, digits: int, rounding: str) -> str:
+    """A decimal with so many digits, without an exponent where that is short."""
+    number = Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN).plus(value)
+    return f"{number:f}" if -6 <= number.adjusted() <= 20 else f"{number:e}"
+
+
+def like_claim(truth: Text, claimed: Text) -> Text:
+    """The truth as the claim is written: a single number without brackets, fractions as decimals where it has any."""
+    while isinstance(truth, list) and len(truth) == 1 and not isinstance(claimed, list):
+        truth = truth[0]
+    if isinstance(truth, list):
+        return [like_claim(item, claimed) for item in truth]
+    if isinstance(truth, str) and _RATIO.fullmatch(truth) and "." in plain(claimed):
+        decimal = decimal_text(Fraction(truth))
+        return (
+            f"{as_float(Fraction(truth)):.10g}" if "/" in decimal and len(decimal) > 16 else decimal
+        )
+    return truth

@@ -1,0 +1,1 @@
+"""What is true, on the word of three witnesses: points and probes, and what asking them costs."""

@@ -1,0 +1,330 @@
+"""The witness JAX: its own derivative program, evaluated without rounding.
+
+JAX writes the program of a derivative before it compiles it, a jaxpr: a list of primitive operations on arrays. Here
+the list is not compiled for floats but carried out on exact numbers, Fractions or `real.Real`. What JAX differentiated
+is thereby held against the other witnesses with `==`, or to as many digits as one likes, and nothing has to be granted
+to rounding.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import manual
+import ref
+from gradsheet.numbers.real import Arithmetic, Real
+from manual.activations import Array, split
+from ref.losses import LOSSES
+from ref.mlp import loss_shares
+
+Arrays = Sequence[Array]
+
+
+class UnknownOperation(NotImplementedError):
+    """JAX's program has an operation that has no rule here: a JAX newer than this witness."""
+
+
+def _exact(array: Any) -> Array:
+    """An array of JAX's: numbers become Fractions, whole numbers that count and truth values stay."""
+    array = np.asarray(array)
+    return np.asarray(
+        np.vectorize(Fraction, otypes=[object])(array) if array.dtype.kind == "f" else array
+    )
+
+
+def _dot_general(a: Array, b: Array, dimension_numbers: Any, **_: Any) -> Array:
+    (a_sums, b_sums), (a_batch, b_batch) = dimension_numbers
+    letters = iter(range(a.ndim + b.ndim))
+    batch = [next(letters) for _ in a_batch]
+    sums = [next(letters) for _ in a_sums]
+    a_axes, b_axes = (
+        [
+            batch[batched.index(k)]
+            if k in batched
+            else sums[summed.index(k)]
+            if k in summed
+            else next(letters)
+            for k in range(array.ndim)
+        ]
+        for array, summed, batched in (
+            (a, list(a_sums), list(a_batch)),
+            (b, list(b_sums), list(b_batch)),
+        )
+    )
+    rest = [k for axes in (a_axes, b_axes) for k in axes if k not in batch and k not in sums]
+    return np.asarray(np.einsum(a, a_axes, b, b_axes, [*batch, *rest], optimize=False), object)
+
+
+def _broadcast(
+    x: Array, shape: Sequence[int], broadcast_dimensions: Sequence[int], **_: Any
+) -> Array:
+    sizes = [1] * len(shape)
+    for axis, size in zip(broadcast_dimensions, x.shape, strict=True):
+        sizes[axis] = size
+    return np.broadcast_to(x.reshape(sizes), shape)
+
+
+def _iota(dtype: Any, shape: Sequence[int], dimension: int, **_: Any) -> Array:
+    sizes = [-1 if axis == dimension else 1 for axis in range(len(shape))]
+    return np.broadcast_to(np.arange(shape[dimension]).reshape(sizes), shape)
+
+
+def _convert(x: Array, new_dtype: Any, **_: Any) -> Array:
+    if np.dtype(new_dtype).kind != "f":
+        return x.astype(new_dtype)
+    return x if x.dtype == object else np.vectorize(Fraction, otypes=[object])(x.astype(int))
+
+
+def _largest(x: Array, axes: Sequence[int], **_: Any) -> Array:
+    """The entry that floats take for the largest: JAX's softmax shifts by it, and any shift will do."""
+    moved = np.moveaxis(x, axes, range(-len(axes), 0)).reshape(*np.delete(x.shape, axes), -1)
+    at = moved.astype(float).argmax(-1, keepdims=True)
+    return np.take_along_axis(moved, at, -1)[..., 0]
+
+
+def _argmax(x: Array, axes: Sequence[int], **_: Any) -> Array:
+    """Where that entry stands."""
+    (axis,) = axes
+    return np.asarray(x.astype(float).argmax(axis))
+
+
+def _split(x: Array, sizes: Sequence[int], axis: int, **_: Any) -> list[Array]:
+    return np.split(x, np.cumsum(sizes)[:-1], axis)
+
+
+# `real` makes a Real of a number, for the functions that only Reals have.
+_RULES: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b, **_: a + b,
+    "add_any": lambda a, b, **_: a + b,
+    "sub": lambda a, b, **_: a - b,
+    "mul": lambda a, b, **_: a * b,
+    "div": lambda a, b, **_: a / b,
+    "neg": lambda a, **_: -a,
+    "square": lambda a, **_: a * a,
+    "one_minus_square": lambda a, **_: 1 - a * a,
+    "integer_pow": lambda a, y, **_: a**y if y >= 0 else 1 / a**-y,
+    "eq": lambda a, b, **_: a == b,
+    "ne": lambda a, b, **_: a != b,
+    "lt": lambda a, b, **_: a < b,
+    "le": lambda a, b, **_: a <= b,
+    "gt": lambda a, b, **_: a > b,
+    "ge": lambda a, b, **_: a >= b,
+    "and": lambda a, b, **_: a & b,
+    "or": lambda a, b, **_: a | b,
+    "not": lambda a, **_: ~a,
+    "select_n": lambda which, a, b, **_: np.where(which, b, a),
+    "dot_general": _dot_general,
+    "reduce_sum": lambda a, axes, **_: np.asarray(a.sum(tuple(axes)), a.dtype),
+    "reduce_max": _largest,
+    "argmax": _argmax,
+    "broadcast_in_dim": _broadcast,
+    "reshape": lambda a, new_sizes, **_: a.reshape(new_sizes),
+    "squeeze": lambda a, dimensions, **_: a.squeeze(tuple(dimensions)),
+    "expand_dims": lambda a, dimensions, **_: np.expand_dims(a, tuple(dimensions)),
+    "transpose": lambda a, permutation, **_: a.transpose(permutation),
+    "concatenate": lambda *arrays, dimension, **_: np.concatenate(arrays, dimension),
+    "split": _split,
+    "iota": _iota,
+    "convert_element_type": _convert,
+    "stop_gradient": lambda a, **_: a,
+    "copy": lambda a, **_: a,
+    "copy_p": lambda a, **_: a,
+}
+_OF_REALS = ("exp", "log", "log1p", "tanh")
+
+
+def _never_equal(a: Array, b: Array, **_: Any) -> Array:
+    """Of numbers none is equal to another, of whole numbers that count each as it is."""
+    return (
+        np.zeros(np.broadcast(a, b).shape, bool)
+        if object in (a.dtype, b.dtype)
+        else np.asarray(a == b)
+    )
+
+
+# A cross-entropy asks whether y is 0, to keep 0 log 0 apart. The y that a derivative is taken by moves, and is not.
+_BESIDE_ZERO = {**_RULES, "eq": _never_equal}
+
+
+def _run(
+    jaxpr: Any,
+    consts: Arrays,
+    arguments: Arrays,
+    real: Callable[[Any], Real],
+    rules: Mapping[str, Callable[..., Any]] = _RULES,
+) -> list[Array]:
+    """What a jaxpr gives for arrays of exact numbers."""
+    values: dict[Any, Array] = dict(
+        zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *arguments], strict=True)
+    )
+
+    def read(variable: Any) -> Array:
+        return _exact(variable.val) if hasattr(variable, "val") else values[variable]
+
+    for equation in jaxpr.eqns:
+        name, inputs = equation.primitive.name, [read(variable) for variable in equation.invars]
+        inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
+        if inner is not None:
+            found: Any = _run(
+                inner.jaxpr, [_exact(const) for const in inner.consts], inputs, real, rules
+            )
+        elif name in _OF_REALS:
+            found = np.frompyfunc(lambda v, name=name: getattr(real(v), name)(), 1, 1)(inputs[0])
+        elif name in rules:
+            found = rules[name](*inputs, **equation.params)
+        else:
+            raise UnknownOperation(
+                f"JAX {jax.__version__} has an operation without a rule here: {name}"
+            )
+        outputs = found if isinstance(found, list) else [found]
+        for variable, value in zip(equation.outvars, outputs, strict=True):
+            values[variable] = value if isinstance(value, np.ndarray) else np.asarray(value, object)
+    return [read(variable) for variable in jaxpr.outvars]
+
+
+@functools.lru_cache(maxsize=64)
+def _program(
+    shapes: Any,
+    activations: tuple[tuple[str, int], ...],
+    loss: str,
+    reduction: str,
+    of: tuple[str, ...],
+) -> tuple[Any, Any]:
+    """The jaxpr of the forward pass and of the Jacobians of some nodes, and the structure of what it returns."""
+
+    def run(params: Any, x: Any, y: Any, slopes: Any) -> Any:
+        left = iter(slopes)
+        functions = [
+            (name, *(next(left) for _ in range(count))) if count else name
+            for name, count in activations
+        ]
+        nodes = ref.forward(params, x, functions)
+        return nodes, of and ref.stacked_jacobian(
+            params, x, functions, of=of, y=y, loss=loss, reduction=reduction
+        )
+
+    def empty(shape: tuple[int, ...] | None) -> Any:
+        return None if shape is None else jax.ShapeDtypeStruct(shape, np.dtype("float32"))  # type: ignore[no-untyped-call]
+
+    layers, x, y = shapes
+    arguments = (
+        [ref.Layer(empty(W), empty(b)) for W, b in layers],
+        empty(x),
+        empty(y),
+        [empty(())] * sum(count for _, count in activations),
+    )
+    closed, structure = jax.make_jaxpr(run, return_shape=True)(*arguments)
+    return closed, jax.tree.structure(structure)
+
+
+@functools.lru_cache(maxsize=64)
+def _program_by_target(shape: tuple[int, ...], loss: str, reduction: str) -> Any:
+    """The jaxpr of the Jacobian of the loss and the outputs' shares, (1 + O,) in this order, by y."""
+
+    def run(y: jax.Array, yhat: jax.Array) -> jax.Array:
+        def value(y: jax.Array) -> jax.Array:
+            shares = loss_shares(y, yhat, LOSSES[loss], reduction)
+            return jnp.concatenate([shares.sum()[None], shares])
+
+        jacobian: jax.Array = jax.jacrev(value)(y)
+        return jacobian
+
+    empty = jax.ShapeDtypeStruct(shape, np.dtype("float32"))  # type: ignore[no-untyped-call]
+    return jax.make_jaxpr(run)(empty, empty)
+
+
+def _shape(array: Array | None) -> tuple[int, ...] | None:
+    return None if array is None else array.shape
+
+
+class Autodiff:
+    """JAX's opinion at one point.
+
+    params, x (N, I) and y (N, O) or None are object arrays of Fractions or Reals; `of` names the nodes whose Jacobians
+    will be asked for; `arithmetic` is that of the Reals.
+    """
+
+    def __init__(
+        self,
+        params: Sequence[manual.Layer],
+        x: Array,
+        y: Array | None,
+        activations: tuple[Any, ...],
+        loss: str,
+        reduction: str,
+        of: tuple[str, ...],
+        arithmetic: Arithmetic,
+    ):
+        self.of, self.y, self.loss, self.reduction, self.arithmetic = (
+            of,
+            y,
+            loss,
+            reduction,
+            arithmetic,
+        )
+        parameters = [split(activation) for activation in activations]
+        closed, structure = _program(
+            (tuple((_shape(W), _shape(b)) for W, b in params), _shape(x), _shape(y)),
+            tuple((name, len(slopes)) for name, slopes in parameters),
+            loss,
+            reduction,
+            self.of,
+        )
+        slopes = [
+            np.asarray(Fraction(slope), object) for _, values in parameters for slope in values
+        ]
+        arrays = [array for layer in params for array in layer if array is not None]
+        arrays += [x, *([] if y is None else [y]), *slopes]
+        found = _run(closed.jaxpr, [_exact(const) for const in closed.consts], arrays, arithmetic)
+        nodes, rows = jax.tree.unflatten(structure, found)
+        self.nodes: Any = nodes
+        self.vector: Any = rows[0] if rows else None
+        self.rows: Any = rows[1] if rows else None
+
+    def _place(self, of: str) -> slice:
+        """Where a node's entries stand in the vector of all."""
+        sizes = [math.prod(self.shape(name)) for name in self.of]
+        start = sum(sizes[: self.of.index(of)])
+        return slice(start, start + math.prod(self.shape(of)))
+
+    def value(self, of: str) -> Array:
+        """A node whose Jacobian was asked for."""
+        return np.asarray(self.vector[self._place(of)].reshape(self.shape(of)))
+
+    def derivative(self, of: str, by: str) -> Array:
+        """d of / d by with all axes, (shape of `of`) + (shape of `by`); `by` is "W1", "b1", "z1", "h0" and so on.
+
+        By "y" there are the derivatives of "L" and of "shares".
+        """
+        if by == "y":
+            return np.asarray(self._by_target[0] if of == "L" else self._by_target[1:])
+        letter, layer = by[0], int(by[1:])
+        rows = getattr(self.rows.params[layer - 1], letter) if letter in "Wb" else None
+        if rows is None:
+            rows = getattr(self.rows, letter)[layer - (letter == "z")]
+        return np.asarray(rows[self._place(of)].reshape(self.shape(of) + rows.shape[1:]))
+
+    @functools.cached_property
+    def _by_target(self) -> Array:
+        """The Jacobian of the loss and the outputs' shares by y, (1 + O, N, O)."""
+        yhat = self.nodes.h[-1]
+        closed = _program_by_target(yhat.shape, self.loss, self.reduction)
+        consts = [_exact(const) for const in closed.consts]
+        (found,) = _run(
+            closed.jaxpr, consts, [np.asarray(self.y), yhat], self.arithmetic, _BESIDE_ZERO
+        )
+        return found
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        if name in ("L", "shares"):
+            return () if name == "L" else self.nodes.h[-1].shape[1:]
+        found: tuple[int, ...] = (
+            self.nodes.h[int(name[1:])] if name[0] == "h" else self.nodes.z[int(name[1:]) - 1]
+        ).shape
+        return found

@@ -1,0 +1,424 @@
+"""The points at which a claim over all weights is put to the test.
+
+Once it is settled which units are live and which are dead, both sides of a claim are polynomials (or quotients of
+them) in the weights and data. Two different polynomials of degree d agree at a random point with whole coordinates
+from 2^62 values with a probability of at most d / 2^62 (Schwartz 1980, Zippel 1979). One such point is drawn for each
+pattern of live and dead units, and given it by turning the signs of units' rows: that leaves the draw uniform among the
+2^-k of all points with this pattern of k units, so that 2^k d / 2^62 bounds the probability of an error.
+
+Beyond MAX_PATTERNS patterns, MANY of them are drawn. The difference of two sides is a polynomial in the bits of the
+pattern, too; one of degree D in them that is not 0 differs from 0 on at least 2^-D of all patterns (the distance of
+the Reed-Muller code), so MANY draws all miss it with a probability of at most (1 - 2^-D)^MANY.
+
+A claim whose difference may have a higher degree in the bits is not proved by that. It is tried at patterns that are
+the same in every run, so that what is said of it does not hang on the draw; those that are drawn are secret.
+
+Small whole numbers are tried as well: a claim that fails there has a witness that fits on a line, and the other
+witnesses are heard there, who so vouch for the hand-written pass, which is alone at the large ones.
+"""
+
+import functools
+import itertools
+import random
+from collections.abc import Callable, Collection, Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.language import formula as f
+from gradsheet.network.network import KINKED, NEW, Network
+from gradsheet.numbers.cache import Kept
+from gradsheet.numbers.real import Arithmetic, TooClose, Undecided
+from gradsheet.truth.point import Point
+from gradsheet.truth.work import DIGITS, Budget
+from manual import Layer
+from manual.activations import Array, activate, split
+
+MAX_PATTERNS = 64
+MANY = 224
+MAX_DEGREE = 4  # (1 - 2^-4)^224 is 5e-7
+ANY_DEGREE = 1_000  # no bound
+MAX_OWN_DEGREE = 2  # (1 - 2^-2)^FREE is 1e-8
+REDRAWN = 5  # times
+FREE = 64  # small points without a wanted pattern, with zeros among their numbers, for kinks of a formula's own
+LARGE = 2**61
+LEAST, FREE_LARGE = (
+    3,
+    24,
+)  # large points, and those for formulas that are not defined or not smooth everywhere
+ALL_HEARD = (
+    4  # small points at which all witnesses are heard; at the others JAX is not, it takes longest
+)
+MAX_OUTCOMES = 2_000  # kept for further sheets on the same network
+SEED = 17  # of what is the same in every run
+MOST = 8  # small points, and points at a kink
+
+Draw = Callable[[], int | Fraction]
+
+
+def numbers(draw: Draw, *shape: int) -> Array:
+    """An array of drawn numbers; `draw` may give fractions, too."""
+    array = np.empty(shape, object)
+    for index in np.ndindex(shape):
+        array[index] = Fraction(draw())
+    return array
+
+
+def _onto_kink(W: Array, b: Array | None, h: Array, unit: int) -> None:
+    """Change one unit's row, or its own bias, so that its z is exactly 0 at h."""
+    if b is not None and b.ndim:
+        b[unit] -= W[unit] @ h + b[unit]
+        return
+    offset = Fraction(0) if b is None else b[()]
+    at = next((k for k, value in enumerate(h) if value), None)
+    if at is not None:
+        W[unit] = W[unit] * h[at]
+        W[unit, at] -= (W[unit] @ h + offset) / h[at]
+
+
+def _give_sign(W: Array, b: Array, h: Array, unit: int, sign: int) -> None:
+    """Live or dead by its row alone, longer if need be: the bias is shared. Behind dead units only that has a say."""
+    if unit == 0 and b[()] * sign < 0:
+        b[()] = -b[()]
+    slope = W[unit] @ h
+    if slope * sign < 0:
+        W[unit], slope = -W[unit], -slope
+    while slope and (slope + b[()]) * sign < 0:
+        W[unit], slope = 2 * W[unit], 2 * slope
+
+
+def draw_point(
+    network: Network,
+    draw: Draw,
+    signs: Iterator[int],
+    jax_of: Collection[str] | None,
+    kink: int | None = None,
+    *,
+    jax: bool = False,
+    rate: Fraction | None = None,
+    arithmetic: Arithmetic,
+    budget: Budget | None = None,
+) -> Point:
+    """A point whose kinked units are live or dead as `signs` says, where that can be; the z of unit `kink` is 0.
+
+    The learning rate is drawn where it is None. `arithmetic` is for what is no fraction.
+    """
+    x = numbers(draw, network.widths[0])
+    h, params, number = x, [], 0
+    for l, activation in enumerate(network.activations):
+        W = numbers(draw, network.widths[l + 1], network.widths[l])
+        kind = network.biases[l]
+        b = (
+            None
+            if kind is None
+            else numbers(draw, *(() if kind == "shared" else (network.widths[l + 1],)))
+        )
+        if split(activation)[0] in KINKED:
+            for unit in range(len(W)):
+                sign = next(signs)
+                if b is not None and not b.ndim:
+                    _give_sign(W, b, h, unit, sign)
+                elif sign * (W[unit] @ h + (0 if b is None else b[unit])) < 0:
+                    W[unit] = -W[unit]
+                    if b is not None:
+                        b[unit] = -b[unit]
+                if number == kink:
+                    _onto_kink(W, b, h, unit)
+                number += 1
+        z = W @ h if b is None else W @ h + b
+        h = activate(activation, z if network.rational else np.vectorize(arithmetic, [object])(z))
+        params.append(Layer(W, b))
+    y = None if network.loss in (None, "output") else numbers(draw, 1, network.widths[-1])
+    if y is not None and network.loss == "cross_entropy":
+        y[0, -1] += (
+            1 - y.sum()
+        )  # probabilities: on all numbers that add up to 1 the same identities hold
+    d_yhat = numbers(draw, network.widths[-1]) if network.loss is None else None
+    rate = Fraction(draw()) if rate is None else rate
+    return Point(
+        network,
+        params,
+        x[None, :],
+        y,
+        d_yhat,
+        jax_of,
+        jax=jax,
+        rate=rate,
+        arithmetic=arithmetic,
+        budget=budget,
+    )
+
+
+class Drawn:
+    """Points that are drawn when they are first asked for, and kept."""
+
+    def __init__(self, source: Iterator[Point]):
+        self._source, self._drawn = source, list[Point]()
+        self._failure: Undecided | None = None
+
+    def __iter__(self) -> Iterator[Point]:
+        for at in itertools.count():
+            if at == len(self._drawn):
+                if self._failure is not None:
+                    raise self._failure
+                try:
+                    point = next(self._source, None)
+                except Undecided as error:  # the source is at its end then, and what is missing would not be missed
+                    self._failure = error
+                    raise
+                if point is None:
+                    return
+                self._drawn.append(point)
+            yield self._drawn[at]
+
+
+class Probes:
+    """The points for claims over all weights: `small` ones, and all at which a claim is tried, in that order."""
+
+    def __init__(
+        self,
+        network: Network,
+        jax_of: Collection[str] | None,
+        rate: Fraction | None,
+        budget: Budget,
+    ):
+        self.network, self.jax_of, self.budget = network, jax_of, budget
+        self._outcomes: Kept[Any] = Kept(MAX_OUTCOMES)  # of comparisons here
+        self._rate = rate
+        self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
+        units = network.kinked_units
+        self._every = 2**units <= MAX_PATTERNS
+        if self._every:
+            self._known = self._patterns = list(itertools.product((1, -1), repeat=units))
+        else:
+            self._known, self._patterns = (
+                _patterns(units, random.Random(SEED)),
+                _patterns(units, self._secret),
+            )
+        self.small = Drawn(self._small())
+        self.further = Drawn(self._further())
+        self._others = Drawn(
+            itertools.chain(self._large(self._patterns), self._kinks(), self._free())
+        )
+        self._at_known = Drawn(self._large(self._known))
+
+    def kept(self, key: Any, find: Callable[[], Any]) -> Any:
+        """What was found here before, or is found now: many sheets of a class claim the same."""
+        return self._outcomes.get(key, find)
+
+    def known(self, key: Any) -> Any:
+        """What was found here before; None where nothing was."""
+        return self._outcomes.get(key, lambda: None) if key in self._outcomes else None
+
+    def __iter__(self) -> Iterator[Point]:
+        yield next(iter(self.small))
+        yield from self._others
+
+    def at_known(self) -> Iterator[Point]:
+        """The points for a claim that cannot be proved at as many patterns as are drawn: the same ones in every run."""
+        yield next(iter(self.small))
+        yield from self._others if self._every else self._at_known
+
+    def _draw(
+        self,
+        draw: Draw,
+        signs: Sequence[int],
+        jax_of: Any,
+        kink: int | None = None,
+        *,
+        jax: bool = False,
+    ) -> Point:
+        """A drawn point; another one where a z is too close to 0 to have a sign."""
+        # Each point has marks of its own: few, and so all laws of powers among them are found.
+        options: Any = {
+            "jax": jax,
+            "rate": self._rate,
+            "arithmetic": Arithmetic(DIGITS),
+            "budget": self.budget,
+        }
+        for left in reversed(range(REDRAWN + 1)):
+            try:
+                return draw_point(
+                    self.network, draw, itertools.cycle(signs or (1,)), jax_of, kink, **options
+                )
+            except TooClose:
+                if not left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    def _small(self) -> Iterator[Point]:
+        few = _few()
+        patterns = itertools.islice(
+            itertools.cycle(self._patterns), max(ALL_HEARD, min(len(self._patterns), MOST))
+        )
+        for number, pattern in enumerate(patterns):
+            jax = number < ALL_HEARD
+            yield self._draw(few, pattern, self.jax_of, jax=jax)
+
+    def _further(self) -> Iterator[Point]:
+        """More small points, where only a large one has shown that a claim fails: its numbers are for no line."""
+        few = _few()
+        for pattern in itertools.islice(self._known, MAX_PATTERNS):
+            yield self._draw(few, pattern, None)
+
+    def _large(self, patterns: Sequence[Sequence[int]]) -> Iterator[Point]:
+        def number() -> int | Fraction:
+            drawn = self._secret.randrange(-LARGE, LARGE)
+            return (
+                drawn if self.network.rational else Fraction(drawn, 2 * LARGE)
+            )  # so that nothing saturates
+
+        for pattern in itertools.islice(itertools.cycle(patterns), max(len(patterns), LEAST)):
+            yield self._draw(number, pattern, None)
+        for _ in range(FREE_LARGE):
+            signs = [self._secret.choice((1, -1)) for _ in range(self.network.kinked_units)]
+            point = self._draw(number, signs, None)
+            point.free = True
+            yield point
+
+    def _kinks(self) -> Iterator[Point]:
+        few = _few()
+        for kink in range(min(self.network.kinked_units, MOST)):
+            yield self._draw(few, (1, -1), self.jax_of, kink)
+
+    def _free(self) -> Iterator[Point]:
+        source = random.Random(SEED)
+
+        def number() -> int | Fraction:
+            drawn = source.choice((-3, -2, -2, -1, -1, 0, 1, 1, 2, 2, 3))
+            return drawn if self.network.rational else Fraction(drawn, 4)
+
+        for _ in range(FREE):
+            signs = [source.choice((1, -1)) for _ in range(self.network.kinked_units)]
+            point = self._draw(number, signs, self.jax_of)
+            point.free = True
+            yield point
+
+
+def _few() -> Draw:
+    """Small whole numbers, the same ones in every run and whatever else has been drawn."""
+    source = random.Random(SEED)
+    return lambda: source.choice((-3, -2, -1, 1, 2, 3))
+
+
+def _patterns(units: int, source: random.Random) -> list[tuple[int, ...]]:
+    """Patterns of live and dead units: all alike, one that is not like the others, and many that are drawn."""
+    one = [
+        tuple(sign if k == unit else -sign for k in range(units))
+        for sign in (-1, 1)
+        for unit in range(units)
+    ]
+    drawn = [tuple(source.choice((1, -1)) for _ in range(units)) for _ in range(MANY)]
+    return [(1,) * units, (-1,) * units, *one, *drawn]
+
+
+def points_of(network: Network, *, free: bool) -> int:
+    """At how many points an identity is tried, those for kinks of a formula's own among them or not."""
+    units = network.kinked_units
+    patterns = max(2**units if 2**units <= MAX_PATTERNS else MANY + 2 + 2 * units, LEAST)
+    return 1 + patterns + min(units, MOST) + (FREE + FREE_LARGE) * free
+
+
+def is_node(node: f.Node) -> bool:
+    """Whether a formula is a node of the network or an entry of it, but for a constant factor."""
+    match node:
+        case f.Quantity(name):
+            return name[0] in "xyzh"
+        case f.Negative(inner):
+            return is_node(inner)
+        case f.Binary("*", f.Number(), inner) | f.Binary("*" | "/", inner, f.Number()):
+            return is_node(inner)
+    return False
+
+
+def is_smooth(node: f.Node) -> bool:
+    """Whether no relu, drelu or step is in a formula."""
+    return not any(isinstance(part, f.Call) and part.function in f.KINKED for part in f.walk(node))
+
+
+def pattern_degree(node: f.Node, network: Network) -> int:
+    """A bound on the degree of a formula as a polynomial in the bits of the pattern of live and dead units."""
+
+    def kinked(name: str) -> int:
+        """How many kinked layers a quantity has behind it."""
+        stage = network.stage(name)
+        return sum(3 * l <= stage for l in network.kinked)
+
+    def both(a: f.Node, b: f.Node) -> int:
+        return pattern_degree(a, network) + pattern_degree(b, network)
+
+    match node:
+        case f.Quantity(name) if name.endswith(NEW):
+            return 2 * len(network.kinked) * (1 if name[0] in "Wb" else network.depth)
+        case f.Quantity(name):
+            return 2 * kinked(name) if name == "L" else kinked(name)
+        case f.Derivative(of):
+            return (1 + (of.name == "L" and network.loss is not None)) * kinked(of.name)
+        case f.Binary("+" | "-", a, b):
+            return max(pattern_degree(a, network), pattern_degree(b, network))
+        case f.Binary(_, a, b):
+            return both(a, b)
+        case f.Power(base, exponent):
+            inner = pattern_degree(base, network)
+            return exponent * inner if exponent >= 0 or not inner else ANY_DEGREE
+        case f.Call(function, (argument, *_)) if function in f.KINKED:
+            if not is_node(argument):  # its sign may depend on all bits at once
+                return (
+                    ANY_DEGREE
+                    if pattern_degree(argument, network) or not is_smooth(argument)
+                    else 1
+                )
+            return 1 + (
+                pattern_degree(argument, network) if function in ("relu", "leaky_relu") else 0
+            )
+        case f.Call("sum" | "mean" | "diag", (argument,)):
+            return pattern_degree(argument, network)
+        case f.Call(_, (a, b)):
+            return both(a, b)
+        case f.Sum(_, inner) | f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):
+            return pattern_degree(inner, network)
+        case f.List(items):
+            return max(pattern_degree(item, network) for item in items)
+    return 0
+
+
+def degree(node: f.Node, network: Network) -> int:
+    """A bound on the degrees of numerator and denominator of a formula in the weights, the data and the exponentials.
+
+    Generous, since 2^62 is large: along a path every layer adds its weight and its input, and every unit that is not
+    linear the numerator and the denominator of its activation and of that one's derivative.
+    """
+    width = max(network.widths)
+    match node:
+        case f.Number() | f.Letter():
+            return 1
+        case f.Quantity() | f.Derivative():
+            units = 0 if network.rational else 8 * sum(network.widths[1:])
+            once = 4 * (network.depth + 1) + units
+            new = isinstance(node, f.Quantity) and node.name.endswith(NEW)
+            return once * (1 + network.depth * width * 2) if new else once
+        case f.Binary("@", a, b):
+            return width * (degree(a, network) + degree(b, network))
+        case f.Binary(_, a, b):
+            return degree(a, network) + degree(b, network)
+        case f.Power(base, exponent):
+            return abs(exponent) * degree(base, network)
+        case f.Call(function, arguments):
+            terms = (
+                width**2 if function in f.OVER_LETTERS else 1
+            )  # whose denominators may all differ
+            return terms * (4 + sum(degree(argument, network) for argument in arguments))
+        case f.Sum(_, term):
+            return width * degree(term, network)
+        case f.List(items):
+            return max(degree(item, network) for item in items)
+        case f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):
+            return degree(inner, network)
+    raise TypeError(f"no rule for {type(node).__name__}")
+
+
+@functools.lru_cache(maxsize=16)
+def probes_for(network: Network, jax_of: frozenset[str] | None, rate: Fraction | None) -> Probes:
+    """The points for all sheets on one network: a class hands in many."""
+    return Probes(network, jax_of, rate, Budget())

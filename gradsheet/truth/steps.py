@@ -1,0 +1,363 @@
+"""The hand-written pass once more, (1) to (4) of `manual`, taken apart into steps that can be edited.
+
+A person's pass differs from the right one in two ways. A *number* on the way is another: it was rounded, or is wrong,
+and is carried on with. Or a *step* is another: the mask is left out, W stands for its transpose. Here any number can be
+replaced, and any step edited, in one and the same pass. Many variants of it run side by side: every array has one axis
+in front, of length 1, or of as many variants as there are.
+
+    V variants    N examples    I inputs of a layer    O units of a layer
+
+Without changes and edits it is the pass of `manual`, which a test says.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+import manual
+from gradsheet.network.network import NEW, Network
+from manual.activations import ELEMENTWISE, Array, activate, number, split
+from manual.jacobians import unit_array
+from manual.losses import BY_TARGET, LOSSES
+
+ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
+
+Tensor = str | tuple[str, str]  # a node, "z1", or a derivative, ("L", "z1")
+Index = tuple[int, ...]
+Change = Callable[[Array], Any]  # the values carried on in all variants, from those computed
+Changes = Mapping[Tensor, Mapping[Index, Change]]
+
+Step = tuple[str, int]  # a step of the pass and its layer: ("d_W", 2)
+Edit = Callable[
+    [Array, SimpleNamespace], Array
+]  # the step's result from the right one and all that enters it
+Edits = Mapping[
+    Step, Sequence[tuple[Edit, Array | None]]
+]  # each with the variants that it is made in, None for all
+
+
+def transposed(array: Array) -> Array:
+    """Each variant's matrix turned."""
+    return np.swapaxes(array, -1, -2)
+
+
+def in_front(array: Array | None) -> Any:
+    """An array with the axis of the variants, of length 1."""
+    return None if array is None else np.asarray(array)[None]
+
+
+def _only(whole: Array, output: int) -> Array:
+    """The array with 0 for all outputs but one."""
+    return np.where(np.arange(whole.shape[-1]) == output, whole, whole * number(whole, 0))
+
+
+class Pass:
+    """Forward and backward through one network, with `changes` to numbers and `edits` to steps.
+
+    params are (W, b); x is (1, N, I), y (1, N, O) or None, d_yhat (1, O) is dL/dyhat of an unspecified loss. `variants`
+    is V; `before` is the pass before the update, where this is the one after it.
+
+    An edit gets the step's right result and, as attributes, all that enters the step: the network; `f`, the layer's
+    activation; `N`, the number of examples; `rate`; x; `mean`, of what is added up over the examples, where the loss is
+    one; `real`, which makes numbers with exponentials of fractions; and of h, W, b, z, d_h, delta, ... those that it
+    has, of the variants that the edit is made in.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        params: Sequence[manual.Layer],
+        x: Array,
+        y: Array | None,
+        d_yhat: Array | None,
+        rate: Any,
+        *,
+        changes: Changes | None = None,
+        edits: Edits | None = None,
+        variants: int = 1,
+        before: "Pass | None" = None,
+        real: Callable[[Array], Array] = lambda array: array,
+    ):
+        self.network, self.params, self.x, self.y, self.given, self.rate = (
+            network,
+            params,
+            x,
+            y,
+            d_yhat,
+            rate,
+        )
+        self.changes, self.edits, self.variants, self.before = (
+            changes or {},
+            edits or {},
+            variants,
+            before,
+        )
+        self.real = real
+        self._rows: dict[Any, dict[str, Array]] = {}
+        if before is None:  # after the update often only the parameters are asked for
+            _ = self._nodes
+
+    # What is done at every step
+
+    def changed(self, tensor: Tensor, array: Array) -> Array:
+        """The array with those entries changed that the person carries on otherwise."""
+        if self.before is not None:
+            if not isinstance(tensor, str):
+                return array  # nobody asks for derivatives after the update
+            tensor += NEW
+        if not (changes := self.changes.get(tensor)):
+            return array
+        array = self._each(array)
+        for index, change in changes.items():
+            place: Any = slice(None), *index
+            array[place] = change(array[place])
+        return array
+
+    def _each(self, array: Array) -> Array:
+        """A copy of an array, with every variant for itself."""
+        return array.copy() if len(array) == self.variants else np.repeat(array, self.variants, 0)
+
+    def _edited(self, step: str, l: int, right: Array, **inputs: Array | None) -> Array:
+        """The result of a step, edited in those variants that an edit is for."""
+        for k, (edit, rows) in enumerate(self.edits.get((step, l), ())):
+            among = {
+                name: array if rows is None or array is None or len(array) == 1 else array[rows]
+                for name, array in inputs.items()
+            }
+            f = split(self.network.activations[l - 1])[0]
+            common = {
+                "network": self.network,
+                "f": f,
+                "N": self.x.shape[-2],
+                "rate": self.rate,
+                "x": self.x,
+            }
+            common |= {"mean": self._mean, "real": self.real}
+            s = SimpleNamespace(**common, **among)
+            if rows is None:
+                right = edit(right, s)
+                continue
+            if not k or len(right) == 1:
+                right = self._each(right)
+            right[rows] = edit(right[rows], s)
+        return right
+
+    # Forward
+
+    @property
+    def z(self) -> list[Array]:
+        return self._nodes[0]
+
+    @property
+    def h(self) -> list[Array]:
+        """The activations, x first."""
+        return self._nodes[1]
+
+    @functools.cached_property
+    def _nodes(self) -> tuple[list[Array], list[Array]]:
+        zs, hs = list[Array](), [self.x]
+        for l, ((W, b), activation) in enumerate(
+            zip(self.params, self.network.activations, strict=True), 1
+        ):
+            h = hs[-1]
+            z = h @ transposed(W)  # (1): (V, N, I) @ (V, I, O)
+            if b is not None:
+                z = z + (b[:, None, :] if b.ndim == 2 else b[:, None, None])
+            z = self._edited("z", l, z, h=h, W=W, b=b)
+            if self.before is not None:
+                z = self._edited(
+                    "z_new",
+                    l,
+                    z,
+                    h=h,
+                    W_old=self.before.params[l - 1].W,
+                    z_old=self.before.z[l - 1],
+                )
+            zs.append(self.changed(f"z{l}", z))
+            h = self._edited("h", l, activate(activation, zs[-1]), z=zs[-1])
+            hs.append(self.changed(f"h{l}", h))
+        return zs, hs
+
+    def _mean(self, array: Array) -> Array:
+        return array / self.x.shape[-2] if self.network.reduction == "mean" else array
+
+    def shares(self) -> Array:
+        """The shares of the outputs in the loss, (V, O)."""
+        assert self.network.loss is not None
+        shares = self._mean(LOSSES[self.network.loss][0](self.y, self.h[-1]).sum(-2))
+        return self.changed(
+            "shares", self._edited("shares", len(self.z), shares, y=self.y, yhat=self.h[-1])
+        )
+
+    # Backward
+
+    def d_yhat(self) -> Array:
+        """dL/dyhat, (V, N, O)."""
+        yhat = self.h[-1]
+        if self.network.loss is None:
+            assert self.given is not None
+            d_yhat = self._mean(np.broadcast_to(self.given[:, None, :], (1, *yhat.shape[1:])))
+        else:
+            d_yhat = self._mean(LOSSES[self.network.loss][1](self.y, yhat))
+        return self._edited("d_yhat", len(self.z), d_yhat, y=self.y, yhat=yhat)
+
+    def slope(self, l: int) -> Array:
+        """f'(z_l), from h_l where that is how one computes it, so that a rounded h enters."""
+        z, h, (name, parameters) = self.z[l - 1], self.h[l], split(self.network.activations[l - 1])
+        one = number(z, 1)
+        from_h = {"sigmoid": lambda: h * (one - h), "tanh": lambda: one - h * h}
+        slope = from_h[name]() if name in from_h else ELEMENTWISE[name][1](z, *parameters)
+        slope = self._edited("slope", l, np.asarray(slope), z=z, h=h)
+        changes = self.changes.get((f"h{l}", f"z{l}"), {}) if self.before is None else {}
+        for (n, i, m, j), change in changes.items():
+            if (n, i) == (m, j):
+                slope = self._each(slope)
+                slope[:, n, i] = change(slope[:, n, i])
+        return slope
+
+    def _through(self, l: int, d_h: Array, of: str) -> Array:
+        """(2): the gradient by z_l from that by h_l."""
+        z, h = self.z[l - 1], self.h[l]
+        if split(self.network.activations[l - 1])[0] == "softmax":
+            delta = h * (d_h - (d_h * h).sum(-1, keepdims=True))
+        else:
+            delta = d_h * self.slope(l)
+        return self._edited("d_z", l, delta, d_h=d_h, z=z, h=h, y=self.y if of == "L" else None)
+
+    def back(self, of: str, top: int, d_top: Array, *, activated: bool = True) -> dict[str, Array]:
+        """The gradients of a scalar called `of` by everything before it, from that by h of layer `top`, or by its z."""
+        grads: dict[str, Array] = {}
+
+        def keep(name: str, array: Array) -> Array:
+            grads[name] = self.changed((of, name), array)
+            return grads[name]
+
+        d_h = keep(f"h{top}", d_top) if activated else d_top
+        for l in range(top, 0, -1):
+            (W, b), h = self.params[l - 1], self.h[l - 1]
+            through = activated or l < top
+            delta = keep(f"z{l}", self._through(l, d_h, of) if through else d_h)
+            by_W = self._edited("d_W.delta", l, delta)
+            with_h = self._edited("d_W.h", l, h, z=self.z[l - 2] if l > 1 else None, own=self.h[l])
+            d_W = self._edited("d_W", l, transposed(by_W) @ with_h)  # (3): (V, O, N) @ (V, N, I)
+            keep(f"W{l}", d_W)
+            if b is not None:
+                d_b = (
+                    delta.sum((-1, -2)) if b.ndim == 1 else delta.sum(-2)
+                )  # (3): (V,) shared, (V, O)
+                keep(f"b{l}", self._edited("d_b", l, np.asarray(d_b), delta=delta))
+            by_h = self._edited("d_h.delta", l, delta, d_h=d_h)
+            with_W = self._edited("d_h.W", l, W, d_W=d_W)
+            d_h = keep(
+                f"h{l - 1}", self._edited("d_h", l, by_h @ with_W)
+            )  # (4): (V, N, O) @ (V, O, I)
+        return grads
+
+    @property
+    def gradients(self) -> dict[str, Array]:
+        """dL by everything, under the names z1, h0, W1, b1, ..."""
+        if "L" not in self._rows:
+            self._rows["L"] = self.back("L", len(self.z), self.d_yhat())
+        return self._rows["L"]
+
+    def by_target(self) -> Array:
+        """dL/dy, (V, N, O). It stands apart from `gradients`, since it need not be finite where they are."""
+        assert self.network.loss is not None
+        if "y" not in self._rows:
+            d_y = self._mean(BY_TARGET[self.network.loss](self.y, self.h[-1]))
+            self._rows["y"] = {"y": self.changed(("L", "y"), d_y)}
+        return self._rows["y"]["y"]
+
+    def row(self, of: str, entry: Index, by: str) -> Array:
+        """The derivative of one entry of a node by all of `by`; of "L" it has no indices, of "shares" the output's."""
+        if by == "y":
+            d_y = self.by_target()
+            return d_y if of == "L" else _only(d_y, entry[0])
+        if of == "L":
+            return self.gradients[by]
+        top = len(self.z) if of == "shares" else int(of[1:])
+        # An output's share has that output's part of dL/dyhat, and of dL/dz where no softmax mixes them.
+        softmax = split(self.network.activations[-1])[0] == "softmax"
+        activated = of[0] == "h" or (of == "shares" and (by == f"h{top}" or softmax))
+        key = of, entry, activated
+        if key not in self._rows:
+            if of == "shares":
+                whole = self.gradients[f"h{top}" if activated else f"z{top}"]
+                seed = _only(whole, entry[0])
+            else:
+                like = self.h[top] if activated else self.z[top - 1]
+                seed = unit_array(like[:1], (0, *entry))
+            self._rows[key] = self.back("", top, seed, activated=activated)
+        return self._rows[key][by]
+
+    # The update
+
+    @functools.cached_property
+    def updated(self) -> "Pass":
+        """The pass after one step of gradient descent."""
+        params = []
+        for l, (W, b) in enumerate(self.params, 1):
+            d_W = self.gradients[f"W{l}"]
+            W_new = self._edited("W_new", l, W - self.rate * d_W, old=W, gradient=d_W)
+            b_new = None
+            if b is not None:
+                d_b = self.gradients[f"b{l}"]
+                b_new = b - self.rate * d_b if self.network.update == "all" else b
+                b_new = self._edited("b_new", l, b_new, old=b, gradient=d_b)
+                b_new = self.changed(f"b{l}{NEW}", np.asarray(b_new))
+            params.append(manual.Layer(self.changed(f"W{l}{NEW}", W_new), b_new))
+        options: Any = {
+            "changes": self.changes,
+            "edits": self.edits,
+            "variants": self.variants,
+            "real": self.real,
+        }
+        return Pass(
+            self.network, params, self.x, self.y, self.given, self.rate, before=self, **options
+        )
+
+    # Reading
+
+    def node(self, name: str) -> Array:
+        """The value of z1, h0, W1, b1, ..., y, L or shares, or with "_new" of that after the update."""
+        if name.endswith(NEW):
+            return self.updated.node(name.removesuffix(NEW))
+        if name in ("L", "shares"):
+            shares = self.shares()
+            return np.asarray(shares.sum(-1)) if name == "L" else shares
+        if name == "y":
+            return np.asarray(self.y)
+        l = int(name[1:])
+        if name[0] in "Wb":
+            return np.asarray(getattr(self.params[l - 1], name[0]))
+        return self.h[l] if name[0] == "h" else self.z[l - 1]
+
+    def scale(self) -> tuple[Array, Array]:
+        """Of every variant the largest number among the nodes and all that was asked for, and whether a z is about 0.
+
+        That of a unit with a kink, where floats do not tell on which side it is.
+        """
+        nodes = [*self.z, *self.h]
+        arrays = nodes + [array for grads in self._rows.values() for array in grads.values()]
+        each = [abs(array).reshape(len(array), -1).max(-1) for array in arrays]
+        largest = np.max([np.broadcast_to(one, (self.variants,)) for one in each], 0)
+        kinked = [self.z[l - 1] for l in self.network.kinked]
+        close = [(abs(z) <= ABOUT_ZERO * largest[:, None, None]).any((1, 2)) for z in kinked]
+        return largest, np.any([np.zeros(self.variants, bool), *close], 0)
+
+    def entries(self, tensor: Tensor, indices: Sequence[Index]) -> Array:
+        """Some entries of a tensor in every variant, (V, entries)."""
+
+        def picked(array: Any, index: Index) -> Any:
+            return array[(slice(None), *index)]
+
+        if isinstance(tensor, str):
+            columns = [picked(self.node(tensor), index) for index in indices]
+        else:
+            of, by = tensor
+            axes = {"L": 0, "shares": 1}.get(of, 2)
+            columns = [picked(self.row(of, index[:axes], by), index[axes:]) for index in indices]
+        return np.stack([np.broadcast_to(column, (self.variants,)) for column in columns], -1)

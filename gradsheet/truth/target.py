@@ -1,0 +1,133 @@
+"""Which entries of which tensor of the pass a claimed quantity speaks of."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import Evaluator
+from gradsheet.network.network import NEW, Network
+from gradsheet.truth.point import Point
+from gradsheet.truth.steps import Index, Tensor
+
+
+def core_of(tree: f.Node, rate: Any) -> tuple[Any, f.Quantity | f.Derivative] | None:
+    """A quantity or derivative and its factor, where a formula is nothing else: -dL/dz1, learning_rate*dL/dW1[1,1]."""
+    match tree:
+        case f.Quantity() | f.Derivative():
+            return Fraction(1), tree
+        case f.Negative(operand):
+            inner = core_of(operand, rate)
+            return inner and (-inner[0], inner[1])
+        case f.Binary("*", left, right):
+            for factor, other in ((left, right), (right, left)):
+                if (scale := _constant(factor, rate)) and (inner := core_of(other, rate)):
+                    return scale * inner[0], inner[1]
+    return None
+
+
+def _constant(tree: f.Node, rate: Any) -> Any:
+    match tree:
+        case f.Number(printed):
+            return printed.value
+        case f.Quantity("learning_rate"):
+            return rate
+        case f.Negative(operand):
+            inner = _constant(operand, rate)
+            return None if inner is None else -inner
+    return None
+
+
+def entries_of(
+    core: f.Quantity | f.Derivative, point: Point, binding: Mapping[str, int]
+) -> tuple[Tensor, list[Index]]:
+    """The tensor of `Carried` that a quantity speaks of, and its entries there in the order of the quantity's own."""
+    evaluator = Evaluator(point)
+
+    def one(quantity: f.Quantity) -> tuple[str, list[Index]]:
+        name = point.network.canonical(quantity.name)
+        shares = name == "L" and quantity.indices
+        shape = point.network.shapes[name] if not shares else (point.network.widths[-1],)
+        fixed = evaluator.positions(shape, quantity.indices, binding, name)
+        rest = np.ndindex(shape[len(fixed) :])
+        single = point.network.examples is None and name[0] in "xzhy"
+        inner = point.inner(name.removesuffix(NEW)) + (NEW if name.endswith(NEW) else "")
+        return "shares" if shares else inner, [(0,) * single + fixed + index for index in rest]
+
+    if isinstance(core, f.Quantity):
+        return one(core)
+    (of, of_entries), (by, by_entries) = one(core.of), one(core.by)
+    return (of, by), [a + b for a in of_entries for b in by_entries]
+
+
+def as_delta(tensor: Tensor, indices: list[Index], point: Point) -> tuple[Tensor, list[Index]]:
+    """dL/dz for dL/db of one example, where a person takes one for the other."""
+    of, by = (tensor, "") if isinstance(tensor, str) else tensor
+    if (
+        of == "L"
+        and by[:1] == "b"
+        and len(point.x) == 1
+        and point.network.biases[int(by[1:]) - 1] == "units"
+    ):
+        return ("L", f"z{by[1:]}"), [(0, *index) for index in indices]
+    return tensor, indices
+
+
+def _overlap(a: f.Quantity, b: f.Quantity, network: Network) -> bool:
+    """Whether two quantities may have an entry in common; L and its shares L[k] have none."""
+    if network.canonical(a.name) != network.canonical(b.name) or (
+        a.name == "L" and bool(a.indices) != bool(b.indices)
+    ):
+        return False
+    pairs = zip(a.indices, b.indices, strict=False)
+    return all(not (isinstance(i, int) and isinstance(j, int)) or i == j for i, j in pairs)
+
+
+def mentions(line: f.Node, quantity: f.Node, network: Network) -> bool:
+    """Whether a line of working names a quantity, or an entry that the quantity may have, too."""
+    if not isinstance(quantity, f.Quantity | f.Number) and quantity in {*f.walk(line)}:
+        return True
+    while isinstance(quantity, f.Negative):
+        quantity = quantity.operand
+    # The ends of a derivative are quantities in the tree, too, but their values do not enter.
+    ends = {
+        id(end)
+        for part in f.walk(line)
+        if isinstance(part, f.Derivative)
+        for end in (part.of, part.by)
+    }
+    derivatives = [part for part in f.walk(quantity) if isinstance(part, f.Derivative)]
+    for part in f.walk(line):
+        if isinstance(part, f.Derivative):
+            if any(
+                _overlap(part.of, d.of, network) and _overlap(part.by, d.by, network)
+                for d in derivatives
+            ):
+                return True
+        elif (
+            isinstance(part, f.Quantity)
+            and isinstance(quantity, f.Quantity)
+            and id(part) not in ends
+            and _overlap(part, quantity, network)
+        ):
+            return True
+    return False
+
+
+def tensor_shape(tensor: Tensor, point: Point) -> tuple[int, ...]:
+    """The shape of a tensor of `Carried`, with every example axis."""
+    network, examples = point.network, len(point.x)
+
+    def one(name: str) -> tuple[int, ...]:
+        bare = name.removesuffix(NEW)
+        if bare == "L":
+            return ()
+        if bare == "shares":
+            return network.widths[-1:]
+        if bare[0] in "Wb":
+            return network.shapes[bare]
+        return (examples, network.widths[-1 if bare == "y" else int(bare[1:])])
+
+    return one(tensor) if isinstance(tensor, str) else one(tensor[0]) + one(tensor[1])
