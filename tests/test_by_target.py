@@ -15,11 +15,12 @@ from gradsheet.claims.composing import formula_text
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.network.network import SQUARES
 from gradsheet.numbers.printed import exact_text
-from gradsheet.numbers.real import Arithmetic, OutsideDomain
+from gradsheet.numbers.real import Arithmetic
+from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain
 from gradsheet.solution.digits import value_text
 from gradsheet.truth import autodiff
 from gradsheet.truth import nudge as difference
-from gradsheet.truth.point import AtKink, Missing, Point
+from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Pass, in_front
 from manual import losses
 

@@ -24,7 +24,8 @@ from gradsheet.numbers.printed import (
     plain,
     printed,
 )
-from gradsheet.numbers.real import Arithmetic, Marks, Real, Share, Undecided, _is_prime, apart
+from gradsheet.numbers.real import Arithmetic, Marks, Real, Share, _is_prime, apart
+from gradsheet.numbers.reasons import Undecided
 from gradsheet.truth.carry import Carried
 from gradsheet.truth.nudge import Dual, Walk
 from gradsheet.truth.point import Point

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from sheets import NUMBERS
 
 import gradsheet
-from gradsheet.language.evaluate import EvaluationError, Evaluator
+from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.formula import FormulaError, parse
-from gradsheet.truth.point import Missing, Point, Undecided
+from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
+from gradsheet.truth.point import Point
 from gradsheet.truth.target import mentions
 
 SHEET = gradsheet.read(

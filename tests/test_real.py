@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gradsheet.numbers.real import Arithmetic, Imprecise, OutsideDomain, Real, Undecided, apart
+from gradsheet.numbers.real import Arithmetic, Real, apart
+from gradsheet.numbers.reasons import Imprecise, OutsideDomain, Undecided
 
 numbers = st.fractions(-20, 20, max_denominator=50)
 

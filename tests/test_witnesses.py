@@ -14,11 +14,12 @@ from networks import Problem, all_problems, examples, rational_problems
 import manual
 from gradsheet.network.network import Network
 from gradsheet.numbers.real import Arithmetic, apart
+from gradsheet.numbers.reasons import AtKink
 from gradsheet.truth import autodiff
 from gradsheet.truth import nudge as difference
 from gradsheet.truth.autodiff import Autodiff
 from gradsheet.truth.nudge import Walk
-from gradsheet.truth.point import AtKink, Point
+from gradsheet.truth.point import Point
 
 OF = ("L", "shares")
 

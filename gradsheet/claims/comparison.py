@@ -9,15 +9,7 @@ import numpy as np
 
 from gradsheet.claims.sheet import Value, fractions, printed_entries
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import (
-    Binding,
-    DivisionByZero,
-    EvaluationError,
-    Evaluator,
-    NotRead,
-    same_shape,
-    shape_text,
-)
+from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
 from gradsheet.network.network import KINKED, NEW, Network
 from gradsheet.numbers.printed import (
     Printed,
@@ -28,9 +20,18 @@ from gradsheet.numbers.printed import (
     plain,
     told_text,
 )
-from gradsheet.numbers.real import TooClose, Undecided
+from gradsheet.numbers.reasons import (
+    AtKink,
+    DivisionByZero,
+    EvaluationError,
+    Missing,
+    NotRead,
+    OutOfWork,
+    TooClose,
+    Undecided,
+)
 from gradsheet.numbers.slips import forms
-from gradsheet.truth.point import AtKink, Missing, Point
+from gradsheet.truth.point import Point
 from gradsheet.truth.probes import (
     MAX_DEGREE,
     MAX_OWN_DEGREE,
@@ -40,7 +41,6 @@ from gradsheet.truth.probes import (
     degree,
     pattern_degree,
 )
-from gradsheet.truth.work import OutOfWork
 from manual.activations import Array, split
 
 MAX_SIMPLE = 64

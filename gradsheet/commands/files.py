@@ -36,7 +36,7 @@ def with_text(path: str, shown: str, use: "Callable[[str], T]") -> "T | Report":
     """What comes of a file's text, or why nothing does: nothing that a file contains may end in a traceback."""
     from gradsheet.claims.judgement import Report
     from gradsheet.claims.sheet import MAX_BYTES, SheetError
-    from gradsheet.numbers.real import Undecided
+    from gradsheet.numbers.reasons import Undecided
 
     if not path:
         return Report.unreadable(shown, "no sheet in this folder, expected files *.toml")

@@ -16,8 +16,15 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.network.network import NEW
-from gradsheet.numbers.real import Imprecise, OutsideDomain, Real, Undecided
-from gradsheet.truth.point import Missing, Point, as_array
+from gradsheet.numbers.real import Real
+from gradsheet.numbers.reasons import (
+    DivisionByZero,
+    EvaluationError,
+    NotRead,
+    OutsideDomain,
+    Undecided,
+)
+from gradsheet.truth.point import Point, as_array
 from gradsheet.truth.work import GLANCES, length_factor
 from manual import activations
 from manual.activations import Array, softmax
@@ -29,22 +36,6 @@ LONG = 1_000  # bits of fractions that are paid for one by one
 MAX_DOTS = 4  # in a line, whose products are looked for
 
 Binding = Mapping[str, int]
-
-
-class EvaluationError(ValueError):
-    """A formula that has no value here: a shape, an index, a division by 0. The message says which and why."""
-
-
-class DivisionByZero(EvaluationError):
-    """A formula that has no value at this point, though it may have one at others."""
-
-
-class NotRead(EvaluationError):
-    """A notation with no meaning here, or with more than one: what it says is not known, and so it is not false."""
-
-
-# Whatever keeps a formula from having a value that can be told.
-NO_VALUE = (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError)
 
 
 def _step(v: Any) -> Fraction:

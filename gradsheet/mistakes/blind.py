@@ -15,13 +15,12 @@ import numpy as np
 
 from gradsheet.claims.sheet import Sheet, SheetError, Value, printed_entries
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import EvaluationError
 from gradsheet.mistakes.catalogue import Instance, instances
 from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of
 from gradsheet.network.network import NEW, Network
 from gradsheet.numbers.printed import as_float, exact_text, plain
-from gradsheet.numbers.real import Undecided
-from gradsheet.truth.point import Missing, Point, any_d_yhat, point_of
+from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
+from gradsheet.truth.point import Point, any_d_yhat, point_of
 from gradsheet.truth.probes import numbers, probes_for
 from gradsheet.truth.target import core_of
 from gradsheet.truth.work import (

@@ -18,10 +18,10 @@ from gradsheet.mistakes.search import Hypothesis, Search, Statement
 from gradsheet.mistakes.simulation import Combination
 from gradsheet.mistakes.writing import ARITHMETIC, LeftOut, Writing, said_by
 from gradsheet.network.network import improbable
+from gradsheet.numbers.reasons import OutOfWork
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.point import Point
 from gradsheet.truth.probes import Probes
-from gradsheet.truth.work import OutOfWork
 
 SURE = 2.0  # digits that a cause explains beyond those that choosing it took, from which on it is no chance
 FITS = 1.0  # such digits from which on several mistakes at once are told at all

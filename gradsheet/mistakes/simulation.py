@@ -9,16 +9,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import NO_VALUE, Evaluator
+from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.catalogue import Instance, edits_of, instances
 from gradsheet.network.network import Network
 from gradsheet.numbers.cache import Kept
 from gradsheet.numbers.printed import as_float
+from gradsheet.numbers.reasons import NO_VALUE, OutOfWork
 from gradsheet.truth.carry import Carried
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Index, Pass, Tensor, in_front
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.work import OutOfWork
 from manual import Layer
 from manual.activations import Array
 

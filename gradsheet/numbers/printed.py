@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.numbers.real import Imprecise
+from gradsheet.numbers.reasons import Imprecise
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 300

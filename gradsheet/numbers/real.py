@@ -35,6 +35,8 @@ from decimal import (
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from gradsheet.numbers.reasons import Imprecise, OutsideDomain, TooClose
+
 MAX_EXPONENT = 100_000  # of exp: beyond it the result is enclosed by 0 or infinity
 MAX_BITS = 4_096  # of a fraction that is kept; longer ones are enclosed, and known by their marks
 MAX_MARKS = (
@@ -47,22 +49,6 @@ MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
 _INFINITY = Decimal("Infinity")  # an upper bound that says nothing
 
 Number = Any  # an int, a Fraction or a Real
-
-
-class Undecided(Exception):
-    """No verdict is honest here; the message says why."""
-
-
-class TooClose(Undecided):
-    """Two numbers that no number of digits tried sets apart, and that nothing shows to be equal."""
-
-
-class Imprecise(Exception):
-    """Two numbers that these digits do not set apart; more may."""
-
-
-class OutsideDomain(ArithmeticError):
-    """The logarithm of a number that is not positive."""
 
 
 def _is_prime(n: int, secret: random.Random) -> bool:

@@ -15,7 +15,7 @@ from gradsheet.numbers.printed import (
     exact_of,
     printed,
 )
-from gradsheet.numbers.real import Imprecise, Undecided
+from gradsheet.numbers.reasons import Imprecise, Undecided
 from gradsheet.truth.point import as_array
 from manual.activations import Array
 

@@ -11,8 +11,8 @@ import numpy as np
 from gradsheet.claims.sheet import Sheet
 from gradsheet.network.network import Network
 from gradsheet.numbers.printed import decimal_text, exact_of
-from gradsheet.numbers.real import Undecided
-from gradsheet.truth.point import Missing, Point
+from gradsheet.numbers.reasons import Missing, Undecided
+from gradsheet.truth.point import Point
 from manual.activations import Activation, Array, split
 
 MAX_UNITS = 8  # of a layer that are all drawn; of more, the first three and the last

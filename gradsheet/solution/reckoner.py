@@ -10,15 +10,14 @@ from gradsheet.claims.judgement import Judgement
 from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import NO_VALUE
 from gradsheet.network.network import NEW
-from gradsheet.numbers.real import Imprecise
+from gradsheet.numbers.reasons import NO_VALUE, AtKink, Imprecise
 from gradsheet.solution.numbers import Numbers, TooLong, tree_of
 from gradsheet.solution.quantities import indexed, nested, tensor_of
 from gradsheet.solution.solution import Line, Step
 from gradsheet.solution.words import why
 from gradsheet.solution.writer import MAX_WRITTEN, Writer
-from gradsheet.truth.point import AtKink, point_of
+from gradsheet.truth.point import point_of
 from gradsheet.truth.steps import Tensor
 from gradsheet.truth.work import Budget
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradsheet.network.network import NEW, Network
-from gradsheet.numbers.real import Undecided
+from gradsheet.numbers.reasons import Undecided
 from gradsheet.solution.rules import is_given
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Tensor

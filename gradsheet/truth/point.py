@@ -18,7 +18,8 @@ import manual
 from gradsheet.network.network import NEW, Network
 from gradsheet.numbers.cache import Kept
 from gradsheet.numbers.printed import exact_text, plain
-from gradsheet.numbers.real import Arithmetic, Imprecise, Marks, OutsideDomain, Undecided, apart
+from gradsheet.numbers.real import Arithmetic, Marks, apart
+from gradsheet.numbers.reasons import AtKink, Imprecise, Missing, OutsideDomain, Undecided
 from gradsheet.truth.nudge import Slopes, Walk
 from gradsheet.truth.work import DIGITS, MAX_OPERATIONS, Budget, FormulaWork, PassWork
 from manual.activations import Array
@@ -39,14 +40,6 @@ MAX_SHARED_TOGETHER, LEAST_SHARED = (
     60_000,
     1_000,
 )  # at all of those points, and as how many a small one counts
-
-
-class AtKink(Undecided):
-    """There is no derivative here: a z is exactly 0."""
-
-
-class Missing(ValueError):
-    """A quantity that this network does not have; the message says why."""
 
 
 def _entry(value: Any) -> Array:

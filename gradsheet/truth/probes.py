@@ -29,7 +29,8 @@ import numpy as np
 from gradsheet.language import formula as f
 from gradsheet.network.network import KINKED, NEW, Network
 from gradsheet.numbers.cache import Kept
-from gradsheet.numbers.real import Arithmetic, TooClose, Undecided
+from gradsheet.numbers.real import Arithmetic
+from gradsheet.numbers.reasons import TooClose, Undecided
 from gradsheet.truth.point import Point
 from gradsheet.truth.work import DIGITS, Budget
 from manual import Layer

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 
 from gradsheet.language import formula as f
 from gradsheet.network.network import NEW, Network
-from gradsheet.numbers.real import Undecided
+from gradsheet.numbers.reasons import OutOfWork
 from manual.activations import RATIONAL, split
 from manual.losses import RATIONAL as RATIONAL_LOSSES
 
@@ -41,10 +41,6 @@ FUNCTIONS = {
     **dict.fromkeys(RATIONAL, 0),
     "softplus": 3,
 }  # exponentials and logarithms in an activation, if not one
-
-
-class OutOfWork(Undecided):
-    """Something takes more operations than there are for it; or more time than anything should."""
 
 
 class Budget:
