@@ -11,13 +11,13 @@ from sheets import NUMBERS
 import gradsheet
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import AND, Judgement
-from gradsheet.claims.sheet import Claim, printed_entries
+from gradsheet.claims.sheet import Claim
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.formula import parse
 from gradsheet.mistakes.catalogue import edits_of
 from gradsheet.mistakes.diagnosis import diagnose
 from gradsheet.mistakes.simulation import Combination, Simulation
-from gradsheet.numbers.printed import NumberError, Printed, printed
+from gradsheet.numbers.printed import NumberError, Printed, printed, printed_entries
 from gradsheet.numbers.real import apart
 from gradsheet.truth.carry import Carried
 from gradsheet.truth.point import Point

@@ -11,8 +11,8 @@ from networks import Problem, all_problems, examples, network_of, rational_probl
 from sheets import ONE_OUTPUT, judged
 
 import gradsheet
-from gradsheet.claims.composing import formula_text
 from gradsheet.claims.verdict import arithmetic_of
+from gradsheet.language.text import formula_text
 from gradsheet.network.network import SQUARES
 from gradsheet.numbers.printed import exact_text
 from gradsheet.numbers.real import Arithmetic

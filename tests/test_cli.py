@@ -14,8 +14,8 @@ import gradsheet
 from gradsheet.claims.judgement import Cause, Explanation, Judgement, LineVerdict, Report
 from gradsheet.claims.sheet import VERDICTS, Claim
 from gradsheet.commands.cli import EPILOG, main
-from gradsheet.commands.report import clean
 from gradsheet.language.formula import List
+from gradsheet.language.shown import clean
 
 NUMBERS = (Path(gradsheet.__file__).parent / "homework" / "numbers.toml").read_text()
 SMALL = """\

@@ -6,8 +6,9 @@ import tomllib
 import pytest
 
 import gradsheet
-from gradsheet.claims.sheet import printed_entries, read
+from gradsheet.claims.sheet import read
 from gradsheet.mistakes.blind import blindness
+from gradsheet.numbers.printed import printed_entries
 from gradsheet.solution import exercise as module
 from gradsheet.solution.exercise import ExerciseError, Plan, class_list, exercise
 from gradsheet.solution.filling import fill

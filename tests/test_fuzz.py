@@ -15,8 +15,9 @@ from networks import examples
 import gradsheet
 from gradsheet.claims.sheet import VERDICTS
 from gradsheet.commands.exports import Gradescope, Json, JUnit
-from gradsheet.commands.report import clean, sentence
+from gradsheet.commands.report import sentence
 from gradsheet.language.formula import FUNCTIONS
+from gradsheet.language.shown import clean
 from manual.activations import NAMES as ACTIVATIONS
 from manual.losses import LOSSES
 

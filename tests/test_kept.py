@@ -14,11 +14,11 @@ from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.commands import exports
 from gradsheet.commands.files import text_in
 from gradsheet.mistakes.simulation import Simulation
+from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.cache import Kept
 from gradsheet.truth import point
 from gradsheet.truth import probes as probe
 from gradsheet.truth.point import shared_point_of
-from gradsheet.truth.work import Budget
 from tests.sheets import NET, NUMBERS, SYMBOLS
 
 HOMEWORK = ["gradsheet/homework/numbers.toml", "gradsheet/homework/symbols.toml"]

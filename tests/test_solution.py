@@ -7,7 +7,7 @@ import pytest
 from sheets import NET, NUMBERS, SYMBOLS, random_sheet
 
 import gradsheet
-from gradsheet.claims.composing import formula_text
+from gradsheet.language.text import formula_text
 from gradsheet.numbers.printed import printed
 from gradsheet.solution.digits import Digits, value_text
 from gradsheet.solution.rules import Rules

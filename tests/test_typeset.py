@@ -3,8 +3,8 @@
 import pytest
 
 import gradsheet
-from gradsheet.claims.composing import formula_text
 from gradsheet.language import formula as f
+from gradsheet.language.text import formula_text
 from gradsheet.solution.boxes import Boxes
 from gradsheet.solution.pages import given
 from gradsheet.solution.typeset import Latex, MathML

@@ -17,10 +17,10 @@ import manual
 import ref
 from gradsheet.claims.counting import operations
 from gradsheet.network.network import Network
+from gradsheet.numbers.budget import MAX_OPERATIONS, Budget
 from gradsheet.truth import autodiff
 from gradsheet.truth import nudge as difference
 from gradsheet.truth import probes as probe
-from gradsheet.truth.work import MAX_OPERATIONS, Budget
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"
 

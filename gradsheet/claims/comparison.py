@@ -7,17 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradsheet.claims.sheet import Value, fractions, printed_entries
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
-from gradsheet.network.network import KINKED, NEW, Network
+from gradsheet.language.formula import NEW
+from gradsheet.network.network import KINKED, Network
 from gradsheet.numbers.printed import (
     Printed,
+    Value,
     as_float,
     decimal_text,
     exact_text,
+    fractions,
     like_claim,
     plain,
+    printed_entries,
     told_text,
 )
 from gradsheet.numbers.reasons import (

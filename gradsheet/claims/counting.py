@@ -8,10 +8,12 @@ from gradsheet.claims.comparison import has_own_kink
 from gradsheet.claims.sheet import Claim, Sheet, SheetError
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import MAX_DOTS
-from gradsheet.network.network import NEW, Network
+from gradsheet.language.formula import NEW
+from gradsheet.network.network import Network
+from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
 from gradsheet.truth.point import length_of
 from gradsheet.truth.probes import ALL_HEARD, LARGE, points_of
-from gradsheet.truth.work import DIGITS, JAX, MAX_OPERATIONS, FormulaWork, PassWork
+from gradsheet.truth.work import JAX, FormulaWork, PassWork
 
 SMALL = 4  # bits of small whole numbers
 DRAWN = 200  # operations of drawing a point, besides a pass or two through the network

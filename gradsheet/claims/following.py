@@ -14,13 +14,14 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.network.network import NEW
+from gradsheet.language.formula import NEW
+from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
 from gradsheet.numbers.printed import Printed, as_float
 from gradsheet.truth.carry import Carried
-from gradsheet.truth.point import Point, as_array
+from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Change, Changes, Edits, Index, Tensor
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.work import FLOAT_PASS, PER_VARIANT
 from manual.activations import Array
 
 SLACK = 1e-6  # of the largest number on the way, that floats are granted

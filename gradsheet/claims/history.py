@@ -32,11 +32,12 @@ from gradsheet.claims.following import (
     follow_work,
     in_floats,
 )
-from gradsheet.claims.sheet import Claim, printed_entries
+from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
-from gradsheet.network.network import NEW
-from gradsheet.numbers.printed import Printed, all_agree, all_overlap, as_float
+from gradsheet.language.formula import NEW
+from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
+from gradsheet.numbers.printed import Printed, all_agree, all_overlap, as_float, printed_entries
 from gradsheet.numbers.real import apart
 from gradsheet.numbers.reasons import NO_VALUE, AtKink, OutOfWork
 from gradsheet.numbers.slips import significant
@@ -44,7 +45,6 @@ from gradsheet.truth.carry import Carried
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Edits, Index, Tensor
 from gradsheet.truth.target import as_delta, core_of, entries_of, mentions, tensor_shape
-from gradsheet.truth.work import FLOAT_PASS, PER_VARIANT
 from manual.activations import Array
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through

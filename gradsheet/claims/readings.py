@@ -15,16 +15,16 @@ import numpy as np
 
 from gradsheet.claims.comparison import Comparison, agree_at, truths_at
 from gradsheet.claims.following import follow_work
-from gradsheet.claims.sheet import Claim, Value, fractions, printed_entries
+from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import same_shape
 from gradsheet.network.network import SQUARES, Network
-from gradsheet.numbers.printed import Printed
+from gradsheet.numbers.budget import FLOAT_PASS, Budget
+from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_VALUE, EvaluationError, Missing, Undecided
 from gradsheet.truth.carry import Carried
 from gradsheet.truth.point import Point
 from gradsheet.truth.probes import Probes, points_of, probes_for
-from gradsheet.truth.work import FLOAT_PASS, Budget
 from manual import Layer
 from manual.activations import Activation
 

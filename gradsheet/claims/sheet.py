@@ -25,7 +25,7 @@ from gradsheet.language.formula import (
 )
 from gradsheet.network.network import Network
 from gradsheet.numbers.cache import Kept
-from gradsheet.numbers.printed import NumberError, Printed, printed
+from gradsheet.numbers.printed import NumberError, Printed, Value, _shape, fractions, printed
 from manual import Layer
 from manual.activations import NAMES as ACTIVATIONS
 from manual.activations import Activation, Array
@@ -83,7 +83,6 @@ HOMES = {  # where a key stands that is found elsewhere
 }
 
 T = TypeVar("T")
-Value = Printed | tuple[Any, ...]  # a number, or nested tuples of numbers of one shape
 
 
 class SheetError(ValueError):
@@ -722,30 +721,6 @@ def _plain(value: Any, depth: int = 0) -> str:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
-
-
-def _shape(value: Value) -> tuple[int, ...]:
-    return () if isinstance(value, Printed) else (len(value), *_shape(value[0]))
-
-
-def fractions(value: Value) -> Array:
-    """The object array of the numbers' exact values."""
-    array = np.empty(_shape(value), object)
-    for index in np.ndindex(array.shape):
-        item: Any = value
-        for position in index:
-            item = item[position]
-        array[index] = Fraction(item.value)
-    return array
-
-
-def printed_entries(value: Value) -> list[Printed]:
-    """The numbers in the order of their array."""
-    return (
-        [value]
-        if isinstance(value, Printed)
-        else [entry for item in value for entry in printed_entries(item)]
-    )
 
 
 def read(text: str, path: str = "-") -> Sheet:

@@ -20,13 +20,24 @@ from gradsheet.claims.counting import affordable, claim_work, derived, witness_w
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Cause, Judgement, LineVerdict, Report
 from gradsheet.claims.readings import Readings
-from gradsheet.claims.sheet import Claim, Line, Sheet, Value, fractions, printed_entries
+from gradsheet.claims.sheet import Claim, Line, Sheet
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, shape_text, without_dots
 from gradsheet.mistakes.diagnosis import diagnose
 from gradsheet.network.network import improbable
 from gradsheet.numbers.ball import Ball
-from gradsheet.numbers.printed import Text, digits_text, exact_text, plain, printed, told_text
+from gradsheet.numbers.budget import MAX_FURTHER, MAX_OPERATIONS, Budget
+from gradsheet.numbers.printed import (
+    Text,
+    Value,
+    digits_text,
+    exact_text,
+    fractions,
+    plain,
+    printed,
+    printed_entries,
+    told_text,
+)
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import (
     NO_VALUE,
@@ -43,7 +54,6 @@ from gradsheet.truth.derivation import true_formula
 from gradsheet.truth.point import Point, shared_point_of
 from gradsheet.truth.probes import Probes, probes_for
 from gradsheet.truth.target import mentions
-from gradsheet.truth.work import MAX_FURTHER, MAX_OPERATIONS, Budget
 from manual.activations import Array, split
 
 SEVERAL = 6  # times that the working of a number is gone through which is not the truth

@@ -179,7 +179,8 @@ def _main(arguments: Sequence[str] | None) -> int:
                 f"--{option} {getattr(options, option)!a} is a sheet itself: give the report another name"
             )
     from gradsheet.claims.verdict import judge
-    from gradsheet.commands.report import Printer, Progress, Tally, clean
+    from gradsheet.commands.report import Printer, Progress, Tally
+    from gradsheet.language.shown import clean
 
     colour = not os.environ.get("NO_COLOR")
     printer = Printer(colour=colour, verbose=options.verbose, quiet=options.quiet)

@@ -28,7 +28,7 @@ def _told(report: "Report") -> int:
 
 def _put_out(text: str, path: str | None) -> int:
     """Print a text, or write it to a file whole."""
-    from gradsheet.commands.report import clean
+    from gradsheet.language.shown import clean
 
     try:
         if path is None:
@@ -129,7 +129,8 @@ def blind(arguments: Sequence[str]) -> int:
     parser.add_argument("sheets", nargs="*", metavar="SHEET", help="as for gradsheet itself")
     options = parser.parse_args(arguments)
     from gradsheet.claims.judgement import Report
-    from gradsheet.commands.report import clean, print_error
+    from gradsheet.commands.report import print_error
+    from gradsheet.language.shown import clean
     from gradsheet.mistakes.blind import blindness, told
 
     status = 0
@@ -194,7 +195,8 @@ def new(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     seed = options.seed or str(random.SystemRandom().randrange(1_000_000))
-    from gradsheet.commands.report import Progress, clean
+    from gradsheet.commands.report import Progress
+    from gradsheet.language.shown import clean
     from gradsheet.solution.exercise import ExerciseError
 
     done, total, progress = 0, 1, Progress(0)

@@ -15,7 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gradsheet.language import formula as f
-from gradsheet.network.network import NEW
+from gradsheet.language.formula import NEW
+from gradsheet.language.text import show_index
+from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.budget import GLANCES, length_factor
 from gradsheet.numbers.real import Real
 from gradsheet.numbers.reasons import (
     DivisionByZero,
@@ -24,8 +27,7 @@ from gradsheet.numbers.reasons import (
     OutsideDomain,
     Undecided,
 )
-from gradsheet.truth.point import Point, as_array
-from gradsheet.truth.work import GLANCES, length_factor
+from gradsheet.truth.point import Point
 from manual import activations
 from manual.activations import Array, softmax
 
@@ -89,14 +91,6 @@ def shape_text(shape: tuple[int, ...]) -> str:
 def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     """Whether two shapes are one; an axis of length 1 may be left out on both sides of a claim."""
     return [n for n in a if n != 1] == [n for n in b if n != 1]
-
-
-def show_index(indices: tuple[Any, ...]) -> str:
-    return (
-        f"[{','.join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)}]"
-        if indices
-        else ""
-    )
 
 
 def without_dots(line: f.Node, quantity: f.Node, point: Point) -> tuple[f.Node, tuple[str, ...]]:

@@ -712,3 +712,6 @@ def replaced(node: Any, others: Mapping[Node, Node]) -> Any:
                 replaced(item, others) if isinstance(item, Node) else item for item in part
             )
     return replace(node, **changed) if changed else node
+
+
+NEW = "_new"  # ends the names of what there is after one step of gradient descent

@@ -13,25 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.claims.sheet import Sheet, SheetError, Value, printed_entries
+from gradsheet.claims.sheet import Sheet, SheetError
 from gradsheet.language import formula as f
+from gradsheet.language.formula import NEW
 from gradsheet.mistakes.catalogue import Instance, instances
 from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of
-from gradsheet.network.network import NEW, Network
-from gradsheet.numbers.printed import as_float, exact_text, plain
+from gradsheet.network.network import Network
+from gradsheet.numbers.budget import FLOAT_PASS, FLOATS, MAX_OPERATIONS, PER_VARIANT, Budget
+from gradsheet.numbers.printed import Value, as_float, exact_text, plain, printed_entries
 from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
 from gradsheet.truth.point import Point, any_d_yhat, point_of
 from gradsheet.truth.probes import numbers, probes_for
 from gradsheet.truth.target import core_of
-from gradsheet.truth.work import (
-    FLOAT_PASS,
-    FLOATS,
-    MAX_OPERATIONS,
-    PER_VARIANT,
-    Budget,
-    FormulaWork,
-    PassWork,
-)
+from gradsheet.truth.work import FormulaWork, PassWork
 from manual import Layer
 from manual.activations import Array
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gradsheet.claims.composing import formula_text
 from gradsheet.language import formula as f
+from gradsheet.language.text import formula_text
 from gradsheet.numbers.slips import Slip
 
 MAX_PARTS = 200  # of a line that is looked through

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import show_index
+from gradsheet.language.text import show_index
 from gradsheet.network.network import Network
 
 MAX_SECOND = 600  # pairs of changes that are tried

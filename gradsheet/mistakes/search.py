@@ -18,19 +18,18 @@ from gradsheet.claims.comparison import agree_at, printed_value, truths_at
 from gradsheet.claims.following import follow_work
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Judgement
-from gradsheet.claims.sheet import Value, printed_entries
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
 from gradsheet.mistakes.catalogue import edits_of
 from gradsheet.mistakes.simulation import CLOSE, Combination, Run, Simulation, changed
-from gradsheet.numbers.printed import as_float
+from gradsheet.numbers.budget import FLOAT_PASS, FLOATS
+from gradsheet.numbers.printed import Value, as_float, printed_entries
 from gradsheet.numbers.reasons import NO_VALUE, AtKink, EvaluationError, OutOfWork
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.carry import Carried
 from gradsheet.truth.point import Point
 from gradsheet.truth.probes import Probes
 from gradsheet.truth.target import core_of
-from gradsheet.truth.work import FLOAT_PASS, FLOATS
 from manual.activations import Array
 
 MOST_TOGETHER = 3  # mistakes that are tried together

@@ -9,21 +9,27 @@ from typing import Any
 import numpy as np
 
 from gradsheet.claims.comparison import agree_at
-from gradsheet.claims.composing import formula_text
 from gradsheet.claims.judgement import Explanation, Judgement
-from gradsheet.claims.sheet import fractions, printed_entries
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, same_shape
+from gradsheet.language.text import formula_text
 from gradsheet.mistakes.omission import MAX_PARTS, has_names, omissions
 from gradsheet.mistakes.repair import Change, repaired
 from gradsheet.mistakes.search import Search, agree_everywhere
 from gradsheet.mistakes.simulation import Combination
 from gradsheet.numbers import slips as figures
-from gradsheet.numbers.printed import Printed, all_agree, all_overlap, as_float
+from gradsheet.numbers.budget import FLOAT_PASS
+from gradsheet.numbers.printed import (
+    Printed,
+    all_agree,
+    all_overlap,
+    as_float,
+    fractions,
+    printed_entries,
+)
 from gradsheet.numbers.reasons import NO_VALUE, OutOfWork
 from gradsheet.truth.carry import Carried, nudged
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.work import FLOAT_PASS
 from manual.activations import Array
 
 STEPS = [

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
+from gradsheet.language.formula import NEW
 from manual.activations import RATIONAL, Activation, Array, split
 from manual.losses import RATIONAL as RATIONAL_LOSSES
 
@@ -13,7 +14,6 @@ CANCELLING = (
     ("binary_cross_entropy", "sigmoid"),
     ("cross_entropy", "softmax"),
 )  # dL/dz is yhat - y
-NEW = "_new"  # ends the names of what there is after one step of gradient descent
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradsheet.claims.composing import claim, formula_text, head
+from gradsheet.claims.composing import claim, head
 from gradsheet.claims.judgement import Judgement
 from gradsheet.claims.sheet import MAX_CLAIMS, Sheet, SheetError, read
 from gradsheet.claims.verdict import judge
+from gradsheet.language.text import formula_text
+from gradsheet.numbers.budget import MAX_OPERATIONS
 from gradsheet.solution.digits import value_text
 from gradsheet.solution.solution import Step
-from gradsheet.truth.work import MAX_OPERATIONS
 
 MOST = 2 * MAX_OPERATIONS  # for judging a solution, which claims more than a sheet does
 TITLE = "solution: "

@@ -10,10 +10,10 @@ from gradsheet.claims import verdict
 from gradsheet.claims.counting import affordable
 from gradsheet.claims.sheet import Claim, Sheet, SheetError, read
 from gradsheet.language.evaluate import Evaluator
+from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_VALUE, EvaluationError, Imprecise, Missing
 from gradsheet.solution.digits import Digits, value_text
 from gradsheet.truth.point import point_of
-from gradsheet.truth.work import Budget
 
 _HEADER = re.compile(r"""\s*\[\[\s*["']?claim["']?\s*\]\]""")
 

@@ -3,7 +3,7 @@
 import html as markup
 from collections.abc import Iterator
 
-from gradsheet.commands.report import clean
+from gradsheet.language.shown import clean
 from gradsheet.solution.graph import network_svg
 from gradsheet.solution.pages import chain, closing, given, marked, remark_text
 from gradsheet.solution.solution import Remark, Solution, Step

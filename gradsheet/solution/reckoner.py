@@ -10,7 +10,8 @@ from gradsheet.claims.judgement import Judgement
 from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.language import formula as f
-from gradsheet.network.network import NEW
+from gradsheet.language.formula import NEW
+from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_VALUE, AtKink, Imprecise
 from gradsheet.solution.numbers import Numbers, TooLong, tree_of
 from gradsheet.solution.quantities import indexed, nested, tensor_of
@@ -19,7 +20,6 @@ from gradsheet.solution.words import why
 from gradsheet.solution.writer import MAX_WRITTEN, Writer
 from gradsheet.truth.point import point_of
 from gradsheet.truth.steps import Tensor
-from gradsheet.truth.work import Budget
 
 VALUELESS = tuple(
     kind for kind in NO_VALUE if kind is not Imprecise

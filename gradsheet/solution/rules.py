@@ -11,7 +11,8 @@ On a batch the examples are rows, and what goes to the parameters is added up ov
 import re
 from collections.abc import Callable, Iterable
 
-from gradsheet.network.network import CANCELLING, NEW, Network
+from gradsheet.language.formula import NEW
+from gradsheet.network.network import CANCELLING, Network
 from gradsheet.truth.derivation import (
     LETTERS,
     LOSS_BY_TARGET,

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gradsheet.claims.sheet import Sheet, Value
+from gradsheet.claims.sheet import Sheet
 from gradsheet.language import formula as f
+from gradsheet.numbers.printed import Value
 
 
 @dataclass(frozen=True)

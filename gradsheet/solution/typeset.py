@@ -12,10 +12,10 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from gradsheet.claims.composing import LEVELS, POSTFIX, POWER, TERM, level
 from gradsheet.claims.sheet import Sheet
 from gradsheet.language import formula as f
-from gradsheet.network.network import NEW
+from gradsheet.language.formula import NEW
+from gradsheet.language.text import LEVELS, POSTFIX, POWER, TERM, level
 from gradsheet.solution.notation import Notation
 
 BARE = ("x", "y", "yhat", "L", "learning_rate")  # what has no layer above it

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradsheet.network.network import NEW, Network
+from gradsheet.language.formula import NEW
+from gradsheet.network.network import Network
 from gradsheet.numbers.reasons import Undecided
 from gradsheet.solution.rules import is_given
 from gradsheet.truth.point import Point

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from gradsheet.claims.composing import formula_text
 from gradsheet.claims.judgement import Judgement
 from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.language import formula as f
+from gradsheet.language.text import formula_text
 from gradsheet.numbers.printed import printed
 from gradsheet.solution.digits import Digits
 from gradsheet.solution.notation import Notation

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 import manual
+from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.cache import Kept
-from gradsheet.truth.point import MAX_FOUND, Point, as_array
+from gradsheet.truth.point import MAX_FOUND, Point
 from gradsheet.truth.steps import Changes, Edits, Index, Pass, Tensor, in_front
 from manual.activations import Array, split
 

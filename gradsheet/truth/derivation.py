@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from gradsheet.claims.composing import number_text
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import show_index
+from gradsheet.language.text import number_text, show_index
 from gradsheet.network.network import CANCELLING, Network
 from manual.activations import Activation, split
 

@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 import manual
-from gradsheet.network.network import NEW, Network
+from gradsheet.language.formula import NEW
+from gradsheet.network.network import Network
+from gradsheet.numbers.arrays import _entry, as_array
+from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS, Budget
 from gradsheet.numbers.cache import Kept
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic, Marks, apart
 from gradsheet.numbers.reasons import AtKink, Imprecise, Missing, OutsideDomain, Undecided
 from gradsheet.truth.nudge import Slopes, Walk
-from gradsheet.truth.work import DIGITS, MAX_OPERATIONS, Budget, FormulaWork, PassWork
+from gradsheet.truth.work import FormulaWork, PassWork
 from manual.activations import Array
 from manual.losses import BY_TARGET, LOSSES, d_reduce
 
@@ -42,13 +45,6 @@ MAX_SHARED_TOGETHER, LEAST_SHARED = (
 )  # at all of those points, and as how many a small one counts
 
 
-def _entry(value: Any) -> Array:
-    """A number as an array of no axes: NumPy hands out the bare object otherwise."""
-    array = np.empty((), object)
-    array[()] = value
-    return array
-
-
 def _differ(mine: Iterable[Any], theirs: Iterable[Any]) -> bool:
     """Whether two lists of arrays are known to differ anywhere."""
     return any(
@@ -61,10 +57,6 @@ def _differ(mine: Iterable[Any], theirs: Iterable[Any]) -> bool:
 def any_d_yhat(network: Network) -> Array | None:
     """A dL/dyhat where a sheet with numbers has no loss, and so no claim on dL: any will do. None where it has one."""
     return np.array([Fraction(1)] * network.widths[-1], object) if network.loss is None else None
-
-
-def as_array(value: Any) -> Array:
-    return value if isinstance(value, np.ndarray) else _entry(value)
 
 
 def length_of(arrays: Iterable[Array], depth: int) -> int | None:

@@ -27,12 +27,13 @@ from typing import Any
 import numpy as np
 
 from gradsheet.language import formula as f
-from gradsheet.network.network import KINKED, NEW, Network
+from gradsheet.language.formula import NEW
+from gradsheet.network.network import KINKED, Network
+from gradsheet.numbers.budget import DIGITS, Budget
 from gradsheet.numbers.cache import Kept
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import TooClose, Undecided
 from gradsheet.truth.point import Point
-from gradsheet.truth.work import DIGITS, Budget
 from manual import Layer
 from manual.activations import Array, activate, split
 

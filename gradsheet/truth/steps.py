@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 import manual
-from gradsheet.network.network import NEW, Network
+from gradsheet.language.formula import NEW
+from gradsheet.network.network import Network
 from manual.activations import ELEMENTWISE, Array, activate, number, split
 from manual.jacobians import unit_array
 from manual.losses import BY_TARGET, LOSSES

@@ -8,7 +8,8 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.network.network import NEW, Network
+from gradsheet.language.formula import NEW
+from gradsheet.network.network import Network
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Index, Tensor
 
