@@ -29,6 +29,7 @@ import gradsheet
 import ref
 from gradsheet.claims.sheet import Sheet
 from gradsheet.mistakes.catalogue import Instance, edits_of, instances
+from gradsheet.network.problem import Problem
 from gradsheet.truth.steps import Pass, in_front
 from manual import Layer
 
@@ -74,10 +75,10 @@ def mistaken(network: Any, x: Any, y: Any, made: list[Instance]) -> Callable[[Pa
     """The gradient by the parameters, as somebody gets it who makes some mistakes."""
 
     def gradient(params: Params) -> Params:
-        layers = [Layer(in_front(np.asarray(W)), in_front(np.asarray(b))) for W, b in params]
+        layers = tuple(Layer(np.asarray(W), np.asarray(b)) for W, b in params)
         dtype = layers[0].W.dtype
-        data = in_front(x.astype(dtype)), in_front(y.astype(dtype))
-        found = Pass(network, layers, *data, None, None, edits=edits_of(made)).gradients
+        problem = Problem(network, layers, x.astype(dtype), y.astype(dtype)).converted(in_front)
+        found = Pass(problem, edits=edits_of(made)).gradients
         return tuple(
             tuple(np.ascontiguousarray(found[f"{name}{l}"][0], dtype) for name in "Wb")
             for l in range(1, len(params) + 1)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import manual
 from gradsheet.checking.probes import Data
+from gradsheet.network import problem as stated
 from gradsheet.network.network import Network
 
 
@@ -69,6 +70,11 @@ def network_of(problem: Problem) -> Network:
     return Network(
         widths, biases, problem.activations, problem.loss, problem.reduction, len(problem.x)
     )
+
+
+def stated_problem(problem: Problem) -> stated.Problem:
+    """The same as the judge has it."""
+    return stated.Problem(network_of(problem), problem.params, problem.x, problem.y)
 
 
 def data_of(problem: Problem, dtype: str) -> Data:

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -26,9 +27,9 @@ from gradsheet.numbers.printed import (
 )
 from gradsheet.numbers.real import Arithmetic, Marks, Real, Share, _is_prime, apart
 from gradsheet.numbers.reasons import Undecided
-from gradsheet.truth.carry import Carried
+from gradsheet.truth.carried import Carried
 from gradsheet.truth.nudge import Dual, Walk
-from gradsheet.truth.point import Point
+from gradsheet.truth.point import point_of
 from manual.losses import (
     binary_cross_entropy,
     cross_entropy,
@@ -418,7 +419,7 @@ LAST = "[2, 1, -1]]\n"
 )
 def test_carrying_nothing_on_is_the_truth_on_any_network(head: str) -> None:
     sheet = gradsheet.read(head + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
-    point = Point(sheet.network, sheet.params, sheet.x, sheet.y, None, None, rate=Fraction(1, 10))
+    point = point_of(replace(sheet.problem, rate=Fraction(1, 10)), None)
     carried = Carried(point, {})
     quantities = [
         "z1",

@@ -278,7 +278,7 @@ def test_where_no_numbers_show_every_mistake_it_ends_and_says_so(monkeypatch) ->
         ExerciseError, match="no small whole numbers fit this kind of exercise: use fewer examples"
     ):
         exercise(Plan((8, 8, 2), ("sigmoid", "softmax"), "cross_entropy", examples=8), 1)
-    monkeypatch.setattr("gradsheet.truth.work.MAX_SECONDS", -1.0)
+    monkeypatch.setattr("gradsheet.numbers.budget.MAX_SECONDS", -1.0)
     with pytest.raises(
         ExerciseError, match=r"no exercise of this kind can be judged, .*: use smaller layers"
     ):

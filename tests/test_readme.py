@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import gradsheet
+import gradsheet.solution
 from gradsheet.claims.sheet import CLAIM_KEYS, LAYER_KEYS, SHEET_KEYS, VERDICTS
-from gradsheet.commands.cli import main
-from gradsheet.commands.further import FORMATS
+from gradsheet.commands.cli import FORMATS, main
 from gradsheet.language.formula import FUNCTIONS
 from gradsheet.mistakes.catalogue import CATALOGUE
 from gradsheet.solution.pages import MARKS
@@ -109,7 +109,8 @@ def test_ci_runs_the_two_commands_of_the_readme():
 def test_the_mistakes_page_has_every_code():
     page = (ROOT / "docs" / "mistakes.md").read_text()
     codes = {mistake.code for mistake in CATALOGUE}
-    for file in ("figures.py", "diagnosis.py", "repair.py", "writing.py", "omission.py"):
+    mistakes = ("diagnosis", "repair", "writing", "omission")
+    for file in ("numbers/slips.py", *(f"mistakes/{name}.py" for name in mistakes)):
         source = (ROOT / "gradsheet" / file).read_text()
         codes |= set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source))
     assert {"arithmetic-slip", "form-one-row", "sign-lost", "two-kept"} <= codes
@@ -177,10 +178,12 @@ def test_the_solutions_page_prints_what_its_comments_say(monkeypatch):
 
 def test_the_step_in_the_readme_is_that_of_the_solution():
     shown = re.search(r"```text\n(Through the activation.*?)```", README, re.DOTALL)[1]
-    assert shown in gradsheet.load(ROOT / "gradsheet" / "homework" / "numbers.toml").solve().text()
+    assert shown in gradsheet.solution.text(
+        gradsheet.solve(gradsheet.load(ROOT / "gradsheet" / "homework" / "numbers.toml"))
+    )
     item_16 = re.search(r"in its own letters: (.*?)\. `-o", README)[1]
-    assert (
-        item_16 in gradsheet.load(ROOT / "gradsheet" / "homework" / "symbols.toml").solve().text()
+    assert item_16 in gradsheet.solution.text(
+        gradsheet.solve(gradsheet.load(ROOT / "gradsheet" / "homework" / "symbols.toml"))
     )
 
 

@@ -22,7 +22,8 @@ import numpy as np
 
 from gradsheet.checking.rounding import BITS, Rounding, unit_roundoff
 from gradsheet.network.network import KINKED, Network
-from gradsheet.truth.point import Point
+from gradsheet.network.problem import Problem
+from gradsheet.truth.point import Point, point_of
 from manual import Layer
 from manual.activations import Array, activate, split
 
@@ -68,15 +69,8 @@ class Data:
         rows = slice(None) if alone is None else [alone]
         y = None if self.y is None else fractions(self.y[rows])
         nudges = None if network.rational else NUDGES
-        return Point(
-            exactly(network),
-            fractional(self.params),
-            fractions(self.x[rows]),
-            y,
-            None,
-            of,
-            nudges=nudges,
-        )
+        x, params = fractions(self.x[rows]), tuple(fractional(self.params))
+        return point_of(Problem(exactly(network), params, x, y), of, nudges=nudges)
 
 
 def exactly(network: Network) -> Network:

@@ -44,6 +44,7 @@ from gradsheet.truth.probes import (
     degree,
     pattern_degree,
 )
+from gradsheet.truth.values import Values
 from manual.activations import Array, split
 
 MAX_SIMPLE = 64
@@ -74,7 +75,7 @@ def at(binding: Binding) -> str:
     )
 
 
-def truths_at(point: Point, quantity: f.Node) -> list[tuple[Binding, Array]]:
+def truths_at(point: Values, quantity: f.Node) -> list[tuple[Binding, Array]]:
     """The truth at a point for all index values. Raises as `Evaluator.value` does."""
 
     def find() -> list[tuple[Binding, Array]]:
@@ -193,7 +194,7 @@ class Comparison:
             evaluator = Evaluator(point, ranges=self._ranges)
             bindings = evaluator.bindings(self.quantity)
             truths = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
-            return truths, self._kinks(evaluator, self.quantity)
+            return truths, self._kinks(point, evaluator, self.quantity)
 
         truths, kinks = point.found(self.quantity, find, _size)
         self._own_kinks |= kinks
@@ -204,15 +205,15 @@ class Comparison:
             self._sides[id(side)] = side, has_own_kink(side, self.first_point.network)
         return self._sides[id(side)][1]
 
-    def _kinks(self, evaluator: Evaluator, side: f.Node) -> set[str]:
+    def _kinks(self, point: Values, evaluator: Evaluator, side: f.Node) -> set[str]:
         """What a side applied relu, drelu and step to at a generic point, but for the network's own kinked units.
 
         The probes try every pattern of those. "nodes" are data and other nodes, which have both signs among the probes,
         but not in every combination; of a kink "elsewhere" no point is sure to have been on either side.
         """
-        if not self.symbolic or evaluator.point.jax_of is not None or not self._has_own_kink(side):
+        if not self.symbolic or point.is_witnessed or not self._has_own_kink(side):
             return set()
-        units, others = evaluator.point.signed_values()
+        units, others = point.signed_values()
         own = [
             v
             for v in evaluator.kinks
@@ -265,7 +266,7 @@ class Comparison:
             except (DivisionByZero, AtKink, TooClose) as error:
                 # At a generic point a division by 0 is no accident: the side is undefined for a whole pattern.
                 if not self.symbolic or (
-                    isinstance(error, DivisionByZero) and point.jax_of is None
+                    isinstance(error, DivisionByZero) and not point.is_witnessed
                 ):
                     raise
                 nowhere = error
@@ -313,7 +314,7 @@ class Comparison:
                     for more in further:
                         mine = evaluator.value(line, {**binding, **more})
                         sides.append(({**binding, **more}, truth, mine))
-                return sides, self._kinks(evaluator, line), tuple(evaluator.said.values())
+                return sides, self._kinks(point, evaluator, line), tuple(evaluator.said.values())
 
             sides, own, said = (
                 find() if self.symbolic else point.found((self.quantity, line), find, _size)
@@ -422,7 +423,7 @@ class Comparison:
 
     def _proves(self, point: Point) -> bool:
         """Whether a proof needs this point: small numbers only serve to show what is wrong, and to hear witnesses."""
-        return not self.symbolic or point.jax_of is None or point.free
+        return not self.symbolic or not point.is_witnessed or point.free
 
     def _search(self, trials: Iterable[Trial], printed: list[Printed] | None) -> Mismatch | None:
         too_close: TooClose | None = None
@@ -444,7 +445,7 @@ class Comparison:
 
 
 def agree_at(
-    point: Point, seen: Point, quantity: f.Node, line: f.Node, form: int | None = None
+    point: Values, seen: Values, quantity: f.Node, line: f.Node, form: int | None = None
 ) -> bool:
     """Whether a formula at a point is a quantity as that point is `seen`; raises as evaluating them does.
 

@@ -41,10 +41,10 @@ from gradsheet.numbers.printed import Printed, all_agree, all_overlap, as_float,
 from gradsheet.numbers.real import apart
 from gradsheet.numbers.reasons import NO_VALUE, AtKink, OutOfWork
 from gradsheet.numbers.slips import significant
-from gradsheet.truth.carry import Carried
-from gradsheet.truth.point import Point
+from gradsheet.truth.carried import Carried
 from gradsheet.truth.steps import Edits, Index, Tensor
 from gradsheet.truth.target import as_delta, core_of, entries_of, mentions, tensor_shape
+from gradsheet.truth.values import Values
 from manual.activations import Array
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through
@@ -63,7 +63,7 @@ class _Off:
     values: list["Carry"]
 
 
-def _parts(tree: f.Node | None, point: Point) -> Iterator[float]:
+def _parts(tree: f.Node | None, point: Values) -> Iterator[float]:
     """The values of all parts of a formula that have a single one."""
     for node in f.walk(tree) if tree is not None else ():
         if not isinstance(node, f.Number | f.Letter):
@@ -92,7 +92,7 @@ class History:
             Any, Claim
         ] = {}  # those printed without being true, without sign
 
-    def add(self, claim: Claim, verdict: str, point: Point) -> None:
+    def add(self, claim: Claim, verdict: str, point: Values) -> None:
         """Take in a claim that has been judged."""
         if (
             claim.value is None
@@ -166,7 +166,7 @@ class History:
         """What an entry was printed as before, if it was rounded."""
         return self._true.get(tensor, {}).get(index)
 
-    def _values(self, target: Tensor | None, point: Point) -> list[Carry]:
+    def _values(self, target: Tensor | None, point: Values) -> list[Carry]:
         """Everything that may have been carried on on the way to a target, which is itself no such thing."""
         values: list[Carry] = []
         for tensor, printed in self._true.items():
@@ -201,7 +201,7 @@ class History:
             and node.printed.value not in exact
         }
 
-    def _known(self, claim: Claim, line: f.Node, point: Point) -> dict[int, Printed]:
+    def _known(self, claim: Claim, line: f.Node, point: Values) -> dict[int, Printed]:
         """Those decimals of a line that something on the way rounds to; others may be meant as they are, 0.5 as a half.
 
         They are those that the sheet has printed, or that a node or a derivative of the loss rounds to, or a part of a
@@ -229,7 +229,7 @@ class History:
                 del found[key]
         return found
 
-    def _values_here(self, point: Point) -> list[float]:
+    def _values_here(self, point: Values) -> list[float]:
         """Every node, every derivative of the loss by one, every slope of an activation, and yhat - y, as floats."""
 
         def find() -> list[float]:
@@ -243,7 +243,7 @@ class History:
         self,
         claim: Claim,
         line: f.Node,
-        point: Point,
+        point: Values,
         binding: Mapping[str, int],
         *,
         known: bool = False,
@@ -275,7 +275,7 @@ class History:
                 low[index], high[index] = min(low[index], corner), max(high[index], corner)
         return low, high
 
-    def line_rounded(self, claim: Claim, line: f.Node, point: Point) -> bool:
+    def line_rounded(self, claim: Claim, line: f.Node, point: Values) -> bool:
         """Whether a line of working is true but for the rounding of its decimals, and of what was printed before."""
         if (value := printed_value(line)) is not None:
             return self.rounded(replace(claim, value=value), point)
@@ -304,7 +304,7 @@ class History:
         self,
         claim: Claim,
         line: f.Node,
-        point: Point,
+        point: Values,
         otherwise: Callable[[Binding, Binding, Array], bool],
     ) -> bool:
         """Whether a line holds the value of its quantity at a point, whatever its decimals stand for, at all indices.
@@ -331,7 +331,7 @@ class History:
         return True
 
     def rounded(
-        self, claim: Claim, point: Point, edits: Edits | None = None, *, but: Collection[int] = ()
+        self, claim: Claim, point: Values, edits: Edits | None = None, *, but: Collection[int] = ()
     ) -> bool:
         """Whether every entry that is not the truth, or what a pass with `edits` gives, is reached by carrying on.
 
@@ -340,7 +340,7 @@ class History:
         return self._reached(claim, point, [], edits, but)
 
     def given(
-        self, claim: Claim, point: Point, working: Sequence[f.Node] = ()
+        self, claim: Claim, point: Values, working: Sequence[f.Node] = ()
     ) -> tuple[list[Claim], bool]:
         """The earlier wrong claims given which this one is right: a single one, or as few as will do, or none.
 
@@ -388,7 +388,13 @@ class History:
         return number_alone, False
 
     def _may_be_reached(
-        self, claim: Claim, point: Point, own: Tensor | None, chosen: Sequence[_Off], *, alone: bool
+        self,
+        claim: Claim,
+        point: Values,
+        own: Tensor | None,
+        chosen: Sequence[_Off],
+        *,
+        alone: bool,
     ) -> Sequence[bool]:
         """Given which of some wrong claims alone floats leave it open that this one is right: one pass has them all.
 
@@ -452,7 +458,7 @@ class History:
         printed = printed_entries(value)
         return any(p.places is None for p in printed) or sum(map(significant, printed)) >= TELLING
 
-    def carried(self, claim: Claim, point: Point, working: Sequence[f.Node]) -> bool:
+    def carried(self, claim: Claim, point: Values, working: Sequence[f.Node]) -> bool:
         """Whether lines of a working, which are not true, are what the wrong values that they use make of them."""
         used = [other for other in self._off if self._is_used(other, claim, point)]
         with contextlib.suppress(AtKink, *NO_VALUE):
@@ -463,7 +469,7 @@ class History:
         return False
 
     @staticmethod
-    def _is_used(other: _Off, claim: Claim, point: Point) -> bool:
+    def _is_used(other: _Off, claim: Claim, point: Values) -> bool:
         """Whether the working of a claim names an earlier one, or has one of its numbers."""
         printed = {abs(p.value) for p in printed_entries(other.claim.value) if p.value}  # type: ignore[arg-type]
         lines = [line.tree for line in claim.working if line.tree is not None]
@@ -478,7 +484,7 @@ class History:
         return any(map(uses, lines))
 
     def _all_follow(
-        self, claim: Claim, lines: Sequence[f.Node], point: Point, carried: Sequence[Carry]
+        self, claim: Claim, lines: Sequence[f.Node], point: Values, carried: Sequence[Carry]
     ) -> bool:
         """Whether lines give what their quantity is where some values are carried on, and the last one the number."""
         there = _with_values(point, carried) if lines else point
@@ -486,7 +492,7 @@ class History:
             claim, point, carried
         )
 
-    def is_own(self, claim: Claim, point: Point, given: Sequence[Claim]) -> bool:
+    def is_own(self, claim: Claim, point: Values, given: Sequence[Claim]) -> bool:
         """Whether a number is what the last line of its working gives, as it stands or given earlier claims.
 
         But for the rounding of what was printed before.
@@ -496,7 +502,7 @@ class History:
             bool(chosen) and self._gives(claim, point, self._carried(chosen, None, alone=True))
         )
 
-    def _gives(self, claim: Claim, point: Point, carried: Sequence[Carry]) -> bool:
+    def _gives(self, claim: Claim, point: Values, carried: Sequence[Carry]) -> bool:
         """Whether the last line of a working gives the number where some values are carried on; or nothing at all."""
         line = claim.working[-1].tree if claim.working else None
         if line is None or claim.value is None:
@@ -524,7 +530,7 @@ class History:
         except NO_VALUE:
             return True
 
-    def rounded_in_working(self, claim: Claim, point: Point) -> bool:
+    def rounded_in_working(self, claim: Claim, point: Values) -> bool:
         """Whether the rounding of decimals in the last line of a true working explains that a number is off."""
         line = claim.working[-1].tree if claim.working else None
         if line is None or claim.value is None or claim.tree.letters:
@@ -563,7 +569,7 @@ class History:
             and printed.value not in self._data
         }
 
-    def _target(self, tree: f.Node, point: Point) -> Tensor | None:
+    def _target(self, tree: f.Node, point: Values) -> Tensor | None:
         """The tensor that a quantity is of; None where it is a formula in several."""
         found = core_of(tree, point.rate)
         return found and entries_of(found[1], point, dict.fromkeys(tree.letters, 1))[0]
@@ -571,7 +577,7 @@ class History:
     def _reached(
         self,
         claim: Claim,
-        point: Point,
+        point: Values,
         wrong: Sequence[Carry],
         edits: Edits | None = None,
         but: Collection[int] = (),
@@ -617,7 +623,7 @@ class History:
         return True
 
     def _rounded_again(
-        self, claim: Claim, point: Point, binding: Mapping[str, int], k: int, printed: Printed
+        self, claim: Claim, point: Values, binding: Mapping[str, int], k: int, printed: Printed
     ) -> bool:
         """Whether a number is what the same quantity was printed as before, rounded to fewer digits."""
         if (found := core_of(claim.tree, point.rate)) is None:
@@ -629,7 +635,7 @@ class History:
     def _moves(
         self,
         tree: f.Node,
-        point: Point,
+        point: Values,
         binding: Mapping[str, int],
         wrong: Sequence[Carry],
         edits: Edits | None = None,
@@ -653,7 +659,7 @@ class History:
     def _may_reach(
         self,
         claim: Claim,
-        point: Point,
+        point: Values,
         binding: Mapping[str, int],
         moves: Moves,
         but: Collection[int],
@@ -702,7 +708,7 @@ def _is_db(other: _Off) -> bool:
     return other.values[0].tensor != other.tensor
 
 
-def _with_values(point: Point, wrong: Sequence[Carry]) -> Carried:
+def _with_values(point: Values, wrong: Sequence[Carry]) -> Carried:
     """The point with some values carried on as they are printed."""
     point.budget.spend(point.pass_work.both)
     return Carried(point, changes_of([(value, value.printed) for value in wrong], point.typed))

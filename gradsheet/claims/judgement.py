@@ -253,11 +253,6 @@ class Report:
         )
         return replace(self, judgements=judgements, causes=causes)
 
-    def _repr_markdown_(self) -> str:
-        from gradsheet.commands.report import markdown
-
-        return markdown(self)
-
     @property
     def summary(self) -> dict[str, int]:
         """How many claims have which verdict."""

@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
@@ -22,8 +21,9 @@ from gradsheet.network.network import SQUARES, Network
 from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_VALUE, EvaluationError, Missing, Undecided
-from gradsheet.truth.carry import Carried
-from gradsheet.truth.point import Point
+from gradsheet.numbers.session import Session
+from gradsheet.truth.carried import Carried
+from gradsheet.truth.point import Point, point_of
 from gradsheet.truth.probes import Probes, points_of, probes_for
 from manual import Layer
 from manual.activations import Activation
@@ -84,9 +84,15 @@ class Readings:
     """The other readings of one sheet, made when a claim first asks for them. `point` is None for a symbolic sheet."""
 
     def __init__(
-        self, network: Network, point: Point | None, rate: Fraction | None, budget: Budget
+        self,
+        network: Network,
+        point: Point | None,
+        rate: Fraction | None,
+        budget: Budget,
+        session: Session,
     ):
-        self.network, self.point, self.rate, self.budget = network, point, rate, budget
+        self.network, self.point, self.rate = network, point, rate
+        self.budget, self.session = budget, session
         self._read_before: dict[str, Point] = {}
 
     @functools.cached_property
@@ -119,21 +125,25 @@ class Readings:
 
     def _read(self, reading: _Reading) -> Point:
         assert self.point is not None
-        params = list(self.point.params)
+        problem = self.point.problem
+        params = list(problem.params)
         if (l := reading.transposed) is not None:
             params[l] = Layer(params[l].W.T, params[l].b)
-        data = self.point.x, self.point.y, self.point.d_yhat, None
-        options: Any = {
-            "rate": self.rate,
-            "arithmetic": self.point.arithmetic,
-            "budget": self.budget,
-        }
-        return Point(reading.network, params, *data, **options)
+        return point_of(
+            replace(problem, network=reading.network, params=tuple(params)),
+            None,
+            arithmetic=self.point.arithmetic,
+            budget=self.budget,
+            session=self.session,
+        )
 
     @functools.cached_property
     def _probes(self) -> list[tuple[_Reading, Probes]]:
         readings = [reading for reading in _readings(self.network) if reading.transposed is None]
-        found = [(reading, probes_for(reading.network, None, self.rate)) for reading in readings]
+        found = [
+            (reading, probes_for(reading.network, None, self.rate, self.session))
+            for reading in readings
+        ]
         for _, probes in found:
             probes.budget.take_over(self.budget)
         return found

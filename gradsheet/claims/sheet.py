@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,16 +24,13 @@ from gradsheet.language.formula import (
     walk,
 )
 from gradsheet.network.network import Network
-from gradsheet.numbers.cache import Kept
+from gradsheet.network.problem import Problem, stated
 from gradsheet.numbers.printed import NumberError, Printed, Value, _shape, fractions, printed
+from gradsheet.numbers.session import LIBRARY, Session
 from manual import Layer
 from manual.activations import NAMES as ACTIVATIONS
 from manual.activations import Activation, Array
 from manual.losses import LOSSES, REDUCTIONS
-
-if TYPE_CHECKING:
-    from gradsheet.claims.judgement import Report
-    from gradsheet.solution import Solution
 
 MAX_BYTES = 256_000
 MAX_CLAIMS = 500
@@ -164,29 +161,19 @@ class Sheet:
         """The learning rate as a number."""
         return None if self.rate is None else self.rate.value
 
-    def judge(self) -> "Report":
-        """The verdicts on every claim."""
-        from gradsheet.claims.verdict import judge
-
-        return judge(self)
-
-    def solve(self) -> "Solution":
-        """The worked solution, with a remark where the sheet went astray."""
-        from gradsheet.solution import solve
-
-        return solve(self)
-
-    def _repr_markdown_(self) -> str:
-        """The problem that the sheet states, and what it asks for."""
-        from gradsheet.solution import problem
-
-        return problem(self)
+    @property
+    def problem(self) -> Problem:
+        """The problem that a sheet with numbers states."""
+        assert self.params is not None
+        assert self.x is not None
+        return stated(self.network, self.params, self.x, self.y, self.exact_rate)
 
 
 class _Reader:
     """One sheet being read. `where` of a method is (table, number) and gives an error its line."""
 
-    def __init__(self, text: str):
+    def __init__(self, text: str, session: Session):
+        self.lines_read = session.cache("lines", MAX_KEPT)  # a class writes many of them alike
         self.places = toml.Places(text)
         self.problems: list[tuple[int, str]] = []  # all that is found
         self.numeric = False
@@ -575,7 +562,7 @@ class _Reader:
         def find() -> Line:
             return _line(text, network, notation, self.numeric, suggests=suggests)
 
-        found = _lines.get(question, find, lambda _: len(text) + 100)
+        found: Line = self.lines_read.get(question, find, lambda _: len(text) + 100)
         self.unknown += found.tree is None
         self.parts += 1 if found.tree is None else found.tree.size
         if self.parts > MAX_PARTS:
@@ -675,9 +662,6 @@ def _line(
     return Line(text, None if reason else formula, reason or "")
 
 
-_lines: Kept[Line] = Kept(MAX_KEPT)  # the lines read: a class writes many of them alike
-
-
 def _count(found: Any) -> int:
     """How many numbers there are in nested lists."""
     waiting, count = [found], 0
@@ -723,7 +707,7 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def read(text: str, path: str = "-") -> Sheet:
+def read(text: str, path: str = "-", session: Session = LIBRARY) -> Sheet:
     """The sheet that a TOML text states; raises SheetError where it states none, with all that is wrong with it.
 
     A claim that cannot be read says so (`Claim.error`), and one with neither value nor working is a question.
@@ -732,7 +716,7 @@ def read(text: str, path: str = "-") -> Sheet:
         top = toml.parsed(text)
     except toml.NotToml as error:
         raise SheetError(f"not TOML: {error}", error.line) from None
-    return _sheet(_Reader(text), top, path)
+    return _sheet(_Reader(text, session), top, path)
 
 
 def _sheet(reader: _Reader, top: Mapping[str, Any], path: str) -> Sheet:
@@ -824,11 +808,11 @@ def _rate(reader: _Reader, top: Mapping[str, Any]) -> Printed | None:
     return rate
 
 
-def load(path: str | Path, shown: str = "") -> Sheet:
+def load(path: str | Path, shown: str = "", session: Session = LIBRARY) -> Sheet:
     """The sheet in a file, which reports call `shown`. Raises SheetError, or OSError if it cannot be opened."""
     with open(path, "rb") as file:
         data = file.read(MAX_BYTES + 1)
-    return read(text_of(data), shown or str(path))
+    return read(text_of(data), shown or str(path), session)
 
 
 def text_of(data: bytes, most: int = MAX_BYTES) -> str:

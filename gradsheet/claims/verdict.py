@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,17 +16,16 @@ from gradsheet.claims.comparison import (
     truths_at,
     value_message,
 )
-from gradsheet.claims.counting import affordable, claim_work, derived, witness_work
+from gradsheet.claims.counting import claim_work, derived, witness_work
 from gradsheet.claims.history import History
-from gradsheet.claims.judgement import Cause, Judgement, LineVerdict, Report
+from gradsheet.claims.judgement import Judgement, LineVerdict
 from gradsheet.claims.readings import Readings
 from gradsheet.claims.sheet import Claim, Line, Sheet
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, shape_text, without_dots
-from gradsheet.mistakes.diagnosis import diagnose
 from gradsheet.network.network import improbable
 from gradsheet.numbers.ball import Ball
-from gradsheet.numbers.budget import MAX_FURTHER, MAX_OPERATIONS, Budget
+from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.printed import (
     Text,
     Value,
@@ -48,8 +47,9 @@ from gradsheet.numbers.reasons import (
     OutOfWork,
     Undecided,
 )
+from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.numbers.slips import FLOAT, significant
-from gradsheet.truth.carry import Carried
+from gradsheet.truth.carried import Carried
 from gradsheet.truth.derivation import true_formula
 from gradsheet.truth.point import Point, shared_point_of
 from gradsheet.truth.probes import Probes, probes_for
@@ -461,66 +461,66 @@ def _without_dots(claim: Claim, point: Point) -> Claim:
     return replace(claim, working=tuple(map(resolved, claim.working))) if claim.working else claim
 
 
-def judge(sheet: Sheet, most: int = MAX_OPERATIONS) -> Report:
-    """The verdicts on every claim of a sheet, and what is the matter with those that are wrong.
+class Verdicts(NamedTuple):
+    """The judgements of a sheet, and where they were found: its point or its probes, and what it has printed."""
 
-    Raises SheetError where what it asks takes more than `most` operations, before any of them is done.
-    """
-    needed, budget = affordable(sheet, most), Budget()
-    budget.start(most - needed + MAX_FURTHER)
-    import gradsheet.truth.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
+    judgements: list[Judgement]
+    points: Point | Probes
+    history: History | None
 
+
+def verdicts(sheet: Sheet, budget: Budget, session: Session = LIBRARY) -> Verdicts:
+    """The verdict on every claim of a sheet, one after the other."""
     judged = _with_numbers if sheet.params is not None else _over_all_weights
-    judgements, causes = judged(sheet, frozenset(derived(sheet)), budget)
-    return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
+    return judged(sheet, frozenset(derived(sheet)), budget, session)
 
 
 def _over_all_weights(
-    sheet: Sheet, jax_of: frozenset[str], budget: Budget
-) -> tuple[list[Judgement], list[Cause]]:
-    """The judgements of a sheet of formulas, and the causes that several have in common."""
-    points = probes_for(sheet.network, jax_of, sheet.exact_rate)
+    sheet: Sheet, jax_of: frozenset[str], budget: Budget, session: Session
+) -> Verdicts:
+    """The judgements of a sheet of formulas."""
+    points = probes_for(sheet.network, jax_of, sheet.exact_rate, session)
     points.budget.take_over(budget)
-    readings = Readings(sheet.network, None, sheet.exact_rate, points.budget)
+    readings = Readings(sheet.network, None, sheet.exact_rate, points.budget, session)
     claims = [_without_dots(claim, next(iter(points))) for claim in sheet.claims]
     judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
-    return judgements, diagnose(judgements, points)
+    return Verdicts(judgements, points, None)
 
 
 def _with_numbers(
-    sheet: Sheet, jax_of: frozenset[str], budget: Budget
-) -> tuple[list[Judgement], list[Cause]]:
-    """The same for a sheet with numbers."""
+    sheet: Sheet, jax_of: frozenset[str], budget: Budget, session: Session
+) -> Verdicts:
+    """The judgements of a sheet with numbers."""
     rungs = list[Point]()
 
     def rung(number: int) -> Point:
         if number == len(rungs):
             if number:
                 budget.spend(witness_work(sheet, LADDER[number]))
-            rungs.append(shared_point_of(sheet, jax_of, arithmetic_of(number), budget))
+            arithmetic = arithmetic_of(number)
+            rungs.append(shared_point_of(sheet.problem, jax_of, arithmetic, budget, session))
         return rungs[number]
 
-    history, readings = (
-        History(_data(sheet)),
-        Readings(sheet.network, rung(0), sheet.exact_rate, budget),
-    )
+    history = History(_data(sheet))
+    readings = Readings(sheet.network, rung(0), sheet.exact_rate, budget, session)
 
     def judged(claim: Claim) -> Judgement:
         for number in range(len(LADDER)):
             try:
                 if number:
                     budget.spend(claim_work(claim, sheet.network, LADDER[number]))
-                found = _Judge(claim, [rung(number)], sheet.notation, readings, history).judgement()
+                judge = _Judge(claim, [rung(number)], sheet.notation, readings, history)
+                judgement = judge.judgement()
             except Imprecise:
                 continue
             except OutOfWork as error:  # more digits than the sheet can pay for
                 return Judgement(claim, _claimed(claim), None, "cannot_tell", [str(error)])
-            history.add(claim, found.verdict, rung(number))
-            return found
+            history.add(claim, judgement.verdict, rung(number))
+            return judgement
         raise AssertionError("the last rung decides or raises Undecided")
 
     judgements = [judged(_without_dots(claim, rung(0))) for claim in sheet.claims]
-    return judgements, diagnose(judgements, rung(0), history)
+    return Verdicts(judgements, rung(0), history)
 
 
 def reading_of(sheet: Sheet) -> str:

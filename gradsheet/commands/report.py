@@ -122,11 +122,12 @@ def markdown(report: Report) -> str:
     return "\n".join([*parts, markdown_text(tally.line()), ""])
 
 
-def print_error(report: Report) -> None:
-    """Say on standard error why there is nothing to report on a sheet."""
+def print_error(report: Report) -> int:
+    """Say on standard error why there is nothing to report on a sheet; returns the exit status."""
     for line, text in report.problems:
         where = f"{report.path}:{line}" if line else report.path
         print(f"gradsheet: {clean(where)}: {clean(text)}", file=sys.stderr)
+    return 2
 
 
 class Tally:

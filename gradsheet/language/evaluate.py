@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
 from gradsheet.language.text import show_index
 from gradsheet.numbers.arrays import as_array
-from gradsheet.numbers.budget import GLANCES, length_factor
+from gradsheet.numbers.budget import GLANCES, Budget, length_factor
 from gradsheet.numbers.real import Real
 from gradsheet.numbers.reasons import (
     DivisionByZero,
@@ -27,7 +27,6 @@ from gradsheet.numbers.reasons import (
     OutsideDomain,
     Undecided,
 )
-from gradsheet.truth.point import Point
 from manual import activations
 from manual.activations import Array, softmax
 
@@ -38,6 +37,36 @@ LONG = 1_000  # bits of fractions that are paid for one by one
 MAX_DOTS = 4  # in a line, whose products are looked for
 
 Binding = Mapping[str, int]
+
+
+class Shapes(Protocol):
+    """What a formula must know of the network that it speaks of."""
+
+    @property
+    def widths(self) -> tuple[int, ...]: ...
+    @property
+    def examples(self) -> int | None: ...
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
+    def canonical(self, name: str) -> str: ...
+
+
+class Values(Protocol):
+    """The values that a formula's names stand for: exact numbers, or floats where `floats` says so."""
+
+    budget: Budget
+    floats: bool
+
+    @property
+    def network(self) -> Shapes: ...
+    @property
+    def exact(self) -> bool: ...
+    @property
+    def arithmetic(self) -> Any: ...
+    def node(self, name: str) -> Array: ...
+    def derivative(
+        self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
+    ) -> Array: ...
 
 
 def _step(v: Any) -> Fraction:
@@ -93,7 +122,7 @@ def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return [n for n in a if n != 1] == [n for n in b if n != 1]
 
 
-def without_dots(line: f.Node, quantity: f.Node, point: Point) -> tuple[f.Node, tuple[str, ...]]:
+def without_dots(line: f.Node, quantity: f.Node, point: Values) -> tuple[f.Node, tuple[str, ...]]:
     """A line with the only product for each `·` with which it has a value, and what was read in this way.
 
     If several have one it is that with the shape of the quantity. Where several products would do, or none, the line
@@ -143,7 +172,7 @@ class Evaluator:
     """Evaluates formulas at one point; the work they may do together is limited."""
 
     def __init__(
-        self, point: Point, numbers: Mapping[int, Any] = {}, ranges: dict[Any, int] | None = None
+        self, point: Values, numbers: Mapping[int, Any] = {}, ranges: dict[Any, int] | None = None
     ):
         self.point, self.work = point, 0
         self.ranges = (

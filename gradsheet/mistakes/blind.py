@@ -7,9 +7,8 @@ tried, and those are proposed at which every mistake changes something, and as m
 import itertools
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
@@ -17,12 +16,12 @@ from gradsheet.claims.sheet import Sheet, SheetError
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
 from gradsheet.mistakes.catalogue import Instance, instances
-from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of
+from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of, simulate
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import FLOAT_PASS, FLOATS, MAX_OPERATIONS, PER_VARIANT, Budget
 from gradsheet.numbers.printed import Value, as_float, exact_text, plain, printed_entries
 from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
-from gradsheet.truth.point import Point, any_d_yhat, point_of
+from gradsheet.truth.point import Point, point_of
 from gradsheet.truth.probes import numbers, probes_for
 from gradsheet.truth.target import core_of
 from gradsheet.truth.work import FormulaWork, PassWork
@@ -157,7 +156,7 @@ class _View:
 def _view(sheet: Sheet, *, only_asked: bool = False) -> _View:
     """What changes at the numbers of a sheet, of what it asks for and besides."""
     return _View(
-        [Simulation(point_of(sheet, None))], _asked(sheet), digits=True, only_asked=only_asked
+        [simulate(point_of(sheet.problem, None))], _asked(sheet), digits=True, only_asked=only_asked
     )
 
 
@@ -193,19 +192,21 @@ def blindness(sheet: Sheet) -> Blindness:
     if sheet.params is None or sheet.x is None:
         probes = probes_for(sheet.network, None, rate)
         probes.budget.start()
-        points = [point for point in itertools.islice(probes, 1 + GENERIC) if point.jax_of is None]
-        view = _View([Simulation(point) for point in points], asked)
+        points = [
+            point for point in itertools.islice(probes, 1 + GENERIC) if not point.is_witnessed
+        ]
+        view = _View([simulate(point) for point in points], asked)
         return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
-    d_yhat, view = any_d_yhat(sheet.network), _view(sheet)
+    view = _view(sheet)
     total, hidden = len(view.instances), view.hidden
     if not hidden:
         return Blindness(total, hidden)
     budget, draw = Budget(), random.Random(SEED)
     budget.start()
     draws = min(DRAWS, MAX_OPERATIONS // (2 * one) + 1)
-    drawn = (_drawn(sheet, draw, rate, d_yhat, budget) for _ in range(draws))
+    drawn = (_drawn(sheet, draw, budget) for _ in range(draws))
     best: _View | None = None
-    for simulation in map(Simulation, drawn):
+    for simulation in map(simulate, drawn):
         if not _on_a_kink(simulation):
             view = _View([simulation], asked)
             best = view if best is None or view.worth() > best.worth() else best
@@ -216,21 +217,16 @@ def blindness(sheet: Sheet) -> Blindness:
     return Blindness(total, hidden, _as_lines(best.point), best.hidden, best.more())
 
 
-def _drawn(
-    sheet: Sheet, draw: random.Random, rate: Any, d_yhat: Array | None, budget: Budget
-) -> Point:
+def _drawn(sheet: Sheet, draw: random.Random, budget: Budget) -> Point:
     """A point of a sheet's shapes with small whole numbers."""
-    assert sheet.x is not None
-    assert sheet.params is not None
 
-    def small(shape: tuple[int, ...]) -> Array:
-        return numbers(lambda: draw.choice(SMALL), *shape)
+    def small(array: Array) -> Array:
+        return numbers(lambda: draw.choice(SMALL), *array.shape)
 
-    params = [Layer(small(W.shape), None if b is None else small(b.shape)) for W, b in sheet.params]
-    y = None if sheet.y is None else _targets(sheet.network, draw, small(sheet.y.shape))
-    return Point(
-        sheet.network, params, small(sheet.x.shape), y, d_yhat, None, rate=rate, budget=budget
-    )
+    problem = sheet.problem
+    params = tuple(Layer(small(W), None if b is None else small(b)) for W, b in problem.params)
+    y = None if problem.y is None else _targets(sheet.network, draw, small(problem.y))
+    return point_of(replace(problem, params=params, x=small(problem.x), y=y), None, budget=budget)
 
 
 def _targets(network: Network, draw: random.Random, y: Array) -> Array:
@@ -260,10 +256,11 @@ def _as_lines(point: Point) -> list[str]:
     def text(array: Array) -> str:
         return plain(exact_text(array))
 
-    lines = [f"x = {text(point.x[0] if single else point.x)}"]
-    if point.y is not None:
-        lines.append(f"y = {text(point.y[0] if single else point.y)}")
-    for W, b in point.params:
+    problem = point.problem
+    lines = [f"x = {text(problem.x[0] if single else problem.x)}"]
+    if problem.y is not None:
+        lines.append(f"y = {text(problem.y[0] if single else problem.y)}")
+    for W, b in problem.params:
         lines += ["[[layer]]", f"W = {text(W)}"]
         lines += [] if b is None else [f"b = {text(b)}"]
     return lines

@@ -13,7 +13,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -497,7 +497,6 @@ def _instance(mistake: Mistake, places: Sequence[Place], variant: Any) -> Instan
     )
 
 
-@lru_cache(maxsize=64)
 def instances(network: Network, rate: bool) -> tuple[Instance, ...]:
     """Every mistake that can be made in a network, where it can be made; `rate` says whether there is an update."""
     found = []

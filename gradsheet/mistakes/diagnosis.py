@@ -40,7 +40,11 @@ def diagnose(
     """
     if all(judgement.verdict not in ("wrong", "lucky") for judgement in judgements):
         return []
-    if isinstance(points, Point) and points.y is not None and improbable(points.network, points.y):
+    if (
+        isinstance(points, Point)
+        and points.problem.y is not None
+        and improbable(points.network, points.problem.y)
+    ):
         return []  # the rules that people use do not hold there, and what they give is no mistake of theirs
     try:
         return _Diagnosis(Search(judgements, points, history)).causes()

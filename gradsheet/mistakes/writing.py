@@ -28,7 +28,7 @@ from gradsheet.numbers.printed import (
     printed_entries,
 )
 from gradsheet.numbers.reasons import NO_VALUE, OutOfWork
-from gradsheet.truth.carry import Carried, nudged
+from gradsheet.truth.carried import Carried, nudged
 from gradsheet.truth.target import core_of, entries_of
 from manual.activations import Array
 

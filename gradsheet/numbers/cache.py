@@ -1,4 +1,4 @@
-"""What was found for one sheet and serves the next: a class asks the same questions of the same network."""
+"""An LRU cache whose answers differ in size."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
+class Cache(Generic[T]):
     """Answers by the complete question, as many as cost `most` together; those that were not asked for longest go.
 
     What is raised on the way to an answer is raised, and not kept.

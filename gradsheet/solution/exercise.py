@@ -24,6 +24,7 @@ from gradsheet.claims.composing import claim, head
 from gradsheet.claims.sheet import Claim, Sheet, SheetError, read
 from gradsheet.mistakes.blind import SMALL, unseen
 from gradsheet.network.network import KINKED, Network
+from gradsheet.network.problem import Problem
 from gradsheet.solution.filling import fill
 from gradsheet.truth.steps import Pass
 from manual import Layer
@@ -305,15 +306,15 @@ def _smallest(network: Network, drawn: Sequence[_Data], grain: int | None) -> li
     """Those where all that is asked is a multiple of 1/grain, from the smallest numbers on: one pass has them all."""
     if not drawn:
         return []
-    params = [
+    params = tuple(
         Layer(
             np.stack([one.params[l].W for one in drawn]),
             _stacked([one.params[l].b for one in drawn]),
         )
         for l in range(network.depth)
-    ]
-    data = np.stack([one.x for one in drawn]), _stacked([one.y for one in drawn])
-    passed = Pass(network, params, *data, None, None, variants=len(drawn))
+    )
+    x, y = np.stack([one.x for one in drawn]), _stacked([one.y for one in drawn])
+    passed = Pass(Problem(network, params, x, y), variants=len(drawn))
     names = [f"{letter}{l}" for l in range(1, network.depth + 1) for letter in "zWb"]
     nodes, backward = (
         [*passed.z, *passed.h[1:]],

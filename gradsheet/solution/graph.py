@@ -173,7 +173,7 @@ def _values(network: Network, point: Point) -> _Values | None:
             deltas = [point.derivative("L", (), f"z{l}", first) for l in layers]
         except (Undecided, Missing):
             pass
-    y = None if point.y is None else point.y[0]
+    y = None if point.problem.y is None else point.problem.y[0]
     return _Values([None, *W], [None, *b], [None, *z], h, [None, *deltas], y, loss)
 
 

@@ -37,7 +37,7 @@ class Reckoner(Writer):
         budget = Budget()
         budget.start()
         jax_of = derived(sheet) | ({"L", f"L{NEW}"} if sheet.network.loss is not None else set())
-        self.point = point_of(sheet, jax_of, arithmetic=arithmetic_of(rung), budget=budget)
+        self.point = point_of(sheet.problem, jax_of, arithmetic=arithmetic_of(rung), budget=budget)
         self.numbers = Numbers(self.point, self.digits)
 
     @property

@@ -17,7 +17,6 @@ Small whole numbers are tried as well: a claim that fails there has a witness th
 witnesses are heard there, who so vouch for the hand-written pass, which is alone at the large ones.
 """
 
-import functools
 import itertools
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -29,11 +28,13 @@ import numpy as np
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
 from gradsheet.network.network import KINKED, Network
+from gradsheet.network.problem import Problem
 from gradsheet.numbers.budget import DIGITS, Budget
-from gradsheet.numbers.cache import Kept
+from gradsheet.numbers.cache import Cache
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import TooClose, Undecided
-from gradsheet.truth.point import Point
+from gradsheet.numbers.session import LIBRARY, Session
+from gradsheet.truth.point import Point, point_of
 from manual import Layer
 from manual.activations import Array, activate, split
 
@@ -54,6 +55,7 @@ ALL_HEARD = (
 )
 MAX_OUTCOMES = 2_000  # kept for further sheets on the same network
 SEED = 17  # of what is the same in every run
+MAX_PROBES = 16  # networks whose points are cached
 MOST = 8  # small points, and points at a kink
 
 Draw = Callable[[], int | Fraction]
@@ -101,6 +103,7 @@ def draw_point(
     rate: Fraction | None = None,
     arithmetic: Arithmetic,
     budget: Budget | None = None,
+    session: Session = LIBRARY,
 ) -> Point:
     """A point whose kinked units are live or dead as `signs` says, where that can be; the z of unit `kink` is 0.
 
@@ -138,18 +141,8 @@ def draw_point(
         )  # probabilities: on all numbers that add up to 1 the same identities hold
     d_yhat = numbers(draw, network.widths[-1]) if network.loss is None else None
     rate = Fraction(draw()) if rate is None else rate
-    return Point(
-        network,
-        params,
-        x[None, :],
-        y,
-        d_yhat,
-        jax_of,
-        jax=jax,
-        rate=rate,
-        arithmetic=arithmetic,
-        budget=budget,
-    )
+    problem = Problem(network, tuple(params), x[None, :], y, d_yhat, rate)
+    return point_of(problem, jax_of, jax=jax, arithmetic=arithmetic, budget=budget, session=session)
 
 
 class Drawn:
@@ -184,9 +177,10 @@ class Probes:
         jax_of: Collection[str] | None,
         rate: Fraction | None,
         budget: Budget,
+        session: Session = LIBRARY,
     ):
-        self.network, self.jax_of, self.budget = network, jax_of, budget
-        self._outcomes: Kept[Any] = Kept(MAX_OUTCOMES)  # of comparisons here
+        self.network, self.jax_of, self.budget, self.session = network, jax_of, budget, session
+        self._outcomes: Cache[Any] = Cache(MAX_OUTCOMES)  # of comparisons here
         self._rate = rate
         self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
         units = network.kinked_units
@@ -238,6 +232,7 @@ class Probes:
             "rate": self._rate,
             "arithmetic": Arithmetic(DIGITS),
             "budget": self.budget,
+            "session": self.session,
         }
         for left in reversed(range(REDRAWN + 1)):
             try:
@@ -420,7 +415,14 @@ def degree(node: f.Node, network: Network) -> int:
     raise TypeError(f"no rule for {type(node).__name__}")
 
 
-@functools.lru_cache(maxsize=16)
-def probes_for(network: Network, jax_of: frozenset[str] | None, rate: Fraction | None) -> Probes:
+def probes_for(
+    network: Network,
+    jax_of: frozenset[str] | None,
+    rate: Fraction | None,
+    session: Session = LIBRARY,
+) -> Probes:
     """The points for all sheets on one network: a class hands in many."""
-    return Probes(network, jax_of, rate, Budget())
+    probes = session.cache("probes", MAX_PROBES)
+    question = network, jax_of, rate
+    found: Probes = probes.get(question, lambda: Probes(*question, Budget(), session))
+    return found

@@ -12,6 +12,7 @@ Without changes and edits it is the pass of `manual`, which a test says.
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 
 import manual
 from gradsheet.language.formula import NEW
-from gradsheet.network.network import Network
+from gradsheet.network.problem import Problem
 from manual.activations import ELEMENTWISE, Array, activate, number, split
 from manual.jacobians import unit_array
 from manual.losses import BY_TARGET, LOSSES
@@ -58,8 +59,8 @@ def _only(whole: Array, output: int) -> Array:
 class Pass:
     """Forward and backward through one network, with `changes` to numbers and `edits` to steps.
 
-    params are (W, b); x is (1, N, I), y (1, N, O) or None, d_yhat (1, O) is dL/dyhat of an unspecified loss. `variants`
-    is V; `before` is the pass before the update, where this is the one after it.
+    The arrays of the problem have the axis of the variants in front: x is (1, N, I), and so on. `variants` is V;
+    `before` is the pass before the update, where this is the one after it.
 
     An edit gets the step's right result and, as attributes, all that enters the step: the network; `f`, the layer's
     activation; `N`, the number of examples; `rate`; x; `mean`, of what is added up over the examples, where the loss is
@@ -69,12 +70,7 @@ class Pass:
 
     def __init__(
         self,
-        network: Network,
-        params: Sequence[manual.Layer],
-        x: Array,
-        y: Array | None,
-        d_yhat: Array | None,
-        rate: Any,
+        problem: Problem,
         *,
         changes: Changes | None = None,
         edits: Edits | None = None,
@@ -82,20 +78,10 @@ class Pass:
         before: "Pass | None" = None,
         real: Callable[[Array], Array] = lambda array: array,
     ):
-        self.network, self.params, self.x, self.y, self.given, self.rate = (
-            network,
-            params,
-            x,
-            y,
-            d_yhat,
-            rate,
-        )
-        self.changes, self.edits, self.variants, self.before = (
-            changes or {},
-            edits or {},
-            variants,
-            before,
-        )
+        self.problem, self.network = problem, problem.network
+        self.params, self.x, self.y, self.rate = problem.params, problem.x, problem.y, problem.rate
+        self.changes, self.edits = changes or {}, edits or {}
+        self.variants, self.before = variants, before
         self.real = real
         self._rows: dict[Any, dict[str, Array]] = {}
         if before is None:  # after the update often only the parameters are asked for
@@ -199,8 +185,10 @@ class Pass:
         """dL/dyhat, (V, N, O)."""
         yhat = self.h[-1]
         if self.network.loss is None:
-            assert self.given is not None
-            d_yhat = self._mean(np.broadcast_to(self.given[:, None, :], (1, *yhat.shape[1:])))
+            assert self.problem.d_yhat is not None
+            d_yhat = self._mean(
+                np.broadcast_to(self.problem.d_yhat[:, None, :], (1, *yhat.shape[1:]))
+            )
         else:
             d_yhat = self._mean(LOSSES[self.network.loss][1](self.y, yhat))
         return self._edited("d_yhat", len(self.z), d_yhat, y=self.y, yhat=yhat)
@@ -310,14 +298,13 @@ class Pass:
                 b_new = self._edited("b_new", l, b_new, old=b, gradient=d_b)
                 b_new = self.changed(f"b{l}{NEW}", np.asarray(b_new))
             params.append(manual.Layer(self.changed(f"W{l}{NEW}", W_new), b_new))
-        options: Any = {
-            "changes": self.changes,
-            "edits": self.edits,
-            "variants": self.variants,
-            "real": self.real,
-        }
         return Pass(
-            self.network, params, self.x, self.y, self.given, self.rate, before=self, **options
+            replace(self.problem, params=tuple(params)),
+            changes=self.changes,
+            edits=self.edits,
+            variants=self.variants,
+            before=self,
+            real=self.real,
         )
 
     # Reading

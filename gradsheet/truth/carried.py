@@ -2,29 +2,29 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import manual
+from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
-from gradsheet.numbers.cache import Kept
-from gradsheet.truth.point import MAX_FOUND, Point
 from gradsheet.truth.steps import Changes, Edits, Index, Pass, Tensor, in_front
+from gradsheet.truth.values import Values
 from manual.activations import Array, split
 
 
-class Carried(Point):
-    """A point whose values are those of a `steps.Pass` with changes and edits; in `floats` for a first look.
+class Carried(Values):
+    """The values of a `steps.Pass` with changes and edits; in `floats` for a first look.
 
-    With a `kind` its numbers are of another type, which that makes of them.
-
-    Of several `variants` the point is the first one, and `passed` has them all.
+    With a `kind` its numbers are of another type, which that makes of them. Of
+    several `variants` the values are the first one's, and `passed` has them all.
     """
 
     def __init__(
         self,
-        point: Point,
+        point: Values,
         changes: Changes | None = None,
         edits: Edits | None = None,
         *,
@@ -32,48 +32,32 @@ class Carried(Point):
         kind: Callable[[Any], Any] | None = None,
         variants: int = 1,
     ):
-        self.__dict__.update(
-            network=point.network,
-            arithmetic=kind or point.arithmetic,
-            rate=point.rate,
-            activations=point.network.activations,
-            budget=point.budget,
-            exact=point.exact and kind is None,
+        exact = point.exact and kind is None
+        super().__init__(
+            _of_type(point.problem, floats, kind),
+            kind or point.arithmetic,
+            point.budget,
             bits=point.bits,
-            jax_of=None,
-            _found=Kept(MAX_FOUND),
-            _marks=None,
+            exact=exact,
         )
         self.floats = floats
-
-        def typed(array: Array | None) -> Any:
-            if array is None:
-                return None
-            if kind is not None:
-                return as_array(np.frompyfunc(kind, 1, 1)(array))
-            return array.astype(float) if floats else array
-
-        self.x, self.y, self.d_yhat = typed(point.x), typed(point.y), typed(point.d_yhat)
-        self.params = tuple(manual.Layer(typed(W), typed(b)) for W, b in point.params)
         self.changes, self.edits, self.variants = changes, edits, variants
 
     @functools.cached_property
     def passed(self) -> Pass:
-        params = [manual.Layer(in_front(W), in_front(b)) for W, b in self.params]
-        rate = float(self.rate) if self.floats and self.rate is not None else self.rate
-        data = in_front(self.x), in_front(self.y), in_front(self.d_yhat)
+        """The pass, with the axis of the variants in front of every array."""
         real: Any = (
             np.vectorize(self.arithmetic, [object])
             if self.exact and not self.floats
             else np.asarray
         )
-        options: Any = {
-            "changes": self.changes,
-            "edits": self.edits,
-            "variants": self.variants,
-            "real": real,
-        }
-        return Pass(self.network, params, *data, rate, **options)
+        return Pass(
+            self.problem.converted(in_front),
+            changes=self.changes,
+            edits=self.edits,
+            variants=self.variants,
+            real=real,
+        )
 
     @functools.cached_property
     def _forward(self) -> manual.Cache:
@@ -89,22 +73,21 @@ class Carried(Point):
         if of == "shares":
             shape = self._shares.shape
         else:
-            shape = (
-                self._forward.h[int(of[1:])] if of[0] == "h" else self._forward.z[int(of[1:]) - 1]
-            ).shape
+            l = int(of[1:])
+            shape = (self._forward.h[l] if of[0] == "h" else self._forward.z[l - 1]).shape
         rows = [self.passed.row(of, entry, by) for entry in np.ndindex(shape)]
         stacked = np.stack(rows, 1).reshape(1, *shape, *rows[0].shape[1:])
         return np.asarray(self.passed.changed((of, by), stacked)[0])
 
     @functools.cached_property
     def updated(self) -> "Carried":
-        point = Carried(self, self.changes, self.edits, floats=self.floats)
-        point.passed = self.passed.updated
-        layers = point.passed.params
-        point.params = tuple(
-            manual.Layer(W[0], None if b is None else np.asarray(b[0])) for W, b in layers
+        passed = self.passed.updated
+        layers = (
+            manual.Layer(W[0], None if b is None else np.asarray(b[0])) for W, b in passed.params
         )
-        return point
+        values = Carried(self, self.changes, self.edits, floats=self.floats)
+        values.passed, values.problem = passed, replace(self.problem, params=tuple(layers))
+        return values
 
     def _stepped(self, name: str) -> Array:
         return self.updated.node(name)
@@ -120,27 +103,37 @@ class Carried(Point):
         yield from (self.passed.slope(l)[0] for l, name in enumerate(names, 1) if name != "softmax")
         if self.network.loss is not None:
             yield from (array[0] for array in self.passed.gradients.values())
-        if self.y is not None:
-            yield from (self._forward.h[-1] - self.y, self.passed.by_target()[0])
+        if self.problem.y is not None:
+            yield from (self._forward.h[-1] - self.problem.y, self.passed.by_target()[0])
 
 
-def nudged(point: Point, name: str, index: Index, by: Any) -> Carried:
+def _of_type(problem: Problem, floats: bool, kind: Callable[[Any], Any] | None) -> Problem:
+    """The problem with its numbers as floats, or of another kind."""
+    if kind is not None:
+        return problem.converted(lambda array: as_array(np.frompyfunc(kind, 1, 1)(array)))
+    if not floats:
+        return problem
+    rate = None if problem.rate is None else float(problem.rate)
+    return replace(problem.converted(lambda array: array.astype(float)), rate=rate)
+
+
+def nudged(point: Values, name: str, index: Index, by: Any) -> Carried:
     """The point with one entry of a node or parameter changed by so much; of "h0" it is x."""
     if name[0] in "zh" and name != "h0":
         return Carried(point, {name: {index: lambda computed: computed + by}})
-    carried = Carried(point)
 
-    def moved(array: Array) -> Array:
-        array = array.copy()
+    def moved(array: Array | None) -> Array:
+        array = as_array(array).copy()
         array[index] = array[index] + by
         return array
 
+    carried, problem = Carried(point), point.problem
     if name == "h0":
-        carried.x = moved(point.x)
+        carried.problem = replace(problem, x=moved(problem.x))
     elif name == "y":
-        carried.y = moved(as_array(point.y))
+        carried.problem = replace(problem, y=moved(problem.y))
     else:
-        l, params = int(name[1:]) - 1, list(carried.params)
-        params[l] = params[l]._replace(**{name[0]: moved(as_array(getattr(params[l], name[0])))})
-        carried.params = tuple(params)
+        params, l = list(problem.params), int(name[1:]) - 1
+        params[l] = params[l]._replace(**{name[0]: moved(getattr(params[l], name[0]))})
+        carried.problem = replace(problem, params=tuple(params))
     return carried

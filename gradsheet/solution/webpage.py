@@ -43,7 +43,7 @@ footer p + p { margin-top: .5rem }
 def html(solution: Solution) -> str:
     """The whole page."""
     sheet, setter = solution.sheet, MathML(solution.sheet)
-    point = None if sheet.params is None else point_of(sheet, None)
+    point = None if sheet.params is None else point_of(sheet.problem, None)
     title = _text(sheet.title)
     parts = [
         "<!DOCTYPE html>",
