@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 import gradsheet
-from gradsheet.claims.sheet import read
+from gradsheet.claims.reader import read
 from gradsheet.mistakes.blind import blindness
 from gradsheet.numbers.printed import printed_entries
 from gradsheet.solution import exercise as module

@@ -12,7 +12,8 @@ import pytest
 
 import gradsheet
 import gradsheet.solution
-from gradsheet.claims.sheet import CLAIM_KEYS, LAYER_KEYS, SHEET_KEYS, VERDICTS
+from gradsheet.claims.reader import CLAIM_KEYS, LAYER_KEYS, SHEET_KEYS
+from gradsheet.claims.sheet import VERDICTS
 from gradsheet.commands.cli import FORMATS, main
 from gradsheet.language.formula import FUNCTIONS
 from gradsheet.mistakes.catalogue import CATALOGUE

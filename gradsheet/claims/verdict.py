@@ -8,21 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradsheet.claims.comparison import (
-    Comparison,
-    Mismatch,
-    like,
-    line_message,
-    truths_at,
-    value_message,
-)
+from gradsheet.claims.comparison import Comparison, Mismatch, like, truths_at
 from gradsheet.claims.counting import claim_work, derived, witness_work
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Judgement, LineVerdict
+from gradsheet.claims.messages import line_message, value_message
 from gradsheet.claims.readings import Readings
 from gradsheet.claims.sheet import Claim, Line, Sheet
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, shape_text, without_dots
+from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.network.network import improbable
 from gradsheet.numbers.ball import Ball
 from gradsheet.numbers.budget import Budget
@@ -415,16 +410,14 @@ def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) 
     quantity, formula = found
 
     def is_true() -> bool:
-        comparison = Comparison(f.parse(quantity, network.names, notation), points)
-        return (
-            comparison.mismatch_of_line(f.parse(formula, network.names, notation)).mismatch is None
-        )
+        comparison = Comparison(parse(quantity, network.names, notation), points)
+        return comparison.mismatch_of_line(parse(formula, network.names, notation)).mismatch is None
 
     try:
         if not points.kept(("true", quantity, formula, *notation.items()), is_true):
             return None
     except (
-        f.FormulaError,
+        FormulaError,
         EvaluationError,
         Missing,
         Undecided,

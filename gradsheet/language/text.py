@@ -26,8 +26,6 @@ def number_text(value: Fraction) -> str:
 
 
 SUM, TERM, SIGN, POWER, POSTFIX = range(1, 6)  # how tightly the parts of a formula hold together
-
-
 LEVELS = {"+": SUM, "-": SUM, "*": TERM, "/": TERM, "@": TERM, "·": TERM}
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from gradsheet.claims.sheet import Sheet, SheetError
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
+from gradsheet.language.parsing import parse
 from gradsheet.mistakes.catalogue import Instance, instances
 from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of, simulate
 from gradsheet.network.network import Network
@@ -85,7 +86,7 @@ class _View:
         ]
         names = [] if only_asked else [name for name in names if new or not name.endswith(NEW)]
         lost = {"L", f"L{NEW}"} if network.loss is None else set()
-        trees = {n: f.parse(n, network.names) for n in names if n not in ("learning_rate", *lost)}
+        trees = {n: parse(n, network.names) for n in names if n not in ("learning_rate", *lost)}
         self._seen = np.zeros(len(found), bool)
         self._shown = {name: np.zeros(len(found), bool) for name in trees}
         for simulation in simulations:

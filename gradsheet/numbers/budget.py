@@ -6,28 +6,14 @@ import time
 from gradsheet.numbers.reasons import OutOfWork
 
 MAX_OPERATIONS = 500_000  # of what a sheet asks, counted beforehand
-
-
 MAX_FURTHER = 150_000  # at least, to find out how what is not true came about
-
-
 MAX_SECONDS = (
     60.0  # of the processor's time: the last line of defence, which no sheet should ever come to
 )
-
-
 ENCLOSED, CURVED, FLOATS = 3, 50, 500
-
-
 DIGITS = 40  # of enclosures, where nobody asks for more
-
-
 FLOAT_PASS = 200  # operations that a pass in floats takes, however few variants it has
-
-
 PER_VARIANT = 6  # and with each further one
-
-
 GLANCES = 20  # small steps between looks at the clock
 
 

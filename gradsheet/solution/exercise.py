@@ -21,7 +21,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gradsheet.claims.composing import claim, head
-from gradsheet.claims.sheet import Claim, Sheet, SheetError, read
+from gradsheet.claims.reader import read
+from gradsheet.claims.sheet import Claim, Sheet, SheetError
 from gradsheet.mistakes.blind import SMALL, unseen
 from gradsheet.network.network import KINKED, Network
 from gradsheet.network.problem import Problem

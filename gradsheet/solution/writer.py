@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from gradsheet.claims.judgement import Judgement
 from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.language import formula as f
+from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.text import formula_text
 from gradsheet.numbers.printed import printed
 from gradsheet.solution.digits import Digits
@@ -49,8 +50,8 @@ class Writer:
     def parse(self, text: str) -> f.Node | None:
         """A formula, None where there is none or it is longer than the language allows."""
         try:
-            return f.parse(text, self.network.names, self.sheet.notation)
-        except f.FormulaError:
+            return parse(text, self.network.names, self.sheet.notation)
+        except FormulaError:
             return None
 
     def lines(self, texts: Sequence[str | None]) -> list[Line]:
