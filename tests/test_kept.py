@@ -15,7 +15,7 @@ from gradsheet.commands import exports
 from gradsheet.commands.files import text_in
 from gradsheet.language.parsing import parse
 from gradsheet.numbers.budget import Budget
-from gradsheet.numbers.cache import Cache
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import point
 from gradsheet.truth.point import shared_point_of
@@ -229,7 +229,7 @@ def test_a_sum_longer_than_the_stack_is_judged_alone_and_after_another(frames):
 
 
 def test_kept():
-    kept: Cache[int] = Cache(3)
+    kept: LRUCache[int] = LRUCache(3)
     assert [kept.get(k, lambda k=k: 10 * k) for k in (1, 2, 3)] == [10, 20, 30]
     assert kept.get(1, lambda: 0) == 10  # and 2 is now the one that was not asked for longest
     assert kept.get(4, lambda: 40) == 40

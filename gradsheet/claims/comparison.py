@@ -137,7 +137,7 @@ class Told(NamedTuple):
     said: tuple[str, ...] = ()
 
 
-class Trial(NamedTuple):
+class Sides(NamedTuple):
     """The truth and what is claimed, at one point and for one choice of the indices."""
 
     point: Point
@@ -208,7 +208,7 @@ class Comparison:
         def find() -> Array:
             points = self.points.small if isinstance(self.points, Probes) else self.points
             trials = self._trials(
-                lambda p: [Trial(p, b, truth, truth) for b, truth in self.truths(p)], points
+                lambda p: [Sides(p, b, truth, truth) for b, truth in self.truths(p)], points
             )
             first, *_ = (trial.truth for trial in trials)
             return first
@@ -222,10 +222,10 @@ class Comparison:
 
     def _trials(
         self,
-        at_point: Callable[[Point], list[Trial]],
+        at_point: Callable[[Point], list[Sides]],
         points: Iterable[Point],
         line: f.Node | None = None,
-    ) -> Iterator[Trial]:
+    ) -> Iterator[Sides]:
         """The trials of every point that has them; raises what kept the points from having any where none has."""
         own_kinks = self.symbolic and any(
             self._has_own_kink(side) for side in (self.quantity, line) if side
@@ -282,7 +282,7 @@ class Comparison:
         told: dict[str, None] = {}
         kinks: set[str] = set()
 
-        def at_point(point: Point) -> list[Trial]:
+        def at_point(point: Point) -> list[Sides]:
             def find() -> tuple[list[tuple[Binding, Array, Array]], set[str], tuple[str, ...]]:
                 evaluator = Evaluator(point, ranges=self._ranges)
                 further = list(evaluator.bindings(line, bound))
@@ -300,7 +300,7 @@ class Comparison:
             shapes.extend(mine.shape for _, _, mine in sides)
             told.update(dict.fromkeys(said))
             kinks.update(own)
-            return [Trial(point, *side) for side in sides]
+            return [Sides(point, *side) for side in sides]
 
         try:
             printed = printed_value(line)
@@ -363,7 +363,7 @@ class Comparison:
                 f"a list, though {letters} may be any index: write the quantity without {letters}"
             )
         mismatch = self._first(
-            lambda p: [Trial(p, b, truth, mine) for b, truth in self.truths(p)], entries
+            lambda p: [Sides(p, b, truth, mine) for b, truth in self.truths(p)], entries
         )
         if mismatch is None:
             self._prove(f.Number(entries[0]), set())
@@ -371,7 +371,7 @@ class Comparison:
 
     def _first(
         self,
-        at_point: Callable[[Point], list[Trial]],
+        at_point: Callable[[Point], list[Sides]],
         printed: list[Printed] | None,
         line: f.Node | None = None,
     ) -> Mismatch | None:
@@ -402,7 +402,7 @@ class Comparison:
         """Whether a proof needs this point: small numbers only serve to show what is wrong, and to hear witnesses."""
         return not self.symbolic or not point.is_witnessed or point.free
 
-    def _search(self, trials: Iterable[Trial], printed: list[Printed] | None) -> Mismatch | None:
+    def _search(self, trials: Iterable[Sides], printed: list[Printed] | None) -> Mismatch | None:
         too_close: TooClose | None = None
         for point, binding, truth, mine in trials:
             if not same_shape(mine.shape, truth.shape):

@@ -14,7 +14,7 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.catalogue import Instance, edits_of, instances
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
-from gradsheet.numbers.cache import Cache
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import NO_VALUE, OutOfWork
 from gradsheet.truth.carried import Carried
@@ -136,7 +136,7 @@ class Simulation:
         self._answers = session.cache("answers of runs", MAX_ANSWERS)
         self._passes = session.cache("large passes", 1)
         self._token = object()
-        self._some: Cache[Run] = Cache(MAX_ANSWERS // 10)
+        self._some: LRUCache[Run] = LRUCache(MAX_ANSWERS // 10)
         self._targets: dict[f.Node, tuple[float, Tensor, list[Index]] | None] = {}
 
     @property

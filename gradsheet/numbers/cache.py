@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Cache(Generic[T]):
+class LRUCache(Generic[T]):
     """Answers by the complete question, as many as cost `most` together; those that were not asked for longest go.
 
     What is raised on the way to an answer is raised, and not kept.

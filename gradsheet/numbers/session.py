@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gradsheet.numbers.cache import Cache
+from gradsheet.numbers.cache import LRUCache
 
 
 class Session:
@@ -13,12 +13,12 @@ class Session:
     """
 
     def __init__(self) -> None:
-        self._caches: dict[str, Cache[Any]] = {}
+        self._caches: dict[str, LRUCache[Any]] = {}
 
-    def cache(self, name: str, most: int) -> Cache[Any]:
+    def cache(self, name: str, most: int) -> LRUCache[Any]:
         """The cache of this name, made when it is first asked for, of at most so much cost."""
         if name not in self._caches:
-            self._caches[name] = Cache(most)
+            self._caches[name] = LRUCache(most)
         return self._caches[name]
 
     def clear(self, *names: str) -> None:

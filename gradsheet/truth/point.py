@@ -21,7 +21,7 @@ from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS, Budget
-from gradsheet.numbers.cache import Cache
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic, Marks, apart
 from gradsheet.numbers.reasons import AtKink, Imprecise, Missing, OutsideDomain, Undecided
@@ -170,7 +170,7 @@ class Point(Values):
         self._marks: Marks | None = (
             None  # as they were before any sheet, at a point that sheets share
         )
-        self._common: Cache[Any] = Cache(0)  # of those sheets
+        self._common: LRUCache[Any] = LRUCache(0)  # of those sheets
         self._updated: Point | None = None
         self._by_hand: dict[str, dict[str, Array]] = {}
 
@@ -208,7 +208,7 @@ class Point(Values):
                 self._hand(name)
         except (Undecided, Imprecise, ArithmeticError):  # who asks hears it again
             return
-        self._common = Cache(most)
+        self._common = LRUCache(most)
         self._marks = self.arithmetic.marks.copy()
 
     @property
@@ -225,7 +225,11 @@ class Point(Values):
         assert self._marks is not None
         self.arithmetic.marks = self._marks.copy()
         point = copy.copy(self)
-        point.budget, point._found, point._by_hand = budget, Cache(MAX_FOUND), dict(self._by_hand)
+        point.budget, point._found, point._by_hand = (
+            budget,
+            LRUCache(MAX_FOUND),
+            dict(self._by_hand),
+        )
         if not self.exact:  # what it sees next has marks of the sheet
             point.__dict__.pop("_walk", None)
         return point

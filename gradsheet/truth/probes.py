@@ -28,7 +28,7 @@ import numpy as np
 from gradsheet.network.network import KINKED, Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.budget import DIGITS, Budget
-from gradsheet.numbers.cache import Cache
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import TooClose, Undecided
 from gradsheet.numbers.session import LIBRARY, Session
@@ -177,7 +177,7 @@ class Probes:
         session: Session = LIBRARY,
     ):
         self.network, self.jax_of, self.budget, self.session = network, jax_of, budget, session
-        self._outcomes: Cache[Any] = Cache(MAX_OUTCOMES)  # of comparisons here
+        self._outcomes: LRUCache[Any] = LRUCache(MAX_OUTCOMES)  # of comparisons here
         self._rate = rate
         self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
         units = network.kinked_units

@@ -18,7 +18,7 @@ from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
-from gradsheet.numbers.cache import Cache
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain, Undecided
 from gradsheet.truth.work import FormulaWork, PassWork
 from manual.activations import Array
@@ -44,7 +44,7 @@ class Values(ABC):
     ):
         self.problem, self.arithmetic, self.budget = problem, arithmetic, budget
         self.bits, self.exact = bits, exact
-        self._found: Cache[Any] = Cache(MAX_FOUND)
+        self._found: LRUCache[Any] = LRUCache(MAX_FOUND)
 
     @property
     def network(self) -> Network:
