@@ -1,7 +1,10 @@
-"""Other readings of a sheet: what a wrong claim may have been right about, had the sheet been read otherwise.
+"""Other readings of a sheet: what a wrong claim may have been right about, had
+the sheet been read otherwise.
 
-A sheet's words can be taken in more than one way: a loss with or without its 1/2, a mean or a sum, a layer with an
-activation or without, W as (units, inputs) or (inputs, units). Each reading differs from the sheet's own in one thing.
+A sheet's words can be taken in more than one way: a loss with or without its
+1/2, a mean or a sum, a layer with an activation or without, W as (units,
+inputs) or (inputs, units). Each reading differs from the sheet's own in one
+thing.
 """
 
 import functools
@@ -81,7 +84,8 @@ def _transpose(value: Value) -> Value | None:
 
 
 class Readings:
-    """The other readings of one sheet, made when a claim first asks for them. `point` is None for a symbolic sheet."""
+    """The other readings of one sheet, made when a claim first asks for them.
+    `point` is None for a symbolic sheet."""
 
     def __init__(
         self,

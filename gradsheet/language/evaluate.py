@@ -122,7 +122,9 @@ def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return [n for n in a if n != 1] == [n for n in b if n != 1]
 
 
-def without_dots(line: f.Node, quantity: f.Node, point: Environment) -> tuple[f.Node, tuple[str, ...]]:
+def without_dots(
+    line: f.Node, quantity: f.Node, point: Environment
+) -> tuple[f.Node, tuple[str, ...]]:
     """A line with the only product for each `·` with which it has a value, and what was read in this way.
 
     If several have one it is that with the shape of the quantity. Where several products would do, or none, the line
@@ -172,7 +174,10 @@ class Evaluator:
     """Evaluates formulas at one point; the work they may do together is limited."""
 
     def __init__(
-        self, point: Environment, numbers: Mapping[int, Any] = {}, ranges: dict[Any, int] | None = None
+        self,
+        point: Environment,
+        numbers: Mapping[int, Any] = {},
+        ranges: dict[Any, int] | None = None,
     ):
         self.point, self.work = point, 0
         self.ranges = (

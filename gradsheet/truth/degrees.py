@@ -1,4 +1,5 @@
-"""How much a formula can tell apart: its degree in the weights, and in the bits that say which units are live."""
+"""How much a formula can tell apart: its degree in the weights, and in the bits
+that say which units are live."""
 
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
@@ -25,7 +26,8 @@ def is_smooth(node: f.Node) -> bool:
 
 
 def pattern_degree(node: f.Node, network: Network) -> int:
-    """A bound on the degree of a formula as a polynomial in the bits of the pattern of live and dead units."""
+    """A bound on the degree of a formula as a polynomial in the bits of the
+    pattern of live and dead units."""
 
     def kinked(name: str) -> int:
         """How many kinked layers a quantity has behind it."""
@@ -71,10 +73,12 @@ def pattern_degree(node: f.Node, network: Network) -> int:
 
 
 def degree(node: f.Node, network: Network) -> int:
-    """A bound on the degrees of numerator and denominator of a formula in the weights, the data and the exponentials.
+    """A bound on the degrees of numerator and denominator of a formula in the
+    weights, the data and the exponentials.
 
-    Generous, since 2^62 is large: along a path every layer adds its weight and its input, and every unit that is not
-    linear the numerator and the denominator of its activation and of that one's derivative.
+    Generous, since 2^62 is large: along a path every layer adds its weight and
+    its input, and every unit that is not linear the numerator and the
+    denominator of its activation and of that one's derivative.
     """
     width = max(network.widths)
     match node:
@@ -92,9 +96,8 @@ def degree(node: f.Node, network: Network) -> int:
         case f.Power(base, exponent):
             return abs(exponent) * degree(base, network)
         case f.Call(function, arguments):
-            terms = (
-                width**2 if function in f.OVER_LETTERS else 1
-            )  # whose denominators may all differ
+            # Whose denominators may all differ.
+            terms = width**2 if function in f.OVER_LETTERS else 1
             return terms * (4 + sum(degree(argument, network) for argument in arguments))
         case f.Sum(_, term):
             return width * degree(term, network)
