@@ -73,10 +73,9 @@ def value_message(mismatch: Mismatch, value: Value) -> str:
         shown.append(
             f"[{place}] is {entries[k].text}, true {plain(told_text(truth.flat[k], [entries[k]]))}"
         )
-    return (
-        f"{len(off)} of {truth.size} entries: "
-        f"{', '.join(shown)}{', ...' * (len(off) > 3)}{at(mismatch.binding)}"
-    )
+    if len(off) > 3:
+        shown.append("...")
+    return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{at(mismatch.binding)}"
 
 
 def line_message(mismatch: Mismatch, line: str, symbolic: bool) -> str:

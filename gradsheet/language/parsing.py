@@ -324,10 +324,8 @@ class _Parser:
             name = DERIVATIVES[name]
         arguments = self.arguments("(", ")")
         if len(arguments) != (takes := 2 if name in TAKES_TWO else 1):
-            raise FormulaError(
-                f"{name} has {len(arguments)} argument{'s' * (len(arguments) != 1)}, expected "
-                f"{takes}"
-            )
+            number = "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
+            raise FormulaError(f"{name} has {number}, expected {takes}")
         if name == "kronecker" and not all(_is_index(argument) for argument in arguments):
             raise FormulaError("kronecker compares two indices: kronecker(i, j)")
         return Call(name, arguments)

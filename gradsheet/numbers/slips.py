@@ -63,13 +63,9 @@ def slips(printed: Printed, meant: Any) -> Iterator[Slip]:
         for move in (n for k in range(1, MAX_MOVE + 1) for n in (k, -k)):
             # The digits of one are those of the other, as many as both show.
             if positive.agrees(size * Fraction(10) ** move):
-                places = (
-                    f"{abs(move)} place{'s' * (abs(move) > 1)} to the "
-                    f"{'right' if move > 0 else 'left'}"
-                )
-                yield Slip(
-                    "point-moved", f"the decimal point is {places} of where it belongs{sign}"
-                )
+                places = "1 place" if abs(move) == 1 else f"{abs(move)} places"
+                where = f"{places} to the {'right' if move > 0 else 'left'} of where it belongs"
+                yield Slip("point-moved", f"the decimal point is {where}{sign}")
                 return
     yield from _wrong_digits(positive, size, sign)
 
