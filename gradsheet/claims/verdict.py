@@ -1,4 +1,28 @@
-"""The verdicts: every claim of a sheet against the truth, every line of its working too."""
+"""The verdict on every claim of a sheet: its number against the truth, every
+line of its working too.
+
+A verdict is decided in this order (methods of `_Judge`):
+
+    unread           the claim, its quantity, or all of its working says nothing
+                     that can be read (`judgement`, `_verdict`)
+    open             neither value nor working (`judgement`)
+    cannot_tell      a comparison raises Undecided: a kink, witnesses that
+                     disagree, digits that decide nothing (`judgement`, `_line`)
+    wrong            the quantity has no value, of its own making (`_judgement`)
+
+    and of a number that is not the truth (`_number`, where the first fits):
+
+    rounded          rounding what was printed before explains it, or rounding
+                     in its working, or floating point; `history` knows
+    carried_forward  it is what right steps make of earlier wrong values
+    rounded          its further digits were cut off (`_cut`)
+    wrong            nothing of this
+
+    A true number is right, and lucky where a line of its working is wrong
+    (`_verdict`). A claim without a number has the verdict of its last line.
+
+Where 40 digits do not decide, a claim is judged again with more (`LADDER`).
+"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,13 +90,8 @@ class _Judge:
         readings: Readings,
         history: History | None = None,
     ):
-        self.claim, self.points, self.notation, self.readings, self.history = (
-            claim,
-            points,
-            notation,
-            readings,
-            history,
-        )
+        self.claim, self.points, self.notation = claim, points, notation
+        self.readings, self.history = readings, history
         self.mismatches: list[Mismatch] = []
         self.messages: list[str] = []
         self.given: list[Claim] = []
