@@ -18,7 +18,8 @@ from gradsheet.language.evaluate import (
     same_shape,
     shape_text,
 )
-from gradsheet.network.network import KINKED, NEW, Network
+from gradsheet.language.functions import facts_of
+from gradsheet.network.network import NEW, Network
 from gradsheet.numbers.printed import (
     Printed,
     as_float,
@@ -41,7 +42,7 @@ from gradsheet.truth.probes import (
     pattern_degree,
 )
 from gradsheet.truth.work import OutOfWork
-from manual.activations import Array, split
+from manual.activations import Array
 
 MAX_SIMPLE = 64
 
@@ -98,7 +99,7 @@ def has_own_kink(tree: f.Node, network: Network) -> bool:
             ):
                 if (
                     name.endswith(NEW)
-                    or split(network.activations[int(name[1:]) - 1])[0] not in KINKED
+                    or not facts_of(network.activations[int(name[1:]) - 1]).kinked
                 ):
                     return True
             case f.Call(function) if function in (*f.KINKED, "log"):

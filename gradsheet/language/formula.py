@@ -22,6 +22,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from gradsheet.language.functions import DERIVATIVES
+from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.numbers.printed import NumberError, Printed, printed
 
 MAX_LENGTH = 1_000
@@ -30,26 +32,12 @@ MAX_POWER = 16
 FAR, MAX_ALIKE = 4, 200  # letters that a name meant differs in, and names that are looked at
 MAX_NODES = 1_000  # of a tree, with what the notation stands for
 
-KINKED = (
-    "relu",
-    "drelu",
-    "step",
-    "leaky_relu",
-    "dleaky_relu",
-)  # functions with a kink or a jump at 0
-SMOOTH = ("sigmoid", "dsigmoid", "tanh", "dtanh", "exp", "log", "softplus", "silu", "softmax")
-TAKES_TWO = ("outer", "leaky_relu", "dleaky_relu", "kronecker")
+KINKED = tuple(name for name, function in ENTRYWISE.items() if function.kinked)
+SMOOTH = tuple(name for name in ENTRYWISE if name not in KINKED)
+TAKES_TWO = ("outer", "kronecker", *(name for name, f in ENTRYWISE.items() if f.arguments == 2))
 SIGMA = "Sigma"  # the sign of a sum, as it is typed
 OVER_LETTERS = ("sum", "mean")  # of a formula over letters, or of all entries of an array
-FUNCTIONS = (*KINKED, *SMOOTH, "outer", "diag", "kronecker", *OVER_LETTERS)
-DERIVATIVES = {  # f' of the functions that have a name for it
-    "relu": "drelu",
-    "leaky_relu": "dleaky_relu",
-    "sigmoid": "dsigmoid",
-    "tanh": "dtanh",
-    "softplus": "sigmoid",
-    "exp": "exp",
-}
+FUNCTIONS = (*ENTRYWISE, "outer", "diag", "kronecker", *OVER_LETTERS)
 
 
 class FormulaError(ValueError):

@@ -22,7 +22,7 @@ from gradsheet.numbers.real import Arithmetic, Imprecise, Marks, OutsideDomain, 
 from gradsheet.truth.nudge import Slopes, Walk
 from gradsheet.truth.work import DIGITS, MAX_OPERATIONS, Budget, FormulaWork, PassWork
 from manual.activations import Array
-from manual.losses import BY_TARGET, LOSSES, d_reduce
+from manual.losses import LOSSES, d_reduce
 
 if TYPE_CHECKING:
     from gradsheet.claims.sheet import Sheet
@@ -352,7 +352,7 @@ class Point:
     @functools.cached_property
     def _shares(self) -> Array:
         """The shares of the outputs in the loss by hand, and Undecided where a witness sees others."""
-        shares = LOSSES[self.loss][0](self.y, self._forward.h[-1]).sum(0)
+        shares = LOSSES[self.loss].value(self.y, self._forward.h[-1]).sum(0)
         if self.network.reduction == "mean":
             shares = shares / len(self.x)
         if self.jax_of is not None:
@@ -487,7 +487,9 @@ class Point:
 
     def _by_target(self, of: str) -> Array:
         """By hand the derivative by y of the loss, or of "shares", each of which has its own output's part of that."""
-        whole = d_reduce(BY_TARGET[self.loss](self.y, self._forward.h[-1]), self.network.reduction)
+        by_y = LOSSES[self.loss].by_y
+        assert by_y is not None
+        whole = d_reduce(by_y(self.y, self._forward.h[-1]), self.network.reduction)
         return (
             whole
             if of == "L"

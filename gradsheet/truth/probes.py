@@ -27,13 +27,15 @@ from typing import Any
 import numpy as np
 
 from gradsheet.language import formula as f
-from gradsheet.network.network import KINKED, NEW, Network
+from gradsheet.language.functions import ACTIVATIONS, facts_of
+from gradsheet.network import losses
+from gradsheet.network.network import NEW, Network
 from gradsheet.numbers.cache import Kept
 from gradsheet.numbers.real import Arithmetic, TooClose, Undecided
 from gradsheet.truth.point import Point
 from gradsheet.truth.work import DIGITS, Budget
 from manual import Layer
-from manual.activations import Array, activate, split
+from manual.activations import Array, activate
 
 MAX_PATTERNS = 64
 MANY = 224
@@ -114,7 +116,7 @@ def draw_point(
             if kind is None
             else numbers(draw, *(() if kind == "shared" else (network.widths[l + 1],)))
         )
-        if split(activation)[0] in KINKED:
+        if facts_of(activation).kinked:
             for unit in range(len(W)):
                 sign = next(signs)
                 if b is not None and not b.ndim:
@@ -130,7 +132,7 @@ def draw_point(
         h = activate(activation, z if network.rational else np.vectorize(arithmetic, [object])(z))
         params.append(Layer(W, b))
     y = None if network.loss in (None, "output") else numbers(draw, 1, network.widths[-1])
-    if y is not None and network.loss == "cross_entropy":
+    if y is not None and losses.of(network.loss).add_up:
         y[0, -1] += (
             1 - y.sum()
         )  # probabilities: on all numbers that add up to 1 the same identities hold
@@ -369,9 +371,8 @@ def pattern_degree(node: f.Node, network: Network) -> int:
                     if pattern_degree(argument, network) or not is_smooth(argument)
                     else 1
                 )
-            return 1 + (
-                pattern_degree(argument, network) if function in ("relu", "leaky_relu") else 0
-            )
+            is_step = function not in ACTIVATIONS  # and no multiple of its argument
+            return 1 + (0 if is_step else pattern_degree(argument, network))
         case f.Call("sum" | "mean" | "diag", (argument,)):
             return pattern_degree(argument, network)
         case f.Call(_, (a, b)):
@@ -396,6 +397,8 @@ def degree(node: f.Node, network: Network) -> int:
         case f.Quantity() | f.Derivative():
             units = 0 if network.rational else 8 * sum(network.widths[1:])
             once = 4 * (network.depth + 1) + units
+            if any(facts_of(activation).z_in_slope for activation in network.activations):
+                once *= network.depth + 1  # every slope on the way back has a z in it
             new = isinstance(node, f.Quantity) and node.name.endswith(NEW)
             return once * (1 + network.depth * width * 2) if new else once
         case f.Binary("@", a, b):

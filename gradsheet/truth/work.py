@@ -15,10 +15,11 @@ import time
 from collections.abc import Iterable, Mapping
 
 from gradsheet.language import formula as f
+from gradsheet.language.functions import facts_of
+from gradsheet.network import losses
 from gradsheet.network.network import NEW, Network
 from gradsheet.numbers.real import Undecided
-from manual.activations import RATIONAL, split
-from manual.losses import RATIONAL as RATIONAL_LOSSES
+from manual.activations import Activation
 
 MAX_OPERATIONS = 500_000  # of what a sheet asks, counted beforehand
 MAX_FURTHER = 150_000  # at least, to find out how what is not true came about
@@ -35,12 +36,6 @@ PER_VARIANT = 6  # and with each further one
 GLANCES = 20  # small steps between looks at the clock
 
 Shape = tuple[int, ...]
-
-
-FUNCTIONS = {
-    **dict.fromkeys(RATIONAL, 0),
-    "softplus": 3,
-}  # exponentials and logarithms in an activation, if not one
 
 
 class OutOfWork(Undecided):
@@ -106,10 +101,9 @@ class PassWork:
         self._backward = [0, *map(int, itertools.accumulate(each))]  # through so many layers
         self.forward = self._backward[-1]
         if bits is None:
-            functions = sum(
-                FUNCTIONS.get(split(activation)[0], 1) * units for _, units, activation in layers
-            )
-            functions += network.widths[-1] * (network.loss not in (None, *RATIONAL_LOSSES))
+            functions = sum(_exponentials(activation) * units for _, units, activation in layers)
+            if not losses.of(network.loss).rational:
+                functions += network.widths[-1]
             self.forward += examples * functions * curved(digits)
         self.both = self.forward + self._backward[-1]
 
@@ -134,6 +128,12 @@ class PassWork:
         return {"x": "h0", "yhat": f"h{self.network.depth}", "y": f"h{self.network.depth}"}.get(
             name, name
         )
+
+
+def _exponentials(activation: Activation) -> int:
+    """How many exponentials and logarithms an activation takes."""
+    facts = facts_of(activation)
+    return 0 if facts.rational else facts.exponentials
 
 
 def curved(digits: int) -> int:
