@@ -171,6 +171,24 @@ def dd_softplus(z: Array) -> Array:
 ACTIVATIONS["softplus"] = Elementwise(softplus, d_softplus, dd_softplus)
 
 
+def silu(z: Array) -> Array:
+    """z s(z)"""
+    return z * sigmoid(z)
+
+
+def d_silu(z: Array) -> Array:
+    """s(z) (1 + z s(-z)), where z (1 - s(z)) would be off by up to z u, u = 2^-53."""
+    return sigmoid(z) * (1 + z * sigmoid(-z))
+
+
+def dd_silu(z: Array) -> Array:
+    """s'(z) (2 - z tanh(z/2)), since (z s)'' = 2 s' + z s''"""
+    return d_sigmoid(z) * (2 - z * np.tanh(z / 2))
+
+
+ACTIVATIONS["silu"] = Elementwise(silu, d_silu, dd_silu)
+
+
 def softmax(z: Array) -> Array:
     """e^z_i / sum_k e^z_k along the last axis"""
     e, _ = exponentials(z)

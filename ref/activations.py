@@ -67,6 +67,11 @@ def softplus(z: jax.Array) -> jax.Array:
 
 
 @_activation
+def silu(z: jax.Array) -> jax.Array:
+    return z * sigmoid(z)
+
+
+@_activation
 def softmax(z: jax.Array) -> jax.Array:
     e, _, _ = exponentials(z)
     return e / e.sum()

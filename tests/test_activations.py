@@ -26,6 +26,8 @@ POINTS = [
     1.0,
     3.5,
     18.0,
+    33.0,
+    35.0,
     40.0,
     700.0,
 ]
@@ -51,6 +53,11 @@ DEFINITIONS = {
         lambda z: (1 + _e(-z)).ln(),
         lambda z: 1 / (1 + _e(z)),
         lambda z: _e(z) / (1 + _e(z)) ** 2,
+    ),
+    "silu": (
+        lambda z: z / (1 + _e(z)),
+        lambda z: 1 / (1 + _e(z)) * (1 + z * _e(z) / (1 + _e(z))),
+        lambda z: _e(z) / (1 + _e(z)) ** 2 * (2 + z * (_e(z) - 1) / (1 + _e(z))),
     ),
 }
 

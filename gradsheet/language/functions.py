@@ -204,6 +204,17 @@ _RECORDS = (
         slope_words="the slope of softplus is the sigmoid of z",
     ),
     ActivationFacts(
+        "silu",
+        textbook=lambda v: v / (1 + (-v).exp()),
+        exact=lambda v: v * _sigmoid(v),
+        exact_prime=lambda v: _sigmoid(v) * (1 + v * _sigmoid(-v)),
+        steepest=1.1,
+        z_in_slope=True,
+        slope="({h} + sigmoid({z})*(1 - {h}))",
+        words="silu, z/(1 + exp(−z))",
+        slope_words="the slope of silu is h + s(1 − h), with s the sigmoid of z",
+    ),
+    ActivationFacts(
         "softmax",
         textbook=_softmax,
         exact=by_hand.softmax,
@@ -218,7 +229,6 @@ FUNCTIONS = {  # all that go entry by entry, or over an axis
     "step": Function(_step, kinked=True),
     "exp": Function(Real.exp, np.exp),
     "log": Function(Real.log, np.log),
-    "silu": Function(lambda v: v * _sigmoid(v), lambda z: z * by_hand.sigmoid(z)),
 }
 DERIVATIVES: dict[str, str] = {}  # f' of the functions that have a name for it
 
