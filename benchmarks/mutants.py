@@ -31,6 +31,8 @@ TESTS = {  # of the files that decide, the tests that belong to them
         "test_hostile",
     ],
     "gradsheet/claims/history.py": ["test_history", "test_carried", "test_digits"],
+    "gradsheet/claims/record.py": ["test_history", "test_carried", "test_digits"],
+    "gradsheet/claims/reach.py": ["test_history", "test_carried", "test_digits"],
     "gradsheet/claims/following.py": ["test_history", "test_carried", "test_digits", "test_kept"],
     "gradsheet/claims/comparison.py": [
         "test_verdict",

@@ -141,7 +141,9 @@ class Writing:
                 with np.errstate(all="ignore"):
                     if not _are_near(printed, floats.value(line, ones)):
                         continue
-                fits = all_overlap(printed, *history.spread(judgement.claim, line, point, ones))
+                fits = all_overlap(
+                    printed, *history.reach(judgement.claim, point).spread(line, ones)
+                )
             except OutOfWork:
                 raise
             except NO_VALUE:
