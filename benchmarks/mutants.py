@@ -49,6 +49,9 @@ TESTS = {  # of the files that decide, the tests that belong to them
         "test_details",
     ],
     "gradsheet/numbers/real.py": ["test_real", "test_details", "test_hostile"],
+    "gradsheet/mistakes/candidate.py": ["test_candidate"],
+    "gradsheet/mistakes/stories.py": ["test_candidate", "test_diagnosis", "test_carried"],
+    "gradsheet/mistakes/diagnosis.py": ["test_candidate", "test_diagnosis", "test_carried"],
     "gradsheet/mistakes/search.py": [
         "test_diagnosis",
         "test_carried",

@@ -16,7 +16,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import NO_VALUE, Evaluator, same_shape
 from gradsheet.mistakes.omission import MAX_PARTS, has_names, omissions
 from gradsheet.mistakes.repair import Change, repaired
-from gradsheet.mistakes.search import Search, agree_everywhere
+from gradsheet.mistakes.search import Search, Statement, agree_everywhere
 from gradsheet.mistakes.simulation import Combination
 from gradsheet.numbers import slips as figures
 from gradsheet.numbers.printed import Printed, all_agree, all_overlap, as_float
@@ -79,6 +79,15 @@ class Writing:
             )
             self._left_out[number] = self._find_left_out(judgement) if looked_for else None
         return self._left_out[number]
+
+    def explains(self, statement: Statement) -> bool:
+        """Whether a slip in the figures explains a statement, which is then no mistake in the pass."""
+        judgement = statement.judgement
+        number = next(k for k, other in enumerate(self.judgements) if other is judgement)
+        if number in self.swaps:
+            return True
+        left_out = self.left_out(number) if statement.is_of_number else None
+        return left_out is not None and not left_out.of_names
 
     def learn(self, stories: Sequence[Combination]) -> None:
         """Take in the mistakes in the pass; what is swapped may have come from them."""
