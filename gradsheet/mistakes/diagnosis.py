@@ -16,6 +16,7 @@ from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Cause, Explanation, Judgement
 from gradsheet.claims.sheet import Claim
 from gradsheet.mistakes.candidate import HALF, RANKS, SURE, Candidate, Kind, are_sure, winners
+from gradsheet.mistakes.forms import difference, forms, repairs
 from gradsheet.mistakes.search import Hypothesis, Search, Statement
 from gradsheet.mistakes.simulation import Combination
 from gradsheet.mistakes.stories import Stories
@@ -189,7 +190,7 @@ class _Diagnosis:
     def _difference(self, case: _Case) -> Iterator[Candidate]:
         """The finite difference that a number is."""
         if case.story is None and case.judgement.verdict == "wrong":
-            for explanation in self.writing.difference(case.judgement):
+            for explanation in difference(self.search, case.judgement):
                 yield Candidate(Kind.DIFFERENCE, explanation)
 
     def _fewest(self, case: _Case) -> Iterator[Candidate]:
@@ -210,14 +211,14 @@ class _Diagnosis:
     def _forms(self, case: _Case) -> Iterator[Candidate]:
         """The truth in another form."""
         if case.judgement.verdict == "wrong":
-            for explanation in self.writing.forms(case.judgement):
+            for explanation in forms(self.search, case.judgement):
                 yield Candidate(Kind.FORM, explanation)
 
     def _repairs(self, case: _Case) -> Iterator[Candidate]:
         """The changes that make a formula true; in one sheet's numbers alone they are not sure."""
         if case.judgement.verdict == "wrong" and case.judgement.claim.value is None:
             digits = math.inf if self.search.probes is not None else 0.0
-            for explanation in self.writing.repairs(case.judgement):
+            for explanation in repairs(self.search, case.judgement):
                 yield Candidate(Kind.REPAIR, explanation, digits=digits)
 
     # What they are made of
