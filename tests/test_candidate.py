@@ -70,7 +70,7 @@ def test_nothing_wins_where_nothing_explains() -> None:
 
 
 def test_the_docstring_has_the_kinds_in_the_order_of_the_key() -> None:
-    rows = re.findall(r"^    (\d|    ) +([A-Z_]{3,})  ", table.__doc__ or "", re.MULTILINE)
+    rows = re.findall(r"^    (\d| )   ([A-Z_]{3,})  ", table.__doc__ or "", re.MULTILINE)
     told, row = {}, 0
     for number, kind in rows:
         row = int(number) if number.strip() else row

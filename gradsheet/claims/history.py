@@ -1,12 +1,13 @@
 """What the judge asks of all that a sheet has printed before a claim.
 
-A sheet prints values with so many digits, and whoever works by hand goes on with what is printed.
-So a number may be off the truth without any mistake in it, and a claim is `rounded` if what was
-printed before explains how far it is off; `reach` tells how far that is.
+A sheet prints values with so many digits, and whoever works by hand goes on
+with what is printed. So a number may be off the truth without any mistake in
+it, and a claim is `rounded` if what was printed before explains how far it is
+off; `reach` tells how far that is.
 
-The same pass with an earlier *wrong* value in it tells whether a claim carries that on: its
-number is then what the right steps make of what stands on the sheet, and so is every line of its
-working that is not simply true.
+The same pass with an earlier *wrong* value in it tells whether a claim carries
+that on: its number is then what the right steps make of what stands on the
+sheet, and so is every line of its working that is not simply true.
 """
 
 import contextlib
@@ -38,7 +39,7 @@ SAME = 1e-12  # of a number, that is no other one
 
 
 class History:
-    """What a sheet has printed so far, and what it explains of a claim; `data` are its numbers."""
+    """What a sheet has printed so far; `data` are the numbers that it gives."""
 
     def __init__(self, data: Iterable[Any]) -> None:
         self.record = Record(data)
@@ -56,20 +57,21 @@ class History:
     def rounded(
         self, claim: Claim, point: Point, edits: Edits | None = None, *, but: Collection[int] = ()
     ) -> bool:
-        """Whether every entry that is not the truth, or what a pass with `edits` gives, is reached by carrying on.
+        """Whether every entry that is not the truth, or what a pass with
+        `edits` gives, is reached by carrying on.
 
         Of the entries `but` for those that something else explains.
         """
         return self.reach(claim, point).has_number((), edits, but)
 
     def line_rounded(self, claim: Claim, line: f.Node, point: Point) -> bool:
-        """Whether a line of working is true but for the rounding of its decimals, and of what was printed before."""
+        """Whether a line is true but for rounding, in it and before it."""
         if (value := printed_value(line)) is not None:
             return self.rounded(replace(claim, value=value), point)
         reach = self.reach(claim, point)
 
         def overlap(binding: Binding, everywhere: Binding, truth: Array) -> bool:
-            """Whether the known decimals and the rounding of what was printed before explain it."""
+            """Whether known decimals and what was printed before meet."""
             low, high = reach.spread(line, everywhere, known=True)
             spreads = enumerate(zip(low.flat, truth.flat, high.flat, strict=True))
             off = [k for k, (a, t, b) in spreads if not a <= t <= b]
@@ -78,7 +80,7 @@ class History:
         return bool(reach.decimals(line)) and reach.has_line(line, overlap)
 
     def rounded_in_working(self, claim: Claim, point: Point) -> bool:
-        """Whether the rounding of decimals in the last line of a true working explains that a number is off."""
+        """Whether rounding within its last line explains a number."""
         line = claim.working[-1].tree if claim.working else None
         if line is None or claim.value is None or claim.tree.letters:
             return False
@@ -96,7 +98,7 @@ class History:
             return False
 
     def wrong_decimals(self, line: f.Node) -> dict[str, Claim]:
-        """The decimals of a line that an earlier claim has printed without their being true, and those claims."""
+        """The false decimals of a line, with the claims that printed them."""
         claims: dict[str, Claim] = {}
         for part in f.walk(line):
             if isinstance(part, f.Number) and part.printed.places is not None:
@@ -110,10 +112,12 @@ class History:
     def given(
         self, claim: Claim, point: Point, working: Sequence[f.Node] = ()
     ) -> tuple[list[Claim], bool]:
-        """The earlier wrong claims given which this one is right: a single one, or as few as will do, or none.
+        """The earlier wrong claims given which this one is right: a single one,
+        or as few as will do, or none.
 
-        And whether every line of `working`, the lines that are not true as they stand, is what right steps make of
-        them, too. Where the working uses any of them it is one of those; the nearest above come first.
+        And whether every line of `working`, the lines that are not true as they
+        stand, is what right steps make of them, too. Where the working uses any
+        of them it is one of those; the nearest above come first.
         """
         wrong = self.record.wrong_claims()
         if claim.value is None or not wrong or not _is_telling(claim.value):
@@ -136,7 +140,7 @@ class History:
         return number_alone, False
 
     def carried(self, claim: Claim, point: Point, working: Sequence[f.Node]) -> bool:
-        """Whether lines of a working, which are not true, are what the wrong values that they use make of them."""
+        """Whether lines are what the wrong values that they use make of them."""
         used = [other for other in self.record.wrong_claims() if _is_used(other, claim, point)]
         with contextlib.suppress(AtKink, *NO_VALUE):
             there = self.reach(claim, point).at(_values_of(used))
@@ -144,7 +148,8 @@ class History:
         return False
 
     def is_own(self, claim: Claim, point: Point, given: Sequence[Claim]) -> bool:
-        """Whether a number is what the last line of its working gives, as it stands or given earlier claims.
+        """Whether a number is what the last line of its working gives, as it
+        stands or given earlier claims.
 
         But for the rounding of what was printed before.
         """
@@ -156,17 +161,18 @@ class History:
 
 
 def _overlap(moves: Moves, entries: Iterable[int], low: Array, high: Array) -> bool:
-    """Whether a line's values, from low to high, and what its quantity can be meet in some entries."""
+    """Whether a line, from low to high, meets what its quantity can be."""
     reach = [(k, *moves.reach(k)) for k in entries]
     return all(high.flat[k] >= least and low.flat[k] <= most for k, least, most in reach)
 
 
 @dataclass(frozen=True)
 class _Supposed:
-    """A claim on `target` held against what right steps make of earlier wrong claims.
+    """A claim against what right steps make of earlier wrong claims.
 
-    Of all else that the sheet has printed the truth is carried on, so that what stands nearest
-    above counts, and not what led to it; where a working uses the wrong values, they stand `alone`.
+    Of all else that the sheet has printed the truth is carried on, so that what
+    stands nearest above counts, and not what led to it; where a working uses
+    the wrong values, they stand `alone`.
     """
 
     reach: Reach
@@ -175,7 +181,7 @@ class _Supposed:
     alone: bool
 
     def single(self, wrong: Sequence[WrongClaim]) -> tuple[list[Claim], bool]:
-        """The first wrong claim given which the number is right, and the lines if any has them."""
+        """The first given which the number is right; with the lines, if any."""
         number_alone: list[Claim] = []
         for one in itertools.compress(wrong, self._may_give(wrong)):
             if self._gives_number([one]):
@@ -185,7 +191,7 @@ class _Supposed:
         return number_alone, False
 
     def several(self, wrong: Sequence[WrongClaim]) -> tuple[list[Claim], bool]:
-        """As few wrong claims as will do together, and whether the lines follow from them."""
+        """As few as will do together, and whether the lines follow from them."""
         if not 2 <= len(wrong) <= MAX_TOGETHER or not self._gives_number(wrong):
             return [], False
         lines_follow = self._gives_lines(wrong)
@@ -200,7 +206,7 @@ class _Supposed:
         return self.reach.has_number(self._carried(wrong))
 
     def _gives_lines(self, wrong: Sequence[WrongClaim]) -> bool:
-        """Whether the lines give what their quantity is then, and the last one the number."""
+        """Whether all lines hold then, and the last one gives the number."""
         carried = self._carried(wrong)
         there = self.reach.at(carried) if self.working else self.reach
         return all(map(there.has_line, self.working)) and self.reach.gives_number(carried)
@@ -216,10 +222,11 @@ class _Supposed:
         return [truth for truth in truths if truth.tensor != self.target]
 
     def _may_give(self, wrong: Sequence[WrongClaim]) -> Sequence[bool]:
-        """Given which of the wrong claims alone floats leave it open that the number is right.
+        """Given which single ones the number may be right, as far as floats tell.
 
-        One pass has them all, each twice: as `Reach.has_number` has it, the number is near what
-        comes out, or has its digits where what is printed is carried on as well.
+        One pass has them all, each twice: as `Reach.has_number` has it, the
+        number is near what comes out, or has its digits where what is printed
+        is carried on as well.
         """
         several, tree, point = len(wrong), self.reach.claim.tree, self.reach.point
         if several < FEW:
@@ -242,7 +249,7 @@ class _Supposed:
         return (may[:several] | may[several:]).tolist()  # type: ignore[no-any-return]
 
     def _columns(self, wrong: Sequence[WrongClaim]) -> list[Column]:
-        """What the variants of `_may_give` carry on: the claims in turn, twice, then what is printed."""
+        """What the variants carry on: each claim, then with what is printed."""
         several, variants = len(wrong), 2 * len(wrong)
         columns = [(truth, np.full(variants, truth.as_float)) for truth in self._truths()]
         for number, one in enumerate(wrong):
@@ -255,13 +262,13 @@ class _Supposed:
 
 
 def _is_telling(value: Any) -> bool:
-    """Whether a number has digits enough to tell where it comes from; an exact one has them all."""
+    """Whether a number has digits enough to tell where it comes from."""
     printed = printed_entries(value)
     return any(p.places is None for p in printed) or sum(map(significant, printed)) >= TELLING
 
 
 def _is_used(other: WrongClaim, claim: Claim, point: Point) -> bool:
-    """Whether the working of a claim names an earlier one, or has one of its numbers."""
+    """Whether a working names an earlier claim, or has one of its numbers."""
     printed = {abs(p.value) for p in printed_entries(other.claim.value) if p.value}  # type: ignore[arg-type]
 
     def uses(line: f.Node) -> bool:
@@ -280,5 +287,5 @@ def _numbers(line: f.Node) -> frozenset[Any]:
 
 
 def _values_of(wrong: Sequence[WrongClaim]) -> list[Carry]:
-    """What is carried on of some wrong claims, of the likeliest last: what comes later counts."""
+    """What is carried on of wrong claims, the likeliest last, which counts."""
     return [value for other in reversed(wrong) for value in other.values]

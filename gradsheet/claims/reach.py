@@ -1,14 +1,18 @@
-"""How far carrying on with what is printed explains that a number, or a line, is not the truth.
+"""How far carrying on with what is printed explains that a number, or a line,
+is not the truth.
 
-Every value that the sheet has printed earlier may stand anywhere within half a unit of its last
-digit, and so may the other entries of the vector or matrix that it is printed of; the quantity
-claimed follows. Over such a box of values it takes every value between those at two corners,
-since it is continuous, and a number is reached if its digits allow a value that is. The corners
-are those that the slopes in each value point to, where the quantity is smallest and largest.
+Every value that the sheet has printed earlier may stand anywhere within half a
+unit of its last digit, and so may the other entries of the vector or matrix
+that it is printed of; the quantity claimed follows. Over such a box of values
+it takes every value between those at two corners, since it is continuous, and a
+number is reached if its digits allow a value that is. The corners are those
+that the slopes in each value point to, where the quantity is smallest and
+largest.
 
-A decimal in a line of working has been rounded, too, and stands for anything that rounds to it,
-the same decimal for the same number wherever it occurs; data of the sheet are exact. So a line
-gives a range, from the corner where every decimal makes it smallest to that where it is largest.
+A decimal in a line of working has been rounded, too, and stands for anything
+that rounds to it, the same decimal for the same number wherever it occurs; data
+of the sheet are exact. So a line gives a range, from the corner where every
+decimal makes it smallest to that where it is largest.
 """
 
 import contextlib
@@ -42,7 +46,7 @@ LEAST = 2  # digits of a decimal that is looked for among all that is on the way
 
 @dataclass(frozen=True)
 class Reach:
-    """What the record of printed values leaves open, of a claim's number and lines, at a point."""
+    """What printed values leave open of a claim's number and lines."""
 
     record: Record
     claim: Claim
@@ -58,9 +62,10 @@ class Reach:
     def has_number(
         self, wrong: Sequence[Carry] = (), edits: Edits | None = None, but: Collection[int] = ()
     ) -> bool:
-        """Whether every entry of the number is reached, with some wrong values fixed.
+        """Whether every entry is reached, with some wrong values fixed.
 
-        From the truth, or from what a pass with `edits` gives; of the entries `but` for some.
+        From the truth, or from what a pass with `edits` gives; of the entries
+        `but` for some.
         """
         if self.claim.value is None or not (wrong or self.record.has_rounded):
             return False
@@ -126,7 +131,7 @@ class Reach:
         return bool(((low <= value + half) & (high >= value - half)).all())
 
     def _is_rounded_again(self, binding: Binding, k: int) -> bool:
-        """Whether a number is what the same entry was printed as before, with fewer digits."""
+        """Whether an entry was printed like this before, with more digits."""
         if (core := core_of(self.claim.tree, self.point.rate)) is None:
             return False
         tensor, indices = as_delta(*entries_of(core[1], self.point, binding), self.point)
@@ -140,7 +145,7 @@ class Reach:
         wrong: Sequence[Carry] = (),
         edits: Edits | None = None,
     ) -> Moves:
-        """How a formula moves with all that may have been carried on, some wrong values among it."""
+        """How a formula moves with all that may have been carried on."""
         fixed = {(value.tensor, value.index) for value in wrong if not value.is_true}
         ranges = self.record.ranges(target_of(tree, self.point), self.point)
         values = [value for value in ranges if (value.tensor, value.index) not in fixed]
@@ -161,10 +166,10 @@ class Reach:
     def has_line(
         self, line: f.Node, otherwise: Callable[[Binding, Binding, Array], bool] | None = None
     ) -> bool:
-        """Whether a line holds the value of its quantity, whatever its decimals stand for, at all indices.
+        """Whether a line holds the value of its quantity, at all indices.
 
-        Where it does not, `otherwise` is asked, with the indices of the quantity, those of the
-        line besides, and the value.
+        Where it does not, `otherwise` is asked, with the indices of the
+        quantity, those of the line besides, and the value.
         """
         tree = self.claim.tree
         try:
@@ -187,7 +192,7 @@ class Reach:
         return True
 
     def gives_number(self, carried: Sequence[Carry] = ()) -> bool:
-        """Whether the last line of the working gives the number where some values are carried on.
+        """Whether the last line gives the number where values are carried on.
 
         Or nothing at all, so that there is nothing to say against the number.
         """
@@ -217,7 +222,7 @@ class Reach:
     def spread(
         self, line: f.Node, binding: Mapping[str, int], *, known: bool = False
     ) -> tuple[Array, Array]:
-        """The least and the largest that a line gives where its decimals, or the known ones, vary."""
+        """The least and the largest that a line gives where its decimals vary."""
         point = self.point
         decimals = self._known(line) if known else self.decimals(line)
         spreads = {p.value: self.record.spread(p) for p in decimals.values()}
@@ -241,7 +246,7 @@ class Reach:
         return low, high
 
     def decimals(self, line: f.Node) -> dict[int, Printed]:
-        """The decimals of a line, by the id of their nodes, without those that are exact data."""
+        """The decimals of a line that are no data, by the id of their nodes."""
         return {
             id(node): node.printed
             for node in f.walk(line)
@@ -253,8 +258,9 @@ class Reach:
     def _known(self, line: f.Node) -> dict[int, Printed]:
         """Those decimals of a line that something on the way rounds to.
 
-        Others may be meant as they are, 0.5 as a half. On the way are what the sheet has printed,
-        every node and derivative of the loss, and all that is in the lines before.
+        Others may be meant as they are, 0.5 as a half. On the way are what the
+        sheet has printed, every node and derivative of the loss, and all that
+        is in the lines before.
         """
         decimals = self.decimals(line)
         unknown = {k: p for k, p in decimals.items() if not self.record.is_rounded(p.value)}
@@ -296,12 +302,12 @@ def target_of(tree: f.Node, point: Point) -> Tensor | None:
 
 
 def ones_for(tree: f.Node) -> dict[str, int]:
-    """A value for every free letter: any will do where a formula has a single value, or tensor."""
+    """A value for every free letter, where any will do."""
     return dict.fromkeys(tree.letters, 1)
 
 
 def _everything(point: Point) -> list[float]:
-    """Every node, derivative of the loss by one, slope of an activation, and yhat - y, as floats."""
+    """Every node, derivative of the loss, slope, and yhat - y, as floats."""
 
     def find() -> list[float]:
         with np.errstate(all="ignore"):

@@ -46,9 +46,10 @@ Place = tuple[Tensor, Index]
 class Entry:
     """A number that a claim has printed for an entry of a tensor.
 
-    `named` is the tensor that the claim speaks of: dL/db, where `tensor` is the dL/dz that a
-    person takes for it. The number stands for `factor` times the entry, whose truth is `truth`.
-    `before` is what was printed of the same entry before.
+    `named` is the tensor that the claim speaks of: dL/db, where `tensor` is the
+    dL/dz that a person takes for it. The number stands for `factor` times the
+    entry, whose truth is `truth`. `before` is what was printed of the same
+    entry before.
     """
 
     claim: Claim
@@ -85,7 +86,7 @@ class Entry:
 
     @cached_property
     def is_false_decimal(self) -> bool:
-        """Whether it is a decimal that is known not to have the digits of the truth."""
+        """Whether it is a decimal that is known not to be true."""
         try:
             decimal = self.is_wrong and self.printed.places is not None
             return decimal and not self.printed.agrees(self.truth * self.factor)
@@ -105,7 +106,7 @@ class Entry:
 
     @cached_property
     def range(self) -> Carry | None:
-        """All that may be carried on for the entry, if it was rounded, and not exact with more digits since."""
+        """All that may be carried on for the entry, if it was rounded."""
         earlier = None if self.before is None else self.before.range
         if self.is_rounded:
             ends = [self.truth - self.half, self.truth + self.half, self.value]
@@ -121,14 +122,14 @@ class Entry:
         return Carry(*self.place, self.truth, self.truth, self.truth, is_true=True)
 
     def as_printed(self) -> Carry:
-        """The wrong number, carried on: if it tells anything, as something that rounds to it."""
+        """What is carried on of a wrong number: if it tells, what rounds to it."""
         half = self.half if significant(self.printed) >= TELLING else 0
         return Carry(*self.place, self.value - half, self.value + half, self.value)
 
 
 @dataclass(frozen=True)
 class WrongClaim:
-    """A claim whose numbers for `tensor` are not the truth, and what is carried on of them."""
+    """A claim whose numbers for `tensor` are wrong, as they are carried on."""
 
     claim: Claim
     tensor: Tensor
@@ -141,7 +142,7 @@ class WrongClaim:
 
 
 class Record:
-    """Everything that a sheet has printed, in order; `data` are the numbers that it gives."""
+    """Everything that a sheet has printed; `data` are the numbers it gives."""
 
     def __init__(self, data: Iterable[Any]) -> None:
         self.data = set(map(abs, data))  # exact; without sign, as numbers in formulas are
@@ -193,7 +194,7 @@ class Record:
         return [entry.as_true() for entry in self._last.values()]
 
     def wrong_claims(self) -> list[WrongClaim]:
-        """The wrong claims, with those of their entries that nothing printed later stands for."""
+        """The wrong claims, with their entries that were not printed again."""
         last = {(entry.named, entry.place): entry for entry in self.entries}
         claims: dict[int, WrongClaim] = {}
         for entry in self.entries:
@@ -203,9 +204,10 @@ class Record:
         return list(claims.values())
 
     def ranges(self, target: Tensor | None, point: Point) -> list[Carry]:
-        """All that may be carried on on the way to a target, which is itself no such thing.
+        """All that may be carried on on the way to a target, but for itself.
 
-        The entries of a tensor that are not printed are rounded as the others are.
+        The entries of a tensor that are not printed are rounded as the others
+        are.
         """
         halves: dict[Tensor, Any] = {}
         for entry in self.entries:
@@ -223,23 +225,23 @@ class Record:
             ranges += unprinted
         return ranges[:MAX_VALUES]
 
-    # By number
+    # By number, without sign
 
     def is_rounded(self, number: Any) -> bool:
-        """Whether a number, without sign, was printed for something that rounds to it."""
+        """Whether a number was printed for something that rounds to it."""
         return any(entry.is_rounded for entry in self._as.get(number, ()))
 
     def is_given(self, number: Any) -> bool:
-        """Whether a number, without sign, is one of the data and nothing rounded was printed so."""
+        """Whether a number is one of the data, and rounded from nothing."""
         return number in self.data and not self.is_rounded(number)
 
     def spread(self, printed: Printed) -> Any:
-        """How far a decimal of a line, without sign, may be off what it stands for."""
+        """How far a decimal of a line may be off what it stands for."""
         spreads = [entry.spread for entry in self._as.get(printed.value, ()) if entry.is_rounded]
         return max(spreads, default=printed.half)
 
     def false_claim(self, number: Any) -> Claim | None:
-        """The first claim that has printed a decimal which is not true, where nothing else did."""
+        """The first claim that has printed a decimal which is not true."""
         if self.is_rounded(number) or number in self.data:
             return None
         entries = self._as.get(number, ())
@@ -249,7 +251,8 @@ class Record:
 def _leads(tensor: Tensor, target: Tensor | None) -> bool:
     """Whether a tensor is on the way to a target, as far as its name tells.
 
-    The gradients by parameters lead to the parameters after the update, and nowhere else.
+    The gradients by parameters lead to the parameters after the update, and
+    nowhere else.
     """
     by_parameter = not isinstance(tensor, str) and tensor[1][0] in "Wb"
     return not by_parameter or (isinstance(target, str) and NEW in target)

@@ -1,33 +1,43 @@
 """What may explain a claim that is not right, and which explanation wins.
 
-Every way of explaining a claim yields `Candidate`s. They are put in one list and sorted by one
-`key`: by the rank of their kind, then the fewest mistakes at once, then the most claims that need
-them, then the fewest right claims that they would spoil. All that are equal to the first are told.
+Every way of explaining a claim yields `Candidate`s. They are put in one list
+and sorted by one `key`: by the row of their kind, then the fewest mistakes at
+once, then the most claims that need them, then the fewest right claims that
+they would spoil. All that are equal to the first are told.
 
-    rank  kind         explains a claim by                        wins over what is below, because
-    ----  -----------  -----------------------------------------  ---------------------------------
-    1     LEFT_OUT     something that its own last line has and   the line stands beside the number:
-                       its number has not                         nothing has to be supposed
-    2     SHARED       mistakes in the pass that explain several  several claims agree on it by
-                       claims, or part of them                    chance far less often than one
-    3     CARRIED      right steps from an earlier wrong claim    it needs no mistake of its own
-    4     DIFFERENCE   the finite difference in place of the      nothing else is off the truth by
-                       derivative                                 just so little, in every entry
-    5     PASS         mistakes in the pass, alone or together    among these three the fewest things
-          PEN          slips of the pen, from the truth or from   gone wrong, since one is likelier
-                       what shared mistakes lead to               than two; rounding counts for half
-          ROUNDING     a mistake in the pass and rounding         a mistake, since everybody rounds
-    6     ARITHMETIC   a slip from its last line to its number    it says that, and not which
-    7     FORM         the truth in another form, or a quantity   it is the truth, and no mistake of
-                       that is taken for this one                 the pass has to give it
-    8     REPAIR       small changes of a formula that make it    of a formula without a value there
-                       true                                       is nothing else to say
+    row kind        explains a claim by          wins over all below, because
+    --- ----------  ---------------------------  -----------------------------
+    1   LEFT_OUT    something that its own last  the line stands beside the
+                    line has, its number not     number: nothing is supposed
+    2   SHARED      mistakes in the pass that    several claims agree by
+                    explain several claims, or   chance far less often than
+                    as many of these as it takes one does
+    3   CARRIED     right steps from an earlier  it needs no mistake of its
+                    wrong claim                  own
+    4   DIFFERENCE  the finite difference in     nothing else is off the truth
+                    place of the derivative      by so little in every entry
+    5   PASS        mistakes in the pass, alone  they give the number, or the
+                    or several at once           formula, as it stands; of the
+        PEN         a slip of the pen, from the  three the fewest mistakes
+                    truth or what shared         win, since one is likelier
+                    mistakes lead to             than two, and rounding counts
+        ROUNDING    a mistake in the pass, and   for half a mistake, since
+                    rounding on the way          everybody rounds
+    6   ARITHMETIC  a slip between its last line its line and its number are
+                    and its number               known to differ
+    7   FORM        the truth in another form,   it is the truth at least, and
+                    or a quantity that is taken  nothing is changed in what is
+                    for this one                 written
+    8   REPAIR      small changes of a formula   of a formula without a value
+                    that make it true            nothing else can be said
 
-Within rank 5 a slip of the pen and a mistake in the pass of one size are told beside each other,
-unless the mistake would spoil what is right: whoever has printed that has not made it. Of several
-mistakes that explain a claim the one that explains further claims wins for the same reason that
-shared ones stand above. A kind can win only where all above it have nothing to say, and so what
-is expensive to look for is looked for last.
+Within row 5 a slip of the pen and a mistake in the pass are told beside each
+other, unless the mistake would spoil what is right: who has printed that has
+not made it. Of mistakes in the pass the one that explains further claims wins,
+for the reason that row 2 stands where it does.
+
+By its key nothing of a row wins over what is above, and so what is expensive
+to look for is not looked for where something above explains the claim.
 """
 
 import math
@@ -92,11 +102,11 @@ class Candidate:
 
     @property
     def is_sure(self) -> bool:
-        """Whether chance would not explain as many digits, and no right claim speaks against it."""
+        """Whether it is no chance, and no right claim speaks against it."""
         return self.digits >= SURE and not self.spoils
 
     def then(self, pen: "Candidate") -> "Candidate":
-        """The candidate, which explains a working, and a slip from there to the number."""
+        """What explains a working, with a slip from there to the number."""
         both = Explanation.together([self.explanation, pen.explanation])
         return replace(self, explanation=both, size=self.size + pen.size)
 

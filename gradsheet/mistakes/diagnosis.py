@@ -1,9 +1,10 @@
 """The causes of what is wrong on a sheet.
 
-For every claim that is not right the ways of explaining it are asked for `Candidate`s, in the
-order of their kinds; `candidate` has the table that says which of them wins and why. What
-explains a claim as well as any other is named beside it, and where nothing does, that is said.
-What the winners of several claims have in common is a cause.
+For every claim that is not right the ways of explaining it are asked for
+`Candidate`s, in the order of their kinds; `candidate` has the table that says
+which of them wins and why. What explains a claim as well as any other is named
+beside it, and where nothing does, that is said. What the winners of several
+claims have in common is a cause.
 """
 
 import math
@@ -34,15 +35,17 @@ ROUNDED = Explanation("rounding", "rounding on the way", "rounding", "")
 def diagnose(
     judgements: Sequence[Judgement], points: Point | Probes, history: History | None = None
 ) -> list[Cause]:
-    """Give every wrong or lucky judgement its explanations, and return the causes that several have in common.
+    """Give every wrong or lucky judgement its explanations, and return the
+    causes that several have in common.
 
-    `points` is the point with the sheet's numbers, or the probes of a sheet over all weights. What the time does not
-    suffice for is left out.
+    `points` is the point with the sheet's numbers, or the probes of a sheet
+    over all weights. What the time does not suffice for is left out.
     """
     if all(judgement.verdict not in ("wrong", "lucky") for judgement in judgements):
         return []
     if isinstance(points, Point) and points.y is not None and improbable(points.network, points.y):
-        return []  # the rules that people use do not hold there, and what they give is no mistake of theirs
+        # The rules that people use do not hold there: what they give is no mistake of theirs.
+        return []
     try:
         return _Diagnosis(Search(judgements, points, history)).causes()
     except OutOfWork:  # what has been explained by now is
@@ -61,7 +64,8 @@ def diagnose(
 class _Case:
     """A judgement that is to be explained, by its number.
 
-    With the statement that mistakes in the pass have to make true, and the story that does.
+    With the statement that mistakes in the pass have to make true, and the
+    story that does.
     """
 
     number: int
@@ -77,7 +81,7 @@ class _Case:
 
     @property
     def is_carried(self) -> bool:
-        """Whether it follows from something wrong, and is no mistake of its own."""
+        """Whether it follows from something wrong, with no mistake of its own."""
         judgement = self.judgement
         follows = judgement.verdict == "carried_forward" or (judgement.own and judgement.given)
         return self.story is None and bool(follows)
@@ -99,7 +103,7 @@ class _Diagnosis:
         self.evidence: defaultdict[Combination, float] = defaultdict(float)
 
     def causes(self) -> list[Cause]:
-        """The causes that several judgements have in common; each judgement gets its explanations."""
+        """Explain every judgement; the causes that several have in common."""
         for number, judgement in enumerate(self.judgements):
             if judgement.verdict in ("wrong", "lucky", "carried_forward"):
                 self._explain(self._case(number, judgement))
@@ -117,7 +121,7 @@ class _Diagnosis:
         return _Case(number, judgement, self.search.wrong[k], self.stories.of(k))
 
     def _explain(self, case: _Case) -> None:
-        """Give a judgement its explanations, and take it in among those of its cause."""
+        """Give a judgement its explanations, and its cause the judgement."""
         best = winners(self._candidates(case))
         judgement = case.judgement
         if best or (self.search.is_complete and id(judgement) in self.statements):
@@ -127,20 +131,22 @@ class _Diagnosis:
         causes = {candidate.cause: candidate.evidence for candidate in best if candidate.cause}
         if case.story is not None:
             causes = {case.story.chosen: self._evidence(case)}
+        if len(causes) > 1:  # of equals the one that other claims share
+            causes = {c: digits for c, digits in causes.items() if c in self.stories.combinations}
         if len(causes) == 1:
-            ((cause, evidence),) = causes.items()
+            ((cause, digits),) = causes.items()
             self.members[cause].append(case.number)
-            self.evidence[cause] += evidence
+            self.evidence[cause] += digits
 
     def _evidence(self, case: _Case) -> float:
-        """The digits of a claim that speak for its story; what follows from others tells nothing more."""
+        """How many digits of a claim speak for its story."""
         if self.writing.left_out(case.number) is not None:
             return case.said
         assert case.statement is not None
         return 0.0 if case.statement.is_carried else case.statement.digits
 
     def _candidates(self, case: _Case) -> list[Candidate]:
-        """Whatever may explain a claim best: by `key` nothing of a further row can win any more."""
+        """Whatever may win: by `key` nothing of a further row does."""
         ways = (
             self._left_out,
             self._shared,
@@ -161,9 +167,10 @@ class _Diagnosis:
     # The kinds, in the order of the table
 
     def _left_out(self, case: _Case) -> Iterator[Candidate]:
-        """What a number lacks of its own line; beside it a mistake in the pass that comes to the same.
+        """What a number lacks of its own line, and mistakes that come to that.
 
-        Of a line of quantities that is the same mistake in other words, and said first.
+        Of a line of quantities that is the same mistake in other words, and
+        said first.
         """
         if (left_out := self.writing.left_out(case.number)) is None:
             return
@@ -182,7 +189,7 @@ class _Diagnosis:
             yield from self._with_pens(case, self._in_pass(case))
 
     def _carried(self, case: _Case) -> Iterator[Candidate]:
-        """Right steps from an earlier wrong claim; the cause is that of what it follows from."""
+        """Right steps from an earlier wrong claim, whose cause is its cause."""
         if case.is_carried:
             given = case.judgement.given
             yield Candidate(Kind.CARRIED, _carried_on(given), cause=self._cause_of(given))
@@ -194,7 +201,7 @@ class _Diagnosis:
                 yield Candidate(Kind.DIFFERENCE, explanation)
 
     def _fewest(self, case: _Case) -> Iterator[Candidate]:
-        """Mistakes in the pass, slips of the pen, and a mistake with rounding where these are more."""
+        """Mistakes, slips, and a mistake with rounding where these are more."""
         candidates = [] if case.story else self._with_pens(case, self._in_pass(case))
         if not case.is_split:
             candidates += [pen for pen in self._pens(case) if pen.kind is Kind.PEN]
@@ -205,7 +212,7 @@ class _Diagnosis:
             yield from self._rounded(case)
 
     def _arithmetic(self, case: _Case) -> Iterator[Candidate]:
-        """A slip from the last line of the working to the number, whatever it was."""
+        """A slip from the last line to the number, whatever it was."""
         yield from (pen for pen in self._pens(case) if pen.kind is Kind.ARITHMETIC)
 
     def _forms(self, case: _Case) -> Iterator[Candidate]:
@@ -215,7 +222,7 @@ class _Diagnosis:
                 yield Candidate(Kind.FORM, explanation)
 
     def _repairs(self, case: _Case) -> Iterator[Candidate]:
-        """The changes that make a formula true; in one sheet's numbers alone they are not sure."""
+        """The changes that make a formula true; not sure at one point alone."""
         if case.judgement.verdict == "wrong" and case.judgement.claim.value is None:
             digits = math.inf if self.search.probes is not None else 0.0
             for explanation in repairs(self.search, case.judgement):
@@ -224,7 +231,7 @@ class _Diagnosis:
     # What they are made of
 
     def _in_pass(self, case: _Case) -> list[Candidate]:
-        """The mistakes in the pass that make the statement true: the story's, or any."""
+        """The mistakes that make the statement true: the story's, or any."""
         statement, story = case.statement, case.story
         if statement is None:
             return []
@@ -257,15 +264,15 @@ class _Diagnosis:
         ]
 
     def _with_pens(self, case: _Case, candidates: list[Candidate]) -> list[Candidate]:
-        """Candidates that explain a working, each with what explains the number where that is another thing."""
+        """Candidates, each with a slip where the number is another thing."""
         pens = self._pens(case) if case.is_split else []
         return [c.then(pen) for c in candidates for pen in pens] if pens else candidates
 
     def _pens(self, case: _Case) -> list[Candidate]:
-        """The slips that lead to a number, from the truth, from its own line or after shared mistakes.
+        """The slips to a number, from the truth, its line or shared mistakes.
 
-        Where several slips fit none is sure, nor where a number may have been cut: rounding on the
-        way looks like it.
+        Where several slips fit none is sure, nor where a number may have been
+        cut: rounding on the way looks like it.
         """
         if case.judgement.own and case.story is not None:
             return []  # its mistakes give the number, or all but for rounding
@@ -288,7 +295,7 @@ class _Diagnosis:
         return candidates
 
     def _rounded(self, case: _Case) -> list[Candidate]:
-        """The mistakes in the pass that give a number but for rounding on the way."""
+        """The mistakes that give a number but for rounding on the way."""
         if case.statement is None:
             return []
         loose = self.stories.loosely(case.statement)
@@ -314,7 +321,7 @@ class _Diagnosis:
         )
 
     def _is_sure(self, chosen: Combination, digits: float) -> bool:
-        """Whether that many digits are more than chance would explain, and no right claim speaks against it."""
+        """Whether so many digits for it are no chance, and nothing is against it."""
         return not self.search.spoils(chosen) and self.stories.beyond(chosen, digits) >= SURE
 
     def _cause_of(self, claims: Sequence[Claim]) -> Combination:

@@ -35,7 +35,7 @@ TELLING = 3  # digits that a number has at least which tells what it was worked 
 
 
 def difference(search: Search, judgement: Judgement) -> list[Explanation]:
-    """The finite difference that a number is, in place of the derivative asked for."""
+    """The finite difference that a number is, in place of the derivative."""
     claim, point = judgement.claim, search.point
     if claim.value is None or search.history is None or claim.tree.letters:
         return []
@@ -56,7 +56,7 @@ def difference(search: Search, judgement: Judgement) -> list[Explanation]:
 
 
 def _is_near(printed: Sequence[Printed], truth: Sequence[Any]) -> bool:
-    """Whether a number may be a finite difference: near the truth, though no slip in the last digit is so far."""
+    """Whether it is near the truth, but further than a slip in a last digit."""
     if len(truth) != len(printed):
         return False
     halves = [as_float(p.half) for p in printed]
@@ -70,14 +70,14 @@ def _is_near(printed: Sequence[Printed], truth: Sequence[Any]) -> bool:
 def _differences(
     point: Point, core: f.Derivative, factor: Any, printed: Sequence[Printed]
 ) -> list[Explanation]:
-    """The finite difference with the digits printed, of the steps that people take."""
+    """The finite difference with the digits printed, of the usual steps."""
     of, of_entries = entries_of(core.of, point, {})
     by, by_entries = entries_of(core.by, point, {})
     assert isinstance(of, str)
     assert isinstance(by, str)
 
     def moved(step: Fraction) -> list[list[Any]]:
-        """The node, once for every entry that it is derived by, moved by a step."""
+        """The node, with each entry that it is derived by moved by a step."""
         rows = []
         for index in by_entries:
             point.budget.spend(point.pass_work.both)
@@ -106,7 +106,7 @@ def _differences(
 
 
 def forms(search: Search, judgement: Judgement) -> list[Explanation]:
-    """The forms of the truth that are what a claim gives in another form; and what is taken for it."""
+    """The truth in the form that a claim gives, or what is taken for it."""
     claim, probes = judgement.claim, search.probes
     line = claim.working[-1].tree if claim.working else None
     named: list[Explanation] = []
@@ -130,7 +130,7 @@ def forms(search: Search, judgement: Judgement) -> list[Explanation]:
 
 
 def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> list[Explanation]:
-    """The quantity that is given for another: the derivative by a z for that by its h, yhat for yhat - y."""
+    """What is given for it: the derivative by z for that by h, or yhat."""
     claim, point, probes = judgement.claim, search.point, search.probes
     match claim.tree:
         case f.Derivative(of, f.Quantity(by, indices)) if _is_hidden(point.inner(by)):
@@ -163,7 +163,7 @@ def _is_hidden(node: str) -> bool:
 
 
 def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
-    """The changes that make a formula true which cannot be evaluated as it stands."""
+    """The changes that make a formula true which has no value as it stands."""
     claim, point, probes = judgement.claim, search.point, search.probes
     line = claim.working[-1].tree if claim.working else None
     if line is None or len(list(f.walk(line))) > MAX_PARTS:

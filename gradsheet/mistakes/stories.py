@@ -1,8 +1,10 @@
-"""Mistakes in the pass: those that several claims of a sheet share, and those that explain one.
+"""Mistakes in the pass: those that several claims of a sheet share, and those
+that explain one.
 
-One claim is often explained by several mistakes, some of them by chance. The sheet as a whole
-tells them apart: a story is a combination of mistakes that explains several claims. Those that
-explain the most are taken first, and among equals those that spoil the fewest right claims.
+One claim is often explained by several mistakes, some of them by chance. The
+sheet as a whole tells them apart: a story is a combination of mistakes that
+explains several claims. Those that explain the most are taken first, and among
+equals those that spoil the fewest right claims.
 """
 
 import itertools
@@ -19,7 +21,7 @@ MANY = 20  # explanations of one claim that are looked at
 
 
 class Stories:
-    """The stories of a sheet, and what they and other mistakes make of each statement."""
+    """The stories of a sheet, and what explains each statement."""
 
     def __init__(self, search: Search, writing: Writing):
         self.search, self.writing = search, writing
@@ -31,7 +33,7 @@ class Stories:
         return [story.chosen for story in self.stories]
 
     def _find(self) -> list[Hypothesis]:
-        """The few combinations of mistakes that explain the most statements, each of them several."""
+        """The few combinations that explain the most, each several statements."""
         wrong, stories = self.search.wrong, list[Hypothesis]()
         left = {n for n, statement in enumerate(wrong) if not self.writing.explains(statement)}
         pool = [
@@ -63,7 +65,7 @@ class Stories:
         return len(statements) > 1 and any(not self.search.wrong[n].is_carried for n in statements)
 
     def _simpler(self, story: Hypothesis) -> Hypothesis:
-        """One of several mistakes alone, where that and rounding on the way explain as much."""
+        """One of its mistakes alone, where that and rounding explain as much."""
         statements = [self.search.wrong[n] for n in story.explains]
         for one in [(number,) for number in story.chosen if len(story.chosen) > 1]:
             if all(
@@ -75,16 +77,16 @@ class Stories:
     # How much they tell
 
     def digits(self, statements: Iterable[int]) -> float:
-        """How many digits some statements have; what follows from others tells nothing more."""
+        """How many digits statements have; what is carried tells nothing more."""
         wrong = [self.search.wrong[number] for number in statements]
         return sum(statement.digits for statement in wrong if not statement.is_carried)
 
     def beyond(self, chosen: Combination, digits: float) -> float:
-        """How many of so many digits are left, of those that choosing some mistakes did not take."""
+        """How many of so many digits choosing some mistakes did not take."""
         return digits - math.log10(self.search.tried.get(len(chosen), 1))
 
     def _tells(self, chosen: Combination, statements: Iterable[int]) -> bool:
-        """Whether several mistakes explain more digits than chance would, or there is but one."""
+        """Whether several mistakes explain more than chance; a single one may."""
         return len(chosen) < 2 or self.beyond(chosen, self.digits(statements)) >= FITS
 
     # What explains a statement
@@ -94,7 +96,7 @@ class Stories:
         return next((story for story in self.stories if number in story.explains), None)
 
     def shared(self, statement: Statement, story: Hypothesis) -> list[Combination]:
-        """As many mistakes of a story as it takes, and all else that does equally well.
+        """As much of a story as it takes, and all else that does as well.
 
         None where it explains the statement but for rounding.
         """
@@ -113,7 +115,8 @@ class Stories:
     def alone(self, statement: Statement) -> list[Hypothesis]:
         """The mistakes that explain a statement best, all that do equally well.
 
-        The exact check is slow, and so it is made in order, as far as another one may be equal.
+        The exact check is slow, and so it is made in order, as far as another
+        one may be equal.
         """
         best: list[Hypothesis] = []
         for hypothesis in sorted(statement.fits, key=lambda h: h.rank()):
@@ -126,14 +129,14 @@ class Stories:
         return [hypothesis for hypothesis in best if hypothesis.chosen in narrow]
 
     def loosely(self, statement: Statement) -> list[Combination]:
-        """Stories, or else single mistakes, that explain a number but for rounding besides."""
+        """Stories, or else single mistakes, that give a number but for rounding."""
         loosely = self.search.loosely
         return loosely(statement, self.combinations) or self._narrow(
             loosely(statement, self.search.simulation.singles)
         )
 
     def _narrow(self, combinations: Sequence[Combination]) -> list[Combination]:
-        """Without those that differ from another one only by making a mistake in further layers."""
+        """Without those that only make another's mistakes in further layers."""
         return [
             b
             for b in combinations

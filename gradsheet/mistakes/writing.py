@@ -1,5 +1,6 @@
 """Mistakes in the figures of a number: slips of the pen, two answers swapped,
-something of its own last line left out."""
+something of its own last line left out.
+"""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +40,8 @@ Swap = tuple[int, Combination]
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What the last line of a working has and its number has not: all that fit, of so many `tried`.
+    """What the last line of a working has and its number has not: all that fit,
+    of so many `tried`.
 
     `of_names` says whether the line is of quantities, and not of numbers alone.
     """
@@ -50,7 +52,7 @@ class LeftOut:
 
 
 class Writing:
-    """What is written wrongly on a sheet, given the `stories`, the mistakes in the pass that several claims share."""
+    """What is written wrongly on a sheet, given the `stories` of the pass."""
 
     def __init__(self, search: Search):
         self.search, self.judgements = search, search.judgements
@@ -64,7 +66,7 @@ class Writing:
         self._left_out: dict[int, LeftOut | None] = {}
 
     def left_out(self, number: int) -> LeftOut | None:
-        """What of the last line of a working was left out to get a wrong number, where one such thing gives it."""
+        """What of its own last line was left out to get a wrong number."""
         if number not in self._left_out:
             judgement = self.judgements[number]
             looked_for = (
@@ -74,7 +76,7 @@ class Writing:
         return self._left_out[number]
 
     def explains(self, statement: Statement) -> bool:
-        """Whether a slip in the figures explains a statement, which is then no mistake in the pass."""
+        """Whether a slip explains a statement: then no mistake in the pass does."""
         judgement = statement.judgement
         number = next(k for k, other in enumerate(self.judgements) if other is judgement)
         if number in self.swaps:
@@ -83,18 +85,19 @@ class Writing:
         return left_out is not None and not left_out.of_names
 
     def learn(self, stories: Sequence[Combination]) -> None:
-        """Take in the mistakes in the pass; what is swapped may have come from them."""
+        """Take in the stories; what is swapped may have come from them."""
         self.stories = list(stories)
         self.swaps |= self._find_swaps(sorted(self._off - set(self.swaps)))
 
     def swaps_truths(self, number: int) -> bool:
-        """Whether a judgement's answer is that of another one, and both would be right in each other's place."""
+        """Whether an answer and another are right in each other's place."""
         return self.judgements[number].own and number in self.swaps and not self.swaps[number][1]
 
     def _meant(self, judgement: Judgement) -> Iterator[tuple[Combination, list[Any]]]:
-        """What the number of a claim may have been meant to be, and the mistakes in the pass that lead there.
+        """What a number may have been meant to be, by which mistakes.
 
-        Where the claim's own working leads to something else than the number, that was meant.
+        Where the claim's own working leads to something else than the number,
+        that was meant.
         """
         if not judgement.own:
             last = judgement.working[-1].array
@@ -112,7 +115,7 @@ class Writing:
                 continue
 
     def _slips(self, judgement: Judgement) -> list[tuple[Combination, figures.Slip]]:
-        """The slips that explain a number, each with the mistakes in the pass before it."""
+        """The slips that explain a number, each with the mistakes before it."""
         assert judgement.claim.value is not None
         printed = printed_entries(judgement.claim.value)
         for chosen, meant in self._meant(judgement):
@@ -182,7 +185,7 @@ class Writing:
         return swaps
 
     def _is_formula_of(self, a: int, b: int) -> bool:
-        """Whether the formula of one judgement is the truth for the quantity of another."""
+        """Whether the formula of one is the truth for the other's quantity."""
         line, quantity = self.judgements[a].claim.working[-1].tree, self.judgements[b].claim.tree
         assert line is not None
         assert self.search.probes is not None
@@ -191,7 +194,7 @@ class Writing:
         return agree_everywhere(self.search.probes, quantity, line)
 
     def pens(self, number: int) -> list[tuple[Combination, Explanation]]:
-        """The mistakes in the figures that explain a judgement's number, each with those in the pass before it."""
+        """The slips that explain a number, each with the mistakes before it."""
         judgement = self.judgements[number]
         if number in self.swaps:
             other, chosen = self.swaps[number]
@@ -208,7 +211,7 @@ class Writing:
 
 
 def said_by(judgement: Judgement) -> list[Printed]:
-    """The numbers that a claim gives, those of its last line where there is no value."""
+    """The numbers that a claim gives, or those of its last line."""
     if judgement.claim.value is not None:
         return printed_entries(judgement.claim.value)
     last = judgement.working[-1].array if judgement.working else None
@@ -216,7 +219,7 @@ def said_by(judgement: Judgement) -> list[Printed]:
 
 
 def _are_near(printed: Sequence[Printed], values: Array) -> bool:
-    """Whether floats leave it open that a line of rounded decimals gives numbers."""
+    """Whether a line of rounded decimals may give numbers, in floats."""
     pairs = zip(printed, values.flat, strict=False)
     return len(printed) == values.size and all(
         abs(as_float(p.value) - float(v)) <= NEAR * abs(as_float(p.value)) + as_float(2 * p.half)
@@ -228,7 +231,7 @@ def _near(
     said: Mapping[int, Sequence[Printed]],
     meant: Mapping[int, Sequence[tuple[Combination, list[Any]]]],
 ) -> set[tuple[int, int]]:
-    """Of which judgements the numbers may be what others were meant to be: (said, meant).
+    """Whose numbers may be what others were meant to be: (said, meant).
 
     As far as floats tell: all of one length are compared at once.
     """
