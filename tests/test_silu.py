@@ -8,8 +8,8 @@ from sheets import codes, verdicts
 import gradsheet
 import manual
 import ref
-from gradsheet.language.parsing import parse
 from gradsheet.language.functions import ACTIVATIONS
+from gradsheet.language.parsing import parse
 from gradsheet.mistakes.blind import unseen
 from gradsheet.network.network import Network
 from gradsheet.solution.exercise import Plan, exercise
