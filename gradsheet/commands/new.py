@@ -12,7 +12,14 @@ from gradsheet.claims.sheet import SheetError
 from gradsheet.commands.files import text_in, write
 from gradsheet.commands.report import Progress
 from gradsheet.language.shown import clean
-from gradsheet.solution.exercise import Exercise, ExerciseError, Plan, class_list, exercise, stems
+from gradsheet.solution.exercise import (
+    Exercise,
+    ExerciseError,
+    Outline,
+    class_list,
+    exercise,
+    stems,
+)
 
 MAX_LIST = 1_000_000  # bytes of a class list
 
@@ -68,13 +75,13 @@ def _exercises(options: Any, seed: str) -> tuple[int, Iterator[list[tuple[Path, 
     depth = len(widths) - 1
     named = options.activations or ",".join(["relu"] * (depth - 1) + ["identity"])
     activations = tuple(part.strip() for part in named.split(","))
-    plan = Plan(
+    outline = Outline(
         widths, activations, options.loss, options.examples, not options.no_biases, options.title
     )
     options.title.encode()  # what no file can hold is told before there is a folder
     if options.names is None:
         own = [f"exercise-{re.sub(r'[^A-Za-z0-9_-]+', '-', seed)[:60]}"]
-        made: Iterator[tuple[str, Exercise]] = ((stem, exercise(plan, seed)) for stem in own)
+        made: Iterator[tuple[str, Exercise]] = ((stem, exercise(outline, seed)) for stem in own)
     else:
         try:
             lines = text_in(options.names, MAX_LIST).splitlines()
@@ -83,7 +90,7 @@ def _exercises(options: Any, seed: str) -> tuple[int, Iterator[list[tuple[Path, 
         names = [line.strip() for line in lines if line.strip()]
         if not names:
             raise ExerciseError(f"no name in {options.names}, expected one a line")
-        own, made = stems(names), class_list(plan, names, seed)
+        own, made = stems(names), class_list(outline, names, seed)
     folder = Path(options.o)
     keys = folder / "keys" if folder.name in ("", "..") else folder.with_name(f"{folder.name}-keys")
     for path in (place / f"{stem}.toml" for stem in own for place in (folder, keys)):

@@ -11,7 +11,7 @@ from gradsheet.claims.sheet import MAX_CLAIMS, Sheet, SheetError, read
 from gradsheet.language.text import formula_text
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.budget import MAX_OPERATIONS
-from gradsheet.solution.digits import value_text
+from gradsheet.solution.rounding_off import value_text
 from gradsheet.solution.solution import Solution, Step
 
 MOST = 2 * MAX_OPERATIONS  # for judging a solution, which claims more than a sheet does

@@ -60,7 +60,7 @@ class ExerciseError(ValueError):
 
 
 @dataclass(frozen=True)
-class Plan:
+class Outline:
     """The kind of exercise. `widths` are the inputs and every layer's units; `examples` is None for a single example.
 
     A leaky_relu without a slope gets 1/2.
@@ -145,12 +145,14 @@ class Exercise:
     key: str
 
 
-def exercise(plan: Plan, seed: int | str) -> Exercise:
+def exercise(outline: Outline, seed: int | str) -> Exercise:
     """An exercise of this kind; the same seed gives the same one, on every machine, whatever the title."""
-    return _found(plan, seed).titled(plan.title or TITLE)
+    return _found(outline, seed).titled(outline.title or TITLE)
 
 
-def class_list(plan: Plan, names: Sequence[str], seed: int | str) -> Iterator[tuple[str, Exercise]]:
+def class_list(
+    outline: Outline, names: Sequence[str], seed: int | str
+) -> Iterator[tuple[str, Exercise]]:
     """An exercise for every name, no two alike, each with a stem for its file.
 
     Who else is on the list does not matter to anybody's exercise, unless two would have had the same one. Each is drawn
@@ -159,7 +161,7 @@ def class_list(plan: Plan, names: Sequence[str], seed: int | str) -> Iterator[tu
     given = set[str]()
     for name, stem in zip(names, stems(names), strict=True):
         for number in range(1, MAX_CLASHES + 1):
-            found = _found(plan, f"{seed}/{name}" if number == 1 else f"{seed}/{name}/{number}")
+            found = _found(outline, f"{seed}/{name}" if number == 1 else f"{seed}/{name}/{number}")
             if (data := head(found.sheet)) not in given:
                 break
         else:
@@ -167,7 +169,7 @@ def class_list(plan: Plan, names: Sequence[str], seed: int | str) -> Iterator[tu
                 f"only {len(given)} different exercises of this kind were found: use wider layers"
             )
         given.add(data)
-        yield stem, found.titled(f"{plan.title or TITLE}: {name}")
+        yield stem, found.titled(f"{outline.title or TITLE}: {name}")
 
 
 def stems(names: Sequence[str]) -> list[str]:
@@ -225,9 +227,9 @@ def _questions(network: Network) -> str:
     )
 
 
-def _found(plan: Plan, seed: int | str) -> _Found:
-    network = plan.network
-    kind = (network.widths, network.activations, network.loss, network.examples, plan.biases)
+def _found(outline: Outline, seed: int | str) -> _Found:
+    network = outline.network
+    kind = (network.widths, network.activations, network.loss, network.examples, outline.biases)
     draw = random.Random(f"{kind} {seed}")
     tried, questions = 0, tuple[Claim, ...]()  # the same for all sheets of this kind
     always: set[str] | None = None  # the mistakes that have not shown anywhere

@@ -13,7 +13,7 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_VALUE, EvaluationError, Imprecise, Missing
-from gradsheet.solution.digits import Digits, value_text
+from gradsheet.solution.rounding_off import Digits, value_text
 from gradsheet.truth.point import point_of
 
 _HEADER = re.compile(r"""\s*\[\[\s*["']?claim["']?\s*\]\]""")

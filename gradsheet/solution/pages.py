@@ -12,9 +12,9 @@ from gradsheet.language.formula import NEW
 from gradsheet.language.shown import clean, markdown_text
 from gradsheet.numbers.arrays import as_array
 from gradsheet.solution.boxes import Box, Boxes, beside
-from gradsheet.solution.digits import Digits
-from gradsheet.solution.numbers import tree_of
+from gradsheet.solution.rounding_off import Digits
 from gradsheet.solution.solution import Remark, Solution, Step
+from gradsheet.solution.substitution import tree_of
 from gradsheet.solution.typeset import Latex, Typesetter
 
 WIDTH = 80  # of plain text

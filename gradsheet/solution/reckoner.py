@@ -13,9 +13,9 @@ from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_VALUE, AtKink, Imprecise
-from gradsheet.solution.numbers import Numbers, TooLong, tree_of
 from gradsheet.solution.quantities import indexed, nested, tensor_of
-from gradsheet.solution.solution import Line, Step
+from gradsheet.solution.solution import FormulaLine, Step
+from gradsheet.solution.substitution import Substitution, TooLong, tree_of
 from gradsheet.solution.words import why
 from gradsheet.solution.writer import MAX_WRITTEN, Writer
 from gradsheet.truth.point import point_of
@@ -38,7 +38,7 @@ class Reckoner(Writer):
         budget.start()
         jax_of = derived(sheet) | ({"L", f"L{NEW}"} if sheet.network.loss is not None else set())
         self.point = point_of(sheet.problem, jax_of, arithmetic=arithmetic_of(rung), budget=budget)
-        self.numbers = Numbers(self.point, self.digits)
+        self.numbers = Substitution(self.point, self.digits)
 
     @property
     def cancels(self) -> bool:
@@ -68,7 +68,7 @@ class Reckoner(Writer):
             self._suppressed(self.numbers.product_done, step.lines[0].tree) if step.lines else None
         )
         if done is not None:
-            step.lines.append(Line(done))
+            step.lines.append(FormulaLine(done))
         if alone or not general or step.value is None:
             return [step]
         step.why = ""
@@ -119,7 +119,7 @@ class Reckoner(Writer):
             tree, rounded = found
             known = {line.tree for line in step.lines} | {tree_of(step.value)}
             if tree not in known and self.fits(tree, step.quantity):
-                step.lines.append(Line(tree, rounded))
+                step.lines.append(FormulaLine(tree, rounded))
         return step
 
     def answer(self, claim: Claim, core: f.Node | None, judgement: Judgement | None) -> Step:
@@ -128,7 +128,7 @@ class Reckoner(Writer):
         trees = self.formulas(core, names)[:1] if core is not None else []
         trees = [f.replaced(claim.tree, {core: tree}) for tree in trees if core is not None]
         trees = [tree for tree in trees if self.fits(tree, claim.tree)]
-        step.lines = [Line(tree) for tree in trees]
+        step.lines = [FormulaLine(tree) for tree in trees]
         if claim.tree.letters:
             try:
                 self.numbers.value(claim.tree, dict.fromkeys(claim.tree.letters, 1))

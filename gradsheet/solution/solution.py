@@ -9,7 +9,7 @@ from gradsheet.numbers.printed import Value
 
 
 @dataclass(frozen=True)
-class Line:
+class FormulaLine:
     """A formula that a step's quantity equals; `rounded` where numbers in it are."""
 
     tree: f.Node
@@ -34,7 +34,7 @@ class Step:
     """
 
     quantity: f.Node
-    lines: list[Line] = field(default_factory=list)
+    lines: list[FormulaLine] = field(default_factory=list)
     value: Value | None = None
     rounded: bool = False
     why: str = ""

@@ -10,8 +10,8 @@ from gradsheet.claims.verdict import LADDER
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.reasons import Imprecise
 from gradsheet.solution.checking import checked
-from gradsheet.solution.plan import sections
 from gradsheet.solution.reckoner import Reckoner
+from gradsheet.solution.sections import sections
 from gradsheet.solution.solution import Section, Solution
 from gradsheet.solution.writer import Writer
 

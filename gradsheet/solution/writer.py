@@ -8,11 +8,11 @@ from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.language import formula as f
 from gradsheet.language.text import formula_text
 from gradsheet.numbers.printed import printed
-from gradsheet.solution.digits import Digits
 from gradsheet.solution.notation import Notation
 from gradsheet.solution.quantities import filled, indexed, nested, open_axes, tensor_of
+from gradsheet.solution.rounding_off import Digits
 from gradsheet.solution.rules import Rules
-from gradsheet.solution.solution import Line, Step
+from gradsheet.solution.solution import FormulaLine, Step
 from gradsheet.solution.words import why
 from gradsheet.truth.derivation import LETTERS, true_formula
 from gradsheet.truth.steps import Tensor
@@ -53,10 +53,10 @@ class Writer:
         except f.FormulaError:
             return None
 
-    def lines(self, texts: Sequence[str | None]) -> list[Line]:
+    def lines(self, texts: Sequence[str | None]) -> list[FormulaLine]:
         """Lines of the formulas that there are, none twice."""
         trees = [self.parse(text) for text in texts if text is not None]
-        return [Line(tree) for tree in dict.fromkeys(trees) if tree is not None]
+        return [FormulaLine(tree) for tree in dict.fromkeys(trees) if tree is not None]
 
     def fits(self, tree: f.Node, quantity: f.Node) -> bool:
         """Whether a formula may stand as a line of working on a quantity: it is not too long, and does not quote it."""
@@ -91,7 +91,9 @@ class Writer:
         if not trees and judgement is not None and judgement.verdict == "right":
             trees = [line.tree for line in claim.working if line.tree is not None][-1:]
         trees = [tree if core is None else f.replaced(claim.tree, {core: tree}) for tree in trees]
-        step.lines = [Line(tree) for tree in dict.fromkeys(trees) if self.fits(tree, claim.tree)]
+        step.lines = [
+            FormulaLine(tree) for tree in dict.fromkeys(trees) if self.fits(tree, claim.tree)
+        ]
         if step.lines and formula_text(step.lines[-1].tree) == "0":
             step.why = f"{_independent(core)}."
         if not step.lines:

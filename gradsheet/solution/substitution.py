@@ -1,4 +1,4 @@
-"""Numbers put into a formula: every quantity in it replaced by its value, as it is written on paper."""
+"""Substitution put into a formula: every quantity in it replaced by its value, as it is written on paper."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -9,7 +9,7 @@ from typing import Any
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.numbers.printed import Printed, Value, printed
-from gradsheet.solution.digits import Digits
+from gradsheet.solution.rounding_off import Digits
 from gradsheet.truth.point import Point
 
 MAX_TERMS = 12  # of a sum that is written out
@@ -36,7 +36,7 @@ def _minus(number: Printed) -> Printed:
     return Printed(text, -number.value, number.places)
 
 
-class Numbers:
+class Substitution:
     """The numbers of one point, as a solution writes them."""
 
     def __init__(self, point: Point, digits: Digits):
