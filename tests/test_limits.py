@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import gradsheet
+import gradsheet.commands.new
 import gradsheet.solution
 from gradsheet.claims import toml
 from gradsheet.commands.cli import main
