@@ -1,5 +1,6 @@
 """The order of the steps, and which of them the claims of a sheet speak of."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from gradsheet.claims.judgement import Judgement
@@ -19,90 +20,90 @@ from gradsheet.truth.target import core_of
 def sections(
     sheet: Sheet, writer: Writer, claims: Sequence[tuple[Claim, Judgement | None]]
 ) -> list[Section]:
-    """The standard steps in their order, with what the claims ask for behind the step that it belongs to."""
-    network, plan = sheet.network, list(_plan(sheet))
-    homes = {tensor: writer.standard(tensor) for _, tensors in plan for tensor in tensors}
+    """Write the standard steps in their order, and what claims ask for behind its step.
+
+    Every claim leaves a remark at the step that it speaks of.
+    """
+    titled = list(_titled(sheet))
+    homes = {tensor: writer.standard(tensor) for _, tensors in titled for tensor in tensors}
     others: list[Step] = []
     for claim, judgement in claims:
-        found = core_of(claim.tree, sheet.exact_rate)
-        core = found[1] if found else None
-        home = others if core is None else homes.get(tensor_of(core, network)[0], others)
-        tree = canonical(claim.tree, network)
-        step = next((step for step in home if canonical(step.quantity, network) == tree), None)
+        target = core_of(claim.tree, sheet.exact_rate)
+        core = target[1] if target else None
+        home = others if core is None else homes.get(tensor_of(core, sheet.network)[0], others)
+        step = _step_of(claim, home, sheet.network)
         if step is None:
             step = writer.answer(claim, core, judgement)
             first = home[0] if home and home is not others else None
-            if (
-                first is not None
-                and core == claim.tree
-                and not first.remarks
-                and alike(core, first.quantity)
-            ):
-                first.quantity, first.lines = (
-                    step.quantity,
-                    step.lines,
-                )  # the same, in the sheet's letters
+            if first is not None and _answers(first, claim, core):
+                # The same in the sheet's letters, which take the place of ours.
+                first.quantity, first.lines = step.quantity, step.lines
                 step = first
             else:
                 home.append(step)
         if not step.remarks:
             step.names = writer.notation.used_in(claim)
         step.remarks.append(_remark(claim, judgement))
-    found_sections = [
-        Section(title, [step for t in tensors for step in homes[t]]) for title, tensors in plan
+    written = [
+        Section(title, list(itertools.chain.from_iterable(homes[tensor] for tensor in tensors)))
+        for title, tensors in titled
     ]
-    return [
-        section for section in [*found_sections, Section("Also asked for", others)] if section.steps
-    ]
+    return [section for section in [*written, Section("Also asked for", others)] if section.steps]
 
 
-def _plan(sheet: Sheet) -> Iterator[tuple[str, list[Tensor]]]:
-    """The sections and the tensors of each."""
+def _step_of(claim: Claim, steps: Sequence[Step], network: Network) -> Step | None:
+    """The step to exactly what a claim asks for, None where there is none yet."""
+    tree = canonical(claim.tree, network)
+    return next((step for step in steps if canonical(step.quantity, network) == tree), None)
+
+
+def _answers(step: Step, claim: Claim, core: f.Node | None) -> bool:
+    """Whether a step that no claim has spoken of answers one, but for the letters."""
+    return not step.remarks and core == claim.tree and alike(claim.tree, step.quantity)
+
+
+def _titled(sheet: Sheet) -> Iterator[tuple[str, list[Tensor]]]:
+    """The titles of the sections, each with the tensors that it has steps to."""
     network, depth = sheet.network, sheet.network.depth
-    asked = [part for claim in sheet.claims for part in f.walk(claim.tree)]
-    names = {network.canonical(part.name) for part in asked if isinstance(part, f.Quantity)}
-    new = any(name.endswith(NEW) for name in names)
-    nodes = [
-        "yhat" if name == f"h{depth}" else name
-        for l in range(1, depth + 1)
-        for name in (f"z{l}", f"h{l}")
-    ]
-    yield "Forward pass", list(nodes)
-    if network.loss is not None:
+    asked = [node for claim in sheet.claims for node in f.walk(claim.tree)]
+    names = {network.canonical(node.name) for node in asked if isinstance(node, f.Quantity)}
+    forward: list[Tensor] = []
+    for l in range(1, depth + 1):
+        forward += [f"z{l}", "yhat" if l == depth else f"h{l}"]
+    yield "Forward pass", forward
+    has_loss = network.loss is not None
+    if has_loss:
         yield "Loss", ["L"]
-    if network.loss is not None or sheet.params is None:
-        tensors: list[Tensor] = [("L", "yhat")]
-        for l in range(depth, 0, -1):
-            tensors += [
-                ("L", name) for name in (f"z{l}", f"W{l}", f"b{l}") if name in network.shapes
-            ]
-            below = "x" if l == 1 else f"h{l - 1}"
-            if l > 1 or any(_is_dx(part, network) for part in asked):
-                tensors.append(("L", below))
-        yield "Backward pass", tensors
-    if new and sheet.rate is not None:
-        yield (
-            "Step of gradient descent",
-            [
-                f"{name}{NEW}"
-                for l in range(1, depth + 1)
-                for name in (f"W{l}", f"b{l}")
-                if name in network.shapes
-            ],
-        )
-        if any(name.endswith(NEW) and name[0] not in "Wb" for name in names):
-            yield (
-                "After the step",
-                [f"{name}{NEW}" for name in [*nodes, *["L"] * (network.loss is not None)]],
-            )
+    if has_loss or sheet.params is None:
+        by_input = any(_is_dx(node, network) for node in asked)
+        yield "Backward pass", list(_backward(network, by_input=by_input))
+    updated = {name for name in names if name.endswith(NEW)}
+    if updated and sheet.rate is not None:
+        params: list[Tensor] = []
+        for l in range(1, depth + 1):
+            params += [f"{name}{NEW}" for name in (f"W{l}", f"b{l}") if name in network.shapes]
+        yield "Step of gradient descent", params
+        if any(name[0] not in "Wb" for name in updated):
+            nodes = [*forward, "L"] if has_loss else forward
+            yield "After the step", [f"{name}{NEW}" for name in nodes]
 
 
-def _is_dx(part: f.Node, network: Network) -> bool:
-    return (
-        isinstance(part, f.Derivative)
-        and part.of.name == "L"
-        and network.canonical(part.by.name) == "x"
-    )
+def _backward(network: Network, *, by_input: bool) -> Iterator[Tensor]:
+    """The gradients from the output on, layer by layer, at last, where it is wanted, by x."""
+    yield "L", "yhat"
+    for l in range(network.depth, 0, -1):
+        yield from (("L", name) for name in (f"z{l}", f"W{l}", f"b{l}") if name in network.shapes)
+        if l > 1:
+            yield "L", f"h{l - 1}"
+        elif by_input:
+            yield "L", "x"
+
+
+def _is_dx(node: f.Node, network: Network) -> bool:
+    """Whether a part of a formula is dL/dx."""
+    if not isinstance(node, f.Derivative):
+        return False
+    return node.of.name == "L" and network.canonical(node.by.name) == "x"
 
 
 def _remark(claim: Claim, judgement: Judgement | None) -> Remark:
@@ -112,5 +113,6 @@ def _remark(claim: Claim, judgement: Judgement | None) -> Remark:
     text = "" if judgement.verdict == "right" else short(plain(judgement.claimed))
     if message := judgement.all_messages():
         text = f"{text}: {message}" if text else message
-        text += f"; tried at {judgement.witness}" if judgement.witness else ""
+        if judgement.witness:
+            text += f"; tried at {judgement.witness}"
     return Remark(claim.question, judgement.verdict, text)
