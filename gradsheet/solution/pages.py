@@ -1,7 +1,6 @@
 """A solution as a document: Markdown, LaTeX and plain text. The page for browsers is in `html`."""
 
 import textwrap
-import unicodedata
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -15,7 +14,8 @@ from gradsheet.solution.boxes import Box, Boxes, beside
 from gradsheet.solution.rounding_off import Digits
 from gradsheet.solution.solution import Remark, Solution, Step
 from gradsheet.solution.substitution import tree_of
-from gradsheet.solution.typeset import Latex, Typesetter
+from gradsheet.solution.tex import Latex, tex_text
+from gradsheet.solution.typeset import Typesetter
 
 WIDTH = 80  # of plain text
 MARKS = {
@@ -219,77 +219,6 @@ _PREAMBLE = r"""\documentclass[a4paper,11pt]{article}
 \newcommand{\remark}[3]{{\leftskip=1.5em\relax\small\textcolor{#1}{\textbf{#2}} #3\par}}
 \begin{document}
 """
-_TEX = {character: rf"\{character}" for character in "#$%&_{}"}
-_TEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_TEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''"}
-_TEX |= {
-    "✓": r"$\checkmark$",
-    "✗": r"$\times$",
-    "→": r"$\to$",
-    "≈": r"$\approx$",
-    "−": "$-$",
-    "′": "$'$",
-    "²": "$^2$",
-    "∕": "/",
-    "⁄": "/",
-    "–": "--",
-    "—": "---",
-    "’": "'",
-}
-_MATH = {
-    "∂": "partial",
-    "∇": "nabla",
-    "∑": "sum",
-    "√": "surd",
-    "∞": "infty",
-    "ℓ": "ell",
-    "ℝ": "mathbb{R}",
-    "⊤": "top",
-}
-_MATH |= {
-    "⊙": "odot",
-    "⊗": "otimes",
-    "⊞": "boxplus",
-    "∗": "ast",
-    "∘": "circ",
-    "∙": "bullet",
-    "•": "bullet",
-    "⋅": "cdot",
-}
-_MATH |= {"⋯": "cdots", "⋮": "vdots", "…": "ldots", "≤": "leq", "≥": "geq", "≠": "neq", "∈": "in"}
-_MATH |= {"↪": "hookrightarrow", "←": "leftarrow"}
-_TEX |= {character: f"$\\{command}$" for character, command in _MATH.items()}
-_MARKS = (*range(0x300, 0x305), 0x306, 0x307, 0x308, 0x30A, 0x30B, 0x30C, 0x327, 0x328)
-_ACCENTS = dict(zip(map(chr, _MARKS), "`'^~=u.\"rHvck", strict=True))
-_GREEK = """
-alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega
-Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
-"""
-
-
-def tex_text(text: str) -> str:
-    """Text as LaTeX takes it; a character that its fonts may lack is told by its number."""
-    return "".join(_TEX.get(c) or _tex_character(c) for c in clean(text))
-
-
-def _tex_character(character: str) -> str:
-    """A character by what Unicode says it is made of: an accent on a letter, an index, a power, a Greek letter."""
-    if character.isascii() or 0xC0 <= ord(character) <= 0xFF:
-        return character
-    kind, *parts = unicodedata.decomposition(character).split() or [""]
-    letters = [chr(int(part, 16)) for part in parts]
-    if kind in ("<super>", "<sub>") and all(letter.isascii() for letter in letters):
-        return f"${'^' if kind == '<super>' else '_'}{{{''.join(letters)}}}$"
-    if kind == "<fraction>" and len(letters) == 3:
-        return rf"$\frac{{{letters[0]}}}{{{letters[2]}}}$"
-    if letters and letters[0] in _ACCENTS and kind < "0080":
-        return rf"\{_ACCENTS[letters[0]]}{{{chr(int(kind, 16))}}}"
-    words = unicodedata.name(character, "").replace("LAMDA", "LAMBDA").split()
-    if words[:1] == ["GREEK"] and words[2:3] == ["LETTER"] and len(words) == 4:
-        name = words[3].lower() if words[1] == "SMALL" else words[3].title()
-        if name in _GREEK.split():
-            return f"$\\{name}$"
-    return rf"\texttt{{U+{ord(character):04X}}}"
 
 
 def latex(solution: Solution) -> str:

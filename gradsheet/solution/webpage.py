@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from gradsheet.language.shown import clean
 from gradsheet.solution.graph import network_svg
+from gradsheet.solution.mathml import MathML
 from gradsheet.solution.pages import chain, closing, given, marked, remark_text
 from gradsheet.solution.solution import Remark, Solution, Step
-from gradsheet.solution.typeset import MathML
 from gradsheet.truth.point import point_of
 
 STYLE = """
