@@ -17,22 +17,19 @@ class MathML(Typesetter[str]):
         lower, upper = (f"<mrow>{self._script(text)}</mrow>" for text in (below, above))
         if below and above:
             return f"<msubsup>{letter}{lower}{upper}</msubsup>"
-        return (
-            f"<msub>{letter}{lower}</msub>"
-            if below
-            else f"<msup>{letter}{upper}</msup>"
-            if above
-            else letter
-        )
+        if below:
+            return f"<msub>{letter}{lower}</msub>"
+        return f"<msup>{letter}{upper}</msup>" if above else letter
 
     @staticmethod
     def _script(text: str) -> str:
-        found = []
-        for part in re.findall(r"\d+|.", text):
-            tag = "mn" if part.isdecimal() else "mi" if part.isalpha() else "mo"
-            fixed = ' stretchy="false"' * (part in "()")
-            found.append(f"<{tag}{fixed}>{html.escape(part)}</{tag}>")
-        return "".join(found)
+        """What stands below or above, each number, letter and sign in its element."""
+        elements = []
+        for token in re.findall(r"\d+|.", text):
+            tag = "mn" if token.isdecimal() else "mi" if token.isalpha() else "mo"
+            fixed = ' stretchy="false"' if token in "()" else ""
+            elements.append(f"<{tag}{fixed}>{html.escape(token)}</{tag}>")
+        return "".join(elements)
 
     def number(self, text: str) -> str:
         return f"<mn>{html.escape(text)}</mn>"
@@ -41,8 +38,10 @@ class MathML(Typesetter[str]):
         return f"<mrow>{''.join(parts)}</mrow>"
 
     def sign(self, text: str, *, unary: bool = False) -> str:
-        form = ' form="prefix"' * unary
-        return '<mspace width="0.17em"/>' if text == " " else f"<mo{form}>{html.escape(text)}</mo>"
+        if text == " ":
+            return '<mspace width="0.17em"/>'
+        form = ' form="prefix"' if unary else ""
+        return f"<mo{form}>{html.escape(text)}</mo>"
 
     def fraction(self, above: str, below: str) -> str:
         return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>"
@@ -55,10 +54,9 @@ class MathML(Typesetter[str]):
         return f"<mrow><mo>(</mo>{inner}<mo>)</mo></mrow>"
 
     def matrix(self, rows: Sequence[Sequence[str]]) -> str:
-        cells = "".join(
-            f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in row)}</mtr>" for row in rows
-        )
-        return f"<mrow><mo>[</mo><mtable>{cells}</mtable><mo>]</mo></mrow>"
+        cells = ("".join(f"<mtd>{cell}</mtd>" for cell in row) for row in rows)
+        table = "".join(f"<mtr>{row}</mtr>" for row in cells)
+        return f"<mrow><mo>[</mo><mtable>{table}</mtable><mo>]</mo></mrow>"
 
     def total(self, letter: str, term: str) -> str:
         return f"<mrow><munder><mo>∑</mo><mi>{html.escape(letter)}</mi></munder>{term}</mrow>"

@@ -309,7 +309,7 @@ class Typesetter(ABC, Generic[T]):
         return isinstance(node, f.Derivative) and not self._is_delta(node)
 
     def _base(self, base: f.Node, *, fenced: bool = False) -> T:
-        """What an exponent, a ⊤ or an index stands behind, in parentheses where it has several parts."""
+        """What an exponent, a ⊤ or an index stands behind, in parentheses where it has parts."""
         match _alone(base):
             case f.Number(printed):
                 fenced = printed.value < 0 or bool(set("/e") & set(printed.text.lower()))
@@ -401,7 +401,7 @@ def _alone(node: Any) -> Any:
 
 
 def _between(right: f.Node) -> str:
-    """What stands between the factors of a product of matrices: something where the second is a number."""
+    """What stands between the factors of a product of matrices: a dot in front of a number."""
     return "·" if isinstance(_alone(right), f.Number) else " "
 
 
