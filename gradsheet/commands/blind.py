@@ -14,7 +14,7 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     """Say of every sheet which mistakes it cannot see, and what would see them.
 
     Returns 0 where every sheet sees every mistake, 1 where one does not, and 2
-    where one cannot be read: `gradsheet blind homework/numbers.toml`.
+    where one cannot be read: `gradsheet blind gradsheet/homework/numbers.toml`.
     """
     status = 0
     try:

@@ -199,8 +199,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     It judges the sheets named, or does what a further command says:
 
-        main(["homework/numbers.toml"])  # 1: some claim is not right
-        main(["solve", "homework/numbers.toml", "--format", "markdown"])
+        main(["gradsheet/homework/numbers.toml"])  # 1: some claim is not right
+        main(["solve", "gradsheet/homework/numbers.toml", "-o", "solution.md"])
 
     Raises SystemExit, as argparse does, behind `--help` and where the options
     are wrong; whatever is in a sheet is no error but a status.

@@ -165,8 +165,8 @@ def _name(judgement: Judgement) -> str:
 class Gradescope(Export):
     """Writes results.json of a Gradescope autograder: a test a claim, with the points it earns.
 
-    What cannot be told gives and takes no point, unless a share is named. Also a
-    crash leaves a results.json, which says so.
+    What cannot be told gives and takes no point, unless a share is named. Also
+    a crash leaves a results.json, which says so.
     """
 
     number = 0
@@ -208,8 +208,8 @@ class Gradescope(Export):
 class JUnit(Export):
     """Writes JUnit XML: a suite a sheet, a case a claim.
 
-    What is not true is a failure, what is unreadable an error, what is undecided
-    or open skipped.
+    What is not true is a failure, what is unreadable an error, what is
+    undecided or open skipped.
     """
 
     TAGS = MappingProxyType({"unread": "error", "cannot_tell": "skipped", "open": "skipped"})

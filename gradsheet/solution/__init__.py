@@ -2,7 +2,7 @@
 
     from gradsheet import load, solution
 
-    worked = solution.solve(load("homework/numbers.toml"))
+    worked = solution.solve(load("gradsheet/homework/numbers.toml"))
     print(solution.text(worked))  # or markdown, html, latex, answer_sheet
 
 `exercise` sets fresh exercises and `filling` answers the questions of a sheet.

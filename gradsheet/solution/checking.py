@@ -57,9 +57,9 @@ def _claim(step: Step) -> str:
 def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
     """Have every step judged and take out what is not right; returns how many had no verdict.
 
-    A line with rounded numbers need not be true to the digits that its result has:
-    such a line just goes. Anything else that is not right would be a fault of
-    gradsheet, and goes with a RuntimeWarning.
+    A line with rounded numbers need not be true to the digits that its result
+    has: such a line just goes. Anything else that is not right would be a fault
+    of gradsheet, and goes with a RuntimeWarning.
     """
     doubtful = []
     for step, judgement in _judged(sheet, [step for step in steps if step.says_something]):

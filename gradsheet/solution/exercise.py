@@ -67,8 +67,8 @@ class Outline:
         Outline(widths=(2, 3, 1), activations=("relu", "identity"))
 
     `widths` are the inputs and every layer's units, `activations` one a layer;
-    `examples` is None for a single example. A leaky_relu without a slope gets 1/2.
-    Raises ExerciseError where there are no such exercises.
+    `examples` is None for a single example. A leaky_relu without a slope gets
+    1/2. Raises ExerciseError where there are no such exercises.
     """
 
     widths: tuple[int, ...]
@@ -195,9 +195,9 @@ def class_list(
         for stem, fresh in class_list(outline, ["Ada", "Bo"], seed=7):
             Path(f"{stem}.toml").write_text(fresh.problem)  # ada.toml, bo.toml
 
-    Who else is on the list does not matter to anybody's exercise, unless two would
-    have had the same one. Each is drawn when it is asked for. Raises ExerciseError
-    where there are no more.
+    Who else is on the list does not matter to anybody's exercise, unless two
+    would have had the same one. Each is drawn when it is asked for. Raises
+    ExerciseError where there are no more.
     """
     given = set[str]()
     for name, stem in zip(names, stems(names), strict=True):
@@ -317,7 +317,8 @@ def _nothing(always: Collection[str] | None) -> ExerciseError:
 class _Numbers(NamedTuple):
     """Numbers for an exercise, as floats.
 
-    They are exact, where nothing but halves is taken of numbers as small as these.
+    They are exact, where nothing but halves is taken of numbers as small as
+    these.
     """
 
     params: list[Layer]

@@ -22,16 +22,17 @@ _HEADER = re.compile(r"""\s*\[\[\s*["']?claim["']?\s*\]\]""")
 def fill(text: str, path: str = "-") -> str:
     """Return a sheet's text with the true value below every question.
 
-        Path("answers.toml").write_text(fill(Path("questions.toml").read_text()))
+        answered = fill(Path("questions.toml").read_text())
 
-    A question is a claim of neither value nor working. All else stays as it is, to
-    the letter. What is a fraction is written exactly, other numbers are rounded to
-    the digits that the sheet prints. `path` is what messages call the sheet.
+    A question is a claim of neither value nor working. All else stays as it is,
+    to the letter. What is a fraction is written exactly, other numbers are
+    rounded to the digits that the sheet prints. `path` is what messages call
+    the sheet.
 
-    Raises SheetError, with the line of the claim, where a question has no answer:
-    at a kink, or where free letters ask for many numbers at once; and where the
-    sheet has no numbers, or no [[claim]] tables that a line can be added to. What
-    is returned has been judged: every value in it is right.
+    Raises SheetError, with the line of the claim, where a question has no
+    answer: at a kink, or where free letters ask for many numbers at once; and
+    where the sheet has no numbers, or no [[claim]] tables that a line can be
+    added to. What is returned has been judged: every value in it is right.
     """
     sheet = read(text, path)
     if sheet.params is None:

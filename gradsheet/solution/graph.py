@@ -87,7 +87,8 @@ class _Unit:
 class _Column:
     """A layer as it is drawn; `units` has None for those left out.
 
-    `weights` are those written on its edges, by the numbers of target and source.
+    `weights` are those written on its edges, by the numbers of target and
+    source.
     """
 
     heading: str
@@ -108,7 +109,8 @@ class _Column:
 def network_svg(sheet: Sheet, point: Point | None) -> str:
     """Draw the network as an SVG element.
 
-    With a point it has the numbers of the first example there, else names alone.
+    With a point it has the numbers of the first example there, else names
+    alone.
     """
     values = None if point is None else _values(sheet.network, point)
     columns = _columns(sheet, values)
@@ -292,9 +294,9 @@ def _rounded_label(value: Any) -> str:
 def _places(sources: int, targets: int) -> list[float]:
     """How far out on the edges of each source the weights stand, so that none covers another.
 
-    At 1 / (1 + n) of the way to n targets all weights lie evenly in one column, one
-    row of units holding n + 1 of them. Of many targets they would lie too close, and
-    every source gets a column of its own.
+    At 1 / (1 + n) of the way to n targets all weights lie evenly in one column,
+    one row of units holding n + 1 of them. Of many targets they would lie too
+    close, and every source gets a column of its own.
     """
     if targets > MAX_TARGETS_IN_COLUMN:
         return [(i + 1) / (sources + 1) for i in range(sources)]

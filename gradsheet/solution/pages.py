@@ -171,7 +171,7 @@ def problem(sheet: Sheet) -> str:
     """Write the problem that a sheet states, and what it asks for, in Markdown.
 
     Raises nothing, whatever a sheet has that could be read:
-    `print(problem(load("homework/numbers.toml")))`.
+    `print(problem(load("gradsheet/homework/numbers.toml")))`.
     """
     setter = Latex(sheet)
     parts = [*_opening(sheet, reading_of(sheet)), "## Asked for\n"]

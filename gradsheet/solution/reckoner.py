@@ -44,6 +44,7 @@ class Reckoner(Writer):
 
     @property
     def cancels(self) -> bool:
+        """Whether the targets of this sheet add up to 1."""
         y = self.sheet.y
         return y is None or self.network.loss != "cross_entropy" or all(sum(row) == 1 for row in y)
 

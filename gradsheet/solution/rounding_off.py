@@ -39,8 +39,8 @@ def significant(number: Printed) -> int:
 class Digits:
     """Writes the numbers of one sheet's solution, each with whether it had to be rounded.
 
-    `digits` is how many significant ones a rounded number has; with `decimals` a
-    fraction that has a short decimal is written as one.
+    `digits` is how many significant ones a rounded number has; with `decimals`
+    a fraction that has a short decimal is written as one.
     """
 
     def __init__(self, sheet: Sheet):

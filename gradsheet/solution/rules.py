@@ -68,8 +68,8 @@ def _node(tensor: Tensor) -> str:
 class Rules:
     """The formulas of one network's steps, as text that `formula.parse` reads.
 
-    Bound letters are taken from `letters`, in their order. With `cancels` the last
-    activation and its loss are taken together where that leaves yhat - y.
+    Bound letters are taken from `letters`, in their order. With `cancels` the
+    last activation and its loss are taken together where that leaves yhat - y.
     """
 
     def __init__(self, network: Network, letters: Iterable[str] = LETTERS, *, cancels: bool = True):

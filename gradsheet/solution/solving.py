@@ -19,14 +19,14 @@ from gradsheet.solution.writer import Writer
 def solve(sheet: Sheet) -> Solution:
     """Work out the solution of a sheet, with a remark on every claim at its step.
 
-        solution = solve(load("homework/numbers.toml"))
-        [section.title for section in solution.sections]  # Forward pass, Loss, ...
+        solution = solve(load("gradsheet/homework/numbers.toml"))
+        [section.title for section in solution.sections]  # Forward pass, ...
 
     Claims may only ask; those that cannot be read are left out. Every step has
-    been judged: what the judge finds wrong, which would be a fault of gradsheet, is
-    left out with a RuntimeWarning. Where a quantity has no value, as at a kink, its
-    step says why. Raises SheetError where the sheet takes more operations than one
-    may.
+    been judged: what the judge finds wrong, which would be a fault of
+    gradsheet, is left out with a RuntimeWarning. Where a quantity has no value,
+    as at a kink, its step says why. Raises SheetError where the sheet takes
+    more operations than one may.
     """
     sheet = sheet.readable
     answered = [not claim.is_open for claim in sheet.claims]

@@ -52,8 +52,8 @@ class Substitution:
     def put_in(self, node: f.Node, binding: Binding = NONE) -> tuple[f.Node, bool]:
         """Return the formula with numbers for its quantities, and whether any is rounded.
 
-        `binding` has the values of its free letters. Raises TooLong where nobody
-        wants to see so many numbers, and what `Evaluator` raises.
+        `binding` has the values of its free letters. Raises TooLong where
+        nobody wants to see so many numbers, and what `Evaluator` raises.
         """
         filler = _Filler(self.evaluator, self.digits)
         return filler.put(node, binding), filler.rounded

@@ -83,7 +83,8 @@ def tex_text(text: str) -> str:
 def _tex_character(character: str) -> str:
     """A character by what Unicode says it is made of.
 
-    That is an accent on a letter, an index, a power, a fraction or a Greek letter.
+    That is an accent on a letter, an index, a power, a fraction or a Greek
+    letter.
     """
     if character.isascii() or 0xC0 <= ord(character) <= 0xFF:
         return character

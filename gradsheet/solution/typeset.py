@@ -1,9 +1,9 @@
 """A formula as mathematics: one walk over the tree, whatever its parts are written in.
 
 Layers stand above a symbol and indices below it, as in W^(3)_12; the layers in
-parentheses where numbers are about, so that nobody takes them for powers. dL/dz_l
-is written delta unless the sheet's own notation has a delta. An index that can
-only be 1, as that of a single output, is not written.
+parentheses where numbers are about, so that nobody takes them for powers.
+dL/dz_l is written delta unless the sheet's own notation has a delta. An index
+that can only be 1, as that of a single output, is not written.
 
 What the parts look like is in `tex`, `mathml` and `boxes`.
 """
@@ -42,7 +42,7 @@ T = TypeVar("T")
 class Typesetter(ABC, Generic[T]):
     """Sets the formulas of one sheet.
 
-        Latex(sheet).formula(sheet.claims[0].tree)  # \\frac{\\partial L}{\\partial W_{12}^{(1)}}
+        Latex(sheet).formula(tree)  # dL/dW1[1,2], in LaTeX
 
     The abstract methods are the parts that a formula is put together from.
     """

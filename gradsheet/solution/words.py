@@ -43,8 +43,8 @@ def why(
 ) -> str:
     """Say the rule behind a step, in a sentence.
 
-    At a `point` it also says which units are dead. `cancels` tells whether the last
-    activation and the loss are taken together.
+    At a `point` it also says which units are dead. `cancels` tells whether the
+    last activation and the loss are taken together.
     """
     name = tensor if isinstance(tensor, str) else tensor[1]
     if isinstance(tensor, tuple):

@@ -77,8 +77,8 @@ class Writer:
     def closed(self, core: f.Node, names: Sequence[str] = ()) -> str | None:
         """Write a derivative from the beginning, in terms of x, the weights and dL/dyhat.
 
-        Of the sheet's own names for derivatives, `names` are preferred. None where
-        the language has no such formula.
+        Of the sheet's own names for derivatives, `names` are preferred. None
+        where the language has no such formula.
         """
         preferred = {name: self.derivatives[name] for name in names if name in self.derivatives}
         formula = true_formula(core, self.network, {**preferred, **self.derivatives})
@@ -98,8 +98,8 @@ class Writer:
     def answer(self, claim: Claim, core: f.Node | None, judgement: Judgement | None) -> Step:
         """Write the step to what a claim asks for, in its own letters.
 
-        `core` is the quantity or derivative in it that the step goes to. A right
-        claim without a formula of ours keeps its last line.
+        `core` is the quantity or derivative in it that the step goes to. A
+        right claim without a formula of ours keeps its last line.
         """
         names = self.notation.used_in(claim)
         step = Step(claim.tree, names=names)
