@@ -40,7 +40,7 @@ def sentence(judgement: Judgement, notes: Sequence[str] = (), room: int | None =
     """Write a claim on one line: its quantity, number, the truth, and `notes` in brackets.
 
     What is long is cut, and further where there is `room` for so many columns
-    only. A claim of 42 that should be 21 reads "dL/dW3[2] = 42, true 21".
+    only. A claim of 42 that should be 21 reads "dL/dW3[1,2] = 42, true 21".
     """
     quantity, number, truth = clean(judgement.claim.quantity), "", clean(_truth(judgement))
     if judgement.claimed is not None:
