@@ -123,7 +123,7 @@ class Typesetter(ABC, Generic[T]):
         return equal
 
     def _notation(self, names: Sequence[str]) -> Mapping[f.Node, f.Node]:
-        """The sheet's own names for what they stand for, first of all some."""
+        """The sheet's own names, by what they stand for, `names` before all others."""
         preferred: dict[f.Node, f.Node] = {}
         for name in reversed(names):
             preferred.update(self._meanings(name))
@@ -192,9 +192,7 @@ class Typesetter(ABC, Generic[T]):
                 has_layer = isinstance(base, f.Quantity) and base.name not in BARE
                 return self.raised(self._base(base, fenced=has_layer), str(exponent))
             case f.Call("outer", (left, right)):
-                row = self._row_vector(right) if _is_vector(right) else None
-                second = self._set(f.Transpose(right)) if row is None else row
-                return self.row(self._part(left, POWER), self.sign(_between(right)), second)
+                return self._outer(left, right)
             case f.Call(name, arguments):
                 return self.function(_FUNCTIONS.get(name, name), self._listed(arguments))
             case f.Mean(letter, term):
@@ -206,8 +204,8 @@ class Typesetter(ABC, Generic[T]):
                 return self.matrix(self._elided([list(map(self._set, row)) for row in rows]))
             case f.Subscript(base, indices):
                 places = ",".join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)
-                fenced = isinstance(base, f.Quantity)
-                return self.subscripted(self._base(base, fenced=fenced), places)
+                written = self._base(base, fenced=isinstance(base, f.Quantity))
+                return self.row(written, self.symbol("", places))
             case f.Transpose(operand) if isinstance(_alone(operand), f.Number):
                 return self._part(operand, POWER)
             case f.Transpose(operand):
@@ -247,16 +245,17 @@ class Typesetter(ABC, Generic[T]):
             first = self._factor(left, TERM, "@")
         return self.row(first, self.sign(_between(right)), self._factor(right, POWER, "@"))
 
+    def _outer(self, left: f.Node, right: f.Node) -> T:
+        """An outer product, as the product of a column and a row."""
+        row = self._row_vector(right) if _is_vector(right) else self._set(f.Transpose(right))
+        return self.row(self._part(left, POWER), self.sign(_between(right)), row)
+
     def _listed(self, items: Sequence[f.Node]) -> T:
         """Formulas with commas between them."""
         listed = self._set(items[0])
         for item in items[1:]:
             listed = self.row(listed, self.sign(","), self._set(item))
         return listed
-
-    def subscripted(self, base: T, below: str) -> T:
-        """Set an index behind something that is no symbol."""
-        return self.row(base, self.symbol("", below))
 
     def _number(self, text: str) -> T:
         """A printed number: with a sign, a fraction or a power of ten where it has one."""
