@@ -293,9 +293,10 @@ def _search(outline: Outline, seed: int | str) -> _Draft:
 
 
 def _grains(network: Network) -> tuple[int | None, ...]:
-    """What all numbers are multiples of 1 over: 1 where that can be, else short fractions.
+    """The grains to try: all that is asked for is a multiple of 1/grain.
 
-    None where an exponential makes fractions of them all.
+    First whole numbers, then short fractions; None where an exponential leaves no
+    number short.
     """
     return (1, 100 * (network.examples or 1)) if network.rational else (None,)
 

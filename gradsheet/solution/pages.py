@@ -88,7 +88,8 @@ def remark_text(remark: Remark) -> str:
 
 def marked(remark: Remark) -> str:
     """Return the mark of a remark's verdict, and its question."""
-    return f"{MARKS[remark.verdict]} {remark.question}".rstrip(" ")
+    mark = MARKS[remark.verdict]
+    return f"{mark} {remark.question}" if remark.question else mark
 
 
 def closing(solution: Solution, setter: Typesetter[T]) -> list[str]:
