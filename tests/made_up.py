@@ -76,12 +76,12 @@ def set_and_check() -> None:
     import gradsheet
     import manual
     from gradsheet.mistakes.blind import unseen
-    from gradsheet.solution.exercise import Plan, exercise
+    from gradsheet.solution.exercise import Outline, exercise
 
     sheet = gradsheet.read(SHEET.format(**NUMBERS) + '[[claim]]\nquantity = "dL/dW1"\n')
     assert not any(instance.code == "slope-missing" for instance in unseen(sheet))
     print("blind")
-    key = exercise(Plan((2, 2, 1), (NAME, "identity")), 1).key
+    key = exercise(Outline((2, 2, 1), (NAME, "identity")), 1).key
     assert {j.verdict for j in gradsheet.judge(gradsheet.read(key)).judgements} <= {
         "right",
         "rounded",

@@ -18,7 +18,7 @@ from gradsheet.numbers.printed import exact_text
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain
 from gradsheet.numbers.session import LIBRARY
-from gradsheet.solution.digits import value_text
+from gradsheet.solution.rounding_off import value_text
 from gradsheet.truth import autodiff
 from gradsheet.truth import nudge as difference
 from gradsheet.truth.point import Point, point_of

@@ -10,11 +10,11 @@ from gradsheet.claims.reader import read
 from gradsheet.mistakes.blind import blindness
 from gradsheet.numbers.printed import printed_entries
 from gradsheet.solution import exercise as module
-from gradsheet.solution.exercise import ExerciseError, Plan, class_list, exercise
+from gradsheet.solution.exercise import ExerciseError, Outline, class_list, exercise
 from gradsheet.solution.filling import fill
 
-HOMEWORK = Plan((2, 3, 3, 1), ("relu", "identity", "identity"))
-SHORT = Plan((2, 3, 1), ("relu", "identity"))
+HOMEWORK = Outline((2, 3, 3, 1), ("relu", "identity", "identity"))
+SHORT = Outline((2, 3, 1), ("relu", "identity"))
 NAMES = ("Ada Lovelace", "Emmy Noether", "Sofja Kowalewskaja", "José Díaz", "Zoë/../Müller", "李明")
 NAMES += tuple(
     f"{first} {last}"
@@ -70,7 +70,7 @@ def test_the_homework_again_with_other_numbers() -> None:
 def test_a_seed_is_an_exercise() -> None:
     assert exercise(HOMEWORK, 7) == exercise(HOMEWORK, "7")
     assert data(exercise(HOMEWORK, 8).key) != data(exercise(HOMEWORK, 7).key)
-    titled = exercise(Plan(HOMEWORK.widths, HOMEWORK.activations, title="Sheet 3"), 7)
+    titled = exercise(Outline(HOMEWORK.widths, HOMEWORK.activations, title="Sheet 3"), 7)
     assert data(titled.key) == data(exercise(HOMEWORK, 7).key)
     assert read(titled.key).title == "Sheet 3"
 
@@ -91,7 +91,9 @@ def test_the_problem_is_the_key_without_its_answers() -> None:
 
 
 def test_the_forward_pass_asks_for_z_and_h_where_they_differ() -> None:
-    asked = tomllib.loads(exercise(Plan((2, 3, 1), ("tanh", "sigmoid"), biases=False), 1).problem)
+    asked = tomllib.loads(
+        exercise(Outline((2, 3, 1), ("tanh", "sigmoid"), biases=False), 1).problem
+    )
     quantities = [claim["quantity"] for claim in asked["claim"]]
     assert quantities == ["z1", "h1", "z2", "yhat", "L", "dL/dz2", "dL/dW2", "dL/dz1", "dL/dW1"]
     assert all("b" not in layer for layer in asked["layer"])
@@ -165,32 +167,32 @@ def test_a_kind_with_few_exercises_is_told(monkeypatch) -> None:
     with pytest.raises(
         ExerciseError, match="only 2 different exercises of this kind were found: use wider layers"
     ):
-        list(class_list(Plan((1, 1), ("identity",)), ["Ada", "Bo", "Cem"], 1))
+        list(class_list(Outline((1, 1), ("identity",)), ["Ada", "Bo", "Cem"], 1))
 
 
 @pytest.mark.parametrize(
-    "plan",
+    "outline",
     [
-        Plan((2, 3, 1), ("tanh", "sigmoid"), "binary_cross_entropy"),
-        Plan((3, 4, 2), ("sigmoid", "softmax"), "cross_entropy"),
-        Plan((2, 3, 1), ("softplus", "identity")),
-        Plan((2, 3, 1), ("silu", "identity")),
-        Plan((2, 3, 1), ("sigmoid", "sigmoid"), examples=3),
+        Outline((2, 3, 1), ("tanh", "sigmoid"), "binary_cross_entropy"),
+        Outline((3, 4, 2), ("sigmoid", "softmax"), "cross_entropy"),
+        Outline((2, 3, 1), ("softplus", "identity")),
+        Outline((2, 3, 1), ("silu", "identity")),
+        Outline((2, 3, 1), ("sigmoid", "sigmoid"), examples=3),
     ],
 )
-def test_what_is_no_fraction_is_printed_with_digits_enough(plan: Plan) -> None:
-    found = exercise(plan, 1)
+def test_what_is_no_fraction_is_printed_with_digits_enough(outline: Outline) -> None:
+    found = exercise(outline, 1)
     sheet = read(found.key)
     assert {judgement.verdict for judgement in gradsheet.judge(sheet).judgements} == {"right"}
     assert blindness(sheet).unseen == [], "as it is printed"
     assert any(entry.places for entry in entries(found.key))
     z = [e for c in sheet.claims if c.quantity in ("z1", "z2") for e in printed_entries(c.value)]
-    assert all(0 < abs(entry.value) <= 4 for entry in z if plan.activations[-1] != "identity")
+    assert all(0 < abs(entry.value) <= 4 for entry in z if outline.activations[-1] != "identity")
 
 
 @pytest.mark.parametrize("loss", ["half_squared_error", "squared_error", "mean_squared_error"])
 def test_a_batch_has_whole_gradients_though_the_loss_is_a_mean(loss: str) -> None:
-    found = exercise(Plan((2, 3, 2), ("relu", "identity"), loss, examples=4), 1)
+    found = exercise(Outline((2, 3, 2), ("relu", "identity"), loss, examples=4), 1)
     assert len(tomllib.loads(found.key)["x"]) == 4
     assert all(
         entry.places is None and entry.value.denominator == 1 for entry in entries(found.key)
@@ -199,16 +201,16 @@ def test_a_batch_has_whole_gradients_though_the_loss_is_a_mean(loss: str) -> Non
 
 
 def test_a_leaky_relu_has_slope_one_half_unless_another_is_given() -> None:
-    half = exercise(Plan((2, 3, 1), ("leaky_relu", "identity")), 1)
+    half = exercise(Outline((2, 3, 1), ("leaky_relu", "identity")), 1)
     assert tomllib.loads(half.key)["layer"][0]["slope"] == 0.5
     assert all((2 * entry.value).denominator == 1 for entry in entries(half.key))
-    tenth = exercise(Plan((2, 3, 1), (("leaky_relu", 0.1), "identity")), 1)
+    tenth = exercise(Outline((2, 3, 1), (("leaky_relu", 0.1), "identity")), 1)
     assert tomllib.loads(tenth.key)["layer"][0]["slope"] == 0.1
     assert all((100 * entry.value).denominator == 1 for entry in entries(tenth.key))
 
 
 @pytest.mark.parametrize(
-    ("plan", "message"),
+    ("outline", "message"),
     [
         ({"widths": (2,), "activations": ()}, "a network of 1 widths, expected at least two"),
         ({"widths": (2, 0)}, "a width of 0, expected 1 to 8"),
@@ -254,9 +256,9 @@ def test_a_leaky_relu_has_slope_one_half_unless_another_is_given() -> None:
         ),
     ],
 )
-def test_what_is_no_plan_is_one_clear_line(plan: dict, message: str) -> None:
+def test_what_is_no_plan_is_one_clear_line(outline: dict, message: str) -> None:
     with pytest.raises(ExerciseError) as error:
-        Plan(**{"widths": (2, 3, 1), "activations": ("relu", "identity"), **plan})
+        Outline(**{"widths": (2, 3, 1), "activations": ("relu", "identity"), **outline})
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
 
@@ -274,11 +276,11 @@ def test_where_no_numbers_show_every_mistake_it_ends_and_says_so(monkeypatch) ->
     with pytest.raises(
         ExerciseError, match=r"none of those tried that dL/dz is missing .*: use wider layers"
     ):
-        exercise(Plan((2, 3, 1), ("relu", "identity"), "output"), 1)
+        exercise(Outline((2, 3, 1), ("relu", "identity"), "output"), 1)
     with pytest.raises(
         ExerciseError, match="no small whole numbers fit this kind of exercise: use fewer examples"
     ):
-        exercise(Plan((8, 8, 2), ("sigmoid", "softmax"), "cross_entropy", examples=8), 1)
+        exercise(Outline((8, 8, 2), ("sigmoid", "softmax"), "cross_entropy", examples=8), 1)
     monkeypatch.setattr("gradsheet.numbers.budget.MAX_SECONDS", -1.0)
     with pytest.raises(
         ExerciseError, match=r"no exercise of this kind can be judged, .*: use smaller layers"

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import gradsheet
+import gradsheet.commands.new
 import gradsheet.solution
 from gradsheet.claims import toml
 from gradsheet.commands.cli import main
-from gradsheet.solution.pages import tex_text
+from gradsheet.solution.tex import tex_text
 
 SHEET = "x = [1, 2]\n[[layer]]\nW = [[1, 2]]\n[[claim]]\nquantity = 'z1'\nvalue = 5\n"
 

@@ -15,7 +15,7 @@ from gradsheet.language.formula import FUNCTIONS
 from gradsheet.language.functions import DERIVATIVES
 from gradsheet.language.parsing import SYNONYMS, parse
 from gradsheet.mistakes.catalogue import CATALOGUE
-from gradsheet.solution.exercise import Plan, exercise
+from gradsheet.solution.exercise import Outline, exercise
 from gradsheet.solution.filling import fill
 
 ROOT = Path(__file__).parents[1]
@@ -453,7 +453,7 @@ def test_the_formulas_and_numbers_in_messages_can_be_typed_back(path: Path) -> N
 
 def test_exercises_and_filled_sheets_can_be_read() -> None:
     made = exercise(
-        Plan((2, 3, 1), ("relu", "identity"), "half_squared_error", None, True, ""), "7"
+        Outline((2, 3, 1), ("relu", "identity"), "half_squared_error", None, True, ""), "7"
     )
     for text in (made.problem, made.key, fill(made.problem)):
         assert tomllib.loads(text)["claim"]

@@ -12,7 +12,7 @@ from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.language.parsing import parse
 from gradsheet.mistakes.blind import unseen
 from gradsheet.network.network import Network
-from gradsheet.solution.exercise import Plan, exercise
+from gradsheet.solution.exercise import Outline, exercise
 from gradsheet.solution.filling import fill
 from gradsheet.truth.degrees import degree
 
@@ -96,7 +96,7 @@ def test_a_solution_has_every_step_right(head: str) -> None:
 
 
 def test_exercises_and_their_keys() -> None:
-    found = exercise(Plan((2, 2, 1), ("silu", "identity")), 3)
+    found = exercise(Outline((2, 2, 1), ("silu", "identity")), 3)
     for text in (found.key, fill(found.problem)):
         report = gradsheet.judge(gradsheet.read(text))
         assert {judgement.verdict for judgement in report.judgements} <= {"right", "rounded"}

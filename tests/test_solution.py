@@ -11,7 +11,7 @@ import gradsheet.solution
 from gradsheet.commands.notebook import shown
 from gradsheet.language.text import formula_text
 from gradsheet.numbers.printed import printed
-from gradsheet.solution.digits import Digits, value_text
+from gradsheet.solution.rounding_off import Digits, value_text
 from gradsheet.solution.rules import Rules
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"

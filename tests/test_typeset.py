@@ -7,8 +7,9 @@ from gradsheet.language import formula as f
 from gradsheet.language.parsing import parse
 from gradsheet.language.text import formula_text
 from gradsheet.solution.boxes import Boxes
+from gradsheet.solution.mathml import MathML
 from gradsheet.solution.pages import given
-from gradsheet.solution.typeset import Latex, MathML
+from gradsheet.solution.tex import Latex
 
 SHEET = gradsheet.read("""
 loss = "half_squared_error"

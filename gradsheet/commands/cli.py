@@ -1,7 +1,8 @@
 """The command `gradsheet`: its options, and those of the further commands.
 
-What a command needs is imported once its options are read, so that `--help` answers at once: every command is a file
-beside this one, with `run(parser, options)`.
+What a command needs is imported once its options are read, so that `--help`
+answers at once: every command is a file beside this one, with
+`run(parser, options)`.
 """
 
 import argparse
@@ -42,6 +43,7 @@ further commands, each with its own --help:
 
 
 def _judge() -> argparse.ArgumentParser:
+    """The parser of the judge itself, the command without a name."""
     parser = argparse.ArgumentParser(
         prog="gradsheet",
         description="Judge answer sheets on backpropagation, exactly and without tolerances.",
@@ -107,16 +109,16 @@ def _of_one_sheet(command: str, description: str, sheet: str) -> argparse.Argume
 def _solve() -> argparse.ArgumentParser:
     parser = _of_one_sheet(
         "solve",
-        "Write the complete worked solution of a sheet: forward pass, loss, backward pass layer by layer, and every "
-        "claim answered, with a remark where the sheet went astray. Its claims may be questions, without value and "
-        "working.",
+        "Write the complete worked solution of a sheet: forward pass, loss, backward pass layer "
+        "by layer, and every claim answered, with a remark where the sheet went astray. Its "
+        "claims may be questions, without value and working.",
         "an answer sheet",
     )
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        help="what to write; left out, FILE's ending tells (.txt .md .html .tex .toml), without FILE it is text; sheet "
-        "is an answer sheet with a claim for every step",
+        help="what to write; left out, FILE's ending tells (.txt .md .html .tex .toml), without "
+        "FILE it is text; sheet is an answer sheet with a claim for every step",
     )
     return parser
 
@@ -124,8 +126,8 @@ def _solve() -> argparse.ArgumentParser:
 def _fill() -> argparse.ArgumentParser:
     return _of_one_sheet(
         "fill",
-        "Write a sheet with the true value below every claim that has a quantity and no value. Everything else stays "
-        "as it is.",
+        "Write a sheet with the true value below every claim that has a quantity and no value. "
+        "Everything else stays as it is.",
         "a sheet with numbers",
     )
 
@@ -133,9 +135,10 @@ def _fill() -> argparse.ArgumentParser:
 def _blind() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gradsheet blind",
-        description="List the mistakes that leave every number that a sheet asks for as it is, and propose small whole "
-        "numbers of the same shapes at which they show.",
-        epilog="exit status: 0 every sheet sees every mistake, 1 some sheet does not, 2 a sheet could not be read",
+        description="List the mistakes that leave every number that a sheet asks for as it is, "
+        "and propose small whole numbers of the same shapes at which they show.",
+        epilog="exit status: 0 every sheet sees every mistake, 1 some sheet does not, "
+        "2 a sheet could not be read",
     )
     parser.add_argument("sheets", nargs="*", metavar="SHEET", help="as for gradsheet itself")
     return parser
@@ -144,10 +147,12 @@ def _blind() -> argparse.ArgumentParser:
 def _new() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gradsheet new",
-        description="Write a fresh exercise in small whole numbers: a sheet that asks, and in a folder beside it the "
-        "same sheet with the answers. Every mistake of the catalogue that can be made on the way changes something "
-        "that is asked for. The same seed gives the same exercise.",
-        epilog="exit status: 0 done, 2 no exercise of this kind, or a file could not be read or written",
+        description="Write a fresh exercise in small whole numbers: a sheet that asks, and in a "
+        "folder beside it the same sheet with the answers. Every mistake of the catalogue that "
+        "can be made on the way changes something that is asked for. The same seed gives the "
+        "same exercise.",
+        epilog="exit status: 0 done, 2 no exercise of this kind, or a file could not be read or "
+        "written",
     )
     parser.add_argument(
         "--widths",
@@ -190,7 +195,16 @@ COMMANDS = {"solve": _solve, "blind": _blind, "fill": _fill, "new": _new}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Judge the sheets named on the command line, or do what a further command says; return the exit status."""
+    """Do what the command line says and return the exit status.
+
+    It judges the sheets named, or does what a further command says:
+
+        main(["gradsheet/homework/numbers.toml"])  # 1: some claim is not right
+        main(["solve", "gradsheet/homework/numbers.toml", "-o", "solution.md"])
+
+    Raises SystemExit, as argparse does, behind `--help` and where the options
+    are wrong; whatever is in a sheet is no error but a status.
+    """
     try:
         return _main(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
@@ -199,9 +213,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str]) -> int:
-    for name in ("stdout", "stderr"):  # closed by whoever called
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    for stream_name in ("stdout", "stderr"):
+        if getattr(sys, stream_name) is None:  # whoever called has closed it
+            setattr(sys, stream_name, open(os.devnull, "w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.formatwarning = lambda message, *_, **__: f"gradsheet: warning: {message}\n"

@@ -1,7 +1,7 @@
 """Reports for other programs: the contract's JSON object, Gradescope's results.json, JUnit XML.
 
-Each is written as the sheets are judged, so that nothing of a sheet is kept, and is whole even
-where the judging ends in the middle.
+Each is written as the sheets are judged, so that nothing of a sheet is kept,
+and is whole even where the judging ends in the middle.
 """
 
 import json
@@ -15,16 +15,20 @@ from xml.sax.saxutils import escape, quoteattr
 
 from gradsheet.claims.judgement import Judgement, Report
 from gradsheet.commands import files
-from gradsheet.commands.report import all_told, share
+from gradsheet.commands.report import claim_text, share
 from gradsheet.language.shown import clean, short
 
 
 class Export:
-    """What is written report by report. Its file appears, whole, when the last one is in.
+    """Writes report by report; its file appears, whole, when the last one is in.
 
-    `credit` has the shares of their points that verdicts earn, where a grader names them; `several`
-    says that it is on more sheets than one. A file that cannot be written is `failed`, with the
-    reason, and takes nothing from the other reports; standard output raises what it raises.
+        with JUnit.to("report.xml") as export:
+            export.add(judge(sheet))
+
+    `credit` has the shares of their points that verdicts earn, where a grader
+    names them; `several` says that it is on more sheets than one. A file that
+    cannot be written is `failed`, with the reason, and takes nothing from the
+    other reports; standard output raises what it raises.
     """
 
     temporary: str | None = None
@@ -37,7 +41,7 @@ class Export:
 
     @classmethod
     def to(cls, name: str) -> Self:
-        """Write to a file; raises OSError where that cannot be."""
+        """Open a file to write to; raises OSError where that cannot be."""
         path = Path(name)
         stream, temporary = files.temporary(path)
         export = cls(stream, path)
@@ -49,11 +53,11 @@ class Export:
         return self
 
     def write(self, text: str) -> None:
-        """Write a part of the report."""
+        """Write a text, unless something could not be written before."""
         if self.failed is None:
-            self._trying(lambda: self.stream.write(text))
+            self._try(lambda: self.stream.write(text))
 
-    def _trying(self, step: Callable[[], object]) -> None:
+    def _try(self, step: Callable[[], object]) -> None:
         try:
             step()
         except OSError as error:
@@ -73,9 +77,9 @@ class Export:
         path, temporary = self.path, self.temporary
         if path is None or temporary is None:
             return
-        self._trying(self.stream.close)
+        self._try(self.stream.close)
         if self.failed is None:
-            self._trying(lambda: files.put_in_place(temporary, path))
+            self._try(lambda: files.put_in_place(temporary, path))
         elif temporary:
             os.unlink(temporary)
 
@@ -85,17 +89,20 @@ class Export:
         self.first = False
 
     def opening(self) -> str:
+        """Return what stands before the first report."""
         raise NotImplementedError
 
     def closing(self, error: BaseException | None) -> str:
+        """Return what stands behind the last report; `error` is what ended the judging early."""
         raise NotImplementedError
 
     def add(self, report: Report) -> None:
+        """Write what there is to say of one sheet."""
         raise NotImplementedError
 
 
 class Json(Export):
-    """The object of the contract, version 2. Exact numbers are text."""
+    """Writes the object of the contract, version 2; exact numbers are text."""
 
     def opening(self) -> str:
         return '{"version": 2, "sheets": ['
@@ -150,15 +157,16 @@ def _claim(judgement: Judgement) -> dict[str, Any]:
 
 
 def _name(judgement: Judgement) -> str:
+    """What a claim is called: its question, where it has one, and its quantity."""
     question = f"{judgement.claim.question}: " if judgement.claim.question else ""
     return clean(short(question + judgement.claim.quantity, 200))
 
 
 class Gradescope(Export):
-    """results.json of a Gradescope autograder: a test a claim, with the points that it earns.
+    """Writes results.json of a Gradescope autograder: a test a claim, with the points it earns.
 
-    What cannot be told gives and takes no point, unless a share is named. Also a crash leaves a
-    results.json, which says so.
+    What cannot be told gives and takes no point, unless a share is named. Also
+    a crash leaves a results.json, which says so.
     """
 
     number = 0
@@ -173,12 +181,12 @@ class Gradescope(Export):
 
     def add(self, report: Report) -> None:
         if report.error is not None:
-            output = f"This sheet could not be read: {clean(report.error)}"
-            self.test(clean(report.path), Fraction(0), Fraction(1), output)
+            unread = f"This sheet could not be read: {clean(report.error)}"
+            self.test(clean(report.path), Fraction(0), Fraction(1), unread)
+        sheet = f"{clean(report.path)}, " if self.several else ""
         for judgement in report.judgements:
-            earned, output = share(judgement, self.credit), "\n".join(all_told(judgement))
-            name = f"{clean(report.path)}, {_name(judgement)}" if self.several else _name(judgement)
-            self.test(name, earned, judgement.claim.points, output)
+            earned, points = share(judgement, self.credit), judgement.claim.points
+            self.test(sheet + _name(judgement), earned, points, claim_text(judgement))
 
     def test(self, name: str, earned: Fraction | None, points: Fraction, output: str) -> None:
         """Write a test that earns a share of its points, with None for one that does not count."""
@@ -198,9 +206,10 @@ class Gradescope(Export):
 
 
 class JUnit(Export):
-    """JUnit XML: a suite a sheet, a case a claim.
+    """Writes JUnit XML: a suite a sheet, a case a claim.
 
-    What is not true is a failure, what is unreadable an error, what is undecided or open skipped.
+    What is not true is a failure, what is unreadable an error, what is
+    undecided or open skipped.
     """
 
     TAGS = MappingProxyType({"unread": "error", "cannot_tell": "skipped", "open": "skipped"})
@@ -214,7 +223,10 @@ class JUnit(Export):
     def add(self, report: Report) -> None:
         path = quoteattr(clean(report.path))
         tags = [self.tag(judgement) for judgement in report.judgements]
-        cases = [self.case(*pair, path) for pair in zip(report.judgements, tags, strict=True)]
+        cases = [
+            self.case(judgement, tag, path)
+            for judgement, tag in zip(report.judgements, tags, strict=True)
+        ]
         if report.error is not None:
             error = f"<error message={quoteattr(clean(report.error))}/>"
             tags = ["error"]
@@ -225,17 +237,20 @@ class JUnit(Export):
         self.write("".join(f"{case}\n" for case in cases) + "</testsuite>\n")
 
     def tag(self, judgement: Judgement) -> str:
-        """What becomes of a claim; a text is all there is where it is as expected but not read."""
+        """Name the element inside a claim's case: none where it is as expected and read.
+
+        A text is all there is where it is as expected but not read.
+        """
         if judgement.as_expected:
             return "" if judgement.is_read else "system-out"
         return self.TAGS.get(judgement.verdict, "failure")
 
     @staticmethod
     def case(judgement: Judgement, tag: str, path: str) -> str:
+        """Write a claim as a case; `path` stands in quotes already."""
         name, line = quoteattr(_name(judgement)), judgement.claim.line
         head = f'<testcase classname={path} name={name} line="{line}"'
         if not tag:
             return head + "/>"
         message = "" if tag == "system-out" else f" message={quoteattr(judgement.verdict)}"
-        text = escape("\n".join(all_told(judgement)))
-        return f"{head}><{tag}{message}>{text}</{tag}></testcase>"
+        return f"{head}><{tag}{message}>{escape(claim_text(judgement))}</{tag}></testcase>"

@@ -20,7 +20,11 @@ T = TypeVar("T")
 
 
 def text_in(path: str, most: int) -> str:
-    """The text of a file that may have so many bytes; - is standard input. Raises SheetError, or OSError."""
+    """Read the text of a file that may have `most` bytes; - is standard input.
+
+    Raises SheetError where it is larger, no UTF-8, or a pipe; OSError where it
+    cannot be read.
+    """
     if path != "-":
         if not path.startswith("/dev/") and stat.S_ISFIFO(os.stat(path).st_mode):
             # Who opens one waits until somebody writes to it.
@@ -33,7 +37,11 @@ def text_in(path: str, most: int) -> str:
 
 
 def with_text(path: str, shown: str, use: Callable[[str], T]) -> T | Report:
-    """What comes of a file's text, or why nothing does: nothing that a file contains may end in a traceback."""
+    """Return what `use` makes of a file's text, or a report of why it cannot.
+
+    `shown` is what reports call the file. Nothing that a file contains may end
+    in a traceback.
+    """
     if not path:
         return Report.unreadable(shown, "no sheet in this folder, expected files *.toml")
     if "\0" in path:
@@ -54,24 +62,23 @@ def with_text(path: str, shown: str, use: Callable[[str], T]) -> T | Report:
 
 
 def with_sheet(path: str, shown: str, use: Callable[[Sheet], T]) -> T | Report:
-    """What comes of a sheet, or why nothing does."""
+    """Return what `use` makes of a sheet, or a report of why it cannot."""
     return with_text(path, shown, lambda text: use(read(text, shown)))
 
 
 def same_file(path: str | None, sheet: str) -> bool:
-    """Whether a file to be written is a sheet that is read."""
-    return (
-        bool(path)
-        and os.path.exists(str(path))
-        and os.path.exists(sheet)
-        and os.path.samefile(str(path), sheet)
-    )
+    """Tell whether a file to be written is a sheet that is read."""
+    if not path or not os.path.exists(path) or not os.path.exists(sheet):
+        return False
+    return os.path.samefile(path, sheet)
 
 
-def found(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Every file to judge, and what reports call it: those named, and in folders every *.toml.
+def sheet_files(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Find every file to judge, each with what reports call it.
 
-    But for hidden folders, and the pyproject.toml of a project.
+    These are the files named and every *.toml of the folders named, but for
+    hidden folders and the pyproject.toml of a project; without arguments the
+    homeworks that come with gradsheet.
     """
     if not arguments:
         shipped = Path(__file__).parents[1] / "homework"
@@ -80,23 +87,30 @@ def found(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
         if argument == "-" or "\0" in argument or not os.path.isdir(argument):
             yield argument, argument
             continue
-        any_here = False
-        for folder, inner, names in os.walk(argument):
-            inner[:] = sorted(name for name in inner if not name.startswith("."))
-            for name in sorted(names):
-                path = os.path.join(folder, name)
-                is_sheet = name.endswith(".toml") and name != "pyproject.toml"
-                if is_sheet and os.path.isfile(path):  # no pipe or device, which may never end
-                    any_here = True
-                    yield path, path
-        if not any_here:
+        is_empty = True
+        for path in _sheets_below(argument):
+            is_empty = False
+            yield path, path
+        if is_empty:
             yield "", argument
 
 
-def temporary(path: Path) -> tuple[TextIO, str]:
-    """A new file beside the one that a path leads to, open for writing, and its name.
+def _sheets_below(folder: str) -> Iterator[str]:
+    for inner, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(inner, name)
+            is_sheet = name.endswith(".toml") and name != "pyproject.toml"
+            if is_sheet and os.path.isfile(path):  # no pipe or device, which may never end
+                yield path
 
-    What is no file, a pipe or a device, is itself opened, and the name is empty. Raises OSError where nothing can be.
+
+def temporary(path: Path) -> tuple[TextIO, str]:
+    """Open a new file beside the one that a path leads to; also returns its name.
+
+    What is no file, a pipe or a device, is itself opened, and the name is
+    empty. Raises OSError where nothing can be written. Behind the last word,
+    `put_in_place` gives the file its name.
     """
     path = Path(os.path.realpath(path))
     if path.is_dir():
@@ -113,7 +127,7 @@ def temporary(path: Path) -> tuple[TextIO, str]:
 
 
 def put_in_place(name: str, path: Path) -> None:
-    """Give a finished temporary file its name."""
+    """Give a finished temporary file its name; raises OSError where that cannot be."""
     if not name:
         return
     mask = os.umask(0)
@@ -127,7 +141,7 @@ def put_in_place(name: str, path: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole; where that fails there is no file, or the one that there was."""
+    """Write a file whole; where that raises there is no file, or the one that there was."""
     stream, name = temporary(path)
     try:
         with stream:
@@ -140,7 +154,7 @@ def write(path: Path, text: str) -> None:
 
 
 def put_out(text: str, path: str | None) -> int:
-    """Print a text, or write it to a file whole."""
+    """Print a text, or write it to a file whole; returns the exit status."""
     try:
         if path is None:
             sys.stdout.write(text)
@@ -148,9 +162,21 @@ def put_out(text: str, path: str | None) -> int:
         else:
             write(Path(path), text)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_stdout()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        print(f"gradsheet: {clean(path or 'standard output')}: {clean(reason)}", file=sys.stderr)
+        complain(path or "standard output", getattr(error, "strerror", None) or str(error))
         return 2
     return 0
+
+
+def silence_stdout() -> None:
+    """Have standard output swallow everything, once nobody reads it any more.
+
+    Else the interpreter would complain of what is still in the buffer.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(where: str, reason: str) -> None:
+    """Say on standard error what is wrong with a file."""
+    print(f"gradsheet: {clean(where)}: {clean(reason)}", file=sys.stderr)

@@ -4,110 +4,131 @@ import argparse
 import difflib
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 
 from gradsheet.claims.sheet import VERDICTS
 from gradsheet.commands.cli import COMMANDS
 from gradsheet.commands.exports import Export, Gradescope, Json, JUnit
-from gradsheet.commands.files import found, same_file, with_sheet
+from gradsheet.commands.files import complain, same_file, sheet_files, silence_stdout, with_sheet
 from gradsheet.commands.report import Printer, Progress, Tally
-from gradsheet.language.shown import clean
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.printed import NumberError, printed
 
 
 def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    """Judge the sheets named and return the exit status of the contract."""
+    """Judge the sheets named and return the exit status of the contract.
+
+    `gradsheet -q class/ --junit report.xml` returns 0 where every claim has the
+    verdict on record, 1 where one has not, and 2 where something could not be
+    read or written; raises SystemExit where the options are wrong.
+    """
+    credit = dict(_credit(parser, text) for text in options.credit)
+    _object_to_words(parser, options.sheets)
+    files = list(sheet_files(options.sheets))
+    _object_to_reports(parser, options, [path for path, _ in files])
+    tally, progress, exports = Tally(credit), Progress(len(files)), list[Export]()
     try:
-        credit = dict(map(_credit, options.credit))
-    except argparse.ArgumentTypeError as error:
-        parser.error(f"argument --credit: {error}")
-    for word in options.sheets:
-        if os.path.exists(word):
-            continue
-        if near := difflib.get_close_matches(word, COMMANDS, 1, 0.75):
-            what = f"did you mean {near[0]}?"
-            if word in COMMANDS:
-                what = f"the command comes first: gradsheet {word}"
-            parser.error(f"there is no file {word!a}: {what}")
-    if options.junit and options.junit == options.gradescope:
-        parser.error(f"--junit and --gradescope cannot both write {options.junit!a}")
-    files = list(found(options.sheets))
-    for option in ("junit", "gradescope"):
-        if any(same_file(getattr(options, option), path) for path, _ in files):
-            parser.error(
-                f"--{option} {getattr(options, option)!a} is a sheet itself: give the report another name"
-            )
-    colour = not os.environ.get("NO_COLOR")
-    printer = Printer(colour=colour, verbose=options.verbose, quiet=options.quiet)
-    tally, progress, exports = Tally(credit), Progress(len(files)), list["Export"]()
-    try:
-        with ExitStack() as stack:
-            exports += _exports(options, stack, credit, several=len(files) > 1)
-            for path, shown in files:
-                progress.show(tally.sheets)
-                report = with_sheet(path, shown, judge)
-                if options.hint:
-                    report = report.hinted()
-                tally.add(report)
-                for export in exports:
-                    export.add(report)
-                if not options.json or report.error is not None:
-                    if sys.stdout.isatty() or report.error is not None:
-                        progress.clear()
-                    printer.sheet(report)
-                if not options.json and len(files) > 1:
-                    printer.credit(report, credit)
-        progress.clear()
-        if not options.json:
-            printer.summary(tally)
+        _judge_all(options, files, tally, progress, exports)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_stdout()
     except KeyboardInterrupt:
         progress.clear()
         raise
     except OSError as error:
-        name = clean(error.filename or "standard output")
-        print(f"gradsheet: {name}: {error.strerror}", file=sys.stderr)
+        complain(error.filename or "standard output", str(error.strerror))
         return 2
-    for export in exports:
-        if export.failed is not None:
-            print(
-                f"gradsheet: {clean(str(export.path))}: {export.failed.strerror}", file=sys.stderr
-            )
-    return 2 if any(export.failed is not None for export in exports) else tally.status()
+    failures = [export for export in exports if export.failed is not None]
+    for export in failures:
+        assert export.failed is not None
+        complain(str(export.path), str(export.failed.strerror))
+    return 2 if failures else tally.status()
 
 
-def _credit(text: str) -> tuple[str, Fraction]:
-    """A verdict and the share of its points that it earns."""
+def _judge_all(
+    options: argparse.Namespace,
+    files: Sequence[tuple[str, str]],
+    tally: Tally,
+    progress: Progress,
+    exports: list[Export],
+) -> None:
+    """Judge every file, print it and add it to the tally and to the reports for other programs.
+
+    Those reports are added to `exports` once they are open, so that a caller
+    has them also where something ends the judging.
+    """
+    colour, several = not os.environ.get("NO_COLOR"), len(files) > 1
+    printer = Printer(colour=colour, verbose=options.verbose, quiet=options.quiet)
+    with ExitStack() as stack:
+        exports += [stack.enter_context(export) for export in _exports(options)]
+        for export in exports:
+            export.credit, export.several = tally.credit, several
+        for path, shown in files:
+            progress.show(tally.sheets)
+            report = with_sheet(path, shown, judge)
+            if options.hint:
+                report = report.hinted()
+            tally.add(report)
+            for export in exports:
+                export.add(report)
+            if not options.json or report.error is not None:
+                if sys.stdout.isatty() or report.error is not None:
+                    progress.clear()
+                printer.sheet(report)
+            if not options.json and several:
+                printer.credit(report, tally.credit)
+    progress.clear()
+    if not options.json:
+        printer.summary(tally)
+
+
+def _object_to_words(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """End with a usage message where a word that is no file looks like a command."""
+    for word in words:
+        if os.path.exists(word):
+            continue
+        if near := difflib.get_close_matches(word, COMMANDS, 1, 0.75):
+            advice = f"did you mean {near[0]}?"
+            if word in COMMANDS:
+                advice = f"the command comes first: gradsheet {word}"
+            parser.error(f"there is no file {word!a}: {advice}")
+
+
+def _object_to_reports(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, sheets: Sequence[str]
+) -> None:
+    """End with a usage message where a report would be written over another, or over a sheet."""
+    if options.junit and options.junit == options.gradescope:
+        parser.error(f"--junit and --gradescope cannot both write {options.junit!a}")
+    for option, target in (("junit", options.junit), ("gradescope", options.gradescope)):
+        if any(same_file(target, sheet) for sheet in sheets):
+            parser.error(f"--{option} {target!a} is a sheet itself: give the report another name")
+
+
+def _credit(parser: argparse.ArgumentParser, text: str) -> tuple[str, Fraction]:
+    """A verdict and the share of its points that it earns, as in lucky=0.5."""
     verdict, _, number = text.partition("=")
     verdict = verdict.strip()
     if verdict not in VERDICTS:
         write = f"write lucky=0.5 or another of {', '.join(VERDICTS)}"
-        raise argparse.ArgumentTypeError(f"{verdict!a} is no verdict: {write}")
+        parser.error(f"argument --credit: {verdict!a} is no verdict: {write}")
     try:
         share = printed(number).value
     except NumberError:
         share = None
     if share is None or not 0 <= share <= 1:
         write = f"write {verdict}=0.5 or another number from 0 to 1"
-        raise argparse.ArgumentTypeError(f"{number!a} is no share: {write}")
+        parser.error(f"argument --credit: {number!a} is no share: {write}")
     return verdict, share
 
 
-def _exports(
-    options: argparse.Namespace, stack: ExitStack, credit: dict[str, Fraction], *, several: bool
-) -> list[Export]:
-    """The reports on one sheet or several for other programs."""
-    found: list[Export] = []
+def _exports(options: argparse.Namespace) -> Iterator[Export]:
+    """The reports for other programs, each opened as it is asked for; raises OSError."""
     if options.json:
-        found.append(stack.enter_context(Json(sys.stdout)))
+        yield Json(sys.stdout)
     if options.gradescope:
-        found.append(stack.enter_context(Gradescope.to(options.gradescope)))
+        yield Gradescope.to(options.gradescope)
     if options.junit:
-        found.append(stack.enter_context(JUnit.to(options.junit)))
-    for export in found:
-        export.credit, export.several = credit, several
-    return found
+        yield JUnit.to(options.junit)

@@ -10,7 +10,7 @@ SHOWN = (
 
 
 def shown(value: Any) -> str:
-    """The problem that a sheet states, the table of a report, the pages of a solution."""
+    """Write a value as Markdown: a sheet's problem, a report's table, a solution's pages."""
     from gradsheet.claims.judgement import Report
     from gradsheet.claims.sheet import Sheet
     from gradsheet.commands import report
@@ -22,7 +22,10 @@ def shown(value: Any) -> str:
 
 
 def register(ipython: Any) -> None:
-    """Have a notebook show them; nothing is imported before there is something to show."""
+    """Have a notebook show them; nothing is imported before there is something to show.
+
+    IPython calls it with its shell on `%load_ext gradsheet`.
+    """
     markdown = ipython.display_formatter.formatters["text/markdown"]
     for module, name in SHOWN:
         markdown.for_type_by_name(module, name, shown)

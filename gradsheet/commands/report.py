@@ -1,4 +1,4 @@
-"""A report as a person reads it."""
+"""A report as a person reads it: claims as lines, the summary, and their printing on a terminal."""
 
 import shutil
 import sys
@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 
 from gradsheet.claims.judgement import Judgement, Report
+from gradsheet.commands.files import complain
 from gradsheet.language.shown import LONGEST, clean, markdown_text, short
 from gradsheet.numbers.printed import plain
 
@@ -30,23 +31,25 @@ _COLUMNS = 100  # that a line has at most
 _TRUE = ", true "
 
 
-def _name(number: int) -> str:
-    """A, B, C, ..."""
+def _label(number: int) -> str:
+    """The letter of a cause or witness: A, B, C, ..."""
     return chr(65 + number) if number < 26 else str(number + 1)
 
 
 def sentence(judgement: Judgement, notes: Sequence[str] = (), room: int | None = None) -> str:
-    """A claim on one line: its quantity, its number, the truth, and `notes` in brackets.
+    """Write a claim on one line: its quantity, number, the truth, and `notes` in brackets.
 
-    What is long is cut, and further where there is `room` for so many columns only.
+    What is long is cut, and further where there is `room` for so many columns
+    only. A claim of 42 that should be 21 reads "dL/dW3[1,2] = 42, true 21".
     """
     quantity, number, truth = clean(judgement.claim.quantity), "", clean(_truth(judgement))
     if judgement.claimed is not None:
         number = clean(plain(judgement.claimed))
-    unread = judgement.unread_lines
-    brackets = [f"{_count(unread, 'line')} not read"] if unread else []
-    brackets += [", ".join(notes)] if notes else []
-    end = "".join(f" ({words})" for words in brackets)
+    end = ""
+    if unread := judgement.unread_lines:
+        end += f" ({_counted(unread, 'line')} not read)"
+    if notes:
+        end += f" ({', '.join(notes)})"
 
     def cut(most: int, most_of_number: int) -> str:
         text = short(quantity, most)
@@ -67,16 +70,16 @@ def sentence(judgement: Judgement, notes: Sequence[str] = (), room: int | None =
 
 def _truth(judgement: Judgement) -> str:
     """The truth as the claim is written, where the claim's number is not it."""
-    told = judgement.truth if judgement.told is None else judgement.told
-    return plain(told) if judgement.verdict in _OFF and told is not None else ""
+    truth = judgement.truth if judgement.told is None else judgement.told
+    return plain(truth) if judgement.verdict in _OFF and truth is not None else ""
 
 
-def told_in(judgement: Judgement, line: str, told: Collection[str] = ()) -> list[str]:
-    """What is to be said of a claim besides its own line, a text for each.
+def remarks(judgement: Judgement, line: str, elsewhere: Collection[str] = ()) -> list[str]:
+    """Say what there is to say of a claim besides its own `line`, a text for each.
 
-    `told` are the readings and explanations that are spoken of elsewhere.
+    `elsewhere` are the readings and explanations that are spoken of elsewhere.
     """
-    texts = judgement.reasons(told)
+    texts = judgement.reasons(elsewhere)
     truth = clean(_truth(judgement))
     if truth and _TRUE + truth not in line:  # there was no room for all of it
         texts.append(f"true: {short(truth, 3 * _COLUMNS)}")
@@ -85,17 +88,17 @@ def told_in(judgement: Judgement, line: str, told: Collection[str] = ()) -> list
     return [clean(text) for text in texts]
 
 
-def all_told(judgement: Judgement) -> list[str]:
-    """A claim's own line with its verdict, and what is to be said besides, for other programs."""
+def claim_text(judgement: Judgement) -> str:
+    """Write a claim for other programs: verdict and claim on a line, then a remark a line."""
     line = sentence(judgement)
-    return [f"{judgement.verdict}: {line}", *told_in(judgement, line)]
+    return "\n".join([f"{judgement.verdict}: {line}", *remarks(judgement, line)])
 
 
 def share(judgement: Judgement, credit: Mapping[str, Fraction]) -> Fraction | None:
-    """What share of its points a claim earns; None where it gives and takes none.
+    """Say what share of its points a claim earns; None where it gives and takes none.
 
-    `credit` has the shares that a grader names, whatever verdict is on record. Without them, who has one put on record
-    wants that one.
+    `credit` has the shares that a grader names, whatever verdict is on record.
+    Without them, who has one put on record wants that one.
     """
     verdict = judgement.verdict
     if not credit and judgement.claim.expect and judgement.as_expected:
@@ -106,13 +109,13 @@ def share(judgement: Judgement, credit: Mapping[str, Fraction]) -> Fraction | No
 
 
 def markdown(report: Report) -> str:
-    """The report as a table in Markdown."""
+    """Write the report as a table in Markdown."""
     parts = [f"**{markdown_text(report.title)}**", ""]
     parts += [f"Read as: {markdown_text(report.reading)}.", ""]
     parts += ["| verdict | | claim |", "| --- | --- | --- |"]
     for judgement in report.judgements:
         line = sentence(judgement)
-        texts = [markdown_text(text) for text in (line, *told_in(judgement, line))]
+        texts = [markdown_text(text) for text in (line, *remarks(judgement, line))]
         question = markdown_text(short(judgement.claim.question, 20))
         parts.append(f"| {markdown_text(judgement.verdict)} | {question} | {'<br>'.join(texts)} |")
     tally = Tally()
@@ -125,15 +128,15 @@ def markdown(report: Report) -> str:
 def print_error(report: Report) -> int:
     """Say on standard error why there is nothing to report on a sheet; returns the exit status."""
     for line, text in report.problems:
-        where = f"{report.path}:{line}" if line else report.path
-        print(f"gradsheet: {clean(where)}: {clean(text)}", file=sys.stderr)
+        complain(f"{report.path}:{line}" if line else report.path, text)
     return 2
 
 
 class Tally:
-    """What there is to say over all sheets: the verdicts, those not on record, the points.
+    """Counts over all sheets: the verdicts, those not on record, and the points.
 
-    `credit` has the shares of their points that verdicts earn, where a grader names them.
+    `credit` has the shares of their points that verdicts earn, where a grader
+    names them.
     """
 
     def __init__(self, credit: Mapping[str, Fraction] | None = None) -> None:
@@ -145,6 +148,7 @@ class Tally:
         self.weighted = bool(credit)  # whether points are spoken of
 
     def add(self, report: Report) -> None:
+        """Count a sheet."""
         self.sheets += 1
         self.unread_sheets += report.error is not None
         for judgement in report.judgements:
@@ -161,15 +165,15 @@ class Tally:
                 self.points += claim.points
 
     def line(self) -> str:
-        """The summary."""
+        """Sum up all verdicts on one line."""
         text = f"{self.sheets} sheets, " if self.sheets > 2 else ""
-        text += _count(self.verdicts.total(), "claim") + ": "
+        text += _counted(self.verdicts.total(), "claim") + ": "
         counts = [f"{self.verdicts[v]} {v.replace('_', ' ')}" for v in _COLOURS if self.verdicts[v]]
         text += ", ".join(counts) or "none"
         if self.unread_lines:
-            text += f"; {_count(self.unread_lines, 'line')} not read"
+            text += f"; {_counted(self.unread_lines, 'line')} not read"
         if self.unread_sheets:
-            text += f"; {_count(self.unread_sheets, 'sheet')} could not be read"
+            text += f"; {_counted(self.unread_sheets, 'sheet')} could not be read"
         if self.off_record:
             return f"{text}; {self.off_record} not as on record"
         if not self.recorded or self.unread_sheets:
@@ -179,28 +183,33 @@ class Tally:
         return f"{text}; every verdict is the one on record"
 
     def credit_line(self) -> str:
-        """The points, where anybody has said what they are."""
+        """Sum up the points, where anybody has said what they are; else the text is empty."""
         if not self.weighted:
             return ""
-        return f"credit {float(self.earned):.10g} of {_count(self.points, 'point')}"
+        return f"credit {float(self.earned):.10g} of {_counted(self.points, 'point')}"
 
     def lines(self) -> list[str]:
-        """The summary, and the points."""
+        """Return the summary, and the points where there are any."""
         return [line for line in (self.line(), self.credit_line()) if line]
 
     def status(self) -> int:
-        """The exit status of the contract."""
+        """Return the exit status: 2 something is unread, 1 a verdict is not as expected, else 0."""
         if self.unread_sheets or self.unread_lines or self.verdicts["unread"]:
             return 2
-        return int(self.unexpected > 0)
+        return 1 if self.unexpected else 0
 
 
-def _count(number: int | Fraction, word: str) -> str:
-    return f"{float(number):.10g} {word}{'' if number == 1 else 's'}"
+def _counted(number: int | Fraction, word: str) -> str:
+    """A number of things: 1 claim, 2 claims."""
+    plural = "" if number == 1 else "s"
+    return f"{float(number):.10g} {word}{plural}"
 
 
 class Progress:
-    """A line on a terminal's standard error: how far the sheets are, or whatever there are many of."""
+    """Shows on a terminal's standard error how far the sheets are, or what else there are many of.
+
+    A line appears for more than `least` of them only.
+    """
 
     def __init__(self, total: int, what: str = "sheets", least: int = 10):
         self.total, self.what, self.shown = total, what, False
@@ -208,6 +217,7 @@ class Progress:
         self.wanted = sys.stderr.isatty() and total > least
 
     def show(self, done: int) -> None:
+        """Say how many are done, where the line has not changed for a tenth of a second."""
         now = time.monotonic()
         if self.wanted and now - self.last > 0.1:
             left = (now - self.start) / max(done, 1) * (self.total - done)
@@ -232,6 +242,7 @@ class Printer:
         self.colour, self.verbose, self.quiet = colour and self.terminal, verbose, quiet
 
     def paint(self, verdict: str) -> str:
+        """Give a verdict the width of the longest, and its colour where there are any."""
         word = f"{verdict:{_WIDEST}}"
         return f"\x1b[{_COLOURS[verdict]}m{word}\x1b[0m" if self.colour else word
 
@@ -246,7 +257,7 @@ class Printer:
         print(wrapped.fill(clean(text)))
 
     def sheet(self, report: Report) -> None:
-        """The title, the reading, what there is to say of every claim, and of several together."""
+        """Print a sheet: title, reading, a line a claim, and what several claims have in common."""
         if report.error is not None:
             print_error(report)
             return
@@ -256,49 +267,58 @@ class Printer:
         self.say(short(report.title, 200))
         self.say(report.reading, "read as   ", 10)
         print()
-        quarter = max(12, self.width // 4)
-        questions = [short(clean(j.claim.question), min(20, quarter)) for j in chosen]
-        places = [_place(clean(report.path), j.claim.line, quarter) for j in chosen]
         wrong = [j for j in report.judgements if j.verdict == "wrong"]
         readings = Counter(words for j in wrong for words in j.readings)
         shared = {words: count for words, count in readings.items() if count > 1}
-        told = [*shared, *(cause.explanation.text for cause in report.causes)]
-        notes: dict[int, list[str]] = {id(judgement): [] for judgement in report.judgements}
+        witnesses = self._claims(report, chosen, shared)
+        for words, count in shared.items():
+            self.say(f"{count} of {len(wrong)} wrong claims are right if {words}", hang=2)
+        for witness, label in witnesses.items():
+            self.say(witness, f"{label}: ", 2)
         for k, cause in enumerate(report.causes):
-            for number in cause.claims:
-                notes[id(report.judgements[number])].append(f"cause {_name(k)}")
+            self.say(cause.sentence(report.judgements), f"cause {_label(k)}: ", 2)
+        print()
+
+    def _claims(
+        self, report: Report, chosen: Sequence[Judgement], shared: Collection[str]
+    ) -> dict[str, str]:
+        """Print a line a claim, its remarks below; returns the witnesses, each with its label.
+
+        `shared` are the readings that several claims have in common.
+        """
+        quarter = max(12, self.width // 4)
+        questions = [short(clean(j.claim.question), min(20, quarter)) for j in chosen]
+        places = [_place(clean(report.path), j.claim.line, quarter) for j in chosen]
+        place_width = max(map(len, places), default=0)
+        question_width = max(map(len, questions), default=0)
+        elsewhere = [*shared, *(cause.explanation.text for cause in report.causes)]
+        causes = _causes_of(report)
         witnesses: dict[str, str] = {}
         for judgement, place, question in zip(chosen, places, questions, strict=True):
-            mine = notes[id(judgement)]
+            notes = causes[id(judgement)]
             if judgement.witness:
-                new = f"witness {_name(len(witnesses))}"
-                mine.append(witnesses.setdefault(judgement.witness, new))
-            head = f"{'':{_WIDEST}}  {place:{max(map(len, places))}}  "
-            if any(questions):
-                head += f"{question:{max(map(len, questions))}}  "
-            line = short(head + sentence(judgement, mine, self.width - len(head)), self.width)
+                new = f"witness {_label(len(witnesses))}"
+                notes.append(witnesses.setdefault(judgement.witness, new))
+            head = f"{'':{_WIDEST}}  {place:{place_width}}  "
+            if question_width:
+                head += f"{question:{question_width}}  "
+            line = short(head + sentence(judgement, notes, self.width - len(head)), self.width)
             print(self.paint(judgement.verdict) + line[_WIDEST:])
-            for text in told_in(judgement, line, told):
+            for text in remarks(judgement, line, elsewhere):
                 self.say(text, " " * 4, 6)
             if self.verbose:
                 self.working(judgement)
-        for words, count in shared.items():
-            self.say(f"{count} of {len(wrong)} wrong claims are right if {words}", hang=2)
-        for witness, name in witnesses.items():
-            self.say(witness, f"{name}: ", 2)
-        for k, cause in enumerate(report.causes):
-            self.say(cause.sentence(report.judgements), f"cause {_name(k)}: ", 2)
-        print()
+        return witnesses
 
     def credit(self, report: Report, credit: Mapping[str, Fraction]) -> None:
-        """What one of several sheets earns."""
+        """Print what one of several sheets earns."""
         tally = Tally(credit)
         tally.add(report)
         if report.error is None and tally.weighted:
             print(f"{clean(report.path)}: {tally.credit_line()}", end="\n\n")
 
     def working(self, judgement: Judgement) -> None:
-        """Every line of a working, what it gives and how it was read; how sure an identity is."""
+        """Print every line of a working, what it gives, how it was read; how sure a proof is."""
         widest = max([_WIDEST_LINE, *(len(line.verdict) for line in judgement.working)])
         for line in judgement.working:
             text = line.text
@@ -314,7 +334,7 @@ class Printer:
             self.say(judgement.proof, " " * (widest + 10), widest + 12)
 
     def summary(self, tally: Tally) -> None:
-        """What the tally says; whoever reads it from a pipe finds it on one line."""
+        """Print what the tally says; whoever reads it from a pipe finds it on one line."""
         for line in tally.lines():
             if self.terminal:
                 self.say(line, hang=2)
@@ -326,3 +346,12 @@ def _place(path: str, line: int, most: int) -> str:
     """The file and the line of a claim; of a long path the end."""
     text = f"{path}:{line}"
     return text if len(text) <= most else f"...{text[3 - most :]}"
+
+
+def _causes_of(report: Report) -> dict[int, list[str]]:
+    """The labels of the causes that stand behind each judgement, by its id."""
+    labels: dict[int, list[str]] = {id(judgement): [] for judgement in report.judgements}
+    for k, cause in enumerate(report.causes):
+        for number in cause.claims:
+            labels[id(report.judgements[number])].append(f"cause {_label(k)}")
+    return labels

@@ -20,24 +20,29 @@ WRITERS = {
 
 
 def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    """Write the worked solution of a sheet."""
+    """Write the worked solution of a sheet.
+
+    Returns 0, or 2 where the sheet cannot be read or the file not be written;
+    raises SystemExit where the options are wrong:
+    `gradsheet solve sheet.toml -o solution.html`.
+    """
     kind = options.format or _format_of(options.o)
     if kind is None:
-        parser.error(
-            f"the ending of {options.o!a} is that of no format: write --format {' or '.join(FORMATS)}"
-        )
+        formats = " or ".join(FORMATS)
+        parser.error(f"the ending of {options.o!a} is that of no format: write --format {formats}")
     if same_file(options.o, options.sheet):
         parser.error(f"-o {options.o!a} is the sheet itself: give the solution another name")
 
-    def solved(sheet: Sheet) -> str:
+    def written(sheet: Sheet) -> str:
         return WRITERS[kind](solution.solve(sheet))
 
-    text = with_sheet(options.sheet, options.sheet, solved)
+    text = with_sheet(options.sheet, options.sheet, written)
     return print_error(text) if isinstance(text, Report) else put_out(text, options.o)
 
 
 def _format_of(path: str | None) -> str | None:
+    """The format that the ending of a file asks for, None where no format has that ending."""
     if path is None:
         return "text"
-    ending = Path(path).suffix.lower()
-    return next((kind for kind, own in FORMATS.items() if own == ending), None)
+    kinds = {ending: kind for kind, ending in FORMATS.items()}
+    return kinds.get(Path(path).suffix.lower())

@@ -1,4 +1,12 @@
-"""The worked solution of a sheet: every step as a person writes it, checked by the judge, in several formats."""
+"""The worked solution of a sheet: every step as a person writes it, checked by the judge.
+
+    from gradsheet import load, solution
+
+    worked = solution.solve(load("gradsheet/homework/numbers.toml"))
+    print(solution.text(worked))  # or markdown, html, latex, answer_sheet
+
+`exercise` sets fresh exercises and `filling` answers the questions of a sheet.
+"""
 
 from gradsheet.solution.checking import answer_sheet
 from gradsheet.solution.pages import latex, markdown, problem, text

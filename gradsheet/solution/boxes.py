@@ -19,16 +19,17 @@ class Box:
 
     @property
     def width(self) -> int:
+        """How many characters each of its lines has."""
         return len(self.lines[0])
 
     def lifted(self, above: int, below: int) -> "Box":
-        """The box with empty lines around it."""
+        """Return the box with empty lines above and below it."""
         blank = (" " * self.width,)
         return Box(blank * above + self.lines + blank * below, self.base + above)
 
 
 def beside(boxes: Sequence[Box]) -> Box:
-    """Boxes next to each other, their bases level."""
+    """Put boxes next to each other, their bases level."""
     base = max(box.base for box in boxes)
     rest = max(len(box.lines) - box.base for box in boxes)
     level = [box.lifted(base - box.base, rest - (len(box.lines) - box.base)).lines for box in boxes]
@@ -48,8 +49,11 @@ class Boxes(Typesetter[Box]):
     divides_on_one_line = True
 
     def symbol(self, base: str, below: str = "", above: str = "") -> Box:
-        lower = _script(below, _BELOW, "_") if below else ""
-        return Box((base + (_script(above, _ABOVE, "^") if above else "") + lower,))
+        if above:
+            base += _script(above, _ABOVE, "^")
+        if below:
+            base += _script(below, _BELOW, "_")
+        return Box((base,))
 
     def number(self, text: str) -> Box:
         return Box((text,))
@@ -65,9 +69,8 @@ class Boxes(Typesetter[Box]):
 
     def raised(self, base: Box, exponent: str) -> Box:
         top = Box(("ᵀ" if exponent == "⊤" else _script(exponent, _ABOVE, "^"),))
-        return beside(
-            [base, Box(top.lines + (" " * top.width,) * base.base, base.base) if base.base else top]
-        )
+        # The exponent is level with the first line.
+        return beside([base, Box(top.lifted(0, base.base).lines, base.base)])
 
     def fenced(self, inner: Box) -> Box:
         return beside([self._bracket("(", inner), inner, self._bracket(")", inner)])
@@ -88,7 +91,10 @@ class Boxes(Typesetter[Box]):
                 Box(tuple(" " * (width - cell.width) + line for line in cell.lines), cell.base)
                 for cell, width in zip(row, widths, strict=True)
             ]
-            lines += beside([part for cell in cells for part in (cell, Box(("  ",)))][:-1]).lines
+            spaced = [cells[0]]
+            for cell in cells[1:]:
+                spaced += [Box(("  ",)), cell]
+            lines += beside(spaced).lines
         inner = Box(tuple(lines), (len(lines) - 1) // 2)
         return beside([self._bracket("[", inner), inner, self._bracket("]", inner)])
 

@@ -1,4 +1,7 @@
-"""A solution written as an answer sheet, and judged as one: what the judge does not find right is no part of it."""
+"""A solution written as an answer sheet, and judged as one.
+
+What the judge does not find right is no part of a solution.
+"""
 
 import itertools
 import warnings
@@ -12,7 +15,7 @@ from gradsheet.claims.sheet import Sheet, SheetError
 from gradsheet.language.text import formula_text
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.budget import MAX_OPERATIONS
-from gradsheet.solution.digits import value_text
+from gradsheet.solution.rounding_off import value_text
 from gradsheet.solution.solution import Solution, Step
 
 MOST = 2 * MAX_OPERATIONS  # for judging a solution, which claims more than a sheet does
@@ -20,21 +23,26 @@ TITLE = "solution: "
 
 
 def answer_sheet(solution: Solution) -> str:
-    """The solution as an answer sheet, a claim a step."""
+    """Write the solution as an answer sheet, a claim a step, which can be read and judged again.
+
+        judge(read(answer_sheet(solution))).summary  # all right
+
+    Raises nothing: of more claims than a sheet may have, the last are left out,
+    and a comment at its end says how many.
+    """
     return _as_sheet(solution.sheet, list(solution.steps()))
 
 
 def _as_sheet(sheet: Sheet, steps: Sequence[Step]) -> str:
     """The steps as the claims of a sheet, as many as a sheet may have."""
     claims = [_claim(step) for step in steps if step.says_something]
-    left = len(claims) - MAX_CLAIMS
-    note = (
-        f"\n# a sheet has at most {MAX_CLAIMS} claims: the last {left} are left out\n"
-        if left > 0
-        else ""
-    )
     title = sheet.title if sheet.title.startswith(TITLE) else TITLE + sheet.title
-    return head(sheet, title) + "".join(claims[:MAX_CLAIMS]) + note
+    text = head(sheet, title) + "".join(claims[:MAX_CLAIMS])
+    if left_out := claims[MAX_CLAIMS:]:
+        text += (
+            f"\n# a sheet has at most {MAX_CLAIMS} claims: the last {len(left_out)} are left out\n"
+        )
+    return text
 
 
 def _claim(step: Step) -> str:
@@ -48,54 +56,54 @@ def _claim(step: Step) -> str:
 
 
 def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
-    """Have every step judged, and take out what is not found right; returns how many steps had no verdict.
+    """Have every step judged and take out what is not right; returns how many had no verdict.
 
-    A line with rounded numbers need not be true to the digits that its result has: such a line just goes. Anything else
-    that is not right would be a fault of gradsheet, and goes with a RuntimeWarning.
+    A line with rounded numbers need not be true to the digits that its result
+    has: such a line just goes. Anything else that is not right would be a fault
+    of gradsheet, and goes with a RuntimeWarning.
     """
-    claims = [step for step in steps if step.says_something]
     doubtful = []
-    for step, judgement in _judged(sheet, claims):
+    for step, judgement in _judged(sheet, [step for step in steps if step.says_something]):
         if judgement is None or judgement.verdict != "right":
             doubtful.append(step)
         if judgement is not None:
-            found = itertools.zip_longest(step.lines, (own.verdict for own in judgement.working))
-            step.lines = [
-                line for line, own in found if not line.rounded or own in ("right", "rounded")
-            ]
-    without = [
-        replace(step, lines=[line for line in step.lines if not line.rounded]) for step in doubtful
-    ]
+            _keep_true_lines(step, judgement)
     unchecked = 0
-    again = (judgement for _, judgement in _judged(sheet, without))
+    exact = [replace(step, lines=[l for l in step.lines if not l.rounded]) for step in doubtful]
+    again = (judgement for _, judgement in _judged(sheet, exact))
     for step, judgement in zip(doubtful, again, strict=True):
         if judgement is None or judgement.verdict == "cannot_tell":
             unchecked += 1
         elif judgement.verdict != "right":
             warnings.warn(
-                f"the judge does not find the step to {formula_text(step.quantity)} right, it is left out: "
-                f"{judgement.message}",
+                f"the judge does not find the step to {formula_text(step.quantity)} right, "
+                f"it is left out: {judgement.message}",
                 RuntimeWarning,
                 stacklevel=3,
             )
-            step.lines, step.value, step.missing = (
-                [],
-                None,
-                "The judge did not find this step right.",
-            )
+            step.lines, step.value = [], None
+            step.missing = "The judge did not find this step right."
     return unchecked
 
 
+def _keep_true_lines(step: Step, judgement: Judgement) -> None:
+    """Take out the lines with rounded numbers that the judge does not find true."""
+    verdicts = (line.verdict for line in judgement.working)
+    step.lines = [
+        line
+        for line, verdict in itertools.zip_longest(step.lines, verdicts)
+        if not line.rounded or verdict in ("right", "rounded")
+    ]
+
+
 def _judged(sheet: Sheet, steps: Sequence[Step]) -> Iterator[tuple[Step, Judgement | None]]:
-    """Every step with its judgement, None where it says nothing or there is too much for a sheet."""
+    """Every step with its judgement, None where it says nothing or is too much for a sheet."""
     for start in range(0, len(steps), MAX_CLAIMS):
-        some = steps[start : start + MAX_CLAIMS]
+        batch = steps[start : start + MAX_CLAIMS]
+        judgements: Iterator[Judgement]
         try:
-            judgements: Iterator[Judgement] = iter(
-                judge(read(_as_sheet(sheet, some), sheet.path), MOST).judgements
-            )
+            judgements = iter(judge(read(_as_sheet(sheet, batch), sheet.path), MOST).judgements)
         except SheetError:  # larger than a sheet may be, or without a claim
             judgements = iter(())
-        yield from (
-            (step, next(judgements, None) if step.says_something else None) for step in some
-        )
+        for step in batch:
+            yield step, next(judgements, None) if step.says_something else None

@@ -1,8 +1,9 @@
-"""Fresh exercises: a network with small whole numbers, at which every mistake of the catalogue shows.
+"""Fresh exercises: a network of small whole numbers, at which every mistake of the catalogue shows.
 
-Numbers are drawn until all is readable by hand, no z is 0, layers with a kink have live and dead units, and every
-mistake that can be made on the way changes something that is asked for. Of a pool of such draws the one with the
-smallest numbers is taken.
+Numbers are drawn until all is readable by hand, no z is 0, layers with a kink
+have live and dead units, and every mistake that can be made on the way changes
+something that is asked for. Of a pool of such draws the one with the smallest
+numbers is taken.
 """
 
 import difflib
@@ -46,11 +47,11 @@ LAYER_DRAWS, UNIT_DRAWS = 40, 60  # before all is drawn afresh
 MAX_CLASHES = 20  # exercises that others have, before there seem to be no more
 TITLE = "Backpropagation by hand"
 DISTANCES = (-4, *SMALL, 4)  # from the targets to the outputs
-# From a target to an output that is alone: at 1 or 2 the loss would be the distance, and a wrong formula for it right.
+# From a target to an output that is alone: at 1 or 2 the loss would be the distance, and a wrong
+# formula for it right.
 ALONE = (3, 4, 5)
 
-
-_Some = Callable[..., Array]  # numbers drawn from the choices given, in the shape given
+_Choose = Callable[..., Array]  # draws numbers from the choices given, in the shape given
 
 
 class ExerciseError(ValueError):
@@ -58,10 +59,14 @@ class ExerciseError(ValueError):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The kind of exercise. `widths` are the inputs and every layer's units; `examples` is None for a single example.
+class Outline:
+    """The kind of exercise.
 
-    A leaky_relu without a slope gets 1/2.
+        Outline(widths=(2, 3, 1), activations=("relu", "identity"))
+
+    `widths` are the inputs and every layer's units, `activations` one a layer;
+    `examples` is None for a single example. A leaky_relu without a slope gets
+    1/2. Raises ExerciseError where there are no such exercises.
     """
 
     widths: tuple[int, ...]
@@ -72,46 +77,69 @@ class Plan:
     title: str = ""
 
     def __post_init__(self) -> None:
-        if reason := self._objection():
+        reason = self._size_objection() or self._layers_objection() or self._loss_objection()
+        if reason:
             raise ExerciseError(reason)
 
-    def _objection(self) -> str | None:
+    def _size_objection(self) -> str | None:
         depth = len(self.widths) - 1
         if depth < 1:
-            return f"a network of {len(self.widths)} widths, expected at least two: the inputs and a layer's units"
+            return (
+                f"a network of {len(self.widths)} widths, expected at least two: the inputs and "
+                "a layer's units"
+            )
         if depth > MAX_LAYERS:
             return f"{depth} layers, expected at most {MAX_LAYERS}: it is worked by hand"
         for width in self.widths:
             if not 1 <= width <= MAX_WIDTH:
                 return f"a width of {width}, expected 1 to {MAX_WIDTH}: it is worked by hand"
         if self.examples is not None and not 1 <= self.examples <= MAX_EXAMPLES:
-            return f"a batch of {self.examples} examples, expected 1 to {MAX_EXAMPLES}: it is worked by hand"
+            return (
+                f"a batch of {self.examples} examples, expected 1 to {MAX_EXAMPLES}: it is worked "
+                "by hand"
+            )
+        return None
+
+    def _layers_objection(self) -> str | None:
         for l, activation in enumerate(self.activations, 1):
             if reason := _activation_objection(activation, last=l >= len(self.activations)):
                 return reason
+        depth = len(self.widths) - 1
         if len(self.activations) != depth:
             return f"{len(self.activations)} activations, expected {depth}, one a layer"
-        if self.examples is None:
-            for l, (units, activation) in enumerate(
-                zip(self.widths[1:], self.activations, strict=True), 1
-            ):
-                if facts_of(activation).dead and units < (least := 2 if l == 1 else 3):
-                    return (
-                        f"{activation} on layer {l} of {units} unit{'s' * (units > 1)}: "
-                        "one example cannot show both what a "
-                        f"dead unit stops and what several live ones add up; use {least} units or a batch of 2 examples"
-                    )
+        if self.examples is not None:
+            return None
+        for l, (units, activation) in enumerate(
+            zip(self.widths[1:], self.activations, strict=True), 1
+        ):
+            if facts_of(activation).dead and units < (least := 2 if l == 1 else 3):
+                plural = "s" if units > 1 else ""
+                return (
+                    f"{activation} on layer {l} of {units} unit{plural}: one example cannot show "
+                    "both what a dead unit stops and what several live ones add up; use "
+                    f"{least} units or a batch of 2 examples"
+                )
+        return None
+
+    def _loss_objection(self) -> str | None:
         if self.loss not in LOSSES:
             return f"unknown loss {self.loss!r}: {_hint(self.loss, LOSSES)}"
         last, end = split(self.activations[-1])[0], LOSSES[self.loss].behind
         if end not in ("", last):
-            return f"the loss {self.loss} behind {last}, expected {end} on the last layer: the loss takes logarithms"
+            return (
+                f"the loss {self.loss} behind {last}, expected {end} on the last layer: the loss "
+                "takes logarithms"
+            )
         if self.loss == "output" and self.widths[-1] != 1:
-            return f'the loss "output" needs a single output, the last layer has {self.widths[-1]} units'
+            return (
+                'the loss "output" needs a single output, the last layer has '
+                f"{self.widths[-1]} units"
+            )
         return None
 
     @cached_property
     def network(self) -> Network:
+        """The network of all exercises of this kind."""
         activations = tuple(map(_spelt_out, self.activations))
         biases = ("units" if self.biases else None,) * len(activations)
         return Network(tuple(self.widths), biases, activations, self.loss, "mean", self.examples)
@@ -126,6 +154,7 @@ def _spelt_out(activation: Activation) -> Activation:
 
 
 def _activation_objection(activation: Activation, last: bool) -> str | None:
+    """Why a layer, perhaps the last, cannot have an activation; None where it can."""
     name, slopes = split(activation)
     if name not in ACTIVATIONS:
         return f"unknown activation {name!r}: {_hint(name, ACTIVATIONS)}"
@@ -138,54 +167,69 @@ def _activation_objection(activation: Activation, last: bool) -> str | None:
     return None
 
 
-def _hint(found: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(found.lower(), known, 1)
+def _hint(name: str, known: Iterable[str]) -> str:
+    """What to write for an unknown name."""
+    near = difflib.get_close_matches(name.lower(), known, 1)
     return f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """Two sheets: the `problem` asks, with no value in it, and the `key` has the answers as well."""
+    """Two sheets: the `problem` asks, with no value in it; the `key` has the answers as well."""
 
     problem: str
     key: str
 
 
-def exercise(plan: Plan, seed: int | str) -> Exercise:
-    """An exercise of this kind; the same seed gives the same one, on every machine, whatever the title."""
-    return _found(plan, seed).titled(plan.title or TITLE)
+def exercise(outline: Outline, seed: int | str) -> Exercise:
+    """Set an exercise of this kind; the same seed gives the same one, whatever the title.
+
+        fresh = exercise(Outline((2, 3, 1), ("relu", "identity")), seed=7)
+        Path("exercise.toml").write_text(fresh.problem)
+
+    It is the same on every machine. Raises ExerciseError where none is found.
+    """
+    return _search(outline, seed).titled(outline.title or TITLE)
 
 
-def class_list(plan: Plan, names: Sequence[str], seed: int | str) -> Iterator[tuple[str, Exercise]]:
-    """An exercise for every name, no two alike, each with a stem for its file.
+def class_list(
+    outline: Outline, names: Sequence[str], seed: int | str
+) -> Iterator[tuple[str, Exercise]]:
+    """Set an exercise for every name, no two alike, each with a stem for its file.
 
-    Who else is on the list does not matter to anybody's exercise, unless two would have had the same one. Each is drawn
-    when it is asked for.
+        for stem, fresh in class_list(outline, ["Ada", "Bo"], seed=7):
+            Path(f"{stem}.toml").write_text(fresh.problem)  # ada.toml, bo.toml
+
+    Who else is on the list does not matter to anybody's exercise, unless two
+    would have had the same one. Each is drawn when it is asked for. Raises
+    ExerciseError where there are no more.
     """
     given = set[str]()
     for name, stem in zip(names, stems(names), strict=True):
-        for number in range(1, MAX_CLASHES + 1):
-            found = _found(plan, f"{seed}/{name}" if number == 1 else f"{seed}/{name}/{number}")
-            if (data := head(found.sheet)) not in given:
+        for attempt in range(1, MAX_CLASHES + 1):
+            personal = f"{seed}/{name}" if attempt == 1 else f"{seed}/{name}/{attempt}"
+            draft = _search(outline, personal)
+            if (numbers := head(draft.sheet)) not in given:
                 break
         else:
             raise ExerciseError(
                 f"only {len(given)} different exercises of this kind were found: use wider layers"
             )
-        given.add(data)
-        yield stem, found.titled(f"{plan.title or TITLE}: {name}")
+        given.add(numbers)
+        yield stem, draft.titled(f"{outline.title or TITLE}: {name}")
 
 
 def stems(names: Sequence[str]) -> list[str]:
-    """A stem of a file for every name, no two alike."""
-    found = dict[str, None]()
+    """Make a stem of a file for every name, no two alike: Ada and Ada are ada and ada-2."""
+    taken = dict[str, None]()
     for name in names:
-        found[next(stem for stem in _stems(name) if stem not in found)] = None
-    return list(found)
+        taken[next(stem for stem in _stems(name) if stem not in taken)] = None
+    return list(taken)
 
 
 def _stems(name: str) -> Iterator[str]:
-    """Names for a person's file: small letters, since some file systems do not tell them from capitals."""
+    """Names for a person's file, the second of a name with a number."""
+    # Small letters, since some file systems do not tell them from capitals.
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     stem = re.sub(r"[^a-z0-9]+", "-", ascii_only)[:60].strip("-") or "student"
     yield stem
@@ -193,8 +237,8 @@ def _stems(name: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """The data of an exercise, and the claims of its key."""
+class _Draft:
+    """The numbers of an exercise as a sheet, and the claims of its key."""
 
     sheet: Sheet
     answers: str
@@ -203,173 +247,181 @@ class _Found:
         network = self.sheet.network
         how = "whole numbers exactly" if network.rational else "decimals with four digits or more"
         note = (
-            "W has a row for every unit and a column for every input; a layer without activation has h = z. "
-            "z1 is what layer 1 has before its activation, h1 behind it, yhat the output, L the loss; dL/dz1 is the "
-            f"gradient by z1. Write `value = ...` under each quantity, {how}, vectors as [1, -2] and matrices as "
-            "[[1, 2], [3, 4]]. Then run `gradsheet` on this file; a question that stays open is to be taken out."
+            "W has a row for every unit and a column for every input; a layer without activation "
+            "has h = z. z1 is what layer 1 has before its activation, h1 behind it, yhat the "
+            "output, L the loss; dL/dz1 is the gradient by z1. Write `value = ...` under each "
+            f"quantity, {how}, vectors as [1, -2] and matrices as [[1, 2], [3, 4]]. Then run "
+            "`gradsheet` on this file; a question that stays open is to be taken out."
         )
         top = head(self.sheet, title, note)
         return Exercise(top + _questions(network), top + self.answers)
 
 
 def _questions(network: Network) -> str:
-    """What is asked, as claims without values: the forward pass, then the backward pass from the last layer on."""
+    """What is asked, as claims without values: the forward pass, then the backward pass."""
     forward, backward = list[str](), list[str]()
     for l, activation in enumerate(network.activations, 1):
         last, active = l == network.depth, activation != "identity"
         # Where z and h are the same, one of them is enough.
-        forward += [f"z{l}"] * (active or not last) + ["yhat" if last else f"h{l}"] * (
-            active or last
-        )
-        backward = [
-            f"dL/d{letter}{l}" for letter in "zWb" if f"{letter}{l}" in network.shapes
-        ] + backward
-    return "".join(
-        claim(quantity, question=f"{part}{chr(ord('a') + number)}")
-        for part, quantities in ((1, [*forward, "L"]), (2, backward))
-        for number, quantity in enumerate(quantities)
-    )
+        if active or not last:
+            forward.append(f"z{l}")
+        if active or last:
+            forward.append("yhat" if last else f"h{l}")
+        names = (f"{letter}{l}" for letter in "zWb")
+        backward[:0] = [f"dL/d{name}" for name in names if name in network.shapes]
+    claims = []
+    for part, quantities in ((1, [*forward, "L"]), (2, backward)):
+        for number, quantity in enumerate(quantities):
+            claims.append(claim(quantity, question=f"{part}{chr(ord('a') + number)}"))
+    return "".join(claims)
 
 
-def _found(plan: Plan, seed: int | str) -> _Found:
-    network = plan.network
-    kind = (network.widths, network.activations, network.loss, network.examples, plan.biases)
+def _search(outline: Outline, seed: int | str) -> _Draft:
+    """Draw numbers until every mistake shows; raises ExerciseError where that takes too long."""
+    network = outline.network
+    kind = (network.widths, network.activations, network.loss, network.examples, outline.biases)
     draw = random.Random(f"{kind} {seed}")
     tried, questions = 0, tuple[Claim, ...]()  # the same for all sheets of this kind
     always: set[str] | None = None  # the mistakes that have not shown anywhere
-    # Whole numbers where they are to be had, else short fractions.
-    for grain in (1, 100 * (network.examples or 1)) if network.rational else (None,):
+    for grain in _grains(network):
         for _ in range(POOLS):
-            distances: Sequence[int] = DISTANCES
-            if network.widths[-1] * (network.examples or 1) == 1:
-                distance = ALONE[int(len(ALONE) * draw.random())]
-                distances = (-distance, distance)
-            drawn = [
-                one
-                for _ in range(POOL)
-                if (one := _drawn(network, draw, grain, distances)) is not None
-            ]
-            for data in _smallest(network, drawn, grain)[:TRIED]:
+            for numbers in _pool(network, draw, grain)[:TRIED]:
                 if (tried := tried + 1) > MAX_TRIES:
                     raise _nothing(always)
-                sheet = _sheet(network, data, grain)
+                sheet = _sheet(network, numbers, grain)
                 questions = questions or read(head(sheet) + _questions(network)).claims
                 hidden = _hidden(sheet, questions)
                 if not hidden and (answers := _answers(sheet)) is not None:
-                    return _Found(sheet, answers)
+                    return _Draft(sheet, answers)
                 always = hidden if always is None else always & hidden
     raise _nothing(always)
 
 
+def _grains(network: Network) -> tuple[int | None, ...]:
+    """The grains to try: all that is asked for is a multiple of 1/grain.
+
+    First whole numbers, then short fractions; None where an exponential leaves no
+    number short.
+    """
+    return (1, 100 * (network.examples or 1)) if network.rational else (None,)
+
+
 def _nothing(always: Collection[str] | None) -> ExerciseError:
+    """The error that there is no exercise; `always` are the mistakes that never showed."""
     if always is None:
         return ExerciseError(
-            "no small whole numbers fit this kind of exercise: use fewer examples or narrower layers"
+            "no small whole numbers fit this kind of exercise: use fewer examples or narrower "
+            "layers"
         )
     never = f", and none of those tried that {min(always)}" if always else ""
     return ExerciseError(
-        f"no exercise of this kind was found that shows every mistake{never}: use wider layers, more examples, "
-        "other activations or another loss"
+        f"no exercise of this kind was found that shows every mistake{never}: use wider layers, "
+        "more examples, other activations or another loss"
     )
 
 
-class _Data(NamedTuple):
-    """Numbers for an exercise, as floats: exact, where nothing but halves is taken of numbers as small as these."""
+class _Numbers(NamedTuple):
+    """Numbers for an exercise, as floats.
+
+    They are exact, where nothing but halves is taken of numbers as small as
+    these.
+    """
 
     params: list[Layer]
     x: Array
     y: Array | None
 
 
-def _drawn(
+def _pool(network: Network, draw: random.Random, grain: int | None) -> list[_Numbers]:
+    """Many draws, those that fit, from the smallest numbers on."""
+    distances: Sequence[int] = DISTANCES
+    if network.widths[-1] * (network.examples or 1) == 1:
+        distance = ALONE[int(len(ALONE) * draw.random())]
+        distances = (-distance, distance)
+    draws = (_draw(network, draw, grain, distances) for _ in range(POOL))
+    return _smallest(network, [numbers for numbers in draws if numbers is not None], grain)
+
+
+def _draw(
     network: Network, draw: random.Random, grain: int | None, distances: Sequence[int]
-) -> _Data | None:
+) -> _Numbers | None:
     """Numbers with signs as they should be, None where none are found."""
 
-    def some(choices: Sequence[int], *shape: int) -> Array:
+    def choose(choices: Sequence[int], *shape: int) -> Array:
         # Only random() itself is promised to stay the same in every version of Python.
         count, random = len(choices), draw.random
-        return np.array(
-            [choices[int(count * random())] for _ in range(math.prod(shape))], float
-        ).reshape(shape)
+        drawn = [choices[int(count * random())] for _ in range(math.prod(shape))]
+        return np.array(drawn, float).reshape(shape)
 
-    h = x = some(SMALL, network.examples or 1, network.widths[0])
+    h = x = choose(SMALL, network.examples or 1, network.widths[0])
     params = list[Layer]()
     for activation, units, bias in zip(
         network.activations, network.widths[1:], network.biases, strict=True
     ):
         inputs = h.tolist() if bias is None else [[*row, 1.0] for row in h.tolist()]
-        found = _layer(activation, inputs, units, draw)
-        if found is None:
+        layer = _layer(activation, inputs, units, draw)
+        if layer is None:
             return None
-        W, z = found
+        W, z = layer
         params.append(Layer(W) if bias is None else Layer(W[:, :-1], W[:, -1]))
         h = activate(activation, z)
-    return _Data(params, x, _targets(network, some, h, grain, distances))
+    return _Numbers(params, x, _targets(network, choose, h, grain, distances))
 
 
-def _smallest(network: Network, drawn: Sequence[_Data], grain: int | None) -> list[_Data]:
-    """Those where all that is asked is a multiple of 1/grain, from the smallest numbers on: one pass has them all."""
+def _smallest(network: Network, drawn: Sequence[_Numbers], grain: int | None) -> list[_Numbers]:
+    """Those draws where all that is asked is a multiple of 1/grain, from the smallest on."""
     if not drawn:
         return []
+    # One pass has them all, as variants.
     params = tuple(
         Layer(
-            np.stack([one.params[l].W for one in drawn]),
-            _stacked([one.params[l].b for one in drawn]),
+            np.stack([numbers.params[l].W for numbers in drawn]),
+            _stacked([numbers.params[l].b for numbers in drawn]),
         )
         for l in range(network.depth)
     )
-    x, y = np.stack([one.x for one in drawn]), _stacked([one.y for one in drawn])
+    x, y = np.stack([numbers.x for numbers in drawn]), _stacked([numbers.y for numbers in drawn])
     passed = Pass(Problem(network, params, x, y), variants=len(drawn))
+    nodes = [*passed.z, *passed.h[1:]]
     names = [f"{letter}{l}" for l in range(1, network.depth + 1) for letter in "zWb"]
-    nodes, backward = (
-        [*passed.z, *passed.h[1:]],
-        [passed.gradients[n] for n in names if n in passed.gradients],
-    )
+    backward = [passed.gradients[name] for name in names if name in passed.gradients]
     asked = [array.reshape(len(drawn), -1) for array in (*nodes, passed.node("L"), *backward)]
-    numbers = np.hstack(asked)
+    entries = np.hstack(asked)
     fitting = np.ones(len(drawn), bool)
     if grain is not None:
-        grains = np.full(numbers.shape[1], grain)
-        grains[sum(array.shape[1] for array in asked[: len(nodes)])] *= (
-            2  # a loss of 9/2 is no awkward fraction
-        )
-        fitting = (abs(numbers * grains - np.rint(numbers * grains)) <= 1e-6).all(1)
+        grains = np.full(entries.shape[1], grain)
+        place_of_L = sum(array.shape[1] for array in asked[: len(nodes)])
+        grains[place_of_L] *= 2  # a loss of 9/2 is no awkward fraction
+        fitting = (abs(entries * grains - np.rint(entries * grains)) <= 1e-6).all(1)
     # Rounded, so that the last bits of an exponential do not choose.
-    largest = [round(float(number), 6) for number in abs(numbers).max(1)]
+    largest = [round(float(number), 6) for number in abs(entries).max(1)]
     return [drawn[k] for k in sorted(np.flatnonzero(fitting).tolist(), key=lambda k: largest[k])]
 
 
 def _stacked(arrays: Sequence[Array | None]) -> Array | None:
-    return None if any(array is None for array in arrays) else np.stack(arrays)  # type: ignore[arg-type]
+    present = [array for array in arrays if array is not None]
+    return np.stack(present) if len(present) == len(arrays) else None
 
 
-def _sheet(network: Network, data: _Data, grain: int | None) -> Sheet:
-    """The numbers as they are exactly."""
+def _sheet(network: Network, numbers: _Numbers, grain: int | None) -> Sheet:
+    """The numbers as they are exactly, as a sheet without claims."""
+    most = grain or 1
+    fractions = np.vectorize(lambda v: Fraction(round(v * most), most), [object])
 
-    def exact(array: Array) -> Array:
-        return np.asarray(
-            np.vectorize(lambda v: Fraction(round(v * (grain or 1)), grain or 1), [object])(array)
-        )
+    def exact(array: Array | None) -> Array | None:
+        return None if array is None else np.asarray(fractions(array))
 
-    params = tuple(Layer(exact(W), None if b is None else exact(b)) for W, b in data.params)
-    return Sheet(
-        "-",
-        "",
-        network,
-        params,
-        exact(data.x),
-        None if data.y is None else exact(data.y),
-        None,
-        {},
-        (),
-    )
+    params = tuple(Layer(np.asarray(fractions(W)), exact(b)) for W, b in numbers.params)
+    return Sheet("-", "", network, params, exact(numbers.x), exact(numbers.y), None, {}, ())
 
 
 def _layer(
     activation: Activation, inputs: list[list[float]], units: int, draw: random.Random
 ) -> tuple[Array, Array] | None:
-    """A layer's rows of weights and its z: none of them 0, some units dead but not most, and none that saturates."""
+    """A layer's rows of weights and its z, None where none are found.
+
+    No z is 0, some units are dead but not most, and none saturates.
+    """
     facts = facts_of(activation)
     most = math.inf if facts.rational else STEEPEST
     random, choices = draw.random, len(SMALL)
@@ -398,20 +450,21 @@ def _layer(
 
 
 def _targets(
-    network: Network, some: _Some, yhat: Array, grain: int | None, distances: Sequence[int]
+    network: Network, choose: _Choose, yhat: Array, grain: int | None, distances: Sequence[int]
 ) -> Array | None:
-    """Small targets, where that can be at such a distance from the outputs that dL/dyhat is a whole number."""
+    """Small targets, where that can be at such a distance that dL/dyhat is a whole number."""
     last, loss = facts_of(network.activations[-1]), losses.of(network.loss)
     if network.loss == "output":
         return None
     if last.mixes:
-        return np.asarray(np.eye(yhat.shape[1])[some(range(yhat.shape[1]), len(yhat)).astype(int)])
+        classes = choose(range(yhat.shape[1]), len(yhat)).astype(int)
+        return np.asarray(np.eye(yhat.shape[1])[classes])
     if grain is None:
         near = [end for end in last.between if math.isfinite(end)]  # where outputs come close to
-        return some(near if len(near) == 2 else SMALL, *yhat.shape)
+        return choose(near if len(near) == 2 else SMALL, *yhat.shape)
     assert loss.factor is not None
-    whole = (loss.factor(yhat.shape[1]) / len(yhat)).denominator if grain == 1 else 1
-    return np.asarray(yhat - some(distances, *yhat.shape) * whole)
+    spacing = (loss.factor(yhat.shape[1]) / len(yhat)).denominator if grain == 1 else 1
+    return np.asarray(yhat - choose(distances, *yhat.shape) * spacing)
 
 
 def _hidden(sheet: Sheet, questions: tuple[Claim, ...]) -> set[str]:

@@ -14,19 +14,26 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_VALUE, EvaluationError, Imprecise, Missing
-from gradsheet.solution.digits import Digits, value_text
+from gradsheet.solution.rounding_off import Digits, value_text
 from gradsheet.truth.point import point_of
 
 _HEADER = re.compile(r"""\s*\[\[\s*["']?claim["']?\s*\]\]""")
 
 
 def fill(text: str, path: str = "-") -> str:
-    """The text of a sheet with the true value below every question, a claim of neither value nor working.
+    """Return a sheet's text with the true value below every question.
 
-    All else stays as it is, to the letter. What is a fraction is written exactly, other numbers are rounded to the
-    digits that the sheet prints. Raises SheetError, with the line of the claim, where a question has no answer: at a
-    kink, or where free letters ask for many numbers at once; and where the sheet has no numbers, or no [[claim]] tables
-    that a line can be added to. What is returned has been judged: every value in it is right.
+        answered = fill(Path("questions.toml").read_text())
+
+    A question is a claim of neither value nor working. All else stays as it is,
+    to the letter. What is a fraction is written exactly, other numbers are
+    rounded to the digits that the sheet prints. `path` is what messages call
+    the sheet.
+
+    Raises SheetError, with the line of the claim, where a question has no
+    answer: at a kink, or where free letters ask for many numbers at once; and
+    where the sheet has no numbers, or no [[claim]] tables that a line can be
+    added to. What is returned has been judged: every value in it is right.
     """
     sheet = read(text, path)
     if sheet.params is None:
@@ -68,31 +75,32 @@ def _object(claim: Claim, text: str) -> None:
 
 
 def _values(sheet: Sheet, claims: Sequence[Claim]) -> list[str]:
-    """The true values as a sheet has them, by hand and by the nudge; with as many digits as it takes."""
-    budget, found = Budget(), list[str]()
+    """The true values as a sheet has them, by hand and by the nudge, in digits enough."""
+    budget, values = Budget(), list[str]()
     budget.start()
     for rung in range(len(LADDER)):
         point = point_of(
             sheet.problem, ["L"], jax=False, arithmetic=arithmetic_of(rung), budget=budget
         )
-        for claim in claims[len(found) :]:
+        for claim in claims[len(values) :]:
             try:
                 value, _ = Digits(sheet).value(Evaluator(point).value(claim.tree, {}))
-                found.append(value_text(value))
+                values.append(value_text(value))
             except Imprecise:
                 break
             except NO_VALUE as error:
                 raise _unanswered(claim, error) from None
         else:
-            return found
+            return values
     raise AssertionError("the last rung decides or raises Undecided")
 
 
 def _unanswered(claim: Claim, reason: object) -> SheetError:
-    own = isinstance(reason, EvaluationError | Missing) and str(reason).startswith(claim.quantity)
-    return SheetError(
-        f"{reason or 'a division by 0'}" if own else f"{claim.quantity}: {reason}", claim.line
-    )
+    """The error that a question has no answer; its message names the quantity once."""
+    names_it = isinstance(reason, EvaluationError | Missing)
+    if names_it and str(reason).startswith(claim.quantity):
+        return SheetError(str(reason), claim.line)
+    return SheetError(f"{claim.quantity}: {reason}", claim.line)
 
 
 def _with_value(lines: Sequence[str], value: str, claim: Claim) -> list[str]:
@@ -104,16 +112,16 @@ def _with_value(lines: Sequence[str], value: str, claim: Claim) -> list[str]:
             above = lines[at - 1]
             indent = above[: len(above) - len(above.lstrip(" \t"))]
             # The last line of a file may have no end: what follows takes it over.
-            end = "\r" * lines[0].endswith("\r")
-            line = f"{indent}value = {value}" + "\r" * above.endswith("\r")
-            found = [*lines[: at - 1], above.removesuffix("\r") + end, line, *lines[at:]]
-            if _parsed(found) == meant:
-                return found
+            end = "\r" if lines[0].endswith("\r") else ""
+            line = f"{indent}value = {value}" + ("\r" if above.endswith("\r") else "")
+            filled = [*lines[: at - 1], above.removesuffix("\r") + end, line, *lines[at:]]
+            if _parsed(filled) == meant:
+                return filled
     raise SheetError("no line can be added to this claim: write its keys one a line", claim.line)
 
 
 def _places(lines: Sequence[str]) -> Iterator[int]:
-    """Where a line may go: below the quantity; else, since that may go on over lines, below the header."""
+    """Where a line may go: below the quantity; else, where that takes several, below the header."""
     for at, line in enumerate(lines):
         # The line may stand within a text, as what is found there would tell.
         if "quantity" in (_parsed([line]) or {}):
@@ -122,6 +130,7 @@ def _places(lines: Sequence[str]) -> Iterator[int]:
 
 
 def _parsed(lines: Sequence[str]) -> dict[str, Any] | None:
+    """What lines mean by themselves, None where they are no TOML."""
     try:
         return tomllib.loads("\n".join(lines) + "\n", parse_float=str)
     except tomllib.TOMLDecodeError:
@@ -131,9 +140,8 @@ def _parsed(lines: Sequence[str]) -> dict[str, Any] | None:
 def _judge(sheet: Sheet, asked: Sequence[int]) -> None:
     """Raise where a value that was written is not right: SheetError where nobody can tell."""
     claims = tuple(sheet.claims[number] for number in asked)
-    for claim, judgement in zip(
-        claims, judge(replace(sheet, claims=claims)).judgements, strict=True
-    ):
+    judgements = judge(replace(sheet, claims=claims)).judgements
+    for claim, judgement in zip(claims, judgements, strict=True):
         if judgement.verdict == "cannot_tell":
             raise _unanswered(claim, judgement.message)
         if judgement.verdict != "right":

@@ -1,6 +1,6 @@
-"""A sheet's network as a drawing: one inline SVG, with what the forward and the backward pass find at every unit."""
+"""A sheet's network as a drawing: one inline SVG, with the values and deltas of every unit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from html import escape
@@ -20,19 +20,15 @@ MAX_UNITS = 8  # of a layer that are all drawn; of more, the first three and the
 MAX_LABELLED = 24  # edges between two layers whose weights are written
 MAX_LABELLED_LAYERS = 8
 MAX_EXACT = 6  # characters of a number that is written exactly, but for its sign
-PLAIN_EXPONENTS = range(
-    -3, 3
-)  # of the leading digit, where a rounded number is written without a power of ten
+# Of the leading digit, where a rounded number is written without a power of ten.
+PLAIN_EXPONENTS = range(-3, 3)
 MAX_TARGET = 16  # characters of y, written under L
 
 # In pixels. The page's font is not known here: letters are taken to be those of a wide sans serif.
 TEXT, LETTER, LINE = 13, 7.6, 17  # the size of letters, their mean width, the height of a line
 MARGIN, HEADING = 16, 38
-ROW, HEIGHT, PADDING = (
-    104,
-    46,
-    22,
-)  # from unit to unit; the height of a unit, and what it is wider than its text
+ROW, HEIGHT = 104, 46  # from unit to unit, and the height of one
+PADDING = 22  # what a unit is wider than its text
 GAP, CLEAR = 112, 12  # between two columns at least; around a weight
 FARTHEST, MAX_TARGETS_IN_COLUMN = 0.35, 5  # of an edge, where its weight stands; see `_places`
 DROP = 4.5  # from the middle of a letter to the line it stands on
@@ -42,7 +38,8 @@ STYLE = f"""\
 .net-edge{{stroke:var(--muted,#8a8a8e);stroke-width:1.1}}
 .net-off{{stroke-dasharray:3 4;stroke-opacity:.75}}
 .net-unit{{fill:var(--paper,#fff);stroke:var(--ink,#1c1c1e);stroke-width:1.3}}
-.net-dead{{fill:var(--muted,#8a8a8e);fill-opacity:.2;stroke:var(--muted,#8a8a8e);stroke-dasharray:5 4}}
+.net-dead{{fill:var(--muted,#8a8a8e);fill-opacity:.2;\
+stroke:var(--muted,#8a8a8e);stroke-dasharray:5 4}}
 .net-forward{{fill:var(--forward,#0b62a4)}}
 .net-backward{{fill:var(--backward,#b03a2e)}}
 .net-quiet{{fill-opacity:.68}}
@@ -50,15 +47,16 @@ STYLE = f"""\
 .net-weight{{paint-order:stroke;stroke:var(--paper,#fff);stroke-width:6px;stroke-linejoin:round}}
 @media print{{.net-svg{{--ink:#000;--paper:#fff;--forward:#0b4f86;--backward:#962d22;--muted:#666;\
 background:#fff;min-width:0!important}}}}"""
-SUBSCRIPTS, SUPERSCRIPTS = (
-    str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"),
-    str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"),
-)
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
 class _Values:
-    """What is known at the first example. The lists begin with x, and have None or an array for each layer."""
+    """What is known at the first example.
+
+    The lists begin with x, and have None or an array for each layer.
+    """
 
     W: list[Any]
     b: list[Any]  # one a unit, also where they share it
@@ -71,7 +69,7 @@ class _Values:
 
 @dataclass(frozen=True)
 class _Unit:
-    """A unit as it is drawn: the `lines` in it, its `name` and `bias` above, and the text `below`."""
+    """A unit as it is drawn: `lines` in it, `name` and `bias` above, and the text `below`."""
 
     lines: tuple[str, ...]
     name: str = ""
@@ -81,14 +79,18 @@ class _Unit:
 
     @property
     def width(self) -> float:
-        above = len(self.name) + bool(self.bias) * (len(self.bias) + 2)
+        above = len(self.name) + (len(self.bias) + 2 if self.bias else 0)
         inner = max(len(line) for line in self.lines) * LETTER + PADDING
         return max(HEIGHT, inner, LETTER * above, LETTER * len(self.below))
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A layer as it is drawn; `units` has None for those left out. `weights` of its edges, by target and source."""
+    """A layer as it is drawn; `units` has None for those left out.
+
+    `weights` are those written on its edges, by the numbers of target and
+    source.
+    """
 
     heading: str
     note: str
@@ -106,7 +108,11 @@ class _Column:
 
 
 def network_svg(sheet: Sheet, point: Point | None) -> str:
-    """The network as an SVG element: with the numbers of the first example at a point, else with names alone."""
+    """Draw the network as an SVG element.
+
+    With a point it has the numbers of the first example there, else names
+    alone.
+    """
     values = None if point is None else _values(sheet.network, point)
     columns = _columns(sheet, values)
     rows = max(len(column.units) for column in columns)
@@ -124,34 +130,40 @@ def network_svg(sheet: Sheet, point: Point | None) -> str:
         over += _text(centre, MARGIN + TEXT, column.heading)
         over += _text(centre, MARGIN + TEXT + LINE, column.note, "net-quiet")
         for _, y, unit in column.rows(middle):
-            over += (
-                _drawn(unit, centre, y, column.width)
-                if unit
-                else _text(centre, y + 5, "⋮", "net-name")
-            )
+            if unit:
+                over += _drawn(unit, centre, y, column.width)
+            else:
+                over += _text(centre, y + 5, "⋮", "net-name")
         end = left + column.width
     y, width = MARGIN + HEADING + rows * ROW, end + MARGIN
     for kind, text in _legend(sheet.network, columns, values):
         y += LINE + 4
-        over += _text(MARGIN + 34, y, text, "" if kind == "net-dead" else kind, "start")
-        if kind == "net-dead":
-            over.append(
-                f'<rect class="{kind}" x="{MARGIN + 1}" y="{y - 12}" width="24" height="15" rx="7.5"/>'
-            )
-        else:
-            over += _text(
-                MARGIN + 13, y, {"net-forward": "→", "net-backward": "←"}.get(kind, "·"), kind
-            )
+        over += _legend_line(y, kind, text)
         width = max(width, 2 * MARGIN + 34 + len(text) * LETTER)
-    size, said = f"{width:.0f}", escape(_sentence(sheet, values), quote=True)
+    size, label = f"{width:.0f}", escape(_sentence(sheet, values), quote=True)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="net-svg" viewBox="0 0 {size} {y + MARGIN:.0f}" width="100%" '
-        f'style="max-width:{size}px;min-width:{width * 0.85:.0f}px" role="img" aria-label="{said}">'
-        f"<style>{STYLE}</style>{''.join(under)}{''.join(over)}</svg>"
+        '<svg xmlns="http://www.w3.org/2000/svg" class="net-svg" '
+        f'viewBox="0 0 {size} {y + MARGIN:.0f}" width="100%" '
+        f'style="max-width:{size}px;min-width:{width * 0.85:.0f}px" role="img" '
+        f'aria-label="{label}"><style>{STYLE}</style>{"".join(under)}{"".join(over)}</svg>'
     )
 
 
+def _legend_line(y: float, kind: str, text: str) -> Iterable[str]:
+    """A line under the network, behind a sign in its class."""
+    if kind == "net-dead":
+        yield from _text(MARGIN + 34, y, text, "", "start")
+        yield (
+            f'<rect class="{kind}" x="{MARGIN + 1}" y="{y - 12}" width="24" height="15" rx="7.5"/>'
+        )
+    else:
+        yield from _text(MARGIN + 34, y, text, kind, "start")
+        sign = {"net-forward": "→", "net-backward": "←"}.get(kind, "·")
+        yield from _text(MARGIN + 13, y, sign, kind)
+
+
 def _values(network: Network, point: Point) -> _Values | None:
+    """What is known at a point; None where not even the forward pass is."""
     first = () if network.examples is None else (0,)
     layers = range(1, network.depth + 1)
     try:
@@ -166,9 +178,8 @@ def _values(network: Network, point: Point) -> _Values | None:
     ]
     loss: Any = None
     deltas: list[Any] = [None] * network.depth
-    if (
-        network.loss is not None
-    ):  # a point of a network without one has derivatives all the same, of any that will do
+    # Without a loss a point has derivatives all the same, of any loss that will do.
+    if network.loss is not None:
         try:
             loss = point.node("L").item()
             deltas = [point.derivative("L", (), f"z{l}", first) for l in layers]
@@ -179,53 +190,57 @@ def _values(network: Network, point: Point) -> _Values | None:
 
 
 def _columns(sheet: Sheet, values: _Values | None) -> list[_Column]:
+    """The inputs, the layers and the loss, from left to right."""
     network = sheet.network
-    drawn = [[*range(n)] if n <= MAX_UNITS else [0, 1, 2, None, n - 1] for n in network.widths]
-    columns = [
-        _Column(
-            "inputs", "", [k if k is None else _unit(sheet, values, 0, k) for k in drawn[0]], {}
-        )
-    ]
-    for l in range(1, network.depth + 1):
-        edges = [
-            (j, i)
-            for j, to in enumerate(drawn[l])
-            for i, of in enumerate(drawn[l - 1])
-            if None not in (to, of)
-        ]
-        labels = {}
-        if (
-            values is not None
-            and len(edges) <= MAX_LABELLED
-            and network.depth <= MAX_LABELLED_LAYERS
-        ):
-            labels = {
-                (j, i): label(values.W[l][drawn[l][j], drawn[l - 1][i]], sheet.decimals)
-                for j, i in edges
-            }
-        units = [k if k is None else _unit(sheet, values, l, k) for k in drawn[l]]
-        columns.append(_Column(f"layer {l}", _words(network.activations[l - 1]), units, labels))
+    shown = [[*range(n)] if n <= MAX_UNITS else [0, 1, 2, None, n - 1] for n in network.widths]
+    columns = []
+    for l, numbers in enumerate(shown):
+        units = [None if k is None else _unit(sheet, values, l, k) for k in numbers]
+        if l == 0:
+            columns.append(_Column("inputs", "", units, {}))
+            continue
+        weights: dict[tuple[int, int], str] = {}
+        if values is not None and network.depth <= MAX_LABELLED_LAYERS:
+            weights = _weights(values.W[l], numbers, shown[l - 1], sheet.decimals)
+        columns.append(_Column(f"layer {l}", _words(network.activations[l - 1]), units, weights))
     if network.loss is not None:
-        loss, target = "L", ""
-        if values is not None and values.loss is not None:
-            loss = f"L = {label(values.loss, sheet.decimals)}"
-        if values is not None and values.y is not None and len(values.y) <= MAX_UNITS:
-            target = f"y = {', '.join(label(v, sheet.decimals) for v in values.y)}"
-        columns.append(
-            _Column(
-                "loss", "", [_Unit((loss,), below=target if len(target) <= MAX_TARGET else "")], {}
-            )
-        )
+        columns.append(_Column("loss", "", [_loss(values, sheet.decimals)], {}))
     return columns
 
 
+def _weights(
+    W: Array, targets: Sequence[int | None], sources: Sequence[int | None], decimals: bool
+) -> dict[tuple[int, int], str]:
+    """The weights between units that are drawn, none where there are too many to read."""
+    places = {}
+    for j, target in enumerate(targets):
+        for i, source in enumerate(sources):
+            if target is not None and source is not None:
+                places[j, i] = (target, source)
+    if len(places) > MAX_LABELLED:
+        return {}
+    return {edge: label(W[place], decimals) for edge, place in places.items()}
+
+
+def _loss(values: _Values | None, decimals: bool) -> _Unit:
+    """The loss as a unit, with the targets below where they are short."""
+    loss, target = "L", ""
+    if values is not None and values.loss is not None:
+        loss = f"L = {label(values.loss, decimals)}"
+    if values is not None and values.y is not None and len(values.y) <= MAX_UNITS:
+        target = f"y = {', '.join(label(v, decimals) for v in values.y)}"
+    return _Unit((loss,), below=target if len(target) <= MAX_TARGET else "")
+
+
 def _unit(sheet: Sheet, values: _Values | None, l: int, k: int) -> _Unit:
+    """Unit k of layer l, counted from 0; of layer 0 an input."""
     network = sheet.network
     letter = "x" if l == 0 else "ŷ" if l == network.depth else "h"
-    layer = str(l).translate(SUPERSCRIPTS) if letter == "h" else ""
-    name = (
-        letter + layer + str(k + 1).translate(SUBSCRIPTS) * (network.widths[l] > 1 or letter == "h")
-    )
+    name = letter
+    if letter == "h":
+        name += str(l).translate(SUPERSCRIPTS)
+    if letter == "h" or network.widths[l] > 1:
+        name += str(k + 1).translate(SUBSCRIPTS)
     if values is None:
         return _Unit((name,))
 
@@ -240,40 +255,49 @@ def _unit(sheet: Sheet, values: _Values | None, l: int, k: int) -> _Unit:
 
 
 def label(value: Any, decimals: bool) -> str:
-    """A Fraction or Real in few characters: exact where it is short, else to three digits; ? where they are open."""
+    """Write a Fraction or Real in few characters: 1/3, 0.25, 1.27, 3.10·10⁵.
+
+    Exact where that is short, else to three digits; ? where they are open. With
+    `decimals` a fraction that has a short decimal is written as one.
+    """
+    return (_exact_label(value, decimals) or _rounded_label(value)).replace("-", "−")
+
+
+def _exact_label(value: Any, decimals: bool) -> str:
+    """A number in full; nothing where that is long, or no fraction is known."""
     exact = exact_of(value)
-    if (
-        exact is not None
-        and max(exact.numerator.bit_length(), exact.denominator.bit_length()) < 8 * MAX_EXACT
-    ):
-        for text in (decimal_text(exact) if decimals else str(exact), str(exact)):
-            if len(text.lstrip("-")) <= MAX_EXACT:
-                return text.replace("-", "−")
+    if exact is None:
+        return ""
+    if max(exact.numerator.bit_length(), exact.denominator.bit_length()) >= 8 * MAX_EXACT:
+        return ""
+    texts = (decimal_text(exact), str(exact)) if decimals else (str(exact),)
+    return next((text for text in texts if len(text.lstrip("-")) <= MAX_EXACT), "")
+
+
+def _rounded_label(value: Any) -> str:
+    """A number to three digits; ? where they are open."""
     near = Context(prec=3, rounding=ROUND_HALF_EVEN, Emax=MAX_EMAX, Emin=MIN_EMIN)
-    if exact is not None:
+    if (exact := exact_of(value)) is not None:
         rounded = near.divide(Decimal(exact.numerator), Decimal(exact.denominator))
     else:
         low, high = value.bounds()
-        if not high.is_finite() or near.subtract(high, low) > abs(
-            near.divide(high, Decimal(10**6))
-        ):
+        width = near.subtract(high, low)
+        if not high.is_finite() or width > abs(near.divide(high, Decimal(10**6))):
             return "?"
         rounded = near.plus(low)
     exponent = rounded.adjusted()
     if exponent in PLAIN_EXPONENTS:
-        return f"{rounded:.{2 - exponent}f}".replace("-", "−")
-    return (
-        f"{near.scaleb(rounded, -exponent):.2f}·10{str(exponent).translate(SUPERSCRIPTS)}".replace(
-            "-", "−"
-        )
-    )
+        return f"{rounded:.{2 - exponent}f}"
+    power = str(exponent).translate(SUPERSCRIPTS)
+    return f"{near.scaleb(rounded, -exponent):.2f}·10{power}"
 
 
 def _places(sources: int, targets: int) -> list[float]:
     """How far out on the edges of each source the weights stand, so that none covers another.
 
-    At 1 / (1 + n) of the way to n targets all weights lie evenly in one column, one row of units holding n + 1 of them.
-    Of many targets they would lie too close, and every source gets a column of its own.
+    At 1 / (1 + n) of the way to n targets all weights lie evenly in one column,
+    one row of units holding n + 1 of them. Of many targets they would lie too
+    close, and every source gets a column of its own.
     """
     if targets > MAX_TARGETS_IN_COLUMN:
         return [(i + 1) / (sources + 1) for i in range(sources)]
@@ -281,6 +305,7 @@ def _places(sources: int, targets: int) -> list[float]:
 
 
 def _gap(before: _Column, column: _Column) -> float:
+    """How far two columns stand apart, so that the weights between them have room."""
     places = [0.0, *_places(len(before.units), len(column.units))]
     longest = max(map(len, column.weights.values()), default=0) * LETTER
     return max(
@@ -298,46 +323,43 @@ def _edges(
     places = _places(len(before.units), len(column.units))
     for i, y1, source in before.rows(middle):
         for j, y2, target in column.rows(middle):
-            if source and target:
-                kind = "net-edge net-off" if source.dead else "net-edge"
-                edges.append(
-                    f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
-                )
-                x, y = x1 + places[i] * (x2 - x1), y1 + places[i] * (y2 - y1)
-                kind = "net-weight net-quiet" if source.dead else "net-weight"
-                weights += _text(x, y + DROP, column.weights.get((j, i), ""), kind)
+            if source is None or target is None:
+                continue
+            kind = "net-edge net-off" if source.dead else "net-edge"
+            ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
+            edges.append(f'<line class="{kind}" {ends}/>')
+            x, y = x1 + places[i] * (x2 - x1), y1 + places[i] * (y2 - y1)
+            kind = "net-weight net-quiet" if source.dead else "net-weight"
+            weights += _text(x, y + DROP, column.weights.get((j, i), ""), kind)
     return edges, weights
 
 
 def _drawn(unit: _Unit, centre: float, y: float, width: float) -> Iterable[str]:
+    """A unit with its texts, around a centre."""
     left, right = centre - width / 2, centre + width / 2
     kind = "net-unit net-dead" if unit.dead else "net-unit"
     yield (
-        f'<rect class="{kind}" x="{left:.1f}" y="{y - HEIGHT / 2:.1f}" width="{width:.1f}" height="{HEIGHT}" '
-        f'rx="{HEIGHT / 2}"/>'
+        f'<rect class="{kind}" x="{left:.1f}" y="{y - HEIGHT / 2:.1f}" width="{width:.1f}" '
+        f'height="{HEIGHT}" rx="{HEIGHT / 2}"/>'
     )
     line = "net-forward" if "=" in unit.lines[0] else "net-name"
     for k, text in enumerate(unit.lines):
         yield from _text(centre, y + DROP + (k - (len(unit.lines) - 1) / 2) * LINE, text, line)
     above, under = y - HEIGHT / 2 - 7, y + HEIGHT / 2 + TEXT + 3
-    yield from _text(
-        left if unit.bias else centre,
-        above,
-        unit.name,
-        "net-name",
-        "start" if unit.bias else "middle",
-    )
-    yield from _text(right, above, unit.bias, "", "end")
+    if unit.bias:
+        yield from _text(left, above, unit.name, "net-name", "start")
+        yield from _text(right, above, unit.bias, "", "end")
+    else:
+        yield from _text(centre, above, unit.name, "net-name")
     yield from _text(centre, under, unit.below, "net-backward" if unit.name else "")
 
 
 def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "middle") -> list[str]:
+    """A text as the element for it, none for an empty one."""
+    if not text:
+        return []
     shown = f' class="{kind}"' if kind else ""
-    return (
-        [f'<text{shown} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>']
-        if text
-        else []
-    )
+    return [f'<text{shown} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>']
 
 
 def _words(activation: Activation) -> str:
@@ -351,35 +373,32 @@ def _legend(
     """The lines under the network, each with its class."""
     if values is None:
         return
-    yield (
-        "net-forward",
-        "forward pass: the value of every unit" + " and of L" * (values.loss is not None),
-    )
+    forward = "forward pass: the value of every unit"
+    if values.loss is not None:
+        forward += " and of L"
+    yield "net-forward", forward
     if values.deltas[-1] is not None:
         yield "net-backward", "backward pass: δ = ∂L/∂z"
     if any(unit and unit.dead for column in columns for unit in column.units):
         yield "net-dead", "dead unit: z ≤ 0, so relu′(z) = 0 and nothing passes through it"
     if network.examples is not None:
-        total = f"; L is the {network.reduction} over all" * (
-            values.loss is not None and network.examples > 1
-        )
-        yield "", f"example 1 of {network.examples}{total}"
+        note = f"example 1 of {network.examples}"
+        if values.loss is not None and network.examples > 1:
+            note += f"; L is the {network.reduction} over all"
+        yield "", note
 
 
 def _sentence(sheet: Sheet, values: _Values | None) -> str:
+    """The drawing in words, for those who do not see it."""
     network = sheet.network
-    sizes = [
-        f"{n} {_words(a)}" for n, a in zip(network.widths[1:], network.activations, strict=True)
-    ]
-    layers = (
-        f"layers of {', '.join(sizes)} units"
-        if len(sizes) <= MAX_LABELLED_LAYERS
-        else f"{len(sizes)} layers"
-    )
-    loss = "" if network.loss is None else f", and loss {network.loss.replace('_', ' ')}"
-    found = (
-        ""
-        if values is None or values.loss is None
-        else f"; L = {label(values.loss, sheet.decimals)}"
-    )
-    return f"The network: {network.widths[0]} inputs, {layers}{loss}{found}."
+    units = zip(network.widths[1:], network.activations, strict=True)
+    if network.depth <= MAX_LABELLED_LAYERS:
+        layers = f"layers of {', '.join(f'{n} {_words(a)}' for n, a in units)} units"
+    else:
+        layers = f"{network.depth} layers"
+    text = f"The network: {network.widths[0]} inputs, {layers}"
+    if network.loss is not None:
+        text += f", and loss {network.loss.replace('_', ' ')}"
+    if values is not None and values.loss is not None:
+        text += f"; L = {label(values.loss, sheet.decimals)}"
+    return f"{text}."

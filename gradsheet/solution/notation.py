@@ -1,4 +1,4 @@
-"""A sheet's own names: which of them a claim uses, and which are preferred where several stand for the same."""
+"""A sheet's own names: which a claim uses, and which are preferred where several mean the same."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from gradsheet.claims.sheet import Claim, Sheet
 
 
 class Notation:
-    """The names of one sheet; `order` has all of them, first those that most claims use."""
+    """The names that one sheet has given; `order` has all, first those that most claims use."""
 
     def __init__(self, sheet: Sheet):
         self._places = {name: place for place, name in enumerate(sheet.notation)}
@@ -16,7 +16,7 @@ class Notation:
         self.order = self._sorted(sheet.notation)
 
     def used_in(self, claim: Claim) -> tuple[str, ...]:
-        """The names that a claim uses, also as that by which something is differentiated."""
+        """Return the names that a claim uses; `dw5` in dL/dw5 is a use of `w5`."""
         return self._sorted(self._used(claim))
 
     def _sorted(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -25,9 +25,4 @@ class Notation:
     def _used(self, claim: Claim) -> set[str]:
         texts = (claim.quantity, *(line.text for line in claim.working))
         words = {word for text in texts for word in re.findall(r"\w+", text)}
-        return {
-            name
-            for word in words
-            for name in (word, word.removeprefix("d"))
-            if name in self._places
-        }
+        return (words | {word.removeprefix("d") for word in words}) & self._places.keys()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from gradsheet.language import formula as f
 from gradsheet.network.network import Network
@@ -11,27 +10,29 @@ from gradsheet.truth.steps import Tensor
 
 
 def indexed(tensor: Tensor, indices: Sequence[Index]) -> f.Node:
-    """A node, or dL by one, with indices."""
-    own = tuple(f.Letter(index) if isinstance(index, str) else index for index in indices)
+    """Return a node, or dL by one, with indices: ("L", "W1") and i, 2 give dL/dW1[i,2]."""
+    places = tuple(f.Letter(index) if isinstance(index, str) else index for index in indices)
     if isinstance(tensor, str):
-        return f.Quantity(tensor, own)
-    return f.Derivative(f.Quantity(tensor[0]), f.Quantity(tensor[1], own))
+        return f.Quantity(tensor, places)
+    return f.Derivative(f.Quantity(tensor[0]), f.Quantity(tensor[1], places))
 
 
 def tensor_of(core: f.Node, network: Network) -> tuple[Tensor, tuple[Index, ...]]:
-    """The tensor that a quantity or derivative speaks of, and all its indices, those of the node above first."""
+    """Return the tensor that a quantity or derivative speaks of, and all its indices.
 
-    def one(quantity: f.Quantity) -> str:
-        return (
-            "shares"
-            if quantity.name == "L" and quantity.indices
-            else network.canonical(quantity.name)
-        )
+    Of a derivative the indices of the node above come first. L with an index is
+    the share of one output in the loss.
+    """
+
+    def node(quantity: f.Quantity) -> str:
+        if quantity.name == "L" and quantity.indices:
+            return "shares"
+        return network.canonical(quantity.name)
 
     if isinstance(core, f.Derivative):
-        return (one(core.of), one(core.by)), _plain((*core.of.indices, *core.by.indices))
+        return (node(core.of), node(core.by)), _plain((*core.of.indices, *core.by.indices))
     assert isinstance(core, f.Quantity)
-    return one(core), _plain(core.indices)
+    return node(core), _plain(core.indices)
 
 
 def _plain(indices: Sequence[f.Index]) -> tuple[Index, ...]:
@@ -39,7 +40,10 @@ def _plain(indices: Sequence[f.Index]) -> tuple[Index, ...]:
 
 
 def open_axes(core: f.Node, network: Network) -> tuple[int, ...]:
-    """The lengths of the axes that a quantity or derivative leaves open, those of the node above first."""
+    """Return the lengths of the axes that a quantity or derivative leaves open.
+
+    Of a derivative those of the node above come first.
+    """
     if isinstance(core, f.Derivative):
         above = () if core.of.name == "L" else open_axes(core.of, network)
         return above + open_axes(core.by, network)
@@ -50,7 +54,7 @@ def open_axes(core: f.Node, network: Network) -> tuple[int, ...]:
 
 
 def filled(core: f.Node, rest: Sequence[int], network: Network) -> f.Node:
-    """The quantity or derivative with indices for the axes that it leaves open."""
+    """Return the quantity or derivative with indices for the axes that it leaves open."""
 
     def full(quantity: f.Quantity, further: Sequence[int]) -> f.Quantity:
         return replace(quantity, indices=(*quantity.indices, *further))
@@ -63,7 +67,10 @@ def filled(core: f.Node, rest: Sequence[int], network: Network) -> f.Node:
 
 
 def canonical(tree: f.Node, network: Network) -> f.Node:
-    """The formula with one name for every node, and no index on an axis of length 1 that may be left out."""
+    """Return the quantity or derivative as all ways to write it have in common.
+
+    Every node has one name, and the index on an axis of length 1 is left out.
+    """
     match tree:
         case f.Quantity(name, indices):
             shape = network.shapes.get(network.canonical(name), ())
@@ -76,32 +83,31 @@ def canonical(tree: f.Node, network: Network) -> f.Node:
 
 
 def alike(core: f.Node, other: f.Node) -> bool:
-    """Whether two entries differ in their letters only, as dL/dW1[i,j] and dL/dW1[k,m] do."""
+    """Tell whether two entries differ in their letters only, as dL/dW1[i,j] and dL/dW1[k,m] do."""
+    return bool(core.letters) and _index_pattern(core) == _index_pattern(other)
 
-    def pattern(node: f.Node) -> list[Any]:
-        parts = (
-            part
-            for part in (getattr(node, "of", node), getattr(node, "by", None))
-            if part is not None
-        )
-        indices = [index for part in parts for index in getattr(part, "indices", ())]
-        letters = list(dict.fromkeys(index for index in indices if isinstance(index, f.Letter)))
-        return [
-            letters.index(index) + 0.5 if isinstance(index, f.Letter) else index
-            for index in indices
-        ]
 
-    return bool(core.letters) and pattern(core) == pattern(other)
+def _index_pattern(node: f.Node) -> list[float]:
+    """The indices of an entry, with the place of its first use, and a half, for each letter."""
+    nodes = (node.of, node.by) if isinstance(node, f.Derivative) else (node,)
+    indices = [index for quantity in nodes for index in getattr(quantity, "indices", ())]
+    letters = list(dict.fromkeys(index for index in indices if isinstance(index, f.Letter)))
+    return [
+        letters.index(index) + 0.5 if isinstance(index, f.Letter) else index for index in indices
+    ]
 
 
 def nested(axes: Sequence[int], entry: Callable[[tuple[int, ...]], f.Node | None]) -> f.Node | None:
-    """Lists of the formulas of all entries, None where one has none."""
+    """Put the formulas of all entries into nested lists; None where an entry has none.
 
-    def at(rest: tuple[int, ...]) -> f.Node | None:
-        if len(rest) == len(axes):
-            return entry(rest)
-        items = [at((*rest, k)) for k in range(1, axes[len(rest)] + 1)]
-        found = [item for item in items if item is not None]
-        return f.List(tuple(found)) if len(found) == len(items) else None
+    `entry` gives the formula at an entry's indices, which count from 1.
+    """
+
+    def at(place: tuple[int, ...]) -> f.Node | None:
+        if len(place) == len(axes):
+            return entry(place)
+        formulas = [at((*place, k)) for k in range(1, axes[len(place)] + 1)]
+        items = tuple(formula for formula in formulas if formula is not None)
+        return f.List(items) if len(items) == len(formulas) else None
 
     return at(())

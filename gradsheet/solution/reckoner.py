@@ -14,46 +14,50 @@ from gradsheet.language.formula import NEW
 from gradsheet.network import losses
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_VALUE, AtKink, Imprecise
-from gradsheet.solution.numbers import Numbers, TooLong, tree_of
 from gradsheet.solution.quantities import indexed, nested, tensor_of
-from gradsheet.solution.solution import Line, Step
+from gradsheet.solution.solution import FormulaLine, Step
+from gradsheet.solution.substitution import Substitution, TooLong, tree_of
 from gradsheet.solution.words import why
 from gradsheet.solution.writer import MAX_WRITTEN, Writer
 from gradsheet.truth.point import point_of
 from gradsheet.truth.steps import Tensor
 
-VALUELESS = tuple(
-    kind for kind in NO_VALUE if kind is not Imprecise
-)  # what keeps a step from having a value
+# What keeps a step from having a value.
+VALUELESS = tuple(kind for kind in NO_VALUE if kind is not Imprecise)
+
+Filling = Callable[[], tuple[f.Node, bool]]  # gives a formula with its numbers, and whether rounded
 
 
 class Reckoner(Writer):
     """Reckons the steps of a sheet with numbers: the formula, the numbers put in, the result."""
 
     def __init__(self, sheet: Sheet, rung: int = 0):
-        """`rung` says to how many digits enclosures are kept; Imprecise is raised where these are too few."""
+        """Keep enclosures to the digits of a `rung`; steps raise Imprecise where it is too low."""
         super().__init__(sheet)
-        import gradsheet.truth.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
+        # The time that JAX takes to import is not the sheet's.
+        import gradsheet.truth.autodiff  # noqa: F401
 
         budget = Budget()
         budget.start()
         jax_of = derived(sheet) | ({"L", f"L{NEW}"} if sheet.network.loss is not None else set())
         self.point = point_of(sheet.problem, jax_of, arithmetic=arithmetic_of(rung), budget=budget)
-        self.numbers = Numbers(self.point, self.digits)
+        self.numbers = Substitution(self.point, self.digits)
 
     @property
     def cancels(self) -> bool:
+        """Whether the targets of this sheet add up to 1."""
         y = self.sheet.y
         return (
             y is None or not losses.of(self.network.loss).add_up or all(sum(row) == 1 for row in y)
         )
 
     def standard(self, tensor: Tensor) -> list[Step]:
+        """Reckon a node or gradient, behind its entries where those have their own formula."""
         quantity, indices = indexed(tensor, ()), self.rules.open(tensor)
         uncancelled = self.rules.uncancelled(tensor, indices)
         whole = self.lines([self.rules.whole(tensor)])
         entry = self.lines([uncancelled, self.rules.entry(tensor, indices)])
-        fill: Callable[[], tuple[f.Node, bool]] | None = None
+        fill: Filling | None = None
         if whole:
             fill = functools.partial(self.numbers.put_in, whole[0].tree)
         elif entry:
@@ -64,14 +68,12 @@ class Reckoner(Writer):
         general = entry if not whole or uncancelled is not None else []
         alone = all(isinstance(index, int) for index in indices)
         words = why(tensor, self.network, self.point, cancels=self.rules.cancels)
-        step = self._reckoned(
-            Step(quantity, general if alone and general else whole, why=words), fill
-        )
-        done = (
-            self._suppressed(self.numbers.product_done, step.lines[0].tree) if step.lines else None
-        )
-        if done is not None:
-            step.lines.append(Line(done))
+        step = Step(quantity, general if alone and general else whole, why=words)
+        self._reckon(step, fill)
+        if step.lines:
+            total = self._suppressed(self.numbers.product_done, step.lines[0].tree)
+            if total is not None:
+                step.lines.append(FormulaLine(total))
         if alone or not general or step.value is None:
             return [step]
         step.why = ""
@@ -85,14 +87,14 @@ class Reckoner(Writer):
             raise TooLong
         rounded = False
 
-        def one(rest: tuple[int, ...]) -> f.Node:
+        def entry(place: tuple[int, ...]) -> f.Node:
             nonlocal rounded
-            binding = {i: k for i, k in zip(indices, rest, strict=True) if isinstance(i, str)}
-            tree, some = self.numbers.put_in(formula, binding)
-            rounded = rounded or some
+            binding = {i: k for i, k in zip(indices, place, strict=True) if isinstance(i, str)}
+            tree, entry_rounded = self.numbers.put_in(formula, binding)
+            rounded = rounded or entry_rounded
             return tree
 
-        tree = nested(axes, one)
+        tree = nested(axes, entry)
         assert tree is not None
         return tree, rounded
 
@@ -106,47 +108,56 @@ class Reckoner(Writer):
         except (TooLong, *VALUELESS):
             return None
 
-    def _reckoned(self, step: Step, fill: Callable[[], tuple[f.Node, bool]] | None) -> Step:
-        """The step with its numbers and its value, or with the reason why it has none."""
+    def _reckon(self, step: Step, fill: Filling | None) -> None:
+        """Give a step its numbers and its value, or the reason why it has none."""
         try:
             step.value, step.rounded = self.numbers.value(step.quantity)
         except VALUELESS as error:
-            step.missing, step.lines = str(error) or "a division by 0", []
-            return step
+            step.missing, step.lines = _reason(error), []
+            return
         try:
-            found = self._suppressed(fill) if fill is not None else None
+            with_numbers = None if fill is None else self._suppressed(fill)
         except AtKink:  # there is a derivative, but not by the way of these lines
             step.lines = []
-            return step
-        if found is not None:
-            tree, rounded = found
+            return
+        if with_numbers is not None:
+            tree, rounded = with_numbers
             known = {line.tree for line in step.lines} | {tree_of(step.value)}
             if tree not in known and self.fits(tree, step.quantity):
-                step.lines.append(Line(tree, rounded))
-        return step
+                step.lines.append(FormulaLine(tree, rounded))
 
     def answer(self, claim: Claim, core: f.Node | None, judgement: Judgement | None) -> Step:
-        names = self.notation.used_in(claim)
-        step = Step(claim.tree, names=names)
-        trees = self.formulas(core, names)[:1] if core is not None else []
-        trees = [f.replaced(claim.tree, {core: tree}) for tree in trees if core is not None]
-        trees = [tree for tree in trees if self.fits(tree, claim.tree)]
-        step.lines = [Line(tree) for tree in trees]
+        """Reckon what a claim asks for; what has free letters stays a formula."""
+        step = Step(claim.tree, names=self.notation.used_in(claim))
+        formula = None
+        if core is not None and (trees := self.formulas(core, step.names)):
+            formula = f.replaced(claim.tree, {core: trees[0]})
+            if not self.fits(formula, claim.tree):
+                formula = None
+        if formula is not None:
+            step.lines = [FormulaLine(formula)]
         if claim.tree.letters:
             try:
                 self.numbers.value(claim.tree, dict.fromkeys(claim.tree.letters, 1))
             except VALUELESS as error:
-                return Step(claim.tree, missing=str(error) or "a division by 0")
+                return Step(claim.tree, missing=_reason(error))
             if not step.lines:
                 step.missing = self._why_none(core)
             return step
-        filled = trees[0] if trees else claim.tree if core is None else None
-        return self._reckoned(
-            step, functools.partial(self.numbers.put_in, filled) if filled is not None else None
-        )
+        if core is None:
+            formula = claim.tree
+        fill = None if formula is None else functools.partial(self.numbers.put_in, formula)
+        self._reckon(step, fill)
+        return step
 
     def formulas(self, core: f.Node, names: Sequence[str]) -> list[f.Node]:
+        """Write a whole vector or matrix as such, where it has a formula; else as `Writer` does."""
         tensor, indices = tensor_of(core, self.network)
         if not indices and (whole := self.rules.whole(tensor)) is not None:
             return [line.tree for line in self.lines([whole])]
         return super().formulas(core, names)
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no value; Python's own divisions come without words."""
+    return str(error) or "a division by 0"

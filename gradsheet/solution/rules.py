@@ -1,11 +1,16 @@
-"""One step of the pass as a formula of the sheet's language: for an entry of a tensor, and for the tensor as a whole.
+"""One step of the pass as a formula of the sheet's language.
 
-These are (1) to (4) of `manual`, with the loss in front, each from what the step before has given:
+There is one for an entry of a tensor, and one for the tensor as a whole. These
+are (1) to (4) of `manual`, with the loss in front, each from what the step
+before has given:
 
-    z_l = W_l h_{l-1} + b_l     h_l = f_l(z_l)     L     dL/dyhat
-    dL/dz_l = f_l'(z_l) dL/dh_l     dL/dW_l = dL/dz_l h_{l-1}^T     dL/db_l = dL/dz_l     dL/dh_{l-1} = W_l^T dL/dz_l
+    z_l = W_l h_{l-1} + b_l             h_l = f_l(z_l)       (1)
+    dL/dz_l = f_l'(z_l) dL/dh_l                              (2)
+    dL/dW_l = dL/dz_l h_{l-1}^T         dL/db_l = dL/dz_l    (3)
+    dL/dh_{l-1} = W_l^T dL/dz_l                              (4)
 
-On a batch the examples are rows, and what goes to the parameters is added up over them.
+On a batch the examples are rows, and what goes to the parameters is added up
+over them.
 """
 
 import re
@@ -26,61 +31,70 @@ from manual.activations import split
 
 
 def _indexed(name: str, *indices: Index) -> str:
+    """An entry of a tensor, W1[i,2], or without indices the tensor."""
     return f"{name}[{','.join(map(str, indices))}]" if indices else name
 
 
 def is_given(tensor: Tensor) -> bool:
-    """Whether a sheet gives a quantity: the inputs, the targets, a parameter or the learning rate."""
-    return isinstance(tensor, str) and (
-        tensor in ("x", "h0", "y", "learning_rate")
-        or (tensor[0] in "Wb" and not tensor.endswith(NEW))
-    )
+    """Tell whether a sheet gives a tensor: inputs, targets, a parameter or the learning rate."""
+    if not isinstance(tensor, str):
+        return False
+    is_parameter = tensor[0] in "Wb" and not tensor.endswith(NEW)
+    return is_parameter or tensor in ("x", "h0", "y", "learning_rate")
+
+
+def _node(tensor: Tensor) -> str:
+    """The node or parameter that a tensor is, or is the gradient by."""
+    return tensor if isinstance(tensor, str) else tensor[1]
 
 
 class Rules:
-    """The formulas of one network. Bound letters are taken from `letters`, in their order."""
+    """The formulas of one network's steps, as text that `formula.parse` reads.
+
+    Bound letters are taken from `letters`, in their order. With `cancels` the
+    last activation and its loss are taken together where that leaves yhat - y.
+    """
 
     def __init__(self, network: Network, letters: Iterable[str] = LETTERS, *, cancels: bool = True):
         self.network, self.letters = network, tuple(letters)
-        self.cancels = cancels and network.cancels  # dL/dz is yhat - y
+        # Whether dL/dz of the last layer is yhat - y.
+        self.cancels = cancels and network.cancels
         self.example = "n" if "n" in self.letters else self.letters[-1]
         self.batch = network.examples is not None
-        self.mean = (
-            network.examples
-            if network.reduction == "mean" and (network.examples or 1) > 1
-            else None
-        )
+        # How many examples the loss is the mean over, None where it is no mean.
+        self.mean = None
+        if network.reduction == "mean" and (network.examples or 1) > 1:
+            self.mean = network.examples
 
     def h(self, l: int) -> str:
+        """Name what layer l gives, x for the inputs and yhat for the output."""
         return "x" if l == 0 else "yhat" if l == self.network.depth else f"h{l}"
 
     def axes(self, tensor: Tensor) -> tuple[int, ...]:
-        """The lengths of a tensor's axes."""
-        return self.network.shapes[
-            self.network.canonical(tensor if isinstance(tensor, str) else tensor[1])
-        ]
+        """Return the lengths of a tensor's axes."""
+        return self.network.shapes[self.network.canonical(_node(tensor))]
 
     def open(self, tensor: Tensor) -> tuple[Index, ...]:
-        """Letters for the indices of a tensor: n for the examples, i and j; 1 on an axis of length 1."""
-        axes, batch = (
-            self.axes(tensor),
-            self.batch and (tensor if isinstance(tensor, str) else tensor[1])[0] in "xyzh",
-        )
-        letters: list[Index] = [self.example] if batch else []
+        """Choose letters for the indices of a tensor: n for the examples, then i and j.
+
+        On an axis of length 1 the index is 1.
+        """
+        axes, has_examples = self.axes(tensor), self.batch and _node(tensor)[0] in "xyzh"
+        letters: list[Index] = [self.example] if has_examples else []
         letters += self._fresh([self.example])[: len(axes) - len(letters)]
         return tuple(1 if size == 1 else letter for size, letter in zip(axes, letters, strict=True))
 
     def _fresh(self, taken: Iterable[Index]) -> list[str]:
+        """The letters that are not taken."""
         used = set(taken)
         return [letter for letter in self.letters if letter not in used]
 
     def _examples(self, taken: Iterable[Index]) -> list[Index]:
-        """A letter for the examples of a batch, that stands first; nothing where there is a single example."""
-        return (
-            [next(n for n in (self.example, *self.letters) if n not in set(taken))]
-            if self.batch
-            else []
-        )
+        """A letter for the examples, which stands first; nothing where there is one example."""
+        if not self.batch:
+            return []
+        used = set(taken)
+        return [next(n for n in (self.example, *self.letters) if n not in used)]
 
     def _sum(self, size: int, taken: Iterable[Index], term: Callable[[Index], str]) -> str:
         """The sum of a term over an axis; over an axis of length 1 the term at 1."""
@@ -92,8 +106,11 @@ class Rules:
     # An entry
 
     def entry(self, tensor: Tensor, indices: tuple[Index, ...]) -> str | None:
-        """The formula of one entry, from what the step before has given; None where the language has none."""
-        name = tensor if isinstance(tensor, str) else tensor[1]
+        """Write the formula of one entry, from what the step before has given.
+
+        None where the language has none.
+        """
+        name = _node(tensor)
         if isinstance(tensor, str):
             if name == "L":
                 return self._loss()
@@ -108,21 +125,23 @@ class Rules:
             return self._share_back(name, indices)
         if tensor[0] != "L":
             return None
-        return (
-            self._of_loss(name, indices) if name in ("yhat", "y") else self._backward(name, indices)
-        )
+        if name in ("yhat", "y"):
+            return self._of_loss(name, indices)
+        return self._backward(name, indices)
 
     def _updated(self, name: str, indices: tuple[Index, ...]) -> str | None:
         """After the step the pass is the same, with the new parameters."""
         bare = name.removesuffix(NEW)
         if bare[0] in "Wb":
             old = _indexed(bare, *indices)
-            kept = bare[0] == "b" and self.network.update == "weights"
-            return old if kept else f"{old} - learning_rate*{_indexed(f'dL/d{bare}', *indices)}"
+            if bare[0] == "b" and self.network.update == "weights":
+                return old
+            return f"{old} - learning_rate*{_indexed(f'dL/d{bare}', *indices)}"
         text = self._loss() if bare == "L" else self._forward(bare, indices)
         return text and _renewed(text, self.network)
 
     def _forward(self, name: str, indices: tuple[Index, ...]) -> str | None:
+        """An entry of a z or h: (1)."""
         l = self.network.depth if name == "yhat" else int(name[1:])
         if l == 0:
             return None
@@ -164,7 +183,9 @@ class Rules:
             )
 
         text = self._sum(outputs, n, of) if output is None else of(output)
-        text = "-" * minus + (f"sum({n[0]}, {text})" if self.batch else _bare(text))
+        text = f"sum({n[0]}, {text})" if self.batch else _bare(text)
+        if minus:
+            text = f"-{text}"
         return f"{text}/{self.mean}" if self.mean else text
 
     def _of_loss(self, name: str, indices: tuple[Index, ...]) -> str | None:
@@ -188,6 +209,7 @@ class Rules:
         return f"dL/dz{last}[{k}]*W{last}[{k},{j}]"
 
     def _backward(self, name: str, indices: tuple[Index, ...]) -> str | None:
+        """An entry of the gradient by a node or parameter: (2) to (4)."""
         l = 0 if name == "x" else int(name[1:])
         n = self._examples(indices)
         if name[0] in "xh":  # (4)
@@ -211,13 +233,17 @@ class Rules:
         return f"sum({n[0]}, {term})" if self.batch else term
 
     def uncancelled(self, tensor: Tensor, indices: tuple[Index, ...]) -> str | None:
-        """The formula of an entry of dL/dz of the last layer before anything cancels; None where nothing does."""
+        """Write an entry of dL/dz of the last layer before anything cancels.
+
+        None where nothing does, and for any other tensor.
+        """
         last = self.network.depth
         if not self.cancels or tensor != ("L", f"z{last}"):
             return None
         return self._through(last, indices, together=False)
 
     def _through(self, l: int, indices: tuple[Index, ...], *, together: bool = True) -> str | None:
+        """An entry of dL/dz: (2), the last layer's together with its loss where that cancels."""
         d_h, h = f"dL/d{self.h(l)}", self.h(l)
         if together and l == self.network.depth and self.cancels:
             text = f"({_indexed(h, *indices)} - {_indexed('y', *indices)})"
@@ -237,8 +263,8 @@ class Rules:
     # A whole tensor
 
     def whole(self, tensor: Tensor) -> str | None:
-        """The formula of a whole vector or matrix; None where only its entries have one."""
-        name = tensor if isinstance(tensor, str) else tensor[1]
+        """Write the formula of a whole vector or matrix; None where only its entries have one."""
+        name = _node(tensor)
         if is_given(tensor):
             return None
         if isinstance(tensor, str) and name.endswith(NEW):
@@ -281,11 +307,8 @@ class Rules:
         if name[0] in "xh":
             return f"dL/dz{l + 1} @ W{l + 1}" if self.batch else f"W{l + 1}.T @ dL/dz{l + 1}"
         if name[0] == "W":
-            return (
-                f"dL/dz{l}.T @ {self.h(l - 1)}"
-                if self.batch
-                else f"outer(dL/dz{l}, {self.h(l - 1)})"
-            )
+            h = self.h(l - 1)
+            return f"dL/dz{l}.T @ {h}" if self.batch else f"outer(dL/dz{l}, {h})"
         if name[0] == "b":
             return None if self.batch else f"dL/dz{l}"
         if l == self.network.depth and self.cancels:
@@ -307,6 +330,7 @@ def _bare(text: str) -> str:
 
 
 def _ones(text: str, number: int) -> str:
+    """A list with the same text so many times."""
     return f"[{', '.join([text] * number)}]"
 
 
@@ -314,6 +338,6 @@ def _renewed(text: str, network: Network) -> str:
     """A formula of the pass with everything in it taken after the update."""
     return re.sub(
         r"\b([Wbzh]\d+|yhat)\b",
-        lambda found: found[0] + NEW if found[0] + NEW in network.names else found[0],
+        lambda name: name[0] + NEW if name[0] + NEW in network.names else name[0],
         text,
     )

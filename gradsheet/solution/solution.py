@@ -9,8 +9,8 @@ from gradsheet.numbers.printed import Value
 
 
 @dataclass(frozen=True)
-class Line:
-    """A formula that a step's quantity equals; `rounded` where numbers in it are."""
+class FormulaLine:
+    """A formula that a step's quantity equals; `rounded` where a number in it is."""
 
     tree: f.Node
     rounded: bool = False
@@ -18,7 +18,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Remark:
-    """What is to be said at a step on a claim of the sheet; without a verdict, the claim only asks for the quantity."""
+    """What there is to say at a step on a claim of the sheet.
+
+    Without a verdict, the claim only asks for the quantity.
+    """
 
     question: str
     verdict: str = ""
@@ -29,12 +32,13 @@ class Remark:
 class Step:
     """A quantity, the formulas that lead to it, and its value where it is a number or numbers.
 
-    `why` is the rule behind it; `missing` says why there is no value. The names of a sheet's notation that stand in
-    `names` are preferred where several stand for the same.
+    `why` is the rule behind it; `missing` says why there is no value. The names
+    of a sheet's notation that stand in `names` are preferred where several
+    stand for the same.
     """
 
     quantity: f.Node
-    lines: list[Line] = field(default_factory=list)
+    lines: list[FormulaLine] = field(default_factory=list)
     value: Value | None = None
     rounded: bool = False
     why: str = ""
@@ -44,11 +48,14 @@ class Step:
 
     @property
     def says_something(self) -> bool:
+        """Whether the step has a formula or a value, which the judge can look at."""
         return bool(self.lines) or self.value is not None
 
 
 @dataclass
 class Section:
+    """Steps under one title, as the forward pass or the loss."""
+
     title: str
     steps: list[Step] = field(default_factory=list)
 
@@ -57,8 +64,9 @@ class Section:
 class Solution:
     """The worked solution of a sheet.
 
-    `unchecked` counts the steps that the judge had no verdict on; it has found right all others that say something.
-    `digits` are those to which numbers are rounded where they are.
+    `unchecked` counts the steps that the judge had no verdict on; it has found
+    right all others that say something. `digits` are those to which numbers are
+    rounded where they are.
     """
 
     sheet: Sheet
@@ -69,6 +77,7 @@ class Solution:
     unchecked: int = 0
 
     def steps(self) -> Iterator[Step]:
+        """Return the steps of all sections, in their order."""
         for section in self.sections:
             yield from section.steps
 

@@ -10,31 +10,36 @@ from gradsheet.claims.verdict import LADDER
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.reasons import Imprecise
 from gradsheet.solution.checking import checked
-from gradsheet.solution.plan import sections
 from gradsheet.solution.reckoner import Reckoner
+from gradsheet.solution.sections import sections
 from gradsheet.solution.solution import Section, Solution
 from gradsheet.solution.writer import Writer
 
 
 def solve(sheet: Sheet) -> Solution:
-    """The worked solution of a sheet, with a remark on every claim at the step that it speaks of.
+    """Work out the solution of a sheet, with a remark on every claim at its step.
 
-    Claims may only ask; those that cannot be read are left out. Every step has been judged: what the judge finds wrong,
-    which would be a fault of gradsheet, is left out with a RuntimeWarning.
+        solution = solve(load("gradsheet/homework/numbers.toml"))
+        [section.title for section in solution.sections]  # Forward pass, ...
+
+    Claims may only ask; those that cannot be read are left out. Every step has
+    been judged: what the judge finds wrong, which would be a fault of
+    gradsheet, is left out with a RuntimeWarning. Where a quantity has no value,
+    as at a kink, its step says why. Raises SheetError where the sheet takes
+    more operations than one may.
     """
     sheet = sheet.readable
     answered = [not claim.is_open for claim in sheet.claims]
     report = judge(replace(sheet, claims=tuple(itertools.compress(sheet.claims, answered))))
     judgements = iter(report.judgements)
-    paired = [
-        (claim, next(judgements) if own else None)
-        for claim, own in zip(sheet.claims, answered, strict=True)
+    judged_claims = [
+        (claim, next(judgements) if is_answered else None)
+        for claim, is_answered in zip(sheet.claims, answered, strict=True)
     ]
-    writer, found = _written(sheet, paired)
-    steps = [step for section in found for step in section.steps]
-    unchecked = checked(sheet, steps)
+    writer, written = _written(sheet, judged_claims)
+    unchecked = checked(sheet, [step for section in written for step in section.steps])
     causes = [cause.sentence(report.judgements) for cause in report.causes]
-    return Solution(sheet, report.reading, found, causes, writer.digits.digits, unchecked)
+    return Solution(sheet, report.reading, written, causes, writer.digits.digits, unchecked)
 
 
 def _written(

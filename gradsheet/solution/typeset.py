@@ -1,11 +1,13 @@
-"""A formula as mathematics: one walk over the tree, and what each kind of part looks like in LaTeX and in MathML.
+"""A formula as mathematics: one walk over the tree, whatever its parts are written in.
 
-Layers stand above a symbol and indices below it, as in W^(3)_12. In parentheses where numbers are about, so that nobody
-takes a layer for a power. dL/dz_l is written delta unless the sheet's own notation has a delta. An index that can only
-be 1, as that of a single output, is not written.
+Layers stand above a symbol and indices below it, as in W^(3)_12; the layers in
+parentheses where numbers are about, so that nobody takes them for powers.
+dL/dz_l is written delta unless the sheet's own notation has a delta. An index
+that can only be 1, as that of a single output, is not written.
+
+What the parts look like is in `tex`, `mathml` and `boxes`.
 """
 
-import html
 import re
 from abc import ABC, abstractmethod
 from collections import ChainMap
@@ -25,8 +27,8 @@ MAX_SHOWN = 10  # rows or columns of a matrix; of a larger one the first and the
 FIRST = 5
 
 _LETTERS = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho final-sigma sigma tau "
-    "upsilon phi chi psi omega"
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
+    "final-sigma sigma tau upsilon phi chi psi omega"
 )
 GREEK = {name: chr(code) for code, name in enumerate(_LETTERS.split(), ord("α"))}
 _FUNCTIONS = {"log": "ln"} | {
@@ -35,14 +37,20 @@ _FUNCTIONS = {"log": "ln"} | {
     if prime == f"d{name}" and name not in f.TAKES_TWO
 }
 
-# Between a sum and a product: what may stand behind + and -, and a sum over an index, which may and is no factor.
+# Between a sum and a product: what may stand behind + and -, and a sum over an index, which may
+# and is no factor.
 BEHIND_SIGN, OVER_INDEX = 1.5, 1.7
 
 T = TypeVar("T")
 
 
 class Typesetter(ABC, Generic[T]):
-    """Sets formulas of one sheet. The abstract methods are the parts that a formula is put together from."""
+    """Sets the formulas of one sheet.
+
+        Latex(sheet).formula(tree)  # dL/dW1[1,2], in LaTeX
+
+    The abstract methods are the parts that a formula is put together from.
+    """
 
     divides_on_one_line = False
 
@@ -52,65 +60,78 @@ class Typesetter(ABC, Generic[T]):
         self.deltas = not any(name.startswith("delta") for name in sheet.notation)
         self._names: dict[f.Node, list[f.Node]] = {}  # all for the same, first the most used
         for name in Notation(sheet).order:
-            for tree, own in self._meanings(name):
-                self._names.setdefault(tree, []).append(own)
+            for tree, symbol in self._meanings(name):
+                self._names.setdefault(tree, []).append(symbol)
         self._first = {tree: names[0] for tree, names in self._names.items()}
 
     # The parts
 
     @abstractmethod
-    def symbol(self, base: str, below: str = "", above: str = "") -> T: ...
+    def symbol(self, base: str, below: str = "", above: str = "") -> T:
+        """Set a letter or word with what stands below and above it."""
 
     @abstractmethod
-    def number(self, text: str) -> T: ...
+    def number(self, text: str) -> T:
+        """Set a number without sign."""
 
     @abstractmethod
-    def row(self, *parts: T) -> T: ...
+    def row(self, *parts: T) -> T:
+        """Set parts next to each other."""
 
     @abstractmethod
-    def sign(self, text: str, *, unary: bool = False) -> T: ...
+    def sign(self, text: str, *, unary: bool = False) -> T:
+        """Set an operator, or a blank between factors; `unary` stands in front."""
 
     @abstractmethod
-    def fraction(self, above: T, below: T) -> T: ...
+    def fraction(self, above: T, below: T) -> T:
+        """Set a fraction."""
 
     @abstractmethod
-    def raised(self, base: T, exponent: str) -> T: ...
+    def raised(self, base: T, exponent: str) -> T:
+        """Set a power, or ⊤ or the axes of a space in its place."""
 
     @abstractmethod
-    def fenced(self, inner: T) -> T: ...
+    def fenced(self, inner: T) -> T:
+        """Set parentheses around a part."""
 
     @abstractmethod
-    def matrix(self, rows: Sequence[Sequence[T]]) -> T: ...
+    def matrix(self, rows: Sequence[Sequence[T]]) -> T:
+        """Set a matrix, or a vector as one of single entries."""
 
     @abstractmethod
-    def total(self, letter: str, term: T) -> T: ...
+    def total(self, letter: str, term: T) -> T:
+        """Set a sum of a term over an index."""
 
     @abstractmethod
-    def function(self, name: str, inner: T) -> T: ...
+    def function(self, name: str, inner: T) -> T:
+        """Set a function of what stands in its parentheses."""
 
     # The walk
 
     def formula(self, tree: f.Node, names: Sequence[str] = ()) -> T:
-        """A formula in the sheet's notation, where several names stand for the same in the first of `names`."""
+        """Set a formula in the sheet's notation.
+
+        Where several names stand for the same, the first of `names` is taken.
+        """
         return self._set(f.replaced(tree, self._notation(names)))
 
     def defined(self, tree: f.Node, names: Sequence[str] = ()) -> list[T]:
-        """A quantity as a step begins with it: of one that has a short name, the name and what it stands for."""
+        """Set a quantity as a step begins with it: all its names, then what they stand for."""
         short = f.replaced(tree, self._notation(names))
         # Other names for the same are introduced as well.
-        found = [
-            self._set(short),
-            *(self._set(other) for other in self._names.get(tree, ()) if other != short),
-        ]
+        others = (other for other in self._names.get(tree, ()) if other != short)
+        equal = [self._set(short), *map(self._set, others)]
         if self._is_delta(short) or short != tree:
             deltas, self.deltas = self.deltas, False
-            found.append(self._set(tree))
+            equal.append(self._set(tree))
             self.deltas = deltas
-        return found
+        return equal
 
     def _notation(self, names: Sequence[str]) -> Mapping[f.Node, f.Node]:
-        """The sheet's own names for what they stand for, first of all some."""
-        preferred = {tree: own for name in reversed(names) for tree, own in self._meanings(name)}
+        """The sheet's own names, by what they stand for, `names` before all others."""
+        preferred: dict[f.Node, f.Node] = {}
+        for name in reversed(names):
+            preferred.update(self._meanings(name))
         return ChainMap(preferred, self._first)
 
     def _meanings(self, name: str) -> Iterator[tuple[f.Node, f.Node]]:
@@ -132,29 +153,31 @@ class Typesetter(ABC, Generic[T]):
         return self.network.shapes.get(self.network.canonical(name)) == (1,)
 
     def _is_delta(self, node: f.Node) -> bool:
+        """Whether a derivative is written delta."""
         match node:
             case f.Derivative(f.Quantity("L", ()), f.Quantity(by)):
                 return self.deltas and by[0] == "z" and by in self.network.shapes
         return False
 
     def _part(self, node: f.Node, least: float) -> T:
-        """A part of a formula, in parentheses where it holds together less tightly than its place asks for."""
-        node, found = _alone(node), self._set(node)
-        own: float = level(node)
+        """A part of a formula, in parentheses where it holds together less tightly than `least`."""
+        node, written = _alone(node), self._set(node)
+        tightness: float = level(node)
         match node:
             case f.Number(printed) if "e" in printed.text.lower() and printed.value > 0:
-                own = TERM  # a power of ten stands behind it
+                tightness = TERM  # a power of ten stands behind it
             case f.Binary("/") if not self.divides_on_one_line:
-                own = POSTFIX
+                tightness = POSTFIX
             case f.Number(printed) if printed.value > 0 and not self.divides_on_one_line:
-                own = POSTFIX
+                tightness = POSTFIX
             case f.Call("outer"):
-                own = TERM  # it is set as a product
+                tightness = TERM  # it is set as a product
             case f.Sum():
-                own = OVER_INDEX
-        return found if own >= least else self.fenced(found)
+                tightness = OVER_INDEX
+        return written if tightness >= least else self.fenced(written)
 
     def _set(self, node: Any) -> T:
+        """A formula, whose names have been put in."""
         match _alone(node):
             case f.Number(printed):
                 return self._number(printed.text)
@@ -164,50 +187,17 @@ class Typesetter(ABC, Generic[T]):
                 return self._quantity(name, indices)
             case f.Derivative(of, by):
                 return self._derivative(of, by)
+            case f.Negative(f.Sum() as operand):
+                return self.row(self.sign("−", unary=True), self._set(operand))
             case f.Negative(operand):
-                inner = (
-                    self._set(operand) if isinstance(operand, f.Sum) else self._part(operand, POWER)
-                )
-                return self.row(self.sign("−", unary=True), inner)
-            case f.Binary("/", left, right):
-                if self.divides_on_one_line:
-                    below = (
-                        self.fenced(self._set(right))
-                        if self._divides(right)
-                        else self._part(right, POWER)
-                    )
-                    return self.fraction(self._part(left, TERM), below)
-                return self.fraction(self._set(left), self._set(right))
-            case f.Binary("@", left, right):
-                if _is_vector(left):
-                    first = self._row_vector(left)
-                elif self.rank(left) == 1:  # a row, which a transposed vector is already
-                    first = self._set(left if isinstance(left, f.Transpose) else f.Transpose(left))
-                else:
-                    first = self._factor(left, TERM, "@")
-                return self.row(first, self.sign(_between(right)), self._factor(right, POWER, "@"))
+                return self.row(self.sign("−", unary=True), self._part(operand, POWER))
             case f.Binary(operator, left, right):
-                own = LEVELS[operator]
-                sign = {"-": "−", "*": self._times(left, right)}.get(operator, operator)
-                if operator in "+-":
-                    second = (
-                        self.fenced(self._set(right))
-                        if _begins_with_minus(right)
-                        else self._part(right, BEHIND_SIGN)
-                    )
-                    return self.row(self._part(left, own), self.sign(sign), second)
-                kind = "⊙" if sign == "⊙" else "*"
-                return self.row(
-                    self._factor(left, own, kind), self.sign(sign), self._factor(right, POWER, kind)
-                )
+                return self._binary(operator, left, right)
             case f.Power(base, exponent):
-                own_layer = isinstance(base, f.Quantity) and base.name not in BARE
-                return self.raised(self._base(base, fenced=own_layer), str(exponent))
+                has_layer = isinstance(base, f.Quantity) and base.name not in BARE
+                return self.raised(self._base(base, fenced=has_layer), str(exponent))
             case f.Call("outer", (left, right)):
-                second = (
-                    self._row_vector(right) if _is_vector(right) else self._set(f.Transpose(right))
-                )
-                return self.row(self._part(left, POWER), self.sign(_between(right)), second)
+                return self._outer(left, right)
             case f.Call(name, arguments):
                 return self.function(_FUNCTIONS.get(name, name), self._listed(arguments))
             case f.Mean(letter, term):
@@ -216,45 +206,78 @@ class Typesetter(ABC, Generic[T]):
                 return self.total(letter.name, self._part(term, TERM))
             case f.List(items):
                 rows = [item.items if isinstance(item, f.List) else (item,) for item in items]
-                return self.matrix(
-                    self._elided([[self._set(entry) for entry in row] for row in rows])
-                )
+                return self.matrix(self._elided([list(map(self._set, row)) for row in rows]))
             case f.Subscript(base, indices):
                 places = ",".join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)
-                return self.subscripted(
-                    self._base(base, fenced=isinstance(base, f.Quantity)), places
-                )
+                written = self._base(base, fenced=isinstance(base, f.Quantity))
+                return self.row(written, self.symbol("", places))
             case f.Transpose(operand) if isinstance(_alone(operand), f.Number):
                 return self._part(operand, POWER)
             case f.Transpose(operand):
                 return self.raised(self._base(operand), "⊤")
         raise TypeError(f"no mathematics for {type(node).__name__}")
 
+    def _binary(self, operator: str, left: f.Node, right: f.Node) -> T:
+        """A sum, difference, quotient or product."""
+        if operator == "/":
+            return self._quotient(left, right)
+        if operator == "@":
+            return self._matrix_product(left, right)
+        tightness = LEVELS[operator]
+        if operator in "+-":
+            sign = self.sign("−" if operator == "-" else "+")
+            if _begins_with_minus(right):
+                return self.row(self._part(left, tightness), sign, self.fenced(self._set(right)))
+            return self.row(self._part(left, tightness), sign, self._part(right, BEHIND_SIGN))
+        times = self._times(left, right) if operator == "*" else operator
+        kind = "⊙" if times == "⊙" else "*"
+        first, second = self._factor(left, tightness, kind), self._factor(right, POWER, kind)
+        return self.row(first, self.sign(times), second)
+
+    def _quotient(self, left: f.Node, right: f.Node) -> T:
+        if not self.divides_on_one_line:
+            return self.fraction(self._set(left), self._set(right))
+        if self._divides(right):
+            return self.fraction(self._part(left, TERM), self.fenced(self._set(right)))
+        return self.fraction(self._part(left, TERM), self._part(right, POWER))
+
+    def _matrix_product(self, left: f.Node, right: f.Node) -> T:
+        if _is_vector(left):
+            first = self._row_vector(left)
+        elif self.rank(left) == 1:  # a row, which a transposed vector is already
+            first = self._set(left if isinstance(left, f.Transpose) else f.Transpose(left))
+        else:
+            first = self._factor(left, TERM, "@")
+        return self.row(first, self.sign(_between(right)), self._factor(right, POWER, "@"))
+
+    def _outer(self, left: f.Node, right: f.Node) -> T:
+        """An outer product, as the product of a column and a row."""
+        row = self._row_vector(right) if _is_vector(right) else self._set(f.Transpose(right))
+        return self.row(self._part(left, POWER), self.sign(_between(right)), row)
+
     def _listed(self, items: Sequence[f.Node]) -> T:
         """Formulas with commas between them."""
-        found = self._set(items[0])
+        listed = self._set(items[0])
         for item in items[1:]:
-            found = self.row(found, self.sign(","), self._set(item))
-        return found
-
-    def subscripted(self, base: T, below: str) -> T:
-        return self.row(base, self.symbol("", below))
+            listed = self.row(listed, self.sign(","), self._set(item))
+        return listed
 
     def _number(self, text: str) -> T:
-        sign = [self.sign("−", unary=True)] if text.startswith("-") else []
+        """A printed number: with a sign, a fraction or a power of ten where it has one."""
         bare = text.lstrip("+-")
         if "/" in bare:
-            above, below = (self.number(part) for part in bare.split("/"))
-            found = self.fraction(above, below)
+            above, below = map(self.number, bare.split("/"))
+            number = self.fraction(above, below)
         elif "e" in bare.lower():
             digits, exponent = bare.lower().split("e")
-            power = self.raised(
-                self.number("10"), exponent.lstrip("+").replace("-", "−").lstrip("0")
-            )
-            found = self.row(self.number(digits), self.sign("·"), power)
+            exponent = exponent.lstrip("+").replace("-", "−").lstrip("0")
+            power = self.raised(self.number("10"), exponent)
+            number = self.row(self.number(digits), self.sign("·"), power)
         else:
-            found = self.number(bare)
-        return self.row(*sign, found) if sign else found
+            number = self.number(bare)
+        if text.startswith("-"):
+            return self.row(self.sign("−", unary=True), number)
+        return number
 
     def _elided(self, rows: list[list[T]]) -> list[list[T]]:
         """A matrix with what is too much of it left out."""
@@ -270,24 +293,27 @@ class Typesetter(ABC, Generic[T]):
         return self.matrix(self._elided([[self._set(item) for item in node.items]]))
 
     def _factor(self, node: f.Node, least: float, kind: str) -> T:
-        """A factor, in parentheses where it is itself a product of the other kind, of matrices or entry by entry."""
-        own = "@" if isinstance(node, f.Call) and node.function == "outer" else ""
-        if isinstance(node, f.Binary):
-            own = (
-                "⊙"
-                if node.operator == "*" and self._times(node.left, node.right) == "⊙"
-                else node.operator
-            )
-        return (
-            self.fenced(self._set(node)) if {own, kind} == {"⊙", "@"} else self._part(node, least)
-        )
+        """A factor of a product of a kind: @ of matrices, ⊙ entry by entry, or *.
+
+        It stands in parentheses where it is itself a product of the other kind.
+        """
+        factor_kind = ""
+        if isinstance(node, f.Call) and node.function == "outer":
+            factor_kind = "@"
+        elif isinstance(node, f.Binary):
+            factor_kind = node.operator
+            if node.operator == "*" and self._times(node.left, node.right) == "⊙":
+                factor_kind = "⊙"
+        if {factor_kind, kind} == {"⊙", "@"}:
+            return self.fenced(self._set(node))
+        return self._part(node, least)
 
     def _divides(self, node: f.Node) -> bool:
         """Whether there is a slash in what is set for a derivative."""
         return isinstance(node, f.Derivative) and not self._is_delta(node)
 
     def _base(self, base: f.Node, *, fenced: bool = False) -> T:
-        """What an exponent, a ⊤ or an index stands behind, in parentheses where it has several parts."""
+        """What an exponent, a ⊤ or an index stands behind, in parentheses where it has parts."""
         match _alone(base):
             case f.Number(printed):
                 fenced = printed.value < 0 or bool(set("/e") & set(printed.text.lower()))
@@ -298,28 +324,28 @@ class Typesetter(ABC, Generic[T]):
         return self.fenced(self._set(base)) if fenced else self._set(base)
 
     def _times(self, left: f.Node, right: f.Node) -> str:
+        """What stands between two factors."""
         left, right = _alone(left), _alone(right)
         if self.rank(left) and self.rank(right):
             return "⊙"
         if self.divides_on_one_line and (self._divides(left) or _has_slash(left)):
             return "·"  # what follows is not to be taken for a part of what is below
-        return (
-            "·" if isinstance(right, f.Number | f.Negative) or _begins_with_number(right) else " "
-        )
+        if isinstance(right, f.Number | f.Negative) or _begins_with_number(right):
+            return "·"
+        return " "
 
     def space(self, axes: Sequence[int]) -> T:
-        """The space of arrays with these axes."""
+        """Set the space of arrays with these axes."""
         return self.raised(self.symbol("ℝ"), "×".join(map(str, axes)))
 
     def rank(self, node: Any) -> int:
-        """How many axes a formula's value has, as far as its form tells."""
+        """Count the axes of a formula's value, as far as its form tells."""
         match node:
             case f.Quantity(name, indices):
                 if name in self.sheet.notation:
                     return self.rank(self.sheet.notation[name])
-                return max(
-                    0, len(self.network.shapes.get(self.network.canonical(name), ())) - len(indices)
-                )
+                axes = self.network.shapes.get(self.network.canonical(name), ())
+                return max(0, len(axes) - len(indices))
             case f.Derivative(of, by):
                 return (0 if of.name == "L" else self.rank(of)) + self.rank(by)
             case f.Binary("@", left, right):
@@ -337,34 +363,32 @@ class Typesetter(ABC, Generic[T]):
             case f.List(items):
                 if _alone(node) is not node:
                     return 0
-                return 1 + (
-                    1 + self.rank(items[0].items[0])
-                    if isinstance(items[0], f.List)
-                    else self.rank(items[0])
-                )
+                if isinstance(items[0], f.List):
+                    return 2 + self.rank(items[0].items[0])
+                return 1 + self.rank(items[0])
             case f.Subscript(base, indices):
                 return max(0, self.rank(base) - len(indices))
         return 0
 
     def _quantity(self, name: str, indices: Sequence[f.Index], base: str = "") -> T:
         """A node or parameter, or with a `base` what is written for one."""
-        new = name.endswith(NEW)
+        plus = "+" if name.endswith(NEW) else ""
         if self._single(name) and tuple(indices) == (1,):
             indices = ()
         plain = name.removesuffix(NEW)
         below = [i.name if isinstance(i, f.Letter) else str(i) for i in indices]
         joined = ("" if all(len(i) == 1 for i in below) else ",").join(below)
         if name not in self.network.names and plain not in self.network.names:
-            letter, digits = _own_name(plain)
-            own = digits + ("," * bool(digits and joined)) + joined
-            # A name that would look like one of the network's is written as it is.
-            return self.symbol(name) if letter in NETWORK else self.symbol(letter, own, "+" * new)
+            letter, index = _own_name(plain)
+            if letter in NETWORK:  # it would look like one of the network's
+                return self.symbol(name)
+            return self.symbol(letter, ",".join(filter(None, (index, joined))), plus)
         if plain in BARE:
             rate = "rate" if "eta" in self.sheet.notation else "η"
             letter = {"yhat": "ŷ", "learning_rate": rate}.get(plain, plain)
-            return self.symbol(base or letter, joined, "+" * new)
+            return self.symbol(base or letter, joined, plus)
         layer = f"({plain[1:]})" if self.numeric else plain[1:]
-        return self.symbol(base or plain[0], joined, layer + "+" * new)
+        return self.symbol(base or plain[0], joined, layer + plus)
 
     def _derivative(self, of: f.Quantity, by: f.Quantity) -> T:
         if self._is_delta(f.Derivative(of, by)):
@@ -381,7 +405,7 @@ def _alone(node: Any) -> Any:
 
 
 def _between(right: f.Node) -> str:
-    """What stands between the factors of a product of matrices: something where the second is a number."""
+    """What stands between the factors of a product of matrices: a dot in front of a number."""
     return "·" if isinstance(_alone(right), f.Number) else " "
 
 
@@ -390,12 +414,13 @@ def _is_row(node: f.List) -> bool:
 
 
 def _is_vector(node: f.Node) -> bool:
-    return (
-        isinstance(node, f.List) and len(node.items) > 1 and not isinstance(node.items[0], f.List)
-    )
+    if not isinstance(node, f.List):
+        return False
+    return len(node.items) > 1 and not isinstance(node.items[0], f.List)
 
 
 def _first_factor(node: f.Node) -> f.Node:
+    """What a product or quotient begins with."""
     while isinstance(node, f.Binary) and node.operator not in "+-":
         node = node.left
     return node
@@ -406,9 +431,9 @@ def _begins_with_minus(node: f.Node) -> bool:
 
 
 def _has_slash(node: f.Node) -> bool:
-    return (isinstance(node, f.Binary) and node.operator == "/") or (
-        isinstance(node, f.Number) and "/" in node.printed.text
-    )
+    if isinstance(node, f.Number):
+        return "/" in node.printed.text
+    return isinstance(node, f.Binary) and node.operator == "/"
 
 
 def _begins_with_number(node: f.Node) -> bool:
@@ -418,125 +443,8 @@ def _begins_with_number(node: f.Node) -> bool:
 
 def _own_name(name: str) -> tuple[str, str]:
     """A name of the sheet's notation as a symbol and its index: w5, delta, net_h1."""
-    found = re.fullmatch(r"([A-Za-z]+)_?([A-Za-z0-9]*(?:_[A-Za-z0-9]+)*)", name)
-    if found is None:
+    match = re.fullmatch(r"([A-Za-z]+)_?([A-Za-z0-9]*(?:_[A-Za-z0-9]+)*)", name)
+    if match is None:
         return name, ""
-    base = GREEK.get(found[1], found[1])
-    return base, found[2].strip("_").replace("_", ",")
-
-
-_LATEX = {
-    "ŷ": r"\hat y",
-    "−": "-",
-    "·": r"\cdot ",
-    "⊙": r"\odot ",
-    " ": r"\, ",
-    "⋯": r"\cdots",
-    "⋮": r"\vdots",
-}
-_LATEX |= {"ℝ": r"\mathbb{R}", "∂": r"\partial ", "⊤": r"\top"}
-_LATEX |= {
-    character: f"\\{name}"
-    for name, character in GREEK.items()
-    if name not in ("omicron", "final-sigma")
-}
-
-
-class Latex(Typesetter[str]):
-    """LaTeX as amsmath, MathJax and KaTeX read it."""
-
-    def symbol(self, base: str, below: str = "", above: str = "") -> str:
-        written = base.replace("_", r"\_")
-        letter = _LATEX.get(base, written if len(base) == 1 else rf"\mathit{{{written}}}")
-        return letter + (f"_{{{below}}}" if below else "") + (f"^{{{above}}}" if above else "")
-
-    def number(self, text: str) -> str:
-        return text
-
-    def row(self, *parts: str) -> str:
-        return "".join(parts)
-
-    def sign(self, text: str, *, unary: bool = False) -> str:
-        return _LATEX.get(text, text)
-
-    def fraction(self, above: str, below: str) -> str:
-        return rf"\frac{{{above}}}{{{below}}}"
-
-    def raised(self, base: str, exponent: str) -> str:
-        written = _LATEX.get(exponent, exponent.replace("−", "-").replace("×", r" \times "))
-        return f"{{{base}}}^{{{written}}}"
-
-    def fenced(self, inner: str) -> str:
-        return rf"\left({inner}\right)"
-
-    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
-        lines = [" & ".join(row) for row in rows]
-        gap = r" \\[6pt] " if any(r"\frac" in line for line in lines) else r" \\ "
-        return r"\begin{bmatrix} " + gap.join(lines) + r" \end{bmatrix}"
-
-    def total(self, letter: str, term: str) -> str:
-        return rf"\sum_{{{letter}}} {term}"
-
-    def function(self, name: str, inner: str) -> str:
-        prime = "'" * name.endswith("′")
-        return rf"\mathrm{{{name.rstrip('′')}}}{prime}\left({inner}\right)"
-
-
-class MathML(Typesetter[str]):
-    """Presentation MathML, of the elements that browsers have in common."""
-
-    def symbol(self, base: str, below: str = "", above: str = "") -> str:
-        letter = f"<mi>{html.escape(base)}</mi>" if base else "<mrow></mrow>"
-        if base == "ŷ":
-            letter = "<mover><mi>y</mi><mo>^</mo></mover>"
-        lower, upper = (f"<mrow>{self._script(text)}</mrow>" for text in (below, above))
-        if below and above:
-            return f"<msubsup>{letter}{lower}{upper}</msubsup>"
-        return (
-            f"<msub>{letter}{lower}</msub>"
-            if below
-            else f"<msup>{letter}{upper}</msup>"
-            if above
-            else letter
-        )
-
-    @staticmethod
-    def _script(text: str) -> str:
-        found = []
-        for part in re.findall(r"\d+|.", text):
-            tag = "mn" if part.isdecimal() else "mi" if part.isalpha() else "mo"
-            fixed = ' stretchy="false"' * (part in "()")
-            found.append(f"<{tag}{fixed}>{html.escape(part)}</{tag}>")
-        return "".join(found)
-
-    def number(self, text: str) -> str:
-        return f"<mn>{html.escape(text)}</mn>"
-
-    def row(self, *parts: str) -> str:
-        return f"<mrow>{''.join(parts)}</mrow>"
-
-    def sign(self, text: str, *, unary: bool = False) -> str:
-        form = ' form="prefix"' * unary
-        return '<mspace width="0.17em"/>' if text == " " else f"<mo{form}>{html.escape(text)}</mo>"
-
-    def fraction(self, above: str, below: str) -> str:
-        return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>"
-
-    def raised(self, base: str, exponent: str) -> str:
-        tag = "mn" if exponent.strip("−").isdecimal() else "mo"
-        return f"<msup><mrow>{base}</mrow><{tag}>{exponent}</{tag}></msup>"
-
-    def fenced(self, inner: str) -> str:
-        return f"<mrow><mo>(</mo>{inner}<mo>)</mo></mrow>"
-
-    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
-        cells = "".join(
-            f"<mtr>{''.join(f'<mtd>{cell}</mtd>' for cell in row)}</mtr>" for row in rows
-        )
-        return f"<mrow><mo>[</mo><mtable>{cells}</mtable><mo>]</mo></mrow>"
-
-    def total(self, letter: str, term: str) -> str:
-        return f"<mrow><munder><mo>∑</mo><mi>{html.escape(letter)}</mi></munder>{term}</mrow>"
-
-    def function(self, name: str, inner: str) -> str:
-        return f"<mrow><mi>{name}</mi>{self.fenced(inner)}</mrow>"
+    letter, index = match.groups()
+    return GREEK.get(letter, letter), index.strip("_").replace("_", ",")

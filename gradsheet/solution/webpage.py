@@ -5,31 +5,36 @@ from collections.abc import Iterator
 
 from gradsheet.language.shown import clean
 from gradsheet.solution.graph import network_svg
+from gradsheet.solution.mathml import MathML
 from gradsheet.solution.pages import chain, closing, given, marked, remark_text
 from gradsheet.solution.solution import Remark, Solution, Step
-from gradsheet.solution.typeset import MathML
 from gradsheet.truth.point import point_of
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c1c1e; --muted: #76767b; --line: #dcdce0;
   --forward: #0b62a4; --backward: #b03a2e; --right: #1e6b34; --wrong: #b03a2e; --soft: #f6f6f8 }
-@media (prefers-color-scheme: dark) { :root { --paper: #17181b; --ink: #e7e7ea; --muted: #9a9aa2; --line: #36373c;
+@media (prefers-color-scheme: dark) { :root { --paper: #17181b; --ink: #e7e7ea; --muted: #9a9aa2; \
+--line: #36373c;
   --forward: #6db3ee; --backward: #f08a7d; --right: #7ccf93; --wrong: #f08a7d; --soft: #212226 } }
 * { box-sizing: border-box }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 58rem; background: var(--paper); color: var(--ink);
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 58rem; background: var(--paper); \
+color: var(--ink);
   font: 1rem/1.5 system-ui, sans-serif }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 1rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line) }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 1rem; padding-bottom: .25rem; \
+border-bottom: 1px solid var(--line) }
 p { margin: 0; overflow-wrap: anywhere }
 .reading, footer { color: var(--muted) }
 .data { display: flex; flex-wrap: wrap; gap: .75rem 2rem; align-items: center }
 .wide, .data > *, .formula > div { overflow: auto hidden; max-width: 100%;
   padding-block: .3rem }
 .step { margin: 0 0 1.5rem; break-inside: avoid }
-.formula { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .3rem; padding: .2rem 0 .2rem 1rem }
+.formula { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .3rem; \
+padding: .2rem 0 .2rem 1rem }
 math { font-size: 1.1rem }
 .mark { margin-left: 1rem; color: var(--right); font-weight: 600; font-size: .93rem }
-.remark { margin: .25rem 0 0 1rem; padding: .15rem .75rem; border-left: 3px solid var(--right); font-size: .93rem }
+.remark { margin: .25rem 0 0 1rem; padding: .15rem .75rem; border-left: 3px solid var(--right); \
+font-size: .93rem }
 .remark.off { border-color: var(--wrong); background: var(--soft); padding-block: .4rem }
 .remark b { color: var(--right) }
 .remark.off b { color: var(--wrong) }
@@ -41,7 +46,11 @@ footer p + p { margin-top: .5rem }
 
 
 def html(solution: Solution) -> str:
-    """The whole page."""
+    """Write the solution as one page for browsers, with the network drawn.
+
+    `Path("solution.html").write_text(html(solve(sheet)))`. Where the forward pass
+    has no values, the network is drawn with names alone; nothing is raised for it.
+    """
     sheet, setter = solution.sheet, MathML(solution.sheet)
     point = None if sheet.params is None else point_of(sheet.problem, None)
     title = _text(sheet.title)
@@ -54,21 +63,14 @@ def html(solution: Solution) -> str:
         f'<h2>Network</h2><div class="wide">{network_svg(sheet, point)}</div>',
     ]
     if data := given(setter, sheet):
-        equations = (
-            f"<div>{_math(f'{name}<mo>{sign}</mo>{value}')}</div>" for name, sign, value in data
-        )
-        parts += ['<h2>Given</h2><div class="data">', *equations, "</div>"]
+        equations = [_math(f"{name}<mo>{sign}</mo>{value}") for name, sign, value in data]
+        parts += ['<h2>Given</h2><div class="data">', *map(_div, equations), "</div>"]
     for section in solution.sections:
         parts.append(f"<h2>{section.title}</h2>")
         for step in section.steps:
             parts += ['<div class="step">', *_step(setter, step), "</div>"]
-    parts += [
-        "<footer>",
-        *(f"<p>{_text(sentence)}</p>" for sentence in closing(solution, setter)),
-        "</footer></body></html>",
-        "",
-    ]
-    return "\n".join(parts)
+    sentences = (f"<p>{_text(sentence)}</p>" for sentence in closing(solution, setter))
+    return "\n".join([*parts, "<footer>", *sentences, "</footer></body></html>", ""])
 
 
 def _text(text: str) -> str:
@@ -79,23 +81,32 @@ def _math(inner: str) -> str:
     return f'<math display="inline" displaystyle="true"><mrow>{inner}</mrow></math>'
 
 
+def _div(inner: str) -> str:
+    return f"<div>{inner}</div>"
+
+
 def _step(setter: MathML, step: Step) -> Iterator[str]:
+    """The rule, the equations with the short remarks behind them, then the longer remarks."""
     if step.why:
         yield f"<p>{_text(step.why)}</p>"
     head, rest = chain(setter, step)
-    parts = [f"<mo>{sign}</mo>{tree}" for sign, tree in rest]
-    parts[:1] = [head + "".join(parts[:1])]
-    plain = [
-        remark for remark in step.remarks if remark.verdict in ("", "right") and not remark.text
-    ]
-    marks = "".join(
-        f'<span class="mark" title="{remark_text(remark)}">{_text(marked(remark))}</span>'
-        for remark in plain
-    )
-    yield f'<div class="formula">{"".join(f"<div>{_math(part)}</div>" for part in parts)}{marks}</div>'
+    equations = [f"<mo>{sign}</mo>{tree}" for sign, tree in rest] or [""]
+    equations[0] = head + equations[0]
+    formulas = "".join(_div(_math(equation)) for equation in equations)
+    marks = "".join(map(_mark, filter(_is_short, step.remarks)))
+    yield f'<div class="formula">{formulas}{marks}</div>'
     if step.missing:
         yield f"<p>{_text(step.missing)}</p>"
-    yield from (_remark(remark) for remark in step.remarks if remark not in plain)
+    yield from (_remark(remark) for remark in step.remarks if not _is_short(remark))
+
+
+def _is_short(remark: Remark) -> bool:
+    """Whether a mark and the question say all of a remark."""
+    return remark.verdict in ("", "right") and not remark.text
+
+
+def _mark(remark: Remark) -> str:
+    return f'<span class="mark" title="{remark_text(remark)}">{_text(marked(remark))}</span>'
 
 
 def _remark(remark: Remark) -> str:

@@ -17,7 +17,11 @@ from gradsheet.truth.steps import Tensor
 def why(
     tensor: Tensor, network: Network, point: Point | None = None, *, cancels: bool = False
 ) -> str:
-    """The rule behind a step. `cancels` says whether the last activation and the loss are taken together."""
+    """Say the rule behind a step, in a sentence.
+
+    At a `point` it also says which units are dead. `cancels` tells whether the
+    last activation and the loss are taken together.
+    """
     name = tensor if isinstance(tensor, str) else tensor[1]
     if isinstance(tensor, tuple):
         return _backward(name, network, cancels)
@@ -27,38 +31,43 @@ def why(
         return _updated(name.removesuffix(NEW), network)
     batch = (network.examples or 1) > 1
     if name == "L":
-        return (
-            losses.of(network.loss or "output").words
-            + f"; the {network.reduction} over the examples" * batch
-            + "."
-        )
+        over = f"; the {network.reduction} over the examples" if batch else ""
+        return f"{losses.of(network.loss or 'output').words}{over}."
     l = network.depth if name == "yhat" else int(name[1:])
     if name[0] == "z":
-        rows = "Every row is an example. " * (batch and l == 1)
-        bias = ", plus the bias" + ", which a column of ones gives to every example" * batch
-        return (
-            f"{rows}Layer {l}: the weights times what comes in{bias * bool(network.biases[l - 1])}."
-        )
+        return _weighted(l, network, batch=batch)
     activation = network.activations[l - 1]
     if activation == "identity":
         return f"Layer {l} has no activation."
     return f"Through {facts_of(activation).words}{_dead(l, network, point)}."
 
 
+def _weighted(l: int, network: Network, *, batch: bool) -> str:
+    """What is to be said of a z."""
+    text = f"Layer {l}: the weights times what comes in"
+    if batch and l == 1:
+        text = f"Every row is an example. {text}"
+    if network.biases[l - 1]:
+        text += ", plus the bias"
+        if batch:
+            text += ", which a column of ones gives to every example"
+    return f"{text}."
+
+
 def _updated(name: str, network: Network) -> str:
+    """What is to be said of a quantity after the step of gradient descent."""
     if name[0] == "b" and network.update == "weights":
         return f"The bias of layer {name[1:]} is kept."
     if name[0] in "Wb":
         what = "weights" if name[0] == "W" else "bias"
         return f"The {what} of layer {name[1:]} less the learning rate times the gradient."
-    return (
-        "The loss after the step."
-        if name == "L"
-        else "The same pass, with what there is after the step."
-    )
+    if name == "L":
+        return "The loss after the step."
+    return "The same pass, with what there is after the step."
 
 
 def _dead(l: int, network: Network, point: Point | None) -> str:
+    """Which units of a layer are dead, where there are such and not too many to name."""
     if point is None or not facts_of(network.activations[l - 1]).dead:
         return ""
     try:
@@ -73,7 +82,8 @@ def _dead(l: int, network: Network, point: Point | None) -> str:
 
 def _units(places: Sequence[tuple[int, ...]], network: Network) -> str:
     if network.examples is None:
-        return f"unit{'s' * (len(places) > 1)} " + _listed([str(i + 1) for (i,) in places])
+        numbers = _listed([str(i + 1) for (i,) in places])
+        return f"units {numbers}" if len(places) > 1 else f"unit {numbers}"
     return _listed([f"unit {i + 1} of example {n + 1}" for n, i in places])
 
 
@@ -82,7 +92,8 @@ def _listed(items: Sequence[str]) -> str:
 
 
 def _backward(name: str, network: Network, cancels: bool) -> str:
-    over = ", added up over the examples" * ((network.examples or 1) > 1)
+    """What is to be said of the gradient by a node or parameter."""
+    over = ", added up over the examples" if (network.examples or 1) > 1 else ""
     if name == "yhat":
         return "The derivative of the loss by the output."
     l = 0 if name == "x" else int(name[1:])
@@ -92,10 +103,8 @@ def _backward(name: str, network: Network, cancels: bool) -> str:
     if name[0] == "W":
         return f"To the weights of layer {l}: ∂L/∂z of the unit times what came in{over}."
     if name[0] == "b":
-        shared = network.biases[l - 1] == "shared"
-        return (
-            f"To the bias of layer {l}: ∂L/∂z itself{', added up over the units' * shared}{over}."
-        )
+        units = ", added up over the units" if network.biases[l - 1] == "shared" else ""
+        return f"To the bias of layer {l}: ∂L/∂z itself{units}{over}."
     activation = network.activations[l - 1]
     if activation == "identity":
         return f"Layer {l} has no activation: nothing to go through."

@@ -1,4 +1,7 @@
-"""How a solution writes its numbers: exactly where they are short, else rounded to the digits that the sheet prints."""
+"""How a solution writes its numbers: exactly where they are short, else rounded.
+
+They are rounded to as many significant digits as the sheet itself prints.
+"""
 
 from collections import Counter
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -29,46 +32,54 @@ LEAST_PLAIN = -5  # the exponent of a leading digit below which a number is writ
 
 
 def significant(number: Printed) -> int:
-    """How many significant digits are printed."""
+    """Count the significant digits that are printed."""
     return len(number.text.lower().split("e")[0].lstrip("+-").replace(".", "").lstrip("0"))
 
 
 class Digits:
-    """The way in which one sheet's solution writes numbers, each with whether it had to be rounded."""
+    """Writes the numbers of one sheet's solution, each with whether it had to be rounded.
+
+    `digits` is how many significant ones a rounded number has; with `decimals`
+    a fraction that has a short decimal is written as one.
+    """
 
     def __init__(self, sheet: Sheet):
-        entries = (
-            entry for claim in sheet.claims if claim.value for entry in printed_entries(claim.value)
-        )
-        counts = Counter(significant(entry) for entry in entries if entry.places is not None)
+        counts = Counter[int]()
+        for claim in sheet.claims:
+            if claim.value:
+                entries = printed_entries(claim.value)
+                counts.update(significant(entry) for entry in entries if entry.places is not None)
         usual = max(counts, key=lambda digits: (counts[digits], digits), default=USUAL)
         self.digits, self.decimals = min(max(usual, LEAST), MOST), sheet.decimals
 
     def number(self, value: Any) -> tuple[Printed, bool]:
-        """A Fraction or Real as it is written, and whether rounded. Raises Undecided where its digits stay open."""
+        """Return a Fraction or Real as it is written, and whether that is rounded.
+
+        Raises Undecided where its digits stay open, and Imprecise where more
+        digits on the way may tell.
+        """
         exact = exact_of(value)
-        if exact is not None and (found := self._exactly(exact)) is not None:
-            return found, False
-        found = self._rounded(value)
-        if _equal(value, found.value):
-            return self._exactly(found.value) or found, False
-        return found, True
+        if exact is not None and (in_full := self._exactly(exact)) is not None:
+            return in_full, False
+        rounded = self._rounded(value)
+        if _equal(value, rounded.value):
+            return self._exactly(rounded.value) or rounded, False
+        return rounded, True
 
     def _exactly(self, value: Fraction) -> Printed | None:
         """A number in full, None where that is long."""
         if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
             return None
+        ratio = str(value)
         # A decimal of the sheet stays one, and 1/3 or the like is no decimal.
-        for text in dict.fromkeys(
-            (decimal_text(value) if self.decimals else str(value), str(value))
-        ):
-            if len(text.lstrip("-")) <= (
-                MAX_EXACT if "/" not in text or not self.decimals else MAX_EXACT // 2
-            ):
+        for text in (decimal_text(value), ratio) if self.decimals else (ratio,):
+            most = MAX_EXACT // 2 if self.decimals and "/" in text else MAX_EXACT
+            if len(text.lstrip("-")) <= most:
                 return printed(text)
         return None
 
     def _rounded(self, value: Any) -> Printed:
+        """A number to so many digits, as it is printed."""
         wide = Context(prec=4 * MOST, rounding=ROUND_HALF_EVEN)
         if isinstance(value, Fraction):
             decimal = wide.divide(Decimal(value.numerator), Decimal(value.denominator))
@@ -84,14 +95,18 @@ class Digits:
             text = f"{Context(prec=self.digits, rounding=ROUND_HALF_EVEN).plus(decimal):e}"
         else:
             # At least one decimal: without a point a number claims to be exact.
-            text = f"{wide.quantize(decimal, Decimal(1).scaleb(-max(1, self.digits - 1 - exponent))):f}"
-        found = printed(text)
-        if not found.agrees(value):
-            raise Undecided(f"{found.text} cannot be told from its neighbours")
-        return found
+            places = max(1, self.digits - 1 - exponent)
+            text = f"{wide.quantize(decimal, Decimal(1).scaleb(-places)):f}"
+        number = printed(text)
+        if not number.agrees(value):
+            raise Undecided(f"{number.text} cannot be told from its neighbours")
+        return number
 
     def value(self, array: Array) -> tuple[Value, bool]:
-        """An array as a sheet holds it, a number or nested tuples of them, and whether any is rounded."""
+        """Return an array as a sheet holds it, and whether any number in it is rounded.
+
+        That is a number, or nested tuples of them. Raises as `number` does.
+        """
         if not array.ndim:
             return self.number(array.item())
         rows = [self.value(as_array(row)) for row in array]
@@ -107,7 +122,7 @@ def _equal(value: Any, number: Fraction) -> bool:
 
 
 def value_text(value: Value) -> str:
-    """A value as it stands behind `value =` in a sheet."""
+    """Write a value as it stands behind `value =` in a sheet."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(value_text, value))}]"
     return toml_number(value.text)

@@ -1,4 +1,4 @@
-"""Numbers put into a formula: every quantity in it replaced by its value, as it is written on paper."""
+"""Numbers put into a formula: every quantity in it replaced by its value, as on paper."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -9,7 +9,7 @@ from typing import Any
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.numbers.printed import Printed, Value, printed
-from gradsheet.solution.digits import Digits
+from gradsheet.solution.rounding_off import Digits
 from gradsheet.truth.point import Point
 
 MAX_TERMS = 12  # of a sum that is written out
@@ -24,7 +24,7 @@ class TooLong(Exception):
 
 
 def tree_of(value: Value) -> f.Node:
-    """A value as a formula: a number, or lists of them."""
+    """Return a value as a formula: a number, or lists of them."""
     return f.Number(value) if isinstance(value, Printed) else f.List(tuple(map(tree_of, value)))
 
 
@@ -36,39 +36,53 @@ def _minus(number: Printed) -> Printed:
     return Printed(text, -number.value, number.places)
 
 
-class Numbers:
+class Substitution:
     """The numbers of one point, as a solution writes them."""
 
     def __init__(self, point: Point, digits: Digits):
         self.digits, self.evaluator = digits, Evaluator(point)
 
     def value(self, node: f.Node, binding: Binding = NONE) -> tuple[Value, bool]:
-        """A formula's value as it is written, and whether that is rounded. Raises as `Evaluator` does."""
+        """Return a formula's value as it is written, and whether that is rounded.
+
+        Raises what `Evaluator` raises.
+        """
         return self.digits.value(self.evaluator.value(node, binding))
 
     def put_in(self, node: f.Node, binding: Binding = NONE) -> tuple[f.Node, bool]:
-        """The formula with numbers for its quantities, and whether any of those is rounded. Raises TooLong."""
+        """Return the formula with numbers for its quantities, and whether any is rounded.
+
+        `binding` has the values of its free letters. Raises TooLong where
+        nobody wants to see so many numbers, and what `Evaluator` raises.
+        """
         filler = _Filler(self.evaluator, self.digits)
         return filler.put(node, binding), filler.rounded
 
     def product_done(self, node: f.Node) -> f.Node | None:
-        """A sum of a product and something else, with the value of the product; None where that has to be rounded."""
+        """Return a sum of a product and something else, with the value of the product.
+
+        None where the formula is no such sum, or where a number in it has to be
+        rounded. Raises as `put_in` does.
+        """
         match node:
             case f.Binary("+", f.Binary("@") as product, rest):
                 filler = _Filler(self.evaluator, self.digits)
-                found = f.Binary("+", filler.number(product, NONE), filler.put(rest, NONE))
-                return None if filler.rounded else found
+                total = f.Binary("+", filler.number(product, NONE), filler.put(rest, NONE))
+                return None if filler.rounded else total
         return None
 
 
 class _Filler:
-    """Puts numbers into one formula; `left` is how many more it may hold, `rounded` whether any was rounded."""
+    """Puts numbers into one formula.
+
+    `left` is how many more it may hold, `rounded` whether any was rounded.
+    """
 
     def __init__(self, evaluator: Evaluator, digits: Digits):
         self.evaluator, self.digits, self.left, self.rounded = evaluator, digits, MAX_NUMBERS, False
 
     def number(self, node: f.Node, binding: Binding) -> f.Node:
-        """The value of a part, in its place."""
+        """Return the value of a part, to stand in its place."""
         array = self.evaluator.value(node, binding)
         self.left -= array.size
         if self.left < 0:
@@ -78,7 +92,7 @@ class _Filler:
         return tree_of(value)
 
     def put(self, node: Any, binding: Binding) -> f.Node:
-        """The formula with its numbers."""
+        """Return the formula with its numbers."""
         match node:
             case f.Quantity() | f.Derivative() | f.Call("drelu" | "step"):
                 return self.number(node, binding)
@@ -92,20 +106,18 @@ class _Filler:
                 return reduce(lambda left, right: f.Binary("+", left, right), terms)
             case f.Negative(operand):
                 inner = self.put(operand, binding)
-                return (
-                    f.Number(_minus(inner.printed))
-                    if isinstance(inner, f.Number)
-                    else f.Negative(inner)
-                )
+                if isinstance(inner, f.Number):
+                    return f.Number(_minus(inner.printed))
+                return f.Negative(inner)
             case f.Subscript(base, indices):
                 places = tuple(binding[i.name] if isinstance(i, f.Letter) else i for i in indices)
                 return f.Subscript(self.put(base, binding), places)
         changed: dict[str, Any] = {}
         for field in fields(node):
-            part = getattr(node, field.name)
-            if isinstance(part, f.Node):
-                changed[field.name] = self.put(part, binding)
-            elif isinstance(part, tuple):
-                changed[field.name] = tuple(self.put(item, binding) for item in part)
-        found: f.Node = replace(node, **changed)
-        return found
+            operand = getattr(node, field.name)
+            if isinstance(operand, f.Node):
+                changed[field.name] = self.put(operand, binding)
+            elif isinstance(operand, tuple):
+                changed[field.name] = tuple(self.put(item, binding) for item in operand)
+        filled: f.Node = replace(node, **changed)
+        return filled
