@@ -12,7 +12,7 @@ import numpy as np
 
 import manual
 from gradsheet.checking.probes import Data, fractional
-from gradsheet.checking.rounding import Ball, Rounding
+from gradsheet.checking.rounding import BallArray, Rounding
 from gradsheet.mistakes.simulation import Run
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
@@ -53,7 +53,7 @@ def _pass_with_slopes(network: Network, data: Data, slopes: Mapping[int, float])
         return Pass(Problem(network, data.params, data.x, data.y).converted(in_front), edits=edits)
 
 
-class Gradients:
+class ParameterGradients:
     """The loss, and its gradient by every parameter."""
 
     what = "gradients"
@@ -80,7 +80,7 @@ class Gradients:
         """The shape of the value that may come along."""
         return ()
 
-    def at(self, network: Network) -> "Gradients":
+    def at(self, network: Network) -> "ParameterGradients":
         """The same question to another network."""
         return type(self)(network)
 
@@ -117,7 +117,7 @@ class Gradients:
         )
         return {"L": L, **by_name(grads)}
 
-    def errors(self, rounding: Rounding, data: Data) -> dict[str, Ball]:
+    def errors(self, rounding: Rounding, data: Data) -> dict[str, BallArray]:
         return {"L": rounding.loss(), **rounding.gradients()}
 
     # With mistakes
@@ -142,7 +142,7 @@ class Gradients:
         return {name: array[0] for name, array in passed.items()}
 
 
-class PerExampleGradients(Gradients):
+class PerExampleGradients(ParameterGradients):
     """The loss of every example, and its gradient."""
 
     what = "per_example_gradients"
@@ -173,7 +173,7 @@ class PerExampleGradients(Gradients):
         )
         return {"L": losses, **by_name(grads)}
 
-    def errors(self, rounding: Rounding, data: Data) -> dict[str, Ball]:
+    def errors(self, rounding: Rounding, data: Data) -> dict[str, BallArray]:
         return {"L": rounding.losses(), **rounding.per_example_gradients()}
 
     def with_slopes(self, data: Data, slopes: Mapping[int, float]) -> Arrays:
@@ -192,7 +192,7 @@ class PerExampleGradients(Gradients):
         ]
 
 
-class Jacobian(Gradients):
+class Jacobian(ParameterGradients):
     """The derivatives of a node by every parameter before it."""
 
     what = "jacobian"
@@ -233,7 +233,7 @@ class Jacobian(Gradients):
         arguments = data.params, data.x, self.network.activations
         return {name: room.jacobian(*arguments, by=name, **options) for name in self.shapes}
 
-    def errors(self, rounding: Rounding, data: Data) -> dict[str, Ball]:
+    def errors(self, rounding: Rounding, data: Data) -> dict[str, BallArray]:
         return rounding.jacobian(self.letter, self.top)
 
     def _of_pass(self, passed: Pass) -> Arrays:
@@ -248,7 +248,7 @@ class Jacobian(Gradients):
         return found
 
 
-class HessianVector(Gradients):
+class HessianVector(ParameterGradients):
     """The Hessian of the loss times a direction."""
 
     what = "hvp"
@@ -277,13 +277,13 @@ class HessianVector(Gradients):
         arguments = data.params, data.direction, data.x, data.y, self.network.activations
         return by_name(room.hvp(*arguments, **self._options))
 
-    def errors(self, rounding: Rounding, data: Data) -> dict[str, Ball]:
+    def errors(self, rounding: Rounding, data: Data) -> dict[str, BallArray]:
         return rounding.hvp(data.direction)
 
     def mistaken(self, data: Data) -> list[Mistaken]:
         return []  # the catalogue is of first derivatives
 
 
-KINDS: dict[str, type[Gradients]] = {
-    kind.what: kind for kind in (Gradients, PerExampleGradients, Jacobian, HessianVector)
+KINDS: dict[str, type[ParameterGradients]] = {
+    kind.what: kind for kind in (ParameterGradients, PerExampleGradients, Jacobian, HessianVector)
 }

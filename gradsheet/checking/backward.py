@@ -11,7 +11,7 @@ import numpy as np
 
 import manual
 from gradsheet.checking.arguments import check_options, in_type, network_of, own_data
-from gradsheet.checking.asked import Gradients
+from gradsheet.checking.asked import ParameterGradients
 from gradsheet.checking.causes import LOOSE
 from gradsheet.checking.corner import at_once, slope_below, slopes_taken
 from gradsheet.checking.prepared import Prepared, asked_for, prepared
@@ -112,7 +112,7 @@ def check(
 
 
 def _on_own_data(
-    trial_of: Callable[..., Trial], asked: Gradients, data: Data, at_zero: float | None
+    trial_of: Callable[..., Trial], asked: ParameterGradients, data: Data, at_zero: float | None
 ) -> Trial:
     """The check on somebody's numbers. Where a z with a kink is exactly 0, any slope between both sides' is right."""
     truth, activations = truth_at(asked, data), asked.network.activations
@@ -165,7 +165,10 @@ def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
 
 
 def _in_its_layout(
-    make: Callable[..., Trial], asks: Callable[..., Subject], asked: Gradients, told: bool | None
+    make: Callable[..., Trial],
+    asks: Callable[..., Subject],
+    asked: ParameterGradients,
+    told: bool | None,
 ) -> Trial:
     """The check with W as (units, inputs), or as (inputs, units) where fn raises on that, or where it is told so.
 
@@ -206,7 +209,7 @@ def _in_its_layout(
 
 
 def _at_unequal_widths(
-    asks: Callable[..., Subject], asked: Gradients, layouts: Sequence[bool]
+    asks: Callable[..., Subject], asked: ParameterGradients, layouts: Sequence[bool]
 ) -> Subject | None:
     """The function after an answer at a network of the same kind in which all widths differ; None where it has none."""
     least = 1 if asked.network.loss == "output" else 2

@@ -60,7 +60,7 @@ class _TooMany(Exception):
     pass
 
 
-class Search:
+class MistakeSearch:
     """For the mistakes that give an answer, whose arrays stand in the order of backpropagation."""
 
     def __init__(self, evidence: Sequence[Evidence], order: Sequence[str]):
@@ -148,14 +148,14 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Step:
+class BrokenStep:
     """A step of backpropagation: what it gives, a delta or a parameter's gradient, and how."""
 
     gives: str
     text: str
 
 
-def broken_steps(network: Network, data: Data, found: Arrays, accuracy: float) -> list[Step]:
+def broken_steps(network: Network, data: Data, found: Arrays, accuracy: float) -> list[BrokenStep]:
     """The steps that are wrong in an answer for one example, in the order of backpropagation.
 
     Where dL/dW_l and dL/db_l are not those of the right delta_l, that is taken for it, of those that they are of and
@@ -169,7 +169,7 @@ def broken_steps(network: Network, data: Data, found: Arrays, accuracy: float) -
     def close(a: Array, b: Array) -> bool:
         return is_close(a, b, accuracy)
 
-    def broken(l: int, d_h: Array) -> list[Step]:
+    def broken(l: int, d_h: Array) -> list[BrokenStep]:
         if not l:
             return []
         (W, b), h = data.params[l - 1], cache.h[l - 1][0]
@@ -179,16 +179,18 @@ def broken_steps(network: Network, data: Data, found: Arrays, accuracy: float) -
         read = [delta for delta in (by_W, by_b) if delta is not None]
         read = [expected] if any(close(delta, expected) for delta in read) else [*read, expected]
 
-        def of(delta: Array) -> list[Step]:
-            steps = [] if close(delta, expected) else [Step(f"dL/dz{l}", _way_back(network, l))]
+        def of(delta: Array) -> list[BrokenStep]:
+            steps = (
+                [] if close(delta, expected) else [BrokenStep(f"dL/dz{l}", _way_back(network, l))]
+            )
             if not close(found[f"W{l}"], np.outer(delta, h)):
                 steps.append(
-                    Step(f"dL/dW{l}", f"from dL/dz{l} and {f'h{l - 1}' if l > 1 else 'x'}")
+                    BrokenStep(f"dL/dW{l}", f"from dL/dz{l} and {f'h{l - 1}' if l > 1 else 'x'}")
                 )
             if b is not None and not close(
                 found[f"b{l}"], delta if b.ndim else np.asarray(delta.sum())
             ):
-                steps.append(Step(f"dL/db{l}", f"from dL/dz{l}"))
+                steps.append(BrokenStep(f"dL/db{l}", f"from dL/dz{l}"))
             return steps + broken(l - 1, delta[None] @ W)
 
         return min((of(delta) for delta in read), key=len)

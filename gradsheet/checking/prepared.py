@@ -10,9 +10,9 @@ import manual
 from gradsheet.checking.asked import (
     KINDS,
     Arrays,
-    Gradients,
     Jacobian,
     Mistaken,
+    ParameterGradients,
     PerExampleGradients,
 )
 from gradsheet.checking.corner import CORNER, Corner, corners_of
@@ -40,7 +40,7 @@ class Prepared:
     than 0 at some probe.
     """
 
-    asked: Gradients
+    asked: ParameterGradients
     probes: list[Data]
     truths: list[Truth]
     simulations: list[list[tuple[Simulation, Mistaken]]] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Prepared:
         return bool(self.simulations) and probe >= self.whole
 
 
-def _simulable(asked: Gradients, data: Data) -> list[tuple[Simulation, Mistaken]]:
+def _simulable(asked: ParameterGradients, data: Data) -> list[tuple[Simulation, Mistaken]]:
     """Where the mistakes of the catalogue can be made; nowhere in a network so wide that it takes long."""
     network, lead = asked.network, int(np.prod(asked.lead))
     if len(instances(network, False)) * numbers_of(network, len(data.x)) * lead > MAX_SIMULATED:
@@ -168,5 +168,5 @@ def _is_aside(instance: Instance) -> bool:
     return step == "shares" or (step == "d_h" and instance.layers == (1,))
 
 
-def asked_for(what: str, of: str, network: Network) -> Gradients:
+def asked_for(what: str, of: str, network: Network) -> ParameterGradients:
     return Jacobian(network, of) if what == "jacobian" else KINDS[what](network)

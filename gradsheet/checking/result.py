@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gradsheet.checking.causes import Naming, Step
+from gradsheet.checking.causes import BrokenStep, Naming
 from gradsheet.checking.probes import Data
 from gradsheet.checking.relations import grouped
 from gradsheet.claims.judgement import AND
@@ -57,7 +57,7 @@ class Check:
     rows: list[Row] = field(default_factory=list)
     kink: Row | None = None
     faults: list[str] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[BrokenStep] = field(default_factory=list)
     follows: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     naming: Naming = field(default_factory=Naming)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.checking.asked import Gradients, by_name
+from gradsheet.checking.asked import ParameterGradients, by_name
 from gradsheet.checking.probes import Data
 from gradsheet.checking.returned import (
     NotUnderstood,
@@ -41,7 +41,11 @@ class Subject:
     """
 
     def __init__(
-        self, fn: Callable[..., Any], asked: Gradients, dtype: str, array: Callable[[Array], Any]
+        self,
+        fn: Callable[..., Any],
+        asked: ParameterGradients,
+        dtype: str,
+        array: Callable[[Array], Any],
     ):
         self.fn, self.asked, self.dtype, self.array = fn, asked, dtype, array
         self.inputs_first = False

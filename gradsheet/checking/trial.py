@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 import manual
-from gradsheet.checking.asked import Gradients, by_name
-from gradsheet.checking.causes import LOOSE, Evidence, Search, Step, broken_steps
+from gradsheet.checking.asked import ParameterGradients, by_name
+from gradsheet.checking.causes import LOOSE, BrokenStep, Evidence, MistakeSearch, broken_steps
 from gradsheet.checking.corner import at_once
 from gradsheet.checking.prepared import Prepared
 from gradsheet.checking.probes import Data
@@ -305,7 +305,7 @@ class Trial:
         seen = [self._seen(name) for name in names if name in self.asked.order()]
         return any(array and constant_factor(array) is not None for array in seen)
 
-    def is_right_for(self, other: Gradients) -> bool:
+    def is_right_for(self, other: ParameterGradients) -> bool:
         """Whether the answers are those to another question, at the same numbers and to what floats likely err by."""
         for answer, data in zip(self.answers, self.ready.probes, strict=True):
             if answer is None:
@@ -418,14 +418,14 @@ class Trial:
                     )
                     for simulation, mistaken in simulations
                 ]
-            self.check.naming = Search(evidence, self.asked.order()).result
+            self.check.naming = MistakeSearch(evidence, self.asked.order()).result
 
     def _find_steps(self, wrong: list[str]) -> None:
         """From single examples; where these are right it is their sum that is wrong."""
         single = replace(self.asked.network, examples=1)
-        alone = Subject(self.fn, Gradients(single), self.subject.dtype, self.subject.array)
+        alone = Subject(self.fn, ParameterGradients(single), self.subject.dtype, self.subject.array)
         alone.inputs_first, alone.reading = self.subject.inputs_first, self.subject.reading
-        found: dict[Step, None] = {}
+        found: dict[BrokenStep, None] = {}
         off: set[str] = set()  # what is wrong for a single example
         zs = [
             z
