@@ -21,7 +21,7 @@ from gradsheet.checking.returned import VECTOR
 from gradsheet.checking.rounding import FEW_BITS
 from gradsheet.checking.subject import Misbehaved, Subject, given_type
 from gradsheet.checking.telling import Telling
-from gradsheet.checking.trial import Trial
+from gradsheet.checking.trial import Trial, run_trial
 from gradsheet.checking.truth import truth_at
 from gradsheet.network.network import SQUARES
 from manual.activations import Array, split
@@ -73,12 +73,12 @@ def check(
     nothing that fn raises. What takes longer than two seconds is told on standard error.
     """
     check_options(fn, what, dtype, array, at_zero, inputs_first)
-    makes = functools.partial(Trial, fn, dtype=dtype, array=array)
+    makes = functools.partial(run_trial, fn, dtype=dtype, array=array)
     asks = functools.partial(Subject, fn, dtype=dtype, array=array)
     given = given_type(dtype, array)
 
     def trial_of(ready: Prepared, at_zero: float | None = None) -> Trial:
-        made = functools.partial(makes, ready=ready, at_zero=at_zero)
+        made = functools.partial(makes, prepared=ready, at_zero=at_zero)
         return _in_its_layout(made, asks, ready.asked, inputs_first)
 
     with Telling() as telling:
@@ -98,7 +98,7 @@ def check(
         if trial.rows_are_wrong:
             telling.at("looks for the mistake")
             trial.find_causes()
-            ready = trial.ready
+            ready = trial.prepared
             if what != "hvp" and not any(ready.simulations):
                 _name_on_a_narrow_one(trial, trial_of, of)
             if (
