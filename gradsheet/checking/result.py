@@ -52,8 +52,8 @@ class Check:
 
         result = gradsheet.check(backward)
         print(result)                   # the report
-        assert result, result.first     # "dL/dz2", the step that breaks first
-        result.mistakes                 # [("slope-missing",)]
+        result.right, result.verdict    # False, "wrong"
+        result.first, result.mistakes   # "dL/dz2", [("slope-missing",)]
 
     `rows` has the arrays in the order of backpropagation, `kink` what was taken
     for f'(0), if it came to that; `faults` what the function does that it
