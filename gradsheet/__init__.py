@@ -1,4 +1,5 @@
-"""The judge of hand-derived gradients: reads answer sheets and gives verdicts, exactly and without tolerances."""
+"""The judge of hand-derived gradients: reads answer sheets and gives verdicts,
+exactly and without tolerances."""
 
 import importlib
 import sys

@@ -21,6 +21,7 @@ from gradsheet.checking.returned import Returned, array_again, equal
 from gradsheet.checking.rounding import FEW_BITS, unit_roundoff, within
 from gradsheet.checking.subject import Misbehaved, Subject
 from gradsheet.checking.truth import Bounds
+from gradsheet.language.functions import facts_of
 from manual.activations import Array
 
 MOST_SINGLE = 64  # examples that are tried one at a time
@@ -317,7 +318,7 @@ class Trial:
             return f"no value of {words} gives this answer"
         if not min(corner.below, 1) <= value <= max(corner.below, 1):
             return f"{words} is {value:.6g}, beyond both slopes"
-        if self.at_zero is not None and corner.f == "relu" and value != self.at_zero:
+        if self.at_zero is not None and facts_of(corner.f).dead and value != self.at_zero:
             return f"{words} is {value:.6g}, expected {self.at_zero:.6g}"
         return ""
 

@@ -1,4 +1,5 @@
-"""A claim's two sides at every point: what its quantity truly is, and what a number or a formula says it is."""
+"""A claim's two sides at every point: what its quantity truly is, and what a
+number or a formula says it is."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from typing import Any, NamedTuple
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
 from gradsheet.language.formula import NEW
-from gradsheet.network.network import KINKED, Network
+from gradsheet.language.functions import facts_of
+from gradsheet.network.network import Network
 from gradsheet.numbers.printed import (
     Printed,
     Value,
@@ -31,7 +33,7 @@ from gradsheet.truth.degrees import degree, pattern_degree
 from gradsheet.truth.point import Point
 from gradsheet.truth.probes import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, MOST, Probes
 from gradsheet.truth.values import Values
-from manual.activations import Array, split
+from manual.activations import Array
 
 MAX_SIMPLE = 64
 
@@ -66,7 +68,8 @@ def truths_at(point: Values, quantity: f.Node) -> list[tuple[Binding, Array]]:
 
 
 def has_own_kink(tree: f.Node, network: Network) -> bool:
-    """Whether relu, drelu or step is applied to anything but the z or h of a layer that has the kink already.
+    """Whether relu, drelu or step is applied to anything but the z or h of a
+    layer that has the kink already.
 
     Or a multiple of that. Or log to anything: it is not defined everywhere.
     """
@@ -79,7 +82,7 @@ def has_own_kink(tree: f.Node, network: Network) -> bool:
             ):
                 if (
                     name.endswith(NEW)
-                    or split(network.activations[int(name[1:]) - 1])[0] not in KINKED
+                    or not facts_of(network.activations[int(name[1:]) - 1]).kinked
                 ):
                     return True
             case f.Call(function) if function in (*f.KINKED, "log"):
@@ -100,7 +103,8 @@ def _without_factor(node: f.Node) -> f.Node:
 
 
 def printed_value(tree: f.Node) -> Value | None:
-    """The numbers of a line that is nothing but a number or lists of numbers: such a line claims their digits."""
+    """The numbers of a line that is nothing but a number or lists of numbers:
+    such a line claims their digits."""
     match tree:
         case f.Number(number):
             return number
@@ -114,7 +118,8 @@ def printed_value(tree: f.Node) -> Value | None:
 
 @dataclass
 class Mismatch:
-    """Where the two sides differ: at which point and index values, and what stands there.
+    """Where the two sides differ: at which point and index values, and what
+    stands there.
 
     `reason` says why there is no comparing them; then `mine` is None.
     """
@@ -128,8 +133,9 @@ class Mismatch:
 
 
 class Told(NamedTuple):
-    """What there is to say of a line: where it is not the truth, its value where it has a single one, its shape, and
-    how parts of it were read that may be read otherwise."""
+    """What there is to say of a line: where it is not the truth, its value
+    where it has a single one, its shape, and how parts of it were read that may
+    be read otherwise."""
 
     mismatch: Mismatch | None
     value: Array | None = None
@@ -149,7 +155,8 @@ class Sides(NamedTuple):
 class Comparison:
     """The truth of one quantity at every point, and what is claimed against it.
 
-    A claim over all weights (`symbolic`) says nothing of points where a side of it is undefined: they are passed over.
+    A claim over all weights (`symbolic`) says nothing of points where a side of
+    it is undefined: they are passed over.
     """
 
     def __init__(self, quantity: f.Node, points: Probes | list[Point]):
@@ -183,10 +190,12 @@ class Comparison:
         return self._sides[id(side)][1]
 
     def _kinks(self, point: Values, evaluator: Evaluator, side: f.Node) -> set[str]:
-        """What a side applied relu, drelu and step to at a generic point, but for the network's own kinked units.
+        """What a side applied relu, drelu and step to at a generic point, but
+        for the network's own kinked units.
 
-        The probes try every pattern of those. "nodes" are data and other nodes, which have both signs among the probes,
-        but not in every combination; of a kink "elsewhere" no point is sure to have been on either side.
+        The probes try every pattern of those. "nodes" are data and other nodes,
+        which have both signs among the probes, but not in every combination; of
+        a kink "elsewhere" no point is sure to have been on either side.
         """
         if not self.symbolic or point.is_witnessed or not self._has_own_kink(side):
             return set()
@@ -203,7 +212,8 @@ class Comparison:
         }
 
     def a_truth(self) -> Array:
-        """The truth at the first point that has one, with all witnesses heard. Raises as `truths` where none has."""
+        """The truth at the first point that has one, with all witnesses heard.
+        Raises as `truths` where none has."""
 
         def find() -> Array:
             points = self.points.small if isinstance(self.points, Probes) else self.points
@@ -226,14 +236,14 @@ class Comparison:
         points: Iterable[Point],
         line: f.Node | None = None,
     ) -> Iterator[Sides]:
-        """The trials of every point that has them; raises what kept the points from having any where none has."""
+        """The trials of every point that has them; raises what kept the points
+        from having any where none has."""
         own_kinks = self.symbolic and any(
             self._has_own_kink(side) for side in (self.quantity, line) if side
         )
         nowhere: Exception | None = None
-        untold: Exception | None = (
-            None  # a point that did not tell proves nothing, though another may refute
-        )
+        # a point that did not tell proves nothing, though another may refute.
+        untold: Exception | None = None
         defined = False
         for point in points:
             if point.free and not own_kinks:
@@ -241,7 +251,8 @@ class Comparison:
             try:
                 trials = at_point(point)
             except (DivisionByZero, AtKink, TooClose) as error:
-                # At a generic point a division by 0 is no accident: the side is undefined for a whole pattern.
+                # At a generic point a division by 0 is no accident: the side is
+                # undefined for a whole pattern.
                 if not self.symbolic or (
                     isinstance(error, DivisionByZero) and not point.is_witnessed
                 ):
@@ -317,7 +328,8 @@ class Comparison:
         return Told(mismatch, value, shapes[0] if shapes else None, tuple(told))
 
     def _prove(self, line: f.Node, kinks: set[str]) -> None:
-        """Raise Undecided where agreement at all points does not show that a formula is the truth."""
+        """Raise Undecided where agreement at all points does not show that a
+        formula is the truth."""
         if not self.symbolic:
             return
         network, kinks = self.first_point.network, kinks | self._own_kinks
@@ -349,16 +361,18 @@ class Comparison:
         error = self._degree * 2.0 ** min(units, 6) / 2**62
         text = f"holds for all numbers but for a probability of error below {error:.0e}"
         if 2**units > MAX_PATTERNS:
-            text += f", for each pattern of live and dead units tried, and for all {2**units} but for 5e-07"
+            text += (
+                f", for each pattern of live and dead units tried, and for all {2**units} but "
+                "for 5e-07"
+            )
         return text
 
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
         """The first place where a printed number, or lists of them, are not the truth."""
         mine, entries = fractions(value), printed_entries(value)
         letters = " and ".join(sorted(self.quantity.letters))
-        if (
-            letters and mine.ndim and not same_shape(mine.shape, self.a_truth().shape)
-        ):  # the list of all entries
+        # The list of all entries.
+        if letters and mine.ndim and not same_shape(mine.shape, self.a_truth().shape):
             raise NotRead(
                 f"a list, though {letters} may be any index: write the quantity without {letters}"
             )
@@ -399,7 +413,8 @@ class Comparison:
         return found
 
     def _proves(self, point: Point) -> bool:
-        """Whether a proof needs this point: small numbers only serve to show what is wrong, and to hear witnesses."""
+        """Whether a proof needs this point: small numbers only serve to show
+        what is wrong, and to hear witnesses."""
         return not self.symbolic or not point.is_witnessed or point.free
 
     def _search(self, trials: Iterable[Sides], printed: list[Printed] | None) -> Mismatch | None:
@@ -424,9 +439,11 @@ class Comparison:
 def agree_at(
     point: Values, seen: Values, quantity: f.Node, line: f.Node, form: int | None = None
 ) -> bool:
-    """Whether a formula at a point is a quantity as that point is `seen`; raises as evaluating them does.
+    """Whether a formula at a point is a quantity as that point is `seen`;
+    raises as evaluating them does.
 
-    With a `form` the quantity is in the form of that number, of `figures.forms`.
+    With a `form` the quantity is in the form of that number, of
+    `figures.forms`.
     """
     evaluator = Evaluator(point)
     for binding, truth in truths_at(seen, quantity):
@@ -444,7 +461,8 @@ def _size(found: tuple[Any, ...]) -> int:
 
 
 def off_entries(mine: Array, truth: Array, printed: list[Printed] | None) -> list[int]:
-    """The entries, counted along the flat array, that are not the truth: by their digits where they are printed."""
+    """The entries, counted along the flat array, that are not the truth: by
+    their digits where they are printed."""
     pairs = list(zip(mine.flat, truth.flat, strict=True))
     return [
         k for k, (m, t) in enumerate(pairs) if not (printed[k].agrees(t) if printed else m == t)

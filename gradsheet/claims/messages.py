@@ -36,7 +36,8 @@ _FACTORS = [
 
 
 def relation(printed: Printed, truth: Any) -> str:
-    """How a wrong number relates to the truth: by a simple factor, as far as its digits tell, or how far off it is."""
+    """How a wrong number relates to the truth: by a simple factor, as far as
+    its digits tell, or how far off it is."""
     claimed, exact = printed.value, getattr(truth, "exact", truth)
     close = as_float(claimed), as_float(truth)  # floats have a first look
     for factor in _FACTORS:
@@ -72,7 +73,9 @@ def value_message(mismatch: Mismatch, value: Value) -> str:
         shown.append(
             f"[{place}] is {entries[k].text}, true {plain(told_text(truth.flat[k], [entries[k]]))}"
         )
-    return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{', ...' * (len(off) > 3)}{at(mismatch.binding)}"
+    if len(off) > 3:
+        shown.append("...")
+    return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{at(mismatch.binding)}"
 
 
 def line_message(mismatch: Mismatch, line: str, symbolic: bool) -> str:

@@ -1,4 +1,5 @@
-"""Reading an answer sheet: TOML text to a `Sheet` whose parts have been checked, or a `SheetError` with its line."""
+"""Reading an answer sheet: TOML text to a `Sheet` whose parts have been
+checked, or a `SheetError` with its line."""
 
 import difflib
 import functools
@@ -15,13 +16,13 @@ import numpy as np
 from gradsheet.claims import toml
 from gradsheet.claims.sheet import VERDICTS, Claim, Line, Sheet, SheetError
 from gradsheet.language.formula import FUNCTIONS, Derivative, List, Node, Quantity, walk
+from gradsheet.language.functions import facts_of
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.network.network import Network
 from gradsheet.numbers.printed import NumberError, Printed, Value, _shape, fractions, printed
 from gradsheet.numbers.session import LIBRARY, Session
 from manual import Layer
-from manual.activations import NAMES as ACTIVATIONS
-from manual.activations import Activation, Array
+from manual.activations import ACTIVATIONS, Activation, Array
 from manual.losses import LOSSES, REDUCTIONS
 
 MAX_BYTES = 256_000
@@ -64,7 +65,8 @@ T = TypeVar("T")
 
 
 class UnreadValue(SheetError):
-    """Text that is no number, where numbers are expected; where it is what a claim says, only the claim is unread."""
+    """Text that is no number, where numbers are expected; where it is what a
+    claim says, only the claim is unread."""
 
 
 class _Reader:
@@ -88,7 +90,8 @@ class _Reader:
         return UnreadValue(message, self.places.line(*where, key))
 
     def tried(self, part: Callable[[], T], otherwise: Any) -> T:
-        """A part of the sheet; where it cannot be read that is noted, and the reading goes on with something else."""
+        """A part of the sheet; where it cannot be read that is noted, and the
+        reading goes on with something else."""
         try:
             return part()
         except SheetError as error:
@@ -199,7 +202,8 @@ class _Reader:
         return fractions(self.value(found, key, where))
 
     def layers(self, tables: list[Any]) -> tuple[list[tuple[Array | None, Array | None]], Network]:
-        """Every layer's W and b (None on a symbolic sheet), and the network without its loss and data."""
+        """Every layer's W and b (None on a symbolic sheet), and the network
+        without its loss and data."""
         widths: list[int] = []
         biases: list[str | None] = []
         activations: list[Activation] = []
@@ -210,7 +214,8 @@ class _Reader:
             table = self.keys(table, LAYER_KEYS, where, what)
             if ("W" in table) == ("shape" in table):
                 raise self.error(
-                    f"{what} has {'both W and shape' if 'W' in table else 'neither W nor shape'}, expected one of them",
+                    f"{what} has {'both W and shape' if 'W' in table else 'neither W nor shape'}, "
+                    "expected one of them",
                     where,
                 )
             W = self.array(table["W"], "W", where) if "W" in table else None
@@ -223,7 +228,8 @@ class _Reader:
                     else ""
                 )
                 raise self.error(
-                    f"W of {what} has {inputs} columns, expected {widths[-1]}, the units of layer {number}{turned}",
+                    f"W of {what} has {inputs} columns, expected {widths[-1]}, the units of layer "
+                    f"{number}{turned}",
                     where,
                     "W",
                 )
@@ -256,7 +262,8 @@ class _Reader:
         if W is not None:
             if W.ndim != 2:
                 raise self.error(
-                    f"W of {what} is {_found(table['W'])}, expected a list of rows: W = [[1, 2], [3, 4]]",
+                    f"W of {what} is {_found(table['W'])}, expected a list of rows: W = [[1, 2], "
+                    "[3, 4]]",
                     where,
                     "W",
                 )
@@ -324,17 +331,17 @@ class _Reader:
         self, table: Mapping[str, Any], where: tuple[str, int], last: bool
     ) -> Activation:
         name = self.choice(table, "activation", ACTIVATIONS, "identity", where) or "identity"
-        if name == "softmax" and not last:
+        if facts_of(name).mixes and not last:
             raise self.error(
-                "activation softmax, expected it on the last layer only", where, "activation"
+                f"activation {name}, expected it on the last layer only", where, "activation"
             )
-        if ("slope" in table) != (name == "leaky_relu"):
+        if ("slope" in table) != bool(facts_of(name).parameters):
             raise self.error(
                 'slope and leaky_relu go together: activation = "leaky_relu" and slope = 0.01',
                 where,
                 "slope",
             )
-        if name != "leaky_relu":
+        if not facts_of(name).parameters:
             return name
         slope = self.value(table["slope"], "slope", where)
         if not isinstance(slope, Printed):
@@ -379,7 +386,8 @@ class _Reader:
             for key in ("x", "y"):
                 if key in top:
                     raise self.error(
-                        f"{key} is given but the layers have only shapes, expected W with numbers or no {key}",
+                        f"{key} is given but the layers have only shapes, expected W with numbers "
+                        f"or no {key}",
                         ("", 0),
                         key,
                     )
@@ -464,7 +472,10 @@ class _Reader:
         self.unknown += found.tree is None
         self.parts += 1 if found.tree is None else found.tree.size
         if self.parts > MAX_PARTS:
-            message = f"formulas of more than {MAX_PARTS:,} parts in all, with what their notation stands for"
+            message = (
+                f"formulas of more than {MAX_PARTS:,} parts in all, with what their "
+                "notation stands for"
+            )
             self.problems.append((0, f"{message}: divide them among several sheets"))
         return found
 
@@ -473,7 +484,8 @@ class _Reader:
     ) -> Claim | None:
         """A claim, None where there is no network to read it with.
 
-        Keys that do not fit are a fault of the sheet; a text that cannot be read is one of the claim.
+        Keys that do not fit are a fault of the sheet; a text that cannot be
+        read is one of the claim.
         """
         where = ("claim", number)
         table = self.keys(table, CLAIM_KEYS, where, f"claim {number + 1}")
@@ -485,7 +497,8 @@ class _Reader:
         working = table.get("working", [])
         if not isinstance(working, list) or any(not isinstance(line, str) for line in working):
             raise self.error(
-                f'working is {_found(working)}, expected a list of formulas: working = ["W1 @ x + b1"]',
+                f'working is {_found(working)}, expected a list of formulas: working = ["W1 @ x + '
+                'b1"]',
                 where,
                 "working",
             )
@@ -529,7 +542,8 @@ class _Reader:
 def _objection(
     tree: Node, network: Network, numeric: bool, notation: Mapping[str, Node]
 ) -> str | None:
-    """Why a formula cannot have a value in this network, whatever its numbers; None where it can.
+    """Why a formula cannot have a value in this network, whatever its numbers;
+    None where it can.
 
     What its notation stands for has been looked through when that was read.
     """
@@ -544,7 +558,10 @@ def _objection(
         if network.loss is None and isinstance(part, Quantity) and part.name in ("L", "L_new"):
             symbol = id(part) in ends and not part.indices and not numeric
             if not symbol:
-                return 'the sheet gives no loss: write loss = "half_squared_error" or another at its top'
+                return (
+                    'the sheet gives no loss: write loss = "half_squared_error" or another at '
+                    "its top"
+                )
     return None
 
 
@@ -606,9 +623,11 @@ def _short(text: str) -> str:
 
 
 def read(text: str, path: str = "-", session: Session = LIBRARY) -> Sheet:
-    """The sheet that a TOML text states; raises SheetError where it states none, with all that is wrong with it.
+    """The sheet that a TOML text states; raises SheetError where it states
+    none, with all that is wrong with it.
 
-    A claim that cannot be read says so (`Claim.error`), and one with neither value nor working is a question.
+    A claim that cannot be read says so (`Claim.error`), and one with neither
+    value nor working is a question.
     """
     try:
         top = toml.parsed(text)
@@ -707,7 +726,8 @@ def _rate(reader: _Reader, top: Mapping[str, Any]) -> Printed | None:
 
 
 def load(path: str | Path, shown: str = "", session: Session = LIBRARY) -> Sheet:
-    """The sheet in a file, which reports call `shown`. Raises SheetError, or OSError if it cannot be opened."""
+    """The sheet in a file, which reports call `shown`. Raises SheetError, or
+    OSError if it cannot be opened."""
     with open(path, "rb") as file:
         data = file.read(MAX_BYTES + 1)
     return read(text_of(data), shown or str(path), session)

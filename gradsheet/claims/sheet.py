@@ -1,4 +1,5 @@
-"""Reading an answer sheet: TOML text to a `Sheet` whose parts have been checked, or a `SheetError` with its line."""
+"""Reading an answer sheet: TOML text to a `Sheet` whose parts have been
+checked, or a `SheetError` with its line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,8 +27,8 @@ VERDICTS = (
 class SheetError(ValueError):
     """A sheet that cannot be read: what was found, what it should be.
 
-    `line` is 0 where no line is to blame. Of several faults the first one is told here; `problems` has all of them,
-    each with its line.
+    `line` is 0 where no line is to blame. Of several faults the first one is
+    told here; `problems` has all of them, each with its line.
     """
 
     def __init__(self, message: str, line: int = 0, problems: Sequence[tuple[int, str]] = ()):
@@ -38,9 +39,11 @@ class SheetError(ValueError):
 
 @dataclass(frozen=True)
 class Line:
-    """A line of working. `tree` is None where the text is no formula, and `error` says why.
+    """A line of working. `tree` is None where the text is no formula, and
+    `error` says why.
 
-    `read_as` tells which products it was read with, where its text leaves that open.
+    `read_as` tells which products it was read with, where its text leaves that
+    open.
     """
 
     text: str
@@ -51,7 +54,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim as read; `points` is its weight for graders. `error` says why it cannot be read; its tree is empty."""
+    """A claim as read; `points` is its weight for graders. `error` says why it
+    cannot be read; its tree is empty."""
 
     question: str
     quantity: str
@@ -72,9 +76,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet as read. `params`, `x`, `y` are object arrays of Fractions, examples as rows; None if symbolic.
+    """A sheet as read. `params`, `x`, `y` are object arrays of Fractions,
+    examples as rows; None if symbolic.
 
-    `rate` is the learning rate, None where the sheet gives none. `decimals` says whether any number is written as one.
+    `rate` is the learning rate, None where the sheet gives none. `decimals`
+    says whether any number is written as one.
     """
 
     path: str

@@ -5,35 +5,24 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.numbers.printed import Printed
 
 MAX_NODES = 1_000  # of a tree, with what the notation stands for
 
-KINKED = (
-    "relu",
-    "drelu",
-    "step",
-    "leaky_relu",
-    "dleaky_relu",
-)  # functions with a kink or a jump at 0
-SMOOTH = ("sigmoid", "dsigmoid", "tanh", "dtanh", "exp", "log", "softplus", "silu", "softmax")
-TAKES_TWO = ("outer", "leaky_relu", "dleaky_relu", "kronecker")
+KINKED = tuple(name for name, function in ENTRYWISE.items() if function.kinked)
+SMOOTH = tuple(name for name in ENTRYWISE if name not in KINKED)
+TAKES_TWO = ("outer", "kronecker", *(name for name, f in ENTRYWISE.items() if f.arguments == 2))
 OVER_LETTERS = ("sum", "mean")  # of a formula over letters, or of all entries of an array
-FUNCTIONS = (*KINKED, *SMOOTH, "outer", "diag", "kronecker", *OVER_LETTERS)
-DERIVATIVES = {  # f' of the functions that have a name for it
-    "relu": "drelu",
-    "leaky_relu": "dleaky_relu",
-    "sigmoid": "dsigmoid",
-    "tanh": "dtanh",
-    "softplus": "sigmoid",
-    "exp": "exp",
-}
+FUNCTIONS = (*ENTRYWISE, "outer", "diag", "kronecker", *OVER_LETTERS)
 
 
 class Node:
-    """A node of the tree; the classes below are all there are. It never changes, and keeps what is found of it."""
+    """A node of the tree; the classes below are all there are. It never
+    changes, and keeps what is found of it."""
 
-    # A dataclass would hash the whole tree every time, and both on a stack that a long sum is deeper than.
+    # A dataclass would hash the whole tree every time, and both on a stack that a long sum is
+    # deeper than.
 
     def __hash__(self) -> int:
         found: int | None = self.__dict__.get("_hash")
@@ -82,7 +71,8 @@ class Node:
     def _folded(
         self, name: str, leaf: Callable[["Node"], Any], join: Callable[["Binary", Any, Any], Any]
     ) -> Any:
-        """A property of the tree from those of its parts, which keep theirs: what a notation stands for is seen once.
+        """A property of the tree from those of its parts, which keep theirs:
+        what a notation stands for is seen once.
 
         The left spine of a long sum is deeper than Python's stack.
         """
@@ -218,7 +208,8 @@ class Transpose(Node):
 
 
 def walk(node: Node, letter: str = "", but: Collection[int] = ()) -> Iterator[Node]:
-    """The node and every node below it; with a letter, only those where no inner sum binds it anew.
+    """The node and every node below it; with a letter, only those where no
+    inner sum binds it anew.
 
     Parts whose ids are in `but` are left out, with all that is below them.
     """
@@ -234,7 +225,8 @@ def walk(node: Node, letter: str = "", but: Collection[int] = ()) -> Iterator[No
 
 
 def replaced(node: Any, others: Mapping[Node, Node]) -> Any:
-    """The formula with others in the place of some of its parts; what stands in their place is left as it is."""
+    """The formula with others in the place of some of its parts; what stands in
+    their place is left as it is."""
     if node in others:
         return others[node]
     changed: dict[str, Any] = {}

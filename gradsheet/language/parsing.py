@@ -5,12 +5,13 @@
     sign      ("-" | "+") sign | power
     power     postfix ("**" exponent)?
     postfix   primary ("[" index, ... "]" | ".T" | "^T")*
-    primary   number | quantity | derivative | notation | index | call | "(" formula ")" | "[" formula, ... "]"
+    primary   number | quantity | derivative | notation | index | call | "(" formula ")"
+              | "[" formula, ... "]"
     call      name ("'")? "(" formula, ... ")" | ("sum" | "mean") "(" (letter ",")* formula ")"
     exponent  ("-")? whole number | "(" exponent ")"
 
-Indices are whole numbers from 1 and single letters. What people type otherwise, ŷ, ∂L/∂W1, x², is read as `SYNONYMS`
-has it.
+Indices are whole numbers from 1 and single letters. What people type otherwise,
+ŷ, ∂L/∂W1, x², is read as `SYNONYMS` has it.
 """
 
 import difflib
@@ -20,7 +21,6 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 
 from gradsheet.language.formula import (
-    DERIVATIVES,
     FUNCTIONS,
     MAX_NODES,
     OVER_LETTERS,
@@ -41,6 +41,7 @@ from gradsheet.language.formula import (
     Sum,
     Transpose,
 )
+from gradsheet.language.functions import DERIVATIVES
 from gradsheet.numbers.printed import NumberError, printed
 
 MAX_LENGTH = 1_000
@@ -197,7 +198,8 @@ class _Parser:
         text = self.take()
         if not text.isdecimal() or len(text) > 2 or int(text) > MAX_POWER:
             raise FormulaError(
-                f"the exponent of ** is {text or 'missing'!r}, expected a whole number up to {MAX_POWER}: "
+                f"the exponent of ** is {text or 'missing'!r}, expected a whole number up to "
+                f"{MAX_POWER}: "
                 "write exp(z) for a power of e"
             )
         for _ in range(closing):
@@ -316,14 +318,14 @@ class _Parser:
         if prime:
             if name not in DERIVATIVES:
                 raise FormulaError(
-                    f"{name}' is not known, expected one of {', '.join(f + chr(39) for f in DERIVATIVES)}"
+                    f"{name}' is not known, expected one of "
+                    f"{', '.join(f + chr(39) for f in DERIVATIVES)}"
                 )
             name = DERIVATIVES[name]
         arguments = self.arguments("(", ")")
         if len(arguments) != (takes := 2 if name in TAKES_TWO else 1):
-            raise FormulaError(
-                f"{name} has {len(arguments)} argument{'s' * (len(arguments) != 1)}, expected {takes}"
-            )
+            number = "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
+            raise FormulaError(f"{name} has {number}, expected {takes}")
         if name == "kronecker" and not all(_is_index(argument) for argument in arguments):
             raise FormulaError("kronecker compares two indices: kronecker(i, j)")
         return Call(name, arguments)
@@ -369,7 +371,8 @@ class _Parser:
         return Quantity(name, self.indices() if self.peek() == "[" else ())
 
     def differentiable(self, name: str) -> Quantity | None:
-        """The quantity that may stand behind a d: one of the network's, or one that the notation names."""
+        """The quantity that may stand behind a d: one of the network's, or one
+        that the notation names."""
         if name in self.notation:
             node = self.notation[name]
             return node if isinstance(node, Quantity) else None
@@ -422,7 +425,8 @@ class _Parser:
             return FormulaError(f"{name} stands alone, expected {name}(...)")
         if name == "learning_rate" or name.endswith("_new"):
             return FormulaError(
-                f"{name} needs a step of gradient descent: write learning_rate = 0.1 and a loss at the top"
+                f"{name} needs a step of gradient descent: write learning_rate = 0.1 and a loss "
+                "at the top"
             )
         if name == "y":
             return FormulaError("y has no value: only a loss that compares with a target has a y")
@@ -472,9 +476,11 @@ def parse(
 ) -> Node:
     """The tree of a formula.
 
-    `names` are the quantities of the network, `notation` maps the sheet's own names to the trees they stand for;
-    `sigma` is the function that σ(z) stands for, None where that has more than one meaning. Raises FormulaError on a
-    text that is not in the language or over its limits; one that knows no name `suggests` another, which takes time.
+    `names` are the quantities of the network, `notation` maps the sheet's own
+    names to the trees they stand for; `sigma` is the function that σ(z) stands
+    for, None where that has more than one meaning. Raises FormulaError on a
+    text that is not in the language or over its limits; one that knows no name
+    `suggests` another, which takes time.
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"a formula of {len(text)} characters, expected at most {MAX_LENGTH}")
@@ -488,7 +494,8 @@ def parse(
         )
     if parser.peek():
         raise FormulaError(
-            f"found {parser.found()}, expected an operator or the end: write * or @ between two factors"
+            f"found {parser.found()}, expected an operator or the end: write * or @ between two "
+            "factors"
         )
     if node.levels > 2 * MAX_DEPTH:
         raise FormulaError(f"nested deeper than {2 * MAX_DEPTH}, with what its notation stands for")

@@ -6,10 +6,12 @@ from gradsheet.numbers.cache import LRUCache
 
 
 class Session:
-    """The caches of everybody who judges here; a caller with a session of his own shares none.
+    """The caches of everybody who judges here; a caller with a session of his
+    own shares none.
 
-    Rooms name their own caches and say how much each holds, `session.cache("lines",
-    200_000)`. No answer depends on what is cached: a session saves time, nothing else.
+    Rooms name their own caches and say how much each holds,
+    `session.cache("lines", 200_000)`. No answer depends on what is cached: a
+    session saves time, nothing else.
     """
 
     def __init__(self) -> None:

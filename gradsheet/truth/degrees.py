@@ -1,7 +1,9 @@
-"""How much a formula can tell apart: its degree in the weights, and in the bits that say which units are live."""
+"""How much a formula can tell apart: its degree in the weights, and in the bits
+that say which units are live."""
 
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
+from gradsheet.language.functions import ACTIVATIONS, facts_of
 from gradsheet.network.network import Network
 
 ANY_DEGREE = 1_000  # no bound
@@ -25,7 +27,8 @@ def is_smooth(node: f.Node) -> bool:
 
 
 def pattern_degree(node: f.Node, network: Network) -> int:
-    """A bound on the degree of a formula as a polynomial in the bits of the pattern of live and dead units."""
+    """A bound on the degree of a formula as a polynomial in the bits of the
+    pattern of live and dead units."""
 
     def kinked(name: str) -> int:
         """How many kinked layers a quantity has behind it."""
@@ -56,9 +59,8 @@ def pattern_degree(node: f.Node, network: Network) -> int:
                     if pattern_degree(argument, network) or not is_smooth(argument)
                     else 1
                 )
-            return 1 + (
-                pattern_degree(argument, network) if function in ("relu", "leaky_relu") else 0
-            )
+            is_step = function not in ACTIVATIONS  # and no multiple of its argument
+            return 1 + (0 if is_step else pattern_degree(argument, network))
         case f.Call("sum" | "mean" | "diag", (argument,)):
             return pattern_degree(argument, network)
         case f.Call(_, (a, b)):
@@ -71,10 +73,12 @@ def pattern_degree(node: f.Node, network: Network) -> int:
 
 
 def degree(node: f.Node, network: Network) -> int:
-    """A bound on the degrees of numerator and denominator of a formula in the weights, the data and the exponentials.
+    """A bound on the degrees of numerator and denominator of a formula in the
+    weights, the data and the exponentials.
 
-    Generous, since 2^62 is large: along a path every layer adds its weight and its input, and every unit that is not
-    linear the numerator and the denominator of its activation and of that one's derivative.
+    Generous, since 2^62 is large: along a path every layer adds its weight and
+    its input, and every unit that is not linear the numerator and the
+    denominator of its activation and of that one's derivative.
     """
     width = max(network.widths)
     match node:
@@ -83,6 +87,8 @@ def degree(node: f.Node, network: Network) -> int:
         case f.Quantity() | f.Derivative():
             units = 0 if network.rational else 8 * sum(network.widths[1:])
             once = 4 * (network.depth + 1) + units
+            if any(facts_of(activation).z_in_slope for activation in network.activations):
+                once *= network.depth + 1  # every slope on the way back has a z in it
             new = isinstance(node, f.Quantity) and node.name.endswith(NEW)
             return once * (1 + network.depth * width * 2) if new else once
         case f.Binary("@", a, b):
@@ -92,9 +98,8 @@ def degree(node: f.Node, network: Network) -> int:
         case f.Power(base, exponent):
             return abs(exponent) * degree(base, network)
         case f.Call(function, arguments):
-            terms = (
-                width**2 if function in f.OVER_LETTERS else 1
-            )  # whose denominators may all differ
+            # Whose denominators may all differ.
+            terms = width**2 if function in f.OVER_LETTERS else 1
             return terms * (4 + sum(degree(argument, network) for argument in arguments))
         case f.Sum(_, term):
             return width * degree(term, network)
