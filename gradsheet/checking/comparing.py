@@ -17,7 +17,7 @@ COARSEST = 1 / 64  # of the largest entry may floats be off, where anything is t
 AS_BY_FLOAT32 = "; as little off as by float32 on the way, a numerical derivative or an epsilon"
 
 
-class Comparison:
+class TruthComparison:
     """Compares the answers of a function, which is `given` a type of arrays."""
 
     def __init__(self, prepared: Prepared, given: str):

@@ -214,7 +214,7 @@ def _short(value: Any) -> str:
     return f"{type(value).__name__} {text if len(text) <= 40 else text[:37] + '...'}"
 
 
-class _Reading(NamedTuple):
+class _AnswerReading(NamedTuple):
     """A way to read an answer: how far off its shapes are, whether dW is
     (inputs, units), how that is said, and the arrays by name."""
 
@@ -285,13 +285,13 @@ class Reader:
         candidates = [] if by_name is None else [(_keys_in_words(by_name), by_name)]
         candidates += self._by_place(leaves)
         readings = [
-            _Reading(self._misfits(named, turned), turned, words, named)
+            _AnswerReading(self._misfits(named, turned), turned, words, named)
             for words, named in candidates
             for turned in self.layouts
         ]
         readings.sort(key=lambda reading: reading.misfit)
         # A vector's shape does not tell how W lies in it: as it was given.
-        fitting = [_Reading(0, self.turned, *vector) for vector in self._vectors(leaves)]
+        fitting = [_AnswerReading(0, self.turned, *vector) for vector in self._vectors(leaves)]
         fitting += [reading for reading in readings if reading.misfit < _MISFIT]
         if not fitting and not readings:
             shapes = ", ".join(str(leaf.array.shape) for leaf in leaves) or "none"
@@ -444,7 +444,7 @@ class Reader:
 
     # Taking it as it is
 
-    def _taken(self, reading: _Reading, originals: list[Any]) -> Returned:
+    def _taken(self, reading: _AnswerReading, originals: list[Any]) -> Returned:
         turned = reading.turned
         returned = Returned(assumed=[reading.words], originals=originals)
         if turned:

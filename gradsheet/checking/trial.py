@@ -11,7 +11,7 @@ import numpy as np
 import manual
 from gradsheet.checking.asked import ParameterGradients, by_name
 from gradsheet.checking.causes import LOOSE, BrokenStep, Evidence, MistakeSearch, broken_steps
-from gradsheet.checking.comparing import Comparison, coarsest, distinct_digits, in_brackets
+from gradsheet.checking.comparing import TruthComparison, coarsest, distinct_digits, in_brackets
 from gradsheet.checking.corner import Corner, at_once
 from gradsheet.checking.prepared import Prepared
 from gradsheet.checking.probes import Data
@@ -58,7 +58,7 @@ class Trial:
     def __init__(self, subject: Subject, prepared: Prepared, at_zero: float | None):
         self.subject, self.prepared, self.asked = subject, prepared, prepared.asked
         self.at_zero = at_zero
-        self.comparison = Comparison(prepared, subject.given)
+        self.comparison = TruthComparison(prepared, subject.given)
         self.raised = False
         self.answers: list[Returned | None] = []
         network = self.asked.network
