@@ -66,7 +66,7 @@ def test_the_gradient_is_the_exact_one(problem: Problem) -> None:
 
 def test_a_wrong_slope_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted: the witness loses the derivative of tanh, and contradicts the others."""
-    from gradsheet.checking.asked import Gradients
+    from gradsheet.checking.asked import ParameterGradients
     from gradsheet.checking.truth import truth_at
     from gradsheet.network.network import Network
 
@@ -78,7 +78,7 @@ def test_a_wrong_slope_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         manual.Layer(rng.normal(0, 0.2, (o, i)), np.zeros(o)) for i, o in ((40, 30), (30, 2))
     )
     data = Data(params, rng.normal(size=(64, 40)), rng.normal(size=(64, 2)), params)
-    assert truth_at(Gradients(network), data).sampled == 14
+    assert truth_at(ParameterGradients(network), data).sampled == 14
     monkeypatch.setattr(fixed, "_pulled", lambda activation, z, h, d_h: d_h)
     with pytest.raises(ValueError, match="against forty digits"):
-        truth_at(Gradients(network), data)
+        truth_at(ParameterGradients(network), data)

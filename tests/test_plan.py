@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from networks import Problem, all_problems, data_of, exact_problems, examples, named, network_of
 
 import manual
-from gradsheet.checking.asked import Gradients
+from gradsheet.checking.asked import ParameterGradients
 from gradsheet.checking.truth import errors_of
 from manual.activations import ACTIVATIONS, activate, pull_back
 from manual.inplace import Answers, Buffers, by_functions, in_place, loss_in_place
@@ -79,7 +79,7 @@ def test_on_any_numbers_it_is_within_the_error_bound(
     right = named(
         *manual.value_and_grad(data.params, data.x, data.y, problem.activations, **problem.options)
     )
-    asked = Gradients(network_of(problem))
+    asked = ParameterGradients(network_of(problem))
     allowed, finer = errors_of(asked, data, dtype)[0], errors_of(asked, data, "float64")[0]
     found = found_by_plan(typed, layout, sizes)
     for name, array in found.items():

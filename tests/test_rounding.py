@@ -10,20 +10,20 @@ from networks import Problem, all_problems, data_of, exact_problems, examples, n
 
 import manual
 from gradsheet.checking import rounding
-from gradsheet.checking.asked import KINDS, Gradients, Jacobian
+from gradsheet.checking.asked import KINDS, Jacobian, ParameterGradients
 from gradsheet.checking.probes import Data
 from gradsheet.checking.rounding import Rounding
 from gradsheet.checking.truth import errors_of
 from gradsheet.network.network import Network
 
 
-def kinds_for(network: Network) -> list[Gradients]:
+def kinds_for(network: Network) -> list[ParameterGradients]:
     nodes = ["yhat", "z1"]
     others = [kind(network) for what, kind in KINDS.items() if what != "jacobian"]
     return [*others, *(Jacobian(network, of) for of in nodes)]
 
 
-def in_floats(asked: Gradients, data: Data, dtype: str) -> dict[str, Any]:
+def in_floats(asked: ParameterGradients, data: Data, dtype: str) -> dict[str, Any]:
     def typed(array: Any) -> Any:
         return None if array is None else array.astype(dtype)
 

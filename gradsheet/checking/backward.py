@@ -11,7 +11,7 @@ import numpy as np
 
 import manual
 from gradsheet.checking.arguments import check_options, in_type, network_of, own_data
-from gradsheet.checking.asked import Gradients
+from gradsheet.checking.asked import ParameterGradients
 from gradsheet.checking.causes import LOOSE
 from gradsheet.checking.corner import at_once, slope_below, slopes_taken
 from gradsheet.checking.prepared import Prepared, asked_for, prepared
@@ -21,7 +21,7 @@ from gradsheet.checking.returned import VECTOR
 from gradsheet.checking.rounding import FEW_BITS
 from gradsheet.checking.subject import Misbehaved, Subject, given_type
 from gradsheet.checking.telling import Telling
-from gradsheet.checking.trial import Trial
+from gradsheet.checking.trial import Trial, run_trial
 from gradsheet.checking.truth import truth_at
 from gradsheet.language.functions import facts_of
 from gradsheet.network.losses import SQUARES
@@ -74,12 +74,12 @@ def check(
     nothing that fn raises. What takes longer than two seconds is told on standard error.
     """
     check_options(fn, what, dtype, array, at_zero, inputs_first)
-    makes = functools.partial(Trial, fn, dtype=dtype, array=array)
+    makes = functools.partial(run_trial, fn, dtype=dtype, array=array)
     asks = functools.partial(Subject, fn, dtype=dtype, array=array)
     given = given_type(dtype, array)
 
     def trial_of(ready: Prepared, at_zero: float | None = None) -> Trial:
-        made = functools.partial(makes, ready=ready, at_zero=at_zero)
+        made = functools.partial(makes, prepared=ready, at_zero=at_zero)
         return _in_its_layout(made, asks, ready.asked, inputs_first)
 
     with Telling() as telling:
@@ -99,7 +99,7 @@ def check(
         if trial.rows_are_wrong:
             telling.at("looks for the mistake")
             trial.find_causes()
-            ready = trial.ready
+            ready = trial.prepared
             if what != "hvp" and not any(ready.simulations):
                 _name_on_a_narrow_one(trial, trial_of, of)
             if (
@@ -113,7 +113,7 @@ def check(
 
 
 def _on_own_data(
-    trial_of: Callable[..., Trial], asked: Gradients, data: Data, at_zero: float | None
+    trial_of: Callable[..., Trial], asked: ParameterGradients, data: Data, at_zero: float | None
 ) -> Trial:
     """The check on somebody's numbers. Where a z with a kink is exactly 0, any slope between both sides' is right."""
     truth, activations = truth_at(asked, data), asked.network.activations
@@ -166,7 +166,10 @@ def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
 
 
 def _in_its_layout(
-    make: Callable[..., Trial], asks: Callable[..., Subject], asked: Gradients, told: bool | None
+    make: Callable[..., Trial],
+    asks: Callable[..., Subject],
+    asked: ParameterGradients,
+    told: bool | None,
 ) -> Trial:
     """The check with W as (units, inputs), or as (inputs, units) where fn raises on that, or where it is told so.
 
@@ -207,7 +210,7 @@ def _in_its_layout(
 
 
 def _at_unequal_widths(
-    asks: Callable[..., Subject], asked: Gradients, layouts: Sequence[bool]
+    asks: Callable[..., Subject], asked: ParameterGradients, layouts: Sequence[bool]
 ) -> Subject | None:
     """The function after an answer at a network of the same kind in which all widths differ; None where it has none."""
     least = 1 if asked.network.loss == "output" else 2

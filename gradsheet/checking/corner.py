@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradsheet.checking.asked import Arrays, Gradients
+from gradsheet.checking.asked import Arrays, ParameterGradients
 from gradsheet.checking.probes import Data, at_kink
 from gradsheet.checking.truth import Bounds
 from gradsheet.language.functions import facts_of
@@ -78,7 +78,7 @@ def slope_below(activation: Activation) -> float:
 
 
 def slopes_taken(
-    asked: Gradients, data: Data, layers: Sequence[int], found: Arrays, loose: float
+    asked: ParameterGradients, data: Data, layers: Sequence[int], found: Arrays, loose: float
 ) -> dict[int, float]:
     """What was taken for f'(0) in layers that have a z at 0; without those in which it does not matter."""
     taken: dict[int, float] = {}
@@ -92,7 +92,7 @@ def slopes_taken(
     return taken
 
 
-def corners_of(asked: Gradients, dtype: str) -> Iterator[Corner]:
+def corners_of(asked: ParameterGradients, dtype: str) -> Iterator[Corner]:
     """One for each layer with a kink that exact numbers reach."""
     for l, activation in enumerate(asked.network.activations, 1):
         name, below = split(activation)[0], slope_below(activation)

@@ -1,7 +1,7 @@
-"""What is known of a network before any function is called: probes, the truth at each, mistakes made there."""
+"""What is known of a network before any function is called: probes, the truth
+at each, mistakes made there."""
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,9 +10,9 @@ import manual
 from gradsheet.checking.asked import (
     KINDS,
     Arrays,
-    Gradients,
     Jacobian,
     Mistaken,
+    ParameterGradients,
     PerExampleGradients,
 )
 from gradsheet.checking.corner import CORNER, Corner, corners_of
@@ -22,33 +22,36 @@ from gradsheet.checking.truth import Truth, truth_at
 from gradsheet.mistakes.catalogue import Instance, instances
 from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of, simulate
 from gradsheet.network.network import Network
-from gradsheet.numbers.session import LIBRARY, Session
+from gradsheet.numbers.cache import LRUCache
+from gradsheet.numbers.session import LIBRARY
 from manual.activations import Array
 
 MAX_PREPARED = 16  # networks
-MAX_EACH = 16  # examples of whose gradients each is kept
+MAX_EACH = 16  # examples, each of whose gradients is computed alone
 MAX_SIMULATED = 3_000_000  # numbers, in all mistakes at a point
+
+Simulations = list[tuple[Simulation, Mistaken]]
 
 
 @dataclass(eq=False)
 class Prepared:
     """All that can be known of a network before any function is called.
 
-    `simulations` has for every probe where mistakes can be made, none where the network is too wide for that; `shown`
-    counts the mistakes that show at the first `whole` probes, `hidden` those that change no gradient there. Where these
-    are of whole numbers, one more is of fractions. `covered` is of how many entries of the answer how many are other
-    than 0 at some probe.
+    `simulations` has for every probe where mistakes can be made, none where the
+    network is too wide for that; without probes of ours it is empty. `shown`
+    counts the mistakes that show at the first `whole` probes, `hidden` those
+    that change no gradient there. Where these are of whole numbers, one more is
+    of fractions.
     """
 
-    asked: Gradients
+    asked: ParameterGradients
     probes: list[Data]
     truths: list[Truth]
-    simulations: list[list[tuple[Simulation, Mistaken]]] = field(default_factory=list)
+    simulations: list[Simulations] = field(default_factory=list)
     shown: int = 0
     hidden: int = 0
     corners: list[Corner] = field(default_factory=list)
     whole: int = 0
-    _each: dict[int, Arrays] = field(default_factory=dict)
 
     def bound(
         self, probe: int, dtype: str, *, sharp: bool = False
@@ -58,49 +61,35 @@ class Prepared:
 
     @functools.cached_property
     def covered(self) -> tuple[int, int]:
-        """How many entries of the right answer floats can tell from 0 at some probe, and how many there are."""
+        """How many entries of the right answer floats can tell from 0 at some
+        probe, and how many there are."""
         covered = every = 0
         for name in self.asked.shapes:
-            seen = [
+            distinct = [
                 abs(truth.values[name]) > self.bound(probe, "float64", sharp=True)[0][name]
                 for probe, truth in enumerate(self.truths)
             ]
-            mask = np.any(seen, 0)
+            mask = np.any(distinct, 0)
             covered, every = covered + int(mask.sum()), every + mask.size
         return covered, every
 
-    def each(self, probe: int) -> Arrays | None:
-        """The gradient of every example alone; None where it was not that of all together that was asked for."""
-        if self.asked.what != "gradients" or len(self.probes[probe].x) > MAX_EACH:
-            return None
-        if probe not in self._each:
-            network = replace(self.asked.network, reduction="sum")
-            self._each[probe] = PerExampleGradients(network).by(manual, self.probes[probe])
-        return self._each[probe]
+    @functools.cached_property
+    def examples(self) -> list[Arrays | None]:
+        """The gradients of every example alone, at every probe; None where they
+        are too many, or gradients of all together were not asked for."""
+        if self.asked.what != "gradients":
+            return [None] * len(self.probes)
+        alone = PerExampleGradients(replace(self.asked.network, reduction="sum"))
+        return [alone.by(manual, data) if len(data.x) <= MAX_EACH else None for data in self.probes]
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the probes are ours, not the caller's own data."""
+        return bool(self.simulations)
 
     def is_extra(self, probe: int) -> bool:
-        """Whether it is the probe of fractions, at which floats cannot be exact."""
-        return bool(self.simulations) and probe >= self.whole
-
-
-def _simulable(asked: Gradients, data: Data) -> list[tuple[Simulation, Mistaken]]:
-    """Where the mistakes of the catalogue can be made; nowhere in a network so wide that it takes long."""
-    network, lead = asked.network, int(np.prod(asked.lead))
-    if len(instances(network, False)) * numbers_of(network, len(data.x)) * lead > MAX_SIMULATED:
-        return []
-    return [(simulate(mistaken.point), mistaken) for mistaken in asked.mistaken(data)]
-
-
-def _shows(simulations: Sequence[tuple[Simulation, Mistaken]]) -> Array:
-    """Which mistakes change an answer."""
-    seen = np.zeros(len(simulations[0][0].instances) if simulations else 0, bool)
-    for simulation, mistaken in simulations:
-        run = Run(simulation, [(), *simulation.singles])
-        with np.errstate(all="ignore"):
-            for name, values in mistaken.of_run(run).items():
-                if name != "L" and len(values) > 1:
-                    seen |= changed(values.reshape(len(values), -1)).any(-1)
-    return seen
+        """Whether it is the probe of fractions, where floats are not exact."""
+        return self.is_drawn and probe >= self.whole
 
 
 def prepared(
@@ -109,24 +98,28 @@ def prepared(
     network: Network,
     dtype: str = "float32",
     telling: Telling | None = None,
-    session: Session = LIBRARY,
 ) -> Prepared:
-    """The probes of a network for floats of a type, with the truth at each.
+    """Choose the probes of a network for floats of a type, and find the truth
+    at each.
 
-    Raises ValueError where there are none, or `of` is no node. Where exp or log enters no probe is exact, and none is
-    looked for that is so in few bits.
+    Raises ValueError where there are none, or `of` is no node. Where exp or log
+    enters no probe is exact, and none is looked for that is so in few bits.
     """
     dtype = dtype if network.rational else "float32"
     question = what, of, network, dtype
-    everything = session.cache("prepared", MAX_PREPARED)
-    found: Prepared = everything.get(question, lambda: _prepare(*question, telling or Telling()))
-    return found
+    library: LRUCache[Prepared] = LIBRARY.cache("prepared", MAX_PREPARED)
+    return library.get(question, lambda: _prepare(*question, telling or Telling()))
+
+
+def asked_for(what: str, of: str, network: Network) -> ParameterGradients:
+    """Make the question of a kind; raises ValueError where `of` is no node."""
+    return Jacobian(network, of) if what == "jacobian" else KINDS[what](network)
 
 
 def _prepare(what: str, of: str, network: Network, dtype: str, telling: Telling) -> Prepared:
     telling.at("draws numbers at which to try the function")
     asked = asked_for(what, of, network)
-    simulations: dict[Data, list[tuple[Simulation, Mistaken]]] = {}
+    simulations: dict[Data, Simulations] = {}
 
     def shows(data: Data) -> Array:
         simulations[data] = _simulable(asked, data)
@@ -137,36 +130,66 @@ def _prepare(what: str, of: str, network: Network, dtype: str, telling: Telling)
             arrays = asked.by(manual, data)
         return np.concatenate([np.ravel(arrays[name]) != 0 for name in asked.shapes])
 
-    probes, seen = chosen(network, dtype, shows)
+    probes, shown = chosen(network, dtype, shows)
     if not probes:
         raise ValueError(
-            f"no small numbers are found at which a network of the widths {network.widths} has no z at 0"
+            "no small numbers are found at which a network of the widths "
+            f"{network.widths} has no z at 0"
         )
     for data in covering(network, dtype, probes, covers):
-        seen = seen | shows(data)
+        shown = shown | shows(data)
         probes.append(data)
-    extra = of_fractions(network) if network.rational and dtype == "float32" else None
-    everything = [*probes, *([extra] if extra is not None else [])]
+    whole = len(probes)
+    if network.rational and dtype == "float32" and (extra := of_fractions(network)) is not None:
+        probes.append(extra)
     telling.at("finds the truth there, by hand and by JAX")
-    truths = [truth_at(asked, data) for data in everything]
-    made = [simulations.get(data, []) for data in everything]
-    found = Prepared(asked, everything, truths, made, int(seen.sum()), whole=len(probes))
-    if found.simulations[0]:
-        instances = found.simulations[0][0][0].instances
-        later = [instance for instance, shown in zip(instances, seen, strict=True) if not shown]
-        found.hidden = sum(
-            instance.code != CORNER and not _is_aside(instance) for instance in later
-        )
-    if what != "hvp":
-        found.corners = list(corners_of(asked, dtype))
-    return found
+    return Prepared(
+        asked,
+        probes,
+        [truth_at(asked, data) for data in probes],
+        [simulations.get(data, []) for data in probes],
+        shown=int(shown.sum()),
+        hidden=_hidden(simulations[probes[0]], shown),
+        corners=[] if what == "hvp" else list(corners_of(asked, dtype)),
+        whole=whole,
+    )
+
+
+def _simulable(asked: ParameterGradients, data: Data) -> Simulations:
+    """Where the mistakes of the catalogue can be made; nowhere in a network so
+    wide that it takes long."""
+    network, lead = asked.network, int(np.prod(asked.lead))
+    if len(instances(network, False)) * numbers_of(network, len(data.x)) * lead > MAX_SIMULATED:
+        return []
+    return [(simulate(mistaken.point), mistaken) for mistaken in asked.mistaken(data)]
+
+
+def _shows(simulations: Simulations) -> Array:
+    """Which mistakes change an answer."""
+    shown = np.zeros(len(simulations[0][0].instances) if simulations else 0, bool)
+    for simulation, mistaken in simulations:
+        run = Run(simulation, [(), *simulation.singles])
+        with np.errstate(all="ignore"):
+            for name, values in mistaken.of_run(run).items():
+                if name != "L" and len(values) > 1:
+                    shown |= changed(values.reshape(len(values), -1)).any(-1)
+    return shown
+
+
+def _hidden(simulations: Simulations, shown: Array) -> int:
+    """How many mistakes show nowhere, but those at a corner, which show there,
+    and those aside of all parameters."""
+    if not simulations:
+        return 0
+    hidden = 0
+    for instance, shows in zip(simulations[0][0].instances, shown, strict=True):
+        if not shows and instance.code != CORNER and not _is_aside(instance):
+            hidden += 1
+    return hidden
 
 
 def _is_aside(instance: Instance) -> bool:
-    """Whether a mistake is in the loss alone or in dL/dx, so that no parameter's gradient can show it."""
+    """Whether a mistake is in the loss alone or in dL/dx, so that no
+    parameter's gradient can show it."""
     step = instance.mistake.step.split(".")[0]
     return step == "shares" or (step == "d_h" and instance.layers == (1,))
-
-
-def asked_for(what: str, of: str, network: Network) -> Gradients:
-    return Jacobian(network, of) if what == "jacobian" else KINDS[what](network)

@@ -1,26 +1,29 @@
 """What a check finds, and how a person reads it."""
 
+import itertools
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gradsheet.checking.causes import Naming, Step
+from gradsheet.checking.causes import BrokenStep, Naming
 from gradsheet.checking.probes import Data
 from gradsheet.checking.relations import grouped
 from gradsheet.claims.judgement import AND
 from gradsheet.language.shown import clean
 
 WIDTH = 80
-_SHOWN = 4  # of mistakes that do equally well
+_MOST_SHOWN = 4  # of mistakes that do equally well
 VERDICTS = ("yes", "rounded", "untold", "no")
 
 
 @dataclass
 class Row:
-    """An array of the answer: `exact` is "yes", "rounded" (no farther off than floats may be), "untold" or "no".
+    """An array of the answer: `exact` is "yes", "rounded" (no farther off than
+    floats may be), "untold" or "no".
 
-    `difference` is the largest, None where an array cannot be compared; `coarse` says that it is no farther off than
-    coarser floats may be, `silent` that whatever is untold there is so because the numbers are too small.
+    `difference` is the largest, None where an array cannot be compared;
+    `coarse` says that it is no farther off than coarser floats may be, `silent`
+    that whatever is untold there is so because the numbers are too small.
     """
 
     name: str
@@ -37,18 +40,30 @@ class Row:
 
     @property
     def is_right(self) -> bool:
+        """Whether it is as right as floats are."""
         return self.exact in ("yes", "rounded")
 
 
 @dataclass(repr=False)
 class Check:
-    """What came out. It is true where the function is right, and its text is the report.
+    """Tells what came out. It is true where the function is right, and its text
+    is the report; `gradsheet.check` makes it, and says which errors that
+    raises.
 
-    `rows` has the arrays in the order of backpropagation; `faults` what the function does that it should not;
-    `assumed` how its answer was read; `loss` what is wrong with the loss that came along; `first` the step that breaks
-    first, `follows` what is wrong only because of that; `relations` what a wrong array is of the right one, by its
-    name; `mistakes` the codes of those that give the whole answer together, several such where they do equally well.
-    `probes` has the data: params, x and y of each.
+        result = gradsheet.check(backward)
+        print(result)                   # the report
+        result.right, result.verdict    # False, "wrong"
+        result.first, result.mistakes   # "dL/dz2", [("slope-missing",)]
+
+    `rows` has the arrays in the order of backpropagation, `kink` what was taken
+    for f'(0), if it came to that; `faults` what the function does that it
+    should not; `tried` and `assumed` at which numbers it was called, and how
+    its answer was read; `loss` what is wrong with the loss that came along;
+    `steps` those of backpropagation that break, `follows` what is wrong only
+    because of them; `relations` what a wrong array is of the right one, by its
+    name; `naming` the mistakes that give the whole answer; `remarks` what else
+    there is to say. `probes` has the data: params, x and y of each. None of
+    them raises anything.
     """
 
     title: str
@@ -57,7 +72,7 @@ class Check:
     rows: list[Row] = field(default_factory=list)
     kink: Row | None = None
     faults: list[str] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[BrokenStep] = field(default_factory=list)
     follows: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     naming: Naming = field(default_factory=Naming)
@@ -72,17 +87,17 @@ class Check:
 
     @property
     def right(self) -> bool:
+        """Whether every array is right and nothing is at fault."""
         return bool(self.rows) and not self.faults and all(row.is_right for row in self.lines)
 
     @property
     def verdict(self) -> str:
+        """The answer in a word: "right", "wrong", or "untold" where floats are
+        too coarse to tell."""
         if self.right:
             return "right"
-        return (
-            "wrong"
-            if self.faults or not self.rows or any(row.exact == "no" for row in self.lines)
-            else "untold"
-        )
+        is_wrong = self.faults or not self.rows or any(row.exact == "no" for row in self.lines)
+        return "wrong" if is_wrong else "untold"
 
     def __bool__(self) -> bool:
         return self.right
@@ -96,29 +111,37 @@ class Check:
 
     @property
     def mistakes(self) -> list[tuple[str, ...]]:
-        return list(
-            dict.fromkeys(tuple(made.code for made in together) for together in self.naming.equals)
-        )
+        """The codes of those that give the whole answer together, several such
+        where they do equally well."""
+        codes = (tuple(made.code for made in together) for together in self.naming.equals)
+        return list(dict.fromkeys(codes))
 
     def __repr__(self) -> str:
-        return "\n".join(_told(self))
+        return "\n".join(_report(self))
 
 
 # The report
 
 
-def _told(check: Check) -> Iterator[str]:
-    """The report line by line, at most WIDTH wide but for what cannot be broken."""
+def _report(check: Check) -> Iterator[str]:
+    """The report line by line, no wider than WIDTH where it can be broken."""
     yield from _laid_out("", check.title)
-    yield from _laid_out("tried on ", check.tried) if check.tried else ()
-    yield from _laid_out("read as  ", "; ".join(check.assumed)) if check.assumed else ()
+    if check.tried:
+        yield from _laid_out("tried on ", check.tried)
+    if check.assumed:
+        yield from _laid_out("read as  ", "; ".join(check.assumed))
     for fault in check.faults:
         yield from _laid_out("fault    ", fault)
     if check.rows:
         yield ""
         yield from _table(check.lines)
     yield ""
-    yield from _findings(check)
+    if check.loss:
+        yield from _laid_out("loss     ", check.loss)
+    for remark in check.remarks:
+        yield from _laid_out("remark   ", remark)
+    yield from _where_it_breaks(check)
+    yield from _mistakes(check)
     yield check.verdict
 
 
@@ -141,17 +164,13 @@ def _table(rows: list[Row]) -> Iterator[str]:
     widths = [max(len(line[k]) for line in columns) for k in range(3)]
     for name, exact, difference, where in columns:
         head = f"{name:{widths[0]}} | {exact:{widths[1]}} | {difference:{widths[2]}} | "
-        yield from (
-            (line.rstrip() for line in _laid_out(head, where)) if where else (head.rstrip(" |"),)
-        )
+        if where:
+            yield from (line.rstrip() for line in _laid_out(head, where))
+        else:
+            yield head.rstrip(" |")
 
 
-def _findings(check: Check) -> Iterator[str]:
-    wrong = [row for row in check.rows if not row.is_right]
-    if check.loss:
-        yield from _laid_out("loss     ", check.loss)
-    for remark in check.remarks:
-        yield from _laid_out("remark   ", remark)
+def _where_it_breaks(check: Check) -> Iterator[str]:
     if check.steps:
         first, *others = check.steps
         text = f"at the step to {first.gives}, {first.text}"
@@ -159,36 +178,30 @@ def _findings(check: Check) -> Iterator[str]:
             text += f"; then at {', '.join(step.gives for step in others)}"
         yield from _laid_out("breaks   ", text)
         if check.follows:
-            yield from _laid_out(
-                "follows  ", f"{', '.join(check.follows)}: right if carried on from there"
-            )
-    elif wrong:
-        yield from _laid_out("wrong first ", wrong[0].name)
-    named = {
-        AND.join(made.text for made in together): "+".join(made.code for made in together)
-        for together in check.naming.equals
-    }
-    if named:
-        for head, (text, codes) in zip(
-            ["mistake  "] + ["or       "] * (_SHOWN - 1), named.items(), strict=False
-        ):
-            yield from _laid_out(head, f"{codes}: {text}")
-        if len(named) > _SHOWN:
-            yield from _laid_out("         ", f"and {len(named) - _SHOWN} more that give the same")
-        if not check.naming.elsewhere:
-            yield from _laid_out("         ", "gives every number at every probe")
-            return
+            follows = f"{', '.join(check.follows)}: right if carried on from there"
+            yield from _laid_out("follows  ", follows)
+    elif check.first is not None:
+        yield from _laid_out("wrong first ", check.first)
+
+
+def _mistakes(check: Check) -> Iterator[str]:
+    """What gives the whole answer, or else what each array is of the truth."""
+    naming = check.naming
+    codes = {}
+    for together in naming.equals:
+        text = AND.join(made.text for made in together)
+        codes[text] = "+".join(made.code for made in together)
+    for number, text in enumerate(itertools.islice(codes, _MOST_SHOWN)):
+        yield from _laid_out("or       " if number else "mistake  ", f"{codes[text]}: {text}")
+    if len(codes) > _MOST_SHOWN:
+        yield from _laid_out("         ", f"and {len(codes) - _MOST_SHOWN} more that give the same")
+    if codes and not naming.elsewhere:
+        yield from _laid_out("         ", "gives every number at every probe")
+        return
     for names, text in grouped(check.relations):
         yield from _laid_out("mistake  ", f"{', '.join(names)}: {text}")
-    if (
-        wrong
-        and not named
-        and check.naming.tried > 1
-        and any(row.name not in check.relations for row in wrong if not row.name.startswith("L"))
-    ):
-        known = (
-            "no known mistake gives this"
-            if check.naming.complete
-            else "none is found that gives this"
-        )
-        yield from _laid_out("mistake  ", f"{known}, of {check.naming.tried:,} combinations tried")
+    wrong = [row.name for row in check.rows if not row.is_right and not row.name.startswith("L")]
+    is_open = any(name not in check.relations for name in wrong)
+    if is_open and not codes and naming.tried > 1:
+        known = "no known mistake gives" if naming.complete else "none is found that gives"
+        yield from _laid_out("mistake  ", f"{known} this, of {naming.tried:,} combinations tried")

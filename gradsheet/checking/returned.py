@@ -1,6 +1,8 @@
-"""What a function gave back, read as it comes: lists, tuples, dicts, flat vectors, any library's arrays, either layout.
+"""What a function gave back, read as it comes: lists, tuples, dicts, flat
+vectors, any library's arrays, either layout.
 
-Whatever has to be guessed is guessed from names and shapes, and said. `Returned.assumed` has the sentences.
+Whatever has to be guessed is guessed from names and shapes, and said.
+`Returned.assumed` has the sentences.
 """
 
 import itertools
@@ -8,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from numbers import Number
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,22 +25,22 @@ _DEEPEST = 8  # keys that lead to an array
 Shape = tuple[int, ...]
 Path = tuple[Any, ...]
 
+_GRADIENT = r"(?i)(^|[^a-z])(d|g|grad_?|d_|dl_?d|dl/d|nabla_?)?"
 _LOSS = re.compile(r"(?i)^(l|loss|losses|value|cost|objective)$")
-_WEIGHT = re.compile(
-    r"(?i)(^|[^a-z])(d|g|grad_?|d_|dl_?d|dl/d|nabla_?)?(w|weights?|kernels?|coefs?|theta)_?(?=\d|$|[^a-z])"
-)
-_BIAS = re.compile(
-    r"(?i)(^|[^a-z])(d|g|grad_?|d_|dl_?d|dl/d|nabla_?)?(b|bias|biases|intercepts?)_?(?=\d|$|[^a-z])"
-)
+_WEIGHT = re.compile(_GRADIENT + r"(w|weights?|kernels?|coefs?|theta)_?(?=\d|$|[^a-z])")
+_BIAS = re.compile(_GRADIENT + r"(b|bias|biases|intercepts?)_?(?=\d|$|[^a-z])")
 
 
 class NotUnderstood(ValueError):
-    """What was found, what is expected, what to write."""
+    """An answer is nothing like gradients; the message says what was found,
+    what is expected, what to write."""
 
 
 @dataclass
 class Returned:
-    """Arrays by name, "L", "W1", "b1", ..., copied; `types` are the types they came in; `faults` what is wrong."""
+    """An answer in one reading: arrays by name, "L", "W1", "b1", ..., copied;
+    `types` are the types they came in; `assumed` how it is read; `faults` what
+    is wrong, by name; `originals` what the function returned itself."""
 
     arrays: dict[str, Array] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
@@ -48,21 +50,20 @@ class Returned:
 
 
 def plain_array(value: Any) -> Array:
-    """A NumPy array of what any library calls an array; a view of it where there can be one."""
+    """Make a NumPy array of what any library calls an array; a view of it where
+    there can be one."""
     if hasattr(value, "detach"):  # torch
         value = value.detach()
         value = value.cpu() if hasattr(value, "cpu") else value
         if "bfloat16" in str(value.dtype):
             value = value.float()
-    elif (
-        hasattr(value, "get") and hasattr(value, "device") and not isinstance(value, Mapping)
-    ):  # CuPy
-        value = value.get()
+    elif hasattr(value, "get") and hasattr(value, "device") and not isinstance(value, Mapping):
+        value = value.get()  # CuPy
     return np.asarray(value)
 
 
 def array_again(value: Any) -> Array | None:
-    """The array that was read before; None where somebody's code does not give it a second time."""
+    """Read an array once more; None where somebody's code does not allow it."""
     try:
         return plain_array(value)
     except KeyboardInterrupt:
@@ -80,25 +81,28 @@ def equal(a: Array, b: Array) -> bool:
 
 
 def type_name(value: Any) -> str:
-    """The number type that a library gives its array: "float32", also where NumPy has none like it."""
+    """Name the number type that a library gives its array: "float32", also
+    where NumPy has none like it."""
     dtype = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
     return str(dtype).rpartition(".")[2]
 
 
 def _axes(value: Any, deepest: int) -> int | None:
-    """How many axes the array has that a list of Python's numbers stands for; None where it stands for none."""
-    if isinstance(value, list) and value and deepest:
-        inner = {_axes(part, deepest - 1) for part in value}
-        same = (
-            len(inner) == 1
-            and len({len(part) if isinstance(part, list) else 0 for part in value}) == 1
-        )
-        return None if not same or None in inner else 1 + inner.pop()  # type: ignore[operator]
-    return 0 if isinstance(value, Number) else None
+    """How many axes the array has that a list of Python's numbers stands for;
+    None where it stands for none."""
+    if not isinstance(value, list) or not value or not deepest:
+        return 0 if isinstance(value, Number) else None
+    axes = {_axes(item, deepest - 1) for item in value}
+    lengths = {len(item) if isinstance(item, list) else 0 for item in value}
+    if len(axes) > 1 or len(lengths) > 1:
+        return None
+    inner = axes.pop()
+    return None if inner is None else 1 + inner
 
 
 def _leaves(value: Any, axes: int, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """The arrays in nested lists, tuples and dicts, each with the keys that lead to it; None is nothing.
+    """The arrays in nested lists, tuples and dicts, each with the keys that
+    lead to it; None is nothing.
 
     Lists of numbers are arrays where they have at most so many axes.
     """
@@ -108,49 +112,67 @@ def _leaves(value: Any, axes: int, path: Path = ()) -> Iterator[tuple[Path, Any]
         raise NotUnderstood(
             "what it returned is nested too deeply, expected lists or dicts of arrays"
         )
+    items: Iterable[tuple[Any, Any]]
     if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(inner, axes, (*path, key))
-    elif hasattr(value, "_asdict"):
-        yield from _leaves(value._asdict(), axes, path)
-    elif is_dataclass(value) and not hasattr(value, "shape"):
-        yield from _leaves(
-            {part.name: getattr(value, part.name) for part in fields(value)}, axes, path
-        )
-    elif hasattr(value, "weight") and not hasattr(value, "shape"):
-        yield from _leaves(
-            {"weight": value.weight, "bias": getattr(value, "bias", None)}, axes, path
-        )
-    elif hasattr(value, "W") and not hasattr(value, "shape"):
-        yield from _leaves({"W": value.W, "b": getattr(value, "b", None)}, axes, path)
-    elif (
-        isinstance(value, np.ndarray)
-        and value.dtype.hasobject
-        and any(np.ndim(part) for part in value.flat)
-    ):
-        yield from _leaves(list(value), axes, path)
+        items = value.items()
+    elif (container := _opened(value)) is not value:
+        yield from _leaves(container, axes, path)
+        return
     elif isinstance(value, list) and _axes(value, axes) is not None:
         yield path, value
+        return
     elif (
         isinstance(value, Iterable)
         and not hasattr(value, "shape")
         and not isinstance(value, str | bytes)
     ):
-        for key, inner in enumerate(value):
-            yield from _leaves(inner, axes, (*path, key))
+        items = enumerate(value)
     else:
         yield path, value
+        return
+    for key, inner in items:
+        yield from _leaves(inner, axes, (*path, key))
+
+
+def _opened(value: Any) -> Any:
+    """An object with named fields as a dict of them, an array of arrays as a
+    list, and everything else as it is."""
+    if hasattr(value, "_asdict"):
+        return value._asdict()
+    if isinstance(value, np.ndarray):
+        is_ragged = value.dtype.hasobject and any(np.ndim(item) for item in value.flat)
+        return list(value) if is_ragged else value
+    if hasattr(value, "shape"):
+        return value
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if hasattr(value, "weight"):
+        return {"weight": value.weight, "bias": getattr(value, "bias", None)}
+    if hasattr(value, "W"):
+        return {"W": value.W, "b": getattr(value, "b", None)}
+    return value
 
 
 @dataclass
 class _Leaf:
+    """An array, the keys that lead to it, the object it was, and its type."""
+
     path: Path
     original: Any
     array: Array
     type: str
 
+    @property
+    def words(self) -> list[str]:
+        return [key for key in self.path if isinstance(key, str)]
+
+    @property
+    def places(self) -> list[int]:
+        return [key for key in self.path if isinstance(key, int)]
+
 
 def _read_leaf(path: Path, value: Any) -> _Leaf:
+    """The array of an object; raises NotUnderstood where it has no numbers."""
     where = "".join(f"[{key!r}]" for key in path) or "what it returned"
     try:
         array = plain_array(value)
@@ -162,7 +184,8 @@ def _read_leaf(path: Path, value: Any) -> _Leaf:
     if np.ma.is_masked(value):
         masked = np.ma.getmaskarray(value)
         raise NotUnderstood(
-            f"{where} has {masked.sum()} of {masked.size} entries masked, expected numbers everywhere"
+            f"{where} has {masked.sum()} of {masked.size} entries masked, "
+            "expected numbers everywhere"
         )
     if array.dtype.kind in "US" or (
         array.dtype.hasobject and any(isinstance(v, str | bytes) for v in array.flat)
@@ -191,12 +214,25 @@ def _short(value: Any) -> str:
     return f"{type(value).__name__} {text if len(text) <= 40 else text[:37] + '...'}"
 
 
-class Reader:
-    """Reads what a function returns for a network: `shapes` are those expected, "W1", "b1", ..., without "L".
+class _AnswerReading(NamedTuple):
+    """A way to read an answer: how far off its shapes are, whether dW is
+    (inputs, units), how that is said, and the arrays by name."""
 
-    `lead` are the axes in front of a parameter's own; `loss` is the shape of the value that may come along, None
-    where none may. W is given as (inputs, units) where it is `turned`, and then comes back like that; else dW is also
-    taken as (inputs, units) where its shapes tell. `examples` is how many there are.
+    misfit: int
+    turned: bool
+    words: str
+    named: Mapping[str, _Leaf]
+
+
+class Reader:
+    """Reads what a function returns for a network: `shapes` are those expected,
+    "W1", "b1", ..., without "L".
+
+    `lead` are the axes in front of a parameter's own; `loss` is the shape of
+    the value that may come along, None where none may. W is given as (inputs,
+    units) where it is `turned`, and then comes back like that; else dW is also
+    taken as (inputs, units) where its shapes tell. `examples` is how many there
+    are.
     """
 
     def __init__(
@@ -217,6 +253,7 @@ class Reader:
 
     @property
     def expected(self) -> str:
+        """The usual structure, in words."""
         pairs = [f"({', '.join(str(self.shapes[n]) for n in group)})" for group in self._layers()]
         return f"a list of (dW, db), of the shapes [{', '.join(pairs)}]"
 
@@ -224,7 +261,8 @@ class Reader:
         return [[name, *(b for b in self.biases if b[1:] == name[1:])] for name in self.weights]
 
     def read(self, value: Any) -> list[Returned]:
-        """All readings whose shapes fit, the likeliest first; where none does, the one that is nearest.
+        """Read an answer in all ways whose shapes fit, the likeliest first;
+        where none does, in the one that is nearest.
 
         Raises NotUnderstood where it is nothing like gradients.
         """
@@ -243,216 +281,221 @@ class Reader:
 
     def _read(self, value: Any, axes: int) -> list[Returned]:
         leaves = [_read_leaf(path, leaf) for path, leaf in _leaves(value, axes)]
-        named = self._by_name(leaves)
-        candidates = [] if named is None else [(self._names_in_words(named), named)]
+        by_name = self._by_name(leaves)
+        candidates = [] if by_name is None else [(_keys_in_words(by_name), by_name)]
         candidates += self._by_place(leaves)
-        rated = sorted(
-            (
-                (
-                    sum(self._misfit(name, leaf, turned) for name, leaf in named.items()),
-                    turned,
-                    said,
-                    named,
-                )
-                for said, named in candidates
-                for turned in self.layouts
-            ),
-            key=lambda reading: reading[0],
-        )
-        # A vector's shape does not tell how W lies in it: as it was given.
-        vectors = [(0, self.turned, *candidate) for candidate in self._vectors(leaves)]
-        fitting = [*vectors, *(reading for reading in rated if reading[0] < _MISFIT)][
-            :_MOST_READINGS
+        readings = [
+            _AnswerReading(self._misfits(named, turned), turned, words, named)
+            for words, named in candidates
+            for turned in self.layouts
         ]
-        if not fitting and not rated:
+        readings.sort(key=lambda reading: reading.misfit)
+        # A vector's shape does not tell how W lies in it: as it was given.
+        fitting = [_AnswerReading(0, self.turned, *vector) for vector in self._vectors(leaves)]
+        fitting += [reading for reading in readings if reading.misfit < _MISFIT]
+        if not fitting and not readings:
             shapes = ", ".join(str(leaf.array.shape) for leaf in leaves) or "none"
             hint = ": is it the loss alone?" if shapes == "()" and self.loss == () else ""
+            arrays = "array" if len(leaves) == 1 else "arrays"
             raise NotUnderstood(
-                f"it returned {len(leaves)} array{'s' * (len(leaves) != 1)} of the shapes {shapes}, expected "
+                f"it returned {len(leaves)} {arrays} of the shapes {shapes}, expected "
                 f"{self.expected}{hint}"
             )
         originals = [leaf.original for leaf in leaves]
-        return [self._taken(*reading[1:], originals) for reading in fitting or rated[:1]]
+        nearest = fitting[:_MOST_READINGS] or readings[:1]
+        return [self._taken(reading, originals) for reading in nearest]
 
     # Who is who
 
-    @staticmethod
-    def _names_in_words(named: Mapping[str, _Leaf]) -> str:
-        """The keys by which arrays were found."""
-        keys = [
-            ".".join(key for key in leaf.path if isinstance(key, str)) for leaf in named.values()
-        ]
-        loss = "(loss, gradients); " if keys and not keys[0] else ""
-        distinct = list(dict.fromkeys(key for key in keys if key))
-        listed = any(
-            isinstance(key, int) for leaf in list(named.values())[-1:] for key in leaf.path
-        )
-        return f"{loss}{', '.join(distinct)} by name{', one a layer' if listed else ''}"
-
     def _by_name(self, leaves: Sequence[_Leaf]) -> dict[str, _Leaf] | None:
         """By what the keys say; None where they do not say it of all."""
-        found: dict[tuple[str, int], _Leaf] = {}
+        numbered: dict[tuple[str, int], _Leaf] = {}
         loss = None
         for leaf in leaves:
-            words = [key for key in leaf.path if isinstance(key, str)]
-            if words and _LOSS.match(words[-1]) and leaf.array.shape == self.loss:
+            if self._is_loss(leaf, alone=loss is None):
                 loss = leaf
                 continue
-            if not words and leaf.array.shape == self.loss and len(leaf.path) == 1 and loss is None:
-                loss = leaf  # (loss, {...})
-                continue
-            if not words:
+            if not leaf.words:
                 return None
-            letter = next(
-                (c for c, p in (("W", _WEIGHT), ("b", _BIAS)) if p.search(words[-1])), None
-            )
-            if letter is None:
+            letter = _letter(leaf.words[-1])
+            if not letter:
                 continue  # something else, which nobody asked for
-            numbers = [int(n) for word in words for n in re.findall(r"\d+", word)]
-            numbers += (
-                [key for key in leaf.path if isinstance(key, int)][-1:] if not numbers else []
-            )
-            if not numbers:
-                if len(self.weights) > 1:
-                    return None
-                numbers = [1]
-            if (letter, numbers[-1]) in found:
+            number = self._number(leaf)
+            if number is None or (letter, number) in numbered:
                 return None
-            found[letter, numbers[-1]] = leaf
-        order = sorted({number for letter, number in found if letter == "W"})
-        if len(order) != len(self.weights) or {n for c, n in found if c == "b"} - set(order):
+            numbered[letter, number] = leaf
+        named = self._counted(numbered)
+        if named is None:
             return None
-        numbered = {number: k for k, number in enumerate(order, 1)}
-        named = {f"{letter}{numbered[number]}": leaf for (letter, number), leaf in found.items()}
-        if not set(named) >= set(self.shapes):
-            missing = sorted(set(self.shapes) - set(named))
+        if missing := sorted(set(self.shapes) - set(named)):
             raise NotUnderstood(
                 f"it returned nothing for {', '.join(missing)}, expected {self.expected}"
             )
-        named = {name: named[name] for name in self.shapes}
-        return named if loss is None else {"L": loss, **named}
+        gradients = {name: named[name] for name in self.shapes}
+        return gradients if loss is None else {"L": loss, **gradients}
+
+    def _is_loss(self, leaf: _Leaf, *, alone: bool) -> bool:
+        """Whether it is called so, or is the only one beside a dict."""
+        if leaf.array.shape != self.loss:
+            return False
+        if leaf.words:
+            return bool(_LOSS.match(leaf.words[-1]))
+        return len(leaf.path) == 1 and alone
+
+    def _number(self, leaf: _Leaf) -> int | None:
+        """The last number in its keys, or else its last place in a list; None
+        where it has to have one."""
+        numbers = [int(digits) for word in leaf.words for digits in re.findall(r"\d+", word)]
+        numbers = numbers or leaf.places
+        if not numbers:
+            return 1 if len(self.weights) <= 1 else None
+        return numbers[-1]
+
+    def _counted(self, numbered: Mapping[tuple[str, int], _Leaf]) -> dict[str, _Leaf] | None:
+        """The same numbered from 1 on; None where these are not all layers."""
+        order = sorted(number for letter, number in numbered if letter == "W")
+        biases = {number for letter, number in numbered if letter == "b"}
+        if len(order) != len(self.weights) or biases - set(order):
+            return None
+        layers = {number: layer for layer, number in enumerate(order, 1)}
+        return {f"{letter}{layers[number]}": leaf for (letter, number), leaf in numbered.items()}
 
     def _orders(self) -> Iterator[tuple[str, list[str]]]:
-        """The ways in which arrays may follow each other, the likely ones first, each with its words."""
+        """The ways in which arrays may follow each other, the likely ones
+        first, each with its words."""
         layers = self._layers()
-        yield (
-            "pairs (dW, db), one a layer" if self.biases else "dW, one a layer",
-            [n for group in layers for n in group],
-        )
+        arrays = "pairs (dW, db)" if self.biases else "dW"
+        yield f"{arrays}, one a layer", [n for group in layers for n in group]
         if self.biases and len(layers) > 1:
             yield "all dW, then all db", [*self.weights, *self.biases]
             yield "all db, then all dW", [*self.biases, *self.weights]
         if len(layers) > 1:
-            yield (
-                f"{'pairs (dW, db)' if self.biases else 'dW'}, the last layer first",
-                [n for group in layers[::-1] for n in group],
-            )
+            yield f"{arrays}, the last layer first", [n for group in layers[::-1] for n in group]
             if self.biases:
-                yield (
-                    "all dW, then all db, the last layer first",
-                    [*self.weights[::-1], *self.biases[::-1]],
-                )
+                names = [*self.weights[::-1], *self.biases[::-1]]
+                yield "all dW, then all db, the last layer first", names
         if self.biases:
             yield "pairs (db, dW), one a layer", [n for group in layers for n in group[::-1]]
 
     def _places(self) -> dict[str, str]:
         """Where the loss may stand, and how that is said."""
-        return (
-            {"": "", "first": "(loss, gradients); ", "last": "(gradients, loss); "}
-            if self.loss is not None
-            else {"": ""}
-        )
+        if self.loss is None:
+            return {"": ""}
+        return {"": "", "first": "(loss, gradients); ", "last": "(gradients, loss); "}
 
     def _by_place(self, leaves: Sequence[_Leaf]) -> Iterator[tuple[str, dict[str, _Leaf]]]:
         """By the order alone."""
         for words, names in self._orders():
-            for place, said in self._places().items():
-                order = [*["L"] * (place == "first"), *names, *["L"] * (place == "last")]
+            for place, prefix in self._places().items():
+                order = {"": names, "first": ["L", *names], "last": [*names, "L"]}[place]
                 if len(order) == len(leaves):
-                    yield said + words, dict(zip(order, leaves, strict=True))
+                    yield prefix + words, dict(zip(order, leaves, strict=True))
 
     def _vectors(self, leaves: Sequence[_Leaf]) -> Iterator[tuple[str, dict[str, _Leaf]]]:
         """All parameters in one vector."""
         total = sum(int(np.prod(shape)) for shape in self.shapes.values())
-        for place, said in self._places().items():
+        shapes = ((*self.lead, total), (*self.lead, total, 1))
+        for place, prefix in self._places().items():
             at = 1 if place == "first" else 0
-            if len(leaves) == 1 + bool(place) and leaves[at].array.shape in (
-                (*self.lead, total),
-                (*self.lead, total, 1),
-            ):
-                named = {"L": leaves[1 - at]} if place else {}
-                for words, names in itertools.islice(self._orders(), 2 if self.biases else 1):
-                    order = (
-                        "W1, b1, W2, ..."
-                        if not words.startswith("all")
-                        else "W1, W2, ..., b1, b2, ..."
-                    )
-                    yield (
-                        f"{said}{VECTOR}, {order}",
-                        {**named, **self._unravelled(leaves[at], names)},
-                    )
+            if len(leaves) != 1 + bool(place) or leaves[at].array.shape not in shapes:
+                continue
+            loss = {"L": leaves[1 - at]} if place else {}
+            for words, names in itertools.islice(self._orders(), 2 if self.biases else 1):
+                all_first = words.startswith("all")
+                order = "W1, W2, ..., b1, b2, ..." if all_first else "W1, b1, W2, ..."
+                named = {**loss, **self._unravelled(leaves[at], names)}
+                yield f"{prefix}{VECTOR}, {order}", named
 
     def _unravelled(self, flat: _Leaf, names: Sequence[str]) -> dict[str, _Leaf]:
         named, start = {}, 0
         for name in names:
             shape = self._shape(name, self.turned)
             size = int(np.prod(self.shapes[name]))
-            part = flat.array.reshape((*self.lead, -1))[..., start : start + size].reshape(shape)
-            named[name] = _Leaf(flat.path, flat.original, part, flat.type)
+            entries = flat.array.reshape((*self.lead, -1))[..., start : start + size]
+            named[name] = _Leaf(flat.path, flat.original, entries.reshape(shape), flat.type)
             start += size
         return named
 
     def _shape(self, name: str, turned: bool = False) -> Shape:
-        """The shape that is expected, of a W as (inputs, units) where it is turned."""
+        """The shape that is expected, of W turned if it is (inputs, units)."""
         if name == "L":
             return self.loss or ()
         shape = self.shapes[name]
         return (*self.lead, *(shape[::-1] if turned and name[0] == "W" else shape))
 
+    def _misfits(self, named: Mapping[str, _Leaf], turned: bool) -> int:
+        return sum(self._misfit(name, leaf, turned) for name, leaf in named.items())
+
     def _misfit(self, name: str, leaf: _Leaf, turned: bool) -> int:
-        """0 where a shape is as expected, 1 where it can be taken for that, _MISFIT where it cannot."""
-        found, expected = leaf.array.shape, self._shape(name, turned)
-        if found == expected:
+        """0 where a shape is as expected, 1 where it can be taken for that,
+        _MISFIT where it cannot."""
+        shape, expected = leaf.array.shape, self._shape(name, turned)
+        if shape == expected:
             return 0
         if name == "L":
             alike = leaf.array.size == np.prod(expected)
         else:
-            own = self.shapes[name]
-            alike = name[0] == "b" and found in ((*self.lead, *own, 1), (*self.lead, 1, *own))
+            of_bias = self.shapes[name]
+            alike = name[0] == "b" and shape in (
+                (*self.lead, *of_bias, 1),
+                (*self.lead, 1, *of_bias),
+            )
         return 1 if alike else _MISFIT
 
     # Taking it as it is
 
-    def _taken(
-        self, turned: bool, said: str, named: Mapping[str, _Leaf], originals: list[Any]
-    ) -> Returned:
-        found = Returned(assumed=[said, *["dW as (inputs, units)"] * turned], originals=originals)
-        for name, leaf in named.items():
+    def _taken(self, reading: _AnswerReading, originals: list[Any]) -> Returned:
+        turned = reading.turned
+        returned = Returned(assumed=[reading.words], originals=originals)
+        if turned:
+            returned.assumed.append("dW as (inputs, units)")
+        for name, leaf in reading.named.items():
             array, expected = leaf.array, self._shape(name)
-            found.types[name] = leaf.type
+            returned.types[name] = leaf.type
             if turned and name[0] == "W":
                 array = np.swapaxes(array, -1, -2)
             elif self._misfit(name, leaf, turned) == 1:
-                words = (
-                    f"{'the loss' if name == 'L' else 'db'} of shape {array.shape} for {expected}"
-                )
-                found.assumed += [words] if words not in found.assumed else []
+                which = "the loss" if name == "L" else "db"
+                words = f"{which} of shape {array.shape} for {expected}"
+                if words not in returned.assumed:
+                    returned.assumed.append(words)
                 array = array.reshape(expected)
-            if array.shape != expected:
-                hint = ""
-                if name[0] == "W" and array.shape == self._shape(name, True):
-                    hint = ": it is transposed, write .T"
-                elif array.shape == (self.examples, *expected):
-                    hint = ": one for each example, not summed over the batch"
-                found.faults[name] = (
-                    f"has shape {leaf.array.shape}, expected {self._shape(name, turned)}{hint}"
-                )
-            elif array.dtype.kind == "c":
-                found.faults[name] = f"has dtype {leaf.type}, expected real numbers"
-            elif array.dtype.kind in "biu" and name != "L":  # a whole loss is as good
-                found.faults[name] = (
-                    f"has dtype {leaf.type}, expected a float: fractions would be lost"
-                )
+            if fault := self._fault(name, leaf, array, turned):
+                returned.faults[name] = fault
             else:
-                found.arrays[name] = np.array(array, float)
-        return found
+                returned.arrays[name] = np.array(array, float)
+        return returned
+
+    def _fault(self, name: str, leaf: _Leaf, array: Array, turned: bool) -> str:
+        """Why an array cannot be compared, as it came or turned."""
+        expected = self._shape(name)
+        if array.shape != expected:
+            hint = ""
+            if name[0] == "W" and array.shape == self._shape(name, True):
+                hint = ": it is transposed, write .T"
+            elif array.shape == (self.examples, *expected):
+                hint = ": one for each example, not summed over the batch"
+            shape = self._shape(name, turned)
+            return f"has shape {leaf.array.shape}, expected {shape}{hint}"
+        if array.dtype.kind == "c":
+            return f"has dtype {leaf.type}, expected real numbers"
+        if array.dtype.kind in "biu" and name != "L":  # a whole loss is as good
+            return f"has dtype {leaf.type}, expected a float: fractions would be lost"
+        return ""
+
+
+def _letter(word: str) -> str:
+    """Whether a key is of weights or of biases."""
+    if _WEIGHT.search(word):
+        return "W"
+    return "b" if _BIAS.search(word) else ""
+
+
+def _keys_in_words(named: Mapping[str, _Leaf]) -> str:
+    """The keys by which arrays are known."""
+    leaves = list(named.values())
+    keys = [".".join(leaf.words) for leaf in leaves]
+    loss = "(loss, gradients); " if keys and not keys[0] else ""
+    distinct = dict.fromkeys(key for key in keys if key)
+    listed = ", one a layer" if leaves and leaves[-1].places else ""
+    return f"{loss}{', '.join(distinct)} by name{listed}"

@@ -1,7 +1,7 @@
 """How far floats may be off: a forward error bound for the pass and whatever is made of it, (1)-(4) and (R1)-(R4).
 
 Every operation on floats errs by at most a factor 1 + d, |d| <= u, u the unit roundoff (2^-53 in float64, 2^-24 in
-float32). A `Ball` is an array with a bound on the error of each entry, and the pass here carries it along: a sum of k
+float32). A `BallArray` is an array with a bound on the error of each entry, and the pass here carries it along: a sum of k
 products errs by at most (k + 2) u sum |a| |b| in whatever order it is taken (N. Higham, Accuracy and Stability of
 Numerical Algorithms, section 3.1), on top of what a and b err by. The constants are generous, so that other formulas
 than these for the same quantities stay inside; f' in particular may come from h as in 1 - tanh^2.
@@ -73,14 +73,14 @@ class Precision:
     def total(self, errors: Array, axis: int | tuple[int, ...] | None) -> Array:
         return np.asarray(np.sqrt((errors * errors).sum(axis)) if self.sharp else errors.sum(axis))
 
-    def exactly(self, value: Any) -> "Ball":
+    def exactly(self, value: Any) -> "BallArray":
         """Numbers that are given, not computed; of fractions no unit is kept."""
         array = np.asarray(value, float)
         unit = 1.0 if (array == np.round(array)).all() else None
-        return Ball(array, np.zeros(array.shape), self, unit)
+        return BallArray(array, np.zeros(array.shape), self, unit)
 
 
-class Ball:
+class BallArray:
     """An array, a bound on the error of each entry, and where nothing is rounded a `unit` that all are multiples of."""
 
     def __init__(self, value: Array, error: Array, precision: Precision, unit: float | None = None):
@@ -88,7 +88,7 @@ class Ball:
 
     def _rounded(
         self, value: Array, error: Array, sizes: Array, unit: float | None, operations: int = 1
-    ) -> "Ball":
+    ) -> "BallArray":
         """The result of operations in which sums of such absolute values come up; `unit` is that of exact ones."""
         if unit is not None and sizes.max(initial=0) >= unit * self.precision.most_units:
             unit = None
@@ -97,7 +97,7 @@ class Ball:
             if unit is not None and self.precision.is_few_bits
             else self.precision.off(sizes, operations)
         )
-        return Ball(value, self.precision.together(error, off), self.precision, unit)
+        return BallArray(value, self.precision.together(error, off), self.precision, unit)
 
     @property
     def is_exact(self) -> bool:
@@ -109,33 +109,33 @@ class Ball:
         return abs(self.value) + self.error
 
     @property
-    def T(self) -> "Ball":  # noqa: N802
-        return Ball(self.value.T, self.error.T, self.precision, self.unit)
+    def T(self) -> "BallArray":  # noqa: N802
+        return BallArray(self.value.T, self.error.T, self.precision, self.unit)
 
-    def __getitem__(self, index: Any) -> "Ball":
-        return Ball(self.value[index], self.error[index], self.precision, self.unit)
+    def __getitem__(self, index: Any) -> "BallArray":
+        return BallArray(self.value[index], self.error[index], self.precision, self.unit)
 
-    def __neg__(self) -> "Ball":
-        return Ball(-self.value, self.error, self.precision, self.unit)
+    def __neg__(self) -> "BallArray":
+        return BallArray(-self.value, self.error, self.precision, self.unit)
 
-    def __sub__(self, other: "Ball") -> "Ball":
+    def __sub__(self, other: "BallArray") -> "BallArray":
         return self + -other
 
-    def __add__(self, other: "Ball") -> "Ball":
+    def __add__(self, other: "BallArray") -> "BallArray":
         sizes = abs(self.value) + abs(other.value)
         unit = None if self.unit is None or other.unit is None else min(self.unit, other.unit)
         error = self.precision.together(self.error, other.error)
         return self._rounded(self.value + other.value, error, sizes, unit)
 
-    def _unit_times(self, other: "Ball") -> float | None:
+    def _unit_times(self, other: "BallArray") -> float | None:
         return None if self.unit is None or other.unit is None else self.unit * other.unit
 
-    def __mul__(self, other: "Ball") -> "Ball":
+    def __mul__(self, other: "BallArray") -> "BallArray":
         value = self.value * other.value
         error = self.precision.together(self.error * other.size, abs(self.value) * other.error)
         return self._rounded(value, error, abs(value), self._unit_times(other))
 
-    def __matmul__(self, other: "Ball") -> "Ball":
+    def __matmul__(self, other: "BallArray") -> "BallArray":
         sizes = abs(self.value) @ abs(other.value)
         product = self.precision.product
         error = self.precision.together(
@@ -149,7 +149,7 @@ class Ball:
             self.value.shape[-1] + 2,
         )
 
-    def scaled(self, factor: float) -> "Ball":
+    def scaled(self, factor: float) -> "BallArray":
         """A few operations with a constant."""
         value = self.value * factor
         sizes = np.maximum(abs(self.value), abs(value))
@@ -161,7 +161,7 @@ class Ball:
             None if self.unit is None or denominator > MAX_DENOMINATOR else self.unit / denominator
         )
 
-    def where(self, mask: Array, otherwise: float) -> "Ball":
+    def where(self, mask: Array, otherwise: float) -> "BallArray":
         """Itself where the mask is true, and elsewhere a multiple of itself."""
         scaled = self.scaled(otherwise)
         unit = None if self.unit is None or scaled.unit is None else min(self.unit, scaled.unit)
@@ -169,9 +169,9 @@ class Ball:
             np.where(mask, *pair)
             for pair in ((self.value, scaled.value), (self.error, scaled.error))
         )
-        return Ball(value, error, self.precision, unit)
+        return BallArray(value, error, self.precision, unit)
 
-    def sum(self, axis: int | tuple[int, ...] | None) -> "Ball":
+    def sum(self, axis: int | tuple[int, ...] | None) -> "BallArray":
         count = self.value.size // max(1, np.size(self.value.sum(axis)))
         sizes = np.asarray(abs(self.value).sum(axis))
         value, error = np.asarray(self.value.sum(axis)), self.precision.total(self.error, axis)
@@ -201,7 +201,7 @@ class Rounding:
         exactly = self.precision.exactly
         self.params = [(exactly(W), None if b is None else exactly(b)) for W, b in params]
         self.y = None if y is None else exactly(y)
-        self.z: list[Ball] = []
+        self.z: list[BallArray] = []
         self.h = [exactly(x)]
         for (W, b), activation in zip(self.params, network.activations, strict=True):
             z = self.h[-1] @ W.T
@@ -210,7 +210,7 @@ class Rounding:
 
     # The steps
 
-    def _activated(self, activation: Any, z: Ball) -> Ball:
+    def _activated(self, activation: Any, z: BallArray) -> BallArray:
         """h = f(z)"""
         (name, parameters), h = split(activation), activate(activation, z.value)
         facts = facts_of(activation)
@@ -223,19 +223,19 @@ class Rounding:
                 + (h * spread).sum(-1, keepdims=True)
                 + SLACK * z.value.shape[-1] * self.precision.u
             )
-            return Ball(h, error, self.precision)
+            return BallArray(h, error, self.precision)
         if name == "identity":
             return z
         if facts.kinked and z.is_exact:
             return z.where(z.value > 0, float((*parameters, 0)[0]))
         if facts.dead:
-            return Ball(h, np.where(z.value < -z.error, 0, z.error), self.precision)
+            return BallArray(h, np.where(z.value < -z.error, 0, z.error), self.precision)
         error = z.error * max([facts.steepest, *map(abs, parameters)])
         if not facts.rational:
             error = error + self.precision.off(1 + abs(h))
-        return Ball(h, error, self.precision)
+        return BallArray(h, error, self.precision)
 
-    def _derivative(self, l: int, order: int) -> Ball:
+    def _derivative(self, l: int, order: int) -> BallArray:
         """f'(z_l) or f''(z_l): none changes faster than z, where it does not jump."""
         (name, parameters), z = split(self.network.activations[l - 1]), self.z[l - 1]
         facts, hand = facts_of(name), ACTIVATIONS[name]
@@ -245,25 +245,25 @@ class Rounding:
             kinks = facts.kinked and order == 1 and not self.precision.sharp
             jump = (abs(z.value) <= z.error) & ~self._are_certain(z) & kinks
             slopes = self.precision.exactly(np.ones(())).scaled(float((*parameters, 1)[0]))
-            return Ball(value, 1.0 * jump, self.precision, None if jump.any() else slopes.unit)
+            return BallArray(value, 1.0 * jump, self.precision, None if jump.any() else slopes.unit)
         error = order * (z.error + self.h[l].error) + 2 * SLACK * self.precision.u
-        return Ball(value, error, self.precision)
+        return BallArray(value, error, self.precision)
 
-    def _are_certain(self, z: Ball) -> Array:
+    def _are_certain(self, z: BallArray) -> Array:
         """Where z has one sign for everybody: nothing was rounded, or there was nothing but zeros to add up."""
         return np.asarray(z.is_exact | ((z.value == 0) & (z.error <= HARDLY * self.precision.tiny)))
 
-    def _pulled(self, l: int, d_h: Ball) -> Ball:
+    def _pulled(self, l: int, d_h: BallArray) -> BallArray:
         """(2)"""
         if not facts_of(self.network.activations[l - 1]).mixes:
             return d_h * self._derivative(l, 1)
         h = self.h[l]
         return h * (d_h - (d_h * h).sum(-1)[..., None])
 
-    def _mean(self, ball: Ball) -> Ball:
+    def _mean(self, ball: BallArray) -> BallArray:
         return ball.scaled(1 / len(self.h[0].value)) if self.network.reduction == "mean" else ball
 
-    def _shares(self, order: int) -> Ball:
+    def _shares(self, order: int) -> BallArray:
         """The share of every output and example in the loss, or its first or second derivative."""
         loss, exactly = losses.of(self.network.loss), self.precision.exactly
         yhat, y = self.h[-1], self.y
@@ -283,20 +283,20 @@ class Rounding:
         other = self._logarithm(order, 1 - y.value, exactly(np.ones(yhat.value.shape)) - yhat)
         return share - other if order == 1 else share + other
 
-    def _logarithm(self, order: int, y: Array, p: Ball) -> Ball:
+    def _logarithm(self, order: int, y: Array, p: BallArray) -> BallArray:
         """-y log(p), or a derivative."""
         base = np.where(y == 0, 1, p.value)
         value = (-y * np.log(base), -y / base, y / base**2)[order]
         rate = abs(y) / base ** (order + 1) * max(1, order)
         error = 2 * rate * p.error + self.precision.off(abs(value) + rate * base, 2)
-        return Ball(value, error, self.precision)
+        return BallArray(value, error, self.precision)
 
     # What comes of them
 
-    def loss(self) -> Ball:
+    def loss(self) -> BallArray:
         return self._mean(self._loss_shares().sum(None))
 
-    def losses(self) -> Ball:
+    def losses(self) -> BallArray:
         """Of every example, (N,)."""
         return self._loss_shares().sum(-1)
 
@@ -305,7 +305,7 @@ class Rounding:
         """Whether loss and last activation are taken together, as whoever keeps the sharp bound most likely does."""
         return self.precision.sharp and self.network.cancels
 
-    def _loss_shares(self) -> Ball:
+    def _loss_shares(self) -> BallArray:
         if not self._is_fused or self.y is None:
             return self._shares(0)
         y, z = self.y.value, self.z[-1]
@@ -313,11 +313,11 @@ class Rounding:
             y, z.value
         )
         error = (1 + abs(y)) * z.error.max(-1, keepdims=True)
-        return Ball(
+        return BallArray(
             value, self.precision.together(error, self.precision.off(abs(value), 2)), self.precision
         )
 
-    def _ending(self) -> tuple[Ball, bool]:
+    def _ending(self) -> tuple[BallArray, bool]:
         """dL/dyhat of every example's own loss, or dL/dz where that is taken at once, and whether it is the first."""
         if not self._is_fused or self.y is None:
             return self._shares(1), True
@@ -327,11 +327,13 @@ class Rounding:
         )
         times = np.maximum(1, abs(y).sum(-1, keepdims=True))
         off = self.precision.off(times * h.value + abs(y), 2)
-        return Ball(value, self.precision.together(times * h.error, off), self.precision), False
+        return BallArray(
+            value, self.precision.together(times * h.error, off), self.precision
+        ), False
 
     def _deltas(
-        self, top: int, seed: Ball, *, activated: bool = True
-    ) -> Iterator[tuple[int, Ball, Ball]]:
+        self, top: int, seed: BallArray, *, activated: bool = True
+    ) -> Iterator[tuple[int, BallArray, BallArray]]:
         """The layers from the top with delta_l (N, O) and h_(l-1) (N, I)."""
         d_h = seed
         for l in range(top, 0, -1):
@@ -339,26 +341,26 @@ class Rounding:
             yield l, delta, self.h[l - 1]
             d_h = delta @ self.params[l - 1][0]
 
-    def _d_b(self, l: int, delta: Ball) -> Ball | None:
+    def _d_b(self, l: int, delta: BallArray) -> BallArray | None:
         b = self.params[l - 1][1]
         return None if b is None else delta.sum(0 if b.value.ndim else None)
 
-    def _to_parameters(self, top: int, seed: Ball, **options: bool) -> dict[str, Ball]:
+    def _to_parameters(self, top: int, seed: BallArray, **options: bool) -> dict[str, BallArray]:
         """(3), by name."""
-        found: dict[str, Ball] = {}
+        found: dict[str, BallArray] = {}
         for l, delta, h in self._deltas(top, seed, **options):
             found[f"W{l}"] = delta.T @ h
             if (d_b := self._d_b(l, delta)) is not None:
                 found[f"b{l}"] = d_b
         return found
 
-    def gradients(self) -> dict[str, Ball]:
+    def gradients(self) -> dict[str, BallArray]:
         """dL by the parameters, by name."""
         seed, activated = self._ending()
         return self._to_parameters(len(self.z), self._mean(seed), activated=activated)
 
-    def per_example_gradients(self) -> dict[str, Ball]:
-        found: dict[str, Ball] = {}
+    def per_example_gradients(self) -> dict[str, BallArray]:
+        found: dict[str, BallArray] = {}
         seed, activated = self._ending()
         for l, delta, h in self._deltas(len(self.z), seed, activated=activated):
             found[f"W{l}"] = delta[:, :, None] * h[:, None, :]
@@ -366,7 +368,7 @@ class Rounding:
                 found[f"b{l}"] = delta if b.value.ndim else delta.sum(-1)
         return found
 
-    def jacobian(self, letter: str, top: int) -> dict[str, Ball]:
+    def jacobian(self, letter: str, top: int) -> dict[str, BallArray]:
         """The derivatives of z or h of layer `top`, of its shape in front."""
         node = (self.h[top] if letter == "h" else self.z[top - 1]).value
         seeds = map(self.precision.exactly, unit_arrays(node))
@@ -379,10 +381,12 @@ class Rounding:
             shape = node.shape + value.shape[1:]
             units = [unit for row in rows if (unit := row[name].unit) is not None]
             unit = min(units) if len(units) == len(rows) else None
-            found[name] = Ball(value.reshape(shape), error.reshape(shape), self.precision, unit)
+            found[name] = BallArray(
+                value.reshape(shape), error.reshape(shape), self.precision, unit
+            )
         return found
 
-    def hvp(self, direction: Sequence[Layer]) -> dict[str, Ball]:
+    def hvp(self, direction: Sequence[Layer]) -> dict[str, BallArray]:
         """The Hessian times a direction, by name."""
         exactly = self.precision.exactly
         rates = [(exactly(V), None if c is None else exactly(c)) for V, c in direction]
@@ -403,7 +407,7 @@ class Rounding:
             d_h, r_d_h = delta @ W, r_delta @ W + delta @ V
         return found
 
-    def _bent(self, l: int, d_h: Ball, r_z: Ball) -> Ball:
+    def _bent(self, l: int, d_h: BallArray, r_z: BallArray) -> BallArray:
         if not facts_of(self.network.activations[l - 1]).mixes:
             return d_h * r_z * self._derivative(l, 2)
         h, r_h = self.h[l], self._pulled(l, r_z)

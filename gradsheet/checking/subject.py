@@ -1,5 +1,7 @@
-"""The function that is checked: called with fresh arrays, watched while it runs, and its answer read."""
+"""The function that is checked: called with fresh arrays, watched while it
+runs, and its answer read."""
 
+import functools
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.checking.asked import Gradients, by_name
+from gradsheet.checking.asked import ParameterGradients, by_name
 from gradsheet.checking.probes import Data
 from gradsheet.checking.returned import (
     NotUnderstood,
@@ -25,7 +27,8 @@ MOST = 200  # characters of somebody else's message
 
 
 def given_type(dtype: str, array: Callable[[Array], Any]) -> str:
-    """The type in which a function's arrays come, of numbers of a type and what makes its arrays of them."""
+    """The type in which a function's arrays come, of numbers of a type and what
+    makes its arrays of them."""
     return type_name(array(np.zeros(1, float_type(dtype))))
 
 
@@ -34,38 +37,57 @@ class Misbehaved(Exception):
 
 
 class Subject:
-    """A function of (params, x, y), or (params, x, y, direction) where the Hessian is asked for.
+    """A function of (params, x, y), or (params, x, y, direction) where the
+    Hessian is asked for.
 
-    `array` makes the arrays that it gets, of `dtype`. `inputs_first` says whether it gets W as (inputs, units), and
-    `reading` which of the `readings` is taken in which its answer fits.
+    `array` makes the arrays that it gets, of `dtype`. `inputs_first` says
+    whether it gets W as (inputs, units), and `reading` which of the readings is
+    taken in which its answer fits; or only those with these `words`, where they
+    are known. A call leaves behind the `faults`, what the function does that it
+    should not, in the order of discovery; how many `readings` fit, at most; and
+    the words of the likeliest, `read_as`.
     """
 
     def __init__(
-        self, fn: Callable[..., Any], asked: Gradients, dtype: str, array: Callable[[Array], Any]
+        self,
+        fn: Callable[..., Any],
+        asked: ParameterGradients,
+        dtype: str,
+        array: Callable[[Array], Any],
+        *,
+        inputs_first: bool = False,
+        reading: int = 0,
+        words: str | None = None,
     ):
         self.fn, self.asked, self.dtype, self.array = fn, asked, dtype, array
-        self.inputs_first = False
-        self.reading = 0  # which of those that fit
-        self.words: str | None = None  # of the only ones that are taken, where they are known
+        self.inputs_first, self.reading, self.words = inputs_first, reading, words
+        self.faults: dict[str, None] = {}
         self.readings = 1
-        self.read_as = ""  # the words of the likeliest
-        self.faults: dict[
-            str, None
-        ] = {}  # what it does that it should not, in the order of discovery
-        self.given = given_type(dtype, array)
+        self.read_as = ""
 
-    def _layers(self, layers: Sequence[Layer]) -> list[tuple[Any, Any]]:
-        return [(self._array(W.T if self.inputs_first else W), self._array(b)) for W, b in layers]
+    @functools.cached_property
+    def given(self) -> str:
+        """The type in which its arrays come."""
+        return given_type(self.dtype, self.array)
 
-    def _array(self, array: Array | None) -> Any:
-        return (
-            None
-            if array is None
-            else self.array(np.array(array, float_type(self.dtype), order="C"))
+    def asked_for(self, asked: ParameterGradients) -> "Subject":
+        """The same function, in the same layout, asked something else."""
+        return Subject(
+            self.fn,
+            asked,
+            self.dtype,
+            self.array,
+            inputs_first=self.inputs_first,
+            reading=self.reading,
         )
 
+    def accuse(self, fault: str) -> None:
+        """Note what it does that it should not, once."""
+        self.faults[fault] = None
+
     def __call__(self, data: Data) -> Returned:
-        """The answer; raises Misbehaved where there is none."""
+        """Call the function on data and read its answer; raises Misbehaved
+        where there is none."""
         params, x, y = self._layers(data.params), self._array(data.x), self._array(data.y)
         arguments = [params, x, y]
         given = {"x": x, "y": y, **by_name(params)}
@@ -79,18 +101,26 @@ class Subject:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # somebody's code may even exit
-            told = _told(error)
-            raise Misbehaved(f"it raises {told}{self._hint(told)}") from error
+            message = _in_one_line(error)
+            raise Misbehaved(f"it raises {message}{self._hint(message)}") from error
         changed = [name for name, old in before.items() if not equal(plain_array(given[name]), old)]
         if changed:
-            self.faults[
-                f"it changes {', '.join(changed)}, which it is given: write into copies"
-            ] = None
+            self.accuse(f"it changes {', '.join(changed)}, which it is given: write into copies")
         if len(params) != len(pairs) or any(a is not b for a, b in zip(params, pairs, strict=True)):
-            self.faults[
-                "it changes the list of parameters that it is given: write into a new one"
-            ] = None
-        asked, examples = self.asked, len(data.x)
+            self.accuse("it changes the list of parameters that it is given: write into a new one")
+        return self._read(result, len(data.x))
+
+    def _layers(self, layers: Sequence[Layer]) -> list[tuple[Any, Any]]:
+        return [(self._array(W.T if self.inputs_first else W), self._array(b)) for W, b in layers]
+
+    def _array(self, array: Array | None) -> Any:
+        if array is None:
+            return None
+        return self.array(np.array(array, float_type(self.dtype), order="C"))
+
+    def _read(self, result: Any, examples: int) -> Returned:
+        """The answer as it is to be read; raises Misbehaved if it is none."""
+        asked = self.asked
         reader = Reader(
             asked.shapes, asked.lead, asked.loss, turned=self.inputs_first, examples=examples
         )
@@ -101,34 +131,36 @@ class Subject:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # arrays and containers are somebody's code, too
-            raise Misbehaved(f"what it returned cannot be read: {_told(error)}") from None
+            raise Misbehaved(f"what it returned cannot be read: {_in_one_line(error)}") from None
         if self.words is not None:
-            readings = [
-                reading for reading in readings if reading.assumed[0] == self.words
-            ] or readings[:1]
+            alike = [reading for reading in readings if reading.assumed[0] == self.words]
+            readings = alike or readings[:1]
         self.readings = max(self.readings, len(readings))
         self.read_as = readings[0].assumed[0]
         return readings[min(self.reading, len(readings) - 1)]
 
-    def _hint(self, told: str) -> str:
+    def _hint(self, message: str) -> str:
         """What an exception may have to do with how the function is called."""
-        if "unpack" in told:
+        if "unpack" in message:
             return f"; params has {len(self.asked.network.activations)} (W, b) here, as widths says"
-        if "ensor" in told and self.array is np.array:
+        if "ensor" in message and self.array is np.array:
             return "; with array=torch.tensor it gets tensors"
-        if "positional argument" in told:
-            return f"; it is called with (params, x, y{', direction' * (self.asked.what == 'hvp')})"
+        if "positional argument" in message:
+            direction = ", direction" if self.asked.what == "hvp" else ""
+            return f"; it is called with (params, x, y{direction})"
         return ""
 
 
-def _told(error: BaseException) -> str:
-    """An exception in one line, with the place where it was raised."""
+def _in_one_line(error: BaseException) -> str:
+    """An exception with its message, and the place outside of this room where
+    it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
-    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    outside = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
+    place = f" ({Path(outside[-1].filename).name}:{outside[-1].lineno})" if outside else ""
     try:
         words = " ".join(str(error).split())
     except Exception:
         words = ""
     words = words if len(words) <= MOST else words[: MOST - 3] + "..."
-    return f"{type(error).__name__}{': ' * bool(words)}{words}{place}"
+    message = f": {words}" if words else ""
+    return f"{type(error).__name__}{message}{place}"

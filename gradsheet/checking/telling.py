@@ -1,4 +1,5 @@
-"""What a check is at, told on standard error once it has taken longer than a moment."""
+"""What a check is at, told on standard error once it has taken longer than a
+moment."""
 
 import sys
 import threading
@@ -9,13 +10,15 @@ MOMENT = 2.0  # seconds
 
 
 class Telling:
-    """Says what is being done after MOMENT, and from then on whenever something else begins.
+    """Says what is being done after MOMENT, and from then on whenever something
+    else begins.
 
-    A timer tells it, since what takes long may begin early: nothing else is heard of in the meantime.
+    A timer tells it, since what takes long may begin early: nothing else is
+    heard of in the meantime.
     """
 
     def __init__(self) -> None:
-        self._what, self._told = "", False
+        self._what, self._speaks = "", False
         self._lock = threading.Lock()
         self._timer = threading.Timer(MOMENT, self._begin)
         self._timer.daemon = True
@@ -33,15 +36,15 @@ class Telling:
         self._timer.cancel()
 
     def at(self, what: str) -> None:
-        """What is done now."""
+        """Note what is done now, and tell it once MOMENT is over."""
         with self._lock:
             self._what = what
-            if self._told:
+            if self._speaks:
                 self._tell()
 
     def _begin(self) -> None:
         with self._lock:
-            self._told = True
+            self._speaks = True
             self._tell()
 
     def _tell(self) -> None:

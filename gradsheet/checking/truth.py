@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import manual
-from gradsheet.checking.asked import Arrays, Gradients
+from gradsheet.checking.asked import Arrays, ParameterGradients
 from gradsheet.checking.fixed import gradient_at
 from gradsheet.checking.probes import Data
 from gradsheet.checking.rounding import Rounding, unit_roundoff, within
@@ -29,7 +29,7 @@ IN_FIXED = ("identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "so
 class Bounds:
     """How far answers to a question at some data may be off, found once for every type of floats."""
 
-    asked: Gradients
+    asked: ParameterGradients
     data: Data
     _found: dict[tuple[str, bool], tuple[Arrays, frozenset[str]]] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Truth:
     sampled: int = 0
 
 
-def truth_at(asked: Gradients, data: Data) -> Truth:
+def truth_at(asked: ParameterGradients, data: Data) -> Truth:
     """Raises ValueError where the witnesses disagree. Where a z is exactly 0, its derivative is taken to be 0."""
     try:
         return _truth_at(asked, data)
@@ -65,7 +65,7 @@ def truth_at(asked: Gradients, data: Data) -> Truth:
         ) from None
 
 
-def _truth_at(asked: Gradients, data: Data) -> Truth:
+def _truth_at(asked: ParameterGradients, data: Data) -> Truth:
     bounds = Bounds(asked, data)
     if asked.is_small(whole=_are_short(data)) and (exact := _exact(asked, data)) is not None:
         values = {name: np.vectorize(as_float, [float])(array) for name, array in exact.items()}
@@ -98,7 +98,7 @@ def _are_short(data: Data) -> bool:
     return all((1024 * array == np.round(1024 * array)).all() for array in arrays)
 
 
-def _exact(asked: Gradients, data: Data) -> Arrays | None:
+def _exact(asked: ParameterGradients, data: Data) -> Arrays | None:
     """On the word of all witnesses; None at a kink, where they are not asked."""
     try:
         return asked.exact(data)
@@ -106,7 +106,7 @@ def _exact(asked: Gradients, data: Data) -> Arrays | None:
         return None
 
 
-def by_jax(asked: Gradients, data: Data) -> Arrays:
+def by_jax(asked: ParameterGradients, data: Data) -> Arrays:
     """In float64, compiled as a whole."""
     import jax
 
@@ -122,7 +122,7 @@ def by_jax(asked: Gradients, data: Data) -> Arrays:
 
 
 def errors_of(
-    asked: Gradients, data: Data, dtype: str, *, sharp: bool = False
+    asked: ParameterGradients, data: Data, dtype: str, *, sharp: bool = False
 ) -> tuple[Arrays, frozenset[str]]:
     """How far an answer in floats of a type may be off, and the arrays on whose way nothing is rounded at all."""
     rounding = Rounding(asked.network, data.params, data.x, data.y, dtype, sharp=sharp)
@@ -153,7 +153,7 @@ def _agreed(bounds: Bounds, mine: Arrays) -> Arrays:
     return errors
 
 
-def _sample(asked: Gradients, data: Data, mine: Arrays, bounds: Arrays) -> int:
+def _sample(asked: ParameterGradients, data: Data, mine: Arrays, bounds: Arrays) -> int:
     """Hold some entries against forty digits: the largest, the smallest that is not 0, and some between.
 
     None of a data set so large that it takes long, or of a network with an
