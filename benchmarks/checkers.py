@@ -1,17 +1,20 @@
-"""The mistakes of the catalogue put to gradient checkers, at their defaults: how many do they accept as right?
+"""The mistakes of the catalogue put to gradient checkers, at their defaults:
+how many do they accept as right?
 
     .venv/bin/python benchmarks/checkers.py
 
-Each mistake is made in the backward pass of a ReLU network with half squared error, whose loss JAX computes right. What
-comes back as its gradient by the parameters differs from the right one, which is made sure of first. Then the function
-with that gradient is put to
+Each mistake is made in the backward pass of a ReLU network with half squared
+error, whose loss JAX computes right. What comes back as its gradient by the
+parameters differs from the right one, which is made sure of first. Then the
+function with that gradient is put to
 
     check_grads               jax.test_util, order 1, reverse mode, in float32 and float64
     assert_numerical_grads    chex, order 1, likewise
     gradcheck                 torch.autograd, in float64, where torch is installed
     gradsheet                 the gradient as the answers of a sheet
 
-A checker that raises nothing, a sheet on which nothing is wrong, has accepted the mistake.
+A checker that raises nothing, a sheet on which nothing is wrong, has accepted
+the mistake.
 """
 
 import argparse
@@ -39,7 +42,8 @@ Params = tuple[tuple[Any, Any], ...]
 
 
 def data(widths: tuple[int, ...], batch: int) -> tuple[Params, Any, Any]:
-    """Weights as large as training begins with, N(0, 2 / inputs), biases and data, in two decimals; no z is 0."""
+    """Weights as large as training begins with, N(0, 2 / inputs), biases and
+    data, in two decimals; no z is 0."""
     rng = np.random.default_rng(0)
     x, y, *arrays = (
         rng.normal(0, (2 / shape[-1]) ** 0.5 if k > 1 else 1, shape).round(2)
@@ -56,7 +60,8 @@ def _shapes(widths: tuple[int, ...], batch: int) -> Iterator[tuple[int, tuple[in
 
 
 def sheet(params: Params, x: Any, y: Any, gradient: Params | None = None) -> Sheet:
-    """The network and data as a sheet; what it claims is the gradient, if one is given, in so many decimals."""
+    """The network and data as a sheet; what it claims is the gradient, if one
+    is given, in so many decimals."""
     text = f"loss = 'half_squared_error'\nx = {x.tolist()}\ny = {y.tolist()}\n"
     for l, (W, b) in enumerate(params, 1):
         activation = "relu" if l < len(params) else "identity"
@@ -151,9 +156,8 @@ def measure(title: str, widths: tuple[int, ...], batch: int) -> None:
     accepted: dict[str, int] = {}
     planted = 0
     right = mistaken(network, x, y, [])(params)
-    kinds = {
-        (i.code, i.layers): i for i in reversed(instances(network, False))
-    }  # one of several variants
+    # One of several variants.
+    kinds = {(i.code, i.layers): i for i in reversed(instances(network, False))}
     for instance in kinds.values():
         gradient = mistaken(network, x, y, [instance])
         wrong = gradient(params)

@@ -1,4 +1,5 @@
-"""The judge of hand-derived gradients: reads answer sheets and gives verdicts, exactly and without tolerances."""
+"""The judge of hand-derived gradients: reads answer sheets and gives verdicts,
+exactly and without tolerances."""
 
 import importlib
 import sys
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gradsheet.checking import Check, assert_right, check
     from gradsheet.claims.judgement import Judgement, Report
-    from gradsheet.claims.sheet import Sheet, SheetError, load, read
+    from gradsheet.claims.reader import load, read
+    from gradsheet.claims.sheet import Sheet, SheetError
     from gradsheet.mistakes.judging import judge
     from gradsheet.numbers.session import Session
     from gradsheet.solution import Solution, solve
@@ -23,8 +25,8 @@ _HOMES = {
     "assert_right": "checking",
     "check": "checking",
     "judge": "mistakes.judging",
-    "load": "claims.sheet",
-    "read": "claims.sheet",
+    "load": "claims.reader",
+    "read": "claims.reader",
     "solve": "solution",
 }
 __all__ = [

@@ -13,7 +13,7 @@ from gradsheet.claims.history import History
 from gradsheet.claims.judgement import AND, Judgement
 from gradsheet.claims.sheet import Claim
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.language.formula import parse
+from gradsheet.language.parsing import parse
 from gradsheet.mistakes.catalogue import edits_of
 from gradsheet.mistakes.diagnosis import diagnose
 from gradsheet.mistakes.simulation import Combination, simulation_at

@@ -13,9 +13,10 @@ from sheets import NET, NUMBERS, judged, judgements, verdicts
 
 import gradsheet
 import manual
-from gradsheet.claims.comparison import _simple_multiple, has_own_kink, printed_value, relation
+from gradsheet.claims.comparison import _simple_multiple, has_own_kink, printed_value
+from gradsheet.claims.messages import relation
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.language.formula import parse
+from gradsheet.language.parsing import parse
 from gradsheet.numbers.printed import (
     NumberError,
     as_float,

@@ -15,7 +15,7 @@ from sheets import NET, NUMBERS, SYMBOLS, codes, judged, judgements
 import gradsheet
 from gradsheet.commands.cli import main
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.language.formula import parse
+from gradsheet.language.parsing import parse
 from gradsheet.mistakes.omission import omissions
 from gradsheet.numbers.ball import Ball
 from gradsheet.truth.carried import Carried

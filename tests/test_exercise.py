@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 import gradsheet
-from gradsheet.claims.sheet import read
+from gradsheet.claims.reader import read
 from gradsheet.mistakes.blind import blindness
 from gradsheet.numbers.printed import printed_entries
 from gradsheet.solution import exercise as module
@@ -176,6 +176,7 @@ def test_a_kind_with_few_exercises_is_told(monkeypatch) -> None:
         Outline((2, 3, 1), ("tanh", "sigmoid"), "binary_cross_entropy"),
         Outline((3, 4, 2), ("sigmoid", "softmax"), "cross_entropy"),
         Outline((2, 3, 1), ("softplus", "identity")),
+        Outline((2, 3, 1), ("silu", "identity")),
         Outline((2, 3, 1), ("sigmoid", "sigmoid"), examples=3),
     ],
 )

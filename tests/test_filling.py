@@ -4,7 +4,8 @@ import pytest
 from sheets import NET, NUMBERS, SYMBOLS
 
 import gradsheet
-from gradsheet.claims.sheet import SheetError, read
+from gradsheet.claims.reader import read
+from gradsheet.claims.sheet import SheetError
 from gradsheet.solution import filling
 from gradsheet.solution.filling import fill
 

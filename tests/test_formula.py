@@ -10,7 +10,7 @@ from sheets import NUMBERS
 
 import gradsheet
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.language.formula import FormulaError, parse
+from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
 from gradsheet.truth.point import point_of
 from gradsheet.truth.target import mentions

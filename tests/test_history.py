@@ -183,7 +183,7 @@ def test_right_given_a_mistake_and_rounding() -> None:
 def test_a_planted_carelessness_in_the_pass_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pass that carries values on is compared with the truth wherever nothing is changed."""
     from gradsheet.language.evaluate import Evaluator
-    from gradsheet.language.formula import parse
+    from gradsheet.language.parsing import parse
     from gradsheet.truth.carried import Carried
     from gradsheet.truth.point import point_of
 

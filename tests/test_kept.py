@@ -7,14 +7,15 @@ from types import SimpleNamespace
 import pytest
 
 import gradsheet
-from gradsheet.claims import sheet
+from gradsheet.claims import reader, sheet
 from gradsheet.claims.counting import derived
 from gradsheet.claims.following import Carry, Moves, follow
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.commands import exports
 from gradsheet.commands.files import text_in
+from gradsheet.language.parsing import parse
 from gradsheet.numbers.budget import Budget
-from gradsheet.numbers.cache import Cache
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import point
 from gradsheet.truth.point import shared_point_of
@@ -100,7 +101,7 @@ def alone(text: str) -> object:
 
 def test_every_sheet_is_judged_as_if_it_were_alone():
     texts = [*changed(), *(NUMBERS + FOLLOWING.format(*numbers) for numbers in WRONG)]
-    texts += [text_in(path, sheet.MAX_BYTES) for path in HOMEWORK]
+    texts += [text_in(path, reader.MAX_BYTES) for path in HOMEWORK]
     texts.append(texts[-2].replace("value    = 42", "value    = 21"))
     fresh = {text: alone(text) for text in texts}
     assert len({str(found) for found in fresh.values()}) == len(texts)
@@ -126,7 +127,7 @@ def test_exponentials_of_a_sheet_are_gone_with_it():
 
 
 def test_what_is_cut_off_by_time_is_not_kept(monkeypatch):
-    for text in (NET + CLAIMS, text_in(HOMEWORK[0], sheet.MAX_BYTES)):
+    for text in (NET + CLAIMS, text_in(HOMEWORK[0], reader.MAX_BYTES)):
         fresh = alone(text)
         LIBRARY.clear()
         for seconds in (1e-4, 1e-3, 5e-3, 2e-2, -1.0):
@@ -184,7 +185,7 @@ def test_a_line_is_read_in_its_own_sheet():
 
 
 def test_names_that_are_given_one_after_the_other_are_read_in_their_order():
-    names = "\n".join(f"n{number} = 'W1[1,1]'" for number in range(sheet.MAX_KEPT_NAMES))
+    names = "\n".join(f"n{number} = 'W1[1,1]'" for number in range(reader.MAX_KEPT_NAMES))
     head = SYMBOLS + f"{names}\nearly = 'q + 1'\nq = 'z1[1]'\nlate = 'q + 1'\n"
     notation = gradsheet.read(head + "[[claim]]\nquantity = 'h1'\nworking = ['z1']\n").notation
     assert notation["early"].letters == {"q"}
@@ -202,7 +203,7 @@ def test_values_carried_on_side_by_side_are_those_carried_on_one_by_one(head):
     ]
     start = [(Carry("z2", (0, 0), Fraction(2), None), Fraction(2))]
     for quantity in ("dL/dW1", "-dL/dz1", "h1", "3*h1", *["W1_new"] * (head == NET)):
-        tree = gradsheet.claims.sheet.parse(quantity, read.network.names)
+        tree = parse(quantity, read.network.names)
         each = [start, *([*start, (value, value.high)] for value in values)]
         alone = [follow(tree, here, {}, chosen, floats=True) for chosen in each]
         together = Moves(tree, here, {}, start, values, [], None).floats
@@ -228,7 +229,7 @@ def test_a_sum_longer_than_the_stack_is_judged_alone_and_after_another(frames):
 
 
 def test_kept():
-    kept: Cache[int] = Cache(3)
+    kept: LRUCache[int] = LRUCache(3)
     assert [kept.get(k, lambda k=k: 10 * k) for k in (1, 2, 3)] == [10, 20, 30]
     assert kept.get(1, lambda: 0) == 10  # and 2 is now the one that was not asked for longest
     assert kept.get(4, lambda: 40) == 40

@@ -11,7 +11,8 @@ from sheets import NUMBERS, SYMBOLS, judged, judgements
 import gradsheet
 import gradsheet.solution
 from gradsheet.commands.cli import main
-from gradsheet.language.formula import DERIVATIVES, FUNCTIONS, SYNONYMS, parse
+from gradsheet.language.formula import DERIVATIVES, FUNCTIONS
+from gradsheet.language.parsing import SYNONYMS, parse
 from gradsheet.mistakes.catalogue import CATALOGUE
 from gradsheet.solution.exercise import Outline, exercise
 from gradsheet.solution.filling import fill

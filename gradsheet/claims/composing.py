@@ -54,14 +54,18 @@ def head(sheet: Sheet, title: str = "", note: str = "") -> str:
         bias = network.biases[l]
         if sheet.params is None:
             lines.append(f"shape = [{shapes[l][0]}, {shapes[l][1]}]")
-            lines += ["bias = true"] * (bias == "units")
+            if bias == "units":
+                lines.append("bias = true")
         else:
             W, b = Layer(*sheet.params[l])
             lines.append(f"W = {array(W)}")
-            lines += [] if b is None else [f"b = {array(b)}"]
-        lines += ["shared_bias = true"] * (bias == "shared")
+            if b is not None:
+                lines.append(f"b = {array(b)}")
+        if bias == "shared":
+            lines.append("shared_bias = true")
         name, slopes = split(activation)
-        lines += [f"activation = {string(name)}"] * (name != "identity")
+        if name != "identity":
+            lines.append(f"activation = {string(name)}")
         lines += [f"slope = {toml_number(number_text(Fraction(slope)))}" for slope in slopes]
     if sheet.notation:
         names = (f"{name} = {string(formula_text(tree))}" for name, tree in sheet.notation.items())
@@ -88,8 +92,8 @@ def claim(
             if len(one_line) < 100
             else "\n".join(["working = [", *(f"    {string(line)}," for line in working), "]"])
         )
-    lines += [f"value = {value}"] * bool(value)
-    lines += [
-        f"{key} = {string(text)}" for key, text in (("expect", expect), ("note", note)) if text
-    ]
+    if value:
+        lines.append(f"value = {value}")
+    texts = [("expect", expect), ("note", note)]
+    lines += [f"{key} = {string(text)}" for key, text in texts if text]
     return "\n".join(lines) + "\n"

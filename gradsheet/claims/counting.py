@@ -1,4 +1,5 @@
-"""The operations that judging a whole sheet takes, from its shapes and formulas alone: counted before any is done."""
+"""The operations that judging a whole sheet takes, from its shapes and formulas
+alone: counted before any is done."""
 
 import math
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ PER_LINE = 20  # operations of comparing a line, whatever it says
 
 
 def derived(sheet: Sheet) -> set[str]:
-    """The nodes whose derivatives a sheet speaks of, or that are updated on the way to what it speaks of."""
+    """The nodes whose derivatives a sheet speaks of, or that are updated on the
+    way to what it speaks of."""
     quantities = [
         part
         for tree in trees_of(sheet)
@@ -44,7 +46,8 @@ def trees_of(sheet: Sheet) -> Iterator[f.Node]:
 
 
 def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") -> int:
-    """How many operations a sheet takes. Raises SheetError where they are more than are done for one."""
+    """How many operations a sheet takes. Raises SheetError where they are more
+    than are done for one."""
     needed = operations(sheet)
     if needed > most:
         shares = [(operations(replace(sheet, claims=(claim,))), claim) for claim in sheet.claims]
@@ -54,7 +57,10 @@ def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") 
         if least > most:
             where = "take a smaller network, or fewer examples"
         elif claim is not None and largest > most / 2:
-            where = f"{largest:,} of them for {claim.quantity} alone, ask for less of it or take a smaller network"
+            where = (
+                f"{largest:,} of them for {claim.quantity} alone, ask for less of it or take "
+                "a smaller network"
+            )
             line = claim.line
         raise SheetError(
             f"{what} this sheet takes {needed:,} operations, expected at most {most:,}: {where}",
@@ -64,7 +70,8 @@ def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") 
 
 
 def operations(sheet: Sheet) -> int:
-    """How many operations judging a sheet takes, but for finding out how what is not true came about."""
+    """How many operations judging a sheet takes, but for finding out how what
+    is not true came about."""
     return _with_numbers(sheet) if sheet.params is not None else _over_all_weights(sheet)
 
 
@@ -114,7 +121,8 @@ def _after_update(sheet: Sheet, bits: int | None) -> int:
 
 
 def _claim(claim: Claim, formulas: FormulaWork, evaluated: int = 1) -> int:
-    """The truth, and every line, `evaluated` so many times; more often where a product has two meanings."""
+    """The truth, and every line, `evaluated` so many times; more often where a
+    product has two meanings."""
     work = evaluated * formulas.of(claim.tree) + PER_LINE
     ranges = formulas.ranges_of(claim.tree)
     further = {letter: ranges.get(letter, 1) for letter in claim.tree.letters}

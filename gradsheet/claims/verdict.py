@@ -1,4 +1,28 @@
-"""The verdicts: every claim of a sheet against the truth, every line of its working too."""
+"""The verdict on every claim of a sheet: its number against the truth, every
+line of its working too.
+
+A verdict is decided in this order (methods of `_Judge`):
+
+    unread           the claim, its quantity, or all of its working says nothing
+                     that can be read (`judgement`, `_verdict`)
+    open             neither value nor working (`judgement`)
+    cannot_tell      a comparison raises Undecided: a kink, witnesses that
+                     disagree, digits that decide nothing (`judgement`, `_line`)
+    wrong            the quantity has no value, of its own making (`_judgement`)
+
+    and of a number that is not the truth (`_number`, where the first fits):
+
+    rounded          rounding what was printed before explains it, or rounding
+                     in its working, or floating point; `history` knows
+    carried_forward  it is what right steps make of earlier wrong values
+    rounded          its further digits were cut off (`_cut`)
+    wrong            nothing of this
+
+    A true number is right, and lucky where a line of its working is wrong
+    (`_verdict`). A claim without a number has the verdict of its last line.
+
+Where 40 digits do not decide, a claim is judged again with more (`LADDER`).
+"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,21 +32,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradsheet.claims.comparison import (
-    Comparison,
-    Mismatch,
-    like,
-    line_message,
-    truths_at,
-    value_message,
-)
+from gradsheet.claims.comparison import Comparison, Mismatch, like, truths_at
 from gradsheet.claims.counting import claim_work, derived, witness_work
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Judgement, LineVerdict
+from gradsheet.claims.messages import line_message, value_message
 from gradsheet.claims.readings import Readings
 from gradsheet.claims.sheet import Claim, Line, Sheet
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, shape_text, without_dots
+from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.network.network import improbable
 from gradsheet.numbers.ball import Ball
 from gradsheet.numbers.budget import Budget
@@ -71,13 +90,8 @@ class _Judge:
         readings: Readings,
         history: History | None = None,
     ):
-        self.claim, self.points, self.notation, self.readings, self.history = (
-            claim,
-            points,
-            notation,
-            readings,
-            history,
-        )
+        self.claim, self.points, self.notation = claim, points, notation
+        self.readings, self.history = readings, history
         self.mismatches: list[Mismatch] = []
         self.messages: list[str] = []
         self.given: list[Claim] = []
@@ -163,7 +177,8 @@ class _Judge:
         )
 
     def _whole(self, truth: Array) -> Array:
-        """The truth for all values of the free letters, whose axes are in the order in which the quantity has them."""
+        """The truth for all values of the free letters, whose axes are in the
+        order in which the quantity has them."""
         tree, point = self.claim.tree, self.comparison.first_point
         letters = sorted(tree.letters)
         if not letters:
@@ -221,7 +236,8 @@ class _Judge:
         return self._cut(value, mismatch) if not false and not claim.tree.letters else "wrong"
 
     def _cut(self, value: Value, mismatch: Mismatch) -> str:
-        """The verdict on a number that may have been cut where it is to be rounded; `wrong` where it has not."""
+        """The verdict on a number that may have been cut where it is to be
+        rounded; `wrong` where it has not."""
         assert self.history is not None
         assert mismatch.truth is not None
         pairs = list(zip(printed_entries(value), mismatch.truth.flat, strict=True))
@@ -238,7 +254,8 @@ class _Judge:
         return "wrong"
 
     def _is_of_floats(self, value: Value, mismatch: Mismatch) -> bool:
-        """Whether a number of so many digits is off no further than float64 may be, in any order of the operations."""
+        """Whether a number of so many digits is off no further than float64 may
+        be, in any order of the operations."""
         printed, truth = printed_entries(value), mismatch.truth
         if truth is None:
             return False
@@ -290,7 +307,8 @@ class _Judge:
         return LineVerdict(line.text, text, "wrong", message, value, said)
 
     def _tell_shape(self, own: tuple[int, ...] | None) -> tuple[str, ...]:
-        """How a true line has another shape than its quantity, by axes of length 1: that of its transpose is told."""
+        """How a true line has another shape than its quantity, by axes of
+        length 1: that of its transpose is told."""
         wanted = self.comparison.a_truth().shape
         if own is None or len(own) != 2 or own == wanted:
             return ()
@@ -360,7 +378,8 @@ class _Judge:
         return told_text(like(line.array, fractions(value)), printed_entries(value))
 
     def _tell_wrong_decimals(self) -> None:
-        """Say where a line of the working uses a number that an earlier claim has printed wrongly."""
+        """Say where a line of the working uses a number that an earlier claim
+        has printed wrongly."""
         if self.history is None:
             return
         used: dict[str, Claim] = {}
@@ -371,11 +390,13 @@ class _Judge:
         for text, claim in used.items():
             if printed(text).value not in given:
                 self.messages.append(
-                    f"its working uses {text}, which is not the true {claim.quantity} (line {claim.line})"
+                    f"its working uses {text}, which is not the true {claim.quantity} (line "
+                    f"{claim.line})"
                 )
 
     def _is_own(self) -> bool:
-        """Whether the claimed number is what the last line of its working gives, but for rounding on the way."""
+        """Whether the claimed number is what the last line of its working
+        gives, but for rounding on the way."""
         if self.history is None or self.claim.value is None:
             return True
         return self.history.is_own(self.claim, self.comparison.first_point, self.given)
@@ -415,16 +436,14 @@ def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) 
     quantity, formula = found
 
     def is_true() -> bool:
-        comparison = Comparison(f.parse(quantity, network.names, notation), points)
-        return (
-            comparison.mismatch_of_line(f.parse(formula, network.names, notation)).mismatch is None
-        )
+        comparison = Comparison(parse(quantity, network.names, notation), points)
+        return comparison.mismatch_of_line(parse(formula, network.names, notation)).mismatch is None
 
     try:
         if not points.kept(("true", quantity, formula, *notation.items()), is_true):
             return None
     except (
-        f.FormulaError,
+        FormulaError,
         EvaluationError,
         Missing,
         Undecided,
@@ -462,7 +481,8 @@ def _without_dots(claim: Claim, point: Point) -> Claim:
 
 
 class Verdicts(NamedTuple):
-    """The judgements of a sheet, and where they were found: its point or its probes, and what it has printed."""
+    """The judgements of a sheet, and where they were found: its point or its
+    probes, and what it has printed."""
 
     judgements: list[Judgement]
     points: Point | Probes

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from gradsheet.claims.judgement import Report
-from gradsheet.claims.sheet import MAX_BYTES, Sheet, SheetError, read, text_of
+from gradsheet.claims.reader import MAX_BYTES, read, text_of
+from gradsheet.claims.sheet import Sheet, SheetError
 from gradsheet.language.shown import clean
 from gradsheet.numbers.reasons import Undecided
 

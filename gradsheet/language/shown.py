@@ -1,4 +1,5 @@
-"""Text from strangers, shown: it cannot act on a terminal or in Markdown, and is cut where it is long."""
+"""Text from strangers, shown: it cannot act on a terminal or in Markdown, and
+is cut where it is long."""
 
 import unicodedata
 

@@ -26,13 +26,12 @@ def number_text(value: Fraction) -> str:
 
 
 SUM, TERM, SIGN, POWER, POSTFIX = range(1, 6)  # how tightly the parts of a formula hold together
-
-
 LEVELS = {"+": SUM, "-": SUM, "*": TERM, "/": TERM, "@": TERM, "·": TERM}
 
 
 def level(node: f.Node) -> int:
-    """How tightly a formula holds together: what holds less tightly than its place asks for needs parentheses."""
+    """How tightly a formula holds together: what holds less tightly than its
+    place asks for needs parentheses."""
     match node:
         case f.Binary(operator):
             return LEVELS[operator]
@@ -65,21 +64,23 @@ def formula_text(node: f.Node) -> str:
         case f.Negative(operand):
             return f"-{part(operand, POWER)}"
         case f.Binary(operator, left, right):
-            own = LEVELS[operator]
-            space = " " * (operator in "+-@·")
-            return f"{part(left, own)}{space}{operator}{space}{part(right, own + 1 if own == SUM else POWER)}"
+            mine = LEVELS[operator]
+            sign = f" {operator} " if operator in "+-@·" else operator
+            return part(left, mine) + sign + part(right, mine + 1 if mine == SUM else POWER)
         case f.Power(base, exponent):
             return f"{part(base, POSTFIX)}**{exponent}"
         case f.Call(function, arguments):
             return f"{function}({', '.join(map(formula_text, arguments))})"
         case f.Sum(letter, term):
-            return f"{'mean' if isinstance(node, f.Mean) else 'sum'}({letter.name}, {formula_text(term)})"
+            return (
+                f"{'mean' if isinstance(node, f.Mean) else 'sum'}({letter.name}, "
+                f"{formula_text(term)})"
+            )
         case f.List(items):
             return f"[{', '.join(map(formula_text, items))}]"
         case f.Subscript(base, indices):
-            bare = isinstance(
-                base, f.List | f.Call | f.Subscript
-            )  # behind a name an index would be its own
+            # Behind a name an index would be its own.
+            bare = isinstance(base, f.List | f.Call | f.Subscript)
             return (formula_text(base) if bare else f"({formula_text(base)})") + show_index(indices)
         case f.Transpose(operand):
             return f"{part(operand, POSTFIX)}.T"

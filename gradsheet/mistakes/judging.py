@@ -1,4 +1,5 @@
-"""From a sheet to its report: the verdict on every claim, and what is the matter with those that are wrong."""
+"""From a sheet to its report: the verdict on every claim, and what is the
+matter with those that are wrong."""
 
 from gradsheet.claims.counting import affordable
 from gradsheet.claims.judgement import Report
@@ -10,10 +11,11 @@ from gradsheet.numbers.session import LIBRARY, Session
 
 
 def judge(sheet: Sheet, most: int = MAX_OPERATIONS, session: Session = LIBRARY) -> Report:
-    """Judge a sheet: the verdicts on all of its claims, and the causes of what is wrong.
+    """Judge a sheet: the verdicts on all of its claims, and the causes of what
+    is wrong.
 
-    Raises SheetError where what it asks takes more than `most` operations, before
-    any of them is done. Sheets that share a `session` are judged faster.
+    Raises SheetError where what it asks takes more than `most` operations,
+    before any of them is done. Sheets that share a `session` are judged faster.
 
         >>> report = gradsheet.judge(gradsheet.load("sheet.toml"))
         >>> report.summary["right"]

@@ -14,7 +14,7 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.catalogue import Instance, edits_of, instances
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
-from gradsheet.numbers.cache import Cache
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import NO_VALUE, OutOfWork
 from gradsheet.truth.carried import Carried
@@ -24,9 +24,8 @@ from gradsheet.truth.target import core_of, entries_of
 from manual.activations import Array
 
 MAX_NUMBERS = 1_000_000  # floats that the variants of one batch may have among them
-MAX_VARIANTS = (
-    60_000  # combinations of so many mistakes as are tried; where there are more, none is
-)
+# Combinations of so many mistakes as are tried; where there are more, none is.
+MAX_VARIANTS = 60_000
 MAX_CATALOGUES = 64  # networks whose possible mistakes are cached
 MAX_SIMULATIONS = 16  # for further sheets with the same numbers
 MAX_KEPT_VARIANTS = 2_000  # of a batch whose pass is kept beside others
@@ -79,9 +78,11 @@ class Run:
         self.__dict__.pop("_pass", None)
 
     def values(self, tree: f.Node) -> Array:
-        """A quantity's entries for all values of its free letters, (V, entries); of no number where they are none.
+        """A quantity's entries for all values of its free letters, (V,
+        entries); of no number where they are none.
 
-        Formulas of several quantities take longer, and are left out where there are many variants.
+        Formulas of several quantities take longer, and are left out where there
+        are many variants.
         """
         return self.kept(tree, lambda: self._find(tree))
 
@@ -125,7 +126,8 @@ def simulate(point: Point) -> "Simulation":
 
 
 class Simulation:
-    """The mistakes that can be made in the network of a point, whose `problem` has floats with the axis of variants."""
+    """The mistakes that can be made in the network of a point, whose `problem`
+    has floats with the axis of variants."""
 
     def __init__(self, point: Point, problem: Problem, instances: Sequence[Instance]):
         self.point, self.problem, self.instances = point, problem, instances
@@ -136,7 +138,7 @@ class Simulation:
         self._answers = session.cache("answers of runs", MAX_ANSWERS)
         self._passes = session.cache("large passes", 1)
         self._token = object()
-        self._some: Cache[Run] = Cache(MAX_ANSWERS // 10)
+        self._some: LRUCache[Run] = LRUCache(MAX_ANSWERS // 10)
         self._targets: dict[f.Node, tuple[float, Tensor, list[Index]] | None] = {}
 
     @property
@@ -144,7 +146,8 @@ class Simulation:
         return [(number,) for number in range(len(self.instances))]
 
     def runs(self, size: int, among: tuple[int, ...] | None = None) -> Iterator[Run]:
-        """Runs of all combinations of so many mistakes, of some of them or of all; none where there are too many."""
+        """Runs of all combinations of so many mistakes, of some of them or of
+        all; none where there are too many."""
         if not self.number_of(size, among):
             return
         question = self._token, size, among
@@ -170,7 +173,8 @@ class Simulation:
         )
 
     def combinations(self, size: int, among: Sequence[int] | None = None) -> Iterator[Combination]:
-        """So many mistakes together, of some or of all, but for one made twice in the same place."""
+        """So many mistakes together, of some or of all, but for one made twice
+        in the same place."""
         for chosen in itertools.combinations(
             range(len(self.instances)) if among is None else among, size
         ):
@@ -194,7 +198,8 @@ class Simulation:
         return [self.instances[number] for number in chosen]
 
     def target(self, tree: f.Node) -> tuple[float, Tensor, list[Index]] | None:
-        """The factor, the tensor and the entries that a quantity is; None for a formula of several."""
+        """The factor, the tensor and the entries that a quantity is; None for a
+        formula of several."""
         if tree not in self._targets:
             self._targets[tree] = None
             if (found := core_of(tree, self.point.rate)) and found[0]:
@@ -237,7 +242,8 @@ def _plain(value: Any) -> Any:
 
 
 def changed(values: Array) -> Array:
-    """Which entries differ in which variants from those of the first variant, where that has numbers."""
+    """Which entries differ in which variants from those of the first variant,
+    where that has numbers."""
     with np.errstate(all="ignore"):
         return np.asarray(
             ~(abs(values[1:] - values[:1]) <= CLOSE * abs(values[:1])) & np.isfinite(values[:1])

@@ -15,7 +15,8 @@ from manual.activations import Array
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A network, its parameters, its data and the learning rate; the loss is the network's.
+    """A network, its parameters, its data and the learning rate; the loss is
+    the network's.
 
     N examples, I inputs and O units of a layer: params are (W, b) with W (O, I)
     and b (O,), () where it is shared, or None; x is (N, I), y (N, O) or None;

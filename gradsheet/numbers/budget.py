@@ -6,33 +6,19 @@ import time
 from gradsheet.numbers.reasons import OutOfWork
 
 MAX_OPERATIONS = 500_000  # of what a sheet asks, counted beforehand
-
-
 MAX_FURTHER = 150_000  # at least, to find out how what is not true came about
-
-
-MAX_SECONDS = (
-    60.0  # of the processor's time: the last line of defence, which no sheet should ever come to
-)
-
-
+# Of the processor's time: the last line of defence, which no sheet should ever come to.
+MAX_SECONDS = 60.0
 ENCLOSED, CURVED, FLOATS = 3, 50, 500
-
-
 DIGITS = 40  # of enclosures, where nobody asks for more
-
-
 FLOAT_PASS = 200  # operations that a pass in floats takes, however few variants it has
-
-
 PER_VARIANT = 6  # and with each further one
-
-
 GLANCES = 20  # small steps between looks at the clock
 
 
 class Budget:
-    """The operations that are left; all that is done for one sheet shares a budget. Without a start nothing ends it."""
+    """The operations that are left; all that is done for one sheet shares a
+    budget. Without a start nothing ends it."""
 
     def __init__(self) -> None:
         self.left: float = math.inf
@@ -40,7 +26,8 @@ class Budget:
         self._glances = 0
 
     def start(self, operations: float = math.inf) -> None:
-        """Begin with so many operations, and MAX_SECONDS of the processor's time, which only end what went wrong."""
+        """Begin with so many operations, and MAX_SECONDS of the processor's
+        time, which only end what went wrong."""
         self.left, self.end, self._glances = operations, time.process_time() + MAX_SECONDS, 0
 
     def take_over(self, other: "Budget") -> None:
@@ -48,7 +35,8 @@ class Budget:
         self.left, self.end, self._glances = other.left, other.end, 0
 
     def spend(self, operations: float) -> None:
-        """Take operations from those that are left, before they are done; raise OutOfWork where there are too few."""
+        """Take operations from those that are left, before they are done; raise
+        OutOfWork where there are too few."""
         self.glance()
         if operations > self.left:
             self.left = 0

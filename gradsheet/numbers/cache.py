@@ -7,8 +7,9 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Cache(Generic[T]):
-    """Answers by the complete question, as many as cost `most` together; those that were not asked for longest go.
+class LRUCache(Generic[T]):
+    """Answers by the complete question, as many as cost `most` together; those
+    that were not asked for longest go.
 
     What is raised on the way to an answer is raised, and not kept.
     """
@@ -30,7 +31,8 @@ class Cache(Generic[T]):
     def get(
         self, question: Hashable, find: Callable[[], T], cost: Callable[[T], int] = lambda _: 1
     ) -> T:
-        """The answer, found now if it was not before; one that costs more than all may together is not kept."""
+        """The answer, found now if it was not before; one that costs more than
+        all may together is not kept."""
         if question in self._found:
             self._found.move_to_end(question)
             return self._found[question][0]

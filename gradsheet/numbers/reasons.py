@@ -1,4 +1,5 @@
-"""Why there is no verdict: every reason, from a sum that fits no matrix to work that nobody pays for.
+"""Why there is no verdict: every reason, from a sum that fits no matrix to work
+that nobody pays for.
 
     Undecided           no verdict is honest here
       TooClose            no number of digits tried sets two numbers apart
@@ -40,7 +41,8 @@ class OutsideDomain(ArithmeticError):
 
 
 class EvaluationError(ValueError):
-    """A formula that has no value here: a shape, an index, a division by 0. The message says why."""
+    """A formula that has no value here: a shape, an index, a division by 0. The
+    message says why."""
 
 
 class DivisionByZero(EvaluationError):
@@ -48,7 +50,8 @@ class DivisionByZero(EvaluationError):
 
 
 class NotRead(EvaluationError):
-    """A notation with no meaning here, or with more than one: what it says is not known, not false."""
+    """A notation with no meaning here, or with more than one: what it says is
+    not known, not false."""
 
 
 class Missing(ValueError):

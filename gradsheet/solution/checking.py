@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from gradsheet.claims.composing import claim, head
 from gradsheet.claims.judgement import Judgement
-from gradsheet.claims.sheet import MAX_CLAIMS, Sheet, SheetError, read
+from gradsheet.claims.reader import MAX_CLAIMS, read
+from gradsheet.claims.sheet import Sheet, SheetError
 from gradsheet.language.text import formula_text
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.budget import MAX_OPERATIONS

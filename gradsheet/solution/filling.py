@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from gradsheet.claims.counting import affordable
-from gradsheet.claims.sheet import Claim, Sheet, SheetError, read
+from gradsheet.claims.reader import read
+from gradsheet.claims.sheet import Claim, Sheet, SheetError
 from gradsheet.claims.verdict import LADDER, arithmetic_of
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.judging import judge

@@ -11,6 +11,7 @@ from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
+from gradsheet.network import losses
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_VALUE, AtKink, Imprecise
 from gradsheet.solution.quantities import indexed, nested, tensor_of
@@ -46,7 +47,9 @@ class Reckoner(Writer):
     def cancels(self) -> bool:
         """Whether the targets of this sheet add up to 1."""
         y = self.sheet.y
-        return y is None or self.network.loss != "cross_entropy" or all(sum(row) == 1 for row in y)
+        return (
+            y is None or not losses.of(self.network.loss).add_up or all(sum(row) == 1 for row in y)
+        )
 
     def standard(self, tensor: Tensor) -> list[Step]:
         """Reckon a node or gradient, behind its entries where those have their own formula."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from gradsheet.claims.judgement import Judgement
 from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.language import formula as f
+from gradsheet.language.functions import ACTIVATIONS
+from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.text import formula_text
-from gradsheet.numbers.printed import printed
 from gradsheet.solution.notation import Notation
 from gradsheet.solution.quantities import filled, indexed, nested, open_axes, tensor_of
 from gradsheet.solution.rounding_off import Digits
@@ -21,7 +22,7 @@ from gradsheet.truth.target import mentions
 # Characters of an entry of a matrix that is written from the beginning, not from the step before.
 MAX_ENTRY = 40
 MAX_WRITTEN = 16  # entries of a vector or matrix that are written out one by one
-ONE = f.Number(printed("1"))
+SLOPES = {facts.prime: facts for facts in ACTIVATIONS.values() if facts.exact_prime is not None}
 SYMBOL = "The loss is not given: this stands as a symbol."
 
 
@@ -56,8 +57,8 @@ class Writer:
     def parse(self, text: str) -> f.Node | None:
         """Read a formula; None where it is none, or longer than the language allows."""
         try:
-            return f.parse(text, self.network.names, self.sheet.notation)
-        except f.FormulaError:
+            return parse(text, self.network.names, self.sheet.notation)
+        except FormulaError:
             return None
 
     def lines(self, texts: Sequence[str | None]) -> list[FormulaLine]:
@@ -134,13 +135,9 @@ class Writer:
         Its derivatives are written out; a slope is written by what it is.
         """
         match tree:
-            case f.Call("drelu", (argument,)):
-                return [f.Call("step", (argument,))]
-            case f.Call("dsigmoid", (argument,)):
-                sigmoid = f.Call("sigmoid", (argument,))
-                return [f.Binary("*", sigmoid, f.Binary("-", ONE, sigmoid))]
-            case f.Call("dtanh", (argument,)):
-                return [f.Binary("-", ONE, f.Power(f.Call("tanh", (argument,)), 2))]
+            case f.Call(function, (argument,)) if facts := SLOPES.get(function):
+                slope = self.parse(facts.slope_alone.format(z=formula_text(argument)))
+                return [] if slope is None or slope == tree else [slope]
         derivatives = {node for node in f.walk(tree) if isinstance(node, f.Derivative)}
         written = tree
         for derivative in derivatives:

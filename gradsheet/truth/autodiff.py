@@ -1,9 +1,10 @@
 """The witness JAX: its own derivative program, evaluated without rounding.
 
-JAX writes the program of a derivative before it compiles it, a jaxpr: a list of primitive operations on arrays. Here
-the list is not compiled for floats but carried out on exact numbers, Fractions or `real.Real`. What JAX differentiated
-is thereby held against the other witnesses with `==`, or to as many digits as one likes, and nothing has to be granted
-to rounding.
+JAX writes the program of a derivative before it compiles it, a jaxpr: a list of
+primitive operations on arrays. Here the list is not compiled for floats but
+carried out on exact numbers, Fractions or `real.Real`. What JAX differentiated
+is thereby held against the other witnesses with `==`, or to as many digits as
+one likes, and nothing has to be granted to rounding.
 """
 
 import functools
@@ -32,7 +33,8 @@ class UnknownOperation(NotImplementedError):
 
 
 def _exact(array: Any) -> Array:
-    """An array of JAX's: numbers become Fractions, whole numbers that count and truth values stay."""
+    """An array of JAX's: numbers become Fractions, whole numbers that count and
+    truth values stay."""
     array = np.asarray(array)
     return np.asarray(
         np.vectorize(Fraction, otypes=[object])(array) if array.dtype.kind == "f" else array
@@ -83,7 +85,8 @@ def _convert(x: Array, new_dtype: Any, **_: Any) -> Array:
 
 
 def _largest(x: Array, axes: Sequence[int], **_: Any) -> Array:
-    """The entry that floats take for the largest: JAX's softmax shifts by it, and any shift will do."""
+    """The entry that floats take for the largest: JAX's softmax shifts by it,
+    and any shift will do."""
     moved = np.moveaxis(x, axes, range(-len(axes), 0)).reshape(*np.delete(x.shape, axes), -1)
     at = moved.astype(float).argmax(-1, keepdims=True)
     return np.take_along_axis(moved, at, -1)[..., 0]
@@ -149,7 +152,8 @@ def _never_equal(a: Array, b: Array, **_: Any) -> Array:
     )
 
 
-# A cross-entropy asks whether y is 0, to keep 0 log 0 apart. The y that a derivative is taken by moves, and is not.
+# A cross-entropy asks whether y is 0, to keep 0 log 0 apart. The y that a derivative is taken by
+# moves, and is not.
 _BESIDE_ZERO = {**_RULES, "eq": _never_equal}
 
 
@@ -199,7 +203,8 @@ def _program(
     reduction: str,
     of: tuple[str, ...],
 ) -> tuple[Any, Any]:
-    """The jaxpr of the forward pass and of the Jacobians of some nodes, and the structure of what it returns."""
+    """The jaxpr of the forward pass and of the Jacobians of some nodes, and the
+    structure of what it returns."""
 
     def run(params: Any, x: Any, y: Any, slopes: Any) -> Any:
         left = iter(slopes)
@@ -227,7 +232,8 @@ def _program(
 
 
 def _program_by_target(shape: tuple[int, ...], loss: str, reduction: str) -> Any:
-    """The jaxpr of the Jacobian of the loss and the outputs' shares, (1 + O,) in this order, by y."""
+    """The jaxpr of the Jacobian of the loss and the outputs' shares, (1 + O,)
+    in this order, by y."""
 
     def run(y: jax.Array, yhat: jax.Array) -> jax.Array:
         def value(y: jax.Array) -> jax.Array:
@@ -248,7 +254,8 @@ def _shape(array: Array | None) -> tuple[int, ...] | None:
 def autodiff_at(
     problem: Problem, of: tuple[str, ...], arithmetic: Arithmetic, session: Session = LIBRARY
 ) -> "Autodiff":
-    """JAX's opinion at a problem that has a loss, whose numbers are Fractions or Reals of `arithmetic`.
+    """JAX's opinion at a problem that has a loss, whose numbers are Fractions
+    or Reals of `arithmetic`.
 
     `of` names the nodes whose Jacobians will be asked for.
     """
@@ -274,7 +281,8 @@ def autodiff_at(
 
 
 class Autodiff:
-    """JAX's opinion at one point: every node, and of those asked for a vector and the rows of its Jacobian."""
+    """JAX's opinion at one point: every node, and of those asked for a vector
+    and the rows of its Jacobian."""
 
     def __init__(
         self,
@@ -300,7 +308,8 @@ class Autodiff:
         return np.asarray(self.vector[self._place(of)].reshape(self.shape(of)))
 
     def derivative(self, of: str, by: str) -> Array:
-        """d of / d by with all axes, (shape of `of`) + (shape of `by`); `by` is "W1", "b1", "z1", "h0" and so on.
+        """d of / d by with all axes, (shape of `of`) + (shape of `by`); `by` is
+        "W1", "b1", "z1", "h0" and so on.
 
         By "y" there are the derivatives of "L" and of "shares".
         """

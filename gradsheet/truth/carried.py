@@ -1,4 +1,5 @@
-"""A point as a person sees it who carries on with other numbers, or takes other steps, than the right ones."""
+"""A point as a person sees it who carries on with other numbers, or takes other
+steps, than the right ones."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -8,18 +9,21 @@ from typing import Any
 import numpy as np
 
 import manual
+from gradsheet.language.functions import facts_of
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
 from gradsheet.truth.steps import Changes, Edits, Index, Pass, Tensor, in_front
 from gradsheet.truth.values import Values
-from manual.activations import Array, split
+from manual.activations import Array
 
 
 class Carried(Values):
-    """The values of a `steps.Pass` with changes and edits; in `floats` for a first look.
+    """The values of a `steps.Pass` with changes and edits; in `floats` for a
+    first look.
 
     With a `kind` its numbers are of another type, which that makes of them. Of
-    several `variants` the values are the first one's, and `passed` has them all.
+    several `variants` the values are the first one's, and `passed` has them
+    all.
     """
 
     def __init__(
@@ -97,10 +101,12 @@ class Carried(Values):
         return list(self.passed.entries(tensor, indices)[0])
 
     def everything(self) -> Iterator[Array]:
-        """Every node, every slope of an activation, and where there is a loss yhat - y and its derivatives."""
+        """Every node, every slope of an activation, and where there is a loss
+        yhat - y and its derivatives."""
         yield from (*self._forward.z, *self._forward.h)
-        names = [split(a)[0] for a in self.network.activations]
-        yield from (self.passed.slope(l)[0] for l, name in enumerate(names, 1) if name != "softmax")
+        for l, activation in enumerate(self.network.activations, 1):
+            if not facts_of(activation).mixes:
+                yield self.passed.slope(l)[0]
         if self.network.loss is not None:
             yield from (array[0] for array in self.passed.gradients.values())
         if self.problem.y is not None:

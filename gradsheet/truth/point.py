@@ -1,7 +1,9 @@
-"""A network with numbers in it, and the truth there: of every quantity, on the word of three witnesses.
+"""A network with numbers in it, and the truth there: of every quantity, on the
+word of three witnesses.
 
-The hand-written pass, the `nudge`, and JAX have to agree; otherwise nobody is believed. All three work on Fractions, or
-where exp and log enter on `real.Real`, and so without rounding or with bounds on it.
+The hand-written pass, the `nudge`, and JAX have to agree; otherwise nobody is
+believed. All three work on Fractions, or where exp and log enter on
+`real.Real`, and so without rounding or with bounds on it.
 """
 
 import copy
@@ -21,7 +23,7 @@ from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS, Budget
-from gradsheet.numbers.cache import Cache
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic, Marks, apart
 from gradsheet.numbers.reasons import AtKink, Imprecise, Missing, OutsideDomain, Undecided
@@ -29,7 +31,7 @@ from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.nudge import Slopes, Walk
 from gradsheet.truth.values import MAX_FOUND, Values
 from manual.activations import Array
-from manual.losses import BY_TARGET, LOSSES, d_reduce
+from manual.losses import LOSSES, d_reduce
 
 if TYPE_CHECKING:
     from gradsheet.truth.autodiff import Autodiff
@@ -46,7 +48,8 @@ MAX_SHARED_TOGETHER, LEAST_SHARED = 60_000, 1_000
 
 @dataclass(frozen=True)
 class Witnesses:
-    """Who is heard beside the hand-written pass: the nudge, and JAX unless it is left out.
+    """Who is heard beside the hand-written pass: the nudge, and JAX unless it
+    is left out.
 
     JAX is asked for the derivatives of the nodes `of`, and after an update of
     those of `of_updated`. The nudge is asked about every entry of a derivative,
@@ -60,7 +63,8 @@ class Witnesses:
 
 
 def length_of(arrays: Iterable[Array], depth: int) -> int | None:
-    """How many bits the fractions of data have above and below; None where those that a pass makes get too long."""
+    """How many bits the fractions of data have above and below; None where
+    those that a pass makes get too long."""
     top, bottom = 1, 1
     for value in (value for array in arrays for value in array.flat):
         if not isinstance(value, Fraction):
@@ -88,8 +92,8 @@ def point_of(
 
     `derived` names the nodes whose derivatives will be asked for, under the
     sheet's names; where it is None the hand-written pass is alone. Where the
-    network is not rational, or its numbers are so wild that fractions of them get
-    long, everything becomes Reals of `arithmetic`.
+    network is not rational, or its numbers are so wild that fractions of them
+    get long, everything becomes Reals of `arithmetic`.
     """
     network, arithmetic = problem.network, arithmetic or Arithmetic(DIGITS)
     bits = length_of(problem.arrays(), network.depth) if network.rational else None
@@ -122,7 +126,8 @@ def shared_point_of(
     budget: Budget,
     session: Session = LIBRARY,
 ) -> "Point":
-    """The point of a sheet with numbers, with all that was found there for sheets with the same numbers.
+    """The point of a sheet with numbers, with all that was found there for
+    sheets with the same numbers.
 
     They share what all witnesses have told, and nothing that a sheet's own
     answers have a part in: every sheet finds the point as the first one did.
@@ -148,9 +153,11 @@ def shared_point_of(
 
 
 class Point(Values):
-    """The truth at a problem. `witnesses` is None where the hand-written pass is alone (see `probes`).
+    """The truth at a problem. `witnesses` is None where the hand-written pass
+    is alone (see `probes`).
 
-    `bits` is how long the fractions of its numbers are, None where they are Reals.
+    `bits` is how long the fractions of its numbers are, None where they are
+    Reals.
     """
 
     arithmetic: Arithmetic
@@ -167,10 +174,9 @@ class Point(Values):
         super().__init__(problem, arithmetic, budget, bits=bits, exact=bits is not None)
         self.witnesses, self.session = witnesses, session
         self.free = False  # drawn for formulas with kinks of their own
-        self._marks: Marks | None = (
-            None  # as they were before any sheet, at a point that sheets share
-        )
-        self._common: Cache[Any] = Cache(0)  # of those sheets
+        # As they were before any sheet, at a point that sheets share.
+        self._marks: Marks | None = None
+        self._common: LRUCache[Any] = LRUCache(0)  # of those sheets
         self._updated: Point | None = None
         self._by_hand: dict[str, dict[str, Array]] = {}
 
@@ -181,9 +187,9 @@ class Point(Values):
     ) -> T:
         """What was found here before, or is found now.
 
-        At a point that sheets share an answer serves the others as well, unless it
-        has to do with an exponential that the network has not: such a one has its
-        mark from this sheet.
+        At a point that sheets share an answer serves the others as well, unless
+        it has to do with an exponential that the network has not: such a one
+        has its mark from this sheet.
         """
         cache = self._found
         if self._marks is not None and question not in cache:
@@ -198,7 +204,8 @@ class Point(Values):
         return known
 
     def share(self, most: int) -> None:
-        """Be ready for other sheets with the same numbers, which share so many of them, if the pass has a value."""
+        """Be ready for other sheets with the same numbers, which share so many
+        of them, if the pass has a value."""
         of = self.witnesses.of if self.witnesses is not None else ()
         try:
             _ = self._forward
@@ -208,7 +215,7 @@ class Point(Values):
                 self._hand(name)
         except (Undecided, Imprecise, ArithmeticError):  # who asks hears it again
             return
-        self._common = Cache(most)
+        self._common = LRUCache(most)
         self._marks = self.arithmetic.marks.copy()
 
     @property
@@ -225,7 +232,11 @@ class Point(Values):
         assert self._marks is not None
         self.arithmetic.marks = self._marks.copy()
         point = copy.copy(self)
-        point.budget, point._found, point._by_hand = budget, Cache(MAX_FOUND), dict(self._by_hand)
+        point.budget, point._found, point._by_hand = (
+            budget,
+            LRUCache(MAX_FOUND),
+            dict(self._by_hand),
+        )
         if not self.exact:  # what it sees next has marks of the sheet
             point.__dict__.pop("_walk", None)
         return point
@@ -260,7 +271,8 @@ class Point(Values):
     def _ask_jax(
         self, question: Callable[["Autodiff"], Sequence[Any]], *, forward: bool = False
     ) -> dict[str, Sequence[Any]]:
-        """JAX's answer under its name, if it is asked; none, with a warning, where JAX is too new to be understood.
+        """JAX's answer under its name, if it is asked; none, with a warning,
+        where JAX is too new to be understood.
 
         A question on the `forward` pass has an answer also where there are no
         derivatives.
@@ -301,7 +313,8 @@ class Point(Values):
         pick: Callable[[Array], Array],
         picked: Array,
     ) -> None:
-        """Raise AtKink where there is no derivative, Undecided where the nudge finds another one."""
+        """Raise AtKink where there is no derivative, Undecided where the nudge
+        finds another one."""
         if self.witnesses is None:
             super()._confirm(of, of_index, by, by_index, pick, picked)
             return
@@ -331,7 +344,8 @@ class Point(Values):
             )
             raise AtKink(f"a kink is in the way, a z is exactly 0: {sides}")
         raise Undecided(
-            f"the witnesses disagree on {what}: by hand {exact_text(hand)}, by the exact difference "
+            f"the witnesses disagree on {what}: by hand {exact_text(hand)}, by the exact "
+            "difference "
             f"{exact_text(left)}"
         )
 
@@ -349,7 +363,8 @@ class Point(Values):
     # What it costs
 
     def _afford(self, what: str, of: Sequence[str]) -> None:
-        """Raise Undecided where a backward pass for every entry of some nodes takes too many operations."""
+        """Raise Undecided where a backward pass for every entry of some nodes
+        takes too many operations."""
         self.budget.check()
         work = sum(map(self.pass_work.jacobian, of))
         if work > MAX_OPERATIONS:
@@ -377,9 +392,10 @@ class Point(Values):
 
     @functools.cached_property
     def _shares(self) -> Array:
-        """The shares of the outputs in the loss by hand, and Undecided where a witness sees others."""
+        """The shares of the outputs in the loss by hand, and Undecided where a
+        witness sees others."""
         problem = self.problem.with_loss
-        shares = LOSSES[str(problem.network.loss)][0](problem.y, self._forward.h[-1]).sum(0)
+        shares = LOSSES[str(problem.network.loss)].value(problem.y, self._forward.h[-1]).sum(0)
         if self.network.reduction == "mean":
             shares = shares / len(problem.x)
         if self.witnesses is not None:
@@ -421,9 +437,11 @@ class Point(Values):
         return self._by_hand[of]
 
     def _by_target(self, of: str) -> Array:
-        """By hand the derivative by y of the loss, or of "shares", each of which has its own output's part of that."""
-        loss, y = str(self.problem.with_loss.network.loss), self.problem.y
-        whole = d_reduce(BY_TARGET[loss](y, self._forward.h[-1]), self.network.reduction)
+        """By hand the derivative by y of the loss, or of "shares", each of
+        which has its own output's part of that."""
+        by_y = LOSSES[str(self.problem.with_loss.network.loss)].by_y
+        assert by_y is not None
+        whole = d_reduce(by_y(self.problem.y, self._forward.h[-1]), self.network.reduction)
         if of == "L":
             return whole
         return np.stack([whole * output for output in np.eye(whole.shape[-1], dtype=object)])
@@ -432,7 +450,8 @@ class Point(Values):
 
     @property
     def updated(self) -> "Point":
-        """The network after one step of gradient descent: every W less rate times dL/dW, and b unless it is kept."""
+        """The network after one step of gradient descent: every W less rate
+        times dL/dW, and b unless it is kept."""
         if self.exact:
             point = self.found("updated", self._update, lambda _: LEAST_SHARED)
             point.budget = self.budget

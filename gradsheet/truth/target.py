@@ -15,7 +15,8 @@ from gradsheet.truth.values import Values
 
 
 def core_of(tree: f.Node, rate: Any) -> tuple[Any, f.Quantity | f.Derivative] | None:
-    """A quantity or derivative and its factor, where a formula is nothing else: -dL/dz1, learning_rate*dL/dW1[1,1]."""
+    """A quantity or derivative and its factor, where a formula is nothing else:
+    -dL/dz1, learning_rate*dL/dW1[1,1]."""
     match tree:
         case f.Quantity() | f.Derivative():
             return Fraction(1), tree
@@ -44,7 +45,8 @@ def _constant(tree: f.Node, rate: Any) -> Any:
 def entries_of(
     core: f.Quantity | f.Derivative, point: Values, binding: Mapping[str, int]
 ) -> tuple[Tensor, list[Index]]:
-    """The tensor of `Carried` that a quantity speaks of, and its entries there in the order of the quantity's own."""
+    """The tensor of `Carried` that a quantity speaks of, and its entries there
+    in the order of the quantity's own."""
     evaluator = Evaluator(point)
 
     def one(quantity: f.Quantity) -> tuple[str, list[Index]]:

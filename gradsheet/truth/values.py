@@ -1,7 +1,8 @@
 """The value of every quantity of a network, under the sheet's names and shapes.
 
-`Point` has the truth, on the word of three witnesses; `Carried` has what comes of it where somebody carries on with
-other numbers, or takes other steps. Formulas are evaluated on both alike.
+`Point` has the truth, on the word of three witnesses; `Carried` has what comes
+of it where somebody carries on with other numbers, or takes other steps.
+Formulas are evaluated on both alike.
 """
 
 import functools
@@ -18,7 +19,7 @@ from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
-from gradsheet.numbers.cache import Cache
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain, Undecided
 from gradsheet.truth.work import FormulaWork, PassWork
 from manual.activations import Array
@@ -31,10 +32,11 @@ MAX_FOUND = 500_000  # numbers that are kept of what was found at a point
 class Values(ABC):
     """The values of a problem: of nodes, parameters and derivatives.
 
-    Quantities come and go under the sheet's names and shapes: one example has no
-    example axis. `exact` says whether the numbers are Fractions, `bits` how long
-    the given ones are; they are numbers of `arithmetic` otherwise, or floats
-    where `floats` says so. `is_witnessed` where others are heard beside the pass.
+    Quantities come and go under the sheet's names and shapes: one example has
+    no example axis. `exact` says whether the numbers are Fractions, `bits` how
+    long the given ones are; they are numbers of `arithmetic` otherwise, or
+    floats where `floats` says so. `is_witnessed` where others are heard beside
+    the pass.
     """
 
     floats = False
@@ -44,7 +46,7 @@ class Values(ABC):
     ):
         self.problem, self.arithmetic, self.budget = problem, arithmetic, budget
         self.bits, self.exact = bits, exact
-        self._found: Cache[Any] = Cache(MAX_FOUND)
+        self._found: LRUCache[Any] = LRUCache(MAX_FOUND)
 
     @property
     def network(self) -> Network:
@@ -118,7 +120,8 @@ class Values(ABC):
         return {"x": "h0", "yhat": f"h{self.network.depth}"}.get(name, name)
 
     def _own_axes(self, name: str, array: Array, first: int = 0) -> Array:
-        """Without the example axis, which stands at `first`, where the sheet has a single example."""
+        """Without the example axis, which stands at `first`, where the sheet
+        has a single example."""
         single = self.network.examples is None and name[0] in "xyzh"
         return array.take(0, axis=first) if single else array
 
@@ -154,7 +157,8 @@ class Values(ABC):
     def derivative(
         self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
     ) -> Array:
-        """d of[of_index] / d by[by_index]; indices count from 0, and axes that they leave open stay.
+        """d of[of_index] / d by[by_index]; indices count from 0, and axes that
+        they leave open stay.
 
         Raises Missing where there is no such derivative, Undecided at a kink or
         where the witnesses disagree.
@@ -192,11 +196,12 @@ class Values(ABC):
         return [l for l in self.network.kinked if (self._forward.z[l - 1] == 0).any()]
 
     def _through_kinks(self, of: str, by: str) -> Array:
-        """Whether a path of an entry of a derivative, with every example axis, leads through a unit at its kink.
+        """Whether a path of an entry of a derivative, with every example axis,
+        leads through a unit at its kink.
 
-        Through two such units in a row the chain rule sees no path, since it takes
-        one of their slopes for 0; so where several layers have some, all entries
-        are taken to.
+        Through two such units in a row the chain rule sees no path, since it
+        takes one of their slopes for 0; so where several layers have some, all
+        entries are taken to.
         """
         above, below = (self.network.stage("L" if name == "shares" else name) for name in (of, by))
         layers = [l for l in self._kinks if below <= self.network.stage(f"z{l}") < above]
@@ -213,7 +218,8 @@ class Values(ABC):
         return [bool(v > 0) for l in self.network.kinked for v in self._forward.z[l - 1].flat]
 
     def signed_values(self) -> tuple[list[Any], list[Any]]:
-        """What the probes give both signs: the z of every kinked unit; every other entry of x, z, y and dL/dyhat."""
+        """What the probes give both signs: the z of every kinked unit; every
+        other entry of x, z, y and dL/dyhat."""
         zs, hs = self._forward
         kinked = [l in self.network.kinked for l in range(1, len(zs) + 1)]
         data = (self.problem.y, self.problem.d_yhat)
