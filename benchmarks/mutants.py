@@ -35,6 +35,8 @@ TESTS = {  # of the files that decide, the tests that belong to them
         "test_hostile",
     ],
     "gradsheet/claims/history.py": ["test_history", "test_carried", "test_digits"],
+    "gradsheet/claims/record.py": ["test_history", "test_carried", "test_digits"],
+    "gradsheet/claims/reach.py": ["test_history", "test_carried", "test_digits"],
     "gradsheet/claims/following.py": ["test_history", "test_carried", "test_digits", "test_kept"],
     "gradsheet/claims/comparison.py": [
         "test_verdict",
@@ -51,6 +53,9 @@ TESTS = {  # of the files that decide, the tests that belong to them
         "test_details",
     ],
     "gradsheet/numbers/real.py": ["test_real", "test_details", "test_hostile"],
+    "gradsheet/mistakes/candidate.py": ["test_candidate"],
+    "gradsheet/mistakes/stories.py": ["test_candidate", "test_diagnosis", "test_carried"],
+    "gradsheet/mistakes/diagnosis.py": ["test_candidate", "test_diagnosis", "test_carried"],
     "gradsheet/mistakes/search.py": [
         "test_diagnosis",
         "test_carried",

@@ -17,8 +17,8 @@ from gradsheet.claims.sheet import VERDICTS
 from gradsheet.commands.exports import Gradescope, Json, JUnit
 from gradsheet.commands.report import sentence
 from gradsheet.language.formula import FUNCTIONS
+from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.language.shown import clean
-from manual.activations import NAMES as ACTIVATIONS
 from manual.losses import LOSSES
 
 plain_numbers = st.integers(-9, 9).map(str) | st.floats(-9, 9).map(lambda v: f"{v:.4g}")
