@@ -10,6 +10,7 @@ from gradsheet.numbers.printed import Printed
 
 MAX_NODES = 1_000  # of a tree, with what the notation stands for
 
+# Functions with a kink or a jump at 0.
 KINKED = tuple(name for name, function in ENTRYWISE.items() if function.kinked)
 SMOOTH = tuple(name for name in ENTRYWISE if name not in KINKED)
 TAKES_TWO = ("outer", "kronecker", *(name for name, f in ENTRYWISE.items() if f.arguments == 2))

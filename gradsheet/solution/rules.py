@@ -20,12 +20,7 @@ from gradsheet.language.formula import NEW
 from gradsheet.language.functions import ActivationFacts, facts_of
 from gradsheet.network import losses
 from gradsheet.network.network import Network
-from gradsheet.truth.derivation import (
-    LETTERS,
-    Index,
-    slope,
-    slope_text,
-)
+from gradsheet.truth.derivation import LETTERS, Index, slope, slope_text
 from gradsheet.truth.steps import Tensor
 from manual.activations import split
 

@@ -439,9 +439,10 @@ class Point(Values):
     def _by_target(self, of: str) -> Array:
         """By hand the derivative by y of the loss, or of "shares", each of
         which has its own output's part of that."""
-        by_y = LOSSES[str(self.problem.with_loss.network.loss)].by_y
+        loss, y = str(self.problem.with_loss.network.loss), self.problem.y
+        by_y = LOSSES[loss].by_y
         assert by_y is not None
-        whole = d_reduce(by_y(self.problem.y, self._forward.h[-1]), self.network.reduction)
+        whole = d_reduce(by_y(y, self._forward.h[-1]), self.network.reduction)
         if of == "L":
             return whole
         return np.stack([whole * output for output in np.eye(whole.shape[-1], dtype=object)])
