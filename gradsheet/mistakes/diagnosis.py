@@ -11,7 +11,7 @@ import math
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Cause, Explanation, Judgement
@@ -203,10 +203,8 @@ class _Diagnosis:
     def _fewest(self, case: _Case) -> Iterator[Candidate]:
         """Mistakes, slips, and a mistake with rounding where these are more."""
         candidates = [] if case.story else self._with_pens(case, self._in_pass(case))
-        if not case.is_split:
+        if not candidates or not case.is_split:
             candidates += [pen for pen in self._pens(case) if pen.kind is Kind.PEN]
-        elif not candidates:  # what is wrong with its working is not known
-            candidates = [replace(pen, digits=math.inf) for pen in self._pens(case)]
         yield from candidates
         if all(candidate.size > 1 + HALF for candidate in candidates):
             yield from self._rounded(case)
@@ -277,8 +275,11 @@ class _Diagnosis:
         if case.judgement.own and case.story is not None:
             return []  # its mistakes give the number, or all but for rounding
         pens = self.writing.pens(case.number)
-        doubtful = len(pens) > 1 or any("truncated" in pen.code for _, pen in pens)
-        said = math.inf if case.judgement.claim.value is None else case.said
+        said: float = case.said
+        if case.is_split or case.judgement.claim.value is None:
+            said = math.inf  # the number is known not to be what its line gives, or there is none
+        elif len(pens) > 1 or any("truncated" in pen.code for _, pen in pens):
+            said = 0.0
         candidates: list[Candidate] = []
         for chosen, pen in pens:
             size = len(chosen) + 1 + pen.code.count("+")
@@ -288,7 +289,7 @@ class _Diagnosis:
                     Kind.ARITHMETIC if pen == ARITHMETIC else Kind.PEN,
                     Explanation.together([*before, pen]),
                     size=size,
-                    digits=0.0 if doubtful else said - size + 1,  # each but one took a digit
+                    digits=said - size + 1,  # each but one took a digit
                     cause=chosen,
                 )
             )
