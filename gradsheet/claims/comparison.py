@@ -24,7 +24,6 @@ from gradsheet.numbers.reasons import (
     EvaluationError,
     Missing,
     NotRead,
-    OutOfWork,
     TooClose,
     Undecided,
 )
@@ -275,8 +274,6 @@ class Comparison:
         def find() -> tuple[Any, int]:
             try:
                 return self._compare(line), self._degree
-            except OutOfWork:
-                raise
             except Undecided as error:
                 return error, 0
 

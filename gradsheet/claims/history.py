@@ -27,7 +27,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding
 from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
 from gradsheet.numbers.printed import Printed, all_overlap, as_float, printed_entries
-from gradsheet.numbers.reasons import NO_VALUE, AtKink, OutOfWork
+from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.steps import Edits, Tensor
 from gradsheet.truth.target import mentions
@@ -93,8 +93,6 @@ class History:
                 return False
             overlap = _overlap(reach.moves(claim.tree, {}), range(low.size), low, high)
             return overlap and all(map(Printed.is_close, reach.printed, truth.flat))
-        except OutOfWork:
-            raise
         except (ValueError, *NO_VALUE):
             return False
 
@@ -125,7 +123,7 @@ class History:
             return [], False
         try:
             target = target_of(claim.tree, point)
-        except NO_VALUE:
+        except NO_ANSWER:
             return [], False
         before = [other for other in reversed(wrong) if other.tensor != target]
         before.sort(key=lambda other: other.is_taken_for_delta)
@@ -143,7 +141,7 @@ class History:
     def carried(self, claim: Claim, point: Values, working: Sequence[f.Node]) -> bool:
         """Whether lines are what the wrong values that they use make of them."""
         used = [other for other in self.record.wrong_claims() if _is_used(other, claim, point)]
-        with contextlib.suppress(AtKink, *NO_VALUE):
+        with contextlib.suppress(AtKink, *NO_ANSWER):
             there = self.reach(claim, point).at(_values_of(used))
             return bool(used and working) and all(map(there.has_line, working))
         return False

@@ -32,7 +32,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
 from gradsheet.numbers.printed import Printed, all_agree, all_overlap, printed_entries
 from gradsheet.numbers.real import apart
-from gradsheet.numbers.reasons import NO_VALUE, AtKink, OutOfWork
+from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.steps import Edits, Tensor
@@ -74,7 +74,7 @@ class Reach:
                 self._has_number_at(binding, list(truth.flat), wrong, edits, but)
                 for binding, truth in truths_at(self.point, self.claim.tree)
             )
-        except (AtKink, OutOfWork):
+        except AtKink:
             raise
         except NO_VALUE:
             return False
@@ -185,7 +185,7 @@ class Reach:
                         otherwise is None or not otherwise(binding, everywhere, value)
                     ):
                         return False
-        except (AtKink, OutOfWork):
+        except AtKink:
             raise
         except NO_VALUE:
             return False
@@ -214,7 +214,7 @@ class Reach:
                 return False
             moves = self.moves(line, ones, carried)
             return all(moves.reaches(k, printed[k]) for k in off)
-        except (AtKink, OutOfWork):
+        except AtKink:
             raise
         except NO_VALUE:
             return True
@@ -321,7 +321,7 @@ def _parts(tree: f.Node, point: Values) -> Iterator[float]:
     """The values of all parts of a formula that have a single one."""
     for node in f.walk(tree):
         if not isinstance(node, f.Number | f.Letter):
-            with contextlib.suppress(*NO_VALUE):
+            with contextlib.suppress(*NO_ANSWER):
                 value = Evaluator(point).value(node, {})
                 if value.size == 1:
                     yield float(value.item())

@@ -25,7 +25,13 @@ from gradsheet.network.losses import LOSSES, SQUARES
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
-from gradsheet.numbers.reasons import NO_VALUE, EvaluationError, Missing, Undecided
+from gradsheet.numbers.reasons import (
+    NO_ANSWER,
+    EvaluationError,
+    Missing,
+    OutOfWork,
+    Undecided,
+)
 from gradsheet.numbers.session import Session
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import Point, point_of
@@ -158,7 +164,7 @@ class Readings:
         """The readings under which a wrong claim would be right, each as it follows "right if"."""
         try:
             return [*self._numbers(claim)] if self.point is not None else [*self._formulas(claim)]
-        except NO_VALUE:
+        except NO_ANSWER:
             return []
 
     def _numbers(self, claim: Claim) -> Iterator[str]:
@@ -176,7 +182,7 @@ class Readings:
                     read = Comparison(claim.tree, [self._exactly(reading)])
                     if read.mismatch_of_value(claim.value) is None:
                         yield reading.words
-            except NO_VALUE:
+            except NO_ANSWER:
                 continue
 
     @staticmethod
@@ -210,7 +216,7 @@ class Readings:
                     comparison.mismatch_of_line(tree).mismatch is None for tree in reversed(trees)
                 ):
                     yield reading.words
-            except (EvaluationError, Missing, Undecided):
+            except (EvaluationError, Missing, Undecided, OutOfWork):
                 continue
 
     def _agrees(self, quantity: f.Node, line: f.Node, probes: Probes) -> bool:

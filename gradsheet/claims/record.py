@@ -31,7 +31,7 @@ from gradsheet.claims.sheet import Claim
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.formula import NEW
 from gradsheet.numbers.printed import Printed, printed_entries
-from gradsheet.numbers.reasons import NO_VALUE
+from gradsheet.numbers.reasons import NO_ANSWER
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.steps import Index, Tensor
 from gradsheet.truth.target import as_delta, core_of, entries_of, tensor_shape
@@ -91,7 +91,7 @@ class Entry:
         try:
             decimal = self.is_wrong and self.printed.places is not None
             return decimal and not self.printed.agrees(self.truth * self.factor)
-        except NO_VALUE:
+        except NO_ANSWER:
             return False
 
     @cached_property
@@ -170,7 +170,7 @@ class Record:
                     self._take(
                         Entry(claim, named, tensor, index, number, factor, truth, is_wrong, before)
                     )
-        except NO_VALUE:
+        except NO_ANSWER:
             return
 
     def _take(self, entry: Entry) -> None:

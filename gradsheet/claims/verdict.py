@@ -58,7 +58,7 @@ from gradsheet.numbers.printed import (
 )
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import (
-    NO_VALUE,
+    NO_ANSWER,
     EvaluationError,
     Imprecise,
     Missing,
@@ -111,7 +111,7 @@ class _Judge:
             return Judgement(
                 claim, _claimed(claim), None, "unread", [f"the quantity is not read: {error}"]
             )
-        except (Undecided, ArithmeticError) as error:
+        except (Undecided, OutOfWork, ArithmeticError) as error:
             return Judgement(
                 claim, _claimed(claim), None, "cannot_tell", [str(error) or "a division by 0"]
             )
@@ -267,7 +267,7 @@ class _Judge:
             errors = Evaluator(Carried(mismatch.point, kind=Ball.of)).value(
                 self.claim.tree, mismatch.binding
             )
-        except NO_VALUE:
+        except NO_ANSWER:
             return False
         balls = [Ball.of(ball) for ball in errors.flat]
         if not all(math.isfinite(ball.error) for ball in balls):
@@ -289,7 +289,7 @@ class _Judge:
             mismatch, value, shape, said = self.comparison.mismatch_of_line(line.tree)
             rounded = mismatch is not None and self.history is not None
             rounded = rounded and self.history.line_rounded(self.claim, line.tree, mismatch.point)  # type: ignore[union-attr]
-        except Undecided as error:
+        except (Undecided, OutOfWork) as error:
             return LineVerdict(line.text, None, "cannot_tell", str(error))
         text, said = None if value is None else exact_text(value), line.read_as + said
         if mismatch is None or rounded:
@@ -442,13 +442,8 @@ def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) 
     try:
         if not points.kept(("true", quantity, formula, *notation.items()), is_true):
             return None
-    except (
-        FormulaError,
-        EvaluationError,
-        Missing,
-        Undecided,
-    ):  # too long, or nothing left to pay with
-        return None
+    except (FormulaError, EvaluationError, Missing, Undecided, OutOfWork):
+        return None  # it is too long, or there is nothing left to pay with
     return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"
 
 
@@ -473,7 +468,7 @@ def _without_dots(claim: Claim, point: Point) -> Claim:
             return line
         try:
             tree, read_as = without_dots(line.tree, claim.tree, point)
-        except NO_VALUE:  # which the comparison will tell
+        except NO_ANSWER:  # which the comparison will tell
             return line
         return replace(line, tree=tree, read_as=read_as)
 

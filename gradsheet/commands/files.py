@@ -12,7 +12,7 @@ from gradsheet.claims.judgement import Report
 from gradsheet.claims.reader import MAX_BYTES, read, text_of
 from gradsheet.claims.sheet import Sheet, SheetError
 from gradsheet.language.shown import clean
-from gradsheet.numbers.reasons import Undecided
+from gradsheet.numbers.reasons import OutOfWork, Undecided
 
 HOMEWORK = ("numbers.toml", "symbols.toml")
 
@@ -52,7 +52,7 @@ def with_text(path: str, shown: str, use: Callable[[str], T]) -> T | Report:
         return Report(shown, problems=error.problems)
     except OSError as error:
         return Report.unreadable(shown, error.strerror or str(error))
-    except Undecided as error:
+    except (Undecided, OutOfWork) as error:
         return Report.unreadable(shown, str(error))
     except Exception as error:
         fault = f"{type(error).__name__}: {error}"

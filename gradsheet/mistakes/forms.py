@@ -20,7 +20,7 @@ from gradsheet.mistakes.repair import repaired
 from gradsheet.mistakes.search import Search, agree_everywhere
 from gradsheet.numbers import slips as figures
 from gradsheet.numbers.printed import Printed, all_agree, as_float, fractions, printed_entries
-from gradsheet.numbers.reasons import NO_VALUE, OutOfWork
+from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
 from gradsheet.truth.carried import nudged
 from gradsheet.truth.point import Point
 from gradsheet.truth.target import core_of, entries_of
@@ -48,8 +48,6 @@ def difference(search: Search, judgement: Judgement) -> list[Explanation]:
         if not _is_near(printed, truth):
             return []
         return _differences(point, core[1], core[0], printed)
-    except OutOfWork:
-        raise
     except NO_VALUE:
         return []
 
@@ -113,7 +111,7 @@ def forms(search: Search, judgement: Judgement) -> list[Explanation]:
         return _taken_for_it(search, judgement, line)
     try:
         truth = Evaluator(search.point).value(claim.tree, {})
-    except NO_VALUE:
+    except NO_ANSWER:
         return named
     for k, (slip, array) in enumerate(figures.forms(truth)):
         if claim.value is not None:
@@ -150,7 +148,7 @@ def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> 
             fits = line is not None and agree_at(point, point, other, line)
             if fits and line is not None and probes is not None:
                 fits = agree_everywhere(probes, other, line)
-    except NO_VALUE:
+    except NO_ANSWER:
         return []
     hint = "what the derivative is of, and by what"
     return [Explanation(*named, "form", hint)] if fits else []
@@ -174,8 +172,6 @@ def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
             return agree_at(point, point, claim.tree, changed) and (
                 probes is None or agree_everywhere(probes, claim.tree, changed)
             )
-        except OutOfWork:
-            raise
         except NO_VALUE:
             return False
 
@@ -212,5 +208,5 @@ def agree(printed: Sequence[Printed], values: Sequence[Any]) -> bool:
     """Whether numbers are known to have the digits printed."""
     try:
         return all_agree(printed, values)
-    except NO_VALUE:
+    except NO_ANSWER:
         return False

@@ -24,7 +24,7 @@ from gradsheet.mistakes.catalogue import edits_of
 from gradsheet.mistakes.simulation import CLOSE, Combination, Run, changed, simulation_at
 from gradsheet.numbers.budget import FLOAT_PASS, FLOATS
 from gradsheet.numbers.printed import Value, as_float, printed_entries
-from gradsheet.numbers.reasons import NO_VALUE, AtKink, EvaluationError, OutOfWork
+from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink, EvaluationError, OutOfWork
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import Point
@@ -154,8 +154,6 @@ class Search:
             if judgement.verdict in verdicts:
                 try:
                     statement = self._statement(judgement)
-                except OutOfWork:
-                    raise
                 except NO_VALUE:
                     continue
                 if statement is not None:
@@ -357,7 +355,7 @@ class Search:
                 self.point.budget.spend(follow_work(statement.tree, self.point))
             try:
                 self._confirmed[key] = self._gives(chosen, statement)
-            except NO_VALUE:
+            except NO_ANSWER:
                 self._confirmed[key] = False
         return self._confirmed[key]
 
@@ -467,8 +465,6 @@ def agree_everywhere(
             try:
                 if not agree_at(point, seen(point), quantity, line, form):
                     return False
-            except OutOfWork:
-                raise
             except NO_VALUE:
                 continue
             defined = True

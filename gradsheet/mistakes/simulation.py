@@ -16,7 +16,7 @@ from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import as_float
-from gradsheet.numbers.reasons import NO_VALUE, OutOfWork
+from gradsheet.numbers.reasons import NO_VALUE
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Index, Pass, Tensor, in_front
@@ -219,8 +219,6 @@ class Simulation:
                     for binding in Evaluator(self.point).bindings(tree)
                 ]
             return np.concatenate([np.ravel(row) for row in rows]).astype(float)
-        except OutOfWork:
-            raise
         except NO_VALUE:
             return None
 

@@ -24,7 +24,7 @@ from gradsheet.numbers.printed import (
     as_float,
     printed_entries,
 )
-from gradsheet.numbers.reasons import NO_VALUE, OutOfWork
+from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
 from gradsheet.truth.carried import Carried
 from manual.activations import Array
 
@@ -116,7 +116,7 @@ class Writing:
                 bindings = list(evaluator.bindings(tree))
                 if len(bindings) == 1:
                     yield chosen, list(evaluator.value(tree, bindings[0]).flat)
-            except NO_VALUE:
+            except NO_ANSWER:
                 continue
 
     def _slips(self, judgement: Judgement) -> list[tuple[Combination, figures.Slip]]:
@@ -126,7 +126,7 @@ class Writing:
         for chosen, meant in self._meant(judgement):
             try:
                 slips = figures.all_slips(printed, meant) if len(meant) == len(printed) else []
-            except NO_VALUE:
+            except NO_ANSWER:
                 continue
             if slips:
                 return [(chosen, slip) for slip in slips]
@@ -153,8 +153,6 @@ class Writing:
                     may_fit = _are_near(printed, floats.value(line, ones))
                 if may_fit and all_overlap(printed, *reach.spread(line, ones)):
                     fitting[slip.text] = Explanation(slip.code, slip.text, "figures", hint)
-            except OutOfWork:
-                raise
             except NO_VALUE:
                 continue
         return LeftOut(list(fitting.values()), has_names(last), tried) if fitting else None

@@ -28,7 +28,7 @@ class AtKink(Undecided):
     """There is no derivative here: a z is exactly 0."""
 
 
-class OutOfWork(Undecided):
+class OutOfWork(Exception):
     """Something takes more operations than there are for it; or more time than anything should."""
 
 
@@ -60,3 +60,5 @@ class Missing(ValueError):
 
 # Whatever keeps a formula from having a value that can be told.
 NO_VALUE = (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError)
+# The same, or what nobody pays for.
+NO_ANSWER = (*NO_VALUE, OutOfWork)

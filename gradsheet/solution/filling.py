@@ -13,7 +13,7 @@ from gradsheet.claims.verdict import LADDER, arithmetic_of
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.budget import Budget
-from gradsheet.numbers.reasons import NO_VALUE, EvaluationError, Imprecise, Missing
+from gradsheet.numbers.reasons import NO_ANSWER, EvaluationError, Imprecise, Missing
 from gradsheet.solution.rounding_off import Digits, value_text
 from gradsheet.truth.point import point_of
 
@@ -88,7 +88,7 @@ def _values(sheet: Sheet, claims: Sequence[Claim]) -> list[str]:
                 values.append(value_text(value))
             except Imprecise:
                 break
-            except NO_VALUE as error:
+            except NO_ANSWER as error:
                 raise _unanswered(claim, error) from None
         else:
             return values

@@ -12,7 +12,7 @@ from gradsheet.claims.sheet import Sheet
 from gradsheet.language.functions import facts_of
 from gradsheet.network.network import Network
 from gradsheet.numbers.printed import decimal_text, exact_of
-from gradsheet.numbers.reasons import Missing, Undecided
+from gradsheet.numbers.reasons import Missing, OutOfWork, Undecided
 from gradsheet.truth.point import Point
 from manual.activations import Activation, Array, split
 
@@ -183,7 +183,7 @@ def _values(network: Network, point: Point) -> _Values | None:
         try:
             loss = point.node("L").item()
             deltas = [point.derivative("L", (), f"z{l}", first) for l in layers]
-        except (Undecided, Missing):
+        except (Undecided, OutOfWork, Missing):
             pass
     y = None if point.problem.y is None else point.problem.y[0]
     return _Values([None, *W], [None, *b], [None, *z], h, [None, *deltas], y, loss)

@@ -13,7 +13,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
 from gradsheet.network import losses
 from gradsheet.numbers.budget import Budget
-from gradsheet.numbers.reasons import NO_VALUE, AtKink, Imprecise
+from gradsheet.numbers.reasons import NO_ANSWER, AtKink, Imprecise
 from gradsheet.solution.quantities import indexed, nested, tensor_of
 from gradsheet.solution.solution import FormulaLine, Step
 from gradsheet.solution.substitution import Substitution, TooLong, tree_of
@@ -23,7 +23,7 @@ from gradsheet.truth.point import point_of
 from gradsheet.truth.steps import Tensor
 
 # What keeps a step from having a value.
-VALUELESS = tuple(kind for kind in NO_VALUE if kind is not Imprecise)
+VALUELESS = tuple(kind for kind in NO_ANSWER if kind is not Imprecise)
 
 Filling = Callable[[], tuple[f.Node, bool]]  # gives a formula with its numbers, and whether rounded
 

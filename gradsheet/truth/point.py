@@ -26,7 +26,14 @@ from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS, Budget
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic, Marks, apart
-from gradsheet.numbers.reasons import AtKink, Imprecise, Missing, OutsideDomain, Undecided
+from gradsheet.numbers.reasons import (
+    AtKink,
+    Imprecise,
+    Missing,
+    OutOfWork,
+    OutsideDomain,
+    Undecided,
+)
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.nudge import Slopes, Walk
 from gradsheet.truth.values import MAX_FOUND, Values
@@ -213,7 +220,7 @@ class Point(Values):
                 _ = self._shares
             for name in of:
                 self._hand(name)
-        except (Undecided, Imprecise, ArithmeticError):  # who asks hears it again
+        except (Undecided, Imprecise, OutOfWork, ArithmeticError):  # who asks hears it again
             return
         self._common = LRUCache(most)
         self._marks = self.arithmetic.marks.copy()

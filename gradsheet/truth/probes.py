@@ -32,7 +32,7 @@ from gradsheet.network.problem import Problem
 from gradsheet.numbers.budget import DIGITS, Budget
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.real import Arithmetic
-from gradsheet.numbers.reasons import TooClose, Undecided
+from gradsheet.numbers.reasons import OutOfWork, TooClose, Undecided
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.point import Point, point_of
 from manual import Layer
@@ -149,7 +149,7 @@ class Drawn:
 
     def __init__(self, source: Iterator[Point]):
         self._source, self._drawn = source, list[Point]()
-        self._failure: Undecided | None = None
+        self._failure: Undecided | OutOfWork | None = None
 
     def __iter__(self) -> Iterator[Point]:
         for at in itertools.count():
@@ -158,7 +158,8 @@ class Drawn:
                     raise self._failure
                 try:
                     point = next(self._source, None)
-                except Undecided as error:  # the source is at its end then, and what is missing would not be missed
+                except (Undecided, OutOfWork) as error:
+                    # The source is at its end then, and what is missing would not be missed.
                     self._failure = error
                     raise
                 if point is None:
