@@ -3,8 +3,14 @@
 import json
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import gradsheet
+
+ROOT = Path(__file__).parents[1]
+HOMEWORKS = ROOT / "gradsheet" / "homework"
+PUBLISHED = ROOT / "tests" / "published"
+GRADED = ROOT / "tests" / "graded"
 
 NUMBERS = """
 loss = "half_squared_error"

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sheets import NET, NUMBERS, judged, judgements, verdicts
 
 import gradsheet
 import manual
@@ -37,6 +36,7 @@ from manual.losses import (
     d_binary_cross_entropy,
     d_cross_entropy,
 )
+from tests.sheets import NET, NUMBERS, judged, judgements, verdicts
 
 # Numbers
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sheets import NET, NUMBERS, SYMBOLS, codes, judged, judgements
 
 import gradsheet
 from gradsheet.commands.cli import main
@@ -20,6 +19,7 @@ from gradsheet.mistakes.omission import omissions
 from gradsheet.numbers.ball import Ball
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import point_of
+from tests.sheets import NET, NUMBERS, SYMBOLS, codes, judged, judgements
 
 GRADED = Path(__file__).parent / "graded"
 ONE = """

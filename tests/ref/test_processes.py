@@ -12,12 +12,12 @@ import chex
 import jax
 import numpy as np
 import pytest
-from on_devices import ACTIVATIONS, BATCH, MESHES, ROUNDED, WIDTHS, named, problem
 
 import manual
 import ref
+from tests.on_devices import ACTIVATIONS, BATCH, MESHES, ROUNDED, WIDTHS, named, problem
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 LIMIT = 60  # seconds for what takes five
 jitted = jax.jit(ref.value_and_grad, static_argnames=("activations", "loss", "reduction"))
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sheets import NET, NUMBERS, ONE_OUTPUT, codes, judgements
 
 import gradsheet
 import gradsheet.solution
 from gradsheet.claims.judgement import Report
 from gradsheet.claims.sheet import Sheet
 from gradsheet.truth.carried import Carried
+from tests.sheets import NET, NUMBERS, ONE_OUTPUT, codes, judgements
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def told(head: str, *claims: tuple) -> list[tuple[str, list[int]]]:

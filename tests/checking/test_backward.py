@@ -7,11 +7,9 @@ import re
 from collections import Counter
 from typing import Any
 
-import functions
 import jax
 import numpy as np
 import pytest
-from functions import FORMS, by_hand, by_jax, in_form, in_jax, in_numpy, in_torch, textbook
 
 import gradsheet
 import manual
@@ -19,6 +17,8 @@ import ref
 from gradsheet.checking.arguments import network_of
 from gradsheet.checking.prepared import prepared
 from gradsheet.mistakes.catalogue import instances
+from tests import functions
+from tests.functions import FORMS, by_hand, by_jax, in_form, in_jax, in_numpy, in_torch, textbook
 
 DEFAULT = network_of((4, 5, 3, 2), None, "half_squared_error", "mean", 4, "units")
 ACTIVATIONS = DEFAULT.activations

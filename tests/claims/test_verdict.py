@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from networks import Problem, examples, printable_problems, rational_problems
-from sheets import NUMBERS, SYMBOLS, judged
 
 import gradsheet
 import manual
@@ -21,6 +19,8 @@ from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import autodiff
 from gradsheet.truth import nudge as difference
 from gradsheet.truth import probes as probe
+from tests.networks import Problem, examples, printable_problems, rational_problems
+from tests.sheets import NUMBERS, SYMBOLS, judged
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"
 

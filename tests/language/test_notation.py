@@ -6,7 +6,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from sheets import NUMBERS, SYMBOLS, judged, judgements
 
 import gradsheet
 import gradsheet.solution
@@ -16,8 +15,9 @@ from gradsheet.language.parsing import SYNONYMS, parse
 from gradsheet.mistakes.catalogue import CATALOGUE
 from gradsheet.solution.exercise import Plan, exercise
 from gradsheet.solution.filling import fill
+from tests.sheets import NUMBERS, SYMBOLS, judged, judgements
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TANH = """
 loss = "cross_entropy"
 x = [1, 2]

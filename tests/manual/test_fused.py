@@ -1,7 +1,7 @@
 """Losses of logarithms behind their own activations, against sixty digits: in every regime, in both rooms and plans.
 
 The oracle has the formulas as they are written in books, on decimals of a hundred digits, whose exponents do not end.
-`python -m pytest -s tests/test_fused.py` prints the table of docs/accuracy.md.
+`python -m pytest -s tests/manual/test_fused.py` prints the table of docs/accuracy.md.
 """
 
 import functools

@@ -11,13 +11,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import Problem, all_problems, data_of, exact_problems, examples, named, network_of
 
 import manual
 from gradsheet.checking.asked import Gradients
 from gradsheet.checking.truth import errors_of
 from manual.activations import activate, pull_back
 from manual.inplace import ACTIVATIONS, LOSSES, Answers, Buffers
+from tests.networks import (
+    Problem,
+    all_problems,
+    data_of,
+    exact_problems,
+    examples,
+    named,
+    network_of,
+)
 
 layouts = st.sampled_from(["rows", "columns"])
 dtypes = st.sampled_from(["float32", "float64"])

@@ -7,11 +7,11 @@ import jax
 import numpy as np
 import pytest
 from hypothesis import given
-from networks import Problem, all_problems, exact_problems, examples, rational_problems
 
 import manual
 import manual.hessian
 import ref
+from tests.networks import Problem, all_problems, exact_problems, examples, rational_problems
 
 
 def direction(problem: Problem, seed: int = 5) -> tuple[manual.Layer, ...]:

@@ -4,9 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from functions import textbook
 from hypothesis import given
-from networks import Problem, all_problems, data_of, exact_problems, examples, network_of
 
 import manual
 from gradsheet.checking import rounding
@@ -15,6 +13,8 @@ from gradsheet.checking.probes import Data
 from gradsheet.checking.rounding import Rounding
 from gradsheet.checking.truth import errors_of
 from gradsheet.network.network import Network
+from tests.functions import textbook
+from tests.networks import Problem, all_problems, data_of, exact_problems, examples, network_of
 
 
 def kinds_for(network: Network) -> list[Gradients]:

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
-from networks import Problem, examples, printable_problems
-from test_rounding import network_of
 
 import manual
 from gradsheet.checking import fixed
 from gradsheet.checking.fixed import BITS, ONE, exp_of_minus, gradient_at, log1p, product
 from gradsheet.checking.probes import Data
 from gradsheet.numbers.printed import as_float
+from tests.networks import Problem, examples, network_of, printable_problems
 
 
 def test_products_of_long_numbers_are_exact() -> None:

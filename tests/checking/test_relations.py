@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from functions import textbook
 
 import gradsheet
 from gradsheet.checking.arguments import network_of
 from gradsheet.checking.relations import Seen, in_words, relation
+from tests.functions import textbook
 
 NETWORK = network_of((4, 5, 3, 2), None, "half_squared_error", "mean", 4, "units")
 RIGHT = textbook(NETWORK)

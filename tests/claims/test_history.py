@@ -5,9 +5,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from sheets import NET, NUMBERS, judgements, verdicts
 
 import gradsheet
+from tests.sheets import NET, NUMBERS, judgements, verdicts
 
 H = 1 / (1 + math.exp(-1.23))
 

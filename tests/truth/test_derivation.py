@@ -7,6 +7,7 @@ import pytest
 import gradsheet
 from gradsheet.language.parsing import parse
 from gradsheet.truth.derivation import true_formula
+from tests.sheets import HOMEWORKS
 
 HEAD = """
 loss = "{loss}"
@@ -87,9 +88,7 @@ def test_a_wrong_proposal_is_not(monkeypatch):
 
 
 def test_the_homeworks_corrections():
-    from test_verdict import HOMEWORK
-
-    report = gradsheet.judge(gradsheet.load(HOMEWORK / "symbols.toml"))
+    report = gradsheet.judge(gradsheet.load(HOMEWORKS / "symbols.toml"))
     assert {j.claim.question: j.truth for j in report.judgements if j.verdict == "wrong"} == {
         "8": "0",
         "9": None,  # a row of h1 and a row of 0: not one formula over both

@@ -1,13 +1,13 @@
 """A sheet of questions comes back with the true values, and otherwise as it was."""
 
 import pytest
-from sheets import NET, NUMBERS, SYMBOLS
 
 import gradsheet
 from gradsheet.claims.reader import read
 from gradsheet.claims.sheet import SheetError
 from gradsheet.solution import filling
 from gradsheet.solution.filling import fill
+from tests.sheets import NET, NUMBERS, SYMBOLS
 
 
 def ask(*quantities: str) -> str:

@@ -7,15 +7,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from sheets import NUMBERS, SYMBOLS
 
 import gradsheet
 from gradsheet.solution.graph import label, network_svg
 from gradsheet.truth.point import point_of
+from tests.sheets import NUMBERS, SYMBOLS
 
 SVG = "{http://www.w3.org/2000/svg}"
 CLAIM = "[[claim]]\nquantity = 'yhat[1]'\nworking = ['yhat[1]']\n"
-PUBLISHED = Path(__file__).parent / "published"
+PUBLISHED = Path(__file__).parents[1] / "published"
 
 
 def drawing(sheet):

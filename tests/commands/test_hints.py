@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
-from sheets import NUMBERS
 
 import gradsheet
 from gradsheet.commands.cli import main
+from tests.sheets import NUMBERS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SHEETS = [
     *sorted((ROOT / "gradsheet" / "homework").glob("*.toml")),
     *sorted((ROOT / "tests" / "published").glob("*.toml")),

@@ -1,7 +1,8 @@
 """A wrong claim that another reading of the sheet would make right says which."""
 
 import pytest
-from sheets import NUMBERS, SYMBOLS, judged
+
+from tests.sheets import NUMBERS, SYMBOLS, judged
 
 BATCH = """
 loss = "squared_error"

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sheets import NUMBERS
 
 import gradsheet
 from gradsheet.language.evaluate import Evaluator
@@ -14,6 +13,7 @@ from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
 from gradsheet.truth.point import point_of
 from gradsheet.truth.target import mentions
+from tests.sheets import NUMBERS
 
 SHEET = gradsheet.read(
     NUMBERS

@@ -8,8 +8,6 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from planting import BATCH, HOMEWORK, OUTCOMES, Solution, count, outcome, pairs, singles
-from sheets import NET, NUMBERS, SYMBOLS, codes, judgements
 
 import gradsheet
 from gradsheet.claims.history import History
@@ -18,8 +16,10 @@ from gradsheet.mistakes.simulation import Run
 from gradsheet.numbers.printed import as_float, printed
 from gradsheet.numbers.reasons import OutOfWork
 from gradsheet.numbers.slips import slips
+from tests.planting import BATCH, HOMEWORK, OUTCOMES, Solution, count, outcome, pairs, singles
+from tests.sheets import NET, NUMBERS, SYMBOLS, codes, judgements
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HOMEWORKS = ROOT / "gradsheet" / "homework"
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import Problem, all_problems, exact_problems, examples, rational_problems
 
 import manual
 import ref
 from gradsheet.truth.nudge import Walk
+from tests.networks import Problem, all_problems, exact_problems, examples, rational_problems
 
 
 def named(tree: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from sheets import NET, NUMBERS, SYMBOLS, random_sheet
 
 import gradsheet
 import gradsheet.solution
@@ -13,9 +12,10 @@ from gradsheet.language.text import formula_text
 from gradsheet.numbers.printed import printed
 from gradsheet.solution.digits import Digits, value_text
 from gradsheet.solution.rules import Rules
+from tests.sheets import NET, NUMBERS, SYMBOLS, random_sheet
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"
-PUBLISHED = Path(__file__).parent / "published"
+PUBLISHED = Path(__file__).parents[1] / "published"
 SHEETS = [*sorted(HOMEWORK.glob("*.toml")), *sorted(PUBLISHED.glob("*.toml"))]
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from sheets import NET, SYMBOLS
 
 import gradsheet
 from gradsheet.commands.cli import main
@@ -12,6 +11,7 @@ from gradsheet.mistakes.blind import blindness, told
 from gradsheet.mistakes.catalogue import edits_of
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import point_of
+from tests.sheets import NET, SYMBOLS
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework" / "numbers.toml"
 

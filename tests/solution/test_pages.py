@@ -9,12 +9,12 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from sheets import random_sheet
 
 import gradsheet
 import gradsheet.solution
+from tests.sheets import random_sheet
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SHEETS = [
     *sorted((ROOT / "gradsheet" / "homework").glob("*.toml")),
     *sorted((ROOT / "tests" / "published").glob("*.toml")),

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
-from networks import Problem, all_problems, examples, rational_problems, stated_problem
 
 import manual
 from gradsheet.network import problem as problems
@@ -21,6 +20,7 @@ from gradsheet.truth import nudge as difference
 from gradsheet.truth.autodiff import Autodiff, autodiff_at
 from gradsheet.truth.nudge import Walk
 from gradsheet.truth.point import point_of
+from tests.networks import Problem, all_problems, examples, rational_problems, stated_problem
 
 OF = ("L", "shares")
 

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
-from networks import Problem, all_problems, exact_problems, examples, named
 
 import manual
 import ref
 from ref.plan import FORMULATIONS, longest_run
+from tests.networks import Problem, all_problems, exact_problems, examples, named
 
 
 def formulations(problem: Problem) -> list[str]:
