@@ -1,9 +1,8 @@
-"""Second derivatives and the gradients of single examples: by hand against JAX, and against exact arithmetic."""
+"""Second derivatives: by hand against JAX, and against exact arithmetic."""
 
 from fractions import Fraction
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,17 +10,10 @@ from hypothesis import given
 import manual
 import manual.hessian
 import ref
+from manual.activations import bend, pull_back
+from tests import agreement
+from tests.agreement import direction, in_jax
 from tests.networks import Problem, all_problems, exact_problems, examples, rational_problems
-
-
-def direction(problem: Problem, seed: int = 5) -> tuple[manual.Layer, ...]:
-    """A direction of whole numbers, like the parameters."""
-    rng = np.random.default_rng(seed)
-
-    def like(array: Any) -> Any:
-        return None if array is None else rng.integers(-3, 4, array.shape).astype(float)
-
-    return tuple(manual.Layer(like(W), like(b)) for W, b in problem.params)
 
 
 def fractions(layers: Any) -> Any:
@@ -39,34 +31,27 @@ def hand(problem: Problem, along: Any) -> Any:
     return manual.hvp(problem.params, along, *problem.arguments[1:], **problem.options)
 
 
-def auto(problem: Problem, along: Any) -> Any:
-    function = jax.jit(
-        lambda p, v, x, y: ref.hvp(p, v, x, y, problem.activations, **problem.options)
-    )
-    return function(problem.params, along, problem.x, problem.y)
-
-
 @examples(4)
 @given(all_problems)
 def test_the_hessian_along_a_direction_is_that_of_jax(problem: Problem) -> None:
     along = direction(problem)
-    for mine, theirs in zip(
-        leaves(hand(problem, along)), leaves(auto(problem, along)), strict=True
-    ):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-9 * max(1, abs(theirs).max()))
+    theirs = in_jax(problem, lambda p: agreement.hessian(ref, p, along))
+    for name, mine in agreement.hessian(manual, problem, along).items():
+        atol = 1e-9 * max(1, abs(theirs[name]).max())
+        one, other = {name: mine}, {name: theirs[name]}
+        assert agreement.differences(one, other, rtol=1e-9, atol=atol) == []
 
 
 @examples(5)
 @given(exact_problems)
 def test_on_whole_numbers_the_hessian_is_exact(problem: Problem) -> None:
     along = direction(problem)
-    exact = hand(problem.exact(), fractions(along))
-    rows = zip(
-        leaves(exact), leaves(hand(problem, along)), leaves(auto(problem, along)), strict=True
-    )
-    for truth, mine, theirs in rows:
-        assert all(type(value) is Fraction for value in truth.flat)
-        assert truth.astype(float).tolist() == mine.tolist() == theirs.tolist()
+    exact = agreement.hessian(manual, problem.exact(), fractions(along))
+    assert all(type(value) is Fraction for array in exact.values() for value in array.flat)
+    by_hand = agreement.hessian(manual, problem, along)
+    assert agreement.differences(by_hand, exact) == []
+    by_jax = in_jax(problem, lambda p: agreement.hessian(ref, p, along))
+    assert agreement.differences(by_jax, exact) == []
 
 
 def along_the_line(problem: Problem, along: Any, s: Fraction) -> list[Any]:
@@ -137,8 +122,9 @@ def test_a_term_left_out_is_noticed(term: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(
         manual.hessian, term, lambda activation, z, d_h, *_: 0 * z if term == "bend" else d_h
     )
-    pairs = zip(leaves(hand(CURVED, along)), leaves(auto(CURVED, along)), strict=True)
-    assert any(abs(mine - theirs).max() > 0.01 for mine, theirs in pairs)
+    mine = agreement.hessian(manual, CURVED, along)
+    theirs = in_jax(CURVED, lambda p: agreement.hessian(ref, p, along))
+    assert agreement.differences(mine, theirs, atol=0.01)
 
 
 def test_a_direction_has_to_be_like_the_parameters() -> None:
@@ -153,46 +139,24 @@ def test_a_direction_has_to_be_like_the_parameters() -> None:
                 room.hvp(CURVED.params, wrong, *CURVED.arguments[1:], **CURVED.options)
 
 
-# The gradients of single examples
-
-
-@examples(4)
-@given(all_problems)
-def test_the_gradient_of_an_example_is_that_of_a_batch_of_one(problem: Problem) -> None:
-    arguments, loss = problem.arguments, problem.loss
-    losses, grads = manual.per_example_gradients(*arguments, loss=loss)
-    their_losses, theirs = jax.jit(
-        lambda p, x, y: ref.per_example_gradients(p, x, y, problem.activations, loss=loss)
-    )(*arguments[:3])
-    np.testing.assert_allclose(losses, their_losses, rtol=1e-12, atol=1e-12)
-    for mine, other in zip(leaves(grads), leaves(theirs), strict=True):
-        np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-11)
-    for n in range(len(problem.x)):
-        y = None if problem.y is None else problem.y[[n]]
-        L, alone = manual.value_and_grad(
-            problem.params, problem.x[[n]], y, problem.activations, loss=loss
-        )
-        np.testing.assert_allclose(losses[n], L, rtol=1e-12, atol=1e-12)
-        for mine, single in zip(leaves(grads), leaves(alone), strict=True):
-            np.testing.assert_allclose(mine[n], single, rtol=1e-12, atol=1e-12)
-
-
-@examples(4)
-@given(exact_problems)
-def test_on_whole_numbers_they_are_exact_and_add_up(problem: Problem) -> None:
-    exact = problem.exact()
-    losses, grads = manual.per_example_gradients(*exact.arguments, loss=problem.loss)
-    L, whole = manual.value_and_grad(*exact.arguments, loss=problem.loss, reduction="sum")
-    assert losses.sum() == L
-    _, theirs = jax.jit(
-        lambda p, x, y: ref.per_example_gradients(p, x, y, problem.activations, loss=problem.loss)
-    )(*problem.arguments[:3])
-    for each, total, auto_each in zip(leaves(grads), leaves(whole), leaves(theirs), strict=True):
-        assert (each.sum(0) == total).all()
-        assert each.astype(float).tolist() == auto_each.tolist()
-
-
 def test_both_rooms_have_the_same_names() -> None:
     of_devices = {"Shardings", "join", "launch", "place", "sharded_value_and_grad", "shardings"}
     only_ref = {"compilation_cache", "stacked_jacobian"} | of_devices
     assert set(ref.__all__) - only_ref == set(manual.__all__) - {"backward", "jacobians"}
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_how_the_pullback_of_softmax_bends_is_its_difference(n: int) -> None:
+    """In complex steps: the imaginary part of f(z + ih r)/h is the derivative along r, to the last digits."""
+    rng = np.random.default_rng(n)
+    z, d_h, r = rng.normal(size=(3, 2, n))
+
+    def pulled(z: np.ndarray) -> np.ndarray:
+        e = np.exp(z)
+        h = e / e.sum(-1, keepdims=True)
+        return np.asarray(h * (d_h - (d_h * h).sum(-1, keepdims=True)))
+
+    np.testing.assert_allclose(pull_back("softmax", z, d_h), pulled(z), rtol=1e-13)
+    expected = np.imag(pulled(z + 1e-30j * r)) / 1e-30
+    np.testing.assert_allclose(bend("softmax", z, d_h, r), expected, rtol=1e-12, atol=1e-15)
+    assert abs(expected).max() > 1e-3

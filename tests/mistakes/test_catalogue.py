@@ -1,4 +1,4 @@
-"""Every check has been seen to fail: planted mistakes against the cross-check that the suite relies on."""
+"""The mistakes of the catalogue, made in the pass that the judge edits: each is seen by the cross-check with JAX."""
 
 import numpy as np
 import pytest
@@ -7,57 +7,31 @@ import manual
 import ref
 from gradsheet.mistakes.catalogue import CATALOGUE, edits_of, instances
 from gradsheet.network.network import Network
-from gradsheet.network.problem import Problem
 from gradsheet.truth.steps import Pass, in_front
+from tests import agreement
+from tests.networks import KINKED, network_of, stated_problem
 
-# Chosen, not drawn: unequal widths, a batch of 4, live and dead units in each layer, and one z that
-# is exactly 0: that of unit 5 of layer 1 in example 1.
-PARAMS = (
-    manual.Layer(
-        np.array(
-            [[1, -2, 3, 1], [2, 1, -1, 3], [-3, 2, 1, -1], [1, 3, -2, -1], [2, -1, 1, -3]], float
-        ),
-        np.array([1, -1, 3, -1, 9], float),
-    ),
-    manual.Layer(
-        np.array([[1, -1, 2, 3, -2], [-2, 3, 1, -1, 1], [3, 2, -1, 1, -3]], float),
-        np.array([-4, 2, 1], float),
-    ),
-    manual.Layer(np.array([[2, -1, 3], [1, 3, -2]], float), np.array([1, -1], float)),
-)
-X = np.array([[1, 2, 3, 4], [-2, 1, 3, -1], [3, -1, 1, 2], [2, 3, -1, -2]], float)
-Y = np.array([[1, -2], [2, 1], [-1, 3], [4, 2]], float)
-ACTIVATIONS = ("relu", "relu", "identity")
-
-NETWORK = Network((4, 5, 3, 2), ("units",) * 3, ACTIVATIONS, "half_squared_error", "mean", 4)
+NETWORK = network_of(KINKED)
 FORWARD = ("z", "h", "shares")  # steps that a gradient of its own would follow
 
 
-def by_hand(params, x, y, made=()):
+def by_hand(problem, made=()):
     """All gradients by the pass of the catalogue, with some mistakes in it, by name."""
-    problem = Problem(NETWORK, tuple(params), x, y).converted(in_front)
-    found = Pass(problem, edits=edits_of(made)).gradients
-    return {name: array[0] for name, array in found.items()}
+    passed = Pass(stated_problem(problem).converted(in_front), edits=edits_of(made))
+    return {f"dL/d{name}": array[0] for name, array in passed.gradients.items()}
 
 
-def by_jax(params, x, y):
-    """The truth that the suite cross-checks against, by name."""
-    _, grads = ref.gradients(params, x, y, ACTIVATIONS)
-    found = {
-        f"{name}{l}": a
-        for l, layer in enumerate(grads.params, 1)
-        for name, a in layer._asdict().items()
-    }
-    return {name: np.asarray(a) for name, a in {**found, "h0": grads.h[0]}.items() if a is not None}
-
-
-def disagreements(mine, truth):
-    """The names of the tensors that are not equal, entry for entry."""
-    return [name for name in truth if mine[name].tolist() != truth[name].tolist()]
+def disagreements(problem, made=()):
+    """Where that differs from JAX, in the gradients by the parameters and by x."""
+    theirs, mine = agreement.gradients(ref, problem), by_hand(problem, made)
+    names = [name for name in theirs if name[4:5] in ("W", "b") or name == "dL/dh0"]
+    return agreement.differences(
+        {name: mine[name] for name in names}, {name: theirs[name] for name in names}
+    )
 
 
 def test_the_probe_has_live_dead_and_zero_units():
-    z, _ = manual.forward(PARAMS, X, ACTIVATIONS)
+    z, _ = manual.forward(KINKED.params, KINKED.x, KINKED.activations)
     for l in (0, 1):
         assert (z[l] > 0).any(0).all(), "every unit lives for some example"
         assert (z[l] <= 0).any(), "and some are dead"
@@ -66,7 +40,7 @@ def test_the_probe_has_live_dead_and_zero_units():
 
 
 def test_the_pass_without_a_mistake_is_right():
-    assert disagreements(by_hand(PARAMS, X, Y), by_jax(PARAMS, X, Y)) == []
+    assert disagreements(KINKED) == []
 
 
 BACKWARD = [
@@ -76,7 +50,7 @@ BACKWARD = [
 
 @pytest.mark.parametrize("instance", BACKWARD, ids=lambda i: f"{i.code} {i.layers} {i.variant}")
 def test_every_planted_mistake_is_caught(instance):
-    found = disagreements(by_hand(PARAMS, X, Y, [instance]), by_jax(PARAMS, X, Y))
+    found = disagreements(KINKED, [instance])
     if instance.code == "mask-at-zero" and instance.layers == (2,):
         assert not found, "no z of the second layer is 0"
     else:
@@ -84,11 +58,13 @@ def test_every_planted_mistake_is_caught(instance):
 
 
 def test_the_mask_of_the_kink_shows_only_where_z_is_0():
-    away = (PARAMS[0]._replace(b=PARAMS[0].b + np.array([0, 0, 0, 0, 0.25])), *PARAMS[1:])
+    first, *others = KINKED.params
+    moved = first._replace(b=first.b + np.array([0, 0, 0, 0, 0.25]))
+    away = KINKED._replace(params=(moved, *others))
     kinked = [instance for instance in BACKWARD if instance.code == "mask-at-zero"]
     assert len(kinked) == 3
     for instance in kinked:
-        assert disagreements(by_hand(away, X, Y, [instance]), by_jax(away, X, Y)) == []
+        assert disagreements(away, [instance]) == []
 
 
 def test_the_codes_are_the_catalogues_own_and_each_stands_once():
