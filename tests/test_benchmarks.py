@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import core
 import examples as of_examples
@@ -20,8 +19,9 @@ from sweeps import SWEEPS
 from table import block, targets
 
 import manual
+from tests.sheets import ROOT
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BENCHMARKS = ROOT / "benchmarks"
 
 # The problems
 

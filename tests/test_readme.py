@@ -20,8 +20,8 @@ from gradsheet.mistakes.catalogue import CATALOGUE
 from gradsheet.solution.pages import MARKS
 from manual.activations import NAMES as ACTIVATIONS
 from manual.losses import LOSSES
+from tests.sheets import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PAGE = (ROOT / "docs" / "writing-a-sheet.md").read_text()
 ERRATA = README.split("## What is wrong in the two homeworks")[1].split("\n## ")[0]

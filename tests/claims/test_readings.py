@@ -1,8 +1,10 @@
 """A wrong claim that another reading of the sheet would make right says which."""
 
+import math
+
 import pytest
 
-from tests.sheets import NUMBERS, SYMBOLS, judged
+from tests.sheets import NUMBERS, SYMBOLS, TWICE, TWO, judged
 
 BATCH = """
 loss = "squared_error"
@@ -92,3 +94,27 @@ def test_a_loss_in_symbols() -> None:
 
 def test_what_is_right_has_no_other_reading() -> None:
     assert judged(NUMBERS, "yhat", value="5").readings == []
+
+
+def test_softmax_is_a_reading_of_several_outputs_only() -> None:
+    head = TWO.replace("[[1, -2, 3], [2, 1, -1]]", "[[1, -2, 3], [2, 1, 1]]")
+    yhat = [float(v) for v in judged(head, "yhat", value="[0, 0]").truth]
+    total = sum(map(math.exp, yhat))
+    shares = ", ".join(f"{math.exp(v) / total:.5f}" for v in yhat)
+    assert judged(head, "yhat", value=f"[{shares}]").readings == ["layer 2 is read with softmax"]
+    assert judged(NUMBERS, "yhat", value="1").readings == []
+
+
+def test_a_reading_that_is_only_close_is_none() -> None:
+    assert judged(NUMBERS, "L", value="12.250001").readings == []
+    assert judged(NUMBERS, "L", value="12.25").readings == ["the loss is read as squared_error"]
+
+
+def test_rows_and_columns_are_read_too() -> None:
+    assert judged(NUMBERS, "dL/dW3", value="[[1, 2, 3]]").readings == []
+    assert judged(TWICE, "yhat[1]", value="[[1], [2]]").readings == []
+
+
+def test_working_without_a_number_is_read_in_one_way() -> None:
+    found = judged(NUMBERS, "yhat", "W3 @ x[1]*h1")
+    assert (found.verdict, found.readings) == ("wrong", [])

@@ -5,7 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gradsheet
+import gradsheet.solution
+from gradsheet.claims import reader, sheet
 from gradsheet.claims.reader import text_of
+from tests import sheets
 
 GOOD = """\
 title = "a sheet"
@@ -27,6 +30,7 @@ quantity = "z1"
 working = ["W1 @ x + b1"]
 value = [-1, 2, 3]
 """
+
 SYMBOLS = """\
 [[layer]]
 shape = [3, 4]
@@ -265,3 +269,91 @@ def test_any_text_is_a_sheet_or_a_sheet_error(text):
     else:
         return
     assert "\n" not in message
+
+
+def test_thousands_of_unknown_names_are_told_without_a_guess_at_each():
+    names = "".join(f"alphabetagamma{k} = 'z1'\n" for k in range(3000))
+    lines = [f"alphabetagamnn{k}" for k in range(100)]
+    text = f"x = [1, 2]\n[[layer]]\nW = [[1, 2]]\n[notation]\n{names}[[claim]]\nquantity = 'z1'\nworking = {lines}\n"
+    (claim,) = gradsheet.read(text).claims
+    hints = [line.error for line in claim.working]
+    assert "did you mean alphabetagamma0?" in hints[0]
+    assert "did you mean" not in hints[-1]
+    assert all("unknown name alphabetagamnn" in hint for hint in hints)
+
+
+def test_a_line_is_read_in_its_own_sheet():
+    def line(head: str) -> sheet.Line:
+        return (
+            gradsheet.read(f"{head}[[claim]]\nquantity = 'z1'\nworking = ['q*h3']\n")
+            .claims[0]
+            .working[0]
+        )
+
+    lines = [line(f"{sheets.SYMBOLS}q = 'z1[{unit}]'\n") for unit in (1, 2, 1)]
+    assert lines[0].tree == lines[2].tree != lines[1].tree
+    shallow = sheets.SYMBOLS.replace("[[layer]]\nshape = [1, 2]\n", "")
+    assert line(f"{shallow}q = 'z1[1]'\n").tree is None
+
+
+def test_names_that_are_given_one_after_the_other_are_read_in_their_order():
+    names = "\n".join(f"n{number} = 'W1[1,1]'" for number in range(reader.MAX_KEPT_NAMES))
+    head = sheets.SYMBOLS + f"{names}\nearly = 'q + 1'\nq = 'z1[1]'\nlate = 'q + 1'\n"
+    notation = gradsheet.read(head + "[[claim]]\nquantity = 'h1'\nworking = ['z1']\n").notation
+    assert notation["early"].letters == {"q"}
+    assert notation["late"].letters == frozenset()
+
+
+SHEET = "x = [1, 2]\n[[layer]]\nW = [[1, 2]]\n[[claim]]\nquantity = 'z1'\nvalue = 5\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        (
+            SHEET + "x = [1, 2]\n",
+            7,
+            "unknown key 'x' in claim 1: it belongs at the top, above every",
+        ),
+        (
+            SHEET + "activation = 'relu'\n",
+            7,
+            "unknown key 'activation' in claim 1: it belongs below \\[\\[layer",
+        ),
+        (
+            SHEET.replace("W =", "value = 1\nW ="),
+            3,
+            "unknown key 'value' in layer 1: it belongs below \\[\\[claim",
+        ),
+        (
+            SHEET.replace("[[layer]]", "[[layers]]"),
+            2,
+            r"\[\[layers\]\] is no table of a sheet, expected \[\[layer",
+        ),
+        (
+            SHEET.replace("[[claim]]", "[[claims]]"),
+            4,
+            r"\[\[claims\]\] is no table of a sheet, expected \[\[claim",
+        ),
+    ],
+)
+def test_what_stands_in_the_wrong_place_is_told_where_it_belongs(text, line, message):
+    with pytest.raises(gradsheet.SheetError, match=message) as caught:
+        gradsheet.read(text)
+    assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("relu'", "relu' stands alone, expected relu'(...)"),
+        ("a1", "unknown name a1: expected one of x, W1, z1"),
+        ("dL/dW2_11", "unknown name dW2_11: expected one of W1"),
+        ("dL/dW1_11", "dW1_11 may be the entry W1[1,1] or W1[11]"),
+    ],
+)
+def test_no_name_is_suggested_that_misleads(line, message):
+    text = "loss = 'output'\n" + SHEET + f'working = ["{line}"]\n'
+    (claim,) = gradsheet.read(text).claims
+    assert message in claim.working[0].error
+    assert "did you mean" not in claim.working[0].error

@@ -1,7 +1,6 @@
 """The verdicts: on the homeworks as printed, on claims for each verdict, and never without agreeing witnesses."""
 
 from fractions import Fraction
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -13,20 +12,16 @@ import gradsheet
 import manual
 import ref
 from gradsheet.claims.counting import operations
-from gradsheet.network.network import Network
-from gradsheet.numbers.budget import MAX_OPERATIONS, Budget
+from gradsheet.numbers.budget import MAX_OPERATIONS
 from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import autodiff
 from gradsheet.truth import nudge as difference
-from gradsheet.truth import probes as probe
 from tests.networks import Problem, examples, printable_problems, rational_problems
-from tests.sheets import NUMBERS, SYMBOLS, judged
-
-HOMEWORK = Path(gradsheet.__file__).parent / "homework"
+from tests.sheets import HOMEWORKS, NET, NUMBERS, SYMBOLS, judged
 
 
 def test_the_numbers_of_17_april_2024():
-    report = gradsheet.judge(gradsheet.load(HOMEWORK / "numbers.toml"))
+    report = gradsheet.judge(gradsheet.load(HOMEWORKS / "numbers.toml"))
     found = [(j.claim.quantity, j.claimed, j.truth, j.verdict) for j in report.judgements]
     assert found == [
         ("z1", ["-1", "2", "3"], ["-1", "2", "3"], "right"),
@@ -51,7 +46,7 @@ def test_the_numbers_of_17_april_2024():
 
 
 def test_the_symbols_of_homework_3():
-    report = gradsheet.judge(gradsheet.load(HOMEWORK / "symbols.toml"))
+    report = gradsheet.judge(gradsheet.load(HOMEWORKS / "symbols.toml"))
     verdicts = {j.claim.question: j.verdict for j in report.judgements}
     assert len(verdicts) == 17
     assert {item for item, verdict in verdicts.items() if verdict == "right"} == {
@@ -82,7 +77,7 @@ def test_the_symbols_of_homework_3():
 def test_the_verdicts_depend_on_the_reading():
     """With a ReLU behind layer 2 as well, further items of homework 3 are wrong."""
     text = (
-        (HOMEWORK / "symbols.toml")
+        (HOMEWORKS / "symbols.toml")
         .read_text()
         .replace("shape = [2, 3]", 'shape = [2, 3]\nactivation = "relu"')
     )
@@ -93,7 +88,7 @@ def test_the_verdicts_depend_on_the_reading():
 
 
 def test_every_changed_digit_of_the_homework_flips_its_verdict():
-    text = (HOMEWORK / "numbers.toml").read_text()
+    text = (HOMEWORKS / "numbers.toml").read_text()
     before = [j.verdict for j in gradsheet.judge(gradsheet.read(text)).judgements]
     digits = [
         ("= [-1, 2, 3]\n", "= [-1, 2, 4]\n"),
@@ -454,37 +449,45 @@ def test_random_sheets_with_exp_and_log_are_judged_by_their_digits(problem, plac
         assert judgement.verdict == "right" or kink in judgement.message, judgement.claim.quantity
 
 
-@examples(20)
-@given(st.lists(st.integers(1, 4), min_size=2, max_size=4), st.data())
-def test_probes_bring_about_every_pattern(widths, data):
-    depth = len(widths) - 1
-    biases = tuple(
-        data.draw(
-            st.lists(st.sampled_from(["units", "shared", None]), min_size=depth, max_size=depth)
-        )
-    )
-    network = Network(tuple(widths), biases, ("relu",) * depth, None, "mean", None)
-    assume(network.kinked_units <= 6)
-    patterns = set()
-    for point in probe.Probes(network, (), None, Budget()):
-        zs = manual.forward(point.params, point.x, network.activations).z
-        patterns.add(tuple(bool(v > 0) for z in zs for v in z[0]))
-    # Without a bias a layer behind dead units is dead: only the first layer is free, whatever comes behind.
-    if biases[0] != "shared":
-        assert len(patterns) >= 2 ** widths[1]
-    if set(biases) == {"units"}:
-        assert len(patterns) == 2**network.kinked_units
-
-
-def test_probes_reach_the_kink_of_every_unit():
-    network = Network((2, 3, 2), ("shared", None), ("relu", "relu"), None, "mean", None)
-    at_kink = set()
-    for point in probe.Probes(network, (), None, Budget()):
-        zs = manual.forward(point.params, point.x, network.activations).z
-        at_kink |= {(l, k) for l, z in enumerate(zs) for k, v in enumerate(z[0]) if v == 0}
-    assert at_kink == {(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)}
-
-
 def test_undecided_is_not_wrong_in_a_line_of_working():
     found = judged(KINK, "dL/dW1[2,1]", "6 + 0*dL/dW1[1,1]", value="6")
     assert (found.verdict, found.working[0].verdict) == ("cannot_tell", "cannot_tell")
+
+
+def test_the_last_line_is_the_one_that_the_number_follows_from() -> None:
+    found = judged(NUMBERS, "z1[1]", "x[2] - 3", "x[2] - 4", value="-1")
+    assert "its own last line gives -3, not -1" in found.message
+
+
+def test_digits_have_an_end() -> None:
+    """At the last rung what is too close has no verdict; there is no further one to ask for."""
+    found = judged(NET, "x[1] - x[1]", "exp(-9000) - exp(-9000 - exp(-9000))")
+    assert (found.verdict, "cannot be decided with 640 digits" in found.message) == (
+        "cannot_tell",
+        True,
+    )
+
+
+def test_a_claim_that_the_last_digits_leave_open_has_no_verdict():
+    found = judged(NET, "z1[1]", value="'1/7'")
+    assert found.verdict == "wrong"
+    line = "exp(-5000*x[1]*x[1]) - exp(-5000*x[1]*x[1] - exp(-5000))"
+    found = judged(NET, "x[1] - x[1]", line)
+    assert found.verdict == "cannot_tell"
+    assert "cannot be decided with 640 digits" in found.message
+
+
+@pytest.mark.parametrize("frames", [0, 100])
+def test_a_sum_longer_than_the_stack_is_judged_alone_and_after_another(frames):
+    """Two trees of the same sum are compared, and hashed, without a stack of their depth."""
+
+    def deeper(frames, text):
+        return (
+            deeper(frames - 1, text)
+            if frames
+            else gradsheet.judge(gradsheet.read(text)).judgements[0].verdict
+        )
+
+    claim = f"[[claim]]\nquantity = 'L'\nworking = ['{'+'.join('1' * 499)}']\n"
+    assert deeper(frames, NUMBERS + claim) == "wrong"
+    assert deeper(frames, NUMBERS + "[notation]\nq = 'W1[1,1]'\n" + claim) == "wrong"

@@ -1,81 +1,20 @@
-"""The command as it is called: what it prints, where, and its exit status."""
+"""The command as it is called: its arguments, its streams, and its exit status."""
 
 import json
 import os
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-import gradsheet
-from gradsheet.claims.judgement import Cause, Explanation, Judgement, LineVerdict, Report
-from gradsheet.claims.sheet import VERDICTS, Claim
+from gradsheet.claims.judgement import LineVerdict
+from gradsheet.claims.sheet import VERDICTS
 from gradsheet.commands.cli import EPILOG, main
-from gradsheet.commands.notebook import shown
-from gradsheet.language.formula import List
-from gradsheet.language.shown import clean
+from tests.commanding import QUESTIONS, SMALL, made, refused
+from tests.sheets import HOMEWORKS
 
-NUMBERS = (Path(gradsheet.__file__).parent / "homework" / "numbers.toml").read_text()
-SMALL = """\
-title = "small"
-loss = "output"
-x = [2]
-[[layer]]
-W = [[3]]
-[[claim]]
-quantity = "yhat"
-value = 6
-"""
-
-
-@pytest.fixture
-def sheet(tmp_path):
-    """Write a sheet and give its path."""
-
-    def write(text: str, name: str = "sheet.toml") -> str:
-        path = tmp_path / name
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return str(path)
-
-    return write
-
-
-def made(verdict, expect=None, points=1, line=22, **more) -> Judgement:
-    """A judgement on a claim of a sheet, as the judge would give it."""
-    claim = Claim(
-        "2b",
-        more.pop("quantity", "dL/dW3[1,2]"),
-        List(()),
-        None,
-        (),
-        expect,
-        "",
-        line,
-        Fraction(points),
-    )
-    return Judgement(claim, more.pop("claimed", "42"), more.pop("truth", "21"), verdict, **more)
-
-
-@pytest.fixture
-def told(sheet, capsys, monkeypatch):
-    """What the command says where the judge comes to such judgements, and its exit status."""
-
-    def tell(*judgements, options=(), causes=(), path="sheet.toml") -> tuple[list[str], int]:
-        report = Report(path, "made up", "a reading", judgements=[*judgements], causes=[*causes])
-        monkeypatch.setattr("gradsheet.commands.judge.judge", lambda _: report)
-        status = main([*options, sheet(SMALL)])
-        return capsys.readouterr().out.splitlines(), status
-
-    return tell
-
-
-def on_terminal(monkeypatch, columns: int) -> None:
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setenv("NO_COLOR", "1")
+NUMBERS = (HOMEWORKS / "numbers.toml").read_text()
 
 
 def test_without_argument_the_two_homeworks(capsys):
@@ -171,80 +110,6 @@ def test_what_is_no_sheet_is_one_clear_line_and_status_2(sheet, tmp_path, capsys
     assert json.loads(capsys.readouterr().out)["sheets"][0]["error"]
 
 
-def test_a_folder_is_every_sheet_in_it(tmp_path, sheet, capsys):
-    for name in ("b.toml", "a.toml", ".hidden.toml", "notes.txt"):
-        sheet(SMALL, name)
-    (tmp_path / "inner").mkdir()
-    (tmp_path / "inner" / "c.toml").write_text(SMALL.replace("value = 6", "value = 7"))
-    (tmp_path / "d.toml").mkdir()
-    os.mkfifo(tmp_path / "pipe.toml")
-    (tmp_path / "loop").symlink_to(tmp_path)
-    assert main([str(tmp_path)]) == 1
-    out = capsys.readouterr().out
-    claims = [line for line in out.splitlines() if line.startswith(("right", "wrong"))]
-    assert [Path(line.split(":")[0]).name for line in claims] == [
-        ".hidden.toml",
-        "a.toml",
-        "b.toml",
-        "c.toml",
-    ]
-    assert out.splitlines()[-1] == "4 sheets, 4 claims: 3 right, 1 wrong"
-
-
-def test_a_folder_without_sheets_is_told(tmp_path, capsys):
-    assert main([str(tmp_path)]) == 2
-    error = f"gradsheet: {tmp_path}: no sheet in this folder, expected files *.toml\n"
-    assert capsys.readouterr().err == error
-
-
-def test_quiet_leaves_out_what_is_as_expected(sheet, capsys):
-    wrong = sheet(SMALL.replace("value = 6", "value = 7"), "wrong.toml")
-    assert main(["-q", sheet(SMALL), wrong]) == 1
-    out = capsys.readouterr().out
-    assert "sheet.toml" not in out
-    assert "yhat = 7, true 6" in out
-    assert out.splitlines()[-1] == "2 claims: 1 right, 1 wrong"
-
-
-def test_quiet_shows_a_right_claim_with_a_line_that_could_not_be_read(told):
-    unread = made("right", working=[LineVerdict("foo", None, "unread", "unknown name foo")])
-    lines, _ = told(made("right", line=11), unread, options=("-q",))
-    assert [line.split()[1] for line in lines if line.startswith("right")] == ["sheet.toml:22"]
-
-
-def test_progress_is_shown_on_a_terminal_only(sheet, capsys, monkeypatch):
-    paths = [sheet(SMALL)] * 30
-    assert main(paths) == 0
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    clock = iter(range(10_000))
-    monkeypatch.setattr(
-        "gradsheet.commands.report.time", SimpleNamespace(monotonic=lambda: next(clock))
-    )
-    assert main(paths) == 0
-    out, err = capsys.readouterr()
-    assert "29 of 30 sheets, 1 s left" in err
-    assert err.endswith("\r\x1b[K")
-    assert "\x1b" not in out
-
-
-def test_wrong_numbers_are_told_as_the_claim_is_written(sheet, capsys):
-    text = SMALL.replace("x = [2]", "x = [0.25]")
-    assert main([sheet(text.replace("value = 6", "value = 0.6"))]) == 1
-    assert main([sheet(text.replace("value = 6", "value = '2/3'"))]) == 1
-    text = text.replace("x = [0.25]", "x = [1e200]")
-    assert main([sheet(text.replace("value = 6", "value = 7"))]) == 1
-    out = capsys.readouterr().out
-    lines = [line.strip() for line in out.splitlines()]
-    for line, reason in (
-        ("yhat = 0.6, true 0.75", "off by -0.15"),
-        ("yhat = 2/3, true 3/4", "off by -1/12"),
-        ("true about 3.00000e+200", "off by about -3.00000e+200"),
-    ):
-        assert any(found.endswith(line) for found in lines)
-        assert reason in lines
-
-
 def test_a_fault_of_the_judge_is_told_without_a_traceback(sheet, capsys, monkeypatch):
     def fail(_):
         raise RecursionError("planted")
@@ -254,19 +119,6 @@ def test_a_fault_of_the_judge_is_told_without_a_traceback(sheet, capsys, monkeyp
     err = capsys.readouterr().err
     assert "a fault of gradsheet: RecursionError: planted" in err
     assert "Traceback" not in err
-
-
-def test_verbose_shows_the_working(capsys):
-    assert main(["-v"]) == 0
-    assert "    wrong        -2*(1.5 - 5) * 6 = 42: gives 42" in capsys.readouterr().out
-
-
-def test_verbose_says_how_a_line_was_read(told):
-    line = LineVerdict("softmax(z1)", "1", "right", read_as=("softmax goes over the last axis",))
-    lines, _ = told(made("right", working=[line]), options=("-v",))
-    at = lines.index("        right        softmax(z1) = 1")
-    assert lines[at + 1] == f"{'':21}softmax goes over the last axis"
-    assert "softmax" not in "".join(told(made("right", working=[line]))[0])
 
 
 def run(*arguments, stdin=b"", **environment: str) -> "subprocess.CompletedProcess[bytes]":
@@ -320,175 +172,7 @@ def test_help_does_not_wait_for_numpy():
     assert {"numpy", "jax"} & set(done.stdout.split()) == set()
 
 
-def test_nothing_from_a_sheet_acts_on_the_terminal(sheet, capsys):
-    text = SMALL.replace('"small"', r'"\u001b[31mred\u0007\u202e"').replace(
-        "value = 6", 'value = 6\nquestion = "\\r\\u001b[2J"'
-    )
-    assert main([sheet(text)]) == 0
-    assert main([sheet(text.replace("x =", '"\\u001b[2J" ='))]) == 2
-    out, err = capsys.readouterr()
-    for stream in (out, err):
-        assert all(c.isprintable() or c == "\n" for c in stream)
-    assert "\\x1b[31mred\\x07\\x202e" in out
-
-
-def test_clean_leaves_letters_and_formulas_alone():
-    assert clean("δ = ∂L/∂ŷ, 𝑥, 漢字") == "δ = ∂L/∂ŷ, 𝑥, 漢字"
-    assert clean("a\nb\x9b") == "a\\x0ab\\x9b"
-
-
-@pytest.mark.parametrize("columns", [30, 40, 60, 80, 100, 300])
-def test_on_a_terminal_lines_fit_its_width(capsys, monkeypatch, columns):
-    on_terminal(monkeypatch, columns)
-    assert main(["-v"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines)) <= min(columns, 100)
-    assert sum(line.startswith("wrong  ") for line in lines) == 8  # the verdict is never cut
-    assert not any("\x1b" in line for line in lines)
-
-
-def test_colours_are_for_terminals_and_those_who_want_them(capsys, monkeypatch):
-    on_terminal(monkeypatch, 80)
-    monkeypatch.delenv("NO_COLOR")
-    assert main([]) == 0
-    out = capsys.readouterr().out
-    claim = "...k/numbers.toml:62  2b  dL/dW3[1,2] = 42, true 21 (cause A)"
-    assert f"\x1b[31mwrong          \x1b[0m  {claim}" in out
-
-
-CAUSE = Explanation("factor", "the 2 is kept", "factor", "a factor")
-
-
-def test_a_claim_is_a_line_and_each_reason_another(told):
-    wrong = made(
-        "wrong",
-        expect="right",
-        messages=["2 times the truth", "line 2, 'x', gives 42 " + 20 * "and so on "],
-        explanations=[Explanation("sign", "a sign is lost", "sign", "a sign")],
-        sure=True,
-        readings=["the loss is read as squared_error"],
-    )
-    lines, status = told(wrong)
-    at = lines.index("wrong            sheet.toml:22  2b  dL/dW3[1,2] = 42, true 21")
-    assert lines[at + 1 : at + 3] == ["    mistake: a sign is lost", "    2 times the truth"]
-    assert lines[at + 3].startswith("    line 2, 'x', gives 42 and so on")
-    assert lines[at + 4].startswith("      ")  # it hangs
-    rest = lines.index("    right if the loss is read as squared_error")
-    assert lines[rest + 1] == "    the verdict on record is right"
-    assert max(map(len, lines)) <= 100
-    assert status == 1
-
-
-def test_a_verdict_that_is_as_good_is_on_record(told):
-    lines, status = told(made("rounded", "right"), made("carried_forward", "wrong"))
-    assert not any("the verdict on record is" in line for line in lines)
-    assert lines[-1] == "2 claims: 1 rounded, 1 carried forward; every verdict is the one on record"
-    assert status == 0
-
-
-def test_the_rest_of_a_mistake_is_told_where_the_cause_is_told_below(told):
-    both = Explanation.together([CAUSE, Explanation("sign", "a sign is lost", "sign", "a sign")])
-    claims = [
-        made("wrong", explanations=[CAUSE], sure=True),
-        made("lucky", explanations=[both], sure=True),
-    ]
-    carried = [made("carried_forward", line=line) for line in (30, 31)]
-    lines, _ = told(*claims, *carried, causes=(Cause(CAUSE, [0, 1, 2, 3], True),))
-    assert lines.count("    mistake: a sign is lost") == 1
-    assert sum("(cause A)" in line for line in lines) == 4
-    cause = "one cause explains 2 of 2 wrong or lucky claims, and 2 carried forward: the 2 is kept"
-    assert lines[-3] == f"cause A: {cause}"
-
-
-def test_what_is_long_is_cut_but_for_the_verdict_the_line_and_the_notes(told, monkeypatch):
-    long = made(
-        "carried_forward",
-        line=1234,
-        claimed=["123456789"] * 30,
-        truth=["123456788"] * 30,
-        witness="x = 1",
-    )
-    for columns in (100, 80):
-        on_terminal(monkeypatch, columns)
-        lines, _ = told(long, path="a/very/long/path/" * 5 + "sheet.toml")
-        (line,) = (line for line in lines if line.startswith("carried_forward  "))
-        assert len(line) <= columns
-        assert "/sheet.toml:1234  2b  dL/dW3[1,2] = [1234" in line
-        assert line.endswith("... (witness A)")
-        assert any(line.startswith("    true: [123456788, ") for line in lines)  # on its own
-
-
-def test_the_digits_of_the_truth_are_printed_as_they_are(told):
-    for verdict in ("wrong", "rounded", "carried_forward"):
-        digits = made(verdict, claimed="0.27", truth=0.26894142136999, told="0.26894")
-        lines, _ = told(digits)
-        assert any(line.endswith("dL/dW3[1,2] = 0.27, true 0.26894") for line in lines)
-    assert "true" not in "".join(told(made("lucky"))[0])
-    lines, _ = told(made("wrong", claimed=["0.27"], truth=[0.268941], told=["0.26894"]))
-    assert any(line.endswith("= [0.27], true [0.26894]") for line in lines)
-
-
 ONE_UNREAD = {"working": [LineVerdict("foo bar", None, "unread", "unknown name foo")]}
-SECRETS = {
-    "truth": 21.987654,
-    "truth_digits": "21.9876",
-    "messages": ["off by 5.4321"],
-    "working": [
-        LineVerdict("a*b", "77.77", "wrong", "gives 77.77", read_as=("is 66.66",)),
-        LineVerdict("foo", None, "unread", "unknown name foo"),
-    ],
-}
-
-
-def test_lines_that_could_not_be_read_are_said_in_the_own_line(told):
-    for options in ((), ("--hint",)):
-        lines, status = told(made("right", **ONE_UNREAD), options=options)
-        assert any(line.endswith("2b  dL/dW3[1,2] = 42 (1 line not read)") for line in lines)
-        assert lines[-1] == "1 claim: 1 right; 1 line not read"
-        assert status == 2
-    two = made("wrong", working=ONE_UNREAD["working"] * 2)
-    assert any(line.endswith(" = 42, true 21 (2 lines not read)") for line in told(two)[0])
-
-
-def test_hints_tell_where_and_no_number(told):
-    earlier = [made("wrong", line=line).claim for line in (12, 15)]
-    said = Explanation("carried-on", "given z1 = 21.987", "carried-on", "what it follows from")
-    for options in (("--hint", "-v"), ("--hint", "--json")):
-        carried = made("carried_forward", given=earlier, explanations=[said], **SECRETS)
-        lines, _ = told(carried, made("wrong", **SECRETS), options=options)
-        text = "\n".join(lines)
-        assert "follows from line 12 and line 15" in text
-        assert "what it follows from" not in text  # once is enough
-        assert "line 2 of its working is not read: unknown name foo" in text
-        for secret in ("21.98", "5.43", "77.77", "66.66"):
-            assert secret not in text
-
-
-def test_hints_say_why_a_claim_could_not_be_read(told):
-    lines, _ = told(made("unread", truth=None, messages=["unknown name foo"]), options=("--hint",))
-    assert "    unknown name foo" in lines
-
-
-ALL = [made(verdict) for verdict in VERDICTS]
-
-
-def test_the_summary_counts_each_verdict_and_speaks_of_the_record_where_there_is_one(told):
-    counts = "8 claims: 1 right, 1 rounded, 1 wrong, 1 lucky, 1 carried forward, 1 cannot tell"
-    assert told(*ALL)[0][-1] == f"{counts}, 1 open, 1 unread"
-    on_record, off_record, wrong = made("wrong", "wrong"), made("wrong", "lucky"), made("wrong")
-    for claims, end in (
-        ((on_record,), "1 claim: 1 wrong; every verdict is the one on record"),
-        ((off_record, wrong), "2 claims: 2 wrong; 1 not as on record"),
-        ((on_record, wrong), "2 claims: 2 wrong; the verdicts on record agree"),
-    ):
-        assert told(*claims)[0][-1] == end
-
-
-def test_the_summary_is_one_line_in_a_pipe_and_fits_a_terminal(told, monkeypatch):
-    claims = [made(verdict, verdict) for verdict in VERDICTS]
-    assert told(*claims)[0][-1].endswith("1 unread; every verdict is the one on record")
-    on_terminal(monkeypatch, 60)
-    assert told(*claims)[0][-1] == "  the one on record"
 
 
 @pytest.mark.parametrize(
@@ -510,16 +194,6 @@ def test_help_explains_every_verdict_in_lines_that_fit():
     assert max(map(len, EPILOG.splitlines())) <= 100
 
 
-def test_credit_is_summed_up_where_somebody_speaks_of_points(told):
-    assert not any("credit" in line for line in told(*ALL)[0])
-    lines, _ = told(*ALL, options=("--credit", "lucky=0.5"))
-    assert lines[-1] == "credit 3.5 of 7 points"  # what cannot be told does not count
-    assert lines[-2].startswith("8 claims: ")
-    lines, _ = told(*ALL, options=("--credit", "cannot_tell=1/4", "--credit", "carried_forward=0"))
-    assert lines[-1] == "credit 2.25 of 8 points"
-    assert told(made("right", points=3), made("wrong"))[0][-1] == "credit 3 of 4 points"
-
-
 @pytest.mark.parametrize("credit", ["luky=1", "lucky", "lucky=1.01", "lucky=-1", "lucky=x", "=1"])
 def test_credit_that_means_nothing_is_bad_usage(capsys, credit):
     with pytest.raises(SystemExit) as stopped:
@@ -528,15 +202,35 @@ def test_credit_that_means_nothing_is_bad_usage(capsys, credit):
     assert "write lucky=0.5 or another" in capsys.readouterr().err
 
 
-def test_markdown_has_a_reason_a_line():
-    report = Report(
-        "s.toml",
-        "made up",
-        "a reading",
-        judgements=[made("carried_forward", messages=["a < b", "c"])],
+def test_help_tells_of_every_command(capsys):
+    for command in ("solve", "fill", "new", "blind"):
+        with pytest.raises(SystemExit) as caught:
+            main([command, "--help"])
+        assert caught.value.code == 0
+        assert f"usage: gradsheet {command}" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    assert all(f"gradsheet {command}" in out for command in ("solve", "fill", "new", "blind"))
+
+
+def test_a_command_that_is_misspelt_or_misplaced_is_told(folder, capsys):
+    assert refused(capsys, "slove", "sheet.toml").endswith(
+        "there is no file 'slove': did you mean solve?"
     )
-    assert (
-        "| carried\\_forward | 2b | dL/dW3\\[1,2\\] = 42, true 21<br>a \\< b<br>c |"
-        in shown(report).splitlines()
+    assert "the command comes first: gradsheet solve" in refused(capsys, "sheet.toml", "solve")
+    Path("solv").write_text(
+        QUESTIONS.replace('"yhat"', '"yhat"\nvalue = 6').replace('"dL/dW1"', '"dL/dW1"\nvalue = 2')
     )
-    assert shown(report).endswith("1 claim: 1 carried forward\n")
+    assert main(["-q", "solv"]) == 0, "a file of such a name is judged"
+
+
+def test_a_process_ends_where_standard_output_is_full():
+    if not Path("/dev/full").exists():
+        pytest.skip("needs a device that is full")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gradsheet"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 2
+    assert b"standard output: No space left on device" in done.stderr

@@ -8,13 +8,12 @@ import pytest
 
 import gradsheet
 from gradsheet.commands.cli import main
-from tests.sheets import NUMBERS
+from tests.sheets import GRADED, HOMEWORKS, NUMBERS, PUBLISHED
 
-ROOT = Path(__file__).parents[2]
 SHEETS = [
-    *sorted((ROOT / "gradsheet" / "homework").glob("*.toml")),
-    *sorted((ROOT / "tests" / "published").glob("*.toml")),
-    *sorted((ROOT / "tests" / "graded").glob("*.toml")),
+    *sorted(HOMEWORKS.glob("*.toml")),
+    *sorted(PUBLISHED.glob("*.toml")),
+    *sorted(GRADED.glob("*.toml")),
 ]
 
 

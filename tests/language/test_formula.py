@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gradsheet
+import gradsheet.solution
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
@@ -26,10 +27,12 @@ quantity = "L"
 value = 6.125
 """
 )
+
 NAMES, NOTATION = (
     SHEET.network.names,
     {"w": parse("W2[2,2]", SHEET.network.names), "delta": parse("dL/dz3[1]", SHEET.network.names)},
 )
+
 POINT = point_of(SHEET.problem, None)
 
 
@@ -238,3 +241,24 @@ def test_any_text_is_a_formula_or_a_formula_error(text):
 def test_a_line_may_not_quote_its_own_quantity(quantity, line, quoted):
     tree = parse(quantity, NAMES, NOTATION)
     assert mentions(parse(line, NAMES, NOTATION), tree, SHEET.network) is quoted
+
+
+ONE_CLAIM = "x = [1, 2]\n[[layer]]\nW = [[1, 2]]\n[[claim]]\nquantity = 'z1'\nvalue = 5\n"
+
+
+def test_a_sheet_of_sums_is_read_beside_deep_ones():
+    """Sizes and depths are kept in the trees: what a notation stands for is gone through once."""
+    names = "".join(f"a{k} = '{'-' * 40}(a{k - 1})'\n" if k else "a0 = 'x[1]'\n" for k in range(2))
+    text = (
+        ONE_CLAIM.replace("[[claim]]", f"[notation]\n{names}[[claim]]")
+        + "working = ['a1 + a1', 'x[1]"
+        + " + x[1]" * 120
+        + "']\n"
+    )
+    (claim,) = gradsheet.read(text).claims
+    deep, long = (line.tree for line in claim.working)
+    assert deep is not None
+    assert long is not None
+    assert (long.size, long.levels) == (241, 2)
+    assert deep.size == 2 * 41 + 1
+    assert deep.levels == 42

@@ -15,9 +15,8 @@ from gradsheet.language.parsing import SYNONYMS, parse
 from gradsheet.mistakes.catalogue import CATALOGUE
 from gradsheet.solution.exercise import Plan, exercise
 from gradsheet.solution.filling import fill
-from tests.sheets import NUMBERS, SYMBOLS, judged, judgements
+from tests.sheets import GRADED, HOMEWORKS, NUMBERS, PUBLISHED, SYMBOLS, judged, judgements
 
-ROOT = Path(__file__).parents[2]
 TANH = """
 loss = "cross_entropy"
 x = [1, 2]
@@ -369,9 +368,9 @@ def test_every_derivative_has_a_name(function: str) -> None:
 # What the program writes can be typed back
 
 SHEETS = [
-    *sorted((ROOT / "gradsheet" / "homework").glob("*.toml")),
-    *sorted((ROOT / "tests" / "published").glob("*.toml")),
-    *sorted((ROOT / "tests" / "graded").glob("*.toml")),
+    *sorted(HOMEWORKS.glob("*.toml")),
+    *sorted(PUBLISHED.glob("*.toml")),
+    *sorted(GRADED.glob("*.toml")),
 ]
 
 

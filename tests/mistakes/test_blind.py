@@ -1,7 +1,5 @@
 """What a sheet cannot see, and what would see it."""
 
-from pathlib import Path
-
 import pytest
 
 import gradsheet
@@ -11,9 +9,9 @@ from gradsheet.mistakes.blind import blindness, told
 from gradsheet.mistakes.catalogue import edits_of
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import point_of
-from tests.sheets import NET, SYMBOLS
+from tests.sheets import HOMEWORKS, NET, SYMBOLS
 
-HOMEWORK = Path(gradsheet.__file__).parent / "homework" / "numbers.toml"
+HOMEWORK = HOMEWORKS / "numbers.toml"
 
 
 def claims(*quantities: str) -> str:

@@ -1,12 +1,25 @@
 """The digits printed are the claim."""
 
+import math
 from fractions import Fraction
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradsheet.numbers.printed import NumberError, printed
+from gradsheet.numbers.printed import (
+    MAX_DIGITS,
+    NumberError,
+    as_float,
+    decimal_text,
+    exact_text,
+    like_claim,
+    plain,
+    printed,
+)
+from gradsheet.numbers.real import Arithmetic
 
 
 @pytest.mark.parametrize(
@@ -96,3 +109,123 @@ def test_a_correctly_rounded_number_is_right_and_its_neighbours_are_not(truth, p
         text = text if places else text.split(".", maxsplit=1)[0] + "."
         is_half = abs(Fraction(scaled + off, 10**places) - truth) * 2 * 10**places == 1
         assert printed(text).agrees(truth) is (off == 0 or is_half)
+
+
+@pytest.mark.parametrize(
+    ("text", "truth", "close"),
+    [
+        ("5", 4, True),  # off by a quarter
+        ("3", 4, True),
+        ("21/4", 4, False),
+        ("6", 4, False),
+        ("1", 0, False),
+        ("0.02", 0, True),  # off by two units of the last digit
+        ("-0.02", 0, True),
+        ("0.03", 0, False),
+        ("2.", 0, True),
+        ("3.", 0, False),
+        ("1.27", 1, True),  # both
+        ("1.28", 1, False),
+    ],
+)
+def test_close_is_a_quarter_off_or_two_units_of_the_last_digit(
+    text: str, truth: int, close: bool
+) -> None:
+    assert printed(text).is_close(truth) is close
+
+
+@pytest.mark.parametrize(
+    ("text", "overlaps"),
+    [
+        ("0.9", False),
+        ("0.95", False),
+        ("1.0", True),
+        ("1.5", True),
+        ("2.0", True),
+        ("2.1", False),
+        ("1.", True),
+    ],
+)
+def test_a_number_overlaps_what_lies_between_or_rounds_to_it(text: str, overlaps: bool) -> None:
+    assert printed(text).overlaps(1, 2) is overlaps
+    assert printed("0.9").overlaps(Fraction(95, 100), 2)
+    assert printed("2.1").overlaps(1, Fraction(205, 100))
+
+
+def test_the_longest_numbers_are_still_read() -> None:
+    nines = "9" * 40
+    assert printed(f"-{nines}/{nines}").value == -1
+    assert printed(f"-{nines}/1").value == -int(nines)
+    assert printed(nines).value == int(nines)
+    assert printed("1e300").value == 10**300
+    assert printed("1e-300").places == 300
+    for text in ("1e301", "1e-301", nines + "9"):
+        with pytest.raises(NumberError):
+            printed(text)
+
+
+def test_beyond_the_floats_is_infinity_with_the_sign() -> None:
+    assert (as_float(Fraction(10**400)), as_float(Fraction(-(10**400)))) == (math.inf, -math.inf)
+
+
+def test_exact_numbers_are_text_and_others_floats() -> None:
+    e = Arithmetic(40)(1).exp()
+    assert exact_text(e) == math.e
+    assert exact_text(e - e) == "0"  # known by its mark
+    assert exact_text(np.array([[Fraction(49, 8), e], [Fraction(3), e - e]])) == [
+        ["49/8", math.e],
+        ["3", "0"],
+    ]
+    assert exact_text(Fraction(2**9_999)) == str(2**9_999)
+    assert exact_text(Fraction(2**10_000)) == "a fraction of 3000 digits"
+
+
+def test_numbers_on_one_line() -> None:
+    assert plain([1 / 3, ["49/8", 2.5]]) == "[0.3333333333, [49/8, 2.5]]"
+    assert plain(1 / 3, 3) == "0.333"
+    assert plain("9" * 40) == "9" * 40
+    assert plain("9" * 41) == "about 1.00000e+41"
+    assert plain(f"-{'1' * 30}/{'3' * 30}") == "about -0.333333"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Fraction(-1, 8), "-0.125"),
+        (Fraction(1, 3), "1/3"),
+        (Fraction(1, 10**12), "0.000000000001"),
+        (Fraction(1, 10**13), "1/10000000000000"),
+        (10**28 + Fraction(1, 2), f"1{'0' * 28}.5"),
+        (10**29 + Fraction(1, 2), f"2{'0' * 28}1/2"),
+    ],
+)
+def test_fractions_of_few_places_are_decimals(value: Fraction, text: str) -> None:
+    assert decimal_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("truth", "claimed", "told"),
+    [
+        (["21"], "42", "21"),
+        ([["21"]], "42", "21"),
+        (["21"], ["42"], ["21"]),
+        (["1", "2"], "3", ["1", "2"]),
+        ("3/4", "0.6", "0.75"),
+        ("3/4", "2/3", "3/4"),
+        (["3/4", "1/2"], ["0.6", "1"], ["0.75", "0.5"]),
+        ("1/3", "0.3", "1/3"),
+        ("1234567/12345679", "0.3", "1234567/12345679"),  # 16 characters
+        ("12345678/12345679", "0.3", "0.999999919"),  # 17
+        ("2000000000000000001/2", "0.3", "1000000000000000000.5"),
+    ],
+)
+def test_the_truth_is_told_as_the_claim_is_written(truth: Any, claimed: Any, told: Any) -> None:
+    assert like_claim(truth, claimed) == told
+
+
+def test_both_parts_of_a_ratio_may_be_forty_digits_long() -> None:
+    long = "1" * MAX_DIGITS
+    assert printed(f"{long}/{long}").value == 1
+    for text in (f"{long}11/3", f"3/{long}11"):
+        with pytest.raises(NumberError, match="too long"):
+            printed(text)

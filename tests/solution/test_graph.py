@@ -4,18 +4,16 @@ import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
 import gradsheet
 from gradsheet.solution.graph import label, network_svg
 from gradsheet.truth.point import point_of
-from tests.sheets import NUMBERS, SYMBOLS
+from tests.sheets import NUMBERS, PUBLISHED, SYMBOLS
 
 SVG = "{http://www.w3.org/2000/svg}"
 CLAIM = "[[claim]]\nquantity = 'yhat[1]'\nworking = ['yhat[1]']\n"
-PUBLISHED = Path(__file__).parents[1] / "published"
 
 
 def drawing(sheet):

@@ -12,22 +12,27 @@ import pytest
 
 import gradsheet
 import gradsheet.solution
-from tests.sheets import random_sheet
+from gradsheet.solution.pages import tex_text
+from tests.sheets import HOMEWORKS, PUBLISHED, random_sheet
 
-ROOT = Path(__file__).parents[2]
 SHEETS = [
-    *sorted((ROOT / "gradsheet" / "homework").glob("*.toml")),
-    *sorted((ROOT / "tests" / "published").glob("*.toml")),
+    *sorted(HOMEWORKS.glob("*.toml")),
+    *sorted(PUBLISHED.glob("*.toml")),
 ]
+
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
+
 FONTS = shutil.which("fc-list")
+
 MATH_FONT = (
     FONTS is not None
     and "Math" in subprocess.run([FONTS], capture_output=True, text=True, check=False).stdout
 )
+
 PDFLATEX = shutil.which("pdflatex")
+
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -35,6 +40,7 @@ FLAGS = [
     "--no-first-run",
     "--disable-background-networking",
 ]
+
 FLAGS += [
     "--disable-sync",
     "--disable-component-update",
@@ -176,3 +182,15 @@ def test_latex_and_markdown_are_balanced(solutions):
         assert (
             len(re.findall(r"^\$\$$", gradsheet.solution.markdown(solution), re.MULTILINE)) % 2 == 0
         )
+
+
+def test_prose_in_latex_has_letters_and_no_numbers_of_characters():
+    assert (
+        tex_text("\u0177 \u2212 y \u2299 \u03b1\u03bb\u03a3")
+        == r"\^{y} $-$ y $\odot$ $\alpha$$\lambda$$\Sigma$"
+    )
+    assert (
+        tex_text("Dvo\u0159\u00e1k, x\u2081\u2074, \u2153")
+        == "Dvo\\v{r}\u00e1k, x$_{1}$$^{4}$, $\\frac{1}{3}$"
+    )
+    assert tex_text("\u6f22") == r"\texttt{U+6F22}"

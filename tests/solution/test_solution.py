@@ -1,7 +1,6 @@
 """Worked solutions: what a tutor writes on the board, every line of it checked."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -12,11 +11,9 @@ from gradsheet.language.text import formula_text
 from gradsheet.numbers.printed import printed
 from gradsheet.solution.digits import Digits, value_text
 from gradsheet.solution.rules import Rules
-from tests.sheets import NET, NUMBERS, SYMBOLS, random_sheet
+from tests.sheets import HOMEWORKS, NET, NUMBERS, PUBLISHED, SYMBOLS, random_sheet
 
-HOMEWORK = Path(gradsheet.__file__).parent / "homework"
-PUBLISHED = Path(__file__).parents[1] / "published"
-SHEETS = [*sorted(HOMEWORK.glob("*.toml")), *sorted(PUBLISHED.glob("*.toml"))]
+SHEETS = [*sorted(HOMEWORKS.glob("*.toml")), *sorted(PUBLISHED.glob("*.toml"))]
 
 
 def steps(solution):
@@ -44,7 +41,7 @@ def claims(*quantities: str) -> str:
 
 @pytest.fixture(scope="module")
 def numbers():
-    return gradsheet.solve(gradsheet.load(HOMEWORK / "numbers.toml"))
+    return gradsheet.solve(gradsheet.load(HOMEWORKS / "numbers.toml"))
 
 
 def test_forward_as_on_the_sheet(numbers):
@@ -102,7 +99,7 @@ def test_the_dead_unit_is_named(numbers):
 
 @pytest.fixture(scope="module")
 def symbols():
-    return gradsheet.solve(gradsheet.load(HOMEWORK / "symbols.toml"))
+    return gradsheet.solve(gradsheet.load(HOMEWORKS / "symbols.toml"))
 
 
 def test_item_16_from_the_step_before_and_from_the_beginning(symbols):
@@ -180,7 +177,7 @@ def test_a_wrong_step_would_be_found_and_left_out(monkeypatch):
 
     monkeypatch.setattr(Rules, "whole", wrong)
     with pytest.warns(RuntimeWarning, match="does not find the step to dL/dz1 right"):
-        solution = gradsheet.solve(gradsheet.load(HOMEWORK / "numbers.toml"))
+        solution = gradsheet.solve(gradsheet.load(HOMEWORKS / "numbers.toml"))
     step = next(step for step in solution.steps() if formula_text(step.quantity) == "dL/dz1")
     assert (step.lines, step.value) == ([], None)
     assert "did not find this step right" in gradsheet.solution.text(solution)
@@ -396,7 +393,7 @@ def test_nothing_of_a_sheet_acts_in_markdown_or_latex(hostile):
 
 
 def test_a_notebook_shows_sheets_reports_and_solutions(numbers):
-    sheet = gradsheet.load(HOMEWORK / "numbers.toml")
+    sheet = gradsheet.load(HOMEWORKS / "numbers.toml")
     assert shown(sheet).startswith("# Backpropagation by hand, 17 April 2024\n")
     assert r"- **2b** $\frac{\partial L}{\partial W_{12}^{(3)}}$" in shown(sheet)
     table = shown(gradsheet.judge(sheet))
@@ -413,3 +410,15 @@ def test_a_claim_of_which_nothing_is_read_is_solved_all_the_same():
         assert "unread" in gradsheet.solution.text(solution)
         assert "dL/dz1" in gradsheet.solution.answer_sheet(solution)
         assert gradsheet.solution.html(solution).count("⊞") == 2
+
+
+def test_what_a_sheet_gives_is_solved_as_well():
+    head = "x = [1, 2]\ny = 1\nloss = 'squared_error'\nlearning_rate = 0.1\n"
+    head += "[[layer]]\nW = [[1, 2]]\nb = 1\nshared_bias = true\n"
+    asked = "".join(
+        f"[[claim]]\nquantity = '{name}'\n"
+        for name in ("x", "y", "W1", "b1", "learning_rate", "dx/dx")
+    )
+    solution = gradsheet.solve(gradsheet.read(head + asked))
+    assert solution.unchecked == 0
+    assert "W\u207d\u00b9\u207e = [1  2]" in gradsheet.solution.text(solution)

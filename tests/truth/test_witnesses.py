@@ -3,10 +3,7 @@
 import random
 from fractions import Fraction
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import pytest
 from hypothesis import given
 
 import manual
@@ -14,9 +11,6 @@ from gradsheet.network import problem as problems
 from gradsheet.network.network import Network
 from gradsheet.numbers.real import Arithmetic, apart
 from gradsheet.numbers.reasons import AtKink
-from gradsheet.numbers.session import LIBRARY
-from gradsheet.truth import autodiff
-from gradsheet.truth import nudge as difference
 from gradsheet.truth.autodiff import Autodiff, autodiff_at
 from gradsheet.truth.nudge import Walk
 from gradsheet.truth.point import point_of
@@ -113,69 +107,6 @@ def test_three_witnesses_agree_where_exp_and_log_enter(problem: Problem) -> None
             if not kink:
                 assert not apart(left, hand[entry])
                 assert not apart(right, hand[entry])
-
-
-def test_at_a_kink_the_infinitesimal_sees_both_sides() -> None:
-    """sigmoid(relu(w x)) at w = 0: the slope is 0 from the left and x/4 from the right."""
-    real = Arithmetic(40)
-    layers = [([[real(0)]], None, "relu"), ([[real(1)]], None, "sigmoid")]
-    walk = Walk(layers, [[real(2)]], [], "output", "mean", rational=False)
-    left, right, kink = walk.derivative("L", (), "W1", (0, 0))
-    assert kink
-    assert left == 0
-    assert right == Fraction(1, 2)
-
-
-def test_at_a_kink_the_step_sees_both_sides() -> None:
-    walk = Walk(
-        [([[0]], None, "relu"), ([[3]], None, "identity")],
-        [[2]],
-        [],
-        "output",
-        "mean",
-        rational=True,
-    )
-    assert walk.derivative("L", (), "W1", (0, 0)) == (0, 6, True)
-
-
-def test_an_operation_without_a_rule_is_named() -> None:
-    closed = jax.make_jaxpr(jnp.sinc)(1.0)
-    with pytest.raises(
-        autodiff.UnknownOperation,
-        match=f"JAX {jax.__version__} has an operation without a rule here",
-    ):
-        autodiff._run(
-            closed.jaxpr, closed.consts, [np.asarray(Fraction(1), object)], Arithmetic(40)
-        )
-
-
-def test_programs_are_written_once_for_a_structure() -> None:
-    LIBRARY.clear()
-    for slope in (Fraction(1, 4), Fraction(1, 3)):
-        problem = Problem(
-            (manual.Layer(np.array([[Fraction(1)]])),),
-            np.array([[Fraction(-2)]]),
-            np.array([[Fraction(1)]]),
-            (("leaky_relu", slope),),
-            "squared_error",
-            "mean",
-        )
-        assert (
-            by_jax(problem, Arithmetic(40)).derivative("L", "W1").item()
-            == 2 * (-2 * slope - 1) * slope * -2
-        )
-    assert len(LIBRARY.cache("programs of JAX", 0)) == 1
-
-
-def test_the_nudge_errs_alone_when_its_rule_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: the dual exponential without its inner derivative."""
-    monkeypatch.setattr(
-        difference.Dual, "exp", lambda self: difference.Dual(self.value.exp(), self.value.exp())
-    )
-    real = Arithmetic(40)
-    walk = Walk([([[real(3)]], None, "sigmoid")], [[real(2)]], [], "output", "mean", rational=False)
-    s = 1 / (1 + real(-6).exp())
-    assert apart(walk.derivative("L", (), "W1", (0, 0)).right, 2 * s * (1 - s))
 
 
 def test_where_the_hand_sees_no_kink_in_the_way_there_is_none():

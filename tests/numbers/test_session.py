@@ -1,27 +1,18 @@
 """Sheets share what was found for others: that they are judged as if they were alone, and that it stays little."""
 
 import random
-from fractions import Fraction
 from types import SimpleNamespace
 
-import pytest
-
 import gradsheet
-from gradsheet.claims import reader, sheet
-from gradsheet.claims.counting import derived
-from gradsheet.claims.following import Carry, Moves, follow
-from gradsheet.claims.verdict import arithmetic_of
+from gradsheet.claims import reader
 from gradsheet.commands import exports
 from gradsheet.commands.files import text_in
-from gradsheet.language.parsing import parse
-from gradsheet.numbers.budget import Budget
-from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import point
-from gradsheet.truth.point import shared_point_of
-from tests.sheets import NET, NUMBERS, SYMBOLS
+from tests.sheets import HOMEWORKS, NET, NUMBERS, SYMBOLS
 
-HOMEWORK = ["gradsheet/homework/numbers.toml", "gradsheet/homework/symbols.toml"]
+HOMEWORK = [str(HOMEWORKS / name) for name in ("numbers.toml", "symbols.toml")]
+
 CLAIMS = """
 [[claim]]
 quantity = "h1[1]"
@@ -47,6 +38,7 @@ quantity = "dL/dz1[1]"
 working  = ["(yhat[1] - y[1])*3*dsigmoid(z1[1])"]
 value    = 0.496
 """
+
 # Each is the sheet before it but for one thing that the truth or a verdict depends on.
 CHANGES = [
     ("x = [1.23]", "x = [1.22]"),
@@ -79,6 +71,7 @@ quantity = "h1[1]"
 working  = ["z1[1]"]
 value    = -1
 """
+
 WRONG = [(9, 18, 12.25), (8, 16, 13.0), (7, 18, 24.5)]
 
 
@@ -109,21 +102,6 @@ def test_every_sheet_is_judged_as_if_it_were_alone():
     for text in [*texts, *texts]:
         assert report(text) == fresh[text]
     assert len(LIBRARY.cache("points", 0)) > len(CHANGES) - 4
-
-
-def test_exponentials_of_a_sheet_are_gone_with_it():
-    read = gradsheet.read(NET + CLAIMS)
-
-    def shared() -> point.Point:
-        return shared_point_of(read.problem, frozenset(derived(read)), arithmetic_of(0), Budget())
-
-    before, own = len(shared().arithmetic.marks), shared()
-    own.arithmetic(Fraction(7, 3)).exp()
-    own.found("seen with it", lambda: 1)
-    assert len(own.arithmetic.marks) > before
-    assert len(shared().arithmetic.marks) == before
-    assert shared().found("seen with it", lambda: 2) == 2
-    assert shared().found("seen with it", lambda: 3) == 2  # and what is seen without it serves all
 
 
 def test_what_is_cut_off_by_time_is_not_kept(monkeypatch):
@@ -168,77 +146,3 @@ def test_a_session_shares_nothing_with_another():
     gradsheet.judge(gradsheet.read(NET + CLAIMS, session=session), session=session)
     assert LIBRARY._caches == {}
     assert len(session.cache("points", 0)) == len(session.cache("simulations", 0)) == 1
-
-
-def test_a_line_is_read_in_its_own_sheet():
-    def line(head: str) -> sheet.Line:
-        return (
-            gradsheet.read(f"{head}[[claim]]\nquantity = 'z1'\nworking = ['q*h3']\n")
-            .claims[0]
-            .working[0]
-        )
-
-    lines = [line(f"{SYMBOLS}q = 'z1[{unit}]'\n") for unit in (1, 2, 1)]
-    assert lines[0].tree == lines[2].tree != lines[1].tree
-    shallow = SYMBOLS.replace("[[layer]]\nshape = [1, 2]\n", "")
-    assert line(f"{shallow}q = 'z1[1]'\n").tree is None
-
-
-def test_names_that_are_given_one_after_the_other_are_read_in_their_order():
-    names = "\n".join(f"n{number} = 'W1[1,1]'" for number in range(reader.MAX_KEPT_NAMES))
-    head = SYMBOLS + f"{names}\nearly = 'q + 1'\nq = 'z1[1]'\nlate = 'q + 1'\n"
-    notation = gradsheet.read(head + "[[claim]]\nquantity = 'h1'\nworking = ['z1']\n").notation
-    assert notation["early"].letters == {"q"}
-    assert notation["late"].letters == frozenset()
-
-
-@pytest.mark.parametrize("head", [NET, NUMBERS])
-def test_values_carried_on_side_by_side_are_those_carried_on_one_by_one(head):
-    read = gradsheet.read(f"{head}[[claim]]\nquantity = 'dL/dW1'\nvalue = 1\n")
-    here = shared_point_of(read.problem, frozenset({"L"}), arithmetic_of(0), Budget())
-    at = [("z1", (0, 0)), ("h1", (0, 0)), (("L", "z1"), (0, 0)), (("h1", "z1"), (0, 0, 0, 0))]
-    values = [
-        Carry(tensor, index, 0, Fraction(7, 5), plus=bool(k % 2))
-        for k, (tensor, index) in enumerate(at)
-    ]
-    start = [(Carry("z2", (0, 0), Fraction(2), None), Fraction(2))]
-    for quantity in ("dL/dW1", "-dL/dz1", "h1", "3*h1", *["W1_new"] * (head == NET)):
-        tree = parse(quantity, read.network.names)
-        each = [start, *([*start, (value, value.high)] for value in values)]
-        alone = [follow(tree, here, {}, chosen, floats=True) for chosen in each]
-        together = Moves(tree, here, {}, start, values, [], None).floats
-        assert together is not None
-        assert together.values[[0, *range(2, 2 + len(values))]].tolist() == alone
-        assert any(row != alone[0] for row in alone)
-
-
-@pytest.mark.parametrize("frames", [0, 100])
-def test_a_sum_longer_than_the_stack_is_judged_alone_and_after_another(frames):
-    """Two trees of the same sum are compared, and hashed, without a stack of their depth."""
-
-    def deeper(frames, text):
-        return (
-            deeper(frames - 1, text)
-            if frames
-            else gradsheet.judge(gradsheet.read(text)).judgements[0].verdict
-        )
-
-    claim = f"[[claim]]\nquantity = 'L'\nworking = ['{'+'.join('1' * 499)}']\n"
-    assert deeper(frames, NUMBERS + claim) == "wrong"
-    assert deeper(frames, NUMBERS + "[notation]\nq = 'W1[1,1]'\n" + claim) == "wrong"
-
-
-def test_kept():
-    kept: LRUCache[int] = LRUCache(3)
-    assert [kept.get(k, lambda k=k: 10 * k) for k in (1, 2, 3)] == [10, 20, 30]
-    assert kept.get(1, lambda: 0) == 10  # and 2 is now the one that was not asked for longest
-    assert kept.get(4, lambda: 40) == 40
-    assert [k in kept for k in (1, 2, 3, 4)] == [True, False, True, True]
-    assert kept.get(5, lambda: 50, lambda _: 4) == 50  # more than there is room for
-    assert 5 not in kept
-    assert len(kept) == kept.cost == 3
-    assert kept.get(6, lambda: 60, lambda _: 3) == 60
-    assert (len(kept), kept.cost) == (1, 3)
-    with pytest.raises(ZeroDivisionError):
-        kept.get(7, lambda: 1 // 0)
-    assert kept.get(7, lambda: 70) == 70

@@ -6,7 +6,6 @@ import re
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import chex
 import jax
@@ -16,8 +15,9 @@ import pytest
 import manual
 import ref
 from tests.on_devices import ACTIVATIONS, BATCH, MESHES, ROUNDED, WIDTHS, named, problem
+from tests.sheets import ROOT
 
-HERE = Path(__file__).parents[1]
+HERE = ROOT / "tests"
 LIMIT = 60  # seconds for what takes five
 jitted = jax.jit(ref.value_and_grad, static_argnames=("activations", "loss", "reduction"))
 
