@@ -1,5 +1,6 @@
 """The benchmarks themselves: what they compare before they time, and what they say of it. No test looks at a clock."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import core
 import examples as of_examples
 import jax
 import machine
+import mutants
 import numpy as np
 import pytest
 from competitors import COMPETITORS, Competitor, entered
@@ -353,6 +355,12 @@ def test_a_wrong_option_gets_one_line(tmp_path):
         assert done.returncode == 2
         assert says in done.stderr.splitlines()[-1]
         assert done.stdout == ""
+
+
+def test_the_tests_that_are_to_notice_faults_exist():
+    """pytest fails without a file that is named, and every fault would count as noticed."""
+    for name in itertools.chain(*mutants.TESTS.values()):
+        assert (ROOT / "tests" / f"{name}.py").exists(), name
 
 
 @pytest.mark.exhaustive

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 
 import gradsheet
+import manual
 from gradsheet.checking.arguments import network_of
 from gradsheet.checking.relations import Seen, in_words, relation
-from tests.functions import textbook
-
-NETWORK = network_of((4, 5, 3, 2), None, "half_squared_error", "mean", 4, "units")
-RIGHT = textbook(NETWORK)
+from tests.functions import RIGHT, textbook, with_a_blank_example
 
 
 def changed(name: str, change: Any) -> Any:
@@ -183,3 +181,15 @@ def test_in_few_bits_a_relation_is_exact_or_none() -> None:
 )
 def test_a_factor_in_words(factor: float, text: str) -> None:
     assert in_words(factor) == text
+
+
+def test_noise_is_not_called_weight_decay():
+    data = with_a_blank_example(("relu", "relu", "identity"))
+    rng = np.random.default_rng(3)
+
+    def noisy(params, x, y):
+        grads = manual.value_and_grad(params, x, y, ("relu", "relu", "identity"))[1]
+        return [(W + 3e-14 * abs(W).max() * rng.normal(size=W.shape), b) for W, b in grads]
+
+    for _ in range(5):
+        assert not gradsheet.check(noisy, **data).relations

@@ -8,13 +8,17 @@ import pytest
 
 import gradsheet
 import manual
+from gradsheet.checking.arguments import network_of
 from gradsheet.checking.returned import NotUnderstood, Reader
+from tests.functions import DEFAULT, FORMS, RIGHT, in_form, textbook
 
 SHAPES = {"W1": (3, 2), "b1": (3,), "W2": (1, 3), "b2": (1,)}
+
 ARRAYS = {
     name: np.arange(np.prod(shape), dtype=float).reshape(shape) + k
     for k, (name, shape) in enumerate(SHAPES.items())
 }
+
 W1, b1, W2, b2 = ARRAYS.values()
 
 
@@ -199,3 +203,147 @@ def test_an_array_that_exits_later_does_not_end_the_caller():
     found = answered(lambda a: Wrapped(a, times))
     assert not found.right
     assert "what it returned cannot be read" in " ".join(found.faults)
+
+
+ACTIVATIONS = DEFAULT.activations
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_read(form):
+    found = gradsheet.check(in_form(form, RIGHT))
+    assert found.right, found
+    assert ("dW as (inputs, units)" in found.assumed) == form.startswith("turned")
+
+
+@pytest.mark.parametrize(
+    ("change", "row", "message"),
+    [
+        (
+            lambda W, b: (W.T, b),
+            "dL/dW2",
+            "has shape (5, 3), expected (3, 5): it is transposed, write .T",
+        ),
+        (lambda W, b: (W.astype(int), b), "dL/dW2", "has dtype int64, expected a float"),
+        (lambda W, b: (W + 0j, b), "dL/dW2", "has dtype complex128, expected real numbers"),
+        (lambda W, b: (W, b.sum()), "dL/db2", "has shape (), expected (3,)"),
+        (lambda W, b: (W * np.nan, b), "dL/dW2", "nan, true"),
+        (lambda W, b: (W, b / 0.0), "dL/db2", "inf, true"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_what_is_no_gradient_is_told_in_its_row(change, row, message):
+    def fn(params, x, y):
+        _, (first, second, third) = RIGHT(params, x, y)
+        return [first, change(*second), third]
+
+    found = gradsheet.check(fn)
+    wrong = [r for r in found.rows if not r.is_right]
+    assert [r.name for r in wrong] == [row]
+    assert message in wrong[0].where
+
+
+def test_weights_as_inputs_by_units_are_given_where_the_function_needs_them():
+    def fn(params, x, y):
+        L, grads = RIGHT([(W.T, b) for W, b in params], x, y)
+        return L, [(W.T, b) for W, b in grads]
+
+    found = gradsheet.check(fn)
+    assert found.right, found
+    assert found.assumed[0] == "fn takes W as (inputs, units)"
+    square = gradsheet.check(
+        lambda *data: _transposing(
+            textbook(network_of((3, 3, 3), None, "squared_error", "mean", 4, "units")), *data
+        ),
+        (3, 3, 3),
+        loss="squared_error",
+    )
+    assert square.right, square
+
+
+def _transposing(fn, params, x, y):
+    L, grads = fn([(W.T, b) for W, b in params], x, y)
+    return L, [(W.T, b) for W, b in grads]
+
+
+def test_one_layout_goes_in_and_out():
+    def mixed(params, x, y):
+        """W as (inputs, units) goes in, dW as (units, inputs) comes out."""
+        L, grads = RIGHT([(W.T, b) for W, b in params], x, y)
+        return L, grads
+
+    for widths in ((4, 5, 3, 2), (3, 3, 3, 3)):
+        assert not gradsheet.check(mixed, widths).right
+    turned = in_form("turned", RIGHT)
+    assert gradsheet.check(turned).right, "the shapes tell"
+    assert not gradsheet.check(turned, (3, 3, 3, 3)).right
+
+
+def test_square_weights_are_told_apart_by_others_or_by_the_caller():
+    """The layout is never chosen by what comes out right."""
+    square = (4, 4, 4, 4)
+
+    def takes(params, x, y):
+        return _transposing(RIGHT, params, x, y)
+
+    def only_square(fn):
+        def given(params, x, y):
+            assert all(W.shape == (4, 4) for W, _ in params), "it is written for these widths"
+            return fn(params, x, y)
+
+        return given
+
+    found = gradsheet.check(takes, square)
+    assert found.right, "with unequal widths it raises on W as (units, inputs)"
+    assert found.assumed[0] == "fn takes W as (inputs, units)"
+    found = gradsheet.check(only_square(takes), square)
+    assert not found.right, "nothing but the verdict speaks for the other layout"
+    assert "or write inputs_first=True" in found.assumed[-1]
+    assert gradsheet.check(only_square(takes), square, inputs_first=True).right
+    assert gradsheet.check(only_square(RIGHT), square).right
+    assert not gradsheet.check(only_square(RIGHT), square, inputs_first=True).right
+    assert not gradsheet.check(takes, inputs_first=False).right, "told is told"
+
+
+@pytest.mark.parametrize("what", ["forward and back", "back", "dW"])
+def test_a_transpose_does_not_pass_where_shapes_allow_it(what):
+    def fn(params, x, y):
+        """For square W alone: where W is no square the shapes would not fit."""
+        turned = [(W.T if W.shape[0] == W.shape[1] else W, b) for W, b in params]
+        if what == "forward and back":
+            return [(W.T if W.shape[0] == W.shape[1] else W, b) for W, b in RIGHT(turned, x, y)[1]]
+        if what == "dW":
+            return [(W.T if W.shape[0] == W.shape[1] else W, b) for W, b in RIGHT(params, x, y)[1]]
+        cache = manual.forward(params, x, ACTIVATIONS)
+        return manual.backward(turned, cache, (cache.h[-1] - y) / len(x), ACTIVATIONS).params
+
+    for widths in ((4, 4, 4, 4), (3, 3, 3, 3), (5, 4, 4, 2)):
+        found = gradsheet.check(fn, widths)
+        assert not found.right, widths
+
+
+def test_the_order_of_square_arrays_is_read_where_widths_differ():
+    def last_first(params, x, y):
+        return RIGHT(params, x, y)[1][::-1]
+
+    for widths in ((4, 5, 3, 2), (4, 4, 4, 4)):
+        found = gradsheet.check(last_first, widths)
+        assert found.right
+        assert found.assumed == ["pairs (dW, db), the last layer first"]
+
+    def swaps_if_square(params, x, y):
+        first, *middle, last = RIGHT(params, x, y)[1]
+        return [last, *middle, first] if params[0][0].shape == (4, 4) else [first, *middle, last]
+
+    found = gradsheet.check(swaps_if_square, (4, 4, 4, 4))
+    assert not found.right
+    assert found.relations["dL/dW1"] == "that is dL/dW3"
+
+
+def test_a_vector_has_w_as_it_was_given():
+    def flat(turn):
+        return lambda *data: np.concatenate(
+            [np.ravel(a) for W, b in RIGHT(*data)[1] for a in (turn(W), b)]
+        )
+
+    assert gradsheet.check(flat(lambda W: W)).right
+    assert not gradsheet.check(flat(lambda W: W.T)).right

@@ -8,7 +8,7 @@ import pytest
 
 from gradsheet.claims.judgement import Judgement, LineVerdict, Report
 from gradsheet.claims.sheet import VERDICTS, Claim
-from gradsheet.commands import cli
+from gradsheet.commands import judge
 from gradsheet.commands.cli import main
 from gradsheet.language.formula import List
 
@@ -214,14 +214,14 @@ def test_json_is_one_object_whatever_happens(folder, capsys):
 
 @pytest.mark.parametrize("kind", ["--gradescope", "--junit"])
 def test_a_file_is_whole_even_where_the_judging_is_interrupted(folder, capsys, monkeypatch, kind):
-    right = cli.with_sheet
+    right = judge.with_sheet
 
     def interrupted(path, shown, use):
         if path.endswith("b.toml"):
             raise KeyboardInterrupt
         return right(path, shown, use)
 
-    monkeypatch.setattr(cli, "with_sheet", interrupted)
+    monkeypatch.setattr(judge, "with_sheet", interrupted)
     target = folder / "out"
     assert main([kind, str(target), str(folder / "class")]) == 130
     if kind == "--junit":

@@ -108,13 +108,6 @@ def test_the_same_sheet_gets_the_same_proposal() -> None:
     assert told(blindness(gradsheet.load(HOMEWORK))) == told(blindness(gradsheet.load(HOMEWORK)))
 
 
-@pytest.mark.parametrize("text", ["x = [", "x = 1\n"])
-def test_what_cannot_be_read_is_one_line(text: str, tmp_path, capsys) -> None:
-    (tmp_path / "bad.toml").write_text(text)
-    assert main(["blind", str(tmp_path / "bad.toml")]) == 2
-    assert capsys.readouterr().err.startswith(f"gradsheet: {tmp_path}/bad.toml:")
-
-
 @pytest.mark.parametrize("quantity", ["yhat[5]", "z1[1,3]"])
 def test_what_has_no_value_is_no_question(quantity: str) -> None:
     head = 'loss = "output"\nx = 1\n[[layer]]\nW = [[2]]\n'

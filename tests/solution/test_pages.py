@@ -13,7 +13,8 @@ import pytest
 import gradsheet
 import gradsheet.solution
 from gradsheet.solution.pages import tex_text
-from tests.sheets import HOMEWORKS, PUBLISHED, random_sheet
+from tests.sheets import HOMEWORKS, NET, PUBLISHED, random_sheet
+from tests.solving import solved
 
 SHEETS = [
     *sorted(HOMEWORKS.glob("*.toml")),
@@ -194,3 +195,45 @@ def test_prose_in_latex_has_letters_and_no_numbers_of_characters():
         == "Dvo\\v{r}\u00e1k, x$_{1}$$^{4}$, $\\frac{1}{3}$"
     )
     assert tex_text("\u6f22") == r"\texttt{U+6F22}"
+
+
+def test_text_keeps_to_80_columns(numbers, symbols):
+    for solution in (numbers, symbols):
+        assert max(map(len, gradsheet.solution.text(solution).splitlines())) <= 80
+
+
+def test_matrices_are_matrices(numbers):
+    assert (
+        "                         ⎡0  1⎤       ⎡−2⎤   ⎡1⎤   ⎡−2⎤   ⎡−1⎤\n"
+        "  z⁽¹⁾ = W⁽¹⁾ x + b⁽¹⁾ = ⎢1  1⎥ ⎡2⎤ + ⎢−1⎥ = ⎢3⎥ + ⎢−1⎥ = ⎢ 2⎥\n"
+        "                         ⎣1  0⎦ ⎣1⎦   ⎣ 1⎦   ⎣2⎦   ⎣ 1⎦   ⎣ 3⎦\n"
+    ) in gradsheet.solution.text(numbers)
+
+
+HOSTILE = "<script>alert(1)</script> $x$ \\end{document} `code` | [a](b) \\u001b[31m 漢字 #&%"
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    text = NET.replace("\nloss", f'\ntitle = "{HOSTILE}"\nloss'.replace("\\e", "\\\\e"), 1)
+    return solved(text + f"[[claim]]\nquestion = '''{HOSTILE}'''\nquantity = 'L'\nvalue = 7\n")
+
+
+def test_nothing_of_a_sheet_acts_in_a_page(hostile):
+    page = gradsheet.solution.html(hostile).replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert "<script" not in page
+    assert not re.search(r"https?:|\bsrc=|\bhref=|url\(|@import|\bon\w+=", page)
+    assert "\x1b" not in page + gradsheet.solution.text(hostile) + gradsheet.solution.markdown(
+        hostile
+    ) + gradsheet.solution.latex(hostile)
+
+
+def test_nothing_of_a_sheet_acts_in_markdown_or_latex(hostile):
+    assert (
+        r"\<script\>alert(1)\</script\> \$x\$ \\end{document} \`code\` \| \[a\](b)"
+        in gradsheet.solution.markdown(hostile)
+    )
+    latex = gradsheet.solution.latex(hostile)
+    assert latex.count(r"\end{document}") == 1
+    assert r"\textbackslash{}end\{document\}" in latex
+    assert r"\texttt{U+6F22}" in latex
