@@ -1,7 +1,10 @@
-"""What the tests compare of two rooms: every tensor by its name, forward, then loss, then each gradient.
+"""What the tests compare of two rooms: every tensor by its name, forward, then
+loss, then each gradient.
 
-The functions take the room, `manual` or `ref` or a copy of `manual` with a mistake planted in it, and give the tensors;
-`differences` says which are not equal. A mistake that it does not see in such a copy, nobody would see in `manual`.
+The functions take the room, `manual` or `ref` or a copy of `manual` with a
+mistake planted in it, and give the tensors; `differences` says which are not
+equal. A mistake that it does not see in such a copy, nobody would see in
+`manual`.
 """
 
 from collections.abc import Callable
@@ -19,7 +22,9 @@ Room = ModuleType
 
 
 def by_name(tree: Any) -> Tensors:
-    """Every array of a pass, or of what is like the parameters, by its name: z1, h1, W1, b1, ..."""
+    """Every array of a pass, or of what is like the parameters, by its name:
+    z1, h1, W1, b1, ...
+    """
     if hasattr(tree, "z"):
         names = {f"z{l}": z for l, z in enumerate(tree.z, 1)}
         names |= {f"h{l}": h for l, h in enumerate(tree.h)}
@@ -58,7 +63,9 @@ def norms(room: Room, problem: Problem) -> Tensors:
 
 
 def jacobians(room: Room, problem: Problem) -> Tensors:
-    """The Jacobians of the loss, its shares, the output and z1, by what lies far from them and next to them."""
+    """The Jacobians of the loss, its shares, the output and z1, by what lies
+    far from them and next to them.
+    """
     depth = len(problem.params)
     by_all = ["x", "z1", "W1", *(["b1"] * (problem.params[0].b is not None))]
     pairs = [(of, by) for of in ("L", "shares", f"h{depth}", "z1") for by in by_all]
@@ -73,7 +80,8 @@ def jacobians(room: Room, problem: Problem) -> Tensors:
 
 
 def in_jax(problem: Problem, tensors: Callable[[Problem], Any]) -> Any:
-    """Tensors of `ref`, compiled as a whole: op by op, every new shape costs a compilation for each op.
+    """Tensors of `ref`, compiled as a whole: op by op, every new shape costs a
+    compilation for each op.
 
     They are computed once, so that it would be a waste to let XLA optimise.
     """
@@ -98,9 +106,11 @@ def direction(problem: Problem, seed: int = 5) -> tuple[manual.Layer, ...]:
 def differences(
     mine: Tensors, theirs: Tensors, *, rtol: float = 0.0, atol: float = 0.0
 ) -> list[str]:
-    """The tensors that are not equal, each with its first entry that is not; empty where the rooms agree.
+    """The tensors that are not equal, each with its first entry that is not;
+    empty where the rooms agree.
 
-    Equal is ==, on Fractions and floats alike, and within `rtol` and `atol` only where a test asks for these.
+    Equal is ==, on Fractions and floats alike, and within `rtol` and `atol`
+    only where a test asks for these.
     """
     found = [f"{name} is in one room only" for name in mine.keys() ^ theirs.keys()]
     for name in [name for name in mine if name in theirs]:

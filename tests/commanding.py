@@ -1,4 +1,6 @@
-"""Calling commands: sheets to call them with, judgements made up, and what they say on standard error."""
+"""Calling commands: sheets to call them with, judgements made up, and what they
+say on standard error.
+"""
 
 from fractions import Fraction
 

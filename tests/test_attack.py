@@ -1,4 +1,6 @@
-"""The sheets of tests/attack: each once got a wrong verdict, or more work than there is time for."""
+"""The sheets of tests/attack: each once got a wrong verdict, or more work than
+there is time for.
+"""
 
 import pytest
 

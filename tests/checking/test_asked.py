@@ -1,4 +1,6 @@
-"""Other things that a function is asked for: gradients of every example, Jacobians, the Hessian times a direction."""
+"""Other things that a function is asked for: gradients of every example,
+Jacobians, the Hessian times a direction.
+"""
 
 import jax
 import numpy as np

@@ -1,4 +1,6 @@
-"""A function is checked: no right one is called wrong, and nothing else is called right."""
+"""A function is checked: no right one is called wrong, and nothing else is
+called right.
+"""
 
 import os
 import random

@@ -1,4 +1,6 @@
-"""Why an answer is wrong: the step that breaks first, what follows from it, and the mistake by its name."""
+"""Why an answer is wrong: the step that breaks first, what follows from it, and
+the mistake by its name.
+"""
 
 import re
 from collections import Counter

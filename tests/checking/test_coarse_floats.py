@@ -1,4 +1,6 @@
-"""Functions that round: on the way, at the end, or because their type has few bits."""
+"""Functions that round: on the way, at the end, or because their type has few
+bits.
+"""
 
 from typing import Any
 

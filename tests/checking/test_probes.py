@@ -1,4 +1,6 @@
-"""The data that a function is tried on: every entry and every mistake shows, and floats are exact."""
+"""The data that a function is tried on: every entry and every mistake shows,
+and floats are exact.
+"""
 
 import numpy as np
 import pytest

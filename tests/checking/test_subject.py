@@ -1,4 +1,6 @@
-"""What a function should not do: change what it is given, raise, exit, remember, throw dice."""
+"""What a function should not do: change what it is given, raise, exit,
+remember, throw dice.
+"""
 
 import re
 

@@ -1,4 +1,6 @@
-"""The two sides of a claim: what a wrong number has to do with the truth, and what a line gives."""
+"""The two sides of a claim: what a wrong number has to do with the truth, and
+what a line gives.
+"""
 
 from fractions import Fraction
 

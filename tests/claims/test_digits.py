@@ -1,4 +1,6 @@
-"""What digits can carry: truths to the digits claimed, and cut and floating numbers."""
+"""What digits can carry: truths to the digits claimed, and cut and floating
+numbers.
+"""
 
 import json
 from decimal import Decimal, localcontext

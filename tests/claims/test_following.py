@@ -1,4 +1,6 @@
-"""What printed values lead to: which they stand for, how far they may be off, and what comes of them."""
+"""What printed values lead to: which they stand for, how far they may be off,
+and what comes of them.
+"""
 
 import math
 from fractions import Fraction

@@ -1,4 +1,6 @@
-"""What the tests of the commands start from: files to judge, and a judge that comes to given judgements."""
+"""What the tests of the commands start from: files to judge, and a judge that
+comes to given judgements.
+"""
 
 from pathlib import Path
 
@@ -23,7 +25,9 @@ def sheet(tmp_path):
 
 @pytest.fixture
 def told(sheet, capsys, monkeypatch):
-    """What the command says where the judge comes to such judgements, and its exit status."""
+    """What the command says where the judge comes to such judgements, and its
+    exit status.
+    """
 
     def tell(*judgements, options=(), causes=(), path="sheet.toml") -> tuple[list[str], int]:
         report = Report(path, "made up", "a reading", judgements=[*judgements], causes=[*causes])

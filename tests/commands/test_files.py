@@ -1,4 +1,6 @@
-"""Files and folders that a command is given: nothing waits for ever, and nothing is lost."""
+"""Files and folders that a command is given: nothing waits for ever, and
+nothing is lost.
+"""
 
 import os
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""`gradsheet new` as it is called: exercises and their keys, for one and for a class."""
+"""`gradsheet new` as it is called: exercises and their keys, for one and for a
+class.
+"""
 
 import os
 from pathlib import Path

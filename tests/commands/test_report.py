@@ -1,4 +1,6 @@
-"""A report as a person reads it: one line a claim, reasons below, the summary last."""
+"""A report as a person reads it: one line a claim, reasons below, the summary
+last.
+"""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,6 @@
-"""`gradsheet solve` as it is called: what it prints and writes, and what it leaves behind."""
+"""`gradsheet solve` as it is called: what it prints and writes, and what it
+leaves behind.
+"""
 
 import io
 import os

@@ -1,4 +1,6 @@
-"""Jacobians of every node, and the gradients of single examples: by hand against JAX, and against exact arithmetic."""
+"""Jacobians of every node, and the gradients of single examples: by hand
+against JAX, and against exact arithmetic.
+"""
 
 from typing import Any
 

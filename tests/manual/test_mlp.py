@@ -1,4 +1,6 @@
-"""The two rooms against each other and against exact arithmetic: forward, then loss, then each gradient by name."""
+"""The two rooms against each other and against exact arithmetic: forward, then
+loss, then each gradient by name.
+"""
 
 from fractions import Fraction
 

@@ -1,7 +1,9 @@
-"""Every comparison of the rooms has been seen to fail: mistakes planted in the source of manual/ itself.
+"""Every comparison of the rooms has been seen to fail: mistakes planted in the
+source of manual/ itself.
 
-Each is a line of a file in other words. A copy of the package with that line is compared with `ref` as the tests
-compare `manual`, by the functions of tests/agreement.py.
+Each is a line of a file in other words. A copy of the package with that line is
+compared with `ref` as the tests compare `manual`, by the functions of
+tests/agreement.py.
 """
 
 import functools
@@ -156,7 +158,9 @@ PLANTED = [
 
 @contextmanager
 def copy_of_manual(folder: Path, file: str, old: str, new: str) -> Iterator[ModuleType]:
-    """A second copy of the package with one text of a file changed, which has to stand there exactly once."""
+    """A second copy of the package with one text of a file changed, which has
+    to stand there exactly once.
+    """
     shutil.copytree(SOURCE, folder / "manual")
     path = folder / "manual" / f"{file}.py"
     text = path.read_text()
@@ -181,7 +185,9 @@ def copy_of_manual(folder: Path, file: str, old: str, new: str) -> Iterator[Modu
 def drawn(
     activations: tuple[Any, ...], loss: str, *widths: int, biases: str = "", reduction: str = "mean"
 ) -> Problem:
-    """A network with a letter for each bias, (u)nits, (s)hared or (-) none, and a batch of whole numbers."""
+    """A network with a letter for each bias, (u)nits, (s)hared or (-) none, and
+    a batch of whole numbers.
+    """
     rng, params = np.random.default_rng(7), []
 
     def numbers(*shape: int) -> Any:
@@ -194,7 +200,7 @@ def drawn(
     return Problem(tuple(params), numbers(4, widths[0]), y, activations, loss, reduction)
 
 
-# On whole numbers floats are exact: there == is asked for. The second has a z that is 0 at leaky units.
+# On whole numbers floats are exact: there == is asked for. The second has leaky units at z = 0.
 EXACT = {
     "relu": KINKED,
     "leaky": Problem(
@@ -233,7 +239,9 @@ ROUNDED = {
 
 
 def everything(room: Room, name: str, problem: Problem) -> Tensors:
-    """What the tests compare: forward, then loss, then each gradient, and what is made of them."""
+    """What the tests compare: forward, then loss, then each gradient, and what
+    is made of them.
+    """
     found = agreement.forward(room, problem) | agreement.gradients(room, problem)
     found |= agreement.hessian(room, problem, agreement.direction(problem))
     if name == "mean":
@@ -250,7 +258,9 @@ def by_jax(name: str) -> Tensors:
 
 
 def disagreements(room: Room) -> Iterator[str]:
-    """What the comparisons say of `manual`, or of a copy of it: nothing, where it is right."""
+    """What the comparisons say of `manual`, or of a copy of it: nothing, where
+    it is right.
+    """
     for name, problem in EXACT.items():
         yield from agreement.differences(everything(room, name, problem), by_jax(name))
     for name, problem in ROUNDED.items():

@@ -1,4 +1,6 @@
-"""The mistakes of the catalogue, made in the pass that the judge edits: each is seen by the cross-check with JAX."""
+"""The mistakes of the catalogue, made in the pass that the judge edits: each is
+seen by the cross-check with JAX.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""The search for mistakes: what is named of several that explain a number, and what is mere coincidence."""
+"""The search for mistakes: what is named of several that explain a number, and
+what is mere coincidence.
+"""
 
 import gradsheet
 from tests.sheets import GRADED, NUMBERS, ONE_OUTPUT, codes, judged, judgements

@@ -1,4 +1,6 @@
-"""Mistakes in what is written: another derivative than the one asked for, or a finite difference."""
+"""Mistakes in what is written: another derivative than the one asked for, or a
+finite difference.
+"""
 
 import math
 

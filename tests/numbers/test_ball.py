@@ -1,4 +1,6 @@
-"""How far floats may be off: a forward error bound that holds, and is seen to fail where it is too small."""
+"""How far floats may be off: a forward error bound that holds, and is seen to
+fail where it is too small.
+"""
 
 from decimal import Decimal
 from fractions import Fraction

@@ -1,4 +1,6 @@
-"""Enclosures at their ends: signs, exact numbers beside enclosed ones, and what sets two numbers apart."""
+"""Enclosures at their ends: signs, exact numbers beside enclosed ones, and what
+sets two numbers apart.
+"""
 
 from decimal import Decimal
 from fractions import Fraction

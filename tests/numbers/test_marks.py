@@ -1,4 +1,6 @@
-"""The marks of real numbers: in a group of prime order, and equal wherever a law of exp and log says so."""
+"""The marks of real numbers: in a group of prime order, and equal wherever a
+law of exp and log says so.
+"""
 
 import math
 import random

@@ -1,4 +1,6 @@
-"""The digits of a solution: as many as the sheet has, and as many on the way as it takes."""
+"""The digits of a solution: as many as the sheet has, and as many on the way as
+it takes.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""The names of a solution: the sheet's own where it has some, and letters that are free."""
+"""The names of a solution: the sheet's own where it has some, and letters that
+are free.
+"""
 
 import gradsheet
 import gradsheet.solution

@@ -1,4 +1,6 @@
-"""JAX's own program on exact numbers: a rule for every operation, written once for every structure."""
+"""JAX's own program on exact numbers: a rule for every operation, written once
+for every structure.
+"""
 
 from fractions import Fraction
 

@@ -1,4 +1,6 @@
-"""Points for claims over all weights: every pattern of live and dead units, and every kink."""
+"""Points for claims over all weights: every pattern of live and dead units, and
+every kink.
+"""
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
