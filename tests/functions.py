@@ -127,6 +127,9 @@ def textbook(network: Network) -> Callable[..., Any]:
                 return h, 1 - h**2
             case "softplus":
                 return np.log(1 + np.exp(z)), 1 / (1 + np.exp(-z))
+            case "silu":
+                h, s = z / (1 + np.exp(-z)), 1 / (1 + np.exp(-z))
+                return h, h + s * (1 - h)
             case "softmax":
                 return np.exp(z) / np.exp(z).sum(), None
         return z, np.ones_like(z)

@@ -286,7 +286,7 @@ def test_the_pass_in_steps_has_the_derivative_too(problem: Problem):
     assume(problem.y is not None)
     passed = Pass(stated_problem(problem).converted(in_front))
     with np.errstate(all="ignore"):
-        gradients = losses.BY_TARGET[problem.loss](problem.y, passed.h[-1][0])
+        gradients = losses.LOSSES[problem.loss].by_y(problem.y, passed.h[-1][0])
     whole = losses.d_reduce(gradients, problem.reduction)
     assert np.array_equal(passed.row("L", (), "y")[0], whole)
     rows = np.stack([passed.row("shares", (k,), "y")[0] for k in range(whole.shape[-1])])
@@ -370,10 +370,10 @@ def _witnessed(problem: Problem) -> None:
 def plant(monkeypatch, room: str) -> None:
     """Let one witness lose the sign of the derivative by y."""
     if room == "by hand":
-        for loss, right in losses.BY_TARGET.items():
-            monkeypatch.setitem(
-                losses.BY_TARGET, loss, lambda y, yhat, right=right: -right(y, yhat)
-            )
+        for name, loss in losses.LOSSES.items():
+            if (right := loss.by_y) is not None:
+                wrong = loss._replace(by_y=lambda y, yhat, right=right: -right(y, yhat))
+                monkeypatch.setitem(losses.LOSSES, name, wrong)
     elif room == "JAX":
         right = autodiff.loss_shares
         monkeypatch.setattr(LIBRARY, "_caches", {})
@@ -410,6 +410,6 @@ def test_where_witnesses_disagree_there_is_no_verdict(monkeypatch, room):
 def test_by_hand_alone_there_would_be_no_slope_at_0_times_log_0():
     real = Arithmetic(40)
     with pytest.raises(OutsideDomain):
-        losses.BY_TARGET["cross_entropy"](np.array([[real(0)]]), np.array([[real(0)]]))
-    assert losses.BY_TARGET["cross_entropy"](np.array([[0.0]]), np.array([[0.0]])) == math.inf
-    assert losses.BY_TARGET["binary_cross_entropy"](np.array([[1.0]]), np.array([[0.5]])) == 0
+        losses.LOSSES["cross_entropy"].by_y(np.array([[real(0)]]), np.array([[real(0)]]))
+    assert losses.LOSSES["cross_entropy"].by_y(np.array([[0.0]]), np.array([[0.0]])) == math.inf
+    assert losses.LOSSES["binary_cross_entropy"].by_y(np.array([[1.0]]), np.array([[0.5]])) == 0

@@ -18,7 +18,7 @@ from gradsheet.commands.cli import FORMATS, main
 from gradsheet.language.formula import FUNCTIONS
 from gradsheet.mistakes.catalogue import CATALOGUE
 from gradsheet.solution.pages import MARKS
-from manual.activations import NAMES as ACTIVATIONS
+from manual.activations import ACTIVATIONS
 from manual.losses import LOSSES
 from tests.sheets import ROOT
 

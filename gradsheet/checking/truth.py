@@ -17,10 +17,12 @@ from gradsheet.checking.probes import Data
 from gradsheet.checking.rounding import Rounding, unit_roundoff, within
 from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import AtKink, Undecided
-from manual.activations import Array
+from manual.activations import Array, split
 
 SAMPLE = 4  # entries of a tensor that are computed to forty digits
 MOST_NODES = 1_000_000  # of a network over all examples, for that
+# What `fixed` has formulas for.
+IN_FIXED = ("identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "softmax")
 
 
 @dataclass(eq=False)
@@ -154,8 +156,11 @@ def _agreed(bounds: Bounds, mine: Arrays) -> Arrays:
 def _sample(asked: Gradients, data: Data, mine: Arrays, bounds: Arrays) -> int:
     """Hold some entries against forty digits: the largest, the smallest that is not 0, and some between.
 
-    None of a data set so large that it takes long.
+    None of a data set so large that it takes long, or of a network with an
+    activation that `fixed` does not have.
     """
+    if not {split(activation)[0] for activation in asked.network.activations} <= {*IN_FIXED}:
+        return 0
     if len(data.x) * sum(asked.network.widths) > MOST_NODES:
         return 0
     entries = {name: _spread(array) for name, array in mine.items() if name != "L"}

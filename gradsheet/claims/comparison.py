@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
 from gradsheet.language.formula import NEW
-from gradsheet.network.network import KINKED, Network
+from gradsheet.language.functions import facts_of
+from gradsheet.network.network import Network
 from gradsheet.numbers.printed import (
     Printed,
     Value,
@@ -32,7 +33,7 @@ from gradsheet.truth.degrees import degree, pattern_degree
 from gradsheet.truth.point import Point
 from gradsheet.truth.probes import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, MOST, Probes
 from gradsheet.truth.values import Values
-from manual.activations import Array, split
+from manual.activations import Array
 
 MAX_SIMPLE = 64
 
@@ -81,7 +82,7 @@ def has_own_kink(tree: f.Node, network: Network) -> bool:
             ):
                 if (
                     name.endswith(NEW)
-                    or split(network.activations[int(name[1:]) - 1])[0] not in KINKED
+                    or not facts_of(network.activations[int(name[1:]) - 1]).kinked
                 ):
                     return True
             case f.Call(function) if function in (*f.KINKED, "log"):

@@ -16,13 +16,13 @@ import numpy as np
 from gradsheet.claims import toml
 from gradsheet.claims.sheet import VERDICTS, Claim, Line, Sheet, SheetError
 from gradsheet.language.formula import FUNCTIONS, Derivative, List, Node, Quantity, walk
+from gradsheet.language.functions import facts_of
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.network.network import Network
 from gradsheet.numbers.printed import NumberError, Printed, Value, _shape, fractions, printed
 from gradsheet.numbers.session import LIBRARY, Session
 from manual import Layer
-from manual.activations import NAMES as ACTIVATIONS
-from manual.activations import Activation, Array
+from manual.activations import ACTIVATIONS, Activation, Array
 from manual.losses import LOSSES, REDUCTIONS
 
 MAX_BYTES = 256_000
@@ -331,17 +331,17 @@ class _Reader:
         self, table: Mapping[str, Any], where: tuple[str, int], last: bool
     ) -> Activation:
         name = self.choice(table, "activation", ACTIVATIONS, "identity", where) or "identity"
-        if name == "softmax" and not last:
+        if facts_of(name).mixes and not last:
             raise self.error(
-                "activation softmax, expected it on the last layer only", where, "activation"
+                f"activation {name}, expected it on the last layer only", where, "activation"
             )
-        if ("slope" in table) != (name == "leaky_relu"):
+        if ("slope" in table) != bool(facts_of(name).parameters):
             raise self.error(
                 'slope and leaky_relu go together: activation = "leaky_relu" and slope = 0.01',
                 where,
                 "slope",
             )
-        if name != "leaky_relu":
+        if not facts_of(name).parameters:
             return name
         slope = self.value(table["slope"], "slope", where)
         if not isinstance(slope, Printed):

@@ -20,7 +20,9 @@ from gradsheet.claims.following import follow_work
 from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import same_shape
-from gradsheet.network.network import SQUARES, Network
+from gradsheet.language.functions import ACTIVATIONS
+from gradsheet.network.losses import LOSSES, SQUARES
+from gradsheet.network.network import Network
 from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_VALUE, EvaluationError, Missing, Undecided
@@ -32,7 +34,9 @@ from manual import Layer
 from manual.activations import Activation
 
 FIRST = 3  # points that have a first look at an identity
-USUAL = ("relu", "sigmoid", "tanh")  # activations that a sheet may have meant where it names none
+# Activations that a sheet may have meant where it names none, and those over a whole layer.
+USUAL = tuple(name for name, facts in ACTIVATIONS.items() if facts.usual)
+MIXING = tuple(name for name, facts in ACTIVATIONS.items() if facts.mixes)
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,7 @@ def _readings(network: Network) -> Iterator[_Reading]:
     if network.loss in SQUARES:
         for loss in SQUARES:
             # With one output the mean over the outputs is the sum, and needs no mention.
-            if loss != network.loss and not (
-                loss == "mean_squared_error" and network.widths[-1] == 1
-            ):
+            if loss != network.loss and not (LOSSES[loss].averages and network.widths[-1] == 1):
                 yield _Reading(f"the loss is read as {loss}", replace(network, loss=loss))
     if (network.examples or 1) > 1 and network.loss is not None:
         other = "sum" if network.reduction == "mean" else "mean"
@@ -59,7 +61,7 @@ def _readings(network: Network) -> Iterator[_Reading]:
         others: tuple[Activation, ...] = ("identity",)
         if activation == "identity":
             others = (
-                (*USUAL, "softmax") if l + 1 == network.depth and network.widths[-1] > 1 else USUAL
+                (*USUAL, *MIXING) if l + 1 == network.depth and network.widths[-1] > 1 else USUAL
             )
         for read in others:
             activations = (*network.activations[:l], read, *network.activations[l + 1 :])

@@ -16,10 +16,10 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
+from gradsheet.language.functions import FUNCTIONS
 from gradsheet.language.text import show_index
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import GLANCES, Budget, length_factor
-from gradsheet.numbers.real import Real
 from gradsheet.numbers.reasons import (
     DivisionByZero,
     EvaluationError,
@@ -27,8 +27,7 @@ from gradsheet.numbers.reasons import (
     OutsideDomain,
     Undecided,
 )
-from manual import activations
-from manual.activations import Array, softmax
+from manual.activations import Array
 
 MAX_WORK = 50_000
 MAX_AXES = 8
@@ -69,41 +68,6 @@ class Environment(Protocol):
     ) -> Array: ...
 
 
-def _step(v: Any) -> Fraction:
-    return Fraction(int(v > 0))
-
-
-def _sigmoid(v: Real) -> Real:
-    return ((v - abs(v)) * Fraction(1, 2)).exp() / (1 + (-abs(v)).exp())
-
-
-_KINKED: dict[str, Callable[..., Any]] = {
-    "relu": lambda v: v if v > 0 else Fraction(0),
-    "drelu": _step,
-    "step": _step,
-    "leaky_relu": lambda v, slope: v if v > 0 else slope * v,
-    "dleaky_relu": lambda v, slope: Fraction(1) if v > 0 else slope,
-}
-_SMOOTH: dict[str, Callable[[Real], Any]] = {
-    "exp": Real.exp,
-    "log": Real.log,
-    "sigmoid": _sigmoid,
-    "dsigmoid": lambda v: _sigmoid(v) * _sigmoid(-v),
-    "tanh": Real.tanh,
-    "dtanh": lambda v: 4 * _sigmoid(2 * v) * _sigmoid(-2 * v),
-    "softplus": lambda v: (v + abs(v)) * Fraction(1, 2) + (1 + (-abs(v)).exp()).log(),
-    "silu": lambda v: v * _sigmoid(v),
-}
-_ON_FLOATS: dict[str, Callable[[Array], Array]] = {
-    "exp": np.exp,
-    "log": np.log,
-    "sigmoid": activations.sigmoid,
-    "dsigmoid": activations.d_sigmoid,
-    "tanh": activations.tanh,
-    "dtanh": activations.d_tanh,
-    "softplus": activations.softplus,
-    "silu": lambda z: z * activations.sigmoid(z),
-}
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
@@ -285,8 +249,8 @@ class Evaluator:
                     if node.function == "sum"
                     else self._entrywise("/", total, as_array(Fraction(array.size)))
                 )
-        if node.function == "softmax" and arguments[0].ndim > 1:
-            self.say(node, "softmax goes over the last axis")
+        if FUNCTIONS[node.function].over_axis and arguments[0].ndim > 1:
+            self.say(node, f"{node.function} goes over the last axis")
         return self._apply(node.function, *arguments)
 
     def _diagonal(self, vector: Array) -> Array:
@@ -603,27 +567,25 @@ class Evaluator:
 
     def _apply(self, name: str, argument: Array, *slopes: Array) -> Array:
         self.spend(argument.size)
-        if name in _KINKED:
+        function = FUNCTIONS[name]
+        if function.kinked:
             self.kinks += argument.flat
             if any(slope.size != 1 for slope in slopes):
                 raise NotRead(f"the slope of {name} is an array, expected a number")
             given = [slope.item() for slope in slopes]
-            return as_array(np.frompyfunc(lambda v: _KINKED[name](v, *given), 1, 1)(argument))
+            return as_array(np.frompyfunc(lambda v: function.exact(v, *given), 1, 1)(argument))
         if self.point.floats:
-            return as_array(
-                softmax(argument.astype(float))
-                if name == "softmax"
-                else _ON_FLOATS[name](argument.astype(float))
-            )
+            assert function.on_floats is not None
+            return as_array(function.on_floats(argument.astype(float)))
         reals = as_array(np.frompyfunc(self.point.arithmetic, 1, 1)(argument))
-        if name == "softmax":
+        if function.over_axis:
             if not reals.ndim:
                 raise EvaluationError(
-                    "softmax of a number, expected a vector: write softmax(z2)[1] for an entry"
+                    f"{name} of a number, expected a vector: write {name}(z2)[1] for an entry"
                 )
-            return softmax(reals)
+            return as_array(function.exact(reals))
         try:
-            return as_array(np.frompyfunc(_SMOOTH[name], 1, 1)(reals))
+            return as_array(np.frompyfunc(function.exact, 1, 1)(reals))
         except OutsideDomain as error:
             raise EvaluationError(str(error)) from None
 

@@ -5,24 +5,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.numbers.printed import Printed
 
 MAX_NODES = 1_000  # of a tree, with what the notation stands for
 
-# Functions with a kink or a jump at 0.
-KINKED = ("relu", "drelu", "step", "leaky_relu", "dleaky_relu")
-SMOOTH = ("sigmoid", "dsigmoid", "tanh", "dtanh", "exp", "log", "softplus", "silu", "softmax")
-TAKES_TWO = ("outer", "leaky_relu", "dleaky_relu", "kronecker")
+KINKED = tuple(name for name, function in ENTRYWISE.items() if function.kinked)
+SMOOTH = tuple(name for name in ENTRYWISE if name not in KINKED)
+TAKES_TWO = ("outer", "kronecker", *(name for name, f in ENTRYWISE.items() if f.arguments == 2))
 OVER_LETTERS = ("sum", "mean")  # of a formula over letters, or of all entries of an array
-FUNCTIONS = (*KINKED, *SMOOTH, "outer", "diag", "kronecker", *OVER_LETTERS)
-DERIVATIVES = {  # f' of the functions that have a name for it
-    "relu": "drelu",
-    "leaky_relu": "dleaky_relu",
-    "sigmoid": "dsigmoid",
-    "tanh": "dtanh",
-    "softplus": "sigmoid",
-    "exp": "exp",
-}
+FUNCTIONS = (*ENTRYWISE, "outer", "diag", "kronecker", *OVER_LETTERS)
 
 
 class Node:

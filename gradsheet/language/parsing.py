@@ -21,7 +21,6 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 
 from gradsheet.language.formula import (
-    DERIVATIVES,
     FUNCTIONS,
     MAX_NODES,
     OVER_LETTERS,
@@ -42,6 +41,7 @@ from gradsheet.language.formula import (
     Sum,
     Transpose,
 )
+from gradsheet.language.functions import DERIVATIVES
 from gradsheet.numbers.printed import NumberError, printed
 
 MAX_LENGTH = 1_000

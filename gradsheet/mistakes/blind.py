@@ -20,6 +20,7 @@ from gradsheet.language.formula import NEW
 from gradsheet.language.parsing import parse
 from gradsheet.mistakes.catalogue import Instance, instances
 from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of, simulate
+from gradsheet.network import losses
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import FLOAT_PASS, FLOATS, MAX_OPERATIONS, PER_VARIANT, Budget
 from gradsheet.numbers.printed import Value, as_float, exact_text, plain, printed_entries
@@ -242,14 +243,11 @@ def _drawn(sheet: Sheet, draw: random.Random, budget: Budget) -> Point:
 def _targets(network: Network, draw: random.Random, y: Array) -> Array:
     """Targets that a loss allows: 0 and 1 for a binary cross-entropy, one 1 a
     row for a cross-entropy."""
-    if network.loss not in ("binary_cross_entropy", "cross_entropy"):
+    loss = losses.of(network.loss)
+    if not loss.probabilities:
         return y
     for row in y:
-        ones = (
-            [draw.randrange(len(row))]
-            if network.loss == "cross_entropy"
-            else np.flatnonzero([v > 0 for v in row])
-        )
+        ones = [draw.randrange(len(row))] if loss.add_up else np.flatnonzero([v > 0 for v in row])
         row[:] = Fraction(0)
         row[ones] = Fraction(1)
     return y

@@ -11,6 +11,7 @@ from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
+from gradsheet.network import losses
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_VALUE, AtKink, Imprecise
 from gradsheet.solution.numbers import Numbers, TooLong, tree_of
@@ -43,7 +44,9 @@ class Reckoner(Writer):
     @property
     def cancels(self) -> bool:
         y = self.sheet.y
-        return y is None or self.network.loss != "cross_entropy" or all(sum(row) == 1 for row in y)
+        return (
+            y is None or not losses.of(self.network.loss).add_up or all(sum(row) == 1 for row in y)
+        )
 
     def standard(self, tensor: Tensor) -> list[Step]:
         quantity, indices = indexed(tensor, ()), self.rules.open(tensor)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 import manual
+from gradsheet.language.functions import facts_of
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
 from gradsheet.truth.steps import Changes, Edits, Index, Pass, Tensor, in_front
 from gradsheet.truth.values import Values
-from manual.activations import Array, split
+from manual.activations import Array
 
 
 class Carried(Values):
@@ -103,8 +104,9 @@ class Carried(Values):
         """Every node, every slope of an activation, and where there is a loss
         yhat - y and its derivatives."""
         yield from (*self._forward.z, *self._forward.h)
-        names = [split(a)[0] for a in self.network.activations]
-        yield from (self.passed.slope(l)[0] for l, name in enumerate(names, 1) if name != "softmax")
+        for l, activation in enumerate(self.network.activations, 1):
+            if not facts_of(activation).mixes:
+                yield self.passed.slope(l)[0]
         if self.network.loss is not None:
             yield from (array[0] for array in self.passed.gradients.values())
         if self.problem.y is not None:

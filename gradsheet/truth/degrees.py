@@ -3,6 +3,7 @@ that say which units are live."""
 
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
+from gradsheet.language.functions import ACTIVATIONS, facts_of
 from gradsheet.network.network import Network
 
 ANY_DEGREE = 1_000  # no bound
@@ -58,9 +59,8 @@ def pattern_degree(node: f.Node, network: Network) -> int:
                     if pattern_degree(argument, network) or not is_smooth(argument)
                     else 1
                 )
-            return 1 + (
-                pattern_degree(argument, network) if function in ("relu", "leaky_relu") else 0
-            )
+            is_step = function not in ACTIVATIONS  # and no multiple of its argument
+            return 1 + (0 if is_step else pattern_degree(argument, network))
         case f.Call("sum" | "mean" | "diag", (argument,)):
             return pattern_degree(argument, network)
         case f.Call(_, (a, b)):
@@ -87,6 +87,8 @@ def degree(node: f.Node, network: Network) -> int:
         case f.Quantity() | f.Derivative():
             units = 0 if network.rational else 8 * sum(network.widths[1:])
             once = 4 * (network.depth + 1) + units
+            if any(facts_of(activation).z_in_slope for activation in network.activations):
+                once *= network.depth + 1  # every slope on the way back has a z in it
             new = isinstance(node, f.Quantity) and node.name.endswith(NEW)
             return once * (1 + network.depth * width * 2) if new else once
         case f.Binary("@", a, b):

@@ -31,7 +31,7 @@ from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.nudge import Slopes, Walk
 from gradsheet.truth.values import MAX_FOUND, Values
 from manual.activations import Array
-from manual.losses import BY_TARGET, LOSSES, d_reduce
+from manual.losses import LOSSES, d_reduce
 
 if TYPE_CHECKING:
     from gradsheet.truth.autodiff import Autodiff
@@ -395,7 +395,7 @@ class Point(Values):
         """The shares of the outputs in the loss by hand, and Undecided where a
         witness sees others."""
         problem = self.problem.with_loss
-        shares = LOSSES[str(problem.network.loss)][0](problem.y, self._forward.h[-1]).sum(0)
+        shares = LOSSES[str(problem.network.loss)].value(problem.y, self._forward.h[-1]).sum(0)
         if self.network.reduction == "mean":
             shares = shares / len(problem.x)
         if self.witnesses is not None:
@@ -439,8 +439,9 @@ class Point(Values):
     def _by_target(self, of: str) -> Array:
         """By hand the derivative by y of the loss, or of "shares", each of
         which has its own output's part of that."""
-        loss, y = str(self.problem.with_loss.network.loss), self.problem.y
-        whole = d_reduce(BY_TARGET[loss](y, self._forward.h[-1]), self.network.reduction)
+        by_y = LOSSES[str(self.problem.with_loss.network.loss)].by_y
+        assert by_y is not None
+        whole = d_reduce(by_y(self.problem.y, self._forward.h[-1]), self.network.reduction)
         if of == "L":
             return whole
         return np.stack([whole * output for output in np.eye(whole.shape[-1], dtype=object)])

@@ -25,7 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.network.network import KINKED, Network
+from gradsheet.language.functions import facts_of
+from gradsheet.network import losses
+from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.budget import DIGITS, Budget
 from gradsheet.numbers.cache import LRUCache
@@ -34,7 +36,7 @@ from gradsheet.numbers.reasons import TooClose, Undecided
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.point import Point, point_of
 from manual import Layer
-from manual.activations import Array, activate, split
+from manual.activations import Array, activate
 
 MAX_PATTERNS = 64
 MANY = 224
@@ -116,7 +118,7 @@ def draw_point(
             if kind is None
             else numbers(draw, *(() if kind == "shared" else (network.widths[l + 1],)))
         )
-        if split(activation)[0] in KINKED:
+        if facts_of(activation).kinked:
             for unit in range(len(W)):
                 sign = next(signs)
                 if b is not None and not b.ndim:
@@ -132,7 +134,7 @@ def draw_point(
         h = activate(activation, z if network.rational else np.vectorize(arithmetic, [object])(z))
         params.append(Layer(W, b))
     y = None if network.loss in (None, "output") else numbers(draw, 1, network.widths[-1])
-    if y is not None and network.loss == "cross_entropy":
+    if y is not None and losses.of(network.loss).add_up:
         y[0, -1] += (
             1 - y.sum()
         )  # probabilities: on all numbers that add up to 1 the same identities hold

@@ -20,10 +20,11 @@ import numpy as np
 
 import manual
 from gradsheet.language.formula import NEW
+from gradsheet.language.functions import facts_of
 from gradsheet.network.problem import Problem
-from manual.activations import ELEMENTWISE, Array, activate, number, split
+from manual.activations import Array, activate, derivative, number, split
 from manual.jacobians import unit_array
-from manual.losses import BY_TARGET, LOSSES
+from manual.losses import LOSSES
 
 ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
 
@@ -174,7 +175,7 @@ class Pass:
     def shares(self) -> Array:
         """The shares of the outputs in the loss, (V, O)."""
         assert self.network.loss is not None
-        shares = self._mean(LOSSES[self.network.loss][0](self.y, self.h[-1]).sum(-2))
+        shares = self._mean(LOSSES[self.network.loss].value(self.y, self.h[-1]).sum(-2))
         return self.changed(
             "shares", self._edited("shares", len(self.z), shares, y=self.y, yhat=self.h[-1])
         )
@@ -190,15 +191,14 @@ class Pass:
                 np.broadcast_to(self.problem.d_yhat[:, None, :], (1, *yhat.shape[1:]))
             )
         else:
-            d_yhat = self._mean(LOSSES[self.network.loss][1](self.y, yhat))
+            d_yhat = self._mean(LOSSES[self.network.loss].d(self.y, yhat))
         return self._edited("d_yhat", len(self.z), d_yhat, y=self.y, yhat=yhat)
 
     def slope(self, l: int) -> Array:
         """f'(z_l), from h_l where that is how one computes it, so that a rounded h enters."""
-        z, h, (name, parameters) = self.z[l - 1], self.h[l], split(self.network.activations[l - 1])
-        one = number(z, 1)
-        from_h = {"sigmoid": lambda: h * (one - h), "tanh": lambda: one - h * h}
-        slope = from_h[name]() if name in from_h else ELEMENTWISE[name][1](z, *parameters)
+        z, h, activation = self.z[l - 1], self.h[l], self.network.activations[l - 1]
+        one, from_h = number(z, 1), facts_of(activation).from_h
+        slope = from_h(h, one) if from_h else derivative(activation, z)
         slope = self._edited("slope", l, np.asarray(slope), z=z, h=h)
         changes = self.changes.get((f"h{l}", f"z{l}"), {}) if self.before is None else {}
         for (n, i, m, j), change in changes.items():
@@ -210,7 +210,7 @@ class Pass:
     def _through(self, l: int, d_h: Array, of: str) -> Array:
         """(2): the gradient by z_l from that by h_l."""
         z, h = self.z[l - 1], self.h[l]
-        if split(self.network.activations[l - 1])[0] == "softmax":
+        if facts_of(self.network.activations[l - 1]).mixes:
             delta = h * (d_h - (d_h * h).sum(-1, keepdims=True))
         else:
             delta = d_h * self.slope(l)
@@ -256,7 +256,9 @@ class Pass:
         """dL/dy, (V, N, O). It stands apart from `gradients`, since it need not be finite where they are."""
         assert self.network.loss is not None
         if "y" not in self._rows:
-            d_y = self._mean(BY_TARGET[self.network.loss](self.y, self.h[-1]))
+            by_y = LOSSES[self.network.loss].by_y
+            assert by_y is not None
+            d_y = self._mean(by_y(self.y, self.h[-1]))
             self._rows["y"] = {"y": self.changed(("L", "y"), d_y)}
         return self._rows["y"]["y"]
 
@@ -269,8 +271,8 @@ class Pass:
             return self.gradients[by]
         top = len(self.z) if of == "shares" else int(of[1:])
         # An output's share has that output's part of dL/dyhat, and of dL/dz where no softmax mixes them.
-        softmax = split(self.network.activations[-1])[0] == "softmax"
-        activated = of[0] == "h" or (of == "shares" and (by == f"h{top}" or softmax))
+        mixes = facts_of(self.network.activations[-1]).mixes
+        activated = of[0] == "h" or (of == "shares" and (by == f"h{top}" or mixes))
         key = of, entry, activated
         if key not in self._rows:
             if of == "shares":

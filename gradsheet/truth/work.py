@@ -15,22 +15,17 @@ from collections.abc import Iterable, Mapping
 
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
+from gradsheet.language.functions import facts_of
+from gradsheet.network import losses
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, curved, enclosed, length_factor
-from manual.activations import RATIONAL, split
-from manual.losses import RATIONAL as RATIONAL_LOSSES
+from manual.activations import Activation
 
 VISIT = 3  # operations that a part of a formula takes besides its numbers
 LAYER = 8  # operations that a layer takes, however few units it has
 JAX = 2_000  # for JAX's program of a layer, whatever it computes
 
 Shape = tuple[int, ...]
-
-
-FUNCTIONS = {
-    **dict.fromkeys(RATIONAL, 0),
-    "softplus": 3,
-}  # exponentials and logarithms in an activation, if not one
 
 
 class PassWork:
@@ -51,10 +46,9 @@ class PassWork:
         self._backward = [0, *map(int, itertools.accumulate(each))]  # through so many layers
         self.forward = self._backward[-1]
         if bits is None:
-            functions = sum(
-                FUNCTIONS.get(split(activation)[0], 1) * units for _, units, activation in layers
-            )
-            functions += network.widths[-1] * (network.loss not in (None, *RATIONAL_LOSSES))
+            functions = sum(_exponentials(activation) * units for _, units, activation in layers)
+            if not losses.of(network.loss).rational:
+                functions += network.widths[-1]
             self.forward += examples * functions * curved(digits)
         self.both = self.forward + self._backward[-1]
 
@@ -79,6 +73,12 @@ class PassWork:
         return {"x": "h0", "yhat": f"h{self.network.depth}", "y": f"h{self.network.depth}"}.get(
             name, name
         )
+
+
+def _exponentials(activation: Activation) -> int:
+    """How many exponentials and logarithms an activation takes."""
+    facts = facts_of(activation)
+    return 0 if facts.rational else facts.exponentials
 
 
 class FormulaWork:

@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 import manual
 from gradsheet.checking.asked import Gradients
 from gradsheet.checking.truth import errors_of
-from manual.activations import activate, pull_back
-from manual.inplace import ACTIVATIONS, LOSSES, Answers, Buffers
 from tests.networks import (
     Problem,
     all_problems,
@@ -28,7 +26,9 @@ from tests.networks import (
 )
 
 layouts = st.sampled_from(["rows", "columns"])
+
 dtypes = st.sampled_from(["float32", "float64"])
+
 # What a plan decides by size: small networks would never see the ways that are for large ones.
 sizes = st.sampled_from(
     [{}, {"NARROW": 0}, {"SMALL": 0}, {"FEW": 0}, {"NARROW": 0, "SMALL": 0}, {"SMALL": 0, "FEW": 0}]
@@ -107,57 +107,6 @@ def test_in_rows_the_weights_gradients_are_the_same_to_the_last_bit(dtype: str) 
     found = named(*plan.value_and_grad(problem.x, problem.y))
     for name in ("W1", "W2", "W3"):
         assert found[name].tobytes() == expected[name].tobytes(), name
-
-
-@pytest.mark.parametrize("units", [0, 1])
-@pytest.mark.parametrize(
-    "activation", [*ACTIVATIONS, ("leaky_relu", 0.25), ("leaky_relu", 3), ("leaky_relu", -2)]
-)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_an_activation_in_place_is_that_activation(activation: Any, units: int, dtype: str) -> None:
-    rng = np.random.default_rng(1)
-    rows = (rng.normal(size=(40, 30)) * 8).astype(dtype)
-    rows[rng.random(rows.shape) < 0.1] = 0
-    d_rows = rng.normal(size=rows.shape).astype(dtype)
-
-    def lying(array: Any) -> Any:
-        return np.array(array if units else array.T, order="C")
-
-    name, *parameters = [activation] if isinstance(activation, str) else activation
-    function, pull, keeps_z = ACTIVATIONS[name]
-    z, d = lying(rows), lying(d_rows)
-    h = np.empty_like(z) if keeps_z else z
-    row = np.empty((40, 1) if units else (1, 40), dtype)
-    buffers = Buffers(z, h, d, np.empty_like(z), np.empty(z.shape, bool), row, units)
-    for step in function(buffers, *parameters):
-        step()
-    value = h.copy()
-    for step in pull(buffers, *parameters):
-        step()
-    expected = lying(activate(activation, rows)), lying(pull_back(activation, rows, d_rows))
-    if name == "softmax" and not units:  # sums over the other axis add in another order
-        np.testing.assert_allclose(value, expected[0], rtol=1e-6)
-        np.testing.assert_allclose(d, expected[1], rtol=1e-5, atol=1e-6)
-    else:
-        np.testing.assert_array_equal(value, expected[0])
-        np.testing.assert_array_equal(d, expected[1])
-    np.testing.assert_array_equal(
-        h, value
-    )  # the gradient by the next layer's weights may still want it
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("loss", LOSSES)
-def test_a_loss_in_place_is_that_loss(loss: str, order: Any) -> None:
-    rng = np.random.default_rng(2)
-    yhat = np.asarray(rng.random((6, 1 if loss == "output" else 4)), order=order)
-    y = (rng.random(yhat.shape) < 0.4).astype(float)
-    answers = Answers(yhat, np.empty_like(yhat))
-    answers.y = None if loss == "output" else y
-    found = LOSSES[loss](answers)
-    value, d_value, _ = manual.losses.LOSSES[loss]
-    np.testing.assert_allclose(found, value(y, yhat).sum(), rtol=1e-14)
-    np.testing.assert_array_equal(answers.d, d_value(y, yhat))
 
 
 @pytest.mark.parametrize("layout", ["rows", "columns"])

@@ -74,7 +74,8 @@ PLANTED = [
     ("activations", "return e / ((1 + e) * (1 + e))", "return e / (1 + e)"),
     ("activations", "return 4 * e / (", "return 2 * e / ("),
     ("activations", "e = np.exp(-2 * abs(z))", "e = np.exp(-abs(z))"),
-    ("activations", "return sigmoid(z)", "return d_sigmoid(z)"),
+    ("activations", "return sigmoid(z)\n", "return d_sigmoid(z)\n"),
+    ("activations", "* (1 + z * sigmoid(-z))", ""),
     (
         "activations",
         "return h * (d_h - (d_h * h).sum(-1, keepdims=True))",
@@ -85,7 +86,7 @@ PLANTED = [
         "return h * (d_h - (d_h * h).sum(-1, keepdims=True))",
         "return h * (1 - h) * d_h",
     ),
-    ("activations", "else d_h * ELEMENTWISE[name][1]", "else ELEMENTWISE[name][1]"),
+    ("activations", "return d_h * self.d(z", "return self.d(z"),
     # To the parameters, and to the layer before
     ("mlp", "d_W = delta.T @ h", "d_W = h.T @ delta"),
     ("mlp", "d_W = delta.T @ h", "d_W = d_hs[-1].T @ h"),
@@ -129,7 +130,8 @@ PLANTED = [
     ("activations", "return -2 * d_tanh(z) * np.tanh(z)", "return -d_tanh(z) * np.tanh(z)"),
     ("activations", "return d_sigmoid(z)\n", "return zero(z)\n"),
     ("activations", " - h * (d_h * r_h).sum(-1, keepdims=True)", ""),
-    ("activations", "else d_h * r_z * ELEMENTWISE[name][2]", "else d_h * ELEMENTWISE[name][2]"),
+    ("activations", "return d_h * r_z * self.dd(z", "return d_h * self.dd(z"),
+    ("activations", "* (2 - z * np.tanh(z / 2))", "* 2"),
     ("fused", "return softmax_pullback(z, r_z) * y.sum", "return softmax(z) * r_z * y.sum"),
     ("fused", "return d_sigmoid(z) * r_z", "return sigmoid(z) * r_z"),
     ("fused", "return y * d_sigmoid(z) * r_z", "return d_sigmoid(z) * r_z"),
@@ -140,7 +142,7 @@ PLANTED = [
         "(y - 1) * softmax(z), 0 * z",
     ),
     # Jacobians, and the gradients of single examples
-    ("jacobians", "d_reduce(LOSSES[loss][1](y, yhat), reduction)", "LOSSES[loss][1](y, yhat)"),
+    ("jacobians", "d_reduce(LOSSES[loss].d(y, yhat), reduction)", "LOSSES[loss].d(y, yhat)"),
     ("jacobians", "end.d(y, cache.z[-1], output)", "end.d(y, cache.z[-1])"),
     ("jacobians", 'activations = (*activations[:-1], "identity")', "activations = (*activations,)"),
     ("jacobians", "seed[entry] = number(like, 1)", "seed[entry[:1]] = number(like, 1)"),
@@ -224,7 +226,7 @@ ROUNDED = {
         biases="us-u",
         reduction="sum",
     ),
-    "mean": drawn(("tanh", "identity"), "mean_squared_error", 2, 3, 3, biases="us"),
+    "mean": drawn(("silu", "identity"), "mean_squared_error", 2, 3, 3, biases="us"),
     **{
         f"{last} {loss}": drawn(("tanh", last), loss, 2, 3, 3, biases="uu")
         for loss, last in (

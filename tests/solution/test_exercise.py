@@ -174,6 +174,7 @@ def test_a_kind_with_few_exercises_is_told(monkeypatch) -> None:
         Plan((2, 3, 1), ("tanh", "sigmoid"), "binary_cross_entropy"),
         Plan((3, 4, 2), ("sigmoid", "softmax"), "cross_entropy"),
         Plan((2, 3, 1), ("softplus", "identity")),
+        Plan((2, 3, 1), ("silu", "identity")),
         Plan((2, 3, 1), ("sigmoid", "sigmoid"), examples=3),
     ],
 )
