@@ -11,7 +11,7 @@ import gradsheet
 import gradsheet.solution
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.language.text import formula_text
-from gradsheet.network.network import SQUARES
+from gradsheet.network.losses import SQUARES
 from gradsheet.numbers.printed import exact_text
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain

@@ -17,7 +17,7 @@ from gradsheet.commands.exports import Gradescope, Json, JUnit
 from gradsheet.commands.report import sentence
 from gradsheet.language.formula import FUNCTIONS
 from gradsheet.language.shown import clean
-from manual.activations import NAMES as ACTIVATIONS
+from manual.activations import ACTIVATIONS
 from manual.losses import LOSSES
 from tests.networks import examples
 

@@ -10,7 +10,8 @@ import pytest
 import gradsheet
 import gradsheet.solution
 from gradsheet.commands.cli import main
-from gradsheet.language.formula import DERIVATIVES, FUNCTIONS
+from gradsheet.language.formula import FUNCTIONS
+from gradsheet.language.functions import DERIVATIVES
 from gradsheet.language.parsing import SYNONYMS, parse
 from gradsheet.mistakes.catalogue import CATALOGUE
 from gradsheet.solution.exercise import Plan, exercise
