@@ -217,6 +217,6 @@ class ReLU:
     ],
 )
 def test_an_activation_is_a_name(room: Any, activations: Any, message: str) -> None:
-    known = "leaky_relu, sigmoid, tanh, softplus, softmax or ('leaky_relu', slope)"
+    known = "leaky_relu, sigmoid, tanh, softplus, silu, softmax or ('leaky_relu', slope)"
     with pytest.raises((TypeError, ValueError), match=re.escape(message.replace("{more}", known))):
         room.value_and_grad(TREES["layers"], X, Y, activations)
