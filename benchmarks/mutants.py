@@ -49,6 +49,18 @@ TESTS = {
         "claims/test_digits",
         "truth/test_carried",
     ],
+    "gradsheet/claims/record.py": [
+        "claims/test_history",
+        "claims/test_following",
+        "claims/test_carried",
+        "claims/test_digits",
+    ],
+    "gradsheet/claims/reach.py": [
+        "claims/test_history",
+        "claims/test_following",
+        "claims/test_carried",
+        "claims/test_digits",
+    ],
     "gradsheet/claims/comparison.py": [
         "claims/test_comparison",
         "claims/test_verdict",
@@ -80,6 +92,17 @@ TESTS = {
         "mistakes/test_diagnosis",
         "claims/test_carried",
         "claims/test_verdict",
+    ],
+    "gradsheet/mistakes/candidate.py": ["mistakes/test_candidate", "mistakes/test_search"],
+    "gradsheet/mistakes/stories.py": [
+        "mistakes/test_candidate",
+        "mistakes/test_diagnosis",
+        "claims/test_carried",
+    ],
+    "gradsheet/mistakes/diagnosis.py": [
+        "mistakes/test_candidate",
+        "mistakes/test_diagnosis",
+        "claims/test_carried",
     ],
     "gradsheet/claims/counting.py": [
         "claims/test_counting",

@@ -16,8 +16,8 @@ from gradsheet.claims.sheet import VERDICTS
 from gradsheet.commands.exports import Gradescope, Json, JUnit
 from gradsheet.commands.report import sentence
 from gradsheet.language.formula import FUNCTIONS
+from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.language.shown import clean
-from manual.activations import ACTIVATIONS
 from manual.losses import LOSSES
 from tests.networks import examples
 

@@ -220,9 +220,8 @@ class Search:
         def number(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
             for more in further:
                 assert self.history is not None
-                low, high = self.history.spread(
-                    judgement.claim, line, self.point, {**binding, **more}, known=True
-                )
+                reach = self.history.reach(judgement.claim, self.point)
+                low, high = reach.spread(line, {**binding, **more}, known=True)
                 yield (
                     list(zip(low.flat, high.flat, strict=True))
                     if same_shape(low.shape, truth.shape)
