@@ -1,5 +1,6 @@
 """Backward passes to be checked: mistakes of the catalogue in NumPy, torch and JAX, and right ones of many forms."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 import manual
 import ref
+from gradsheet.checking.arguments import network_of
 from gradsheet.mistakes.catalogue import Instance, edits_of
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
@@ -243,3 +245,83 @@ FORMS: dict[str, Callable[[Any, Any], Any]] = {
 
 def in_form(form: str, fn: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *data: FORMS[form](*fn(*data))
+
+
+DEFAULT = network_of((4, 5, 3, 2), None, "half_squared_error", "mean", 4, "units")
+
+RIGHT = textbook(DEFAULT)
+
+NETWORKS = {
+    "relu": DEFAULT,
+    "tanh": network_of(
+        (4, 5, 3, 2), ("tanh", "sigmoid", "softmax"), "cross_entropy", "mean", 4, "units"
+    ),
+    "mixed": network_of(
+        (4, 4, 4), ("softplus", ("leaky_relu", 0.25)), "mean_squared_error", "sum", 3, "shared"
+    ),
+    "single": network_of(
+        (4, 5, 3, 2), ("relu", "sigmoid", "sigmoid"), "binary_cross_entropy", "sum", 1, "units"
+    ),
+}
+
+
+# Mistakes as people write them, by hand and not by the catalogue
+
+
+def written(
+    d3: Any = None, d2: Any = None, d1: Any = None, db3: Any = None, dW2: Any = None
+) -> Any:
+    def fn(params, x, y):
+        (W1, b1), (W2, b2), (W3, b3) = params
+        z1 = x @ W1.T + b1
+        h1 = np.maximum(z1, 0)
+        z2 = h1 @ W2.T + b2
+        h2 = np.maximum(z2, 0)
+        yhat = h2 @ W3.T + b3
+        s = {
+            "W2": W2,
+            "W3": W3,
+            "z1": z1,
+            "z2": z2,
+            "h1": h1,
+            "h2": h2,
+            "x": x,
+            "y": y,
+            "yhat": yhat,
+            "n": len(x),
+        }
+        s["d3"] = d3(s) if d3 else (yhat - y) / len(x)
+        s["d2"] = d2(s) if d2 else (s["d3"] @ W3) * (z2 > 0)
+        s["d1"] = d1(s) if d1 else (s["d2"] @ W2) * (z1 > 0)
+        return [
+            (s["d1"].T @ x, s["d1"].sum(0)),
+            (dW2(s) if dW2 else s["d2"].T @ h1, s["d2"].sum(0)),
+            (s["d3"].T @ h2, db3(s) if db3 else s["d3"].sum(0)),
+        ]
+
+    return fn
+
+
+def faulty(change: Any) -> Any:
+    """The right pass with something done to what it gets or gives."""
+
+    def fn(params, x, y):
+        return change(params, x, y, RIGHT(params, x, y)[1])
+
+    return fn
+
+
+def with_a_blank_example(
+    activations: Any, widths: tuple[int, ...] = (4, 5, 4, 2), seed: int = 0
+) -> dict[str, Any]:
+    """A blank example and biases that are 0, as they are at the start: a z of every layer is 0."""
+    rng = np.random.default_rng(seed)
+    params = [(rng.normal(size=(o, i)), np.zeros(o)) for i, o in itertools.pairwise(widths)]
+    x = rng.normal(size=(6, widths[0]))
+    x[2] = 0
+    return {
+        "params": params,
+        "x": x,
+        "y": rng.normal(size=(6, widths[-1])),
+        "activations": activations,
+    }

@@ -63,6 +63,31 @@ class Problem(NamedTuple):
         return self._replace(params=params, x=exact(self.x), y=exact(self.y))
 
 
+# Chosen, not drawn: unequal widths, a batch of 4, live and dead units in each layer, and one z that
+# is exactly 0: that of unit 5 of layer 1 in example 1.
+KINKED = Problem(
+    (
+        manual.Layer(
+            np.array(
+                [[1, -2, 3, 1], [2, 1, -1, 3], [-3, 2, 1, -1], [1, 3, -2, -1], [2, -1, 1, -3]],
+                float,
+            ),
+            np.array([1, -1, 3, -1, 9], float),
+        ),
+        manual.Layer(
+            np.array([[1, -1, 2, 3, -2], [-2, 3, 1, -1, 1], [3, 2, -1, 1, -3]], float),
+            np.array([-4, 2, 1], float),
+        ),
+        manual.Layer(np.array([[2, -1, 3], [1, 3, -2]], float), np.array([1, -1], float)),
+    ),
+    np.array([[1, 2, 3, 4], [-2, 1, 3, -1], [3, -1, 1, 2], [2, 3, -1, -2]], float),
+    np.array([[1, -2], [2, 1], [-1, 3], [4, 2]], float),
+    ("relu", "relu", "identity"),
+    "half_squared_error",
+    "mean",
+)
+
+
 def network_of(problem: Problem) -> Network:
     widths = (problem.x.shape[1], *(len(W) for W, _ in problem.params))
     biases = tuple(

@@ -1,4 +1,4 @@
-"""Run by test_devices.py in a process of its own: gradients on 8 simulated devices, printed as JSON.
+"""Run by ref/test_mesh.py in a process of its own: gradients on 8 simulated devices, printed as JSON.
 
 The networks are of small whole numbers, on which floats are exact in whatever order the devices add.
 """

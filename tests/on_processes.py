@@ -1,4 +1,4 @@
-"""Run by test_devices.py in two processes: python on_processes.py ADDRESS PROCESSES INDEX.
+"""Run by ref/test_mesh.py in two processes: python on_processes.py ADDRESS PROCESSES INDEX.
 
 Each has two simulated devices and half of the examples. The last line that it prints is JSON.
 """

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
-from sheets import NUMBERS
 
 import gradsheet
 from gradsheet.claims.history import History
@@ -22,6 +21,7 @@ from gradsheet.numbers.real import apart
 from gradsheet.truth import point as truth
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import Point
+from tests.sheets import NUMBERS
 
 HOMEWORK = "learning_rate = 0.5" + NUMBERS
 # Unequal widths, a batch of 4, live and dead units in both layers, and no z that is 0.

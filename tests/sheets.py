@@ -3,8 +3,15 @@
 import json
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import gradsheet
+
+ROOT = Path(__file__).parents[1]
+HOMEWORKS = ROOT / "gradsheet" / "homework"
+PUBLISHED = ROOT / "tests" / "published"
+GRADED = ROOT / "tests" / "graded"
+ATTACK = ROOT / "tests" / "attack"
 
 NUMBERS = """
 loss = "half_squared_error"
@@ -67,6 +74,23 @@ activation = "sigmoid"
 [[layer]]
 W = [[3]]
 """
+
+TWO = """
+loss = "squared_error"
+x = [1, -2]
+y = [1, 0]
+learning_rate = 0.1
+[[layer]]
+W = [[1, 2], [-1, 1], [0.5, 0]]
+b = [1, -1, 2]
+activation = "relu"
+[[layer]]
+W = [[1, -2, 3], [2, 1, -1]]
+b = [0.5, -0.5]
+"""
+TWICE = TWO.replace("x = [1, -2]", "x = [[1, -2], [3, 1]]").replace(
+    "y = [1, 0]", "y = [[1, 0], [0, 1]]"
+)
 
 
 def codes(judgement) -> list[str]:

@@ -1,14 +1,15 @@
 """The benchmarks themselves: what they compare before they time, and what they say of it. No test looks at a clock."""
 
+import itertools
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import core
 import examples as of_examples
 import jax
 import machine
+import mutants
 import numpy as np
 import pytest
 from competitors import COMPETITORS, Competitor, entered
@@ -20,8 +21,9 @@ from sweeps import SWEEPS
 from table import block, targets
 
 import manual
+from tests.sheets import ROOT
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BENCHMARKS = ROOT / "benchmarks"
 
 # The problems
 
@@ -353,6 +355,12 @@ def test_a_wrong_option_gets_one_line(tmp_path):
         assert done.returncode == 2
         assert says in done.stderr.splitlines()[-1]
         assert done.stdout == ""
+
+
+def test_the_tests_that_are_to_notice_faults_exist():
+    """pytest fails without a file that is named, and every fault would count as noticed."""
+    for name in itertools.chain(*mutants.TESTS.values()):
+        assert (ROOT / "tests" / f"{name}.py").exists(), name
 
 
 @pytest.mark.exhaustive

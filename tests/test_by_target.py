@@ -6,8 +6,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from hypothesis import assume, given
-from networks import Problem, all_problems, examples, rational_problems, stated_problem
-from sheets import ONE_OUTPUT, judged
 
 import gradsheet
 import gradsheet.solution
@@ -24,6 +22,8 @@ from gradsheet.truth import nudge as difference
 from gradsheet.truth.point import Point, point_of
 from gradsheet.truth.steps import Pass, in_front
 from manual import losses
+from tests.networks import Problem, all_problems, examples, rational_problems, stated_problem
+from tests.sheets import ONE_OUTPUT, judged
 
 ENTROPIES = ("binary_cross_entropy", "cross_entropy")
 # Three examples, 2 -> 3 -> 2, worked out by hand below.

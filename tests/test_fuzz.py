@@ -10,7 +10,6 @@ import xml.etree.ElementTree as ET
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from networks import examples
 
 import gradsheet
 from gradsheet.claims.sheet import VERDICTS
@@ -20,6 +19,7 @@ from gradsheet.language.formula import FUNCTIONS
 from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.language.shown import clean
 from manual.losses import LOSSES
+from tests.networks import examples
 
 plain_numbers = st.integers(-9, 9).map(str) | st.floats(-9, 9).map(lambda v: f"{v:.4g}")
 odd_numbers = st.sampled_from(

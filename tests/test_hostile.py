@@ -5,10 +5,10 @@ import random
 import time
 
 import pytest
-from sheets import judged
 
 import gradsheet
 from gradsheet.commands.cli import main
+from tests.sheets import judged
 
 LINEAR = "[[layer]]\nshape = [1, 1]\nbias = true\n"
 LIVE = '[[layer]]\nshape = [2, 2]\nactivation = "relu"\n[[layer]]\nshape = [1, 2]\n'

@@ -2,11 +2,11 @@
 
 import ast
 import json
-from pathlib import Path
 
 from gradsheet.commands.notebook import shown as markdown_of
+from tests.sheets import ROOT
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = ROOT / "docs"
 
 
 def shown_by(source: str, names: dict) -> object:

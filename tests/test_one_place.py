@@ -4,15 +4,14 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.network.losses import LOSSES
 from manual import activations, losses
 from ref import activations as ref_activations
 from ref import losses as ref_losses
+from tests.sheets import ROOT
 
-ROOT = Path(__file__).parent.parent
 NAMES = (ACTIVATIONS.keys() | LOSSES.keys()) - {
     "identity",
     "output",
@@ -91,7 +90,7 @@ def test_all_rooms_know_the_same_ones():
 
 def test_an_activation_that_nobody_has_heard_of_is_used_everywhere():
     """In an interpreter of its own, where it is made known before anything asks."""
-    script = Path(__file__).parent / "made_up.py"
+    script = ROOT / "tests" / "made_up.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["judged", "solved", "blind", "set", "checked"]

@@ -20,8 +20,8 @@ from gradsheet.mistakes.catalogue import CATALOGUE
 from gradsheet.solution.pages import MARKS
 from manual.activations import ACTIVATIONS
 from manual.losses import LOSSES
+from tests.sheets import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PAGE = (ROOT / "docs" / "writing-a-sheet.md").read_text()
 ERRATA = README.split("## What is wrong in the two homeworks")[1].split("\n## ")[0]
@@ -110,7 +110,7 @@ def test_ci_runs_the_two_commands_of_the_readme():
 def test_the_mistakes_page_has_every_code():
     page = (ROOT / "docs" / "mistakes.md").read_text()
     codes = {mistake.code for mistake in CATALOGUE}
-    mistakes = ("diagnosis", "repair", "writing", "omission")
+    mistakes = ("diagnosis", "forms", "repair", "writing", "omission")
     for file in ("numbers/slips.py", *(f"mistakes/{name}.py" for name in mistakes)):
         source = (ROOT / "gradsheet" / file).read_text()
         codes |= set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source))

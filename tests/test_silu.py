@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from functions import textbook
-from sheets import codes, verdicts
 
 import gradsheet
 import manual
@@ -15,6 +13,8 @@ from gradsheet.network.network import Network
 from gradsheet.solution.exercise import Outline, exercise
 from gradsheet.solution.filling import fill
 from gradsheet.truth.degrees import degree
+from tests.functions import textbook
+from tests.sheets import codes, verdicts
 
 NUMBERS = """
 loss = "half_squared_error"

@@ -1,0 +1,64 @@
+"""Hints tell kind and place of a mistake, and neither the truth nor a formula."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import gradsheet
+from gradsheet.commands.cli import main
+from tests.sheets import GRADED, HOMEWORKS, NUMBERS, PUBLISHED
+
+SHEETS = [
+    *sorted(HOMEWORKS.glob("*.toml")),
+    *sorted(PUBLISHED.glob("*.toml")),
+    *sorted(GRADED.glob("*.toml")),
+]
+
+
+def test_the_first_homework(capsys) -> None:
+    assert main(["--hint", str(SHEETS[0])]) == 0
+    out = capsys.readouterr().out
+    assert (
+        "dL/dW3[1,2] = 42 (cause A)\n    line 2 of its working is the first that is not true\n"
+        in out
+    )
+    cause = "cause A: one cause explains 3 of 3 wrong or lucky claims: look at a factor in the derivative of the loss"
+    assert cause in " ".join(out.split())
+
+
+@pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
+def test_a_hint_has_no_number_but_those_claimed(path: Path) -> None:
+    """Whatever is said is the same for all data: it names quantities, layers and lines."""
+    report = gradsheet.judge(gradsheet.load(path)).hinted()
+    for judgement in report.judgements:
+        assert judgement.truth is None
+        assert judgement.witness == ""
+        assert all(line.value is None for line in judgement.working)
+        if judgement.verdict == "unread" or judgement.unread_lines:
+            continue  # what cannot be read is told as it stands
+        assert not any(line.message for line in judgement.working)
+        said = re.sub(
+            r"lines? \d+|\b(W|z|h|b|L|layer |example |unit )\d+|row|\(.*?\)",
+            "",
+            judgement.all_messages(),
+        )
+        assert not re.search(r"\d", said), said
+    for cause in report.causes:
+        assert not re.search(r"[=*/]|true", cause.explanation.text)
+
+
+def test_json_and_verbose_keep_the_secret(tmp_path, capsys) -> None:
+    sheet = tmp_path / "s.toml"
+    claim = "[[claim]]\nquantity = 'dL/dW3[1,2]'\nvalue = 42\nworking = ['(yhat - y)*z2[2]', '2*(yhat - y)*z2[2]']\n"
+    sheet.write_text(NUMBERS + claim)
+    main(["--hint", "--json", str(sheet)])
+    (found,) = json.loads(capsys.readouterr().out)["sheets"][0]["claims"]
+    assert found["truth"] is None
+    assert found["mistakes"] == [
+        {"code": "factor", "text": "a factor in the derivative of the loss"}
+    ]
+    assert [line["value"] for line in found["working"]] == [None, None]
+    main(["--hint", "-v", str(sheet)])
+    assert "21" not in capsys.readouterr().out.replace(str(sheet), "")

@@ -1,0 +1,67 @@
+"""How far floats may be off: a forward error bound that holds, and is seen to
+fail where it is too small.
+"""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gradsheet
+from gradsheet.language.evaluate import Evaluator
+from gradsheet.language.parsing import parse
+from gradsheet.numbers.ball import Ball
+from gradsheet.truth.carried import Carried
+from gradsheet.truth.point import point_of
+from tests.sheets import judged
+
+
+def sigmoid(z: Decimal) -> Decimal:
+    return 1 / (1 + (-z).exp())
+
+
+@given(
+    st.lists(st.fractions(-3, 3, max_denominator=9), min_size=9, max_size=9),
+    st.sampled_from(["sigmoid", "tanh"]),
+)
+def test_a_float_is_within_its_forward_error_bound(
+    numbers: list[Fraction], activation: str
+) -> None:
+    """The pass in float64, whatever the order of its operations, against the same on exact numbers."""
+    w = [str(number) for number in numbers]
+    head = f"""
+loss = "squared_error"
+x = ["{w[0]}", "{w[1]}"]
+y = "{w[2]}"
+[[layer]]
+W = [["{w[3]}", "{w[4]}"]]
+b = ["{w[5]}"]
+activation = "{activation}"
+[[layer]]
+W = [["{w[6]}"]]
+b = ["{w[7]}"]
+"""
+    sheet = gradsheet.read(head + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
+    point = point_of(sheet.problem, None)
+    ours, floats = Carried(point, kind=Ball.of), Carried(point, floats=True)
+    for quantity in ("z1", "h1", "yhat", "L", "dL/dyhat", "dL/dW2", "dL/dW1", "dL/dx", "L - yhat"):
+        tree = parse(quantity, sheet.network.names)
+        with np.errstate(all="ignore"):
+            values = Evaluator(floats).value(tree, {})
+        balls, truths = Evaluator(ours).value(tree, {}), Evaluator(point).value(tree, {})
+        for value, ball, truth in zip(
+            values.flat, map(Ball.of, balls.flat), truths.flat, strict=True
+        ):
+            assert abs(Fraction(value) - truth) <= Fraction(ball.error), quantity
+            assert abs(Fraction(ball.value) - truth) <= Fraction(ball.error), quantity
+            assert ball.error <= 1e-12
+
+
+def test_a_bound_that_is_too_small_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail: without the errors of the operations 2.0999999999999996 is no float for 2.1."""
+    monkeypatch.setattr("gradsheet.numbers.ball.UNIT_ROUNDOFF", 0.0)
+    head = 'loss = "output"\nx = 3\n[[layer]]\nW = [[0.7]]\n'
+    assert judged(head, "L", value="2.0999999999999996").verdict == "wrong"

@@ -1,0 +1,27 @@
+"""The reference by itself: the same under `jit`, in both precisions."""
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+import ref
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_reference_works_under_jit_in_both_precisions(dtype: type) -> None:
+    rng = np.random.default_rng(3)
+    params = [
+        ref.Layer(rng.integers(-2, 3, (4, 3)).astype(dtype), np.ones(4, dtype)),
+        ref.Layer(np.ones((2, 4), dtype)),
+    ]
+    x, y = rng.integers(-2, 3, (2, 3)).astype(dtype), np.ones((2, 2), dtype)
+    jitted = jax.jit(ref.value_and_grad, static_argnames=("activations", "loss", "reduction"))
+    found = jitted(
+        params, x, y, activations=("relu", "identity"), loss="squared_error", reduction="sum"
+    )
+    plain = ref.value_and_grad(
+        params, x, y, ("relu", "identity"), loss="squared_error", reduction="sum"
+    )
+    chex.assert_trees_all_equal(found, plain)
+    assert {leaf.dtype for leaf in jax.tree.leaves(found)} == {np.dtype(dtype)}

@@ -1,0 +1,65 @@
+"""A point: what is known of the truth there, and shared between sheets."""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+
+import gradsheet
+from gradsheet.claims.counting import derived
+from gradsheet.claims.verdict import arithmetic_of
+from gradsheet.numbers.budget import Budget
+from gradsheet.truth import point
+from gradsheet.truth.point import MAX_BITS, length_of, shared_point_of
+from tests.sheets import NET
+
+
+def test_fractions_are_worked_with_up_to_their_length() -> None:
+    """So many bits above and below, for every layer and once more."""
+    for depth, more in itertools.product((0, 1, 3), (0, 1)):
+        top = MAX_BITS // (depth + 1) - 1 + more
+        number = np.array([Fraction(2 ** (top - 1))], object)
+        assert length_of([number], depth) == (top + 1 if not more else None)
+    assert length_of([np.array([0.5], object)], 1) is None
+
+
+CLAIMS = """
+[[claim]]
+quantity = "h1[1]"
+working  = ["sigmoid(W1[1,1]*x[1])"]
+value    = 0.77
+[[claim]]
+quantity = "dL/dW2[1,1]"
+working  = ["(yhat[1] - y[1])*h1[1]"]
+value    = 1.01
+[[claim]]
+quantity = "yhat[1]"
+working  = ["3*0.774"]
+value    = 2.322
+[[claim]]
+quantity = "W1_new[1,1]"
+value    = 0.92
+[[claim]]
+quantity = "L"
+working  = ["(3*sigmoid(1.23) - 1)**2/2"]
+value    = 0.878
+[[claim]]
+quantity = "dL/dz1[1]"
+working  = ["(yhat[1] - y[1])*3*dsigmoid(z1[1])"]
+value    = 0.496
+"""
+
+
+def test_exponentials_of_a_sheet_are_gone_with_it():
+    read = gradsheet.read(NET + CLAIMS)
+
+    def shared() -> point.Point:
+        return shared_point_of(read.problem, frozenset(derived(read)), arithmetic_of(0), Budget())
+
+    before, own = len(shared().arithmetic.marks), shared()
+    own.arithmetic(Fraction(7, 3)).exp()
+    own.found("seen with it", lambda: 1)
+    assert len(own.arithmetic.marks) > before
+    assert len(shared().arithmetic.marks) == before
+    assert shared().found("seen with it", lambda: 2) == 2
+    assert shared().found("seen with it", lambda: 3) == 2  # and what is seen without it serves all
