@@ -8,9 +8,9 @@ import pytest
 
 from gradsheet.claims.judgement import Judgement, LineVerdict, Report
 from gradsheet.claims.sheet import VERDICTS, Claim
+from gradsheet.commands import judge
 from gradsheet.commands.cli import main
 from gradsheet.language.formula import List
-from gradsheet.mistakes.judging import judge
 
 SHEET = """\
 title = "export \\u001b[31m <&> \\u0000"
