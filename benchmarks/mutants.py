@@ -46,6 +46,7 @@ TESTS = {  # of the files that decide, the tests that belong to them
         "test_everywhere",
         "test_details",
     ],
+    "gradsheet/numbers/marks.py": ["test_real", "test_details", "test_hostile"],
     "gradsheet/numbers/real.py": ["test_real", "test_details", "test_hostile"],
     "gradsheet/mistakes/search.py": [
         "test_diagnosis",

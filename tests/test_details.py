@@ -15,6 +15,7 @@ import manual
 from gradsheet.claims.comparison import _simple_multiple, has_own_kink, printed_value, relation
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.formula import parse
+from gradsheet.numbers.marks import Marks, Share, _is_prime
 from gradsheet.numbers.printed import (
     NumberError,
     as_float,
@@ -24,7 +25,7 @@ from gradsheet.numbers.printed import (
     plain,
     printed,
 )
-from gradsheet.numbers.real import Arithmetic, Marks, Real, Share, Undecided, _is_prime, apart
+from gradsheet.numbers.real import Arithmetic, Real, Undecided, apart
 from gradsheet.truth.carry import Carried
 from gradsheet.truth.nudge import Dual, Walk
 from gradsheet.truth.point import Point

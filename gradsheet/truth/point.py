@@ -17,8 +17,9 @@ import numpy as np
 import manual
 from gradsheet.network.network import NEW, Network
 from gradsheet.numbers.cache import Kept
+from gradsheet.numbers.marks import Marks
 from gradsheet.numbers.printed import exact_text, plain
-from gradsheet.numbers.real import Arithmetic, Imprecise, Marks, OutsideDomain, Undecided, apart
+from gradsheet.numbers.real import Arithmetic, Imprecise, OutsideDomain, Undecided, apart
 from gradsheet.truth.nudge import Slopes, Walk
 from gradsheet.truth.work import DIGITS, MAX_OPERATIONS, Budget, FormulaWork, PassWork
 from manual.activations import Array
