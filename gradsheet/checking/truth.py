@@ -1,8 +1,8 @@
 """What is right, in float64, on the word of several witnesses, and how far floats may be from it.
 
-Small networks are computed on fractions, or enclosed in decimals where exp or log enters, by the three witnesses of
+Small networks are computed on fractions, or enclosed where exp or log enters, by the three witnesses of
 `point`. Large ones are computed in float64 by hand and by JAX, which have to agree to their error bounds, or exactly
-where nothing is rounded; and at a sample of the entries to forty digits by `fixed`.
+where nothing is rounded; and at a sample of the entries to forty digits by `enclosed`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ import numpy as np
 
 import manual
 from gradsheet.checking.asked import Arrays, Gradients
-from gradsheet.checking.fixed import gradient_at
+from gradsheet.checking.enclosed import gradient_at
 from gradsheet.checking.probes import Data
 from gradsheet.checking.rounding import Rounding, unit_roundoff, within
 from gradsheet.numbers.printed import as_float
@@ -160,9 +160,8 @@ def _sample(asked: Gradients, data: Data, mine: Arrays, bounds: Arrays) -> int:
     if len(data.x) * sum(asked.network.widths) > MOST_NODES:
         return 0
     entries = {name: _spread(array) for name, array in mine.items() if name != "L"}
-    try:
-        exact = gradient_at(asked.network, data.params, data.x, data.y, entries)
-    except ZeroDivisionError:
+    exact = gradient_at(asked.network, data.params, data.x, data.y, entries)
+    if exact is None:
         return 0
     for name, indices in entries.items():
         for index, value in zip(indices, exact[name], strict=True):

@@ -14,9 +14,13 @@ arbitrary-precision midpoint-radius interval arithmetic, 2017). What to know:
 from collections.abc import Callable
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
-from flint import arb, ctx, fmpq
+import numpy as np
+from flint import arb, arb_mat, ctx, fmpq
+from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 GUARD = 16  # bits beyond the digits: a ball's bounds grow faster than those of an interval
 MAX_SHIFT = 100_000  # bits up to which the end of an enclosure is written out
@@ -27,7 +31,7 @@ def bits_of(digits: int) -> int:
     return digits * 3322 // 1000 + GUARD
 
 
-def at(bits: int, operation: Callable[..., arb], *operands: Any) -> arb:
+def at(bits: int, operation: Callable[..., T], *operands: Any) -> T:
     """What an operation gives where so many bits are kept."""
     before, ctx.prec = ctx.prec, bits
     try:
@@ -68,3 +72,27 @@ def _end(end: arb, context: Context, next_out: Callable[[Context, Decimal], Deci
     rounded = wide.multiply(Decimal(mantissa), wide.power(Decimal(2), exponent))
     outwards = next_out(context, rounded)
     return outwards if (outwards < 0) == (mantissa < 0) else Decimal(0)
+
+
+# Arrays of balls, which NumPy has as objects
+
+
+def balls(floats: NDArray[Any]) -> NDArray[Any]:
+    """Floats, exactly."""
+    return np.asarray(np.frompyfunc(arb, 1, 1)(floats), object)
+
+
+def matrix(array: NDArray[Any]) -> arb_mat:
+    """Floats or balls, (O, I)."""
+    rows, columns = array.shape
+    return arb_mat(rows, columns, array.ravel().tolist())
+
+
+def product(array: NDArray[Any], other: arb_mat) -> NDArray[Any]:
+    """array @ other, (N, I) @ (I, O) -> (N, O)."""
+    entries = np.array((matrix(array) * other).entries(), object)
+    return entries.reshape(len(array), other.ncols())
+
+
+def sign_is_known(ball: arb) -> bool:
+    return bool(ball > 0 or ball < 0 or ball.is_zero())
