@@ -177,7 +177,7 @@ def test_exponentials_of_large_numbers_are_enclosed() -> None:
 
 
 def test_beyond_all_size_bounds_still_hold() -> None:
-    """Of exp of what is longer than MAX_EXPONENT bits nothing is computed: it would take all memory."""
+    """Nothing is computed of exp of more than MAX_EXPONENT bits: it would take all memory."""
     real = Arithmetic(40)
     beyond = real(10**300).exp()
     assert beyond > 10**300
@@ -197,7 +197,7 @@ def test_beyond_all_size_bounds_still_hold() -> None:
 
 
 def test_arithmetics_of_different_digits_do_not_disturb_each_other() -> None:
-    """The library has one precision for all: it is what it was after every operation, also after one that fails."""
+    """The library has one precision for all, and each operation puts it back, also where it fails."""
     before = ctx.prec
     few, many = Arithmetic(10), Arithmetic(100)
     a, b = few(Fraction(1, 3)).exp(), many(Fraction(1, 3)).exp()

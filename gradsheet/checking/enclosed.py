@@ -1,7 +1,8 @@
 """The gradient at some entries to forty digits and more, on a whole data set.
 
-The equations of `manual.mlp` once more, and the activations and losses of `manual`, on balls of 160 bits in place of
-floats. Products of matrices are python-flint's own.
+The equations of `manual.mlp` once more, and the activations and losses of
+`manual`, on balls of 160 bits in place of floats. Products of matrices are
+python-flint's own.
 
     N examples    I inputs of a layer    O units of a layer
 """
@@ -31,8 +32,8 @@ def gradient_at(
 ) -> dict[str, list[float]] | None:
     """dL by some entries of the parameters, "W1", "b1", ..., as the nearest floats.
 
-    None where so many bits do not tell them: a z may be on either side of its kink, or a logarithm of an output is
-    taken that may be 0.
+    None where so many bits do not tell them: a z may be on either side of its
+    kink, or a logarithm of an output is taken that may be 0.
     """
     found = at(BITS, _gradient_at, network, params, x, y, entries)
     if found is None or not all(ball.is_finite() for sums in found.values() for ball in sums):
@@ -69,7 +70,7 @@ def _gradient_at(
 
 
 def _steps(network: Network) -> tuple[tuple[Activation, ...], Loss]:
-    """The activations, their slopes exactly the floats that they are, and the loss of what they end with."""
+    """The activations, with slopes exactly the floats that they are, and the loss behind them."""
     assert network.loss is not None
     activations: Any = tuple(
         (name, *(Fraction(float(parameter)) for parameter in parameters))

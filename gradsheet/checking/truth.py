@@ -1,8 +1,9 @@
 """What is right, in float64, on the word of several witnesses, and how far floats may be from it.
 
-Small networks are computed on fractions, or enclosed where exp or log enters, by the three witnesses of
-`point`. Large ones are computed in float64 by hand and by JAX, which have to agree to their error bounds, or exactly
-where nothing is rounded; and at a sample of the entries to forty digits by `enclosed`.
+Small networks are computed on fractions, or enclosed where exp or log enters, by
+the three witnesses of `point`. Large ones are computed in float64 by hand and by
+JAX, which have to agree to their error bounds, or exactly where nothing is
+rounded; and at a sample of the entries to forty digits by `enclosed`.
 """
 
 from dataclasses import dataclass, field, replace

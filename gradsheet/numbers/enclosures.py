@@ -6,9 +6,9 @@ arbitrary-precision midpoint-radius interval arithmetic, 2017). What to know:
 - Of balls that overlap every comparison is False, `!=` too: only True is proof.
 - log(-1) and 1 / [0 ± r] are no error but a ball without bounds.
 - A ball to the power of an int is one without bounds as well where it holds 0.
-- How many bits are kept is a global of the library. `at` and `bits_of` set it
-  and put it back; every other ball is made exactly. Should another thread set
-  it meanwhile, enclosures get wider or narrower, and stay true.
+- How many bits are kept is a global of the library. `at` alone sets it, and
+  puts it back. Should another thread set it meanwhile, enclosures get wider or
+  narrower, and stay true.
 """
 
 from collections.abc import Callable

@@ -86,7 +86,7 @@ def too_large() -> Exception:
 
 
 class Real:
-    """A number of an `Arithmetic`: exact, or within a ball; the mark is None where none is known."""
+    """A number of an `Arithmetic`: exact, or in a ball; the mark is None where none is known."""
 
     __slots__ = ("_ball", "_logs", "_mark", "_power", "exact", "home")
 
@@ -313,7 +313,7 @@ class Real:
 
 
 def _exp(exponent: arb) -> arb:
-    """exp, and nothing below 0 where the exponent is so wide that a ball around all of it reaches there."""
+    """exp, and nothing below 0, where the ball around all of a wide exponent's reaches."""
     ball = exponent.exp()
     return ball if ball > 0 else ball.nonnegative_part()
 
