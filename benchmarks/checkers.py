@@ -1,17 +1,20 @@
-"""The mistakes of the catalogue put to gradient checkers, at their defaults: how many do they accept as right?
+"""The mistakes of the catalogue put to gradient checkers, at their defaults:
+how many do they accept as right?
 
     .venv/bin/python benchmarks/checkers.py
 
-Each mistake is made in the backward pass of a ReLU network with half squared error, whose loss JAX computes right. What
-comes back as its gradient by the parameters differs from the right one, which is made sure of first. Then the function
-with that gradient is put to
+Each mistake is made in the backward pass of a ReLU network with half squared
+error, whose loss JAX computes right. What comes back as its gradient by the
+parameters differs from the right one, which is made sure of first. Then the
+function with that gradient is put to
 
     check_grads               jax.test_util, order 1, reverse mode, in float32 and float64
     assert_numerical_grads    chex, order 1, likewise
     gradcheck                 torch.autograd, in float64, where torch is installed
     gradsheet                 the gradient as the answers of a sheet
 
-A checker that raises nothing, a sheet on which nothing is wrong, has accepted the mistake.
+A checker that raises nothing, a sheet on which nothing is wrong, has accepted
+the mistake.
 """
 
 import argparse
@@ -29,6 +32,7 @@ import gradsheet
 import ref
 from gradsheet.claims.sheet import Sheet
 from gradsheet.mistakes.catalogue import Instance, edits_of, instances
+from gradsheet.network.problem import Problem
 from gradsheet.truth.steps import Pass, in_front
 from manual import Layer
 
@@ -38,7 +42,8 @@ Params = tuple[tuple[Any, Any], ...]
 
 
 def data(widths: tuple[int, ...], batch: int) -> tuple[Params, Any, Any]:
-    """Weights as large as training begins with, N(0, 2 / inputs), biases and data, in two decimals; no z is 0."""
+    """Weights as large as training begins with, N(0, 2 / inputs), biases and
+    data, in two decimals; no z is 0."""
     rng = np.random.default_rng(0)
     x, y, *arrays = (
         rng.normal(0, (2 / shape[-1]) ** 0.5 if k > 1 else 1, shape).round(2)
@@ -55,7 +60,8 @@ def _shapes(widths: tuple[int, ...], batch: int) -> Iterator[tuple[int, tuple[in
 
 
 def sheet(params: Params, x: Any, y: Any, gradient: Params | None = None) -> Sheet:
-    """The network and data as a sheet; what it claims is the gradient, if one is given, in so many decimals."""
+    """The network and data as a sheet; what it claims is the gradient, if one
+    is given, in so many decimals."""
     text = f"loss = 'half_squared_error'\nx = {x.tolist()}\ny = {y.tolist()}\n"
     for l, (W, b) in enumerate(params, 1):
         activation = "relu" if l < len(params) else "identity"
@@ -74,10 +80,10 @@ def mistaken(network: Any, x: Any, y: Any, made: list[Instance]) -> Callable[[Pa
     """The gradient by the parameters, as somebody gets it who makes some mistakes."""
 
     def gradient(params: Params) -> Params:
-        layers = [Layer(in_front(np.asarray(W)), in_front(np.asarray(b))) for W, b in params]
+        layers = tuple(Layer(np.asarray(W), np.asarray(b)) for W, b in params)
         dtype = layers[0].W.dtype
-        data = in_front(x.astype(dtype)), in_front(y.astype(dtype))
-        found = Pass(network, layers, *data, None, None, edits=edits_of(made)).gradients
+        problem = Problem(network, layers, x.astype(dtype), y.astype(dtype)).converted(in_front)
+        found = Pass(problem, edits=edits_of(made)).gradients
         return tuple(
             tuple(np.ascontiguousarray(found[f"{name}{l}"][0], dtype) for name in "Wb")
             for l in range(1, len(params) + 1)
@@ -150,9 +156,8 @@ def measure(title: str, widths: tuple[int, ...], batch: int) -> None:
     accepted: dict[str, int] = {}
     planted = 0
     right = mistaken(network, x, y, [])(params)
-    kinds = {
-        (i.code, i.layers): i for i in reversed(instances(network, False))
-    }  # one of several variants
+    # One of several variants.
+    kinds = {(i.code, i.layers): i for i in reversed(instances(network, False))}
     for instance in kinds.values():
         gradient = mistaken(network, x, y, [instance])
         wrong = gradient(params)

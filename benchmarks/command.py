@@ -56,7 +56,8 @@ def parse(
 ) -> argparse.Namespace:
     """The options, with the defaults of the whole benchmark, or of --quick.
 
-    Files are tried before minutes of measuring, not after them. Exits with 2 and says what is wrong.
+    Files are tried before minutes of measuring, not after them. Exits with 2
+    and says what is wrong.
     """
     parser.add_argument(
         "--quick", action="store_true", help="a small part of it, in less than a minute"
@@ -75,8 +76,8 @@ def parse(
 
 
 class Output:
-    """Standard output, into nothing as soon as nobody reads it any more: figures that took minutes are still to be
-    written to a file."""
+    """Standard output, into nothing as soon as nobody reads it any more:
+    figures that took minutes are still to be written to a file."""
 
     def __init__(self, stream: Any):
         self.stream = stream
@@ -114,7 +115,8 @@ def finish(options: argparse.Namespace, found: dict[str, Any]) -> None:
 
 
 def interrupted(*_: Any) -> None:
-    """Exits on the spot: a KeyboardInterrupt in the middle of an import comes out as an ImportError."""
+    """Exits on the spot: a KeyboardInterrupt in the middle of an import comes
+    out as an ImportError."""
     progress("")
     print("interrupted, nothing to report", file=sys.stderr, flush=True)
     os._exit(130)

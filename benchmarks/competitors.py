@@ -1,14 +1,18 @@
-"""Who takes part: the floor and ours; others are in peers.py. Each is a function from a problem to what is timed.
+"""Who takes part: the floor and ours; others are in peers.py. Each is a
+function from a problem to what is timed.
 
 One more is three lines, and COMPETITORS keeps their order:
 
     @competitor("manual, my way", group="manual")
     def my_way(problem):
-        return lambda: manual.my_value_and_grad(problem.params, problem.x, problem.y, problem.activations)
+        arguments = problem.params, problem.x, problem.y, problem.activations
+        return lambda: manual.my_value_and_grad(*arguments)
 
-A call returns (loss, [(dW, db), ...]), whose entries NumPy can read. What is to be made once (copies, buffers,
-compiled functions) is made before it is returned; compiling may wait for the first call, whose time is noted. Packages
-are imported inside, so that a fresh process loads no more than the one that it asks for.
+A call returns (loss, [(dW, db), ...]), whose entries NumPy can read. What is to
+be made once (copies, buffers, compiled functions) is made before it is
+returned; compiling may wait for the first call, whose time is noted. Packages
+are imported inside, so that a fresh process loads no more than the one that it
+asks for.
 """
 
 from __future__ import annotations
@@ -31,13 +35,11 @@ class Competitor(NamedTuple):
     sizes: Sequence[str] | None = None  # where it takes part, None for everywhere
     compiles: bool = False  # its first call does, and its compile time is reported
     package: str | None = None  # what has to be installed
-    read: Callable[[Any], tuple[Any, Any]] = lambda result: (
-        result
-    )  # the loss and gradients in what a call returns
+    # The loss and gradients in what a call returns.
+    read: Callable[[Any], tuple[Any, Any]] = lambda result: result
     dtype: str | None = None  # what it computes in, where it has no choice
-    loss: Callable[[Problem], Any] = lambda problem: problem.expected[
-        "L"
-    ]  # what it reports, by its own definition
+    # What it reports, by its own definition.
+    loss: Callable[[Problem], Any] = lambda problem: problem.expected["L"]
     note: str | None = None  # what a reader of its figures has to know
 
     @property
@@ -56,7 +58,8 @@ COMPETITORS: dict[str, Competitor] = {}
 
 
 def entered(groups: Sequence[str] | None = None, size: str | None = None) -> list[str]:
-    """Those that are installed, of these groups and at this size; the floor is always among them."""
+    """Those that are installed, of these groups and at this size; the floor is
+    always among them."""
     return [
         name
         for name, entry in COMPETITORS.items()
@@ -69,7 +72,8 @@ def entered(groups: Sequence[str] | None = None, size: str | None = None) -> lis
 def competitor(
     name: str, group: str, **options: Any
 ) -> Callable[[Callable[[Problem], Call]], Callable[..., Call]]:
-    """Enters the function below into COMPETITORS under this name; `options` are the further fields of Competitor."""
+    """Enters the function below into COMPETITORS under this name; `options` are
+    the further fields of Competitor."""
 
     def enter(make: Callable[[Problem], Call]) -> Callable[[Problem], Call]:
         COMPETITORS[name] = Competitor(make, group, **options)
@@ -120,7 +124,8 @@ def planned(problem: Problem) -> Call:
 
 
 def on_device(problem: Problem) -> tuple[Any, Any, Any]:
-    """Parameters and data as JAX has them: converting NumPy's on the way in would cost each call 2 µs an array."""
+    """Parameters and data as JAX has them: converting NumPy's on the way in
+    would cost each call 2 µs an array."""
     import jax
 
     import ref
@@ -165,7 +170,8 @@ def unpacked(result: Any) -> tuple[Any, Any]:
 
 @competitor("ref, planned", group="ref", compiles=True, read=unpacked)
 def compiled_plan(problem: Problem) -> Call:
-    """The same with the parameters packed as ref.Plan has it, each gradient in the memory of the one before."""
+    """The same with the parameters packed as ref.Plan has it, each gradient in
+    the memory of the one before."""
     import jax
 
     import ref

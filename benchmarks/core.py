@@ -1,17 +1,22 @@
-"""The benchmark of the core: loss and all gradients of a ReLU network, half squared error, mean over the batch.
+"""The benchmark of the core: loss and all gradients of a ReLU network, half
+squared error, mean over the batch.
 
-    floor             the 3 L - 1 matrix products of the pass and nothing else, into buffers made beforehand
+    floor             the 3 L - 1 matrix products of the pass and nothing else, into buffers made
+                      beforehand
     manual            NumPy, the gradients derived by hand
     manual, planned   the same into buffers made once, manual.Plan
     ref, op by op     JAX without jit
     ref, jit          JAX, compiled for the shapes
     ref, planned      the same with the parameters packed for speed, ref.Plan
-    peers             torch, torch.compile, scikit-learn, HIPS autograd, micrograd: as far as they are installed
+    peers             torch, torch.compile, scikit-learn, HIPS autograd, micrograd: as far as they
+                      are installed
 
-Nothing is timed before all of them have agreed with manual in float64, by == in every entry of loss and gradients, on
-the very numbers that are then timed. All are timed in turn in one process, with one thread, and then with all in
-another. A compile time is the first call less the median. The whole table takes about ten minutes on two cores, half of
-it XL, and a minute for torch.compile to compile; --quick leaves out L, XL and torch.compile, and takes less than one.
+Nothing is timed before all of them have agreed with manual in float64, by == in
+every entry of loss and gradients, on the very numbers that are then timed. All
+are timed in turn in one process, with one thread, and then with all in another.
+A compile time is the first call less the median. The whole table takes about
+ten minutes on two cores, half of it XL, and a minute for torch.compile to
+compile; --quick leaves out L, XL and torch.compile, and takes less than one.
 """
 
 from __future__ import annotations
@@ -56,14 +61,15 @@ def run(
     threads: int,
     later: int = 0,
 ) -> dict[str, Any]:
-    """Measures in this process, prints the table, and returns it. Raises Disagreement.
+    """Measures in this process, prints the table, and returns it. Raises
+    Disagreement.
 
-    `later` runs like this one are still to come, which tells how much time is left in all.
+    `later` runs like this one are still to come, which tells how much time is
+    left in all.
     """
     set_threads(threads)
-    others = (
-        busy() if threads > 1 else None
-    )  # who waits for one thread that is kept waiting waits with all of them
+    # Who waits for one thread that is kept waiting waits with all of them.
+    others = busy() if threads > 1 else None
     import jax
     import numpy as np
 
@@ -91,7 +97,8 @@ def blocked(others: float | None) -> list[str]:
     if others is None or others <= BUSY:
         return []
     return [
-        f"{others:.0%} of the machine is busy with something else:\nwith several threads these figures tell nothing."
+        f"{others:.0%} of the machine is busy with something else:\nwith several threads these "
+        "figures tell nothing."
     ]
 
 

@@ -1,26 +1,34 @@
-"""What more devices cost: loss and gradient by `ref` on 1, 2, 4 and 8 simulated devices, and 1,000 on paper.
+"""What more devices cost: loss and gradient by `ref` on 1, 2, 4 and 8 simulated
+devices, and 1,000 on paper.
 
     .venv/bin/python benchmarks/devices.py [--json FILE]
 
-The devices are simulated: they share one core. So the work of all is what one device would have, and what the table
-shows is the overhead: the cost per example on n devices over that on one, for a fixed batch and for a fixed batch on
-each device. The cost is processor time, that of all threads, which other programs on the core do not count in. Each
-number of devices is a process of its own; numbers are medians of the steps, `x one` is the cost over that of one device
-with the same batch. Part of it is the simulation: for more devices XLA starts more threads, and these get in each
-other's way on one core. Nothing is timed before every entry of the gradient was == that of `manual` in float64, on the
-very numbers that are then timed. `sum` is what has to be added up over the devices each step: the gradient, 4 bytes an
-entry.
+The devices are simulated: they share one core. So the work of all is what one
+device would have, and what the table shows is the overhead: the cost per
+example on n devices over that on one, for a fixed batch and for a fixed batch
+on each device. The cost is processor time, that of all threads, which other
+programs on the core do not count in. Each number of devices is a process of its
+own; numbers are medians of the steps, `x one` is the cost over that of one
+device with the same batch. Part of it is the simulation: for more devices XLA
+starts more threads, and these get in each other's way on one core. Nothing is
+timed before every entry of the gradient was == that of `manual` in float64, on
+the very numbers that are then timed. `sum` is what has to be added up over the
+devices each step: the gradient, 4 bytes an entry.
 
-On paper, n devices with the rate r of one (examples a second, as measured here, or as 6 P - 2 P1 floating-point
-operations an example take, with P weights, P1 of them in the first layer) and links of bandwidth B and latency t add up
-G bytes in
+On paper, n devices with the rate r of one (examples a second, as measured here,
+or as 6 P - 2 P1 floating-point operations an example take, with P weights, P1
+of them in the first layer) and links of bandwidth B and latency t add up G
+bytes in
 
     ring    2 (n - 1)/n G/B + 2 (n - 1) t          every device passes n-ths of G around, twice
-    tree    2 G/B + 2 ceil(log2 n) t               up and down a tree, in a stream (two trees that share the links)
+    tree    2 G/B + 2 ceil(log2 n) t               up and down a tree, in a stream (two trees that
+                                                   share the links)
 
-seconds (P. Patarasuk and X. Yuan, 2009; P. Sanders, J. Speck and J. Traeff, 2009). The faster one may take a tenth of
-the time that b examples a device take, b/r, where nothing is hidden behind the computation: b = 10 r min(ring, tree).
-The defaults, 25 GB/s and 10 microseconds, are those of a 200 Gbit/s network card, the latency with its software.
+seconds (P. Patarasuk and X. Yuan, 2009; P. Sanders, J. Speck and J. Traeff,
+2009). The faster one may take a tenth of the time that b examples a device
+take, b/r, where nothing is hidden behind the computation: b = 10 r min(ring,
+tree). The defaults, 25 GB/s and 10 microseconds, are those of a 200 Gbit/s
+network card, the latency with its software.
 """
 
 from __future__ import annotations
@@ -90,7 +98,8 @@ def measure(name: str, devices: int, batch: int, steps: int) -> dict[str, Any]:
     _, first = timed(call)
     if difference := disagreement(named(*call()), problem.expected, "float32"):
         sys.exit(
-            f"{name}: {devices} devices do not agree with manual in float64, nothing is timed: {difference}"
+            f"{name}: {devices} devices do not agree with manual in float64, nothing is timed: "
+            f"{difference}"
         )
     step_s, cost = map(statistics.median, zip(*(timed(call) for _ in range(steps)), strict=True))
     return {
@@ -124,7 +133,8 @@ def simulate(names: Sequence[str], steps: int) -> list[dict[str, Any]]:
     rows = []
     for devices in DEVICES:
         progress(
-            f"{devices} simulated device{'s' if devices > 1 else ''}: agreement, then {steps} steps",
+            f"{devices} simulated device{'s' if devices > 1 else ''}: agreement, then {steps} "
+            "steps",
             line=True,
         )
         command = [
@@ -141,7 +151,8 @@ def simulate(names: Sequence[str], steps: int) -> list[dict[str, Any]]:
         progress("")
         if done.returncode:
             sys.exit(
-                f"the process with {devices} devices ended with status {done.returncode}, nothing to report"
+                f"the process with {devices} devices ended with status {done.returncode}, nothing "
+                "to report"
             )
         rows += json.loads(done.stdout)
     return rows
@@ -209,7 +220,8 @@ def run(options: argparse.Namespace) -> None:
     print(table(rows, options.sizes))
     bandwidth, latency = options.bandwidth * 1e9, options.latency * 1e-6
     print(
-        f"\n{options.devices:,} devices on paper, links of {options.bandwidth:g} GB/s and {options.latency:g} us: "
+        f"\n{options.devices:,} devices on paper, links of {options.bandwidth:g} GB/s and "
+        f"{options.latency:g} us: "
         "the batch at which\nadding up the gradient takes a tenth of the time of computing it\n"
         f"  {'':24}{'examples/s':>13}{'ring ms':>9}{'tree ms':>9}{'a device':>10}{'in all':>13}"
     )

@@ -1,4 +1,5 @@
-"""The gradients of single examples, N times as large as one gradient, and their norms without forming them; at M.
+"""The gradients of single examples, N times as large as one gradient, and their
+norms without forming them; at M.
 
     .venv/bin/python benchmarks/examples.py [--rounds 20]
 
@@ -10,8 +11,8 @@
     ref, planned, into    the same into the memory of the call before
     ..., norms            |delta| |h|, a number an example
 
-Nothing is timed before all have agreed with manual in float64, by == in every entry; norms have a root in them, and
-agree to a rounding.
+Nothing is timed before all have agreed with manual in float64, by == in every
+entry; norms have a root in them, and agree to a rounding.
 """
 
 from __future__ import annotations
@@ -125,7 +126,8 @@ def run(rounds: int) -> None:
     measure([case], rounds)
     megabytes = 4 * batch * sum(array.size for layer in problem.params for array in layer) / 1e6
     print(
-        f"M: {shape(widths)}, batch {batch}, float32, one thread, {rounds} rounds; {megabytes:.0f} MB of gradients"
+        f"M: {shape(widths)}, batch {batch}, float32, one thread, {rounds} rounds; "
+        f"{megabytes:.0f} MB of gradients"
     )
     print(f"  {'':24}{'median':>12}{'to the floor':>15}{'min':>8}{'max':>8}{'to vmap':>10}")
     for who, times in case.times.items():
@@ -133,7 +135,8 @@ def run(rounds: int) -> None:
             ratios(times, case.times[other]) for other in ("floor", "ref, vmap(grad)")
         )
         print(
-            f"  {who:24}{seconds_as(statistics.median(times)):>12}{statistics.median(to_floor):>15.2f}"
+            "  "
+            f"{who:24}{seconds_as(statistics.median(times)):>12}{statistics.median(to_floor):>15.2f}"
             f"{min(to_floor):>8.2f}{max(to_floor):>8.2f}{statistics.median(to_vmap):>10.2f}"
         )
 

@@ -1,9 +1,11 @@
-"""The first gradient of a fresh process, as start.py asks for it: it imports no more than that takes.
+"""The first gradient of a fresh process, as start.py asks for it: it imports no
+more than that takes.
 
     python benchmarks/first.py COMPETITOR FILE.npz
 
-Prints as JSON the time at which loss and gradients are there, and the process's peak of memory before and after the
-pass. Then, after the clock, compares with what the file expects. Exits with 1 where that is something else.
+Prints as JSON the time at which loss and gradients are there, and the process's
+peak of memory before and after the pass. Then, after the clock, compares with
+what the file expects. Exits with 1 where that is something else.
 """
 
 from __future__ import annotations

@@ -1,19 +1,24 @@
-"""The benchmark on a GPU, where JAX sees one: in float32, in TF32 and in bfloat16, up to 8192 units wide.
+"""The benchmark on a GPU, where JAX sees one: in float32, in TF32 and in
+bfloat16, up to 8192 units wide.
 
     .venv/bin/python benchmarks/gpu.py
 
     floor       the 3 L - 1 matrix products of the pass and nothing else, by JAX under jit
     ref, jit    loss and all gradients, by JAX under jit
-    rate        floating-point operations a second of one large square product on this card, the best of several
+    rate        floating-point operations a second of one large square product on this card, the
+                best of several
     share       of that rate, which the pass reaches with the operations of its products alone
 
-Nothing is timed before loss and gradients agree with manual in float64. The numbers are small and whole: what goes into
-a product is exact in TF32's 11 bits and bfloat16's 8, and products are added up in float32, so that float32 and TF32
-agree by ==, in every entry. In bfloat16 each result is rounded to 8 bits, and sums over the batch, where they are
-added up in bfloat16, more than once: there the weights' gradients have to be the nearest bfloat16, and loss and the
-biases' gradients within 2 % of the largest of their tensor.
+Nothing is timed before loss and gradients agree with manual in float64. The
+numbers are small and whole: what goes into a product is exact in TF32's 11 bits
+and bfloat16's 8, and products are added up in float32, so that float32 and TF32
+agree by ==, in every entry. In bfloat16 each result is rounded to 8 bits, and
+sums over the batch, where they are added up in bfloat16, more than once: there
+the weights' gradients have to be the nearest bfloat16, and loss and the biases'
+gradients within 2 % of the largest of their tensor.
 
-Without a GPU it says so and exits with 2. `--device cpu` tries it out, at small sizes: so far it has run nowhere else.
+Without a GPU it says so and exits with 2. `--device cpu` tries it out, at small
+sizes: so far it has run nowhere else.
 """
 
 from __future__ import annotations
@@ -52,7 +57,8 @@ PRECISIONS = {
 def compiled(
     function: Callable[..., Any], arguments: Sequence[Any], products: str
 ) -> Callable[[], Any]:
-    """The call for these arguments, compiled: the precision of products is one of the moment of compiling."""
+    """The call for these arguments, compiled: the precision of products is one
+    of the moment of compiling."""
     import jax
 
     with jax.default_matmul_precision(products):
@@ -163,8 +169,10 @@ def run(
         floor, passes = case.times["floor"], case.times["ref, jit"]
         share = work(widths, batch) / statistics.median(passes) / peak
         print(
-            f"  {size:3}{f'{shape(widths)}, batch {batch}':26}{seconds_as(statistics.median(floor)):>10}"
-            f"{seconds_as(statistics.median(passes)):>11}{statistics.median(ratios(passes, floor)):>10.2f}"
+            "  "
+            f"{size:3}{f'{shape(widths)}, batch {batch}':26}"
+            f"{seconds_as(statistics.median(floor)):>10}{seconds_as(statistics.median(passes)):>11}"
+            f"{statistics.median(ratios(passes, floor)):>10.2f}"
             f"{share:>7.0%}{seconds_as(case.first_s['ref, jit']):>11}",
             flush=True,
         )
@@ -192,9 +200,8 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    os.environ |= {
-        "JAX_ENABLE_COMPILATION_CACHE": "false"
-    }  # or the compile time would be that of reading a file
+    # Or the compile time would be that of reading a file.
+    os.environ |= {"JAX_ENABLE_COMPILATION_CACHE": "false"}
     if options.device == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
     import jax
@@ -204,7 +211,8 @@ def main() -> None:
     except RuntimeError:
         sys.stderr.write(
             f"JAX sees no GPU, only {', '.join(map(str, jax.devices()))}: nothing is measured.\n"
-            "Install a JAX that does (pip install 'jax[cuda12]'), or try it out with --device cpu.\n"
+            "Install a JAX that does (pip install 'jax[cuda12]'), or try it out with --device "
+            "cpu.\n"
         )
         sys.exit(2)
     found = command.begin("gpu")

@@ -37,12 +37,12 @@ def set_threads(threads: int) -> None:
         os.environ["XLA_FLAGS"] = (
             f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
         )
-    # All run on the processor that has the floor, and a program out of a cache would make the compile time a lie.
+    # All run on the processor that has the floor, and a program out of a cache would make the
+    # compile time a lie.
     os.environ |= {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_COMPILATION_CACHE": "false"}
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(
-            0, sorted(os.sched_getaffinity(0))[:threads]
-        )  # all that XLA's executor heeds
+        # All that XLA's executor heeds.
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
 def versions() -> dict[str, str]:
@@ -73,7 +73,8 @@ def heading(setting: dict[str, Any]) -> str:
 
 
 def busy(seconds: float = 0.5) -> float | None:
-    """The share of the processors' time that others use just now, None where the system does not tell."""
+    """The share of the processors' time that others use just now, None where
+    the system does not tell."""
 
     def times() -> tuple[int, int]:
         with open("/proc/stat") as file:

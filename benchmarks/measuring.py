@@ -1,7 +1,9 @@
-"""The clock: nothing is timed before all agree, and what is compared is timed in turn, in one process.
+"""The clock: nothing is timed before all agree, and what is compared is timed
+in turn, in one process.
 
-Each round takes all competitors in a new order, and a ratio is one of two times of the same round, so that a machine
-that grows slower for a while slows both. Quoted are the median of the ratios over the rounds, the least and the most.
+Each round takes all competitors in a new order, and a ratio is one of two times
+of the same round, so that a machine that grows slower for a while slows both.
+Quoted are the median of the ratios over the rounds, the least and the most.
 """
 
 from __future__ import annotations
@@ -35,9 +37,8 @@ class Case:
     first_s: dict[str, float]  # the first call of each, which may compile
     repeats: dict[str, int]
     round_s: float  # how long a round is going to take
-    times: dict[str, list[float]] = field(
-        default_factory=dict
-    )  # seconds a call, one for each round
+    # Seconds a call, one for each round.
+    times: dict[str, list[float]] = field(default_factory=dict)
 
 
 def seconds(call: Call, repeats: int = 1) -> float:
@@ -48,7 +49,8 @@ def seconds(call: Call, repeats: int = 1) -> float:
 
 
 def calibrate(call: Call, shortest: float = SHORTEST) -> tuple[int, float]:
-    """How often to repeat a call, and the seconds that takes: the best of three, lest an interruption pass for work."""
+    """How often to repeat a call, and the seconds that takes: the best of
+    three, lest an interruption pass for work."""
     repeats = 1
     while (best := min(seconds(call, repeats) for _ in range(3))) < shortest:
         repeats *= max(2, min(100, math.ceil(shortest / best)))
@@ -63,7 +65,8 @@ def check(where: str, competitor: str, result: Any, problem: Problem) -> None:
     found, expected = entry.named(result), entry.expected(problem)
     if difference := disagreement(found, expected, entry.dtype or problem.dtype):
         raise Disagreement(
-            f"{where}: {competitor} does not agree with manual in float64, nothing is timed: {difference}"
+            f"{where}: {competitor} does not agree with manual in float64, nothing is timed: "
+            f"{difference}"
         )
 
 
@@ -82,15 +85,15 @@ def prepare(
     for competitor, call in calls.items():
         progress(f"{name}: calibration of {competitor}")
         calibrated[competitor] = calibrate(call, shortest)
-        check(
-            name, competitor, call(), problem
-        )  # once more: buffers that are used again may be right only once
+        # Once more: buffers that are used again may be right only once.
+        check(name, competitor, call(), problem)
     repeats = {competitor: times for competitor, (times, _) in calibrated.items()}
     return Case(name, problem, calls, first_s, repeats, sum(s for _, s in calibrated.values()))
 
 
 def measure(cases: Sequence[Case], rounds: int, later_s: float = 0, later: int = 0) -> None:
-    """Fills in the times of all cases. `later` runs as long as this one, and `later_s` besides, are still to come."""
+    """Fills in the times of all cases. `later` runs as long as this one, and
+    `later_s` besides, are still to come."""
     left, rng = rounds * sum(case.round_s for case in cases), random.Random(0)
     after = later_s + later * left
     for case in cases:
@@ -100,7 +103,8 @@ def measure(cases: Sequence[Case], rounds: int, later_s: float = 0, later: int =
         case.times = {competitor: [] for competitor in case.calls}
         for number in range(1, rounds + 1):
             progress(
-                f"{case.name}: round {number} of {rounds}, about {duration(left + after)} left in all"
+                f"{case.name}: round {number} of {rounds}, about {duration(left + after)} left in "
+                "all"
             )
             for competitor in rng.sample(list(case.calls), len(case.calls)):
                 repeats = case.repeats[competitor]
@@ -125,7 +129,8 @@ def duration(s: float) -> str:
 
 
 def progress(text: str, *, line: bool = False) -> None:
-    """Over the same line of a terminal, "" clears it; elsewhere only what is worth a `line` of its own."""
+    """Over the same line of a terminal, "" clears it; elsewhere only what is
+    worth a `line` of its own."""
     if sys.stderr.isatty():
         print(f"\r{text:<72}", end="" if text else "\r", file=sys.stderr, flush=True)
     elif line:

@@ -1,11 +1,15 @@
-"""How many small faults in the code that decides the tests notice: `python benchmarks/mutants.py`.
+"""How many small faults in the code that decides the tests notice: `python
+benchmarks/mutants.py`.
 
-From each file below MUTANTS faults are drawn, the same ones in every run: a comparison turned, a sign, a constant one
-off, `and` for `or`, a condition negated, a statement left out. Each is written into a copy of the project, and the
-tests that belong to the file are run there until one fails. What survives is listed with its line: the code there does
-nothing that a test sees, or the fault makes no difference.
+From each file below MUTANTS faults are drawn, the same ones in every run: a
+comparison turned, a sign, a constant one off, `and` for `or`, a condition
+negated, a statement left out. Each is written into a copy of the project, and
+the tests that belong to the file are run there until one fails. What survives
+is listed with its line: the code there does nothing that a test sees, or the
+fault makes no difference.
 
-    --mutants 10    of each file; --file gradsheet/claims/verdict.py for that file alone; --seed 1 for other ones
+    --mutants 10    of each file; --file gradsheet/claims/verdict.py for that file alone;
+                    --seed 1 for other ones
 """
 
 import argparse
@@ -31,6 +35,8 @@ TESTS = {  # of the files that decide, the tests that belong to them
         "test_hostile",
     ],
     "gradsheet/claims/history.py": ["test_history", "test_carried", "test_digits"],
+    "gradsheet/claims/record.py": ["test_history", "test_carried", "test_digits"],
+    "gradsheet/claims/reach.py": ["test_history", "test_carried", "test_digits"],
     "gradsheet/claims/following.py": ["test_history", "test_carried", "test_digits", "test_kept"],
     "gradsheet/claims/comparison.py": [
         "test_verdict",
@@ -48,6 +54,9 @@ TESTS = {  # of the files that decide, the tests that belong to them
     ],
     "gradsheet/numbers/marks.py": ["test_real", "test_details", "test_hostile"],
     "gradsheet/numbers/real.py": ["test_real", "test_details", "test_hostile"],
+    "gradsheet/mistakes/candidate.py": ["test_candidate"],
+    "gradsheet/mistakes/stories.py": ["test_candidate", "test_diagnosis", "test_carried"],
+    "gradsheet/mistakes/diagnosis.py": ["test_candidate", "test_diagnosis", "test_carried"],
     "gradsheet/mistakes/search.py": [
         "test_diagnosis",
         "test_carried",

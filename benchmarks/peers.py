@@ -1,7 +1,9 @@
-"""Other people's backward passes, on the same numbers. Those that are installed take part: pip install -e '.[peers]'
+"""Other people's backward passes, on the same numbers. Those that are installed
+take part: pip install -e '.[peers]'
 
-They are not to be slowed down by us: data and parameters are converted once, in the layout that each wants, and each
-computes what it computes in its own way. Where f'(0) is a choice it is 0, as everywhere here.
+They are not to be slowed down by us: data and parameters are converted once, in
+the layout that each wants, and each computes what it computes in its own way.
+Where f'(0) is a choice it is 0, as everywhere here.
 """
 
 from __future__ import annotations
@@ -49,9 +51,8 @@ def torch_eager(problem: Problem) -> Call:
 
     def call() -> Any:
         loss = torch_loss(params, x, y)
-        return loss, torch.autograd.grad(
-            loss, leaves
-        )  # new ones, so that there is nothing to set to 0
+        # New ones, so that there is nothing to set to 0.
+        return loss, torch.autograd.grad(loss, leaves)
 
     return call
 
@@ -72,12 +73,10 @@ def torch_compile(problem: Problem) -> Call:
     import torch._inductor.config
 
     warnings.filterwarnings("ignore", "dynamo_pgo force disabled")
-    torch._inductor.config.force_disable_caches = (
-        True  # or the compile time would be that of an earlier run's program
-    )
-    torch._dynamo.config.fail_on_recompile_limit_hit = (
-        True  # or it would go on without compiling, and not say so
-    )
+    # Or the compile time would be that of an earlier run's program.
+    torch._inductor.config.force_disable_caches = True
+    # Or it would go on without compiling, and not say so.
+    torch._dynamo.config.fail_on_recompile_limit_hit = True
     params, x, y = torch_data(problem)
     compiled = torch.compile(torch.func.grad_and_value(torch_loss), dynamic=False)
     return lambda: compiled(params, x, y)
@@ -99,7 +98,8 @@ def of_scikit_learn(result: Any) -> tuple[Any, Any]:
     note="reports the mean over the outputs as its loss, and is held to that",
 )
 def scikit_learn(problem: Problem) -> Call:
-    """MLPRegressor._backprop, without weight decay. Its gradient is that of a sum over the outputs, as ours is."""
+    """MLPRegressor._backprop, without weight decay. Its gradient is that of a
+    sum over the outputs, as ours is."""
     import inspect
 
     from sklearn.neural_network import MLPRegressor

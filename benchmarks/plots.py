@@ -1,4 +1,5 @@
-"""The sweeps as pictures: SVG with a white ground of its own, so that it can be read on a dark page too."""
+"""The sweeps as pictures: SVG with a white ground of its own, so that it can be
+read on a dark page too."""
 
 from __future__ import annotations
 

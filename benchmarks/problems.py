@@ -1,9 +1,12 @@
-"""What is timed: networks on whole numbers, at which floats round nothing, so that agreement is ==, in every entry.
+"""What is timed: networks on whole numbers, at which floats round nothing, so
+that agreement is ==, in every entry.
 
-Most weights are 0, so that every sum of magnitudes stays below 2^24 and the batches are powers of 2: no operation
-rounds, not in float32 either, in whatever order it adds. A bound on rounding errors could not stand in for that. It
-grows with the sums of |W| from layer to layer, at L to 10^10 times the gradients, and knows nothing of units that
-rounding carries over their kink: it would accept anything.
+Most weights are 0, so that every sum of magnitudes stays below 2^24 and the
+batches are powers of 2: no operation rounds, not in float32 either, in whatever
+order it adds. A bound on rounding errors could not stand in for that. It grows
+with the sums of |W| from layer to layer, at L to 10^10 times the gradients, and
+knows nothing of units that rounding carries over their kink: it would accept
+anything.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ DEEP = 7  # layers from which on drawn weights would kill every unit, or make su
 
 
 class Problem(NamedTuple):
-    """A ReLU network with a linear last layer, its data, and in `expected` its loss and gradients by name, float64."""
+    """A ReLU network with a linear last layer, its data, and in `expected` its
+    loss and gradients by name, float64."""
 
     params: Sequence[Any]  # (W, b) a layer: W (O, I), b (O,)
     x: Any  # (N, I)
@@ -50,13 +54,15 @@ def named(loss: Any, grads: Sequence[Any]) -> dict[str, Any]:
 
 
 def work(widths: Sequence[int], batch: int) -> int:
-    """Floating-point operations of the pass's 3 L - 1 matrix products: all but that for the gradient by x."""
+    """Floating-point operations of the pass's 3 L - 1 matrix products: all but
+    that for the gradient by x."""
     products = 3 * sum(I * O for I, O in itertools.pairwise(widths)) - widths[0] * widths[1]
     return 2 * batch * products
 
 
 def _drawn(rng: Any, widths: Sequence[int]) -> tuple[list[Any], list[Any]]:
-    """About 4 weights into each unit and 1 out of it: with fewer, units die, with more, sums pass 2^24."""
+    """About 4 weights into each unit and 1 out of it: with fewer, units die,
+    with more, sums pass 2^24."""
     import numpy as np
 
     weights = []
@@ -68,7 +74,8 @@ def _drawn(rng: Any, widths: Sequence[int]) -> tuple[list[Any], list[Any]]:
 
 
 def _passed_on(rng: Any, widths: Sequence[int]) -> tuple[list[Any], list[Any]]:
-    """Every unit is passed on once, here and there one is taken off as well, or a bias: numbers stay small."""
+    """Every unit is passed on once, here and there one is taken off as well, or
+    a bias: numbers stay small."""
     import numpy as np
 
     weights, biases = [], []
@@ -85,9 +92,11 @@ def _passed_on(rng: Any, widths: Sequence[int]) -> tuple[list[Any], list[Any]]:
 
 
 def make_problem(widths: Sequence[int], batch: int, *, quiet: bool = False) -> Problem:
-    """That of the first seed with no tensor of the gradient all 0, and live and dead units in every hidden layer.
+    """That of the first seed with no tensor of the gradient all 0, and live and
+    dead units in every hidden layer.
 
-    A `quiet` one has small numbers throughout, for bfloat16, or for many layers: each delta of the last is -1, 0 or 1.
+    A `quiet` one has small numbers throughout, for bfloat16, or for many
+    layers: each delta of the last is -1, 0 or 1.
     """
     import numpy as np
 

@@ -1,8 +1,10 @@
 """Results as JSON, and what got slower since an earlier one.
 
-A file has `format`, the `setting` (machine, versions), and `runs`, one for each number type and number of threads. Each
-run has its `sizes`, and each of those its `competitors` with the first call and the `times` of all rounds, in seconds.
-Compared are ratios to the floor, round by round, so that a file from another machine still tells something.
+A file has `format`, the `setting` (machine, versions), and `runs`, one for each
+number type and number of threads. Each run has its `sizes`, and each of those
+its `competitors` with the first call and the `times` of all rounds, in seconds.
+Compared are ratios to the floor, round by round, so that a file from another
+machine still tells something.
 """
 
 from __future__ import annotations
@@ -25,16 +27,16 @@ class Unreadable(Exception):
 
 
 def write(path: str, results: dict[str, Any]) -> None:
-    """The whole file or none of it: an earlier one is not lost to an interruption. Raises OSError."""
+    """The whole file or none of it: an earlier one is not lost to an
+    interruption. Raises OSError."""
     files.write(Path(path), json.dumps({"format": FORMAT} | results, indent=1) + "\n")
 
 
 def check_writable(path: str) -> None:
     """Before minutes of measuring, not after them. Raises Unreadable."""
     try:
-        if (
-            Path(path).is_dir() or not Path(path).exists() or Path(path).is_file()
-        ):  # a pipe is opened once only
+        # a pipe is opened once only.
+        if Path(path).is_dir() or not Path(path).exists() or Path(path).is_file():
             stream, name = files.temporary(Path(path))
             stream.close()
             os.unlink(name)
@@ -45,7 +47,8 @@ def check_writable(path: str) -> None:
 
 
 def read(path: str, benchmark: str) -> dict[str, Any]:
-    """The results of a benchmark in a file. Raises Unreadable, saying what was found and what was expected."""
+    """The results of a benchmark in a file. Raises Unreadable, saying what was
+    found and what was expected."""
     expected = f"expected a file that {benchmark}.py --json wrote"
     try:
         results = json.loads(Path(path).read_text())
@@ -114,7 +117,8 @@ def count(number: int, noun: str) -> str:
 
 
 def comparison(earlier: dict[str, Any], now: dict[str, Any], name: str) -> str:
-    """What got slower since an earlier result, and what faster: the middle halves of the rounds do not overlap."""
+    """What got slower since an earlier result, and what faster: the middle
+    halves of the rounds do not overlap."""
     before, after = spreads(earlier), spreads(now)
     both = [key for key in after if key in before and key[1] != "floor"]
     lines = [f"Compared with {name} of {earlier['setting']['date']}, by ratios to the floor:"]

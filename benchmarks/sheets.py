@@ -1,11 +1,14 @@
-"""How many answer sheets a second the judge gets through, and what memory that takes.
+"""How many answer sheets a second the judge gets through, and what memory that
+takes.
 
     .venv/bin/python benchmarks/sheets.py [--sheets 2000]
 
-A class's worth of files is written to a temporary folder, once of each kind: the homework with numbers, the one with
-symbols, the published examples. No two sheets are the same, and each has a slip of its own: another digit in a number,
-another index, number or sign in a line of working, and a second and third one where that sheet is there already. One
-process judges them all for the first time, on one core; the figures leave out its start. Memory is read after a tenth
+A class's worth of files is written to a temporary folder, once of each kind:
+the homework with numbers, the one with symbols, the published examples. No two
+sheets are the same, and each has a slip of its own: another digit in a number,
+another index, number or sign in a line of working, and a second and third one
+where that sheet is there already. One process judges them all for the first
+time, on one core; the figures leave out its start. Memory is read after a tenth
 of the sheets and at the end: it should not grow.
 """
 
@@ -29,7 +32,8 @@ ALIKE = ("ijkm", "123", "+-")  # what one takes for the other in a formula
 
 
 def slipped(text: str, rng: random.Random) -> str:
-    """A sheet with one slip: another digit in a value, or where it has none another sign of a line of working."""
+    """A sheet with one slip: another digit in a value, or where it has none
+    another sign of a line of working."""
     digits = [
         at for found in VALUE.finditer(text) for at in range(*found.span(1)) if text[at].isdigit()
     ]
@@ -77,7 +81,8 @@ def measure(title: str, number: int, kinds: list[Path]) -> None:
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     speed = f"{number / wall:6.1f} a second by the clock, {number / cpu:6.1f} by the processor"
     print(
-        f"{title:24s} {number:5d} sheets  {speed}  memory {early:.0f} MB after a tenth, {memory():.0f} MB at the end"
+        f"{title:24s} {number:5d} sheets  {speed}  memory {early:.0f} MB after a tenth, "
+        f"{memory():.0f} MB at the end"
     )
 
 

@@ -1,11 +1,14 @@
-"""Cold start, and memory: how long a fresh process takes to its first gradient, and what one pass holds at most.
+"""Cold start, and memory: how long a fresh process takes to its first gradient,
+and what one pass holds at most.
 
     .venv/bin/python benchmarks/start.py
 
-From the start of the process to loss and gradients at M, everything included: Python's own start, imports, reading the
-numbers from a file, compiling. "From a cache" finds its compiled program on the disk, where JAX keeps it if asked to.
-Memory is the peak of a process for one pass at L, and what it was when imports and data were in. Every process
-compares its gradient with manual in float64, by ==, after its clock has stopped. Takes about a minute and a half.
+From the start of the process to loss and gradients at M, everything included:
+Python's own start, imports, reading the numbers from a file, compiling. "From a
+cache" finds its compiled program on the disk, where JAX keeps it if asked to.
+Memory is the peak of a process for one pass at L, and what it was when imports
+and data were in. Every process compares its gradient with manual in float64, by
+==, after its clock has stopped. Takes about a minute and a half.
 """
 
 from __future__ import annotations
@@ -56,7 +59,8 @@ def save(size: str, folder: Path) -> Path:
 
 
 def fresh(arguments: Sequence[str], environment: dict[str, str]) -> tuple[float, dict[str, Any]]:
-    """Seconds from the start of a process to the time that it prints, and all that it prints. Raises Broken."""
+    """Seconds from the start of a process to the time that it prints, and all
+    that it prints. Raises Broken."""
     start = time.time()
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -90,7 +94,8 @@ def cold_starts(folder: Path, competitors: Sequence[str], rounds: int) -> dict[s
     cache = {
         "JAX_ENABLE_COMPILATION_CACHE": "true",
         "JAX_COMPILATION_CACHE_DIR": str(folder / "cache"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",  # it keeps none as small as these otherwise
+        # It keeps none as small as these otherwise.
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
     processes = {"floor": (importing(None), {})}
     processes |= {f"import {name}": (importing(name), {}) for name in IMPORTS if find_spec(name)}
@@ -107,9 +112,8 @@ def cold_starts(folder: Path, competitors: Sequence[str], rounds: int) -> dict[s
         progress(f"cold start: round {number} of {rounds}{left}")
         for name in rng.sample(list(processes), len(processes)):
             s, _ = fresh(*processes[name])
-            if (
-                number
-            ):  # round 0 fills the cache, and has files read from the disk for the first time
+            # Round 0 fills the cache, and has files read from the disk for the first time.
+            if number:
                 times[name].append(s)
     progress("")
     return times

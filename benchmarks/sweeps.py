@@ -1,10 +1,13 @@
-"""What a pass costs against its work, over batch, width and depth, and how compile time grows with depth.
+"""What a pass costs against its work, over batch, width and depth, and how
+compile time grows with depth.
 
     .venv/bin/python benchmarks/sweeps.py [--plots docs]
 
-Those that take part at every size are timed, as by core.py: in turn, in one process, with one thread, after agreement.
-Work is the floating-point operations of the matrix products. A compile time is the median of three. Takes about a
-minute, --quick a fraction. --plots FOLDER draws cost.svg and compile.svg and needs matplotlib (the extra `plots`).
+Those that take part at every size are timed, as by core.py: in turn, in one
+process, with one thread, after agreement. Work is the floating-point operations
+of the matrix products. A compile time is the median of three. Takes about a
+minute, --quick a fraction. --plots FOLDER draws cost.svg and compile.svg and
+needs matplotlib (the extra `plots`).
 """
 
 from __future__ import annotations
@@ -52,7 +55,8 @@ def compile_times(case: Case) -> dict[str, float]:
 
 
 def run(chosen: dict[str, Sequence[int]], rounds: int) -> dict[str, Any]:
-    """Measures everything, and returns it as a run whose sizes are called "batch 1" and so on. Raises Disagreement."""
+    """Measures everything, and returns it as a run whose sizes are called
+    "batch 1" and so on. Raises Disagreement."""
     set_threads(1)
     cases, shapes = [], {}
     for sweep, values in chosen.items():

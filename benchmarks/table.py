@@ -103,8 +103,11 @@ def block(name: str, case: dict[str, Any]) -> str:
     """A size: everybody's time, and its ratio to the floor, to jit and to torch."""
     entries = case["competitors"]
     lines = [
-        f"{name}: {shape(case['widths'])}, batch {case['batch']}, {flop_as(case['flop'])} in the products",
-        f"  {'':15}{'median':>11}{'to the floor':>15}{'min':>8}{'max':>8}{'to jit':>9}{'to torch':>10}",
+        f"{name}: {shape(case['widths'])}, batch {case['batch']}, {flop_as(case['flop'])} in the "
+        "products",
+        "  "
+        f"{'':15}{'median':>11}{'to the floor':>15}{'min':>8}{'max':>8}{'to jit':>9}"
+        f"{'to torch':>10}",
     ]
     for competitor, entry in entries.items():
         to_floor = ratios(entry["times"], entries["floor"]["times"])
@@ -113,7 +116,8 @@ def block(name: str, case: dict[str, Any]) -> str:
             for to in (JIT, "torch eager")
         ]
         lines.append(
-            f"  {competitor:15}{seconds_as(statistics.median(entry['times'])):>11}{statistics.median(to_floor):>15.2f}"
+            "  "
+            f"{competitor:15}{seconds_as(statistics.median(entry['times'])):>11}{statistics.median(to_floor):>15.2f}"
             f"{min(to_floor):>8.2f}{max(to_floor):>8.2f}"
             f"{others[0]:>9}{others[1]:>10}".rstrip()
         )
@@ -125,7 +129,8 @@ def block(name: str, case: dict[str, Any]) -> str:
         lines.append(f"  compile time: {'; '.join(compiling)}")
     little = ": shows little, see H1024" if name == "H" else ""
     lines.append(
-        f"  agreed by ==: the loss, {case['entries']:,} entries, {case['live']:,} of them not 0{little}"
+        f"  agreed by ==: the loss, {case['entries']:,} entries, {case['live']:,} of them not "
+        f"0{little}"
     )
     return "\n".join(lines)
 

@@ -1,18 +1,39 @@
-"""The judge of hand-derived gradients: reads answer sheets and gives verdicts, exactly and without tolerances."""
+"""The judge of hand-derived gradients: reads answer sheets and gives verdicts,
+exactly and without tolerances."""
 
+import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradsheet.checking import Check, assert_right, check
     from gradsheet.claims.judgement import Judgement, Report
-    from gradsheet.claims.sheet import Sheet, SheetError, load, read
-    from gradsheet.claims.verdict import judge
+    from gradsheet.claims.reader import load, read
+    from gradsheet.claims.sheet import Sheet, SheetError
+    from gradsheet.mistakes.judging import judge
+    from gradsheet.numbers.session import Session
     from gradsheet.solution import Solution, solve
 
+_HOMES = {
+    "Check": "checking",
+    "Judgement": "claims.judgement",
+    "Report": "claims.judgement",
+    "Session": "numbers.session",
+    "Sheet": "claims.sheet",
+    "SheetError": "claims.sheet",
+    "Solution": "solution",
+    "assert_right": "checking",
+    "check": "checking",
+    "judge": "mistakes.judging",
+    "load": "claims.reader",
+    "read": "claims.reader",
+    "solve": "solution",
+}
 __all__ = [
     "Check",
     "Judgement",
     "Report",
+    "Session",
     "Sheet",
     "SheetError",
     "Solution",
@@ -27,15 +48,19 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # NumPy waits until somebody judges: `gradsheet --help` answers without it.
-    if name not in __all__:
+    if name == "solution":
+        return importlib.import_module("gradsheet.solution")
+    if name not in _HOMES:
         raise AttributeError(f"module 'gradsheet' has no attribute {name!r}")
-    import importlib
+    return getattr(importlib.import_module(f"gradsheet.{_HOMES[name]}"), name)
 
-    homes = {
-        "Judgement": "claims.judgement",
-        "Report": "claims.judgement",
-        "judge": "claims.verdict",
-    }
-    homes |= dict.fromkeys(("Check", "assert_right", "check"), "checking")
-    homes |= dict.fromkeys(("Solution", "solve"), "solution")
-    return getattr(importlib.import_module(f"gradsheet.{homes.get(name, 'claims.sheet')}"), name)
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Have a notebook show sheets, reports and solutions; an import within one does it, too."""
+    from gradsheet.commands.notebook import register
+
+    register(ipython)
+
+
+if "IPython" in sys.modules and (_running := sys.modules["IPython"].get_ipython()) is not None:
+    load_ipython_extension(_running)

@@ -6,9 +6,14 @@ the transcendental functions call the entries' own `exp` and `log`, so they need
 
 The forms below are the ones that stay accurate in saturation. The textbook 1 - tanh(z)^2 and s(z) (1 - s(z))
 subtract nearly equal numbers: at z = 18 the first has no correct digit left, at z = 40 the second is 0.
+
+Right below its functions each has its record in `ACTIVATIONS`, and all that is
+asked of an activation elsewhere in this package is asked of that: a new one is
+written here, and in no other file.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +22,46 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Activation = str | tuple[str, Any]  # a name, or ("leaky_relu", slope)
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """An activation f of every unit by itself: f, f' and f'', of z.
+
+    `rational` says whether it is exact on Fractions, `parameters` how many
+    numbers it may take besides z.
+    """
+
+    value: Callable[..., Array]
+    d: Callable[..., Array]
+    dd: Callable[..., Array]
+    rational: bool = False
+    parameters: int = 0
+
+    def pull_back(self, z: Array, d_h: Array, *parameters: Any) -> Array:
+        """dL/dz = f'(z) dL/dh"""
+        return d_h * self.d(z, *parameters)
+
+    def bend(self, z: Array, d_h: Array, r_z: Array, *parameters: Any) -> Array:
+        """f''(z) r_z dL/dh: how that changes where z does at the rate r_z."""
+        return d_h * r_z * self.dd(z, *parameters)
+
+
+@dataclass(frozen=True)
+class OverLayer:
+    """An activation of a whole layer: f, its pull-back, and how that changes.
+
+    The arguments are those of the methods of `Elementwise`.
+    """
+
+    value: Callable[[Array], Array]
+    pull_back: Callable[[Array, Array], Array]
+    bend: Callable[[Array, Array, Array], Array]
+    rational: bool = False
+    parameters: int = 0
+
+
+ACTIVATIONS: dict[str, Elementwise | OverLayer] = {}  # by name
 
 
 def number(like: Array, value: Any) -> Any:
@@ -45,6 +90,9 @@ def zero(z: Array, *_: Any) -> Array:
     return np.full(z.shape, number(z, 0), z.dtype)
 
 
+ACTIVATIONS["identity"] = Elementwise(identity, d_identity, zero, rational=True)
+
+
 def relu(z: Array) -> Array:
     return np.maximum(z, number(z, 0))
 
@@ -54,6 +102,9 @@ def d_relu(z: Array) -> Array:
     return (z > 0) * number(z, 1)
 
 
+ACTIVATIONS["relu"] = Elementwise(relu, d_relu, zero, rational=True)
+
+
 def leaky_relu(z: Array, slope: Any = 0.01) -> Array:
     return np.where(z > 0, z, number(z, slope) * z)
 
@@ -61,6 +112,9 @@ def leaky_relu(z: Array, slope: Any = 0.01) -> Array:
 def d_leaky_relu(z: Array, slope: Any = 0.01) -> Array:
     """1 above 0, else the slope, at the kink too."""
     return np.where(z > 0, number(z, 1), number(z, slope))
+
+
+ACTIVATIONS["leaky_relu"] = Elementwise(leaky_relu, d_leaky_relu, zero, rational=True, parameters=1)
 
 
 def sigmoid(z: Array) -> Array:
@@ -79,6 +133,9 @@ def dd_sigmoid(z: Array) -> Array:
     return -d_sigmoid(z) * np.tanh(z / 2)
 
 
+ACTIVATIONS["sigmoid"] = Elementwise(sigmoid, d_sigmoid, dd_sigmoid)
+
+
 def tanh(z: Array) -> Array:
     return np.tanh(z)
 
@@ -94,6 +151,9 @@ def dd_tanh(z: Array) -> Array:
     return -2 * d_tanh(z) * np.tanh(z)
 
 
+ACTIVATIONS["tanh"] = Elementwise(tanh, d_tanh, dd_tanh)
+
+
 def softplus(z: Array) -> Array:
     """log(1 + e^z), as max(z, 0) + log(1 + e^-|z|)"""
     return (z + abs(z)) / 2 + np.log1p(np.exp(-abs(z)))
@@ -105,6 +165,27 @@ def d_softplus(z: Array) -> Array:
 
 def dd_softplus(z: Array) -> Array:
     return d_sigmoid(z)
+
+
+ACTIVATIONS["softplus"] = Elementwise(softplus, d_softplus, dd_softplus)
+
+
+def silu(z: Array) -> Array:
+    """z s(z)"""
+    return z * sigmoid(z)
+
+
+def d_silu(z: Array) -> Array:
+    """s(z) (1 + z s(-z)), where z (1 - s(z)) would be off by up to z u, u = 2^-53."""
+    return sigmoid(z) * (1 + z * sigmoid(-z))
+
+
+def dd_silu(z: Array) -> Array:
+    """s'(z) (2 - z tanh(z/2)), since (z s)'' = 2 s' + z s''"""
+    return d_sigmoid(z) * (2 - z * np.tanh(z / 2))
+
+
+ACTIVATIONS["silu"] = Elementwise(silu, d_silu, dd_silu)
 
 
 def softmax(z: Array) -> Array:
@@ -145,17 +226,7 @@ def softmax_bend(z: Array, d_h: Array, r_z: Array) -> Array:
     return r_h * (d_h - (d_h * h).sum(-1, keepdims=True)) - h * (d_h * r_h).sum(-1, keepdims=True)
 
 
-# The function, its first and its second derivative.
-ELEMENTWISE: dict[str, tuple[Callable[..., Array], Callable[..., Array], Callable[..., Array]]] = {
-    "identity": (identity, d_identity, zero),
-    "relu": (relu, d_relu, zero),
-    "leaky_relu": (leaky_relu, d_leaky_relu, zero),
-    "sigmoid": (sigmoid, d_sigmoid, dd_sigmoid),
-    "tanh": (tanh, d_tanh, dd_tanh),
-    "softplus": (softplus, d_softplus, dd_softplus),
-}
-RATIONAL = ("identity", "relu", "leaky_relu")  # exact on Fractions
-NAMES = (*ELEMENTWISE, "softmax")
+ACTIVATIONS["softmax"] = OverLayer(softmax, softmax_pullback, softmax_bend)
 
 
 def split(activation: Activation) -> tuple[str, tuple[Any, ...]]:
@@ -168,24 +239,24 @@ def split(activation: Activation) -> tuple[str, tuple[Any, ...]]:
 def activate(activation: Activation, z: Array) -> Array:
     """h = f(z), of z's shape."""
     name, parameters = split(activation)
-    return softmax(z) if name == "softmax" else ELEMENTWISE[name][0](z, *parameters)
+    return ACTIVATIONS[name].value(z, *parameters)
+
+
+def derivative(activation: Activation, z: Array) -> Array:
+    """f'(z), of z's shape, of an activation of single units."""
+    name, parameters = split(activation)
+    record = ACTIVATIONS[name]
+    assert isinstance(record, Elementwise), f"{name} has a Jacobian for a derivative"
+    return record.d(z, *parameters)
 
 
 def pull_back(activation: Activation, z: Array, d_h: Array) -> Array:
     """dL/dz from dL/dh, of z's shape: f'(z) dL/dh, and for softmax the product with its whole Jacobian."""
     name, parameters = split(activation)
-    return (
-        softmax_pullback(z, d_h)
-        if name == "softmax"
-        else d_h * ELEMENTWISE[name][1](z, *parameters)
-    )
+    return ACTIVATIONS[name].pull_back(z, d_h, *parameters)
 
 
 def bend(activation: Activation, z: Array, d_h: Array, r_z: Array) -> Array:
-    """How dL/dz changes where z changes at the rate r_z and dL/dh does not: f''(z) r_z dL/dh, of z's shape."""
+    """How dL/dz changes where z changes at the rate r_z and dL/dh does not, of z's shape."""
     name, parameters = split(activation)
-    return (
-        softmax_bend(z, d_h, r_z)
-        if name == "softmax"
-        else d_h * r_z * ELEMENTWISE[name][2](z, *parameters)
-    )
+    return ACTIVATIONS[name].bend(z, d_h, r_z, *parameters)

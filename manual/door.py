@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from manual.activations import NAMES, RATIONAL, Activation, Array, split
+from manual.activations import ACTIVATIONS, Activation, Array, split
 from manual.layers import Layer, Params, layers_of
 from manual.losses import LOSSES, REDUCTIONS
-from manual.losses import RATIONAL as RATIONAL_LOSSES
 
 
 def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
@@ -35,7 +34,7 @@ def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
             )
             raise TypeError(f"activation {number} is the function {name}, {expected}: {write}")
         name, parameters = _parts(activation)
-        if name not in known or len(parameters) > (name == "leaky_relu"):
+        if name not in known or len(parameters) > ACTIVATIONS[name].parameters:
             raise ValueError(f"activation {number} is {activation!r}, {expected}")
 
 
@@ -77,9 +76,8 @@ def _number_type(W: Any) -> np.dtype[Any]:
 
 def _irrational(what: str, dtype: np.dtype[Any], sample: Array) -> None:
     if dtype.hasobject and isinstance(sample.flat[0], Fraction):
-        raise TypeError(
-            f"{what} has no exact value on Fractions: use float64, or one of {', '.join(RATIONAL)}"
-        )
+        exact = ", ".join(name for name, record in ACTIVATIONS.items() if record.rational)
+        raise TypeError(f"{what} has no exact value on Fractions: use float64, or one of {exact}")
 
 
 def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Layer, ...]:
@@ -87,7 +85,7 @@ def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Lay
     params = layers_of(params)
     if not params:
         raise ValueError("params is empty, expected at least one Layer(W, b)")
-    check_names(activations, len(params), NAMES)
+    check_names(activations, len(params), tuple(ACTIVATIONS))
     dtype = _number_type(params[0][0])
     checked: list[Layer] = []
     for number, (pair, activation) in enumerate(zip(params, activations, strict=True), 1):
@@ -98,7 +96,7 @@ def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Lay
                 f"layer {number - 1} has {checked[-1].W.shape[0]} units, and W is (units, inputs); "
                 "if yours is (inputs, units), write W.T"
             )
-        if (name := split(activation)[0]) not in RATIONAL:
+        if not ACTIVATIONS[name := split(activation)[0]].rational:
             _irrational(name, dtype, layer.W)
         checked.append(layer)
     return tuple(checked)
@@ -189,7 +187,7 @@ def check_loss(
         raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
-    if loss not in RATIONAL_LOSSES:
+    if not LOSSES[loss].rational:
         _irrational(loss, params[0].W.dtype, params[0].W)
     if loss == "output":
         if (units := params[-1].W.shape[0]) != 1:

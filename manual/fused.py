@@ -13,8 +13,8 @@ For floats of unit roundoff u, the shares are right to a few u, relative, and th
 max(|yhat|, |y|); `docs/accuracy.md` has how many. A number below the least that floats have is 0.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from manual.activations import (
     softplus,
     split,
 )
-from manual.losses import LOSSES
+from manual.losses import LOSSES, Loss
 
 # Softmax and cross-entropy, for one of several classes
 
@@ -203,14 +203,6 @@ def _log_of_others(z: Array) -> Array:
     return np.where(near_0, np.log1p(-small), of_sums)
 
 
-class Loss(NamedTuple):
-    """A loss as a function of what stands in front of it: its shares, their derivative, and the rate of that."""
-
-    value: Callable[..., Array]
-    d: Callable[..., Array]
-    r: Callable[..., Array]
-
-
 FUSED: dict[tuple[str, str], Loss] = {
     ("cross_entropy", "softmax"): Loss(
         softmax_cross_entropy, d_softmax_cross_entropy, r_softmax_cross_entropy
@@ -237,5 +229,5 @@ def fuse(activations: Sequence[Activation], loss: str) -> tuple[tuple[Activation
     """
     fused = FUSED.get((loss, split(activations[-1])[0]))
     if fused is None:
-        return tuple(activations), Loss(*LOSSES[loss]), False
+        return tuple(activations), LOSSES[loss], False
     return (*activations[:-1], "identity"), fused, True

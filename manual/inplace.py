@@ -3,6 +3,10 @@
 A step is a call without arguments that writes into a buffer. The formulas, and the order of their
 operations, are those of `activations` and `losses`; a pull-back stands below its function. Constants are arrays without
 an axis: a Python number costs NumPy as much again as a small operation does.
+
+What stands here is an optimisation: an activation or loss without a form in
+place is computed by its own functions, into arrays that are made anew, and
+copied.
 """
 
 from collections.abc import Callable
@@ -11,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from manual.activations import Array
-from manual.fused import FUSED, Loss
+from manual.activations import ACTIVATIONS, Array
+from manual.losses import Loss
 
 Step = Callable[[], Any]
 
@@ -183,7 +187,7 @@ class InPlace(NamedTuple):
     keeps_z: bool
 
 
-ACTIVATIONS = {
+FORMS = {
     "identity": InPlace(identity, identity_pull_back, keeps_z=False),
     "relu": InPlace(relu, relu_pull_back, keeps_z=False),
     "leaky_relu": InPlace(leaky_relu, leaky_relu_pull_back, keeps_z=True),
@@ -192,6 +196,32 @@ ACTIVATIONS = {
     "softplus": InPlace(softplus, softplus_pull_back, keeps_z=True),
     "softmax": InPlace(softmax, softmax_pull_back, keeps_z=True),
 }
+
+
+def in_place(name: str) -> InPlace:
+    """The form that an activation has here, or one of its functions."""
+    return FORMS[name] if name in FORMS else by_functions(name)
+
+
+def by_functions(name: str) -> InPlace:
+    """An activation without a form in place, which all can be computed like.
+
+    Its functions take the units as the last axis.
+    """
+    record = ACTIVATIONS[name]
+
+    def rows(b: Buffers, array: Array) -> Array:
+        return array if b.units else array.T
+
+    def function(b: Buffers, *parameters: Any) -> list[Step]:
+        z, h = rows(b, b.z), rows(b, b.h)
+        return [lambda: np.copyto(h, record.value(z, *parameters))]
+
+    def back(b: Buffers, *parameters: Any) -> list[Step]:
+        z, d = rows(b, b.z), rows(b, b.d)
+        return [lambda: np.copyto(d, record.pull_back(z, d, *parameters))]
+
+    return InPlace(function, back, keeps_z=True)
 
 
 class Answers:
@@ -358,7 +388,7 @@ def sigmoid_cross_entropy(a: Answers) -> Any:
 
 
 def _by_formula(loss: Loss, a: Answers) -> Any:
-    """A fused loss that nobody trains with often enough to have it in place: what it computes with is made anew."""
+    """A loss without a form in place: what it computes with is made anew."""
     np.copyto(a.d, loss.d(a.y, a.yhat))
     return loss.value(a.y, a.yhat).sum()
 
@@ -373,9 +403,14 @@ LOSSES: dict[str, Callable[[Answers], Any]] = {
     "output": output,
 }
 # The fused ones, of z: these leave dL/dz in d.
-IN_PLACE: dict[tuple[str, str], Callable[[Answers], Any]] = {
-    **{pair: partial(_by_formula, loss) for pair, loss in FUSED.items()},
+FUSED: dict[tuple[str, str], Callable[[Answers], Any]] = {
     ("cross_entropy", "softmax"): softmax_cross_entropy,
     ("binary_cross_entropy", "sigmoid"): sigmoid_binary_cross_entropy,
     ("cross_entropy", "sigmoid"): sigmoid_cross_entropy,
 }
+
+
+def loss_in_place(name: str, fused_with: str | None, loss: Loss) -> Callable[[Answers], Any]:
+    """The form that a loss has here, alone or fused, or one of its functions."""
+    form = LOSSES.get(name) if fused_with is None else FUSED.get((name, fused_with))
+    return form or partial(_by_formula, loss)

@@ -77,7 +77,7 @@ def jacobians(
             if letter == "S"
             else np.ones((1, yhat.shape[1]), yhat.dtype)
         )
-        d_yhat = d_reduce(LOSSES[loss][1](y, yhat), reduction)
+        d_yhat = d_reduce(LOSSES[loss].d(y, yhat), reduction)
         seeds = by_yhat = [np.where(output == 1, d_yhat, 0 * yhat) for output in outputs]
         activations, end, is_fused = fuse(activations, loss)
         if is_fused:

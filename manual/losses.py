@@ -3,15 +3,36 @@
 Every loss is a sum over the outputs, so each function here gives the share of every output: y and yhat are
 (N, O), and so is the result. The derivatives d_ are those of a share by its own yhat, the rates r_ say how these change
 where yhat changes at the rate r_yhat, and those `by_y` are by its own y. `reduce` adds the shares up.
+
+Right below its functions each loss has its record in `LOSSES`: a new one is
+written here, and in no other file.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+
+
+class Loss(NamedTuple):
+    """A loss as a function of y and of what stands in front of it.
+
+    It has the shares, their derivative, and the rate of that; `by_y` is the
+    derivative by the target, None where there is no target. `rational` says
+    whether all of it is exact on Fractions.
+    """
+
+    value: Callable[..., Array]
+    d: Callable[..., Array]
+    r: Callable[..., Array]
+    by_y: Callable[..., Array] | None = None
+    rational: bool = False
+
+
+LOSSES: dict[str, Loss] = {}  # by name
 
 
 def half_squared_error(y: Array, yhat: Array) -> Array:
@@ -30,6 +51,15 @@ def d_half_squared_error_by_y(y: Array, yhat: Array) -> Array:
     return y - yhat
 
 
+LOSSES["half_squared_error"] = Loss(
+    half_squared_error,
+    d_half_squared_error,
+    r_half_squared_error,
+    d_half_squared_error_by_y,
+    rational=True,
+)
+
+
 def squared_error(y: Array, yhat: Array) -> Array:
     return (yhat - y) ** 2
 
@@ -44,6 +74,11 @@ def r_squared_error(y: Array, yhat: Array, r_yhat: Array) -> Array:
 
 def d_squared_error_by_y(y: Array, yhat: Array) -> Array:
     return 2 * (y - yhat)
+
+
+LOSSES["squared_error"] = Loss(
+    squared_error, d_squared_error, r_squared_error, d_squared_error_by_y, rational=True
+)
 
 
 def mean_squared_error(y: Array, yhat: Array) -> Array:
@@ -63,6 +98,15 @@ def d_mean_squared_error_by_y(y: Array, yhat: Array) -> Array:
     return 2 * (y - yhat) / yhat.shape[-1]
 
 
+LOSSES["mean_squared_error"] = Loss(
+    mean_squared_error,
+    d_mean_squared_error,
+    r_mean_squared_error,
+    d_mean_squared_error_by_y,
+    rational=True,
+)
+
+
 def binary_cross_entropy(y: Array, yhat: Array) -> Array:
     """-y log(yhat) - (1 - y) log(1 - yhat), with 0 log 0 = 0."""
     return cross_entropy(y, yhat) + cross_entropy(1 - y, 1 - yhat)
@@ -79,6 +123,14 @@ def r_binary_cross_entropy(y: Array, yhat: Array, r_yhat: Array) -> Array:
 def d_binary_cross_entropy_by_y(y: Array, yhat: Array) -> Array:
     """-log(yhat) + log(1 - yhat), also where y is 0 or 1."""
     return d_cross_entropy_by_y(y, yhat) - d_cross_entropy_by_y(1 - y, 1 - yhat)
+
+
+LOSSES["binary_cross_entropy"] = Loss(
+    binary_cross_entropy,
+    d_binary_cross_entropy,
+    r_binary_cross_entropy,
+    d_binary_cross_entropy_by_y,
+)
 
 
 def cross_entropy(y: Array, yhat: Array) -> Array:
@@ -103,6 +155,11 @@ def d_cross_entropy_by_y(y: Array, yhat: Array) -> Array:
         return -np.log(yhat)
 
 
+LOSSES["cross_entropy"] = Loss(
+    cross_entropy, d_cross_entropy, r_cross_entropy, d_cross_entropy_by_y
+)
+
+
 def output(y: Array | None, yhat: Array) -> Array:
     """The single output itself: the network's value is its loss."""
     return yhat
@@ -116,29 +173,8 @@ def r_output(y: Array | None, yhat: Array, r_yhat: Array) -> Array:
     return 0 * r_yhat
 
 
-# The loss, its gradient, and the rate of that.
-LOSSES: dict[str, tuple[Callable[..., Array], Callable[..., Array], Callable[..., Array]]] = {
-    "half_squared_error": (half_squared_error, d_half_squared_error, r_half_squared_error),
-    "squared_error": (squared_error, d_squared_error, r_squared_error),
-    "mean_squared_error": (mean_squared_error, d_mean_squared_error, r_mean_squared_error),
-    "binary_cross_entropy": (binary_cross_entropy, d_binary_cross_entropy, r_binary_cross_entropy),
-    "cross_entropy": (cross_entropy, d_cross_entropy, r_cross_entropy),
-    "output": (output, d_output, r_output),
-}
-# The derivative by y, of the losses that have one.
-BY_TARGET: dict[str, Callable[..., Array]] = {
-    "half_squared_error": d_half_squared_error_by_y,
-    "squared_error": d_squared_error_by_y,
-    "mean_squared_error": d_mean_squared_error_by_y,
-    "binary_cross_entropy": d_binary_cross_entropy_by_y,
-    "cross_entropy": d_cross_entropy_by_y,
-}
-RATIONAL = (
-    "half_squared_error",
-    "squared_error",
-    "mean_squared_error",
-    "output",
-)  # exact on Fractions
+LOSSES["output"] = Loss(output, d_output, r_output, rational=True)
+
 REDUCTIONS = ("mean", "sum")
 
 

@@ -73,8 +73,8 @@ def backward_pass(
 def forward(params: Params, x: Any, activations: Sequence[Activation]) -> Cache:
     """Every z and h of the network, equation (1).
 
-    x is (N, I); `activations` has one entry a layer: identity, relu, leaky_relu, sigmoid, tanh, softplus, or
-    softmax over a layer; ("leaky_relu", slope) sets the slope. Raises ValueError on shapes that do not fit and
+    x is (N, I); `activations` has one entry a layer, a name in `manual.activations.ACTIVATIONS`: relu, tanh, softmax,
+    ...; ("leaky_relu", slope) sets the slope. Raises ValueError on shapes that do not fit and
     TypeError on number types that do not, saying what was found, what was expected and what to write.
     """
     params = check_params(params, activations)
@@ -105,8 +105,8 @@ def gradients(
 ) -> tuple[Any, Gradients]:
     """The loss, and its gradients by every parameter, every z and every h (h[0] is x).
 
-    x is (N, I), y is (N, O), or None where the loss is "output". `loss` is one of half_squared_error, squared_error,
-    mean_squared_error, binary_cross_entropy, cross_entropy, output; `reduction` over the batch is mean or sum.
+    x is (N, I), y is (N, O), or None where the loss is "output". `loss` is a name in `manual.losses.LOSSES`:
+    half_squared_error, cross_entropy, ...; `reduction` over the batch is mean or sum.
     Raises as `forward` does.
     """
     return _pass(params, x, y, activations, loss, reduction, by_yhat=True)
@@ -131,7 +131,7 @@ def _pass(
     L = reduce(end.value(y, cache.h[-1]), reduction)
     grads = backward_pass(layers, cache, d_reduce(end.d(y, cache.h[-1]), reduction), to_loss)
     if is_fused and by_yhat:
-        d_yhat = LOSSES[loss][1](y, activate(activations[-1], cache.z[-1]))
+        d_yhat = LOSSES[loss].d(y, activate(activations[-1], cache.z[-1]))
         grads = grads._replace(h=(*grads.h[:-1], d_reduce(d_yhat, reduction)))
     return L, grads._replace(params=like(params, grads.params))
 

@@ -9,9 +9,10 @@ The products are those of `mlp`, on arrays that lie in memory either way:
                A column of ones behind h makes b a column of (W b), so that b and dL/db cost no operation of their own.
 
 All parameters lie in one vector, and all gradients in another. A pass is a list of steps; `inplace` has those of the
-activations and losses. Nothing of the size of an activation is allocated, but for two losses that are rare (softplus
-with cross-entropy, softmax with binary cross-entropy); to multiply by a mask NumPy turns the bools into floats, 8,192
-of them at a time.
+activations and losses. Nothing of the size of an activation is allocated, but for
+what is rare and has no form there (softplus with cross-entropy, softmax with
+binary cross-entropy); to multiply by a mask NumPy turns the bools into floats,
+8,192 of them at a time.
 
     N examples    I inputs of a layer    O units of a layer    P parameters
 """
@@ -25,7 +26,7 @@ import numpy as np
 from manual.activations import Activation, Array, split
 from manual.door import check_data, check_loss, check_params
 from manual.fused import fuse
-from manual.inplace import ACTIVATIONS, IN_PLACE, LOSSES, Answers, Buffers, Step
+from manual.inplace import Answers, Buffers, Step, in_place, loss_in_place
 from manual.jacobians import gradient_norms
 from manual.layers import Layer, Params
 
@@ -162,9 +163,8 @@ class Plan:
         to_loss, self._end, is_fused = fuse(activations, loss)
         self._make_buffers(to_loss)
         self._make_steps(to_loss)
-        self._loss = partial(
-            IN_PLACE[loss, split(activations[-1])[0]] if is_fused else LOSSES[loss], self._answers
-        )
+        fused_with = split(activations[-1])[0] if is_fused else None
+        self._loss = partial(loss_in_place(loss, fused_with, self._end), self._answers)
         self._divisor = (
             np.asarray(examples, dtype) if reduction == "mean" and examples > 1 else None
         )
@@ -234,7 +234,7 @@ class Plan:
         self._z: list[Array] = []
         self._buffers: list[Buffers] = []
         for h, d, activation in zip(self._h[1:], self._d, activations, strict=True):
-            self._z.append(np.empty_like(d) if ACTIVATIONS[split(activation)[0]].keeps_z else h)
+            self._z.append(np.empty_like(d) if in_place(split(activation)[0]).keeps_z else h)
             h_memory, d_memory = in_memory(h), in_memory(d)
             z_memory = h_memory if self._z[-1] is h else in_memory(self._z[-1])
             spare_l, mask_l = (buffer[: d.size].reshape(d_memory.shape) for buffer in (spare, mask))
@@ -250,7 +250,7 @@ class Plan:
         self._inward: list[Step] = []  # to every d, and no gradient
         for l, activation in enumerate(activations):
             name, parameters = split(activation)
-            function, pull_back, _ = ACTIVATIONS[name]
+            function, pull_back, _ = in_place(name)
             self._forward += [*self._outward(l), *function(self._buffers[l], *parameters)]
             back = pull_back(self._buffers[l], *parameters)
             before = [_product(self._d[l], self.params[l].W, self._d[l - 1])] if l else []

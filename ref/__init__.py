@@ -6,7 +6,6 @@ from ref.layers import Layer
 from ref.mesh import Shardings, place, sharded_value_and_grad, shardings
 from ref.mlp import Cache, Gradients, forward, gradients, value_and_grad
 from ref.plan import Plan, compilation_cache
-from ref.processes import join, launch
 
 __all__ = [
     "Cache",
@@ -19,8 +18,6 @@ __all__ = [
     "gradients",
     "hvp",
     "jacobian",
-    "join",
-    "launch",
     "per_example_gradients",
     "per_example_norms",
     "place",

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ref.activations import ACTIVATIONS, Activation
+from ref.activations import ACTIVATIONS, Activation, parameters_of
 from ref.layers import Layer, Params, layers_of
 from ref.losses import LOSSES, REDUCTIONS
 
@@ -34,7 +34,7 @@ def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
             )
             raise TypeError(f"activation {number} is the function {name}, {expected}: {write}")
         name, parameters = _parts(activation)
-        if name not in known or len(parameters) > (name == "leaky_relu"):
+        if name not in known or len(parameters) > parameters_of(name):
             raise ValueError(f"activation {number} is {activation!r}, {expected}")
 
 

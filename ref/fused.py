@@ -6,17 +6,14 @@ underflow. Each function has the formula that it is above the one that it comput
 gradient is right to a few units of the last digit of max(|yhat|, |y|), as `docs/accuracy.md` has it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from ref.activations import Activation, exponentials, softmax, softplus
-from ref.losses import LOSSES
-
-Shares = Callable[[Any, jax.Array], jax.Array]  # of y, which is None for some losses, and yhat or z
+from ref.losses import LOSSES, Shares
 
 
 def softmax_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 
 from ref.activations import Activation
 from ref.door import check_loss, check_network
-from ref.fused import Shares, fuse
+from ref.fused import fuse
 from ref.layers import Layer, Params, like
-from ref.losses import LOSSES
+from ref.losses import LOSSES, Shares
 from ref.mlp import Cache, Gradients, batch_forward, example_forward, loss_shares
 
 

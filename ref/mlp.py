@@ -18,9 +18,9 @@ import jax.numpy as jnp
 
 from ref.activations import Activation, activate
 from ref.door import check_loss, check_network
-from ref.fused import Shares, fuse
+from ref.fused import fuse
 from ref.layers import Layer, Params, like
-from ref.losses import LOSSES, REDUCTIONS
+from ref.losses import LOSSES, REDUCTIONS, Shares
 
 
 class Cache(NamedTuple):
@@ -71,8 +71,8 @@ def loss_shares(y: jax.Array | None, last: jax.Array, shares: Shares, reduction:
 def forward(params: Params, x: Any, activations: Sequence[Activation]) -> Cache:
     """Every z and h of the network.
 
-    x is (N, I); `activations` has one entry a layer: identity, relu, leaky_relu, sigmoid, tanh, softplus, or
-    softmax over a layer; ("leaky_relu", slope) sets the slope. Raises ValueError on shapes that do not fit,
+    x is (N, I); `activations` has one entry a layer, a name in `ref.activations.ACTIVATIONS`: relu, tanh, softmax,
+    ...; ("leaky_relu", slope) sets the slope. Raises ValueError on shapes that do not fit,
     saying what was found, what was expected and what to write.
     """
     params, x = check_network(params, x, activations)
@@ -121,8 +121,8 @@ def gradients(
 ) -> tuple[jax.Array, Gradients]:
     """The loss, and its gradients by every parameter, every z and every h (h[0] is x).
 
-    x is (N, I), y is (N, O), or None where the loss is "output". `loss` is one of half_squared_error, squared_error,
-    mean_squared_error, binary_cross_entropy, cross_entropy, output; `reduction` over the batch is mean or sum.
+    x is (N, I), y is (N, O), or None where the loss is "output". `loss` is a name in `ref.losses.LOSSES`:
+    half_squared_error, cross_entropy, ...; `reduction` over the batch is mean or sum.
     Raises as `forward` does.
     """
     layers, x = check_network(params, x, activations)

@@ -6,7 +6,7 @@ import hypothesis
 import jax
 import pytest
 
-from gradsheet.truth import point
+from gradsheet.numbers.session import LIBRARY
 
 # JAX keeps what it has compiled, millions of objects in the end, and to look for cycles among them takes ever longer.
 gc.set_threshold(50_000, 20, 100)
@@ -28,4 +28,4 @@ def strict_jax():
 @pytest.fixture(autouse=True)
 def nothing_shared():
     """A test that breaks a witness is not to find what others have heard."""
-    point._shared.clear()
+    LIBRARY.clear("points")

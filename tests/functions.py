@@ -10,6 +10,7 @@ import manual
 import ref
 from gradsheet.mistakes.catalogue import Instance, edits_of
 from gradsheet.network.network import Network
+from gradsheet.network.problem import Problem
 from gradsheet.truth.steps import Pass, in_front
 from manual import Layer
 
@@ -20,12 +21,11 @@ def in_numpy(network: Network, made: Made) -> Callable[..., Any]:
     """The loss and its gradients, as somebody gets them who makes some mistakes."""
 
     def fn(params: Any, x: Any, y: Any) -> Any:
-        layers = [Layer(in_front(W), in_front(b)) for W, b in params]
+        layers = tuple(Layer(W, b) for W, b in params)
         dtype = layers[0].W.dtype
+        problem = Problem(network, layers, x, y).converted(in_front)
         with np.errstate(all="ignore"):
-            passed = Pass(
-                network, layers, in_front(x), in_front(y), None, None, edits=edits_of(made)
-            )
+            passed = Pass(problem, edits=edits_of(made))
             found = passed.gradients
             L = passed.node("L")[0]
         names = [
@@ -125,6 +125,9 @@ def textbook(network: Network) -> Callable[..., Any]:
                 return h, 1 - h**2
             case "softplus":
                 return np.log(1 + np.exp(z)), 1 / (1 + np.exp(-z))
+            case "silu":
+                h, s = z / (1 + np.exp(-z)), 1 / (1 + np.exp(-z))
+                return h, h + s * (1 - h)
             case "softmax":
                 return np.exp(z) / np.exp(z).sum(), None
         return z, np.ones_like(z)

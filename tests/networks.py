@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 import manual
 from gradsheet.checking.probes import Data
+from gradsheet.network import problem as stated
 from gradsheet.network.network import Network
+from manual.activations import ACTIVATIONS, Elementwise
 
 
 def examples(number: int) -> settings:
@@ -69,6 +71,11 @@ def network_of(problem: Problem) -> Network:
     return Network(
         widths, biases, problem.activations, problem.loss, problem.reduction, len(problem.x)
     )
+
+
+def stated_problem(problem: Problem) -> stated.Problem:
+    """The same as the judge has it."""
+    return stated.Problem(network_of(problem), problem.params, problem.x, problem.y)
 
 
 def data_of(problem: Problem, dtype: str) -> Data:
@@ -133,7 +140,14 @@ def problems(
 
 _SMALL = st.integers(-2, 2)
 _EXACT_HIDDEN = ("identity", "relu", ("leaky_relu", 0.25))
-_ANY_HIDDEN = (*_EXACT_HIDDEN, "sigmoid", "tanh", "softplus")
+_ANY_HIDDEN = (
+    *_EXACT_HIDDEN,
+    *(
+        name
+        for name, record in ACTIVATIONS.items()
+        if isinstance(record, Elementwise) and not record.rational
+    ),
+)
 _REGRESSION = tuple((a, loss) for a in _ANY_HIDDEN for loss in (*RATIONAL_LOSSES, "output"))
 _CLASSIFICATION = (
     ("sigmoid", "binary_cross_entropy"),

@@ -11,15 +11,16 @@ from sheets import NUMBERS
 import gradsheet
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import AND, Judgement
-from gradsheet.claims.sheet import Claim, printed_entries
+from gradsheet.claims.sheet import Claim
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.language.formula import parse
+from gradsheet.language.parsing import parse
 from gradsheet.mistakes.catalogue import edits_of
 from gradsheet.mistakes.diagnosis import diagnose
-from gradsheet.mistakes.simulation import Combination, Simulation
-from gradsheet.numbers.printed import NumberError, Printed, printed
+from gradsheet.mistakes.simulation import Combination, simulation_at
+from gradsheet.numbers.printed import NumberError, Printed, printed, printed_entries
 from gradsheet.numbers.real import apart
-from gradsheet.truth.carry import Carried
+from gradsheet.truth import point as truth
+from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import Point
 
 HOMEWORK = "learning_rate = 0.5" + NUMBERS
@@ -45,10 +46,7 @@ b = [1, -1]
 
 def point_of(head: str) -> Point:
     sheet = gradsheet.read(head + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
-    assert sheet.params is not None
-    assert sheet.x is not None
-    assert sheet.rate is not None
-    return Point(sheet.network, sheet.params, sheet.x, sheet.y, None, None, rate=sheet.rate.value)
+    return truth.point_of(sheet.problem, None)
 
 
 class Solution:
@@ -56,7 +54,7 @@ class Solution:
 
     def __init__(self, head: str):
         self.point = point_of(head)
-        self.simulation = Simulation.at(self.point)
+        self.simulation = simulation_at(self.point)
         network = self.point.network
         names = [f"{kind}{l}" for l in range(1, network.depth + 1) for kind in "zh"]
         names += [

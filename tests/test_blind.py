@@ -10,8 +10,8 @@ from gradsheet.commands.cli import main
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.blind import blindness, told
 from gradsheet.mistakes.catalogue import edits_of
-from gradsheet.truth.carry import Carried
-from gradsheet.truth.point import Point
+from gradsheet.truth.carried import Carried
+from gradsheet.truth.point import point_of
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework" / "numbers.toml"
 
@@ -22,16 +22,7 @@ def claims(*quantities: str) -> str:
 
 def values(sheet, made=()):
     """What a sheet asks for, as somebody gets it who makes some mistakes."""
-    point = Point(
-        sheet.network,
-        sheet.params,
-        sheet.x,
-        sheet.y,
-        None,
-        None,
-        rate=sheet.rate and sheet.rate.value,
-    )
-    seen = Carried(point, None, edits_of(made))
+    seen = Carried(point_of(sheet.problem, None), None, edits_of(made))
     return [Evaluator(seen).value(claim.tree, {}).tolist() for claim in sheet.claims]
 
 

@@ -1,25 +1,27 @@
 """Derivatives by the target: three witnesses, every loss that has one, and all that is done with a claim."""
 
-import functools
 import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
-from networks import Problem, all_problems, examples, network_of, rational_problems
+from networks import Problem, all_problems, examples, rational_problems, stated_problem
 from sheets import ONE_OUTPUT, judged
 
 import gradsheet
-from gradsheet.claims.composing import formula_text
+import gradsheet.solution
 from gradsheet.claims.verdict import arithmetic_of
-from gradsheet.network.network import SQUARES
+from gradsheet.language.text import formula_text
+from gradsheet.network.losses import SQUARES
 from gradsheet.numbers.printed import exact_text
-from gradsheet.numbers.real import Arithmetic, OutsideDomain
+from gradsheet.numbers.real import Arithmetic
+from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain
+from gradsheet.numbers.session import LIBRARY
 from gradsheet.solution.digits import value_text
 from gradsheet.truth import autodiff
 from gradsheet.truth import nudge as difference
-from gradsheet.truth.point import AtKink, Missing, Point
+from gradsheet.truth.point import Point, point_of
 from gradsheet.truth.steps import Pass, in_front
 from manual import losses
 
@@ -55,8 +57,7 @@ PROBABILITIES = [[1, 0], [0, 1], [0.5, 0.5]]
 def point(text: str) -> Point:
     """The point of a sheet without claims, with every witness heard on the loss and its shares."""
     sheet = gradsheet.read(text + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
-    data = sheet.params, sheet.x, sheet.y, None
-    return Point(sheet.network, *data, ["L", "shares"], arithmetic=arithmetic_of(0))
+    return point_of(sheet.problem, ["L", "shares"], arithmetic=arithmetic_of(0))
 
 
 def by_y(text: str, of: str = "L"):
@@ -283,11 +284,9 @@ def test_a_mistake_on_the_way_is_found(loss):
 @given(all_problems)
 def test_the_pass_in_steps_has_the_derivative_too(problem: Problem):
     assume(problem.y is not None)
-    network = network_of(problem)
-    params = [layer._replace(W=in_front(layer.W), b=in_front(layer.b)) for layer in problem.params]
-    passed = Pass(network, params, in_front(problem.x), in_front(problem.y), None, None)
+    passed = Pass(stated_problem(problem).converted(in_front))
     with np.errstate(all="ignore"):
-        gradients = losses.BY_TARGET[problem.loss](problem.y, passed.h[-1][0])
+        gradients = losses.LOSSES[problem.loss].by_y(problem.y, passed.h[-1][0])
     whole = losses.d_reduce(gradients, problem.reduction)
     assert np.array_equal(passed.row("L", (), "y")[0], whole)
     rows = np.stack([passed.row("shares", (k,), "y")[0] for k in range(whole.shape[-1])])
@@ -306,7 +305,8 @@ def test_solutions_give_the_value_and_its_formula(loss):
     quantities = "dL/dy", "dL/dy[2,1]", "dL[1]/dy[1,1]", "dL[1]/dy"
     asked = "".join(f"[[claim]]\nquantity = '{quantity}'\nvalue = 7\n" for quantity in quantities)
     found = {
-        formula_text(step.quantity): step for step in gradsheet.read(text + asked).solve().steps()
+        formula_text(step.quantity): step
+        for step in gradsheet.solve(gradsheet.read(text + asked)).steps()
     }
     for quantity in quantities:
         assert found[quantity].value is not None, quantity
@@ -332,7 +332,7 @@ def test_solutions_over_all_weights(loss, last, formula):
     asked = "".join(
         f"[[claim]]\nquantity = '{quantity}'\nworking = ['7']\n" for quantity in quantities
     )
-    solution = gradsheet.read(symbols(loss, last) + asked).solve()
+    solution = gradsheet.solve(gradsheet.read(symbols(loss, last) + asked))
     found = {formula_text(step.quantity): step for step in solution.steps()}
     assert formula in [formula_text(line.tree) for line in found["dL/dy[k]"].lines]
     assert found["dL/dy"].lines
@@ -360,16 +360,8 @@ def _witnessed(problem: Problem) -> None:
     activations = tuple(
         a if isinstance(a, str) else (a[0], Fraction(a[1])) for a in problem.activations
     )
-    network = network_of(problem._replace(activations=activations))
-    here = Point(
-        network,
-        problem.params,
-        problem.x,
-        problem.y,
-        None,
-        ["L", "shares"],
-        arithmetic=Arithmetic(40),
-    )
+    stated = stated_problem(problem._replace(activations=activations))
+    here = point_of(stated, ["L", "shares"], arithmetic=Arithmetic(40))
     whole, shares = (here.derivative(of, (), "y", ()) for of in ("L", "shares"))
     assert all(a == b for a, b in zip(shares.sum(0).flat, whole.flat, strict=True))
     assert (here._autodiff.derivative("L", "y") == whole).all()
@@ -378,14 +370,13 @@ def _witnessed(problem: Problem) -> None:
 def plant(monkeypatch, room: str) -> None:
     """Let one witness lose the sign of the derivative by y."""
     if room == "by hand":
-        for loss, right in losses.BY_TARGET.items():
-            monkeypatch.setitem(
-                losses.BY_TARGET, loss, lambda y, yhat, right=right: -right(y, yhat)
-            )
+        for name, loss in losses.LOSSES.items():
+            if (right := loss.by_y) is not None:
+                wrong = loss._replace(by_y=lambda y, yhat, right=right: -right(y, yhat))
+                monkeypatch.setitem(losses.LOSSES, name, wrong)
     elif room == "JAX":
         right = autodiff.loss_shares
-        fresh = functools.lru_cache(autodiff._program_by_target.__wrapped__)
-        monkeypatch.setattr(autodiff, "_program_by_target", fresh)
+        monkeypatch.setattr(LIBRARY, "_caches", {})
         monkeypatch.setattr(autodiff, "loss_shares", lambda *a: -right(*a))
     else:
         right = difference.Walk.derivative
@@ -419,6 +410,6 @@ def test_where_witnesses_disagree_there_is_no_verdict(monkeypatch, room):
 def test_by_hand_alone_there_would_be_no_slope_at_0_times_log_0():
     real = Arithmetic(40)
     with pytest.raises(OutsideDomain):
-        losses.BY_TARGET["cross_entropy"](np.array([[real(0)]]), np.array([[real(0)]]))
-    assert losses.BY_TARGET["cross_entropy"](np.array([[0.0]]), np.array([[0.0]])) == math.inf
-    assert losses.BY_TARGET["binary_cross_entropy"](np.array([[1.0]]), np.array([[0.5]])) == 0
+        losses.LOSSES["cross_entropy"].by_y(np.array([[real(0)]]), np.array([[real(0)]]))
+    assert losses.LOSSES["cross_entropy"].by_y(np.array([[0.0]]), np.array([[0.0]])) == math.inf
+    assert losses.LOSSES["binary_cross_entropy"].by_y(np.array([[1.0]]), np.array([[0.5]])) == 0

@@ -8,9 +8,10 @@ import pytest
 from sheets import NET, NUMBERS, ONE_OUTPUT, codes, judgements
 
 import gradsheet
+import gradsheet.solution
 from gradsheet.claims.judgement import Report
 from gradsheet.claims.sheet import Sheet
-from gradsheet.truth.carry import Carried
+from gradsheet.truth.carried import Carried
 
 ROOT = Path(__file__).parents[1]
 
@@ -195,7 +196,7 @@ def without_working(sheet: Sheet) -> Sheet:
 
 def with_true_working(sheet: Sheet) -> Sheet:
     """The sheet with the formula of the worked solution as the working of every claim that it has one for."""
-    solution = gradsheet.read(sheet.solve().answer_sheet())
+    solution = gradsheet.read(gradsheet.solution.answer_sheet(gradsheet.solve(sheet)))
     lines = {claim.quantity.replace(" ", ""): claim.working[:1] for claim in solution.claims}
     return replace(
         sheet,

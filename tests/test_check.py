@@ -60,6 +60,7 @@ def random_network(draw: random.Random) -> tuple[tuple[Any, ...], str | None]:
         "sigmoid",
         "tanh",
         "softplus",
+        "silu",
     )
     losses = ("half_squared_error", "squared_error", "mean_squared_error", "output")
     ends = [(a, loss) for a in hidden for loss in losses]

@@ -14,8 +14,9 @@ import gradsheet
 from gradsheet.claims.judgement import Cause, Explanation, Judgement, LineVerdict, Report
 from gradsheet.claims.sheet import VERDICTS, Claim
 from gradsheet.commands.cli import EPILOG, main
-from gradsheet.commands.report import clean
+from gradsheet.commands.notebook import shown
 from gradsheet.language.formula import List
+from gradsheet.language.shown import clean
 
 NUMBERS = (Path(gradsheet.__file__).parent / "homework" / "numbers.toml").read_text()
 SMALL = """\
@@ -64,7 +65,7 @@ def told(sheet, capsys, monkeypatch):
 
     def tell(*judgements, options=(), causes=(), path="sheet.toml") -> tuple[list[str], int]:
         report = Report(path, "made up", "a reading", judgements=[*judgements], causes=[*causes])
-        monkeypatch.setattr("gradsheet.claims.verdict.judge", lambda _: report)
+        monkeypatch.setattr("gradsheet.commands.judge.judge", lambda _: report)
         status = main([*options, sheet(SMALL)])
         return capsys.readouterr().out.splitlines(), status
 
@@ -248,7 +249,7 @@ def test_a_fault_of_the_judge_is_told_without_a_traceback(sheet, capsys, monkeyp
     def fail(_):
         raise RecursionError("planted")
 
-    monkeypatch.setattr("gradsheet.claims.verdict.judge", fail)
+    monkeypatch.setattr("gradsheet.commands.judge.judge", fail)
     assert main([sheet(SMALL)]) == 2
     err = capsys.readouterr().err
     assert "a fault of gradsheet: RecursionError: planted" in err
@@ -536,6 +537,6 @@ def test_markdown_has_a_reason_a_line():
     )
     assert (
         "| carried\\_forward | 2b | dL/dW3\\[1,2\\] = 42, true 21<br>a \\< b<br>c |"
-        in report._repr_markdown_().splitlines()
+        in shown(report).splitlines()
     )
-    assert report._repr_markdown_().endswith("1 claim: 1 carried forward\n")
+    assert shown(report).endswith("1 claim: 1 carried forward\n")

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 import gradsheet
-from gradsheet.language.formula import parse
+from gradsheet.language.parsing import parse
 from gradsheet.truth.derivation import true_formula
 
 HEAD = """

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -13,9 +14,10 @@ from sheets import NET, NUMBERS, judged, judgements, verdicts
 
 import gradsheet
 import manual
-from gradsheet.claims.comparison import _simple_multiple, has_own_kink, printed_value, relation
+from gradsheet.claims.comparison import _simple_multiple, has_own_kink, printed_value
+from gradsheet.claims.messages import relation
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.language.formula import parse
+from gradsheet.language.parsing import parse
 from gradsheet.numbers.marks import Marks, Share, _is_prime
 from gradsheet.numbers.printed import (
     NumberError,
@@ -26,10 +28,11 @@ from gradsheet.numbers.printed import (
     plain,
     printed,
 )
-from gradsheet.numbers.real import Arithmetic, Real, Undecided, apart
-from gradsheet.truth.carry import Carried
+from gradsheet.numbers.real import Arithmetic, Real, apart
+from gradsheet.numbers.reasons import Undecided
+from gradsheet.truth.carried import Carried
 from gradsheet.truth.nudge import Dual, Walk
-from gradsheet.truth.point import Point
+from gradsheet.truth.point import point_of
 from manual.losses import (
     binary_cross_entropy,
     cross_entropy,
@@ -425,7 +428,7 @@ LAST = "[2, 1, -1]]\n"
 )
 def test_carrying_nothing_on_is_the_truth_on_any_network(head: str) -> None:
     sheet = gradsheet.read(head + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
-    point = Point(sheet.network, sheet.params, sheet.x, sheet.y, None, None, rate=Fraction(1, 10))
+    point = point_of(replace(sheet.problem, rate=Fraction(1, 10)), None)
     carried = Carried(point, {})
     quantities = [
         "z1",

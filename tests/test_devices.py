@@ -1,14 +1,11 @@
-"""`ref` on 8 simulated devices, and in two processes, against one device; and processes that never come or die."""
+"""`ref` on 8 simulated devices, and in two processes, against one device."""
 
-import contextlib
 import json
 import os
-import signal
+import re
 import socket
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import chex
@@ -182,8 +179,24 @@ def test_plain_lists_and_no_targets_can_be_placed():
 # Two processes
 
 
+def launched(script, *arguments):
+    """What two processes of this host wrote that ran a script, which is told of the address, their number and which."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    command = [sys.executable, str(script), f"127.0.0.1:{port}", "2"]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    pair = [subprocess.Popen([*command, str(index), *arguments], **options) for index in (0, 1)]
+    try:
+        texts = [process.communicate(timeout=LIMIT)[0] for process in pair]
+    finally:
+        for process in pair:
+            process.kill()
+    assert [process.returncode for process in pair] == [0, 0], texts
+    return texts
+
+
 def test_two_processes_have_the_gradients_of_one_device(expected):
-    for text in ref.launch(HERE / "on_processes.py", 2, seconds=LIMIT):
+    for text in launched(HERE / "on_processes.py"):
         found = json.loads(text.splitlines()[-1])
         assert len(found["same"]) == 3 * len(expected)
         assert all(found["same"].values()), found["same"]
@@ -193,235 +206,9 @@ def test_two_processes_have_the_gradients_of_one_device(expected):
         assert odd.startswith("x has 7 examples in each process, expected a multiple of 2")
 
 
-def test_a_process_that_dies_ends_the_other():
-    """Each is started by hand, so that only `join` can end the one that is left."""
-    command = [sys.executable, str(HERE / "on_processes.py"), f"127.0.0.1:{free_port()}", "2"]
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    pair = [subprocess.Popen([*command, str(index), "die"], **options) for index in (0, 1)]
-    try:
-        left, _ = pair[0].communicate(timeout=LIMIT)
-        pair[1].communicate(timeout=LIMIT)
-    finally:
-        for process in pair:
-            process.kill()
-    assert pair[1].returncode == -signal.SIGKILL
-    assert pair[0].returncode == 1, left
-    assert (
-        left.splitlines()[-1]
-        == "process 0 of 2 stops: process 1 of 2 ended too early, see what it wrote"
-    )
-
-
-def test_a_process_that_says_goodbye_ends_nobody(monkeypatch):
-    monkeypatch.delattr(
-        sys, "last_value", raising=False
-    )  # a test that failed before would be an exception here
-    monkeypatch.setattr(os, "_exit", lambda status: pytest.fail(f"ends with status {status}"))
-    mine, theirs = socket.socketpair()
-    with mine, theirs:
-        ref.processes._leave({1: mine})
-        mine.close()
-        ref.processes._listen({0: theirs}, 0, 2, 1)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def joined(numbers, seconds=0.5):
-    """What `join` raises in each of several processes, of which threads play the part, for it comes before JAX's."""
-    address, errors = f"127.0.0.1:{free_port()}", {}
-
-    def play(place):
-        try:
-            ref.join(address, *numbers[place], seconds=seconds)
-        except Exception as error:
-            errors[place] = error
-
-    threads = [threading.Thread(target=play, args=(place,)) for place in range(len(numbers))]
-    start = time.monotonic()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LIMIT)
-    assert time.monotonic() - start < seconds + 5
-    return [errors[place] for place in range(len(numbers))]
-
-
-def test_a_process_that_never_comes_is_missed_by_all():
-    errors = joined([(3, 0), ("3", "2")])
-    for error in errors:
-        assert isinstance(error, TimeoutError)
-        assert "2 of 3 processes are at 127.0.0.1:" in str(error)
-        assert "after 0.5 s, missing 1: start them" in str(error)
-
-
-def test_process_0_that_never_comes_is_missed():
-    (error,) = joined([(2, 1)])
-    assert isinstance(error, TimeoutError)
-    assert "process 1 of 2 found nobody at 127.0.0.1:" in str(error)
-    assert "start process 0 there" in str(error)
-
-
-def test_processes_with_wrong_numbers_are_told():
-    for numbers, message in (
-        ([(3, 0), (3, 1), (3, 1)], "two processes with the index 1"),
-        ([(2, 0), (3, 1)], "process 1 was told of 3 processes, process 0 of 2"),
-    ):
-        errors = joined(numbers, seconds=LIMIT)
-        assert isinstance(errors[0], ValueError)
-        assert all(message in str(error) for error in errors), errors
-
-
-def test_a_stranger_on_the_port_is_no_process():
-    port = free_port()
-
-    def call():
-        for said in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff\n"):
-            for _ in range(100):
-                with (
-                    contextlib.suppress(ConnectionRefusedError),
-                    socket.create_connection(("127.0.0.1", port)) as peer,
-                ):
-                    peer.sendall(said)
-                    break
-                time.sleep(0.01)
-
-    stranger = threading.Thread(target=call)
-    stranger.start()
-    with pytest.raises(TimeoutError, match="1 of 2 processes are at"):
-        ref.join(f"127.0.0.1:{port}", 2, 0, seconds=0.5)
-    stranger.join()
-
-
-def test_a_port_that_is_taken_is_refused():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        with pytest.raises(
-            OSError,
-            match=rf"process 0 cannot have 127\.0\.0\.1:{port} \(.*\): .*a port that is free",
-        ):
-            ref.join(f"127.0.0.1:{port}", 2, 0, seconds=0.1)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("localhost", 2, 0), "expected host:port: write '127.0.0.1:12345'"),
-        (("localhost:0", 2, 0), "expected host:port"),
-        (("localhost:1234", 2, 2), "found process 2 of 2, expected one of 0 to 1"),
-        (("localhost:1234", 2, -1), "found process -1 of 2"),
-    ],
-)
-def test_numbers_that_do_not_fit_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        ref.join(*arguments, seconds=0.1)
-
-
-# What is launched
-
-
-@pytest.fixture
-def script(tmp_path):
-    """A script of some lines, in whose names `index` is its number; and the folder it may write to."""
-
-    def write(lines):
-        path = tmp_path / "script.py"
-        path.write_text(
-            f"import os, signal, subprocess, sys, time\nindex = int(sys.argv[3])\n{lines}\n"
-        )
-        return path
-
-    return write
-
-
-def test_what_they_wrote_comes_back_in_order(script):
-    texts = ref.launch(script("print(*sys.argv[2:])"), 3, "rate=1", seconds=LIMIT)
-    assert texts == tuple(f"3 {index} rate=1\n" for index in range(3))
-
-
-@pytest.mark.parametrize(
-    ("end", "message"),
-    [
-        ("sys.exit(7)", "process 1 of 2 ended with status 7 after"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "process 1 of 2 ended by signal 9, Killed, after"),
-        (
-            "raise KeyError('the figure')",
-            r"process 1 of 2 ended with status 1 after.*\n.*\n(.*\n)*KeyError: 'the figure'",
-        ),
-    ],
-)
-def test_the_first_that_dies_is_named_and_the_others_are_stopped(script, end, message):
-    start = time.monotonic()
-    lines = f"print('here I am', flush=True)\nif index == 1: {end}\ntime.sleep({LIMIT})"
-    with pytest.raises(RuntimeError, match=message) as caught:
-        ref.launch(script(lines), 2, seconds=LIMIT)
-    assert "the others were stopped\nlast lines of process 1:\nhere I am" in str(caught.value)
-    assert time.monotonic() - start < LIMIT / 2
-
-
-def test_a_message_has_an_end(script):
-    with pytest.raises(RuntimeError, match="ended with status 3") as caught:
-        ref.launch(script("print('x' * 10**7)\nsys.exit(3)"), 1, seconds=LIMIT)
-    assert len(str(caught.value)) < 5000
-    with pytest.raises(ValueError, match="processes is 0, expected at least 1"):
-        ref.launch(script(""), 0, seconds=LIMIT)
-
-
-def alive(pid):
-    """A zombie, whose parent has not asked for its status, is not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-CHILDREN = """
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-with open(sys.argv[4], "a") as file: print(os.getpid(), child.pid, file=file)
-"""
-
-
-def all_ended(file):
-    """Soon after, that is: whoever is killed takes a moment."""
-    pids = [int(pid) for pid in file.read_text().split()]
-    assert len(pids) == 4
-    for _ in range(200):
-        if not any(map(alive, pids)):
-            return True
-        time.sleep(0.01)
-    return False
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_when_the_time_is_over_nothing_is_left_running(script, tmp_path):
-    file = tmp_path / "pids"
-    with pytest.raises(
-        TimeoutError,
-        match="1 of 2 processes had not ended after 1 s, they were stopped\nlast lines of",
-    ):
-        ref.launch(script(CHILDREN + "if index == 0: time.sleep(60)"), 2, str(file), seconds=1)
-    assert all_ended(file)
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_nor_when_it_is_interrupted(script, tmp_path):
-    file = tmp_path / "pids"
-
-    def interrupt():
-        while not file.exists() or len(file.read_text().split()) < 4:
-            time.sleep(0.02)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    before = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a job in the background is started without one
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            ref.launch(script(CHILDREN + "time.sleep(60)"), 2, str(file), seconds=LIMIT)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert all_ended(file)
+def test_the_script_of_the_page_prints_what_it_says(tmp_path):
+    page = (HERE.parent / "docs" / "many-devices.md").read_text()
+    _, train = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "train.py").write_text(train)
+    lines = [text.splitlines()[-1] for text in launched(tmp_path / "train.py")]
+    assert "\n".join(lines) + "\n" == re.search(r"```text\n(.*?)```", page, re.DOTALL)[1]

@@ -16,8 +16,8 @@ from gradsheet.claims.history import History
 from gradsheet.mistakes.diagnosis import diagnose
 from gradsheet.mistakes.simulation import Run
 from gradsheet.numbers.printed import as_float, printed
+from gradsheet.numbers.reasons import OutOfWork
 from gradsheet.numbers.slips import slips
-from gradsheet.truth.work import OutOfWork
 
 ROOT = Path(__file__).parents[1]
 HOMEWORKS = ROOT / "gradsheet" / "homework"

@@ -15,10 +15,10 @@ from sheets import NET, NUMBERS, SYMBOLS, codes, judged, judgements
 import gradsheet
 from gradsheet.commands.cli import main
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.language.formula import parse
+from gradsheet.language.parsing import parse
 from gradsheet.mistakes.omission import omissions
 from gradsheet.numbers.ball import Ball
-from gradsheet.truth.carry import Carried
+from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import point_of
 
 GRADED = Path(__file__).parent / "graded"
@@ -210,7 +210,7 @@ W = [["{w[6]}"]]
 b = ["{w[7]}"]
 """
     sheet = gradsheet.read(head + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
-    point = point_of(sheet, None)
+    point = point_of(sheet.problem, None)
     ours, floats = Carried(point, kind=Ball.of), Carried(point, floats=True)
     for quantity in ("z1", "h1", "yhat", "L", "dL/dyhat", "dL/dW2", "dL/dW1", "dL/dx", "L - yhat"):
         tree = parse(quantity, sheet.network.names)

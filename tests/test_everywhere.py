@@ -8,9 +8,9 @@ import pytest
 import gradsheet
 from gradsheet.claims.counting import operations
 from gradsheet.commands.exports import _sheet
-from gradsheet.mistakes.simulation import Simulation
-from gradsheet.truth import point, work
-from gradsheet.truth import probes as probe
+from gradsheet.numbers import budget
+from gradsheet.numbers.session import LIBRARY
+from gradsheet.truth import point
 from tests.sheets import NET, NUMBERS, judged, judgements
 
 ATTACK = Path(__file__).parent / "attack"
@@ -20,7 +20,7 @@ HOMEWORK = sorted((Path(gradsheet.__file__).parent / "homework").glob("*.toml"))
 def verdicts_of(name: str) -> list[str]:
     return [
         judgement.verdict
-        for judgement in gradsheet.load(ATTACK / f"{name}.toml").judge().judgements
+        for judgement in gradsheet.judge(gradsheet.load(ATTACK / f"{name}.toml")).judgements
     ]
 
 
@@ -34,9 +34,9 @@ def test_what_was_too_much_is_right(name):
 
 def test_every_gradient_of_four_examples_is_judged():
     """dL/dh3 is -y/(4 h3) with h3 = 1 to twenty digits: -0.25 in example 3, where the sheet has -0.500."""
-    *_, gradient, _ = found = (
-        gradsheet.load(ATTACK / "cannot-jax-more-work.toml").judge().judgements
-    )
+    *_, gradient, _ = found = gradsheet.judge(
+        gradsheet.load(ATTACK / "cannot-jax-more-work.toml")
+    ).judgements
     assert [j.verdict for j in found] == [*["right"] * 6, "wrong", "right"]
     assert "[3,1] is -0.500, true -0.25000" in gradient.message
 
@@ -49,33 +49,41 @@ def test_what_is_too_much_is_refused_with_its_number():
 
 
 def test_a_kink_after_the_update_is_judged_like_any_other_line():
-    (found,) = gradsheet.load(ATTACK / "crash-relu-of-z1-new.toml").judge().judgements
+    (found,) = gradsheet.judge(gradsheet.load(ATTACK / "crash-relu-of-z1-new.toml")).judgements
     assert (found.verdict, found.claim.error) == ("cannot_tell", "")
     assert "nothing sees to the kinks after the update" in found.message
 
 
 def test_one_claim_with_a_strange_letter_leaves_the_others_their_mistakes():
-    slip, other = gradsheet.load(ATTACK / "search-fails-on-index-slip.toml").judge().judgements
+    slip, other = gradsheet.judge(
+        gradsheet.load(ATTACK / "search-fails-on-index-slip.toml")
+    ).judgements
     assert "k is free in the formula and not in the quantity" in slip.message
     assert other.mistakes == ["half-ignored"] or "2 of the square" in other.all_messages()
 
 
 @pytest.mark.parametrize("name", ["carried-saturation-called-wrong", "carried-zero-false-fits"])
 def test_what_follows_from_a_rounded_number_is_rounded_as_well(name):
-    report = gradsheet.load(ATTACK / f"{name}.toml").judge()
+    report = gradsheet.judge(gradsheet.load(ATTACK / f"{name}.toml"))
     assert {j.verdict for j in report.judgements} <= {"right", "rounded"}
     assert report.causes == []
 
 
 def test_targets_that_are_no_probabilities_are_told_and_nothing_is_invented():
-    report = gradsheet.load(ATTACK / "ce-target-no-probability.toml").judge()
+    report = gradsheet.judge(gradsheet.load(ATTACK / "ce-target-no-probability.toml"))
     assert report.reading.endswith("; y adds up to 2, not to 1")
     (found,) = report.judgements
     assert (found.verdict, found.mistakes, report.causes) == ("wrong", [], [])
     of_two = "x = 1\nloss = 'binary_cross_entropy'\ny = 2\n[[layer]]\nW = [[1]]\nactivation = 'sigmoid'\n"
     claim = "[[claim]]\nquantity = 'z1'\nvalue = 1\n"
-    assert "y has 2, which is no probability" in gradsheet.read(of_two + claim).judge().reading
-    assert "probability" not in gradsheet.read(of_two.replace("= 2", "= 1") + claim).judge().reading
+    assert (
+        "y has 2, which is no probability"
+        in gradsheet.judge(gradsheet.read(of_two + claim)).reading
+    )
+    assert (
+        "probability"
+        not in gradsheet.judge(gradsheet.read(of_two.replace("= 2", "= 1") + claim)).reading
+    )
 
 
 # Nothing but the sheet counts
@@ -83,14 +91,7 @@ def test_targets_that_are_no_probabilities_are_told_and_nothing_is_invented():
 
 def told(path: Path) -> dict:
     """All that is said of a sheet."""
-    return _sheet(gradsheet.load(path).judge(), {})
-
-
-def forget() -> None:
-    point._shared.clear()
-    probe.probes_for.cache_clear()
-    Simulation._kept.clear()
-    Simulation._runs.clear()
+    return _sheet(gradsheet.judge(gradsheet.load(path)), {})
 
 
 @pytest.mark.parametrize(
@@ -98,26 +99,26 @@ def forget() -> None:
 )
 @pytest.mark.parametrize("speed", [0.001, 20.0])
 def test_a_slow_clock_and_a_fast_one_give_the_same_report(path, speed, monkeypatch):
-    forget()
+    LIBRARY.clear()
     expected = told(path)
-    clock = work.time.process_time
-    monkeypatch.setattr(work, "time", SimpleNamespace(process_time=lambda: speed * clock()))
-    forget()
+    clock = budget.time.process_time
+    monkeypatch.setattr(budget, "time", SimpleNamespace(process_time=lambda: speed * clock()))
+    LIBRARY.clear()
     assert told(path) == expected
 
 
 @pytest.mark.parametrize("path", HOMEWORK, ids=lambda path: path.stem)
 def test_what_is_left_in_the_end_does_not_hang_on_what_was_kept(path, monkeypatch):
     left = []
-    start = work.Budget.start
+    start = budget.Budget.start
     monkeypatch.setattr(
-        work.Budget, "start", lambda self, *of: (left.append(self), start(self, *of))[1]
+        budget.Budget, "start", lambda self, *of: (left.append(self), start(self, *of))[1]
     )
-    forget()
+    LIBRARY.clear()
     for _ in range(2):
         told(path)
     once, again = (budget.left for budget in left[-2:])
-    assert once == again < work.MAX_OPERATIONS + work.MAX_FURTHER
+    assert once == again < budget.MAX_OPERATIONS + budget.MAX_FURTHER
 
 
 def test_operations_are_counted_before_any_is_done(monkeypatch):
@@ -128,7 +129,7 @@ def test_operations_are_counted_before_any_is_done(monkeypatch):
     sheet = gradsheet.load(ATTACK / "cannot-softmax-8-16-10.toml")
     needed = operations(sheet)
     with pytest.raises(gradsheet.SheetError, match=f"{needed:,} operations"):
-        sheet.judge()
+        gradsheet.judge(sheet)
 
 
 def test_more_of_everything_counts_more():
@@ -155,7 +156,7 @@ def test_more_of_everything_counts_more():
 
 def test_without_operations_a_number_is_not_called_wrong(monkeypatch):
     """Whether rounding explains it is not known then."""
-    monkeypatch.setattr("gradsheet.claims.verdict.MAX_FURTHER", -work.MAX_OPERATIONS)
+    monkeypatch.setattr("gradsheet.mistakes.judging.MAX_FURTHER", -budget.MAX_OPERATIONS)
     assert judged(NUMBERS, "L", value="6.1").verdict == "right"
     off = judged(NUMBERS, "L", value="7")
     assert off.verdict == "cannot_tell"
@@ -182,7 +183,7 @@ def test_patterns_that_decide_are_the_same_in_every_run():
     """Of 256 patterns one in 128 tells these apart: a draw alone would miss it now and then."""
     found = []
     for _ in range(2):
-        probe.probes_for.cache_clear()
+        LIBRARY.clear("probes")
         found.append(judged(DEEP, "dL/dz1", "dL/dh1"))
     assert [j.verdict for j in found] == ["wrong", "wrong"]
     assert found[0].witness == found[1].witness

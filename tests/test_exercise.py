@@ -6,8 +6,9 @@ import tomllib
 import pytest
 
 import gradsheet
-from gradsheet.claims.sheet import printed_entries, read
+from gradsheet.claims.reader import read
 from gradsheet.mistakes.blind import blindness
+from gradsheet.numbers.printed import printed_entries
 from gradsheet.solution import exercise as module
 from gradsheet.solution.exercise import ExerciseError, Plan, class_list, exercise
 from gradsheet.solution.filling import fill
@@ -173,6 +174,7 @@ def test_a_kind_with_few_exercises_is_told(monkeypatch) -> None:
         Plan((2, 3, 1), ("tanh", "sigmoid"), "binary_cross_entropy"),
         Plan((3, 4, 2), ("sigmoid", "softmax"), "cross_entropy"),
         Plan((2, 3, 1), ("softplus", "identity")),
+        Plan((2, 3, 1), ("silu", "identity")),
         Plan((2, 3, 1), ("sigmoid", "sigmoid"), examples=3),
     ],
 )
@@ -277,7 +279,7 @@ def test_where_no_numbers_show_every_mistake_it_ends_and_says_so(monkeypatch) ->
         ExerciseError, match="no small whole numbers fit this kind of exercise: use fewer examples"
     ):
         exercise(Plan((8, 8, 2), ("sigmoid", "softmax"), "cross_entropy", examples=8), 1)
-    monkeypatch.setattr("gradsheet.truth.work.MAX_SECONDS", -1.0)
+    monkeypatch.setattr("gradsheet.numbers.budget.MAX_SECONDS", -1.0)
     with pytest.raises(
         ExerciseError, match=r"no exercise of this kind can be judged, .*: use smaller layers"
     ):

@@ -86,7 +86,7 @@ def tests_of(folder, capsys, monkeypatch):
 
     def tell(kind: str, *judgements: Judgement, options: tuple[str, ...] = ()) -> str:
         report = Report("a.toml", judgements=[*judgements])
-        monkeypatch.setattr("gradsheet.claims.verdict.judge", lambda _: report)
+        monkeypatch.setattr("gradsheet.commands.judge.judge", lambda _: report)
         main([kind, str(folder / "out"), *options, str(folder / "class" / "a.toml")])
         return (folder / "out").read_text()
 

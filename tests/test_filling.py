@@ -4,7 +4,8 @@ import pytest
 from sheets import NET, NUMBERS, SYMBOLS
 
 import gradsheet
-from gradsheet.claims.sheet import SheetError, read
+from gradsheet.claims.reader import read
+from gradsheet.claims.sheet import SheetError
 from gradsheet.solution import filling
 from gradsheet.solution.filling import fill
 
@@ -133,7 +134,7 @@ def test_no_wrong_value_comes_back(monkeypatch) -> None:
 
 
 def test_what_takes_too_long_to_judge_is_not_filled(monkeypatch) -> None:
-    monkeypatch.setattr("gradsheet.truth.work.MAX_SECONDS", -1.0)
+    monkeypatch.setattr("gradsheet.numbers.budget.MAX_SECONDS", -1.0)
     with pytest.raises(SheetError, match="a fault of gradsheet"):
         fill(NUMBERS + ask("dL/dW1"))
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from sheets import NUMBERS
 
 import gradsheet
-from gradsheet.language.evaluate import EvaluationError, Evaluator
-from gradsheet.language.formula import FormulaError, parse
-from gradsheet.truth.point import Missing, Point, Undecided
+from gradsheet.language.evaluate import Evaluator
+from gradsheet.language.parsing import FormulaError, parse
+from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
+from gradsheet.truth.point import point_of
 from gradsheet.truth.target import mentions
 
 SHEET = gradsheet.read(
@@ -29,7 +30,7 @@ NAMES, NOTATION = (
     SHEET.network.names,
     {"w": parse("W2[2,2]", SHEET.network.names), "delta": parse("dL/dz3[1]", SHEET.network.names)},
 )
-POINT = Point(SHEET.network, SHEET.params, SHEET.x, SHEET.y, None, None)
+POINT = point_of(SHEET.problem, None)
 
 
 def value(text, **binding):

@@ -298,7 +298,7 @@ def test_the_gradient_by_the_outputs_is_that_of_the_loss_alone(
     W, x = np.array([[0.5], [-0.25], [1.0]]), np.array([[1.0], [-0.5]])
     y, params = np.array([[0.0, 1.0, 0.0], [0.25, 0.25, 0.5]]), [manual.Layer(W)]
     cache = manual.forward(params, x, (f,))
-    d_yhat = manual.losses.LOSSES[loss][1](y, cache.h[-1]) / 2
+    d_yhat = manual.losses.LOSSES[loss].d(y, cache.h[-1]) / 2
     apart = manual.backward(params, cache, d_yhat, (f,))
 
     def everything(params: Any, x: Any, y: Any) -> Any:

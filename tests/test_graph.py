@@ -11,7 +11,7 @@ from sheets import NUMBERS, SYMBOLS
 
 import gradsheet
 from gradsheet.solution.graph import label, network_svg
-from gradsheet.truth.point import Point, any_d_yhat
+from gradsheet.truth.point import point_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 CLAIM = "[[claim]]\nquantity = 'yhat[1]'\nworking = ['yhat[1]']\n"
@@ -22,15 +22,7 @@ def drawing(sheet):
     """A sheet's drawing as it is and as a tree."""
     point = None
     if sheet.x is not None:
-        point = Point(
-            sheet.network,
-            sheet.params,
-            sheet.x,
-            sheet.y,
-            any_d_yhat(sheet.network),
-            None,
-            rate=sheet.rate,
-        )
+        point = point_of(sheet.problem, None)
     svg = network_svg(sheet, point)
     return svg, ET.fromstring(svg)
 

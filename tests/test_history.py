@@ -1,6 +1,7 @@
 """What rounding explains and what it does not, and what is right given an earlier mistake."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -182,12 +183,12 @@ def test_right_given_a_mistake_and_rounding() -> None:
 def test_a_planted_carelessness_in_the_pass_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pass that carries values on is compared with the truth wherever nothing is changed."""
     from gradsheet.language.evaluate import Evaluator
-    from gradsheet.language.formula import parse
-    from gradsheet.truth.carry import Carried
-    from gradsheet.truth.point import Point
+    from gradsheet.language.parsing import parse
+    from gradsheet.truth.carried import Carried
+    from gradsheet.truth.point import point_of
 
     sheet = gradsheet.read(NET + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
-    point = Point(sheet.network, sheet.params, sheet.x, sheet.y, None, None, rate=Fraction(1, 10))
+    point = point_of(replace(sheet.problem, rate=Fraction(1, 10)), None)
     quantities = [
         "z1",
         "h1",

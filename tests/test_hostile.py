@@ -212,7 +212,7 @@ def test_work_has_an_end():
 
 
 def test_the_last_line_of_defence_is_told(monkeypatch):
-    monkeypatch.setattr("gradsheet.truth.work.MAX_SECONDS", -1.0)
+    monkeypatch.setattr("gradsheet.numbers.budget.MAX_SECONDS", -1.0)
     found = judged(NUMBERS, "z1", value="[4, 10]")
     assert found.verdict == "cannot_tell"
     assert "a fault of gradsheet" in found.message

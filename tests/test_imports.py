@@ -1,9 +1,16 @@
-"""Who imports whom: agreement is evidence only between independents, and a quick answer needs no JAX."""
+"""Who imports whom: agreement is evidence only between independents, a quick answer needs no JAX, and a room of
+gradsheet/ knows nothing of those below it."""
 
+import ast
+import graphlib
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+import gradsheet
 
 
 def modules_after(statement: str) -> set[str]:
@@ -42,3 +49,99 @@ def test_no_import_configures_jax():
     check = "assert dict(jax.config.values) == before"
     code = f"import jax; before = dict(jax.config.values); import ref, gradsheet.truth.autodiff; {check}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Rooms
+
+ROOMS = (
+    "numbers",
+    "language",
+    "network",
+    "truth",
+    "claims",
+    "mistakes",
+    "solution",
+    "checking",
+    "commands",
+)
+HOUSE = Path(gradsheet.__file__).parent
+
+
+def imported(source: str) -> Iterator[str]:
+    """The modules of gradsheet that a file names in an import, wherever it stands in the file."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("gradsheet."))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gradsheet"):
+            parts = str(node.module).split(".")
+            if (HOUSE.joinpath(*parts[1:]).with_suffix(".py")).is_file():
+                yield str(node.module)
+            else:  # a room, or the whole house: the names are files in it, or what its face hands on
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def upward(sources: dict[str, str]) -> list[str]:
+    """The imports of files, by their modules, that go to a room further down."""
+    wrong = []
+    for module, source in sources.items():
+        room = module.split(".")[1]
+        for target in imported(source):
+            below = target.split(".")[1]
+            if below not in ROOMS or ROOMS.index(below) > ROOMS.index(room):
+                wrong.append(f"{module} imports {target}")
+    return wrong
+
+
+def in_order(sources: dict[str, str]) -> list[str]:
+    """The files, each behind all that it imports; raises CycleError where there is a circle."""
+    arrows = {
+        module: {t for t in imported(source) if t in sources} for module, source in sources.items()
+    }
+    return list(graphlib.TopologicalSorter(arrows).static_order())
+
+
+def house() -> dict[str, str]:
+    """The text of every file that stands in a room; the faces of rooms only hand names on."""
+    files = [path for path in HOUSE.rglob("*.py") if path.stem not in ("__init__", "__main__")]
+    return {
+        ".".join(("gradsheet", *p.relative_to(HOUSE).with_suffix("").parts)): p.read_text()
+        for p in files
+    }
+
+
+def test_every_file_stands_in_a_room():
+    assert {path.name for path in HOUSE.glob("*.py")} == {"__init__.py", "__main__.py"}
+    assert {module.split(".")[1] for module in house()} == set(ROOMS)
+
+
+def test_a_room_imports_only_rooms_above_it():
+    assert upward(house()) == []
+
+
+def test_no_file_imports_itself_by_a_detour():
+    assert len(in_order(house())) == len(house())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from gradsheet.mistakes.diagnosis import diagnose",
+        "def late():\n    from gradsheet.solution import solve",
+        "import gradsheet.commands.cli",
+        "from gradsheet.mistakes import catalogue",
+        "from gradsheet import judge",
+    ],
+)
+def test_an_upward_import_is_seen(line):
+    planted = house()
+    planted["gradsheet.claims.verdict"] += f"\n{line}\n"
+    assert len(upward(planted)) == 1
+
+
+def test_a_circle_is_seen():
+    planted = house()
+    planted["gradsheet.claims.sheet"] += (
+        "\ndef judge(self):\n    from gradsheet.claims import verdict\n"
+    )
+    with pytest.raises(graphlib.CycleError):
+        in_order(planted)

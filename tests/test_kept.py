@@ -7,18 +7,18 @@ from types import SimpleNamespace
 import pytest
 
 import gradsheet
-from gradsheet.claims import sheet
+from gradsheet.claims import reader, sheet
 from gradsheet.claims.counting import derived
 from gradsheet.claims.following import Carry, Moves, follow
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.commands import exports
 from gradsheet.commands.files import text_in
-from gradsheet.mistakes.simulation import Simulation
-from gradsheet.numbers.cache import Kept
+from gradsheet.language.parsing import parse
+from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.cache import LRUCache
+from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import point
-from gradsheet.truth import probes as probe
 from gradsheet.truth.point import shared_point_of
-from gradsheet.truth.work import Budget
 from tests.sheets import NET, NUMBERS, SYMBOLS
 
 HOMEWORK = ["gradsheet/homework/numbers.toml", "gradsheet/homework/symbols.toml"]
@@ -90,39 +90,32 @@ def changed() -> list[str]:
     return texts
 
 
-def forget() -> None:
-    point._shared.clear()
-    sheet._lines.clear()
-    Simulation._kept.clear()
-    probe.probes_for.cache_clear()
-
-
 def report(text: str) -> object:
     return exports._sheet(gradsheet.judge(gradsheet.read(text)), {})
 
 
 def alone(text: str) -> object:
-    forget()
+    LIBRARY.clear()
     return report(text)
 
 
 def test_every_sheet_is_judged_as_if_it_were_alone():
     texts = [*changed(), *(NUMBERS + FOLLOWING.format(*numbers) for numbers in WRONG)]
-    texts += [text_in(path, sheet.MAX_BYTES) for path in HOMEWORK]
+    texts += [text_in(path, reader.MAX_BYTES) for path in HOMEWORK]
     texts.append(texts[-2].replace("value    = 42", "value    = 21"))
     fresh = {text: alone(text) for text in texts}
     assert len({str(found) for found in fresh.values()}) == len(texts)
     random.Random(5).shuffle(texts)  # and what the last one has left is still there
     for text in [*texts, *texts]:
         assert report(text) == fresh[text]
-    assert len(point._shared) > len(CHANGES) - 4
+    assert len(LIBRARY.cache("points", 0)) > len(CHANGES) - 4
 
 
 def test_exponentials_of_a_sheet_are_gone_with_it():
     read = gradsheet.read(NET + CLAIMS)
 
     def shared() -> point.Point:
-        return shared_point_of(read, frozenset(derived(read)), arithmetic_of(0), Budget())
+        return shared_point_of(read.problem, frozenset(derived(read)), arithmetic_of(0), Budget())
 
     before, own = len(shared().arithmetic.marks), shared()
     own.arithmetic(Fraction(7, 3)).exp()
@@ -134,37 +127,47 @@ def test_exponentials_of_a_sheet_are_gone_with_it():
 
 
 def test_what_is_cut_off_by_time_is_not_kept(monkeypatch):
-    for text in (NET + CLAIMS, text_in(HOMEWORK[0], sheet.MAX_BYTES)):
+    for text in (NET + CLAIMS, text_in(HOMEWORK[0], reader.MAX_BYTES)):
         fresh = alone(text)
-        forget()
+        LIBRARY.clear()
         for seconds in (1e-4, 1e-3, 5e-3, 2e-2, -1.0):
             with monkeypatch.context() as now:
-                now.setattr("gradsheet.truth.work.MAX_SECONDS", seconds)
+                now.setattr("gradsheet.numbers.budget.MAX_SECONDS", seconds)
                 cut = gradsheet.judge(gradsheet.read(text))
         assert {judgement.verdict for judgement in cut.judgements} == {"cannot_tell"}
         assert report(text) == fresh
         with monkeypatch.context() as now:
-            now.setattr("gradsheet.truth.work.MAX_SECONDS", -1.0)
+            now.setattr("gradsheet.numbers.budget.MAX_SECONDS", -1.0)
             cut = gradsheet.judge(
                 gradsheet.read(text)
             )  # what is kept has no time of its own either
         assert {judgement.verdict for judgement in cut.judgements} == {"cannot_tell"}
         with monkeypatch.context() as later:
-            later.setattr("gradsheet.truth.work.time", SimpleNamespace(process_time=lambda: 1e9))
+            later.setattr(
+                "gradsheet.numbers.budget.time", SimpleNamespace(process_time=lambda: 1e9)
+            )
             assert report(text) == fresh
 
 
-def test_a_class_that_asks_many_questions_stays_small(monkeypatch):
-    forget()
-    monkeypatch.setattr(point._shared, "most", 3 * point.LEAST_SHARED)
-    monkeypatch.setattr(sheet._lines, "most", 5_000)
+def test_a_class_that_asks_many_questions_stays_small():
+    session = gradsheet.Session()
+    points = session.cache("points", 3 * point.LEAST_SHARED)
+    lines = session.cache("lines", 5_000)
     for number in range(6):
-        gradsheet.judge(gradsheet.read(NET.replace("1.23", f"1.{number}") + CLAIMS))
-        gradsheet.read(
-            f"{SYMBOLS}[[claim]]\nquantity = 'h1'\nworking = ['{'1 + ' * 200}{number}']\n"
-        )
-    assert len(point._shared) == 3
-    assert 4_000 < sheet._lines.cost <= 5_000
+        text = NET.replace("1.23", f"1.{number}") + CLAIMS
+        gradsheet.judge(gradsheet.read(text, session=session), session=session)
+        claim = f"[[claim]]\nquantity = 'h1'\nworking = ['{'1 + ' * 200}{number}']\n"
+        gradsheet.read(SYMBOLS + claim, session=session)
+    assert len(points) == 3
+    assert 4_000 < lines.cost <= 5_000
+
+
+def test_a_session_shares_nothing_with_another():
+    LIBRARY.clear()
+    session = gradsheet.Session()
+    gradsheet.judge(gradsheet.read(NET + CLAIMS, session=session), session=session)
+    assert LIBRARY._caches == {}
+    assert len(session.cache("points", 0)) == len(session.cache("simulations", 0)) == 1
 
 
 def test_a_line_is_read_in_its_own_sheet():
@@ -182,7 +185,7 @@ def test_a_line_is_read_in_its_own_sheet():
 
 
 def test_names_that_are_given_one_after_the_other_are_read_in_their_order():
-    names = "\n".join(f"n{number} = 'W1[1,1]'" for number in range(sheet.MAX_KEPT_NAMES))
+    names = "\n".join(f"n{number} = 'W1[1,1]'" for number in range(reader.MAX_KEPT_NAMES))
     head = SYMBOLS + f"{names}\nearly = 'q + 1'\nq = 'z1[1]'\nlate = 'q + 1'\n"
     notation = gradsheet.read(head + "[[claim]]\nquantity = 'h1'\nworking = ['z1']\n").notation
     assert notation["early"].letters == {"q"}
@@ -192,7 +195,7 @@ def test_names_that_are_given_one_after_the_other_are_read_in_their_order():
 @pytest.mark.parametrize("head", [NET, NUMBERS])
 def test_values_carried_on_side_by_side_are_those_carried_on_one_by_one(head):
     read = gradsheet.read(f"{head}[[claim]]\nquantity = 'dL/dW1'\nvalue = 1\n")
-    here = shared_point_of(read, frozenset({"L"}), arithmetic_of(0), Budget())
+    here = shared_point_of(read.problem, frozenset({"L"}), arithmetic_of(0), Budget())
     at = [("z1", (0, 0)), ("h1", (0, 0)), (("L", "z1"), (0, 0)), (("h1", "z1"), (0, 0, 0, 0))]
     values = [
         Carry(tensor, index, 0, Fraction(7, 5), plus=bool(k % 2))
@@ -200,7 +203,7 @@ def test_values_carried_on_side_by_side_are_those_carried_on_one_by_one(head):
     ]
     start = [(Carry("z2", (0, 0), Fraction(2), None), Fraction(2))]
     for quantity in ("dL/dW1", "-dL/dz1", "h1", "3*h1", *["W1_new"] * (head == NET)):
-        tree = gradsheet.claims.sheet.parse(quantity, read.network.names)
+        tree = parse(quantity, read.network.names)
         each = [start, *([*start, (value, value.high)] for value in values)]
         alone = [follow(tree, here, {}, chosen, floats=True) for chosen in each]
         together = Moves(tree, here, {}, start, values, [], None).floats
@@ -226,7 +229,7 @@ def test_a_sum_longer_than_the_stack_is_judged_alone_and_after_another(frames):
 
 
 def test_kept():
-    kept: Kept[int] = Kept(3)
+    kept: LRUCache[int] = LRUCache(3)
     assert [kept.get(k, lambda k=k: 10 * k) for k in (1, 2, 3)] == [10, 20, 30]
     assert kept.get(1, lambda: 0) == 10  # and 2 is now the one that was not asked for longest
     assert kept.get(4, lambda: 40) == 40

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import gradsheet
+import gradsheet.solution
 from gradsheet.claims import toml
 from gradsheet.commands.cli import main
 from gradsheet.solution.pages import tex_text
@@ -62,7 +63,7 @@ def test_a_folder_is_judged_without_what_is_hidden(folder, capsys):
 
 def test_what_a_class_has_when_it_is_stopped_is_kept(folder, capsys, monkeypatch):
     Path("names").write_text("Ada\nBo\nCem\n")
-    write, written = gradsheet.commands.further.write, []
+    write, written = gradsheet.commands.new.write, []
 
     def stopped(path, text):
         if len(written) == 4:
@@ -70,7 +71,7 @@ def test_what_a_class_has_when_it_is_stopped_is_kept(folder, capsys, monkeypatch
         written.append(path)
         write(path, text)
 
-    monkeypatch.setattr("gradsheet.commands.further.write", stopped)
+    monkeypatch.setattr("gradsheet.commands.new.write", stopped)
     arguments = ["new", "--widths", "2,2,1", "--class", "names", "--seed", "5"]
     assert main([*arguments, "-o", "out"]) == 130
     out, err = capsys.readouterr()
@@ -200,9 +201,9 @@ def test_what_a_sheet_gives_is_solved_as_well():
         f"[[claim]]\nquantity = '{name}'\n"
         for name in ("x", "y", "W1", "b1", "learning_rate", "dx/dx")
     )
-    solution = gradsheet.read(head + asked).solve()
+    solution = gradsheet.solve(gradsheet.read(head + asked))
     assert solution.unchecked == 0
-    assert "W\u207d\u00b9\u207e = [1  2]" in solution.text()
+    assert "W\u207d\u00b9\u207e = [1  2]" in gradsheet.solution.text(solution)
 
 
 # What takes long is told

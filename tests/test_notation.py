@@ -9,8 +9,11 @@ import pytest
 from sheets import NUMBERS, SYMBOLS, judged, judgements
 
 import gradsheet
+import gradsheet.solution
 from gradsheet.commands.cli import main
-from gradsheet.language.formula import DERIVATIVES, FUNCTIONS, SYNONYMS, parse
+from gradsheet.language.formula import FUNCTIONS
+from gradsheet.language.functions import DERIVATIVES
+from gradsheet.language.parsing import SYNONYMS, parse
 from gradsheet.mistakes.catalogue import CATALOGUE
 from gradsheet.solution.exercise import Plan, exercise
 from gradsheet.solution.filling import fill
@@ -420,7 +423,7 @@ def test_what_json_says_can_be_typed_back(path: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
 def test_what_is_written_as_a_sheet_can_be_read(path: Path) -> None:
-    sheet = gradsheet.read(gradsheet.load(path).solve().answer_sheet())
+    sheet = gradsheet.read(gradsheet.solution.answer_sheet(gradsheet.solve(gradsheet.load(path))))
     assert not any(claim.error for claim in sheet.claims)
     assert not any(line.tree is None for claim in sheet.claims for line in claim.working)
 

@@ -4,6 +4,8 @@ import ast
 import json
 from pathlib import Path
 
+from gradsheet.commands.notebook import shown as markdown_of
+
 DOCS = Path(__file__).parent.parent / "docs"
 
 
@@ -32,6 +34,6 @@ def test_every_cell_shows_what_the_notebook_has_stored(monkeypatch):
         if markdown is None:
             assert "".join(output["data"]["text/plain"]) == repr(shown)
         else:
-            assert "".join(markdown) == shown._repr_markdown_()
+            assert "".join(markdown) == markdown_of(shown)
         formats.append(markdown is not None)
     assert formats == [True, True, False, True, False, True, True]

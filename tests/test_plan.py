@@ -16,8 +16,9 @@ from networks import Problem, all_problems, data_of, exact_problems, examples, n
 import manual
 from gradsheet.checking.asked import Gradients
 from gradsheet.checking.truth import errors_of
-from manual.activations import activate, pull_back
-from manual.inplace import ACTIVATIONS, LOSSES, Answers, Buffers
+from manual.activations import ACTIVATIONS, activate, pull_back
+from manual.inplace import Answers, Buffers, by_functions, in_place, loss_in_place
+from manual.losses import LOSSES
 
 layouts = st.sampled_from(["rows", "columns"])
 dtypes = st.sampled_from(["float32", "float64"])
@@ -106,7 +107,11 @@ def test_in_rows_the_weights_gradients_are_the_same_to_the_last_bit(dtype: str) 
     "activation", [*ACTIVATIONS, ("leaky_relu", 0.25), ("leaky_relu", 3), ("leaky_relu", -2)]
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_an_activation_in_place_is_that_activation(activation: Any, units: int, dtype: str) -> None:
+@pytest.mark.parametrize("form", [in_place, by_functions])
+def test_an_activation_in_place_is_that_activation(
+    form: Any, activation: Any, units: int, dtype: str
+) -> None:
+    """In the form that it has in place, and in the one that all have that have none."""
     rng = np.random.default_rng(1)
     rows = (rng.normal(size=(40, 30)) * 8).astype(dtype)
     rows[rng.random(rows.shape) < 0.1] = 0
@@ -116,7 +121,7 @@ def test_an_activation_in_place_is_that_activation(activation: Any, units: int, 
         return np.array(array if units else array.T, order="C")
 
     name, *parameters = [activation] if isinstance(activation, str) else activation
-    function, pull, keeps_z = ACTIVATIONS[name]
+    function, pull, keeps_z = form(name)
     z, d = lying(rows), lying(d_rows)
     h = np.empty_like(z) if keeps_z else z
     row = np.empty((40, 1) if units else (1, 40), dtype)
@@ -140,16 +145,17 @@ def test_an_activation_in_place_is_that_activation(activation: Any, units: int, 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_loss_in_place_is_that_loss(loss: str, order: Any) -> None:
+@pytest.mark.parametrize("has_form", [True, False])
+def test_a_loss_in_place_is_that_loss(has_form: bool, loss: str, order: Any) -> None:
     rng = np.random.default_rng(2)
     yhat = np.asarray(rng.random((6, 1 if loss == "output" else 4)), order=order)
     y = (rng.random(yhat.shape) < 0.4).astype(float)
     answers = Answers(yhat, np.empty_like(yhat))
     answers.y = None if loss == "output" else y
-    found = LOSSES[loss](answers)
-    value, d_value, _ = manual.losses.LOSSES[loss]
-    np.testing.assert_allclose(found, value(y, yhat).sum(), rtol=1e-14)
-    np.testing.assert_array_equal(answers.d, d_value(y, yhat))
+    of_functions = LOSSES[loss]
+    found = loss_in_place(loss if has_form else "another", None, of_functions)(answers)
+    np.testing.assert_allclose(found, of_functions.value(y, yhat).sum(), rtol=1e-14)
+    np.testing.assert_array_equal(answers.d, of_functions.d(y, yhat))
 
 
 @pytest.mark.parametrize("layout", ["rows", "columns"])

@@ -7,6 +7,7 @@ import manual
 import ref
 from gradsheet.mistakes.catalogue import CATALOGUE, edits_of, instances
 from gradsheet.network.network import Network
+from gradsheet.network.problem import Problem
 from gradsheet.truth.steps import Pass, in_front
 
 # Chosen, not drawn: unequal widths, a batch of 4, live and dead units in each layer, and one z that
@@ -34,10 +35,8 @@ FORWARD = ("z", "h", "shares")  # steps that a gradient of its own would follow
 
 def by_hand(params, x, y, made=()):
     """All gradients by the pass of the catalogue, with some mistakes in it, by name."""
-    layers = [manual.Layer(in_front(W), in_front(b)) for W, b in params]
-    found = Pass(
-        NETWORK, layers, in_front(x), in_front(y), None, None, edits=edits_of(made)
-    ).gradients
+    problem = Problem(NETWORK, tuple(params), x, y).converted(in_front)
+    found = Pass(problem, edits=edits_of(made)).gradients
     return {name: array[0] for name, array in found.items()}
 
 

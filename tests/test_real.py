@@ -12,15 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gradsheet.numbers.printed import digits_text, told_text
-from gradsheet.numbers.real import (
-    Arithmetic,
-    Imprecise,
-    OutsideDomain,
-    Real,
-    TooClose,
-    Undecided,
-    apart,
-)
+from gradsheet.numbers.real import Arithmetic, Real, apart
+from gradsheet.numbers.reasons import Imprecise, OutsideDomain, TooClose, Undecided
 
 numbers = st.fractions(-20, 20, max_denominator=50)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gradsheet
-from gradsheet.claims.sheet import text_of
+from gradsheet.claims.reader import text_of
 
 GOOD = """\
 title = "a sheet"

@@ -7,7 +7,9 @@ import pytest
 from sheets import NET, NUMBERS, SYMBOLS, random_sheet
 
 import gradsheet
-from gradsheet.claims.composing import formula_text
+import gradsheet.solution
+from gradsheet.commands.notebook import shown
+from gradsheet.language.text import formula_text
 from gradsheet.numbers.printed import printed
 from gradsheet.solution.digits import Digits, value_text
 from gradsheet.solution.rules import Rules
@@ -30,7 +32,7 @@ def steps(solution):
 
 
 def solved(text: str):
-    return gradsheet.read(text).solve()
+    return gradsheet.solve(gradsheet.read(text))
 
 
 def claims(*quantities: str) -> str:
@@ -42,7 +44,7 @@ def claims(*quantities: str) -> str:
 
 @pytest.fixture(scope="module")
 def numbers():
-    return gradsheet.load(HOMEWORK / "numbers.toml").solve()
+    return gradsheet.solve(gradsheet.load(HOMEWORK / "numbers.toml"))
 
 
 def test_forward_as_on_the_sheet(numbers):
@@ -100,7 +102,7 @@ def test_the_dead_unit_is_named(numbers):
 
 @pytest.fixture(scope="module")
 def symbols():
-    return gradsheet.load(HOMEWORK / "symbols.toml").solve()
+    return gradsheet.solve(gradsheet.load(HOMEWORK / "symbols.toml"))
 
 
 def test_item_16_from_the_step_before_and_from_the_beginning(symbols):
@@ -110,12 +112,12 @@ def test_item_16_from_the_step_before_and_from_the_beginning(symbols):
     ]
     assert (
         r"\left(\sum_{k} \delta\, W_{1k}^{3}\, W_{ki}^{2}\right)\, \mathrm{relu}'\left(z_{i}^{1}\right)\, x_{j}"
-        in symbols.markdown()
+        in gradsheet.solution.markdown(symbols)
     )
 
 
 def test_the_sheet_s_own_names_are_those_of_each_claim(symbols):
-    text = symbols.text()
+    text = gradsheet.solution.text(symbols)
     assert "∂L/∂W³₁₁ = ∂L/∂z³ · h²₁ = σ h²₁\n  ✓ 1 right" in text
     assert "∂L/∂h¹ⱼ = ∑ᵢ W²ᵢⱼ ∂L/∂z²ᵢ = ∑ᵢ δ W³₁ᵢ W²ᵢⱼ\n  ✓ 14 right" in text
 
@@ -136,9 +138,9 @@ def test_every_claim_has_its_remark(numbers, symbols):
 
 @pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
 def test_a_solution_is_an_answer_sheet_that_is_right(path):
-    solution = gradsheet.load(path).solve()
+    solution = gradsheet.solve(gradsheet.load(path))
     assert solution.unchecked == 0
-    report = gradsheet.read(solution.answer_sheet()).judge()
+    report = gradsheet.judge(gradsheet.read(gradsheet.solution.answer_sheet(solution)))
     assert {j.verdict for j in report.judgements} == {"right"}
     assert len(report.judgements) == sum(step.says_something for step in solution.steps())
 
@@ -146,12 +148,17 @@ def test_a_solution_is_an_answer_sheet_that_is_right(path):
 def round_trip(seed: int) -> int:
     """Solve a random sheet and have the solution judged; how many steps it has."""
     solution = solved(random_sheet(seed))
-    report = gradsheet.read(solution.answer_sheet()).judge()
+    report = gradsheet.judge(gradsheet.read(gradsheet.solution.answer_sheet(solution)))
     assert [
         (j.claim.quantity, j.message) for j in report.judgements if j.verdict != "right"
     ] == [], f"seed {seed}"
-    for make in (solution.text, solution.markdown, solution.latex, solution.html):
-        assert make()
+    for make in (
+        gradsheet.solution.text,
+        gradsheet.solution.markdown,
+        gradsheet.solution.latex,
+        gradsheet.solution.html,
+    ):
+        assert make(solution)
     return len(report.judgements)
 
 
@@ -173,10 +180,10 @@ def test_a_wrong_step_would_be_found_and_left_out(monkeypatch):
 
     monkeypatch.setattr(Rules, "whole", wrong)
     with pytest.warns(RuntimeWarning, match="does not find the step to dL/dz1 right"):
-        solution = gradsheet.load(HOMEWORK / "numbers.toml").solve()
+        solution = gradsheet.solve(gradsheet.load(HOMEWORK / "numbers.toml"))
     step = next(step for step in solution.steps() if formula_text(step.quantity) == "dL/dz1")
     assert (step.lines, step.value) == ([], None)
-    assert "did not find this step right" in solution.text()
+    assert "did not find this step right" in gradsheet.solution.text(solution)
 
 
 # Numbers
@@ -190,7 +197,7 @@ def test_rounding_is_said_and_goes_by_the_digits_of_the_sheet():
     found = steps(solution)
     assert found["h1"] == ["sigmoid(z1)", "sigmoid([1.23])", "[0.77382]"]
     assert found["dL/dyhat"] == ["yhat - y", "[2.3215] - [1]", "[1.3215]"]
-    text = solution.text()
+    text = gradsheet.solution.text(solution)
     assert "h⁽¹⁾ = sigmoid(z⁽¹⁾) = sigmoid(1.23) ≈ 0.77382" in text
     assert "∂L/∂ŷ = ŷ − y ≈ 2.3215 − 1 ≈ 1.3215" in text
     assert "to 5 significant digits. Every result is computed from unrounded numbers" in " ".join(
@@ -231,8 +238,8 @@ def test_a_large_matrix_is_shown_by_its_ends():
         + claims("L")
     )
     solution = solved(text)
-    assert "⋯" in solution.text()
-    assert solution.answer_sheet().count("1, 1, 1") > 10, "the sheet has it whole"
+    assert "⋯" in gradsheet.solution.text(solution)
+    assert gradsheet.solution.answer_sheet(solution).count("1, 1, 1") > 10, "the sheet has it whole"
 
 
 # Where there is nothing to say
@@ -258,8 +265,8 @@ def test_an_unspecified_loss_is_a_symbol():
 
 def test_questions_without_answers_are_answered():
     sheet = gradsheet.read(NET + "[[claim]]\nquestion = 'a'\nquantity = 'dL/dW1'\n")
-    solution = sheet.solve()
-    assert "→ a asked for" in solution.text()
+    solution = gradsheet.solve(sheet)
+    assert "→ a asked for" in gradsheet.solution.text(solution)
     assert steps(solution)["dL/dW1"][-1].startswith("[[")
 
 
@@ -325,7 +332,7 @@ def test_of_many_names_the_most_used_stands_first():
     """3,000 names for two weights; were they looked up anew for every formula, this would take minutes."""
     names = "".join(f"n{k} = 'W1[1,{k % 2 + 1}]'\n" for k in range(3_000))
     head = "loss = 'output'\nx = [1, 2]\n[[layer]]\nW = [[3, -1]]\n[notation]\n" + names
-    text = solved(head + claims("dL/dn7", *["dL/dW1[1,2]"] * 300)).text()
+    text = gradsheet.solution.text(solved(head + claims("dL/dn7", *["dL/dW1[1,2]"] * 300)))
     assert "∂L/∂n₇ = ∂L/∂W⁽¹⁾₁₂ = δ⁽¹⁾ x₂ = 1 · 2 = 2" in text
     assert text.count("δ⁽¹⁾ x₂") == 1, "one step for all that ask for the same"
 
@@ -348,7 +355,7 @@ def test_a_jacobian_in_part_has_its_entries_in_order():
 
 def test_text_keeps_to_80_columns(numbers, symbols):
     for solution in (numbers, symbols):
-        assert max(map(len, solution.text().splitlines())) <= 80
+        assert max(map(len, gradsheet.solution.text(solution).splitlines())) <= 80
 
 
 def test_matrices_are_matrices(numbers):
@@ -356,7 +363,7 @@ def test_matrices_are_matrices(numbers):
         "                         ⎡0  1⎤       ⎡−2⎤   ⎡1⎤   ⎡−2⎤   ⎡−1⎤\n"
         "  z⁽¹⁾ = W⁽¹⁾ x + b⁽¹⁾ = ⎢1  1⎥ ⎡2⎤ + ⎢−1⎥ = ⎢3⎥ + ⎢−1⎥ = ⎢ 2⎥\n"
         "                         ⎣1  0⎦ ⎣1⎦   ⎣ 1⎦   ⎣2⎦   ⎣ 1⎦   ⎣ 3⎦\n"
-    ) in numbers.text()
+    ) in gradsheet.solution.text(numbers)
 
 
 HOSTILE = "<script>alert(1)</script> $x$ \\end{document} `code` | [a](b) \\u001b[31m 漢字 #&%"
@@ -369,18 +376,20 @@ def hostile():
 
 
 def test_nothing_of_a_sheet_acts_in_a_page(hostile):
-    page = hostile.html().replace('xmlns="http://www.w3.org/2000/svg"', "")
+    page = gradsheet.solution.html(hostile).replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert "<script" not in page
     assert not re.search(r"https?:|\bsrc=|\bhref=|url\(|@import|\bon\w+=", page)
-    assert "\x1b" not in page + hostile.text() + hostile.markdown() + hostile.latex()
+    assert "\x1b" not in page + gradsheet.solution.text(hostile) + gradsheet.solution.markdown(
+        hostile
+    ) + gradsheet.solution.latex(hostile)
 
 
 def test_nothing_of_a_sheet_acts_in_markdown_or_latex(hostile):
     assert (
         r"\<script\>alert(1)\</script\> \$x\$ \\end{document} \`code\` \| \[a\](b)"
-        in hostile.markdown()
+        in gradsheet.solution.markdown(hostile)
     )
-    latex = hostile.latex()
+    latex = gradsheet.solution.latex(hostile)
     assert latex.count(r"\end{document}") == 1
     assert r"\textbackslash{}end\{document\}" in latex
     assert r"\texttt{U+6F22}" in latex
@@ -388,11 +397,11 @@ def test_nothing_of_a_sheet_acts_in_markdown_or_latex(hostile):
 
 def test_a_notebook_shows_sheets_reports_and_solutions(numbers):
     sheet = gradsheet.load(HOMEWORK / "numbers.toml")
-    assert sheet._repr_markdown_().startswith("# Backpropagation by hand, 17 April 2024\n")
-    assert r"- **2b** $\frac{\partial L}{\partial W_{12}^{(3)}}$" in sheet._repr_markdown_()
-    table = sheet.judge()._repr_markdown_()
+    assert shown(sheet).startswith("# Backpropagation by hand, 17 April 2024\n")
+    assert r"- **2b** $\frac{\partial L}{\partial W_{12}^{(3)}}$" in shown(sheet)
+    table = shown(gradsheet.judge(sheet))
     assert r"| wrong | 2b | dL/dW3\[1,2\] = 42, true 21" in table
-    assert numbers._repr_markdown_() == numbers.markdown()
+    assert shown(numbers) == gradsheet.solution.markdown(numbers)
 
 
 def test_a_claim_of_which_nothing_is_read_is_solved_all_the_same():
@@ -400,7 +409,7 @@ def test_a_claim_of_which_nothing_is_read_is_solved_all_the_same():
         sheet = gradsheet.read(
             head + "[[claim]]\nquantity = 'dL/dz1'\nworking = ['dL/dyhat ⊞ 1']\n"
         )
-        solution = sheet.solve()
-        assert "unread" in solution.text()
-        assert "dL/dz1" in solution.answer_sheet()
-        assert solution.html().count("⊞") == 2
+        solution = gradsheet.solve(sheet)
+        assert "unread" in gradsheet.solution.text(solution)
+        assert "dL/dz1" in gradsheet.solution.answer_sheet(solution)
+        assert gradsheet.solution.html(solution).count("⊞") == 2

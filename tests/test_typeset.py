@@ -3,8 +3,9 @@
 import pytest
 
 import gradsheet
-from gradsheet.claims.composing import formula_text
 from gradsheet.language import formula as f
+from gradsheet.language.parsing import parse
+from gradsheet.language.text import formula_text
 from gradsheet.solution.boxes import Boxes
 from gradsheet.solution.pages import given
 from gradsheet.solution.typeset import Latex, MathML
@@ -31,7 +32,7 @@ value = 1
 
 
 def set_as(setter: type, text: str) -> str:
-    found = setter(SHEET).formula(f.parse(text, SHEET.network.names, SHEET.notation))
+    found = setter(SHEET).formula(parse(text, SHEET.network.names, SHEET.notation))
     return "\n".join(found.lines) if setter is Boxes else found
 
 
@@ -113,8 +114,8 @@ def test_what_is_set_reads_as_the_formula(text, latex, characters):
 )
 def test_a_formula_written_and_read_again_is_the_same(text):
     names = {letter: f.Quantity("x", (k,)) for k, letter in enumerate("abc", 1)}
-    tree = f.parse(text, SHEET.network.names, names)
-    assert f.parse(formula_text(tree), SHEET.network.names) == tree
+    tree = parse(text, SHEET.network.names, names)
+    assert parse(formula_text(tree), SHEET.network.names) == tree
 
 
 def test_negative_numbers_stand_in_parentheses():

@@ -1,6 +1,5 @@
 """The verdicts: on the homeworks as printed, on claims for each verdict, and never without agreeing witnesses."""
 
-import functools
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,10 +16,11 @@ import manual
 import ref
 from gradsheet.claims.counting import operations
 from gradsheet.network.network import Network
+from gradsheet.numbers.budget import MAX_OPERATIONS, Budget
+from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import autodiff
 from gradsheet.truth import nudge as difference
 from gradsheet.truth import probes as probe
-from gradsheet.truth.work import MAX_OPERATIONS, Budget
 
 HOMEWORK = Path(gradsheet.__file__).parent / "homework"
 
@@ -320,10 +320,8 @@ def plant(monkeypatch, room: str):
             last = rows.params[2]._replace(W=rows.params[2].W + 2.0**-40)
             return vector, rows._replace(params=(*rows.params[:2], last))
 
-        fresh = functools.lru_cache(
-            autodiff._program.__wrapped__
-        )  # the compiled programs are those of the right room
-        monkeypatch.setattr(autodiff, "_program", fresh)
+        # The programs that are cached are those of the right room.
+        monkeypatch.setattr(LIBRARY, "_caches", {})
         monkeypatch.setattr(autodiff.ref, "stacked_jacobian", wrong)
     else:
         right = difference.Walk.derivative

@@ -1,6 +1,5 @@
 """The witnesses agree on every net, each by its own way, and each is contradicted when it errs."""
 
-import functools
 import random
 from fractions import Fraction
 
@@ -9,16 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
-from networks import Problem, all_problems, examples, rational_problems
+from networks import Problem, all_problems, examples, rational_problems, stated_problem
 
 import manual
+from gradsheet.network import problem as problems
 from gradsheet.network.network import Network
 from gradsheet.numbers.real import Arithmetic, apart
+from gradsheet.numbers.reasons import AtKink
+from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import autodiff
 from gradsheet.truth import nudge as difference
-from gradsheet.truth.autodiff import Autodiff
+from gradsheet.truth.autodiff import Autodiff, autodiff_at
 from gradsheet.truth.nudge import Walk
-from gradsheet.truth.point import AtKink, Point
+from gradsheet.truth.point import point_of
 
 OF = ("L", "shares")
 
@@ -39,9 +41,7 @@ def exact(problem: Problem, real=Fraction):
 
 
 def by_jax(problem: Problem, real) -> Autodiff:
-    return Autodiff(
-        problem.params, problem.x, problem.y, problem.activations, *problem[4:], OF, real
-    )
+    return autodiff_at(stated_problem(problem), OF, real)
 
 
 def by_walk(problem: Problem, *, rational: bool) -> Walk:
@@ -149,9 +149,8 @@ def test_an_operation_without_a_rule_is_named() -> None:
         )
 
 
-def test_programs_are_written_once_for_a_structure(monkeypatch: pytest.MonkeyPatch) -> None:
-    fresh = functools.lru_cache(autodiff._program.__wrapped__)
-    monkeypatch.setattr(autodiff, "_program", fresh)
+def test_programs_are_written_once_for_a_structure() -> None:
+    LIBRARY.clear()
     for slope in (Fraction(1, 4), Fraction(1, 3)):
         problem = Problem(
             (manual.Layer(np.array([[Fraction(1)]])),),
@@ -165,7 +164,7 @@ def test_programs_are_written_once_for_a_structure(monkeypatch: pytest.MonkeyPat
             by_jax(problem, Arithmetic(40)).derivative("L", "W1").item()
             == 2 * (-2 * slope - 1) * slope * -2
         )
-    assert fresh.cache_info().misses == 1
+    assert len(LIBRARY.cache("programs of JAX", 0)) == 1
 
 
 def test_the_nudge_errs_alone_when_its_rule_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +200,8 @@ def test_where_the_hand_sees_no_kink_in_the_way_there_is_none():
         ]
         x = np.array([[Fraction(draw.randint(-1, 1)), Fraction(1)]], object)
         by_hand, witnessed = (
-            Point(network, params, x, None, None, asked, jax=False) for asked in (None, ["L"])
+            point_of(problems.Problem(network, tuple(params), x), asked, jax=False)
+            for asked in (None, ["L"])
         )
         for by in ("x", "W1", "z1", "h1", "W2", "z2"):
             for entry in np.ndindex(network.shapes[by]):

@@ -11,18 +11,14 @@ from gradsheet.checking.asked import KINDS, by_name
 from gradsheet.checking.probes import Data
 from gradsheet.checking.returned import plain_array
 from gradsheet.checking.rounding import BITS, float_type
+from gradsheet.language.functions import ACTIVATIONS, facts_of
+from gradsheet.network import losses
 from gradsheet.network.network import Network
 from manual import Layer
-from manual.activations import NAMES, split
+from manual.activations import split
 from manual.door import check_data, check_loss, check_params
 from manual.layers import layers_of
 from manual.losses import LOSSES
-
-POSITIVE = {
-    "binary_cross_entropy": ("sigmoid", "softmax"),
-    "cross_entropy": ("sigmoid", "softmax", "softplus"),
-}
-
 
 MAX_WEIGHTS = 2_000_000  # which take about a minute
 
@@ -93,13 +89,23 @@ def network_of(
     check_loss(
         loss, reduction, None if loss == "output" else np.ones((1, widths[-1])), layers, rows=1
     )
-    last = split(activations[-1])[0]
-    if last not in POSITIVE.get(loss, (last,)):
+    safe = sorted(_safe_in_front_of(loss))
+    if split(activations[-1])[0] not in safe:
         raise ValueError(
-            f"the loss {loss} takes logarithms of the outputs: end with {' or '.join(POSITIVE[loss])}"
+            f"the loss {loss} takes logarithms of the outputs: end with {' or '.join(safe)}"
         )
     activations = tuple(map(_spelt_out, activations))
     return Network(tuple(map(int, widths)), kinds, activations, loss, reduction, int(batch))
+
+
+def _safe_in_front_of(loss: str) -> list[str]:
+    """The activations whose outputs all lie where the loss has a value."""
+    low, high = losses.of(loss).domain
+    return [
+        name
+        for name, facts in ACTIVATIONS.items()
+        if low <= facts.between[0] and facts.between[1] <= high
+    ]
 
 
 def _activations(activations: Any, depth: int) -> Any:
@@ -110,7 +116,7 @@ def _activations(activations: Any, depth: int) -> Any:
         activations if isinstance(activations, list | tuple) else (), 1
     ):
         if not _is_activation(activation):
-            known = f"{', '.join(NAMES)} or ('leaky_relu', slope)"
+            known = f"{', '.join(ACTIVATIONS)} or ('leaky_relu', slope)"
             raise ValueError(f"activation {number} is {activation!r}, expected one of {known}")
     return activations
 
@@ -173,7 +179,7 @@ def _direction(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 def _spelt_out(activation: Any) -> Any:
     """An activation with its slope, where it has one."""
     name, parameters = split(activation)
-    return (name, *(parameters or (0.01,))) if name == "leaky_relu" else name
+    return (name, *(parameters or (0.01,))) if facts_of(name).parameters else name
 
 
 def in_type(data: Data, dtype: str) -> Data:

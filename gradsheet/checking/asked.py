@@ -15,6 +15,7 @@ from gradsheet.checking.probes import Data, fractional
 from gradsheet.checking.rounding import Ball, Rounding
 from gradsheet.mistakes.simulation import Run
 from gradsheet.network.network import Network
+from gradsheet.network.problem import Problem
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Edits, Pass, in_front
 from manual import Layer
@@ -43,14 +44,13 @@ class Mistaken(NamedTuple):
 
 
 def _pass_with_slopes(network: Network, data: Data, slopes: Mapping[int, float]) -> Pass:
-    layers = [Layer(in_front(W), in_front(b)) for W, b in data.params]
 
     def at_zero(value: float) -> Any:
         return lambda right, s: np.where(s.z == 0, value, right)
 
     edits: Edits = {("slope", l): [(at_zero(value), None)] for l, value in slopes.items()}
     with np.errstate(all="ignore"):
-        return Pass(network, layers, in_front(data.x), in_front(data.y), None, None, edits=edits)
+        return Pass(Problem(network, data.params, data.x, data.y).converted(in_front), edits=edits)
 
 
 class Gradients:
@@ -269,9 +269,9 @@ class HessianVector(Gradients):
             Layer(real(V), None if c is None else np.asarray(real(c), object)) for V, c in typed
         ]
         options = self._options
-        return by_name(
-            manual.hvp(point.params, direction, point.x, point.y, point.activations, **options)
-        )
+        problem = point.problem
+        arguments = problem.params, direction, problem.x, problem.y, problem.network.activations
+        return by_name(manual.hvp(*arguments, **options))
 
     def by(self, room: Any, data: Data) -> Arrays:
         arguments = data.params, data.direction, data.x, data.y, self.network.activations

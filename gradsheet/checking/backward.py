@@ -23,7 +23,8 @@ from gradsheet.checking.subject import Misbehaved, Subject, given_type
 from gradsheet.checking.telling import Telling
 from gradsheet.checking.trial import Trial
 from gradsheet.checking.truth import truth_at
-from gradsheet.network.network import SQUARES
+from gradsheet.language.functions import facts_of
+from gradsheet.network.losses import SQUARES
 from manual.activations import Array, split
 from manual.losses import REDUCTIONS
 
@@ -128,7 +129,7 @@ def _on_own_data(
     loose = LOOSE * trial.roundoff
     slopes = slopes_taken(asked, data, at_kink, answer.arrays, loose)
     if at_zero is not None:
-        slopes |= {l: float(at_zero) for l in at_kink if split(activations[l - 1])[0] == "relu"}
+        slopes |= {l: float(at_zero) for l in at_kink if facts_of(activations[l - 1]).dead}
     elif not all(_is_between(slope, activations[l - 1]) for l, slope in slopes.items()):
         return trial
     taken = asked.with_slopes(data, slopes)

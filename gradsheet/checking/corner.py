@@ -13,8 +13,8 @@ import numpy as np
 from gradsheet.checking.asked import Arrays, Gradients
 from gradsheet.checking.probes import Data, at_kink
 from gradsheet.checking.truth import Bounds
-from gradsheet.network.network import KINKED
-from manual.activations import RATIONAL, Activation, Array, split
+from gradsheet.language.functions import facts_of
+from manual.activations import Activation, Array, split
 
 CORNER = "mask-at-zero"
 USUAL = (0.0, 0.5, 1.0)  # values of c
@@ -96,9 +96,9 @@ def corners_of(asked: Gradients, dtype: str) -> Iterator[Corner]:
     """One for each layer with a kink that exact numbers reach."""
     for l, activation in enumerate(asked.network.activations, 1):
         name, below = split(activation)[0], slope_below(activation)
-        if name not in RATIONAL:
+        if not facts_of(name).rational:
             return
-        if name in KINKED:
+        if facts_of(name).kinked:
             corners = (
                 Corner(
                     data,
@@ -122,7 +122,7 @@ def at_once(taken: Sequence[tuple[str, int, float]]) -> str:
         texts = [f"{f}'(0) = {value:.6g} in layer {layer}" for f, layer, value in taken]
     usual = (
         f"; 0 is the usual choice ({CORNER})"
-        if any(f == "relu" and v == 1 for f, _, v in taken)
+        if any(facts_of(f).dead and v == 1 for f, _, v in taken)
         else ""
     )
     return ", ".join(texts) + usual

@@ -15,8 +15,8 @@ from gradsheet.network.network import Network
 from gradsheet.numbers.enclosures import at, balls, matrix, product, sign_is_known
 from manual import Layer
 from manual.activations import Activation, Array, activate, pull_back, split
-from manual.fused import Loss, fuse
-from manual.losses import LOSSES, d_reduce
+from manual.fused import fuse
+from manual.losses import LOSSES, Loss, d_reduce
 
 BITS = 160
 
@@ -78,7 +78,7 @@ def _steps(network: Network) -> tuple[tuple[Activation, ...], Loss]:
     )
     if network.cancels:
         return fuse(activations, network.loss)[:2]
-    return activations, Loss(*LOSSES[network.loss])
+    return activations, LOSSES[network.loss]
 
 
 def _at(delta: Array, h: Array, name: str, index: Index) -> Any:

@@ -20,9 +20,9 @@ from gradsheet.checking.probes import Data, chosen, covering, of_fractions
 from gradsheet.checking.telling import Telling
 from gradsheet.checking.truth import Truth, truth_at
 from gradsheet.mistakes.catalogue import Instance, instances
-from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of
+from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of, simulate
 from gradsheet.network.network import Network
-from gradsheet.numbers.cache import Kept
+from gradsheet.numbers.session import LIBRARY, Session
 from manual.activations import Array
 
 MAX_PREPARED = 16  # networks
@@ -88,7 +88,7 @@ def _simulable(asked: Gradients, data: Data) -> list[tuple[Simulation, Mistaken]
     network, lead = asked.network, int(np.prod(asked.lead))
     if len(instances(network, False)) * numbers_of(network, len(data.x)) * lead > MAX_SIMULATED:
         return []
-    return [(Simulation(mistaken.point), mistaken) for mistaken in asked.mistaken(data)]
+    return [(simulate(mistaken.point), mistaken) for mistaken in asked.mistaken(data)]
 
 
 def _shows(simulations: Sequence[tuple[Simulation, Mistaken]]) -> Array:
@@ -103,11 +103,13 @@ def _shows(simulations: Sequence[tuple[Simulation, Mistaken]]) -> Array:
     return seen
 
 
-_prepared = Kept[Prepared](MAX_PREPARED)
-
-
 def prepared(
-    what: str, of: str, network: Network, dtype: str = "float32", telling: Telling | None = None
+    what: str,
+    of: str,
+    network: Network,
+    dtype: str = "float32",
+    telling: Telling | None = None,
+    session: Session = LIBRARY,
 ) -> Prepared:
     """The probes of a network for floats of a type, with the truth at each.
 
@@ -115,9 +117,10 @@ def prepared(
     looked for that is so in few bits.
     """
     dtype = dtype if network.rational else "float32"
-    return _prepared.get(
-        (what, of, network, dtype), lambda: _prepare(what, of, network, dtype, telling or Telling())
-    )
+    question = what, of, network, dtype
+    everything = session.cache("prepared", MAX_PREPARED)
+    found: Prepared = everything.get(question, lambda: _prepare(*question, telling or Telling()))
+    return found
 
 
 def _prepare(what: str, of: str, network: Network, dtype: str, telling: Telling) -> Prepared:

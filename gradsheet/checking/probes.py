@@ -21,8 +21,11 @@ from typing import Any
 import numpy as np
 
 from gradsheet.checking.rounding import BITS, Rounding, unit_roundoff
-from gradsheet.network.network import KINKED, Network
-from gradsheet.truth.point import Point
+from gradsheet.language.functions import facts_of
+from gradsheet.network import losses
+from gradsheet.network.network import Network
+from gradsheet.network.problem import Problem
+from gradsheet.truth.point import Point, point_of
 from manual import Layer
 from manual.activations import Array, activate, split
 
@@ -68,15 +71,8 @@ class Data:
         rows = slice(None) if alone is None else [alone]
         y = None if self.y is None else fractions(self.y[rows])
         nudges = None if network.rational else NUDGES
-        return Point(
-            exactly(network),
-            fractional(self.params),
-            fractions(self.x[rows]),
-            y,
-            None,
-            of,
-            nudges=nudges,
-        )
+        x, params = fractions(self.x[rows]), tuple(fractional(self.params))
+        return point_of(Problem(exactly(network), params, x, y), of, nudges=nudges)
 
 
 def exactly(network: Network) -> Network:
@@ -180,12 +176,12 @@ class Drawing:
         for _ in range(REDRAWN):
             row, b = self._row(h.shape[1], reached), self._number() if bias == "units" else shared
             z = h @ row + b
-            if f in KINKED and (abs(z) < TINY).sum() != zero:
+            if facts_of(f).kinked and (abs(z) < TINY).sum() != zero:
                 continue
             best = row, b
-            if f in KINKED and self.live:
+            if facts_of(f).kinked and self.live:
                 good = (z > 0).all()
-            elif f in KINKED and len(z) > 1:
+            elif facts_of(f).kinked and len(z) > 1:
                 good = (z > 0).any() and (z < 0).any() if mixed else (z >= 0).all()
             else:
                 good = (z != 0).all()
@@ -196,14 +192,14 @@ class Drawing:
         return best
 
     def _targets(self, yhat: Array) -> Array | None:
-        match self.network.loss:
-            case "output":
-                return None
-            case "cross_entropy":
-                ones = [self.random.randrange(yhat.shape[1]) for _ in yhat]
-                return np.eye(yhat.shape[1])[ones]
-            case "binary_cross_entropy":
-                return np.array([[float(self.random.random() < 0.5) for _ in row] for row in yhat])
+        loss = losses.of(self.network.loss)
+        if self.network.loss == "output":
+            return None
+        if loss.add_up:
+            ones = [self.random.randrange(yhat.shape[1]) for _ in yhat]
+            return np.eye(yhat.shape[1])[ones]
+        if loss.probabilities:
+            return np.array([[float(self.random.random() < 0.5) for _ in row] for row in yhat])
         off = np.array(
             [[self._number(4, 5, 6) * (FAR if self.fractional else 1) for _ in row] for row in yhat]
         )

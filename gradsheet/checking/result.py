@@ -8,7 +8,7 @@ from gradsheet.checking.causes import Naming, Step
 from gradsheet.checking.probes import Data
 from gradsheet.checking.relations import grouped
 from gradsheet.claims.judgement import AND
-from gradsheet.commands.report import clean
+from gradsheet.language.shown import clean
 
 WIDTH = 80
 _SHOWN = 4  # of mistakes that do equally well

@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.network.network import KINKED, SQUARES, Network
+from gradsheet.language.functions import facts_of
+from gradsheet.network import losses
+from gradsheet.network.network import Network
 from manual import Layer
-from manual.activations import ELEMENTWISE, RATIONAL, Array, activate, split
+from manual.activations import ACTIVATIONS, Array, Elementwise, activate, split
 from manual.fused import FUSED
 from manual.jacobians import unit_arrays
 
@@ -209,9 +211,10 @@ class Rounding:
     # The steps
 
     def _activated(self, activation: Any, z: Ball) -> Ball:
-        """h = f(z): no slope is above 1 but one that is given."""
+        """h = f(z)"""
         (name, parameters), h = split(activation), activate(activation, z.value)
-        if name == "softmax":  # of each exponential the relative error is that of its argument
+        facts = facts_of(activation)
+        if facts.mixes:  # of each exponential the relative error is that of its argument
             spread = z.error + SLACK * self.precision.u * (
                 1 + z.value.max(-1, keepdims=True) - z.value
             )
@@ -223,29 +226,28 @@ class Rounding:
             return Ball(h, error, self.precision)
         if name == "identity":
             return z
-        if name in KINKED and z.is_exact:
+        if facts.kinked and z.is_exact:
             return z.where(z.value > 0, float((*parameters, 0)[0]))
-        if name == "relu":
+        if facts.dead:
             return Ball(h, np.where(z.value < -z.error, 0, z.error), self.precision)
-        error = z.error * max([1, *map(abs, parameters)])
-        return Ball(
-            h, error if name in RATIONAL else error + self.precision.off(1 + abs(h)), self.precision
-        )
+        error = z.error * max([facts.steepest, *map(abs, parameters)])
+        if not facts.rational:
+            error = error + self.precision.off(1 + abs(h))
+        return Ball(h, error, self.precision)
 
     def _derivative(self, l: int, order: int) -> Ball:
         """f'(z_l) or f''(z_l): none changes faster than z, where it does not jump."""
         (name, parameters), z = split(self.network.activations[l - 1]), self.z[l - 1]
-        value = ELEMENTWISE[name][order](z.value, *parameters)
-        if name in RATIONAL:
-            kinks = name in KINKED and order == 1 and not self.precision.sharp
+        facts, hand = facts_of(name), ACTIVATIONS[name]
+        assert isinstance(hand, Elementwise)
+        value = (hand.value, hand.d, hand.dd)[order](z.value, *parameters)
+        if facts.rational:
+            kinks = facts.kinked and order == 1 and not self.precision.sharp
             jump = (abs(z.value) <= z.error) & ~self._are_certain(z) & kinks
             slopes = self.precision.exactly(np.ones(())).scaled(float((*parameters, 1)[0]))
             return Ball(value, 1.0 * jump, self.precision, None if jump.any() else slopes.unit)
-        return Ball(
-            value,
-            order * (z.error + self.h[l].error) + 2 * SLACK * self.precision.u,
-            self.precision,
-        )
+        error = order * (z.error + self.h[l].error) + 2 * SLACK * self.precision.u
+        return Ball(value, error, self.precision)
 
     def _are_certain(self, z: Ball) -> Array:
         """Where z has one sign for everybody: nothing was rounded, or there was nothing but zeros to add up."""
@@ -253,7 +255,7 @@ class Rounding:
 
     def _pulled(self, l: int, d_h: Ball) -> Ball:
         """(2)"""
-        if split(self.network.activations[l - 1])[0] != "softmax":
+        if not facts_of(self.network.activations[l - 1]).mixes:
             return d_h * self._derivative(l, 1)
         h = self.h[l]
         return h * (d_h - (d_h * h).sum(-1)[..., None])
@@ -263,21 +265,20 @@ class Rounding:
 
     def _shares(self, order: int) -> Ball:
         """The share of every output and example in the loss, or its first or second derivative."""
-        loss, yhat, y, exactly = self.network.loss, self.h[-1], self.y, self.precision.exactly
+        loss, exactly = losses.of(self.network.loss), self.precision.exactly
+        yhat, y = self.h[-1], self.y
         if y is None:
             return (yhat, exactly(np.ones(yhat.value.shape)), exactly(np.zeros(yhat.value.shape)))[
                 order
             ]
-        if loss in SQUARES:
-            factor = {
-                "half_squared_error": 0.5,
-                "mean_squared_error": 1 / yhat.value.shape[-1],
-            }.get(loss, 1.0)
+        if loss.factor is not None:
+            factor = float(loss.factor(yhat.value.shape[-1]) / 2)
             off = yhat - y
             powers = (lambda: off * off, lambda: off.scaled(2), lambda: exactly(2 + 0 * off.value))
             return powers[order]().scaled(factor)
+        assert loss.probabilities, f"no bound for the errors of {loss.name}"
         share = self._logarithm(order, y.value, yhat)
-        if loss == "cross_entropy":
+        if not loss.both:
             return share
         other = self._logarithm(order, 1 - y.value, exactly(np.ones(yhat.value.shape)) - yhat)
         return share - other if order == 1 else share + other
@@ -403,7 +404,7 @@ class Rounding:
         return found
 
     def _bent(self, l: int, d_h: Ball, r_z: Ball) -> Ball:
-        if split(self.network.activations[l - 1])[0] != "softmax":
+        if not facts_of(self.network.activations[l - 1]).mixes:
             return d_h * r_z * self._derivative(l, 2)
         h, r_h = self.h[l], self._pulled(l, r_z)
         return r_h * (d_h - (d_h * h).sum(-1)[..., None]) - h * (d_h * r_h).sum(-1)[..., None]

@@ -18,6 +18,7 @@ from gradsheet.checking.returned import Returned, array_again, equal
 from gradsheet.checking.rounding import BITS, FEW_BITS, unit_roundoff, within
 from gradsheet.checking.subject import Misbehaved, Subject
 from gradsheet.checking.truth import Bounds
+from gradsheet.language.functions import facts_of
 from manual.activations import Array
 
 CANCELLED = 1e-30  # is 0, also of the largest number
@@ -373,7 +374,7 @@ class Trial:
                 wrong, value = f"no value of {words} gives this answer", 0.0
             elif not min(corner.below, 1) <= value <= max(corner.below, 1):
                 wrong = f"{words} is {value:.6g}, beyond both slopes"
-            elif self.at_zero is not None and corner.f == "relu" and value != self.at_zero:
+            elif self.at_zero is not None and facts_of(corner.f).dead and value != self.at_zero:
                 wrong = f"{words} is {value:.6g}, expected {self.at_zero:.6g}"
             if wrong:
                 self.check.kink = Row("at z = 0", "no", None, wrong)

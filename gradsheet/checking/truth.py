@@ -17,8 +17,7 @@ from gradsheet.checking.enclosed import gradient_at
 from gradsheet.checking.probes import Data
 from gradsheet.checking.rounding import Rounding, unit_roundoff, within
 from gradsheet.numbers.printed import as_float
-from gradsheet.numbers.real import Undecided
-from gradsheet.truth.point import AtKink
+from gradsheet.numbers.reasons import AtKink, Undecided
 from manual.activations import Array
 
 SAMPLE = 4  # entries of a tensor that are computed to forty digits

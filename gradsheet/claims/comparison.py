@@ -1,47 +1,39 @@
-"""A claim's two sides at every point: what its quantity truly is, and what a number or a formula says it is."""
+"""A claim's two sides at every point: what its quantity truly is, and what a
+number or a formula says it is."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from gradsheet.claims.sheet import Value, fractions, printed_entries
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import (
-    Binding,
-    DivisionByZero,
-    EvaluationError,
-    Evaluator,
-    NotRead,
-    same_shape,
-    shape_text,
-)
-from gradsheet.network.network import KINKED, NEW, Network
+from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
+from gradsheet.language.formula import NEW
+from gradsheet.language.functions import facts_of
+from gradsheet.network.network import Network
 from gradsheet.numbers.printed import (
     Printed,
+    Value,
     as_float,
-    decimal_text,
-    exact_text,
-    like_claim,
-    plain,
-    told_text,
+    fractions,
+    printed_entries,
 )
-from gradsheet.numbers.real import TooClose, Undecided
+from gradsheet.numbers.reasons import (
+    AtKink,
+    DivisionByZero,
+    EvaluationError,
+    Missing,
+    NotRead,
+    OutOfWork,
+    TooClose,
+    Undecided,
+)
 from gradsheet.numbers.slips import forms
-from gradsheet.truth.point import AtKink, Missing, Point
-from gradsheet.truth.probes import (
-    MAX_DEGREE,
-    MAX_OWN_DEGREE,
-    MAX_PATTERNS,
-    MOST,
-    Probes,
-    degree,
-    pattern_degree,
-)
-from gradsheet.truth.work import OutOfWork
-from manual.activations import Array, split
+from gradsheet.truth.degrees import degree, pattern_degree
+from gradsheet.truth.point import Point
+from gradsheet.truth.probes import MAX_DEGREE, MAX_OWN_DEGREE, MAX_PATTERNS, MOST, Probes
+from gradsheet.truth.values import Values
+from manual.activations import Array
 
 MAX_SIMPLE = 64
 
@@ -62,16 +54,7 @@ def like(array: Array, other: Array) -> Array:
     return array.reshape(other.shape) if same_shape(array.shape, other.shape) else array
 
 
-def at(binding: Binding) -> str:
-    """The index values, as they follow a value in a message."""
-    return (
-        f" at {', '.join(f'{letter} = {number}' for letter, number in binding.items())}"
-        if binding
-        else ""
-    )
-
-
-def truths_at(point: Point, quantity: f.Node) -> list[tuple[Binding, Array]]:
+def truths_at(point: Values, quantity: f.Node) -> list[tuple[Binding, Array]]:
     """The truth at a point for all index values. Raises as `Evaluator.value` does."""
 
     def find() -> list[tuple[Binding, Array]]:
@@ -85,7 +68,8 @@ def truths_at(point: Point, quantity: f.Node) -> list[tuple[Binding, Array]]:
 
 
 def has_own_kink(tree: f.Node, network: Network) -> bool:
-    """Whether relu, drelu or step is applied to anything but the z or h of a layer that has the kink already.
+    """Whether relu, drelu or step is applied to anything but the z or h of a
+    layer that has the kink already.
 
     Or a multiple of that. Or log to anything: it is not defined everywhere.
     """
@@ -98,7 +82,7 @@ def has_own_kink(tree: f.Node, network: Network) -> bool:
             ):
                 if (
                     name.endswith(NEW)
-                    or split(network.activations[int(name[1:]) - 1])[0] not in KINKED
+                    or not facts_of(network.activations[int(name[1:]) - 1]).kinked
                 ):
                     return True
             case f.Call(function) if function in (*f.KINKED, "log"):
@@ -119,7 +103,8 @@ def _without_factor(node: f.Node) -> f.Node:
 
 
 def printed_value(tree: f.Node) -> Value | None:
-    """The numbers of a line that is nothing but a number or lists of numbers: such a line claims their digits."""
+    """The numbers of a line that is nothing but a number or lists of numbers:
+    such a line claims their digits."""
     match tree:
         case f.Number(number):
             return number
@@ -133,7 +118,8 @@ def printed_value(tree: f.Node) -> Value | None:
 
 @dataclass
 class Mismatch:
-    """Where the two sides differ: at which point and index values, and what stands there.
+    """Where the two sides differ: at which point and index values, and what
+    stands there.
 
     `reason` says why there is no comparing them; then `mine` is None.
     """
@@ -147,8 +133,9 @@ class Mismatch:
 
 
 class Told(NamedTuple):
-    """What there is to say of a line: where it is not the truth, its value where it has a single one, its shape, and
-    how parts of it were read that may be read otherwise."""
+    """What there is to say of a line: where it is not the truth, its value
+    where it has a single one, its shape, and how parts of it were read that may
+    be read otherwise."""
 
     mismatch: Mismatch | None
     value: Array | None = None
@@ -156,7 +143,7 @@ class Told(NamedTuple):
     said: tuple[str, ...] = ()
 
 
-class Trial(NamedTuple):
+class Sides(NamedTuple):
     """The truth and what is claimed, at one point and for one choice of the indices."""
 
     point: Point
@@ -168,7 +155,8 @@ class Trial(NamedTuple):
 class Comparison:
     """The truth of one quantity at every point, and what is claimed against it.
 
-    A claim over all weights (`symbolic`) says nothing of points where a side of it is undefined: they are passed over.
+    A claim over all weights (`symbolic`) says nothing of points where a side of
+    it is undefined: they are passed over.
     """
 
     def __init__(self, quantity: f.Node, points: Probes | list[Point]):
@@ -190,7 +178,7 @@ class Comparison:
             evaluator = Evaluator(point, ranges=self._ranges)
             bindings = evaluator.bindings(self.quantity)
             truths = [(binding, evaluator.value(self.quantity, binding)) for binding in bindings]
-            return truths, self._kinks(evaluator, self.quantity)
+            return truths, self._kinks(point, evaluator, self.quantity)
 
         truths, kinks = point.found(self.quantity, find, _size)
         self._own_kinks |= kinks
@@ -201,15 +189,17 @@ class Comparison:
             self._sides[id(side)] = side, has_own_kink(side, self.first_point.network)
         return self._sides[id(side)][1]
 
-    def _kinks(self, evaluator: Evaluator, side: f.Node) -> set[str]:
-        """What a side applied relu, drelu and step to at a generic point, but for the network's own kinked units.
+    def _kinks(self, point: Values, evaluator: Evaluator, side: f.Node) -> set[str]:
+        """What a side applied relu, drelu and step to at a generic point, but
+        for the network's own kinked units.
 
-        The probes try every pattern of those. "nodes" are data and other nodes, which have both signs among the probes,
-        but not in every combination; of a kink "elsewhere" no point is sure to have been on either side.
+        The probes try every pattern of those. "nodes" are data and other nodes,
+        which have both signs among the probes, but not in every combination; of
+        a kink "elsewhere" no point is sure to have been on either side.
         """
-        if not self.symbolic or evaluator.point.jax_of is not None or not self._has_own_kink(side):
+        if not self.symbolic or point.is_witnessed or not self._has_own_kink(side):
             return set()
-        units, others = evaluator.point.signed_values()
+        units, others = point.signed_values()
         own = [
             v
             for v in evaluator.kinks
@@ -222,12 +212,13 @@ class Comparison:
         }
 
     def a_truth(self) -> Array:
-        """The truth at the first point that has one, with all witnesses heard. Raises as `truths` where none has."""
+        """The truth at the first point that has one, with all witnesses heard.
+        Raises as `truths` where none has."""
 
         def find() -> Array:
             points = self.points.small if isinstance(self.points, Probes) else self.points
             trials = self._trials(
-                lambda p: [Trial(p, b, truth, truth) for b, truth in self.truths(p)], points
+                lambda p: [Sides(p, b, truth, truth) for b, truth in self.truths(p)], points
             )
             first, *_ = (trial.truth for trial in trials)
             return first
@@ -241,18 +232,18 @@ class Comparison:
 
     def _trials(
         self,
-        at_point: Callable[[Point], list[Trial]],
+        at_point: Callable[[Point], list[Sides]],
         points: Iterable[Point],
         line: f.Node | None = None,
-    ) -> Iterator[Trial]:
-        """The trials of every point that has them; raises what kept the points from having any where none has."""
+    ) -> Iterator[Sides]:
+        """The trials of every point that has them; raises what kept the points
+        from having any where none has."""
         own_kinks = self.symbolic and any(
             self._has_own_kink(side) for side in (self.quantity, line) if side
         )
         nowhere: Exception | None = None
-        untold: Exception | None = (
-            None  # a point that did not tell proves nothing, though another may refute
-        )
+        # a point that did not tell proves nothing, though another may refute.
+        untold: Exception | None = None
         defined = False
         for point in points:
             if point.free and not own_kinks:
@@ -260,9 +251,10 @@ class Comparison:
             try:
                 trials = at_point(point)
             except (DivisionByZero, AtKink, TooClose) as error:
-                # At a generic point a division by 0 is no accident: the side is undefined for a whole pattern.
+                # At a generic point a division by 0 is no accident: the side is
+                # undefined for a whole pattern.
                 if not self.symbolic or (
-                    isinstance(error, DivisionByZero) and point.jax_of is None
+                    isinstance(error, DivisionByZero) and not point.is_witnessed
                 ):
                     raise
                 nowhere = error
@@ -301,7 +293,7 @@ class Comparison:
         told: dict[str, None] = {}
         kinks: set[str] = set()
 
-        def at_point(point: Point) -> list[Trial]:
+        def at_point(point: Point) -> list[Sides]:
             def find() -> tuple[list[tuple[Binding, Array, Array]], set[str], tuple[str, ...]]:
                 evaluator = Evaluator(point, ranges=self._ranges)
                 further = list(evaluator.bindings(line, bound))
@@ -310,7 +302,7 @@ class Comparison:
                     for more in further:
                         mine = evaluator.value(line, {**binding, **more})
                         sides.append(({**binding, **more}, truth, mine))
-                return sides, self._kinks(evaluator, line), tuple(evaluator.said.values())
+                return sides, self._kinks(point, evaluator, line), tuple(evaluator.said.values())
 
             sides, own, said = (
                 find() if self.symbolic else point.found((self.quantity, line), find, _size)
@@ -319,7 +311,7 @@ class Comparison:
             shapes.extend(mine.shape for _, _, mine in sides)
             told.update(dict.fromkeys(said))
             kinks.update(own)
-            return [Trial(point, *side) for side in sides]
+            return [Sides(point, *side) for side in sides]
 
         try:
             printed = printed_value(line)
@@ -336,7 +328,8 @@ class Comparison:
         return Told(mismatch, value, shapes[0] if shapes else None, tuple(told))
 
     def _prove(self, line: f.Node, kinks: set[str]) -> None:
-        """Raise Undecided where agreement at all points does not show that a formula is the truth."""
+        """Raise Undecided where agreement at all points does not show that a
+        formula is the truth."""
         if not self.symbolic:
             return
         network, kinks = self.first_point.network, kinks | self._own_kinks
@@ -368,21 +361,23 @@ class Comparison:
         error = self._degree * 2.0 ** min(units, 6) / 2**62
         text = f"holds for all numbers but for a probability of error below {error:.0e}"
         if 2**units > MAX_PATTERNS:
-            text += f", for each pattern of live and dead units tried, and for all {2**units} but for 5e-07"
+            text += (
+                f", for each pattern of live and dead units tried, and for all {2**units} but "
+                "for 5e-07"
+            )
         return text
 
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
         """The first place where a printed number, or lists of them, are not the truth."""
         mine, entries = fractions(value), printed_entries(value)
         letters = " and ".join(sorted(self.quantity.letters))
-        if (
-            letters and mine.ndim and not same_shape(mine.shape, self.a_truth().shape)
-        ):  # the list of all entries
+        # The list of all entries.
+        if letters and mine.ndim and not same_shape(mine.shape, self.a_truth().shape):
             raise NotRead(
                 f"a list, though {letters} may be any index: write the quantity without {letters}"
             )
         mismatch = self._first(
-            lambda p: [Trial(p, b, truth, mine) for b, truth in self.truths(p)], entries
+            lambda p: [Sides(p, b, truth, mine) for b, truth in self.truths(p)], entries
         )
         if mismatch is None:
             self._prove(f.Number(entries[0]), set())
@@ -390,7 +385,7 @@ class Comparison:
 
     def _first(
         self,
-        at_point: Callable[[Point], list[Trial]],
+        at_point: Callable[[Point], list[Sides]],
         printed: list[Printed] | None,
         line: f.Node | None = None,
     ) -> Mismatch | None:
@@ -418,10 +413,11 @@ class Comparison:
         return found
 
     def _proves(self, point: Point) -> bool:
-        """Whether a proof needs this point: small numbers only serve to show what is wrong, and to hear witnesses."""
-        return not self.symbolic or point.jax_of is None or point.free
+        """Whether a proof needs this point: small numbers only serve to show
+        what is wrong, and to hear witnesses."""
+        return not self.symbolic or not point.is_witnessed or point.free
 
-    def _search(self, trials: Iterable[Trial], printed: list[Printed] | None) -> Mismatch | None:
+    def _search(self, trials: Iterable[Sides], printed: list[Printed] | None) -> Mismatch | None:
         too_close: TooClose | None = None
         for point, binding, truth, mine in trials:
             if not same_shape(mine.shape, truth.shape):
@@ -441,11 +437,13 @@ class Comparison:
 
 
 def agree_at(
-    point: Point, seen: Point, quantity: f.Node, line: f.Node, form: int | None = None
+    point: Values, seen: Values, quantity: f.Node, line: f.Node, form: int | None = None
 ) -> bool:
-    """Whether a formula at a point is a quantity as that point is `seen`; raises as evaluating them does.
+    """Whether a formula at a point is a quantity as that point is `seen`;
+    raises as evaluating them does.
 
-    With a `form` the quantity is in the form of that number, of `figures.forms`.
+    With a `form` the quantity is in the form of that number, of
+    `figures.forms`.
     """
     evaluator = Evaluator(point)
     for binding, truth in truths_at(seen, quantity):
@@ -463,69 +461,9 @@ def _size(found: tuple[Any, ...]) -> int:
 
 
 def off_entries(mine: Array, truth: Array, printed: list[Printed] | None) -> list[int]:
-    """The entries, counted along the flat array, that are not the truth: by their digits where they are printed."""
+    """The entries, counted along the flat array, that are not the truth: by
+    their digits where they are printed."""
     pairs = list(zip(mine.flat, truth.flat, strict=True))
     return [
         k for k, (m, t) in enumerate(pairs) if not (printed[k].agrees(t) if printed else m == t)
     ]
-
-
-_FACTORS = [
-    Fraction(sign * n, d) for sign in (1, -1) for k in range(1, 13) for n, d in {(k, 1), (1, k)}
-]
-
-
-def relation(printed: Printed, truth: Any) -> str:
-    """How a wrong number relates to the truth: by a simple factor, as far as its digits tell, or how far off it is."""
-    claimed, exact = printed.value, getattr(truth, "exact", truth)
-    close = as_float(claimed), as_float(truth)  # floats have a first look
-    for factor in _FACTORS:
-        if (
-            not claimed
-            or factor == 1
-            or not abs(close[0] - close[1] * factor) <= 0.1 * abs(close[0])
-        ):
-            continue
-        if claimed == exact * factor if exact is not None else printed.agrees(truth * factor):
-            if factor == -1:
-                return "the truth with the wrong sign"
-            return (
-                f"{factor} of the truth" if factor.denominator > 1 else f"{factor} times the truth"
-            )
-    if exact is None:
-        return f"off by {as_float(claimed - truth):.3g}"
-    off = claimed - exact
-    return f"off by {plain(exact_text(off) if printed.places is None else decimal_text(off))}"
-
-
-def value_message(mismatch: Mismatch, value: Value) -> str:
-    """What is wrong with a printed number or with which of several."""
-    if mismatch.mine is None or mismatch.truth is None:
-        return mismatch.reason
-    entries, truth = printed_entries(value), mismatch.truth
-    if truth.size == 1:
-        return relation(entries[0], truth.item()) + at(mismatch.binding)
-    off = off_entries(mismatch.mine, truth, entries)
-    shown = []
-    for k in off[:3]:
-        place = ",".join(str(i + 1) for i in np.unravel_index(k, truth.shape))
-        shown.append(
-            f"[{place}] is {entries[k].text}, true {plain(told_text(truth.flat[k], [entries[k]]))}"
-        )
-    return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{', ...' * (len(off) > 3)}{at(mismatch.binding)}"
-
-
-def line_message(mismatch: Mismatch, line: str, symbolic: bool) -> str:
-    """What is wrong with a line of working, with numbers written as it writes them."""
-    if mismatch.mine is None or mismatch.truth is None:
-        return mismatch.reason
-
-    def shown(array: Array) -> str:
-        return plain(like_claim(exact_text(array.item() if array.size == 1 else array), line))
-
-    text = f"gives {shown(like(mismatch.mine, mismatch.truth))}{at(mismatch.binding)}"
-    return (
-        f"{text} where the truth is {shown(mismatch.truth)}"
-        if symbolic or mismatch.binding
-        else text
-    )

@@ -1,4 +1,5 @@
-"""The operations that judging a whole sheet takes, from its shapes and formulas alone: counted before any is done."""
+"""The operations that judging a whole sheet takes, from its shapes and formulas
+alone: counted before any is done."""
 
 import math
 from collections.abc import Iterator
@@ -8,10 +9,12 @@ from gradsheet.claims.comparison import has_own_kink
 from gradsheet.claims.sheet import Claim, Sheet, SheetError
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import MAX_DOTS
-from gradsheet.network.network import NEW, Network
+from gradsheet.language.formula import NEW
+from gradsheet.network.network import Network
+from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
 from gradsheet.truth.point import length_of
 from gradsheet.truth.probes import ALL_HEARD, LARGE, points_of
-from gradsheet.truth.work import DIGITS, JAX, MAX_OPERATIONS, FormulaWork, PassWork
+from gradsheet.truth.work import JAX, FormulaWork, PassWork
 
 SMALL = 4  # bits of small whole numbers
 DRAWN = 200  # operations of drawing a point, besides a pass or two through the network
@@ -19,7 +22,8 @@ PER_LINE = 20  # operations of comparing a line, whatever it says
 
 
 def derived(sheet: Sheet) -> set[str]:
-    """The nodes whose derivatives a sheet speaks of, or that are updated on the way to what it speaks of."""
+    """The nodes whose derivatives a sheet speaks of, or that are updated on the
+    way to what it speaks of."""
     quantities = [
         part
         for tree in trees_of(sheet)
@@ -42,7 +46,8 @@ def trees_of(sheet: Sheet) -> Iterator[f.Node]:
 
 
 def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") -> int:
-    """How many operations a sheet takes. Raises SheetError where they are more than are done for one."""
+    """How many operations a sheet takes. Raises SheetError where they are more
+    than are done for one."""
     needed = operations(sheet)
     if needed > most:
         shares = [(operations(replace(sheet, claims=(claim,))), claim) for claim in sheet.claims]
@@ -52,7 +57,10 @@ def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") 
         if least > most:
             where = "take a smaller network, or fewer examples"
         elif claim is not None and largest > most / 2:
-            where = f"{largest:,} of them for {claim.quantity} alone, ask for less of it or take a smaller network"
+            where = (
+                f"{largest:,} of them for {claim.quantity} alone, ask for less of it or take "
+                "a smaller network"
+            )
             line = claim.line
         raise SheetError(
             f"{what} this sheet takes {needed:,} operations, expected at most {most:,}: {where}",
@@ -62,7 +70,8 @@ def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") 
 
 
 def operations(sheet: Sheet) -> int:
-    """How many operations judging a sheet takes, but for finding out how what is not true came about."""
+    """How many operations judging a sheet takes, but for finding out how what
+    is not true came about."""
     return _with_numbers(sheet) if sheet.params is not None else _over_all_weights(sheet)
 
 
@@ -112,7 +121,8 @@ def _after_update(sheet: Sheet, bits: int | None) -> int:
 
 
 def _claim(claim: Claim, formulas: FormulaWork, evaluated: int = 1) -> int:
-    """The truth, and every line, `evaluated` so many times; more often where a product has two meanings."""
+    """The truth, and every line, `evaluated` so many times; more often where a
+    product has two meanings."""
     work = evaluated * formulas.of(claim.tree) + PER_LINE
     ranges = formulas.ranges_of(claim.tree)
     further = {letter: ranges.get(letter, 1) for letter in claim.tree.letters}

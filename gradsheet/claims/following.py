@@ -14,13 +14,14 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.network.network import NEW
+from gradsheet.language.formula import NEW
+from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
 from gradsheet.numbers.printed import Printed, as_float
-from gradsheet.truth.carry import Carried
-from gradsheet.truth.point import Point, as_array
+from gradsheet.truth.carried import Carried
 from gradsheet.truth.steps import Change, Changes, Edits, Index, Tensor
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.work import FLOAT_PASS, PER_VARIANT
+from gradsheet.truth.values import Values
 from manual.activations import Array
 
 SLACK = 1e-6  # of the largest number on the way, that floats are granted
@@ -80,7 +81,7 @@ class Moves:
     def __init__(
         self,
         tree: f.Node,
-        point: Point,
+        point: Values,
         binding: Mapping[str, int],
         start: Chosen,
         values: Sequence[Carry],
@@ -207,7 +208,7 @@ def alone_in(number: float, rows: Sequence[int] | slice, variants: int) -> Array
 
 def in_floats(
     tree: f.Node,
-    point: Point,
+    point: Values,
     binding: Mapping[str, int],
     columns: Iterable[Column],
     variants: int,
@@ -253,7 +254,7 @@ def changes_of(chosen: Chosen, kind: Callable[[Any], Any]) -> dict[Tensor, dict[
     return changes
 
 
-def follow_work(tree: f.Node, point: Point) -> int:
+def follow_work(tree: f.Node, point: Values) -> int:
     """The operations of `follow`, exactly: a pass forward, and one backward from every entry that is derived."""
     rows = {part.of.name for part in f.walk(tree) if isinstance(part, f.Derivative)}
     new = any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in f.walk(tree))
@@ -263,7 +264,7 @@ def follow_work(tree: f.Node, point: Point) -> int:
 
 def follow(
     tree: f.Node,
-    point: Point,
+    point: Values,
     binding: Mapping[str, int],
     chosen: Chosen,
     edits: Edits | None = None,

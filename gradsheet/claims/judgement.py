@@ -8,10 +8,8 @@ from gradsheet.claims.sheet import VERDICTS, Claim
 from gradsheet.numbers.printed import Text
 from manual.activations import Array
 
-COVERS = {
-    "right": "rounded",
-    "wrong": "carried_forward",
-}  # the verdict on record, and another that is as good
+# The verdict on record, and another that is as good.
+COVERS = {"right": "rounded", "wrong": "carried_forward"}
 AND = "; and "  # between mistakes made together
 LOOK = "look at "  # what a hint begins with
 EQUALS = 4  # explanations that are named beside each other; of more only the number is told
@@ -19,7 +17,8 @@ EQUALS = 4  # explanations that are named beside each other; of more only the nu
 
 @dataclass
 class LineVerdict:
-    """A line of working: what it gives, where it has a single value, and whether that is the truth."""
+    """A line of working: what it gives, where it has a single value, and
+    whether that is the truth."""
 
     text: str
     value: Text
@@ -36,7 +35,8 @@ class LineVerdict:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What reproduces a claim that is not right: one mistake, or several together, whose codes stand with + between.
+    """What reproduces a claim that is not right: one mistake, or several
+    together, whose codes stand with + between.
 
     `kind` and `hint` tell kind and place, and neither the truth nor a formula.
     """
@@ -67,7 +67,8 @@ class Explanation:
 
 @dataclass
 class Cause:
-    """An explanation that several claims of a sheet have in common; `claims` are their places among the judgements.
+    """An explanation that several claims of a sheet have in common; `claims`
+    are their places among the judgements.
 
     It is `sure` where the claims have too many digits among them for chance.
     """
@@ -97,14 +98,16 @@ class Cause:
 class Judgement:
     """A claim's verdict.
 
-    `messages` are what there is to say of it, each by itself. `truth_digits` are digits of a truth that is no fraction,
-    and `told` is the truth as a person is told it.
-    `witness` is data at which a claim over all weights fails; `readings` say how else the sheet would have to be read
-    for a wrong claim to be right; `proof` says how sure an identity is. `own` says whether the claimed number is what
-    the last line of its working gives, `given` are earlier wrong claims given which it is right.
+    `messages` are what there is to say of it, each by itself. `truth_digits`
+    are digits of a truth that is no fraction, and `told` is the truth as a
+    person is told it. `witness` is data at which a claim over all weights
+    fails; `readings` say how else the sheet would have to be read for a wrong
+    claim to be right; `proof` says how sure an identity is. `own` says whether
+    the claimed number is what the last line of its working gives, `given` are
+    earlier wrong claims given which it is right.
 
-    `explanations` are all that reproduce a wrong or lucky claim equally well, `sure` where chance would not; None where
-    none has been looked for.
+    `explanations` are all that reproduce a wrong or lucky claim equally well,
+    `sure` where chance would not; None where none has been looked for.
     """
 
     claim: Claim
@@ -135,7 +138,8 @@ class Judgement:
         return "; ".join(self.messages)
 
     def reasons(self, told: Collection[str] = ()) -> list[str]:
-        """The mistakes that explain the claim, then its messages and the readings that would make it right.
+        """The mistakes that explain the claim, then its messages and the
+        readings that would make it right.
 
         Readings and explanations that are `told` elsewhere are left out.
         """
@@ -160,9 +164,10 @@ class Judgement:
             if self.is_explained_by(text):
                 rest = self.explanations[0].text.removeprefix(text).removeprefix(AND)
                 return lead + rest if rest else ""
+        # Said already.
         texts = [
             found.text for found in self.explanations if self.hints or found.code != "carried-on"
-        ]  # said already
+        ]
         if self.explanations and not texts:
             return ""
         if not texts:
@@ -206,7 +211,8 @@ class Judgement:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is the one on record, or without a record one that needs no explanation."""
+        """Whether the verdict is the one on record, or without a record one
+        that needs no explanation."""
         expected = self.claim.expect or "right"
         return self.verdict in (expected, COVERS.get(expected))
 
@@ -223,7 +229,8 @@ class Judgement:
 
 @dataclass
 class Report:
-    """A sheet's judgements, or the problems for which it could not be read, each with its line, 0 where it has none."""
+    """A sheet's judgements, or the problems for which it could not be read,
+    each with its line, 0 where it has none."""
 
     path: str
     title: str = ""
@@ -252,11 +259,6 @@ class Report:
             [cause.hinted() for cause in self.causes],
         )
         return replace(self, judgements=judgements, causes=causes)
-
-    def _repr_markdown_(self) -> str:
-        from gradsheet.commands.report import markdown
-
-        return markdown(self)
 
     @property
     def summary(self) -> dict[str, int]:

@@ -1,7 +1,10 @@
-"""Other readings of a sheet: what a wrong claim may have been right about, had the sheet been read otherwise.
+"""Other readings of a sheet: what a wrong claim may have been right about, had
+the sheet been read otherwise.
 
-A sheet's words can be taken in more than one way: a loss with or without its 1/2, a mean or a sum, a layer with an
-activation or without, W as (units, inputs) or (inputs, units). Each reading differs from the sheet's own in one thing.
+A sheet's words can be taken in more than one way: a loss with or without its
+1/2, a mean or a sum, a layer with an activation or without, W as (units,
+inputs) or (inputs, units). Each reading differs from the sheet's own in one
+thing.
 """
 
 import functools
@@ -9,27 +12,31 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from gradsheet.claims.comparison import Comparison, agree_at, truths_at
 from gradsheet.claims.following import follow_work
-from gradsheet.claims.sheet import Claim, Value, fractions, printed_entries
+from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import NO_VALUE, EvaluationError, same_shape
-from gradsheet.network.network import SQUARES, Network
-from gradsheet.numbers.printed import Printed
-from gradsheet.numbers.real import Undecided
-from gradsheet.truth.carry import Carried
-from gradsheet.truth.point import Missing, Point
+from gradsheet.language.evaluate import same_shape
+from gradsheet.language.functions import ACTIVATIONS
+from gradsheet.network.losses import LOSSES, SQUARES
+from gradsheet.network.network import Network
+from gradsheet.numbers.budget import FLOAT_PASS, Budget
+from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
+from gradsheet.numbers.reasons import NO_VALUE, EvaluationError, Missing, Undecided
+from gradsheet.numbers.session import Session
+from gradsheet.truth.carried import Carried
+from gradsheet.truth.point import Point, point_of
 from gradsheet.truth.probes import Probes, points_of, probes_for
-from gradsheet.truth.work import FLOAT_PASS, Budget
 from manual import Layer
 from manual.activations import Activation
 
 FIRST = 3  # points that have a first look at an identity
-USUAL = ("relu", "sigmoid", "tanh")  # activations that a sheet may have meant where it names none
+# Activations that a sheet may have meant where it names none, and those over a whole layer.
+USUAL = tuple(name for name, facts in ACTIVATIONS.items() if facts.usual)
+MIXING = tuple(name for name, facts in ACTIVATIONS.items() if facts.mixes)
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,7 @@ def _readings(network: Network) -> Iterator[_Reading]:
     if network.loss in SQUARES:
         for loss in SQUARES:
             # With one output the mean over the outputs is the sum, and needs no mention.
-            if loss != network.loss and not (
-                loss == "mean_squared_error" and network.widths[-1] == 1
-            ):
+            if loss != network.loss and not (LOSSES[loss].averages and network.widths[-1] == 1):
                 yield _Reading(f"the loss is read as {loss}", replace(network, loss=loss))
     if (network.examples or 1) > 1 and network.loss is not None:
         other = "sum" if network.reduction == "mean" else "mean"
@@ -56,7 +61,7 @@ def _readings(network: Network) -> Iterator[_Reading]:
         others: tuple[Activation, ...] = ("identity",)
         if activation == "identity":
             others = (
-                (*USUAL, "softmax") if l + 1 == network.depth and network.widths[-1] > 1 else USUAL
+                (*USUAL, *MIXING) if l + 1 == network.depth and network.widths[-1] > 1 else USUAL
             )
         for read in others:
             activations = (*network.activations[:l], read, *network.activations[l + 1 :])
@@ -81,12 +86,19 @@ def _transpose(value: Value) -> Value | None:
 
 
 class Readings:
-    """The other readings of one sheet, made when a claim first asks for them. `point` is None for a symbolic sheet."""
+    """The other readings of one sheet, made when a claim first asks for them.
+    `point` is None for a symbolic sheet."""
 
     def __init__(
-        self, network: Network, point: Point | None, rate: Fraction | None, budget: Budget
+        self,
+        network: Network,
+        point: Point | None,
+        rate: Fraction | None,
+        budget: Budget,
+        session: Session,
     ):
-        self.network, self.point, self.rate, self.budget = network, point, rate, budget
+        self.network, self.point, self.rate = network, point, rate
+        self.budget, self.session = budget, session
         self._read_before: dict[str, Point] = {}
 
     @functools.cached_property
@@ -119,21 +131,25 @@ class Readings:
 
     def _read(self, reading: _Reading) -> Point:
         assert self.point is not None
-        params = list(self.point.params)
+        problem = self.point.problem
+        params = list(problem.params)
         if (l := reading.transposed) is not None:
             params[l] = Layer(params[l].W.T, params[l].b)
-        data = self.point.x, self.point.y, self.point.d_yhat, None
-        options: Any = {
-            "rate": self.rate,
-            "arithmetic": self.point.arithmetic,
-            "budget": self.budget,
-        }
-        return Point(reading.network, params, *data, **options)
+        return point_of(
+            replace(problem, network=reading.network, params=tuple(params)),
+            None,
+            arithmetic=self.point.arithmetic,
+            budget=self.budget,
+            session=self.session,
+        )
 
     @functools.cached_property
     def _probes(self) -> list[tuple[_Reading, Probes]]:
         readings = [reading for reading in _readings(self.network) if reading.transposed is None]
-        found = [(reading, probes_for(reading.network, None, self.rate)) for reading in readings]
+        found = [
+            (reading, probes_for(reading.network, None, self.rate, self.session))
+            for reading in readings
+        ]
         for _, probes in found:
             probes.budget.take_over(self.budget)
         return found

@@ -1,4 +1,5 @@
-"""TOML as sheets are written in it: the tables, the lines that they stand on, and what is wrong where it is none."""
+"""TOML as sheets are written in it: the tables, the lines that they stand on,
+and what is wrong where it is none."""
 
 import re
 import tomllib
@@ -11,7 +12,8 @@ MAX_LOOKED_AT = 1000  # characters of a line; what its look tells takes their sq
 
 
 class NotToml(ValueError):
-    """A text that is no TOML; the message says what to write. `line` is 0 where no line is to blame."""
+    """A text that is no TOML; the message says what to write. `line` is 0 where
+    no line is to blame."""
 
     def __init__(self, message: str, line: int = 0):
         super().__init__(message)
@@ -23,7 +25,8 @@ class FloatText(str):
 
 
 class Places:
-    """The lines of a TOML text on which tables and keys stand, for messages: tomllib does not tell."""
+    """The lines of a TOML text on which tables and keys stand, for messages:
+    tomllib does not tell."""
 
     _HEADER = re.compile(r"\s*\[{1,2}\s*[\"']?([A-Za-z_]+)[\"']?\s*\]{1,2}")
     _KEY = re.compile(r"\s*[\"']?([A-Za-z_0-9-]+)[\"']?\s*[.=]")
@@ -73,7 +76,8 @@ def parsed(text: str) -> dict[str, Any]:
         raise NotToml("nested too deeply, or a number too long") from None
 
 
-# What a line looks like, or what tomllib says of it, and what to write. The first one that fits is said.
+# What a line looks like, or what tomllib says of it, and what to write. The first one that fits
+# is said.
 _HINTS = (
     (r"^Expected [\\'\"]+$|^Unterminated", r"", "a quotation mark is not closed"),
     (r"Unclosed", r".*\d\s+-?[\d.].*", "a comma is missing between two numbers: [1, 2]"),

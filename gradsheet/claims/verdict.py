@@ -1,47 +1,78 @@
-"""The verdicts: every claim of a sheet against the truth, every line of its working too."""
+"""The verdict on every claim of a sheet: its number against the truth, every
+line of its working too.
+
+A verdict is decided in this order (methods of `_Judge`):
+
+    unread           the claim, its quantity, or all of its working says nothing
+                     that can be read (`judgement`, `_verdict`)
+    open             neither value nor working (`judgement`)
+    cannot_tell      a comparison raises Undecided: a kink, witnesses that
+                     disagree, digits that decide nothing (`judgement`, `_line`)
+    wrong            the quantity has no value, of its own making (`_judgement`)
+
+    and of a number that is not the truth (`_number`, where the first fits):
+
+    rounded          rounding what was printed before explains it, or rounding
+                     in its working, or floating point; `history` knows
+    carried_forward  it is what right steps make of earlier wrong values
+    rounded          its further digits were cut off (`_cut`)
+    wrong            nothing of this
+
+    A true number is right, and lucky where a line of its working is wrong
+    (`_verdict`). A claim without a number has the verdict of its last line.
+
+Where 40 digits do not decide, a claim is judged again with more (`LADDER`).
+"""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradsheet.claims.comparison import (
-    Comparison,
-    Mismatch,
-    like,
-    line_message,
-    truths_at,
-    value_message,
-)
-from gradsheet.claims.counting import affordable, claim_work, derived, witness_work
+from gradsheet.claims.comparison import Comparison, Mismatch, like, truths_at
+from gradsheet.claims.counting import claim_work, derived, witness_work
 from gradsheet.claims.history import History
-from gradsheet.claims.judgement import Cause, Judgement, LineVerdict, Report
+from gradsheet.claims.judgement import Judgement, LineVerdict
+from gradsheet.claims.messages import line_message, value_message
 from gradsheet.claims.readings import Readings
-from gradsheet.claims.sheet import Claim, Line, Sheet, Value, fractions, printed_entries
+from gradsheet.claims.sheet import Claim, Line, Sheet
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import (
-    NO_VALUE,
-    EvaluationError,
-    Evaluator,
-    NotRead,
-    shape_text,
-    without_dots,
-)
-from gradsheet.mistakes.diagnosis import diagnose
+from gradsheet.language.evaluate import Evaluator, shape_text, without_dots
+from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.network.network import improbable
 from gradsheet.numbers.ball import Ball
-from gradsheet.numbers.printed import Text, digits_text, exact_text, plain, printed, told_text
-from gradsheet.numbers.real import Arithmetic, Imprecise, Undecided
+from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.printed import (
+    Text,
+    Value,
+    digits_text,
+    exact_text,
+    fractions,
+    plain,
+    printed,
+    printed_entries,
+    told_text,
+)
+from gradsheet.numbers.real import Arithmetic
+from gradsheet.numbers.reasons import (
+    NO_VALUE,
+    EvaluationError,
+    Imprecise,
+    Missing,
+    NotRead,
+    OutOfWork,
+    Undecided,
+)
+from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.numbers.slips import FLOAT, significant
-from gradsheet.truth.carry import Carried
+from gradsheet.truth.carried import Carried
 from gradsheet.truth.derivation import true_formula
-from gradsheet.truth.point import Missing, Point, shared_point_of
+from gradsheet.truth.point import Point, shared_point_of
 from gradsheet.truth.probes import Probes, probes_for
 from gradsheet.truth.target import mentions
-from gradsheet.truth.work import MAX_FURTHER, MAX_OPERATIONS, Budget, OutOfWork
 from manual.activations import Array, split
 
 SEVERAL = 6  # times that the working of a number is gone through which is not the truth
@@ -59,13 +90,8 @@ class _Judge:
         readings: Readings,
         history: History | None = None,
     ):
-        self.claim, self.points, self.notation, self.readings, self.history = (
-            claim,
-            points,
-            notation,
-            readings,
-            history,
-        )
+        self.claim, self.points, self.notation = claim, points, notation
+        self.readings, self.history = readings, history
         self.mismatches: list[Mismatch] = []
         self.messages: list[str] = []
         self.given: list[Claim] = []
@@ -151,7 +177,8 @@ class _Judge:
         )
 
     def _whole(self, truth: Array) -> Array:
-        """The truth for all values of the free letters, whose axes are in the order in which the quantity has them."""
+        """The truth for all values of the free letters, whose axes are in the
+        order in which the quantity has them."""
         tree, point = self.claim.tree, self.comparison.first_point
         letters = sorted(tree.letters)
         if not letters:
@@ -209,7 +236,8 @@ class _Judge:
         return self._cut(value, mismatch) if not false and not claim.tree.letters else "wrong"
 
     def _cut(self, value: Value, mismatch: Mismatch) -> str:
-        """The verdict on a number that may have been cut where it is to be rounded; `wrong` where it has not."""
+        """The verdict on a number that may have been cut where it is to be
+        rounded; `wrong` where it has not."""
         assert self.history is not None
         assert mismatch.truth is not None
         pairs = list(zip(printed_entries(value), mismatch.truth.flat, strict=True))
@@ -226,7 +254,8 @@ class _Judge:
         return "wrong"
 
     def _is_of_floats(self, value: Value, mismatch: Mismatch) -> bool:
-        """Whether a number of so many digits is off no further than float64 may be, in any order of the operations."""
+        """Whether a number of so many digits is off no further than float64 may
+        be, in any order of the operations."""
         printed, truth = printed_entries(value), mismatch.truth
         if truth is None:
             return False
@@ -278,7 +307,8 @@ class _Judge:
         return LineVerdict(line.text, text, "wrong", message, value, said)
 
     def _tell_shape(self, own: tuple[int, ...] | None) -> tuple[str, ...]:
-        """How a true line has another shape than its quantity, by axes of length 1: that of its transpose is told."""
+        """How a true line has another shape than its quantity, by axes of
+        length 1: that of its transpose is told."""
         wanted = self.comparison.a_truth().shape
         if own is None or len(own) != 2 or own == wanted:
             return ()
@@ -348,7 +378,8 @@ class _Judge:
         return told_text(like(line.array, fractions(value)), printed_entries(value))
 
     def _tell_wrong_decimals(self) -> None:
-        """Say where a line of the working uses a number that an earlier claim has printed wrongly."""
+        """Say where a line of the working uses a number that an earlier claim
+        has printed wrongly."""
         if self.history is None:
             return
         used: dict[str, Claim] = {}
@@ -359,11 +390,13 @@ class _Judge:
         for text, claim in used.items():
             if printed(text).value not in given:
                 self.messages.append(
-                    f"its working uses {text}, which is not the true {claim.quantity} (line {claim.line})"
+                    f"its working uses {text}, which is not the true {claim.quantity} (line "
+                    f"{claim.line})"
                 )
 
     def _is_own(self) -> bool:
-        """Whether the claimed number is what the last line of its working gives, but for rounding on the way."""
+        """Whether the claimed number is what the last line of its working
+        gives, but for rounding on the way."""
         if self.history is None or self.claim.value is None:
             return True
         return self.history.is_own(self.claim, self.comparison.first_point, self.given)
@@ -403,16 +436,14 @@ def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) 
     quantity, formula = found
 
     def is_true() -> bool:
-        comparison = Comparison(f.parse(quantity, network.names, notation), points)
-        return (
-            comparison.mismatch_of_line(f.parse(formula, network.names, notation)).mismatch is None
-        )
+        comparison = Comparison(parse(quantity, network.names, notation), points)
+        return comparison.mismatch_of_line(parse(formula, network.names, notation)).mismatch is None
 
     try:
         if not points.kept(("true", quantity, formula, *notation.items()), is_true):
             return None
     except (
-        f.FormulaError,
+        FormulaError,
         EvaluationError,
         Missing,
         Undecided,
@@ -449,66 +480,67 @@ def _without_dots(claim: Claim, point: Point) -> Claim:
     return replace(claim, working=tuple(map(resolved, claim.working))) if claim.working else claim
 
 
-def judge(sheet: Sheet, most: int = MAX_OPERATIONS) -> Report:
-    """The verdicts on every claim of a sheet, and what is the matter with those that are wrong.
+class Verdicts(NamedTuple):
+    """The judgements of a sheet, and where they were found: its point or its
+    probes, and what it has printed."""
 
-    Raises SheetError where what it asks takes more than `most` operations, before any of them is done.
-    """
-    needed, budget = affordable(sheet, most), Budget()
-    budget.start(most - needed + MAX_FURTHER)
-    import gradsheet.truth.autodiff  # noqa: F401  # the time that JAX takes to import is not the sheet's
+    judgements: list[Judgement]
+    points: Point | Probes
+    history: History | None
 
+
+def verdicts(sheet: Sheet, budget: Budget, session: Session = LIBRARY) -> Verdicts:
+    """The verdict on every claim of a sheet, one after the other."""
     judged = _with_numbers if sheet.params is not None else _over_all_weights
-    judgements, causes = judged(sheet, frozenset(derived(sheet)), budget)
-    return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
+    return judged(sheet, frozenset(derived(sheet)), budget, session)
 
 
 def _over_all_weights(
-    sheet: Sheet, jax_of: frozenset[str], budget: Budget
-) -> tuple[list[Judgement], list[Cause]]:
-    """The judgements of a sheet of formulas, and the causes that several have in common."""
-    points = probes_for(sheet.network, jax_of, sheet.exact_rate)
+    sheet: Sheet, jax_of: frozenset[str], budget: Budget, session: Session
+) -> Verdicts:
+    """The judgements of a sheet of formulas."""
+    points = probes_for(sheet.network, jax_of, sheet.exact_rate, session)
     points.budget.take_over(budget)
-    readings = Readings(sheet.network, None, sheet.exact_rate, points.budget)
+    readings = Readings(sheet.network, None, sheet.exact_rate, points.budget, session)
     claims = [_without_dots(claim, next(iter(points))) for claim in sheet.claims]
     judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
-    return judgements, diagnose(judgements, points)
+    return Verdicts(judgements, points, None)
 
 
 def _with_numbers(
-    sheet: Sheet, jax_of: frozenset[str], budget: Budget
-) -> tuple[list[Judgement], list[Cause]]:
-    """The same for a sheet with numbers."""
+    sheet: Sheet, jax_of: frozenset[str], budget: Budget, session: Session
+) -> Verdicts:
+    """The judgements of a sheet with numbers."""
     rungs = list[Point]()
 
     def rung(number: int) -> Point:
         if number == len(rungs):
             if number:
                 budget.spend(witness_work(sheet, LADDER[number]))
-            rungs.append(shared_point_of(sheet, jax_of, arithmetic_of(number), budget))
+            arithmetic = arithmetic_of(number)
+            rungs.append(shared_point_of(sheet.problem, jax_of, arithmetic, budget, session))
         return rungs[number]
 
-    history, readings = (
-        History(_data(sheet)),
-        Readings(sheet.network, rung(0), sheet.exact_rate, budget),
-    )
+    history = History(_data(sheet))
+    readings = Readings(sheet.network, rung(0), sheet.exact_rate, budget, session)
 
     def judged(claim: Claim) -> Judgement:
         for number in range(len(LADDER)):
             try:
                 if number:
                     budget.spend(claim_work(claim, sheet.network, LADDER[number]))
-                found = _Judge(claim, [rung(number)], sheet.notation, readings, history).judgement()
+                judge = _Judge(claim, [rung(number)], sheet.notation, readings, history)
+                judgement = judge.judgement()
             except Imprecise:
                 continue
             except OutOfWork as error:  # more digits than the sheet can pay for
                 return Judgement(claim, _claimed(claim), None, "cannot_tell", [str(error)])
-            history.add(claim, found.verdict, rung(number))
-            return found
+            history.add(claim, judgement.verdict, rung(number))
+            return judgement
         raise AssertionError("the last rung decides or raises Undecided")
 
     judgements = [judged(_without_dots(claim, rung(0))) for claim in sheet.claims]
-    return judgements, diagnose(judgements, rung(0), history)
+    return Verdicts(judgements, rung(0), history)
 
 
 def reading_of(sheet: Sheet) -> str:

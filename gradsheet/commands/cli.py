@@ -1,24 +1,17 @@
-"""The command `gradsheet`.
+"""The command `gradsheet`: its options, and those of the further commands.
 
-Everything heavy is imported where it is needed, so that `--help` answers at once.
+What a command needs is imported once its options are read, so that `--help` answers at once: every command is a file
+beside this one, with `run(parser, options)`.
 """
 
 import argparse
+import importlib
 import os
 import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
-from gradsheet.commands.files import found, same_file, with_sheet
-
-if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from gradsheet.commands.exports import Export
-
-COMMANDS = ("solve", "blind", "fill", "new")
+FORMATS = {"text": ".txt", "markdown": ".md", "html": ".html", "latex": ".tex", "sheet": ".toml"}
 
 EPILOG = """\
 verdicts:
@@ -48,7 +41,7 @@ further commands, each with its own --help:
   gradsheet new          a fresh exercise in small whole numbers, and its key"""
 
 
-def _parser() -> argparse.ArgumentParser:
+def _judge() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gradsheet",
         description="Judge answer sheets on backpropagation, exactly and without tolerances.",
@@ -87,7 +80,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--credit",
         metavar="VERDICT=SHARE",
-        type=_credit,
         action="append",
         default=[],
         help="what share of its points a claim with this verdict earns, from 0 to 1, once or more; "
@@ -96,127 +88,127 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _credit(text: str) -> "tuple[str, Fraction]":
-    """A verdict and the share of its points that it earns."""
-    from gradsheet.claims.sheet import VERDICTS
-    from gradsheet.numbers.printed import NumberError, printed
-
-    verdict, _, number = text.partition("=")
-    verdict = verdict.strip()
-    if verdict not in VERDICTS:
-        write = f"write lucky=0.5 or another of {', '.join(VERDICTS)}"
-        raise argparse.ArgumentTypeError(f"{verdict!a} is no verdict: {write}")
-    try:
-        share = printed(number).value
-    except NumberError:
-        share = None
-    if share is None or not 0 <= share <= 1:
-        write = f"write {verdict}=0.5 or another number from 0 to 1"
-        raise argparse.ArgumentTypeError(f"{number!a} is no share: {write}")
-    return verdict, share
+def _of_one_sheet(command: str, description: str, sheet: str) -> argparse.ArgumentParser:
+    """The parser of a command that reads a sheet and writes a text."""
+    parser = argparse.ArgumentParser(
+        prog=f"gradsheet {command}",
+        description=description,
+        epilog="exit status: 0 done, 2 the sheet could not be read or the file not be written",
+    )
+    parser.add_argument("sheet", metavar="SHEET", help=f"{sheet}; - is standard input")
+    parser.add_argument(
+        "-o",
+        metavar="FILE",
+        help="write to a file, whole or not at all, instead of standard output",
+    )
+    return parser
 
 
-def _exports(
-    options: argparse.Namespace, stack: ExitStack, credit: "dict[str, Fraction]", *, several: bool
-) -> "list[Export]":
-    """The reports on one sheet or several for other programs; only then what they need is imported."""
-    if not (options.json or options.gradescope or options.junit):
-        return []
-    from gradsheet.commands.exports import Gradescope, Json, JUnit
+def _solve() -> argparse.ArgumentParser:
+    parser = _of_one_sheet(
+        "solve",
+        "Write the complete worked solution of a sheet: forward pass, loss, backward pass layer by layer, and every "
+        "claim answered, with a remark where the sheet went astray. Its claims may be questions, without value and "
+        "working.",
+        "an answer sheet",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="what to write; left out, FILE's ending tells (.txt .md .html .tex .toml), without FILE it is text; sheet "
+        "is an answer sheet with a claim for every step",
+    )
+    return parser
 
-    found: list[Export] = []
-    if options.json:
-        found.append(stack.enter_context(Json(sys.stdout)))
-    if options.gradescope:
-        found.append(stack.enter_context(Gradescope.to(options.gradescope)))
-    if options.junit:
-        found.append(stack.enter_context(JUnit.to(options.junit)))
-    for export in found:
-        export.credit, export.several = credit, several
-    return found
+
+def _fill() -> argparse.ArgumentParser:
+    return _of_one_sheet(
+        "fill",
+        "Write a sheet with the true value below every claim that has a quantity and no value. Everything else stays "
+        "as it is.",
+        "a sheet with numbers",
+    )
+
+
+def _blind() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gradsheet blind",
+        description="List the mistakes that leave every number that a sheet asks for as it is, and propose small whole "
+        "numbers of the same shapes at which they show.",
+        epilog="exit status: 0 every sheet sees every mistake, 1 some sheet does not, 2 a sheet could not be read",
+    )
+    parser.add_argument("sheets", nargs="*", metavar="SHEET", help="as for gradsheet itself")
+    return parser
+
+
+def _new() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gradsheet new",
+        description="Write a fresh exercise in small whole numbers: a sheet that asks, and in a folder beside it the "
+        "same sheet with the answers. Every mistake of the catalogue that can be made on the way changes something "
+        "that is asked for. The same seed gives the same exercise.",
+        epilog="exit status: 0 done, 2 no exercise of this kind, or a file could not be read or written",
+    )
+    parser.add_argument(
+        "--widths",
+        required=True,
+        metavar="N,N,...",
+        help="the inputs, then the units of every layer",
+    )
+    parser.add_argument(
+        "--activations",
+        metavar="NAME,...",
+        help="one a layer; left out, relu and on the last layer identity",
+    )
+    parser.add_argument(
+        "--loss", default="half_squared_error", metavar="NAME", help="left out: half_squared_error"
+    )
+    parser.add_argument(
+        "--examples", type=int, metavar="N", help="a batch of so many; left out, a single example"
+    )
+    parser.add_argument("--no-biases", action="store_true", help="layers without biases")
+    parser.add_argument("--title", default="", help="the title of the sheets")
+    parser.add_argument(
+        "--seed", metavar="SEED", help="a number or a word; left out, one is drawn and told"
+    )
+    parser.add_argument(
+        "--class",
+        dest="names",
+        metavar="FILE",
+        help="a list of names, one a line; - is standard input: an exercise for each, no two alike",
+    )
+    parser.add_argument(
+        "-o",
+        default="",
+        metavar="FOLDER",
+        help="where to write, keys into FOLDER-keys; left out, here and into keys",
+    )
+    return parser
+
+
+COMMANDS = {"solve": _solve, "blind": _blind, "fill": _fill, "new": _new}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Judge the sheets named on the command line and return the exit status of the contract."""
+    """Judge the sheets named on the command line, or do what a further command says; return the exit status."""
     try:
-        return _main(arguments)
+        return _main(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
         print("gradsheet: interrupted", file=sys.stderr)
         return 130
 
 
-def _main(arguments: Sequence[str] | None) -> int:
+def _main(arguments: Sequence[str]) -> int:
     for name in ("stdout", "stderr"):  # closed by whoever called
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-    arguments = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.formatwarning = lambda message, *_, **__: f"gradsheet: warning: {message}\n"
+    name, parser = "judge", _judge()
     if arguments and arguments[0] in COMMANDS:
-        from gradsheet.commands import further as commands
-
-        return int(getattr(commands, arguments[0])(arguments[1:]))
-    parser = _parser()
+        name, *arguments = arguments
+        parser = COMMANDS[name]()
     options = parser.parse_args(arguments)
-    credit = dict(options.credit)
-    for word in options.sheets:
-        if os.path.exists(word):
-            continue
-        import difflib
-
-        if near := difflib.get_close_matches(word, COMMANDS, 1, 0.75):
-            what = f"did you mean {near[0]}?"
-            if word in COMMANDS:
-                what = f"the command comes first: gradsheet {word}"
-            parser.error(f"there is no file {word!a}: {what}")
-    if options.junit and options.junit == options.gradescope:
-        parser.error(f"--junit and --gradescope cannot both write {options.junit!a}")
-    files = list(found(options.sheets))
-    for option in ("junit", "gradescope"):
-        if any(same_file(getattr(options, option), path) for path, _ in files):
-            parser.error(
-                f"--{option} {getattr(options, option)!a} is a sheet itself: give the report another name"
-            )
-    from gradsheet.claims.verdict import judge
-    from gradsheet.commands.report import Printer, Progress, Tally, clean
-
-    colour = not os.environ.get("NO_COLOR")
-    printer = Printer(colour=colour, verbose=options.verbose, quiet=options.quiet)
-    tally, progress, exports = Tally(credit), Progress(len(files)), list["Export"]()
-    try:
-        with ExitStack() as stack:
-            exports += _exports(options, stack, credit, several=len(files) > 1)
-            for path, shown in files:
-                progress.show(tally.sheets)
-                report = with_sheet(path, shown, judge)
-                if options.hint:
-                    report = report.hinted()
-                tally.add(report)
-                for export in exports:
-                    export.add(report)
-                if not options.json or report.error is not None:
-                    if sys.stdout.isatty() or report.error is not None:
-                        progress.clear()
-                    printer.sheet(report)
-                if not options.json and len(files) > 1:
-                    printer.credit(report, credit)
-        progress.clear()
-        if not options.json:
-            printer.summary(tally)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        progress.clear()
-        raise
-    except OSError as error:
-        name = clean(error.filename or "standard output")
-        print(f"gradsheet: {name}: {error.strerror}", file=sys.stderr)
-        return 2
-    for export in exports:
-        if export.failed is not None:
-            print(
-                f"gradsheet: {clean(str(export.path))}: {export.failed.strerror}", file=sys.stderr
-            )
-    return 2 if any(export.failed is not None for export in exports) else tally.status()
+    command = importlib.import_module(f"gradsheet.commands.{name}")
+    return int(command.run(parser, options))

@@ -15,7 +15,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from gradsheet.claims.judgement import Judgement, Report
 from gradsheet.commands import files
-from gradsheet.commands.report import all_told, clean, share, short
+from gradsheet.commands.report import all_told, share
+from gradsheet.language.shown import clean, short
 
 
 class Export:

@@ -6,11 +6,13 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TextIO, TypeVar
 
-if TYPE_CHECKING:
-    from gradsheet.claims.judgement import Report
-    from gradsheet.claims.sheet import Sheet
+from gradsheet.claims.judgement import Report
+from gradsheet.claims.reader import MAX_BYTES, read, text_of
+from gradsheet.claims.sheet import Sheet, SheetError
+from gradsheet.language.shown import clean
+from gradsheet.numbers.reasons import Undecided
 
 HOMEWORK = ("numbers.toml", "symbols.toml")
 
@@ -19,8 +21,6 @@ T = TypeVar("T")
 
 def text_in(path: str, most: int) -> str:
     """The text of a file that may have so many bytes; - is standard input. Raises SheetError, or OSError."""
-    from gradsheet.claims.sheet import SheetError, text_of
-
     if path != "-":
         if not path.startswith("/dev/") and stat.S_ISFIFO(os.stat(path).st_mode):
             # Who opens one waits until somebody writes to it.
@@ -32,12 +32,8 @@ def text_in(path: str, most: int) -> str:
     return text_of(sys.stdin.buffer.read(most + 1), most)
 
 
-def with_text(path: str, shown: str, use: "Callable[[str], T]") -> "T | Report":
+def with_text(path: str, shown: str, use: Callable[[str], T]) -> T | Report:
     """What comes of a file's text, or why nothing does: nothing that a file contains may end in a traceback."""
-    from gradsheet.claims.judgement import Report
-    from gradsheet.claims.sheet import MAX_BYTES, SheetError
-    from gradsheet.numbers.real import Undecided
-
     if not path:
         return Report.unreadable(shown, "no sheet in this folder, expected files *.toml")
     if "\0" in path:
@@ -57,10 +53,8 @@ def with_text(path: str, shown: str, use: "Callable[[str], T]") -> "T | Report":
         )
 
 
-def with_sheet(path: str, shown: str, use: "Callable[[Sheet], T]") -> "T | Report":
+def with_sheet(path: str, shown: str, use: Callable[[Sheet], T]) -> T | Report:
     """What comes of a sheet, or why nothing does."""
-    from gradsheet.claims.sheet import read
-
     return with_text(path, shown, lambda text: use(read(text, shown)))
 
 
@@ -143,3 +137,20 @@ def write(path: Path, text: str) -> None:
             os.unlink(name)
         raise
     put_in_place(name, path)
+
+
+def put_out(text: str, path: str | None) -> int:
+    """Print a text, or write it to a file whole."""
+    try:
+        if path is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            write(Path(path), text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        print(f"gradsheet: {clean(path or 'standard output')}: {clean(reason)}", file=sys.stderr)
+        return 2
+    return 0

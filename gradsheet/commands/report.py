@@ -4,12 +4,12 @@ import shutil
 import sys
 import textwrap
 import time
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 
 from gradsheet.claims.judgement import Judgement, Report
+from gradsheet.language.shown import LONGEST, clean, markdown_text, short
 from gradsheet.numbers.printed import plain
 
 _COLOURS = {  # in the order of the summary
@@ -24,29 +24,10 @@ _COLOURS = {  # in the order of the summary
 }
 _FULL = ("right", "rounded", "carried_forward")  # they earn all points where a grader says nothing
 _OFF = ("wrong", "rounded", "carried_forward")  # their number is not the truth
-_ACTING = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # Unicode's control, format, separators, ...
 _WIDEST = max(map(len, _COLOURS))
 _WIDEST_LINE = len("cannot_tell")  # of a line of working
 _COLUMNS = 100  # that a line has at most
 _TRUE = ", true "
-_LONGEST = 60  # characters of a quantity or a number in a claim's own line
-
-
-def clean(text: str) -> str:
-    """Text that cannot act on a terminal: control and format characters appear as numbers."""
-    if text.isprintable():
-        return text
-    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) in _ACTING else c for c in text)
-
-
-def markdown_text(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return "".join(f"\\{c}" if c in "\\`*_[]<>#|~$" else c for c in clean(text))
-
-
-def short(text: str, most: int = _LONGEST) -> str:
-    """The text, or its beginning and dots."""
-    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def _name(number: int) -> str:
@@ -71,14 +52,14 @@ def sentence(judgement: Judgement, notes: Sequence[str] = (), room: int | None =
         text = short(quantity, most)
         return f"{text} = {short(number, most_of_number)}" if number else text
 
-    whole = cut(_LONGEST, _LONGEST)
-    if truth and len(truth) <= _LONGEST:  # else it has a line of its own
+    whole = cut(LONGEST, LONGEST)
+    if truth and len(truth) <= LONGEST:  # else it has a line of its own
         whole += _TRUE + truth
     if room is None or len(whole + end) <= room:
         return whole + end
     # The truth has a line of its own here, too, and the number is cut before the quantity is.
-    sizes = [(_LONGEST, most) for most in range(_LONGEST, 8, -1)]
-    sizes += [(most, 8) for most in range(_LONGEST, 12, -1)]
+    sizes = [(LONGEST, most) for most in range(LONGEST, 8, -1)]
+    sizes += [(most, 8) for most in range(LONGEST, 12, -1)]
     room -= len(end)
     alone = short(quantity, max(room, 4))
     return next((text for size in sizes if len(text := cut(*size)) <= room), alone) + end
@@ -141,11 +122,12 @@ def markdown(report: Report) -> str:
     return "\n".join([*parts, markdown_text(tally.line()), ""])
 
 
-def print_error(report: Report) -> None:
-    """Say on standard error why there is nothing to report on a sheet."""
+def print_error(report: Report) -> int:
+    """Say on standard error why there is nothing to report on a sheet; returns the exit status."""
     for line, text in report.problems:
         where = f"{report.path}:{line}" if line else report.path
         print(f"gradsheet: {clean(where)}: {clean(text)}", file=sys.stderr)
+    return 2
 
 
 class Tally:

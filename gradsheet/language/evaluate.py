@@ -10,17 +10,24 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from gradsheet.language import formula as f
-from gradsheet.network.network import NEW
-from gradsheet.numbers.real import Imprecise, OutsideDomain, Real, Undecided
-from gradsheet.truth.point import Missing, Point, as_array
-from gradsheet.truth.work import GLANCES, length_factor
-from manual import activations
-from manual.activations import Array, softmax
+from gradsheet.language.formula import NEW
+from gradsheet.language.functions import FUNCTIONS
+from gradsheet.language.text import show_index
+from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.budget import GLANCES, Budget, length_factor
+from gradsheet.numbers.reasons import (
+    DivisionByZero,
+    EvaluationError,
+    NotRead,
+    OutsideDomain,
+    Undecided,
+)
+from manual.activations import Array
 
 MAX_WORK = 50_000
 MAX_AXES = 8
@@ -31,57 +38,36 @@ MAX_DOTS = 4  # in a line, whose products are looked for
 Binding = Mapping[str, int]
 
 
-class EvaluationError(ValueError):
-    """A formula that has no value here: a shape, an index, a division by 0. The message says which and why."""
+class Shapes(Protocol):
+    """What a formula must know of the network that it speaks of."""
+
+    @property
+    def widths(self) -> tuple[int, ...]: ...
+    @property
+    def examples(self) -> int | None: ...
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
+    def canonical(self, name: str) -> str: ...
 
 
-class DivisionByZero(EvaluationError):
-    """A formula that has no value at this point, though it may have one at others."""
+class Environment(Protocol):
+    """The values that a formula's names stand for: exact numbers, or floats where `floats` says so."""
+
+    budget: Budget
+    floats: bool
+
+    @property
+    def network(self) -> Shapes: ...
+    @property
+    def exact(self) -> bool: ...
+    @property
+    def arithmetic(self) -> Any: ...
+    def node(self, name: str) -> Array: ...
+    def derivative(
+        self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
+    ) -> Array: ...
 
 
-class NotRead(EvaluationError):
-    """A notation with no meaning here, or with more than one: what it says is not known, and so it is not false."""
-
-
-# Whatever keeps a formula from having a value that can be told.
-NO_VALUE = (EvaluationError, Missing, Undecided, Imprecise, ArithmeticError)
-
-
-def _step(v: Any) -> Fraction:
-    return Fraction(int(v > 0))
-
-
-def _sigmoid(v: Real) -> Real:
-    return ((v - abs(v)) * Fraction(1, 2)).exp() / (1 + (-abs(v)).exp())
-
-
-_KINKED: dict[str, Callable[..., Any]] = {
-    "relu": lambda v: v if v > 0 else Fraction(0),
-    "drelu": _step,
-    "step": _step,
-    "leaky_relu": lambda v, slope: v if v > 0 else slope * v,
-    "dleaky_relu": lambda v, slope: Fraction(1) if v > 0 else slope,
-}
-_SMOOTH: dict[str, Callable[[Real], Any]] = {
-    "exp": Real.exp,
-    "log": Real.log,
-    "sigmoid": _sigmoid,
-    "dsigmoid": lambda v: _sigmoid(v) * _sigmoid(-v),
-    "tanh": Real.tanh,
-    "dtanh": lambda v: 4 * _sigmoid(2 * v) * _sigmoid(-2 * v),
-    "softplus": lambda v: (v + abs(v)) * Fraction(1, 2) + (1 + (-abs(v)).exp()).log(),
-    "silu": lambda v: v * _sigmoid(v),
-}
-_ON_FLOATS: dict[str, Callable[[Array], Array]] = {
-    "exp": np.exp,
-    "log": np.log,
-    "sigmoid": activations.sigmoid,
-    "dsigmoid": activations.d_sigmoid,
-    "tanh": activations.tanh,
-    "dtanh": activations.d_tanh,
-    "softplus": activations.softplus,
-    "silu": lambda z: z * activations.sigmoid(z),
-}
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
@@ -100,15 +86,9 @@ def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return [n for n in a if n != 1] == [n for n in b if n != 1]
 
 
-def show_index(indices: tuple[Any, ...]) -> str:
-    return (
-        f"[{','.join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)}]"
-        if indices
-        else ""
-    )
-
-
-def without_dots(line: f.Node, quantity: f.Node, point: Point) -> tuple[f.Node, tuple[str, ...]]:
+def without_dots(
+    line: f.Node, quantity: f.Node, point: Environment
+) -> tuple[f.Node, tuple[str, ...]]:
     """A line with the only product for each `·` with which it has a value, and what was read in this way.
 
     If several have one it is that with the shape of the quantity. Where several products would do, or none, the line
@@ -158,7 +138,10 @@ class Evaluator:
     """Evaluates formulas at one point; the work they may do together is limited."""
 
     def __init__(
-        self, point: Point, numbers: Mapping[int, Any] = {}, ranges: dict[Any, int] | None = None
+        self,
+        point: Environment,
+        numbers: Mapping[int, Any] = {},
+        ranges: dict[Any, int] | None = None,
     ):
         self.point, self.work = point, 0
         self.ranges = (
@@ -266,8 +249,8 @@ class Evaluator:
                     if node.function == "sum"
                     else self._entrywise("/", total, as_array(Fraction(array.size)))
                 )
-        if node.function == "softmax" and arguments[0].ndim > 1:
-            self.say(node, "softmax goes over the last axis")
+        if FUNCTIONS[node.function].over_axis and arguments[0].ndim > 1:
+            self.say(node, f"{node.function} goes over the last axis")
         return self._apply(node.function, *arguments)
 
     def _diagonal(self, vector: Array) -> Array:
@@ -584,27 +567,25 @@ class Evaluator:
 
     def _apply(self, name: str, argument: Array, *slopes: Array) -> Array:
         self.spend(argument.size)
-        if name in _KINKED:
+        function = FUNCTIONS[name]
+        if function.kinked:
             self.kinks += argument.flat
             if any(slope.size != 1 for slope in slopes):
                 raise NotRead(f"the slope of {name} is an array, expected a number")
             given = [slope.item() for slope in slopes]
-            return as_array(np.frompyfunc(lambda v: _KINKED[name](v, *given), 1, 1)(argument))
+            return as_array(np.frompyfunc(lambda v: function.exact(v, *given), 1, 1)(argument))
         if self.point.floats:
-            return as_array(
-                softmax(argument.astype(float))
-                if name == "softmax"
-                else _ON_FLOATS[name](argument.astype(float))
-            )
+            assert function.on_floats is not None
+            return as_array(function.on_floats(argument.astype(float)))
         reals = as_array(np.frompyfunc(self.point.arithmetic, 1, 1)(argument))
-        if name == "softmax":
+        if function.over_axis:
             if not reals.ndim:
                 raise EvaluationError(
-                    "softmax of a number, expected a vector: write softmax(z2)[1] for an entry"
+                    f"{name} of a number, expected a vector: write {name}(z2)[1] for an entry"
                 )
-            return softmax(reals)
+            return as_array(function.exact(reals))
         try:
-            return as_array(np.frompyfunc(_SMOOTH[name], 1, 1)(reals))
+            return as_array(np.frompyfunc(function.exact, 1, 1)(reals))
         except OutsideDomain as error:
             raise EvaluationError(str(error)) from None
 

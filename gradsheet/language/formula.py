@@ -1,65 +1,28 @@
-"""The formula language: text to a tree of the nodes below. Nothing here evaluates anything.
+"""The tree of a formula: its nodes, and what can be said of them without any value."""
 
-    formula   term (("+" | "-") term)*
-    term      sign (("*" | "/" | "@" | "·") sign)*
-    sign      ("-" | "+") sign | power
-    power     postfix ("**" exponent)?
-    postfix   primary ("[" index, ... "]" | ".T" | "^T")*
-    primary   number | quantity | derivative | notation | index | call | "(" formula ")" | "[" formula, ... "]"
-    call      name ("'")? "(" formula, ... ")" | ("sum" | "mean") "(" (letter ",")* formula ")"
-    exponent  ("-")? whole number | "(" exponent ")"
-
-Indices are whole numbers from 1 and single letters. What people type otherwise, ŷ, ∂L/∂W1, x², is read as `SYNONYMS`
-has it.
-"""
-
-import difflib
-import itertools
-import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from gradsheet.numbers.printed import NumberError, Printed, printed
+from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
+from gradsheet.numbers.printed import Printed
 
-MAX_LENGTH = 1_000
-MAX_DEPTH = 50
-MAX_POWER = 16
-FAR, MAX_ALIKE = 4, 200  # letters that a name meant differs in, and names that are looked at
 MAX_NODES = 1_000  # of a tree, with what the notation stands for
 
-KINKED = (
-    "relu",
-    "drelu",
-    "step",
-    "leaky_relu",
-    "dleaky_relu",
-)  # functions with a kink or a jump at 0
-SMOOTH = ("sigmoid", "dsigmoid", "tanh", "dtanh", "exp", "log", "softplus", "silu", "softmax")
-TAKES_TWO = ("outer", "leaky_relu", "dleaky_relu", "kronecker")
-SIGMA = "Sigma"  # the sign of a sum, as it is typed
+KINKED = tuple(name for name, function in ENTRYWISE.items() if function.kinked)
+SMOOTH = tuple(name for name in ENTRYWISE if name not in KINKED)
+TAKES_TWO = ("outer", "kronecker", *(name for name, f in ENTRYWISE.items() if f.arguments == 2))
 OVER_LETTERS = ("sum", "mean")  # of a formula over letters, or of all entries of an array
-FUNCTIONS = (*KINKED, *SMOOTH, "outer", "diag", "kronecker", *OVER_LETTERS)
-DERIVATIVES = {  # f' of the functions that have a name for it
-    "relu": "drelu",
-    "leaky_relu": "dleaky_relu",
-    "sigmoid": "dsigmoid",
-    "tanh": "dtanh",
-    "softplus": "sigmoid",
-    "exp": "exp",
-}
-
-
-class FormulaError(ValueError):
-    """A text that is no formula of the language; the message says where and what to write."""
+FUNCTIONS = (*ENTRYWISE, "outer", "diag", "kronecker", *OVER_LETTERS)
 
 
 class Node:
-    """A node of the tree; the classes below are all there are. It never changes, and keeps what is found of it."""
+    """A node of the tree; the classes below are all there are. It never
+    changes, and keeps what is found of it."""
 
-    # A dataclass would hash the whole tree every time, and both on a stack that a long sum is deeper than.
+    # A dataclass would hash the whole tree every time, and both on a stack that a long sum is
+    # deeper than.
 
     def __hash__(self) -> int:
         found: int | None = self.__dict__.get("_hash")
@@ -108,7 +71,8 @@ class Node:
     def _folded(
         self, name: str, leaf: Callable[["Node"], Any], join: Callable[["Binary", Any, Any], Any]
     ) -> Any:
-        """A property of the tree from those of its parts, which keep theirs: what a notation stands for is seen once.
+        """A property of the tree from those of its parts, which keep theirs:
+        what a notation stands for is seen once.
 
         The left spine of a long sum is deeper than Python's stack.
         """
@@ -244,7 +208,8 @@ class Transpose(Node):
 
 
 def walk(node: Node, letter: str = "", but: Collection[int] = ()) -> Iterator[Node]:
-    """The node and every node below it; with a letter, only those where no inner sum binds it anew.
+    """The node and every node below it; with a letter, only those where no
+    inner sum binds it anew.
 
     Parts whose ids are in `but` are left out, with all that is below them.
     """
@@ -259,448 +224,9 @@ def walk(node: Node, letter: str = "", but: Collection[int] = ()) -> Iterator[No
         waiting += item.below
 
 
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)"
-    r"|(?P<symbol>\*\*|[-+*/@·()\[\],.']))",
-    re.ASCII,
-)
-
-# One table for all spellings: what people type and the one way in which the language has it.
-SYNONYMS = {
-    "^": "**",
-    **dict.fromkeys("−–", "-"),
-    **dict.fromkeys("∗⊙∘", "*"),
-    **dict.fromkeys("×⋅∙•", "·"),
-    **dict.fromkeys("÷∕⁄", "/"),
-    **dict.fromkeys("′’", "'"),
-    **{
-        fraction: f"({text})"
-        for fraction, text in {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}.items()
-    },
-    "∂": "d",
-    "ŷ": "yhat",
-    **dict.fromkeys("ᵀ⊤", ".T"),
-    "σ": "sigma",
-    "δ": "delta",
-    "η": "eta",
-    **dict.fromkeys("∑Σ", "Sigma"),
-}
-_RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
-_INSTEAD = {"=": "one formula a line, without an equals sign", "√": "the number itself"}
-
-
-def _in_ascii(text: str) -> Iterator[tuple[str, int]]:
-    """Every character in the language's own spelling, with the column of what it was written as."""
-    raised = False
-    text = re.sub("\\^([ᵀ⊤])", r"\1", unicodedata.normalize("NFC", text))
-    for column, character in enumerate(text, 1):
-        if character.isspace():  # a no-break space, too
-            yield " ", column
-        elif character in _RAISED:
-            yield from ((c, column) for c in ("" if raised else "**") + _RAISED[character])
-        else:
-            yield from ((c, column) for c in SYNONYMS.get(character, character))
-        raised = character in _RAISED
-
-
-def _tokens(text: str) -> list[tuple[str, str]]:
-    """(kind, text) of every token, closed by an ("end", "") that the parser cannot step over."""
-    spelt = list(_in_ascii(text.rstrip()))
-    ascii_text = "".join(character for character, _ in spelt)
-    tokens, at, end = [], 0, len(ascii_text.rstrip())
-    while at < end:
-        found = _TOKEN.match(ascii_text, at)
-        if not found:
-            while ascii_text[at].isspace():
-                at += 1
-            character, column = spelt[at]
-            hint = f": write {_INSTEAD[character]}" if character in _INSTEAD else ""
-            raise FormulaError(
-                f"character {character!r} at column {column} is not in the formula language{hint}"
-            )
-        tokens.append((str(found.lastgroup), found[str(found.lastgroup)]))
-        at = found.end()
-    return [*tokens, ("end", "")]
-
-
-class _Parser:
-    def __init__(
-        self,
-        text: str,
-        names: Collection[str],
-        notation: Mapping[str, Node],
-        sigma: str | None,
-        suggests: bool,
-    ):
-        self.tokens, self.at, self.depth = _tokens(text), 0, 0
-        self.names, self.notation, self.sigma, self.suggests = names, notation, sigma, suggests
-
-    def peek(self, ahead: int = 0) -> str:
-        return self.tokens[min(self.at + ahead, len(self.tokens) - 1)][1]
-
-    def take(self) -> str:
-        text = self.peek()
-        self.at += 1
-        return text
-
-    def expect(self, symbol: str) -> None:
-        if self.peek() != symbol:
-            raise FormulaError(f"found {self.found()}, expected '{symbol}'")
-        self.take()
-
-    def found(self) -> str:
-        before = " ".join(text for _, text in self.tokens[max(0, self.at - 4) : self.at])
-        here = f"'{self.peek()}'" if self.peek() else "the end"
-        return f"{here} after '{before}'" if before else here
-
-    def formula(self) -> Node:
-        node = self.term()
-        while self.peek() in ("+", "-"):
-            node = Binary(self.take(), node, self.term())
-        return node
-
-    def term(self) -> Node:
-        node = self.sign()
-        while self.peek() in ("*", "/", "@", "·"):
-            node = Binary(self.take(), node, self.sign())
-        return node
-
-    def sign(self) -> Node:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise FormulaError(f"nested deeper than {MAX_DEPTH}")
-        if self.peek() in ("-", "+"):
-            node: Node = Negative(self.sign()) if self.take() == "-" else self.sign()
-        else:
-            node = self.power()
-        self.depth -= 1
-        return node
-
-    def power(self) -> Node:
-        base = self.postfix()
-        if self.peek() != "**":
-            return base
-        self.take()
-        power = Power(base, self.exponent())
-        if self.peek() == "**":
-            raise FormulaError("a power of a power: write parentheses")
-        return power
-
-    def exponent(self) -> int:
-        closing = 0
-        while self.peek() == "(" and closing < MAX_DEPTH:
-            self.take()
-            closing += 1
-        sign = -1 if self.peek() == "-" else 1
-        if self.peek() in ("-", "+"):
-            self.take()
-        text = self.take()
-        if not text.isdecimal() or len(text) > 2 or int(text) > MAX_POWER:
-            raise FormulaError(
-                f"the exponent of ** is {text or 'missing'!r}, expected a whole number up to {MAX_POWER}: "
-                "write exp(z) for a power of e"
-            )
-        for _ in range(closing):
-            self.expect(")")
-        return sign * int(text)
-
-    def postfix(self) -> Node:
-        node = self.primary()
-        for _ in range(MAX_DEPTH):
-            if self.peek() == "[":
-                node = Subscript(node, self.indices())
-            elif self.peek() == ".":
-                self.take()
-                if (text := self.take()) != "T":
-                    missing = f": a sign is missing before {text[1:]}" if text[:1] == "T" else ""
-                    raise FormulaError(f"only .T, the transpose, may follow a point{missing}")
-                node = Transpose(node)
-            elif self.peek() == "**" and self.peek(1) == "T" and self.is_letter("T"):
-                self.at += 2  # W^T
-                node = Transpose(node)
-            else:
-                return node
-        raise FormulaError(f"nested deeper than {MAX_DEPTH}")
-
-    def primary(self) -> Node:
-        kind, text = self.tokens[self.at]
-        if kind == "number":
-            try:
-                return Number(printed(self.take()))
-            except NumberError as error:
-                raise FormulaError(str(error)) from None
-        if kind == "name":
-            return self.name()
-        if text == "(":
-            self.take()
-            node = self.formula()
-            self.expect(")")
-            return node
-        if text == "[":
-            return List(self.arguments("[", "]"))
-        raise FormulaError(f"found {self.found()}, expected a number, a quantity or a bracket")
-
-    def arguments(self, opening: str, closing: str) -> tuple[Node, ...]:
-        self.expect(opening)
-        items = [self.formula()]
-        while self.peek() == ",":
-            self.take()
-            items.append(self.formula())
-        self.expect(closing)
-        return tuple(items)
-
-    def indices(self) -> tuple[Index, ...]:
-        self.expect("[")
-        found = [self.index()]
-        while self.peek() == ",":
-            self.take()
-            found.append(self.index())
-        self.expect("]")
-        return tuple(found)
-
-    def index(self) -> Index:
-        text = self.peek()
-        if text.isdecimal() and len(text) <= 9:
-            self.take()
-            return int(text)
-        if self.is_letter(text):
-            self.take()
-            return Letter(text)
-        if len(text) == 1 and text.isalpha():
-            raise FormulaError(
-                f"{text} is {self.kind(text)}, and cannot be an index as well: take another letter"
-            )
-        raise FormulaError(
-            f"found {self.found()}, expected an index: a whole number from 1 or a single letter"
-        )
-
-    def is_letter(self, text: str) -> bool:
-        """Whether a text may be an index: a single letter that stands for nothing else."""
-        return (
-            len(text) == 1
-            and text.isalpha()
-            and text not in self.names
-            and text not in self.notation
-        )
-
-    def kind(self, name: str) -> str:
-        return "a quantity" if name in self.names else "a name of [notation]"
-
-    def name(self) -> Node:
-        name = self.take()
-        if name in self.notation:
-            return self.notation[name]
-        match self.notation.get(name.removesuffix("_new")):  # the sheet's own w5 after the update
-            case Quantity(base, indices) if f"{base}_new" in self.names and name.endswith("_new"):
-                return Quantity(f"{base}_new", indices)
-        if name in self.names:
-            return self.quantity(name)
-        if self.peek() == "(" or (self.peek() == "'" and self.peek(1) == "("):
-            return self.call(name)
-        if name[0] == "d" and (of := self.differentiable(name[1:])):
-            return self.derivative(of)
-        if len(name) == 1 and self.peek() != "[" and name not in "yXY":
-            return Letter(name)
-        raise self.unknown(name)
-
-    def call(self, name: str) -> Node:
-        """A function of something, or f'(u), where the name is followed by an apostrophe."""
-        if prime := self.peek() == "'":
-            self.take()
-        if name in (*OVER_LETTERS, SIGMA) and not prime:
-            return self.over_letters(name)
-        name = self.function(name)
-        if prime and name == "log":
-            (argument,) = self.arguments("(", ")")
-            return Binary("/", Number(printed("1")), argument)
-        if prime:
-            if name not in DERIVATIVES:
-                raise FormulaError(
-                    f"{name}' is not known, expected one of {', '.join(f + chr(39) for f in DERIVATIVES)}"
-                )
-            name = DERIVATIVES[name]
-        arguments = self.arguments("(", ")")
-        if len(arguments) != (takes := 2 if name in TAKES_TWO else 1):
-            raise FormulaError(
-                f"{name} has {len(arguments)} argument{'s' * (len(arguments) != 1)}, expected {takes}"
-            )
-        if name == "kronecker" and not all(_is_index(argument) for argument in arguments):
-            raise FormulaError("kronecker compares two indices: kronecker(i, j)")
-        return Call(name, arguments)
-
-    def function(self, name: str) -> str:
-        """The function that a name stands for."""
-        if name == "sigma":
-            if self.sigma is None:
-                raise FormulaError(
-                    "σ has two meanings in this network, a sigmoid and the activation of a layer: "
-                    "write sigmoid(z1), relu(z1) or the like"
-                )
-            return self.sigma
-        if name == "ln":
-            return "log"
-        if name not in FUNCTIONS:
-            raise self.unknown(name)
-        return name
-
-    def over_letters(self, name: str) -> Node:
-        """sum(k, formula), sum(i, j, formula) or sum(array), and so for mean."""
-        self.expect("(")
-        letters = []
-        while self.peek(1) == ",":
-            letter = self.index()
-            if not isinstance(letter, Letter):
-                raise FormulaError(
-                    f"{name} starts with {letter}, expected a letter: {name}(k, formula)"
-                )
-            letters.append(letter)
-            self.take()
-        node = self.formula()
-        self.expect(")")
-        if name == SIGMA and self.peek() == "**":
-            raise FormulaError(
-                "Σ(...)² may be a sum of squares or the square of a sum: write sum((...)**2)"
-            )
-        for letter in reversed(letters):
-            node = (Mean if name == "mean" else Sum)(letter, node)
-        return node if letters else Call("sum" if name == SIGMA else name, (node,))
-
-    def quantity(self, name: str) -> Quantity:
-        return Quantity(name, self.indices() if self.peek() == "[" else ())
-
-    def differentiable(self, name: str) -> Quantity | None:
-        """The quantity that may stand behind a d: one of the network's, or one that the notation names."""
-        if name in self.notation:
-            node = self.notation[name]
-            return node if isinstance(node, Quantity) else None
-        return Quantity(name) if name in self.names else None
-
-    def indexed(self, quantity: Quantity) -> Quantity:
-        if self.peek() != "[":
-            return quantity
-        if quantity.indices:
-            raise FormulaError(f"found {self.found()}: the notation has given its indices already")
-        return Quantity(quantity.name, self.indices())
-
-    def derivative(self, of: Quantity) -> Node:
-        of = self.indexed(of)
-        if self.peek() != "/" or not self.peek(1).startswith("d"):
-            raise FormulaError(
-                f"found {self.found()}: a derivative is written dL/dW2, dh2[1]/dW2[1,j]"
-            )
-        self.take()
-        below = self.take()
-        by = self.differentiable(below[1:])
-        if (
-            by is None
-            and (entry := re.fullmatch(r"d([A-Za-z]+\d*)_(\d)(\d)", below))
-            and entry[1] in self.names
-        ):
-            base, row, column = entry.groups()
-            raise FormulaError(
-                f"{below} may be the entry {base}[{row},{column}] or {base}[{row}{column}]: "
-                f"write d{base}[{row},{column}]"
-            )
-        if by is None:
-            raise self.unknown(below)
-        return Derivative(of, self.indexed(by))
-
-    def unknown(self, name: str) -> FormulaError:
-        if name.startswith(SIGMA):
-            return FormulaError(
-                "Σ stands for sum: write sum(k, ...), with the letter that it runs over"
-            )
-        if name in ("log2", "log10"):
-            return FormulaError(
-                f"unknown name {name}: write log(u)/log({name[3:]}), log is the natural logarithm"
-            )
-        if name == "ln":
-            return FormulaError("ln stands alone, expected ln(...)")
-        if name in FUNCTIONS and self.peek() == "'":
-            return FormulaError(f"{name}' stands alone, expected {name}'(...)")
-        if name in FUNCTIONS:
-            return FormulaError(f"{name} stands alone, expected {name}(...)")
-        if name == "learning_rate" or name.endswith("_new"):
-            return FormulaError(
-                f"{name} needs a step of gradient descent: write learning_rate = 0.1 and a loss at the top"
-            )
-        if name == "y":
-            return FormulaError("y has no value: only a loss that compares with a target has a y")
-        if name in ("X", "Y"):
-            return FormulaError(f"unknown name {name}: did you mean {name.lower()}?")
-        if name == "max":
-            return FormulaError("unknown name max: write relu(z) for max(0, z)")
-        if name in ("delta", "sigma"):
-            return FormulaError(
-                f"unknown name {name}: write dL/dz2 or the like, or name it in [notation]"
-            )
-        if name == "eta":
-            return FormulaError("unknown name eta: write learning_rate, or name it in [notation]")
-        bare = re.sub(r"(?<=\d)_\d+$", "", name.removeprefix("d"))  # of an entry written W2_11
-        kin = (
-            [other for other in self.names if other[0] == bare[:1]] if bare[1:].isdecimal() else []
-        )
-        if kin:  # a layer that is not there: the nearest name would be a guess
-            return FormulaError(f"unknown name {name[:40]}: expected one of {', '.join(kin[:12])}")
-        near = self.near(name) if self.suggests else None
-        some = f"expected one of {', '.join([*self.names][:12])}, ..., or a name of [notation]"
-        hint = f"did you mean {near}?" if near else some
-        return FormulaError(f"unknown name {name[:40]}: {hint}")
-
-    def near(self, name: str) -> str | None:
-        """A name that may be meant."""
-        known = [*self.names, *self.notation, *FUNCTIONS]
-        known += ["d" + name for name in [*self.names, *self.notation]]
-        near = [other for other in known if other.lower() == name.lower()]
-        alike = (other for other in known if abs(len(other) - len(name)) <= FAR)
-        near += difflib.get_close_matches(name[:40], list(itertools.islice(alike, MAX_ALIKE)), 1)
-        return near[0] if near else None
-
-
-def _is_index(node: Node) -> bool:
-    """Whether a formula could stand as an index: a letter or a whole number from 1."""
-    return isinstance(node, Letter) or (isinstance(node, Number) and node.printed.text.isdecimal())
-
-
-def parse(
-    text: str,
-    names: Collection[str],
-    notation: Mapping[str, Node] = {},
-    sigma: str | None = "sigmoid",
-    *,
-    suggests: bool = True,
-) -> Node:
-    """The tree of a formula.
-
-    `names` are the quantities of the network, `notation` maps the sheet's own names to the trees they stand for;
-    `sigma` is the function that σ(z) stands for, None where that has more than one meaning. Raises FormulaError on a
-    text that is not in the language or over its limits; one that knows no name `suggests` another, which takes time.
-    """
-    if len(text) > MAX_LENGTH:
-        raise FormulaError(f"a formula of {len(text)} characters, expected at most {MAX_LENGTH}")
-    parser = _Parser(text, names, notation, sigma, suggests)
-    node = parser.formula()
-    if parser.peek() in (")", "]"):
-        raise FormulaError(f"found {parser.found()}, a closing bracket too many")
-    if parser.peek() == "(" and parser.tokens[parser.at - 1][1] in names:
-        raise FormulaError(
-            f"found {parser.found()}: indices stand in square brackets, a factor behind *"
-        )
-    if parser.peek():
-        raise FormulaError(
-            f"found {parser.found()}, expected an operator or the end: write * or @ between two factors"
-        )
-    if node.levels > 2 * MAX_DEPTH:
-        raise FormulaError(f"nested deeper than {2 * MAX_DEPTH}, with what its notation stands for")
-    if node.size > MAX_NODES:
-        raise FormulaError(
-            f"a formula of more than {MAX_NODES} parts, with what its notation stands for"
-        )
-    return node
-
-
 def replaced(node: Any, others: Mapping[Node, Node]) -> Any:
-    """The formula with others in the place of some of its parts; what stands in their place is left as it is."""
+    """The formula with others in the place of some of its parts; what stands in
+    their place is left as it is."""
     if node in others:
         return others[node]
     changed: dict[str, Any] = {}
@@ -712,3 +238,6 @@ def replaced(node: Any, others: Mapping[Node, Node]) -> Any:
                 replaced(item, others) if isinstance(item, Node) else item for item in part
             )
     return replace(node, **changed) if changed else node
+
+
+NEW = "_new"  # ends the names of what there is after one step of gradient descent

@@ -1,38 +1,34 @@
-"""What a sheet cannot see: the mistakes that leave every number that it asks for as it is.
+"""What a sheet cannot see: the mistakes that leave every number that it asks
+for as it is.
 
-Whoever makes such a mistake gets full marks. Other data, or one more question, would show it: small whole numbers are
-tried, and those are proposed at which every mistake changes something, and as many as possible an asked number.
+Whoever makes such a mistake gets full marks. Other data, or one more question,
+would show it: small whole numbers are tried, and those are proposed at which
+every mistake changes something, and as many as possible an asked number.
 """
 
 import itertools
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
-from gradsheet.claims.sheet import Sheet, SheetError, Value, printed_entries
+from gradsheet.claims.sheet import Sheet, SheetError
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import EvaluationError
+from gradsheet.language.formula import NEW
+from gradsheet.language.parsing import parse
 from gradsheet.mistakes.catalogue import Instance, instances
-from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of
-from gradsheet.network.network import NEW, Network
-from gradsheet.numbers.printed import as_float, exact_text, plain
-from gradsheet.numbers.real import Undecided
-from gradsheet.truth.point import Missing, Point, any_d_yhat, point_of
+from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of, simulate
+from gradsheet.network import losses
+from gradsheet.network.network import Network
+from gradsheet.numbers.budget import FLOAT_PASS, FLOATS, MAX_OPERATIONS, PER_VARIANT, Budget
+from gradsheet.numbers.printed import Value, as_float, exact_text, plain, printed_entries
+from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
+from gradsheet.truth.point import Point, point_of
 from gradsheet.truth.probes import numbers, probes_for
 from gradsheet.truth.target import core_of
-from gradsheet.truth.work import (
-    FLOAT_PASS,
-    FLOATS,
-    MAX_OPERATIONS,
-    PER_VARIANT,
-    Budget,
-    FormulaWork,
-    PassWork,
-)
+from gradsheet.truth.work import FormulaWork, PassWork
 from manual import Layer
 from manual.activations import Array
 
@@ -42,18 +38,20 @@ GENERIC = 8  # points that stand for all weights
 SEED = 17  # the same sheet gets the same proposal
 CORNER = "mask-at-zero"  # shows only where a z is exactly 0, and there is no verdict there
 
-Asked = Mapping[
-    f.Node, Value | None
-]  # quantities, and what is claimed of them where it is a number
+# Quantities, and what is claimed of them where it is a number.
+Asked = Mapping[f.Node, Value | None]
 
 
 @dataclass
 class Blindness:
-    """What a sheet sees of the `total` mistakes that can be made on the way to what it asks for, and how to see more.
+    """What a sheet sees of the `total` mistakes that can be made on the way to
+    what it asks for, and how to see more.
 
-    `unseen` change none of the asked numbers. `data` is small whole numbers of the same shapes, as lines of a sheet, at
-    which the same questions see all but `hidden`; `more` are quantities to ask for as well, with the mistakes that each
-    shows. A sheet over all weights has no data: it sees whatever its quantities can show.
+    `unseen` change none of the asked numbers. `data` is small whole numbers of
+    the same shapes, as lines of a sheet, at which the same questions see all
+    but `hidden`; `more` are quantities to ask for as well, with the mistakes
+    that each shows. A sheet over all weights has no data: it sees whatever its
+    quantities can show.
     """
 
     total: int
@@ -93,7 +91,7 @@ class _View:
         ]
         names = [] if only_asked else [name for name in names if new or not name.endswith(NEW)]
         lost = {"L", f"L{NEW}"} if network.loss is None else set()
-        trees = {n: f.parse(n, network.names) for n in names if n not in ("learning_rate", *lost)}
+        trees = {n: parse(n, network.names) for n in names if n not in ("learning_rate", *lost)}
         self._seen = np.zeros(len(found), bool)
         self._shown = {name: np.zeros(len(found), bool) for name in trees}
         for simulation in simulations:
@@ -109,14 +107,14 @@ class _View:
                     if digits and value
                     else []
                 )
-                if (
-                    len(halves) == values.shape[-1]
-                ):  # what does not show in the digits does not show
+                # What does not show in the digits does not show.
+                if len(halves) == values.shape[-1]:
                     shows &= ~(abs(values[1:] - values[:1]) <= np.array(halves))
                 self._seen |= shows.any(-1)
             for name, tree in trees.items():
                 self._shown[name] |= changed(run.values(tree)).any(-1)
-        # A mistake in several variants is seen where one of them is, and one that the questions do not need is no test.
+        # A mistake in several variants is seen where one of them is, and one that the
+        # questions do not need is no test.
         self._variants: dict[str, list[int]] = {}
         for number, instance in enumerate(found):
             step = instance.mistake.step
@@ -145,7 +143,8 @@ class _View:
         return sum(self._any(anything)), sum(self._any(self._seen))
 
     def more(self) -> dict[str, list[Instance]]:
-        """The few quantities to ask for as well, each with the hidden mistakes that it shows; "" with the rest."""
+        """The few quantities to ask for as well, each with the hidden mistakes
+        that it shows; "" with the rest."""
         shown = {
             name: dict(zip(self._variants, self._any(shows), strict=True))
             for name, shows in self._shown.items()
@@ -164,12 +163,13 @@ class _View:
 def _view(sheet: Sheet, *, only_asked: bool = False) -> _View:
     """What changes at the numbers of a sheet, of what it asks for and besides."""
     return _View(
-        [Simulation(point_of(sheet, None))], _asked(sheet), digits=True, only_asked=only_asked
+        [simulate(point_of(sheet.problem, None))], _asked(sheet), digits=True, only_asked=only_asked
     )
 
 
 def _view_work(sheet: Sheet) -> int:
-    """The operations of making every mistake at one point, and of comparing all that comes of it."""
+    """The operations of making every mistake at one point, and of comparing all
+    that comes of it."""
     network, examples = sheet.network, sheet.network.examples or 1
     made = len(instances(network, sheet.rate is not None and network.update is not None))
     passes = 2 * PassWork(network, examples, SMALL_BITS).both + FLOAT_PASS * network.depth
@@ -184,35 +184,40 @@ def _asked(sheet: Sheet) -> Asked:
 
 
 def unseen(sheet: Sheet) -> list[Instance]:
-    """The mistakes that change nothing that a sheet with numbers asks for, as far as its digits tell."""
+    """The mistakes that change nothing that a sheet with numbers asks for, as
+    far as its digits tell."""
     return _view(sheet, only_asked=True).hidden
 
 
 def blindness(sheet: Sheet) -> Blindness:
-    """What a sheet cannot see. Raises Undecided where no data off all kinks is found, or the sheet's is too much."""
+    """What a sheet cannot see. Raises Undecided where no data off all kinks is
+    found, or the sheet's is too much."""
     rate, asked = sheet.exact_rate, _asked(sheet)
     one = _view_work(sheet)
     if one * (GENERIC if sheet.params is None else 1) > MAX_OPERATIONS:
         raise SheetError(
-            f"making every mistake in this network takes {one:,} operations, expected at most {MAX_OPERATIONS:,}: "
+            f"making every mistake in this network takes {one:,} operations, expected at most "
+            f"{MAX_OPERATIONS:,}: "
             "take a smaller one"
         )
     if sheet.params is None or sheet.x is None:
         probes = probes_for(sheet.network, None, rate)
         probes.budget.start()
-        points = [point for point in itertools.islice(probes, 1 + GENERIC) if point.jax_of is None]
-        view = _View([Simulation(point) for point in points], asked)
+        points = [
+            point for point in itertools.islice(probes, 1 + GENERIC) if not point.is_witnessed
+        ]
+        view = _View([simulate(point) for point in points], asked)
         return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
-    d_yhat, view = any_d_yhat(sheet.network), _view(sheet)
+    view = _view(sheet)
     total, hidden = len(view.instances), view.hidden
     if not hidden:
         return Blindness(total, hidden)
     budget, draw = Budget(), random.Random(SEED)
     budget.start()
     draws = min(DRAWS, MAX_OPERATIONS // (2 * one) + 1)
-    drawn = (_drawn(sheet, draw, rate, d_yhat, budget) for _ in range(draws))
+    drawn = (_drawn(sheet, draw, budget) for _ in range(draws))
     best: _View | None = None
-    for simulation in map(Simulation, drawn):
+    for simulation in map(simulate, drawn):
         if not _on_a_kink(simulation):
             view = _View([simulation], asked)
             best = view if best is None or view.worth() > best.worth() else best
@@ -223,33 +228,26 @@ def blindness(sheet: Sheet) -> Blindness:
     return Blindness(total, hidden, _as_lines(best.point), best.hidden, best.more())
 
 
-def _drawn(
-    sheet: Sheet, draw: random.Random, rate: Any, d_yhat: Array | None, budget: Budget
-) -> Point:
+def _drawn(sheet: Sheet, draw: random.Random, budget: Budget) -> Point:
     """A point of a sheet's shapes with small whole numbers."""
-    assert sheet.x is not None
-    assert sheet.params is not None
 
-    def small(shape: tuple[int, ...]) -> Array:
-        return numbers(lambda: draw.choice(SMALL), *shape)
+    def small(array: Array) -> Array:
+        return numbers(lambda: draw.choice(SMALL), *array.shape)
 
-    params = [Layer(small(W.shape), None if b is None else small(b.shape)) for W, b in sheet.params]
-    y = None if sheet.y is None else _targets(sheet.network, draw, small(sheet.y.shape))
-    return Point(
-        sheet.network, params, small(sheet.x.shape), y, d_yhat, None, rate=rate, budget=budget
-    )
+    problem = sheet.problem
+    params = tuple(Layer(small(W), None if b is None else small(b)) for W, b in problem.params)
+    y = None if problem.y is None else _targets(sheet.network, draw, small(problem.y))
+    return point_of(replace(problem, params=params, x=small(problem.x), y=y), None, budget=budget)
 
 
 def _targets(network: Network, draw: random.Random, y: Array) -> Array:
-    """Targets that a loss allows: 0 and 1 for a binary cross-entropy, one 1 a row for a cross-entropy."""
-    if network.loss not in ("binary_cross_entropy", "cross_entropy"):
+    """Targets that a loss allows: 0 and 1 for a binary cross-entropy, one 1 a
+    row for a cross-entropy."""
+    loss = losses.of(network.loss)
+    if not loss.probabilities:
         return y
     for row in y:
-        ones = (
-            [draw.randrange(len(row))]
-            if network.loss == "cross_entropy"
-            else np.flatnonzero([v > 0 for v in row])
-        )
+        ones = [draw.randrange(len(row))] if loss.add_up else np.flatnonzero([v > 0 for v in row])
         row[:] = Fraction(0)
         row[ones] = Fraction(1)
     return y
@@ -267,10 +265,11 @@ def _as_lines(point: Point) -> list[str]:
     def text(array: Array) -> str:
         return plain(exact_text(array))
 
-    lines = [f"x = {text(point.x[0] if single else point.x)}"]
-    if point.y is not None:
-        lines.append(f"y = {text(point.y[0] if single else point.y)}")
-    for W, b in point.params:
+    problem = point.problem
+    lines = [f"x = {text(problem.x[0] if single else problem.x)}"]
+    if problem.y is not None:
+        lines.append(f"y = {text(problem.y[0] if single else problem.y)}")
+    for W, b in problem.params:
         lines += ["[[layer]]", f"W = {text(W)}"]
         lines += [] if b is None else [f"b = {text(b)}"]
     return lines
@@ -281,14 +280,16 @@ def told(found: Blindness) -> Sequence[str]:
     if not found.unseen:
         return [f"sees all {found.total} mistakes that can be made on the way to what it asks for"]
     lines = [
-        f"cannot see {len(found.unseen)} of {found.total} mistakes that can be made on the way to what it asks for"
+        f"cannot see {len(found.unseen)} of {found.total} mistakes that can be made on the way to "
+        "what it asks for"
     ]
     lines += [f"  {instance.code:28}  {instance.text}" for instance in found.unseen]
     if found.data:
         hidden = len(found.hidden)
         lines += [
             "",
-            f"With these numbers the same questions see {'all' if not hidden else f'all but {hidden}'}:",
+            "With these numbers the same questions see "
+            f"{'all' if not hidden else f'all but {hidden}'}:",
         ]
         lines += [f"  {line}" for line in found.data]
     if found.more:

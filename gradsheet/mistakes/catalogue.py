@@ -13,29 +13,25 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from gradsheet.network.network import KINKED, SQUARES, Network
+from gradsheet.language.functions import ActivationFacts, facts_of
+from gradsheet.network.losses import LOSSES as FACTS
+from gradsheet.network.losses import SQUARES
+from gradsheet.network.network import Network
 from gradsheet.truth.steps import Edit, Edits, Step, transposed
-from manual.activations import (
-    ELEMENTWISE,
-    RATIONAL,
-    Activation,
-    Array,
-    activate,
-    number,
-    pull_back,
-    split,
-)
+from manual.activations import Activation, Array, activate, derivative, number, pull_back, split
 from manual.losses import LOSSES, cross_entropy, d_cross_entropy
 
 HALF, *UNHALVED = SQUARES
-ENTROPIES = ("binary_cross_entropy", "cross_entropy")
-SUMS = (HALF, "squared_error", *ENTROPIES)  # over the outputs
+ENTROPIES = tuple(name for name, loss in FACTS.items() if loss.probabilities)
+MEANS = tuple(name for name, loss in FACTS.items() if loss.averages)  # over the outputs
+SUMS = tuple(name for name in (*SQUARES, *ENTROPIES) if name not in MEANS)
+TWO_TERMS = tuple(name for name, loss in FACTS.items() if loss.both)
 AT_THE_END = ("shares", "d_yhat")  # steps that there are once
 TOGETHER = (
     "z_new",
@@ -100,12 +96,16 @@ class Place:
         return split(self.network.activations[self.l - 1])[0]
 
     @property
+    def facts(self) -> ActivationFacts:
+        return facts_of(self.network.activations[self.l - 1])
+
+    @property
     def others(self) -> list[Activation]:
         """The activations of other layers, where each unit has its own."""
         return [
             a
             for a in dict.fromkeys(self.network.activations)
-            if split(a)[0] not in ("identity", "softmax", self.f)
+            if split(a)[0] not in ("identity", self.f) and not facts_of(a).mixes
         ]
 
     @property
@@ -116,7 +116,7 @@ class Place:
     @property
     def curved(self) -> bool:
         """Whether every unit has an activation of its own."""
-        return self.f not in ("identity", "softmax")
+        return self.f != "identity" and not self.facts.mixes
 
     @property
     def bias(self) -> str | None:
@@ -170,12 +170,12 @@ def _turned(W: Array) -> Array:
 
 def _d_loss(s: SimpleNamespace, y: Array) -> Array:
     """dL/dyhat for another target."""
-    return np.asarray(s.mean(LOSSES[s.network.loss][1](y, s.yhat)))
+    return np.asarray(s.mean(LOSSES[s.network.loss].d(y, s.yhat)))
 
 
 def _for(activation: Activation, s: SimpleNamespace) -> Array:
     """z as numbers that an activation can be applied to: fractions have no exponential."""
-    return np.asarray(s.z if split(activation)[0] in RATIONAL else s.real(s.z))
+    return np.asarray(s.z if facts_of(activation).rational else s.real(s.z))
 
 
 def _each(n: int) -> range:
@@ -212,7 +212,7 @@ CATALOGUE = (
     Mistake("two-missing", "factor", "d_yhat", lambda p: p.loss in UNHALVED,
             "the 2 of the square is missing, and the loss has no 1/2 that would cancel it",
             lambda right, s: right / 2),
-    Mistake("outputs-missing", "factor", "d_yhat", lambda p: p.loss == "mean_squared_error" and p.units > 1,
+    Mistake("outputs-missing", "factor", "d_yhat", lambda p: p.loss in MEANS and p.units > 1,
             "the loss is a mean over the outputs, and 1 over their number is missing",
             lambda right, s: right * s.yhat.shape[-1]),
     Mistake("outputs-divided", "factor", "d_yhat", lambda p: p.loss in SUMS and p.units > 1,
@@ -236,10 +236,10 @@ CATALOGUE = (
     Mistake("target-other", "factor", "d_yhat", lambda p: p.loss in SQUARES and _others(p.units),
             "an output is compared with the target of another one",
             lambda right, s, k: _d_loss(s, _roll(s.y, k))),
-    Mistake("second-term-missing", "factor", "d_yhat", lambda p: p.loss == "binary_cross_entropy",
+    Mistake("second-term-missing", "factor", "d_yhat", lambda p: p.loss in TWO_TERMS,
             "the derivative of (1 - y)*log(1 - yhat), the second term of the loss, is missing",
             lambda right, s: s.mean(d_cross_entropy(s.y, s.yhat))),
-    Mistake("second-term-sign", "sign", "d_yhat", lambda p: p.loss == "binary_cross_entropy",
+    Mistake("second-term-sign", "sign", "d_yhat", lambda p: p.loss in TWO_TERMS,
             "the derivative of log(1 - yhat) lacks its minus sign",
             lambda right, s: s.mean(d_cross_entropy(s.y, s.yhat) + d_cross_entropy(1 - s.y, 1 - s.yhat))),
     Mistake("loss-half-missing", "factor", "shares", lambda p: p.loss == HALF,
@@ -260,7 +260,7 @@ CATALOGUE = (
     Mistake("loss-square-missing", "factor", "shares", lambda p: p.loss in SQUARES and not p.batch,
             "the error is not squared",
             lambda right, s: (s.yhat - s.y).sum(-2) / (2 if s.network.loss == HALF else 1)),
-    Mistake("loss-second-term-missing", "factor", "shares", lambda p: p.loss == "binary_cross_entropy",
+    Mistake("loss-second-term-missing", "factor", "shares", lambda p: p.loss in TWO_TERMS,
             "the second term of the loss, (1 - y)*log(1 - yhat), is missing",
             lambda right, s: s.mean(cross_entropy(s.y, s.yhat).sum(-2))),
     Mistake("log-base-10", "logarithm", "shares", lambda p: p.loss in ENTROPIES,
@@ -283,7 +283,7 @@ CATALOGUE = (
     Mistake("exponent-sign", "sign", "h", lambda p: p.f == "sigmoid",
             "the exponent of the sigmoid in layer {l} lacks its minus sign",
             lambda right, s: 1 - right),
-    Mistake("softmax-without-exponentials", "activation", "h", lambda p: p.f == "softmax",
+    Mistake("softmax-without-exponentials", "activation", "h", lambda p: p.facts.mixes,
             "z{l} is divided by its sum, without the exponentials of softmax",
             lambda right, s: s.z / s.z.sum(-1, keepdims=True)),
 
@@ -297,9 +297,9 @@ CATALOGUE = (
     Mistake("slope-other", "activation", "slope", lambda p: p.curved and p.others,
             "{k}' is taken for the derivative of {f} in layer {l}",
             lambda right, s, k: pull_back(k, _for(k, s), _ones(right))),
-    Mistake("slope-at-h", "activation", "slope", lambda p: p.f in ("sigmoid", "tanh", "softplus"),
+    Mistake("slope-at-h", "activation", "slope", lambda p: p.curved and not p.facts.rational,
             "the derivative {f}' is taken at h{l} instead of z{l}",
-            lambda right, s: ELEMENTWISE[s.f][1](s.h)),
+            lambda right, s: derivative(s.f, s.h)),
     Mistake("slope-of-z", "activation", "slope", lambda p: p.f in ("sigmoid", "tanh"),
             "z{l} stands for h{l} in the derivative of {f}",
             lambda right, s: s.z * (1 - s.z) if s.f == "sigmoid" else 1 - s.z * s.z),
@@ -312,13 +312,13 @@ CATALOGUE = (
     Mistake("function-for-slope", "activation", "slope", lambda p: p.curved,
             "h{l} is multiplied with, the activation {f} itself in place of its derivative",
             lambda right, s: s.h),
-    Mistake("mask-turned", "activation", "slope", lambda p: p.f in KINKED,
+    Mistake("mask-turned", "activation", "slope", lambda p: p.facts.kinked,
             "{f}' is 1 where z{l} is negative and 0 where it is positive",
             lambda right, s: (s.z < 0) * number(s.z, 1)),
-    Mistake("mask-at-zero", "activation", "slope", lambda p: p.f in KINKED,
+    Mistake("mask-at-zero", "activation", "slope", lambda p: p.facts.kinked,
             "{f}'(0) is taken to be 1 in layer {l}",
             lambda right, s: np.where(s.z == 0, number(s.z, 1), right)),
-    Mistake("mask-of-gradient", "activation", "d_z", lambda p: p.f in KINKED,
+    Mistake("mask-of-gradient", "activation", "d_z", lambda p: p.facts.kinked,
             "the mask of layer {l} keeps what has a positive gradient, not a positive z{l}",
             lambda right, s: s.d_h * (s.d_h > 0)),
     Mistake("slope-kept", "activation", "d_z", lambda p: p.cancels,
@@ -327,10 +327,10 @@ CATALOGUE = (
     Mistake("target-not-subtracted", "factor", "d_z", lambda p: p.cancels and (p.units > 1 or p.batch),
             "the target is left out, yhat stands for yhat - y",
             lambda right, s: s.mean(s.h)),
-    Mistake("softmax-diagonal", "activation", "d_z", lambda p: p.f == "softmax",
+    Mistake("softmax-diagonal", "activation", "d_z", lambda p: p.facts.mixes,
             "only the diagonal of the Jacobian of softmax is taken, h{l}*(1 - h{l})",
             lambda right, s: s.d_h * s.h * (1 - s.h)),
-    Mistake("softmax-slope-missing", "activation", "d_z", lambda p: p.f == "softmax",
+    Mistake("softmax-slope-missing", "activation", "d_z", lambda p: p.facts.mixes,
             "the Jacobian of softmax is missing",
             lambda right, s: s.d_h),
 
@@ -497,7 +497,6 @@ def _instance(mistake: Mistake, places: Sequence[Place], variant: Any) -> Instan
     )
 
 
-@lru_cache(maxsize=64)
 def instances(network: Network, rate: bool) -> tuple[Instance, ...]:
     """Every mistake that can be made in a network, where it can be made; `rate` says whether there is an update."""
     found = []

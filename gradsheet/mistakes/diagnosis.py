@@ -1,47 +1,52 @@
 """The causes of what is wrong on a sheet.
 
-One claim is often explained by several mistakes, some of them by chance. The sheet as a whole tells them apart: those
-that explain the most claims are taken first, and among equals those that spoil the fewest right ones. What explains a
-claim as well as any other is named beside it, and where nothing does, that is said.
+For every claim that is not right the ways of explaining it are asked for
+`Candidate`s, in the order of their kinds; `candidate` has the table that says
+which of them wins and why. What explains a claim as well as any other is named
+beside it, and where nothing does, that is said. What the winners of several
+claims have in common is a cause.
 """
 
-import itertools
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Cause, Explanation, Judgement
 from gradsheet.claims.sheet import Claim
+from gradsheet.mistakes.candidate import HALF, RANKS, SURE, Candidate, Kind, are_sure, winners
+from gradsheet.mistakes.forms import difference, forms, repairs
 from gradsheet.mistakes.search import Hypothesis, Search, Statement
 from gradsheet.mistakes.simulation import Combination
-from gradsheet.mistakes.writing import ARITHMETIC, LeftOut, Writing, said_by
+from gradsheet.mistakes.stories import Stories
+from gradsheet.mistakes.writing import ARITHMETIC, Writing, said_by
 from gradsheet.network.network import improbable
+from gradsheet.numbers.reasons import OutOfWork
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.point import Point
 from gradsheet.truth.probes import Probes
-from gradsheet.truth.work import OutOfWork
 
-SURE = 2.0  # digits that a cause explains beyond those that choosing it took, from which on it is no chance
-FITS = 1.0  # such digits from which on several mistakes at once are told at all
 LOOSE = 2  # digits that a number tells less where it is off by rounding
-MANY = 20  # explanations of one claim that are kept
-ROUNDING = Explanation("rounding", "rounding on the way", "rounding", "")
+ROUNDED = Explanation("rounding", "rounding on the way", "rounding", "")
 
 
 def diagnose(
     judgements: Sequence[Judgement], points: Point | Probes, history: History | None = None
 ) -> list[Cause]:
-    """Give every wrong or lucky judgement its explanations, and return the causes that several have in common.
+    """Give every wrong or lucky judgement its explanations, and return the
+    causes that several have in common.
 
-    `points` is the point with the sheet's numbers, or the probes of a sheet over all weights. What the time does not
-    suffice for is left out.
+    `points` is the point with the sheet's numbers, or the probes of a sheet
+    over all weights. What the time does not suffice for is left out.
     """
     if all(judgement.verdict not in ("wrong", "lucky") for judgement in judgements):
         return []
-    if isinstance(points, Point) and points.y is not None and improbable(points.network, points.y):
-        return []  # the rules that people use do not hold there, and what they give is no mistake of theirs
+    y = points.problem.y if isinstance(points, Point) else None
+    if y is not None and improbable(points.network, y):
+        # The rules that people use do not hold there: what they give is no mistake of theirs.
+        return []
     try:
         return _Diagnosis(Search(judgements, points, history)).causes()
     except OutOfWork:  # what has been explained by now is
@@ -56,306 +61,285 @@ def diagnose(
         return []
 
 
+@dataclass(frozen=True)
+class _Case:
+    """A judgement that is to be explained, by its number.
+
+    With the statement that mistakes in the pass have to make true, and the
+    story that does.
+    """
+
+    number: int
+    judgement: Judgement
+    statement: Statement | None
+    story: Hypothesis | None
+
+    @property
+    def is_split(self) -> bool:
+        """Whether its working is one thing to explain, and its number another."""
+        of_number = self.statement is not None and self.statement.is_of_number
+        return not self.judgement.own and not of_number
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether it follows from something wrong, with no mistake of its own."""
+        judgement = self.judgement
+        follows = judgement.verdict == "carried_forward" or (judgement.own and judgement.given)
+        return self.story is None and bool(follows)
+
+    @property
+    def said(self) -> int:
+        """How many digits the claim gives."""
+        return sum(map(significant, said_by(self.judgement)))
+
+
 class _Diagnosis:
     def __init__(self, search: Search):
         self.search, self.judgements = search, search.judgements
-        self.number = {id(judgement): number for number, judgement in enumerate(self.judgements)}
-        self.statements = {id(s.judgement): (number, s) for number, s in enumerate(search.wrong)}
-        self.members: defaultdict[Combination, list[int]] = defaultdict(
-            list
-        )  # of causes, the judgements
-        self.digits: defaultdict[Combination, float] = defaultdict(
-            float
-        )  # and how many digits they explain
+        self.statements = {id(s.judgement): k for k, s in enumerate(search.wrong)}
         self.writing = Writing(search)
-        self.stories = self._stories()
-        self.writing.learn([story.chosen for story in self.stories])
+        self.stories = Stories(search, self.writing)
+        # Of every cause its judgements, and how many of their digits speak for it.
+        self.members: defaultdict[Combination, list[int]] = defaultdict(list)
+        self.evidence: defaultdict[Combination, float] = defaultdict(float)
 
-    # Mistakes in the pass
-
-    def _stories(self) -> list[Hypothesis]:
-        """The few combinations of mistakes that explain the most statements, each of them several."""
-        wrong, stories = self.search.wrong, list[Hypothesis]()
-        left = {n for n, statement in enumerate(wrong) if not self._is_written(statement)}
-        pool = [
-            h
-            for h in self.search.hypotheses
-            if self._is_story(h.explains & left) and self._tells(h.chosen, h.explains)
+    def causes(self) -> list[Cause]:
+        """Explain every judgement; the causes that several have in common."""
+        for number, judgement in enumerate(self.judgements):
+            if judgement.verdict in ("wrong", "lucky", "carried_forward"):
+                self._explain(self._case(number, judgement))
+        shared = [(cause, claims) for cause, claims in self.members.items() if len(claims) > 1]
+        shared.sort(key=lambda pair: -len(pair[1]))
+        return [
+            Cause(self._named(cause), claims, self._is_sure(cause, self.evidence[cause]))
+            for cause, claims in shared
         ]
 
-        def worth(h: Hypothesis) -> tuple[float, int, int]:
-            return len(h.explains & left) - len(h.chosen) - h.spoils / 2, -h.spoils, -len(h.chosen)
+    def _case(self, number: int, judgement: Judgement) -> _Case:
+        k = self.statements.get(id(judgement))
+        if k is None or self.writing.swaps_truths(number):  # those are no mistake in the pass
+            return _Case(number, judgement, None, None)
+        return _Case(number, judgement, self.search.wrong[k], self.stories.of(k))
 
-        while pool:
-            best = max(pool, key=worth)
-            if not self._is_story(best.explains & left):
-                break
-            pool.remove(best)
-            confirmed = frozenset(
-                n for n in best.explains if self.search.confirm(best.chosen, wrong[n])
-            )
-            if confirmed == best.explains:
-                stories.append(self._simpler(best))
-                left -= best.explains
-            else:
-                pool.append(Hypothesis(best.chosen, confirmed, best.spoils))
-        return stories
+    def _explain(self, case: _Case) -> None:
+        """Give a judgement its explanations, and its cause the judgement."""
+        best = winners(self._candidates(case))
+        judgement = case.judgement
+        if best or (self.search.is_complete and id(judgement) in self.statements):
+            texts = {c.explanation.text: c.explanation for c in best}
+            judgement.explanations = list(texts.values())
+        judgement.sure = are_sure(best)
+        causes = {candidate.cause: candidate.evidence for candidate in best if candidate.cause}
+        if case.story is not None:
+            causes = {case.story.chosen: self._evidence(case)}
+        if len(causes) > 1:  # of equals the one that other claims share
+            causes = {c: digits for c, digits in causes.items() if c in self.stories.combinations}
+        if len(causes) == 1:
+            ((cause, digits),) = causes.items()
+            self.members[cause].append(case.number)
+            self.evidence[cause] += digits
 
-    def _is_written(self, statement: Statement) -> bool:
-        """Whether a slip in the figures explains a statement, which is then no mistake in the pass."""
-        number = self.number[id(statement.judgement)]
-        if number in self.writing.swaps:
-            return True
-        left_out = self.writing.left_out(number) if statement.is_of_number else None
-        return left_out is not None and not left_out.of_names
+    def _evidence(self, case: _Case) -> float:
+        """How many digits of a claim speak for its story."""
+        if self.writing.left_out(case.number) is not None:
+            return case.said
+        assert case.statement is not None
+        return 0.0 if case.statement.is_carried else case.statement.digits
 
-    def _is_story(self, statements: Collection[int]) -> bool:
-        """Whether they are several, and not all of them follow from others."""
-        return len(statements) > 1 and any(not self.search.wrong[n].is_carried for n in statements)
-
-    def _digits(self, statements: Iterable[int]) -> float:
-        """How many digits some statements have; what follows from others tells nothing more."""
-        return sum(
-            self.search.wrong[n].digits for n in statements if not self.search.wrong[n].is_carried
+    def _candidates(self, case: _Case) -> list[Candidate]:
+        """Whatever may win: by `key` nothing of a further row does."""
+        ways = (
+            self._left_out,
+            self._shared,
+            self._carried,
+            self._difference,
+            self._fewest,
+            self._arithmetic,
+            self._forms,
+            self._repairs,
         )
+        for kinds, way in zip(RANKS, ways, strict=True):
+            candidates = list(way(case))
+            assert {candidate.kind for candidate in candidates} <= kinds
+            if candidates:
+                return candidates
+        return []
 
-    def _tells(self, chosen: Combination, statements: Iterable[int]) -> bool:
-        """Whether several mistakes together explain more digits than chance would, or there is but one."""
-        digits = self._digits(statements)
-        return len(chosen) < 2 or digits - math.log10(self.search.tried.get(len(chosen), 1)) >= FITS
+    # The kinds, in the order of the table
 
-    def _simpler(self, story: Hypothesis) -> Hypothesis:
-        """One of several mistakes alone, where that and rounding on the way explain as much."""
-        for part in [(number,) for number in story.chosen if len(story.chosen) > 1]:
-            statements = [self.search.wrong[n] for n in story.explains]
-            if all(
-                self.search.confirm(part, s) or self.search.loosely(s, [part]) for s in statements
-            ):
-                return Hypothesis(part, story.explains, story.spoils)
-        return story
+    def _left_out(self, case: _Case) -> Iterator[Candidate]:
+        """What a number lacks of its own line, and mistakes that come to that.
 
-    def _best(self, statement: Statement, story: Hypothesis | None) -> list[Combination]:
-        """The combinations of mistakes that explain a statement, all that do equally well."""
-        confirm, fits = self.search.confirm, statement.fits
+        Of a line of quantities that is the same mistake in other words, and
+        said first.
+        """
+        if (left_out := self.writing.left_out(case.number)) is None:
+            return
+        digits = case.said
+        in_pass = [c for c in self._in_pass(case) if c.size == 1]
+        if not left_out.of_names:
+            in_pass = [c for c in in_pass if self._is_sure(c.cause, digits)]
+        same, of_line = [c.explanation for c in in_pass], left_out.explanations
+        for explanation in same + of_line if left_out.of_names else of_line + same:
+            beyond = digits - math.log10(left_out.tried)
+            yield Candidate(Kind.LEFT_OUT, explanation, digits=beyond)
+
+    def _shared(self, case: _Case) -> Iterator[Candidate]:
+        """The mistakes of the claim's story, as far as it needs them."""
+        if case.story is not None:
+            yield from self._with_pens(case, self._in_pass(case))
+
+    def _carried(self, case: _Case) -> Iterator[Candidate]:
+        """Right steps from an earlier wrong claim, whose cause is its cause."""
+        if case.is_carried:
+            given = case.judgement.given
+            yield Candidate(Kind.CARRIED, _carried_on(given), cause=self._cause_of(given))
+
+    def _difference(self, case: _Case) -> Iterator[Candidate]:
+        """The finite difference that a number is."""
+        if case.story is None and case.judgement.verdict == "wrong":
+            for explanation in difference(self.search, case.judgement):
+                yield Candidate(Kind.DIFFERENCE, explanation)
+
+    def _fewest(self, case: _Case) -> Iterator[Candidate]:
+        """Mistakes, slips, and a mistake with rounding where these are more."""
+        candidates = [] if case.story else self._with_pens(case, self._in_pass(case))
+        if not candidates or not case.is_split:
+            candidates += [pen for pen in self._pens(case) if pen.kind is Kind.PEN]
+        yield from candidates
+        if all(candidate.size > 1 + HALF for candidate in candidates):
+            yield from self._rounded(case)
+
+    def _arithmetic(self, case: _Case) -> Iterator[Candidate]:
+        """A slip from the last line to the number, whatever it was."""
+        yield from (pen for pen in self._pens(case) if pen.kind is Kind.ARITHMETIC)
+
+    def _forms(self, case: _Case) -> Iterator[Candidate]:
+        """The truth in another form."""
+        if case.judgement.verdict == "wrong":
+            for explanation in forms(self.search, case.judgement):
+                yield Candidate(Kind.FORM, explanation)
+
+    def _repairs(self, case: _Case) -> Iterator[Candidate]:
+        """The changes that make a formula true; not sure at one point alone."""
+        if case.judgement.verdict == "wrong" and case.judgement.claim.value is None:
+            digits = math.inf if self.search.probes is not None else 0.0
+            for explanation in repairs(self.search, case.judgement):
+                yield Candidate(Kind.REPAIR, explanation, digits=digits)
+
+    # What they are made of
+
+    def _in_pass(self, case: _Case) -> list[Candidate]:
+        """The mistakes that make the statement true: the story's, or any."""
+        statement, story = case.statement, case.story
+        if statement is None:
+            return []
         if story is not None:
-            for size in range(1, len(story.chosen) + 1):
-                if own := [
-                    part
-                    for part in itertools.combinations(story.chosen, size)
-                    if confirm(part, statement)
-                ]:
-                    rank = (size, *story.rank()[1:])
-                    equal = [h.chosen for h in fits if h.rank() == rank and h.chosen not in own]
-                    return self._narrow(
-                        own + [chosen for chosen in equal if confirm(chosen, statement)]
-                    )
-            return []  # it does but for rounding
-        best: list[Hypothesis] = []
-        for hypothesis in sorted(fits, key=lambda h: h.rank()):
-            if len(best) > MANY or (best and hypothesis.rank() != best[0].rank()):
-                break
-            if self._tells(hypothesis.chosen, hypothesis.explains) and confirm(
-                hypothesis.chosen, statement
-            ):
-                best.append(hypothesis)
-        return self._narrow([hypothesis.chosen for hypothesis in best])
+            digits = self.stories.beyond(story.chosen, self.stories.digits(story.explains))
+            return [
+                Candidate(
+                    Kind.SHARED,
+                    self._named(chosen),
+                    size=len(chosen),
+                    reach=story.fewest,
+                    spoils=self.search.spoils(story.chosen),
+                    digits=digits,
+                    cause=chosen,
+                )
+                for chosen in self.stories.shared(statement, story)
+            ]
+        return [
+            Candidate(
+                Kind.PASS,
+                self._named(h.chosen),
+                size=len(h.chosen),
+                reach=h.fewest,
+                spoils=self.search.spoils(h.chosen),
+                digits=self.stories.beyond(h.chosen, statement.digits),
+                cause=h.chosen,
+                evidence=statement.digits,
+            )
+            for h in self.stories.alone(statement)
+        ]
 
-    def _narrow(self, found: list[Combination]) -> list[Combination]:
-        """Without those that differ from another one only by making a mistake in further layers."""
-        made = {chosen: self.search.simulation.made(chosen) for chosen in found}
+    def _with_pens(self, case: _Case, candidates: list[Candidate]) -> list[Candidate]:
+        """Candidates, each with a slip where the number is another thing."""
+        pens = self._pens(case) if case.is_split else []
+        return [c.then(pen) for c in candidates for pen in pens] if pens else candidates
 
-        def within(a: Combination, b: Combination) -> bool:
-            pairs = list(zip(made[a], made[b], strict=True))
-            same = all(i.mistake is j.mistake and set(i.layers) <= set(j.layers) for i, j in pairs)
-            return same and any(len(i.layers) < len(j.layers) for i, j in pairs)
+    def _pens(self, case: _Case) -> list[Candidate]:
+        """The slips to a number, from the truth, its line or shared mistakes.
 
-        return [b for b in found if not any(len(a) == len(b) and within(a, b) for a in found)]
+        Where several slips fit none is sure, nor where a number may have been
+        cut: rounding on the way looks like it.
+        """
+        if case.judgement.own and case.story is not None:
+            return []  # its mistakes give the number, or all but for rounding
+        pens = self.writing.pens(case.number)
+        said: float = case.said
+        if case.is_split or case.judgement.claim.value is None:
+            said = math.inf  # the number is known not to be what its line gives, or there is none
+        elif len(pens) > 1 or any("truncated" in pen.code for _, pen in pens):
+            said = 0.0
+        candidates: list[Candidate] = []
+        for chosen, pen in pens:
+            size = len(chosen) + 1 + pen.code.count("+")
+            before = [self._named(chosen)] if chosen else []
+            candidates.append(
+                Candidate(
+                    Kind.ARITHMETIC if pen == ARITHMETIC else Kind.PEN,
+                    Explanation.together([*before, pen]),
+                    size=size,
+                    digits=said - size + 1,  # each but one took a digit
+                    cause=chosen,
+                )
+            )
+        return candidates
 
-    def _loosely(self, statement: Statement) -> list[Combination]:
-        """The same, for a number that is off by rounding besides."""
-        stories, singles = [story.chosen for story in self.stories], self.search.simulation.singles
-        return self.search.loosely(statement, stories) or self._narrow(
-            self.search.loosely(statement, singles)
-        )
+    def _rounded(self, case: _Case) -> list[Candidate]:
+        """The mistakes that give a number but for rounding on the way."""
+        if case.statement is None:
+            return []
+        loose = self.stories.loosely(case.statement)
+        digits = case.statement.digits - LOOSE * len(case.statement.bounds)
+        return [
+            Candidate(
+                Kind.ROUNDING,
+                Explanation.together([self._named(chosen), ROUNDED]),
+                size=len(chosen) + HALF,
+                digits=self.stories.beyond(chosen, digits) if len(loose) == 1 else 0.0,
+                spoils=self.search.spoils(chosen),
+                cause=chosen,
+                evidence=digits,
+            )
+            for chosen in loose
+        ]
 
-    def _explained(self, chosen: Combination) -> Explanation:
+    def _named(self, chosen: Combination) -> Explanation:
+        """Mistakes in the pass as they are told."""
         made = self.search.simulation.made(chosen)
         return Explanation.together(
             [Explanation(i.code, i.text, i.mistake.kind, i.hint) for i in made]
         )
 
-    def _sure(self, chosen: Combination, digits: float) -> bool:
-        """Whether that many digits are more than chance would explain, and no right claim speaks against it."""
-        return (
-            not self.search.spoils(chosen)
-            and digits - math.log10(self.search.tried.get(len(chosen), 1)) >= SURE
-        )
+    def _is_sure(self, chosen: Combination, digits: float) -> bool:
+        """Whether so many digits for it are no chance, and nothing is against it."""
+        return not self.search.spoils(chosen) and self.stories.beyond(chosen, digits) >= SURE
 
-    # All together
-
-    def causes(self) -> list[Cause]:
-        """The causes that several judgements have in common; each judgement gets its explanations."""
+    def _cause_of(self, claims: Sequence[Claim]) -> Combination:
+        """The cause that earlier claims have in common, () where there is none."""
+        causes = set[Combination]()
         for number, judgement in enumerate(self.judgements):
-            if judgement.verdict in ("wrong", "lucky", "carried_forward"):
-                cause = self._explain(number, judgement)
-                if cause is not None:
-                    self.members[cause].append(number)
-        shared = [(cause, claims) for cause, claims in self.members.items() if len(claims) > 1]
-        shared.sort(key=lambda pair: -len(pair[1]))
-        return [
-            Cause(self._explained(c), claims, self._sure(c, self.digits[c])) for c, claims in shared
-        ]
-
-    def _cause_of(self, claims: Sequence[Claim]) -> Combination | None:
-        """The cause that earlier claims have in common."""
-        numbers = [
-            number
-            for number, j in enumerate(self.judgements)
-            if any(j.claim is claim for claim in claims)
-        ]
-        found = {
-            next((c for c, members in self.members.items() if number in members), None)
-            for number in numbers
-        }
-        return found.pop() if len(found) == 1 else None
-
-    def _explain(self, number: int, judgement: Judgement) -> Combination | None:
-        """Give a judgement its explanations; the mistakes in the pass that are its cause, where one is to be told."""
-        at, statement = self.statements.get(id(judgement), (-1, None))
-        story: Hypothesis | None = None
-        in_pass: list[Combination] = []
-        if (left_out := self.writing.left_out(number)) is not None:
-            return self._tell_left_out(judgement, left_out, at, statement)
-        if statement is not None and not self.writing.swaps_truths(number):
-            story = next((story for story in self.stories if at in story.explains), None)
-            in_pass = self._best(statement, story)
-            if story is not None and not statement.is_carried:
-                self.digits[story.chosen] += statement.digits
-        if story is not None or (
-            judgement.verdict != "carried_forward" and (not judgement.own or not judgement.given)
-        ):
-            cause = self._named(number, judgement, statement, story, in_pass)
-        else:  # what follows from something wrong is no mistake of its own
-            judgement.explanations, judgement.sure = [_carried_on(judgement)], True
-            cause = self._cause_of(judgement.given)
-        if judgement.explanations or (self.search.is_complete and statement is not None):
-            found = {explanation.text: explanation for explanation in judgement.explanations or []}
-            judgement.explanations = list(found.values())
-        return cause
-
-    def _tell_left_out(
-        self, judgement: Judgement, left_out: LeftOut, at: int, statement: Statement | None
-    ) -> Combination | None:
-        """Name what a number lacks of its own line; beside it a mistake in the pass that comes to the same.
-
-        Of a line of quantities that is the same mistake in other words, and said first; returns the cause.
-        """
-        story = next((story for story in self.stories if at in story.explains), None)
-        digits = sum(map(significant, said_by(judgement)))
-        in_pass = (
-            [] if statement is None else [c for c in self._best(statement, story) if len(c) == 1]
-        )
-        in_pass = [c for c in in_pass if left_out.of_names or self._sure(c, digits)]
-        same, named = [self._explained(chosen) for chosen in in_pass], left_out.explanations
-        judgement.explanations = same + named if left_out.of_names else named + same
-        judgement.sure = digits - math.log10(left_out.tried) >= SURE
-        if story is not None:
-            self.digits[story.chosen] += digits
-        return None if story is None else story.chosen
-
-    def _named(
-        self,
-        number: int,
-        judgement: Judgement,
-        statement: Statement | None,
-        story: Hypothesis | None,
-        in_pass: list[Combination],
-    ) -> Combination | None:
-        """Name what reproduces a judgement's claim, from the pass to the pen; return the cause."""
-        cause = None if story is None else story.chosen
-        named = [self._explained(chosen) for chosen in in_pass]
-        pens = self.writing.pens(number) if not judgement.own or story is None else []
-        of_number = (
-            statement is not None and statement.is_of_number and number not in self.writing.swaps
-        )
-        if (
-            of_number
-            and in_pass
-            and (story is not None or [pen for _, pen in pens] == [ARITHMETIC])
-        ):
-            pens = []  # the number tells more than that it is not what its line gives
-        if in_pass and statement is not None:
-            digits = statement.digits if story is None else self._digits(story.explains)
-            judgement.sure = self._sure(cause or in_pass[0], digits)
-            if story is None and len(in_pass) == 1:
-                (cause,) = in_pass
-                self.digits[cause] += digits
-        if (
-            story is None
-            and judgement.verdict == "wrong"
-            and (found := self.writing.difference(judgement))
-        ):
-            judgement.explanations, judgement.sure = found, True
-            return None
-        loose = self._loosely(statement) if statement is not None and not named else []
-        if pens and not (
-            loose and (pens[0][0] or "+" in pens[0][1].code)
-        ):  # rounding is likelier than several slips
-            named, judgement.sure = self._with_pens(
-                judgement, pens, named, judgement.sure, statement
-            )
-            cause = cause or pens[0][0] or None
-        elif loose and statement is not None:
-            named = [Explanation.together([self._explained(chosen), ROUNDING]) for chosen in loose]
-            if len(loose) == 1:
-                cause, digits = loose[0], statement.digits - LOOSE * len(statement.bounds)
-                self.digits[cause] += digits
-                judgement.sure = self._sure(cause, digits)
-        if not named and judgement.verdict == "wrong":
-            named = self.writing.forms(judgement)
-            judgement.sure = bool(named)
-        if not named and judgement.claim.value is None and judgement.verdict == "wrong":
-            named = self.writing.repairs(judgement)
-            judgement.sure = bool(named) and self.search.probes is not None
-        judgement.explanations = named or None
-        return cause
-
-    def _with_pens(
-        self,
-        judgement: Judgement,
-        pens: list[tuple[Combination, Explanation]],
-        named: list[Explanation],
-        sure: bool,
-        statement: Statement | None,
-    ) -> tuple[list[Explanation], bool]:
-        """The explanations of a number that may have been written wrongly, and whether they are sure."""
-        digits = (
-            math.inf if judgement.claim.value is None else sum(map(significant, said_by(judgement)))
-        )
-        if not judgement.own and (statement is None or not statement.is_of_number):
-            # Its working is one thing, and its number another.
-            ways = [[*before, pen] for before in ([[n] for n in named] or [[]]) for _, pen in pens]
-            return [Explanation.together(way) for way in ways], sure or not named
-        chosen, size = pens[0][0], len(pens[0][0]) + 1
-        doubtful = len(pens) > 1 or any(
-            "truncated" in pen.code for _, pen in pens
-        )  # rounding on the way looks like it
-        written = [
-            Explanation.together([*([self._explained(chosen)] if chosen else []), pen])
-            for _, pen in pens
-        ]
-        if statement is None or not named or (best := statement.fits[0].rank())[0] > size:
-            return written, digits > size and not doubtful
-        # The smaller one explains it; a slip, too, where the mistake in the pass would spoil what is right.
-        spoils = min(h.spoils for h in statement.fits)
-        if best[0] < size:
-            return named, sure
-        return (written, digits > size and not doubtful) if spoils else (named + written, False)
+            if any(judgement.claim is claim for claim in claims):
+                members = self.members.items()
+                causes.add(next((cause for cause, some in members if number in some), ()))
+        return causes.pop() if len(causes) == 1 else ()
 
 
-def _carried_on(judgement: Judgement) -> Explanation:
-    earlier = " and ".join(f"{claim.quantity} (line {claim.line})" for claim in judgement.given)
-    lines = " and ".join(f"line {claim.line}" for claim in judgement.given)
+def _carried_on(claims: Sequence[Claim]) -> Explanation:
+    """What follows from earlier claims, as it is told."""
+    earlier = " and ".join(f"{claim.quantity} (line {claim.line})" for claim in claims)
+    lines = " and ".join(f"line {claim.line}" for claim in claims)
     return Explanation(
         "carried-on",
         f"right given the earlier {earlier}",

@@ -1,10 +1,11 @@
-"""What is left out between a line of working and its number: a factor, a term, a power or a sign of the line itself."""
+"""What is left out between a line of working and its number: a factor, a term,
+a power or a sign of the line itself."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from gradsheet.claims.composing import formula_text
 from gradsheet.language import formula as f
+from gradsheet.language.text import formula_text
 from gradsheet.numbers.slips import Slip
 
 MAX_PARTS = 200  # of a line that is looked through
@@ -21,7 +22,8 @@ def omissions(line: f.Node) -> Iterator[tuple[Slip, f.Node]]:
 
 
 def has_names(line: f.Node) -> bool:
-    """Whether a line is of quantities, not of numbers alone: what it leaves out is then a step of the pass as well."""
+    """Whether a line is of quantities, not of numbers alone: what it leaves out
+    is then a step of the pass as well."""
     return any(isinstance(part, f.Quantity) for part in f.walk(line))
 
 

@@ -1,8 +1,10 @@
 """The small change that makes a formula true.
 
-A formula whose index is outside its axis, or whose shapes do not fit, has no value that a mistake in the pass could
-give. There it is the formula that is edited, once or twice: an index for another, a transpose more or less, `@` for
-`*`. A change is named only if the formula is then the truth, as an identity or in the sheet's numbers.
+A formula whose index is outside its axis, or whose shapes do not fit, has no
+value that a mistake in the pass could give. There it is the formula that is
+edited, once or twice: an index for another, a transpose more or less, `@` for
+`*`. A change is named only if the formula is then the truth, as an identity or
+in the sheet's numbers.
 """
 
 import itertools
@@ -11,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import show_index
+from gradsheet.language.text import show_index
 from gradsheet.network.network import Network
 
 MAX_SECOND = 600  # pairs of changes that are tried

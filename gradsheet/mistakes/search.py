@@ -18,18 +18,19 @@ from gradsheet.claims.comparison import agree_at, printed_value, truths_at
 from gradsheet.claims.following import follow_work
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Judgement
-from gradsheet.claims.sheet import Value, printed_entries
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import NO_VALUE, Binding, EvaluationError, Evaluator, same_shape
+from gradsheet.language.evaluate import Binding, Evaluator, same_shape
 from gradsheet.mistakes.catalogue import edits_of
-from gradsheet.mistakes.simulation import CLOSE, Combination, Run, Simulation, changed
-from gradsheet.numbers.printed import as_float
+from gradsheet.mistakes.simulation import CLOSE, Combination, Run, changed, simulation_at
+from gradsheet.numbers.budget import FLOAT_PASS, FLOATS
+from gradsheet.numbers.printed import Value, as_float, printed_entries
+from gradsheet.numbers.reasons import NO_VALUE, AtKink, EvaluationError, OutOfWork
 from gradsheet.numbers.slips import significant
-from gradsheet.truth.carry import Carried
-from gradsheet.truth.point import AtKink, Point
+from gradsheet.truth.carried import Carried
+from gradsheet.truth.point import Point
 from gradsheet.truth.probes import Probes
 from gradsheet.truth.target import core_of
-from gradsheet.truth.work import FLOAT_PASS, FLOATS, OutOfWork
+from gradsheet.truth.values import Values
 from manual.activations import Array
 
 MOST_TOGETHER = 3  # mistakes that are tried together
@@ -125,7 +126,7 @@ class Search:
         self.judgements, self.history = judgements, history
         self.probes = points if isinstance(points, Probes) else None
         self.point = mixed(points) if isinstance(points, Probes) else points
-        self.simulation = Simulation.at(self.point)
+        self.simulation = simulation_at(self.point)
         self.hypotheses: list[Hypothesis] = []
         self.tried: dict[int, int] = {}  # combinations of so many mistakes
         self.is_complete = True  # whether all combinations could be paid for
@@ -133,7 +134,7 @@ class Search:
         self._paid: set[tuple[int, tuple[int, ...] | None]] = (
             set()
         )  # the simulations that were paid for
-        self._seen: dict[Any, Point] = {}
+        self._seen: dict[Any, Values] = {}
         self._spoils: dict[Combination, int] = {}
         self.wrong: list[Statement] = []
         self.right: list[Statement] = []
@@ -219,9 +220,8 @@ class Search:
         def number(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
             for more in further:
                 assert self.history is not None
-                low, high = self.history.spread(
-                    judgement.claim, line, self.point, {**binding, **more}, known=True
-                )
+                reach = self.history.reach(judgement.claim, self.point)
+                low, high = reach.spread(line, {**binding, **more}, known=True)
                 yield (
                     list(zip(low.flat, high.flat, strict=True))
                     if same_shape(low.shape, truth.shape)
@@ -340,7 +340,7 @@ class Search:
 
     # Exactly
 
-    def seen(self, chosen: Combination, point: Point | None = None) -> Point:
+    def seen(self, chosen: Combination, point: Point | None = None) -> Values:
         """The point, the sheet's own or another, as it is for somebody who makes some mistakes."""
         point = point or self.point
         key = chosen, id(point)
@@ -439,7 +439,7 @@ def _size(value: Any, high: Any) -> float:
 
 def mixed(probes: Probes) -> Point:
     """A point with generic numbers, about half of its units live."""
-    points = [point for point in itertools.islice(probes, 9) if point.jax_of is None]
+    points = [point for point in itertools.islice(probes, 9) if not point.is_witnessed]
     return min(points, key=lambda point: abs(2 * sum(point.live_units()) - len(point.live_units())))
 
 
@@ -447,7 +447,7 @@ def agree_everywhere(
     probes: Probes,
     quantity: f.Node,
     line: f.Node,
-    seen: Callable[[Point], Point] = lambda point: point,
+    seen: Callable[[Point], Values] = lambda point: point,
     made: Combination = (),
     form: int | None = None,
 ) -> bool:

@@ -4,32 +4,33 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import NO_VALUE, Evaluator
+from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.catalogue import Instance, edits_of, instances
 from gradsheet.network.network import Network
-from gradsheet.numbers.cache import Kept
+from gradsheet.network.problem import Problem
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import as_float
-from gradsheet.truth.carry import Carried
+from gradsheet.numbers.reasons import NO_VALUE, OutOfWork
+from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Index, Pass, Tensor, in_front
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.work import OutOfWork
-from manual import Layer
 from manual.activations import Array
 
 MAX_NUMBERS = 1_000_000  # floats that the variants of one batch may have among them
-MAX_VARIANTS = (
-    60_000  # combinations of so many mistakes as are tried; where there are more, none is
-)
-MAX_KEPT = 16  # simulations, for further sheets with the same numbers
+# Combinations of so many mistakes as are tried; where there are more, none is.
+MAX_VARIANTS = 60_000
+MAX_CATALOGUES = 64  # networks whose possible mistakes are cached
+MAX_SIMULATIONS = 16  # for further sheets with the same numbers
 MAX_KEPT_VARIANTS = 2_000  # of a batch whose pass is kept beside others
-MAX_KEPT_COMBINATIONS = 5 * MAX_VARIANTS  # in all of them
-MAX_KEPT_NUMBERS = 2_000_000  # that are kept of what their runs gave
+MAX_RUNS = 5 * MAX_VARIANTS  # combinations in all runs of a session
+MAX_ANSWERS = 2_000_000  # numbers that are kept of what its runs gave
 CLOSE = 1e-9  # how far apart floats are that may be equal
 
 Combination = tuple[int, ...]  # of mistakes, by their numbers among the instances
@@ -38,25 +39,30 @@ Combination = tuple[int, ...]  # of mistakes, by their numbers among the instanc
 class Run:
     """The pass at a point in floats, with one variant for each combination of mistakes."""
 
-    def __init__(
-        self,
-        simulation: "Simulation",
-        chosen: Sequence[Combination],
-        kept: Kept[Array] | None = None,
-    ):
+    def __init__(self, simulation: "Simulation", chosen: Sequence[Combination]):
         self.simulation, self.chosen = simulation, chosen
-        self._kept = (
-            Kept[Array](MAX_NUMBERS) if kept is None else kept
-        )  # what the run gave, with its token
         self._token = object()
 
     def kept(self, question: Hashable, find: Callable[[], Array]) -> Array:
         """What the run gave before, or gives now: an array that nobody changes."""
-        return self._kept.get((self._token, question), find, lambda array: array.size)
+        answers = self.simulation._answers
+        array: Array = answers.get((self._token, question), find, lambda array: array.size)
+        return array
+
+    @property
+    def passed(self) -> Pass:
+        """The pass itself; a large one is forgotten for the next large one, and then made anew."""
+        if len(self.chosen) <= MAX_KEPT_VARIANTS:
+            return self._pass
+        passes = self.simulation._passes
+        large: Pass = passes.get(self._token, self._passed)
+        return large
 
     @functools.cached_property
-    def passed(self) -> Pass:
-        """The pass itself; forgotten, it is made anew when it is needed again."""
+    def _pass(self) -> Pass:
+        return self._passed()
+
+    def _passed(self) -> Pass:
         rows: dict[int, list[int]] = {}  # the variants that each mistake is made in
         for row, combination in enumerate(self.chosen):
             for number in combination:
@@ -65,18 +71,18 @@ class Run:
         simulation = self.simulation
         edits = edits_of(simulation.made(numbers), [np.array(rows[number]) for number in numbers])
         with np.errstate(all="ignore"):  # what comes out of a mistake may be no number
-            return Pass(
-                simulation.point.network, *simulation.data, edits=edits, variants=len(self.chosen)
-            )
+            return Pass(simulation.problem, edits=edits, variants=len(self.chosen))
 
     def forget(self) -> None:
         """Free the memory of the pass."""
-        self.__dict__.pop("passed", None)
+        self.__dict__.pop("_pass", None)
 
     def values(self, tree: f.Node) -> Array:
-        """A quantity's entries for all values of its free letters, (V, entries); of no number where they are none.
+        """A quantity's entries for all values of its free letters, (V,
+        entries); of no number where they are none.
 
-        Formulas of several quantities take longer, and are left out where there are many variants.
+        Formulas of several quantities take longer, and are left out where there
+        are many variants.
         """
         return self.kept(tree, lambda: self._find(tree))
 
@@ -95,46 +101,44 @@ class Run:
         )
 
 
+def simulation_at(point: Point) -> "Simulation":
+    """The simulation at a point, found again for sheets with the same numbers."""
+    problem = point.problem.converted(np.vectorize(_plain, [object]))
+    simulations = point.session.cache("simulations", MAX_SIMULATIONS)
+    simulation: Simulation = simulations.get(problem.key, lambda: simulate(point))
+    simulation.point = point
+    return simulation
+
+
+def simulate(point: Point) -> "Simulation":
+    """A simulation of the mistakes that can be made at a point."""
+    network, problem = point.network, point.problem
+    question = network, point.rate is not None and network.update is not None
+    made = point.session.cache("mistakes", MAX_CATALOGUES).get(
+        question, lambda: instances(*question)
+    )
+
+    def floats(array: Array) -> Array:
+        return np.asarray(in_front(np.vectorize(as_float, [float])(array)))
+
+    rate = None if point.rate is None else float(point.rate)
+    return Simulation(point, replace(problem.converted(floats), rate=rate), made)
+
+
 class Simulation:
-    """The mistakes that can be made in the network of a point; `at` finds what was simulated there before."""
+    """The mistakes that can be made in the network of a point, whose `problem`
+    has floats with the axis of variants."""
 
-    _kept: ClassVar[Kept["Simulation"]] = Kept(MAX_KEPT)
-    _runs: ClassVar[Kept[list[Run]]] = Kept(MAX_KEPT_COMBINATIONS)
-    _large: ClassVar[Run | None] = None  # the only one with so many variants whose pass is kept
-    _given: ClassVar[Kept[Array]] = Kept(MAX_KEPT_NUMBERS)
-
-    @classmethod
-    def at(cls, point: Point) -> "Simulation":
-        """The simulation at a point: a class hands in many sheets with the same numbers."""
-        arrays = (
-            point.x,
-            point.y,
-            point.d_yhat,
-            *(array for layer in point.params for array in layer),
-        )
-        key = (
-            point.network,
-            point.rate,
-            *(None if a is None else tuple(_plain(v) for v in a.flat) for a in arrays),
-        )
-        simulation = cls._kept.get(key, lambda: cls(point))
-        simulation.point = point
-        return simulation
-
-    def __init__(self, point: Point):
-        self.point, network = point, point.network
-        self.instances = instances(network, point.rate is not None and network.update is not None)
-
-        def floats(array: Any) -> Any:
-            return None if array is None else in_front(np.vectorize(as_float, [float])(array))
-
-        params = [Layer(floats(W), floats(b)) for W, b in point.params]
-        rate = None if point.rate is None else float(point.rate)
-        self.data: Any = params, floats(point.x), floats(point.y), floats(point.d_yhat), rate
-        self.numbers = numbers_of(network, len(point.x))
+    def __init__(self, point: Point, problem: Problem, instances: Sequence[Instance]):
+        self.point, self.problem, self.instances = point, problem, instances
+        self.numbers = numbers_of(point.network, problem.x.shape[-2])
         self.batch = max(1, MAX_NUMBERS // self.numbers)  # variants that are run at a time
+        session = point.session
+        self._runs = session.cache("runs", MAX_RUNS)
+        self._answers = session.cache("answers of runs", MAX_ANSWERS)
+        self._passes = session.cache("large passes", 1)
         self._token = object()
-        self._some: Kept[Run] = Kept(MAX_KEPT_NUMBERS // 10)
+        self._some: LRUCache[Run] = LRUCache(MAX_ANSWERS // 10)
         self._targets: dict[f.Node, tuple[float, Tensor, list[Index]] | None] = {}
 
     @property
@@ -142,19 +146,15 @@ class Simulation:
         return [(number,) for number in range(len(self.instances))]
 
     def runs(self, size: int, among: tuple[int, ...] | None = None) -> Iterator[Run]:
-        """Runs of all combinations of so many mistakes, of some of them or of all; none where there are too many."""
+        """Runs of all combinations of so many mistakes, of some of them or of
+        all; none where there are too many."""
         if not self.number_of(size, among):
             return
-        for run in self._runs.get(
-            (self._token, size, among), lambda: self._batches(size, among), _variants
-        ):
+        question = self._token, size, among
+        for run in self._runs.get(question, lambda: self._batches(size, among), _variants):
             yield run
             if among is not None:
                 run.forget()
-            elif len(run.chosen) > MAX_KEPT_VARIANTS and Simulation._large is not run:
-                if Simulation._large is not None:
-                    Simulation._large.forget()
-                Simulation._large = run
 
     def number_of(self, size: int, among: tuple[int, ...] | None = None) -> int:
         """How many combinations of so many mistakes there are at most, or 0 where none is tried."""
@@ -164,16 +164,17 @@ class Simulation:
     def _batches(self, size: int, among: Sequence[int] | None) -> list[Run]:
         chosen = list(self.combinations(size, among))
         starts = range(0, len(chosen), self.batch)
-        return [Run(self, chosen[start : start + self.batch], self._given) for start in starts]
+        return [Run(self, chosen[start : start + self.batch]) for start in starts]
 
     def run(self, chosen: tuple[Combination, ...]) -> Run:
         """The run of some combinations."""
         return self._some.get(
-            chosen, lambda: Run(self, chosen, self._given), lambda _: len(chosen) * self.numbers
+            chosen, lambda: Run(self, chosen), lambda _: len(chosen) * self.numbers
         )
 
     def combinations(self, size: int, among: Sequence[int] | None = None) -> Iterator[Combination]:
-        """So many mistakes together, of some or of all, but for one made twice in the same place."""
+        """So many mistakes together, of some or of all, but for one made twice
+        in the same place."""
         for chosen in itertools.combinations(
             range(len(self.instances)) if among is None else among, size
         ):
@@ -197,7 +198,8 @@ class Simulation:
         return [self.instances[number] for number in chosen]
 
     def target(self, tree: f.Node) -> tuple[float, Tensor, list[Index]] | None:
-        """The factor, the tensor and the entries that a quantity is; None for a formula of several."""
+        """The factor, the tensor and the entries that a quantity is; None for a
+        formula of several."""
         if tree not in self._targets:
             self._targets[tree] = None
             if (found := core_of(tree, self.point.rate)) and found[0]:
@@ -240,7 +242,8 @@ def _plain(value: Any) -> Any:
 
 
 def changed(values: Array) -> Array:
-    """Which entries differ in which variants from those of the first variant, where that has numbers."""
+    """Which entries differ in which variants from those of the first variant,
+    where that has numbers."""
     with np.errstate(all="ignore"):
         return np.asarray(
             ~(abs(values[1:] - values[:1]) <= CLOSE * abs(values[:1])) & np.isfinite(values[:1])

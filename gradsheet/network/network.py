@@ -4,16 +4,12 @@ import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
-from manual.activations import RATIONAL, Activation, Array, split
-from manual.losses import RATIONAL as RATIONAL_LOSSES
+from gradsheet.language.formula import NEW
+from gradsheet.language.functions import ACTIVATIONS, facts_of
+from gradsheet.network import losses
+from manual.activations import Activation, Array, split
 
-KINKED = ("relu", "leaky_relu")
-SQUARES = ("half_squared_error", "squared_error", "mean_squared_error")
-CANCELLING = (
-    ("binary_cross_entropy", "sigmoid"),
-    ("cross_entropy", "softmax"),
-)  # dL/dz is yhat - y
-NEW = "_new"  # ends the names of what there is after one step of gradient descent
+CANCELLING = tuple((loss.name, loss.behind) for loss in losses.LOSSES.values() if loss.behind)
 
 
 @dataclass(frozen=True)
@@ -104,20 +100,17 @@ class Network:
     @property
     def cancels(self) -> bool:
         """Whether the last activation cancels against the loss: dL/dz is yhat - y."""
-        return (self.loss, split(self.activations[-1])[0]) in CANCELLING
+        return losses.of(self.loss).behind == split(self.activations[-1])[0]
 
     @property
     def rational(self) -> bool:
         """Whether everything in this network is a fraction of the numbers in it."""
-        loss = self.loss is None or self.loss in RATIONAL_LOSSES
-        return loss and all(split(activation)[0] in RATIONAL for activation in self.activations)
+        return losses.of(self.loss).rational and all(facts_of(a).rational for a in self.activations)
 
     @cached_property
     def kinked(self) -> tuple[int, ...]:
         """The layers whose activation has a kink at 0."""
-        return tuple(
-            l for l, activation in enumerate(self.activations, 1) if split(activation)[0] in KINKED
-        )
+        return tuple(l for l, a in enumerate(self.activations, 1) if facts_of(a).kinked)
 
     @property
     def kinked_units(self) -> int:
@@ -137,18 +130,15 @@ class Network:
                 if (n := self.examples or 1) > 1
                 else ", one example"
             )
-        names = [
-            a if isinstance(a, str) else f"leaky_relu with slope {a[1]}" for a in self.activations
-        ]
+        names = [a if isinstance(a, str) else f"{a[0]} with slope {a[1]}" for a in self.activations]
         biases = {None: "none", "units": "one a unit", "shared": "one shared a layer"}
         kinds = list(dict.fromkeys(self.biases))
         bias = (
             biases[kinds[0]] if len(kinds) == 1 else ", ".join(biases[kind] for kind in self.biases)
         )
-        kinked = {split(a)[0] for a in self.activations}
-        kink = "; relu'(0) = 0" * ("relu" in kinked) + "; leaky_relu'(0) is its slope" * (
-            "leaky_relu" in kinked
-        )
+        used = {split(a)[0] for a in self.activations}
+        at_kinks = (facts.at_kink for name, facts in ACTIVATIONS.items() if name in used)
+        kink = "".join(f"; {words}" for words in at_kinks if words)
         return f"loss {loss}; layers {', '.join(names)}; biases {bias}{kink if kinks else ''}"
 
 
@@ -157,12 +147,13 @@ def improbable(network: Network, y: Array) -> str:
 
     Such a sheet is judged as it stands: the derivative by z of softmax and cross-entropy is then not yhat - y.
     """
-    if network.loss not in ("cross_entropy", "binary_cross_entropy"):
+    loss = losses.of(network.loss)
+    if not loss.probabilities:
         return ""
     which = (f" of example {n}" if len(y) > 1 else "" for n in itertools.count(1))
     for row, where in zip(y, which, strict=False):
         if off := next((v for v in row if not 0 <= v <= 1), None):
             return f"y{where} has {off}, which is no probability"
-        if network.loss == "cross_entropy" and (total := sum(row)) != 1:
+        if loss.add_up and (total := sum(row)) != 1:
             return f"y{where} adds up to {total}, not to 1"
     return ""

@@ -1,9 +1,12 @@
-"""What float64 makes of a quantity: the number type of a pass that keeps how far off each float may be.
+"""What float64 makes of a quantity: the number type of a pass that keeps how
+far off each float may be.
 
-Every operation on floats errs by at most a factor 1 + d, |d| <= u = 2^-53, and exp, log and tanh by at most a unit in
-the last place, 2u. A `Ball` carries a float and a bound on its error. Sums are taken in any order: a sum of k numbers
-errs by at most (k - 1) u times the sum of their sizes (N. Higham, Accuracy and Stability of Numerical Algorithms,
-section 4.2), so a ball keeps that sum of sizes, too. The hand-written pass runs on balls as it does on fractions.
+Every operation on floats errs by at most a factor 1 + d, |d| <= u = 2^-53, and
+exp, log and tanh by at most a unit in the last place, 2u. A `Ball` carries a
+float and a bound on its error. Sums are taken in any order: a sum of k numbers
+errs by at most (k - 1) u times the sum of their sizes (N. Higham, Accuracy and
+Stability of Numerical Algorithms, section 4.2), so a ball keeps that sum of
+sizes, too. The hand-written pass runs on balls as it does on fractions.
 """
 
 import math
@@ -48,7 +51,8 @@ class Ball:
         return cls.of(other) if isinstance(other, Ball | int | Fraction) else None
 
     def _exactly(self, other: "Ball", operation: Callable[[Any, Any], Any]) -> "Ball | None":
-        """The result of an operation on floats that are not off, where it is a float itself: nothing is rounded."""
+        """The result of an operation on floats that are not off, where it is a
+        float itself: nothing is rounded."""
         if (
             self.error
             or other.error

@@ -1,4 +1,4 @@
-"""What was found for one sheet and serves the next: a class asks the same questions of the same network."""
+"""An LRU cache whose answers differ in size."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -7,8 +7,9 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
-    """Answers by the complete question, as many as cost `most` together; those that were not asked for longest go.
+class LRUCache(Generic[T]):
+    """Answers by the complete question, as many as cost `most` together; those
+    that were not asked for longest go.
 
     What is raised on the way to an answer is raised, and not kept.
     """
@@ -30,7 +31,8 @@ class Kept(Generic[T]):
     def get(
         self, question: Hashable, find: Callable[[], T], cost: Callable[[T], int] = lambda _: 1
     ) -> T:
-        """The answer, found now if it was not before; one that costs more than all may together is not kept."""
+        """The answer, found now if it was not before; one that costs more than
+        all may together is not kept."""
         if question in self._found:
             self._found.move_to_end(question)
             return self._found[question][0]

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.numbers.real import Imprecise
+from gradsheet.numbers.reasons import Imprecise
+from manual.activations import Array
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 300
@@ -286,3 +287,30 @@ def like_claim(truth: Text, claimed: Text) -> Text:
             f"{as_float(Fraction(truth)):.10g}" if "/" in decimal and len(decimal) > 16 else decimal
         )
     return truth
+
+
+Value = Printed | tuple[Any, ...]  # a number, or nested tuples of numbers of one shape
+
+
+def _shape(value: Value) -> tuple[int, ...]:
+    return () if isinstance(value, Printed) else (len(value), *_shape(value[0]))
+
+
+def fractions(value: Value) -> Array:
+    """The object array of the numbers' exact values."""
+    array = np.empty(_shape(value), object)
+    for index in np.ndindex(array.shape):
+        item: Any = value
+        for position in index:
+            item = item[position]
+        array[index] = Fraction(item.value)
+    return array
+
+
+def printed_entries(value: Value) -> list[Printed]:
+    """The numbers in the order of their array."""
+    return (
+        [value]
+        if isinstance(value, Printed)
+        else [entry for item in value for entry in printed_entries(item)]
+    )

@@ -21,28 +21,13 @@ from flint import arb
 
 from gradsheet.numbers.enclosures import at, ball_of, bits_of, ends, magnitude
 from gradsheet.numbers.marks import Logs, Marks, Share
+from gradsheet.numbers.reasons import Imprecise, OutsideDomain, TooClose
 
 MAX_EXPONENT = 4_096  # bits of an exponent: what is beyond exp of it is not enclosed
 MAX_BITS = 4_096  # of a fraction that is kept; longer ones are enclosed, and known by their marks
 MORE_DIGITS = 10  # that the ends of an enclosure have beyond its own
 
 Number = Any  # an int, a Fraction or a Real
-
-
-class Undecided(Exception):
-    """No verdict is honest here; the message says why."""
-
-
-class TooClose(Undecided):
-    """Two numbers that no number of digits tried sets apart, and that nothing shows to be equal."""
-
-
-class Imprecise(Exception):
-    """Two numbers that these digits do not set apart; more may."""
-
-
-class OutsideDomain(ArithmeticError):
-    """The logarithm of a number that is not positive."""
 
 
 def apart(a: Number, b: Number) -> bool:

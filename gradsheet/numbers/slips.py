@@ -1,7 +1,8 @@
-"""Mistakes in the figures: the right number, written down wrongly; and the right entries in the wrong form.
+"""Mistakes in the figures: the right number, written down wrongly; and the
+right entries in the wrong form.
 
-They need no pass, only the value that was meant: the truth, what a pass with a mistake in it gives, or what the claim's
-own working gives.
+They need no pass, only the value that was meant: the truth, what a pass with a
+mistake in it gives, or what the claim's own working gives.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,7 +44,8 @@ def _scaled(value: Any, places: int) -> Fraction:
 
 
 def significant(printed: Printed) -> int:
-    """How many digits a number claims, by which chance is judged; of 0 and of a single digit one."""
+    """How many digits a number claims, by which chance is judged; of 0 and of a
+    single digit one."""
     return max(1, len(significant_digits(printed.text)))
 
 
@@ -61,10 +63,9 @@ def slips(printed: Printed, meant: Any) -> Iterator[Slip]:
         for move in (n for k in range(1, MAX_MOVE + 1) for n in (k, -k)):
             # The digits of one are those of the other, as many as both show.
             if positive.agrees(size * Fraction(10) ** move):
-                places = f"{abs(move)} place{'s' * (abs(move) > 1)} to the {'right' if move > 0 else 'left'}"
-                yield Slip(
-                    "point-moved", f"the decimal point is {places} of where it belongs{sign}"
-                )
+                places = "1 place" if abs(move) == 1 else f"{abs(move)} places"
+                where = f"{places} to the {'right' if move > 0 else 'left'} of where it belongs"
+                yield Slip("point-moved", f"the decimal point is {where}{sign}")
                 return
     yield from _wrong_digits(positive, size, sign)
 
@@ -107,7 +108,8 @@ def _wrong_digits(printed: Printed, size: Any, sign: str) -> Iterator[Slip]:
 
 
 def all_slips(printed: Sequence[Printed], meant: Sequence[Any]) -> list[Slip]:
-    """The slips by which the numbers that were meant become those printed, in all entries that are off."""
+    """The slips by which the numbers that were meant become those printed, in
+    all entries that are off."""
     off = [k for k, (p, m) in enumerate(zip(printed, meant, strict=True)) if not p.agrees(m)]
     if len(printed) == 1:
         return list(slips(printed[0], meant[0]))
@@ -146,7 +148,8 @@ _OF_MANY = {
 
 
 def forms(truth: Array) -> Iterator[tuple[Slip, Array]]:
-    """An array in the forms that are mistaken for it: turned, one row of it, its diagonal, a sum of it."""
+    """An array in the forms that are mistaken for it: turned, one row of it,
+    its diagonal, a sum of it."""
     truth = truth.reshape([n for n in truth.shape if n != 1])  # an axis of length 1 may be left out
     if truth.ndim == 1:
         yield (

@@ -5,19 +5,26 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradsheet.claims.composing import claim, formula_text, head
+from gradsheet.claims.composing import claim, head
 from gradsheet.claims.judgement import Judgement
-from gradsheet.claims.sheet import MAX_CLAIMS, Sheet, SheetError, read
-from gradsheet.claims.verdict import judge
+from gradsheet.claims.reader import MAX_CLAIMS, read
+from gradsheet.claims.sheet import Sheet, SheetError
+from gradsheet.language.text import formula_text
+from gradsheet.mistakes.judging import judge
+from gradsheet.numbers.budget import MAX_OPERATIONS
 from gradsheet.solution.digits import value_text
-from gradsheet.solution.solution import Step
-from gradsheet.truth.work import MAX_OPERATIONS
+from gradsheet.solution.solution import Solution, Step
 
 MOST = 2 * MAX_OPERATIONS  # for judging a solution, which claims more than a sheet does
 TITLE = "solution: "
 
 
-def answer_sheet(sheet: Sheet, steps: Sequence[Step]) -> str:
+def answer_sheet(solution: Solution) -> str:
+    """The solution as an answer sheet, a claim a step."""
+    return _as_sheet(solution.sheet, list(solution.steps()))
+
+
+def _as_sheet(sheet: Sheet, steps: Sequence[Step]) -> str:
     """The steps as the claims of a sheet, as many as a sheet may have."""
     claims = [_claim(step) for step in steps if step.says_something]
     left = len(claims) - MAX_CLAIMS
@@ -85,7 +92,7 @@ def _judged(sheet: Sheet, steps: Sequence[Step]) -> Iterator[tuple[Step, Judgeme
         some = steps[start : start + MAX_CLAIMS]
         try:
             judgements: Iterator[Judgement] = iter(
-                judge(read(answer_sheet(sheet, some), sheet.path), MOST).judgements
+                judge(read(_as_sheet(sheet, some), sheet.path), MOST).judgements
             )
         except SheetError:  # larger than a sheet may be, or without a claim
             judgements = iter(())

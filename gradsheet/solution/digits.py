@@ -6,17 +6,19 @@ from fractions import Fraction
 from typing import Any
 
 from gradsheet.claims.composing import toml_number
-from gradsheet.claims.sheet import Sheet, Value, printed_entries
+from gradsheet.claims.sheet import Sheet
+from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.printed import (
     MAX_DIGITS,
     MAX_EXPONENT,
     Printed,
+    Value,
     decimal_text,
     exact_of,
     printed,
+    printed_entries,
 )
-from gradsheet.numbers.real import Imprecise, Undecided
-from gradsheet.truth.point import as_array
+from gradsheet.numbers.reasons import Imprecise, Undecided
 from manual.activations import Array
 
 USUAL = 6  # significant digits, where a sheet prints no decimals

@@ -21,14 +21,18 @@ from typing import NamedTuple
 import numpy as np
 
 from gradsheet.claims.composing import claim, head
-from gradsheet.claims.sheet import Claim, Sheet, SheetError, read
+from gradsheet.claims.reader import read
+from gradsheet.claims.sheet import Claim, Sheet, SheetError
+from gradsheet.language.functions import ACTIVATIONS, facts_of
 from gradsheet.mistakes.blind import SMALL, unseen
-from gradsheet.network.network import KINKED, Network
+from gradsheet.network import losses
+from gradsheet.network.losses import LOSSES
+from gradsheet.network.network import Network
+from gradsheet.network.problem import Problem
 from gradsheet.solution.filling import fill
 from gradsheet.truth.steps import Pass
 from manual import Layer
-from manual.activations import NAMES, RATIONAL, Activation, Array, activate, split
-from manual.losses import LOSSES
+from manual.activations import Activation, Array, activate, split
 
 MAX_WIDTH, MAX_LAYERS, MAX_EXAMPLES = 8, 6, 8  # what a person works through by hand
 SLOPE = Fraction(1, 2)  # of a leaky_relu that is named without one: its halves are readable
@@ -41,14 +45,9 @@ MAX_TRIES = 300  # of all pools
 LAYER_DRAWS, UNIT_DRAWS = 40, 60  # before all is drawn afresh
 MAX_CLASHES = 20  # exercises that others have, before there seem to be no more
 TITLE = "Backpropagation by hand"
-ENDS = {
-    "cross_entropy": "softmax",
-    "binary_cross_entropy": "sigmoid",
-}  # where a loss takes logarithms of safe numbers
 DISTANCES = (-4, *SMALL, 4)  # from the targets to the outputs
 # From a target to an output that is alone: at 1 or 2 the loss would be the distance, and a wrong formula for it right.
 ALONE = (3, 4, 5)
-TARGETS = {"sigmoid": (0, 1), "tanh": (-1, 1)}  # numbers that these outputs come near to
 
 
 _Some = Callable[..., Array]  # numbers drawn from the choices given, in the shape given
@@ -96,15 +95,16 @@ class Plan:
             for l, (units, activation) in enumerate(
                 zip(self.widths[1:], self.activations, strict=True), 1
             ):
-                if activation == "relu" and units < (least := 2 if l == 1 else 3):
+                if facts_of(activation).dead and units < (least := 2 if l == 1 else 3):
                     return (
-                        f"relu on layer {l} of {units} unit{'s' * (units > 1)}: one example cannot show both what a "
+                        f"{activation} on layer {l} of {units} unit{'s' * (units > 1)}: "
+                        "one example cannot show both what a "
                         f"dead unit stops and what several live ones add up; use {least} units or a batch of 2 examples"
                     )
         if self.loss not in LOSSES:
             return f"unknown loss {self.loss!r}: {_hint(self.loss, LOSSES)}"
-        last, end = split(self.activations[-1])[0], ENDS.get(self.loss)
-        if end not in (None, last):
+        last, end = split(self.activations[-1])[0], LOSSES[self.loss].behind
+        if end not in ("", last):
             return f"the loss {self.loss} behind {last}, expected {end} on the last layer: the loss takes logarithms"
         if self.loss == "output" and self.widths[-1] != 1:
             return f'the loss "output" needs a single output, the last layer has {self.widths[-1]} units'
@@ -112,19 +112,26 @@ class Plan:
 
     @cached_property
     def network(self) -> Network:
-        named = (("leaky_relu", SLOPE) if a == "leaky_relu" else a for a in self.activations)
-        activations = tuple(a if isinstance(a, str) else (a[0], Fraction(str(a[1]))) for a in named)
+        activations = tuple(map(_spelt_out, self.activations))
         biases = ("units" if self.biases else None,) * len(activations)
         return Network(tuple(self.widths), biases, activations, self.loss, "mean", self.examples)
 
 
+def _spelt_out(activation: Activation) -> Activation:
+    """An activation with its slope, a fraction, where it has one."""
+    name, slopes = split(activation)
+    if not facts_of(name).parameters:
+        return name
+    return name, Fraction(str(slopes[0])) if slopes else SLOPE
+
+
 def _activation_objection(activation: Activation, last: bool) -> str | None:
     name, slopes = split(activation)
-    if name not in NAMES:
-        return f"unknown activation {name!r}: {_hint(name, NAMES)}"
-    if name == "softmax" and not last:
-        return "softmax before the last layer, expected it on the last layer only"
-    if slopes and name != "leaky_relu":
+    if name not in ACTIVATIONS:
+        return f"unknown activation {name!r}: {_hint(name, ACTIVATIONS)}"
+    if facts_of(name).mixes and not last:
+        return f"{name} before the last layer, expected it on the last layer only"
+    if slopes and not facts_of(name).parameters:
         return f"{name} with a slope, which only leaky_relu has"
     if slopes and not 0 < slopes[0] < 1:
         return f"leaky_relu with slope {slopes[0]}, expected one between 0 and 1"
@@ -305,15 +312,15 @@ def _smallest(network: Network, drawn: Sequence[_Data], grain: int | None) -> li
     """Those where all that is asked is a multiple of 1/grain, from the smallest numbers on: one pass has them all."""
     if not drawn:
         return []
-    params = [
+    params = tuple(
         Layer(
             np.stack([one.params[l].W for one in drawn]),
             _stacked([one.params[l].b for one in drawn]),
         )
         for l in range(network.depth)
-    ]
-    data = np.stack([one.x for one in drawn]), _stacked([one.y for one in drawn])
-    passed = Pass(network, params, *data, None, None, variants=len(drawn))
+    )
+    x, y = np.stack([one.x for one in drawn]), _stacked([one.y for one in drawn])
+    passed = Pass(Problem(network, params, x, y), variants=len(drawn))
     names = [f"{letter}{l}" for l in range(1, network.depth + 1) for letter in "zWb"]
     nodes, backward = (
         [*passed.z, *passed.h[1:]],
@@ -363,8 +370,8 @@ def _layer(
     activation: Activation, inputs: list[list[float]], units: int, draw: random.Random
 ) -> tuple[Array, Array] | None:
     """A layer's rows of weights and its z: none of them 0, some units dead but not most, and none that saturates."""
-    kind = split(activation)[0]
-    most = math.inf if kind in RATIONAL else STEEPEST
+    facts = facts_of(activation)
+    most = math.inf if facts.rational else STEEPEST
     random, choices = draw.random, len(SMALL)
     for _ in range(LAYER_DRAWS):
         rows, columns = list[list[int]](), list[list[float]]()
@@ -383,8 +390,8 @@ def _layer(
         # Behind no activation, what a relu would change has to be there.
         if (
             alone
-            or kind not in RATIONAL
-            or (dead >= 1 and (kind not in KINKED or 2 * dead <= units * len(inputs)))
+            or not facts.rational
+            or (dead >= 1 and (not facts.kinked or 2 * dead <= units * len(inputs)))
         ):
             return np.array(rows, float), np.array(columns, float).T
     return None
@@ -394,19 +401,17 @@ def _targets(
     network: Network, some: _Some, yhat: Array, grain: int | None, distances: Sequence[int]
 ) -> Array | None:
     """Small targets, where that can be at such a distance from the outputs that dL/dyhat is a whole number."""
-    last = split(network.activations[-1])[0]
+    last, loss = facts_of(network.activations[-1]), losses.of(network.loss)
     if network.loss == "output":
         return None
-    if last == "softmax":
+    if last.mixes:
         return np.asarray(np.eye(yhat.shape[1])[some(range(yhat.shape[1]), len(yhat)).astype(int)])
     if grain is None:
-        return some(TARGETS.get(last, SMALL), *yhat.shape)
-    # yhat - y times a fraction of this numerator and denominator is dL/dyhat.
-    above = 1 if network.loss == "half_squared_error" else 2
-    below = len(yhat) * (yhat.shape[1] if network.loss == "mean_squared_error" else 1)
-    return np.asarray(
-        yhat - some(distances, *yhat.shape) * (below // math.gcd(above, below) if grain == 1 else 1)
-    )
+        near = [end for end in last.between if math.isfinite(end)]  # where outputs come close to
+        return some(near if len(near) == 2 else SMALL, *yhat.shape)
+    assert loss.factor is not None
+    whole = (loss.factor(yhat.shape[1]) / len(yhat)).denominator if grain == 1 else 1
+    return np.asarray(yhat - some(distances, *yhat.shape) * whole)
 
 
 def _hidden(sheet: Sheet, questions: tuple[Claim, ...]) -> set[str]:

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gradsheet.claims import verdict
 from gradsheet.claims.counting import affordable
-from gradsheet.claims.sheet import Claim, Sheet, SheetError, read
-from gradsheet.language.evaluate import NO_VALUE, EvaluationError, Evaluator
-from gradsheet.numbers.real import Imprecise
+from gradsheet.claims.reader import read
+from gradsheet.claims.sheet import Claim, Sheet, SheetError
+from gradsheet.claims.verdict import LADDER, arithmetic_of
+from gradsheet.language.evaluate import Evaluator
+from gradsheet.mistakes.judging import judge
+from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.reasons import NO_VALUE, EvaluationError, Imprecise, Missing
 from gradsheet.solution.digits import Digits, value_text
-from gradsheet.truth.point import Missing, point_of
-from gradsheet.truth.work import Budget
+from gradsheet.truth.point import point_of
 
 _HEADER = re.compile(r"""\s*\[\[\s*["']?claim["']?\s*\]\]""")
 
@@ -69,9 +71,9 @@ def _values(sheet: Sheet, claims: Sequence[Claim]) -> list[str]:
     """The true values as a sheet has them, by hand and by the nudge; with as many digits as it takes."""
     budget, found = Budget(), list[str]()
     budget.start()
-    for rung in range(len(verdict.LADDER)):
+    for rung in range(len(LADDER)):
         point = point_of(
-            sheet, ["L"], jax=False, arithmetic=verdict.arithmetic_of(rung), budget=budget
+            sheet.problem, ["L"], jax=False, arithmetic=arithmetic_of(rung), budget=budget
         )
         for claim in claims[len(found) :]:
             try:
@@ -130,7 +132,7 @@ def _judge(sheet: Sheet, asked: Sequence[int]) -> None:
     """Raise where a value that was written is not right: SheetError where nobody can tell."""
     claims = tuple(sheet.claims[number] for number in asked)
     for claim, judgement in zip(
-        claims, verdict.judge(replace(sheet, claims=claims)).judgements, strict=True
+        claims, judge(replace(sheet, claims=claims)).judgements, strict=True
     ):
         if judgement.verdict == "cannot_tell":
             raise _unanswered(claim, judgement.message)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from gradsheet.claims.sheet import Sheet
+from gradsheet.language.functions import facts_of
 from gradsheet.network.network import Network
 from gradsheet.numbers.printed import decimal_text, exact_of
-from gradsheet.numbers.real import Undecided
-from gradsheet.truth.point import Missing, Point
+from gradsheet.numbers.reasons import Missing, Undecided
+from gradsheet.truth.point import Point
 from manual.activations import Activation, Array, split
 
 MAX_UNITS = 8  # of a layer that are all drawn; of more, the first three and the last
@@ -173,7 +174,7 @@ def _values(network: Network, point: Point) -> _Values | None:
             deltas = [point.derivative("L", (), f"z{l}", first) for l in layers]
         except (Undecided, Missing):
             pass
-    y = None if point.y is None else point.y[0]
+    y = None if point.problem.y is None else point.problem.y[0]
     return _Values([None, *W], [None, *b], [None, *z], h, [None, *deltas], y, loss)
 
 
@@ -231,8 +232,8 @@ def _unit(sheet: Sheet, values: _Values | None, l: int, k: int) -> _Unit:
     def shown(letter: str, arrays: list[Any]) -> str:
         return "" if arrays[l] is None else f"{letter} = {label(arrays[l][k], sheet.decimals)}"
 
-    activation = split(network.activations[l - 1])[0] if l else "identity"
-    dead = activation == "relu" and bool(values.z[l][k] <= 0)
+    activation = network.activations[l - 1] if l else "identity"
+    dead = facts_of(activation).dead and bool(values.z[l][k] <= 0)
     lines = (shown("z", values.z) if activation != "identity" else "", shown(letter, values.h))
     below = " · ".join(filter(None, (shown("δ", values.deltas), "dead" if dead else "")))
     return _Unit(tuple(filter(None, lines)), name, shown("b", values.b), below, dead)

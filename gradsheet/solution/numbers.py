@@ -6,10 +6,9 @@ from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
-from gradsheet.claims.sheet import Value
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.numbers.printed import Printed, printed
+from gradsheet.numbers.printed import Printed, Value, printed
 from gradsheet.solution.digits import Digits
 from gradsheet.truth.point import Point
 

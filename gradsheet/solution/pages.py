@@ -7,15 +7,15 @@ from typing import TypeVar
 
 from gradsheet.claims.sheet import Sheet
 from gradsheet.claims.verdict import reading_of
-from gradsheet.commands.report import clean, markdown_text
 from gradsheet.language import formula as f
-from gradsheet.network.network import NEW
+from gradsheet.language.formula import NEW
+from gradsheet.language.shown import clean, markdown_text
+from gradsheet.numbers.arrays import as_array
 from gradsheet.solution.boxes import Box, Boxes, beside
 from gradsheet.solution.digits import Digits
 from gradsheet.solution.numbers import tree_of
 from gradsheet.solution.solution import Remark, Solution, Step
 from gradsheet.solution.typeset import Latex, Typesetter
-from gradsheet.truth.point import as_array
 
 WIDTH = 80  # of plain text
 MARKS = {

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from gradsheet.claims.judgement import Judgement
 from gradsheet.claims.sheet import Claim, Sheet
-from gradsheet.commands.report import short
 from gradsheet.language import formula as f
-from gradsheet.network.network import NEW, Network
+from gradsheet.language.formula import NEW
+from gradsheet.language.shown import short
+from gradsheet.network.network import Network
 from gradsheet.numbers.printed import plain
 from gradsheet.solution.quantities import alike, canonical, tensor_of
 from gradsheet.solution.solution import Remark, Section, Step

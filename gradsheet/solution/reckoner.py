@@ -10,17 +10,17 @@ from gradsheet.claims.judgement import Judgement
 from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import NO_VALUE
-from gradsheet.network.network import NEW
-from gradsheet.numbers.real import Imprecise
+from gradsheet.language.formula import NEW
+from gradsheet.network import losses
+from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.reasons import NO_VALUE, AtKink, Imprecise
 from gradsheet.solution.numbers import Numbers, TooLong, tree_of
 from gradsheet.solution.quantities import indexed, nested, tensor_of
 from gradsheet.solution.solution import Line, Step
 from gradsheet.solution.words import why
 from gradsheet.solution.writer import MAX_WRITTEN, Writer
-from gradsheet.truth.point import AtKink, point_of
+from gradsheet.truth.point import point_of
 from gradsheet.truth.steps import Tensor
-from gradsheet.truth.work import Budget
 
 VALUELESS = tuple(
     kind for kind in NO_VALUE if kind is not Imprecise
@@ -38,13 +38,15 @@ class Reckoner(Writer):
         budget = Budget()
         budget.start()
         jax_of = derived(sheet) | ({"L", f"L{NEW}"} if sheet.network.loss is not None else set())
-        self.point = point_of(sheet, jax_of, arithmetic=arithmetic_of(rung), budget=budget)
+        self.point = point_of(sheet.problem, jax_of, arithmetic=arithmetic_of(rung), budget=budget)
         self.numbers = Numbers(self.point, self.digits)
 
     @property
     def cancels(self) -> bool:
         y = self.sheet.y
-        return y is None or self.network.loss != "cross_entropy" or all(sum(row) == 1 for row in y)
+        return (
+            y is None or not losses.of(self.network.loss).add_up or all(sum(row) == 1 for row in y)
+        )
 
     def standard(self, tensor: Tensor) -> list[Step]:
         quantity, indices = indexed(tensor, ()), self.rules.open(tensor)

@@ -11,34 +11,18 @@ On a batch the examples are rows, and what goes to the parameters is added up ov
 import re
 from collections.abc import Callable, Iterable
 
-from gradsheet.network.network import CANCELLING, NEW, Network
+from gradsheet.language.formula import NEW
+from gradsheet.language.functions import ActivationFacts, facts_of
+from gradsheet.network import losses
+from gradsheet.network.network import Network
 from gradsheet.truth.derivation import (
     LETTERS,
-    LOSS_BY_TARGET,
-    LOSS_GRADIENT,
     Index,
     slope,
     slope_text,
 )
 from gradsheet.truth.steps import Tensor
 from manual.activations import split
-
-SHARES = {  # of an output in the loss
-    "half_squared_error": "({y} - {yhat})**2/2",
-    "squared_error": "({y} - {yhat})**2",
-    "mean_squared_error": "({y} - {yhat})**2/{outputs}",
-    "binary_cross_entropy": "(-{y}*log({yhat}) - (1 - {y})*log(1 - {yhat}))",
-    "cross_entropy": "(-{y}*log({yhat}))",
-    "output": "{yhat}",
-}
-_ACTIVATIONS = {  # h of z, both of one unit, or of all where the words allow
-    "identity": "{z}",
-    "relu": "relu({z})",
-    "leaky_relu": "relu({z}) - {slope}*relu(-{z})",
-    "sigmoid": "sigmoid({z})",
-    "tanh": "tanh({z})",
-    "softplus": "log(1 + exp({z}))",
-}
 
 
 def _indexed(name: str, *indices: Index) -> str:
@@ -58,9 +42,7 @@ class Rules:
 
     def __init__(self, network: Network, letters: Iterable[str] = LETTERS, *, cancels: bool = True):
         self.network, self.letters = network, tuple(letters)
-        self.cancels = (
-            cancels and (network.loss, network.activations[-1]) in CANCELLING
-        )  # dL/dz is yhat - y
+        self.cancels = cancels and network.cancels  # dL/dz is yhat - y
         self.example = "n" if "n" in self.letters else self.letters[-1]
         self.batch = network.examples is not None
         self.mean = (
@@ -156,21 +138,23 @@ class Rules:
             return text + bias[self.network.biases[l - 1]]
         return self._activation(l, _indexed(f"z{l}", *indices), f"z{l}", first, i)
 
+    def _facts(self, l: int) -> ActivationFacts:
+        return facts_of(self.network.activations[l - 1])
+
     def _activation(self, l: int, z: str, whole: str, first: list[Index], i: Index) -> str:
-        name, parameters = split(self.network.activations[l - 1])
-        if name == "softmax":
+        facts, (_, parameters) = self._facts(l), split(self.network.activations[l - 1])
+        if facts.mixes:
             k = self._fresh([*first, i])[0]
             return f"exp({z})/sum({k}, exp({_indexed(whole, *first, k)}))"
-        return _ACTIVATIONS[name].format(z=z, slope=slope_text(parameters))
+        return facts.text.format(z=z, slope=slope_text(parameters))
 
     def _loss(self, output: Index | None = None) -> str | None:
         """The loss, or the share of one output in it."""
         if self.network.loss is None:
             return None
-        share = SHARES[self.network.loss]
-        minus = output is None and self.network.loss == "cross_entropy"
-        if minus:  # one sign in front of all the sums
-            share = "{y}*log({yhat})"
+        facts = losses.of(self.network.loss)
+        minus = output is None and bool(facts.negated)  # one sign in front of all the sums
+        share = facts.negated if minus else facts.text
         n = self._examples(())
         outputs = self.network.widths[-1]
 
@@ -187,8 +171,8 @@ class Rules:
         """dL/dyhat or dL/dy."""
         if self.network.loss is None:
             return None
-        gradients = LOSS_GRADIENT if name == "yhat" else LOSS_BY_TARGET
-        gradient = gradients[self.network.loss].format(
+        facts = losses.of(self.network.loss)
+        gradient = (facts.gradient if name == "yhat" else facts.by_target).format(
             yhat=_indexed("yhat", *indices),
             y=_indexed("y", *indices),
             outputs=self.network.widths[-1],
@@ -198,7 +182,7 @@ class Rules:
     def _share_back(self, name: str, indices: tuple[Index, ...]) -> str | None:
         """dL[k] by an h of the layer before the last, where no softmax mixes the outputs."""
         last = self.network.depth
-        if name != f"h{last - 1}" or self.network.activations[-1] == "softmax" or self.batch:
+        if name != f"h{last - 1}" or self._facts(last).mixes or self.batch:
             return None
         k, j = indices
         return f"dL/dz{last}[{k}]*W{last}[{k},{j}]"
@@ -238,7 +222,7 @@ class Rules:
         if together and l == self.network.depth and self.cancels:
             text = f"({_indexed(h, *indices)} - {_indexed('y', *indices)})"
             return f"{text}/{self.mean}" if self.mean else text[1:-1]
-        if self.network.activations[l - 1] == "softmax":
+        if self._facts(l).mixes:
             inner = self._sum(
                 self.network.widths[l],
                 indices,
@@ -272,12 +256,10 @@ class Rules:
     def _whole_forward(self, name: str) -> str | None:
         l = self.network.depth if name == "yhat" else int(name[1:])
         if name[0] != "z":
-            activation, parameters = split(self.network.activations[l - 1])
-            if activation == "softplus":
+            facts, (_, parameters) = self._facts(l), split(self.network.activations[l - 1])
+            if not facts.is_whole:
                 return None
-            if activation == "softmax":
-                return f"softmax(z{l})"
-            return _ACTIVATIONS[activation].format(z=f"z{l}", slope=slope_text(parameters))
+            return facts.text.format(z=f"z{l}", slope=slope_text(parameters))
         product = f"{self.h(l - 1)} @ W{l}.T" if self.batch else f"W{l} @ {self.h(l - 1)}"
         if self.network.biases[l - 1] is None:
             return product
@@ -288,15 +270,10 @@ class Rules:
 
     def _whole_backward(self, name: str) -> str | None:
         if name in ("yhat", "y"):
-            if self.network.loss in (
-                None,
-                "binary_cross_entropy",
-                "output",
-            ):  # 1 - yhat is read of entries only
+            loss = losses.of(self.network.loss)
+            if self.network.loss is None or not loss.is_whole:
                 return None
-            assert self.network.loss is not None
-            gradients = LOSS_GRADIENT if name == "yhat" else LOSS_BY_TARGET
-            gradient = gradients[self.network.loss].format(
+            gradient = (loss.gradient if name == "yhat" else loss.by_target).format(
                 yhat="yhat", y="y", outputs=self.network.widths[-1]
             )
             return f"{gradient}/{self.mean}" if self.mean else _bare(gradient)
@@ -313,8 +290,7 @@ class Rules:
             return None if self.batch else f"dL/dz{l}"
         if l == self.network.depth and self.cancels:
             return f"(yhat - y)/{self.mean}" if self.mean else "yhat - y"
-        activation = split(self.network.activations[l - 1])[0]
-        if activation not in ("identity", "relu", "leaky_relu"):
+        if not self._facts(l).rational:
             return None
         factor = slope(self.network.activations[l - 1], f"z{l}", self.h(l))
         return f"dL/d{self.h(l)}" + (f" * {factor}" if factor else "")

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gradsheet.claims.sheet import Sheet, Value
+from gradsheet.claims.sheet import Sheet
 from gradsheet.language import formula as f
+from gradsheet.numbers.printed import Value
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,7 @@ class Solution:
     """The worked solution of a sheet.
 
     `unchecked` counts the steps that the judge had no verdict on; it has found right all others that say something.
-    `digits` are those to which numbers are rounded where they are. The texts are made by `markdown`, `html`, `latex`,
-    `text` and `answer_sheet`.
+    `digits` are those to which numbers are rounded where they are.
     """
 
     sheet: Sheet
@@ -78,36 +78,3 @@ class Solution:
         return any(
             step.rounded or any(line.rounded for line in step.lines) for step in self.steps()
         )
-
-    def markdown(self) -> str:
-        """Markdown with mathematics between dollars, as GitHub and Jupyter show it."""
-        from gradsheet.solution.pages import markdown
-
-        return markdown(self)
-
-    def html(self) -> str:
-        """One page that needs no network and no scripts."""
-        from gradsheet.solution.html import html
-
-        return html(self)
-
-    def latex(self) -> str:
-        """A LaTeX document."""
-        from gradsheet.solution.pages import latex
-
-        return latex(self)
-
-    def text(self) -> str:
-        """Plain text for a terminal."""
-        from gradsheet.solution.pages import text
-
-        return text(self)
-
-    def answer_sheet(self) -> str:
-        """The solution as an answer sheet, a claim a step."""
-        from gradsheet.solution.checking import answer_sheet
-
-        return answer_sheet(self.sheet, list(self.steps()))
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown()

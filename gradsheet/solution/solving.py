@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from gradsheet.claims.judgement import Judgement
 from gradsheet.claims.sheet import Claim, Sheet
-from gradsheet.claims.verdict import LADDER, judge
-from gradsheet.numbers.real import Imprecise
+from gradsheet.claims.verdict import LADDER
+from gradsheet.mistakes.judging import judge
+from gradsheet.numbers.reasons import Imprecise
 from gradsheet.solution.checking import checked
 from gradsheet.solution.plan import sections
 from gradsheet.solution.reckoner import Reckoner

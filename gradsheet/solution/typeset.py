@@ -12,10 +12,11 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from gradsheet.claims.composing import LEVELS, POSTFIX, POWER, TERM, level
 from gradsheet.claims.sheet import Sheet
 from gradsheet.language import formula as f
-from gradsheet.network.network import NEW
+from gradsheet.language.formula import NEW
+from gradsheet.language.functions import DERIVATIVES
+from gradsheet.language.text import LEVELS, POSTFIX, POWER, TERM, level
 from gradsheet.solution.notation import Notation
 
 BARE = ("x", "y", "yhat", "L", "learning_rate")  # what has no layer above it
@@ -28,7 +29,11 @@ _LETTERS = (
     "upsilon phi chi psi omega"
 )
 GREEK = {name: chr(code) for code, name in enumerate(_LETTERS.split(), ord("α"))}
-_FUNCTIONS = {"drelu": "relu′", "dsigmoid": "sigmoid′", "dtanh": "tanh′", "log": "ln"}
+_FUNCTIONS = {"log": "ln"} | {
+    prime: f"{name}′"
+    for name, prime in DERIVATIVES.items()
+    if prime == f"d{name}" and name not in f.TAKES_TWO
+}
 
 # Between a sum and a product: what may stand behind + and -, and a sum over an index, which may and is no factor.
 BEHIND_SIGN, OVER_INDEX = 1.5, 1.7

@@ -4,37 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradsheet.network.network import NEW, Network
-from gradsheet.numbers.real import Undecided
+from gradsheet.language.formula import NEW
+from gradsheet.language.functions import facts_of
+from gradsheet.network import losses
+from gradsheet.network.network import Network
+from gradsheet.numbers.reasons import Undecided
 from gradsheet.solution.rules import is_given
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Tensor
-from manual.activations import split
-
-_LOSS = {
-    "half_squared_error": "Half the square of how far the output is off the target",
-    "squared_error": "The square of how far the output is off the target",
-    "mean_squared_error": "The square of how far the output is off the target, the mean over the outputs",
-    "binary_cross_entropy": "The binary cross-entropy, with the natural logarithm",
-    "cross_entropy": "The cross-entropy, with the natural logarithm",
-    "output": "The loss is the output itself",
-}
-_ACTIVATION = {
-    "relu": "relu, max(0, z)",
-    "leaky_relu": "leaky relu, which lets some of a negative z through",
-    "sigmoid": "the sigmoid, 1/(1 + exp(−z))",
-    "tanh": "tanh",
-    "softplus": "softplus, ln(1 + exp(z))",
-    "softmax": "softmax, every exp(z) over the sum of all",
-}
-_SLOPE = {
-    "relu": "the slope is 1 for live units and 0 for dead ones",
-    "leaky_relu": "the slope is 1 for live units, and theirs for the others",
-    "sigmoid": "the slope of the sigmoid is h(1 − h)",
-    "tanh": "the slope of tanh is 1 − h²",
-    "softplus": "the slope of softplus is the sigmoid of z",
-    "softmax": "every output of a softmax depends on every z",
-}
 
 
 def why(
@@ -51,7 +28,7 @@ def why(
     batch = (network.examples or 1) > 1
     if name == "L":
         return (
-            _LOSS[network.loss or "output"]
+            losses.of(network.loss or "output").words
             + f"; the {network.reduction} over the examples" * batch
             + "."
         )
@@ -62,10 +39,10 @@ def why(
         return (
             f"{rows}Layer {l}: the weights times what comes in{bias * bool(network.biases[l - 1])}."
         )
-    activation = split(network.activations[l - 1])[0]
+    activation = network.activations[l - 1]
     if activation == "identity":
         return f"Layer {l} has no activation."
-    return f"Through {_ACTIVATION[activation]}{_dead(l, network, point)}."
+    return f"Through {facts_of(activation).words}{_dead(l, network, point)}."
 
 
 def _updated(name: str, network: Network) -> str:
@@ -81,14 +58,8 @@ def _updated(name: str, network: Network) -> str:
     )
 
 
-_TOGETHER = {
-    "sigmoid": "with the loss in front only ŷ − y is left",
-    "softmax": "with the loss in front, and targets that add up to 1, only ŷ − y is left",
-}
-
-
 def _dead(l: int, network: Network, point: Point | None) -> str:
-    if point is None or split(network.activations[l - 1])[0] != "relu":
+    if point is None or not facts_of(network.activations[l - 1]).dead:
         return ""
     try:
         z = point.node(f"z{l}")
@@ -125,8 +96,10 @@ def _backward(name: str, network: Network, cancels: bool) -> str:
         return (
             f"To the bias of layer {l}: ∂L/∂z itself{', added up over the units' * shared}{over}."
         )
-    activation = split(network.activations[l - 1])[0]
+    activation = network.activations[l - 1]
     if activation == "identity":
         return f"Layer {l} has no activation: nothing to go through."
-    together = f"; {_TOGETHER[activation]}" if cancels and l == network.depth else ""
-    return f"Through the activation of layer {l}: {_SLOPE[activation]}{together}."
+    together = ""
+    if cancels and l == network.depth:
+        together = f"; {losses.of(network.loss).together}"
+    return f"Through the activation of layer {l}: {facts_of(activation).slope_words}{together}."

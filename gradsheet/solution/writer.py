@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from gradsheet.claims.composing import formula_text
 from gradsheet.claims.judgement import Judgement
 from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.language import formula as f
-from gradsheet.numbers.printed import printed
+from gradsheet.language.functions import ACTIVATIONS
+from gradsheet.language.parsing import FormulaError, parse
+from gradsheet.language.text import formula_text
 from gradsheet.solution.digits import Digits
 from gradsheet.solution.notation import Notation
 from gradsheet.solution.quantities import filled, indexed, nested, open_axes, tensor_of
@@ -20,7 +21,7 @@ from gradsheet.truth.target import mentions
 
 MAX_ENTRY = 40  # characters of an entry of a matrix that is written from the beginning, not from the step before
 MAX_WRITTEN = 16  # entries of a vector or matrix that are written out one by one
-ONE = f.Number(printed("1"))
+SLOPES = {facts.prime: facts for facts in ACTIVATIONS.values() if facts.exact_prime is not None}
 SYMBOL = "The loss is not given: this stands as a symbol."
 
 
@@ -49,8 +50,8 @@ class Writer:
     def parse(self, text: str) -> f.Node | None:
         """A formula, None where there is none or it is longer than the language allows."""
         try:
-            return f.parse(text, self.network.names, self.sheet.notation)
-        except f.FormulaError:
+            return parse(text, self.network.names, self.sheet.notation)
+        except FormulaError:
             return None
 
     def lines(self, texts: Sequence[str | None]) -> list[Line]:
@@ -111,13 +112,9 @@ class Writer:
     def other(self, tree: f.Node, names: Sequence[str]) -> list[f.Node]:
         """The formula of a quantity that is itself one: its derivatives written out, or the slope that it is."""
         match tree:
-            case f.Call("drelu", (argument,)):
-                return [f.Call("step", (argument,))]
-            case f.Call("dsigmoid", (argument,)):
-                sigmoid = f.Call("sigmoid", (argument,))
-                return [f.Binary("*", sigmoid, f.Binary("-", ONE, sigmoid))]
-            case f.Call("dtanh", (argument,)):
-                return [f.Binary("-", ONE, f.Power(f.Call("tanh", (argument,)), 2))]
+            case f.Call(function, (argument,)) if facts := SLOPES.get(function):
+                written = self.parse(facts.slope_alone.format(z=formula_text(argument)))
+                return [] if written is None or written == tree else [written]
         parts = {part for part in f.walk(tree) if isinstance(part, f.Derivative)}
         found = tree
         for part in parts:

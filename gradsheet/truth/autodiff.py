@@ -1,9 +1,10 @@
 """The witness JAX: its own derivative program, evaluated without rounding.
 
-JAX writes the program of a derivative before it compiles it, a jaxpr: a list of primitive operations on arrays. Here
-the list is not compiled for floats but carried out on exact numbers, Fractions or `real.Real`. What JAX differentiated
-is thereby held against the other witnesses with `==`, or to as many digits as one likes, and nothing has to be granted
-to rounding.
+JAX writes the program of a derivative before it compiles it, a jaxpr: a list of
+primitive operations on arrays. Here the list is not compiled for floats but
+carried out on exact numbers, Fractions or `real.Real`. What JAX differentiated
+is thereby held against the other witnesses with `==`, or to as many digits as
+one likes, and nothing has to be granted to rounding.
 """
 
 import functools
@@ -16,9 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import manual
 import ref
+from gradsheet.network.problem import Problem
 from gradsheet.numbers.real import Arithmetic, Real
+from gradsheet.numbers.session import LIBRARY, Session
 from manual.activations import Array, split
 from ref.losses import LOSSES
 from ref.mlp import loss_shares
@@ -31,7 +33,8 @@ class UnknownOperation(NotImplementedError):
 
 
 def _exact(array: Any) -> Array:
-    """An array of JAX's: numbers become Fractions, whole numbers that count and truth values stay."""
+    """An array of JAX's: numbers become Fractions, whole numbers that count and
+    truth values stay."""
     array = np.asarray(array)
     return np.asarray(
         np.vectorize(Fraction, otypes=[object])(array) if array.dtype.kind == "f" else array
@@ -82,7 +85,8 @@ def _convert(x: Array, new_dtype: Any, **_: Any) -> Array:
 
 
 def _largest(x: Array, axes: Sequence[int], **_: Any) -> Array:
-    """The entry that floats take for the largest: JAX's softmax shifts by it, and any shift will do."""
+    """The entry that floats take for the largest: JAX's softmax shifts by it,
+    and any shift will do."""
     moved = np.moveaxis(x, axes, range(-len(axes), 0)).reshape(*np.delete(x.shape, axes), -1)
     at = moved.astype(float).argmax(-1, keepdims=True)
     return np.take_along_axis(moved, at, -1)[..., 0]
@@ -148,7 +152,8 @@ def _never_equal(a: Array, b: Array, **_: Any) -> Array:
     )
 
 
-# A cross-entropy asks whether y is 0, to keep 0 log 0 apart. The y that a derivative is taken by moves, and is not.
+# A cross-entropy asks whether y is 0, to keep 0 log 0 apart. The y that a derivative is taken by
+# moves, and is not.
 _BESIDE_ZERO = {**_RULES, "eq": _never_equal}
 
 
@@ -188,7 +193,9 @@ def _run(
     return [read(variable) for variable in jaxpr.outvars]
 
 
-@functools.lru_cache(maxsize=64)
+MAX_PROGRAMS = 64  # of JAX's that a session has
+
+
 def _program(
     shapes: Any,
     activations: tuple[tuple[str, int], ...],
@@ -196,7 +203,8 @@ def _program(
     reduction: str,
     of: tuple[str, ...],
 ) -> tuple[Any, Any]:
-    """The jaxpr of the forward pass and of the Jacobians of some nodes, and the structure of what it returns."""
+    """The jaxpr of the forward pass and of the Jacobians of some nodes, and the
+    structure of what it returns."""
 
     def run(params: Any, x: Any, y: Any, slopes: Any) -> Any:
         left = iter(slopes)
@@ -223,9 +231,9 @@ def _program(
     return closed, jax.tree.structure(structure)
 
 
-@functools.lru_cache(maxsize=64)
 def _program_by_target(shape: tuple[int, ...], loss: str, reduction: str) -> Any:
-    """The jaxpr of the Jacobian of the loss and the outputs' shares, (1 + O,) in this order, by y."""
+    """The jaxpr of the Jacobian of the loss and the outputs' shares, (1 + O,)
+    in this order, by y."""
 
     def run(y: jax.Array, yhat: jax.Array) -> jax.Array:
         def value(y: jax.Array) -> jax.Array:
@@ -243,49 +251,51 @@ def _shape(array: Array | None) -> tuple[int, ...] | None:
     return None if array is None else array.shape
 
 
-class Autodiff:
-    """JAX's opinion at one point.
+def autodiff_at(
+    problem: Problem, of: tuple[str, ...], arithmetic: Arithmetic, session: Session = LIBRARY
+) -> "Autodiff":
+    """JAX's opinion at a problem that has a loss, whose numbers are Fractions
+    or Reals of `arithmetic`.
 
-    params, x (N, I) and y (N, O) or None are object arrays of Fractions or Reals; `of` names the nodes whose Jacobians
-    will be asked for; `arithmetic` is that of the Reals.
+    `of` names the nodes whose Jacobians will be asked for.
     """
+    network = problem.network
+    parameters = [split(activation) for activation in network.activations]
+    shapes = tuple((_shape(W), _shape(b)) for W, b in problem.params)
+    question = (
+        (shapes, _shape(problem.x), _shape(problem.y)),
+        tuple((name, len(slopes)) for name, slopes in parameters),
+        str(network.loss),
+        network.reduction,
+        of,
+    )
+    programs = session.cache("programs of JAX", MAX_PROGRAMS)
+    closed, structure = programs.get(question, lambda: _program(*question))
+    arrays = [array for layer in problem.params for array in layer if array is not None]
+    arrays += [problem.x, *([] if problem.y is None else [problem.y])]
+    for _, slopes in parameters:
+        arrays += [np.asarray(Fraction(slope), object) for slope in slopes]
+    results = _run(closed.jaxpr, [_exact(const) for const in closed.consts], arrays, arithmetic)
+    nodes, rows = jax.tree.unflatten(structure, results)
+    return Autodiff(problem, of, arithmetic, session, nodes, *(rows or (None, None)))
+
+
+class Autodiff:
+    """JAX's opinion at one point: every node, and of those asked for a vector
+    and the rows of its Jacobian."""
 
     def __init__(
         self,
-        params: Sequence[manual.Layer],
-        x: Array,
-        y: Array | None,
-        activations: tuple[Any, ...],
-        loss: str,
-        reduction: str,
+        problem: Problem,
         of: tuple[str, ...],
         arithmetic: Arithmetic,
+        session: Session,
+        nodes: Any,
+        vector: Any,
+        rows: Any,
     ):
-        self.of, self.y, self.loss, self.reduction, self.arithmetic = (
-            of,
-            y,
-            loss,
-            reduction,
-            arithmetic,
-        )
-        parameters = [split(activation) for activation in activations]
-        closed, structure = _program(
-            (tuple((_shape(W), _shape(b)) for W, b in params), _shape(x), _shape(y)),
-            tuple((name, len(slopes)) for name, slopes in parameters),
-            loss,
-            reduction,
-            self.of,
-        )
-        slopes = [
-            np.asarray(Fraction(slope), object) for _, values in parameters for slope in values
-        ]
-        arrays = [array for layer in params for array in layer if array is not None]
-        arrays += [x, *([] if y is None else [y]), *slopes]
-        found = _run(closed.jaxpr, [_exact(const) for const in closed.consts], arrays, arithmetic)
-        nodes, rows = jax.tree.unflatten(structure, found)
-        self.nodes: Any = nodes
-        self.vector: Any = rows[0] if rows else None
-        self.rows: Any = rows[1] if rows else None
+        self.problem, self.of, self.arithmetic, self.session = problem, of, arithmetic, session
+        self.nodes, self.vector, self.rows = nodes, vector, rows
 
     def _place(self, of: str) -> slice:
         """Where a node's entries stand in the vector of all."""
@@ -298,7 +308,8 @@ class Autodiff:
         return np.asarray(self.vector[self._place(of)].reshape(self.shape(of)))
 
     def derivative(self, of: str, by: str) -> Array:
-        """d of / d by with all axes, (shape of `of`) + (shape of `by`); `by` is "W1", "b1", "z1", "h0" and so on.
+        """d of / d by with all axes, (shape of `of`) + (shape of `by`); `by` is
+        "W1", "b1", "z1", "h0" and so on.
 
         By "y" there are the derivatives of "L" and of "shares".
         """
@@ -314,10 +325,12 @@ class Autodiff:
     def _by_target(self) -> Array:
         """The Jacobian of the loss and the outputs' shares by y, (1 + O, N, O)."""
         yhat = self.nodes.h[-1]
-        closed = _program_by_target(yhat.shape, self.loss, self.reduction)
+        question = yhat.shape, str(self.problem.network.loss), self.problem.network.reduction
+        programs = self.session.cache("programs of JAX by y", MAX_PROGRAMS)
+        closed = programs.get(question, lambda: _program_by_target(*question))
         consts = [_exact(const) for const in closed.consts]
         (found,) = _run(
-            closed.jaxpr, consts, [np.asarray(self.y), yhat], self.arithmetic, _BESIDE_ZERO
+            closed.jaxpr, consts, [np.asarray(self.problem.y), yhat], self.arithmetic, _BESIDE_ZERO
         )
         return found
 

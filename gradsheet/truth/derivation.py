@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from gradsheet.claims.composing import number_text
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import show_index
-from gradsheet.network.network import CANCELLING, Network
+from gradsheet.language.functions import facts_of
+from gradsheet.language.text import number_text, show_index
+from gradsheet.network import losses
+from gradsheet.network.network import Network
 from manual.activations import Activation, split
 
 Factors = list[str] | None  # of a product; None where the language has no words for it
@@ -18,36 +19,14 @@ Index = str | int
 
 # For indices, those first that are usual.
 LETTERS = "ijkmnpqrstuvwacdefglo" + "ABCDEFGHIJKMNOPQRSTUV"
-LOSS_GRADIENT = {  # dL/dyhat, an output's, with the names of its yhat and y
-    "half_squared_error": "({yhat} - {y})",
-    "squared_error": "2*({yhat} - {y})",
-    "mean_squared_error": "2/{outputs}*({yhat} - {y})",
-    "binary_cross_entropy": "({yhat} - {y})/({yhat}*(1 - {yhat}))",
-    "cross_entropy": "-{y}/{yhat}",
-    "output": "1",
-}
-LOSS_BY_TARGET = {  # dL/dy, an output's, likewise
-    "half_squared_error": "({y} - {yhat})",
-    "squared_error": "2*({y} - {yhat})",
-    "mean_squared_error": "2/{outputs}*({y} - {yhat})",
-    "binary_cross_entropy": "(log(1 - {yhat}) - log({yhat}))",
-    "cross_entropy": "-log({yhat})",
-}
-_SLOPE = {  # dh/dz, with the names of a unit's z and h
-    "relu": "drelu({z})",
-    "leaky_relu": "(drelu({z}) + {slope}*drelu(-{z}))",
-    "sigmoid": "{h}*(1 - {h})",
-    "tanh": "(1 - {h}**2)",
-    "softplus": "sigmoid({z})",
-}
 
 
 def slope(activation: Activation, z: str, h: str) -> str | None:
     """dh/dz of one unit, with the names of its z and h; None where it is 1 or depends on other units."""
-    name, parameters = split(activation)
-    if name not in _SLOPE:
+    facts, (_, parameters) = facts_of(activation), split(activation)
+    if facts.mixes or facts.slope == "1":
         return None
-    return _SLOPE[name].format(z=z, h=h, slope=slope_text(parameters))
+    return facts.slope.format(z=z, h=h, slope=slope_text(parameters))
 
 
 def slope_text(parameters: Iterable[Any]) -> str:
@@ -82,13 +61,13 @@ class _Writer:
     @property
     def _mixes(self) -> bool:
         """Whether A is an output of a softmax, which depends on every z of its layer."""
-        softmax = self.top == self.network.depth and self.network.activations[-1] == "softmax"
-        return softmax and not self.is_loss and not self.is_z
+        mixes = self.top == self.network.depth and facts_of(self.network.activations[-1]).mixes
+        return mixes and not self.is_loss and not self.is_z
 
     def d_yhat(self, k: Index) -> str:
         if self.network.loss is not None:
             outputs = self.network.widths[-1]
-            return LOSS_GRADIENT[self.network.loss].format(
+            return losses.of(self.network.loss).gradient.format(
                 yhat=f"yhat[{k}]", y=f"y[{k}]", outputs=outputs
             )
         for name, tree in self.notation.items():
@@ -125,14 +104,14 @@ class _Writer:
         activation = self.network.activations[l - 1]
         if activation == "identity" or (l == self.top and self.is_z):
             return self.d_h(l, i)
-        if self.is_loss and l == self.top and (self.network.loss, activation) in CANCELLING:
+        if self.is_loss and l == self.top and self.network.cancels:
             return [f"(yhat[{i}] - y[{i}])"]
         if l == self.top and self._mixes:
             if i == self.entry:
                 return [f"yhat[{i}]*(1 - yhat[{i}])"]
             ints = isinstance(i, int) and isinstance(self.entry, int)
             return [f"(-yhat[{self.entry}]*yhat[{i}])"] if ints else None
-        if activation == "softmax":
+        if facts_of(activation).mixes:
             k = next(self.letters)
             mine, theirs = _product(self.d_h(l, i)), _product(self.d_h(l, k))
             return (
@@ -152,9 +131,8 @@ class _Writer:
             if self.network.loss is None:
                 return None
             names = {"yhat": f"yhat[{indices[0]}]", "y": f"y[{indices[0]}]"}
-            return [
-                LOSS_BY_TARGET[self.network.loss].format(**names, outputs=self.network.widths[-1])
-            ]
+            by_target = losses.of(self.network.loss).by_target
+            return [by_target.format(**names, outputs=self.network.widths[-1])]
         if name == "x" or name == "yhat" or name[0] == "h":
             return self.d_h(
                 {"x": 0, "yhat": self.network.depth}.get(name) or int(name[1:] or 0), indices[0]

@@ -18,7 +18,8 @@ import functools
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from gradsheet.network.network import KINKED
+from gradsheet.language.functions import facts_of
+from gradsheet.network import losses
 from manual.activations import split
 
 Number = Any  # an int, a Fraction, a Real or a Dual
@@ -93,49 +94,19 @@ def _dot(a: list[Number], b: list[Number]) -> Number:
 
 
 def _activate(activation: Any, z: list[Number]) -> list[Number]:
-    name, parameters = split(activation)
-    match name:
-        case "identity":
-            return z
-        case "relu":
-            return [v if v > 0 else 0 * v for v in z]
-        case "leaky_relu":
-            return [v if v > 0 else parameters[0] * v for v in z]
-        case "sigmoid":
-            return [1 / (1 + (-v).exp()) for v in z]
-        case "tanh":
-            return [1 - 2 / (1 + (v + v).exp()) for v in z]
-        case "softplus":
-            return [(1 + v.exp()).log() for v in z]
-    powers = [v.exp() for v in z]
-    total = sum(powers)
-    return [power / total for power in powers]
-
-
-def _share(loss: str, t: Number, o: Number, outputs: int) -> Number:
-    """What one output o adds to the loss of one example, with the target t."""
-    match loss:
-        case "output":
-            return o
-        case "half_squared_error":
-            return (t - o) * (t - o) * Fraction(1, 2)
-        case "squared_error":
-            return (t - o) * (t - o)
-        case "mean_squared_error":
-            return (t - o) * (t - o) * Fraction(1, outputs)
-        case "binary_cross_entropy":
-            return _share("cross_entropy", t, o, outputs) + _share(
-                "cross_entropy", 1 - t, 1 - o, outputs
-            )
-    return -t * o.log() if t != 0 else t  # a Dual is never 0: where it is nudged, it is beside 0
+    facts, (_, parameters) = facts_of(activation), split(activation)
+    if facts.mixes:
+        return list(facts.textbook(z))
+    return [facts.textbook(v, *parameters) for v in z]
 
 
 def _shares(loss: str, y: Rows, yhat: Rows, reduction: str) -> list[Number]:
     over = Fraction(1, len(yhat) if reduction == "mean" else 1)
     outputs = len(yhat[0])
     targets = y or [[0] * outputs] * len(yhat)
+    share = losses.of(loss).share
     return [
-        over * sum(_share(loss, t[k], o[k], outputs) for t, o in zip(targets, yhat, strict=True))
+        over * sum(share(t[k], o[k], outputs) for t, o in zip(targets, yhat, strict=True))
         for k in range(outputs)
     ]
 
@@ -204,7 +175,7 @@ class Walk:
             )
             h = nudged(f"h{l}", [_activate(activation, row) for row in z])
             nodes |= {f"z{l}": z, f"h{l}": h}
-            if split(activation)[0] in KINKED:
+            if facts_of(activation).kinked:
                 kinked += [value for row in z for value in row]
         return nodes, kinked
 

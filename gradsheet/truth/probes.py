@@ -17,7 +17,6 @@ Small whole numbers are tried as well: a claim that fails there has a witness th
 witnesses are heard there, who so vouch for the hand-written pass, which is alone at the large ones.
 """
 
-import functools
 import itertools
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -26,19 +25,22 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.language import formula as f
-from gradsheet.network.network import KINKED, NEW, Network
-from gradsheet.numbers.cache import Kept
-from gradsheet.numbers.real import Arithmetic, TooClose, Undecided
-from gradsheet.truth.point import Point
-from gradsheet.truth.work import DIGITS, Budget
+from gradsheet.language.functions import facts_of
+from gradsheet.network import losses
+from gradsheet.network.network import Network
+from gradsheet.network.problem import Problem
+from gradsheet.numbers.budget import DIGITS, Budget
+from gradsheet.numbers.cache import LRUCache
+from gradsheet.numbers.real import Arithmetic
+from gradsheet.numbers.reasons import TooClose, Undecided
+from gradsheet.numbers.session import LIBRARY, Session
+from gradsheet.truth.point import Point, point_of
 from manual import Layer
-from manual.activations import Array, activate, split
+from manual.activations import Array, activate
 
 MAX_PATTERNS = 64
 MANY = 224
 MAX_DEGREE = 4  # (1 - 2^-4)^224 is 5e-7
-ANY_DEGREE = 1_000  # no bound
 MAX_OWN_DEGREE = 2  # (1 - 2^-2)^FREE is 1e-8
 REDRAWN = 5  # times
 FREE = 64  # small points without a wanted pattern, with zeros among their numbers, for kinks of a formula's own
@@ -52,6 +54,7 @@ ALL_HEARD = (
 )
 MAX_OUTCOMES = 2_000  # kept for further sheets on the same network
 SEED = 17  # of what is the same in every run
+MAX_PROBES = 16  # networks whose points are cached
 MOST = 8  # small points, and points at a kink
 
 Draw = Callable[[], int | Fraction]
@@ -99,6 +102,7 @@ def draw_point(
     rate: Fraction | None = None,
     arithmetic: Arithmetic,
     budget: Budget | None = None,
+    session: Session = LIBRARY,
 ) -> Point:
     """A point whose kinked units are live or dead as `signs` says, where that can be; the z of unit `kink` is 0.
 
@@ -114,7 +118,7 @@ def draw_point(
             if kind is None
             else numbers(draw, *(() if kind == "shared" else (network.widths[l + 1],)))
         )
-        if split(activation)[0] in KINKED:
+        if facts_of(activation).kinked:
             for unit in range(len(W)):
                 sign = next(signs)
                 if b is not None and not b.ndim:
@@ -130,24 +134,14 @@ def draw_point(
         h = activate(activation, z if network.rational else np.vectorize(arithmetic, [object])(z))
         params.append(Layer(W, b))
     y = None if network.loss in (None, "output") else numbers(draw, 1, network.widths[-1])
-    if y is not None and network.loss == "cross_entropy":
+    if y is not None and losses.of(network.loss).add_up:
         y[0, -1] += (
             1 - y.sum()
         )  # probabilities: on all numbers that add up to 1 the same identities hold
     d_yhat = numbers(draw, network.widths[-1]) if network.loss is None else None
     rate = Fraction(draw()) if rate is None else rate
-    return Point(
-        network,
-        params,
-        x[None, :],
-        y,
-        d_yhat,
-        jax_of,
-        jax=jax,
-        rate=rate,
-        arithmetic=arithmetic,
-        budget=budget,
-    )
+    problem = Problem(network, tuple(params), x[None, :], y, d_yhat, rate)
+    return point_of(problem, jax_of, jax=jax, arithmetic=arithmetic, budget=budget, session=session)
 
 
 class Drawn:
@@ -182,9 +176,10 @@ class Probes:
         jax_of: Collection[str] | None,
         rate: Fraction | None,
         budget: Budget,
+        session: Session = LIBRARY,
     ):
-        self.network, self.jax_of, self.budget = network, jax_of, budget
-        self._outcomes: Kept[Any] = Kept(MAX_OUTCOMES)  # of comparisons here
+        self.network, self.jax_of, self.budget, self.session = network, jax_of, budget, session
+        self._outcomes: LRUCache[Any] = LRUCache(MAX_OUTCOMES)  # of comparisons here
         self._rate = rate
         self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
         units = network.kinked_units
@@ -236,6 +231,7 @@ class Probes:
             "rate": self._rate,
             "arithmetic": Arithmetic(DIGITS),
             "budget": self.budget,
+            "session": self.session,
         }
         for left in reversed(range(REDRAWN + 1)):
             try:
@@ -320,105 +316,14 @@ def points_of(network: Network, *, free: bool) -> int:
     return 1 + patterns + min(units, MOST) + (FREE + FREE_LARGE) * free
 
 
-def is_node(node: f.Node) -> bool:
-    """Whether a formula is a node of the network or an entry of it, but for a constant factor."""
-    match node:
-        case f.Quantity(name):
-            return name[0] in "xyzh"
-        case f.Negative(inner):
-            return is_node(inner)
-        case f.Binary("*", f.Number(), inner) | f.Binary("*" | "/", inner, f.Number()):
-            return is_node(inner)
-    return False
-
-
-def is_smooth(node: f.Node) -> bool:
-    """Whether no relu, drelu or step is in a formula."""
-    return not any(isinstance(part, f.Call) and part.function in f.KINKED for part in f.walk(node))
-
-
-def pattern_degree(node: f.Node, network: Network) -> int:
-    """A bound on the degree of a formula as a polynomial in the bits of the pattern of live and dead units."""
-
-    def kinked(name: str) -> int:
-        """How many kinked layers a quantity has behind it."""
-        stage = network.stage(name)
-        return sum(3 * l <= stage for l in network.kinked)
-
-    def both(a: f.Node, b: f.Node) -> int:
-        return pattern_degree(a, network) + pattern_degree(b, network)
-
-    match node:
-        case f.Quantity(name) if name.endswith(NEW):
-            return 2 * len(network.kinked) * (1 if name[0] in "Wb" else network.depth)
-        case f.Quantity(name):
-            return 2 * kinked(name) if name == "L" else kinked(name)
-        case f.Derivative(of):
-            return (1 + (of.name == "L" and network.loss is not None)) * kinked(of.name)
-        case f.Binary("+" | "-", a, b):
-            return max(pattern_degree(a, network), pattern_degree(b, network))
-        case f.Binary(_, a, b):
-            return both(a, b)
-        case f.Power(base, exponent):
-            inner = pattern_degree(base, network)
-            return exponent * inner if exponent >= 0 or not inner else ANY_DEGREE
-        case f.Call(function, (argument, *_)) if function in f.KINKED:
-            if not is_node(argument):  # its sign may depend on all bits at once
-                return (
-                    ANY_DEGREE
-                    if pattern_degree(argument, network) or not is_smooth(argument)
-                    else 1
-                )
-            return 1 + (
-                pattern_degree(argument, network) if function in ("relu", "leaky_relu") else 0
-            )
-        case f.Call("sum" | "mean" | "diag", (argument,)):
-            return pattern_degree(argument, network)
-        case f.Call(_, (a, b)):
-            return both(a, b)
-        case f.Sum(_, inner) | f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):
-            return pattern_degree(inner, network)
-        case f.List(items):
-            return max(pattern_degree(item, network) for item in items)
-    return 0
-
-
-def degree(node: f.Node, network: Network) -> int:
-    """A bound on the degrees of numerator and denominator of a formula in the weights, the data and the exponentials.
-
-    Generous, since 2^62 is large: along a path every layer adds its weight and its input, and every unit that is not
-    linear the numerator and the denominator of its activation and of that one's derivative.
-    """
-    width = max(network.widths)
-    match node:
-        case f.Number() | f.Letter():
-            return 1
-        case f.Quantity() | f.Derivative():
-            units = 0 if network.rational else 8 * sum(network.widths[1:])
-            once = 4 * (network.depth + 1) + units
-            new = isinstance(node, f.Quantity) and node.name.endswith(NEW)
-            return once * (1 + network.depth * width * 2) if new else once
-        case f.Binary("@", a, b):
-            return width * (degree(a, network) + degree(b, network))
-        case f.Binary(_, a, b):
-            return degree(a, network) + degree(b, network)
-        case f.Power(base, exponent):
-            return abs(exponent) * degree(base, network)
-        case f.Call(function, arguments):
-            terms = (
-                width**2 if function in f.OVER_LETTERS else 1
-            )  # whose denominators may all differ
-            return terms * (4 + sum(degree(argument, network) for argument in arguments))
-        case f.Sum(_, term):
-            return width * degree(term, network)
-        case f.List(items):
-            return max(degree(item, network) for item in items)
-        case f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):
-            return degree(inner, network)
-    raise TypeError(f"no rule for {type(node).__name__}")
-
-
-@functools.lru_cache(maxsize=16)
-def probes_for(network: Network, jax_of: frozenset[str] | None, rate: Fraction | None) -> Probes:
+def probes_for(
+    network: Network,
+    jax_of: frozenset[str] | None,
+    rate: Fraction | None,
+    session: Session = LIBRARY,
+) -> Probes:
     """The points for all sheets on one network: a class hands in many."""
-    return Probes(network, jax_of, rate, Budget())
+    probes = session.cache("probes", MAX_PROBES)
+    question = network, jax_of, rate
+    found: Probes = probes.get(question, lambda: Probes(*question, Budget(), session))
+    return found

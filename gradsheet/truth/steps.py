@@ -12,16 +12,19 @@ Without changes and edits it is the pass of `manual`, which a test says.
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 import manual
-from gradsheet.network.network import NEW, Network
-from manual.activations import ELEMENTWISE, Array, activate, number, split
+from gradsheet.language.formula import NEW
+from gradsheet.language.functions import facts_of
+from gradsheet.network.problem import Problem
+from manual.activations import Array, activate, derivative, number, split
 from manual.jacobians import unit_array
-from manual.losses import BY_TARGET, LOSSES
+from manual.losses import LOSSES
 
 ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
 
@@ -57,8 +60,8 @@ def _only(whole: Array, output: int) -> Array:
 class Pass:
     """Forward and backward through one network, with `changes` to numbers and `edits` to steps.
 
-    params are (W, b); x is (1, N, I), y (1, N, O) or None, d_yhat (1, O) is dL/dyhat of an unspecified loss. `variants`
-    is V; `before` is the pass before the update, where this is the one after it.
+    The arrays of the problem have the axis of the variants in front: x is (1, N, I), and so on. `variants` is V;
+    `before` is the pass before the update, where this is the one after it.
 
     An edit gets the step's right result and, as attributes, all that enters the step: the network; `f`, the layer's
     activation; `N`, the number of examples; `rate`; x; `mean`, of what is added up over the examples, where the loss is
@@ -68,12 +71,7 @@ class Pass:
 
     def __init__(
         self,
-        network: Network,
-        params: Sequence[manual.Layer],
-        x: Array,
-        y: Array | None,
-        d_yhat: Array | None,
-        rate: Any,
+        problem: Problem,
         *,
         changes: Changes | None = None,
         edits: Edits | None = None,
@@ -81,20 +79,10 @@ class Pass:
         before: "Pass | None" = None,
         real: Callable[[Array], Array] = lambda array: array,
     ):
-        self.network, self.params, self.x, self.y, self.given, self.rate = (
-            network,
-            params,
-            x,
-            y,
-            d_yhat,
-            rate,
-        )
-        self.changes, self.edits, self.variants, self.before = (
-            changes or {},
-            edits or {},
-            variants,
-            before,
-        )
+        self.problem, self.network = problem, problem.network
+        self.params, self.x, self.y, self.rate = problem.params, problem.x, problem.y, problem.rate
+        self.changes, self.edits = changes or {}, edits or {}
+        self.variants, self.before = variants, before
         self.real = real
         self._rows: dict[Any, dict[str, Array]] = {}
         if before is None:  # after the update often only the parameters are asked for
@@ -187,7 +175,7 @@ class Pass:
     def shares(self) -> Array:
         """The shares of the outputs in the loss, (V, O)."""
         assert self.network.loss is not None
-        shares = self._mean(LOSSES[self.network.loss][0](self.y, self.h[-1]).sum(-2))
+        shares = self._mean(LOSSES[self.network.loss].value(self.y, self.h[-1]).sum(-2))
         return self.changed(
             "shares", self._edited("shares", len(self.z), shares, y=self.y, yhat=self.h[-1])
         )
@@ -198,18 +186,19 @@ class Pass:
         """dL/dyhat, (V, N, O)."""
         yhat = self.h[-1]
         if self.network.loss is None:
-            assert self.given is not None
-            d_yhat = self._mean(np.broadcast_to(self.given[:, None, :], (1, *yhat.shape[1:])))
+            assert self.problem.d_yhat is not None
+            d_yhat = self._mean(
+                np.broadcast_to(self.problem.d_yhat[:, None, :], (1, *yhat.shape[1:]))
+            )
         else:
-            d_yhat = self._mean(LOSSES[self.network.loss][1](self.y, yhat))
+            d_yhat = self._mean(LOSSES[self.network.loss].d(self.y, yhat))
         return self._edited("d_yhat", len(self.z), d_yhat, y=self.y, yhat=yhat)
 
     def slope(self, l: int) -> Array:
         """f'(z_l), from h_l where that is how one computes it, so that a rounded h enters."""
-        z, h, (name, parameters) = self.z[l - 1], self.h[l], split(self.network.activations[l - 1])
-        one = number(z, 1)
-        from_h = {"sigmoid": lambda: h * (one - h), "tanh": lambda: one - h * h}
-        slope = from_h[name]() if name in from_h else ELEMENTWISE[name][1](z, *parameters)
+        z, h, activation = self.z[l - 1], self.h[l], self.network.activations[l - 1]
+        one, from_h = number(z, 1), facts_of(activation).from_h
+        slope = from_h(h, one) if from_h else derivative(activation, z)
         slope = self._edited("slope", l, np.asarray(slope), z=z, h=h)
         changes = self.changes.get((f"h{l}", f"z{l}"), {}) if self.before is None else {}
         for (n, i, m, j), change in changes.items():
@@ -221,7 +210,7 @@ class Pass:
     def _through(self, l: int, d_h: Array, of: str) -> Array:
         """(2): the gradient by z_l from that by h_l."""
         z, h = self.z[l - 1], self.h[l]
-        if split(self.network.activations[l - 1])[0] == "softmax":
+        if facts_of(self.network.activations[l - 1]).mixes:
             delta = h * (d_h - (d_h * h).sum(-1, keepdims=True))
         else:
             delta = d_h * self.slope(l)
@@ -267,7 +256,9 @@ class Pass:
         """dL/dy, (V, N, O). It stands apart from `gradients`, since it need not be finite where they are."""
         assert self.network.loss is not None
         if "y" not in self._rows:
-            d_y = self._mean(BY_TARGET[self.network.loss](self.y, self.h[-1]))
+            by_y = LOSSES[self.network.loss].by_y
+            assert by_y is not None
+            d_y = self._mean(by_y(self.y, self.h[-1]))
             self._rows["y"] = {"y": self.changed(("L", "y"), d_y)}
         return self._rows["y"]["y"]
 
@@ -280,8 +271,8 @@ class Pass:
             return self.gradients[by]
         top = len(self.z) if of == "shares" else int(of[1:])
         # An output's share has that output's part of dL/dyhat, and of dL/dz where no softmax mixes them.
-        softmax = split(self.network.activations[-1])[0] == "softmax"
-        activated = of[0] == "h" or (of == "shares" and (by == f"h{top}" or softmax))
+        mixes = facts_of(self.network.activations[-1]).mixes
+        activated = of[0] == "h" or (of == "shares" and (by == f"h{top}" or mixes))
         key = of, entry, activated
         if key not in self._rows:
             if of == "shares":
@@ -309,14 +300,13 @@ class Pass:
                 b_new = self._edited("b_new", l, b_new, old=b, gradient=d_b)
                 b_new = self.changed(f"b{l}{NEW}", np.asarray(b_new))
             params.append(manual.Layer(self.changed(f"W{l}{NEW}", W_new), b_new))
-        options: Any = {
-            "changes": self.changes,
-            "edits": self.edits,
-            "variants": self.variants,
-            "real": self.real,
-        }
         return Pass(
-            self.network, params, self.x, self.y, self.given, self.rate, before=self, **options
+            replace(self.problem, params=tuple(params)),
+            changes=self.changes,
+            edits=self.edits,
+            variants=self.variants,
+            before=self,
+            real=self.real,
         )
 
     # Reading

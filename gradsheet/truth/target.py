@@ -8,13 +8,15 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.network.network import NEW, Network
-from gradsheet.truth.point import Point
+from gradsheet.language.formula import NEW
+from gradsheet.network.network import Network
 from gradsheet.truth.steps import Index, Tensor
+from gradsheet.truth.values import Values
 
 
 def core_of(tree: f.Node, rate: Any) -> tuple[Any, f.Quantity | f.Derivative] | None:
-    """A quantity or derivative and its factor, where a formula is nothing else: -dL/dz1, learning_rate*dL/dW1[1,1]."""
+    """A quantity or derivative and its factor, where a formula is nothing else:
+    -dL/dz1, learning_rate*dL/dW1[1,1]."""
     match tree:
         case f.Quantity() | f.Derivative():
             return Fraction(1), tree
@@ -41,9 +43,10 @@ def _constant(tree: f.Node, rate: Any) -> Any:
 
 
 def entries_of(
-    core: f.Quantity | f.Derivative, point: Point, binding: Mapping[str, int]
+    core: f.Quantity | f.Derivative, point: Values, binding: Mapping[str, int]
 ) -> tuple[Tensor, list[Index]]:
-    """The tensor of `Carried` that a quantity speaks of, and its entries there in the order of the quantity's own."""
+    """The tensor of `Carried` that a quantity speaks of, and its entries there
+    in the order of the quantity's own."""
     evaluator = Evaluator(point)
 
     def one(quantity: f.Quantity) -> tuple[str, list[Index]]:
@@ -62,13 +65,13 @@ def entries_of(
     return (of, by), [a + b for a in of_entries for b in by_entries]
 
 
-def as_delta(tensor: Tensor, indices: list[Index], point: Point) -> tuple[Tensor, list[Index]]:
+def as_delta(tensor: Tensor, indices: list[Index], point: Values) -> tuple[Tensor, list[Index]]:
     """dL/dz for dL/db of one example, where a person takes one for the other."""
     of, by = (tensor, "") if isinstance(tensor, str) else tensor
     if (
         of == "L"
         and by[:1] == "b"
-        and len(point.x) == 1
+        and len(point.problem.x) == 1
         and point.network.biases[int(by[1:]) - 1] == "units"
     ):
         return ("L", f"z{by[1:]}"), [(0, *index) for index in indices]
@@ -116,9 +119,9 @@ def mentions(line: f.Node, quantity: f.Node, network: Network) -> bool:
     return False
 
 
-def tensor_shape(tensor: Tensor, point: Point) -> tuple[int, ...]:
+def tensor_shape(tensor: Tensor, point: Values) -> tuple[int, ...]:
     """The shape of a tensor of `Carried`, with every example axis."""
-    network, examples = point.network, len(point.x)
+    network, examples = point.network, len(point.problem.x)
 
     def one(name: str) -> tuple[int, ...]:
         bare = name.removesuffix(NEW)

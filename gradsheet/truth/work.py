@@ -11,81 +11,21 @@ as on a fast one, and with whatever has been found for other sheets before.
 
 import itertools
 import math
-import time
 from collections.abc import Iterable, Mapping
 
 from gradsheet.language import formula as f
-from gradsheet.network.network import NEW, Network
-from gradsheet.numbers.real import Undecided
-from manual.activations import RATIONAL, split
-from manual.losses import RATIONAL as RATIONAL_LOSSES
+from gradsheet.language.formula import NEW
+from gradsheet.language.functions import facts_of
+from gradsheet.network import losses
+from gradsheet.network.network import Network
+from gradsheet.numbers.budget import DIGITS, curved, enclosed, length_factor
+from manual.activations import Activation
 
-MAX_OPERATIONS = 500_000  # of what a sheet asks, counted beforehand
-MAX_FURTHER = 150_000  # at least, to find out how what is not true came about
-MAX_SECONDS = (
-    60.0  # of the processor's time: the last line of defence, which no sheet should ever come to
-)
-ENCLOSED, CURVED, FLOATS = 3, 50, 500
 VISIT = 3  # operations that a part of a formula takes besides its numbers
 LAYER = 8  # operations that a layer takes, however few units it has
-DIGITS = 40  # of enclosures, where nobody asks for more
 JAX = 2_000  # for JAX's program of a layer, whatever it computes
-FLOAT_PASS = 200  # operations that a pass in floats takes, however few variants it has
-PER_VARIANT = 6  # and with each further one
-GLANCES = 20  # small steps between looks at the clock
 
 Shape = tuple[int, ...]
-
-
-FUNCTIONS = {
-    **dict.fromkeys(RATIONAL, 0),
-    "softplus": 3,
-}  # exponentials and logarithms in an activation, if not one
-
-
-class OutOfWork(Undecided):
-    """Something takes more operations than there are for it; or more time than anything should."""
-
-
-class Budget:
-    """The operations that are left; all that is done for one sheet shares a budget. Without a start nothing ends it."""
-
-    def __init__(self) -> None:
-        self.left: float = math.inf
-        self.end = math.inf
-        self._glances = 0
-
-    def start(self, operations: float = math.inf) -> None:
-        """Begin with so many operations, and MAX_SECONDS of the processor's time, which only end what went wrong."""
-        self.left, self.end, self._glances = operations, time.process_time() + MAX_SECONDS, 0
-
-    def take_over(self, other: "Budget") -> None:
-        """Go on with what another budget has."""
-        self.left, self.end, self._glances = other.left, other.end, 0
-
-    def spend(self, operations: float) -> None:
-        """Take operations from those that are left, before they are done; raise OutOfWork where there are too few."""
-        self.glance()
-        if operations > self.left:
-            self.left = 0
-            raise OutOfWork(
-                "to find out how it came about takes more operations than are left for this sheet"
-            )
-        self.left -= operations
-
-    def check(self) -> None:
-        """Raise OutOfWork where the time is over."""
-        if time.process_time() > self.end:
-            raise OutOfWork(
-                f"the sheet has taken {MAX_SECONDS:g} seconds, which is a fault of gradsheet"
-            )
-
-    def glance(self) -> None:
-        """The same, for small steps: most of them are let pass."""
-        if not self._glances:
-            self.check()
-            self._glances = GLANCES
-        self._glances -= 1
 
 
 class PassWork:
@@ -106,10 +46,9 @@ class PassWork:
         self._backward = [0, *map(int, itertools.accumulate(each))]  # through so many layers
         self.forward = self._backward[-1]
         if bits is None:
-            functions = sum(
-                FUNCTIONS.get(split(activation)[0], 1) * units for _, units, activation in layers
-            )
-            functions += network.widths[-1] * (network.loss not in (None, *RATIONAL_LOSSES))
+            functions = sum(_exponentials(activation) * units for _, units, activation in layers)
+            if not losses.of(network.loss).rational:
+                functions += network.widths[-1]
             self.forward += examples * functions * curved(digits)
         self.both = self.forward + self._backward[-1]
 
@@ -136,19 +75,10 @@ class PassWork:
         )
 
 
-def curved(digits: int) -> int:
-    """How many operations an exponential or logarithm with so many digits is."""
-    return int(CURVED * (digits / DIGITS) ** 1.4)
-
-
-def enclosed(digits: int) -> float:
-    """How many operations one on enclosures of so many digits is."""
-    return ENCLOSED * max(1.0, digits / 130)
-
-
-def length_factor(bits: int) -> float:
-    """How many operations one on fractions of so many bits is."""
-    return 1 + bits / 400
+def _exponentials(activation: Activation) -> int:
+    """How many exponentials and logarithms an activation takes."""
+    facts = facts_of(activation)
+    return 0 if facts.rational else facts.exponentials
 
 
 class FormulaWork:

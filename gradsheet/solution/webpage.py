@@ -3,7 +3,7 @@
 import html as markup
 from collections.abc import Iterator
 
-from gradsheet.commands.report import clean
+from gradsheet.language.shown import clean
 from gradsheet.solution.graph import network_svg
 from gradsheet.solution.pages import chain, closing, given, marked, remark_text
 from gradsheet.solution.solution import Remark, Solution, Step
@@ -43,7 +43,7 @@ footer p + p { margin-top: .5rem }
 def html(solution: Solution) -> str:
     """The whole page."""
     sheet, setter = solution.sheet, MathML(solution.sheet)
-    point = None if sheet.params is None else point_of(sheet, None)
+    point = None if sheet.params is None else point_of(sheet.problem, None)
     title = _text(sheet.title)
     parts = [
         "<!DOCTYPE html>",

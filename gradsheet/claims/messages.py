@@ -1,0 +1,94 @@
+"""What is wrong with a number or a line of working, in words."""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.claims.comparison import Mismatch, like, off_entries
+from gradsheet.language.evaluate import Binding
+from gradsheet.numbers.printed import (
+    Printed,
+    Value,
+    as_float,
+    decimal_text,
+    exact_text,
+    like_claim,
+    plain,
+    printed_entries,
+    told_text,
+)
+from manual.activations import Array
+
+
+def at(binding: Binding) -> str:
+    """The index values, as they follow a value in a message."""
+    return (
+        f" at {', '.join(f'{letter} = {number}' for letter, number in binding.items())}"
+        if binding
+        else ""
+    )
+
+
+_FACTORS = [
+    Fraction(sign * n, d) for sign in (1, -1) for k in range(1, 13) for n, d in {(k, 1), (1, k)}
+]
+
+
+def relation(printed: Printed, truth: Any) -> str:
+    """How a wrong number relates to the truth: by a simple factor, as far as
+    its digits tell, or how far off it is."""
+    claimed, exact = printed.value, getattr(truth, "exact", truth)
+    close = as_float(claimed), as_float(truth)  # floats have a first look
+    for factor in _FACTORS:
+        if (
+            not claimed
+            or factor == 1
+            or not abs(close[0] - close[1] * factor) <= 0.1 * abs(close[0])
+        ):
+            continue
+        if claimed == exact * factor if exact is not None else printed.agrees(truth * factor):
+            if factor == -1:
+                return "the truth with the wrong sign"
+            return (
+                f"{factor} of the truth" if factor.denominator > 1 else f"{factor} times the truth"
+            )
+    if exact is None:
+        return f"off by {as_float(claimed - truth):.3g}"
+    off = claimed - exact
+    return f"off by {plain(exact_text(off) if printed.places is None else decimal_text(off))}"
+
+
+def value_message(mismatch: Mismatch, value: Value) -> str:
+    """What is wrong with a printed number or with which of several."""
+    if mismatch.mine is None or mismatch.truth is None:
+        return mismatch.reason
+    entries, truth = printed_entries(value), mismatch.truth
+    if truth.size == 1:
+        return relation(entries[0], truth.item()) + at(mismatch.binding)
+    off = off_entries(mismatch.mine, truth, entries)
+    shown = []
+    for k in off[:3]:
+        place = ",".join(str(i + 1) for i in np.unravel_index(k, truth.shape))
+        shown.append(
+            f"[{place}] is {entries[k].text}, true {plain(told_text(truth.flat[k], [entries[k]]))}"
+        )
+    if len(off) > 3:
+        shown.append("...")
+    return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{at(mismatch.binding)}"
+
+
+def line_message(mismatch: Mismatch, line: str, symbolic: bool) -> str:
+    """What is wrong with a line of working, with numbers written as it writes them."""
+    if mismatch.mine is None or mismatch.truth is None:
+        return mismatch.reason
+
+    def shown(array: Array) -> str:
+        return plain(like_claim(exact_text(array.item() if array.size == 1 else array), line))
+
+    text = f"gives {shown(like(mismatch.mine, mismatch.truth))}{at(mismatch.binding)}"
+    return (
+        f"{text} where the truth is {shown(mismatch.truth)}"
+        if symbolic or mismatch.binding
+        else text
+    )

@@ -1,0 +1,259 @@
+"""What a sheet has printed so far: one record, an `Entry` for every number.
+
+A claim prints numbers for the entries of a tensor of the pass, each with a
+factor in front: of `learning_rate*dL/dW2 = 0.10` the entry dL/dW2[1,1] is
+printed as 0.10/learning_rate. An entry is
+
+    exact       a decimal that is the truth in all its digits
+    rounded     a decimal that rounds to the truth, or is as good
+    wrong       of a claim that is wrong or follows from one that is
+
+and whole numbers and fractions round nothing. A person goes on with what is
+printed. So everything that is asked here is asked of this record: what may
+stand for an entry from now on, which wrong claims still stand, what a decimal
+in a line of working may stand for.
+
+What is printed once more replaces what stood there before: of an entry the
+nearest above is carried on, and a rounded one is carried on with more digits
+once it has been printed with more.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradsheet.claims.following import Carry
+from gradsheet.claims.sheet import Claim
+from gradsheet.language.evaluate import Evaluator
+from gradsheet.language.formula import NEW
+from gradsheet.numbers.printed import Printed, printed_entries
+from gradsheet.numbers.reasons import NO_VALUE
+from gradsheet.numbers.slips import significant
+from gradsheet.truth.steps import Index, Tensor
+from gradsheet.truth.target import as_delta, core_of, entries_of, tensor_shape
+from gradsheet.truth.values import Values
+
+MAX_VALUES = 200  # printed earlier, that one claim is followed through
+TELLING = 2  # significant digits from which on a number tells what it was carried on from
+
+Place = tuple[Tensor, Index]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A number that a claim has printed for an entry of a tensor.
+
+    `named` is the tensor that the claim speaks of: dL/db, where `tensor` is the
+    dL/dz that a person takes for it. The number stands for `factor` times the
+    entry, whose truth is `truth`. `before` is what was printed of the same
+    entry before.
+    """
+
+    claim: Claim
+    named: Tensor
+    tensor: Tensor
+    index: Index
+    printed: Printed
+    factor: Any
+    truth: Any
+    is_wrong: bool
+    before: "Entry | None"
+
+    @property
+    def place(self) -> Place:
+        return self.tensor, self.index
+
+    @cached_property
+    def value(self) -> Any:
+        """The entry as it is printed."""
+        return self.printed.value / self.factor
+
+    @cached_property
+    def half(self) -> Any:
+        """Half a unit of the last digit, of the entry."""
+        return self.printed.half / abs(self.factor)
+
+    @cached_property
+    def is_exact(self) -> bool:
+        return not self.is_wrong and self.printed.places is not None and self.value == self.truth
+
+    @property
+    def is_rounded(self) -> bool:
+        return not self.is_wrong and self.printed.places is not None and not self.is_exact
+
+    @cached_property
+    def is_false_decimal(self) -> bool:
+        """Whether it is a decimal that is known not to be true."""
+        try:
+            decimal = self.is_wrong and self.printed.places is not None
+            return decimal and not self.printed.agrees(self.truth * self.factor)
+        except NO_VALUE:
+            return False
+
+    @cached_property
+    def was_exact(self) -> bool:
+        """Whether it has been printed exactly, now or before."""
+        return self.is_exact or (self.before is not None and self.before.was_exact)
+
+    @cached_property
+    def spread(self) -> Any:
+        """How far the printed number may be off what it stands for."""
+        off = abs(self.value - self.truth) * abs(self.factor)
+        return max(self.printed.half, off)
+
+    @cached_property
+    def range(self) -> Carry | None:
+        """All that may be carried on for the entry, if it was rounded."""
+        earlier = None if self.before is None else self.before.range
+        if self.is_rounded:
+            ends = [self.truth - self.half, self.truth + self.half, self.value]
+            if earlier is not None:
+                ends += [earlier.low, earlier.high]
+            return Carry(*self.place, min(ends), max(ends), self.value)
+        if self.is_exact and earlier is not None and earlier.high - self.truth > self.half:
+            return None
+        return earlier
+
+    def as_true(self) -> Carry:
+        """The truth in its place, carried on."""
+        return Carry(*self.place, self.truth, self.truth, self.truth, is_true=True)
+
+    def as_printed(self) -> Carry:
+        """What is carried on of a wrong number: if it tells, what rounds to it."""
+        half = self.half if significant(self.printed) >= TELLING else 0
+        return Carry(*self.place, self.value - half, self.value + half, self.value)
+
+
+@dataclass(frozen=True)
+class WrongClaim:
+    """A claim whose numbers for `tensor` are wrong, as they are carried on."""
+
+    claim: Claim
+    tensor: Tensor
+    values: list[Carry]
+
+    @property
+    def is_taken_for_delta(self) -> bool:
+        """Whether it is on a dL/db, which a person takes for the dL/dz."""
+        return self.values[0].tensor != self.tensor
+
+
+class Record:
+    """Everything that a sheet has printed; `data` are the numbers it gives."""
+
+    def __init__(self, data: Iterable[Any]) -> None:
+        self.data = set(map(abs, data))  # exact; without sign, as numbers in formulas are
+        self.entries: list[Entry] = []
+        self._last: dict[Place, Entry] = {}
+        self._as: defaultdict[Any, list[Entry]] = defaultdict(list)  # by number, without sign
+
+    def add(self, claim: Claim, verdict: str, point: Values) -> None:
+        """Take in a claim that has been judged."""
+        core = core_of(claim.tree, point.rate)
+        if claim.value is None or verdict == "cannot_tell" or core is None or not core[0]:
+            return
+        factor, quantity = core
+        printed, is_wrong = printed_entries(claim.value), verdict in ("wrong", "carried_forward")
+        try:
+            for binding in Evaluator(point).bindings(quantity):
+                named, indices = entries_of(quantity, point, binding)
+                tensor, indices = as_delta(named, indices, point)
+                if len(indices) != len(printed):
+                    return
+                truths = Evaluator(point).value(quantity, binding).flat
+                for index, number, truth in zip(indices, printed, truths, strict=True):
+                    before = self._last.get((tensor, index))
+                    self._take(
+                        Entry(claim, named, tensor, index, number, factor, truth, is_wrong, before)
+                    )
+        except NO_VALUE:
+            return
+
+    def _take(self, entry: Entry) -> None:
+        _ = entry.range  # raises where it cannot be told whether anything was rounded
+        self.entries.append(entry)
+        self._last[entry.place] = entry
+        self._as[abs(entry.printed.value)].append(entry)
+
+    @property
+    def has_rounded(self) -> bool:
+        """Whether any number has been rounded."""
+        return any(entry.is_rounded for entry in self.entries)
+
+    # By place
+
+    def range_of(self, place: Place) -> Carry | None:
+        """All that may be carried on for an entry which has been rounded."""
+        return self._last[place].range if place in self._last else None
+
+    def truths(self) -> list[Carry]:
+        """The truth of everything that has been printed."""
+        return [entry.as_true() for entry in self._last.values()]
+
+    def wrong_claims(self) -> list[WrongClaim]:
+        """The wrong claims, with their entries that were not printed again."""
+        last = {(entry.named, entry.place): entry for entry in self.entries}
+        claims: dict[int, WrongClaim] = {}
+        for entry in self.entries:
+            if entry.is_wrong and last[entry.named, entry.place] is entry:
+                wrong = WrongClaim(entry.claim, entry.named, [])
+                claims.setdefault(id(entry.claim), wrong).values.append(entry.as_printed())
+        return list(claims.values())
+
+    def ranges(self, target: Tensor | None, point: Values) -> list[Carry]:
+        """All that may be carried on on the way to a target, but for itself.
+
+        The entries of a tensor that are not printed are rounded as the others
+        are.
+        """
+        halves: dict[Tensor, Any] = {}
+        for entry in self.entries:
+            if entry.is_rounded and entry.tensor != target and _leads(entry.tensor, target):
+                halves[entry.tensor] = max(entry.half, halves.get(entry.tensor, entry.half))
+        ranges: list[Carry] = []
+        for tensor, half in halves.items():
+            unprinted: list[Carry] = []
+            for index in np.ndindex(tensor_shape(tensor, point)):
+                last = self._last.get((tensor, index))
+                if last is not None and last.range is not None:
+                    ranges.append(last.range)
+                elif last is None or not last.was_exact:
+                    unprinted.append(Carry(tensor, index, -half, half, plus=True))
+            ranges += unprinted
+        return ranges[:MAX_VALUES]
+
+    # By number, without sign
+
+    def is_rounded(self, number: Any) -> bool:
+        """Whether a number was printed for something that rounds to it."""
+        return any(entry.is_rounded for entry in self._as.get(number, ()))
+
+    def is_given(self, number: Any) -> bool:
+        """Whether a number is one of the data, and rounded from nothing."""
+        return number in self.data and not self.is_rounded(number)
+
+    def spread(self, printed: Printed) -> Any:
+        """How far a decimal of a line may be off what it stands for."""
+        spreads = [entry.spread for entry in self._as.get(printed.value, ()) if entry.is_rounded]
+        return max(spreads, default=printed.half)
+
+    def false_claim(self, number: Any) -> Claim | None:
+        """The first claim that has printed a decimal which is not true."""
+        if self.is_rounded(number) or number in self.data:
+            return None
+        entries = self._as.get(number, ())
+        return next((entry.claim for entry in entries if entry.is_false_decimal), None)
+
+
+def _leads(tensor: Tensor, target: Tensor | None) -> bool:
+    """Whether a tensor is on the way to a target, as far as its name tells.
+
+    The gradients by parameters lead to the parameters after the update, and
+    nowhere else.
+    """
+    by_parameter = not isinstance(tensor, str) and tensor[1][0] in "Wb"
+    return not by_parameter or (isinstance(target, str) and NEW in target)

@@ -1,0 +1,216 @@
+"""What is given in place of a quantity: no mistake in the pass to it, and no
+slip in its figures.
+
+It is the finite difference that approaches the derivative, the truth in
+another form (transposed, one row of it), another quantity that is taken for
+this one, or a formula that a small change makes true.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from gradsheet.claims.comparison import agree_at
+from gradsheet.claims.judgement import Explanation, Judgement
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import Evaluator, same_shape
+from gradsheet.language.text import formula_text
+from gradsheet.mistakes.omission import MAX_PARTS
+from gradsheet.mistakes.repair import repaired
+from gradsheet.mistakes.search import Search, agree_everywhere
+from gradsheet.numbers import slips as figures
+from gradsheet.numbers.printed import Printed, all_agree, as_float, fractions, printed_entries
+from gradsheet.numbers.reasons import NO_VALUE, OutOfWork
+from gradsheet.truth.carried import nudged
+from gradsheet.truth.point import Point
+from gradsheet.truth.target import core_of, entries_of
+
+# Steps of finite differences that are looked for.
+STEPS = [Fraction(1, 100), Fraction(1, 1000), Fraction(1, 10_000)]
+MAX_DIFFERENCES = 64  # entries of a quantity of which they are
+NEAR = 0.2  # how far off a finite difference may be
+FAR = 12  # how many halves of its last unit it is off at least
+TELLING = 3  # digits that a number has at least which tells what it was worked out from
+
+
+def difference(search: Search, judgement: Judgement) -> list[Explanation]:
+    """The finite difference that a number is, in place of the derivative."""
+    claim, point = judgement.claim, search.point
+    if claim.value is None or search.history is None or claim.tree.letters:
+        return []
+    printed, core = printed_entries(claim.value), core_of(claim.tree, point.rate)
+    if core is None or not isinstance(core[1], f.Derivative) or len(printed) > MAX_DIFFERENCES:
+        return []
+    if sum(map(figures.significant, printed)) < TELLING:
+        return []
+    try:
+        truth = list(Evaluator(point).value(claim.tree, {}).flat)
+        if not _is_near(printed, truth):
+            return []
+        return _differences(point, core[1], core[0], printed)
+    except OutOfWork:
+        raise
+    except NO_VALUE:
+        return []
+
+
+def _is_near(printed: Sequence[Printed], truth: Sequence[Any]) -> bool:
+    """Whether it is near the truth, but further than a slip in a last digit."""
+    if len(truth) != len(printed):
+        return False
+    halves = [as_float(p.half) for p in printed]
+    off = [abs(as_float(p.value) - as_float(t)) for p, t in zip(printed, truth, strict=True)]
+    near = [NEAR * abs(as_float(t)) + half for t, half in zip(truth, halves, strict=True)]
+    if any(distance > most for distance, most in zip(off, near, strict=True)):
+        return False
+    return any(distance >= FAR * half for distance, half in zip(off, halves, strict=True))
+
+
+def _differences(
+    point: Point, core: f.Derivative, factor: Any, printed: Sequence[Printed]
+) -> list[Explanation]:
+    """The finite difference with the digits printed, of the usual steps."""
+    of, of_entries = entries_of(core.of, point, {})
+    by, by_entries = entries_of(core.by, point, {})
+    assert isinstance(of, str)
+    assert isinstance(by, str)
+
+    def moved(step: Fraction) -> list[list[Any]]:
+        """The node, with each entry that it is derived by moved by a step."""
+        rows = []
+        for index in by_entries:
+            point.budget.spend(point.pass_work.both)
+            seen = nudged(point, by, index, step)
+            rows.append([v * factor for v in seen.entries(of, of_entries)])
+        return rows
+
+    unmoved = nudged(point, by, by_entries[0], 0).entries(of, of_entries)
+    here = [[v * factor for v in unmoved]] * len(by_entries)
+    for step in STEPS:
+        after, before = moved(step), moved(-step)
+        for kind, ends, width in (
+            ("a one-sided", (after, here), step),
+            ("a one-sided", (here, before), step),
+            ("a symmetric", (after, before), 2 * step),
+        ):
+            values = []
+            for k in range(len(of_entries)):
+                values += [(a[k] - b[k]) / width for a, b in zip(*ends, strict=True)]
+            if agree(printed, values):
+                size = f"step {float(step):g}"
+                text = f"it is {kind} finite difference of {size}, not the derivative"
+                hint = "whether the derivative itself was taken"
+                return [Explanation("finite-difference", text, "form", hint)]
+    return []
+
+
+def forms(search: Search, judgement: Judgement) -> list[Explanation]:
+    """The truth in the form that a claim gives, or what is taken for it."""
+    claim, probes = judgement.claim, search.probes
+    line = claim.working[-1].tree if claim.working else None
+    named: list[Explanation] = []
+    if claim.tree.letters:
+        return _taken_for_it(search, judgement, line)
+    try:
+        truth = Evaluator(search.point).value(claim.tree, {})
+    except NO_VALUE:
+        return named
+    for k, (slip, array) in enumerate(figures.forms(truth)):
+        if claim.value is not None:
+            fits = same_shape(fractions(claim.value).shape, array.shape)
+            fits = fits and agree(printed_entries(claim.value), list(array.flat))
+        elif probes is not None and line is not None:
+            fits = agree_everywhere(probes, claim.tree, line, form=k)
+        else:
+            fits = False
+        if fits:
+            named.append(explanation_of(slip))
+    return named + _taken_for_it(search, judgement, line)
+
+
+def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> list[Explanation]:
+    """What is given for it: the derivative by z for that by h, or yhat."""
+    claim, point, probes = judgement.claim, search.point, search.probes
+    match claim.tree:
+        case f.Derivative(of, f.Quantity(by, indices)) if _is_hidden(point.inner(by)):
+            other: f.Node = f.Derivative(of, f.Quantity(f"z{point.inner(by)[1:]}", indices))
+            named = "derivative-by-z", f"that is {formula_text(other)}, not {claim.quantity}"
+        case f.Derivative(f.Quantity("L", ()), f.Quantity(by, indices)) if (
+            by == f"z{point.network.depth}" and point.network.cancels
+        ):
+            other = f.Quantity("yhat", indices)
+            named = "target-not-subtracted", "the target is left out, yhat stands for yhat - y"
+        case _:
+            return []
+    try:
+        if claim.value is not None:
+            values = list(Evaluator(point).value(other, {}).flat)
+            fits = agree(printed_entries(claim.value), values)
+        else:
+            fits = line is not None and agree_at(point, point, other, line)
+            if fits and line is not None and probes is not None:
+                fits = agree_everywhere(probes, other, line)
+    except NO_VALUE:
+        return []
+    hint = "what the derivative is of, and by what"
+    return [Explanation(*named, "form", hint)] if fits else []
+
+
+def _is_hidden(node: str) -> bool:
+    """Whether a node is the h of a layer, and not the data."""
+    return node[0] == "h" and node != "h0"
+
+
+def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
+    """The changes that make a formula true which has no value as it stands."""
+    claim, point, probes = judgement.claim, search.point, search.probes
+    line = claim.working[-1].tree if claim.working else None
+    if line is None or len(list(f.walk(line))) > MAX_PARTS:
+        return []
+
+    def is_true(changed: f.Node) -> bool:
+        point.budget.spend(point.formula_work(changed))
+        try:
+            return agree_at(point, point, claim.tree, changed) and (
+                probes is None or agree_everywhere(probes, claim.tree, changed)
+            )
+        except OutOfWork:
+            raise
+        except NO_VALUE:
+            return False
+
+    def find() -> list[Explanation]:
+        explanations = []
+        for changes in repaired(line, claim.tree, point.network, is_true):
+            parts = []
+            for change in changes:
+                text = f"{change.found} stands for {change.wanted}"
+                parts.append(Explanation(change.code, text, "formula", change.hint))
+            explanations.append(Explanation.together(parts))
+        return explanations
+
+    if probes is None:
+        return find()
+
+    def paid() -> tuple[list[Explanation], float]:
+        before = point.budget.left
+        return find(), before - point.budget.left
+
+    key = "repairs", claim.tree, line
+    if (known := probes.known(key)) is not None:  # who asks again pays as much
+        point.budget.spend(known[1])
+    explanations: list[Explanation] = probes.kept(key, paid)[0]
+    return explanations
+
+
+def explanation_of(slip: figures.Slip) -> Explanation:
+    """A slip as it is told."""
+    return Explanation(slip.code, slip.text, slip.kind, slip.hint)
+
+
+def agree(printed: Sequence[Printed], values: Sequence[Any]) -> bool:
+    """Whether numbers are known to have the digits printed."""
+    try:
+        return all_agree(printed, values)
+    except NO_VALUE:
+        return False

@@ -1,0 +1,151 @@
+"""Mistakes in the pass: those that several claims of a sheet share, and those
+that explain one.
+
+One claim is often explained by several mistakes, some of them by chance. The
+sheet as a whole tells them apart: a story is a combination of mistakes that
+explains several claims. Those that explain the most are taken first, and among
+equals those that spoil the fewest right claims.
+"""
+
+import itertools
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from gradsheet.mistakes.search import Hypothesis, Search, Statement
+from gradsheet.mistakes.simulation import Combination
+from gradsheet.mistakes.writing import Writing
+
+FITS = 1.0  # digits beyond those that choosing took, from which on several mistakes are told at all
+MANY = 20  # explanations of one claim that are looked at
+
+
+class Stories:
+    """The stories of a sheet, and what explains each statement."""
+
+    def __init__(self, search: Search, writing: Writing):
+        self.search, self.writing = search, writing
+        self.stories = self._find()
+        writing.learn(self.combinations)
+
+    @property
+    def combinations(self) -> list[Combination]:
+        return [story.chosen for story in self.stories]
+
+    def _find(self) -> list[Hypothesis]:
+        """The few combinations that explain the most, each several statements."""
+        wrong, stories = self.search.wrong, list[Hypothesis]()
+        left = {n for n, statement in enumerate(wrong) if not self.writing.explains(statement)}
+        pool = [
+            h
+            for h in self.search.hypotheses
+            if self._is_story(h.explains & left) and self._tells(h.chosen, h.explains)
+        ]
+
+        def worth(h: Hypothesis) -> tuple[float, int, int]:
+            return len(h.explains & left) - len(h.chosen) - h.spoils / 2, -h.spoils, -len(h.chosen)
+
+        while pool:
+            best = max(pool, key=worth)
+            if not self._is_story(best.explains & left):
+                break
+            pool.remove(best)
+            confirmed = frozenset(
+                n for n in best.explains if self.search.confirm(best.chosen, wrong[n])
+            )
+            if confirmed == best.explains:
+                stories.append(self._simpler(best))
+                left -= best.explains
+            else:
+                pool.append(Hypothesis(best.chosen, confirmed, best.spoils))
+        return stories
+
+    def _is_story(self, statements: Collection[int]) -> bool:
+        """Whether they are several, and not all of them follow from others."""
+        return len(statements) > 1 and any(not self.search.wrong[n].is_carried for n in statements)
+
+    def _simpler(self, story: Hypothesis) -> Hypothesis:
+        """One of its mistakes alone, where that and rounding explain as much."""
+        statements = [self.search.wrong[n] for n in story.explains]
+        for one in [(number,) for number in story.chosen if len(story.chosen) > 1]:
+            if all(
+                self.search.confirm(one, s) or self.search.loosely(s, [one]) for s in statements
+            ):
+                return replace(story, chosen=one, fewest=0)
+        return story
+
+    # How much they tell
+
+    def digits(self, statements: Iterable[int]) -> float:
+        """How many digits statements have; what is carried tells nothing more."""
+        wrong = [self.search.wrong[number] for number in statements]
+        return sum(statement.digits for statement in wrong if not statement.is_carried)
+
+    def beyond(self, chosen: Combination, digits: float) -> float:
+        """How many of so many digits choosing some mistakes did not take."""
+        return digits - math.log10(self.search.tried.get(len(chosen), 1))
+
+    def _tells(self, chosen: Combination, statements: Iterable[int]) -> bool:
+        """Whether several mistakes explain more than chance; a single one may."""
+        return len(chosen) < 2 or self.beyond(chosen, self.digits(statements)) >= FITS
+
+    # What explains a statement
+
+    def of(self, number: int) -> Hypothesis | None:
+        """The story that the statement of this number belongs to."""
+        return next((story for story in self.stories if number in story.explains), None)
+
+    def shared(self, statement: Statement, story: Hypothesis) -> list[Combination]:
+        """As much of a story as it takes, and all else that does as well.
+
+        None where it explains the statement but for rounding.
+        """
+        confirm = self.search.confirm
+        for size in range(1, len(story.chosen) + 1):
+            subsets = itertools.combinations(story.chosen, size)
+            parts = [chosen for chosen in subsets if confirm(chosen, statement)]
+            if not parts:
+                continue
+            rank = (size, *story.rank()[1:])
+            equal = [h.chosen for h in statement.fits if h.rank() == rank]
+            others = [c for c in equal if c not in parts and confirm(c, statement)]
+            return self._narrow(parts + others)
+        return []
+
+    def alone(self, statement: Statement) -> list[Hypothesis]:
+        """The mistakes that explain a statement best, all that do equally well.
+
+        The exact check is slow, and so it is made in order, as far as another
+        one may be equal.
+        """
+        best: list[Hypothesis] = []
+        for hypothesis in sorted(statement.fits, key=lambda h: h.rank()):
+            if len(best) > MANY or (best and hypothesis.rank() != best[0].rank()):
+                break
+            chosen = hypothesis.chosen
+            if self._tells(chosen, hypothesis.explains) and self.search.confirm(chosen, statement):
+                best.append(hypothesis)
+        narrow = self._narrow([hypothesis.chosen for hypothesis in best])
+        return [hypothesis for hypothesis in best if hypothesis.chosen in narrow]
+
+    def loosely(self, statement: Statement) -> list[Combination]:
+        """Stories, or else single mistakes, that give a number but for rounding."""
+        loosely = self.search.loosely
+        return loosely(statement, self.combinations) or self._narrow(
+            loosely(statement, self.search.simulation.singles)
+        )
+
+    def _narrow(self, combinations: Sequence[Combination]) -> list[Combination]:
+        """Without those that only make another's mistakes in further layers."""
+        return [
+            b
+            for b in combinations
+            if not any(len(a) == len(b) and self._is_within(a, b) for a in combinations)
+        ]
+
+    def _is_within(self, a: Combination, b: Combination) -> bool:
+        """Whether b makes the same mistakes as a, some of them in more layers."""
+        made = self.search.simulation.made
+        pairs = list(zip(made(a), made(b), strict=True))
+        same = all(i.mistake is j.mistake and set(i.layers) <= set(j.layers) for i, j in pairs)
+        return same and any(len(i.layers) < len(j.layers) for i, j in pairs)

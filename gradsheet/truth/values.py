@@ -1,0 +1,254 @@
+"""The value of every quantity of a network, under the sheet's names and shapes.
+
+`Point` has the truth, on the word of three witnesses; `Carried` has what comes
+of it where somebody carries on with other numbers, or takes other steps.
+Formulas are evaluated on both alike.
+"""
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import numpy as np
+
+import manual
+from gradsheet.language import formula as f
+from gradsheet.language.formula import NEW
+from gradsheet.network.network import Network
+from gradsheet.network.problem import Problem
+from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.cache import LRUCache
+from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain, Undecided
+from gradsheet.truth.work import FormulaWork, PassWork
+from manual.activations import Array
+
+T = TypeVar("T")
+
+MAX_FOUND = 500_000  # numbers that are kept of what was found at a point
+
+
+class Values(ABC):
+    """The values of a problem: of nodes, parameters and derivatives.
+
+    Quantities come and go under the sheet's names and shapes: one example has
+    no example axis. `exact` says whether the numbers are Fractions, `bits` how
+    long the given ones are; they are numbers of `arithmetic` otherwise, or
+    floats where `floats` says so. `is_witnessed` where others are heard beside
+    the pass.
+    """
+
+    floats = False
+
+    def __init__(
+        self, problem: Problem, arithmetic: Any, budget: Budget, *, bits: int | None, exact: bool
+    ):
+        self.problem, self.arithmetic, self.budget = problem, arithmetic, budget
+        self.bits, self.exact = bits, exact
+        self._found: LRUCache[Any] = LRUCache(MAX_FOUND)
+
+    @property
+    def network(self) -> Network:
+        return self.problem.network
+
+    @property
+    def rate(self) -> Any:
+        """The learning rate, None where there is none."""
+        return self.problem.rate
+
+    def found(
+        self, question: Hashable, find: Callable[[], T], cost: Callable[[Any], int] = np.size
+    ) -> T:
+        """What was found here before, or is found now."""
+        answer: T = self._found.get(question, find, cost)
+        return answer
+
+    @property
+    def is_witnessed(self) -> bool:
+        """Whether others are heard beside the pass."""
+        return False
+
+    def typed(self, number: Any) -> Any:
+        """A number as the pass here has it: a fraction, or where exp or log enter a Real."""
+        return number if self.exact else self.arithmetic(number)
+
+    # What the two kinds of values come by in their own ways
+
+    @functools.cached_property
+    @abstractmethod
+    def _forward(self) -> manual.Cache:
+        """z and h of every layer."""
+
+    @functools.cached_property
+    @abstractmethod
+    def _shares(self) -> Array:
+        """The shares of the outputs in the loss, (O,)."""
+
+    @abstractmethod
+    def _derivative(self, of: str, by: str) -> Array:
+        """d of / d by with every example axis, of a z, h, "L" or "shares"."""
+
+    @property
+    @abstractmethod
+    def updated(self) -> "Values":
+        """The network after one step of gradient descent."""
+
+    @abstractmethod
+    def _stepped(self, name: str) -> Array:
+        """A parameter after one step of gradient descent."""
+
+    def _confirm(
+        self,
+        of: str,
+        of_index: tuple[int, ...],
+        by: str,
+        by_index: tuple[int, ...],
+        pick: Callable[[Array], Array],
+        picked: Array,
+    ) -> None:
+        """Raise AtKink where a derivative that the chain rule gives is none."""
+        if by == "y" or not self._kinks:
+            return
+        if pick(self._through_kinks(self.inner(of), self.inner(by))).any():
+            raise AtKink("a kink is in the way, a z is exactly 0")
+
+    # Nodes
+
+    def inner(self, name: str) -> str:
+        """The name of a node as a z or h of its layer."""
+        return {"x": "h0", "yhat": f"h{self.network.depth}"}.get(name, name)
+
+    def _own_axes(self, name: str, array: Array, first: int = 0) -> Array:
+        """Without the example axis, which stands at `first`, where the sheet
+        has a single example."""
+        single = self.network.examples is None and name[0] in "xyzh"
+        return array.take(0, axis=first) if single else array
+
+    def node(self, name: str) -> Array:
+        """The value of a node or parameter, in the sheet's shape; "shares" gives the L[k]."""
+        return self.found(name, lambda: self._node(name))
+
+    def _node(self, name: str) -> Array:
+        name = self.network.canonical(name)
+        if name.endswith(NEW):
+            bare = name.removesuffix(NEW)
+            return self._stepped(bare) if bare[0] in "Wb" else self.updated.node(bare)
+        if name == "learning_rate":
+            return as_array(self.rate)
+        if name == "y" and self.problem.y is not None:
+            return self._own_axes(name, self.problem.y)
+        if name[0] in "Wb":
+            return as_array(getattr(self.problem.params[int(name[1:]) - 1], name[0]))
+        if name in ("L", "shares"):
+            if self.network.loss is None:
+                raise Missing(
+                    'L has no value, the sheet gives no loss: write loss = "half_squared_error" '
+                    "or another at its top"
+                )
+            shares = _finite(lambda: self._shares)
+            return as_array(shares.sum()) if name == "L" else shares
+        inner, cache = self.inner(name), self._forward
+        l = int(inner[1:])
+        return self._own_axes(name, cache.h[l] if inner[0] == "h" else cache.z[l - 1])
+
+    # Derivatives
+
+    def derivative(
+        self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
+    ) -> Array:
+        """d of[of_index] / d by[by_index]; indices count from 0, and axes that
+        they leave open stay.
+
+        Raises Missing where there is no such derivative, Undecided at a kink or
+        where the witnesses disagree.
+        """
+
+        def find() -> Array:
+            return self._picked(of, of_index, by, by_index)
+
+        return self.found((of, of_index, by, by_index), find)
+
+    def _picked(
+        self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
+    ) -> Array:
+        of, by = self.network.canonical(of), self.network.canonical(by)
+        if reason := self.network.no_derivative(of, by):
+            raise Missing(reason)
+        of_axes = 1 if of == "shares" else len(self.network.shapes[of])
+        axes: Any = (*of_index, *[slice(None)] * (of_axes - len(of_index)), *by_index)
+
+        def pick(whole: Array) -> Array:
+            own = whole if of in ("L", "shares") else self._own_axes(of, whole)
+            return as_array(self._own_axes(by, own, of_axes)[axes])
+
+        # By y the loss may have no slope where it has a value: -y log(yhat) is 0 where both are.
+        what = "the derivative by y" if by == "y" else "the loss"
+        picked = pick(_finite(lambda: self._derivative(self.inner(of), self.inner(by)), what))
+        self._confirm(of, of_index, by, by_index, pick, picked)
+        return picked
+
+    # Kinks
+
+    @functools.cached_property
+    def _kinks(self) -> list[int]:
+        """The layers of which a unit stands at its kink."""
+        return [l for l in self.network.kinked if (self._forward.z[l - 1] == 0).any()]
+
+    def _through_kinks(self, of: str, by: str) -> Array:
+        """Whether a path of an entry of a derivative, with every example axis,
+        leads through a unit at its kink.
+
+        Through two such units in a row the chain rule sees no path, since it
+        takes one of their slopes for 0; so where several layers have some, all
+        entries are taken to.
+        """
+        above, below = (self.network.stage("L" if name == "shares" else name) for name in (of, by))
+        layers = [l for l in self._kinks if below <= self.network.stage(f"z{l}") < above]
+        shape = self._derivative(of, by).shape
+        if len(layers) != 1:
+            return np.full(shape, bool(layers))
+        at_kink = (self._forward.z[layers[0] - 1] == 0).ravel().astype(bool)
+        up = self._derivative(of, f"h{layers[0]}").reshape(-1, at_kink.size)[:, at_kink] != 0
+        down = self._derivative(f"z{layers[0]}", by).reshape(at_kink.size, -1)[at_kink] != 0
+        return np.asarray(up.astype(bool) @ down.astype(bool)).reshape(shape)
+
+    def live_units(self) -> list[bool]:
+        """Which of the units with a kink are live, over all examples and layers."""
+        return [bool(v > 0) for l in self.network.kinked for v in self._forward.z[l - 1].flat]
+
+    def signed_values(self) -> tuple[list[Any], list[Any]]:
+        """What the probes give both signs: the z of every kinked unit; every
+        other entry of x, z, y and dL/dyhat."""
+        zs, hs = self._forward
+        kinked = [l in self.network.kinked for l in range(1, len(zs) + 1)]
+        data = (self.problem.y, self.problem.d_yhat)
+        others = [hs[0], *(array for array in data if array is not None)]
+        others += [z for z, kink in zip(zs, kinked, strict=True) if not kink]
+        units = [z for z, kink in zip(zs, kinked, strict=True) if kink]
+        return [v for array in units for v in array.flat if v], [
+            v for array in others for v in array.flat if v
+        ]
+
+    # What it costs
+
+    @functools.cached_property
+    def pass_work(self) -> PassWork:
+        """What a pass costs here."""
+        return PassWork(self.network, len(self.problem.x), self.bits, self.arithmetic.digits)
+
+    def formula_work(self, tree: f.Node) -> int:
+        """The operations of the value of a formula here."""
+        return self.found(
+            ("work", tree), lambda: FormulaWork(self.network, self.bits).of(tree), lambda _: 1
+        )
+
+
+def _finite(value: Callable[[], Array], what: str = "the loss") -> Array:
+    """A value that has to do with the loss, which is not finite everywhere."""
+    try:
+        return value()
+    except (OutsideDomain, ZeroDivisionError):
+        raise Undecided(
+            f"{what} is not finite here: a logarithm of a number that is not positive"
+        ) from None

@@ -1,0 +1,95 @@
+"""An activation or a loss is known in one file of each room: others ask its record."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from gradsheet.language.functions import ACTIVATIONS
+from gradsheet.network.losses import LOSSES
+from manual import activations, losses
+from ref import activations as ref_activations
+from ref import losses as ref_losses
+
+ROOT = Path(__file__).parent.parent
+NAMES = (ACTIVATIONS.keys() | LOSSES.keys()) - {
+    "identity",
+    "output",
+}  # which say that there is none
+HOMES = (
+    "manual/activations.py",
+    "manual/losses.py",
+    "ref/activations.py",
+    "ref/losses.py",
+    "gradsheet/language/functions.py",
+    "gradsheet/network/losses.py",
+)
+# What else has names in it, and which a new activation or loss can do without.
+ALLOWED = {
+    "manual/fused.py": "pairs of a loss and an activation that are computed together",
+    "ref/fused.py": "the same pairs",
+    "manual/inplace.py": "forms into buffers that are faster than the one that all others have",
+    "manual/door.py": "what to write, in a message",
+    "ref/door.py": "what to write, in a message",
+    "gradsheet/checking/arguments.py": "what a network has where nothing is said",
+    "gradsheet/commands/cli.py": "what an exercise has where nothing is said",
+    "gradsheet/commands/new.py": "what an exercise has where nothing is said",
+    "gradsheet/mistakes/catalogue.py": "mistakes about one formula: 1 - h for h(1 - h)",
+    "gradsheet/network/network.py": "σ is the sigmoid",
+    "gradsheet/solution/exercise.py": "what an exercise has where nothing is said",
+    "gradsheet/truth/autodiff.py": "the primitives of JAX",
+}
+
+
+def names_in(source: str) -> Iterator[tuple[int, str]]:
+    """The lines of the names in a source, but for defaults of arguments."""
+    tree = ast.parse(source)
+    left_out = {
+        id(default)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.arguments)
+        for default in (*node.defaults, *node.kw_defaults)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in NAMES and id(node) not in left_out:
+            yield node.lineno, node.value
+
+
+def sources() -> dict[str, str]:
+    paths = (
+        path for room in ("manual", "ref", "gradsheet") for path in (ROOT / room).rglob("*.py")
+    )
+    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths}
+
+
+def test_nobody_else_knows_the_name_of_an_activation_or_loss():
+    found = {path: list(names_in(source)) for path, source in sources().items()}
+    elsewhere = {p: n for p, n in found.items() if n and p not in HOMES and p not in ALLOWED}
+    assert elsewhere == {}
+
+
+def test_the_list_of_the_allowed_is_no_longer_than_it_has_to_be():
+    texts = sources()
+    assert {path for path in ALLOWED if path in texts and not any(names_in(texts[path]))} == set()
+
+
+def test_the_test_sees_a_name_that_is_compared():
+    """The meta-test: of what is planted it sees the comparison, not the default."""
+    planted = 'def f(loss="squared_error"):\n    return a == "tanh" or g(a, "softmax-like")\n'
+    assert list(names_in(planted)) == [(2, "tanh")]
+
+
+def test_all_rooms_know_the_same_ones():
+    known = list(ACTIVATIONS)
+    assert known == list(activations.ACTIVATIONS) == list(ref_activations.ACTIVATIONS)
+    assert list(LOSSES) == list(losses.LOSSES) == list(ref_losses.LOSSES)
+    assert all(facts.by_target for facts in LOSSES.values() if losses.LOSSES[facts.name].by_y)
+
+
+def test_an_activation_that_nobody_has_heard_of_is_used_everywhere():
+    """In an interpreter of its own, where it is made known before anything asks."""
+    script = Path(__file__).parent / "made_up.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["judged", "solved", "blind", "set", "checked"]
