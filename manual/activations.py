@@ -70,11 +70,10 @@ def number(like: Array, value: Any) -> Any:
         exact = (
             Fraction(str(value)) if isinstance(value, float) else Fraction(value)
         )  # 0.01 is meant as 1/100
-        return (
-            exact
-            if not like.size or isinstance(like.flat[0], Fraction)
-            else 0 * like.flat[0] + exact
-        )
+        if not like.size or isinstance(like.flat[0], Fraction):
+            return exact
+        whole = 0 * like.flat[0] + exact.numerator  # not every type mixes with fractions
+        return whole if exact.denominator == 1 else whole / exact.denominator
     return like.dtype.type(value)
 
 

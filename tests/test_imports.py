@@ -27,7 +27,7 @@ def modules_after(statement: str) -> set[str]:
     [
         ("import manual", {"jax", "jaxlib", "ref", "gradsheet"}),
         ("import ref", {"manual", "gradsheet"}),
-        ("import gradsheet", {"jax", "ref", "numpy"}),
+        ("import gradsheet", {"jax", "ref", "numpy", "flint"}),
         ("import gradsheet.commands.cli", {"jax", "ref", "numpy", "flint"}),
         ("import gradsheet.claims.verdict, gradsheet.claims.sheet", {"jax", "ref"}),
         ("import gradsheet; gradsheet.check", {"jax", "ref", "torch"}),

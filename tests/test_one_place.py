@@ -32,8 +32,6 @@ ALLOWED = {
     "manual/door.py": "what to write, in a message",
     "ref/door.py": "what to write, in a message",
     "gradsheet/checking/arguments.py": "what a network has where nothing is said",
-    "gradsheet/checking/fixed.py": "forty digits in whole numbers, for those that it knows",
-    "gradsheet/checking/truth.py": "which those are",
     "gradsheet/commands/cli.py": "what an exercise has where nothing is said",
     "gradsheet/commands/new.py": "the same",
     "gradsheet/mistakes/catalogue.py": "mistakes about one formula: 1 - h for h(1 - h)",

@@ -1,8 +1,9 @@
 """What is right, in float64, on the word of several witnesses, and how far floats may be from it.
 
-Small networks are computed on fractions, or enclosed in decimals where exp or log enters, by the three witnesses of
-`point`. Large ones are computed in float64 by hand and by JAX, which have to agree to their error bounds, or exactly
-where nothing is rounded; and at a sample of the entries to forty digits by `fixed`.
+Small networks are computed on fractions, or enclosed where exp or log enters, by
+the three witnesses of `point`. Large ones are computed in float64 by hand and by
+JAX, which have to agree to their error bounds, or exactly where nothing is
+rounded; and at a sample of the entries to forty digits by `enclosed`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,17 +13,15 @@ import numpy as np
 
 import manual
 from gradsheet.checking.asked import Arrays, ParameterGradients
-from gradsheet.checking.fixed import gradient_at
+from gradsheet.checking.enclosed import gradient_at
 from gradsheet.checking.probes import Data
 from gradsheet.checking.rounding import Rounding, unit_roundoff, within
 from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import AtKink, Undecided
-from manual.activations import Array, split
+from manual.activations import Array
 
 SAMPLE = 4  # entries of a tensor that are computed to forty digits
 MOST_NODES = 1_000_000  # of a network over all examples, for that
-# What `fixed` has formulas for.
-IN_FIXED = ("identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "softmax")
 
 
 @dataclass(eq=False)
@@ -156,17 +155,13 @@ def _agreed(bounds: Bounds, mine: Arrays) -> Arrays:
 def _sample(asked: ParameterGradients, data: Data, mine: Arrays, bounds: Arrays) -> int:
     """Hold some entries against forty digits: the largest, the smallest that is not 0, and some between.
 
-    None of a data set so large that it takes long, or of a network with an
-    activation that `fixed` does not have.
+    None of a data set so large that it takes long.
     """
-    if not {split(activation)[0] for activation in asked.network.activations} <= {*IN_FIXED}:
-        return 0
     if len(data.x) * sum(asked.network.widths) > MOST_NODES:
         return 0
     entries = {name: _spread(array) for name, array in mine.items() if name != "L"}
-    try:
-        exact = gradient_at(asked.network, data.params, data.x, data.y, entries)
-    except ZeroDivisionError:
+    exact = gradient_at(asked.network, data.params, data.x, data.y, entries)
+    if exact is None:
         return 0
     for name, indices in entries.items():
         for index, value in zip(indices, exact[name], strict=True):

@@ -236,11 +236,12 @@ def _true_digits(value: Any, _: Printed | None, digits: int) -> str:
     exact = exact_of(value)
     if exact is not None:
         return decimal_text(exact)
+    ends = value.bounds()
     for number in range(digits, value.home.digits):
         texts = {
             _rounded(end, number, rounding)
             for rounding in (ROUND_DOWN, ROUND_HALF_EVEN)
-            for end in value.bounds()
+            for end in ends
         }
         if len(texts) == 1:
             return texts.pop()
@@ -252,7 +253,10 @@ def _true_digits(value: Any, _: Printed | None, digits: int) -> str:
 def _told(value: Any, claimed: Printed | None, digits: int) -> str:
     exact = exact_of(value)
     if exact is None:
-        return _rounded(value.bounds()[0], digits, ROUND_HALF_EVEN)
+        low, high = value.bounds()
+        if not (low.is_finite() and high.is_finite()):
+            return str(exact_text(value))
+        return _rounded(low, digits, ROUND_HALF_EVEN)
     if claimed is None or claimed.places is None:
         return str(exact_text(exact))
     text = decimal_text(exact)
@@ -266,7 +270,8 @@ def _told(value: Any, claimed: Printed | None, digits: int) -> str:
 
 def _rounded(value: Decimal, digits: int, rounding: str) -> str:
     """A decimal with so many digits, without an exponent where that is short."""
-    number = Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN).plus(value)
+    context = Context(prec=digits, rounding=rounding, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+    number = context.plus(value)
     return f"{number:f}" if -6 <= number.adjusted() <= 20 else f"{number:e}"
 
 

@@ -1,218 +1,33 @@
-"""Real numbers that are enclosed: between two decimals, as narrow as one likes, and with a mark that proves equality.
+"""Real numbers that are enclosed, as narrowly as one likes, and with a mark that proves equality.
 
-Where exp or log enters, no fraction holds the truth. A `Real` holds it all the same: exactly as a Fraction as long as
-no transcendental function is applied, and from there on between two decimals that every operation rounds outwards
-(interval arithmetic; R. Moore, Interval Analysis, 1966). Enclosures that are apart prove that two numbers differ, and
-which is larger; more digits set apart what a few do not.
+Where exp or log enters, no fraction holds the truth. A `Real` holds it all the
+same: exactly as a Fraction as long as no transcendental function is applied,
+and from there on within a ball, a midpoint and a radius, that every operation
+makes as wide as it has to be (R. Moore, Interval Analysis, 1966). Balls that
+are apart prove that two numbers differ, and which is larger; more digits set
+apart what a few do not.
 
-That two numbers are equal no enclosure proves. So each carries a mark, its image in a prime field: a fraction's is the
-fraction itself, and exp(a) gets a secret random element, but for what the laws of powers say. Arithmetic on marks
-follows arithmetic on numbers. Numbers of different marks may yet be equal; equal marks of numbers that are not equal as
-expressions in their exponentials occur with a probability of at most degree / 2^120 (Schwartz 1980, Zippel 1979).
-
-The laws of powers hold by construction. The secret element of exp(a) is g^k, g of prime order q, and the exponent k is
-a second image of a, in the numbers modulo q: that of a fraction is the fraction itself, that of a sum the sum and of a
-rational multiple the multiple of the others', and that of a product of two numbers that are no fractions a secret
-function of its mark. So exp(a + b) = exp(a) exp(b) and exp(p/q a)^q = exp(a)^p for all numbers, in any order in which
-they are met. A logarithm log(m) has the factor m itself for its share in this.
+That two numbers are equal no enclosure proves. So each carries a mark, its
+image in a prime field; see `marks`. What a ball is, `enclosures` alone knows.
 """
 
-import copy
-import functools
-import itertools
-import random
+import operator
 from collections.abc import Callable
-from decimal import (
-    MAX_EMAX,
-    MIN_EMIN,
-    ROUND_CEILING,
-    ROUND_FLOOR,
-    ROUND_HALF_EVEN,
-    Context,
-    Decimal,
-    InvalidOperation,
-)
+from decimal import Decimal
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
+from flint import arb
+
+from gradsheet.numbers.enclosures import at, ball_of, bits_of, ends, magnitude
+from gradsheet.numbers.marks import Logs, Marks, Share
 from gradsheet.numbers.reasons import Imprecise, OutsideDomain, TooClose
 
-MAX_EXPONENT = 100_000  # of exp: beyond it the result is enclosed by 0 or infinity
+MAX_EXPONENT = 4_096  # bits of an exponent: what is beyond exp of it is not enclosed
 MAX_BITS = 4_096  # of a fraction that is kept; longer ones are enclosed, and known by their marks
-MAX_MARKS = (
-    4_000  # exponentials and logarithms that are kept in one arithmetic; further ones prove less
-)
-MAX_TRIPLES = 100  # of them up to which a logarithm is looked for as that of a product of three
-MAX_SEARCH = 400  # and of two
-MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
-
-_INFINITY = Decimal("Infinity")  # an upper bound that says nothing
+MORE_DIGITS = 10  # that the ends of an enclosure have beyond its own
 
 Number = Any  # an int, a Fraction or a Real
-
-
-def _is_prime(n: int, secret: random.Random) -> bool:
-    """Miller and Rabin's test for an odd n, wrong with a probability of at most 4^-30."""
-    odd = n - 1
-    twos = (odd & -odd).bit_length() - 1
-    odd >>= twos
-    for _ in range(30):
-        power = pow(secret.randrange(2, n - 1), odd, n)
-        if power in (1, n - 1):
-            continue
-        for _ in range(twos - 1):
-            power = power * power % n
-            if power == n - 1:
-                break
-        else:
-            return False
-    return True
-
-
-@functools.cache
-def _secret_primes() -> tuple[int, int]:
-    """A prime above 2^126 that no author of a sheet knows (what is 0 only modulo it would pass for 0), and one that
-    divides it less 1."""
-    secret = random.SystemRandom()
-    while True:
-        order = secret.randrange(2**120 + 1, 2**121, 2)
-        if _is_prime(order, secret):
-            break
-    cofactor = 2**7
-    while not _is_prime(cofactor * order + 1, secret):
-        cofactor += 2
-    return cofactor * order + 1, order
-
-
-Logs = tuple[
-    tuple[int, Fraction], ...
-]  # the marks of numbers whose logarithms are in a sum, each with its factor
-
-
-class Share(NamedTuple):
-    """A number as a sum in an exponent: its mark, the exponent of g, and the logarithms in it."""
-
-    mark: int
-    power: int
-    logs: Logs = ()
-
-
-class Marks:
-    """The marks of exponentials and logarithms, which obey the laws of powers; see above."""
-
-    def __init__(self) -> None:
-        self.prime, self.order = _secret_primes()
-        self._exp: dict[tuple[int, Logs], int] = {(0, ()): 1}
-        self._log = {1: Share(0, 0)}
-        self._inverses = {1: 1}  # of what has a logarithm here, and with it the inverse
-        self._powers: dict[int, tuple[int, int]] = {}  # of the same
-        self._secret = random.SystemRandom()
-        self._generator = pow(
-            self._secret.randrange(2, self.prime), (self.prime - 1) // self.order, self.prime
-        )
-        self._key = self._secret.randrange(1, self.prime)
-
-    def __len__(self) -> int:
-        return len(self._exp) + len(self._log)
-
-    def copy(self) -> "Marks":
-        """The same marks, to which others are added."""
-        other = copy.copy(self)
-        other._exp, other._log = dict(self._exp), dict(self._log)
-        other._inverses, other._powers = dict(self._inverses), dict(self._powers)
-        return other
-
-    def of(self, value: Fraction) -> int:
-        return value.numerator * self._inverse(value.denominator) % self.prime
-
-    def _inverse(self, m: int) -> int:
-        return pow(m, -1, self.prime)
-
-    def power_of(self, value: Fraction) -> int:
-        """The exponent of g in exp of a fraction."""
-        return value.numerator * pow(value.denominator, -1, self.order) % self.order
-
-    def power(self, mark: int) -> int:
-        """That of a number that is neither a fraction nor a sum of what is known: secret, and odd in its mark."""
-        if 2 * mark > self.prime:
-            return -self.power(self.prime - mark) % self.order
-        return mark * mark * mark * self._key % self.prime % self.order
-
-    def plus(self, one: Logs, other: Logs) -> Logs:
-        """The logarithms in a sum."""
-        if not one or not other:
-            return one or other
-        both = dict(one)
-        for m, times in other:
-            both[m] = both.get(m, Fraction(0)) + times
-        return tuple(sorted((m, times) for m, times in both.items() if times))
-
-    def _pair(self, share: Share, m: int) -> None:
-        """Take note that a number is exp of another."""
-        if m not in self._log and len(self._log) <= MAX_MARKS:
-            inverse = self._inverse(m)
-            minus = Share(
-                -share.mark % self.prime,
-                -share.power % self.order,
-                tuple((n, -times) for n, times in share.logs),
-            )
-            self._log |= {m: share, inverse: minus}
-            self._inverses |= {m: inverse, inverse: m}
-            for n in (m, inverse):
-                self._powers |= {
-                    pow(n, times, self.prime): (n, times) for times in range(2, MAX_POWER + 1)
-                }
-
-    def exp(self, share: Share) -> int:
-        """The mark of exp of a number."""
-        key = share.power, share.logs
-        if key not in self._exp:
-            power, factor = share.power, 1
-            for m, times in share.logs:
-                if times.denominator == 1:
-                    factor = factor * pow(m, int(times), self.prime) % self.prime
-                else:  # no root of m is known
-                    power += self.power(m) * self.power_of(times)
-            found = pow(self._generator, power % self.order, self.prime) * factor % self.prime
-            if len(self._exp) > MAX_MARKS:
-                return found
-            self._exp[key] = found
-            self._pair(share, found)
-        return self._exp[key]
-
-    def log(self, m: int) -> Share | None:
-        """The logarithm of a number with the mark `m`, None of what is 0 by its mark."""
-        if m not in self._log:
-            if m == 0 or len(self._log) > MAX_MARKS:
-                return None
-            self._pair(
-                self._known_log(m)
-                or Share(self._secret.randrange(self.prime), 0, ((m, Fraction(1)),)),
-                m,
-            )
-        return self._log[m]
-
-    def _known_log(self, m: int) -> Share | None:
-        """log(m) where m is a product or a small power of numbers whose logarithms have marks."""
-        if len(self._log) > MAX_SEARCH:
-            return None
-        if m in self._powers:
-            n, times = self._powers[m]
-            return self._sum(*[self._log[n]] * times)
-        for n, a in self._log.items():
-            if (rest := m * self._inverses[n] % self.prime) in self._log:
-                return self._sum(a, self._log[rest])
-        if len(self._log) <= MAX_TRIPLES:
-            for n, q in itertools.combinations(self._log, 2):
-                if (rest := m * self._inverses[n] * self._inverses[q] % self.prime) in self._log:
-                    return self._sum(self._log[n], self._log[q], self._log[rest])
-        return None
-
-    def _sum(self, *shares: Share) -> Share:
-        marks, powers, logs = zip(*shares, strict=True)
-        return Share(
-            sum(marks) % self.prime, sum(powers) % self.order, functools.reduce(self.plus, logs)
-        )
 
 
 def apart(a: Number, b: Number) -> bool:
@@ -223,29 +38,27 @@ def apart(a: Number, b: Number) -> bool:
     one, two = home(a), home(b)
     if one.exact is not None and two.exact is not None:
         return one.exact != two.exact
-    (low, high), (lowest, highest) = one.bounds(), two.bounds()
-    return high < lowest or highest < low
+    return one.ball < two.ball or one.ball > two.ball
 
 
 class Arithmetic:
-    """How many digits enclosures are rounded to, and the marks. `final`: more digits will not be tried."""
+    """How narrow enclosures are, and the marks. `final`: more digits will not be tried."""
 
     def __init__(self, digits: int, final: bool = True):
-        limits: Any = {
-            "prec": digits,
-            "Emax": MAX_EMAX,
-            "Emin": MIN_EMIN,
-            "traps": [InvalidOperation],
-        }
         self.digits, self.final = digits, final
-        self.down = Context(rounding=ROUND_FLOOR, **limits)
-        self.up = Context(rounding=ROUND_CEILING, **limits)
-        self.near = Context(rounding=ROUND_HALF_EVEN, **limits)
+        self.bits = bits_of(digits)
         self.marks = Marks()
 
     def __call__(self, value: Number) -> "Real":
         """An int or a Fraction as a Real."""
         return value if isinstance(value, Real) else Real(self, Fraction(value))
+
+    def compute(self, operation: Callable[..., arb], *balls: arb) -> arb:
+        """What an operation on balls gives with these digits. What has no bounds is no answer."""
+        ball = at(self.bits, operation, *balls)
+        if not ball.is_finite():
+            raise too_large()
+        return ball
 
     def unsure(self, what: str) -> Exception:
         if self.final:
@@ -253,43 +66,33 @@ class Arithmetic:
         return Imprecise(what)
 
 
-def _bounded(operation: Callable[["Real", Any], "Real"]) -> Callable[["Real", Any], "Real"]:
-    """An operation that gives no verdict where its bounds are infinite."""
-
-    @functools.wraps(operation)
-    def bounded(self: "Real", other: Any) -> "Real":
-        try:
-            return operation(self, other)
-        except InvalidOperation:
-            raise TooClose("a number too large to be enclosed") from None
-
-    return bounded
+def too_large() -> Exception:
+    return TooClose("a number too large to be enclosed")
 
 
 class Real:
-    """A number of an `Arithmetic`: exact, or within [low, high]; the mark is None where none is known."""
+    """A number of an `Arithmetic`: exact, or in a ball; the mark is None where none is known."""
 
-    __slots__ = ("_logs", "_mark", "_power", "exact", "high", "home", "low")
+    __slots__ = ("_ball", "_logs", "_mark", "_power", "exact", "home")
 
     def __init__(
         self,
         home: Arithmetic,
         exact: Fraction | None,
-        low: Decimal | None = None,
-        high: Decimal | None = None,
+        ball: arb | None = None,
         mark: int | None = None,
         power: int | None = None,
         logs: Logs = (),
     ):
-        self.home, self.exact, self.low, self.high = home, exact, low, high
+        self.home, self.exact, self._ball = home, exact, ball
         self._mark, self._power, self._logs = mark, power, logs
 
     def _exactly(self, value: Fraction) -> "Real":
         """A fraction, enclosed where it is too long to be kept."""
-        found = Real(self.home, value)
+        real = Real(self.home, value)
         if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
-            found = Real(self.home, None, *found.bounds(), found.mark, found.power)
-        return found
+            return Real(self.home, None, real.ball, real.mark, real.power)
+        return real
 
     @property
     def mark(self) -> int | None:
@@ -307,22 +110,23 @@ class Real:
                 self._power = self.home.marks.power(self._mark)
         return self._power
 
-    def bounds(self) -> tuple[Decimal, Decimal]:
-        if self.low is None or self.high is None:
+    @property
+    def ball(self) -> arb:
+        """What encloses it. Of two that overlap every comparison is False, and shows nothing."""
+        if self._ball is None:
             assert self.exact is not None
-            top, bottom = Decimal(self.exact.numerator), Decimal(self.exact.denominator)
-            self.low, self.high = (
-                self.home.down.divide(top, bottom),
-                self.home.up.divide(top, bottom),
-            )
-        return self.low, self.high
+            self._ball = ball_of(self.exact, self.home.bits)
+        return self._ball
+
+    def bounds(self) -> tuple[Decimal, Decimal]:
+        """The ends of the enclosure, rounded outwards, as they are printed."""
+        return ends(self.ball, self.home.digits + MORE_DIGITS)
 
     def _like(self, other: Any) -> "Real | None":
         if isinstance(other, Real):
             return other
         return Real(self.home, Fraction(other)) if isinstance(other, int | Fraction) else None
 
-    @_bounded
     def __add__(self, other: Any) -> "Real":
         if (that := self._like(other)) is None:
             return NotImplemented
@@ -333,30 +137,26 @@ class Real:
                 return that
         elif that.exact is not None and not that.exact:
             return self
-        (a, b), (c, d), home = self.bounds(), that.bounds(), self.home
-        m, n, marks = self.mark, that.mark, home.marks
-        low, high = home.down.add(a, c), home.up.add(b, d)
+        m, n, home, marks = self.mark, that.mark, self.home, self.home.marks
+        ball = home.compute(operator.add, self.ball, that.ball)
         if m is None or n is None:
-            return Real(home, None, low, high)
+            return Real(home, None, ball)
         power = (self.power + that.power) % marks.order  # type: ignore[operator]
-        return Real(
-            home, None, low, high, (m + n) % marks.prime, power, marks.plus(self._logs, that._logs)
-        )
+        logs = marks.plus(self._logs, that._logs)
+        return Real(home, None, ball, (m + n) % marks.prime, power, logs)
 
     __radd__ = __add__
 
     def __neg__(self) -> "Real":
         if self.exact is not None:
             return Real(self.home, -self.exact)
-        low, high = self.bounds()
+        ball = self.home.compute(operator.neg, self.ball)
         if self.mark is None:
-            return Real(self.home, None, high.copy_negate(), low.copy_negate())
-        mark, power = (
-            -self.mark % self.home.marks.prime,
-            None if self._power is None else -self._power,
-        )
+            return Real(self.home, None, ball)
+        mark = -self.mark % self.home.marks.prime
+        power = None if self._power is None else -self._power
         logs = tuple((m, -times) for m, times in self._logs)
-        return Real(self.home, None, high.copy_negate(), low.copy_negate(), mark, power, logs)
+        return Real(self.home, None, ball, mark, power, logs)
 
     def __sub__(self, other: Any) -> "Real":
         return NotImplemented if (that := self._like(other)) is None else self + -that
@@ -364,7 +164,6 @@ class Real:
     def __rsub__(self, other: Any) -> "Real":
         return (-self).__add__(other)
 
-    @_bounded
     def __mul__(self, other: Any) -> "Real":
         if (that := self._like(other)) is None:
             return NotImplemented
@@ -376,40 +175,28 @@ class Real:
                     return one
                 if one.exact == 1:
                     return two
-        (a, b), (c, d), home = self.bounds(), that.bounds(), self.home
-        down, up = home.down.multiply, home.up.multiply
-        if a >= 0 and c >= 0:
-            low, high = down(a, c), up(b, d)
-        elif b <= 0 and d <= 0:
-            low, high = down(b, d), up(a, c)
-        else:
-            low = min(down(a, c), down(a, d), down(b, c), down(b, d))
-            high = max(up(a, c), up(a, d), up(b, c), up(b, d))
-        m, n, marks = self.mark, that.mark, home.marks
+        m, n, home, marks = self.mark, that.mark, self.home, self.home.marks
+        ball = home.compute(operator.mul, self.ball, that.ball)
         if m is None or n is None:
-            return Real(home, None, low, high)
-        found = Real(home, None, low, high, m * n % marks.prime)
+            return Real(home, None, ball)
+        product = Real(home, None, ball, m * n % marks.prime)
         for one, two in ((self, that), (that, self)):
             if one.exact is not None:  # a multiple
-                found._power = one.power * two.power % marks.order  # type: ignore[operator]
-                found._logs = tuple((log, times * one.exact) for log, times in two._logs)
-        return found
+                product._power = one.power * two.power % marks.order  # type: ignore[operator]
+                product._logs = tuple((log, times * one.exact) for log, times in two._logs)
+        return product
 
     __rmul__ = __mul__
 
     def _reciprocal(self) -> "Real":
         if self.exact is not None:
             return Real(self.home, 1 / self.exact)  # ZeroDivisionError where it is 0
-        low, high = self.bounds()
-        if low <= 0 <= high:
+        if not (self.ball < 0 or self.ball > 0):
             if self.mark == 0:
                 raise ZeroDivisionError
             raise self.home.unsure("a division by a number near 0")
-        one = Decimal(1)
         mark = pow(self.mark, -1, self.home.marks.prime) if self.mark else None
-        return Real(
-            self.home, None, self.home.down.divide(one, high), self.home.up.divide(one, low), mark
-        )
+        return Real(self.home, None, self.home.compute(operator.truediv, arb(1), self.ball), mark)
 
     def __truediv__(self, other: Any) -> "Real":
         return NotImplemented if (that := self._like(other)) is None else self * that._reciprocal()
@@ -423,17 +210,16 @@ class Real:
         power = Real(self.home, Fraction(1))
         for _ in range(exponent):
             power = power * self
-        if exponent % 2 == 0 and power.exact is None and power.bounds()[0] < 0:
-            power.low = Decimal(0)
+        if exponent % 2 == 0 and power.exact is None:
+            power._ball = self.home.compute(arb.nonnegative_part, power.ball)
         return power
 
     def __abs__(self) -> "Real":
         if self.exact is not None:
             return Real(self.home, abs(self.exact))
-        low, high = self.bounds()
-        if low >= 0:
+        if self.ball >= 0:
             return self
-        return -self if high <= 0 or self < 0 else self
+        return -self if self.ball <= 0 or self < 0 else self
 
     def compare(self, other: Any) -> int:
         """-1, 0 or 1 as this number is smaller than the other, equal or larger; raises where that is open."""
@@ -442,9 +228,10 @@ class Real:
             raise TypeError(f"a Real cannot be compared with {type(other).__name__}")
         if self.exact is not None and that.exact is not None:
             return (self.exact > that.exact) - (self.exact < that.exact)
-        (a, b), (c, d) = self.bounds(), that.bounds()
-        if b < c or a > d:
-            return -1 if b < c else 1
+        if self.ball < that.ball:
+            return -1
+        if self.ball > that.ball:
+            return 1
         if self.mark is not None and self.mark == that.mark:
             return 0
         raise self.home.unsure("which of two numbers is larger")
@@ -471,47 +258,36 @@ class Real:
 
     def __float__(self) -> float:
         try:
-            if self.exact is not None:
-                return float(self.exact)
-            low, high = self.bounds()
-            return float(self.home.near.divide(self.home.near.add(low, high), Decimal(2)))
+            return float(self.ball if self.exact is None else self.exact)
         except OverflowError:
             return float("inf") if self > 0 else float("-inf")
 
     def exp(self) -> "Real":
         if self.exact == 0:
             return Real(self.home, Fraction(1))
-        low, high = self.bounds()
-        near = self.home.near  # rounds correctly: the true value is between the neighbours
-        least = (
-            Decimal(0)
-            if low < -MAX_EXPONENT
-            else near.next_minus(near.exp(min(low, Decimal(MAX_EXPONENT))))
-        )
-        most = (
-            _INFINITY
-            if high > MAX_EXPONENT
-            else near.next_plus(near.exp(max(high, Decimal(-MAX_EXPONENT))))
-        )
         mark = None
         if self.mark is not None and self.power is not None:
             mark = self.home.marks.exp(Share(self.mark, self.power, self._logs))
-        return Real(self.home, None, least, most, mark)
+        return Real(self.home, None, self._exp(), mark)
+
+    def _exp(self) -> arb:
+        """What encloses exp: also of a large fraction to as many digits as there are."""
+        size = magnitude(self.ball)
+        if size > MAX_EXPONENT:
+            if not self.ball < 0:
+                raise too_large()
+            return at(self.home.bits, _below_all)
+        bits = self.home.bits + max(0, size)
+        exponent = self.ball if self.exact is None else ball_of(self.exact, bits)
+        return at(bits, _exp, exponent)
 
     def log(self) -> "Real":
         if self.exact == 1:
             return Real(self.home, Fraction(0))
         if self <= 0:
             raise OutsideDomain("the logarithm of a number that is not positive")
-        near, (low, high) = self.home.near, self.bounds()
         share = None if self.mark is None else self.home.marks.log(self.mark)
-        return Real(
-            self.home,
-            None,
-            near.next_minus(near.ln(low)),
-            near.next_plus(near.ln(high)),
-            *(share or ()),
-        )
+        return Real(self.home, None, self.home.compute(arb.log, self.ball), *(share or ()))
 
     def log1p(self) -> "Real":
         return (self + 1).log()
@@ -519,3 +295,14 @@ class Real:
     def tanh(self) -> "Real":
         squared = (self + self).exp()
         return (squared - 1) / (squared + 1)
+
+
+def _exp(exponent: arb) -> arb:
+    """exp, and nothing below 0, where the ball around all of a wide exponent's reaches."""
+    ball = exponent.exp()
+    return ball if ball > 0 else ball.nonnegative_part()
+
+
+def _below_all() -> arb:
+    """What encloses exp of numbers so far below 0 that they are not computed with."""
+    return arb(0, arb((-1, MAX_EXPONENT)).exp().upper()).nonnegative_part()

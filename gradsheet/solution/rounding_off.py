@@ -4,7 +4,7 @@ They are rounded to as many significant digits as the sheet itself prints.
 """
 
 from collections import Counter
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -80,12 +80,12 @@ class Digits:
 
     def _rounded(self, value: Any) -> Printed:
         """A number to so many digits, as it is printed."""
-        wide = Context(prec=4 * MOST, rounding=ROUND_HALF_EVEN)
+        wide = Context(prec=4 * MOST, rounding=ROUND_HALF_EVEN, Emax=MAX_EMAX, Emin=MIN_EMIN)
         if isinstance(value, Fraction):
             decimal = wide.divide(Decimal(value.numerator), Decimal(value.denominator))
         else:
             low, high = value.bounds()
-            if not high.is_finite():
+            if not (low.is_finite() and high.is_finite()):
                 raise Undecided("a number beyond all bounds")
             decimal = wide.divide(wide.add(low, high), Decimal(2))
         exponent = decimal.adjusted() if decimal else 0

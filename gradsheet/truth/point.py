@@ -24,8 +24,9 @@ from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS, Budget
 from gradsheet.numbers.cache import LRUCache
+from gradsheet.numbers.marks import Marks
 from gradsheet.numbers.printed import exact_text, plain
-from gradsheet.numbers.real import Arithmetic, Marks, apart
+from gradsheet.numbers.real import Arithmetic, apart
 from gradsheet.numbers.reasons import (
     AtKink,
     Imprecise,

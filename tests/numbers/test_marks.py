@@ -7,7 +7,8 @@ import random
 from fractions import Fraction
 from typing import Any
 
-from gradsheet.numbers.real import Arithmetic, Marks, Share, _is_prime
+from gradsheet.numbers.marks import Marks, Share, _is_prime
+from gradsheet.numbers.real import Arithmetic
 
 
 class Two(random.Random):

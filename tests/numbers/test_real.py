@@ -1,14 +1,19 @@
 """Enclosures hold the truth, prove what differs and what is larger, and marks prove what is equal."""
 
+import itertools
 from decimal import Decimal, getcontext, localcontext
 from fractions import Fraction
+from typing import Any, NamedTuple
 
 import pytest
+from flint import ctx
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from gradsheet.numbers.printed import digits_text, told_text
 from gradsheet.numbers.real import Arithmetic, Real, apart
-from gradsheet.numbers.reasons import Imprecise, OutsideDomain, Undecided
+from gradsheet.numbers.reasons import Imprecise, OutsideDomain, TooClose, Undecided
+from tests.decimal_enclosures import Open, enclosed
 
 numbers = st.fractions(-20, 20, max_denominator=50)
 
@@ -151,14 +156,114 @@ def test_domains() -> None:
         _ = real(1) + 0.5  # a float would end exactness silently
 
 
-def test_beyond_all_size_bounds_still_hold() -> None:
+def test_exponentials_of_large_numbers_are_enclosed() -> None:
     real = Arithmetic(40)
     huge = real(10**6).exp()
     assert huge > 10**1000
     assert 1 / huge < Fraction(1, 10**1000)
     assert huge.log() == 10**6
-    with pytest.raises(Undecided):
-        _ = (huge - huge * 2) > 0
+    assert (real(10**6) / 3).exp() < huge < huge * 2
+    assert real(-(10**300)).exp() < 1 / huge
+    assert real(10**300).exp() + huge - real(10**300).exp() == huge
+    assert str(real(10**300).exp().bounds()[1]) == "Infinity"
+    assert real(-(10**300)).exp().bounds() == (0, Decimal("1e-1000000000000000048"))
+
+
+def test_beyond_all_size_bounds_still_hold() -> None:
+    """Nothing is computed of exp of more than MAX_EXPONENT bits: it would take all memory."""
+    real = Arithmetic(40)
+    beyond = real(10**300).exp()
+    assert beyond > 10**300
+    assert (-beyond).exp() < real(-(10**6)).exp()
+    assert (-beyond).exp().bounds()[0] == 0
+    wide = 10**60 * real(1).exp() - 10**60 * real(1).exp()  # 0, to 20 digits
+    assert wide.exp().bounds()[0] == 0
+    assert abs(wide.exp()) > -1
+    for too_large in (beyond, real(10**2000), 10**300 * (real(2) ** 2000).exp()):
+        with pytest.raises(TooClose, match="a number too large to be enclosed"):
+            too_large.exp()
+    assert (told_text(beyond, []), digits_text(beyond, [])) == ("beyond all floats", "inf")
+    assert (told_text(-beyond, []), digits_text(-beyond, [])) == ("beyond all floats", "-inf")
+    assert (told_text(1 / beyond, []), digits_text(1 / beyond, [])) == ("0", "0")
+    assert float(beyond) == float("inf")
+    assert float(-beyond) == float("-inf")
+
+
+def test_arithmetics_of_different_digits_do_not_disturb_each_other() -> None:
+    """The library has one precision for all, and each operation puts it back, also where it fails."""
+    before = ctx.prec
+    few, many = Arithmetic(10), Arithmetic(100)
+    a, b = few(Fraction(1, 3)).exp(), many(Fraction(1, 3)).exp()
+    for _ in range(3):
+        a, b = (a + 1).log() * a, (b + 1).log() * b
+    for real, digits in ((a, 10), (b, 100)):
+        low, high = real.bounds()
+        assert Decimal(10) ** (-digits - 8) < high - low < Decimal(10) ** (3 - digits)
+    with pytest.raises(ZeroDivisionError):
+        _ = 1 / (a - a)
+    with pytest.raises(TooClose):
+        many(10**2000).exp()
+    assert ctx.prec == before
+
+
+# Against the enclosures in decimals
+
+
+class Step(NamedTuple):
+    """What is done next, to which of the numbers that there are."""
+
+    operation: str
+    left: int
+    right: int
+
+
+OPERATIONS = ("plus", "minus", "times", "over", "exp", "log")
+steps = st.lists(
+    st.builds(Step, st.sampled_from(OPERATIONS), st.integers(0, 9), st.integers(0, 9)), max_size=8
+)
+
+
+def carried_out(step: Step, numbers: list[Real]) -> Real:
+    one, two = numbers[step.left % len(numbers)], numbers[step.right % len(numbers)]
+    match step.operation:
+        case "plus":
+            return one + two
+        case "minus":
+            return one - two
+        case "times":
+            return one * two
+        case "over":
+            return one / two
+        case "exp":
+            return one.exp()
+    return one.log()
+
+
+@given(st.lists(numbers, min_size=2, max_size=4), steps)
+def test_balls_and_decimals_enclose_the_same_numbers(start: list[Fraction], steps: Any) -> None:
+    real = Arithmetic(40)
+    mine, theirs = [real(v) for v in start], [enclosed(v) for v in start]
+    for step in steps:
+        one, two = theirs[step.left % len(theirs)], theirs[step.right % len(theirs)]
+        if step.operation == "exp" and one.high > 1000:
+            continue
+        try:
+            theirs.append(
+                getattr(one, step.operation)(*[two] * (step.operation not in ("exp", "log")))
+            )
+        except Open:
+            continue
+        mine.append(carried_out(step, mine))
+        low, high = mine[-1].bounds()
+        assert low <= theirs[-1].high
+        assert theirs[-1].low <= high
+        assert high - low <= 1000 * (theirs[-1].high - theirs[-1].low) + abs(low) * Decimal("1e-38")
+    for (a, x), (b, y) in itertools.combinations(zip(mine, theirs, strict=True), 2):
+        if sign := x.minus(y).sign():
+            assert a.compare(b) == sign
+            assert b.compare(a) == -sign
+            assert apart(a, b)
+            assert (a < b, a == b, a > b) == (sign < 0, False, sign > 0)
 
 
 def test_floats_are_the_nearest() -> None:
