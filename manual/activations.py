@@ -1,11 +1,13 @@
 """Activation functions, each directly above its first and second derivative.
 
-Everything acts entry by entry on an array z of any shape, except softmax, which acts on the last axis.
-The number type of z is kept: float32, float64, or exact objects such as `fractions.Fraction`. On objects
-the transcendental functions call the entries' own `exp` and `log`, so they need a type that has them.
+Everything acts entry by entry on an array z of any shape, except softmax, which
+acts on the last axis. The number type of z is kept: float32, float64, or exact
+objects such as `fractions.Fraction`. On objects the transcendental functions
+call the entries' own `exp` and `log`, so they need a type that has them.
 
-The forms below are the ones that stay accurate in saturation. The textbook 1 - tanh(z)^2 and s(z) (1 - s(z))
-subtract nearly equal numbers: at z = 18 the first has no correct digit left, at z = 40 the second is 0.
+The forms below are the ones that stay accurate in saturation. The textbook 1 -
+tanh(z)^2 and s(z) (1 - s(z)) subtract nearly equal numbers: at z = 18 the first
+has no correct digit left, at z = 40 the second is 0.
 
 Right below its functions each has its record in `ACTIVATIONS`, and all that is
 asked of an activation elsewhere in this package is asked of that: a new one is
@@ -65,11 +67,11 @@ ACTIVATIONS: dict[str, Elementwise | OverLayer] = {}  # by name
 
 
 def number(like: Array, value: Any) -> Any:
-    """`value` in the number type of `like`; exact on objects, where a bare int would turn `1 / 3` into a float."""
+    """`value` in the number type of `like`; exact on objects, where a bare int
+    would turn `1 / 3` into a float."""
     if like.dtype == object:
-        exact = (
-            Fraction(str(value)) if isinstance(value, float) else Fraction(value)
-        )  # 0.01 is meant as 1/100
+        # 0.01 is meant as 1/100.
+        exact = Fraction(str(value)) if isinstance(value, float) else Fraction(value)
         if not like.size or isinstance(like.flat[0], Fraction):
             return exact
         whole = 0 * like.flat[0] + exact.numerator  # not every type mixes with fractions
@@ -86,7 +88,8 @@ def d_identity(z: Array) -> Array:
 
 
 def zero(z: Array, *_: Any) -> Array:
-    """The second derivative of what is piecewise linear; at a kink there is none, and 0 is taken."""
+    """The second derivative of what is piecewise linear; at a kink there is
+    none, and 0 is taken."""
     return np.full(z.shape, number(z, 0), z.dtype)
 
 
@@ -195,10 +198,12 @@ def softmax(z: Array) -> Array:
 
 
 def exponentials(z: Array) -> tuple[Array, Array]:
-    """e^(z - m) with m the largest entry along the last axis, so that nothing overflows, and the place of m, (..., 1).
+    """e^(z - m) with m the largest entry along the last axis, so that nothing
+    overflows, and the place of m, (..., 1).
 
-    Floats round z - m, by up to some hundred units of the last digit of its exponential; what they round off is known
-    exactly (O. Moller, 1965; D. Knuth) and put back. Exact numbers have nothing to put back.
+    Floats round z - m, by up to some hundred units of the last digit of its
+    exponential; what they round off is known exactly (O. Moller, 1965; D.
+    Knuth) and put back. Exact numbers have nothing to put back.
     """
     place = z.astype(float).argmax(-1, keepdims=True)  # as floats see it: any shift gives the same
     m = np.take_along_axis(z, place, -1)
@@ -221,7 +226,8 @@ def softmax_pullback(z: Array, d_h: Array) -> Array:
 
 
 def softmax_bend(z: Array, d_h: Array, r_z: Array) -> Array:
-    """How `softmax_pullback` changes with z: r_h_i (dL/dh_i - sum_k dL/dh_k h_k) - h_i sum_k dL/dh_k r_h_k."""
+    """How `softmax_pullback` changes with z: r_h_i (dL/dh_i - sum_k dL/dh_k
+    h_k) - h_i sum_k dL/dh_k r_h_k."""
     h, r_h = softmax(z), softmax_pullback(z, r_z)
     return r_h * (d_h - (d_h * h).sum(-1, keepdims=True)) - h * (d_h * r_h).sum(-1, keepdims=True)
 
@@ -230,7 +236,8 @@ ACTIVATIONS["softmax"] = OverLayer(softmax, softmax_pullback, softmax_bend)
 
 
 def split(activation: Activation) -> tuple[str, tuple[Any, ...]]:
-    """The name of an activation and its parameters: "relu" is ("relu", ()), ("leaky_relu", 0.2) is that, (0.2,)."""
+    """The name of an activation and its parameters: "relu" is ("relu", ()),
+    ("leaky_relu", 0.2) is that, (0.2,)."""
     return (
         (activation, ()) if isinstance(activation, str) else (activation[0], tuple(activation[1:]))
     )
@@ -251,7 +258,8 @@ def derivative(activation: Activation, z: Array) -> Array:
 
 
 def pull_back(activation: Activation, z: Array, d_h: Array) -> Array:
-    """dL/dz from dL/dh, of z's shape: f'(z) dL/dh, and for softmax the product with its whole Jacobian."""
+    """dL/dz from dL/dh, of z's shape: f'(z) dL/dh, and for softmax the product
+    with its whole Jacobian."""
     name, parameters = split(activation)
     return ACTIVATIONS[name].pull_back(z, d_h, *parameters)
 

@@ -1,4 +1,5 @@
-"""Everything that comes in is checked here, once: inside, shapes and types fit and nothing broadcasts by accident."""
+"""Everything that comes in is checked here, once: inside, shapes and types fit
+and nothing broadcasts by accident."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -12,7 +13,8 @@ from manual.losses import LOSSES, REDUCTIONS
 
 
 def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
-    """Whether there is an activation for every layer, by one of the known names; says what to write where not."""
+    """Whether there is an activation for every layer, by one of the known
+    names; says what to write where not."""
     if not isinstance(activations, tuple | list) or len(activations) != layers:
         raise ValueError(
             f"activations is {activations!r}, expected one name for each of the {layers} layers: "
@@ -45,16 +47,19 @@ def _parts(activation: Any) -> tuple[Any, Sequence[Any]]:
 
 
 def _exact(value: Any) -> Any:
-    """A whole number as a Fraction: an int would turn a division into a float, and so would a float among them."""
+    """A whole number as a Fraction: an int would turn a division into a float,
+    and so would a float among them."""
     if isinstance(value, float | np.floating):
         raise TypeError(
-            f"found the float {value} among exact numbers, expected Fractions: write Fraction({str(value)!r})"
+            f"found the float {value} among exact numbers, expected Fractions: write "
+            f"Fraction({str(value)!r})"
         )
     return Fraction(int(value)) if isinstance(value, int | np.integer) else value
 
 
 def _typed(name: str, value: Any, dtype: np.dtype[Any]) -> Array:
-    """`value` as an array of the parameters' number type; whole numbers among objects become Fractions."""
+    """`value` as an array of the parameters' number type; whole numbers among
+    objects become Fractions."""
     try:
         found = np.asarray(value, object if dtype.hasobject else None)
         if found.dtype.kind not in "biufO":
@@ -69,7 +74,8 @@ def _number_type(W: Any) -> np.dtype[Any]:
     dtype = np.asarray(W).dtype
     if dtype.name not in ("float32", "float64", "object"):
         raise TypeError(
-            f"W1 has dtype {dtype}, expected float32, float64 or object (Fractions): write W1.astype(float)"
+            f"W1 has dtype {dtype}, expected float32, float64 or object (Fractions): write "
+            "W1.astype(float)"
         )
     return dtype
 
@@ -81,7 +87,8 @@ def _irrational(what: str, dtype: np.dtype[Any], sample: Array) -> None:
 
 
 def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Layer, ...]:
-    """The parameters as a tuple of Layer of one number type; ValueError or TypeError where something does not fit."""
+    """The parameters as a tuple of Layer of one number type; ValueError or
+    TypeError where something does not fit."""
     params = layers_of(params)
     if not params:
         raise ValueError("params is empty, expected at least one Layer(W, b)")
@@ -92,7 +99,8 @@ def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Lay
         layer = _check_layer(number, pair.W, pair.b, dtype)
         if checked and layer.W.shape[1] != checked[-1].W.shape[0]:
             raise ValueError(
-                f"W{number} has shape {layer.W.shape}, expected {(layer.W.shape[0], checked[-1].W.shape[0])}: "
+                f"W{number} has shape {layer.W.shape}, expected "
+                f"{(layer.W.shape[0], checked[-1].W.shape[0])}: "
                 f"layer {number - 1} has {checked[-1].W.shape[0]} units, and W is (units, inputs); "
                 "if yours is (inputs, units), write W.T"
             )
@@ -105,7 +113,8 @@ def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Lay
 def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
     if np.asarray(W).dtype != dtype:
         raise TypeError(
-            f"W{number} has dtype {np.asarray(W).dtype}, expected that of W1, {dtype}: write W{number}.astype({dtype})"
+            f"W{number} has dtype {np.asarray(W).dtype}, expected that of W1, {dtype}: write "
+            f"W{number}.astype({dtype})"
         )
     W = _typed(f"W{number}", W, dtype)
     if W.ndim != 2 or 0 in W.shape:
@@ -116,7 +125,8 @@ def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
         return Layer(W)
     if np.asarray(b).dtype != dtype:
         raise TypeError(
-            f"b{number} has dtype {np.asarray(b).dtype}, expected that of W1, {dtype}: write b{number}.astype({dtype})"
+            f"b{number} has dtype {np.asarray(b).dtype}, expected that of W1, {dtype}: write "
+            f"b{number}.astype({dtype})"
         )
     b = _typed(f"b{number}", b, dtype)
     if b.shape not in ((W.shape[0],), ()):
@@ -130,7 +140,8 @@ def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
 def check_direction(
     direction: Params, params: Sequence[Layer], activations: Sequence[Activation]
 ) -> tuple[Layer, ...]:
-    """A direction to move the parameters in: a tuple of Layer of their shapes and their number type."""
+    """A direction to move the parameters in: a tuple of Layer of their shapes
+    and their number type."""
     direction = layers_of(direction, "direction")
     if len(direction) != len(params):
         raise ValueError(
@@ -146,13 +157,15 @@ def check_direction(
                     for pair in (found, expected)
                 ]
                 raise ValueError(
-                    f"direction has for {name}{number} {words[0]}, expected {words[1]}: it is like the parameters"
+                    f"direction has for {name}{number} {words[0]}, expected {words[1]}: it is "
+                    "like the parameters"
                 )
     return check_params(direction, activations)
 
 
 def check_data(name: str, data: Any, params: Sequence[Layer], *, rows: int | None = None) -> Array:
-    """x (N, I), or with `rows` what belongs to the outputs, (rows, O), in the parameters' number type."""
+    """x (N, I), or with `rows` what belongs to the outputs, (rows, O), in the
+    parameters' number type."""
     W = params[0].W if rows is None else params[-1].W
     width = W.shape[1] if rows is None else W.shape[0]
     array = _typed(name, data, W.dtype)
@@ -199,6 +212,7 @@ def check_loss(
         return None
     if y is None:
         raise ValueError(
-            f"y is None, expected the targets of the loss {loss}, of shape ({rows}, {params[-1].W.shape[0]})"
+            f"y is None, expected the targets of the loss {loss}, of shape ({rows}, "
+            f"{params[-1].W.shape[0]})"
         )
     return check_data("y", y, params, rows=rows)

@@ -1,16 +1,21 @@
-"""A loss of logarithms and the activation in front of it, computed together, from z.
+"""A loss of logarithms and the activation in front of it, computed together,
+from z.
 
-Apart they are easy to read, and of no use where the outputs are sure: softmax(60, -60) is (1, 8e-53), which float32 has
-as (1, 0), so that -log yhat_2 is infinite and dL/dyhat_2 = -1/yhat_2 as well, whose product with the slope, 0, is no
-number. Together the exponentials and the logarithms cancel on paper, before anything can underflow. Each function
-here has the formula that it is above the one that it computes; y and z are (N, O), and so are the shares of the loss.
+Apart they are easy to read, and of no use where the outputs are sure:
+softmax(60, -60) is (1, 8e-53), which float32 has as (1, 0), so that -log yhat_2
+is infinite and dL/dyhat_2 = -1/yhat_2 as well, whose product with the slope, 0,
+is no number. Together the exponentials and the logarithms cancel on paper,
+before anything can underflow. Each function here has the formula that it is
+above the one that it computes; y and z are (N, O), and so are the shares of the
+loss.
 
     name(y, z)              the shares of the outputs in the loss
     d_name(y, z, d_shares)  the gradient by z from that by the shares, 1 for their sum
     r_name(y, z, r_z)       how d_name(y, z) changes where z changes at the rate r_z
 
-For floats of unit roundoff u, the shares are right to a few u, relative, and the gradients to a few u of
-max(|yhat|, |y|); `docs/accuracy.md` has how many. A number below the least that floats have is 0.
+For floats of unit roundoff u, the shares are right to a few u, relative, and
+the gradients to a few u of max(|yhat|, |y|); `docs/accuracy.md` has how many. A
+number below the least that floats have is 0.
 """
 
 from collections.abc import Sequence
@@ -37,12 +42,12 @@ from manual.losses import LOSSES, Loss
 def softmax_cross_entropy(y: Array, z: Array) -> Array:
     """-y_i log softmax(z)_i = y_i log sum_k e^(z_k - z_i)
 
-    as y_i (m - z_i + log(1 + rest)), with m the largest z and rest the sum of e^(z_k - m) over the others: two numbers
-    that are not negative, of which the second is right to its last digit also where it is close to 0.
+    as y_i (m - z_i + log(1 + rest)), with m the largest z and rest the sum of
+    e^(z_k - m) over the others: two numbers that are not negative, of which the
+    second is right to its last digit also where it is close to 0.
     """
-    return -y * np.where(
-        y == 0, 0 * y, _log_softmax(z)
-    )  # 0 log 0 = 0, of a class whose z is -inf too
+    # 0 log 0 = 0, of a class whose z is -inf too.
+    return -y * np.where(y == 0, 0 * y, _log_softmax(z))
 
 
 def d_softmax_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Array:
@@ -74,15 +79,18 @@ def _log_sum(z: Array) -> tuple[Array, Array]:
 def sigmoid_binary_cross_entropy(y: Array, z: Array) -> Array:
     """-y log s(z) - (1 - y) log(1 - s(z))
 
-    as y softplus(-z) + (1 - y) softplus(z), since log s(z) = -log(1 + e^-z) and 1 - s(z) = s(-z).
+    as y softplus(-z) + (1 - y) softplus(z), since log s(z) = -log(1 + e^-z) and
+    1 - s(z) = s(-z).
     """
     return y * softplus(-z) + (1 - y) * softplus(z)
 
 
 def d_sigmoid_binary_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Array:
-    """(-y / yhat + (1 - y) / (1 - yhat)) s'(z), which is yhat - y, since s' = yhat (1 - yhat)
+    """(-y / yhat + (1 - y) / (1 - yhat)) s'(z), which is yhat - y, since s' =
+    yhat (1 - yhat)
 
-    as (1 - y) s(z) - y s(-z): where y is 1 and yhat rounds to 1, -s(-z) is there still.
+    as (1 - y) s(z) - y s(-z): where y is 1 and yhat rounds to 1, -s(-z) is
+    there still.
     """
     return ((1 - y) * sigmoid(z) - y * sigmoid(-z)) * d_shares
 
@@ -112,7 +120,8 @@ def r_sigmoid_cross_entropy(y: Array, z: Array, r_z: Array) -> Array:
 
 
 def softplus_cross_entropy(y: Array, z: Array) -> Array:
-    """-y log softplus(z), with z for the logarithm where softplus(z) = e^z - e^2z / 2 + ... is e^z to all digits."""
+    """-y log softplus(z), with z for the logarithm where softplus(z) = e^z -
+    e^2z / 2 + ... is e^z to all digits."""
     tiny = _is_tiny(z)
     return -y * np.where(tiny, z, np.log(np.where(tiny, 1 + 0 * z, softplus(z))))
 
@@ -144,17 +153,20 @@ def _d_log_softplus(z: Array) -> Array:
 def softmax_binary_cross_entropy(y: Array, z: Array) -> Array:
     """-y_i log softmax(z)_i - (1 - y_i) log(1 - softmax(z)_i)
 
-    where 1 - softmax(z)_i = sum_(k != i) e^z_k / sum_k e^z_k: a difference of two logarithms of sums, unless it is so
-    near to 1 that log1p(-softmax(z)_i) is better.
+    where 1 - softmax(z)_i = sum_(k != i) e^z_k / sum_k e^z_k: a difference of
+    two logarithms of sums, unless it is so near to 1 that log1p(-softmax(z)_i)
+    is better.
     """
     no = 1 - y
     return softmax_cross_entropy(y, z) - no * np.where(no == 0, 0 * z, _log_of_others(z))
 
 
 def d_softmax_binary_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Array:
-    """d log(1 - softmax_i) / dz_k = p_ik - softmax_k, with p_i the softmax over all but z_i, and p_ii = 0
+    """d log(1 - softmax_i) / dz_k = p_ik - softmax_k, with p_i the softmax over
+    all but z_i, and p_ii = 0
 
-    which is p_ik softmax_i for the others, since p_ik = softmax_k / (1 - softmax_i), and -softmax_i for i itself.
+    which is p_ik softmax_i for the others, since p_ik = softmax_k / (1 -
+    softmax_i), and -softmax_i for i itself.
     """
     no = (y - 1) * d_shares * softmax(z)
     return (
@@ -223,7 +235,8 @@ FUSED: dict[tuple[str, str], Loss] = {
 
 
 def fuse(activations: Sequence[Activation], loss: str) -> tuple[tuple[Activation, ...], Loss, bool]:
-    """The activations with which the loss is a function of the last h, that function, and whether it is a fused one.
+    """The activations with which the loss is a function of the last h, that
+    function, and whether it is a fused one.
 
     Where it is, the last activation went into the loss: its layer ends with z.
     """

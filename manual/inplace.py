@@ -1,8 +1,10 @@
-"""The activations and losses of this package into buffers made once: each one as the list of steps that it takes.
+"""The activations and losses of this package into buffers made once: each one
+as the list of steps that it takes.
 
-A step is a call without arguments that writes into a buffer. The formulas, and the order of their
-operations, are those of `activations` and `losses`; a pull-back stands below its function. Constants are arrays without
-an axis: a Python number costs NumPy as much again as a small operation does.
+A step is a call without arguments that writes into a buffer. The formulas, and
+the order of their operations, are those of `activations` and `losses`; a
+pull-back stands below its function. Constants are arrays without an axis: a
+Python number costs NumPy as much again as a small operation does.
 
 What stands here is an optimisation: an activation or loss without a form in
 place is computed by its own functions, into arrays that are made anew, and
@@ -24,9 +26,11 @@ FEW = 512  # entries; below, a mask of floats is faster than one of bools
 
 
 class Buffers(NamedTuple):
-    """What a layer computes with, all of one shape and contiguous: (units, N) if `units` is axis 0, (N, units) if 1.
+    """What a layer computes with, all of one shape and contiguous: (units, N)
+    if `units` is axis 0, (N, units) if 1.
 
-    z may be h itself, for those activations of which the pull-back asks for no z.
+    z may be h itself, for those activations of which the pull-back asks for no
+    z.
     """
 
     z: Array
@@ -61,9 +65,8 @@ def relu_pull_back(b: Buffers) -> list[Step]:
 
 
 def leaky_relu(b: Buffers, slope: float = 0.01) -> list[Step]:
-    larger = (
-        np.maximum if slope <= 1 else np.minimum
-    )  # of z and its multiple: that with the slope 1 where z > 0
+    # Of z and its multiple: that with the slope 1 where z > 0.
+    larger = np.maximum if slope <= 1 else np.minimum
     return [partial(np.multiply, b.z, b.number(slope), b.h), partial(larger, b.z, b.h, out=b.h)]
 
 
@@ -80,7 +83,8 @@ def leaky_relu_pull_back(b: Buffers, slope: float = 0.01) -> list[Step]:
 
 
 def _sigmoid(b: Buffers, h: Array, e: Array) -> list[Step]:
-    """h = e^min(z, 0) / (1 + e^-|z|), and e = e^-|z|; h may be z, and e the other of z and the spare buffer."""
+    """h = e^min(z, 0) / (1 + e^-|z|), and e = e^-|z|; h may be z, and e the
+    other of z and the spare buffer."""
     return [
         partial(np.absolute, b.z, b.spare),
         partial(np.subtract, b.z, b.spare, h),
@@ -144,7 +148,8 @@ def softplus_pull_back(b: Buffers) -> list[Step]:
 
 
 def _exponentials(b: Buffers) -> list[Step]:
-    """h = e^(z - m), with m the largest z in row; what the difference rounds off is put back, as in `activations`."""
+    """h = e^(z - m), with m the largest z in row; what the difference rounds
+    off is put back, as in `activations`."""
     lost, h = b.spare, b.h
     return [
         partial(np.maximum.reduce, b.z, b.units, None, b.row, True),
@@ -180,7 +185,8 @@ def softmax_pull_back(b: Buffers) -> list[Step]:
 
 
 class InPlace(NamedTuple):
-    """An activation, its pull-back, and whether that asks for z, which then needs a buffer of its own."""
+    """An activation, its pull-back, and whether that asks for z, which then
+    needs a buffer of its own."""
 
     function: Callable[..., list[Step]]
     pull_back: Callable[..., list[Step]]
@@ -225,10 +231,12 @@ def by_functions(name: str) -> InPlace:
 
 
 class Answers:
-    """What a loss computes with: y, yhat and d, which becomes dL/dyhat, (N, O) each, and buffers of that shape.
+    """What a loss computes with: y, yhat and d, which becomes dL/dyhat, (N, O)
+    each, and buffers of that shape.
 
-    Of a fused loss yhat is z, and d becomes dL/dz.
-    `flat` is d as it lies in memory, in one axis: the dot product with itself is the quickest sum of squares.
+    Of a fused loss yhat is z, and d becomes dL/dz. `flat` is d as it lies in
+    memory, in one axis: the dot product with itself is the quickest sum of
+    squares.
     """
 
     def __init__(self, yhat: Array, d: Array):
@@ -337,7 +345,8 @@ def _prepare_sigmoid(a: Answers) -> tuple[Array, Array, Array]:
 
 
 def _softplus(a: Answers, size: Array, log: Array, out: Array, sign: Any) -> None:
-    """softplus(z) = (|z| + z) / 2 + log(1 + e^-|z|) where `sign` is np.add, softplus(-z) where it is np.subtract."""
+    """softplus(z) = (|z| + z) / 2 + log(1 + e^-|z|) where `sign` is np.add,
+    softplus(-z) where it is np.subtract."""
     sign(size, a.yhat, out)
     np.divide(out, a.two, out)
     np.add(out, log, out)
@@ -393,7 +402,8 @@ def _by_formula(loss: Loss, a: Answers) -> Any:
     return loss.value(a.y, a.yhat).sum()
 
 
-# Each returns the sum of its shares over outputs and examples, and leaves dL/dyhat of that sum in d.
+# Each returns the sum of its shares over outputs and examples, and leaves dL/dyhat of that sum in
+# d.
 LOSSES: dict[str, Callable[[Answers], Any]] = {
     "half_squared_error": half_squared_error,
     "squared_error": squared_error,

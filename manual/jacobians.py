@@ -1,6 +1,8 @@
-"""The Jacobian of any node by any earlier node or parameter: one backward pass for each entry of the node.
+"""The Jacobian of any node by any earlier node or parameter: one backward pass
+for each entry of the node.
 
-The gradients of the examples' own losses come from a single pass, since the examples do not mix.
+The gradients of the examples' own losses come from a single pass, since the
+examples do not mix.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +19,8 @@ from manual.mlp import Cache, backward_pass, forward_pass
 
 
 def _locate(name: str, depth: int) -> tuple[str, int]:
-    """A node's or parameter's letter and layer: "W2" is ("W", 2), "x" is ("h", 0), "L" is ("L", depth)."""
+    """A node's or parameter's letter and layer: "W2" is ("W", 2), "x" is ("h",
+    0), "L" is ("L", depth)."""
     if name in ("L", "shares"):
         return name[0].upper(), depth
     alias = {"x": "h0", "yhat": f"h{depth}"}.get(name, name)
@@ -25,7 +28,8 @@ def _locate(name: str, depth: int) -> tuple[str, int]:
     first = 0 if letter == "h" else 1
     if letter not in "zhWb" or not layer.isdecimal() or not first <= int(layer) <= depth:
         raise ValueError(
-            f"{name!r} is nothing in a network of {depth} layers, expected x, z1, h1, ..., yhat, W1, b1, ..., L, shares"
+            f"{name!r} is nothing in a network of {depth} layers, expected x, z1, h1, ..., yhat, "
+            "W1, b1, ..., L, shares"
         )
     return letter, int(layer)
 
@@ -52,12 +56,15 @@ def jacobians(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> dict[str, Array]:
-    """d of / d by for every `by` that comes before, under its name: one backward pass, (2)-(4), for each entry of `of`.
+    """d of / d by for every `by` that comes before, under its name: one
+    backward pass, (2)-(4), for each entry of `of`.
 
-    `of` is "z1", "h1", ..., "yhat", or "L", or "shares", the (O,) shares of the outputs in L. The names are
-    those of the nodes, "h0" for x and "h2" for yhat in a network of two layers, and of the parameters, "W1", "b1", ...;
-    nodes are (N, units). Each array has the shape of `of` followed by that of `by`. A derivative by a node counts every
-    path from it. The other arguments, and the errors, are those of `gradients`.
+    `of` is "z1", "h1", ..., "yhat", or "L", or "shares", the (O,) shares of the
+    outputs in L. The names are those of the nodes, "h0" for x and "h2" for yhat
+    in a network of two layers, and of the parameters, "W1", "b1", ...; nodes
+    are (N, units). Each array has the shape of `of` followed by that of `by`. A
+    derivative by a node counts every path from it. The other arguments, and the
+    errors, are those of `gradients`.
     """
     params = check_params(params, activations)
     x = check_data("x", x, params)
@@ -118,8 +125,9 @@ def jacobian(
 ) -> Array:
     """d of / d by, of shape (shape of `of`) + (shape of `by`).
 
-    `by` is any earlier one of the nodes, "x", or a parameter. The other arguments, and the errors, are those of
-    `jacobians`; a `by` that `of` does not depend on is a ValueError.
+    `by` is any earlier one of the nodes, "x", or a parameter. The other
+    arguments, and the errors, are those of `jacobians`; a `by` that `of` does
+    not depend on is a ValueError.
     """
     depth = len(layers_of(params))
     (letter, layer), (by_letter, by_layer) = _locate(of, depth), _locate(by, depth)
@@ -130,7 +138,8 @@ def jacobian(
         or letter in "Wb"
     ):
         raise ValueError(
-            f"{by} does not come before {of} in the forward pass, so there is no derivative d{of}/d{by}"
+            f"{by} does not come before {of} in the forward pass, so there is no derivative "
+            f"d{of}/d{by}"
         )
     found = jacobians(params, x, activations, of=of, y=y, loss=loss, reduction=reduction)
     if (name := f"{by_letter}{by_layer}") not in found:
@@ -141,7 +150,8 @@ def jacobian(
 def _each(
     params: Sequence[Layer], x: Any, y: Any, activations: Sequence[Activation], loss: str
 ) -> tuple[tuple[Layer, ...], Cache, tuple[Array, ...], Array]:
-    """Parameters, forward pass, the deltas of every example's own loss, (N, O) each, and these losses, (N,)."""
+    """Parameters, forward pass, the deltas of every example's own loss, (N, O)
+    each, and these losses, (N,)."""
     params = check_params(params, activations)
     x = check_data("x", x, params)
     y = check_loss(loss, "sum", y, params, rows=len(x))
@@ -159,10 +169,12 @@ def per_example_gradients(
     *,
     loss: str = "half_squared_error",
 ) -> tuple[Array, Any]:
-    """The loss of every example, (N,), and its gradient: the parameters' pytree, with an axis of the examples in front.
+    """The loss of every example, (N,), and its gradient: the parameters'
+    pytree, with an axis of the examples in front.
 
-    W is (N, O, I), b is (N, O), or (N,) where it is shared: (3) of `mlp` before anything is added up. The gradient of
-    the whole batch is their mean or their sum. Arguments and errors are those of `mlp.gradients`.
+    W is (N, O, I), b is (N, O), or (N,) where it is shared: (3) of `mlp` before
+    anything is added up. The gradient of the whole batch is their mean or their
+    sum. Arguments and errors are those of `mlp.gradients`.
     """
     checked, cache, deltas, losses = _each(params, x, y, activations, loss)
     layers = []
@@ -180,17 +192,20 @@ def per_example_norms(
     *,
     loss: str = "half_squared_error",
 ) -> tuple[Array, Array]:
-    """The loss of every example, and the Euclidean norm of its gradient by all parameters, (N,) each.
+    """The loss of every example, and the Euclidean norm of its gradient by all
+    parameters, (N,) each.
 
-    No gradient is formed: |delta h^T|^2 = |delta|^2 |h|^2, and dL/db is delta. Arguments and errors are those of
-    `mlp.gradients`. Floats only, since there is a root.
+    No gradient is formed: |delta h^T|^2 = |delta|^2 |h|^2, and dL/db is delta.
+    Arguments and errors are those of `mlp.gradients`. Floats only, since there
+    is a root.
     """
     layers, cache, deltas, losses = _each(params, x, y, activations, loss)
     return losses, gradient_norms(layers, deltas, cache.h[:-1])
 
 
 def gradient_norms(params: Sequence[Layer], deltas: Sequence[Array], hs: Sequence[Array]) -> Array:
-    """The norms (N,) of the examples' gradients, from every layer's delta (N, O) and the h (N, I) that goes into it."""
+    """The norms (N,) of the examples' gradients, from every layer's delta (N,
+    O) and the h (N, I) that goes into it."""
     squares = np.zeros(len(deltas[0]), deltas[0].dtype)
     for (_, b), delta, h in zip(params, deltas, hs, strict=True):
         delta_squares, h_squares = (np.einsum("ni,ni->n", a, a) for a in (delta, h))

@@ -1,4 +1,5 @@
-"""What parameters come in, and gradients go out: one pytree or another, with the arrays of every layer."""
+"""What parameters come in, and gradients go out: one pytree or another, with
+the arrays of every layer."""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -9,19 +10,23 @@ from manual.activations import Array
 
 
 class Layer(NamedTuple):
-    """The parameters of a layer, or their gradient: W (O, I); b (O,), () for one shared bias, or None for no bias."""
+    """The parameters of a layer, or their gradient: W (O, I); b (O,), () for
+    one shared bias, or None for no bias."""
 
     W: Array
     b: Array | None = None
 
 
-# What parameters come in, and gradients go out: a list, tuple or NamedTuple with an entry for every layer, which is
-# (W, b) or (W,), a Layer or another NamedTuple of these, {"W": W, "b": b}, or a dataclass with these fields.
+# What parameters come in, and gradients go out: a list, tuple or NamedTuple with an entry for
+# every layer, which is
+# (W, b) or (W,), a Layer or another NamedTuple of these, {"W": W, "b": b}, or a dataclass with
+# these fields.
 Params = Any
 
 
 def layers_of(params: Any, name: str = "params") -> list[Layer]:
-    """The layers in the order of the pass, of what they come in; see `Params`. TypeError where it is something else."""
+    """The layers in the order of the pass, of what they come in; see `Params`.
+    TypeError where it is something else."""
     if isinstance(params, Mapping):
         raise TypeError(
             f"{name} has the keys {_keys(params)}, expected a list, one entry a layer: "
@@ -61,7 +66,8 @@ def _keys(mapping: Mapping[Any, Any]) -> str:
 
 
 def like(params: Any, layers: Sequence[Layer]) -> Any:
-    """Layers, most likely gradients, in the containers in which `params` came, so that both are the same pytree."""
+    """Layers, most likely gradients, in the containers in which `params` came,
+    so that both are the same pytree."""
     found = [_like_layer(given, layer) for given, layer in zip(params, layers, strict=True)]
     return (
         type(params)(*found)

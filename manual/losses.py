@@ -1,8 +1,11 @@
-"""Losses, each directly above its gradient, the rate of that, and its derivative by the target.
+"""Losses, each directly above its gradient, the rate of that, and its
+derivative by the target.
 
-Every loss is a sum over the outputs, so each function here gives the share of every output: y and yhat are
-(N, O), and so is the result. The derivatives d_ are those of a share by its own yhat, the rates r_ say how these change
-where yhat changes at the rate r_yhat, and those `by_y` are by its own y. `reduce` adds the shares up.
+Every loss is a sum over the outputs, so each function here gives the share of
+every output: y and yhat are (N, O), and so is the result. The derivatives d_
+are those of a share by its own yhat, the rates r_ say how these change where
+yhat changes at the rate r_yhat, and those `by_y` are by its own y. `reduce`
+adds the shares up.
 
 Right below its functions each loss has its record in `LOSSES`: a new one is
 written here, and in no other file.
@@ -179,7 +182,8 @@ REDUCTIONS = ("mean", "sum")
 
 
 def reduce(shares: Array, reduction: str) -> Any:
-    """L from the shares (N, O): the sum over the outputs, and the mean or the sum over the N examples."""
+    """L from the shares (N, O): the sum over the outputs, and the mean or the
+    sum over the N examples."""
     total = shares.sum()
     return total / len(shares) if reduction == "mean" else total
 

@@ -7,12 +7,14 @@ For one example, with W (units, inputs), h_0 = x and yhat the last h:
     (3)  dL/dW_l = delta_l h_(l-1)^T       dL/db_l = delta_l         to the parameters
     (4)  dL/dh_(l-1) = W_l^T delta_l                                 to the layer before
 
-(2)-(4) are applied from the last layer to the first, beginning with dL/dyhat. A batch is rows, so h_(l-1)^T stands as
-h: x is (N, I), z and h are (N, units), and the gradients of (3) are added up over the N examples.
+(2)-(4) are applied from the last layer to the first, beginning with dL/dyhat. A
+batch is rows, so h_(l-1)^T stands as h: x is (N, I), z and h are (N, units),
+and the gradients of (3) are added up over the N examples.
 
     N examples    I inputs of a layer    O units of a layer
 
-The same lines run on float32, float64 and, exactly, on object arrays of `fractions.Fraction`.
+The same lines run on float32, float64 and, exactly, on object arrays of
+`fractions.Fraction`.
 """
 
 from collections.abc import Sequence
@@ -28,14 +30,16 @@ from manual.losses import LOSSES, d_reduce, reduce
 
 
 class Cache(NamedTuple):
-    """The forward pass: z[l-1] is z_l (N, O), h[l] is h_l (N, O), h[0] = x, h[-1] = yhat. Read, never written to."""
+    """The forward pass: z[l-1] is z_l (N, O), h[l] is h_l (N, O), h[0] = x,
+    h[-1] = yhat. Read, never written to."""
 
     z: tuple[Array, ...]
     h: tuple[Array, ...]
 
 
 class Gradients(NamedTuple):
-    """dL by everything: `params` in the containers of the parameters, `z` and `h` as in the `Cache`; h[0] is dL/dx."""
+    """dL by everything: `params` in the containers of the parameters, `z` and
+    `h` as in the `Cache`; h[0] is dL/dx."""
 
     params: Any
     z: tuple[Array, ...]
@@ -61,9 +65,8 @@ def backward_pass(
     for (W, b), z, h, activation in reversed(list(layers)):
         delta = pull_back(activation, z, d_hs[-1])  # (2): (N, O)
         d_W = delta.T @ h  # (3): (O, N) @ (N, I) -> (O, I)
-        d_b = (
-            None if b is None else np.asarray(delta.sum(0 if b.ndim else None))
-        )  # (3): (O,), shared: ()
+        # (3): (O,), shared: ().
+        d_b = None if b is None else np.asarray(delta.sum(0 if b.ndim else None))
         d_params.append(Layer(d_W, d_b))
         d_zs.append(delta)
         d_hs.append(delta @ W)  # (4): (N, O) @ (O, I) -> (N, I)
@@ -73,9 +76,11 @@ def backward_pass(
 def forward(params: Params, x: Any, activations: Sequence[Activation]) -> Cache:
     """Every z and h of the network, equation (1).
 
-    x is (N, I); `activations` has one entry a layer, a name in `manual.activations.ACTIVATIONS`: relu, tanh, softmax,
-    ...; ("leaky_relu", slope) sets the slope. Raises ValueError on shapes that do not fit and
-    TypeError on number types that do not, saying what was found, what was expected and what to write.
+    x is (N, I); `activations` has one entry a layer, a name in
+    `manual.activations.ACTIVATIONS`: relu, tanh, softmax, ...; ("leaky_relu",
+    slope) sets the slope. Raises ValueError on shapes that do not fit and
+    TypeError on number types that do not, saying what was found, what was
+    expected and what to write.
     """
     params = check_params(params, activations)
     return forward_pass(params, check_data("x", x, params), activations)
@@ -84,7 +89,8 @@ def forward(params: Params, x: Any, activations: Sequence[Activation]) -> Cache:
 def backward(
     params: Params, cache: Cache, d_yhat: Any, activations: Sequence[Activation]
 ) -> Gradients:
-    """The gradients of a scalar by every parameter, z and h, (2)-(4), from its gradient by yhat, d_yhat (N, O).
+    """The gradients of a scalar by every parameter, z and h, (2)-(4), from its
+    gradient by yhat, d_yhat (N, O).
 
     Raises as `forward` does.
     """
@@ -103,11 +109,12 @@ def gradients(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> tuple[Any, Gradients]:
-    """The loss, and its gradients by every parameter, every z and every h (h[0] is x).
+    """The loss, and its gradients by every parameter, every z and every h (h[0]
+    is x).
 
-    x is (N, I), y is (N, O), or None where the loss is "output". `loss` is a name in `manual.losses.LOSSES`:
-    half_squared_error, cross_entropy, ...; `reduction` over the batch is mean or sum.
-    Raises as `forward` does.
+    x is (N, I), y is (N, O), or None where the loss is "output". `loss` is a
+    name in `manual.losses.LOSSES`: half_squared_error, cross_entropy, ...;
+    `reduction` over the batch is mean or sum. Raises as `forward` does.
     """
     return _pass(params, x, y, activations, loss, reduction, by_yhat=True)
 
@@ -122,7 +129,8 @@ def _pass(
     *,
     by_yhat: bool,
 ) -> tuple[Any, Gradients]:
-    """The loss and its gradients; that by yhat, from which behind a fused activation no other comes, if it is asked."""
+    """The loss and its gradients; that by yhat, from which behind a fused
+    activation no other comes, if it is asked."""
     layers = check_params(params, activations)
     x = check_data("x", x, layers)
     y = check_loss(loss, reduction, y, layers, rows=len(x))
@@ -145,13 +153,15 @@ def value_and_grad(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> tuple[Any, Any]:
-    """The loss and its gradient, the same pytree as the parameters, so that a step of gradient descent is one line:
+    """The loss and its gradient, the same pytree as the parameters, so that a
+    step of gradient descent is one line:
 
         L, grads = manual.value_and_grad(params, x, y, ("relu", "identity"))
         params = jax.tree.map(lambda p, d: p - 0.1 * d, params, grads)
 
-    params is a sequence with one entry a layer, (W, b) or {"W": W, "b": b} or a NamedTuple of these; W is (units,
-    inputs), b (units,), one number or None. x is (N, I) and y (N, O). Further arguments and errors are those of
+    params is a sequence with one entry a layer, (W, b) or {"W": W, "b": b} or a
+    NamedTuple of these; W is (units, inputs), b (units,), one number or None. x
+    is (N, I) and y (N, O). Further arguments and errors are those of
     `gradients`.
     """
     L, grads = _pass(params, x, y, activations, loss, reduction, by_yhat=False)

@@ -1,4 +1,5 @@
-"""The pass of `mlp`, planned: shapes, layout and buffers are decided once, then loss and gradients allocate nothing.
+"""The pass of `mlp`, planned: shapes, layout and buffers are decided once, then
+loss and gradients allocate nothing.
 
     z = h W^T + b     d = f'(z) dL/dh     dL/dW = d^T h     dL/dh = d W          (1)-(4), with examples as rows
 
@@ -8,11 +9,11 @@ The products are those of `mlp`, on arrays that lie in memory either way:
     columns    it has the units one after the other: what is added to all examples, or summed over them, is contiguous.
                A column of ones behind h makes b a column of (W b), so that b and dL/db cost no operation of their own.
 
-All parameters lie in one vector, and all gradients in another. A pass is a list of steps; `inplace` has those of the
-activations and losses. Nothing of the size of an activation is allocated, but for
-what is rare and has no form there (softplus with cross-entropy, softmax with
-binary cross-entropy); to multiply by a mask NumPy turns the bools into floats,
-8,192 of them at a time.
+All parameters lie in one vector, and all gradients in another. A pass is a list
+of steps; `inplace` has those of the activations and losses. Nothing of the size
+of an activation is allocated, but for what is rare and has no form there
+(softplus with cross-entropy, softmax with binary cross-entropy); to multiply by
+a mask NumPy turns the bools into floats, 8,192 of them at a time.
 
     N examples    I inputs of a layer    O units of a layer    P parameters
 """
@@ -30,18 +31,20 @@ from manual.inplace import Answers, Buffers, Step, in_place, loss_in_place
 from manual.jacobians import gradient_norms
 from manual.layers import Layer, Params
 
-NARROW = 64  # units: up to here columns are faster in float64 too, and x is worth a copy that has ones behind it
-SMALL = (
-    16384  # bytes of a product below which `dot`, which clears them first, is faster than `matmul`
-)
+# Units: up to here columns are faster in float64 too, and x is worth a copy that has ones behind
+# it.
+NARROW = 64
+# Bytes of a product below which `dot`, which clears them first, is faster than `matmul`.
+SMALL = 16384
 COPIED = 1024  # bytes for which NumPy keeps memory at hand
 MATRIX = 262144  # bytes of an outer product from which on one `dot` each is faster than all at once
 LAYOUTS = ("rows", "columns")
 
 
 def _product(a: Array, b: Array, out: Array) -> Step:
-    """out = a b, by the faster of two functions. `dot` copies what is not contiguous; `matmul` does not give an outer
-    product, of a single example, to BLAS."""
+    """out = a b, by the faster of two functions. `dot` copies what is not
+    contiguous; `matmul` does not give an outer product, of a single example, to
+    BLAS."""
     copies = any(x.nbytes > COPIED and not x.flags.forc for x in (a, b))
     if a.shape[1] > 1 and (copies or out.nbytes >= SMALL):
         return partial(np.matmul, a, b, out)
@@ -51,7 +54,8 @@ def _product(a: Array, b: Array, out: Array) -> Step:
 
 
 def _outer_products(d: Array, h: Array, out: Array) -> None:
-    """out[n] = d[n] h[n]^T. `dot` clears its output first, which brings the memory in faster than a product does."""
+    """out[n] = d[n] h[n]^T. `dot` clears its output first, which brings the
+    memory in faster than a product does."""
     if out[0].nbytes < MATRIX:
         np.einsum("no,ni->noi", d, h, out=out)
     else:
@@ -65,7 +69,8 @@ def _arrays(params: Sequence[Layer]) -> list[Array]:
 
 
 class _Place:
-    """Where a layer's parameters, or their gradient, lie in a vector; W_b is (O, I + 1), b behind W, if b is inside."""
+    """Where a layer's parameters, or their gradient, lie in a vector; W_b is
+    (O, I + 1), b behind W, if b is inside."""
 
     def __init__(self, block: Array, like: Layer, inside: bool):
         self.W_b = block.reshape(len(like.W), -1) if inside else None
@@ -84,19 +89,23 @@ def _places(vector: Array, params: Sequence[Layer], inside: Sequence[bool]) -> l
 
 
 class Plan:
-    """The loss and gradients of a network for batches of one size, into buffers of its own.
+    """The loss and gradients of a network for batches of one size, into buffers
+    of its own.
 
         plan = manual.Plan(params, 128, ("relu", "identity"))
         L, grads = plan.value_and_grad(x, y)
         plan.vector -= 0.1 * plan.gradient
 
-    The parameters are copied into `vector`, (P,); `params` are views of it, to be read and written to, and `load`
-    copies others there. `gradient`, (P,), and `grads`, its views, hold what the last call found, until the next one.
-    `layout` is "rows" or "columns", chosen by number type and widths unless it is given. A plan equals
-    `manual.value_and_grad` but for the order of some sums: those of L and dL/db, and in columns those of the products.
+    The parameters are copied into `vector`, (P,); `params` are views of it, to
+    be read and written to, and `load` copies others there. `gradient`, (P,),
+    and `grads`, its views, hold what the last call found, until the next one.
+    `layout` is "rows" or "columns", chosen by number type and widths unless it
+    is given. A plan equals `manual.value_and_grad` but for the order of some
+    sums: those of L and dL/db, and in columns those of the products.
 
-    activations, loss and reduction are those of `manual.gradients`, and so are the errors. TypeError on Fractions:
-    buffers are for floats. A plan is for one thread at a time, and x and y are not to lie in `gradient`.
+    activations, loss and reduction are those of `manual.gradients`, and so are
+    the errors. TypeError on Fractions: buffers are for floats. A plan is for
+    one thread at a time, and x and y are not to lie in `gradient`.
     """
 
     def __init__(
@@ -110,12 +119,12 @@ class Plan:
         layout: str | None = None,
     ):
         layers = check_params(params, activations)
-        self.dtype = dtype = np.dtype(
-            layers[0].W.dtype.name
-        )  # in this machine's byte order, and NumPy's own object
+        # In this machine's byte order, and NumPy's own object.
+        self.dtype = dtype = np.dtype(layers[0].W.dtype.name)
         if dtype.hasobject:
             raise TypeError(
-                "W1 has dtype object, expected float32 or float64: exact numbers are for value_and_grad"
+                "W1 has dtype object, expected float32 or float64: exact numbers are for "
+                "value_and_grad"
             )
         if not isinstance(examples, int | np.integer) or isinstance(examples, bool) or examples < 1:
             found = (
@@ -129,12 +138,8 @@ class Plan:
                 f"layout is {layout!r}, expected {' or '.join(LAYOUTS)}, or None to have it chosen"
             )
         examples = int(examples)
-        self.examples, self.loss, self.reduction, self.activations = (
-            examples,
-            loss,
-            reduction,
-            tuple(activations),
-        )
+        self.examples, self.loss, self.reduction = examples, loss, reduction
+        self.activations = tuple(activations)
         self.widths = (layers[0].W.shape[1], *(len(W) for W, _ in layers))
         self._x_shape = examples, self.widths[0]
         self._y_shape = None if loss == "output" else (examples, self.widths[-1])
@@ -151,10 +156,8 @@ class Plan:
         ]
         size = sum(array.size for array in _arrays(layers))
         self._vector, self._gradient = np.empty(size, dtype), np.zeros(size, dtype)
-        self._places, self._d_places = (
-            _places(self._vector, layers, inside),
-            _places(self._gradient, layers, inside),
-        )
+        self._places = _places(self._vector, layers, inside)
+        self._d_places = _places(self._gradient, layers, inside)
         self.params, self.grads = (
             tuple(p.layer for p in places) for places in (self._places, self._d_places)
         )
@@ -171,7 +174,8 @@ class Plan:
 
     @property
     def vector(self) -> Array:
-        """All parameters, (P,). What is assigned is copied: `plan.vector = v` does what `plan.vector[:] = v` does."""
+        """All parameters, (P,). What is assigned is copied: `plan.vector = v`
+        does what `plan.vector[:] = v` does."""
         return self._vector
 
     @vector.setter
@@ -188,30 +192,36 @@ class Plan:
         self._gradient[:] = value
 
     def load(self, params: Params) -> None:
-        """Copies parameters of the same shapes into `vector`; raises as `manual.value_and_grad` does, or where a shape
-        is another, and has copied nothing then."""
+        """Copies parameters of the same shapes into `vector`; raises as
+        `manual.value_and_grad` does, or where a shape is another, and has
+        copied nothing then."""
         layers = check_params(params, self.activations)
         for l, (mine, theirs) in enumerate(zip(self.params, layers, strict=True), 1):
             for name, to, array in zip("Wb", mine, theirs, strict=True):
                 expected, found = (None if a is None else a.shape for a in (to, array))
                 if found != expected:
                     raise ValueError(
-                        f"{name}{l} has shape {found}, expected {expected}: a plan is for one set of shapes"
+                        f"{name}{l} has shape {found}, expected {expected}: a plan is for one set "
+                        "of shapes"
                     )
-        # The plan's own layers may come in another order: none is to be overwritten before it is read.
+        # The plan's own layers may come in another order: none is to be overwritten
+        # before it is read.
         arrays = [a.copy() if np.may_share_memory(a, self._vector) else a for a in _arrays(layers)]
         for to, array in zip(_arrays(self.params), arrays, strict=True):
             np.copyto(to, array)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy, or one out of a pickle, is a plan made anew: its steps lead to buffers of its own."""
+        """A copy, or one out of a pickle, is a plan made anew: its steps lead
+        to buffers of its own."""
         anew = partial(Plan, loss=self.loss, reduction=self.reduction, layout=self.layout)
         return anew, (self.params, self.examples, self.activations)
 
     def _make_buffers(self, activations: Sequence[Activation]) -> None:
-        """All are (N, units) and lie as the layout says; what lives no longer than a step is shared by the layers.
+        """All are (N, units) and lie as the layout says; what lives no longer
+        than a step is shared by the layers.
 
-        `_ones[l]` is h_l with ones behind it, where the bias of the layer that follows is inside the product.
+        `_ones[l]` is h_l with ones behind it, where the bias of the layer that
+        follows is inside the product.
         """
         columns, N = self.layout == "columns", self.examples
         order: Any = "F" if columns else "C"
@@ -287,8 +297,9 @@ class Plan:
     def value_and_grad(self, x: Any, y: Any = None) -> tuple[Any, tuple[Layer, ...]]:
         """The loss and `grads`, which the next call overwrites.
 
-        x (N, I) and y (N, O), or None where the loss is "output", are read where they are if they are arrays of the
-        plan's number type, and converted first if not. Raises as `manual.value_and_grad` does.
+        x (N, I) and y (N, O), or None where the loss is "output", are read
+        where they are if they are arrays of the plan's number type, and
+        converted first if not. Raises as `manual.value_and_grad` does.
         """
         self._see(x, y)
         for step in self._forward:
@@ -302,9 +313,11 @@ class Plan:
         return L, self.grads
 
     def per_example_gradients(self, x: Any, y: Any = None) -> tuple[Array, tuple[Layer, ...]]:
-        """The loss of every example, (N,), and its gradient: W (N, O, I), b (N, O), or (N,) where it is shared.
+        """The loss of every example, (N,), and its gradient: W (N, O, I), b (N,
+        O), or (N,) where it is shared.
 
-        What `manual.per_example_gradients` returns, in buffers that the next call overwrites.
+        What `manual.per_example_gradients` returns, in buffers that the next
+        call overwrites.
         """
         losses = self._each(x, y)
         for l, ((d_W, d_b), d) in enumerate(zip(self._per_example, self._d, strict=True)):
@@ -315,7 +328,8 @@ class Plan:
         return losses, self._per_example
 
     def per_example_norms(self, x: Any, y: Any = None) -> tuple[Array, Array]:
-        """The loss of every example, and the Euclidean norm of its gradient by all parameters, (N,) each.
+        """The loss of every example, and the Euclidean norm of its gradient by
+        all parameters, (N,) each.
 
         No gradient is formed: |d h^T| is |d| |h|, and dL/db is d itself.
         """
@@ -349,7 +363,8 @@ class Plan:
             x = check_data("x", x, self.params)
             if len(x) != self.examples:
                 raise ValueError(
-                    f"x has {len(x)} rows, expected {self.examples}: a plan is for batches of one size"
+                    f"x has {len(x)} rows, expected {self.examples}: a plan is for batches of one "
+                    "size"
                 )
         if not (type(y) is np.ndarray and y.dtype is self.dtype and y.shape == self._y_shape):
             y = check_loss(self.loss, self.reduction, y, self.params, rows=self.examples)

@@ -1,4 +1,5 @@
-"""The reference: the same multilayer perceptron in JAX. One example is written; vmap and grad do the rest."""
+"""The reference: the same multilayer perceptron in JAX. One example is written;
+vmap and grad do the rest."""
 
 from ref.hessian import hvp
 from ref.jacobians import jacobian, per_example_gradients, per_example_norms, stacked_jacobian

@@ -1,7 +1,9 @@
-"""Activation functions of one example: z (O,) in, h (O,) out. Their derivatives are JAX's business.
+"""Activation functions of one example: z (O,) in, h (O,) out. Their derivatives
+are JAX's business.
 
-Each is written so that its automatic derivative is accurate in saturation too, which that of `jax.nn.sigmoid` at 40
-(0.0) and that of `jnp.tanh` at 18 are not: exponentials of -|z| only, and no difference of nearly equal numbers.
+Each is written so that its automatic derivative is accurate in saturation too,
+which that of `jax.nn.sigmoid` at 40 (0.0) and that of `jnp.tanh` at 18 are not:
+exponentials of -|z| only, and no difference of nearly equal numbers.
 |z| is taken by `where`, whose derivative at 0 is 1 and not 0.
 
 An activation is entered in `ACTIVATIONS` where it is written: a new one is
@@ -38,7 +40,8 @@ def identity(z: jax.Array) -> jax.Array:
 
 @_activation
 def relu(z: jax.Array) -> jax.Array:
-    """max(z, 0), by `where`: the derivative at 0 is 0, where that of `jnp.maximum` would be a half. NaN stays NaN."""
+    """max(z, 0), by `where`: the derivative at 0 is 0, where that of
+    `jnp.maximum` would be a half. NaN stays NaN."""
     return jnp.where(z <= 0, 0, z)
 
 
@@ -55,7 +58,8 @@ def sigmoid(z: jax.Array) -> jax.Array:
 
 @_activation
 def tanh(z: jax.Array) -> jax.Array:
-    """(1 - e^-2|z|) / (1 + e^-2|z|) with the sign of z; near 0, where that subtracts equal numbers, JAX's own."""
+    """(1 - e^-2|z|) / (1 + e^-2|z|) with the sign of z; near 0, where that
+    subtracts equal numbers, JAX's own."""
     e = jnp.exp(-2 * _absolute(z))
     far = (1 - e) / (1 + e)
     return jnp.where(z > 0.5, far, jnp.where(z < -0.5, -far, jnp.tanh(z)))
@@ -78,10 +82,12 @@ def softmax(z: jax.Array) -> jax.Array:
 
 
 def exponentials(z: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """e^(z - m), where the largest entry m stands, and m, which is a constant to JAX: any shift gives the same.
+    """e^(z - m), where the largest entry m stands, and m, which is a constant
+    to JAX: any shift gives the same.
 
-    What floats round off of z - m is known exactly (O. Moller, 1965; D. Knuth) and put back: of an exponential it is up
-    to some hundred units of the last digit.
+    What floats round off of z - m is known exactly (O. Moller, 1965; D. Knuth)
+    and put back: of an exponential it is up to some hundred units of the last
+    digit.
     """
     constant = jax.lax.stop_gradient(z)
     m = constant.max()

@@ -1,4 +1,5 @@
-"""Everything that comes in is checked here, once, on shapes alone: so it works under `jit` and costs nothing there."""
+"""Everything that comes in is checked here, once, on shapes alone: so it works
+under `jit` and costs nothing there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,8 @@ from ref.losses import LOSSES, REDUCTIONS
 
 
 def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
-    """Whether there is an activation for every layer, by one of the known names; says what to write where not."""
+    """Whether there is an activation for every layer, by one of the known
+    names; says what to write where not."""
     if not isinstance(activations, tuple | list) or len(activations) != layers:
         raise ValueError(
             f"activations is {activations!r}, expected one name for each of the {layers} layers: "
@@ -54,7 +56,8 @@ def _expect(name: str, array: jax.Array, *shapes: tuple[int, ...], write: str) -
 def check_network(
     params: Params, x: Any, activations: Sequence[Activation]
 ) -> tuple[tuple[Layer, ...], jax.Array]:
-    """The parameters as a tuple of Layer and x as an array (N, I); ValueError where a shape or a name does not fit."""
+    """The parameters as a tuple of Layer and x as an array (N, I); ValueError
+    where a shape or a name does not fit."""
     layers = check_params(params, activations)
     return layers, check_x(x, layers[0].W.shape[1], layers[0].W.dtype)
 
@@ -64,17 +67,20 @@ def check_x(x: Any, inputs: int, dtype: Any) -> jax.Array:
     data = jnp.asarray(x)
     if data.ndim != 2 or not len(data):
         raise ValueError(
-            f"x has shape {data.shape}, expected (N, {inputs}), one example a row: for one example write x[None, :]"
+            f"x has shape {data.shape}, expected (N, {inputs}), one example a row: for one "
+            "example write x[None, :]"
         )
     if data.shape[1] != inputs:
         raise ValueError(
-            f"x has shape {data.shape}, expected (N, {inputs}): layer 1 takes {inputs} numbers, W1 is (units, inputs)"
+            f"x has shape {data.shape}, expected (N, {inputs}): layer 1 takes {inputs} numbers, "
+            "W1 is (units, inputs)"
         )
     return data.astype(dtype)
 
 
 def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Layer, ...]:
-    """The parameters as a tuple of Layer; ValueError where a shape, a number type or a name does not fit."""
+    """The parameters as a tuple of Layer; ValueError where a shape, a number
+    type or a name does not fit."""
     layers = tuple(
         Layer(jnp.asarray(W), None if b is None else jnp.asarray(b)) for W, b in layers_of(params)
     )
@@ -119,7 +125,8 @@ def check_direction(direction: Params, params: Sequence[Layer]) -> tuple[Layer, 
             expected = None if parameter is None else parameter.shape
             if found != expected:
                 raise ValueError(
-                    f"direction has for {name}{l} {found}, expected {expected}: it is like the parameters"
+                    f"direction has for {name}{l} {found}, expected {expected}: it is like the "
+                    "parameters"
                 )
     typed = [
         [None if a is None else jnp.asarray(a, parameters.W.dtype) for a in layer]
@@ -134,13 +141,15 @@ def check_loss(
     """The targets y (N, O) that go with the loss; None where the loss is "output"."""
     if loss not in LOSSES or reduction not in REDUCTIONS:
         raise ValueError(
-            f"found loss {loss!r} and reduction {reduction!r}, expected one of {', '.join(LOSSES)} and mean or sum"
+            f"found loss {loss!r} and reduction {reduction!r}, expected one of "
+            f"{', '.join(LOSSES)} and mean or sum"
         )
     outputs = len(params[-1].W)
     if loss == "output":
         if y is not None or outputs != 1:
             raise ValueError(
-                f'the loss "output" takes one output and no y, found {outputs} and y {"None" if y is None else "given"}'
+                f'the loss "output" takes one output and no y, found {outputs} and y '
+                f"{'None' if y is None else 'given'}"
             )
         return None
     if y is None:

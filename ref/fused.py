@@ -1,9 +1,12 @@
-"""A loss of logarithms and the activation in front of it, computed together, from z: one example, y (O,) and z (O,).
+"""A loss of logarithms and the activation in front of it, computed together,
+from z: one example, y (O,) and z (O,).
 
-Apart, softmax(60, -60) is (1, 8e-53), which float32 has as (1, 0): the loss is then infinite, and its gradient,
-infinite times 0, no number. Together the exponentials and the logarithms cancel on paper, before anything can
-underflow. Each function has the formula that it is above the one that it computes; JAX differentiates that, and the
-gradient is right to a few units of the last digit of max(|yhat|, |y|), as `docs/accuracy.md` has it.
+Apart, softmax(60, -60) is (1, 8e-53), which float32 has as (1, 0): the loss is
+then infinite, and its gradient, infinite times 0, no number. Together the
+exponentials and the logarithms cancel on paper, before anything can underflow.
+Each function has the formula that it is above the one that it computes; JAX
+differentiates that, and the gradient is right to a few units of the last digit
+of max(|yhat|, |y|), as `docs/accuracy.md` has it.
 """
 
 from collections.abc import Sequence
@@ -19,7 +22,8 @@ from ref.losses import LOSSES, Shares
 def softmax_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
     """-y_i log softmax(z)_i
 
-    as -y_i (z_i - m - log(1 + rest)), with m the largest z and rest the sum of e^(z_k - m) over the others.
+    as -y_i (z_i - m - log(1 + rest)), with m the largest z and rest the sum of
+    e^(z_k - m) over the others.
     """
     return -y * jnp.where(y == 0, 0, _log_softmax(z))  # 0 log 0 = 0, of a class whose z is -inf too
 
@@ -47,7 +51,8 @@ def sigmoid_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
 
 
 def softplus_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
-    """-y log softplus(z), with z for the logarithm where softplus(z) = e^z - e^2z / 2 + ... is e^z to all digits."""
+    """-y log softplus(z), with z for the logarithm where softplus(z) = e^z -
+    e^2z / 2 + ... is e^z to all digits."""
     e = jnp.exp(jnp.where(z < 0, z, 0))
     tiny = e * e == 0  # for exact numbers nowhere
     return -y * jnp.where(tiny, z, jnp.log(jnp.where(tiny, 1, softplus(z))))
@@ -56,16 +61,16 @@ def softplus_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
 def softmax_binary_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
     """-y_i log softmax(z)_i - (1 - y_i) log(1 - softmax(z)_i)
 
-    where 1 - softmax(z)_i = sum_(k != i) e^z_k / sum_k e^z_k: a difference of two logarithms of sums, unless it is so
-    near to 1 that log1p(-softmax(z)_i) is better.
+    where 1 - softmax(z)_i = sum_(k != i) e^z_k / sum_k e^z_k: a difference of
+    two logarithms of sums, unless it is so near to 1 that log1p(-softmax(z)_i)
+    is better.
     """
     yhat, no = softmax(z), 1 - y
     m, log = _log_sum(z)
     m_others, log_others = jax.vmap(partial(_log_sum_without, z))(jnp.arange(z.size))
     of_sums = (m_others - m) + (log_others - log)
-    near_0 = (
-        yhat <= 0.25
-    )  # beyond that 1 - yhat is too rough, and so is XLA's log1p of what is below -1/3
+    # Beyond that 1 - yhat is too rough, and so is XLA's log1p of what is below -1/3.
+    near_0 = yhat <= 0.25
     log_no = jnp.where(near_0, jnp.log1p(-jnp.where(near_0, yhat, 0)), of_sums)
     return softmax_cross_entropy(y, z) - no * jnp.where(no == 0, 0, log_no)
 
@@ -89,7 +94,8 @@ FUSED: dict[tuple[str, str], Shares] = {
 def fuse(
     activations: Sequence[Activation], loss: str
 ) -> tuple[tuple[Activation, ...], Shares, bool]:
-    """The activations with which the loss is a function of the last h, that function, and whether it is a fused one.
+    """The activations with which the loss is a function of the last h, that
+    function, and whether it is a fused one.
 
     Where it is, the last activation went into the loss: its layer ends with z.
     """

@@ -1,4 +1,5 @@
-"""The Hessian times a direction, forward over reverse: the rate of the gradient along a line (B. Pearlmutter, 1994)."""
+"""The Hessian times a direction, forward over reverse: the rate of the gradient
+along a line (B. Pearlmutter, 1994)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,9 +23,11 @@ def hvp(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> Any:
-    """The Hessian of the loss by the parameters, times a direction: the same pytree as the parameters.
+    """The Hessian of the loss by the parameters, times a direction: the same
+    pytree as the parameters.
 
-    `direction` is like the parameters. Further arguments and errors are those of `mlp.gradients`.
+    `direction` is like the parameters. Further arguments and errors are those
+    of `mlp.gradients`.
     """
     layers, x = check_network(params, x, activations)
     direction = check_direction(direction, layers)

@@ -1,6 +1,8 @@
-"""The Jacobian of any node by any node or parameter, by reverse mode through the taps of the forward pass.
+"""The Jacobian of any node by any node or parameter, by reverse mode through
+the taps of the forward pass.
 
-The gradients of the examples' own losses are `grad` of one example's under `vmap`.
+The gradients of the examples' own losses are `grad` of one example's under
+`vmap`.
 """
 
 from collections.abc import Sequence
@@ -24,7 +26,8 @@ def _pick(name: str, params: Sequence[Layer], nodes: Cache) -> jax.Array:
     first = 0 if letter == "h" else 1
     if letter not in "zhWb" or not layer.isdecimal() or not first <= int(layer) <= len(params):
         raise ValueError(
-            f"{name!r} names nothing in a network of {len(params)} layers, expected x, z1, h1, ..., yhat, W1, b1, ..."
+            f"{name!r} names nothing in a network of {len(params)} layers, expected x, z1, h1, "
+            "..., yhat, W1, b1, ..."
         )
     l = int(layer)
     found = {"z": nodes.z[l - 1], "h": nodes.h[l], "W": params[l - 1].W, "b": params[l - 1].b}[
@@ -45,10 +48,12 @@ def stacked_jacobian(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> tuple[jax.Array, Gradients]:
-    """The values of several nodes in one vector (R,), and its Jacobian by every parameter and node, (R, ...) each.
+    """The values of several nodes in one vector (R,), and its Jacobian by every
+    parameter and node, (R, ...) each.
 
-    The entries of the nodes follow each other in the order of `of`. One reverse pass over the vector compiles in a
-    fraction of the time that a pass for each node takes. Arguments and errors are those of `jacobian`.
+    The entries of the nodes follow each other in the order of `of`. One reverse
+    pass over the vector compiles in a fraction of the time that a pass for each
+    node takes. Arguments and errors are those of `jacobian`.
     """
     params, x = check_network(params, x, activations)
     if asks_loss := "L" in of or "shares" in of:
@@ -97,9 +102,11 @@ def jacobian(
 ) -> jax.Array:
     """d of / d by, of shape (shape of `of`) + (shape of `by`), by reverse mode.
 
-    `of` is "z1", "h1", ..., "yhat", or "L", or "shares", the (O,) shares of the outputs in L; `by` is a node, "x", or a
-    parameter, "W1", "b1", .... Nodes are (N, units). A derivative by a node counts every path from it, and is 0
-    where `of` does not depend on it. The other arguments, and the errors, are those of `gradients`.
+    `of` is "z1", "h1", ..., "yhat", or "L", or "shares", the (O,) shares of the
+    outputs in L; `by` is a node, "x", or a parameter, "W1", "b1", .... Nodes
+    are (N, units). A derivative by a node counts every path from it, and is 0
+    where `of` does not depend on it. The other arguments, and the errors, are
+    those of `gradients`.
     """
     params, x = check_network(params, x, activations)
     nodes = jax.eval_shape(lambda: batch_forward(params, x, activations))
@@ -118,9 +125,11 @@ def per_example_gradients(
     *,
     loss: str = "half_squared_error",
 ) -> tuple[jax.Array, Any]:
-    """The loss of every example, (N,), and its gradient: the parameters' pytree, with an axis of the examples in front.
+    """The loss of every example, (N,), and its gradient: the parameters'
+    pytree, with an axis of the examples in front.
 
-    W is (N, O, I), b is (N, O), or (N,) where it is shared. Arguments and errors are those of `gradients`.
+    W is (N, O, I), b is (N, O), or (N,) where it is shared. Arguments and
+    errors are those of `gradients`.
     """
     layers, x = check_network(params, x, activations)
     y = check_loss(loss, "sum", y, layers, len(x))
@@ -142,10 +151,11 @@ def per_example_norms(
     *,
     loss: str = "half_squared_error",
 ) -> tuple[jax.Array, jax.Array]:
-    """The loss of every example, and the Euclidean norm of its gradient by all parameters, (N,) each.
+    """The loss of every example, and the Euclidean norm of its gradient by all
+    parameters, (N,) each.
 
-    From the gradients themselves, which takes N times the memory of one; `ref.Plan` does without. Arguments and errors
-    are those of `gradients`.
+    From the gradients themselves, which takes N times the memory of one;
+    `ref.Plan` does without. Arguments and errors are those of `gradients`.
     """
     losses, grads = per_example_gradients(params, x, y, activations, loss=loss)
     squares = sum((array.reshape(len(losses), -1) ** 2).sum(1) for array in jax.tree.leaves(grads))

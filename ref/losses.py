@@ -1,4 +1,5 @@
-"""Losses of one example: y (O,) and yhat (O,) in, the outputs' shares (O,) out. Their gradients are JAX's business."""
+"""Losses of one example: y (O,) and yhat (O,) in, the outputs' shares (O,) out.
+Their gradients are JAX's business."""
 
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +43,8 @@ def binary_cross_entropy(y: jax.Array, yhat: jax.Array) -> jax.Array:
 @_loss
 def cross_entropy(y: jax.Array, yhat: jax.Array) -> jax.Array:
     """-y log(yhat), with 0 log 0 = 0; infinite where yhat is 0 and y is not."""
-    # The logarithm of 1 where y is 0: a gradient through log(0) would be NaN even where its factor is 0.
+    # The logarithm of 1 where y is 0: a gradient through log(0) would be NaN even where its
+    # factor is 0.
     return -y * jnp.log(jnp.where(y == 0, 1, yhat))
 
 

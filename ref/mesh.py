@@ -1,18 +1,24 @@
-"""More than one device: the network of `mlp` over a mesh. The caller makes the mesh, JAX does the rest.
+"""More than one device: the network of `mlp` over a mesh. The caller makes the
+mesh, JAX does the rest.
 
     jax.make_mesh((8,), ("data",))               the batch divided by 8, the parameters whole on every device
     jax.make_mesh((4, 2), ("data", "model"))     the batch divided by 4, the weights by 2: no device holds them all
 
-Only where the arrays lie is said here. `jit` divides the work by that, and writes the sums over the devices: the
-gradient, which is a mean over the batch, is added up over "data" without anybody asking for it.
+Only where the arrays lie is said here. `jit` divides the work by that, and
+writes the sums over the devices: the gradient, which is a mean over the batch,
+is added up over "data" without anybody asking for it.
 
-Over "model" the layers take turns (M. Shoeybi et al., Megatron-LM, 2019). One layer is divided by its units, so that
-its h comes out divided; the next is divided by its inputs, takes that h as it is, and its z is a sum over the devices:
+Over "model" the layers take turns (M. Shoeybi et al., Megatron-LM, 2019). One
+layer is divided by its units, so that its h comes out divided; the next is
+divided by its inputs, takes that h as it is, and its z is a sum over the
+devices:
 
     W_l (units/2, inputs), b_l (units/2)         W_(l+1) (units, inputs/2), b_(l+1) whole
 
-Two layers cost one sum of z (N, units) forward and one of dL/dh (N, inputs) backward. Were all divided by their units,
-each would have to collect h forward as well as add up dL/dh backward: half as much again to send, in twice the steps.
+Two layers cost one sum of z (N, units) forward and one of dL/dh (N, inputs)
+backward. Were all divided by their units, each would have to collect h forward
+as well as add up dL/dh backward: half as much again to send, in twice the
+steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +41,8 @@ from_local_rows: Any = jax.make_array_from_process_local_data
 
 
 class Shardings(NamedTuple):
-    """Where everything lies: a NamedSharding for each array of `params`, one for rows of x and y, one for the loss."""
+    """Where everything lies: a NamedSharding for each array of `params`, one
+    for rows of x and y, one for the loss."""
 
     params: tuple[Layer, ...]
     rows: NamedSharding
@@ -61,11 +68,13 @@ def _checked(layers: tuple[Layer, ...], x: Any) -> tuple[Layer, ...]:
 
 
 def shardings(mesh: Mesh, params: Sequence[Layer]) -> Shardings:
-    """The shardings of a network on a mesh with the axis "data", or the axes "data" and "model".
+    """The shardings of a network on a mesh with the axis "data", or the axes
+    "data" and "model".
 
-    Of `params` only the shapes are looked at; they may be jax.ShapeDtypeStruct. A layer that "model" divides neither by
-    its units nor by its inputs stays whole on every device: a network has few outputs, and any number of them. Raises
-    ValueError where the axes have other names, or a shape does not fit.
+    Of `params` only the shapes are looked at; they may be jax.ShapeDtypeStruct.
+    A layer that "model" divides neither by its units nor by its inputs stays
+    whole on every device: a network has few outputs, and any number of them.
+    Raises ValueError where the axes have other names, or a shape does not fit.
     """
     if not {"data"} <= set(mesh.axis_names) <= {"data", "model"}:
         raise ValueError(
@@ -75,7 +84,8 @@ def shardings(mesh: Mesh, params: Sequence[Layer]) -> Shardings:
     layers = _arrays(params)
     inputs = (np.shape(layers[0].W) or (1,))[-1] if layers else 1
     shapes = _checked(layers, np.zeros((1, inputs), np.float32))
-    # The caller's devices. On axes that are explicit, as make_mesh makes them now, every product that is a sum over
+    # The caller's devices. On axes that are explicit, as make_mesh makes them now, every
+    # product that is a sum over
     # devices would have to say where its result lies.
     at = partial(NamedSharding, Mesh(mesh.devices, mesh.axis_names))
     model, parts = ("model", mesh.shape["model"]) if "model" in mesh.axis_names else (None, 1)
@@ -94,12 +104,16 @@ def shardings(mesh: Mesh, params: Sequence[Layer]) -> Shardings:
 def place(
     mesh: Mesh, params: Sequence[Layer], x: Any, y: Any = None
 ) -> tuple[tuple[Layer, ...], jax.Array, Any]:
-    """The parameters, x (N, I) and y (N, O) or None on the mesh, as `shardings` says.
+    """The parameters, x (N, I) and y (N, O) or None on the mesh, as `shardings`
+    says.
 
-    With several processes every one calls this, with the same parameters and with its own rows of x and y; the batch is
-    all of them, in the order of the processes. Processes that have the same part of "data", since "model" divides them,
-    bring the same rows. Raises ValueError where "data" does not divide the batch, or where the processes differ in
-    their parameters or in the number of their rows; further errors are those of `shardings` and `value_and_grad`.
+    With several processes every one calls this, with the same parameters and
+    with its own rows of x and y; the batch is all of them, in the order of the
+    processes. Processes that have the same part of "data", since "model"
+    divides them, bring the same rows. Raises ValueError where "data" does not
+    divide the batch, or where the processes differ in their parameters or in
+    the number of their rows; further errors are those of `shardings` and
+    `value_and_grad`.
     """
     where, layers = shardings(mesh, params), _arrays(params)
     x, y = (a if a is None or hasattr(a, "shape") else np.asarray(a) for a in (x, y))
@@ -107,7 +121,8 @@ def place(
     examples, alone = len(x), jax.process_count() == 1
     if y is not None and (np.ndim(y) != 2 or len(y) != examples):
         raise ValueError(
-            f"y has shape {np.shape(y)}, expected {examples} rows, one for each of x, and one column an output: "
+            f"y has shape {np.shape(y)}, expected {examples} rows, one for each of x, and one "
+            "column an output: "
             "y[:, None] makes a column of a vector"
         )
     if not alone:
@@ -117,7 +132,8 @@ def place(
         fewer = examples - examples % parts
         fitting = f"{fewer} or {fewer + parts}" if fewer else f"{parts}"
         raise ValueError(
-            f"x has {examples} examples{'' if alone else ' in each process'}, expected a multiple of {parts}, "
+            f"x has {examples} examples{'' if alone else ' in each process'}, expected a multiple "
+            f"of {parts}, "
             f"the parts of the axis 'data': write a batch of {fitting}"
         )
 
@@ -149,7 +165,8 @@ def _compare(layers: tuple[Layer, ...], examples: int) -> None:
         )
     if len(set(marks)) > 1:
         raise ValueError(
-            "the processes come with different parameters, expected the same: draw them with the same seed"
+            "the processes come with different parameters, expected the same: draw them with the "
+            "same seed"
         )
 
 
@@ -161,14 +178,16 @@ def sharded_value_and_grad(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> Callable[[Sequence[Layer], Any, Any], tuple[jax.Array, tuple[Layer, ...]]]:
-    """`value_and_grad(params, x, y)` compiled for the mesh; the gradient comes back divided like the parameters.
+    """`value_and_grad(params, x, y)` compiled for the mesh; the gradient comes
+    back divided like the parameters.
 
         params, x, y = ref.place(mesh, params, x, y)
         step = ref.sharded_value_and_grad(mesh, params, ("relu", "identity"))
         L, grads = step(params, x, y)
 
-    Of `params` only the shapes are looked at. What lies elsewhere than `place` puts it is refused by JAX. Further
-    arguments and errors are those of `value_and_grad`.
+    Of `params` only the shapes are looked at. What lies elsewhere than `place`
+    puts it is refused by JAX. Further arguments and errors are those of
+    `value_and_grad`.
     """
     where, layers = shardings(mesh, params), _arrays(params)
     targets = None if loss == "output" else np.zeros((1, layers[-1].W.shape[0]), np.float32)

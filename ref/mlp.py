@@ -2,11 +2,13 @@
 
     z_l = W_l h_(l-1) + b_l          h_l = f_l(z_l)          h_0 = x, yhat the last h          W is (units, inputs)
 
-`vmap` makes a batch of it, and JAX its derivatives. To be differentiated by a node, the forward pass takes a tap at
-every node: a zero that is added there. The derivative by the tap is the derivative by the node, every path counted.
+`vmap` makes a batch of it, and JAX its derivatives. To be differentiated by a
+node, the forward pass takes a tap at every node: a zero that is added there.
+The derivative by the tap is the derivative by the node, every path counted.
 
-Everything works under `jit` with `activations`, `loss`, `reduction`, `of` and `by` static. The number type is JAX's:
-float32, or float64 inside `with jax.enable_x64(True)`, in which the arrays have to be made too.
+Everything works under `jit` with `activations`, `loss`, `reduction`, `of` and
+`by` static. The number type is JAX's: float32, or float64 inside `with
+jax.enable_x64(True)`, in which the arrays have to be made too.
 """
 
 from collections.abc import Sequence
@@ -31,7 +33,8 @@ class Cache(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """dL by everything: `params` in the containers of the parameters, `z` and `h` as in the `Cache`; h[0] is dL/dx."""
+    """dL by everything: `params` in the containers of the parameters, `z` and
+    `h` as in the `Cache`; h[0] is dL/dx."""
 
     params: Any
     z: tuple[jax.Array, ...]
@@ -64,16 +67,18 @@ def batch_forward(
 
 
 def loss_shares(y: jax.Array | None, last: jax.Array, shares: Shares, reduction: str) -> jax.Array:
-    """The (O,) shares of the outputs in L, reduced over the examples; `last` is yhat, or z for a fused loss."""
+    """The (O,) shares of the outputs in L, reduced over the examples; `last` is
+    yhat, or z for a fused loss."""
     return REDUCTIONS[reduction](jax.vmap(shares)(y, last), axis=0)
 
 
 def forward(params: Params, x: Any, activations: Sequence[Activation]) -> Cache:
     """Every z and h of the network.
 
-    x is (N, I); `activations` has one entry a layer, a name in `ref.activations.ACTIVATIONS`: relu, tanh, softmax,
-    ...; ("leaky_relu", slope) sets the slope. Raises ValueError on shapes that do not fit,
-    saying what was found, what was expected and what to write.
+    x is (N, I); `activations` has one entry a layer, a name in
+    `ref.activations.ACTIVATIONS`: relu, tanh, softmax, ...; ("leaky_relu",
+    slope) sets the slope. Raises ValueError on shapes that do not fit, saying
+    what was found, what was expected and what to write.
     """
     params, x = check_network(params, x, activations)
     return batch_forward(params, x, activations)
@@ -88,13 +93,15 @@ def value_and_grad(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> tuple[jax.Array, Any]:
-    """The loss and its gradient, the same pytree as the parameters, so that a step of gradient descent is one line:
+    """The loss and its gradient, the same pytree as the parameters, so that a
+    step of gradient descent is one line:
 
         L, grads = ref.value_and_grad(params, x, y, ("relu", "identity"))
         params = jax.tree.map(lambda p, d: p - 0.1 * d, params, grads)
 
-    params is a sequence with one entry a layer, (W, b) or {"W": W, "b": b} or a NamedTuple of these; W is (units,
-    inputs), b (units,), one number or None. x is (N, I) and y (N, O). Further arguments and errors are those of
+    params is a sequence with one entry a layer, (W, b) or {"W": W, "b": b} or a
+    NamedTuple of these; W is (units, inputs), b (units,), one number or None. x
+    is (N, I) and y (N, O). Further arguments and errors are those of
     `gradients`. Under jit:
 
         jax.jit(ref.value_and_grad, static_argnames=("activations", "loss", "reduction"))
@@ -119,11 +126,12 @@ def gradients(
     loss: str = "half_squared_error",
     reduction: str = "mean",
 ) -> tuple[jax.Array, Gradients]:
-    """The loss, and its gradients by every parameter, every z and every h (h[0] is x).
+    """The loss, and its gradients by every parameter, every z and every h (h[0]
+    is x).
 
-    x is (N, I), y is (N, O), or None where the loss is "output". `loss` is a name in `ref.losses.LOSSES`:
-    half_squared_error, cross_entropy, ...; `reduction` over the batch is mean or sum.
-    Raises as `forward` does.
+    x is (N, I), y is (N, O), or None where the loss is "output". `loss` is a
+    name in `ref.losses.LOSSES`: half_squared_error, cross_entropy, ...;
+    `reduction` over the batch is mean or sum. Raises as `forward` does.
     """
     layers, x = check_network(params, x, activations)
     y = check_loss(loss, reduction, y, layers, len(x))

@@ -1,4 +1,5 @@
-"""The compiled pass, with the parameters packed as it runs fastest: chosen from their shapes alone.
+"""The compiled pass, with the parameters packed as it runs fastest: chosen from
+their shapes alone.
 
     layers     an array for each W and each b: for wide layers, where the products take all the time
     vector     all parameters in one vector (P,): for tiny networks, where a call spends more time on each array that
@@ -27,16 +28,15 @@ from ref.layers import Layer, Params
 from ref.mlp import Cache, batch_forward, loss_shares
 
 TINY = 8192  # parameters up to which they are one vector, unless there is something to scan
-DEEP, THIN = (
-    32,
-    128,
-)  # layers from which on, and units up to which, a run of equal layers is scanned
+# Layers from which on, and units up to which, a run of equal layers is scanned.
+DEEP, THIN = (32, 128)
 
 Packed = Any  # parameters, or their gradient: an array or a tuple of them
 
 
 class _Layers:
-    """Packed as the arrays themselves, W1, b1, W2, .... Wherever a layer has no bias, there is none."""
+    """Packed as the arrays themselves, W1, b1, W2, .... Wherever a layer has no
+    bias, there is none."""
 
     def __init__(self, like: Sequence[Layer], activations: Sequence[Activation]):
         self.like, self.activations = like, activations
@@ -110,7 +110,8 @@ FORMULATIONS: dict[str, type[_Layers]] = {"layers": _Layers, "vector": _Vector, 
 
 
 def longest_run(params: Sequence[Layer], activations: Sequence[Activation]) -> slice:
-    """The longest run of layers that differ in numbers only, with as many units as inputs; empty if there is none."""
+    """The longest run of layers that differ in numbers only, with as many units
+    as inputs; empty if there is none."""
     kinds = [
         (W.shape, b if b is None else b.shape, a)
         for (W, b), a in zip(params, activations, strict=True)
@@ -128,7 +129,8 @@ WRITE_PACK = "write plan.pack(params)"
 
 
 def _check(where: str, found: Any, expected: Any, write: str) -> None:
-    """ValueError unless the arrays have the expected shapes and number types, in a tree of the same form."""
+    """ValueError unless the arrays have the expected shapes and number types,
+    in a tree of the same form."""
 
     def kinds(tree: Any) -> list[str]:
         arrays = jax.tree.leaves(tree)
@@ -147,7 +149,8 @@ def _check(where: str, found: Any, expected: Any, write: str) -> None:
 
 
 class Plan:
-    """The loss and gradients of a network under `jit`, compiled anew for every batch size that comes.
+    """The loss and gradients of a network under `jit`, compiled anew for every
+    batch size that comes.
 
         plan = ref.Plan(params, ("relu", "identity"))
         packed = plan.pack(params)
@@ -155,11 +158,13 @@ class Plan:
         packed = jax.tree.map(lambda p, d: p - 0.1 * d, packed, gradient)
         params = plan.unpack(packed)
 
-    `formulation` says how parameters are packed, "layers", "vector" or "scan", and is chosen from their shapes unless
-    it is given. The gradient comes packed like the parameters. An earlier gradient that is given up, `into=gradient`,
-    leaves its memory to the new one and cannot be read any more, which saves wide networks the time that fresh memory
-    takes; with it the program is another one, compiled on its own. params and activations, loss and reduction are those
-    of `ref.gradients`, and so are the errors.
+    `formulation` says how parameters are packed, "layers", "vector" or "scan",
+    and is chosen from their shapes unless it is given. The gradient comes
+    packed like the parameters. An earlier gradient that is given up,
+    `into=gradient`, leaves its memory to the new one and cannot be read any
+    more, which saves wide networks the time that fresh memory takes; with it
+    the program is another one, compiled on its own. params and activations,
+    loss and reduction are those of `ref.gradients`, and so are the errors.
     """
 
     def __init__(
@@ -185,21 +190,17 @@ class Plan:
             formulation = "scan" if deep else "vector" if tiny else "layers"
         if formulation not in FORMULATIONS:
             raise ValueError(
-                f"formulation is {formulation!r}, expected one of {', '.join(FORMULATIONS)}, or None"
+                f"formulation is {formulation!r}, expected one of {', '.join(FORMULATIONS)}, or "
+                "None"
             )
         if formulation == "scan" and run.start == run.stop:
             raise ValueError(
                 "formulation is 'scan', expected at least one layer with as many units as inputs"
             )
-        self._like = like = jax.eval_shape(
-            lambda: layers
-        )  # shapes: a plan holds on to no parameters
-        self.formulation, self.activations, self.loss, self.reduction = (
-            formulation,
-            activations,
-            loss,
-            reduction,
-        )
+        # Shapes: a plan holds on to no parameters.
+        self._like = like = jax.eval_shape(lambda: layers)
+        self.formulation, self.activations, self.loss = formulation, activations, loss
+        self.reduction = reduction
         self.widths = (layers[0].W.shape[1], *(len(W) for W, _ in layers))
         self._to_loss, self._shares, _ = fuse(activations, loss)
         self._packing = FORMULATIONS[formulation](like, self._to_loss)
@@ -211,7 +212,8 @@ class Plan:
         self.per_example_norms = jax.jit(self._per_example_norms)
 
     def pack(self, params: Params) -> Packed:
-        """Parameters of the plan's shapes as `value_and_grad` takes them; ValueError where a shape is another."""
+        """Parameters of the plan's shapes as `value_and_grad` takes them;
+        ValueError where a shape is another."""
         packed = self._packing.pack(check_params(params, self.activations))
         _check(
             "params has",
@@ -229,7 +231,8 @@ class Plan:
     def _value_and_grad(
         self, packed: Packed, x: Any, y: Any = None, *, into: Packed = None
     ) -> tuple[jax.Array, Packed]:
-        """The loss and its gradient, packed like the parameters. x is (N, I), y (N, O), or None for "output"."""
+        """The loss and its gradient, packed like the parameters. x is (N, I), y
+        (N, O), or None for "output"."""
         x, y = self._data(packed, x, y)
         if into is not None:
             _check(
@@ -247,10 +250,12 @@ class Plan:
     def _per_example_gradients(
         self, packed: Packed, x: Any, y: Any = None, *, into: tuple[Layer, ...] | None = None
     ) -> tuple[jax.Array, tuple[Layer, ...]]:
-        """The loss of every example, (N,), and its gradient: W (N, O, I), b (N, O), or (N,) where it is shared.
+        """The loss of every example, (N,), and its gradient: W (N, O, I), b (N,
+        O), or (N,) where it is shared.
 
-        The outer products delta h^T, of which JAX gives delta, for all examples at once. Given the arrays of an earlier
-        call they take half the time: fresh memory costs as much as the arithmetic.
+        The outer products delta h^T, of which JAX gives delta, for all examples
+        at once. Given the arrays of an earlier call they take half the time:
+        fresh memory costs as much as the arithmetic.
         """
         losses, deltas, hs = self._deltas(packed, x, y)
         if into is not None:
@@ -271,7 +276,8 @@ class Plan:
     def _per_example_norms(
         self, packed: Packed, x: Any, y: Any = None
     ) -> tuple[jax.Array, jax.Array]:
-        """The loss of every example and the Euclidean norm of its gradient by all parameters, (N,) each.
+        """The loss of every example and the Euclidean norm of its gradient by
+        all parameters, (N,) each.
 
         No gradient is formed: |delta h^T| is |delta| |h|, and dL/db is delta.
         """
@@ -286,7 +292,8 @@ class Plan:
     def _deltas(
         self, packed: Packed, x: Any, y: Any
     ) -> tuple[jax.Array, tuple[jax.Array, ...], tuple[jax.Array, ...]]:
-        """Every example's own loss, (N,), its gradient by every z, and what goes into every layer."""
+        """Every example's own loss, (N,), its gradient by every z, and what
+        goes into every layer."""
         x, y = self._data(packed, x, y)
         params = self._packing.unpack(packed)
 
@@ -313,11 +320,13 @@ class Plan:
 
 @contextmanager
 def compilation_cache(folder: str | Path) -> Iterator[None]:
-    """Programs that are compiled inside are kept in the folder, or taken from there.
+    """Programs that are compiled inside are kept in the folder, or taken from
+    there.
 
-    JAX has these settings for the whole process, all its threads; they are put back at the end. JAX on its own keeps
-    only what took a second to compile, which no network of a few layers does. The folder is made where there is none;
-    OSError where that cannot be.
+    JAX has these settings for the whole process, all its threads; they are put
+    back at the end. JAX on its own keeps only what took a second to compile,
+    which no network of a few layers does. The folder is made where there is
+    none; OSError where that cannot be.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     settings = {

@@ -1,4 +1,5 @@
-"""JAX as strict as it gets: float64, no promotion between number types or ranks that nobody wrote."""
+"""JAX as strict as it gets: float64, no promotion between number types or ranks
+that nobody wrote."""
 
 import gc
 
@@ -8,7 +9,8 @@ import pytest
 
 from gradsheet.numbers.session import LIBRARY
 
-# JAX keeps what it has compiled, millions of objects in the end, and to look for cycles among them takes ever longer.
+# JAX keeps what it has compiled, millions of objects in the end, and to look for cycles among
+# them takes ever longer.
 gc.set_threshold(50_000, 20, 100)
 
 hypothesis.settings.register_profile("default", max_examples=40, deadline=None, derandomize=True)

@@ -1,8 +1,9 @@
-"""Enclosures once more, between two decimals: what those of `real` are held against.
+"""Enclosures once more, between two decimals: what those of `real` are held
+against.
 
 Every operation rounds its lower end down and its upper end up (R. Moore,
-Interval Analysis, 1966), on the decimals of Python's library and with no thought
-in common with balls. There are no marks: nothing is shown to be equal.
+Interval Analysis, 1966), on the decimals of Python's library and with no
+thought in common with balls. There are no marks: nothing is shown to be equal.
 """
 
 from collections.abc import Callable

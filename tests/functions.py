@@ -1,4 +1,5 @@
-"""Backward passes to be checked: mistakes of the catalogue in NumPy, torch and JAX, and right ones of many forms."""
+"""Backward passes to be checked: mistakes of the catalogue in NumPy, torch and
+JAX, and right ones of many forms."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -48,7 +49,8 @@ def nested_like(flat: Sequence[Any], params: Any) -> list[tuple[Any, ...]]:
 
 
 def in_torch(network: Network, made: Made) -> Callable[..., Any]:
-    """The same as the backward of a torch.autograd.Function, whose gradients torch then brings to the parameters."""
+    """The same as the backward of a torch.autograd.Function, whose gradients
+    torch then brings to the parameters."""
     import torch
 
     numpy = in_numpy(network, made)
@@ -77,7 +79,8 @@ def in_torch(network: Network, made: Made) -> Callable[..., Any]:
 
 
 def in_jax(network: Network, made: Made) -> Callable[..., Any]:
-    """The same as the reverse mode that JAX is given for the loss, in `jax.value_and_grad` under `jit`."""
+    """The same as the reverse mode that JAX is given for the loss, in
+    `jax.value_and_grad` under `jit`."""
     numpy = in_numpy(network, made)
 
     def both(params: Any, x: Any, y: Any) -> Any:
@@ -109,7 +112,8 @@ def in_jax(network: Network, made: Made) -> Callable[..., Any]:
 
 
 def textbook(network: Network) -> Callable[..., Any]:
-    """The pass by other formulas than ours: f' from h, yhat - y where that is all, one example after the other."""
+    """The pass by other formulas than ours: f' from h, yhat - y where that is
+    all, one example after the other."""
 
     def f(activation: Any, z: Any) -> Any:
         name, *slope = (activation,) if isinstance(activation, str) else activation

@@ -1,4 +1,5 @@
-"""An activation that nobody has heard of: one record in each room, and all know it.
+"""An activation that nobody has heard of: one record in each room, and all know
+it.
 
 It is log s(z) = -log(1 + e^-z).
 """

@@ -1,4 +1,5 @@
-"""Random networks for the tests: small whole numbers on which floats are exact, or any numbers for all activations."""
+"""Random networks for the tests: small whole numbers on which floats are exact,
+or any numbers for all activations."""
 
 import itertools
 import os
@@ -17,7 +18,8 @@ from manual.activations import ACTIVATIONS, Elementwise
 
 
 def examples(number: int) -> settings:
-    """How many networks a test draws; EXAMPLES=20 in the environment makes it twenty times as many."""
+    """How many networks a test draws; EXAMPLES=20 in the environment makes it
+    twenty times as many."""
     return settings(max_examples=number * int(os.environ.get("EXAMPLES", "1")))
 
 
@@ -135,7 +137,8 @@ def problems(
     ends: tuple[tuple[Any, str], ...],
     batches: tuple[int, ...] = (1, 2, 3, 4),
 ) -> Problem:
-    """Widths 1 to 6, depth 1 to 4, layers with biases, a shared one or none; `ends` are (last activation, loss)."""
+    """Widths 1 to 6, depth 1 to 4, layers with biases, a shared one or none;
+    `ends` are (last activation, loss)."""
     depth = draw(st.integers(1, 4))
     widths = draw(st.lists(st.integers(1, 6), min_size=depth + 1, max_size=depth + 1))
     last, loss = draw(st.sampled_from(ends))
@@ -180,7 +183,8 @@ _CLASSIFICATION = (
     ("softmax", "half_squared_error"),
 )
 
-# Whole numbers and a batch that is a power of two: every float operation is exact. Zeros and kinks occur all the time.
+# Whole numbers and a batch that is a power of two: every float operation is exact. Zeros and
+# kinks occur all the time.
 exact_problems = problems(
     _SMALL,
     _EXACT_HIDDEN,

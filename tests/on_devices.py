@@ -1,6 +1,8 @@
-"""Run by ref/test_mesh.py in a process of its own: gradients on 8 simulated devices, printed as JSON.
+"""Run by ref/test_mesh.py in a process of its own: gradients on 8 simulated
+devices, printed as JSON.
 
-The networks are of small whole numbers, on which floats are exact in whatever order the devices add.
+The networks are of small whole numbers, on which floats are exact in whatever
+order the devices add.
 """
 
 import itertools
@@ -77,7 +79,8 @@ def on_mesh(mesh: jax.sharding.Mesh) -> dict[str, Any]:
 
 
 def trap() -> dict[str, Any]:
-    """What one writes by hand, and what is silently wrong: a gradient on each device, then the mean over them."""
+    """What one writes by hand, and what is silently wrong: a gradient on each
+    device, then the mean over them."""
 
     def local(params: Any, x: Any, y: Any) -> Any:
         return jax.lax.pmean(ref.value_and_grad(params, x, y, ACTIVATIONS), "data")

@@ -1,6 +1,8 @@
-"""Run by ref/test_mesh.py in two processes: python on_processes.py ADDRESS PROCESSES INDEX.
+"""Run by ref/test_mesh.py in two processes: python on_processes.py ADDRESS
+PROCESSES INDEX.
 
-Each has two simulated devices and half of the examples. The last line that it prints is JSON.
+Each has two simulated devices and half of the examples. The last line that it
+prints is JSON.
 """
 
 import json

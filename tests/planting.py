@@ -50,7 +50,8 @@ def point_of(head: str) -> Point:
 
 
 class Solution:
-    """A worked solution of everything that a network has: each node, L, every gradient, every new parameter."""
+    """A worked solution of everything that a network has: each node, L, every
+    gradient, every new parameter."""
 
     def __init__(self, head: str):
         self.point = point_of(head)
@@ -116,10 +117,11 @@ OUTCOMES = (
 def outcome(solution: Solution, chosen: Combination) -> str:
     """What becomes of mistakes planted in a solution.
 
-    They may give no numbers, beyond all floats, or change nothing at all. Else some claim is wrong, and the mistakes
-    are named first; or beside others that explain the same claims equally well; or others are named that give this
-    very solution, so that nothing in it sets them apart; or others that give only the claims that they are named for;
-    or for some claim none.
+    They may give no numbers, beyond all floats, or change nothing at all. Else
+    some claim is wrong, and the mistakes are named first; or beside others that
+    explain the same claims equally well; or others are named that give this
+    very solution, so that nothing in it sets them apart; or others that give
+    only the claims that they are named for; or for some claim none.
     """
     values = solution.values(chosen)
     try:

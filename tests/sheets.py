@@ -1,4 +1,5 @@
-"""Sheets without claims, for the tests to claim things of: the homework's numbers, and its shapes."""
+"""Sheets without claims, for the tests to claim things of: the homework's
+numbers, and its shapes."""
 
 import json
 import random
@@ -99,7 +100,8 @@ def codes(judgement) -> list[str]:
 
 
 def judgements(head: str, *claims: tuple[str, str] | tuple[str, str, str]):
-    """The judgements on claims added to a sheet, each (quantity, value) or (quantity, value, lines of working)."""
+    """The judgements on claims added to a sheet, each (quantity, value) or
+    (quantity, value, lines of working)."""
     text = "".join(
         f"[[claim]]\nquantity = '{claim[0]}'\n"
         + (f"value = {claim[1]}\n" if claim[1] else "")
@@ -126,7 +128,8 @@ ENDS = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
 
 
 def random_sheet(seed: int) -> str:
-    """A sheet with or without numbers, of one example or several, that asks for this and that and answers 1."""
+    """A sheet with or without numbers, of one example or several, that asks for
+    this and that and answers 1."""
     draw = random.Random(seed)
     depth = draw.randint(1, 3)
     widths = [draw.randint(1, 4) for _ in range(depth + 1)]

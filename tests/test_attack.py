@@ -21,7 +21,8 @@ def test_what_was_too_much_is_right(name):
 
 
 def test_every_gradient_of_four_examples_is_judged():
-    """dL/dh3 is -y/(4 h3) with h3 = 1 to twenty digits: -0.25 in example 3, where the sheet has -0.500."""
+    """dL/dh3 is -y/(4 h3) with h3 = 1 to twenty digits: -0.25 in example 3,
+    where the sheet has -0.500."""
     *_, gradient, _ = found = gradsheet.judge(
         gradsheet.load(ATTACK / "cannot-jax-more-work.toml")
     ).judgements
@@ -55,7 +56,10 @@ def test_targets_that_are_no_probabilities_are_told_and_nothing_is_invented():
     assert report.reading.endswith("; y adds up to 2, not to 1")
     (found,) = report.judgements
     assert (found.verdict, found.mistakes, report.causes) == ("wrong", [], [])
-    of_two = "x = 1\nloss = 'binary_cross_entropy'\ny = 2\n[[layer]]\nW = [[1]]\nactivation = 'sigmoid'\n"
+    of_two = (
+        "x = 1\nloss = 'binary_cross_entropy'\ny = 2\n[[layer]]\nW = [[1]]\nactivation = "
+        "'sigmoid'\n"
+    )
     claim = "[[claim]]\nquantity = 'z1'\nvalue = 1\n"
     assert (
         "y has 2, which is no probability"

@@ -1,4 +1,5 @@
-"""The benchmarks themselves: what they compare before they time, and what they say of it. No test looks at a clock."""
+"""The benchmarks themselves: what they compare before they time, and what they
+say of it. No test looks at a clock."""
 
 import itertools
 import json
@@ -39,7 +40,8 @@ SHAPES |= {
     ("name", "quiet"), [*((name, False) for name in SHAPES), ("M", True), ("H1024", True)]
 )
 def test_a_problem_rounds_nothing_and_hides_nothing(name, quiet):
-    """No sum of magnitudes reaches 2^24 steps, whatever the order; and there is something of everything to see."""
+    """No sum of magnitudes reaches 2^24 steps, whatever the order; and there is
+    something of everything to see."""
     widths, batch = SHAPES[name]
     params, x, y, activations, expected = make_problem(widths, batch, quiet=quiet)
     cache, (_, grads) = (
@@ -65,7 +67,8 @@ def test_a_problem_rounds_nothing_and_hides_nothing(name, quiet):
 
 
 def test_the_work_is_that_of_the_floors_products():
-    """Of H, by hand: 18 products of two numbers forward, as many for dW, and 9 + 3 backward, each with its sum."""
+    """Of H, by hand: 18 products of two numbers forward, as many for dW, and 9
+    + 3 backward, each with its sum."""
     assert work(*SIZES["H"]) == 2 * (18 + 18 + 12)
 
 
@@ -100,7 +103,8 @@ SPOILT = {
         loss,
         [(grads[0][0].astype(float), grads[0][1]), *grads[1:]],
     ),
-    "found L, dW1, db1, dW2, db2, expected L, dW1, db1, dW2, db2, dW3, db3": lambda loss, grads, call: (
+    "found L, dW1, db1, dW2, db2, expected L, dW1, db1, dW2, db2, dW3, "
+    "db3": lambda loss, grads, call: (
         loss,
         grads[:2],
     ),
@@ -180,7 +184,8 @@ def test_gradients_of_examples_are_compared_too():
 
 
 def results(**slower):
-    """As --json writes them, of a run in which everybody takes as long as the floor but for what is `slower`."""
+    """As --json writes them, of a run in which everybody takes as long as the
+    floor but for what is `slower`."""
     rounds = [1.0, 1.02, 0.98, 1.01, 0.99]
     entries = {
         name: {

@@ -1,4 +1,5 @@
-"""Derivatives by the target: three witnesses, every loss that has one, and all that is done with a claim."""
+"""Derivatives by the target: three witnesses, every loss that has one, and all
+that is done with a claim."""
 
 import math
 from fractions import Fraction
@@ -125,7 +126,8 @@ def test_entropies_over_a_batch_with_targets_that_are_0_and_1(loss, reduction):
     found, shares = (here.derivative(of, (), "y", ()) for of in ("L", "shares"))
     for n, z in enumerate(YHAT):
         for k in range(2):
-            # -log(softmax(z)) is log(1 + exp(z' - z)), and log(1 - yhat) - log(yhat) of a sigmoid is -z.
+            # -log(softmax(z)) is log(1 + exp(z' - z)), and log(1 - yhat) - log(yhat)
+            # of a sigmoid is -z.
             expected = math.log1p(math.exp(z[1 - k] - z[k])) if loss == "cross_entropy" else -z[k]
             assert float(found[n, k]) == pytest.approx(expected / N, rel=1e-12)
     if loss == "binary_cross_entropy":
@@ -189,7 +191,10 @@ def test_where_the_loss_has_a_value_and_no_slope():
 
 
 def symbols(loss: str, last: str) -> str:
-    layers = f"[[layer]]\nshape = [3, 4]\nactivation = 'relu'\n[[layer]]\nshape = [2, 3]\nactivation = '{last}'\n"
+    layers = (
+        "[[layer]]\nshape = [3, 4]\nactivation = 'relu'\n[[layer]]\nshape = [2, "
+        f"3]\nactivation = '{last}'\n"
+    )
     return f"loss = '{loss}'\n{layers}"
 
 
@@ -253,7 +258,8 @@ def test_what_was_printed_before_is_carried_on():
         "right",
     ]
     assert verdicts(CARRIED, yhat, ("dL[2]/dy[2]", "2.22"))[1] == "wrong"
-    # A target that was printed with fewer digits, and the derivative by it, are themselves something printed before.
+    # A target that was printed with fewer digits, and the derivative by it, are themselves
+    # something printed before.
     rough = CARRIED.replace("y = [0, 1]", "y = [0.335, 0.665]")
     claims = (
         ("y", "[0.34, 0.66]"),
@@ -356,7 +362,8 @@ def test_three_witnesses_agree_where_exp_and_log_enter(problem: Problem):
 
 
 def _witnessed(problem: Problem) -> None:
-    """A point raises where its witnesses differ. What JAX says is looked at once more: it must have been asked."""
+    """A point raises where its witnesses differ. What JAX says is looked at
+    once more: it must have been asked."""
     activations = tuple(
         a if isinstance(a, str) else (a[0], Fraction(a[1])) for a in problem.activations
     )

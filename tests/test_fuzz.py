@@ -1,6 +1,8 @@
-"""Sheets of any content: verdicts or one clear line, never an exception, and reports that every reader can read.
+"""Sheets of any content: verdicts or one clear line, never an exception, and
+reports that every reader can read.
 
-`EXAMPLES=100 .venv/bin/python -m pytest -q tests/test_fuzz.py` tries a hundred times as many.
+`EXAMPLES=100 .venv/bin/python -m pytest -q tests/test_fuzz.py` tries a hundred
+times as many.
 """
 
 import io
@@ -81,7 +83,8 @@ def quoted(text: str) -> str:
 
 @st.composite
 def sheets(draw) -> str:
-    """A sheet that is nearly always readable, of small widths, with claims that make sense or do not."""
+    """A sheet that is nearly always readable, of small widths, with claims that
+    make sense or do not."""
     widths = draw(st.lists(st.integers(1, 3), min_size=2, max_size=4))
     numeric, batch = draw(st.booleans()), draw(st.sampled_from([None, None, 1, 2]))
     loss = draw(st.sampled_from([None, *LOSSES]))

@@ -49,7 +49,8 @@ def test_the_numbers_of_17_april_2024():
         assert d_W1[1, 0] == 14  # printed 14, and its own last line gives 28
 
 
-# The symbols: relu / identity / identity without biases, dL/dh3 = delta. Right items first, each as printed.
+# The symbols: relu / identity / identity without biases, dL/dh3 = delta. Right items first, each
+# as printed.
 WIDTHS = (4, 3, 2, 1)
 RIGHT = {
     "1": ("L", "W3", lambda n: [[n.h2[0] * n.delta, ...]]),

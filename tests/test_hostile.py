@@ -1,4 +1,5 @@
-"""Sheets written to get a wrong verdict, or to stall or crash the judge. Each of these once succeeded."""
+"""Sheets written to get a wrong verdict, or to stall or crash the judge. Each
+of these once succeeded."""
 
 import json
 import random
@@ -14,7 +15,8 @@ LINEAR = "[[layer]]\nshape = [1, 1]\nbias = true\n"
 LIVE = '[[layer]]\nshape = [2, 2]\nactivation = "relu"\n[[layer]]\nshape = [1, 2]\n'
 SHARED = (
     '[[layer]]\nshape = [2, 1]\nactivation = "relu"\nshared_bias = true\n'
-    '[[layer]]\nshape = [1, 2]\nactivation = "relu"\nshared_bias = true\n[[layer]]\nshape = [2, 1]\n'
+    '[[layer]]\nshape = [1, 2]\nactivation = "relu"\nshared_bias = true\n[[layer]]\nshape = [2, '
+    "1]\n"
 )
 EIGHT = '[[layer]]\nshape = [8, 2]\nactivation = "relu"\n[[layer]]\nshape = [1, 8]\n'
 NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
@@ -239,7 +241,8 @@ def test_lines_are_counted_as_an_editor_counts_them():
 
 
 def test_steep_slopes_leave_room_for_their_rounding():
-    """The bound on rounding has to grow with the slope of the layer itself, not only with those behind it."""
+    """The bound on rounding has to grow with the slope of the layer itself, not
+    only with those behind it."""
     rng = random.Random(5)
 
     def decimals(*shape):
@@ -343,7 +346,8 @@ def test_identities_in_exponentials(head, quantity, line, verdict):
     [
         # what once ended the judging of a whole sheet
         (
-            "x = [1]\ny = [0, 1]\nloss = 'squared_error'\n[[layer]]\nW = [[1], [2]]\nactivation = 'sigmoid'\n",
+            "x = [1]\ny = [0, 1]\nloss = 'squared_error'\n[[layer]]\nW = [[1], [2]]\nactivation = "
+            "'sigmoid'\n",
             [("z1", "[1, 2]"), ("dL[1]/dyhat[1]", "7"), ("1 - h1[1]**2", "0.9")],
             ["right", "wrong", "wrong"],
         ),
@@ -354,7 +358,8 @@ def test_identities_in_exponentials(head, quantity, line, verdict):
             ["right", "right", "right"],
         ),
         (
-            "x = [1]\ny = [1, 0]\nloss = 'cross_entropy'\n[[layer]]\nW = [['1/2'], [-1]]\nactivation = 'relu'\n",
+            "x = [1]\ny = [1, 0]\nloss = 'cross_entropy'\n[[layer]]\nW = [['1/2'], "
+            "[-1]]\nactivation = 'relu'\n",
             [("L", "0.693"), ("yhat", "['1/2', 0]")],
             ["right", "right"],
         ),
@@ -364,12 +369,14 @@ def test_identities_in_exponentials(head, quantity, line, verdict):
             ["right", "cannot_tell", "cannot_tell"],
         ),
         (
-            "x = [1]\ny = 1\nloss = 'squared_error'\n[[layer]]\nW = [[1e300]]\nactivation = 'sigmoid'\n",
+            "x = [1]\ny = 1\nloss = 'squared_error'\n[[layer]]\nW = [[1e300]]\nactivation = "
+            "'sigmoid'\n",
             [("z1", "1e300"), ("yhat", "1.0"), ("dL/dW1", "0.0")],
             ["right", "right", "right"],
         ),
         (
-            "x = [-8e155, 6]\ny = [6, 1]\nloss = 'squared_error'\n[[layer]]\nW = [[2, 1], [1, 1]]\n",
+            "x = [-8e155, 6]\ny = [6, 1]\nloss = 'squared_error'\n[[layer]]\nW = [[2, 1], [1, "
+            "1]]\n",
             [("dL[1]/dyhat[1]", "-7"), ("L", "1.5")],
             ["wrong", "wrong"],
         ),
@@ -425,9 +432,11 @@ STACK = "[notation]\na0 = 'x'\n" + "".join(f"a{k} = '{'-' * 45}a{k - 1}'\n" for 
         ONE + "[[claim]]\nquantity = 'z1'\nvalue = 6\nworking = ['exp(1000)']\n",
         ONE + "[[claim]]\nquantity = '(1e300)**16'\nvalue = 0.5\n",
         TWO + "[[claim]]\nquantity = 'z1'\nvalue = [1, 2]\nworking = ['0.125*([x])[i]']\n",
-        "x = [0.333, 0.777]\n[[layer]]\nW = [[1, 0], [0, 1]]\n[[claim]]\nquantity = 'z1'\nvalue = [0.33, 0.78]\n"
+        "x = [0.333, 0.777]\n[[layer]]\nW = [[1, 0], [0, 1]]\n[[claim]]\nquantity = 'z1'\nvalue = "
+        "[0.33, 0.78]\n"
         "[[claim]]\nquantity = 'yhat'\nworking = ['[1.0, 2.0, 3.0]']\n",
-        "x = ['9999999999999999999999e300']\n[[layer]]\nW = [[1]]\n[[claim]]\nquantity = 'z1'\nvalue = 4\n",
+        "x = ['9999999999999999999999e300']\n[[layer]]\nW = [[1]]\n[[claim]]\nquantity = "
+        "'z1'\nvalue = 4\n",
         "loss = 0x" + "f" * 3600,
         "[[layer]]\nshape = [1, 1]\n[[layer]]\nshape = [1, 0x"
         + "f" * 4000

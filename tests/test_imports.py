@@ -1,5 +1,5 @@
-"""Who imports whom: agreement is evidence only between independents, a quick answer needs no JAX, and a room of
-gradsheet/ knows nothing of those below it."""
+"""Who imports whom: agreement is evidence only between independents, a quick
+answer needs no JAX, and a room of gradsheet/ knows nothing of those below it."""
 
 import ast
 import graphlib
@@ -47,7 +47,10 @@ def test_the_test_sees_an_import(statement, loaded):
 
 def test_no_import_configures_jax():
     check = "assert dict(jax.config.values) == before"
-    code = f"import jax; before = dict(jax.config.values); import ref, gradsheet.truth.autodiff; {check}"
+    code = (
+        "import jax; before = dict(jax.config.values); import ref, gradsheet.truth.autodiff; "
+        f"{check}"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -76,7 +79,8 @@ def imported(source: str) -> Iterator[str]:
             parts = str(node.module).split(".")
             if (HOUSE.joinpath(*parts[1:]).with_suffix(".py")).is_file():
                 yield str(node.module)
-            else:  # a room, or the whole house: the names are files in it, or what its face hands on
+            # a room, or the whole house: the names are files in it, or what its face hands on.
+            else:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 

@@ -12,10 +12,8 @@ from ref import activations as ref_activations
 from ref import losses as ref_losses
 from tests.sheets import ROOT
 
-NAMES = (ACTIVATIONS.keys() | LOSSES.keys()) - {
-    "identity",
-    "output",
-}  # which say that there is none
+# Which say that there is none.
+NAMES = (ACTIVATIONS.keys() | LOSSES.keys()) - {"identity", "output"}
 HOMES = (
     "manual/activations.py",
     "manual/losses.py",

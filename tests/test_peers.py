@@ -1,6 +1,8 @@
-"""Real backward passes of other projects, checked: they pass, or what they do differently is named.
+"""Real backward passes of other projects, checked: they pass, or what they do
+differently is named.
 
-The packages come with the extra `peers`: .venv/bin/python -m pip install -e '.[peers]'
+The packages come with the extra `peers`: .venv/bin/python -m pip install -e
+'.[peers]'
 """
 
 import inspect
@@ -57,7 +59,8 @@ def test_scikit_learns_classifier_is_right(theirs, ours):
 
 
 def test_scikit_learns_regressor_has_the_gradient_of_another_loss_than_it_reports():
-    """The gradient is that of a sum over the outputs, the loss is their mean. With one output they are the same."""
+    """The gradient is that of a sum over the outputs, the loss is their mean.
+    With one output they are the same."""
     fn = scikit_learn("MLPRegressor", "relu", "identity")
     assert gradsheet.check(fn, (4, 5, 3, 1)).right
     found = gradsheet.check(fn)

@@ -1,4 +1,5 @@
-"""Worked examples as they are in print, and sheets that were once misjudged: every verdict on record is reached."""
+"""Worked examples as they are in print, and sheets that were once misjudged:
+every verdict on record is reached."""
 
 from pathlib import Path
 

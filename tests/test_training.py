@@ -1,4 +1,5 @@
-"""Plain training steps from a random start, with inputs as they come: no step gives anything but numbers."""
+"""Plain training steps from a random start, with inputs as they come: no step
+gives anything but numbers."""
 
 import itertools
 from collections.abc import Callable
@@ -49,7 +50,8 @@ STEPS: dict[str, Callable[..., Any]] = {
 def test_digits_are_learnt_from_a_random_start_with_unscaled_inputs(
     room: str, digits: Any, scale: float
 ) -> None:
-    """float32, logits of hundreds and thousands at the start: an output that is 0 to all digits has a gradient."""
+    """float32, logits of hundreds and thousands at the start: an output that is
+    0 to all digits has a gradient."""
     x, label = digits()
     x, y = x.astype(np.float32), np.eye(10, dtype=np.float32)[label]
     params = start((64, 32, 10), scale)

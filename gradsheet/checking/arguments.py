@@ -1,4 +1,5 @@
-"""The arguments of a check, checked: every message says what was found, what is expected and what to write."""
+"""The arguments of a check, checked: every message says what was found, what is
+expected and what to write."""
 
 import itertools
 from collections.abc import Sequence
@@ -29,11 +30,13 @@ def check_options(
     """Whether what is not about the network is what it should be."""
     if not callable(fn):
         raise TypeError(
-            f"fn is a {type(fn).__name__}, expected a function of (params, x, y): pass it, do not call it"
+            f"fn is a {type(fn).__name__}, expected a function of (params, x, y): pass it, do not "
+            "call it"
         )
     if not callable(array):
         raise TypeError(
-            f"array is {array!r}, expected a function that makes fn's arrays: torch.tensor, jax.numpy.asarray"
+            f"array is {array!r}, expected a function that makes fn's arrays: torch.tensor, "
+            "jax.numpy.asarray"
         )
     if not isinstance(what, str) or what not in KINDS:
         raise ValueError(f"what is {what!r}, expected one of {', '.join(KINDS)}")
@@ -45,7 +48,8 @@ def check_options(
         )
     if inputs_first not in (None, True, False):
         raise TypeError(
-            f"inputs_first is {inputs_first!r}, expected True for W as (inputs, units), False, or None"
+            f"inputs_first is {inputs_first!r}, expected True for W as (inputs, units), False, or "
+            "None"
         )
 
 
@@ -57,7 +61,8 @@ def network_of(
     )
     if not whole or len(widths) < 2:
         raise ValueError(
-            f"widths is {widths!r}, expected whole numbers above 0, inputs and units: write (4, 5, 3, 2)"
+            f"widths is {widths!r}, expected whole numbers above 0, inputs and units: write (4, "
+            "5, 3, 2)"
         )
     if not isinstance(batch, int | np.integer) or batch < 1:
         raise ValueError(f"batch is {batch!r}, expected a number of examples, 1 or more")
@@ -65,7 +70,8 @@ def network_of(
         number := sum(inputs * units for inputs, units in itertools.pairwise(map(int, widths)))
     ) > MAX_WEIGHTS:
         raise ValueError(
-            f"widths is {widths!r}, {number:,} weights, expected at most {MAX_WEIGHTS:,}: the same function goes "
+            f"widths is {widths!r}, {number:,} weights, expected at most {MAX_WEIGHTS:,}: the "
+            "same function goes "
             "through narrower layers as well"
         )
     depth = len(widths) - 1
@@ -109,7 +115,8 @@ def _safe_in_front_of(loss: str) -> list[str]:
 
 
 def _activations(activations: Any, depth: int) -> Any:
-    """The usual ones where none are given; whether there is one for each layer is left to `check_params`."""
+    """The usual ones where none are given; whether there is one for each layer
+    is left to `check_params`."""
     if activations is None:
         return ("relu",) * (depth - 1) + ("identity",)
     for number, activation in enumerate(
@@ -167,7 +174,8 @@ def own_data(
 
 
 def _direction(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Small whole numbers, the same ones each time: another direction than the parameters themselves."""
+    """Small whole numbers, the same ones each time: another direction than the
+    parameters themselves."""
     rng = np.random.default_rng(0)
 
     def drawn(array: Any) -> Any:

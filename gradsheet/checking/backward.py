@@ -50,11 +50,13 @@ def check(
 ) -> Check:
     """Whether a backward pass is right; if not, where it breaks and why.
 
-    fn(params, x, y) is called with params a list of (W, b), W (units, inputs), b (units,); x is (batch, inputs), y
-    (batch, outputs), or None where the loss is "output". It returns the gradients by the parameters, in the same
-    structure or in any that can be read, or (loss, gradients). Where it raises on W as (units, inputs) it is given W as
-    (inputs, units); where all W are square, it is called with others to find that out. What was assumed is said in the
-    result.
+    fn(params, x, y) is called with params a list of (W, b), W (units, inputs),
+    b (units,); x is (batch, inputs), y (batch, outputs), or None where the loss
+    is "output". It returns the gradients by the parameters, in the same
+    structure or in any that can be read, or (loss, gradients). Where it raises
+    on W as (units, inputs) it is given W as (inputs, units); where all W are
+    square, it is called with others to find that out. What was assumed is said
+    in the result.
 
     widths       the inputs and the units of every layer
     activations  one a layer, as in `manual.gradients`; None is relu, and identity in the last layer
@@ -69,9 +71,11 @@ def check(
     at_zero      what f'(0) of relu has to be; None takes any from 0 to 1
     inputs_first whether fn is given W, and returns dW, as (inputs, units); None finds it out from the shapes
 
-    Numbers are compared exactly where floats round nothing, else to the forward error bound of their type. Raises
-    ValueError or TypeError where an argument does not fit, among them networks of more than two million parameters, and
-    nothing that fn raises. What takes longer than two seconds is told on standard error.
+    Numbers are compared exactly where floats round nothing, else to the forward
+    error bound of their type. Raises ValueError or TypeError where an argument
+    does not fit, among them networks of more than two million parameters, and
+    nothing that fn raises. What takes longer than two seconds is told on
+    standard error.
     """
     check_options(fn, what, dtype, array, at_zero, inputs_first)
     makes = functools.partial(run_trial, fn, dtype=dtype, array=array)
@@ -115,7 +119,8 @@ def check(
 def _on_own_data(
     trial_of: Callable[..., Trial], asked: ParameterGradients, data: Data, at_zero: float | None
 ) -> Trial:
-    """The check on somebody's numbers. Where a z with a kink is exactly 0, any slope between both sides' is right."""
+    """The check on somebody's numbers. Where a z with a kink is exactly 0, any
+    slope between both sides' is right."""
     truth, activations = truth_at(asked, data), asked.network.activations
     trial = trial_of(Prepared(asked, [data], [truth]), at_zero)
     zs = manual.forward(data.params, data.x, activations).z
@@ -158,7 +163,8 @@ def _is_between(slope: float, activation: Any) -> bool:
 
 
 def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
-    """Raise AssertionError with the report unless a backward pass is right. The arguments are those of `check`."""
+    """Raise AssertionError with the report unless a backward pass is right. The
+    arguments are those of `check`."""
     found = check(fn, *args, **options)
     if not found.right:
         verdict = "is wrong" if found.verdict == "wrong" else "cannot be told to be right"
@@ -171,10 +177,12 @@ def _in_its_layout(
     asked: ParameterGradients,
     told: bool | None,
 ) -> Trial:
-    """The check with W as (units, inputs), or as (inputs, units) where fn raises on that, or where it is told so.
+    """The check with W as (units, inputs), or as (inputs, units) where fn
+    raises on that, or where it is told so.
 
-    Square W raise nowhere: a call with others decides. Of the ways in which an answer can be read, those that shapes
-    tell apart are as that call was read; that one is right shows nothing about them. Only the order of the parts of a
+    Square W raise nowhere: a call with others decides. Of the ways in which an
+    answer can be read, those that shapes tell apart are as that call was read;
+    that one is right shows nothing about them. Only the order of the parts of a
     vector no shapes tell.
     """
     square = all(units == inputs for units, inputs in itertools.pairwise(asked.network.widths))
@@ -212,7 +220,8 @@ def _in_its_layout(
 def _at_unequal_widths(
     asks: Callable[..., Subject], asked: ParameterGradients, layouts: Sequence[bool]
 ) -> Subject | None:
-    """The function after an answer at a network of the same kind in which all widths differ; None where it has none."""
+    """The function after an answer at a network of the same kind in which all
+    widths differ; None where it has none."""
     least = 1 if asked.network.loss == "output" else 2
     widths = tuple(range(asked.network.depth + least, least - 1, -1))
     other = asked.at(replace(asked.network, widths=widths))
@@ -228,7 +237,8 @@ def _at_unequal_widths(
 
 
 def _name_on_a_narrow_one(trial: Trial, trial_of: Callable[[Prepared], Trial], of: str) -> None:
-    """Mistakes are made and named on a narrow network of the same kind, if the function takes one."""
+    """Mistakes are made and named on a narrow network of the same kind, if the
+    function takes one."""
     network = trial.asked.network
     sizes = itertools.cycle((4, 5, 3, 2))
     widths = tuple(w if w < 6 else next(sizes) for w in network.widths)
@@ -247,7 +257,8 @@ def _name_on_a_narrow_one(trial: Trial, trial_of: Callable[[Prepared], Trial], o
 
 
 def _try_other_losses(trial: Trial) -> None:
-    """Whether the function is right for another loss of squares, or another reduction, than it is checked for."""
+    """Whether the function is right for another loss of squares, or another
+    reduction, than it is checked for."""
     network, what = trial.asked.network, trial.asked.what
     losses = SQUARES if network.loss in SQUARES else (network.loss,)
     reductions = (

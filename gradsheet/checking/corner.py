@@ -1,8 +1,11 @@
-"""At a kink: what a function takes for the derivative of an activation at a z that is exactly 0.
+"""At a kink: what a function takes for the derivative of an activation at a z
+that is exactly 0.
 
-An answer is linear in the f'(0) of a layer: (1 - c) times what it is with the slope for negative z, plus c times what
-it is with that for positive z. So c can be read off, and every entry has to agree. Of data in which several layers have
-a z at 0 it is read off from the last layer on: dL/dW_l knows of no earlier f'(0).
+An answer is linear in the f'(0) of a layer: (1 - c) times what it is with the
+slope for negative z, plus c times what it is with that for positive z. So c can
+be read off, and every entry has to agree. Of data in which several layers have
+a z at 0 it is read off from the last layer on: dL/dW_l knows of no earlier
+f'(0).
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,8 +25,9 @@ USUAL = (0.0, 0.5, 1.0)  # values of c
 
 @dataclass(eq=False)
 class Corner:
-    """A probe with a z that is 0 in a layer whose activation `f` has a kink, with the slope `below` it and 1 above, and
-    the right answers with either for f'(0)."""
+    """A probe with a z that is 0 in a layer whose activation `f` has a kink,
+    with the slope `below` it and 1 above, and the right answers with either for
+    f'(0)."""
 
     data: Data
     bounds: Bounds
@@ -39,7 +43,8 @@ class Corner:
         return any((low[name] != high[name]).any() for name in low)
 
     def derivative(self, found: Arrays, loose: float, errors: Arrays) -> float | None:
-        """What was taken for f'(0), where floats err by up to `loose` of the largest entry, or by so much.
+        """What was taken for f'(0), where floats err by up to `loose` of the
+        largest entry, or by so much.
 
         None where no value gives the answer.
         """
@@ -57,7 +62,8 @@ class Corner:
 
 
 def read_off(triples: Sequence[tuple[Array, Array, Array]], loose: float) -> float | None:
-    """The c of arrays that are (1 - c) low + c high, from (array, low, high); None where low is high."""
+    """The c of arrays that are (1 - c) low + c high, from (array, low, high);
+    None where low is high."""
     for array, low, high in triples:
         gap = high - low
         if gap.any():
@@ -80,7 +86,8 @@ def slope_below(activation: Activation) -> float:
 def slopes_taken(
     asked: ParameterGradients, data: Data, layers: Sequence[int], found: Arrays, loose: float
 ) -> dict[int, float]:
-    """What was taken for f'(0) in layers that have a z at 0; without those in which it does not matter."""
+    """What was taken for f'(0) in layers that have a z at 0; without those in
+    which it does not matter."""
     taken: dict[int, float] = {}
     for l in sorted(layers, reverse=True):
         below = slope_below(asked.network.activations[l - 1])

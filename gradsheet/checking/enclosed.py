@@ -30,7 +30,8 @@ def gradient_at(
     y: Array | None,
     entries: dict[str, list[Index]],
 ) -> dict[str, list[float]] | None:
-    """dL by some entries of the parameters, "W1", "b1", ..., as the nearest floats.
+    """dL by some entries of the parameters, "W1", "b1", ..., as the nearest
+    floats.
 
     None where so many bits do not tell them: a z may be on either side of its
     kink, or a logarithm of an output is taken that may be 0.

@@ -1,14 +1,19 @@
-"""The data that a function is tried on: small whole numbers, chosen so that floats are exact and mistakes show.
+"""The data that a function is tried on: small whole numbers, chosen so that
+floats are exact and mistakes show.
 
-Units are drawn one after the other, and again where a z with a kink is 0, and most until they are live for some example
-and dead for another. Rows have a few entries that are not 0, which together reach all inputs, and the targets are near
-the outputs, so that numbers stay small in wide and deep networks too; for float16 and bfloat16 they are smaller still.
-Where exp or log enters, which floats cannot have exactly, the numbers are halves and quarters at which nothing
+Units are drawn one after the other, and again where a z with a kink is 0, and
+most until they are live for some example and dead for another. Rows have a few
+entries that are not 0, which together reach all inputs, and the targets are
+near the outputs, so that numbers stay small in wide and deep networks too; for
+float16 and bfloat16 they are smaller still. Where exp or log enters, which
+floats cannot have exactly, the numbers are halves and quarters at which nothing
 saturates.
 
-Every mistake of the catalogue is made at the point, and another point is taken as well while some do not show. Then
-points are added at which all units are live, until no entry of the right answer is 0 at all of them: where it is, what
-a function leaves out does not show. A probe for a kink has one z that is exactly 0.
+Every mistake of the catalogue is made at the point, and another point is taken
+as well while some do not show. Then points are added at which all units are
+live, until no entry of the right answer is 0 at all of them: where it is, what
+a function leaves out does not show. A probe for a kink has one z that is
+exactly 0.
 """
 
 import itertools
@@ -31,11 +36,8 @@ from manual.activations import Array, activate, split
 
 SEED = 20  # the same network gets the same probes
 LEAST, MOST = 3, 6  # probes
-DRAWS = {
-    24: 40,
-    11: 200,
-    8: 400,
-}  # of points, of which few are taken, by the bits that they are to fit in
+# Of points, of which few are taken, by the bits that they are to fit in.
+DRAWS = {24: 40, 11: 200, 8: 400}
 MANY = 2_000  # weights, from which on no more draws are made for few bits than for others
 COVERING = 12  # probes at most are added for entries that are 0
 IDLE = 4  # draws that cover nothing more, before that is given up
@@ -50,7 +52,8 @@ SAFE = 4  # times the error that floats may make, at least, a z is away from a k
 
 @dataclass(eq=False)
 class Data:
-    """Numbers for a network, in float64: params are (W, b), W (units, inputs); x (N, I); y (N, O) or None.
+    """Numbers for a network, in float64: params are (W, b), W (units, inputs);
+    x (N, I); y (N, O) or None.
 
     `direction` is like the parameters, for products with the Hessian.
     """
@@ -67,7 +70,8 @@ class Data:
     def point(
         self, network: Network, *, alone: int | None = None, of: Sequence[str] = ("L",)
     ) -> Point:
-        """The same with fractions, for all witnesses; of one example alone where its number is given."""
+        """The same with fractions, for all witnesses; of one example alone
+        where its number is given."""
         rows = slice(None) if alone is None else [alone]
         y = None if self.y is None else fractions(self.y[rows])
         nudges = None if network.rational else NUDGES
@@ -96,21 +100,20 @@ class Unlucky(Exception):
 
 
 class Drawing:
-    """Draws the data of a network: of any `fractional` numbers, or of such as fit in the `bits` of a float; `live`
-    where all units with a kink are to be so for all examples."""
+    """Draws the data of a network: of any `fractional` numbers, or of such as
+    fit in the `bits` of a float; `live` where all units with a kink are to be
+    so for all examples."""
 
     def __init__(
         self, network: Network, *, bits: int = 24, fractional: bool = False, live: bool = False
     ):
         self.network, self.random, self.fractional = network, random.Random(SEED + live), fractional
-        self.whole, self.small, self.live = (
-            network.rational,
-            bits < 24,
-            live and bool(network.kinked),
-        )
+        self.whole, self.small = network.rational, bits < 24
+        self.live = live and bool(network.kinked)
 
     def _number(self, *wide: int) -> float:
-        """A small number, whole or for networks with exp a quarter of one, or any fraction; never 0."""
+        """A small number, whole or for networks with exp a quarter of one, or
+        any fraction; never 0."""
         if self.fractional:
             return self.random.choice((-1, 1)) * self.random.randint(1, 128) / 64
         size = self.random.choice((1, 1, 2) if self.small else (1, 1, 2, 2, 3, *wide))
@@ -124,7 +127,8 @@ class Drawing:
         return array
 
     def _row(self, inputs: int, reached: Sequence[int]) -> Array:
-        """Weights that are not 0 for the inputs to be reached, and for some others while they are few."""
+        """Weights that are not 0 for the inputs to be reached, and for some
+        others while they are few."""
         row, few = np.zeros(inputs), FEW if self.small else ENTRIES
         others = self.random.sample(range(inputs), min(inputs, few))
         for j in [*reached, *others[: max(0, few - len(reached))]]:
@@ -167,10 +171,12 @@ class Drawing:
         *,
         zero: bool,
     ) -> tuple[Array, float]:
-        """A row of weights and a bias; where there is a kink no z may be 0, or exactly one.
+        """A row of weights and a bias; where there is a kink no z may be 0, or
+        exactly one.
 
-        Most units are to be live for some examples and dead for others, some to be live for all: behind a layer that
-        is dead as a whole every z of a layer without bias is 0.
+        Most units are to be live for some examples and dead for others, some to
+        be live for all: behind a layer that is dead as a whole every z of a
+        layer without bias is 0.
         """
         best, mixed = None, self.random.random() < MIXED
         for _ in range(REDRAWN):
@@ -237,7 +243,8 @@ def off_kinks(rounding: Rounding) -> bool:
 
 
 def is_exact(rounding: Rounding) -> bool:
-    """Whether nothing is rounded on the way to the gradients, nor to the loss, for which floats of few bits are few."""
+    """Whether nothing is rounded on the way to the gradients, nor to the loss,
+    for which floats of few bits are few."""
     few = rounding.precision.u > unit_roundoff("float32")
     return (few or rounding.loss().is_exact) and all(
         ball.is_exact for ball in rounding.gradients().values()
@@ -245,15 +252,18 @@ def is_exact(rounding: Rounding) -> bool:
 
 
 def of_fractions(network: Network) -> Data | None:
-    """Data of fractions, with targets far off: whole numbers do not show whoever rounds or clips."""
+    """Data of fractions, with targets far off: whole numbers do not show
+    whoever rounds or clips."""
     draws = _draws(network, fractional=True)
     return next((data for data in draws if off_kinks(_rounding(network, data, "float32"))), None)
 
 
 def drawn(network: Network, dtype: str, *, live: bool = False) -> Iterator[Data]:
-    """Points to choose from, those first at which floats of a type are exact; there may be none.
+    """Points to choose from, those first at which floats of a type are exact;
+    there may be none.
 
-    In few bits nothing can be told at the others, which come only where there is no exact one.
+    In few bits nothing can be told at the others, which come only where there
+    is no exact one.
     """
     later, found = [], 0
     for data in _draws(network, dtype=dtype, live=live):
@@ -272,7 +282,8 @@ def drawn(network: Network, dtype: str, *, live: bool = False) -> Iterator[Data]
 
 
 def at_kink(network: Network, layer: int, dtype: str) -> Iterator[Data]:
-    """Points at which one z of a layer is 0 to everybody, and no other with a kink is so to anybody.
+    """Points at which one z of a layer is 0 to everybody, and no other with a
+    kink is so to anybody.
 
     Floats of few bits have to be exact there.
     """
@@ -315,7 +326,8 @@ def chosen(
 def covering(
     network: Network, dtype: str, probes: Sequence[Data], covers: Callable[[Data], Array]
 ) -> list[Data]:
-    """More probes, so that no entry of the answer is 0 at all of them; `covers` says for one which are not."""
+    """More probes, so that no entry of the answer is 0 at all of them; `covers`
+    says for one which are not."""
     covered = np.any([covers(data) for data in probes], 0)
     added: list[Data] = []
     idle = 0

@@ -1,16 +1,22 @@
-"""How far floats may be off: a forward error bound for the pass and whatever is made of it, (1)-(4) and (R1)-(R4).
+"""How far floats may be off: a forward error bound for the pass and whatever is
+made of it, (1)-(4) and (R1)-(R4).
 
-Every operation on floats errs by at most a factor 1 + d, |d| <= u, u the unit roundoff (2^-53 in float64, 2^-24 in
-float32). A `BallArray` is an array with a bound on the error of each entry, and the pass here carries it along: a sum of k
-products errs by at most (k + 2) u sum |a| |b| in whatever order it is taken (N. Higham, Accuracy and Stability of
-Numerical Algorithms, section 3.1), on top of what a and b err by. The constants are generous, so that other formulas
-than these for the same quantities stay inside; f' in particular may come from h as in 1 - tanh^2.
+Every operation on floats errs by at most a factor 1 + d, |d| <= u, u the unit
+roundoff (2^-53 in float64, 2^-24 in float32). A `BallArray` is an array with a
+bound on the error of each entry, and the pass here carries it along: a sum of k
+products errs by at most (k + 2) u sum |a| |b| in whatever order it is taken (N.
+Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), on top of
+what a and b err by. The constants are generous, so that other formulas than
+these for the same quantities stay inside; f' in particular may come from h as
+in 1 - tanh^2.
 
-Where all numbers of an array are multiples of a unit 2^-s, and every sum of |a| |b| on the way is below 2^(p - s), p
-the bits of a float, nothing is rounded at all, and what is right is equal. So a ball keeps its unit as long as that
-holds: a forward pass of whole numbers is exact, whatever the number of examples that the loss is divided by. Formulas
-of another form may round there all the same, so the bound stays, but for types of few bits, which it would say nothing
-about: to be right in these is to be equal.
+Where all numbers of an array are multiples of a unit 2^-s, and every sum of |a|
+|b| on the way is below 2^(p - s), p the bits of a float, nothing is rounded at
+all, and what is right is equal. So a ball keeps its unit as long as that holds:
+a forward pass of whole numbers is exact, whatever the number of examples that
+the loss is divided by. Formulas of another form may round there all the same,
+so the bound stays, but for types of few bits, which it would say nothing about:
+to be right in these is to be equal.
 
     N examples    I inputs of a layer    O units of a layer
 """
@@ -29,27 +35,20 @@ from manual.fused import FUSED
 from manual.jacobians import unit_arrays
 
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}  # of a float's significand
-TINY = {
-    "bfloat16": 2.0**-126,
-    "float16": 2.0**-14,
-    "float32": 2.0**-126,
-    "float64": 2.0**-1022,
-}  # least with all of them
+# Least with all of them.
+TINY = {"bfloat16": 2.0**-126, "float16": 2.0**-14, "float32": 2.0**-126, "float64": 2.0**-1022}
 FEW_BITS = ("bfloat16", "float16")  # types in which nothing can be told where anything is rounded
 SLACK = 4  # times what one operation errs by, for formulas of another form
 HARDLY = 1e9  # times the least number, so much as nothing but zeros may be off
-MARGIN = {
-    "bfloat16": 1,
-    "float16": 2,
-    "float32": 4,
-    "float64": 4,
-}  # times the largest sum, likewise
+# Times the largest sum, likewise.
+MARGIN = {"bfloat16": 1, "float16": 2, "float32": 4, "float64": 4}
 MAX_DENOMINATOR = 1024  # of a constant that is a fraction of a power of two
 
 
 class Precision:
-    """A type of floats: its unit roundoff u, the numbers below which it has none or not all digits, `tiny`, and how
-    many units a sum may have for nothing to be rounded, in formulas of another form too."""
+    """A type of floats: its unit roundoff u, the numbers below which it has
+    none or not all digits, `tiny`, and how many units a sum may have for
+    nothing to be rounded, in formulas of another form too."""
 
     def __init__(self, dtype: str, *, sharp: bool = False):
         self.sharp = sharp
@@ -57,7 +56,8 @@ class Precision:
         self.most_units = 2.0 ** BITS[dtype] / MARGIN[dtype]
 
     def off(self, sizes: Array, operations: float = 1) -> Array:
-        """What some operations may err by, or are likely to, that give sums of such absolute values."""
+        """What some operations may err by, or are likely to, that give sums of
+        such absolute values."""
         return (
             SLACK * (operations**0.5 if self.sharp else operations) * (self.u * sizes + self.tiny)
         )
@@ -81,7 +81,8 @@ class Precision:
 
 
 class BallArray:
-    """An array, a bound on the error of each entry, and where nothing is rounded a `unit` that all are multiples of."""
+    """An array, a bound on the error of each entry, and where nothing is
+    rounded a `unit` that all are multiples of."""
 
     def __init__(self, value: Array, error: Array, precision: Precision, unit: float | None = None):
         self.value, self.error, self.precision, self.unit = value, error, precision, unit
@@ -89,7 +90,8 @@ class BallArray:
     def _rounded(
         self, value: Array, error: Array, sizes: Array, unit: float | None, operations: int = 1
     ) -> "BallArray":
-        """The result of operations in which sums of such absolute values come up; `unit` is that of exact ones."""
+        """The result of operations in which sums of such absolute values come
+        up; `unit` is that of exact ones."""
         if unit is not None and sizes.max(initial=0) >= unit * self.precision.most_units:
             unit = None
         off = (
@@ -179,12 +181,14 @@ class BallArray:
 
 
 class Rounding:
-    """The pass in floats at some parameters and data, with the errors that it may make.
+    """The pass in floats at some parameters and data, with the errors that it
+    may make.
 
-    params are (W, b) in float64; x is (N, I), y (N, O) or None; `dtype` is the type of those who take the pass. A
-    `sharp` bound is not one that nobody can exceed, but that whoever takes the right pass most likely keeps: errors are
-    independent and grow as the root of their number (N. Higham and T. Mary, 2019), and every unit is live that is so
-    without errors.
+    params are (W, b) in float64; x is (N, I), y (N, O) or None; `dtype` is the
+    type of those who take the pass. A `sharp` bound is not one that nobody can
+    exceed, but that whoever takes the right pass most likely keeps: errors are
+    independent and grow as the root of their number (N. Higham and T. Mary,
+    2019), and every unit is live that is so without errors.
     """
 
     def __init__(
@@ -250,7 +254,8 @@ class Rounding:
         return BallArray(value, error, self.precision)
 
     def _are_certain(self, z: BallArray) -> Array:
-        """Where z has one sign for everybody: nothing was rounded, or there was nothing but zeros to add up."""
+        """Where z has one sign for everybody: nothing was rounded, or there was
+        nothing but zeros to add up."""
         return np.asarray(z.is_exact | ((z.value == 0) & (z.error <= HARDLY * self.precision.tiny)))
 
     def _pulled(self, l: int, d_h: BallArray) -> BallArray:
@@ -302,7 +307,8 @@ class Rounding:
 
     @property
     def _is_fused(self) -> bool:
-        """Whether loss and last activation are taken together, as whoever keeps the sharp bound most likely does."""
+        """Whether loss and last activation are taken together, as whoever keeps
+        the sharp bound most likely does."""
         return self.precision.sharp and self.network.cancels
 
     def _loss_shares(self) -> BallArray:
@@ -318,7 +324,8 @@ class Rounding:
         )
 
     def _ending(self) -> tuple[BallArray, bool]:
-        """dL/dyhat of every example's own loss, or dL/dz where that is taken at once, and whether it is the first."""
+        """dL/dyhat of every example's own loss, or dL/dz where that is taken at
+        once, and whether it is the first."""
         if not self._is_fused or self.y is None:
             return self._shares(1), True
         y, h = self.y.value, self.h[-1]

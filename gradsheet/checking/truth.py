@@ -1,9 +1,10 @@
-"""What is right, in float64, on the word of several witnesses, and how far floats may be from it.
+"""What is right, in float64, on the word of several witnesses, and how far
+floats may be from it.
 
-Small networks are computed on fractions, or enclosed where exp or log enters, by
-the three witnesses of `point`. Large ones are computed in float64 by hand and by
-JAX, which have to agree to their error bounds, or exactly where nothing is
-rounded; and at a sample of the entries to forty digits by `enclosed`.
+Small networks are computed on fractions, or enclosed where exp or log enters,
+by the three witnesses of `point`. Large ones are computed in float64 by hand
+and by JAX, which have to agree to their error bounds, or exactly where nothing
+is rounded; and at a sample of the entries to forty digits by `enclosed`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,8 @@ MOST_NODES = 1_000_000  # of a network over all examples, for that
 
 @dataclass(eq=False)
 class Bounds:
-    """How far answers to a question at some data may be off, found once for every type of floats."""
+    """How far answers to a question at some data may be off, found once for
+    every type of floats."""
 
     asked: ParameterGradients
     data: Data
@@ -35,7 +37,8 @@ class Bounds:
     def of(self, dtype: str, *, sharp: bool = False) -> tuple[Arrays, frozenset[str]]:
         """The bounds, and the arrays that may not be off at all.
 
-        In a large network a bound may be as much as the numbers are; the `sharp` one is what answers likely keep to.
+        In a large network a bound may be as much as the numbers are; the
+        `sharp` one is what answers likely keep to.
         """
         if (key := (dtype, sharp)) not in self._found:
             self._found[key] = errors_of(self.asked, self.data, dtype, sharp=sharp)
@@ -44,8 +47,9 @@ class Bounds:
 
 @dataclass
 class Truth:
-    """The right arrays by name, in float64, and how far these may be off; how far answers may, by type of floats;
-    `sampled` counts entries of forty digits."""
+    """The right arrays by name, in float64, and how far these may be off; how
+    far answers may, by type of floats; `sampled` counts entries of forty
+    digits."""
 
     values: Arrays
     errors: Arrays
@@ -55,7 +59,8 @@ class Truth:
 
 
 def truth_at(asked: ParameterGradients, data: Data) -> Truth:
-    """Raises ValueError where the witnesses disagree. Where a z is exactly 0, its derivative is taken to be 0."""
+    """Raises ValueError where the witnesses disagree. Where a z is exactly 0,
+    its derivative is taken to be 0."""
     try:
         return _truth_at(asked, data)
     except Undecided as error:
@@ -123,7 +128,8 @@ def by_jax(asked: ParameterGradients, data: Data) -> Arrays:
 def errors_of(
     asked: ParameterGradients, data: Data, dtype: str, *, sharp: bool = False
 ) -> tuple[Arrays, frozenset[str]]:
-    """How far an answer in floats of a type may be off, and the arrays on whose way nothing is rounded at all."""
+    """How far an answer in floats of a type may be off, and the arrays on whose
+    way nothing is rounded at all."""
     rounding = Rounding(asked.network, data.params, data.x, data.y, dtype, sharp=sharp)
     with np.errstate(all="ignore"):
         balls = asked.errors(rounding, data)
@@ -134,7 +140,8 @@ def errors_of(
 
 
 def _agreed(bounds: Bounds, mine: Arrays) -> Arrays:
-    """The bound to which an answer in float64 agrees with JAX's, the likely one where it does to that.
+    """The bound to which an answer in float64 agrees with JAX's, the likely one
+    where it does to that.
 
     Raises Undecided where it does not agree.
     """
@@ -153,7 +160,8 @@ def _agreed(bounds: Bounds, mine: Arrays) -> Arrays:
 
 
 def _sample(asked: ParameterGradients, data: Data, mine: Arrays, bounds: Arrays) -> int:
-    """Hold some entries against forty digits: the largest, the smallest that is not 0, and some between.
+    """Hold some entries against forty digits: the largest, the smallest that is
+    not 0, and some between.
 
     None of a data set so large that it takes long.
     """

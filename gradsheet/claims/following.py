@@ -1,7 +1,8 @@
-"""What comes of a quantity where values are carried on that are not the truth: exactly, or in floats for a first look.
+"""What comes of a quantity where values are carried on that are not the truth:
+exactly, or in floats for a first look.
 
-Floats follow many variants in one pass, each with other values carried on; a `Column` says of one value what stands for
-it in each of them.
+Floats follow many variants in one pass, each with other values carried on; a
+`Column` says of one value what stands for it in each of them.
 """
 
 import functools
@@ -29,7 +30,8 @@ SLACK = 1e-6  # of the largest number on the way, that floats are granted
 
 @dataclass(frozen=True)
 class Carry:
-    """An entry that a person carries on with: anything from low to high, or with `plus` that much off what he gets."""
+    """An entry that a person carries on with: anything from low to high, or
+    with `plus` that much off what he gets."""
 
     tensor: Tensor
     index: Index
@@ -59,13 +61,13 @@ class Carry:
 
 
 Chosen = Sequence[tuple[Carry, Any]]  # what is carried on, each with the number that stands for it
-Column = tuple[
-    Carry, Array
-]  # of each variant the number that stands for a value; nan where it is computed
+# Of each variant the number that stands for a value; nan where it is computed.
+Column = tuple[Carry, Array]
 
 
 class Floats(NamedTuple):
-    """The entries of a quantity in every variant, (V, entries), how far they may be off, and where nothing is sure."""
+    """The entries of a quantity in every variant, (V, entries), how far they
+    may be off, and where nothing is sure."""
 
     values: Array
     slack: Array
@@ -73,9 +75,11 @@ class Floats(NamedTuple):
 
 
 class Moves:
-    """How a quantity moves where each of some values may be anything from its `low` to its `high`.
+    """How a quantity moves where each of some values may be anything from its
+    `low` to its `high`.
 
-    `start` is carried on in any case; of `as_printed` the numbers stand in the sheet.
+    `start` is carried on in any case; of `as_printed` the numbers stand in the
+    sheet.
     """
 
     def __init__(
@@ -100,7 +104,8 @@ class Moves:
 
     @functools.cached_property
     def floats(self) -> Floats | None:
-        """In floats as it starts, as it is printed, and with each value besides at its upper end."""
+        """In floats as it starts, as it is printed, and with each value besides
+        at its upper end."""
         variants = len(self.values) + 2
         self.point.budget.spend(FLOAT_PASS + PER_VARIANT * variants)
         columns = [
@@ -129,7 +134,8 @@ class Moves:
             return [np.nan_to_num(np.sign(there - here), nan=1.0) for there in each]
 
     def reach_in_floats(self, here: Floats, entries: Sequence[int]) -> tuple[Array, Array]:
-        """The least and the largest that entries can be, as far as floats tell: no less and no more.
+        """The least and the largest that entries can be, as far as floats tell:
+        no less and no more.
 
         `here` are the `floats`.
         """
@@ -158,7 +164,8 @@ class Moves:
         return np.minimum(low, least), np.maximum(high, most)
 
     def reaches(self, k: int, printed: Printed) -> bool:
-        """Whether an entry can have the digits printed, exactly; it takes every value between any two that it has."""
+        """Whether an entry can have the digits printed, exactly; it takes every
+        value between any two that it has."""
         here = self._there(())[k]
         low = high = here
         for there in self._corners(k, upwards_first=bool(here <= printed.value)):
@@ -168,12 +175,14 @@ class Moves:
         return printed.overlaps(low, high)
 
     def reach(self, k: int) -> tuple[Any, Any]:
-        """The least and the largest that an entry can be, exactly: at the corners that the slopes point to."""
+        """The least and the largest that an entry can be, exactly: at the
+        corners that the slopes point to."""
         ends = [self._there(())[k], *itertools.chain(*self._corners(k))]
         return min(ends), max(ends)
 
     def _corners(self, k: int, *, upwards_first: bool = True) -> Iterator[list[Any]]:
-        """What an entry is at one end, as printed (what is between need not be within the ends), and at the other."""
+        """What an entry is at one end, as printed (what is between need not be
+        within the ends), and at the other."""
         rises = {number: rise[k] > 0 for number, rise in enumerate(self._rises) if rise[k]}
         for upwards in (upwards_first, None, not upwards_first) if rises else ():
             yield self._there(
@@ -184,7 +193,8 @@ class Moves:
             )[k : k + 1]
 
     def _there(self, chosen: tuple[tuple[int, bool | None], ...]) -> list[Any]:
-        """The entries with some values at their upper or lower ends, or as printed; none if other units are live."""
+        """The entries with some values at their upper or lower ends, or as
+        printed; none if other units are live."""
         if chosen not in self._found:
             ends = {True: "high", False: "low", None: "printed"}
             values = [
@@ -214,9 +224,11 @@ def in_floats(
     variants: int,
     edits: Edits | None = None,
 ) -> Floats | None:
-    """The entries of a quantity where every variant carries on with its own values; None where one pass has them not.
+    """The entries of a quantity where every variant carries on with its own
+    values; None where one pass has them not.
 
-    Of a variant nothing is sure where a z is about 0, or its numbers are no floats.
+    Of a variant nothing is sure where a z is about 0, or its numbers are no
+    floats.
     """
     if (found := core_of(tree, point.rate)) is None:
         return None
@@ -240,7 +252,8 @@ def in_floats(
 
 
 def _in_columns(columns: Sequence[Column], computed: Array) -> Array:
-    """What every variant carries on: what is computed, or what the last column that has a number for it says."""
+    """What every variant carries on: what is computed, or what the last column
+    that has a number for it says."""
     result = computed
     for value, column in columns:
         result = np.where(np.isnan(column), result, computed + column if value.plus else column)
@@ -255,7 +268,8 @@ def changes_of(chosen: Chosen, kind: Callable[[Any], Any]) -> dict[Tensor, dict[
 
 
 def follow_work(tree: f.Node, point: Values) -> int:
-    """The operations of `follow`, exactly: a pass forward, and one backward from every entry that is derived."""
+    """The operations of `follow`, exactly: a pass forward, and one backward
+    from every entry that is derived."""
     rows = {part.of.name for part in f.walk(tree) if isinstance(part, f.Derivative)}
     new = any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in f.walk(tree))
     work = point.pass_work
@@ -274,8 +288,9 @@ def follow(
 ) -> list[Any]:
     """The entries of a quantity where some values are carried on otherwise.
 
-    With `same_units` none if other units are live then: across a kink derivatives jump, and take no value between. A
-    dead unit that is carried on as 0 stays on its side of the kink, where the derivative at 0 is taken from.
+    With `same_units` none if other units are live then: across a kink
+    derivatives jump, and take no value between. A dead unit that is carried on
+    as 0 stays on its side of the kink, where the derivative at 0 is taken from.
     """
     kind: Callable[[Any], Any] = float if floats else point.typed
 
@@ -290,6 +305,5 @@ def follow(
 
     if floats or edits or not point.exact:
         return find()
-    return point.found(
-        ("carried", tree, *binding.items(), *chosen, same_units), find
-    )  # many sheets print the same
+    # Many sheets print the same.
+    return point.found(("carried", tree, *binding.items(), *chosen, same_units), find)

@@ -221,7 +221,8 @@ class _Supposed:
         return [truth for truth in truths if truth.tensor != self.target]
 
     def _may_give(self, wrong: Sequence[WrongClaim]) -> Sequence[bool]:
-        """Given which single ones the number may be right, as far as floats tell.
+        """Given which single ones the number may be right, as far as floats
+        tell.
 
         One pass has them all, each twice: as `Reach.has_number` has it, the
         number is near what comes out, or has its digits where what is printed

@@ -254,10 +254,8 @@ class Report:
 
     def hinted(self) -> "Report":
         """The report with hints in place of truths."""
-        judgements, causes = (
-            [j.hinted() for j in self.judgements],
-            [cause.hinted() for cause in self.causes],
-        )
+        judgements = [j.hinted() for j in self.judgements]
+        causes = [cause.hinted() for cause in self.causes]
         return replace(self, judgements=judgements, causes=causes)
 
     @property

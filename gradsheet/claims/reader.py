@@ -503,10 +503,8 @@ class _Reader:
                 "working",
             )
         question, note = (self.text(table, key, where) for key in ("question", "note"))
-        expect, points = (
-            self.choice(table, "expect", VERDICTS, None, where),
-            self.points(table, where),
-        )
+        expect = self.choice(table, "expect", VERDICTS, None, where)
+        points = self.points(table, where)
         value, error = None, ""
         try:
             value = self.value(table["value"], "value", where) if "value" in table else None

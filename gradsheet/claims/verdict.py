@@ -154,11 +154,8 @@ class _Judge:
             truth = (
                 self._whole(truth) if claim.value is None else like(truth, fractions(claim.value))
             )
-            true, digits, told = (
-                exact_text(truth),
-                digits_text(truth, entries),
-                told_text(truth, entries),
-            )
+            true, digits = exact_text(truth), digits_text(truth, entries)
+            told = told_text(truth, entries)
         witnesses = [mismatch.point for mismatch in self.mismatches if mismatch.mine is not None]
         return Judgement(
             claim,

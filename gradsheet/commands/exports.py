@@ -1,4 +1,5 @@
-"""Reports for other programs: the contract's JSON object, Gradescope's results.json, JUnit XML.
+"""Reports for other programs: the contract's JSON object, Gradescope's
+results.json, JUnit XML.
 
 Each is written as the sheets are judged, so that nothing of a sheet is kept,
 and is whole even where the judging ends in the middle.
@@ -20,7 +21,8 @@ from gradsheet.language.shown import clean, short
 
 
 class Export:
-    """Writes report by report; its file appears, whole, when the last one is in.
+    """Writes report by report; its file appears, whole, when the last one is
+    in.
 
         with JUnit.to("report.xml") as export:
             export.add(judge(sheet))
@@ -163,7 +165,8 @@ def _name(judgement: Judgement) -> str:
 
 
 class Gradescope(Export):
-    """Writes results.json of a Gradescope autograder: a test a claim, with the points it earns.
+    """Writes results.json of a Gradescope autograder: a test a claim, with the
+    points it earns.
 
     What cannot be told gives and takes no point, unless a share is named. Also
     a crash leaves a results.json, which says so.
@@ -237,7 +240,8 @@ class JUnit(Export):
         self.write("".join(f"{case}\n" for case in cases) + "</testsuite>\n")
 
     def tag(self, judgement: Judgement) -> str:
-        """Name the element inside a claim's case: none where it is as expected and read.
+        """Name the element inside a claim's case: none where it is as expected
+        and read.
 
         A text is all there is where it is as expected but not read.
         """

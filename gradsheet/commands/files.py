@@ -106,7 +106,8 @@ def _sheets_below(folder: str) -> Iterator[str]:
 
 
 def temporary(path: Path) -> tuple[TextIO, str]:
-    """Open a new file beside the one that a path leads to; also returns its name.
+    """Open a new file beside the one that a path leads to; also returns its
+    name.
 
     What is no file, a pipe or a device, is itself opened, and the name is
     empty. Raises OSError where nothing can be written. Behind the last word,

@@ -54,7 +54,8 @@ def _judge_all(
     progress: Progress,
     exports: list[Export],
 ) -> None:
-    """Judge every file, print it and add it to the tally and to the reports for other programs.
+    """Judge every file, print it and add it to the tally and to the reports for
+    other programs.
 
     Those reports are added to `exports` once they are open, so that a caller
     has them also where something ends the judging.

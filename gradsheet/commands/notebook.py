@@ -22,7 +22,8 @@ def shown(value: Any) -> str:
 
 
 def register(ipython: Any) -> None:
-    """Have a notebook show them; nothing is imported before there is something to show.
+    """Have a notebook show them; nothing is imported before there is something
+    to show.
 
     IPython calls it with its shell on `%load_ext gradsheet`.
     """

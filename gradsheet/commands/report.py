@@ -37,7 +37,8 @@ def _label(number: int) -> str:
 
 
 def sentence(judgement: Judgement, notes: Sequence[str] = (), room: int | None = None) -> str:
-    """Write a claim on one line: its quantity, number, the truth, and `notes` in brackets.
+    """Write a claim on one line: its quantity, number, the truth, and `notes`
+    in brackets.
 
     What is long is cut, and further where there is `room` for so many columns
     only. A claim of 42 that should be 21 reads "dL/dW3[1,2] = 42, true 21".
@@ -75,7 +76,8 @@ def _truth(judgement: Judgement) -> str:
 
 
 def remarks(judgement: Judgement, line: str, elsewhere: Collection[str] = ()) -> list[str]:
-    """Say what there is to say of a claim besides its own `line`, a text for each.
+    """Say what there is to say of a claim besides its own `line`, a text for
+    each.
 
     `elsewhere` are the readings and explanations that are spoken of elsewhere.
     """
@@ -95,7 +97,8 @@ def claim_text(judgement: Judgement) -> str:
 
 
 def share(judgement: Judgement, credit: Mapping[str, Fraction]) -> Fraction | None:
-    """Say what share of its points a claim earns; None where it gives and takes none.
+    """Say what share of its points a claim earns; None where it gives and takes
+    none.
 
     `credit` has the shares that a grader names, whatever verdict is on record.
     Without them, who has one put on record wants that one.
@@ -133,7 +136,8 @@ def print_error(report: Report) -> int:
 
 
 class Tally:
-    """Counts over all sheets: the verdicts, those not on record, and the points.
+    """Counts over all sheets: the verdicts, those not on record, and the
+    points.
 
     `credit` has the shares of their points that verdicts earn, where a grader
     names them.
@@ -206,7 +210,8 @@ def _counted(number: int | Fraction, word: str) -> str:
 
 
 class Progress:
-    """Shows on a terminal's standard error how far the sheets are, or what else there are many of.
+    """Shows on a terminal's standard error how far the sheets are, or what else
+    there are many of.
 
     A line appears for more than `least` of them only.
     """
@@ -282,7 +287,8 @@ class Printer:
     def _claims(
         self, report: Report, chosen: Sequence[Judgement], shared: Collection[str]
     ) -> dict[str, str]:
-        """Print a line a claim, its remarks below; returns the witnesses, each with its label.
+        """Print a line a claim, its remarks below; returns the witnesses, each
+        with its label.
 
         `shared` are the readings that several claims have in common.
         """

@@ -1,9 +1,12 @@
-"""The value of a formula at a point, exactly. A limit on the work stops hostile input.
+"""The value of a formula at a point, exactly. A limit on the work stops hostile
+input.
 
-`+ - * /` are entry by entry: between equal shapes; with a number; between a matrix and a row (1, n) or a column (m, 1);
-between a vector (n,) and a row (1, n), which gives a row; and between a batch and a vector of one example. What else
-NumPy would broadcast, a vector along the rows of a matrix, has two meanings on paper and is not read. What was
-broadcast, and which product a `·` was taken for, is kept to be said (`Evaluator.said`).
+`+ - * /` are entry by entry: between equal shapes; with a number; between a
+matrix and a row (1, n) or a column (m, 1); between a vector (n,) and a row (1,
+n), which gives a row; and between a batch and a vector of one example. What
+else NumPy would broadcast, a vector along the rows of a matrix, has two
+meanings on paper and is not read. What was broadcast, and which product a `·`
+was taken for, is kept to be said (`Evaluator.said`).
 """
 
 import itertools
@@ -51,7 +54,8 @@ class Shapes(Protocol):
 
 
 class Environment(Protocol):
-    """The values that a formula's names stand for: exact numbers, or floats where `floats` says so."""
+    """The values that a formula's names stand for: exact numbers, or floats
+    where `floats` says so."""
 
     budget: Budget
     floats: bool
@@ -89,10 +93,11 @@ def same_shape(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
 def without_dots(
     line: f.Node, quantity: f.Node, point: Environment
 ) -> tuple[f.Node, tuple[str, ...]]:
-    """A line with the only product for each `·` with which it has a value, and what was read in this way.
+    """A line with the only product for each `·` with which it has a value, and
+    what was read in this way.
 
-    If several have one it is that with the shape of the quantity. Where several products would do, or none, the line
-    is left as it is.
+    If several have one it is that with the shape of the quantity. Where several
+    products would do, or none, the line is left as it is.
     """
     dots = [
         part
@@ -144,9 +149,8 @@ class Evaluator:
         ranges: dict[Any, int] | None = None,
     ):
         self.point, self.work = point, 0
-        self.ranges = (
-            {} if ranges is None else ranges
-        )  # of letters in nodes that outlive this, found before
+        # Of letters in nodes that outlive this, found before.
+        self.ranges = {} if ranges is None else ranges
         self.numbers = numbers  # other values for the numbers of a formula, by the id of their node
         self.letters: dict[int, list[str]] = {}  # that sums depend on, by the ids of their nodes
         self.sums: dict[
@@ -238,7 +242,8 @@ class Evaluator:
                 (array,) = arguments
                 if not array.ndim:
                     raise NotRead(
-                        f"{node.function} of a single number: write {node.function}(k, ...) with the letter"
+                        f"{node.function} of a single number: write {node.function}(k, ...) with "
+                        "the letter"
                     )
                 self.spend(array.size)
                 if array.ndim and self._has_examples(node.arguments[0]):
@@ -262,7 +267,8 @@ class Evaluator:
         return matrix
 
     def _sum(self, node: f.Sum, binding: Binding) -> Array:
-        """A sum, which is added up once for all values of the indices that it does not depend on."""
+        """A sum, which is added up once for all values of the indices that it
+        does not depend on."""
         if id(node) not in self.letters:
             self.letters[id(node)] = sorted(node.letters)
         key = (id(node), *(binding.get(name) for name in self.letters[id(node)]))
@@ -326,7 +332,8 @@ class Evaluator:
     def positions(
         self, shape: tuple[int, ...], indices: tuple[f.Index, ...], binding: Binding, name: str
     ) -> tuple[int, ...]:
-        """The indices counted from 0; a quantity takes all its indices or none, or the first ones."""
+        """The indices counted from 0; a quantity takes all its indices or none,
+        or the first ones."""
         self._fit(indices, shape, name)
         positions = []
         for axis, index in enumerate(indices):
@@ -334,8 +341,8 @@ class Evaluator:
             if not 1 <= number <= shape[axis]:
                 at = f" at {index.name} = {number}" if isinstance(index, f.Letter) else ""
                 raise EvaluationError(
-                    f"{name}{show_index(indices)}: index {axis + 1} is {number}{at}, outside 1 to {shape[axis]}"
-                    + (", indices start at 1" if number == 0 else "")
+                    f"{name}{show_index(indices)}: index {axis + 1} is {number}{at}, outside 1 to "
+                    f"{shape[axis]}" + (", indices start at 1" if number == 0 else "")
                 )
             positions.append(number - 1)
         return tuple(positions)
@@ -343,7 +350,10 @@ class Evaluator:
     def _fit(self, indices: tuple[f.Index, ...], shape: tuple[int, ...], name: str) -> None:
         """Raise where there are more indices than axes."""
         if len(indices) > len(shape):
-            message = f"{name}{show_index(indices)} has {len(indices)} indices, {name} has {len(shape)} axes"
+            message = (
+                f"{name}{show_index(indices)} has {len(indices)} indices, {name} has "
+                f"{len(shape)} axes"
+            )
             if (
                 self.point.network.examples is None
                 and name[0] in "xyzh"
@@ -366,9 +376,8 @@ class Evaluator:
         while isinstance(
             node, f.Binary
         ):  # a long sum leans to the left, deeper than Python's stack
-            if (
-                node.operator == "@"
-            ):  # the first axis is that of the left side, the last that of the right
+            # The first axis is that of the left side, the last that of the right.
+            if node.operator == "@":
                 node = node.right if last else node.left
                 continue
             if self._has_examples(node.right, last=last):
@@ -403,7 +412,8 @@ class Evaluator:
         operator = node.operator if node.operator != "·" else "*"
         if a.shape == b.shape or not a.ndim or not b.ndim:
             return self._entrywise(operator, a, b)
-        # A single number is a scalar whatever its axes, and the result keeps the axes of the other side.
+        # A single number is a scalar whatever its axes, and the result keeps the axes of
+        # the other side.
         if (
             a.size == 1
             and (operator in "*/" or b.size == 1)
@@ -416,7 +426,8 @@ class Evaluator:
             if one.ndim == 2 and other.shape == (1, one.shape[1]):
                 self.say(
                     node,
-                    f"the row of {other.size} stands for every row of the {shape_text(one.shape)} matrix",
+                    f"the row of {other.size} stands for every row of the {shape_text(one.shape)} "
+                    "matrix",
                 )
                 return self._entrywise(operator, a, b)
             if one.ndim == 2 and one.shape[1:] == other.shape[:1] == (1,) and other.ndim == 2:
@@ -450,9 +461,11 @@ class Evaluator:
                 )
             if one.ndim == 2 and other.ndim == 1 and other.size in one.shape:
                 raise NotRead(
-                    f"{node.operator} between a {shape_text(one.shape)} matrix and a vector of {other.size} "
+                    f"{node.operator} between a {shape_text(one.shape)} matrix and a vector of "
+                    f"{other.size} "
                     + (
-                        "has more than one meaning: write W*v.T to scale the columns, diag(v) @ W to scale the rows, "
+                        "has more than one meaning: write W*v.T to scale the columns, diag(v) @ W "
+                        "to scale the rows, "
                         "or W @ v"
                         if operator in "*/"
                         else f"has more than one meaning: write W {operator} v.T for the same in every row"
@@ -481,7 +494,8 @@ class Evaluator:
             raise DivisionByZero("a division by 0") from None
 
     def _dot(self, node: f.Binary, a: Array, b: Array) -> Array:
-        """What · stands for: a factor, or the one of matrix product and entry by entry that fits."""
+        """What · stands for: a factor, or the one of matrix product and entry
+        by entry that fits."""
         if 1 in (a.size, b.size):
             return self._broadcast(node, a, b)
         found: list[tuple[str, Array]] = []
@@ -500,12 +514,10 @@ class Evaluator:
             )
         if not found:
             if isinstance(unfit[1], NotRead) and max(a.shape) == a.size and max(b.shape) == b.size:
-                raise unfit[
-                    1
-                ]  # a column and a vector may be meant to be alike; a matrix and a vector are not
-            raise EvaluationError(
-                str(unfit[0]).replace("@ between", "· between", 1)
-            )  # as the matrix product it is
+                # a column and a vector may be meant to be alike; a matrix and a vector are not.
+                raise unfit[1]
+            # As the matrix product it is.
+            raise EvaluationError(str(unfit[0]).replace("@ between", "· between", 1))
         self.say(node, f"· is {found[0][0]}")
         return found[0][1]
 
@@ -531,7 +543,8 @@ class Evaluator:
             raise EvaluationError(f"an array of {number} axes, expected at most {MAX_AXES}")
 
     def _matmul(self, node: f.Binary, a: Array, b: Array) -> Array:
-        """The last axis of one contracted with the first of the other; a vector before a row is the outer product."""
+        """The last axis of one contracted with the first of the other; a vector
+        before a row is the outer product."""
         if not a.ndim or not b.ndim:
             raise EvaluationError(
                 "@ with a number, expected vectors or matrices: write * for a factor"
@@ -548,8 +561,8 @@ class Evaluator:
                 else ""
             )
             raise EvaluationError(
-                f"@ between shapes {a.shape} and {b.shape}, expected the last axis of one to fit the first of the other"
-                + hint
+                f"@ between shapes {a.shape} and {b.shape}, expected the last axis of one to fit "
+                "the first of the other" + hint
             )
         self._few_axes(a.ndim + b.ndim - 2)
         self.spend(a.size * b.size // b.shape[0])
@@ -557,9 +570,8 @@ class Evaluator:
         return self._weighed(as_array(np.tensordot(a, b, 1)))
 
     def _outer(self, a: Array, b: Array) -> Array:
-        a, b = (
-            v.reshape(-1) if v.size == max(v.shape, default=0) else v for v in (a, b)
-        )  # a row is a vector here
+        # a row is a vector here.
+        a, b = (v.reshape(-1) if v.size == max(v.shape, default=0) else v for v in (a, b))
         if a.ndim > 1 or b.ndim > 1:
             raise EvaluationError(f"outer of shapes {a.shape} and {b.shape}, expected two vectors")
         self.spend(a.size * b.size)
@@ -594,12 +606,14 @@ class Evaluator:
         shapes = sorted({item.shape for item in items})
         if len(shapes) > 1:
             raise EvaluationError(
-                f"a list of unequal shapes, {' and '.join(map(str, shapes))}: rows have to be of equal length"
+                f"a list of unequal shapes, {' and '.join(map(str, shapes))}: rows have to be of "
+                "equal length"
             )
         return np.stack(items)
 
     def _sites(self, letter: str, node: f.Node, binding: Binding) -> Iterator[tuple[int, str]]:
-        """The size of every axis that the letter indexes in a formula, with the name of what has the axis."""
+        """The size of every axis that the letter indexes in a formula, with the
+        name of what has the axis."""
         one = {**{name: 1 for name in self._letters(node)}, **binding}
         for part in f.walk(node, letter):
             match part:
@@ -626,7 +640,8 @@ class Evaluator:
         return {part.name for part in f.walk(node) if isinstance(part, f.Letter)}
 
     def range_of(self, letter: str, node: f.Node, binding: Binding) -> int:
-        """How far a letter runs in a formula: the size of the axes that it indexes, which have to be of one size."""
+        """How far a letter runs in a formula: the size of the axes that it
+        indexes, which have to be of one size."""
         key = (letter, id(node))
         if key not in self.ranges:
             self.ranges[key] = self._find_range(letter, node, binding)
@@ -636,7 +651,8 @@ class Evaluator:
         sizes = dict((size, name) for size, name in self._sites(letter, node, binding))
         if not sizes:
             raise NotRead(
-                f"{letter} is no quantity, and as an index it stands at no axis that gives it a range"
+                f"{letter} is no quantity, and as an index it stands at no axis that gives it a "
+                "range"
             )
         if len(sizes) > 1:
             raise EvaluationError(
@@ -646,7 +662,8 @@ class Evaluator:
         return next(iter(sizes))
 
     def bindings(self, node: f.Node, bound: Collection[str] = ()) -> Iterator[Binding]:
-        """Every combination of values of the letters that are free in a formula, but for those already bound."""
+        """Every combination of values of the letters that are free in a
+        formula, but for those already bound."""
         letters = sorted(node.letters - set(bound))
         ranges = [range(1, self.range_of(letter, node, {}) + 1) for letter in letters]
         self.spend(math.prod(map(len, ranges)))

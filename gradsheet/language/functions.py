@@ -26,7 +26,8 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the language: on one exact number, and on an array of floats.
+    """A function of the language: on one exact number, and on an array of
+    floats.
 
     One that is `kinked` has a kink or a jump at 0, and is the same on every
     number; one that is `over_axis` takes an array of exact numbers at once, and
@@ -68,8 +69,8 @@ class ActivationFacts:
     mixes         whether every h of a layer depends on all its z
     usual         whether a sheet may have meant it where it names none
 
-    The texts, in the sheet's language, of the names of a unit's z and h, and the
-    `slope` that is given:
+    The texts, in the sheet's language, of the names of a unit's z and h, and
+    the `slope` that is given:
 
     text          f
     is_whole      whether that is read of a whole layer's z, too

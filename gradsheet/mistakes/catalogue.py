@@ -1,12 +1,16 @@
-"""The catalogue of mistakes: what goes wrong in hand-derived gradients, each as an edit of one step of one pass.
+"""The catalogue of mistakes: what goes wrong in hand-derived gradients, each as
+an edit of one step of one pass.
 
-A mistake has a code that stays, a kind, the step of `steps.Pass` that it is made in ("d_W.h" is the h that enters d_W;
-"W_new b_new" are two), `where` it can be made, a sentence, and the edit: from the step's right result and all that
-enters the step (`s`) to what comes out instead. `where` is asked for every layer; it answers with True or with the
-variants that there are, one of which the edit gets.
+A mistake has a code that stays, a kind, the step of `steps.Pass` that it is
+made in ("d_W.h" is the h that enters d_W; "W_new b_new" are two), `where` it
+can be made, a sentence, and the edit: from the step's right result and all that
+enters the step (`s`) to what comes out instead. `where` is asked for every
+layer; it answers with True or with the variants that there are, one of which
+the edit gets.
 
-In a sentence {l} stands for the layer, {f} for its activation, {input} for what enters it (x or h1), {before} for the
-layer before, {k} for the variant. Of a mistake that is made in every layer the sentence has no number.
+In a sentence {l} stands for the layer, {f} for its activation, {input} for what
+enters it (x or h1), {before} for the layer before, {k} for the variant. Of a
+mistake that is made in every layer the sentence has no number.
 """
 
 import itertools
@@ -33,12 +37,8 @@ MEANS = tuple(name for name, loss in FACTS.items() if loss.averages)  # over the
 SUMS = tuple(name for name in (*SQUARES, *ENTROPIES) if name not in MEANS)
 TWO_TERMS = tuple(name for name, loss in FACTS.items() if loss.both)
 AT_THE_END = ("shares", "d_yhat")  # steps that there are once
-TOGETHER = (
-    "z_new",
-    "W_new",
-    "b_new",
-    "W_new b_new",
-)  # steps that are taken in all layers in the same way
+# Steps that are taken in all layers in the same way.
+TOGETHER = ("z_new", "W_new", "b_new", "W_new b_new")
 
 KINDS = {  # what `--hint` says of a mistake
     "factor": "a factor",
@@ -322,7 +322,8 @@ CATALOGUE = (
             "the mask of layer {l} keeps what has a positive gradient, not a positive z{l}",
             lambda right, s: s.d_h * (s.d_h > 0)),
     Mistake("slope-kept", "activation", "d_z", lambda p: p.cancels,
-            "{f}' is multiplied with once more, though it cancels against the derivative of the loss",
+            "{f}' is multiplied with once more, though it cancels against the derivative of the "
+            "loss",
             lambda right, s: right * s.h * (1 - s.h)),
     Mistake("target-not-subtracted", "factor", "d_z", lambda p: p.cancels and (p.units > 1 or p.batch),
             "the target is left out, yhat stands for yhat - y",
@@ -395,7 +396,8 @@ CATALOGUE = (
             "dL/dz{l} is missing where the gradient goes back through W{l}",
             lambda right, s: _ones(right)),
     Mistake("slope-skipped", "activation", "d_h.delta", lambda p: p.curved,
-            "{f}'(z{l}) enters the gradient of W{l}, but is missing on the way to the layers before",
+            "{f}'(z{l}) enters the gradient of W{l}, but is missing on the way to the layers "
+            "before",
             lambda right, s: s.d_h),
     Mistake("one-path", "chain", "d_h.delta", lambda p: p.units > 1 and _each(p.units),
             "of all paths through layer {l} only that through unit {k} is followed",
@@ -404,7 +406,8 @@ CATALOGUE = (
             "W{l} is missing where the gradient goes back through it",
             lambda right, s: _ones(right)),
     Mistake("own-path", "chain", "d_h.W", lambda p: p.units == p.inputs > 1,
-            "of all paths through layer {l} only that from each unit to the unit of the same number is followed",
+            "of all paths through layer {l} only that from each unit to the unit of the same "
+            "number is followed",
             lambda right, s: np.where(np.eye(right.shape[-1], dtype=bool), right, right * 0)),
     Mistake("weights-transposed", "weights", "d_h.W", lambda p: p.units > 1 and p.inputs > 1,
             "W{l} stands for its transpose where the gradient goes back through it",
@@ -447,7 +450,8 @@ CATALOGUE = (
 
 @dataclass(frozen=True)
 class Instance:
-    """A mistake made in one layer, or in all where it can be made. Its edit gets `variant`, unless that is None."""
+    """A mistake made in one layer, or in all where it can be made. Its edit
+    gets `variant`, unless that is None."""
 
     mistake: Mistake
     layers: tuple[int, ...]
@@ -498,7 +502,8 @@ def _instance(mistake: Mistake, places: Sequence[Place], variant: Any) -> Instan
 
 
 def instances(network: Network, rate: bool) -> tuple[Instance, ...]:
-    """Every mistake that can be made in a network, where it can be made; `rate` says whether there is an update."""
+    """Every mistake that can be made in a network, where it can be made; `rate`
+    says whether there is an update."""
     found = []
     for mistake in CATALOGUE:
         layers = range(1, network.depth + 1)

@@ -1,7 +1,7 @@
 """The search for mistakes that explain what a sheet claims.
 
-What comes out as claimed in floats is checked once more in exact arithmetic, digit by digit or as an identity, before
-anybody says so.
+What comes out as claimed in floats is checked once more in exact arithmetic,
+digit by digit or as an identity, before anybody says so.
 """
 
 import contextlib
@@ -59,9 +59,11 @@ class Bounds(list[Interval]):
 
 @dataclass
 class Statement:
-    """What a claim says: that its quantity's entries, for all values of its free letters, are within these bounds.
+    """What a claim says: that its quantity's entries, for all values of its
+    free letters, are within these bounds.
 
-    `digits` tells how unlikely chance is; `line` is the formula of a claim over all weights.
+    `digits` tells how unlikely chance is; `line` is the formula of a claim over
+    all weights.
     """
 
     judgement: Judgement
@@ -73,7 +75,8 @@ class Statement:
 
     @property
     def is_carried(self) -> bool:
-        """Whether it follows from a mistake before it: it tells which of several that was, and needs none itself."""
+        """Whether it follows from a mistake before it: it tells which of
+        several that was, and needs none itself."""
         return self.judgement.verdict == "carried_forward"
 
     @property
@@ -88,17 +91,16 @@ class Statement:
             values = run.values(self.tree)
             if values.shape[-1] != len(low):
                 return np.zeros(len(values), bool)
-            return np.asarray(
-                ((low <= values) & (values <= high)).all(-1), bool
-            )  # not where there is no number
+            # Not where there is no number.
+            return np.asarray(((low <= values) & (values <= high)).all(-1), bool)
 
         return run.kept((self.tree, low.tobytes(), high.tobytes()), find)
 
 
 @dataclass(eq=False)
 class Hypothesis:
-    """Mistakes made together: the statements that they explain, how many of those no fewer explain, and the right
-    claims that they spoil."""
+    """Mistakes made together: the statements that they explain, how many of
+    those no fewer explain, and the right claims that they spoil."""
 
     chosen: Combination
     explains: frozenset[int]
@@ -106,15 +108,17 @@ class Hypothesis:
     fewest: int = 0
 
     def rank(self) -> tuple[int, int, int]:
-        """What comes first explains best: with the fewest mistakes, the most that needs them, and spoils least."""
+        """What comes first explains best: with the fewest mistakes, the most
+        that needs them, and spoils least."""
         return len(self.chosen), -self.fewest, self.spoils
 
 
 class Search:
     """The mistakes that explain the claims of a sheet.
 
-    `points` is the point with the sheet's numbers, or the probes of a sheet over all weights; `history` is what a sheet
-    with numbers has printed. Ends where the time is over, with what it has found by then.
+    `points` is the point with the sheet's numbers, or the probes of a sheet
+    over all weights; `history` is what a sheet with numbers has printed. Ends
+    where the time is over, with what it has found by then.
     """
 
     def __init__(
@@ -131,9 +135,8 @@ class Search:
         self.tried: dict[int, int] = {}  # combinations of so many mistakes
         self.is_complete = True  # whether all combinations could be paid for
         self._confirmed: dict[Any, bool] = {}
-        self._paid: set[tuple[int, tuple[int, ...] | None]] = (
-            set()
-        )  # the simulations that were paid for
+        # The simulations that were paid for.
+        self._paid: set[tuple[int, tuple[int, ...] | None]] = set()
         self._seen: dict[Any, Values] = {}
         self._spoils: dict[Combination, int] = {}
         self.wrong: list[Statement] = []
@@ -161,7 +164,8 @@ class Search:
         return found
 
     def _statement(self, judgement: Judgement) -> Statement | None:
-        """What a right claim says; of another one what there is to explain, its number or its last wrong line."""
+        """What a right claim says; of another one what there is to explain, its
+        number or its last wrong line."""
         claim = judgement.claim
         right = judgement.verdict in ("right", "rounded")
         false = any(line.verdict == "wrong" for line in judgement.working)
@@ -235,7 +239,8 @@ class Search:
     def _for_each(
         self, judgement: Judgement, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]
     ) -> Bounds:
-        """The bounds of all entries, for all values of the free letters; EvaluationError where they do not fit."""
+        """The bounds of all entries, for all values of the free letters;
+        EvaluationError where they do not fit."""
         found = Bounds()
         for binding, truth in self._truths(judgement):
             for some in bounds(binding, truth):
@@ -247,9 +252,11 @@ class Search:
     # The search
 
     def _search(self) -> None:
-        """All combinations of the fewest mistakes that explain the statements, as far as there are any.
+        """All combinations of the fewest mistakes that explain the statements,
+        as far as there are any.
 
-        Two are tried as well where any single one that would do spoils what is right.
+        Two are tried as well where any single one that would do spoils what is
+        right.
         """
         wrong = [statement for statement in self.wrong if not statement.is_carried]
         for size in range(1, MOST_TOGETHER + 1):
@@ -260,12 +267,14 @@ class Search:
                 left = [s for s in left if s.digits >= ENOUGH_DIGITS]
             parts = [tuple(fitting) for fitting in self._fitting(left, size) if fitting]
             found = tuple(dict.fromkeys(itertools.chain(*parts)))
-            # What fits one statement often does so on the next sheet; but of many, formulas are left out.
+            # What fits one statement often does so on the next sheet; but of many,
+            # formulas are left out.
             few = len(parts) <= FEW_PARTS and len(found) <= len(self.simulation.instances) + 1
             self._add(parts if few else [found])
 
     def _fitting(self, statements: Sequence[Statement], size: int) -> list[list[Combination]]:
-        """For every statement the combinations of so many mistakes that give what is claimed, as far as floats tell."""
+        """For every statement the combinations of so many mistakes that give
+        what is claimed, as far as floats tell."""
         among = [self._relevant(s) if size == MOST_TOGETHER else None for s in statements]
         for statement, some in zip(statements, among, strict=True):
             self._pay(size, some, len(statement.bounds))
@@ -296,9 +305,11 @@ class Search:
         return found
 
     def _pay(self, size: int, among: tuple[int, ...] | None, numbers: int) -> None:
-        """Spend what comparing so many numbers takes for all combinations, the first time with the pass itself.
+        """Spend what comparing so many numbers takes for all combinations, the
+        first time with the pass itself.
 
-        Before it is known what was simulated for other sheets: all pay the same.
+        Before it is known what was simulated for other sheets: all pay the
+        same.
         """
         variants = self.simulation.number_of(size, among)
         if (size, among) not in self._paid:
@@ -365,7 +376,8 @@ class Search:
             return agree_everywhere(self.probes, statement.tree, statement.line, seen, chosen)
         carried = self.seen(chosen)
         if (found := self.simulation.target(statement.tree)) and isinstance(carried, Carried):
-            # Somebody who works by hand takes relu'(0) = 0 and goes on, so a z that is 0 is not in the way here.
+            # Somebody who works by hand takes relu'(0) = 0 and goes on, so a z that
+            # is 0 is not in the way here.
             core = core_of(statement.tree, self.point.rate)
             values = [core[0] * v for v in carried.entries(*found[1:])] if core else []
         else:
@@ -379,9 +391,11 @@ class Search:
         )
 
     def loosely(self, statement: Statement, among: Sequence[Combination]) -> list[Combination]:
-        """The combinations that give a number but for the rounding of the values printed before it.
+        """The combinations that give a number but for the rounding of the
+        values printed before it.
 
-        None that spoils a right claim: whoever has printed that has not made the mistake.
+        None that spoils a right claim: whoever has printed that has not made
+        the mistake.
         """
         judgement, history = statement.judgement, self.history
         if history is None or judgement.verdict != "wrong" or not judgement.own or not among:
@@ -449,10 +463,12 @@ def agree_everywhere(
     made: Combination = (),
     form: int | None = None,
 ) -> bool:
-    """Whether a formula is a quantity, as points are `seen`, wherever both are defined; in the form of that number.
+    """Whether a formula is a quantity, as points are `seen`, wherever both are
+    defined; in the form of that number.
 
-    `made` stands for the mistakes that points are seen with. Most formulas fail at the first points, and so each is
-    charged for a few, whether or not it was asked before.
+    `made` stands for the mistakes that points are seen with. Most formulas fail
+    at the first points, and so each is charged for a few, whether or not it was
+    asked before.
     """
     point = next(iter(probes))
     one = follow_work(quantity, point) + point.formula_work(line)

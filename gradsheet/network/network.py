@@ -14,11 +14,14 @@ CANCELLING = tuple((loss.name, loss.behind) for loss in losses.LOSSES.values() i
 
 @dataclass(frozen=True)
 class Network:
-    """The structure. `widths` are the inputs and every layer's units; `biases` has "units", "shared" or None a layer.
+    """The structure. `widths` are the inputs and every layer's units; `biases`
+    has "units", "shared" or None a layer.
 
-    `examples` is the size of the batch, None where the sheet has one example and its nodes no example axis.
-    `loss` is None where it is unspecified: dL/dyhat is then a free symbol. `update` says which parameters a step of
-    gradient descent changes, "all" or "weights"; it is None where the sheet has no such step.
+    `examples` is the size of the batch, None where the sheet has one example
+    and its nodes no example axis. `loss` is None where it is unspecified:
+    dL/dyhat is then a free symbol. `update` says which parameters a step of
+    gradient descent changes, "all" or "weights"; it is None where the sheet has
+    no such step.
     """
 
     widths: tuple[int, ...]
@@ -68,12 +71,14 @@ class Network:
 
     @property
     def sigma(self) -> str | None:
-        """The function that σ stands for; None where it may be a sigmoid or the layers' own activation."""
+        """The function that σ stands for; None where it may be a sigmoid or the
+        layers' own activation."""
         kinds = {split(activation)[0] for activation in self.activations} - {"identity"}
         return "sigmoid" if not kinds or "sigmoid" in kinds else None
 
     def stage(self, name: str) -> int:
-        """Where a quantity stands in the forward pass: nothing depends on what comes at a later stage."""
+        """Where a quantity stands in the forward pass: nothing depends on what
+        comes at a later stage."""
         name = self.canonical(name).removesuffix(NEW)
         if name in ("x", "y", "learning_rate"):
             return 0
@@ -118,7 +123,8 @@ class Network:
         return sum(self.widths[l] for l in self.kinked) * (self.examples or 1)
 
     def reading(self, *, kinks: bool = True) -> str:
-        """The reading in one line, as every report states it; with what is taken for the derivatives at `kinks`."""
+        """The reading in one line, as every report states it; with what is
+        taken for the derivatives at `kinks`."""
         loss = (
             "unspecified, dL/dyhat is a free symbol"
             if self.loss is None
@@ -143,9 +149,11 @@ class Network:
 
 
 def improbable(network: Network, y: Array) -> str:
-    """What keeps targets of a cross-entropy, exact numbers (N, O), from being probabilities; empty where nothing does.
+    """What keeps targets of a cross-entropy, exact numbers (N, O), from being
+    probabilities; empty where nothing does.
 
-    Such a sheet is judged as it stands: the derivative by z of softmax and cross-entropy is then not yhat - y.
+    Such a sheet is judged as it stands: the derivative by z of softmax and
+    cross-entropy is then not yhat - y.
     """
     loss = losses.of(network.loss)
     if not loss.probabilities:

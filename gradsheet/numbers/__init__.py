@@ -1,1 +1,2 @@
-"""Numbers: as printed, enclosed between two bounds, in floats with their error; slips of the pen."""
+"""Numbers: as printed, enclosed between two bounds, in floats with their error;
+slips of the pen."""

@@ -1,4 +1,5 @@
-"""The gate to python-flint: what is a ball there is a Fraction, Decimal or float here.
+"""The gate to python-flint: what is a ball there is a Fraction, Decimal or
+float here.
 
 A ball [m ± r] of Arb encloses a real number (F. Johansson, Arb: efficient
 arbitrary-precision midpoint-radius interval arithmetic, 2017). What to know:
@@ -52,7 +53,8 @@ def magnitude(ball: arb) -> int:
 
 
 def ends(ball: arb, digits: int) -> tuple[Decimal, Decimal]:
-    """The least and the largest number of a ball, rounded outwards to so many digits.
+    """The least and the largest number of a ball, rounded outwards to so many
+    digits.
 
     What is beyond all decimals lies between the last one and infinity, or 0.
     """

@@ -22,9 +22,8 @@ import random
 from fractions import Fraction
 from typing import NamedTuple
 
-MAX_MARKS = (
-    4_000  # exponentials and logarithms that are kept in one arithmetic; further ones prove less
-)
+# Exponentials and logarithms that are kept in one arithmetic; further ones prove less.
+MAX_MARKS = 4_000
 MAX_TRIPLES = 100  # of them up to which a logarithm is looked for as that of a product of three
 MAX_SEARCH = 400  # and of two
 MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
@@ -50,8 +49,8 @@ def _is_prime(n: int, secret: random.Random) -> bool:
 
 @functools.cache
 def _secret_primes() -> tuple[int, int]:
-    """A prime above 2^126 that no author of a sheet knows (what is 0 only modulo it would pass for 0), and one that
-    divides it less 1."""
+    """A prime above 2^126 that no author of a sheet knows (what is 0 only
+    modulo it would pass for 0), and one that divides it less 1."""
     secret = random.SystemRandom()
     while True:
         order = secret.randrange(2**120 + 1, 2**121, 2)
@@ -63,9 +62,8 @@ def _secret_primes() -> tuple[int, int]:
     return cofactor * order + 1, order
 
 
-Logs = tuple[
-    tuple[int, Fraction], ...
-]  # the marks of numbers whose logarithms are in a sum, each with its factor
+# The marks of numbers whose logarithms are in a sum, each with its factor.
+Logs = tuple[tuple[int, Fraction], ...]
 
 
 class Share(NamedTuple):
@@ -112,7 +110,8 @@ class Marks:
         return value.numerator * pow(value.denominator, -1, self.order) % self.order
 
     def power(self, mark: int) -> int:
-        """That of a number that is neither a fraction nor a sum of what is known: secret, and odd in its mark."""
+        """That of a number that is neither a fraction nor a sum of what is
+        known: secret, and odd in its mark."""
         if 2 * mark > self.prime:
             return -self.power(self.prime - mark) % self.order
         return mark * mark * mark * self._key % self.prime % self.order

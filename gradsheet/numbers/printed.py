@@ -1,4 +1,5 @@
-"""Numbers as they are printed, in a sheet and in a report. The digits are the claim, so a number keeps its text."""
+"""Numbers as they are printed, in a sheet and in a report. The digits are the
+claim, so a number keeps its text."""
 
 import math
 import re
@@ -35,7 +36,8 @@ class NumberError(ValueError):
 
 @dataclass(frozen=True)
 class Printed:
-    """A number with its text. `places` counts the decimals printed; it is None where the text is exact (7, 49/8)."""
+    """A number with its text. `places` counts the decimals printed; it is None
+    where the text is exact (7, 49/8)."""
 
     text: str
     value: Fraction
@@ -52,15 +54,18 @@ class Printed:
         return self.value - self.half, self.value + self.half
 
     def agrees(self, truth: Any) -> bool:
-        """Whether `truth`, a Fraction or Real, has exactly the digits printed: rounds to them, from half either way."""
+        """Whether `truth`, a Fraction or Real, has exactly the digits printed:
+        rounds to them, from half either way."""
         if self.places is None:
             return bool(truth == self.value)
-        # Side by side with each end: whether the truth is off at all may take more digits than there are.
+        # Side by side with each end: whether the truth is off at all may take more digits
+        # than there are.
         low, high = self.ends
         return bool(low <= truth) and bool(truth <= high)
 
     def is_cut(self, truth: Any) -> bool:
-        """Whether it is the truth with its further digits cut off, of at least three digits, the last of them not 0."""
+        """Whether it is the truth with its further digits cut off, of at least
+        three digits, the last of them not 0."""
         digits = significant_digits(self.text)
         if (
             self.places is None
@@ -73,7 +78,8 @@ class Printed:
         return bool(size <= abs(truth)) and bool(abs(truth) < size + 2 * self.half)
 
     def is_close(self, truth: Any) -> bool:
-        """Whether the number is off in its last digits at most: by a quarter, or by two units of the last."""
+        """Whether the number is off in its last digits at most: by a quarter,
+        or by two units of the last."""
         return bool(abs(self.value - truth) <= abs(truth) / 4 + 4 * self.half)
 
     def overlaps(self, low: Any, high: Any) -> bool:
@@ -94,14 +100,16 @@ def all_agree(printed: Sequence[Printed], values: Sequence[Any]) -> bool:
 
 
 def all_overlap(printed: Sequence[Printed], low: Any, high: Any) -> bool:
-    """Whether there are as many ranges as numbers, each with some value that has exactly the digits printed."""
+    """Whether there are as many ranges as numbers, each with some value that
+    has exactly the digits printed."""
     ends = zip(printed, low.flat, high.flat, strict=False)
     return low.size == len(printed) and all(p.overlaps(a, b) for p, a, b in ends)
 
 
 @lru_cache(maxsize=4096)
 def printed(text: str) -> Printed:
-    """Read `12`, `-0.10`, `.12`, `6e-3`, `49/8`; raises NumberError on anything else and over the limits."""
+    """Read `12`, `-0.10`, `.12`, `6e-3`, `49/8`; raises NumberError on anything
+    else and over the limits."""
     bare = text.strip().replace("_", "")
     if len(bare) > 2 * MAX_DIGITS + 2:
         raise NumberError(
@@ -122,13 +130,13 @@ def printed(text: str) -> Printed:
     digits, exponent = found["whole"] + (found["places"] or ""), int(found["exponent"] or 0)
     if len(digits) > MAX_DIGITS or abs(exponent) > MAX_EXPONENT:
         raise NumberError(
-            f"{bare[:20]}... is too long, expected at most {MAX_DIGITS} digits and an exponent up to {MAX_EXPONENT}"
+            f"{bare[:20]}... is too long, expected at most {MAX_DIGITS} digits and an exponent up "
+            f"to {MAX_EXPONENT}"
         )
     places = None
     if found["point"] or found["exponent"] is not None:
-        places = max(
-            0, len(found["places"] or "") - exponent
-        )  # 4e3 claims its units: no digit is printed in vain
+        # 4e3 claims its units: no digit is printed in vain.
+        places = max(0, len(found["places"] or "") - exponent)
     value = int(digits) * Fraction(10) ** (exponent - len(found["places"] or ""))
     return Printed(bare, -value if bare.startswith("-") else value, places)
 
@@ -142,14 +150,14 @@ def as_float(value: Any) -> float:
 
 
 def exact_of(value: Any) -> Fraction | None:
-    """A Fraction or Real as a fraction, None where it is not known as one; what is 0 by its mark is 0."""
+    """A Fraction or Real as a fraction, None where it is not known as one; what
+    is 0 by its mark is 0."""
     exact: Fraction | None = getattr(value, "exact", value)
     return Fraction(0) if exact is None and value.mark == 0 else exact
 
 
-Text = (
-    str | float | list[Any] | None
-)  # a number, or lists of them: an exact one is text, any other a float
+# a number, or lists of them: an exact one is text, any other a float.
+Text = str | float | list[Any] | None
 
 
 def exact_text(values: Any) -> Text:
@@ -167,7 +175,8 @@ def exact_text(values: Any) -> Text:
 
 
 def plain(text: Text, digits: int = 10) -> str:
-    """A number or lists of numbers on one line, floats with so many digits; of very long numbers the size."""
+    """A number or lists of numbers on one line, floats with so many digits; of
+    very long numbers the size."""
     if isinstance(text, list):
         return f"[{', '.join(plain(item, digits) for item in text)}]"
     if isinstance(text, float):
@@ -182,7 +191,8 @@ def plain(text: Text, digits: int = 10) -> str:
 
 
 def decimal_text(value: Fraction) -> str:
-    """A fraction as a decimal where it is one of at most 12 places, else as it is; about, where that is too long."""
+    """A fraction as a decimal where it is one of at most 12 places, else as it
+    is; about, where that is too long."""
     if (
         value.numerator.bit_length() > MAX_BITS_SHOWN
         or value.denominator.bit_length() > MAX_BITS_SHOWN
@@ -198,9 +208,11 @@ def decimal_text(value: Fraction) -> str:
 
 
 def digits_text(truth: Any, claimed: Sequence[Printed]) -> Text:
-    """Numbers that are no fractions as decimals, each with at least two digits more than were claimed of it.
+    """Numbers that are no fractions as decimals, each with at least two digits
+    more than were claimed of it.
 
-    All digits are true: there are so many that the number is the same rounded and cut. None where all are exact.
+    All digits are true: there are so many that the number is the same rounded
+    and cut. None where all are exact.
     """
     if all(exact_of(value) is not None for value in np.ravel(truth)):
         return None
@@ -208,14 +220,16 @@ def digits_text(truth: Any, claimed: Sequence[Printed]) -> Text:
 
 
 def told_text(truth: Any, claimed: Sequence[Printed]) -> Text:
-    """Numbers as a person is told them: exact where that is short, else rounded, with two digits more than claimed."""
+    """Numbers as a person is told them: exact where that is short, else
+    rounded, with two digits more than claimed."""
     return _each(truth, claimed, _told)
 
 
 def _each(
     truth: Any, claimed: Sequence[Printed], text_of: Callable[[Any, Printed | None, int], str]
 ) -> Text:
-    """The texts of numbers, each beside what was claimed of it, with as many digits as it should have."""
+    """The texts of numbers, each beside what was claimed of it, with as many
+    digits as it should have."""
     values = list(np.ravel(truth))
     beside: Sequence[Printed | None] = (
         claimed if len(claimed) == len(values) else [None] * len(values)
@@ -276,7 +290,8 @@ def _rounded(value: Decimal, digits: int, rounding: str) -> str:
 
 
 def like_claim(truth: Text, claimed: Text) -> Text:
-    """The truth as the claim is written: a single number without brackets, fractions as decimals where it has any."""
+    """The truth as the claim is written: a single number without brackets,
+    fractions as decimals where it has any."""
     while isinstance(truth, list) and len(truth) == 1 and not isinstance(claimed, list):
         truth = truth[0]
     if isinstance(truth, list):

@@ -1,4 +1,5 @@
-"""Real numbers that are enclosed, as narrowly as one likes, and with a mark that proves equality.
+"""Real numbers that are enclosed, as narrowly as one likes, and with a mark
+that proves equality.
 
 Where exp or log enters, no fraction holds the truth. A `Real` holds it all the
 same: exactly as a Fraction as long as no transcendental function is applied,
@@ -31,7 +32,8 @@ Number = Any  # an int, a Fraction or a Real
 
 
 def apart(a: Number, b: Number) -> bool:
-    """Whether two numbers are known to differ: by their values where they are exact, else by their enclosures."""
+    """Whether two numbers are known to differ: by their values where they are
+    exact, else by their enclosures."""
     if not isinstance(a, Real) and not isinstance(b, Real):
         return bool(a != b)
     home = a.home if isinstance(a, Real) else b.home
@@ -222,7 +224,8 @@ class Real:
         return -self if self.ball <= 0 or self < 0 else self
 
     def compare(self, other: Any) -> int:
-        """-1, 0 or 1 as this number is smaller than the other, equal or larger; raises where that is open."""
+        """-1, 0 or 1 as this number is smaller than the other, equal or larger;
+        raises where that is open."""
         that = self._like(other)
         if that is None:
             raise TypeError(f"a Real cannot be compared with {type(other).__name__}")

@@ -1,4 +1,5 @@
-"""The worked solution of a sheet: every step as a person writes it, checked by the judge.
+"""The worked solution of a sheet: every step as a person writes it, checked by
+the judge.
 
     from gradsheet import load, solution
 

@@ -23,7 +23,8 @@ TITLE = "solution: "
 
 
 def answer_sheet(solution: Solution) -> str:
-    """Write the solution as an answer sheet, a claim a step, which can be read and judged again.
+    """Write the solution as an answer sheet, a claim a step, which can be read
+    and judged again.
 
         judge(read(answer_sheet(solution))).summary  # all right
 
@@ -56,7 +57,8 @@ def _claim(step: Step) -> str:
 
 
 def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
-    """Have every step judged and take out what is not right; returns how many had no verdict.
+    """Have every step judged and take out what is not right; returns how many
+    had no verdict.
 
     A line with rounded numbers need not be true to the digits that its result
     has: such a line just goes. Anything else that is not right would be a fault

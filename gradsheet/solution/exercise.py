@@ -1,4 +1,5 @@
-"""Fresh exercises: a network of small whole numbers, at which every mistake of the catalogue shows.
+"""Fresh exercises: a network of small whole numbers, at which every mistake of
+the catalogue shows.
 
 Numbers are drawn until all is readable by hand, no z is 0, layers with a kink
 have live and dead units, and every mistake that can be made on the way changes
@@ -182,7 +183,8 @@ class Exercise:
 
 
 def exercise(outline: Outline, seed: int | str) -> Exercise:
-    """Set an exercise of this kind; the same seed gives the same one, whatever the title.
+    """Set an exercise of this kind; the same seed gives the same one, whatever
+    the title.
 
         fresh = exercise(Outline((2, 3, 1), ("relu", "identity")), seed=7)
         Path("exercise.toml").write_text(fresh.problem)
@@ -195,7 +197,8 @@ def exercise(outline: Outline, seed: int | str) -> Exercise:
 def class_list(
     outline: Outline, names: Sequence[str], seed: int | str
 ) -> Iterator[tuple[str, Exercise]]:
-    """Set an exercise for every name, no two alike, each with a stem for its file.
+    """Set an exercise for every name, no two alike, each with a stem for its
+    file.
 
         for stem, fresh in class_list(outline, ["Ada", "Bo"], seed=7):
             Path(f"{stem}.toml").write_text(fresh.problem)  # ada.toml, bo.toml
@@ -300,8 +303,8 @@ def _search(outline: Outline, seed: int | str) -> _Draft:
 def _grains(network: Network) -> tuple[int | None, ...]:
     """The grains to try: all that is asked for is a multiple of 1/grain.
 
-    First whole numbers, then short fractions; None where an exponential leaves no
-    number short.
+    First whole numbers, then short fractions; None where an exponential leaves
+    no number short.
     """
     return (1, 100 * (network.examples or 1)) if network.rational else (None,)
 

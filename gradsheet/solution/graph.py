@@ -293,7 +293,8 @@ def _rounded_label(value: Any) -> str:
 
 
 def _places(sources: int, targets: int) -> list[float]:
-    """How far out on the edges of each source the weights stand, so that none covers another.
+    """How far out on the edges of each source the weights stand, so that none
+    covers another.
 
     At 1 / (1 + n) of the way to n targets all weights lie evenly in one column,
     one row of units holding n + 1 of them. Of many targets they would lie too

@@ -183,7 +183,8 @@ def problem(sheet: Sheet) -> str:
 
 
 def markdown(solution: Solution) -> str:
-    """Write the solution in Markdown, with the mathematics between double dollars.
+    """Write the solution in Markdown, with the mathematics between double
+    dollars.
 
     `Path("solution.md").write_text(markdown(solve(sheet)))`; raises nothing.
     """

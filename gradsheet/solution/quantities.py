@@ -18,7 +18,8 @@ def indexed(tensor: Tensor, indices: Sequence[Index]) -> f.Node:
 
 
 def tensor_of(core: f.Node, network: Network) -> tuple[Tensor, tuple[Index, ...]]:
-    """Return the tensor that a quantity or derivative speaks of, and all its indices.
+    """Return the tensor that a quantity or derivative speaks of, and all its
+    indices.
 
     Of a derivative the indices of the node above come first. L with an index is
     the share of one output in the loss.
@@ -98,7 +99,8 @@ def _index_pattern(node: f.Node) -> list[float]:
 
 
 def nested(axes: Sequence[int], entry: Callable[[tuple[int, ...]], f.Node | None]) -> f.Node | None:
-    """Put the formulas of all entries into nested lists; None where an entry has none.
+    """Put the formulas of all entries into nested lists; None where an entry
+    has none.
 
     `entry` gives the formula at an entry's indices, which count from 1.
     """

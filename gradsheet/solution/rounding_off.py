@@ -1,4 +1,5 @@
-"""How a solution writes its numbers: exactly where they are short, else rounded.
+"""How a solution writes its numbers: exactly where they are short, else
+rounded.
 
 They are rounded to as many significant digits as the sheet itself prints.
 """
@@ -37,7 +38,8 @@ def significant(number: Printed) -> int:
 
 
 class Digits:
-    """Writes the numbers of one sheet's solution, each with whether it had to be rounded.
+    """Writes the numbers of one sheet's solution, each with whether it had to
+    be rounded.
 
     `digits` is how many significant ones a rounded number has; with `decimals`
     a fraction that has a short decimal is written as one.
@@ -53,7 +55,8 @@ class Digits:
         self.digits, self.decimals = min(max(usual, LEAST), MOST), sheet.decimals
 
     def number(self, value: Any) -> tuple[Printed, bool]:
-        """Return a Fraction or Real as it is written, and whether that is rounded.
+        """Return a Fraction or Real as it is written, and whether that is
+        rounded.
 
         Raises Undecided where its digits stay open, and Imprecise where more
         digits on the way may tell.
@@ -103,7 +106,8 @@ class Digits:
         return number
 
     def value(self, array: Array) -> tuple[Value, bool]:
-        """Return an array as a sheet holds it, and whether any number in it is rounded.
+        """Return an array as a sheet holds it, and whether any number in it is
+        rounded.
 
         That is a number, or nested tuples of them. Raises as `number` does.
         """

@@ -70,7 +70,8 @@ class Rules:
         return self.network.shapes[self.network.canonical(_node(tensor))]
 
     def open(self, tensor: Tensor) -> tuple[Index, ...]:
-        """Choose letters for the indices of a tensor: n for the examples, then i and j.
+        """Choose letters for the indices of a tensor: n for the examples, then
+        i and j.
 
         On an axis of length 1 the index is 1.
         """

@@ -20,7 +20,8 @@ from gradsheet.truth.target import core_of
 def sections(
     sheet: Sheet, writer: Writer, claims: Sequence[tuple[Claim, Judgement | None]]
 ) -> list[Section]:
-    """Write the standard steps in their order, and what claims ask for behind its step.
+    """Write the standard steps in their order, and what claims ask for behind
+    its step.
 
     Every claim leaves a remark at the step that it speaks of.
     """

@@ -30,7 +30,8 @@ class Remark:
 
 @dataclass
 class Step:
-    """A quantity, the formulas that lead to it, and its value where it is a number or numbers.
+    """A quantity, the formulas that lead to it, and its value where it is a
+    number or numbers.
 
     `why` is the rule behind it; `missing` says why there is no value. The names
     of a sheet's notation that stand in `names` are preferred where several

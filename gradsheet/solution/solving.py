@@ -17,7 +17,8 @@ from gradsheet.solution.writer import Writer
 
 
 def solve(sheet: Sheet) -> Solution:
-    """Work out the solution of a sheet, with a remark on every claim at its step.
+    """Work out the solution of a sheet, with a remark on every claim at its
+    step.
 
         solution = solve(load("gradsheet/homework/numbers.toml"))
         [section.title for section in solution.sections]  # Forward pass, ...

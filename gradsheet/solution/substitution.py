@@ -43,14 +43,16 @@ class Substitution:
         self.digits, self.evaluator = digits, Evaluator(point)
 
     def value(self, node: f.Node, binding: Binding = NONE) -> tuple[Value, bool]:
-        """Return a formula's value as it is written, and whether that is rounded.
+        """Return a formula's value as it is written, and whether that is
+        rounded.
 
         Raises what `Evaluator` raises.
         """
         return self.digits.value(self.evaluator.value(node, binding))
 
     def put_in(self, node: f.Node, binding: Binding = NONE) -> tuple[f.Node, bool]:
-        """Return the formula with numbers for its quantities, and whether any is rounded.
+        """Return the formula with numbers for its quantities, and whether any
+        is rounded.
 
         `binding` has the values of its free letters. Raises TooLong where
         nobody wants to see so many numbers, and what `Evaluator` raises.
@@ -59,7 +61,8 @@ class Substitution:
         return filler.put(node, binding), filler.rounded
 
     def product_done(self, node: f.Node) -> f.Node | None:
-        """Return a sum of a product and something else, with the value of the product.
+        """Return a sum of a product and something else, with the value of the
+        product.
 
         None where the formula is no such sum, or where a number in it has to be
         rounded. Raises as `put_in` does.

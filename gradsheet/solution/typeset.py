@@ -1,4 +1,5 @@
-"""A formula as mathematics: one walk over the tree, whatever its parts are written in.
+"""A formula as mathematics: one walk over the tree, whatever its parts are
+written in.
 
 Layers stand above a symbol and indices below it, as in W^(3)_12; the layers in
 parentheses where numbers are about, so that nobody takes them for powers.
@@ -293,7 +294,8 @@ class Typesetter(ABC, Generic[T]):
         return self.matrix(self._elided([[self._set(item) for item in node.items]]))
 
     def _factor(self, node: f.Node, least: float, kind: str) -> T:
-        """A factor of a product of a kind: @ of matrices, ⊙ entry by entry, or *.
+        """A factor of a product of a kind: @ of matrices, ⊙ entry by entry, or
+        *.
 
         It stands in parentheses where it is itself a product of the other kind.
         """

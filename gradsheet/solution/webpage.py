@@ -48,8 +48,9 @@ footer p + p { margin-top: .5rem }
 def html(solution: Solution) -> str:
     """Write the solution as one page for browsers, with the network drawn.
 
-    `Path("solution.html").write_text(html(solve(sheet)))`. Where the forward pass
-    has no values, the network is drawn with names alone; nothing is raised for it.
+    `Path("solution.html").write_text(html(solve(sheet)))`. Where the forward
+    pass has no values, the network is drawn with names alone; nothing is raised
+    for it.
     """
     sheet, setter = solution.sheet, MathML(solution.sheet)
     point = None if sheet.params is None else point_of(sheet.problem, None)

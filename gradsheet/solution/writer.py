@@ -76,7 +76,8 @@ class Writer:
         )
 
     def closed(self, core: f.Node, names: Sequence[str] = ()) -> str | None:
-        """Write a derivative from the beginning, in terms of x, the weights and dL/dyhat.
+        """Write a derivative from the beginning, in terms of x, the weights and
+        dL/dyhat.
 
         Of the sheet's own names for derivatives, `names` are preferred. None
         where the language has no such formula.

@@ -1,4 +1,5 @@
-"""The true formula of a derivative, written by the chain rule in the sheet's own language.
+"""The true formula of a derivative, written by the chain rule in the sheet's
+own language.
 
 It is a proposal: whoever shows it has it judged first, as any other claim.
 """
@@ -22,7 +23,8 @@ LETTERS = "ijkmnpqrstuvwacdefglo" + "ABCDEFGHIJKMNOPQRSTUV"
 
 
 def slope(activation: Activation, z: str, h: str) -> str | None:
-    """dh/dz of one unit, with the names of its z and h; None where it is 1 or depends on other units."""
+    """dh/dz of one unit, with the names of its z and h; None where it is 1 or
+    depends on other units."""
     facts, (_, parameters) = facts_of(activation), split(activation)
     if facts.mixes or facts.slope == "1":
         return None
@@ -41,7 +43,8 @@ def _product(factors: Factors) -> str | None:
 
 
 class _Writer:
-    """Writes dA/dB for one A, an entry of a node, or L; layer by layer from A back to B, as the chain rule goes."""
+    """Writes dA/dB for one A, an entry of a node, or L; layer by layer from A
+    back to B, as the chain rule goes."""
 
     def __init__(
         self,
@@ -155,7 +158,8 @@ def _times(a: Factors, b: Factors) -> Factors:
 def true_formula(
     tree: f.Node, network: Network, notation: Mapping[str, f.Node]
 ) -> tuple[str, str] | None:
-    """A derivative with letters for the indices that it leaves open, and its formula; None where there are no words.
+    """A derivative with letters for the indices that it leaves open, and its
+    formula; None where there are no words.
 
     For one example. The formula has not been checked.
     """

@@ -1,17 +1,22 @@
-"""The witness that knows no backward pass: how every node answers when one number is nudged.
+"""The witness that knows no backward pass: how every node answers when one
+number is nudged.
 
-Where everything is piecewise linear or quadratic the nudge is a step s, and the witness knows no chain rule either: on
-a stretch [-s, s] where no z changes its sign the symmetric difference (f(s) - f(-s)) / 2s of a quadratic *is* its
-derivative at 0. A crossing shows in the signs of z, and halving s ends it, unless z is 0 at the start: then the two
-sides are quadratics of their own, and there is a derivative only if their slopes agree.
+Where everything is piecewise linear or quadratic the nudge is a step s, and the
+witness knows no chain rule either: on a stretch [-s, s] where no z changes its
+sign the symmetric difference (f(s) - f(-s)) / 2s of a quadratic *is* its
+derivative at 0. A crossing shows in the signs of z, and halving s ends it,
+unless z is 0 at the start: then the two sides are quadratics of their own, and
+there is a derivative only if their slopes agree.
 
-Where exp or log enters, no step is small enough. There the nudge is an infinitesimal e with e^2 = 0, which is carried
-through the forward pass (dual numbers; W. Clifford 1873): f(a + e) = f(a) + f'(a) e. It is positive, so that a z that
-is 0 at the start goes to the side to which e takes it.
+Where exp or log enters, no step is small enough. There the nudge is an
+infinitesimal e with e^2 = 0, which is carried through the forward pass (dual
+numbers; W. Clifford 1873): f(a + e) = f(a) + f'(a) e. It is positive, so that a
+z that is 0 at the start goes to the side to which e takes it.
 
-The forward pass here is one of its own, in plain Python and by the textbook's formulas, so that the witnesses share no
-arithmetic. It runs on Fractions, on `real.Real`, and several times faster on whole numbers: there is no division in a
-rational net but of Fractions.
+The forward pass here is one of its own, in plain Python and by the textbook's
+formulas, so that the witnesses share no arithmetic. It runs on Fractions, on
+`real.Real`, and several times faster on whole numbers: there is no division in
+a rational net but of Fractions.
 """
 
 import functools
@@ -27,9 +32,11 @@ Rows = list[list[Number]]
 
 
 class Slopes(NamedTuple):
-    """The derivatives from the left and from the right. `kink` says that a z leaves 0 on the way, on either side.
+    """The derivatives from the left and from the right. `kink` says that a z
+    leaves 0 on the way, on either side.
 
-    At a kink there is a derivative only where the two are the same; the chain rule need not find it even then.
+    At a kink there is a derivative only where the two are the same; the chain
+    rule need not find it even then.
     """
 
     left: Number
@@ -114,8 +121,9 @@ def _shares(loss: str, y: Rows, yhat: Rows, reduction: str) -> list[Number]:
 class Walk:
     """The network at one point, walked through again for every nudge.
 
-    `layers` has (W, b, activation) with W and b as lists, b a number where it is shared, or None; x and y are rows.
-    `rational`: the net is, and its numbers are ints and Fractions, so that a nudge may be a step.
+    `layers` has (W, b, activation) with W and b as lists, b a number where it
+    is shared, or None; x and y are rows. `rational`: the net is, and its
+    numbers are ints and Fractions, so that a nudge may be a step.
     """
 
     def __init__(
@@ -140,9 +148,11 @@ class Walk:
     def _forward(
         self, by: str, entry: tuple[int, ...], step: Number
     ) -> tuple[dict[str, Any], list[Number]]:
-        """Every node, and the z of all units with a kink that may move, after a nudge to one entry of anything.
+        """Every node, and the z of all units with a kink that may move, after a
+        nudge to one entry of anything.
 
-        A nudge to y moves none of these: the shares of the outputs and the loss stand beside them then.
+        A nudge to y moves none of these: the shares of the outputs and the loss
+        stand beside them then.
         """
 
         def nudged(name: str, value: Any) -> Any:
@@ -180,7 +190,8 @@ class Walk:
         return nodes, kinked
 
     def shares(self, nodes: dict[str, Any]) -> list[Number]:
-        """The shares of the outputs in the loss, which is their sum. Raises as log does where that is infinite."""
+        """The shares of the outputs in the loss, which is their sum. Raises as
+        log does where that is infinite."""
         if "shares" not in nodes:
             nodes["shares"] = _shares(
                 self.loss, self.y, nodes[f"h{len(self.layers)}"], self.reduction
@@ -220,14 +231,16 @@ class Walk:
         return Slopes(slopes[0], slopes[1], kink)
 
     def _infinitesimals(self, by: str, by_entry: tuple[int, ...]) -> tuple[bool, Any, Any]:
-        """Whether a z leaves 0, and all nodes for a nudge to the left and to the right; without a kink both are one."""
+        """Whether a z leaves 0, and all nodes for a nudge to the left and to
+        the right; without a kink both are one."""
         right, kinked = self._forward(by, by_entry, Dual(0, 1))
         if not any(isinstance(z, Dual) and z.value == 0 and z.slope != 0 for z in kinked):
             return False, right, right
         return True, self._forward(by, by_entry, Dual(0, -1))[0], right
 
     def _steps(self, by: str, by_entry: tuple[int, ...]) -> tuple[bool, Any, Any]:
-        """Whether a z leaves 0, and (step, nodes there) for both sides; at a kink the nodes half-way, too."""
+        """Whether a z leaves 0, and (step, nodes there) for both sides; at a
+        kink the nodes half-way, too."""
         _, start = self._forward(by, by_entry, 0)
         step: Number = 1  # an int as long as it can be
         shrink = 2
@@ -244,7 +257,8 @@ class Walk:
 
 
 def _crosses(start: list[Number], end: list[Number]) -> bool:
-    """Whether a z changes from one side of 0 to the other; one that begins or ends at 0 does not."""
+    """Whether a z changes from one side of 0 to the other; one that begins or
+    ends at 0 does not."""
     return any(a * b < 0 for a, b in zip(start, end, strict=True))
 
 

@@ -1,20 +1,27 @@
 """The points at which a claim over all weights is put to the test.
 
-Once it is settled which units are live and which are dead, both sides of a claim are polynomials (or quotients of
-them) in the weights and data. Two different polynomials of degree d agree at a random point with whole coordinates
-from 2^62 values with a probability of at most d / 2^62 (Schwartz 1980, Zippel 1979). One such point is drawn for each
-pattern of live and dead units, and given it by turning the signs of units' rows: that leaves the draw uniform among the
-2^-k of all points with this pattern of k units, so that 2^k d / 2^62 bounds the probability of an error.
+Once it is settled which units are live and which are dead, both sides of a
+claim are polynomials (or quotients of them) in the weights and data. Two
+different polynomials of degree d agree at a random point with whole coordinates
+from 2^62 values with a probability of at most d / 2^62 (Schwartz 1980, Zippel
+1979). One such point is drawn for each pattern of live and dead units, and
+given it by turning the signs of units' rows: that leaves the draw uniform among
+the 2^-k of all points with this pattern of k units, so that 2^k d / 2^62 bounds
+the probability of an error.
 
-Beyond MAX_PATTERNS patterns, MANY of them are drawn. The difference of two sides is a polynomial in the bits of the
-pattern, too; one of degree D in them that is not 0 differs from 0 on at least 2^-D of all patterns (the distance of
-the Reed-Muller code), so MANY draws all miss it with a probability of at most (1 - 2^-D)^MANY.
+Beyond MAX_PATTERNS patterns, MANY of them are drawn. The difference of two
+sides is a polynomial in the bits of the pattern, too; one of degree D in them
+that is not 0 differs from 0 on at least 2^-D of all patterns (the distance of
+the Reed-Muller code), so MANY draws all miss it with a probability of at most
+(1 - 2^-D)^MANY.
 
-A claim whose difference may have a higher degree in the bits is not proved by that. It is tried at patterns that are
-the same in every run, so that what is said of it does not hang on the draw; those that are drawn are secret.
+A claim whose difference may have a higher degree in the bits is not proved by
+that. It is tried at patterns that are the same in every run, so that what is
+said of it does not hang on the draw; those that are drawn are secret.
 
-Small whole numbers are tried as well: a claim that fails there has a witness that fits on a line, and the other
-witnesses are heard there, who so vouch for the hand-written pass, which is alone at the large ones.
+Small whole numbers are tried as well: a claim that fails there has a witness
+that fits on a line, and the other witnesses are heard there, who so vouch for
+the hand-written pass, which is alone at the large ones.
 """
 
 import itertools
@@ -43,15 +50,14 @@ MANY = 224
 MAX_DEGREE = 4  # (1 - 2^-4)^224 is 5e-7
 MAX_OWN_DEGREE = 2  # (1 - 2^-2)^FREE is 1e-8
 REDRAWN = 5  # times
-FREE = 64  # small points without a wanted pattern, with zeros among their numbers, for kinks of a formula's own
+# Small points without a wanted pattern, with zeros among their numbers, for kinks of a formula's
+# own.
+FREE = 64
 LARGE = 2**61
-LEAST, FREE_LARGE = (
-    3,
-    24,
-)  # large points, and those for formulas that are not defined or not smooth everywhere
-ALL_HEARD = (
-    4  # small points at which all witnesses are heard; at the others JAX is not, it takes longest
-)
+# Large points, and those for formulas that are not defined or not smooth everywhere.
+LEAST, FREE_LARGE = (3, 24)
+# Small points at which all witnesses are heard; at the others JAX is not, it takes longest.
+ALL_HEARD = 4
 MAX_OUTCOMES = 2_000  # kept for further sheets on the same network
 SEED = 17  # of what is the same in every run
 MAX_PROBES = 16  # networks whose points are cached
@@ -81,7 +87,8 @@ def _onto_kink(W: Array, b: Array | None, h: Array, unit: int) -> None:
 
 
 def _give_sign(W: Array, b: Array, h: Array, unit: int, sign: int) -> None:
-    """Live or dead by its row alone, longer if need be: the bias is shared. Behind dead units only that has a say."""
+    """Live or dead by its row alone, longer if need be: the bias is shared.
+    Behind dead units only that has a say."""
     if unit == 0 and b[()] * sign < 0:
         b[()] = -b[()]
     slope = W[unit] @ h
@@ -104,9 +111,11 @@ def draw_point(
     budget: Budget | None = None,
     session: Session = LIBRARY,
 ) -> Point:
-    """A point whose kinked units are live or dead as `signs` says, where that can be; the z of unit `kink` is 0.
+    """A point whose kinked units are live or dead as `signs` says, where that
+    can be; the z of unit `kink` is 0.
 
-    The learning rate is drawn where it is None. `arithmetic` is for what is no fraction.
+    The learning rate is drawn where it is None. `arithmetic` is for what is no
+    fraction.
     """
     x = numbers(draw, network.widths[0])
     h, params, number = x, [], 0
@@ -135,9 +144,8 @@ def draw_point(
         params.append(Layer(W, b))
     y = None if network.loss in (None, "output") else numbers(draw, 1, network.widths[-1])
     if y is not None and losses.of(network.loss).add_up:
-        y[0, -1] += (
-            1 - y.sum()
-        )  # probabilities: on all numbers that add up to 1 the same identities hold
+        # Probabilities: on all numbers that add up to 1 the same identities hold.
+        y[0, -1] += 1 - y.sum()
     d_yhat = numbers(draw, network.widths[-1]) if network.loss is None else None
     rate = Fraction(draw()) if rate is None else rate
     problem = Problem(network, tuple(params), x[None, :], y, d_yhat, rate)
@@ -169,7 +177,8 @@ class Drawn:
 
 
 class Probes:
-    """The points for claims over all weights: `small` ones, and all at which a claim is tried, in that order."""
+    """The points for claims over all weights: `small` ones, and all at which a
+    claim is tried, in that order."""
 
     def __init__(
         self,
@@ -188,10 +197,8 @@ class Probes:
         if self._every:
             self._known = self._patterns = list(itertools.product((1, -1), repeat=units))
         else:
-            self._known, self._patterns = (
-                _patterns(units, random.Random(SEED)),
-                _patterns(units, self._secret),
-            )
+            self._known = _patterns(units, random.Random(SEED))
+            self._patterns = _patterns(units, self._secret)
         self.small = Drawn(self._small())
         self.further = Drawn(self._further())
         self._others = Drawn(
@@ -212,7 +219,8 @@ class Probes:
         yield from self._others
 
     def at_known(self) -> Iterator[Point]:
-        """The points for a claim that cannot be proved at as many patterns as are drawn: the same ones in every run."""
+        """The points for a claim that cannot be proved at as many patterns as
+        are drawn: the same ones in every run."""
         yield next(iter(self.small))
         yield from self._others if self._every else self._at_known
 
@@ -254,7 +262,8 @@ class Probes:
             yield self._draw(few, pattern, self.jax_of, jax=jax)
 
     def _further(self) -> Iterator[Point]:
-        """More small points, where only a large one has shown that a claim fails: its numbers are for no line."""
+        """More small points, where only a large one has shown that a claim
+        fails: its numbers are for no line."""
         few = _few()
         for pattern in itertools.islice(self._known, MAX_PATTERNS):
             yield self._draw(few, pattern, None)
@@ -262,9 +271,8 @@ class Probes:
     def _large(self, patterns: Sequence[Sequence[int]]) -> Iterator[Point]:
         def number() -> int | Fraction:
             drawn = self._secret.randrange(-LARGE, LARGE)
-            return (
-                drawn if self.network.rational else Fraction(drawn, 2 * LARGE)
-            )  # so that nothing saturates
+            # So that nothing saturates.
+            return drawn if self.network.rational else Fraction(drawn, 2 * LARGE)
 
         for pattern in itertools.islice(itertools.cycle(patterns), max(len(patterns), LEAST)):
             yield self._draw(number, pattern, None)
@@ -300,7 +308,8 @@ def _few() -> Draw:
 
 
 def _patterns(units: int, source: random.Random) -> list[tuple[int, ...]]:
-    """Patterns of live and dead units: all alike, one that is not like the others, and many that are drawn."""
+    """Patterns of live and dead units: all alike, one that is not like the
+    others, and many that are drawn."""
     one = [
         tuple(sign if k == unit else -sign for k in range(units))
         for sign in (-1, 1)
@@ -311,7 +320,8 @@ def _patterns(units: int, source: random.Random) -> list[tuple[int, ...]]:
 
 
 def points_of(network: Network, *, free: bool) -> int:
-    """At how many points an identity is tried, those for kinks of a formula's own among them or not."""
+    """At how many points an identity is tried, those for kinks of a formula's
+    own among them or not."""
     units = network.kinked_units
     patterns = max(2**units if 2**units <= MAX_PATTERNS else MANY + 2 + 2 * units, LEAST)
     return 1 + patterns + min(units, MOST) + (FREE + FREE_LARGE) * free

@@ -1,9 +1,12 @@
-"""The hand-written pass once more, (1) to (4) of `manual`, taken apart into steps that can be edited.
+"""The hand-written pass once more, (1) to (4) of `manual`, taken apart into
+steps that can be edited.
 
-A person's pass differs from the right one in two ways. A *number* on the way is another: it was rounded, or is wrong,
-and is carried on with. Or a *step* is another: the mask is left out, W stands for its transpose. Here any number can be
-replaced, and any step edited, in one and the same pass. Many variants of it run side by side: every array has one axis
-in front, of length 1, or of as many variants as there are.
+A person's pass differs from the right one in two ways. A *number* on the way is
+another: it was rounded, or is wrong, and is carried on with. Or a *step* is
+another: the mask is left out, W stands for its transpose. Here any number can
+be replaced, and any step edited, in one and the same pass. Many variants of it
+run side by side: every array has one axis in front, of length 1, or of as many
+variants as there are.
 
     V variants    N examples    I inputs of a layer    O units of a layer
 
@@ -34,12 +37,10 @@ Change = Callable[[Array], Any]  # the values carried on in all variants, from t
 Changes = Mapping[Tensor, Mapping[Index, Change]]
 
 Step = tuple[str, int]  # a step of the pass and its layer: ("d_W", 2)
-Edit = Callable[
-    [Array, SimpleNamespace], Array
-]  # the step's result from the right one and all that enters it
-Edits = Mapping[
-    Step, Sequence[tuple[Edit, Array | None]]
-]  # each with the variants that it is made in, None for all
+# The step's result from the right one and all that enters it.
+Edit = Callable[[Array, SimpleNamespace], Array]
+# Each with the variants that it is made in, None for all.
+Edits = Mapping[Step, Sequence[tuple[Edit, Array | None]]]
 
 
 def transposed(array: Array) -> Array:
@@ -58,15 +59,19 @@ def _only(whole: Array, output: int) -> Array:
 
 
 class Pass:
-    """Forward and backward through one network, with `changes` to numbers and `edits` to steps.
+    """Forward and backward through one network, with `changes` to numbers and
+    `edits` to steps.
 
-    The arrays of the problem have the axis of the variants in front: x is (1, N, I), and so on. `variants` is V;
-    `before` is the pass before the update, where this is the one after it.
+    The arrays of the problem have the axis of the variants in front: x is (1,
+    N, I), and so on. `variants` is V; `before` is the pass before the update,
+    where this is the one after it.
 
-    An edit gets the step's right result and, as attributes, all that enters the step: the network; `f`, the layer's
-    activation; `N`, the number of examples; `rate`; x; `mean`, of what is added up over the examples, where the loss is
-    one; `real`, which makes numbers with exponentials of fractions; and of h, W, b, z, d_h, delta, ... those that it
-    has, of the variants that the edit is made in.
+    An edit gets the step's right result and, as attributes, all that enters the
+    step: the network; `f`, the layer's activation; `N`, the number of examples;
+    `rate`; x; `mean`, of what is added up over the examples, where the loss is
+    one; `real`, which makes numbers with exponentials of fractions; and of h,
+    W, b, z, d_h, delta, ... those that it has, of the variants that the edit is
+    made in.
     """
 
     def __init__(
@@ -217,7 +222,8 @@ class Pass:
         return self._edited("d_z", l, delta, d_h=d_h, z=z, h=h, y=self.y if of == "L" else None)
 
     def back(self, of: str, top: int, d_top: Array, *, activated: bool = True) -> dict[str, Array]:
-        """The gradients of a scalar called `of` by everything before it, from that by h of layer `top`, or by its z."""
+        """The gradients of a scalar called `of` by everything before it, from
+        that by h of layer `top`, or by its z."""
         grads: dict[str, Array] = {}
 
         def keep(name: str, array: Array) -> Array:
@@ -234,15 +240,13 @@ class Pass:
             d_W = self._edited("d_W", l, transposed(by_W) @ with_h)  # (3): (V, O, N) @ (V, N, I)
             keep(f"W{l}", d_W)
             if b is not None:
-                d_b = (
-                    delta.sum((-1, -2)) if b.ndim == 1 else delta.sum(-2)
-                )  # (3): (V,) shared, (V, O)
+                # (3): (V,) shared, (V, O).
+                d_b = delta.sum((-1, -2)) if b.ndim == 1 else delta.sum(-2)
                 keep(f"b{l}", self._edited("d_b", l, np.asarray(d_b), delta=delta))
             by_h = self._edited("d_h.delta", l, delta, d_h=d_h)
             with_W = self._edited("d_h.W", l, W, d_W=d_W)
-            d_h = keep(
-                f"h{l - 1}", self._edited("d_h", l, by_h @ with_W)
-            )  # (4): (V, N, O) @ (V, O, I)
+            # (4): (V, N, O) @ (V, O, I).
+            d_h = keep(f"h{l - 1}", self._edited("d_h", l, by_h @ with_W))
         return grads
 
     @property
@@ -253,7 +257,8 @@ class Pass:
         return self._rows["L"]
 
     def by_target(self) -> Array:
-        """dL/dy, (V, N, O). It stands apart from `gradients`, since it need not be finite where they are."""
+        """dL/dy, (V, N, O). It stands apart from `gradients`, since it need not
+        be finite where they are."""
         assert self.network.loss is not None
         if "y" not in self._rows:
             by_y = LOSSES[self.network.loss].by_y
@@ -263,14 +268,16 @@ class Pass:
         return self._rows["y"]["y"]
 
     def row(self, of: str, entry: Index, by: str) -> Array:
-        """The derivative of one entry of a node by all of `by`; of "L" it has no indices, of "shares" the output's."""
+        """The derivative of one entry of a node by all of `by`; of "L" it has
+        no indices, of "shares" the output's."""
         if by == "y":
             d_y = self.by_target()
             return d_y if of == "L" else _only(d_y, entry[0])
         if of == "L":
             return self.gradients[by]
         top = len(self.z) if of == "shares" else int(of[1:])
-        # An output's share has that output's part of dL/dyhat, and of dL/dz where no softmax mixes them.
+        # An output's share has that output's part of dL/dyhat, and of dL/dz where no
+        # softmax mixes them.
         mixes = facts_of(self.network.activations[-1]).mixes
         activated = of[0] == "h" or (of == "shares" and (by == f"h{top}" or mixes))
         key = of, entry, activated
@@ -312,7 +319,8 @@ class Pass:
     # Reading
 
     def node(self, name: str) -> Array:
-        """The value of z1, h0, W1, b1, ..., y, L or shares, or with "_new" of that after the update."""
+        """The value of z1, h0, W1, b1, ..., y, L or shares, or with "_new" of
+        that after the update."""
         if name.endswith(NEW):
             return self.updated.node(name.removesuffix(NEW))
         if name in ("L", "shares"):
@@ -326,9 +334,11 @@ class Pass:
         return self.h[l] if name[0] == "h" else self.z[l - 1]
 
     def scale(self) -> tuple[Array, Array]:
-        """Of every variant the largest number among the nodes and all that was asked for, and whether a z is about 0.
+        """Of every variant the largest number among the nodes and all that was
+        asked for, and whether a z is about 0.
 
-        That of a unit with a kink, where floats do not tell on which side it is.
+        That of a unit with a kink, where floats do not tell on which side it
+        is.
         """
         nodes = [*self.z, *self.h]
         arrays = nodes + [array for grads in self._rows.values() for array in grads.values()]

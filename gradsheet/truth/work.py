@@ -1,7 +1,9 @@
-"""How much work there is in a sheet, counted before any of it is done, and the budget that pays for what follows.
+"""How much work there is in a sheet, counted before any of it is done, and the
+budget that pays for what follows.
 
-The unit is an operation: about as much as adding or multiplying two fractions takes. What a pass, a Jacobian or the
-value of a formula costs follows from shapes alone. So the same sheet costs the same on every machine, on a busy one
+The unit is an operation: about as much as adding or multiplying two fractions
+takes. What a pass, a Jacobian or the value of a formula costs follows from
+shapes alone. So the same sheet costs the same on every machine, on a busy one
 as on a fast one, and with whatever has been found for other sheets before.
 
     exact numbers       an operation each, and VISIT for a part of a formula
@@ -29,7 +31,8 @@ Shape = tuple[int, ...]
 
 
 class PassWork:
-    """What passes through a network cost, on fractions of data with so many bits, or where that is None on enclosures.
+    """What passes through a network cost, on fractions of data with so many
+    bits, or where that is None on enclosures.
 
     forward    one forward pass
     both       one forward and one backward pass from the loss
@@ -82,7 +85,8 @@ def _exponentials(activation: Activation) -> int:
 
 
 class FormulaWork:
-    """The operations that evaluating a formula once for all values of its free letters takes, at one point."""
+    """The operations that evaluating a formula once for all values of its free
+    letters takes, at one point."""
 
     def __init__(self, network: Network, bits: int | None, digits: int = DIGITS):
         self.network, self.curved = network, curved(digits) * 2 // 3  # most of them are met again
@@ -156,9 +160,8 @@ class FormulaWork:
                 return tuple(n for end in ends for n in end)
             case f.Sum(letter, term):
                 count = self.ranges.get(letter.name, 1)
-                inner = min(
-                    times, self._times(node.letters)
-                )  # once for all letters that it does not depend on
+                # Once for all letters that it does not depend on.
+                inner = min(times, self._times(node.letters))
                 self._spend(times, 0)
                 shape = self._visit(term, inner * count)
                 self._spend(inner * count, math.prod(shape))

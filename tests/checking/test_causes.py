@@ -41,7 +41,8 @@ def outcome(network: Any, instance: Any, plant: Any, **options: Any) -> str:
 
 
 def is_seen(network: Any, instance: Any) -> bool:
-    """Whether a mistake changes a gradient or the loss: dL/dx is not asked for, and no z behind exp is exactly 0."""
+    """Whether a mistake changes a gradient or the loss: dL/dx is not asked for,
+    and no z behind exp is exactly 0."""
     step = instance.mistake.step.split(".")[0]
     return (step, instance.layers) != ("d_h", (1,)) and not (
         instance.code == "mask-at-zero" and not prepared("gradients", "yhat", network).corners

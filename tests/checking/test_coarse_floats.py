@@ -275,7 +275,8 @@ def test_where_exp_enters_few_bits_tell_nothing():
 
 
 def test_whole_numbers_leave_no_room_in_float32_either():
-    """Weight decay of 1e-4 is less than the worst that floats may do, and more than they likely do here."""
+    """Weight decay of 1e-4 is less than the worst that floats may do, and more
+    than they likely do here."""
 
     def decaying(params, x, y):
         first, (dW2, db2) = manual.value_and_grad(params, x, y, ("relu", "identity"))[1]

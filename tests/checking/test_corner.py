@@ -115,7 +115,8 @@ def test_own_data_at_a_kink_take_any_slope_between_in_every_layer(slopes):
 
 
 def test_own_data_at_the_kink_of_leaky_relu_take_its_own_slope():
-    """The slope on the left is what everybody takes there, and no 0 is asked for; at_zero is about relu."""
+    """The slope on the left is what everybody takes there, and no 0 is asked
+    for; at_zero is about relu."""
     data = with_a_blank_example((("leaky_relu", 0.01), ("leaky_relu", 0.01), "identity"))
     for slopes in ((0.01, 0.01), (1.0, 0.01), (0.5, 1.0)):
         for options in ({}, {"at_zero": 0.0}):

@@ -85,7 +85,8 @@ def test_a_slope_is_the_float_that_it_is() -> None:
 
 
 def test_what_so_many_bits_do_not_tell_is_not_answered() -> None:
-    """tanh(w x) - tanh(w x) is 0, but no digits show it; and softmax(200, -200) is (1, 0) to all."""
+    """tanh(w x) - tanh(w x) is 0, but no digits show it; and softmax(200, -200)
+    is (1, 0) to all."""
     relu = ((2, 2, 1), ("tanh", "relu"), "squared_error")
     assert ask(*relu, [[[0.1, 0], [0, 0.1]], [[1, -1]]], [[1, 1]], [[1]]) is None
     assert ask(*relu, [[[0.1, 0], [0, 0.1]], [[1, -1]]], [[0, 0]], [[1]]) == {

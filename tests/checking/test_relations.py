@@ -1,4 +1,5 @@
-"""What a wrong array is of the right one: named where it is so in every entry at every probe, and nowhere else."""
+"""What a wrong array is of the right one: named where it is so in every entry
+at every probe, and nowhere else."""
 
 from typing import Any
 

@@ -141,10 +141,8 @@ def test_the_sharp_bound_is_smaller_and_kept() -> None:
         for i, o in ((50, 60), (60, 5))
     )
     params = tuple(manual.Layer(*(a.astype(np.float32) for a in layer)) for layer in params)
-    x, y = (
-        rng.normal(size=(64, 50)).astype(np.float32),
-        np.eye(5, dtype=np.float32)[rng.integers(5, size=64)],
-    )
+    x = rng.normal(size=(64, 50)).astype(np.float32)
+    y = np.eye(5, dtype=np.float32)[rng.integers(5, size=64)]
     wide = tuple(manual.Layer(W.astype(float), np.asarray(b, float)) for W, b in params)
     arguments: Any = ("relu", "softmax")
     _, right = manual.value_and_grad(wide, x.astype(float), y, arguments, loss="cross_entropy")

@@ -1,4 +1,5 @@
-"""What is carried on from an earlier mistake: a verdict of its own, with the cause of what it follows from."""
+"""What is carried on from an earlier mistake: a verdict of its own, with the
+cause of what it follows from."""
 
 import functools
 from dataclasses import replace
@@ -195,7 +196,8 @@ def without_working(sheet: Sheet) -> Sheet:
 
 
 def with_true_working(sheet: Sheet) -> Sheet:
-    """The sheet with the formula of the worked solution as the working of every claim that it has one for."""
+    """The sheet with the formula of the worked solution as the working of every
+    claim that it has one for."""
     solution = gradsheet.read(gradsheet.solution.answer_sheet(gradsheet.solve(sheet)))
     lines = {claim.quantity.replace(" ", ""): claim.working[:1] for claim in solution.claims}
     return replace(
@@ -219,7 +221,8 @@ def judged(path: Path, which: str) -> Report:
 @pytest.mark.parametrize("which", ["as it is", "added"])
 @pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
 def test_more_working_never_makes_a_diagnosis_worse(path: Path, which: str) -> None:
-    """Whatever is found of a number alone is found beside its working, too, or what the working shows instead."""
+    """Whatever is found of a number alone is found beside its working, too, or
+    what the working shows instead."""
     if gradsheet.load(path).params is None:
         return
     for bare, more in zip(
@@ -391,7 +394,10 @@ b = [1]
 
 def test_what_nearly_cancels_is_off_by_more_than_its_last_digits() -> None:
     """yhat = 0.598688 is printed as 0.599, and 0.599 - 0.598 = 0.001 is what is carried on."""
-    head = 'loss = "half_squared_error"\nx = 1\ny = 0.598\n[[layer]]\nW = [[0.4]]\nactivation = "sigmoid"\n'
+    head = (
+        'loss = "half_squared_error"\nx = 1\ny = 0.598\n[[layer]]\nW = [[0.4]]\nactivation = '
+        '"sigmoid"\n'
+    )
     claims = ("yhat", "0.599"), ("dL/dyhat", "0.001", "'yhat - y', '0.599 - 0.598'")
     assert [v for v, _ in told(head, *claims, ("dL/dz1", "0.00024"))] == [
         "right",

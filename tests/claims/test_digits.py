@@ -44,7 +44,8 @@ def sigmoid(z: Decimal) -> Decimal:
 
 
 def test_seventeen_digits() -> None:
-    """The printed truth is no float: sigmoid(0.3) = 0.574442516811658987..., and float64 has ...65903."""
+    """The printed truth is no float: sigmoid(0.3) = 0.574442516811658987...,
+    and float64 has ...65903."""
     with localcontext() as context:
         context.prec = 50
         truth = sigmoid(Decimal("0.3"))
@@ -154,7 +155,8 @@ def test_a_cut_number_ends_in_no_zero_and_has_no_false_line() -> None:
 
 
 def test_a_vector_may_be_cut_in_one_entry_and_rounded_on_the_way_in_another() -> None:
-    """h1 is printed with five digits; 0.59869*0.4 + 0.34299*0.5 = 0.410971, truly 0.410970; z2[2] = 0.255698."""
+    """h1 is printed with five digits; 0.59869*0.4 + 0.34299*0.5 = 0.410971,
+    truly 0.410970; z2[2] = 0.255698."""
     found = judgements(PAIR, ("h1", "[0.59869, 0.34299]"), ("z2", "[0.410971, 0.2556]"))
     assert [j.verdict for j in found] == ["right", "rounded"]
     assert "the further digits of entry 2 are cut off" in found[1].message

@@ -13,7 +13,8 @@ H = 1 / (1 + math.exp(-1.23))
 
 
 def test_the_numbers_of_this_page() -> None:
-    """h1 = 0.774 may have been anything within 0.0005 of 0.773819, and 3 h1 - 1 anything within 0.0015 of 1.321457."""
+    """h1 = 0.774 may have been anything within 0.0005 of 0.773819, and 3 h1 - 1
+    anything within 0.0015 of 1.321457."""
     assert f"{H:.4f} {3 * H:.4f} {3 * H - 1:.4f}" == "0.7738 2.3215 1.3215"
 
 
@@ -44,18 +45,12 @@ def test_no_further_off_than_the_values_printed_before_explain(value: str, verdi
 
 def test_without_anything_printed_before_there_is_nothing_to_round() -> None:
     assert verdicts(NET, ("dL/dyhat", "1.3220")) == ["wrong"]
-    assert verdicts(NET, ("dL/dyhat", "1.3220"), ("h1", "0.774")) == [
-        "wrong",
-        "right",
-    ]  # printed later
-    assert verdicts(NET, ("h1", "0.773819"), ("dL/dyhat", "1.3220")) == [
-        "right",
-        "wrong",
-    ]  # printed too well
-    assert verdicts(NET, ("W2_new", "2.898"), ("dL/dyhat", "1.3220")) == [
-        "right",
-        "wrong",
-    ]  # not on the way
+    # Printed later.
+    assert verdicts(NET, ("dL/dyhat", "1.3220"), ("h1", "0.774")) == ["wrong", "right"]
+    # Printed too well.
+    assert verdicts(NET, ("h1", "0.773819"), ("dL/dyhat", "1.3220")) == ["right", "wrong"]
+    # Not on the way.
+    assert verdicts(NET, ("W2_new", "2.898"), ("dL/dyhat", "1.3220")) == ["right", "wrong"]
 
 
 def test_a_wrong_value_is_no_value_to_round() -> None:

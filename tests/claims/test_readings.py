@@ -57,9 +57,8 @@ def test_a_batch_may_be_summed_or_averaged() -> None:
     assert float(doubled.truth) == 2 * float(truth)
     halved = judged(BATCH, "L", value=f"'{float(truth) / 2}'")
     assert "the loss is read as half_squared_error" in halved.readings
-    assert (
-        "the loss is read as mean_squared_error" in halved.readings
-    )  # two outputs: several readings fit equally
+    # Two outputs: several readings fit equally.
+    assert "the loss is read as mean_squared_error" in halved.readings
 
 
 def test_a_gradient_written_the_other_way_round() -> None:

@@ -1,4 +1,5 @@
-"""Reading sheets: every mistake that people make when writing one gets a line, what was found and what to write."""
+"""Reading sheets: every mistake that people make when writing one gets a line,
+what was found and what to write."""
 
 import pytest
 from hypothesis import given
@@ -274,7 +275,10 @@ def test_any_text_is_a_sheet_or_a_sheet_error(text):
 def test_thousands_of_unknown_names_are_told_without_a_guess_at_each():
     names = "".join(f"alphabetagamma{k} = 'z1'\n" for k in range(3000))
     lines = [f"alphabetagamnn{k}" for k in range(100)]
-    text = f"x = [1, 2]\n[[layer]]\nW = [[1, 2]]\n[notation]\n{names}[[claim]]\nquantity = 'z1'\nworking = {lines}\n"
+    text = (
+        f"x = [1, 2]\n[[layer]]\nW = [[1, 2]]\n[notation]\n{names}[[claim]]\nquantity = "
+        f"'z1'\nworking = {lines}\n"
+    )
     (claim,) = gradsheet.read(text).claims
     hints = [line.error for line in claim.working]
     assert "did you mean alphabetagamma0?" in hints[0]

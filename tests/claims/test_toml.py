@@ -40,7 +40,8 @@ def test_a_line_that_is_no_toml_is_told_what_to_write_there(line, words):
 
 
 def test_a_line_that_is_very_long_is_not_looked_at():
-    # "[1[1[1..." takes the square of its length to look at: a line of 40 kB took a quarter of a minute.
+    # "[1[1[1..." takes the square of its length to look at: a line of 40 kB took a quarter of
+    # a minute.
     with pytest.raises(toml.NotToml, match="a list stands in brackets"):
         toml.parsed("x = 5, " + "[1" * 20)
     with pytest.raises(toml.NotToml, match="text and fractions stand in quotes"):

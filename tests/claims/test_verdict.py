@@ -1,4 +1,5 @@
-"""The verdicts: on the homeworks as printed, on claims for each verdict, and never without agreeing witnesses."""
+"""The verdicts: on the homeworks as printed, on claims for each verdict, and
+never without agreeing witnesses."""
 
 from fractions import Fraction
 
@@ -289,8 +290,12 @@ def test_a_kink_that_changes_nothing_is_no_kink():
 
 
 def test_a_derivative_at_a_kink_that_the_chain_rule_does_not_find():
-    """relu(z) - relu(-z) is z: the derivative is 1, while relu'(0) = 0 makes it 0. No verdict on either."""
-    head = "loss = 'output'\nx = [0]\n[[layer]]\nW = [[1], [-1]]\nactivation = 'relu'\n[[layer]]\nW = [[1, -1]]\n"
+    """relu(z) - relu(-z) is z: the derivative is 1, while relu'(0) = 0 makes it
+    0. No verdict on either."""
+    head = (
+        "loss = 'output'\nx = [0]\n[[layer]]\nW = [[1], [-1]]\nactivation = "
+        "'relu'\n[[layer]]\nW = [[1, -1]]\n"
+    )
     for value in ("0", "1"):
         found = judged(head, "dL/dx", value=value)
         assert found.verdict == "cannot_tell"
@@ -373,7 +378,8 @@ def sheet_of(problem: Problem) -> str:
 @examples(5)
 @given(rational_problems, st.fractions(-2, 2).filter(bool), st.data())
 def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
-    """Every quantity claimed truly and, one entry off, falsely: a kink may withhold a verdict, never turn it."""
+    """Every quantity claimed truly and, one entry off, falsely: a kink may
+    withhold a verdict, never turn it."""
     exact = problem.exact()
     cache = manual.forward(exact.params, exact.x, exact.activations)
     L, grads = manual.gradients(*exact.arguments, **exact.options)
@@ -410,7 +416,8 @@ def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
 @examples(6)
 @given(printable_problems, st.integers(3, 9), st.sampled_from([-1, 1]), st.data())
 def test_random_sheets_with_exp_and_log_are_judged_by_their_digits(problem, places, sign, data):
-    """Claims printed from JAX's float64: right as they are, wrong two units off, whatever activation and loss."""
+    """Claims printed from JAX's float64: right as they are, wrong two units
+    off, whatever activation and loss."""
     in_jax = jax.jit(
         lambda params, x, y: ref.gradients(params, x, y, problem.activations, **problem.options)
     )

@@ -38,9 +38,17 @@ def test_json_is_the_object_of_the_contract(capsys):
     numbers, symbols = found["sheets"]
     assert set(numbers) == {"path", "title", "reading", "error", "claims", "summary"}
     assert numbers["error"] is None
+    # Fmt: skip.
     assert list(numbers["summary"]) == [
-        "right", "rounded", "lucky", "carried_forward", "wrong", "cannot_tell", "open", "unread"
-    ]  # fmt: skip
+        "right",
+        "rounded",
+        "lucky",
+        "carried_forward",
+        "wrong",
+        "cannot_tell",
+        "open",
+        "unread",
+    ]
     assert {k: n for k, n in numbers["summary"].items() if n} == {
         "right": 5,
         "lucky": 1,
@@ -48,10 +56,19 @@ def test_json_is_the_object_of_the_contract(capsys):
     }
     assert {k: n for k, n in symbols["summary"].items() if n} == {"right": 11, "wrong": 6}
     claim = numbers["claims"][6]
+    # Fmt: skip.
     assert list(claim) == [
-        "question", "quantity", "claimed", "truth", "truth_digits", "verdict", "mistakes",
-        "message", "line", "working",
-    ]  # fmt: skip
+        "question",
+        "quantity",
+        "claimed",
+        "truth",
+        "truth_digits",
+        "verdict",
+        "mistakes",
+        "message",
+        "line",
+        "working",
+    ]
     assert (claim["quantity"], claim["claimed"], claim["truth"], claim["verdict"]) == (
         "dL/dW2[2,2]",
         "28",

@@ -192,10 +192,14 @@ def test_junit(folder, capsys):
     assert main(["--junit", str(folder / "junit.xml"), str(folder / "class")]) == 2
     root = ET.parse(folder / "junit.xml").getroot()
     first, second = root.findall("testsuite")
+    # Fmt: skip.
     assert first.attrib == {
         "name": str(folder / "class" / "a.toml"),
-        "tests": "4", "failures": "1", "errors": "0", "skipped": "1"
-    }  # fmt: skip
+        "tests": "4",
+        "failures": "1",
+        "errors": "0",
+        "skipped": "1",
+    }
     assert second.attrib["errors"] == "1"
     cases = first.findall("testcase")
     assert [[child.tag for child in case] for case in cases] == [[], ["failure"], ["skipped"], []]
@@ -230,10 +234,8 @@ def test_a_file_is_whole_even_where_the_judging_is_interrupted(folder, capsys, m
         found = json.loads(target.read_text())
         assert len(found["tests"]) == 4
         assert "ended early" in found["output"]
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "class",
-        "out",
-    ]  # no half-written file stays
+    # No half-written file stays.
+    assert sorted(path.name for path in folder.iterdir()) == ["class", "out"]
 
 
 @pytest.mark.parametrize("kind", ["--gradescope", "--junit"])
@@ -253,7 +255,10 @@ def test_files_appear_with_the_usual_rights(folder, capsys):
 
 
 def test_several_sheets_are_told_apart_and_none_is_overwritten(tmp_path, capsys):
-    sheet = 'loss = "output"\nx = 1\n[[layer]]\nW = [[2]]\n[[claim]]\nquantity = "L"\nvalue = 2\npoints = 3\n'
+    sheet = (
+        'loss = "output"\nx = 1\n[[layer]]\nW = [[2]]\n[[claim]]\nquantity = "L"\nvalue = '
+        "2\npoints = 3\n"
+    )
     for name in ("a", "b"):
         (tmp_path / f"{name}.toml").write_text(
             sheet.replace("value = 2", "value = 3") if name == "b" else sheet

@@ -24,7 +24,10 @@ def test_the_first_homework(capsys) -> None:
         "dL/dW3[1,2] = 42 (cause A)\n    line 2 of its working is the first that is not true\n"
         in out
     )
-    cause = "cause A: one cause explains 3 of 3 wrong or lucky claims: look at a factor in the derivative of the loss"
+    cause = (
+        "cause A: one cause explains 3 of 3 wrong or lucky claims: look at a factor in the "
+        "derivative of the loss"
+    )
     assert cause in " ".join(out.split())
 
 
@@ -51,7 +54,10 @@ def test_a_hint_has_no_number_but_those_claimed(path: Path) -> None:
 
 def test_json_and_verbose_keep_the_secret(tmp_path, capsys) -> None:
     sheet = tmp_path / "s.toml"
-    claim = "[[claim]]\nquantity = 'dL/dW3[1,2]'\nvalue = 42\nworking = ['(yhat - y)*z2[2]', '2*(yhat - y)*z2[2]']\n"
+    claim = (
+        "[[claim]]\nquantity = 'dL/dW3[1,2]'\nvalue = 42\nworking = ['(yhat - y)*z2[2]', "
+        "'2*(yhat - y)*z2[2]']\n"
+    )
     sheet.write_text(NUMBERS + claim)
     main(["--hint", "--json", str(sheet)])
     (found,) = json.loads(capsys.readouterr().out)["sheets"][0]["claims"]

@@ -190,7 +190,8 @@ def test_what_has_no_value_is_refused(text, message):
 
 
 def test_work_is_limited():
-    """A sum is added up once for all indices that it does not depend on, but this one depends on all of them."""
+    """A sum is added up once for all indices that it does not depend on, but
+    this one depends on all of them."""
     letters = "abcdefgijkmnopqr"
     term = "*".join(f"x[{letter}]" for letter in letters)
     with pytest.raises(Undecided, match="more work"):

@@ -1,4 +1,5 @@
-"""Notation is never a mistake: what people type is read where it has one meaning, and elsewhere it is unread."""
+"""Notation is never a mistake: what people type is read where it has one
+meaning, and elsewhere it is unread."""
 
 import json
 import re
@@ -396,9 +397,8 @@ def test_what_json_says_can_be_typed_back(path: Path, capsys: pytest.CaptureFixt
         ]
         for answer in answers:
             text, quantity = texts[0], claim["quantity"]
-            if (
-                isinstance(answer, str) and " = " in answer
-            ):  # the formula of an entry, of a claim on a whole array
+            # The formula of an entry, of a claim on a whole array.
+            if isinstance(answer, str) and " = " in answer:
                 quantity, answer = answer.split(" = ")
                 text = f"[[claim]]\nquantity = {toml(quantity)}\n"
             if answer is None:

@@ -1,4 +1,5 @@
-"""Each activation in both rooms against the defining formula in 60 digits, at the kink and deep in saturation."""
+"""Each activation in both rooms against the defining formula in 60 digits, at
+the kink and deep in saturation."""
 
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -99,9 +100,8 @@ def test_relu_has_the_derivative_0_at_the_kink(dtype: type) -> None:
 
 def test_relu_has_the_derivative_0_at_the_kink_in_jax() -> None:
     assert [float(jax.grad(auto.relu)(v)) for v in (-2.0, 0.0, 3.0)] == [0, 0, 1]
-    assert (
-        float(jax.grad(lambda z: jax.numpy.maximum(z, 0))(0.0)) == 0.5
-    )  # the form that is not used
+    # The form that is not used.
+    assert float(jax.grad(lambda z: jax.numpy.maximum(z, 0))(0.0)) == 0.5
 
 
 def test_leaky_relu_has_its_slope_up_to_and_at_the_kink() -> None:

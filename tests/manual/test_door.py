@@ -1,4 +1,5 @@
-"""What does not fit is refused at the door of both rooms, with what was found, what was expected and what to write."""
+"""What does not fit is refused at the door of both rooms, with what was found,
+what was expected and what to write."""
 
 from fractions import Fraction
 

@@ -1,7 +1,9 @@
-"""Losses of logarithms behind their own activations, against sixty digits: in every regime, in both rooms and plans.
+"""Losses of logarithms behind their own activations, against sixty digits: in
+every regime, in both rooms and plans.
 
-The oracle has the formulas as they are written in books, on decimals of a hundred digits, whose exponents do not end.
-`python -m pytest -s tests/manual/test_fused.py` prints the table of docs/accuracy.md.
+The oracle has the formulas as they are written in books, on decimals of a
+hundred digits, whose exponents do not end. `python -m pytest -s
+tests/manual/test_fused.py` prints the table of docs/accuracy.md.
 """
 
 import functools
@@ -86,7 +88,8 @@ def shares_of_softplus(y: list[float], z: list[float]) -> Decimal:
 
 
 def cases(loss: str, f: str, dtype: Any) -> Iterator[tuple[Any, Any]]:
-    """Logits (1, O) and targets: of all sizes, sure and unsure, right and wrong, ties and a single output."""
+    """Logits (1, O) and targets: of all sizes, sure and unsure, right and
+    wrong, ties and a single output."""
     rng = np.random.default_rng(0)
     for size in SIZES:
         for outputs in (1, 4):
@@ -145,7 +148,8 @@ def by_compiled_plan(loss: str, f: str) -> Callable[[Any, Any], tuple[Any, Any]]
 
 
 def units(found: Any, true: Decimal, size: Decimal, dtype: Any) -> float:
-    """By how many units of the last digit of `size` a number is off; what is below all floats counts as nothing."""
+    """By how many units of the last digit of `size` a number is off; what is
+    below all floats counts as nothing."""
     least = Decimal(float(np.finfo(dtype).tiny))
     off = abs(Decimal(float(found)) - true) - least
     return max(0.0, float(off / Decimal(float(np.spacing(dtype(max(float(size), float(least))))))))
@@ -153,7 +157,8 @@ def units(found: Any, true: Decimal, size: Decimal, dtype: Any) -> float:
 
 @functools.cache
 def worst(loss: str, f: str, kind: str) -> dict[tuple[str, str], float]:
-    """The largest errors of every way to compute, of the loss by its own size and of dL/dz by that of yhat or y."""
+    """The largest errors of every way to compute, of the loss by its own size
+    and of dL/dz by that of yhat or y."""
     dtype = getattr(np, kind)
     ways = {
         "manual": by_room(manual.value_and_grad, loss, f),
@@ -178,7 +183,8 @@ def worst(loss: str, f: str, kind: str) -> dict[tuple[str, str], float]:
                 L_found, d_found = compute(z, y)
                 assert np.isfinite(L_found), (way, z, y)
                 assert np.isfinite(d_found).all(), (way, z, y)
-                # log softplus(z) may be 0 or of either sign: the loss is as sharp as its largest share, or target.
+                # log softplus(z) may be 0 or of either sign: the loss is as sharp
+                # as its largest share, or target.
                 size_of_L = (
                     shares_of_softplus(y[0].tolist(), z[0].tolist()) if f == "softplus" else abs(L)
                 )
@@ -212,7 +218,8 @@ def test_the_loss_and_its_gradient_are_right_to_a_few_units_of_the_last_digit(
 def test_every_derivative_of_what_is_sure_is_a_number(
     loss: str, f: str, kind: str, room: Any
 ) -> None:
-    """Logits of 60 and of 10,000, right and wrong: what is not dL/dyhat itself never goes through it."""
+    """Logits of 60 and of 10,000, right and wrong: what is not dL/dyhat itself
+    never goes through it."""
     params = [
         manual.Layer(np.array([[1.0], [-1.0], [2.0]], kind)),
         manual.Layer(np.eye(3, dtype=kind), None),
@@ -248,7 +255,8 @@ def test_every_derivative_of_what_is_sure_is_a_number(
 
 
 def test_the_rooms_and_the_plan_for_single_examples_agree_where_all_is_sure() -> None:
-    """float32, logits of 60: the loss of a wrong answer is 120 or 60, and the gradient of a class 1 or -1."""
+    """float32, logits of 60: the loss of a wrong answer is 120 or 60, and the
+    gradient of a class 1 or -1."""
     x, y = np.array([[60.0], [-60.0]], np.float32), np.array([[0.0, 1.0], [0.0, 1.0]], np.float32)
     params = [manual.Layer(np.array([[1.0], [-1.0]], np.float32), np.zeros(2, np.float32))]
     for room in (manual, ref):
@@ -268,11 +276,8 @@ def test_the_rooms_and_the_plan_for_single_examples_agree_where_all_is_sure() ->
 @pytest.mark.parametrize("room", ["manual", "ref", "manual.Plan", "ref.Plan"])
 def test_a_masked_class_has_no_loss(room: str) -> None:
     """A logit of -inf where y is 0: 0 log 0 = 0."""
-    params, x, y = (
-        [(np.eye(2), np.array([0.0, -np.inf]))],
-        np.ones((3, 2)),
-        np.array([[1.0, 0.0]] * 3),
-    )
+    params, x = [(np.eye(2), np.array([0.0, -np.inf]))], np.ones((3, 2))
+    y = np.array([[1.0, 0.0]] * 3)
     with jax.enable_x64(True):
         if room == "manual.Plan":
             L, grads = manual.Plan(
@@ -333,10 +338,8 @@ def test_the_gradient_by_the_outputs_is_that_of_the_loss_alone(
 def test_the_hessian_by_hand_is_that_of_jax_for_any_targets(loss: str, f: str) -> None:
     """Targets between 0 and 1 that add up to something else than 1."""
     W, x = np.array([[0.5, 1.0], [-0.25, 0.5], [1.0, -1.5]]), np.array([[1.0, 2.0], [-0.5, 0.25]])
-    y, direction = (
-        np.array([[0.75, 1.0, 0.0], [0.25, 0.5, 0.5]]),
-        [(W[::-1] - 0.5, np.array([1.0, -1.0, 0.5]))],
-    )
+    y = np.array([[0.75, 1.0, 0.0], [0.25, 0.5, 0.5]])
+    direction = [(W[::-1] - 0.5, np.array([1.0, -1.0, 0.5]))]
     params = [(W, np.array([0.25, -0.5, 0.0]))]
     by_hand = manual.hvp(params, direction, x, y, (f,), loss=loss)
     with jax.enable_x64(True):

@@ -68,7 +68,8 @@ def along_the_line(problem: Problem, along: Any, s: Fraction) -> list[Any]:
 def test_it_is_the_rate_of_the_gradient_which_is_a_polynomial_along_a_line(
     problem: Problem,
 ) -> None:
-    """No limit: a polynomial of degree 8 has its derivative at 0 from eight values, by an exact rule."""
+    """No limit: a polynomial of degree 8 has its derivative at 0 from eight
+    values, by an exact rule."""
     problem, along = problem.exact(), fractions(direction(problem))
     zs = manual.forward(problem.params, problem.x, problem.activations).z
     kinked = [z for z, a in zip(zs, problem.activations, strict=True) if a != "identity"]
@@ -147,7 +148,8 @@ def test_both_rooms_have_the_same_names() -> None:
 
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_how_the_pullback_of_softmax_bends_is_its_difference(n: int) -> None:
-    """In complex steps: the imaginary part of f(z + ih r)/h is the derivative along r, to the last digits."""
+    """In complex steps: the imaginary part of f(z + ih r)/h is the derivative
+    along r, to the last digits."""
     rng = np.random.default_rng(n)
     z, d_h, r = rng.normal(size=(3, 2, n))
 

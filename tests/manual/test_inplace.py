@@ -46,9 +46,8 @@ def test_an_activation_in_place_is_that_activation(
     else:
         np.testing.assert_array_equal(value, expected[0])
         np.testing.assert_array_equal(d, expected[1])
-    np.testing.assert_array_equal(
-        h, value
-    )  # the gradient by the next layer's weights may still want it
+    # The gradient by the next layer's weights may still want it.
+    np.testing.assert_array_equal(h, value)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -1,4 +1,5 @@
-"""Gradients come back in the containers that the parameters came in, so that what people write over trees works."""
+"""Gradients come back in the containers that the parameters came in, so that
+what people write over trees works."""
 
 import re
 from collections import OrderedDict, defaultdict, deque, namedtuple
@@ -180,19 +181,23 @@ class ReLU:
     [
         (
             (jax.nn.relu, "identity"),
-            'activation 1 is the function relu, expected one of identity, relu, {more}: write "relu"',
+            "activation 1 is the function relu, expected one of identity, relu, {more}: write "
+            '"relu"',
         ),
         (
             ("relu", np.tanh),
-            'activation 2 is the function tanh, expected one of identity, relu, {more}: write "tanh"',
+            "activation 2 is the function tanh, expected one of identity, relu, {more}: write "
+            '"tanh"',
         ),
         (
             (ReLU(), "identity"),
-            'activation 1 is the function ReLU, expected one of identity, relu, {more}: write "relu"',
+            "activation 1 is the function ReLU, expected one of identity, relu, {more}: write "
+            '"relu"',
         ),
         (
             (lambda z: z, "identity"),
-            "activation 1 is the function <lambda>, expected one of identity, relu, {more}: a name says whose",
+            "activation 1 is the function <lambda>, expected one of identity, relu, {more}: a "
+            "name says whose",
         ),
         ((None, "identity"), "activation 1 is None, expected one of identity"),
         (
@@ -206,7 +211,8 @@ class ReLU:
         ((5, "identity"), "activation 1 is 5, expected one of identity"),
         (
             ("relu",),
-            "activations is ('relu',), expected one name for each of the 2 layers: write ('relu', 'identity')",
+            "activations is ('relu',), expected one name for each of the 2 layers: write ('relu', "
+            "'identity')",
         ),
         ("relu", "activations is 'relu', expected one name for each of the 2 layers"),
         (None, "activations is None, expected one name for each of the 2 layers"),

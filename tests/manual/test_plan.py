@@ -1,4 +1,5 @@
-"""The planned pass equals the readable one: in every shape, number type and layout, and by every way it may take."""
+"""The planned pass equals the readable one: in every shape, number type and
+layout, and by every way it may take."""
 
 import copy
 import itertools
@@ -98,7 +99,8 @@ def test_on_any_numbers_it_is_within_the_error_bound(
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_in_rows_the_weights_gradients_are_the_same_to_the_last_bit(dtype: str) -> None:
-    """The same products in the same order; only the sums over the batch, L and dL/db, are taken in another."""
+    """The same products in the same order; only the sums over the batch, L and
+    dL/db, are taken in another."""
     problem = medium(dtype)
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))
     with pytest.MonkeyPatch.context() as patch:
@@ -112,7 +114,8 @@ def test_in_rows_the_weights_gradients_are_the_same_to_the_last_bit(dtype: str) 
 @pytest.mark.parametrize("layout", ["rows", "columns"])
 @pytest.mark.parametrize("hidden", ["relu", "leaky_relu", "sigmoid", "tanh", "softplus"])
 def test_a_pass_allocates_nothing(hidden: str, layout: str) -> None:
-    """No array: only Python's own objects, and two blocks of 8,192 entries in which NumPy turns bools into floats."""
+    """No array: only Python's own objects, and two blocks of 8,192 entries in
+    which NumPy turns bools into floats."""
     batch = 4000
     problem = medium("float32", batch=batch)
     problem = problem._replace(activations=("relu", hidden, "softmax"), loss="cross_entropy")

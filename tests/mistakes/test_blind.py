@@ -57,7 +57,8 @@ def test_the_proposal_sees_what_it_is_said_to_see() -> None:
 
 
 def test_where_everything_is_asked_the_proposal_sees_everything(capsys, tmp_path) -> None:
-    """With these numbers z2 is positive for both examples, and a relu behind it would not show; with others it does."""
+    """With these numbers z2 is positive for both examples, and a relu behind it
+    would not show; with others it does."""
     layers = ["W = [[1, 3], [-2, 1], [3, -1]]\nb = [1, 2, -3]\n", "W = [[3, -1, 2]]\n"]
     data = ["x = [[2, 1], [-1, 3]]\ny = [[1], [2]]\n", *layers]
     asked = claims("L", "dL/dW1", "dL/db1", "dL/dW2", "dL/dz1", "dL/dx")

@@ -56,9 +56,8 @@ def test_the_second_homework_a_sum_too_many_and_two_factors_missing() -> None:
     assert found[130] == ["slope-missing+delta-summed"]  # item 17
     assert found[102] == ["form-one-row"]  # item 13
     assert found[66] == found[73] == ["delta-missing", "delta-summed"]  # items 8 and 9
-    assert found[80] == [
-        "index-wrong+index-missing"
-    ]  # item 10: W3[i,j] for W3[1,i], relu(z1) for relu(z1[j])
+    # Item 10: W3[i,j] for W3[1,i], relu(z1) for relu(z1[j]).
+    assert found[80] == ["index-wrong+index-missing"]
 
 
 # In print
@@ -71,7 +70,8 @@ def test_every_wrong_claim_in_print_has_its_recorded_cause_or_none() -> None:
         for mistakes in by_line(path).values():
             found.setdefault(path.name.split("-")[0], []).append(mistakes)
     assert found == {
-        # "paths from output 1 through unit 2 and from output 2 through unit 1 left out"; "half of one unit delta"
+        # "paths from output 1 through unit 2 and from output 2 through unit 1 left out";
+        # "half of one unit delta"
         "anotsorandomwalk": [["own-path"], []],
         "hmkcode": [["old-weights"]] * 2,  # "keeps the first-pass result beside the new weights"
         "lynch": [["error-sign"]] * 4,  # "sign: derivative of half (yt-y)^2 by y is -(yt-y)"
@@ -199,9 +199,8 @@ def test_few_digits_only_fit() -> None:
 
 
 def test_many_digits_are_sure() -> None:
-    (judgement,) = judgements(
-        NET, ("dL/dz1", "3.964367")
-    )  # (yhat - 1) * 3, the slope h (1 - h) is missing
+    # (yhat - 1) * 3, the slope h (1 - h) is missing.
+    (judgement,) = judgements(NET, ("dL/dz1", "3.964367"))
     assert codes(judgement) == ["slope-missing"]
     assert (
         "mistake: the derivative of the activation, sigmoid'(z1), is missing"
@@ -219,13 +218,15 @@ def test_what_follows_from_a_mistake_is_no_second_one() -> None:
 
 
 def test_a_mistake_and_rounding_besides() -> None:
-    """Without the slope, and with 1.321 printed for 1.32146 before: 3 * 1.321 = 3.963, and not 3.964."""
+    """Without the slope, and with 1.321 printed for 1.32146 before: 3 * 1.321 =
+    3.963, and not 3.964."""
     found = judgements(NET, ("dL/dyhat", "1.321"), ("dL/dz1", "3.963"))
     assert codes(found[1]) == ["slope-missing+rounding"]
 
 
 def test_what_follows_from_a_mistake_and_rounding_has_its_cause() -> None:
-    """The slope is missing, 3.963 for 3.9644, since 1.321 was carried on; 3.963 * 1.23 = 4.874 follows."""
+    """The slope is missing, 3.963 for 3.9644, since 1.321 was carried on; 3.963
+    * 1.23 = 4.874 follows."""
     text = "".join(
         f"[[claim]]\nquantity = '{quantity}'\nvalue = {value}\n"
         for quantity, value in (("dL/dyhat", "1.321"), ("dL/dz1", "3.963"), ("dL/dW1", "4.874"))
@@ -241,7 +242,8 @@ def test_what_follows_from_a_mistake_and_rounding_has_its_cause() -> None:
 
 
 def test_the_rest_of_the_sheet_decides_between_equals() -> None:
-    """-1.32146 for 1.32146 is a lost sign where all else is right, and y - yhat where the rest follows from that."""
+    """-1.32146 for 1.32146 is a lost sign where all else is right, and y - yhat
+    where the rest follows from that."""
     alone = judgements(NET, ("dL/dyhat", "-1.32146"), ("dL/dz1", "0.693857"), ("dL/dW1", "0.85344"))
     assert codes(alone[0]) == ["sign-lost"]
     throughout = judgements(
@@ -290,13 +292,17 @@ def test_no_slips(text: str, meant: Fraction) -> None:
 def test_a_bias_forgotten_and_a_kink_nearby() -> None:
     (judgement,) = judgements(NUMBERS, ("z1", "[1, 3, 2]"))
     assert codes(judgement) == ["bias-forgotten"]
-    kinked = "loss = 'half_squared_error'\nx = [1, 1]\ny = [0, 0]\n[[layer]]\nW = [[1, -1], [2, 1]]\nactivation = 'relu'\n"
+    kinked = (
+        "loss = 'half_squared_error'\nx = [1, 1]\ny = [0, 0]\n[[layer]]\nW = [[1, -1], [2, "
+        "1]]\nactivation = 'relu'\n"
+    )
     (judgement,) = judgements(kinked + "[[layer]]\nW = [[1, 3], [2, 5]]\n", ("dL/dh1", "[9, 27]"))
     assert "one-path" in codes(judgement)
 
 
 def test_rounding_explains_nothing_that_a_right_claim_contradicts() -> None:
-    """dL/db1 is right to six digits, so nothing on the way to it was mistaken; the other number is random."""
+    """dL/db1 is right to six digits, so nothing on the way to it was mistaken;
+    the other number is random."""
     head = "loss = 'half_squared_error'\nx = [0.5, -0.2]\ny = [-0.1, -0.1]\nlearning_rate = 0.5\n"
     head += "[[layer]]\nW = [[-0.1, 0.2], [-1.2, 0.5]]\nb = [-1.2, 0.8]\nactivation = 'sigmoid'\n"
     head += "[[layer]]\nW = [[1, -1], [1.3, -0.2]]\nb = [0, -1.1]\n"

@@ -82,7 +82,10 @@ def test_finite_differences(by: str, kind: str, step: float) -> None:
 
 
 def test_finite_differences_of_whole_arrays_and_nodes() -> None:
-    head = 'loss = "output"\nx = [2, 1]\n[[layer]]\nW = [[1, 3]]\n[[layer]]\nW = [[1]]\nactivation = "softplus"\n'
+    head = (
+        'loss = "output"\nx = [2, 1]\n[[layer]]\nW = [[1, 3]]\n[[layer]]\nW = '
+        '[[1]]\nactivation = "softplus"\n'
+    )
     h = 0.01
     z = np.array([2.0, 1.0]) @ np.array([1.0, 3.0])
     values = [

@@ -30,7 +30,8 @@ def sigmoid(z: Decimal) -> Decimal:
 def test_a_float_is_within_its_forward_error_bound(
     numbers: list[Fraction], activation: str
 ) -> None:
-    """The pass in float64, whatever the order of its operations, against the same on exact numbers."""
+    """The pass in float64, whatever the order of its operations, against the
+    same on exact numbers."""
     w = [str(number) for number in numbers]
     head = f"""
 loss = "squared_error"

@@ -56,7 +56,10 @@ def test_without_operations_a_number_is_not_called_wrong(monkeypatch):
 
 
 def test_long_fractions_are_paid_for():
-    claim = f"[[claim]]\nquantity = 'z1[1]'\nvalue = -1\nworking = ['{'*'.join(['(1e300)**15'] * 80)}']\n"
+    claim = (
+        "[[claim]]\nquantity = 'z1[1]'\nvalue = -1\nworking = "
+        f"['{'*'.join(['(1e300)**15'] * 80)}']\n"
+    )
     verdicts = [j.verdict for j in gradsheet.judge(gradsheet.read(NUMBERS + claim * 60)).judgements]
     assert set(verdicts) <= {"lucky", "cannot_tell"}
     assert verdicts[-1] == "cannot_tell"

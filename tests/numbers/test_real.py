@@ -1,4 +1,5 @@
-"""Enclosures hold the truth, prove what differs and what is larger, and marks prove what is equal."""
+"""Enclosures hold the truth, prove what differs and what is larger, and marks
+prove what is equal."""
 
 import itertools
 from decimal import Decimal, getcontext, localcontext
@@ -118,14 +119,16 @@ def test_what_the_digits_do_not_set_apart_wants_more_or_no_verdict() -> None:
 
 
 def test_marks_are_secret_and_differ_from_run_to_run() -> None:
-    """What is 0 only modulo the prime of one run would pass for 0 there; nobody can write it into a sheet."""
+    """What is 0 only modulo the prime of one run would pass for 0 there; nobody
+    can write it into a sheet."""
     first, second = Arithmetic(40)(1).exp(), Arithmetic(40)(1).exp()
     assert first.mark != second.mark
     assert first.home.marks.prime > 2**126
 
 
 def test_a_planted_mark_would_be_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That equality rests on marks is seen where they lie: enclosures alone do not tell 0 from 1e-60."""
+    """That equality rests on marks is seen where they lie: enclosures alone do
+    not tell 0 from 1e-60."""
     real = Arithmetic(40)
     e = real(1).exp()
     assert e - e == 0
@@ -190,7 +193,8 @@ def test_beyond_all_size_bounds_still_hold() -> None:
 
 
 def test_arithmetics_of_different_digits_do_not_disturb_each_other() -> None:
-    """The library has one precision for all, and each operation puts it back, also where it fails."""
+    """The library has one precision for all, and each operation puts it back,
+    also where it fails."""
     before = ctx.prec
     few, many = Arithmetic(10), Arithmetic(100)
     a, b = few(Fraction(1, 3)).exp(), many(Fraction(1, 3)).exp()

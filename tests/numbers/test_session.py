@@ -1,4 +1,5 @@
-"""Sheets share what was found for others: that they are judged as if they were alone, and that it stays little."""
+"""Sheets share what was found for others: that they are judged as if they were
+alone, and that it stays little."""
 
 import random
 from types import SimpleNamespace
@@ -55,7 +56,8 @@ CHANGES = [
     ("x = [1.22]", "x = [[1.22], [1.23]]"),
 ]
 
-# On the homework's own network: right given the first of them, as a loss without its 1/2, without an activation.
+# On the homework's own network: right given the first of them, as a loss without its 1/2, without
+# an activation.
 FOLLOWING = """
 [[claim]]
 quantity = "dL/dz2"
@@ -116,9 +118,8 @@ def test_what_is_cut_off_by_time_is_not_kept(monkeypatch):
         assert report(text) == fresh
         with monkeypatch.context() as now:
             now.setattr("gradsheet.numbers.budget.MAX_SECONDS", -1.0)
-            cut = gradsheet.judge(
-                gradsheet.read(text)
-            )  # what is kept has no time of its own either
+            # What is kept has no time of its own either.
+            cut = gradsheet.judge(gradsheet.read(text))
         assert {judgement.verdict for judgement in cut.judgements} == {"cannot_tell"}
         with monkeypatch.context() as later:
             later.setattr(

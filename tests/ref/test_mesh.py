@@ -91,8 +91,9 @@ def test_no_device_holds_more_than_its_share(on_devices, mesh, weights, biases):
 
 
 def test_the_work_is_divided_and_layers_in_pairs_send_only_sums(on_devices):
-    """One sum over "data", of the gradient. Over "model" one forward for each of two pairs, one backward between them,
-    and one for the shared bias of a layer that is divided."""
+    """One sum over "data", of the gradient. Over "model" one forward for each
+    of two pairs, one backward between them, and one for the shared bias of a
+    layer that is divided."""
     for mesh, sums in (("8", 1), ("4x2", 1 + 2 + 1 + 1)):
         assert on_devices["meshes"][mesh]["sums"] == sums
         assert on_devices["meshes"][mesh]["collected"] == 0
@@ -180,7 +181,8 @@ def test_plain_lists_and_no_targets_can_be_placed():
 
 
 def launched(script, *arguments):
-    """What two processes of this host wrote that ran a script, which is told of the address, their number and which."""
+    """What two processes of this host wrote that ran a script, which is told of
+    the address, their number and which."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     command = [sys.executable, str(script), f"127.0.0.1:{port}", "2"]

@@ -25,7 +25,8 @@ def formulations(problem: Problem) -> list[str]:
 
 
 def deep(layers: int, *, width: int = 4, bias: str = "units", dtype: str = "float64") -> Problem:
-    """3 inputs, `layers` hidden layers of one width, 2 outputs; whole numbers that stay small, live and dead units."""
+    """3 inputs, `layers` hidden layers of one width, 2 outputs; whole numbers
+    that stay small, live and dead units."""
     rng = np.random.default_rng(3)
     params = []
     for I, O in [(3, width), *[(width, width)] * (layers - 1), (width, 2)]:
@@ -218,7 +219,8 @@ def test_what_does_not_fit_the_plan() -> None:
 
 
 def test_programs_are_kept_in_a_folder_and_the_settings_put_back(tmp_path: Path) -> None:
-    """In processes of their own: a cache that was used once is not to change how other tests compile."""
+    """In processes of their own: a cache that was used once is not to change
+    how other tests compile."""
     code = f"""
 import jax, numpy as np, ref
 before = dict(jax.config.values)

@@ -1,4 +1,5 @@
-"""Fresh exercises: readable numbers at which every mistake shows, one for everybody, the same one tomorrow."""
+"""Fresh exercises: readable numbers at which every mistake shows, one for
+everybody, the same one tomorrow."""
 
 import itertools
 import tomllib

@@ -47,7 +47,8 @@ def test_the_homeworks_questions_get_its_true_values() -> None:
 
 def test_the_value_stands_below_its_quantity_and_nothing_else_moves() -> None:
     text = NUMBERS + (
-        "\n# by hand, please\n[[claim]] # the first\n  question = '1a'\n  quantity = 'L' # half\n\n  note = '''\n"
+        "\n# by hand, please\n[[claim]] # the first\n  question = '1a'\n  quantity = 'L' # "
+        "half\n\n  note = '''\n"
         'quantity = "z1"\n[[claim]]\n\'\'\'\n\n[[claim]]\nquantity = """z2\\\n[3]"""\n# end'
     )
     filled = fill(text)
@@ -95,7 +96,10 @@ def test_a_step_of_gradient_descent_is_answered_too() -> None:
     ]
 
 
-KINK = "loss = 'output'\nx = [1]\n[[layer]]\nW = [[1], [2]]\nb = [-1, 1]\nactivation = 'relu'\n[[layer]]\nW = [[2, 3]]\n"
+KINK = (
+    "loss = 'output'\nx = [1]\n[[layer]]\nW = [[1], [2]]\nb = [-1, 1]\nactivation = "
+    "'relu'\n[[layer]]\nW = [[2, 3]]\n"
+)
 
 
 def test_a_kink_keeps_only_what_it_is_in_the_way_of() -> None:
@@ -139,7 +143,10 @@ def test_what_takes_too_long_to_judge_is_not_filled(monkeypatch) -> None:
         fill(NUMBERS + ask("dL/dW1"))
 
 
-WIDE = f"x = {[1] * 60}\nloss = 'output'\n[[layer]]\nW = {[[1] * 60] * 60}\n[[layer]]\nW = {[[1] * 60]}\n"
+WIDE = (
+    f"x = {[1] * 60}\nloss = 'output'\n[[layer]]\nW = {[[1] * 60] * 60}\n[[layer]]\nW = "
+    f"{[[1] * 60]}\n"
+)
 
 
 def test_what_takes_too_many_operations_is_not_filled() -> None:

@@ -1,4 +1,5 @@
-"""The drawing of a network: well-formed, with every unit, edge and number, small also where the network is large."""
+"""The drawing of a network: well-formed, with every unit, edge and number,
+small also where the network is large."""
 
 import time
 import xml.etree.ElementTree as ET
@@ -113,7 +114,8 @@ def test_a_batch_is_drawn_by_its_first_example():
     "head",
     [
         "x = [2, 1]\n[[layer]]\nW = [[1, 1]]\n",
-        "loss = 'half_squared_error'\nx = [1, 1]\ny = 1\n[[layer]]\nW = [[1, -1]]\nactivation = 'relu'\n",
+        "loss = 'half_squared_error'\nx = [1, 1]\ny = 1\n[[layer]]\nW = [[1, -1]]\nactivation = "
+        "'relu'\n",
     ],
     ids=["without a loss", "at a kink"],
 )

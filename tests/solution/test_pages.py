@@ -1,4 +1,5 @@
-"""The pages of a solution in the programs that show them: a browser, LaTeX, and a parser of MathML."""
+"""The pages of a solution in the programs that show them: a browser, LaTeX, and
+a parser of MathML."""
 
 import html
 import json
@@ -49,7 +50,8 @@ FLAGS += [
     "--virtual-time-budget=5000",
 ]
 
-# Of every page in a frame: how wide it is, how wide its contents, how many formulas have a size, and what overlaps.
+# Of every page in a frame: how wide it is, how wide its contents, how many formulas have a size,
+# and what overlaps.
 MEASURE = """
 <script>
 addEventListener("load", () => {
@@ -81,7 +83,8 @@ def solutions():
 
 
 def shown_by_chromium(address: str, folder: Path) -> str:
-    """What a page has become once its scripts have run; nothing where there is no browser to run them."""
+    """What a page has become once its scripts have run; nothing where there is
+    no browser to run them."""
     command = [
         str(CHROMIUM),
         *FLAGS,
@@ -106,7 +109,8 @@ def measured(solutions, tmp_path_factory):
     if "<p>it runs</p>" not in shown_by_chromium("data:text/html,<p>it runs</p>", folder):
         pytest.skip("Chromium does not start here")
     frames = [
-        f'<iframe width="{width}" height="900" srcdoc="{html.escape(gradsheet.solution.html(solution))}"></iframe>'
+        f'<iframe width="{width}" height="900" '
+        f'srcdoc="{html.escape(gradsheet.solution.html(solution))}"></iframe>'
         for solution in solutions[:2]
         for width in (1100, 360)
     ]

@@ -54,7 +54,10 @@ def test_numbers_as_they_are_written(value, text):
     assert rounded == (found.value != number)
 
 
-ONE = "loss = 'half_squared_error'\nx = [{x}]\ny = 1\n[[layer]]\nW = [[{W}]]\nactivation = '{activation}'\n"
+ONE = (
+    "loss = 'half_squared_error'\nx = [{x}]\ny = 1\n[[layer]]\nW = [[{W}]]\nactivation = "
+    "'{activation}'\n"
+)
 
 
 def test_as_many_digits_are_kept_on_the_way_as_it_takes():

@@ -130,7 +130,8 @@ def test_200_random_solutions_are_right():
 
 
 def test_a_wrong_step_would_be_found_and_left_out(monkeypatch):
-    """The check is no ornament: with a rule that forgets the mask, the judge does not let the step pass."""
+    """The check is no ornament: with a rule that forgets the mask, the judge
+    does not let the step pass."""
     right = Rules.whole
 
     def wrong(self, tensor):
@@ -162,7 +163,10 @@ def test_a_large_matrix_is_shown_by_its_ends():
 
 
 def test_at_a_kink_there_is_no_gradient_and_the_solution_says_so():
-    text = "loss = 'output'\nx = [0]\n[[layer]]\nW = [[1], [1]]\nactivation = 'relu'\n[[layer]]\nW = [[1, 2]]\n"
+    text = (
+        "loss = 'output'\nx = [0]\n[[layer]]\nW = [[1], [1]]\nactivation = "
+        "'relu'\n[[layer]]\nW = [[1, 2]]\n"
+    )
     solution = solved(text + claims("dL/dW1", "dL/dW2"))
     missing = {
         formula_text(step.quantity): step.missing for step in solution.steps() if step.missing
@@ -194,7 +198,10 @@ def test_after_the_step_of_gradient_descent():
 
 
 def test_a_batch_in_matrices():
-    text = "loss = 'half_squared_error'\nx = [[1, 2], [3, 4]]\ny = [[1], [2]]\n[[layer]]\nW = [[1, -1]]\nb = [5]\n"
+    text = (
+        "loss = 'half_squared_error'\nx = [[1, 2], [3, 4]]\ny = [[1], [2]]\n[[layer]]\nW = "
+        "[[1, -1]]\nb = [5]\n"
+    )
     found = steps(solved(text + claims("dL/dW1", "dL/db1")))
     assert found["z1"][0] == "x @ W1.T + outer([1, 1], b1)"
     assert found["L"][0] == "sum(n, (y[n,1] - yhat[n,1])**2/2)/2"
@@ -203,7 +210,10 @@ def test_a_batch_in_matrices():
     assert found["dL/db1"] == ["sum(n, dL/dz1[n,1])", "[3/2 + 1]", '["5/2"]']
 
 
-ONE = "loss = 'half_squared_error'\nx = [{x}]\ny = 1\n[[layer]]\nW = [[{W}]]\nactivation = '{activation}'\n"
+ONE = (
+    "loss = 'half_squared_error'\nx = [{x}]\ny = 1\n[[layer]]\nW = [[{W}]]\nactivation = "
+    "'{activation}'\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +243,10 @@ def test_a_number_that_no_sheet_can_have_is_left_out(x, W, activation, asked, mi
 
 
 def test_a_formula_that_would_be_too_long_is_no_fault():
-    text = "loss = 'cross_entropy'\nx = [1, 2, 1, -2]\ny = [1, 0, 0]\n[[layer]]\nW = {}\nactivation = 'sigmoid'\n"
+    text = (
+        "loss = 'cross_entropy'\nx = [1, 2, 1, -2]\ny = [1, 0, 0]\n[[layer]]\nW = "
+        "{}\nactivation = 'sigmoid'\n"
+    )
     text += "[[layer]]\nW = {}\nactivation = 'softmax'\n"
     rows = [[[(i * j) % 5 - 2 for j in range(1, 5)] for i in range(1, n)] for n in (5, 4)]
     found = steps(solved(text.format(*rows) + claims("dyhat[1]/dW1")))

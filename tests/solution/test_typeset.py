@@ -1,4 +1,5 @@
-"""Formulas as mathematics: what is set reads as the formula that it is, in LaTeX and in characters."""
+"""Formulas as mathematics: what is set reads as the formula that it is, in
+LaTeX and in characters."""
 
 import pytest
 
@@ -125,7 +126,8 @@ def test_negative_numbers_stand_in_parentheses():
 
 def test_rounded_data_are_said_to_be():
     sheet = gradsheet.read(
-        "loss = 'output'\nx = [0.12345678901234567]\n[[layer]]\nW = [[2]]\n[[claim]]\nquantity = 'L'\nvalue = 1\n"
+        "loss = 'output'\nx = [0.12345678901234567]\n[[layer]]\nW = [[2]]\n[[claim]]\nquantity = "
+        "'L'\nvalue = 1\n"
     )
     assert [(name, sign, value) for name, sign, value in given(Latex(sheet), sheet)] == [
         ("x", "≈", "0.123457"),

@@ -55,12 +55,11 @@ def test_every_formula_that_is_written_is_right(head):
         if found := true_formula(tree, sheet.network, {}):
             claims.append("[[claim]]\nquantity = '{}'\nworking = ['{}']\n".format(*found))
     assert len(claims) >= 20
-    halves = (
-        "".join(claims[::2]),
-        "".join(claims[1::2]),
-    )  # together they are more work than a sheet may be
+    # Together they are more work than a sheet may be.
+    halves = ("".join(claims[::2]), "".join(claims[1::2]))
     judged = [j for half in halves for j in gradsheet.judge(gradsheet.read(head + half)).judgements]
-    # A formula may name the derivative that it stands for where there is nothing behind: dL/dyhat of a free loss.
+    # A formula may name the derivative that it stands for where there is nothing behind:
+    # dL/dyhat of a free loss.
     assert {j.claim.quantity: j.message for j in judged if j.verdict != "right"} in (
         {},
         {"dL/dyhat[1]": "quotes the quantity that it is claimed to equal"},

@@ -29,7 +29,8 @@ def test_probes_bring_about_every_pattern(widths, data):
     for point in probe.Probes(network, (), None, Budget()):
         zs = manual.forward(point.problem.params, point.problem.x, network.activations).z
         patterns.add(tuple(bool(v > 0) for z in zs for v in z[0]))
-    # Without a bias a layer behind dead units is dead: only the first layer is free, whatever comes behind.
+    # Without a bias a layer behind dead units is dead: only the first layer is free, whatever
+    # comes behind.
     if biases[0] != "shared":
         assert len(patterns) >= 2 ** widths[1]
     if set(biases) == {"units"}:

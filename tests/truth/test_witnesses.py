@@ -81,7 +81,8 @@ def test_jax_differentiates_as_the_hand_does_without_any_rounding(problem: Probl
 @examples(15)
 @given(all_problems)
 def test_three_witnesses_agree_where_exp_and_log_enter(problem: Problem) -> None:
-    """Not to some digits only: the marks say that hand, JAX and the nudge give the same expression."""
+    """Not to some digits only: the marks say that hand, JAX and the nudge give
+    the same expression."""
     real = Arithmetic(40)
     problem = exact(problem, real)
     cache = manual.forward(problem.params, problem.x, problem.activations)
@@ -110,8 +111,9 @@ def test_three_witnesses_agree_where_exp_and_log_enter(problem: Problem) -> None
 
 
 def test_where_the_hand_sees_no_kink_in_the_way_there_is_none():
-    """Small numbers put many units at 0. By hand a kink counts where a path leads through it; the nudge looks from both
-    sides. Whatever the hand lets pass, the nudge finds equal on both sides."""
+    """Small numbers put many units at 0. By hand a kink counts where a path
+    leads through it; the nudge looks from both sides. Whatever the hand lets
+    pass, the nudge finds equal on both sides."""
     draw, passed, stopped = random.Random(3), 0, 0
     network = Network(
         (2, 2, 2, 1), ("units", None, None), ("relu", "relu", "identity"), "output", "mean", None
