@@ -9,8 +9,6 @@ from gradsheet.language.functions import ACTIVATIONS, facts_of
 from gradsheet.network import losses
 from manual.activations import Activation, Array, split
 
-CANCELLING = tuple((loss.name, loss.behind) for loss in losses.LOSSES.values() if loss.behind)
-
 
 @dataclass(frozen=True)
 class Network:
