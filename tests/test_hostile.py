@@ -205,7 +205,8 @@ def test_what_stalls_or_misleads_is_refused_at_once(text, message):
 
 def test_work_has_an_end():
     letters = "abcdefghij"
-    heavy = f"'{''.join(f'sum({k}, ' for k in letters)}{'*'.join(f'x[{k}]' for k in letters)}{')' * 10}'"
+    sums, product = "".join(f"sum({k}, " for k in letters), "*".join(f"x[{k}]" for k in letters)
+    heavy = f"'{sums}{product}{')' * 10}'"
     claim = f"[[claim]]\nquantity = 'z1[1]'\nworking = [{', '.join([heavy] * 20)}]\n"
     with pytest.raises(
         gradsheet.SheetError, match=r"^judging this sheet takes [\d,]+ operations, expected at most"

@@ -226,7 +226,8 @@ import jax, numpy as np, ref
 before = dict(jax.config.values)
 plan = ref.Plan([ref.Layer(np.ones((2, 3), np.float32))], ["relu"])
 with ref.compilation_cache({str(tmp_path)!r}):
-    print(plan.value_and_grad(plan.pack([ref.Layer(np.ones((2, 3), np.float32))]), np.ones((4, 3)), np.ones((4, 2)))[0])
+    params = plan.pack([ref.Layer(np.ones((2, 3), np.float32))])
+    print(plan.value_and_grad(params, np.ones((4, 3)), np.ones((4, 2)))[0])
 assert dict(jax.config.values) == before
 jax.jit(lambda a: a * 3)(1.0)
 """

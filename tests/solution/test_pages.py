@@ -62,9 +62,11 @@ addEventListener("load", () => {
     return {
       title: page.title, width: root.clientWidth, needed: root.scrollWidth,
       formulas: boxes.length, empty: boxes.filter(box => box.width < 3 || box.height < 8).length,
-      steps: steps.length, overlapping: steps.filter((box, k) => k && box.top < steps[k - 1].bottom - 1).length,
+      steps: steps.length,
+      overlapping: steps.filter((box, k) => k && box.top < steps[k - 1].bottom - 1).length,
       brackets: Math.max(...[...page.querySelectorAll("mtable")].map(table =>
-        table.getBoundingClientRect().height - table.previousElementSibling.getBoundingClientRect().height)),
+        table.getBoundingClientRect().height
+        - table.previousElementSibling.getBoundingClientRect().height)),
       matrices: page.querySelectorAll("mtable").length,
       drawing: page.querySelector("svg").getBoundingClientRect().height,
     };

@@ -15,7 +15,8 @@ from tests.solving import claims, solved, steps
 def test_rounding_is_said_and_goes_by_the_digits_of_the_sheet():
     solution = solved(
         NET
-        + "[[claim]]\nquantity = 'h1'\nvalue = 0.774\n[[claim]]\nquantity = 'yhat'\nvalue = 2.3215\n"
+        + "[[claim]]\nquantity = 'h1'\nvalue = 0.774\n"
+        + "[[claim]]\nquantity = 'yhat'\nvalue = 2.3215\n"
     )
     found = steps(solution)
     assert found["h1"] == ["sigmoid(z1)", "sigmoid([1.23])", "[0.77382]"]

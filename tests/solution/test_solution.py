@@ -75,8 +75,8 @@ def test_item_16_from_the_step_before_and_from_the_beginning(symbols):
         "sum(k, dL/dyhat[1]*W3[1,k]*W2[k,i])*drelu(z1[i])*x[j]",
     ]
     assert (
-        r"\left(\sum_{k} \delta\, W_{1k}^{3}\, W_{ki}^{2}\right)\, \mathrm{relu}'\left(z_{i}^{1}\right)\, x_{j}"
-        in gradsheet.solution.markdown(symbols)
+        r"\left(\sum_{k} \delta\, W_{1k}^{3}\, W_{ki}^{2}\right)\, "
+        r"\mathrm{relu}'\left(z_{i}^{1}\right)\, x_{j}" in gradsheet.solution.markdown(symbols)
     )
 
 
