@@ -14,7 +14,7 @@ asked of an activation elsewhere in this package is asked of that: a new one is
 written here, and in no other file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Activation = str | tuple[str, Any]  # a name, or ("leaky_relu", slope)
+Activations = Sequence[Activation]  # one for every layer
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,12 @@ def number(like: Array, value: Any) -> Any:
 
 
 def identity(z: Array) -> Array:
+    """z"""
     return z
 
 
 def d_identity(z: Array) -> Array:
+    """1"""
     return np.full(z.shape, number(z, 1), z.dtype)
 
 
@@ -97,6 +100,7 @@ ACTIVATIONS["identity"] = Elementwise(identity, d_identity, zero, rational=True)
 
 
 def relu(z: Array) -> Array:
+    """max(z, 0)"""
     return np.maximum(z, number(z, 0))
 
 
@@ -109,6 +113,7 @@ ACTIVATIONS["relu"] = Elementwise(relu, d_relu, zero, rational=True)
 
 
 def leaky_relu(z: Array, slope: Any = 0.01) -> Array:
+    """z above 0, else slope z (A. Maas et al., 2013)."""
     return np.where(z > 0, z, number(z, slope) * z)
 
 
@@ -140,6 +145,7 @@ ACTIVATIONS["sigmoid"] = Elementwise(sigmoid, d_sigmoid, dd_sigmoid)
 
 
 def tanh(z: Array) -> Array:
+    """(e^z - e^-z) / (e^z + e^-z)"""
     return np.tanh(z)
 
 
@@ -162,15 +168,7 @@ def softplus(z: Array) -> Array:
     return (z + abs(z)) / 2 + np.log1p(np.exp(-abs(z)))
 
 
-def d_softplus(z: Array) -> Array:
-    return sigmoid(z)
-
-
-def dd_softplus(z: Array) -> Array:
-    return d_sigmoid(z)
-
-
-ACTIVATIONS["softplus"] = Elementwise(softplus, d_softplus, dd_softplus)
+ACTIVATIONS["softplus"] = Elementwise(softplus, sigmoid, d_sigmoid)  # softplus' is s
 
 
 def silu(z: Array) -> Array:
@@ -214,9 +212,8 @@ def exponentials(z: Array) -> tuple[Array, Array]:
     with np.errstate(invalid="ignore"):
         back = d - z
         lost = (z - (d - back)) - (m + back)  # z - m = d + lost
-    return e + e * np.fmin(
-        lost, number(z, 1)
-    ), place  # no number where z - m is infinite, and e is 0
+    # Where z - m is infinite, `lost` is no number and the 1 is taken: e is 0.
+    return e + e * np.fmin(lost, number(z, 1)), place
 
 
 def softmax_pullback(z: Array, d_h: Array) -> Array:
@@ -238,9 +235,9 @@ ACTIVATIONS["softmax"] = OverLayer(softmax, softmax_pullback, softmax_bend)
 def split(activation: Activation) -> tuple[str, tuple[Any, ...]]:
     """The name of an activation and its parameters: "relu" is ("relu", ()),
     ("leaky_relu", 0.2) is that, (0.2,)."""
-    return (
-        (activation, ()) if isinstance(activation, str) else (activation[0], tuple(activation[1:]))
-    )
+    if isinstance(activation, str):
+        return activation, ()
+    return activation[0], tuple(activation[1:])
 
 
 def activate(activation: Activation, z: Array) -> Array:

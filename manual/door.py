@@ -7,43 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from manual.activations import ACTIVATIONS, Activation, Array, split
+from manual.activations import ACTIVATIONS, Activations, Array, split
 from manual.layers import Layer, Params, layers_of
 from manual.losses import LOSSES, REDUCTIONS
 
 
-def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
-    """Whether there is an activation for every layer, by one of the known
-    names; says what to write where not."""
+def check_names(activations: Any, layers: int) -> None:
+    """Whether every layer has an activation that is known; TypeError or
+    ValueError says what to write where not."""
     if not isinstance(activations, tuple | list) or len(activations) != layers:
         raise ValueError(
             f"activations is {activations!r}, expected one name for each of the {layers} layers: "
             f"write {('relu',) * (layers - 1) + ('identity',)!r}, for example"
         )
     for number, activation in enumerate(activations, 1):
-        if isinstance(activation, str) and activation in known:
+        if isinstance(activation, str) and activation in ACTIVATIONS:
             continue
-        expected = f"expected one of {', '.join(known)} or ('leaky_relu', slope)"
-        function = (
-            activation[0] if isinstance(activation, tuple | list) and activation else activation
-        )
-        if callable(function):
-            name = getattr(function, "__name__", type(function).__name__)
-            write = (
-                f'write "{name.lower()}"'
-                if name.lower() in known
-                else "a name says whose derivative it is"
-            )
-            raise TypeError(f"activation {number} is the function {name}, {expected}: {write}")
-        name, parameters = _parts(activation)
-        if name not in known or len(parameters) > ACTIVATIONS[name].parameters:
+        parts = activation if isinstance(activation, tuple | list) and activation else [activation]
+        name, *parameters = parts
+        expected = f"expected one of {', '.join(ACTIVATIONS)} or ('leaky_relu', slope)"
+        if callable(name):
+            called = getattr(name, "__name__", type(name).__name__)
+            write = "a name says whose derivative it is"
+            if called.lower() in ACTIVATIONS:
+                write = f'write "{called.lower()}"'
+            raise TypeError(f"activation {number} is the function {called}, {expected}: {write}")
+        is_known = isinstance(name, str) and name in ACTIVATIONS
+        if not is_known or len(parameters) > ACTIVATIONS[name].parameters:
             raise ValueError(f"activation {number} is {activation!r}, {expected}")
-
-
-def _parts(activation: Any) -> tuple[Any, Sequence[Any]]:
-    if isinstance(activation, tuple | list) and activation and isinstance(activation[0], str):
-        return activation[0], activation[1:]
-    return (activation if isinstance(activation, str) else None), ()
 
 
 def _exact(value: Any) -> Any:
@@ -61,74 +52,60 @@ def _typed(name: str, value: Any, dtype: np.dtype[Any]) -> Array:
     """`value` as an array of the parameters' number type; whole numbers among
     objects become Fractions."""
     try:
-        found = np.asarray(value, object if dtype.hasobject else None)
-        if found.dtype.kind not in "biufO":
-            raise TypeError(f"found {found.dtype}, expected real numbers")
-        array = found.astype(dtype, copy=False)
+        array = np.asarray(value, object if dtype.hasobject else None)
+        if array.dtype.kind not in "biufO":
+            raise TypeError(f"found {array.dtype}, expected real numbers")
+        array = array.astype(dtype, copy=False)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} cannot be read as an array of {dtype}: {error}") from None
     return np.asarray(np.frompyfunc(_exact, 1, 1)(array), object) if dtype.hasobject else array
 
 
-def _number_type(W: Any) -> np.dtype[Any]:
-    dtype = np.asarray(W).dtype
-    if dtype.name not in ("float32", "float64", "object"):
-        raise TypeError(
-            f"W1 has dtype {dtype}, expected float32, float64 or object (Fractions): write "
-            "W1.astype(float)"
-        )
-    return dtype
+def _check_exact(name: str, rational: bool, W: Array) -> None:
+    if not rational and W.dtype.hasobject and isinstance(W.flat[0], Fraction):
+        exact = ", ".join(known for known, record in ACTIVATIONS.items() if record.rational)
+        raise TypeError(f"{name} has no exact value on Fractions: use float64, or one of {exact}")
 
 
-def _irrational(what: str, dtype: np.dtype[Any], sample: Array) -> None:
-    if dtype.hasobject and isinstance(sample.flat[0], Fraction):
-        exact = ", ".join(name for name, record in ACTIVATIONS.items() if record.rational)
-        raise TypeError(f"{what} has no exact value on Fractions: use float64, or one of {exact}")
-
-
-def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Layer, ...]:
+def check_params(params: Params, activations: Activations) -> tuple[Layer, ...]:
     """The parameters as a tuple of Layer of one number type; ValueError or
     TypeError where something does not fit."""
     params = layers_of(params)
     if not params:
         raise ValueError("params is empty, expected at least one Layer(W, b)")
-    check_names(activations, len(params), tuple(ACTIVATIONS))
-    dtype = _number_type(params[0][0])
+    check_names(activations, len(params))
+    dtype = np.asarray(params[0].W).dtype
+    if dtype.name not in ("float32", "float64", "object"):
+        raise TypeError(
+            f"W1 has dtype {dtype}, expected float32, float64 or object (Fractions): write "
+            "W1.astype(float)"
+        )
     checked: list[Layer] = []
+    before = None  # how many units the layer before has
     for number, (pair, activation) in enumerate(zip(params, activations, strict=True), 1):
         layer = _check_layer(number, pair.W, pair.b, dtype)
-        if checked and layer.W.shape[1] != checked[-1].W.shape[0]:
+        units, inputs = layer.W.shape
+        if before not in (None, inputs):
             raise ValueError(
-                f"W{number} has shape {layer.W.shape}, expected "
-                f"{(layer.W.shape[0], checked[-1].W.shape[0])}: "
-                f"layer {number - 1} has {checked[-1].W.shape[0]} units, and W is (units, inputs); "
-                "if yours is (inputs, units), write W.T"
+                f"W{number} has shape {layer.W.shape}, expected {(units, before)}: layer "
+                f"{number - 1} has {before} units, and W is (units, inputs); if yours is (inputs, "
+                "units), write W.T"
             )
-        if not ACTIVATIONS[name := split(activation)[0]].rational:
-            _irrational(name, dtype, layer.W)
+        before, name = units, split(activation)[0]
+        _check_exact(name, ACTIVATIONS[name].rational, layer.W)
         checked.append(layer)
     return tuple(checked)
 
 
 def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
-    if np.asarray(W).dtype != dtype:
-        raise TypeError(
-            f"W{number} has dtype {np.asarray(W).dtype}, expected that of W1, {dtype}: write "
-            f"W{number}.astype({dtype})"
-        )
-    W = _typed(f"W{number}", W, dtype)
+    W = _parameter(f"W{number}", W, dtype)
     if W.ndim != 2 or 0 in W.shape:
         raise ValueError(
             f"W{number} has shape {W.shape}, expected (units, inputs), neither of them 0"
         )
     if b is None:
         return Layer(W)
-    if np.asarray(b).dtype != dtype:
-        raise TypeError(
-            f"b{number} has dtype {np.asarray(b).dtype}, expected that of W1, {dtype}: write "
-            f"b{number}.astype({dtype})"
-        )
-    b = _typed(f"b{number}", b, dtype)
+    b = _parameter(f"b{number}", b, dtype)
     if b.shape not in ((W.shape[0],), ()):
         raise ValueError(
             f"b{number} has shape {b.shape}, expected {(W.shape[0],)}, one bias a unit; "
@@ -137,8 +114,16 @@ def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
     return Layer(W, b)
 
 
+def _parameter(name: str, value: Any, dtype: np.dtype[Any]) -> Array:
+    if (given := np.asarray(value).dtype) != dtype:
+        raise TypeError(
+            f"{name} has dtype {given}, expected that of W1, {dtype}: write {name}.astype({dtype})"
+        )
+    return _typed(name, value, dtype)
+
+
 def check_direction(
-    direction: Params, params: Sequence[Layer], activations: Sequence[Activation]
+    direction: Params, params: Sequence[Layer], activations: Activations
 ) -> tuple[Layer, ...]:
     """A direction to move the parameters in: a tuple of Layer of their shapes
     and their number type."""
@@ -149,18 +134,17 @@ def check_direction(
         )
     for number, (mine, theirs) in enumerate(zip(direction, params, strict=True), 1):
         for name, rate, parameter in zip("Wb", mine, theirs, strict=True):
-            found = None if rate is None else (np.shape(rate), np.asarray(rate).dtype)
-            expected = None if parameter is None else (parameter.shape, parameter.dtype)
-            if found != expected:
-                words = [
-                    "None" if pair is None else f"shape {pair[0]} and dtype {pair[1]}"
-                    for pair in (found, expected)
-                ]
+            if (given := _kind(rate)) != (expected := _kind(parameter)):
                 raise ValueError(
-                    f"direction has for {name}{number} {words[0]}, expected {words[1]}: it is "
-                    "like the parameters"
+                    f"direction has for {name}{number} {given}, expected {expected}: it is like "
+                    "the parameters"
                 )
     return check_params(direction, activations)
+
+
+def _kind(value: Any) -> str:
+    array = np.asarray(value)
+    return "None" if value is None else f"shape {array.shape} and dtype {array.dtype}"
 
 
 def check_data(name: str, data: Any, params: Sequence[Layer], *, rows: int | None = None) -> Array:
@@ -169,27 +153,21 @@ def check_data(name: str, data: Any, params: Sequence[Layer], *, rows: int | Non
     W = params[0].W if rows is None else params[-1].W
     width = W.shape[1] if rows is None else W.shape[0]
     array = _typed(name, data, W.dtype)
-    if (
-        array.ndim != 2
-        or array.shape[1] != width
-        or len(array) != (rows or len(array))
-        or not len(array)
-    ):
-        expected = f"({'N' if rows is None else rows}, {width})"
-        hint = ""
-        if array.shape == (width,):
-            hint = f": for one example write {name}[None, :]"
-        elif array.ndim == 1:
-            labels = (
-                f"class labels write np.eye({width})[{name}]" if width > 1 and name == "y" else ""
-            )
-            hint = f": for {labels or f'one number an example write {name}[:, None]'}"
-        elif array.ndim == 2 and array.T.shape == (rows or array.shape[1], width):
-            hint = f": a batch is rows, write {name}.T"
-        raise ValueError(
-            f"{name} has shape {array.shape}, expected {expected}, one example a row{hint}"
-        )
-    return array
+    if array.ndim == 2 and len(array) and array.shape == (rows or len(array), width):
+        return array
+    hint = ""
+    if array.shape == (width,):
+        hint = f": for one example write {name}[None, :]"
+    elif array.ndim == 1 and width > 1 and name == "y":
+        hint = f": for class labels write np.eye({width})[y]"
+    elif array.ndim == 1:
+        hint = f": for one number an example write {name}[:, None]"
+    elif array.ndim == 2 and array.T.shape == (rows or array.shape[1], width):
+        hint = f": a batch is rows, write {name}.T"
+    raise ValueError(
+        f"{name} has shape {array.shape}, expected ({rows or 'N'}, {width}), one example a "
+        f"row{hint}"
+    )
 
 
 def check_loss(
@@ -200,8 +178,7 @@ def check_loss(
         raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
-    if not LOSSES[loss].rational:
-        _irrational(loss, params[0].W.dtype, params[0].W)
+    _check_exact(loss, LOSSES[loss].rational, params[0].W)
     if loss == "output":
         if (units := params[-1].W.shape[0]) != 1:
             raise ValueError(

@@ -18,13 +18,13 @@ the gradients to a few u of max(|yhat|, |y|); `docs/accuracy.md` has how many. A
 number below the least that floats have is 0.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from manual.activations import (
     Activation,
+    Activations,
     Array,
     d_sigmoid,
     exponentials,
@@ -46,8 +46,8 @@ def softmax_cross_entropy(y: Array, z: Array) -> Array:
     e^(z_k - m) over the others: two numbers that are not negative, of which the
     second is right to its last digit also where it is close to 0.
     """
-    # 0 log 0 = 0, of a class whose z is -inf too.
-    return -y * np.where(y == 0, 0 * y, _log_softmax(z))
+    m, log = _log_sum(z)
+    return -y * np.where(y == 0, 0 * y, z - m - log)  # 0 log 0 = 0, of a class at -inf too
 
 
 def d_softmax_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Array:
@@ -57,12 +57,8 @@ def d_softmax_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Array:
 
 
 def r_softmax_cross_entropy(y: Array, z: Array, r_z: Array) -> Array:
+    """softmax'(z) r_z sum_i y_i, where softmax' is the Jacobian."""
     return softmax_pullback(z, r_z) * y.sum(-1, keepdims=True)
-
-
-def _log_softmax(z: Array) -> Array:
-    m, log = _log_sum(z)
-    return z - m - log
 
 
 def _log_sum(z: Array) -> tuple[Array, Array]:
@@ -96,6 +92,7 @@ def d_sigmoid_binary_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Arr
 
 
 def r_sigmoid_binary_cross_entropy(y: Array, z: Array, r_z: Array) -> Array:
+    """s'(z) r_z"""
     return d_sigmoid(z) * r_z
 
 
@@ -113,6 +110,7 @@ def d_sigmoid_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Array:
 
 
 def r_sigmoid_cross_entropy(y: Array, z: Array, r_z: Array) -> Array:
+    """y s'(z) r_z"""
     return y * d_sigmoid(z) * r_z
 
 
@@ -132,6 +130,7 @@ def d_softplus_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Array:
 
 
 def r_softplus_cross_entropy(y: Array, z: Array, r_z: Array) -> Array:
+    """-y g (s(-z) - g) r_z with the slope g = s(z) / softplus(z)"""
     slope = _d_log_softplus(z)
     return -y * slope * (sigmoid(-z) - slope) * r_z
 
@@ -169,22 +168,18 @@ def d_softmax_binary_cross_entropy(y: Array, z: Array, d_shares: Any = 1) -> Arr
     softmax_i), and -softmax_i for i itself.
     """
     no = (y - 1) * d_shares * softmax(z)
-    return (
-        d_softmax_cross_entropy(y, z, d_shares)
-        + (no[..., None] * _softmax_of_others(z)).sum(-2)
-        - no
-    )
+    others = (no[..., None] * _softmax_of_others(z)).sum(-2)
+    return d_softmax_cross_entropy(y, z, d_shares) + others - no
 
 
 def r_softmax_binary_cross_entropy(y: Array, z: Array, r_z: Array) -> Array:
+    """That of the cross-entropy and, with n_i = (y_i - 1) softmax_i,
+    sum_i (n_i r_p_ik + r_n_i p_ik) - r_n_k."""
     p = _softmax_of_others(z)
     r_p = p * (r_z[..., None, :] - (p * r_z[..., None, :]).sum(-1, keepdims=True))
     no, r_no = (y - 1) * softmax(z), (y - 1) * softmax_pullback(z, r_z)
-    return (
-        r_softmax_cross_entropy(y, z, r_z)
-        + (no[..., None] * r_p + r_no[..., None] * p).sum(-2)
-        - r_no
-    )
+    r_others = (no[..., None] * r_p + r_no[..., None] * p).sum(-2)
+    return r_softmax_cross_entropy(y, z, r_z) + r_others - r_no
 
 
 def _others(z: Array) -> tuple[Array, Array]:
@@ -234,7 +229,7 @@ FUSED: dict[tuple[str, str], Loss] = {
 }
 
 
-def fuse(activations: Sequence[Activation], loss: str) -> tuple[tuple[Activation, ...], Loss, bool]:
+def fuse(activations: Activations, loss: str) -> tuple[tuple[Activation, ...], Loss, bool]:
     """The activations with which the loss is a function of the last h, that
     function, and whether it is a fused one.
 

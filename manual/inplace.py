@@ -42,30 +42,30 @@ class Buffers(NamedTuple):
     units: int
 
     def number(self, value: float) -> Array:
+        """A number as an array without an axis, of the buffers' number type."""
         return np.asarray(value, self.h.dtype)
 
 
 def identity(_: Buffers) -> list[Step]:
-    return []
-
-
-def identity_pull_back(_: Buffers) -> list[Step]:
+    """Nothing to do, forward or back."""
     return []
 
 
 def relu(b: Buffers) -> list[Step]:
+    """max(z, 0)"""
     z, zero, maximum = b.z, b.number(0), np.maximum
     return [lambda: maximum(z, zero, out=z)]  # a keyword costs a partial half as much again
 
 
 def relu_pull_back(b: Buffers) -> list[Step]:
+    """[h > 0] d"""
     if b.h.size < FEW:
         return [partial(np.sign, b.h, b.spare), partial(np.multiply, b.d, b.spare, b.d)]
     return [partial(np.greater, b.h, b.number(0), b.mask), partial(np.multiply, b.d, b.mask, b.d)]
 
 
 def leaky_relu(b: Buffers, slope: float = 0.01) -> list[Step]:
-    # Of z and its multiple: that with the slope 1 where z > 0.
+    """The larger of z and slope z, or the smaller where the slope is above 1."""
     larger = np.maximum if slope <= 1 else np.minimum
     return [partial(np.multiply, b.z, b.number(slope), b.h), partial(larger, b.z, b.h, out=b.h)]
 
@@ -113,6 +113,7 @@ def sigmoid_pull_back(b: Buffers) -> list[Step]:
 
 
 def tanh(b: Buffers) -> list[Step]:
+    """tanh(z)"""
     return [partial(np.tanh, b.z, b.h)]
 
 
@@ -131,6 +132,7 @@ def tanh_pull_back(b: Buffers) -> list[Step]:
 
 
 def softplus(b: Buffers) -> list[Step]:
+    """max(z, 0) + log(1 + e^-|z|), as (z + |z|) / 2 + log1p(e^-|z|)"""
     return [
         partial(np.absolute, b.z, b.spare),
         partial(np.add, b.z, b.spare, b.h),
@@ -168,6 +170,7 @@ def _exponentials(b: Buffers) -> list[Step]:
 
 
 def softmax(b: Buffers) -> list[Step]:
+    """e^(z - m) / sum_k e^(z_k - m)"""
     return [
         *_exponentials(b),
         partial(np.add.reduce, b.h, b.units, None, b.row, True),
@@ -176,6 +179,7 @@ def softmax(b: Buffers) -> list[Step]:
 
 
 def softmax_pull_back(b: Buffers) -> list[Step]:
+    """h (d - sum_k d_k h_k)"""
     return [
         partial(np.multiply, b.d, b.h, b.spare),
         partial(np.add.reduce, b.spare, b.units, None, b.row, True),
@@ -194,7 +198,7 @@ class InPlace(NamedTuple):
 
 
 FORMS = {
-    "identity": InPlace(identity, identity_pull_back, keeps_z=False),
+    "identity": InPlace(identity, identity, keeps_z=False),
     "relu": InPlace(relu, relu_pull_back, keeps_z=False),
     "leaky_relu": InPlace(leaky_relu, leaky_relu_pull_back, keeps_z=True),
     "sigmoid": InPlace(sigmoid, sigmoid_pull_back, keeps_z=True),
@@ -257,11 +261,13 @@ class Answers:
 
 
 def half_squared_error(a: Answers) -> Any:
+    """|yhat - y|^2 / 2, and d = yhat - y"""
     np.subtract(a.yhat, a.y, a.d)
     return a.flat.dot(a.flat) * a.half
 
 
 def squared_error(a: Answers) -> Any:
+    """|yhat - y|^2, and d = 2 (yhat - y)"""
     np.subtract(a.yhat, a.y, a.d)
     L = a.flat.dot(a.flat)
     np.multiply(a.d, a.two, a.d)
@@ -269,6 +275,7 @@ def squared_error(a: Answers) -> Any:
 
 
 def mean_squared_error(a: Answers) -> Any:
+    """|yhat - y|^2 / O, and d = 2 (yhat - y) / O"""
     L = squared_error(a) / a.outputs
     np.divide(a.d, a.outputs, a.d)
     return L
@@ -288,11 +295,14 @@ def _cross_entropy(a: Answers, y: Array, yhat: Array, d: Array) -> Any:
 
 
 def cross_entropy(a: Answers) -> Any:
+    """sum -y log(yhat), and d = -y / yhat"""
     with np.errstate(divide="ignore"):
         return _cross_entropy(a, a.y, a.yhat, a.d)
 
 
 def binary_cross_entropy(a: Answers) -> Any:
+    """The cross-entropy of y, yhat plus that of 1 - y, 1 - yhat, whose d counts
+    negative."""
     np.subtract(a.one, a.y, a.other_y)
     np.subtract(a.one, a.yhat, a.other_yhat)
     with np.errstate(divide="ignore"):
@@ -304,12 +314,16 @@ def binary_cross_entropy(a: Answers) -> Any:
 
 
 def output(a: Answers) -> Any:
+    """sum yhat, and d = 1"""
     a.d.fill(1)
     return np.add.reduce(a.yhat, None)
 
 
 def softmax_cross_entropy(a: Answers) -> Any:
-    """All that are as large as the largest give e^0 = 1, of which log1p adds one."""
+    """sum -y log softmax(z), and d = softmax(z) sum_i y_i - y
+
+    All that are as large as the largest give e^0 = 1, of which log1p adds one.
+    """
     log_softmax, e, rest = a.d, a.other_yhat, a.row
     with np.errstate(invalid="ignore"):  # of a class whose z is -inf
         for step in a.exponentials:
@@ -360,6 +374,7 @@ def _sigmoid_of(a: Answers, twice: Array, one_and_e: Array) -> None:
 
 
 def sigmoid_binary_cross_entropy(a: Answers) -> Any:
+    """sum y softplus(-z) + (1 - y) softplus(z), and d = (1 - y) s(z) - y s(-z)"""
     size, e, log = _prepare_sigmoid(a)
     _softplus(a, size, log, a.d, np.subtract)
     np.multiply(a.y, a.d, a.d)
@@ -383,6 +398,7 @@ def sigmoid_binary_cross_entropy(a: Answers) -> Any:
 
 
 def sigmoid_cross_entropy(a: Answers) -> Any:
+    """sum y softplus(-z), and d = -y s(-z)"""
     size, e, log = _prepare_sigmoid(a)
     _softplus(a, size, log, a.d, np.subtract)
     np.multiply(a.y, a.d, a.d)
@@ -402,8 +418,7 @@ def _by_formula(loss: Loss, a: Answers) -> Any:
     return loss.value(a.y, a.yhat).sum()
 
 
-# Each returns the sum of its shares over outputs and examples, and leaves dL/dyhat of that sum in
-# d.
+# Each returns the sum of its shares over outputs and examples, and leaves its dL/dyhat in d.
 LOSSES: dict[str, Callable[[Answers], Any]] = {
     "half_squared_error": half_squared_error,
     "squared_error": squared_error,

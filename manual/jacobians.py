@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from manual.activations import Activation, Array, number
+from manual.activations import Activations, Array, number
 from manual.door import check_data, check_loss, check_params
 from manual.fused import fuse
 from manual.layers import Layer, Params, layers_of, like
@@ -49,7 +49,7 @@ def unit_arrays(like: Array) -> Iterator[Array]:
 def jacobians(
     params: Params,
     x: Any,
-    activations: Sequence[Activation],
+    activations: Activations,
     *,
     of: str,
     y: Any = None,
@@ -73,17 +73,15 @@ def jacobians(
         raise ValueError(
             f"{of} comes before every node in the forward pass, so there is no derivative of it"
         )
-    # The network is cut off behind `of`; where that is a z, its layer ends without activation.
+    # The network ends at `of`, and its last layer without activation where that is a z.
     params, activations = params[:layer], tuple(activations[:layer])
     cache = forward_pass(params, x, activations)
     yhat, by_yhat = cache.h[-1], list[Array]()
     if letter in "LS":
         y = check_loss(loss, reduction, y, params, rows=len(x))
-        outputs = (
-            np.eye(yhat.shape[1], dtype=yhat.dtype)
-            if letter == "S"
-            else np.ones((1, yhat.shape[1]), yhat.dtype)
-        )
+        outputs = np.eye(yhat.shape[1], dtype=yhat.dtype)  # a row a share
+        if letter == "L":  # which is their sum
+            outputs = outputs.sum(0, keepdims=True)
         d_yhat = d_reduce(LOSSES[loss].d(y, yhat), reduction)
         seeds = by_yhat = [np.where(output == 1, d_yhat, 0 * yhat) for output in outputs]
         activations, end, is_fused = fuse(activations, loss)
@@ -99,23 +97,21 @@ def jacobians(
     def stacked(rows: list[Array]) -> Array:
         return np.stack(rows).reshape(shape + rows[0].shape)
 
-    found = {
-        f"h{l}": stacked([grads.h[l] for grads in passes]) for l in range(layer + (letter != "z"))
-    }
-    if by_yhat:
-        found[f"h{layer}"] = stacked(by_yhat)
+    by = {f"h{l}": stacked([grads.h[l] for grads in passes]) for l in range(layer)}
+    if letter != "z":
+        by[f"h{layer}"] = stacked(by_yhat or seeds)
     for l, (_, b) in enumerate(params, 1):
-        found[f"z{l}"] = stacked([grads.z[l - 1] for grads in passes])
-        found[f"W{l}"] = stacked([grads.params[l - 1].W for grads in passes])
+        by[f"z{l}"] = stacked([grads.z[l - 1] for grads in passes])
+        by[f"W{l}"] = stacked([grads.params[l - 1].W for grads in passes])
         if b is not None:
-            found[f"b{l}"] = stacked([np.asarray(grads.params[l - 1].b) for grads in passes])
-    return found
+            by[f"b{l}"] = stacked([np.asarray(grads.params[l - 1].b) for grads in passes])
+    return by
 
 
 def jacobian(
     params: Params,
     x: Any,
-    activations: Sequence[Activation],
+    activations: Activations,
     *,
     of: str,
     by: str,
@@ -141,14 +137,14 @@ def jacobian(
             f"{by} does not come before {of} in the forward pass, so there is no derivative "
             f"d{of}/d{by}"
         )
-    found = jacobians(params, x, activations, of=of, y=y, loss=loss, reduction=reduction)
-    if (name := f"{by_letter}{by_layer}") not in found:
+    by_all = jacobians(params, x, activations, of=of, y=y, loss=loss, reduction=reduction)
+    if (name := f"{by_letter}{by_layer}") not in by_all:
         raise ValueError(f"layer {by_layer} has no bias, so there is no derivative by {by}")
-    return found[name]
+    return by_all[name]
 
 
 def _each(
-    params: Sequence[Layer], x: Any, y: Any, activations: Sequence[Activation], loss: str
+    params: Sequence[Layer], x: Any, y: Any, activations: Activations, loss: str
 ) -> tuple[tuple[Layer, ...], Cache, tuple[Array, ...], Array]:
     """Parameters, forward pass, the deltas of every example's own loss, (N, O)
     each, and these losses, (N,)."""
@@ -162,12 +158,7 @@ def _each(
 
 
 def per_example_gradients(
-    params: Params,
-    x: Any,
-    y: Any,
-    activations: Sequence[Activation],
-    *,
-    loss: str = "half_squared_error",
+    params: Params, x: Any, y: Any, activations: Activations, *, loss: str = "half_squared_error"
 ) -> tuple[Array, Any]:
     """The loss of every example, (N,), and its gradient: the parameters'
     pytree, with an axis of the examples in front.
@@ -185,12 +176,7 @@ def per_example_gradients(
 
 
 def per_example_norms(
-    params: Params,
-    x: Any,
-    y: Any,
-    activations: Sequence[Activation],
-    *,
-    loss: str = "half_squared_error",
+    params: Params, x: Any, y: Any, activations: Activations, *, loss: str = "half_squared_error"
 ) -> tuple[Array, Array]:
     """The loss of every example, and the Euclidean norm of its gradient by all
     parameters, (N,) each.

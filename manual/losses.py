@@ -38,49 +38,52 @@ class Loss(NamedTuple):
 LOSSES: dict[str, Loss] = {}  # by name
 
 
+def _exchanged(d: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+    """The derivative by y where y and yhat may change places: that by yhat, of these exchanged."""
+    return lambda y, yhat: d(yhat, y)
+
+
 def half_squared_error(y: Array, yhat: Array) -> Array:
+    """(yhat - y)^2 / 2"""
     return (yhat - y) ** 2 / 2
 
 
 def d_half_squared_error(y: Array, yhat: Array) -> Array:
+    """yhat - y"""
     return yhat - y
 
 
 def r_half_squared_error(y: Array, yhat: Array, r_yhat: Array) -> Array:
+    """r_yhat"""
     return r_yhat
-
-
-def d_half_squared_error_by_y(y: Array, yhat: Array) -> Array:
-    return y - yhat
 
 
 LOSSES["half_squared_error"] = Loss(
     half_squared_error,
     d_half_squared_error,
     r_half_squared_error,
-    d_half_squared_error_by_y,
+    _exchanged(d_half_squared_error),
     rational=True,
 )
 
 
 def squared_error(y: Array, yhat: Array) -> Array:
+    """(yhat - y)^2"""
     return (yhat - y) ** 2
 
 
 def d_squared_error(y: Array, yhat: Array) -> Array:
+    """2 (yhat - y)"""
     return 2 * (yhat - y)
 
 
 def r_squared_error(y: Array, yhat: Array, r_yhat: Array) -> Array:
+    """2 r_yhat"""
     return 2 * r_yhat
 
 
-def d_squared_error_by_y(y: Array, yhat: Array) -> Array:
-    return 2 * (y - yhat)
-
-
 LOSSES["squared_error"] = Loss(
-    squared_error, d_squared_error, r_squared_error, d_squared_error_by_y, rational=True
+    squared_error, d_squared_error, r_squared_error, _exchanged(d_squared_error), rational=True
 )
 
 
@@ -90,22 +93,20 @@ def mean_squared_error(y: Array, yhat: Array) -> Array:
 
 
 def d_mean_squared_error(y: Array, yhat: Array) -> Array:
+    """2 (yhat - y) / O"""
     return 2 * (yhat - y) / yhat.shape[-1]
 
 
 def r_mean_squared_error(y: Array, yhat: Array, r_yhat: Array) -> Array:
+    """2 r_yhat / O"""
     return 2 * r_yhat / yhat.shape[-1]
-
-
-def d_mean_squared_error_by_y(y: Array, yhat: Array) -> Array:
-    return 2 * (y - yhat) / yhat.shape[-1]
 
 
 LOSSES["mean_squared_error"] = Loss(
     mean_squared_error,
     d_mean_squared_error,
     r_mean_squared_error,
-    d_mean_squared_error_by_y,
+    _exchanged(d_mean_squared_error),
     rational=True,
 )
 
@@ -116,10 +117,12 @@ def binary_cross_entropy(y: Array, yhat: Array) -> Array:
 
 
 def d_binary_cross_entropy(y: Array, yhat: Array) -> Array:
+    """-y / yhat + (1 - y) / (1 - yhat)"""
     return d_cross_entropy(y, yhat) - d_cross_entropy(1 - y, 1 - yhat)
 
 
 def r_binary_cross_entropy(y: Array, yhat: Array, r_yhat: Array) -> Array:
+    """(y / yhat^2 + (1 - y) / (1 - yhat)^2) r_yhat"""
     return r_cross_entropy(y, yhat, r_yhat) + r_cross_entropy(1 - y, 1 - yhat, r_yhat)
 
 
@@ -143,11 +146,13 @@ def cross_entropy(y: Array, yhat: Array) -> Array:
 
 
 def d_cross_entropy(y: Array, yhat: Array) -> Array:
+    """-y / yhat, and 0 where y is 0."""
     with np.errstate(divide="ignore", over="ignore"):
         return -y / np.where(y == 0, 1 + 0 * yhat, yhat)
 
 
 def r_cross_entropy(y: Array, yhat: Array, r_yhat: Array) -> Array:
+    """y / yhat^2 r_yhat, and 0 where y is 0."""
     with np.errstate(divide="ignore", over="ignore"):
         return y / np.where(y == 0, 1 + 0 * yhat, yhat) ** 2 * r_yhat
 
@@ -169,10 +174,12 @@ def output(y: Array | None, yhat: Array) -> Array:
 
 
 def d_output(y: Array | None, yhat: Array) -> Array:
+    """1"""
     return yhat**0
 
 
 def r_output(y: Array | None, yhat: Array, r_yhat: Array) -> Array:
+    """0"""
     return 0 * r_yhat
 
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from manual.activations import Activation, Array, activate, pull_back
+from manual.activations import Activations, Array, activate, pull_back
 from manual.door import check_data, check_loss, check_params
 from manual.fused import fuse
 from manual.layers import Layer, Params, like
@@ -46,7 +46,7 @@ class Gradients(NamedTuple):
     h: tuple[Array, ...]
 
 
-def forward_pass(params: Sequence[Layer], x: Array, activations: Sequence[Activation]) -> Cache:
+def forward_pass(params: Sequence[Layer], x: Array, activations: Activations) -> Cache:
     """`forward`, behind the door."""
     zs, hs = [], [x]
     for (W, b), activation in zip(params, activations, strict=True):
@@ -57,7 +57,7 @@ def forward_pass(params: Sequence[Layer], x: Array, activations: Sequence[Activa
 
 
 def backward_pass(
-    params: Sequence[Layer], cache: Cache, d_yhat: Array, activations: Sequence[Activation]
+    params: Sequence[Layer], cache: Cache, d_yhat: Array, activations: Activations
 ) -> Gradients:
     """`backward`, behind the door."""
     d_params, d_zs, d_hs = [], [], [d_yhat]
@@ -65,15 +65,14 @@ def backward_pass(
     for (W, b), z, h, activation in reversed(list(layers)):
         delta = pull_back(activation, z, d_hs[-1])  # (2): (N, O)
         d_W = delta.T @ h  # (3): (O, N) @ (N, I) -> (O, I)
-        # (3): (O,), shared: ().
-        d_b = None if b is None else np.asarray(delta.sum(0 if b.ndim else None))
+        d_b = None if b is None else np.asarray(delta.sum(0 if b.ndim else None))  # (3): (O,) or ()
         d_params.append(Layer(d_W, d_b))
         d_zs.append(delta)
         d_hs.append(delta @ W)  # (4): (N, O) @ (O, I) -> (N, I)
     return Gradients(tuple(d_params[::-1]), tuple(d_zs[::-1]), tuple(d_hs[::-1]))
 
 
-def forward(params: Params, x: Any, activations: Sequence[Activation]) -> Cache:
+def forward(params: Params, x: Any, activations: Activations) -> Cache:
     """Every z and h of the network, equation (1).
 
     x is (N, I); `activations` has one entry a layer, a name in
@@ -86,25 +85,22 @@ def forward(params: Params, x: Any, activations: Sequence[Activation]) -> Cache:
     return forward_pass(params, check_data("x", x, params), activations)
 
 
-def backward(
-    params: Params, cache: Cache, d_yhat: Any, activations: Sequence[Activation]
-) -> Gradients:
+def backward(params: Params, cache: Cache, d_yhat: Any, activations: Activations) -> Gradients:
     """The gradients of a scalar by every parameter, z and h, (2)-(4), from its
     gradient by yhat, d_yhat (N, O).
 
     Raises as `forward` does.
     """
-    params = check_params(params, activations)
-    return backward_pass(
-        params, cache, check_data("d_yhat", d_yhat, params, rows=len(cache.h[0])), activations
-    )
+    layers = check_params(params, activations)
+    d_yhat = check_data("d_yhat", d_yhat, layers, rows=len(cache.h[0]))
+    return backward_pass(layers, cache, d_yhat, activations)
 
 
 def gradients(
     params: Params,
     x: Any,
     y: Any,
-    activations: Sequence[Activation],
+    activations: Activations,
     *,
     loss: str = "half_squared_error",
     reduction: str = "mean",
@@ -123,10 +119,9 @@ def _pass(
     params: Params,
     x: Any,
     y: Any,
-    activations: Sequence[Activation],
+    activations: Activations,
     loss: str,
     reduction: str,
-    *,
     by_yhat: bool,
 ) -> tuple[Any, Gradients]:
     """The loss and its gradients; that by yhat, from which behind a fused
@@ -148,7 +143,7 @@ def value_and_grad(
     params: Params,
     x: Any,
     y: Any,
-    activations: Sequence[Activation],
+    activations: Activations,
     *,
     loss: str = "half_squared_error",
     reduction: str = "mean",

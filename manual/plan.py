@@ -1,13 +1,15 @@
 """The pass of `mlp`, planned: shapes, layout and buffers are decided once, then
 loss and gradients allocate nothing.
 
-    z = h W^T + b     d = f'(z) dL/dh     dL/dW = d^T h     dL/dh = d W          (1)-(4), with examples as rows
+    (1) z = h W^T + b    (2) d = f'(z) dL/dh    (3) dL/dW = d^T h    (4) dL/dh = d W
 
-The products are those of `mlp`, on arrays that lie in memory either way:
+The products are those of `mlp`, with examples as rows, on arrays (N, units)
+that lie in memory either way:
 
-    rows       an array (N, units) has the examples one after the other, as NumPy has it
-    columns    it has the units one after the other: what is added to all examples, or summed over them, is contiguous.
-               A column of ones behind h makes b a column of (W b), so that b and dL/db cost no operation of their own.
+    rows       the examples one after the other, as NumPy has it
+    columns    the units one after the other: what is added to all examples, or
+               summed over them, is contiguous. A column of ones behind h makes
+               b a column of (W b), so that b and dL/db cost no operation.
 
 All parameters lie in one vector, and all gradients in another. A pass is a list
 of steps; `inplace` has those of the activations and losses. Nothing of the size
@@ -20,24 +22,21 @@ a mask NumPy turns the bools into floats, 8,192 of them at a time.
 
 from collections.abc import Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from manual.activations import Activation, Array, split
+from manual.activations import Activations, Array, split
 from manual.door import check_data, check_loss, check_params
 from manual.fused import fuse
 from manual.inplace import Answers, Buffers, Step, in_place, loss_in_place
 from manual.jacobians import gradient_norms
 from manual.layers import Layer, Params
 
-# Units: up to here columns are faster in float64 too, and x is worth a copy that has ones behind
-# it.
-NARROW = 64
-# Bytes of a product below which `dot`, which clears them first, is faster than `matmul`.
-SMALL = 16384
+NARROW = 64  # units up to which columns are faster in float64 too, and x is worth a copy with ones
+SMALL = 16384  # bytes of a product below which `dot`, which clears them first, beats `matmul`
 COPIED = 1024  # bytes for which NumPy keeps memory at hand
-MATRIX = 262144  # bytes of an outer product from which on one `dot` each is faster than all at once
+MATRIX = 262144  # bytes of an outer product from which on one `dot` each beats all at once
 LAYOUTS = ("rows", "columns")
 
 
@@ -68,24 +67,27 @@ def _arrays(params: Sequence[Layer]) -> list[Array]:
     return [array for layer in params for array in layer if array is not None]
 
 
-class _Place:
+class _Place(NamedTuple):
     """Where a layer's parameters, or their gradient, lie in a vector; W_b is
     (O, I + 1), b behind W, if b is inside."""
 
-    def __init__(self, block: Array, like: Layer, inside: bool):
-        self.W_b = block.reshape(len(like.W), -1) if inside else None
-        if self.W_b is not None:
-            self.layer = Layer(self.W_b[:, :-1], self.W_b[:, -1])
-        else:
-            W, b = block[: like.W.size], block[like.W.size :]
-            self.layer = Layer(
-                W.reshape(like.W.shape), None if like.b is None else b.reshape(like.b.shape)
-            )
+    layer: Layer
+    W_b: Array | None = None
 
 
 def _places(vector: Array, params: Sequence[Layer], inside: Sequence[bool]) -> list[_Place]:
-    ends = np.cumsum([W.size + (0 if b is None else b.size) for W, b in params])
-    return [_Place(*each) for each in zip(np.split(vector, ends[:-1]), params, inside, strict=True)]
+    places, start = [], 0
+    for (W, b), b_is_inside in zip(params, inside, strict=True):
+        middle = start + W.size
+        stop = middle + (0 if b is None else b.size)
+        if b_is_inside:
+            W_b = vector[start:stop].reshape(len(W), -1)
+            places.append(_Place(Layer(W_b[:, :-1], W_b[:, -1]), W_b))
+        else:
+            alone = None if b is None else vector[middle:stop].reshape(b.shape)
+            places.append(_Place(Layer(vector[start:middle].reshape(W.shape), alone)))
+        start = stop
+    return places
 
 
 class Plan:
@@ -112,7 +114,7 @@ class Plan:
         self,
         params: Params,
         examples: int,
-        activations: Sequence[Activation],
+        activations: Activations,
         *,
         loss: str = "half_squared_error",
         reduction: str = "mean",
@@ -127,11 +129,10 @@ class Plan:
                 "value_and_grad"
             )
         if not isinstance(examples, int | np.integer) or isinstance(examples, bool) or examples < 1:
-            found = (
-                f"an array of shape {np.shape(examples)}" if np.ndim(examples) else repr(examples)
-            )
+            shape = np.shape(examples)
+            given = f"an array of shape {shape}" if shape else repr(examples)
             raise ValueError(
-                f"examples is {found}, expected the number of rows of x, from 1 on: write len(x)"
+                f"examples is {given}, expected the number of rows of x, from 1 on: write len(x)"
             )
         if layout not in (None, *LAYOUTS):
             raise ValueError(
@@ -143,9 +144,8 @@ class Plan:
         self.widths = (layers[0].W.shape[1], *(len(W) for W, _ in layers))
         self._x_shape = examples, self.widths[0]
         self._y_shape = None if loss == "output" else (examples, self.widths[-1])
-        check_loss(
-            loss, reduction, self._y_shape and np.zeros(self._y_shape), layers, rows=examples
-        )
+        targets = None if self._y_shape is None else np.zeros(self._y_shape)
+        check_loss(loss, reduction, targets, layers, rows=examples)
         self.layout = layout or LAYOUTS[dtype == np.float32 or max(self.widths) <= NARROW]
         inside = [
             self.layout == "columns"
@@ -158,9 +158,8 @@ class Plan:
         self._vector, self._gradient = np.empty(size, dtype), np.zeros(size, dtype)
         self._places = _places(self._vector, layers, inside)
         self._d_places = _places(self._gradient, layers, inside)
-        self.params, self.grads = (
-            tuple(p.layer for p in places) for places in (self._places, self._d_places)
-        )
+        self.params = tuple(place.layer for place in self._places)
+        self.grads = tuple(place.layer for place in self._d_places)
         self.load(layers)
         self._x: Array  # that of the call
         to_loss, self._end, is_fused = fuse(activations, loss)
@@ -168,9 +167,8 @@ class Plan:
         self._make_steps(to_loss)
         fused_with = split(activations[-1])[0] if is_fused else None
         self._loss = partial(loss_in_place(loss, fused_with, self._end), self._answers)
-        self._divisor = (
-            np.asarray(examples, dtype) if reduction == "mean" and examples > 1 else None
-        )
+        divides = reduction == "mean" and examples > 1
+        self._divisor = np.asarray(examples, dtype) if divides else None
 
     @property
     def vector(self) -> Array:
@@ -198,14 +196,13 @@ class Plan:
         layers = check_params(params, self.activations)
         for l, (mine, theirs) in enumerate(zip(self.params, layers, strict=True), 1):
             for name, to, array in zip("Wb", mine, theirs, strict=True):
-                expected, found = (None if a is None else a.shape for a in (to, array))
-                if found != expected:
+                expected, given = (None if a is None else a.shape for a in (to, array))
+                if given != expected:
                     raise ValueError(
-                        f"{name}{l} has shape {found}, expected {expected}: a plan is for one set "
+                        f"{name}{l} has shape {given}, expected {expected}: a plan is for one set "
                         "of shapes"
                     )
-        # The plan's own layers may come in another order: none is to be overwritten
-        # before it is read.
+        # The plan's own layers may come in another order: none is overwritten before it is read.
         arrays = [a.copy() if np.may_share_memory(a, self._vector) else a for a in _arrays(layers)]
         for to, array in zip(_arrays(self.params), arrays, strict=True):
             np.copyto(to, array)
@@ -216,7 +213,7 @@ class Plan:
         anew = partial(Plan, loss=self.loss, reduction=self.reduction, layout=self.layout)
         return anew, (self.params, self.examples, self.activations)
 
-    def _make_buffers(self, activations: Sequence[Activation]) -> None:
+    def _make_buffers(self, activations: Activations) -> None:
         """All are (N, units) and lie as the layout says; what lives no longer
         than a step is shared by the layers.
 
@@ -224,7 +221,8 @@ class Plan:
         follows is inside the product.
         """
         columns, N = self.layout == "columns", self.examples
-        order: Any = "F" if columns else "C"
+        order: Any
+        order, units = ("F", 0) if columns else ("C", 1)
 
         def in_memory(array: Array) -> Array:
             return array.T if columns else array
@@ -248,13 +246,9 @@ class Plan:
             h_memory, d_memory = in_memory(h), in_memory(d)
             z_memory = h_memory if self._z[-1] is h else in_memory(self._z[-1])
             spare_l, mask_l = (buffer[: d.size].reshape(d_memory.shape) for buffer in (spare, mask))
-            self._buffers.append(
-                Buffers(
-                    z_memory, h_memory, d_memory, spare_l, mask_l, row, units=0 if columns else 1
-                )
-            )
+            self._buffers.append(Buffers(z_memory, h_memory, d_memory, spare_l, mask_l, row, units))
 
-    def _make_steps(self, activations: Sequence[Activation]) -> None:
+    def _make_steps(self, activations: Activations) -> None:
         self._forward: list[Step] = []
         self._backward: list[Step] = []  # to all gradients
         self._inward: list[Step] = []  # to every d, and no gradient
@@ -269,13 +263,8 @@ class Plan:
 
     def _outward(self, l: int) -> list[Step]:
         """z = h W^T + b"""
-        (W, b), W_b, z, h, ones = (
-            self.params[l],
-            self._places[l].W_b,
-            self._z[l],
-            self._h[l],
-            self._ones[l],
-        )
+        (W, b), W_b = self._places[l]
+        z, h, ones = self._z[l], self._h[l], self._ones[l]
         if W_b is not None and ones is not None:
             taken: list[Step] = [] if l else [lambda: h.__setitem__(..., self._x)]
             return [*taken, _product(ones, W_b.T, z)]
@@ -284,7 +273,8 @@ class Plan:
 
     def _to_params(self, l: int) -> list[Step]:
         """dL/dW = d^T h, and dL/db the sum of d over the examples"""
-        (d_W, d_b), d_W_b, d, ones = self.grads[l], self._d_places[l].W_b, self._d[l], self._ones[l]
+        (d_W, d_b), d_W_b = self._d_places[l]
+        d, ones = self._d[l], self._ones[l]
         if d_W_b is not None and ones is not None:
             return [_product(d.T, ones, d_W_b)]
         product = _product(d.T, self._h[l], d_W) if l else lambda: _product(d.T, self._x, d_W)()
@@ -338,14 +328,11 @@ class Plan:
     @cached_property
     def _per_example(self) -> tuple[Layer, ...]:
         """Made when first asked for: N times as large as the gradient."""
-        N, dtype = self.examples, self.dtype
-        return tuple(
-            Layer(
-                np.empty((N, *W.shape), dtype),
-                None if b is None else np.empty((N, *b.shape), dtype),
-            )
-            for W, b in self.params
-        )
+
+        def each(array: Array) -> Array:
+            return np.empty((self.examples, *array.shape), self.dtype)
+
+        return tuple(Layer(each(W), None if b is None else each(b)) for W, b in self.params)
 
     def _each(self, x: Any, y: Any) -> Array:
         """Runs to the d of every example's own loss, and returns these losses."""

@@ -6,11 +6,11 @@ which that of `jax.nn.sigmoid` at 40 (0.0) and that of `jnp.tanh` at 18 are not:
 exponentials of -|z| only, and no difference of nearly equal numbers.
 |z| is taken by `where`, whose derivative at 0 is 1 and not 0.
 
-An activation is entered in `ACTIVATIONS` where it is written: a new one is
-written here, and in no other file.
+Behind them all is their table, `ACTIVATIONS`: a new one is written here, and in
+no other file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any
 
@@ -18,45 +18,36 @@ import jax
 import jax.numpy as jnp
 
 Activation = str | tuple[str, Any]  # a name, or ("leaky_relu", slope)
+Activations = Sequence[Activation]  # one for every layer
 Function = Callable[..., jax.Array]
-
-ACTIVATIONS: dict[str, Function] = {}  # by name; the order is that of messages
-
-
-def _activation(function: Function) -> Function:
-    """Enters a function in the table under its own name."""
-    ACTIVATIONS[function.__name__] = function
-    return function
 
 
 def _absolute(z: jax.Array) -> jax.Array:
     return jnp.where(z >= 0, z, -z)
 
 
-@_activation
 def identity(z: jax.Array) -> jax.Array:
+    """z"""
     return z
 
 
-@_activation
 def relu(z: jax.Array) -> jax.Array:
     """max(z, 0), by `where`: the derivative at 0 is 0, where that of
     `jnp.maximum` would be a half. NaN stays NaN."""
     return jnp.where(z <= 0, 0, z)
 
 
-@_activation
 def leaky_relu(z: jax.Array, slope: Any = 0.01) -> jax.Array:
+    """z above 0, else slope z (A. Maas et al., 2013)."""
     return jnp.where(z > 0, z, slope * z)
 
 
-@_activation
 def sigmoid(z: jax.Array) -> jax.Array:
+    """1 / (1 + e^-z), as e^min(z, 0) / (1 + e^-|z|)"""
     e = jnp.exp(-_absolute(z))
     return jnp.where(z >= 0, 1, e) / (1 + e)
 
 
-@_activation
 def tanh(z: jax.Array) -> jax.Array:
     """(1 - e^-2|z|) / (1 + e^-2|z|) with the sign of z; near 0, where that
     subtracts equal numbers, JAX's own."""
@@ -65,18 +56,18 @@ def tanh(z: jax.Array) -> jax.Array:
     return jnp.where(z > 0.5, far, jnp.where(z < -0.5, -far, jnp.tanh(z)))
 
 
-@_activation
 def softplus(z: jax.Array) -> jax.Array:
+    """log(1 + e^z), as max(z, 0) + log(1 + e^-|z|)"""
     return jnp.where(z >= 0, z, 0) + jnp.log1p(jnp.exp(-_absolute(z)))
 
 
-@_activation
 def silu(z: jax.Array) -> jax.Array:
+    """z s(z)"""
     return z * sigmoid(z)
 
 
-@_activation
 def softmax(z: jax.Array) -> jax.Array:
+    """e^z_i / sum_k e^z_k"""
     e, _, _ = exponentials(z)
     return e / e.sum()
 
@@ -97,6 +88,10 @@ def exponentials(z: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     lost = (constant - (rounded - back)) - (m + back)
     e = jnp.exp(d)
     return e + e * jnp.where(lost < 1, lost, 0), jnp.arange(z.size) == constant.argmax(), m
+
+
+_ALL = (identity, relu, leaky_relu, sigmoid, tanh, softplus, silu, softmax)  # as messages have it
+ACTIVATIONS: dict[str, Function] = {function.__name__: function for function in _ALL}
 
 
 def parameters_of(name: str) -> int:

@@ -7,43 +7,34 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ref.activations import ACTIVATIONS, Activation, parameters_of
+from ref.activations import ACTIVATIONS, Activations, parameters_of
 from ref.layers import Layer, Params, layers_of
 from ref.losses import LOSSES, REDUCTIONS
 
 
-def check_names(activations: Any, layers: int, known: Sequence[str]) -> None:
-    """Whether there is an activation for every layer, by one of the known
-    names; says what to write where not."""
+def check_names(activations: Any, layers: int) -> None:
+    """Whether every layer has an activation that is known; TypeError or
+    ValueError says what to write where not."""
     if not isinstance(activations, tuple | list) or len(activations) != layers:
         raise ValueError(
             f"activations is {activations!r}, expected one name for each of the {layers} layers: "
             f"write {('relu',) * (layers - 1) + ('identity',)!r}, for example"
         )
     for number, activation in enumerate(activations, 1):
-        if isinstance(activation, str) and activation in known:
+        if isinstance(activation, str) and activation in ACTIVATIONS:
             continue
-        expected = f"expected one of {', '.join(known)} or ('leaky_relu', slope)"
-        function = (
-            activation[0] if isinstance(activation, tuple | list) and activation else activation
-        )
-        if callable(function):
-            name = getattr(function, "__name__", type(function).__name__)
-            write = (
-                f'write "{name.lower()}"'
-                if name.lower() in known
-                else "a name says whose derivative it is"
-            )
-            raise TypeError(f"activation {number} is the function {name}, {expected}: {write}")
-        name, parameters = _parts(activation)
-        if name not in known or len(parameters) > parameters_of(name):
+        parts = activation if isinstance(activation, tuple | list) and activation else [activation]
+        name, *parameters = parts
+        expected = f"expected one of {', '.join(ACTIVATIONS)} or ('leaky_relu', slope)"
+        if callable(name):
+            called = getattr(name, "__name__", type(name).__name__)
+            write = "a name says whose derivative it is"
+            if called.lower() in ACTIVATIONS:
+                write = f'write "{called.lower()}"'
+            raise TypeError(f"activation {number} is the function {called}, {expected}: {write}")
+        is_known = isinstance(name, str) and name in ACTIVATIONS
+        if not is_known or len(parameters) > parameters_of(name):
             raise ValueError(f"activation {number} is {activation!r}, {expected}")
-
-
-def _parts(activation: Any) -> tuple[Any, Sequence[Any]]:
-    if isinstance(activation, tuple | list) and activation and isinstance(activation[0], str):
-        return activation[0], activation[1:]
-    return (activation if isinstance(activation, str) else None), ()
 
 
 def _expect(name: str, array: jax.Array, *shapes: tuple[int, ...], write: str) -> None:
@@ -54,7 +45,7 @@ def _expect(name: str, array: jax.Array, *shapes: tuple[int, ...], write: str) -
 
 
 def check_network(
-    params: Params, x: Any, activations: Sequence[Activation]
+    params: Params, x: Any, activations: Activations
 ) -> tuple[tuple[Layer, ...], jax.Array]:
     """The parameters as a tuple of Layer and x as an array (N, I); ValueError
     where a shape or a name does not fit."""
@@ -78,7 +69,7 @@ def check_x(x: Any, inputs: int, dtype: Any) -> jax.Array:
     return data.astype(dtype)
 
 
-def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Layer, ...]:
+def check_params(params: Params, activations: Activations) -> tuple[Layer, ...]:
     """The parameters as a tuple of Layer; ValueError where a shape, a number
     type or a name does not fit."""
     layers = tuple(
@@ -86,7 +77,7 @@ def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Lay
     )
     if not layers:
         raise ValueError("params is empty, expected at least one Layer(W, b)")
-    check_names(activations, len(layers), tuple(ACTIVATIONS))
+    check_names(activations, len(layers))
     inputs = 0
     for l, (W, b) in enumerate(layers, 1):
         if W.ndim != 2 or 0 in W.shape:
@@ -97,13 +88,8 @@ def check_params(params: Params, activations: Sequence[Activation]) -> tuple[Lay
             write = f"{inputs} numbers come into layer {l}, and W is (units, inputs), not W.T"
             _expect(f"W{l}", W, (W.shape[0], inputs), write=write)
         if b is not None:
-            _expect(
-                f"b{l}",
-                b,
-                (W.shape[0],),
-                (),
-                write="one bias a unit, () for one shared bias, or None for no bias",
-            )
+            write = "one bias a unit, () for one shared bias, or None for no bias"
+            _expect(f"b{l}", b, (W.shape[0],), (), write=write)
         if not jnp.issubdtype(W.dtype, jnp.floating):
             raise ValueError(
                 f"W{l} has dtype {W.dtype}, expected a floating one: write W{l}.astype(float)"
@@ -121,11 +107,10 @@ def check_direction(direction: Params, params: Sequence[Layer]) -> tuple[Layer, 
         )
     for l, (mine, theirs) in enumerate(zip(pairs, params, strict=True), 1):
         for name, rate, parameter in zip("Wb", mine, theirs, strict=True):
-            found = None if rate is None else jnp.asarray(rate).shape
-            expected = None if parameter is None else parameter.shape
-            if found != expected:
+            given, expected = (a if a is None else jnp.asarray(a).shape for a in (rate, parameter))
+            if given != expected:
                 raise ValueError(
-                    f"direction has for {name}{l} {found}, expected {expected}: it is like the "
+                    f"direction has for {name}{l} {given}, expected {expected}: it is like the "
                     "parameters"
                 )
     typed = [
@@ -157,15 +142,9 @@ def check_loss(
             f"y is None, expected the targets of the loss {loss}, of shape {(examples, outputs)}"
         )
     targets = jnp.asarray(y, params[-1].W.dtype)
-    _expect(
-        "y",
-        targets,
-        (examples, outputs),
-        write="one row an example, one column an output; "
-        + (
-            f"np.eye({outputs})[y] makes rows of class labels"
-            if outputs > 1
-            else "y[:, None] makes a column of a vector"
-        ),
-    )
+    hint = "y[:, None] makes a column of a vector"
+    if outputs > 1:
+        hint = f"np.eye({outputs})[y] makes rows of class labels"
+    write = f"one row an example, one column an output; {hint}"
+    _expect("y", targets, (examples, outputs), write=write)
     return targets

@@ -9,13 +9,12 @@ differentiates that, and the gradient is right to a few units of the last digit
 of max(|yhat|, |y|), as `docs/accuracy.md` has it.
 """
 
-from collections.abc import Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 
-from ref.activations import Activation, exponentials, softmax, softplus
+from ref.activations import Activation, Activations, exponentials, softmax, softplus
 from ref.losses import LOSSES, Shares
 
 
@@ -25,12 +24,8 @@ def softmax_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
     as -y_i (z_i - m - log(1 + rest)), with m the largest z and rest the sum of
     e^(z_k - m) over the others.
     """
-    return -y * jnp.where(y == 0, 0, _log_softmax(z))  # 0 log 0 = 0, of a class whose z is -inf too
-
-
-def _log_softmax(z: jax.Array) -> jax.Array:
     m, log = _log_sum(z)
-    return z - m - log
+    return -y * jnp.where(y == 0, 0, z - m - log)  # 0 log 0 = 0, of a class at -inf too
 
 
 def _log_sum(z: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -91,9 +86,7 @@ FUSED: dict[tuple[str, str], Shares] = {
 }
 
 
-def fuse(
-    activations: Sequence[Activation], loss: str
-) -> tuple[tuple[Activation, ...], Shares, bool]:
+def fuse(activations: Activations, loss: str) -> tuple[tuple[Activation, ...], Shares, bool]:
     """The activations with which the loss is a function of the last h, that
     function, and whether it is a fused one.
 

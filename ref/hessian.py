@@ -1,12 +1,11 @@
 """The Hessian times a direction, forward over reverse: the rate of the gradient
 along a line (B. Pearlmutter, 1994)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 
-from ref.activations import Activation
+from ref.activations import Activations
 from ref.door import check_direction, check_loss, check_network
 from ref.fused import fuse
 from ref.layers import Layer, Params, like
@@ -18,7 +17,7 @@ def hvp(
     direction: Params,
     x: Any,
     y: Any,
-    activations: Sequence[Activation],
+    activations: Activations,
     *,
     loss: str = "half_squared_error",
     reduction: str = "mean",

@@ -11,12 +11,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ref.activations import Activation
+from ref.activations import Activations
 from ref.door import check_loss, check_network
 from ref.fused import fuse
 from ref.layers import Layer, Params, like
 from ref.losses import LOSSES, Shares
-from ref.mlp import Cache, Gradients, batch_forward, example_forward, loss_shares
+from ref.mlp import Cache, Gradients, batch_forward, example_forward, loss_shares, zero_taps
 
 
 def _pick(name: str, params: Sequence[Layer], nodes: Cache) -> jax.Array:
@@ -30,18 +30,18 @@ def _pick(name: str, params: Sequence[Layer], nodes: Cache) -> jax.Array:
             "..., yhat, W1, b1, ..."
         )
     l = int(layer)
-    found = {"z": nodes.z[l - 1], "h": nodes.h[l], "W": params[l - 1].W, "b": params[l - 1].b}[
-        letter
-    ]
-    if found is None:
+    if letter in "zh":
+        return nodes.z[l - 1] if letter == "z" else nodes.h[l]
+    array: jax.Array | None = getattr(params[l - 1], letter)
+    if array is None:
         raise ValueError(f"{name!r} names nothing: layer {l} has no bias")
-    return found
+    return array
 
 
 def stacked_jacobian(
     params: Params,
     x: Any,
-    activations: Sequence[Activation],
+    activations: Activations,
     *,
     of: Sequence[str],
     y: Any = None,
@@ -64,8 +64,8 @@ def stacked_jacobian(
         def node(name: str) -> jax.Array:
             if name not in ("L", "shares"):
                 return _pick(name, params, nodes)
-            found = loss_shares(y, last, shares, reduction)
-            return found.sum() if name == "L" else found
+            of_outputs = loss_shares(y, last, shares, reduction)
+            return of_outputs.sum() if name == "L" else of_outputs
 
         return jnp.concatenate([jnp.ravel(node(name)) for name in of])
 
@@ -74,12 +74,8 @@ def stacked_jacobian(
         vector = stacked(nodes, nodes.z[-1] if is_fused else nodes.h[-1], shares)
         return vector, (vector, nodes)
 
-    taps = jax.tree.map(
-        jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, activations))
-    )
-    (d_params, d_nodes), (vector, nodes) = jax.jacrev(value, argnums=(0, 1), has_aux=True)(
-        params, taps
-    )
+    by_both = jax.jacrev(value, argnums=(0, 1), has_aux=True)
+    (d_params, d_nodes), (vector, nodes) = by_both(params, zero_taps(params, x, activations))
     d_hs = d_nodes.h
     if is_fused:  # a loss that does not look at yhat
         by_yhat = jax.jacrev(
@@ -92,7 +88,7 @@ def stacked_jacobian(
 def jacobian(
     params: Params,
     x: Any,
-    activations: Sequence[Activation],
+    activations: Activations,
     *,
     of: str,
     by: str,
@@ -113,17 +109,12 @@ def jacobian(
     shapes: dict[str, tuple[int, ...]] = {"L": (), "shares": nodes.h[-1].shape[1:]}
     shape = shapes[of] if of in shapes else _pick(of, params, nodes).shape
     _, rows = stacked_jacobian(params, x, activations, of=[of], y=y, loss=loss, reduction=reduction)
-    found = _pick(by, rows.params, Cache(rows.z, rows.h))
-    return found.reshape(shape + found.shape[1:])
+    by_rows = _pick(by, rows.params, Cache(rows.z, rows.h))
+    return by_rows.reshape(shape + by_rows.shape[1:])
 
 
 def per_example_gradients(
-    params: Params,
-    x: Any,
-    y: Any,
-    activations: Sequence[Activation],
-    *,
-    loss: str = "half_squared_error",
+    params: Params, x: Any, y: Any, activations: Activations, *, loss: str = "half_squared_error"
 ) -> tuple[jax.Array, Any]:
     """The loss of every example, (N,), and its gradient: the parameters'
     pytree, with an axis of the examples in front.
@@ -144,12 +135,7 @@ def per_example_gradients(
 
 
 def per_example_norms(
-    params: Params,
-    x: Any,
-    y: Any,
-    activations: Sequence[Activation],
-    *,
-    loss: str = "half_squared_error",
+    params: Params, x: Any, y: Any, activations: Activations, *, loss: str = "half_squared_error"
 ) -> tuple[jax.Array, jax.Array]:
     """The loss of every example, and the Euclidean norm of its gradient by all
     parameters, (N,) each.

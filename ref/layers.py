@@ -18,9 +18,8 @@ class Layer(NamedTuple):
 
 
 # What parameters come in, and gradients go out: a list, tuple or NamedTuple with an entry for
-# every layer, which is
-# (W, b) or (W,), a Layer or another NamedTuple of these, {"W": W, "b": b}, or a dataclass with
-# these fields.
+# every layer, which is (W, b) or (W,), a Layer or another NamedTuple of these, {"W": W, "b": b},
+# or a dataclass with these fields.
 Params = Any
 
 
@@ -55,10 +54,10 @@ def _layer_of(name: str, layer: Any) -> Layer:
         return Layer(layer["W"], layer.get("b"))
     if isinstance(layer, tuple | list) and 1 <= len(layer) <= 2:
         return Layer(*layer)
-    found = (
-        f"{len(layer)} entries" if isinstance(layer, tuple | list) else f"a {type(layer).__name__}"
-    )
-    raise TypeError(f"{name} is {found}, expected (W, b), or (W, None) for no bias")
+    given = f"a {type(layer).__name__}"
+    if isinstance(layer, tuple | list):
+        given = f"{len(layer)} entries"
+    raise TypeError(f"{name} is {given}, expected (W, b), or (W, None) for no bias")
 
 
 def _keys(mapping: Mapping[Any, Any]) -> str:
@@ -68,14 +67,10 @@ def _keys(mapping: Mapping[Any, Any]) -> str:
 def like(params: Any, layers: Sequence[Layer]) -> Any:
     """Layers, most likely gradients, in the containers in which `params` came,
     so that both are the same pytree."""
-    found = [_like_layer(given, layer) for given, layer in zip(params, layers, strict=True)]
-    return (
-        type(params)(*found)
-        if hasattr(params, "_fields")
-        else tuple(found)
-        if _is_tuple(params)
-        else found
-    )
+    alike = [_like_layer(given, layer) for given, layer in zip(params, layers, strict=True)]
+    if hasattr(params, "_fields"):
+        return type(params)(*alike)
+    return tuple(alike) if isinstance(params, tuple) else alike
 
 
 def _like_layer(given: Any, layer: Layer) -> Any:
@@ -85,14 +80,11 @@ def _like_layer(given: Any, layer: Layer) -> Any:
     if is_dataclass(given) and not isinstance(given, type):
         return replace(given, **{field.name: named[field.name] for field in fields(given)})
     if isinstance(given, Mapping):
-        found: Any = copy(given)
-        found.update({name: named[name] for name in given})
-        return found
+        alike: Any = copy(given)
+        alike.update({name: named[name] for name in given})
+        return alike
     if hasattr(given, "_fields"):
         by_name = set(given._fields) == set("Wb")
         return type(given)(**named) if by_name else type(given)(*layer[: len(given)])
-    return tuple(layer[: len(given)]) if _is_tuple(given) else list(layer[: len(given)])
-
-
-def _is_tuple(container: Any) -> bool:
-    return isinstance(container, tuple)
+    entries = layer[: len(given)]
+    return entries if isinstance(given, tuple) else list(entries)

@@ -9,49 +9,45 @@ import jax.numpy as jnp
 
 Shares = Callable[[Any, jax.Array], jax.Array]  # of y, which is None for some losses, and yhat
 
-LOSSES: dict[str, Shares] = {}  # by name
 
-
-def _loss(function: Shares) -> Shares:
-    """Enters a function in the table under its own name."""
-    LOSSES[function.__name__] = function
-    return function
-
-
-@_loss
 def half_squared_error(y: jax.Array, yhat: jax.Array) -> jax.Array:
+    """(y - yhat)^2 / 2"""
     return (y - yhat) ** 2 / 2
 
 
-@_loss
 def squared_error(y: jax.Array, yhat: jax.Array) -> jax.Array:
+    """(y - yhat)^2"""
     return (y - yhat) ** 2
 
 
-@_loss
 def mean_squared_error(y: jax.Array, yhat: jax.Array) -> jax.Array:
     """The mean over the outputs: a share is (y - yhat)^2 / O."""
     return (y - yhat) ** 2 / yhat.size
 
 
-@_loss
 def binary_cross_entropy(y: jax.Array, yhat: jax.Array) -> jax.Array:
     """-y log(yhat) - (1 - y) log(1 - yhat), with 0 log 0 = 0."""
     return cross_entropy(y, yhat) + cross_entropy(1 - y, 1 - yhat)
 
 
-@_loss
 def cross_entropy(y: jax.Array, yhat: jax.Array) -> jax.Array:
     """-y log(yhat), with 0 log 0 = 0; infinite where yhat is 0 and y is not."""
-    # The logarithm of 1 where y is 0: a gradient through log(0) would be NaN even where its
-    # factor is 0.
+    # The logarithm of 1 where y is 0: a gradient through log(0) is NaN even if its factor is 0.
     return -y * jnp.log(jnp.where(y == 0, 1, yhat))
 
 
-@_loss
 def output(y: jax.Array | None, yhat: jax.Array) -> jax.Array:
     """The single output itself: the network's value is its loss."""
     return yhat
 
 
+_ALL: tuple[Shares, ...] = (
+    half_squared_error,
+    squared_error,
+    mean_squared_error,
+    binary_cross_entropy,
+    cross_entropy,
+    output,
+)
+LOSSES = {loss.__name__: loss for loss in _ALL}
 REDUCTIONS: dict[str, Callable[..., jax.Array]] = {"mean": jnp.mean, "sum": jnp.sum}

@@ -1,12 +1,13 @@
 """More than one device: the network of `mlp` over a mesh. The caller makes the
 mesh, JAX does the rest.
 
-    jax.make_mesh((8,), ("data",))               the batch divided by 8, the parameters whole on every device
-    jax.make_mesh((4, 2), ("data", "model"))     the batch divided by 4, the weights by 2: no device holds them all
+    jax.make_mesh((8,), ("data",))              the batch divided by 8
+    jax.make_mesh((4, 2), ("data", "model"))    the batch by 4, the weights by 2
 
-Only where the arrays lie is said here. `jit` divides the work by that, and
-writes the sums over the devices: the gradient, which is a mean over the batch,
-is added up over "data" without anybody asking for it.
+By the first every device has all parameters, by the second none has. Only where
+the arrays lie is said here. `jit` divides the work by that, and writes the sums
+over the devices: the gradient, which is a mean over the batch, is added up over
+"data" without anybody asking for it.
 
 Over "model" the layers take turns (M. Shoeybi et al., Megatron-LM, 2019). One
 layer is divided by its units, so that its h comes out divided; the next is
@@ -31,7 +32,7 @@ import numpy as np
 from jax.experimental.multihost_utils import process_allgather
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from ref.activations import Activation
+from ref.activations import Activations
 from ref.door import check_loss, check_network, check_params
 from ref.layers import Layer, Params, layers_of
 from ref.mlp import value_and_grad
@@ -50,20 +51,19 @@ class Shardings(NamedTuple):
 
 
 def _arrays(params: Sequence[Layer]) -> tuple[Layer, ...]:
+    return tuple(Layer(_array(W), _array(b)) for W, b in layers_of(params))
+
+
+def _array(a: Any) -> Any:
     """Plain lists become arrays, on the host: on a device there may not be room for a whole one."""
-
-    def array(a: Any) -> Any:
-        return a if a is None or hasattr(a, "shape") else np.asarray(a)
-
-    return tuple(Layer(array(W), array(b)) for W, b in layers_of(params))
+    return a if a is None or hasattr(a, "shape") else np.asarray(a)
 
 
 def _checked(layers: tuple[Layer, ...], x: Any) -> tuple[Layer, ...]:
     """The shapes alone, after they have passed the door."""
     shapes: tuple[Layer, ...]
-    shapes, _ = jax.eval_shape(
-        partial(check_network, activations=("identity",) * len(layers)), layers, x
-    )
+    check = partial(check_network, activations=("identity",) * len(layers))
+    shapes, _ = jax.eval_shape(check, layers, x)
     return shapes
 
 
@@ -84,9 +84,8 @@ def shardings(mesh: Mesh, params: Sequence[Layer]) -> Shardings:
     layers = _arrays(params)
     inputs = (np.shape(layers[0].W) or (1,))[-1] if layers else 1
     shapes = _checked(layers, np.zeros((1, inputs), np.float32))
-    # The caller's devices. On axes that are explicit, as make_mesh makes them now, every
-    # product that is a sum over
-    # devices would have to say where its result lies.
+    # The caller's devices. On axes that are explicit, as make_mesh makes them now, every product
+    # that is a sum over devices would have to say where its result lies.
     at = partial(NamedSharding, Mesh(mesh.devices, mesh.axis_names))
     model, parts = ("model", mesh.shape["model"]) if "model" in mesh.axis_names else (None, 1)
     divided, h_is_divided = [], False
@@ -115,15 +114,13 @@ def place(
     the number of their rows; further errors are those of `shardings` and
     `value_and_grad`.
     """
-    where, layers = shardings(mesh, params), _arrays(params)
-    x, y = (a if a is None or hasattr(a, "shape") else np.asarray(a) for a in (x, y))
+    where, layers, x, y = shardings(mesh, params), _arrays(params), _array(x), _array(y)
     _checked(layers, x)
     examples, alone = len(x), jax.process_count() == 1
     if y is not None and (np.ndim(y) != 2 or len(y) != examples):
         raise ValueError(
             f"y has shape {np.shape(y)}, expected {examples} rows, one for each of x, and one "
-            "column an output: "
-            "y[:, None] makes a column of a vector"
+            "column an output: y[:, None] makes a column of a vector"
         )
     if not alone:
         _compare(layers, examples)
@@ -133,8 +130,7 @@ def place(
         fitting = f"{fewer} or {fewer + parts}" if fewer else f"{parts}"
         raise ValueError(
             f"x has {examples} examples{'' if alone else ' in each process'}, expected a multiple "
-            f"of {parts}, "
-            f"the parts of the axis 'data': write a batch of {fitting}"
+            f"of {parts}, the parts of the axis 'data': write a batch of {fitting}"
         )
 
     def put(array: Any, sharding: NamedSharding) -> Any:
@@ -173,7 +169,7 @@ def _compare(layers: tuple[Layer, ...], examples: int) -> None:
 def sharded_value_and_grad(
     mesh: Mesh,
     params: Params,
-    activations: Sequence[Activation],
+    activations: Activations,
     *,
     loss: str = "half_squared_error",
     reduction: str = "mean",

@@ -1,10 +1,11 @@
 """The multilayer perceptron in JAX: one example, forward only.
 
-    z_l = W_l h_(l-1) + b_l          h_l = f_l(z_l)          h_0 = x, yhat the last h          W is (units, inputs)
+    z_l = W_l h_(l-1) + b_l      h_l = f_l(z_l)      h_0 = x, yhat the last h
 
-`vmap` makes a batch of it, and JAX its derivatives. To be differentiated by a
-node, the forward pass takes a tap at every node: a zero that is added there.
-The derivative by the tap is the derivative by the node, every path counted.
+with W (units, inputs). `vmap` makes a batch of it, and JAX its derivatives. To
+be differentiated by a node, the forward pass takes a tap at every node: a zero
+that is added there. The derivative by the tap is the derivative by the node,
+every path counted.
 
 Everything works under `jit` with `activations`, `loss`, `reduction`, `of` and
 `by` static. The number type is JAX's: float32, or float64 inside `with
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ref.activations import Activation, activate
+from ref.activations import Activations, activate
 from ref.door import check_loss, check_network
 from ref.fused import fuse
 from ref.layers import Layer, Params, like
@@ -42,10 +43,7 @@ class Gradients(NamedTuple):
 
 
 def example_forward(
-    params: Sequence[Layer],
-    x: jax.Array,
-    activations: Sequence[Activation],
-    taps: Cache | None = None,
+    params: Sequence[Layer], x: jax.Array, activations: Activations, taps: Cache | None = None
 ) -> Cache:
     """Every z (O,) and h (O,) of one example x (I,)."""
     zs, hs = [], [x if taps is None else x + taps.h[0]]
@@ -58,12 +56,17 @@ def example_forward(
 
 
 def batch_forward(
-    params: Sequence[Layer],
-    x: jax.Array,
-    activations: Sequence[Activation],
-    taps: Cache | None = None,
+    params: Sequence[Layer], x: jax.Array, activations: Activations, taps: Cache | None = None
 ) -> Cache:
+    """Every z (N, O) and h (N, O) of a batch x (N, I)."""
     return jax.vmap(lambda x, taps: example_forward(params, x, activations, taps))(x, taps)
+
+
+def zero_taps(params: Sequence[Layer], x: jax.Array, activations: Activations) -> Cache:
+    """A tap for every node of a batch."""
+    nodes = jax.eval_shape(lambda: batch_forward(params, x, activations))
+    taps: Cache = jax.tree.map(jnp.zeros_like, nodes)
+    return taps
 
 
 def loss_shares(y: jax.Array | None, last: jax.Array, shares: Shares, reduction: str) -> jax.Array:
@@ -72,7 +75,7 @@ def loss_shares(y: jax.Array | None, last: jax.Array, shares: Shares, reduction:
     return REDUCTIONS[reduction](jax.vmap(shares)(y, last), axis=0)
 
 
-def forward(params: Params, x: Any, activations: Sequence[Activation]) -> Cache:
+def forward(params: Params, x: Any, activations: Activations) -> Cache:
     """Every z and h of the network.
 
     x is (N, I); `activations` has one entry a layer, a name in
@@ -88,7 +91,7 @@ def value_and_grad(
     params: Params,
     x: Any,
     y: Any,
-    activations: Sequence[Activation],
+    activations: Activations,
     *,
     loss: str = "half_squared_error",
     reduction: str = "mean",
@@ -109,11 +112,11 @@ def value_and_grad(
     layers, x = check_network(params, x, activations)
     y = check_loss(loss, reduction, y, layers, len(x))
     to_loss, shares, _ = fuse(activations, loss)
-    L, grads = jax.value_and_grad(
-        lambda layers: loss_shares(
-            y, batch_forward(layers, x, to_loss).h[-1], shares, reduction
-        ).sum()
-    )(layers)
+
+    def value(layers: tuple[Layer, ...]) -> jax.Array:
+        return loss_shares(y, batch_forward(layers, x, to_loss).h[-1], shares, reduction).sum()
+
+    L, grads = jax.value_and_grad(value)(layers)
     return L, like(params, grads)
 
 
@@ -121,7 +124,7 @@ def gradients(
     params: Params,
     x: Any,
     y: Any,
-    activations: Sequence[Activation],
+    activations: Activations,
     *,
     loss: str = "half_squared_error",
     reduction: str = "mean",
@@ -136,15 +139,13 @@ def gradients(
     layers, x = check_network(params, x, activations)
     y = check_loss(loss, reduction, y, layers, len(x))
     to_loss, shares, is_fused = fuse(activations, loss)
-    taps = jax.tree.map(jnp.zeros_like, jax.eval_shape(lambda: batch_forward(layers, x, to_loss)))
 
     def value(layers: tuple[Layer, ...], taps: Cache) -> tuple[jax.Array, jax.Array]:
         nodes = batch_forward(layers, x, to_loss, taps)
         return loss_shares(y, nodes.h[-1], shares, reduction).sum(), nodes.z[-1]
 
-    (L, z), (d_params, d_nodes) = jax.value_and_grad(value, argnums=(0, 1), has_aux=True)(
-        layers, taps
-    )
+    by_both = jax.value_and_grad(value, argnums=(0, 1), has_aux=True)
+    (L, z), (d_params, d_nodes) = by_both(layers, zero_taps(layers, x, to_loss))
     d_hs = d_nodes.h
     if is_fused:  # which does not look at yhat
         d_yhat = jax.grad(lambda yhat: loss_shares(y, yhat, LOSSES[loss], reduction).sum())

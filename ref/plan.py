@@ -1,11 +1,14 @@
 """The compiled pass, with the parameters packed as it runs fastest: chosen from
 their shapes alone.
 
-    layers     an array for each W and each b: for wide layers, where the products take all the time
-    vector     all parameters in one vector (P,): for tiny networks, where a call spends more time on each array that
-               goes in or comes out, about a microsecond, than on the arithmetic
-    scan       a run of equal layers as one stack of W (layers, O, O) and one of b (layers, O), and one body for all:
-               for deep and narrow networks, which compile in the same time however deep they are
+    layers    an array for each W and each b: for wide layers, where the products
+              take all the time
+    vector    all parameters in one vector (P,): for tiny networks, where a call
+              spends more time on each array that goes in or comes out, about a
+              microsecond, than on the arithmetic
+    scan      a run of equal layers as one stack of W (layers, O, O) and one of b
+              (layers, O), and one body for all: for deep and narrow networks,
+              which compile in the same time however deep they are
 
 The mathematics is that of `mlp`, and JAX differentiates it.
 """
@@ -21,15 +24,14 @@ import jax
 import jax.numpy as jnp
 from jax.experimental.compilation_cache import compilation_cache as compilation_cache_of_jax
 
-from ref.activations import Activation
+from ref.activations import Activations
 from ref.door import check_loss, check_params, check_x
 from ref.fused import fuse
 from ref.layers import Layer, Params
-from ref.mlp import Cache, batch_forward, loss_shares
+from ref.mlp import Cache, batch_forward, loss_shares, zero_taps
 
 TINY = 8192  # parameters up to which they are one vector, unless there is something to scan
-# Layers from which on, and units up to which, a run of equal layers is scanned.
-DEEP, THIN = (32, 128)
+DEEP, THIN = 32, 128  # layers from which on, and units up to which, a run of equal ones is scanned
 
 Packed = Any  # parameters, or their gradient: an array or a tuple of them
 
@@ -38,7 +40,7 @@ class _Layers:
     """Packed as the arrays themselves, W1, b1, W2, .... Wherever a layer has no
     bias, there is none."""
 
-    def __init__(self, like: Sequence[Layer], activations: Sequence[Activation]):
+    def __init__(self, like: Sequence[Layer], activations: Activations):
         self.like, self.activations = like, activations
 
     def pack(self, params: Params) -> Packed:
@@ -70,23 +72,18 @@ class _Vector(_Layers):
 class _Scan(_Layers):
     """Packed as the layers before the run, the stacks of the run, and the layers after it."""
 
-    def __init__(self, like: Sequence[Layer], activations: Sequence[Activation]):
+    def __init__(self, like: Sequence[Layer], activations: Activations):
         super().__init__(like, activations)
         self.run = longest_run(like, activations)
         start, stop = self.run.start, self.run.stop
-        self.before, self.after = (
-            _Layers(like[s], activations[s]) for s in (slice(start), slice(stop, None))
-        )
+        self.before = _Layers(like[:start], activations[:start])
+        self.after = _Layers(like[stop:], activations[stop:])
         self.length, self.activation = stop - start, activations[start]
 
     def pack(self, params: Params) -> Packed:
-        params = tuple(params)
-        stacks = jax.tree.map(lambda *layers: jnp.stack(layers), *params[self.run])
-        return (
-            self.before.pack(params[: self.run.start]),
-            stacks,
-            self.after.pack(params[self.run.stop :]),
-        )
+        params, start, stop = tuple(params), self.run.start, self.run.stop
+        stacks = jax.tree.map(lambda *layers: jnp.stack(layers), *params[start:stop])
+        return self.before.pack(params[:start]), stacks, self.after.pack(params[stop:])
 
     def unpack(self, packed: Packed) -> tuple[Layer, ...]:
         before, stacks, after = packed
@@ -109,7 +106,7 @@ class _Scan(_Layers):
 FORMULATIONS: dict[str, type[_Layers]] = {"layers": _Layers, "vector": _Vector, "scan": _Scan}
 
 
-def longest_run(params: Sequence[Layer], activations: Sequence[Activation]) -> slice:
+def longest_run(params: Sequence[Layer], activations: Activations) -> slice:
     """The longest run of layers that differ in numbers only, with as many units
     as inputs; empty if there is none."""
     kinds = [
@@ -128,7 +125,7 @@ def longest_run(params: Sequence[Layer], activations: Sequence[Activation]) -> s
 WRITE_PACK = "write plan.pack(params)"
 
 
-def _check(where: str, found: Any, expected: Any, write: str) -> None:
+def _check(name: str, given: Any, expected: Any, write: str) -> None:
     """ValueError unless the arrays have the expected shapes and number types,
     in a tree of the same form."""
 
@@ -136,16 +133,15 @@ def _check(where: str, found: Any, expected: Any, write: str) -> None:
         arrays = jax.tree.leaves(tree)
         return [f"{a.dtype}{list(a.shape)}" if hasattr(a, "dtype") else repr(a) for a in arrays]
 
-    mine, theirs = kinds(found), kinds(expected)
-    structures: list[Any] = [jax.tree.structure(tree) for tree in (found, expected)]
-    if mine == theirs and structures[0] == structures[1]:
+    mine, theirs = kinds(given), kinds(expected)
+    structure: Any = jax.tree.structure  # whose results have no type
+    if mine == theirs and structure(given) == structure(expected):
         return
     differing = (pair for pair in zip(mine, theirs, strict=False) if pair[0] != pair[1])
     this, that = next(differing, (f"{len(mine)} arrays", f"{len(theirs)} in another form"))
-    wide = (
-        ", inside `with jax.enable_x64(True):`" if "float64" in that and "float32" in this else ""
-    )
-    raise ValueError(f"{where} {this}, expected {that}: {write}{wide}")
+    if "float64" in that and "float32" in this:
+        write += ", inside `with jax.enable_x64(True):`"
+    raise ValueError(f"{name} has {this}, expected {that}: {write}")
 
 
 class Plan:
@@ -170,7 +166,7 @@ class Plan:
     def __init__(
         self,
         params: Params,
-        activations: Sequence[Activation],
+        activations: Activations,
         *,
         loss: str = "half_squared_error",
         reduction: str = "mean",
@@ -215,17 +211,13 @@ class Plan:
         """Parameters of the plan's shapes as `value_and_grad` takes them;
         ValueError where a shape is another."""
         packed = self._packing.pack(check_params(params, self.activations))
-        _check(
-            "params has",
-            packed,
-            self._packed,
-            "a plan is for one set of shapes and one number type",
-        )
+        write = "a plan is for one set of shapes and one number type"
+        _check("params", packed, self._packed, write)
         return packed
 
     def unpack(self, packed: Packed) -> tuple[Layer, ...]:
         """What was packed, parameters or their gradient, as a tuple of `Layer`."""
-        _check("packed has", packed, self._packed, WRITE_PACK)
+        _check("packed", packed, self._packed, WRITE_PACK)
         return self._packing.unpack(packed)
 
     def _value_and_grad(
@@ -235,12 +227,8 @@ class Plan:
         (N, O), or None for "output"."""
         x, y = self._data(packed, x, y)
         if into is not None:
-            _check(
-                "into has",
-                into,
-                self._packed,
-                "write into=gradient, with one that an earlier call returned",
-            )
+            write = "write into=gradient, with one that an earlier call returned"
+            _check("into", into, self._packed, write)
 
         def value(packed: Packed) -> jax.Array:
             return loss_shares(y, self._packing.last(packed, x), self._shares, self.reduction).sum()
@@ -261,12 +249,8 @@ class Plan:
         if into is not None:
             shape: Any = jax.ShapeDtypeStruct
             expected = jax.tree.map(lambda a: shape((len(losses), *a.shape), a.dtype), self._like)
-            _check(
-                "into has",
-                into,
-                expected,
-                "write into=grads, with those that an earlier call returned",
-            )
+            write = "write into=grads, with those that an earlier call returned"
+            _check("into", into, expected, write)
         layers = []
         for like, delta, h in zip(self._like, deltas, hs, strict=True):
             d_b = None if like.b is None else delta if like.b.ndim else delta.sum(-1)
@@ -298,18 +282,16 @@ class Plan:
         params = self._packing.unpack(packed)
 
         def value(taps: tuple[jax.Array, ...]) -> tuple[jax.Array, tuple[jax.Array, Cache]]:
-            nodes = batch_forward(params, x, self._to_loss, Cache(taps, zeros.h))
+            nodes = batch_forward(params, x, self._to_loss, zeros._replace(z=taps))
             losses = jax.vmap(self._shares)(y, nodes.h[-1]).sum(-1)
             return losses.sum(), (losses, nodes)
 
-        zeros = jax.tree.map(
-            jnp.zeros_like, jax.eval_shape(lambda: batch_forward(params, x, self._to_loss))
-        )
+        zeros = zero_taps(params, x, self._to_loss)
         deltas, (losses, nodes) = jax.grad(value, has_aux=True)(zeros.z)
         return losses, deltas, nodes.h[:-1]
 
     def _data(self, packed: Packed, x: Any, y: Any) -> tuple[jax.Array, jax.Array | None]:
-        _check("packed has", packed, self._packed, WRITE_PACK)
+        _check("packed", packed, self._packed, WRITE_PACK)
         x = check_x(x, self.widths[0], self._like[0].W.dtype)
         return x, check_loss(self.loss, self.reduction, y, self._like, len(x))
 

@@ -42,7 +42,7 @@ PLANTED = [
         'reduce(end.value(y, cache.h[-1]), "sum")',
     ),
     ("fused", "return y * softplus(-z) + (1 - y) * softplus(z)", "return y * softplus(-z)"),
-    ("fused", "return -y * np.where(\n        y == 0", "return np.where(\n        y == 0"),
+    ("fused", "return -y * np.where(y == 0", "return np.where(y == 0"),
     # dL/dyhat
     ("losses", "return yhat - y\n", "return y - yhat\n"),
     ("losses", "return 2 * (yhat - y)\n", "return yhat - y\n"),
@@ -74,7 +74,7 @@ PLANTED = [
     ("activations", "return e / ((1 + e) * (1 + e))", "return e / (1 + e)"),
     ("activations", "return 4 * e / (", "return 2 * e / ("),
     ("activations", "e = np.exp(-2 * abs(z))", "e = np.exp(-abs(z))"),
-    ("activations", "return sigmoid(z)\n", "return d_sigmoid(z)\n"),
+    ("activations", "(softplus, sigmoid, d_sigmoid)", "(softplus, d_sigmoid, d_sigmoid)"),
     ("activations", "* (1 + z * sigmoid(-z))", ""),
     (
         "activations",
@@ -103,11 +103,7 @@ PLANTED = [
     ),
     ("fused", "return -y * sigmoid(-z) * d_shares", "return (sigmoid(z) - y) * d_shares"),
     ("fused", "return -y * _d_log_softplus(z) * d_shares", "return -y * sigmoid(z) * d_shares"),
-    (
-        "fused",
-        "* _softmax_of_others(z)).sum(-2)\n        - no\n",
-        "* _softmax_of_others(z)).sum(-2)\n",
-    ),
+    ("fused", " + others - no", " + others"),
     ("fused", 'return (*activations[:-1], "identity"), fused', "return tuple(activations), fused"),
     # The Hessian along a direction
     ("hessian", "r_z = r_hs[-1] @ W.T + h @ V.T", "r_z = r_hs[-1] @ W.T"),
@@ -128,7 +124,7 @@ PLANTED = [
         "return d_sigmoid(z) * np.tanh(z / 2)",
     ),
     ("activations", "return -2 * d_tanh(z) * np.tanh(z)", "return -d_tanh(z) * np.tanh(z)"),
-    ("activations", "return d_sigmoid(z)\n", "return zero(z)\n"),
+    ("activations", "(softplus, sigmoid, d_sigmoid)", "(softplus, sigmoid, zero)"),
     ("activations", " - h * (d_h * r_h).sum(-1, keepdims=True)", ""),
     ("activations", "return d_h * r_z * self.dd(z", "return d_h * self.dd(z"),
     ("activations", "* (2 - z * np.tanh(z / 2))", "* 2"),
