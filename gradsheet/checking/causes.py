@@ -137,7 +137,7 @@ class MistakeSearch:
                 if self.left < 0:
                     raise _TooMany
                 with np.errstate(all="ignore"):
-                    values = evidence.mistaken.of_run(Run(evidence.simulation, batch))
+                    values = evidence.mistaken.of_pass(Run(evidence.simulation, batch).passed)
                     for column, name in enumerate(self.order):
                         rows = same[start : start + size, column]
                         rows &= _same(values[name], evidence, name)

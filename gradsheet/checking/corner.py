@@ -15,7 +15,7 @@ import numpy as np
 
 from gradsheet.checking.asked import Arrays, ParameterGradients
 from gradsheet.checking.probes import Data, at_kink
-from gradsheet.checking.truth import Bounds
+from gradsheet.checking.truth import ErrorBounds
 from gradsheet.language.functions import facts_of
 from manual.activations import Activation, Array, split
 
@@ -30,7 +30,7 @@ class Corner:
     f'(0)."""
 
     data: Data
-    bounds: Bounds
+    bounds: ErrorBounds
     layer: int
     f: str
     below: float
@@ -109,7 +109,7 @@ def corners_of(asked: ParameterGradients, dtype: str) -> Iterator[Corner]:
             corners = (
                 Corner(
                     data,
-                    Bounds(asked, data),
+                    ErrorBounds(asked, data),
                     l,
                     name,
                     below,

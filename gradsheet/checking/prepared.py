@@ -56,7 +56,7 @@ class Prepared:
     def bound(
         self, probe: int, dtype: str, *, sharp: bool = False
     ) -> tuple[Arrays, frozenset[str]]:
-        """How far answers at a probe may be off, as `Bounds` has it."""
+        """How far answers at a probe may be off, as `ErrorBounds` has it."""
         return self.truths[probe].bounds.of(dtype, sharp=sharp)
 
     @functools.cached_property
@@ -170,7 +170,7 @@ def _shows(simulations: Simulations) -> Array:
     for simulation, mistaken in simulations:
         run = Run(simulation, [(), *simulation.singles])
         with np.errstate(all="ignore"):
-            for name, values in mistaken.of_run(run).items():
+            for name, values in mistaken.of_pass(run.passed).items():
                 if name != "L" and len(values) > 1:
                     shown |= changed(values.reshape(len(values), -1)).any(-1)
     return shown

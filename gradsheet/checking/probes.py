@@ -16,16 +16,17 @@ a function leaves out does not show. A probe for a kink has one z that is
 exactly 0.
 """
 
+import contextlib
 import itertools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from gradsheet.checking.rounding import BITS, Rounding, unit_roundoff
+from gradsheet.checking.rounding import BITS, Rounding, rounding_of, unit_roundoff
 from gradsheet.language.functions import facts_of
 from gradsheet.network import losses
 from gradsheet.network.network import Network
@@ -67,16 +68,25 @@ class Data:
         """One example."""
         return replace(self, x=self.x[[n]], y=None if self.y is None else self.y[[n]])
 
-    def point(
-        self, network: Network, *, alone: int | None = None, of: Sequence[str] = ("L",)
-    ) -> Point:
-        """The same with fractions, for all witnesses; of one example alone
-        where its number is given."""
-        rows = slice(None) if alone is None else [alone]
-        y = None if self.y is None else fractions(self.y[rows])
+    def converted(self, convert: Callable[[Array], Any]) -> "Data":
+        """The data with every array converted."""
+        y = None if self.y is None else convert(self.y)
+        params, direction = each(self.params, convert), each(self.direction, convert)
+        return Data(params, convert(self.x), y, direction)
+
+    def problem(self, network: Network) -> Problem:
+        """State them for a network."""
+        return Problem(network, self.params, self.x, self.y)
+
+    def point(self, network: Network, *, of: Sequence[str] = ("L",)) -> Point:
+        """The same with fractions, for all witnesses."""
         nudges = None if network.rational else NUDGES
-        x, params = fractions(self.x[rows]), tuple(fractional(self.params))
-        return point_of(Problem(exactly(network), params, x, y), of, nudges=nudges)
+        return point_of(self.problem(exactly(network)).converted(fractions), of, nudges=nudges)
+
+
+def each(layers: Iterable[Layer], convert: Callable[[Array], Any]) -> tuple[Layer, ...]:
+    """Convert every array of the layers."""
+    return tuple(Layer(convert(W), None if b is None else convert(b)) for W, b in layers)
 
 
 def exactly(network: Network) -> Network:
@@ -87,12 +97,9 @@ def exactly(network: Network) -> Network:
     return replace(network, activations=activations)
 
 
-def fractions(array: Any) -> Any:
-    return None if array is None else np.asarray(np.frompyfunc(Fraction, 1, 1)(array), object)
-
-
-def fractional(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    return tuple(Layer(fractions(W), fractions(b)) for W, b in layers)
+def fractions(array: Array) -> Array:
+    """The numbers that floats are, exactly."""
+    return np.asarray(np.frompyfunc(Fraction, 1, 1)(array), object)
 
 
 class Unlucky(Exception):
@@ -155,10 +162,7 @@ class Drawing:
                 z[:, unit] = h @ W[unit] + b[unit]
             h = activate(activation, z)
             params.append(Layer(W, {None: None, "units": b, "shared": np.asarray(shared)}[bias]))
-        direction = tuple(
-            Layer(self._array(*W.shape), None if b is None else self._array(*b.shape))
-            for W, b in params
-        )
+        direction = each(params, lambda array: self._array(*array.shape))
         return Data(tuple(params), x, self._targets(h), direction)
 
     def _unit(
@@ -219,30 +223,26 @@ def _draws(
     dtype: str = "float32",
     fractional: bool = False,
     live: bool = False,
-) -> Iterator[Data]:
+) -> Iterator[tuple[Data, Rounding]]:
+    """Data, with the errors that floats may make there."""
     drawing = Drawing(network, bits=BITS[dtype], fractional=fractional, live=live)
     wide = sum(inputs * units for inputs, units in itertools.pairwise(network.widths)) > MANY
     for _ in range(DRAWS[24] if wide or not network.rational else DRAWS[BITS[dtype]]):
-        try:
+        with contextlib.suppress(Unlucky):
             data = drawing.data(kinked_layer)
-        except Unlucky:
-            continue
-        yield data
+            yield data, rounding_of(data.problem(network), dtype)
 
 
-def _rounding(network: Network, data: Data, dtype: str) -> Rounding:
-    return Rounding(network, data.params, data.x, data.y, dtype)
+def _near_kinks(rounding: Rounding) -> int:
+    """How many z with a kink are 0, or so close to it that floats cannot tell."""
+    near = 0
+    for l in rounding.network.kinked:
+        z = rounding.z[l - 1]
+        near += int((~(abs(z.value) > (0 if z.is_exact else SAFE * z.error))).sum())
+    return near
 
 
-def off_kinks(rounding: Rounding) -> bool:
-    """Whether no z with a kink is 0, or so close to it that floats cannot tell."""
-    kinked = [rounding.z[l - 1] for l in rounding.network.kinked]
-    return all(
-        (abs(ball.value) > (0 if ball.is_exact else SAFE * ball.error)).all() for ball in kinked
-    )
-
-
-def is_exact(rounding: Rounding) -> bool:
+def _is_exact(rounding: Rounding) -> bool:
     """Whether nothing is rounded on the way to the gradients, nor to the loss,
     for which floats of few bits are few."""
     few = rounding.precision.u > unit_roundoff("float32")
@@ -255,7 +255,7 @@ def of_fractions(network: Network) -> Data | None:
     """Data of fractions, with targets far off: whole numbers do not show
     whoever rounds or clips."""
     draws = _draws(network, fractional=True)
-    return next((data for data in draws if off_kinks(_rounding(network, data, "float32"))), None)
+    return next((data for data, rounding in draws if not _near_kinks(rounding)), None)
 
 
 def drawn(network: Network, dtype: str, *, live: bool = False) -> Iterator[Data]:
@@ -265,19 +265,18 @@ def drawn(network: Network, dtype: str, *, live: bool = False) -> Iterator[Data]
     In few bits nothing can be told at the others, which come only where there
     is no exact one.
     """
-    later, found = [], 0
-    for data in _draws(network, dtype=dtype, live=live):
-        rounding = _rounding(network, data, dtype)
-        if not off_kinks(rounding):
+    later, count = [], 0
+    for data, rounding in _draws(network, dtype=dtype, live=live):
+        if _near_kinks(rounding):
             continue
-        if network.rational and not is_exact(rounding):
+        if network.rational and not _is_exact(rounding):
             later.append(data)
             continue
-        found += 1
+        count += 1
         yield data
-        if found == DRAWS[24]:
+        if count == DRAWS[24]:
             return
-    if not found or BITS[dtype] >= 24:
+    if not count or BITS[dtype] >= 24:
         yield from later
 
 
@@ -287,17 +286,9 @@ def at_kink(network: Network, layer: int, dtype: str) -> Iterator[Data]:
 
     Floats of few bits have to be exact there.
     """
-    for data in _draws(network, layer, dtype=dtype):
-        rounding = _rounding(network, data, dtype)
-        kinked = [rounding.z[l - 1] for l in network.kinked]
-        near_0 = sum(
-            int((abs(z.value) <= (0 if z.is_exact else SAFE * z.error)).sum()) for z in kinked
-        )
-        if (
-            near_0 == 1
-            and rounding.z[layer - 1].is_exact
-            and (BITS[dtype] >= 24 or is_exact(rounding))
-        ):
+    for data, rounding in _draws(network, layer, dtype=dtype):
+        is_certain = _near_kinks(rounding) == 1 and rounding.z[layer - 1].is_exact
+        if is_certain and (BITS[dtype] >= 24 or _is_exact(rounding)):
             yield data
 
 

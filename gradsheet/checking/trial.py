@@ -20,7 +20,7 @@ from gradsheet.checking.result import Check, Row
 from gradsheet.checking.returned import Returned, array_again, equal
 from gradsheet.checking.rounding import FEW_BITS, unit_roundoff, within
 from gradsheet.checking.subject import Misbehaved, Subject
-from gradsheet.checking.truth import Bounds
+from gradsheet.checking.truth import ErrorBounds
 from gradsheet.language.functions import facts_of
 from manual.activations import Array
 
@@ -249,7 +249,7 @@ class Trial:
     ) -> list[str]:
         """The arrays of an answer that are off by more than floats likely err,
         times a factor."""
-        right, bounds, names = asked.by(manual, data), Bounds(asked, data), []
+        right, bounds, names = asked.by(manual, data), ErrorBounds(asked, data), []
         for name, array in answer.arrays.items():
             errors, _ = bounds.of(self.comparison.dtype(answer, name), sharp=True)
             if not (abs(array - right[name]) <= factor * errors[name]).all():
