@@ -86,6 +86,11 @@ class Check:
         return self.rows if self.kink is None else [*self.rows, self.kink]
 
     @property
+    def wrong(self) -> list[str]:
+        """The arrays that are not right, in the order of backpropagation."""
+        return [row.name for row in self.rows if not row.is_right]
+
+    @property
     def right(self) -> bool:
         """Whether every array is right and nothing is at fault."""
         return bool(self.rows) and not self.faults and all(row.is_right for row in self.lines)
@@ -105,9 +110,7 @@ class Check:
     @property
     def first(self) -> str | None:
         """What is wrong first in the order of backpropagation."""
-        if self.steps:
-            return self.steps[0].gives
-        return next((row.name for row in self.rows if not row.is_right), None)
+        return next(iter([step.gives for step in self.steps] or self.wrong), None)
 
     @property
     def mistakes(self) -> list[tuple[str, ...]]:
@@ -200,8 +203,7 @@ def _mistakes(check: Check) -> Iterator[str]:
         return
     for names, text in grouped(check.relations):
         yield from _laid_out("mistake  ", f"{', '.join(names)}: {text}")
-    wrong = [row.name for row in check.rows if not row.is_right and not row.name.startswith("L")]
-    is_open = any(name not in check.relations for name in wrong)
+    is_open = any(not name.startswith("L") for name in {*check.wrong} - check.relations.keys())
     if is_open and not codes and naming.tried > 1:
         known = "no known mistake gives" if naming.complete else "none is found that gives"
         yield from _laid_out("mistake  ", f"{known} this, of {naming.tried:,} combinations tried")

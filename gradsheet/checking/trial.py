@@ -2,9 +2,8 @@
 is wrong is explained."""
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -27,21 +26,8 @@ from manual.activations import Array
 MOST_SINGLE = 64  # examples that are tried one at a time
 
 
-def run_trial(
-    fn: Callable[..., Any],
-    *,
-    dtype: str,
-    array: Callable[[Array], Any],
-    prepared: Prepared,
-    at_zero: float | None,
-    inputs_first: bool,
-    reading: int = 0,
-    words: str | None = None,
-) -> "Trial":
+def run_trial(subject: Subject, prepared: Prepared, at_zero: float | None) -> "Trial":
     """Check a function once, in one layout and one reading of its answers."""
-    subject = Subject(
-        fn, prepared.asked, dtype, array, inputs_first=inputs_first, reading=reading, words=words
-    )
     trial = Trial(subject, prepared, at_zero)
     trial.run()
     return trial
@@ -171,11 +157,6 @@ class Trial:
         probes are exact or say nothing."""
         return min(unit_roundoff(self.coarsest), unit_roundoff("float32"))
 
-    @property
-    def rows_are_wrong(self) -> bool:
-        """Whether any array is not right."""
-        return any(not row.is_right for row in self.check.rows)
-
     def _judge(self, first: Returned) -> None:
         check, exact_everywhere = self.check, True
         answers = [(n, answer) for n, answer in enumerate(self.answers) if answer is not None]
@@ -289,7 +270,7 @@ class Trial:
 
     def _judge_kinks(self) -> None:
         """What is taken for f'(0), where everything else is right."""
-        if not self.prepared.corners or self.rows_are_wrong:
+        if not self.prepared.corners or self.check.wrong:
             return
         taken: list[tuple[str, int, float]] = []
         for corner in self.prepared.corners:
@@ -336,7 +317,7 @@ class Trial:
         if len(answers) < len(self.answers):
             return
         if self.asked.what == "gradients":
-            self._find_steps([row.name for row in rows if not row.is_right])
+            self._find_steps(self.check.wrong)
         if evidence := self._evidence(answers):
             self.check.naming = MistakeSearch(evidence, self.asked.order()).run()
 
@@ -387,7 +368,7 @@ class Trial:
         """The steps that break at examples of their own, and the arrays that
         are wrong there; None where the function does not answer at one."""
         single = replace(self.asked.network, examples=1)
-        alone = self.subject.asked_for(ParameterGradients(single))
+        alone = replace(self.subject, asked=ParameterGradients(single), words=None)
         accuracy = 1e-9 if self.coarsest == "float64" else 1e-3
         broken: dict[BrokenStep, None] = {}
         off: set[str] = set()
