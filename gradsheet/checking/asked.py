@@ -6,7 +6,7 @@ off, and what comes out when mistakes of the catalogue are made. Arrays stand
 under the names of the parameters they are derivatives by, "L" is the loss.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -38,11 +38,15 @@ def by_name(layers: Any) -> Arrays:
 
 class Mistaken(NamedTuple):
     """A point where mistakes are made; what a pass there answers, arrays with
-    the variants in front; and what of a function's answer stands beside it."""
+    the variants in front; and the example that it is of, if of one alone."""
 
     point: Point
     of_pass: Callable[[Pass], Arrays]
-    of_answer: Callable[[Mapping[str, Array]], Arrays]
+    example: int | None
+
+    def of_answer(self, arrays: Mapping[str, Array]) -> Arrays:
+        """Take what of a function's answer stands beside it."""
+        return {name: a if self.example is None else a[self.example] for name, a in arrays.items()}
 
 
 def _pass_with_slopes(network: Network, data: Data, slopes: Mapping[int, float]) -> Pass:
@@ -65,6 +69,7 @@ class ParameterGradients:
 
     what = "gradients"
     has_loss = True
+    of = "L"
     labels = "L", "dL/d"
 
     def __init__(self, network: Network):
@@ -118,11 +123,19 @@ class ParameterGradients:
 
         Raises Undecided where they cannot be heard.
         """
-        return self._of_point(data.point(self.network))
+        answers = []
+        for network, part, _ in self._parts(data):
+            point = part.point(network, of=[self.of])
+            derivatives = {name: point.derivative(self.of, (), name, ()) for name in self.shapes}
+            answers.append({"L": point.node("L"), **derivatives} if self.has_loss else derivatives)
+        return self._joined(answers)
 
-    def _of_point(self, point: Point) -> Arrays:
-        gradients = {name: point.derivative("L", (), name, ()) for name in self.shapes}
-        return {"L": point.node("L"), **gradients}
+    def _parts(self, data: Data) -> Iterator[tuple[Network, Data, int | None]]:
+        """The networks and data whose passes give the answer, and of which example."""
+        yield self.network, data, None
+
+    def _joined(self, answers: Sequence[Arrays]) -> Arrays:
+        return answers[0]
 
     def by(self, room: Any, data: Data) -> Arrays:
         """Compute the answer by `manual` or `ref`, in the type of the data."""
@@ -138,7 +151,8 @@ class ParameterGradients:
 
     def mistaken(self, data: Data) -> list[Mistaken]:
         """Where mistakes can be made, and compared with an answer."""
-        return [Mistaken(data.point(self.network), self._of_pass, dict)]
+        parts = self._parts(data)
+        return [Mistaken(part.point(network), self._of_pass, n) for network, part, n in parts]
 
     def _of_pass(self, passed: Pass) -> Arrays:
         """The answer in all variants of a pass."""
@@ -149,8 +163,11 @@ class ParameterGradients:
 
     def with_slopes(self, data: Data, slopes: Mapping[int, float]) -> Arrays:
         """The answer in float64 with these f' where a z of a layer is 0."""
-        passed = self._of_pass(_pass_with_slopes(self.network, data, slopes))
-        return {name: array[0] for name, array in passed.items()}
+        answers = []
+        for network, part, _ in self._parts(data):
+            passed = self._of_pass(_pass_with_slopes(network, part, slopes))
+            answers.append({name: array[0] for name, array in passed.items()})
+        return self._joined(answers)
 
 
 class PerExampleGradients(ParameterGradients):
@@ -164,18 +181,12 @@ class PerExampleGradients(ParameterGradients):
         """One axis, of the examples."""
         return (self.network.examples or 1,)
 
-    @property
-    def _single(self) -> Network:
-        return replace(self.network, examples=1)
+    def _parts(self, data: Data) -> Iterator[tuple[Network, Data, int | None]]:
+        single = replace(self.network, examples=1)
+        yield from ((single, data.alone(n), n) for n in range(len(data.x)))
 
-    @staticmethod
-    def _examples(data: Data) -> list[Data]:
-        return [data.alone(n) for n in range(len(data.x))]
-
-    def exact(self, data: Data) -> Arrays:
-        """Compute the answer of every example, heard from three witnesses."""
-        examples = [self._of_point(one.point(self._single)) for one in self._examples(data)]
-        return {name: np.stack([arrays[name] for arrays in examples]) for name in examples[0]}
+    def _joined(self, answers: Sequence[Arrays]) -> Arrays:
+        return {name: np.stack([arrays[name] for arrays in answers]) for name in answers[0]}
 
     def by(self, room: Any, data: Data) -> Arrays:
         """Compute the answer by `manual` or `ref`, in the type of the data."""
@@ -186,25 +197,6 @@ class PerExampleGradients(ParameterGradients):
     def errors(self, rounding: Rounding, data: Data) -> Balls:
         """Bound how far floats may be off."""
         return {"L": rounding.losses(), **rounding.per_example_gradients()}
-
-    def with_slopes(self, data: Data, slopes: Mapping[int, float]) -> Arrays:
-        """The answer in float64 with these f' where a z of a layer is 0."""
-        passes = [
-            self._of_pass(_pass_with_slopes(self._single, one, slopes))
-            for one in self._examples(data)
-        ]
-        return {name: np.concatenate([arrays[name] for arrays in passes]) for name in passes[0]}
-
-    def mistaken(self, data: Data) -> list[Mistaken]:
-        """Every example alone, and its share of an answer."""
-
-        def of_example(n: int) -> Callable[[Mapping[str, Array]], Arrays]:
-            return lambda arrays: {name: array[n] for name, array in arrays.items()}
-
-        return [
-            Mistaken(one.point(self._single), self._of_pass, of_example(n))
-            for n, one in enumerate(self._examples(data))
-        ]
 
 
 class Jacobian(ParameterGradients):
@@ -236,11 +228,6 @@ class Jacobian(ParameterGradients):
     def lead(self) -> Shape:
         """The axes of the node: examples, units."""
         return self.network.examples or 1, self.network.widths[self.top]
-
-    def exact(self, data: Data) -> Arrays:
-        """Compute the answer on the word of three witnesses."""
-        point = data.point(self.network, of=[self.of])
-        return {name: point.derivative(self.of, (), name, ()) for name in self.shapes}
 
     def by(self, room: Any, data: Data) -> Arrays:
         """Compute the answer by `manual` or `ref`, in the type of the data."""
@@ -295,3 +282,8 @@ class HessianVector(ParameterGradients):
 KINDS: dict[str, type[ParameterGradients]] = {
     kind.what: kind for kind in (ParameterGradients, PerExampleGradients, Jacobian, HessianVector)
 }
+
+
+def asked_for(what: str, of: str, network: Network) -> ParameterGradients:
+    """Make the question of a kind; raises ValueError where `of` is no node."""
+    return Jacobian(network, of) if what == "jacobian" else KINDS[what](network)

@@ -10,10 +10,10 @@ import numpy as np
 
 import manual
 from gradsheet.checking.arguments import check_options, in_type, network_of, own_data
-from gradsheet.checking.asked import ParameterGradients
+from gradsheet.checking.asked import ParameterGradients, asked_for
 from gradsheet.checking.causes import LOOSE
-from gradsheet.checking.corner import at_once, slope_below, slopes_taken
-from gradsheet.checking.prepared import Prepared, asked_for, prepared
+from gradsheet.checking.corner import at_once, is_between, slope_below, slopes_taken
+from gradsheet.checking.prepared import Prepared, prepared
 from gradsheet.checking.probes import Data, drawn
 from gradsheet.checking.result import Check, Row
 from gradsheet.checking.returned import VECTOR
@@ -133,7 +133,7 @@ def _on_own_data(
     slopes = slopes_taken(asked, data, at_kink, answer.arrays, loose)
     if at_zero is not None:
         slopes |= {l: float(at_zero) for l in at_kink if facts_of(activations[l - 1]).dead}
-    elif not all(_is_between(slope, activations[l - 1]) for l, slope in slopes.items()):
+    elif not all(is_between(s, slope_below(activations[l - 1])) for l, s in slopes.items()):
         return trial
     taken = asked.with_slopes(data, slopes)
     if not slopes or not all(np.isfinite(array).all() for array in taken.values()):
@@ -150,11 +150,6 @@ def _on_own_data(
         taken_for = [(split(activations[l - 1])[0], l, slopes[l]) for l in sorted(slopes)]
         other.check.kink = Row("at z = 0", "yes", None, at_once(taken_for))
     return other if other.check.right or at_zero is not None else trial
-
-
-def _is_between(slope: float, activation: Any) -> bool:
-    below = slope_below(activation)
-    return min(below, 1) <= slope <= max(below, 1)
 
 
 def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:

@@ -77,13 +77,10 @@ class MistakeSearch:
 
     def run(self) -> Naming:
         """Find what gives the whole answer, as far as the numbers go."""
-        combinations: list[Combination] = []
-        complete = True
-        if self.order:
-            try:
-                combinations = self._combinations()
-            except _TooMany:
-                complete = False
+        try:
+            combinations, complete = self._combinations(), True
+        except _TooMany:
+            combinations, complete = [], False
         made = self.evidence[0].simulation.made
         return Naming([made(combination) for combination in combinations], self.tried, complete)
 
@@ -92,13 +89,11 @@ class MistakeSearch:
         leading: list[Combination] = [()]
         reached = self._prefixes(leading)[0]
         while reached < len(self.order):
-            ahead = self._ahead(leading, reached)
-            if not ahead:
+            if not (ahead := self._ahead(leading, reached)):
                 return []
             reached = max(length for length, _ in ahead)
             leading = [combination for length, combination in ahead if length == reached]
-            if reached < len(self.order):
-                leading = leading[:FOLLOWED]
+            leading = leading[:FOLLOWED] if reached < len(self.order) else leading
         return [] if leading == [()] else leading
 
     def _ahead(self, leading: Sequence[Combination], reached: int) -> list[tuple[int, Combination]]:
@@ -174,11 +169,9 @@ def broken_steps(network: Network, data: Data, answer: Arrays, accuracy: float) 
     steps are wrong.
     """
     cache = manual.forward(data.params, data.x, network.activations)
-    _, grads = manual.gradients(
-        data.params, data.x, data.y, network.activations, loss=str(network.loss), reduction="sum"
-    )
-    following = _Following(network, data, cache, answer, accuracy)
-    return following.broken(network.depth, grads.h[-1])
+    arguments = data.params, data.x, data.y, network.activations
+    _, grads = manual.gradients(*arguments, loss=str(network.loss), reduction="sum")
+    return _Following(network, data, cache, answer, accuracy).broken(network.depth, grads.h[-1])
 
 
 @dataclass
@@ -207,8 +200,7 @@ class _Following:
         deltas = [delta for delta in (by_W, by_b) if delta is not None]
         if any(self._close(delta, expected) for delta in deltas):
             deltas = []
-        ways = [self._broken_with(l, delta, expected) for delta in [*deltas, expected]]
-        return min(ways, key=len)
+        return min((self._broken_with(l, d, expected) for d in [*deltas, expected]), key=len)
 
     def _broken_with(self, l: int, delta: Array, expected: Array) -> list[BrokenStep]:
         """The same where so much is taken for delta_l."""

@@ -18,6 +18,7 @@ exactly 0.
 
 import contextlib
 import itertools
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,13 +28,12 @@ from typing import Any
 import numpy as np
 
 from gradsheet.checking.rounding import BITS, Rounding, rounding_of, unit_roundoff
-from gradsheet.language.functions import facts_of
 from gradsheet.network import losses
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.truth.point import Point, point_of
 from manual import Layer
-from manual.activations import Array, activate, split
+from manual.activations import Array, activate
 
 SEED = 20  # the same network gets the same probes
 LEAST, MOST = 3, 6  # probes
@@ -128,10 +128,7 @@ class Drawing:
         return size * sign / (1 if self.whole else 4)
 
     def _array(self, *shape: int) -> Array:
-        array = np.empty(shape)
-        for index in np.ndindex(shape):
-            array[index] = self._number()
-        return array
+        return np.array([self._number() for _ in range(math.prod(shape))]).reshape(shape)
 
     def _row(self, inputs: int, reached: Sequence[int]) -> Array:
         """Weights that are not 0 for the inputs to be reached, and for some
@@ -153,12 +150,13 @@ class Drawing:
         ):
             inputs, units = network.widths[l - 1 : l + 1]
             shared = self._number() if bias == "shared" else 0.0
+            offset = None if bias == "units" else shared
             W, b, z = np.empty((units, inputs)), np.zeros(units), np.empty((n, units))
             at_zero = self.random.randrange(units) if l == kinked_layer else None
             order = self.random.sample(range(inputs), inputs)
             for unit in range(units):
-                f, reached = split(activation)[0], order[unit::units]
-                W[unit], b[unit] = self._unit(h, f, bias, shared, reached, zero=unit == at_zero)
+                reached, zeros = order[unit::units], int(unit == at_zero)
+                W[unit], b[unit] = self._unit(h, l in network.kinked, offset, reached, zeros)
                 z[:, unit] = h @ W[unit] + b[unit]
             h = activate(activation, z)
             params.append(Layer(W, {None: None, "units": b, "shared": np.asarray(shared)}[bias]))
@@ -166,17 +164,10 @@ class Drawing:
         return Data(tuple(params), x, self._targets(h), direction)
 
     def _unit(
-        self,
-        h: Array,
-        f: str,
-        bias: str | None,
-        shared: float,
-        reached: Sequence[int],
-        *,
-        zero: bool,
+        self, h: Array, kinked: bool, offset: float | None, reached: Sequence[int], zeros: int
     ) -> tuple[Array, float]:
-        """A row of weights and a bias; where there is a kink no z may be 0, or
-        exactly one.
+        """A row of weights and a bias, where it is no `offset`; at a kink so
+        many z are to be 0.
 
         Most units are to be live for some examples and dead for others, some to
         be live for all: behind a layer that is dead as a whole every z of a
@@ -184,17 +175,18 @@ class Drawing:
         """
         best, mixed = None, self.random.random() < MIXED
         for _ in range(REDRAWN):
-            row, b = self._row(h.shape[1], reached), self._number() if bias == "units" else shared
+            row = self._row(h.shape[1], reached)
+            b = self._number() if offset is None else offset
             z = h @ row + b
-            if facts_of(f).kinked and (abs(z) < TINY).sum() != zero:
+            if kinked and (abs(z) < TINY).sum() != zeros:
                 continue
             best = row, b
-            if facts_of(f).kinked and self.live:
-                good = (z > 0).all()
-            elif facts_of(f).kinked and len(z) > 1:
-                good = (z > 0).any() and (z < 0).any() if mixed else (z >= 0).all()
-            else:
+            if not kinked or (len(z) == 1 and not self.live):
                 good = (z != 0).all()
+            elif self.live:
+                good = (z > 0).all()
+            else:
+                good = (z > 0).any() and (z < 0).any() if mixed else (z >= 0).all()
             if good and (self.live or len(z) == 1 or len(set(z)) > 1):
                 break
         if best is None:
@@ -206,13 +198,12 @@ class Drawing:
         if self.network.loss == "output":
             return None
         if loss.add_up:
-            ones = [self.random.randrange(yhat.shape[1]) for _ in yhat]
-            return np.eye(yhat.shape[1])[ones]
+            classes = yhat.shape[1]
+            return np.eye(classes)[[self.random.randrange(classes) for _ in yhat]]
         if loss.probabilities:
             return np.array([[float(self.random.random() < 0.5) for _ in row] for row in yhat])
-        off = np.array(
-            [[self._number(4, 5, 6) * (FAR if self.fractional else 1) for _ in row] for row in yhat]
-        )
+        off = np.array([[self._number(4, 5, 6) for _ in row] for row in yhat])
+        off *= FAR if self.fractional else 1
         return np.asarray(yhat - off if self.whole else np.round(4 * (yhat - off)) / 4)
 
 

@@ -4,6 +4,7 @@ import itertools
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from gradsheet.checking.causes import BrokenStep, Naming
 from gradsheet.checking.probes import Data
@@ -129,18 +130,15 @@ class Check:
 def _report(check: Check) -> Iterator[str]:
     """The report line by line, no wider than WIDTH where it can be broken."""
     yield from _laid_out("", check.title)
-    if check.tried:
-        yield from _laid_out("tried on ", check.tried)
-    if check.assumed:
-        yield from _laid_out("read as  ", "; ".join(check.assumed))
+    yield from _laid_out("tried on ", check.tried)
+    yield from _laid_out("read as  ", "; ".join(check.assumed))
     for fault in check.faults:
         yield from _laid_out("fault    ", fault)
     if check.rows:
         yield ""
         yield from _table(check.lines)
     yield ""
-    if check.loss:
-        yield from _laid_out("loss     ", check.loss)
+    yield from _laid_out("loss     ", check.loss)
     for remark in check.remarks:
         yield from _laid_out("remark   ", remark)
     yield from _where_it_breaks(check)
@@ -148,14 +146,10 @@ def _report(check: Check) -> Iterator[str]:
     yield check.verdict
 
 
-def _laid_out(head: str, text: str) -> Iterator[str]:
-    yield from textwrap.wrap(
-        clean(text),
-        WIDTH,
-        initial_indent=head,
-        subsequent_indent=" " * len(head),
-        break_long_words=False,
-    )
+def _laid_out(head: str, text: str) -> list[str]:
+    """The lines of a paragraph; none where there is nothing to say."""
+    indents: Any = {"initial_indent": head, "subsequent_indent": " " * len(head)}
+    return textwrap.wrap(clean(text), WIDTH, break_long_words=False, **indents)
 
 
 def _table(rows: list[Row]) -> Iterator[str]:
@@ -176,10 +170,8 @@ def _table(rows: list[Row]) -> Iterator[str]:
 def _where_it_breaks(check: Check) -> Iterator[str]:
     if check.steps:
         first, *others = check.steps
-        text = f"at the step to {first.gives}, {first.text}"
-        if others:
-            text += f"; then at {', '.join(step.gives for step in others)}"
-        yield from _laid_out("breaks   ", text)
+        then = f"; then at {', '.join(step.gives for step in others)}" if others else ""
+        yield from _laid_out("breaks   ", f"at the step to {first.gives}, {first.text}{then}")
         if check.follows:
             follows = f"{', '.join(check.follows)}: right if carried on from there"
             yield from _laid_out("follows  ", follows)

@@ -222,6 +222,7 @@ class _AnswerReading(NamedTuple):
     named: Mapping[str, _Leaf]
 
 
+@dataclass
 class Reader:
     """Reads what a function returns for a network: `shapes` are those expected,
     "W1", "b1", ..., without "L".
@@ -233,21 +234,17 @@ class Reader:
     are.
     """
 
-    def __init__(
-        self,
-        shapes: Mapping[str, Shape],
-        lead: Shape = (),
-        loss: Shape | None = (),
-        *,
-        turned: bool = False,
-        examples: int = 1,
-    ):
-        self.shapes, self.lead, self.loss, self.examples = dict(shapes), lead, loss, examples
-        self.weights = [name for name in shapes if name[0] == "W"]
-        self.biases = [name for name in shapes if name[0] == "b"]
-        self.turned = turned
-        telling = any(shapes[name] != shapes[name][::-1] for name in self.weights)
-        self.layouts = (True,) if turned else (False, True) if telling else (False,)
+    shapes: Mapping[str, Shape]
+    lead: Shape = ()
+    loss: Shape | None = ()
+    turned: bool = False
+    examples: int = 1
+
+    def __post_init__(self) -> None:
+        self.weights = [name for name in self.shapes if name[0] == "W"]
+        self.biases = [name for name in self.shapes if name[0] == "b"]
+        telling = any(self.shapes[name] != self.shapes[name][::-1] for name in self.weights)
+        self.layouts = [True] if self.turned else [False, True] if telling else [False]
 
     @property
     def expected(self) -> str:

@@ -21,7 +21,7 @@ to be right in these is to be equal.
     N examples    I inputs of a layer    O units of a layer
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -325,24 +325,24 @@ class Rounding:
         sizes = times * h.value + abs(y)
         return shared(h.rounded(loss.d(y, self.z[-1].value), times * h.error, sizes, operations=2))
 
-    def _deltas(self, top: int, delta: BallArray) -> Iterator[tuple[int, BallArray, BallArray]]:
-        """The layers from the top with delta_l (N, O) and h_(l-1) (N, I)."""
+    def _d_b(self, l: int, delta: BallArray, *, alone: bool = False) -> BallArray | None:
+        b = self.params[l - 1][1]
+        if b is None:
+            return None
+        if alone:
+            return delta if b.value.ndim else delta.sum(-1)
+        return delta.sum(0 if b.value.ndim else None)
+
+    def _to_parameters(self, top: int, delta: BallArray, *, alone: bool = False) -> Balls:
+        """(3), by name, of all examples together or of every one `alone`."""
+        gradients: Balls = {}
         for l in range(top, 0, -1):
-            yield l, delta, self.h[l - 1]
+            h = self.h[l - 1]
+            gradients[f"W{l}"] = delta[:, :, None] * h[:, None, :] if alone else delta.T @ h
+            if (d_b := self._d_b(l, delta, alone=alone)) is not None:
+                gradients[f"b{l}"] = d_b
             if l > 1:
                 delta = self._pulled(l - 1, delta @ self.params[l - 1][0])
-
-    def _d_b(self, l: int, delta: BallArray) -> BallArray | None:
-        b = self.params[l - 1][1]
-        return None if b is None else delta.sum(0 if b.value.ndim else None)
-
-    def _to_parameters(self, top: int, delta: BallArray) -> Balls:
-        """(3), by name."""
-        gradients: Balls = {}
-        for l, d_z, h in self._deltas(top, delta):
-            gradients[f"W{l}"] = d_z.T @ h
-            if (d_b := self._d_b(l, d_z)) is not None:
-                gradients[f"b{l}"] = d_b
         return gradients
 
     def gradients(self) -> Balls:
@@ -351,12 +351,7 @@ class Rounding:
 
     def per_example_gradients(self) -> Balls:
         """The same of every example's own loss, (N, ...) each."""
-        gradients: Balls = {}
-        for l, delta, h in self._deltas(len(self.z), self._last_delta(alone=True)):
-            gradients[f"W{l}"] = delta[:, :, None] * h[:, None, :]
-            if (b := self.params[l - 1][1]) is not None:
-                gradients[f"b{l}"] = delta if b.value.ndim else delta.sum(-1)
-        return gradients
+        return self._to_parameters(len(self.z), self._last_delta(alone=True), alone=True)
 
     def jacobian(self, letter: str, top: int) -> Balls:
         """The derivatives of z or h of layer `top`, of its shape in front."""

@@ -106,9 +106,7 @@ class Subject:
     def _read(self, result: Any, examples: int) -> Returned:
         """The answer as it is to be read; raises Misbehaved if it is none."""
         asked = self.asked
-        reader = Reader(
-            asked.shapes, asked.lead, asked.loss, turned=self.inputs_first, examples=examples
-        )
+        reader = Reader(asked.shapes, asked.lead, asked.loss, self.inputs_first, examples)
         try:
             readings = reader.read(result)
         except NotUnderstood as error:

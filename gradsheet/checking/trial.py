@@ -11,7 +11,7 @@ import manual
 from gradsheet.checking.asked import ParameterGradients, by_name
 from gradsheet.checking.causes import LOOSE, BrokenStep, Evidence, MistakeSearch, broken_steps
 from gradsheet.checking.comparing import TruthComparison, coarsest, distinct_digits, in_brackets
-from gradsheet.checking.corner import Corner, at_once
+from gradsheet.checking.corner import Corner, at_once, is_between
 from gradsheet.checking.prepared import Prepared
 from gradsheet.checking.probes import Data
 from gradsheet.checking.relations import Seen, constant_factor, relation
@@ -220,10 +220,10 @@ class Trial:
     def is_right_for(self, other: ParameterGradients) -> bool:
         """Whether the answers are those to another question, at the same
         numbers and to what floats likely err by."""
-        for answer, data in zip(self.answers, self.prepared.probes, strict=True):
-            if answer is None or self._off(answer, other, data, 2):
-                return False
-        return bool(self.answers)
+        pairs = zip(self.answers, self.prepared.probes, strict=True)
+        return bool(self.answers) and all(
+            answer is not None and not self._off(answer, other, data, 2) for answer, data in pairs
+        )
 
     def _off(
         self, answer: Returned, asked: ParameterGradients, data: Data, factor: float
@@ -239,14 +239,11 @@ class Trial:
 
     def _tried(self, exact: bool) -> str:
         prepared, probes, whole = self.prepared, self.prepared.probes, self.prepared.whole
+        text = f"data of your own, {len(probes[0].x)} examples"
         if prepared.is_drawn:
             text = f"{whole} probes of small numbers"
-        else:
-            text = f"data of your own, {len(probes[0].x)} examples"
-        if exact:
-            text += ", at which floats round nothing"
-        else:
-            text += ", judged to the forward error bound of floats"
+        judged = "judged to the forward error bound of floats"
+        text += f", {'at which floats round nothing' if exact else judged}"
         if prepared.is_drawn and len(probes) > whole:
             text += ", and one of fractions"
         text += f"; the truth {prepared.truths[0].witnesses}; {self._coverage()}"
@@ -297,7 +294,7 @@ class Trial:
         words = f"{corner.f}'(0) in layer {corner.layer}"
         if value is None:
             return f"no value of {words} gives this answer"
-        if not min(corner.below, 1) <= value <= max(corner.below, 1):
+        if not is_between(value, corner.below):
             return f"{words} is {value:.6g}, beyond both slopes"
         if self.at_zero is not None and facts_of(corner.f).dead and value != self.at_zero:
             return f"{words} is {value:.6g}, expected {self.at_zero:.6g}"
@@ -386,7 +383,5 @@ class Trial:
     def _is_at_kink(self) -> bool:
         """Whether a z is exactly 0 at some probe."""
         activations = self.asked.network.activations
-        for data in self.prepared.probes:
-            if any((z == 0).any() for z in manual.forward(data.params, data.x, activations).z):
-                return True
-        return False
+        zs = (manual.forward(d.params, d.x, activations).z for d in self.prepared.probes)
+        return any((z == 0).any() for z in itertools.chain.from_iterable(zs))
