@@ -85,7 +85,7 @@ def network_of(
         layers.append(Layer(np.ones((units, inputs)), b))
     if not isinstance(loss, str):
         raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
-    check_params(layers, activations)  # raises with words of its own
+    check_params(layers, activations)  # which raises, too
     y = None if loss == "output" else np.ones((1, widths[-1]))
     check_loss(loss, reduction, y, layers, rows=1)
     safe = sorted(_safe_in_front_of(loss))
@@ -100,16 +100,11 @@ def network_of(
 def _safe_in_front_of(loss: str) -> list[str]:
     """The activations whose outputs all lie where the loss has a value."""
     low, high = losses.of(loss).domain
-    return [
-        name
-        for name, facts in ACTIVATIONS.items()
-        if low <= facts.between[0] and facts.between[1] <= high
-    ]
+    return [n for n, f in ACTIVATIONS.items() if low <= f.between[0] and f.between[1] <= high]
 
 
 def _activations(activations: Any, depth: int) -> Any:
-    """The usual ones where none are given; whether there is one for each layer
-    is left to `check_params`."""
+    """The usual ones where none are given; their number is left to `check_params`."""
     if activations is None:
         return ("relu",) * (depth - 1) + ("identity",)
     given = activations if isinstance(activations, list | tuple) else ()
@@ -129,7 +124,7 @@ def _is_activation(activation: Any) -> bool:
     return False
 
 
-def own_data(
+def given_data(
     params: Any, x: Any, y: Any, activations: Any, loss: str, reduction: str
 ) -> tuple[Network, Data]:
     """Read the network and the data that the caller brings along."""

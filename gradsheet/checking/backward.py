@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 import manual
-from gradsheet.checking.arguments import check_options, in_type, network_of, own_data
+from gradsheet.checking.arguments import check_options, given_data, in_type, network_of
 from gradsheet.checking.asked import ParameterGradients, asked_for
 from gradsheet.checking.causes import LOOSE
 from gradsheet.checking.corner import at_once, is_between, slope_below, slopes_taken
 from gradsheet.checking.prepared import Prepared, prepared
 from gradsheet.checking.probes import Data, drawn
 from gradsheet.checking.result import Check, Row
-from gradsheet.checking.returned import VECTOR
-from gradsheet.checking.rounding import FEW_BITS
-from gradsheet.checking.subject import Misbehaved, Subject, given_type
+from gradsheet.checking.returned import VECTOR, type_name
+from gradsheet.checking.rounding import FEW_BITS, float_type
+from gradsheet.checking.subject import Misbehaved, Subject
 from gradsheet.checking.telling import Telling
 from gradsheet.checking.trial import Trial, run_trial
 from gradsheet.checking.truth import truth_at
@@ -85,10 +85,11 @@ def check(
     standard error.
     """
     check_options(fn, what, dtype, array, at_zero, inputs_first)
-    given = given_type(dtype, array)
+    given = type_name(array(np.zeros(1, float_type(dtype))))  # what array makes of dtype
 
     def trial_of(ready: Prepared, at_zero: float | None = None) -> Trial:
-        return _in_its_layout(Subject(fn, ready.asked, dtype, array), ready, at_zero, inputs_first)
+        subject = Subject(fn, ready.asked, dtype, array, given)
+        return _in_its_layout(subject, ready, at_zero, inputs_first)
 
     with Telling() as telling:
         if params is None and x is None and y is None:
@@ -99,10 +100,10 @@ def check(
             if (coarsest := trial.coarsest) in FEW_BITS and coarsest != given and network.rational:
                 trial = trial_of(prepared(what, of, network, coarsest, telling), at_zero)
         else:
-            network, data = own_data(params, x, y, activations, loss, reduction)
+            network, data = given_data(params, x, y, activations, loss, reduction)
             telling.at("finds the truth for these data, and calls the function")
             asked = asked_for(what, of, network)
-            trial = _on_own_data(trial_of, asked, in_type(data, dtype), at_zero)
+            trial = _on_given_data(trial_of, asked, in_type(data, dtype), at_zero)
         if trial.check.wrong:
             telling.at("looks for the mistake")
             trial.find_causes()
@@ -114,7 +115,7 @@ def check(
         return trial.check
 
 
-def _on_own_data(
+def _on_given_data(
     trial_of: Callable[..., Trial], asked: ParameterGradients, data: Data, at_zero: float | None
 ) -> Trial:
     """The check on somebody's numbers. Where a z with a kink is exactly 0, any
@@ -180,9 +181,9 @@ def _in_its_layout(
         unequal = _at_unequal_widths(subject, layouts)
         layouts = (unequal is not None and unequal.inputs_first,)
     trials = [run_trial(replace(subject, inputs_first=layouts[0]), ready, at_zero)]
-    if trials[0].raised and len(layouts) > 1:
+    if not trials[0].answers and len(layouts) > 1:
         trials.append(run_trial(replace(subject, inputs_first=True), ready, at_zero))
-    trial = next((trial for trial in trials if not trial.raised), trials[0])
+    trial = next((trial for trial in trials if trial.answers), trials[0])
     subject = trial.subject
     if subject.readings > 1 and not trial.check.right:
         unequal = unequal or _at_unequal_widths(subject, (subject.inputs_first,))
@@ -219,8 +220,7 @@ def _at_unequal_widths(subject: Subject, layouts: Sequence[bool]) -> Subject | N
 
 
 def _name_on_a_narrow_one(trial: Trial, trial_of: Callable[[Prepared], Trial], of: str) -> None:
-    """Mistakes are made and named on a narrow network of the same kind, if the
-    function takes one."""
+    """Make and name mistakes on a narrow network of the same kind, if fn takes one."""
     network = trial.asked.network
     sizes = itertools.cycle((4, 5, 3, 2))
     widths = tuple(w if w < 6 else next(sizes) for w in network.widths)
@@ -236,8 +236,7 @@ def _name_on_a_narrow_one(trial: Trial, trial_of: Callable[[Prepared], Trial], o
 
 
 def _try_other_losses(trial: Trial) -> None:
-    """Whether the function is right for another loss of squares, or another
-    reduction, than it is checked for."""
+    """Whether the function is right for another loss of squares, or reduction."""
     if not trial.is_scaled:
         return
     network, what = trial.asked.network, trial.asked.what

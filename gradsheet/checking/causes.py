@@ -111,11 +111,10 @@ class MistakeSearch:
     def _extended(self, beginnings: Sequence[Combination], more: int) -> Iterator[Combination]:
         """Beginnings with so many mistakes more, none twice in one place."""
         simulation, seen = self.evidence[0].simulation, set()
-        for combination in beginnings:
-            for added in itertools.combinations(range(len(simulation.instances)), more):
-                wider = tuple(sorted({*combination, *added}))
-                if len(wider) < len(combination) + more or wider in seen:
-                    continue
+        additions = itertools.combinations(range(len(simulation.instances)), more)
+        for combination, added in itertools.product(beginnings, additions):
+            wider = tuple(sorted({*combination, *added}))
+            if len(wider) == len(combination) + more and wider not in seen:
                 seen.add(wider)
                 if simulation.is_possible(wider):
                     yield wider

@@ -52,9 +52,8 @@ class TruthComparison:
         telling = [(row, probe) for row, probe in rows if not row.silent] or rows
         small = [row for row, probe in telling if not self.prepared.is_extra(probe)]
         extra = [row for row, probe in telling if self.prepared.is_extra(probe)]
-        worst = max(
-            small or extra, key=lambda row: (VERDICTS.index(row.exact), row.difference or 0)
-        )
+        rank = VERDICTS.index
+        worst = max(small or extra, key=lambda row: (rank(row.exact), row.difference or 0))
         return next((row for row in extra if not row.is_right), worst) if worst.is_right else worst
 
     def row(self, probe: int, name: str, answer: Returned) -> Row:
@@ -71,9 +70,7 @@ class TruthComparison:
             return Row(label, "untold", None, "the true number is beyond all floats here")
         dtype, most = self.dtype(answer, name), COARSEST * self._size(probe, name)
 
-        def tells(bound: Array) -> bool:
-            """Whether a bound is so much smaller than the numbers that whoever
-            keeps within it is right."""
+        def tells(bound: Array) -> bool:  # whoever keeps within it is right
             return bool(bound.max(initial=0) <= most)
 
         # Who rounds a right answer to coarser floats at the end errs by that alone.

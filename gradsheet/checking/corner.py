@@ -49,10 +49,9 @@ class Corner:
         None where no value gives the answer.
         """
         low, high = self.sides
-        if not all(np.isfinite(array).all() for array in answer.values()):
-            return None
-        c = read_off([(array, low[name], high[name]) for name, array in answer.items()], loose)
-        if c is None:
+        triples = [(array, low[name], high[name]) for name, array in answer.items()]
+        is_finite = all(np.isfinite(array).all() for array in answer.values())
+        if not is_finite or (c := read_off(triples, loose)) is None:
             return None
         for name, array in answer.items():
             slack = np.maximum(loose * (1 + abs(array).max(initial=0)), 4 * errors[name])

@@ -136,8 +136,7 @@ def _prepare(what: str, of: str, network: Network, dtype: str, telling: Telling)
 
 
 def _simulable(asked: ParameterGradients, data: Data) -> Simulations:
-    """Where the mistakes of the catalogue can be made; nowhere in a network so
-    wide that it takes long."""
+    """Where mistakes of the catalogue can be made, if that does not take long."""
     network, lead = asked.network, int(np.prod(asked.lead))
     if len(instances(network, False)) * numbers_of(network, len(data.x)) * lead > MAX_SIMULATED:
         return []

@@ -108,19 +108,18 @@ class Unlucky(Exception):
 
 class Drawing:
     """Draws the data of a network: of any `fractional` numbers, or of such as
-    fit in the `bits` of a float; `live` where all units with a kink are to be
-    so for all examples."""
+    fit in floats of a type; `live` where all units with a kink are to be so for
+    all examples."""
 
     def __init__(
-        self, network: Network, *, bits: int = 24, fractional: bool = False, live: bool = False
+        self, network: Network, dtype: str, *, fractional: bool = False, live: bool = False
     ):
         self.network, self.random, self.fractional = network, random.Random(SEED + live), fractional
-        self.whole, self.small = network.rational, bits < 24
+        self.whole, self.small = network.rational, BITS[dtype] < 24
         self.live = live and bool(network.kinked)
 
     def _number(self, *wide: int) -> float:
-        """A small number, whole or for networks with exp a quarter of one, or
-        any fraction; never 0."""
+        """A small number, whole, or for exp quarters, or any fraction; never 0."""
         if self.fractional:
             return self.random.choice((-1, 1)) * self.random.randint(1, 128) / 64
         size = self.random.choice((1, 1, 2) if self.small else (1, 1, 2, 2, 3, *wide))
@@ -131,8 +130,7 @@ class Drawing:
         return np.array([self._number() for _ in range(math.prod(shape))]).reshape(shape)
 
     def _row(self, inputs: int, reached: Sequence[int]) -> Array:
-        """Weights that are not 0 for the inputs to be reached, and for some
-        others while they are few."""
+        """Weights that are not 0 for the inputs to be reached, and for a few more."""
         row, few = np.zeros(inputs), FEW if self.small else ENTRIES
         others = self.random.sample(range(inputs), min(inputs, few))
         for j in [*reached, *others[: max(0, few - len(reached))]]:
@@ -208,15 +206,10 @@ class Drawing:
 
 
 def _draws(
-    network: Network,
-    kinked_layer: int | None = None,
-    *,
-    dtype: str = "float32",
-    fractional: bool = False,
-    live: bool = False,
+    network: Network, kinked_layer: int | None = None, dtype: str = "float32", **kind: bool
 ) -> Iterator[tuple[Data, Rounding]]:
     """Data, with the errors that floats may make there."""
-    drawing = Drawing(network, bits=BITS[dtype], fractional=fractional, live=live)
+    drawing = Drawing(network, dtype, **kind)
     wide = sum(inputs * units for inputs, units in itertools.pairwise(network.widths)) > MANY
     for _ in range(DRAWS[24] if wide or not network.rational else DRAWS[BITS[dtype]]):
         with contextlib.suppress(Unlucky):
@@ -277,7 +270,7 @@ def at_kink(network: Network, layer: int, dtype: str) -> Iterator[Data]:
 
     Floats of few bits have to be exact there.
     """
-    for data, rounding in _draws(network, layer, dtype=dtype):
+    for data, rounding in _draws(network, layer, dtype):
         is_certain = _near_kinks(rounding) == 1 and rounding.z[layer - 1].is_exact
         if is_certain and (BITS[dtype] >= 24 or _is_exact(rounding)):
             yield data

@@ -8,7 +8,7 @@ decay), that of one example alone, that of another parameter, or the truth with
 rows or columns left 0, copied or changed over.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -91,8 +91,7 @@ def _at_all_probes(array: Sequence[Seen]) -> list[Array]:
 
 
 def _shows(change: Array, noise: Array) -> bool:
-    """Whether a change is larger than all that floats do, in most entries that
-    it is in."""
+    """Whether a change is larger than all that floats do, in most of its entries."""
     at = change != 0
     return bool(at.any() and (abs(change) > CLEAR * noise)[at].mean() > 0.5)
 
@@ -215,9 +214,3 @@ def _listed(places: Array, count: int, one: str, many: str) -> str:
 
 
 _RELATIONS = (_zero, _multiple, _transposed, _decayed, _of_one_example, _of_another, _rows)
-
-
-def grouped(relations: dict[str, str]) -> Iterator[tuple[list[str], str]]:
-    """Tell each relation once, with the names of all arrays it holds for."""
-    for text in dict.fromkeys(relations.values()):
-        yield [name for name, other in relations.items() if other == text], text

@@ -8,7 +8,6 @@ from typing import Any
 
 from gradsheet.checking.causes import BrokenStep, Naming
 from gradsheet.checking.probes import Data
-from gradsheet.checking.relations import grouped
 from gradsheet.claims.judgement import AND
 from gradsheet.language.shown import clean
 
@@ -193,7 +192,8 @@ def _mistakes(check: Check) -> Iterator[str]:
     if codes and not naming.elsewhere:
         yield from _laid_out("         ", "gives every number at every probe")
         return
-    for names, text in grouped(check.relations):
+    for text in dict.fromkeys(check.relations.values()):
+        names = [name for name, relation in check.relations.items() if relation == text]
         yield from _laid_out("mistake  ", f"{', '.join(names)}: {text}")
     is_open = any(not name.startswith("L") for name in {*check.wrong} - check.relations.keys())
     if is_open and not codes and naming.tried > 1:

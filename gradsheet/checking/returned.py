@@ -88,8 +88,7 @@ def type_name(value: Any) -> str:
 
 
 def _axes(value: Any, deepest: int) -> int | None:
-    """How many axes the array has that a list of Python's numbers stands for;
-    None where it stands for none."""
+    """How many axes a list of Python's numbers has as an array; None where it is none."""
     if not isinstance(value, list) or not value or not deepest:
         return 0 if isinstance(value, Number) else None
     axes = {_axes(item, deepest - 1) for item in value}
@@ -133,8 +132,7 @@ def _is_array(value: Any, axes: int) -> bool:
 
 
 def _opened(value: Any) -> Any:
-    """An object with named fields as a dict of them, an array of arrays as a
-    list, and everything else as it is."""
+    """An object with named fields as a dict of them, an array of arrays as a list."""
     if hasattr(value, "_asdict"):
         return value._asdict()
     if isinstance(value, np.ndarray):
@@ -171,19 +169,19 @@ class _Leaf:
 def _read_leaf(path: Path, value: Any) -> _Leaf:
     """The array of an object; raises NotUnderstood where it has no numbers."""
     try:
-        try:
-            array = plain_array(value)
-        except Exception as error:  # a library's own way to say no
-            kind = type(value).__name__
-            raise NotUnderstood(f"is a {kind}, expected an array: {error}") from None
-        return _Leaf(path, value, *_numbers(value, array))
+        return _Leaf(path, value, *_numbers(value))
     except NotUnderstood as error:
         where = "".join(f"[{key!r}]" for key in path) or "what it returned"
         raise NotUnderstood(f"{where} {error}") from None
 
 
-def _numbers(value: Any, array: Array) -> tuple[Array, str]:
+def _numbers(value: Any) -> tuple[Array, str]:
     """The array as numbers of NumPy's types, and the type that it had."""
+    try:
+        array = plain_array(value)
+    except Exception as error:  # a library's own way to say no
+        kind = type(value).__name__
+        raise NotUnderstood(f"is a {kind}, expected an array: {error}") from None
     name, is_object = type_name(value), array.dtype.hasobject
     if np.ma.is_masked(value):
         masked = np.ma.getmaskarray(value)
@@ -213,8 +211,7 @@ def _short(value: Any) -> str:
 
 
 class _AnswerReading(NamedTuple):
-    """A way to read an answer: how far off its shapes are, whether dW is
-    (inputs, units), how that is said, and the arrays by name."""
+    """How far off the shapes are, whether dW is (inputs, units), and how that is said."""
 
     misfit: int
     turned: bool
@@ -335,8 +332,7 @@ class Reader:
         return len(leaf.path) == 1 and alone
 
     def _number(self, leaf: _Leaf) -> int | None:
-        """The last number in its keys, or else its last place in a list; None
-        where it has to have one."""
+        """The last number in its keys, else its last place; None where it needs one."""
         numbers = [int(digits) for word in leaf.words for digits in re.findall(r"\d+", word)]
         numbers = numbers or leaf.places
         if numbers:

@@ -238,16 +238,13 @@ class Rounding:
         value = (hand.d, hand.dd)[order - 1](z.value, *parameters)
         if facts.rational:
             kinks = facts.kinked and order == 1 and not self.precision.sharp
-            jump = (abs(z.value) <= z.error) & ~self._are_certain(z) & kinks
+            # A z is 0 to everybody where there was nothing but zeros to add up.
+            is_certain = z.is_exact | ((z.value == 0) & (z.error <= HARDLY * self.precision.tiny))
+            jump = (abs(z.value) <= z.error) & ~np.asarray(is_certain) & kinks
             slopes = self.precision.exactly(np.ones(())).scaled(float((*parameters, 1)[0]))
             return BallArray(value, 1.0 * jump, self.precision, 0.0 if jump.any() else slopes.unit)
         error = order * (z.error + self.h[l].error) + 2 * SLACK * self.precision.u
         return BallArray(value, error, self.precision)
-
-    def _are_certain(self, z: BallArray) -> Array:
-        """Where z has one sign for everybody: nothing was rounded, or there was
-        nothing but zeros to add up."""
-        return np.asarray(z.is_exact | ((z.value == 0) & (z.error <= HARDLY * self.precision.tiny)))
 
     def _pulled(self, l: int, d_h: BallArray) -> BallArray:
         """(2)"""

@@ -1,7 +1,6 @@
 """The function that is checked: called with fresh arrays, watched while it
 runs, and its answer read."""
 
-import functools
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,25 +11,12 @@ import numpy as np
 
 from gradsheet.checking.asked import ParameterGradients, by_name
 from gradsheet.checking.probes import Data
-from gradsheet.checking.returned import (
-    NotUnderstood,
-    Reader,
-    Returned,
-    equal,
-    plain_array,
-    type_name,
-)
+from gradsheet.checking.returned import NotUnderstood, Reader, Returned, equal, plain_array
 from gradsheet.checking.rounding import float_type
 from manual import Layer
 from manual.activations import Array
 
 MOST = 200  # characters of somebody else's message
-
-
-def given_type(dtype: str, array: Callable[[Array], Any]) -> str:
-    """The type in which a function's arrays come, of numbers of a type and what
-    makes its arrays of them."""
-    return type_name(array(np.zeros(1, float_type(dtype))))
 
 
 class Misbehaved(Exception):
@@ -42,29 +28,26 @@ class Subject:
     """A function of (params, x, y), or (params, x, y, direction) where the
     Hessian is asked for.
 
-    `array` makes the arrays that it gets, of `dtype`. `inputs_first` says
-    whether it gets W as (inputs, units), and `reading` which of the readings is
-    taken in which its answer fits; or only those with these `words`, where they
-    are known. A call leaves behind the `faults`, what the function does that it
-    should not, in the order of discovery; how many `readings` fit, at most; and
-    the words of the likeliest, `read_as`.
+    `array` makes the arrays that it gets of numbers of `dtype`, of the type
+    `given`. `inputs_first` says whether it gets W as (inputs, units), and
+    `reading` which of the readings is taken in which its answer fits; or only
+    those with these `words`, where they are known. A call leaves behind the
+    `faults`, what the function does that it should not, in the order of
+    discovery; how many `readings` fit, at most; and the words of the likeliest,
+    `read_as`.
     """
 
     fn: Callable[..., Any]
     asked: ParameterGradients
     dtype: str
     array: Callable[[Array], Any]
+    given: str
     inputs_first: bool = False
     reading: int = 0
     words: str | None = None
     faults: dict[str, None] = field(default_factory=dict, init=False)
     readings: int = field(default=1, init=False)
     read_as: str = field(default="", init=False)
-
-    @functools.cached_property
-    def given(self) -> str:
-        """The type in which its arrays come."""
-        return given_type(self.dtype, self.array)
 
     def accuse(self, fault: str) -> None:
         """Note what it does that it should not, once."""
@@ -135,8 +118,7 @@ class Subject:
 
 
 def _in_one_line(error: BaseException) -> str:
-    """An exception with its message, and the place outside of this room where
-    it was raised."""
+    """An exception with its message, and where outside of this room it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     outside = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
     place = f" ({Path(outside[-1].filename).name}:{outside[-1].lineno})" if outside else ""

@@ -37,15 +37,14 @@ class Trial:
     """One check of one function in one layout.
 
     `run` calls it and judges what it answers; `find_causes` explains what is
-    wrong. `check` is what came out; `raised` says that there was no answer at
-    all.
+    wrong. `check` is what came out; `answers` has one a probe, or is empty where
+    the function did not answer the first time.
     """
 
     def __init__(self, subject: Subject, prepared: Prepared, at_zero: float | None):
         self.subject, self.prepared, self.asked = subject, prepared, prepared.asked
         self.at_zero = at_zero
         self.comparison = TruthComparison(prepared, subject.given)
-        self.raised = False
         self.answers: list[Returned | None] = []
         network = self.asked.network
         title = f"{'-'.join(map(str, network.widths))}; {network.reading(kinks=False)}"
@@ -54,9 +53,7 @@ class Trial:
     def run(self) -> None:
         """Call the function at all probes, and judge what it answers."""
         first = self._answer(self.prepared.probes[0], "")
-        if first is None:
-            self.raised = True
-        else:
+        if first is not None:
             self._say_how_it_is_read(first)
             self._try_again(first)
             self._judge(first)
@@ -108,14 +105,11 @@ class Trial:
 
     def _expect_readable(self, first: Returned, copies: Sequence[Array | None]) -> None:
         """Whether what the function returned first is still there."""
-        overwritten = False
-        for original, copy in zip(first.originals, copies, strict=True):
-            array = array_again(original)
-            if array is None or copy is None:
-                self.subject.accuse("what it returned cannot be read a second time")
-                return
-            overwritten |= not equal(array, copy)
-        if overwritten:
+        arrays = zip(map(array_again, first.originals), copies, strict=True)
+        pairs = [(a, b) for a, b in arrays if a is not None and b is not None]
+        if len(pairs) < len(copies):
+            self.subject.accuse("what it returned cannot be read a second time")
+        elif not all(itertools.starmap(equal, pairs)):
             self.check.assumed.append(
                 "it returns the same arrays every time, and overwrites what it returned before"
             )
@@ -145,11 +139,9 @@ class Trial:
     def coarsest(self) -> str:
         """The coarsest type of floats that the answers came in, or the
         arguments were given in."""
-        dtypes = []
-        for answer in self.answers:
-            if answer is not None:
-                dtypes += [self.comparison.dtype(answer, name) for name in answer.types]
-        return coarsest(dtypes)
+        answers = [answer for answer in self.answers if answer is not None]
+        dtype = self.comparison.dtype
+        return coarsest(dtype(answer, name) for answer in answers for name in answer.types)
 
     @property
     def roundoff(self) -> float:
@@ -228,8 +220,7 @@ class Trial:
     def _off(
         self, answer: Returned, asked: ParameterGradients, data: Data, factor: float
     ) -> list[str]:
-        """The arrays of an answer that are off by more than floats likely err,
-        times a factor."""
+        """The arrays that are off by more than floats likely err, times a factor."""
         right, bounds, names = asked.by(manual, data), ErrorBounds(asked, data), []
         for name, array in answer.arrays.items():
             errors, _ = bounds.of(self.comparison.dtype(answer, name), sharp=True)
@@ -306,9 +297,8 @@ class Trial:
         """Find the steps that break and the mistakes that give the answer,
         where it is told to be wrong by more than coarser floats err."""
         rows = self.check.rows
-        if all(row.is_right or row.coarse for row in rows):
-            return
-        if any(row.exact == "untold" for row in rows) or self.check.faults:
+        untold = any(row.exact == "untold" for row in rows)
+        if untold or self.check.faults or all(row.is_right or row.coarse for row in rows):
             return
         answers = [answer for answer in self.answers if answer is not None and not answer.faults]
         if len(answers) < len(self.answers):
@@ -334,16 +324,14 @@ class Trial:
         """From single examples; where these are right, their sum is wrong."""
         probes = self.prepared.probes
         examples = (data.alone(n) for data in probes for n in range(len(data.x)))
-        singly = self._tried_singly(itertools.islice(examples, MOST_SINGLE))
-        if singly is None:
+        if (singly := self._tried_singly(itertools.islice(examples, MOST_SINGLE))) is None:
             return
         check, (broken, off) = self.check, singly
         # What is right in the batch is right: its step may look broken where something is
         # clipped, or nearly 0.
         steps = [step for step in broken if step.gives[4] == "z" or step.gives in wrong]
-        check.steps = sorted(
-            steps, key=lambda step: (-int(step.gives[5:]), "zWb".index(step.gives[4]))
-        )
+        steps.sort(key=lambda step: (-int(step.gives[5:]), "zWb".index(step.gives[4])))
+        check.steps = steps
         gradients = [name for name in wrong if name != "L"]
         given = {step.gives for step in steps}
         check.follows = [name for name in gradients if name in off - given]

@@ -160,8 +160,7 @@ def _sample(asked: ParameterGradients, data: Data, mine: Arrays, bounds: Arrays)
     if len(data.x) * sum(asked.network.widths) > MOST_NODES:
         return 0
     entries = {name: _spread(array) for name, array in mine.items() if name != "L"}
-    exact = gradient_at(data.problem(asked.network), entries)
-    if exact is None:
+    if (exact := gradient_at(data.problem(asked.network), entries)) is None:
         return 0
     for name, indices in entries.items():
         for index, value in zip(indices, exact[name], strict=True):
