@@ -3,20 +3,19 @@ expected and what to write."""
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gradsheet.checking.asked import KINDS, by_name
-from gradsheet.checking.probes import Data
+from gradsheet.checking.probes import Data, each
 from gradsheet.checking.returned import plain_array
 from gradsheet.checking.rounding import BITS, float_type
 from gradsheet.language.functions import ACTIVATIONS, facts_of
 from gradsheet.network import losses
 from gradsheet.network.network import Network
 from manual import Layer
-from manual.activations import split
+from manual.activations import Array, split
 from manual.door import check_data, check_loss, check_params
 from manual.layers import layers_of
 from manual.losses import LOSSES
@@ -56,6 +55,7 @@ def check_options(
 def network_of(
     widths: Sequence[int], activations: Any, loss: str, reduction: str, batch: int, biases: Any
 ) -> Network:
+    """Describe the network that is meant; raises ValueError or TypeError where none is."""
     whole = isinstance(widths, Sequence) and all(
         isinstance(w, int | np.integer) and not isinstance(w, bool) and w > 0 for w in widths
     )
@@ -66,35 +66,28 @@ def network_of(
         )
     if not isinstance(batch, int | np.integer) or batch < 1:
         raise ValueError(f"batch is {batch!r}, expected a number of examples, 1 or more")
-    if (
-        number := sum(inputs * units for inputs, units in itertools.pairwise(map(int, widths)))
-    ) > MAX_WEIGHTS:
+    number = sum(inputs * units for inputs, units in itertools.pairwise(map(int, widths)))
+    if number > MAX_WEIGHTS:
         raise ValueError(
             f"widths is {widths!r}, {number:,} weights, expected at most {MAX_WEIGHTS:,}: the "
-            "same function goes "
-            "through narrower layers as well"
+            "same function goes through narrower layers as well"
         )
     depth = len(widths) - 1
     activations = _activations(activations, depth)
-    alone = biases is None or not isinstance(biases, list | tuple)
-    kinds = (biases,) * depth if alone else tuple(biases)
+    kinds = tuple(biases) if isinstance(biases, list | tuple) else (biases,) * depth
     if len(kinds) != depth or any(kind not in ("units", "shared", None) for kind in kinds):
         raise ValueError(
             f"biases is {biases!r}, expected 'units', 'shared', None, or one of them for each layer"
         )
-    layers = [
-        Layer(
-            np.ones((units, inputs)),
-            {"units": np.ones(units), "shared": np.ones(()), None: None}[kind],
-        )
-        for (inputs, units), kind in zip(itertools.pairwise(widths), kinds, strict=True)
-    ]
+    layers = []
+    for (inputs, units), kind in zip(itertools.pairwise(widths), kinds, strict=True):
+        b = {"units": np.ones(units), "shared": np.ones(()), None: None}[kind]
+        layers.append(Layer(np.ones((units, inputs)), b))
     if not isinstance(loss, str):
         raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
-    check_params(layers, activations)  # raises with words of its own
-    check_loss(
-        loss, reduction, None if loss == "output" else np.ones((1, widths[-1])), layers, rows=1
-    )
+    check_params(layers, activations)  # which raises, too
+    y = None if loss == "output" else np.ones((1, widths[-1]))
+    check_loss(loss, reduction, y, layers, rows=1)
     safe = sorted(_safe_in_front_of(loss))
     if split(activations[-1])[0] not in safe:
         raise ValueError(
@@ -107,21 +100,15 @@ def network_of(
 def _safe_in_front_of(loss: str) -> list[str]:
     """The activations whose outputs all lie where the loss has a value."""
     low, high = losses.of(loss).domain
-    return [
-        name
-        for name, facts in ACTIVATIONS.items()
-        if low <= facts.between[0] and facts.between[1] <= high
-    ]
+    return [n for n, f in ACTIVATIONS.items() if low <= f.between[0] and f.between[1] <= high]
 
 
 def _activations(activations: Any, depth: int) -> Any:
-    """The usual ones where none are given; whether there is one for each layer
-    is left to `check_params`."""
+    """The usual ones where none are given; their number is left to `check_params`."""
     if activations is None:
         return ("relu",) * (depth - 1) + ("identity",)
-    for number, activation in enumerate(
-        activations if isinstance(activations, list | tuple) else (), 1
-    ):
+    given = activations if isinstance(activations, list | tuple) else ()
+    for number, activation in enumerate(given, 1):
         if not _is_activation(activation):
             known = f"{', '.join(ACTIVATIONS)} or ('leaky_relu', slope)"
             raise ValueError(f"activation {number} is {activation!r}, expected one of {known}")
@@ -129,59 +116,49 @@ def _activations(activations: Any, depth: int) -> Any:
 
 
 def _is_activation(activation: Any) -> bool:
-    if isinstance(activation, str):
-        return True
-    if (
-        not isinstance(activation, list | tuple)
-        or not 1 <= len(activation) <= 2
-        or not isinstance(activation[0], str)
-    ):
-        return False
-    return all(
-        isinstance(slope, int | float | np.number) and np.isfinite(slope)
-        for slope in activation[1:]
-    )
+    match activation:
+        case str() | [str()]:
+            return True
+        case [str(), slope]:
+            return isinstance(slope, int | float | np.number) and bool(np.isfinite(slope))
+    return False
 
 
-def own_data(
+def given_data(
     params: Any, x: Any, y: Any, activations: Any, loss: str, reduction: str
 ) -> tuple[Network, Data]:
-    """The network and the data that the caller brings along."""
+    """Read the network and the data that the caller brings along."""
     if params is None or x is None:
         missing = "params" if params is None else "x"
         raise ValueError(f"{missing} is None, expected all of params, x and y for data of your own")
 
-    def floats(array: Any) -> Any:
-        return None if array is None else plain_array(array).astype(float)
+    def floats(array: Any) -> Array:
+        return plain_array(array).astype(float)
 
     try:
-        layers = [Layer(floats(W), floats(b)) for W, b in layers_of(params)]
+        layers = list(each(layers_of(params), floats))
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"params cannot be read as a list of (W, b), one a layer: {error}"
         ) from None
     layers = list(check_params(layers, _activations(activations, len(layers))))
     data_x = check_data("x", floats(x), layers)
-    data_y = check_loss(loss, reduction, floats(y), layers, rows=len(data_x))
-    named = {"x": data_x, "y": data_y, **by_name(layers)}
-    for name, array in named.items():
-        if array is not None and not np.isfinite(array).all():
-            raise ValueError(f"{name} has an entry that is not finite, expected numbers")
+    y = None if y is None else floats(y)
+    data_y = check_loss(loss, reduction, y, layers, rows=len(data_x))
+    rng = np.random.default_rng(0)
+    # Small whole numbers, the same ones each time: another direction than the parameters.
+    direction = each(layers, lambda a: rng.choice([-2.0, -1.0, 1.0, 2.0, 3.0], a.shape))
+    data = Data(tuple(layers), data_x, data_y, direction)
+    _expect_finite(data, "an entry that is not finite, expected numbers")
     widths = [layers[0].W.shape[1], *(len(layer.W) for layer in layers)]
     biases = [None if b is None else "units" if b.ndim else "shared" for _, b in layers]
-    network = network_of(widths, activations, loss, reduction, len(data_x), biases)
-    return network, Data(tuple(layers), data_x, data_y, _direction(layers))
+    return network_of(widths, activations, loss, reduction, len(data_x), biases), data
 
 
-def _direction(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Small whole numbers, the same ones each time: another direction than the
-    parameters themselves."""
-    rng = np.random.default_rng(0)
-
-    def drawn(array: Any) -> Any:
-        return None if array is None else rng.choice([-2.0, -1.0, 1.0, 2.0, 3.0], array.shape)
-
-    return tuple(Layer(drawn(W), drawn(b)) for W, b in layers)
+def _expect_finite(data: Data, otherwise: str) -> None:
+    for name, array in {"x": data.x, "y": data.y, **by_name(data.params)}.items():
+        if array is not None and not np.isfinite(array).all():
+            raise ValueError(f"{name} has {otherwise}")
 
 
 def _spelt_out(activation: Any) -> Any:
@@ -191,17 +168,8 @@ def _spelt_out(activation: Any) -> Any:
 
 
 def in_type(data: Data, dtype: str) -> Data:
-    """The data as they are in a type of floats: what is judged is what fn is given."""
-
-    def typed(array: Any) -> Any:
-        with np.errstate(over="ignore"):
-            return None if array is None else array.astype(float_type(dtype)).astype(float)
-
-    params = tuple(Layer(typed(W), typed(b)) for W, b in data.params)
-    found = replace(data, params=params, x=typed(data.x), y=typed(data.y))
-    for name, array in {"x": found.x, "y": found.y, **by_name(params)}.items():
-        if array is not None and not np.isfinite(array).all():
-            raise ValueError(
-                f"{name} has an entry that is infinite in {dtype}, expected numbers that it has"
-            )
-    return found
+    """Round the data to a type of floats: what is judged is what fn is given."""
+    with np.errstate(over="ignore"):
+        typed = data.converted(lambda array: array.astype(float_type(dtype)).astype(float))
+    _expect_finite(typed, f"an entry that is infinite in {dtype}, expected numbers that it has")
+    return typed

@@ -6,24 +6,22 @@ off, and what comes out when mistakes of the catalogue are made. Arrays stand
 under the names of the parameters they are derivatives by, "L" is the loss.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import manual
-from gradsheet.checking.probes import Data, fractional
-from gradsheet.checking.rounding import BallArray, Rounding
-from gradsheet.mistakes.simulation import Run
+from gradsheet.checking.probes import Data, each, fractions
+from gradsheet.checking.rounding import Balls, Rounding
 from gradsheet.network.network import Network
-from gradsheet.network.problem import Problem
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Edits, Pass, in_front
-from manual import Layer
 from manual.activations import Array
 
 Arrays = dict[str, Array]
+Shape = tuple[int, ...]
 # Numbers multiplied by the slowest witness, which takes a pass for every entry.
 MAX_WORK = 500_000
 
@@ -39,13 +37,16 @@ def by_name(layers: Any) -> Arrays:
 
 
 class Mistaken(NamedTuple):
-    """A point where mistakes are made; what a run there answers, arrays with
-
-    the variants in front; and what of a function's answer stands beside it."""
+    """A point where mistakes are made; what a pass there answers, arrays with
+    the variants in front; and the example that it is of, if of one alone."""
 
     point: Point
-    of_run: Callable[[Run], Arrays]
-    of_answer: Callable[[Mapping[str, Array]], Arrays]
+    of_pass: Callable[[Pass], Arrays]
+    example: int | None
+
+    def of_answer(self, arrays: Mapping[str, Array]) -> Arrays:
+        """Take what of a function's answer stands beside it."""
+        return {name: a if self.example is None else a[self.example] for name, a in arrays.items()}
 
 
 def _pass_with_slopes(network: Network, data: Data, slopes: Mapping[int, float]) -> Pass:
@@ -56,14 +57,20 @@ def _pass_with_slopes(network: Network, data: Data, slopes: Mapping[int, float])
 
     edits: Edits = {("slope", l): [(at_zero(value), None)] for l, value in slopes.items()}
     with np.errstate(all="ignore"):
-        return Pass(Problem(network, data.params, data.x, data.y).converted(in_front), edits=edits)
+        return Pass(data.problem(network).converted(in_front), edits=edits)
 
 
 class ParameterGradients:
-    """Asks for the loss, and its gradient by every parameter."""
+    """Asks for the loss, and its gradient by every parameter.
+
+    A report calls these by the names in `labels`, the second in front of the
+    parameter's.
+    """
 
     what = "gradients"
     has_loss = True
+    of = "L"
+    labels = "L", "dL/d"
 
     def __init__(self, network: Network):
         self.network = network
@@ -74,17 +81,17 @@ class ParameterGradients:
         return {"loss": self.network.loss, "reduction": self.network.reduction}
 
     @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> dict[str, Shape]:
         """The shapes, by name, of the parameters that derivatives are by."""
         return {name: shape for name, shape in self.network.shapes.items() if name[0] in "Wb"}
 
     @property
-    def lead(self) -> tuple[int, ...]:
+    def lead(self) -> Shape:
         """The axes in front of a parameter's own."""
         return ()
 
     @property
-    def loss(self) -> tuple[int, ...] | None:
+    def loss(self) -> Shape | None:
         """The shape of the value that may come along; None where none may."""
         return self.lead if self.has_loss else None
 
@@ -99,7 +106,7 @@ class ParameterGradients:
 
     def label(self, name: str) -> str:
         """What a report calls an array."""
-        return name if name == "L" else f"dL/d{name}"
+        return self.labels[0] if name == "L" else self.labels[1] + name
 
     # The truth
 
@@ -116,20 +123,27 @@ class ParameterGradients:
 
         Raises Undecided where they cannot be heard.
         """
-        return self._of_point(data.point(self.network))
+        answers = []
+        for network, part, _ in self._parts(data):
+            point = part.point(network, of=[self.of])
+            derivatives = {name: point.derivative(self.of, (), name, ()) for name in self.shapes}
+            answers.append({"L": point.node("L"), **derivatives} if self.has_loss else derivatives)
+        return self._joined(answers)
 
-    def _of_point(self, point: Point) -> Arrays:
-        gradients = {name: point.derivative("L", (), name, ()) for name in self.shapes}
-        return {"L": point.node("L"), **gradients}
+    def _parts(self, data: Data) -> Iterator[tuple[Network, Data, int | None]]:
+        """The networks and data whose passes give the answer, and of which example."""
+        yield self.network, data, None
+
+    def _joined(self, answers: Sequence[Arrays]) -> Arrays:
+        return answers[0]
 
     def by(self, room: Any, data: Data) -> Arrays:
         """Compute the answer by `manual` or `ref`, in the type of the data."""
-        L, grads = room.value_and_grad(
-            data.params, data.x, data.y, self.network.activations, **self._options
-        )
+        arguments = data.params, data.x, data.y, self.network.activations
+        L, grads = room.value_and_grad(*arguments, **self._options)
         return {"L": L, **by_name(grads)}
 
-    def errors(self, rounding: Rounding, data: Data) -> dict[str, BallArray]:
+    def errors(self, rounding: Rounding, data: Data) -> Balls:
         """Bound how far floats may be off."""
         return {"L": rounding.loss(), **rounding.gradients()}
 
@@ -137,10 +151,8 @@ class ParameterGradients:
 
     def mistaken(self, data: Data) -> list[Mistaken]:
         """Where mistakes can be made, and compared with an answer."""
-        return [Mistaken(data.point(self.network), self._of_run, dict)]
-
-    def _of_run(self, run: Run) -> Arrays:
-        return self._of_pass(run.passed)
+        parts = self._parts(data)
+        return [Mistaken(part.point(network), self._of_pass, n) for network, part, n in parts]
 
     def _of_pass(self, passed: Pass) -> Arrays:
         """The answer in all variants of a pass."""
@@ -151,63 +163,40 @@ class ParameterGradients:
 
     def with_slopes(self, data: Data, slopes: Mapping[int, float]) -> Arrays:
         """The answer in float64 with these f' where a z of a layer is 0."""
-        passed = self._of_pass(_pass_with_slopes(self.network, data, slopes))
-        return {name: array[0] for name, array in passed.items()}
+        answers = []
+        for network, part, _ in self._parts(data):
+            passed = self._of_pass(_pass_with_slopes(network, part, slopes))
+            answers.append({name: array[0] for name, array in passed.items()})
+        return self._joined(answers)
 
 
 class PerExampleGradients(ParameterGradients):
     """Asks for the loss of every example, and its gradient."""
 
     what = "per_example_gradients"
+    labels = "L[n]", "dL[n]/d"
 
     @property
-    def lead(self) -> tuple[int, ...]:
+    def lead(self) -> Shape:
         """One axis, of the examples."""
         return (self.network.examples or 1,)
 
-    def label(self, name: str) -> str:
-        """What a report calls an array."""
-        return "L[n]" if name == "L" else f"dL[n]/d{name}"
+    def _parts(self, data: Data) -> Iterator[tuple[Network, Data, int | None]]:
+        single = replace(self.network, examples=1)
+        yield from ((single, data.alone(n), n) for n in range(len(data.x)))
 
-    @property
-    def _single(self) -> Network:
-        return replace(self.network, examples=1)
-
-    def exact(self, data: Data) -> Arrays:
-        """Compute the answer of every example, heard from three witnesses."""
-        examples = [self._of_point(data.point(self._single, alone=n)) for n in range(len(data.x))]
-        return {name: np.stack([arrays[name] for arrays in examples]) for name in examples[0]}
+    def _joined(self, answers: Sequence[Arrays]) -> Arrays:
+        return {name: np.stack([arrays[name] for arrays in answers]) for name in answers[0]}
 
     def by(self, room: Any, data: Data) -> Arrays:
         """Compute the answer by `manual` or `ref`, in the type of the data."""
-        activations, loss = self.network.activations, self.network.loss
-        losses, grads = room.per_example_gradients(
-            data.params, data.x, data.y, activations, loss=loss
-        )
+        arguments = data.params, data.x, data.y, self.network.activations
+        losses, grads = room.per_example_gradients(*arguments, loss=self.network.loss)
         return {"L": losses, **by_name(grads)}
 
-    def errors(self, rounding: Rounding, data: Data) -> dict[str, BallArray]:
+    def errors(self, rounding: Rounding, data: Data) -> Balls:
         """Bound how far floats may be off."""
         return {"L": rounding.losses(), **rounding.per_example_gradients()}
-
-    def with_slopes(self, data: Data, slopes: Mapping[int, float]) -> Arrays:
-        """The answer in float64 with these f' where a z of a layer is 0."""
-        passes = [
-            self._of_pass(_pass_with_slopes(self._single, data.alone(n), slopes))
-            for n in range(len(data.x))
-        ]
-        return {name: np.concatenate([arrays[name] for arrays in passes]) for name in passes[0]}
-
-    def mistaken(self, data: Data) -> list[Mistaken]:
-        """Every example alone, and its share of an answer."""
-
-        def of_example(n: int) -> Callable[[Mapping[str, Array]], Arrays]:
-            return lambda arrays: {name: array[n] for name, array in arrays.items()}
-
-        return [
-            Mistaken(data.point(self._single, alone=n), self._of_run, of_example(n))
-            for n in range(len(data.x))
-        ]
 
 
 class Jacobian(ParameterGradients):
@@ -223,6 +212,7 @@ class Jacobian(ParameterGradients):
         if self.of not in nodes:
             raise ValueError(f"of is {of!r}, expected a node of the network: {', '.join(nodes)}")
         self.top = network.depth if self.of == "yhat" else int(self.of[1:])
+        self.labels = "", f"d{self.of}/d"
         self.node = f"{'z' if self.of[0] == 'z' else 'h'}{self.top}"  # yhat is h of the last layer
 
     def at(self, network: Network) -> "Jacobian":
@@ -230,23 +220,14 @@ class Jacobian(ParameterGradients):
         return Jacobian(network, self.of)
 
     @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> dict[str, Shape]:
         """Those of the parameters before the node."""
         return {name: shape for name, shape in super().shapes.items() if int(name[1:]) <= self.top}
 
     @property
-    def lead(self) -> tuple[int, ...]:
+    def lead(self) -> Shape:
         """The axes of the node: examples, units."""
         return self.network.examples or 1, self.network.widths[self.top]
-
-    def label(self, name: str) -> str:
-        """What a report calls an array."""
-        return f"d{self.of}/d{name}"
-
-    def exact(self, data: Data) -> Arrays:
-        """Compute the answer on the word of three witnesses."""
-        point = data.point(self.network, of=[self.of])
-        return {name: point.derivative(self.of, (), name, ()) for name in self.shapes}
 
     def by(self, room: Any, data: Data) -> Arrays:
         """Compute the answer by `manual` or `ref`, in the type of the data."""
@@ -254,7 +235,7 @@ class Jacobian(ParameterGradients):
         arguments = data.params, data.x, self.network.activations
         return {name: room.jacobian(*arguments, by=name, **options) for name in self.shapes}
 
-    def errors(self, rounding: Rounding, data: Data) -> dict[str, BallArray]:
+    def errors(self, rounding: Rounding, data: Data) -> Balls:
         """Bound how far floats may be off."""
         return rounding.jacobian(self.node[0], self.top)
 
@@ -272,20 +253,15 @@ class HessianVector(ParameterGradients):
 
     what = "hvp"
     has_loss = False
-
-    def label(self, name: str) -> str:
-        """What a report calls an array."""
-        return f"(H v) {name}"
+    labels = "", "(H v) "
 
     def exact(self, data: Data) -> Arrays:
         """Compute the answer by hand; JAX is heard in floats."""
         point = data.point(self.network)
-        real: Any = np.asarray if point.exact else np.vectorize(point.arithmetic, [object])
-        direction = [
-            Layer(real(V), None if c is None else np.asarray(real(c), object))
-            for V, c in fractional(data.direction)
-        ]
-        problem = point.problem
+        direction, problem = each(data.direction, fractions), point.problem
+        if not point.exact:
+            real = np.vectorize(point.arithmetic, [object])
+            direction = each(direction, lambda array: np.asarray(real(array), object))
         arguments = problem.params, direction, problem.x, problem.y, problem.network.activations
         return by_name(manual.hvp(*arguments, **self._options))
 
@@ -294,7 +270,7 @@ class HessianVector(ParameterGradients):
         arguments = data.params, data.direction, data.x, data.y, self.network.activations
         return by_name(room.hvp(*arguments, **self._options))
 
-    def errors(self, rounding: Rounding, data: Data) -> dict[str, BallArray]:
+    def errors(self, rounding: Rounding, data: Data) -> Balls:
         """Bound how far floats may be off."""
         return rounding.hvp(data.direction)
 
@@ -306,3 +282,8 @@ class HessianVector(ParameterGradients):
 KINDS: dict[str, type[ParameterGradients]] = {
     kind.what: kind for kind in (ParameterGradients, PerExampleGradients, Jacobian, HessianVector)
 }
+
+
+def asked_for(what: str, of: str, network: Network) -> ParameterGradients:
+    """Make the question of a kind; raises ValueError where `of` is no node."""
+    return Jacobian(network, of) if what == "jacobian" else KINDS[what](network)

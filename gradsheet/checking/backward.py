@@ -1,7 +1,6 @@
 """Checks a backward pass that somebody wrote, whatever it is written in."""
 
 import contextlib
-import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,16 +9,16 @@ from typing import Any
 import numpy as np
 
 import manual
-from gradsheet.checking.arguments import check_options, in_type, network_of, own_data
-from gradsheet.checking.asked import ParameterGradients
+from gradsheet.checking.arguments import check_options, given_data, in_type, network_of
+from gradsheet.checking.asked import ParameterGradients, asked_for
 from gradsheet.checking.causes import LOOSE
-from gradsheet.checking.corner import at_once, slope_below, slopes_taken
-from gradsheet.checking.prepared import Prepared, asked_for, prepared
+from gradsheet.checking.corner import at_once, is_between, slope_below, slopes_taken
+from gradsheet.checking.prepared import Prepared, prepared
 from gradsheet.checking.probes import Data, drawn
 from gradsheet.checking.result import Check, Row
-from gradsheet.checking.returned import VECTOR
-from gradsheet.checking.rounding import FEW_BITS
-from gradsheet.checking.subject import Misbehaved, Subject, given_type
+from gradsheet.checking.returned import VECTOR, type_name
+from gradsheet.checking.rounding import FEW_BITS, float_type
+from gradsheet.checking.subject import Misbehaved, Subject
 from gradsheet.checking.telling import Telling
 from gradsheet.checking.trial import Trial, run_trial
 from gradsheet.checking.truth import truth_at
@@ -59,17 +58,25 @@ def check(
     in the result.
 
     widths       the inputs and the units of every layer
-    activations  one a layer, as in `manual.gradients`; None is relu, and identity in the last layer
-    loss         one of those of `manual.gradients`; reduction "mean" or "sum" over the examples
-    biases       "units", "shared" (one number a layer) or None, for all layers or one a layer
-    what         "gradients"; "per_example_gradients", with an axis of the examples in front; "jacobian" of the node
-                 `of`, of that node's shape (batch, units) in front; "hvp", where fn(params, x, y, direction) returns
-                 the Hessian times the direction
-    dtype        "float64", "float32", "float16" or "bfloat16": the type of the numbers that fn is given
-    array        makes fn's arrays from NumPy's: `torch.tensor`, `jax.numpy.asarray`
+    activations  one a layer, as in `manual.gradients`; None is relu, and
+                 identity in the last layer
+    loss         one of those of `manual.gradients`; reduction "mean" or "sum"
+                 over the examples
+    biases       "units", "shared" (one number a layer) or None, for all layers
+                 or one a layer
+    what         "gradients"; "per_example_gradients", with an axis of the
+                 examples in front; "jacobian" of the node `of`, of that node's
+                 shape (batch, units) in front; "hvp", where
+                 fn(params, x, y, direction) returns the Hessian times the
+                 direction
+    dtype        "float64", "float32", "float16" or "bfloat16": the type of the
+                 numbers that fn is given
+    array        makes fn's arrays from NumPy's: `torch.tensor`,
+                 `jax.numpy.asarray`
     params, x, y data of one's own to judge on, in place of the probes
     at_zero      what f'(0) of relu has to be; None takes any from 0 to 1
-    inputs_first whether fn is given W, and returns dW, as (inputs, units); None finds it out from the shapes
+    inputs_first whether fn is given W, and returns dW, as (inputs, units); None
+                 finds it out from the shapes
 
     Numbers are compared exactly where floats round nothing, else to the forward
     error bound of their type. Raises ValueError or TypeError where an argument
@@ -78,13 +85,11 @@ def check(
     standard error.
     """
     check_options(fn, what, dtype, array, at_zero, inputs_first)
-    makes = functools.partial(run_trial, fn, dtype=dtype, array=array)
-    asks = functools.partial(Subject, fn, dtype=dtype, array=array)
-    given = given_type(dtype, array)
+    given = type_name(array(np.zeros(1, float_type(dtype))))  # what array makes of dtype
 
     def trial_of(ready: Prepared, at_zero: float | None = None) -> Trial:
-        made = functools.partial(makes, prepared=ready, at_zero=at_zero)
-        return _in_its_layout(made, asks, ready.asked, inputs_first)
+        subject = Subject(fn, ready.asked, dtype, array, given)
+        return _in_its_layout(subject, ready, at_zero, inputs_first)
 
     with Telling() as telling:
         if params is None and x is None and y is None:
@@ -95,28 +100,22 @@ def check(
             if (coarsest := trial.coarsest) in FEW_BITS and coarsest != given and network.rational:
                 trial = trial_of(prepared(what, of, network, coarsest, telling), at_zero)
         else:
-            network, data = own_data(params, x, y, activations, loss, reduction)
+            network, data = given_data(params, x, y, activations, loss, reduction)
             telling.at("finds the truth for these data, and calls the function")
-            trial = _on_own_data(
-                trial_of, asked_for(what, of, network), in_type(data, dtype), at_zero
-            )
-        if trial.rows_are_wrong:
+            asked = asked_for(what, of, network)
+            trial = _on_given_data(trial_of, asked, in_type(data, dtype), at_zero)
+        if trial.check.wrong:
             telling.at("looks for the mistake")
             trial.find_causes()
             ready = trial.prepared
             if what != "hvp" and not any(ready.simulations):
                 _name_on_a_narrow_one(trial, trial_of, of)
-            if (
-                ready.simulations
-                and not trial.check.faults
-                and what != "jacobian"
-                and trial.is_scaled
-            ):
+            if ready.is_drawn and not trial.check.faults and what != "jacobian":
                 _try_other_losses(trial)
         return trial.check
 
 
-def _on_own_data(
+def _on_given_data(
     trial_of: Callable[..., Trial], asked: ParameterGradients, data: Data, at_zero: float | None
 ) -> Trial:
     """The check on somebody's numbers. Where a z with a kink is exactly 0, any
@@ -135,7 +134,7 @@ def _on_own_data(
     slopes = slopes_taken(asked, data, at_kink, answer.arrays, loose)
     if at_zero is not None:
         slopes |= {l: float(at_zero) for l in at_kink if facts_of(activations[l - 1]).dead}
-    elif not all(_is_between(slope, activations[l - 1]) for l, slope in slopes.items()):
+    elif not all(is_between(s, slope_below(activations[l - 1])) for l, s in slopes.items()):
         return trial
     taken = asked.with_slopes(data, slopes)
     if not slopes or not all(np.isfinite(array).all() for array in taken.values()):
@@ -146,110 +145,90 @@ def _on_own_data(
         name: error + loose * abs(values[name]).max(initial=0)
         for name, error in truth.errors.items()
     }
-    other = trial_of(
-        Prepared(asked, [data], [replace(truth, values=values, errors=errors)]), at_zero
-    )
+    other_truth = replace(truth, values=values, errors=errors)
+    other = trial_of(Prepared(asked, [data], [other_truth]), at_zero)
     if other.check.right:
-        words = at_once(
-            [(split(activations[l - 1])[0], l, slope) for l, slope in sorted(slopes.items())]
-        )
-        other.check.kink = Row("at z = 0", "yes", None, words)
+        taken_for = [(split(activations[l - 1])[0], l, slopes[l]) for l in sorted(slopes)]
+        other.check.kink = Row("at z = 0", "yes", None, at_once(taken_for))
     return other if other.check.right or at_zero is not None else trial
-
-
-def _is_between(slope: float, activation: Any) -> bool:
-    below = slope_below(activation)
-    return min(below, 1) <= slope <= max(below, 1)
 
 
 def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
     """Raise AssertionError with the report unless a backward pass is right. The
     arguments are those of `check`."""
-    found = check(fn, *args, **options)
-    if not found.right:
-        verdict = "is wrong" if found.verdict == "wrong" else "cannot be told to be right"
-        raise AssertionError(f"the backward pass {verdict}\n{found}")
+    result = check(fn, *args, **options)
+    if not result.right:
+        verdict = "is wrong" if result.verdict == "wrong" else "cannot be told to be right"
+        raise AssertionError(f"the backward pass {verdict}\n{result}")
 
 
 def _in_its_layout(
-    make: Callable[..., Trial],
-    asks: Callable[..., Subject],
-    asked: ParameterGradients,
-    told: bool | None,
+    subject: Subject, ready: Prepared, at_zero: float | None, inputs_first: bool | None
 ) -> Trial:
     """The check with W as (units, inputs), or as (inputs, units) where fn
-    raises on that, or where it is told so.
+    raises on that, or where the caller says so.
 
     Square W raise nowhere: a call with others decides. Of the ways in which an
     answer can be read, those that shapes tell apart are as that call was read;
     that one is right shows nothing about them. Only the order of the parts of a
     vector no shapes tell.
     """
-    square = all(units == inputs for units, inputs in itertools.pairwise(asked.network.widths))
-    layouts: tuple[bool, ...] = (False, True) if told is None else (told,)
+    widths = subject.asked.network.widths
+    guessed = inputs_first is None and all(a == b for a, b in itertools.pairwise(widths))
+    layouts: tuple[bool, ...] = (False, True) if inputs_first is None else (inputs_first,)
     unequal: Subject | None = None
-    if square and told is None:
-        unequal = _at_unequal_widths(asks, asked, layouts)
+    if guessed:
+        unequal = _at_unequal_widths(subject, layouts)
         layouts = (unequal is not None and unequal.inputs_first,)
-    first: Trial | None = None
-    for inputs_first in layouts:
-        trial = make(inputs_first=inputs_first)
-        first = first or trial
-        if not trial.raised:
-            first = trial
-            break
-    assert first is not None
-    subject = first.subject
-    if subject.readings > 1 and not first.check.right:
-        unequal = unequal or _at_unequal_widths(asks, asked, (subject.inputs_first,))
+    trials = [run_trial(replace(subject, inputs_first=layouts[0]), ready, at_zero)]
+    if not trials[0].answers and len(layouts) > 1:
+        trials.append(run_trial(replace(subject, inputs_first=True), ready, at_zero))
+    trial = next((trial for trial in trials if trial.answers), trials[0])
+    subject = trial.subject
+    if subject.readings > 1 and not trial.check.right:
+        unequal = unequal or _at_unequal_widths(subject, (subject.inputs_first,))
         if unequal is not None and unequal.readings == 1:
-            first = make(inputs_first=subject.inputs_first, words=unequal.read_as)
+            trial = run_trial(replace(subject, words=unequal.read_as), ready, at_zero)
         elif VECTOR in subject.read_as:
             others = (
-                make(inputs_first=subject.inputs_first, reading=reading)
+                run_trial(replace(subject, reading=reading), ready, at_zero)
                 for reading in range(1, subject.readings)
             )
-            first = next((trial for trial in others if trial.check.right), first)
-    if square and told is None and unequal is None:
-        first.check.assumed.append(
+            trial = next((other for other in others if other.check.right), trial)
+    if guessed and unequal is None:
+        trial.check.assumed.append(
             "W as (units, inputs), where its shape does not tell: or write inputs_first=True"
         )
-    return first
+    return trial
 
 
-def _at_unequal_widths(
-    asks: Callable[..., Subject], asked: ParameterGradients, layouts: Sequence[bool]
-) -> Subject | None:
+def _at_unequal_widths(subject: Subject, layouts: Sequence[bool]) -> Subject | None:
     """The function after an answer at a network of the same kind in which all
     widths differ; None where it has none."""
-    least = 1 if asked.network.loss == "output" else 2
-    widths = tuple(range(asked.network.depth + least, least - 1, -1))
-    other = asked.at(replace(asked.network, widths=widths))
-    if (data := next(drawn(other.network, "float32"), None)) is None:
+    network = subject.asked.network
+    least = 1 if network.loss == "output" else 2
+    widths = tuple(range(network.depth + least, least - 1, -1))
+    asked = subject.asked.at(replace(network, widths=widths))
+    if (data := next(drawn(asked.network, "float32"), None)) is None:
         return None
     for inputs_first in layouts:
-        subject = asks(other)
-        subject.inputs_first = inputs_first
+        unequal = replace(subject, asked=asked, inputs_first=inputs_first)
         with contextlib.suppress(Misbehaved):
-            subject(data)
-            return subject
+            unequal(data)
+            return unequal
     return None
 
 
 def _name_on_a_narrow_one(trial: Trial, trial_of: Callable[[Prepared], Trial], of: str) -> None:
-    """Mistakes are made and named on a narrow network of the same kind, if the
-    function takes one."""
+    """Make and name mistakes on a narrow network of the same kind, if fn takes one."""
     network = trial.asked.network
     sizes = itertools.cycle((4, 5, 3, 2))
     widths = tuple(w if w < 6 else next(sizes) for w in network.widths)
     narrow = replace(network, widths=widths, examples=min(4, network.examples or 1))
     small = trial_of(prepared(trial.asked.what, of, narrow))
-    if small.rows_are_wrong:
+    if small.check.wrong:
         small.find_causes()
-    wrong = [
-        {row.name for row in check.rows if not row.is_right} for check in (small.check, trial.check)
-    ]
-    if small.check.naming.equals and wrong[0] == wrong[1]:
+    if small.check.naming.equals and small.check.wrong == trial.check.wrong:
         trial.check.naming = replace(small.check.naming, elsewhere=True)
         trial.check.remarks.append(
             f"the mistake is named on a {'-'.join(map(str, widths))} network of the same kind"
@@ -257,15 +236,13 @@ def _name_on_a_narrow_one(trial: Trial, trial_of: Callable[[Prepared], Trial], o
 
 
 def _try_other_losses(trial: Trial) -> None:
-    """Whether the function is right for another loss of squares, or another
-    reduction, than it is checked for."""
+    """Whether the function is right for another loss of squares, or reduction."""
+    if not trial.is_scaled:
+        return
     network, what = trial.asked.network, trial.asked.what
     losses = SQUARES if network.loss in SQUARES else (network.loss,)
-    reductions = (
-        REDUCTIONS
-        if (network.examples or 1) > 1 and what != "per_example_gradients"
-        else (network.reduction,)
-    )
+    has_reduction = (network.examples or 1) > 1 and what != "per_example_gradients"
+    reductions = REDUCTIONS if has_reduction else (network.reduction,)
     for loss, reduction in itertools.product(losses, reductions):
         other = replace(network, loss=loss, reduction=reduction)
         if other != network and trial.is_right_for(trial.asked.at(other)):

@@ -77,13 +77,10 @@ class MistakeSearch:
 
     def run(self) -> Naming:
         """Find what gives the whole answer, as far as the numbers go."""
-        combinations: list[Combination] = []
-        complete = True
-        if self.order:
-            try:
-                combinations = self._combinations()
-            except _TooMany:
-                complete = False
+        try:
+            combinations, complete = self._combinations(), True
+        except _TooMany:
+            combinations, complete = [], False
         made = self.evidence[0].simulation.made
         return Naming([made(combination) for combination in combinations], self.tried, complete)
 
@@ -92,13 +89,11 @@ class MistakeSearch:
         leading: list[Combination] = [()]
         reached = self._prefixes(leading)[0]
         while reached < len(self.order):
-            ahead = self._ahead(leading, reached)
-            if not ahead:
+            if not (ahead := self._ahead(leading, reached)):
                 return []
             reached = max(length for length, _ in ahead)
             leading = [combination for length, combination in ahead if length == reached]
-            if reached < len(self.order):
-                leading = leading[:FOLLOWED]
+            leading = leading[:FOLLOWED] if reached < len(self.order) else leading
         return [] if leading == [()] else leading
 
     def _ahead(self, leading: Sequence[Combination], reached: int) -> list[tuple[int, Combination]]:
@@ -116,11 +111,10 @@ class MistakeSearch:
     def _extended(self, beginnings: Sequence[Combination], more: int) -> Iterator[Combination]:
         """Beginnings with so many mistakes more, none twice in one place."""
         simulation, seen = self.evidence[0].simulation, set()
-        for combination in beginnings:
-            for added in itertools.combinations(range(len(simulation.instances)), more):
-                wider = tuple(sorted({*combination, *added}))
-                if len(wider) < len(combination) + more or wider in seen:
-                    continue
+        additions = itertools.combinations(range(len(simulation.instances)), more)
+        for combination, added in itertools.product(beginnings, additions):
+            wider = tuple(sorted({*combination, *added}))
+            if len(wider) == len(combination) + more and wider not in seen:
                 seen.add(wider)
                 if simulation.is_possible(wider):
                     yield wider
@@ -137,7 +131,7 @@ class MistakeSearch:
                 if self.left < 0:
                     raise _TooMany
                 with np.errstate(all="ignore"):
-                    values = evidence.mistaken.of_run(Run(evidence.simulation, batch))
+                    values = evidence.mistaken.of_pass(Run(evidence.simulation, batch).passed)
                     for column, name in enumerate(self.order):
                         rows = same[start : start + size, column]
                         rows &= _same(values[name], evidence, name)
@@ -174,11 +168,9 @@ def broken_steps(network: Network, data: Data, answer: Arrays, accuracy: float) 
     steps are wrong.
     """
     cache = manual.forward(data.params, data.x, network.activations)
-    _, grads = manual.gradients(
-        data.params, data.x, data.y, network.activations, loss=str(network.loss), reduction="sum"
-    )
-    following = _Following(network, data, cache, answer, accuracy)
-    return following.broken(network.depth, grads.h[-1])
+    arguments = data.params, data.x, data.y, network.activations
+    _, grads = manual.gradients(*arguments, loss=str(network.loss), reduction="sum")
+    return _Following(network, data, cache, answer, accuracy).broken(network.depth, grads.h[-1])
 
 
 @dataclass
@@ -207,8 +199,7 @@ class _Following:
         deltas = [delta for delta in (by_W, by_b) if delta is not None]
         if any(self._close(delta, expected) for delta in deltas):
             deltas = []
-        ways = [self._broken_with(l, delta, expected) for delta in [*deltas, expected]]
-        return min(ways, key=len)
+        return min((self._broken_with(l, d, expected) for d in [*deltas, expected]), key=len)
 
     def _broken_with(self, l: int, delta: Array, expected: Array) -> list[BrokenStep]:
         """The same where so much is taken for delta_l."""

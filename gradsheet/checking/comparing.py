@@ -10,6 +10,7 @@ from gradsheet.checking.prepared import Prepared
 from gradsheet.checking.result import VERDICTS, Row
 from gradsheet.checking.returned import Returned
 from gradsheet.checking.rounding import BITS, unit_roundoff
+from gradsheet.checking.truth import ErrorBounds
 from manual.activations import Array
 
 CANCELLED = 1e-30  # is 0, also of the largest number
@@ -31,12 +32,15 @@ class TruthComparison:
 
     def errors(self, probe: int, answer: Returned, name: str) -> tuple[Array, bool]:
         """How far an array may be off, and whether not at all."""
-        errors, exact = self.prepared.bound(probe, self.dtype(answer, name))
+        errors, exact = self._bounds(probe).of(self.dtype(answer, name))
         return errors[name], name in exact
 
     def likely(self, probe: int, dtype: str, name: str) -> Array:
         """How far those who are right are likely off."""
-        return self.prepared.bound(probe, dtype, sharp=True)[0][name]
+        return self._bounds(probe).of(dtype, sharp=True)[0][name]
+
+    def _bounds(self, probe: int) -> ErrorBounds:
+        return self.prepared.truths[probe].bounds
 
     def worst(self, name: str, answers: Sequence[tuple[int, Returned]]) -> Row:
         """What is told of an array by all probes.
@@ -48,9 +52,8 @@ class TruthComparison:
         telling = [(row, probe) for row, probe in rows if not row.silent] or rows
         small = [row for row, probe in telling if not self.prepared.is_extra(probe)]
         extra = [row for row, probe in telling if self.prepared.is_extra(probe)]
-        worst = max(
-            small or extra, key=lambda row: (VERDICTS.index(row.exact), row.difference or 0)
-        )
+        rank = VERDICTS.index
+        worst = max(small or extra, key=lambda row: (rank(row.exact), row.difference or 0))
         return next((row for row in extra if not row.is_right), worst) if worst.is_right else worst
 
     def row(self, probe: int, name: str, answer: Returned) -> Row:
@@ -67,9 +70,7 @@ class TruthComparison:
             return Row(label, "untold", None, "the true number is beyond all floats here")
         dtype, most = self.dtype(answer, name), COARSEST * self._size(probe, name)
 
-        def tells(bound: Array) -> bool:
-            """Whether a bound is so much smaller than the numbers that whoever
-            keeps within it is right."""
+        def tells(bound: Array) -> bool:  # whoever keeps within it is right
             return bool(bound.max(initial=0) <= most)
 
         # Who rounds a right answer to coarser floats at the end errs by that alone.
@@ -100,7 +101,7 @@ class TruthComparison:
         number, true = distinct_digits(array[at], right[at])
         where = f"{' '.join(places)}: " if places else ""
         where += f"{number}, true {true}"
-        bound = self.prepared.bound(probe, "float32")[0][name]
+        bound = self._bounds(probe).of("float32")[0][name]
         coarse = self.given != "float32" and bool((off <= bound).all() and bound.any())
         if coarse:
             where += AS_BY_FLOAT32
@@ -123,7 +124,7 @@ class TruthComparison:
     def _allowed(self, probe: int, dtype: str, name: str) -> Array:
         """By how much a right answer may be off: where the usual formulas round
         nothing, by what others likely do."""
-        errors, exact = self.prepared.bound(probe, dtype)
+        errors, exact = self._bounds(probe).of(dtype)
         return self.likely(probe, dtype, name) if name in exact else errors[name]
 
 

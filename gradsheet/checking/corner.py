@@ -15,7 +15,7 @@ import numpy as np
 
 from gradsheet.checking.asked import Arrays, ParameterGradients
 from gradsheet.checking.probes import Data, at_kink
-from gradsheet.checking.truth import Bounds
+from gradsheet.checking.truth import ErrorBounds
 from gradsheet.language.functions import facts_of
 from manual.activations import Activation, Array, split
 
@@ -30,7 +30,7 @@ class Corner:
     f'(0)."""
 
     data: Data
-    bounds: Bounds
+    bounds: ErrorBounds
     layer: int
     f: str
     below: float
@@ -42,19 +42,18 @@ class Corner:
         low, high = self.sides
         return any((low[name] != high[name]).any() for name in low)
 
-    def derivative(self, found: Arrays, loose: float, errors: Arrays) -> float | None:
+    def derivative(self, answer: Arrays, loose: float, errors: Arrays) -> float | None:
         """What was taken for f'(0), where floats err by up to `loose` of the
         largest entry, or by so much.
 
         None where no value gives the answer.
         """
         low, high = self.sides
-        if not all(np.isfinite(array).all() for array in found.values()):
+        triples = [(array, low[name], high[name]) for name, array in answer.items()]
+        is_finite = all(np.isfinite(array).all() for array in answer.values())
+        if not is_finite or (c := read_off(triples, loose)) is None:
             return None
-        c = read_off([(array, low[name], high[name]) for name, array in found.items()], loose)
-        if c is None:
-            return None
-        for name, array in found.items():
+        for name, array in answer.items():
             slack = np.maximum(loose * (1 + abs(array).max(initial=0)), 4 * errors[name])
             if not (abs(array - low[name] - c * (high[name] - low[name])) <= slack).all():
                 return None
@@ -75,16 +74,22 @@ def read_off(triples: Sequence[tuple[Array, Array, Array]], loose: float) -> flo
 
 
 def slope_at(c: float, below: float) -> float:
+    """Turn c into a slope."""
     return below + c * (1 - below)
 
 
 def slope_below(activation: Activation) -> float:
-    """That of a kinked activation for negative z."""
+    """Find that of a kinked activation for negative z."""
     return float((*split(activation)[1], 0)[0])
 
 
+def is_between(slope: float, below: float) -> bool:
+    """Whether a slope at 0 lies between those of both sides."""
+    return min(below, 1) <= slope <= max(below, 1)
+
+
 def slopes_taken(
-    asked: ParameterGradients, data: Data, layers: Sequence[int], found: Arrays, loose: float
+    asked: ParameterGradients, data: Data, layers: Sequence[int], answer: Arrays, loose: float
 ) -> dict[int, float]:
     """What was taken for f'(0) in layers that have a z at 0; without those in
     which it does not matter."""
@@ -92,34 +97,25 @@ def slopes_taken(
     for l in sorted(layers, reverse=True):
         below = slope_below(asked.network.activations[l - 1])
         low, high = (asked.with_slopes(data, {**taken, l: slope}) for slope in (below, 1.0))
-        names = [name for name in (f"W{l}", f"b{l}") if name in found and name in low]
-        c = read_off([(found[name], low[name], high[name]) for name in names], loose)
+        names = [name for name in (f"W{l}", f"b{l}") if name in answer and name in low]
+        c = read_off([(answer[name], low[name], high[name]) for name in names], loose)
         if c is not None and np.isfinite(c):
             taken[l] = slope_at(c, below)
     return taken
 
 
 def corners_of(asked: ParameterGradients, dtype: str) -> Iterator[Corner]:
-    """One for each layer with a kink that exact numbers reach."""
+    """Find one for each layer with a kink that exact numbers reach."""
     for l, activation in enumerate(asked.network.activations, 1):
         name, below = split(activation)[0], slope_below(activation)
         if not facts_of(name).rational:
             return
-        if facts_of(name).kinked:
-            corners = (
-                Corner(
-                    data,
-                    Bounds(asked, data),
-                    l,
-                    name,
-                    below,
-                    (asked.with_slopes(data, {l: below}), asked.with_slopes(data, {l: 1.0})),
-                )
-                for data in at_kink(asked.network, l, dtype)
-            )
-            yield from [
-                corner for corner in (next((c for c in corners if c.matters), None),) if corner
-            ]
+        for data in at_kink(asked.network, l, dtype) if facts_of(name).kinked else ():
+            sides = asked.with_slopes(data, {l: below}), asked.with_slopes(data, {l: 1.0})
+            corner = Corner(data, ErrorBounds(asked, data), l, name, below, sides)
+            if corner.matters:
+                yield corner
+                break
 
 
 def at_once(taken: Sequence[tuple[str, int, float]]) -> str:
@@ -127,9 +123,5 @@ def at_once(taken: Sequence[tuple[str, int, float]]) -> str:
     texts = list(dict.fromkeys(f"{f}'(0) = {value:.6g}" for f, _, value in taken))
     if len(texts) > len({f for f, _, _ in taken}):  # not the same in all layers
         texts = [f"{f}'(0) = {value:.6g} in layer {layer}" for f, layer, value in taken]
-    usual = (
-        f"; 0 is the usual choice ({CORNER})"
-        if any(facts_of(f).dead and v == 1 for f, _, v in taken)
-        else ""
-    )
-    return ", ".join(texts) + usual
+    unusual = any(facts_of(f).dead and value == 1 for f, _, value in taken)
+    return ", ".join(texts) + (f"; 0 is the usual choice ({CORNER})" if unusual else "")

@@ -2,19 +2,13 @@
 at each, mistakes made there."""
 
 import functools
+import itertools
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 import manual
-from gradsheet.checking.asked import (
-    KINDS,
-    Arrays,
-    Jacobian,
-    Mistaken,
-    ParameterGradients,
-    PerExampleGradients,
-)
+from gradsheet.checking.asked import Arrays, Mistaken, ParameterGradients, asked_for
 from gradsheet.checking.corner import CORNER, Corner, corners_of
 from gradsheet.checking.probes import Data, chosen, covering, of_fractions
 from gradsheet.checking.telling import Telling
@@ -53,12 +47,6 @@ class Prepared:
     corners: list[Corner] = field(default_factory=list)
     whole: int = 0
 
-    def bound(
-        self, probe: int, dtype: str, *, sharp: bool = False
-    ) -> tuple[Arrays, frozenset[str]]:
-        """How far answers at a probe may be off, as `Bounds` has it."""
-        return self.truths[probe].bounds.of(dtype, sharp=sharp)
-
     @functools.cached_property
     def covered(self) -> tuple[int, int]:
         """How many entries of the right answer floats can tell from 0 at some
@@ -66,8 +54,8 @@ class Prepared:
         covered = every = 0
         for name in self.asked.shapes:
             distinct = [
-                abs(truth.values[name]) > self.bound(probe, "float64", sharp=True)[0][name]
-                for probe, truth in enumerate(self.truths)
+                abs(truth.values[name]) > truth.bounds.of("float64", sharp=True)[0][name]
+                for truth in self.truths
             ]
             mask = np.any(distinct, 0)
             covered, every = covered + int(mask.sum()), every + mask.size
@@ -79,7 +67,8 @@ class Prepared:
         are too many, or gradients of all together were not asked for."""
         if self.asked.what != "gradients":
             return [None] * len(self.probes)
-        alone = PerExampleGradients(replace(self.asked.network, reduction="sum"))
+        network = replace(self.asked.network, reduction="sum")
+        alone = asked_for("per_example_gradients", "", network)
         return [alone.by(manual, data) if len(data.x) <= MAX_EACH else None for data in self.probes]
 
     @property
@@ -93,11 +82,7 @@ class Prepared:
 
 
 def prepared(
-    what: str,
-    of: str,
-    network: Network,
-    dtype: str = "float32",
-    telling: Telling | None = None,
+    what: str, of: str, network: Network, dtype: str = "float32", telling: Telling | None = None
 ) -> Prepared:
     """Choose the probes of a network for floats of a type, and find the truth
     at each.
@@ -109,11 +94,6 @@ def prepared(
     question = what, of, network, dtype
     library: LRUCache[Prepared] = LIBRARY.cache("prepared", MAX_PREPARED)
     return library.get(question, lambda: _prepare(*question, telling or Telling()))
-
-
-def asked_for(what: str, of: str, network: Network) -> ParameterGradients:
-    """Make the question of a kind; raises ValueError where `of` is no node."""
-    return Jacobian(network, of) if what == "jacobian" else KINDS[what](network)
 
 
 def _prepare(what: str, of: str, network: Network, dtype: str, telling: Telling) -> Prepared:
@@ -156,8 +136,7 @@ def _prepare(what: str, of: str, network: Network, dtype: str, telling: Telling)
 
 
 def _simulable(asked: ParameterGradients, data: Data) -> Simulations:
-    """Where the mistakes of the catalogue can be made; nowhere in a network so
-    wide that it takes long."""
+    """Where mistakes of the catalogue can be made, if that does not take long."""
     network, lead = asked.network, int(np.prod(asked.lead))
     if len(instances(network, False)) * numbers_of(network, len(data.x)) * lead > MAX_SIMULATED:
         return []
@@ -170,7 +149,7 @@ def _shows(simulations: Simulations) -> Array:
     for simulation, mistaken in simulations:
         run = Run(simulation, [(), *simulation.singles])
         with np.errstate(all="ignore"):
-            for name, values in mistaken.of_run(run).items():
+            for name, values in mistaken.of_pass(run.passed).items():
                 if name != "L" and len(values) > 1:
                     shown |= changed(values.reshape(len(values), -1)).any(-1)
     return shown
@@ -181,11 +160,8 @@ def _hidden(simulations: Simulations, shown: Array) -> int:
     and those aside of all parameters."""
     if not simulations:
         return 0
-    hidden = 0
-    for instance, shows in zip(simulations[0][0].instances, shown, strict=True):
-        if not shows and instance.code != CORNER and not _is_aside(instance):
-            hidden += 1
-    return hidden
+    unseen = itertools.compress(simulations[0][0].instances, ~shown)
+    return sum(made.code != CORNER and not _is_aside(made) for made in unseen)
 
 
 def _is_aside(instance: Instance) -> bool:

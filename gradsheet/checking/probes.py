@@ -16,23 +16,24 @@ a function leaves out does not show. A probe for a kink has one z that is
 exactly 0.
 """
 
+import contextlib
 import itertools
+import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from gradsheet.checking.rounding import BITS, Rounding, unit_roundoff
-from gradsheet.language.functions import facts_of
+from gradsheet.checking.rounding import BITS, Rounding, rounding_of, unit_roundoff
 from gradsheet.network import losses
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.truth.point import Point, point_of
 from manual import Layer
-from manual.activations import Array, activate, split
+from manual.activations import Array, activate
 
 SEED = 20  # the same network gets the same probes
 LEAST, MOST = 3, 6  # probes
@@ -67,16 +68,25 @@ class Data:
         """One example."""
         return replace(self, x=self.x[[n]], y=None if self.y is None else self.y[[n]])
 
-    def point(
-        self, network: Network, *, alone: int | None = None, of: Sequence[str] = ("L",)
-    ) -> Point:
-        """The same with fractions, for all witnesses; of one example alone
-        where its number is given."""
-        rows = slice(None) if alone is None else [alone]
-        y = None if self.y is None else fractions(self.y[rows])
+    def converted(self, convert: Callable[[Array], Any]) -> "Data":
+        """The data with every array converted."""
+        y = None if self.y is None else convert(self.y)
+        params, direction = each(self.params, convert), each(self.direction, convert)
+        return Data(params, convert(self.x), y, direction)
+
+    def problem(self, network: Network) -> Problem:
+        """State them for a network."""
+        return Problem(network, self.params, self.x, self.y)
+
+    def point(self, network: Network, *, of: Sequence[str] = ("L",)) -> Point:
+        """The same with fractions, for all witnesses."""
         nudges = None if network.rational else NUDGES
-        x, params = fractions(self.x[rows]), tuple(fractional(self.params))
-        return point_of(Problem(exactly(network), params, x, y), of, nudges=nudges)
+        return point_of(self.problem(exactly(network)).converted(fractions), of, nudges=nudges)
+
+
+def each(layers: Iterable[Layer], convert: Callable[[Array], Any]) -> tuple[Layer, ...]:
+    """Convert every array of the layers."""
+    return tuple(Layer(convert(W), None if b is None else convert(b)) for W, b in layers)
 
 
 def exactly(network: Network) -> Network:
@@ -87,12 +97,9 @@ def exactly(network: Network) -> Network:
     return replace(network, activations=activations)
 
 
-def fractions(array: Any) -> Any:
-    return None if array is None else np.asarray(np.frompyfunc(Fraction, 1, 1)(array), object)
-
-
-def fractional(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    return tuple(Layer(fractions(W), fractions(b)) for W, b in layers)
+def fractions(array: Array) -> Array:
+    """The numbers that floats are, exactly."""
+    return np.asarray(np.frompyfunc(Fraction, 1, 1)(array), object)
 
 
 class Unlucky(Exception):
@@ -101,19 +108,18 @@ class Unlucky(Exception):
 
 class Drawing:
     """Draws the data of a network: of any `fractional` numbers, or of such as
-    fit in the `bits` of a float; `live` where all units with a kink are to be
-    so for all examples."""
+    fit in floats of a type; `live` where all units with a kink are to be so for
+    all examples."""
 
     def __init__(
-        self, network: Network, *, bits: int = 24, fractional: bool = False, live: bool = False
+        self, network: Network, dtype: str, *, fractional: bool = False, live: bool = False
     ):
         self.network, self.random, self.fractional = network, random.Random(SEED + live), fractional
-        self.whole, self.small = network.rational, bits < 24
+        self.whole, self.small = network.rational, BITS[dtype] < 24
         self.live = live and bool(network.kinked)
 
     def _number(self, *wide: int) -> float:
-        """A small number, whole or for networks with exp a quarter of one, or
-        any fraction; never 0."""
+        """A small number, whole, or for exp quarters, or any fraction; never 0."""
         if self.fractional:
             return self.random.choice((-1, 1)) * self.random.randint(1, 128) / 64
         size = self.random.choice((1, 1, 2) if self.small else (1, 1, 2, 2, 3, *wide))
@@ -121,14 +127,10 @@ class Drawing:
         return size * sign / (1 if self.whole else 4)
 
     def _array(self, *shape: int) -> Array:
-        array = np.empty(shape)
-        for index in np.ndindex(shape):
-            array[index] = self._number()
-        return array
+        return np.array([self._number() for _ in range(math.prod(shape))]).reshape(shape)
 
     def _row(self, inputs: int, reached: Sequence[int]) -> Array:
-        """Weights that are not 0 for the inputs to be reached, and for some
-        others while they are few."""
+        """Weights that are not 0 for the inputs to be reached, and for a few more."""
         row, few = np.zeros(inputs), FEW if self.small else ENTRIES
         others = self.random.sample(range(inputs), min(inputs, few))
         for j in [*reached, *others[: max(0, few - len(reached))]]:
@@ -146,33 +148,24 @@ class Drawing:
         ):
             inputs, units = network.widths[l - 1 : l + 1]
             shared = self._number() if bias == "shared" else 0.0
+            offset = None if bias == "units" else shared
             W, b, z = np.empty((units, inputs)), np.zeros(units), np.empty((n, units))
             at_zero = self.random.randrange(units) if l == kinked_layer else None
             order = self.random.sample(range(inputs), inputs)
             for unit in range(units):
-                f, reached = split(activation)[0], order[unit::units]
-                W[unit], b[unit] = self._unit(h, f, bias, shared, reached, zero=unit == at_zero)
+                reached, zeros = order[unit::units], int(unit == at_zero)
+                W[unit], b[unit] = self._unit(h, l in network.kinked, offset, reached, zeros)
                 z[:, unit] = h @ W[unit] + b[unit]
             h = activate(activation, z)
             params.append(Layer(W, {None: None, "units": b, "shared": np.asarray(shared)}[bias]))
-        direction = tuple(
-            Layer(self._array(*W.shape), None if b is None else self._array(*b.shape))
-            for W, b in params
-        )
+        direction = each(params, lambda array: self._array(*array.shape))
         return Data(tuple(params), x, self._targets(h), direction)
 
     def _unit(
-        self,
-        h: Array,
-        f: str,
-        bias: str | None,
-        shared: float,
-        reached: Sequence[int],
-        *,
-        zero: bool,
+        self, h: Array, kinked: bool, offset: float | None, reached: Sequence[int], zeros: int
     ) -> tuple[Array, float]:
-        """A row of weights and a bias; where there is a kink no z may be 0, or
-        exactly one.
+        """A row of weights and a bias, where it is no `offset`; at a kink so
+        many z are to be 0.
 
         Most units are to be live for some examples and dead for others, some to
         be live for all: behind a layer that is dead as a whole every z of a
@@ -180,17 +173,18 @@ class Drawing:
         """
         best, mixed = None, self.random.random() < MIXED
         for _ in range(REDRAWN):
-            row, b = self._row(h.shape[1], reached), self._number() if bias == "units" else shared
+            row = self._row(h.shape[1], reached)
+            b = self._number() if offset is None else offset
             z = h @ row + b
-            if facts_of(f).kinked and (abs(z) < TINY).sum() != zero:
+            if kinked and (abs(z) < TINY).sum() != zeros:
                 continue
             best = row, b
-            if facts_of(f).kinked and self.live:
-                good = (z > 0).all()
-            elif facts_of(f).kinked and len(z) > 1:
-                good = (z > 0).any() and (z < 0).any() if mixed else (z >= 0).all()
-            else:
+            if not kinked or (len(z) == 1 and not self.live):
                 good = (z != 0).all()
+            elif self.live:
+                good = (z > 0).all()
+            else:
+                good = (z > 0).any() and (z < 0).any() if mixed else (z >= 0).all()
             if good and (self.live or len(z) == 1 or len(set(z)) > 1):
                 break
         if best is None:
@@ -202,47 +196,37 @@ class Drawing:
         if self.network.loss == "output":
             return None
         if loss.add_up:
-            ones = [self.random.randrange(yhat.shape[1]) for _ in yhat]
-            return np.eye(yhat.shape[1])[ones]
+            classes = yhat.shape[1]
+            return np.eye(classes)[[self.random.randrange(classes) for _ in yhat]]
         if loss.probabilities:
             return np.array([[float(self.random.random() < 0.5) for _ in row] for row in yhat])
-        off = np.array(
-            [[self._number(4, 5, 6) * (FAR if self.fractional else 1) for _ in row] for row in yhat]
-        )
+        off = np.array([[self._number(4, 5, 6) for _ in row] for row in yhat])
+        off *= FAR if self.fractional else 1
         return np.asarray(yhat - off if self.whole else np.round(4 * (yhat - off)) / 4)
 
 
 def _draws(
-    network: Network,
-    kinked_layer: int | None = None,
-    *,
-    dtype: str = "float32",
-    fractional: bool = False,
-    live: bool = False,
-) -> Iterator[Data]:
-    drawing = Drawing(network, bits=BITS[dtype], fractional=fractional, live=live)
+    network: Network, kinked_layer: int | None = None, dtype: str = "float32", **kind: bool
+) -> Iterator[tuple[Data, Rounding]]:
+    """Data, with the errors that floats may make there."""
+    drawing = Drawing(network, dtype, **kind)
     wide = sum(inputs * units for inputs, units in itertools.pairwise(network.widths)) > MANY
     for _ in range(DRAWS[24] if wide or not network.rational else DRAWS[BITS[dtype]]):
-        try:
+        with contextlib.suppress(Unlucky):
             data = drawing.data(kinked_layer)
-        except Unlucky:
-            continue
-        yield data
+            yield data, rounding_of(data.problem(network), dtype)
 
 
-def _rounding(network: Network, data: Data, dtype: str) -> Rounding:
-    return Rounding(network, data.params, data.x, data.y, dtype)
+def _near_kinks(rounding: Rounding) -> int:
+    """How many z with a kink are 0, or so close to it that floats cannot tell."""
+    near = 0
+    for l in rounding.network.kinked:
+        z = rounding.z[l - 1]
+        near += int((~(abs(z.value) > (0 if z.is_exact else SAFE * z.error))).sum())
+    return near
 
 
-def off_kinks(rounding: Rounding) -> bool:
-    """Whether no z with a kink is 0, or so close to it that floats cannot tell."""
-    kinked = [rounding.z[l - 1] for l in rounding.network.kinked]
-    return all(
-        (abs(ball.value) > (0 if ball.is_exact else SAFE * ball.error)).all() for ball in kinked
-    )
-
-
-def is_exact(rounding: Rounding) -> bool:
+def _is_exact(rounding: Rounding) -> bool:
     """Whether nothing is rounded on the way to the gradients, nor to the loss,
     for which floats of few bits are few."""
     few = rounding.precision.u > unit_roundoff("float32")
@@ -255,7 +239,7 @@ def of_fractions(network: Network) -> Data | None:
     """Data of fractions, with targets far off: whole numbers do not show
     whoever rounds or clips."""
     draws = _draws(network, fractional=True)
-    return next((data for data in draws if off_kinks(_rounding(network, data, "float32"))), None)
+    return next((data for data, rounding in draws if not _near_kinks(rounding)), None)
 
 
 def drawn(network: Network, dtype: str, *, live: bool = False) -> Iterator[Data]:
@@ -265,19 +249,18 @@ def drawn(network: Network, dtype: str, *, live: bool = False) -> Iterator[Data]
     In few bits nothing can be told at the others, which come only where there
     is no exact one.
     """
-    later, found = [], 0
-    for data in _draws(network, dtype=dtype, live=live):
-        rounding = _rounding(network, data, dtype)
-        if not off_kinks(rounding):
+    later, count = [], 0
+    for data, rounding in _draws(network, dtype=dtype, live=live):
+        if _near_kinks(rounding):
             continue
-        if network.rational and not is_exact(rounding):
+        if network.rational and not _is_exact(rounding):
             later.append(data)
             continue
-        found += 1
+        count += 1
         yield data
-        if found == DRAWS[24]:
+        if count == DRAWS[24]:
             return
-    if not found or BITS[dtype] >= 24:
+    if not count or BITS[dtype] >= 24:
         yield from later
 
 
@@ -287,17 +270,9 @@ def at_kink(network: Network, layer: int, dtype: str) -> Iterator[Data]:
 
     Floats of few bits have to be exact there.
     """
-    for data in _draws(network, layer, dtype=dtype):
-        rounding = _rounding(network, data, dtype)
-        kinked = [rounding.z[l - 1] for l in network.kinked]
-        near_0 = sum(
-            int((abs(z.value) <= (0 if z.is_exact else SAFE * z.error)).sum()) for z in kinked
-        )
-        if (
-            near_0 == 1
-            and rounding.z[layer - 1].is_exact
-            and (BITS[dtype] >= 24 or is_exact(rounding))
-        ):
+    for data, rounding in _draws(network, layer, dtype):
+        is_certain = _near_kinks(rounding) == 1 and rounding.z[layer - 1].is_exact
+        if is_certain and (BITS[dtype] >= 24 or _is_exact(rounding)):
             yield data
 
 

@@ -8,7 +8,7 @@ decay), that of one example alone, that of another parameter, or the truth with
 rows or columns left 0, copied or changed over.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -50,9 +50,8 @@ class Seen:
 def relation(array: Sequence[Seen]) -> str:
     """Say what an array, seen at several probes, is of the truth; nothing where
     it is nothing simple."""
-    if not all(np.isfinite(seen.answer).all() for seen in array):
-        return ""
-    if not any(seen.right.any() for seen in array):
+    is_finite = all(np.isfinite(seen.answer).all() for seen in array)
+    if not is_finite or not any(seen.right.any() for seen in array):
         return ""
     return next((text for describe in _RELATIONS if (text := describe(array))), "")
 
@@ -72,9 +71,8 @@ def constant_factor(array: Sequence[Seen]) -> float | None:
     factor = _simple(float(answer[at] / right[at]), array[0].u)
     if factor == 0 or not _shows((factor - 1) * right, noise):
         return None
-    if not all(seen.is_close(factor * seen.right, errors=abs(factor)) for seen in array):
-        return None
-    return factor
+    is_all = all(seen.is_close(factor * seen.right, errors=abs(factor)) for seen in array)
+    return factor if is_all else None
 
 
 def _multiple(array: Sequence[Seen]) -> str:
@@ -86,18 +84,14 @@ def _multiple(array: Sequence[Seen]) -> str:
     return f"everywhere {words} times the truth"
 
 
-def _at_all_probes(array: Sequence[Seen]) -> tuple[Array, Array, Array]:
+def _at_all_probes(array: Sequence[Seen]) -> list[Array]:
     """The answers, what is right, and the errors, in one vector each."""
-
-    def joined(field: str) -> Array:
-        return np.concatenate([np.ravel(getattr(seen, field)) for seen in array])
-
-    return joined("answer"), joined("right"), joined("errors")
+    fields = ([seen.answer, seen.right, seen.errors] for seen in array)
+    return [np.concatenate([*map(np.ravel, arrays)]) for arrays in zip(*fields, strict=True)]
 
 
 def _shows(change: Array, noise: Array) -> bool:
-    """Whether a change is larger than all that floats do, in most entries that
-    it is in."""
+    """Whether a change is larger than all that floats do, in most of its entries."""
     at = change != 0
     return bool(at.any() and (abs(change) > CLEAR * noise)[at].mean() > 0.5)
 
@@ -118,23 +112,18 @@ def in_words(factor: float) -> str:
 
 
 def _transposed(array: Sequence[Seen]) -> str:
-    for seen in array:
-        right = seen.right
-        if right.ndim < 2 or right.shape[-1] != right.shape[-2]:
-            return ""
-        if not seen.is_close(np.swapaxes(right, -1, -2)):
-            return ""
-    return "transposed"
+    if array[0].right.ndim < 2 or len({*array[0].right.shape[-2:]}) > 1:
+        return ""
+    is_turned = all(seen.is_close(np.swapaxes(seen.right, -1, -2)) for seen in array)
+    return "transposed" if is_turned else ""
 
 
 def _decayed(array: Sequence[Seen]) -> str:
     """The truth and c times the parameter."""
-    parameters = [seen.parameter for seen in array if seen.parameter is not None]
-    if len(parameters) < len(array):
+    pairs = [(seen, seen.parameter) for seen in array if seen.parameter is not None]
+    if len(pairs) < len(array) or any(seen.right.shape != p.shape for seen, p in pairs):
         return ""
-    if any(s.right.shape != p.shape for s, p in zip(array, parameters, strict=True)):
-        return ""
-    parameter = np.concatenate([np.ravel(p) for p in parameters])
+    parameter = np.concatenate([np.ravel(p) for _, p in pairs])
     if not parameter.any():
         return ""
     answer, right, errors = _at_all_probes(array)
@@ -143,9 +132,10 @@ def _decayed(array: Sequence[Seen]) -> str:
     c = _simple(float((answer[at] - right[at]) / parameter[at]), array[0].u)
     if not _shows(c * parameter, noise):
         return ""
-    for seen, p in zip(array, parameters, strict=True):
-        if not seen.is_close(seen.right + c * p, abs(seen.right) + abs(c * p)):
-            return ""
+    if not all(
+        seen.is_close(seen.right + c * p, abs(seen.right) + abs(c * p)) for seen, p in pairs
+    ):
+        return ""
     return f"everywhere the truth {'+' if c > 0 else '-'} {in_words(abs(c))} times the parameter"
 
 
@@ -162,48 +152,48 @@ def _of_one_example(array: Sequence[Seen]) -> str:
 
 
 def _of_another(array: Sequence[Seen]) -> str:
-    for label in array[0].others:
-        if all(seen.is_close(seen.others[label]) for seen in array):
-            return f"that is {label}"
-    return ""
+    labels = array[0].others
+    same = (label for label in labels if all(seen.is_close(seen.others[label]) for seen in array))
+    return next((f"that is {label}" for label in same), "")
 
 
 def _rows(array: Sequence[Seen]) -> str:
     """Some rows are 0, copies of others, or in another order; or columns; or
     entries, where there is one axis."""
-    if array[0].right.ndim == 1:
-        return _lines(array, lambda a: a[:, None], "entry", "entries")
-    if array[0].right.ndim != 2:
-        return ""
-    rows = _lines(array, lambda a: a, "row", "rows")
-    return rows or _lines(array, lambda a: a.T, "column", "columns")
+    match array[0].right.ndim:
+        case 1:
+            return _lines(array, lambda a: a[:, None], "entry", "entries")
+        case 2:
+            rows = _lines(array, lambda a: a, "row", "rows")
+            return rows or _lines(array, np.transpose, "column", "columns")
+    return ""
 
 
 def _lines(array: Sequence[Seen], turned: Callable[[Array], Array], one: str, many: str) -> str:
     """What happened to the rows of the turned arrays, all probes in a row."""
+    fields = ([seen.answer, seen.right, seen.errors] for seen in array)
     answer, right, errors = (
-        np.concatenate([turned(getattr(seen, field)) for seen in array], 1)
-        for field in ("answer", "right", "errors")
+        np.concatenate([*map(turned, arrays)], 1) for arrays in zip(*fields, strict=True)
     )
     slack = LOOSE * array[0].u * abs(right) + 4 * errors
     wrong = np.flatnonzero((abs(answer - right) > slack).any(1))
     if not len(wrong) or len(right) == 1 or len(wrong) * right.size > MOST_COMPARED:
         return ""
+    which = _listed(wrong, len(right), one, many)
     if not answer[wrong].any():
-        return f"{_listed(wrong, len(right), one, many)} left 0"
+        return f"{which} {'is' if len(wrong) == 1 else 'are'} left 0"
     sources = []
     for row in answer[wrong]:
         if (source := _source(row, right, slack)) is None:
             return ""
         sources.append(source)
-    if sorted(sources) == sorted(wrong):
+    if {*sources} == {*wrong}:
         if len(wrong) == 2:
             return f"{many} {wrong[0]} and {wrong[1]} are changed over"
         order = "in reverse" if sources == list(wrong[::-1]) else "in another order"
         return f"the {many} are {order}"
-    verb = "is a copy" if len(wrong) == 1 else "are copies"
-    origin = f"other {many}" if len(set(sources)) > 1 else f"{one} {sources[0]}"
-    return f"{_listed(wrong, len(right), one, many, verb)} of {origin}"
+    origin = f"other {many}" if len({*sources}) > 1 else f"{one} {sources[0]}"
+    return f"{which} {'is a copy' if len(wrong) == 1 else 'are copies'} of {origin}"
 
 
 def _source(row: Array, right: Array, slack: Array) -> int | None:
@@ -212,23 +202,15 @@ def _source(row: Array, right: Array, slack: Array) -> int | None:
     return int(same[0]) if len(same) == 1 else None
 
 
-def _listed(places: Array, count: int, one: str, many: str, verb: str = "") -> str:
+def _listed(places: Array, count: int, one: str, many: str) -> str:
     """Some of so many rows, by their numbers while they are few."""
-    if not verb:
-        verb = "is" if len(places) == 1 else "are"
     if len(places) == 1:
-        which = f"the last {one}, {places[0]}," if places[0] == count - 1 else f"{one} {places[0]}"
-        return f"{which} {verb}"
+        is_last = places[0] == count - 1
+        return f"the last {one}, {places[0]}," if is_last else f"{one} {places[0]}"
     if len(places) > MOST_LISTED:
-        return f"{len(places)} of {count} {many} {verb}"
+        return f"{len(places)} of {count} {many}"
     *most, last = map(str, places)
-    return f"{many} {', '.join(most)} and {last} {verb}"
+    return f"{many} {', '.join(most)} and {last}"
 
 
 _RELATIONS = (_zero, _multiple, _transposed, _decayed, _of_one_example, _of_another, _rows)
-
-
-def grouped(relations: dict[str, str]) -> Iterator[tuple[list[str], str]]:
-    """Tell each relation once, with the names of all arrays it holds for."""
-    for text in dict.fromkeys(relations.values()):
-        yield [name for name, other in relations.items() if other == text], text

@@ -4,10 +4,10 @@ import itertools
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from gradsheet.checking.causes import BrokenStep, Naming
 from gradsheet.checking.probes import Data
-from gradsheet.checking.relations import grouped
 from gradsheet.claims.judgement import AND
 from gradsheet.language.shown import clean
 
@@ -86,6 +86,11 @@ class Check:
         return self.rows if self.kink is None else [*self.rows, self.kink]
 
     @property
+    def wrong(self) -> list[str]:
+        """The arrays that are not right, in the order of backpropagation."""
+        return [row.name for row in self.rows if not row.is_right]
+
+    @property
     def right(self) -> bool:
         """Whether every array is right and nothing is at fault."""
         return bool(self.rows) and not self.faults and all(row.is_right for row in self.lines)
@@ -105,9 +110,7 @@ class Check:
     @property
     def first(self) -> str | None:
         """What is wrong first in the order of backpropagation."""
-        if self.steps:
-            return self.steps[0].gives
-        return next((row.name for row in self.rows if not row.is_right), None)
+        return next(iter([step.gives for step in self.steps] or self.wrong), None)
 
     @property
     def mistakes(self) -> list[tuple[str, ...]]:
@@ -126,18 +129,15 @@ class Check:
 def _report(check: Check) -> Iterator[str]:
     """The report line by line, no wider than WIDTH where it can be broken."""
     yield from _laid_out("", check.title)
-    if check.tried:
-        yield from _laid_out("tried on ", check.tried)
-    if check.assumed:
-        yield from _laid_out("read as  ", "; ".join(check.assumed))
+    yield from _laid_out("tried on ", check.tried)
+    yield from _laid_out("read as  ", "; ".join(check.assumed))
     for fault in check.faults:
         yield from _laid_out("fault    ", fault)
     if check.rows:
         yield ""
         yield from _table(check.lines)
     yield ""
-    if check.loss:
-        yield from _laid_out("loss     ", check.loss)
+    yield from _laid_out("loss     ", check.loss)
     for remark in check.remarks:
         yield from _laid_out("remark   ", remark)
     yield from _where_it_breaks(check)
@@ -145,14 +145,10 @@ def _report(check: Check) -> Iterator[str]:
     yield check.verdict
 
 
-def _laid_out(head: str, text: str) -> Iterator[str]:
-    yield from textwrap.wrap(
-        clean(text),
-        WIDTH,
-        initial_indent=head,
-        subsequent_indent=" " * len(head),
-        break_long_words=False,
-    )
+def _laid_out(head: str, text: str) -> list[str]:
+    """The lines of a paragraph; none where there is nothing to say."""
+    indents: Any = {"initial_indent": head, "subsequent_indent": " " * len(head)}
+    return textwrap.wrap(clean(text), WIDTH, break_long_words=False, **indents)
 
 
 def _table(rows: list[Row]) -> Iterator[str]:
@@ -173,10 +169,8 @@ def _table(rows: list[Row]) -> Iterator[str]:
 def _where_it_breaks(check: Check) -> Iterator[str]:
     if check.steps:
         first, *others = check.steps
-        text = f"at the step to {first.gives}, {first.text}"
-        if others:
-            text += f"; then at {', '.join(step.gives for step in others)}"
-        yield from _laid_out("breaks   ", text)
+        then = f"; then at {', '.join(step.gives for step in others)}" if others else ""
+        yield from _laid_out("breaks   ", f"at the step to {first.gives}, {first.text}{then}")
         if check.follows:
             follows = f"{', '.join(check.follows)}: right if carried on from there"
             yield from _laid_out("follows  ", follows)
@@ -198,10 +192,10 @@ def _mistakes(check: Check) -> Iterator[str]:
     if codes and not naming.elsewhere:
         yield from _laid_out("         ", "gives every number at every probe")
         return
-    for names, text in grouped(check.relations):
+    for text in dict.fromkeys(check.relations.values()):
+        names = [name for name, relation in check.relations.items() if relation == text]
         yield from _laid_out("mistake  ", f"{', '.join(names)}: {text}")
-    wrong = [row.name for row in check.rows if not row.is_right and not row.name.startswith("L")]
-    is_open = any(name not in check.relations for name in wrong)
+    is_open = any(not name.startswith("L") for name in {*check.wrong} - check.relations.keys())
     if is_open and not codes and naming.tried > 1:
         known = "no known mistake gives" if naming.complete else "none is found that gives"
         yield from _laid_out("mistake  ", f"{known} this, of {naming.tried:,} combinations tried")

@@ -88,8 +88,7 @@ def type_name(value: Any) -> str:
 
 
 def _axes(value: Any, deepest: int) -> int | None:
-    """How many axes the array has that a list of Python's numbers stands for;
-    None where it stands for none."""
+    """How many axes a list of Python's numbers has as an array; None where it is none."""
     if not isinstance(value, list) or not value or not deepest:
         return 0 if isinstance(value, Number) else None
     axes = {_axes(item, deepest - 1) for item in value}
@@ -113,30 +112,27 @@ def _leaves(value: Any, axes: int, path: Path = ()) -> Iterator[tuple[Path, Any]
             "what it returned is nested too deeply, expected lists or dicts of arrays"
         )
     items: Iterable[tuple[Any, Any]]
+    value = value if isinstance(value, Mapping) else _opened(value)
     if isinstance(value, Mapping):
         items = value.items()
-    elif (container := _opened(value)) is not value:
-        yield from _leaves(container, axes, path)
-        return
-    elif isinstance(value, list) and _axes(value, axes) is not None:
+    elif _is_array(value, axes):
         yield path, value
         return
-    elif (
-        isinstance(value, Iterable)
-        and not hasattr(value, "shape")
-        and not isinstance(value, str | bytes)
-    ):
-        items = enumerate(value)
     else:
-        yield path, value
-        return
+        items = enumerate(value)
     for key, inner in items:
         yield from _leaves(inner, axes, (*path, key))
 
 
+def _is_array(value: Any, axes: int) -> bool:
+    if isinstance(value, list) and _axes(value, axes) is not None:
+        return True
+    is_text = isinstance(value, str | bytes)
+    return is_text or hasattr(value, "shape") or not isinstance(value, Iterable)
+
+
 def _opened(value: Any) -> Any:
-    """An object with named fields as a dict of them, an array of arrays as a
-    list, and everything else as it is."""
+    """An object with named fields as a dict of them, an array of arrays as a list."""
     if hasattr(value, "_asdict"):
         return value._asdict()
     if isinstance(value, np.ndarray):
@@ -146,10 +142,9 @@ def _opened(value: Any) -> Any:
         return value
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
-    if hasattr(value, "weight"):
-        return {"weight": value.weight, "bias": getattr(value, "bias", None)}
-    if hasattr(value, "W"):
-        return {"W": value.W, "b": getattr(value, "b", None)}
+    for weight, bias in (("weight", "bias"), ("W", "b")):
+        if hasattr(value, weight):
+            return {weight: getattr(value, weight), bias: getattr(value, bias, None)}
     return value
 
 
@@ -173,40 +168,41 @@ class _Leaf:
 
 def _read_leaf(path: Path, value: Any) -> _Leaf:
     """The array of an object; raises NotUnderstood where it has no numbers."""
-    where = "".join(f"[{key!r}]" for key in path) or "what it returned"
+    try:
+        return _Leaf(path, value, *_numbers(value))
+    except NotUnderstood as error:
+        where = "".join(f"[{key!r}]" for key in path) or "what it returned"
+        raise NotUnderstood(f"{where} {error}") from None
+
+
+def _numbers(value: Any) -> tuple[Array, str]:
+    """The array as numbers of NumPy's types, and the type that it had."""
     try:
         array = plain_array(value)
     except Exception as error:  # a library's own way to say no
-        raise NotUnderstood(
-            f"{where} is a {type(value).__name__}, expected an array: {error}"
-        ) from None
-    name = type_name(value)
+        kind = type(value).__name__
+        raise NotUnderstood(f"is a {kind}, expected an array: {error}") from None
+    name, is_object = type_name(value), array.dtype.hasobject
     if np.ma.is_masked(value):
         masked = np.ma.getmaskarray(value)
         raise NotUnderstood(
-            f"{where} has {masked.sum()} of {masked.size} entries masked, "
-            "expected numbers everywhere"
+            f"has {masked.sum()} of {masked.size} entries masked, expected numbers everywhere"
         )
-    if array.dtype.kind in "US" or (
-        array.dtype.hasobject and any(isinstance(v, str | bytes) for v in array.flat)
-    ):
-        raise NotUnderstood(
-            f"{where} is {_short(value)}, expected an array of numbers, not of text"
-        )
+    has_text = is_object and any(isinstance(entry, str | bytes) for entry in array.flat)
+    if array.dtype.kind in "US" or has_text:
+        raise NotUnderstood(f"is {_short(value)}, expected an array of numbers, not of text")
     if array.size > _MOST_NUMBERS or array.dtype.kind in "mM":
         raise NotUnderstood(
-            f"{where} has {array.size:,} entries of {array.dtype}, expected an array of numbers"
+            f"has {array.size:,} entries of {array.dtype}, expected an array of numbers"
         )
-    if array.dtype.hasobject or array.dtype.kind not in "biufcV":
+    if is_object or array.dtype.kind not in "biufcV":
         try:
-            array, name = array.astype(float), "float64"
+            return array.astype(float), "float64"
         except (TypeError, ValueError):
-            raise NotUnderstood(
-                f"{where} is {_short(value)}, expected an array of numbers"
-            ) from None
+            raise NotUnderstood(f"is {_short(value)}, expected an array of numbers") from None
     if array.dtype.kind == "V":  # bfloat16 and its like, as JAX hands them out
         array = array.astype("float32")
-    return _Leaf(path, value, array, name)
+    return array, name
 
 
 def _short(value: Any) -> str:
@@ -215,8 +211,7 @@ def _short(value: Any) -> str:
 
 
 class _AnswerReading(NamedTuple):
-    """A way to read an answer: how far off its shapes are, whether dW is
-    (inputs, units), how that is said, and the arrays by name."""
+    """How far off the shapes are, whether dW is (inputs, units), and how that is said."""
 
     misfit: int
     turned: bool
@@ -224,6 +219,7 @@ class _AnswerReading(NamedTuple):
     named: Mapping[str, _Leaf]
 
 
+@dataclass
 class Reader:
     """Reads what a function returns for a network: `shapes` are those expected,
     "W1", "b1", ..., without "L".
@@ -235,21 +231,17 @@ class Reader:
     are.
     """
 
-    def __init__(
-        self,
-        shapes: Mapping[str, Shape],
-        lead: Shape = (),
-        loss: Shape | None = (),
-        *,
-        turned: bool = False,
-        examples: int = 1,
-    ):
-        self.shapes, self.lead, self.loss, self.examples = dict(shapes), lead, loss, examples
-        self.weights = [name for name in shapes if name[0] == "W"]
-        self.biases = [name for name in shapes if name[0] == "b"]
-        self.turned = turned
-        telling = any(shapes[name] != shapes[name][::-1] for name in self.weights)
-        self.layouts = (True,) if turned else (False, True) if telling else (False,)
+    shapes: Mapping[str, Shape]
+    lead: Shape = ()
+    loss: Shape | None = ()
+    turned: bool = False
+    examples: int = 1
+
+    def __post_init__(self) -> None:
+        self.weights = [name for name in self.shapes if name[0] == "W"]
+        self.biases = [name for name in self.shapes if name[0] == "b"]
+        telling = any(self.shapes[name] != self.shapes[name][::-1] for name in self.weights)
+        self.layouts = [True] if self.turned else [False, True] if telling else [False]
 
     @property
     def expected(self) -> str:
@@ -284,11 +276,10 @@ class Reader:
         by_name = self._by_name(leaves)
         candidates = [] if by_name is None else [(_keys_in_words(by_name), by_name)]
         candidates += self._by_place(leaves)
-        readings = [
-            _AnswerReading(self._misfits(named, turned), turned, words, named)
-            for words, named in candidates
-            for turned in self.layouts
-        ]
+        readings = []
+        for (words, named), turned in itertools.product(candidates, self.layouts):
+            misfit = sum(self._misfit(name, leaf, turned) for name, leaf in named.items())
+            readings.append(_AnswerReading(misfit, turned, words, named))
         readings.sort(key=lambda reading: reading.misfit)
         # A vector's shape does not tell how W lies in it: as it was given.
         fitting = [_AnswerReading(0, self.turned, *vector) for vector in self._vectors(leaves)]
@@ -317,15 +308,13 @@ class Reader:
                 continue
             if not leaf.words:
                 return None
-            letter = _letter(leaf.words[-1])
-            if not letter:
+            if not (letter := _letter(leaf.words[-1])):
                 continue  # something else, which nobody asked for
             number = self._number(leaf)
             if number is None or (letter, number) in numbered:
                 return None
             numbered[letter, number] = leaf
-        named = self._counted(numbered)
-        if named is None:
+        if (named := self._counted(numbered)) is None:
             return None
         if missing := sorted(set(self.shapes) - set(named)):
             raise NotUnderstood(
@@ -343,13 +332,12 @@ class Reader:
         return len(leaf.path) == 1 and alone
 
     def _number(self, leaf: _Leaf) -> int | None:
-        """The last number in its keys, or else its last place in a list; None
-        where it has to have one."""
+        """The last number in its keys, else its last place; None where it needs one."""
         numbers = [int(digits) for word in leaf.words for digits in re.findall(r"\d+", word)]
         numbers = numbers or leaf.places
-        if not numbers:
-            return 1 if len(self.weights) <= 1 else None
-        return numbers[-1]
+        if numbers:
+            return numbers[-1]
+        return 1 if len(self.weights) <= 1 else None
 
     def _counted(self, numbered: Mapping[tuple[str, int], _Leaf]) -> dict[str, _Leaf] | None:
         """The same numbered from 1 on; None where these are not all layers."""
@@ -360,34 +348,32 @@ class Reader:
         layers = {number: layer for layer, number in enumerate(order, 1)}
         return {f"{letter}{layers[number]}": leaf for (letter, number), leaf in numbered.items()}
 
-    def _orders(self) -> Iterator[tuple[str, list[str]]]:
+    def _orders(self) -> list[tuple[str, list[str]]]:
         """The ways in which arrays may follow each other, the likely ones
         first, each with its words."""
-        layers = self._layers()
-        arrays = "pairs (dW, db)" if self.biases else "dW"
-        yield f"{arrays}, one a layer", [n for group in layers for n in group]
-        if self.biases and len(layers) > 1:
-            yield "all dW, then all db", [*self.weights, *self.biases]
-            yield "all db, then all dW", [*self.biases, *self.weights]
-        if len(layers) > 1:
-            yield f"{arrays}, the last layer first", [n for group in layers[::-1] for n in group]
-            if self.biases:
-                names = [*self.weights[::-1], *self.biases[::-1]]
-                yield "all dW, then all db, the last layer first", names
-        if self.biases:
-            yield "pairs (db, dW), one a layer", [n for group in layers for n in group[::-1]]
+        layers, dW, db = self._layers(), self.weights, self.biases
+        arrays, several = "pairs (dW, db)" if db else "dW", len(layers) > 1
+        orders = [
+            (True, f"{arrays}, one a layer", layers),
+            (db and several, "all dW, then all db", [dW, db]),
+            (db and several, "all db, then all dW", [db, dW]),
+            (several, f"{arrays}, the last layer first", layers[::-1]),
+            (db and several, "all dW, then all db, the last layer first", [dW[::-1], db[::-1]]),
+            (db, "pairs (db, dW), one a layer", [group[::-1] for group in layers]),
+        ]
+        return [(words, [*itertools.chain(*names)]) for applies, words, names in orders if applies]
 
-    def _places(self) -> dict[str, str]:
-        """Where the loss may stand, and how that is said."""
-        if self.loss is None:
-            return {"": ""}
-        return {"": "", "first": "(loss, gradients); ", "last": "(gradients, loss); "}
+    def _places(self, names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+        """Where the loss may stand beside others, each with its words."""
+        yield "", [*names]
+        if self.loss is not None:
+            yield "(loss, gradients); ", ["L", *names]
+            yield "(gradients, loss); ", [*names, "L"]
 
     def _by_place(self, leaves: Sequence[_Leaf]) -> Iterator[tuple[str, dict[str, _Leaf]]]:
         """By the order alone."""
         for words, names in self._orders():
-            for place, prefix in self._places().items():
-                order = {"": names, "first": ["L", *names], "last": [*names, "L"]}[place]
+            for prefix, order in self._places(names):
                 if len(order) == len(leaves):
                     yield prefix + words, dict(zip(order, leaves, strict=True))
 
@@ -395,16 +381,17 @@ class Reader:
         """All parameters in one vector."""
         total = sum(int(np.prod(shape)) for shape in self.shapes.values())
         shapes = ((*self.lead, total), (*self.lead, total, 1))
-        for place, prefix in self._places().items():
-            at = 1 if place == "first" else 0
-            if len(leaves) != 1 + bool(place) or leaves[at].array.shape not in shapes:
+        for prefix, order in self._places([VECTOR]):
+            if len(leaves) != len(order):
                 continue
-            loss = {"L": leaves[1 - at]} if place else {}
-            for words, names in itertools.islice(self._orders(), 2 if self.biases else 1):
+            loss = dict(zip(order, leaves, strict=True))
+            flat = loss.pop(VECTOR)
+            if flat.array.shape not in shapes:
+                continue
+            for words, names in self._orders()[: 2 if self.biases else 1]:
                 all_first = words.startswith("all")
-                order = "W1, W2, ..., b1, b2, ..." if all_first else "W1, b1, W2, ..."
-                named = {**loss, **self._unravelled(leaves[at], names)}
-                yield f"{prefix}{VECTOR}, {order}", named
+                layout = "W1, W2, ..., b1, b2, ..." if all_first else "W1, b1, W2, ..."
+                yield f"{prefix}{VECTOR}, {layout}", {**loss, **self._unravelled(flat, names)}
 
     def _unravelled(self, flat: _Leaf, names: Sequence[str]) -> dict[str, _Leaf]:
         named, start = {}, 0
@@ -423,9 +410,6 @@ class Reader:
         shape = self.shapes[name]
         return (*self.lead, *(shape[::-1] if turned and name[0] == "W" else shape))
 
-    def _misfits(self, named: Mapping[str, _Leaf], turned: bool) -> int:
-        return sum(self._misfit(name, leaf, turned) for name, leaf in named.items())
-
     def _misfit(self, name: str, leaf: _Leaf, turned: bool) -> int:
         """0 where a shape is as expected, 1 where it can be taken for that,
         _MISFIT where it cannot."""
@@ -435,20 +419,16 @@ class Reader:
         if name == "L":
             alike = leaf.array.size == np.prod(expected)
         else:
-            of_bias = self.shapes[name]
-            alike = name[0] == "b" and shape in (
-                (*self.lead, *of_bias, 1),
-                (*self.lead, 1, *of_bias),
-            )
+            columns = (*expected, 1), (*self.lead, 1, *self.shapes[name])
+            alike = name[0] == "b" and shape in columns
         return 1 if alike else _MISFIT
 
     # Taking it as it is
 
     def _taken(self, reading: _AnswerReading, originals: list[Any]) -> Returned:
         turned = reading.turned
-        returned = Returned(assumed=[reading.words], originals=originals)
-        if turned:
-            returned.assumed.append("dW as (inputs, units)")
+        assumed = [reading.words, "dW as (inputs, units)"] if turned else [reading.words]
+        returned = Returned(assumed=assumed, originals=originals)
         for name, leaf in reading.named.items():
             array, expected = leaf.array, self._shape(name)
             returned.types[name] = leaf.type
@@ -457,8 +437,8 @@ class Reader:
             elif self._misfit(name, leaf, turned) == 1:
                 which = "the loss" if name == "L" else "db"
                 words = f"{which} of shape {array.shape} for {expected}"
-                if words not in returned.assumed:
-                    returned.assumed.append(words)
+                if words not in assumed:
+                    assumed.append(words)
                 array = array.reshape(expected)
             if fault := self._fault(name, leaf, array, turned):
                 returned.faults[name] = fault

@@ -21,7 +21,8 @@ to be right in these is to be equal.
     N examples    I inputs of a layer    O units of a layer
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,12 @@ import numpy as np
 from gradsheet.language.functions import facts_of
 from gradsheet.network import losses
 from gradsheet.network.network import Network
+from gradsheet.network.problem import Problem
 from manual import Layer
 from manual.activations import ACTIVATIONS, Array, Elementwise, activate, split
-from manual.fused import FUSED
+from manual.fused import fuse
 from manual.jacobians import unit_arrays
+from manual.losses import Loss
 
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}  # of a float's significand
 # Least with all of them.
@@ -58,9 +61,8 @@ class Precision:
     def off(self, sizes: Array, operations: float = 1) -> Array:
         """What some operations may err by, or are likely to, that give sums of
         such absolute values."""
-        return (
-            SLACK * (operations**0.5 if self.sharp else operations) * (self.u * sizes + self.tiny)
-        )
+        times = operations**0.5 if self.sharp else operations
+        return SLACK * times * (self.u * sizes + self.tiny)
 
     def together(self, one: Array, other: Array) -> Array:
         """Two errors, which may add up, and likely are independent."""
@@ -71,47 +73,50 @@ class Precision:
         return np.sqrt((a * a) @ (b * b)) if self.sharp else a @ b
 
     def total(self, errors: Array, axis: int | tuple[int, ...] | None) -> Array:
+        """The error of a sum of what errs by these."""
         return np.asarray(np.sqrt((errors * errors).sum(axis)) if self.sharp else errors.sum(axis))
 
     def exactly(self, value: Any) -> "BallArray":
         """Numbers that are given, not computed; of fractions no unit is kept."""
         array = np.asarray(value, float)
-        unit = 1.0 if (array == np.round(array)).all() else None
+        unit = 1.0 if (array == np.round(array)).all() else 0.0
         return BallArray(array, np.zeros(array.shape), self, unit)
 
 
+@dataclass(eq=False)
 class BallArray:
-    """An array, a bound on the error of each entry, and where nothing is
-    rounded a `unit` that all are multiples of."""
+    """An array, a bound on the error of each entry, and a `unit` that all are
+    multiples of where nothing is rounded; else it is 0."""
 
-    def __init__(self, value: Array, error: Array, precision: Precision, unit: float | None = None):
-        self.value, self.error, self.precision, self.unit = value, error, precision, unit
+    value: Array
+    error: Array
+    precision: Precision
+    unit: float = 0.0
 
-    def _rounded(
-        self, value: Array, error: Array, sizes: Array, unit: float | None, operations: int = 1
+    def rounded(
+        self, value: Array, error: Array, sizes: Array, unit: float = 0.0, operations: int = 1
     ) -> "BallArray":
-        """The result of operations in which sums of such absolute values come
-        up; `unit` is that of exact ones."""
-        if unit is not None and sizes.max(initial=0) >= unit * self.precision.most_units:
-            unit = None
-        off = (
-            0 * sizes
-            if unit is not None and self.precision.is_few_bits
-            else self.precision.off(sizes, operations)
-        )
+        """Make the result of operations in which sums of such absolute values
+        come up; `unit` is that of exact ones."""
+        if sizes.max(initial=0) >= unit * self.precision.most_units:
+            unit = 0.0
+        nothing = unit and self.precision.is_few_bits
+        off = 0 * sizes if nothing else self.precision.off(sizes, operations)
         return BallArray(value, self.precision.together(error, off), self.precision, unit)
 
     @property
     def is_exact(self) -> bool:
         """Whether floats round nothing on the way here."""
-        return self.unit is not None
+        return self.unit != 0
 
     @property
     def size(self) -> Array:
+        """The largest absolute values that there may be."""
         return abs(self.value) + self.error
 
     @property
     def T(self) -> "BallArray":  # noqa: N802
+        """The transpose."""
         return BallArray(self.value.T, self.error.T, self.precision, self.unit)
 
     def __getitem__(self, index: Any) -> "BallArray":
@@ -124,139 +129,122 @@ class BallArray:
         return self + -other
 
     def __add__(self, other: "BallArray") -> "BallArray":
-        sizes = abs(self.value) + abs(other.value)
-        unit = None if self.unit is None or other.unit is None else min(self.unit, other.unit)
+        sizes, unit = abs(self.value) + abs(other.value), min(self.unit, other.unit)
         error = self.precision.together(self.error, other.error)
-        return self._rounded(self.value + other.value, error, sizes, unit)
-
-    def _unit_times(self, other: "BallArray") -> float | None:
-        return None if self.unit is None or other.unit is None else self.unit * other.unit
+        return self.rounded(self.value + other.value, error, sizes, unit)
 
     def __mul__(self, other: "BallArray") -> "BallArray":
         value = self.value * other.value
         error = self.precision.together(self.error * other.size, abs(self.value) * other.error)
-        return self._rounded(value, error, abs(value), self._unit_times(other))
+        return self.rounded(value, error, abs(value), self.unit * other.unit)
 
     def __matmul__(self, other: "BallArray") -> "BallArray":
-        sizes = abs(self.value) @ abs(other.value)
+        value, sizes = self.value @ other.value, abs(self.value) @ abs(other.value)
         product = self.precision.product
         error = self.precision.together(
             product(self.error, other.size), product(abs(self.value), other.error)
         )
-        return self._rounded(
-            self.value @ other.value,
-            error,
-            sizes,
-            self._unit_times(other),
-            self.value.shape[-1] + 2,
-        )
+        return self.rounded(value, error, sizes, self.unit * other.unit, self.value.shape[-1] + 2)
 
     def scaled(self, factor: float) -> "BallArray":
-        """A few operations with a constant."""
+        """Multiply by a constant, in a few operations."""
         value = self.value * factor
-        sizes = np.maximum(abs(self.value), abs(value))
-        return self._rounded(value, self.error * abs(factor), sizes, self._unit_scaled(factor), 2)
-
-    def _unit_scaled(self, factor: float) -> float | None:
         denominator = float(factor).as_integer_ratio()[1]
-        return (
-            None if self.unit is None or denominator > MAX_DENOMINATOR else self.unit / denominator
-        )
+        unit = self.unit / denominator if denominator <= MAX_DENOMINATOR else 0.0
+        sizes = np.maximum(abs(self.value), abs(value))
+        return self.rounded(value, self.error * abs(factor), sizes, unit, 2)
 
     def where(self, mask: Array, otherwise: float) -> "BallArray":
         """Itself where the mask is true, and elsewhere a multiple of itself."""
         scaled = self.scaled(otherwise)
-        unit = None if self.unit is None or scaled.unit is None else min(self.unit, scaled.unit)
-        value, error = (
-            np.where(mask, *pair)
-            for pair in ((self.value, scaled.value), (self.error, scaled.error))
-        )
-        return BallArray(value, error, self.precision, unit)
+        value = np.where(mask, self.value, scaled.value)
+        error = np.where(mask, self.error, scaled.error)
+        return BallArray(value, error, self.precision, min(self.unit, scaled.unit))
 
     def sum(self, axis: int | tuple[int, ...] | None) -> "BallArray":
-        count = self.value.size // max(1, np.size(self.value.sum(axis)))
-        sizes = np.asarray(abs(self.value).sum(axis))
-        value, error = np.asarray(self.value.sum(axis)), self.precision.total(self.error, axis)
-        return self._rounded(value, error, sizes, self.unit, count + 1)
+        """Add up along an axis, or along all."""
+        value, sizes = np.asarray(self.value.sum(axis)), np.asarray(abs(self.value).sum(axis))
+        count = self.value.size // max(1, value.size)
+        return self.rounded(
+            value, self.precision.total(self.error, axis), sizes, self.unit, count + 1
+        )
 
 
-class Rounding:
-    """The pass in floats at some parameters and data, with the errors that it
-    may make.
+Balls = dict[str, BallArray]
 
-    params are (W, b) in float64; x is (N, I), y (N, O) or None; `dtype` is the
-    type of those who take the pass. A `sharp` bound is not one that nobody can
-    exceed, but that whoever takes the right pass most likely keeps: errors are
-    independent and grow as the root of their number (N. Higham and T. Mary,
-    2019), and every unit is live that is so without errors.
+
+def rounding_of(problem: Problem, dtype: str, *, sharp: bool = False) -> "Rounding":
+    """Take the pass of a network forward, on its float64 numbers, with the
+    errors that floats of a type may make.
+
+    A `sharp` bound is not one that nobody can exceed, but that whoever takes
+    the right pass most likely keeps: errors are independent and grow as the
+    root of their number (N. Higham and T. Mary, 2019), and every unit is live
+    that is so without errors.
     """
+    network, precision = problem.network, Precision(dtype, sharp=sharp)
+    exactly = precision.exactly
+    params = [(exactly(W), None if b is None else exactly(b)) for W, b in problem.params]
+    zs, hs = [], [exactly(problem.x)]
+    for (W, b), activation in zip(params, network.activations, strict=True):
+        z = hs[-1] @ W.T
+        zs.append(z if b is None else z + b)
+        hs.append(_activated(activation, zs[-1]))
+    y = None if problem.y is None else exactly(problem.y)
+    return Rounding(network, precision, params, y, zs, hs)
 
-    def __init__(
-        self,
-        network: Network,
-        params: Sequence[Layer],
-        x: Array,
-        y: Array | None,
-        dtype: str,
-        *,
-        sharp: bool = False,
-    ):
-        self.network, self.precision = network, Precision(dtype, sharp=sharp)
-        exactly = self.precision.exactly
-        self.params = [(exactly(W), None if b is None else exactly(b)) for W, b in params]
-        self.y = None if y is None else exactly(y)
-        self.z: list[BallArray] = []
-        self.h = [exactly(x)]
-        for (W, b), activation in zip(self.params, network.activations, strict=True):
-            z = self.h[-1] @ W.T
-            self.z.append(z if b is None else z + b)
-            self.h.append(self._activated(activation, self.z[-1]))
+
+def _activated(activation: Any, z: BallArray) -> BallArray:
+    """h = f(z)"""
+    (name, parameters), h = split(activation), activate(activation, z.value)
+    facts, precision = facts_of(activation), z.precision
+    if facts.mixes:  # of each exponential the relative error is that of its argument
+        u = SLACK * precision.u
+        spread = z.error + u * (1 + z.value.max(-1, keepdims=True) - z.value)
+        error = h * (spread + (h * spread).sum(-1, keepdims=True) + u * z.value.shape[-1])
+        return BallArray(h, error, precision)
+    if name == "identity":
+        return z
+    if facts.kinked and z.is_exact:
+        return z.where(z.value > 0, float((*parameters, 0)[0]))
+    if facts.dead:
+        return BallArray(h, np.where(z.value < -z.error, 0, z.error), precision)
+    error = z.error * max([facts.steepest, *map(abs, parameters)])
+    if not facts.rational:
+        error = error + precision.off(1 + abs(h))
+    return BallArray(h, error, precision)
+
+
+@dataclass(eq=False)
+class Rounding:
+    """A pass in floats with the errors that it may make, as `rounding_of` takes
+    it: z of every layer (N, O), h with the x (N, I) in front, y (N, O) or
+    None."""
+
+    network: Network
+    precision: Precision
+    params: list[tuple[BallArray, BallArray | None]]
+    y: BallArray | None
+    z: list[BallArray]
+    h: list[BallArray]
 
     # The steps
-
-    def _activated(self, activation: Any, z: BallArray) -> BallArray:
-        """h = f(z)"""
-        (name, parameters), h = split(activation), activate(activation, z.value)
-        facts = facts_of(activation)
-        if facts.mixes:  # of each exponential the relative error is that of its argument
-            spread = z.error + SLACK * self.precision.u * (
-                1 + z.value.max(-1, keepdims=True) - z.value
-            )
-            error = h * (
-                spread
-                + (h * spread).sum(-1, keepdims=True)
-                + SLACK * z.value.shape[-1] * self.precision.u
-            )
-            return BallArray(h, error, self.precision)
-        if name == "identity":
-            return z
-        if facts.kinked and z.is_exact:
-            return z.where(z.value > 0, float((*parameters, 0)[0]))
-        if facts.dead:
-            return BallArray(h, np.where(z.value < -z.error, 0, z.error), self.precision)
-        error = z.error * max([facts.steepest, *map(abs, parameters)])
-        if not facts.rational:
-            error = error + self.precision.off(1 + abs(h))
-        return BallArray(h, error, self.precision)
 
     def _derivative(self, l: int, order: int) -> BallArray:
         """f'(z_l) or f''(z_l): none changes faster than z, where it does not jump."""
         (name, parameters), z = split(self.network.activations[l - 1]), self.z[l - 1]
         facts, hand = facts_of(name), ACTIVATIONS[name]
         assert isinstance(hand, Elementwise)
-        value = (hand.value, hand.d, hand.dd)[order](z.value, *parameters)
+        value = (hand.d, hand.dd)[order - 1](z.value, *parameters)
         if facts.rational:
             kinks = facts.kinked and order == 1 and not self.precision.sharp
-            jump = (abs(z.value) <= z.error) & ~self._are_certain(z) & kinks
+            # A z is 0 to everybody where there was nothing but zeros to add up.
+            is_certain = z.is_exact | ((z.value == 0) & (z.error <= HARDLY * self.precision.tiny))
+            jump = (abs(z.value) <= z.error) & ~np.asarray(is_certain) & kinks
             slopes = self.precision.exactly(np.ones(())).scaled(float((*parameters, 1)[0]))
-            return BallArray(value, 1.0 * jump, self.precision, None if jump.any() else slopes.unit)
+            return BallArray(value, 1.0 * jump, self.precision, 0.0 if jump.any() else slopes.unit)
         error = order * (z.error + self.h[l].error) + 2 * SLACK * self.precision.u
         return BallArray(value, error, self.precision)
-
-    def _are_certain(self, z: BallArray) -> Array:
-        """Where z has one sign for everybody: nothing was rounded, or there was
-        nothing but zeros to add up."""
-        return np.asarray(z.is_exact | ((z.value == 0) & (z.error <= HARDLY * self.precision.tiny)))
 
     def _pulled(self, l: int, d_h: BallArray) -> BallArray:
         """(2)"""
@@ -273,14 +261,14 @@ class Rounding:
         loss, exactly = losses.of(self.network.loss), self.precision.exactly
         yhat, y = self.h[-1], self.y
         if y is None:
-            return (yhat, exactly(np.ones(yhat.value.shape)), exactly(np.zeros(yhat.value.shape)))[
-                order
-            ]
+            return exactly(np.full(yhat.value.shape, 2.0 - order)) if order else yhat
         if loss.factor is not None:
-            factor = float(loss.factor(yhat.value.shape[-1]) / 2)
             off = yhat - y
-            powers = (lambda: off * off, lambda: off.scaled(2), lambda: exactly(2 + 0 * off.value))
-            return powers[order]().scaled(factor)
+            if order == 2:
+                power = exactly(2 + 0 * off.value)
+            else:
+                power = off.scaled(2) if order else off * off
+            return power.scaled(float(loss.factor(yhat.value.shape[-1]) / 2))
         assert loss.probabilities, f"no bound for the errors of {loss.name}"
         share = self._logarithm(order, y.value, yhat)
         if not loss.both:
@@ -296,104 +284,92 @@ class Rounding:
         error = 2 * rate * p.error + self.precision.off(abs(value) + rate * base, 2)
         return BallArray(value, error, self.precision)
 
+    def _fused(self) -> tuple[Loss, Array] | None:
+        """The loss with the last activation in it, and y, where they are taken
+        together, as whoever keeps the sharp bound most likely does."""
+        if self.y is None or not (self.precision.sharp and self.network.cancels):
+            return None
+        return fuse(self.network.activations, str(self.network.loss))[1], self.y.value
+
     # What comes of them
 
     def loss(self) -> BallArray:
+        """The loss of all examples together."""
         return self._mean(self._loss_shares().sum(None))
 
     def losses(self) -> BallArray:
         """Of every example, (N,)."""
         return self._loss_shares().sum(-1)
 
-    @property
-    def _is_fused(self) -> bool:
-        """Whether loss and last activation are taken together, as whoever keeps
-        the sharp bound most likely does."""
-        return self.precision.sharp and self.network.cancels
-
     def _loss_shares(self) -> BallArray:
-        if not self._is_fused or self.y is None:
+        if (fused := self._fused()) is None:
             return self._shares(0)
-        y, z = self.y.value, self.z[-1]
-        value = FUSED[str(self.network.loss), split(self.network.activations[-1])[0]].value(
-            y, z.value
-        )
+        (loss, y), z = fused, self.z[-1]
+        value = loss.value(y, z.value)
         error = (1 + abs(y)) * z.error.max(-1, keepdims=True)
-        return BallArray(
-            value, self.precision.together(error, self.precision.off(abs(value), 2)), self.precision
-        )
+        return z.rounded(value, error, abs(value), operations=2)
 
-    def _ending(self) -> tuple[BallArray, bool]:
-        """dL/dyhat of every example's own loss, or dL/dz where that is taken at
-        once, and whether it is the first."""
-        if not self._is_fused or self.y is None:
-            return self._shares(1), True
-        y, h = self.y.value, self.h[-1]
-        value = FUSED[str(self.network.loss), split(self.network.activations[-1])[0]].d(
-            y, self.z[-1].value
-        )
+    def _last_delta(self, *, alone: bool = False) -> BallArray:
+        """dL/dz of the last layer, or that of the loss of every example alone."""
+
+        def shared(ball: BallArray) -> BallArray:
+            return ball if alone else self._mean(ball)
+
+        if (fused := self._fused()) is None:
+            return self._pulled(len(self.z), shared(self._shares(1)))
+        (loss, y), h = fused, self.h[-1]
         times = np.maximum(1, abs(y).sum(-1, keepdims=True))
-        off = self.precision.off(times * h.value + abs(y), 2)
-        return BallArray(
-            value, self.precision.together(times * h.error, off), self.precision
-        ), False
+        sizes = times * h.value + abs(y)
+        return shared(h.rounded(loss.d(y, self.z[-1].value), times * h.error, sizes, operations=2))
 
-    def _deltas(
-        self, top: int, seed: BallArray, *, activated: bool = True
-    ) -> Iterator[tuple[int, BallArray, BallArray]]:
-        """The layers from the top with delta_l (N, O) and h_(l-1) (N, I)."""
-        d_h = seed
-        for l in range(top, 0, -1):
-            delta = self._pulled(l, d_h) if activated or l < top else d_h
-            yield l, delta, self.h[l - 1]
-            d_h = delta @ self.params[l - 1][0]
-
-    def _d_b(self, l: int, delta: BallArray) -> BallArray | None:
+    def _d_b(self, l: int, delta: BallArray, *, alone: bool = False) -> BallArray | None:
         b = self.params[l - 1][1]
-        return None if b is None else delta.sum(0 if b.value.ndim else None)
+        if b is None:
+            return None
+        if alone:
+            return delta if b.value.ndim else delta.sum(-1)
+        return delta.sum(0 if b.value.ndim else None)
 
-    def _to_parameters(self, top: int, seed: BallArray, **options: bool) -> dict[str, BallArray]:
-        """(3), by name."""
-        found: dict[str, BallArray] = {}
-        for l, delta, h in self._deltas(top, seed, **options):
-            found[f"W{l}"] = delta.T @ h
-            if (d_b := self._d_b(l, delta)) is not None:
-                found[f"b{l}"] = d_b
-        return found
+    def _to_parameters(self, top: int, delta: BallArray, *, alone: bool = False) -> Balls:
+        """(3), by name, of all examples together or of every one `alone`."""
+        gradients: Balls = {}
+        for l in range(top, 0, -1):
+            h = self.h[l - 1]
+            gradients[f"W{l}"] = delta[:, :, None] * h[:, None, :] if alone else delta.T @ h
+            if (d_b := self._d_b(l, delta, alone=alone)) is not None:
+                gradients[f"b{l}"] = d_b
+            if l > 1:
+                delta = self._pulled(l - 1, delta @ self.params[l - 1][0])
+        return gradients
 
-    def gradients(self) -> dict[str, BallArray]:
+    def gradients(self) -> Balls:
         """dL by the parameters, by name."""
-        seed, activated = self._ending()
-        return self._to_parameters(len(self.z), self._mean(seed), activated=activated)
+        return self._to_parameters(len(self.z), self._last_delta())
 
-    def per_example_gradients(self) -> dict[str, BallArray]:
-        found: dict[str, BallArray] = {}
-        seed, activated = self._ending()
-        for l, delta, h in self._deltas(len(self.z), seed, activated=activated):
-            found[f"W{l}"] = delta[:, :, None] * h[:, None, :]
-            if (b := self.params[l - 1][1]) is not None:
-                found[f"b{l}"] = delta if b.value.ndim else delta.sum(-1)
-        return found
+    def per_example_gradients(self) -> Balls:
+        """The same of every example's own loss, (N, ...) each."""
+        return self._to_parameters(len(self.z), self._last_delta(alone=True), alone=True)
 
-    def jacobian(self, letter: str, top: int) -> dict[str, BallArray]:
+    def jacobian(self, letter: str, top: int) -> Balls:
         """The derivatives of z or h of layer `top`, of its shape in front."""
         node = (self.h[top] if letter == "h" else self.z[top - 1]).value
-        seeds = map(self.precision.exactly, unit_arrays(node))
-        rows = [self._to_parameters(top, seed, activated=letter == "h") for seed in seeds]
-        found = {}
+        rows = []
+        for unit_array in unit_arrays(node):
+            seed = self.precision.exactly(unit_array)
+            rows.append(
+                self._to_parameters(top, self._pulled(top, seed) if letter == "h" else seed)
+            )
+        jacobian = {}
         for name in rows[0]:
-            value, error = (
-                np.stack([getattr(row[name], part) for row in rows]) for part in ("value", "error")
-            )
-            shape = node.shape + value.shape[1:]
-            units = [unit for row in rows if (unit := row[name].unit) is not None]
-            unit = min(units) if len(units) == len(rows) else None
-            found[name] = BallArray(
-                value.reshape(shape), error.reshape(shape), self.precision, unit
-            )
-        return found
+            balls = [row[name] for row in rows]
+            shape = node.shape + balls[0].value.shape
+            value = np.stack([ball.value for ball in balls]).reshape(shape)
+            error = np.stack([ball.error for ball in balls]).reshape(shape)
+            unit = min(ball.unit for ball in balls)
+            jacobian[name] = BallArray(value, error, self.precision, unit)
+        return jacobian
 
-    def hvp(self, direction: Sequence[Layer]) -> dict[str, BallArray]:
+    def hvp(self, direction: Sequence[Layer]) -> Balls:
         """The Hessian times a direction, by name."""
         exactly = self.precision.exactly
         rates = [(exactly(V), None if c is None else exactly(c)) for V, c in direction]
@@ -403,16 +379,16 @@ class Rounding:
             r_z.append(z if c is None else z + c)
             r_h.append(self._pulled(l, r_z[-1]))
         d_h, r_d_h = self._mean(self._shares(1)), self._mean(self._shares(2)) * r_h[-1]
-        found = {}
+        product = {}
         for l in range(len(self.z), 0, -1):
             delta = self._pulled(l, d_h)
             r_delta = self._pulled(l, r_d_h) + self._bent(l, d_h, r_z[l - 1])
-            found[f"W{l}"] = r_delta.T @ self.h[l - 1] + delta.T @ r_h[l - 1]
+            product[f"W{l}"] = r_delta.T @ self.h[l - 1] + delta.T @ r_h[l - 1]
             if (r_b := self._d_b(l, r_delta)) is not None:
-                found[f"b{l}"] = r_b
+                product[f"b{l}"] = r_b
             W, V = self.params[l - 1][0], rates[l - 1][0]
             d_h, r_d_h = delta @ W, r_delta @ W + delta @ V
-        return found
+        return product
 
     def _bent(self, l: int, d_h: BallArray, r_z: BallArray) -> BallArray:
         if not facts_of(self.network.activations[l - 1]).mixes:
@@ -428,6 +404,7 @@ def within(a: Array, b: Array, allowed: Any) -> Array:
 
 
 def unit_roundoff(dtype: str) -> float:
+    """By what factor of 1 one operation in a type of floats may be off."""
     return 2.0 ** -BITS[dtype]
 
 

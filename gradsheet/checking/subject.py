@@ -1,9 +1,9 @@
 """The function that is checked: called with fresh arrays, watched while it
 runs, and its answer read."""
 
-import functools
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,7 @@ import numpy as np
 
 from gradsheet.checking.asked import ParameterGradients, by_name
 from gradsheet.checking.probes import Data
-from gradsheet.checking.returned import (
-    NotUnderstood,
-    Reader,
-    Returned,
-    equal,
-    plain_array,
-    type_name,
-)
+from gradsheet.checking.returned import NotUnderstood, Reader, Returned, equal, plain_array
 from gradsheet.checking.rounding import float_type
 from manual import Layer
 from manual.activations import Array
@@ -26,60 +19,35 @@ from manual.activations import Array
 MOST = 200  # characters of somebody else's message
 
 
-def given_type(dtype: str, array: Callable[[Array], Any]) -> str:
-    """The type in which a function's arrays come, of numbers of a type and what
-    makes its arrays of them."""
-    return type_name(array(np.zeros(1, float_type(dtype))))
-
-
 class Misbehaved(Exception):
     """The function gave no answer; the message says what it did instead."""
 
 
+@dataclass(eq=False)
 class Subject:
     """A function of (params, x, y), or (params, x, y, direction) where the
     Hessian is asked for.
 
-    `array` makes the arrays that it gets, of `dtype`. `inputs_first` says
-    whether it gets W as (inputs, units), and `reading` which of the readings is
-    taken in which its answer fits; or only those with these `words`, where they
-    are known. A call leaves behind the `faults`, what the function does that it
-    should not, in the order of discovery; how many `readings` fit, at most; and
-    the words of the likeliest, `read_as`.
+    `array` makes the arrays that it gets of numbers of `dtype`, of the type
+    `given`. `inputs_first` says whether it gets W as (inputs, units), and
+    `reading` which of the readings is taken in which its answer fits; or only
+    those with these `words`, where they are known. A call leaves behind the
+    `faults`, what the function does that it should not, in the order of
+    discovery; how many `readings` fit, at most; and the words of the likeliest,
+    `read_as`.
     """
 
-    def __init__(
-        self,
-        fn: Callable[..., Any],
-        asked: ParameterGradients,
-        dtype: str,
-        array: Callable[[Array], Any],
-        *,
-        inputs_first: bool = False,
-        reading: int = 0,
-        words: str | None = None,
-    ):
-        self.fn, self.asked, self.dtype, self.array = fn, asked, dtype, array
-        self.inputs_first, self.reading, self.words = inputs_first, reading, words
-        self.faults: dict[str, None] = {}
-        self.readings = 1
-        self.read_as = ""
-
-    @functools.cached_property
-    def given(self) -> str:
-        """The type in which its arrays come."""
-        return given_type(self.dtype, self.array)
-
-    def asked_for(self, asked: ParameterGradients) -> "Subject":
-        """The same function, in the same layout, asked something else."""
-        return Subject(
-            self.fn,
-            asked,
-            self.dtype,
-            self.array,
-            inputs_first=self.inputs_first,
-            reading=self.reading,
-        )
+    fn: Callable[..., Any]
+    asked: ParameterGradients
+    dtype: str
+    array: Callable[[Array], Any]
+    given: str
+    inputs_first: bool = False
+    reading: int = 0
+    words: str | None = None
+    faults: dict[str, None] = field(default_factory=dict, init=False)
+    readings: int = field(default=1, init=False)
+    read_as: str = field(default="", init=False)
 
     def accuse(self, fault: str) -> None:
         """Note what it does that it should not, once."""
@@ -95,7 +63,7 @@ class Subject:
             arguments.append(self._layers(data.direction))
             given |= {f"the direction of {name}": a for name, a in by_name(arguments[-1]).items()}
         before = {name: plain_array(a).copy() for name, a in given.items() if a is not None}
-        pairs = list(params)
+        layers = list(params)
         try:
             result = self.fn(*arguments)
         except KeyboardInterrupt:
@@ -106,7 +74,7 @@ class Subject:
         changed = [name for name, old in before.items() if not equal(plain_array(given[name]), old)]
         if changed:
             self.accuse(f"it changes {', '.join(changed)}, which it is given: write into copies")
-        if len(params) != len(pairs) or any(a is not b for a, b in zip(params, pairs, strict=True)):
+        if list(map(id, params)) != list(map(id, layers)):
             self.accuse("it changes the list of parameters that it is given: write into a new one")
         return self._read(result, len(data.x))
 
@@ -121,9 +89,7 @@ class Subject:
     def _read(self, result: Any, examples: int) -> Returned:
         """The answer as it is to be read; raises Misbehaved if it is none."""
         asked = self.asked
-        reader = Reader(
-            asked.shapes, asked.lead, asked.loss, turned=self.inputs_first, examples=examples
-        )
+        reader = Reader(asked.shapes, asked.lead, asked.loss, self.inputs_first, examples)
         try:
             readings = reader.read(result)
         except NotUnderstood as error:
@@ -152,8 +118,7 @@ class Subject:
 
 
 def _in_one_line(error: BaseException) -> str:
-    """An exception with its message, and the place outside of this room where
-    it was raised."""
+    """An exception with its message, and where outside of this room it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     outside = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
     place = f" ({Path(outside[-1].filename).name}:{outside[-1].lineno})" if outside else ""

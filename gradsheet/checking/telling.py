@@ -3,7 +3,6 @@ moment."""
 
 import sys
 import threading
-from types import TracebackType
 from typing import Self
 
 MOMENT = 2.0  # seconds
@@ -27,20 +26,14 @@ class Telling:
         self._timer.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._timer.cancel()
 
     def at(self, what: str) -> None:
         """Note what is done now, and tell it once MOMENT is over."""
         with self._lock:
             self._what = what
-            if self._speaks:
-                self._tell()
+            self._tell()
 
     def _begin(self) -> None:
         with self._lock:
@@ -48,5 +41,5 @@ class Telling:
             self._tell()
 
     def _tell(self) -> None:
-        if self._what:
+        if self._speaks and self._what:
             print(f"gradsheet.check: {self._what} ...", file=sys.stderr, flush=True)

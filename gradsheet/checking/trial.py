@@ -2,9 +2,8 @@
 is wrong is explained."""
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ import manual
 from gradsheet.checking.asked import ParameterGradients, by_name
 from gradsheet.checking.causes import LOOSE, BrokenStep, Evidence, MistakeSearch, broken_steps
 from gradsheet.checking.comparing import TruthComparison, coarsest, distinct_digits, in_brackets
-from gradsheet.checking.corner import Corner, at_once
+from gradsheet.checking.corner import Corner, at_once, is_between
 from gradsheet.checking.prepared import Prepared
 from gradsheet.checking.probes import Data
 from gradsheet.checking.relations import Seen, constant_factor, relation
@@ -20,28 +19,15 @@ from gradsheet.checking.result import Check, Row
 from gradsheet.checking.returned import Returned, array_again, equal
 from gradsheet.checking.rounding import FEW_BITS, unit_roundoff, within
 from gradsheet.checking.subject import Misbehaved, Subject
-from gradsheet.checking.truth import Bounds
+from gradsheet.checking.truth import ErrorBounds
 from gradsheet.language.functions import facts_of
 from manual.activations import Array
 
 MOST_SINGLE = 64  # examples that are tried one at a time
 
 
-def run_trial(
-    fn: Callable[..., Any],
-    *,
-    dtype: str,
-    array: Callable[[Array], Any],
-    prepared: Prepared,
-    at_zero: float | None,
-    inputs_first: bool,
-    reading: int = 0,
-    words: str | None = None,
-) -> "Trial":
+def run_trial(subject: Subject, prepared: Prepared, at_zero: float | None) -> "Trial":
     """Check a function once, in one layout and one reading of its answers."""
-    subject = Subject(
-        fn, prepared.asked, dtype, array, inputs_first=inputs_first, reading=reading, words=words
-    )
     trial = Trial(subject, prepared, at_zero)
     trial.run()
     return trial
@@ -51,15 +37,14 @@ class Trial:
     """One check of one function in one layout.
 
     `run` calls it and judges what it answers; `find_causes` explains what is
-    wrong. `check` is what came out; `raised` says that there was no answer at
-    all.
+    wrong. `check` is what came out; `answers` has one a probe, or is empty where
+    the function did not answer the first time.
     """
 
     def __init__(self, subject: Subject, prepared: Prepared, at_zero: float | None):
         self.subject, self.prepared, self.asked = subject, prepared, prepared.asked
         self.at_zero = at_zero
         self.comparison = TruthComparison(prepared, subject.given)
-        self.raised = False
         self.answers: list[Returned | None] = []
         network = self.asked.network
         title = f"{'-'.join(map(str, network.widths))}; {network.reading(kinks=False)}"
@@ -68,9 +53,7 @@ class Trial:
     def run(self) -> None:
         """Call the function at all probes, and judge what it answers."""
         first = self._answer(self.prepared.probes[0], "")
-        if first is None:
-            self.raised = True
-        else:
+        if first is not None:
             self._say_how_it_is_read(first)
             self._try_again(first)
             self._judge(first)
@@ -122,14 +105,11 @@ class Trial:
 
     def _expect_readable(self, first: Returned, copies: Sequence[Array | None]) -> None:
         """Whether what the function returned first is still there."""
-        overwritten = False
-        for original, copy in zip(first.originals, copies, strict=True):
-            array = array_again(original)
-            if array is None or copy is None:
-                self.subject.accuse("what it returned cannot be read a second time")
-                return
-            overwritten |= not equal(array, copy)
-        if overwritten:
+        arrays = zip(map(array_again, first.originals), copies, strict=True)
+        pairs = [(a, b) for a, b in arrays if a is not None and b is not None]
+        if len(pairs) < len(copies):
+            self.subject.accuse("what it returned cannot be read a second time")
+        elif not all(itertools.starmap(equal, pairs)):
             self.check.assumed.append(
                 "it returns the same arrays every time, and overwrites what it returned before"
             )
@@ -159,22 +139,15 @@ class Trial:
     def coarsest(self) -> str:
         """The coarsest type of floats that the answers came in, or the
         arguments were given in."""
-        dtypes = []
-        for answer in self.answers:
-            if answer is not None:
-                dtypes += [self.comparison.dtype(answer, name) for name in answer.types]
-        return coarsest(dtypes)
+        answers = [answer for answer in self.answers if answer is not None]
+        dtype = self.comparison.dtype
+        return coarsest(dtype(answer, name) for answer in answers for name in answer.types)
 
     @property
     def roundoff(self) -> float:
         """The unit roundoff of the answers; float32's for fewer bits, in which
         probes are exact or say nothing."""
         return min(unit_roundoff(self.coarsest), unit_roundoff("float32"))
-
-    @property
-    def rows_are_wrong(self) -> bool:
-        """Whether any array is not right."""
-        return any(not row.is_right for row in self.check.rows)
 
     def _judge(self, first: Returned) -> None:
         check, exact_everywhere = self.check, True
@@ -239,17 +212,16 @@ class Trial:
     def is_right_for(self, other: ParameterGradients) -> bool:
         """Whether the answers are those to another question, at the same
         numbers and to what floats likely err by."""
-        for answer, data in zip(self.answers, self.prepared.probes, strict=True):
-            if answer is None or self._off(answer, other, data, 2):
-                return False
-        return bool(self.answers)
+        pairs = zip(self.answers, self.prepared.probes, strict=True)
+        return bool(self.answers) and all(
+            answer is not None and not self._off(answer, other, data, 2) for answer, data in pairs
+        )
 
     def _off(
         self, answer: Returned, asked: ParameterGradients, data: Data, factor: float
     ) -> list[str]:
-        """The arrays of an answer that are off by more than floats likely err,
-        times a factor."""
-        right, bounds, names = asked.by(manual, data), Bounds(asked, data), []
+        """The arrays that are off by more than floats likely err, times a factor."""
+        right, bounds, names = asked.by(manual, data), ErrorBounds(asked, data), []
         for name, array in answer.arrays.items():
             errors, _ = bounds.of(self.comparison.dtype(answer, name), sharp=True)
             if not (abs(array - right[name]) <= factor * errors[name]).all():
@@ -258,14 +230,11 @@ class Trial:
 
     def _tried(self, exact: bool) -> str:
         prepared, probes, whole = self.prepared, self.prepared.probes, self.prepared.whole
+        text = f"data of your own, {len(probes[0].x)} examples"
         if prepared.is_drawn:
             text = f"{whole} probes of small numbers"
-        else:
-            text = f"data of your own, {len(probes[0].x)} examples"
-        if exact:
-            text += ", at which floats round nothing"
-        else:
-            text += ", judged to the forward error bound of floats"
+        judged = "judged to the forward error bound of floats"
+        text += f", {'at which floats round nothing' if exact else judged}"
         if prepared.is_drawn and len(probes) > whole:
             text += ", and one of fractions"
         text += f"; the truth {prepared.truths[0].witnesses}; {self._coverage()}"
@@ -289,7 +258,7 @@ class Trial:
 
     def _judge_kinks(self) -> None:
         """What is taken for f'(0), where everything else is right."""
-        if not self.prepared.corners or self.rows_are_wrong:
+        if not self.prepared.corners or self.check.wrong:
             return
         taken: list[tuple[str, int, float]] = []
         for corner in self.prepared.corners:
@@ -316,7 +285,7 @@ class Trial:
         words = f"{corner.f}'(0) in layer {corner.layer}"
         if value is None:
             return f"no value of {words} gives this answer"
-        if not min(corner.below, 1) <= value <= max(corner.below, 1):
+        if not is_between(value, corner.below):
             return f"{words} is {value:.6g}, beyond both slopes"
         if self.at_zero is not None and facts_of(corner.f).dead and value != self.at_zero:
             return f"{words} is {value:.6g}, expected {self.at_zero:.6g}"
@@ -328,15 +297,14 @@ class Trial:
         """Find the steps that break and the mistakes that give the answer,
         where it is told to be wrong by more than coarser floats err."""
         rows = self.check.rows
-        if all(row.is_right or row.coarse for row in rows):
-            return
-        if any(row.exact == "untold" for row in rows) or self.check.faults:
+        untold = any(row.exact == "untold" for row in rows)
+        if untold or self.check.faults or all(row.is_right or row.coarse for row in rows):
             return
         answers = [answer for answer in self.answers if answer is not None and not answer.faults]
         if len(answers) < len(self.answers):
             return
         if self.asked.what == "gradients":
-            self._find_steps([row.name for row in rows if not row.is_right])
+            self._find_steps(self.check.wrong)
         if evidence := self._evidence(answers):
             self.check.naming = MistakeSearch(evidence, self.asked.order()).run()
 
@@ -356,16 +324,14 @@ class Trial:
         """From single examples; where these are right, their sum is wrong."""
         probes = self.prepared.probes
         examples = (data.alone(n) for data in probes for n in range(len(data.x)))
-        singly = self._tried_singly(itertools.islice(examples, MOST_SINGLE))
-        if singly is None:
+        if (singly := self._tried_singly(itertools.islice(examples, MOST_SINGLE))) is None:
             return
         check, (broken, off) = self.check, singly
         # What is right in the batch is right: its step may look broken where something is
         # clipped, or nearly 0.
         steps = [step for step in broken if step.gives[4] == "z" or step.gives in wrong]
-        check.steps = sorted(
-            steps, key=lambda step: (-int(step.gives[5:]), "zWb".index(step.gives[4]))
-        )
+        steps.sort(key=lambda step: (-int(step.gives[5:]), "zWb".index(step.gives[4])))
+        check.steps = steps
         gradients = [name for name in wrong if name != "L"]
         given = {step.gives for step in steps}
         check.follows = [name for name in gradients if name in off - given]
@@ -387,7 +353,7 @@ class Trial:
         """The steps that break at examples of their own, and the arrays that
         are wrong there; None where the function does not answer at one."""
         single = replace(self.asked.network, examples=1)
-        alone = self.subject.asked_for(ParameterGradients(single))
+        alone = replace(self.subject, asked=ParameterGradients(single), words=None)
         accuracy = 1e-9 if self.coarsest == "float64" else 1e-3
         broken: dict[BrokenStep, None] = {}
         off: set[str] = set()
@@ -405,7 +371,5 @@ class Trial:
     def _is_at_kink(self) -> bool:
         """Whether a z is exactly 0 at some probe."""
         activations = self.asked.network.activations
-        for data in self.prepared.probes:
-            if any((z == 0).any() for z in manual.forward(data.params, data.x, activations).z):
-                return True
-        return False
+        zs = (manual.forward(d.params, d.x, activations).z for d in self.prepared.probes)
+        return any((z == 0).any() for z in itertools.chain.from_iterable(zs))

@@ -7,6 +7,7 @@ and by JAX, which have to agree to their error bounds, or exactly where nothing
 is rounded; and at a sample of the entries to forty digits by `enclosed`.
 """
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +17,7 @@ import manual
 from gradsheet.checking.asked import Arrays, ParameterGradients
 from gradsheet.checking.enclosed import gradient_at
 from gradsheet.checking.probes import Data
-from gradsheet.checking.rounding import Rounding, unit_roundoff, within
+from gradsheet.checking.rounding import rounding_of, unit_roundoff, within
 from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import AtKink, Undecided
 from manual.activations import Array
@@ -26,13 +27,13 @@ MOST_NODES = 1_000_000  # of a network over all examples, for that
 
 
 @dataclass(eq=False)
-class Bounds:
+class ErrorBounds:
     """How far answers to a question at some data may be off, found once for
     every type of floats."""
 
     asked: ParameterGradients
     data: Data
-    _found: dict[tuple[str, bool], tuple[Arrays, frozenset[str]]] = field(default_factory=dict)
+    _known: dict[tuple[str, bool], tuple[Arrays, frozenset[str]]] = field(default_factory=dict)
 
     def of(self, dtype: str, *, sharp: bool = False) -> tuple[Arrays, frozenset[str]]:
         """The bounds, and the arrays that may not be off at all.
@@ -40,9 +41,9 @@ class Bounds:
         In a large network a bound may be as much as the numbers are; the
         `sharp` one is what answers likely keep to.
         """
-        if (key := (dtype, sharp)) not in self._found:
-            self._found[key] = errors_of(self.asked, self.data, dtype, sharp=sharp)
-        return self._found[key]
+        if (key := (dtype, sharp)) not in self._known:
+            self._known[key] = errors_of(self.asked, self.data, dtype, sharp=sharp)
+        return self._known[key]
 
 
 @dataclass
@@ -53,14 +54,16 @@ class Truth:
 
     values: Arrays
     errors: Arrays
-    bounds: Bounds
+    bounds: ErrorBounds
     witnesses: str
     sampled: int = 0
 
 
 def truth_at(asked: ParameterGradients, data: Data) -> Truth:
-    """Raises ValueError where the witnesses disagree. Where a z is exactly 0,
-    its derivative is taken to be 0."""
+    """Find the truth; where a z is exactly 0, its derivative is taken to be 0.
+
+    Raises ValueError where the witnesses disagree.
+    """
     try:
         return _truth_at(asked, data)
     except Undecided as error:
@@ -70,44 +73,33 @@ def truth_at(asked: ParameterGradients, data: Data) -> Truth:
 
 
 def _truth_at(asked: ParameterGradients, data: Data) -> Truth:
-    bounds = Bounds(asked, data)
-    if asked.is_small(whole=_are_short(data)) and (exact := _exact(asked, data)) is not None:
-        values = {name: np.vectorize(as_float, [float])(array) for name, array in exact.items()}
-        errors = {name: unit_roundoff("float64") * abs(array) for name, array in values.items()}
-        if asked.what == "hvp":
-            _agreed(bounds, values)
-            return Truth(values, errors, bounds, "by hand in exact arithmetic, and by JAX")
-        return Truth(values, errors, bounds, "on the word of three exact witnesses")
+    bounds = ErrorBounds(asked, data)
+    if asked.is_small(whole=_are_short(data)):
+        with contextlib.suppress(AtKink):  # where exact witnesses are not asked
+            exact = asked.exact(data)
+            values = {name: np.vectorize(as_float, [float])(a) for name, a in exact.items()}
+            errors = {name: unit_roundoff("float64") * abs(a) for name, a in values.items()}
+            words = "on the word of three exact witnesses"
+            if asked.what == "hvp":
+                _agreed(bounds, values)
+                words = "by hand in exact arithmetic, and by JAX"
+            return Truth(values, errors, bounds, words)
     with np.errstate(all="ignore"):
         mine = {name: np.asarray(array) for name, array in asked.by(manual, data).items()}
     errors = _agreed(bounds, mine)
     sampled = _sample(asked, data, mine, errors) if asked.what == "gradients" else 0
     words = "by hand and by JAX in float64"
-    return Truth(
-        mine,
-        errors,
-        bounds,
-        f"{words}, {sampled} entries to 40 digits" if sampled else words,
-        sampled,
-    )
+    if sampled:
+        words += f", {sampled} entries to 40 digits"
+    return Truth(mine, errors, bounds, words, sampled)
 
 
 def _are_short(data: Data) -> bool:
     """Whether the numbers are such as people write, so that fractions of them stay short."""
-    arrays = [
-        data.x,
-        *([] if data.y is None else [data.y]),
-        *(a for layer in data.params for a in layer if a is not None),
-    ]
-    return all((1024 * array == np.round(1024 * array)).all() for array in arrays)
-
-
-def _exact(asked: ParameterGradients, data: Data) -> Arrays | None:
-    """On the word of all witnesses; None at a kink, where they are not asked."""
-    try:
-        return asked.exact(data)
-    except AtKink:
-        return None
+    arrays = [data.x, data.y, *(array for layer in data.params for array in layer)]
+    return all(
+        (1024 * array == np.round(1024 * array)).all() for array in arrays if array is not None
+    )
 
 
 def by_jax(asked: ParameterGradients, data: Data) -> Arrays:
@@ -130,7 +122,7 @@ def errors_of(
 ) -> tuple[Arrays, frozenset[str]]:
     """How far an answer in floats of a type may be off, and the arrays on whose
     way nothing is rounded at all."""
-    rounding = Rounding(asked.network, data.params, data.x, data.y, dtype, sharp=sharp)
+    rounding = rounding_of(data.problem(asked.network), dtype, sharp=sharp)
     with np.errstate(all="ignore"):
         balls = asked.errors(rounding, data)
     errors = {
@@ -139,7 +131,7 @@ def errors_of(
     return errors, frozenset(name for name, ball in balls.items() if ball.is_exact)
 
 
-def _agreed(bounds: Bounds, mine: Arrays) -> Arrays:
+def _agreed(bounds: ErrorBounds, mine: Arrays) -> Arrays:
     """The bound to which an answer in float64 agrees with JAX's, the likely one
     where it does to that.
 
@@ -168,8 +160,7 @@ def _sample(asked: ParameterGradients, data: Data, mine: Arrays, bounds: Arrays)
     if len(data.x) * sum(asked.network.widths) > MOST_NODES:
         return 0
     entries = {name: _spread(array) for name, array in mine.items() if name != "L"}
-    exact = gradient_at(asked.network, data.params, data.x, data.y, entries)
-    if exact is None:
+    if (exact := gradient_at(data.problem(asked.network), entries)) is None:
         return 0
     for name, indices in entries.items():
         for index, value in zip(indices, exact[name], strict=True):

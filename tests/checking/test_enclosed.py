@@ -15,6 +15,7 @@ from gradsheet.checking import enclosed
 from gradsheet.checking.asked import ParameterGradients
 from gradsheet.checking.enclosed import BITS, gradient_at
 from gradsheet.checking.probes import Data
+from gradsheet.network import problem as stated
 from gradsheet.network.network import Network
 from gradsheet.numbers.enclosures import at, balls, matrix, product
 from gradsheet.numbers.printed import as_float
@@ -44,7 +45,7 @@ def test_the_gradient_is_the_exact_one(problem: Problem) -> None:
     point = data.point(network)
     if any((z == 0).any() for z in manual.forward(*problem.arguments[:2], problem.activations).z):
         return  # at a kink no exact witness answers
-    sums = gradient_at(network, problem.params, problem.x, problem.y, entries)
+    sums = gradient_at(data.problem(network), entries)
     assert sums is not None
     for name, found in sums.items():
         exact = point.derivative("L", (), name, ())
@@ -75,7 +76,8 @@ def ask(widths: tuple[int, ...], activations: Any, loss: str, params: Any, x: An
     network = Network(widths, (None,) * len(activations), activations, loss, "mean", len(x))
     layers = [manual.Layer(np.array(W, float)) for W in params]
     entries = {f"W{l}": list(np.ndindex(W.shape)) for l, (W, _) in enumerate(layers, 1)}
-    return gradient_at(network, layers, np.array(x, float), np.array(y, float), entries)
+    problem = stated.Problem(network, tuple(layers), np.array(x, float), np.array(y, float))
+    return gradient_at(problem, entries)
 
 
 def test_a_slope_is_the_float_that_it_is() -> None:

@@ -10,8 +10,9 @@ import manual
 from gradsheet.checking import rounding
 from gradsheet.checking.asked import KINDS, Jacobian, ParameterGradients
 from gradsheet.checking.probes import Data
-from gradsheet.checking.rounding import Rounding
+from gradsheet.checking.rounding import rounding_of
 from gradsheet.checking.truth import errors_of
+from gradsheet.network import problem as stated
 from gradsheet.network.network import Network
 from tests.functions import textbook
 from tests.networks import Problem, all_problems, data_of, exact_problems, examples, network_of
@@ -93,7 +94,7 @@ def test_the_bound_is_seen_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def gradient_of(network: Network, params: Any, x: Any, y: Any, dtype: str = "float32") -> Any:
-    return Rounding(network, params, x, y, dtype).gradients()["W1"]
+    return rounding_of(stated.Problem(network, params, x, y), dtype).gradients()["W1"]
 
 
 def test_large_numbers_are_not_exact() -> None:
@@ -121,9 +122,8 @@ def test_a_pass_of_whole_numbers_is_exact_up_to_the_mean() -> None:
         (2, 2, 1), (None, None), ("relu", "identity"), "half_squared_error", "mean", 3
     )
     params = manual.Layer(np.array([[1.0, -1.0], [2.0, 1.0]])), manual.Layer(np.array([[1.0, 3.0]]))
-    found = Rounding(
-        network, params, np.array([[1.0, 1.0], [2.0, 1.0], [0.0, 1.0]]), np.zeros((3, 1)), "float32"
-    )
+    x = np.array([[1.0, 1.0], [2.0, 1.0], [0.0, 1.0]])
+    found = rounding_of(stated.Problem(network, params, x, np.zeros((3, 1))), "float32")
     assert found.z[0].value[0, 0] == 0
     assert all(ball.is_exact for ball in (*found.z, *found.h))
     for name, ball in found.gradients().items():
@@ -147,12 +147,9 @@ def test_the_sharp_bound_is_smaller_and_kept() -> None:
     arguments: Any = ("relu", "softmax")
     _, right = manual.value_and_grad(wide, x.astype(float), y, arguments, loss="cross_entropy")
     _, floats = manual.value_and_grad(params, x, y, arguments, loss="cross_entropy")
-    bound, sharp = (
-        Rounding(
-            network, wide, x.astype(float), y.astype(float), "float32", sharp=sharp
-        ).gradients()
-        for sharp in (False, True)
-    )
+    problem = stated.Problem(network, wide, x.astype(float), y.astype(float))
+    bound = rounding_of(problem, "float32").gradients()
+    sharp = rounding_of(problem, "float32", sharp=True).gradients()
     for l, (mine, theirs) in enumerate(zip(floats, right, strict=True), 1):
         for letter, one, other in zip("Wb", mine, theirs, strict=True):
             name = f"{letter}{l}"
@@ -183,4 +180,4 @@ def test_the_least_unit(changes: dict[str, Any], shift: int | None) -> None:
     network = Network(widths, (None,), kinds["activations"], kinds["loss"], kinds["reduction"], n)
     params = (manual.Layer(np.ones(widths[::-1])),)
     found = gradient_of(network, params, np.ones((n, widths[0])), np.ones((n, widths[1])))
-    assert found.unit == (None if shift is None else 2.0**-shift)
+    assert found.unit == (0 if shift is None else 2.0**-shift)
