@@ -18,11 +18,9 @@ def indexed(tensor: Tensor, indices: Sequence[Index]) -> f.Node:
 
 
 def tensor_of(core: f.Node, network: Network) -> tuple[Tensor, tuple[Index, ...]]:
-    """Return the tensor that a quantity or derivative speaks of, and all its
-    indices.
+    """Return the tensor that a quantity or derivative speaks of, and all its indices.
 
-    Of a derivative the indices of the node above come first. L with an index is
-    the share of one output in the loss.
+    Those of the node above come first. L[k] is the share of one output.
     """
 
     def node(quantity: f.Quantity) -> str:
@@ -40,11 +38,13 @@ def _plain(indices: Sequence[f.Index]) -> tuple[Index, ...]:
     return tuple(index.name if isinstance(index, f.Letter) else index for index in indices)
 
 
-def open_axes(core: f.Node, network: Network) -> tuple[int, ...]:
-    """Return the lengths of the axes that a quantity or derivative leaves open.
+def layer_of(name: str, network: Network) -> int:
+    """Return the number of the layer that a node or parameter belongs to, 0 for x."""
+    return 0 if name == "x" else network.depth if name == "yhat" else int(name[1:])
 
-    Of a derivative those of the node above come first.
-    """
+
+def open_axes(core: f.Node, network: Network) -> tuple[int, ...]:
+    """Return the lengths of the axes that are left open, of a derivative first those above."""
     if isinstance(core, f.Derivative):
         above = () if core.of.name == "L" else open_axes(core.of, network)
         return above + open_axes(core.by, network)
@@ -93,17 +93,11 @@ def _index_pattern(node: f.Node) -> list[float]:
     nodes = (node.of, node.by) if isinstance(node, f.Derivative) else (node,)
     indices = [index for quantity in nodes for index in getattr(quantity, "indices", ())]
     letters = list(dict.fromkeys(index for index in indices if isinstance(index, f.Letter)))
-    return [
-        letters.index(index) + 0.5 if isinstance(index, f.Letter) else index for index in indices
-    ]
+    return [letters.index(i) + 0.5 if isinstance(i, f.Letter) else i for i in indices]
 
 
 def nested(axes: Sequence[int], entry: Callable[[tuple[int, ...]], f.Node | None]) -> f.Node | None:
-    """Put the formulas of all entries into nested lists; None where an entry
-    has none.
-
-    `entry` gives the formula at an entry's indices, which count from 1.
-    """
+    """Put what `entry` gives at all indices into nested lists; None where one gets none."""
 
     def at(place: tuple[int, ...]) -> f.Node | None:
         if len(place) == len(axes):
