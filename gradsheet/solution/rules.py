@@ -169,14 +169,11 @@ class Rules:
         minus = output is None and bool(facts.negated)  # one sign in front of all the sums
         share = facts.negated if minus else facts.text
         n = self._examples(())
-        outputs = self.network.widths[-1]
 
         def of(k: Index) -> str:
-            return share.format(
-                yhat=_indexed("yhat", *n, k), y=_indexed("y", *n, k), outputs=outputs
-            )
+            return self._at_output(share, (*n, k))
 
-        text = self._sum(outputs, n, of) if output is None else of(output)
+        text = self._sum(self.network.widths[-1], n, of) if output is None else of(output)
         text = f"sum({n[0]}, {text})" if self.batch else _bare(text)
         return self._averaged(f"-{text}" if minus else text)
 
@@ -185,12 +182,13 @@ class Rules:
         if self.network.loss is None:
             return None
         facts = losses.of(self.network.loss)
-        gradient = (facts.gradient if name == "yhat" else facts.by_target).format(
-            yhat=_indexed("yhat", *indices),
-            y=_indexed("y", *indices),
-            outputs=self.network.widths[-1],
-        )
-        return self._averaged(gradient)
+        gradient = facts.gradient if name == "yhat" else facts.by_target
+        return self._averaged(self._at_output(gradient, indices))
+
+    def _at_output(self, text: str, indices: tuple[Index, ...]) -> str:
+        """A formula of the loss at one output and its target."""
+        yhat, y = _indexed("yhat", *indices), _indexed("y", *indices)
+        return text.format(yhat=yhat, y=y, outputs=self.network.widths[-1])
 
     def _share_back(self, name: str, indices: tuple[Index, ...]) -> str | None:
         """dL[k] by an h of the layer before the last, where no softmax mixes the outputs."""
@@ -298,5 +296,4 @@ def _bare(text: str) -> str:
 
 
 def _ones(text: str, number: int) -> str:
-    """A list with the same text so many times."""
     return f"[{', '.join([text] * number)}]"
