@@ -87,13 +87,9 @@ class Boxes(Typesetter[Box]):
         widths = [max(row[k].width for row in rows) for k in range(len(rows[0]))]
         lines: list[str] = []
         for row in rows:
-            cells = [
-                Box(tuple(" " * (width - cell.width) + line for line in cell.lines), cell.base)
-                for cell, width in zip(row, widths, strict=True)
-            ]
-            spaced = [cells[0]]
-            for cell in cells[1:]:
-                spaced += [Box(("  ",)), cell]
+            spaced: list[Box] = []
+            for k, cell in enumerate(row):
+                spaced += [Box((" " * (widths[k] - cell.width + (2 if k else 0)),)), cell]
             lines += beside(spaced).lines
         inner = Box(tuple(lines), (len(lines) - 1) // 2)
         return beside([self._bracket("[", inner), inner, self._bracket("]", inner)])

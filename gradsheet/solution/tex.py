@@ -81,11 +81,7 @@ def tex_text(text: str) -> str:
 
 
 def _tex_character(character: str) -> str:
-    """A character by what Unicode says it is made of.
-
-    That is an accent on a letter, an index, a power, a fraction or a Greek
-    letter.
-    """
+    """A character that is made of an accent, an index, a power or a fraction, or is Greek."""
     if character.isascii() or 0xC0 <= ord(character) <= 0xFF:
         return character
     kind, *parts = unicodedata.decomposition(character).split() or [""]

@@ -72,12 +72,10 @@ class Typesetter(ABC, Generic[T]):
     def _symbol(self, base: str, below: str = "", above: str = "") -> T: ...
 
     @abstractmethod
-    def _number(self, text: str) -> T:
-        """A number without sign."""
+    def _number(self, text: str) -> T: ...
 
     @abstractmethod
-    def _row(self, *parts: T) -> T:
-        """Parts next to each other."""
+    def _row(self, *parts: T) -> T: ...
 
     @abstractmethod
     def _sign(self, text: str, *, unary: bool = False) -> T:
@@ -91,16 +89,14 @@ class Typesetter(ABC, Generic[T]):
         """A power, or ⊤ or the axes of a space in its place."""
 
     @abstractmethod
-    def _fenced(self, inner: T) -> T:
-        """A part in parentheses."""
+    def _fenced(self, inner: T) -> T: ...
 
     @abstractmethod
     def _matrix(self, rows: Sequence[Sequence[T]]) -> T:
         """A matrix, or a vector as one of single entries."""
 
     @abstractmethod
-    def _total(self, letter: str, term: T) -> T:
-        """A sum of a term over an index."""
+    def _total(self, letter: str, term: T) -> T: ...
 
     def _function(self, name: str, inner: T) -> T:
         """A function of what stands in its parentheses."""
@@ -153,7 +149,6 @@ class Typesetter(ABC, Generic[T]):
         return self.network.shapes.get(self.network.canonical(name)) == (1,)
 
     def _is_delta(self, node: f.Node) -> bool:
-        """Whether a derivative is written delta."""
         match node:
             case f.Derivative(f.Quantity("L", ()), f.Quantity(by)):
                 return self.deltas and by[0] == "z" and by in self.network.shapes
@@ -177,7 +172,6 @@ class Typesetter(ABC, Generic[T]):
         return written if tightness >= least else self._fenced(written)
 
     def _set(self, node: Any) -> T:
-        """A formula, whose names have been put in."""
         match _alone(node):
             case f.Number(printed):
                 return self._printed(printed.text)
@@ -185,36 +179,36 @@ class Typesetter(ABC, Generic[T]):
                 return self._symbol(name)
             case f.Quantity(name, indices):
                 return self._quantity(name, indices)
+            case f.Derivative(_, by) as derivative if self._is_delta(derivative):
+                return self._quantity(by.name, by.indices, "δ")
             case f.Derivative(of, by):
-                return self._derivative(of, by)
-            case f.Negative(f.Sum() as operand):
-                return self._row(self._sign("−", unary=True), self._set(operand))
+                d = self._symbol("∂")
+                return self._fraction(self._row(d, self._set(of)), self._row(d, self._set(by)))
             case f.Negative(operand):
-                return self._row(self._sign("−", unary=True), self._part(operand, POWER))
+                least = OVER_INDEX if isinstance(operand, f.Sum) else POWER
+                return self._row(self._sign("−", unary=True), self._part(operand, least))
             case f.Binary(operator, left, right):
                 return self._binary(operator, left, right)
             case f.Power(base, exponent):
                 has_layer = isinstance(base, f.Quantity) and base.name not in BARE
                 return self._raised(self._base(base, fenced=has_layer), str(exponent))
-            case f.Call("outer", (left, right)):
-                return self._outer(left, right)
             case f.Call(name, arguments):
-                return self._function(_FUNCTIONS.get(name, name), self._listed(arguments))
+                word, inner = _FUNCTIONS.get(name, name), self._listed(arguments)
+                return self._outer(*arguments) if name == "outer" else self._function(word, inner)
             case f.Mean(letter, term):
                 return self._function("mean", self._listed((letter, term)))
             case f.Sum(letter, term):
                 return self._total(letter.name, self._part(term, TERM))
             case f.List(items):
                 rows = [item.items if isinstance(item, f.List) else (item,) for item in items]
-                return self._matrix(self._elided([list(map(self._set, row)) for row in rows]))
+                return self._elided(rows)
             case f.Subscript(base, indices):
                 places = ",".join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)
                 written = self._base(base, fenced=isinstance(base, f.Quantity))
                 return self._row(written, self._symbol("", places))
-            case f.Transpose(operand) if isinstance(_alone(operand), f.Number):
-                return self._part(operand, POWER)
             case f.Transpose(operand):
-                return self._raised(self._base(operand), "⊤")
+                is_number, written = isinstance(_alone(operand), f.Number), self._base(operand)
+                return self._part(operand, POWER) if is_number else self._raised(written, "⊤")
         raise TypeError(f"no mathematics for {type(node).__name__}")
 
     def _binary(self, operator: str, left: f.Node, right: f.Node) -> T:
@@ -260,33 +254,31 @@ class Typesetter(ABC, Generic[T]):
 
     def _printed(self, text: str) -> T:
         """A printed number: with a sign, a fraction or a power of ten where it has one."""
-        bare = text.lstrip("+-")
+        bare = text.lstrip("+-").lower()
         if "/" in bare:
-            above, below = map(self._number, bare.split("/"))
-            number = self._fraction(above, below)
-        elif "e" in bare.lower():
-            digits, exponent = bare.lower().split("e")
+            number = self._fraction(*map(self._number, bare.split("/")))
+        elif "e" in bare:
+            digits, exponent = bare.split("e")
             exponent = exponent.lstrip("+").replace("-", "−").lstrip("0")
             power = self._raised(self._number("10"), exponent)
             number = self._row(self._number(digits), self._sign("·"), power)
         else:
             number = self._number(bare)
-        if text.startswith("-"):
-            return self._row(self._sign("−", unary=True), number)
-        return number
+        is_negative = text.startswith("-")
+        return self._row(self._sign("−", unary=True), number) if is_negative else number
 
-    def _elided(self, rows: list[list[T]]) -> list[list[T]]:
+    def _elided(self, rows: Sequence[Sequence[f.Node]]) -> T:
         """A matrix with what is too much of it left out."""
 
         def cut(items: list[Any], dots: Any) -> list[Any]:
             return items if len(items) <= MAX_SHOWN else [*items[:FIRST], dots, items[-1]]
 
-        wide = [cut(row, self._symbol("⋯")) for row in rows]
-        return cut(wide, [self._symbol("⋮") for _ in wide[0]])
+        wide = [cut(list(map(self._set, row)), self._symbol("⋯")) for row in rows]
+        return self._matrix(cut(wide, [self._symbol("⋮") for _ in wide[0]]))
 
     def _row_vector(self, node: f.Node) -> T:
         assert isinstance(node, f.List)
-        return self._matrix(self._elided([list(map(self._set, node.items))]))
+        return self._elided([node.items])
 
     def _factor(self, node: f.Node, least: float, kind: str) -> T:
         """A factor of a product of matrices, @, or entry by entry, ⊙, or of numbers, *.
@@ -331,6 +323,11 @@ class Typesetter(ABC, Generic[T]):
     def space(self, axes: Sequence[int]) -> T:
         """Set the space of arrays with these axes."""
         return self._raised(self._symbol("ℝ"), "×".join(map(str, axes)))
+
+    def multiplies_entries(self, tree: f.Node) -> bool:
+        """Tell whether there is a product in a formula that is set with ⊙."""
+        products = (n for n in f.walk(tree) if isinstance(n, f.Binary) and n.operator == "*")
+        return any(self.rank(product.left) and self.rank(product.right) for product in products)
 
     def rank(self, node: Any) -> int:
         """Count the axes of a formula's value, as far as its form tells."""
@@ -383,12 +380,6 @@ class Typesetter(ABC, Generic[T]):
             return self._symbol(base or letter, joined, plus)
         layer = f"({plain[1:]})" if self.numeric else plain[1:]
         return self._symbol(base or plain[0], joined, layer + plus)
-
-    def _derivative(self, of: f.Quantity, by: f.Quantity) -> T:
-        if self._is_delta(f.Derivative(of, by)):
-            return self._quantity(by.name, by.indices, "δ")
-        above, below = (self._row(self._symbol("∂"), self._set(end)) for end in (of, by))
-        return self._fraction(above, below)
 
 
 def _alone(node: Any) -> Any:
