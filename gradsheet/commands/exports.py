@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, ClassVar, Self, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
@@ -34,22 +34,19 @@ class Export:
     opening: ClassVar[str]
     closing: ClassVar[str]
     closing_early = ""  # in its place, where something has ended the judging
-    temporary: str | None = None
     failed: OSError | None = None
     credit: Mapping[str, Fraction] = MappingProxyType({})
     several = False
 
-    def __init__(self, stream: TextIO, path: Path | None = None):
-        self.stream, self.path, self.first = stream, path, True
+    def __init__(self, stream: TextIO, path: Path | None = None, temporary: str = ""):
+        self.stream, self.path, self.temporary, self.first = stream, path, temporary, True
 
     @classmethod
     def to(cls, name: str) -> Self:
         """Open a file to write to; raises OSError where that cannot be."""
         path = Path(name)
         stream, temporary = files.temporary(path)
-        export = cls(stream, path)
-        export.temporary = temporary
-        return export
+        return cls(stream, path, temporary)
 
     def __enter__(self) -> Self:
         self.write(self.opening)
@@ -68,23 +65,18 @@ class Export:
                 raise
             self.failed = error
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, BrokenPipeError) and self.path is None:
             return
         self.write(self.closing if error is None else self.closing_early or self.closing)
-        path, temporary = self.path, self.temporary
-        if path is None or temporary is None:
+        path = self.path
+        if path is None:
             return
         self._try(self.stream.close)
         if self.failed is None:
-            self._try(lambda: files.put_in_place(temporary, path))
-        elif temporary:
-            os.unlink(temporary)
+            self._try(lambda: files.put_in_place(self.temporary, path))
+        elif self.temporary:
+            os.unlink(self.temporary)
 
     def item(self, text: str) -> None:
         """Write an item of a list, after the comma that sets it off."""

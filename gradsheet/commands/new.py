@@ -57,9 +57,9 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         elif not isinstance(error, KeyboardInterrupt):
             print(f"gradsheet: {clean(str(error))}", file=sys.stderr)
         if done:
-            seeded = f"; --seed {clean(seed)} gives the same ones again"
-            total = progress.total
-            print(f"gradsheet: {done} of {total} exercises are written{seeded}", file=sys.stderr)
+            written = f"{done} of {progress.total} exercises are written"
+            again = f"--seed {clean(seed)} gives the same ones again"
+            print(f"gradsheet: {written}; {again}", file=sys.stderr)
         if isinstance(error, KeyboardInterrupt):
             raise
         return 2

@@ -82,8 +82,7 @@ def remark_text(remark: Remark) -> str:
 
 def marked(remark: Remark) -> str:
     """Return the mark of a remark's verdict, and its question."""
-    mark = MARKS[remark.verdict]
-    return f"{mark} {remark.question}" if remark.question else mark
+    return " ".join(filter(None, (MARKS[remark.verdict], remark.question)))
 
 
 def closing(solution: Solution, setter: Typesetter[T]) -> list[str]:

@@ -228,20 +228,20 @@ class Rules:
 
     def _through(self, l: int, indices: tuple[Index, ...], *, together: bool = True) -> str | None:
         """An entry of dL/dz: (2), the last layer's together with its loss where that cancels."""
-        d_h, h = f"dL/d{self.h(l)}", self.h(l)
+        h = self.h(l)
+        d_h, at_h, z = (_indexed(name, *indices) for name in (f"dL/d{h}", h, f"z{l}"))
         if together and l == self.network.depth and self.cancels:
-            return self._averaged(f"({_indexed(h, *indices)} - {_indexed('y', *indices)})")
+            return self._averaged(f"({at_h} - {_indexed('y', *indices)})")
         if self._facts(l).mixes:
+            *first, _ = indices
             inner = self._sum(
                 self.network.widths[l],
                 indices,
-                lambda k: f"{_indexed(d_h, *indices[:-1], k)}*{_indexed(h, *indices[:-1], k)}",
+                lambda k: f"{_indexed(f'dL/d{h}', *first, k)}*{_indexed(h, *first, k)}",
             )
-            return f"{_indexed(h, *indices)}*({_indexed(d_h, *indices)} - {inner})"
-        factor = slope(
-            self.network.activations[l - 1], _indexed(f"z{l}", *indices), _indexed(h, *indices)
-        )
-        return _indexed(d_h, *indices) + (f"*{factor}" if factor else "")
+            return f"{at_h}*({d_h} - {inner})"
+        factor = slope(self.network.activations[l - 1], z, at_h)
+        return d_h + (f"*{factor}" if factor else "")
 
     # A whole tensor
 

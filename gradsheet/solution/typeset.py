@@ -296,7 +296,6 @@ class Typesetter(ABC, Generic[T]):
         return self._part(node, least)
 
     def _divides(self, node: f.Node) -> bool:
-        """Whether there is a slash in what is set for a derivative."""
         return isinstance(node, f.Derivative) and not self._is_delta(node)
 
     def _base(self, base: f.Node, *, fenced: bool = False) -> T:
