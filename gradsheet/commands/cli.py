@@ -44,12 +44,9 @@ further commands, each with its own --help:
 
 def _judge() -> argparse.ArgumentParser:
     """The parser of the judge itself, the command without a name."""
-    parser = argparse.ArgumentParser(
-        prog="gradsheet",
-        description="Judge answer sheets on backpropagation, exactly and without tolerances.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    description = "Judge answer sheets on backpropagation, exactly and without tolerances."
+    parser = argparse.ArgumentParser("gradsheet", None, description, EPILOG)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "sheets",
         nargs="*",
@@ -57,24 +54,15 @@ def _judge() -> argparse.ArgumentParser:
         help="an answer sheet or a folder of them (*.toml), - for standard input, "
         "none at all for the two homeworks that come with gradsheet",
     )
-    parser.add_argument(
-        "-q",
-        "--quiet",
-        action="store_true",
-        help="leave out the claims that are right, or as on record",
-    )
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        action="store_true",
-        help="show every line of the working, what it gives and how it was read, and the proofs",
-    )
-    parser.add_argument(
-        "--hint",
-        action="store_true",
-        help="tell kind and place of a mistake, and neither the truth nor a formula",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    flags = {
+        "-q --quiet": "leave out the claims that are right, or as on record",
+        "-v --verbose": "show every line of the working, what it gives and how it was read, and "
+        "the proofs",
+        "--hint": "tell kind and place of a mistake, and neither the truth nor a formula",
+        "--json": "print one JSON object instead",
+    }
+    for names, text in flags.items():
+        parser.add_argument(*names.split(), action="store_true", help=text)
     parser.add_argument(
         "--gradescope", metavar="FILE", help="write results.json for Gradescope, a test a claim"
     )
@@ -98,11 +86,8 @@ def _of_one_sheet(command: str, description: str, sheet: str) -> argparse.Argume
         epilog="exit status: 0 done, 2 the sheet could not be read or the file not be written",
     )
     parser.add_argument("sheet", metavar="SHEET", help=f"{sheet}; - is standard input")
-    parser.add_argument(
-        "-o",
-        metavar="FILE",
-        help="write to a file, whole or not at all, instead of standard output",
-    )
+    out = "write to a file, whole or not at all, instead of standard output"
+    parser.add_argument("-o", metavar="FILE", help=out)
     return parser
 
 
@@ -154,17 +139,10 @@ def _new() -> argparse.ArgumentParser:
         epilog="exit status: 0 done, 2 no exercise of this kind, or a file could not be read or "
         "written",
     )
-    parser.add_argument(
-        "--widths",
-        required=True,
-        metavar="N,N,...",
-        help="the inputs, then the units of every layer",
-    )
-    parser.add_argument(
-        "--activations",
-        metavar="NAME,...",
-        help="one a layer; left out, relu and on the last layer identity",
-    )
+    widths = "the inputs, then the units of every layer"
+    parser.add_argument("--widths", required=True, metavar="N,N,...", help=widths)
+    activations = "one a layer; left out, relu and on the last layer identity"
+    parser.add_argument("--activations", metavar="NAME,...", help=activations)
     parser.add_argument(
         "--loss", default="half_squared_error", metavar="NAME", help="left out: half_squared_error"
     )
@@ -182,12 +160,8 @@ def _new() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a list of names, one a line; - is standard input: an exercise for each, no two alike",
     )
-    parser.add_argument(
-        "-o",
-        default="",
-        metavar="FOLDER",
-        help="where to write, keys into FOLDER-keys; left out, here and into keys",
-    )
+    out = "where to write, keys into FOLDER-keys; left out, here and into keys"
+    parser.add_argument("-o", default="", metavar="FOLDER", help=out)
     return parser
 
 

@@ -1,5 +1,4 @@
-"""Reports for other programs: the contract's JSON object, Gradescope's
-results.json, JUnit XML.
+"""Reports for other programs: JSON of the contract, Gradescope's results.json, JUnit XML.
 
 Each is written as the sheets are judged, so that nothing of a sheet is kept,
 and is whole even where the judging ends in the middle.
@@ -10,8 +9,8 @@ import os
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any, Self, TextIO
+from types import MappingProxyType
+from typing import Any, ClassVar, Self, TextIO
 from xml.sax.saxutils import escape, quoteattr
 
 from gradsheet.claims.judgement import Judgement, Report
@@ -21,8 +20,7 @@ from gradsheet.language.shown import clean, short
 
 
 class Export:
-    """Writes report by report; its file appears, whole, when the last one is
-    in.
+    """Writes report by report; its file appears, whole, when the last one is in.
 
         with JUnit.to("report.xml") as export:
             export.add(judge(sheet))
@@ -33,25 +31,25 @@ class Export:
     other reports; standard output raises what it raises.
     """
 
-    temporary: str | None = None
+    opening: ClassVar[str]
+    closing: ClassVar[str]
+    closing_early = ""  # in its place, where something has ended the judging
     failed: OSError | None = None
     credit: Mapping[str, Fraction] = MappingProxyType({})
     several = False
 
-    def __init__(self, stream: TextIO, path: Path | None = None):
-        self.stream, self.path, self.first = stream, path, True
+    def __init__(self, stream: TextIO, path: Path | None = None, temporary: str = ""):
+        self.stream, self.path, self.temporary, self.first = stream, path, temporary, True
 
     @classmethod
     def to(cls, name: str) -> Self:
         """Open a file to write to; raises OSError where that cannot be."""
         path = Path(name)
         stream, temporary = files.temporary(path)
-        export = cls(stream, path)
-        export.temporary = temporary
-        return export
+        return cls(stream, path, temporary)
 
     def __enter__(self) -> Self:
-        self.write(self.opening())
+        self.write(self.opening)
         return self
 
     def write(self, text: str) -> None:
@@ -67,36 +65,23 @@ class Export:
                 raise
             self.failed = error
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, BrokenPipeError) and self.path is None:
             return
-        self.write(self.closing(error))
-        path, temporary = self.path, self.temporary
-        if path is None or temporary is None:
+        self.write(self.closing if error is None else self.closing_early or self.closing)
+        path = self.path
+        if path is None:
             return
         self._try(self.stream.close)
         if self.failed is None:
-            self._try(lambda: files.put_in_place(temporary, path))
-        elif temporary:
-            os.unlink(temporary)
+            self._try(lambda: files.put_in_place(self.temporary, path))
+        elif self.temporary:
+            os.unlink(self.temporary)
 
     def item(self, text: str) -> None:
         """Write an item of a list, after the comma that sets it off."""
         self.write(("" if self.first else ",") + "\n" + text)
         self.first = False
-
-    def opening(self) -> str:
-        """Return what stands before the first report."""
-        raise NotImplementedError
-
-    def closing(self, error: BaseException | None) -> str:
-        """Return what stands behind the last report; `error` is what ended the judging early."""
-        raise NotImplementedError
 
     def add(self, report: Report) -> None:
         """Write what there is to say of one sheet."""
@@ -106,13 +91,10 @@ class Export:
 class Json(Export):
     """Writes the object of the contract, version 2; exact numbers are text."""
 
-    def opening(self) -> str:
-        return '{"version": 2, "sheets": ['
-
-    def closing(self, error: BaseException | None) -> str:
-        return "\n]}\n"
+    opening, closing = '{"version": 2, "sheets": [', "\n]}\n"
 
     def add(self, report: Report) -> None:
+        """Write a sheet as an object."""
         self.item(json.dumps(_sheet(report, self.credit), indent=1))
 
 
@@ -122,26 +104,16 @@ def _sheet(report: Report, credit: Mapping[str, Fraction]) -> dict[str, Any]:
         "title": report.title,
         "reading": report.reading,
         "error": report.error,
-        "claims": [
-            _claim(judgement) | _credit(judgement, credit) for judgement in report.judgements
-        ],
+        "claims": [_claim(judgement, credit) for judgement in report.judgements],
         "summary": report.summary,
     }
 
 
-def _credit(judgement: Judgement, credit: Mapping[str, Fraction]) -> dict[str, Any]:
-    """What a claim earns of its points, for a grader who has named shares."""
-    if not credit:
-        return {}
-    earned, points = share(judgement, credit), judgement.claim.points
-    return {"points": float(points), "credit": None if earned is None else float(earned * points)}
-
-
-def _claim(judgement: Judgement) -> dict[str, Any]:
+def _claim(judgement: Judgement, credit: Mapping[str, Fraction]) -> dict[str, Any]:
     message = judgement.all_messages()
     if judgement.witness:
         message += f", with {judgement.witness}"
-    return {
+    written = {
         "question": judgement.claim.question,
         "quantity": judgement.claim.quantity,
         "claimed": judgement.claimed,
@@ -156,6 +128,11 @@ def _claim(judgement: Judgement) -> dict[str, Any]:
             for line in judgement.working
         ],
     }
+    if credit:  # a grader has named shares
+        earned, points = share(judgement, credit), judgement.claim.points
+        worth = None if earned is None else float(earned * points)
+        written |= {"points": float(points), "credit": worth}
+    return written
 
 
 def _name(judgement: Judgement) -> str:
@@ -165,8 +142,7 @@ def _name(judgement: Judgement) -> str:
 
 
 class Gradescope(Export):
-    """Writes results.json of a Gradescope autograder: a test a claim, with the
-    points it earns.
+    """Writes results.json of a Gradescope autograder: a test a claim, with the points it earns.
 
     What cannot be told gives and takes no point, unless a share is named. Also
     a crash leaves a results.json, which says so.
@@ -174,15 +150,13 @@ class Gradescope(Export):
 
     number = 0
 
-    def opening(self) -> str:
-        return '{"tests": ['
-
-    def closing(self, error: BaseException | None) -> str:
-        note = "The judging ended early: not every sheet is among the tests."
-        output = "" if error is None else f', "output": "{note}"'
-        return f"\n]{output}}}\n"
+    opening, closing = '{"tests": [', "\n]}\n"
+    closing_early = (
+        '\n], "output": "The judging ended early: not every sheet is among the tests."}\n'
+    )
 
     def add(self, report: Report) -> None:
+        """Write the claims of a sheet as tests."""
         if report.error is not None:
             unread = f"This sheet could not be read: {clean(report.error)}"
             self.test(clean(report.path), Fraction(0), Fraction(1), unread)
@@ -217,19 +191,14 @@ class JUnit(Export):
 
     TAGS = MappingProxyType({"unread": "error", "cannot_tell": "skipped", "open": "skipped"})
 
-    def opening(self) -> str:
-        return '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="gradsheet">\n'
-
-    def closing(self, error: BaseException | None) -> str:
-        return "</testsuites>\n"
+    opening = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="gradsheet">\n'
+    closing = "</testsuites>\n"
 
     def add(self, report: Report) -> None:
+        """Write the claims of a sheet as the cases of a suite."""
         path = quoteattr(clean(report.path))
         tags = [self.tag(judgement) for judgement in report.judgements]
-        cases = [
-            self.case(judgement, tag, path)
-            for judgement, tag in zip(report.judgements, tags, strict=True)
-        ]
+        cases = [self.case(*case, path) for case in zip(report.judgements, tags, strict=True)]
         if report.error is not None:
             error = f"<error message={quoteattr(clean(report.error))}/>"
             tags = ["error"]
@@ -240,11 +209,7 @@ class JUnit(Export):
         self.write("".join(f"{case}\n" for case in cases) + "</testsuite>\n")
 
     def tag(self, judgement: Judgement) -> str:
-        """Name the element inside a claim's case: none where it is as expected
-        and read.
-
-        A text is all there is where it is as expected but not read.
-        """
+        """Name the element inside a claim's case: none where it is as expected and read."""
         if judgement.as_expected:
             return "" if judgement.is_read else "system-out"
         return self.TAGS.get(judgement.verdict, "failure")

@@ -50,15 +50,12 @@ def with_text(path: str, shown: str, use: Callable[[str], T]) -> T | Report:
         return use(text_in(path, MAX_BYTES))
     except SheetError as error:
         return Report(shown, problems=error.problems)
-    except OSError as error:
-        return Report.unreadable(shown, error.strerror or str(error))
-    except (Undecided, OutOfWork) as error:
-        return Report.unreadable(shown, str(error))
+    except (OSError, Undecided, OutOfWork) as error:
+        reason = getattr(error, "strerror", None) or str(error)
     except Exception as error:
         fault = f"{type(error).__name__}: {error}"
-        return Report.unreadable(
-            shown, f"the judge failed on this sheet, which is a fault of gradsheet: {fault}"
-        )
+        reason = f"the judge failed on this sheet, which is a fault of gradsheet: {fault}"
+    return Report.unreadable(shown, reason)
 
 
 def with_sheet(path: str, shown: str, use: Callable[[Sheet], T]) -> T | Report:
@@ -87,12 +84,9 @@ def sheet_files(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
         if argument == "-" or "\0" in argument or not os.path.isdir(argument):
             yield argument, argument
             continue
-        is_empty = True
-        for path in _sheets_below(argument):
-            is_empty = False
-            yield path, path
-        if is_empty:
-            yield "", argument
+        below = _sheets_below(argument)
+        yield next(((path, path) for path in below), ("", argument))
+        yield from ((path, path) for path in below)
 
 
 def _sheets_below(folder: str) -> Iterator[str]:
@@ -106,8 +100,7 @@ def _sheets_below(folder: str) -> Iterator[str]:
 
 
 def temporary(path: Path) -> tuple[TextIO, str]:
-    """Open a new file beside the one that a path leads to; also returns its
-    name.
+    """Open a new file beside the one that a path leads to; also returns its name.
 
     What is no file, a pipe or a device, is itself opened, and the name is
     empty. Raises OSError where nothing can be written. Behind the last word,

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import itertools
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -40,10 +41,9 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     except OSError as error:
         complain(error.filename or "standard output", str(error.strerror))
         return 2
-    failures = [export for export in exports if export.failed is not None]
-    for export in failures:
-        assert export.failed is not None
-        complain(str(export.path), str(export.failed.strerror))
+    failures = [(export.path, export.failed) for export in exports if export.failed is not None]
+    for path, failure in failures:
+        complain(str(path), str(failure.strerror))
     return 2 if failures else tally.status()
 
 
@@ -54,11 +54,9 @@ def _judge_all(
     progress: Progress,
     exports: list[Export],
 ) -> None:
-    """Judge every file, print it and add it to the tally and to the reports for
-    other programs.
+    """Judge every file, print it, and add it to the tally and to the reports that it opens.
 
-    Those reports are added to `exports` once they are open, so that a caller
-    has them also where something ends the judging.
+    A caller has those in `exports` also where something ends the judging.
     """
     colour, several = not os.environ.get("NO_COLOR"), len(files) > 1
     printer = Printer(colour=colour, verbose=options.verbose, quiet=options.quiet)
@@ -87,9 +85,7 @@ def _judge_all(
 
 def _object_to_words(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     """End with a usage message where a word that is no file looks like a command."""
-    for word in words:
-        if os.path.exists(word):
-            continue
+    for word in itertools.filterfalse(os.path.exists, words):
         if near := difflib.get_close_matches(word, COMMANDS, 1, 0.75):
             advice = f"did you mean {near[0]}?"
             if word in COMMANDS:

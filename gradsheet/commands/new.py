@@ -32,18 +32,17 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     `gradsheet new --widths 2,3,1 --seed 7 -o sheets`.
     """
     seed = options.seed or str(random.SystemRandom().randrange(1_000_000))
-    done, total, progress = 0, 1, Progress(0)
+    done, progress = 0, Progress(0)
     try:
         file_stems, exercises = _exercises(options, seed)
         places = _places(options.o, file_stems)
-        total = len(places)
-        progress = Progress(total, "exercises", least=1)
+        progress = Progress(len(places), "exercises", least=1)
         if not options.seed:
             print(f"seed {seed}")
         progress.show(0)
-        for (problem_path, key_path), fresh in zip(places, exercises, strict=True):
+        for paths, fresh in zip(places, exercises, strict=True):
             progress.clear()
-            for path, text in ((problem_path, fresh.problem), (key_path, fresh.key)):
+            for path, text in zip(paths, (fresh.problem, fresh.key), strict=True):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write(path, text)
                 print(clean(str(path)), flush=True)
@@ -58,8 +57,9 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         elif not isinstance(error, KeyboardInterrupt):
             print(f"gradsheet: {clean(str(error))}", file=sys.stderr)
         if done:
-            seeded = f"; --seed {clean(seed)} gives the same ones again"
-            print(f"gradsheet: {done} of {total} exercises are written{seeded}", file=sys.stderr)
+            written = f"{done} of {progress.total} exercises are written"
+            again = f"--seed {clean(seed)} gives the same ones again"
+            print(f"gradsheet: {written}; {again}", file=sys.stderr)
         if isinstance(error, KeyboardInterrupt):
             raise
         return 2
@@ -71,9 +71,8 @@ def _outline(options: argparse.Namespace) -> Outline:
     try:
         widths = tuple(int(width) for width in options.widths.split(","))
     except ValueError:
-        raise ExerciseError(
-            f"--widths {options.widths!r}, expected whole numbers with commas: 2,3,3,1"
-        ) from None
+        expected = "expected whole numbers with commas: 2,3,3,1"
+        raise ExerciseError(f"--widths {options.widths!r}, {expected}") from None
     depth = len(widths) - 1
     named = options.activations or ",".join(["relu"] * (depth - 1) + ["identity"])
     activations = tuple(name.strip() for name in named.split(","))
@@ -106,7 +105,6 @@ def _places(out: str, file_stems: Iterable[str]) -> list[tuple[Path, Path]]:
     places = [(folder / f"{stem}.toml", keys / f"{stem}.toml") for stem in file_stems]
     for path in itertools.chain.from_iterable(places):
         if path.exists():
-            raise ExerciseError(
-                f"{path} is there already: name another folder with -o, or another --seed"
-            )
+            advice = "name another folder with -o, or another --seed"
+            raise ExerciseError(f"{path} is there already: {advice}")
     return places

@@ -22,11 +22,7 @@ def shown(value: Any) -> str:
 
 
 def register(ipython: Any) -> None:
-    """Have a notebook show them; nothing is imported before there is something
-    to show.
-
-    IPython calls it with its shell on `%load_ext gradsheet`.
-    """
+    """Have IPython, which calls it on `%load_ext gradsheet`, show them; nothing is imported yet."""
     markdown = ipython.display_formatter.formatters["text/markdown"]
     for module, name in SHOWN:
         markdown.for_type_by_name(module, name, shown)

@@ -37,8 +37,7 @@ def _label(number: int) -> str:
 
 
 def sentence(judgement: Judgement, notes: Sequence[str] = (), room: int | None = None) -> str:
-    """Write a claim on one line: its quantity, number, the truth, and `notes`
-    in brackets.
+    """Write a claim on one line: its quantity, number, the truth, and `notes` in brackets.
 
     What is long is cut, and further where there is `room` for so many columns
     only. A claim of 42 that should be 21 reads "dL/dW3[1,2] = 42, true 21".
@@ -76,8 +75,7 @@ def _truth(judgement: Judgement) -> str:
 
 
 def remarks(judgement: Judgement, line: str, elsewhere: Collection[str] = ()) -> list[str]:
-    """Say what there is to say of a claim besides its own `line`, a text for
-    each.
+    """Say what there is to say of a claim besides its own `line`, a text for each.
 
     `elsewhere` are the readings and explanations that are spoken of elsewhere.
     """
@@ -97,8 +95,7 @@ def claim_text(judgement: Judgement) -> str:
 
 
 def share(judgement: Judgement, credit: Mapping[str, Fraction]) -> Fraction | None:
-    """Say what share of its points a claim earns; None where it gives and takes
-    none.
+    """Say what share of its points a claim earns; None where it gives and takes none.
 
     `credit` has the shares that a grader names, whatever verdict is on record.
     Without them, who has one put on record wants that one.
@@ -136,8 +133,7 @@ def print_error(report: Report) -> int:
 
 
 class Tally:
-    """Counts over all sheets: the verdicts, those not on record, and the
-    points.
+    """Counts over all sheets: the verdicts, those not on record, and the points.
 
     `credit` has the shares of their points that verdicts earn, where a grader
     names them.
@@ -188,13 +184,8 @@ class Tally:
 
     def credit_line(self) -> str:
         """Sum up the points, where anybody has said what they are; else the text is empty."""
-        if not self.weighted:
-            return ""
-        return f"credit {float(self.earned):.10g} of {_counted(self.points, 'point')}"
-
-    def lines(self) -> list[str]:
-        """Return the summary, and the points where there are any."""
-        return [line for line in (self.line(), self.credit_line()) if line]
+        credit = f"credit {float(self.earned):.10g} of {_counted(self.points, 'point')}"
+        return credit if self.weighted else ""
 
     def status(self) -> int:
         """Return the exit status: 2 something is unread, 1 a verdict is not as expected, else 0."""
@@ -205,16 +196,11 @@ class Tally:
 
 def _counted(number: int | Fraction, word: str) -> str:
     """A number of things: 1 claim, 2 claims."""
-    plural = "" if number == 1 else "s"
-    return f"{float(number):.10g} {word}{plural}"
+    return f"{float(number):.10g} {word}{'' if number == 1 else 's'}"
 
 
 class Progress:
-    """Shows on a terminal's standard error how far the sheets are, or what else
-    there are many of.
-
-    A line appears for more than `least` of them only.
-    """
+    """Shows on a terminal how far the sheets are, or what else there are more than `least` of."""
 
     def __init__(self, total: int, what: str = "sheets", least: int = 10):
         self.total, self.what, self.shown = total, what, False
@@ -253,12 +239,8 @@ class Printer:
 
     def say(self, text: str, head: str = "", hang: int = 0) -> None:
         """Print a text behind a head; its further lines hang so many columns to the right."""
-        wrapped = textwrap.TextWrapper(
-            self.width,
-            initial_indent=head,
-            subsequent_indent=" " * hang,
-            break_on_hyphens=False,  # it is a minus in a formula
-        )
+        wrapped = textwrap.TextWrapper(self.width, head, " " * hang)
+        wrapped.break_on_hyphens = False  # it is a minus in a formula
         print(wrapped.fill(clean(text)))
 
     def sheet(self, report: Report) -> None:
@@ -287,21 +269,25 @@ class Printer:
     def _claims(
         self, report: Report, chosen: Sequence[Judgement], shared: Collection[str]
     ) -> dict[str, str]:
-        """Print a line a claim, its remarks below; returns the witnesses, each
-        with its label.
+        """Print a line a claim, its remarks below; returns the witnesses with their labels.
 
         `shared` are the readings that several claims have in common.
         """
         quarter = max(12, self.width // 4)
         questions = [short(clean(j.claim.question), min(20, quarter)) for j in chosen]
-        places = [_place(clean(report.path), j.claim.line, quarter) for j in chosen]
+        places = [f"{clean(report.path)}:{j.claim.line}" for j in chosen]
+        # Of a long path the end.
+        places = [p if len(p) <= quarter else f"...{p[3 - quarter :]}" for p in places]
         place_width = max(map(len, places), default=0)
         question_width = max(map(len, questions), default=0)
         elsewhere = [*shared, *(cause.explanation.text for cause in report.causes)]
-        causes = _causes_of(report)
         witnesses: dict[str, str] = {}
         for judgement, place, question in zip(chosen, places, questions, strict=True):
-            notes = causes[id(judgement)]
+            notes = [
+                f"cause {_label(k)}"
+                for k, cause in enumerate(report.causes)
+                if any(report.judgements[number] is judgement for number in cause.claims)
+            ]
             if judgement.witness:
                 new = f"witness {_label(len(witnesses))}"
                 notes.append(witnesses.setdefault(judgement.witness, new))
@@ -341,23 +327,8 @@ class Printer:
 
     def summary(self, tally: Tally) -> None:
         """Print what the tally says; whoever reads it from a pipe finds it on one line."""
-        for line in tally.lines():
+        for line in filter(None, (tally.line(), tally.credit_line())):
             if self.terminal:
                 self.say(line, hang=2)
             else:
                 print(line)
-
-
-def _place(path: str, line: int, most: int) -> str:
-    """The file and the line of a claim; of a long path the end."""
-    text = f"{path}:{line}"
-    return text if len(text) <= most else f"...{text[3 - most :]}"
-
-
-def _causes_of(report: Report) -> dict[int, list[str]]:
-    """The labels of the causes that stand behind each judgement, by its id."""
-    labels: dict[int, list[str]] = {id(judgement): [] for judgement in report.judgements}
-    for k, cause in enumerate(report.causes):
-        for number in cause.claims:
-            labels[id(report.judgements[number])].append(f"cause {_label(k)}")
-    return labels

@@ -26,7 +26,9 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     raises SystemExit where the options are wrong:
     `gradsheet solve sheet.toml -o solution.html`.
     """
-    kind = options.format or _format_of(options.o)
+    kinds = {ending: kind for kind, ending in FORMATS.items()}
+    ending = FORMATS["text"] if options.o is None else Path(options.o).suffix.lower()
+    kind = options.format or kinds.get(ending)
     if kind is None:
         formats = " or ".join(FORMATS)
         parser.error(f"the ending of {options.o!a} is that of no format: write --format {formats}")
@@ -38,11 +40,3 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
 
     text = with_sheet(options.sheet, options.sheet, written)
     return print_error(text) if isinstance(text, Report) else put_out(text, options.o)
-
-
-def _format_of(path: str | None) -> str | None:
-    """The format that the ending of a file asks for, None where no format has that ending."""
-    if path is None:
-        return "text"
-    kinds = {ending: kind for kind, ending in FORMATS.items()}
-    return kinds.get(Path(path).suffix.lower())

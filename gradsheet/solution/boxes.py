@@ -48,31 +48,31 @@ class Boxes(Typesetter[Box]):
 
     divides_on_one_line = True
 
-    def symbol(self, base: str, below: str = "", above: str = "") -> Box:
+    def _symbol(self, base: str, below: str = "", above: str = "") -> Box:
         if above:
             base += _script(above, _ABOVE, "^")
         if below:
             base += _script(below, _BELOW, "_")
         return Box((base,))
 
-    def number(self, text: str) -> Box:
+    def _number(self, text: str) -> Box:
         return Box((text,))
 
-    def row(self, *parts: Box) -> Box:
+    def _row(self, *parts: Box) -> Box:
         return beside(parts)
 
-    def sign(self, text: str, *, unary: bool = False) -> Box:
+    def _sign(self, text: str, *, unary: bool = False) -> Box:
         return Box((text if unary or text in " /" else f" {text} ",))
 
-    def fraction(self, above: Box, below: Box) -> Box:
+    def _fraction(self, above: Box, below: Box) -> Box:
         return beside([above, Box(("/",)), below])
 
-    def raised(self, base: Box, exponent: str) -> Box:
+    def _raised(self, base: Box, exponent: str) -> Box:
         top = Box(("ᵀ" if exponent == "⊤" else _script(exponent, _ABOVE, "^"),))
         # The exponent is level with the first line.
         return beside([base, Box(top.lifted(0, base.base).lines, base.base)])
 
-    def fenced(self, inner: Box) -> Box:
+    def _fenced(self, inner: Box) -> Box:
         return beside([self._bracket("(", inner), inner, self._bracket(")", inner)])
 
     @staticmethod
@@ -83,23 +83,16 @@ class Boxes(Typesetter[Box]):
         top, middle, bottom = _BRACKETS[character]
         return Box((top, *[middle] * (height - 2), bottom), inner.base)
 
-    def matrix(self, rows: Sequence[Sequence[Box]]) -> Box:
+    def _matrix(self, rows: Sequence[Sequence[Box]]) -> Box:
         widths = [max(row[k].width for row in rows) for k in range(len(rows[0]))]
         lines: list[str] = []
         for row in rows:
-            cells = [
-                Box(tuple(" " * (width - cell.width) + line for line in cell.lines), cell.base)
-                for cell, width in zip(row, widths, strict=True)
-            ]
-            spaced = [cells[0]]
-            for cell in cells[1:]:
-                spaced += [Box(("  ",)), cell]
+            spaced: list[Box] = []
+            for k, cell in enumerate(row):
+                spaced += [Box((" " * (widths[k] - cell.width + (2 if k else 0)),)), cell]
             lines += beside(spaced).lines
         inner = Box(tuple(lines), (len(lines) - 1) // 2)
         return beside([self._bracket("[", inner), inner, self._bracket("]", inner)])
 
-    def total(self, letter: str, term: Box) -> Box:
+    def _total(self, letter: str, term: Box) -> Box:
         return beside([Box(("∑" + _script(letter, _BELOW, "_") + " ",)), term])
-
-    def function(self, name: str, inner: Box) -> Box:
-        return beside([Box((name,)), self.fenced(inner)])

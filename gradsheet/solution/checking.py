@@ -3,6 +3,7 @@
 What the judge does not find right is no part of a solution.
 """
 
+import contextlib
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,8 +24,7 @@ TITLE = "solution: "
 
 
 def answer_sheet(solution: Solution) -> str:
-    """Write the solution as an answer sheet, a claim a step, which can be read
-    and judged again.
+    """Write the solution as an answer sheet, a claim a step, which can be judged again.
 
         judge(read(answer_sheet(solution))).summary  # all right
 
@@ -39,26 +39,20 @@ def _as_sheet(sheet: Sheet, steps: Sequence[Step]) -> str:
     claims = [_claim(step) for step in steps if step.says_something]
     title = sheet.title if sheet.title.startswith(TITLE) else TITLE + sheet.title
     text = head(sheet, title) + "".join(claims[:MAX_CLAIMS])
-    if left_out := claims[MAX_CLAIMS:]:
-        text += (
-            f"\n# a sheet has at most {MAX_CLAIMS} claims: the last {len(left_out)} are left out\n"
-        )
+    if (left := len(claims) - MAX_CLAIMS) > 0:
+        text += f"\n# a sheet has at most {MAX_CLAIMS} claims: the last {left} are left out\n"
     return text
 
 
 def _claim(step: Step) -> str:
+    value = "" if step.value is None else value_text(step.value)
+    working = [formula_text(line.tree) for line in step.lines]
     questions = dict.fromkeys(remark.question for remark in step.remarks if remark.question)
-    return claim(
-        formula_text(step.quantity),
-        "" if step.value is None else value_text(step.value),
-        [formula_text(line.tree) for line in step.lines],
-        question=", ".join(questions),
-    )
+    return claim(formula_text(step.quantity), value, working, question=", ".join(questions))
 
 
 def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
-    """Have every step judged and take out what is not right; returns how many
-    had no verdict.
+    """Have every step judged and take out what is not right; returns how many had no verdict.
 
     A line with rounded numbers need not be true to the digits that its result
     has: such a line just goes. Anything else that is not right would be a fault
@@ -69,7 +63,12 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
         if judgement is None or judgement.verdict != "right":
             doubtful.append(step)
         if judgement is not None:
-            _keep_true_lines(step, judgement)
+            verdicts = (line.verdict for line in judgement.working)
+            step.lines = [
+                line
+                for line, verdict in itertools.zip_longest(step.lines, verdicts)
+                if not line.rounded or verdict in ("right", "rounded")
+            ]
     unchecked = 0
     exact = [replace(step, lines=[l for l in step.lines if not l.rounded]) for step in doubtful]
     again = (judgement for _, judgement in _judged(sheet, exact))
@@ -88,24 +87,13 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
     return unchecked
 
 
-def _keep_true_lines(step: Step, judgement: Judgement) -> None:
-    """Take out the lines with rounded numbers that the judge does not find true."""
-    verdicts = (line.verdict for line in judgement.working)
-    step.lines = [
-        line
-        for line, verdict in itertools.zip_longest(step.lines, verdicts)
-        if not line.rounded or verdict in ("right", "rounded")
-    ]
-
-
 def _judged(sheet: Sheet, steps: Sequence[Step]) -> Iterator[tuple[Step, Judgement | None]]:
     """Every step with its judgement, None where it says nothing or is too much for a sheet."""
     for start in range(0, len(steps), MAX_CLAIMS):
         batch = steps[start : start + MAX_CLAIMS]
-        judgements: Iterator[Judgement]
-        try:
+        judgements = iter(list[Judgement]())
+        # A solution may be larger than a sheet, or without a claim.
+        with contextlib.suppress(SheetError):
             judgements = iter(judge(read(_as_sheet(sheet, batch), sheet.path), MOST).judgements)
-        except SheetError:  # larger than a sheet may be, or without a claim
-            judgements = iter(())
         for step in batch:
             yield step, next(judgements, None) if step.says_something else None

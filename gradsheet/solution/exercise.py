@@ -14,11 +14,11 @@ import operator
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,65 +78,56 @@ class Outline:
     title: str = ""
 
     def __post_init__(self) -> None:
-        reason = self._size_objection() or self._layers_objection() or self._loss_objection()
-        if reason:
-            raise ExerciseError(reason)
+        self._check_sizes()
+        self._check_layers()
+        self._check_loss()
 
-    def _size_objection(self) -> str | None:
+    def _check_sizes(self) -> None:
         depth = len(self.widths) - 1
         if depth < 1:
-            return (
-                f"a network of {len(self.widths)} widths, expected at least two: the inputs and "
-                "a layer's units"
-            )
+            expected = "expected at least two: the inputs and a layer's units"
+            raise ExerciseError(f"a network of {len(self.widths)} widths, {expected}")
+        by_hand = "it is worked by hand"
         if depth > MAX_LAYERS:
-            return f"{depth} layers, expected at most {MAX_LAYERS}: it is worked by hand"
+            raise ExerciseError(f"{depth} layers, expected at most {MAX_LAYERS}: {by_hand}")
         for width in self.widths:
             if not 1 <= width <= MAX_WIDTH:
-                return f"a width of {width}, expected 1 to {MAX_WIDTH}: it is worked by hand"
-        if self.examples is not None and not 1 <= self.examples <= MAX_EXAMPLES:
-            return (
-                f"a batch of {self.examples} examples, expected 1 to {MAX_EXAMPLES}: it is worked "
-                "by hand"
-            )
-        return None
+                raise ExerciseError(f"a width of {width}, expected 1 to {MAX_WIDTH}: {by_hand}")
+        n = self.examples
+        if n is not None and not 1 <= n <= MAX_EXAMPLES:
+            raise ExerciseError(f"a batch of {n} examples, expected 1 to {MAX_EXAMPLES}: {by_hand}")
 
-    def _layers_objection(self) -> str | None:
+    def _check_layers(self) -> None:
         for l, activation in enumerate(self.activations, 1):
-            if reason := _activation_objection(activation, last=l >= len(self.activations)):
-                return reason
+            _check_activation(activation, last=l >= len(self.activations))
         depth = len(self.widths) - 1
         if len(self.activations) != depth:
-            return f"{len(self.activations)} activations, expected {depth}, one a layer"
+            raise ExerciseError(
+                f"{len(self.activations)} activations, expected {depth}, one a layer"
+            )
         if self.examples is not None:
-            return None
-        for l, (units, activation) in enumerate(
-            zip(self.widths[1:], self.activations, strict=True), 1
-        ):
+            return
+        layers = zip(self.widths[1:], self.activations, strict=True)
+        for l, (units, activation) in enumerate(layers, 1):
             if facts_of(activation).dead and units < (least := 2 if l == 1 else 3):
                 plural = "s" if units > 1 else ""
-                return (
+                raise ExerciseError(
                     f"{activation} on layer {l} of {units} unit{plural}: one example cannot show "
                     "both what a dead unit stops and what several live ones add up; use "
                     f"{least} units or a batch of 2 examples"
                 )
-        return None
 
-    def _loss_objection(self) -> str | None:
+    def _check_loss(self) -> None:
         if self.loss not in LOSSES:
-            return f"unknown loss {self.loss!r}: {_hint(self.loss, LOSSES)}"
+            raise ExerciseError(f"unknown loss {self.loss!r}: {_hint(self.loss, LOSSES)}")
         last, end = split(self.activations[-1])[0], LOSSES[self.loss].behind
         if end not in ("", last):
-            return (
-                f"the loss {self.loss} behind {last}, expected {end} on the last layer: the loss "
-                "takes logarithms"
+            expected = f"expected {end} on the last layer: the loss takes logarithms"
+            raise ExerciseError(f"the loss {self.loss} behind {last}, {expected}")
+        if self.loss == "output" and (units := self.widths[-1]) != 1:
+            raise ExerciseError(
+                f'the loss "output" needs a single output, the last layer has {units} units'
             )
-        if self.loss == "output" and self.widths[-1] != 1:
-            return (
-                'the loss "output" needs a single output, the last layer has '
-                f"{self.widths[-1]} units"
-            )
-        return None
 
     @cached_property
     def network(self) -> Network:
@@ -154,22 +145,20 @@ def _spelt_out(activation: Activation) -> Activation:
     return name, Fraction(str(slopes[0])) if slopes else SLOPE
 
 
-def _activation_objection(activation: Activation, last: bool) -> str | None:
-    """Why a layer, perhaps the last, cannot have an activation; None where it can."""
+def _check_activation(activation: Activation, last: bool) -> None:
+    """Raise ExerciseError where a layer, perhaps the last, cannot have an activation."""
     name, slopes = split(activation)
     if name not in ACTIVATIONS:
-        return f"unknown activation {name!r}: {_hint(name, ACTIVATIONS)}"
+        raise ExerciseError(f"unknown activation {name!r}: {_hint(name, ACTIVATIONS)}")
     if facts_of(name).mixes and not last:
-        return f"{name} before the last layer, expected it on the last layer only"
+        raise ExerciseError(f"{name} before the last layer, expected it on the last layer only")
     if slopes and not facts_of(name).parameters:
-        return f"{name} with a slope, which only leaky_relu has"
+        raise ExerciseError(f"{name} with a slope, which only leaky_relu has")
     if slopes and not 0 < slopes[0] < 1:
-        return f"leaky_relu with slope {slopes[0]}, expected one between 0 and 1"
-    return None
+        raise ExerciseError(f"leaky_relu with slope {slopes[0]}, expected one between 0 and 1")
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
-    """What to write for an unknown name."""
     near = difflib.get_close_matches(name.lower(), known, 1)
     return f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
 
@@ -183,13 +172,12 @@ class Exercise:
 
 
 def exercise(outline: Outline, seed: int | str) -> Exercise:
-    """Set an exercise of this kind; the same seed gives the same one, whatever
-    the title.
+    """Set an exercise of this kind; the same seed gives the same one on every machine.
 
         fresh = exercise(Outline((2, 3, 1), ("relu", "identity")), seed=7)
         Path("exercise.toml").write_text(fresh.problem)
 
-    It is the same on every machine. Raises ExerciseError where none is found.
+    The title changes nothing else. Raises ExerciseError where none is found.
     """
     return _search(outline, seed).titled(outline.title or TITLE)
 
@@ -197,8 +185,7 @@ def exercise(outline: Outline, seed: int | str) -> Exercise:
 def class_list(
     outline: Outline, names: Sequence[str], seed: int | str
 ) -> Iterator[tuple[str, Exercise]]:
-    """Set an exercise for every name, no two alike, each with a stem for its
-    file.
+    """Set an exercise for every name, no two alike, each with a stem for its file.
 
         for stem, fresh in class_list(outline, ["Ada", "Bo"], seed=7):
             Path(f"{stem}.toml").write_text(fresh.problem)  # ada.toml, bo.toml
@@ -226,17 +213,12 @@ def stems(names: Sequence[str]) -> list[str]:
     """Make a stem of a file for every name, no two alike: Ada and Ada are ada and ada-2."""
     taken = dict[str, None]()
     for name in names:
-        taken[next(stem for stem in _stems(name) if stem not in taken)] = None
+        # Small letters, since some file systems do not tell them from capitals.
+        ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+        stem = re.sub(r"[^a-z0-9]+", "-", ascii_only)[:60].strip("-") or "student"
+        numbered = (f"{stem}-{number}" for number in itertools.count(2))
+        taken[next(s for s in itertools.chain([stem], numbered) if s not in taken)] = None
     return list(taken)
-
-
-def _stems(name: str) -> Iterator[str]:
-    """Names for a person's file, the second of a name with a number."""
-    # Small letters, since some file systems do not tell them from capitals.
-    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    stem = re.sub(r"[^a-z0-9]+", "-", ascii_only)[:60].strip("-") or "student"
-    yield stem
-    yield from (f"{stem}-{number}" for number in itertools.count(2))
 
 
 @dataclass(frozen=True)
@@ -272,63 +254,52 @@ def _questions(network: Network) -> str:
             forward.append("yhat" if last else f"h{l}")
         names = (f"{letter}{l}" for letter in "zWb")
         backward[:0] = [f"dL/d{name}" for name in names if name in network.shapes]
-    claims = []
-    for part, quantities in ((1, [*forward, "L"]), (2, backward)):
-        for number, quantity in enumerate(quantities):
-            claims.append(claim(quantity, question=f"{part}{chr(ord('a') + number)}"))
-    return "".join(claims)
+    text = ""
+    for number, quantities in ((1, [*forward, "L"]), (2, backward)):
+        for k, quantity in enumerate(quantities):
+            text += claim(quantity, question=f"{number}{chr(ord('a') + k)}")
+    return text
 
 
 def _search(outline: Outline, seed: int | str) -> _Draft:
     """Draw numbers until every mistake shows; raises ExerciseError where that takes too long."""
     network = outline.network
     kind = (network.widths, network.activations, network.loss, network.examples, outline.biases)
-    draw = random.Random(f"{kind} {seed}")
-    tried, questions = 0, tuple[Claim, ...]()  # the same for all sheets of this kind
+    questions = tuple[Claim, ...]()  # the same for all sheets of this kind
     always: set[str] | None = None  # the mistakes that have not shown anywhere
-    for grain in _grains(network):
-        for _ in range(POOLS):
-            for numbers in _pool(network, draw, grain)[:TRIED]:
-                if (tried := tried + 1) > MAX_TRIES:
-                    raise _nothing(always)
-                sheet = _sheet(network, numbers, grain)
-                questions = questions or read(head(sheet) + _questions(network)).claims
-                hidden = _hidden(sheet, questions)
-                if not hidden and (answers := _answers(sheet)) is not None:
-                    return _Draft(sheet, answers)
-                always = hidden if always is None else always & hidden
-    raise _nothing(always)
-
-
-def _grains(network: Network) -> tuple[int | None, ...]:
-    """The grains to try: all that is asked for is a multiple of 1/grain.
-
-    First whole numbers, then short fractions; None where an exponential leaves
-    no number short.
-    """
-    return (1, 100 * (network.examples or 1)) if network.rational else (None,)
-
-
-def _nothing(always: Collection[str] | None) -> ExerciseError:
-    """The error that there is no exercise; `always` are the mistakes that never showed."""
+    for sheet in itertools.islice(_sheets(network, random.Random(f"{kind} {seed}")), MAX_TRIES):
+        questions = questions or read(head(sheet) + _questions(network)).claims
+        hidden = _hidden(sheet, questions)
+        if not hidden and (answers := _answers(sheet)) is not None:
+            return _Draft(sheet, answers)
+        always = hidden if always is None else always & hidden
     if always is None:
-        return ExerciseError(
+        raise ExerciseError(
             "no small whole numbers fit this kind of exercise: use fewer examples or narrower "
             "layers"
         )
     never = f", and none of those tried that {min(always)}" if always else ""
-    return ExerciseError(
+    raise ExerciseError(
         f"no exercise of this kind was found that shows every mistake{never}: use wider layers, "
         "more examples, other activations or another loss"
     )
 
 
-class _Numbers(NamedTuple):
-    """Numbers for an exercise, as floats.
+def _sheets(network: Network, draw: random.Random) -> Iterator[Sheet]:
+    """Sheets without claims, of each pool those with the smallest numbers.
 
-    They are exact, where nothing but halves is taken of numbers as small as
-    these.
+    All that is asked for is a multiple of 1/grain: first whole numbers, then
+    short fractions; of no grain where an exponential leaves no number short.
     """
+    grains = (1, 100 * (network.examples or 1)) if network.rational else (None,)
+    for grain in grains:
+        for _ in range(POOLS):
+            for numbers in _pool(network, draw, grain)[:TRIED]:
+                yield _sheet(network, numbers, grain)
+
+
+class _Numbers(NamedTuple):
+    """Numbers for an exercise, as floats: exact, where only halves are taken of such small ones."""
 
     params: list[Layer]
     x: Array
@@ -358,9 +329,8 @@ def _draw(
 
     h = x = choose(SMALL, network.examples or 1, network.widths[0])
     params = list[Layer]()
-    for activation, units, bias in zip(
-        network.activations, network.widths[1:], network.biases, strict=True
-    ):
+    layers = zip(network.activations, network.widths[1:], network.biases, strict=True)
+    for activation, units, bias in layers:
         inputs = h.tolist() if bias is None else [[*row, 1.0] for row in h.tolist()]
         layer = _layer(activation, inputs, units, draw)
         if layer is None:
@@ -376,12 +346,9 @@ def _smallest(network: Network, drawn: Sequence[_Numbers], grain: int | None) ->
     if not drawn:
         return []
     # One pass has them all, as variants.
+    layers = zip(*(numbers.params for numbers in drawn), strict=True)
     params = tuple(
-        Layer(
-            np.stack([numbers.params[l].W for numbers in drawn]),
-            _stacked([numbers.params[l].b for numbers in drawn]),
-        )
-        for l in range(network.depth)
+        Layer(np.stack([W for W, _ in layer]), _stacked([b for _, b in layer])) for layer in layers
     )
     x, y = np.stack([numbers.x for numbers in drawn]), _stacked([numbers.y for numbers in drawn])
     passed = Pass(Problem(network, params, x, y), variants=len(drawn))
@@ -392,10 +359,9 @@ def _smallest(network: Network, drawn: Sequence[_Numbers], grain: int | None) ->
     entries = np.hstack(asked)
     fitting = np.ones(len(drawn), bool)
     if grain is not None:
-        grains = np.full(entries.shape[1], grain)
-        place_of_L = sum(array.shape[1] for array in asked[: len(nodes)])
-        grains[place_of_L] *= 2  # a loss of 9/2 is no awkward fraction
-        fitting = (abs(entries * grains - np.rint(entries * grains)) <= 1e-6).all(1)
+        whole = entries * grain
+        whole[:, sum(array.shape[1] for array in asked[: len(nodes)])] *= 2  # L: 9/2 is not awkward
+        fitting = (abs(whole - np.rint(whole)) <= 1e-6).all(1)
     # Rounded, so that the last bits of an exponential do not choose.
     largest = [round(float(number), 6) for number in abs(entries).max(1)]
     return [drawn[k] for k in sorted(np.flatnonzero(fitting).tolist(), key=lambda k: largest[k])]
@@ -411,10 +377,10 @@ def _sheet(network: Network, numbers: _Numbers, grain: int | None) -> Sheet:
     most = grain or 1
     fractions = np.vectorize(lambda v: Fraction(round(v * most), most), [object])
 
-    def exact(array: Array | None) -> Array | None:
+    def exact(array: Array | None) -> Any:
         return None if array is None else np.asarray(fractions(array))
 
-    params = tuple(Layer(np.asarray(fractions(W)), exact(b)) for W, b in numbers.params)
+    params = tuple(Layer(exact(W), exact(b)) for W, b in numbers.params)
     return Sheet("-", "", network, params, exact(numbers.x), exact(numbers.y), None, {}, ())
 
 
@@ -440,14 +406,10 @@ def _layer(
                 return None
             rows.append(row)
             columns.append(z)
-        dead = sum(v < 0 for z in columns for v in z)
-        alone = units * len(inputs) == 1
+        dead, count = sum(v < 0 for z in columns for v in z), units * len(inputs)
         # Behind no activation, what a relu would change has to be there.
-        if (
-            alone
-            or not facts.rational
-            or (dead >= 1 and (not facts.kinked or 2 * dead <= units * len(inputs)))
-        ):
+        some_dead = dead >= 1 and (not facts.kinked or 2 * dead <= count)
+        if count == 1 or not facts.rational or some_dead:
             return np.array(rows, float), np.array(columns, float).T
     return None
 
@@ -480,7 +442,6 @@ def _answers(sheet: Sheet) -> str | None:
     try:
         key = fill(head(sheet) + _questions(sheet.network))
     except SheetError as error:
-        raise ExerciseError(
-            f"no exercise of this kind can be judged, {error}: use smaller layers"
-        ) from None
+        reason = f"no exercise of this kind can be judged, {error}: use smaller layers"
+        raise ExerciseError(reason) from None
     return None if unseen(read(key)) else key.removeprefix(head(sheet))

@@ -17,6 +17,7 @@ from gradsheet.numbers.reasons import NO_ANSWER, EvaluationError, Imprecise, Mis
 from gradsheet.solution.rounding_off import Digits, value_text
 from gradsheet.truth.point import point_of
 
+_NO_LINE = "no line can be added to this claim"
 _HEADER = re.compile(r"""\s*\[\[\s*["']?claim["']?\s*\]\]""")
 
 
@@ -37,51 +38,43 @@ def fill(text: str, path: str = "-") -> str:
     """
     sheet = read(text, path)
     if sheet.params is None:
-        raise SheetError(
-            "the sheet has no numbers: its answers are formulas, which `gradsheet solve` writes"
-        )
+        formulas = "its answers are formulas, which `gradsheet solve` writes"
+        raise SheetError(f"the sheet has no numbers: {formulas}")
     asked = [number for number, claim in enumerate(sheet.claims) if claim.is_open]
     if not asked:
         return text
-    for number in asked:
-        _object(sheet.claims[number], text)
+    questions, lines = [sheet.claims[number] for number in asked], text.split("\n")
+    for claim in questions:
+        _object(claim, lines)
     affordable(sheet, what="answering")
-    values = _values(sheet, [sheet.claims[number] for number in asked])
-    lines = text.split("\n")
     ends = [*(claim.line - 1 for claim in sheet.claims[1:]), len(lines)]
-    for number, value in reversed(list(zip(asked, values, strict=True))):
-        first = sheet.claims[number].line - 1
-        table = slice(first, ends[number])
-        lines[table] = _with_value(lines[table], value, sheet.claims[number])
+    answered = zip(asked, questions, _values(sheet, questions), strict=True)
+    for number, claim, value in reversed(list(answered)):
+        table = slice(claim.line - 1, ends[number])
+        lines[table] = _with_value(lines[table], value, claim)
     filled = "\n".join(lines)
     _judge(read(filled, path), asked)
     return filled
 
 
-def _object(claim: Claim, text: str) -> None:
+def _object(claim: Claim, lines: Sequence[str]) -> None:
     """Raise SheetError where a claim cannot be answered, whatever the numbers."""
     if claim.error:
         raise SheetError(claim.error, claim.line)
     if letters := sorted(claim.tree.letters):
-        raise SheetError(
-            f"{claim.quantity} asks for all values of {' and '.join(letters)} at once: "
-            "ask for the whole array, without indices, or for one entry",
-            claim.line,
-        )
-    if not _HEADER.match(text.split("\n")[claim.line - 1]):
-        raise SheetError(
-            "no line can be added to this claim: write every claim as a [[claim]] table", claim.line
-        )
+        asked = f"{claim.quantity} asks for all values of {' and '.join(letters)} at once"
+        advice = "ask for the whole array, without indices, or for one entry"
+        raise SheetError(f"{asked}: {advice}", claim.line)
+    if not _HEADER.match(lines[claim.line - 1]):
+        raise SheetError(f"{_NO_LINE}: write every claim as a [[claim]] table", claim.line)
 
 
 def _values(sheet: Sheet, claims: Sequence[Claim]) -> list[str]:
     """The true values as a sheet has them, by hand and by the nudge, in digits enough."""
     budget, values = Budget(), list[str]()
     budget.start()
-    for rung in range(len(LADDER)):
-        point = point_of(
-            sheet.problem, ["L"], jax=False, arithmetic=arithmetic_of(rung), budget=budget
-        )
+    for arithmetic in map(arithmetic_of, range(len(LADDER))):
+        point = point_of(sheet.problem, ["L"], jax=False, arithmetic=arithmetic, budget=budget)
         for claim in claims[len(values) :]:
             try:
                 value, _ = Digits(sheet).value(Evaluator(point).value(claim.tree, {}))
@@ -98,9 +91,8 @@ def _values(sheet: Sheet, claims: Sequence[Claim]) -> list[str]:
 def _unanswered(claim: Claim, reason: object) -> SheetError:
     """The error that a question has no answer; its message names the quantity once."""
     names_it = isinstance(reason, EvaluationError | Missing)
-    if names_it and str(reason).startswith(claim.quantity):
-        return SheetError(str(reason), claim.line)
-    return SheetError(f"{claim.quantity}: {reason}", claim.line)
+    names_it = names_it and str(reason).startswith(claim.quantity)
+    return SheetError(str(reason) if names_it else f"{claim.quantity}: {reason}", claim.line)
 
 
 def _with_value(lines: Sequence[str], value: str, claim: Claim) -> list[str]:
@@ -117,7 +109,7 @@ def _with_value(lines: Sequence[str], value: str, claim: Claim) -> list[str]:
             filled = [*lines[: at - 1], above.removesuffix("\r") + end, line, *lines[at:]]
             if _parsed(filled) == meant:
                 return filled
-    raise SheetError("no line can be added to this claim: write its keys one a line", claim.line)
+    raise SheetError(f"{_NO_LINE}: write its keys one a line", claim.line)
 
 
 def _places(lines: Sequence[str]) -> Iterator[int]:
@@ -145,6 +137,5 @@ def _judge(sheet: Sheet, asked: Sequence[int]) -> None:
         if judgement.verdict == "cannot_tell":
             raise _unanswered(claim, judgement.message)
         if judgement.verdict != "right":
-            raise AssertionError(
-                f"{claim.quantity} was filled in and is {judgement.verdict}: {judgement.message}"
-            )
+            fault = f"{judgement.verdict}: {judgement.message}"
+            raise AssertionError(f"{claim.quantity} was filled in and is {fault}")

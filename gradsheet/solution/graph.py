@@ -1,6 +1,7 @@
 """A sheet's network as a drawing: one inline SVG, with the values and deltas of every unit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from html import escape
@@ -11,8 +12,9 @@ import numpy as np
 from gradsheet.claims.sheet import Sheet
 from gradsheet.language.functions import facts_of
 from gradsheet.network.network import Network
-from gradsheet.numbers.printed import decimal_text, exact_of
+from gradsheet.numbers.printed import exact_of
 from gradsheet.numbers.reasons import Missing, OutOfWork, Undecided
+from gradsheet.solution.rounding_off import exactly
 from gradsheet.truth.point import Point
 from manual.activations import Activation, Array, split
 
@@ -52,22 +54,6 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
-class _Values:
-    """What is known at the first example.
-
-    The lists begin with x, and have None or an array for each layer.
-    """
-
-    W: list[Any]
-    b: list[Any]  # one a unit, also where they share it
-    z: list[Any]
-    h: list[Any]
-    deltas: list[Any]
-    y: Array | None
-    loss: Any
-
-
-@dataclass(frozen=True)
 class _Unit:
     """A unit as it is drawn: `lines` in it, `name` and `bias` above, and the text `below`."""
 
@@ -88,8 +74,7 @@ class _Unit:
 class _Column:
     """A layer as it is drawn; `units` has None for those left out.
 
-    `weights` are those written on its edges, by the numbers of target and
-    source.
+    `weights` are those on its edges, by the numbers of target and source.
     """
 
     heading: str
@@ -108,24 +93,19 @@ class _Column:
 
 
 def network_svg(sheet: Sheet, point: Point | None) -> str:
-    """Draw the network as an SVG element.
-
-    With a point it has the numbers of the first example there, else names
-    alone.
-    """
-    values = None if point is None else _values(sheet.network, point)
+    """Draw the network as an SVG element, at a point with the first example's numbers."""
+    values = {} if point is None else _values(sheet.network, point)
     columns = _columns(sheet, values)
     rows = max(len(column.units) for column in columns)
     middle, end = MARGIN + HEADING + rows * ROW / 2, float(MARGIN)
-    under: list[str] = []
-    over: list[str] = []
+    under, over = list[str](), list[str]()
     for before, column in zip([None, *columns], columns, strict=False):
         left = end
         if before is not None:
             left += _gap(before, column)
-            edges, weights = _edges(before, column, middle, end, left)
-            under += edges
-            over += weights
+            for edge, weight in _edges(before, column, middle, end, left):
+                under.append(edge)
+                over += weight
         centre = left + column.width / 2
         over += _text(centre, MARGIN + TEXT, column.heading)
         over += _text(centre, MARGIN + TEXT + LINE, column.note, "net-quiet")
@@ -149,60 +129,55 @@ def network_svg(sheet: Sheet, point: Point | None) -> str:
     )
 
 
-def _legend_line(y: float, kind: str, text: str) -> Iterable[str]:
+def _legend_line(y: float, kind: str, text: str) -> Iterator[str]:
     """A line under the network, behind a sign in its class."""
-    if kind == "net-dead":
-        yield from _text(MARGIN + 34, y, text, "", "start")
-        yield (
-            f'<rect class="{kind}" x="{MARGIN + 1}" y="{y - 12}" width="24" height="15" rx="7.5"/>'
-        )
+    is_dead = kind == "net-dead"
+    yield from _text(MARGIN + 34, y, text, "" if is_dead else kind, "start")
+    if is_dead:
+        size = 'width="24" height="15" rx="7.5"'
+        yield f'<rect class="{kind}" x="{MARGIN + 1}" y="{y - 12}" {size}/>'
     else:
-        yield from _text(MARGIN + 34, y, text, kind, "start")
         sign = {"net-forward": "→", "net-backward": "←"}.get(kind, "·")
         yield from _text(MARGIN + 13, y, sign, kind)
 
 
-def _values(network: Network, point: Point) -> _Values | None:
-    """What is known at a point; None where not even the forward pass is."""
+def _values(network: Network, point: Point) -> dict[str, Any]:
+    """What is known at the first example, by names; nothing where not even the forward pass is."""
+    values: dict[str, Any] = {}
     first = () if network.examples is None else (0,)
-    layers = range(1, network.depth + 1)
     try:
-        h = [point.node(f"h{l}")[first] for l in range(network.depth + 1)]
+        for l in range(network.depth + 1):
+            values[f"h{l}"] = point.node(f"h{l}")[first]
     except Undecided:
-        return None
-    z = [point.node(f"z{l}")[first] for l in layers]
-    W = [point.node(f"W{l}") for l in layers]
-    b = [
-        None if kind is None else np.broadcast_to(point.node(f"b{l}"), h[l].shape)
-        for l, kind in enumerate(network.biases, 1)
-    ]
-    loss: Any = None
-    deltas: list[Any] = [None] * network.depth
+        return {}
+    for l, bias in enumerate(network.biases, 1):
+        values |= {f"z{l}": point.node(f"z{l}")[first], f"W{l}": point.node(f"W{l}")}
+        if bias is not None:  # one number a unit, also where they share it
+            values[f"b{l}"] = np.broadcast_to(point.node(f"b{l}"), values[f"h{l}"].shape)
+    if point.problem.y is not None:
+        values["y"] = point.problem.y[0]
     # Without a loss a point has derivatives all the same, of any loss that will do.
     if network.loss is not None:
-        try:
-            loss = point.node("L").item()
-            deltas = [point.derivative("L", (), f"z{l}", first) for l in layers]
-        except (Undecided, OutOfWork, Missing):
-            pass
-    y = None if point.problem.y is None else point.problem.y[0]
-    return _Values([None, *W], [None, *b], [None, *z], h, [None, *deltas], y, loss)
+        with suppress(Undecided, OutOfWork, Missing):
+            values["L"] = point.node("L").item()
+            layers = range(1, network.depth + 1)
+            values |= {f"δ{l}": point.derivative("L", (), f"z{l}", first) for l in layers}
+    return values
 
 
-def _columns(sheet: Sheet, values: _Values | None) -> list[_Column]:
+def _columns(sheet: Sheet, values: Mapping[str, Any]) -> list[_Column]:
     """The inputs, the layers and the loss, from left to right."""
     network = sheet.network
     shown = [[*range(n)] if n <= MAX_UNITS else [0, 1, 2, None, n - 1] for n in network.widths]
     columns = []
     for l, numbers in enumerate(shown):
+        heading, note, weights = "inputs", "", dict[tuple[int, int], str]()
+        if l:
+            heading, note = f"layer {l}", _words(network.activations[l - 1])
+            if values and network.depth <= MAX_LABELLED_LAYERS:
+                weights = _weights(values[f"W{l}"], numbers, shown[l - 1], sheet.decimals)
         units = [None if k is None else _unit(sheet, values, l, k) for k in numbers]
-        if l == 0:
-            columns.append(_Column("inputs", "", units, {}))
-            continue
-        weights: dict[tuple[int, int], str] = {}
-        if values is not None and network.depth <= MAX_LABELLED_LAYERS:
-            weights = _weights(values.W[l], numbers, shown[l - 1], sheet.decimals)
-        columns.append(_Column(f"layer {l}", _words(network.activations[l - 1]), units, weights))
+        columns.append(_Column(heading, note, units, weights))
     if network.loss is not None:
         columns.append(_Column("loss", "", [_loss(values, sheet.decimals)], {}))
     return columns
@@ -222,36 +197,35 @@ def _weights(
     return {edge: label(W[place], decimals) for edge, place in places.items()}
 
 
-def _loss(values: _Values | None, decimals: bool) -> _Unit:
+def _loss(values: Mapping[str, Any], decimals: bool) -> _Unit:
     """The loss as a unit, with the targets below where they are short."""
     loss, target = "L", ""
-    if values is not None and values.loss is not None:
-        loss = f"L = {label(values.loss, decimals)}"
-    if values is not None and values.y is not None and len(values.y) <= MAX_UNITS:
-        target = f"y = {', '.join(label(v, decimals) for v in values.y)}"
+    if "L" in values:
+        loss = f"L = {label(values['L'], decimals)}"
+    if "y" in values and len(values["y"]) <= MAX_UNITS:
+        target = f"y = {', '.join(label(v, decimals) for v in values['y'])}"
     return _Unit((loss,), below=target if len(target) <= MAX_TARGET else "")
 
 
-def _unit(sheet: Sheet, values: _Values | None, l: int, k: int) -> _Unit:
+def _unit(sheet: Sheet, values: Mapping[str, Any], l: int, k: int) -> _Unit:
     """Unit k of layer l, counted from 0; of layer 0 an input."""
     network = sheet.network
     letter = "x" if l == 0 else "ŷ" if l == network.depth else "h"
-    name = letter
-    if letter == "h":
-        name += str(l).translate(SUPERSCRIPTS)
+    name = letter + (str(l).translate(SUPERSCRIPTS) if letter == "h" else "")
     if letter == "h" or network.widths[l] > 1:
         name += str(k + 1).translate(SUBSCRIPTS)
-    if values is None:
+    if not values:
         return _Unit((name,))
 
-    def shown(letter: str, arrays: list[Any]) -> str:
-        return "" if arrays[l] is None else f"{letter} = {label(arrays[l][k], sheet.decimals)}"
+    def shown(name: str, letter: str = "") -> str:
+        array = values.get(f"{name}{l}")
+        return "" if array is None else f"{letter or name} = {label(array[k], sheet.decimals)}"
 
     activation = network.activations[l - 1] if l else "identity"
-    dead = facts_of(activation).dead and bool(values.z[l][k] <= 0)
-    lines = (shown("z", values.z) if activation != "identity" else "", shown(letter, values.h))
-    below = " · ".join(filter(None, (shown("δ", values.deltas), "dead" if dead else "")))
-    return _Unit(tuple(filter(None, lines)), name, shown("b", values.b), below, dead)
+    dead = facts_of(activation).dead and bool(values[f"z{l}"][k] <= 0)
+    lines = ("" if activation == "identity" else shown("z"), shown("h", letter))
+    below = " · ".join(filter(None, (shown("δ"), "dead" if dead else "")))
+    return _Unit(tuple(filter(None, lines)), name, shown("b"), below, dead)
 
 
 def label(value: Any, decimals: bool) -> str:
@@ -260,18 +234,9 @@ def label(value: Any, decimals: bool) -> str:
     Exact where that is short, else to three digits; ? where they are open. With
     `decimals` a fraction that has a short decimal is written as one.
     """
-    return (_exact_label(value, decimals) or _rounded_label(value)).replace("-", "−")
-
-
-def _exact_label(value: Any, decimals: bool) -> str:
-    """A number in full; nothing where that is long, or no fraction is known."""
     exact = exact_of(value)
-    if exact is None:
-        return ""
-    if max(exact.numerator.bit_length(), exact.denominator.bit_length()) >= 8 * MAX_EXACT:
-        return ""
-    texts = (decimal_text(exact), str(exact)) if decimals else (str(exact),)
-    return next((text for text in texts if len(text.lstrip("-")) <= MAX_EXACT), "")
+    in_full = "" if exact is None else exactly(exact, decimals, MAX_EXACT, MAX_EXACT)
+    return (in_full or _rounded_label(value)).replace("-", "−")
 
 
 def _rounded_label(value: Any) -> str:
@@ -293,8 +258,7 @@ def _rounded_label(value: Any) -> str:
 
 
 def _places(sources: int, targets: int) -> list[float]:
-    """How far out on the edges of each source the weights stand, so that none
-    covers another.
+    """How far out on the edges of each source the weights stand, none over another.
 
     At 1 / (1 + n) of the way to n targets all weights lie evenly in one column,
     one row of units holding n + 1 of them. Of many targets they would lie too
@@ -318,9 +282,8 @@ def _gap(before: _Column, column: _Column) -> float:
 
 def _edges(
     before: _Column, column: _Column, middle: float, x1: float, x2: float
-) -> tuple[list[str], list[str]]:
-    """The edges between two columns, and their weights."""
-    edges, weights = [], []
+) -> Iterator[tuple[str, list[str]]]:
+    """The edges between two columns, each with its weight where it has one."""
     places = _places(len(before.units), len(column.units))
     for i, y1, source in before.rows(middle):
         for j, y2, target in column.rows(middle):
@@ -328,15 +291,13 @@ def _edges(
                 continue
             kind = "net-edge net-off" if source.dead else "net-edge"
             ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
-            edges.append(f'<line class="{kind}" {ends}/>')
+            line = f'<line class="{kind}" {ends}/>'
             x, y = x1 + places[i] * (x2 - x1), y1 + places[i] * (y2 - y1)
             kind = "net-weight net-quiet" if source.dead else "net-weight"
-            weights += _text(x, y + DROP, column.weights.get((j, i), ""), kind)
-    return edges, weights
+            yield line, _text(x, y + DROP, column.weights.get((j, i), ""), kind)
 
 
-def _drawn(unit: _Unit, centre: float, y: float, width: float) -> Iterable[str]:
-    """A unit with its texts, around a centre."""
+def _drawn(unit: _Unit, centre: float, y: float, width: float) -> Iterator[str]:
     left, right = centre - width / 2, centre + width / 2
     kind = "net-unit net-dead" if unit.dead else "net-unit"
     yield (
@@ -369,27 +330,27 @@ def _words(activation: Activation) -> str:
 
 
 def _legend(
-    network: Network, columns: list[_Column], values: _Values | None
-) -> Iterable[tuple[str, str]]:
+    network: Network, columns: list[_Column], values: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
     """The lines under the network, each with its class."""
-    if values is None:
+    if not values:
         return
     forward = "forward pass: the value of every unit"
-    if values.loss is not None:
+    if "L" in values:
         forward += " and of L"
     yield "net-forward", forward
-    if values.deltas[-1] is not None:
+    if f"δ{network.depth}" in values:
         yield "net-backward", "backward pass: δ = ∂L/∂z"
     if any(unit and unit.dead for column in columns for unit in column.units):
         yield "net-dead", "dead unit: z ≤ 0, so relu′(z) = 0 and nothing passes through it"
     if network.examples is not None:
         note = f"example 1 of {network.examples}"
-        if values.loss is not None and network.examples > 1:
+        if "L" in values and network.examples > 1:
             note += f"; L is the {network.reduction} over all"
         yield "", note
 
 
-def _sentence(sheet: Sheet, values: _Values | None) -> str:
+def _sentence(sheet: Sheet, values: Mapping[str, Any]) -> str:
     """The drawing in words, for those who do not see it."""
     network = sheet.network
     units = zip(network.widths[1:], network.activations, strict=True)
@@ -400,6 +361,6 @@ def _sentence(sheet: Sheet, values: _Values | None) -> str:
     text = f"The network: {network.widths[0]} inputs, {layers}"
     if network.loss is not None:
         text += f", and loss {network.loss.replace('_', ' ')}"
-    if values is not None and values.loss is not None:
-        text += f"; L = {label(values.loss, sheet.decimals)}"
+    if "L" in values:
+        text += f"; L = {label(values['L'], sheet.decimals)}"
     return f"{text}."

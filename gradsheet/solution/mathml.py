@@ -10,7 +10,7 @@ from gradsheet.solution.typeset import Typesetter
 class MathML(Typesetter[str]):
     """Presentation MathML, of the elements that browsers have in common."""
 
-    def symbol(self, base: str, below: str = "", above: str = "") -> str:
+    def _symbol(self, base: str, below: str = "", above: str = "") -> str:
         letter = f"<mi>{html.escape(base)}</mi>" if base else "<mrow></mrow>"
         if base == "ŷ":
             letter = "<mover><mi>y</mi><mo>^</mo></mover>"
@@ -31,35 +31,32 @@ class MathML(Typesetter[str]):
             elements.append(f"<{tag}{fixed}>{html.escape(token)}</{tag}>")
         return "".join(elements)
 
-    def number(self, text: str) -> str:
+    def _number(self, text: str) -> str:
         return f"<mn>{html.escape(text)}</mn>"
 
-    def row(self, *parts: str) -> str:
+    def _row(self, *parts: str) -> str:
         return f"<mrow>{''.join(parts)}</mrow>"
 
-    def sign(self, text: str, *, unary: bool = False) -> str:
+    def _sign(self, text: str, *, unary: bool = False) -> str:
         if text == " ":
             return '<mspace width="0.17em"/>'
         form = ' form="prefix"' if unary else ""
         return f"<mo{form}>{html.escape(text)}</mo>"
 
-    def fraction(self, above: str, below: str) -> str:
+    def _fraction(self, above: str, below: str) -> str:
         return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>"
 
-    def raised(self, base: str, exponent: str) -> str:
+    def _raised(self, base: str, exponent: str) -> str:
         tag = "mn" if exponent.strip("−").isdecimal() else "mo"
         return f"<msup><mrow>{base}</mrow><{tag}>{exponent}</{tag}></msup>"
 
-    def fenced(self, inner: str) -> str:
+    def _fenced(self, inner: str) -> str:
         return f"<mrow><mo>(</mo>{inner}<mo>)</mo></mrow>"
 
-    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+    def _matrix(self, rows: Sequence[Sequence[str]]) -> str:
         cells = ("".join(f"<mtd>{cell}</mtd>" for cell in row) for row in rows)
         table = "".join(f"<mtr>{row}</mtr>" for row in cells)
         return f"<mrow><mo>[</mo><mtable>{table}</mtable><mo>]</mo></mrow>"
 
-    def total(self, letter: str, term: str) -> str:
+    def _total(self, letter: str, term: str) -> str:
         return f"<mrow><munder><mo>∑</mo><mi>{html.escape(letter)}</mi></munder>{term}</mrow>"
-
-    def function(self, name: str, inner: str) -> str:
-        return f"<mrow><mi>{name}</mi>{self.fenced(inner)}</mrow>"

@@ -28,6 +28,7 @@ MARKS = {
     "unread": "?",
     "": "→",
 }
+EQUALS = ("=", "≈")  # the second where something is rounded
 
 T = TypeVar("T")
 
@@ -37,14 +38,10 @@ def chain(setter: Typesetter[T], step: Step) -> tuple[T, list[tuple[str, T]]]:
     head, *rest = setter.defined(step.quantity, step.names)
     equal = [("=", other) for other in rest]
     for line in step.lines:
-        equal.append((_equals(line.rounded), setter.formula(line.tree, step.names)))
+        equal.append((EQUALS[line.rounded], setter.formula(line.tree, step.names)))
     if step.value is not None:
-        equal.append((_equals(step.rounded), setter.formula(tree_of(step.value))))
+        equal.append((EQUALS[step.rounded], setter.formula(tree_of(step.value))))
     return head, equal
-
-
-def _equals(rounded: bool) -> str:
-    return "≈" if rounded else "="
 
 
 def given(setter: Typesetter[T], sheet: Sheet) -> list[tuple[T, str, T]]:
@@ -54,8 +51,7 @@ def given(setter: Typesetter[T], sheet: Sheet) -> list[tuple[T, str, T]]:
     if sheet.params is None or sheet.x is None:
         for name, axes in network.shapes.items():
             if (name in ("x", "y") or name[0] in "Wb") and not name.endswith(NEW):
-                space = setter.space(axes or (1,))
-                data.append((setter.formula(f.Quantity(name)), "∈", space))
+                data.append((setter.formula(f.Quantity(name)), "∈", setter.space(axes or (1,))))
         return data
     arrays = {"x": sheet.x, "y": sheet.y}
     if network.examples is None:
@@ -68,7 +64,7 @@ def given(setter: Typesetter[T], sheet: Sheet) -> list[tuple[T, str, T]]:
         if array is not None:
             value, rounded = digits.value(array)
             numbers = setter.formula(tree_of(value))
-            data.append((setter.formula(f.Quantity(name)), _equals(rounded), numbers))
+            data.append((setter.formula(f.Quantity(name)), EQUALS[rounded], numbers))
     return data
 
 
@@ -81,21 +77,19 @@ def remark_text(remark: Remark) -> str:
         words = "lucky, the number is true and the working is not"
     if not remark.text:
         return words
-    if remark.verdict == "right":
-        return f"{words}: {remark.text}"
-    return f"{words}: the sheet has {remark.text}"
+    return f"{words}: {'' if remark.verdict == 'right' else 'the sheet has '}{remark.text}"
 
 
 def marked(remark: Remark) -> str:
     """Return the mark of a remark's verdict, and its question."""
-    mark = MARKS[remark.verdict]
-    return f"{mark} {remark.question}" if remark.question else mark
+    return " ".join(filter(None, (MARKS[remark.verdict], remark.question)))
 
 
 def closing(solution: Solution, setter: Typesetter[T]) -> list[str]:
     """Say what is to be said at the end: causes, rounding, new parameters, and who has checked."""
     sentences = list(solution.causes)
-    if any(_speaks_of_new(step.quantity) for step in solution.steps()):
+    spoken_of = (node for step in solution.steps() for node in f.walk(step.quantity))
+    if any(isinstance(node, f.Quantity) and node.name.endswith(NEW) for node in spoken_of):
         sentences.append("A plus marks what there is after the step of gradient descent.")
     if solution.rounds:
         sentences.append(
@@ -104,7 +98,7 @@ def closing(solution: Solution, setter: Typesetter[T]) -> list[str]:
             "differ from it in the last digit."
         )
     trees = [line.tree for step in solution.steps() for line in step.lines]
-    if any(_multiplies_entries(setter, tree) for tree in trees):
+    if any(map(setter.multiplies_entries, trees)):
         sentences.append("⊙ multiplies two arrays entry by entry.")
     count = sum(step.says_something for step in solution.steps())
     each = "this step" if count == 1 else f"each of these {count} steps"
@@ -114,25 +108,14 @@ def closing(solution: Solution, setter: Typesetter[T]) -> list[str]:
     return [*sentences, f"{judged}."]
 
 
-def _multiplies_entries(setter: Typesetter[T], tree: f.Node) -> bool:
-    """Whether there is a product in a formula that is set with ⊙."""
-    products = [n for n in f.walk(tree) if isinstance(n, f.Binary) and n.operator == "*"]
-    return any(setter.rank(product.left) and setter.rank(product.right) for product in products)
-
-
-def _speaks_of_new(quantity: f.Node) -> bool:
-    return any(
-        isinstance(node, f.Quantity) and node.name.endswith(NEW) for node in f.walk(quantity)
-    )
-
-
 # Markdown
+
+_SIGNS = {"=": "=", "≈": r"\approx", "∈": r"\in"}
 
 
 def _one_line(setter: Latex, step: Step) -> str:
-    """The equations of a step on one line."""
     head, rest = chain(setter, step)
-    return head + "".join(f" {_sign(sign)} {tree}" for sign, tree in rest)
+    return head + "".join(f" {_SIGNS[sign]} {tree}" for sign, tree in rest)
 
 
 def _aligned(setter: Latex, step: Step) -> str:
@@ -140,13 +123,9 @@ def _aligned(setter: Latex, step: Step) -> str:
     head, rest = chain(setter, step)
     if len(rest) < 2:
         return _one_line(setter, step)
-    rows = [f"&{_sign(sign)} {tree}" for sign, tree in rest]
+    rows = [f"&{_SIGNS[sign]} {tree}" for sign, tree in rest]
     rows[0] = f"{head} {rows[0]}"
     return r"\begin{aligned} " + " \\\\[4pt]\n".join(rows) + r" \end{aligned}"
-
-
-def _sign(sign: str) -> str:
-    return {"≈": r"\approx", "∈": r"\in"}.get(sign, sign)
 
 
 def _data(setter: Latex, sheet: Sheet) -> list[str]:
@@ -154,7 +133,7 @@ def _data(setter: Latex, sheet: Sheet) -> list[str]:
     lines: dict[str, list[str]] = {}
     for name, sign, value in given(setter, sheet):
         layer = name[1:] if name[0] in "Wb" else ""
-        lines.setdefault(layer, []).append(f"{name} {_sign(sign)} {value}")
+        lines.setdefault(layer, []).append(f"{name} {_SIGNS[sign]} {value}")
     return [r" \qquad ".join(equations) for equations in lines.values()]
 
 
@@ -183,8 +162,7 @@ def problem(sheet: Sheet) -> str:
 
 
 def markdown(solution: Solution) -> str:
-    """Write the solution in Markdown, with the mathematics between double
-    dollars.
+    """Write the solution in Markdown, with the mathematics between double dollars.
 
     `Path("solution.md").write_text(markdown(solve(sheet)))`; raises nothing.
     """
@@ -241,11 +219,9 @@ def latex(solution: Solution) -> str:
     title, reading = tex_text(solution.sheet.title), tex_text(solution.reading)
     parts = [_PREAMBLE, rf"\section*{{{title}}}", f"Read as: {reading}.", ""]
     if data := _data(setter, solution.sheet):
-        rows = r" \\[6pt] ".join(data)
+        line, rows = r"\quad ".join(data), r" \\[6pt] ".join(data)
         array = rf"\begin{{array}}{{l}} {rows} \end{{array}}"
-        parts.append(r"\subsection*{Given}")
-        line = r"\quad ".join(data)
-        parts.append(rf"\step{{{line}}}{{{array}}}")
+        parts += [r"\subsection*{Given}", rf"\step{{{line}}}{{{array}}}"]
     for section in solution.sections:
         parts.append(rf"\subsection*{{{section.title}}}")
         for step in section.steps:
@@ -300,35 +276,29 @@ def _wrapped(sentence: str, first: str = "", rest: str = "") -> str:
 
 def _flowed(data: list[tuple[Box, str, Box]]) -> Iterator[str]:
     """Equations next to each other, as many as a line takes."""
-    line: list[Box] = []
+    line = Box(("",))
     for name, sign, value in data:
         box = beside([Box(("  ",)), name, Box((f" {sign} ",)), value])
-        if line and sum(other.width for other in line) + box.width > WIDTH:
-            yield from beside(line).lines
-            line = []
-        line.append(box)
-    if line:
-        yield from beside(line).lines
+        if line.width and line.width + box.width > WIDTH:
+            yield from line.lines
+            line = Box(("",))
+        line = beside([line, box])
+    yield from line.lines
 
 
 def _written(setter: Boxes, step: Step) -> Iterator[str]:
     """The equations of a step below each other, or on one line where they fit."""
     head, rest = chain(setter, step)
-    row = [Box(("  ",)), head]
-    for sign, box in rest:
-        row += [Box((f" {sign} ",)), box]
-    if (one_line := beside(row)).width <= WIDTH:
-        yield from one_line.lines
-        return
-    line = [Box(("  ",)), head]
-    margin = Box((" " * (2 + head.width),))
+    start = line = beside([Box(("  ",)), head])
+    margin = Box((" " * line.width,))
+    fits = line.width + sum(3 + box.width for _, box in rest) <= WIDTH
     for sign, whole in rest:
-        for k, box in enumerate(_broken(whole, WIDTH - margin.width - 3)):
-            if k or (len(line) > 2 and sum(other.width for other in line) + 3 + box.width > WIDTH):
-                yield from beside(line).lines
-                line = [margin]
-            line += [Box((f" {sign} " if not k else "   ",)), box]
-    yield from beside(line).lines
+        for k, box in enumerate([whole] if fits else _broken(whole, WIDTH - margin.width - 3)):
+            if k or (line is not start and line.width + 3 + box.width > WIDTH):
+                yield from line.lines
+                line = margin
+            line = beside([line, Box(("   " if k else f" {sign} ",)), box])
+    yield from line.lines
 
 
 def _broken(box: Box, width: int) -> list[Box]:

@@ -1,5 +1,6 @@
 """Quantities of the language as tensors with indices, and back."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -17,54 +18,49 @@ def indexed(tensor: Tensor, indices: Sequence[Index]) -> f.Node:
     return f.Derivative(f.Quantity(tensor[0]), f.Quantity(tensor[1], places))
 
 
-def tensor_of(core: f.Node, network: Network) -> tuple[Tensor, tuple[Index, ...]]:
-    """Return the tensor that a quantity or derivative speaks of, and all its
-    indices.
-
-    Of a derivative the indices of the node above come first. L with an index is
-    the share of one output in the loss.
-    """
-
-    def node(quantity: f.Quantity) -> str:
-        if quantity.name == "L" and quantity.indices:
-            return "shares"
-        return network.canonical(quantity.name)
-
+def _ends(core: f.Node) -> tuple[f.Quantity, ...]:
+    """The quantity itself, or those above and below in a derivative."""
     if isinstance(core, f.Derivative):
-        return (node(core.of), node(core.by)), _plain((*core.of.indices, *core.by.indices))
+        return core.of, core.by
     assert isinstance(core, f.Quantity)
-    return node(core), _plain(core.indices)
+    return (core,)
 
 
-def _plain(indices: Sequence[f.Index]) -> tuple[Index, ...]:
-    return tuple(index.name if isinstance(index, f.Letter) else index for index in indices)
+def tensor_of(core: f.Node, network: Network) -> tuple[Tensor, tuple[Index, ...]]:
+    """Return the tensor that a quantity or derivative speaks of, and all its indices.
+
+    Those of the node above come first. L[k] is the share of one output.
+    """
+    names, indices = list[str](), list[Index]()
+    for end in _ends(core):
+        is_share = end.name == "L" and bool(end.indices)
+        names.append("shares" if is_share else network.canonical(end.name))
+        indices += [index.name if isinstance(index, f.Letter) else index for index in end.indices]
+    return (names[0] if len(names) == 1 else (names[0], names[1])), tuple(indices)
+
+
+def layer_of(name: str, network: Network) -> int:
+    """Return the number of the layer that a node or parameter belongs to, 0 for x."""
+    return 0 if name == "x" else network.depth if name == "yhat" else int(name[1:])
 
 
 def open_axes(core: f.Node, network: Network) -> tuple[int, ...]:
-    """Return the lengths of the axes that a quantity or derivative leaves open.
-
-    Of a derivative those of the node above come first.
-    """
-    if isinstance(core, f.Derivative):
-        above = () if core.of.name == "L" else open_axes(core.of, network)
-        return above + open_axes(core.by, network)
-    assert isinstance(core, f.Quantity)
-    if core.name == "L":
-        return ()
-    return network.shapes[network.canonical(core.name)][len(core.indices) :]
+    """Return the lengths of the axes that are left open, of a derivative first those above."""
+    axes: tuple[int, ...] = ()
+    for end in _ends(core):
+        if end.name != "L":
+            axes += network.shapes[network.canonical(end.name)][len(end.indices) :]
+    return axes
 
 
 def filled(core: f.Node, rest: Sequence[int], network: Network) -> f.Node:
     """Return the quantity or derivative with indices for the axes that it leaves open."""
-
-    def full(quantity: f.Quantity, further: Sequence[int]) -> f.Quantity:
-        return replace(quantity, indices=(*quantity.indices, *further))
-
-    if isinstance(core, f.Derivative):
-        above = 0 if core.of.name == "L" else len(open_axes(core.of, network))
-        return f.Derivative(full(core.of, rest[:above]), full(core.by, rest[above:]))
-    assert isinstance(core, f.Quantity)
-    return full(core, rest)
+    indices = iter(rest)
+    ends = []
+    for end in _ends(core):
+        further = itertools.islice(indices, len(open_axes(end, network)))
+        ends.append(replace(end, indices=(*end.indices, *further)))
+    return ends[0] if len(ends) == 1 else f.Derivative(*ends)
 
 
 def canonical(tree: f.Node, network: Network) -> f.Node:
@@ -90,20 +86,13 @@ def alike(core: f.Node, other: f.Node) -> bool:
 
 def _index_pattern(node: f.Node) -> list[float]:
     """The indices of an entry, with the place of its first use, and a half, for each letter."""
-    nodes = (node.of, node.by) if isinstance(node, f.Derivative) else (node,)
-    indices = [index for quantity in nodes for index in getattr(quantity, "indices", ())]
+    indices = [index for end in _ends(node) for index in end.indices]
     letters = list(dict.fromkeys(index for index in indices if isinstance(index, f.Letter)))
-    return [
-        letters.index(index) + 0.5 if isinstance(index, f.Letter) else index for index in indices
-    ]
+    return [letters.index(i) + 0.5 if isinstance(i, f.Letter) else i for i in indices]
 
 
 def nested(axes: Sequence[int], entry: Callable[[tuple[int, ...]], f.Node | None]) -> f.Node | None:
-    """Put the formulas of all entries into nested lists; None where an entry
-    has none.
-
-    `entry` gives the formula at an entry's indices, which count from 1.
-    """
+    """Put what `entry` gives at all indices into nested lists; None where one gets none."""
 
     def at(place: tuple[int, ...]) -> f.Node | None:
         if len(place) == len(axes):

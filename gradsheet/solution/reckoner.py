@@ -11,7 +11,6 @@ from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
-from gradsheet.network import losses
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_ANSWER, AtKink, Imprecise
 from gradsheet.solution.quantities import indexed, nested, tensor_of
@@ -43,14 +42,6 @@ class Reckoner(Writer):
         self.point = point_of(sheet.problem, jax_of, arithmetic=arithmetic_of(rung), budget=budget)
         self.numbers = Substitution(self.point, self.digits)
 
-    @property
-    def cancels(self) -> bool:
-        """Whether the targets of this sheet add up to 1."""
-        y = self.sheet.y
-        return (
-            y is None or not losses.of(self.network.loss).add_up or all(sum(row) == 1 for row in y)
-        )
-
     def standard(self, tensor: Tensor) -> list[Step]:
         """Reckon a node or gradient, behind its entries where those have their own formula."""
         quantity, indices = indexed(tensor, ()), self.rules.open(tensor)
@@ -61,13 +52,12 @@ class Reckoner(Writer):
         if whole:
             fill = functools.partial(self.numbers.put_in, whole[0].tree)
         elif entry:
-            fill = functools.partial(
-                self._entries, entry[-1].tree, indices, self.rules.axes(tensor)
-            )
+            axes = self.rules.axes(tensor)
+            fill = functools.partial(self._entries, entry[-1].tree, indices, axes)
         # An entry's formula has a step of its own, unless it is the only entry.
         general = entry if not whole or uncancelled is not None else []
         alone = all(isinstance(index, int) for index in indices)
-        words = why(tensor, self.network, self.point, cancels=self.rules.cancels)
+        words = why(tensor, self.rules, self.point)
         step = Step(quantity, general if alone and general else whole, why=words)
         self._reckon(step, fill)
         if step.lines:
@@ -85,18 +75,17 @@ class Reckoner(Writer):
         """Every entry with its numbers, as a vector or matrix."""
         if math.prod(axes) > MAX_WRITTEN:
             raise TooLong
-        rounded = False
+        rounded: list[bool] = []
 
         def entry(place: tuple[int, ...]) -> f.Node:
-            nonlocal rounded
             binding = {i: k for i, k in zip(indices, place, strict=True) if isinstance(i, str)}
-            tree, entry_rounded = self.numbers.put_in(formula, binding)
-            rounded = rounded or entry_rounded
+            tree, is_rounded = self.numbers.put_in(formula, binding)
+            rounded.append(is_rounded)
             return tree
 
         tree = nested(axes, entry)
         assert tree is not None
-        return tree, rounded
+        return tree, any(rounded)
 
     @staticmethod
     def _suppressed(make: Callable[..., Any], *arguments: Any) -> Any:
@@ -129,13 +118,14 @@ class Reckoner(Writer):
     def answer(self, claim: Claim, core: f.Node | None, judgement: Judgement | None) -> Step:
         """Reckon what a claim asks for; what has free letters stays a formula."""
         step = Step(claim.tree, names=self.notation.used_in(claim))
-        formula = None
-        if core is not None and (trees := self.formulas(core, step.names)):
+        fill: Filling | None = None
+        if core is None:
+            fill = functools.partial(self.numbers.put_in, claim.tree)
+        elif trees := self.formulas(core, step.names):
             formula = f.replaced(claim.tree, {core: trees[0]})
-            if not self.fits(formula, claim.tree):
-                formula = None
-        if formula is not None:
-            step.lines = [FormulaLine(formula)]
+            if self.fits(formula, claim.tree):
+                step.lines = [FormulaLine(formula)]
+                fill = functools.partial(self.numbers.put_in, formula)
         if claim.tree.letters:
             try:
                 self.numbers.value(claim.tree, dict.fromkeys(claim.tree.letters, 1))
@@ -144,9 +134,6 @@ class Reckoner(Writer):
             if not step.lines:
                 step.missing = self._why_none(core)
             return step
-        if core is None:
-            formula = claim.tree
-        fill = None if formula is None else functools.partial(self.numbers.put_in, formula)
         self._reckon(step, fill)
         return step
 

@@ -1,10 +1,8 @@
 """How a solution writes its numbers: exactly where they are short, else
-rounded.
-
-They are rounded to as many significant digits as the sheet itself prints.
-"""
+rounded to as many significant digits as the sheet itself prints."""
 
 from collections import Counter
+from contextlib import suppress
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Any
@@ -32,17 +30,28 @@ MAX_BITS = 200  # of a fraction that may be short in decimals
 LEAST_PLAIN = -5  # the exponent of a leading digit below which a number is written with one
 
 
-def significant(number: Printed) -> int:
-    """Count the significant digits that are printed."""
+def exactly(value: Fraction, decimals: bool, most: int, most_of_ratio: int) -> str:
+    """Write a number in so few characters, but for its sign; nothing where that takes more.
+
+    With `decimals` one that has a short decimal is written as one.
+    """
+    if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
+        return ""
+    for text in (decimal_text(value), str(value)) if decimals else (str(value),):
+        if len(text.lstrip("-")) <= (most_of_ratio if "/" in text else most):
+            return text
+    return ""
+
+
+def _significant(number: Printed) -> int:
     return len(number.text.lower().split("e")[0].lstrip("+-").replace(".", "").lstrip("0"))
 
 
 class Digits:
-    """Writes the numbers of one sheet's solution, each with whether it had to
-    be rounded.
+    """Writes the numbers of one sheet's solution, each with whether it had to be rounded.
 
-    `digits` is how many significant ones a rounded number has; with `decimals`
-    a fraction that has a short decimal is written as one.
+    `digits` is how many significant ones a rounded number has; `decimals` are
+    as for `exactly`.
     """
 
     def __init__(self, sheet: Sheet):
@@ -50,13 +59,12 @@ class Digits:
         for claim in sheet.claims:
             if claim.value:
                 entries = printed_entries(claim.value)
-                counts.update(significant(entry) for entry in entries if entry.places is not None)
+                counts.update(_significant(entry) for entry in entries if entry.places is not None)
         usual = max(counts, key=lambda digits: (counts[digits], digits), default=USUAL)
         self.digits, self.decimals = min(max(usual, LEAST), MOST), sheet.decimals
 
     def number(self, value: Any) -> tuple[Printed, bool]:
-        """Return a Fraction or Real as it is written, and whether that is
-        rounded.
+        """Return a Fraction or Real as it is written, and whether that is rounded.
 
         Raises Undecided where its digits stay open, and Imprecise where more
         digits on the way may tell.
@@ -65,24 +73,18 @@ class Digits:
         if exact is not None and (in_full := self._exactly(exact)) is not None:
             return in_full, False
         rounded = self._rounded(value)
-        if _equal(value, rounded.value):
-            return self._exactly(rounded.value) or rounded, False
+        with suppress(Undecided, Imprecise):  # what is not known to be equal is rounded
+            if value == rounded.value:
+                return self._exactly(rounded.value) or rounded, False
         return rounded, True
 
     def _exactly(self, value: Fraction) -> Printed | None:
-        """A number in full, None where that is long."""
-        if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
-            return None
-        ratio = str(value)
-        # A decimal of the sheet stays one, and 1/3 or the like is no decimal.
-        for text in (decimal_text(value), ratio) if self.decimals else (ratio,):
-            most = MAX_EXACT // 2 if self.decimals and "/" in text else MAX_EXACT
-            if len(text.lstrip("-")) <= most:
-                return printed(text)
-        return None
+        """A number in full, None where that is long; where others are decimals, 1/3 is short."""
+        most_of_ratio = MAX_EXACT // 2 if self.decimals else MAX_EXACT
+        text = exactly(value, self.decimals, MAX_EXACT, most_of_ratio)
+        return printed(text) if text else None
 
     def _rounded(self, value: Any) -> Printed:
-        """A number to so many digits, as it is printed."""
         wide = Context(prec=4 * MOST, rounding=ROUND_HALF_EVEN, Emax=MAX_EMAX, Emin=MIN_EMIN)
         if isinstance(value, Fraction):
             decimal = wide.divide(Decimal(value.numerator), Decimal(value.denominator))
@@ -106,23 +108,14 @@ class Digits:
         return number
 
     def value(self, array: Array) -> tuple[Value, bool]:
-        """Return an array as a sheet holds it, and whether any number in it is
-        rounded.
+        """Return an array as nested tuples of numbers, and whether any of them is rounded.
 
-        That is a number, or nested tuples of them. Raises as `number` does.
+        Raises as `number` does.
         """
         if not array.ndim:
             return self.number(array.item())
         rows = [self.value(as_array(row)) for row in array]
         return tuple(value for value, _ in rows), any(rounded for _, rounded in rows)
-
-
-def _equal(value: Any, number: Fraction) -> bool:
-    """Whether a number is known to be exactly this one."""
-    try:
-        return bool(value == number)
-    except (Undecided, Imprecise):
-        return False
 
 
 def value_text(value: Value) -> str:

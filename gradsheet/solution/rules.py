@@ -14,12 +14,13 @@ over them.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from gradsheet.language.formula import NEW
 from gradsheet.language.functions import ActivationFacts, facts_of
 from gradsheet.network import losses
 from gradsheet.network.network import Network
+from gradsheet.solution.quantities import layer_of
 from gradsheet.truth.derivation import LETTERS, Index, slope, slope_text
 from gradsheet.truth.steps import Tensor
 from manual.activations import split
@@ -70,8 +71,7 @@ class Rules:
         return self.network.shapes[self.network.canonical(_node(tensor))]
 
     def open(self, tensor: Tensor) -> tuple[Index, ...]:
-        """Choose letters for the indices of a tensor: n for the examples, then
-        i and j.
+        """Choose letters for a tensor's indices: n for the examples, then i and j.
 
         On an axis of length 1 the index is 1.
         """
@@ -80,19 +80,16 @@ class Rules:
         letters += self._fresh([self.example])[: len(axes) - len(letters)]
         return tuple(1 if size == 1 else letter for size, letter in zip(axes, letters, strict=True))
 
-    def _fresh(self, taken: Iterable[Index]) -> list[str]:
-        """The letters that are not taken."""
-        used = set(taken)
-        return [letter for letter in self.letters if letter not in used]
+    def _fresh(self, taken: Collection[Index]) -> list[str]:
+        return [letter for letter in self.letters if letter not in taken]
 
-    def _examples(self, taken: Iterable[Index]) -> list[Index]:
+    def _examples(self, taken: Collection[Index]) -> list[Index]:
         """A letter for the examples, which stands first; nothing where there is one example."""
         if not self.batch:
             return []
-        used = set(taken)
-        return [next(n for n in (self.example, *self.letters) if n not in used)]
+        return [next(n for n in (self.example, *self.letters) if n not in taken)]
 
-    def _sum(self, size: int, taken: Iterable[Index], term: Callable[[Index], str]) -> str:
+    def _sum(self, size: int, taken: Collection[Index], term: Callable[[Index], str]) -> str:
         """The sum of a term over an axis; over an axis of length 1 the term at 1."""
         if size == 1:
             return term(1)
@@ -102,43 +99,39 @@ class Rules:
     # An entry
 
     def entry(self, tensor: Tensor, indices: tuple[Index, ...]) -> str | None:
-        """Write the formula of one entry, from what the step before has given.
-
-        None where the language has none.
-        """
+        """Write the formula of one entry from the step before; None where the language has none."""
         name = _node(tensor)
         if isinstance(tensor, str):
+            if name.endswith(NEW):
+                return self._updated(name, indices, self.entry(name.removesuffix(NEW), indices))
             if name == "L":
                 return self._loss()
             if name == "shares":
                 return self._loss(indices[0])
-            if name.endswith(NEW):
-                return self._updated(name, indices)
-            if name == "yhat" or name[0] in "zh":
-                return self._forward(name, indices)
-            return None
+            return self._forward(name, indices) if name == "yhat" or name[0] in "zh" else None
         if tensor[0] == "shares":
             return self._share_back(name, indices)
         if tensor[0] != "L":
             return None
-        if name in ("yhat", "y"):
-            return self._of_loss(name, indices)
-        return self._backward(name, indices)
+        return (self._of_loss if name in ("yhat", "y") else self._backward)(name, indices)
 
-    def _updated(self, name: str, indices: tuple[Index, ...]) -> str | None:
-        """After the step the pass is the same, with the new parameters."""
+    def _updated(self, name: str, indices: tuple[Index, ...], before: str | None) -> str | None:
+        """A parameter after the step; of all else the formula `before` it, with what is new."""
         bare = name.removesuffix(NEW)
-        if bare[0] in "Wb":
-            old = _indexed(bare, *indices)
-            if bare[0] == "b" and self.network.update == "weights":
-                return old
-            return f"{old} - learning_rate*{_indexed(f'dL/d{bare}', *indices)}"
-        text = self._loss() if bare == "L" else self._forward(bare, indices)
-        return text and _renewed(text, self.network)
+        if bare[0] not in "Wb":
+            return before and re.sub(
+                r"\b([Wbzh]\d+|yhat)\b",
+                lambda old: old[0] + NEW if old[0] + NEW in self.network.names else old[0],
+                before,
+            )
+        old = _indexed(bare, *indices)
+        if bare[0] == "b" and self.network.update == "weights":
+            return old
+        return f"{old} - learning_rate*{_indexed(f'dL/d{bare}', *indices)}"
 
     def _forward(self, name: str, indices: tuple[Index, ...]) -> str | None:
         """An entry of a z or h: (1)."""
-        l = self.network.depth if name == "yhat" else int(name[1:])
+        l = layer_of(name, self.network)
         if l == 0:
             return None
         *first, i = indices
@@ -151,17 +144,22 @@ class Rules:
             )
             bias = {None: "", "units": f" + b{l}[{i}]", "shared": f" + b{l}"}
             return text + bias[self.network.biases[l - 1]]
-        return self._activation(l, _indexed(f"z{l}", *indices), f"z{l}", first, i)
+        z = _indexed(f"z{l}", *indices)
+        if self._facts(l).mixes:
+            k = self._fresh(indices)[0]
+            return f"exp({z})/sum({k}, exp({_indexed(f'z{l}', *first, k)}))"
+        return self._activation(l, z)
 
     def _facts(self, l: int) -> ActivationFacts:
         return facts_of(self.network.activations[l - 1])
 
-    def _activation(self, l: int, z: str, whole: str, first: list[Index], i: Index) -> str:
-        facts, (_, parameters) = self._facts(l), split(self.network.activations[l - 1])
-        if facts.mixes:
-            k = self._fresh([*first, i])[0]
-            return f"exp({z})/sum({k}, exp({_indexed(whole, *first, k)}))"
-        return facts.text.format(z=z, slope=slope_text(parameters))
+    def _activation(self, l: int, z: str) -> str:
+        parameters = split(self.network.activations[l - 1])[1]
+        return self._facts(l).text.format(z=z, slope=slope_text(parameters))
+
+    def _averaged(self, text: str) -> str:
+        """A term of the loss, or of its gradient, over how many examples that is the mean."""
+        return f"{text}/{self.mean}" if self.mean else _bare(text)
 
     def _loss(self, output: Index | None = None) -> str | None:
         """The loss, or the share of one output in it."""
@@ -171,30 +169,26 @@ class Rules:
         minus = output is None and bool(facts.negated)  # one sign in front of all the sums
         share = facts.negated if minus else facts.text
         n = self._examples(())
-        outputs = self.network.widths[-1]
 
         def of(k: Index) -> str:
-            return share.format(
-                yhat=_indexed("yhat", *n, k), y=_indexed("y", *n, k), outputs=outputs
-            )
+            return self._at_output(share, (*n, k))
 
-        text = self._sum(outputs, n, of) if output is None else of(output)
+        text = self._sum(self.network.widths[-1], n, of) if output is None else of(output)
         text = f"sum({n[0]}, {text})" if self.batch else _bare(text)
-        if minus:
-            text = f"-{text}"
-        return f"{text}/{self.mean}" if self.mean else text
+        return self._averaged(f"-{text}" if minus else text)
 
     def _of_loss(self, name: str, indices: tuple[Index, ...]) -> str | None:
         """dL/dyhat or dL/dy."""
         if self.network.loss is None:
             return None
         facts = losses.of(self.network.loss)
-        gradient = (facts.gradient if name == "yhat" else facts.by_target).format(
-            yhat=_indexed("yhat", *indices),
-            y=_indexed("y", *indices),
-            outputs=self.network.widths[-1],
-        )
-        return f"{gradient}/{self.mean}" if self.mean else _bare(gradient)
+        gradient = facts.gradient if name == "yhat" else facts.by_target
+        return self._averaged(self._at_output(gradient, indices))
+
+    def _at_output(self, text: str, indices: tuple[Index, ...]) -> str:
+        """A formula of the loss at one output and its target."""
+        yhat, y = _indexed("yhat", *indices), _indexed("y", *indices)
+        return text.format(yhat=yhat, y=y, outputs=self.network.widths[-1])
 
     def _share_back(self, name: str, indices: tuple[Index, ...]) -> str | None:
         """dL[k] by an h of the layer before the last, where no softmax mixes the outputs."""
@@ -206,33 +200,27 @@ class Rules:
 
     def _backward(self, name: str, indices: tuple[Index, ...]) -> str | None:
         """An entry of the gradient by a node or parameter: (2) to (4)."""
-        l = 0 if name == "x" else int(name[1:])
-        n = self._examples(indices)
+        l, n = layer_of(name, self.network), self._examples(indices)
         if name[0] in "xh":  # (4)
             *first, j = indices
-            units = self.network.widths[l + 1]
             return self._sum(
-                units,
+                self.network.widths[l + 1],
                 indices,
                 lambda i: f"W{l + 1}[{i},{j}]*{_indexed(f'dL/dz{l + 1}', *first, i)}",
             )
         if name[0] == "z":  # (2)
             return self._through(l, indices)
-        units = self.network.widths[l]
         if name[0] == "W":  # (3)
             i, j = indices
             term = f"{_indexed(f'dL/dz{l}', *n, i)}*{_indexed(self.h(l - 1), *n, j)}"
         elif indices:
             term = _indexed(f"dL/dz{l}", *n, *indices)
         else:
-            term = self._sum(units, n, lambda i: _indexed(f"dL/dz{l}", *n, i))
+            term = self._sum(self.network.widths[l], n, lambda i: _indexed(f"dL/dz{l}", *n, i))
         return f"sum({n[0]}, {term})" if self.batch else term
 
     def uncancelled(self, tensor: Tensor, indices: tuple[Index, ...]) -> str | None:
-        """Write an entry of dL/dz of the last layer before anything cancels.
-
-        None where nothing does, and for any other tensor.
-        """
+        """Write an entry of the last dL/dz before anything cancels; None where nothing does."""
         last = self.network.depth
         if not self.cancels or tensor != ("L", f"z{last}"):
             return None
@@ -240,21 +228,20 @@ class Rules:
 
     def _through(self, l: int, indices: tuple[Index, ...], *, together: bool = True) -> str | None:
         """An entry of dL/dz: (2), the last layer's together with its loss where that cancels."""
-        d_h, h = f"dL/d{self.h(l)}", self.h(l)
+        h = self.h(l)
+        d_h, at_h, z = (_indexed(name, *indices) for name in (f"dL/d{h}", h, f"z{l}"))
         if together and l == self.network.depth and self.cancels:
-            text = f"({_indexed(h, *indices)} - {_indexed('y', *indices)})"
-            return f"{text}/{self.mean}" if self.mean else text[1:-1]
+            return self._averaged(f"({at_h} - {_indexed('y', *indices)})")
         if self._facts(l).mixes:
+            *first, _ = indices
             inner = self._sum(
                 self.network.widths[l],
                 indices,
-                lambda k: f"{_indexed(d_h, *indices[:-1], k)}*{_indexed(h, *indices[:-1], k)}",
+                lambda k: f"{_indexed(f'dL/d{h}', *first, k)}*{_indexed(h, *first, k)}",
             )
-            return f"{_indexed(h, *indices)}*({_indexed(d_h, *indices)} - {inner})"
-        factor = slope(
-            self.network.activations[l - 1], _indexed(f"z{l}", *indices), _indexed(h, *indices)
-        )
-        return _indexed(d_h, *indices) + (f"*{factor}" if factor else "")
+            return f"{at_h}*({d_h} - {inner})"
+        factor = slope(self.network.activations[l - 1], z, at_h)
+        return d_h + (f"*{factor}" if factor else "")
 
     # A whole tensor
 
@@ -264,11 +251,7 @@ class Rules:
         if is_given(tensor):
             return None
         if isinstance(tensor, str) and name.endswith(NEW):
-            bare = name.removesuffix(NEW)
-            if bare[0] in "Wb":
-                return self._updated(name, ())
-            text = self.whole(bare)
-            return text and _renewed(text, self.network)
+            return self._updated(name, (), self.whole(name.removesuffix(NEW)))
         if name == "L" or not self.axes(tensor):
             return self.entry(tensor, ())
         if isinstance(tensor, str):
@@ -276,12 +259,9 @@ class Rules:
         return self._whole_backward(name) if tensor[0] == "L" else None
 
     def _whole_forward(self, name: str) -> str | None:
-        l = self.network.depth if name == "yhat" else int(name[1:])
+        l = layer_of(name, self.network)
         if name[0] != "z":
-            facts, (_, parameters) = self._facts(l), split(self.network.activations[l - 1])
-            if not facts.is_whole:
-                return None
-            return facts.text.format(z=f"z{l}", slope=slope_text(parameters))
+            return self._activation(l, f"z{l}") if self._facts(l).is_whole else None
         product = f"{self.h(l - 1)} @ W{l}.T" if self.batch else f"W{l} @ {self.h(l - 1)}"
         if self.network.biases[l - 1] is None:
             return product
@@ -292,14 +272,8 @@ class Rules:
 
     def _whole_backward(self, name: str) -> str | None:
         if name in ("yhat", "y"):
-            loss = losses.of(self.network.loss)
-            if self.network.loss is None or not loss.is_whole:
-                return None
-            gradient = (loss.gradient if name == "yhat" else loss.by_target).format(
-                yhat="yhat", y="y", outputs=self.network.widths[-1]
-            )
-            return f"{gradient}/{self.mean}" if self.mean else _bare(gradient)
-        l = 0 if name == "x" else int(name[1:])
+            return self._of_loss(name, ()) if losses.of(self.network.loss).is_whole else None
+        l = layer_of(name, self.network)
         if name[0] in "xh":
             return f"dL/dz{l + 1} @ W{l + 1}" if self.batch else f"W{l + 1}.T @ dL/dz{l + 1}"
         if name[0] == "W":
@@ -307,12 +281,8 @@ class Rules:
             return f"dL/dz{l}.T @ {h}" if self.batch else f"outer(dL/dz{l}, {h})"
         if name[0] == "b":
             return None if self.batch else f"dL/dz{l}"
-        if l == self.network.depth and self.cancels:
-            return f"(yhat - y)/{self.mean}" if self.mean else "yhat - y"
-        if not self._facts(l).rational:
-            return None
-        factor = slope(self.network.activations[l - 1], f"z{l}", self.h(l))
-        return f"dL/d{self.h(l)}" + (f" * {factor}" if factor else "")
+        together = l == self.network.depth and self.cancels
+        return self._through(l, ()) if together or self._facts(l).rational else None
 
 
 def _bare(text: str) -> str:
@@ -326,14 +296,4 @@ def _bare(text: str) -> str:
 
 
 def _ones(text: str, number: int) -> str:
-    """A list with the same text so many times."""
     return f"[{', '.join([text] * number)}]"
-
-
-def _renewed(text: str, network: Network) -> str:
-    """A formula of the pass with everything in it taken after the update."""
-    return re.sub(
-        r"\b([Wbzh]\d+|yhat)\b",
-        lambda name: name[0] + NEW if name[0] + NEW in network.names else name[0],
-        text,
-    )

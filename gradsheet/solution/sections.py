@@ -20,8 +20,7 @@ from gradsheet.truth.target import core_of
 def sections(
     sheet: Sheet, writer: Writer, claims: Sequence[tuple[Claim, Judgement | None]]
 ) -> list[Section]:
-    """Write the standard steps in their order, and what claims ask for behind
-    its step.
+    """Write the standard steps in their order, what claims ask for behind its step.
 
     Every claim leaves a remark at the step that it speaks of.
     """
@@ -32,30 +31,24 @@ def sections(
         target = core_of(claim.tree, sheet.exact_rate)
         core = target[1] if target else None
         home = others if core is None else homes.get(tensor_of(core, sheet.network)[0], others)
-        step = _step_of(claim, home, sheet.network)
+        tree = canonical(claim.tree, sheet.network)
+        same = (step for step in home if canonical(step.quantity, sheet.network) == tree)
+        step = next(same, None)
         if step is None:
             step = writer.answer(claim, core, judgement)
-            first = home[0] if home and home is not others else None
-            if first is not None and _answers(first, claim, core):
+            if home and home is not others and _answers(home[0], claim, core):
                 # The same in the sheet's letters, which take the place of ours.
-                first.quantity, first.lines = step.quantity, step.lines
-                step = first
+                home[0].quantity, home[0].lines = step.quantity, step.lines
+                step = home[0]
             else:
                 home.append(step)
         if not step.remarks:
             step.names = writer.notation.used_in(claim)
         step.remarks.append(_remark(claim, judgement))
-    written = [
-        Section(title, list(itertools.chain.from_iterable(homes[tensor] for tensor in tensors)))
-        for title, tensors in titled
-    ]
-    return [section for section in [*written, Section("Also asked for", others)] if section.steps]
-
-
-def _step_of(claim: Claim, steps: Sequence[Step], network: Network) -> Step | None:
-    """The step to exactly what a claim asks for, None where there is none yet."""
-    tree = canonical(claim.tree, network)
-    return next((step for step in steps if canonical(step.quantity, network) == tree), None)
+    written = [(title, [homes[tensor] for tensor in tensors]) for title, tensors in titled]
+    written.append(("Also asked for", [others]))
+    chained = [(title, list(itertools.chain.from_iterable(steps))) for title, steps in written]
+    return [Section(title, steps) for title, steps in chained if steps]
 
 
 def _answers(step: Step, claim: Claim, core: f.Node | None) -> bool:
@@ -76,8 +69,9 @@ def _titled(sheet: Sheet) -> Iterator[tuple[str, list[Tensor]]]:
     if has_loss:
         yield "Loss", ["L"]
     if has_loss or sheet.params is None:
-        by_input = any(_is_dx(node, network) for node in asked)
-        yield "Backward pass", list(_backward(network, by_input=by_input))
+        derivatives = [node for node in asked if isinstance(node, f.Derivative)]
+        ends = {(node.of.name, network.canonical(node.by.name)) for node in derivatives}
+        yield "Backward pass", list(_backward(network, by_input=("L", "x") in ends))
     updated = {name for name in names if name.endswith(NEW)}
     if updated and sheet.rate is not None:
         params: list[Tensor] = []
@@ -100,15 +94,7 @@ def _backward(network: Network, *, by_input: bool) -> Iterator[Tensor]:
             yield "L", "x"
 
 
-def _is_dx(node: f.Node, network: Network) -> bool:
-    """Whether a part of a formula is dL/dx."""
-    if not isinstance(node, f.Derivative):
-        return False
-    return node.of.name == "L" and network.canonical(node.by.name) == "x"
-
-
 def _remark(claim: Claim, judgement: Judgement | None) -> Remark:
-    """What is to be said on a claim."""
     if judgement is None:
         return Remark(claim.question)
     text = "" if judgement.verdict == "right" else short(plain(judgement.claimed))

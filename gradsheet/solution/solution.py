@@ -18,10 +18,7 @@ class FormulaLine:
 
 @dataclass(frozen=True)
 class Remark:
-    """What there is to say at a step on a claim of the sheet.
-
-    Without a verdict, the claim only asks for the quantity.
-    """
+    """What there is to say at a step on a claim; without a verdict the claim only asks."""
 
     question: str
     verdict: str = ""
@@ -30,12 +27,10 @@ class Remark:
 
 @dataclass
 class Step:
-    """A quantity, the formulas that lead to it, and its value where it is a
-    number or numbers.
+    """A quantity, the formulas that lead to it, and its value where it has one.
 
-    `why` is the rule behind it; `missing` says why there is no value. The names
-    of a sheet's notation that stand in `names` are preferred where several
-    stand for the same.
+    `why` is the rule behind it; `missing` says why there is no value. Of the
+    sheet's names for the same, those in `names` are preferred.
     """
 
     quantity: f.Node
@@ -66,8 +61,7 @@ class Solution:
     """The worked solution of a sheet.
 
     `unchecked` counts the steps that the judge had no verdict on; it has found
-    right all others that say something. `digits` are those to which numbers are
-    rounded where they are.
+    right all others that say something. `digits` are those of rounded numbers.
     """
 
     sheet: Sheet
@@ -85,6 +79,4 @@ class Solution:
     @property
     def rounds(self) -> bool:
         """Whether any number in it is rounded."""
-        return any(
-            step.rounded or any(line.rounded for line in step.lines) for step in self.steps()
-        )
+        return any(s.rounded or any(line.rounded for line in s.lines) for s in self.steps())

@@ -1,6 +1,5 @@
 """From a sheet to its worked solution."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,8 +16,7 @@ from gradsheet.solution.writer import Writer
 
 
 def solve(sheet: Sheet) -> Solution:
-    """Work out the solution of a sheet, with a remark on every claim at its
-    step.
+    """Work out the solution of a sheet, with a remark on every claim at its step.
 
         solution = solve(load("gradsheet/homework/numbers.toml"))
         [section.title for section in solution.sections]  # Forward pass, ...
@@ -30,13 +28,10 @@ def solve(sheet: Sheet) -> Solution:
     more operations than one may.
     """
     sheet = sheet.readable
-    answered = [not claim.is_open for claim in sheet.claims]
-    report = judge(replace(sheet, claims=tuple(itertools.compress(sheet.claims, answered))))
+    answered = tuple(claim for claim in sheet.claims if not claim.is_open)
+    report = judge(replace(sheet, claims=answered))
     judgements = iter(report.judgements)
-    judged_claims = [
-        (claim, next(judgements) if is_answered else None)
-        for claim, is_answered in zip(sheet.claims, answered, strict=True)
-    ]
+    judged_claims = [(c, None if c.is_open else next(judgements)) for c in sheet.claims]
     writer, written = _written(sheet, judged_claims)
     unchecked = checked(sheet, [step for section in written for step in section.steps])
     causes = [cause.sentence(report.judgements) for cause in report.causes]

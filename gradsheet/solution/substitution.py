@@ -29,7 +29,6 @@ def tree_of(value: Value) -> f.Node:
 
 
 def _minus(number: Printed) -> Printed:
-    """The number with the other sign."""
     if not number.value:
         return number
     text = number.text[1:] if number.text.startswith("-") else f"-{number.text}"
@@ -43,26 +42,20 @@ class Substitution:
         self.digits, self.evaluator = digits, Evaluator(point)
 
     def value(self, node: f.Node, binding: Binding = NONE) -> tuple[Value, bool]:
-        """Return a formula's value as it is written, and whether that is
-        rounded.
-
-        Raises what `Evaluator` raises.
-        """
+        """Return a value as written, and whether that is rounded; raises as `Evaluator` does."""
         return self.digits.value(self.evaluator.value(node, binding))
 
     def put_in(self, node: f.Node, binding: Binding = NONE) -> tuple[f.Node, bool]:
-        """Return the formula with numbers for its quantities, and whether any
-        is rounded.
+        """Return the formula with numbers for its quantities, and whether any is rounded.
 
-        `binding` has the values of its free letters. Raises TooLong where
-        nobody wants to see so many numbers, and what `Evaluator` raises.
+        `binding` has the values of its free letters. Raises TooLong where there
+        are too many numbers, and what `Evaluator` raises.
         """
         filler = _Filler(self.evaluator, self.digits)
         return filler.put(node, binding), filler.rounded
 
     def product_done(self, node: f.Node) -> f.Node | None:
-        """Return a sum of a product and something else, with the value of the
-        product.
+        """Return a sum of a product and something else, with the value of the product.
 
         None where the formula is no such sum, or where a number in it has to be
         rounded. Raises as `put_in` does.
@@ -76,10 +69,7 @@ class Substitution:
 
 
 class _Filler:
-    """Puts numbers into one formula.
-
-    `left` is how many more it may hold, `rounded` whether any was rounded.
-    """
+    """Puts numbers into one formula, `left` more at most; `rounded` where one was."""
 
     def __init__(self, evaluator: Evaluator, digits: Digits):
         self.evaluator, self.digits, self.left, self.rounded = evaluator, digits, MAX_NUMBERS, False

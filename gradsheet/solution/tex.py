@@ -18,41 +18,41 @@ _SYMBOLS |= {"⋯": r"\cdots", "⋮": r"\vdots", "ℝ": r"\mathbb{R}", "∂": r"
 class Latex(Typesetter[str]):
     """LaTeX as amsmath, MathJax and KaTeX read it."""
 
-    def symbol(self, base: str, below: str = "", above: str = "") -> str:
+    def _symbol(self, base: str, below: str = "", above: str = "") -> str:
         written = base.replace("_", r"\_")
         letter = _SYMBOLS.get(base, written if len(base) == 1 else rf"\mathit{{{written}}}")
         if below:
             letter += f"_{{{below}}}"
         return letter + f"^{{{above}}}" if above else letter
 
-    def number(self, text: str) -> str:
+    def _number(self, text: str) -> str:
         return text
 
-    def row(self, *parts: str) -> str:
+    def _row(self, *parts: str) -> str:
         return "".join(parts)
 
-    def sign(self, text: str, *, unary: bool = False) -> str:
+    def _sign(self, text: str, *, unary: bool = False) -> str:
         return _SYMBOLS.get(text, text)
 
-    def fraction(self, above: str, below: str) -> str:
+    def _fraction(self, above: str, below: str) -> str:
         return rf"\frac{{{above}}}{{{below}}}"
 
-    def raised(self, base: str, exponent: str) -> str:
+    def _raised(self, base: str, exponent: str) -> str:
         written = _SYMBOLS.get(exponent, exponent.replace("−", "-").replace("×", r" \times "))
         return f"{{{base}}}^{{{written}}}"
 
-    def fenced(self, inner: str) -> str:
+    def _fenced(self, inner: str) -> str:
         return rf"\left({inner}\right)"
 
-    def matrix(self, rows: Sequence[Sequence[str]]) -> str:
+    def _matrix(self, rows: Sequence[Sequence[str]]) -> str:
         lines = [" & ".join(row) for row in rows]
         gap = r" \\[6pt] " if any(r"\frac" in line for line in lines) else r" \\ "
         return r"\begin{bmatrix} " + gap.join(lines) + r" \end{bmatrix}"
 
-    def total(self, letter: str, term: str) -> str:
+    def _total(self, letter: str, term: str) -> str:
         return rf"\sum_{{{letter}}} {term}"
 
-    def function(self, name: str, inner: str) -> str:
+    def _function(self, name: str, inner: str) -> str:
         prime = "'" if name.endswith("′") else ""
         return rf"\mathrm{{{name.rstrip('′')}}}{prime}\left({inner}\right)"
 
@@ -81,11 +81,7 @@ def tex_text(text: str) -> str:
 
 
 def _tex_character(character: str) -> str:
-    """A character by what Unicode says it is made of.
-
-    That is an accent on a letter, an index, a power, a fraction or a Greek
-    letter.
-    """
+    """A character that is made of an accent, an index, a power or a fraction, or is Greek."""
     if character.isascii() or 0xC0 <= ord(character) <= 0xFF:
         return character
     kind, *parts = unicodedata.decomposition(character).split() or [""]

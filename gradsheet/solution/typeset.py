@@ -13,6 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any, Generic, TypeVar
 
 from gradsheet.claims.sheet import Sheet
@@ -50,7 +51,7 @@ class Typesetter(ABC, Generic[T]):
 
         Latex(sheet).formula(tree)  # dL/dW1[1,2], in LaTeX
 
-    The abstract methods are the parts that a formula is put together from.
+    The abstract methods set the parts that a formula is put together from.
     """
 
     divides_on_one_line = False
@@ -68,44 +69,38 @@ class Typesetter(ABC, Generic[T]):
     # The parts
 
     @abstractmethod
-    def symbol(self, base: str, below: str = "", above: str = "") -> T:
-        """Set a letter or word with what stands below and above it."""
+    def _symbol(self, base: str, below: str = "", above: str = "") -> T: ...
 
     @abstractmethod
-    def number(self, text: str) -> T:
-        """Set a number without sign."""
+    def _number(self, text: str) -> T: ...
 
     @abstractmethod
-    def row(self, *parts: T) -> T:
-        """Set parts next to each other."""
+    def _row(self, *parts: T) -> T: ...
 
     @abstractmethod
-    def sign(self, text: str, *, unary: bool = False) -> T:
-        """Set an operator, or a blank between factors; `unary` stands in front."""
+    def _sign(self, text: str, *, unary: bool = False) -> T:
+        """An operator, or a blank between factors; `unary` stands in front."""
 
     @abstractmethod
-    def fraction(self, above: T, below: T) -> T:
-        """Set a fraction."""
+    def _fraction(self, above: T, below: T) -> T: ...
 
     @abstractmethod
-    def raised(self, base: T, exponent: str) -> T:
-        """Set a power, or ⊤ or the axes of a space in its place."""
+    def _raised(self, base: T, exponent: str) -> T:
+        """A power, or ⊤ or the axes of a space in its place."""
 
     @abstractmethod
-    def fenced(self, inner: T) -> T:
-        """Set parentheses around a part."""
+    def _fenced(self, inner: T) -> T: ...
 
     @abstractmethod
-    def matrix(self, rows: Sequence[Sequence[T]]) -> T:
-        """Set a matrix, or a vector as one of single entries."""
+    def _matrix(self, rows: Sequence[Sequence[T]]) -> T:
+        """A matrix, or a vector as one of single entries."""
 
     @abstractmethod
-    def total(self, letter: str, term: T) -> T:
-        """Set a sum of a term over an index."""
+    def _total(self, letter: str, term: T) -> T: ...
 
-    @abstractmethod
-    def function(self, name: str, inner: T) -> T:
-        """Set a function of what stands in its parentheses."""
+    def _function(self, name: str, inner: T) -> T:
+        """A function of what stands in its parentheses."""
+        return self._row(self._symbol(name), self._fenced(inner))
 
     # The walk
 
@@ -154,7 +149,6 @@ class Typesetter(ABC, Generic[T]):
         return self.network.shapes.get(self.network.canonical(name)) == (1,)
 
     def _is_delta(self, node: f.Node) -> bool:
-        """Whether a derivative is written delta."""
         match node:
             case f.Derivative(f.Quantity("L", ()), f.Quantity(by)):
                 return self.deltas and by[0] == "z" and by in self.network.shapes
@@ -175,72 +169,69 @@ class Typesetter(ABC, Generic[T]):
                 tightness = TERM  # it is set as a product
             case f.Sum():
                 tightness = OVER_INDEX
-        return written if tightness >= least else self.fenced(written)
+        return written if tightness >= least else self._fenced(written)
 
     def _set(self, node: Any) -> T:
-        """A formula, whose names have been put in."""
         match _alone(node):
             case f.Number(printed):
-                return self._number(printed.text)
+                return self._printed(printed.text)
             case f.Letter(name):
-                return self.symbol(name)
+                return self._symbol(name)
             case f.Quantity(name, indices):
                 return self._quantity(name, indices)
+            case f.Derivative(_, by) as derivative if self._is_delta(derivative):
+                return self._quantity(by.name, by.indices, "δ")
             case f.Derivative(of, by):
-                return self._derivative(of, by)
-            case f.Negative(f.Sum() as operand):
-                return self.row(self.sign("−", unary=True), self._set(operand))
+                d = self._symbol("∂")
+                return self._fraction(self._row(d, self._set(of)), self._row(d, self._set(by)))
             case f.Negative(operand):
-                return self.row(self.sign("−", unary=True), self._part(operand, POWER))
+                least = OVER_INDEX if isinstance(operand, f.Sum) else POWER
+                return self._row(self._sign("−", unary=True), self._part(operand, least))
             case f.Binary(operator, left, right):
                 return self._binary(operator, left, right)
             case f.Power(base, exponent):
                 has_layer = isinstance(base, f.Quantity) and base.name not in BARE
-                return self.raised(self._base(base, fenced=has_layer), str(exponent))
-            case f.Call("outer", (left, right)):
-                return self._outer(left, right)
+                return self._raised(self._base(base, fenced=has_layer), str(exponent))
             case f.Call(name, arguments):
-                return self.function(_FUNCTIONS.get(name, name), self._listed(arguments))
+                word, inner = _FUNCTIONS.get(name, name), self._listed(arguments)
+                return self._outer(*arguments) if name == "outer" else self._function(word, inner)
             case f.Mean(letter, term):
-                return self.function("mean", self._listed((letter, term)))
+                return self._function("mean", self._listed((letter, term)))
             case f.Sum(letter, term):
-                return self.total(letter.name, self._part(term, TERM))
+                return self._total(letter.name, self._part(term, TERM))
             case f.List(items):
                 rows = [item.items if isinstance(item, f.List) else (item,) for item in items]
-                return self.matrix(self._elided([list(map(self._set, row)) for row in rows]))
+                return self._elided(rows)
             case f.Subscript(base, indices):
                 places = ",".join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)
                 written = self._base(base, fenced=isinstance(base, f.Quantity))
-                return self.row(written, self.symbol("", places))
-            case f.Transpose(operand) if isinstance(_alone(operand), f.Number):
-                return self._part(operand, POWER)
+                return self._row(written, self._symbol("", places))
             case f.Transpose(operand):
-                return self.raised(self._base(operand), "⊤")
+                is_number, written = isinstance(_alone(operand), f.Number), self._base(operand)
+                return self._part(operand, POWER) if is_number else self._raised(written, "⊤")
         raise TypeError(f"no mathematics for {type(node).__name__}")
 
     def _binary(self, operator: str, left: f.Node, right: f.Node) -> T:
-        """A sum, difference, quotient or product."""
         if operator == "/":
             return self._quotient(left, right)
         if operator == "@":
             return self._matrix_product(left, right)
         tightness = LEVELS[operator]
         if operator in "+-":
-            sign = self.sign("−" if operator == "-" else "+")
-            if _begins_with_minus(right):
-                return self.row(self._part(left, tightness), sign, self.fenced(self._set(right)))
-            return self.row(self._part(left, tightness), sign, self._part(right, BEHIND_SIGN))
+            first, second = self._part(left, tightness), self._part(right, BEHIND_SIGN)
+            if isinstance(_first_factor(right), f.Negative):
+                second = self._fenced(self._set(right))
+            return self._row(first, self._sign("−" if operator == "-" else "+"), second)
         times = self._times(left, right) if operator == "*" else operator
         kind = "⊙" if times == "⊙" else "*"
         first, second = self._factor(left, tightness, kind), self._factor(right, POWER, kind)
-        return self.row(first, self.sign(times), second)
+        return self._row(first, self._sign(times), second)
 
     def _quotient(self, left: f.Node, right: f.Node) -> T:
         if not self.divides_on_one_line:
-            return self.fraction(self._set(left), self._set(right))
-        if self._divides(right):
-            return self.fraction(self._part(left, TERM), self.fenced(self._set(right)))
-        return self.fraction(self._part(left, TERM), self._part(right, POWER))
+            return self._fraction(self._set(left), self._set(right))
+        below = self._fenced(self._set(right)) if self._divides(right) else self._part(right, POWER)
+        return self._fraction(self._part(left, TERM), below)
 
     def _matrix_product(self, left: f.Node, right: f.Node) -> T:
         if _is_vector(left):
@@ -249,69 +240,62 @@ class Typesetter(ABC, Generic[T]):
             first = self._set(left if isinstance(left, f.Transpose) else f.Transpose(left))
         else:
             first = self._factor(left, TERM, "@")
-        return self.row(first, self.sign(_between(right)), self._factor(right, POWER, "@"))
+        return self._row(first, self._sign(_between(right)), self._factor(right, POWER, "@"))
 
     def _outer(self, left: f.Node, right: f.Node) -> T:
         """An outer product, as the product of a column and a row."""
         row = self._row_vector(right) if _is_vector(right) else self._set(f.Transpose(right))
-        return self.row(self._part(left, POWER), self.sign(_between(right)), row)
+        return self._row(self._part(left, POWER), self._sign(_between(right)), row)
 
     def _listed(self, items: Sequence[f.Node]) -> T:
         """Formulas with commas between them."""
-        listed = self._set(items[0])
-        for item in items[1:]:
-            listed = self.row(listed, self.sign(","), self._set(item))
-        return listed
+        listed = map(self._set, items)
+        return reduce(lambda left, item: self._row(left, self._sign(","), item), listed)
 
-    def _number(self, text: str) -> T:
+    def _printed(self, text: str) -> T:
         """A printed number: with a sign, a fraction or a power of ten where it has one."""
-        bare = text.lstrip("+-")
+        bare = text.lstrip("+-").lower()
         if "/" in bare:
-            above, below = map(self.number, bare.split("/"))
-            number = self.fraction(above, below)
-        elif "e" in bare.lower():
-            digits, exponent = bare.lower().split("e")
+            number = self._fraction(*map(self._number, bare.split("/")))
+        elif "e" in bare:
+            digits, exponent = bare.split("e")
             exponent = exponent.lstrip("+").replace("-", "−").lstrip("0")
-            power = self.raised(self.number("10"), exponent)
-            number = self.row(self.number(digits), self.sign("·"), power)
+            power = self._raised(self._number("10"), exponent)
+            number = self._row(self._number(digits), self._sign("·"), power)
         else:
-            number = self.number(bare)
-        if text.startswith("-"):
-            return self.row(self.sign("−", unary=True), number)
-        return number
+            number = self._number(bare)
+        is_negative = text.startswith("-")
+        return self._row(self._sign("−", unary=True), number) if is_negative else number
 
-    def _elided(self, rows: list[list[T]]) -> list[list[T]]:
+    def _elided(self, rows: Sequence[Sequence[f.Node]]) -> T:
         """A matrix with what is too much of it left out."""
 
         def cut(items: list[Any], dots: Any) -> list[Any]:
             return items if len(items) <= MAX_SHOWN else [*items[:FIRST], dots, items[-1]]
 
-        wide = [cut(row, self.symbol("⋯")) for row in rows]
-        return cut(wide, [self.symbol("⋮") for _ in wide[0]])
+        wide = [cut(list(map(self._set, row)), self._symbol("⋯")) for row in rows]
+        return self._matrix(cut(wide, [self._symbol("⋮") for _ in wide[0]]))
 
     def _row_vector(self, node: f.Node) -> T:
         assert isinstance(node, f.List)
-        return self.matrix(self._elided([[self._set(item) for item in node.items]]))
+        return self._elided([node.items])
 
     def _factor(self, node: f.Node, least: float, kind: str) -> T:
-        """A factor of a product of a kind: @ of matrices, ⊙ entry by entry, or
-        *.
+        """A factor of a product of matrices, @, or entry by entry, ⊙, or of numbers, *.
 
         It stands in parentheses where it is itself a product of the other kind.
         """
         factor_kind = ""
-        if isinstance(node, f.Call) and node.function == "outer":
-            factor_kind = "@"
-        elif isinstance(node, f.Binary):
-            factor_kind = node.operator
-            if node.operator == "*" and self._times(node.left, node.right) == "⊙":
-                factor_kind = "⊙"
+        match node:
+            case f.Call("outer") | f.Binary("@"):
+                factor_kind = "@"
+            case f.Binary("*", left, right):
+                factor_kind = self._times(left, right)
         if {factor_kind, kind} == {"⊙", "@"}:
-            return self.fenced(self._set(node))
+            return self._fenced(self._set(node))
         return self._part(node, least)
 
     def _divides(self, node: f.Node) -> bool:
-        """Whether there is a slash in what is set for a derivative."""
         return isinstance(node, f.Derivative) and not self._is_delta(node)
 
     def _base(self, base: f.Node, *, fenced: bool = False) -> T:
@@ -323,22 +307,26 @@ class Typesetter(ABC, Generic[T]):
                 fenced = self._divides(derivative)
             case f.Binary() | f.Transpose() | f.Power() | f.Negative() | f.Sum() | f.Call("outer"):
                 fenced = True
-        return self.fenced(self._set(base)) if fenced else self._set(base)
+        return self._fenced(self._set(base)) if fenced else self._set(base)
 
     def _times(self, left: f.Node, right: f.Node) -> str:
-        """What stands between two factors."""
         left, right = _alone(left), _alone(right)
         if self.rank(left) and self.rank(right):
             return "⊙"
         if self.divides_on_one_line and (self._divides(left) or _has_slash(left)):
             return "·"  # what follows is not to be taken for a part of what is below
-        if isinstance(right, f.Number | f.Negative) or _begins_with_number(right):
-            return "·"
-        return " "
+        first = _first_factor(right)
+        first = _alone(first.base if isinstance(first, f.Power) else first)
+        return "·" if isinstance(right, f.Negative) or isinstance(first, f.Number) else " "
 
     def space(self, axes: Sequence[int]) -> T:
         """Set the space of arrays with these axes."""
-        return self.raised(self.symbol("ℝ"), "×".join(map(str, axes)))
+        return self._raised(self._symbol("ℝ"), "×".join(map(str, axes)))
+
+    def multiplies_entries(self, tree: f.Node) -> bool:
+        """Tell whether there is a product in a formula that is set with ⊙."""
+        products = (n for n in f.walk(tree) if isinstance(n, f.Binary) and n.operator == "*")
+        return any(self.rank(product.left) and self.rank(product.right) for product in products)
 
     def rank(self, node: Any) -> int:
         """Count the axes of a formula's value, as far as its form tells."""
@@ -362,12 +350,12 @@ class Typesetter(ABC, Generic[T]):
                 return 0
             case f.Call(_, (argument, *_)):
                 return self.rank(argument)
-            case f.List(items):
-                if _alone(node) is not node:
-                    return 0
-                if isinstance(items[0], f.List):
-                    return 2 + self.rank(items[0].items[0])
-                return 1 + self.rank(items[0])
+            case f.List() if _alone(node) is not node:
+                return 0
+            case f.List((f.List((first, *_)), *_)):
+                return 2 + self.rank(first)
+            case f.List((first, *_)):
+                return 1 + self.rank(first)
             case f.Subscript(base, indices):
                 return max(0, self.rank(base) - len(indices))
         return 0
@@ -383,20 +371,14 @@ class Typesetter(ABC, Generic[T]):
         if name not in self.network.names and plain not in self.network.names:
             letter, index = _own_name(plain)
             if letter in NETWORK:  # it would look like one of the network's
-                return self.symbol(name)
-            return self.symbol(letter, ",".join(filter(None, (index, joined))), plus)
+                return self._symbol(name)
+            return self._symbol(letter, ",".join(filter(None, (index, joined))), plus)
         if plain in BARE:
             rate = "rate" if "eta" in self.sheet.notation else "η"
             letter = {"yhat": "ŷ", "learning_rate": rate}.get(plain, plain)
-            return self.symbol(base or letter, joined, plus)
+            return self._symbol(base or letter, joined, plus)
         layer = f"({plain[1:]})" if self.numeric else plain[1:]
-        return self.symbol(base or plain[0], joined, layer + plus)
-
-    def _derivative(self, of: f.Quantity, by: f.Quantity) -> T:
-        if self._is_delta(f.Derivative(of, by)):
-            return self._quantity(by.name, by.indices, "δ")
-        above, below = (self.row(self.symbol("∂"), self._set(end)) for end in (of, by))
-        return self.fraction(above, below)
+        return self._symbol(base or plain[0], joined, layer + plus)
 
 
 def _alone(node: Any) -> Any:
@@ -428,19 +410,10 @@ def _first_factor(node: f.Node) -> f.Node:
     return node
 
 
-def _begins_with_minus(node: f.Node) -> bool:
-    return isinstance(_first_factor(node), f.Negative)
-
-
 def _has_slash(node: f.Node) -> bool:
     if isinstance(node, f.Number):
         return "/" in node.printed.text
     return isinstance(node, f.Binary) and node.operator == "/"
-
-
-def _begins_with_number(node: f.Node) -> bool:
-    first = _first_factor(node)
-    return isinstance(_alone(first.base if isinstance(first, f.Power) else first), f.Number)
 
 
 def _own_name(name: str) -> tuple[str, str]:

@@ -7,9 +7,10 @@ from gradsheet.language.shown import clean
 from gradsheet.solution.graph import network_svg
 from gradsheet.solution.mathml import MathML
 from gradsheet.solution.pages import chain, closing, given, marked, remark_text
-from gradsheet.solution.solution import Remark, Solution, Step
+from gradsheet.solution.solution import Solution, Step
 from gradsheet.truth.point import point_of
 
+OFF = ("wrong", "lucky", "carried_forward", "cannot_tell")  # set apart on the page
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c1c1e; --muted: #76767b; --line: #dcdce0;
   --forward: #0b62a4; --backward: #b03a2e; --right: #1e6b34; --wrong: #b03a2e; --soft: #f6f6f8 }
@@ -48,9 +49,8 @@ footer p + p { margin-top: .5rem }
 def html(solution: Solution) -> str:
     """Write the solution as one page for browsers, with the network drawn.
 
-    `Path("solution.html").write_text(html(solve(sheet)))`. Where the forward
-    pass has no values, the network is drawn with names alone; nothing is raised
-    for it.
+    `Path("solution.html").write_text(html(solve(sheet)))`; raises nothing. A
+    forward pass without values is drawn with names alone.
     """
     sheet, setter = solution.sheet, MathML(solution.sheet)
     point = None if sheet.params is None else point_of(sheet.problem, None)
@@ -65,7 +65,7 @@ def html(solution: Solution) -> str:
     ]
     if data := given(setter, sheet):
         equations = [_math(f"{name}<mo>{sign}</mo>{value}") for name, sign, value in data]
-        parts += ['<h2>Given</h2><div class="data">', *map(_div, equations), "</div>"]
+        parts += ['<h2>Given</h2><div class="data">', *equations, "</div>"]
     for section in solution.sections:
         parts.append(f"<h2>{section.title}</h2>")
         for step in section.steps:
@@ -79,11 +79,7 @@ def _text(text: str) -> str:
 
 
 def _math(inner: str) -> str:
-    return f'<math display="inline" displaystyle="true"><mrow>{inner}</mrow></math>'
-
-
-def _div(inner: str) -> str:
-    return f"<div>{inner}</div>"
+    return f'<div><math display="inline" displaystyle="true"><mrow>{inner}</mrow></math></div>'
 
 
 def _step(setter: MathML, step: Step) -> Iterator[str]:
@@ -93,23 +89,16 @@ def _step(setter: MathML, step: Step) -> Iterator[str]:
     head, rest = chain(setter, step)
     equations = [f"<mo>{sign}</mo>{tree}" for sign, tree in rest] or [""]
     equations[0] = head + equations[0]
-    formulas = "".join(_div(_math(equation)) for equation in equations)
-    marks = "".join(map(_mark, filter(_is_short, step.remarks)))
+    formulas = "".join(map(_math, equations))
+    marks, longer = "", list[str]()
+    for remark in step.remarks:
+        mark, words = _text(marked(remark)), _text(remark_text(remark))
+        if remark.verdict in ("", "right") and not remark.text:  # the mark says it all
+            marks += f'<span class="mark" title="{words}">{mark}</span>'
+        else:
+            off = " off" if remark.verdict in OFF else ""
+            longer.append(f'<p class="remark{off}"><b>{mark}</b> {words}</p>')
     yield f'<div class="formula">{formulas}{marks}</div>'
     if step.missing:
         yield f"<p>{_text(step.missing)}</p>"
-    yield from (_remark(remark) for remark in step.remarks if not _is_short(remark))
-
-
-def _is_short(remark: Remark) -> bool:
-    """Whether a mark and the question say all of a remark."""
-    return remark.verdict in ("", "right") and not remark.text
-
-
-def _mark(remark: Remark) -> str:
-    return f'<span class="mark" title="{remark_text(remark)}">{_text(marked(remark))}</span>'
-
-
-def _remark(remark: Remark) -> str:
-    off = " off" if remark.verdict in ("wrong", "lucky", "carried_forward", "cannot_tell") else ""
-    return f'<p class="remark{off}"><b>{_text(marked(remark))}</b> {_text(remark_text(remark))}</p>'
+    yield from longer

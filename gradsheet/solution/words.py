@@ -9,53 +9,39 @@ from gradsheet.language.functions import facts_of
 from gradsheet.network import losses
 from gradsheet.network.network import Network
 from gradsheet.numbers.reasons import Undecided
-from gradsheet.solution.rules import is_given
+from gradsheet.solution.quantities import layer_of
+from gradsheet.solution.rules import Rules, is_given
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Tensor
 
 
-def why(
-    tensor: Tensor, network: Network, point: Point | None = None, *, cancels: bool = False
-) -> str:
-    """Say the rule behind a step, in a sentence.
-
-    At a `point` it also says which units are dead. `cancels` tells whether the
-    last activation and the loss are taken together.
-    """
-    name = tensor if isinstance(tensor, str) else tensor[1]
+def why(tensor: Tensor, rules: Rules, point: Point | None = None) -> str:
+    """Say the rule behind a step, in a sentence; at a `point` also which units are dead."""
+    network = rules.network
     if isinstance(tensor, tuple):
-        return _backward(name, network, cancels)
+        return _backward(tensor[1], rules)
     if is_given(tensor):
         return "The sheet gives it."
-    if name.endswith(NEW):
-        return _updated(name.removesuffix(NEW), network)
+    if tensor.endswith(NEW):
+        return _updated(tensor.removesuffix(NEW), network)
     batch = (network.examples or 1) > 1
-    if name == "L":
+    if tensor == "L":
         over = f"; the {network.reduction} over the examples" if batch else ""
         return f"{losses.of(network.loss or 'output').words}{over}."
-    l = network.depth if name == "yhat" else int(name[1:])
-    if name[0] == "z":
-        return _weighted(l, network, batch=batch)
+    l = layer_of(tensor, network)
+    if tensor[0] == "z":
+        start = "Every row is an example. " if batch and l == 1 else ""
+        bias = ", plus the bias" if network.biases[l - 1] else ""
+        if bias and batch:
+            bias += ", which a column of ones gives to every example"
+        return f"{start}Layer {l}: the weights times what comes in{bias}."
     activation = network.activations[l - 1]
     if activation == "identity":
         return f"Layer {l} has no activation."
     return f"Through {facts_of(activation).words}{_dead(l, network, point)}."
 
 
-def _weighted(l: int, network: Network, *, batch: bool) -> str:
-    """What is to be said of a z."""
-    text = f"Layer {l}: the weights times what comes in"
-    if batch and l == 1:
-        text = f"Every row is an example. {text}"
-    if network.biases[l - 1]:
-        text += ", plus the bias"
-        if batch:
-            text += ", which a column of ones gives to every example"
-    return f"{text}."
-
-
 def _updated(name: str, network: Network) -> str:
-    """What is to be said of a quantity after the step of gradient descent."""
     if name[0] == "b" and network.update == "weights":
         return f"The bias of layer {name[1:]} is kept."
     if name[0] in "Wb":
@@ -77,26 +63,25 @@ def _dead(l: int, network: Network, point: Point | None) -> str:
         return ""
     if not dead or len(dead) > 12:
         return ""
-    return f"; {_units(dead, network)} {'is' if len(dead) == 1 else 'are'} dead: z is not positive"
-
-
-def _units(places: Sequence[tuple[int, ...]], network: Network) -> str:
+    plural = len(dead) > 1
     if network.examples is None:
-        numbers = _listed([str(i + 1) for (i,) in places])
-        return f"units {numbers}" if len(places) > 1 else f"unit {numbers}"
-    return _listed([f"unit {i + 1} of example {n + 1}" for n, i in places])
+        units = ("units " if plural else "unit ") + _listed([str(i + 1) for (i,) in dead])
+    else:
+        units = _listed([f"unit {i + 1} of example {n + 1}" for n, i in dead])
+    return f"; {units} {'are' if plural else 'is'} dead: z is not positive"
 
 
 def _listed(items: Sequence[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def _backward(name: str, network: Network, cancels: bool) -> str:
+def _backward(name: str, rules: Rules) -> str:
     """What is to be said of the gradient by a node or parameter."""
+    network = rules.network
     over = ", added up over the examples" if (network.examples or 1) > 1 else ""
     if name == "yhat":
         return "The derivative of the loss by the output."
-    l = 0 if name == "x" else int(name[1:])
+    l = layer_of(name, network)
     if name[0] in "xh":
         start = f"a unit of layer {l}" if l else "an input"
         return f"Back through the weights of layer {l + 1}, over every path from {start}."
@@ -109,6 +94,6 @@ def _backward(name: str, network: Network, cancels: bool) -> str:
     if activation == "identity":
         return f"Layer {l} has no activation: nothing to go through."
     together = ""
-    if cancels and l == network.depth:
+    if rules.cancels and l == network.depth:
         together = f"; {losses.of(network.loss).together}"
     return f"Through the activation of layer {l}: {facts_of(activation).slope_words}{together}."

@@ -9,6 +9,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.text import formula_text
+from gradsheet.network import losses
 from gradsheet.solution.notation import Notation
 from gradsheet.solution.quantities import filled, indexed, nested, open_axes, tensor_of
 from gradsheet.solution.rounding_off import Digits
@@ -35,24 +36,14 @@ class Writer:
     def __init__(self, sheet: Sheet):
         self.sheet, self.network = sheet, sheet.network
         taken = {*sheet.notation, *sheet.network.names}
-        self.rules = Rules(
-            sheet.network,
-            [letter for letter in LETTERS if letter not in taken],
-            cancels=self.cancels,
-        )
+        letters = [letter for letter in LETTERS if letter not in taken]
+        y, loss = sheet.y, losses.of(sheet.network.loss)
+        # A softmax and its cross-entropy cancel where targets add up to 1.
+        cancels = y is None or not loss.add_up or all(sum(row) == 1 for row in y)
+        self.rules = Rules(sheet.network, letters, cancels=cancels)
         self.digits, self.notation = Digits(sheet), Notation(sheet)
-        meanings = {name: sheet.notation[name] for name in self.notation.order}
-        self.derivatives = {
-            name: tree for name, tree in meanings.items() if isinstance(tree, f.Derivative)
-        }
-
-    @property
-    def cancels(self) -> bool:
-        """Whether targets add up to 1.
-
-        Then a softmax and its cross-entropy have a simple gradient together.
-        """
-        return True
+        meanings = ((name, sheet.notation[name]) for name in self.notation.order)
+        self.derivatives = {name: m for name, m in meanings if isinstance(m, f.Derivative)}
 
     def parse(self, text: str) -> f.Node | None:
         """Read a formula; None where it is none, or longer than the language allows."""
@@ -67,23 +58,17 @@ class Writer:
         return [FormulaLine(tree) for tree in dict.fromkeys(trees) if tree is not None]
 
     def fits(self, tree: f.Node, quantity: f.Node) -> bool:
-        """Tell whether a formula may stand as a line of working on a quantity.
-
-        It may where it is not too long, and does not quote the quantity.
-        """
-        return self.parse(formula_text(tree)) is not None and not mentions(
-            tree, quantity, self.network
-        )
+        """Tell whether a formula, neither too long nor quoting a quantity, may be its working."""
+        is_short = self.parse(formula_text(tree)) is not None
+        return is_short and not mentions(tree, quantity, self.network)
 
     def closed(self, core: f.Node, names: Sequence[str] = ()) -> str | None:
-        """Write a derivative from the beginning, in terms of x, the weights and
-        dL/dyhat.
+        """Write a derivative in x, the weights and dL/dyhat; None where the language cannot.
 
-        Of the sheet's own names for derivatives, `names` are preferred. None
-        where the language has no such formula.
+        Of the sheet's own names for derivatives, `names` are preferred.
         """
         preferred = {name: self.derivatives[name] for name in names if name in self.derivatives}
-        formula = true_formula(core, self.network, {**preferred, **self.derivatives})
+        formula = true_formula(core, self.network, preferred | self.derivatives)
         return formula[1] if formula else None
 
     def standard(self, tensor: Tensor) -> list[Step]:
@@ -94,8 +79,7 @@ class Writer:
         texts = [self.rules.uncancelled(tensor, indices), self.rules.entry(tensor, indices), closed]
         lines = [line for line in self.lines(texts) if line.tree != quantity]
         missing = "" if lines else SYMBOL
-        words = why(tensor, self.network, cancels=self.rules.cancels)
-        return [Step(quantity, lines, why=words, missing=missing)]
+        return [Step(quantity, lines, why=why(tensor, self.rules), missing=missing)]
 
     def answer(self, claim: Claim, core: f.Node | None, judgement: Judgement | None) -> Step:
         """Write the step to what a claim asks for, in its own letters.
@@ -111,30 +95,27 @@ class Writer:
         if not trees and judgement is not None and judgement.verdict == "right":
             trees = [line.tree for line in claim.working if line.tree is not None][-1:]
         trees = [tree if core is None else f.replaced(claim.tree, {core: tree}) for tree in trees]
-        step.lines = [
-            FormulaLine(tree) for tree in dict.fromkeys(trees) if self.fits(tree, claim.tree)
-        ]
-        if step.lines and formula_text(step.lines[-1].tree) == "0":
-            step.why = f"{_independent(core)}."
-        if not step.lines:
+        fitting = [tree for tree in dict.fromkeys(trees) if self.fits(tree, claim.tree)]
+        step.lines = list(map(FormulaLine, fitting))
+        if not fitting:
             step.missing = self._why_none(core)
+        elif formula_text(fitting[-1]) == "0":  # whatever the numbers
+            step.why = "Nothing is left."
+            if isinstance(core, f.Derivative):
+                of, by = formula_text(core.of), formula_text(core.by)
+                step.why = f"{of} does not depend on {by}."
         return step
 
     def _why_none(self, core: f.Node | None) -> str:
-        """Why a quantity has no formula."""
-        if core is None:
-            return "The formula language has no words for this."
-        if self.network.loss is None and tensor_of(core, self.network)[0] == ("L", "yhat"):
-            return SYMBOL
-        if math.prod(open_axes(core, self.network)) > MAX_WRITTEN:
-            return f"More than {MAX_WRITTEN} formulas: ask for an entry, with indices."
+        if core is not None:
+            if self.network.loss is None and tensor_of(core, self.network)[0] == ("L", "yhat"):
+                return SYMBOL
+            if math.prod(open_axes(core, self.network)) > MAX_WRITTEN:
+                return f"More than {MAX_WRITTEN} formulas: ask for an entry, with indices."
         return "The formula language has no words for this."
 
     def other(self, tree: f.Node, names: Sequence[str]) -> list[f.Node]:
-        """Write the formula of a quantity that is itself one.
-
-        Its derivatives are written out; a slope is written by what it is.
-        """
+        """Write a quantity that is a formula with its derivatives written out; a slope as it is."""
         match tree:
             case f.Call(function, (argument,)) if facts := SLOPES.get(function):
                 slope = self.parse(facts.slope_alone.format(z=formula_text(argument)))
@@ -154,24 +135,15 @@ class Writer:
             return []
         if math.prod(axes) == 1:
             entry = filled(core, [1] * len(axes), self.network)
-            texts = [self.step_to(entry), self.closed(core, names)]
+            step = self.rules.entry(*tensor_of(entry, self.network))
+            texts = [step, self.closed(core, names)]
             return [line.tree for line in self.lines(texts)]
         entries = nested(axes, lambda rest: self._entry(filled(core, rest, self.network), names))
         return [] if entries is None else [entries]
 
-    def step_to(self, entry: f.Node) -> str | None:
-        """Write an entry from the step before."""
-        return self.rules.entry(*tensor_of(entry, self.network))
-
     def _entry(self, entry: f.Node, names: Sequence[str]) -> f.Node | None:
         """One of several entries: from the beginning where that is short, else by one step."""
-        text, closed = self.step_to(entry), self.closed(entry, names)
+        text = self.rules.entry(*tensor_of(entry, self.network))
+        closed = self.closed(entry, names)
         is_short = closed is not None and len(closed) <= MAX_ENTRY and self.sheet.params is None
         return self.parse((closed if is_short or text is None else text) or "")
-
-
-def _independent(core: f.Node | None) -> str:
-    """What is to be said of a derivative that is 0 whatever the numbers."""
-    if not isinstance(core, f.Derivative):
-        return "Nothing is left"
-    return f"{formula_text(core.of)} does not depend on {formula_text(core.by)}"
