@@ -77,26 +77,32 @@ class Place:
 
     @property
     def last(self) -> bool:
+        """Whether it is the last one."""
         return self.l == self.network.depth
 
     @property
     def units(self) -> int:
+        """How many units it has."""
         return self.network.widths[self.l]
 
     @property
     def inputs(self) -> int:
+        """How many numbers enter each unit."""
         return self.network.widths[self.l - 1]
 
     @property
     def loss(self) -> str | None:
+        """The loss of the network."""
         return self.network.loss
 
     @property
     def f(self) -> str:
+        """Its activation, without parameters."""
         return split(self.network.activations[self.l - 1])[0]
 
     @property
     def facts(self) -> ActivationFacts:
+        """What is known of its activation."""
         return facts_of(self.network.activations[self.l - 1])
 
     @property
@@ -120,22 +126,27 @@ class Place:
 
     @property
     def bias(self) -> str | None:
+        """Whether its units have biases, each its own or one."""
         return self.network.biases[self.l - 1]
 
     @property
     def examples(self) -> int:
+        """How many examples there are."""
         return self.network.examples or 1
 
     @property
     def batch(self) -> bool:
+        """Whether there are several examples."""
         return self.examples > 1
 
     @property
     def mean(self) -> bool:
+        """Whether the loss is the mean over several."""
         return self.batch and self.network.reduction == "mean"
 
     @property
     def cancels(self) -> bool:
+        """Whether its derivative cancels against that of the loss."""
         return self.last and self.network.cancels
 
 
@@ -241,7 +252,8 @@ CATALOGUE = (
             lambda right, s: s.mean(d_cross_entropy(s.y, s.yhat))),
     Mistake("second-term-sign", "sign", "d_yhat", lambda p: p.loss in TWO_TERMS,
             "the derivative of log(1 - yhat) lacks its minus sign",
-            lambda right, s: s.mean(d_cross_entropy(s.y, s.yhat) + d_cross_entropy(1 - s.y, 1 - s.yhat))),
+            lambda right, s: s.mean(
+                d_cross_entropy(s.y, s.yhat) + d_cross_entropy(1 - s.y, 1 - s.yhat))),
     Mistake("loss-half-missing", "factor", "shares", lambda p: p.loss == HALF,
             "the 1/2 of the loss is missing",
             lambda right, s: 2 * right),
@@ -325,7 +337,8 @@ CATALOGUE = (
             "{f}' is multiplied with once more, though it cancels against the derivative of the "
             "loss",
             lambda right, s: right * s.h * (1 - s.h)),
-    Mistake("target-not-subtracted", "factor", "d_z", lambda p: p.cancels and (p.units > 1 or p.batch),
+    Mistake("target-not-subtracted", "factor", "d_z",
+            lambda p: p.cancels and (p.units > 1 or p.batch),
             "the target is left out, yhat stands for yhat - y",
             lambda right, s: s.mean(s.h)),
     Mistake("softmax-diagonal", "activation", "d_z", lambda p: p.facts.mixes,
@@ -360,7 +373,8 @@ CATALOGUE = (
     Mistake("own-output", "input", "d_W.h", lambda p: p.units == p.inputs,
             "h{l}, what leaves the layer, stands for {input} in the gradient of W{l}",
             lambda right, s: s.own),
-    Mistake("x-for-h", "input", "d_W.h", lambda p: p.l > 1 and p.inputs == p.network.widths[0],
+    Mistake("x-for-h", "input", "d_W.h",
+            lambda p: p.l > 1 and p.inputs == p.network.widths[0],
             "x stands for {input} in the gradient of W{l}",
             lambda right, s: s.x),
     Mistake("delta-summed", "chain", "d_W", lambda p: p.units > 1,
@@ -384,7 +398,8 @@ CATALOGUE = (
     Mistake("bias-shared", "bias", "d_b", lambda p: p.bias == "units" and p.units > 1,
             "one number for all units is taken as the gradient of b{l}, the sum over them",
             lambda right, s: _sum(right, -1)),
-    Mistake("bias-one-unit", "bias", "d_b", lambda p: p.bias == "shared" and p.units > 1 and _each(p.units),
+    Mistake("bias-one-unit", "bias", "d_b",
+            lambda p: p.bias == "shared" and p.units > 1 and _each(p.units),
             "the bias that layer {l} shares gets the delta of unit {k} alone",
             lambda right, s, k: s.delta[..., k - 1].sum(-1)),
     Mistake("bias-mean-of-units", "bias", "d_b", lambda p: p.bias == "shared" and p.units > 1,
@@ -435,10 +450,12 @@ CATALOGUE = (
     Mistake("not-updated", "update", "W_new", lambda p: p.rate,
             "the weights are left as they were",
             lambda right, s: s.old),
-    Mistake("bias-kept", "update", "b_new", lambda p: p.rate and p.bias and p.network.update == "all",
+    Mistake("bias-kept", "update", "b_new",
+            lambda p: p.rate and p.bias and p.network.update == "all",
             "the biases are left as they were",
             lambda right, s: s.old),
-    Mistake("bias-updated", "update", "b_new", lambda p: p.rate and p.bias and p.network.update == "weights",
+    Mistake("bias-updated", "update", "b_new",
+            lambda p: p.rate and p.bias and p.network.update == "weights",
             "the biases are updated, too, though the step is on the weights",
             lambda right, s: s.old - s.rate * s.gradient),
     Mistake("old-weights", "update", "z_new", lambda p: p.rate,
@@ -461,6 +478,7 @@ class Instance:
 
     @property
     def code(self) -> str:
+        """The code of its kind."""
         return self.mistake.code
 
     def edits(self) -> Iterator[tuple[Step, Edit]]:
@@ -492,36 +510,27 @@ def _instance(mistake: Mistake, places: Sequence[Place], variant: Any) -> Instan
         text, hint = (f"{words}, in every layer" for words in (text, hint))
     for at in (" of layer {l}", " in layer {l}", " layer {l}"):
         text, hint = (words.replace(at, "") if everywhere else words for words in (text, hint))
-    return Instance(
-        mistake,
-        tuple(place.l for place in places),
-        variant,
-        text.format(**words),
-        hint.format(**words),
-    )
+    layers = tuple(place.l for place in places)
+    return Instance(mistake, layers, variant, text.format(**words), hint.format(**words))
 
 
 def instances(network: Network, rate: bool) -> tuple[Instance, ...]:
     """Every mistake that can be made in a network, where it can be made; `rate`
     says whether there is an update."""
-    found = []
+    several: list[Instance] = []
+    layers = [Place(network, l, rate) for l in range(1, network.depth + 1)]
     for mistake in CATALOGUE:
-        layers = range(1, network.depth + 1)
-        places = [
-            Place(network, l, rate) for l in (layers[-1:] if mistake.step in AT_THE_END else layers)
-        ]
+        places = layers[-1:] if mistake.step in AT_THE_END else layers
         answers = [(place, mistake.where(place)) for place in places]
-        plain = [
-            place for place, answer in answers if answer and not isinstance(answer, Iterable | str)
-        ]
+        plain = [place for place, answer in answers if answer and not isinstance(answer, Iterable)]
         if mistake.step not in TOGETHER:
-            found += [_instance(mistake, [place], None) for place in plain]
+            several += [_instance(mistake, [place], None) for place in plain]
         if len(plain) > 1 or (plain and mistake.step in TOGETHER):
-            found.append(_instance(mistake, plain, None))
+            several.append(_instance(mistake, plain, None))
         for place, answer in answers:
             if isinstance(answer, Iterable) and not isinstance(answer, str):
-                found += [_instance(mistake, [place], variant) for variant in answer]
-    return tuple(found)
+                several += [_instance(mistake, [place], variant) for variant in answer]
+    return tuple(several)
 
 
 def edits_of(

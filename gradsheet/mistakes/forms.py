@@ -114,13 +114,12 @@ def forms(search: Search, judgement: Judgement) -> list[Explanation]:
     except NO_ANSWER:
         return named
     for k, (slip, array) in enumerate(figures.forms(truth)):
+        fits = False
         if claim.value is not None:
             fits = same_shape(fractions(claim.value).shape, array.shape)
             fits = fits and agree(printed_entries(claim.value), list(array.flat))
         elif probes is not None and line is not None:
             fits = agree_everywhere(probes, claim.tree, line, form=k)
-        else:
-            fits = False
         if fits:
             named.append(explanation_of(slip))
     return named + _taken_for_it(search, judgement, line)
@@ -163,7 +162,7 @@ def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
     """The changes that make a formula true which has no value as it stands."""
     claim, point, probes = judgement.claim, search.point, search.probes
     line = claim.working[-1].tree if claim.working else None
-    if line is None or len(list(f.walk(line))) > MAX_PARTS:
+    if line is None or line.size > MAX_PARTS:
         return []
 
     def is_true(changed: f.Node) -> bool:
@@ -175,28 +174,18 @@ def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
         except NO_VALUE:
             return False
 
-    def find() -> list[Explanation]:
-        explanations = []
-        for changes in repaired(line, claim.tree, point.network, is_true):
-            parts = []
-            for change in changes:
-                text = f"{change.found} stands for {change.wanted}"
-                parts.append(Explanation(change.code, text, "formula", change.hint))
-            explanations.append(Explanation.together(parts))
-        return explanations
-
-    if probes is None:
-        return find()
-
-    def paid() -> tuple[list[Explanation], float]:
+    def find() -> tuple[list[Explanation], float]:
         before = point.budget.left
-        return find(), before - point.budget.left
+        explanations = [
+            Explanation.together([change.explanation for change in changes])
+            for changes in repaired(line, claim.tree, point.network, is_true)
+        ]
+        return explanations, before - point.budget.left
 
     key = "repairs", claim.tree, line
-    if (known := probes.known(key)) is not None:  # who asks again pays as much
-        point.budget.spend(known[1])
-    explanations: list[Explanation] = probes.kept(key, paid)[0]
-    return explanations
+    if probes is not None and (known := probes.known(key)) is not None:
+        point.budget.spend(known[1])  # who asks again pays as much
+    return (find() if probes is None else probes.kept(key, find))[0]
 
 
 def explanation_of(slip: figures.Slip) -> Explanation:
