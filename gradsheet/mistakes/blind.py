@@ -62,12 +62,9 @@ class Blindness:
 
 
 class _View:
-    """What changes when a mistake is made, at any of some points.
-
-    `seen` says of every instance whether an asked number changes, and `shown`
-    which further quantities do. A mistake in several `variants` is seen where
-    one of them is.
-    """
+    """What changes when a mistake is made: of each whether an asked number is
+    `seen` to, and by name the further quantities in which it is `shown`. One in
+    several `variants` is seen where one of them is."""
 
     def __init__(self, point: Point, instances: Sequence[Instance], asked: Asked):
         self.point, self._all = point, instances

@@ -111,14 +111,10 @@ class Candidate:
         return replace(self, explanation=both, size=self.size + pen.size)
 
 
-def rank(kind: Kind) -> int:
-    """The row of a kind in the table, from 1 on."""
-    return next(row for row, kinds in enumerate(RANKS, 1) if kind in kinds)
-
-
 def key(candidate: Candidate) -> tuple[float, ...]:
-    """What comes first explains best."""
-    return rank(candidate.kind), candidate.size, -candidate.reach, candidate.spoils
+    """What comes first explains best: by the row of its kind in the table, and so on."""
+    row = next(row for row, kinds in enumerate(RANKS) if candidate.kind in kinds)
+    return row, candidate.size, -candidate.reach, candidate.spoils
 
 
 def winners(candidates: Iterable[Candidate]) -> list[Candidate]:

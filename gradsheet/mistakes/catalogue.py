@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.language.functions import ActivationFacts, facts_of
+from gradsheet.language.functions import facts_of
 from gradsheet.network.losses import LOSSES as FACTS
 from gradsheet.network.losses import SQUARES
 from gradsheet.network.network import Network
@@ -67,87 +67,34 @@ PLACES = {  # of a step, likewise
 }
 
 
-@dataclass(frozen=True)
-class Place:
-    """A layer of a network, as `Mistake.where` asks about it."""
-
-    network: Network
-    l: int
-    rate: bool  # whether a step of gradient descent is taken
-
-    @property
-    def last(self) -> bool:
-        """Whether it is the last one."""
-        return self.l == self.network.depth
-
-    @property
-    def units(self) -> int:
-        """How many units it has."""
-        return self.network.widths[self.l]
-
-    @property
-    def inputs(self) -> int:
-        """How many numbers enter each unit."""
-        return self.network.widths[self.l - 1]
-
-    @property
-    def loss(self) -> str | None:
-        """The loss of the network."""
-        return self.network.loss
-
-    @property
-    def f(self) -> str:
-        """Its activation, without parameters."""
-        return split(self.network.activations[self.l - 1])[0]
-
-    @property
-    def facts(self) -> ActivationFacts:
-        """What is known of its activation."""
-        return facts_of(self.network.activations[self.l - 1])
-
-    @property
-    def others(self) -> list[Activation]:
-        """The activations of other layers, where each unit has its own."""
-        return [
+def _place(network: Network, l: int, rate: bool) -> SimpleNamespace:
+    """A layer of a network, as `Mistake.where` asks about it; `rate` says
+    whether a step of gradient descent is taken."""
+    facts, examples = facts_of(network.activations[l - 1]), network.examples or 1
+    f, f_before = (split(network.activations[k - 1])[0] if k else "identity" for k in (l, l - 1))
+    return SimpleNamespace(
+        network=network,
+        l=l,
+        rate=rate,
+        units=network.widths[l],
+        inputs=network.widths[l - 1],
+        bias=network.biases[l - 1],
+        f=f,
+        f_before=f_before,  # of the layer before; x has none
+        facts=facts,
+        curved=f != "identity" and not facts.mixes,  # every unit has an activation of its own
+        # The activations of other layers, where each unit has its own.
+        others=[
             a
-            for a in dict.fromkeys(self.network.activations)
-            if split(a)[0] not in ("identity", self.f) and not facts_of(a).mixes
-        ]
-
-    @property
-    def f_before(self) -> str:
-        """The activation of the layer before; x has none."""
-        return split(self.network.activations[self.l - 2])[0] if self.l > 1 else "identity"
-
-    @property
-    def curved(self) -> bool:
-        """Whether every unit has an activation of its own."""
-        return self.f != "identity" and not self.facts.mixes
-
-    @property
-    def bias(self) -> str | None:
-        """Whether its units have biases, each its own or one."""
-        return self.network.biases[self.l - 1]
-
-    @property
-    def examples(self) -> int:
-        """How many examples there are."""
-        return self.network.examples or 1
-
-    @property
-    def batch(self) -> bool:
-        """Whether there are several examples."""
-        return self.examples > 1
-
-    @property
-    def mean(self) -> bool:
-        """Whether the loss is the mean over several."""
-        return self.batch and self.network.reduction == "mean"
-
-    @property
-    def cancels(self) -> bool:
-        """Whether its derivative cancels against that of the loss."""
-        return self.last and self.network.cancels
+            for a in dict.fromkeys(network.activations)
+            if split(a)[0] not in ("identity", f) and not facts_of(a).mixes
+        ],
+        loss=network.loss,
+        cancels=l == network.depth and network.cancels,
+        examples=examples,
+        batch=examples > 1,
+        mean=examples > 1 and network.reduction == "mean",
+    )
 
 
 def _ones(array: Array) -> Array:
@@ -168,10 +115,6 @@ def _only(array: Array, k: int, axis: int) -> Array:
 def _sum(array: Array, axis: int) -> Array:
     """The sum over an axis, at each of its places."""
     return np.broadcast_to(array.sum(axis, keepdims=True), array.shape)
-
-
-def _ln10(array: Array) -> Any:
-    return np.log(0 * array + number(array, 10))
 
 
 def _turned(W: Array) -> Array:
@@ -206,7 +149,7 @@ class Mistake:
     code: str
     kind: str
     step: str
-    where: Callable[[Place], Any]
+    where: Callable[[SimpleNamespace], Any]
     text: str
     edit: Callable[..., Any]
 
@@ -277,7 +220,7 @@ CATALOGUE = (
             lambda right, s: s.mean(cross_entropy(s.y, s.yhat).sum(-2))),
     Mistake("log-base-10", "logarithm", "shares", lambda p: p.loss in ENTROPIES,
             "the logarithm to base 10 is taken for the natural one",
-            lambda right, s: right / _ln10(right)),
+            lambda right, s: right / np.log(0 * right + number(right, 10))),
 
     # Forward
     Mistake("bias-forgotten", "bias", "z", lambda p: p.bias is not None,
@@ -493,7 +436,7 @@ class Instance:
         return self.mistake is other.mistake and not set(self.layers).isdisjoint(other.layers)
 
 
-def _instance(mistake: Mistake, places: Sequence[Place], variant: Any) -> Instance:
+def _instance(mistake: Mistake, places: Sequence[SimpleNamespace], variant: Any) -> Instance:
     p, everywhere = places[0], len(places) > 1
     l: int | str = "" if everywhere else p.l
     before: int | str = "" if everywhere else p.l - 1
@@ -518,7 +461,7 @@ def instances(network: Network, rate: bool) -> tuple[Instance, ...]:
     """Every mistake that can be made in a network, where it can be made; `rate`
     says whether there is an update."""
     several: list[Instance] = []
-    layers = [Place(network, l, rate) for l in range(1, network.depth + 1)]
+    layers = [_place(network, l, rate) for l in range(1, network.depth + 1)]
     for mistake in CATALOGUE:
         places = layers[-1:] if mistake.step in AT_THE_END else layers
         answers = [(place, mistake.where(place)) for place in places]

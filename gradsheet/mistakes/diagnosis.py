@@ -59,11 +59,8 @@ def diagnose(
 
 @dataclass(frozen=True)
 class _Case:
-    """A judgement that is to be explained, by its number.
-
-    With the statement that mistakes in the pass have to make true, and the
-    story that does.
-    """
+    """A judgement that is to be explained, by its number; the statement that
+    mistakes in the pass have to make true, and the story that does."""
 
     number: int
     judgement: Judgement
@@ -163,11 +160,8 @@ class _Diagnosis:
     # The kinds, in the order of the table
 
     def _left_out(self, case: _Case) -> Iterator[Candidate]:
-        """What a number lacks of its own line, and mistakes that come to that.
-
-        Of a line of quantities that is the same mistake in other words, and
-        said first.
-        """
+        """What a number lacks of its own line, and mistakes that come to that: of
+        a line of quantities the same in other words, and said first."""
         if (left_out := self.writing.left_out(case.number)) is None:
             return
         digits = case.said
@@ -255,11 +249,8 @@ class _Diagnosis:
         return [c.then(pen) for c in candidates for pen in pens] if pens else candidates
 
     def _pens(self, case: _Case) -> list[Candidate]:
-        """The slips to a number, from the truth, its line or shared mistakes.
-
-        Where several slips fit none is sure, nor where a number may have been
-        cut: rounding on the way looks like it.
-        """
+        """The slips to a number, from the truth, its line or shared mistakes. Of
+        several none is sure, nor that it was cut: rounding on the way looks like it."""
         if case.judgement.own and case.story is not None:
             return []  # its mistakes give the number, or all but for rounding
         pens = self.writing.pens(case.number)

@@ -78,12 +78,10 @@ def _differences(
         rows = []
         for index in by_entries:
             point.budget.spend(point.pass_work.both)
-            seen = nudged(point, by, index, step)
-            rows.append([v * factor for v in seen.entries(of, of_entries)])
+            rows.append(nudged(point, by, index, step).entries(of, of_entries))
         return rows
 
-    unmoved = nudged(point, by, by_entries[0], 0).entries(of, of_entries)
-    here = [[v * factor for v in unmoved]] * len(by_entries)
+    here = [nudged(point, by, by_entries[0], 0).entries(of, of_entries)] * len(by_entries)
     for step in STEPS:
         after, before = moved(step), moved(-step)
         for kind, ends, width in (
@@ -93,7 +91,7 @@ def _differences(
         ):
             values = []
             for k in range(len(of_entries)):
-                values += [(a[k] - b[k]) / width for a, b in zip(*ends, strict=True)]
+                values += [(a[k] - b[k]) * factor / width for a, b in zip(*ends, strict=True)]
             if agree(printed, values):
                 size = f"step {float(step):g}"
                 text = f"it is {kind} finite difference of {size}, not the derivative"

@@ -233,12 +233,8 @@ class Search:
     # The search
 
     def _search(self) -> None:
-        """All combinations of the fewest mistakes that explain the statements,
-        as far as there are any.
-
-        Two are tried as well where any single one that would do spoils what is
-        right.
-        """
+        """All combinations of the fewest mistakes that explain the statements; of
+        two as well where any single one that would do spoils what is right."""
         wrong = [statement for statement in self.wrong if not statement.is_carried]
         for size in range(1, MOST_TOGETHER + 1):
             left = [s for s in wrong if not s.fits]
@@ -283,11 +279,7 @@ class Search:
 
     def _pay(self, size: int, among: tuple[int, ...] | None, numbers: int) -> None:
         """Spend what comparing so many numbers takes for all combinations, the
-        first time with the pass itself.
-
-        Before it is known what was simulated for other sheets: all pay the
-        same.
-        """
+        first time with the pass itself; whatever was simulated for other sheets."""
         variants = self.simulation.number_of(size, among)
         if (size, among) not in self._paid:
             self._paid.add((size, among))

@@ -42,6 +42,7 @@ class Run:
     def __init__(self, simulation: "Simulation", chosen: Sequence[Combination]):
         self.simulation, self.chosen = simulation, chosen
         self._token = object()
+        self._pass: Pass | None = None
 
     def kept(self, question: Hashable, find: Callable[[], Array]) -> Array:
         """What the run gave before, or gives now: an array that nobody changes."""
@@ -52,16 +53,14 @@ class Run:
     @property
     def passed(self) -> Pass:
         """The pass itself; a large one is forgotten for the next large one, and then made anew."""
-        if len(self.chosen) <= MAX_KEPT_VARIANTS:
-            return self._pass
-        large: Pass = self.simulation._passes.get(self._token, self._passed)
-        return large
+        if len(self.chosen) > MAX_KEPT_VARIANTS:
+            large: Pass = self.simulation._passes.get(self._token, self._make)
+            return large
+        if self._pass is None:
+            self._pass = self._make()
+        return self._pass
 
-    @functools.cached_property
-    def _pass(self) -> Pass:
-        return self._passed()
-
-    def _passed(self) -> Pass:
+    def _make(self) -> Pass:
         rows: dict[int, list[int]] = {}  # the variants that each mistake is made in
         for row, combination in enumerate(self.chosen):
             for number in combination:
@@ -74,7 +73,7 @@ class Run:
 
     def forget(self) -> None:
         """Free the memory of the pass."""
-        self.__dict__.pop("_pass", None)
+        self._pass = None
 
     def values(self, tree: f.Node) -> Array:
         """A quantity's entries for all values of its free letters, (V,

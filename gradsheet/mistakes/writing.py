@@ -93,11 +93,8 @@ class Writing:
         return self.judgements[number].own and number in self.swaps and not self.swaps[number][1]
 
     def _meant(self, judgement: Judgement) -> Iterator[tuple[Combination, list[Any]]]:
-        """What a number may have been meant to be, by which mistakes.
-
-        Where the claim's own working leads to something else than the number,
-        that was meant.
-        """
+        """What a number may have been meant to be, by which mistakes: what the
+        claim's own working leads to, where that is something else."""
         if not judgement.own:
             last = judgement.working[-1].array
             if last is not None:
@@ -224,10 +221,8 @@ def _near(
     said: Mapping[int, Sequence[Printed]],
     meant: Mapping[int, Sequence[tuple[Combination, list[Any]]]],
 ) -> set[tuple[int, int]]:
-    """Whose numbers may be what others were meant to be: (said, meant).
-
-    As far as floats tell: all of one length are compared at once.
-    """
+    """Whose numbers may be what others were meant to be, (said, meant), as far as
+    floats tell: all of one length are compared at once."""
     near = set[tuple[int, int]]()
     ways = [(n, values) for n, several in meant.items() for _, values in several]
     for size in {len(printed) for printed in said.values()}:
