@@ -100,11 +100,6 @@ class Candidate:
     cause: Combination = ()
     evidence: float = 0.0
 
-    @property
-    def is_sure(self) -> bool:
-        """Whether it is no chance, and no right claim speaks against it."""
-        return self.digits >= SURE and not self.spoils
-
     def then(self, pen: "Candidate") -> "Candidate":
         """What explains a working, with a slip from there to the number."""
         both = Explanation.together([self.explanation, pen.explanation])
@@ -124,7 +119,8 @@ def winners(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def are_sure(winners: Iterable[Candidate]) -> bool:
-    """Whether chance is ruled out: all of one kind, and each of them sure."""
+    """Whether chance is ruled out: all are of one kind, and no right claim
+    speaks against any."""
     several = list(winners)
     kinds = {candidate.kind for candidate in several}
-    return len(kinds) == 1 and all(candidate.is_sure for candidate in several)
+    return len(kinds) == 1 and all(c.digits >= SURE and not c.spoils for c in several)

@@ -74,13 +74,6 @@ class _Case:
         return not (self.judgement.own or of_number)
 
     @property
-    def is_carried(self) -> bool:
-        """Whether it follows from something wrong, with no mistake of its own."""
-        judgement = self.judgement
-        follows = judgement.verdict == "carried_forward" or (judgement.own and judgement.given)
-        return self.story is None and bool(follows)
-
-    @property
     def said(self) -> int:
         """How many digits the claim gives."""
         return sum(map(significant, said_by(self.judgement)))
@@ -180,8 +173,9 @@ class _Diagnosis:
 
     def _carried(self, case: _Case) -> Iterator[Candidate]:
         """Right steps from an earlier wrong claim, whose cause is its cause."""
-        if case.is_carried:
-            given = case.judgement.given
+        judgement, given = case.judgement, case.judgement.given
+        follows = judgement.verdict == "carried_forward" or (judgement.own and given)
+        if case.story is None and follows:
             yield Candidate(Kind.CARRIED, _carried_on(given), cause=self._cause_of(given))
 
     def _difference(self, case: _Case) -> Iterator[Candidate]:

@@ -126,8 +126,9 @@ def forms(search: Search, judgement: Judgement) -> list[Explanation]:
 def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> list[Explanation]:
     """What is given for it: the derivative by z for that by h, or yhat."""
     claim, point, probes = judgement.claim, search.point, search.probes
+    hidden = [f"h{l}" for l in range(1, point.network.depth + 1)]
     match claim.tree:
-        case f.Derivative(of, f.Quantity(by, indices)) if _is_hidden(point.inner(by)):
+        case f.Derivative(of, f.Quantity(by, indices)) if point.inner(by) in hidden:
             other: f.Node = f.Derivative(of, f.Quantity(f"z{point.inner(by)[1:]}", indices))
             named = "derivative-by-z", f"that is {formula_text(other)}, not {claim.quantity}"
         case f.Derivative(f.Quantity("L", ()), f.Quantity(by, indices)) if (
@@ -149,11 +150,6 @@ def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> 
         return []
     hint = "what the derivative is of, and by what"
     return [Explanation(*named, "form", hint)] if fits else []
-
-
-def _is_hidden(node: str) -> bool:
-    """Whether a node is the h of a layer, and not the data."""
-    return node[0] == "h" and node != "h0"
 
 
 def repairs(search: Search, judgement: Judgement) -> list[Explanation]:

@@ -48,7 +48,8 @@ def repaired(
         (one, two)
         for one in first
         for two in _changes(one.line, quantity.letters, network)
-        if _apart(one, two)
+        # Made in different places, as far as their words tell.
+        if {one.written, one.wanted}.isdisjoint((two.written, two.wanted))
     )
     seen: dict[frozenset[Any], tuple[Change, ...]] = {}
     for one, two in itertools.islice(pairs, MAX_SECOND):
@@ -56,11 +57,6 @@ def repaired(
         if key not in seen and is_true(two.line):
             seen[key] = one, two
     return list(seen.values())
-
-
-def _apart(one: Change, two: Change) -> bool:
-    """Whether two changes are made in different places, as far as their words tell."""
-    return {one.written, one.wanted}.isdisjoint((two.written, two.wanted))
 
 
 def _changes(node: Any, letters: frozenset[str], network: Network) -> Iterator[Change]:

@@ -22,6 +22,8 @@ import random
 from fractions import Fraction
 from typing import NamedTuple
 
+from flint import fmpz
+
 # Exponentials and logarithms that are kept in one arithmetic; further ones prove less.
 MAX_MARKS = 4_000
 MAX_TRIPLES = 100  # of them up to which a logarithm is looked for as that of a product of three
@@ -29,35 +31,15 @@ MAX_SEARCH = 400  # and of two
 MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
 
 
-def _is_prime(n: int, secret: random.Random) -> bool:
-    """Miller and Rabin's test for an odd n, wrong with a probability of at most 4^-30."""
-    odd = n - 1
-    twos = (odd & -odd).bit_length() - 1
-    odd >>= twos
-    for _ in range(30):
-        power = pow(secret.randrange(2, n - 1), odd, n)
-        if power in (1, n - 1):
-            continue
-        for _ in range(twos - 1):
-            power = power * power % n
-            if power == n - 1:
-                break
-        else:
-            return False
-    return True
-
-
 @functools.cache
 def _secret_primes() -> tuple[int, int]:
     """A prime above 2^126 that no author of a sheet knows (what is 0 only
     modulo it would pass for 0), and one that divides it less 1."""
-    secret = random.SystemRandom()
-    while True:
-        order = secret.randrange(2**120 + 1, 2**121, 2)
-        if _is_prime(order, secret):
-            break
+    order = 0
+    while not fmpz(order).is_prime():
+        order = random.SystemRandom().randrange(2**120 + 1, 2**121, 2)
     cofactor = 2**7
-    while not _is_prime(cofactor * order + 1, secret):
+    while not fmpz(cofactor * order + 1).is_prime():
         cofactor += 2
     return cofactor * order + 1, order
 

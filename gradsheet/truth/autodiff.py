@@ -83,16 +83,6 @@ def _largest(x: Array, axes: Sequence[int], **_: Any) -> Array:
     return np.take_along_axis(moved, at, -1)[..., 0]
 
 
-def _argmax(x: Array, axes: Sequence[int], **_: Any) -> Array:
-    """Where that entry stands."""
-    (axis,) = axes
-    return np.asarray(x.astype(float).argmax(axis))
-
-
-def _split(x: Array, sizes: Sequence[int], axis: int, **_: Any) -> list[Array]:
-    return np.split(x, np.cumsum(sizes)[:-1], axis)
-
-
 # `real` makes a Real of a number, for the functions that only Reals have.
 _RULES: dict[str, Callable[..., Any]] = {
     "add": lambda a, b, **_: a + b,
@@ -117,14 +107,14 @@ _RULES: dict[str, Callable[..., Any]] = {
     "dot_general": _dot_general,
     "reduce_sum": lambda a, axes, **_: np.asarray(a.sum(tuple(axes)), a.dtype),
     "reduce_max": _largest,
-    "argmax": _argmax,
+    "argmax": lambda a, axes, **_: np.asarray(a.astype(float).argmax(*axes)),  # where that stands
     "broadcast_in_dim": _broadcast,
     "reshape": lambda a, new_sizes, **_: a.reshape(new_sizes),
     "squeeze": lambda a, dimensions, **_: a.squeeze(tuple(dimensions)),
     "expand_dims": lambda a, dimensions, **_: np.expand_dims(a, tuple(dimensions)),
     "transpose": lambda a, permutation, **_: a.transpose(permutation),
     "concatenate": lambda *arrays, dimension, **_: np.concatenate(arrays, dimension),
-    "split": _split,
+    "split": lambda a, sizes, axis, **_: np.split(a, np.cumsum(sizes)[:-1], axis),
     "iota": _iota,
     "convert_element_type": _convert,
     **dict.fromkeys(("stop_gradient", "copy", "copy_p"), lambda a, **_: a),

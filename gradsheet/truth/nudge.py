@@ -241,7 +241,9 @@ class Walk:
         shrink = 2
         while True:
             (above, right), (below, left) = (self._forward(by, by_entry, s) for s in (step, -step))
-            if not any(_crosses(start, side) for side in (right, left)):
+            # A z that begins or ends at 0 does not change sides.
+            ends = (*zip(start, right, strict=True), *zip(start, left, strict=True))
+            if not any(a * b < 0 for a, b in ends):
                 break
             step, shrink = Fraction(step) / shrink, shrink * shrink
         if not any(z == 0 and (r or l) for z, r, l in zip(start, right, left, strict=True)):
@@ -249,9 +251,3 @@ class Walk:
         half = Fraction(step) / 2
         halves = [self._forward(by, by_entry, s)[0] for s in (-half, half)]
         return True, (-step, halves[0], below), (step, halves[1], above)
-
-
-def _crosses(start: list[Number], end: list[Number]) -> bool:
-    """Whether a z changes from one side of 0 to the other; one that begins or
-    ends at 0 does not."""
-    return any(a * b < 0 for a, b in zip(start, end, strict=True))

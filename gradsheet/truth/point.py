@@ -224,11 +224,6 @@ class Point(Values):
         self._marks = self.arithmetic.marks.copy()
 
     @property
-    def is_witnessed(self) -> bool:
-        """Whether others are heard beside the hand-written pass."""
-        return self.witnesses is not None
-
-    @property
     def is_shared(self) -> bool:
         """Whether sheets with the same numbers share it."""
         return self._marks is not None

@@ -26,6 +26,7 @@ the hand-written pass, which is alone at the large ones.
 
 import contextlib
 import itertools
+import math
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
@@ -69,10 +70,8 @@ Draw = Callable[[], int | Fraction]
 
 def numbers(draw: Draw, *shape: int) -> Array:
     """An array of drawn numbers; `draw` may give fractions, too."""
-    array = np.empty(shape, object)
-    for index in np.ndindex(shape):
-        array[index] = Fraction(draw())
-    return array
+    drawn = [Fraction(draw()) for _ in range(math.prod(shape))]
+    return np.array(drawn, object).reshape(shape)
 
 
 def _onto_kink(W: Array, b: Array | None, h: Array, unit: int) -> None:

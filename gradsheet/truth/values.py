@@ -41,6 +41,7 @@ class Values(ABC):
     """
 
     floats = False
+    witnesses: Any = None
 
     def __init__(
         self, problem: Problem, arithmetic: Any, budget: Budget, *, bits: int | None, exact: bool
@@ -69,7 +70,7 @@ class Values(ABC):
     @property
     def is_witnessed(self) -> bool:
         """Whether others are heard beside the pass."""
-        return False
+        return self.witnesses is not None
 
     def typed(self, number: Any) -> Any:
         """A number as the pass here has it: a fraction, or where exp or log enter a Real."""
