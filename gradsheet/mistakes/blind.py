@@ -6,6 +6,7 @@ would show it: small whole numbers are tried, and those are proposed at which
 every mistake changes something, and as many as possible an asked number.
 """
 
+import functools
 import itertools
 import random
 from collections.abc import Mapping, Sequence
@@ -61,31 +62,43 @@ class Blindness:
     more: dict[str, list[Instance]] = field(default_factory=dict)
 
 
+@dataclass(eq=False)
 class _View:
     """What changes when a mistake is made: of each whether an asked number is
     `seen` to, and by name the further quantities in which it is `shown`. One in
     several `variants` is seen where one of them is."""
 
-    def __init__(self, point: Point, instances: Sequence[Instance], asked: Asked):
-        self.point, self._all = point, instances
-        self.parts = [node for tree in asked for node in f.walk(tree)]
-        self.new = any(isinstance(q, f.Quantity) and q.name.endswith(NEW) for q in self.parts)
-        self.seen = np.zeros(len(instances), bool)
-        self.shown: dict[str, Array] = {}
-        self.variants: dict[str, list[int]] = {}
-        for number, instance in enumerate(instances):
-            if self._is_needed(instance):
-                self.variants.setdefault(instance.text, []).append(number)
-        self.instances = [instances[numbers[0]] for numbers in self.variants.values()]
+    point: Point
+    made: Sequence[Instance]
+    asked: Asked
+    seen: Array
+    shown: dict[str, Array] = field(default_factory=dict)
 
-    def _is_needed(self, instance: Instance) -> bool:
-        """Whether the questions need what a mistake is made in; one that they
-        do not is no test."""
-        step = instance.mistake.step
-        if instance.code == CORNER or (step.endswith(NEW) and not self.new):
-            return False
-        by_x = any(isinstance(d, f.Derivative) and d.by.name == "x" for d in self.parts)
-        return by_x or step.split(".")[0] != "d_h" or instance.layers != (1,)
+    @functools.cached_property
+    def asks_for_new(self) -> bool:
+        """Whether anything is asked for as it is after an update."""
+        nodes = itertools.chain(*map(f.walk, self.asked))
+        return any(isinstance(q, f.Quantity) and q.name.endswith(NEW) for q in nodes)
+
+    @functools.cached_property
+    def variants(self) -> dict[str, list[int]]:
+        """The numbers of what is one mistake in words; without those in what the
+        questions do not need, which is no test."""
+        nodes = itertools.chain(*map(f.walk, self.asked))
+        by_x = any(isinstance(d, f.Derivative) and d.by.name == "x" for d in nodes)
+        variants: dict[str, list[int]] = {}
+        for number, instance in enumerate(self.made):
+            step = instance.mistake.step
+            needed = by_x or step.split(".")[0] != "d_h" or instance.layers != (1,)
+            needed = needed and (self.asks_for_new or not step.endswith(NEW))
+            if needed and instance.code != CORNER:
+                variants.setdefault(instance.text, []).append(number)
+        return variants
+
+    @property
+    def instances(self) -> list[Instance]:
+        """One mistake each of the same words."""
+        return [self.made[numbers[0]] for numbers in self.variants.values()]
 
     def further(self) -> list[str]:
         """The quantities that may be asked for as well."""
@@ -95,7 +108,7 @@ class _View:
             n for n in network.shapes if n[0] in "zhL" or n.startswith("yhat") or n.endswith(NEW)
         ]
         lost = {"L", f"L{NEW}"} if network.loss is None else set()
-        return [n for n in names if n not in lost and (self.new or not n.endswith(NEW))]
+        return [n for n in names if n not in lost and (self.asks_for_new or not n.endswith(NEW))]
 
     def _any(self, shows: Array) -> list[bool]:
         return [bool(shows[numbers].any()) for numbers in self.variants.values()]
@@ -138,7 +151,8 @@ def _look(
 ) -> _View:
     """Make every mistake at some points and look at what changes: of what is
     asked for, in its `digits` where it has some, and besides."""
-    view = _View(simulations[0].point, simulations[0].instances, asked)
+    made = simulations[0].instances
+    view = _View(simulations[0].point, made, asked, np.zeros(len(made), bool))
     names = [] if only_asked else view.further()
     trees = {name: parse(name, view.point.network.names) for name in names}
     view.shown = {name: np.zeros_like(view.seen) for name in trees}

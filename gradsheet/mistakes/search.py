@@ -297,19 +297,20 @@ class Search:
         """Take in combinations, with all that they explain and spoil."""
         statements = len(self.wrong) + len(self.right)
         self.point.budget.spend(len(parts) * (FLOAT_PASS + statements * FLOAT_PASS / 8))
-        added: dict[Combination, Hypothesis] = {}
+        added = set[Combination]()
         for run in map(self.simulation.run, parts):
             holds = np.stack([statement.holds(run) for statement in self.wrong], -1)
             for chosen, holding, spoils in zip(run.chosen, holds, self._spoilt(run), strict=True):
-                explains = frozenset(np.flatnonzero(holding).tolist())
-                added.setdefault(chosen, Hypothesis(chosen, explains, spoils))
-        self.hypotheses += added.values()
-        for hypothesis in added.values():
-            for number in hypothesis.explains:
-                fits = self.wrong[number].fits
-                if not fits or len(fits[0].chosen) == len(hypothesis.chosen):
-                    fits.append(hypothesis)
-                    hypothesis.fewest += 1
+                if chosen in added:
+                    continue
+                added.add(chosen)
+                hypothesis = Hypothesis(chosen, frozenset(np.flatnonzero(holding).tolist()), spoils)
+                self.hypotheses.append(hypothesis)
+                for number in hypothesis.explains:
+                    fits = self.wrong[number].fits
+                    if not fits or len(fits[0].chosen) == len(chosen):
+                        fits.append(hypothesis)
+                        hypothesis.fewest += 1
 
     # Exactly
 

@@ -43,7 +43,8 @@ def pattern_degree(node: f.Node, network: Network) -> int:
         case f.Binary("+" | "-", a, b):
             return max(of(a), of(b))
         case f.Power(base, exponent):
-            return exponent * of(base) if exponent >= 0 or not of(base) else ANY_DEGREE
+            bits = of(base)
+            return exponent * bits if exponent >= 0 or not bits else ANY_DEGREE
         case f.Call(function, (argument, *_)) if function in f.KINKED:
             if is_node(argument):
                 is_step = function not in ACTIVATIONS  # and no multiple of its argument
