@@ -6,6 +6,7 @@ would show it: small whole numbers are tried, and those are proposed at which
 every mistake changes something, and as many as possible an asked number.
 """
 
+import functools
 import itertools
 import random
 from collections.abc import Mapping, Sequence
@@ -61,110 +62,122 @@ class Blindness:
     more: dict[str, list[Instance]] = field(default_factory=dict)
 
 
+@dataclass(eq=False)
 class _View:
-    """What changes when a mistake is made, at any of some points."""
+    """What changes when a mistake is made: of each whether an asked number is
+    `seen` to, and by name the further quantities in which it is `shown`. One in
+    several `variants` is seen where one of them is."""
 
-    def __init__(
-        self,
-        simulations: Sequence[Simulation],
-        asked: Asked,
-        *,
-        digits: bool = False,
-        only_asked: bool = False,
-    ):
-        self.point, found = simulations[0].point, simulations[0].instances
+    point: Point
+    made: Sequence[Instance]
+    asked: Asked
+    seen: Array
+    shown: dict[str, Array] = field(default_factory=dict)
+
+    @functools.cached_property
+    def asks_for_new(self) -> bool:
+        """Whether anything is asked for as it is after an update."""
+        nodes = itertools.chain(*map(f.walk, self.asked))
+        return any(isinstance(q, f.Quantity) and q.name.endswith(NEW) for q in nodes)
+
+    @functools.cached_property
+    def variants(self) -> dict[str, list[int]]:
+        """The numbers of what is one mistake in words; without those in what the
+        questions do not need, which is no test."""
+        nodes = itertools.chain(*map(f.walk, self.asked))
+        by_x = any(isinstance(d, f.Derivative) and d.by.name == "x" for d in nodes)
+        variants: dict[str, list[int]] = {}
+        for number, instance in enumerate(self.made):
+            step = instance.mistake.step
+            needed = by_x or step.split(".")[0] != "d_h" or instance.layers != (1,)
+            needed = needed and (self.asks_for_new or not step.endswith(NEW))
+            if needed and instance.code != CORNER:
+                variants.setdefault(instance.text, []).append(number)
+        return variants
+
+    @property
+    def instances(self) -> list[Instance]:
+        """One mistake each of the same words."""
+        return [self.made[numbers[0]] for numbers in self.variants.values()]
+
+    def further(self) -> list[str]:
+        """The quantities that may be asked for as well."""
         network = self.point.network
-        by_x = any(
-            d.by.name == "x" for tree in asked for d in f.walk(tree) if isinstance(d, f.Derivative)
-        )
-        new = any(
-            q.name.endswith(NEW)
-            for tree in asked
-            for q in f.walk(tree)
-            if isinstance(q, f.Quantity)
-        )
-        names = [
-            f"dL/d{name}" for name in network.shapes if network.no_derivative("L", name) is None
-        ]
+        names = [f"dL/d{n}" for n in network.shapes if network.no_derivative("L", n) is None]
         names += [
             n for n in network.shapes if n[0] in "zhL" or n.startswith("yhat") or n.endswith(NEW)
         ]
-        names = [] if only_asked else [name for name in names if new or not name.endswith(NEW)]
         lost = {"L", f"L{NEW}"} if network.loss is None else set()
-        trees = {n: parse(n, network.names) for n in names if n not in ("learning_rate", *lost)}
-        self._seen = np.zeros(len(found), bool)
-        self._shown = {name: np.zeros(len(found), bool) for name in trees}
-        for simulation in simulations:
-            run = Run(simulation, [(), *simulation.singles])
-            for tree, value in asked.items():
-                try:
-                    values = run.values(tree)
-                except (EvaluationError, Missing):  # an index outside its axis
-                    continue
-                shows = changed(values)
-                halves = (
-                    [as_float(printed.half) for printed in printed_entries(value)]
-                    if digits and value
-                    else []
-                )
-                # What does not show in the digits does not show.
-                if len(halves) == values.shape[-1]:
-                    shows &= ~(abs(values[1:] - values[:1]) <= np.array(halves))
-                self._seen |= shows.any(-1)
-            for name, tree in trees.items():
-                self._shown[name] |= changed(run.values(tree)).any(-1)
-        # A mistake in several variants is seen where one of them is, and one that the
-        # questions do not need is no test.
-        self._variants: dict[str, list[int]] = {}
-        for number, instance in enumerate(found):
-            step = instance.mistake.step
-            needed = (by_x or step.split(".")[0] != "d_h" or instance.layers != (1,)) and (
-                new or not step.endswith(NEW)
-            )
-            if needed and instance.code != CORNER:
-                self._variants.setdefault(instance.text, []).append(number)
-        self.instances = [found[numbers[0]] for numbers in self._variants.values()]
+        return [n for n in names if n not in lost and (self.asks_for_new or not n.endswith(NEW))]
 
     def _any(self, shows: Array) -> list[bool]:
-        return [bool(shows[numbers].any()) for numbers in self._variants.values()]
+        return [bool(shows[numbers].any()) for numbers in self.variants.values()]
 
     @property
     def hidden(self) -> list[Instance]:
         """The mistakes that change nothing that is asked for."""
-        return [
-            instance
-            for instance, seen in zip(self.instances, self._any(self._seen), strict=True)
-            if not seen
-        ]
+        seen = self._any(self.seen)
+        return [i for i, is_seen in zip(self.instances, seen, strict=True) if not is_seen]
 
     def worth(self) -> tuple[int, int]:
         """How many mistakes change anything at all, and how many an asked number."""
-        anything = np.asarray(np.any([*self._shown.values(), self._seen], 0))
-        return sum(self._any(anything)), sum(self._any(self._seen))
+        anything = np.asarray(np.any([*self.shown.values(), self.seen], 0))
+        return sum(self._any(anything)), sum(self._any(self.seen))
 
     def more(self) -> dict[str, list[Instance]]:
         """The few quantities to ask for as well, each with the hidden mistakes
         that it shows; "" with the rest."""
         shown = {
-            name: dict(zip(self._variants, self._any(shows), strict=True))
-            for name, shows in self._shown.items()
+            name: dict(zip(self.variants, self._any(shows), strict=True))
+            for name, shows in self.shown.items()
         }
-        left, found = self.hidden, dict[str, list[Instance]]()
+        left, chosen = self.hidden, dict[str, list[Instance]]()
         while left:
             best = max(shown, key=lambda name: sum(shown[name][instance.text] for instance in left))
-            found[best] = [instance for instance in left if shown[best][instance.text]]
-            if not found[best]:
-                del found[best]
-                return {**found, "": left}
-            left = [instance for instance in left if instance not in found[best]]
-        return found
+            new = [instance for instance in left if shown[best][instance.text]]
+            if not new:
+                return {**chosen, "": left}
+            chosen[best] = new
+            left = [instance for instance in left if instance not in new]
+        return chosen
+
+
+def _look(
+    simulations: Sequence[Simulation],
+    asked: Asked,
+    *,
+    digits: bool = False,
+    only_asked: bool = False,
+) -> _View:
+    """Make every mistake at some points and look at what changes: of what is
+    asked for, in its `digits` where it has some, and besides."""
+    made = simulations[0].instances
+    view = _View(simulations[0].point, made, asked, np.zeros(len(made), bool))
+    names = [] if only_asked else view.further()
+    trees = {name: parse(name, view.point.network.names) for name in names}
+    view.shown = {name: np.zeros_like(view.seen) for name in trees}
+    for simulation in simulations:
+        run = Run(simulation, [(), *simulation.singles])
+        for tree, value in asked.items():
+            try:
+                values = run.values(tree)
+            except (EvaluationError, Missing):  # an index outside its axis
+                continue
+            shows = changed(values)
+            printed = printed_entries(value) if digits and value else []
+            if len(printed) == values.shape[-1]:  # what does not show in the digits does not show
+                halves = np.array([as_float(p.half) for p in printed])
+                shows &= ~(abs(values[1:] - values[:1]) <= halves)
+            view.seen |= shows.any(-1)
+        for name, tree in trees.items():
+            view.shown[name] |= changed(run.values(tree)).any(-1)
+    return view
 
 
 def _view(sheet: Sheet, *, only_asked: bool = False) -> _View:
     """What changes at the numbers of a sheet, of what it asks for and besides."""
-    return _View(
-        [simulate(point_of(sheet.problem, None))], _asked(sheet), digits=True, only_asked=only_asked
-    )
+    simulations = [simulate(point_of(sheet.problem, None))]
+    return _look(simulations, _asked(sheet), digits=True, only_asked=only_asked)
 
 
 def _view_work(sheet: Sheet) -> int:
@@ -197,16 +210,13 @@ def blindness(sheet: Sheet) -> Blindness:
     if one * (GENERIC if sheet.params is None else 1) > MAX_OPERATIONS:
         raise SheetError(
             f"making every mistake in this network takes {one:,} operations, expected at most "
-            f"{MAX_OPERATIONS:,}: "
-            "take a smaller one"
+            f"{MAX_OPERATIONS:,}: take a smaller one"
         )
     if sheet.params is None or sheet.x is None:
         probes = probes_for(sheet.network, None, rate)
         probes.budget.start()
-        points = [
-            point for point in itertools.islice(probes, 1 + GENERIC) if not point.is_witnessed
-        ]
-        view = _View([simulate(point) for point in points], asked)
+        points = [p for p in itertools.islice(probes, 1 + GENERIC) if not p.is_witnessed]
+        view = _look([simulate(point) for point in points], asked)
         return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
     view = _view(sheet)
     total, hidden = len(view.instances), view.hidden
@@ -219,7 +229,7 @@ def blindness(sheet: Sheet) -> Blindness:
     best: _View | None = None
     for simulation in map(simulate, drawn):
         if not _on_a_kink(simulation):
-            view = _View([simulation], asked)
+            view = _look([simulation], asked)
             best = view if best is None or view.worth() > best.worth() else best
             if best.worth() == (total, total):
                 break
@@ -262,16 +272,13 @@ def _as_lines(point: Point) -> list[str]:
     """The data of a point as lines of a sheet."""
     single = point.network.examples is None
 
-    def text(array: Array) -> str:
-        return plain(exact_text(array))
+    def line(name: str, array: Array | None) -> list[str]:
+        return [] if array is None else [f"{name} = {plain(exact_text(array))}"]
 
-    problem = point.problem
-    lines = [f"x = {text(problem.x[0] if single else problem.x)}"]
-    if problem.y is not None:
-        lines.append(f"y = {text(problem.y[0] if single else problem.y)}")
-    for W, b in problem.params:
-        lines += ["[[layer]]", f"W = {text(W)}"]
-        lines += [] if b is None else [f"b = {text(b)}"]
+    x, y = point.problem.x, point.problem.y
+    lines = line("x", x[0] if single else x) + line("y", y[0] if single and y is not None else y)
+    for W, b in point.problem.params:
+        lines += ["[[layer]]", *line("W", W), *line("b", b)]
     return lines
 
 
@@ -285,18 +292,11 @@ def told(found: Blindness) -> Sequence[str]:
     ]
     lines += [f"  {instance.code:28}  {instance.text}" for instance in found.unseen]
     if found.data:
-        hidden = len(found.hidden)
-        lines += [
-            "",
-            "With these numbers the same questions see "
-            f"{'all' if not hidden else f'all but {hidden}'}:",
-        ]
+        most = f"all but {len(found.hidden)}" if found.hidden else "all"
+        lines += ["", f"With these numbers the same questions see {most}:"]
         lines += [f"  {line}" for line in found.data]
     if found.more:
-        lines += [
-            "",
-            "To see the rest, ask for more:" if found.data else "To see them, ask for more:",
-        ]
+        lines += ["", f"To see {'the rest' if found.data else 'them'}, ask for more:"]
         for name, shown in found.more.items():
             codes = ", ".join(dict.fromkeys(instance.code for instance in shown))
             lines.append(f"  {name or 'nothing shows'}: {codes}")

@@ -100,25 +100,16 @@ class Candidate:
     cause: Combination = ()
     evidence: float = 0.0
 
-    @property
-    def is_sure(self) -> bool:
-        """Whether it is no chance, and no right claim speaks against it."""
-        return self.digits >= SURE and not self.spoils
-
     def then(self, pen: "Candidate") -> "Candidate":
         """What explains a working, with a slip from there to the number."""
         both = Explanation.together([self.explanation, pen.explanation])
         return replace(self, explanation=both, size=self.size + pen.size)
 
 
-def rank(kind: Kind) -> int:
-    """The row of a kind in the table, from 1 on."""
-    return next(row for row, kinds in enumerate(RANKS, 1) if kind in kinds)
-
-
 def key(candidate: Candidate) -> tuple[float, ...]:
-    """What comes first explains best."""
-    return rank(candidate.kind), candidate.size, -candidate.reach, candidate.spoils
+    """What comes first explains best: by the row of its kind in the table, and so on."""
+    row = next(row for row, kinds in enumerate(RANKS) if candidate.kind in kinds)
+    return row, candidate.size, -candidate.reach, candidate.spoils
 
 
 def winners(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -128,7 +119,8 @@ def winners(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def are_sure(winners: Iterable[Candidate]) -> bool:
-    """Whether chance is ruled out: all of one kind, and each of them sure."""
+    """Whether chance is ruled out: all are of one kind, and no right claim
+    speaks against any."""
     several = list(winners)
     kinds = {candidate.kind for candidate in several}
-    return len(kinds) == 1 and all(candidate.is_sure for candidate in several)
+    return len(kinds) == 1 and all(c.digits >= SURE and not c.spoils for c in several)

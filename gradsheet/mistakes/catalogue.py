@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.language.functions import ActivationFacts, facts_of
+from gradsheet.language.functions import facts_of
 from gradsheet.network.losses import LOSSES as FACTS
 from gradsheet.network.losses import SQUARES
 from gradsheet.network.network import Network
@@ -67,76 +67,34 @@ PLACES = {  # of a step, likewise
 }
 
 
-@dataclass(frozen=True)
-class Place:
-    """A layer of a network, as `Mistake.where` asks about it."""
-
-    network: Network
-    l: int
-    rate: bool  # whether a step of gradient descent is taken
-
-    @property
-    def last(self) -> bool:
-        return self.l == self.network.depth
-
-    @property
-    def units(self) -> int:
-        return self.network.widths[self.l]
-
-    @property
-    def inputs(self) -> int:
-        return self.network.widths[self.l - 1]
-
-    @property
-    def loss(self) -> str | None:
-        return self.network.loss
-
-    @property
-    def f(self) -> str:
-        return split(self.network.activations[self.l - 1])[0]
-
-    @property
-    def facts(self) -> ActivationFacts:
-        return facts_of(self.network.activations[self.l - 1])
-
-    @property
-    def others(self) -> list[Activation]:
-        """The activations of other layers, where each unit has its own."""
-        return [
+def _place(network: Network, l: int, rate: bool) -> SimpleNamespace:
+    """A layer of a network, as `Mistake.where` asks about it; `rate` says
+    whether a step of gradient descent is taken."""
+    facts, examples = facts_of(network.activations[l - 1]), network.examples or 1
+    f, f_before = (split(network.activations[k - 1])[0] if k else "identity" for k in (l, l - 1))
+    return SimpleNamespace(
+        network=network,
+        l=l,
+        rate=rate,
+        units=network.widths[l],
+        inputs=network.widths[l - 1],
+        bias=network.biases[l - 1],
+        f=f,
+        f_before=f_before,  # of the layer before; x has none
+        facts=facts,
+        curved=f != "identity" and not facts.mixes,  # every unit has an activation of its own
+        # The activations of other layers, where each unit has its own.
+        others=[
             a
-            for a in dict.fromkeys(self.network.activations)
-            if split(a)[0] not in ("identity", self.f) and not facts_of(a).mixes
-        ]
-
-    @property
-    def f_before(self) -> str:
-        """The activation of the layer before; x has none."""
-        return split(self.network.activations[self.l - 2])[0] if self.l > 1 else "identity"
-
-    @property
-    def curved(self) -> bool:
-        """Whether every unit has an activation of its own."""
-        return self.f != "identity" and not self.facts.mixes
-
-    @property
-    def bias(self) -> str | None:
-        return self.network.biases[self.l - 1]
-
-    @property
-    def examples(self) -> int:
-        return self.network.examples or 1
-
-    @property
-    def batch(self) -> bool:
-        return self.examples > 1
-
-    @property
-    def mean(self) -> bool:
-        return self.batch and self.network.reduction == "mean"
-
-    @property
-    def cancels(self) -> bool:
-        return self.last and self.network.cancels
+            for a in dict.fromkeys(network.activations)
+            if split(a)[0] not in ("identity", f) and not facts_of(a).mixes
+        ],
+        loss=network.loss,
+        cancels=l == network.depth and network.cancels,
+        examples=examples,
+        batch=examples > 1,
+        mean=examples > 1 and network.reduction == "mean",
+    )
 
 
 def _ones(array: Array) -> Array:
@@ -157,10 +115,6 @@ def _only(array: Array, k: int, axis: int) -> Array:
 def _sum(array: Array, axis: int) -> Array:
     """The sum over an axis, at each of its places."""
     return np.broadcast_to(array.sum(axis, keepdims=True), array.shape)
-
-
-def _ln10(array: Array) -> Any:
-    return np.log(0 * array + number(array, 10))
 
 
 def _turned(W: Array) -> Array:
@@ -195,7 +149,7 @@ class Mistake:
     code: str
     kind: str
     step: str
-    where: Callable[[Place], Any]
+    where: Callable[[SimpleNamespace], Any]
     text: str
     edit: Callable[..., Any]
 
@@ -241,7 +195,8 @@ CATALOGUE = (
             lambda right, s: s.mean(d_cross_entropy(s.y, s.yhat))),
     Mistake("second-term-sign", "sign", "d_yhat", lambda p: p.loss in TWO_TERMS,
             "the derivative of log(1 - yhat) lacks its minus sign",
-            lambda right, s: s.mean(d_cross_entropy(s.y, s.yhat) + d_cross_entropy(1 - s.y, 1 - s.yhat))),
+            lambda right, s: s.mean(
+                d_cross_entropy(s.y, s.yhat) + d_cross_entropy(1 - s.y, 1 - s.yhat))),
     Mistake("loss-half-missing", "factor", "shares", lambda p: p.loss == HALF,
             "the 1/2 of the loss is missing",
             lambda right, s: 2 * right),
@@ -265,7 +220,7 @@ CATALOGUE = (
             lambda right, s: s.mean(cross_entropy(s.y, s.yhat).sum(-2))),
     Mistake("log-base-10", "logarithm", "shares", lambda p: p.loss in ENTROPIES,
             "the logarithm to base 10 is taken for the natural one",
-            lambda right, s: right / _ln10(right)),
+            lambda right, s: right / np.log(0 * right + number(right, 10))),
 
     # Forward
     Mistake("bias-forgotten", "bias", "z", lambda p: p.bias is not None,
@@ -325,7 +280,8 @@ CATALOGUE = (
             "{f}' is multiplied with once more, though it cancels against the derivative of the "
             "loss",
             lambda right, s: right * s.h * (1 - s.h)),
-    Mistake("target-not-subtracted", "factor", "d_z", lambda p: p.cancels and (p.units > 1 or p.batch),
+    Mistake("target-not-subtracted", "factor", "d_z",
+            lambda p: p.cancels and (p.units > 1 or p.batch),
             "the target is left out, yhat stands for yhat - y",
             lambda right, s: s.mean(s.h)),
     Mistake("softmax-diagonal", "activation", "d_z", lambda p: p.facts.mixes,
@@ -360,7 +316,8 @@ CATALOGUE = (
     Mistake("own-output", "input", "d_W.h", lambda p: p.units == p.inputs,
             "h{l}, what leaves the layer, stands for {input} in the gradient of W{l}",
             lambda right, s: s.own),
-    Mistake("x-for-h", "input", "d_W.h", lambda p: p.l > 1 and p.inputs == p.network.widths[0],
+    Mistake("x-for-h", "input", "d_W.h",
+            lambda p: p.l > 1 and p.inputs == p.network.widths[0],
             "x stands for {input} in the gradient of W{l}",
             lambda right, s: s.x),
     Mistake("delta-summed", "chain", "d_W", lambda p: p.units > 1,
@@ -384,7 +341,8 @@ CATALOGUE = (
     Mistake("bias-shared", "bias", "d_b", lambda p: p.bias == "units" and p.units > 1,
             "one number for all units is taken as the gradient of b{l}, the sum over them",
             lambda right, s: _sum(right, -1)),
-    Mistake("bias-one-unit", "bias", "d_b", lambda p: p.bias == "shared" and p.units > 1 and _each(p.units),
+    Mistake("bias-one-unit", "bias", "d_b",
+            lambda p: p.bias == "shared" and p.units > 1 and _each(p.units),
             "the bias that layer {l} shares gets the delta of unit {k} alone",
             lambda right, s, k: s.delta[..., k - 1].sum(-1)),
     Mistake("bias-mean-of-units", "bias", "d_b", lambda p: p.bias == "shared" and p.units > 1,
@@ -435,10 +393,12 @@ CATALOGUE = (
     Mistake("not-updated", "update", "W_new", lambda p: p.rate,
             "the weights are left as they were",
             lambda right, s: s.old),
-    Mistake("bias-kept", "update", "b_new", lambda p: p.rate and p.bias and p.network.update == "all",
+    Mistake("bias-kept", "update", "b_new",
+            lambda p: p.rate and p.bias and p.network.update == "all",
             "the biases are left as they were",
             lambda right, s: s.old),
-    Mistake("bias-updated", "update", "b_new", lambda p: p.rate and p.bias and p.network.update == "weights",
+    Mistake("bias-updated", "update", "b_new",
+            lambda p: p.rate and p.bias and p.network.update == "weights",
             "the biases are updated, too, though the step is on the weights",
             lambda right, s: s.old - s.rate * s.gradient),
     Mistake("old-weights", "update", "z_new", lambda p: p.rate,
@@ -461,6 +421,7 @@ class Instance:
 
     @property
     def code(self) -> str:
+        """The code of its kind."""
         return self.mistake.code
 
     def edits(self) -> Iterator[tuple[Step, Edit]]:
@@ -475,7 +436,7 @@ class Instance:
         return self.mistake is other.mistake and not set(self.layers).isdisjoint(other.layers)
 
 
-def _instance(mistake: Mistake, places: Sequence[Place], variant: Any) -> Instance:
+def _instance(mistake: Mistake, places: Sequence[SimpleNamespace], variant: Any) -> Instance:
     p, everywhere = places[0], len(places) > 1
     l: int | str = "" if everywhere else p.l
     before: int | str = "" if everywhere else p.l - 1
@@ -492,36 +453,27 @@ def _instance(mistake: Mistake, places: Sequence[Place], variant: Any) -> Instan
         text, hint = (f"{words}, in every layer" for words in (text, hint))
     for at in (" of layer {l}", " in layer {l}", " layer {l}"):
         text, hint = (words.replace(at, "") if everywhere else words for words in (text, hint))
-    return Instance(
-        mistake,
-        tuple(place.l for place in places),
-        variant,
-        text.format(**words),
-        hint.format(**words),
-    )
+    layers = tuple(place.l for place in places)
+    return Instance(mistake, layers, variant, text.format(**words), hint.format(**words))
 
 
 def instances(network: Network, rate: bool) -> tuple[Instance, ...]:
     """Every mistake that can be made in a network, where it can be made; `rate`
     says whether there is an update."""
-    found = []
+    several: list[Instance] = []
+    layers = [_place(network, l, rate) for l in range(1, network.depth + 1)]
     for mistake in CATALOGUE:
-        layers = range(1, network.depth + 1)
-        places = [
-            Place(network, l, rate) for l in (layers[-1:] if mistake.step in AT_THE_END else layers)
-        ]
+        places = layers[-1:] if mistake.step in AT_THE_END else layers
         answers = [(place, mistake.where(place)) for place in places]
-        plain = [
-            place for place, answer in answers if answer and not isinstance(answer, Iterable | str)
-        ]
+        plain = [place for place, answer in answers if answer and not isinstance(answer, Iterable)]
         if mistake.step not in TOGETHER:
-            found += [_instance(mistake, [place], None) for place in plain]
+            several += [_instance(mistake, [place], None) for place in plain]
         if len(plain) > 1 or (plain and mistake.step in TOGETHER):
-            found.append(_instance(mistake, plain, None))
+            several.append(_instance(mistake, plain, None))
         for place, answer in answers:
             if isinstance(answer, Iterable) and not isinstance(answer, str):
-                found += [_instance(mistake, [place], variant) for variant in answer]
-    return tuple(found)
+                several += [_instance(mistake, [place], variant) for variant in answer]
+    return tuple(several)
 
 
 def edits_of(

@@ -18,7 +18,7 @@ from gradsheet.claims.judgement import Cause, Explanation, Judgement
 from gradsheet.claims.sheet import Claim
 from gradsheet.mistakes.candidate import HALF, RANKS, SURE, Candidate, Kind, are_sure, winners
 from gradsheet.mistakes.forms import difference, forms, repairs
-from gradsheet.mistakes.search import Hypothesis, Search, Statement
+from gradsheet.mistakes.search import Hypothesis, Search, Statement, search
 from gradsheet.mistakes.simulation import Combination
 from gradsheet.mistakes.stories import Stories
 from gradsheet.mistakes.writing import ARITHMETIC, Writing, said_by
@@ -48,26 +48,19 @@ def diagnose(
         # The rules that people use do not hold there: what they give is no mistake of theirs.
         return []
     try:
-        return _Diagnosis(Search(judgements, points, history)).causes()
+        return _Diagnosis(search(judgements, points, history)).causes()
     except OutOfWork:  # what has been explained by now is
         return []
     except Exception as error:  # the verdicts stand all the same
-        fault = f"{type(error).__name__}: {error}"
-        warnings.warn(
-            f"the search for mistakes failed, which is a fault of gradsheet: {fault}",
-            RuntimeWarning,
-            2,
-        )
+        text = "the search for mistakes failed, which is a fault of gradsheet"
+        warnings.warn(f"{text}: {type(error).__name__}: {error}", RuntimeWarning, 2)
         return []
 
 
 @dataclass(frozen=True)
 class _Case:
-    """A judgement that is to be explained, by its number.
-
-    With the statement that mistakes in the pass have to make true, and the
-    story that does.
-    """
+    """A judgement that is to be explained, by its number; the statement that
+    mistakes in the pass have to make true, and the story that does."""
 
     number: int
     judgement: Judgement
@@ -78,14 +71,7 @@ class _Case:
     def is_split(self) -> bool:
         """Whether its working is one thing to explain, and its number another."""
         of_number = self.statement is not None and self.statement.is_of_number
-        return not self.judgement.own and not of_number
-
-    @property
-    def is_carried(self) -> bool:
-        """Whether it follows from something wrong, with no mistake of its own."""
-        judgement = self.judgement
-        follows = judgement.verdict == "carried_forward" or (judgement.own and judgement.given)
-        return self.story is None and bool(follows)
+        return not (self.judgement.own or of_number)
 
     @property
     def said(self) -> int:
@@ -108,11 +94,10 @@ class _Diagnosis:
         for number, judgement in enumerate(self.judgements):
             if judgement.verdict in ("wrong", "lucky", "carried_forward"):
                 self._explain(self._case(number, judgement))
-        shared = [(cause, claims) for cause, claims in self.members.items() if len(claims) > 1]
-        shared.sort(key=lambda pair: -len(pair[1]))
         return [
             Cause(self._named(cause), claims, self._is_sure(cause, self.evidence[cause]))
-            for cause, claims in shared
+            for cause, claims in sorted(self.members.items(), key=lambda pair: -len(pair[1]))
+            if len(claims) > 1
         ]
 
     def _case(self, number: int, judgement: Judgement) -> _Case:
@@ -168,11 +153,8 @@ class _Diagnosis:
     # The kinds, in the order of the table
 
     def _left_out(self, case: _Case) -> Iterator[Candidate]:
-        """What a number lacks of its own line, and mistakes that come to that.
-
-        Of a line of quantities that is the same mistake in other words, and
-        said first.
-        """
+        """What a number lacks of its own line, and mistakes that come to that: of
+        a line of quantities the same in other words, and said first."""
         if (left_out := self.writing.left_out(case.number)) is None:
             return
         digits = case.said
@@ -191,8 +173,9 @@ class _Diagnosis:
 
     def _carried(self, case: _Case) -> Iterator[Candidate]:
         """Right steps from an earlier wrong claim, whose cause is its cause."""
-        if case.is_carried:
-            given = case.judgement.given
+        judgement, given = case.judgement, case.judgement.given
+        follows = judgement.verdict == "carried_forward" or (judgement.own and given)
+        if case.story is None and follows:
             yield Candidate(Kind.CARRIED, _carried_on(given), cause=self._cause_of(given))
 
     def _difference(self, case: _Case) -> Iterator[Candidate]:
@@ -235,31 +218,23 @@ class _Diagnosis:
         if statement is None:
             return []
         if story is not None:
-            digits = self.stories.beyond(story.chosen, self.stories.digits(story.explains))
-            return [
-                Candidate(
-                    Kind.SHARED,
-                    self._named(chosen),
-                    size=len(chosen),
-                    reach=story.fewest,
-                    spoils=self.search.spoils(story.chosen),
-                    digits=digits,
-                    cause=chosen,
-                )
-                for chosen in self.stories.shared(statement, story)
-            ]
+            kind, evidence, digits = Kind.SHARED, 0.0, self.stories.digits(story.explains)
+            fitting = [(chosen, story) for chosen in self.stories.shared(statement, story)]
+        else:
+            kind, evidence, digits = Kind.PASS, statement.digits, statement.digits
+            fitting = [(h.chosen, h) for h in self.stories.alone(statement)]
         return [
             Candidate(
-                Kind.PASS,
-                self._named(h.chosen),
-                size=len(h.chosen),
-                reach=h.fewest,
-                spoils=self.search.spoils(h.chosen),
-                digits=self.stories.beyond(h.chosen, statement.digits),
-                cause=h.chosen,
-                evidence=statement.digits,
+                kind,
+                self._named(chosen),
+                size=len(chosen),
+                reach=hypothesis.fewest,
+                spoils=self.search.spoils(hypothesis.chosen),
+                digits=self.stories.beyond(hypothesis.chosen, digits),
+                cause=chosen,
+                evidence=evidence,
             )
-            for h in self.stories.alone(statement)
+            for chosen, hypothesis in fitting
         ]
 
     def _with_pens(self, case: _Case, candidates: list[Candidate]) -> list[Candidate]:
@@ -268,11 +243,8 @@ class _Diagnosis:
         return [c.then(pen) for c in candidates for pen in pens] if pens else candidates
 
     def _pens(self, case: _Case) -> list[Candidate]:
-        """The slips to a number, from the truth, its line or shared mistakes.
-
-        Where several slips fit none is sure, nor where a number may have been
-        cut: rounding on the way looks like it.
-        """
+        """The slips to a number, from the truth, its line or shared mistakes. Of
+        several none is sure, nor that it was cut: rounding on the way looks like it."""
         if case.judgement.own and case.story is not None:
             return []  # its mistakes give the number, or all but for rounding
         pens = self.writing.pens(case.number)
@@ -283,17 +255,11 @@ class _Diagnosis:
             said = 0.0
         candidates: list[Candidate] = []
         for chosen, pen in pens:
+            kind = Kind.ARITHMETIC if pen == ARITHMETIC else Kind.PEN
+            together = Explanation.together([self._named(chosen), pen]) if chosen else pen
             size = len(chosen) + 1 + pen.code.count("+")
-            before = [self._named(chosen)] if chosen else []
-            candidates.append(
-                Candidate(
-                    Kind.ARITHMETIC if pen == ARITHMETIC else Kind.PEN,
-                    Explanation.together([*before, pen]),
-                    size=size,
-                    digits=said - size + 1,  # each but one took a digit
-                    cause=chosen,
-                )
-            )
+            digits = said - size + 1  # each but one took a digit
+            candidates.append(Candidate(kind, together, size=size, digits=digits, cause=chosen))
         return candidates
 
     def _rounded(self, case: _Case) -> list[Candidate]:
@@ -338,11 +304,7 @@ class _Diagnosis:
 
 def _carried_on(claims: Sequence[Claim]) -> Explanation:
     """What follows from earlier claims, as it is told."""
-    earlier = " and ".join(f"{claim.quantity} (line {claim.line})" for claim in claims)
-    lines = " and ".join(f"line {claim.line}" for claim in claims)
-    return Explanation(
-        "carried-on",
-        f"right given the earlier {earlier}",
-        "carried-on",
-        f"what it follows from, {lines}",
-    )
+    code, earlier, lines = "carried-on", "right given the earlier ", "what it follows from, "
+    earlier += " and ".join(f"{claim.quantity} (line {claim.line})" for claim in claims)
+    lines += " and ".join(f"line {claim.line}" for claim in claims)
+    return Explanation(code, earlier, code, lines)

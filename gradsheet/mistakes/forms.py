@@ -78,12 +78,10 @@ def _differences(
         rows = []
         for index in by_entries:
             point.budget.spend(point.pass_work.both)
-            seen = nudged(point, by, index, step)
-            rows.append([v * factor for v in seen.entries(of, of_entries)])
+            rows.append(nudged(point, by, index, step).entries(of, of_entries))
         return rows
 
-    unmoved = nudged(point, by, by_entries[0], 0).entries(of, of_entries)
-    here = [[v * factor for v in unmoved]] * len(by_entries)
+    here = [nudged(point, by, by_entries[0], 0).entries(of, of_entries)] * len(by_entries)
     for step in STEPS:
         after, before = moved(step), moved(-step)
         for kind, ends, width in (
@@ -93,7 +91,7 @@ def _differences(
         ):
             values = []
             for k in range(len(of_entries)):
-                values += [(a[k] - b[k]) / width for a, b in zip(*ends, strict=True)]
+                values += [(a[k] - b[k]) * factor / width for a, b in zip(*ends, strict=True)]
             if agree(printed, values):
                 size = f"step {float(step):g}"
                 text = f"it is {kind} finite difference of {size}, not the derivative"
@@ -114,13 +112,12 @@ def forms(search: Search, judgement: Judgement) -> list[Explanation]:
     except NO_ANSWER:
         return named
     for k, (slip, array) in enumerate(figures.forms(truth)):
+        fits = False
         if claim.value is not None:
             fits = same_shape(fractions(claim.value).shape, array.shape)
             fits = fits and agree(printed_entries(claim.value), list(array.flat))
         elif probes is not None and line is not None:
             fits = agree_everywhere(probes, claim.tree, line, form=k)
-        else:
-            fits = False
         if fits:
             named.append(explanation_of(slip))
     return named + _taken_for_it(search, judgement, line)
@@ -129,8 +126,9 @@ def forms(search: Search, judgement: Judgement) -> list[Explanation]:
 def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> list[Explanation]:
     """What is given for it: the derivative by z for that by h, or yhat."""
     claim, point, probes = judgement.claim, search.point, search.probes
+    hidden = [f"h{l}" for l in range(1, point.network.depth + 1)]
     match claim.tree:
-        case f.Derivative(of, f.Quantity(by, indices)) if _is_hidden(point.inner(by)):
+        case f.Derivative(of, f.Quantity(by, indices)) if point.inner(by) in hidden:
             other: f.Node = f.Derivative(of, f.Quantity(f"z{point.inner(by)[1:]}", indices))
             named = "derivative-by-z", f"that is {formula_text(other)}, not {claim.quantity}"
         case f.Derivative(f.Quantity("L", ()), f.Quantity(by, indices)) if (
@@ -154,16 +152,11 @@ def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> 
     return [Explanation(*named, "form", hint)] if fits else []
 
 
-def _is_hidden(node: str) -> bool:
-    """Whether a node is the h of a layer, and not the data."""
-    return node[0] == "h" and node != "h0"
-
-
 def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
     """The changes that make a formula true which has no value as it stands."""
     claim, point, probes = judgement.claim, search.point, search.probes
     line = claim.working[-1].tree if claim.working else None
-    if line is None or len(list(f.walk(line))) > MAX_PARTS:
+    if line is None or line.size > MAX_PARTS:
         return []
 
     def is_true(changed: f.Node) -> bool:
@@ -175,28 +168,18 @@ def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
         except NO_VALUE:
             return False
 
-    def find() -> list[Explanation]:
-        explanations = []
-        for changes in repaired(line, claim.tree, point.network, is_true):
-            parts = []
-            for change in changes:
-                text = f"{change.found} stands for {change.wanted}"
-                parts.append(Explanation(change.code, text, "formula", change.hint))
-            explanations.append(Explanation.together(parts))
-        return explanations
-
-    if probes is None:
-        return find()
-
-    def paid() -> tuple[list[Explanation], float]:
+    def find() -> tuple[list[Explanation], float]:
         before = point.budget.left
-        return find(), before - point.budget.left
+        explanations = [
+            Explanation.together([change.explanation for change in changes])
+            for changes in repaired(line, claim.tree, point.network, is_true)
+        ]
+        return explanations, before - point.budget.left
 
     key = "repairs", claim.tree, line
-    if (known := probes.known(key)) is not None:  # who asks again pays as much
-        point.budget.spend(known[1])
-    explanations: list[Explanation] = probes.kept(key, paid)[0]
-    return explanations
+    if probes is not None and (known := probes.known(key)) is not None:
+        point.budget.spend(known[1])  # who asks again pays as much
+    return (find() if probes is None else probes.kept(key, find))[0]
 
 
 def explanation_of(slip: figures.Slip) -> Explanation:

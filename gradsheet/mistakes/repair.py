@@ -9,9 +9,10 @@ in the sheet's numbers.
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from gradsheet.claims.judgement import Explanation
 from gradsheet.language import formula as f
 from gradsheet.language.text import show_index
 from gradsheet.network.network import Network
@@ -25,9 +26,15 @@ class Change:
 
     line: f.Node
     code: str
-    found: str
+    written: str
     wanted: str
     hint: str
+
+    @property
+    def explanation(self) -> Explanation:
+        """The change as it is told."""
+        text = f"{self.written} stands for {self.wanted}"
+        return Explanation(self.code, text, "formula", self.hint)
 
 
 def repaired(
@@ -35,46 +42,38 @@ def repaired(
 ) -> list[tuple[Change, ...]]:
     """The single changes that make a formula true, or if there are none the pairs of them."""
     first = list(_changes(line, quantity.letters, network))
-    if any(found := [is_true(change.line) for change in first]):
-        return [(change,) for change, holds in zip(first, found, strict=True) if holds]
+    if singles := [(change,) for change in first if is_true(change.line)]:
+        return list(singles)
     pairs = (
         (one, two)
         for one in first
         for two in _changes(one.line, quantity.letters, network)
-        if _apart(one, two)
+        # Made in different places, as far as their words tell.
+        if {one.written, one.wanted}.isdisjoint((two.written, two.wanted))
     )
     seen: dict[frozenset[Any], tuple[Change, ...]] = {}
     for one, two in itertools.islice(pairs, MAX_SECOND):
-        key = frozenset(((one.found, one.wanted), (two.found, two.wanted)))
+        key = frozenset(((one.written, one.wanted), (two.written, two.wanted)))
         if key not in seen and is_true(two.line):
             seen[key] = one, two
     return list(seen.values())
-
-
-def _apart(one: Change, two: Change) -> bool:
-    """Whether two changes are made in different places, as far as their words tell."""
-    return {one.found, one.wanted}.isdisjoint((two.found, two.wanted))
 
 
 def _changes(node: Any, letters: frozenset[str], network: Network) -> Iterator[Change]:
     """Every formula that differs from this one in one place."""
     yield from _here(node, letters, network)
     inner = letters | {node.letter.name} if isinstance(node, f.Sum) else letters
-    if isinstance(node, f.Derivative | f.Quantity) or isinstance(
-        getattr(node, "operand", None), f.Quantity
-    ):
+    below = getattr(node, "operand", None)
+    if isinstance(node, f.Derivative | f.Quantity) or isinstance(below, f.Quantity):
         return
-    for field in fields(node):
-        part = getattr(node, field.name)
-        if isinstance(part, f.Node) and not isinstance(part, f.Letter):
-            for change in _changes(part, inner, network):
-                yield replace(change, line=replace(node, **{field.name: change.line}))
-        elif isinstance(part, tuple):
-            for k, item in enumerate(part):
-                if isinstance(item, f.Node) and not isinstance(item, f.Letter):
-                    for change in _changes(item, inner, network):
-                        items = (*part[:k], change.line, *part[k + 1 :])
-                        yield replace(change, line=replace(node, **{field.name: items}))
+    for name, value in node.fields.items():
+        nodes = value if isinstance(value, tuple) else (value,)
+        for k, item in enumerate(nodes):
+            if isinstance(item, f.Node) and not isinstance(item, f.Letter):
+                for change in _changes(item, inner, network):
+                    others = (*nodes[:k], change.line, *nodes[k + 1 :])
+                    new = others if isinstance(value, tuple) else change.line
+                    yield replace(change, line=replace(node, **{name: new}))
 
 
 def _here(node: f.Node, letters: frozenset[str], network: Network) -> Iterator[Change]:
@@ -85,54 +84,25 @@ def _here(node: f.Node, letters: frozenset[str], network: Network) -> Iterator[C
                 if others != indices:
                     other = replace(node, indices=others)
                     code = "index-wrong" if indices else "index-missing"
-                    found, wanted = name + show_index(indices), name + show_index(others)
-                    yield Change(other, code, found, wanted, f"the indices of {name}")
+                    words = name + show_index(indices), name + show_index(others)
+                    yield Change(other, code, *words, f"the indices of {name}")
             if len(shape) == 2 and not indices:
-                yield Change(
-                    f.Transpose(node),
-                    "transpose-missing",
-                    name,
-                    f"{name}.T",
-                    f"whether {name} is to be turned",
-                )
+                code, hint = "transpose-missing", f"whether {name} is to be turned"
+                yield Change(f.Transpose(node), code, name, f"{name}.T", hint)
         case f.Transpose(f.Quantity(name, ()) as inner):
-            yield Change(
-                inner, "transpose-added", f"{name}.T", name, f"whether {name} is to be turned"
-            )
-        case f.Binary("@", left, right):
-            yield Change(
-                f.Binary("*", left, right), "product-wrong", "@", "*", "the kind of a product"
-            )
-            yield Change(
-                f.Binary("@", right, left),
-                "order-wrong",
-                "a @ b",
-                "b @ a",
-                "the order of a product",
-            )
-            yield Change(
-                f.Call("outer", (left, right)),
-                "product-wrong",
-                "@",
-                "outer",
-                "the kind of a product",
-            )
-        case f.Binary("*", left, right):
-            yield Change(
-                f.Binary("@", left, right), "product-wrong", "*", "@", "the kind of a product"
-            )
-            yield Change(
-                f.Call("outer", (left, right)),
-                "product-wrong",
-                "*",
-                "outer",
-                "the kind of a product",
-            )
+            hint = f"whether {name} is to be turned"
+            yield Change(inner, "transpose-added", f"{name}.T", name, hint)
+        case f.Binary("@" | "*" as operator, left, right):
+            sign, kind = "*" if operator == "@" else "@", "the kind of a product"
+            yield Change(f.Binary(sign, left, right), "product-wrong", operator, sign, kind)
+            if operator == "@":
+                swapped, order = f.Binary("@", right, left), "the order of a product"
+                yield Change(swapped, "order-wrong", "a @ b", "b @ a", order)
+            outer = f.Call("outer", (left, right))
+            yield Change(outer, "product-wrong", operator, "outer", kind)
         case f.Call("outer", (left, right)):
-            turned = f.Call("outer", (right, left))
-            yield Change(
-                turned, "order-wrong", "outer(a, b)", "outer(b, a)", "the order of a product"
-            )
+            turned, hint = f.Call("outer", (right, left)), "the order of a product"
+            yield Change(turned, "order-wrong", "outer(a, b)", "outer(b, a)", hint)
 
 
 def _indices(shape: Sequence[int], letters: frozenset[str]) -> Iterator[tuple[f.Index, ...]]:

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,14 @@ from gradsheet.claims.judgement import Judgement
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
 from gradsheet.mistakes.catalogue import edits_of
-from gradsheet.mistakes.simulation import CLOSE, Combination, Run, changed, simulation_at
+from gradsheet.mistakes.simulation import (
+    CLOSE,
+    Combination,
+    Run,
+    Simulation,
+    changed,
+    simulation_at,
+)
 from gradsheet.numbers.budget import FLOAT_PASS, FLOATS
 from gradsheet.numbers.printed import Value, as_float, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink, EvaluationError, OutOfWork
@@ -43,20 +50,6 @@ CONFIRMED_AT = 64  # points at which an identity is tried
 Interval = tuple[Any, Any]
 
 
-class Bounds(list[Interval]):
-    """Between what the entries of a quantity lie."""
-
-    @functools.cached_property
-    def floats(self) -> tuple[Array, Array]:
-        """The lower and the upper ones, a little wider."""
-        low, high = (
-            np.array([[as_float(end) for end in ends] for ends in self], float).reshape(-1, 2).T
-        )
-        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
-        with np.errstate(all="ignore"):  # beyond all floats nothing is compared
-            return low - slack, high + slack
-
-
 @dataclass
 class Statement:
     """What a claim says: that its quantity's entries, for all values of its
@@ -67,7 +60,7 @@ class Statement:
     """
 
     judgement: Judgement
-    bounds: Bounds
+    bounds: list[Interval]
     digits: float
     line: f.Node | None = None
     is_of_number: bool = False  # and not of a line of the working
@@ -81,11 +74,21 @@ class Statement:
 
     @property
     def tree(self) -> f.Node:
+        """The quantity that it speaks of."""
         return self.judgement.claim.tree
+
+    @functools.cached_property
+    def floats(self) -> tuple[Array, Array]:
+        """The lower and the upper bounds, a little wider."""
+        ends = [[as_float(low), as_float(high)] for low, high in self.bounds]
+        low, high = np.array(ends, float).reshape(-1, 2).T
+        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
+        with np.errstate(all="ignore"):  # beyond all floats nothing is compared
+            return low - slack, high + slack
 
     def holds(self, run: Run) -> Array:
         """In which variants it holds, as far as floats tell."""
-        low, high = self.bounds.floats
+        low, high = self.floats
 
         def find() -> Array:
             values = run.values(self.tree)
@@ -113,34 +116,32 @@ class Hypothesis:
         return len(self.chosen), -self.fewest, self.spoils
 
 
+@dataclass(eq=False)
 class Search:
-    """The mistakes that explain the claims of a sheet.
+    """The mistakes that explain the claims of a sheet, as far as `run` got.
 
-    `points` is the point with the sheet's numbers, or the probes of a sheet
-    over all weights; `history` is what a sheet with numbers has printed. Ends
-    where the time is over, with what it has found by then.
+    `probes` are those of a sheet over all weights, and `point` is one of them
+    then; `history` is what a sheet with numbers has printed.
     """
 
-    def __init__(
-        self,
-        judgements: Sequence[Judgement],
-        points: Point | Probes,
-        history: History | None = None,
-    ):
-        self.judgements, self.history = judgements, history
-        self.probes = points if isinstance(points, Probes) else None
-        self.point = mixed(points) if isinstance(points, Probes) else points
-        self.simulation = simulation_at(self.point)
-        self.hypotheses: list[Hypothesis] = []
-        self.tried: dict[int, int] = {}  # combinations of so many mistakes
-        self.is_complete = True  # whether all combinations could be paid for
-        self._confirmed: dict[Any, bool] = {}
-        # The simulations that were paid for.
-        self._paid: set[tuple[int, tuple[int, ...] | None]] = set()
-        self._seen: dict[Any, Values] = {}
-        self._spoils: dict[Combination, int] = {}
-        self.wrong: list[Statement] = []
-        self.right: list[Statement] = []
+    judgements: Sequence[Judgement]
+    history: History | None
+    probes: Probes | None
+    point: Point
+    simulation: Simulation
+    wrong: list[Statement] = field(default_factory=list)
+    right: list[Statement] = field(default_factory=list)
+    hypotheses: list[Hypothesis] = field(default_factory=list)
+    tried: dict[int, int] = field(default_factory=dict)  # combinations of so many mistakes
+    is_complete: bool = True  # whether all combinations could be paid for
+    _confirmed: dict[Any, bool] = field(default_factory=dict)
+    # The simulations that were paid for.
+    _paid: set[tuple[int, tuple[int, ...] | None]] = field(default_factory=set)
+    _seen: dict[Any, Values] = field(default_factory=dict)
+    _spoils: dict[Combination, int] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Search until the operations are spent."""
         try:
             self.wrong = self._statements(("wrong", "lucky", "carried_forward"))
             if any(not statement.is_carried for statement in self.wrong):
@@ -151,17 +152,13 @@ class Search:
 
     # What is claimed
 
-    def _statements(self, verdicts: Iterable[str]) -> list[Statement]:
-        found = []
+    def _statements(self, verdicts: Collection[str]) -> list[Statement]:
+        statements = []
         for judgement in self.judgements:
             if judgement.verdict in verdicts:
-                try:
-                    statement = self._statement(judgement)
-                except NO_VALUE:
-                    continue
-                if statement is not None:
-                    found.append(statement)
-        return found
+                with contextlib.suppress(*NO_VALUE):
+                    statements.append(self._statement(judgement))
+        return [statement for statement in statements if statement is not None]
 
     def _statement(self, judgement: Judgement) -> Statement | None:
         """What a right claim says; of another one what there is to explain, its
@@ -176,9 +173,9 @@ class Search:
             statement = self._of_value(judgement, claim.value)
             statement.is_of_number = True
             if judgement.verdict == "rounded":  # it is as good as the truth
-                truths = [v for _, truth in self._truths(judgement) for v in truth.flat]
+                truths = [v for _, truth in truths_at(self.point, claim.tree) for v in truth.flat]
                 pairs = zip(statement.bounds, truths, strict=True)
-                statement.bounds = Bounds((min(low, t), max(high, t)) for (low, high), t in pairs)
+                statement.bounds = [(min(low, t), max(high, t)) for (low, high), t in pairs]
             return statement
         lines = [k for k, line in enumerate(judgement.working) if right or line.verdict == "wrong"]
         if not lines or (right and self.probes is None):
@@ -189,75 +186,55 @@ class Search:
     def _of_value(self, judgement: Judgement, value: Value) -> Statement:
         """A statement that printed numbers make: each is within half a unit of its last digit."""
         printed = printed_entries(value)
-        bounds = [p.ends for p in printed]
-        return Statement(
-            judgement,
-            self._for_each(judgement, lambda *_: [bounds]),
-            sum(map(significant, printed)),
-        )
+        ends = [p.ends for p in printed]
+        bounds = self._for_each(judgement.claim.tree, lambda *_: [ends])
+        return Statement(judgement, bounds, sum(map(significant, printed)))
 
     def _of_line(self, judgement: Judgement, line: f.Node) -> Statement:
         """A statement that a line of working makes; raises as evaluating it does."""
         if (value := printed_value(line)) is not None:
             return self._of_value(judgement, value)
-        evaluator = Evaluator(self.point)
-        further = list(evaluator.bindings(line, judgement.claim.tree.letters))
+        claim, evaluator = judgement.claim, Evaluator(self.point)
+        further = list(evaluator.bindings(line, claim.tree.letters))
         if len(further) > 1:  # then it says as many things of one entry
             raise EvaluationError("a letter that the quantity has not")
-        if self.probes is not None:
 
-            def formula(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
-                for more in further:
-                    mine = evaluator.value(line, {**binding, **more})
-                    yield [(v, v) for v in mine.flat] if same_shape(mine.shape, truth.shape) else []
-
-            key = "said", judgement.claim.tree, line
-            return Statement(
-                judgement,
-                self.probes.kept(key, lambda: self._for_each(judgement, formula)),
-                math.inf,
-                line,
-            )
-
-        def number(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
+        def said(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
             for more in further:
-                assert self.history is not None
-                reach = self.history.reach(judgement.claim, self.point)
-                low, high = reach.spread(line, {**binding, **more}, known=True)
-                yield (
-                    list(zip(low.flat, high.flat, strict=True))
-                    if same_shape(low.shape, truth.shape)
-                    else []
-                )
+                everywhere = {**binding, **more}
+                if self.history is None:
+                    low = high = evaluator.value(line, everywhere)
+                else:
+                    reach = self.history.reach(claim, self.point)
+                    low, high = reach.spread(line, everywhere, known=True)
+                fits = same_shape(low.shape, truth.shape)
+                yield list(zip(low.flat, high.flat, strict=True)) if fits else []
 
-        bounds = self._for_each(judgement, number)
-        return Statement(judgement, bounds, sum(_size(low, high) for low, high in bounds))
-
-    def _truths(self, judgement: Judgement) -> Iterator[tuple[Binding, Array]]:
-        yield from truths_at(self.point, judgement.claim.tree)
+        if self.probes is None:
+            bounds = self._for_each(claim.tree, said)
+            return Statement(judgement, bounds, sum(_size(low, high) for low, high in bounds))
+        key = "said", claim.tree, line
+        bounds = self.probes.kept(key, lambda: self._for_each(claim.tree, said))
+        return Statement(judgement, bounds, math.inf, line)
 
     def _for_each(
-        self, judgement: Judgement, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]
-    ) -> Bounds:
-        """The bounds of all entries, for all values of the free letters;
-        EvaluationError where they do not fit."""
-        found = Bounds()
-        for binding, truth in self._truths(judgement):
+        self, tree: f.Node, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]
+    ) -> list[Interval]:
+        """The bounds of all entries of a quantity, for all values of its free
+        letters; EvaluationError where they do not fit."""
+        entries: list[Interval] = []
+        for binding, truth in truths_at(self.point, tree):
             for some in bounds(binding, truth):
                 if len(some) != truth.size:
                     raise EvaluationError("another shape")
-                found += some
-        return found
+                entries += some
+        return entries
 
     # The search
 
     def _search(self) -> None:
-        """All combinations of the fewest mistakes that explain the statements,
-        as far as there are any.
-
-        Two are tried as well where any single one that would do spoils what is
-        right.
-        """
+        """All combinations of the fewest mistakes that explain the statements; of
+        two as well where any single one that would do spoils what is right."""
         wrong = [statement for statement in self.wrong if not statement.is_carried]
         for size in range(1, MOST_TOGETHER + 1):
             left = [s for s in wrong if not s.fits]
@@ -278,39 +255,31 @@ class Search:
         among = [self._relevant(s) if size == MOST_TOGETHER else None for s in statements]
         for statement, some in zip(statements, among, strict=True):
             self._pay(size, some, len(statement.bounds))
-        found: list[list[Combination]] = [[] for _ in statements]
-        known = self.probes is not None and [
-            self.probes.known(("fitting", s.tree, s.line, size)) if s.line else None
-            for s in statements
-        ]
+
+        def key(statement: Statement) -> Any:
+            return "fitting", statement.tree, statement.line, size
+
+        known = [self.probes.known(key(s)) if self.probes and s.line else None for s in statements]
+        fitting: list[list[Combination]] = [some or [] for some in known]
         # Each run serves all statements before the next one: there may be too many to be kept.
         for some in dict.fromkeys(among):
-            asked = [
-                k
-                for k, other in enumerate(among)
-                if other == some and not (known and known[k] is not None)
-            ]
+            asked = [k for k, other in enumerate(among) if other == some and known[k] is None]
             tried = 0
             for run in self.simulation.runs(size, some) if asked else ():
                 tried += len(run.chosen)
                 for k in asked:
-                    found[k] += [
-                        run.chosen[row] for row in np.flatnonzero(statements[k].holds(run)).tolist()
-                    ]
+                    rows = np.flatnonzero(statements[k].holds(run)).tolist()
+                    fitting[k] += [run.chosen[row] for row in rows]
             if tried:
                 self.tried[size] = max(self.tried.get(size, 0), tried)
-        for k, s in enumerate(statements):
-            if self.probes is not None and s.line is not None:
-                found[k] = self.probes.kept(("fitting", s.tree, s.line, size), lambda k=k: found[k])  # type: ignore[misc]
-        return found
+        for statement, combinations in zip(statements, fitting, strict=True):
+            if self.probes and statement.line:
+                self.probes.kept(key(statement), functools.partial(list, combinations))
+        return fitting
 
     def _pay(self, size: int, among: tuple[int, ...] | None, numbers: int) -> None:
         """Spend what comparing so many numbers takes for all combinations, the
-        first time with the pass itself.
-
-        Before it is known what was simulated for other sheets: all pay the
-        same.
-        """
+        first time with the pass itself; whatever was simulated for other sheets."""
         variants = self.simulation.number_of(size, among)
         if (size, among) not in self._paid:
             self._paid.add((size, among))
@@ -330,22 +299,18 @@ class Search:
         self.point.budget.spend(len(parts) * (FLOAT_PASS + statements * FLOAT_PASS / 8))
         added = set[Combination]()
         for run in map(self.simulation.run, parts):
-            holds = np.stack([statement.holds(run) for statement in self.wrong], -1).tolist()
-            for combination, explained, spoils in zip(
-                run.chosen, holds, self._spoilt(run), strict=True
-            ):
-                if combination in added:
+            holds = np.stack([statement.holds(run) for statement in self.wrong], -1)
+            for chosen, holding, spoils in zip(run.chosen, holds, self._spoilt(run), strict=True):
+                if chosen in added:
                     continue
-                added.add(combination)
-                found = Hypothesis(
-                    combination, frozenset(itertools.compress(itertools.count(), explained)), spoils
-                )
-                self.hypotheses.append(found)
-                for number in found.explains:
+                added.add(chosen)
+                hypothesis = Hypothesis(chosen, frozenset(np.flatnonzero(holding).tolist()), spoils)
+                self.hypotheses.append(hypothesis)
+                for number in hypothesis.explains:
                     fits = self.wrong[number].fits
-                    if not fits or len(fits[0].chosen) == len(combination):
-                        fits.append(found)
-                        found.fewest += 1
+                    if not fits or len(fits[0].chosen) == len(chosen):
+                        fits.append(hypothesis)
+                        hypothesis.fewest += 1
 
     # Exactly
 
@@ -375,17 +340,16 @@ class Search:
             seen = functools.partial(self.seen, chosen)
             return agree_everywhere(self.probes, statement.tree, statement.line, seen, chosen)
         carried = self.seen(chosen)
-        if (found := self.simulation.target(statement.tree)) and isinstance(carried, Carried):
+        target = self.simulation.target(statement.tree)
+        core = core_of(statement.tree, self.point.rate)
+        if target and core and isinstance(carried, Carried):
             # Somebody who works by hand takes relu'(0) = 0 and goes on, so a z that
             # is 0 is not in the way here.
-            core = core_of(statement.tree, self.point.rate)
-            values = [core[0] * v for v in carried.entries(*found[1:])] if core else []
+            values = [core[0] * v for v in carried.entries(*target[1:])]
         else:
             bindings = Evaluator(self.point).bindings(statement.tree)
-            evaluator = Evaluator(carried)
-            values = [
-                v for binding in bindings for v in evaluator.value(statement.tree, binding).flat
-            ]
+            rows = [Evaluator(carried).value(statement.tree, binding) for binding in bindings]
+            values = [v for row in rows for v in row.flat]
         return all(
             low <= v <= high for v, (low, high) in zip(values, statement.bounds, strict=True)
         )
@@ -400,24 +364,19 @@ class Search:
         judgement, history = statement.judgement, self.history
         if history is None or judgement.verdict != "wrong" or not judgement.own or not among:
             return []
-        low, high = statement.bounds.floats
+        low, high = statement.floats
         values = self.simulation.run(((), *among)).values(statement.tree)
         with np.errstate(all="ignore"):
             near = abs(values[1:] - (low + high) / 2) <= NEAR * abs(values[1:]) + 2 * (high - low)
         rows = np.flatnonzero(near.all(-1) & changed(values).any(-1)).tolist()
-        found = []
+        loose = []
         for row in rows:
+            edits = edits_of(self.simulation.made(among[row]))
             with contextlib.suppress(AtKink):
-                if history.rounded(
-                    judgement.claim, self.point, edits_of(self.simulation.made(among[row]))
-                ):
-                    found.append(among[row])
-        if not found:
-            return found
-        spoilt = self._spoilt(self.simulation.run(tuple(found)))
-        return [
-            combination for combination, spoils in zip(found, spoilt, strict=True) if not spoils
-        ]
+                if history.rounded(judgement.claim, self.point, edits):
+                    loose.append(among[row])
+        spoilt = self._spoilt(self.simulation.run(tuple(loose))) if loose else []
+        return [chosen for chosen, spoils in zip(loose, spoilt, strict=True) if not spoils]
 
     def spoils(self, chosen: Combination) -> int:
         """How many right claims some mistakes would spoil."""
@@ -431,6 +390,20 @@ class Search:
         for statement in self.right:
             spoilt += ~statement.holds(run)
         return spoilt.tolist()
+
+
+def search(
+    judgements: Sequence[Judgement], points: Point | Probes, history: History | None
+) -> Search:
+    """Search for the mistakes that explain the claims of a sheet.
+
+    `points` is the point with the sheet's numbers, or the probes of a sheet
+    over all weights. Ends where the operations are spent, with what it has by then.
+    """
+    probes, point = (points, mixed(points)) if isinstance(points, Probes) else (None, points)
+    searched = Search(judgements, history, probes, point, simulation_at(point))
+    searched.run()
+    return searched
 
 
 def _size(value: Any, high: Any) -> float:

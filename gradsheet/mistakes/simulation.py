@@ -42,6 +42,7 @@ class Run:
     def __init__(self, simulation: "Simulation", chosen: Sequence[Combination]):
         self.simulation, self.chosen = simulation, chosen
         self._token = object()
+        self._pass: Pass | None = None
 
     def kept(self, question: Hashable, find: Callable[[], Array]) -> Array:
         """What the run gave before, or gives now: an array that nobody changes."""
@@ -52,30 +53,27 @@ class Run:
     @property
     def passed(self) -> Pass:
         """The pass itself; a large one is forgotten for the next large one, and then made anew."""
-        if len(self.chosen) <= MAX_KEPT_VARIANTS:
-            return self._pass
-        passes = self.simulation._passes
-        large: Pass = passes.get(self._token, self._passed)
-        return large
+        if len(self.chosen) > MAX_KEPT_VARIANTS:
+            large: Pass = self.simulation._passes.get(self._token, self._make)
+            return large
+        if self._pass is None:
+            self._pass = self._make()
+        return self._pass
 
-    @functools.cached_property
-    def _pass(self) -> Pass:
-        return self._passed()
-
-    def _passed(self) -> Pass:
+    def _make(self) -> Pass:
         rows: dict[int, list[int]] = {}  # the variants that each mistake is made in
         for row, combination in enumerate(self.chosen):
             for number in combination:
                 rows.setdefault(number, []).append(row)
         numbers = sorted(rows)
-        simulation = self.simulation
-        edits = edits_of(simulation.made(numbers), [np.array(rows[number]) for number in numbers])
+        made = self.simulation.made(numbers)
+        edits = edits_of(made, [np.array(rows[number]) for number in numbers])
         with np.errstate(all="ignore"):  # what comes out of a mistake may be no number
-            return Pass(simulation.problem, edits=edits, variants=len(self.chosen))
+            return Pass(self.simulation.problem, edits=edits, variants=len(self.chosen))
 
     def forget(self) -> None:
         """Free the memory of the pass."""
-        self.__dict__.pop("_pass", None)
+        self._pass = None
 
     def values(self, tree: f.Node) -> Array:
         """A quantity's entries for all values of its free letters, (V,
@@ -87,18 +85,17 @@ class Run:
         return self.kept(tree, lambda: self._find(tree))
 
     def _find(self, tree: f.Node) -> Array:
-        found = self.simulation.target(tree)
-        if found is not None:
-            factor, tensor, indices = found
+        target = self.simulation.target(tree)
+        if target is not None:
+            factor, tensor, indices = target
             with np.errstate(all="ignore"):
                 return factor * self.passed.entries(tensor, indices)
         if len(self.chosen) > len(self.simulation.instances) + 1:
             return np.full((len(self.chosen), 1), np.nan)
         rows = [self.simulation.evaluated(combination, tree) for combination in self.chosen]
         length = max((len(row) for row in rows if row is not None), default=1)
-        return np.stack(
-            [np.full(length, np.nan) if row is None or len(row) != length else row for row in rows]
-        )
+        none = np.full(length, np.nan)
+        return np.stack([none if row is None or len(row) != length else row for row in rows])
 
 
 def simulation_at(point: Point) -> "Simulation":
@@ -143,6 +140,7 @@ class Simulation:
 
     @property
     def singles(self) -> list[Combination]:
+        """Each mistake alone."""
         return [(number,) for number in range(len(self.instances))]
 
     def runs(self, size: int, among: tuple[int, ...] | None = None) -> Iterator[Run]:
@@ -150,8 +148,15 @@ class Simulation:
         all; none where there are too many."""
         if not self.number_of(size, among):
             return
+
+        def batches() -> list[Run]:
+            chosen = list(self.combinations(size, among))
+            starts = range(0, len(chosen), self.batch)
+            return [Run(self, chosen[start : start + self.batch]) for start in starts]
+
         question = self._token, size, among
-        for run in self._runs.get(question, lambda: self._batches(size, among), _variants):
+        runs = self._runs.get(question, batches, lambda runs: sum(len(run.chosen) for run in runs))
+        for run in runs:
             yield run
             if among is not None:
                 run.forget()
@@ -160,11 +165,6 @@ class Simulation:
         """How many combinations of so many mistakes there are at most, or 0 where none is tried."""
         number = math.comb(len(self.instances if among is None else among), size)
         return number if number <= MAX_VARIANTS else 0
-
-    def _batches(self, size: int, among: Sequence[int] | None) -> list[Run]:
-        chosen = list(self.combinations(size, among))
-        starts = range(0, len(chosen), self.batch)
-        return [Run(self, chosen[start : start + self.batch]) for start in starts]
 
     def run(self, chosen: tuple[Combination, ...]) -> Run:
         """The run of some combinations."""
@@ -175,11 +175,8 @@ class Simulation:
     def combinations(self, size: int, among: Sequence[int] | None = None) -> Iterator[Combination]:
         """So many mistakes together, of some or of all, but for one made twice
         in the same place."""
-        for chosen in itertools.combinations(
-            range(len(self.instances)) if among is None else among, size
-        ):
-            if self.is_possible(chosen):
-                yield chosen
+        numbers = range(len(self.instances)) if among is None else among
+        return filter(self.is_possible, itertools.combinations(numbers, size))
 
     @functools.cached_property
     def _clashes(self) -> set[Combination]:
@@ -195,6 +192,7 @@ class Simulation:
         return self._clashes.isdisjoint(itertools.combinations(chosen, 2))
 
     def made(self, chosen: Sequence[int]) -> list[Instance]:
+        """The mistakes of a combination."""
         return [self.instances[number] for number in chosen]
 
     def target(self, tree: f.Node) -> tuple[float, Tensor, list[Index]] | None:
@@ -202,22 +200,20 @@ class Simulation:
         formula of several."""
         if tree not in self._targets:
             self._targets[tree] = None
-            if (found := core_of(tree, self.point.rate)) and found[0]:
+            if (core := core_of(tree, self.point.rate)) and core[0]:
                 bindings = Evaluator(self.point).bindings(tree)
-                parts = [entries_of(found[1], self.point, binding) for binding in bindings]
-                indices = [index for _, some in parts for index in some]
-                self._targets[tree] = as_float(found[0]), parts[0][0], indices
+                entries = [entries_of(core[1], self.point, binding) for binding in bindings]
+                indices = [index for _, some in entries for index in some]
+                self._targets[tree] = as_float(core[0]), entries[0][0], indices
         return self._targets[tree]
 
     def evaluated(self, chosen: Combination, tree: f.Node) -> Array | None:
         """A formula's entries in floats, as somebody gets them who makes some mistakes."""
         carried = Carried(self.point, None, edits_of(self.made(chosen)), floats=True)
         try:
+            bindings = Evaluator(self.point).bindings(tree)
             with np.errstate(all="ignore"):
-                rows = [
-                    Evaluator(carried).value(tree, binding)
-                    for binding in Evaluator(self.point).bindings(tree)
-                ]
+                rows = [Evaluator(carried).value(tree, binding) for binding in bindings]
             return np.concatenate([np.ravel(row) for row in rows]).astype(float)
         except NO_VALUE:
             return None
@@ -229,10 +225,6 @@ def numbers_of(network: Network, examples: int) -> int:
     return sum(inputs * units + 3 * examples * (inputs + units) for inputs, units in shapes)
 
 
-def _variants(runs: Sequence[Run]) -> int:
-    return sum(len(run.chosen) for run in runs)
-
-
 def _plain(value: Any) -> Any:
     """A number that says by itself whether it is the same."""
     exact = getattr(value, "exact", value)
@@ -242,7 +234,7 @@ def _plain(value: Any) -> Any:
 def changed(values: Array) -> Array:
     """Which entries differ in which variants from those of the first variant,
     where that has numbers."""
+    first = values[:1]
     with np.errstate(all="ignore"):
-        return np.asarray(
-            ~(abs(values[1:] - values[:1]) <= CLOSE * abs(values[:1])) & np.isfinite(values[:1])
-        )
+        same = abs(values[1:] - first) <= CLOSE * abs(first)
+    return np.asarray(~same & np.isfinite(first))

@@ -30,6 +30,7 @@ class Stories:
 
     @property
     def combinations(self) -> list[Combination]:
+        """The mistakes of each story."""
         return [story.chosen for story in self.stories]
 
     def _find(self) -> list[Hypothesis]:
@@ -67,10 +68,9 @@ class Stories:
     def _simpler(self, story: Hypothesis) -> Hypothesis:
         """One of its mistakes alone, where that and rounding explain as much."""
         statements = [self.search.wrong[n] for n in story.explains]
+        confirm, loosely = self.search.confirm, self.search.loosely
         for one in [(number,) for number in story.chosen if len(story.chosen) > 1]:
-            if all(
-                self.search.confirm(one, s) or self.search.loosely(s, [one]) for s in statements
-            ):
+            if all(confirm(one, s) or loosely(s, [one]) for s in statements):
                 return replace(story, chosen=one, fewest=0)
         return story
 
@@ -103,13 +103,11 @@ class Stories:
         confirm = self.search.confirm
         for size in range(1, len(story.chosen) + 1):
             subsets = itertools.combinations(story.chosen, size)
-            parts = [chosen for chosen in subsets if confirm(chosen, statement)]
-            if not parts:
-                continue
-            rank = (size, *story.rank()[1:])
-            equal = [h.chosen for h in statement.fits if h.rank() == rank]
-            others = [c for c in equal if c not in parts and confirm(c, statement)]
-            return self._narrow(parts + others)
+            if enough := [chosen for chosen in subsets if confirm(chosen, statement)]:
+                rank = (size, *story.rank()[1:])
+                equal = [h.chosen for h in statement.fits if h.rank() == rank]
+                others = [c for c in equal if c not in enough and confirm(c, statement)]
+                return self._narrow(enough + others)
         return []
 
     def alone(self, statement: Statement) -> list[Hypothesis]:
@@ -137,15 +135,13 @@ class Stories:
 
     def _narrow(self, combinations: Sequence[Combination]) -> list[Combination]:
         """Without those that only make another's mistakes in further layers."""
-        return [
-            b
-            for b in combinations
-            if not any(len(a) == len(b) and self._is_within(a, b) for a in combinations)
-        ]
+        return [b for b in combinations if not any(self._is_within(a, b) for a in combinations)]
 
     def _is_within(self, a: Combination, b: Combination) -> bool:
         """Whether b makes the same mistakes as a, some of them in more layers."""
         made = self.search.simulation.made
+        if len(a) != len(b):
+            return False
         pairs = list(zip(made(a), made(b), strict=True))
         same = all(i.mistake is j.mistake and set(i.layers) <= set(j.layers) for i, j in pairs)
         return same and any(len(i.layers) < len(j.layers) for i, j in pairs)

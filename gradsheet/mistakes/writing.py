@@ -2,6 +2,7 @@
 something of its own last line left out.
 """
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +19,7 @@ from gradsheet.mistakes.search import Search, Statement, agree_everywhere
 from gradsheet.mistakes.simulation import Combination
 from gradsheet.numbers import slips as figures
 from gradsheet.numbers.budget import FLOAT_PASS
-from gradsheet.numbers.printed import (
-    Printed,
-    all_overlap,
-    as_float,
-    printed_entries,
-)
+from gradsheet.numbers.printed import Printed, all_overlap, as_float, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
 from gradsheet.truth.carried import Carried
 from manual.activations import Array
@@ -62,22 +58,20 @@ class Writing:
     def __init__(self, search: Search):
         self.search, self.judgements = search, search.judgements
         self.stories: list[Combination] = []
-        numbered = list(enumerate(self.judgements))
-        wrong = [number for number, judgement in numbered if judgement.verdict == "wrong"]
-        strayed = [number for number, judgement in numbered if not judgement.own]
+        wrong = [n for n, judgement in enumerate(self.judgements) if judgement.verdict == "wrong"]
+        strayed = [n for n, judgement in enumerate(self.judgements) if not judgement.own]
         self._off = {*wrong, *strayed}
         # Whoever swaps two true answers has made one mistake, and none in the pass.
-        self.swaps = self._find_swaps([number for number in wrong if number not in strayed])
+        self.swaps = self._find_swaps([n for n in wrong if n not in strayed])
         self._left_out: dict[int, LeftOut | None] = {}
 
     def left_out(self, number: int) -> LeftOut | None:
         """What of its own last line was left out to get a wrong number."""
         if number not in self._left_out:
             judgement = self.judgements[number]
-            looked_for = (
-                judgement.verdict == "wrong" and not judgement.own and number not in self.swaps
-            )
-            self._left_out[number] = self._find_left_out(judgement) if looked_for else None
+            strayed = judgement.verdict == "wrong" and not judgement.own
+            is_open = strayed and number not in self.swaps
+            self._left_out[number] = self._find_left_out(judgement) if is_open else None
         return self._left_out[number]
 
     def explains(self, statement: Statement) -> bool:
@@ -99,11 +93,8 @@ class Writing:
         return self.judgements[number].own and number in self.swaps and not self.swaps[number][1]
 
     def _meant(self, judgement: Judgement) -> Iterator[tuple[Combination, list[Any]]]:
-        """What a number may have been meant to be, by which mistakes.
-
-        Where the claim's own working leads to something else than the number,
-        that was meant.
-        """
+        """What a number may have been meant to be, by which mistakes: what the
+        claim's own working leads to, where that is something else."""
         if not judgement.own:
             last = judgement.working[-1].array
             if last is not None:
@@ -124,12 +115,10 @@ class Writing:
         assert judgement.claim.value is not None
         printed = printed_entries(judgement.claim.value)
         for chosen, meant in self._meant(judgement):
-            try:
+            with contextlib.suppress(*NO_ANSWER):
                 slips = figures.all_slips(printed, meant) if len(meant) == len(printed) else []
-            except NO_ANSWER:
-                continue
-            if slips:
-                return [(chosen, slip) for slip in slips]
+                if slips:
+                    return [(chosen, slip) for slip in slips]
         return []
 
     def _find_left_out(self, judgement: Judgement) -> LeftOut | None:
@@ -148,13 +137,11 @@ class Writing:
         for slip, line in omissions(last):
             tried += 1
             point.budget.spend(point.formula_work(line))
-            try:
+            with contextlib.suppress(*NO_VALUE):
                 with np.errstate(all="ignore"):
                     may_fit = _are_near(printed, floats.value(line, ones))
                 if may_fit and all_overlap(printed, *reach.spread(line, ones)):
                     fitting[slip.text] = Explanation(slip.code, slip.text, "figures", hint)
-            except NO_VALUE:
-                continue
         return LeftOut(list(fitting.values()), has_names(last), tried) if fitting else None
 
     def _find_swaps(self, among: Sequence[int]) -> dict[int, Swap]:
@@ -234,10 +221,8 @@ def _near(
     said: Mapping[int, Sequence[Printed]],
     meant: Mapping[int, Sequence[tuple[Combination, list[Any]]]],
 ) -> set[tuple[int, int]]:
-    """Whose numbers may be what others were meant to be: (said, meant).
-
-    As far as floats tell: all of one length are compared at once.
-    """
+    """Whose numbers may be what others were meant to be, (said, meant), as far as
+    floats tell: all of one length are compared at once."""
     near = set[tuple[int, int]]()
     ways = [(n, values) for n, several in meant.items() for _, values in several]
     for size in {len(printed) for printed in said.values()}:
@@ -260,6 +245,5 @@ def _crossed(
     one: Sequence[Printed], two: Sequence[Printed], mine: Sequence[Any], theirs: Sequence[Any]
 ) -> bool:
     """Whether two numbers are each what was meant to be the other."""
-    return (
-        agree(one, theirs) and agree(two, mine) and not agree(one, mine) and not agree(two, theirs)
-    )
+    crossed = agree(one, theirs) and agree(two, mine)
+    return crossed and not agree(one, mine) and not agree(two, theirs)

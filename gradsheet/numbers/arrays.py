@@ -7,12 +7,11 @@ import numpy as np
 from manual.activations import Array
 
 
-def _entry(value: Any) -> Array:
-    """A number as an array of no axes: NumPy hands out the bare object otherwise."""
+def as_array(value: Any) -> Array:
+    """An array as it is, and a number as one of no axes: NumPy hands out the
+    bare object otherwise."""
+    if isinstance(value, np.ndarray):
+        return value
     array = np.empty((), object)
     array[()] = value
     return array
-
-
-def as_array(value: Any) -> Array:
-    return value if isinstance(value, np.ndarray) else _entry(value)

@@ -40,9 +40,8 @@ class Ball:
             return cls(value, abs(value) * UNIT_ROUNDOFF + TINY)
         return cls(value, 0.0)
 
-    def _rounded(
-        self, value: float, error: float, size: float | None = None, units: float = 1
-    ) -> "Ball":
+    @staticmethod
+    def _rounded(value: float, error: float, size: float | None = None, units: float = 1) -> "Ball":
         most = abs(value) if size is None else size
         return Ball(value, error + units * UNIT_ROUNDOFF * (most + error) + TINY, size)
 
@@ -50,17 +49,20 @@ class Ball:
     def _like(cls, other: Any) -> "Ball | None":
         return cls.of(other) if isinstance(other, Ball | int | Fraction) else None
 
-    def _exactly(self, other: "Ball", operation: Callable[[Any, Any], Any]) -> "Ball | None":
-        """The result of an operation on floats that are not off, where it is a
-        float itself: nothing is rounded."""
-        if (
-            self.error
-            or other.error
-            or not math.isfinite(value := operation(self.value, other.value))
-        ):
-            return None
-        exact = operation(Fraction(self.value), Fraction(other.value)) == Fraction(value)
-        return Ball(value, 0.0) if exact else None
+    def _with(
+        self,
+        other: "Ball",
+        operation: Callable[[Any, Any], Any],
+        error: float,
+        size: float | None = None,
+    ) -> "Ball":
+        """The result of an operation, which is exact where it is a float itself
+        and those that it is made of are not off."""
+        value = operation(self.value, other.value)
+        may_be_exact = not (self.error or other.error) and math.isfinite(value)
+        if may_be_exact and operation(*map(Fraction, (self.value, other.value))) == Fraction(value):
+            return Ball(value, 0.0)
+        return self._rounded(value, error, size)
 
     def __neg__(self) -> "Ball":
         return Ball(-self.value, self.error, self.size)
@@ -71,11 +73,7 @@ class Ball:
     def __add__(self, other: Any) -> "Ball":
         if (that := self._like(other)) is None:
             return NotImplemented
-        if (exact := self._exactly(that, operator.add)) is not None:
-            return exact
-        return self._rounded(
-            self.value + that.value, self.error + that.error, self.size + that.size
-        )
+        return self._with(that, operator.add, self.error + that.error, self.size + that.size)
 
     __radd__ = __add__
 
@@ -90,10 +88,8 @@ class Ball:
     def __mul__(self, other: Any) -> "Ball":
         if (that := self._like(other)) is None:
             return NotImplemented
-        if (exact := self._exactly(that, operator.mul)) is not None:
-            return exact
         error = abs(self.value) * that.error + self.error * (abs(that.value) + that.error)
-        return self._rounded(self.value * that.value, error)
+        return self._with(that, operator.mul, error)
 
     __rmul__ = __mul__
 
@@ -102,11 +98,9 @@ class Ball:
             return NotImplemented
         if not that.value:
             raise ZeroDivisionError
-        if (exact := self._exactly(that, operator.truediv)) is not None:
-            return exact
         value, least = self.value / that.value, abs(that.value) - that.error
         error = (self.error + abs(value) * that.error) / least if least > 0 else math.inf
-        return self._rounded(value, error)
+        return self._with(that, operator.truediv, error)
 
     def __rtruediv__(self, other: Any) -> "Ball":
         return NotImplemented if (that := self._like(other)) is None else that / self
@@ -125,20 +119,24 @@ class Ball:
             return Ball(math.nan, math.inf)
 
     def exp(self) -> "Ball":
+        """The exponential."""
         if not self.value and not self.error:
             return Ball(1.0, 0.0)
         most = self.value + self.error
         return self._through(math.exp, math.exp(most) if most < MAX_EXPONENT else math.inf)
 
     def log(self) -> "Ball":
+        """The natural logarithm."""
         least = self.value - self.error
         return self._through(math.log, 1 / least if least > 0 else math.inf)
 
     def log1p(self) -> "Ball":
+        """log(1 + x)"""
         least = 1 + self.value - self.error
         return self._through(math.log1p, 1 / least if least > 0 else math.inf)
 
     def tanh(self) -> "Ball":
+        """The hyperbolic tangent."""
         return self._through(math.tanh, 1.0)
 
     def __float__(self) -> float:

@@ -16,31 +16,27 @@ class LRUCache(Generic[T]):
 
     def __init__(self, most: int):
         self.most, self.cost = most, 0
-        self._found: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
+        self._answers: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._answers)
 
     def __contains__(self, question: Hashable) -> bool:
-        return question in self._found
-
-    def clear(self) -> None:
-        self._found.clear()
-        self.cost = 0
+        return question in self._answers
 
     def get(
         self, question: Hashable, find: Callable[[], T], cost: Callable[[T], int] = lambda _: 1
     ) -> T:
         """The answer, found now if it was not before; one that costs more than
         all may together is not kept."""
-        if question in self._found:
-            self._found.move_to_end(question)
-            return self._found[question][0]
-        found = find()
-        if (own := cost(found)) <= self.most:
-            self._found[question] = found, own
-            self.cost += own
+        if question in self._answers:
+            self._answers.move_to_end(question)
+            return self._answers[question][0]
+        answer = find()
+        if (size := cost(answer)) <= self.most:
+            self._answers[question] = answer, size
+            self.cost += size
             while self.cost > self.most:
-                _, (_, dropped) = self._found.popitem(last=False)
+                _, (_, dropped) = self._answers.popitem(last=False)
                 self.cost -= dropped
-        return found
+        return answer

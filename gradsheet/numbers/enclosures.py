@@ -97,4 +97,5 @@ def product(array: NDArray[Any], other: arb_mat) -> NDArray[Any]:
 
 
 def sign_is_known(ball: arb) -> bool:
+    """Whether a ball is on one side of 0, or 0 itself."""
     return bool(ball > 0 or ball < 0 or ball.is_zero())

@@ -22,6 +22,8 @@ import random
 from fractions import Fraction
 from typing import NamedTuple
 
+from flint import fmpz
+
 # Exponentials and logarithms that are kept in one arithmetic; further ones prove less.
 MAX_MARKS = 4_000
 MAX_TRIPLES = 100  # of them up to which a logarithm is looked for as that of a product of three
@@ -29,35 +31,15 @@ MAX_SEARCH = 400  # and of two
 MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
 
 
-def _is_prime(n: int, secret: random.Random) -> bool:
-    """Miller and Rabin's test for an odd n, wrong with a probability of at most 4^-30."""
-    odd = n - 1
-    twos = (odd & -odd).bit_length() - 1
-    odd >>= twos
-    for _ in range(30):
-        power = pow(secret.randrange(2, n - 1), odd, n)
-        if power in (1, n - 1):
-            continue
-        for _ in range(twos - 1):
-            power = power * power % n
-            if power == n - 1:
-                break
-        else:
-            return False
-    return True
-
-
 @functools.cache
 def _secret_primes() -> tuple[int, int]:
     """A prime above 2^126 that no author of a sheet knows (what is 0 only
     modulo it would pass for 0), and one that divides it less 1."""
-    secret = random.SystemRandom()
-    while True:
-        order = secret.randrange(2**120 + 1, 2**121, 2)
-        if _is_prime(order, secret):
-            break
+    order = 0
+    while not fmpz(order).is_prime():
+        order = random.SystemRandom().randrange(2**120 + 1, 2**121, 2)
     cofactor = 2**7
-    while not _is_prime(cofactor * order + 1, secret):
+    while not fmpz(cofactor * order + 1).is_prime():
         cofactor += 2
     return cofactor * order + 1, order
 
@@ -84,9 +66,8 @@ class Marks:
         self._inverses = {1: 1}  # of what has a logarithm here, and with it the inverse
         self._powers: dict[int, tuple[int, int]] = {}  # of the same
         self._secret = random.SystemRandom()
-        self._generator = pow(
-            self._secret.randrange(2, self.prime), (self.prime - 1) // self.order, self.prime
-        )
+        cofactor = (self.prime - 1) // self.order
+        self._generator = pow(self._secret.randrange(2, self.prime), cofactor, self.prime)
         self._key = self._secret.randrange(1, self.prime)
 
     def __len__(self) -> int:
@@ -100,10 +81,8 @@ class Marks:
         return other
 
     def of(self, value: Fraction) -> int:
-        return value.numerator * self._inverse(value.denominator) % self.prime
-
-    def _inverse(self, m: int) -> int:
-        return pow(m, -1, self.prime)
+        """The mark of a fraction."""
+        return value.numerator * pow(value.denominator, -1, self.prime) % self.prime
 
     def power_of(self, value: Fraction) -> int:
         """The exponent of g in exp of a fraction."""
@@ -128,18 +107,13 @@ class Marks:
     def _pair(self, share: Share, m: int) -> None:
         """Take note that a number is exp of another."""
         if m not in self._log and len(self._log) <= MAX_MARKS:
-            inverse = self._inverse(m)
-            minus = Share(
-                -share.mark % self.prime,
-                -share.power % self.order,
-                tuple((n, -times) for n, times in share.logs),
-            )
+            inverse = pow(m, -1, self.prime)
+            logs = tuple((n, -times) for n, times in share.logs)
+            minus = Share(-share.mark % self.prime, -share.power % self.order, logs)
             self._log |= {m: share, inverse: minus}
             self._inverses |= {m: inverse, inverse: m}
-            for n in (m, inverse):
-                self._powers |= {
-                    pow(n, times, self.prime): (n, times) for times in range(2, MAX_POWER + 1)
-                }
+            for n, times in itertools.product((m, inverse), range(2, MAX_POWER + 1)):
+                self._powers[pow(n, times, self.prime)] = n, times
 
     def exp(self, share: Share) -> int:
         """The mark of exp of a number."""
@@ -151,11 +125,11 @@ class Marks:
                     factor = factor * pow(m, int(times), self.prime) % self.prime
                 else:  # no root of m is known
                     power += self.power(m) * self.power_of(times)
-            found = pow(self._generator, power % self.order, self.prime) * factor % self.prime
+            mark = pow(self._generator, power % self.order, self.prime) * factor % self.prime
             if len(self._exp) > MAX_MARKS:
-                return found
-            self._exp[key] = found
-            self._pair(share, found)
+                return mark
+            self._exp[key] = mark
+            self._pair(share, mark)
         return self._exp[key]
 
     def log(self, m: int) -> Share | None:
@@ -163,11 +137,8 @@ class Marks:
         if m not in self._log:
             if m == 0 or len(self._log) > MAX_MARKS:
                 return None
-            self._pair(
-                self._known_log(m)
-                or Share(self._secret.randrange(self.prime), 0, ((m, Fraction(1)),)),
-                m,
-            )
+            new = Share(self._secret.randrange(self.prime), 0, ((m, Fraction(1)),))
+            self._pair(self._known_log(m) or new, m)
         return self._log[m]
 
     def _known_log(self, m: int) -> Share | None:
@@ -188,6 +159,5 @@ class Marks:
 
     def _sum(self, *shares: Share) -> Share:
         marks, powers, logs = zip(*shares, strict=True)
-        return Share(
-            sum(marks) % self.prime, sum(powers) % self.order, functools.reduce(self.plus, logs)
-        )
+        together = functools.reduce(self.plus, logs)
+        return Share(sum(marks) % self.prime, sum(powers) % self.order, together)

@@ -1,6 +1,7 @@
 """Numbers as they are printed, in a sheet and in a report. The digits are the
 claim, so a number keeps its text."""
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -67,12 +68,9 @@ class Printed:
         """Whether it is the truth with its further digits cut off, of at least
         three digits, the last of them not 0."""
         digits = significant_digits(self.text)
-        if (
-            self.places is None
-            or len(digits) < LEAST_CUT
-            or digits.endswith("0")
-            or (self.value < 0) != bool(truth < 0)
-        ):
+        if self.places is None or len(digits) < LEAST_CUT or digits.endswith("0"):
+            return False
+        if (self.value < 0) != bool(truth < 0):
             return False
         size = abs(self.value)
         return bool(size <= abs(truth)) and bool(abs(truth) < size + 2 * self.half)
@@ -115,29 +113,26 @@ def printed(text: str) -> Printed:
         raise NumberError(
             f"a number of {len(bare)} characters, expected at most {MAX_DIGITS} digits"
         )
-    if found := _RATIO.fullmatch(bare):
-        if max(len(found["top"]), len(found["bottom"])) > MAX_DIGITS + 1:
-            raise NumberError(
-                f"{bare[:20]}... is too long, expected at most {MAX_DIGITS} digits above and below"
-            )
-        top, bottom = int(found["top"]), int(found["bottom"])
+    long = f"{bare[:20]}... is too long, expected at most {MAX_DIGITS} digits"
+    if ratio := _RATIO.fullmatch(bare):
+        if max(len(ratio["top"]), len(ratio["bottom"])) > MAX_DIGITS + 1:
+            raise NumberError(f"{long} above and below")
+        top, bottom = int(ratio["top"]), int(ratio["bottom"])
         if bottom == 0:
             raise NumberError(f"{bare} divides by 0")
         return Printed(bare, Fraction(top, bottom), None)
-    found = _DECIMAL.fullmatch(bare)
-    if not found or not (found["whole"] or found["places"]):
+    match = _DECIMAL.fullmatch(bare)
+    if not match or not (match["whole"] or match["places"]):
         raise NumberError(f"{bare[:20]!r} is no number, expected one like 12, -0.10, 6e-3 or 49/8")
-    digits, exponent = found["whole"] + (found["places"] or ""), int(found["exponent"] or 0)
+    decimals, exponent = match["places"] or "", int(match["exponent"] or 0)
+    digits = match["whole"] + decimals
     if len(digits) > MAX_DIGITS or abs(exponent) > MAX_EXPONENT:
-        raise NumberError(
-            f"{bare[:20]}... is too long, expected at most {MAX_DIGITS} digits and an exponent up "
-            f"to {MAX_EXPONENT}"
-        )
+        raise NumberError(f"{long} and an exponent up to {MAX_EXPONENT}")
     places = None
-    if found["point"] or found["exponent"] is not None:
+    if match["point"] or match["exponent"] is not None:
         # 4e3 claims its units: no digit is printed in vain.
-        places = max(0, len(found["places"] or "") - exponent)
-    value = int(digits) * Fraction(10) ** (exponent - len(found["places"] or ""))
+        places = max(0, len(decimals) - exponent)
+    value = int(digits) * Fraction(10) ** (exponent - len(decimals))
     return Printed(bare, -value if bare.startswith("-") else value, places)
 
 
@@ -167,11 +162,16 @@ def exact_text(values: Any) -> Text:
         return [exact_text(item) for item in values]
     exact = exact_of(values)
     if exact is None:
-        found = float(values)
-        return found if math.isfinite(found) else "beyond all floats"
-    bits = max(exact.numerator.bit_length(), exact.denominator.bit_length())
+        number = float(values)
+        return number if math.isfinite(number) else "beyond all floats"
+    bits = _bits(exact)
     # Python itself refuses to print numbers much larger, and nobody reads them.
     return str(exact) if bits <= MAX_BITS_SHOWN else f"a fraction of {bits * 3 // 10} digits"
+
+
+def _bits(value: Fraction) -> int:
+    """How long a fraction is, above or below."""
+    return max(value.numerator.bit_length(), value.denominator.bit_length())
 
 
 def plain(text: Text, digits: int = 10) -> str:
@@ -181,11 +181,10 @@ def plain(text: Text, digits: int = 10) -> str:
         return f"[{', '.join(plain(item, digits) for item in text)}]"
     if isinstance(text, float):
         return f"{text:.{digits}g}"
-    found = str(text)
-    if len(found) <= MAX_SHOWN or not (
-        ratio := _RATIO.fullmatch(found) or re.fullmatch(r"(?P<top>-?\d+)", found)
-    ):
-        return found
+    shown = str(text)
+    ratio = _RATIO.fullmatch(shown) or re.fullmatch(r"(?P<top>-?\d+)", shown)
+    if len(shown) <= MAX_SHOWN or not ratio:
+        return shown
     top, bottom = Decimal(ratio["top"]), Decimal(ratio.groupdict().get("bottom", 1))
     return f"about {Context(prec=6, Emax=MAX_EMAX, Emin=MIN_EMIN).divide(top, bottom):.6g}"
 
@@ -193,17 +192,15 @@ def plain(text: Text, digits: int = 10) -> str:
 def decimal_text(value: Fraction) -> str:
     """A fraction as a decimal where it is one of at most 12 places, else as it
     is; about, where that is too long."""
-    if (
-        value.numerator.bit_length() > MAX_BITS_SHOWN
-        or value.denominator.bit_length() > MAX_BITS_SHOWN
-    ):
+    if _bits(value) > MAX_BITS_SHOWN:
         return str(exact_text(value))
     for places in range(13):
         scaled = value * 10**places
         if scaled.denominator == 1 and abs(scaled) < 10**30:
             digits = f"{abs(scaled.numerator):0{places + 1}d}"
             point = f".{digits[len(digits) - places :]}" if places else ""
-            return "-" * (value < 0) + digits[: len(digits) - places] + point
+            sign = "-" if value < 0 else ""
+            return sign + digits[: len(digits) - places] + point
     return str(value)
 
 
@@ -230,18 +227,12 @@ def _each(
 ) -> Text:
     """The texts of numbers, each beside what was claimed of it, with as many
     digits as it should have."""
-    values = list(np.ravel(truth))
-    beside: Sequence[Printed | None] = (
-        claimed if len(claimed) == len(values) else [None] * len(values)
-    )
-    texts = [
-        text_of(
-            value,
-            p,
-            USUAL_DIGITS if p is None else max(1, len(significant_digits(p.text))) + MORE_DIGITS,
-        )
-        for value, p in zip(values, beside, strict=True)
-    ]
+    values = np.ravel(truth)
+    if len(claimed) == len(values):
+        digits = (max(1, len(significant_digits(p.text))) + MORE_DIGITS for p in claimed)
+        texts = list(map(text_of, values, claimed, digits))
+    else:
+        texts = [text_of(value, None, USUAL_DIGITS) for value in values]
     shape = np.shape(truth)
     return np.array(texts, object).reshape(shape).tolist() if shape else texts[0]
 
@@ -250,13 +241,9 @@ def _true_digits(value: Any, _: Printed | None, digits: int) -> str:
     exact = exact_of(value)
     if exact is not None:
         return decimal_text(exact)
-    ends = value.bounds()
+    ways = list(itertools.product(value.bounds(), (ROUND_DOWN, ROUND_HALF_EVEN)))
     for number in range(digits, value.home.digits):
-        texts = {
-            _rounded(end, number, rounding)
-            for rounding in (ROUND_DOWN, ROUND_HALF_EVEN)
-            for end in ends
-        }
+        texts = {_rounded(end, number, rounding) for end, rounding in ways}
         if len(texts) == 1:
             return texts.pop()
     if not value.home.final:
@@ -277,9 +264,8 @@ def _told(value: Any, claimed: Printed | None, digits: int) -> str:
     if "/" not in text and len(significant_digits(text)) <= digits:
         return text
     wide = Context(prec=2 * digits, Emax=MAX_EMAX, Emin=MIN_EMIN)
-    return _rounded(
-        wide.divide(Decimal(exact.numerator), Decimal(exact.denominator)), digits, ROUND_HALF_EVEN
-    )
+    decimal = wide.divide(Decimal(exact.numerator), Decimal(exact.denominator))
+    return _rounded(decimal, digits, ROUND_HALF_EVEN)
 
 
 def _rounded(value: Decimal, digits: int, rounding: str) -> str:
@@ -298,9 +284,8 @@ def like_claim(truth: Text, claimed: Text) -> Text:
         return [like_claim(item, claimed) for item in truth]
     if isinstance(truth, str) and _RATIO.fullmatch(truth) and "." in plain(claimed):
         decimal = decimal_text(Fraction(truth))
-        return (
-            f"{as_float(Fraction(truth)):.10g}" if "/" in decimal and len(decimal) > 16 else decimal
-        )
+        is_long = "/" in decimal and len(decimal) > 16
+        return f"{as_float(Fraction(truth)):.10g}" if is_long else decimal
     return truth
 
 
@@ -313,19 +298,11 @@ def _shape(value: Value) -> tuple[int, ...]:
 
 def fractions(value: Value) -> Array:
     """The object array of the numbers' exact values."""
-    array = np.empty(_shape(value), object)
-    for index in np.ndindex(array.shape):
-        item: Any = value
-        for position in index:
-            item = item[position]
-        array[index] = Fraction(item.value)
-    return array
+    return np.array([p.value for p in printed_entries(value)], object).reshape(_shape(value))
 
 
 def printed_entries(value: Value) -> list[Printed]:
     """The numbers in the order of their array."""
-    return (
-        [value]
-        if isinstance(value, Printed)
-        else [entry for item in value for entry in printed_entries(item)]
-    )
+    if isinstance(value, Printed):
+        return [value]
+    return [entry for item in value for entry in printed_entries(item)]

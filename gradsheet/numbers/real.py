@@ -63,12 +63,14 @@ class Arithmetic:
         return ball
 
     def unsure(self, what: str) -> Exception:
+        """What to raise where these digits do not tell."""
         if self.final:
             return TooClose(f"{what} cannot be decided with {self.digits} digits")
         return Imprecise(what)
 
 
 def too_large() -> Exception:
+    """What to raise where there are no bounds."""
     return TooClose("a number too large to be enclosed")
 
 
@@ -98,6 +100,7 @@ class Real:
 
     @property
     def mark(self) -> int | None:
+        """Its image in the prime field, None where none is known."""
         if self._mark is None and self.exact is not None:
             self._mark = self.home.marks.of(self.exact)
         return self._mark
@@ -266,6 +269,7 @@ class Real:
             return float("inf") if self > 0 else float("-inf")
 
     def exp(self) -> "Real":
+        """The exponential."""
         if self.exact == 0:
             return Real(self.home, Fraction(1))
         mark = None
@@ -285,6 +289,7 @@ class Real:
         return at(bits, _exp, exponent)
 
     def log(self) -> "Real":
+        """The natural logarithm; OutsideDomain where there is none."""
         if self.exact == 1:
             return Real(self.home, Fraction(0))
         if self <= 0:
@@ -293,9 +298,11 @@ class Real:
         return Real(self.home, None, self.home.compute(arb.log, self.ball), *(share or ()))
 
     def log1p(self) -> "Real":
+        """log(1 + x)"""
         return (self + 1).log()
 
     def tanh(self) -> "Real":
+        """The hyperbolic tangent."""
         squared = (self + self).exp()
         return (squared - 1) / (squared + 1)
 

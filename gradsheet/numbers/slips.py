@@ -27,6 +27,7 @@ class Slip(NamedTuple):
 
     @property
     def kind(self) -> str:
+        """Whether the figures are off, or the form."""
         return "form" if self.code.startswith("form") else "figures"
 
     @property
@@ -80,25 +81,17 @@ def _wrong_digits(printed: Printed, size: Any, sign: str) -> Iterator[Slip]:
     mine = int(printed.value * Fraction(10) ** places)
     cut, true = int(scaled), round(scaled)
     if mine == cut and cut != true:
-        yield Slip(
-            "truncated", f"the further digits are cut off where the last is to be rounded{sign}"
-        )
+        text = "the further digits are cut off where the last is to be rounded"
+        yield Slip("truncated", text + sign)
         return
     a, b = str(mine), str(true)
     if len(a) == len(b):
         off = [k for k, (p, q) in enumerate(zip(a, b, strict=True)) if p != q]
-        if (
-            len(off) == 2
-            and off[1] == off[0] + 1
-            and a[off[0]] == b[off[1]]
-            and a[off[1]] == b[off[0]]
-            and len(a) > 2
-        ):
-            yield Slip(
-                "digits-swapped", f"the digits {b[off[0]]} and {b[off[1]]} are swapped{sign}"
-            )
-        elif len(off) == 1 and len(a) >= ENOUGH and off[0] < len(a) - 1:
-            yield Slip("digit-mistyped", f"a digit is mistyped, {a[off[0]]} for {b[off[0]]}{sign}")
+        k = off[0] if off else 0
+        if off == [k, k + 1] and a[k : k + 2] == b[k : k + 2][::-1] and len(a) > 2:
+            yield Slip("digits-swapped", f"the digits {b[k]} and {b[k + 1]} are swapped{sign}")
+        elif len(off) == 1 and len(a) >= ENOUGH and k < len(a) - 1:
+            yield Slip("digit-mistyped", f"a digit is mistyped, {a[k]} for {b[k]}{sign}")
     longer = [b, str(round(scaled * 10))] if printed.places is not None else [b]
     if len(a) >= ENOUGH and any(
         len(c) == len(a) + 1 and a in {c[:k] + c[k + 1 :] for k in range(len(c) - 1)}
@@ -110,31 +103,27 @@ def _wrong_digits(printed: Printed, size: Any, sign: str) -> Iterator[Slip]:
 def all_slips(printed: Sequence[Printed], meant: Sequence[Any]) -> list[Slip]:
     """The slips by which the numbers that were meant become those printed, in
     all entries that are off."""
-    off = [k for k, (p, m) in enumerate(zip(printed, meant, strict=True)) if not p.agrees(m)]
+    pairs = list(zip(printed, meant, strict=True))
     if len(printed) == 1:
-        return list(slips(printed[0], meant[0]))
-    if (
-        len(off) == 2
-        and printed[off[0]].agrees(meant[off[1]])
-        and printed[off[1]].agrees(meant[off[0]])
-    ):
-        return [Slip("entries-swapped", f"entries {off[0] + 1} and {off[1] + 1} are swapped")]
-    each = [list(slips(printed[k], meant[k])) for k in off]
-    if not each or not all(each):
-        return []
-    first: dict[str, list[int]] = {}  # entries by their first slip
-    for k, found in zip(off, each, strict=True):
-        first.setdefault(found[0].code, []).append(k)
-    words = [
-        (next(f[0].text for f in each if f[0].code == code) if len(ks) == 1 else _OF_MANY[code])
-        + (
-            " in every entry"
-            if len(ks) == len(printed)
-            else f" in entry {', '.join(str(k + 1) for k in ks)}"
-        )
-        for code, ks in first.items()
-    ]
-    return [Slip("+".join(first), "; ".join(words))]
+        return list(slips(*pairs[0]))
+    off = [k for k, (p, m) in enumerate(pairs) if not p.agrees(m)]
+    if len(off) == 2:
+        a, b = off
+        if printed[a].agrees(meant[b]) and printed[b].agrees(meant[a]):
+            return [Slip("entries-swapped", f"entries {a + 1} and {b + 1} are swapped")]
+    alike: dict[str, dict[int, str]] = {}  # the entries with one first slip, and its words
+    for k in off:
+        slip = next(slips(*pairs[k]), None)
+        if slip is None:
+            return []
+        alike.setdefault(slip.code, {})[k + 1] = slip.text
+    words = []
+    for code, entries in alike.items():
+        text, *more = entries.values()
+        every = len(entries) == len(printed)
+        where = "every entry" if every else f"entry {', '.join(map(str, entries))}"
+        words.append(f"{_OF_MANY[code] if more else text} in {where}")
+    return [Slip("+".join(alike), "; ".join(words))] if words else []
 
 
 _OF_MANY = {
@@ -152,29 +141,19 @@ def forms(truth: Array) -> Iterator[tuple[Slip, Array]]:
     its diagonal, a sum of it."""
     truth = truth.reshape([n for n in truth.shape if n != 1])  # an axis of length 1 may be left out
     if truth.ndim == 1:
-        yield (
-            Slip("form-summed", "the entries are added up, though their index stays free"),
-            truth.sum(keepdims=True),
-        )
+        text = "the entries are added up, though their index stays free"
+        yield Slip("form-summed", text), truth.sum(keepdims=True)
         for k in range(len(truth)):
-            yield (
-                Slip("form-one-entry", f"it is only entry {k + 1} of {len(truth)}"),
-                truth[k : k + 1],
-            )
+            text = f"it is only entry {k + 1} of {len(truth)}"
+            yield Slip("form-one-entry", text), truth[k : k + 1]
     if truth.ndim != 2:
         return
     rows, columns = truth.shape
     yield Slip("form-transposed", "it is the transpose"), truth.T
-    for k in range(rows):
-        yield (
-            Slip(
-                "form-one-row", f"it is only row {k + 1} of a {rows}x{columns} Jacobian or matrix"
-            ),
-            truth[k],
-        )
-    for k in range(columns):
-        text = f"it is only column {k + 1} of a {rows}x{columns} Jacobian or matrix"
-        yield Slip("form-one-column", text), truth[:, k]
+    for axis, lines in (("row", truth), ("column", truth.T)):
+        for k, line in enumerate(lines, 1):
+            text = f"it is only {axis} {k} of a {rows}x{columns} Jacobian or matrix"
+            yield Slip(f"form-one-{axis}", text), line
     if rows == columns:
         yield Slip("form-diagonal", "only the diagonal is given"), np.diagonal(truth)
     yield Slip("form-summed", "its rows are added up"), truth.sum(0)

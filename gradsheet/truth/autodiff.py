@@ -10,6 +10,7 @@ one likes, and nothing has to be granted to rounding.
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -25,6 +26,8 @@ from manual.activations import Array, split
 from ref.losses import LOSSES
 from ref.mlp import loss_shares
 
+MAX_PROGRAMS = 64  # of JAX's that a session has
+
 Arrays = Sequence[Array]
 
 
@@ -36,9 +39,7 @@ def _exact(array: Any) -> Array:
     """An array of JAX's: numbers become Fractions, whole numbers that count and
     truth values stay."""
     array = np.asarray(array)
-    return np.asarray(
-        np.vectorize(Fraction, otypes=[object])(array) if array.dtype.kind == "f" else array
-    )
+    return np.asarray(np.vectorize(Fraction, [object])(array) if array.dtype.kind == "f" else array)
 
 
 def _dot_general(a: Array, b: Array, dimension_numbers: Any, **_: Any) -> Array:
@@ -46,21 +47,11 @@ def _dot_general(a: Array, b: Array, dimension_numbers: Any, **_: Any) -> Array:
     letters = iter(range(a.ndim + b.ndim))
     batch = [next(letters) for _ in a_batch]
     sums = [next(letters) for _ in a_sums]
-    a_axes, b_axes = (
-        [
-            batch[batched.index(k)]
-            if k in batched
-            else sums[summed.index(k)]
-            if k in summed
-            else next(letters)
-            for k in range(array.ndim)
-        ]
-        for array, summed, batched in (
-            (a, list(a_sums), list(a_batch)),
-            (b, list(b_sums), list(b_batch)),
-        )
-    )
-    rest = [k for axes in (a_axes, b_axes) for k in axes if k not in batch and k not in sums]
+    a_known = dict(zip([*a_batch, *a_sums], batch + sums, strict=True))
+    b_known = dict(zip([*b_batch, *b_sums], batch + sums, strict=True))
+    a_axes = [a_known[k] if k in a_known else next(letters) for k in range(a.ndim)]
+    b_axes = [b_known[k] if k in b_known else next(letters) for k in range(b.ndim)]
+    rest = [k for k in a_axes + b_axes if k not in batch + sums]
     return np.asarray(np.einsum(a, a_axes, b, b_axes, [*batch, *rest], optimize=False), object)
 
 
@@ -81,7 +72,7 @@ def _iota(dtype: Any, shape: Sequence[int], dimension: int, **_: Any) -> Array:
 def _convert(x: Array, new_dtype: Any, **_: Any) -> Array:
     if np.dtype(new_dtype).kind != "f":
         return x.astype(new_dtype)
-    return x if x.dtype == object else np.vectorize(Fraction, otypes=[object])(x.astype(int))
+    return x if x.dtype == object else np.vectorize(Fraction, [object])(x.astype(int))
 
 
 def _largest(x: Array, axes: Sequence[int], **_: Any) -> Array:
@@ -90,16 +81,6 @@ def _largest(x: Array, axes: Sequence[int], **_: Any) -> Array:
     moved = np.moveaxis(x, axes, range(-len(axes), 0)).reshape(*np.delete(x.shape, axes), -1)
     at = moved.astype(float).argmax(-1, keepdims=True)
     return np.take_along_axis(moved, at, -1)[..., 0]
-
-
-def _argmax(x: Array, axes: Sequence[int], **_: Any) -> Array:
-    """Where that entry stands."""
-    (axis,) = axes
-    return np.asarray(x.astype(float).argmax(axis))
-
-
-def _split(x: Array, sizes: Sequence[int], axis: int, **_: Any) -> list[Array]:
-    return np.split(x, np.cumsum(sizes)[:-1], axis)
 
 
 # `real` makes a Real of a number, for the functions that only Reals have.
@@ -126,30 +107,26 @@ _RULES: dict[str, Callable[..., Any]] = {
     "dot_general": _dot_general,
     "reduce_sum": lambda a, axes, **_: np.asarray(a.sum(tuple(axes)), a.dtype),
     "reduce_max": _largest,
-    "argmax": _argmax,
+    "argmax": lambda a, axes, **_: np.asarray(a.astype(float).argmax(*axes)),  # where that stands
     "broadcast_in_dim": _broadcast,
     "reshape": lambda a, new_sizes, **_: a.reshape(new_sizes),
     "squeeze": lambda a, dimensions, **_: a.squeeze(tuple(dimensions)),
     "expand_dims": lambda a, dimensions, **_: np.expand_dims(a, tuple(dimensions)),
     "transpose": lambda a, permutation, **_: a.transpose(permutation),
     "concatenate": lambda *arrays, dimension, **_: np.concatenate(arrays, dimension),
-    "split": _split,
+    "split": lambda a, sizes, axis, **_: np.split(a, np.cumsum(sizes)[:-1], axis),
     "iota": _iota,
     "convert_element_type": _convert,
-    "stop_gradient": lambda a, **_: a,
-    "copy": lambda a, **_: a,
-    "copy_p": lambda a, **_: a,
+    **dict.fromkeys(("stop_gradient", "copy", "copy_p"), lambda a, **_: a),
 }
 _OF_REALS = ("exp", "log", "log1p", "tanh")
 
 
 def _never_equal(a: Array, b: Array, **_: Any) -> Array:
     """Of numbers none is equal to another, of whole numbers that count each as it is."""
-    return (
-        np.zeros(np.broadcast(a, b).shape, bool)
-        if object in (a.dtype, b.dtype)
-        else np.asarray(a == b)
-    )
+    if object in (a.dtype, b.dtype):
+        return np.zeros(np.broadcast(a, b).shape, bool)
+    return np.asarray(a == b)
 
 
 # A cross-entropy asks whether y is 0, to keep 0 log 0 apart. The y that a derivative is taken by
@@ -158,16 +135,15 @@ _BESIDE_ZERO = {**_RULES, "eq": _never_equal}
 
 
 def _run(
-    jaxpr: Any,
-    consts: Arrays,
+    closed: Any,
     arguments: Arrays,
     real: Callable[[Any], Real],
     rules: Mapping[str, Callable[..., Any]] = _RULES,
 ) -> list[Array]:
-    """What a jaxpr gives for arrays of exact numbers."""
-    values: dict[Any, Array] = dict(
-        zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *arguments], strict=True)
-    )
+    """What a jaxpr with its constants gives for arrays of exact numbers."""
+    jaxpr, consts = closed.jaxpr, map(_exact, closed.consts)
+    variables = [*jaxpr.constvars, *jaxpr.invars]
+    values: dict[Any, Array] = dict(zip(variables, [*consts, *arguments], strict=True))
 
     def read(variable: Any) -> Array:
         return _exact(variable.val) if hasattr(variable, "val") else values[variable]
@@ -176,32 +152,26 @@ def _run(
         name, inputs = equation.primitive.name, [read(variable) for variable in equation.invars]
         inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
         if inner is not None:
-            found: Any = _run(
-                inner.jaxpr, [_exact(const) for const in inner.consts], inputs, real, rules
-            )
+            result: Any = _run(inner, inputs, real, rules)
         elif name in _OF_REALS:
-            found = np.frompyfunc(lambda v, name=name: getattr(real(v), name)(), 1, 1)(inputs[0])
+            result = np.frompyfunc(lambda v, name=name: getattr(real(v), name)(), 1, 1)(inputs[0])
         elif name in rules:
-            found = rules[name](*inputs, **equation.params)
+            result = rules[name](*inputs, **equation.params)
         else:
-            raise UnknownOperation(
-                f"JAX {jax.__version__} has an operation without a rule here: {name}"
-            )
-        outputs = found if isinstance(found, list) else [found]
+            version = f"JAX {jax.__version__}"
+            raise UnknownOperation(f"{version} has an operation without a rule here: {name}")
+        outputs = result if isinstance(result, list) else [result]
         for variable, value in zip(equation.outvars, outputs, strict=True):
             values[variable] = value if isinstance(value, np.ndarray) else np.asarray(value, object)
     return [read(variable) for variable in jaxpr.outvars]
 
 
-MAX_PROGRAMS = 64  # of JAX's that a session has
-
-
 def _program(
     shapes: Any,
-    activations: tuple[tuple[str, int], ...],
+    activations: Sequence[tuple[str, int]],
     loss: str,
     reduction: str,
-    of: tuple[str, ...],
+    of: Sequence[str],
 ) -> tuple[Any, Any]:
     """The jaxpr of the forward pass and of the Jacobians of some nodes, and the
     structure of what it returns."""
@@ -221,13 +191,10 @@ def _program(
         return None if shape is None else jax.ShapeDtypeStruct(shape, np.dtype("float32"))  # type: ignore[no-untyped-call]
 
     layers, x, y = shapes
-    arguments = (
-        [ref.Layer(empty(W), empty(b)) for W, b in layers],
-        empty(x),
-        empty(y),
-        [empty(())] * sum(count for _, count in activations),
-    )
-    closed, structure = jax.make_jaxpr(run, return_shape=True)(*arguments)
+    params = [ref.Layer(empty(W), empty(b)) for W, b in layers]
+    slopes = [empty(())] * sum(count for _, count in activations)
+    program = jax.make_jaxpr(run, return_shape=True)
+    closed, structure = program(params, empty(x), empty(y), slopes)
     return closed, jax.tree.structure(structure)
 
 
@@ -271,31 +238,27 @@ def autodiff_at(
     )
     programs = session.cache("programs of JAX", MAX_PROGRAMS)
     closed, structure = programs.get(question, lambda: _program(*question))
-    arrays = [array for layer in problem.params for array in layer if array is not None]
-    arrays += [problem.x, *([] if problem.y is None else [problem.y])]
+    given = [*(array for layer in problem.params for array in layer), problem.x, problem.y]
+    arrays = [array for array in given if array is not None]
     for _, slopes in parameters:
         arrays += [np.asarray(Fraction(slope), object) for slope in slopes]
-    results = _run(closed.jaxpr, [_exact(const) for const in closed.consts], arrays, arithmetic)
+    results = _run(closed, arrays, arithmetic)
     nodes, rows = jax.tree.unflatten(structure, results)
     return Autodiff(problem, of, arithmetic, session, nodes, *(rows or (None, None)))
 
 
+@dataclass(eq=False)
 class Autodiff:
     """JAX's opinion at one point: every node, and of those asked for a vector
     and the rows of its Jacobian."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        of: tuple[str, ...],
-        arithmetic: Arithmetic,
-        session: Session,
-        nodes: Any,
-        vector: Any,
-        rows: Any,
-    ):
-        self.problem, self.of, self.arithmetic, self.session = problem, of, arithmetic, session
-        self.nodes, self.vector, self.rows = nodes, vector, rows
+    problem: Problem
+    of: tuple[str, ...]
+    arithmetic: Arithmetic
+    session: Session
+    nodes: Any
+    vector: Any
+    rows: Any
 
     def _place(self, of: str) -> slice:
         """Where a node's entries stand in the vector of all."""
@@ -328,16 +291,13 @@ class Autodiff:
         question = yhat.shape, str(self.problem.network.loss), self.problem.network.reduction
         programs = self.session.cache("programs of JAX by y", MAX_PROGRAMS)
         closed = programs.get(question, lambda: _program_by_target(*question))
-        consts = [_exact(const) for const in closed.consts]
-        (found,) = _run(
-            closed.jaxpr, consts, [np.asarray(self.problem.y), yhat], self.arithmetic, _BESIDE_ZERO
-        )
-        return found
+        arguments = [np.asarray(self.problem.y), yhat]
+        (jacobian,) = _run(closed, arguments, self.arithmetic, _BESIDE_ZERO)
+        return jacobian
 
     def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a node, with the axis of the examples."""
         if name in ("L", "shares"):
             return () if name == "L" else self.nodes.h[-1].shape[1:]
-        found: tuple[int, ...] = (
-            self.nodes.h[int(name[1:])] if name[0] == "h" else self.nodes.z[int(name[1:]) - 1]
-        ).shape
-        return found
+        l = int(name[1:])
+        return np.shape(self.nodes.h[l] if name[0] == "h" else self.nodes.z[l - 1])

@@ -21,11 +21,6 @@ def is_node(node: f.Node) -> bool:
     return False
 
 
-def is_smooth(node: f.Node) -> bool:
-    """Whether no relu, drelu or step is in a formula."""
-    return not any(isinstance(part, f.Call) and part.function in f.KINKED for part in f.walk(node))
-
-
 def pattern_degree(node: f.Node, network: Network) -> int:
     """A bound on the degree of a formula as a polynomial in the bits of the
     pattern of live and dead units."""
@@ -35,40 +30,37 @@ def pattern_degree(node: f.Node, network: Network) -> int:
         stage = network.stage(name)
         return sum(3 * l <= stage for l in network.kinked)
 
-    def both(a: f.Node, b: f.Node) -> int:
-        return pattern_degree(a, network) + pattern_degree(b, network)
+    def of(inner: f.Node) -> int:
+        return pattern_degree(inner, network)
 
     match node:
         case f.Quantity(name) if name.endswith(NEW):
             return 2 * len(network.kinked) * (1 if name[0] in "Wb" else network.depth)
         case f.Quantity(name):
             return 2 * kinked(name) if name == "L" else kinked(name)
-        case f.Derivative(of):
-            return (1 + (of.name == "L" and network.loss is not None)) * kinked(of.name)
+        case f.Derivative(above):
+            return (1 + (above.name == "L" and network.loss is not None)) * kinked(above.name)
         case f.Binary("+" | "-", a, b):
-            return max(pattern_degree(a, network), pattern_degree(b, network))
-        case f.Binary(_, a, b):
-            return both(a, b)
+            return max(of(a), of(b))
         case f.Power(base, exponent):
-            inner = pattern_degree(base, network)
-            return exponent * inner if exponent >= 0 or not inner else ANY_DEGREE
+            bits = of(base)
+            return exponent * bits if exponent >= 0 or not bits else ANY_DEGREE
         case f.Call(function, (argument, *_)) if function in f.KINKED:
-            if not is_node(argument):  # its sign may depend on all bits at once
-                return (
-                    ANY_DEGREE
-                    if pattern_degree(argument, network) or not is_smooth(argument)
-                    else 1
-                )
-            is_step = function not in ACTIVATIONS  # and no multiple of its argument
-            return 1 + (0 if is_step else pattern_degree(argument, network))
-        case f.Call("sum" | "mean" | "diag", (argument,)):
-            return pattern_degree(argument, network)
-        case f.Call(_, (a, b)):
-            return both(a, b)
+            if is_node(argument):
+                is_step = function not in ACTIVATIONS  # and no multiple of its argument
+                return 1 + (0 if is_step else of(argument))
+            calls = {call.function for call in f.walk(argument) if isinstance(call, f.Call)}
+            if of(argument) or not calls.isdisjoint(f.KINKED):
+                return ANY_DEGREE  # its sign may depend on all bits at once
+            return 1
+        case f.Call("sum" | "mean" | "diag", (inner,)):
+            return of(inner)
+        case f.Binary(_, a, b) | f.Call(_, (a, b)):
+            return of(a) + of(b)
         case f.Sum(_, inner) | f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):
-            return pattern_degree(inner, network)
+            return of(inner)
         case f.List(items):
-            return max(pattern_degree(item, network) for item in items)
+            return max(map(of, items))
     return 0
 
 

@@ -20,6 +20,7 @@ a rational net but of Fractions.
 """
 
 import functools
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -54,6 +55,7 @@ class Dual:
 
     @staticmethod
     def of(number: Number) -> "Dual":
+        """A number that does not move."""
         return number if isinstance(number, Dual) else Dual(number, 0)
 
     def __add__(self, other: Number) -> "Dual":
@@ -89,10 +91,12 @@ class Dual:
         return bool(self.value > other or (self.value == other and self.slope > 0))
 
     def exp(self) -> "Dual":
+        """The exponential."""
         e = self.value.exp()
         return Dual(e, e * self.slope)
 
     def log(self) -> "Dual":
+        """The natural logarithm."""
         return Dual(self.value.log(), self.slope / self.value)
 
 
@@ -118,6 +122,7 @@ def _shares(loss: str, y: Rows, yhat: Rows, reduction: str) -> list[Number]:
     ]
 
 
+@dataclass(eq=False)
 class Walk:
     """The network at one point, walked through again for every nudge.
 
@@ -126,19 +131,13 @@ class Walk:
     numbers are ints and Fractions, so that a nudge may be a step.
     """
 
-    def __init__(
-        self,
-        layers: list[tuple[Rows, Any, Any]],
-        x: Rows,
-        y: Rows,
-        loss: str,
-        reduction: str,
-        *,
-        rational: bool,
-    ):
-        self.layers, self.x, self.y, self.loss, self.reduction = layers, x, y, loss, reduction
-        self.rational = rational
-        self._answers: dict[tuple[str, tuple[int, ...]], Any] = {}
+    layers: list[tuple[Rows, Any, Any]]
+    x: Rows
+    y: Rows
+    loss: str
+    reduction: str
+    rational: bool
+    _answers: dict[tuple[str, tuple[int, ...]], Any] = field(default_factory=dict)
 
     @functools.cached_property
     def nodes(self) -> dict[str, Any]:
@@ -149,11 +148,8 @@ class Walk:
         self, by: str, entry: tuple[int, ...], step: Number
     ) -> tuple[dict[str, Any], list[Number]]:
         """Every node, and the z of all units with a kink that may move, after a
-        nudge to one entry of anything.
-
-        A nudge to y moves none of these: the shares of the outputs and the loss
-        stand beside them then.
-        """
+        nudge to one entry of anything; after one to y, which moves none of
+        these, the shares of the outputs and the loss beside them."""
 
         def nudged(name: str, value: Any) -> Any:
             if name != by:
@@ -168,10 +164,7 @@ class Walk:
             return copy
 
         if by == "y":  # which no node depends on, only the loss
-            shares = _shares(
-                self.loss, nudged("y", self.y), self.nodes[f"h{len(self.layers)}"], self.reduction
-            )
-            return {**self.nodes, "shares": shares, "L": sum(shares)}, []
+            return self._with_loss(self.nodes, nudged("y", self.y)), []
         # A nudge changes nothing before its own layer.
         start = int(by[1:]) + (by[0] == "h") if by else 1
         before = f"h{start - 1}"
@@ -193,21 +186,21 @@ class Walk:
         """The shares of the outputs in the loss, which is their sum. Raises as
         log does where that is infinite."""
         if "shares" not in nodes:
-            nodes["shares"] = _shares(
-                self.loss, self.y, nodes[f"h{len(self.layers)}"], self.reduction
-            )
-            nodes["L"] = sum(nodes["shares"])
-        found: list[Number] = nodes["shares"]
-        return found
+            nodes |= self._with_loss(nodes, self.y)
+        shares: list[Number] = nodes["shares"]
+        return shares
+
+    def _with_loss(self, nodes: dict[str, Any], y: Rows) -> dict[str, Any]:
+        shares = _shares(self.loss, y, nodes[f"h{len(self.layers)}"], self.reduction)
+        return {**nodes, "shares": shares, "L": sum(shares)}
 
     def derivative(
         self, of: str, of_entry: tuple[int, ...], by: str, by_entry: tuple[int, ...]
     ) -> Slopes:
         """d of[of_entry] / d by[by_entry], from both sides."""
         if (by, by_entry) not in self._answers:
-            self._answers[by, by_entry] = (self._steps if self.rational else self._infinitesimals)(
-                by, by_entry
-            )
+            nudge = self._steps if self.rational else self._infinitesimals
+            self._answers[by, by_entry] = nudge(by, by_entry)
 
         def pick(nodes: dict[str, Any]) -> Number:
             if of in ("L", "shares"):
@@ -225,10 +218,12 @@ class Walk:
             slope = Fraction(pick(right[1]) - pick(left[1])) / (right[0] - left[0])
             return Slopes(slope, slope, kink)
         here = pick(self.nodes)
-        slopes = [
-            _one_sided(here, pick(half), pick(end), step) for step, half, end in (left, right)
+        # The slope at 0 of the quadratic through the values at 0, step/2 and step.
+        sides = [
+            Fraction(4 * pick(half) - 3 * here - pick(end)) / step
+            for step, half, end in (left, right)
         ]
-        return Slopes(slopes[0], slopes[1], kink)
+        return Slopes(sides[0], sides[1], kink)
 
     def _infinitesimals(self, by: str, by_entry: tuple[int, ...]) -> tuple[bool, Any, Any]:
         """Whether a z leaves 0, and all nodes for a nudge to the left and to
@@ -246,7 +241,9 @@ class Walk:
         shrink = 2
         while True:
             (above, right), (below, left) = (self._forward(by, by_entry, s) for s in (step, -step))
-            if not any(_crosses(start, side) for side in (right, left)):
+            # A z that begins or ends at 0 does not change sides.
+            ends = (*zip(start, right, strict=True), *zip(start, left, strict=True))
+            if not any(a * b < 0 for a, b in ends):
                 break
             step, shrink = Fraction(step) / shrink, shrink * shrink
         if not any(z == 0 and (r or l) for z, r, l in zip(start, right, left, strict=True)):
@@ -254,14 +251,3 @@ class Walk:
         half = Fraction(step) / 2
         halves = [self._forward(by, by_entry, s)[0] for s in (-half, half)]
         return True, (-step, halves[0], below), (step, halves[1], above)
-
-
-def _crosses(start: list[Number], end: list[Number]) -> bool:
-    """Whether a z changes from one side of 0 to the other; one that begins or
-    ends at 0 does not."""
-    return any(a * b < 0 for a, b in zip(start, end, strict=True))
-
-
-def _one_sided(here: Number, half: Number, end: Number, step: Number) -> Number:
-    """The slope at 0 of the quadratic through its values at 0, step/2 and step."""
-    return Fraction(4 * half - 3 * here - end) / step

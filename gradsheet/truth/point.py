@@ -37,7 +37,7 @@ from gradsheet.numbers.reasons import (
 )
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.nudge import Slopes, Walk
-from gradsheet.truth.values import MAX_FOUND, Values
+from gradsheet.truth.values import MAX_FOUND, Asked, Values
 from manual.activations import Array
 from manual.losses import LOSSES, d_reduce
 
@@ -106,9 +106,8 @@ def point_of(
     network, arithmetic = problem.network, arithmetic or Arithmetic(DIGITS)
     bits = length_of(problem.arrays(), network.depth) if network.rational else None
     if bits is None:
-        problem = problem.converted(
-            lambda array: as_array(np.vectorize(arithmetic, [object])(array))
-        )
+        reals = np.vectorize(arithmetic, [object])
+        problem = problem.converted(lambda array: as_array(reals(array)))
     else:
         problem = problem.converted(as_array)
     witnesses = None if derived is None else _witnesses(network, derived, jax, nudges)
@@ -216,9 +215,7 @@ class Point(Values):
         of them, if the pass has a value."""
         of = self.witnesses.of if self.witnesses is not None else ()
         try:
-            _ = self._forward
-            if "L" in of:
-                _ = self._shares
+            _ = self._shares if "L" in of else self._forward
             for name in of:
                 self._hand(name)
         except (Undecided, Imprecise, OutOfWork, ArithmeticError):  # who asks hears it again
@@ -227,12 +224,8 @@ class Point(Values):
         self._marks = self.arithmetic.marks.copy()
 
     @property
-    def is_witnessed(self) -> bool:
-        """Whether others are heard beside the hand-written pass."""
-        return self.witnesses is not None
-
-    @property
     def is_shared(self) -> bool:
+        """Whether sheets with the same numbers share it."""
         return self._marks is not None
 
     def again(self, budget: Budget) -> "Point":
@@ -240,11 +233,8 @@ class Point(Values):
         assert self._marks is not None
         self.arithmetic.marks = self._marks.copy()
         point = copy.copy(self)
-        point.budget, point._found, point._by_hand = (
-            budget,
-            LRUCache(MAX_FOUND),
-            dict(self._by_hand),
-        )
+        point.budget, point._found = budget, LRUCache(MAX_FOUND)
+        point._by_hand = dict(self._by_hand)
         if not self.exact:  # what it sees next has marks of the sheet
             point.__dict__.pop("_walk", None)
         return point
@@ -253,17 +243,18 @@ class Point(Values):
 
     @functools.cached_property
     def _walk(self) -> Walk:
+        def whole(v: Any) -> Any:
+            return int(v) if isinstance(v, Fraction) and v.denominator == 1 else v
+
         def numbers(array: Array | None) -> Any:
-            whole = np.frompyfunc(
-                lambda v: int(v) if isinstance(v, Fraction) and v.denominator == 1 else v, 1, 1
-            )
-            return None if array is None else as_array(whole(array)).tolist()
+            return None if array is None else as_array(np.frompyfunc(whole, 1, 1)(array)).tolist()
 
         problem = self.problem.with_loss
-        layers = zip(problem.params, problem.network.activations, strict=True)
+        network = problem.network
+        layers = zip(problem.params, network.activations, strict=True)
         rows = [(numbers(W), numbers(b), activation) for (W, b), activation in layers]
-        data, network = (numbers(problem.x), numbers(problem.y) or []), problem.network
-        return Walk(rows, *data, str(network.loss), network.reduction, rational=self.exact)
+        loss, data = str(network.loss), (numbers(problem.x), numbers(problem.y) or [])
+        return Walk(rows, *data, loss, network.reduction, rational=self.exact)
 
     @functools.cached_property
     def _autodiff(self) -> "Autodiff":
@@ -280,11 +271,8 @@ class Point(Values):
         self, question: Callable[["Autodiff"], Sequence[Any]], *, forward: bool = False
     ) -> dict[str, Sequence[Any]]:
         """JAX's answer under its name, if it is asked; none, with a warning,
-        where JAX is too new to be understood.
-
-        A question on the `forward` pass has an answer also where there are no
-        derivatives.
-        """
+        where JAX is too new to be understood. A question on the `forward` pass
+        has an answer also where there are no derivatives."""
         from gradsheet.truth.autodiff import UnknownOperation
 
         if self.witnesses is None or not self.witnesses.jax:
@@ -297,35 +285,23 @@ class Point(Values):
                     raise
                 return {"JAX": question(self._by_jax(()))}
         except UnknownOperation as error:
-            warnings.warn(
-                f"{error}; the verdicts rest on the other two witnesses",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            text = f"{error}; the verdicts rest on the other two witnesses"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
             return {}
 
     def _hear(self, what: str, mine: Sequence[Any], witnesses: Mapping[str, Sequence[Any]]) -> None:
         """Raise Undecided where a witness contradicts the hand-written pass."""
-        others = [name for name, theirs in witnesses.items() if _differ(mine, theirs)]
-        if others:
-            raise Undecided(
-                f"the witnesses disagree on {what}: NumPy by hand against {' and '.join(others)}"
-            )
+        if others := [name for name, theirs in witnesses.items() if _differ(mine, theirs)]:
+            against = f"NumPy by hand against {' and '.join(others)}"
+            raise Undecided(f"the witnesses disagree on {what}: {against}")
 
-    def _confirm(
-        self,
-        of: str,
-        of_index: tuple[int, ...],
-        by: str,
-        by_index: tuple[int, ...],
-        pick: Callable[[Array], Array],
-        picked: Array,
-    ) -> None:
+    def _confirm(self, asked: Asked, pick: Callable[[Array], Array], picked: Array) -> None:
         """Raise AtKink where there is no derivative, Undecided where the nudge
         finds another one."""
         if self.witnesses is None:
-            super()._confirm(of, of_index, by, by_index, pick, picked)
+            super()._confirm(asked, pick, picked)
             return
+        of, of_index, by, by_index = asked
         if picked.size > MAX_ENTRIES:
             raise Undecided(
                 f"d{of}/d{by} has {picked.size} entries, at most {MAX_ENTRIES} are judged: "
@@ -333,40 +309,20 @@ class Point(Values):
             )
         entries = list(np.ndindex(picked.shape))
         of_axes = (1 if of == "shares" else len(self.network.shapes[of])) - len(of_index)
-        for rest in entries[
-            :: max(1, len(entries) // (self.witnesses.nudges or len(entries) or 1))
-        ]:
+        step = max(1, len(entries) // (self.witnesses.nudges or len(entries) or 1))
+        for rest in entries[::step]:
             self.budget.check()
-            slopes = self._nudge(of, (*of_index, *rest[:of_axes]), by, (*by_index, *rest[of_axes:]))
-            self._hear_nudge(f"d{of}/d{by}", picked[rest], slopes)
-
-    @staticmethod
-    def _hear_nudge(what: str, hand: Any, slopes: Slopes) -> None:
-        """Raise where the slopes on both sides of a point are not the derivative by hand."""
-        left, right, kink = slopes
-        if not apart(left, hand) and (left is right or not apart(right, hand)):
-            return
-        if kink:
-            sides = (
-                f"from the left {what} is {exact_text(left)}, from the right {exact_text(right)}"
+            slopes = self._walk.derivative(
+                *self._with_example(of, (*of_index, *rest[:of_axes])),
+                *self._with_example(by, (*by_index, *rest[of_axes:])),
             )
-            raise AtKink(f"a kink is in the way, a z is exactly 0: {sides}")
-        raise Undecided(
-            f"the witnesses disagree on {what}: by hand {exact_text(hand)}, by the exact "
-            "difference "
-            f"{exact_text(left)}"
-        )
+            _hear_nudge(f"d{of}/d{by}", picked[rest], slopes)
 
-    def _nudge(
-        self, of: str, of_entry: tuple[int, ...], by: str, by_entry: tuple[int, ...]
-    ) -> Slopes:
-        def full(name: str, entry: tuple[int, ...]) -> tuple[int, ...]:
-            single = self.network.examples is None and self.inner(name)[0] in "zhy"
-            return (0, *entry) if single else entry
-
-        return self._walk.derivative(
-            self.inner(of), full(of, of_entry), self.inner(by), full(by, by_entry)
-        )
+    def _with_example(self, name: str, entry: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+        """A node as the nudge calls it, and an entry with the axis of the examples."""
+        inner = self.inner(name)
+        single = self.network.examples is None and inner[0] in "zhy"
+        return inner, (0, *entry) if single else entry
 
     # What it costs
 
@@ -389,11 +345,9 @@ class Point(Values):
         problem = self.problem.with_loss
         cache = manual.forward(problem.params, problem.x, problem.network.activations)
         if self.witnesses is not None:
-            nodes, depth = self._walk.nodes, len(cache.z)
-            theirs = [
-                *(nodes[f"z{l + 1}"] for l in range(depth)),
-                *(nodes[f"h{l}"] for l in range(depth + 1)),
-            ]
+            names = [f"z{l + 1}" for l in range(len(cache.z))]
+            names += [f"h{l}" for l in range(len(cache.h))]
+            theirs = [self._walk.nodes[name] for name in names]
             jax = self._ask_jax(lambda jax: [*jax.nodes.z, *jax.nodes.h], forward=True)
             self._hear("the forward pass", [*cache.z, *cache.h], {"plain Python": theirs, **jax})
         return cache
@@ -419,10 +373,8 @@ class Point(Values):
         def find() -> Array:
             _ = self._shares if of[0] in "Ls" else self._forward
             hand = self._by_target(of) if by == "y" else self._hand(of, f"d{of}/d{by}")[by]
-            if self.witnesses is not None:
-                self._hear(
-                    f"d{of}/d{by}", [hand], self._ask_jax(lambda jax: [jax.derivative(of, by)])
-                )
+            jax = self._ask_jax(lambda jax: [jax.derivative(of, by)])
+            self._hear(f"d{of}/d{by}", [hand], jax)
             return hand
 
         return self.found((of, by), find)
@@ -431,16 +383,10 @@ class Point(Values):
         """All derivatives of a node by hand."""
         if of not in self._by_hand:
             self._afford(what, [of])
-            problem = self.problem.with_loss
-            network = problem.network
-            options: Any = {
-                "of": of,
-                "y": problem.y,
-                "loss": network.loss,
-                "reduction": network.reduction,
-            }
+            problem, network = self.problem.with_loss, self.problem.with_loss.network
+            options: Any = {"loss": network.loss, "reduction": network.reduction}
             self._by_hand[of] = manual.jacobians(
-                problem.params, problem.x, network.activations, **options
+                problem.params, problem.x, network.activations, of=of, y=problem.y, **options
             )
         return self._by_hand[of]
 
@@ -470,18 +416,16 @@ class Point(Values):
         return self._updated
 
     def _update(self) -> "Point":
-        names = self.network.shapes
-        params = tuple(
-            manual.Layer(
-                self.node(f"W{l}{NEW}"), self.node(f"b{l}{NEW}") if f"b{l}" in names else None
-            )
-            for l in range(1, self.network.depth + 1)
-        )
-        of = None if self.witnesses is None else self.witnesses.of_updated
+        def new(name: str) -> Array | None:
+            return self.node(name + NEW) if name in self.network.shapes else None
+
+        numbers = range(1, self.network.depth + 1)
+        params = tuple(manual.Layer(self.node(f"W{l}{NEW}"), new(f"b{l}")) for l in numbers)
+        heard, of = self.witnesses, None if self.witnesses is None else self.witnesses.of_updated
         return point_of(
             replace(self.problem, params=params),
             of,
-            jax=self.witnesses is not None and self.witnesses.jax,
+            jax=heard is not None and heard.jax,
             arithmetic=self.arithmetic,
             budget=self.budget,
             session=self.session,
@@ -500,20 +444,29 @@ class Point(Values):
 
     def data_text(self) -> str:
         """The parameters and data here, on one line."""
-        return self.found("data", self._data_text)
 
-    def _data_text(self) -> str:
-        names = [
-            name
-            for name in self.network.shapes
-            if name[0] in "xyWb" and name[:4] != "yhat" and not name.endswith(NEW)
-        ]
-        data = [f"{name} = {plain(exact_text(self.node(name)))}" for name in names]
-        if self.network.update is not None:
-            data.append(f"learning_rate = {plain(exact_text(self.rate))}")
-        if self.problem.d_yhat is not None:
-            data.append(f"dL/dyhat = {plain(exact_text(self.problem.d_yhat))}")
-        return ", ".join(data)
+        def find() -> str:
+            names = [n for n in self.network.shapes if n[0] in "xyWb" and not n.endswith(NEW)]
+            data = {name: self.node(name) for name in names if name != "yhat"}
+            if self.network.update is not None:
+                data["learning_rate"] = self.rate
+            if self.problem.d_yhat is not None:
+                data["dL/dyhat"] = self.problem.d_yhat
+            return ", ".join(f"{name} = {plain(exact_text(v))}" for name, v in data.items())
+
+        return self.found("data", find)
+
+
+def _hear_nudge(what: str, hand: Any, slopes: Slopes) -> None:
+    """Raise where the slopes on both sides of a point are not the derivative by hand."""
+    left, right, kink = slopes
+    if not apart(left, hand) and (left is right or not apart(right, hand)):
+        return
+    if kink:
+        sides = f"from the left {what} is {exact_text(left)}, from the right {exact_text(right)}"
+        raise AtKink(f"a kink is in the way, a z is exactly 0: {sides}")
+    both = f"by hand {exact_text(hand)}, by the exact difference {exact_text(left)}"
+    raise Undecided(f"the witnesses disagree on {what}: {both}")
 
 
 def _differ(mine: Iterable[Any], theirs: Iterable[Any]) -> bool:

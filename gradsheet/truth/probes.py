@@ -24,7 +24,9 @@ that fits on a line, and the other witnesses are heard there, who so vouch for
 the hand-written pass, which is alone at the large ones.
 """
 
+import contextlib
 import itertools
+import math
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
@@ -68,10 +70,8 @@ Draw = Callable[[], int | Fraction]
 
 def numbers(draw: Draw, *shape: int) -> Array:
     """An array of drawn numbers; `draw` may give fractions, too."""
-    array = np.empty(shape, object)
-    for index in np.ndindex(shape):
-        array[index] = Fraction(draw())
-    return array
+    drawn = [Fraction(draw()) for _ in range(math.prod(shape))]
+    return np.array(drawn, object).reshape(shape)
 
 
 def _onto_kink(W: Array, b: Array | None, h: Array, unit: int) -> None:
@@ -98,35 +98,23 @@ def _give_sign(W: Array, b: Array, h: Array, unit: int, sign: int) -> None:
         W[unit], slope = 2 * W[unit], 2 * slope
 
 
-def draw_point(
+def _draw_problem(
     network: Network,
     draw: Draw,
     signs: Iterator[int],
-    jax_of: Collection[str] | None,
-    kink: int | None = None,
-    *,
-    jax: bool = False,
-    rate: Fraction | None = None,
+    kink: int | None,
+    rate: Fraction | None,
     arithmetic: Arithmetic,
-    budget: Budget | None = None,
-    session: Session = LIBRARY,
-) -> Point:
-    """A point whose kinked units are live or dead as `signs` says, where that
-    can be; the z of unit `kink` is 0.
-
-    The learning rate is drawn where it is None. `arithmetic` is for what is no
-    fraction.
-    """
+) -> Problem:
+    """A problem whose kinked units are live or dead as `signs` says, where that
+    can be; the z of unit `kink` is 0. A rate that is None is drawn, too."""
     x = numbers(draw, network.widths[0])
     h, params, number = x, [], 0
     for l, activation in enumerate(network.activations):
         W = numbers(draw, network.widths[l + 1], network.widths[l])
-        kind = network.biases[l]
-        b = (
-            None
-            if kind is None
-            else numbers(draw, *(() if kind == "shared" else (network.widths[l + 1],)))
-        )
+        kind, b = network.biases[l], None
+        if kind is not None:
+            b = numbers(draw, *(() if kind == "shared" else (len(W),)))
         if facts_of(activation).kinked:
             for unit in range(len(W)):
                 sign = next(signs)
@@ -148,8 +136,7 @@ def draw_point(
         y[0, -1] += 1 - y.sum()
     d_yhat = numbers(draw, network.widths[-1]) if network.loss is None else None
     rate = Fraction(draw()) if rate is None else rate
-    problem = Problem(network, tuple(params), x[None, :], y, d_yhat, rate)
-    return point_of(problem, jax_of, jax=jax, arithmetic=arithmetic, budget=budget, session=session)
+    return Problem(network, tuple(params), x[None, :], y, d_yhat, rate)
 
 
 class Drawn:
@@ -189,8 +176,7 @@ class Probes:
         session: Session = LIBRARY,
     ):
         self.network, self.jax_of, self.budget, self.session = network, jax_of, budget, session
-        self._outcomes: LRUCache[Any] = LRUCache(MAX_OUTCOMES)  # of comparisons here
-        self._rate = rate
+        self._rate, self._outcomes = rate, LRUCache[Any](MAX_OUTCOMES)  # of comparisons here
         self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
         units = network.kinked_units
         self._every = 2**units <= MAX_PATTERNS
@@ -201,9 +187,8 @@ class Probes:
             self._patterns = _patterns(units, self._secret)
         self.small = Drawn(self._small())
         self.further = Drawn(self._further())
-        self._others = Drawn(
-            itertools.chain(self._large(self._patterns), self._kinks(), self._free())
-        )
+        large = self._large(self._patterns)
+        self._others = Drawn(itertools.chain(large, self._kinks(), self._free()))
         self._at_known = Drawn(self._large(self._known))
 
     def kept(self, key: Any, find: Callable[[], Any]) -> Any:
@@ -235,31 +220,24 @@ class Probes:
     ) -> Point:
         """A drawn point; another one where a z is too close to 0 to have a sign."""
         # Each point has marks of its own: few, and so all laws of powers among them are found.
-        options: Any = {
-            "jax": jax,
-            "rate": self._rate,
-            "arithmetic": Arithmetic(DIGITS),
-            "budget": self.budget,
-            "session": self.session,
-        }
-        for left in reversed(range(REDRAWN + 1)):
-            try:
-                return draw_point(
-                    self.network, draw, itertools.cycle(signs or (1,)), jax_of, kink, **options
-                )
-            except TooClose:
-                if not left:
-                    raise
-        raise AssertionError("the last try returns or raises")
+        real = Arithmetic(DIGITS)
+
+        def once() -> Point:
+            cycle = itertools.cycle(signs or (1,))
+            problem = _draw_problem(self.network, draw, cycle, kink, self._rate, real)
+            options: Any = {"arithmetic": real, "budget": self.budget, "session": self.session}
+            return point_of(problem, jax_of, jax=jax, **options)
+
+        for _ in range(REDRAWN):
+            with contextlib.suppress(TooClose):
+                return once()
+        return once()
 
     def _small(self) -> Iterator[Point]:
         few = _few()
-        patterns = itertools.islice(
-            itertools.cycle(self._patterns), max(ALL_HEARD, min(len(self._patterns), MOST))
-        )
-        for number, pattern in enumerate(patterns):
-            jax = number < ALL_HEARD
-            yield self._draw(few, pattern, self.jax_of, jax=jax)
+        number = max(ALL_HEARD, min(len(self._patterns), MOST))
+        for k, pattern in enumerate(itertools.islice(itertools.cycle(self._patterns), number)):
+            yield self._draw(few, pattern, self.jax_of, jax=k < ALL_HEARD)
 
     def _further(self) -> Iterator[Point]:
         """More small points, where only a large one has shown that a claim
@@ -310,13 +288,10 @@ def _few() -> Draw:
 def _patterns(units: int, source: random.Random) -> list[tuple[int, ...]]:
     """Patterns of live and dead units: all alike, one that is not like the
     others, and many that are drawn."""
-    one = [
-        tuple(sign if k == unit else -sign for k in range(units))
-        for sign in (-1, 1)
-        for unit in range(units)
-    ]
-    drawn = [tuple(source.choice((1, -1)) for _ in range(units)) for _ in range(MANY)]
-    return [(1,) * units, (-1,) * units, *one, *drawn]
+    patterns: list[tuple[int, ...]] = [(1,) * units, (-1,) * units]
+    for sign, unit in itertools.product((-1, 1), range(units)):
+        patterns.append((-sign,) * unit + (sign,) + (-sign,) * (units - unit - 1))
+    return patterns + [tuple(source.choice((1, -1)) for _ in range(units)) for _ in range(MANY)]
 
 
 def points_of(network: Network, *, free: bool) -> int:
@@ -336,5 +311,5 @@ def probes_for(
     """The points for all sheets on one network: a class hands in many."""
     probes = session.cache("probes", MAX_PROBES)
     question = network, jax_of, rate
-    found: Probes = probes.get(question, lambda: Probes(*question, Budget(), session))
-    return found
+    points: Probes = probes.get(question, lambda: Probes(*question, Budget(), session))
+    return points

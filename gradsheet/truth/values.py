@@ -25,6 +25,7 @@ from gradsheet.truth.work import FormulaWork, PassWork
 from manual.activations import Array
 
 T = TypeVar("T")
+Asked = tuple[str, tuple[int, ...], str, tuple[int, ...]]  # d of[index] / d by[index]
 
 MAX_FOUND = 500_000  # numbers that are kept of what was found at a point
 
@@ -40,6 +41,7 @@ class Values(ABC):
     """
 
     floats = False
+    witnesses: Any = None
 
     def __init__(
         self, problem: Problem, arithmetic: Any, budget: Budget, *, bits: int | None, exact: bool
@@ -50,6 +52,7 @@ class Values(ABC):
 
     @property
     def network(self) -> Network:
+        """The network of the problem."""
         return self.problem.network
 
     @property
@@ -67,7 +70,7 @@ class Values(ABC):
     @property
     def is_witnessed(self) -> bool:
         """Whether others are heard beside the pass."""
-        return False
+        return self.witnesses is not None
 
     def typed(self, number: Any) -> Any:
         """A number as the pass here has it: a fraction, or where exp or log enter a Real."""
@@ -98,16 +101,9 @@ class Values(ABC):
     def _stepped(self, name: str) -> Array:
         """A parameter after one step of gradient descent."""
 
-    def _confirm(
-        self,
-        of: str,
-        of_index: tuple[int, ...],
-        by: str,
-        by_index: tuple[int, ...],
-        pick: Callable[[Array], Array],
-        picked: Array,
-    ) -> None:
+    def _confirm(self, asked: Asked, pick: Callable[[Array], Array], picked: Array) -> None:
         """Raise AtKink where a derivative that the chain rule gives is none."""
+        of, _, by, _ = asked
         if by == "y" or not self._kinks:
             return
         if pick(self._through_kinks(self.inner(of), self.inner(by))).any():
@@ -164,10 +160,8 @@ class Values(ABC):
         where the witnesses disagree.
         """
 
-        def find() -> Array:
-            return self._picked(of, of_index, by, by_index)
-
-        return self.found((of, of_index, by, by_index), find)
+        asked = of, of_index, by, by_index
+        return self.found(asked, lambda: self._picked(*asked))
 
     def _picked(
         self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
@@ -185,7 +179,7 @@ class Values(ABC):
         # By y the loss may have no slope where it has a value: -y log(yhat) is 0 where both are.
         what = "the derivative by y" if by == "y" else "the loss"
         picked = pick(_finite(lambda: self._derivative(self.inner(of), self.inner(by)), what))
-        self._confirm(of, of_index, by, by_index, pick, picked)
+        self._confirm((of, of_index, by, by_index), pick, picked)
         return picked
 
     # Kinks
@@ -199,9 +193,8 @@ class Values(ABC):
         """Whether a path of an entry of a derivative, with every example axis,
         leads through a unit at its kink.
 
-        Through two such units in a row the chain rule sees no path, since it
-        takes one of their slopes for 0; so where several layers have some, all
-        entries are taken to.
+        Through two of them in a row the chain rule sees no path, one slope being
+        0: where several layers have some, all entries are taken to.
         """
         above, below = (self.network.stage("L" if name == "shares" else name) for name in (of, by))
         layers = [l for l in self._kinks if below <= self.network.stage(f"z{l}") < above]
@@ -220,15 +213,13 @@ class Values(ABC):
     def signed_values(self) -> tuple[list[Any], list[Any]]:
         """What the probes give both signs: the z of every kinked unit; every
         other entry of x, z, y and dL/dyhat."""
-        zs, hs = self._forward
-        kinked = [l in self.network.kinked for l in range(1, len(zs) + 1)]
-        data = (self.problem.y, self.problem.d_yhat)
-        others = [hs[0], *(array for array in data if array is not None)]
-        others += [z for z, kink in zip(zs, kinked, strict=True) if not kink]
-        units = [z for z, kink in zip(zs, kinked, strict=True) if kink]
-        return [v for array in units for v in array.flat if v], [
-            v for array in others for v in array.flat if v
-        ]
+        (zs, hs), kinked = self._forward, self.network.kinked
+        units = [z for l, z in enumerate(zs, 1) if l in kinked]
+        data = hs[0], self.problem.y, self.problem.d_yhat
+        others = [array for array in data if array is not None]
+        others += [z for l, z in enumerate(zs, 1) if l not in kinked]
+        signed = ([v for array in arrays for v in array.flat if v] for arrays in (units, others))
+        return next(signed), next(signed)
 
     # What it costs
 
@@ -239,9 +230,8 @@ class Values(ABC):
 
     def formula_work(self, tree: f.Node) -> int:
         """The operations of the value of a formula here."""
-        return self.found(
-            ("work", tree), lambda: FormulaWork(self.network, self.bits).of(tree), lambda _: 1
-        )
+        work = FormulaWork(self.network, self.bits)
+        return self.found(("work", tree), lambda: work.of(tree), lambda _: 1)
 
 
 def _finite(value: Callable[[], Array], what: str = "the loss") -> Array:

@@ -7,7 +7,8 @@ shapes alone. So the same sheet costs the same on every machine, on a busy one
 as on a fast one, and with whatever has been found for other sheets before.
 
     exact numbers       an operation each, and VISIT for a part of a formula
-    enclosures          ENCLOSED operations each, more with more digits, an exponential or logarithm CURVED
+    enclosures          ENCLOSED operations each, more with more digits,
+                        an exponential or logarithm CURVED
     arrays of floats    FLOATS of them an operation
 """
 
@@ -21,7 +22,6 @@ from gradsheet.language.functions import facts_of
 from gradsheet.network import losses
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, curved, enclosed, length_factor
-from manual.activations import Activation
 
 VISIT = 3  # operations that a part of a formula takes besides its numbers
 LAYER = 8  # operations that a layer takes, however few units it has
@@ -42,14 +42,14 @@ class PassWork:
         self.network, self.examples = network, examples
         layers = list(zip(network.widths, network.widths[1:], network.activations, strict=False))
         times = length_factor(2 * bits * network.depth) if bits is not None else enclosed(digits)
-        each = [
-            examples * times * (2 * inputs * units + 3 * units) + LAYER
-            for inputs, units, _ in layers
-        ]
+        each = (examples * times * (2 * i * units + 3 * units) + LAYER for i, units, _ in layers)
         self._backward = [0, *map(int, itertools.accumulate(each))]  # through so many layers
         self.forward = self._backward[-1]
         if bits is None:
-            functions = sum(_exponentials(activation) * units for _, units, activation in layers)
+            curves = ((facts_of(activation), units) for _, units, activation in layers)
+            functions = sum(
+                units * facts.exponentials for facts, units in curves if not facts.rational
+            )
             if not losses.of(network.loss).rational:
                 functions += network.widths[-1]
             self.forward += examples * functions * curved(digits)
@@ -72,16 +72,8 @@ class PassWork:
         return math.prod(self.network.shapes.get(name, ()))
 
     def _inner(self, node: str) -> str:
-        name = self.network.canonical(node).removesuffix(NEW)
-        return {"x": "h0", "yhat": f"h{self.network.depth}", "y": f"h{self.network.depth}"}.get(
-            name, name
-        )
-
-
-def _exponentials(activation: Activation) -> int:
-    """How many exponentials and logarithms an activation takes."""
-    facts = facts_of(activation)
-    return 0 if facts.rational else facts.exponentials
+        name, last = self.network.canonical(node).removesuffix(NEW), f"h{self.network.depth}"
+        return {"x": "h0", "yhat": last, "y": last}.get(name, name)
 
 
 class FormulaWork:
@@ -105,18 +97,16 @@ class FormulaWork:
 
     def ranges_of(self, tree: f.Node) -> dict[str, int]:
         """How far every letter runs: as far as the longest axis that it stands at."""
-        found: dict[str, int] = {}
-        for part in f.walk(tree):
-            if isinstance(part, f.Quantity | f.Subscript):
-                whole = (
-                    self._shape(part.name)
-                    if isinstance(part, f.Quantity)
-                    else (max(self.network.widths),) * 8
-                )
-                for size, index in zip(whole, part.indices, strict=False):
+        ranges: dict[str, int] = {}
+        for node in f.walk(tree):
+            if isinstance(node, f.Quantity | f.Subscript):
+                shape: Shape = (max(self.network.widths),) * 8
+                if isinstance(node, f.Quantity):
+                    shape = self._shape(node.name)
+                for size, index in zip(shape, node.indices, strict=False):
                     if isinstance(index, f.Letter):
-                        found[index.name] = max(found.get(index.name, 1), size)
-        return found
+                        ranges[index.name] = max(ranges.get(index.name, 1), size)
+        return ranges
 
     def _shape(self, name: str) -> Shape:
         if name.removesuffix(NEW) == "L":
@@ -153,11 +143,10 @@ class FormulaWork:
                 return () if name.removesuffix(NEW) == "L" else self._shape(name)[len(indices) :]
             case f.Derivative(of, by):
                 self._spend(2 * times, 0)
-                ends = (
-                    (self._shape(q.name) if q.name != "L" or q.indices else ())[len(q.indices) :]
-                    for q in (of, by)
-                )
-                return tuple(n for end in ends for n in end)
+                shapes = [
+                    self._shape(q.name) if q.name != "L" or q.indices else () for q in (of, by)
+                ]
+                return shapes[0][len(of.indices) :] + shapes[1][len(by.indices) :]
             case f.Sum(letter, term):
                 count = self.ranges.get(letter.name, 1)
                 # Once for all letters that it does not depend on.
@@ -186,13 +175,10 @@ class FormulaWork:
             case f.Transpose(operand):
                 shape = self._visit(operand, times)
                 return (1, *shape) if len(shape) == 1 else shape[::-1]
-            case f.Power(base, exponent):
-                shape = self._visit(base, times)
-                self._spend(times, math.prod(shape) * max(1, abs(exponent).bit_length()))
-                return shape
-            case f.Negative(operand):
+            case f.Power(operand) | f.Negative(operand):
+                products = abs(node.exponent).bit_length() if isinstance(node, f.Power) else 1
                 shape = self._visit(operand, times)
-                self._spend(times, math.prod(shape))
+                self._spend(times, math.prod(shape) * max(1, products))
                 return shape
         self._spend(times, 0)
         return ()

@@ -381,7 +381,7 @@ def test_a_formula_that_one_change_makes_true(
 
 
 def test_a_fault_of_the_search_loses_no_verdict(monkeypatch) -> None:
-    monkeypatch.setattr("gradsheet.mistakes.diagnosis.Search", lambda *_: 1 // 0)
+    monkeypatch.setattr("gradsheet.mistakes.diagnosis.search", lambda *_: 1 // 0)
     with pytest.warns(RuntimeWarning, match="a fault of gradsheet: ZeroDivisionError"):
         (judgement,) = judgements(NUMBERS, ("dL/dW2[2,2]", "14"))
     assert judgement.verdict == "wrong"

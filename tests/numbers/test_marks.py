@@ -2,37 +2,17 @@
 law of exp and log says so.
 """
 
-import math
-import random
 from fractions import Fraction
-from typing import Any
 
-from gradsheet.numbers.marks import Marks, Share, _is_prime
+from gradsheet.numbers.marks import Marks, Share
 from gradsheet.numbers.real import Arithmetic
-
-
-class Two(random.Random):
-    """Draws 2, whatever is asked."""
-
-    def randrange(self, *_: Any, **__: Any) -> int:
-        return 2
-
-
-def test_primes_are_told_from_all_but_the_strong_pseudoprimes_to_the_bases_drawn() -> None:
-    def prime(n: int) -> bool:
-        return all(n % d for d in range(3, math.isqrt(n) + 1, 2))
-
-    fooled = [n for n in range(5, 8_000, 2) if _is_prime(n, Two()) != prime(n)]
-    assert fooled == [2047, 3277, 4033, 4681]  # OEIS A001262
-    assert not any(
-        _is_prime(n, random.Random(1)) for n in (2047, 3277, 4033, 4681, 8911, 2**61 + 1)
-    )
 
 
 def test_the_marks_of_exponentials_of_fractions_are_in_a_group_of_prime_order() -> None:
     marks = Marks()
     assert 2**120 < marks.order < 2**121
     assert (marks.prime - 1) % marks.order == 0
+    assert all(pow(3, n - 1, n) == 1 for n in (marks.prime, marks.order))  # as P. Fermat has it
     assert (marks.exp(Share(0, 0)), marks.log(1), marks.log(0)) == (1, Share(0, 0), None)
     real = Arithmetic(40)
     m = real(1).exp().mark

@@ -30,9 +30,7 @@ def test_an_operation_without_a_rule_is_named() -> None:
         autodiff.UnknownOperation,
         match=f"JAX {jax.__version__} has an operation without a rule here",
     ):
-        autodiff._run(
-            closed.jaxpr, closed.consts, [np.asarray(Fraction(1), object)], Arithmetic(40)
-        )
+        autodiff._run(closed, [np.asarray(Fraction(1), object)], Arithmetic(40))
 
 
 def test_programs_are_written_once_for_a_structure() -> None:
