@@ -39,8 +39,18 @@ MAX_PROBLEMS = 50  # of a sheet that are told
 MAX_KEPT_NAMES = 40  # that a sheet may give in its notation for others to share its formulas
 TURNED = " (is W transposed? one row per unit, one column per input)"
 SHEET_KEYS = (
-    *("title", "source", "note", "x", "y", "loss", "reduction", "learning_rate", "update"),
-    *("layer", "notation", "claim"),
+    "title",
+    "source",
+    "note",
+    "x",
+    "y",
+    "loss",
+    "reduction",
+    "learning_rate",
+    "update",
+    "layer",
+    "notation",
+    "claim",
 )
 LAYER_KEYS = ("W", "shape", "b", "bias", "activation", "slope", "shared_bias")
 CLAIM_KEYS = ("question", "quantity", "value", "working", "note", "points", "expect")
