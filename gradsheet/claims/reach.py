@@ -287,6 +287,7 @@ class InFloats(NamedTuple):
 
     @classmethod
     def of(cls, printed: Sequence[Printed]) -> "InFloats":
+        """The numbers of a claim."""
         value, half = [float(p.value) for p in printed], [float(p.half) for p in printed]
         return cls(np.array(value), np.array(half))
 
