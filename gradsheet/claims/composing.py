@@ -85,11 +85,10 @@ def claim(
     lines = ["", "[[claim]]", *(f"{key} = {string(text)}" for key, text in texts if text)]
     if working:
         one_line = ", ".join(map(string, working))
-        lines.append(
-            f"working = [{one_line}]"
-            if len(one_line) < 100
-            else "\n".join(["working = [", *(f"    {string(line)}," for line in working), "]"])
-        )
+        if len(one_line) < 100:
+            lines.append(f"working = [{one_line}]")
+        else:
+            lines += ["working = [", *(f"    {string(line)}," for line in working), "]"]
     if value:
         lines.append(f"value = {value}")
     texts = [("expect", expect), ("note", note)]

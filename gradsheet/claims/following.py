@@ -8,7 +8,7 @@ Floats follow many variants in one pass, each with other values carried on; a
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +74,7 @@ class Floats(NamedTuple):
     unsure: Array
 
 
+@dataclass(frozen=True, eq=False)
 class Moves:
     """How a quantity moves where each of some values may be anything from its
     `low` to its `high`.
@@ -82,19 +83,14 @@ class Moves:
     sheet.
     """
 
-    def __init__(
-        self,
-        tree: f.Node,
-        point: Values,
-        binding: Mapping[str, int],
-        start: Chosen,
-        values: Sequence[Carry],
-        as_printed: Chosen,
-        edits: Edits | None,
-    ):
-        self.tree, self.point, self.binding, self.edits = tree, point, binding, edits
-        self.start, self.values, self.as_printed = start, values, as_printed
-        self._corner: dict[Any, list[Any]] = {}
+    tree: f.Node
+    point: Values
+    binding: Mapping[str, int]
+    start: Chosen
+    values: Sequence[Carry]
+    as_printed: Chosen
+    edits: Edits | None
+    _corner: dict[Any, list[Any]] = field(default_factory=dict, init=False)
 
     def _columns(self, columns: Iterable[Column], variants: int) -> Floats | None:
         start = [(value, np.full(variants, as_float(number))) for value, number in self.start]

@@ -45,10 +45,6 @@ class History:
     def __init__(self, data: Iterable[Any]) -> None:
         self.record = Record(data)
 
-    def add(self, claim: Claim, verdict: str, point: Values) -> None:
-        """Take in a claim that has been judged."""
-        self.record.add(claim, verdict, point)
-
     def reach(self, claim: Claim, point: Values) -> Reach:
         """What has been printed so far leaves open of a claim."""
         return Reach(self.record, claim, point)

@@ -10,7 +10,7 @@ thing.
 import functools
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -79,21 +79,17 @@ def _transpose(value: Value) -> Value | None:
     return None
 
 
+@dataclass(frozen=True, eq=False)
 class Readings:
     """The other readings of one sheet, made when a claim first asks for them.
     `point` is None for a symbolic sheet."""
 
-    def __init__(
-        self,
-        network: Network,
-        point: Point | None,
-        rate: Fraction | None,
-        budget: Budget,
-        session: Session,
-    ):
-        self.network, self.point, self.rate = network, point, rate
-        self.budget, self.session = budget, session
-        self._read_before: dict[str, Point] = {}
+    network: Network
+    point: Point | None
+    rate: Fraction | None
+    budget: Budget
+    session: Session
+    _read_before: dict[str, Point] = field(default_factory=dict, init=False)
 
     @functools.cached_property
     def _points(self) -> list[tuple[_Reading, Carried]]:
@@ -196,9 +192,8 @@ class Readings:
                 one = follow_work(claim.tree, point) + sum(map(point.formula_work, trees))
                 self.budget.spend(points_of(reading.network, free=False) * one)
                 comparison = Comparison(claim.tree, probes)
-                if all(
-                    comparison.mismatch_of_line(tree).mismatch is None for tree in reversed(trees)
-                ):
+                outcomes = map(comparison.mismatch_of_line, reversed(trees))
+                if all(outcome.mismatch is None for outcome in outcomes):
                     yield reading.words
             except (EvaluationError, Missing, Undecided, OutOfWork):
                 continue

@@ -1,5 +1,4 @@
-"""Reading an answer sheet: TOML text to a `Sheet` whose parts have been
-checked, or a `SheetError` with its line."""
+"""An answer sheet as it was read, and the error of one that cannot be read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -26,7 +26,7 @@ Where 40 digits do not decide, a claim is judged again with more (`LADDER`).
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -81,23 +81,20 @@ SEVERAL = 6  # times that the working of a number is gone through which is not t
 LADDER = (40, 160, 640)  # digits of enclosures: more where those before do not decide
 
 
+@dataclass
 class _Judge:
     """Judges one claim, at `points`; `history` has what a sheet with numbers has printed before."""
 
-    def __init__(
-        self,
-        claim: Claim,
-        points: Probes | list[Point],
-        notation: Mapping[str, f.Node],
-        readings: Readings,
-        history: History | None = None,
-    ):
-        self.claim, self.points, self.notation = claim, points, notation
-        self.readings, self.history = readings, history
-        self.mismatches: list[Mismatch] = []
-        self.messages: list[str] = []
-        self.given: list[Claim] = []
-        self.own = True
+    claim: Claim
+    points: Probes | list[Point]
+    notation: Mapping[str, f.Node]
+    readings: Readings
+    history: History | None = None
+    mismatches: list[Mismatch] = field(default_factory=list, init=False)
+    messages: list[str] = field(default_factory=list, init=False)
+    given: list[Claim] = field(default_factory=list, init=False)
+    own: bool = field(default=True, init=False)
+    comparison: Comparison = field(init=False)
 
     def judgement(self) -> Judgement:
         """The verdict; `cannot_tell` where something on the way to it cannot be told."""
@@ -212,17 +209,13 @@ class _Judge:
             if line.tree and judged.verdict == "wrong"
         ]
         self.given, carried = history.given(claim, point, lines)
-        if carried or (
-            not self.given and history.carried(claim, point, lines)
-        ):  # else only its number does not follow
+        # Else only its number does not follow.
+        if carried or (not self.given and history.carried(claim, point, lines)):
             for judged in false:
                 judged.verdict, judged.message = "carried_forward", ""
         if self.given:
-            given = " and ".join(
-                f"{c.quantity} = {plain(_printed_text(c.value))} (line {c.line})"
-                for c in self.given
-            )
-            self.messages.append(f"right given the earlier {given}")
+            given = [f"{c.quantity} = {plain(_claimed(c))} (line {c.line})" for c in self.given]
+            self.messages.append(f"right given the earlier {' and '.join(given)}")
         if carried:
             return "carried_forward"
         return self._cut(value, mismatch) if not false and not claim.tree.letters else "wrong"
@@ -368,10 +361,8 @@ class _Judge:
         given = {abs(p.value) for claim in self.given for p in printed_entries(claim.value)}  # type: ignore[arg-type]
         for text, claim in used.items():
             if printed(text).value not in given:
-                self.messages.append(
-                    f"its working uses {text}, which is not the true {claim.quantity} (line "
-                    f"{claim.line})"
-                )
+                where = f"{claim.quantity} (line {claim.line})"
+                self.messages.append(f"its working uses {text}, which is not the true {where}")
 
 
 def _untold(claim: Claim, verdict: str, message: str) -> Judgement:
@@ -494,7 +485,7 @@ def _with_numbers(
                 continue
             except OutOfWork as error:  # more digits than the sheet can pay for
                 return _untold(claim, "cannot_tell", str(error))
-            history.add(claim, judgement.verdict, rung(number))
+            history.record.add(claim, judgement.verdict, rung(number))
             return judgement
         raise AssertionError("the last rung decides or raises Undecided")
 

@@ -593,11 +593,9 @@ class Evaluator:
                     continue
             if f.Letter(letter) in indices:
                 self._fit(indices, shape, name)
-            yield from (
-                (size, name)
-                for index, size in zip(indices, shape, strict=False)
-                if index == f.Letter(letter)
-            )
+            for index, size in zip(indices, shape, strict=False):
+                if index == f.Letter(letter):
+                    yield size, name
 
     def range_of(self, letter: str, node: f.Node, binding: Binding) -> int:
         """How far a letter runs in a formula: the size of the axes that it

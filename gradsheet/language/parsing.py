@@ -18,7 +18,8 @@ import difflib
 import itertools
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TypeVar
 
 from gradsheet.language import formula as f
 from gradsheet.language.formula import FUNCTIONS, MAX_NODES, OVER_LETTERS, TAKES_TWO
@@ -30,6 +31,9 @@ MAX_DEPTH = 50
 MAX_POWER = 16
 FAR, MAX_ALIKE = 4, 200  # letters that a name meant differs in, and names that are looked at
 SIGMA = "Sigma"  # the sign of a sum, as it is typed
+
+
+T = TypeVar("T")
 
 
 class FormulaError(ValueError):
@@ -104,8 +108,8 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     ascii_text = "".join(character for character, _ in spelt)
     tokens, at, end = [], 0, len(ascii_text.rstrip())
     while at < end:
-        found = _TOKEN.match(ascii_text, at)
-        if not found:
+        token = _TOKEN.match(ascii_text, at)
+        if not token:
             while ascii_text[at].isspace():
                 at += 1
             character, column = spelt[at]
@@ -113,8 +117,8 @@ def _tokens(text: str) -> list[tuple[str, str]]:
             raise FormulaError(
                 f"character {character!r} at column {column} is not in the formula language{hint}"
             )
-        tokens.append((str(found.lastgroup), found[str(found.lastgroup)]))
-        at = found.end()
+        tokens.append((str(token.lastgroup), token[str(token.lastgroup)]))
+        at = token.end()
     return [*tokens, ("end", "")]
 
 
@@ -140,13 +144,13 @@ class _Parser:
 
     def expect(self, symbol: str) -> None:
         if self.peek() != symbol:
-            raise FormulaError(f"found {self.found()}, expected '{symbol}'")
+            raise FormulaError(f"found {self.here()}, expected '{symbol}'")
         self.take()
 
-    def found(self) -> str:
+    def here(self) -> str:
         before = " ".join(text for _, text in self.tokens[max(0, self.at - 4) : self.at])
-        here = f"'{self.peek()}'" if self.peek() else "the end"
-        return f"{here} after '{before}'" if before else here
+        text = f"'{self.peek()}'" if self.peek() else "the end"
+        return f"{text} after '{before}'" if before else text
 
     def formula(self) -> f.Node:
         node = self.term()
@@ -232,26 +236,21 @@ class _Parser:
             self.expect(")")
             return node
         if text == "[":
-            return f.List(self.arguments("[", "]"))
-        raise FormulaError(f"found {self.found()}, expected a number, a quantity or a bracket")
+            return f.List(self.listed("[", self.formula, "]"))
+        raise FormulaError(f"found {self.here()}, expected a number, a quantity or a bracket")
 
-    def arguments(self, opening: str, closing: str) -> tuple[f.Node, ...]:
+    def listed(self, opening: str, one: Callable[[], T], closing: str) -> tuple[T, ...]:
+        """Things with commas between them, in brackets."""
         self.expect(opening)
-        items = [self.formula()]
+        items = [one()]
         while self.peek() == ",":
             self.take()
-            items.append(self.formula())
+            items.append(one())
         self.expect(closing)
         return tuple(items)
 
     def indices(self) -> tuple[f.Index, ...]:
-        self.expect("[")
-        found = [self.index()]
-        while self.peek() == ",":
-            self.take()
-            found.append(self.index())
-        self.expect("]")
-        return tuple(found)
+        return self.listed("[", self.index, "]")
 
     def index(self) -> f.Index:
         text = self.peek()
@@ -266,7 +265,7 @@ class _Parser:
                 f"{text} is {self.kind(text)}, and cannot be an index as well: take another letter"
             )
         raise FormulaError(
-            f"found {self.found()}, expected an index: a whole number from 1 or a single letter"
+            f"found {self.here()}, expected an index: a whole number from 1 or a single letter"
         )
 
     def is_letter(self, text: str) -> bool:
@@ -302,14 +301,14 @@ class _Parser:
             return self.over_letters(name)
         name = self.function(name)
         if prime and name == "log":
-            (argument,) = self.arguments("(", ")")
+            (argument,) = self.listed("(", self.formula, ")")
             return f.Binary("/", f.Number(printed("1")), argument)
         if prime:
             if name not in DERIVATIVES:
                 known = ", ".join(f"{other}'" for other in DERIVATIVES)
                 raise FormulaError(f"{name}' is not known, expected one of {known}")
             name = DERIVATIVES[name]
-        arguments = self.arguments("(", ")")
+        arguments = self.listed("(", self.formula, ")")
         if len(arguments) != (takes := 2 if name in TAKES_TWO else 1):
             number = "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
             raise FormulaError(f"{name} has {number}, expected {takes}")
@@ -369,14 +368,14 @@ class _Parser:
         if self.peek() != "[":
             return quantity
         if quantity.indices:
-            raise FormulaError(f"found {self.found()}: the notation has given its indices already")
+            raise FormulaError(f"found {self.here()}: the notation has given its indices already")
         return f.Quantity(quantity.name, self.indices())
 
     def derivative(self, of: f.Quantity) -> f.Node:
         of = self.indexed(of)
         if self.peek() != "/" or not self.peek(1).startswith("d"):
             raise FormulaError(
-                f"found {self.found()}: a derivative is written dL/dW2, dh2[1]/dW2[1,j]"
+                f"found {self.here()}: a derivative is written dL/dW2, dh2[1]/dW2[1,j]"
             )
         self.take()
         below = self.take()
@@ -456,14 +455,14 @@ def parse(
     parser = _Parser(text, names, notation, sigma, suggests)
     node = parser.formula()
     if parser.peek() in (")", "]"):
-        raise FormulaError(f"found {parser.found()}, a closing bracket too many")
+        raise FormulaError(f"found {parser.here()}, a closing bracket too many")
     if parser.peek() == "(" and parser.tokens[parser.at - 1][1] in names:
         raise FormulaError(
-            f"found {parser.found()}: indices stand in square brackets, a factor behind *"
+            f"found {parser.here()}: indices stand in square brackets, a factor behind *"
         )
     if parser.peek():
         raise FormulaError(
-            f"found {parser.found()}, expected an operator or the end: write * or @ between two "
+            f"found {parser.here()}, expected an operator or the end: write * or @ between two "
             "factors"
         )
     if node.levels > 2 * MAX_DEPTH:
