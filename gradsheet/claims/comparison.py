@@ -11,13 +11,7 @@ from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_te
 from gradsheet.language.formula import NEW
 from gradsheet.language.functions import facts_of
 from gradsheet.network.network import Network
-from gradsheet.numbers.printed import (
-    Printed,
-    Value,
-    as_float,
-    fractions,
-    printed_entries,
-)
+from gradsheet.numbers.printed import Printed, Value, as_float, fractions, printed_entries
 from gradsheet.numbers.reasons import (
     AtKink,
     DivisionByZero,
@@ -131,15 +125,15 @@ class Mismatch:
     is_unread: bool = False  # there is no telling what one side says
 
 
-class Told(NamedTuple):
+class Outcome(NamedTuple):
     """What there is to say of a line: where it is not the truth, its value
     where it has a single one, its shape, and how parts of it were read that may
     be read otherwise."""
 
     mismatch: Mismatch | None
-    value: Array | None = None
-    shape: tuple[int, ...] | None = None
-    said: tuple[str, ...] = ()
+    value: Array | None
+    shape: tuple[int, ...] | None
+    read_as: tuple[str, ...]
 
 
 class Sides(NamedTuple):
@@ -163,7 +157,7 @@ class Comparison:
         self.symbolic = isinstance(points, Probes)
         self.first_point = next(iter(points))
         self._ranges: dict[Any, int] = {}
-        self._sides: dict[int, tuple[f.Node, bool]] = {}
+        self._sides: dict[f.Node, bool] = {}  # whether they have kinks of their own
         self._own_kinks: set[str] = set()  # those of the quantity
         self._degree = 0  # of the identities tried, as polynomials
 
@@ -184,9 +178,9 @@ class Comparison:
         return truths
 
     def _has_own_kink(self, side: f.Node) -> bool:
-        if id(side) not in self._sides:
-            self._sides[id(side)] = side, has_own_kink(side, self.first_point.network)
-        return self._sides[id(side)][1]
+        if side not in self._sides:
+            self._sides[side] = has_own_kink(side, self.first_point.network)
+        return self._sides[side]
 
     def _kinks(self, point: Values, evaluator: Evaluator, side: f.Node) -> set[str]:
         """What a side applied relu, drelu and step to at a generic point, but
@@ -199,35 +193,28 @@ class Comparison:
         if not self.symbolic or point.is_witnessed or not self._has_own_kink(side):
             return set()
         units, others = point.signed_values()
-        own = [
-            v
-            for v in evaluator.kinks
-            if not _simple_multiple(v, Fraction(1))
-            and not any(_simple_multiple(v, unit) for unit in units)
-        ]
         return {
             "nodes" if any(_simple_multiple(v, other) for other in others) else "elsewhere"
-            for v in own
+            for v in evaluator.kinks
+            if not any(_simple_multiple(v, unit) for unit in (Fraction(1), *units))
         }
 
     def a_truth(self) -> Array:
         """The truth at the first point that has one, with all witnesses heard.
         Raises as `truths` where none has."""
 
-        def find() -> Array:
-            points = self.points.small if isinstance(self.points, Probes) else self.points
-            trials = self._trials(
+        def first_of(points: Iterable[Point]) -> Array:
+            first, *_ = self._trials(
                 lambda p: [Sides(p, b, truth, truth) for b, truth in self.truths(p)], points
             )
-            first, *_ = (trial.truth for trial in trials)
-            return first
+            return first.truth
 
         self.first_point.budget.glance()
-        return (
-            self.points.kept(("a truth", self.quantity), find)
-            if isinstance(self.points, Probes)
-            else find()
-        )
+        points = self.points
+        if not isinstance(points, Probes):
+            return first_of(points)
+        truth: Array = points.kept(("a truth", self.quantity), lambda: first_of(points.small))
+        return truth
 
     def _trials(
         self,
@@ -266,7 +253,7 @@ class Comparison:
         if untold is not None or (nowhere is not None and not defined):
             raise untold or nowhere  # type: ignore[misc]
 
-    def mismatch_of_line(self, line: f.Node) -> Told:
+    def mismatch_of_line(self, line: f.Node) -> Outcome:
         """The first place where a formula is not the truth, its value and how it was read."""
         if not isinstance(self.points, Probes):
             return self._compare(line)
@@ -277,52 +264,52 @@ class Comparison:
             except Undecided as error:
                 return error, 0
 
-        found, known = self.points.kept((self.quantity, line), find)
+        outcome, known = self.points.kept((self.quantity, line), find)
         self._degree = max(self._degree, known)
-        if isinstance(found, Undecided):
-            raise type(found)(*found.args)
-        return found  # type: ignore[no-any-return]
+        if isinstance(outcome, Undecided):
+            raise type(outcome)(*outcome.args)
+        return outcome  # type: ignore[no-any-return]
 
-    def _compare(self, line: f.Node) -> Told:
-        bound = self.quantity.letters
-        values: list[Array] = []
-        shapes: list[tuple[int, ...]] = []
-        told: dict[str, None] = {}
+    def _compare(self, line: f.Node) -> Outcome:
+        compared: list[Sides] = []
+        read_as: dict[str, None] = {}
         kinks: set[str] = set()
 
         def at_point(point: Point) -> list[Sides]:
             def find() -> tuple[list[tuple[Binding, Array, Array]], set[str], tuple[str, ...]]:
                 evaluator = Evaluator(point, ranges=self._ranges)
-                further = list(evaluator.bindings(line, bound))
+                further = list(evaluator.bindings(line, self.quantity.letters))
                 sides: list[tuple[Binding, Array, Array]] = []
                 for binding, truth in self.truths(point):
                     for more in further:
-                        mine = evaluator.value(line, {**binding, **more})
-                        sides.append(({**binding, **more}, truth, mine))
+                        everywhere = {**binding, **more}
+                        sides.append((everywhere, truth, evaluator.value(line, everywhere)))
                 return sides, self._kinks(point, evaluator, line), tuple(evaluator.said.values())
 
-            sides, own, said = (
+            pairs, of_line, said = (
                 find() if self.symbolic else point.found((self.quantity, line), find, _size)
             )
-            values.extend(like(mine, truth) for _, truth, mine in sides)
-            shapes.extend(mine.shape for _, _, mine in sides)
-            told.update(dict.fromkeys(said))
-            kinks.update(own)
-            return [Sides(point, *side) for side in sides]
+            sides = [Sides(point, *pair) for pair in pairs]
+            compared.extend(sides)
+            read_as.update(dict.fromkeys(said))
+            kinks.update(of_line)
+            return sides
 
         try:
-            printed = printed_value(line)
-            mismatch = self._first(
-                at_point, None if printed is None else printed_entries(printed), line
-            )
+            value = printed_value(line)
+            entries = None if value is None else printed_entries(value)
+            mismatch = self._first(at_point, entries, line)
         except (EvaluationError, Missing) as error:
             mismatch = Mismatch(
                 self.first_point, {}, reason=str(error), is_unread=isinstance(error, NotRead)
             )
         if mismatch is None:
             self._prove(line, kinks)
-        value = values[0] if not self.symbolic and len(values) == 1 else None
-        return Told(mismatch, value, shapes[0] if shapes else None, tuple(told))
+        if not compared:
+            return Outcome(mismatch, None, None, tuple(read_as))
+        _, _, truth, mine = compared[0]
+        single = like(mine, truth) if not self.symbolic and len(compared) == 1 else None
+        return Outcome(mismatch, single, mine.shape, tuple(read_as))
 
     def _prove(self, line: f.Node, kinks: set[str]) -> None:
         """Raise Undecided where agreement at all points does not show that a
@@ -331,26 +318,22 @@ class Comparison:
             return
         network, kinks = self.first_point.network, kinks | self._own_kinks
         self._degree = max(self._degree, degree(self.quantity, network) + degree(line, network))
-        for part in (*f.walk(self.quantity), *f.walk(line)):
-            if (
-                isinstance(part, f.Quantity)
-                and part.name.endswith(NEW)
-                and part.name[0] not in "Wb"
-                and network.kinked_units
-            ):
-                raise Undecided(
-                    "holds wherever it was tried, but nothing sees to the kinks after the update"
-                )
+        names = [
+            part.name
+            for part in (*f.walk(self.quantity), *f.walk(line))
+            if isinstance(part, f.Quantity)
+        ]
         pattern = max(pattern_degree(self.quantity, network), pattern_degree(line, network))
         many = 2**network.kinked_units > MAX_PATTERNS
-        if "elsewhere" in kinks:
-            raise Undecided(
-                "holds wherever it was tried, but has a kink where nothing in the network has one"
-            )
-        if (many and pattern > MAX_DEGREE) or (kinks and pattern > MAX_OWN_DEGREE):
-            raise Undecided(
-                "holds wherever it was tried, but tells more patterns of signs apart than that"
-            )
+        but = ""
+        if network.kinked_units and any(n.endswith(NEW) and n[0] not in "Wb" for n in names):
+            but = "nothing sees to the kinks after the update"
+        elif "elsewhere" in kinks:
+            but = "has a kink where nothing in the network has one"
+        elif (many and pattern > MAX_DEGREE) or (kinks and pattern > MAX_OWN_DEGREE):
+            but = "tells more patterns of signs apart than that"
+        if but:
+            raise Undecided(f"holds wherever it was tried, but {but}")
 
     def proof(self) -> str:
         """How sure it is that what was found to be an identity is one."""
@@ -358,10 +341,8 @@ class Comparison:
         error = self._degree * 2.0 ** min(units, 6) / 2**62
         text = f"holds for all numbers but for a probability of error below {error:.0e}"
         if 2**units > MAX_PATTERNS:
-            text += (
-                f", for each pattern of live and dead units tried, and for all {2**units} but "
-                "for 5e-07"
-            )
+            patterns = "for each pattern of live and dead units tried"
+            text += f", {patterns}, and for all {2**units} but for 5e-07"
         return text
 
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
@@ -392,22 +373,18 @@ class Comparison:
         network = self.first_point.network
         sides = self.quantity if line is None else f.List((self.quantity, line))
         known = pattern_degree(sides, network) > MAX_DEGREE
-        found = self._search(
-            self._trials(at_point, self.points.at_known() if known else self.points, line), printed
-        )
-        if found is None or found.point is self.first_point:
-            return found
+        points = self.points.at_known() if known else self.points
+        mismatch = self._search(self._trials(at_point, points, line), printed)
         point = self.first_point
-        one = (
-            point.pass_work.both
-            + point.formula_work(self.quantity)
-            + (point.formula_work(line) if line else 0)
-        )
+        if mismatch is None or mismatch.point is point:
+            return mismatch
+        work = [point.formula_work(side) for side in (self.quantity, line) if side]
+        one = point.pass_work.both + sum(work)
         for small, number in ((self.points.small, MOST), (self.points.further, MAX_PATTERNS)):
             point.budget.spend(number * one)
             if shown := self._search(self._trials(at_point, small, line), printed):
                 return shown
-        return found
+        return mismatch
 
     def _proves(self, point: Point) -> bool:
         """Whether a proof needs this point: small numbers only serve to show
@@ -418,9 +395,8 @@ class Comparison:
         too_close: TooClose | None = None
         for point, binding, truth, mine in trials:
             if not same_shape(mine.shape, truth.shape):
-                reason = (
-                    f"has shape {shape_text(mine.shape)}, the quantity {shape_text(truth.shape)}"
-                )
+                shapes = shape_text(mine.shape), shape_text(truth.shape)
+                reason = "has shape {}, the quantity {}".format(*shapes)
                 return Mismatch(point, binding, truth, reason=reason)
             try:
                 if off_entries(mine, truth, printed):
@@ -452,9 +428,9 @@ def agree_at(
     return True
 
 
-def _size(found: tuple[Any, ...]) -> int:
+def _size(outcome: tuple[Any, ...]) -> int:
     """How many numbers there are among the truths of a quantity, or what is claimed of it."""
-    return sum(place[-1].size + 1 for place in found[0])
+    return sum(place[-1].size + 1 for place in outcome[0])
 
 
 def off_entries(mine: Array, truth: Array, printed: list[Printed] | None) -> list[int]:

@@ -48,12 +48,10 @@ def head(sheet: Sheet, title: str = "", note: str = "") -> str:
         lines.append(f"learning_rate = {toml_number(sheet.rate.text)}")
     if network.update == "weights":
         lines.append('update = "weights"')
-    shapes = list(zip(network.widths[1:], network.widths, strict=False))
-    for l, activation in enumerate(network.activations):
+    for l, (activation, bias) in enumerate(zip(network.activations, network.biases, strict=True)):
         lines += ["", "[[layer]]"]
-        bias = network.biases[l]
         if sheet.params is None:
-            lines.append(f"shape = [{shapes[l][0]}, {shapes[l][1]}]")
+            lines.append(f"shape = [{network.widths[l + 1]}, {network.widths[l]}]")
             if bias == "units":
                 lines.append("bias = true")
         else:
@@ -87,11 +85,10 @@ def claim(
     lines = ["", "[[claim]]", *(f"{key} = {string(text)}" for key, text in texts if text)]
     if working:
         one_line = ", ".join(map(string, working))
-        lines.append(
-            f"working = [{one_line}]"
-            if len(one_line) < 100
-            else "\n".join(["working = [", *(f"    {string(line)}," for line in working), "]"])
-        )
+        if len(one_line) < 100:
+            lines.append(f"working = [{one_line}]")
+        else:
+            lines += ["working = [", *(f"    {string(line)}," for line in working), "]"]
     if value:
         lines.append(f"value = {value}")
     texts = [("expect", expect), ("note", note)]

@@ -1,6 +1,7 @@
 """The operations that judging a whole sheet takes, from its shapes and formulas
 alone: counted before any is done."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,25 +25,31 @@ PER_LINE = 20  # operations of comparing a line, whatever it says
 def derived(sheet: Sheet) -> set[str]:
     """The nodes whose derivatives a sheet speaks of, or that are updated on the
     way to what it speaks of."""
-    quantities = [
-        part
-        for tree in trees_of(sheet)
-        for part in f.walk(tree)
-        if isinstance(part, f.Derivative | f.Quantity)
-    ]
-    jax_of = {part.of.name for part in quantities if isinstance(part, f.Derivative)}
-    named = [part.of if isinstance(part, f.Derivative) else part for part in quantities]
-    jax_of |= {"shares" for part in named if part.name == "L" and part.indices}
-    jax_of |= {"L" for part in named if part.name == "L" or part.name.endswith(NEW)}
-    jax_of |= {part.name for part in named if part.name == f"L{NEW}"}
-    return jax_of - {"shares"} if sheet.network.loss is None else jax_of
+    jax_of: set[str] = set()
+    for part in _parts(sheet):
+        if isinstance(part, f.Derivative):
+            jax_of.add(part.of.name)
+        elif isinstance(part, f.Quantity):
+            if part.name == "L" and part.indices and sheet.network.loss is not None:
+                jax_of.add("shares")
+            if part.name == "L" or part.name.endswith(NEW):
+                jax_of.add("L")
+            if part.name == f"L{NEW}":
+                jax_of.add(part.name)
+    return jax_of
 
 
-def trees_of(sheet: Sheet) -> Iterator[f.Node]:
-    """Every formula of the claims that can be read."""
+def _parts(sheet: Sheet) -> Iterator[f.Node]:
+    """Every part of the formulas of the claims that can be read."""
     for claim in sheet.readable.claims:
-        yield claim.tree
-        yield from (line.tree for line in claim.working if line.tree is not None)
+        for tree in trees_of(claim):
+            yield from f.walk(tree)
+
+
+def trees_of(claim: Claim) -> Iterator[f.Node]:
+    """The quantity and every line of a claim that can be read."""
+    yield claim.tree
+    yield from (line.tree for line in claim.working if line.tree is not None)
 
 
 def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") -> int:
@@ -77,14 +84,10 @@ def operations(sheet: Sheet) -> int:
 
 def _with_numbers(sheet: Sheet) -> int:
     network = sheet.network
-    arrays = [sheet.x, sheet.y, *(array for layer in sheet.params or () for array in layer)]
-    bits = (
-        length_of([a for a in arrays if a is not None], network.depth) if network.rational else None
-    )
+    bits = length_of([*sheet.arrays()], network.depth) if network.rational else None
     formulas = FormulaWork(network, bits)
-    return _witnesses(sheet, bits) + sum(
-        _claim(claim, formulas, 2) for claim in sheet.readable.claims
-    )
+    claims = sum(claim_work(claim, formulas, 2) for claim in sheet.readable.claims)
+    return witness_work(sheet, bits) + claims
 
 
 def _over_all_weights(sheet: Sheet) -> int:
@@ -93,26 +96,20 @@ def _over_all_weights(sheet: Sheet) -> int:
     formulas = FormulaWork(network, bits)
     work, free = 0, False
     for claim in sheet.readable.claims:
-        trees = (claim.tree, *(line.tree for line in claim.working if line.tree is not None))
-        kinks = any(has_own_kink(tree, network) for tree in trees)
+        kinks = any(has_own_kink(tree, network) for tree in trees_of(claim))
         free |= kinks
-        work += points_of(network, free=kinks) * _claim(claim, formulas)
+        work += points_of(network, free=kinks) * claim_work(claim, formulas)
     one = PassWork(network, examples, bits)
     rows = sum(map(one.jacobian, derived(sheet)))
     work += points_of(network, free=free) * (
         DRAWN + 3 * one.forward + rows + _after_update(sheet, bits)
     )
-    return int(work) + ALL_HEARD * _witnesses(sheet, None if bits is None else SMALL)
+    return int(work) + ALL_HEARD * witness_work(sheet, None if bits is None else SMALL)
 
 
 def _after_update(sheet: Sheet, bits: int | None) -> int:
     """What the pass after a step of gradient descent takes, whose fractions are longer."""
-    names = [
-        part.name
-        for tree in trees_of(sheet)
-        for part in f.walk(tree)
-        if isinstance(part, f.Quantity)
-    ]
+    names = [part.name for part in _parts(sheet) if isinstance(part, f.Quantity)]
     if all(name[0] in "Wb" or not name.endswith(NEW) for name in names):
         return 0
     network = sheet.network
@@ -120,58 +117,39 @@ def _after_update(sheet: Sheet, bits: int | None) -> int:
     return PassWork(network, network.examples or 1, longer).both
 
 
-def _claim(claim: Claim, formulas: FormulaWork, evaluated: int = 1) -> int:
-    """The truth, and every line, `evaluated` so many times; more often where a
-    product has two meanings."""
+def claim_work(claim: Claim, formulas: FormulaWork, evaluated: int = 1) -> int:
+    """The operations of the truth, and of every line, `evaluated` so many times;
+    more often where a product has two meanings."""
     work = evaluated * formulas.of(claim.tree) + PER_LINE
     ranges = formulas.ranges_of(claim.tree)
     further = {letter: ranges.get(letter, 1) for letter in claim.tree.letters}
     for line in claim.working:
         if line.tree is not None:
-            times = (
-                1
-                if line.text.isascii()
-                else 1 + 2 ** min(MAX_DOTS, line.text.count("·") + line.text.count("×"))
-            )
+            dots = line.text.count("·") + line.text.count("×")
+            times = 1 if line.text.isascii() else 1 + 2 ** min(MAX_DOTS, dots)
             work += times * (evaluated * formulas.of(line.tree, further) + PER_LINE)
     return work
 
 
-def _witnesses(sheet: Sheet, bits: int | None, digits: int = DIGITS) -> int:
-    """What the three witnesses take at one point."""
+def witness_work(sheet: Sheet, bits: int | None, digits: int = DIGITS) -> int:
+    """The operations of the three witnesses at one point, on fractions of so
+    many `bits` or on enclosures of so many `digits`."""
     network, examples = sheet.network, sheet.network.examples or 1
     one = PassWork(network, examples, bits, digits)
     rows = sum(map(one.jacobian, derived(sheet)))
     work: int = 3 * one.forward + JAX * network.depth + 2 * rows + 3 * _after_update(sheet, bits)
     nudged: dict[str, int] = {}
-    for tree in trees_of(sheet):
-        for part in f.walk(tree):
-            if isinstance(part, f.Derivative):
-                by = part.by.name
-                whole = one.entries(by)
-                taken = math.prod(_open(network, part.by))
-                nudged[by] = min(whole, nudged.get(by, 0) + taken)
-                work += taken * math.prod(_open(network, part.of))
+    for part in _parts(sheet):
+        if isinstance(part, f.Derivative):
+            by, taken = part.by.name, _open_entries(network, part.by)
+            nudged[by] = min(one.entries(by), nudged.get(by, 0) + taken)
+            work += taken * _open_entries(network, part.of)
     steps = 1 if bits is None else 2  # an infinitesimal, or a step to either side
     return work + steps * one.forward * sum(nudged.values())
 
 
-def _open(network: Network, quantity: f.Quantity) -> list[int]:
-    """The axes of a quantity that no number fixes."""
+def _open_entries(network: Network, quantity: f.Quantity) -> int:
+    """The entries of a quantity along all axes that no number fixes."""
     shape = network.shapes.get(network.canonical(quantity.name), ())
-    fixed = [isinstance(index, int) for index in quantity.indices]
-    return [
-        n
-        for n, is_fixed in zip(shape, [*fixed, *[False] * len(shape)], strict=False)
-        if not is_fixed
-    ]
-
-
-def claim_work(claim: Claim, network: Network, digits: int) -> int:
-    """The operations of one claim on enclosures of so many digits."""
-    return _claim(claim, FormulaWork(network, None, digits), 4)
-
-
-def witness_work(sheet: Sheet, digits: int) -> int:
-    """The operations of the witnesses on enclosures of so many digits."""
-    return _witnesses(sheet, None, digits)
+    axes = itertools.zip_longest(shape, quantity.indices[: len(shape)])
+    return math.prod(n for n, index in axes if not isinstance(index, int))

@@ -8,7 +8,7 @@ Floats follow many variants in one pass, each with other values carried on; a
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
 from gradsheet.numbers.printed import Printed, as_float
 from gradsheet.truth.carried import Carried
-from gradsheet.truth.steps import Change, Changes, Edits, Index, Tensor
+from gradsheet.truth.steps import Change, Edits, Index, Tensor
 from gradsheet.truth.target import core_of, entries_of
 from gradsheet.truth.values import Values
 from manual.activations import Array
@@ -45,9 +45,8 @@ class Carry:
     def _hash(self) -> int:
         return hash((self.tensor, self.index, self.low, self.high, self.printed))
 
-    def __hash__(
-        self,
-    ) -> int:  # that of fractions takes long, and values are asked for it over and over
+    # That of fractions takes long, and values are asked for it over and over.
+    def __hash__(self) -> int:
         return self._hash
 
     @functools.cached_property
@@ -56,6 +55,7 @@ class Carry:
         return as_float(self.printed)
 
     def change(self, value: Any, kind: Callable[[Any], Any]) -> Change:
+        """What a pass makes of what it computes, to carry on with a number of some kind."""
         value = kind(value)
         return (lambda computed: computed + value) if self.plus else (lambda computed: value)
 
@@ -74,6 +74,7 @@ class Floats(NamedTuple):
     unsure: Array
 
 
+@dataclass(frozen=True, eq=False)
 class Moves:
     """How a quantity moves where each of some values may be anything from its
     `low` to its `high`.
@@ -82,19 +83,14 @@ class Moves:
     sheet.
     """
 
-    def __init__(
-        self,
-        tree: f.Node,
-        point: Values,
-        binding: Mapping[str, int],
-        start: Chosen,
-        values: Sequence[Carry],
-        as_printed: Chosen,
-        edits: Edits | None,
-    ):
-        self.tree, self.point, self.binding, self.edits = tree, point, binding, edits
-        self.start, self.values, self.as_printed = start, values, as_printed
-        self._found: dict[Any, list[Any]] = {}
+    tree: f.Node
+    point: Values
+    binding: Mapping[str, int]
+    start: Chosen
+    values: Sequence[Carry]
+    as_printed: Chosen
+    edits: Edits | None
+    _corner: dict[Any, list[Any]] = field(default_factory=dict, init=False)
 
     def _columns(self, columns: Iterable[Column], variants: int) -> Floats | None:
         start = [(value, np.full(variants, as_float(number))) for value, number in self.start]
@@ -108,12 +104,9 @@ class Moves:
         at its upper end."""
         variants = len(self.values) + 2
         self.point.budget.spend(FLOAT_PASS + PER_VARIANT * variants)
-        columns = [
-            (value, alone_in(as_float(number), [1], variants)) for value, number in self.as_printed
-        ]
-        columns += [
-            (v, alone_in(as_float(v.high), [row], variants)) for row, v in enumerate(self.values, 2)
-        ]
+        values = [(1, value, number) for value, number in self.as_printed]
+        values += [(row, value, value.high) for row, value in enumerate(self.values, 2)]
+        columns = [(v, alone_in(as_float(number), [row], variants)) for row, v, number in values]
         return self._columns(columns, variants)
 
     @functools.cached_property
@@ -185,28 +178,22 @@ class Moves:
         within the ends), and at the other."""
         rises = {number: rise[k] > 0 for number, rise in enumerate(self._rises) if rise[k]}
         for upwards in (upwards_first, None, not upwards_first) if rises else ():
-            yield self._there(
-                tuple(
-                    (number, None if upwards is None else rise == upwards)
-                    for number, rise in rises.items()
-                )
-            )[k : k + 1]
+            ends = {n: None if upwards is None else rise == upwards for n, rise in rises.items()}
+            yield self._there(tuple(ends.items()))[k : k + 1]
 
     def _there(self, chosen: tuple[tuple[int, bool | None], ...]) -> list[Any]:
         """The entries with some values at their upper or lower ends, or as
         printed; none if other units are live."""
-        if chosen not in self._found:
+        if chosen not in self._corner:
             ends = {True: "high", False: "low", None: "printed"}
-            values = [
-                (self.values[number], getattr(self.values[number], ends[end]))
-                for number, end in chosen
-            ]
-            every = [*self.start, *values]
+            carried = [*self.start]
+            for number, end in chosen:
+                carried.append((self.values[number], getattr(self.values[number], ends[end])))
             self.point.budget.spend(follow_work(self.tree, self.point))
-            self._found[chosen] = follow(
-                self.tree, self.point, self.binding, every, self.edits, same_units=bool(chosen)
+            self._corner[chosen] = follow(
+                self.tree, self.point, self.binding, carried, self.edits, same_units=bool(chosen)
             )
-        return self._found[chosen]
+        return self._corner[chosen]
 
 
 def alone_in(number: float, rows: Sequence[int] | slice, variants: int) -> Array:
@@ -230,22 +217,18 @@ def in_floats(
     Of a variant nothing is sure where a z is about 0, or its numbers are no
     floats.
     """
-    if (found := core_of(tree, point.rate)) is None:
+    if (core := core_of(tree, point.rate)) is None:
         return None
-    factor, core = found
-    tensor, indices = entries_of(core, point, binding)
-    steps: dict[Tensor, dict[Index, list[Column]]] = {}
+    tensor, indices = entries_of(core[1], point, binding)
+    by_place: dict[tuple[Tensor, Index], list[Column]] = {}
     for value, column in columns:
-        steps.setdefault(value.tensor, {}).setdefault(value.index, []).append((value, column))
-    changes: Changes = {
-        name: {
-            index: functools.partial(_in_columns, several) for index, several in by_index.items()
-        }
-        for name, by_index in steps.items()
-    }
+        by_place.setdefault((value.tensor, value.index), []).append((value, column))
+    changes: dict[Tensor, dict[Index, Change]] = {}
+    for (name, index), several in by_place.items():
+        changes.setdefault(name, {})[index] = functools.partial(_in_columns, several)
     with np.errstate(all="ignore"):
         passed = Carried(point, changes, edits, floats=True, variants=variants).passed
-        values = float(factor) * passed.entries(tensor, indices)
+        values = float(core[0]) * passed.entries(tensor, indices)
         largest, at_kink = passed.scale()
         slack = SLACK * (abs(values) + largest[:, None])
         return Floats(values, slack, at_kink | ~np.isfinite(values + slack).all(-1))
@@ -261,6 +244,7 @@ def _in_columns(columns: Sequence[Column], computed: Array) -> Array:
 
 
 def changes_of(chosen: Chosen, kind: Callable[[Any], Any]) -> dict[Tensor, dict[Index, Change]]:
+    """What a pass makes of every entry that is carried on otherwise."""
     changes: dict[Tensor, dict[Index, Change]] = {}
     for value, number in chosen:
         changes.setdefault(value.tensor, {})[value.index] = value.change(number, kind)

@@ -12,7 +12,7 @@ sheet, and so is every line of its working that is not simply true.
 
 import contextlib
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,10 +44,6 @@ class History:
 
     def __init__(self, data: Iterable[Any]) -> None:
         self.record = Record(data)
-
-    def add(self, claim: Claim, verdict: str, point: Values) -> None:
-        """Take in a claim that has been judged."""
-        self.record.add(claim, verdict, point)
 
     def reach(self, claim: Claim, point: Values) -> Reach:
         """What has been printed so far leaves open of a claim."""
@@ -130,10 +126,11 @@ class History:
         used = [other for other in before if _is_used(other, claim, point)]
         supposed = _Supposed(self.reach(claim, point), target, working, alone=bool(used))
         number_alone: list[Claim] = []
-        with contextlib.suppress(AtKink):  # without an explanation the claim is as wrong
-            number_alone, lines_follow = supposed.single(used or before)
-            if lines_follow:
-                return number_alone, True
+        with contextlib.suppress(AtKink):  # of what was tried before a kink the number counts
+            for one, lines_follow in supposed.singles(used or before):
+                if lines_follow:
+                    return [one], True
+                number_alone = number_alone or [one]
             several, lines_follow = supposed.several(used or before)
             return (several, True) if lines_follow else (number_alone or several, False)
         return number_alone, False
@@ -179,15 +176,11 @@ class _Supposed:
     working: Sequence[f.Node]
     alone: bool
 
-    def single(self, wrong: Sequence[WrongClaim]) -> tuple[list[Claim], bool]:
-        """The first given which the number is right; with the lines, if any."""
-        number_alone: list[Claim] = []
+    def singles(self, wrong: Sequence[WrongClaim]) -> Iterator[tuple[Claim, bool]]:
+        """Those given which alone the number is right, and whether the lines follow."""
         for one in itertools.compress(wrong, self._may_give(wrong)):
             if self._gives_number([one]):
-                if self._gives_lines([one]):
-                    return [one.claim], True
-                number_alone = number_alone or [one.claim]
-        return number_alone, False
+                yield one.claim, self._gives_lines([one])
 
     def several(self, wrong: Sequence[WrongClaim]) -> tuple[list[Claim], bool]:
         """As few as will do together, and whether the lines follow from them."""

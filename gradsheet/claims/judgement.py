@@ -49,15 +49,11 @@ class Explanation:
     @classmethod
     def together(cls, parts: Sequence["Explanation"]) -> "Explanation":
         """The explanation that several make together."""
-        kinds, hints = (
-            dict.fromkeys(getattr(part, name) for part in parts) for name in ("kind", "hint")
-        )
-        codes, texts = (part.code for part in parts), (part.text for part in parts)
         return cls(
-            "+".join(codes),
-            AND.join(texts),
-            "+".join(kinds),
-            AND.join(hint for hint in hints if hint),
+            code="+".join(part.code for part in parts),
+            text=AND.join(part.text for part in parts),
+            kind="+".join(dict.fromkeys(part.kind for part in parts)),
+            hint=AND.join(dict.fromkeys(part.hint for part in parts if part.hint)),
         )
 
     def hinted(self) -> "Explanation":
@@ -85,12 +81,13 @@ class Cause:
         carried = mine.count("carried_forward")
         kind = "wrong or lucky" if "lucky" in off else "wrong"
         verb = "explains" if self.sure else "fits"
-        found = f"one cause {verb} {len(mine) - carried} of {len(off)} {kind} claims"
+        text = f"one cause {verb} {len(mine) - carried} of {len(off)} {kind} claims"
         if carried:
-            found += f", and {carried} carried forward"
-        return f"{found}: {LOOK if self.hints else ''}{self.explanation.text}"
+            text += f", and {carried} carried forward"
+        return f"{text}: {LOOK if self.hints else ''}{self.explanation.text}"
 
     def hinted(self) -> "Cause":
+        """The cause by kind and place alone."""
         return replace(self, explanation=self.explanation.hinted(), hints=True)
 
 
@@ -130,7 +127,7 @@ class Judgement:
     @property
     def mistakes(self) -> list[dict[str, str]]:
         """The explanations as reports for other programs name them."""
-        return [{"code": found.code, "text": found.text} for found in self.explanations or []]
+        return [{"code": e.code, "text": e.text} for e in self.explanations or []]
 
     @property
     def message(self) -> str:
@@ -153,8 +150,8 @@ class Judgement:
 
     def is_explained_by(self, text: str) -> bool:
         """Whether an explanation is the only one, alone or with another mistake."""
-        found = self.explanations or []
-        return len(found) == 1 and (found[0].text == text or found[0].text.startswith(text + AND))
+        explanations = self.explanations or []
+        return len(explanations) == 1 and f"{explanations[0].text}{AND}".startswith(text + AND)
 
     def _explained(self, told: Collection[str]) -> str:
         if self.explanations is None:
@@ -164,48 +161,43 @@ class Judgement:
             if self.is_explained_by(text):
                 rest = self.explanations[0].text.removeprefix(text).removeprefix(AND)
                 return lead + rest if rest else ""
-        # Said already.
-        texts = [
-            found.text for found in self.explanations if self.hints or found.code != "carried-on"
-        ]
-        if self.explanations and not texts:
-            return ""
-        if not texts:
+        if not self.explanations:
             return "no known mistake gives this" if self.verdict == "wrong" else ""
+        # What is carried on is said already.
+        texts = [e.text for e in self.explanations if self.hints or e.code != "carried-on"]
+        if not texts:
+            return ""
         if len(texts) > EQUALS:
             return f"{len(texts)} explanations fit equally, too many to tell"
         return lead + "; or equally: ".join(texts)
 
     def hinted(self) -> "Judgement":
         """The judgement without the truth and without anything that it could be worked out from."""
-        parts = list(self.messages) if self.verdict == "unread" else []  # they speak of the writing
+        messages = [*self.messages] if self.verdict == "unread" else []  # they speak of the writing
         broken = next((k for k, line in enumerate(self.working) if line.verdict == "wrong"), None)
         if broken is not None and (self.claim.value is not None or len(self.working) > 1):
-            parts.append(f"line {broken + 1} of its working is the first that is not true")
+            messages.append(f"line {broken + 1} of its working is the first that is not true")
         if not self.own:
-            parts.append("its number is not what its own last line gives")
-        found = self.explanations or []
+            messages.append("its number is not what its own last line gives")
+        explanations = self.explanations or []
         if self.verdict == "carried_forward" and self.given:
             lines = " and ".join(f"line {claim.line}" for claim in self.given)
-            parts.append(f"follows from {lines}")
-            found = [explanation for explanation in found if explanation.code != "carried-on"]
+            messages.append(f"follows from {lines}")
+            explanations = [e for e in explanations if e.code != "carried-on"]
         for number, line in enumerate(self.working, 1):
             if line.verdict == "unread" and self.verdict != "unread":
-                parts.append(f"line {number} of its working is not read: {line.message}")
-        hinted = [explanation.hinted() for explanation in found]
-        hinted = list(
-            {explanation.text: explanation for explanation in hinted if explanation.text}.values()
-        )
+                messages.append(f"line {number} of its working is not read: {line.message}")
+        hints = {e.hint: e.hinted() for e in explanations if e.hint}
         return replace(
             self,
             truth=None,
             truth_digits=None,
             told=None,
-            messages=parts,
+            messages=messages,
             witness="",
             working=[line.hinted() for line in self.working],
             readings=[],
-            explanations=None if self.explanations is None else hinted,
+            explanations=None if self.explanations is None else [*hints.values()],
             hints=True,
         )
 
@@ -247,10 +239,8 @@ class Report:
     @property
     def error(self) -> str | None:
         """Why the sheet could not be read, all of it; None where it could."""
-        return (
-            "; ".join(f"line {line}: {text}" if line else text for line, text in self.problems)
-            or None
-        )
+        texts = [f"line {line}: {text}" if line else text for line, text in self.problems]
+        return "; ".join(texts) or None
 
     def hinted(self) -> "Report":
         """The report with hints in place of truths."""

@@ -23,11 +23,8 @@ from manual.activations import Array
 
 def at(binding: Binding) -> str:
     """The index values, as they follow a value in a message."""
-    return (
-        f" at {', '.join(f'{letter} = {number}' for letter, number in binding.items())}"
-        if binding
-        else ""
-    )
+    values = ", ".join(f"{letter} = {number}" for letter, number in binding.items())
+    return f" at {values}" if values else ""
 
 
 _FACTORS = [
@@ -40,19 +37,13 @@ def relation(printed: Printed, truth: Any) -> str:
     its digits tell, or how far off it is."""
     claimed, exact = printed.value, getattr(truth, "exact", truth)
     close = as_float(claimed), as_float(truth)  # floats have a first look
-    for factor in _FACTORS:
-        if (
-            not claimed
-            or factor == 1
-            or not abs(close[0] - close[1] * factor) <= 0.1 * abs(close[0])
-        ):
+    for factor in _FACTORS if claimed else ():
+        if factor == 1 or not abs(close[0] - close[1] * factor) <= 0.1 * abs(close[0]):
             continue
         if claimed == exact * factor if exact is not None else printed.agrees(truth * factor):
             if factor == -1:
                 return "the truth with the wrong sign"
-            return (
-                f"{factor} of the truth" if factor.denominator > 1 else f"{factor} times the truth"
-            )
+            return f"{factor} {'of' if factor.denominator > 1 else 'times'} the truth"
     if exact is None:
         return f"off by {as_float(claimed - truth):.3g}"
     off = claimed - exact
@@ -87,8 +78,6 @@ def line_message(mismatch: Mismatch, line: str, symbolic: bool) -> str:
         return plain(like_claim(exact_text(array.item() if array.size == 1 else array), line))
 
     text = f"gives {shown(like(mismatch.mine, mismatch.truth))}{at(mismatch.binding)}"
-    return (
-        f"{text} where the truth is {shown(mismatch.truth)}"
-        if symbolic or mismatch.binding
-        else text
-    )
+    if symbolic or mismatch.binding:
+        text += f" where the truth is {shown(mismatch.truth)}"
+    return text

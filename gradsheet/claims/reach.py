@@ -118,11 +118,8 @@ class Reach:
         off = numbers.off(there)
         agrees, agrees_as_printed = off[:2] <= numbers.half
         is_close = off[0] <= abs(there.values[0]) / 4 + 4 * numbers.half
-        doubtful = [
-            k
-            for k in np.flatnonzero(~agrees).tolist()
-            if k not in but and not self._is_rounded_again(binding, k)
-        ]
+        doubtful = [k for k in np.flatnonzero(~agrees).tolist() if k not in but]
+        doubtful = [k for k in doubtful if not self._is_rounded_again(binding, k)]
         if not all(is_close[k] or agrees_as_printed[k] for k in doubtful):
             return False
         doubtful = [k for k in doubtful if is_close[k]]
@@ -181,9 +178,9 @@ class Reach:
                     if not same_shape(low.shape, value.shape):
                         return False
                     ends = zip(low.flat, value.flat, high.flat, strict=True)
-                    if not all(a <= v <= b for a, v, b in ends) and (
-                        otherwise is None or not otherwise(binding, everywhere, value)
-                    ):
+                    if all(a <= v <= b for a, v, b in ends):
+                        continue
+                    if otherwise is None or not otherwise(binding, everywhere, value):
                         return False
         except AtKink:
             raise
@@ -203,9 +200,9 @@ class Reach:
         try:
             there = self.at(carried) if carried else self
             values = list(Evaluator(there.point).value(line, ones).flat)
-            if all_agree(printed, values) or all_overlap(
-                printed, *there.spread(line, ones, known=True)
-            ):
+            if all_agree(printed, values):
+                return True
+            if all_overlap(printed, *there.spread(line, ones, known=True)):
                 return True
             if len(values) != len(printed):
                 return False
@@ -287,6 +284,7 @@ class InFloats(NamedTuple):
 
     @classmethod
     def of(cls, printed: Sequence[Printed]) -> "InFloats":
+        """The numbers of a claim."""
         value, half = [float(p.value) for p in printed], [float(p.half) for p in printed]
         return cls(np.array(value), np.array(half))
 

@@ -10,7 +10,7 @@ thing.
 import functools
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -25,13 +25,7 @@ from gradsheet.network.losses import LOSSES, SQUARES
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
-from gradsheet.numbers.reasons import (
-    NO_ANSWER,
-    EvaluationError,
-    Missing,
-    OutOfWork,
-    Undecided,
-)
+from gradsheet.numbers.reasons import NO_ANSWER, EvaluationError, Missing, OutOfWork, Undecided
 from gradsheet.numbers.session import Session
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import Point, point_of
@@ -64,64 +58,52 @@ def _readings(network: Network) -> Iterator[_Reading]:
             f"the loss is read as the {other} over the examples", replace(network, reduction=other)
         )
     for l, activation in enumerate(network.activations):
-        others: tuple[Activation, ...] = ("identity",)
-        if activation == "identity":
-            others = (
-                (*USUAL, *MIXING) if l + 1 == network.depth and network.widths[-1] > 1 else USUAL
-            )
+        others: tuple[Activation, ...] = USUAL if activation == "identity" else ("identity",)
+        if activation == "identity" and l + 1 == network.depth and network.widths[-1] > 1:
+            others = (*USUAL, *MIXING)
         for read in others:
             activations = (*network.activations[:l], read, *network.activations[l + 1 :])
-            words = f"layer {l + 1} is read " + (
-                "without activation" if read == "identity" else f"with {read}"
-            )
-            yield _Reading(words, replace(network, activations=activations))
-    for l, (inputs, units) in enumerate(zip(network.widths, network.widths[1:], strict=False)):
+            words = "without activation" if read == "identity" else f"with {read}"
+            read_so = replace(network, activations=activations)
+            yield _Reading(f"layer {l + 1} is read {words}", read_so)
+    for l, (inputs, units) in enumerate(itertools.pairwise(network.widths)):
         if inputs == units > 1:
             yield _Reading(f"W{l + 1} is read as (inputs, units)", network, transposed=l)
 
 
 def _transpose(value: Value) -> Value | None:
     """A matrix of printed numbers turned, None where it is none or would be the same."""
-    if (
-        isinstance(value, Printed)
-        or isinstance(value[0], Printed)
-        or not isinstance(value[0][0], Printed)
-    ):
-        return None
-    return tuple(zip(*value, strict=True))
+    match value:
+        case ((Printed(), *_), *_):
+            return tuple(zip(*value, strict=True))
+    return None
 
 
+@dataclass(frozen=True, eq=False)
 class Readings:
     """The other readings of one sheet, made when a claim first asks for them.
     `point` is None for a symbolic sheet."""
 
-    def __init__(
-        self,
-        network: Network,
-        point: Point | None,
-        rate: Fraction | None,
-        budget: Budget,
-        session: Session,
-    ):
-        self.network, self.point, self.rate = network, point, rate
-        self.budget, self.session = budget, session
-        self._read_before: dict[str, Point] = {}
+    network: Network
+    point: Point | None
+    rate: Fraction | None
+    budget: Budget
+    session: Session
+    _read_before: dict[str, Point] = field(default_factory=dict, init=False)
 
     @functools.cached_property
     def _points(self) -> list[tuple[_Reading, Carried]]:
         """Every reading with the point in floats, for a first look."""
         assert self.point is not None
 
-        def find() -> list[tuple[_Reading, Carried]]:
-            return [
-                (reading, Carried(self._read(reading), floats=True))
-                for reading in _readings(self.network)
-            ]
+        def read() -> list[tuple[_Reading, Carried]]:
+            readings = _readings(self.network)
+            return [(reading, Carried(self._read(reading), floats=True)) for reading in readings]
 
-        found = self.point.found("readings", find, len)
-        for _, floats in found:
+        points = self.point.found("readings", read, len)
+        for _, floats in points:
             floats.budget = self.budget
-        return found
+        return points
 
     def _exactly(self, reading: _Reading) -> Point:
         """The point as it is read otherwise, for all claims."""
@@ -152,13 +134,11 @@ class Readings:
     @functools.cached_property
     def _probes(self) -> list[tuple[_Reading, Probes]]:
         readings = [reading for reading in _readings(self.network) if reading.transposed is None]
-        found = [
-            (reading, probes_for(reading.network, None, self.rate, self.session))
-            for reading in readings
-        ]
-        for _, probes in found:
-            probes.budget.take_over(self.budget)
-        return found
+        networks = [reading.network for reading in readings]
+        probes = [probes_for(network, None, self.rate, self.session) for network in networks]
+        for each in probes:
+            each.budget.take_over(self.budget)
+        return [*zip(readings, probes, strict=True)]
 
     def fitting(self, claim: Claim) -> list[str]:
         """The readings under which a wrong claim would be right, each as it follows "right if"."""
@@ -212,9 +192,8 @@ class Readings:
                 one = follow_work(claim.tree, point) + sum(map(point.formula_work, trees))
                 self.budget.spend(points_of(reading.network, free=False) * one)
                 comparison = Comparison(claim.tree, probes)
-                if all(
-                    comparison.mismatch_of_line(tree).mismatch is None for tree in reversed(trees)
-                ):
+                outcomes = map(comparison.mismatch_of_line, reversed(trees))
+                if all(outcome.mismatch is None for outcome in outcomes):
                     yield reading.words
             except (EvaluationError, Missing, Undecided, OutOfWork):
                 continue

@@ -65,6 +65,7 @@ class Entry:
 
     @property
     def place(self) -> Place:
+        """The entry that the number is of."""
         return self.tensor, self.index
 
     @cached_property
@@ -79,10 +80,12 @@ class Entry:
 
     @cached_property
     def is_exact(self) -> bool:
+        """Whether it is a decimal that is the truth in all its digits."""
         return not self.is_wrong and self.printed.places is not None and self.value == self.truth
 
     @property
     def is_rounded(self) -> bool:
+        """Whether it is a decimal that stands for the truth."""
         return not self.is_wrong and self.printed.places is not None and not self.is_exact
 
     @cached_property
@@ -102,8 +105,7 @@ class Entry:
     @cached_property
     def spread(self) -> Any:
         """How far the printed number may be off what it stands for."""
-        off = abs(self.value - self.truth) * abs(self.factor)
-        return max(self.printed.half, off)
+        return max(self.printed.half, abs(self.value - self.truth) * abs(self.factor))
 
     @cached_property
     def range(self) -> Carry | None:

@@ -1,7 +1,6 @@
-"""Reading an answer sheet: TOML text to a `Sheet` whose parts have been
-checked, or a `SheetError` with its line."""
+"""An answer sheet as it was read, and the error of one that cannot be read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -98,6 +97,11 @@ class Sheet:
     def readable(self) -> "Sheet":
         """The sheet with those claims alone that can be read."""
         return replace(self, claims=tuple(claim for claim in self.claims if not claim.error))
+
+    def arrays(self) -> Iterator[Array]:
+        """Every array of numbers that it gives."""
+        given = (self.x, self.y, *(array for layer in self.params or () for array in layer))
+        yield from (array for array in given if array is not None)
 
     @property
     def exact_rate(self) -> Fraction | None:

@@ -36,18 +36,18 @@ class Places:
         self.keys: dict[tuple[str, int, str], int] = {}
         table, number, closing = "", 0, ""
         for at, line in enumerate(text.split("\n"), 1):
-            if not closing and line.lstrip().startswith("#"):
-                continue
             if closing:  # inside a text over several lines, nothing is a header or a key
                 if line.count(closing) % 2:
                     closing = ""
                 continue
-            if found := self._HEADER.match(line):
-                table = found[1]
+            if line.lstrip().startswith("#"):
+                continue
+            if header := self._HEADER.match(line):
+                table = header[1]
                 self.tables.setdefault(table, []).append(at)
                 number = len(self.tables[table]) - 1
-            elif found := self._KEY.match(line):
-                self.keys.setdefault((table, number, found[1]), at)
+            elif key := self._KEY.match(line):
+                self.keys.setdefault((table, number, key[1]), at)
             closing = next((quotes for quotes in ('"""', "'''") if line.count(quotes) % 2), "")
 
     def line(self, table: str, number: int = 0, key: str = "") -> int:
@@ -68,10 +68,9 @@ def parsed(text: str) -> dict[str, Any]:
         at = re.search(r"\(at line (\d+)", str(error))
         lines = text.split("\n")
         line = int(at[1]) if at else len(lines)  # else it is the end of the file
-        found = str(error).split(" (at ")[0]
-        raise NotToml(
-            f"{found}; {_hint(lines[line - 1] if line <= len(lines) else '', found)}", line
-        ) from None
+        fault = str(error).split(" (at ")[0]
+        hint = _hint(lines[line - 1] if line <= len(lines) else "", fault)
+        raise NotToml(f"{fault}; {hint}", line) from None
     except (RecursionError, ValueError):
         raise NotToml("nested too deeply, or a number too long") from None
 
@@ -122,13 +121,13 @@ _HINTS = (
 )
 
 
-def _hint(written: str, found: str) -> str:
-    """What to write in place of a line of which tomllib says what it found."""
+def _hint(written: str, fault: str) -> str:
+    """What to write in place of a line in which tomllib finds a fault."""
     line = written.partition("#")[0].rstrip()
     short = len(line) <= MAX_LOOKED_AT
     fitting = (
         hint
         for says, looks, hint in _HINTS
-        if re.search(says, found) and (not looks or (short and re.fullmatch(looks, line)))
+        if re.search(says, fault) and (not looks or (short and re.fullmatch(looks, line)))
     )
     return next(fitting, 'text and fractions stand in quotes ("3/4"), decimals as 0.75')

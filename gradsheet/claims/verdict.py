@@ -25,8 +25,8 @@ Where 40 digits do not decide, a claim is judged again with more (`LADDER`).
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -42,6 +42,7 @@ from gradsheet.claims.sheet import Claim, Line, Sheet
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, shape_text, without_dots
 from gradsheet.language.parsing import FormulaError, parse
+from gradsheet.language.shown import short
 from gradsheet.network.network import improbable
 from gradsheet.numbers.ball import Ball
 from gradsheet.numbers.budget import Budget
@@ -73,48 +74,42 @@ from gradsheet.truth.derivation import true_formula
 from gradsheet.truth.point import Point, shared_point_of
 from gradsheet.truth.probes import Probes, probes_for
 from gradsheet.truth.target import mentions
+from gradsheet.truth.work import FormulaWork
 from manual.activations import Array, split
 
 SEVERAL = 6  # times that the working of a number is gone through which is not the truth
 LADDER = (40, 160, 640)  # digits of enclosures: more where those before do not decide
 
 
+@dataclass
 class _Judge:
     """Judges one claim, at `points`; `history` has what a sheet with numbers has printed before."""
 
-    def __init__(
-        self,
-        claim: Claim,
-        points: Probes | list[Point],
-        notation: Mapping[str, f.Node],
-        readings: Readings,
-        history: History | None = None,
-    ):
-        self.claim, self.points, self.notation = claim, points, notation
-        self.readings, self.history = readings, history
-        self.mismatches: list[Mismatch] = []
-        self.messages: list[str] = []
-        self.given: list[Claim] = []
-        self.own = True
+    claim: Claim
+    points: Probes | list[Point]
+    notation: Mapping[str, f.Node]
+    readings: Readings
+    history: History | None = None
+    mismatches: list[Mismatch] = field(default_factory=list, init=False)
+    messages: list[str] = field(default_factory=list, init=False)
+    given: list[Claim] = field(default_factory=list, init=False)
+    own: bool = field(default=True, init=False)
+    comparison: Comparison = field(init=False)
 
     def judgement(self) -> Judgement:
         """The verdict; `cannot_tell` where something on the way to it cannot be told."""
         claim = self.claim
         if claim.error:
-            return Judgement(claim, _claimed(claim), None, "unread", [claim.error])
+            return _untold(claim, "unread", claim.error)
         if claim.is_open:
             return Judgement(claim, None, None, "open")
         try:
             self.comparison = Comparison(claim.tree, self.points)
             return self._judgement(claim, _claimed(claim))
         except NotRead as error:
-            return Judgement(
-                claim, _claimed(claim), None, "unread", [f"the quantity is not read: {error}"]
-            )
+            return _untold(claim, "unread", f"the quantity is not read: {error}")
         except (Undecided, OutOfWork, ArithmeticError) as error:
-            return Judgement(
-                claim, _claimed(claim), None, "cannot_tell", [str(error) or "a division by 0"]
-            )
+            return _untold(claim, "cannot_tell", str(error) or "a division by 0")
 
     def _judgement(self, claim: Claim, claimed: Text) -> Judgement:
         """The verdict, from that on the number and those on every line of the working."""
@@ -127,7 +122,7 @@ class _Judge:
             raise
         except (EvaluationError, Missing) as error:
             place = "" if str(error).startswith(claim.quantity) else f"{claim.quantity}: "
-            return Judgement(claim, claimed, None, "wrong", [f"{place}{error}"])
+            return _untold(claim, "wrong", f"{place}{error}")
         if mismatch is not None:
             self.mismatches.append(mismatch)
         working = [self._line(line) for line in claim.working]
@@ -137,26 +132,23 @@ class _Judge:
         if claim.value is not None:
             number = "right" if mismatch is None else self._number(claim.value, mismatch, working)
         verdict = self._verdict(number, working, claimed)
-        compared = any(mismatch.mine is not None for mismatch in self.mismatches)
-        readings = (
-            self.readings.fitting(claim)
-            if verdict in ("wrong", "carried_forward") and compared
-            else []
-        )
-        entries = [] if claim.value is None else printed_entries(claim.value)
-        true: Text
-        told: Text
+        witnesses = [mismatch.point for mismatch in self.mismatches if mismatch.mine is not None]
+        readings: list[str] = []
+        if verdict in ("wrong", "carried_forward") and witnesses:
+            readings = self.readings.fitting(claim)
+        true: Text = None
+        told: Text = None
+        digits: Text = None
         if isinstance(self.points, Probes):
-            told = _true_formula(claim, self.points, self.notation) if verdict == "wrong" else None
-            true = told
-            digits = None
+            if verdict == "wrong":
+                told = true = _true_formula(claim, self.points, self.notation)
         else:
+            entries = [] if claim.value is None else printed_entries(claim.value)
             truth = (
                 self._whole(truth) if claim.value is None else like(truth, fractions(claim.value))
             )
             true, digits = exact_text(truth), digits_text(truth, entries)
             told = told_text(truth, entries)
-        witnesses = [mismatch.point for mismatch in self.mismatches if mismatch.mine is not None]
         return Judgement(
             claim,
             claimed,
@@ -210,24 +202,20 @@ class _Judge:
         if not claim.tree.letters and self._is_of_floats(value, mismatch):
             self.messages[-1] += ", which is no further than floating point may be off"
             return "rounded"
-        false = [
-            (line, found)
-            for line, found in zip(claim.working, working, strict=True)
-            if found.verdict == "wrong"
+        false = [judged for judged in working if judged.verdict == "wrong"]
+        lines = [
+            line.tree
+            for line, judged in zip(claim.working, working, strict=True)
+            if line.tree and judged.verdict == "wrong"
         ]
-        lines = [line.tree for line, _ in false if line.tree]
         self.given, carried = history.given(claim, point, lines)
-        if carried or (
-            not self.given and history.carried(claim, point, lines)
-        ):  # else only its number does not follow
-            for _, found in false:
-                found.verdict, found.message = "carried_forward", ""
+        # Else only its number does not follow.
+        if carried or (not self.given and history.carried(claim, point, lines)):
+            for judged in false:
+                judged.verdict, judged.message = "carried_forward", ""
         if self.given:
-            given = " and ".join(
-                f"{c.quantity} = {plain(_printed_text(c.value))} (line {c.line})"
-                for c in self.given
-            )
-            self.messages.append(f"right given the earlier {given}")
+            given = [f"{c.quantity} = {plain(_claimed(c))} (line {c.line})" for c in self.given]
+            self.messages.append(f"right given the earlier {' and '.join(given)}")
         if carried:
             return "carried_forward"
         return self._cut(value, mismatch) if not false and not claim.tree.letters else "wrong"
@@ -241,10 +229,9 @@ class _Judge:
         off = [k for k, (p, t) in enumerate(pairs) if not p.agrees(t)]
         cut = [k for k in off if pairs[k][0].is_cut(pairs[k][1])]
         if cut and (cut == off or self.history.rounded(self.claim, mismatch.point, but=cut)):
-            where = f" of entry {' and '.join(str(k + 1) for k in cut)}" if len(pairs) > 1 else ""
-            self.messages[-1] += (
-                f": the further digits{where} are cut off where the last is to be rounded"
-            )
+            of = f" of entry {' and '.join(str(k + 1) for k in cut)}" if len(pairs) > 1 else ""
+            message = f": the further digits{of} are cut off where the last is to be rounded"
+            self.messages[-1] += message
             if cut != off:
                 self.messages[-1] += ", and rounding the values printed before explains the rest"
             return "rounded"
@@ -267,91 +254,75 @@ class _Judge:
         except NO_ANSWER:
             return False
         balls = [Ball.of(ball) for ball in errors.flat]
-        if not all(math.isfinite(ball.error) for ball in balls):
-            return False
-        return all(
+        return all(math.isfinite(ball.error) for ball in balls) and all(
             abs(p.value - t) <= Fraction(ball.error) + p.half
             for (p, t), ball in zip(pairs, balls, strict=True)
         )
 
     def _line(self, line: Line) -> LineVerdict:
         """A line's verdict, and what it gives where it has a single value."""
-        if line.tree is None:
+        tree, quantity = line.tree, self.claim.tree
+        if tree is None:
             return LineVerdict(line.text, None, "unread", line.error)
-        if self._quotes(line.tree):
-            return LineVerdict(
-                line.text, None, "wrong", "quotes the quantity that it is claimed to equal"
-            )
+        point = self.comparison.first_point
+        if point.found(("quotes", tree, quantity), lambda: mentions(tree, quantity, point.network)):
+            message = "quotes the quantity that it is claimed to equal"
+            return LineVerdict(line.text, None, "wrong", message)
         try:
-            mismatch, value, shape, said = self.comparison.mismatch_of_line(line.tree)
-            rounded = mismatch is not None and self.history is not None
-            rounded = rounded and self.history.line_rounded(self.claim, line.tree, mismatch.point)  # type: ignore[union-attr]
+            mismatch, value, shape, read_as = self.comparison.mismatch_of_line(tree)
+            verdict = "right" if mismatch is None else "wrong"
+            history = self.history
+            if mismatch and history and history.line_rounded(self.claim, tree, mismatch.point):
+                verdict = "rounded"
         except (Undecided, OutOfWork) as error:
             return LineVerdict(line.text, None, "cannot_tell", str(error))
-        text, said = None if value is None else exact_text(value), line.read_as + said
-        if mismatch is None or rounded:
-            said += self._tell_shape(shape)
-            return LineVerdict(
-                line.text, text, "right" if mismatch is None else "rounded", "", value, said
-            )
+        text, read_as = None if value is None else exact_text(value), line.read_as + read_as
+        if mismatch is None or verdict == "rounded":
+            read_as += self._tell_shape(shape)
+            return LineVerdict(line.text, text, verdict, "", value, read_as)
         if mismatch.is_unread:
             return LineVerdict(line.text, None, "unread", mismatch.reason)
         self.mismatches.append(mismatch)
         message = line_message(mismatch, line.text, self.comparison.symbolic)
-        if free := sorted(line.tree.letters - self.claim.tree.letters):
+        if free := sorted(tree.letters - quantity.letters):
             are = "is" if len(free) == 1 else "are"
             message = f"{' and '.join(free)} {are} free in the formula and not in the quantity"
-        return LineVerdict(line.text, text, "wrong", message, value, said)
+        return LineVerdict(line.text, text, "wrong", message, value, read_as)
 
-    def _tell_shape(self, own: tuple[int, ...] | None) -> tuple[str, ...]:
+    def _tell_shape(self, shape: tuple[int, ...] | None) -> tuple[str, ...]:
         """How a true line has another shape than its quantity, by axes of
         length 1: that of its transpose is told."""
         wanted = self.comparison.a_truth().shape
-        if own is None or len(own) != 2 or own == wanted:
+        if shape is None or len(shape) != 2 or shape == wanted:
             return ()
-        shapes = shape_text(own), shape_text(wanted)
-        if own == wanted[::-1]:
+        mine, that = shape_text(shape), shape_text(wanted)
+        if shape == wanted[::-1]:
             self.messages.append(
-                "its shape is {}, that of the quantity {}: only the numbers are the same".format(
-                    *shapes
-                )
+                f"its shape is {mine}, that of the quantity {that}: only the numbers are the same"
             )
-        return (
-            (f"the {shapes[0]} matrix stands for a vector of {shapes[1]}",)
-            if len(wanted) == 1
-            else ()
-        )
-
-    def _quotes(self, line: f.Node) -> bool:
-        quantity, point = self.claim.tree, self.comparison.first_point
-        return point.found(
-            ("quotes", line, quantity), lambda: mentions(line, quantity, point.network)
-        )
+        return (f"the {mine} matrix stands for a vector of {that}",) if len(wanted) == 1 else ()
 
     def _verdict(self, number: str, working: list[LineVerdict], claimed: Text) -> str:
         """The verdict on the claim; what there is to say of its working joins the messages."""
         read = [line for line in working if line.verdict != "unread"]
+
+        def at_line(k: int, message: str) -> str:
+            """Which line is spoken of, where that needs to be said."""
+            if not number and len(working) == 1:
+                return message
+            return f"line {k + 1}, '{short(working[k].text)}', {message}"
+
         if not number and not read:
-            self.messages += [
-                _at_line(k, working, number) + line.message for k, line in enumerate(working)
-            ]
+            self.messages += [at_line(k, line.message) for k, line in enumerate(working)]
             return "unread"
         broken = next((k for k, line in enumerate(working) if line.verdict == "wrong"), None)
         if broken is not None:
-            self.messages.append(_at_line(broken, working, number) + working[broken].message)
-        last = working[-1] if working else None
-        if (
-            number in ("right", "wrong")
-            and last is not None
-            and last.array is not None
-            and not self._is_own()
-        ):
-            self.own = False
-            own = plain(self._as_claimed(last))
-            self.messages.append(f"its own last line gives {own}, not {plain(claimed)}")
+            self.messages.append(at_line(broken, working[broken].message))
+        if number in ("right", "wrong"):
+            self._tell_other_number(working, claimed)
         self._tell_wrong_decimals()
         self.messages += [
-            f"{_at_line(k, working, 'a number')}is not read: {line.message}"
+            at_line(k, f"is not read: {line.message}")
             for k, line in enumerate(working)
             if line.verdict == "unread"
         ]
@@ -367,12 +338,16 @@ class _Judge:
             self.messages.append(read[-1].message)
         return result
 
-    def _as_claimed(self, line: LineVerdict) -> Text:
-        """What a line gives, as the claim's number is written."""
-        value = self.claim.value
-        if line.array is None or value is None:
-            return line.value
-        return told_text(like(line.array, fractions(value)), printed_entries(value))
+    def _tell_other_number(self, working: list[LineVerdict], claimed: Text) -> None:
+        """Say where the claimed number is not what the last line of its working
+        gives, but for rounding on the way."""
+        array, value = working[-1].array if working else None, self.claim.value
+        if array is None or value is None or self.history is None:
+            return
+        if not self.history.is_own(self.claim, self.comparison.first_point, self.given):
+            self.own = False
+            gives = plain(told_text(like(array, fractions(value)), printed_entries(value)))
+            self.messages.append(f"its own last line gives {gives}, not {plain(claimed)}")
 
     def _tell_wrong_decimals(self) -> None:
         """Say where a line of the working uses a number that an earlier claim
@@ -386,17 +361,13 @@ class _Judge:
         given = {abs(p.value) for claim in self.given for p in printed_entries(claim.value)}  # type: ignore[arg-type]
         for text, claim in used.items():
             if printed(text).value not in given:
-                self.messages.append(
-                    f"its working uses {text}, which is not the true {claim.quantity} (line "
-                    f"{claim.line})"
-                )
+                where = f"{claim.quantity} (line {claim.line})"
+                self.messages.append(f"its working uses {text}, which is not the true {where}")
 
-    def _is_own(self) -> bool:
-        """Whether the claimed number is what the last line of its working
-        gives, but for rounding on the way."""
-        if self.history is None or self.claim.value is None:
-            return True
-        return self.history.is_own(self.claim, self.comparison.first_point, self.given)
+
+def _untold(claim: Claim, verdict: str, message: str) -> Judgement:
+    """The verdict on a claim of which no truth is told."""
+    return Judgement(claim, _claimed(claim), None, verdict, [message])
 
 
 def _claimed(claim: Claim) -> Text:
@@ -408,29 +379,19 @@ def _claimed(claim: Claim) -> Text:
 
 def _ends(tree: f.Node) -> list[f.Quantity]:
     """The quantities that a derivative or a quantity is written with, from left to right."""
-    return (
-        [tree.of, tree.by]
-        if isinstance(tree, f.Derivative)
-        else [tree]
-        if isinstance(tree, f.Quantity)
-        else []
-    )
-
-
-def _at_line(k: int, working: Sequence[LineVerdict], number: str) -> str:
-    """Which line of the working is spoken of, where that needs to be said."""
-    return f"line {k + 1}, {_quote(working[k].text)}, " if number or len(working) > 1 else ""
+    if isinstance(tree, f.Derivative):
+        return [tree.of, tree.by]
+    return [tree] if isinstance(tree, f.Quantity) else []
 
 
 def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) -> str | None:
     """The true formula for a claim over all weights, judged like any other before it is shown."""
     network = next(iter(points)).network
     used = sorted(notation, key=lambda name: all(name not in line.text for line in claim.working))
-    if (
-        found := true_formula(claim.tree, network, {name: notation[name] for name in used})
-    ) is None:
+    result = true_formula(claim.tree, network, {name: notation[name] for name in used})
+    if result is None:
         return None
-    quantity, formula = found
+    quantity, formula = result
 
     def is_true() -> bool:
         comparison = Comparison(parse(quantity, network.names, notation), points)
@@ -442,10 +403,6 @@ def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) 
     except (FormulaError, EvaluationError, Missing, Undecided, OutOfWork):
         return None  # it is too long, or there is nothing left to pay with
     return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"
-
-
-def _quote(text: str) -> str:
-    return f"'{text if len(text) <= 60 else text[:57] + '...'}'"
 
 
 def _printed_text(value: Any) -> Text:
@@ -508,7 +465,7 @@ def _with_numbers(
     def rung(number: int) -> Point:
         if number == len(rungs):
             if number:
-                budget.spend(witness_work(sheet, LADDER[number]))
+                budget.spend(witness_work(sheet, None, LADDER[number]))
             arithmetic = arithmetic_of(number)
             rungs.append(shared_point_of(sheet.problem, jax_of, arithmetic, budget, session))
         return rungs[number]
@@ -520,14 +477,15 @@ def _with_numbers(
         for number in range(len(LADDER)):
             try:
                 if number:
-                    budget.spend(claim_work(claim, sheet.network, LADDER[number]))
+                    formulas = FormulaWork(sheet.network, None, LADDER[number])
+                    budget.spend(claim_work(claim, formulas, 4))
                 judge = _Judge(claim, [rung(number)], sheet.notation, readings, history)
                 judgement = judge.judgement()
             except Imprecise:
                 continue
             except OutOfWork as error:  # more digits than the sheet can pay for
-                return Judgement(claim, _claimed(claim), None, "cannot_tell", [str(error)])
-            history.add(claim, judgement.verdict, rung(number))
+                return _untold(claim, "cannot_tell", str(error))
+            history.record.add(claim, judgement.verdict, rung(number))
             return judgement
         raise AssertionError("the last rung decides or raises Undecided")
 
@@ -548,7 +506,6 @@ def reading_of(sheet: Sheet) -> str:
 
 def _data(sheet: Sheet) -> Iterator[Fraction]:
     """Every number that a sheet gives."""
-    arrays = [sheet.x, sheet.y, *(array for layer in sheet.params or () for array in layer)]
-    yield from (v for array in arrays if array is not None for v in array.flat)
+    yield from (v for array in sheet.arrays() for v in array.flat)
     yield from (sheet.rate.value,) if sheet.rate else ()
     yield from (slope for a in sheet.network.activations for slope in split(a)[1])

@@ -11,7 +11,7 @@ was taken for, is kept to be said (`Evaluator.said`).
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, ClassVar, Protocol
 
@@ -37,6 +37,7 @@ MAX_AXES = 8
 MAX_BITS = 20_000
 LONG = 1_000  # bits of fractions that are paid for one by one
 MAX_DOTS = 4  # in a line, whose products are looked for
+NO_RANGE = "{} is no quantity, and as an index it stands at no axis that gives it a range"
 
 Binding = Mapping[str, int]
 
@@ -45,12 +46,19 @@ class Shapes(Protocol):
     """What a formula must know of the network that it speaks of."""
 
     @property
-    def widths(self) -> tuple[int, ...]: ...
+    def widths(self) -> tuple[int, ...]:
+        """The inputs and every layer's units."""
+
     @property
-    def examples(self) -> int | None: ...
+    def examples(self) -> int | None:
+        """The size of the batch, None where nodes have no example axis."""
+
     @property
-    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
-    def canonical(self, name: str) -> str: ...
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of every quantity under its one name."""
+
+    def canonical(self, name: str) -> str:
+        """The one name of a quantity."""
 
 
 class Environment(Protocol):
@@ -61,15 +69,25 @@ class Environment(Protocol):
     floats: bool
 
     @property
-    def network(self) -> Shapes: ...
+    def network(self) -> Shapes:
+        """What the names mean."""
+
     @property
-    def exact(self) -> bool: ...
+    def exact(self) -> bool:
+        """Whether all values are fractions."""
+
     @property
-    def arithmetic(self) -> Any: ...
-    def node(self, name: str) -> Array: ...
+    def arithmetic(self) -> Any:
+        """What makes a number one that exp and log are taken of."""
+
+    def node(self, name: str) -> Array:
+        """The value of a node or parameter."""
+
     def derivative(
         self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
-    ) -> Array: ...
+    ) -> Array:
+        """The derivative of an entry by an entry, indices from 0; the first ones
+        alone give an array."""
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -99,16 +117,13 @@ def without_dots(
     If several have one it is that with the shape of the quantity. Where several
     products would do, or none, the line is left as it is.
     """
-    dots = [
-        part
-        for part in dict.fromkeys(f.walk(line))
-        if isinstance(part, f.Binary) and part.operator == "·"
-    ]
+    parts = dict.fromkeys(f.walk(line))
+    dots = [part for part in parts if isinstance(part, f.Binary) and part.operator == "·"]
     if not 1 <= len(dots) <= MAX_DOTS:
         return line, ()
     ones = dict.fromkeys(quantity.letters | line.letters, 1)
     shape = Evaluator(point).value(quantity, ones).shape
-    evaluator, found = Evaluator(point), []
+    evaluator, readings = Evaluator(point), []
     for products in itertools.product("@*", repeat=len(dots)):
         other = _with_products(line, dict(zip(dots, products, strict=True)))
         try:
@@ -117,12 +132,12 @@ def without_dots(
             return line, ()
         except EvaluationError:
             continue
-        found.append((same_shape(value.shape, shape), other, products))
-    if len(found) > 1:
-        found = [one for one in found if one[0]]
-    if len(found) != 1:
+        readings.append((same_shape(value.shape, shape), other, products))
+    if len(readings) > 1:
+        readings = [reading for reading in readings if reading[0]]
+    if len(readings) != 1:
         return line, ()
-    _, other, products = found[0]
+    _, other, products = readings[0]
     words = {"@": "the matrix product", "*": "entry by entry, or a factor"}
     return other, tuple(dict.fromkeys(f"· is {words[product]}" for product in products))
 
@@ -139,6 +154,13 @@ def _with_products(node: Any, products: Mapping[f.Node, str]) -> Any:
     return type(node)(**changed)
 
 
+def _bits(values: Iterable[Any]) -> int:
+    """The length of the longest fraction among some numbers."""
+    fractions = (v for v in values if isinstance(v, Fraction))
+    lengths = (v.numerator.bit_length() + v.denominator.bit_length() for v in fractions)
+    return max(lengths, default=0)
+
+
 class Evaluator:
     """Evaluates formulas at one point; the work they may do together is limited."""
 
@@ -153,15 +175,14 @@ class Evaluator:
         self.ranges = {} if ranges is None else ranges
         self.numbers = numbers  # other values for the numbers of a formula, by the id of their node
         self.letters: dict[int, list[str]] = {}  # that sums depend on, by the ids of their nodes
-        self.sums: dict[
-            tuple[Any, ...], Array
-        ] = {}  # by their nodes and the values of those letters
+        # Sums, by their nodes and the values of those letters.
+        self.sums: dict[tuple[Any, ...], Array] = {}
         self.kinks: list[Any] = []  # what relu, drelu and step were applied to
-        self.said: dict[
-            tuple[int, str], str
-        ] = {}  # how parts of formulas were read that may be read otherwise
+        # How parts of formulas were read that may be read otherwise.
+        self.said: dict[tuple[int, str], str] = {}
 
     def spend(self, amount: int) -> None:
+        """Count some work; raises Undecided where it is too much."""
         self.work += amount
         if self.work > MAX_WORK:
             raise Undecided("this takes more work than a worked example needs")
@@ -173,15 +194,13 @@ class Evaluator:
     def value(self, node: f.Node, binding: Binding) -> Array:
         """The value as an object array; raises EvaluationError, or what `Point` raises."""
         spine = []
-        while isinstance(
-            node, f.Binary
-        ):  # a long sum leans to the left, deeper than Python's stack
+        while isinstance(node, f.Binary):  # a long sum is deeper than Python's stack
             spine.append(node)
             node = node.left
-        found = self._leaf(node, binding)
+        value = self._leaf(node, binding)
         for binary in reversed(spine):
-            found = self._binary(binary, found, self.value(binary.right, binding))
-        return found
+            value = self._binary(binary, value, self.value(binary.right, binding))
+        return value
 
     def say(self, node: f.Node, text: str) -> None:
         """Keep how a part of a formula was read, where that is not the only way to read it."""
@@ -220,10 +239,7 @@ class Evaluator:
     def _power(self, node: f.Power, binding: Binding) -> Array:
         base = self.value(node.base, binding)
         self.spend(base.size)
-        exact = [v for v in (getattr(v, "exact", v) for v in base.flat) if isinstance(v, Fraction)]
-        bits = max(
-            (v.numerator.bit_length() + v.denominator.bit_length() for v in exact), default=0
-        )
+        bits = _bits(getattr(v, "exact", v) for v in base.flat)
         if bits * abs(node.exponent) > MAX_BITS:
             raise Undecided(f"a power with numbers of over {MAX_BITS} bits")
         power = self._weighed(as_array(base ** abs(node.exponent)))
@@ -239,24 +255,20 @@ class Evaluator:
             case "kronecker":
                 return as_array(Fraction(int(arguments[0].item() == arguments[1].item())))
             case "sum" | "mean":
-                (array,) = arguments
-                if not array.ndim:
-                    raise NotRead(
-                        f"{node.function} of a single number: write {node.function}(k, ...) with "
-                        "the letter"
-                    )
-                self.spend(array.size)
-                if array.ndim and self._has_examples(node.arguments[0]):
-                    self.say(node, f"{node.function} is over all entries, those of all examples")
-                total = as_array(array.sum())
-                return (
-                    total
-                    if node.function == "sum"
-                    else self._entrywise("/", total, as_array(Fraction(array.size)))
-                )
+                return self._over_entries(node, *arguments)
         if FUNCTIONS[node.function].over_axis and arguments[0].ndim > 1:
             self.say(node, f"{node.function} goes over the last axis")
         return self._apply(node.function, *arguments)
+
+    def _over_entries(self, node: f.Call, array: Array) -> Array:
+        name = node.function
+        if not array.ndim:
+            raise NotRead(f"{name} of a single number: write {name}(k, ...) with the letter")
+        self.spend(array.size)
+        if self._has_examples(node.arguments[0]):
+            self.say(node, f"{name} is over all entries, those of all examples")
+        total = as_array(array.sum())
+        return total if name == "sum" else self._divided(total, array.size)
 
     def _diagonal(self, vector: Array) -> Array:
         if vector.ndim != 1:
@@ -282,11 +294,10 @@ class Evaluator:
         total = self.value(node.term, {**binding, letter: 1})
         for k in range(2, number + 1):
             total = self._entrywise("+", total, self.value(node.term, {**binding, letter: k}))
-        return (
-            total
-            if not isinstance(node, f.Mean)
-            else self._entrywise("/", total, as_array(Fraction(number)))
-        )
+        return self._divided(total, number) if isinstance(node, f.Mean) else total
+
+    def _divided(self, total: Array, number: int) -> Array:
+        return self._entrywise("/", total, as_array(Fraction(number)))
 
     def _list(self, node: f.List, binding: Binding) -> Array:
         items = [self.value(item, binding) for item in node.items]
@@ -324,9 +335,7 @@ class Evaluator:
     @staticmethod
     def _bound(name: str, binding: Binding) -> int:
         if name not in binding:
-            raise NotRead(
-                f"{name} is no quantity, and as an index it stands at no axis that gives it a range"
-            )
+            raise NotRead(NO_RANGE.format(name))
         return binding[name]
 
     def positions(
@@ -350,32 +359,23 @@ class Evaluator:
     def _fit(self, indices: tuple[f.Index, ...], shape: tuple[int, ...], name: str) -> None:
         """Raise where there are more indices than axes."""
         if len(indices) > len(shape):
-            message = (
-                f"{name}{show_index(indices)} has {len(indices)} indices, {name} has "
-                f"{len(shape)} axes"
-            )
-            if (
-                self.point.network.examples is None
-                and name[0] in "xyzh"
-                and isinstance(indices[0], f.Letter)
-            ):
+            entry, number = f"{name}{show_index(indices)}", len(indices)
+            message = f"{entry} has {number} indices, {name} has {len(shape)} axes"
+            is_node = self.point.network.examples is None and name[0] in "xyzh"
+            if is_node and isinstance(indices[0], f.Letter):
                 raise NotRead(f"{message}: the sheet has one example, and so no index for it")
             raise EvaluationError(message)
 
     def _index(
         self, array: Array, indices: tuple[f.Index, ...], binding: Binding, name: str
     ) -> Array:
-        return (
-            as_array(array[self.positions(array.shape, indices, binding, name)])
-            if indices
-            else array
-        )
+        if not indices:
+            return array
+        return as_array(array[self.positions(array.shape, indices, binding, name)])
 
     def _has_examples(self, node: f.Node, *, last: bool = False) -> bool:
         """Whether the first axis of a formula's value, or the last, is that of the examples."""
-        while isinstance(
-            node, f.Binary
-        ):  # a long sum leans to the left, deeper than Python's stack
+        while isinstance(node, f.Binary):  # a long sum is deeper than Python's stack
             # The first axis is that of the left side, the last that of the right.
             if node.operator == "@":
                 node = node.right if last else node.left
@@ -403,9 +403,9 @@ class Evaluator:
         operator = node.operator
         if operator == "@":
             return self._matmul(node, a, b)
-        if not a.ndim and not b.ndim:
-            return self._scalar("*" if operator == "·" else operator, a.item(), b.item())
-        return self._dot(node, a, b) if operator == "·" else self._broadcast(node, a, b)
+        if operator == "·" and (a.ndim or b.ndim):
+            return self._dot(node, a, b)
+        return self._broadcast(node, a, b)
 
     def _broadcast(self, node: f.Binary, a: Array, b: Array) -> Array:
         """Entry by entry, where the shapes are equal or may be made so."""
@@ -414,82 +414,67 @@ class Evaluator:
             return self._entrywise(operator, a, b)
         # A single number is a scalar whatever its axes, and the result keeps the axes of
         # the other side.
-        if (
-            a.size == 1
-            and (operator in "*/" or b.size == 1)
-            and not (b.size == 1 and b.ndim < a.ndim)
-        ):
+        one_number = operator in "*/" or a.size == b.size == 1
+        if one_number and a.size == 1 and not (b.size == 1 and b.ndim < a.ndim):
             return self._entrywise(operator, as_array(a.item()), b)
-        if b.size == 1 and (operator in "*/" or a.size == 1):
+        if one_number and b.size == 1:
             return self._entrywise(operator, a, as_array(b.item()))
-        for one, other, its in ((a, b, node.left), (b, a, node.right)):
-            if one.ndim == 2 and other.shape == (1, one.shape[1]):
-                self.say(
-                    node,
-                    f"the row of {other.size} stands for every row of the {shape_text(one.shape)} "
-                    "matrix",
-                )
+        for matrix, other, side in ((a, b, node.left), (b, a, node.right)):
+            if matrix.ndim == 2 and (words := self._stretched(operator, matrix, other, side)):
+                self.say(node, words)
                 return self._entrywise(operator, a, b)
-            if one.ndim == 2 and one.shape[1:] == other.shape[:1] == (1,) and other.ndim == 2:
-                sign = {"+": "sum", "-": "difference", "*": "product", "/": "quotient"}[operator]
-                self.say(
-                    node,
-                    f"a column and a row: every {sign} of their entries, {one.size}x{other.size}",
-                )
-                return self._entrywise(operator, a, b)
-            if one.ndim == 2 and other.shape == (one.shape[0], 1):
-                matrix = shape_text(one.shape)
-                self.say(
-                    node,
-                    f"the column of {other.size} stands for every column of the {matrix} matrix",
-                )
-                return self._entrywise(operator, a, b)
-            if one.shape == (1, other.size) and other.ndim == 1:
-                self.say(node, f"the vector of {other.size} stands for a row")
-                return self._entrywise(operator, a, b)
-            if (
-                one.ndim == 2
-                and other.ndim == 1
-                and other.size == one.shape[1]
-                and self._has_examples(its)
-            ):
-                self.say(node, f"the vector of {other.size} stands for every example")
-                return self._entrywise(operator, a, b)
-            if one is b and len(one) == 1 and other.ndim == 1 and one.ndim == 2 and operator == "*":
-                raise NotRead(
-                    f"{node.operator} between a vector and a row: write @ for their outer product"
-                )
-            if one.ndim == 2 and other.ndim == 1 and other.size in one.shape:
-                raise NotRead(
-                    f"{node.operator} between a {shape_text(one.shape)} matrix and a vector of "
-                    f"{other.size} "
-                    + (
-                        "has more than one meaning: write W*v.T to scale the columns, diag(v) @ W "
-                        "to scale the rows, "
-                        "or W @ v"
-                        if operator in "*/"
-                        else f"has more than one meaning: write W {operator} v.T for the same in every row"
+            if matrix.ndim == 2 and other.ndim == 1:
+                if matrix is b and len(matrix) == 1 and operator == "*":
+                    raise NotRead(
+                        f"{node.operator} between a vector and a row: write @ for their outer "
+                        "product"
                     )
-                )
-        raise EvaluationError(self._unequal(operator, a, b))
+                if other.size in matrix.shape:
+                    ways = f"W {operator} v.T for the same in every row"
+                    if operator in "*/":
+                        ways = "W*v.T to scale the columns, diag(v) @ W to scale the rows, or W @ v"
+                    raise NotRead(
+                        f"{node.operator} between a {shape_text(matrix.shape)} matrix and a vector "
+                        f"of {other.size} has more than one meaning: write {ways}"
+                    )
+        hint = ": @ is the product of matrices and vectors" if operator in "*/" else ""
+        raise EvaluationError(
+            f"{operator} between shapes {a.shape} and {b.shape}, expected equal shapes or a "
+            f"number{hint}"
+        )
+
+    def _stretched(self, operator: str, matrix: Array, other: Array, side: f.Node) -> str:
+        """How an array goes with the matrix of one `side` entry by entry, in
+        words; "" where it does not."""
+        rows, columns = matrix.shape
+        if other.shape == (1, columns):
+            shape = shape_text(matrix.shape)
+            return f"the row of {columns} stands for every row of the {shape} matrix"
+        if columns == 1 and other.ndim == 2 and len(other) == 1:
+            sign = {"+": "sum", "-": "difference", "*": "product", "/": "quotient"}[operator]
+            return f"a column and a row: every {sign} of their entries, {rows}x{other.size}"
+        if other.shape == (rows, 1):
+            shape = shape_text(matrix.shape)
+            return f"the column of {rows} stands for every column of the {shape} matrix"
+        if rows == 1 and other.shape == (columns,):
+            return f"the vector of {columns} stands for a row"
+        if other.shape == (columns,) and self._has_examples(side):
+            return f"the vector of {columns} stands for every example"
+        return ""
 
     def _weighed(self, array: Array) -> Array:
         """The array, after long fractions in it have been paid for, here and by the sheet."""
-        if self.point.exact and not self.point.floats:
-            fractions = [v for v in array.flat if isinstance(v, Fraction)]
-            bits = max(
-                (v.numerator.bit_length() + v.denominator.bit_length() for v in fractions),
-                default=0,
-            )
-            if bits > LONG:
-                self.spend(extra := int(array.size * length_factor(bits)))
-                self.point.budget.spend(extra)
+        if self.point.exact and not self.point.floats and (bits := _bits(array.flat)) > LONG:
+            self.spend(extra := int(array.size * length_factor(bits)))
+            self.point.budget.spend(extra)
         return array
 
     def _entrywise(self, operator: str, a: Array, b: Array) -> Array:
         self.spend(max(a.size, b.size))
+        numbers = not a.ndim and not b.ndim
+        left, right = (a.item(), b.item()) if numbers else (a, b)
         try:
-            return self._weighed(as_array(_OPERATORS[operator](a, b)))
+            return self._weighed(as_array(_OPERATORS[operator](left, right)))
         except ZeroDivisionError:
             raise DivisionByZero("a division by 0") from None
 
@@ -498,44 +483,27 @@ class Evaluator:
         by entry that fits."""
         if 1 in (a.size, b.size):
             return self._broadcast(node, a, b)
-        found: list[tuple[str, Array]] = []
+        fitting: dict[str, Array] = {}
         unfit: list[EvaluationError] = []
-        for words, product in (
-            ("the matrix product", self._matmul),
-            ("entry by entry", self._broadcast),
-        ):
+        products = {"the matrix product": self._matmul, "entry by entry": self._broadcast}
+        for words, product in products.items():
             try:
-                found.append((words, product(node, a, b)))
+                fitting[words] = product(node, a, b)
             except EvaluationError as error:
                 unfit.append(error)
-        if len(found) == 2:
+        if len(fitting) == 2:
             raise NotRead(
                 "· may be the matrix product or entry by entry here: write a @ b or a * b"
             )
-        if not found:
+        if not fitting:
             if isinstance(unfit[1], NotRead) and max(a.shape) == a.size and max(b.shape) == b.size:
                 # a column and a vector may be meant to be alike; a matrix and a vector are not.
                 raise unfit[1]
             # As the matrix product it is.
             raise EvaluationError(str(unfit[0]).replace("@ between", "· between", 1))
-        self.say(node, f"· is {found[0][0]}")
-        return found[0][1]
-
-    @staticmethod
-    def _unequal(operator: str, a: Array, b: Array) -> str:
-        shapes = f"{operator} between shapes {a.shape} and {b.shape}, expected equal shapes"
-        return shapes + (
-            " or a number: @ is the product of matrices and vectors"
-            if operator in "*/"
-            else " or a number"
-        )
-
-    def _scalar(self, operator: str, a: Any, b: Any) -> Array:
-        self.spend(1)
-        try:
-            return self._weighed(as_array(_OPERATORS[operator](a, b)))
-        except ZeroDivisionError:
-            raise DivisionByZero("a division by 0") from None
+        ((words, value),) = fitting.items()
+        self.say(node, f"· is {words}")
+        return value
 
     @staticmethod
     def _few_axes(number: int) -> None:
@@ -555,11 +523,8 @@ class Evaluator:
             self.say(node, f"a vector before a row: the {a.size}x{b.size} outer product")
             return self._outer(a, b[0])
         if a.shape[-1] != b.shape[0]:
-            hint = (
-                ": write outer(a, b) for a column times a row"
-                if a.ndim == b.ndim == 1 or 1 in a.shape
-                else ""
-            )
+            outer = a.ndim == b.ndim == 1 or 1 in a.shape
+            hint = ": write outer(a, b) for a column times a row" if outer else ""
             raise EvaluationError(
                 f"@ between shapes {a.shape} and {b.shape}, expected the last axis of one to fit "
                 "the first of the other" + hint
@@ -614,30 +579,23 @@ class Evaluator:
     def _sites(self, letter: str, node: f.Node, binding: Binding) -> Iterator[tuple[int, str]]:
         """The size of every axis that the letter indexes in a formula, with the
         name of what has the axis."""
-        one = {**{name: 1 for name in self._letters(node)}, **binding}
+        letters = {part.name for part in f.walk(node) if isinstance(part, f.Letter)}
+        one = {**dict.fromkeys(letters, 1), **binding}
         for part in f.walk(node, letter):
             match part:
+                case f.Quantity("L" | "L_new" as name, indices) if indices:
+                    shape: tuple[int, ...] = (self.point.network.widths[-1],)
                 case f.Quantity(name, indices):
-                    shape = (
-                        (self.point.network.widths[-1],)
-                        if name in ("L", f"L{NEW}") and indices
-                        else self._shape(name)
-                    )
+                    shape = self._shape(name)
                 case f.Subscript(base, indices) if f.Letter(letter) in indices:
                     shape, name = self.value(base, one).shape, "the bracket"
                 case _:
                     continue
             if f.Letter(letter) in indices:
                 self._fit(indices, shape, name)
-            yield from (
-                (size, name)
-                for index, size in zip(indices, shape, strict=False)
-                if index == f.Letter(letter)
-            )
-
-    @staticmethod
-    def _letters(node: f.Node) -> set[str]:
-        return {part.name for part in f.walk(node) if isinstance(part, f.Letter)}
+            for index, size in zip(indices, shape, strict=False):
+                if index == f.Letter(letter):
+                    yield size, name
 
     def range_of(self, letter: str, node: f.Node, binding: Binding) -> int:
         """How far a letter runs in a formula: the size of the axes that it
@@ -648,17 +606,12 @@ class Evaluator:
         return self.ranges[key]
 
     def _find_range(self, letter: str, node: f.Node, binding: Binding) -> int:
-        sizes = dict((size, name) for size, name in self._sites(letter, node, binding))
+        sizes = dict(self._sites(letter, node, binding))
         if not sizes:
-            raise NotRead(
-                f"{letter} is no quantity, and as an index it stands at no axis that gives it a "
-                "range"
-            )
+            raise NotRead(NO_RANGE.format(letter))
         if len(sizes) > 1:
-            raise EvaluationError(
-                f"the index {letter} runs over axes of different size: "
-                + ", ".join(f"{n} in {name}" for n, name in sizes.items())
-            )
+            axes = ", ".join(f"{n} in {name}" for n, name in sizes.items())
+            raise EvaluationError(f"the index {letter} runs over axes of different size: {axes}")
         return next(iter(sizes))
 
     def bindings(self, node: f.Node, bound: Collection[str] = ()) -> Iterator[Binding]:

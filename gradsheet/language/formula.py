@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.numbers.printed import Printed
@@ -18,6 +18,9 @@ OVER_LETTERS = ("sum", "mean")  # of a formula over letters, or of all entries o
 FUNCTIONS = (*ENTRYWISE, "outer", "diag", "kronecker", *OVER_LETTERS)
 
 
+T = TypeVar("T")
+
+
 class Node:
     """A node of the tree; the classes below are all there are. It never
     changes, and keeps what is found of it."""
@@ -26,8 +29,8 @@ class Node:
     # deeper than.
 
     def __hash__(self) -> int:
-        found: int | None = self.__dict__.get("_hash")
-        return self._find_hash() if found is None else found
+        known: int | None = self.__dict__.get("_hash")
+        return self._find_hash() if known is None else known
 
     def _find_hash(self) -> int:
         spine, node = [], self
@@ -70,8 +73,8 @@ class Node:
         return tuple(item for part in parts for item in part if isinstance(item, Node))
 
     def _folded(
-        self, name: str, leaf: Callable[["Node"], Any], join: Callable[["Binary", Any, Any], Any]
-    ) -> Any:
+        self, name: str, leaf: Callable[["Node"], T], join: Callable[["Binary", T, T], T]
+    ) -> T:
         """A property of the tree from those of its parts, which keep theirs:
         what a notation stands for is seen once.
 
@@ -81,10 +84,10 @@ class Node:
         while isinstance(node, Binary) and name not in node.__dict__:
             spine.append(node)
             node = node.left
-        found = node.__dict__[name] if name in node.__dict__ else leaf(node)
+        value: T = node.__dict__[name] if name in node.__dict__ else leaf(node)
         for binary in reversed(spine):
-            found = binary.__dict__[name] = join(binary, found, getattr(binary.right, name))
-        return found
+            value = binary.__dict__[name] = join(binary, value, getattr(binary.right, name))
+        return value
 
     @cached_property
     def letters(self) -> frozenset[str]:
@@ -97,18 +100,16 @@ class Node:
                 return node.term.letters - {node.letter.name}
             return frozenset[str]().union(*(part.letters for part in node.below))
 
-        found: frozenset[str] = self._folded("letters", leaf, lambda _, a, b: a | b)
-        return found
+        return self._folded("letters", leaf, lambda _, a, b: a | b)
 
     @cached_property
     def size(self) -> int:
         """How many parts the tree has."""
-        found: int = self._folded(
-            "size",
-            lambda node: 1 + sum(part.size for part in node.below),
-            lambda _, a, b: 1 + a + b,
-        )
-        return found
+
+        def leaf(node: Node) -> int:
+            return 1 + sum(part.size for part in node.below)
+
+        return self._folded("size", leaf, lambda _, a, b: 1 + a + b)
 
     @cached_property
     def levels(self) -> int:
@@ -120,12 +121,13 @@ class Node:
         def join(binary: Binary, left: int, right: int) -> int:
             return max(left + (not isinstance(binary.left, Binary)), 1 + right)
 
-        found: int = self._folded("levels", leaf, join)
-        return found
+        return self._folded("levels", leaf, join)
 
 
 @dataclass(frozen=True, eq=False)
 class Number(Node):
+    """A number, with its digits."""
+
     printed: Printed
 
 
@@ -157,6 +159,8 @@ class Derivative(Node):
 
 @dataclass(frozen=True, eq=False)
 class Negative(Node):
+    """-operand"""
+
     operand: Node
 
 
@@ -171,40 +175,52 @@ class Binary(Node):
 
 @dataclass(frozen=True, eq=False)
 class Power(Node):
+    """base ** exponent"""
+
     base: Node
     exponent: int
 
 
 @dataclass(frozen=True, eq=False)
 class Call(Node):
+    """A function of something: relu(z1)."""
+
     function: str
     arguments: tuple[Node, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Sum(Node):
+    """The sum of a term over how far its letter runs."""
+
     letter: Letter
     term: Node
 
 
 @dataclass(frozen=True, eq=False)
 class Mean(Sum):
-    """The sum over how far its letter runs."""
+    """That sum over the number of its terms."""
 
 
 @dataclass(frozen=True, eq=False)
 class List(Node):
+    """[item, ...]"""
+
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Subscript(Node):
+    """Entries of a formula: (W2 @ h1)[1]."""
+
     base: Node
     indices: tuple[Index, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Transpose(Node):
+    """operand.T"""
+
     operand: Node
 
 

@@ -117,6 +117,7 @@ class ActivationFacts:
 
     @property
     def kinked(self) -> bool:
+        """Whether it has a kink at 0."""
         return bool(self.at_kink)
 
     @property

@@ -18,29 +18,11 @@ import difflib
 import itertools
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TypeVar
 
-from gradsheet.language.formula import (
-    FUNCTIONS,
-    MAX_NODES,
-    OVER_LETTERS,
-    TAKES_TWO,
-    Binary,
-    Call,
-    Derivative,
-    Index,
-    Letter,
-    List,
-    Mean,
-    Negative,
-    Node,
-    Number,
-    Power,
-    Quantity,
-    Subscript,
-    Sum,
-    Transpose,
-)
+from gradsheet.language import formula as f
+from gradsheet.language.formula import FUNCTIONS, MAX_NODES, OVER_LETTERS, TAKES_TWO
 from gradsheet.language.functions import DERIVATIVES
 from gradsheet.numbers.printed import NumberError, printed
 
@@ -49,6 +31,9 @@ MAX_DEPTH = 50
 MAX_POWER = 16
 FAR, MAX_ALIKE = 4, 200  # letters that a name meant differs in, and names that are looked at
 SIGMA = "Sigma"  # the sign of a sum, as it is typed
+
+
+T = TypeVar("T")
 
 
 class FormulaError(ValueError):
@@ -70,10 +55,11 @@ SYNONYMS = {
     **dict.fromkeys("×⋅∙•", "·"),
     **dict.fromkeys("÷∕⁄", "/"),
     **dict.fromkeys("′’", "'"),
-    **{
-        fraction: f"({text})"
-        for fraction, text in {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}.items()
-    },
+    "½": "(1/2)",
+    "¼": "(1/4)",
+    "¾": "(3/4)",
+    "⅓": "(1/3)",
+    "⅔": "(2/3)",
     "∂": "d",
     "ŷ": "yhat",
     **dict.fromkeys("ᵀ⊤", ".T"),
@@ -88,6 +74,18 @@ _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True)
 
 
 _INSTEAD = {"=": "one formula a line, without an equals sign", "√": "the number itself"}
+
+
+_UNKNOWN = {  # names that people write, and what they are to write instead
+    "log2": "write log(u)/log(2), log is the natural logarithm",
+    "log10": "write log(u)/log(10), log is the natural logarithm",
+    "X": "did you mean x?",
+    "Y": "did you mean y?",
+    "max": "write relu(z) for max(0, z)",
+    "delta": "write dL/dz2 or the like, or name it in [notation]",
+    "sigma": "write dL/dz2 or the like, or name it in [notation]",
+    "eta": "write learning_rate, or name it in [notation]",
+}
 
 
 def _in_ascii(text: str) -> Iterator[tuple[str, int]]:
@@ -110,8 +108,8 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     ascii_text = "".join(character for character, _ in spelt)
     tokens, at, end = [], 0, len(ascii_text.rstrip())
     while at < end:
-        found = _TOKEN.match(ascii_text, at)
-        if not found:
+        token = _TOKEN.match(ascii_text, at)
+        if not token:
             while ascii_text[at].isspace():
                 at += 1
             character, column = spelt[at]
@@ -119,8 +117,8 @@ def _tokens(text: str) -> list[tuple[str, str]]:
             raise FormulaError(
                 f"character {character!r} at column {column} is not in the formula language{hint}"
             )
-        tokens.append((str(found.lastgroup), found[str(found.lastgroup)]))
-        at = found.end()
+        tokens.append((str(token.lastgroup), token[str(token.lastgroup)]))
+        at = token.end()
     return [*tokens, ("end", "")]
 
 
@@ -129,7 +127,7 @@ class _Parser:
         self,
         text: str,
         names: Collection[str],
-        notation: Mapping[str, Node],
+        notation: Mapping[str, f.Node],
         sigma: str | None,
         suggests: bool,
     ):
@@ -146,43 +144,43 @@ class _Parser:
 
     def expect(self, symbol: str) -> None:
         if self.peek() != symbol:
-            raise FormulaError(f"found {self.found()}, expected '{symbol}'")
+            raise FormulaError(f"found {self.here()}, expected '{symbol}'")
         self.take()
 
-    def found(self) -> str:
+    def here(self) -> str:
         before = " ".join(text for _, text in self.tokens[max(0, self.at - 4) : self.at])
-        here = f"'{self.peek()}'" if self.peek() else "the end"
-        return f"{here} after '{before}'" if before else here
+        text = f"'{self.peek()}'" if self.peek() else "the end"
+        return f"{text} after '{before}'" if before else text
 
-    def formula(self) -> Node:
+    def formula(self) -> f.Node:
         node = self.term()
         while self.peek() in ("+", "-"):
-            node = Binary(self.take(), node, self.term())
+            node = f.Binary(self.take(), node, self.term())
         return node
 
-    def term(self) -> Node:
+    def term(self) -> f.Node:
         node = self.sign()
         while self.peek() in ("*", "/", "@", "·"):
-            node = Binary(self.take(), node, self.sign())
+            node = f.Binary(self.take(), node, self.sign())
         return node
 
-    def sign(self) -> Node:
+    def sign(self) -> f.Node:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise FormulaError(f"nested deeper than {MAX_DEPTH}")
         if self.peek() in ("-", "+"):
-            node: Node = Negative(self.sign()) if self.take() == "-" else self.sign()
+            node: f.Node = f.Negative(self.sign()) if self.take() == "-" else self.sign()
         else:
             node = self.power()
         self.depth -= 1
         return node
 
-    def power(self) -> Node:
+    def power(self) -> f.Node:
         base = self.postfix()
         if self.peek() != "**":
             return base
         self.take()
-        power = Power(base, self.exponent())
+        power = f.Power(base, self.exponent())
         if self.peek() == "**":
             raise FormulaError("a power of a power: write parentheses")
         return power
@@ -199,36 +197,35 @@ class _Parser:
         if not text.isdecimal() or len(text) > 2 or int(text) > MAX_POWER:
             raise FormulaError(
                 f"the exponent of ** is {text or 'missing'!r}, expected a whole number up to "
-                f"{MAX_POWER}: "
-                "write exp(z) for a power of e"
+                f"{MAX_POWER}: write exp(z) for a power of e"
             )
         for _ in range(closing):
             self.expect(")")
         return sign * int(text)
 
-    def postfix(self) -> Node:
+    def postfix(self) -> f.Node:
         node = self.primary()
         for _ in range(MAX_DEPTH):
             if self.peek() == "[":
-                node = Subscript(node, self.indices())
+                node = f.Subscript(node, self.indices())
             elif self.peek() == ".":
                 self.take()
                 if (text := self.take()) != "T":
                     missing = f": a sign is missing before {text[1:]}" if text[:1] == "T" else ""
                     raise FormulaError(f"only .T, the transpose, may follow a point{missing}")
-                node = Transpose(node)
+                node = f.Transpose(node)
             elif self.peek() == "**" and self.peek(1) == "T" and self.is_letter("T"):
                 self.at += 2  # W^T
-                node = Transpose(node)
+                node = f.Transpose(node)
             else:
                 return node
         raise FormulaError(f"nested deeper than {MAX_DEPTH}")
 
-    def primary(self) -> Node:
+    def primary(self) -> f.Node:
         kind, text = self.tokens[self.at]
         if kind == "number":
             try:
-                return Number(printed(self.take()))
+                return f.Number(printed(self.take()))
             except NumberError as error:
                 raise FormulaError(str(error)) from None
         if kind == "name":
@@ -239,62 +236,53 @@ class _Parser:
             self.expect(")")
             return node
         if text == "[":
-            return List(self.arguments("[", "]"))
-        raise FormulaError(f"found {self.found()}, expected a number, a quantity or a bracket")
+            return f.List(self.listed("[", self.formula, "]"))
+        raise FormulaError(f"found {self.here()}, expected a number, a quantity or a bracket")
 
-    def arguments(self, opening: str, closing: str) -> tuple[Node, ...]:
+    def listed(self, opening: str, one: Callable[[], T], closing: str) -> tuple[T, ...]:
+        """Things with commas between them, in brackets."""
         self.expect(opening)
-        items = [self.formula()]
+        items = [one()]
         while self.peek() == ",":
             self.take()
-            items.append(self.formula())
+            items.append(one())
         self.expect(closing)
         return tuple(items)
 
-    def indices(self) -> tuple[Index, ...]:
-        self.expect("[")
-        found = [self.index()]
-        while self.peek() == ",":
-            self.take()
-            found.append(self.index())
-        self.expect("]")
-        return tuple(found)
+    def indices(self) -> tuple[f.Index, ...]:
+        return self.listed("[", self.index, "]")
 
-    def index(self) -> Index:
+    def index(self) -> f.Index:
         text = self.peek()
         if text.isdecimal() and len(text) <= 9:
             self.take()
             return int(text)
         if self.is_letter(text):
             self.take()
-            return Letter(text)
+            return f.Letter(text)
         if len(text) == 1 and text.isalpha():
             raise FormulaError(
                 f"{text} is {self.kind(text)}, and cannot be an index as well: take another letter"
             )
         raise FormulaError(
-            f"found {self.found()}, expected an index: a whole number from 1 or a single letter"
+            f"found {self.here()}, expected an index: a whole number from 1 or a single letter"
         )
 
     def is_letter(self, text: str) -> bool:
         """Whether a text may be an index: a single letter that stands for nothing else."""
-        return (
-            len(text) == 1
-            and text.isalpha()
-            and text not in self.names
-            and text not in self.notation
-        )
+        known = text in self.names or text in self.notation
+        return len(text) == 1 and text.isalpha() and not known
 
     def kind(self, name: str) -> str:
         return "a quantity" if name in self.names else "a name of [notation]"
 
-    def name(self) -> Node:
+    def name(self) -> f.Node:
         name = self.take()
         if name in self.notation:
             return self.notation[name]
         match self.notation.get(name.removesuffix("_new")):  # the sheet's own w5 after the update
-            case Quantity(base, indices) if f"{base}_new" in self.names and name.endswith("_new"):
-                return Quantity(f"{base}_new", indices)
+            case f.Quantity(base, indices) if f"{base}_new" in self.names and name.endswith("_new"):
+                return f.Quantity(f"{base}_new", indices)
         if name in self.names:
             return self.quantity(name)
         if self.peek() == "(" or (self.peek() == "'" and self.peek(1) == "("):
@@ -302,10 +290,10 @@ class _Parser:
         if name[0] == "d" and (of := self.differentiable(name[1:])):
             return self.derivative(of)
         if len(name) == 1 and self.peek() != "[" and name not in "yXY":
-            return Letter(name)
+            return f.Letter(name)
         raise self.unknown(name)
 
-    def call(self, name: str) -> Node:
+    def call(self, name: str) -> f.Node:
         """A function of something, or f'(u), where the name is followed by an apostrophe."""
         if prime := self.peek() == "'":
             self.take()
@@ -313,22 +301,20 @@ class _Parser:
             return self.over_letters(name)
         name = self.function(name)
         if prime and name == "log":
-            (argument,) = self.arguments("(", ")")
-            return Binary("/", Number(printed("1")), argument)
+            (argument,) = self.listed("(", self.formula, ")")
+            return f.Binary("/", f.Number(printed("1")), argument)
         if prime:
             if name not in DERIVATIVES:
-                raise FormulaError(
-                    f"{name}' is not known, expected one of "
-                    f"{', '.join(f + chr(39) for f in DERIVATIVES)}"
-                )
+                known = ", ".join(f"{other}'" for other in DERIVATIVES)
+                raise FormulaError(f"{name}' is not known, expected one of {known}")
             name = DERIVATIVES[name]
-        arguments = self.arguments("(", ")")
+        arguments = self.listed("(", self.formula, ")")
         if len(arguments) != (takes := 2 if name in TAKES_TWO else 1):
             number = "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
             raise FormulaError(f"{name} has {number}, expected {takes}")
         if name == "kronecker" and not all(_is_index(argument) for argument in arguments):
             raise FormulaError("kronecker compares two indices: kronecker(i, j)")
-        return Call(name, arguments)
+        return f.Call(name, arguments)
 
     def function(self, name: str) -> str:
         """The function that a name stands for."""
@@ -345,13 +331,13 @@ class _Parser:
             raise self.unknown(name)
         return name
 
-    def over_letters(self, name: str) -> Node:
+    def over_letters(self, name: str) -> f.Node:
         """sum(k, formula), sum(i, j, formula) or sum(array), and so for mean."""
         self.expect("(")
         letters = []
         while self.peek(1) == ",":
             letter = self.index()
-            if not isinstance(letter, Letter):
+            if not isinstance(letter, f.Letter):
                 raise FormulaError(
                     f"{name} starts with {letter}, expected a letter: {name}(k, formula)"
                 )
@@ -364,65 +350,57 @@ class _Parser:
                 "Σ(...)² may be a sum of squares or the square of a sum: write sum((...)**2)"
             )
         for letter in reversed(letters):
-            node = (Mean if name == "mean" else Sum)(letter, node)
-        return node if letters else Call("sum" if name == SIGMA else name, (node,))
+            node = (f.Mean if name == "mean" else f.Sum)(letter, node)
+        return node if letters else f.Call("sum" if name == SIGMA else name, (node,))
 
-    def quantity(self, name: str) -> Quantity:
-        return Quantity(name, self.indices() if self.peek() == "[" else ())
+    def quantity(self, name: str) -> f.Quantity:
+        return f.Quantity(name, self.indices() if self.peek() == "[" else ())
 
-    def differentiable(self, name: str) -> Quantity | None:
+    def differentiable(self, name: str) -> f.Quantity | None:
         """The quantity that may stand behind a d: one of the network's, or one
         that the notation names."""
         if name in self.notation:
             node = self.notation[name]
-            return node if isinstance(node, Quantity) else None
-        return Quantity(name) if name in self.names else None
+            return node if isinstance(node, f.Quantity) else None
+        return f.Quantity(name) if name in self.names else None
 
-    def indexed(self, quantity: Quantity) -> Quantity:
+    def indexed(self, quantity: f.Quantity) -> f.Quantity:
         if self.peek() != "[":
             return quantity
         if quantity.indices:
-            raise FormulaError(f"found {self.found()}: the notation has given its indices already")
-        return Quantity(quantity.name, self.indices())
+            raise FormulaError(f"found {self.here()}: the notation has given its indices already")
+        return f.Quantity(quantity.name, self.indices())
 
-    def derivative(self, of: Quantity) -> Node:
+    def derivative(self, of: f.Quantity) -> f.Node:
         of = self.indexed(of)
         if self.peek() != "/" or not self.peek(1).startswith("d"):
             raise FormulaError(
-                f"found {self.found()}: a derivative is written dL/dW2, dh2[1]/dW2[1,j]"
+                f"found {self.here()}: a derivative is written dL/dW2, dh2[1]/dW2[1,j]"
             )
         self.take()
         below = self.take()
         by = self.differentiable(below[1:])
-        if (
-            by is None
-            and (entry := re.fullmatch(r"d([A-Za-z]+\d*)_(\d)(\d)", below))
-            and entry[1] in self.names
-        ):
+        if by is None:
+            entry = re.fullmatch(r"d([A-Za-z]+\d*)_(\d)(\d)", below)
+            if entry is None or entry[1] not in self.names:
+                raise self.unknown(below)
             base, row, column = entry.groups()
             raise FormulaError(
                 f"{below} may be the entry {base}[{row},{column}] or {base}[{row}{column}]: "
                 f"write d{base}[{row},{column}]"
             )
-        if by is None:
-            raise self.unknown(below)
-        return Derivative(of, self.indexed(by))
+        return f.Derivative(of, self.indexed(by))
 
     def unknown(self, name: str) -> FormulaError:
         if name.startswith(SIGMA):
             return FormulaError(
                 "Σ stands for sum: write sum(k, ...), with the letter that it runs over"
             )
-        if name in ("log2", "log10"):
-            return FormulaError(
-                f"unknown name {name}: write log(u)/log({name[3:]}), log is the natural logarithm"
-            )
-        if name == "ln":
-            return FormulaError("ln stands alone, expected ln(...)")
-        if name in FUNCTIONS and self.peek() == "'":
-            return FormulaError(f"{name}' stands alone, expected {name}'(...)")
-        if name in FUNCTIONS:
-            return FormulaError(f"{name} stands alone, expected {name}(...)")
+        if name in _UNKNOWN:
+            return FormulaError(f"unknown name {name}: {_UNKNOWN[name]}")
+        if name in (*FUNCTIONS, "ln"):
+            written = f"{name}'" if name != "ln" and self.peek() == "'" else name
+            return FormulaError(f"{written} stands alone, expected {written}(...)")
         if name == "learning_rate" or name.endswith("_new"):
             return FormulaError(
                 f"{name} needs a step of gradient descent: write learning_rate = 0.1 and a loss "
@@ -430,20 +408,8 @@ class _Parser:
             )
         if name == "y":
             return FormulaError("y has no value: only a loss that compares with a target has a y")
-        if name in ("X", "Y"):
-            return FormulaError(f"unknown name {name}: did you mean {name.lower()}?")
-        if name == "max":
-            return FormulaError("unknown name max: write relu(z) for max(0, z)")
-        if name in ("delta", "sigma"):
-            return FormulaError(
-                f"unknown name {name}: write dL/dz2 or the like, or name it in [notation]"
-            )
-        if name == "eta":
-            return FormulaError("unknown name eta: write learning_rate, or name it in [notation]")
         bare = re.sub(r"(?<=\d)_\d+$", "", name.removeprefix("d"))  # of an entry written W2_11
-        kin = (
-            [other for other in self.names if other[0] == bare[:1]] if bare[1:].isdecimal() else []
-        )
+        kin = [other for other in self.names if other[0] == bare[:1] and bare[1:].isdecimal()]
         if kin:  # a layer that is not there: the nearest name would be a guess
             return FormulaError(f"unknown name {name[:40]}: expected one of {', '.join(kin[:12])}")
         near = self.near(name) if self.suggests else None
@@ -461,19 +427,21 @@ class _Parser:
         return near[0] if near else None
 
 
-def _is_index(node: Node) -> bool:
+def _is_index(node: f.Node) -> bool:
     """Whether a formula could stand as an index: a letter or a whole number from 1."""
-    return isinstance(node, Letter) or (isinstance(node, Number) and node.printed.text.isdecimal())
+    return isinstance(node, f.Letter) or (
+        isinstance(node, f.Number) and node.printed.text.isdecimal()
+    )
 
 
 def parse(
     text: str,
     names: Collection[str],
-    notation: Mapping[str, Node] = {},
+    notation: Mapping[str, f.Node] = {},
     sigma: str | None = "sigmoid",
     *,
     suggests: bool = True,
-) -> Node:
+) -> f.Node:
     """The tree of a formula.
 
     `names` are the quantities of the network, `notation` maps the sheet's own
@@ -487,14 +455,14 @@ def parse(
     parser = _Parser(text, names, notation, sigma, suggests)
     node = parser.formula()
     if parser.peek() in (")", "]"):
-        raise FormulaError(f"found {parser.found()}, a closing bracket too many")
+        raise FormulaError(f"found {parser.here()}, a closing bracket too many")
     if parser.peek() == "(" and parser.tokens[parser.at - 1][1] in names:
         raise FormulaError(
-            f"found {parser.found()}: indices stand in square brackets, a factor behind *"
+            f"found {parser.here()}: indices stand in square brackets, a factor behind *"
         )
     if parser.peek():
         raise FormulaError(
-            f"found {parser.found()}, expected an operator or the end: write * or @ between two "
+            f"found {parser.here()}, expected an operator or the end: write * or @ between two "
             "factors"
         )
     if node.levels > 2 * MAX_DEPTH:

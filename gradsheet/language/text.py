@@ -10,9 +10,9 @@ from gradsheet.numbers.printed import MAX_DIGITS, MAX_EXPONENT, decimal_text
 
 def number_text(value: Fraction) -> str:
     """A number in full, as a sheet may give it: 7, -0.25, 1/3, 1e-200."""
-    found = decimal_text(value)
-    if len(found) <= MAX_DIGITS and "/" not in found:
-        return found
+    decimals = decimal_text(value)
+    if len(decimals) <= MAX_DIGITS and "/" not in decimals:
+        return decimals
     ratio = str(value)
     if "/" in ratio and max(len(part.lstrip("-")) for part in ratio.split("/")) <= MAX_DIGITS:
         return ratio
@@ -72,10 +72,8 @@ def formula_text(node: f.Node) -> str:
         case f.Call(function, arguments):
             return f"{function}({', '.join(map(formula_text, arguments))})"
         case f.Sum(letter, term):
-            return (
-                f"{'mean' if isinstance(node, f.Mean) else 'sum'}({letter.name}, "
-                f"{formula_text(term)})"
-            )
+            name = "mean" if isinstance(node, f.Mean) else "sum"
+            return f"{name}({letter.name}, {formula_text(term)})"
         case f.List(items):
             return f"[{', '.join(map(formula_text, items))}]"
         case f.Subscript(base, indices):
@@ -88,8 +86,6 @@ def formula_text(node: f.Node) -> str:
 
 
 def show_index(indices: tuple[Any, ...]) -> str:
-    return (
-        f"[{','.join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)}]"
-        if indices
-        else ""
-    )
+    """Indices as they stand behind a name: [1,j]."""
+    names = (i.name if isinstance(i, f.Letter) else str(i) for i in indices)
+    return f"[{','.join(names)}]" if indices else ""

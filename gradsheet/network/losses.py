@@ -69,6 +69,7 @@ class LossFacts:
 
     @property
     def is_square(self) -> bool:
+        """Whether it is one of squares."""
         return self.factor is not None
 
     @property

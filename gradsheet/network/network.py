@@ -32,6 +32,7 @@ class Network:
 
     @property
     def depth(self) -> int:
+        """The number of layers."""
         return len(self.activations)
 
     @cached_property
@@ -56,6 +57,7 @@ class Network:
 
     @cached_property
     def aliases(self) -> dict[str, str]:
+        """The other names of quantities, with the one that `shapes` has."""
         aliases = {"h0": "x", f"h{self.depth}": "yhat"}
         return aliases if self.update is None else {**aliases, f"h{self.depth}{NEW}": f"yhat{NEW}"}
 
@@ -65,6 +67,7 @@ class Network:
         return (*self.shapes, *self.aliases)
 
     def canonical(self, name: str) -> str:
+        """The one name of a quantity."""
         return self.aliases.get(name, name)
 
     @property
@@ -87,12 +90,8 @@ class Network:
     def no_derivative(self, of: str, by: str) -> str | None:
         """Why d of / d by does not exist, None where it does; "shares" stands for the L[k]."""
         of, by = ("L" if of == "shares" else self.canonical(of)), self.canonical(by)
-        if (
-            of[0] in "Wb"
-            or of == "y"
-            or by == "L"
-            or any(n.endswith((NEW, "learning_rate")) for n in (of, by))
-        ):
+        is_of_step = any(n.endswith((NEW, "learning_rate")) for n in (of, by))
+        if of[0] in "Wb" or of == "y" or by == "L" or is_of_step:
             return f"d{of}/d{by} is no derivative of a node by an earlier node or a parameter"
         if by == "y":  # the target stands beside the pass: only the loss looks at it
             return None if of == "L" else f"d{of}/dy: {of} does not depend on y"
@@ -123,23 +122,16 @@ class Network:
     def reading(self, *, kinks: bool = True) -> str:
         """The reading in one line, as every report states it; with what is
         taken for the derivatives at `kinks`."""
-        loss = (
-            "unspecified, dL/dyhat is a free symbol"
-            if self.loss is None
-            else self.loss.replace("_", " ")
-        )
-        if self.loss is not None:
-            loss += (
-                f", {self.reduction} over the {n} examples"
-                if (n := self.examples or 1) > 1
-                else ", one example"
-            )
+        if self.loss is None:
+            loss = "unspecified, dL/dyhat is a free symbol"
+        elif (n := self.examples or 1) > 1:
+            loss = f"{self.loss.replace('_', ' ')}, {self.reduction} over the {n} examples"
+        else:
+            loss = f"{self.loss.replace('_', ' ')}, one example"
         names = [a if isinstance(a, str) else f"{a[0]} with slope {a[1]}" for a in self.activations]
         biases = {None: "none", "units": "one a unit", "shared": "one shared a layer"}
-        kinds = list(dict.fromkeys(self.biases))
-        bias = (
-            biases[kinds[0]] if len(kinds) == 1 else ", ".join(biases[kind] for kind in self.biases)
-        )
+        several = len({*self.biases}) > 1
+        bias = ", ".join(biases[kind] for kind in (self.biases if several else self.biases[:1]))
         used = {split(a)[0] for a in self.activations}
         at_kinks = (facts.at_kink for name, facts in ACTIVATIONS.items() if name in used)
         kink = "".join(f"; {words}" for words in at_kinks if words)

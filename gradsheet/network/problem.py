@@ -34,8 +34,11 @@ class Problem:
 
     def arrays(self) -> Iterator[Array]:
         """Every array that there is."""
-        given = [self.x, self.y, self.d_yhat, *(array for layer in self.params for array in layer)]
-        yield from (array for array in given if array is not None)
+        yield from (array for array in self._given if array is not None)
+
+    @property
+    def _given(self) -> tuple[Array | None, ...]:
+        return self.x, self.y, self.d_yhat, *(array for layer in self.params for array in layer)
 
     def converted(self, convert: Callable[[Array], Array]) -> "Problem":
         """The problem with every array converted; the learning rate stays as it is."""
@@ -70,8 +73,7 @@ class Problem:
     @cached_property
     def key(self) -> Hashable:
         """What two problems have in common that are the same."""
-        given = (self.x, self.y, self.d_yhat, *(array for layer in self.params for array in layer))
-        numbers = (None if array is None else tuple(array.flat) for array in given)
+        numbers = (None if array is None else tuple(array.flat) for array in self._given)
         return self.network, self.rate, *numbers
 
 

@@ -405,3 +405,21 @@ def test_what_nearly_cancels_is_off_by_more_than_its_last_digits() -> None:
         "rounded",
     ]
     assert told(head, *claims, ("dL/dz1", "0.00025"))[2][0] == "wrong"
+
+
+def test_a_kink_on_the_way_leaves_what_was_found_before_it() -> None:
+    """5 * 2 = 10 given dL/dh1; z1 = 0, which the working names as well, is no
+    place for a derivative."""
+    head = """
+loss = "half_squared_error"
+x = 2
+y = 1
+[[layer]]
+W = [[1]]
+b = [-1]
+activation = "relu"
+[[layer]]
+W = [[3]]
+"""
+    working = "'dL/dz1*x*5', 'z1*dL/dh1*x + 7'"
+    assert told(head, ("z1", "0"), ("dL/dh1", "5"), ("dL/dW1", "10", working))[-1] == ("wrong", [2])
