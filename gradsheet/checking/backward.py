@@ -24,6 +24,7 @@ from gradsheet.checking.trial import Trial, run_trial
 from gradsheet.checking.truth import truth_at
 from gradsheet.language.functions import facts_of
 from gradsheet.network.losses import SQUARES
+from gradsheet.numbers.session import LIBRARY, Session
 from manual.activations import Array, split
 from manual.losses import REDUCTIONS
 
@@ -46,6 +47,7 @@ def check(
     y: Any = None,
     at_zero: float | None = None,
     inputs_first: bool | None = None,
+    session: Session = LIBRARY,
 ) -> Check:
     """Whether a backward pass is right; if not, where it breaks and why.
 
@@ -77,6 +79,7 @@ def check(
     at_zero      what f'(0) of relu has to be; None takes any from 0 to 1
     inputs_first whether fn is given W, and returns dW, as (inputs, units); None
                  finds it out from the shapes
+    session      where the probes of a network are kept for further functions
 
     Numbers are compared exactly where floats round nothing, else to the forward
     error bound of their type. Raises ValueError or TypeError where an argument
@@ -94,11 +97,13 @@ def check(
     with Telling() as telling:
         if params is None and x is None and y is None:
             network = network_of(widths, activations, loss, reduction, batch, biases)
-            ready = prepared(what, of, network, given if given in FEW_BITS else "float32", telling)
+            coarse = given if given in FEW_BITS else "float32"
+            ready = prepared(what, of, network, coarse, telling, session)
             telling.at("calls the function, and compares what it returns")
             trial = trial_of(ready, at_zero)
             if (coarsest := trial.coarsest) in FEW_BITS and coarsest != given and network.rational:
-                trial = trial_of(prepared(what, of, network, coarsest, telling), at_zero)
+                again = prepared(what, of, network, coarsest, telling, session)
+                trial = trial_of(again, at_zero)
         else:
             network, data = given_data(params, x, y, activations, loss, reduction)
             telling.at("finds the truth for these data, and calls the function")
@@ -109,7 +114,7 @@ def check(
             trial.find_causes()
             ready = trial.prepared
             if what != "hvp" and not any(ready.simulations):
-                _name_on_a_narrow_one(trial, trial_of, of)
+                _name_on_a_narrow_one(trial, trial_of, of, session)
             if ready.is_drawn and not trial.check.faults and what != "jacobian":
                 _try_other_losses(trial)
         return trial.check
@@ -219,13 +224,15 @@ def _at_unequal_widths(subject: Subject, layouts: Sequence[bool]) -> Subject | N
     return None
 
 
-def _name_on_a_narrow_one(trial: Trial, trial_of: Callable[[Prepared], Trial], of: str) -> None:
+def _name_on_a_narrow_one(
+    trial: Trial, trial_of: Callable[[Prepared], Trial], of: str, session: Session
+) -> None:
     """Make and name mistakes on a narrow network of the same kind, if fn takes one."""
     network = trial.asked.network
     sizes = itertools.cycle((4, 5, 3, 2))
     widths = tuple(w if w < 6 else next(sizes) for w in network.widths)
     narrow = replace(network, widths=widths, examples=min(4, network.examples or 1))
-    small = trial_of(prepared(trial.asked.what, of, narrow))
+    small = trial_of(prepared(trial.asked.what, of, narrow, session=session))
     if small.check.wrong:
         small.find_causes()
     if small.check.naming.equals and small.check.wrong == trial.check.wrong:

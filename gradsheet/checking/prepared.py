@@ -17,7 +17,7 @@ from gradsheet.mistakes.catalogue import Instance, instances
 from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of, simulate
 from gradsheet.network.network import Network
 from gradsheet.numbers.cache import LRUCache
-from gradsheet.numbers.session import LIBRARY
+from gradsheet.numbers.session import LIBRARY, Session
 from manual.activations import Array
 
 MAX_PREPARED = 16  # networks
@@ -82,7 +82,12 @@ class Prepared:
 
 
 def prepared(
-    what: str, of: str, network: Network, dtype: str = "float32", telling: Telling | None = None
+    what: str,
+    of: str,
+    network: Network,
+    dtype: str = "float32",
+    telling: Telling | None = None,
+    session: Session = LIBRARY,
 ) -> Prepared:
     """Choose the probes of a network for floats of a type, and find the truth
     at each.
@@ -92,7 +97,7 @@ def prepared(
     """
     dtype = dtype if network.rational else "float32"
     question = what, of, network, dtype
-    library: LRUCache[Prepared] = LIBRARY.cache("prepared", MAX_PREPARED)
+    library: LRUCache[Prepared] = session.cache("prepared", MAX_PREPARED)
     return library.get(question, lambda: _prepare(*question, telling or Telling()))
 
 

@@ -416,7 +416,7 @@ def agree_at(
     raises as evaluating them does.
 
     With a `form` the quantity is in the form of that number, of
-    `figures.forms`.
+    `slips.forms`.
     """
     evaluator = Evaluator(point)
     for binding, truth in truths_at(seen, quantity):

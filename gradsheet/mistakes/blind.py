@@ -26,6 +26,7 @@ from gradsheet.network.network import Network
 from gradsheet.numbers.budget import FLOAT_PASS, FLOATS, MAX_OPERATIONS, PER_VARIANT, Budget
 from gradsheet.numbers.printed import Value, as_float, exact_text, plain, printed_entries
 from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
+from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.point import Point, point_of
 from gradsheet.truth.probes import numbers, probes_for
 from gradsheet.truth.target import core_of
@@ -174,9 +175,9 @@ def _look(
     return view
 
 
-def _view(sheet: Sheet, *, only_asked: bool = False) -> _View:
+def _view(sheet: Sheet, session: Session, *, only_asked: bool = False) -> _View:
     """What changes at the numbers of a sheet, of what it asks for and besides."""
-    simulations = [simulate(point_of(sheet.problem, None))]
+    simulations = [simulate(point_of(sheet.problem, None, session=session))]
     return _look(simulations, _asked(sheet), digits=True, only_asked=only_asked)
 
 
@@ -196,13 +197,13 @@ def _asked(sheet: Sheet) -> Asked:
     return {claim.tree: claim.value for claim in sheet.readable.claims}
 
 
-def unseen(sheet: Sheet) -> list[Instance]:
+def unseen(sheet: Sheet, session: Session = LIBRARY) -> list[Instance]:
     """The mistakes that change nothing that a sheet with numbers asks for, as
     far as its digits tell."""
-    return _view(sheet, only_asked=True).hidden
+    return _view(sheet, session, only_asked=True).hidden
 
 
-def blindness(sheet: Sheet) -> Blindness:
+def blindness(sheet: Sheet, session: Session = LIBRARY) -> Blindness:
     """What a sheet cannot see. Raises Undecided where no data off all kinks is
     found, or the sheet's is too much."""
     rate, asked = sheet.exact_rate, _asked(sheet)
@@ -213,19 +214,19 @@ def blindness(sheet: Sheet) -> Blindness:
             f"{MAX_OPERATIONS:,}: take a smaller one"
         )
     if sheet.params is None or sheet.x is None:
-        probes = probes_for(sheet.network, None, rate)
+        probes = probes_for(sheet.network, None, rate, session)
         probes.budget.start()
         points = [p for p in itertools.islice(probes, 1 + GENERIC) if not p.is_witnessed]
         view = _look([simulate(point) for point in points], asked)
         return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
-    view = _view(sheet)
+    view = _view(sheet, session)
     total, hidden = len(view.instances), view.hidden
     if not hidden:
         return Blindness(total, hidden)
     budget, draw = Budget(), random.Random(SEED)
     budget.start()
     draws = min(DRAWS, MAX_OPERATIONS // (2 * one) + 1)
-    drawn = (_drawn(sheet, draw, budget) for _ in range(draws))
+    drawn = (_drawn(sheet, draw, budget, session) for _ in range(draws))
     best: _View | None = None
     for simulation in map(simulate, drawn):
         if not _on_a_kink(simulation):
@@ -238,7 +239,7 @@ def blindness(sheet: Sheet) -> Blindness:
     return Blindness(total, hidden, _as_lines(best.point), best.hidden, best.more())
 
 
-def _drawn(sheet: Sheet, draw: random.Random, budget: Budget) -> Point:
+def _drawn(sheet: Sheet, draw: random.Random, budget: Budget, session: Session) -> Point:
     """A point of a sheet's shapes with small whole numbers."""
 
     def small(array: Array) -> Array:
@@ -247,7 +248,8 @@ def _drawn(sheet: Sheet, draw: random.Random, budget: Budget) -> Point:
     problem = sheet.problem
     params = tuple(Layer(small(W), None if b is None else small(b)) for W, b in problem.params)
     y = None if problem.y is None else _targets(sheet.network, draw, small(problem.y))
-    return point_of(replace(problem, params=params, x=small(problem.x), y=y), None, budget=budget)
+    drawn = replace(problem, params=params, x=small(problem.x), y=y)
+    return point_of(drawn, None, budget=budget, session=session)
 
 
 def _targets(network: Network, draw: random.Random, y: Array) -> Array:

@@ -18,9 +18,10 @@ from gradsheet.language.text import formula_text
 from gradsheet.mistakes.omission import MAX_PARTS
 from gradsheet.mistakes.repair import repaired
 from gradsheet.mistakes.search import Search, agree_everywhere
-from gradsheet.numbers import slips as figures
+from gradsheet.numbers import slips
 from gradsheet.numbers.printed import Printed, all_agree, as_float, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
+from gradsheet.numbers.slips import Slip, significant
 from gradsheet.truth.carried import nudged
 from gradsheet.truth.point import Point
 from gradsheet.truth.target import core_of, entries_of
@@ -41,7 +42,7 @@ def difference(search: Search, judgement: Judgement) -> list[Explanation]:
     printed, core = printed_entries(claim.value), core_of(claim.tree, point.rate)
     if core is None or not isinstance(core[1], f.Derivative) or len(printed) > MAX_DIFFERENCES:
         return []
-    if sum(map(figures.significant, printed)) < TELLING:
+    if sum(map(significant, printed)) < TELLING:
         return []
     try:
         truth = list(Evaluator(point).value(claim.tree, {}).flat)
@@ -111,7 +112,7 @@ def forms(search: Search, judgement: Judgement) -> list[Explanation]:
         truth = Evaluator(search.point).value(claim.tree, {})
     except NO_ANSWER:
         return named
-    for k, (slip, array) in enumerate(figures.forms(truth)):
+    for k, (slip, array) in enumerate(slips.forms(truth)):
         fits = False
         if claim.value is not None:
             fits = same_shape(fractions(claim.value).shape, array.shape)
@@ -182,7 +183,7 @@ def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
     return (find() if probes is None else probes.kept(key, find))[0]
 
 
-def explanation_of(slip: figures.Slip) -> Explanation:
+def explanation_of(slip: Slip) -> Explanation:
     """A slip as it is told."""
     return Explanation(slip.code, slip.text, slip.kind, slip.hint)
 

@@ -17,10 +17,10 @@ from gradsheet.mistakes.forms import agree, explanation_of
 from gradsheet.mistakes.omission import has_names, omissions
 from gradsheet.mistakes.search import Search, Statement, agree_everywhere
 from gradsheet.mistakes.simulation import Combination
-from gradsheet.numbers import slips as figures
 from gradsheet.numbers.budget import FLOAT_PASS
 from gradsheet.numbers.printed import Printed, all_overlap, as_float, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
+from gradsheet.numbers.slips import Slip, all_slips, significant
 from gradsheet.truth.carried import Carried
 from manual.activations import Array
 
@@ -110,13 +110,13 @@ class Writing:
             except NO_ANSWER:
                 continue
 
-    def _slips(self, judgement: Judgement) -> list[tuple[Combination, figures.Slip]]:
+    def _slips(self, judgement: Judgement) -> list[tuple[Combination, Slip]]:
         """The slips that explain a number, each with the mistakes before it."""
         assert judgement.claim.value is not None
         printed = printed_entries(judgement.claim.value)
         for chosen, meant in self._meant(judgement):
             with contextlib.suppress(*NO_ANSWER):
-                slips = figures.all_slips(printed, meant) if len(meant) == len(printed) else []
+                slips = all_slips(printed, meant) if len(meant) == len(printed) else []
                 if slips:
                     return [(chosen, slip) for slip in slips]
         return []
@@ -128,7 +128,7 @@ class Writing:
             return None
         printed = printed_entries(value)
         is_rounded = any(p.places is not None for p in printed)
-        if is_rounded and sum(map(figures.significant, printed)) < LEAST:
+        if is_rounded and sum(map(significant, printed)) < LEAST:
             return None
         reach, ones = history.reach(judgement.claim, point), ones_for(last)
         floats = Evaluator(Carried(point, floats=True))  # for a first look

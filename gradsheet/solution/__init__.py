@@ -9,7 +9,7 @@ the judge.
 `exercise` sets fresh exercises and `filling` answers the questions of a sheet.
 """
 
-from gradsheet.solution.checking import answer_sheet
+from gradsheet.solution.judged import answer_sheet
 from gradsheet.solution.pages import latex, markdown, problem, text
 from gradsheet.solution.solution import Solution
 from gradsheet.solution.solving import solve

@@ -14,6 +14,7 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_ANSWER, EvaluationError, Imprecise, Missing
+from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.solution.rounding_off import Digits, value_text
 from gradsheet.truth.point import point_of
 
@@ -21,7 +22,7 @@ _NO_LINE = "no line can be added to this claim"
 _HEADER = re.compile(r"""\s*\[\[\s*["']?claim["']?\s*\]\]""")
 
 
-def fill(text: str, path: str = "-") -> str:
+def fill(text: str, path: str = "-", session: Session = LIBRARY) -> str:
     """Return a sheet's text with the true value below every question.
 
         answered = fill(Path("questions.toml").read_text())
@@ -36,7 +37,7 @@ def fill(text: str, path: str = "-") -> str:
     where the sheet has no numbers, or no [[claim]] tables that a line can be
     added to. What is returned has been judged: every value in it is right.
     """
-    sheet = read(text, path)
+    sheet = read(text, path, session)
     if sheet.params is None:
         formulas = "its answers are formulas, which `gradsheet solve` writes"
         raise SheetError(f"the sheet has no numbers: {formulas}")
@@ -48,12 +49,12 @@ def fill(text: str, path: str = "-") -> str:
         _object(claim, lines)
     affordable(sheet, what="answering")
     ends = [*(claim.line - 1 for claim in sheet.claims[1:]), len(lines)]
-    answered = zip(asked, questions, _values(sheet, questions), strict=True)
+    answered = zip(asked, questions, _values(sheet, questions, session), strict=True)
     for number, claim, value in reversed(list(answered)):
         table = slice(claim.line - 1, ends[number])
         lines[table] = _with_value(lines[table], value, claim)
     filled = "\n".join(lines)
-    _judge(read(filled, path), asked)
+    _judge(read(filled, path, session), asked, session)
     return filled
 
 
@@ -69,12 +70,13 @@ def _object(claim: Claim, lines: Sequence[str]) -> None:
         raise SheetError(f"{_NO_LINE}: write every claim as a [[claim]] table", claim.line)
 
 
-def _values(sheet: Sheet, claims: Sequence[Claim]) -> list[str]:
+def _values(sheet: Sheet, claims: Sequence[Claim], session: Session) -> list[str]:
     """The true values as a sheet has them, by hand and by the nudge, in digits enough."""
     budget, values = Budget(), list[str]()
     budget.start()
     for arithmetic in map(arithmetic_of, range(len(LADDER))):
-        point = point_of(sheet.problem, ["L"], jax=False, arithmetic=arithmetic, budget=budget)
+        options: Any = {"arithmetic": arithmetic, "budget": budget, "session": session}
+        point = point_of(sheet.problem, ["L"], jax=False, **options)
         for claim in claims[len(values) :]:
             try:
                 value, _ = Digits(sheet).value(Evaluator(point).value(claim.tree, {}))
@@ -129,10 +131,10 @@ def _parsed(lines: Sequence[str]) -> dict[str, Any] | None:
         return None
 
 
-def _judge(sheet: Sheet, asked: Sequence[int]) -> None:
+def _judge(sheet: Sheet, asked: Sequence[int], session: Session) -> None:
     """Raise where a value that was written is not right: SheetError where nobody can tell."""
     claims = tuple(sheet.claims[number] for number in asked)
-    judgements = judge(replace(sheet, claims=claims)).judgements
+    judgements = judge(replace(sheet, claims=claims), session=session).judgements
     for claim, judgement in zip(claims, judgements, strict=True):
         if judgement.verdict == "cannot_tell":
             raise _unanswered(claim, judgement.message)

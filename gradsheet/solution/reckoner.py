@@ -13,6 +13,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_ANSWER, AtKink, Imprecise
+from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.solution.quantities import indexed, nested, tensor_of
 from gradsheet.solution.solution import FormulaLine, Step
 from gradsheet.solution.substitution import Substitution, TooLong, tree_of
@@ -30,7 +31,7 @@ Filling = Callable[[], tuple[f.Node, bool]]  # gives a formula with its numbers,
 class Reckoner(Writer):
     """Reckons the steps of a sheet with numbers: the formula, the numbers put in, the result."""
 
-    def __init__(self, sheet: Sheet, rung: int = 0):
+    def __init__(self, sheet: Sheet, rung: int = 0, session: Session = LIBRARY):
         """Keep enclosures to the digits of a `rung`; steps raise Imprecise where it is too low."""
         super().__init__(sheet)
         # The time that JAX takes to import is not the sheet's.
@@ -39,7 +40,8 @@ class Reckoner(Writer):
         budget = Budget()
         budget.start()
         jax_of = derived(sheet) | ({"L", f"L{NEW}"} if sheet.network.loss is not None else set())
-        self.point = point_of(sheet.problem, jax_of, arithmetic=arithmetic_of(rung), budget=budget)
+        options: Any = {"arithmetic": arithmetic_of(rung), "budget": budget, "session": session}
+        self.point = point_of(sheet.problem, jax_of, **options)
         self.numbers = Substitution(self.point, self.digits)
 
     def standard(self, tensor: Tensor) -> list[Step]:

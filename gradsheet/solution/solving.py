@@ -8,14 +8,15 @@ from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.claims.verdict import LADDER
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.reasons import Imprecise
-from gradsheet.solution.checking import checked
+from gradsheet.numbers.session import LIBRARY, Session
+from gradsheet.solution.judged import checked
 from gradsheet.solution.reckoner import Reckoner
 from gradsheet.solution.sections import sections
 from gradsheet.solution.solution import Section, Solution
 from gradsheet.solution.writer import Writer
 
 
-def solve(sheet: Sheet) -> Solution:
+def solve(sheet: Sheet, session: Session = LIBRARY) -> Solution:
     """Work out the solution of a sheet, with a remark on every claim at its step.
 
         solution = solve(load("gradsheet/homework/numbers.toml"))
@@ -29,17 +30,18 @@ def solve(sheet: Sheet) -> Solution:
     """
     sheet = sheet.readable
     answered = tuple(claim for claim in sheet.claims if not claim.is_open)
-    report = judge(replace(sheet, claims=answered))
+    report = judge(replace(sheet, claims=answered), session=session)
     judgements = iter(report.judgements)
     judged_claims = [(c, None if c.is_open else next(judgements)) for c in sheet.claims]
-    writer, written = _written(sheet, judged_claims)
-    unchecked = checked(sheet, [step for section in written for step in section.steps])
+    writer, written = _written(sheet, judged_claims, session)
+    steps = [step for section in written for step in section.steps]
+    unchecked = checked(sheet, steps, session)
     causes = [cause.sentence(report.judgements) for cause in report.causes]
     return Solution(sheet, report.reading, written, causes, writer.digits.digits, unchecked)
 
 
 def _written(
-    sheet: Sheet, claims: Sequence[tuple[Claim, Judgement | None]]
+    sheet: Sheet, claims: Sequence[tuple[Claim, Judgement | None]], session: Session
 ) -> tuple[Writer, list[Section]]:
     """The steps, with as many digits on the way as it takes."""
     if sheet.params is None:
@@ -47,7 +49,7 @@ def _written(
         return writer, sections(sheet, writer, claims)
     for rung in range(len(LADDER)):
         try:
-            reckoner = Reckoner(sheet, rung)
+            reckoner = Reckoner(sheet, rung, session)
             return reckoner, sections(sheet, reckoner, claims)
         except Imprecise:
             continue

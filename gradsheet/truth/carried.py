@@ -85,6 +85,7 @@ class Carried(Values):
 
     @functools.cached_property
     def updated(self) -> "Carried":
+        """The values after one step of gradient descent, as the person takes it."""
         passed = self.passed.updated
         layers = (
             manual.Layer(W[0], None if b is None else np.asarray(b[0])) for W, b in passed.params

@@ -142,6 +142,7 @@ class Pass:
 
     @property
     def z(self) -> list[Array]:
+        """The pre-activations, layer by layer, (V, N, O)."""
         return self._nodes[0]
 
     @property

@@ -16,6 +16,7 @@ from gradsheet.claims.sheet import Sheet, SheetError
 from gradsheet.language.text import formula_text
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.budget import MAX_OPERATIONS
+from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.solution.rounding_off import value_text
 from gradsheet.solution.solution import Solution, Step
 
@@ -51,15 +52,15 @@ def _claim(step: Step) -> str:
     return claim(formula_text(step.quantity), value, working, question=", ".join(questions))
 
 
-def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
+def checked(sheet: Sheet, steps: Sequence[Step], session: Session = LIBRARY) -> int:
     """Have every step judged and take out what is not right; returns how many had no verdict.
 
     A line with rounded numbers need not be true to the digits that its result
     has: such a line just goes. Anything else that is not right would be a fault
     of gradsheet, and goes with a RuntimeWarning.
     """
-    doubtful = []
-    for step, judgement in _judged(sheet, [step for step in steps if step.says_something]):
+    doubtful, says = [], [step for step in steps if step.says_something]
+    for step, judgement in _judged(sheet, says, session):
         if judgement is None or judgement.verdict != "right":
             doubtful.append(step)
         if judgement is not None:
@@ -71,7 +72,7 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
             ]
     unchecked = 0
     exact = [replace(step, lines=[l for l in step.lines if not l.rounded]) for step in doubtful]
-    again = (judgement for _, judgement in _judged(sheet, exact))
+    again = (judgement for _, judgement in _judged(sheet, exact, session))
     for step, judgement in zip(doubtful, again, strict=True):
         if judgement is None or judgement.verdict == "cannot_tell":
             unchecked += 1
@@ -87,13 +88,16 @@ def checked(sheet: Sheet, steps: Sequence[Step]) -> int:
     return unchecked
 
 
-def _judged(sheet: Sheet, steps: Sequence[Step]) -> Iterator[tuple[Step, Judgement | None]]:
+def _judged(
+    sheet: Sheet, steps: Sequence[Step], session: Session
+) -> Iterator[tuple[Step, Judgement | None]]:
     """Every step with its judgement, None where it says nothing or is too much for a sheet."""
     for start in range(0, len(steps), MAX_CLAIMS):
         batch = steps[start : start + MAX_CLAIMS]
         judgements = iter(list[Judgement]())
         # A solution may be larger than a sheet, or without a claim.
         with contextlib.suppress(SheetError):
-            judgements = iter(judge(read(_as_sheet(sheet, batch), sheet.path), MOST).judgements)
+            written = read(_as_sheet(sheet, batch), sheet.path, session)
+            judgements = iter(judge(written, MOST, session).judgements)
         for step in batch:
             yield step, next(judgements, None) if step.says_something else None
