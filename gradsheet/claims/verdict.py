@@ -426,7 +426,9 @@ def _without_dots(claim: Claim, point: Point) -> Claim:
             return line
         return replace(line, tree=tree, read_as=read_as)
 
-    return replace(claim, working=tuple(map(resolved, claim.working))) if claim.working else claim
+    if claim.error or not claim.working:
+        return claim
+    return replace(claim, working=tuple(map(resolved, claim.working)))
 
 
 class Verdicts(NamedTuple):

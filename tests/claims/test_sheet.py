@@ -361,3 +361,9 @@ def test_no_name_is_suggested_that_misleads(line, message):
     (claim,) = gradsheet.read(text).claims
     assert message in claim.working[0].error
     assert "did you mean" not in claim.working[0].error
+
+
+def test_a_claim_that_is_not_read_may_have_a_dot_in_its_working() -> None:
+    head = "[[layer]]\nshape = [1, 2]\n"
+    text = f"{head}[[claim]]\nquantity = 'L'\nworking = ['W1 · x']\n"
+    assert gradsheet.judge(gradsheet.read(text)).judgements[0].verdict == "unread"
