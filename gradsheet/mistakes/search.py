@@ -299,12 +299,14 @@ class Search:
         self.point.budget.spend(len(parts) * (FLOAT_PASS + statements * FLOAT_PASS / 8))
         added = set[Combination]()
         for run in map(self.simulation.run, parts):
-            holds = np.stack([statement.holds(run) for statement in self.wrong], -1)
+            # Lists: there are thousands of short rows, and NumPy takes its time for each.
+            holds = np.stack([statement.holds(run) for statement in self.wrong], -1).tolist()
             for chosen, holding, spoils in zip(run.chosen, holds, self._spoilt(run), strict=True):
                 if chosen in added:
                     continue
                 added.add(chosen)
-                hypothesis = Hypothesis(chosen, frozenset(np.flatnonzero(holding).tolist()), spoils)
+                explains = frozenset(itertools.compress(itertools.count(), holding))
+                hypothesis = Hypothesis(chosen, explains, spoils)
                 self.hypotheses.append(hypothesis)
                 for number in hypothesis.explains:
                     fits = self.wrong[number].fits
