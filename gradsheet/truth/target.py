@@ -125,7 +125,7 @@ def tensor_shape(tensor: Tensor, point: Values) -> tuple[int, ...]:
 
     def one(name: str) -> tuple[int, ...]:
         bare = name.removesuffix(NEW)
-        if bare == "L":
+        if bare in ("L", "learning_rate"):
             return ()
         if bare == "shares":
             return network.widths[-1:]

@@ -50,3 +50,11 @@ def test_many_wrong_claims_are_all_judged():
     found = judgements(NUMBERS, *claims)
     assert {j.verdict for j in found} <= {"wrong", "carried_forward"}
     assert all(j.explanations is not None for j in found)
+
+
+def test_a_wrong_learning_rate_is_only_that() -> None:
+    """It is no node of the pass, and no mistake in the pass explains what is claimed of it."""
+    head = "learning_rate = 0.1\n" + ONE_OUTPUT
+    found = judgements(head, ("learning_rate", "0.2"), ("3*learning_rate", "0.4"), ("L", "77"))
+    assert [j.verdict for j in found] == ["wrong", "wrong", "wrong"]
+    assert [codes(j) for j in found[:2]] == [[], []]
