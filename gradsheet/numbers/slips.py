@@ -150,10 +150,12 @@ def forms(truth: Array) -> Iterator[tuple[Slip, Array]]:
         return
     rows, columns = truth.shape
     yield Slip("form-transposed", "it is the transpose"), truth.T
-    for axis, lines in (("row", truth), ("column", truth.T)):
-        for k, line in enumerate(lines, 1):
-            text = f"it is only {axis} {k} of a {rows}x{columns} Jacobian or matrix"
-            yield Slip(f"form-one-{axis}", text), line
+    for k, row in enumerate(truth, 1):
+        text = f"it is only row {k} of a {rows}x{columns} Jacobian or matrix"
+        yield Slip("form-one-row", text), row
+    for k, column in enumerate(truth.T, 1):
+        text = f"it is only column {k} of a {rows}x{columns} Jacobian or matrix"
+        yield Slip("form-one-column", text), column
     if rows == columns:
         yield Slip("form-diagonal", "only the diagonal is given"), np.diagonal(truth)
     yield Slip("form-summed", "its rows are added up"), truth.sum(0)

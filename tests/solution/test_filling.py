@@ -132,7 +132,7 @@ def test_what_has_no_answer_is_told_with_its_line(text: str, message: str, line:
 
 def test_no_wrong_value_comes_back(monkeypatch) -> None:
     """Whatever goes wrong on the way, the judge with its three witnesses has the last word."""
-    monkeypatch.setattr(filling, "_values", lambda sheet, claims: ["6.126"])
+    monkeypatch.setattr(filling, "_values", lambda *_: ["6.126"])
     with pytest.raises(AssertionError, match="L was filled in and is wrong"):
         fill(NUMBERS + ask("L"))
 
