@@ -91,6 +91,8 @@ class _Diagnosis:
 
     def causes(self) -> list[Cause]:
         """Explain every judgement; the causes that several have in common."""
+        self.writing.find_swaps()
+        self.stories.find()
         for number, judgement in enumerate(self.judgements):
             if judgement.verdict in ("wrong", "lucky", "carried_forward"):
                 self._explain(self._case(number, judgement))

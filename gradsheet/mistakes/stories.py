@@ -25,8 +25,12 @@ class Stories:
 
     def __init__(self, search: Search, writing: Writing):
         self.search, self.writing = search, writing
+        self.stories: list[Hypothesis] = []
+
+    def find(self) -> None:
+        """Find the stories, and let the writing know them."""
         self.stories = self._find()
-        writing.learn(self.combinations)
+        self.writing.learn(self.combinations)
 
     @property
     def combinations(self) -> list[Combination]:

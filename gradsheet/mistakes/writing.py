@@ -58,12 +58,14 @@ class Writing:
     def __init__(self, search: Search):
         self.search, self.judgements = search, search.judgements
         self.stories: list[Combination] = []
-        wrong = [n for n, judgement in enumerate(self.judgements) if judgement.verdict == "wrong"]
-        strayed = [n for n, judgement in enumerate(self.judgements) if not judgement.own]
-        self._off = {*wrong, *strayed}
-        # Whoever swaps two true answers has made one mistake, and none in the pass.
-        self.swaps = self._find_swaps([n for n in wrong if n not in strayed])
+        self.swaps: dict[int, Swap] = {}
         self._left_out: dict[int, LeftOut | None] = {}
+
+    def find_swaps(self) -> None:
+        """Find the true answers that are swapped: who does that has made one
+        mistake, and none in the pass."""
+        judged = enumerate(self.judgements)
+        self.swaps = self._swapped([n for n, j in judged if j.verdict == "wrong" and j.own])
 
     def left_out(self, number: int) -> LeftOut | None:
         """What of its own last line was left out to get a wrong number."""
@@ -86,7 +88,8 @@ class Writing:
     def learn(self, stories: Sequence[Combination]) -> None:
         """Take in the stories; what is swapped may have come from them."""
         self.stories = list(stories)
-        self.swaps |= self._find_swaps(sorted(self._off - set(self.swaps)))
+        off = {n for n, j in enumerate(self.judgements) if j.verdict == "wrong" or not j.own}
+        self.swaps |= self._swapped(sorted(off - set(self.swaps)))
 
     def swaps_truths(self, number: int) -> bool:
         """Whether an answer and another are right in each other's place."""
@@ -144,7 +147,7 @@ class Writing:
                     fitting[slip.text] = Explanation(slip.code, slip.text, "figures", hint)
         return LeftOut(list(fitting.values()), has_names(last), tried) if fitting else None
 
-    def _find_swaps(self, among: Sequence[int]) -> dict[int, Swap]:
+    def _swapped(self, among: Sequence[int]) -> dict[int, Swap]:
         """The judgements whose answers stand in each other's place."""
         if self.search.probes is not None:
             return self._swapped_formulas(among)
