@@ -75,6 +75,32 @@ activation = "sigmoid"
 [[layer]]
 W = [[3]]
 """
+# What a sheet on this network may claim: most of it right, by its working or by rounding.
+CLAIMS = """
+[[claim]]
+quantity = "h1[1]"
+working  = ["sigmoid(W1[1,1]*x[1])"]
+value    = 0.77
+[[claim]]
+quantity = "dL/dW2[1,1]"
+working  = ["(yhat[1] - y[1])*h1[1]"]
+value    = 1.01
+[[claim]]
+quantity = "yhat[1]"
+working  = ["3*0.774"]
+value    = 2.322
+[[claim]]
+quantity = "W1_new[1,1]"
+value    = 0.92
+[[claim]]
+quantity = "L"
+working  = ["(3*sigmoid(1.23) - 1)**2/2"]
+value    = 0.878
+[[claim]]
+quantity = "dL/dz1[1]"
+working  = ["(yhat[1] - y[1])*3*dsigmoid(z1[1])"]
+value    = 0.496
+"""
 
 TWO = """
 loss = "squared_error"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.numbers.printed import Printed
 
+NEW = "_new"  # ends the names of what there is after one step of gradient descent
 MAX_NODES = 1_000  # of a tree, with what the notation stands for
 
 # Functions with a kink or a jump at 0.
@@ -16,7 +17,6 @@ SMOOTH = tuple(name for name in ENTRYWISE if name not in KINKED)
 TAKES_TWO = ("outer", "kronecker", *(name for name, f in ENTRYWISE.items() if f.arguments == 2))
 OVER_LETTERS = ("sum", "mean")  # of a formula over letters, or of all entries of an array
 FUNCTIONS = (*ENTRYWISE, "outer", "diag", "kronecker", *OVER_LETTERS)
-
 
 T = TypeVar("T")
 
@@ -255,6 +255,3 @@ def replaced(node: Any, others: Mapping[Node, Node]) -> Any:
                 replaced(item, others) if isinstance(item, Node) else item for item in part
             )
     return replace(node, **changed) if changed else node
-
-
-NEW = "_new"  # ends the names of what there is after one step of gradient descent

@@ -129,8 +129,8 @@ def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> 
     claim, point, probes = judgement.claim, search.point, search.probes
     hidden = [f"h{l}" for l in range(1, point.network.depth + 1)]
     match claim.tree:
-        case f.Derivative(of, f.Quantity(by, indices)) if point.inner(by) in hidden:
-            other: f.Node = f.Derivative(of, f.Quantity(f"z{point.inner(by)[1:]}", indices))
+        case f.Derivative(of, f.Quantity(by, indices)) if point.network.inner(by) in hidden:
+            other: f.Node = f.Derivative(of, f.Quantity(f"z{point.network.inner(by)[1:]}", indices))
             named = "derivative-by-z", f"that is {formula_text(other)}, not {claim.quantity}"
         case f.Derivative(f.Quantity("L", ()), f.Quantity(by, indices)) if (
             by == f"z{point.network.depth}" and point.network.cancels

@@ -70,6 +70,10 @@ class Network:
         """The one name of a quantity."""
         return self.aliases.get(name, name)
 
+    def inner(self, name: str) -> str:
+        """The name of a node as a z or h of its layer: x is h0, yhat the last h."""
+        return {"x": "h0", "yhat": f"h{self.depth}"}.get(name, name)
+
     @property
     def sigma(self) -> str | None:
         """The function that σ stands for; None where it may be a sigmoid or the

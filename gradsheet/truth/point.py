@@ -117,8 +117,7 @@ def point_of(
 def _witnesses(
     network: Network, derived: Collection[str], jax: bool, nudges: int | None
 ) -> Witnesses:
-    depth = network.depth
-    inner = {{"x": "h0", "yhat": f"h{depth}"}.get(n, n) for n in map(network.canonical, derived)}
+    inner = {network.inner(network.canonical(name)) for name in derived}
     updated = tuple(sorted(name.removesuffix(NEW) for name in inner if name.endswith(NEW)))
     now = {name for name in inner if not name.endswith(NEW)}
     if "shares" in now:
@@ -320,7 +319,7 @@ class Point(Values):
 
     def _with_example(self, name: str, entry: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
         """A node as the nudge calls it, and an entry with the axis of the examples."""
-        inner = self.inner(name)
+        inner = self.network.inner(name)
         single = self.network.examples is None and inner[0] in "zhy"
         return inner, (0, *entry) if single else entry
 

@@ -56,7 +56,7 @@ def entries_of(
         fixed = evaluator.positions(shape, quantity.indices, binding, name)
         rest = np.ndindex(shape[len(fixed) :])
         single = point.network.examples is None and name[0] in "xzhy"
-        inner = point.inner(name.removesuffix(NEW)) + (NEW if name.endswith(NEW) else "")
+        inner = point.network.inner(name.removesuffix(NEW)) + (NEW if name.endswith(NEW) else "")
         return "shares" if shares else inner, [(0,) * single + fixed + index for index in rest]
 
     if isinstance(core, f.Quantity):

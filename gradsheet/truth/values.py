@@ -106,14 +106,10 @@ class Values(ABC):
         of, _, by, _ = asked
         if by == "y" or not self._kinks:
             return
-        if pick(self._through_kinks(self.inner(of), self.inner(by))).any():
+        if pick(self._through_kinks(self.network.inner(of), self.network.inner(by))).any():
             raise AtKink("a kink is in the way, a z is exactly 0")
 
     # Nodes
-
-    def inner(self, name: str) -> str:
-        """The name of a node as a z or h of its layer."""
-        return {"x": "h0", "yhat": f"h{self.network.depth}"}.get(name, name)
 
     def _own_axes(self, name: str, array: Array, first: int = 0) -> Array:
         """Without the example axis, which stands at `first`, where the sheet
@@ -144,7 +140,7 @@ class Values(ABC):
                 )
             shares = _finite(lambda: self._shares)
             return as_array(shares.sum()) if name == "L" else shares
-        inner, cache = self.inner(name), self._forward
+        inner, cache = self.network.inner(name), self._forward
         l = int(inner[1:])
         return self._own_axes(name, cache.h[l] if inner[0] == "h" else cache.z[l - 1])
 
@@ -178,7 +174,9 @@ class Values(ABC):
 
         # By y the loss may have no slope where it has a value: -y log(yhat) is 0 where both are.
         what = "the derivative by y" if by == "y" else "the loss"
-        picked = pick(_finite(lambda: self._derivative(self.inner(of), self.inner(by)), what))
+        picked = pick(
+            _finite(lambda: self._derivative(self.network.inner(of), self.network.inner(by)), what)
+        )
         self._confirm((of, of_index, by, by_index), pick, picked)
         return picked
 

@@ -72,8 +72,8 @@ class PassWork:
         return math.prod(self.network.shapes.get(name, ()))
 
     def _inner(self, node: str) -> str:
-        name, last = self.network.canonical(node).removesuffix(NEW), f"h{self.network.depth}"
-        return {"x": "h0", "yhat": last, "y": last}.get(name, name)
+        name = self.network.canonical(node).removesuffix(NEW)
+        return self.network.inner("yhat" if name == "y" else name)  # y is as large as yhat
 
 
 class FormulaWork:

@@ -10,35 +10,9 @@ from gradsheet.commands import exports
 from gradsheet.commands.files import text_in
 from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import point
-from tests.sheets import HOMEWORKS, NET, NUMBERS, SYMBOLS
+from tests.sheets import CLAIMS, HOMEWORKS, NET, NUMBERS, SYMBOLS
 
 HOMEWORK = [str(HOMEWORKS / name) for name in ("numbers.toml", "symbols.toml")]
-
-CLAIMS = """
-[[claim]]
-quantity = "h1[1]"
-working  = ["sigmoid(W1[1,1]*x[1])"]
-value    = 0.77
-[[claim]]
-quantity = "dL/dW2[1,1]"
-working  = ["(yhat[1] - y[1])*h1[1]"]
-value    = 1.01
-[[claim]]
-quantity = "yhat[1]"
-working  = ["3*0.774"]
-value    = 2.322
-[[claim]]
-quantity = "W1_new[1,1]"
-value    = 0.92
-[[claim]]
-quantity = "L"
-working  = ["(3*sigmoid(1.23) - 1)**2/2"]
-value    = 0.878
-[[claim]]
-quantity = "dL/dz1[1]"
-working  = ["(yhat[1] - y[1])*3*dsigmoid(z1[1])"]
-value    = 0.496
-"""
 
 # Each is the sheet before it but for one thing that the truth or a verdict depends on.
 CHANGES = [

@@ -11,7 +11,7 @@ from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.numbers.budget import Budget
 from gradsheet.truth import point
 from gradsheet.truth.point import MAX_BITS, length_of, shared_point_of
-from tests.sheets import NET
+from tests.sheets import CLAIMS, NET
 
 
 def test_fractions_are_worked_with_up_to_their_length() -> None:
@@ -21,33 +21,6 @@ def test_fractions_are_worked_with_up_to_their_length() -> None:
         number = np.array([Fraction(2 ** (top - 1))], object)
         assert length_of([number], depth) == (top + 1 if not more else None)
     assert length_of([np.array([0.5], object)], 1) is None
-
-
-CLAIMS = """
-[[claim]]
-quantity = "h1[1]"
-working  = ["sigmoid(W1[1,1]*x[1])"]
-value    = 0.77
-[[claim]]
-quantity = "dL/dW2[1,1]"
-working  = ["(yhat[1] - y[1])*h1[1]"]
-value    = 1.01
-[[claim]]
-quantity = "yhat[1]"
-working  = ["3*0.774"]
-value    = 2.322
-[[claim]]
-quantity = "W1_new[1,1]"
-value    = 0.92
-[[claim]]
-quantity = "L"
-working  = ["(3*sigmoid(1.23) - 1)**2/2"]
-value    = 0.878
-[[claim]]
-quantity = "dL/dz1[1]"
-working  = ["(yhat[1] - y[1])*3*dsigmoid(z1[1])"]
-value    = 0.496
-"""
 
 
 def test_exponentials_of_a_sheet_are_gone_with_it():
