@@ -329,8 +329,6 @@ class Pass:
             return np.asarray(shares.sum(-1)) if name == "L" else shares
         if name == "y":
             return np.asarray(self.y)
-        if name == "learning_rate":
-            return np.asarray([self.rate])
         l = int(name[1:])
         if name[0] in "Wb":
             return np.asarray(getattr(self.params[l - 1], name[0]))

@@ -18,6 +18,8 @@ def core_of(tree: f.Node, rate: Any) -> tuple[Any, f.Quantity | f.Derivative] | 
     """A quantity or derivative and its factor, where a formula is nothing else:
     -dL/dz1, learning_rate*dL/dW1[1,1]."""
     match tree:
+        case f.Quantity("learning_rate"):  # it is given, and stands nowhere in the pass
+            return None
         case f.Quantity() | f.Derivative():
             return Fraction(1), tree
         case f.Negative(operand):
@@ -125,7 +127,7 @@ def tensor_shape(tensor: Tensor, point: Values) -> tuple[int, ...]:
 
     def one(name: str) -> tuple[int, ...]:
         bare = name.removesuffix(NEW)
-        if bare in ("L", "learning_rate"):
+        if bare == "L":
             return ()
         if bare == "shares":
             return network.widths[-1:]

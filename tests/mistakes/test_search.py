@@ -58,3 +58,10 @@ def test_a_wrong_learning_rate_is_only_that() -> None:
     found = judgements(head, ("learning_rate", "0.2"), ("3*learning_rate", "0.4"), ("L", "77"))
     assert [j.verdict for j in found] == ["wrong", "wrong", "wrong"]
     assert [codes(j) for j in found[:2]] == [[], []]
+
+
+def test_a_learning_rate_that_was_rounded_explains_nothing_further() -> None:
+    """The sheet gives it, and whoever carries on has it as it is given."""
+    head = "learning_rate = 0.125\n" + ONE_OUTPUT
+    found = judgements(head, ("learning_rate", "0.12"), ("L", "77"), ("W1_new[1,1]", "77"))
+    assert [j.verdict for j in found] == ["right", "wrong", "wrong"]
