@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -14,9 +15,10 @@ MAX_NODES = 1_000  # of a tree, with what the notation stands for
 # Functions with a kink or a jump at 0.
 KINKED = tuple(name for name, function in ENTRYWISE.items() if function.kinked)
 SMOOTH = tuple(name for name in ENTRYWISE if name not in KINKED)
-TAKES_TWO = ("outer", "kronecker", *(name for name, f in ENTRYWISE.items() if f.arguments == 2))
-OVER_LETTERS = ("sum", "mean")  # of a formula over letters, or of all entries of an array
-FUNCTIONS = (*ENTRYWISE, "outer", "diag", "kronecker", *OVER_LETTERS)
+TAKES_TWO = ("outer", "kronecker", "concat", *(name for name, f in ENTRYWISE.items() if f.arguments == 2))
+# Of a formula over letters, or of all entries of an array; max and min are of two arrays, too.
+OVER_LETTERS = ("sum", "mean", "max", "min")
+FUNCTIONS = (*ENTRYWISE, "outer", "diag", "kronecker", "concat", "where", *OVER_LETTERS)
 
 T = TypeVar("T")
 
@@ -138,12 +140,15 @@ class Letter(Node):
     name: str
 
 
-Index = int | Letter
+# A whole number from 1, a letter, a sum of letters with whole coefficients, or an entry of
+# something given that holds whole numbers.
+Index = int | Node
 
 
 @dataclass(frozen=True, eq=False)
 class Quantity(Node):
-    """A node or parameter of the network, whole or an entry of it: W2, z1[2], W3[1,i]."""
+    """A node or parameter of the network, whole or an entry of it: W2, z1[2],
+    W3[1,i], x[i+a-1], E[w[t],k]."""
 
     name: str
     indices: tuple[Index, ...] = ()
@@ -154,6 +159,14 @@ class Derivative(Node):
     """d of / d by"""
 
     of: Quantity
+    by: Quantity
+
+
+@dataclass(frozen=True, eq=False)
+class DerivativeOf(Node):
+    """d(term) / d by, of a formula; derivatives may be nested."""
+
+    term: Node
     by: Quantity
 
 
@@ -175,10 +188,10 @@ class Binary(Node):
 
 @dataclass(frozen=True, eq=False)
 class Power(Node):
-    """base ** exponent"""
+    """base ** exponent, with any rational constant; it is an int where it is whole."""
 
     base: Node
-    exponent: int
+    exponent: int | Fraction
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,16 +203,38 @@ class Call(Node):
 
 
 @dataclass(frozen=True, eq=False)
+class Compare(Node):
+    """left > right, and so for >= < <= ==: what `where` asks, in Call("where",
+    (compare, u, v))."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, eq=False)
 class Sum(Node):
-    """The sum of a term over how far its letter runs."""
+    """The sum of a term over how far its letter runs, or from one of the bounds
+    to the other, both included."""
 
     letter: Letter
     term: Node
+    bounds: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Mean(Sum):
     """That sum over the number of its terms."""
+
+
+@dataclass(frozen=True, eq=False)
+class Largest(Sum):
+    """The largest of those terms."""
+
+
+@dataclass(frozen=True, eq=False)
+class Smallest(Sum):
+    """The smallest of those terms."""
 
 
 @dataclass(frozen=True, eq=False)
