@@ -1,10 +1,10 @@
 """A network as a list of definitions, each a formula in names that stand above it.
 
-    mu[j]  = mean(n, x[n,j])          entry by entry: letters are the axes
-    S      = Q @ K.T / sqrt(2)        whole: with the shape that the formula has
-    h[0]   = 0                        the base of a recurrence
-    h[t]   = tanh(w*x[t] + u*h[t-1])  and its steps
-    f(u)   = u/(1 + exp(-u))          a function of the sheet's own
+mu[j]  = mean(n, x[n,j])          entry by entry: letters are the axes
+S      = Q @ K.T / sqrt(2)        whole: with the shape that the formula has
+h[0]   = 0                        the base of a recurrence
+h[t]   = tanh(w*x[t] + u*h[t-1])  and its steps
+f(u)   = u/(1 + exp(-u))          a function of the sheet's own
 """
 
 from collections.abc import Iterator, Mapping
