@@ -15,7 +15,12 @@ MAX_NODES = 1_000  # of a tree, with what the notation stands for
 # Functions with a kink or a jump at 0.
 KINKED = tuple(name for name, function in ENTRYWISE.items() if function.kinked)
 SMOOTH = tuple(name for name in ENTRYWISE if name not in KINKED)
-TAKES_TWO = ("outer", "kronecker", "concat", *(name for name, f in ENTRYWISE.items() if f.arguments == 2))
+TAKES_TWO = (
+    "outer",
+    "kronecker",
+    "concat",
+    *(name for name, f in ENTRYWISE.items() if f.arguments == 2),
+)
 # Of a formula over letters, or of all entries of an array; max and min are of two arrays, too.
 OVER_LETTERS = ("sum", "mean", "max", "min")
 FUNCTIONS = (*ENTRYWISE, "outer", "diag", "kronecker", "concat", "where", *OVER_LETTERS)

@@ -5,13 +5,17 @@
     sign      ("-" | "+") sign | power
     power     postfix ("**" exponent)?
     postfix   primary ("[" index, ... "]" | ".T" | "^T")*
-    primary   number | quantity | derivative | notation | index | call | "(" formula ")"
+    primary   number | quantity | derivative | notation | letter | call | "(" formula ")"
               | "[" formula, ... "]"
-    call      name ("'")? "(" formula, ... ")" | ("sum" | "mean") "(" (letter ",")* formula ")"
-    exponent  ("-")? whole number | "(" exponent ")"
+    derivative  "d" name indices? "/" by | "d" "(" formula ")" "/" by,  by: "d" name indices?
+    call      name ("'")? "(" formula, ... ")"
+              | ("sum" | "mean" | "max" | "min") "(" (letter bounds? ",")* formula ")"
+              | "where" "(" formula comparison formula "," formula "," formula ")"
+    bounds    "=" whole number ".." whole number
+    exponent  ("-" | "+") exponent | number | "(" exponent ("/" exponent)* ")"
+    index     a sum of whole numbers, letters, their whole multiples, and entries of quantities
 
-Indices are whole numbers from 1 and single letters. What people type otherwise,
-ŷ, ∂L/∂W1, x², is read as `SYNONYMS` has it.
+What people type otherwise, ŷ, ∂L/∂W1, x², is read as `SYNONYMS` has it.
 """
 
 import difflib
@@ -19,16 +23,19 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
+from fractions import Fraction
 from typing import TypeVar
 
 from gradsheet.language import formula as f
 from gradsheet.language.formula import FUNCTIONS, MAX_NODES, OVER_LETTERS, TAKES_TWO
 from gradsheet.language.functions import DERIVATIVES
+from gradsheet.language.text import formula_text
 from gradsheet.numbers.printed import NumberError, printed
 
 MAX_LENGTH = 1_000
 MAX_DEPTH = 50
-MAX_POWER = 16
+MAX_POWER, MAX_ROOT = 16, 12
+COMPARISONS = (">", ">=", "<", "<=", "==")
 FAR, MAX_ALIKE = 4, 200  # letters that a name meant differs in, and names that are looked at
 SIGMA = "Sigma"  # the sign of a sum, as it is typed
 
@@ -41,8 +48,9 @@ class FormulaError(ValueError):
 
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)"
-    r"|(?P<symbol>\*\*|[-+*/@·()\[\],.']))",
+    r"\s*(?:(?P<number>(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<name>[A-Za-z_][A-Za-z_0-9]*)"
+    r"|(?P<symbol>\*\*|\.\.|==|>=|<=|[-+*/@·()\[\],.'=<>]))",
     re.ASCII,
 )
 
@@ -73,15 +81,17 @@ SYNONYMS = {
 _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 
 
-_INSTEAD = {"=": "one formula a line, without an equals sign", "√": "the number itself"}
+_INSTEAD = {"√": "sqrt(...)", "≥": ">=", "≤": "<="}
 
 
-_UNKNOWN = {  # names that people write, and what they are to write instead
+# Names that people write, and what they are to write instead: everywhere, and beside layers.
+_UNKNOWN = {
     "log2": "write log(u)/log(2), log is the natural logarithm",
     "log10": "write log(u)/log(10), log is the natural logarithm",
+}
+_UNKNOWN_BESIDE_LAYERS = {
     "X": "did you mean x?",
     "Y": "did you mean y?",
-    "max": "write relu(z) for max(0, z)",
     "delta": "write dL/dz2 or the like, or name it in [notation]",
     "sigma": "write dL/dz2 or the like, or name it in [notation]",
     "eta": "write learning_rate, or name it in [notation]",
@@ -129,10 +139,14 @@ class _Parser:
         names: Collection[str],
         notation: Mapping[str, f.Node],
         sigma: str | None,
+        functions: Collection[str],
+        sizes: Collection[str],
         suggests: bool,
+        layers: bool,
     ):
         self.tokens, self.at, self.depth = _tokens(text), 0, 0
         self.names, self.notation, self.sigma, self.suggests = names, notation, sigma, suggests
+        self.functions, self.sizes, self.layers = functions, sizes, layers
 
     def peek(self, ahead: int = 0) -> str:
         return self.tokens[min(self.at + ahead, len(self.tokens) - 1)][1]
@@ -143,9 +157,17 @@ class _Parser:
         return text
 
     def expect(self, symbol: str) -> None:
+        self.no_comparison()
         if self.peek() != symbol:
             raise FormulaError(f"found {self.here()}, expected '{symbol}'")
         self.take()
+
+    def no_comparison(self) -> None:
+        if self.peek() in COMPARISONS:
+            raise FormulaError(
+                f"found {self.here()}: a comparison stands only at the beginning of where: "
+                "where(a > b, u, v)"
+            )
 
     def here(self) -> str:
         before = " ".join(text for _, text in self.tokens[max(0, self.at - 4) : self.at])
@@ -164,10 +186,13 @@ class _Parser:
             node = f.Binary(self.take(), node, self.sign())
         return node
 
-    def sign(self) -> f.Node:
+    def deeper(self) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise FormulaError(f"nested deeper than {MAX_DEPTH}")
+
+    def sign(self) -> f.Node:
+        self.deeper()
         if self.peek() in ("-", "+"):
             node: f.Node = f.Negative(self.sign()) if self.take() == "-" else self.sign()
         else:
@@ -180,28 +205,47 @@ class _Parser:
         if self.peek() != "**":
             return base
         self.take()
-        power = f.Power(base, self.exponent())
+        begin = self.at
+        exponent = self.exponent()
+        size, root = abs(exponent.numerator), exponent.denominator
+        if size > MAX_POWER or root > MAX_ROOT:
+            raise self.no_exponent("".join(text for _, text in self.tokens[begin : self.at]))
+        power = f.Power(base, exponent.numerator if root == 1 else exponent)
         if self.peek() == "**":
             raise FormulaError("a power of a power: write parentheses")
         return power
 
-    def exponent(self) -> int:
-        closing = 0
-        while self.peek() == "(" and closing < MAX_DEPTH:
+    def exponent(self) -> Fraction:
+        """A constant: a number with a sign, or in parentheses a quotient of such."""
+        self.deeper()
+        kind, text = self.tokens[self.at]
+        if text in ("-", "+"):
             self.take()
-            closing += 1
-        sign = -1 if self.peek() == "-" else 1
-        if self.peek() in ("-", "+"):
+            value = -self.exponent() if text == "-" else self.exponent()
+        elif text == "(":
             self.take()
-        text = self.take()
-        if not text.isdecimal() or len(text) > 2 or int(text) > MAX_POWER:
-            raise FormulaError(
-                f"the exponent of ** is {text or 'missing'!r}, expected a whole number up to "
-                f"{MAX_POWER}: write exp(z) for a power of e"
-            )
-        for _ in range(closing):
+            value = self.exponent()
+            while self.peek() == "/":
+                self.take()
+                divisor = self.exponent()
+                if not divisor:
+                    raise FormulaError("the exponent of ** is a division by 0")
+                value /= divisor
             self.expect(")")
-        return sign * int(text)
+        elif kind == "number" and len(text) <= MAX_POWER:
+            value = self.number().printed.value
+        else:
+            raise self.no_exponent(text)
+        self.depth -= 1
+        return value
+
+    @staticmethod
+    def no_exponent(text: str) -> FormulaError:
+        return FormulaError(
+            f"the exponent of ** is {text or 'missing'!r}, expected a whole number up to "
+            f"{MAX_POWER}, or a quotient in parentheses, of a number up to {MAX_POWER} by one up "
+            f"to {MAX_ROOT}: write exp(z) for a power of e"
+        )
 
     def postfix(self) -> f.Node:
         node = self.primary()
@@ -224,10 +268,7 @@ class _Parser:
     def primary(self) -> f.Node:
         kind, text = self.tokens[self.at]
         if kind == "number":
-            try:
-                return f.Number(printed(self.take()))
-            except NumberError as error:
-                raise FormulaError(str(error)) from None
+            return self.number()
         if kind == "name":
             return self.name()
         if text == "(":
@@ -238,6 +279,12 @@ class _Parser:
         if text == "[":
             return f.List(self.listed("[", self.formula, "]"))
         raise FormulaError(f"found {self.here()}, expected a number, a quantity or a bracket")
+
+    def number(self) -> f.Number:
+        try:
+            return f.Number(printed(self.take()))
+        except NumberError as error:
+            raise FormulaError(str(error)) from None
 
     def listed(self, opening: str, one: Callable[[], T], closing: str) -> tuple[T, ...]:
         """Things with commas between them, in brackets."""
@@ -253,31 +300,83 @@ class _Parser:
         return self.listed("[", self.index, "]")
 
     def index(self) -> f.Index:
+        node = self.index_sum()
+        constant = _constant(node)
+        if constant is not None:
+            if constant < 0:
+                raise FormulaError(f"the index {constant} is negative: indices start at 1")
+            return constant
+        return node
+
+    def index_sum(self) -> f.Node:
+        node = self.multiple()
+        while self.peek() in ("+", "-"):
+            node = f.Binary(self.take(), node, self.multiple())
+        return node
+
+    def multiple(self) -> f.Node:
+        node = self.index_part()
+        while self.peek() in ("*", "·"):
+            self.take()
+            factor = self.index_part()
+            if _constant(node) is None and _constant(factor) is None:
+                raise FormulaError(
+                    f"the index {formula_text(f.Binary('*', node, factor))} is no sum of letters "
+                    "with whole coefficients"
+                )
+            node = f.Binary("*", node, factor)
+        return node
+
+    def index_part(self) -> f.Node:
+        self.deeper()
+        kind, text = self.tokens[self.at]
+        node: f.Node
+        if text in ("-", "+"):
+            self.take()
+            node = f.Negative(self.index_part()) if text == "-" else self.index_part()
+        elif text == "(":
+            self.take()
+            node = self.index_sum()
+            self.expect(")")
+        elif text.isdecimal() and len(text) <= 9:
+            node = self.number()
+        elif kind == "name" and text in self.names and (len(text) > 1 or self.peek(1) == "["):
+            node = self.quantity(self.take())
+        else:
+            node = self.letter("a whole number from 1, a letter, or a sum such as i+1 or 2*j-1")
+        self.depth -= 1
+        return node
+
+    def letter(self, expected: str = "a single letter") -> f.Letter:
+        """An index that is free, or that a sum binds."""
         text = self.peek()
-        if text.isdecimal() and len(text) <= 9:
-            self.take()
-            return int(text)
         if self.is_letter(text):
-            self.take()
-            return f.Letter(text)
+            return f.Letter(self.take())
         if len(text) == 1 and text.isalpha():
             raise FormulaError(
                 f"{text} is {self.kind(text)}, and cannot be an index as well: take another letter"
             )
-        raise FormulaError(
-            f"found {self.here()}, expected an index: a whole number from 1 or a single letter"
-        )
+        raise FormulaError(f"found {self.here()}, expected an index: {expected}")
 
     def is_letter(self, text: str) -> bool:
         """Whether a text may be an index: a single letter that stands for nothing else."""
-        known = text in self.names or text in self.notation
+        known = text in self.names or text in self.notation or text in self.functions
         return len(text) == 1 and text.isalpha() and not known
 
     def kind(self, name: str) -> str:
+        if name in self.functions:
+            return "a function of this sheet"
+        if name in self.sizes:
+            return "a size"
         return "a quantity" if name in self.names else "a name of [notation]"
 
     def name(self) -> f.Node:
         name = self.take()
+        if name == "d" and self.peek() == "(":
+            return self.derivative_of_formula()
+        of = self.differentiable(name[1:]) if name[0] == "d" else None
+        if of and self.is_derivative():
+            return self.derivative(of)
         if name in self.notation:
             return self.notation[name]
         match self.notation.get(name.removesuffix("_new")):  # the sheet's own w5 after the update
@@ -287,9 +386,10 @@ class _Parser:
             return self.quantity(name)
         if self.peek() == "(" or (self.peek() == "'" and self.peek(1) == "("):
             return self.call(name)
-        if name[0] == "d" and (of := self.differentiable(name[1:])):
+        if of:
             return self.derivative(of)
-        if len(name) == 1 and self.peek() != "[" and name not in "yXY":
+        reserved = "yXY" if self.layers else ""
+        if self.is_letter(name) and self.peek() != "[" and name not in reserved:
             return f.Letter(name)
         raise self.unknown(name)
 
@@ -297,8 +397,14 @@ class _Parser:
         """A function of something, or f'(u), where the name is followed by an apostrophe."""
         if prime := self.peek() == "'":
             self.take()
+        if name in self.functions:
+            arguments = self.listed("(", self.formula, ")")
+            self.count(name, arguments, 1)
+            return f.Call(f"{name}'" if prime else name, arguments)
         if name in (*OVER_LETTERS, SIGMA) and not prime:
             return self.over_letters(name)
+        if name == "where" and not prime:
+            return self.where()
         name = self.function(name)
         if prime and name == "log":
             (argument,) = self.listed("(", self.formula, ")")
@@ -309,12 +415,31 @@ class _Parser:
                 raise FormulaError(f"{name}' is not known, expected one of {known}")
             name = DERIVATIVES[name]
         arguments = self.listed("(", self.formula, ")")
-        if len(arguments) != (takes := 2 if name in TAKES_TWO else 1):
-            number = "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
-            raise FormulaError(f"{name} has {number}, expected {takes}")
+        self.count(name, arguments, 2 if name in TAKES_TWO else 1)
         if name == "kronecker" and not all(_is_index(argument) for argument in arguments):
             raise FormulaError("kronecker compares two indices: kronecker(i, j)")
         return f.Call(name, arguments)
+
+    @staticmethod
+    def count(name: str, arguments: tuple[f.Node, ...], takes: int) -> None:
+        """Refuse a function of more or fewer arguments than it takes."""
+        if len(arguments) != takes:
+            number = "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
+            raise FormulaError(f"{name} has {number}, expected {takes}")
+
+    def where(self) -> f.Node:
+        """where(a > b, u, v)"""
+        self.expect("(")
+        left = self.formula()
+        if self.peek() not in COMPARISONS:
+            raise FormulaError(
+                f"found {self.here()}, where begins with a comparison: where(a > b, u, v), with "
+                f"one of {' '.join(COMPARISONS)}"
+            )
+        compare = f.Compare(self.take(), left, self.formula())
+        arguments = self.listed(",", self.formula, ")")
+        self.count("where", (compare, *arguments), 3)
+        return f.Call("where", (compare, *arguments))
 
     def function(self, name: str) -> str:
         """The function that a name stands for."""
@@ -332,26 +457,63 @@ class _Parser:
         return name
 
     def over_letters(self, name: str) -> f.Node:
-        """sum(k, formula), sum(i, j, formula) or sum(array), and so for mean."""
+        """sum(k, formula), sum(i, j=1..2, formula) or sum(array), and so for mean,
+        max and min; max and min are of two formulas, too."""
         self.expect("(")
-        letters = []
-        while self.peek(1) == ",":
-            letter = self.index()
-            if not isinstance(letter, f.Letter):
+        over: list[tuple[f.Letter, tuple[int, int] | None]] = []
+        of_two = name in ("max", "min")
+        while self.peek(1) in (",", "="):
+            if self.peek(1) == "," and of_two and not self.is_letter(self.peek()):
+                break
+            if self.tokens[self.at][0] != "name":
                 raise FormulaError(
-                    f"{name} starts with {letter}, expected a letter: {name}(k, formula)"
+                    f"{name} starts with {self.peek()}, expected a letter: {name}(k, formula)"
                 )
-            letters.append(letter)
+            letter = self.letter()
+            over.append((letter, self.bounds(letter.name) if self.peek() == "=" else None))
+            self.expect(",")
+        arguments = [self.formula()]
+        if of_two and not over and self.peek() == ",":
             self.take()
-        node = self.formula()
+            arguments.append(self.formula())
         self.expect(")")
         if name == SIGMA and self.peek() == "**":
             raise FormulaError(
                 "Σ(...)² may be a sum of squares or the square of a sum: write sum((...)**2)"
             )
-        for letter in reversed(letters):
-            node = (f.Mean if name == "mean" else f.Sum)(letter, node)
-        return node if letters else f.Call("sum" if name == SIGMA else name, (node,))
+        if not over:
+            return f.Call("sum" if name == SIGMA else name, tuple(arguments))
+        (node,) = arguments
+        for letter, bounds in reversed(over):
+            node = _OVER[name](letter, node, bounds)
+        return node
+
+    def bounds(self, letter: str) -> tuple[int, int]:
+        """How far a letter runs: =1..3"""
+        self.expect("=")
+        lowest = self.bound(letter)
+        if self.peek() != "..":
+            raise self.no_bounds(letter)
+        self.take()
+        highest = self.bound(letter)
+        if highest < lowest:
+            raise FormulaError(f"{letter}={lowest}..{highest}: expected the smaller bound first")
+        return lowest, highest
+
+    def bound(self, letter: str) -> int:
+        sign = -1 if self.peek() == "-" else 1
+        if sign < 0:
+            self.take()
+        text = self.peek()
+        if not text.isdecimal() or len(text) > 9:
+            raise self.no_bounds(letter)
+        self.take()
+        return sign * int(text)
+
+    def no_bounds(self, letter: str) -> FormulaError:
+        return FormulaError(
+            f"found {self.here()}, expected whole numbers as the bounds of {letter}: {letter}=1..3"
+        )
 
     def quantity(self, name: str) -> f.Quantity:
         return f.Quantity(name, self.indices() if self.peek() == "[" else ())
@@ -371,12 +533,34 @@ class _Parser:
             raise FormulaError(f"found {self.here()}: the notation has given its indices already")
         return f.Quantity(quantity.name, self.indices())
 
+    def is_derivative(self) -> bool:
+        """Whether dA is followed by its indices, if any, and by /dB, with B a quantity."""
+        ahead, open_brackets = 0, 0
+        if self.peek() == "[":
+            while self.peek(ahead):
+                open_brackets += {"[": 1, "]": -1}.get(self.peek(ahead), 0)
+                ahead += 1
+                if not open_brackets:
+                    break
+        above, below = self.peek(ahead), self.peek(ahead + 1)
+        return above == "/" and below[:1] == "d" and self.differentiable(below[1:]) is not None
+
+    def derivative_of_formula(self) -> f.Node:
+        """d(formula)/dB, behind the d"""
+        self.expect("(")
+        term = self.formula()
+        self.expect(")")
+        by = self.denominator("d(W1 @ x)/dW1, d(dL/dw)/dv")
+        return f.Derivative(term, by) if isinstance(term, f.Quantity) else f.DerivativeOf(term, by)
+
     def derivative(self, of: f.Quantity) -> f.Node:
-        of = self.indexed(of)
+        """dA/dB, behind the name dA"""
+        return f.Derivative(self.indexed(of), self.denominator("dL/dW2, dh2[1]/dW2[1,j]"))
+
+    def denominator(self, examples: str) -> f.Quantity:
+        """What a derivative is by: /dB"""
         if self.peek() != "/" or not self.peek(1).startswith("d"):
-            raise FormulaError(
-                f"found {self.here()}: a derivative is written dL/dW2, dh2[1]/dW2[1,j]"
-            )
+            raise FormulaError(f"found {self.here()}: a derivative is written {examples}")
         self.take()
         below = self.take()
         by = self.differentiable(below[1:])
@@ -389,24 +573,25 @@ class _Parser:
                 f"{below} may be the entry {base}[{row},{column}] or {base}[{row}{column}]: "
                 f"write d{base}[{row},{column}]"
             )
-        return f.Derivative(of, self.indexed(by))
+        return self.indexed(by)
 
     def unknown(self, name: str) -> FormulaError:
         if name.startswith(SIGMA):
             return FormulaError(
                 "Σ stands for sum: write sum(k, ...), with the letter that it runs over"
             )
-        if name in _UNKNOWN:
-            return FormulaError(f"unknown name {name}: {_UNKNOWN[name]}")
-        if name in (*FUNCTIONS, "ln"):
+        hints = _UNKNOWN | (_UNKNOWN_BESIDE_LAYERS if self.layers else {})
+        if name in hints:
+            return FormulaError(f"unknown name {name}: {hints[name]}")
+        if name in (*FUNCTIONS, *self.functions, "ln"):
             written = f"{name}'" if name != "ln" and self.peek() == "'" else name
             return FormulaError(f"{written} stands alone, expected {written}(...)")
-        if name == "learning_rate" or name.endswith("_new"):
+        if self.layers and (name == "learning_rate" or name.endswith("_new")):
             return FormulaError(
                 f"{name} needs a step of gradient descent: write learning_rate = 0.1 and a loss "
                 "at the top"
             )
-        if name == "y":
+        if self.layers and name == "y":
             return FormulaError("y has no value: only a loss that compares with a target has a y")
         bare = re.sub(r"(?<=\d)_\d+$", "", name.removeprefix("d"))  # of an entry written W2_11
         kin = [other for other in self.names if other[0] == bare[:1] and bare[1:].isdecimal()]
@@ -418,20 +603,57 @@ class _Parser:
         return FormulaError(f"unknown name {name[:40]}: {hint}")
 
     def near(self, name: str) -> str | None:
-        """A name that may be meant."""
-        known = [*self.names, *self.notation, *FUNCTIONS]
+        """A name that may be meant, that of a function where a bracket follows."""
+        functions = [*self.functions, *FUNCTIONS]
+        known = [*self.names, *self.notation, *functions]
         known += ["d" + name for name in [*self.names, *self.notation]]
-        near = [other for other in known if other.lower() == name.lower()]
-        alike = (other for other in known if abs(len(other) - len(name)) <= FAR)
-        near += difflib.get_close_matches(name[:40], list(itertools.islice(alike, MAX_ALIKE)), 1)
+        near = _alike(name, functions) if self.peek() == "(" else []
+        near += [other for other in known if other.lower() == name.lower()] + _alike(name, known)
         return near[0] if near else None
 
 
+_OVER: dict[str, type[f.Sum]] = {
+    "sum": f.Sum,
+    SIGMA: f.Sum,
+    "mean": f.Mean,
+    "max": f.Largest,
+    "min": f.Smallest,
+}
+
+
+def _alike(name: str, known: Collection[str]) -> list[str]:
+    """The one of some names that is most like another, if any is."""
+    alike = (other for other in known if abs(len(other) - len(name)) <= FAR)
+    return difflib.get_close_matches(name[:40], list(itertools.islice(alike, MAX_ALIKE)), 1)
+
+
+def _constant(node: f.Node) -> int | None:
+    """The value of an index that names no letter and no quantity."""
+    match node:
+        case f.Number(number):
+            return int(number.value)
+        case f.Negative(operand):
+            inner = _constant(operand)
+            return None if inner is None else -inner
+        case f.Binary(operator, left, right):
+            a, b = _constant(left), _constant(right)
+            if a is not None and b is not None:
+                return a + b if operator == "+" else a - b if operator == "-" else a * b
+    return None
+
+
 def _is_index(node: f.Node) -> bool:
-    """Whether a formula could stand as an index: a letter or a whole number from 1."""
-    return isinstance(node, f.Letter) or (
-        isinstance(node, f.Number) and node.printed.text.isdecimal()
-    )
+    """Whether a formula could stand as an index: whole numbers, letters and their sums."""
+    match node:
+        case f.Letter():
+            return True
+        case f.Number(number):
+            return number.text.isdecimal()
+        case f.Negative(operand):
+            return _is_index(operand)
+        case f.Binary("+" | "-" | "*", left, right):
+            return _is_index(left) and _is_index(right)
+    return False
 
 
 def parse(
@@ -439,21 +661,31 @@ def parse(
     names: Collection[str],
     notation: Mapping[str, f.Node] = {},
     sigma: str | None = "sigmoid",
+    functions: Collection[str] = (),
     *,
+    sizes: Collection[str] = (),
     suggests: bool = True,
+    layers: bool = True,
 ) -> f.Node:
     """The tree of a formula.
 
     `names` are the quantities of the network, `notation` maps the sheet's own
     names to the trees they stand for; `sigma` is the function that σ(z) stands
-    for, None where that has more than one meaning. Raises FormulaError on a
-    text that is not in the language or over its limits; one that knows no name
-    `suggests` another, which takes time.
+    for, None where that has more than one meaning; `functions` are the sheet's
+    own, of one argument, and `sizes` those of the names that stand for a size.
+    Raises FormulaError on a text that is not in the language or over its
+    limits; one that knows no name `suggests` another, which takes time, and
+    where the network has `layers` what those of a layer are called.
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"a formula of {len(text)} characters, expected at most {MAX_LENGTH}")
-    parser = _Parser(text, names, notation, sigma, suggests)
+    parser = _Parser(text, names, notation, sigma, functions, sizes, suggests, layers)
     node = parser.formula()
+    parser.no_comparison()
+    if parser.peek() == "=":
+        raise FormulaError(
+            f"found {parser.here()}: write one formula a line, without an equals sign"
+        )
     if parser.peek() in (")", "]"):
         raise FormulaError(f"found {parser.here()}, a closing bracket too many")
     if parser.peek() == "(" and parser.tokens[parser.at - 1][1] in names:

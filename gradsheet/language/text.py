@@ -2,7 +2,6 @@
 
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
-from typing import Any
 
 from gradsheet.language import formula as f
 from gradsheet.numbers.printed import MAX_DIGITS, MAX_EXPONENT, decimal_text
@@ -53,6 +52,30 @@ def formula_text(node: f.Node) -> str:
         return text if level(inner) >= least else f"({text})"
 
     match node:
+        case f.Negative(operand):
+            return f"-{part(operand, POWER)}"
+        case f.Binary(operator, left, right):
+            mine = LEVELS[operator]
+            sign = f" {operator} " if operator in "+-@·" else operator
+            after = part(right, mine + 1 if mine == SUM else POWER)
+            if operator == "/" and after[0] == "d" and _ends_with_d(left):
+                after = f"({after})"  # a quotient, which would be read as a derivative
+            return part(left, mine) + sign + after
+        case f.Power(base, exponent):
+            raised = exponent if isinstance(exponent, int) else f"({exponent})"
+            return f"{part(base, POSTFIX)}**{raised}"
+        case f.Subscript(base, indices):
+            # Behind a name an index would be its own.
+            bare = isinstance(base, f.List | f.Call | f.Subscript)
+            return (formula_text(base) if bare else f"({formula_text(base)})") + show_index(indices)
+        case f.Transpose(operand):
+            return f"{part(operand, POSTFIX)}.T"
+    return _without_operator(node)
+
+
+def _without_operator(node: f.Node) -> str:
+    """The text of what is a name, or is made of whole formulas between brackets."""
+    match node:
         case f.Number(printed):
             return printed.text
         case f.Letter(name):
@@ -61,31 +84,42 @@ def formula_text(node: f.Node) -> str:
             return name + show_index(indices)
         case f.Derivative(of, by):
             return f"d{formula_text(of)}/d{formula_text(by)}"
-        case f.Negative(operand):
-            return f"-{part(operand, POWER)}"
-        case f.Binary(operator, left, right):
-            mine = LEVELS[operator]
-            sign = f" {operator} " if operator in "+-@·" else operator
-            return part(left, mine) + sign + part(right, mine + 1 if mine == SUM else POWER)
-        case f.Power(base, exponent):
-            return f"{part(base, POSTFIX)}**{exponent}"
+        case f.DerivativeOf(term, by):
+            return f"d({formula_text(term)})/d{formula_text(by)}"
+        case f.Call("max" | "min" as function, (f.Letter(name), other)):
+            return f"{function}(({name}), {formula_text(other)})"  # of two, not over a letter
         case f.Call(function, arguments):
             return f"{function}({', '.join(map(formula_text, arguments))})"
-        case f.Sum(letter, term):
-            name = "mean" if isinstance(node, f.Mean) else "sum"
-            return f"{name}({letter.name}, {formula_text(term)})"
+        case f.Compare(operator, left, right):
+            return f"{formula_text(left)} {operator} {formula_text(right)}"
+        case f.Sum(letter, term, bounds):
+            over = letter.name if bounds is None else f"{letter.name}={bounds[0]}..{bounds[1]}"
+            return f"{_OVER[type(node)]}({over}, {formula_text(term)})"
         case f.List(items):
             return f"[{', '.join(map(formula_text, items))}]"
-        case f.Subscript(base, indices):
-            # Behind a name an index would be its own.
-            bare = isinstance(base, f.List | f.Call | f.Subscript)
-            return (formula_text(base) if bare else f"({formula_text(base)})") + show_index(indices)
-        case f.Transpose(operand):
-            return f"{part(operand, POSTFIX)}.T"
     raise TypeError(f"no text for {type(node).__name__}")
 
 
-def show_index(indices: tuple[Any, ...]) -> str:
-    """Indices as they stand behind a name: [1,j]."""
-    names = (i.name if isinstance(i, f.Letter) else str(i) for i in indices)
-    return f"[{','.join(names)}]" if indices else ""
+_OVER: dict[type[f.Node], str] = {
+    f.Sum: "sum",
+    f.Mean: "mean",
+    f.Largest: "max",
+    f.Smallest: "min",
+}
+
+
+def _ends_with_d(node: f.Node) -> bool:
+    """Whether the last factor of a product is a quantity with a name that begins with d."""
+    while isinstance(node, f.Binary | f.Negative):
+        node = node.operand if isinstance(node, f.Negative) else node.right
+    return isinstance(node, f.Quantity) and node.name[0] == "d"
+
+
+def show_index(indices: tuple[f.Index, ...]) -> str:
+    """Indices as they stand behind a name: [1,j], [i+a-1,2*j]."""
+    return f"[{','.join(map(index_text, indices))}]" if indices else ""
+
+
+def index_text(index: f.Index) -> str:
+    """An index as it stands between brackets: 1, j, 2*i+a-2, w[t]."""
+    return str(index) if isinstance(index, int) else formula_text(index).replace(" ", "")
