@@ -20,9 +20,9 @@ from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
 from gradsheet.numbers.printed import Printed, as_float
 from gradsheet.truth.carried import Carried
-from gradsheet.truth.steps import Change, Edits, Index, Tensor
+from gradsheet.truth.steps import Change, Edits
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.values import Values
+from gradsheet.truth.values import Index, Tensor, Values
 from manual.activations import Array
 
 SLACK = 1e-6  # of the largest number on the way, that floats are granted

@@ -35,9 +35,9 @@ from gradsheet.numbers.real import apart
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.carried import Carried
-from gradsheet.truth.steps import Edits, Tensor
-from gradsheet.truth.target import as_delta, core_of, entries_of
-from gradsheet.truth.values import Values
+from gradsheet.truth.steps import Edits
+from gradsheet.truth.target import core_of, entries_of
+from gradsheet.truth.values import Tensor, Values
 from manual.activations import Array
 
 CLOSE = 1e-9  # of half a unit, that floats are granted
@@ -131,7 +131,7 @@ class Reach:
         """Whether an entry was printed like this before, with more digits."""
         if (core := core_of(self.claim.tree, self.point.rate)) is None:
             return False
-        tensor, indices = as_delta(*entries_of(core[1], self.point, binding), self.point)
+        tensor, indices = self.point.taken_for(*entries_of(core[1], self.point, binding))
         earlier = self.record.range_of((tensor, indices[k]))
         return earlier is not None and self.printed[k].agrees(earlier.printed * core[0])
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from gradsheet.language import formula as f
 from gradsheet.network.network import Network
 from gradsheet.truth.derivation import Index
-from gradsheet.truth.steps import Tensor
+from gradsheet.truth.values import Tensor
 
 
 def indexed(tensor: Tensor, indices: Sequence[Index]) -> f.Node:

@@ -18,17 +18,17 @@ Multiplication by the Hessian).
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from manual.ops import OPERATIONS
 
 from gradsheet.network.lowering import Program, Step
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.dual import Dual
 from manual.activations import Array
-from manual.ops import OPERATIONS
 
 Index = tuple[int, ...]
 Change = Callable[[Array], Any]  # the values carried on in all variants, from those computed
@@ -244,16 +244,13 @@ class Sweep:
         cotangents = self.back(of, seeds, () if not shape else None)
         full = {slot: cotangents[slot] for slot in by}
         return {
-            slot: np.broadcast_to(array, (number, *array.shape[1:]))
-            for slot, array in full.items()
+            slot: np.broadcast_to(array, (number, *array.shape[1:])) for slot, array in full.items()
         }
 
 
 def _slopes(level: int) -> Any:
     """The infinitesimal part of numbers, of one infinitesimal."""
-    return np.frompyfunc(
-        lambda v: v.slope if isinstance(v, Dual) and v.level == level else 0, 1, 1
-    )
+    return np.frompyfunc(lambda v: v.slope if isinstance(v, Dual) and v.level == level else 0, 1, 1)
 
 
 @dataclass(eq=False)
