@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gradsheet.claims.sheet import SheetError
+from gradsheet.claims.sheet import Free, SheetError, Stated
 from gradsheet.claims.tables import MAX_AXES, Reader, Table, as_written
 from gradsheet.language import formula as f
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
@@ -29,26 +29,6 @@ NAME = r"[A-Za-z_][A-Za-z_0-9]{0,39}"
 _LEFT = re.compile(
     rf"\s*(?P<name>{NAME})\s*(?:\[(?P<axes>[^\]]*)\]|\(\s*(?P<argument>{NAME})\s*\))?\s*", re.ASCII
 )
-
-
-@dataclass(frozen=True)
-class Free:
-    """Something given by its shape alone: claims are for all values of it, that
-    are positive, or whose entries add up to `sums_to`."""
-
-    shape: tuple[int | str, ...]
-    sums_to: Any = None
-    positive: bool = False
-
-
-@dataclass(frozen=True)
-class Stated:
-    """A network of its own as it was read: its graph, the numbers given, and
-    what is given by its shape alone."""
-
-    graph: Graph
-    arrays: Mapping[str, Array]
-    free: Mapping[str, Free]
 
 
 class HasLines(Reader, Protocol):
@@ -254,8 +234,7 @@ class _Equations:
             self.sizes,
             tuple(self._whole_numbers(definitions)),
         )
-        self._lowered(graph)
-        return Stated(graph, self.arrays, self.free)
+        return Stated(self._lowered(graph), self.arrays, self.free)
 
     def _left(self, line: _Line) -> _Left:
         """The left side of an equation, taken apart."""

@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gradsheet.claims import toml
+from gradsheet.claims.definitions import stated
 from gradsheet.claims.sheet import VERDICTS, Claim, Line, Sheet, SheetError
 from gradsheet.claims.tables import Table, UnreadValue, as_written
 from gradsheet.language.formula import FUNCTIONS, Derivative, List, Node, Quantity, walk
 from gradsheet.language.functions import facts_of
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.shown import short
+from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
 from gradsheet.numbers.printed import Printed
 from gradsheet.numbers.session import LIBRARY, Session
@@ -47,6 +49,8 @@ SHEET_KEYS = (
     "reduction",
     "learning_rate",
     "update",
+    "given",
+    "network",
     "layer",
     "notation",
     "claim",
@@ -60,6 +64,8 @@ HOMES = {  # where a key stands that is found elsewhere
 }
 
 
+NO_LAYERS = Network((), (), (), None, "mean", None)
+
 T = TypeVar("T")
 
 
@@ -67,6 +73,7 @@ class _Reader:
     """One sheet being read."""
 
     def __init__(self, text: str, session: Session):
+        self.text = text
         self.lines_read = session.cache("lines", MAX_KEPT)  # a class writes many of them alike
         self.places = toml.Places(text)
         self.problems: list[tuple[int, str]] = []  # all that there are
@@ -135,14 +142,15 @@ class _Reader:
     def sheet(self, content: Mapping[str, Any], path: str) -> Sheet:
         """The sheet that a text's tables state."""
         tried, top = self.tried, self.table(content, SHEET_KEYS)
+        if "network" in top or "given" in top:
+            return self.own_network(top, path)
         layers, claims = (tried([], self.tables, top, key) for key in ("layer", "claim"))
         title, *_ = (tried("", top.text, key) for key in ("title", "source", "note"))
         rate = tried(None, top.single, "learning_rate") if "learning_rate" in top else None
         update = tried(None, top.choice, "update", ("all", "weights"), "all")
         loss = tried(None, top.choice, "loss", LOSSES)
         reduction = tried(None, top.choice, "reduction", REDUCTIONS, "mean") or "mean"
-        nothing = Network((), (), (), None, "mean", None)
-        arrays, network = tried(([], nothing), self.layers, layers)
+        arrays, network = tried(([], NO_LAYERS), self.layers, layers)
         if not arrays or len(arrays) < len(layers) or (loss is None and "loss" in top):
             # What else there is to say rests on layers and loss: only the keys of the claims do
             # not.
@@ -175,6 +183,41 @@ class _Reader:
             notation=notation,
             claims=tuple(claim for claim in read if claim is not None),
             decimals=self.decimals,
+        )
+
+    def own_network(self, top: Table, path: str) -> Sheet:
+        """The sheet with a network of its own."""
+        claims = self.tried([], self.tables, top, "claim")
+        title, *_ = (self.tried("", top.text, key) for key in ("title", "source", "note"))
+        for key in ("x", "y", "loss", "reduction", "learning_rate", "update", "layer"):
+            if key in top:
+                self.problems += top.error(
+                    f"{key} stands beside a network of its own: write what is known below [given], "
+                    "and every step as a line of network",
+                    key,
+                ).problems
+        own = self.tried(None, stated, self, top)
+        network = None if own is None else own.program
+        self.numeric = own is not None and not own.free
+        notation = {} if network is None else self.tried({}, self.notation, top, network)
+        read = [
+            self.tried(None, self.claim, number, claim, network, notation)
+            for number, claim in enumerate(claims)
+        ]
+        self.done()
+        assert own is not None
+        return Sheet(
+            path=path,
+            title=title or Path(path).name,
+            network=NO_LAYERS,
+            params=None,
+            x=None,
+            y=None,
+            rate=None,
+            notation=notation,
+            claims=tuple(claim for claim in read if claim is not None),
+            decimals=self.decimals,
+            own=own,
         )
 
     def layers(self, tables: list[Any]) -> tuple[list[tuple[Array | None, Array | None]], Network]:
@@ -254,7 +297,7 @@ class _Reader:
             )
         return x, _rows(top, "y", network.widths[-1], examples), examples
 
-    def notation(self, top: Table, network: Network) -> dict[str, Node]:
+    def notation(self, top: Table, network: Network | Program) -> dict[str, Node]:
         table = Table(self, top.content.get("notation", {}), "notation")
         notation: dict[str, Node] = {}
         if not isinstance(table.content, dict):
@@ -285,7 +328,7 @@ class _Reader:
                 break
         return notation
 
-    def line(self, text: str, network: Network, notation: Mapping[str, Node]) -> Line:
+    def line(self, text: str, network: Network | Program, notation: Mapping[str, Node]) -> Line:
         """A line of working, readable or not."""
         if self.parts > MAX_PARTS:  # it has been told
             return Line(text, None, "")
@@ -296,7 +339,9 @@ class _Reader:
 
         def parsed() -> Line:
             try:
-                tree = parse(text, network.names, notation, network.sigma, suggests=suggests)
+                tree = parse(
+                    text, network.names, notation, network.sigma, **_own(network), suggests=suggests
+                )
             except FormulaError as error:
                 return Line(text, None, str(error))
             reason = _objection(tree, network, self.numeric, notation)
@@ -318,7 +363,11 @@ class _Reader:
         return line
 
     def claim(
-        self, number: int, content: Any, network: Network | None, notation: Mapping[str, Node]
+        self,
+        number: int,
+        content: Any,
+        network: Network | Program | None,
+        notation: Mapping[str, Node],
     ) -> Claim | None:
         """A claim, None where there is no network to read it with.
 
@@ -444,8 +493,16 @@ def _rows(top: Table, key: str, width: int, examples: int | None) -> Array:
     return rows
 
 
+def _own(network: Network | Program) -> dict[str, Any]:
+    """What the parser has to know of a network of its own."""
+    if isinstance(network, Network):
+        return {}
+    graph = network.graph
+    return {"functions": tuple(graph.by_function), "sizes": dict(graph.sizes), "layers": False}
+
+
 def _objection(
-    tree: Node, network: Network, numeric: bool, notation: Mapping[str, Node]
+    tree: Node, network: Network | Program, numeric: bool, notation: Mapping[str, Node]
 ) -> str | None:
     """Why a formula cannot have a value in this network, whatever its numbers;
     None where it can.
@@ -457,6 +514,8 @@ def _objection(
     for gradient in gradients:
         if reason := network.no_derivative(gradient.of.name, gradient.by.name):
             return reason
+    if isinstance(network, Program):
+        return None
     symbols = set() if numeric else {id(part.of) for part in gradients if not part.of.indices}
     losses = (part for part in parts if isinstance(part, Quantity) and part.name in ("L", "L_new"))
     if network.loss is None and any(id(loss) not in symbols for loss in losses):

@@ -29,6 +29,7 @@ from gradsheet.network.graph import Block, Definition, Graph, OwnFunction, Shape
 from gradsheet.network.ranges import Range, Ranges
 from gradsheet.numbers.reasons import EvaluationError, NotRead, OutOfWork
 from manual.activations import Array
+from manual.ops import function_named
 
 MAX_ENTRIES = 100_000  # of all steps of a graph together
 MAX_AXES = 12
@@ -73,22 +74,116 @@ class Place:
             return [self.slot]
         return [slot for number, slot in sorted(self.entries.items()) if number >= 1]
 
+    @property
+    def all(self) -> list[int]:
+        """Its slots, that of its bases among them."""
+        return [self.slot, *(self.entries or {}).values()]
+
+
+def _is_rational(step: Step) -> bool:
+    if step.operation == "power":
+        return isinstance(step.arguments["exponent"], int)
+    if step.operation == "function":
+        return bool(function_named(**step.arguments).kinked)
+    return step.operation != "softmax"
+
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """The steps of a graph; `places` has every name, `said` how parts of its
-    formulas were read that may be read otherwise, by name."""
+    """The steps of a graph.
 
+    `places` has every name, `letters` how far those of its left side run, but
+    for that of a recurrence, and `said` how parts of its formula were read that
+    may be read otherwise.
+    """
+
+    graph: Graph
     steps: Sequence[Step]
     places: Mapping[str, Place]
     blocks: tuple[Block, ...]
     said: Mapping[str, tuple[str, ...]]
-    letters: Mapping[str, tuple[Range, ...]]
+    letters: Mapping[str, Mapping[str, Range]]
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
         """The shape of every name."""
         return {name: self.steps[place.slot].shape for name, place in self.places.items()}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that a formula may name."""
+        return tuple(name for name in self.places if "[" not in name)
+
+    @cached_property
+    def bases(self) -> dict[tuple[str, int], str]:
+        """The bases of recurrences that are no step: of h[0] the name "h[0]"."""
+        return {
+            (name, number): f"{name}[{number}]"
+            for name, place in self.places.items()
+            for number in place.entries or ()
+            if number < 1
+        }
+
+    sigma = "sigmoid"  # what σ(z) stands for
+    shares: int | None = None  # no loss here has any
+    examples: int | None = None
+
+    @staticmethod
+    def canonical(name: str) -> str:
+        """The one name of a quantity, which is its only one."""
+        return name
+
+    @staticmethod
+    def has_examples(name: str) -> bool:
+        """Whether a name's first axis is that of examples, as far as anybody knows."""
+        return False
+
+    def no_derivative(self, of: str, by: str) -> str | None:
+        """Why d of / d by does not exist, None where it does."""
+        for name in (of, by):
+            if name not in self.places:
+                return f"d{of}/d{by}: the network has no {name}"
+            if self.steps[self.places[name].slot].operation == "constant":
+                return f"d{of}/d{by}: {name} is a size, and no quantity to derive"
+        slots = {s for slot in self.places[of].all for s in self.before(slot)}
+        if slots.isdisjoint(self.places[by].all) and self.places[by].slot > self.places[of].slot:
+            return f"d{of}/d{by}: {by} comes after {of} in the forward pass"
+        return None
+
+    def entry(self, name: str, index: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+        """The slot that has an entry of a name, indices from 0, and the rest of the index."""
+        place = self.places[name]
+        if place.entries is None or len(index) <= place.axis:
+            return place.slot, index
+        slot = place.entries[index[place.axis] + 1]
+        return slot, index[: place.axis] + index[place.axis + 1 :]
+
+    @cached_property
+    def is_rational(self) -> bool:
+        """Whether everything is a fraction of what is given."""
+        return all(map(_is_rational, self.steps))
+
+    def reading(self) -> str:
+        """The network in one line, as every report states it."""
+        number = len(self.blocks and self.graph.definitions)
+        equations = "1 equation" if number == 1 else f"{number} equations"
+        said = dict.fromkeys(words for several in self.said.values() for words in several)
+        return "; ".join([f"a network of {equations}", *said])
+
+    @cached_property
+    def depth(self) -> int:
+        """A bound on how many products stand behind each other."""
+        deep = ("multiply", "divide", "matmul", "power")
+        levels: list[int] = []
+        for step in self.steps:
+            before = max((levels[slot] for slot in step.inputs), default=0)
+            levels.append(before + (step.operation in deep))
+        return 1 + max(levels, default=0)
+
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """The lengths of all axes of names."""
+        return tuple(n for shape in self.shapes.values() for n in shape) or (1,)
 
     @cached_property
     def work(self) -> int:
@@ -190,6 +285,7 @@ class _Lowering:
         self.functions = {function.name: function for function in graph.functions}
         self.whole_numbers = dict(graph.whole_numbers)
         self.sizes: dict[str, Range] = {}  # of the axes of letters
+        self.letters: dict[str, dict[str, Range]] = {}
         self.said: dict[str, None] = {}
         self.named = 0  # arguments of own functions whose derivative is taken
 
@@ -199,16 +295,15 @@ class _Lowering:
             self.places[name] = Place(self.step("given", (), shape, name=name))
         for name, size in self.graph.sizes:
             self.places[name] = Place(self.constant(Fraction(size)).slot)
-        said, letters, blocks = {}, {}, []
+        said: dict[str, tuple[str, ...]] = {}
+        blocks: list[Block] = []
         for block in self.graph.blocks:
             self.said = {}
             first = (block.bases or block.definitions)[0]
             try:
                 if block.axis is None:
                     (definition,) = block.definitions
-                    place, ranges = self.entire(definition)
-                    self.places[definition.name] = place
-                    letters[definition.name] = ranges
+                    self.places[definition.name] = Place(self.entire(definition))
                 else:
                     block = self.recurrence(block)
             except (EvaluationError, OutOfWork) as error:
@@ -217,7 +312,7 @@ class _Lowering:
             blocks.append(block)
             for definition in block.definitions:
                 said[definition.name] = tuple(self.said)
-        return Program(self.steps, self.places, tuple(blocks), said, letters)
+        return Program(self.graph, self.steps, self.places, tuple(blocks), said, self.letters)
 
     # Steps
 
@@ -313,11 +408,8 @@ class _Lowering:
         bare = _Scope(Ranges(node, self.shape_of, {k: (1, 1) for k in letters}), fixed=letters)
         return self.value(node, bare).shape
 
-    def entire(
-        self, definition: Definition, fixed: Mapping[str, int] = {}
-    ) -> tuple[Place, tuple[Range, ...]]:
-        """A definition that is no recurrence, or one of its steps: where it
-        stands, and how far its letters run."""
+    def entire(self, definition: Definition, fixed: Mapping[str, int] = {}) -> int:
+        """The slot of a definition that is no recurrence, or of one of its steps."""
         known = {letter: (number, number) for letter, number in fixed.items()}
         ranges = Ranges(definition.formula, self.shape_of, known)
         letters = [letter for letter in definition.letters if letter not in fixed]
@@ -338,29 +430,28 @@ class _Lowering:
         term = self.value(definition.formula, scope)
         term = self.stretched(term, letters, term.shape)
         name = definition.name + "".join(f"[{number}]" for number in fixed.values())
-        return Place(self.name(term.slot, name)), tuple(ranges[letter] for letter in letters)
+        self.letters[definition.name] = {letter: ranges[letter] for letter in letters}
+        return self.name(term.slot, name)
 
     def recurrence(self, block: Block) -> Block:
         """Every base, then every step of a recurrence in turn; the block with the steps told."""
         assert block.axis is not None
         axis = block.axis
-        numbers: dict[str, Definition] = {}
         for definition in block.definitions:
             self.unfinished[definition.name] = (axis, {})
+        numbers = [base for base in block.bases if not base.formula.letters]
         for base in block.bases:
-            number = base.axes[axis]
-            assert isinstance(number, int)
-            if isinstance(base.formula, f.Number | f.Negative) and len(base.axes) == 1:
-                numbers[base.name] = base
-            self._keep(base, number, self._entry(base, {}))
+            if base not in numbers:
+                self._keep(base, axis, self._entry(base, {}))
+        alone = {base: self._entry(replace(base, axes=()), {}) for base in numbers}
+        for base, slot in alone.items():
+            self._keep(base, axis, slot)
         steps = self._steps_of(block)
-        shapes = self._shapes_of(block, steps) if numbers else {}
-        for base in numbers.values():
-            number = base.axes[axis]
-            shape = shapes[base.name]
-            assert isinstance(number, int)
-            term = self.stretched(_Term(self._entry(base, {}), (), ()), (), shape)
-            self._keep(base, number, term.slot)
+        shapes = self._shapes_of(block, steps) if alone else {}
+        for base, slot in alone.items():
+            if not (own := self.steps[slot].shape):  # a number takes the steps' shape
+                term = self.stretched(_Term(slot, (), own), (), shapes[base.name])
+                self._keep(base, axis, term.slot)
         for number in steps:
             for definition in block.definitions:
                 letter = definition.axes[axis]
@@ -375,13 +466,15 @@ class _Lowering:
 
     def _entry(self, definition: Definition, fixed: Mapping[str, int]) -> int:
         try:
-            return self.entire(definition, fixed)[0].slot
+            return self.entire(definition, fixed)
         except (EvaluationError, OutOfWork) as error:
             error.definition = definition  # type: ignore[union-attr]
             raise
 
-    def _keep(self, base: Definition, number: int, slot: int) -> None:
+    def _keep(self, base: Definition, axis: int, slot: int) -> None:
         """A base under its own name as well: h[0]."""
+        number = base.axes[axis]
+        assert isinstance(number, int)
         slot = self.name(slot, f"{base.name}[{number}]")
         self.unfinished[base.name][1][number] = slot
         self.places[f"{base.name}[{number}]"] = Place(slot)

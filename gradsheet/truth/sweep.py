@@ -17,18 +17,17 @@ infinitesimal part is taken (the R-operator: Pearlmutter 1994, Fast Exact
 Multiplication by the Hessian).
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from manual.ops import OPERATIONS
 
 from gradsheet.network.lowering import Program, Step
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.dual import Dual
 from manual.activations import Array
+from manual.ops import OPERATIONS
 
 Index = tuple[int, ...]
 Change = Callable[[Array], Any]  # the values carried on in all variants, from those computed
@@ -65,6 +64,7 @@ class Sweep:
     edits: Edits = field(default_factory=dict)
     variants: int = 1
     level: int = 0
+    floats: bool = False
     values: dict[int, Array] = field(default_factory=dict)
 
     # Forward
@@ -97,8 +97,8 @@ class Sweep:
     def _constant(self, step: Step) -> Array:
         value = step.arguments["value"]
         if not step.shape:
-            return as_array(self.typed(value))[None]
-        numbers = np.empty(len(value), object)
+            return np.array([self.typed(value)], float if self.floats else object)
+        numbers = np.empty(len(value), float if self.floats else object)
         numbers[:] = [self.typed(v) for v in value]
         return numbers.reshape(1, *step.shape)
 
@@ -234,18 +234,6 @@ class Sweep:
         seed = np.full((1, *like.shape[1:]), self.typed(0), dtype=like.dtype)
         seed[(0, *entry)] = self.typed(1)
         return as_array(seed)
-
-    def rows(self, of: int, by: Sequence[int]) -> dict[int, Array]:
-        """The derivative of every entry of a slot by others, the entries of
-        what is derived on the front axis: (entries, ...)."""
-        shape = self.program.steps[of].shape
-        number = math.prod(shape)
-        seeds = np.concatenate([self.unit(of, entry) for entry in np.ndindex(shape)])
-        cotangents = self.back(of, seeds, () if not shape else None)
-        full = {slot: cotangents[slot] for slot in by}
-        return {
-            slot: np.broadcast_to(array, (number, *array.shape[1:])) for slot, array in full.items()
-        }
 
 
 def _slopes(level: int) -> Any:

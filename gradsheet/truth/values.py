@@ -93,6 +93,10 @@ class Values(ABC):
     def live_units(self) -> list[bool]:
         """On which side of its kink everything stands that has one."""
 
+    def keep_kinks(self, other: "Values") -> None:
+        """Take those of another point for what stands at its kink."""
+        return
+
     # The tensors of a pass in which something is carried on otherwise
 
     @abstractmethod
@@ -313,6 +317,10 @@ class LayerValues(Values):
         up = self._derivative(of, f"h{layers[0]}").reshape(-1, at_kink.size)[:, at_kink] != 0
         down = self._derivative(f"z{layers[0]}", by).reshape(at_kink.size, -1)[at_kink] != 0
         return np.asarray(up.astype(bool) @ down.astype(bool)).reshape(shape)
+
+    def keep_kinks(self, other: Values) -> None:
+        """Take those of another point for the units that stand at their kink."""
+        self._kinks = other._kinks  # type: ignore[attr-defined]
 
     def live_units(self) -> list[bool]:
         """Which of the units with a kink are live, over all examples and layers."""
