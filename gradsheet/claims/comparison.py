@@ -78,7 +78,9 @@ def has_own_kink(tree: f.Node, network: Network) -> bool:
                     or not facts_of(network.activations[int(name[1:]) - 1]).kinked
                 ):
                     return True
-            case f.Call(function) if function in (*f.KINKED, "log"):
+            case f.Call(function) if function in (*f.KINKED, "log", "max", "min", "where"):
+                return True
+            case f.Largest() | f.Smallest() | f.Power(_, Fraction()):
                 return True
     return False
 

@@ -15,6 +15,7 @@ as on a fast one, and with whatever has been found for other sheets before.
 import itertools
 import math
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
@@ -104,8 +105,12 @@ class FormulaWork:
                 if isinstance(node, f.Quantity):
                     shape = self._shape(node.name)
                 for size, index in zip(shape, node.indices, strict=False):
-                    if isinstance(index, f.Letter):
-                        ranges[index.name] = max(ranges.get(index.name, 1), size)
+                    for letter in () if isinstance(index, int) else index.letters:
+                        ranges[letter] = max(ranges.get(letter, 1), size)
+            elif isinstance(node, f.Sum) and node.bounds is not None:
+                lowest, highest = node.bounds
+                count = highest - lowest + 1
+                ranges[node.letter.name] = max(ranges.get(node.letter.name, 1), count)
         return ranges
 
     def _shape(self, name: str) -> Shape:
@@ -165,7 +170,14 @@ class FormulaWork:
                     self._spend(times, size * size)
                     return (size, size)
                 self._spend(times, size, self.curved if function in f.SMOOTH else None)
-                return () if function in ("sum", "mean", "kronecker") else shapes[0]
+                if function in ("max", "min", "where") and len(shapes) > 1:
+                    return max(shapes, key=math.prod)
+                return () if function in (*f.OVER_LETTERS, "kronecker") else shapes[0]
+            case f.Compare(_, left, right):
+                return max(self._visit(left, times), self._visit(right, times), key=math.prod)
+            case f.DerivativeOf(term, by):
+                self._visit(term, times)
+                return self._shape(by.name)[len(by.indices) :]
             case f.List(items):
                 several = [self._visit(item, times) for item in items]
                 self._spend(times, sum(map(math.prod, several)), 1)
@@ -176,9 +188,10 @@ class FormulaWork:
                 shape = self._visit(operand, times)
                 return (1, *shape) if len(shape) == 1 else shape[::-1]
             case f.Power(operand) | f.Negative(operand):
-                products = abs(node.exponent).bit_length() if isinstance(node, f.Power) else 1
-                shape = self._visit(operand, times)
-                self._spend(times, math.prod(shape) * max(1, products))
+                exponent, shape = getattr(node, "exponent", 1), self._visit(operand, times)
+                is_root = isinstance(exponent, Fraction)
+                products = self.curved if is_root else max(1, abs(exponent).bit_length())
+                self._spend(times, math.prod(shape) * products)
                 return shape
         self._spend(times, 0)
         return ()
