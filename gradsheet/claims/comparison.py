@@ -78,7 +78,9 @@ def has_own_kink(tree: f.Node, network: Network) -> bool:
                     or not facts_of(network.activations[int(name[1:]) - 1]).kinked
                 ):
                     return True
-            case f.Call(function) if function in (*f.KINKED, "log"):
+            case f.Call(function) if function in (*f.KINKED, "log", "max", "min", "where"):
+                return True
+            case f.Largest() | f.Smallest() | f.Power(_, Fraction()):
                 return True
     return False
 
@@ -182,7 +184,7 @@ class Comparison:
             self._sides[side] = has_own_kink(side, self.first_point.network)
         return self._sides[side]
 
-    def _kinks(self, point: Values, evaluator: Evaluator, side: f.Node) -> set[str]:
+    def _kinks(self, point: Point, evaluator: Evaluator, side: f.Node) -> set[str]:
         """What a side applied relu, drelu and step to at a generic point, but
         for the network's own kinked units.
 

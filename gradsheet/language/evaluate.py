@@ -11,6 +11,7 @@ was taken for, is kept to be said (`Evaluator.said`).
 
 import itertools
 import math
+import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, ClassVar, Protocol
@@ -20,7 +21,7 @@ import numpy as np
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
 from gradsheet.language.functions import FUNCTIONS
-from gradsheet.language.text import show_index
+from gradsheet.language.text import index_text, show_index
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import GLANCES, Budget, length_factor
 from gradsheet.numbers.reasons import (
@@ -36,29 +37,38 @@ MAX_WORK = 50_000
 MAX_AXES = 8
 MAX_BITS = 20_000
 LONG = 1_000  # bits of fractions that are paid for one by one
+EXACT_ROOT = 50  # bits of a root that floats find exactly
 MAX_DOTS = 4  # in a line, whose products are looked for
 NO_RANGE = "{} is no quantity, and as an index it stands at no axis that gives it a range"
 
 Binding = Mapping[str, int]
+Scope = Mapping[str, f.Sum]  # the sums around a part of a formula, by their letters
+# An index at which a letter stands, the size of its axis, what has it, and the sums around it.
+Place = tuple[f.Node, int, str, Scope]
 
 
 class Shapes(Protocol):
     """What a formula must know of the network that it speaks of."""
 
     @property
-    def widths(self) -> tuple[int, ...]:
-        """The inputs and every layer's units."""
-
-    @property
-    def examples(self) -> int | None:
-        """The size of the batch, None where nodes have no example axis."""
-
-    @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """The shape of every quantity under its one name."""
 
+    @property
+    def shares(self) -> int | None:
+        """How many shares the loss has, L[k]; None where that is an entry of a
+        quantity like any other."""
+
+    @property
+    def bases(self) -> Mapping[tuple[str, int], str]:
+        """The nodes that stand at an index below 1 of a recurrence, as h[0] does."""
+
     def canonical(self, name: str) -> str:
         """The one name of a quantity."""
+
+    def has_examples(self, name: str) -> bool | None:
+        """Whether the first axis of a quantity is that of the examples; None
+        where there is one example alone, and so no such axis."""
 
 
 class Environment(Protocol):
@@ -89,12 +99,29 @@ class Environment(Protocol):
         """The derivative of an entry by an entry, indices from 0; the first ones
         alone give an array."""
 
+    def differential(self, node: f.DerivativeOf, binding: Binding) -> Array:
+        """The derivative of a formula."""
+
+    def function(self, name: str) -> tuple[str, f.Node] | None:
+        """The argument of a function of the sheet's own, and the formula in it;
+        None where there is no such function."""
+
+    def own_slope(self, name: str, argument: Array) -> Array:
+        """The derivative of such a function, entry by entry."""
+
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
     "*": lambda a, b: a * b,
     "/": lambda a, b: a / b,
+}
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
 }
 
 
@@ -161,23 +188,68 @@ def _bits(values: Iterable[Any]) -> int:
     return max(lengths, default=0)
 
 
+def _own_letters(index: f.Index) -> set[str]:
+    """The letters of an index but for those that stand within another, as t in w[t]."""
+    if isinstance(index, int):
+        return set()
+    within = {id(part) for part in f.walk(index) if isinstance(part, f.Quantity)}
+    return {part.name for part in f.walk(index, but=within) if isinstance(part, f.Letter)}
+
+
+def _exact_root(v: Any, degree: int) -> Fraction | None:
+    """The root of a fraction, where it is one of not too long numbers."""
+    if not isinstance(v, Fraction):
+        return None
+    parts = v.numerator, v.denominator
+    if any(part.bit_length() > EXACT_ROOT * degree for part in parts):
+        return None
+    roots = [round(part ** (1 / degree)) for part in parts]
+    return (
+        Fraction(*roots)
+        if all(root**degree == part for root, part in zip(roots, parts, strict=True))
+        else None
+    )
+
+
+def _filled(shape: tuple[int, ...], values: list[Any]) -> Array:
+    """An array of objects."""
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array.reshape(shape)
+
+
 class Evaluator:
-    """Evaluates formulas at one point; the work they may do together is limited."""
+    """Evaluates formulas at one point; the work they may do together is limited.
+
+    `sizes` are how far letters run that are free, where something else than the
+    formula says so. Where it is `strict`, as in the definitions of a network,
+    only numbers and rows (1, n) over a matrix broadcast.
+    """
 
     def __init__(
         self,
         point: Environment,
         numbers: Mapping[int, Any] = {},
         ranges: dict[Any, int] | None = None,
+        *,
+        sizes: Mapping[str, int] = {},
+        strict: bool = False,
     ):
-        self.point, self.work = point, 0
+        self.point, self.work, self.sizes, self.strict = point, 0, sizes, strict
         # Of letters in nodes that outlive this, found before.
         self.ranges = {} if ranges is None else ranges
+        # The whole formula, and what the letters of the sums around a part of it run over.
+        self.whole: f.Node | None = None
+        self.running = {letter: range(1, size + 1) for letter, size in sizes.items()}
+        self.pending: set[str] = set()  # letters whose range is being found
+        self.local: dict[str, Array] = {}  # the argument of an own function, in its formula
         self.numbers = numbers  # other values for the numbers of a formula, by the id of their node
         self.letters: dict[int, list[str]] = {}  # that sums depend on, by the ids of their nodes
         # Sums, by their nodes and the values of those letters.
         self.sums: dict[tuple[Any, ...], Array] = {}
-        self.kinks: list[Any] = []  # what relu, drelu and step were applied to
+        # What relu, step and abs were applied to, and how far what max and where chose is from
+        # what they did not.
+        self.kinks: list[Any] = []
         # How parts of formulas were read that may be read otherwise.
         self.said: dict[tuple[int, str], str] = {}
 
@@ -193,13 +265,22 @@ class Evaluator:
 
     def value(self, node: f.Node, binding: Binding) -> Array:
         """The value as an object array; raises EvaluationError, or what `Point` raises."""
+        if self.whole is not None:
+            return self._value(node, binding)
+        self.whole = node
+        try:
+            return self._value(node, binding)
+        finally:
+            self.whole = None
+
+    def _value(self, node: f.Node, binding: Binding) -> Array:
         spine = []
         while isinstance(node, f.Binary):  # a long sum is deeper than Python's stack
             spine.append(node)
             node = node.left
         value = self._leaf(node, binding)
         for binary in reversed(spine):
-            value = self._binary(binary, value, self.value(binary.right, binding))
+            value = self._binary(binary, value, self._value(binary.right, binding))
         return value
 
     def say(self, node: f.Node, text: str) -> None:
@@ -220,18 +301,40 @@ class Evaluator:
         return as_array(Fraction(self._bound(node.name, binding)))
 
     def _quantity(self, node: f.Quantity, binding: Binding) -> Array:
-        name = node.name
-        if node.indices and name in ("L", f"L{NEW}"):  # the share of an output
-            name = "shares" + name[1:]
-        return self._index(self.point.node(name), node.indices, binding, node.name)
+        if node.name in self.local:
+            return self._index(self.local[node.name], node.indices, binding, node.name)
+        name, indices = self._named(node, binding, ("L", f"L{NEW}"))
+        return self._index(self.point.node(name), indices, binding, node.name)
+
+    def _named(
+        self, node: f.Quantity, binding: Binding, shared: tuple[str, ...]
+    ) -> tuple[str, tuple[f.Index, ...]]:
+        """The node that a quantity is of, and its indices there: L[k] is of the
+        shares of the outputs, and h[0,i] of the base of a recurrence."""
+        name, indices, network = node.name, node.indices, self.point.network
+        if indices and name in shared and network.shares is not None:
+            return "shares" + name[1:], indices
+        if network.bases:
+            for axis, index in enumerate(indices):
+                if base := network.bases.get((name, self.whole_number(index, binding))):
+                    return base, indices[:axis] + indices[axis + 1 :]
+        return name, indices
 
     def _derivative(self, node: f.Derivative, binding: Binding) -> Array:
-        of, by = node.of, node.by
-        shares = of.name == "L" and of.indices
-        of_shape = (self.point.network.widths[-1],) if shares else self._shape(of.name)
-        of_index = self.positions(of_shape, of.indices, binding, of.name)
-        by_index = self.positions(self._shape(by.name), by.indices, binding, by.name)
-        return self.point.derivative("shares" if shares else of.name, of_index, by.name, by_index)
+        asked: list[Any] = []
+        for end, shared in ((node.of, ("L",)), (node.by, ())):
+            if end.name in self.local:
+                raise NotRead(f"{end.name} is a number in a function: write {end.name} alone")
+            name, indices = self._named(end, binding, shared)
+            shares = self.point.network.shares if name == "shares" else None
+            shape = self._shape(name) if shares is None else (shares,)
+            asked += [name, self.positions(shape, indices, binding, end.name)]
+        return self.point.derivative(*asked)
+
+    def _derivative_of(self, node: f.DerivativeOf, binding: Binding) -> Array:
+        if any(isinstance(p, f.Quantity) and p.name in self.local for p in f.walk(node)):
+            raise NotRead("a derivative of what the argument of a function enters is not read")
+        return self.point.differential(node, binding)
 
     def _negative(self, node: f.Negative, binding: Binding) -> Array:
         return as_array(-self.value(node.operand, binding))
@@ -240,13 +343,42 @@ class Evaluator:
         base = self.value(node.base, binding)
         self.spend(base.size)
         bits = _bits(getattr(v, "exact", v) for v in base.flat)
-        if bits * abs(node.exponent) > MAX_BITS:
+        size = node.exponent if node.exponent >= 0 else -node.exponent
+        if bits * size > MAX_BITS:
             raise Undecided(f"a power with numbers of over {MAX_BITS} bits")
-        power = self._weighed(as_array(base ** abs(node.exponent)))
+        if isinstance(size, Fraction):
+            power = self._root(base, size)
+        else:
+            power = self._weighed(as_array(base**size))
         return power if node.exponent >= 0 else self._entrywise("/", as_array(Fraction(1)), power)
 
+    def _root(self, base: Array, exponent: Fraction) -> Array:
+        """A power that is no whole number, of numbers that are not negative."""
+
+        def of(v: Any) -> Any:
+            if v < 0:
+                raise EvaluationError(
+                    f"the power {exponent} of a negative number, which only whole numbers have"
+                )
+            if self.point.floats:
+                return float(v) ** float(exponent)
+            if v == 0:
+                return Fraction(0)
+            if (root := _exact_root(getattr(v, "exact", v), exponent.denominator)) is not None:
+                return root**exponent.numerator
+            real = self.point.arithmetic(v)
+            if exponent.denominator == 2:
+                return real.sqrt() ** exponent.numerator
+            return (real.log() * exponent).exp()
+
+        return as_array(np.frompyfunc(of, 1, 1)(base))
+
     def _call(self, node: f.Call, binding: Binding) -> Array:
+        if node.function == "where":
+            return self._where(node, binding)
         arguments = [self.value(argument, binding) for argument in node.arguments]
+        if own := self.point.function(node.function.removesuffix("'")):
+            return self._own(node.function, *own, *arguments)
         match node.function:
             case "outer":
                 return self._outer(*arguments)
@@ -254,7 +386,11 @@ class Evaluator:
                 return self._diagonal(*arguments)
             case "kronecker":
                 return as_array(Fraction(int(arguments[0].item() == arguments[1].item())))
-            case "sum" | "mean":
+            case "concat":
+                return self._concat(*arguments)
+            case "max" | "min" if len(arguments) == 2:
+                return self._extreme(node.function, arguments)
+            case "sum" | "mean" | "max" | "min":
                 return self._over_entries(node, *arguments)
         if FUNCTIONS[node.function].over_axis and arguments[0].ndim > 1:
             self.say(node, f"{node.function} goes over the last axis")
@@ -267,8 +403,77 @@ class Evaluator:
         self.spend(array.size)
         if self._has_examples(node.arguments[0]):
             self.say(node, f"{name} is over all entries, those of all examples")
+        if name in ("max", "min"):
+            return self._extreme(name, [as_array(v) for v in array.flat])
         total = as_array(array.sum())
         return total if name == "sum" else self._divided(total, array.size)
+
+    def _own(self, function: str, argument: str, formula: f.Node, array: Array) -> Array:
+        """A function of the sheet's own, or its derivative: its formula for every entry."""
+        if function.endswith("'"):
+            return self.point.own_slope(function[:-1], array)
+        outer, values = self.local, []
+        try:
+            for v in array.flat:
+                self.local = {argument: as_array(v)}
+                value = self.value(formula, {})
+                if value.ndim:
+                    raise NotRead(
+                        f"{function} gives an array of {shape_text(value.shape)} for a number: "
+                        "functions of a sheet's own go entry by entry"
+                    )
+                values.append(value.item())
+        finally:
+            self.local = outer
+        return _filled(array.shape, values)
+
+    def _concat(self, a: Array, b: Array) -> Array:
+        if not a.ndim or not b.ndim:
+            raise EvaluationError("concat of a number, expected vectors: write [v] for one of 1")
+        if a.shape[1:] != b.shape[1:]:
+            raise EvaluationError(
+                f"concat of shapes {a.shape} and {b.shape}, expected all but the first axis alike"
+            )
+        self.spend(a.size + b.size)
+        return np.concatenate([a, b])
+
+    def _alike(self, name: str, arrays: Collection[Array]) -> tuple[int, ...]:
+        """The shape of arrays that go together entry by entry; some may be numbers."""
+        shapes = sorted({array.shape for array in arrays if array.ndim})
+        if len(shapes) > 1:
+            raise EvaluationError(
+                f"{name} of shapes {' and '.join(map(str, shapes))}, expected equal shapes or "
+                "numbers"
+            )
+        shape = shapes[0] if shapes else ()
+        self.spend(len(arrays) * math.prod(shape))
+        return shape
+
+    def _extreme(self, name: str, arrays: list[Array]) -> Array:
+        """The largest or smallest of several, entry by entry."""
+        shape, values = self._alike(name, arrays), []
+        is_better = operator.gt if name == "max" else operator.lt
+        for entries in zip(*(np.broadcast_to(a, shape).flat for a in arrays), strict=True):
+            best = 0
+            for k in range(1, len(entries)):
+                if is_better(entries[k], entries[best]):
+                    best = k
+            self.kinks += [v - entries[best] for k, v in enumerate(entries) if k != best]
+            values.append(entries[best])
+        return _filled(shape, values)
+
+    def _where(self, node: f.Call, binding: Binding) -> Array:
+        """where(a > b, u, v), entry by entry; u and v both have to have values."""
+        compare, *chosen = node.arguments
+        assert isinstance(compare, f.Compare)
+        parts = (compare.left, compare.right, *chosen)
+        arrays = [self.value(part, binding) for part in parts]
+        shape, values = self._alike("where", arrays), []
+        holds = _COMPARISONS[compare.operator]
+        for a, b, u, v in zip(*(np.broadcast_to(x, shape).flat for x in arrays), strict=True):
+            self.kinks.append(a - b)
+            values.append(u if holds(a, b) else v)
+        return _filled(shape, values)
 
     def _diagonal(self, vector: Array) -> Array:
         if vector.ndim != 1:
@@ -281,6 +486,8 @@ class Evaluator:
     def _sum(self, node: f.Sum, binding: Binding) -> Array:
         """A sum, which is added up once for all values of the indices that it
         does not depend on."""
+        if self.local:  # it may depend on the argument
+            return self._added_up(node, binding)
         if id(node) not in self.letters:
             self.letters[id(node)] = sorted(node.letters)
         key = (id(node), *(binding.get(name) for name in self.letters[id(node)]))
@@ -289,12 +496,21 @@ class Evaluator:
         return self.sums[key]
 
     def _added_up(self, node: f.Sum, binding: Binding) -> Array:
-        letter = node.letter.name
-        number = self.range_of(letter, node.term, binding)
-        total = self.value(node.term, {**binding, letter: 1})
-        for k in range(2, number + 1):
-            total = self._entrywise("+", total, self.value(node.term, {**binding, letter: k}))
-        return self._divided(total, number) if isinstance(node, f.Mean) else total
+        letter, values = node.letter.name, self.limits(node, binding)
+        outer = self.running.get(letter)
+        self.running[letter] = values
+        terms = (self.value(node.term, {**binding, letter: k}) for k in values)
+        if isinstance(node, f.Largest | f.Smallest):
+            total = self._extreme("max" if isinstance(node, f.Largest) else "min", [*terms])
+        else:
+            total = next(terms)
+            for term in terms:
+                total = self._entrywise("+", total, term)
+        if outer is None:
+            del self.running[letter]
+        else:
+            self.running[letter] = outer
+        return self._divided(total, len(values)) if isinstance(node, f.Mean) else total
 
     def _divided(self, total: Array, number: int) -> Array:
         return self._entrywise("/", total, as_array(Fraction(number)))
@@ -319,11 +535,14 @@ class Evaluator:
         f.Letter: _letter,
         f.Quantity: _quantity,
         f.Derivative: _derivative,
+        f.DerivativeOf: _derivative_of,
         f.Negative: _negative,
         f.Power: _power,
         f.Call: _call,
         f.Sum: _sum,
         f.Mean: _sum,
+        f.Largest: _sum,
+        f.Smallest: _sum,
         f.List: _list,
         f.Subscript: _subscript,
         f.Transpose: _transpose,
@@ -338,6 +557,22 @@ class Evaluator:
             raise NotRead(NO_RANGE.format(name))
         return binding[name]
 
+    def whole_number(self, index: f.Index, binding: Binding) -> int:
+        """The value of an index."""
+        if isinstance(index, int):
+            return index
+        if isinstance(index, f.Letter):
+            return self._bound(index.name, binding)
+        value = self.value(index, binding)
+        number = None if value.ndim else value.item()
+        exact = getattr(number, "exact", number)
+        if exact is not None and not isinstance(exact, Fraction) and math.isfinite(exact):
+            exact = Fraction(float(exact))
+        if not isinstance(exact, Fraction) or exact.denominator > 1:
+            found = f"an array of {shape_text(value.shape)}" if value.ndim else number
+            raise NotRead(f"the index {index_text(index)} is {found}, expected a whole number")
+        return exact.numerator
+
     def positions(
         self, shape: tuple[int, ...], indices: tuple[f.Index, ...], binding: Binding, name: str
     ) -> tuple[int, ...]:
@@ -346,9 +581,11 @@ class Evaluator:
         self._fit(indices, shape, name)
         positions = []
         for axis, index in enumerate(indices):
-            number = self._bound(index.name, binding) if isinstance(index, f.Letter) else index
+            number = self.whole_number(index, binding)
             if not 1 <= number <= shape[axis]:
-                at = f" at {index.name} = {number}" if isinstance(index, f.Letter) else ""
+                letters = () if isinstance(index, int) else sorted(index.letters)
+                values = ", ".join(f"{letter} = {binding[letter]}" for letter in letters)
+                at = f" at {values}" if values else ""
                 raise EvaluationError(
                     f"{name}{show_index(indices)}: index {axis + 1} is {number}{at}, outside 1 to "
                     f"{shape[axis]}" + (", indices start at 1" if number == 0 else "")
@@ -361,8 +598,8 @@ class Evaluator:
         if len(indices) > len(shape):
             entry, number = f"{name}{show_index(indices)}", len(indices)
             message = f"{entry} has {number} indices, {name} has {len(shape)} axes"
-            is_node = self.point.network.examples is None and name[0] in "xyzh"
-            if is_node and isinstance(indices[0], f.Letter):
+            is_single = self.point.network.has_examples(name) is None
+            if is_single and isinstance(indices[0], f.Letter):
                 raise NotRead(f"{message}: the sheet has one example, and so no index for it")
             raise EvaluationError(message)
 
@@ -385,7 +622,7 @@ class Evaluator:
             node = node.left
         match node:
             case f.Quantity(name, ()):
-                return self.point.network.examples is not None and name[0] in "xyzh" and not last
+                return not last and bool(self.point.network.has_examples(name))
             case f.Derivative(of, by) if not last:
                 return self._has_examples(of) or (
                     self._shape(of.name)[len(of.indices) :] == () and self._has_examples(by)
@@ -394,6 +631,10 @@ class Evaluator:
                 return self._has_examples(inner, last=not last)
             case f.Negative(inner) | f.Power(inner) | f.Sum(_, inner):
                 return self._has_examples(inner, last=last)
+            case f.Compare(_, left, right):
+                return any(self._has_examples(side, last=last) for side in (left, right))
+            case f.Call("max" | "min" | "where", (_, _, *_) as several):
+                return any(self._has_examples(inner, last=last) for inner in several)
             case f.Call(function, (inner, *_)):
                 return function in (*f.KINKED, *f.SMOOTH) and self._has_examples(inner, last=last)
         return False
@@ -450,6 +691,8 @@ class Evaluator:
         if other.shape == (1, columns):
             shape = shape_text(matrix.shape)
             return f"the row of {columns} stands for every row of the {shape} matrix"
+        if self.strict:
+            return ""
         if columns == 1 and other.ndim == 2 and len(other) == 1:
             sign = {"+": "sum", "-": "difference", "*": "product", "/": "quotient"}[operator]
             return f"a column and a row: every {sign} of their entries, {rows}x{other.size}"
@@ -576,43 +819,112 @@ class Evaluator:
             )
         return np.stack(items)
 
-    def _sites(self, letter: str, node: f.Node, binding: Binding) -> Iterator[tuple[int, str]]:
-        """The size of every axis that the letter indexes in a formula, with the
-        name of what has the axis."""
+    def _places(self, letter: str, node: f.Node, binding: Binding, scope: Scope) -> Iterator[Place]:
+        """Every index of a formula in which a letter stands."""
         letters = {part.name for part in f.walk(node) if isinstance(part, f.Letter)}
         one = {**dict.fromkeys(letters, 1), **binding}
-        for part in f.walk(node, letter):
-            match part:
-                case f.Quantity("L" | "L_new" as name, indices) if indices:
-                    shape: tuple[int, ...] = (self.point.network.widths[-1],)
-                case f.Quantity(name, indices):
-                    shape = self._shape(name)
-                case f.Subscript(base, indices) if f.Letter(letter) in indices:
-                    shape, name = self.value(base, one).shape, "the bracket"
-                case _:
-                    continue
-            if f.Letter(letter) in indices:
-                self._fit(indices, shape, name)
-            for index, size in zip(indices, shape, strict=False):
-                if index == f.Letter(letter):
-                    yield size, name
+        waiting: list[tuple[f.Node, Scope]] = [(node, scope)]
+        while waiting:
+            part, around = waiting.pop()
+            if isinstance(part, f.Sum):
+                if part.letter.name != letter:
+                    waiting.append((part.term, {**around, part.letter.name: part}))
+                continue
+            waiting += [(inner, around) for inner in part.below]
+            if not isinstance(part, f.Quantity | f.Subscript):
+                continue
+            # In E[w[t]] it is w that t stands at.
+            mentions = [letter in _own_letters(index) for index in part.indices]
+            if not any(mentions):
+                continue
+            if isinstance(part, f.Subscript):
+                shape, name = self.value(part.base, one).shape, "the bracket"
+            else:
+                shape, name = self._axes(part), part.name
+            self._fit(part.indices, shape, name)
+            for index, size, is_there in zip(part.indices, shape, mentions, strict=False):
+                if is_there and isinstance(index, f.Node):
+                    yield index, size, name, around
+
+    def _axes(self, quantity: f.Quantity) -> tuple[int, ...]:
+        """The shape that the indices of a quantity are of."""
+        shares = self.point.network.shares
+        if quantity.name in ("L", f"L{NEW}") and shares is not None:
+            return (shares,)
+        return () if quantity.name in self.local else self._shape(quantity.name)
+
+    def limits(self, node: f.Sum, binding: Binding, scope: Mapping[str, f.Sum] = {}) -> range:
+        """What the letter of a sum runs over."""
+        if node.bounds is None:
+            return range(1, self._range(node.letter.name, node.term, binding, scope) + 1)
+        lowest, highest = node.bounds
+        self.spend(highest - lowest)
+        return range(lowest, highest + 1)
 
     def range_of(self, letter: str, node: f.Node, binding: Binding) -> int:
-        """How far a letter runs in a formula: the size of the axes that it
-        indexes, which have to be of one size."""
-        key = (letter, id(node))
-        if key not in self.ranges:
-            self.ranges[key] = self._find_range(letter, node, binding)
-        return self.ranges[key]
+        """How far a free letter runs in a formula: the size of the axes that it
+        indexes alone, which have to be of one size; else, in sums like i+a-1, as
+        far as every index stays inside."""
+        return self.sizes.get(letter) or self._range(letter, node, binding, {})
 
-    def _find_range(self, letter: str, node: f.Node, binding: Binding) -> int:
-        sizes = dict(self._sites(letter, node, binding))
-        if not sizes:
-            raise NotRead(NO_RANGE.format(letter))
+    def _range(self, letter: str, node: f.Node, binding: Binding, scope: Scope) -> int:
+        key = (letter, id(node))
+        if key in self.ranges:
+            return self.ranges[key]
+        places = [*self._places(letter, node, binding, scope)]
+        sizes = {size: name for index, size, name, _ in places if isinstance(index, f.Letter)}
         if len(sizes) > 1:
             axes = ", ".join(f"{n} in {name}" for n, name in sizes.items())
             raise EvaluationError(f"the index {letter} runs over axes of different size: {axes}")
-        return next(iter(sizes))
+        if sizes:
+            (self.ranges[key],) = sizes
+            return self.ranges[key]
+        if not places:
+            raise NotRead(NO_RANGE.format(letter))
+        self.pending.add(letter)
+        try:
+            return self._inside(letter, places, node, binding)
+        finally:
+            self.pending.remove(letter)
+
+    def _inside(self, letter: str, places: list[Place], node: f.Node, binding: Binding) -> int:
+        """How far every index stays inside, whatever the other letters in it are."""
+        most: dict[int, str] = {}
+        for index, size, name, scope in places:
+            form = f.linear(index)
+            if form is None:
+                raise self._no_limits(letter)
+            low = high = form.pop("", 0)
+            step = form.pop(letter, 0)
+            for other, times in form.items():
+                values = self._values(other, node, binding, scope)
+                ends = times * values[0], times * values[-1]
+                low, high = low + min(ends), high + max(ends)
+            if step:
+                last = (size - high) // step if step > 0 else (low - 1) // -step
+                most[last] = f"the index {index_text(index)} of {name}"
+        if not most:
+            raise self._no_limits(letter)
+        if min(most) < 1:
+            raise EvaluationError(f"{most[min(most)]} is inside for no {letter} from 1")
+        return min(most)
+
+    def _values(self, letter: str, node: f.Node, binding: Binding, scope: Scope) -> range:
+        """What a letter beside another one runs over."""
+        if letter in self.pending:
+            raise self._no_limits(letter)
+        if letter in scope:
+            return self.limits(scope[letter], binding, scope)
+        if letter in self.running:
+            return self.running[letter]
+        return range(1, self._range(letter, self.whole or node, binding, {}) + 1)
+
+    @staticmethod
+    def _no_limits(letter: str) -> NotRead:
+        return NotRead(
+            f"nothing says how far {letter} runs, it stands at no axis alone: give it bounds, as "
+            f"in sum({letter}=1..3, ...)"
+        )
 
     def bindings(self, node: f.Node, bound: Collection[str] = ()) -> Iterator[Binding]:
         """Every combination of values of the letters that are free in a

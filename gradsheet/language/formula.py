@@ -295,3 +295,32 @@ def replaced(node: Any, others: Mapping[Node, Node]) -> Any:
                 replaced(item, others) if isinstance(item, Node) else item for item in part
             )
     return replace(node, **changed) if changed else node
+
+
+def linear(index: Node) -> dict[str, int] | None:
+    """An index as a sum: the coefficient of every letter, and under "" what is
+    added; None where it is none of letters and whole numbers alone."""
+    match index:
+        case Number(printed):
+            return {"": int(printed.value)}
+        case Letter(name):
+            return {name: 1}
+        case Negative(operand):
+            return _combined({}, linear(operand), -1)
+        case Binary("+" | "-" as sign, left, right):
+            return _combined(linear(left), linear(right), 1 if sign == "+" else -1)
+        case Binary("*", left, right):
+            a, b = linear(left), linear(right)
+            if a is not None and set(a) <= {""}:
+                a, b = b, a
+            return None if b is None or set(b) - {""} else _combined({}, a, b.get("", 0))
+    return None
+
+
+def _combined(
+    a: Mapping[str, int] | None, b: Mapping[str, int] | None, times: int
+) -> dict[str, int] | None:
+    """One sum and a multiple of another."""
+    if a is None or b is None:
+        return None
+    return {name: a.get(name, 0) + times * b.get(name, 0) for name in (*a, *b)}

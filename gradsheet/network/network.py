@@ -70,6 +70,23 @@ class Network:
         """The one name of a quantity."""
         return self.aliases.get(name, name)
 
+    @property
+    def shares(self) -> int:
+        """How many shares the loss has: one an output."""
+        return self.widths[-1]
+
+    @property
+    def bases(self) -> dict[tuple[str, int], str]:
+        """No layer is a recurrence."""
+        return {}
+
+    def has_examples(self, name: str) -> bool | None:
+        """Whether the first axis of a quantity is that of the examples; None
+        where there is one example alone, and so no such axis."""
+        if name[0] not in "xyzh":
+            return False
+        return None if self.examples is None else True
+
     def inner(self, name: str) -> str:
         """The name of a node as a z or h of its layer: x is h0, yhat the last h."""
         return {"x": "h0", "yhat": f"h{self.depth}"}.get(name, name)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gradsheet.language import formula as f
+from gradsheet.language.text import index_text
 from gradsheet.network.network import Network
 from gradsheet.truth.derivation import Index
 from gradsheet.truth.values import Tensor
@@ -35,7 +36,7 @@ def tensor_of(core: f.Node, network: Network) -> tuple[Tensor, tuple[Index, ...]
     for end in _ends(core):
         is_share = end.name == "L" and bool(end.indices)
         names.append("shares" if is_share else network.canonical(end.name))
-        indices += [index.name if isinstance(index, f.Letter) else index for index in end.indices]
+        indices += [i if isinstance(i, int) else index_text(i) for i in end.indices]
     return (names[0] if len(names) == 1 else (names[0], names[1])), tuple(indices)
 
 
@@ -85,10 +86,11 @@ def alike(core: f.Node, other: f.Node) -> bool:
 
 
 def _index_pattern(node: f.Node) -> list[float]:
-    """The indices of an entry, with the place of its first use, and a half, for each letter."""
+    """The indices of an entry, with the place of its first use, and a half, for
+    each letter, or sum of letters."""
     indices = [index for end in _ends(node) for index in end.indices]
-    letters = list(dict.fromkeys(index for index in indices if isinstance(index, f.Letter)))
-    return [letters.index(i) + 0.5 if isinstance(i, f.Letter) else i for i in indices]
+    letters = list(dict.fromkeys(index for index in indices if isinstance(index, f.Node)))
+    return [letters.index(i) + 0.5 if isinstance(i, f.Node) else i for i in indices]
 
 
 def nested(axes: Sequence[int], entry: Callable[[tuple[int, ...]], f.Node | None]) -> f.Node | None:

@@ -92,10 +92,13 @@ class _Filler:
             case f.Letter(name):
                 return f.Number(printed(str(binding[name]))) if name in binding else node
             case f.Sum(letter, term):
-                number = self.evaluator.range_of(letter.name, term, binding)
-                if number > MAX_TERMS:
+                values = self.evaluator.limits(node, binding)
+                if len(values) > MAX_TERMS:
                     raise TooLong
-                terms = [self.put(term, {**binding, letter.name: k}) for k in range(1, number + 1)]
+                terms = [self.put(term, {**binding, letter.name: k}) for k in values]
+                if isinstance(node, f.Largest | f.Smallest):
+                    name = "max" if isinstance(node, f.Largest) else "min"
+                    return f.Call(name, (f.List(tuple(terms)),))
                 return reduce(lambda left, right: f.Binary("+", left, right), terms)
             case f.Negative(operand):
                 inner = self.put(operand, binding)
@@ -103,7 +106,7 @@ class _Filler:
                     return f.Number(_minus(inner.printed))
                 return f.Negative(inner)
             case f.Subscript(base, indices):
-                places = tuple(binding[i.name] if isinstance(i, f.Letter) else i for i in indices)
+                places = tuple(self.evaluator.whole_number(i, binding) for i in indices)
                 return f.Subscript(self.put(base, binding), places)
         changed: dict[str, Any] = {}
         for field in fields(node):

@@ -20,7 +20,7 @@ from gradsheet.claims.sheet import Sheet
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
 from gradsheet.language.functions import DERIVATIVES
-from gradsheet.language.text import LEVELS, POSTFIX, POWER, TERM, level
+from gradsheet.language.text import LEVELS, POSTFIX, POWER, TERM, index_text, level
 from gradsheet.solution.notation import Notation
 
 BARE = ("x", "y", "yhat", "L", "learning_rate")  # what has no layer above it
@@ -181,9 +181,10 @@ class Typesetter(ABC, Generic[T]):
                 return self._quantity(name, indices)
             case f.Derivative(_, by) as derivative if self._is_delta(derivative):
                 return self._quantity(by.name, by.indices, "δ")
-            case f.Derivative(of, by):
-                d = self._symbol("∂")
-                return self._fraction(self._row(d, self._set(of)), self._row(d, self._set(by)))
+            case f.Derivative(of, by) | f.DerivativeOf(of, by):
+                d, above = self._symbol("∂"), self._set(of)
+                above = above if isinstance(of, f.Quantity) else self._fenced(above)
+                return self._fraction(self._row(d, above), self._row(d, self._set(by)))
             case f.Negative(operand):
                 least = OVER_INDEX if isinstance(operand, f.Sum) else POWER
                 return self._row(self._sign("−", unary=True), self._part(operand, least))
@@ -195,21 +196,29 @@ class Typesetter(ABC, Generic[T]):
             case f.Call(name, arguments):
                 word, inner = _FUNCTIONS.get(name, name), self._listed(arguments)
                 return self._outer(*arguments) if name == "outer" else self._function(word, inner)
-            case f.Mean(letter, term):
-                return self._function("mean", self._listed((letter, term)))
-            case f.Sum(letter, term):
-                return self._total(letter.name, self._part(term, TERM))
+            case f.Compare(operator, left, right):
+                return self._row(self._set(left), self._sign(operator), self._set(right))
+            case f.Sum():
+                return self._over_letter(_alone(node))
             case f.List(items):
                 rows = [item.items if isinstance(item, f.List) else (item,) for item in items]
                 return self._elided(rows)
             case f.Subscript(base, indices):
-                places = ",".join(i.name if isinstance(i, f.Letter) else str(i) for i in indices)
+                places = ",".join(index_text(i) for i in indices)
                 written = self._base(base, fenced=isinstance(base, f.Quantity))
                 return self._row(written, self._symbol("", places))
             case f.Transpose(operand):
                 is_number, written = isinstance(_alone(operand), f.Number), self._base(operand)
                 return self._part(operand, POWER) if is_number else self._raised(written, "⊤")
         raise TypeError(f"no mathematics for {type(node).__name__}")
+
+    def _over_letter(self, node: f.Sum) -> T:
+        """A sum, or the mean or the largest of what it adds up."""
+        letter, bounds = node.letter.name, node.bounds
+        if type(node) in _OVER:
+            return self._function(_OVER[type(node)], self._listed((node.letter, node.term)))
+        over = letter if bounds is None else f"{letter}={bounds[0]}..{bounds[1]}"
+        return self._total(over, self._part(node.term, TERM))
 
     def _binary(self, operator: str, left: f.Node, right: f.Node) -> T:
         if operator == "/":
@@ -346,7 +355,7 @@ class Typesetter(ABC, Generic[T]):
                 return self.rank(inner)
             case f.Call("outer" | "diag"):
                 return 2
-            case f.Call("sum" | "mean" | "kronecker"):
+            case f.Call("sum" | "mean" | "kronecker") | f.Call("max" | "min", (_,)):
                 return 0
             case f.Call(_, (argument, *_)):
                 return self.rank(argument)
@@ -366,7 +375,7 @@ class Typesetter(ABC, Generic[T]):
         if self._single(name) and tuple(indices) == (1,):
             indices = ()
         plain = name.removesuffix(NEW)
-        below = [i.name if isinstance(i, f.Letter) else str(i) for i in indices]
+        below = [index_text(i) for i in indices]
         joined = ("" if all(len(i) == 1 for i in below) else ",").join(below)
         if name not in self.network.names and plain not in self.network.names:
             letter, index = _own_name(plain)
@@ -379,6 +388,9 @@ class Typesetter(ABC, Generic[T]):
             return self._symbol(base or letter, joined, plus)
         layer = f"({plain[1:]})" if self.numeric else plain[1:]
         return self._symbol(base or plain[0], joined, layer + plus)
+
+
+_OVER: dict[type[f.Sum], str] = {f.Mean: "mean", f.Largest: "max", f.Smallest: "min"}
 
 
 def _alone(node: Any) -> Any:

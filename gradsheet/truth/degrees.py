@@ -21,6 +21,14 @@ def is_node(node: f.Node) -> bool:
     return False
 
 
+def _with_zero(node: f.Node) -> f.Node | None:
+    """The node of the network that max or min compares with 0."""
+    match node:
+        case f.Call("max" | "min", (f.Number(zero), inner) | (inner, f.Number(zero))):
+            return inner if is_node(inner) and not zero.value else None
+    return None
+
+
 def pattern_degree(node: f.Node, network: Network) -> int:
     """A bound on the degree of a formula as a polynomial in the bits of the
     pattern of live and dead units."""
@@ -44,7 +52,8 @@ def pattern_degree(node: f.Node, network: Network) -> int:
             return max(of(a), of(b))
         case f.Power(base, exponent):
             bits = of(base)
-            return exponent * bits if exponent >= 0 or not bits else ANY_DEGREE
+            is_product = isinstance(exponent, int) and exponent >= 0
+            return int(exponent) * bits if is_product or not bits else ANY_DEGREE
         case f.Call(function, (argument, *_)) if function in f.KINKED:
             if is_node(argument):
                 is_step = function not in ACTIVATIONS  # and no multiple of its argument
@@ -53,11 +62,18 @@ def pattern_degree(node: f.Node, network: Network) -> int:
             if of(argument) or not calls.isdisjoint(f.KINKED):
                 return ANY_DEGREE  # its sign may depend on all bits at once
             return 1
-        case f.Call("sum" | "mean" | "diag", (inner,)):
-            return of(inner)
+        case f.Call("max" | "min" | "where") | f.Largest() | f.Smallest() | f.DerivativeOf():
+            live = _with_zero(node)  # as relu of a node has it
+            return ANY_DEGREE if live is None else 1 + of(live)
         case f.Binary(_, a, b) | f.Call(_, (a, b)):
             return of(a) + of(b)
-        case f.Sum(_, inner) | f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):
+        case (
+            f.Call("sum" | "mean" | "diag", (inner,))
+            | f.Sum(_, inner)
+            | f.Subscript(inner)
+            | f.Negative(inner)
+            | f.Transpose(inner)
+        ):
             return of(inner)
         case f.List(items):
             return max(map(of, items))
@@ -88,13 +104,18 @@ def degree(node: f.Node, network: Network) -> int:
         case f.Binary(_, a, b):
             return degree(a, network) + degree(b, network)
         case f.Power(base, exponent):
-            return abs(exponent) * degree(base, network)
+            return max(abs(exponent.numerator), exponent.denominator) * degree(base, network)
         case f.Call(function, arguments):
             # Whose denominators may all differ.
             terms = width**2 if function in f.OVER_LETTERS else 1
             return terms * (4 + sum(degree(argument, network) for argument in arguments))
-        case f.Sum(_, term):
-            return width * degree(term, network)
+        case f.Sum(_, term, bounds):
+            terms = width if bounds is None else 1 + bounds[1] - bounds[0]
+            return terms * degree(term, network)
+        case f.Compare(_, left, right):
+            return degree(left, network) + degree(right, network)
+        case f.DerivativeOf(term):
+            return 2 * degree(term, network)
         case f.List(items):
             return max(degree(item, network) for item in items)
         case f.Subscript(inner) | f.Negative(inner) | f.Transpose(inner):

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradsheet.language import formula as f
 from gradsheet.language.functions import facts_of
-from gradsheet.language.text import number_text, show_index
+from gradsheet.language.text import index_text, number_text, show_index
 from gradsheet.network import losses
 from gradsheet.network.network import Network
 from manual.activations import Activation, split
@@ -148,7 +148,7 @@ class _Writer:
 
 
 def _plain(indices: tuple[f.Index, ...]) -> list[Index]:
-    return [index.name if isinstance(index, f.Letter) else index for index in indices]
+    return [index if isinstance(index, int) else index_text(index) for index in indices]
 
 
 def _times(a: Factors, b: Factors) -> Factors:

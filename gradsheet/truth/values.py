@@ -7,7 +7,7 @@ Formulas are evaluated on both alike.
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,12 +15,13 @@ import numpy as np
 import manual
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
+from gradsheet.language.text import formula_text
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.cache import LRUCache
-from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain, Undecided
+from gradsheet.numbers.reasons import AtKink, Missing, NotRead, OutsideDomain, Undecided
 from gradsheet.truth.work import FormulaWork, PassWork
 from manual.activations import Array
 
@@ -88,6 +89,25 @@ class Values(ABC):
         Raises Missing where there is no such derivative, Undecided at a kink or
         where the witnesses disagree.
         """
+
+    # What only networks of their own have
+
+    def differential(self, node: f.DerivativeOf, binding: Mapping[str, int]) -> Array:
+        """The derivative of a formula."""
+        raise NotRead(
+            f"the derivative of a formula, {formula_text(node)}, cannot be taken yet: name it as a "
+            "quantity"
+        )
+
+    def function(self, name: str) -> tuple[str, f.Node] | None:
+        """A function of the sheet's own; a sheet of layers has none."""
+        return None
+
+    def own_slope(self, name: str, argument: Array) -> Array:
+        """The derivative of such a function."""
+        raise NotRead(f"{name} is no function of this sheet")
+
+    # Kinks
 
     @abstractmethod
     def live_units(self) -> list[bool]:
