@@ -14,8 +14,9 @@ SOURCES = {
     for room in ("manual", "ref", "gradsheet")
     for path in sorted((ROOT / room).rglob("*.py"))
 }
-# Values that never change and take long: the secret primes of a process, and texts read as numbers.
-CACHED = {"_secret_primes", "printed"}
+# Values that never change and take long: the secret primes of a process, roots of -1 modulo one,
+# and texts read as numbers.
+CACHED = {"_roots_of_unity", "_secret_primes", "printed"}
 
 
 def is_text(node: ast.expr) -> bool:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gradsheet.claims.comparison import has_own_kink
-from gradsheet.claims.sheet import Claim, Sheet, SheetError
+from gradsheet.claims.sheet import Claim, Sheet, SheetError, Stated
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import MAX_DOTS
 from gradsheet.language.formula import NEW
+from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
+from gradsheet.truth.graph_values import SweepWork
 from gradsheet.truth.point import length_of
 from gradsheet.truth.probes import ALL_HEARD, LARGE, points_of
 from gradsheet.truth.work import JAX, FormulaWork, PassWork
@@ -26,6 +28,8 @@ def derived(sheet: Sheet) -> set[str]:
     """The nodes whose derivatives a sheet speaks of, or that are updated on the
     way to what it speaks of."""
     jax_of: set[str] = set()
+    if sheet.own is not None:
+        return {part.of.name for part in _parts(sheet) if isinstance(part, f.Derivative)}
     for part in _parts(sheet):
         if isinstance(part, f.Derivative):
             jax_of.add(part.of.name)
@@ -79,7 +83,39 @@ def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") 
 def operations(sheet: Sheet) -> int:
     """How many operations judging a sheet takes, but for finding out how what
     is not true came about."""
+    if sheet.own is not None:
+        return _of_own_network(sheet, sheet.own)
     return _with_numbers(sheet) if sheet.params is not None else _over_all_weights(sheet)
+
+
+def _of_own_network(sheet: Sheet, own: Stated) -> int:
+    """The operations of a sheet with a network of its own."""
+    bits = bits_of(own)
+    formulas = FormulaWork(own.program, bits)
+    claims = sum(claim_work(claim, formulas, 2) for claim in sheet.readable.claims)
+    return own_witness_work(sheet, own, bits) + claims
+
+
+def bits_of(own: Stated) -> int | None:
+    """How long the numbers of such a network are, None where they are enclosed."""
+    program = own.program
+    return length_of(own.arrays.values(), program.depth) if program.is_rational else None
+
+
+def own_witness_work(sheet: Sheet, own: Stated, bits: int | None, digits: int = DIGITS) -> int:
+    """The operations of the witnesses at one point of such a network."""
+    one = SweepWork(own.program, bits, digits)
+    work = 4 * one.forward + JAX
+    swept: set[str] = set()
+    for part in _parts(sheet):
+        if isinstance(part, f.Derivative):
+            if part.of.name not in swept:
+                work += one.jacobian(part.of.name)
+            swept.add(part.of.name)
+            work += 2 * one.forward * _open_entries(own.program, part.by)
+        elif isinstance(part, f.DerivativeOf):
+            work += 6 * one.forward * _open_entries(own.program, part.by)
+    return work
 
 
 def _with_numbers(sheet: Sheet) -> int:
@@ -148,7 +184,7 @@ def witness_work(sheet: Sheet, bits: int | None, digits: int = DIGITS) -> int:
     return work + steps * one.forward * sum(nudged.values())
 
 
-def _open_entries(network: Network, quantity: f.Quantity) -> int:
+def _open_entries(network: Network | Program, quantity: f.Quantity) -> int:
     """The entries of a quantity along all axes that no number fixes."""
     shape = network.shapes.get(network.canonical(quantity.name), ())
     axes = itertools.zip_longest(shape, quantity.indices[: len(shape)])

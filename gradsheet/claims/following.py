@@ -19,10 +19,10 @@ from gradsheet.language.formula import NEW
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
 from gradsheet.numbers.printed import Printed, as_float
-from gradsheet.truth.carried import Carried
-from gradsheet.truth.steps import Change, Edits, Index, Tensor
+from gradsheet.truth.carrying import carried
+from gradsheet.truth.steps import Change, Edits
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.values import Values
+from gradsheet.truth.values import Index, Tensor, Values
 from manual.activations import Array
 
 SLACK = 1e-6  # of the largest number on the way, that floats are granted
@@ -227,7 +227,7 @@ def in_floats(
     for (name, index), several in by_place.items():
         changes.setdefault(name, {})[index] = functools.partial(_in_columns, several)
     with np.errstate(all="ignore"):
-        passed = Carried(point, changes, edits, floats=True, variants=variants).passed
+        passed = carried(point, changes, edits, floats=True, variants=variants).passed
         values = float(core[0]) * passed.entries(tensor, indices)
         largest, at_kink = passed.scale()
         slack = SLACK * (abs(values) + largest[:, None])
@@ -279,13 +279,13 @@ def follow(
     kind: Callable[[Any], Any] = float if floats else point.typed
 
     def find() -> list[Any]:
-        carried = Carried(point, changes_of(chosen, kind), edits, floats=floats)
+        seen = carried(point, changes_of(chosen, kind), edits, floats=floats)
         if same_units:
-            if carried.live_units() != point.live_units():
+            if seen.live_units() != point.live_units():
                 return []
-            carried._kinks = point._kinks
+            seen.keep_kinks(point)
         with np.errstate(all="ignore"):  # floats only show the way
-            return list(as_array(Evaluator(carried).value(tree, binding)).flat)
+            return list(as_array(Evaluator(seen).value(tree, binding)).flat)
 
     if floats or edits or not point.exact:
         return find()

@@ -29,9 +29,9 @@ from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
 from gradsheet.numbers.printed import Printed, all_overlap, as_float, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink
 from gradsheet.numbers.slips import significant
-from gradsheet.truth.steps import Edits, Tensor
+from gradsheet.truth.steps import Edits
 from gradsheet.truth.target import mentions
-from gradsheet.truth.values import Values
+from gradsheet.truth.values import Tensor, Values
 from manual.activations import Array
 
 MAX_TOGETHER = 20  # wrong claims that may explain another one together

@@ -34,10 +34,10 @@ from gradsheet.numbers.printed import Printed, all_agree, all_overlap, printed_e
 from gradsheet.numbers.real import apart
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink
 from gradsheet.numbers.slips import significant
-from gradsheet.truth.carried import Carried
-from gradsheet.truth.steps import Edits, Tensor
-from gradsheet.truth.target import as_delta, core_of, entries_of
-from gradsheet.truth.values import Values
+from gradsheet.truth.carrying import carried as carried_with
+from gradsheet.truth.steps import Edits
+from gradsheet.truth.target import core_of, entries_of
+from gradsheet.truth.values import Tensor, Values
 from manual.activations import Array
 
 CLOSE = 1e-9  # of half a unit, that floats are granted
@@ -131,7 +131,7 @@ class Reach:
         """Whether an entry was printed like this before, with more digits."""
         if (core := core_of(self.claim.tree, self.point.rate)) is None:
             return False
-        tensor, indices = as_delta(*entries_of(core[1], self.point, binding), self.point)
+        tensor, indices = self.point.taken_for(*entries_of(core[1], self.point, binding))
         earlier = self.record.range_of((tensor, indices[k]))
         return earlier is not None and self.printed[k].agrees(earlier.printed * core[0])
 
@@ -158,7 +158,7 @@ class Reach:
         point = self.point
         point.budget.spend(point.pass_work.both)
         changes = changes_of([(value, value.printed) for value in carried], point.typed)
-        return replace(self, point=Carried(point, changes))
+        return replace(self, point=carried_with(point, changes))
 
     def has_line(
         self, line: f.Node, otherwise: Callable[[Binding, Binding, Array], bool] | None = None
@@ -309,8 +309,8 @@ def _everything(point: Values) -> list[float]:
 
     def find() -> list[float]:
         with np.errstate(all="ignore"):
-            carried = Carried(point, getattr(point, "changes", None), floats=True)
-            return [float(v) for array in carried.everything() for v in array.flat]
+            seen = carried_with(point, getattr(point, "changes", None), floats=True)
+            return [float(v) for array in seen.everything() for v in array.flat]
 
     return point.found("everything", find)
 

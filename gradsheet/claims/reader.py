@@ -4,21 +4,24 @@ checked, or a `SheetError` with its line."""
 import difflib
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from gradsheet.claims import toml
+from gradsheet.claims.definitions import stated
 from gradsheet.claims.sheet import VERDICTS, Claim, Line, Sheet, SheetError
+from gradsheet.claims.tables import Table, UnreadValue, as_written
 from gradsheet.language.formula import FUNCTIONS, Derivative, List, Node, Quantity, walk
 from gradsheet.language.functions import facts_of
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.shown import short
+from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
-from gradsheet.numbers.printed import NumberError, Printed, Value, _shape, fractions, printed
+from gradsheet.numbers.printed import Printed
 from gradsheet.numbers.session import LIBRARY, Session
 from manual import Layer
 from manual.activations import ACTIVATIONS, Activation, Array
@@ -29,9 +32,7 @@ MAX_CLAIMS = 500
 MAX_PARAMETERS = 4_096
 MAX_LAYERS = 32
 MAX_DATA = 4_096  # numbers in x
-MAX_AXES = 4
 MAX_LINES = 2_000  # of working, in all claims
-MAX_NUMBERS = 20_000  # in all data and values
 MAX_PARTS = 20_000  # of all formulas, with what the notation stands for
 MAX_SUGGESTED = 20  # formulas that cannot be read for which other names are suggested
 MAX_KEPT = 200_000  # characters of formulas that are kept for further sheets
@@ -48,6 +49,8 @@ SHEET_KEYS = (
     "reduction",
     "learning_rate",
     "update",
+    "given",
+    "network",
     "layer",
     "notation",
     "claim",
@@ -61,109 +64,16 @@ HOMES = {  # where a key stands that is found elsewhere
 }
 
 
+NO_LAYERS = Network((), (), (), None, "mean", None)
+
 T = TypeVar("T")
-
-
-class UnreadValue(SheetError):
-    """Text that is no number, where numbers are expected; where it is what a
-    claim says, only the claim is unread."""
-
-
-@dataclass(frozen=True)
-class _Table:
-    """A table of a sheet: what stands at its keys, or an error with their line."""
-
-    reader: "_Reader"
-    content: Mapping[str, Any]
-    name: str = ""
-    number: int = 0
-
-    @property
-    def title(self) -> str:
-        return f"{self.name} {self.number + 1}" if self.name else "the sheet"
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.content
-
-    def error(self, message: str, key: str = "", kind: type[SheetError] = SheetError) -> SheetError:
-        return kind(message, self.reader.places.line(self.name, self.number, key))
-
-    def text(self, key: str) -> str:
-        content = self.content.get(key, "")
-        if key == "question" and type(content) is int and abs(content) < 10**18:
-            return str(content)
-        if not isinstance(content, str) or isinstance(content, toml.FloatText):
-            raise self.error(f"{key} is {_shown(content)}, expected text", key)
-        return content
-
-    def choice(self, key: str, choices: Iterable[str], default: str | None = None) -> str | None:
-        content = self.content.get(key, default)
-        if content is not default and content not in tuple(choices):
-            near = difflib.get_close_matches(_shown(content)[:40].strip("'").lower(), choices, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(choices)}"
-            raise self.error(f"{key} is {_shown(content)}: {hint}", key)
-        return content if content is None else str(content)
-
-    def flag(self, key: str) -> bool:
-        content = self.content.get(key, False)
-        if not isinstance(content, bool):
-            raise self.error(f"{key} is {_shown(content)}, expected true or false", key)
-        return content
-
-    def value(self, key: str, default: Any = None) -> Value:
-        """A number, or lists of numbers of one shape, with their digits."""
-        content = self.content.get(key, default)
-        self.reader.numbers += _count(content)
-        if self.reader.numbers > MAX_NUMBERS:
-            raise self.error(
-                f"more than {MAX_NUMBERS} numbers in a sheet, the last of them in {key}", key
-            )
-        return self._value(key, content, 0)
-
-    def _value(self, key: str, content: Any, depth: int) -> Value:
-        if isinstance(content, list):
-            return self._values(key, content, depth)
-        if isinstance(content, bool) or not isinstance(content, int | str):
-            raise self.error(
-                f"{key} is {_shown(content)}, expected a number or lists of numbers", key
-            )
-        if isinstance(content, int) and abs(content) >= 10**40:
-            raise self.error(f"{key} has a number of more than 40 digits", key, UnreadValue)
-        try:
-            number = printed(str(content))
-        except NumberError as error:
-            raise self.error(f"{key}: {error}", key, UnreadValue) from None
-        self.reader.decimals |= number.places is not None
-        return number
-
-    def _values(self, key: str, content: list[Any], depth: int) -> tuple[Value, ...]:
-        if depth == MAX_AXES:
-            raise self.error(
-                f"{key} has lists nested deeper than {MAX_AXES}, expected numbers", key
-            )
-        if not content:
-            raise self.error(f"{key} has an empty list, expected numbers", key)
-        items = tuple(self._value(key, item, depth + 1) for item in content)
-        if len({_shape(item) for item in items}) > 1:
-            lengths = (str(len(i)) if isinstance(i, tuple) else "a number" for i in items)
-            message = f"{key} has rows of unequal length ({' and '.join(lengths)})"
-            raise self.error(f"{message}, expected one length", key, UnreadValue)
-        return items
-
-    def array(self, key: str) -> Array:
-        return fractions(self.value(key))
-
-    def single(self, key: str) -> Printed:
-        value = self.value(key)
-        if not isinstance(value, Printed):
-            raise self.error(f"{key} is a list, expected a number", key)
-        return value
 
 
 class _Reader:
     """One sheet being read."""
 
     def __init__(self, text: str, session: Session):
+        self.text = text
         self.lines_read = session.cache("lines", MAX_KEPT)  # a class writes many of them alike
         self.places = toml.Places(text)
         self.problems: list[tuple[int, str]] = []  # all that there are
@@ -192,11 +102,11 @@ class _Reader:
                 problems[MAX_PROBLEMS:] = [(0, f"and {more} more")]
             raise SheetError(message, line, problems)
 
-    def table(self, content: Any, known: Sequence[str], name: str = "", number: int = 0) -> _Table:
+    def table(self, content: Any, known: Sequence[str], name: str = "", number: int = 0) -> Table:
         """A table, of which unknown keys are noted."""
-        table = _Table(self, content, name, number)
+        table = Table(self, content, name, number)
         if not isinstance(content, dict):
-            raise table.error(f"{table.title} is {_shown(content)}, expected a table")
+            raise table.error(f"{table.title} is {as_written(content)}, expected a table")
         for key in itertools.islice((key for key in content if key not in known), MAX_PROBLEMS):
             near = difflib.get_close_matches(key[:40], known, 1)
             hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
@@ -206,7 +116,7 @@ class _Reader:
             self.problems.append((line, f"unknown key {key[:40]!r} in {table.title}: {hint}"))
         return table
 
-    def tables(self, top: _Table, key: str) -> list[Any]:
+    def tables(self, top: Table, key: str) -> list[Any]:
         """The tables [[layer]] or [[claim]], not too many of them."""
         tables, line = top.content.get(key, []), self.places.line(key)
         if isinstance(tables, dict):
@@ -232,14 +142,15 @@ class _Reader:
     def sheet(self, content: Mapping[str, Any], path: str) -> Sheet:
         """The sheet that a text's tables state."""
         tried, top = self.tried, self.table(content, SHEET_KEYS)
+        if "network" in top or "given" in top:
+            return self.own_network(top, path)
         layers, claims = (tried([], self.tables, top, key) for key in ("layer", "claim"))
         title, *_ = (tried("", top.text, key) for key in ("title", "source", "note"))
         rate = tried(None, top.single, "learning_rate") if "learning_rate" in top else None
         update = tried(None, top.choice, "update", ("all", "weights"), "all")
         loss = tried(None, top.choice, "loss", LOSSES)
         reduction = tried(None, top.choice, "reduction", REDUCTIONS, "mean") or "mean"
-        nothing = Network((), (), (), None, "mean", None)
-        arrays, network = tried(([], nothing), self.layers, layers)
+        arrays, network = tried(([], NO_LAYERS), self.layers, layers)
         if not arrays or len(arrays) < len(layers) or (loss is None and "loss" in top):
             # What else there is to say rests on layers and loss: only the keys of the claims do
             # not.
@@ -272,6 +183,41 @@ class _Reader:
             notation=notation,
             claims=tuple(claim for claim in read if claim is not None),
             decimals=self.decimals,
+        )
+
+    def own_network(self, top: Table, path: str) -> Sheet:
+        """The sheet with a network of its own."""
+        claims = self.tried([], self.tables, top, "claim")
+        title, *_ = (self.tried("", top.text, key) for key in ("title", "source", "note"))
+        for key in ("x", "y", "loss", "reduction", "learning_rate", "update", "layer"):
+            if key in top:
+                self.problems += top.error(
+                    f"{key} stands beside a network of its own: write what is known below [given], "
+                    "and every step as a line of network",
+                    key,
+                ).problems
+        own = self.tried(None, stated, self, top)
+        network = None if own is None else own.program
+        self.numeric = own is not None and not own.free
+        notation = {} if network is None else self.tried({}, self.notation, top, network)
+        read = [
+            self.tried(None, self.claim, number, claim, network, notation)
+            for number, claim in enumerate(claims)
+        ]
+        self.done()
+        assert own is not None
+        return Sheet(
+            path=path,
+            title=title or Path(path).name,
+            network=NO_LAYERS,
+            params=None,
+            x=None,
+            y=None,
+            rate=None,
+            notation=notation,
+            claims=tuple(claim for claim in read if claim is not None),
+            decimals=self.decimals,
+            own=own,
         )
 
     def layers(self, tables: list[Any]) -> tuple[list[tuple[Array | None, Array | None]], Network]:
@@ -320,7 +266,7 @@ class _Reader:
             raise SheetError(f"more than {MAX_PARAMETERS} parameters", first)
         return params, Network(tuple(widths), tuple(biases), tuple(activations), None, "mean", None)
 
-    def data(self, top: _Table, network: Network) -> tuple[Array | None, Array | None, int | None]:
+    def data(self, top: Table, network: Network) -> tuple[Array | None, Array | None, int | None]:
         """x and y as rows, and the number of examples, None for a single one."""
         if not self.numeric:
             if key := next((key for key in ("x", "y") if key in top), ""):
@@ -351,11 +297,13 @@ class _Reader:
             )
         return x, _rows(top, "y", network.widths[-1], examples), examples
 
-    def notation(self, top: _Table, network: Network) -> dict[str, Node]:
-        table = _Table(self, top.content.get("notation", {}), "notation")
+    def notation(self, top: Table, network: Network | Program) -> dict[str, Node]:
+        table = Table(self, top.content.get("notation", {}), "notation")
         notation: dict[str, Node] = {}
         if not isinstance(table.content, dict):
-            raise table.error(f"notation is {_shown(table.content)}, expected a table: [notation]")
+            raise table.error(
+                f"notation is {as_written(table.content)}, expected a table: [notation]"
+            )
 
         def one(name: str, text: Any) -> None:
             what = f"the notation {name}"
@@ -366,7 +314,9 @@ class _Reader:
             if name in network.names or name in FUNCTIONS:
                 raise table.error(f"{what} has a meaning already, expected a new name", name)
             if not isinstance(text, str):
-                raise table.error(f"{what} is {_shown(text)}, expected a quantity as text", name)
+                raise table.error(
+                    f"{what} is {as_written(text)}, expected a quantity as text", name
+                )
             line = self.line(text, network, notation)
             if line.tree is None:
                 raise table.error(f"{name} {short(text)!r}: {line.error}", name)
@@ -378,7 +328,7 @@ class _Reader:
                 break
         return notation
 
-    def line(self, text: str, network: Network, notation: Mapping[str, Node]) -> Line:
+    def line(self, text: str, network: Network | Program, notation: Mapping[str, Node]) -> Line:
         """A line of working, readable or not."""
         if self.parts > MAX_PARTS:  # it has been told
             return Line(text, None, "")
@@ -389,7 +339,9 @@ class _Reader:
 
         def parsed() -> Line:
             try:
-                tree = parse(text, network.names, notation, network.sigma, suggests=suggests)
+                tree = parse(
+                    text, network.names, notation, network.sigma, **_own(network), suggests=suggests
+                )
             except FormulaError as error:
                 return Line(text, None, str(error))
             reason = _objection(tree, network, self.numeric, notation)
@@ -411,7 +363,11 @@ class _Reader:
         return line
 
     def claim(
-        self, number: int, content: Any, network: Network | None, notation: Mapping[str, Node]
+        self,
+        number: int,
+        content: Any,
+        network: Network | Program | None,
+        notation: Mapping[str, Node],
     ) -> Claim | None:
         """A claim, None where there is no network to read it with.
 
@@ -425,7 +381,7 @@ class _Reader:
         working = content.get("working", [])
         if not isinstance(working, list) or any(not isinstance(line, str) for line in working):
             raise table.error(
-                f"working is {_shown(working)}, expected a list of formulas: "
+                f"working is {as_written(working)}, expected a list of formulas: "
                 'working = ["W1 @ x + b1"]',
                 "working",
             )
@@ -433,7 +389,7 @@ class _Reader:
         expect = table.choice("expect", VERDICTS)
         points = table.value("points", 1)
         if not isinstance(points, Printed) or points.value < 0:
-            shown = _shown(content["points"])
+            shown = as_written(content["points"])
             raise table.error(f"points is {shown}, expected a number from 0", "points")
         value, error = None, ""
         try:
@@ -459,11 +415,11 @@ class _Reader:
         )
 
 
-def _shape_of(table: _Table, W: Array | None) -> tuple[int, int]:
+def _shape_of(table: Table, W: Array | None) -> tuple[int, int]:
     """The units and the inputs of a layer."""
     if W is not None:
         if W.ndim != 2:
-            shown = _shown(table.content["W"])
+            shown = as_written(table.content["W"])
             raise table.error(
                 f"W of {table.title} is {shown}, expected a list of rows: W = [[1, 2], [3, 4]]", "W"
             )
@@ -472,12 +428,12 @@ def _shape_of(table: _Table, W: Array | None) -> tuple[int, int]:
     is_pair = isinstance(shape, list) and len(shape) == 2
     if not is_pair or any(type(n) is not int or not 0 < n <= MAX_PARAMETERS for n in shape):
         raise table.error(
-            f"shape of {table.title} is {_shown(shape)}, expected [units, inputs]", "shape"
+            f"shape of {table.title} is {as_written(shape)}, expected [units, inputs]", "shape"
         )
     return shape[0], shape[1]
 
 
-def _bias(table: _Table, units: int, inputs: int) -> tuple[str | None, Array | None]:
+def _bias(table: Table, units: int, inputs: int) -> tuple[str | None, Array | None]:
     """The kind of a layer's bias, None where it has none, and its numbers if it has any."""
     what, shared = table.title, table.flag("shared_bias")
     for key, belongs in (("b", "W"), ("bias", "shape")):
@@ -507,7 +463,7 @@ def _bias(table: _Table, units: int, inputs: int) -> tuple[str | None, Array | N
     return kind, b.reshape(units)
 
 
-def _activation(table: _Table, *, last: bool) -> Activation:
+def _activation(table: Table, *, last: bool) -> Activation:
     name = table.choice("activation", ACTIVATIONS, "identity") or "identity"
     facts = facts_of(name)
     if facts.mixes and not last:
@@ -519,7 +475,7 @@ def _activation(table: _Table, *, last: bool) -> Activation:
     return (name, table.single("slope").value) if facts.parameters else name
 
 
-def _rows(top: _Table, key: str, width: int, examples: int | None) -> Array:
+def _rows(top: Table, key: str, width: int, examples: int | None) -> Array:
     """x or y as rows, whatever of a number, a list and a list of rows it is written as."""
     rows = top.array(key)
     rows = rows.reshape(-1, 1) if examples is not None and rows.ndim == 1 else np.atleast_2d(rows)
@@ -537,8 +493,16 @@ def _rows(top: _Table, key: str, width: int, examples: int | None) -> Array:
     return rows
 
 
+def _own(network: Network | Program) -> dict[str, Any]:
+    """What the parser has to know of a network of its own."""
+    if isinstance(network, Network):
+        return {}
+    graph = network.graph
+    return {"functions": tuple(graph.by_function), "sizes": dict(graph.sizes), "layers": False}
+
+
 def _objection(
-    tree: Node, network: Network, numeric: bool, notation: Mapping[str, Node]
+    tree: Node, network: Network | Program, numeric: bool, notation: Mapping[str, Node]
 ) -> str | None:
     """Why a formula cannot have a value in this network, whatever its numbers;
     None where it can.
@@ -550,45 +514,13 @@ def _objection(
     for gradient in gradients:
         if reason := network.no_derivative(gradient.of.name, gradient.by.name):
             return reason
+    if isinstance(network, Program):
+        return None
     symbols = set() if numeric else {id(part.of) for part in gradients if not part.of.indices}
     losses = (part for part in parts if isinstance(part, Quantity) and part.name in ("L", "L_new"))
     if network.loss is None and any(id(loss) not in symbols for loss in losses):
         return 'the sheet gives no loss: write loss = "half_squared_error" or another at its top'
     return None
-
-
-def _count(content: Any) -> int:
-    """How many numbers there are in nested lists."""
-    waiting, count = [content], 0
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, list):
-            waiting += item
-        else:
-            count += 1
-    return count
-
-
-def _shown(value: Any) -> str:
-    """What stands in the sheet, short enough for a message."""
-    if isinstance(value, str):
-        return repr(short(value))
-    if isinstance(value, int) and abs(value) >= 10**30:
-        return "a number of over 30 digits"
-    if isinstance(value, list | int) and _count(value) <= 30 and len(text := _plain(value)) <= 30:
-        return text
-    return {dict: "a table", list: "a list", int: "a number"}.get(type(value), "a date or time")
-
-
-def _plain(value: Any, depth: int = 0) -> str:
-    """A list or number as a sheet has it."""
-    if isinstance(value, list):
-        if depth > 30:
-            return "..."
-        return f"[{', '.join(_plain(item, depth + 1) for item in value)}]"
-    if isinstance(value, bool | toml.FloatText):
-        return str(value).lower()
-    return _shown(value) if not isinstance(value, int) or abs(value) >= 10**30 else str(value)
 
 
 def read(text: str, path: str = "-", session: Session = LIBRARY) -> Sheet:

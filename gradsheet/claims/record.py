@@ -29,13 +29,11 @@ import numpy as np
 from gradsheet.claims.following import Carry
 from gradsheet.claims.sheet import Claim
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.language.formula import NEW
 from gradsheet.numbers.printed import Printed, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER
 from gradsheet.numbers.slips import significant
-from gradsheet.truth.steps import Index, Tensor
-from gradsheet.truth.target import as_delta, core_of, entries_of, tensor_shape
-from gradsheet.truth.values import Values
+from gradsheet.truth.target import core_of, entries_of
+from gradsheet.truth.values import Index, Tensor, Values
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through
 TELLING = 2  # significant digits from which on a number tells what it was carried on from
@@ -163,7 +161,7 @@ class Record:
         try:
             for binding in Evaluator(point).bindings(quantity):
                 named, indices = entries_of(quantity, point, binding)
-                tensor, indices = as_delta(named, indices, point)
+                tensor, indices = point.taken_for(named, indices)
                 if len(indices) != len(printed):
                     return
                 truths = Evaluator(point).value(quantity, binding).flat
@@ -214,12 +212,12 @@ class Record:
         """
         halves: dict[Tensor, Any] = {}
         for entry in self.entries:
-            if entry.is_rounded and entry.tensor != target and _leads(entry.tensor, target):
+            if entry.is_rounded and entry.tensor != target and point.leads(entry.tensor, target):
                 halves[entry.tensor] = max(entry.half, halves.get(entry.tensor, entry.half))
         ranges: list[Carry] = []
         for tensor, half in halves.items():
             unprinted: list[Carry] = []
-            for index in np.ndindex(tensor_shape(tensor, point)):
+            for index in np.ndindex(point.tensor_shape(tensor)):
                 last = self._last.get((tensor, index))
                 if last is not None and last.range is not None:
                     ranges.append(last.range)
@@ -249,13 +247,3 @@ class Record:
             return None
         entries = self._as.get(number, ())
         return next((entry.claim for entry in entries if entry.is_false_decimal), None)
-
-
-def _leads(tensor: Tensor, target: Tensor | None) -> bool:
-    """Whether a tensor is on the way to a target, as far as its name tells.
-
-    The gradients by parameters lead to the parameters after the update, and
-    nowhere else.
-    """
-    by_parameter = not isinstance(tensor, str) and tensor[1][0] in "Wb"
-    return not by_parameter or (isinstance(target, str) and NEW in target)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from gradsheet.language.formula import Node
+from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem, stated
 from gradsheet.numbers.printed import Printed, Value
@@ -74,12 +75,34 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Free:
+    """Something given by its shape alone, where letters are sizes: claims are
+    for all values of it, that are positive, or whose entries add up to
+    `sums_to`."""
+
+    shape: tuple[int | str, ...]
+    sums_to: Fraction | None = None
+    positive: bool = False
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A network of its own as it was read: its steps, the numbers given, and
+    what is given by its shape alone."""
+
+    program: Program
+    arrays: Mapping[str, Array]
+    free: Mapping[str, Free]
+
+
+@dataclass(frozen=True)
 class Sheet:
     """A sheet as read. `params`, `x`, `y` are object arrays of Fractions,
     examples as rows; None if symbolic.
 
     `rate` is the learning rate, None where the sheet gives none. `decimals`
-    says whether any number is written as one.
+    says whether any number is written as one. A sheet with a network of its own
+    has it in `own`, and in `network` one without layers.
     """
 
     path: str
@@ -92,6 +115,12 @@ class Sheet:
     notation: Mapping[str, Node]
     claims: tuple[Claim, ...]
     decimals: bool = False
+    own: Stated | None = None
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether it gives all numbers, and its claims are on these."""
+        return self.params is not None if self.own is None else not self.own.free
 
     @property
     def readable(self) -> "Sheet":
@@ -101,6 +130,8 @@ class Sheet:
     def arrays(self) -> Iterator[Array]:
         """Every array of numbers that it gives."""
         given = (self.x, self.y, *(array for layer in self.params or () for array in layer))
+        if self.own is not None:
+            given = (*given, *self.own.arrays.values())
         yield from (array for array in given if array is not None)
 
     @property

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradsheet.claims.comparison import Comparison, Mismatch, like, truths_at
-from gradsheet.claims.counting import claim_work, derived, witness_work
+from gradsheet.claims.counting import claim_work, derived, own_witness_work, witness_work
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Judgement, LineVerdict
 from gradsheet.claims.messages import line_message, value_message
@@ -69,11 +69,13 @@ from gradsheet.numbers.reasons import (
 )
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.numbers.slips import FLOAT, significant
-from gradsheet.truth.carried import Carried
+from gradsheet.truth.carrying import carried
 from gradsheet.truth.derivation import true_formula
+from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.point import Point, shared_point_of
 from gradsheet.truth.probes import Probes, probes_for
 from gradsheet.truth.target import mentions
+from gradsheet.truth.values import Values
 from gradsheet.truth.work import FormulaWork
 from manual.activations import Array, split
 
@@ -248,7 +250,7 @@ class _Judge:
             return False
         mismatch.point.budget.spend(mismatch.point.pass_work.both)
         try:
-            errors = Evaluator(Carried(mismatch.point, kind=Ball.of)).value(
+            errors = Evaluator(carried(mismatch.point, kind=Ball.of)).value(
                 self.claim.tree, mismatch.binding
             )
         except NO_ANSWER:
@@ -414,7 +416,7 @@ def arithmetic_of(rung: int) -> Arithmetic:
     return Arithmetic(LADDER[rung], final=rung + 1 == len(LADDER))
 
 
-def _without_dots(claim: Claim, point: Point) -> Claim:
+def _without_dots(claim: Claim, point: Values) -> Claim:
     """The claim with the only products that its lines can mean."""
 
     def resolved(line: Line) -> Line:
@@ -442,7 +444,7 @@ class Verdicts(NamedTuple):
 
 def verdicts(sheet: Sheet, budget: Budget, session: Session = LIBRARY) -> Verdicts:
     """The verdict on every claim of a sheet, one after the other."""
-    judged = _with_numbers if sheet.params is not None else _over_all_weights
+    judged = _with_numbers if sheet.has_numbers else _over_all_weights
     return judged(sheet, frozenset(derived(sheet)), budget, session)
 
 
@@ -462,14 +464,11 @@ def _with_numbers(
     sheet: Sheet, jax_of: frozenset[str], budget: Budget, session: Session
 ) -> Verdicts:
     """The judgements of a sheet with numbers."""
-    rungs = list[Point]()
+    rungs = list[Any]()
 
-    def rung(number: int) -> Point:
+    def rung(number: int) -> Any:
         if number == len(rungs):
-            if number:
-                budget.spend(witness_work(sheet, None, LADDER[number]))
-            arithmetic = arithmetic_of(number)
-            rungs.append(shared_point_of(sheet.problem, jax_of, arithmetic, budget, session))
+            rungs.append(_point(sheet, number, jax_of, budget, session))
         return rungs[number]
 
     history = History(_data(sheet))
@@ -479,7 +478,7 @@ def _with_numbers(
         for number in range(len(LADDER)):
             try:
                 if number:
-                    formulas = FormulaWork(sheet.network, None, LADDER[number])
+                    formulas = FormulaWork(rung(number).network, None, LADDER[number])
                     budget.spend(claim_work(claim, formulas, 4))
                 judge = _Judge(claim, [rung(number)], sheet.notation, readings, history)
                 judgement = judge.judgement()
@@ -495,8 +494,24 @@ def _with_numbers(
     return Verdicts(judgements, rung(0), history)
 
 
+def _point(
+    sheet: Sheet, rung: int, jax_of: frozenset[str], budget: Budget, session: Session
+) -> Point | GraphPoint:
+    """The point of a sheet with numbers, at a rung of the ladder."""
+    arithmetic, own = arithmetic_of(rung), sheet.own
+    if own is not None:
+        if rung:
+            budget.spend(own_witness_work(sheet, own, None, LADDER[rung]))
+        return GraphPoint(own.program, own.arrays, arithmetic, budget, session)
+    if rung:
+        budget.spend(witness_work(sheet, None, LADDER[rung]))
+    return shared_point_of(sheet.problem, jax_of, arithmetic, budget, session)
+
+
 def reading_of(sheet: Sheet) -> str:
     """The reading in one line, as every report states it."""
+    if sheet.own is not None:
+        return sheet.own.program.reading()
     reading = sheet.network.reading()
     if sheet.y is not None and (odd := improbable(sheet.network, sheet.y)):
         reading += f"; {odd}"

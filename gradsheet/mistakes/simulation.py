@@ -19,8 +19,9 @@ from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import NO_VALUE
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import Point
-from gradsheet.truth.steps import Index, Pass, Tensor, in_front
+from gradsheet.truth.steps import Pass, in_front
 from gradsheet.truth.target import core_of, entries_of
+from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
 
 MAX_NUMBERS = 1_000_000  # floats that the variants of one batch may have among them

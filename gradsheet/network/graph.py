@@ -7,12 +7,14 @@ h[t]   = tanh(w*x[t] + u*h[t-1])  and its steps
 f(u)   = u/(1 + exp(-u))          a function of the sheet's own
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from gradsheet.language import formula as f
+from gradsheet.language.text import show_index
+from gradsheet.numbers.reasons import NotRead
 
 Shape = tuple[int, ...]
 
@@ -77,3 +79,170 @@ class Graph:
     functions: tuple[OwnFunction, ...] = ()
     sizes: tuple[tuple[str, int], ...] = ()
     whole_numbers: tuple[tuple[str, Any], ...] = ()
+
+    @cached_property
+    def by_function(self) -> dict[str, OwnFunction]:
+        """The functions of the sheet's own by their names."""
+        return {function.name: function for function in self.functions}
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The definitions in the order of the forward pass, those of a
+        recurrence together.
+
+        Raises NotRead, with the definition as its `definition`, where a name
+        is used that stands nowhere above.
+        """
+        return tuple(_Order(self).blocks())
+
+
+def names_in(formula: f.Node) -> Iterator[f.Quantity]:
+    """Every quantity in a formula: what it takes, and what it derives by."""
+    yield from (part for part in f.walk(formula) if isinstance(part, f.Quantity))
+
+
+class _Order:
+    """The order in which a graph's definitions are evaluated."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.bases = [d for d in graph.definitions if any(isinstance(a, int) for a in d.axes)]
+        self.lines = [d for d in graph.definitions if d not in self.bases]
+        self.number = {d.name: k for k, d in enumerate(self.lines)}
+
+    def blocks(self) -> Iterator[Block]:
+        known = {name for name, _ in (*self.graph.given, *self.graph.sizes)}
+        waiting = [*self.lines]
+        for base in self.bases:
+            if base.name not in self.number:
+                raise _refused(
+                    base,
+                    f"{base.name}{show_index(base.axes)} is the base of a recurrence, and there "
+                    f"is no {base.name}[t] = ... that goes on from it",
+                )
+        while waiting:
+            ready = next((d for d in waiting if self._names(d) <= known), None)
+            if ready is not None:
+                self._only_above(ready)
+                if mine := [base for base in self.bases if base.name == ready.name]:
+                    raise _refused(
+                        mine[0],
+                        f"{ready.name} has a base and no step before it: write {ready.name}[t-1] "
+                        "in its formula",
+                    )
+                yield Block((ready,))
+                members = [ready]
+            else:
+                block = self._recurrence(waiting, known)
+                yield block
+                members = [*block.definitions]
+            for member in members:
+                waiting.remove(member)
+                known.add(member.name)
+
+    def _names(self, definition: Definition) -> set[str]:
+        """The names that a definition, but for functions' arguments, is made of."""
+        names = {part.name for part in names_in(definition.formula)}
+        for part in f.walk(definition.formula):
+            if isinstance(part, f.Call):
+                own = self.graph.by_function.get(part.function.removesuffix("'"))
+                if own is not None:
+                    names |= {q.name for q in names_in(own.formula)} - {own.argument}
+        return names
+
+    def _recurrence(self, waiting: list[Definition], known: set[str]) -> Block:
+        """The definitions that wait for each other, as a recurrence."""
+        first = self._cycle(waiting, known)
+        members = [d for d in waiting if d.name in first]
+        axis: int | None = None
+        for member in members:
+            for part in names_in(member.formula):
+                if part.name not in first:
+                    continue
+                at = self._step_before(member, part)
+                if at is None:
+                    self._same_step(member, part)
+                elif axis is None or axis == at:
+                    axis = at
+                else:
+                    raise _refused(member, "a recurrence goes along one axis, this along two")
+        if axis is None:
+            raise _refused(members[0], _CIRCLE.format(members[0].name))
+        bases = tuple(base for base in self.bases if base.name in first)
+        for member in members:
+            self._only_above(member, first)
+            if len(member.axes) <= axis:
+                raise _refused(
+                    member,
+                    f"{member.name} stands in a recurrence: write "
+                    f"{member.name}[t] = ..., with the letter of the steps",
+                )
+        for base in bases:
+            if len(base.axes) <= axis or not isinstance(base.axes[axis], int):
+                raise _refused(
+                    base,
+                    f"the base {base.name}{show_index(base.axes)} has its number "
+                    f"at another axis than {axis + 1}, along which the steps go",
+                )
+            if missing := sorted(self._names(base) - known):
+                raise _refused(
+                    base,
+                    f"{missing[0]} stands nowhere above: a base is made of what is known before",
+                )
+        return Block(tuple(members), axis, (), bases)
+
+    def _only_above(self, definition: Definition, but: Collection[str] = ()) -> None:
+        """Raise where a definition uses a name from further down."""
+        for name in sorted(self._names(definition).difference(but)):
+            if self.number.get(name, -1) > self.number[definition.name]:
+                raise _refused(
+                    definition, f"{name} stands further down: write its line above this one"
+                )
+
+    def _cycle(self, waiting: list[Definition], known: set[str]) -> set[str]:
+        """The names of some definitions that depend on each other and on nothing else."""
+        names = {d.name: self._names(d) - known for d in waiting}
+        for definition in waiting:
+            for name in sorted(names[definition.name]):
+                if name not in names:
+                    raise _refused(definition, f"{name} stands nowhere above")
+        reach = {name: {*needs} for name, needs in names.items()}
+        for _ in names:
+            for needs in reach.values():
+                needs |= {name for need in needs for name in reach[need]}
+        closed = min(reach, key=lambda name: (len(reach[name]), self.number[name]))
+        return reach[closed]
+
+    def _step_before(self, member: Definition, part: f.Quantity) -> int | None:
+        """The axis at which a name in a formula stands a step or more before."""
+        for axis, index in enumerate(part.indices):
+            match index:
+                case f.Binary("-", f.Letter(letter), f.Number()) if letter in member.letters:
+                    return axis
+                case f.Binary("-", f.Letter(letter), int()) if letter in member.letters:
+                    return axis
+        return None
+
+    def _same_step(self, member: Definition, part: f.Quantity) -> None:
+        """Raise where a name is used before it is there at the same step."""
+        if self.number[part.name] >= self.number[member.name]:
+            place = "itself" if part.name == member.name else part.name
+            raise _refused(
+                member,
+                _CIRCLE.format(member.name)
+                if place == "itself"
+                else f"{part.name} stands further down: only a step before, as in "
+                f"{part.name}[t-1], may be used above it",
+            )
+
+
+_CIRCLE = (
+    "{0} is defined by itself: a recurrence takes the step before, as in {0}[t-1], and has a "
+    "base {0}[0] = ..."
+)
+
+
+def _refused(definition: Definition, message: str) -> NotRead:
+    error = NotRead(message)
+    error.definition = definition  # type: ignore[attr-defined]
+    return error

@@ -18,10 +18,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from flint import arb
+from flint import arb, fmpz
 
 from gradsheet.numbers.enclosures import at, ball_of, bits_of, ends, magnitude
-from gradsheet.numbers.marks import Logs, Marks, Share
+from gradsheet.numbers.marks import Logs, Mark, Marks, Share
 from gradsheet.numbers.reasons import Imprecise, OutsideDomain, TooClose
 
 MAX_EXPONENT = 4_096  # bits of an exponent: what is beyond exp of it is not enclosed
@@ -84,7 +84,7 @@ class Real:
         home: Arithmetic,
         exact: Fraction | None,
         ball: arb | None = None,
-        mark: int | None = None,
+        mark: Mark | None = None,
         power: int | None = None,
         logs: Logs = (),
     ):
@@ -95,18 +95,18 @@ class Real:
         """A fraction, enclosed where it is too long to be kept."""
         real = Real(self.home, value)
         if value.numerator.bit_length() + value.denominator.bit_length() > MAX_BITS:
-            return Real(self.home, None, real.ball, real.mark, real.power)
+            return Real(self.home, None, real.ball, real.mark, real.power_mark)
         return real
 
     @property
-    def mark(self) -> int | None:
+    def mark(self) -> Mark | None:
         """Its image in the prime field, None where none is known."""
         if self._mark is None and self.exact is not None:
             self._mark = self.home.marks.of(self.exact)
         return self._mark
 
     @property
-    def power(self) -> int | None:
+    def power_mark(self) -> int | None:
         """What it adds to the exponent of g where it stands in one, but for logarithms."""
         if self._power is None:
             if self.exact is not None:
@@ -146,9 +146,9 @@ class Real:
         ball = home.compute(operator.add, self.ball, that.ball)
         if m is None or n is None:
             return Real(home, None, ball)
-        power = (self.power + that.power) % marks.order  # type: ignore[operator]
+        power = (self.power_mark + that.power_mark) % marks.order  # type: ignore[operator]
         logs = marks.plus(self._logs, that._logs)
-        return Real(home, None, ball, (m + n) % marks.prime, power, logs)
+        return Real(home, None, ball, marks.reduced(m + n), power, logs)
 
     __radd__ = __add__
 
@@ -158,7 +158,7 @@ class Real:
         ball = self.home.compute(operator.neg, self.ball)
         if self.mark is None:
             return Real(self.home, None, ball)
-        mark = -self.mark % self.home.marks.prime
+        mark = self.home.marks.reduced(-self.mark)
         power = None if self._power is None else -self._power
         logs = tuple((m, -times) for m, times in self._logs)
         return Real(self.home, None, ball, mark, power, logs)
@@ -184,11 +184,13 @@ class Real:
         ball = home.compute(operator.mul, self.ball, that.ball)
         if m is None or n is None:
             return Real(home, None, ball)
-        product = Real(home, None, ball, m * n % marks.prime)
+        product = Real(home, None, ball, mark := marks.reduced(m * n))
         for one, two in ((self, that), (that, self)):
             if one.exact is not None:  # a multiple
-                product._power = one.power * two.power % marks.order  # type: ignore[operator]
+                product._power = one.power_mark * two.power_mark % marks.order  # type: ignore[operator]
                 product._logs = tuple((log, times * one.exact) for log, times in two._logs)
+        if m == n and m and (self.ball > 0 or self.ball < 0):  # one number times itself
+            marks.squared(m if self.ball > 0 else marks.reduced(-m), mark)
         return product
 
     __rmul__ = __mul__
@@ -200,7 +202,7 @@ class Real:
             if self.mark == 0:
                 raise ZeroDivisionError
             raise self.home.unsure("a division by a number near 0")
-        mark = pow(self.mark, -1, self.home.marks.prime) if self.mark else None
+        mark = self.home.marks.raised(self.mark, -1) if self.mark else None
         return Real(self.home, None, self.home.compute(operator.truediv, arb(1), self.ball), mark)
 
     def __truediv__(self, other: Any) -> "Real":
@@ -273,8 +275,8 @@ class Real:
         if self.exact == 0:
             return Real(self.home, Fraction(1))
         mark = None
-        if self.mark is not None and self.power is not None:
-            mark = self.home.marks.exp(Share(self.mark, self.power, self._logs))
+        if self.mark is not None and self.power_mark is not None:
+            mark = self.home.marks.exp(Share(self.mark, self.power_mark, self._logs))
         return Real(self.home, None, self._exp(), mark)
 
     def _exp(self) -> arb:
@@ -294,8 +296,63 @@ class Real:
             return Real(self.home, Fraction(0))
         if self <= 0:
             raise OutsideDomain("the logarithm of a number that is not positive")
+        self._remember()
         share = None if self.mark is None else self.home.marks.log(self.mark)
         return Real(self.home, None, self.home.compute(arb.log, self.ball), *(share or ()))
+
+    def _remember(self) -> None:
+        """Tell the marks which fraction this is, if it is one."""
+        if self.exact is not None:
+            self.home.marks.remember(self.exact)
+
+    def sqrt(self) -> "Real":
+        """The square root, a fraction where it is one; OutsideDomain of a
+        negative number."""
+        if self < 0:
+            raise OutsideDomain("the square root of a negative number")
+        root = Fraction(0) if self == 0 else _exact_root(self.exact, 2)
+        if root is not None:
+            return Real(self.home, root)
+        self._remember()
+        mark = None if self.mark is None else self.home.marks.sqrt(self.mark)
+        return Real(self.home, None, self.home.compute(arb.sqrt, self.ball), mark)
+
+    def power(self, exponent: Fraction) -> "Real":
+        """A power: of any number where the exponent is whole, else of one that
+        is not negative."""
+        if exponent < 0:
+            return 1 / self.power(-exponent)
+        if exponent.denominator == 1:
+            return self ** int(exponent)
+        if self < 0:
+            raise OutsideDomain(f"a negative number to the power {exponent}")
+        if exponent.denominator == 2:
+            return self.sqrt() ** exponent.numerator
+        root = Fraction(0) if self == 0 else _exact_root(self.exact, exponent.denominator)
+        if root is not None:
+            return Real(self.home, root) ** exponent.numerator
+        return (self.log() * exponent).exp()
+
+    def sin(self) -> "Real":
+        """The sine."""
+        return self._on_circle(arb.sin, 1)
+
+    def cos(self) -> "Real":
+        """The cosine."""
+        return self._on_circle(arb.cos, 0)
+
+    def _on_circle(self, function: Callable[..., arb], coordinate: int) -> "Real":
+        if self.exact == 0:
+            return Real(self.home, Fraction(1 - coordinate))
+        mark = None
+        if self.mark is not None and self.power_mark is not None:
+            mark = self.home.marks.circle(Share(self.mark, self.power_mark, self._logs))[coordinate]
+        size = magnitude(self.ball)
+        if size > MAX_EXPONENT:
+            raise too_large()
+        bits = self.home.bits + max(0, size)
+        angle = self.ball if self.exact is None else ball_of(self.exact, bits)
+        return Real(self.home, None, at(bits, function, angle), mark)
 
     def log1p(self) -> "Real":
         """log(1 + x)"""
@@ -316,3 +373,11 @@ def _exp(exponent: arb) -> arb:
 def _below_all() -> arb:
     """What encloses exp of numbers so far below 0 that they are not computed with."""
     return arb(0, arb((-1, MAX_EXPONENT)).exp().upper()).nonnegative_part()
+
+
+def _exact_root(value: Fraction | None, degree: int) -> Fraction | None:
+    """The root of a fraction that is not negative, None where it is no fraction."""
+    if value is None or degree > MAX_BITS:
+        return None
+    above, below = (int(fmpz(part).root(degree)) for part in (value.numerator, value.denominator))
+    return Fraction(above, below) if Fraction(above, below) ** degree == value else None

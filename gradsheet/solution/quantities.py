@@ -8,7 +8,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.text import index_text
 from gradsheet.network.network import Network
 from gradsheet.truth.derivation import Index
-from gradsheet.truth.steps import Tensor
+from gradsheet.truth.values import Tensor
 
 
 def indexed(tensor: Tensor, indices: Sequence[Index]) -> f.Node:

@@ -20,7 +20,7 @@ from gradsheet.solution.substitution import Substitution, TooLong, tree_of
 from gradsheet.solution.words import why
 from gradsheet.solution.writer import MAX_WRITTEN, Writer
 from gradsheet.truth.point import point_of
-from gradsheet.truth.steps import Tensor
+from gradsheet.truth.values import Tensor
 
 # What keeps a step from having a value.
 VALUELESS = tuple(kind for kind in NO_ANSWER if kind is not Imprecise)

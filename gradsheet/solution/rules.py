@@ -22,7 +22,7 @@ from gradsheet.network import losses
 from gradsheet.network.network import Network
 from gradsheet.solution.quantities import layer_of
 from gradsheet.truth.derivation import LETTERS, Index, slope, slope_text
-from gradsheet.truth.steps import Tensor
+from gradsheet.truth.values import Tensor
 from manual.activations import split
 
 

@@ -13,8 +13,8 @@ from gradsheet.numbers.printed import plain
 from gradsheet.solution.quantities import alike, canonical, tensor_of
 from gradsheet.solution.solution import Remark, Section, Step
 from gradsheet.solution.writer import Writer
-from gradsheet.truth.steps import Tensor
 from gradsheet.truth.target import core_of
+from gradsheet.truth.values import Tensor
 
 
 def sections(

@@ -12,7 +12,7 @@ from gradsheet.numbers.reasons import Undecided
 from gradsheet.solution.quantities import layer_of
 from gradsheet.solution.rules import Rules, is_given
 from gradsheet.truth.point import Point
-from gradsheet.truth.steps import Tensor
+from gradsheet.truth.values import Tensor
 
 
 def why(tensor: Tensor, rules: Rules, point: Point | None = None) -> str:

@@ -17,8 +17,8 @@ from gradsheet.solution.rules import Rules
 from gradsheet.solution.solution import FormulaLine, Step
 from gradsheet.solution.words import why
 from gradsheet.truth.derivation import LETTERS, true_formula
-from gradsheet.truth.steps import Tensor
 from gradsheet.truth.target import mentions
+from gradsheet.truth.values import Tensor
 
 # Characters of an entry of a matrix that is written from the beginning, not from the step before.
 MAX_ENTRY = 40

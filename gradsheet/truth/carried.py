@@ -12,12 +12,12 @@ import manual
 from gradsheet.language.functions import facts_of
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
-from gradsheet.truth.steps import Changes, Edits, Index, Pass, Tensor, in_front
-from gradsheet.truth.values import Values
+from gradsheet.truth.steps import Changes, Edits, Pass, in_front
+from gradsheet.truth.values import Index, LayerValues, Tensor
 from manual.activations import Array
 
 
-class Carried(Values):
+class Carried(LayerValues):
     """The values of a `steps.Pass` with changes and edits; in `floats` for a
     first look.
 
@@ -28,7 +28,7 @@ class Carried(Values):
 
     def __init__(
         self,
-        point: Values,
+        point: LayerValues,
         changes: Changes | None = None,
         edits: Edits | None = None,
         *,
@@ -124,7 +124,7 @@ def _of_type(problem: Problem, floats: bool, kind: Callable[[Any], Any] | None) 
     return replace(problem.converted(lambda array: array.astype(float)), rate=rate)
 
 
-def nudged(point: Values, name: str, index: Index, by: Any) -> Carried:
+def nudged(point: LayerValues, name: str, index: Index, by: Any) -> Carried:
     """The point with one entry of a node or parameter changed by so much; of "h0" it is x."""
     if name[0] in "zh" and name != "h0":
         return Carried(point, {name: {index: lambda computed: computed + by}})

@@ -37,7 +37,7 @@ from gradsheet.numbers.reasons import (
 )
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.nudge import Slopes, Walk
-from gradsheet.truth.values import MAX_FOUND, Asked, Values
+from gradsheet.truth.values import MAX_FOUND, Asked, LayerValues
 from manual.activations import Array
 from manual.losses import LOSSES, d_reduce
 
@@ -158,7 +158,7 @@ def shared_point_of(
     return point.again(budget) if point.is_shared else point
 
 
-class Point(Values):
+class Point(LayerValues):
     """The truth at a problem. `witnesses` is None where the hand-written pass
     is alone (see `probes`).
 

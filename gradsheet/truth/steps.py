@@ -25,14 +25,13 @@ import manual
 from gradsheet.language.formula import NEW
 from gradsheet.language.functions import facts_of
 from gradsheet.network.problem import Problem
+from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array, activate, derivative, number, split
 from manual.jacobians import unit_array
 from manual.losses import LOSSES
 
 ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
 
-Tensor = str | tuple[str, str]  # a node, "z1", or a derivative, ("L", "z1")
-Index = tuple[int, ...]
 Change = Callable[[Array], Any]  # the values carried on in all variants, from those computed
 Changes = Mapping[Tensor, Mapping[Index, Change]]
 

@@ -8,10 +8,8 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.language.formula import NEW
 from gradsheet.network.network import Network
-from gradsheet.truth.steps import Index, Tensor
-from gradsheet.truth.values import Values
+from gradsheet.truth.values import Index, Tensor, Values
 
 
 def core_of(tree: f.Node, rate: Any) -> tuple[Any, f.Quantity | f.Derivative] | None:
@@ -53,31 +51,17 @@ def entries_of(
 
     def one(quantity: f.Quantity) -> tuple[str, list[Index]]:
         name = point.network.canonical(quantity.name)
-        shares = name == "L" and quantity.indices
-        shape = point.network.shapes[name] if not shares else (point.network.widths[-1],)
+        shares = name == "L" and quantity.indices and point.network.shares is not None
+        shape = (point.network.shares,) if shares else point.network.shapes[name]
         fixed = evaluator.positions(shape, quantity.indices, binding, name)
-        rest = np.ndindex(shape[len(fixed) :])
-        single = point.network.examples is None and name[0] in "xzhy"
-        inner = point.network.inner(name.removesuffix(NEW)) + (NEW if name.endswith(NEW) else "")
-        return "shares" if shares else inner, [(0,) * single + fixed + index for index in rest]
+        tensor, prefix = point.tensor("shares" if shares else name)
+        rest = np.ndindex(tuple(shape[len(fixed) :]))
+        return tensor, [prefix + fixed + index for index in rest]
 
     if isinstance(core, f.Quantity):
         return one(core)
     (of, of_entries), (by, by_entries) = one(core.of), one(core.by)
     return (of, by), [a + b for a in of_entries for b in by_entries]
-
-
-def as_delta(tensor: Tensor, indices: list[Index], point: Values) -> tuple[Tensor, list[Index]]:
-    """dL/dz for dL/db of one example, where a person takes one for the other."""
-    of, by = (tensor, "") if isinstance(tensor, str) else tensor
-    if (
-        of == "L"
-        and by[:1] == "b"
-        and len(point.problem.x) == 1
-        and point.network.biases[int(by[1:]) - 1] == "units"
-    ):
-        return ("L", f"z{by[1:]}"), [(0, *index) for index in indices]
-    return tensor, indices
 
 
 def _overlap(a: f.Quantity, b: f.Quantity, network: Network) -> bool:
@@ -119,20 +103,3 @@ def mentions(line: f.Node, quantity: f.Node, network: Network) -> bool:
         ):
             return True
     return False
-
-
-def tensor_shape(tensor: Tensor, point: Values) -> tuple[int, ...]:
-    """The shape of a tensor of `Carried`, with every example axis."""
-    network, examples = point.network, len(point.problem.x)
-
-    def one(name: str) -> tuple[int, ...]:
-        bare = name.removesuffix(NEW)
-        if bare == "L":
-            return ()
-        if bare == "shares":
-            return network.widths[-1:]
-        if bare[0] in "Wb":
-            return network.shapes[bare]
-        return (examples, network.widths[-1 if bare == "y" else int(bare[1:])])
-
-    return one(tensor) if isinstance(tensor, str) else one(tensor[0]) + one(tensor[1])

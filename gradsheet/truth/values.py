@@ -26,40 +26,38 @@ from gradsheet.truth.work import FormulaWork, PassWork
 from manual.activations import Array
 
 T = TypeVar("T")
-Asked = tuple[str, tuple[int, ...], str, tuple[int, ...]]  # d of[index] / d by[index]
+Tensor = str | tuple[str, str]  # a node, "z1", or a derivative, ("L", "z1")
+Index = tuple[int, ...]
+Asked = tuple[str, Index, str, Index]  # d of[index] / d by[index]
 
 MAX_FOUND = 500_000  # numbers that are kept of what was found at a point
 
 
 class Values(ABC):
-    """The values of a problem: of nodes, parameters and derivatives.
+    """The values of a network: of nodes, parameters and derivatives.
 
-    Quantities come and go under the sheet's names and shapes: one example has
-    no example axis. `exact` says whether the numbers are Fractions, `bits` how
-    long the given ones are; they are numbers of `arithmetic` otherwise, or
-    floats where `floats` says so. `is_witnessed` where others are heard beside
-    the pass.
+    Quantities come and go under the sheet's names and shapes. `exact` says
+    whether the numbers are Fractions, `bits` how long the given ones are; they
+    are numbers of `arithmetic` otherwise, or floats where `floats` says so.
     """
 
     floats = False
     witnesses: Any = None
 
-    def __init__(
-        self, problem: Problem, arithmetic: Any, budget: Budget, *, bits: int | None, exact: bool
-    ):
-        self.problem, self.arithmetic, self.budget = problem, arithmetic, budget
+    def __init__(self, arithmetic: Any, budget: Budget, *, bits: int | None, exact: bool):
+        self.arithmetic, self.budget = arithmetic, budget
         self.bits, self.exact = bits, exact
         self._found: LRUCache[Any] = LRUCache(MAX_FOUND)
 
     @property
-    def network(self) -> Network:
-        """The network of the problem."""
-        return self.problem.network
+    @abstractmethod
+    def network(self) -> Any:
+        """What the names mean."""
 
     @property
     def rate(self) -> Any:
         """The learning rate, None where there is none."""
-        return self.problem.rate
+        return None
 
     def found(
         self, question: Hashable, find: Callable[[], T], cost: Callable[[Any], int] = np.size
@@ -76,6 +74,137 @@ class Values(ABC):
     def typed(self, number: Any) -> Any:
         """A number as the pass here has it: a fraction, or where exp or log enter a Real."""
         return number if self.exact else self.arithmetic(number)
+
+    @abstractmethod
+    def node(self, name: str) -> Array:
+        """The value of a node or parameter, in the sheet's shape."""
+
+    @abstractmethod
+    def derivative(
+        self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
+    ) -> Array:
+        """d of[of_index] / d by[by_index]; indices count from 0, and axes that
+        they leave open stay.
+
+        Raises Missing where there is no such derivative, Undecided at a kink or
+        where the witnesses disagree.
+        """
+
+    def differential(self, node: f.DerivativeOf, binding: Mapping[str, int]) -> Array:
+        """The derivative of a formula."""
+        raise NotRead(
+            f"the derivative of a formula, {formula_text(node)}, cannot be taken yet: name it as a "
+            "quantity"
+        )
+
+    def function(self, name: str) -> tuple[str, f.Node] | None:
+        """A function of the sheet's own; a sheet of layers has none."""
+        return None
+
+    def own_slope(self, name: str, argument: Array) -> Array:
+        """The derivative of such a function."""
+        raise NotRead(f"{name} is no function of this sheet")
+
+    @abstractmethod
+    def live_units(self) -> list[bool]:
+        """On which side of its kink everything stands that has one."""
+
+    def keep_kinks(self, other: "Values") -> None:
+        """Take those of another point for what stands at its kink."""
+        return
+
+    # The tensors of a pass in which something is carried on otherwise
+
+    @abstractmethod
+    def tensor(self, name: str) -> tuple[str, tuple[int, ...]]:
+        """What such a pass calls a quantity, and the indices in front of its own."""
+
+    @abstractmethod
+    def tensor_shape(self, tensor: Tensor) -> tuple[int, ...]:
+        """The shape of a tensor of such a pass."""
+
+    def taken_for(self, tensor: Tensor, indices: list[Index]) -> tuple[Tensor, list[Index]]:
+        """The tensor for which a person takes another one."""
+        return tensor, indices
+
+    @abstractmethod
+    def leads(self, tensor: Tensor, target: Tensor | None) -> bool:
+        """Whether a tensor is on the way to a target, as far as its name tells."""
+
+    # What it costs
+
+    @functools.cached_property
+    @abstractmethod
+    def pass_work(self) -> Any:
+        """What a pass costs here: `forward`, `both`, and a `jacobian` of a node."""
+
+    def formula_work(self, tree: f.Node) -> int:
+        """The operations of the value of a formula here."""
+        work = FormulaWork(self.network, self.bits)
+        return self.found(("work", tree), lambda: work.of(tree), lambda _: 1)
+
+
+class LayerValues(Values):
+    """The values of a network of layers; one example has no example axis."""
+
+    def __init__(
+        self, problem: Problem, arithmetic: Any, budget: Budget, *, bits: int | None, exact: bool
+    ):
+        super().__init__(arithmetic, budget, bits=bits, exact=exact)
+        self.problem = problem
+
+    @property
+    def network(self) -> Network:
+        """The network of the problem."""
+        return self.problem.network
+
+    @property
+    def rate(self) -> Any:
+        """The learning rate, None where there is none."""
+        return self.problem.rate
+
+    def tensor(self, name: str) -> tuple[str, tuple[int, ...]]:
+        """The name within its layer, and the example of a node where the sheet
+        has a single one."""
+        if name == "shares":
+            return name, ()
+        network, bare = self.network, name.removesuffix(NEW)
+        prefix = (0,) if network.examples is None and name[0] in "xzhy" else ()
+        return network.inner(bare) + name[len(bare) :], prefix
+
+    def tensor_shape(self, tensor: Tensor) -> tuple[int, ...]:
+        """The shape of a tensor, with every example axis."""
+        network, examples = self.network, len(self.problem.x)
+
+        def one(name: str) -> tuple[int, ...]:
+            bare = name.removesuffix(NEW)
+            if bare == "L":
+                return ()
+            if bare == "shares":
+                return network.widths[-1:]
+            if bare[0] in "Wb":
+                return network.shapes[bare]
+            return (examples, network.widths[-1 if bare == "y" else int(bare[1:])])
+
+        return one(tensor) if isinstance(tensor, str) else one(tensor[0]) + one(tensor[1])
+
+    def taken_for(self, tensor: Tensor, indices: list[Index]) -> tuple[Tensor, list[Index]]:
+        """dL/dz for dL/db of one example."""
+        of, by = (tensor, "") if isinstance(tensor, str) else tensor
+        if (
+            of == "L"
+            and by[:1] == "b"
+            and len(self.problem.x) == 1
+            and self.network.biases[int(by[1:]) - 1] == "units"
+        ):
+            return ("L", f"z{by[1:]}"), [(0, *index) for index in indices]
+        return tensor, indices
+
+    def leads(self, tensor: Tensor, target: Tensor | None) -> bool:
+        """The gradients by parameters lead to the parameters after the update,
+        and nowhere else."""
+        by_parameter = not isinstance(tensor, str) and tensor[1][0] in "Wb"
+        return not by_parameter or (isinstance(target, str) and NEW in target)
 
     # What the two kinds of values come by in their own ways
 
@@ -95,7 +224,7 @@ class Values(ABC):
 
     @property
     @abstractmethod
-    def updated(self) -> "Values":
+    def updated(self) -> "LayerValues":
         """The network after one step of gradient descent."""
 
     @abstractmethod
@@ -181,23 +310,6 @@ class Values(ABC):
         self._confirm((of, of_index, by, by_index), pick, picked)
         return picked
 
-    # What no sheet of layers has yet
-
-    def differential(self, node: f.DerivativeOf, binding: Mapping[str, int]) -> Array:
-        """The derivative of a formula."""
-        raise NotRead(
-            f"the derivative of a formula, {formula_text(node)}, cannot be taken yet: name it as a "
-            "quantity"
-        )
-
-    def function(self, name: str) -> tuple[str, f.Node] | None:
-        """A function of the sheet's own; a sheet of layers has none."""
-        return None
-
-    def own_slope(self, name: str, argument: Array) -> Array:
-        """The derivative of such a function."""
-        raise NotRead(f"{name} is no function of this sheet")
-
     # Kinks
 
     @functools.cached_property
@@ -222,6 +334,10 @@ class Values(ABC):
         down = self._derivative(f"z{layers[0]}", by).reshape(at_kink.size, -1)[at_kink] != 0
         return np.asarray(up.astype(bool) @ down.astype(bool)).reshape(shape)
 
+    def keep_kinks(self, other: Values) -> None:
+        """Take those of another point for the units that stand at their kink."""
+        self._kinks = other._kinks  # type: ignore[attr-defined]
+
     def live_units(self) -> list[bool]:
         """Which of the units with a kink are live, over all examples and layers."""
         return [bool(v > 0) for l in self.network.kinked for v in self._forward.z[l - 1].flat]
@@ -243,11 +359,6 @@ class Values(ABC):
     def pass_work(self) -> PassWork:
         """What a pass costs here."""
         return PassWork(self.network, len(self.problem.x), self.bits, self.arithmetic.digits)
-
-    def formula_work(self, tree: f.Node) -> int:
-        """The operations of the value of a formula here."""
-        work = FormulaWork(self.network, self.bits)
-        return self.found(("work", tree), lambda: work.of(tree), lambda _: 1)
 
 
 def _finite(value: Callable[[], Array], what: str = "the loss") -> Array:

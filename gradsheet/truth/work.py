@@ -16,6 +16,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import Any
 
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
@@ -81,7 +82,7 @@ class FormulaWork:
     """The operations that evaluating a formula once for all values of its free
     letters takes, at one point."""
 
-    def __init__(self, network: Network, bits: int | None, digits: int = DIGITS):
+    def __init__(self, network: Any, bits: int | None, digits: int = DIGITS):
         self.network, self.curved = network, curved(digits) * 2 // 3  # most of them are met again
         self.each = enclosed(digits) if bits is None else length_factor(2 * bits * network.depth)
         self.work = 0.0
@@ -105,7 +106,7 @@ class FormulaWork:
                 if isinstance(node, f.Quantity):
                     shape = self._shape(node.name)
                 for size, index in zip(shape, node.indices, strict=False):
-                    for letter in () if isinstance(index, int) else index.letters:
+                    for letter in index.letters if isinstance(index, f.Node) else ():
                         ranges[letter] = max(ranges.get(letter, 1), size)
             elif isinstance(node, f.Sum) and node.bounds is not None:
                 lowest, highest = node.bounds
@@ -114,8 +115,8 @@ class FormulaWork:
         return ranges
 
     def _shape(self, name: str) -> Shape:
-        if name.removesuffix(NEW) == "L":
-            return self.network.widths[-1:]  # as it has them where it has an index
+        if name.removesuffix(NEW) == "L" and self.network.shares is not None:
+            return (self.network.shares,)  # as it has them where it has an index
         return self.network.shapes.get(self.network.canonical(name), ())
 
     def _visit(self, node: f.Node, times: int) -> Shape:
@@ -145,15 +146,23 @@ class FormulaWork:
         match node:
             case f.Quantity(name, indices):
                 self._spend(times, 0)
-                return () if name.removesuffix(NEW) == "L" else self._shape(name)[len(indices) :]
+                if name.removesuffix(NEW) == "L" and self.network.shares is not None:
+                    return ()
+                return self._shape(name)[len(indices) :]
             case f.Derivative(of, by):
                 self._spend(2 * times, 0)
                 shapes = [
                     self._shape(q.name) if q.name != "L" or q.indices else () for q in (of, by)
                 ]
                 return shapes[0][len(of.indices) :] + shapes[1][len(by.indices) :]
-            case f.Sum(letter, term):
+            case f.DerivativeOf(term, by):
+                return self._visit(term, 3 * times) + self._shape(by.name)[len(by.indices) :]
+            case f.Compare(_, left, right):
+                return max(self._visit(left, times), self._visit(right, times), key=math.prod)
+            case f.Sum(letter, term, bounds):
                 count = self.ranges.get(letter.name, 1)
+                if bounds is not None:
+                    count = bounds[1] - bounds[0] + 1
                 # Once for all letters that it does not depend on.
                 inner = min(times, self._times(node.letters))
                 self._spend(times, 0)
@@ -161,23 +170,7 @@ class FormulaWork:
                 self._spend(inner * count, math.prod(shape))
                 return shape
             case f.Call(function, arguments):
-                shapes = [self._visit(argument, times) for argument in arguments]
-                size = math.prod(shapes[0])
-                if function == "outer":
-                    self._spend(times, size * math.prod(shapes[1]))
-                    return (size, math.prod(shapes[1]))
-                if function == "diag":
-                    self._spend(times, size * size)
-                    return (size, size)
-                self._spend(times, size, self.curved if function in f.SMOOTH else None)
-                if function in ("max", "min", "where") and len(shapes) > 1:
-                    return max(shapes, key=math.prod)
-                return () if function in (*f.OVER_LETTERS, "kronecker") else shapes[0]
-            case f.Compare(_, left, right):
-                return max(self._visit(left, times), self._visit(right, times), key=math.prod)
-            case f.DerivativeOf(term, by):
-                self._visit(term, times)
-                return self._shape(by.name)[len(by.indices) :]
+                return self._call(function, [self._visit(a, times) for a in arguments], times)
             case f.List(items):
                 several = [self._visit(item, times) for item in items]
                 self._spend(times, sum(map(math.prod, several)), 1)
@@ -188,10 +181,26 @@ class FormulaWork:
                 shape = self._visit(operand, times)
                 return (1, *shape) if len(shape) == 1 else shape[::-1]
             case f.Power(operand) | f.Negative(operand):
-                exponent, shape = getattr(node, "exponent", 1), self._visit(operand, times)
-                is_root = isinstance(exponent, Fraction)
-                products = self.curved if is_root else max(1, abs(exponent).bit_length())
-                self._spend(times, math.prod(shape) * products)
+                products = 1
+                if isinstance(node, f.Power):
+                    products = int(abs(Fraction(node.exponent))).bit_length()
+                    products += 50 * isinstance(node.exponent, Fraction)
+                shape = self._visit(operand, times)
+                self._spend(times, math.prod(shape) * max(1, products))
                 return shape
         self._spend(times, 0)
         return ()
+
+    def _call(self, function: str, shapes: list[Shape], times: int) -> Shape:
+        """Count a function of parts with these shapes; its own shape."""
+        size = math.prod(shapes[0])
+        if function == "outer":
+            self._spend(times, size * math.prod(shapes[1]))
+            return (size, math.prod(shapes[1]))
+        if function == "diag":
+            self._spend(times, size * size)
+            return (size, size)
+        self._spend(times, size, self.curved if function in f.SMOOTH else None)
+        if function == "kronecker" or (function in f.OVER_LETTERS and len(shapes) == 1):
+            return ()
+        return max(shapes, key=math.prod)

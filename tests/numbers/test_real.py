@@ -275,3 +275,83 @@ def test_floats_are_the_nearest() -> None:
     assert float(Arithmetic(40)(1).exp()) == 2.718281828459045
     assert float(Arithmetic(40)(Fraction(1, 3))) == 1 / 3
     assert float(Arithmetic(40)(-(10**400))) == float("-inf")
+
+
+# Roots and angles
+
+
+def machin() -> Decimal:
+    """pi by J. Machin's formula, 16 arctan(1/5) - 4 arctan(1/239)."""
+
+    def arctan(n: int) -> Decimal:
+        return sum(
+            (Decimal((-1) ** k) / ((2 * k + 1) * Decimal(n) ** (2 * k + 1)) for k in range(80)),
+            Decimal(0),
+        )
+
+    return 16 * arctan(5) - 4 * arctan(239)
+
+
+def series(angle: Decimal, first: int) -> Decimal:
+    """The terms of exp(angle) from the first on, every other one, with their signs."""
+    total, term = Decimal(0), angle**first if first else Decimal(1)
+    for k in range(first, 160, 2):
+        total += term
+        term *= -angle * angle / ((k + 1) * (k + 2))
+    return total
+
+
+@given(numbers)
+def test_roots_and_angles_hold_the_truth(p: Fraction) -> None:
+    real = Arithmetic(40)
+    with localcontext() as context:
+        context.prec = 90
+        x, truth = real(p).exp() + real(Fraction(1, 7)), decimal(p).exp() + Decimal(1) / 7
+        assert holds(x.sqrt(), truth.sqrt())
+        assert holds(x.power(Fraction(-3, 2)), 1 / truth.sqrt() ** 3)
+        assert holds(x.power(Fraction(2, 3)), (truth.ln() * 2 / 3).exp())
+        assert holds(real(p).sin(), series(decimal(p), 1))
+        assert holds(real(p).cos(), series(decimal(p), 0))
+
+
+def test_the_sine_of_large_angles_is_enclosed_as_narrowly() -> None:
+    real = Arithmetic(40)
+    with localcontext() as context:
+        context.prec = 110
+        rest = Decimal(10) ** 20 % (2 * machin())
+        assert holds(real(10**20).sin(), series(rest, 1))
+        assert holds(real(10**20).cos(), series(rest, 0))
+    with pytest.raises(TooClose, match="too large"):
+        (real(10) ** 1000 + real(10) ** 1000 * real(1).exp()).exp().cos()
+
+
+@given(numbers, st.integers(1, 6), st.integers(-6, 6))
+def test_a_root_of_a_perfect_power_is_a_fraction(p: Fraction, n: int, k: int) -> None:
+    real, p = Arithmetic(40), abs(p)
+    assert (real(p) ** 2).sqrt().exact == p
+    assume(p or k >= 0)
+    assert (real(p) ** n).power(Fraction(k, n)).exact == p**k
+    assert (real(0).sin().exact, real(0).cos().exact, real(0).sqrt().exact) == (0, 1, 0)
+    assert real(2).sqrt().exact is None
+    assert real(-p).power(Fraction(3)).exact == -(p**3)
+
+
+def test_the_domains_of_roots() -> None:
+    real = Arithmetic(40)
+    zero = real(1).exp() - real(1).exp()
+    for value in (real(-1), -real(1).exp(), zero - 1):
+        with pytest.raises(OutsideDomain, match="square root of a negative"):
+            value.sqrt()
+        for exponent in (Fraction(1, 2), Fraction(1, 3), Fraction(-2, 5)):
+            with pytest.raises(OutsideDomain, match="negative number"):
+                value.power(exponent)
+    for none in (zero, real(0)):
+        assert none.sqrt().exact == none.power(Fraction(2, 3)).exact == 0
+        for exponent in (Fraction(-1, 2), Fraction(-1), Fraction(-1, 3)):
+            with pytest.raises(ZeroDivisionError):
+                none.power(exponent)
+    near = zero + Fraction(1, 10**60)  # of which these digits do not tell that it is positive
+    for final, reason in ((True, TooClose), (False, Imprecise)):
+        near.home.final = final
+        with pytest.raises(reason):
+            near.sqrt()

@@ -1,0 +1,377 @@
+"""Reading a network of its own: `given`, what it starts from, and `network`, its equations."""
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from gradsheet.claims.sheet import Free, SheetError, Stated
+from gradsheet.claims.tables import MAX_AXES, Reader, Table, as_written
+from gradsheet.language import formula as f
+from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
+from gradsheet.language.parsing import FormulaError, parse
+from gradsheet.language.shown import short
+from gradsheet.language.text import show_index
+from gradsheet.network.graph import Definition, Graph, OwnFunction, Shape
+from gradsheet.network.lowering import Program, lowered
+from gradsheet.numbers.reasons import EvaluationError, OutOfWork
+from manual.activations import Array
+
+MAX_DEFINITIONS = 200
+MAX_GIVEN = 4_096  # numbers, in all that is given
+SIZES = (3, 2, 4, 5, 6, 7)  # what sizes that are letters are tried with, one each
+SHAPE_KEYS = ("shape", "sums_to", "positive")
+NAME = r"[A-Za-z_][A-Za-z_0-9]{0,39}"
+_LEFT = re.compile(
+    rf"\s*(?P<name>{NAME})\s*(?:\[(?P<axes>[^\]]*)\]|\(\s*(?P<argument>{NAME})\s*\))?\s*", re.ASCII
+)
+
+
+class HasLines(Reader, Protocol):
+    """Whoever reads a sheet, and notes what cannot be read."""
+
+    text: str
+    problems: list[tuple[int, str]]
+
+    def tried(self, otherwise: Any, read: Callable[..., Any], *arguments: Any) -> Any:
+        """What reading a part gives, or something else."""
+
+
+def stated(reader: HasLines, top: Table) -> Stated:
+    """The network that the keys `given` and `network` of a sheet state.
+
+    Raises SheetError with all that is wrong with it.
+    """
+    given = Table(reader, top.content.get("given", {}), "given")
+    if not isinstance(given.content, dict):
+        raise top.error(f"given is {as_written(given.content)}, expected a table: [given]", "given")
+    arrays: dict[str, Array] = {}
+    free: dict[str, Free] = {}
+    for name, content in given.content.items():
+        if isinstance(content, dict):
+            spec = reader.tried(None, _free, given, name, content)
+            if spec is not None:
+                free[name] = spec
+        else:
+            array = reader.tried(None, _given, given, name)
+            if array is not None:
+                arrays[name] = array
+    if sum(array.size for array in arrays.values()) > MAX_GIVEN:
+        raise given.error(f"more than {MAX_GIVEN} numbers are given")
+    sizes = _sizes(given, arrays, free)
+    network = top.text("network")
+    lines = list(_lines(network, _first_line(reader, top)))
+    _few(lines)
+    return _Equations(reader, lines, arrays, free, sizes).stated()
+
+
+def _given(table: Table, name: str) -> Array:
+    _object_to(table, name)
+    return table.array(name)
+
+
+def _free(table: Table, name: str, content: Mapping[str, Any]) -> Free:
+    _object_to(table, name)
+    if unknown := sorted(content.keys() - {*SHAPE_KEYS}):
+        raise table.error(
+            f"unknown key {unknown[0][:40]!r} in {name}, expected shape, sums_to or positive", name
+        )
+    shape = content.get("shape")
+
+    def is_size(n: Any) -> bool:
+        if isinstance(n, str):
+            return len(n) == 1 and n.isascii() and n.isalpha()
+        return type(n) is int and 0 < n <= MAX_GIVEN
+
+    if not isinstance(shape, list) or len(shape) > MAX_AXES or not all(map(is_size, shape)):
+        raise table.error(
+            f"the shape of {name} is {as_written(shape)}, expected sizes, whole numbers or single "
+            'letters: { shape = [3, 2] }, { shape = ["N", 2] }, { shape = [] } for a number',
+            name,
+        )
+    positive = content.get("positive", False)
+    if not isinstance(positive, bool):
+        raise table.error(f"positive of {name} is {as_written(positive)}, expected true", name)
+    total = None
+    if "sums_to" in content:
+        total = Table(table.reader, content, "given").single("sums_to").value
+    return Free(tuple(shape), total, positive)
+
+
+def _object_to(table: Table, name: str) -> None:
+    """Raise where something cannot be a name."""
+    if not re.fullmatch(NAME, name, re.ASCII):
+        raise table.error(f"{name[:40]!r} cannot be a name, expected letters, digits and _", name)
+    if name in f.FUNCTIONS or name in ("d", "ln"):
+        raise table.error(
+            f"{name} is a function of the language, and cannot be a name as well: take another",
+            name,
+        )
+
+
+def _sizes(
+    table: Table, arrays: Mapping[str, Array], free: Mapping[str, Free]
+) -> tuple[tuple[str, int], ...]:
+    """The letters among shapes, each with a size to try."""
+    letters: dict[str, None] = {}
+    for name, spec in free.items():
+        for n in spec.shape:
+            if isinstance(n, str):
+                if n in arrays or n in free:
+                    raise table.error(
+                        f"{n} is given, and a size of {name}: take another letter for one", name
+                    )
+                letters[n] = None
+    if len(letters) > len(SIZES):
+        raise table.error(f"{len(letters)} sizes that are letters, expected at most {len(SIZES)}")
+    return tuple(zip(letters, SIZES, strict=False))
+
+
+def _first_line(reader: HasLines, top: Table) -> int:
+    """The line of the file on which the equations begin."""
+    line = reader.places.line("", 0, "network")
+    written = reader.text.split("\n")[line - 1] if line else ""
+    return line + bool(re.search("(\"\"\"|''')\\s*$", written))
+
+
+@dataclass(frozen=True)
+class _Line:
+    """An equation: where it stands, and its two sides as they are written."""
+
+    number: int
+    left: str
+    right: str
+
+    def error(self, message: str) -> SheetError:
+        return SheetError(f"network, {short(self.left.strip())!r}: {message}", self.number)
+
+
+def _lines(text: str, first: int) -> Iterator[_Line]:
+    """The equations of a text, each of which may go on while a bracket is open."""
+    waiting, start = "", first
+    for number, line in enumerate(text.split("\n"), first):
+        line = line.partition("#")[0]
+        if not waiting and not line.strip():
+            continue
+        if not waiting:
+            start = number
+        waiting = f"{waiting} {line.strip()}" if waiting else line.strip()
+        if sum(map(waiting.count, "([")) > sum(map(waiting.count, ")]")):
+            continue
+        yield _split(start, waiting)
+        waiting = ""
+    if waiting:
+        yield _split(start, waiting)
+
+
+def _split(number: int, text: str) -> _Line:
+    left, sign, right = text.partition("=")
+    if not sign:
+        return _Line(number, text, "")
+    return _Line(number, left, right.strip())
+
+
+def _few(lines: list[_Line]) -> None:
+    if len(lines) > MAX_DEFINITIONS:
+        raise SheetError(
+            f"a network of {len(lines)} equations, expected at most {MAX_DEFINITIONS}",
+            lines[MAX_DEFINITIONS].number,
+        )
+
+
+@dataclass(frozen=True)
+class _Left:
+    """The left side of an equation."""
+
+    line: _Line
+    name: str
+    axes: tuple[int | str, ...]
+    argument: str
+
+    @property
+    def is_base(self) -> bool:
+        return any(isinstance(axis, int) for axis in self.axes)
+
+
+class _Equations:
+    """The equations of one network, being read."""
+
+    def __init__(
+        self,
+        reader: HasLines,
+        lines: list[_Line],
+        arrays: Mapping[str, Array],
+        free: Mapping[str, Free],
+        sizes: tuple[tuple[str, int], ...],
+    ):
+        self.reader, self.lines, self.sizes = reader, lines, sizes
+        self.arrays, self.free = arrays, free
+        self.given = {*arrays, *free, *dict(sizes)}
+
+    def stated(self) -> Stated:
+        """The graph; raises SheetError with all that is wrong with it."""
+        before = len(self.reader.problems)
+        sides = [self.reader.tried(None, self._left, line) for line in self.lines]
+        lefts = [left for left in sides if left is not None]
+        self._object_twice(lefts)
+        names = self.given | {left.name for left in lefts if not left.argument}
+        functions = {left.name for left in lefts if left.argument}
+        self._object_letters(lefts, names | functions)
+        self._object_d(names)
+        read = [self.reader.tried(None, self._right, left, names, functions) for left in lefts]
+        if found := self.reader.problems[before:]:
+            del self.reader.problems[before:]
+            raise SheetError(found[0][1], found[0][0], found)
+        definitions = tuple(part for part in read if isinstance(part, Definition))
+        graph = Graph(
+            self._shapes(),
+            definitions,
+            tuple(part for part in read if isinstance(part, OwnFunction)),
+            self.sizes,
+            tuple(self._whole_numbers(definitions)),
+        )
+        return Stated(self._lowered(graph), self.arrays, self.free)
+
+    def _left(self, line: _Line) -> _Left:
+        """The left side of an equation, taken apart."""
+        if not line.right:
+            raise line.error("an equation is a name, =, and a formula: z = w*x + b")
+        match = _LEFT.fullmatch(line.left)
+        if match is None:
+            raise line.error(
+                "on the left stands a name, with letters where it goes entry by entry, or with "
+                "the argument of a function: z, z[i,j], h[0], f(u); names are of letters, digits "
+                "and _"
+            )
+        name, axes, argument = match["name"], match["axes"], match["argument"] or ""
+        if name in f.FUNCTIONS or name in ("d", "ln", *ENTRYWISE):
+            raise line.error(f"{name} is a function of the language: take another name")
+        if name in self.given:
+            raise line.error(f"{name} is given already: take another name")
+        return _Left(line, name, self._axes(line, axes), argument)
+
+    @staticmethod
+    def _axes(line: _Line, text: str | None) -> tuple[int | str, ...]:
+        if text is None:
+            return ()
+        axes: list[int | str] = []
+        for part in map(str.strip, text.split(",")):
+            if part.isdecimal() and len(part) < 5:
+                axes.append(int(part))
+            elif len(part) == 1 and part.isascii() and part.isalpha():
+                axes.append(part)
+            else:
+                raise line.error(
+                    f"found {part[:20]!r} among the indices on the left, expected single letters, "
+                    "or a whole number for the base of a recurrence: h[0]"
+                )
+        letters = [axis for axis in axes if isinstance(axis, str)]
+        if len({*letters}) < len(letters):
+            raise line.error("a letter stands twice on the left: write one for each axis")
+        if sum(isinstance(axis, int) for axis in axes) > 1:
+            raise line.error("a base has one number, at the axis of the recurrence: h[0,i]")
+        return tuple(axes)
+
+    def _object_twice(self, lefts: list[_Left]) -> None:
+        seen: dict[Any, _Left] = {}
+        for left in lefts:
+            numbers = tuple(axis for axis in left.axes if isinstance(axis, int))
+            first = seen.setdefault((left.name, numbers), left)
+            if first is not left:
+                self._note(
+                    left.line,
+                    f"{left.name} is defined already, on line "
+                    f"{first.line.number}: a name is defined once",
+                )
+
+    def _note(self, line: _Line, message: str) -> None:
+        self.reader.problems += line.error(message).problems
+
+    def _object_letters(self, lefts: list[_Left], names: set[str]) -> None:
+        for left in lefts:
+            for axis in left.axes:
+                if axis in names:
+                    kind = "a size" if axis in dict(self.sizes) else "a name of the network"
+                    self._note(
+                        left.line,
+                        f"{axis} is {kind}, and cannot be an index as well: "
+                        "take another letter for one",
+                    )
+
+    def _object_d(self, names: set[str]) -> None:
+        """Note where dA/dB would be the quotient of two names."""
+        both = sorted(name for name in names if f"d{name}" in names)
+        for a, b in itertools.combinations(both, 2):
+            self.reader.problems.append(
+                (
+                    0,
+                    f"d{a} and d{b} are names, and so are {a} and {b}: "
+                    f"d{a}/d{b} would be two things, rename one",
+                )
+            )
+
+    def _right(self, left: _Left, names: set[str], functions: set[str]) -> Definition | OwnFunction:
+        """The formula of an equation."""
+        line = left.line
+        own = {left.argument} if left.argument else set()
+        try:
+            formula = parse(
+                line.right,
+                sorted(names | own),
+                functions=functions,
+                sizes=[size for size, _ in self.sizes],
+                layers=False,
+            )
+        except FormulaError as error:
+            raise line.error(str(error)) from None
+        if not left.argument:
+            return Definition(left.name, left.axes, formula, line.number)
+        if free := sorted(formula.letters):
+            raise line.error(f"{free[0]} is free in the formula: a function has its argument alone")
+        return OwnFunction(left.name, left.argument, formula, line.number)
+
+    def _shapes(self) -> tuple[tuple[str, Shape], ...]:
+        """The shape of everything given, with a size for every letter."""
+        sizes = dict(self.sizes)
+        shapes = {name: array.shape for name, array in self.arrays.items()}
+        for name, spec in self.free.items():
+            shapes[name] = tuple(sizes[n] if isinstance(n, str) else n for n in spec.shape)
+        if sum(map(math.prod, shapes.values())) > MAX_GIVEN:
+            raise SheetError(f"more than {MAX_GIVEN} numbers are given")
+        return tuple(shapes.items())
+
+    def _whole_numbers(self, definitions: tuple[Definition, ...]) -> Iterator[tuple[str, Any]]:
+        """The entries of what holds whole numbers and serves as an index."""
+        used = {name for definition in definitions for name in _in_indices(definition.formula)}
+        for name, array in self.arrays.items():
+            if name in used and all(v.denominator == 1 and abs(v) <= MAX_GIVEN for v in array.flat):
+                yield name, _nested(np.vectorize(int, [object])(array).tolist())
+
+    def _lowered(self, graph: Graph) -> Program:
+        """The steps of the graph; raises SheetError where its shapes do not fit."""
+        try:
+            return lowered(graph)
+        except (EvaluationError, OutOfWork) as error:
+            definition: Definition | None = getattr(error, "definition", None)
+            if definition is None:
+                raise SheetError(f"network: {error}") from None
+            left = definition.name + show_index(
+                tuple(f.Letter(a) if isinstance(a, str) else a for a in definition.axes)
+            )
+            raise SheetError(f"network, {left!r}: {error}", definition.line) from None
+
+
+def _in_indices(formula: f.Node) -> Iterator[str]:
+    """The names that stand in indices."""
+    for part in f.walk(formula):
+        for index in getattr(part, "indices", ()):
+            if isinstance(index, f.Node):
+                yield from (inner.name for inner in f.walk(index) if isinstance(inner, f.Quantity))
+
+
+def _nested(value: Any) -> Any:
+    return tuple(map(_nested, value)) if isinstance(value, list) else value

@@ -1,0 +1,244 @@
+"""The witness that knows no backward rule and no lowered step: the formulas of a
+network's definitions, evaluated once more after a nudge.
+
+The nudge is an infinitesimal e with e^2 = 0, which is carried through the
+formulas as they stand on the sheet (dual numbers; W. Clifford 1873): f(a + e) =
+f(a) + f'(a) e. It is positive, or negative where the other side of a kink is
+asked about. A derivative within a definition is a nudge within a nudge, by an
+infinitesimal of its own.
+"""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import Binding, Evaluator
+from gradsheet.network.graph import Block, Definition
+from gradsheet.network.lowering import Program
+from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.dual import Dual
+from manual.activations import Array
+
+Index = tuple[int, ...]
+
+
+class FormulaWalk:
+    """The values of a network after a nudge to one entry of a name, or without.
+
+    `given` are the arrays that it starts from. What the nudge does not reach is
+    that of the walk `base`. `slope` is 1 for a nudge to the right, -1 to the
+    left, and `level` the number of the infinitesimal.
+    """
+
+    floats = False
+    exact = False
+
+    def __init__(
+        self,
+        program: Program,
+        given: Mapping[str, Array],
+        arithmetic: Any,
+        budget: Budget,
+        *,
+        base: "FormulaWalk | None" = None,
+        nudge: tuple[str, Index] | None = None,
+        slope: int = 1,
+    ):
+        self.graph, self.network, self.given = program.graph, program, given
+        self.real, self.budget, self.base = arithmetic, budget, base
+        self.nudge, self.slope = nudge, slope
+        self.level: int = 0 if base is None else base.level + (nudge is not None)
+        self._values: dict[str, Array] = {}
+
+    def nudged(self, name: str, index: Index, slope: int = 1) -> "FormulaWalk":
+        """The walk after a nudge to an entry of a name, indices from 0."""
+        return FormulaWalk(
+            self.network,
+            self.given,
+            self.real,
+            self.budget,
+            base=self,
+            nudge=(name, index),
+            slope=slope,
+        )
+
+    def arithmetic(self, number: Any) -> Any:
+        """A number that exp and log are taken of."""
+        if isinstance(number, Dual):
+            return Dual(self.arithmetic(number.value), number.slope, number.level)
+        return self.real(number)
+
+    def slope_of(self, number: Any) -> Any:
+        """What the nudge does to a number."""
+        if isinstance(number, Dual) and number.level == self.level:
+            return number.slope
+        return Fraction(0)
+
+    # Names
+
+    def node(self, name: str) -> Array:
+        """The value of a name, or of a base as h[0]."""
+        if name not in self._values:
+            if self.base is not None and not self._is_moved(name):
+                return self.base.node(name)
+            if name in self.given:
+                self._values[name] = self._moved(name, self.given[name])
+            elif name in self._sizes:
+                self._values[name] = as_array(Fraction(self._sizes[name]))
+            else:
+                self._evaluate(self._blocks[name])
+        return self._values[name]
+
+    @functools.cached_property
+    def _sizes(self) -> dict[str, int]:
+        return dict(self.graph.sizes)
+
+    @functools.cached_property
+    def _blocks(self) -> dict[str, Block]:
+        if self.base is not None:
+            return self.base._blocks
+        blocks: dict[str, Block] = {}
+        for block in self.network.blocks:
+            blocks |= {definition.name: block for definition in block.definitions}
+            for base in block.bases:
+                blocks[f"{base.name}[{base.axes[block.axis or 0]}]"] = block
+        return blocks
+
+    def _is_moved(self, name: str) -> bool:
+        """Whether the nudge reaches a name."""
+        assert self.nudge is not None
+        places = self.network.places
+        by = {*places[self.nudge[0]].all}
+        return any(by.intersection(self.network.before(slot)) for slot in places[name].all)
+
+    def _moved(self, name: str, array: Array, at: int | None = None, axis: int = 0) -> Array:
+        """An array after the nudge, if that is to it; of a recurrence that of
+        the step `at`."""
+        if self.nudge is None or self.nudge[0] != name:
+            return array
+        index = self.nudge[1]
+        if at is not None:
+            if index[axis] != at - 1:
+                return array
+            index = index[:axis] + index[axis + 1 :]
+        array = array.astype(object)
+        array[index] = Dual(array[index], Fraction(self.slope), self.level)
+        return array
+
+    def _evaluate(self, block: Block) -> None:
+        if block.axis is None:
+            (definition,) = block.definitions
+            array = self._entire(definition, {})
+            self._values[definition.name] = self._moved(definition.name, array)
+            return
+        axis = block.axis
+        for definition in block.definitions:
+            shape = self.network.shapes[definition.name]
+            self._values[definition.name] = np.empty(shape, object)
+        for base in block.bases:
+            number = base.axes[axis]
+            name = f"{base.name}[{number}]"
+            shape = self.network.shapes[name]
+            array = np.broadcast_to(self._entire(base, {}), shape)
+            if isinstance(number, int) and number >= 1:
+                self._put(base.name, axis, number, array)
+            else:
+                self._values[name] = self._moved(name, array)
+        based = {(base.name, base.axes[axis]) for base in block.bases}
+        for number in block.steps:
+            for definition in block.definitions:
+                letter = str(definition.axes[axis])
+                if (definition.name, number) not in based:
+                    array = self._entire(definition, {letter: number})
+                    self._put(definition.name, axis, number, array)
+
+    def _put(self, name: str, axis: int, number: int, array: Array) -> None:
+        place: Any = (*[slice(None)] * axis, number - 1)
+        self._values[name][place] = self._moved(name, array, number, axis)
+
+    def _entire(self, definition: Definition, fixed: Mapping[str, int]) -> Array:
+        """A definition's value, entry by entry where it is written so."""
+        letters = [axis for axis in definition.letters if axis not in fixed]
+        if not {*letters} <= definition.formula.letters:  # the base of a recurrence, a number
+            letters = []
+        ranges = self.network.letters[definition.name]
+        sizes = {letter: ranges[letter][1] for letter in letters} | dict(fixed)
+        evaluator = Evaluator(self, sizes=sizes, strict=True)
+        if not letters:
+            return evaluator.value(definition.formula, fixed)
+        entries = [
+            evaluator.value(definition.formula, {**fixed, **dict(zip(letters, at, strict=True))})
+            for at in itertools.product(*(range(1, ranges[letter][1] + 1) for letter in letters))
+        ]
+        lengths = [ranges[letter][1] for letter in letters]
+        return np.stack(entries).reshape(*lengths, *entries[0].shape)
+
+    # Derivatives in definitions
+
+    def derivative(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
+        """The derivative of a name by another, by a nudge within this one."""
+        return self._by_entries(by, by_index, lambda walk: as_array(walk.node(of)[of_index]))
+
+    def differential(self, node: f.DerivativeOf, binding: Binding) -> Array:
+        """The derivative of a formula."""
+        index = Evaluator(self).positions(
+            self.network.shapes[node.by.name], node.by.indices, binding, node.by.name
+        )
+
+        def value(walk: FormulaWalk) -> Array:
+            return Evaluator(walk, strict=True).value(node.term, binding)
+
+        return self._by_entries(node.by.name, index, value)
+
+    def _by_entries(
+        self, by: str, by_index: Index, value: Callable[["FormulaWalk"], Array]
+    ) -> Array:
+        shape = self.network.shapes[by][len(by_index) :]
+        columns = []
+        for rest in np.ndindex(shape):
+            walk = self.nudged(by, by_index + rest)
+            columns.append(as_array(np.frompyfunc(walk.slope_of, 1, 1)(value(walk))))
+        whole = np.stack(columns, -1) if shape else columns[0]
+        return whole.reshape(*columns[0].shape, *shape)
+
+    def function(self, name: str) -> tuple[str, f.Node] | None:
+        """The argument and the formula of a function of the sheet's own."""
+        own = self.graph.by_function.get(name)
+        return None if own is None else (own.argument, own.formula)
+
+    def own_slope(self, name: str, argument: Array) -> Array:
+        """The derivative of such a function, entry by entry."""
+        own = self.graph.by_function[name]
+        level = self.level + 1
+
+        def slope(number: Any) -> Any:
+            evaluator = Evaluator(self, strict=True)
+            evaluator.local = {own.argument: as_array(Dual(number, Fraction(1), level))}
+            value = evaluator.value(own.formula, {}).item()
+            return value.slope if isinstance(value, Dual) and value.level == level else Fraction(0)
+
+        return as_array(np.frompyfunc(slope, 1, 1)(argument))
+
+    # The derivative of one entry by one
+
+    def slopes(self, of: str, of_index: Index, by: str, by_index: Index) -> Iterator[Any]:
+        """d of[of_index] / d by[by_index] from the right, then from the left."""
+        for side in (1, -1):
+            walk = self._walk(by, by_index, side)
+            yield walk.slope_of(walk.node(of)[of_index]) * side
+
+    @functools.cached_property
+    def _walks(self) -> dict[Any, "FormulaWalk"]:
+        return {}
+
+    def _walk(self, by: str, by_index: Index, side: int) -> "FormulaWalk":
+        key = by, by_index, side
+        if key not in self._walks:
+            self._walks[key] = self.nudged(by, by_index, side)
+        return self._walks[key]

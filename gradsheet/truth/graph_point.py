@@ -1,0 +1,178 @@
+"""A network of definitions with numbers in it, and the truth there: of every
+name and derivative, on the word of three witnesses.
+
+The sweep over the lowered steps, the nudge through the formulas, and JAX's
+program of the formulas have to agree; otherwise nobody is believed. All three
+work on Fractions, or where exp and log enter on `real.Real`.
+"""
+
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import Binding, Evaluator
+from gradsheet.language.text import formula_text
+from gradsheet.network.graph import Definition
+from gradsheet.network.lowering import Program, lowered
+from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.printed import exact_text, plain
+from gradsheet.numbers.real import Arithmetic, apart
+from gradsheet.numbers.reasons import (
+    AtKink,
+    DivisionByZero,
+    EvaluationError,
+    OutsideDomain,
+    Undecided,
+)
+from gradsheet.numbers.session import LIBRARY, Session
+from gradsheet.truth.formulas import FormulaWalk
+from gradsheet.truth.graph_values import GraphValues
+from gradsheet.truth.point import length_of
+from gradsheet.truth.sweep import Sweep
+from gradsheet.truth.values import Index
+from manual.activations import Array
+from manual.ops import at_kink
+
+MAX_NUDGED = 400_000  # entries of steps, times entries nudged, of one derivative
+
+
+class GraphPoint(GraphValues):
+    """The truth of a graph with the numbers `given`."""
+
+    arithmetic: Arithmetic
+
+    def __init__(
+        self,
+        program: Program,
+        given: Mapping[str, Array],
+        arithmetic: Arithmetic,
+        budget: Budget,
+        session: Session = LIBRARY,
+    ):
+        bits = length_of(given.values(), program.depth) if program.is_rational else None
+        super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
+        self.graph, self.stated, self.session = program.graph, given, session
+        self.free = False
+        self.witnesses = ("nudge", "JAX")
+
+    @functools.cached_property
+    def given(self) -> dict[str, Array]:
+        """What is given, in the numbers of the pass."""
+        typed = np.frompyfunc(self.typed, 1, 1)
+        return {name: as_array(typed(array)) for name, array in self.stated.items()}
+
+    @functools.cached_property
+    def sweep(self) -> Sweep:
+        """The pass by hand."""
+        return Sweep(self.program, self.given, self.typed)
+
+    @functools.cached_property
+    def walk(self) -> FormulaWalk:
+        """The formulas, evaluated."""
+        return FormulaWalk(self.program, self.given, self.arithmetic, self.budget)
+
+    # Names
+
+    def node(self, name: str) -> Array:
+        """The value of a name, and Undecided where a witness sees another."""
+        return self.found(("node", name), lambda: self._heard(name))
+
+    def _heard(self, name: str) -> Array:
+        mine = _defined(name, lambda: super(GraphPoint, self).node(name))
+        theirs = self.walk.node(name)
+        if mine.shape != theirs.shape or any(
+            apart(a, b) for a, b in zip(mine.flat, theirs.flat, strict=True)
+        ):
+            raise Undecided(f"the witnesses disagree on {name}: the sweep against the formulas")
+        return mine
+
+    # Derivatives
+
+    def _picked(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
+        what = f"d{of}/d{by}"
+        _ = self.node(of)
+        picked = _defined(what, lambda: super(GraphPoint, self)._picked(of, of_index, by, by_index))
+        self._hear_nudges(what, (of, of_index, by, by_index), picked)
+        return picked
+
+    def _hear_nudges(self, what: str, asked: Any, picked: Array) -> None:
+        """Raise AtKink where there is no derivative, Undecided where a nudge
+        finds another one."""
+        of, of_index, by, by_index = asked
+        axes = len(self.program.shapes[of]) - len(of_index)
+        entries = list(np.ndindex(picked.shape))
+        most = max(1, MAX_NUDGED // max(1, self.program.work))
+        for rest in entries[:: math.ceil(len(entries) / most)]:
+            self.budget.check()
+            sides = self.walk.slopes(of, of_index + rest[:axes], by, by_index + rest[axes:])
+            mine, right = picked[rest], next(sides)
+            differs = apart(right, mine)
+            left = next(sides) if differs or self.at_kink else right
+            if not differs and not apart(left, mine):
+                continue
+            if self.at_kink:
+                both = f"from the left {what} is {exact_text(left)}, from the right "
+                raise AtKink(f"a kink is in the way: {both}{exact_text(right)}")
+            both = f"by hand {exact_text(mine)}, by the nudge {exact_text(right)}"
+            raise Undecided(f"the witnesses disagree on {what}: {both}")
+
+    @functools.cached_property
+    def at_kink(self) -> bool:
+        """Whether anything that has been computed stands at a kink."""
+        for slot in [*self.sweep.values]:
+            step = self.program.steps[slot]
+            arrays = [self.sweep.value(other) for other in step.inputs]
+            if step.operation not in PLAIN and at_kink(step.operation, *arrays, **step.arguments):
+                return True
+        return False
+
+    def function(self, name: str) -> tuple[str, f.Node] | None:
+        """The argument and the formula of a function of the sheet's own."""
+        return self.walk.function(name)
+
+    def own_slope(self, name: str, argument: Array) -> Array:
+        """The derivative of such a function, entry by entry."""
+        return self.walk.own_slope(name, argument)
+
+    def differential(self, node: f.DerivativeOf, binding: Binding) -> Array:
+        """The derivative of a formula, as that of one more definition."""
+        letters = tuple(sorted(node.term.letters))
+        extended, name = self.found(("extended", node.term), lambda: self._extended(node.term))
+        index = tuple(binding[letter] - 1 for letter in letters)
+        by = Evaluator(self).positions(
+            self.program.shapes[node.by.name], node.by.indices, binding, node.by.name
+        )
+        return extended.derivative(name, index, node.by.name, by)  # type: ignore[no-any-return]
+
+    def _extended(self, term: f.Node) -> tuple["GraphPoint", str]:
+        """The point of the graph with one more definition."""
+        name = f"d({formula_text(term)})"
+        letters = tuple(sorted(term.letters))
+        definition = Definition(name, letters, term)
+        graph = replace(self.graph, definitions=(*self.graph.definitions, definition))
+        options = self.arithmetic, self.budget, self.session
+        point = GraphPoint(lowered(graph), self.stated, *options)
+        return point, name
+
+    def data_text(self) -> str:
+        """What is given, on one line."""
+        return ", ".join(f"{name} = {plain(exact_text(v))}" for name, v in self.stated.items())
+
+
+PLAIN = ("given", "constant", "name", "jacobian", "slope")
+
+
+def _defined(what: str, value: Any) -> Array:
+    """A value; raises EvaluationError where there is none, with the reason."""
+    try:
+        return value()  # type: ignore[no-any-return]
+    except ZeroDivisionError:
+        raise DivisionByZero(f"{what} has no value here: a division by 0") from None
+    except OutsideDomain as error:
+        raise EvaluationError(f"{what} has no value here: {error}") from None

@@ -1,0 +1,302 @@
+"""The values of a network of definitions: of every name, and of every derivative."""
+
+import functools
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradsheet.network.lowering import Place, Program, Step
+from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.budget import Budget, curved, enclosed, length_factor
+from gradsheet.numbers.reasons import Missing
+from gradsheet.truth.sweep import Change, Edits, Sweep
+from gradsheet.truth.values import Index, Tensor, Values
+from manual.activations import Array
+from manual.ops import function_named
+
+ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
+
+
+@dataclass(frozen=True)
+class SweepWork:
+    """What a sweep costs, on fractions of data with so many bits, or where that
+    is None on enclosures."""
+
+    program: Program
+    bits: int | None
+    digits: int
+
+    @functools.cached_property
+    def forward(self) -> int:
+        """One pass forward."""
+        if self.bits is not None:
+            each = length_factor(2 * self.bits * self.program.depth)
+            return int(self.program.work * each) + len(self.program.steps)
+        work = self.program.work * enclosed(self.digits)
+        curves = (
+            math.prod(step.shape)
+            for step in self.program.steps
+            if step.operation in ("function", "softmax")
+        )
+        return int(work + sum(curves) * curved(self.digits)) + len(self.program.steps)
+
+    @property
+    def both(self) -> int:
+        """One forward and one back."""
+        return 3 * self.forward
+
+    def jacobian(self, name: str) -> int:
+        """A sweep back from every entry of a node."""
+        return 2 * self.forward * math.prod(self.program.shapes.get(name, ()))
+
+
+class GraphValues(Values):
+    """The values of a program: those of its `sweep`, in whatever numbers."""
+
+    def __init__(
+        self, program: Program, arithmetic: Any, budget: Budget, *, bits: int | None, exact: bool
+    ):
+        super().__init__(arithmetic, budget, bits=bits, exact=exact)
+        self.program = program
+        self._rows: dict[Any, Any] = {}
+
+    @property
+    def network(self) -> Program:
+        """What the names mean."""
+        return self.program
+
+    @property
+    @abstractmethod
+    def sweep(self) -> Sweep:
+        """The pass that has the values."""
+
+    @functools.cached_property
+    def pass_work(self) -> SweepWork:
+        """What a sweep costs here."""
+        return SweepWork(self.program, self.bits, self.arithmetic.digits)
+
+    def place(self, name: str) -> Place:
+        """Where a name's value is; raises Missing where there is none."""
+        if name not in self.program.places:
+            raise Missing(f"the network has no {name}")
+        return self.program.places[name]
+
+    def node(self, name: str) -> Array:
+        """The value of a name."""
+        return as_array(self.sweep.value(self.place(name).slot)[0])
+
+    def derivative(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
+        """d of[of_index] / d by[by_index], indices from 0."""
+        if reason := self.program.no_derivative(of, by):
+            raise Missing(reason)
+        asked = of, of_index, by, by_index
+        return self.found(asked, lambda: self._picked(*asked))
+
+    def _picked(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
+        shape = self.program.shapes[of][len(of_index) :]
+        rows = [self._row(of, of_index + rest)(by) for rest in np.ndindex(shape)]
+        whole = np.stack(rows).reshape(*shape, *rows[0].shape) if shape else rows[0]
+        picked: Any = (*[slice(None)] * len(shape), *by_index)
+        return as_array(whole[picked])
+
+    def _row(self, of: str, entry: Index) -> Callable[[str], Array]:
+        """The derivative of one entry of a node by any name, in the first variant."""
+        return lambda by: as_array(self.comes_back(of, entry, by)[0])
+
+    def comes_back(self, of: str, entry: Index, by: str) -> Array:
+        """The derivative of one entry of a node by a name, (1 or V, ...)."""
+        if (of, entry) not in self._rows:
+            slot, rest = self.program.entry(of, entry)
+            self._rows[of, entry] = self.sweep.back(slot, self.sweep.unit(slot, rest), rest)
+        place, cotangents = self.place(by), self._rows[of, entry]
+        if place.entries is None:
+            return as_array(cotangents[place.slot])
+        parts = [cotangents[slot] for slot in place.slots]
+        longest = max(map(len, parts))
+        full = [np.broadcast_to(part, (longest, *part.shape[1:])) for part in parts]
+        return np.stack(full, 1 + place.axis)
+
+    # Kinks
+
+    def live_units(self) -> list[bool]:
+        """On which side of its kink everything stands that has one, of what has
+        been computed."""
+        sides: list[bool] = []
+        for slot, array in sorted(self.sweep.values.items()):
+            step = self.program.steps[slot]
+            for side in _sides(step, [self.sweep.value(other) for other in step.inputs], array):
+                sides += [bool(v) for v in side.flat]
+        return sides
+
+    # Tensors
+
+    def tensor(self, name: str) -> tuple[str, Index]:
+        """The name itself."""
+        return name, ()
+
+    def tensor_shape(self, tensor: Tensor) -> tuple[int, ...]:
+        """The shape of a name, or of a derivative."""
+        shapes = self.program.shapes
+        return shapes[tensor] if isinstance(tensor, str) else shapes[tensor[0]] + shapes[tensor[1]]
+
+    def leads(self, tensor: Tensor, target: Tensor | None) -> bool:
+        """Whether anything on the way to the target is made of the tensor."""
+        of = self._slots(tensor, 1)
+        if target is None:
+            return True
+        before = {s for slot in self._slots(target, 0) for s in self.program.before(slot)}
+        return not before.isdisjoint(of)
+
+    def _slots(self, tensor: Tensor, end: int) -> list[int]:
+        name = tensor if isinstance(tensor, str) else tensor[end]
+        place = self.program.places[name]
+        return [place.slot, *place.slots]
+
+
+def _sides(step: Step, arrays: Sequence[Array], value: Array) -> Iterator[Array]:
+    """Where the arrays of an operation stand to its kinks."""
+    match step.operation:
+        case "function" if function_named(**step.arguments).kinked:
+            yield arrays[0] > 0
+            yield arrays[0] < 0
+        case "maximum" | "minimum" | "where":
+            yield arrays[0] > arrays[1]
+            yield arrays[0] < arrays[1]
+        case "largest" | "smallest":
+            yield arrays[0] == np.expand_dims(value, step.arguments["axes"])
+
+
+class GraphCarried(GraphValues):
+    """A network as a person sees it who carries on with other numbers, or takes
+    other steps; in `floats` for a first look.
+
+    With a `kind` its numbers are of another type. Of several `variants` the
+    values are the first one's, and `entries` has them all.
+    """
+
+    def __init__(
+        self,
+        point: "GraphValues",
+        changes: Mapping[Tensor, Mapping[Index, Change]] | None = None,
+        edits: Edits | None = None,
+        *,
+        floats: bool = False,
+        kind: Callable[[Any], Any] | None = None,
+        variants: int = 1,
+    ):
+        super().__init__(
+            point.program,
+            kind or point.arithmetic,
+            point.budget,
+            bits=point.bits,
+            exact=point.exact and kind is None,
+        )
+        self.floats, self.changes, self.edits = floats, changes, edits
+        self._point, self._kind, self._variants = point, kind, variants
+
+    @property
+    def passed(self) -> "GraphCarried":
+        """Itself, whose `entries` have all variants."""
+        return self
+
+    @functools.cached_property
+    def sweep(self) -> Sweep:
+        """The pass with what is carried on."""
+        given = self._point.sweep.given
+        typed: Callable[[Any], Any] = self._point.sweep.typed
+        if self.floats:
+            given = {name: array.astype(float) for name, array in given.items()}
+            typed = float
+        elif self._kind is not None:
+            converted = np.frompyfunc(self._kind, 1, 1)
+            given = {name: as_array(converted(array)) for name, array in given.items()}
+            typed = self._kind
+        return Sweep(
+            self.program,
+            given,
+            typed,
+            changes=self._by_slot(),
+            edits=self.edits or {},
+            variants=self._variants,
+            floats=self.floats,
+        )
+
+    def _by_slot(self) -> dict[Any, dict[Index, Change]]:
+        """The changes at the slots of what they are made to."""
+        placed: dict[Any, dict[Index, Change]] = {}
+        for tensor, changes in (self.changes or {}).items():
+            for index, change in changes.items():
+                if isinstance(tensor, str):
+                    slot, rest = self.program.entry(tensor, index)
+                    placed.setdefault(slot, {})[rest] = change
+                    continue
+                of, by = tensor
+                axes = len(self.program.shapes[of])
+                slot, rest = self.program.entry(of, index[:axes])
+                slot_by, rest_by = self.program.entry(by, index[axes:])
+                placed.setdefault((slot, slot_by), {})[rest + rest_by] = change
+        return placed
+
+    def entries(self, tensor: Tensor, indices: Sequence[Index]) -> Any:
+        """Some entries of a tensor in every variant, (V, entries)."""
+        if isinstance(tensor, str):
+            slot = self.place(tensor).slot
+            columns = [self.sweep.value(slot)[(slice(None), *index)] for index in indices]
+        else:
+            of, by = tensor
+            axes = len(self.program.shapes[of])
+            columns = [
+                self.comes_back(of, index[:axes], by)[(slice(None), *index[axes:])]
+                for index in indices
+            ]
+        return np.stack([np.broadcast_to(column, (self._variants,)) for column in columns], -1)
+
+    def scale(self) -> tuple[Array, Array]:
+        """Of every variant the largest number on the way, and whether something
+        is about at its kink, where floats do not tell on which side it is."""
+        largest = np.zeros(self._variants)
+        for array in self._everything():
+            each = abs(array).reshape(len(array), -1).max(-1)
+            largest = np.maximum(largest, np.broadcast_to(each, largest.shape))
+        close = np.zeros(self._variants, bool)
+        for slot in list(self.sweep.values):
+            step = self.program.steps[slot]
+            for gap in _gaps(step, [self.sweep.values[other] for other in step.inputs]):
+                wide = largest.reshape(-1, *[1] * (gap.ndim - 1))
+                near = (abs(gap) <= ABOUT_ZERO * wide).reshape(len(wide), -1).any(-1)
+                close |= near
+        return largest, close
+
+    def _everything(self) -> Iterator[Array]:
+        yield from self.sweep.values.values()
+        for cotangents in self._rows.values():
+            yield from cotangents.chain.values()
+
+    def everything(self) -> Iterator[Array]:
+        """Every number on the way, and what comes back from every node that is one number."""
+        for name, shape in self.program.shapes.items():
+            _ = self.node(name)
+            if not shape and not name.endswith("]"):
+                _ = self.comes_back(name, (), name)
+        yield from (array[0] for array in self._everything())
+
+
+def _gaps(step: Step, arrays: Sequence[Array]) -> Iterator[Array]:
+    """How far an operation is from its kinks, in floats."""
+    match step.operation:
+        case "function" if function_named(**step.arguments).kinked:
+            yield arrays[0]
+        case "maximum" | "minimum" | "where":
+            yield arrays[0] - arrays[1]
+        case "largest" | "smallest":
+            axes = tuple(axis % arrays[0].ndim for axis in step.arguments["axes"])
+            moved = np.moveaxis(arrays[0], axes, range(-len(axes), 0))
+            flat = moved.reshape(*moved.shape[: -len(axes)], -1)
+            if flat.shape[-1] > 1:
+                ordered = np.sort(flat, -1)
+                first = -2 if step.operation == "largest" else 0
+                yield ordered[..., first] - ordered[..., first + 1]

@@ -1,0 +1,274 @@
+"""The sweep: a graph's steps carried out forward, and back by the rules of `manual.ops`.
+
+One pass serves every number type: exact fractions, enclosures, floats, error
+balls, dual numbers. Every array has an axis in front, of length 1, or of as
+many variants of the pass as run side by side.
+
+    forward     the value of each step from those before it
+    back        from a seed at one slot what comes back at every slot before it:
+                the cotangent of a step, times its operation's own backward
+                rule, is added to those of its arrays (reverse mode; Griewank
+                and Walther, Evaluating Derivatives, chapter 3)
+
+A definition may hold a derivative, so that a step looks back itself. What comes
+back through such a step is a second derivative: along the cotangent c of
+dL/dw, d(c dL/dw) is what the sweep gives where w moves along c, of which the
+infinitesimal part is taken (the R-operator: Pearlmutter 1994, Fast Exact
+Multiplication by the Hessian).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradsheet.network.lowering import Program, Step
+from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.dual import Dual
+from manual.activations import Array
+from manual.ops import OPERATIONS
+
+Index = tuple[int, ...]
+Change = Callable[[Array], Any]  # the values carried on in all variants, from those computed
+# What is carried on otherwise: at a slot, or of what comes back from one slot at another.
+Changes = Mapping[int | tuple[int, int], Mapping[Index, Change]]
+# What comes back from a step at one of its inputs, from what is right and all that enters it.
+Edit = Callable[[Array, "Backward"], Array]
+Edits = Mapping[tuple[int, int], Edit]
+
+
+@dataclass(frozen=True)
+class Backward:
+    """One use of a rule: the step, what comes back to it, its value and its arrays."""
+
+    step: Step
+    cotangent: Array
+    value: Array
+    arrays: Sequence[Array]
+
+
+@dataclass(eq=False)
+class Sweep:
+    """One pass over the steps of a program.
+
+    `given` has the arrays that it starts from, without the front axis; `typed`
+    makes numbers of the pass's type of constants. `level` is how many
+    infinitesimals there are among them.
+    """
+
+    program: Program
+    given: Mapping[str, Array]
+    typed: Callable[[Any], Any]
+    changes: Changes = field(default_factory=dict)
+    edits: Edits = field(default_factory=dict)
+    variants: int = 1
+    level: int = 0
+    floats: bool = False
+    values: dict[int, Array] = field(default_factory=dict)
+
+    # Forward
+
+    def value(self, slot: int) -> Array:
+        """The array of a slot, (1 or V, ...)."""
+        if slot not in self.values:
+            for other in self.program.before(slot):
+                if other not in self.values:
+                    self.values[other] = self._changed(other, self._computed(other))
+        return self.values[slot]
+
+    def _computed(self, slot: int) -> Array:
+        step = self.program.steps[slot]
+        arrays = [self.values[other] for other in step.inputs]
+        match step.operation:
+            case "given":
+                return as_array(self.given[step.arguments["name"]])[None]
+            case "constant":
+                return self._constant(step)
+            case "name":
+                return arrays[0]
+            case "jacobian":
+                return self._jacobian(step)
+            case "slope":
+                of, by = step.inputs
+                return self.back(of, self._ones(arrays[0]))[by]
+        return OPERATIONS[step.operation].value(*arrays, **step.arguments)
+
+    def _constant(self, step: Step) -> Array:
+        value = step.arguments["value"]
+        if not step.shape:
+            return np.array([self.typed(value)], float if self.floats else object)
+        numbers = np.empty(len(value), float if self.floats else object)
+        numbers[:] = [self.typed(v) for v in value]
+        return numbers.reshape(1, *step.shape)
+
+    def _changed(self, key: int | tuple[int, int], array: Array, at: Index = ()) -> Array:
+        """The array with those entries changed that are carried on otherwise;
+        of a derivative those of one entry `at` of what is derived."""
+        if not (changes := self.changes.get(key)):
+            return array
+        array = array.copy() if len(array) == self.variants else np.repeat(array, self.variants, 0)
+        for index, change in changes.items():
+            if index[: len(at)] == at:
+                place: Any = slice(None), *index[len(at) :]
+                array[place] = change(array[place])
+        return array
+
+    # Back
+
+    def back(self, of: int, seed: Array, at: Index | None = None) -> "Cotangents":
+        """What comes back from a seed (1 or V, ...) at a slot, at every slot before it.
+
+        `at` says which entry of the slot it is from, where it is from one.
+        """
+        _ = self.value(of)
+        cotangents = Cotangents(self, {of: seed})
+        for slot in reversed(self.program.before(of)):
+            if (comes := cotangents.chain.get(slot)) is None:
+                continue
+            if at is not None:
+                comes = cotangents.chain[slot] = self._changed((of, slot), comes, at)
+            for k, (other, part) in enumerate(self._through(slot, comes, cotangents)):
+                if (edit := self.edits.get((slot, k))) is not None:
+                    arrays = [self.values[i] for i in self.program.steps[slot].inputs]
+                    step = self.program.steps[slot]
+                    part = edit(part, Backward(step, comes, self.values[slot], arrays))
+                cotangents.add(other, part)
+        return cotangents
+
+    def _through(
+        self, slot: int, comes: Array, cotangents: "Cotangents"
+    ) -> Iterator[tuple[int, Array]]:
+        """What comes back through one step, at each of its inputs."""
+        step = self.program.steps[slot]
+        match step.operation:
+            case "given" | "constant":
+                return
+            case "name":
+                yield step.inputs[0], comes
+            case "jacobian":
+                shape = self.program.steps[step.inputs[0]].shape
+                for entry in np.ndindex(shape):
+                    place: Any = slice(None), *entry
+                    seed = self.unit(step.inputs[0], entry)
+                    self._second(step.inputs[0], seed, self._parts(step, comes[place]), cotangents)
+            case "slope":
+                of, by = step.inputs
+                self._second(of, self._ones(self.values[of]), {by: comes}, cotangents)
+            case operation:
+                arrays = [self.values[other] for other in step.inputs]
+                parts = OPERATIONS[operation].backward(
+                    comes, self.values[slot], *arrays, **step.arguments
+                )
+                for other, part in zip(step.inputs, parts, strict=True):
+                    if part is not None:
+                        yield other, part
+
+    # Derivatives in definitions
+
+    def _jacobian(self, step: Step) -> Array:
+        """The derivative of a slot by others, for each of its entries."""
+        of, *by = step.inputs
+        shape = self.program.steps[of].shape
+        rows = []
+        for entry in np.ndindex(shape):
+            cotangents = self.back(of, self.unit(of, entry), entry)
+            parts = [cotangents[slot] for slot in by]
+            rows.append(parts[0] if len(by) == 1 else self._stacked(parts, step))
+        if not shape:
+            return rows[0]
+        longest = max(map(len, rows))
+        rows = [np.repeat(row, longest, 0) if len(row) < longest else row for row in rows]
+        return np.stack(rows, 1).reshape(longest, *step.shape)
+
+    @staticmethod
+    def _stacked(parts: Sequence[Array], step: Step) -> Array:
+        """The steps of a recurrence side by side."""
+        longest = max(map(len, parts))
+        full = [np.broadcast_to(part, (longest, *part.shape[1:])) for part in parts]
+        return np.stack(full, 1 + step.arguments["axis"])
+
+    @staticmethod
+    def _parts(step: Step, whole: Array) -> dict[int, Array]:
+        """What belongs to each slot that a step derives by."""
+        _, *by = step.inputs
+        if len(by) == 1:
+            return {by[0]: whole}
+        axis = 1 + step.arguments["axis"]
+        return {slot: whole.take(k, axis) for k, slot in enumerate(by)}
+
+    def _second(
+        self, of: int, seed: Array, along: Mapping[int, Array], cotangents: "Cotangents"
+    ) -> None:
+        """Add what comes back of a derivative: the infinitesimal part of a sweep
+        in which the slots `along` move."""
+        level = self.level + 1
+        moving = self._moved(of, along, level)
+        for slot, part in moving.back(of, seed).total():
+            cotangents.add_final(slot, as_array(_slopes(level)(part)))
+
+    def _moved(self, of: int, along: Mapping[int, Array], level: int) -> "Sweep":
+        """A sweep in which some slots move, each along an array."""
+        before = self.program.before(of)
+        moving, values = set(along), dict[int, Array]()
+        for slot in before:
+            if slot in along:
+                dual = np.frompyfunc(lambda v, slope: Dual(v, slope, level), 2, 1)
+                values[slot] = as_array(dual(self.values[slot].astype(object), along[slot]))
+            elif moving.isdisjoint(self.program.steps[slot].inputs):
+                values[slot] = self.values[slot]
+            else:
+                moving.add(slot)
+        return Sweep(
+            self.program, self.given, self.typed, level=level, values=values, edits=self.edits
+        )
+
+    # Seeds
+
+    def _ones(self, like: Array) -> Array:
+        return as_array(np.full((1, *like.shape[1:]), self.typed(1), dtype=like.dtype))
+
+    def unit(self, slot: int, entry: Index) -> Array:
+        """1 at one entry of a slot, else 0: (1, ...)."""
+        like = self.value(slot)
+        seed = np.full((1, *like.shape[1:]), self.typed(0), dtype=like.dtype)
+        seed[(0, *entry)] = self.typed(1)
+        return as_array(seed)
+
+
+def _slopes(level: int) -> Any:
+    """The infinitesimal part of numbers, of one infinitesimal."""
+    return np.frompyfunc(lambda v: v.slope if isinstance(v, Dual) and v.level == level else 0, 1, 1)
+
+
+@dataclass(eq=False)
+class Cotangents:
+    """What comes back at every slot: `chain` is handed on to the inputs of its
+    step, `final` has arrived, having gone through a derivative in a definition."""
+
+    sweep: Sweep
+    chain: dict[int, Array]
+    final: dict[int, Array] = field(default_factory=dict)
+
+    def add(self, slot: int, part: Array) -> None:
+        """Add what is handed on."""
+        known = self.chain.get(slot)
+        self.chain[slot] = part if known is None else as_array(known + part)
+
+    def add_final(self, slot: int, part: Array) -> None:
+        """Add what has arrived."""
+        known = self.final.get(slot)
+        self.final[slot] = part if known is None else as_array(known + part)
+
+    def total(self) -> Iterator[tuple[int, Array]]:
+        """All slots that anything comes back to."""
+        for slot in {**self.chain, **self.final}:
+            yield slot, self[slot]
+
+    def __getitem__(self, slot: int) -> Array:
+        parts = [part for of in (self.chain, self.final) if (part := of.get(slot)) is not None]
+        if not parts:
+            like = self.sweep.value(slot)
+            zero = np.full((1, *like.shape[1:]), self.sweep.typed(0), dtype=like.dtype)
+            return as_array(zero)
+        return parts[0] if len(parts) == 1 else as_array(parts[0] + parts[1])
