@@ -56,7 +56,7 @@ NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
         # undefined for a whole pattern, not only here and there
         (LIVE, "h1[1]", "0*x[1]/(1 - step(z1[1]))", "wrong"),
         (LIVE, "h1[1]", "z1[1]/step(z1[1])", "wrong"),
-        (LIVE, "h1[1]", "h1[1+0]", "unread"),
+        (LIVE, "h1[1]", "h1[1+0]", "wrong"),
         (LIVE, "dh1[1]/dz1[1]", "x[1]*step(z1[1])/x[1]", "right"),
         # signs of the data in one combination only
         (

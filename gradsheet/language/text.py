@@ -115,11 +115,11 @@ def _ends_with_d(node: f.Node) -> bool:
     return isinstance(node, f.Quantity) and node.name[0] == "d"
 
 
-def show_index(indices: tuple[f.Index, ...]) -> str:
+def show_index(indices: tuple[f.Index | str, ...]) -> str:
     """Indices as they stand behind a name: [1,j], [i+a-1,2*j]."""
     return f"[{','.join(map(index_text, indices))}]" if indices else ""
 
 
-def index_text(index: f.Index) -> str:
+def index_text(index: f.Index | str) -> str:
     """An index as it stands between brackets: 1, j, 2*i+a-2, w[t]."""
-    return str(index) if isinstance(index, int) else formula_text(index).replace(" ", "")
+    return formula_text(index).replace(" ", "") if isinstance(index, f.Node) else str(index)
