@@ -566,6 +566,8 @@ class Evaluator:
         value = self.value(index, binding)
         number = None if value.ndim else value.item()
         exact = getattr(number, "exact", number)
+        while hasattr(exact, "value"):  # a dual number, or a ball
+            exact = exact.value
         if exact is not None and not isinstance(exact, Fraction) and math.isfinite(exact):
             exact = Fraction(float(exact))
         if not isinstance(exact, Fraction) or exact.denominator > 1:
@@ -858,7 +860,6 @@ class Evaluator:
         if node.bounds is None:
             return range(1, self._range(node.letter.name, node.term, binding, scope) + 1)
         lowest, highest = node.bounds
-        self.spend(highest - lowest)
         return range(lowest, highest + 1)
 
     def range_of(self, letter: str, node: f.Node, binding: Binding) -> int:

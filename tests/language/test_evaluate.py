@@ -41,7 +41,12 @@ GIVEN = {
     "s0": [8, 9],
     "L": 7,
 }
-FUNCTIONS = {"g": ("a", "a**2 + max(a, 0)"), "k2": ("a", "a*v"), "p": ("a", "sum(i, v[i]*a)")}
+FUNCTIONS = {
+    "g": ("a", "a**2 + max(a, 0)"),
+    "k2": ("a", "a*v"),
+    "p": ("a", "sum(i, v[i]*a)"),
+    "q": ("b", "g(b)*b"),
+}
 
 
 @dataclass
@@ -82,7 +87,11 @@ class Point:
 
     def function(self, name: str) -> tuple[str, f.Node] | None:
         argument, formula = FUNCTIONS.get(name, ("", ""))
-        return (argument, parse(formula, [*GIVEN, argument], layers=False)) if argument else None
+        return (
+            (argument, parse(formula, [*GIVEN, argument], functions=FUNCTIONS, layers=False))
+            if argument
+            else None
+        )
 
     def own_slope(self, name: str, argument: Array) -> Array:
         assert name == "g"
@@ -126,6 +135,7 @@ def value(text: str, **binding: int) -> Any:
         ("sum(k, sum(k, v[k])*u[k])", 20),
         # a letter between sums has the range that the rest of the formula gives it
         ("sum(m, u[m]*sum(k, v[k+m-1]))", 5),
+        ("u[i]*sum(k, v[k+i-1])", 5),
         # of two, and with a condition
         ("max(v, 0)", [3, 0, 2]),
         ("min(v, [1, 1, 1])", [1, -1, 1]),
@@ -144,11 +154,15 @@ def value(text: str, **binding: int) -> Any:
         ("(1/4)**(3/2)", Fraction(1, 8)),
         ("8**(-2/3)", Fraction(1, 4)),
         ("[0, 1]**(1/3)", [0, 1]),
+        ("(exp(1) - exp(1))**(1/3)", 0),
+        ("exp(2)**(1/2)/exp(1)", 1),
+        ("2**(-3/2)*2**(1/2)", Fraction(1, 2)),
         ("[[1, 2]]**-1", [[1, Fraction(1, 2)]]),
         # functions of one's own
         ("g(v)", [12, 1, 6]),
         ("g(i)", 6),
         ("g(g(1))", 6),
+        ("q(2)", 12),
         ("g'(v)", [6, -2, 4]),
         ("p(u)", [0, 20]),
         # recurrences
@@ -222,6 +236,7 @@ def test_how_far_letters_run() -> None:
     assert ranges("v[i+1]*x[i, 1]") == {"i": 3}
     assert ranges("x[i-j+2, 1]*u[j]") == {"i": 2, "j": 2}
     assert ranges("E[w[t], k]") == {"k": 2, "t": 2}
+    assert ranges("E[w[t+1], k]") == {"k": 2, "t": 1}
     assert ranges("sum(k, v[k+i-1])", i=2) == {"i": 2}
     assert ranges("v[i]", i=2) == {"i": 2}
     bindings = Evaluator(Point(), sizes={"i": 2}).bindings(read("v[i]"))

@@ -8,7 +8,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.text import formula_text
 
-NAMES = ("x", "y", "t", "L", "K", "E", "v", "w", "w_new", "out", "dout", "dx", "N", "gamma")
+NAMES = ("x", "y", "t", "L", "K", "E", "v", "w", "w_new", "out", "dout", "dx", "ax", "N", "gamma")
 
 
 def read(text: str) -> f.Node:
@@ -59,6 +59,7 @@ i_and_a = f.Binary("+", f.Letter("i"), f.Letter("a"))
         # and what is none
         ("dout*x", f.Binary("*", f.Quantity("dout"), x)),
         ("(dout)/dx", f.Binary("/", f.Quantity("dout"), f.Quantity("dx"))),
+        ("dout/ax", f.Binary("/", f.Quantity("dout"), f.Quantity("ax"))),
         ("dout/y", f.Binary("/", f.Quantity("dout"), y)),
     ],
 )
