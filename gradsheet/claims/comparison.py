@@ -184,7 +184,7 @@ class Comparison:
             self._sides[side] = has_own_kink(side, self.first_point.network)
         return self._sides[side]
 
-    def _kinks(self, point: Values, evaluator: Evaluator, side: f.Node) -> set[str]:
+    def _kinks(self, point: Point, evaluator: Evaluator, side: f.Node) -> set[str]:
         """What a side applied relu, drelu and step to at a generic point, but
         for the network's own kinked units.
 

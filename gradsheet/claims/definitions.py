@@ -15,7 +15,6 @@ from gradsheet.language import formula as f
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.shown import short
-from gradsheet.language.text import show_index
 from gradsheet.network.graph import Definition, Graph, OwnFunction, Shape
 from gradsheet.network.lowering import Program, lowered
 from gradsheet.numbers.reasons import EvaluationError, OutOfWork
@@ -359,10 +358,7 @@ class _Equations:
             definition: Definition | None = getattr(error, "definition", None)
             if definition is None:
                 raise SheetError(f"network: {error}") from None
-            left = definition.name + show_index(
-                tuple(f.Letter(a) if isinstance(a, str) else a for a in definition.axes)
-            )
-            raise SheetError(f"network, {left!r}: {error}", definition.line) from None
+            raise SheetError(f"network, {definition.left!r}: {error}", definition.line) from None
 
 
 def _in_indices(formula: f.Node) -> Iterator[str]:

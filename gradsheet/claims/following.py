@@ -257,7 +257,8 @@ def follow_work(tree: f.Node, point: Values) -> int:
     rows = {part.of.name for part in f.walk(tree) if isinstance(part, f.Derivative)}
     new = any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in f.walk(tree))
     work = point.pass_work
-    return work.forward + work.both * new + sum(map(work.jacobian, rows)) + point.formula_work(tree)
+    passes: int = work.forward + work.both * new + sum(map(work.jacobian, rows))
+    return passes + point.formula_work(tree)
 
 
 def follow(

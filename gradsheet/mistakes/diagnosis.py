@@ -25,6 +25,7 @@ from gradsheet.mistakes.writing import ARITHMETIC, Writing, said_by
 from gradsheet.network.network import improbable
 from gradsheet.numbers.reasons import OutOfWork
 from gradsheet.numbers.slips import significant
+from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.point import Point
 from gradsheet.truth.probes import Probes
 
@@ -42,6 +43,8 @@ def diagnose(
     over all weights. What the time does not suffice for is left out.
     """
     if all(judgement.verdict not in ("wrong", "lucky") for judgement in judgements):
+        return []
+    if isinstance(points, GraphPoint):
         return []
     y = points.problem.y if isinstance(points, Point) else None
     if y is not None and improbable(points.network, y):

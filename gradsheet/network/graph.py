@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 from gradsheet.language import formula as f
-from gradsheet.language.text import show_index
 from gradsheet.numbers.reasons import NotRead
 
 Shape = tuple[int, ...]
@@ -32,6 +31,12 @@ class Definition:
     axes: tuple[int | str, ...]
     formula: f.Node
     line: int = field(default=0, compare=False)
+
+    @property
+    def left(self) -> str:
+        """The left side as it is written."""
+        axes = ",".join(map(str, self.axes))
+        return f"{self.name}[{axes}]" if axes else self.name
 
     @property
     def letters(self) -> tuple[str, ...]:
@@ -117,7 +122,7 @@ class _Order:
             if base.name not in self.number:
                 raise _refused(
                     base,
-                    f"{base.name}{show_index(base.axes)} is the base of a recurrence, and there "
+                    f"{base.left} is the base of a recurrence, and there "
                     f"is no {base.name}[t] = ... that goes on from it",
                 )
         while waiting:
@@ -181,7 +186,7 @@ class _Order:
             if len(base.axes) <= axis or not isinstance(base.axes[axis], int):
                 raise _refused(
                     base,
-                    f"the base {base.name}{show_index(base.axes)} has its number "
+                    f"the base {base.left} has its number "
                     f"at another axis than {axis + 1}, along which the steps go",
                 )
             if missing := sorted(self._names(base) - known):

@@ -159,7 +159,7 @@ class FormulaWalk:
                     self._put(definition.name, axis, number, array)
 
     def _put(self, name: str, axis: int, number: int, array: Array) -> None:
-        place: Any = (*[slice(None)] * axis, number - 1)
+        place: Any = (*[slice(None)] * axis, number - 1, ...)
         self._values[name][place] = self._moved(name, array, number, axis)
 
     def _entire(self, definition: Definition, fixed: Mapping[str, int]) -> Array:
@@ -204,8 +204,9 @@ class FormulaWalk:
         for rest in np.ndindex(shape):
             walk = self.nudged(by, by_index + rest)
             columns.append(as_array(np.frompyfunc(walk.slope_of, 1, 1)(value(walk))))
-        whole = np.stack(columns, -1) if shape else columns[0]
-        return whole.reshape(*columns[0].shape, *shape)
+        if not shape:
+            return columns[0]
+        return np.stack(columns, -1).reshape(*columns[0].shape, *shape)
 
     def function(self, name: str) -> tuple[str, f.Node] | None:
         """The argument and the formula of a function of the sheet's own."""

@@ -148,7 +148,7 @@ class GraphPoint(GraphValues):
         by = Evaluator(self).positions(
             self.program.shapes[node.by.name], node.by.indices, binding, node.by.name
         )
-        return extended.derivative(name, index, node.by.name, by)  # type: ignore[no-any-return]
+        return extended.derivative(name, index, node.by.name, by)
 
     def _extended(self, term: f.Node) -> tuple["GraphPoint", str]:
         """The point of the graph with one more definition."""

@@ -245,13 +245,12 @@ class GraphCarried(GraphValues):
         """Some entries of a tensor in every variant, (V, entries)."""
         if isinstance(tensor, str):
             slot = self.place(tensor).slot
-            columns = [self.sweep.value(slot)[(slice(None), *index)] for index in indices]
+            columns = [_picked(self.sweep.value(slot), index) for index in indices]
         else:
             of, by = tensor
             axes = len(self.program.shapes[of])
             columns = [
-                self.comes_back(of, index[:axes], by)[(slice(None), *index[axes:])]
-                for index in indices
+                _picked(self.comes_back(of, index[:axes], by), index[axes:]) for index in indices
             ]
         return np.stack([np.broadcast_to(column, (self._variants,)) for column in columns], -1)
 
@@ -283,6 +282,12 @@ class GraphCarried(GraphValues):
             if not shape and not name.endswith("]"):
                 _ = self.comes_back(name, (), name)
         yield from (array[0] for array in self._everything())
+
+
+def _picked(array: Array, index: Index) -> Any:
+    """An entry of an array in every variant."""
+    place: Any = slice(None), *index
+    return array[place]
 
 
 def _gaps(step: Step, arrays: Sequence[Array]) -> Iterator[Array]:

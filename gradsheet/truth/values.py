@@ -90,6 +90,8 @@ class Values(ABC):
         where the witnesses disagree.
         """
 
+    # What only networks of their own have
+
     def differential(self, node: f.DerivativeOf, binding: Mapping[str, int]) -> Array:
         """The derivative of a formula."""
         raise NotRead(
@@ -104,6 +106,8 @@ class Values(ABC):
     def own_slope(self, name: str, argument: Array) -> Array:
         """The derivative of such a function."""
         raise NotRead(f"{name} is no function of this sheet")
+
+    # Kinks
 
     @abstractmethod
     def live_units(self) -> list[bool]:

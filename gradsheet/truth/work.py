@@ -106,7 +106,7 @@ class FormulaWork:
                 if isinstance(node, f.Quantity):
                     shape = self._shape(node.name)
                 for size, index in zip(shape, node.indices, strict=False):
-                    for letter in index.letters if isinstance(index, f.Node) else ():
+                    for letter in () if isinstance(index, int) else index.letters:
                         ranges[letter] = max(ranges.get(letter, 1), size)
             elif isinstance(node, f.Sum) and node.bounds is not None:
                 lowest, highest = node.bounds
@@ -117,7 +117,8 @@ class FormulaWork:
     def _shape(self, name: str) -> Shape:
         if name.removesuffix(NEW) == "L" and self.network.shares is not None:
             return (self.network.shares,)  # as it has them where it has an index
-        return self.network.shapes.get(self.network.canonical(name), ())
+        shape: Shape = self.network.shapes.get(self.network.canonical(name), ())
+        return shape
 
     def _visit(self, node: f.Node, times: int) -> Shape:
         """Count a part that is evaluated so many times; its shape, as far as it has one."""
@@ -159,10 +160,8 @@ class FormulaWork:
                 return self._visit(term, 3 * times) + self._shape(by.name)[len(by.indices) :]
             case f.Compare(_, left, right):
                 return max(self._visit(left, times), self._visit(right, times), key=math.prod)
-            case f.Sum(letter, term, bounds):
+            case f.Sum(letter, term):
                 count = self.ranges.get(letter.name, 1)
-                if bounds is not None:
-                    count = bounds[1] - bounds[0] + 1
                 # Once for all letters that it does not depend on.
                 inner = min(times, self._times(node.letters))
                 self._spend(times, 0)
@@ -181,12 +180,10 @@ class FormulaWork:
                 shape = self._visit(operand, times)
                 return (1, *shape) if len(shape) == 1 else shape[::-1]
             case f.Power(operand) | f.Negative(operand):
-                products = 1
-                if isinstance(node, f.Power):
-                    products = int(abs(Fraction(node.exponent))).bit_length()
-                    products += 50 * isinstance(node.exponent, Fraction)
-                shape = self._visit(operand, times)
-                self._spend(times, math.prod(shape) * max(1, products))
+                exponent, shape = getattr(node, "exponent", 1), self._visit(operand, times)
+                is_root = isinstance(exponent, Fraction)
+                products = self.curved if is_root else max(1, abs(exponent).bit_length())
+                self._spend(times, math.prod(shape) * products)
                 return shape
         self._spend(times, 0)
         return ()
