@@ -564,7 +564,7 @@ class Evaluator:
         if isinstance(index, f.Letter):
             return self._bound(index.name, binding)
         value = self.value(index, binding)
-        number = None if value.ndim else value.item()
+        number: Any = None if value.ndim else value.item()
         exact = getattr(number, "exact", number)
         while hasattr(exact, "value"):  # a dual number, or a ball
             exact = exact.value
