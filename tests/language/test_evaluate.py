@@ -164,6 +164,11 @@ def value(text: str, **binding: int) -> Any:
         ("g(g(1))", 6),
         ("q(2)", 12),
         ("g'(v)", [6, -2, 4]),
+        ("abs(v)", [3, 1, 2]),
+        ("abs'([-2, 0, 2])", [-1, 0, 1]),
+        ("sqrt(x[3,1]*2)", 2),
+        ("sqrt'(4)", Fraction(1, 4)),
+        ("sin(0) + cos(0)", 1),
         ("p(u)", [0, 20]),
         # recurrences
         ("h[i-2]", 4),
@@ -263,6 +268,7 @@ def test_definitions_broadcast_rows_and_numbers_only() -> None:
         ("min(k, v[k])", [4, 3]),
         ("where(v == 2, v, 0)", [1, -3, 0]),
         ("relu(v)", [3, -1, 2]),
+        ("abs(v)", [3, -1, 2]),
     ],
 )
 def test_how_near_a_formula_is_to_its_kinks(text: str, kinks: list[int]) -> None:
