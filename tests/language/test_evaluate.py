@@ -203,6 +203,7 @@ def test_the_value_of_a_formula(text: str, expected: Any) -> None:
         ("sum(k, 1)", NotRead, "k is no quantity, and as an index it stands at no axis"),
         ("max(k, 0)", NotRead, "k is no quantity, and as an index it stands at no axis"),
         ("sum(k, m, v[k+m])", NotRead, "nothing says how far . runs.*sum.(k|m)=1..3"),
+        ("max(i, x[i+k-1])[2*k-1]", NotRead, "nothing says how far . runs"),
         ("sum(k, v[k+w[1]])", NotRead, "nothing says how far k runs, .*: give it bounds"),
         ("sum(k, v[k+3])", EvaluationError, r"the index k\+3 of v is inside for no k from 1"),
         ("sum(k=1..99999999, k)", Undecided, "more work"),

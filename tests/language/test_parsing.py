@@ -94,6 +94,7 @@ def test_the_tree_of_a_formula(text: str, tree: f.Node) -> None:
         "d(d(x*y)/dw)/dv",
         "concat(g(x), g'(y))*sum(k=1..2, x[k])",
         "kronecker(i, j + 1)",
+        "(2).T",
     ],
 )
 def test_what_is_written_is_what_was_read(text: str) -> None:
