@@ -306,7 +306,9 @@ class _Parser:
             if constant < 0:
                 raise FormulaError(f"the index {constant} is negative: indices start at 1")
             return constant
-        return node
+        form = f.linear(node) or {}
+        terms = {name: times for name, times in form.items() if times}
+        return f.Letter(*terms) if [*terms.values()] == [1] and "" not in terms else node
 
     def index_sum(self) -> f.Node:
         node = self.multiple()

@@ -26,6 +26,7 @@ i_and_a = f.Binary("+", f.Letter("i"), f.Letter("a"))
         ("x[0]", f.Quantity("x", (0,))),
         ("x[3-2]", f.Quantity("x", (1,))),
         ("x[2*(3+1), i]", f.Quantity("x", (8, f.Letter("i")))),
+        ("x[k+2-2]", f.Quantity("x", (k,))),
         ("x[i+a]", f.Quantity("x", (i_and_a,))),
         ("E[w[k]]", f.Quantity("E", (f.Quantity("w", (k,)),))),
         # over letters
