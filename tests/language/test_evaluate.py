@@ -11,6 +11,7 @@ import pytest
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import parse
+from gradsheet.network.ranges import Ranges
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.real import Arithmetic
@@ -231,8 +232,14 @@ def test_what_has_no_value(text: str, error: type[Exception], message: str) -> N
 
 
 def ranges(text: str, **sizes: int) -> dict[str, int]:
+    """How far the free letters of a formula run, on which those who lower it have to agree."""
     evaluator, tree = Evaluator(Point(), sizes=sizes), read(text)
-    return {letter: evaluator.range_of(letter, tree, {}) for letter in sorted(tree.letters)}
+    letters = sorted(tree.letters)
+    found = {letter: evaluator.range_of(letter, tree, {}) for letter in letters}
+    known = {letter: (1, size) for letter, size in sizes.items()}
+    lowered = Ranges(tree, lambda node: Network().shapes[node.name], known)  # type: ignore[attr-defined]
+    assert {letter: lowered[letter] for letter in letters} == {l: (1, n) for l, n in found.items()}
+    return found
 
 
 def test_how_far_letters_run() -> None:
@@ -241,6 +248,8 @@ def test_how_far_letters_run() -> None:
     assert ranges("max(a=1..2, b=1..2, x[2*i+a-2, j+2*b-3])") == {"i": 1, "j": 2}
     assert ranges("v[i+1]*x[i, 1]") == {"i": 3}
     assert ranges("x[i-j+2, 1]*u[j]") == {"i": 2, "j": 2}
+    assert ranges("v[4-i]*u[3-j]") == {"i": 3, "j": 2}
+    assert ranges("sum(k=0..1, v[i+k])") == {"i": 2}
     assert ranges("E[w[t], k]") == {"k": 2, "t": 2}
     assert ranges("E[w[t+1], k]") == {"k": 2, "t": 1}
     assert ranges("sum(k, v[k+i-1])", i=2) == {"i": 2}
