@@ -12,6 +12,7 @@ from gradsheet.network.layers import graph_of
 from gradsheet.network.lowering import Program, lowered
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
+from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import DIGITS, Budget
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic
@@ -115,6 +116,8 @@ class Point(GraphPoint):
             heard=heard,
             nudges=nudges,
         )
+        typed = np.frompyfunc(self.typed, 1, 1)
+        self.problem = problem.converted(lambda array: as_array(typed(array)))
 
     @property
     def network(self) -> Any:

@@ -146,7 +146,22 @@ class Sweep:
                     step = self.program.steps[slot]
                     part = edit(part, Backward(step, comes, self.values[slot], arrays))
                 cotangents.add(other, part)
+            if slot != of:
+                self._carry_on(slot, comes, cotangents)
         return cotangents
+
+    def _carry_on(self, slot: int, comes: Array, cotangents: "Cotangents") -> None:
+        """Where the derivative of a slot is carried on otherwise than it is,
+        add to what comes back what that makes: dL/dA (carried dA/dB - dA/dB)."""
+        for key in [*self.changes]:
+            if isinstance(key, int) or key[0] != slot:
+                continue
+            for entry in {index[: comes.ndim - 1] for index in self.changes[key]}:
+                right = self.back(slot, self.unit(slot, entry))[key[1]]
+                off = self._changed(key, right, entry) - right
+                place: Any = slice(None), *entry
+                factor = comes[place].reshape(-1, *[1] * (off.ndim - 1))
+                cotangents.add(key[1], as_array(factor * off))
 
     def _through(
         self, slot: int, comes: Array, cotangents: "Cotangents"
