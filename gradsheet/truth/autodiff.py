@@ -9,9 +9,10 @@ one likes, and nothing has to be granted to rounding.
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import methodcaller
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import ref
+from gradsheet.language.functions import FUNCTIONS
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.real import Arithmetic, Real
 from gradsheet.numbers.session import LIBRARY, Session
@@ -83,6 +85,83 @@ def _largest(x: Array, axes: Sequence[int], **_: Any) -> Array:
     return np.take_along_axis(moved, at, -1)[..., 0]
 
 
+def _window_places(
+    indices: Array,
+    shape: Sequence[int],
+    starts: Sequence[int],
+    alone: Sequence[int],
+    batches: Iterable[tuple[int, int]],
+    windows: Sequence[int],
+    window_axes: Sequence[int],
+) -> Array:
+    """Where the entries of windows stand in a flat array of a shape: JAX's
+    gather reads there, its scatter-add adds there.
+
+    The last axis of the indices has the corner of a window along the axes
+    `starts`; a window has the sizes `windows` along all axes but those `alone`,
+    which are `window_axes` of the result; `batches` pairs axes of the array
+    with those of the indices that go with them.
+    """
+    count, spanned = indices.ndim - 1, [k for k in range(len(shape)) if k not in alone]
+    grids = np.ogrid[tuple(map(slice, (*indices.shape[:-1], *windows)))]
+    places: list[Any] = [0] * len(shape)
+    for k, axis in enumerate(starts):
+        corner = indices[..., k]
+        places[axis] = places[axis] + corner.reshape(corner.shape + (1,) * len(windows))
+    for axis, of_indices in batches:
+        places[axis] = places[axis] + grids[of_indices]
+    for axis, grid in zip(spanned, grids[count:], strict=True):
+        places[axis] = places[axis] + grid
+    flat = np.ravel_multi_index(np.broadcast_arrays(*places, *grids)[: len(shape)], tuple(shape))
+    return np.moveaxis(flat, range(count, flat.ndim), window_axes)
+
+
+def _gather(a: Array, indices: Array, dimension_numbers: Any, slice_sizes: Any, **_: Any) -> Array:
+    d = dimension_numbers
+    alone = (*d.collapsed_slice_dims, *d.operand_batching_dims)
+    windows = [size for k, size in enumerate(slice_sizes) if k not in alone]
+    batches = zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True)
+    places = _window_places(
+        indices, a.shape, d.start_index_map, alone, batches, windows, d.offset_dims
+    )
+    return np.asarray(a.reshape(-1)[places])
+
+
+def _scatter_add(
+    a: Array, indices: Array, updates: Array, dimension_numbers: Any, **_: Any
+) -> Array:
+    d = dimension_numbers
+    alone = (*d.inserted_window_dims, *d.operand_batching_dims)
+    windows = [updates.shape[k] for k in d.update_window_dims]
+    batches = zip(d.operand_batching_dims, d.scatter_indices_batching_dims, strict=True)
+    starts, axes = d.scatter_dims_to_operand_dims, d.update_window_dims
+    places = _window_places(indices, a.shape, starts, alone, batches, windows, axes)
+    total = np.array(a, object).reshape(-1)
+    np.add.at(total, places.reshape(-1), updates.reshape(-1))
+    return total.reshape(a.shape)
+
+
+def _pad(a: Array, value: Array, padding_config: Sequence[tuple[int, int, int]]) -> Array:
+    sizes, places, inside = [], [], []
+    for n, (low, high, inner) in zip(a.shape, padding_config, strict=True):
+        sizes.append(low + n + max(0, n - 1) * inner + high)  # negative ones cut off
+        axis = low + (inner + 1) * np.arange(n)
+        inside.append(np.flatnonzero((axis >= 0) & (axis < sizes[-1])))
+        places.append(axis[inside[-1]])
+    padded = np.full(sizes, value.item(), object)
+    padded[np.ix_(*places)] = a[np.ix_(*inside)]
+    return padded
+
+
+def _slice(a: Array, start_indices: Any, limit_indices: Any, strides: Any, **_: Any) -> Array:
+    steps = strides or [1] * a.ndim
+    return a[tuple(map(slice, start_indices, limit_indices, steps))]
+
+
+def _sign(a: Array, **_: Any) -> Array:
+    return np.asarray((a > 0).astype(int) - (a < 0).astype(int) + Fraction(0))
+
+
 # `real` makes a Real of a number, for the functions that only Reals have.
 _RULES: dict[str, Callable[..., Any]] = {
     "add": lambda a, b, **_: a + b,
@@ -114,12 +193,28 @@ _RULES: dict[str, Callable[..., Any]] = {
     "expand_dims": lambda a, dimensions, **_: np.expand_dims(a, tuple(dimensions)),
     "transpose": lambda a, permutation, **_: a.transpose(permutation),
     "concatenate": lambda *arrays, dimension, **_: np.concatenate(arrays, dimension),
+    "stack": lambda *arrays, axis, **_: np.stack(arrays, axis),
+    "unstack": lambda a, axis, **_: list(np.moveaxis(a, axis, 0)),
     "split": lambda a, sizes, axis, **_: np.split(a, np.cumsum(sizes)[:-1], axis),
+    "max": lambda a, b, **_: np.where(a > b, a, b),
+    "min": lambda a, b, **_: np.where(a < b, a, b),
+    "abs": lambda a, **_: abs(a),
+    "sign": _sign,
+    "slice": _slice,
+    "pad": _pad,
+    "rev": lambda a, dimensions, **_: np.flip(a, tuple(dimensions)),
+    "gather": _gather,
+    "scatter-add": _scatter_add,
+    "scatter_add": _scatter_add,
     "iota": _iota,
     "convert_element_type": _convert,
     **dict.fromkeys(("stop_gradient", "copy", "copy_p"), lambda a, **_: a),
 }
-_OF_REALS = ("exp", "log", "log1p", "tanh")
+_OF_REALS: dict[str, Callable[[Real], Any]] = {
+    **{name: methodcaller(name) for name in ("exp", "log", "log1p", "tanh", "sqrt", "sin", "cos")},
+    "rsqrt": lambda v: 1 / v.sqrt(),
+    "logistic": FUNCTIONS["sigmoid"].exact,
+}
 
 
 def _never_equal(a: Array, b: Array, **_: Any) -> Array:
@@ -133,8 +228,15 @@ def _never_equal(a: Array, b: Array, **_: Any) -> Array:
 # moves, and is not.
 _BESIDE_ZERO = {**_RULES, "eq": _never_equal}
 
+# Where a sheet asks for the largest number it is that, and no shift.
+ON_GRAPHS = {
+    **_RULES,
+    "reduce_max": lambda a, axes, **_: np.maximum.reduce(a, tuple(axes)),
+    "reduce_min": lambda a, axes, **_: np.minimum.reduce(a, tuple(axes)),
+}
 
-def _run(
+
+def run_exactly(
     closed: Any,
     arguments: Arrays,
     real: Callable[[Any], Real],
@@ -152,9 +254,9 @@ def _run(
         name, inputs = equation.primitive.name, [read(variable) for variable in equation.invars]
         inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
         if inner is not None:
-            result: Any = _run(inner, inputs, real, rules)
+            result: Any = run_exactly(inner, inputs, real, rules)
         elif name in _OF_REALS:
-            result = np.frompyfunc(lambda v, name=name: getattr(real(v), name)(), 1, 1)(inputs[0])
+            result = np.frompyfunc(lambda v, name=name: _OF_REALS[name](real(v)), 1, 1)(inputs[0])
         elif name in rules:
             result = rules[name](*inputs, **equation.params)
         else:
@@ -162,7 +264,8 @@ def _run(
             raise UnknownOperation(f"{version} has an operation without a rule here: {name}")
         outputs = result if isinstance(result, list) else [result]
         for variable, value in zip(equation.outvars, outputs, strict=True):
-            values[variable] = value if isinstance(value, np.ndarray) else np.asarray(value, object)
+            is_array = isinstance(value, np.ndarray | np.generic)  # of truth values, too
+            values[variable] = np.asarray(value, None if is_array else object)
     return [read(variable) for variable in jaxpr.outvars]
 
 
@@ -242,7 +345,7 @@ def autodiff_at(
     arrays = [array for array in given if array is not None]
     for _, slopes in parameters:
         arrays += [np.asarray(Fraction(slope), object) for slope in slopes]
-    results = _run(closed, arrays, arithmetic)
+    results = run_exactly(closed, arrays, arithmetic)
     nodes, rows = jax.tree.unflatten(structure, results)
     return Autodiff(problem, of, arithmetic, session, nodes, *(rows or (None, None)))
 
@@ -292,7 +395,7 @@ class Autodiff:
         programs = self.session.cache("programs of JAX by y", MAX_PROGRAMS)
         closed = programs.get(question, lambda: _program_by_target(*question))
         arguments = [np.asarray(self.problem.y), yhat]
-        (jacobian,) = _run(closed, arguments, self.arithmetic, _BESIDE_ZERO)
+        (jacobian,) = run_exactly(closed, arguments, self.arithmetic, _BESIDE_ZERO)
         return jacobian
 
     def shape(self, name: str) -> tuple[int, ...]:
