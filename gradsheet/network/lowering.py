@@ -115,10 +115,11 @@ class Program:
         return (*(name for name in self.places if "[" not in name), *dict(self.graph.aliases))
 
     @cached_property
-    def bases(self) -> dict[tuple[str, int], str]:
-        """The bases of recurrences that are no step: of h[0] the name "h[0]"."""
+    def bases(self) -> dict[tuple[str, int, int], str]:
+        """The bases of recurrences that are no step, by their axis and their
+        number there: of h[0] the name "h[0]"."""
         return {
-            (name, number): f"{name}[{number}]"
+            (name, place.axis, number): f"{name}[{number}]"
             for name, place in self.places.items()
             for number in place.entries or ()
             if number < 1
