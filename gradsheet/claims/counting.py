@@ -14,7 +14,7 @@ from gradsheet.language.formula import NEW
 from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
-from gradsheet.truth.graph_point import length_of
+from gradsheet.truth.graph_point import Asked, length_of
 from gradsheet.truth.graph_values import SweepWork
 from gradsheet.truth.probes import ALL_HEARD, LARGE, points_of
 from gradsheet.truth.work import JAX, FormulaWork, PassWork
@@ -41,6 +41,18 @@ def derived(sheet: Sheet) -> set[str]:
             if part.name == f"L{NEW}":
                 jax_of.add(part.name)
     return jax_of
+
+
+def asked_of(sheet: Sheet) -> Asked:
+    """What a sheet with a network of its own asks the witnesses for."""
+    names, of, by = set[str](), set[str](), set[str]()
+    for part in _parts(sheet):
+        if isinstance(part, f.Derivative):
+            of.add(part.of.name)
+            by.add(part.by.name)
+        elif isinstance(part, f.Quantity):
+            names.add(part.name)
+    return Asked(frozenset(names), frozenset(of), frozenset(by))
 
 
 def _parts(sheet: Sheet) -> Iterator[f.Node]:

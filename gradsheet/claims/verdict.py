@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradsheet.claims.comparison import Comparison, Mismatch, like, truths_at
-from gradsheet.claims.counting import claim_work, derived, own_witness_work, witness_work
+from gradsheet.claims.counting import asked_of, claim_work, derived, own_witness_work, witness_work
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Judgement, LineVerdict
 from gradsheet.claims.messages import line_message, value_message
@@ -502,7 +502,8 @@ def _point(
     if own is not None:
         if rung:
             budget.spend(own_witness_work(sheet, own, None, LADDER[rung]))
-        return GraphPoint(own.program, own.arrays, arithmetic, budget, session)
+        options = own.program, own.arrays, arithmetic, budget, session
+        return GraphPoint(*options, asked=asked_of(sheet))
     if rung:
         budget.spend(witness_work(sheet, None, LADDER[rung]))
     return shared_point_of(sheet.problem, jax_of, arithmetic, budget, session)

@@ -466,7 +466,8 @@ class _Lowering:
         for definition in block.definitions:
             _, entries = self.unfinished.pop(definition.name)
             self._finish(definition, axis, entries)
-        return replace(block, steps=tuple(steps))
+        based = {base.axes[axis] for base in block.bases} if len(block.definitions) == 1 else set()
+        return replace(block, steps=tuple(number for number in steps if number not in based))
 
     def _entry(self, definition: Definition, fixed: Mapping[str, int]) -> int:
         try:

@@ -17,7 +17,7 @@ from gradsheet.numbers.budget import DIGITS, Budget
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.session import LIBRARY, Session
-from gradsheet.truth.graph_point import GraphPoint
+from gradsheet.truth.graph_point import Asked, GraphPoint
 from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
 
@@ -50,12 +50,19 @@ def point_of(
     `derived` names the nodes whose derivatives will be asked for, under the
     sheet's names; where it is None the sweep is alone.
     """
+    network = problem.network
+    asked = None
+    if derived is not None:
+        names = frozenset(map(network.canonical, derived))
+        old = {name for name in network.shapes if not name.endswith((NEW, "learning_rate"))}
+        asked = Asked(frozenset(old) | names, names, frozenset(old - {"L"}))
     return Point(
         problem,
         arithmetic or Arithmetic(DIGITS),
         budget or Budget(),
         session,
-        heard=derived is not None,
+        asked=asked,
+        jax=jax,
         nudges=nudges,
     )
 
@@ -103,7 +110,8 @@ class Point(GraphPoint):
         budget: Budget,
         session: Session,
         *,
-        heard: bool = True,
+        asked: Asked | None = None,
+        jax: bool = True,
         nudges: int | None = None,
     ):
         self.problem = problem
@@ -113,7 +121,8 @@ class Point(GraphPoint):
             arithmetic,
             budget,
             session,
-            heard=heard,
+            asked=asked,
+            jax=jax,
             nudges=nudges,
         )
         typed = np.frompyfunc(self.typed, 1, 1)
