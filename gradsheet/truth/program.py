@@ -28,7 +28,7 @@ from gradsheet.network.graph import Block, Graph, OwnFunction, Shape
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.session import LIBRARY, Session
-from gradsheet.truth.autodiff import ON_GRAPHS, run_exactly
+from gradsheet.truth.autodiff import run_exactly
 from gradsheet.truth.jax_functions import (
     ENTRYWISE,
     OF_ARRAYS,
@@ -377,7 +377,7 @@ def graph_autodiff(
     arguments = [given[name] for name, _ in sorted(graph.given)] + [
         as_array(n) for n in _numbers(graph)
     ]
-    results = run_exactly(closed, arguments, arithmetic, ON_GRAPHS)
+    results = run_exactly(closed, arguments, arithmetic)
     return GraphAutodiff(of, *jax.tree.unflatten(structure, results))
 
 
