@@ -92,7 +92,7 @@ class GraphValues(Values):
 
     def derivative(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
         """d of[of_index] / d by[by_index], indices from 0."""
-        if reason := self.program.no_derivative(of, by):
+        if reason := self.network.no_derivative(of, by):
             raise Missing(reason)
         asked = self.program.canonical(of), of_index, self.program.canonical(by), by_index
         return self.found(asked, lambda: self._picked(*asked))
