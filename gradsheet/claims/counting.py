@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from gradsheet.claims.comparison import has_own_kink
 from gradsheet.claims.sheet import Claim, Sheet, SheetError, Stated
@@ -44,14 +45,22 @@ def derived(sheet: Sheet) -> set[str]:
 
 
 def asked_of(sheet: Sheet) -> Asked:
-    """What a sheet with a network of its own asks the witnesses for."""
+    """What a sheet asks the witnesses for."""
+    network: Any = sheet.network if sheet.own is None else sheet.own.program
     names, of, by = set[str](), set[str](), set[str]()
+
+    def canonical(quantity: f.Quantity) -> str:
+        name: str = network.canonical(quantity.name)
+        if quantity.indices and network.shares is not None and name in ("L", f"L{NEW}"):
+            return "shares" + name[1:]
+        return name
+
     for part in _parts(sheet):
         if isinstance(part, f.Derivative):
-            of.add(part.of.name)
-            by.add(part.by.name)
+            of.add(canonical(part.of))
+            by.add(canonical(part.by))
         elif isinstance(part, f.Quantity):
-            names.add(part.name)
+            names.add(canonical(part))
     return Asked(frozenset(names), frozenset(of), frozenset(by))
 
 

@@ -46,14 +46,15 @@ def point_of(
     arithmetic: Arithmetic | None = None,
     budget: Budget | None = None,
     session: Session = LIBRARY,
+    asked: Asked | None = None,
 ) -> "Point":
     """The point of a problem whose numbers are Fractions or Reals.
 
     `derived` names the nodes whose derivatives will be asked for, under the
-    sheet's names; where it is None the sweep is alone.
+    sheet's names, by anything; `asked` says so in more detail. Where both are
+    None the sweep is alone.
     """
     network = problem.network
-    asked = None
     if derived is not None:
         names = frozenset(map(network.canonical, derived))
         old = {name for name in network.shapes if not name.endswith((NEW, "learning_rate"))}
@@ -71,7 +72,7 @@ def point_of(
 
 def shared_point_of(
     problem: Problem,
-    derived: frozenset[str],
+    asked: Asked,
     arithmetic: Arithmetic,
     budget: Budget,
     session: Session = LIBRARY,
@@ -87,14 +88,14 @@ def shared_point_of(
     size = max(LEAST_SHARED, nodes * (nodes + sum(W.size for W, _ in problem.params)))
     options: Any = {"arithmetic": arithmetic, "budget": budget, "session": session}
     if size > MAX_SHARED:
-        return point_of(problem, derived, **options)
+        return point_of(problem, None, asked=asked, **options)
 
     def find() -> Point:
-        point = point_of(problem, derived, **options)
-        point.share(4 * size, derived)
+        point = point_of(problem, None, asked=asked, **options)
+        point.share(4 * size, asked.of)
         return point
 
-    question = problem.key, derived, arithmetic.digits, arithmetic.final
+    question = problem.key, asked, arithmetic.digits, arithmetic.final
     points = session.cache("points", MAX_SHARED_TOGETHER)
     point: Point = points.get(
         question, find, lambda point: size if point.is_shared else MAX_SHARED_TOGETHER + 1
