@@ -33,9 +33,12 @@ ALLOWED = {
     "gradsheet/commands/cli.py": "what an exercise has where nothing is said",
     "gradsheet/commands/new.py": "the same",
     "gradsheet/mistakes/catalogue.py": "mistakes about one formula: 1 - h for h(1 - h)",
+    "gradsheet/network/lowering.py": "functions that are steps of their own; σ is the sigmoid",
     "gradsheet/network/network.py": "σ is the sigmoid",
     "gradsheet/solution/exercise.py": "what an exercise has where nothing is said",
     "gradsheet/truth/autodiff.py": "the primitives of JAX",
+    "gradsheet/truth/graph_values.py": "the step that takes exponentials, and is no function",
+    "gradsheet/truth/jax_functions.py": "functions for which JAX has a primitive",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.network.lowering import Place, Program, Step
+from gradsheet.network.lowering import LoweredStep, Place, Program
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget, curved, enclosed, length_factor
 from gradsheet.numbers.reasons import Missing
@@ -137,7 +137,7 @@ class GraphValues(Values):
                     return False
         return True
 
-    def _at(self, step: Step, slot: int) -> tuple[list[Array], Array]:
+    def _at(self, step: LoweredStep, slot: int) -> tuple[list[Array], Array]:
         """The arrays of a step and its value."""
         return [self.sweep.value(other) for other in step.inputs], self.sweep.value(slot)
 
@@ -175,7 +175,7 @@ class GraphValues(Values):
         return not is_given and not isinstance(target, str) and not before.isdisjoint(slots)
 
 
-def _sides(step: Step, arrays: Sequence[Array], value: Array) -> Iterator[Array]:
+def _sides(step: LoweredStep, arrays: Sequence[Array], value: Array) -> Iterator[Array]:
     """Where the arrays of an operation stand to its kinks."""
     match step.operation:
         case "function" if function_named(**step.arguments).kinked:
@@ -305,7 +305,7 @@ def _picked(array: Array, index: Index) -> Any:
     return array[place]
 
 
-def _gaps(step: Step, arrays: Sequence[Array]) -> Iterator[Array]:
+def _gaps(step: LoweredStep, arrays: Sequence[Array]) -> Iterator[Array]:
     """How far an operation is from its kinks, in floats."""
     match step.operation:
         case "function" if function_named(**step.arguments).kinked:
