@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gradsheet.claims.sheet import Free, SheetError, Stated
-from gradsheet.claims.tables import MAX_AXES, Reader, Table, as_written
+from gradsheet.claims.tables import MAX_AXES, SheetReader, Table, as_written
 from gradsheet.language import formula as f
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.language.parsing import FormulaError, parse
@@ -30,7 +30,7 @@ _LEFT = re.compile(
 )
 
 
-class HasLines(Reader, Protocol):
+class HasLines(SheetReader, Protocol):
     """Whoever reads a sheet, and notes what cannot be read."""
 
     text: str

@@ -38,7 +38,7 @@ Settings = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
-class Step:
+class LoweredStep:
     """One operation: its name in `manual.ops`, the slots of its arrays, and its settings.
 
     Besides there are "given" (by name), "constant", "name" (what is named is a
@@ -80,7 +80,7 @@ class Place:
         return [self.slot, *(self.entries or {}).values()]
 
 
-def _is_rational(step: Step) -> bool:
+def _is_rational(step: LoweredStep) -> bool:
     if step.operation == "power":
         return isinstance(step.arguments["exponent"], int)
     if step.operation == "function":
@@ -98,7 +98,7 @@ class Program:
     """
 
     graph: Graph
-    steps: Sequence[Step]
+    steps: Sequence[LoweredStep]
     places: Mapping[str, Place]
     blocks: tuple[Block, ...]
     said: Mapping[str, tuple[str, ...]]
@@ -294,8 +294,8 @@ def lowered(graph: Graph) -> Program:
 class _Lowering:
     def __init__(self, graph: Graph):
         self.graph = graph
-        self.steps: list[Step] = []
-        self.slots: dict[Step, int] = {}
+        self.steps: list[LoweredStep] = []
+        self.slots: dict[LoweredStep, int] = {}
         self.entries = 0
         self.places: dict[str, Place] = {}
         self.unfinished: dict[str, tuple[int, dict[int, int]]] = {}  # recurrences: axis, entries
@@ -340,7 +340,9 @@ class _Lowering:
         """The slot of a step, a new one where there is none like it."""
         if len(full) > MAX_AXES:
             raise EvaluationError(f"an array of {len(full)} axes, expected at most {MAX_AXES}")
-        step = Step(operation, inputs, tuple((k, _frozen(v)) for k, v in settings.items()), full)
+        step = LoweredStep(
+            operation, inputs, tuple((k, _frozen(v)) for k, v in settings.items()), full
+        )
         if step not in self.slots:
             self.entries += 1 + math.prod(full)
             if operation == "matmul":

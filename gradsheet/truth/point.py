@@ -1,6 +1,7 @@
 """A network of layers with numbers in it: the graph that its tables are
 shorthand for, and the problem that they state."""
 
+import functools
 from collections.abc import Collection
 from typing import Any
 
@@ -19,6 +20,7 @@ from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.graph_point import Asked, GraphPoint
 from gradsheet.truth.values import Index, Tensor
+from gradsheet.truth.work import PassWork
 
 # Derivatives of one thing by another at a point that sheets share; of more none is shared.
 MAX_SHARED = 20_000
@@ -137,6 +139,11 @@ class Point(GraphPoint):
     def rate(self) -> Any:
         """The learning rate, None where there is none."""
         return self.problem.rate
+
+    @functools.cached_property
+    def pass_work(self) -> Any:
+        """What a pass through the layers costs."""
+        return PassWork(self.network, len(self.problem.x), self.bits, self.arithmetic.digits)
 
     def taken_for(self, tensor: Tensor, indices: list[Index]) -> tuple[Tensor, list[Index]]:
         """dL/dz for dL/db of one example."""
