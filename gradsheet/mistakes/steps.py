@@ -1,0 +1,172 @@
+"""The mistakes that can be made in a network of definitions, simulated side by
+side: the search for them is that for networks of layers.
+
+Two mistakes often come to the same: whether nothing comes back through a name,
+or to it, is one thing where there is one way. They are one wherever the numbers
+of the sheet are others, which a twin of it tells: the same network with other
+numbers.
+"""
+
+import functools
+import random
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.language import formula as f
+from gradsheet.mistakes.operations import Edge, StepMistake, step_mistakes
+from gradsheet.mistakes.rewriting import forward_mistakes
+from gradsheet.mistakes.simulation import CLOSE, Combination, Run, Simulation
+from gradsheet.network.lowering import lowered
+from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.reasons import NO_ANSWER
+from gradsheet.truth.graph_point import GraphPoint
+from gradsheet.truth.graph_values import GraphCarried
+from gradsheet.truth.sweep import Backward, Edit, Edits
+from gradsheet.truth.values import Index, Tensor, Values
+from manual.activations import Array
+
+MOST_ALIKE = 200  # combinations that are told apart by other numbers
+
+
+def steps_at(point: GraphPoint) -> "StepSimulation":
+    """A simulation of the mistakes that can be made at a point."""
+    made = [*step_mistakes(point.program), *forward_mistakes(point.graph)]
+    return StepSimulation(point, made)
+
+
+class StepSimulation(Simulation):
+    """The mistakes that can be made in a network of definitions."""
+
+    def __init__(self, point: GraphPoint, instances: Sequence[StepMistake]):
+        super().__init__(point, instances, point.program.work + len(point.program.steps))
+        self._rewritten: dict[int, GraphPoint | None] = {}
+
+    def passed(self, chosen: Sequence[Combination]) -> "_Variants":
+        """The pass with a variant for each combination; where a definition is
+        carried out otherwise a pass of its own."""
+        rows: dict[int | None, list[int]] = {}
+        for row, combination in enumerate(chosen):
+            rows.setdefault(self._forward(combination), []).append(row)
+        parts = []
+        for number, some in rows.items():
+            point = self.point if number is None else self._point_of(number)
+            if point is not None:
+                edits = {} if number is not None else self._edits([chosen[row] for row in some])
+                variants = 1 if number is not None else len(some)
+                passed = GraphCarried(point, None, edits, floats=True, variants=variants)
+                parts.append((some, passed))
+        return _Variants(parts, len(chosen))
+
+    def altered(self, chosen: Combination) -> tuple[Values, Any]:
+        """The point, of another network where a definition is carried out
+        otherwise, and the edits."""
+        number = self._forward(chosen)
+        if number is not None:
+            return self._point_of(number) or self.point, {}
+        made = self.made(chosen)  # at different edges
+        return self.point, {edge: edit for one in made for edge, edit in one.edits.items()}
+
+    def distinct(self, tree: f.Node, combinations: Sequence[Combination]) -> list[Combination]:
+        """Of combinations that give the same for a quantity, whatever the data, the first."""
+        some = list(combinations)
+        if len(some) < 2 or len(some) > MOST_ALIKE:
+            return some
+        values = Run(self._twin, some).values(tree)
+        first: list[int] = []
+        for row, mine in enumerate(values):
+            if not any(np.allclose(mine, values[k], CLOSE, 0, equal_nan=True) for k in first):
+                first.append(row)
+        return [some[row] for row in first]
+
+    def likeliest(self, combinations: Sequence[Combination]) -> list[Combination]:
+        """Without those that hardly anybody makes, if there are others."""
+        likely = [c for c in combinations if not any(self.instances[n].is_rare for n in c)]
+        return likely or list(combinations)
+
+    @functools.cached_property
+    def _twin(self) -> "StepSimulation":
+        """The same with other numbers, of the same signs."""
+        chance, point = random.Random(0), self.point
+        whole = dict(point.graph.whole_numbers)
+
+        def other(number: Fraction) -> Fraction:
+            return number * Fraction(chance.randint(80, 120), 100) or Fraction(
+                chance.randint(5, 20), 100
+            )
+
+        stated = {
+            name: array if name in whole else as_array(np.frompyfunc(other, 1, 1)(array))
+            for name, array in point.stated.items()
+        }
+        options = point.arithmetic, point.budget, point.session
+        return StepSimulation(GraphPoint(point.program, stated, *options), self.instances)
+
+    def _forward(self, chosen: Combination) -> int | None:
+        """The mistake on the way forward among some."""
+        return next((n for n in chosen if self.instances[n].graph is not None), None)
+
+    def _point_of(self, number: int) -> GraphPoint | None:
+        """The point of the network that somebody has carried out, None where
+        there is none of the same shapes."""
+        if number not in self._rewritten:
+            self._rewritten[number] = None
+            point = self.point
+            try:
+                point.budget.spend(point.program.work + len(point.program.steps))
+                program = lowered(self.instances[number].graph)
+            except NO_ANSWER:
+                return None
+            if program.shapes == point.program.shapes:
+                options = point.arithmetic, point.budget, point.session
+                self._rewritten[number] = GraphPoint(program, point.stated, *options)
+        return self._rewritten[number]
+
+    def _edits(self, chosen: Sequence[Combination]) -> Edits:
+        """The edits of all combinations, each in its own variant."""
+        several: dict[Edge, list[tuple[Edit, list[int]]]] = {}
+        rows: dict[int, list[int]] = {}
+        for row, combination in enumerate(chosen):
+            for number in combination:
+                rows.setdefault(number, []).append(row)
+        for number, mine in sorted(rows.items()):
+            for edge, edit in self.instances[number].edits.items():
+                several.setdefault(edge, []).append((edit, mine))
+        return {
+            edge: functools.partial(_in_variants, some, len(chosen))
+            for edge, some in several.items()
+        }
+
+
+def _in_variants(
+    edits: Sequence[tuple[Edit, list[int]]], variants: int, part: Array, b: Backward
+) -> Array:
+    """What comes back where each edit is made in some variants."""
+
+    def those(array: Array, rows: list[int]) -> Array:
+        return array[rows] if len(array) == variants > 1 else array
+
+    result = np.repeat(part, variants, 0) if len(part) < variants else part.copy()
+    for edit, rows in edits:
+        values = {slot: those(array, rows) for slot, array in b.values.items()}
+        arrays = [those(array, rows) for array in b.arrays]
+        mine = Backward(b.step, those(b.cotangent, rows), those(b.value, rows), arrays, values)
+        result[rows] = edit(those(result, rows), mine)
+    return as_array(result)
+
+
+class _Variants:
+    """The variants of several passes, each in its rows."""
+
+    def __init__(self, parts: Sequence[tuple[list[int], GraphCarried]], variants: int):
+        self.parts, self.variants = parts, variants
+
+    def entries(self, tensor: Tensor, indices: Sequence[Index]) -> Array:
+        """Some entries of a tensor in every variant, (V, entries); no numbers
+        where there are none."""
+        whole = np.full((self.variants, len(indices)), np.nan)
+        for rows, passed in self.parts:
+            whole[rows] = passed.entries(tensor, indices)
+        return whole
