@@ -2,29 +2,17 @@
 an edit of what comes back from one step at one of its inputs.
 
 They know no network: what is missing is a factor of a product, the slope of a
-function, a path, a term of a sum. In their words a step is the formula that it
-stands for, up to the names in it.
+function, a path, a term of a sum.
 """
 
-import itertools
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gradsheet.language.text import (
-    LEVELS,
-    POSTFIX,
-    POWER,
-    SIGN,
-    number_text,
-    show_index,
-)
-from gradsheet.mistakes.catalogue import KINDS
-from gradsheet.network.graph import Graph
+from gradsheet.mistakes.wording import Words
 from gradsheet.network.lowering import Program, Step
 from gradsheet.numbers.arrays import as_array
 from gradsheet.truth.sweep import Backward, Edit
@@ -32,140 +20,8 @@ from manual.activations import Array, number
 from manual.ops import OPERATIONS
 
 MAX_TERMS = 6  # of a sum, of which each is taken alone
-MAX_WORDS = 40  # characters of a formula in a sentence
-MAX_HELD = 12  # names of which two at once are held constant
 MOVES = ("reshape", "transpose", "stretch", "take", "stack", "concat")
 Edge = tuple[int, int]  # a step, and the number of one of its inputs
-
-
-@dataclass(frozen=True, eq=False)
-class StepMistake:
-    """A mistake made in one place, or at every step of a recurrence: edits of
-    the way back, or the `graph` that somebody has carried out instead."""
-
-    code: str
-    kind: str
-    text: str
-    hint: str
-    edits: Mapping[Edge, Edit] = field(default_factory=dict)
-    graph: Graph | None = None
-
-    layers = ()  # it belongs to none
-
-    @property
-    def mistake(self) -> "StepMistake":
-        """What it is an instance of, which is itself."""
-        return self
-
-    @property
-    def is_rare(self) -> bool:
-        """Whether hardly anybody makes it."""
-        return self.code in RARE
-
-    def excludes(self, other: "StepMistake") -> bool:
-        """Whether the two cannot be made at once, or are one made twice in the same place."""
-        if self.graph is not None or other.graph is not None:
-            return True
-        return not set(self.edits).isdisjoint(other.edits)
-
-
-# Words for steps
-
-SIGNS = {"add": " + ", "subtract": " - ", "multiply": "*", "divide": "/", "matmul": " @ "}
-
-
-class Words:
-    """The formulas that the steps of a program stand for."""
-
-    def __init__(self, program: Program):
-        self.program = program
-        self._texts: dict[int, str] = {}
-        self.names: dict[int, str] = {}  # of the slots that have one
-        for name, place in program.places.items():
-            self.names.setdefault(place.slot, name)
-        for slot, step in enumerate(program.steps):
-            if step.operation == "name":
-                self.names[slot] = step.arguments["name"].split(" ")[0]
-        self.owners: dict[int, str] = {}  # of every step the name whose definition it is part of
-        for slot, step in enumerate(program.steps):
-            if step.operation == "name":
-                self._own(slot, self.names[slot])
-
-    def _own(self, slot: int, name: str) -> None:
-        waiting = [slot]
-        while waiting:
-            at = waiting.pop()
-            if at in self.owners or (at != slot and at in self.names):
-                continue
-            self.owners[at] = name
-            waiting += self.program.steps[at].inputs
-
-    def of(self, slot: int) -> str:
-        """The formula of a step, or its name."""
-        if slot not in self._texts:
-            self._texts[slot] = self.names.get(slot) or self._formula(self.program.steps[slot])
-        return self._texts[slot]
-
-    def _formula(self, step: Step) -> str:
-        parts = [self.of(other) for other in step.inputs]
-        last = len(step.shape) - 1
-        match step.operation:
-            case "constant":
-                return number_text(step.arguments["value"]) if not step.shape else "[...]"
-            case "add" | "subtract" | "multiply" | "divide" | "matmul":
-                one, two = step.inputs
-                sign = SIGNS[step.operation]
-                least = LEVELS[sign.strip()]
-                return self._part(one, least) + sign + self._part(two, least + 1)
-            case "negative":
-                return "-" + self._part(step.inputs[0], POWER)
-            case "power":
-                exponent = step.arguments["exponent"]
-                power = str(exponent) if isinstance(exponent, int) else f"({exponent})"
-                return f"{self._part(step.inputs[0], POSTFIX)}**{power}"
-            case "function":
-                return f"{step.arguments['name']}({parts[0]})"
-            case "maximum" | "minimum":
-                return f"{step.operation[:3]}({', '.join(parts)})"
-            case "where":
-                left, right, *rest = parts
-                shown = f"{left} {step.arguments['relation']} {right}"
-                return f"where({', '.join([shown, *rest])})"
-            case "total" | "largest" | "smallest":
-                name = {"total": "sum", "largest": "max", "smallest": "min"}[step.operation]
-                return f"{name}({parts[0]})"
-            case "take" if not step.shape and (index := step.arguments["index"]):
-                return parts[0] + show_index(tuple(int(at) + 1 for at in index))
-            case "transpose" if step.arguments["order"][-2:] == (last, last - 1):
-                return self._part(step.inputs[0], POSTFIX) + ".T"
-            case "transpose" | "reshape" | "stretch" | "take":
-                return parts[0]
-            case "jacobian":
-                return f"d{parts[0]}/d{parts[1]}"
-        return f"{step.operation}({', '.join(parts)})"
-
-    def short(self, slot: int) -> str:
-        """The same, as it stands in a sentence."""
-        text = self.of(slot)
-        return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 3] + "..."
-
-    def _part(self, slot: int, least: int) -> str:
-        """The formula as a part of another that holds together at least so tightly."""
-        text = self.of(slot)
-        while slot not in self.names:
-            step = self.program.steps[slot]
-            if step.operation not in ("reshape", "stretch", "take"):
-                holds = _holds(step)
-                return text if holds >= least else f"({text})"
-            (slot,) = step.inputs
-        return text
-
-
-def _holds(step: Step) -> int:
-    """How tightly the formula of a step holds together."""
-    if step.operation in SIGNS:
-        return LEVELS[SIGNS[step.operation].strip()]
-    return {"negative": SIGN, "power": POWER}.get(step.operation, POSTFIX)
 
 
 # What is done instead
@@ -203,7 +59,8 @@ def _ones(array: Array) -> Array:
     return np.full(array.shape, number(array, 1), array.dtype)
 
 
-def _nothing(part: Array, b: Backward) -> Array:
+def nothing(part: Array, b: Backward) -> Array:
+    """Nothing comes back."""
     return np.full(part.shape, number(part, 0), part.dtype)
 
 
@@ -213,6 +70,10 @@ def _only(array: Array, axis: int, at: int) -> Array:
     shape = [1] * array.ndim
     shape[axis] = -1
     return np.where(here.reshape(shape), array, number(array, 0))
+
+
+def _value(slot: int) -> Callable[[Backward], Array]:
+    return lambda b: b.values[slot]
 
 
 def _term(k: int, axis: int, at: int) -> Edit:
@@ -229,16 +90,22 @@ def _divided(by: int) -> Edit:
     return lambda part, b: part / number(part, by)
 
 
-def _last_taken(part: Array, b: Backward) -> Array:
-    """What comes back to an entry taken several times, of the last time alone."""
-    result = np.full((len(b.cotangent), *part.shape[1:]), number(part, 0), part.dtype)
-    index: tuple[Array, ...] = b.step.arguments["index"]
-    shape = np.broadcast_shapes(*(at.shape for at in index))
-    for place in np.ndindex(shape):
-        to: Any = slice(None), *(np.broadcast_to(at, shape)[place] for at in index)
-        here: Any = slice(None), *place
-        result[to] = b.cotangent[here]
-    return result
+def _taken_once(*, last: bool) -> Edit:
+    """What comes back to an entry taken several times, of one time alone: the
+    last or the first that anything comes back from."""
+
+    def edit(part: Array, b: Backward) -> Array:
+        result = np.full((len(b.cotangent), *part.shape[1:]), number(part, 0), part.dtype)
+        index = np.broadcast_arrays(*b.step.arguments["index"])
+        places = list(np.ndindex(index[0].shape))
+        for place in places if last else places[::-1]:
+            to: Any = slice(None), *(at[place] for at in index)
+            here: Any = slice(None), *place
+            comes = b.cotangent[here]
+            result[to] = np.where(comes != 0, comes, result[to])
+        return result
+
+    return edit
 
 
 # The mistakes at one use of a step's input
@@ -300,7 +167,7 @@ class Use:
         text = f"what comes back to {name} is missing, {only}"
         yield "upstream-missing", "chain", text, lambda part, b: _ones(part)
         text = f"nothing comes back through {name}, as if it were constant"
-        yield "held-constant", "chain", text, _nothing
+        yield "held-constant", "chain", text, nothing
         text = f"what comes back to {name} has the wrong sign"
         yield "sign-wrong-back", "sign", text, lambda part, b: -part
 
@@ -319,11 +186,24 @@ class Use:
                 (lambda a: np.swapaxes(a, -1, -2)) if swapped else lambda a: a
             )
             yield "operand-wrong", "input", text, _with(k, at, lambda b: turned(b.arrays[k]))
+        for name, slot in self._beside(step.inputs[at]):
+            text = f"{name} stands for {other} in {whole}"
+            yield "operand-other", "input", text, _with(k, at, _value(slot))
         if swapped and theirs[-1] == theirs[-2] != 1:
             text = f"{other} stands for its transpose, on the way back through {whole}"
             edit = _with(k, at, lambda b: np.swapaxes(b.arrays[at], -1, -2))
             yield "transpose-missing", "weights", text, edit
         yield from self._before_function(at, whole)
+
+    def _beside(self, operand: int) -> Iterator[tuple[str, int]]:
+        """The other names of the same shape in the same definition."""
+        steps, words = self.program.steps, self.words
+        owner = words.owners.get(self.slot)
+        mine = [slot for slot, name in words.owners.items() if name == owner]
+        beside = {i for slot in mine for i in steps[slot].inputs if i in words.names}
+        for slot in sorted(beside - {*steps[self.slot].inputs}):
+            if steps[slot].shape == steps[operand].shape and slot < self.slot:
+                yield words.names[slot], slot
 
     def _before_function(self, at: int, whole: str) -> Iterator[Made]:
         """What a function is of, in the place of its value."""
@@ -379,6 +259,8 @@ class Use:
     def _of_quotient(self, whole: str, other: str) -> Iterator[Made]:
         if self.k == 0:
             text = f"the division by {other} of {whole} is left out"
+            if self.words.is_mean(self.program.steps[self.slot]):
+                text = f"the 1/{other} of {whole} is left out"
             yield "division-missing", "factor", text, _with(0, 1, lambda b: _ones(b.arrays[1]))
             yield from self._of_factors(1, f"1/({{}}) of {whole}")
             return
@@ -474,7 +356,8 @@ class Use:
         if len(set(places)) < len(places):
             name = self.words.short(step.inputs[0])
             text = f"an entry of {name} that is used several times is counted once"
-            yield "counted-once", "chain", text, _last_taken
+            yield "counted-once", "chain", text, _taken_once(last=True)
+            yield "counted-once", "chain", text, _taken_once(last=False)
 
     def _of_total(self, whole: str) -> Iterator[Made]:
         step = self.program.steps[self.slot]
@@ -510,106 +393,3 @@ class Use:
                 yield "one-term", "chain", text, _term(self.k, axis, n)
             text = f"the mean, not the sum, of the {count} terms that come back to {name} is taken"
             yield "mean-for-sum", "factor", text, _divided(count)
-
-
-# All of them
-
-
-def step_mistakes(program: Program) -> list[StepMistake]:
-    """Every mistake on the way back through a program, the likeliest first, and
-    of one kind those nearest to what is given."""
-    words, single = Words(program), list[tuple[str, str, StepMistake]]()
-    for use in _uses(program, words):
-        owner = words.owners.get(use.slot, "")
-        for code, kind, text, edit in (*use.mistakes(), *_left_out(use, owner)):
-            at = f" on the way back from {owner}" if owner else ""
-            said = text if owner in re.findall(r"[\w\[\]]+", text) else f"{text},{at}"
-            edits = {use.edge: edit}
-            single.append((code, owner, StepMistake(code, kind, said, KINDS[kind] + at, edits)))
-    made = [mistake for *_, mistake in single] + _together(single) + _held(single)
-    return sorted(made, key=lambda mistake: LIKELY.index(mistake.code))
-
-
-LIKELY = (
-    "upstream-missing",
-    "factor-missing",
-    "division-missing",
-    "exponent-missing",
-    "slope-missing",
-    "mask-missing",
-    "sign-lost-back",
-    "sign-wrong-back",
-    "held-constant",
-    "path-left-out",
-    "counted-once",
-    "mean-for-sum",
-    "operand-wrong",
-    "argument-for-value",
-    "value-for-slope",
-    "slope-at-output",
-    "slope-wrong",
-    "softmax-diagonal",
-    "softmax-sum-missing",
-    "mask-inverted",
-    "shared-equally",
-    "transpose-missing",
-    "square-missing",
-    "exponent-kept",
-    "base-missing",
-    "one-term",
-)
-RARE = LIKELY[LIKELY.index("square-missing") :]
-
-
-def _uses(program: Program, words: Words) -> Iterator[Use]:
-    for slot, step in enumerate(program.steps):
-        if step.operation in ("jacobian", "slope"):
-            continue
-        for k, other in enumerate(step.inputs):
-            if program.steps[other].operation != "constant":
-                yield Use(program, words, slot, k)
-
-
-def _left_out(use: Use, owner: str) -> Iterator[Made]:
-    """A path left out, where there are others."""
-    steps, words = use.program.steps, use.words
-    step, to = steps[use.slot], steps[use.slot].inputs[use.k]
-    if step.operation in ("name", *MOVES) or not owner:
-        return
-    uses = sum(step.inputs.count(to) for step in steps)
-    if uses > 1 or sum(steps[other].operation != "constant" for other in step.inputs) > 1:
-        way = "to" if to in words.names else "through"
-        text = f"the path from {owner} back {way} {words.short(to)} is left out"
-        yield "path-left-out", "chain", text, _nothing
-
-
-def _together(single: Sequence[tuple[str, str, StepMistake]]) -> list[StepMistake]:
-    """The same mistake everywhere in a definition, and at every step of a recurrence."""
-    alike: dict[tuple[str, str], list[tuple[str, StepMistake]]] = {}
-    for code, owner, mistake in single:
-        said = mistake.text
-        if at := re.search(r"\[(\d+)\]$", owner):
-            t = int(at[1])
-            said = said.replace(f"[{t}]", "[t]").replace(f"[{t - 1}]", "[t-1]")
-        alike.setdefault((code, said), []).append((owner, mistake))
-    made = []
-    for (code, said), several in alike.items():
-        if len({edge for _, mistake in several for edge in mistake.edits}) < 2:
-            continue
-        first = several[0][1]
-        text = said if said == first.text else f"{said}, at every step"
-        edits = {edge: edit for _, mistake in several for edge, edit in mistake.edits.items()}
-        hint = first.hint if said == first.text else re.sub(r"\[\d+\]$", "", first.hint)
-        made.append(StepMistake(code, first.kind, text, hint, edits))
-    return made
-
-
-def _held(single: Sequence[tuple[str, str, StepMistake]]) -> list[StepMistake]:
-    """Two names held constant at once."""
-    held = [(owner, mistake) for code, owner, mistake in single if code == "held-constant"]
-    made = []
-    for (a, one), (b, two) in itertools.combinations(held[:MAX_HELD], 2):
-        text = f"nothing comes back through {a} and {b}, as if they were constant"
-        edits = {**one.edits, **two.edits}
-        made.append(StepMistake(one.code, one.kind, text, KINDS[one.kind], edits))
-    return made

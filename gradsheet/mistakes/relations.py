@@ -10,11 +10,13 @@ import numpy as np
 from gradsheet.claims.judgement import Explanation, Judgement
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
+from gradsheet.network.graph import Shape
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.printed import Printed, all_agree, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER
 from gradsheet.truth.graph_point import GraphPoint
 from manual.activations import Array
+from manual.ops import OPERATIONS
 
 MOST = 12  # above and below in a simple multiple
 Related = tuple[str, str, Array]  # code, words, what is given then
@@ -35,6 +37,7 @@ def related(judgement: Judgement, point: GraphPoint) -> Iterator[tuple[Explanati
     try:
         truth = Evaluator(point).value(claim.tree, {})
         if truth.size != len(printed):
+            yield from _not_summed(claim.tree, printed, shape, point)
             return
         for ways in (_in_itself(truth.reshape(shape)), _by_others(claim.tree, truth, point)):
             tried = list(ways)
@@ -75,6 +78,35 @@ def _by_others(tree: f.Node, truth: Array, point: GraphPoint) -> Iterator[Relate
             yield "named-factor", f"it is the truth times {name}", truth * value
             if all(value.flat):
                 yield "named-factor", f"it is the truth divided by {name}", truth / value
+
+
+def _not_summed(
+    tree: f.Node, printed: Sequence[Printed], shape: Shape, point: GraphPoint
+) -> Iterator[tuple[Explanation, float]]:
+    """What comes back to an array that was stretched, before it is added up."""
+    if not isinstance(tree, f.Derivative) or tree.by.indices or point.program.shapes[tree.of.name]:
+        return
+    sweep, steps, to = point.sweep, point.program.steps, {point.place(tree.by.name).slot}
+    of = point.place(tree.of.name).slot
+    cotangents = sweep.back(of, sweep.unit(of, ()))
+    for slot in point.program.before(of):
+        step = steps[slot]
+        if step.operation in ("reshape", "name") and to.issuperset(step.inputs):
+            to.add(slot)
+        if step.operation not in ("add", "subtract", "multiply", "divide"):
+            continue
+        for k, other in enumerate(step.inputs):
+            if other in to and steps[other].shape != step.shape and slot in cotangents.chain:
+                arrays = [sweep.value(i) for i in step.inputs]
+                arrays[k] = as_array(np.broadcast_to(arrays[k], (1, *step.shape)))
+                rule = OPERATIONS[step.operation].backward
+                part = rule(cotangents.chain[slot], sweep.value(slot), *arrays)[k]
+                # Its axes may have come in another order.
+                ways = [] if part is None else [part[0], part[0].T]
+                if any(way.shape == shape and _agree(printed, way) for way in ways):
+                    text = f"what comes back to {tree.by.name} is not added up over what shares it"
+                    yield Explanation("not-summed", text, "chain", HINT), 1
+                    return
 
 
 def _agree(printed: Sequence[Printed], values: Any) -> bool:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from gradsheet.language import formula as f
 from gradsheet.language.text import formula_text
+from gradsheet.mistakes.edges import StepMistake
 from gradsheet.mistakes.omission import omissions
-from gradsheet.mistakes.operations import StepMistake
 from gradsheet.network.graph import Definition, Graph
 from gradsheet.numbers.slips import Slip
 
@@ -44,11 +44,7 @@ def _taken(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:
     text = formula_text(node)
     match node:
         case f.Call(function, (argument,)) if function not in (*f.OVER_LETTERS, "diag"):
-            yield (
-                "function-missing",
-                f"{function} is not taken of {text[len(function) :]}",
-                argument,
-            )
+            yield "function-missing", f"{text} is taken without {function}", argument
         case f.Call("mean", arguments):
             yield "sum-for-mean", f"the sum stands for {text}", f.Call("sum", arguments)
         case f.Call("sum", arguments):

@@ -8,15 +8,18 @@ numbers.
 """
 
 import functools
+import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from gradsheet.language import formula as f
-from gradsheet.mistakes.operations import Edge, StepMistake, step_mistakes
+from gradsheet.mistakes.edges import StepMistake, step_mistakes
+from gradsheet.mistakes.operations import Edge
 from gradsheet.mistakes.rewriting import forward_mistakes
 from gradsheet.mistakes.simulation import CLOSE, Combination, Run, Simulation
 from gradsheet.network.lowering import lowered
@@ -28,11 +31,13 @@ from gradsheet.truth.sweep import Backward, Edit, Edits
 from gradsheet.truth.values import Index, Tensor, Values
 from manual.activations import Array
 
+LOWERED, SWEPT = 5, 3  # operations that a step takes to be made, and to be carried out in floats
 MOST_ALIKE = 200  # combinations that are told apart by other numbers
 
 
 def steps_at(point: GraphPoint) -> "StepSimulation":
     """A simulation of the mistakes that can be made at a point."""
+    point.budget.spend(LOWERED * len(point.program.steps))
     made = [*step_mistakes(point.program), *forward_mistakes(point.graph)]
     return StepSimulation(point, made)
 
@@ -51,6 +56,7 @@ class StepSimulation(Simulation):
         for row, combination in enumerate(chosen):
             rows.setdefault(self._forward(combination), []).append(row)
         parts = []
+        self.point.budget.spend(SWEPT * len(rows) * len(self.point.program.steps))
         for number, some in rows.items():
             point = self.point if number is None else self._point_of(number)
             if point is not None:
@@ -86,6 +92,11 @@ class StepSimulation(Simulation):
         likely = [c for c in combinations if not any(self.instances[n].is_rare for n in c)]
         return likely or list(combinations)
 
+    def is_possible(self, chosen: Combination) -> bool:
+        """Whether some mistakes are made in different places, and all on the way back."""
+        pairs = itertools.combinations(self.made(chosen), 2)
+        return not any(one.excludes(other) for one, other in pairs)
+
     @functools.cached_property
     def _twin(self) -> "StepSimulation":
         """The same with other numbers, of the same signs."""
@@ -115,7 +126,7 @@ class StepSimulation(Simulation):
             self._rewritten[number] = None
             point = self.point
             try:
-                point.budget.spend(point.program.work + len(point.program.steps))
+                point.budget.spend(LOWERED * len(point.program.steps))
                 program = lowered(self.instances[number].graph)
             except NO_ANSWER:
                 return None
@@ -145,16 +156,35 @@ def _in_variants(
 ) -> Array:
     """What comes back where each edit is made in some variants."""
 
-    def those(array: Array, rows: list[int]) -> Array:
-        return array[rows] if len(array) == variants > 1 else array
-
     result = np.repeat(part, variants, 0) if len(part) < variants else part.copy()
     for edit, rows in edits:
-        values = {slot: those(array, rows) for slot, array in b.values.items()}
-        arrays = [those(array, rows) for array in b.arrays]
-        mine = Backward(b.step, those(b.cotangent, rows), those(b.value, rows), arrays, values)
-        result[rows] = edit(those(result, rows), mine)
+        those = functools.partial(_rows_of, rows, variants)
+        arrays, values = list(map(those, b.arrays)), _Rows(b.values, those)
+        mine = Backward(b.step, those(b.cotangent), those(b.value), arrays, values)
+        result[rows] = edit(those(result), mine)
     return as_array(result)
+
+
+def _rows_of(rows: list[int], variants: int, array: Array) -> Array:
+    """Some variants of an array, which has one where all are the same."""
+    return array[rows] if len(array) == variants > 1 else array
+
+
+@dataclass(frozen=True)
+class _Rows(Mapping[int, Array]):
+    """Some variants of the values of all steps."""
+
+    values_of: Mapping[int, Array]
+    those: Callable[[Array], Array]
+
+    def __getitem__(self, slot: int) -> Array:
+        return self.those(self.values_of[slot])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.values_of)
+
+    def __len__(self) -> int:
+        return len(self.values_of)
 
 
 class _Variants:
