@@ -210,7 +210,7 @@ class _Diagnosis:
         if case.judgement.verdict == "wrong":
             for explanation in forms(self.search, case.judgement):
                 yield Candidate(Kind.FORM, explanation)
-            if isinstance(self.search.point, GraphPoint):
+            if not isinstance(self.search.point, Point):
                 for explanation, tried in related(case.judgement, self.search.point):
                     digits = case.said - math.log10(tried)
                     yield Candidate(Kind.FORM, explanation, digits=digits)

@@ -23,7 +23,7 @@ from gradsheet.numbers.printed import Printed, all_agree, as_float, fractions, p
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
 from gradsheet.numbers.slips import Slip, significant
 from gradsheet.truth.carrying import nudged
-from gradsheet.truth.graph_point import GraphPoint
+from gradsheet.truth.point import Point
 from gradsheet.truth.target import core_of, entries_of
 
 # Steps of finite differences that are looked for.
@@ -127,7 +127,7 @@ def forms(search: Search, judgement: Judgement) -> list[Explanation]:
 def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> list[Explanation]:
     """What is given for it: the derivative by z for that by h, or yhat."""
     claim, point, probes = judgement.claim, search.point, search.probes
-    if isinstance(point, GraphPoint):
+    if not isinstance(point, Point):
         return []
     hidden = [f"h{l}" for l in range(1, point.network.depth + 1)]
     match claim.tree:

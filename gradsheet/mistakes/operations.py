@@ -17,7 +17,7 @@ from gradsheet.network.lowering import Program, Step
 from gradsheet.numbers.arrays import as_array
 from gradsheet.truth.sweep import Backward, Edit
 from manual.activations import Array, number
-from manual.ops import OPERATIONS
+from manual.ops import OPERATIONS, function_named, softmax
 
 MAX_TERMS = 6  # of a sum, of which each is taken alone
 MOVES = ("reshape", "transpose", "stretch", "take", "stack", "concat")
@@ -149,8 +149,6 @@ class Use:
                 yield from self._of_power(whole, step.arguments["exponent"])
             case "function":
                 yield from self._of_function(whole, step.arguments["name"])
-            case "softmax":
-                yield from self._of_softmax(whole)
             case "maximum" | "minimum" | "where":
                 yield from self._of_choice(whole)
             case "largest" | "smallest":
@@ -159,6 +157,8 @@ class Use:
                 yield from self._of_take()
             case "total":
                 yield from self._of_total(whole)
+        if step.operation == softmax.__name__:
+            yield from self._of_softmax(whole)
         yield from self._of_stretch(whole)
 
     def _of_name(self) -> Iterator[Made]:
@@ -288,22 +288,18 @@ class Use:
     def _of_function(self, whole: str, name: str) -> Iterator[Made]:
         text = f"the slope of {whole} is missing"
         yield "slope-missing", "activation", text, lambda part, b: b.cotangent
-        if name in ("relu", "step", "abs"):
-            text = (
-                f"what comes back through {whole} goes where it was 0, and not where it was passed"
-            )
+        if function_named(name).kinked:
+            text = f"what comes back through {whole} goes where nothing has gone through"
             yield "mask-inverted", "activation", text, lambda part, b: b.cotangent - part
             return
-        if name != "exp":
-            text = f"{whole} itself stands for its slope"
-            yield "value-for-slope", "activation", text, lambda part, b: b.cotangent * b.value
+        text = f"{whole} itself stands for its slope"
+        yield "value-for-slope", "activation", text, lambda part, b: b.cotangent * b.value
         text = f"the slope of {name} is taken at its value {whole}, not where {name} is taken"
         again = OPERATIONS["function"].value
         edit = _instead(0, arrays=lambda b: [b.value], value=lambda b: again(b.value, name=name))
         yield "slope-at-output", "activation", text, edit
-        if name in ("sigmoid", "tanh"):
-            text = f"1 minus {whole} stands for its slope"
-            yield "slope-wrong", "activation", text, lambda part, b: b.cotangent * (1 - b.value)
+        text = f"1 minus {whole} stands for its slope"
+        yield "slope-wrong", "activation", text, lambda part, b: b.cotangent * (1 - b.value)
 
     def _of_softmax(self, whole: str) -> Iterator[Made]:
         text = f"only the diagonal of the Jacobian of {whole} is taken"

@@ -323,9 +323,7 @@ class Search:
         point = point or self.point
         key = chosen, id(point)
         if key not in self._seen:
-            altered, edits = self.simulation.altered(chosen)
-            if point is not self.point:
-                altered = point
+            altered, edits = self.simulation.altered(chosen, point)
             self._seen[key] = carried_at(altered, None, edits) if chosen else point
         return self._seen[key]
 
@@ -409,7 +407,7 @@ def search(
     over all weights. Ends where the operations are spent, with what it has by then.
     """
     probes, point = (points, mixed(points)) if isinstance(points, Probes) else (None, points)
-    simulation = steps_at(point) if isinstance(point, GraphPoint) else simulation_at(point)
+    simulation = simulation_at(point) if isinstance(point, Point) else steps_at(point)
     searched = Search(judgements, history, probes, point, simulation)
     searched.run()
     return searched

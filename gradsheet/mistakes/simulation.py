@@ -18,11 +18,12 @@ from gradsheet.network.problem import Problem
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import NO_VALUE
+from gradsheet.truth.carried import within_layers
 from gradsheet.truth.carrying import carried as carried_at
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Pass, in_front
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.values import Index, Tensor, Values
+from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
 
 MAX_NUMBERS = 1_000_000  # floats that the variants of one batch may have among them
@@ -84,7 +85,8 @@ class Run:
         if target is not None:
             factor, tensor, indices = target
             with np.errstate(all="ignore"):
-                return np.asarray(factor * self.passed.entries(tensor, indices))
+                entries = self.simulation.entries(self.passed, tensor, indices)
+                return np.asarray(factor * entries)
         if len(self.chosen) > len(self.simulation.instances) + 1:
             return np.full((len(self.chosen), 1), np.nan)
         rows = [self.simulation.evaluated(combination, tree) for combination in self.chosen]
@@ -203,8 +205,8 @@ class Simulation(ABC):
 
     def evaluated(self, chosen: Combination, tree: f.Node) -> Array | None:
         """A formula's entries in floats, as somebody gets them who makes some mistakes."""
-        point, edits = self.altered(chosen)
-        carried = carried_at(point, None, edits, floats=True)
+        altered, edits = self.altered(chosen)
+        carried = carried_at(altered, None, edits, floats=True)
         try:
             bindings = Evaluator(self.point).bindings(tree)
             with np.errstate(all="ignore"):
@@ -226,9 +228,13 @@ class Simulation(ABC):
         """The pass with a variant for each combination; it gives `entries` of tensors."""
 
     @abstractmethod
-    def altered(self, chosen: Combination) -> tuple[Values, Any]:
-        """The values that are right but for edits, and the edits, of somebody who
-        makes some mistakes."""
+    def entries(self, passed: Any, tensor: Tensor, indices: Sequence[Index]) -> Array:
+        """Some entries of a tensor in all variants of such a pass, (V, entries)."""
+
+    @abstractmethod
+    def altered(self, chosen: Combination, point: Any = None) -> tuple[Any, Any]:
+        """What somebody sees who makes some mistakes: the values that are right but
+        for edits, and the edits; at this point or another."""
 
 
 class LayerSimulation(Simulation):
@@ -249,9 +255,15 @@ class LayerSimulation(Simulation):
         edits = edits_of(self.made(numbers), [np.array(rows[number]) for number in numbers])
         return Pass(self.problem, edits=edits, variants=len(chosen))
 
-    def altered(self, chosen: Combination) -> tuple[Values, Any]:
+    def entries(self, passed: Any, tensor: Tensor, indices: Sequence[Index]) -> Array:
+        """Some entries of a tensor in all variants of such a pass, (V, entries)."""
+        places = [within_layers(self.point.network, tensor, index) for index in indices]
+        entries: Array = passed.entries(places[0][0], [index for _, index in places])
+        return entries
+
+    def altered(self, chosen: Combination, point: Any = None) -> tuple[Any, Any]:
         """The point, and the edits to its pass."""
-        return self.point, edits_of(self.made(chosen))
+        return point or self.point, edits_of(self.made(chosen))
 
 
 def numbers_of(network: Network, examples: int) -> int:

@@ -22,13 +22,13 @@ from gradsheet.mistakes.edges import StepMistake, step_mistakes
 from gradsheet.mistakes.operations import Edge
 from gradsheet.mistakes.rewriting import forward_mistakes
 from gradsheet.mistakes.simulation import CLOSE, Combination, Run, Simulation
-from gradsheet.network.lowering import lowered
+from gradsheet.network.lowering import Program, lowered
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.reasons import NO_ANSWER
 from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.graph_values import GraphCarried
 from gradsheet.truth.sweep import Backward, Edit, Edits
-from gradsheet.truth.values import Index, Tensor, Values
+from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
 
 LOWERED, SWEPT = 5, 3  # operations that a step takes to be made, and to be carried out in floats
@@ -38,7 +38,7 @@ MOST_ALIKE = 200  # combinations that are told apart by other numbers
 def steps_at(point: GraphPoint) -> "StepSimulation":
     """A simulation of the mistakes that can be made at a point."""
     point.budget.spend(LOWERED * len(point.program.steps))
-    made = [*step_mistakes(point.program), *forward_mistakes(point.graph)]
+    made = [*step_mistakes(point.program), *forward_mistakes(point.program.graph)]
     return StepSimulation(point, made)
 
 
@@ -47,7 +47,7 @@ class StepSimulation(Simulation):
 
     def __init__(self, point: GraphPoint, instances: Sequence[StepMistake]):
         super().__init__(point, instances, point.program.work + len(point.program.steps))
-        self._rewritten: dict[int, GraphPoint | None] = {}
+        self._programs: dict[int, Program | None] = {}  # of definitions carried out otherwise
 
     def passed(self, chosen: Sequence[Combination]) -> "_Variants":
         """The pass with a variant for each combination; where a definition is
@@ -58,7 +58,7 @@ class StepSimulation(Simulation):
         parts = []
         self.point.budget.spend(SWEPT * len(rows) * len(self.point.program.steps))
         for number, some in rows.items():
-            point = self.point if number is None else self._point_of(number)
+            point = self.point if number is None else self._point_of(number, self.point)
             if point is not None:
                 edits = {} if number is not None else self._edits([chosen[row] for row in some])
                 variants = 1 if number is not None else len(some)
@@ -66,14 +66,19 @@ class StepSimulation(Simulation):
                 parts.append((some, passed))
         return _Variants(parts, len(chosen))
 
-    def altered(self, chosen: Combination) -> tuple[Values, Any]:
+    def entries(self, passed: Any, tensor: Tensor, indices: Sequence[Index]) -> Array:
+        """Some entries of a tensor in all variants of such a pass, (V, entries)."""
+        entries: Array = passed.entries(tensor, indices)
+        return entries
+
+    def altered(self, chosen: Combination, point: Any = None) -> tuple[Any, Any]:
         """The point, of another network where a definition is carried out
         otherwise, and the edits."""
-        number = self._forward(chosen)
+        point, number = point or self.point, self._forward(chosen)
         if number is not None:
-            return self._point_of(number) or self.point, {}
+            return self._point_of(number, point) or point, {}
         made = self.made(chosen)  # at different edges
-        return self.point, {edge: edit for one in made for edge, edit in one.edits.items()}
+        return point, {edge: edit for one in made for edge, edit in one.edits.items()}
 
     def distinct(self, tree: f.Node, combinations: Sequence[Combination]) -> list[Combination]:
         """Of combinations that give the same for a quantity, whatever the data, the first."""
@@ -101,7 +106,7 @@ class StepSimulation(Simulation):
     def _twin(self) -> "StepSimulation":
         """The same with other numbers, of the same signs."""
         chance, point = random.Random(0), self.point
-        whole = dict(point.graph.whole_numbers)
+        whole = dict(point.program.graph.whole_numbers)
 
         def other(number: Fraction) -> Fraction:
             return number * Fraction(chance.randint(80, 120), 100) or Fraction(
@@ -119,21 +124,23 @@ class StepSimulation(Simulation):
         """The mistake on the way forward among some."""
         return next((n for n in chosen if self.instances[n].graph is not None), None)
 
-    def _point_of(self, number: int) -> GraphPoint | None:
+    def _point_of(self, number: int, point: GraphPoint) -> GraphPoint | None:
         """The point of the network that somebody has carried out, None where
         there is none of the same shapes."""
-        if number not in self._rewritten:
-            self._rewritten[number] = None
-            point = self.point
-            try:
-                point.budget.spend(LOWERED * len(point.program.steps))
-                program = lowered(self.instances[number].graph)
-            except NO_ANSWER:
-                return None
-            if program.shapes == point.program.shapes:
-                options = point.arithmetic, point.budget, point.session
-                self._rewritten[number] = GraphPoint(program, point.stated, *options)
-        return self._rewritten[number]
+        if number not in self._programs:
+            self._programs[number] = self._lowered(number)
+        if (program := self._programs[number]) is None:
+            return None
+        options = point.arithmetic, point.budget, point.session
+        return GraphPoint(program, point.stated, *options)
+
+    def _lowered(self, number: int) -> Program | None:
+        self.point.budget.spend(LOWERED * len(self.point.program.steps))
+        try:
+            program = lowered(self.instances[number].graph)
+        except NO_ANSWER:
+            return None
+        return program if program.shapes == self.point.program.shapes else None
 
     def _edits(self, chosen: Sequence[Combination]) -> Edits:
         """The edits of all combinations, each in its own variant."""
@@ -198,5 +205,5 @@ class _Variants:
         where there are none."""
         whole = np.full((self.variants, len(indices)), np.nan)
         for rows, passed in self.parts:
-            whole[rows] = passed.entries(tensor, indices)
+            whole[rows] = passed.in_all(tensor, indices)
         return whole

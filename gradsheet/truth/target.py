@@ -1,6 +1,6 @@
 """Which entries of which tensor of the pass a claimed quantity speaks of."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.network.network import Network
 from gradsheet.truth.values import Index, Tensor, Values
 
 
@@ -45,8 +44,8 @@ def _constant(tree: f.Node, rate: Any) -> Any:
 def entries_of(
     core: f.Quantity | f.Derivative, point: Values, binding: Mapping[str, int]
 ) -> tuple[Tensor, list[Index]]:
-    """The tensor of `Carried` that a quantity speaks of, and its entries there
-    in the order of the quantity's own."""
+    """The tensor that a quantity speaks of, and its entries there in the order
+    of the quantity's own."""
     evaluator = Evaluator(point)
 
     def one(quantity: f.Quantity) -> tuple[str, list[Index]]:
@@ -54,9 +53,8 @@ def entries_of(
         shares = name == "L" and quantity.indices and point.network.shares is not None
         shape = (point.network.shares,) if shares else point.network.shapes[name]
         fixed = evaluator.positions(shape, quantity.indices, binding, name)
-        tensor, prefix = point.tensor("shares" if shares else name)
         rest = np.ndindex(tuple(shape[len(fixed) :]))
-        return tensor, [prefix + fixed + index for index in rest]
+        return "shares" if shares else name, [fixed + index for index in rest]
 
     if isinstance(core, f.Quantity):
         return one(core)
@@ -64,17 +62,29 @@ def entries_of(
     return (of, by), [a + b for a in of_entries for b in by_entries]
 
 
-def _overlap(a: f.Quantity, b: f.Quantity, network: Network) -> bool:
+def _overlap(a: f.Quantity, b: f.Quantity, network: Any, same: Collection[str]) -> bool:
     """Whether two quantities may have an entry in common; L and its shares L[k] have none."""
     if network.canonical(a.name) != network.canonical(b.name) or (
         a.name == "L" and bool(a.indices) != bool(b.indices)
     ):
         return False
-    pairs = zip(a.indices, b.indices, strict=False)
-    return all(not (isinstance(i, int) and isinstance(j, int)) or i == j for i, j in pairs)
+    return all(_may_meet(i, j, same) for i, j in zip(a.indices, b.indices, strict=False))
 
 
-def mentions(line: f.Node, quantity: f.Node, network: Network) -> bool:
+def _may_meet(i: f.Index, j: f.Index, same: Collection[str]) -> bool:
+    """Whether two indices have a value in common, where some letters are the same in both."""
+    if isinstance(i, int) and isinstance(j, int):
+        return i == j
+    if isinstance(i, int) or isinstance(j, int):
+        return True
+    one, two = f.linear(i), f.linear(j)
+    if one is None or two is None or not {*one, *two} <= {"", *same}:
+        return True
+    apart = {name: one.get(name, 0) - two.get(name, 0) for name in (*one, *two)}
+    return not apart.pop("", 0) or any(apart.values())
+
+
+def mentions(line: f.Node, quantity: f.Node, network: Any) -> bool:
     """Whether a line of working names a quantity, or an entry that the quantity may have, too."""
     if not isinstance(quantity, f.Quantity | f.Number) and quantity in {*f.walk(line)}:
         return True
@@ -88,10 +98,13 @@ def mentions(line: f.Node, quantity: f.Node, network: Network) -> bool:
         for end in (part.of, part.by)
     }
     derivatives = [part for part in f.walk(quantity) if isinstance(part, f.Derivative)]
+    # h[t-1] is never h[t], but it may be where a sum in the line runs over a t of its own.
+    bound = {part.letter.name for part in f.walk(line) if isinstance(part, f.Sum)}
+    same = quantity.letters - bound
     for part in f.walk(line):
         if isinstance(part, f.Derivative):
             if any(
-                _overlap(part.of, d.of, network) and _overlap(part.by, d.by, network)
+                _overlap(part.of, d.of, network, same) and _overlap(part.by, d.by, network, same)
                 for d in derivatives
             ):
                 return True
@@ -99,7 +112,7 @@ def mentions(line: f.Node, quantity: f.Node, network: Network) -> bool:
             isinstance(part, f.Quantity)
             and isinstance(quantity, f.Quantity)
             and id(part) not in ends
-            and _overlap(part, quantity, network)
+            and _overlap(part, quantity, network, same)
         ):
             return True
     return False

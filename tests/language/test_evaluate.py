@@ -11,6 +11,7 @@ import pytest
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import parse
+from gradsheet.network.ranges import Ranges
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.real import Arithmetic
@@ -41,7 +42,12 @@ GIVEN = {
     "s0": [8, 9],
     "L": 7,
 }
-FUNCTIONS = {"g": ("a", "a**2 + max(a, 0)"), "k2": ("a", "a*v"), "p": ("a", "sum(i, v[i]*a)")}
+FUNCTIONS = {
+    "g": ("a", "a**2 + max(a, 0)"),
+    "k2": ("a", "a*v"),
+    "p": ("a", "sum(i, v[i]*a)"),
+    "q": ("b", "g(b)*b"),
+}
 
 
 @dataclass
@@ -82,7 +88,11 @@ class Point:
 
     def function(self, name: str) -> tuple[str, f.Node] | None:
         argument, formula = FUNCTIONS.get(name, ("", ""))
-        return (argument, parse(formula, [*GIVEN, argument], layers=False)) if argument else None
+        return (
+            (argument, parse(formula, [*GIVEN, argument], functions=FUNCTIONS, layers=False))
+            if argument
+            else None
+        )
 
     def own_slope(self, name: str, argument: Array) -> Array:
         assert name == "g"
@@ -126,6 +136,7 @@ def value(text: str, **binding: int) -> Any:
         ("sum(k, sum(k, v[k])*u[k])", 20),
         # a letter between sums has the range that the rest of the formula gives it
         ("sum(m, u[m]*sum(k, v[k+m-1]))", 5),
+        ("u[i]*sum(k, v[k+i-1])", 5),
         # of two, and with a condition
         ("max(v, 0)", [3, 0, 2]),
         ("min(v, [1, 1, 1])", [1, -1, 1]),
@@ -144,12 +155,21 @@ def value(text: str, **binding: int) -> Any:
         ("(1/4)**(3/2)", Fraction(1, 8)),
         ("8**(-2/3)", Fraction(1, 4)),
         ("[0, 1]**(1/3)", [0, 1]),
+        ("(exp(1) - exp(1))**(1/3)", 0),
+        ("exp(2)**(1/2)/exp(1)", 1),
+        ("2**(-3/2)*2**(1/2)", Fraction(1, 2)),
         ("[[1, 2]]**-1", [[1, Fraction(1, 2)]]),
         # functions of one's own
         ("g(v)", [12, 1, 6]),
         ("g(i)", 6),
         ("g(g(1))", 6),
+        ("q(2)", 12),
         ("g'(v)", [6, -2, 4]),
+        ("abs(v)", [3, 1, 2]),
+        ("abs'([-2, 0, 2])", [-1, 0, 1]),
+        ("sqrt(x[3,1]*2)", 2),
+        ("sqrt'(4)", Fraction(1, 4)),
+        ("sin(0) + cos(0)", 1),
         ("p(u)", [0, 20]),
         # recurrences
         ("h[i-2]", 4),
@@ -184,6 +204,7 @@ def test_the_value_of_a_formula(text: str, expected: Any) -> None:
         ("sum(k, 1)", NotRead, "k is no quantity, and as an index it stands at no axis"),
         ("max(k, 0)", NotRead, "k is no quantity, and as an index it stands at no axis"),
         ("sum(k, m, v[k+m])", NotRead, "nothing says how far . runs.*sum.(k|m)=1..3"),
+        ("max(i, x[i+k-1])[2*k-1]", NotRead, "nothing says how far . runs"),
         ("sum(k, v[k+w[1]])", NotRead, "nothing says how far k runs, .*: give it bounds"),
         ("sum(k, v[k+3])", EvaluationError, r"the index k\+3 of v is inside for no k from 1"),
         ("sum(k=1..99999999, k)", Undecided, "more work"),
@@ -211,8 +232,14 @@ def test_what_has_no_value(text: str, error: type[Exception], message: str) -> N
 
 
 def ranges(text: str, **sizes: int) -> dict[str, int]:
+    """How far the free letters of a formula run, on which those who lower it have to agree."""
     evaluator, tree = Evaluator(Point(), sizes=sizes), read(text)
-    return {letter: evaluator.range_of(letter, tree, {}) for letter in sorted(tree.letters)}
+    letters = sorted(tree.letters)
+    found = {letter: evaluator.range_of(letter, tree, {}) for letter in letters}
+    known = {letter: (1, size) for letter, size in sizes.items()}
+    lowered = Ranges(tree, lambda node: Network().shapes[node.name], known)  # type: ignore[attr-defined]
+    assert {letter: lowered[letter] for letter in letters} == {l: (1, n) for l, n in found.items()}
+    return found
 
 
 def test_how_far_letters_run() -> None:
@@ -221,7 +248,10 @@ def test_how_far_letters_run() -> None:
     assert ranges("max(a=1..2, b=1..2, x[2*i+a-2, j+2*b-3])") == {"i": 1, "j": 2}
     assert ranges("v[i+1]*x[i, 1]") == {"i": 3}
     assert ranges("x[i-j+2, 1]*u[j]") == {"i": 2, "j": 2}
+    assert ranges("v[4-i]*u[3-j]") == {"i": 3, "j": 2}
+    assert ranges("sum(k=0..1, v[i+k])") == {"i": 2}
     assert ranges("E[w[t], k]") == {"k": 2, "t": 2}
+    assert ranges("E[w[t+1], k]") == {"k": 2, "t": 1}
     assert ranges("sum(k, v[k+i-1])", i=2) == {"i": 2}
     assert ranges("v[i]", i=2) == {"i": 2}
     bindings = Evaluator(Point(), sizes={"i": 2}).bindings(read("v[i]"))
@@ -248,6 +278,7 @@ def test_definitions_broadcast_rows_and_numbers_only() -> None:
         ("min(k, v[k])", [4, 3]),
         ("where(v == 2, v, 0)", [1, -3, 0]),
         ("relu(v)", [3, -1, 2]),
+        ("abs(v)", [3, -1, 2]),
     ],
 )
 def test_how_near_a_formula_is_to_its_kinks(text: str, kinks: list[int]) -> None:
