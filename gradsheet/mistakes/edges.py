@@ -52,12 +52,11 @@ def step_mistakes(program: Program) -> list[StepMistake]:
     """Every mistake on the way back through a program, the likeliest first, and
     of one kind those nearest to what is given."""
     words, single = Words(program), list[tuple[str, str, StepMistake]]()
-    named = re.compile(r"[\w\[\]]+")
     for use in _uses(program, words):
         owner = words.owners.get(use.slot, "")
         for code, kind, text, edit in (*use.mistakes(), *_left_out(use, owner)):
             at = f" on the way back from {owner}" if owner else ""
-            said = text if owner in named.findall(text) else f"{text},{at}"
+            said = text if use.is_of_name or not owner else f"{text},{at}"
             edits = {use.edge: edit}
             single.append((code, owner, StepMistake(code, kind, said, KINDS[kind] + at, edits)))
     made = _together(single) + _held(single)
@@ -78,7 +77,6 @@ LIKELY = (
     "held-constant",
     "path-left-out",
     "counted-once",
-    "mean-for-sum",
     "operand-wrong",
     "argument-for-value",
     "value-for-slope",
@@ -89,13 +87,14 @@ LIKELY = (
     "mask-inverted",
     "shared-equally",
     "transpose-missing",
+    "mean-for-sum",
     "operand-other",
     "square-missing",
     "exponent-kept",
     "base-missing",
     "one-term",
 )
-RARE = LIKELY[LIKELY.index("operand-other") :]
+RARE = LIKELY[LIKELY.index("mean-for-sum") :]
 
 
 def _uses(program: Program, words: Words) -> Iterator[Use]:

@@ -73,6 +73,7 @@ def _only(array: Array, axis: int, at: int) -> Array:
 
 
 def _value(slot: int) -> Callable[[Backward], Array]:
+    """The value of another slot."""
     return lambda b: b.values[slot]
 
 
@@ -126,6 +127,11 @@ class Use:
     def edge(self) -> Edge:
         """The step and the number."""
         return self.slot, self.k
+
+    @property
+    def is_of_name(self) -> bool:
+        """Whether what has a name is used by that name."""
+        return self.program.steps[self.slot].operation == "name"
 
     def mistakes(self) -> Iterator[Made]:
         """Whatever can go wrong here."""
@@ -196,13 +202,13 @@ class Use:
         yield from self._before_function(at, whole)
 
     def _beside(self, operand: int) -> Iterator[tuple[str, int]]:
-        """The other names of the same shape in the same definition."""
+        """The other names of the same shape in the same definition, and its own."""
         steps, words = self.program.steps, self.words
         owner = words.owners.get(self.slot)
         mine = [slot for slot, name in words.owners.items() if name == owner]
-        beside = {i for slot in mine for i in steps[slot].inputs if i in words.names}
+        beside = {i for slot in mine for i in (slot, *steps[slot].inputs) if i in words.names}
         for slot in sorted(beside - {*steps[self.slot].inputs}):
-            if steps[slot].shape == steps[operand].shape and slot < self.slot:
+            if steps[slot].shape == steps[operand].shape:
                 yield words.names[slot], slot
 
     def _before_function(self, at: int, whole: str) -> Iterator[Made]:

@@ -81,15 +81,20 @@ class StepSimulation(Simulation):
         return point, {edge: edit for one in made for edge, edit in one.edits.items()}
 
     def distinct(self, tree: f.Node, combinations: Sequence[Combination]) -> list[Combination]:
-        """Of combinations that give the same for a quantity, whatever the data, the first."""
+        """Of combinations that give the same for a quantity, whatever the data,
+        the first; of a value one on the way forward, if there is one."""
         some = list(combinations)
         if len(some) < 2 or len(some) > MOST_ALIKE:
             return some
         values = Run(self._twin, some).values(tree)
+        is_value = isinstance(tree, f.Quantity)
         first: list[int] = []
         for row, mine in enumerate(values):
-            if not any(np.allclose(mine, values[k], CLOSE, 0, equal_nan=True) for k in first):
+            same = (k for k in first if np.allclose(mine, values[k], CLOSE, 0, equal_nan=True))
+            if (k := next(same, None)) is None:
                 first.append(row)
+            elif is_value and self._forward(some[k]) is None is not self._forward(some[row]):
+                first[first.index(k)] = row
         return [some[row] for row in first]
 
     def likeliest(self, combinations: Sequence[Combination]) -> list[Combination]:
@@ -97,10 +102,24 @@ class StepSimulation(Simulation):
         likely = [c for c in combinations if not any(self.instances[n].is_rare for n in c)]
         return likely or list(combinations)
 
-    def is_possible(self, chosen: Combination) -> bool:
-        """Whether some mistakes are made in different places, and all on the way back."""
-        pairs = itertools.combinations(self.made(chosen), 2)
-        return not any(one.excludes(other) for one, other in pairs)
+    def number_of(self, size: int, among: tuple[int, ...] | None = None) -> int:
+        """How many combinations of so many mistakes there are at most; several
+        at once are of those that people make on the way back."""
+        return super().number_of(size, self._some_of(size, among))
+
+    def combinations(self, size: int, among: Sequence[int] | None = None) -> Iterator[Combination]:
+        """So many mistakes together, in different places."""
+        for chosen in super().combinations(size, self._some_of(size, among)):
+            pairs = itertools.combinations(self.made(chosen), 2)
+            if not any(one.excludes(other) for one, other in pairs):
+                yield chosen
+
+    def _some_of(self, size: int, among: Sequence[int] | None) -> tuple[int, ...]:
+        numbers = range(len(self.instances)) if among is None else among
+        if size == 1:
+            return tuple(numbers)
+        made = self.instances
+        return tuple(n for n in numbers if not made[n].is_rare and made[n].graph is None)
 
     @functools.cached_property
     def _twin(self) -> "StepSimulation":

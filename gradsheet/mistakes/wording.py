@@ -71,6 +71,10 @@ class Words:
                 shown = f"{left} {step.arguments['relation']} {right}"
                 return f"where({', '.join([shown, *rest])})"
             case "total" | "largest" | "smallest":
+                (slot,) = step.inputs
+                inner = self.program.steps[slot]
+                if slot not in self.names and inner.operation == step.operation:
+                    return parts[0]  # over several letters there is one behind the other
                 name = {"total": "sum", "largest": "max", "smallest": "min"}[step.operation]
                 return f"{name}({parts[0]})"
             case "take" if not step.shape and (index := step.arguments["index"]):
