@@ -404,6 +404,20 @@ def test_the_truth_times_something():
     assert (codes, texts) == (["named-factor"], "it is the truth times c")
 
 
+def test_a_simple_multiple_of_few_digits_may_be_chance():
+    given = "a = [1, 2]\nb = [4, 1]"
+    sure, codes, texts = mistake_of("L = sum(k, a[k]*b[k]**2)", given, "dL/da", [112, 7])
+    assert (sure, codes, texts) == (False, ["simple-factor"], "it is the truth times 7")
+
+
+def test_what_hardly_anybody_does_is_told_only_where_nothing_else_gives_a_number():
+    value = ["1/4", "-3/4", "-3/4", "5/4"]
+    _, codes, _ = mistake_of(NORM, NORM_GIVEN, "dL/dx", value)  # or one of four equal terms alone
+    assert codes == ["held-constant"]
+    of_one = value_of(LAYER_NORM, LAYER_NORM_GIVEN, "dout")[1]
+    assert mistake_of(LAYER_NORM, LAYER_NORM_GIVEN, "dL/dbeta", printed(of_one))[1] == ["one-term"]
+
+
 # The mistakes themselves
 
 
@@ -432,6 +446,15 @@ def test_every_mistake_gives_alone_what_it_gives_beside_others(network, given):
     for row in range(0, len(simulation.instances), 11):
         values, edits = simulation.altered((row,))
         assert (values is point) == bool(edits) or simulation.instances[row].graph is not None
+
+
+def test_several_mistakes_at_once_are_made_in_different_places_on_the_way_back():
+    simulation = steps_at(point_of(LSTM, LSTM_GIVEN))
+    pairs = [simulation.made(chosen) for chosen in simulation.combinations(2)]
+    assert 1_000 < len(pairs) <= simulation.number_of(2)
+    for one, two in pairs:
+        assert not set(one.edits) & set(two.edits)
+        assert one.graph is two.graph is None
 
 
 def test_every_mistake_has_a_likelihood_and_says_where_without_numbers_of_the_sheet():
