@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from gradsheet.claims.comparison import has_own_kink
 from gradsheet.claims.sheet import Claim, Sheet, SheetError, Stated
@@ -14,7 +15,7 @@ from gradsheet.language.formula import NEW
 from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
-from gradsheet.truth.graph_point import length_of
+from gradsheet.truth.graph_point import Asked, length_of
 from gradsheet.truth.graph_values import SweepWork
 from gradsheet.truth.probes import ALL_HEARD, LARGE, points_of
 from gradsheet.truth.work import JAX, FormulaWork, PassWork
@@ -41,6 +42,26 @@ def derived(sheet: Sheet) -> set[str]:
             if part.name == f"L{NEW}":
                 jax_of.add(part.name)
     return jax_of
+
+
+def asked_of(sheet: Sheet) -> Asked:
+    """What a sheet asks the witnesses for."""
+    network: Any = sheet.network if sheet.own is None else sheet.own.program
+    names, of, by = set[str](), set[str](), set[str]()
+
+    def canonical(quantity: f.Quantity) -> str:
+        name: str = network.canonical(quantity.name)
+        if quantity.indices and network.shares is not None and name in ("L", f"L{NEW}"):
+            return "shares" + name[1:]
+        return name
+
+    for part in _parts(sheet):
+        if isinstance(part, f.Derivative):
+            of.add(canonical(part.of))
+            by.add(canonical(part.by))
+        elif isinstance(part, f.Quantity):
+            names.add(canonical(part))
+    return Asked(frozenset(names), frozenset(of), frozenset(by))
 
 
 def _parts(sheet: Sheet) -> Iterator[f.Node]:

@@ -60,8 +60,9 @@ class Shapes(Protocol):
         quantity like any other."""
 
     @property
-    def bases(self) -> Mapping[tuple[str, int], str]:
-        """The nodes that stand at an index below 1 of a recurrence, as h[0] does."""
+    def bases(self) -> Mapping[tuple[str, int, int], str]:
+        """The nodes that stand at an index below 1 of a recurrence, as h[0]
+        does: by its name, the axis of its steps, and the index there."""
 
     def canonical(self, name: str) -> str:
         """The one name of a quantity."""
@@ -316,7 +317,7 @@ class Evaluator:
             return "shares" + name[1:], indices
         if network.bases:
             for axis, index in enumerate(indices):
-                if base := network.bases.get((name, self.whole_number(index, binding))):
+                if base := network.bases.get((name, axis, self.whole_number(index, binding))):
                     return base, indices[:axis] + indices[axis + 1 :]
         return name, indices
 

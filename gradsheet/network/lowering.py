@@ -115,10 +115,11 @@ class Program:
         return (*(name for name in self.places if "[" not in name), *dict(self.graph.aliases))
 
     @cached_property
-    def bases(self) -> dict[tuple[str, int], str]:
-        """The bases of recurrences that are no step: of h[0] the name "h[0]"."""
+    def bases(self) -> dict[tuple[str, int, int], str]:
+        """The bases of recurrences that are no step, by their axis and their
+        number there: of h[0] the name "h[0]"."""
         return {
-            (name, number): f"{name}[{number}]"
+            (name, place.axis, number): f"{name}[{number}]"
             for name, place in self.places.items()
             for number in place.entries or ()
             if number < 1
@@ -465,7 +466,8 @@ class _Lowering:
         for definition in block.definitions:
             _, entries = self.unfinished.pop(definition.name)
             self._finish(definition, axis, entries)
-        return replace(block, steps=tuple(steps))
+        based = {base.axes[axis] for base in block.bases} if len(block.definitions) == 1 else set()
+        return replace(block, steps=tuple(number for number in steps if number not in based))
 
     def _entry(self, definition: Definition, fixed: Mapping[str, int]) -> int:
         try:

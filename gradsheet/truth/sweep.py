@@ -27,7 +27,7 @@ import numpy as np
 from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.network.lowering import Program, Step
 from gradsheet.numbers.arrays import as_array
-from gradsheet.numbers.dual import Dual
+from gradsheet.numbers.dual import Dual, slope_of
 from manual.activations import Array, number
 from manual.ops import OPERATIONS
 
@@ -271,7 +271,7 @@ class Sweep:
 
 def _slopes(level: int) -> Any:
     """The infinitesimal part of numbers, of one infinitesimal."""
-    return np.frompyfunc(lambda v: v.slope if isinstance(v, Dual) and v.level == level else 0, 1, 1)
+    return np.frompyfunc(lambda v: slope_of(v, level), 1, 1)
 
 
 @dataclass(eq=False)

@@ -55,8 +55,8 @@ class Network:
     """The shapes of what is given; h and s are recurrences, s along its second axis."""
 
     shares = None
-    bases: Mapping[tuple[str, int], str] = field(
-        default_factory=lambda: {("h", 0): "h0", ("s", 0): "s0"}
+    bases: Mapping[tuple[str, int, int], str] = field(
+        default_factory=lambda: {("h", 0, 0): "h0", ("s", 1, 0): "s0"}
     )
     shapes: Mapping[str, tuple[int, ...]] = field(
         default_factory=lambda: {name: exact(value).shape for name, value in GIVEN.items()}
@@ -196,6 +196,7 @@ def test_the_value_of_a_formula(text: str, expected: Any) -> None:
     [
         ("v[i+2]", EvaluationError, r"v\[i\+2\]: index 1 is 4 at i = 2, outside 1 to 3"),
         ("v[0]", EvaluationError, "index 1 is 0, outside 1 to 3, indices start at 1"),
+        ("s[0,1]", EvaluationError, "index 1 is 0, outside 1 to 2, indices start at 1"),
         ("h[i-3]", EvaluationError, "index 1 is -1 at i = 2, outside 1 to 3"),
         ("v[half[1]]", EvaluationError, r"half\[1\] has 1 indices, half has 0 axes"),
         ("v[half]", NotRead, "the index half is 1/2, expected a whole number"),
