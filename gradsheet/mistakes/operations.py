@@ -168,6 +168,8 @@ class Use:
         yield from self._of_stretch(whole)
 
     def _of_name(self) -> Iterator[Made]:
+        if not self.words.uses[self.slot]:  # the end of all, to which nothing comes back
+            return
         name = self.words.names[self.slot]
         only = f"only the derivative of {name} itself is given"
         text = f"what comes back to {name} is missing, {only}"

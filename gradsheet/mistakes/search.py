@@ -147,7 +147,10 @@ class Search:
         try:
             self.wrong = self._statements(("wrong", "lucky", "carried_forward"))
             if any(not statement.is_carried for statement in self.wrong):
-                self.right = self._statements(("right", "rounded"))
+                # What is claimed twice, once right, was claimed by two people.
+                asked = {statement.tree for statement in self.wrong}
+                right = self._statements(("right", "rounded"))
+                self.right = [statement for statement in right if statement.tree not in asked]
                 self._search()
         except OutOfWork:
             self.is_complete = False

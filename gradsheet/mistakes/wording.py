@@ -45,11 +45,12 @@ class Words:
 
     def _formula(self, step: Step) -> str:
         parts = [self.of(other) for other in step.inputs]
-        last = len(step.shape) - 1
         match step.operation:
             case "constant":
                 return number_text(step.arguments["value"]) if not step.shape else "[...]"
-            case "add" | "subtract" | "multiply" | "divide" | "matmul":
+            case "matmul":
+                return " @ ".join(map(self._factor, step.inputs))
+            case "add" | "subtract" | "multiply" | "divide":
                 one, two = step.inputs
                 if self.is_mean(step):
                     return f"mean({self.of(self.program.steps[one].inputs[0])})"
@@ -79,8 +80,6 @@ class Words:
                 return f"{name}({parts[0]})"
             case "take" if not step.shape and (index := step.arguments["index"]):
                 return parts[0] + show_index(tuple(int(at) + 1 for at in index))
-            case "transpose" if step.arguments["order"][-2:] == (last, last - 1):
-                return self._part(step.inputs[0], POSTFIX) + ".T"
             case "transpose" | "reshape" | "stretch" | "take":
                 return parts[0]
             case "jacobian":
@@ -102,12 +101,22 @@ class Words:
         text = self.of(slot)
         return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 3] + "..."
 
+    def _factor(self, slot: int) -> str:
+        """The formula as a factor of a matrix product, where a transpose is one
+        that somebody has written."""
+        text, steps = self._part(slot, LEVELS["@"] + 1), self.program.steps
+        while slot not in self.names and steps[slot].operation == "reshape":
+            (slot,) = steps[slot].inputs
+        if slot not in self.names and steps[slot].operation == "transpose":
+            return text + ".T"
+        return text
+
     def _part(self, slot: int, least: int) -> str:
         """The formula as a part of another that holds together at least so tightly."""
         text = self.of(slot)
         while slot not in self.names:
             step = self.program.steps[slot]
-            if step.operation not in ("reshape", "stretch", "take"):
+            if step.operation not in ("transpose", "reshape", "stretch", "take"):
                 holds = _holds(step)
                 return text if holds >= least else f"({text})"
             (slot,) = step.inputs

@@ -125,7 +125,14 @@ MOMENTUM_GIVEN = 'w0 = 10\nrate = "4/5"\nbeta = "1/10"'
         (NORM, NORM_GIVEN, "dL/dx", ["1/4", "-3/4", "-3/4", "5/4"], "held-constant", "var"),
         (NORM, NORM_GIVEN, "dL/dx", ["5/4", "1/4", "-1/4", "7/4"], "held-constant", "mu"),
         (RIDGE, RIDGE_GIVEN, "dL/dw", [2.2, 2.4], "factor-missing", "the factor 1/2 of lam/2"),
-        (RIDGE, RIDGE_GIVEN, "dL/dw", ["2", "2"], "path-left-out", "through lam/2*(w @ w)"),
+        (
+            RIDGE,
+            RIDGE_GIVEN,
+            "dL/dw",
+            ["2", "2"],
+            "path-left-out",
+            "nothing comes back through w @ w",
+        ),
         (
             ATTENTION,
             ATTENTION_GIVEN,
@@ -266,7 +273,13 @@ HINGE_GIVEN = "x = [[1, 2], [0, 1], [2, -1]]\ny = [1, -1, 1]\nb = 0.05\nlam = 0.
 @pytest.mark.parametrize(
     ("right", "wrong", "w", "code", "words"),
     [
-        ("lam*sum", "0*sum", "[0.1, 0.3]", "path-left-out", "is left out, on the way back from L"),
+        (
+            "lam*sum",
+            "0*sum",
+            "[0.1, 0.3]",
+            "path-left-out",
+            "what comes back to w through w**2 is left out",
+        ),
         ("mean(n", "sum(n", "[0.1, 0.3]", "division-missing", "the 1/3 of mean(max(0, 1 - y*s))"),
         ("1 - y", "1 + y", "[0.1, 0.3]", "sign-lost-back", "the minus sign of y*s in 1 - y*s"),
         ("max(0, 1 - y[n]*s[n])", "(1 - y[n]*s[n])", "[1, 1.2]", "mask-missing", "whether or not"),
