@@ -15,7 +15,7 @@ nest.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -72,6 +72,7 @@ class _Pass:
     values: dict[str, jax.Array]
     added: Values
     base_shapes: dict[str, Shape]
+    jacobians: dict[Any, tuple[int, dict[str, jax.Array]]] = field(default_factory=dict)
 
     def carry_out(self, units: Iterable[Unit]) -> None:
         """Find the values of some nodes."""
@@ -102,7 +103,9 @@ class _Pass:
         theirs, too."""
         if base.name not in self.base_shapes:
             numbers: dict[str, Shape] = {unit.name: () for unit in base.first if not unit.step}
-            trial = replace(self, values=dict(self.values), added={}, base_shapes=numbers)
+            trial = replace(
+                self, values=dict(self.values), added={}, base_shapes=numbers, jacobians={}
+            )
 
             def steps() -> dict[str, jax.Array]:
                 trial.carry_out(base.first)
@@ -190,7 +193,7 @@ class _Pass:
         """A function of the sheet's own, or its derivative, of every number."""
 
         def function(number: jax.Array) -> jax.Array:
-            inner = replace(self, values={**self.values, own.argument: number})
+            inner = replace(self, values={**self.values, own.argument: number}, jacobians={})
             return inner.value(own.formula, {}).array
 
         of_all = jax.grad(function) if is_derivative else function
@@ -215,8 +218,13 @@ class _Pass:
         def function(added: Values) -> tuple[jax.Array, None]:
             return self._moved(added, goal).value(term, scope).filled(letters, scope), None
 
-        point = {name: jnp.zeros_like(self.values[name]) for name in place.nodes}
-        rank, jacobians, _ = _jacobians(function, point)
+        # By all that the formulas derive this by, since one pass back gives them all.
+        key = term, tuple(sorted(scope.items(), key=str))
+        if key not in self.jacobians or not {*place.nodes} <= self.jacobians[key][1].keys():
+            nodes = {n for n in self.unrolled.derived_by(term) if n in self.values}
+            point = {name: jnp.zeros_like(self.values[name]) for name in nodes | {*place.nodes}}
+            self.jacobians[key] = _jacobians(function, point)[:2]
+        rank, jacobians = self.jacobians[key]
         array = _stacked(place, jacobians, rank)
         # The axes of `by` that are indexed go in front of those that the term has by itself.
         place = replace(place, indices=place.indices[: array.ndim - rank])
@@ -240,7 +248,9 @@ class _Pass:
                 needed |= unit.reads
         values = {name: self.values[name] + more for name, more in added.items()}
         sums = {name: self.added.get(name, 0) + more for name, more in added.items()}
-        other = replace(self, values={**self.values, **values}, added={**self.added, **sums})
+        other = replace(
+            self, values={**self.values, **values}, added={**self.added, **sums}, jacobians={}
+        )
         other.carry_out(reversed(again))
         return other
 
@@ -348,7 +358,8 @@ def traced(
     empty = {name: _empty(shape) for name, shape in graph.given}
     try:
         make = jax.make_jaxpr(program, return_shape=True)
-        closed, structure = make(empty, [_empty(())] * len(numbers))
+        with jax.disable_jit():  # jnp's functions are programs of their own otherwise
+            closed, structure = make(empty, [_empty(())] * len(numbers))
     except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
         raise Untraceable(f"JAX cannot carry out this network: {error}") from error
     return closed, jax.tree.structure(structure)

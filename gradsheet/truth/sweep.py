@@ -130,6 +130,17 @@ class Sweep:
 
     # Back
 
+    def from_entry(self, of: int, entry: Index) -> "Cotangents":
+        """What comes back from one entry of a slot, found once."""
+        if (of, entry) not in self.entries:
+            self.entries[of, entry] = self.back(of, self.unit(of, entry), entry)
+        return self.entries[of, entry]
+
+    @functools.cached_property
+    def entries(self) -> dict[tuple[int, Index], "Cotangents"]:
+        """What has come back so far, from which entry of which slot."""
+        return {}
+
     def back(self, of: int, seed: Array, at: Index | None = None) -> "Cotangents":
         """What comes back from a seed (1 or V, ...) at a slot, at every slot before it.
 
@@ -205,7 +216,7 @@ class Sweep:
         shape = self.program.steps[of].shape
         rows = []
         for entry in np.ndindex(shape):
-            cotangents = self.back(of, self.unit(of, entry), entry)
+            cotangents = self.from_entry(of, entry)
             parts = [cotangents[slot] for slot in by]
             rows.append(parts[0] if len(by) == 1 else self._stacked(parts, step))
         if not shape:
