@@ -72,9 +72,14 @@ def _only(array: Array, axis: int, at: int) -> Array:
     return np.where(here.reshape(shape), array, number(array, 0))
 
 
-def _value(slot: int) -> Callable[[Backward], Array]:
-    """The value of another slot."""
-    return lambda b: b.values[slot]
+def _value(slot: int, at: int) -> Callable[[Backward], Array]:
+    """The value of another slot in the place of an array, if it has been computed."""
+    return lambda b: b.values[slot] if slot in b.values else b.arrays[at]
+
+
+def _diagonal(part: Array, b: Backward) -> Array:
+    """What comes back through softmax if each entry had its own input alone."""
+    return as_array(b.cotangent * b.value * (1 - b.value))
 
 
 def _term(k: int, axis: int, at: int) -> Edit:
@@ -190,13 +195,12 @@ class Use:
         if step.inputs[0] != step.inputs[1] and (mine[::-1] if swapped else mine) == theirs:
             own = self.words.short(step.inputs[k])
             text = f"{own} itself stands where its factor {other} in {whole} belongs"
-            turned: Callable[[Array], Array] = (
-                (lambda a: np.swapaxes(a, -1, -2)) if swapped else lambda a: a
-            )
-            yield "operand-wrong", "input", text, _with(k, at, lambda b: turned(b.arrays[k]))
+            axes = (-1, -2) if swapped else (-1, -1)
+            edit = _with(k, at, lambda b: np.swapaxes(b.arrays[k], *axes))
+            yield "operand-wrong", "input", text, edit
         for name, slot in self._beside(step.inputs[at]):
             text = f"{name} stands for {other} in {whole}"
-            yield "operand-other", "input", text, _with(k, at, _value(slot))
+            yield "operand-other", "input", text, _with(k, at, _value(slot, at))
         if swapped and theirs[-1] == theirs[-2] != 1:
             text = f"{other} stands for its transpose, on the way back through {whole}"
             edit = _with(k, at, lambda b: np.swapaxes(b.arrays[at], -1, -2))
@@ -206,9 +210,7 @@ class Use:
     def _beside(self, operand: int) -> Iterator[tuple[str, int]]:
         """The other names of the same shape in the same definition, and its own."""
         steps, words = self.program.steps, self.words
-        owner = words.owners.get(self.slot)
-        mine = [slot for slot, name in words.owners.items() if name == owner]
-        beside = {i for slot in mine for i in (slot, *steps[slot].inputs) if i in words.names}
+        beside = words.beside.get(words.owners.get(self.slot, ""), set())
         for slot in sorted(beside - {*steps[self.slot].inputs}):
             if steps[slot].shape == steps[operand].shape:
                 yield words.names[slot], slot
@@ -281,17 +283,15 @@ class Use:
         yield "factor-missing", "factor", text, value
 
     def _of_power(self, whole: str, exponent: object) -> Iterator[Made]:
+        def lowered(part: Array, b: Backward) -> Array:
+            return as_array(b.cotangent * number(part, exponent))
+
         text = f"the factor {exponent} of the derivative of {whole} is missing"
         yield "exponent-missing", "factor", text, lambda part, b: part / number(part, exponent)
         text = f"the exponent of {whole} is not lowered"
-        yield (
-            "exponent-kept",
-            "factor",
-            text,
-            lambda part, b: b.cotangent * b.value * number(part, exponent),
-        )
+        yield "exponent-kept", "factor", text, lambda part, b: lowered(part, b) * b.value
         text = f"the base is missing in the derivative of {whole}"
-        yield "base-missing", "factor", text, lambda part, b: b.cotangent * number(part, exponent)
+        yield "base-missing", "factor", text, lowered
 
     def _of_function(self, whole: str, name: str) -> Iterator[Made]:
         text = f"the slope of {whole} is missing"
@@ -311,23 +311,14 @@ class Use:
 
     def _of_softmax(self, whole: str) -> Iterator[Made]:
         text = f"only the diagonal of the Jacobian of {whole} is taken"
-        yield (
-            "softmax-diagonal",
-            "activation",
-            text,
-            lambda part, b: b.cotangent * b.value * (1 - b.value),
-        )
+        yield "softmax-diagonal", "activation", text, _diagonal
         text = f"the derivative of {whole} is missing"
         yield "slope-missing", "activation", text, lambda part, b: b.cotangent
         text = f"the sum is missing in the derivative of {whole}"
         yield "softmax-sum-missing", "activation", text, lambda part, b: b.cotangent * b.value
 
     def _of_choice(self, whole: str) -> Iterator[Made]:
-        passed = _instead(
-            0,
-            operation="add",
-            arrays=lambda b: [b.arrays[self.k], b.value],
-        )
+        passed = _instead(0, operation="add", arrays=lambda b: [b.arrays[self.k], b.value])
         text = f"what comes back through {whole} is given whether or not this side was taken"
         yield "mask-missing", "activation", text, passed
         text = f"what comes back through {whole} goes to the side that was not taken"
@@ -340,18 +331,14 @@ class Use:
             back = np.expand_dims(b.cotangent, axes)
             return as_array(np.broadcast_to(back, (len(back), *part.shape[1:])))
 
-        def count(part: Array) -> int:
-            return math.prod(part.shape[axis] for axis in axes)
+        def shared(part: Array, b: Backward) -> Array:
+            count = math.prod(part.shape[axis] for axis in axes)
+            return as_array(everywhere(part, b) / number(part, count))
 
         text = f"what comes back through {whole} is given to every entry, not to the one chosen"
         yield "mask-missing", "activation", text, everywhere
         text = f"what comes back through {whole} is shared among all entries"
-        yield (
-            "shared-equally",
-            "activation",
-            text,
-            lambda part, b: everywhere(part, b) / number(part, count(part)),
-        )
+        yield "shared-equally", "activation", text, shared
 
     def _of_take(self) -> Iterator[Made]:
         step = self.program.steps[self.slot]
@@ -380,9 +367,7 @@ class Use:
         mine, full = self.program.steps[step.inputs[self.k]].shape, step.shape
         if step.operation == "matmul":
             axes = [-2 if self.k else -1]
-        elif step.operation in ("total", "largest", "smallest", *MOVES) and (
-            step.operation != "stretch"
-        ):
+        elif step.operation in ("total", "largest", "smallest", "name", *MOVES[:2], *MOVES[3:]):
             return
         else:
             mine = (1,) * (len(full) - len(mine)) + mine
@@ -390,7 +375,7 @@ class Use:
         name = self.words.short(step.inputs[self.k])
         for axis in axes:
             count = full[axis]
-            if not count > 1:
+            if count == 1:
                 continue
             for n in range(count if count <= MAX_TERMS else 0):
                 text = f"of the {count} terms that come back to {name} only number {n + 1} is taken"

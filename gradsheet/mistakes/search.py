@@ -454,7 +454,7 @@ def agree_everywhere(
     asked before.
     """
     point = next(iter(probes))
-    one = follow_work(quantity, point) + point.formula_work(line)
+    one = follow_work(quantity, seen(point)) + point.formula_work(line)
     point.budget.spend(CHARGED * one)
 
     def find() -> bool:

@@ -87,13 +87,13 @@ class StepSimulation(Simulation):
         if len(some) < 2 or len(some) > MOST_ALIKE:
             return some
         values = Run(self._twin, some).values(tree)
-        is_value = isinstance(tree, f.Quantity)
+        is_forward = [self._forward(chosen) is not None for chosen in some]
         first: list[int] = []
         for row, mine in enumerate(values):
             same = (k for k in first if np.allclose(mine, values[k], CLOSE, 0, equal_nan=True))
             if (k := next(same, None)) is None:
                 first.append(row)
-            elif is_value and self._forward(some[k]) is None is not self._forward(some[row]):
+            elif isinstance(tree, f.Quantity) and is_forward[row] and not is_forward[k]:
                 first[first.index(k)] = row
         return [some[row] for row in first]
 
@@ -181,7 +181,6 @@ def _in_variants(
     edits: Sequence[tuple[Edit, list[int]]], variants: int, part: Array, b: Backward
 ) -> Array:
     """What comes back where each edit is made in some variants."""
-
     result = np.repeat(part, variants, 0) if len(part) < variants else part.copy()
     for edit, rows in edits:
         those = functools.partial(_rows_of, rows, variants)

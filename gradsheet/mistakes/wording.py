@@ -28,6 +28,11 @@ class Words:
             if step.operation == "name":
                 self._own(slot, self.names[slot])
 
+        self.beside: dict[str, set[int]] = {}  # the names in every definition, and its own
+        for slot, owner in self.owners.items():
+            slots = [i for i in (slot, *program.steps[slot].inputs) if i in self.names]
+            self.beside.setdefault(owner, set()).update(slots)
+
     def _own(self, slot: int, name: str) -> None:
         waiting = [slot]
         while waiting:

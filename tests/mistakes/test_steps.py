@@ -378,6 +378,13 @@ def test_right_claims_have_no_mistakes():
     assert wrong.verdict == "wrong"
 
 
+def test_a_formula_that_two_names_share():
+    network = "a = x*y*c\nb = x*y*c\nL = b**2"  # its steps are those of a, which L does not need
+    given = "x = 1.3\ny = 0.7\nc = 2.1"
+    sure, codes, _ = mistake_of(network, given, "dL/dx", printed(2 * 1.3 * 0.7 * 2.1 * 0.7))
+    assert (sure, codes) == (True, ["factor-missing"])
+
+
 def test_one_digit_is_never_sure():
     for value in ("3", "5", "7", "9"):
         sure, _, _ = mistake_of(CIRCUIT, CIRCUIT_GIVEN, "dy/dz1", value)
