@@ -190,6 +190,15 @@ class Program:
         return tuple(n for shape in self.shapes.values() for n in shape) or (1,)
 
     @cached_property
+    def node_shapes(self) -> dict[str, Shape]:
+        """The shape of every name, and of every step of a recurrence: h[2]."""
+        shapes = dict(self.shapes)
+        for name, place in self.places.items():
+            for number, slot in (place.entries or {}).items():
+                shapes[f"{name}[{number}]"] = self.steps[slot].shape
+        return shapes
+
+    @cached_property
     def work(self) -> int:
         """How many entries all steps have together, products counted one by one."""
         return sum(map(self.work_of, range(len(self.steps))))

@@ -202,7 +202,7 @@ class FormulaWalk:
         shape = self.network.shapes[by][len(by_index) :]
         columns = []
         for rest in np.ndindex(shape):
-            walk = self.nudged(by, by_index + rest)
+            walk = self._walk(by, by_index + rest, 1)
             columns.append(as_array(np.frompyfunc(walk.slope_of, 1, 1)(value(walk))))
         if not shape:
             return columns[0]

@@ -239,7 +239,7 @@ class GraphPoint(GraphValues):
             there = {definition.name for definition in graph.definitions}
             blocks = tuple(b for b in self.program.blocks if b.definitions[0].name in there)
             of, by = tuple(sorted(asked.of)), tuple(sorted(asked.by))
-            options = self.arithmetic, self.session
+            options = self.arithmetic, self.session, self.program.node_shapes
             self._programs[asked] = graph_autodiff(graph, blocks, self.given, of, by, *options)
         return self._programs[asked]
 

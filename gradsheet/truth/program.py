@@ -317,7 +317,11 @@ def _numbers(graph: Graph) -> list[Fraction]:
 
 
 def traced(
-    graph: Graph, blocks: tuple[Block, ...], of: tuple[str, ...], by: tuple[str, ...]
+    graph: Graph,
+    blocks: tuple[Block, ...],
+    of: tuple[str, ...],
+    by: tuple[str, ...],
+    shapes: Mapping[str, Shape] = {},
 ) -> tuple[Any, Any]:
     """JAX's program for a graph, with the steps of its blocks told: a jaxpr, and
     the structure of what it returns.
@@ -325,8 +329,8 @@ def traced(
     It takes what is given, by name in order, and the numbers in the formulas. It
     returns the values of all nodes by name; and for every name in `by` the
     Jacobian of all entries of the nodes in `of`, one after the other: (entries,)
-    + shape, without the first axis where there is one number. Raises
-    Untraceable.
+    + shape, without the first axis where there is one number. The `shapes` of
+    nodes need not be found where they are known. Raises Untraceable.
     """
     unrolled, numbers, base_shapes = Unrolled(graph, blocks), _numbers(graph), dict[str, Shape]()
     nodes = {name: unrolled.steps(name) for name in by}
@@ -349,8 +353,11 @@ def traced(
                 return values[of[0]], values
             return jnp.concatenate([values[name].reshape(-1) for name in of]), values
 
-        shapes = jax.eval_shape(lambda: forward(given, constants, {}))
-        point = {name: jnp.zeros_like(shapes[name]) for names in nodes.values() for name in names}
+        known = {**shapes, **dict(graph.given)}
+        if not all(name in known for names in nodes.values() for name in names):
+            found = jax.eval_shape(lambda: forward(given, constants, {}))
+            known = {name: value.shape for name, value in found.items()}
+        point = {n: jnp.zeros(known[n], FLOAT) for names in nodes.values() for n in names}
         rank, jacobians, values = _jacobians(function, point)
         places = {name: unrolled.place(f.Quantity(name), {}) for name in by}
         return values, {name: _stacked(place, jacobians, rank) for name, place in places.items()}
@@ -377,6 +384,7 @@ def graph_autodiff(
     by: tuple[str, ...],
     arithmetic: Arithmetic,
     session: Session = LIBRARY,
+    shapes: Mapping[str, Shape] = {},
 ) -> "GraphAutodiff":
     """JAX's opinion of a graph at what is given, Fractions or Reals of `arithmetic`.
 
@@ -384,7 +392,7 @@ def graph_autodiff(
     steps of a recurrence, "h[0]" its base, "h[2]" a step.
     """
     programs = session.cache("programs of JAX for graphs", MAX_PROGRAMS)
-    closed, structure = programs.get((graph, of, by), lambda: traced(graph, blocks, of, by))
+    closed, structure = programs.get((graph, of, by), lambda: traced(graph, blocks, of, by, shapes))
     arguments = [given[name] for name, _ in sorted(graph.given)] + [
         as_array(n) for n in _numbers(graph)
     ]
