@@ -42,12 +42,14 @@ Edits = Mapping[tuple[int, int], Edit]
 
 @dataclass(frozen=True)
 class Backward:
-    """One use of a rule: the step, what comes back to it, its value and its arrays."""
+    """One use of a rule: the step, what comes back to it, its value and its
+    arrays, and the values of all steps by their slots."""
 
     step: LoweredStep
     cotangent: Array
     value: Array
     arrays: Sequence[Array]
+    values: Mapping[int, Array]
 
 
 @dataclass(eq=False)
@@ -154,8 +156,8 @@ class Sweep:
             for k, (other, part) in enumerate(self._through(slot, comes, cotangents)):
                 if (edit := self.edits.get((slot, k))) is not None:
                     arrays = [self.values[i] for i in self.program.steps[slot].inputs]
-                    step = self.program.steps[slot]
-                    part = edit(part, Backward(step, comes, self.values[slot], arrays))
+                    step, value = self.program.steps[slot], self.values[slot]
+                    part = edit(part, Backward(step, comes, value, arrays, self.values))
                 cotangents.add(other, part)
             if slot != of:
                 self._carry_on(slot, comes, cotangents)
