@@ -2,6 +2,7 @@
 planted ones, each worked out by another network or by hand."""
 
 import json
+import random
 import warnings
 
 import numpy as np
@@ -422,6 +423,38 @@ def test_the_truth_times_something():
     assert (codes, texts) == (["simple-factor"], "it is the truth times 7/5")
     _, codes, texts = mistake_of(network, given, "dL/da", printed(truth * 2.3))
     assert (codes, texts) == (["named-factor"], "it is the truth times c")
+
+
+@pytest.mark.parametrize(
+    ("network", "given"),
+    [
+        (CIRCUIT, CIRCUIT_GIVEN),
+        (NORM, NORM_GIVEN),
+        (ATTENTION, ATTENTION_GIVEN),
+        (CONV, CONV_GIVEN),
+        (LOOKUP, LOOKUP_GIVEN),
+        (LSTM, LSTM_GIVEN),
+        (LAYER_NORM, LAYER_NORM_GIVEN),
+        (RNN, RNN_GIVEN),
+    ],
+)
+def test_random_digits_are_no_mistake_for_sure(network, given):
+    chance = random.Random(5)
+    shapes = gradsheet.read(sheet_of(network, given, ("L", 0))).own.program.shapes
+    names = [name for name in shapes if "[" not in name and name != "w"]
+    for one, two in [(names[-1], names[-1]), *(chance.choices(names, k=2) for _ in range(5))]:
+        shape = shapes[one] + shapes[two]
+        value = np.reshape([chance.uniform(-3, 3) for _ in range(np.prod(shape, dtype=int))], shape)
+        (judgement,) = judged(network, given, (f"d{one}/d{two}", printed(value))).judgements
+        assert judgement.verdict in ("wrong", "unread")  # as where there is no such derivative
+        assert not judgement.sure
+
+
+def test_what_is_given_is_derived_by_itself():
+    value = np.einsum("ik,jl->ijkl", np.eye(2), np.eye(2)).astype(int)
+    (judgement,) = judged(CONV, CONV_GIVEN, ("dt/dt", (2 * value).tolist())).judgements
+    assert judgement.verdict == "wrong"
+    assert np.array(judgement.truth, float).tolist() == value.tolist()
 
 
 def test_a_simple_multiple_of_few_digits_may_be_chance():
