@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradsheet.mistakes.wording import Words
-from gradsheet.network.lowering import Program, Step
+from gradsheet.network.lowering import LoweredStep, Program
 from gradsheet.numbers.arrays import as_array
 from gradsheet.truth.sweep import Backward, Edit
 from manual.activations import Array, number
@@ -219,7 +219,7 @@ class Use:
         """What a function is of, in the place of its value."""
         steps, words = self.program.steps, self.words
         slot = value = steps[self.slot].inputs[at]
-        moves = list[Step]()
+        moves = list[LoweredStep]()
         while steps[slot].operation in ("name", "reshape", "transpose"):
             moves.append(steps[slot])
             (slot,) = steps[slot].inputs

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 
 from gradsheet.language.text import LEVELS, POSTFIX, POWER, SIGN, number_text, show_index
-from gradsheet.network.lowering import Program, Step
+from gradsheet.network.lowering import LoweredStep, Program
 
 MAX_WORDS = 40  # characters of a formula in a sentence
 SIGNS = {"add": " + ", "subtract": " - ", "multiply": "*", "divide": "/", "matmul": " @ "}
@@ -48,7 +48,7 @@ class Words:
             self._texts[slot] = self.names.get(slot) or self._formula(self.program.steps[slot])
         return self._texts[slot]
 
-    def _formula(self, step: Step) -> str:
+    def _formula(self, step: LoweredStep) -> str:
         parts = [self.of(other) for other in step.inputs]
         match step.operation:
             case "constant":
@@ -91,7 +91,7 @@ class Words:
                 return f"d{parts[0]}/d{parts[1]}"
         return f"{step.operation}({', '.join(parts)})"
 
-    def is_mean(self, step: Step) -> bool:
+    def is_mean(self, step: LoweredStep) -> bool:
         """Whether a step is the division of a sum by the number of its terms."""
         if step.operation != "divide":
             return False
@@ -128,7 +128,7 @@ class Words:
         return text
 
 
-def _holds(step: Step) -> int:
+def _holds(step: LoweredStep) -> int:
     """How tightly the formula of a step holds together."""
     if step.operation in SIGNS:
         return LEVELS[SIGNS[step.operation].strip()]
