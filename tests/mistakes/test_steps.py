@@ -517,6 +517,16 @@ def test_every_mistake_has_a_likelihood_and_says_where_without_numbers_of_the_sh
         assert mistake.text[0].islower() or mistake.text[0].isdigit()
 
 
+def test_hints_tell_kind_and_place_and_no_truth():
+    report = judged(CIRCUIT, CIRCUIT_GIVEN, ("dy/dz6", "1")).hinted()
+    (judgement,) = report.judgements
+    assert judgement.all_messages().split("; or equally: ") == [
+        "look at a factor on the way back from z9",
+        "which factor enters on the way back from z9",
+    ]
+    assert judgement.truth is None
+
+
 def test_a_search_without_operations_ends_quietly():
     sheet = gradsheet.read(sheet_of(NORM, NORM_GIVEN, ("dL/dx", [1, 0, 0, 2])))
     budget = Budget()
