@@ -20,6 +20,7 @@ Multiplication by the Hessian).
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -270,13 +271,13 @@ class Sweep:
     # Seeds
 
     def _ones(self, like: Array) -> Array:
-        return as_array(np.full((1, *like.shape[1:]), self.typed(1), dtype=like.dtype))
+        return as_array(np.full((1, *like.shape[1:]), self.typed(Fraction(1)), dtype=like.dtype))
 
     def unit(self, slot: int, entry: Index) -> Array:
         """1 at one entry of a slot, else 0: (1, ...)."""
         like = self.value(slot)
-        seed = np.full((1, *like.shape[1:]), self.typed(0), dtype=like.dtype)
-        seed[(0, *entry)] = self.typed(1)
+        seed = np.full((1, *like.shape[1:]), self.typed(Fraction(0)), dtype=like.dtype)
+        seed[(0, *entry)] = self.typed(Fraction(1))
         return as_array(seed)
 
 
@@ -313,6 +314,6 @@ class Cotangents:
         parts = [part for of in (self.chain, self.final) if (part := of.get(slot)) is not None]
         if not parts:
             like = self.sweep.value(slot)
-            zero = np.full((1, *like.shape[1:]), self.sweep.typed(0), dtype=like.dtype)
+            zero = np.full((1, *like.shape[1:]), self.sweep.typed(Fraction(0)), dtype=like.dtype)
             return as_array(zero)
         return parts[0] if len(parts) == 1 else as_array(parts[0] + parts[1])
