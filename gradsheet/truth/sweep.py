@@ -250,7 +250,8 @@ class Sweep:
         level = self.level + 1
         moving = self._moved(of, along, level)
         for slot, part in moving.back(of, seed).total():
-            cotangents.add_final(slot, as_array(_slopes(level)(part)))
+            final = as_array(_slopes(level)(part))
+            cotangents.add_final(slot, final.astype(float) if self.floats else final)
 
     def _moved(self, of: int, along: Mapping[int, Array], level: int) -> "Sweep":
         """A sweep in which some slots move, each along an array."""
