@@ -61,10 +61,10 @@ def truths_at(point: Values, quantity: f.Node) -> list[tuple[Binding, Array]]:
 
 
 def has_own_kink(tree: f.Node, network: Network) -> bool:
-    """Whether relu, drelu or step is applied to anything but the z or h of a
+    """Whether relu, drelu, step or abs is applied to anything but the z or h of a
     layer that has the kink already.
 
-    Or a multiple of that. Or log to anything: it is not defined everywhere.
+    Or a multiple of that. Or log or sqrt to anything: they are not defined everywhere.
     """
     for part in f.walk(tree):
         if isinstance(part, f.Call) and part.function in f.KINKED:
@@ -78,7 +78,7 @@ def has_own_kink(tree: f.Node, network: Network) -> bool:
                     or not facts_of(network.activations[int(name[1:]) - 1]).kinked
                 ):
                     return True
-            case f.Call(function) if function in (*f.KINKED, "log", "max", "min", "where"):
+            case f.Call(function) if function in (*f.KINKED, "log", "sqrt", "max", "min", "where"):
                 return True
             case f.Largest() | f.Smallest() | f.Power(_, Fraction()):
                 return True

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the language: on one exact number, and on an array of
-    floats.
+    """A function of the language: on one exact number, which may be a dual
+    number or a ball, and on an array of floats.
 
     One that is `kinked` has a kink or a jump at 0, and is the same on every
     number; one that is `over_axis` takes an array of exact numbers at once, and
@@ -185,7 +186,7 @@ _RECORDS = (
     ActivationFacts(
         "tanh",
         textbook=lambda v: 1 - 2 / (1 + (v + v).exp()),
-        exact=Real.tanh,
+        exact=methodcaller("tanh"),
         exact_prime=lambda v: 4 * _sigmoid(2 * v) * _sigmoid(-2 * v),
         from_h=lambda h, one: one - h * h,
         between=(-1, 1),
@@ -229,8 +230,12 @@ _RECORDS = (
 ACTIVATIONS: dict[str, ActivationFacts] = {}
 FUNCTIONS = {  # all that go entry by entry, or over an axis
     "step": Function(_step, kinked=True),
-    "exp": Function(Real.exp, np.exp),
-    "log": Function(Real.log, np.log),
+    "abs": Function(abs, np.abs, kinked=True),
+    "exp": Function(methodcaller("exp"), np.exp),
+    "log": Function(methodcaller("log"), np.log),
+    "sqrt": Function(methodcaller("sqrt"), np.sqrt),
+    "sin": Function(methodcaller("sin"), np.sin),
+    "cos": Function(methodcaller("cos"), np.cos),
 }
 DERIVATIVES: dict[str, str] = {}  # f' of the functions that have a name for it
 
@@ -253,7 +258,7 @@ def add(facts: ActivationFacts) -> None:
 
 for _record in _RECORDS:
     add(_record)
-DERIVATIVES["exp"] = "exp"
+DERIVATIVES |= {"exp": "exp", "sin": "cos"}
 
 
 def facts_of(activation: by_hand.Activation) -> ActivationFacts:

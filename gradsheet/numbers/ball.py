@@ -2,7 +2,8 @@
 far off each float may be.
 
 Every operation on floats errs by at most a factor 1 + d, |d| <= u = 2^-53, and
-exp, log and tanh by at most a unit in the last place, 2u. A `Ball` carries a
+exp, log, tanh, sin, cos and pow by at most a unit in the last place, 2u; IEEE
+754 has the square root rounded as + is. A `Ball` carries a
 float and a bound on its error. Sums are taken in any order: a sum of k numbers
 errs by at most (k - 1) u times the sum of their sizes (N. Higham, Accuracy and
 Stability of Numerical Algorithms, section 4.2), so a ball keeps that sum of
@@ -14,6 +15,8 @@ import operator
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
+
+from gradsheet.numbers.dual import Dual
 
 UNIT_ROUNDOFF = 2.0**-53
 MAX_EXPONENT = 709.0  # of which exp is a float
@@ -106,6 +109,8 @@ class Ball:
         return NotImplemented if (that := self._like(other)) is None else that / self
 
     def __pow__(self, exponent: int) -> "Ball":
+        if exponent < 0:
+            return 1 / self**-exponent
         power = Ball(1.0, 0.0)
         for _ in range(exponent):
             power = power * self
@@ -120,7 +125,7 @@ class Ball:
 
     def exp(self) -> "Ball":
         """The exponential."""
-        if not self.value and not self.error:
+        if self._is_zero():
             return Ball(1.0, 0.0)
         most = self.value + self.error
         return self._through(math.exp, math.exp(most) if most < MAX_EXPONENT else math.inf)
@@ -139,25 +144,65 @@ class Ball:
         """The hyperbolic tangent."""
         return self._through(math.tanh, 1.0)
 
+    def sqrt(self) -> "Ball":
+        """The square root, exact where that is a float."""
+        if self.value < 0:
+            return Ball(math.nan, math.inf)
+        root = math.sqrt(self.value)
+        if not self.error and math.isfinite(root) and Fraction(root) ** 2 == Fraction(self.value):
+            return Ball(root, 0.0)
+        # |sqrt(a) - sqrt(b)| = |a - b| / (sqrt(a) + sqrt(b)), which is sqrt(a) or more.
+        least = self.value - self.error
+        rate = 1 / (root + math.sqrt(least)) if least > 0 else math.inf
+        return self._rounded(root, min(rate * self.error, math.sqrt(self.error)))
+
+    def power(self, exponent: Fraction) -> "Ball":
+        """A power: of any number where the exponent is whole, else of one that
+        is not negative."""
+        if exponent.denominator == 1:
+            return self ** int(exponent)
+        if exponent < 0:
+            return 1 / self.power(-exponent)
+        if exponent.denominator == 2:
+            return self.sqrt() ** exponent.numerator
+        if self._is_zero():
+            return Ball(0.0, 0.0)
+        return (self.log() * exponent).exp()
+
+    def sin(self) -> "Ball":
+        """The sine."""
+        return self if self._is_zero() else self._through(math.sin, 1.0)
+
+    def cos(self) -> "Ball":
+        """The cosine."""
+        return Ball(1.0, 0.0) if self._is_zero() else self._through(math.cos, 1.0)
+
+    def _is_zero(self) -> bool:
+        return not self.value and not self.error
+
     def __float__(self) -> float:
         return self.value
 
     def __bool__(self) -> bool:
         return bool(self.value)
 
-    def __eq__(self, other: object) -> bool:
-        return self.value == float(other)  # type: ignore[arg-type]
+    def _order(self, other: Any, compared: Callable[[float, float], bool]) -> Any:
+        """By the floats alone. A dual number knows better."""
+        return NotImplemented if isinstance(other, Dual) else compared(self.value, float(other))
 
-    def __lt__(self, other: Any) -> bool:
-        return self.value < float(other)
+    def __eq__(self, other: object) -> Any:
+        return self._order(other, operator.eq)
 
-    def __le__(self, other: Any) -> bool:
-        return self.value <= float(other)
+    def __lt__(self, other: Any) -> Any:
+        return self._order(other, operator.lt)
 
-    def __gt__(self, other: Any) -> bool:
-        return self.value > float(other)
+    def __le__(self, other: Any) -> Any:
+        return self._order(other, operator.le)
 
-    def __ge__(self, other: Any) -> bool:
-        return self.value >= float(other)
+    def __gt__(self, other: Any) -> Any:
+        return self._order(other, operator.gt)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._order(other, operator.ge)
 
     __hash__ = None  # type: ignore[assignment]

@@ -212,6 +212,8 @@ class Real:
         return self._reciprocal().__mul__(other)
 
     def __pow__(self, exponent: int) -> "Real":
+        if exponent < 0:
+            return 1 / self**-exponent
         if self.exact is not None:
             return self._exactly(self.exact**exponent)
         power = Real(self.home, Fraction(1))
@@ -245,19 +247,19 @@ class Real:
         raise self.home.unsure("which of two numbers is larger")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Real | int | Fraction) and self.compare(other) == 0
+        return NotImplemented if (that := self._like(other)) is None else self.compare(that) == 0
 
     def __lt__(self, other: Any) -> bool:
-        return self.compare(other) < 0
+        return NotImplemented if (that := self._like(other)) is None else self.compare(that) < 0
 
     def __le__(self, other: Any) -> bool:
-        return self.compare(other) <= 0
+        return NotImplemented if (that := self._like(other)) is None else self.compare(that) <= 0
 
     def __gt__(self, other: Any) -> bool:
-        return self.compare(other) > 0
+        return NotImplemented if (that := self._like(other)) is None else self.compare(that) > 0
 
     def __ge__(self, other: Any) -> bool:
-        return self.compare(other) >= 0
+        return NotImplemented if (that := self._like(other)) is None else self.compare(that) >= 0
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -320,10 +322,10 @@ class Real:
     def power(self, exponent: Fraction) -> "Real":
         """A power: of any number where the exponent is whole, else of one that
         is not negative."""
-        if exponent < 0:
-            return 1 / self.power(-exponent)
         if exponent.denominator == 1:
             return self ** int(exponent)
+        if exponent < 0:
+            return 1 / self.power(-exponent)
         if self < 0:
             raise OutsideDomain(f"a negative number to the power {exponent}")
         if exponent.denominator == 2:

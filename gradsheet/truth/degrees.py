@@ -56,7 +56,7 @@ def pattern_degree(node: f.Node, network: Network) -> int:
             return int(exponent) * bits if is_product or not bits else ANY_DEGREE
         case f.Call(function, (argument, *_)) if function in f.KINKED:
             if is_node(argument):
-                is_step = function not in ACTIVATIONS  # and no multiple of its argument
+                is_step = function not in (*ACTIVATIONS, "abs")  # and no multiple of its argument
                 return 1 + (0 if is_step else of(argument))
             calls = {call.function for call in f.walk(argument) if isinstance(call, f.Call)}
             if of(argument) or not calls.isdisjoint(f.KINKED):

@@ -9,9 +9,9 @@ unless z is 0 at the start: then the two sides are quadratics of their own, and
 there is a derivative only if their slopes agree.
 
 Where exp or log enters, no step is small enough. There the nudge is an
-infinitesimal e with e^2 = 0, which is carried through the forward pass (dual
-numbers; W. Clifford 1873): f(a + e) = f(a) + f'(a) e. It is positive, so that a
-z that is 0 at the start goes to the side to which e takes it.
+infinitesimal, which is carried through the forward pass (`numbers.dual`). It is
+positive, so that a z that is 0 at the start goes to the side to which it takes
+it.
 
 The forward pass here is one of its own, in plain Python and by the textbook's
 formulas, so that the witnesses share no arithmetic. It runs on Fractions, on
@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from gradsheet.language.functions import facts_of
 from gradsheet.network import losses
+from gradsheet.numbers.dual import Dual
 from manual.activations import split
 
 Number = Any  # an int, a Fraction, a Real or a Dual
@@ -43,61 +44,6 @@ class Slopes(NamedTuple):
     left: Number
     right: Number
     kink: bool
-
-
-class Dual:
-    """value + slope e"""
-
-    __slots__ = ("slope", "value")
-
-    def __init__(self, value: Number, slope: Number):
-        self.value, self.slope = value, slope
-
-    @staticmethod
-    def of(number: Number) -> "Dual":
-        """A number that does not move."""
-        return number if isinstance(number, Dual) else Dual(number, 0)
-
-    def __add__(self, other: Number) -> "Dual":
-        that = Dual.of(other)
-        return Dual(self.value + that.value, self.slope + that.slope)
-
-    __radd__ = __add__
-
-    def __neg__(self) -> "Dual":
-        return Dual(-self.value, -self.slope)
-
-    def __sub__(self, other: Number) -> "Dual":
-        return self + Dual.of(-other)
-
-    def __rsub__(self, other: Number) -> "Dual":
-        return -self + Dual.of(other)
-
-    def __mul__(self, other: Number) -> "Dual":
-        that = Dual.of(other)
-        return Dual(self.value * that.value, self.value * that.slope + self.slope * that.value)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Number) -> "Dual":
-        that = Dual.of(other)
-        ratio = self.value / that.value
-        return Dual(ratio, (self.slope - ratio * that.slope) / that.value)
-
-    def __rtruediv__(self, other: Number) -> "Dual":
-        return Dual.of(other) / self
-
-    def __gt__(self, other: Number) -> bool:
-        return bool(self.value > other or (self.value == other and self.slope > 0))
-
-    def exp(self) -> "Dual":
-        """The exponential."""
-        e = self.value.exp()
-        return Dual(e, e * self.slope)
-
-    def log(self) -> "Dual":
-        """The natural logarithm."""
-        return Dual(self.value.log(), self.slope / self.value)
 
 
 def _dot(a: list[Number], b: list[Number]) -> Number:

@@ -2,6 +2,7 @@
 fail where it is too small.
 """
 
+import math
 from decimal import Decimal
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ import gradsheet
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import parse
 from gradsheet.numbers.ball import UNIT_ROUNDOFF, Ball
+from gradsheet.numbers.real import Arithmetic
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import point_of
 from tests.sheets import judged
@@ -67,3 +69,42 @@ def test_a_bound_that_is_too_small_would_be_noticed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("gradsheet.numbers.ball.UNIT_ROUNDOFF", 0.0)
     head = 'loss = "output"\nx = 3\n[[layer]]\nW = [[0.7]]\n'
     assert judged(head, "L", value="2.0999999999999996").verdict == "wrong"
+
+
+@given(st.fractions(Fraction(1, 50), 50, max_denominator=99), st.integers(0, 40))
+def test_the_bounds_of_roots_powers_and_angles_hold(p: Fraction, off: int) -> None:
+    """Of a float, and of one that is off by so many units: against reals."""
+    near = Ball.of(p)
+    ball = Ball(
+        near.value + off * math.ulp(near.value), near.error + (off + 1) * math.ulp(float(p))
+    )
+    for number in (near, ball):
+        for real in (Arithmetic(60)(p), Arithmetic(60)(Fraction(number.value))):
+            for found, truth in (
+                (number.sqrt(), real.sqrt()),
+                (number.sin(), real.sin()),
+                (number.cos(), real.cos()),
+                (number.power(Fraction(3, 2)), real.power(Fraction(3, 2))),
+                (number.power(Fraction(-2, 3)), real.power(Fraction(-2, 3))),
+                (number.power(Fraction(-2)), real.power(Fraction(-2))),
+            ):
+                assert abs(truth - Fraction(found.value)) <= Fraction(found.error)
+                size = 1 + abs(found.value)
+                assert found.error <= 1000 * (off + 2) * UNIT_ROUNDOFF * size * (1 + 1 / float(p))
+
+
+def test_roots_that_are_floats_are_exact() -> None:
+    for found, expected in (
+        (Ball.of(Fraction(9, 4)).sqrt(), 1.5),
+        (Ball.of(0).sqrt(), 0.0),
+        (Ball.of(4).power(Fraction(-3, 2)), 0.125),
+        (Ball.of(0).power(Fraction(2, 3)), 0.0),
+        (Ball.of(0).sin(), 0.0),
+        (Ball.of(0).cos(), 1.0),
+        (abs(Ball.of(-3)), 3.0),
+    ):
+        assert (found.value, found.error) == (expected, 0.0)
+    assert Ball.of(2).sqrt().error > 0
+    assert Ball.of(-1).sqrt().error == math.inf
+    near = Ball(0.0, 1e-20).sqrt()  # whose slope has no bound
+    assert 1e-10 <= near.error < 2e-10
