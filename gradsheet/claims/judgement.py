@@ -222,7 +222,8 @@ class Judgement:
 @dataclass
 class Report:
     """A sheet's judgements, or the problems for which it could not be read,
-    each with its line, 0 where it has none."""
+    each with its line, 0 where it has none; `problem` is its number in a file
+    of several."""
 
     path: str
     title: str = ""
@@ -230,6 +231,7 @@ class Report:
     problems: Sequence[tuple[int, str]] = ()
     judgements: list[Judgement] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
+    problem: int = 0
 
     @classmethod
     def unreadable(cls, path: str, problem: str) -> "Report":

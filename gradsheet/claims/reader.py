@@ -64,6 +64,8 @@ HOMES = {  # where a key stands that is found elsewhere
 }
 
 
+MAX_FILE_PROBLEMS = 50  # problems of one file
+TEXT_KEYS = ("title", "source", "note")
 NO_LAYERS = Network((), (), (), None, "mean", None)
 
 T = TypeVar("T")
@@ -72,10 +74,10 @@ T = TypeVar("T")
 class _Reader:
     """One sheet being read."""
 
-    def __init__(self, text: str, session: Session):
+    def __init__(self, text: str, session: Session, problem: int = 0):
         self.text = text
         self.lines_read = session.cache("lines", MAX_KEPT)  # a class writes many of them alike
-        self.places = toml.Places(text)
+        self.places = toml.Places(text, problem)
         self.problems: list[tuple[int, str]] = []  # all that there are
         self.numeric = False
         self.numbers = 0  # read so far
@@ -530,11 +532,50 @@ def read(text: str, path: str = "-", session: Session = LIBRARY) -> Sheet:
     A claim that cannot be read says so (`Claim.error`), and one with neither
     value nor working is a question.
     """
+    problems = problems_of(text)
+    if len(problems) > 1 or problems[0][0]:
+        raise SheetError(
+            f"{len(problems)} problems in one file, which only gradsheet itself judges: write "
+            "each into a file of its own"
+        )
+    return read_problem(text, *problems[0], path, session)
+
+
+def problems_of(text: str) -> list[tuple[int, dict[str, Any]]]:
+    """The problems of a text, each with its number from 1, and 0 where the text
+    is one sheet. Raises SheetError where it is no TOML, or has something
+    beside its problems."""
     try:
         top = toml.parsed(text)
     except toml.NotToml as error:
         raise SheetError(f"not TOML: {error}", error.line) from None
-    return _Reader(text, session).sheet(top, path)
+    problems = top.get("problem")
+    if problems is None:
+        return [(0, top)]
+    places = toml.Places(text)
+    if not isinstance(problems, list) or not all(isinstance(table, dict) for table in problems):
+        raise SheetError(
+            "problem stands for several tables, expected [[problem]] in double brackets",
+            places.line("problem"),
+        )
+    if len(problems) > MAX_FILE_PROBLEMS:
+        raise SheetError(f"{len(problems)} problems, expected at most {MAX_FILE_PROBLEMS}")
+    if beside := [key for key in top if key not in ("problem", *TEXT_KEYS)]:
+        raise SheetError(
+            f"{beside[0][:40]!r} stands beside [[problem]]: it belongs below one of them, as in "
+            "[[problem.claim]]",
+            places.line("", 0, beside[0]) or places.line(beside[0]),
+        )
+    title = top.get("title")
+    named = {"title": title} if isinstance(title, str) else {}
+    return [(number, {**named, **table}) for number, table in enumerate(problems, 1)]
+
+
+def read_problem(
+    text: str, number: int, content: dict[str, Any], path: str, session: Session = LIBRARY
+) -> Sheet:
+    """One of the `problems_of` a text."""
+    return replace(_Reader(text, session, number).sheet(content, path), number=number)
 
 
 def load(path: str | Path, shown: str = "", session: Session = LIBRARY) -> Sheet:

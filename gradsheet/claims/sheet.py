@@ -102,7 +102,8 @@ class Sheet:
 
     `rate` is the learning rate, None where the sheet gives none. `decimals`
     says whether any number is written as one. A sheet with a network of its own
-    has it in `own`, and in `network` one without layers.
+    has it in `own`, and in `network` one without layers. `number` counts the
+    problems of a file that has several; else it is 0.
     """
 
     path: str
@@ -116,6 +117,7 @@ class Sheet:
     claims: tuple[Claim, ...]
     decimals: bool = False
     own: Stated | None = None
+    number: int = 0
 
     @property
     def has_numbers(self) -> bool:

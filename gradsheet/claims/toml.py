@@ -26,15 +26,19 @@ class FloatText(str):
 
 class Places:
     """The lines of a TOML text on which tables and keys stand, for messages:
-    tomllib does not tell."""
+    tomllib does not tell.
 
-    _HEADER = re.compile(r"\s*\[{1,2}\s*[\"']?([A-Za-z_]+)[\"']?\s*\]{1,2}")
+    Of a text with several problems those of one, by its number from 1; 0 is
+    what stands above them.
+    """
+
+    _HEADER = re.compile(r"\s*\[{1,2}\s*[\"']?(?:(problem)\s*\.\s*)?([A-Za-z_]+)[\"']?\s*\]{1,2}")
     _KEY = re.compile(r"\s*[\"']?([A-Za-z_0-9-]+)[\"']?\s*[.=]")
 
-    def __init__(self, text: str):
+    def __init__(self, text: str, problem: int = 0):
         self.tables: dict[str, list[int]] = {}
         self.keys: dict[tuple[str, int, str], int] = {}
-        table, number, closing = "", 0, ""
+        table, number, closing, current = "", 0, "", 0
         for at, line in enumerate(text.split("\n"), 1):
             if closing:  # inside a text over several lines, nothing is a header or a key
                 if line.count(closing) % 2:
@@ -43,10 +47,13 @@ class Places:
             if line.lstrip().startswith("#"):
                 continue
             if header := self._HEADER.match(line):
-                table = header[1]
-                self.tables.setdefault(table, []).append(at)
-                number = len(self.tables[table]) - 1
-            elif key := self._KEY.match(line):
+                table = header[2]
+                if table == "problem" and not header[1]:
+                    table, current = ("", current + 1) if problem else (table, 0)
+                if current == problem:
+                    self.tables.setdefault(table, []).append(at)
+                    number = len(self.tables[table]) - 1
+            elif (key := self._KEY.match(line)) and current == problem:
                 self.keys.setdefault((table, number, key[1]), at)
             closing = next((quotes for quotes in ('"""', "'''") if line.count(quotes) % 2), "")
 

@@ -99,8 +99,10 @@ class Json(Export):
 
 
 def _sheet(report: Report, credit: Mapping[str, Fraction]) -> dict[str, Any]:
+    problem = {"problem": report.problem} if report.problem else {}
     return {
         "path": report.path,
+        **problem,
         "title": report.title,
         "reading": report.reading,
         "error": report.error,

@@ -5,11 +5,12 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from gradsheet.claims.judgement import Report
-from gradsheet.claims.reader import MAX_BYTES, read, text_of
+from gradsheet.claims.reader import MAX_BYTES, problems_of, read, read_problem, text_of
 from gradsheet.claims.sheet import Sheet, SheetError
 from gradsheet.language.shown import clean
 from gradsheet.numbers.reasons import OutOfWork, Undecided
@@ -46,8 +47,13 @@ def with_text(path: str, shown: str, use: Callable[[str], T]) -> T | Report:
         return Report.unreadable(shown, "no sheet in this folder, expected files *.toml")
     if "\0" in path:
         return Report.unreadable(shown, "no file has a NUL byte in its name")
+    return _tried(shown, lambda: use(text_in(path, MAX_BYTES)))
+
+
+def _tried(shown: str, make: Callable[[], T]) -> T | Report:
+    """Return what can be made, or a report of why it cannot."""
     try:
-        return use(text_in(path, MAX_BYTES))
+        return make()
     except SheetError as error:
         return Report(shown, problems=error.problems)
     except (OSError, Undecided, OutOfWork) as error:
@@ -61,6 +67,20 @@ def with_text(path: str, shown: str, use: Callable[[str], T]) -> T | Report:
 def with_sheet(path: str, shown: str, use: Callable[[Sheet], T]) -> T | Report:
     """Return what `use` makes of a sheet, or a report of why it cannot."""
     return with_text(path, shown, lambda text: use(read(text, shown)))
+
+
+def with_problems(path: str, shown: str, use: Callable[[Sheet], T]) -> list[T | Report]:
+    """Return what `use` makes of every problem of a file, or reports of why it
+    cannot; most files are one."""
+    several = with_text(path, shown, lambda text: [(text, *one) for one in problems_of(text)])
+    if isinstance(several, Report):
+        return [several]
+
+    def made(text: str, number: int, content: dict[str, Any]) -> T | Report:
+        one = _tried(shown, lambda: use(read_problem(text, number, content, shown)))
+        return replace(one, problem=number) if isinstance(one, Report) else one
+
+    return [made(*one) for one in several]
 
 
 def same_file(path: str | None, sheet: str) -> bool:

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 
+from gradsheet.claims.judgement import Report
 from gradsheet.claims.sheet import VERDICTS
 from gradsheet.commands.cli import COMMANDS
 from gradsheet.commands.exports import Export, Gradescope, Json, JUnit
-from gradsheet.commands.files import complain, same_file, sheet_files, silence_stdout, with_sheet
+from gradsheet.commands.files import complain, same_file, sheet_files, silence_stdout, with_problems
 from gradsheet.commands.report import Printer, Progress, Tally
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.printed import NumberError, printed
@@ -60,24 +61,26 @@ def _judge_all(
     """
     colour, several = not os.environ.get("NO_COLOR"), len(files) > 1
     printer = Printer(colour=colour, verbose=options.verbose, quiet=options.quiet)
+
+    def told(report: Report) -> None:
+        tally.add(report)
+        for export in exports:
+            export.add(report)
+        if not options.json or report.error is not None:
+            if sys.stdout.isatty() or report.error is not None:
+                progress.clear()
+            printer.sheet(report)
+        if not options.json and several:
+            printer.credit(report, tally.credit)
+
     with ExitStack() as stack:
         exports += [stack.enter_context(export) for export in _exports(options)]
         for export in exports:
             export.credit, export.several = tally.credit, several
         for path, shown in files:
             progress.show(tally.sheets)
-            report = with_sheet(path, shown, judge)
-            if options.hint:
-                report = report.hinted()
-            tally.add(report)
-            for export in exports:
-                export.add(report)
-            if not options.json or report.error is not None:
-                if sys.stdout.isatty() or report.error is not None:
-                    progress.clear()
-                printer.sheet(report)
-            if not options.json and several:
-                printer.credit(report, tally.credit)
+            for report in with_problems(path, shown, judge):
+                told(report.hinted() if options.hint else report)
     progress.clear()
     if not options.json:
         printer.summary(tally)

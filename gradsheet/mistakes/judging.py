@@ -28,4 +28,11 @@ def judge(sheet: Sheet, most: int = MAX_OPERATIONS, session: Session = LIBRARY) 
 
     judgements, points, history = verdicts(sheet, budget, session)
     causes = diagnose(judgements, points, history)
-    return Report(sheet.path, sheet.title, reading_of(sheet), judgements=judgements, causes=causes)
+    return Report(
+        sheet.path,
+        sheet.title,
+        reading_of(sheet),
+        judgements=judgements,
+        causes=causes,
+        problem=sheet.number,
+    )

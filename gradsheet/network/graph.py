@@ -76,7 +76,8 @@ class Graph:
 
     `given` has the shape of everything given; `whole_numbers` the entries, as
     nested tuples, of what serves as an index; `sizes` the letters that shapes
-    are given with, each with the size that is tried.
+    are given with, each with the size that is tried; `aliases` the other names
+    of quantities, each with the one that is defined.
     """
 
     given: tuple[tuple[str, Shape], ...]
@@ -84,6 +85,7 @@ class Graph:
     functions: tuple[OwnFunction, ...] = ()
     sizes: tuple[tuple[str, int], ...] = ()
     whole_numbers: tuple[tuple[str, Any], ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def by_function(self) -> dict[str, OwnFunction]:

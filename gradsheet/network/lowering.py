@@ -112,7 +112,7 @@ class Program:
     @property
     def names(self) -> tuple[str, ...]:
         """Everything that a formula may name."""
-        return tuple(name for name in self.places if "[" not in name)
+        return (*(name for name in self.places if "[" not in name), *dict(self.graph.aliases))
 
     @cached_property
     def bases(self) -> dict[tuple[str, int], str]:
@@ -125,13 +125,15 @@ class Program:
         }
 
     sigma = "sigmoid"  # what σ(z) stands for
-    shares: int | None = None  # no loss here has any
-    examples: int | None = None
 
-    @staticmethod
-    def canonical(name: str) -> str:
-        """The one name of a quantity, which is its only one."""
-        return name
+    @property
+    def shares(self) -> int | None:
+        """How many shares the loss of a network of layers has, L[k]."""
+        return self.shapes["shares"][0] if self.graph.aliases else None
+
+    def canonical(self, name: str) -> str:
+        """The one name of a quantity."""
+        return dict(self.graph.aliases).get(name, name)
 
     @staticmethod
     def has_examples(name: str) -> bool:
@@ -140,6 +142,7 @@ class Program:
 
     def no_derivative(self, of: str, by: str) -> str | None:
         """Why d of / d by does not exist, None where it does."""
+        of, by = self.canonical(of), self.canonical(by)
         for name in (of, by):
             if name not in self.places:
                 return f"d{of}/d{by}: the network has no {name}"

@@ -81,6 +81,7 @@ class GraphPoint(GraphValues):
 
     def node(self, name: str) -> Array:
         """The value of a name, and Undecided where a witness sees another."""
+        name = self.program.canonical(name)
         return self.found(("node", name), lambda: self._heard(name))
 
     def _heard(self, name: str) -> Array:

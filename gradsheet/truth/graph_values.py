@@ -81,6 +81,7 @@ class GraphValues(Values):
 
     def place(self, name: str) -> Place:
         """Where a name's value is; raises Missing where there is none."""
+        name = self.program.canonical(name)
         if name not in self.program.places:
             raise Missing(f"the network has no {name}")
         return self.program.places[name]
@@ -93,7 +94,7 @@ class GraphValues(Values):
         """d of[of_index] / d by[by_index], indices from 0."""
         if reason := self.program.no_derivative(of, by):
             raise Missing(reason)
-        asked = of, of_index, by, by_index
+        asked = self.program.canonical(of), of_index, self.program.canonical(by), by_index
         return self.found(asked, lambda: self._picked(*asked))
 
     def _picked(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:

@@ -218,14 +218,14 @@ def test_json_is_one_object_whatever_happens(folder, capsys):
 
 @pytest.mark.parametrize("kind", ["--gradescope", "--junit"])
 def test_a_file_is_whole_even_where_the_judging_is_interrupted(folder, capsys, monkeypatch, kind):
-    right = judge.with_sheet
+    right = judge.with_problems
 
     def interrupted(path, shown, use):
         if path.endswith("b.toml"):
             raise KeyboardInterrupt
         return right(path, shown, use)
 
-    monkeypatch.setattr(judge, "with_sheet", interrupted)
+    monkeypatch.setattr(judge, "with_problems", interrupted)
     target = folder / "out"
     assert main([kind, str(target), str(folder / "class")]) == 130
     if kind == "--junit":

@@ -1,0 +1,101 @@
+"""`[[layer]]` tables as definitions: what they are shorthand for.
+
+One example, a layer with a bias, half a squared error, a learning rate:
+
+    z1 = W1 @ x + b1                        W1_new = W1 - learning_rate*dL/dW1
+    yhat = relu(z1)                         b1_new = b1 - learning_rate*dL/db1
+    shares[k] = (y[k] - yhat[k])**2/2       z1_new = W1_new @ x + b1_new
+    L = sum(k, shares[k])                   ...
+
+A batch has its examples first: z1[n,i] = sum(j, W1[i,j]*x[n,j]) + b1[i].
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from gradsheet.language.formula import NEW
+from gradsheet.language.functions import facts_of
+from gradsheet.language.parsing import parse
+from gradsheet.language.text import number_text
+from gradsheet.network import losses
+from gradsheet.network.graph import Definition, Graph, Shape
+from gradsheet.network.network import Network
+from manual.activations import Activation, split
+
+LETTERS = ("n", "i", "j", "k")  # of the example, a unit, an input, an output
+
+
+def graph_of(network: Network) -> Graph:
+    """The graph that a network of layers is shorthand for."""
+    equations = list(_equations(network))
+    names = {*network.names, *(name for name, _, _ in equations), "d_yhat"}
+    definitions = tuple(
+        Definition(name, tuple(axes), parse(formula, sorted(names)))
+        for name, axes, formula in equations
+    )
+    defined = {name for name, _, _ in equations}
+    given = tuple((name, shape) for name, shape in _given(network) if name not in defined)
+    aliases = tuple(network.aliases.items())
+    return Graph(given, definitions, aliases=aliases)
+
+
+def _given(network: Network) -> Iterator[tuple[str, Shape]]:
+    for name, shape in network.shapes.items():
+        if name == "learning_rate" or (not name.endswith(NEW) and name[0] in "xyWb"):
+            yield name, shape
+    if network.loss is None:
+        yield "d_yhat", (network.widths[-1],)
+
+
+def _equations(network: Network) -> Iterator[tuple[str, str, str]]:
+    """The name, the letters of the axes and the formula of every definition."""
+    yield from _pass(network, "")
+    yield from _loss(network, "")
+    if network.update is None:
+        return
+    for l in range(1, network.depth + 1):
+        yield f"W{l}{NEW}", "", f"W{l} - learning_rate*dL/dW{l}"
+        if network.biases[l - 1] is not None:
+            kept = f"b{l}" if network.update == "weights" else f"b{l} - learning_rate*dL/db{l}"
+            yield f"b{l}{NEW}", "", kept
+    yield from _pass(network, NEW)
+    yield from _loss(network, NEW)
+
+
+def _pass(network: Network, new: str) -> Iterator[tuple[str, str, str]]:
+    """z and h of every layer, of the network or of the `new` one."""
+    batch = network.examples is not None
+    for l in range(1, network.depth + 1):
+        before = "x" if l == 1 else f"h{l - 1}{new}"
+        bias, W = network.biases[l - 1], f"W{l}{new}"
+        if batch:
+            b = {None: "", "units": f" + b{l}{new}[i]", "shared": f" + b{l}{new}"}[bias]
+            yield f"z{l}{new}", "ni", f"sum(j, {W}[i,j]*{before}[n,j]){b}"
+        else:
+            b = "" if bias is None else f" + b{l}{new}"
+            yield f"z{l}{new}", "", f"{W} @ {before}{b}"
+        name = f"yhat{new}" if l == network.depth else f"h{l}{new}"
+        yield name, "", _activated(network.activations[l - 1], f"z{l}{new}")
+
+
+def _activated(activation: Activation, z: str) -> str:
+    """An activation of a whole layer."""
+    facts, (_, slopes) = facts_of(activation), split(activation)
+    if slopes:
+        return f"leaky_relu({z}, {number_text(Fraction(slopes[0]))})"
+    return f"{facts.name}({z})" if facts.text != "{z}" else z
+
+
+def _loss(network: Network, new: str) -> Iterator[tuple[str, str, str]]:
+    """The shares of the outputs in the loss, and their sum."""
+    yhat, outputs = f"yhat{new}", network.widths[-1]
+    at = "[n,k]" if network.examples is not None else "[k]"
+    if network.loss is None:
+        share = f"d_yhat[k]*{yhat}{at}"
+    else:
+        text = losses.of(network.loss).text
+        share = text.format(y=f"y{at}", yhat=f"{yhat}{at}", outputs=outputs)
+    if network.examples is not None:
+        share = f"{'mean' if network.reduction == 'mean' else 'sum'}(n, {share})"
+    yield f"shares{new}", "k", share
+    yield f"L{new}", "", f"sum(k, shares{new}[k])"
