@@ -118,8 +118,10 @@ class FormulaWalk:
         return any(by.intersection(self.network.before(slot)) for slot in places[name].all)
 
     def _moved(self, name: str, array: Array, at: int | None = None, axis: int = 0) -> Array:
-        """An array after the nudge, if that is to it; of a recurrence that of
+        """An array after all nudges, if they are to it; of a recurrence that of
         the step `at`."""
+        if self.base is not None:
+            array = self.base._moved(name, array, at, axis)
         if self.nudge is None or self.nudge[0] != name:
             return array
         index = self.nudge[1]
