@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,6 +66,21 @@ def stated(reader: HasLines, top: Table) -> Stated:
     lines = list(_lines(network, _first_line(reader, top)))
     _few(lines)
     return _Equations(reader, lines, arrays, free, sizes).stated()
+
+
+def resized(own: Stated, k: int) -> Program:
+    """The network with other sizes for its letters, the k-th after those it was
+    read with; raises EvaluationError where it cannot have them."""
+    graph = own.program.graph
+    sizes = {letter: SIZES[(j + k) % len(SIZES)] for j, (letter, _) in enumerate(graph.sizes)}
+
+    def shape(name: str, read: Shape) -> Shape:
+        if name not in own.free:
+            return read
+        return tuple(sizes[n] if isinstance(n, str) else n for n in own.free[name].shape)
+
+    given = tuple((name, shape(name, read)) for name, read in graph.given)
+    return lowered(replace(graph, given=given, sizes=tuple(sizes.items())))
 
 
 def _given(table: Table, name: str) -> Array:

@@ -247,6 +247,14 @@ class Marks:
         turn = times.numerator * pow(odd, -1, 2 << halvings) % (2 << halvings)
         return self.reduced(roots[halvings] ** turn * root)
 
+    def root(self, m: Mark) -> Mark | None:
+        """One of the two square roots of a mark, None where it has none."""
+        return self._raised(m, Fraction(1, 2))
+
+    def is_fraction(self, m: Mark) -> bool:
+        """Whether it is the mark of a fraction whose root or logarithm was taken."""
+        return m in self._fractions
+
     def remember(self, value: Fraction) -> None:
         """Take note of a fraction whose root or logarithm is taken."""
         if len(self._fractions) <= MAX_MARKS:
@@ -334,6 +342,14 @@ class Marks:
             new = Share(self._secret.randrange(self.prime), 0, ((m, Fraction(1)),))
             self._pair(self._known_log(m) or new, m)
         return self._log[m]
+
+    def has_log(self, m: Mark) -> bool:
+        """Whether the logarithm of a number was taken, or it is an exponential."""
+        return m in self._log
+
+    def known_log(self, m: Mark) -> Share | None:
+        """The logarithm of a number if it follows from others, else None."""
+        return self._log.get(m) or self._known_log(m)
 
     def _known_log(self, m: Mark) -> Share | None:
         """log(m) where m is a product or a small power of numbers whose logarithms have marks."""

@@ -86,6 +86,8 @@ class GraphPoint(GraphValues):
 
     def _heard(self, name: str) -> Array:
         mine = _defined(name, lambda: super(GraphPoint, self).node(name))
+        if not self.is_witnessed:
+            return mine
         theirs = self.walk.node(name)
         if mine.shape != theirs.shape or any(
             apart(a, b) for a, b in zip(mine.flat, theirs.flat, strict=True)
@@ -99,7 +101,10 @@ class GraphPoint(GraphValues):
         what = f"d{of}/d{by}"
         _ = self.node(of)
         picked = _defined(what, lambda: super(GraphPoint, self)._picked(of, of_index, by, by_index))
-        self._hear_nudges(what, (of, of_index, by, by_index), picked)
+        if self.is_witnessed:
+            self._hear_nudges(what, (of, of_index, by, by_index), picked)
+        elif self.at_kink:
+            raise AtKink("a kink may be in the way")
         return picked
 
     def _hear_nudges(self, what: str, asked: Any, picked: Array) -> None:

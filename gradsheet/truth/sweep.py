@@ -27,7 +27,7 @@ from gradsheet.network.lowering import Program, Step
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.dual import Dual
 from manual.activations import Array
-from manual.ops import OPERATIONS
+from manual.ops import OPERATIONS, Operation
 
 Index = tuple[int, ...]
 Change = Callable[[Array], Any]  # the values carried on in all variants, from those computed
@@ -54,7 +54,8 @@ class Sweep:
 
     `given` has the arrays that it starts from, without the front axis; `typed`
     makes numbers of the pass's type of constants. `level` is how many
-    infinitesimals there are among them.
+    infinitesimals there are among them, `operations` what is to be done otherwise
+    with numbers of this type.
     """
 
     program: Program
@@ -65,6 +66,7 @@ class Sweep:
     variants: int = 1
     level: int = 0
     floats: bool = False
+    operations: Mapping[str, Operation] = field(default_factory=lambda: OPERATIONS)
     values: dict[int, Array] = field(default_factory=dict)
 
     # Forward
@@ -92,7 +94,7 @@ class Sweep:
             case "slope":
                 of, by = step.inputs
                 return self.back(of, self._ones(arrays[0]))[by]
-        return OPERATIONS[step.operation].value(*arrays, **step.arguments)
+        return self.operations[step.operation].value(*arrays, **step.arguments)
 
     def _constant(self, step: Step) -> Array:
         value = step.arguments["value"]
@@ -157,7 +159,7 @@ class Sweep:
                 self._second(of, self._ones(self.values[of]), {by: comes}, cotangents)
             case operation:
                 arrays = [self.values[other] for other in step.inputs]
-                parts = OPERATIONS[operation].backward(
+                parts = self.operations[operation].backward(
                     comes, self.values[slot], *arrays, **step.arguments
                 )
                 for other, part in zip(step.inputs, parts, strict=True):
@@ -220,7 +222,13 @@ class Sweep:
             else:
                 moving.add(slot)
         return Sweep(
-            self.program, self.given, self.typed, level=level, values=values, edits=self.edits
+            self.program,
+            self.given,
+            self.typed,
+            level=level,
+            operations=self.operations,
+            values=values,
+            edits=self.edits,
         )
 
     # Seeds

@@ -1,0 +1,317 @@
+"""Claims for all values of what a sheet gives by its shape alone.
+
+Two kinds of points decide them. On formal numbers a true formula is the truth:
+that proves an identity, on either side of every kink, at every size tried. With
+numbers drawn for everything, a formula that is not the truth shows it: `wrong`
+always has such a witness. What neither proves nor fails anywhere is undecided.
+"""
+
+import functools
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradsheet.claims.comparison import Mismatch, Outcome, off_entries, truths_at
+from gradsheet.claims.definitions import resized
+from gradsheet.claims.sheet import Free, Stated
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
+from gradsheet.network.lowering import Program
+from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.formal import FormalField
+from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
+from gradsheet.numbers.real import Arithmetic
+from gradsheet.numbers.reasons import (
+    NO_VALUE,
+    AtKink,
+    DivisionByZero,
+    EvaluationError,
+    Imprecise,
+    Missing,
+    NotRead,
+    OutOfWork,
+    OutsideDomain,
+    TooClose,
+    Undecided,
+)
+from gradsheet.numbers.session import Session
+from gradsheet.truth.graph_point import GraphPoint
+from gradsheet.truth.identities import FormalEvaluator, FormalPoint, degree
+from gradsheet.truth.values import Values
+from manual.activations import Array
+
+SIZES_TRIED = 3
+FEW, MANY = 3, 16  # points with numbers: beside a proof, and to find out what is not equal
+LARGEST = 5  # among the numbers drawn
+SEED = 17
+DIGITS = 160
+FIELD = 120  # bits by which an element of the field is drawn, at the least
+
+Draw = Callable[[], Any]
+# What cannot be told at one point, and may be at another.
+PASSED_OVER = (DivisionByZero, AtKink, TooClose, OutsideDomain, ZeroDivisionError, Imprecise)
+
+
+def _drawn(spec: Free, shape: tuple[int, ...], draw: Draw) -> Array:
+    """Entries drawn one by one; where they add up, of a matrix in every row, to
+    a total, the last of them is what the others leave."""
+    values = np.empty(math.prod(shape), object)
+    values[:] = [draw() for _ in values]
+    if spec.sums_to is not None:
+        rows = values.reshape(-1, shape[-1] if shape else 1)
+        rows[:, -1] = [spec.sums_to - sum(row[:-1]) for row in rows]
+    return values.reshape(shape)
+
+
+@dataclass(eq=False)
+class Everywhere:
+    """The points at which the claims of a sheet are tried."""
+
+    own: Stated
+    budget: Budget
+    session: Session
+    _numbers: list[GraphPoint] = field(default_factory=list, init=False)
+
+    @functools.cached_property
+    def sized(self) -> list[Program]:
+        """The network at every size tried, first as it was read."""
+        programs = [self.own.program]
+        if self.own.program.graph.sizes:
+            for k in range(1, SIZES_TRIED):
+                try:
+                    programs.append(resized(self.own, k))
+                except (EvaluationError, OutOfWork):  # a size that this network cannot have
+                    continue
+        return programs
+
+    @functools.cached_property
+    def formal(self) -> list[FormalPoint]:
+        """The network of every size with letters for what is free."""
+        return [self._formal(program) for program in self.sized]
+
+    def _formal(self, program: Program) -> FormalPoint:
+        numbers = FormalField()
+        given: dict[str, Array] = {**self.own.arrays}
+        for name, spec in self.own.free.items():
+            letter = functools.partial(numbers.letter, positive=spec.positive)
+            given[name] = _drawn(spec, program.shapes[name], letter)
+        return FormalPoint(program, given, numbers, self.budget)
+
+    @property
+    def first(self) -> GraphPoint:
+        """The first point with numbers."""
+        return self.numbers(0)
+
+    def numbers(self, k: int) -> GraphPoint:
+        """A point with numbers, one of every size after the other."""
+        while len(self._numbers) <= k:
+            number = len(self._numbers)
+            point = self._point(self._given(number), self.sized[number % len(self.sized)])
+            point.witnesses = None if number else point.witnesses
+            self._numbers.append(point)
+        return self._numbers[k]
+
+    def heard(self, point: GraphPoint) -> GraphPoint:
+        """The same point, where all witnesses are heard."""
+        return point if point.is_witnessed else self._point(point.stated, point.program)
+
+    def _point(self, given: Mapping[str, Array], program: Program) -> GraphPoint:
+        return GraphPoint(program, given, Arithmetic(DIGITS), self.budget, self.session)
+
+    def _given(self, number: int) -> dict[str, Array]:
+        """What is given, with small numbers for what is free: at every fourth
+        point positive ones, and at every fourth such below 1."""
+        program = self.sized[number % len(self.sized)]
+        chance, kind = random.Random(SEED + number), number // len(self.sized) % 4
+        parts = 1 if program.is_rational else 2
+
+        def number_of(spec: Free) -> Fraction:
+            signs = (1,) if spec.positive or kind % 2 else (1, -1)
+            size = Fraction(chance.randint(1, LARGEST), 2 * LARGEST if kind == 3 else parts)
+            return size * chance.choice(signs)
+
+        given: dict[str, Array] = {**self.own.arrays}
+        for name, spec in self.own.free.items():
+            array = _drawn(spec, program.shapes[name], functools.partial(number_of, spec))
+            if spec.positive and spec.sums_to is not None:  # in parts of the total
+                weights = _drawn(Free(spec.shape), array.shape, lambda: chance.randint(1, LARGEST))
+                rows = weights.reshape(-1, array.shape[-1] if array.ndim else 1)
+                sums = rows.sum(-1, keepdims=True)
+                array = (rows * Fraction(spec.sums_to) / sums).reshape(array.shape)
+            given[name] = array
+        return given
+
+    def reading(self) -> str:
+        """Which sizes were tried, "" where none is a letter."""
+        tried: dict[str, list[int]] = {}
+        for program in self.sized:
+            for letter, size in program.graph.sizes:
+                tried.setdefault(letter, []).append(size)
+        several = [f"{letter} = {_listed(sizes)}" for letter, sizes in tried.items()]
+        return ", ".join(several)
+
+
+def _listed(numbers: list[int]) -> str:
+    *others, last = map(str, numbers)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+# One value of the indices, the truth there and what is claimed.
+Sides = tuple[Binding, Array, Array]
+Claimed = Callable[[Evaluator, Binding], Iterator[tuple[Binding, Array]]]
+
+
+class IdentityComparison:
+    """The truth of one quantity for all values, and what is claimed against it."""
+
+    symbolic = True
+
+    def __init__(self, quantity: f.Node, points: Everywhere):
+        self.quantity, self.points = quantity, points
+        self.first_point: Any = points.first
+        self._parts = 0  # of the formulas that were proved
+
+    def a_truth(self) -> Array:
+        """The truth at the first point that has one, with all witnesses heard."""
+        nowhere: Exception | None = None
+        for k in range(MANY):
+            point = self.points.numbers(k)
+            try:
+                (_, truth), *_ = truths_at(self.points.heard(point), self.quantity)
+            except PASSED_OVER as error:
+                nowhere = nowhere or error
+            except EvaluationError as error:
+                if isinstance(error, NotRead) or "no value here" not in str(error):
+                    raise
+                nowhere = nowhere or error
+            else:
+                return truth
+        assert nowhere is not None
+        raise nowhere
+
+    def mismatch_of_value(self, value: Value) -> Mismatch | None:
+        """The first place where a printed number, or lists of them, are not the truth."""
+        mine, entries = fractions(value), printed_entries(value)
+        letters = " and ".join(sorted(self.quantity.letters))
+        if letters and mine.ndim and not same_shape(mine.shape, self.a_truth().shape):
+            raise NotRead(
+                f"a list, though {letters} may be any index: write the quantity without {letters}"
+            )
+        self._parts = max(self._parts, 1)
+        return self._mismatch(lambda evaluator, binding: iter([(binding, mine)]), entries)
+
+    def mismatch_of_line(self, line: f.Node) -> Outcome:
+        """The first place where a formula is not the truth, its shape and how it was read."""
+        read_as: dict[str, None] = {}
+        shapes: list[tuple[int, ...]] = []
+
+        def claimed(evaluator: Evaluator, binding: Binding) -> Iterator[tuple[Binding, Array]]:
+            for more in evaluator.bindings(line, self.quantity.letters):
+                mine = evaluator.value(line, {**binding, **more})
+                shapes.append(mine.shape)
+                yield {**binding, **more}, mine
+            read_as.update(dict.fromkeys(evaluator.said.values()))
+
+        try:
+            mismatch = self._mismatch(claimed, None)
+        except (EvaluationError, Missing) as error:
+            unread = isinstance(error, NotRead)
+            mismatch = Mismatch(self.first_point, {}, reason=str(error), is_unread=unread)
+        self._parts = max(self._parts, sum(1 for _ in f.walk(line)))
+        return Outcome(mismatch, None, shapes[0] if shapes else None, tuple(read_as))
+
+    def _mismatch(self, claimed: Claimed, printed: list[Printed] | None) -> Mismatch | None:
+        """Where numbers show a difference; Undecided where they show none, and
+        nothing shows that there is none."""
+        doubt = self._unproved(claimed)
+        tried, unlike, k = 0, 0, 0
+        where: Exception | None = None
+        while tried < (MANY if doubt else FEW) and k < 2 * MANY:
+            point = self.points.numbers(k)
+            k += 1
+            try:
+                truths = truths_at(point, self.quantity)
+            except NO_VALUE:
+                continue
+            try:
+                mismatch = _first(point, truths, claimed, printed)
+            except PASSED_OVER as error:
+                where = error
+            except EvaluationError as error:  # a logarithm of what is not positive
+                if isinstance(error, NotRead):
+                    raise
+                where = error
+            else:
+                tried += 1
+                if mismatch is not None:
+                    return self._confirmed(mismatch, claimed, printed)
+                continue
+            unlike += not isinstance(where, AtKink | TooClose)
+        if doubt:
+            raise Undecided(doubt)
+        if where is not None and unlike > tried:
+            raise Undecided(f"is the truth where it has a value, but at most points {where}")
+        return None
+
+    def _confirmed(
+        self, mismatch: Mismatch, claimed: Claimed, printed: list[Printed] | None
+    ) -> Mismatch | None:
+        """The mismatch, with all witnesses heard; raises Undecided where they disagree."""
+        point: Any = self.points.heard(mismatch.point)  # type: ignore[arg-type]
+        return _first(point, truths_at(point, self.quantity), claimed, printed)
+
+    def _unproved(self, claimed: Claimed) -> str:
+        """Why equality is not shown on formal numbers at every size; "" where it is."""
+        but = "holds wherever it was tried, but nothing here proves it"
+        for point in self.points.formal:
+            try:
+                evaluator = FormalEvaluator(point)
+                for binding in evaluator.bindings(self.quantity):
+                    truth = evaluator.value(self.quantity, binding)
+                    for _, mine in claimed(evaluator, binding):
+                        if not same_shape(mine.shape, truth.shape):
+                            raise EvaluationError(_shapes(mine, truth))
+                        if off_entries(mine, truth, None):
+                            return but
+            except (DivisionByZero, ZeroDivisionError):
+                return f"{but}: there is a division by 0 on one side of a kink"
+            except OutsideDomain as error:
+                return f"{but}: {error}"
+            except Undecided as error:
+                return f"{but}: {error}"
+        return ""
+
+    def proof(self) -> str:
+        """How sure it is that what was found to be an identity is one."""
+        degrees = [degree(point.program) for point in self.points.formal]
+        error = 2 * self._parts * sum(degrees) * 2.0**-FIELD  # of a derivative twice that
+        text = f"holds for all values but for a probability of error below {error:.0e}"
+        sizes = self.points.reading()
+        return f"{text}, at {sizes}" if sizes else text
+
+
+def _first(
+    point: Values,
+    truths: list[tuple[Binding, Array]],
+    claimed: Claimed,
+    printed: list[Printed] | None,
+) -> Mismatch | None:
+    """The first place at a point where what is claimed is not the truth."""
+    evaluator, here = Evaluator(point), point
+    shown: Any = here
+    for binding, truth in truths:
+        for everywhere, mine in claimed(evaluator, binding):
+            if not same_shape(mine.shape, truth.shape):
+                return Mismatch(shown, everywhere, truth, reason=_shapes(mine, truth))
+            if off_entries(mine, truth, printed):
+                return Mismatch(shown, everywhere, truth, mine)
+    return None
+
+
+def _shapes(mine: Array, truth: Array) -> str:
+    return f"has shape {shape_text(mine.shape)}, the quantity {shape_text(truth.shape)}"
