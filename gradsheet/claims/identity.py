@@ -23,7 +23,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
 from gradsheet.network.lowering import Program
 from gradsheet.numbers.budget import Budget
-from gradsheet.numbers.formal import FormalField
+from gradsheet.numbers.formal import TERMS, FormalField
 from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import (
@@ -76,6 +76,7 @@ class Everywhere:
     budget: Budget
     session: Session
     _numbers: list[GraphPoint] = field(default_factory=list, init=False)
+    _formal: dict[int, list[FormalPoint]] = field(default_factory=dict, init=False)
 
     @functools.cached_property
     def sized(self) -> list[Program]:
@@ -89,13 +90,15 @@ class Everywhere:
                     continue
         return programs
 
-    @functools.cached_property
-    def formal(self) -> list[FormalPoint]:
-        """The network of every size with letters for what is free."""
-        return [self._formal(program) for program in self.sized]
+    def formal(self, terms: int) -> list[FormalPoint]:
+        """The network of every size with letters for what is free; kept are the
+        laws of so many terms."""
+        if terms not in self._formal:
+            self._formal[terms] = [self._lettered(program, terms) for program in self.sized]
+        return self._formal[terms]
 
-    def _formal(self, program: Program) -> FormalPoint:
-        numbers = FormalField()
+    def _lettered(self, program: Program, terms: int) -> FormalPoint:
+        numbers = FormalField(terms)
         given: dict[str, Array] = {**self.own.arrays}
         for name, spec in self.own.free.items():
             letter = functools.partial(numbers.letter, positive=spec.positive)
@@ -228,47 +231,27 @@ class IdentityComparison:
     def _mismatch(self, claimed: Claimed, printed: list[Printed] | None) -> Mismatch | None:
         """Where numbers show a difference; Undecided where they show none, and
         nothing shows that there is none."""
-        doubt = self._unproved(claimed)
-        tried, unlike, k = 0, 0, 0
-        where: Exception | None = None
-        while tried < (MANY if doubt else FEW) and k < 2 * MANY:
-            point = self.points.numbers(k)
-            k += 1
-            try:
-                truths = truths_at(point, self.quantity)
-            except NO_VALUE:
-                continue
-            try:
-                mismatch = _first(point, truths, claimed, printed)
-            except PASSED_OVER as error:
-                where = error
-            except EvaluationError as error:  # a logarithm of what is not positive
-                if isinstance(error, NotRead):
-                    raise
-                where = error
-            else:
-                tried += 1
-                if mismatch is not None:
-                    return self._confirmed(mismatch, claimed, printed)
-                continue
-            unlike += not isinstance(where, AtKink | TooClose)
+        search = _Search(self, claimed, printed)
+        doubt = ""
+        for terms in (1, TERMS):
+            doubt = self._unproved(claimed, terms)
+            if mismatch := search.upto(FEW):
+                return mismatch
+            if not doubt:
+                break
         if doubt:
+            if mismatch := search.upto(MANY):
+                return mismatch
             raise Undecided(doubt)
-        if where is not None and unlike > tried:
-            raise Undecided(f"is the truth where it has a value, but at most points {where}")
+        if search.where is not None and search.without > search.tried:
+            where = f"is the truth where it has a value, but at most points {search.where}"
+            raise Undecided(where)
         return None
 
-    def _confirmed(
-        self, mismatch: Mismatch, claimed: Claimed, printed: list[Printed] | None
-    ) -> Mismatch | None:
-        """The mismatch, with all witnesses heard; raises Undecided where they disagree."""
-        point: Any = self.points.heard(mismatch.point)  # type: ignore[arg-type]
-        return _first(point, truths_at(point, self.quantity), claimed, printed)
-
-    def _unproved(self, claimed: Claimed) -> str:
+    def _unproved(self, claimed: Claimed, terms: int) -> str:
         """Why equality is not shown on formal numbers at every size; "" where it is."""
         but = "holds wherever it was tried, but nothing here proves it"
-        for point in self.points.formal:
+        for point in self.points.formal(terms):
             try:
                 evaluator = FormalEvaluator(point)
                 for binding in evaluator.bindings(self.quantity):
@@ -288,11 +271,49 @@ class IdentityComparison:
 
     def proof(self) -> str:
         """How sure it is that what was found to be an identity is one."""
-        degrees = [degree(point.program) for point in self.points.formal]
+        degrees = [degree(point.program) for point in self.points.formal(1)]
         error = 2 * self._parts * sum(degrees) * 2.0**-FIELD  # of a derivative twice that
         text = f"holds for all values but for a probability of error below {error:.0e}"
         sizes = self.points.reading()
         return f"{text}, at {sizes}" if sizes else text
+
+
+@dataclass
+class _Search:
+    """The points with numbers, gone through for one where a claim is not true."""
+
+    comparison: IdentityComparison
+    claimed: Claimed
+    printed: list[Printed] | None
+    tried: int = 0
+    without: int = 0  # points where the truth has a value, and what is claimed has none
+    where: Exception | None = None  # and why
+    seen: int = 0
+
+    def upto(self, most: int) -> Mismatch | None:
+        """The first mismatch among so many points where both sides have a value."""
+        points = self.comparison.points
+        while self.tried < most and self.seen < 2 * MANY:
+            point = points.numbers(self.seen)
+            self.seen += 1
+            try:
+                truths = truths_at(point, self.comparison.quantity)
+            except NO_VALUE:
+                continue
+            try:
+                mismatch = _first(point, truths, self.claimed, self.printed)
+            except (AtKink, TooClose, Imprecise, NotRead) as error:
+                if isinstance(error, NotRead):
+                    raise
+            except (EvaluationError, ArithmeticError) as error:
+                self.without, self.where = self.without + 1, error
+            else:
+                self.tried += 1
+                if mismatch is not None:  # all witnesses are heard
+                    heard: Any = points.heard(point)
+                    truths = truths_at(heard, self.comparison.quantity)
+                    return _first(heard, truths, self.claimed, self.printed)
+        return None
 
 
 def _first(

@@ -14,19 +14,22 @@ symbols besides, with a law each:
                 sqrt(a) = e r                                             (2)
 
 A number with symbols in it is a sum of their products, `Branched`, on which the
-laws are kept. Where the sum gets too long each symbol gets a secret element,
-too, and the laws are forgotten: what is shown without them is true with them,
-as both laws hold for 0 and 1, and for 1 and -1.
+laws are kept. Where a sum has more than some `terms` each symbol in it gets a
+secret element, too, and the laws are forgotten: what is shown without them is
+true with them. One term keeps them as long as there are only factors, and is
+what the chain rule needs; the more terms, the more is multiplied out.
 
 The bit of -z is 1 - s: z is 0 for few values of its letters. If z has bits
 itself it may be 0 for whole patterns of them; where that matters, at a jump, -z
 has a bit of its own.
 
-What is not seen: squares that nobody squared, sqrt(a b) of two roots, signs
-that no product or sum shows. Then what is equal is not shown to be.
+What is not seen: squares that nobody squared, signs that no product or sum
+shows. Then what is equal is not shown to be.
 """
 
+import functools
 import itertools
+import operator
 import random
 from collections.abc import Callable, Iterable
 from fractions import Fraction
@@ -37,9 +40,9 @@ from gradsheet.numbers.dual import Dual
 from gradsheet.numbers.marks import Logs, Mark, Marks, Share
 from gradsheet.numbers.reasons import OutsideDomain
 
-MAX_TERMS = 16  # of a sum of products of symbols
+TERMS = 64  # of a sum of products of symbols, at most
 MAX_EXPANDED = 3  # symbols in the argument of a function that is looked at on both sides of each
-MAX_DIVISORS = 100  # positive numbers that are looked for below one whose logarithm is taken
+MAX_DIVISORS = 100  # numbers that are looked for as factors where a root or logarithm is taken
 # A bit serves all such multiples of the argument of its kink.
 MULTIPLES = [*dict.fromkeys(Fraction(n, d) for n in range(1, 7) for d in range(1, 7))]
 
@@ -49,16 +52,12 @@ NONE: Symbols = (0, 0)
 
 
 class FormalField:
-    """The letters and symbols of formal numbers.
-
-    Without `exponents` nothing of it may stand in an exponent, under a
-    logarithm or in an angle, which saves the work of keeping track.
-    """
+    """The letters and symbols of formal numbers."""
 
     digits = DIGITS
 
-    def __init__(self, *, exponents: bool = True):
-        self.marks, self.exponents = Marks(), exponents
+    def __init__(self, terms: int = TERMS):
+        self.marks, self.terms = Marks(), terms
         self._secret = random.SystemRandom()
         self._symbols: list[Formal] = []
         # The bit of a kink by its argument, and whether that is of its sign.
@@ -117,9 +116,11 @@ class FormalField:
             return self.bit(z.value, jump=jump)
         z = self(z)
         if isinstance(z, Branched):
-            ((symbols, factor),) = [*z.terms.items()][:1]
-            if len(z.terms) == 1 and not symbols[1]:  # above 0 where all bits and the factor are
-                return Branched(self, {symbols: self(1)}) * self.bit(factor, jump=jump)
+            common = functools.reduce(operator.and_, (bits for bits, _ in z.terms))
+            if common:  # above 0 where all of its bits are, and what they are a factor of
+                terms = {(bits & ~common, signs): c for (bits, signs), c in z.terms.items()}
+                rest = terms[NONE] if [*terms] == [NONE] else Branched(self, terms)
+                return Branched(self, {(common, 0): self(1)}) * self.bit(rest, jump=jump)
             z = z.flat
         if not z.mark or z.sign:
             return Fraction(int(z.mark != 0 and z.sign > 0))
@@ -149,6 +150,10 @@ class FormalField:
         if z.mark in self._squared:
             return self.absolute(self._squared[z.mark])
         if z.mark not in self._roots:
+            for n, factor in [*self._squared.items()][:MAX_DIVISORS]:
+                rest = self.marks.reduced(z.mark * self.marks.raised(n, -1))
+                if rest in self._squared or rest in self._roots:
+                    return self.absolute(factor) * self.root(Formal(self, rest))
             mark = self.marks.root(z.mark)
             if mark is None:
                 return self.secret(("root", z.mark), z.sign)
@@ -241,9 +246,8 @@ class Formal:
         total = Formal(field, mark, plain=self.plain and that.plain)
         if self.sign == that.sign:
             total.sign = self.sign
-        if field.exponents:
-            total._power = (self.power_mark + that.power_mark) % field.marks.order
-            total.logs = field.marks.plus(self.logs, that.logs)
+        total._power = (self.power_mark + that.power_mark) % field.marks.order
+        total.logs = field.marks.plus(self.logs, that.logs)
         return total
 
     __radd__ = __add__
@@ -272,11 +276,10 @@ class Formal:
         mark = self.mark * that.mark
         mark = mark % field.marks.prime if type(mark) is int else field.marks.reduced(mark)
         product = Formal(field, mark, plain=self.plain and that.plain, sign=self.sign * that.sign)
-        if field.exponents:
-            for one, two in ((self, that), (that, self)):
-                if one.exact is not None:  # a multiple
-                    product._power = one.power_mark * two.power_mark % field.marks.order
-                    product.logs = tuple((m, times * one.exact) for m, times in two.logs)
+        for one, two in ((self, that), (that, self)):
+            if one.exact is not None:  # a multiple
+                product._power = one.power_mark * two.power_mark % field.marks.order
+                product.logs = tuple((m, times * one.exact) for m, times in two.logs)
         if self.mark == that.mark:
             product.sign = product.sign or int(product.plain)
             field.squared(self, product)
@@ -411,7 +414,7 @@ class Branched:
         if [*total] == [NONE]:
             return total[NONE]
         branched = Branched(self.field, total)
-        return branched if len(total) <= MAX_TERMS else branched.flat
+        return branched if len(total) <= self.field.terms else branched.flat
 
     def __add__(self, other: Any) -> "Formal | Branched":
         if (that := self._terms_of(other)) is None:
@@ -432,7 +435,7 @@ class Branched:
     def __mul__(self, other: Any) -> "Formal | Branched":
         if (that := self._terms_of(other)) is None:
             return NotImplemented
-        if len(self.terms) * len(that) > MAX_TERMS:
+        if len(self.terms) * len(that) > self.field.terms:
             return self.flat * other.flat  # type: ignore[no-any-return]
         return self._sum(
             ((bits | more, signs ^ further), a * b)
