@@ -47,6 +47,7 @@ from manual.activations import Array
 
 SIZES_TRIED = 3
 FEW, MANY = 3, 16  # points with numbers: beside a proof, and to find out what is not equal
+HEARD = 8  # values of indices for which all witnesses are heard where nothing is wrong
 LARGEST = 5  # among the numbers drawn
 SEED = 17
 DIGITS = 160
@@ -111,17 +112,17 @@ class Everywhere:
         return self.numbers(0)
 
     def numbers(self, k: int) -> GraphPoint:
-        """A point with numbers, one of every size after the other."""
+        """A point with numbers, one of every size after the other; no witness is heard."""
         while len(self._numbers) <= k:
             number = len(self._numbers)
             point = self._point(self._given(number), self.sized[number % len(self.sized)])
-            point.witnesses = None if number else point.witnesses
+            point.witnesses = None
             self._numbers.append(point)
         return self._numbers[k]
 
     def heard(self, point: GraphPoint) -> GraphPoint:
         """The same point, where all witnesses are heard."""
-        return point if point.is_witnessed else self._point(point.stated, point.program)
+        return point.found("heard", lambda: self._point(point.stated, point.program), lambda _: 1)
 
     def _point(self, given: Mapping[str, Array], program: Program) -> GraphPoint:
         return GraphPoint(program, given, Arithmetic(DIGITS), self.budget, self.session)
@@ -185,7 +186,7 @@ class IdentityComparison:
         for k in range(MANY):
             point = self.points.numbers(k)
             try:
-                (_, truth), *_ = truths_at(self.points.heard(point), self.quantity)
+                truth, *_ = self._heard(self.points.heard(point))
             except PASSED_OVER as error:
                 nowhere = nowhere or error
             except EvaluationError as error:
@@ -196,6 +197,17 @@ class IdentityComparison:
                 return truth
         assert nowhere is not None
         raise nowhere
+
+    def _heard(self, point: GraphPoint) -> list[Array]:
+        """The truth for some values of the indices, spread evenly."""
+        evaluator = Evaluator(point)
+        bindings = [*evaluator.bindings(self.quantity)]
+        spread = bindings[:: math.ceil(len(bindings) / HEARD)]
+        return point.found(
+            ("heard", self.quantity),
+            lambda: [evaluator.value(self.quantity, binding) for binding in spread],
+            len,
+        )
 
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
         """The first place where a printed number, or lists of them, are not the truth."""
@@ -232,16 +244,10 @@ class IdentityComparison:
         """Where numbers show a difference; Undecided where they show none, and
         nothing shows that there is none."""
         search = _Search(self, claimed, printed)
-        doubt = ""
-        for terms in (1, TERMS):
-            doubt = self._unproved(claimed, terms)
-            if mismatch := search.upto(FEW):
-                return mismatch
-            if not doubt:
-                break
-        if doubt:
-            if mismatch := search.upto(MANY):
-                return mismatch
+        doubt = self._unproved(claimed, 1)
+        if mismatch := search.upto(MANY if doubt else FEW):
+            return mismatch
+        if doubt and (doubt := self._unproved(claimed, TERMS)):
             raise Undecided(doubt)
         if search.where is not None and search.without > search.tried:
             where = f"is the truth where it has a value, but at most points {search.where}"
@@ -310,9 +316,10 @@ class _Search:
             else:
                 self.tried += 1
                 if mismatch is not None:  # all witnesses are heard
-                    heard: Any = points.heard(point)
-                    truths = truths_at(heard, self.comparison.quantity)
-                    return _first(heard, truths, self.claimed, self.printed)
+                    heard, quantity = points.heard(point), self.comparison.quantity
+                    binding = {letter: mismatch.binding[letter] for letter in quantity.letters}
+                    truth = Evaluator(heard).value(quantity, binding)
+                    return _first(heard, [(binding, truth)], self.claimed, self.printed)
         return None
 
 

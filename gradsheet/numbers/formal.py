@@ -60,6 +60,7 @@ class FormalField:
         self.marks, self.terms = Marks(), terms
         self._secret = random.SystemRandom()
         self._symbols: list[Formal] = []
+        self._products: dict[Symbols, Formal] = {NONE: self.fraction(Fraction(1))}
         # The bit of a kink by its argument, and whether that is of its sign.
         self._bits: dict[Mark, tuple[int, bool]] = {}
         self._jumps: dict[int, int] = {}  # the bits of -z that are not 1 - s
@@ -103,11 +104,12 @@ class FormalField:
 
     def product_of(self, symbols: Symbols) -> "Formal":
         """The product of some symbols, their laws forgotten."""
-        product = Formal(self, 1, plain=False)
-        for binary in symbols:
-            for k in _digits(binary):
+        if symbols not in self._products:
+            product = Formal(self, 1, plain=False)
+            for k in itertools.chain(*map(_digits, symbols)):
                 product = product * self._symbols[k]
-        return product
+            self._products[symbols] = product
+        return self._products[symbols]
 
     def bit(self, z: Number, *, jump: bool) -> Number:
         """1 where z is above 0, 0 where it is below; at 0 itself 0 if there is a
