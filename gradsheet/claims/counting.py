@@ -14,8 +14,8 @@ from gradsheet.language.formula import NEW
 from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
+from gradsheet.truth.graph_point import length_of
 from gradsheet.truth.graph_values import SweepWork
-from gradsheet.truth.point import length_of
 from gradsheet.truth.probes import ALL_HEARD, LARGE, points_of
 from gradsheet.truth.work import JAX, FormulaWork, PassWork
 

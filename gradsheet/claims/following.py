@@ -227,9 +227,9 @@ def in_floats(
     for (name, index), several in by_place.items():
         changes.setdefault(name, {})[index] = functools.partial(_in_columns, several)
     with np.errstate(all="ignore"):
-        passed = carried(point, changes, edits, floats=True, variants=variants).passed
-        values = float(core[0]) * passed.entries(tensor, indices)
-        largest, at_kink = passed.scale()
+        seen = carried(point, changes, edits, floats=True, variants=variants)
+        values = float(core[0]) * seen.in_all(tensor, indices)
+        largest, at_kink = seen.scale()
         slack = SLACK * (abs(values) + largest[:, None])
         return Floats(values, slack, at_kink | ~np.isfinite(values + slack).all(-1))
 
@@ -282,9 +282,10 @@ def follow(
     def find() -> list[Any]:
         seen = carried(point, changes_of(chosen, kind), edits, floats=floats)
         if same_units:
-            if seen.live_units() != point.live_units():
+            here = point if edits is None else carried(point, None, edits, floats=floats)
+            if not seen.is_as_live_as(here):
                 return []
-            seen.keep_kinks(point)
+            seen.keep_kinks(here)
         with np.errstate(all="ignore"):  # floats only show the way
             return list(as_array(Evaluator(seen).value(tree, binding)).flat)
 

@@ -29,9 +29,10 @@ from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
 from gradsheet.numbers.printed import Printed, all_overlap, as_float, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink
 from gradsheet.numbers.slips import significant
+from gradsheet.truth.graph_values import GraphValues
 from gradsheet.truth.steps import Edits
 from gradsheet.truth.target import mentions
-from gradsheet.truth.values import Tensor, Values
+from gradsheet.truth.values import Tensor
 from manual.activations import Array
 
 MAX_TOGETHER = 20  # wrong claims that may explain another one together
@@ -45,14 +46,19 @@ class History:
     def __init__(self, data: Iterable[Any]) -> None:
         self.record = Record(data)
 
-    def reach(self, claim: Claim, point: Values) -> Reach:
+    def reach(self, claim: Claim, point: GraphValues) -> Reach:
         """What has been printed so far leaves open of a claim."""
         return Reach(self.record, claim, point)
 
     # Rounding
 
     def rounded(
-        self, claim: Claim, point: Values, edits: Edits | None = None, *, but: Collection[int] = ()
+        self,
+        claim: Claim,
+        point: GraphValues,
+        edits: Edits | None = None,
+        *,
+        but: Collection[int] = (),
     ) -> bool:
         """Whether every entry that is not the truth, or what a pass with
         `edits` gives, is reached by carrying on.
@@ -61,7 +67,7 @@ class History:
         """
         return self.reach(claim, point).has_number((), edits, but)
 
-    def line_rounded(self, claim: Claim, line: f.Node, point: Values) -> bool:
+    def line_rounded(self, claim: Claim, line: f.Node, point: GraphValues) -> bool:
         """Whether a line is true but for rounding, in it and before it."""
         if (value := printed_value(line)) is not None:
             return self.rounded(replace(claim, value=value), point)
@@ -76,7 +82,7 @@ class History:
 
         return bool(reach.decimals(line)) and reach.has_line(line, overlap)
 
-    def rounded_in_working(self, claim: Claim, point: Values) -> bool:
+    def rounded_in_working(self, claim: Claim, point: GraphValues) -> bool:
         """Whether rounding within its last line explains a number."""
         line = claim.working[-1].tree if claim.working else None
         if line is None or claim.value is None or claim.tree.letters:
@@ -105,7 +111,7 @@ class History:
     # Carrying on what is wrong
 
     def given(
-        self, claim: Claim, point: Values, working: Sequence[f.Node] = ()
+        self, claim: Claim, point: GraphValues, working: Sequence[f.Node] = ()
     ) -> tuple[list[Claim], bool]:
         """The earlier wrong claims given which this one is right: a single one,
         or as few as will do, or none.
@@ -135,7 +141,7 @@ class History:
             return (several, True) if lines_follow else (number_alone or several, False)
         return number_alone, False
 
-    def carried(self, claim: Claim, point: Values, working: Sequence[f.Node]) -> bool:
+    def carried(self, claim: Claim, point: GraphValues, working: Sequence[f.Node]) -> bool:
         """Whether lines are what the wrong values that they use make of them."""
         used = [other for other in self.record.wrong_claims() if _is_used(other, claim, point)]
         with contextlib.suppress(AtKink, *NO_ANSWER):
@@ -143,7 +149,7 @@ class History:
             return bool(used and working) and all(map(there.has_line, working))
         return False
 
-    def is_own(self, claim: Claim, point: Values, given: Sequence[Claim]) -> bool:
+    def is_own(self, claim: Claim, point: GraphValues, given: Sequence[Claim]) -> bool:
         """Whether a number is what the last line of its working gives, as it
         stands or given earlier claims.
 
@@ -260,7 +266,7 @@ def _is_telling(value: Any) -> bool:
     return any(p.places is None for p in printed) or sum(map(significant, printed)) >= TELLING
 
 
-def _is_used(other: WrongClaim, claim: Claim, point: Values) -> bool:
+def _is_used(other: WrongClaim, claim: Claim, point: GraphValues) -> bool:
     """Whether a working names an earlier claim, or has one of its numbers."""
     printed = {abs(p.value) for p in printed_entries(other.claim.value) if p.value}  # type: ignore[arg-type]
 

@@ -115,17 +115,19 @@ class Everywhere:
         """A point with numbers, one of every size after the other; no witness is heard."""
         while len(self._numbers) <= k:
             number = len(self._numbers)
-            point = self._point(self._given(number), self.sized[number % len(self.sized)])
-            point.witnesses = None
-            self._numbers.append(point)
+            program = self.sized[number % len(self.sized)]
+            self._numbers.append(self._point(program, self._given(number), heard=False))
         return self._numbers[k]
 
     def heard(self, point: GraphPoint) -> GraphPoint:
         """The same point, where all witnesses are heard."""
-        return point.found("heard", lambda: self._point(point.stated, point.program), lambda _: 1)
+        return point.found("heard", lambda: self._point(point.program, point.stated), lambda _: 1)
 
-    def _point(self, given: Mapping[str, Array], program: Program) -> GraphPoint:
-        return GraphPoint(program, given, Arithmetic(DIGITS), self.budget, self.session)
+    def _point(
+        self, program: Program, given: Mapping[str, Array], *, heard: bool = True
+    ) -> GraphPoint:
+        options = Arithmetic(DIGITS), self.budget, self.session
+        return GraphPoint(program, given, *options, heard=heard, nudges=HEARD)
 
     def _given(self, number: int) -> dict[str, Array]:
         """What is given, with small numbers for what is free: at every fourth

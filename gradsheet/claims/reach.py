@@ -35,9 +35,10 @@ from gradsheet.numbers.real import apart
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.carrying import carried as carried_with
+from gradsheet.truth.graph_values import GraphValues
 from gradsheet.truth.steps import Edits
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.values import Tensor, Values
+from gradsheet.truth.values import Tensor
 from manual.activations import Array
 
 CLOSE = 1e-9  # of half a unit, that floats are granted
@@ -50,7 +51,7 @@ class Reach:
 
     record: Record
     claim: Claim
-    point: Values
+    point: GraphValues
 
     @functools.cached_property
     def printed(self) -> list[Printed]:
@@ -293,7 +294,7 @@ class InFloats(NamedTuple):
         return np.asarray(abs(there.values - self.value) - there.slack - SLACK * abs(self.value))
 
 
-def target_of(tree: f.Node, point: Values) -> Tensor | None:
+def target_of(tree: f.Node, point: GraphValues) -> Tensor | None:
     """The tensor that a quantity is of; None where it is a formula in several."""
     core = core_of(tree, point.rate)
     return core and entries_of(core[1], point, ones_for(tree))[0]
@@ -304,7 +305,7 @@ def ones_for(tree: f.Node) -> dict[str, int]:
     return dict.fromkeys(tree.letters, 1)
 
 
-def _everything(point: Values) -> list[float]:
+def _everything(point: GraphValues) -> list[float]:
     """Every node, derivative of the loss, slope, and yhat - y, as floats."""
 
     def find() -> list[float]:
@@ -315,7 +316,7 @@ def _everything(point: Values) -> list[float]:
     return point.found("everything", find)
 
 
-def _parts(tree: f.Node, point: Values) -> Iterator[float]:
+def _parts(tree: f.Node, point: GraphValues) -> Iterator[float]:
     """The values of all parts of a formula that have a single one."""
     for node in f.walk(tree):
         if not isinstance(node, f.Number | f.Letter):

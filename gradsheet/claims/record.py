@@ -32,8 +32,9 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.numbers.printed import Printed, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER
 from gradsheet.numbers.slips import significant
+from gradsheet.truth.graph_values import GraphValues
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.values import Index, Tensor, Values
+from gradsheet.truth.values import Index, Tensor
 
 MAX_VALUES = 200  # printed earlier, that one claim is followed through
 TELLING = 2  # significant digits from which on a number tells what it was carried on from
@@ -151,7 +152,7 @@ class Record:
         self._last: dict[Place, Entry] = {}
         self._as: defaultdict[Any, list[Entry]] = defaultdict(list)  # by number, without sign
 
-    def add(self, claim: Claim, verdict: str, point: Values) -> None:
+    def add(self, claim: Claim, verdict: str, point: GraphValues) -> None:
         """Take in a claim that has been judged."""
         core = core_of(claim.tree, point.rate)
         if claim.value is None or verdict == "cannot_tell" or core is None or not core[0]:
@@ -204,7 +205,7 @@ class Record:
                 claims.setdefault(id(entry.claim), wrong).values.append(entry.as_printed())
         return list(claims.values())
 
-    def ranges(self, target: Tensor | None, point: Values) -> list[Carry]:
+    def ranges(self, target: Tensor | None, point: GraphValues) -> list[Carry]:
         """All that may be carried on on the way to a target, but for itself.
 
         The entries of a tensor that are not printed are rounded as the others

@@ -44,7 +44,7 @@ def diagnose(
     """
     if all(judgement.verdict not in ("wrong", "lucky") for judgement in judgements):
         return []
-    if isinstance(points, GraphPoint):
+    if isinstance(points, GraphPoint) and not isinstance(points, Point):
         return []
     y = points.problem.y if isinstance(points, Point) else None
     if y is not None and improbable(points.network, y):

@@ -17,7 +17,7 @@ from gradsheet.network.problem import Problem
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import NO_VALUE
-from gradsheet.truth.carried import Carried
+from gradsheet.truth.carried import Carried, within_layers
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Pass, in_front
 from gradsheet.truth.target import core_of, entries_of
@@ -89,8 +89,11 @@ class Run:
         target = self.simulation.target(tree)
         if target is not None:
             factor, tensor, indices = target
+            network = self.simulation.point.network
+            places = [within_layers(network, tensor, index) for index in indices]
             with np.errstate(all="ignore"):
-                return factor * self.passed.entries(tensor, indices)
+                entries = self.passed.entries(places[0][0], [index for _, index in places])
+                return factor * entries
         if len(self.chosen) > len(self.simulation.instances) + 1:
             return np.full((len(self.chosen), 1), np.nan)
         rows = [self.simulation.evaluated(combination, tree) for combination in self.chosen]

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 import manual
+from gradsheet.language.formula import NEW
 from gradsheet.language.functions import facts_of
+from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
-from gradsheet.truth.steps import Changes, Edits, Pass, in_front
+from gradsheet.truth.steps import Change, Changes, Edits, Pass, in_front
 from gradsheet.truth.values import Index, LayerValues, Tensor
 from manual.activations import Array
 
@@ -22,13 +24,13 @@ class Carried(LayerValues):
     first look.
 
     With a `kind` its numbers are of another type, which that makes of them. Of
-    several `variants` the values are the first one's, and `passed` has them
+    several `variants` the values are the first one's, and `in_all` has them
     all.
     """
 
     def __init__(
         self,
-        point: LayerValues,
+        point: Any,
         changes: Changes | None = None,
         edits: Edits | None = None,
         *,
@@ -57,7 +59,7 @@ class Carried(LayerValues):
         )
         return Pass(
             self.problem.converted(in_front),
-            changes=self.changes,
+            changes=_within(self.network, self.changes or {}),
             edits=self.edits,
             variants=self.variants,
             real=real,
@@ -97,9 +99,18 @@ class Carried(LayerValues):
     def _stepped(self, name: str) -> Array:
         return self.updated.node(name)
 
+    def in_all(self, tensor: Tensor, indices: Sequence[Index]) -> Array:
+        """Some entries of a tensor in every variant, (V, entries)."""
+        places = [within_layers(self.network, tensor, index) for index in indices]
+        return self.passed.entries(places[0][0], [index for _, index in places])
+
     def entries(self, tensor: Tensor, indices: Sequence[Index]) -> list[Any]:
         """Some entries of a tensor."""
-        return list(self.passed.entries(tensor, indices)[0])
+        return list(self.in_all(tensor, indices)[0])
+
+    def scale(self) -> tuple[Array, Array]:
+        """The largest number of every variant, and whether a z is about 0."""
+        return self.passed.scale()
 
     def everything(self) -> Iterator[Array]:
         """Every node, every slope of an activation, and where there is a loss
@@ -114,6 +125,35 @@ class Carried(LayerValues):
             yield from (self._forward.h[-1] - self.problem.y, self.passed.by_target()[0])
 
 
+def within_layers(network: Network, tensor: Tensor, index: Index) -> tuple[Tensor, Index]:
+    """What a pass through layers calls an entry of a tensor of the sheet: yhat
+    is the last h, and one example has an axis of its own."""
+
+    def one(name: str, index: Index) -> tuple[str, Index]:
+        if name == "shares":
+            return name, index
+        bare = network.canonical(name).removesuffix(NEW)
+        prefix = (0,) if network.examples is None and bare[0] in "xzhy" else ()
+        return network.inner(bare) + (NEW if name.endswith(NEW) else ""), prefix + index
+
+    if isinstance(tensor, str):
+        return one(tensor, index)
+    of, by = tensor
+    axes = 1 if of == "shares" else len(network.shapes[network.canonical(of)])
+    (of, first), (by, second) = one(of, index[:axes]), one(by, index[axes:])
+    return (of, by), first + second
+
+
+def _within(network: Network, changes: Changes) -> Changes:
+    """Changes under the names of a pass through layers."""
+    within: dict[Tensor, dict[Index, Change]] = {}
+    for tensor, several in changes.items():
+        for index, change in several.items():
+            name, place = within_layers(network, tensor, index)
+            within.setdefault(name, {})[place] = change
+    return within
+
+
 def _of_type(problem: Problem, floats: bool, kind: Callable[[Any], Any] | None) -> Problem:
     """The problem with its numbers as floats, or of another kind."""
     if kind is not None:
@@ -124,10 +164,12 @@ def _of_type(problem: Problem, floats: bool, kind: Callable[[Any], Any] | None) 
     return replace(problem.converted(lambda array: array.astype(float)), rate=rate)
 
 
-def nudged(point: LayerValues, name: str, index: Index, by: Any) -> Carried:
-    """The point with one entry of a node or parameter changed by so much; of "h0" it is x."""
-    if name[0] in "zh" and name != "h0":
+def nudged(point: Any, name: str, index: Index, by: Any) -> Carried:
+    """The point with one entry of a node or parameter changed by so much."""
+    inner, place = within_layers(point.network, name, index)
+    if inner[0] in "zh" and inner != "h0":
         return Carried(point, {name: {index: lambda computed: computed + by}})
+    name, index = str(inner), place
 
     def moved(array: Array | None) -> Array:
         array = as_array(array).copy()

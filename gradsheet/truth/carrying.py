@@ -18,9 +18,10 @@ def carried(
     kind: Callable[[Any], Any] | None = None,
     variants: int = 1,
 ) -> Any:
-    """The values at a point with changes to numbers and edits to steps, in
-    `floats` for a first look or in numbers of a `kind`."""
+    """The values at a point with changes to numbers, in `floats` for a first
+    look or in numbers of a `kind`; with `edits` to the steps of a pass through
+    layers."""
     options: Any = {"floats": floats, "kind": kind, "variants": variants}
-    if isinstance(point, GraphValues):
-        return GraphCarried(point, changes, edits, **options)
-    return Carried(point, changes, edits, **options)  # type: ignore[arg-type]
+    if edits is None and isinstance(point, GraphValues):
+        return GraphCarried(point, changes, **options)
+    return Carried(point, changes, edits, **options)

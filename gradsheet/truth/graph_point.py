@@ -6,11 +6,13 @@ program of the formulas have to agree; otherwise nobody is believed. All three
 work on Fractions, or where exp and log enter on `real.Real`.
 """
 
+import copy
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from fractions import Fraction
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -21,45 +23,133 @@ from gradsheet.network.graph import Definition
 from gradsheet.network.lowering import Program, lowered
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.cache import LRUCache
+from gradsheet.numbers.marks import Marks
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic, apart
 from gradsheet.numbers.reasons import (
     AtKink,
     DivisionByZero,
     EvaluationError,
+    Imprecise,
+    OutOfWork,
     OutsideDomain,
     Undecided,
 )
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.formulas import FormulaWalk
 from gradsheet.truth.graph_values import GraphValues
-from gradsheet.truth.point import length_of
 from gradsheet.truth.sweep import Sweep
-from gradsheet.truth.values import Index
+from gradsheet.truth.values import MAX_FOUND, Index
 from manual.activations import Array
 from manual.ops import at_kink
 
+MAX_BITS = 4_096  # of fractions that are worked with as they are
+MAX_ENTRIES = 4_096  # of a derivative
 MAX_NUDGED = 400_000  # entries of steps, times entries nudged, of one derivative
 
 
+T = TypeVar("T")
+
+
+def length_of(arrays: Iterable[Array], depth: int) -> int | None:
+    """How many bits the fractions of data have above and below; None where
+    those that a pass makes get too long."""
+    top, bottom = 1, 1
+    for value in (value for array in arrays for value in array.flat):
+        if not isinstance(value, Fraction):
+            return None
+        top = max(top, abs(value.numerator))
+        if bottom % value.denominator:
+            bottom = math.lcm(bottom, value.denominator)
+            if bottom.bit_length() > MAX_BITS:
+                return None
+    bits = top.bit_length() + bottom.bit_length()
+    return bits if bits * (depth + 1) <= MAX_BITS else None
+
+
 class GraphPoint(GraphValues):
-    """The truth of a graph with the numbers `given`."""
+    """The truth of a program with the numbers `stated`.
+
+    The sweep is alone where nobody is `heard` beside it, but for what decides
+    at a kink; `nudges` is of how many entries of a derivative the nudge is
+    asked, None for all that it can be.
+    """
 
     arithmetic: Arithmetic
 
     def __init__(
         self,
         program: Program,
-        given: Mapping[str, Array],
+        stated: Mapping[str, Array],
         arithmetic: Arithmetic,
         budget: Budget,
         session: Session = LIBRARY,
+        *,
+        heard: bool = True,
+        nudges: int | None = None,
     ):
-        bits = length_of(given.values(), program.depth) if program.is_rational else None
+        bits = length_of(stated.values(), program.depth) if program.is_rational else None
         super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
-        self.graph, self.stated, self.session = program.graph, given, session
-        self.free = False
-        self.witnesses = ("nudge", "JAX")
+        self.stated, self.session, self.nudges = stated, session, nudges
+        self.free = False  # drawn for formulas with kinks of their own
+        self.witnesses = ("nudge", "JAX") if heard else None
+        # As they were before any sheet, at a point that sheets share.
+        self._marks: Marks | None = None
+        self._common: LRUCache[Any] = LRUCache(0)  # of those sheets
+
+    # What sheets with the same numbers share
+
+    def found(
+        self, question: Hashable, find: Callable[[], T], cost: Callable[[Any], int] = np.size
+    ) -> T:
+        """What was found here before, or is found now.
+
+        At a point that sheets share an answer serves the others as well, unless
+        it has to do with an exponential that the network has not: such a one
+        has its mark from this sheet.
+        """
+        cache = self._found
+        if self._marks is not None and question not in cache:
+            if question in self._common:
+                cache = self._common
+            else:
+                before = len(self.arithmetic.marks)
+                answer = find()
+                clean = before == len(self._marks) == len(self.arithmetic.marks)
+                cache, find = self._common if clean else cache, lambda: answer
+        known: T = cache.get(question, find, cost)
+        return known
+
+    def share(self, most: int, of: Collection[str]) -> None:
+        """Be ready for other sheets with the same numbers, which share so many
+        of them, if the pass has a value."""
+        try:
+            for name in of:
+                self.sweep.value(self.place(name).slot)
+                for entry in np.ndindex(self.program.shapes[self.program.canonical(name)]):
+                    self._row(self.program.canonical(name), entry)
+        except (Undecided, Imprecise, OutOfWork, ArithmeticError):  # who asks hears it again
+            return
+        self._common = LRUCache(most)
+        self._marks = self.arithmetic.marks.copy()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether sheets with the same numbers share it."""
+        return self._marks is not None
+
+    def again(self, budget: Budget) -> Self:
+        """This point for another sheet."""
+        assert self._marks is not None
+        self.arithmetic.marks = self._marks.copy()
+        point = copy.copy(self)
+        point.budget, point._found = budget, LRUCache(MAX_FOUND)
+        if not self.exact:  # what it sees next has marks of the sheet
+            point.__dict__.pop("walk", None)
+        return point
+
+    # The witnesses
 
     @functools.cached_property
     def given(self) -> dict[str, Array]:
@@ -85,9 +175,9 @@ class GraphPoint(GraphValues):
         return self.found(("node", name), lambda: self._heard(name))
 
     def _heard(self, name: str) -> Array:
+        if self.witnesses is None:
+            return _defined(name, lambda: super(GraphPoint, self).node(name))
         mine = _defined(name, lambda: super(GraphPoint, self).node(name))
-        if not self.is_witnessed:
-            return mine
         theirs = self.walk.node(name)
         if mine.shape != theirs.shape or any(
             apart(a, b) for a, b in zip(mine.flat, theirs.flat, strict=True)
@@ -101,10 +191,8 @@ class GraphPoint(GraphValues):
         what = f"d{of}/d{by}"
         _ = self.node(of)
         picked = _defined(what, lambda: super(GraphPoint, self)._picked(of, of_index, by, by_index))
-        if self.is_witnessed:
+        if self.witnesses is not None or self.at_kink:
             self._hear_nudges(what, (of, of_index, by, by_index), picked)
-        elif self.at_kink:
-            raise AtKink("a kink may be in the way")
         return picked
 
     def _hear_nudges(self, what: str, asked: Any, picked: Array) -> None:
@@ -113,7 +201,12 @@ class GraphPoint(GraphValues):
         of, of_index, by, by_index = asked
         axes = len(self.program.shapes[of]) - len(of_index)
         entries = list(np.ndindex(picked.shape))
-        most = max(1, MAX_NUDGED // max(1, self.program.work))
+        if len(entries) > MAX_ENTRIES and self.witnesses is not None:
+            raise Undecided(
+                f"{what} has {len(entries)} entries, at most {MAX_ENTRIES} are judged: name some "
+                "by their indices"
+            )
+        most = max(1, min(MAX_NUDGED // max(1, self.program.work), self.nudges or len(entries)))
         for rest in entries[:: math.ceil(len(entries) / most)]:
             self.budget.check()
             sides = self.walk.slopes(of, of_index + rest[:axes], by, by_index + rest[axes:])
@@ -161,7 +254,8 @@ class GraphPoint(GraphValues):
         name = f"d({formula_text(term)})"
         letters = tuple(sorted(term.letters))
         definition = Definition(name, letters, term)
-        graph = replace(self.graph, definitions=(*self.graph.definitions, definition))
+        graph = self.program.graph
+        graph = replace(graph, definitions=(*graph.definitions, definition))
         options = self.arithmetic, self.budget, self.session
         point = GraphPoint(lowered(graph), self.stated, *options)
         return point, name

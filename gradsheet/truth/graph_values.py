@@ -123,39 +123,56 @@ class GraphValues(Values):
 
     # Kinks
 
-    def live_units(self) -> list[bool]:
-        """On which side of its kink everything stands that has one, of what has
-        been computed."""
-        sides: list[bool] = []
-        for slot, array in sorted(self.sweep.values.items()):
+    def is_as_live_as(self, other: "GraphValues") -> bool:
+        """Whether everything that has a kink, of what the others have computed,
+        stands on the side of it where it stands there."""
+        for slot in [*other.sweep.values]:
             step = self.program.steps[slot]
-            for side in _sides(step, [self.sweep.value(other) for other in step.inputs], array):
-                sides += [bool(v) for v in side.flat]
-        return sides
+            for mine, theirs in zip(
+                _sides(step, *self._at(step, slot)),
+                _sides(step, *other._at(step, slot)),
+                strict=True,
+            ):
+                if (mine != theirs).any():
+                    return False
+        return True
+
+    def _at(self, step: Step, slot: int) -> tuple[list[Array], Array]:
+        """The arrays of a step and its value."""
+        return [self.sweep.value(other) for other in step.inputs], self.sweep.value(slot)
 
     # Tensors
-
-    def tensor(self, name: str) -> tuple[str, Index]:
-        """The name itself."""
-        return name, ()
 
     def tensor_shape(self, tensor: Tensor) -> tuple[int, ...]:
         """The shape of a name, or of a derivative."""
         shapes = self.program.shapes
         return shapes[tensor] if isinstance(tensor, str) else shapes[tensor[0]] + shapes[tensor[1]]
 
+    def taken_for(self, tensor: Tensor, indices: list[Index]) -> tuple[Tensor, list[Index]]:
+        """The tensor for which a person takes another one."""
+        return tensor, indices
+
+    def of_share(self, tensor: Tensor, index: Index) -> Index | None:
+        """The entry of the derivative of the shares in a loss that an entry of
+        the derivative of the loss is, None where it is none."""
+        return None
+
     def leads(self, tensor: Tensor, target: Tensor | None) -> bool:
         """Whether anything on the way to the target is made of the tensor."""
-        of = self._slots(tensor, 1)
         if target is None:
             return True
-        before = {s for slot in self._slots(target, 0) for s in self.program.before(slot)}
-        return not before.isdisjoint(of)
-
-    def _slots(self, tensor: Tensor, end: int) -> list[int]:
-        name = tensor if isinstance(tensor, str) else tensor[end]
-        place = self.program.places[name]
-        return [place.slot, *place.slots]
+        of = target if isinstance(target, str) else target[0]
+        places = self.program.places
+        before = {s for slot in places[of].all for s in self.program.before(slot)}
+        if isinstance(tensor, str):
+            return not before.isdisjoint(places[tensor].all)
+        slots = {*places[tensor[1]].all}
+        steps = [self.program.steps[slot] for slot in before]
+        if any(s.operation == "jacobian" and not slots.isdisjoint(s.inputs[1:]) for s in steps):
+            return True
+        # What comes back at something given leads no further.
+        is_given = self.program.steps[places[tensor[1]].slot].operation == "given"
+        return not is_given and not isinstance(target, str) and not before.isdisjoint(slots)
 
 
 def _sides(step: Step, arrays: Sequence[Array], value: Array) -> Iterator[Array]:
@@ -176,7 +193,7 @@ class GraphCarried(GraphValues):
     other steps; in `floats` for a first look.
 
     With a `kind` its numbers are of another type. Of several `variants` the
-    values are the first one's, and `entries` has them all.
+    values are the first one's, and `in_all` has them all.
     """
 
     def __init__(
@@ -198,11 +215,6 @@ class GraphCarried(GraphValues):
         )
         self.floats, self.changes, self.edits = floats, changes, edits
         self._point, self._kind, self._variants = point, kind, variants
-
-    @property
-    def passed(self) -> "GraphCarried":
-        """Itself, whose `entries` have all variants."""
-        return self
 
     @functools.cached_property
     def sweep(self) -> Sweep:
@@ -240,9 +252,11 @@ class GraphCarried(GraphValues):
                 slot, rest = self.program.entry(of, index[:axes])
                 slot_by, rest_by = self.program.entry(by, index[axes:])
                 placed.setdefault((slot, slot_by), {})[rest + rest_by] = change
+                if (share := self._point.of_share(tensor, index)) is not None:
+                    placed.setdefault((self.place("shares").slot, slot_by), {})[share] = change
         return placed
 
-    def entries(self, tensor: Tensor, indices: Sequence[Index]) -> Any:
+    def in_all(self, tensor: Tensor, indices: Sequence[Index]) -> Any:
         """Some entries of a tensor in every variant, (V, entries)."""
         if isinstance(tensor, str):
             slot = self.place(tensor).slot

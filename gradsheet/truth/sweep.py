@@ -17,16 +17,18 @@ infinitesimal part is taken (the R-operator: Pearlmutter 1994, Fast Exact
 Multiplication by the Hessian).
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.network.lowering import Program, Step
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.dual import Dual
-from manual.activations import Array
+from manual.activations import Array, number
 from manual.ops import OPERATIONS, Operation
 
 Index = tuple[int, ...]
@@ -68,6 +70,16 @@ class Sweep:
     floats: bool = False
     operations: Mapping[str, Operation] = field(default_factory=lambda: OPERATIONS)
     values: dict[int, Array] = field(default_factory=dict)
+
+    @functools.cached_property
+    def shown(self) -> dict[int, int]:
+        """The slots whose value a person sees under a name, and carries on
+        otherwise: a slope is worked out from what stands there."""
+        return {
+            self.program.steps[slot].inputs[0]: slot
+            for slot in self.changes
+            if isinstance(slot, int) and self.program.steps[slot].operation == "name"
+        }
 
     # Forward
 
@@ -136,7 +148,22 @@ class Sweep:
                     step = self.program.steps[slot]
                     part = edit(part, Backward(step, comes, self.values[slot], arrays))
                 cotangents.add(other, part)
+            if slot != of:
+                self._carry_on(slot, comes, cotangents)
         return cotangents
+
+    def _carry_on(self, slot: int, comes: Array, cotangents: "Cotangents") -> None:
+        """Where the derivative of a slot is carried on otherwise than it is,
+        add to what comes back what that makes: dL/dA (carried dA/dB - dA/dB)."""
+        for key in [*self.changes]:
+            if isinstance(key, int) or key[0] != slot:
+                continue
+            for entry in {index[: comes.ndim - 1] for index in self.changes[key]}:
+                right = self.back(slot, self.unit(slot, entry))[key[1]]
+                off = self._changed(key, right, entry) - right
+                place: Any = slice(None), *entry
+                factor = comes[place].reshape(-1, *[1] * (off.ndim - 1))
+                cotangents.add(key[1], as_array(factor * off))
 
     def _through(
         self, slot: int, comes: Array, cotangents: "Cotangents"
@@ -159,9 +186,14 @@ class Sweep:
                 self._second(of, self._ones(self.values[of]), {by: comes}, cotangents)
             case operation:
                 arrays = [self.values[other] for other in step.inputs]
-                parts = self.operations[operation].backward(
-                    comes, self.values[slot], *arrays, **step.arguments
-                )
+                value = self.values[self.shown.get(slot, slot)]
+                if slot in self.shown and operation == "function":
+                    name = step.arguments["name"]
+                    if name in ACTIVATIONS and (from_h := ACTIVATIONS[name].from_h):
+                        yield step.inputs[0], as_array(comes * from_h(value, number(value, 1)))
+                        return
+                rule = self.operations[operation].backward
+                parts = rule(comes, value, *arrays, **step.arguments)
                 for other, part in zip(step.inputs, parts, strict=True):
                     if part is not None:
                         yield other, part

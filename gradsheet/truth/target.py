@@ -8,7 +8,6 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.network.network import Network
 from gradsheet.truth.values import Index, Tensor, Values
 
 
@@ -45,8 +44,8 @@ def _constant(tree: f.Node, rate: Any) -> Any:
 def entries_of(
     core: f.Quantity | f.Derivative, point: Values, binding: Mapping[str, int]
 ) -> tuple[Tensor, list[Index]]:
-    """The tensor of `Carried` that a quantity speaks of, and its entries there
-    in the order of the quantity's own."""
+    """The tensor that a quantity speaks of, and its entries there in the order
+    of the quantity's own."""
     evaluator = Evaluator(point)
 
     def one(quantity: f.Quantity) -> tuple[str, list[Index]]:
@@ -54,9 +53,8 @@ def entries_of(
         shares = name == "L" and quantity.indices and point.network.shares is not None
         shape = (point.network.shares,) if shares else point.network.shapes[name]
         fixed = evaluator.positions(shape, quantity.indices, binding, name)
-        tensor, prefix = point.tensor("shares" if shares else name)
         rest = np.ndindex(tuple(shape[len(fixed) :]))
-        return tensor, [prefix + fixed + index for index in rest]
+        return "shares" if shares else name, [fixed + index for index in rest]
 
     if isinstance(core, f.Quantity):
         return one(core)
@@ -64,7 +62,7 @@ def entries_of(
     return (of, by), [a + b for a in of_entries for b in by_entries]
 
 
-def _overlap(a: f.Quantity, b: f.Quantity, network: Network) -> bool:
+def _overlap(a: f.Quantity, b: f.Quantity, network: Any) -> bool:
     """Whether two quantities may have an entry in common; L and its shares L[k] have none."""
     if network.canonical(a.name) != network.canonical(b.name) or (
         a.name == "L" and bool(a.indices) != bool(b.indices)
@@ -74,7 +72,7 @@ def _overlap(a: f.Quantity, b: f.Quantity, network: Network) -> bool:
     return all(not (isinstance(i, int) and isinstance(j, int)) or i == j for i, j in pairs)
 
 
-def mentions(line: f.Node, quantity: f.Node, network: Network) -> bool:
+def mentions(line: f.Node, quantity: f.Node, network: Any) -> bool:
     """Whether a line of working names a quantity, or an entry that the quantity may have, too."""
     if not isinstance(quantity, f.Quantity | f.Number) and quantity in {*f.walk(line)}:
         return True

@@ -110,30 +110,13 @@ class Values(ABC):
     # Kinks
 
     @abstractmethod
-    def live_units(self) -> list[bool]:
-        """On which side of its kink everything stands that has one."""
+    def is_as_live_as(self, other: Any) -> bool:
+        """Whether everything that has a kink stands on the side of it where it
+        stands in other values."""
 
     def keep_kinks(self, other: "Values") -> None:
         """Take those of another point for what stands at its kink."""
         return
-
-    # The tensors of a pass in which something is carried on otherwise
-
-    @abstractmethod
-    def tensor(self, name: str) -> tuple[str, tuple[int, ...]]:
-        """What such a pass calls a quantity, and the indices in front of its own."""
-
-    @abstractmethod
-    def tensor_shape(self, tensor: Tensor) -> tuple[int, ...]:
-        """The shape of a tensor of such a pass."""
-
-    def taken_for(self, tensor: Tensor, indices: list[Index]) -> tuple[Tensor, list[Index]]:
-        """The tensor for which a person takes another one."""
-        return tensor, indices
-
-    @abstractmethod
-    def leads(self, tensor: Tensor, target: Tensor | None) -> bool:
-        """Whether a tensor is on the way to a target, as far as its name tells."""
 
     # What it costs
 
@@ -166,49 +149,6 @@ class LayerValues(Values):
     def rate(self) -> Any:
         """The learning rate, None where there is none."""
         return self.problem.rate
-
-    def tensor(self, name: str) -> tuple[str, tuple[int, ...]]:
-        """The name within its layer, and the example of a node where the sheet
-        has a single one."""
-        if name == "shares":
-            return name, ()
-        network, bare = self.network, name.removesuffix(NEW)
-        prefix = (0,) if network.examples is None and name[0] in "xzhy" else ()
-        return network.inner(bare) + name[len(bare) :], prefix
-
-    def tensor_shape(self, tensor: Tensor) -> tuple[int, ...]:
-        """The shape of a tensor, with every example axis."""
-        network, examples = self.network, len(self.problem.x)
-
-        def one(name: str) -> tuple[int, ...]:
-            bare = name.removesuffix(NEW)
-            if bare == "L":
-                return ()
-            if bare == "shares":
-                return network.widths[-1:]
-            if bare[0] in "Wb":
-                return network.shapes[bare]
-            return (examples, network.widths[-1 if bare == "y" else int(bare[1:])])
-
-        return one(tensor) if isinstance(tensor, str) else one(tensor[0]) + one(tensor[1])
-
-    def taken_for(self, tensor: Tensor, indices: list[Index]) -> tuple[Tensor, list[Index]]:
-        """dL/dz for dL/db of one example."""
-        of, by = (tensor, "") if isinstance(tensor, str) else tensor
-        if (
-            of == "L"
-            and by[:1] == "b"
-            and len(self.problem.x) == 1
-            and self.network.biases[int(by[1:]) - 1] == "units"
-        ):
-            return ("L", f"z{by[1:]}"), [(0, *index) for index in indices]
-        return tensor, indices
-
-    def leads(self, tensor: Tensor, target: Tensor | None) -> bool:
-        """The gradients by parameters lead to the parameters after the update,
-        and nowhere else."""
-        by_parameter = not isinstance(tensor, str) and tensor[1][0] in "Wb"
-        return not by_parameter or (isinstance(target, str) and NEW in target)
 
     # What the two kinds of values come by in their own ways
 
@@ -342,20 +282,12 @@ class LayerValues(Values):
         """Take those of another point for the units that stand at their kink."""
         self._kinks = other._kinks  # type: ignore[attr-defined]
 
-    def live_units(self) -> list[bool]:
-        """Which of the units with a kink are live, over all examples and layers."""
-        return [bool(v > 0) for l in self.network.kinked for v in self._forward.z[l - 1].flat]
+    def is_as_live_as(self, other: Any) -> bool:
+        """Whether the same units are live as in other values of these layers."""
+        return self._live() == other._live()  # type: ignore[no-any-return]
 
-    def signed_values(self) -> tuple[list[Any], list[Any]]:
-        """What the probes give both signs: the z of every kinked unit; every
-        other entry of x, z, y and dL/dyhat."""
-        (zs, hs), kinked = self._forward, self.network.kinked
-        units = [z for l, z in enumerate(zs, 1) if l in kinked]
-        data = hs[0], self.problem.y, self.problem.d_yhat
-        others = [array for array in data if array is not None]
-        others += [z for l, z in enumerate(zs, 1) if l not in kinked]
-        signed = ([v for array in arrays for v in array.flat if v] for arrays in (units, others))
-        return next(signed), next(signed)
+    def _live(self) -> list[bool]:
+        return [bool(v > 0) for l in self.network.kinked for v in self._forward.z[l - 1].flat]
 
     # What it costs
 
