@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -42,7 +42,6 @@ from gradsheet.numbers.reasons import (
 from gradsheet.numbers.session import Session
 from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.identities import FormalEvaluator, FormalPoint, degree
-from gradsheet.truth.values import Values
 from manual.activations import Array
 
 SIZES_TRIED = 3
@@ -167,8 +166,7 @@ def _listed(numbers: list[int]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-# One value of the indices, the truth there and what is claimed.
-Sides = tuple[Binding, Array, Array]
+# What is claimed, for one value of the indices and for all of those it has besides.
 Claimed = Callable[[Evaluator, Binding], Iterator[tuple[Binding, Array]]]
 
 
@@ -181,6 +179,7 @@ class IdentityComparison:
         self.quantity, self.points = quantity, points
         self.first_point: Any = points.first
         self._parts = 0  # of the formulas that were proved
+        self._is_of_equality = _has_equality(quantity)
 
     def a_truth(self) -> Array:
         """The truth at the first point that has one, with all witnesses heard."""
@@ -234,6 +233,7 @@ class IdentityComparison:
                 yield {**binding, **more}, mine
             read_as.update(dict.fromkeys(evaluator.said.values()))
 
+        self._is_of_equality = _has_equality(self.quantity) or _has_equality(line)
         try:
             mismatch = self._mismatch(claimed, None)
         except (EvaluationError, Missing) as error:
@@ -247,12 +247,15 @@ class IdentityComparison:
         nothing shows that there is none."""
         search = _Search(self, claimed, printed)
         doubt = self._unproved(claimed, 1)
-        if mismatch := search.upto(MANY if doubt else FEW):
+        generic = not doubt and not self._is_of_equality
+        if mismatch := search.upto(MANY if doubt else FEW, generic=generic):
             return mismatch
+        if search.where is not None and not search.tried:  # it has no value anywhere
+            return Mismatch(self.first_point, {}, reason=str(search.where))
         if doubt and (doubt := self._unproved(claimed, TERMS)):
             raise Undecided(doubt)
         if search.where is not None and search.without > search.tried:
-            where = f"is the truth where it has a value, but at most points {search.where}"
+            where = f"is the truth where it has a value, but at most points there is {search.where}"
             raise Undecided(where)
         return None
 
@@ -270,7 +273,7 @@ class IdentityComparison:
                         if off_entries(mine, truth, None):
                             return but
             except (DivisionByZero, ZeroDivisionError):
-                return f"{but}: there is a division by 0 on one side of a kink"
+                return f"{but}: there is a division by 0 for some signs of what has a kink"
             except OutsideDomain as error:
                 return f"{but}: {error}"
             except Undecided as error:
@@ -298,49 +301,55 @@ class _Search:
     where: Exception | None = None  # and why
     seen: int = 0
 
-    def upto(self, most: int) -> Mismatch | None:
-        """The first mismatch among so many points where both sides have a value."""
-        points = self.comparison.points
+    def upto(self, most: int, *, generic: bool) -> Mismatch | None:
+        """The first mismatch among so many points where both sides have a value;
+        if these are to be `generic`, among those that stand at no kink."""
+        comparison = self.comparison
         while self.tried < most and self.seen < 2 * MANY:
-            point = points.numbers(self.seen)
+            point = comparison.points.numbers(self.seen)
             self.seen += 1
             try:
-                truths = truths_at(point, self.comparison.quantity)
+                truths = truths_at(point, comparison.quantity)
             except NO_VALUE:
                 continue
             try:
-                mismatch = _first(point, truths, self.claimed, self.printed)
-            except (AtKink, TooClose, Imprecise, NotRead) as error:
-                if isinstance(error, NotRead):
-                    raise
+                mismatch = self._first(point, truths, generic=generic)
+            except NotRead:
+                raise
             except (EvaluationError, ArithmeticError) as error:
                 self.without, self.where = self.without + 1, error
+            except (AtKink, TooClose, Imprecise):
+                continue
             else:
                 self.tried += 1
                 if mismatch is not None:  # all witnesses are heard
-                    heard, quantity = points.heard(point), self.comparison.quantity
-                    binding = {letter: mismatch.binding[letter] for letter in quantity.letters}
-                    truth = Evaluator(heard).value(quantity, binding)
-                    return _first(heard, [(binding, truth)], self.claimed, self.printed)
+                    heard = comparison.points.heard(point)
+                    letters = comparison.quantity.letters
+                    binding = {letter: mismatch.binding[letter] for letter in letters}
+                    truth = Evaluator(heard).value(comparison.quantity, binding)
+                    return self._first(heard, [(binding, truth)], generic=generic)
+        return None
+
+    def _first(
+        self, point: GraphPoint, truths: list[tuple[Binding, Array]], *, generic: bool
+    ) -> Mismatch | None:
+        """The first place at a point where what is claimed is not the truth."""
+        evaluator, here = Evaluator(point), cast(Any, point)
+        for binding, truth in truths:
+            for everywhere, mine in self.claimed(evaluator, binding):
+                if not same_shape(mine.shape, truth.shape):
+                    return Mismatch(here, everywhere, truth, reason=_shapes(mine, truth))
+                if off_entries(mine, truth, self.printed):
+                    _ = evaluator.value(self.comparison.quantity, binding)  # whose kinks count, too
+                    if generic and any(v == 0 for v in evaluator.kinks):
+                        raise AtKink("something has its kink here")
+                    return Mismatch(here, everywhere, truth, mine)
         return None
 
 
-def _first(
-    point: Values,
-    truths: list[tuple[Binding, Array]],
-    claimed: Claimed,
-    printed: list[Printed] | None,
-) -> Mismatch | None:
-    """The first place at a point where what is claimed is not the truth."""
-    evaluator, here = Evaluator(point), point
-    shown: Any = here
-    for binding, truth in truths:
-        for everywhere, mine in claimed(evaluator, binding):
-            if not same_shape(mine.shape, truth.shape):
-                return Mismatch(shown, everywhere, truth, reason=_shapes(mine, truth))
-            if off_entries(mine, truth, printed):
-                return Mismatch(shown, everywhere, truth, mine)
-    return None
+def _has_equality(tree: f.Node) -> bool:
+    """Whether a formula asks if two numbers are equal, which for most they are not."""
+    return any(isinstance(part, f.Compare) and part.operator == "==" for part in f.walk(tree))
 
 
 def _shapes(mine: Array, truth: Array) -> str:

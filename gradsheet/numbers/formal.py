@@ -43,7 +43,8 @@ from gradsheet.numbers.reasons import OutsideDomain
 TERMS = 64  # of a sum of products of symbols, at most
 MAX_EXPANDED = 3  # symbols in the argument of a function that is looked at on both sides of each
 MAX_DIVISORS = 100  # numbers that are looked for as factors where a root or logarithm is taken
-# A bit serves all such multiples of the argument of its kink.
+MAX_MULTIPLES = 200  # arguments of kinks that are looked for as multiples of each other
+# A root serves those of such multiples, by the square of each.
 MULTIPLES = [*dict.fromkeys(Fraction(n, d) for n in range(1, 7) for d in range(1, 7))]
 
 Number = Any  # an int, a Fraction, a Formal, a Branched, or a Dual of these
@@ -127,10 +128,9 @@ class FormalField:
         if not z.mark or z.sign:
             return Fraction(int(z.mark != 0 and z.sign > 0))
         if z.mark not in self._bits:
-            k = self._symbol()
-            for times in MULTIPLES:
-                m = self.marks.reduced(z.mark * self.marks.of(times))
-                self._bits |= {m: (k, True), self.marks.reduced(-m): (k, False)}
+            self._bits[z.mark] = self._known_bit(z.mark) or (self._symbol(), True)
+            k, is_same = self._bits[z.mark]
+            self._bits[self.marks.reduced(-z.mark)] = k, not is_same
         k, is_same = self._bits[z.mark]
         if not is_same and jump and not z.plain:
             if k not in self._jumps:
@@ -138,6 +138,16 @@ class FormalField:
             k, is_same = self._jumps[k], True
         bit = Branched(self, {(1 << k, 0): self(1)})
         return bit if is_same else 1 - bit
+
+    def _known_bit(self, m: Mark) -> tuple[int, bool] | None:
+        """The bit of a multiple, by a fraction, of what has one."""
+        if len(self._bits) > MAX_MULTIPLES:
+            return None
+        inverse = self.marks.raised(m, -1)
+        for other, (k, is_same) in self._bits.items():
+            if times := self.marks.fraction(self.marks.reduced(other * inverse)):
+                return k, is_same == (times > 0)
+        return None
 
     def absolute(self, z: Number) -> Number:
         """The larger one of z and -z."""
@@ -282,7 +292,7 @@ class Formal:
             if one.exact is not None:  # a multiple
                 product._power = one.power_mark * two.power_mark % field.marks.order
                 product.logs = tuple((m, times * one.exact) for m, times in two.logs)
-        if self.mark == that.mark:
+        if self.mark == that.mark and mark:
             product.sign = product.sign or int(product.plain)
             field.squared(self, product)
         return product
@@ -361,8 +371,20 @@ class Formal:
             self.field.marks.remember(self.exact)
 
     def power(self, exponent: Fraction) -> Number:
-        """A power that is no whole number."""
-        return _fractional(self, exponent)
+        """A power, of a number that is not negative where the exponent is not whole."""
+        if exponent.denominator == 1:
+            return self ** int(exponent)
+        if exponent < 0:
+            return 1 / self.power(-exponent)
+        if exponent.denominator == 2:
+            return self.sqrt() ** exponent.numerator
+        if not self.mark:
+            return self
+        power = (self.log() * exponent).exp()
+        # The logarithm is not there where it is 0, and the power is.
+        if isinstance(power, Formal) and not self.plain:
+            power.sign = 0
+        return power
 
     def sin(self) -> "Formal":
         """The sine."""
@@ -518,8 +540,10 @@ class Branched:
         return self._through(lambda z: z.sqrt())
 
     def power(self, exponent: Fraction) -> Number:
-        """A power that is no whole number."""
-        return _fractional(self, exponent)
+        """A power, of a number that is not negative where the exponent is not whole."""
+        if exponent.denominator == 1:
+            return self ** int(exponent)
+        return self._through(lambda z: z.power(exponent))
 
     def sin(self) -> Number:
         """The sine."""
@@ -543,14 +567,6 @@ def _power(z: Number, exponent: int) -> Number:
         return z if exponent else z.field(1)
     half = z ** (exponent // 2)
     return half * half * z if exponent % 2 else half * half
-
-
-def _fractional(z: Number, exponent: Fraction) -> Number:
-    if exponent.denominator == 1:
-        return z ** int(exponent)
-    if exponent.denominator == 2:
-        return z.sqrt() ** exponent.numerator
-    return (z.log() * exponent).exp()
 
 
 def _field_of(*numbers: Number) -> FormalField | None:

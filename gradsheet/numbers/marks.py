@@ -306,23 +306,32 @@ class Marks:
         )
 
     def _is_fraction(self, m: Mark) -> bool:
-        """Whether it is the mark of a fraction of small numbers, which then is remembered.
+        """Whether it is the mark of a fraction of small numbers, which then is remembered."""
+        if m in self._fractions:
+            return True
+        value = self.fraction(m)
+        if value is None:
+            return False
+        self.remember(value)
+        return True
+
+    def fraction(self, m: Mark) -> Fraction | None:
+        """The fraction of small numbers whose mark it is, None where there is none.
 
         By chance another's is, with a probability of 2^-80: the remainders of
         Euclid's algorithm are the numerators of what the mark stands for (P.
         Wang, A p-adic algorithm for univariate partial fractions, 1981).
         """
-        if m in self._fractions or not isinstance(m, int):
-            return m in self._fractions
+        if not isinstance(m, int):
+            return None
         before, numerator, below, denominator = self.prime, m, 0, 1
         while numerator >= MAX_FRACTION:
             quotient = before // numerator
             before, numerator = numerator, before - quotient * numerator
             below, denominator = denominator, below - quotient * denominator
-        if not 0 < denominator < MAX_FRACTION or not numerator:
-            return False
-        self.remember(Fraction(numerator, denominator))
-        return True
+        if not 0 < abs(denominator) < MAX_FRACTION or not numerator:
+            return None
+        return Fraction(numerator, denominator)
 
     def circle(self, share: Share) -> tuple[Mark, Mark]:
         """The marks of cos and sin of an angle."""

@@ -39,7 +39,7 @@ from manual.ops import OPERATIONS, Axes, Operation, function_named
 BITS = 256  # what arithmetic on marks costs is like that of fractions of so many
 
 
-def _entrywise(function: Callable[..., Any], *arrays: Array) -> Array:
+def _entrywise(function: Callable[..., Any], *arrays: Any) -> Array:
     return as_array(np.frompyfunc(function, len(arrays), 1)(*arrays))
 
 
@@ -70,7 +70,7 @@ def _maximum_backward(d_out: Array, out: Array, a: Array, b: Array) -> tuple[Arr
 
 
 def _minimum(a: Array, b: Array) -> Array:
-    return -_maximum(-a, -b)
+    return as_array(-_maximum(-a, -b))
 
 
 def _minimum_backward(d_out: Array, out: Array, a: Array, b: Array) -> tuple[Array, Array]:
@@ -117,7 +117,7 @@ def _largest_backward(d_out: Array, out: Array, a: Array, *, axes: Axes) -> tupl
 
 
 def _smallest(a: Array, *, axes: Axes) -> Array:
-    return -_largest(-a, axes=axes)
+    return as_array(-_largest(-a, axes=axes))
 
 
 def _smallest_backward(d_out: Array, out: Array, a: Array, *, axes: Axes) -> tuple[Array]:
