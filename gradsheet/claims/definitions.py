@@ -23,6 +23,7 @@ from manual.activations import Array
 MAX_DEFINITIONS = 200
 MAX_GIVEN = 4_096  # numbers, in all that is given
 SIZES = (3, 2, 4, 5, 6, 7)  # what sizes that are letters are tried with, one each
+SIZES_TRIED = 3  # each time every letter has the next one
 SHAPE_KEYS = ("shape", "sums_to", "positive")
 NAME = r"[A-Za-z_][A-Za-z_0-9]{0,39}"
 _LEFT = re.compile(
@@ -68,19 +69,19 @@ def stated(reader: HasLines, top: Table) -> Stated:
     return _Equations(reader, lines, arrays, free, sizes).stated()
 
 
-def resized(own: Stated, k: int) -> Program:
-    """The network with other sizes for its letters, the k-th after those it was
-    read with; raises EvaluationError where it cannot have them."""
-    graph = own.program.graph
-    sizes = {letter: SIZES[(j + k) % len(SIZES)] for j, (letter, _) in enumerate(graph.sizes)}
-
-    def shape(name: str, read: Shape) -> Shape:
-        if name not in own.free:
-            return read
-        return tuple(sizes[n] if isinstance(n, str) else n for n in own.free[name].shape)
-
-    given = tuple((name, shape(name, read)) for name, read in graph.given)
-    return lowered(replace(graph, given=given, sizes=tuple(sizes.items())))
+def _sized(program: Program, free: Mapping[str, Free]) -> Iterator[Program]:
+    """The network at every size tried, first as it was read."""
+    yield program
+    graph = program.graph
+    for k in range(1, SIZES_TRIED if graph.sizes else 1):
+        sizes = {letter: SIZES[(j + k) % len(SIZES)] for j, (letter, _) in enumerate(graph.sizes)}
+        given = dict(graph.given)
+        for name, spec in free.items():
+            given[name] = tuple(sizes[n] if isinstance(n, str) else n for n in spec.shape)
+        try:
+            yield lowered(replace(graph, given=tuple(given.items()), sizes=tuple(sizes.items())))
+        except (EvaluationError, OutOfWork):  # a size that this network cannot have
+            continue
 
 
 def _given(table: Table, name: str) -> Array:
@@ -248,7 +249,8 @@ class _Equations:
             self.sizes,
             tuple(self._whole_numbers(definitions)),
         )
-        return Stated(self._lowered(graph), self.arrays, self.free)
+        program = self._lowered(graph)
+        return Stated(program, self.arrays, self.free, tuple(_sized(program, self.free)))
 
     def _left(self, line: _Line) -> _Left:
         """The left side of an equation, taken apart."""

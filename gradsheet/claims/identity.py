@@ -17,7 +17,7 @@ from typing import Any, cast
 import numpy as np
 
 from gradsheet.claims.comparison import Mismatch, Outcome, off_entries, truths_at
-from gradsheet.claims.definitions import resized
+from gradsheet.claims.counting import HEARD
 from gradsheet.claims.sheet import Free, Stated
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
@@ -34,19 +34,18 @@ from gradsheet.numbers.reasons import (
     Imprecise,
     Missing,
     NotRead,
-    OutOfWork,
     OutsideDomain,
     TooClose,
     Undecided,
 )
 from gradsheet.numbers.session import Session
-from gradsheet.truth.graph_point import GraphPoint
+from gradsheet.truth.graph_point import Asked, GraphPoint
+from gradsheet.truth.graph_values import GraphValues
 from gradsheet.truth.identities import FormalEvaluator, FormalPoint, degree
 from manual.activations import Array
 
-SIZES_TRIED = 3
 FEW, MANY = 3, 16  # points with numbers: beside a proof, and to find out what is not equal
-HEARD = 8  # values of indices for which all witnesses are heard where nothing is wrong
+LONGER = 10  # times the operations of one term are those of many
 LARGEST = 5  # among the numbers drawn
 SEED = 17
 DIGITS = 160
@@ -70,31 +69,21 @@ def _drawn(spec: Free, shape: tuple[int, ...], draw: Draw) -> Array:
 
 @dataclass(eq=False)
 class Everywhere:
-    """The points at which the claims of a sheet are tried."""
+    """The points at which the claims of a sheet are tried; what is `asked` is
+    put to the witnesses."""
 
     own: Stated
+    asked: Asked
     budget: Budget
     session: Session
     _numbers: list[GraphPoint] = field(default_factory=list, init=False)
     _formal: dict[int, list[FormalPoint]] = field(default_factory=dict, init=False)
 
-    @functools.cached_property
-    def sized(self) -> list[Program]:
-        """The network at every size tried, first as it was read."""
-        programs = [self.own.program]
-        if self.own.program.graph.sizes:
-            for k in range(1, SIZES_TRIED):
-                try:
-                    programs.append(resized(self.own, k))
-                except (EvaluationError, OutOfWork):  # a size that this network cannot have
-                    continue
-        return programs
-
     def formal(self, terms: int) -> list[FormalPoint]:
         """The network of every size with letters for what is free; kept are the
         laws of so many terms."""
         if terms not in self._formal:
-            self._formal[terms] = [self._lettered(program, terms) for program in self.sized]
+            self._formal[terms] = [self._lettered(program, terms) for program in self.own.sized]
         return self._formal[terms]
 
     def _lettered(self, program: Program, terms: int) -> FormalPoint:
@@ -114,7 +103,7 @@ class Everywhere:
         """A point with numbers, one of every size after the other; no witness is heard."""
         while len(self._numbers) <= k:
             number = len(self._numbers)
-            program = self.sized[number % len(self.sized)]
+            program = self.own.sized[number % len(self.own.sized)]
             self._numbers.append(self._point(program, self._given(number), heard=False))
         return self._numbers[k]
 
@@ -126,13 +115,14 @@ class Everywhere:
         self, program: Program, given: Mapping[str, Array], *, heard: bool = True
     ) -> GraphPoint:
         options = Arithmetic(DIGITS), self.budget, self.session
-        return GraphPoint(program, given, *options, heard=heard, nudges=HEARD)
+        asked = self.asked if heard else None
+        return GraphPoint(program, given, *options, asked=asked, nudges=HEARD)
 
     def _given(self, number: int) -> dict[str, Array]:
         """What is given, with small numbers for what is free: at every fourth
         point positive ones, and at every fourth such below 1."""
-        program = self.sized[number % len(self.sized)]
-        chance, kind = random.Random(SEED + number), number // len(self.sized) % 4
+        program = self.own.sized[number % len(self.own.sized)]
+        chance, kind = random.Random(SEED + number), number // len(self.own.sized) % 4
         parts = 1 if program.is_rational else 2
 
         def number_of(spec: Free) -> Fraction:
@@ -151,19 +141,15 @@ class Everywhere:
             given[name] = array
         return given
 
-    def reading(self) -> str:
-        """Which sizes were tried, "" where none is a letter."""
-        tried: dict[str, list[int]] = {}
-        for program in self.sized:
-            for letter, size in program.graph.sizes:
-                tried.setdefault(letter, []).append(size)
-        several = [f"{letter} = {_listed(sizes)}" for letter, sizes in tried.items()]
-        return ", ".join(several)
 
-
-def _listed(numbers: list[int]) -> str:
-    *others, last = map(str, numbers)
-    return f"{', '.join(others)} and {last}" if others else last
+def sizes_tried(own: Stated) -> str:
+    """At which sizes claims are tried, "" where none is a letter."""
+    tried: dict[str, list[str]] = {}
+    for program in own.sized:
+        for letter, size in program.graph.sizes:
+            tried.setdefault(letter, []).append(str(size))
+    several = [f"{letter} = {' and '.join(sizes)}" for letter, sizes in tried.items()]
+    return ", ".join(several)
 
 
 # What is claimed, for one value of the indices and for all of those it has besides.
@@ -179,7 +165,7 @@ class IdentityComparison:
         self.quantity, self.points = quantity, points
         self.first_point: Any = points.first
         self._parts = 0  # of the formulas that were proved
-        self._is_of_equality = _has_equality(quantity)
+        self._line: f.Node | None = None  # that is being compared
 
     def a_truth(self) -> Array:
         """The truth at the first point that has one, with all witnesses heard."""
@@ -233,7 +219,7 @@ class IdentityComparison:
                 yield {**binding, **more}, mine
             read_as.update(dict.fromkeys(evaluator.said.values()))
 
-        self._is_of_equality = _has_equality(self.quantity) or _has_equality(line)
+        self._line = line
         try:
             mismatch = self._mismatch(claimed, None)
         except (EvaluationError, Missing) as error:
@@ -247,17 +233,31 @@ class IdentityComparison:
         nothing shows that there is none."""
         search = _Search(self, claimed, printed)
         doubt = self._unproved(claimed, 1)
-        generic = not doubt and not self._is_of_equality
+        if doubt:
+            self.first_point.budget.spend(MANY * self._work_at(self.first_point))
+        generic = not doubt and not any(
+            map(_has_equality, (self.quantity, self._line or self.quantity))
+        )
         if mismatch := search.upto(MANY if doubt else FEW, generic=generic):
             return mismatch
         if search.where is not None and not search.tried:  # it has no value anywhere
             return Mismatch(self.first_point, {}, reason=str(search.where))
-        if doubt and (doubt := self._unproved(claimed, TERMS)):
+        if doubt:
+            work = sum(map(self._work_at, self.points.formal(1)))
+            self.first_point.budget.spend(LONGER * work)
+            doubt = self._unproved(claimed, TERMS)
+        if doubt:
             raise Undecided(doubt)
         if search.where is not None and search.without > search.tried:
             where = f"is the truth where it has a value, but at most points there is {search.where}"
             raise Undecided(where)
         return None
+
+    def _work_at(self, point: GraphValues) -> int:
+        """The operations of trying the claim at a point."""
+        sides = [side for side in (self.quantity, self._line) if side is not None]
+        work: int = point.pass_work.both + sum(map(point.formula_work, sides))
+        return work
 
     def _unproved(self, claimed: Claimed, terms: int) -> str:
         """Why equality is not shown on formal numbers at every size; "" where it is."""
@@ -285,7 +285,7 @@ class IdentityComparison:
         degrees = [degree(point.program) for point in self.points.formal(1)]
         error = 2 * self._parts * sum(degrees) * 2.0**-FIELD  # of a derivative twice that
         text = f"holds for all values but for a probability of error below {error:.0e}"
-        sizes = self.points.reading()
+        sizes = sizes_tried(self.points.own)
         return f"{text}, at {sizes}" if sizes else text
 
 

@@ -88,11 +88,13 @@ class Free:
 @dataclass(frozen=True)
 class Stated:
     """A network of its own as it was read: its steps, the numbers given, and
-    what is given by its shape alone."""
+    what is given by its shape alone; with letters for sizes the steps at
+    several, of which `program` has the first."""
 
     program: Program
     arrays: Mapping[str, Array]
     free: Mapping[str, Free]
+    sized: tuple[Program, ...]
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradsheet.claims.comparison import Comparison, Mismatch, like, truths_at
-from gradsheet.claims.counting import claim_work, derived, own_witness_work, witness_work
+from gradsheet.claims.counting import asked_of, claim_work, derived, own_witness_work, witness_work
 from gradsheet.claims.history import History
-from gradsheet.claims.identity import Everywhere, IdentityComparison
+from gradsheet.claims.identity import Everywhere, IdentityComparison, sizes_tried
 from gradsheet.claims.judgement import Judgement, LineVerdict
 from gradsheet.claims.messages import line_message, value_message
 from gradsheet.claims.readings import Readings
@@ -451,24 +451,22 @@ def verdicts(sheet: Sheet, budget: Budget, session: Session = LIBRARY) -> Verdic
     if sheet.own is not None and not sheet.has_numbers:
         return _over_all_values(sheet, sheet.own, budget, session)
     judged = _with_numbers if sheet.has_numbers else _over_all_weights
-    return judged(sheet, frozenset(derived(sheet)), budget, session)
+    return judged(sheet, budget, session)
 
 
 def _over_all_values(sheet: Sheet, own: Stated, budget: Budget, session: Session) -> Verdicts:
     """The judgements of a sheet with a network of its own of which something is
     given by its shape alone."""
-    points = Everywhere(own, budget, session)
+    points = Everywhere(own, asked_of(sheet), budget, session)
     readings = Readings(sheet.network, None, None, budget, session)
     claims = [_without_dots(claim, points.first) for claim in sheet.claims]
     judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
     return Verdicts(judgements, points.first, None)
 
 
-def _over_all_weights(
-    sheet: Sheet, jax_of: frozenset[str], budget: Budget, session: Session
-) -> Verdicts:
+def _over_all_weights(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
     """The judgements of a sheet of formulas."""
-    points = probes_for(sheet.network, jax_of, sheet.exact_rate, session)
+    points = probes_for(sheet.network, frozenset(derived(sheet)), sheet.exact_rate, session)
     points.budget.take_over(budget)
     readings = Readings(sheet.network, None, sheet.exact_rate, points.budget, session)
     claims = [_without_dots(claim, next(iter(points))) for claim in sheet.claims]
@@ -476,15 +474,13 @@ def _over_all_weights(
     return Verdicts(judgements, points, None)
 
 
-def _with_numbers(
-    sheet: Sheet, jax_of: frozenset[str], budget: Budget, session: Session
-) -> Verdicts:
+def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
     """The judgements of a sheet with numbers."""
     rungs = list[Any]()
 
     def rung(number: int) -> Any:
         if number == len(rungs):
-            rungs.append(_point(sheet, number, jax_of, budget, session))
+            rungs.append(_point(sheet, number, budget, session))
         return rungs[number]
 
     history = History(_data(sheet))
@@ -510,25 +506,23 @@ def _with_numbers(
     return Verdicts(judgements, rung(0), history)
 
 
-def _point(
-    sheet: Sheet, rung: int, jax_of: frozenset[str], budget: Budget, session: Session
-) -> Point | GraphPoint:
+def _point(sheet: Sheet, rung: int, budget: Budget, session: Session) -> Point | GraphPoint:
     """The point of a sheet with numbers, at a rung of the ladder."""
     arithmetic, own = arithmetic_of(rung), sheet.own
     if own is not None:
         if rung:
             budget.spend(own_witness_work(sheet, own, None, LADDER[rung]))
-        return GraphPoint(own.program, own.arrays, arithmetic, budget, session)
+        options = own.program, own.arrays, arithmetic, budget, session
+        return GraphPoint(*options, asked=asked_of(sheet))
     if rung:
         budget.spend(witness_work(sheet, None, LADDER[rung]))
-    return shared_point_of(sheet.problem, jax_of, arithmetic, budget, session)
+    return shared_point_of(sheet.problem, asked_of(sheet), arithmetic, budget, session)
 
 
 def reading_of(sheet: Sheet) -> str:
     """The reading in one line, as every report states it."""
     if sheet.own is not None:
-        tried = Everywhere(sheet.own, Budget(), LIBRARY).reading()
-        reading = sheet.own.program.reading()
+        tried, reading = sizes_tried(sheet.own), sheet.own.program.reading()
         return f"{reading}; tried at {tried}" if tried else reading
     reading = sheet.network.reading()
     if sheet.y is not None and (odd := improbable(sheet.network, sheet.y)):

@@ -60,8 +60,9 @@ class Shapes(Protocol):
         quantity like any other."""
 
     @property
-    def bases(self) -> Mapping[tuple[str, int], str]:
-        """The nodes that stand at an index below 1 of a recurrence, as h[0] does."""
+    def bases(self) -> Mapping[tuple[str, int, int], str]:
+        """The nodes that stand at an index below 1 of a recurrence, as h[0]
+        does: by its name, the axis of its steps, and the index there."""
 
     def canonical(self, name: str) -> str:
         """The one name of a quantity."""
@@ -241,7 +242,7 @@ class Evaluator:
         # The whole formula, and what the letters of the sums around a part of it run over.
         self.whole: f.Node | None = None
         self.running = {letter: range(1, size + 1) for letter, size in sizes.items()}
-        self.pending: set[str] = set()  # letters whose range is being found
+        self.pending: set[tuple[str, int]] = set()  # letters whose range is being found
         self.local: dict[str, Array] = {}  # the argument of an own function, in its formula
         self.numbers = numbers  # other values for the numbers of a formula, by the id of their node
         self.letters: dict[int, list[str]] = {}  # that sums depend on, by the ids of their nodes
@@ -316,7 +317,7 @@ class Evaluator:
             return "shares" + name[1:], indices
         if network.bases:
             for axis, index in enumerate(indices):
-                if base := network.bases.get((name, self.whole_number(index, binding))):
+                if base := network.bases.get((name, axis, self.whole_number(index, binding))):
                     return base, indices[:axis] + indices[axis + 1 :]
         return name, indices
 
@@ -500,16 +501,16 @@ class Evaluator:
         outer = self.running.get(letter)
         self.running[letter] = values
         terms = (self.value(node.term, {**binding, letter: k}) for k in values)
-        if isinstance(node, f.Largest | f.Smallest):
-            total = self._extreme("max" if isinstance(node, f.Largest) else "min", [*terms])
-        else:
+        try:
+            if isinstance(node, f.Largest | f.Smallest):
+                return self._extreme("max" if isinstance(node, f.Largest) else "min", [*terms])
             total = next(terms)
             for term in terms:
                 total = self._entrywise("+", total, term)
-        if outer is None:
+        finally:
             del self.running[letter]
-        else:
-            self.running[letter] = outer
+            if outer is not None:
+                self.running[letter] = outer
         return self._divided(total, len(values)) if isinstance(node, f.Mean) else total
 
     def _divided(self, total: Array, number: int) -> Array:
@@ -564,7 +565,7 @@ class Evaluator:
         if isinstance(index, f.Letter):
             return self._bound(index.name, binding)
         value = self.value(index, binding)
-        number = None if value.ndim else value.item()
+        number: Any = None if value.ndim else value.item()
         exact = getattr(number, "exact", number)
         while hasattr(exact, "value"):  # a dual number, or a ball
             exact = exact.value
@@ -872,21 +873,26 @@ class Evaluator:
         key = (letter, id(node))
         if key in self.ranges:
             return self.ranges[key]
+        if key in self.pending:
+            raise self._no_limits(letter)
+        self.pending.add(key)
+        try:
+            return self._found_range(letter, node, binding, scope)
+        finally:
+            self.pending.remove(key)
+
+    def _found_range(self, letter: str, node: f.Node, binding: Binding, scope: Scope) -> int:
         places = [*self._places(letter, node, binding, scope)]
         sizes = {size: name for index, size, name, _ in places if isinstance(index, f.Letter)}
         if len(sizes) > 1:
             axes = ", ".join(f"{n} in {name}" for n, name in sizes.items())
             raise EvaluationError(f"the index {letter} runs over axes of different size: {axes}")
         if sizes:
-            (self.ranges[key],) = sizes
-            return self.ranges[key]
+            (self.ranges[letter, id(node)],) = sizes
+            return next(iter(sizes))
         if not places:
             raise NotRead(NO_RANGE.format(letter))
-        self.pending.add(letter)
-        try:
-            return self._inside(letter, places, node, binding)
-        finally:
-            self.pending.remove(letter)
+        return self._inside(letter, places, node, binding)
 
     def _inside(self, letter: str, places: list[Place], node: f.Node, binding: Binding) -> int:
         """How far every index stays inside, whatever the other letters in it are."""
@@ -912,10 +918,10 @@ class Evaluator:
 
     def _values(self, letter: str, node: f.Node, binding: Binding, scope: Scope) -> range:
         """What a letter beside another one runs over."""
-        if letter in self.pending:
-            raise self._no_limits(letter)
         if letter in scope:
             return self.limits(scope[letter], binding, scope)
+        if any(letter == other for other, _ in self.pending):
+            raise self._no_limits(letter)
         if letter in self.running:
             return self.running[letter]
         return range(1, self._range(letter, self.whole or node, binding, {}) + 1)

@@ -51,9 +51,6 @@ class ActivationFacts:
 
     The values:
 
-    textbook      f by the textbook's formula, on any type of numbers, for the
-                  witness that shares no arithmetic with others; of `z,
-                  *parameters`, or where a layer `mixes` its units of all z
     exact         f as the language has it, of an exact number: a `Real`, or
                   where there is a kink a Fraction
     exact_prime   f' likewise; None where another function is f'
@@ -86,7 +83,6 @@ class ActivationFacts:
     """
 
     name: str
-    textbook: Callable[..., Any]
     exact: Callable[..., Any] | None = None
     exact_prime: Callable[..., Any] | None = None
     from_h: Callable[[Any, Any], Any] | None = None
@@ -143,17 +139,10 @@ def _sigmoid(v: Real) -> Real:
     return ((v - abs(v)) * Fraction(1, 2)).exp() / (1 + (-abs(v)).exp())
 
 
-def _softmax(z: list[Any]) -> list[Any]:
-    powers = [v.exp() for v in z]
-    total = sum(powers)
-    return [power / total for power in powers]
-
-
 _RECORDS = (
-    ActivationFacts("identity", textbook=lambda v: v, text="{z}", slope="1"),
+    ActivationFacts("identity", text="{z}", slope="1"),
     ActivationFacts(
         "relu",
-        textbook=lambda v: v if v > 0 else 0 * v,
         exact=lambda v: v if v > 0 else Fraction(0),
         exact_prime=_step,
         at_kink="relu'(0) = 0",
@@ -165,7 +154,6 @@ _RECORDS = (
     ),
     ActivationFacts(
         "leaky_relu",
-        textbook=lambda v, slope: v if v > 0 else slope * v,
         exact=lambda v, slope: v if v > 0 else slope * v,
         exact_prime=lambda v, slope: Fraction(1) if v > 0 else slope,
         at_kink="leaky_relu'(0) is its slope",
@@ -176,7 +164,6 @@ _RECORDS = (
     ),
     ActivationFacts(
         "sigmoid",
-        textbook=lambda v: 1 / (1 + (-v).exp()),
         exact=_sigmoid,
         exact_prime=lambda v: _sigmoid(v) * _sigmoid(-v),
         from_h=lambda h, one: h * (one - h),
@@ -188,7 +175,6 @@ _RECORDS = (
     ),
     ActivationFacts(
         "tanh",
-        textbook=lambda v: 1 - 2 / (1 + (v + v).exp()),
         exact=methodcaller("tanh"),
         exact_prime=lambda v: 4 * _sigmoid(2 * v) * _sigmoid(-2 * v),
         from_h=lambda h, one: one - h * h,
@@ -199,7 +185,6 @@ _RECORDS = (
     ),
     ActivationFacts(
         "softplus",
-        textbook=lambda v: (1 + v.exp()).log(),
         exact=lambda v: (v + abs(v)) * Fraction(1, 2) + (1 + (-abs(v)).exp()).log(),
         between=(0, math.inf),
         exponentials=3,
@@ -211,7 +196,6 @@ _RECORDS = (
     ),
     ActivationFacts(
         "silu",
-        textbook=lambda v: v / (1 + (-v).exp()),
         exact=lambda v: v * _sigmoid(v),
         exact_prime=lambda v: _sigmoid(v) * (1 + v * _sigmoid(-v)),
         steepest=1.1,
@@ -222,7 +206,6 @@ _RECORDS = (
     ),
     ActivationFacts(
         "softmax",
-        textbook=_softmax,
         exact=by_hand.softmax,
         between=(0, 1),
         mixes=True,
@@ -281,16 +264,18 @@ _FORMAL: dict[str, Callable[..., Any]] = {
     "ddrelu": lambda v: Fraction(0),
     "abs": lambda v: 2 * side(v) * v - v,
     "dabs": lambda v: step(v) - step(-v),
+    "sigmoid": lambda v: 1 / (1 + (-v).exp()),
+    "tanh": lambda v: 1 - 2 / (1 + (2 * v).exp()),
+    "softplus": lambda v: (1 + v.exp()).log(),
+    "silu": lambda v: v / (1 + (-v).exp()),
 }
 
 
 def on_formal(name: str) -> Callable[..., Any]:
     """A function of formal numbers, or with one more d in front its derivative;
-    what is smooth is as the textbook has it."""
+    what is smooth by the textbook's formula, where saturation is no matter."""
     if name in _FORMAL:
         return _FORMAL[name]
-    if name in ACTIVATIONS and not ACTIVATIONS[name].kinked:
-        return ACTIVATIONS[name].textbook
     if name in FUNCTIONS and not FUNCTIONS[name].kinked and name[:1] != "d":
         return FUNCTIONS[name].exact
     if name[:1] != "d" or (name[1:] in ACTIVATIONS and ACTIVATIONS[name[1:]].kinked):

@@ -306,7 +306,9 @@ class _Parser:
             if constant < 0:
                 raise FormulaError(f"the index {constant} is negative: indices start at 1")
             return constant
-        return node
+        form = f.linear(node) or {}
+        terms = {name: times for name, times in form.items() if times}
+        return f.Letter(*terms) if [*terms.values()] == [1] and "" not in terms else node
 
     def index_sum(self) -> f.Node:
         node = self.multiple()
@@ -406,9 +408,10 @@ class _Parser:
         if name == "where" and not prime:
             return self.where()
         name = self.function(name)
-        if prime and name == "log":
-            (argument,) = self.listed("(", self.formula, ")")
-            return f.Binary("/", f.Number(printed("1")), argument)
+        if prime and name in _SLOPES:
+            arguments = self.listed("(", self.formula, ")")
+            self.count(f"{name}'", arguments, 1)
+            return _SLOPES[name](*arguments)
         if prime:
             if name not in DERIVATIVES:
                 known = ", ".join(f"{other}'" for other in DERIVATIVES)
@@ -610,6 +613,16 @@ class _Parser:
         near = _alike(name, functions) if self.peek() == "(" else []
         near += [other for other in known if other.lower() == name.lower()] + _alike(name, known)
         return near[0] if near else None
+
+
+_ONE, _TWO = f.Number(printed("1")), f.Number(printed("2"))
+# The derivatives that have no name of their own.
+_SLOPES: dict[str, Callable[[f.Node], f.Node]] = {
+    "log": lambda u: f.Binary("/", _ONE, u),
+    "sqrt": lambda u: f.Binary("/", _ONE, f.Binary("*", _TWO, f.Call("sqrt", (u,)))),
+    "cos": lambda u: f.Negative(f.Call("sin", (u,))),
+    "abs": lambda u: f.Binary("-", f.Call("step", (u,)), f.Call("step", (f.Negative(u),))),
+}
 
 
 _OVER: dict[str, type[f.Sum]] = {

@@ -68,6 +68,8 @@ def formula_text(node: f.Node) -> str:
             # Behind a name an index would be its own.
             bare = isinstance(base, f.List | f.Call | f.Subscript)
             return (formula_text(base) if bare else f"({formula_text(base)})") + show_index(indices)
+        case f.Transpose(f.Number(printed)):  # 2.T would begin with the number 2.
+            return f"({printed.text}).T"
         case f.Transpose(operand):
             return f"{part(operand, POSTFIX)}.T"
     return _without_operator(node)

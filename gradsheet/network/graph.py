@@ -8,7 +8,7 @@ f(u)   = u/(1 + exp(-u))          a function of the sheet's own
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -92,6 +92,32 @@ class Graph:
         """The functions of the sheet's own by their names."""
         return {function.name: function for function in self.functions}
 
+    def uses(self, definition: Definition) -> set[str]:
+        """The names that a definition is made of, those of functions' formulas
+        among them."""
+        names = {part.name for part in names_in(definition.formula)}
+        for part in f.walk(definition.formula):
+            if isinstance(part, f.Call):
+                own = self.by_function.get(part.function.removesuffix("'"))
+                if own is not None:
+                    names |= {q.name for q in names_in(own.formula)} - {own.argument}
+        aliases = dict(self.aliases)
+        return {aliases.get(name, name) for name in names}
+
+    def needed_for(self, names: Collection[str]) -> "Graph":
+        """The part of the graph that some names are made of."""
+        by_name: dict[str, list[Definition]] = {}
+        for definition in self.definitions:
+            by_name.setdefault(definition.name, []).append(definition)
+        needed, waiting = set[str](), [*names]
+        while waiting:
+            name = waiting.pop()
+            if name not in needed:
+                needed.add(name)
+                waiting += (u for d in by_name.get(name, ()) for u in self.uses(d))
+        kept = tuple(d for d in self.definitions if d.name in needed)
+        return replace(self, definitions=kept)
+
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """The definitions in the order of the forward pass, those of a
@@ -128,7 +154,7 @@ class _Order:
                     f"is no {base.name}[t] = ... that goes on from it",
                 )
         while waiting:
-            ready = next((d for d in waiting if self._names(d) <= known), None)
+            ready = next((d for d in waiting if self.graph.uses(d) <= known), None)
             if ready is not None:
                 self._only_above(ready)
                 if mine := [base for base in self.bases if base.name == ready.name]:
@@ -146,16 +172,6 @@ class _Order:
             for member in members:
                 waiting.remove(member)
                 known.add(member.name)
-
-    def _names(self, definition: Definition) -> set[str]:
-        """The names that a definition, but for functions' arguments, is made of."""
-        names = {part.name for part in names_in(definition.formula)}
-        for part in f.walk(definition.formula):
-            if isinstance(part, f.Call):
-                own = self.graph.by_function.get(part.function.removesuffix("'"))
-                if own is not None:
-                    names |= {q.name for q in names_in(own.formula)} - {own.argument}
-        return names
 
     def _recurrence(self, waiting: list[Definition], known: set[str]) -> Block:
         """The definitions that wait for each other, as a recurrence."""
@@ -191,7 +207,7 @@ class _Order:
                     f"the base {base.left} has its number "
                     f"at another axis than {axis + 1}, along which the steps go",
                 )
-            if missing := sorted(self._names(base) - known):
+            if missing := sorted(self.graph.uses(base) - known):
                 raise _refused(
                     base,
                     f"{missing[0]} stands nowhere above: a base is made of what is known before",
@@ -200,7 +216,7 @@ class _Order:
 
     def _only_above(self, definition: Definition, but: Collection[str] = ()) -> None:
         """Raise where a definition uses a name from further down."""
-        for name in sorted(self._names(definition).difference(but)):
+        for name in sorted(self.graph.uses(definition).difference(but)):
             if self.number.get(name, -1) > self.number[definition.name]:
                 raise _refused(
                     definition, f"{name} stands further down: write its line above this one"
@@ -208,7 +224,7 @@ class _Order:
 
     def _cycle(self, waiting: list[Definition], known: set[str]) -> set[str]:
         """The names of some definitions that depend on each other and on nothing else."""
-        names = {d.name: self._names(d) - known for d in waiting}
+        names = {d.name: self.graph.uses(d) - known for d in waiting}
         for definition in waiting:
             for name in sorted(names[definition.name]):
                 if name not in names:

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from manual import losses as by_hand
 
@@ -22,9 +21,6 @@ class LossFacts:
     It is a sum of shares, one for every output yhat with its target y. The
     values:
 
-    share          an output's share by the textbook's formula, of y, yhat and
-                   the number of outputs, for the witness that shares no
-                   arithmetic with others
     factor         of a loss of squares, where dL/dyhat is (yhat - y) times
                    this, of the number of outputs
     averages       whether it is a mean over the outputs, not a sum
@@ -51,7 +47,6 @@ class LossFacts:
     """
 
     name: str
-    share: Callable[[Any, Any, int], Any]
     text: str
     gradient: str
     words: str
@@ -78,17 +73,10 @@ class LossFacts:
         return not self.name or by_hand.LOSSES[self.name].rational
 
 
-def _minus_log(t: Any, o: Any, _: int = 1) -> Any:
-    """-t log(o), with 0 log 0 = 0."""
-    # A Dual is never 0: where it is nudged, it is beside 0.
-    return -t * o.log() if t != 0 else t
-
-
-UNSPECIFIED = LossFacts("", lambda t, o, _: o, "", "", "")
+UNSPECIFIED = LossFacts("", "", "", "")
 _RECORDS = (
     LossFacts(
         "half_squared_error",
-        share=lambda t, o, _: (t - o) * (t - o) * Fraction(1, 2),
         text="({y} - {yhat})**2/2",
         gradient="({yhat} - {y})",
         by_target="({y} - {yhat})",
@@ -97,7 +85,6 @@ _RECORDS = (
     ),
     LossFacts(
         "squared_error",
-        share=lambda t, o, _: (t - o) * (t - o),
         text="({y} - {yhat})**2",
         gradient="2*({yhat} - {y})",
         by_target="2*({y} - {yhat})",
@@ -106,7 +93,6 @@ _RECORDS = (
     ),
     LossFacts(
         "mean_squared_error",
-        share=lambda t, o, outputs: (t - o) * (t - o) * Fraction(1, outputs),
         text="({y} - {yhat})**2/{outputs}",
         gradient="2/{outputs}*({yhat} - {y})",
         by_target="2/{outputs}*({y} - {yhat})",
@@ -116,7 +102,6 @@ _RECORDS = (
     ),
     LossFacts(
         "binary_cross_entropy",
-        share=lambda t, o, _: _minus_log(t, o) + _minus_log(1 - t, 1 - o),
         text="(-{y}*log({yhat}) - (1 - {y})*log(1 - {yhat}))",
         gradient="({yhat} - {y})/({yhat}*(1 - {yhat}))",
         by_target="(log(1 - {yhat}) - log({yhat}))",
@@ -130,7 +115,6 @@ _RECORDS = (
     ),
     LossFacts(
         "cross_entropy",
-        share=_minus_log,
         text="(-{y}*log({yhat}))",
         gradient="-{y}/{yhat}",
         by_target="-log({yhat})",
@@ -144,7 +128,6 @@ _RECORDS = (
     ),
     LossFacts(
         "output",
-        share=lambda t, o, _: o,
         text="{yhat}",
         gradient="1",
         is_whole=False,

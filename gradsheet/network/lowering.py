@@ -115,10 +115,11 @@ class Program:
         return (*(name for name in self.places if "[" not in name), *dict(self.graph.aliases))
 
     @cached_property
-    def bases(self) -> dict[tuple[str, int], str]:
-        """The bases of recurrences that are no step: of h[0] the name "h[0]"."""
+    def bases(self) -> dict[tuple[str, int, int], str]:
+        """The bases of recurrences that are no step, by their axis and their
+        number there: of h[0] the name "h[0]"."""
         return {
-            (name, number): f"{name}[{number}]"
+            (name, place.axis, number): f"{name}[{number}]"
             for name, place in self.places.items()
             for number in place.entries or ()
             if number < 1
@@ -187,6 +188,15 @@ class Program:
     def widths(self) -> tuple[int, ...]:
         """The lengths of all axes of names."""
         return tuple(n for shape in self.shapes.values() for n in shape) or (1,)
+
+    @cached_property
+    def node_shapes(self) -> dict[str, Shape]:
+        """The shape of every name, and of every step of a recurrence: h[2]."""
+        shapes = dict(self.shapes)
+        for name, place in self.places.items():
+            for number, slot in (place.entries or {}).items():
+                shapes[f"{name}[{number}]"] = self.steps[slot].shape
+        return shapes
 
     @cached_property
     def work(self) -> int:
@@ -465,7 +475,8 @@ class _Lowering:
         for definition in block.definitions:
             _, entries = self.unfinished.pop(definition.name)
             self._finish(definition, axis, entries)
-        return replace(block, steps=tuple(steps))
+        based = {base.axes[axis] for base in block.bases} if len(block.definitions) == 1 else set()
+        return replace(block, steps=tuple(number for number in steps if number not in based))
 
     def _entry(self, definition: Definition, fixed: Mapping[str, int]) -> int:
         try:

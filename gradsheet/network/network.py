@@ -76,7 +76,7 @@ class Network:
         return self.widths[-1]
 
     @property
-    def bases(self) -> dict[tuple[str, int], str]:
+    def bases(self) -> dict[tuple[str, int, int], str]:
         """No layer is a recurrence."""
         return {}
 

@@ -51,26 +51,6 @@ class Problem:
         return replace(self, params=params, **data)
 
     @cached_property
-    def with_loss(self) -> "Problem":
-        """The problem with a loss in any case.
-
-        An unspecified loss is the network's own output behind one more linear
-        layer, whose weights are dL/dyhat.
-        """
-        if self.d_yhat is None:
-            loss = self.network.loss or "output"
-            return replace(self, network=replace(self.network, loss=loss))
-        network = replace(
-            self.network,
-            widths=(*self.network.widths, 1),
-            biases=(*self.network.biases, None),
-            activations=(*self.network.activations, "identity"),
-            loss="output",
-        )
-        params = (*self.params, Layer(self.d_yhat[None, :]))
-        return replace(self, network=network, params=params, d_yhat=None)
-
-    @cached_property
     def key(self) -> Hashable:
         """What two problems have in common that are the same."""
         numbers = (None if array is None else tuple(array.flat) for array in self._given)

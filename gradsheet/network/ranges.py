@@ -123,15 +123,18 @@ class Ranges:
         """Find letters that stand in sums with known ones alone; whether there were any."""
         limits: dict[Key, tuple[int, _Site]] = {}
         for site in self._sites:
-            coefficients, most = site.form
+            coefficients, least = site.form
+            most = least
             unknown = [key for key in coefficients if key not in self._known]
-            if len(unknown) != 1 or coefficients[unknown[0]] < 0:
+            if len(unknown) != 1:
                 continue
             (key,) = unknown
             for other, times in coefficients.items():
                 if other != key:
-                    most += max(times * end for end in self._known[other])
-            limit = (site.size - most) // coefficients[key]
+                    ends = [times * end for end in self._known[other]]
+                    least, most = least + min(ends), most + max(ends)
+            step = coefficients[key]
+            limit = (site.size - most) // step if step > 0 else (least - 1) // -step
             if key not in limits or limit < limits[key][0]:
                 limits[key] = limit, site
         for key, (limit, site) in limits.items():

@@ -7,24 +7,17 @@ is thereby held against the other witnesses with `==`, or to as many digits as
 one likes, and nothing has to be granted to rounding.
 """
 
-import functools
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from operator import methodcaller
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-import ref
-from gradsheet.network.problem import Problem
-from gradsheet.numbers.real import Arithmetic, Real
-from gradsheet.numbers.session import LIBRARY, Session
-from manual.activations import Array, split
-from ref.losses import LOSSES
-from ref.mlp import loss_shares
+from gradsheet.language.functions import FUNCTIONS
+from gradsheet.numbers.real import Real
+from manual.activations import Array
 
 MAX_PROGRAMS = 64  # of JAX's that a session has
 
@@ -75,12 +68,81 @@ def _convert(x: Array, new_dtype: Any, **_: Any) -> Array:
     return x if x.dtype == object else np.vectorize(Fraction, [object])(x.astype(int))
 
 
-def _largest(x: Array, axes: Sequence[int], **_: Any) -> Array:
-    """The entry that floats take for the largest: JAX's softmax shifts by it,
-    and any shift will do."""
-    moved = np.moveaxis(x, axes, range(-len(axes), 0)).reshape(*np.delete(x.shape, axes), -1)
-    at = moved.astype(float).argmax(-1, keepdims=True)
-    return np.take_along_axis(moved, at, -1)[..., 0]
+def _window_places(
+    indices: Array,
+    shape: Sequence[int],
+    starts: Sequence[int],
+    alone: Sequence[int],
+    batches: Iterable[tuple[int, int]],
+    windows: Sequence[int],
+    window_axes: Sequence[int],
+) -> Array:
+    """Where the entries of windows stand in a flat array of a shape: JAX's
+    gather reads there, its scatter-add adds there.
+
+    The last axis of the indices has the corner of a window along the axes
+    `starts`; a window has the sizes `windows` along all axes but those `alone`,
+    which are `window_axes` of the result; `batches` pairs axes of the array
+    with those of the indices that go with them.
+    """
+    count, spanned = indices.ndim - 1, [k for k in range(len(shape)) if k not in alone]
+    grids = np.ogrid[tuple(map(slice, (*indices.shape[:-1], *windows)))]
+    places: list[Any] = [0] * len(shape)
+    for k, axis in enumerate(starts):
+        corner = indices[..., k]
+        places[axis] = places[axis] + corner.reshape(corner.shape + (1,) * len(windows))
+    for axis, of_indices in batches:
+        places[axis] = places[axis] + grids[of_indices]
+    for axis, grid in zip(spanned, grids[count:], strict=True):
+        places[axis] = places[axis] + grid
+    flat = np.ravel_multi_index(np.broadcast_arrays(*places, *grids)[: len(shape)], tuple(shape))
+    return np.moveaxis(flat, range(count, flat.ndim), window_axes)
+
+
+def _gather(a: Array, indices: Array, dimension_numbers: Any, slice_sizes: Any, **_: Any) -> Array:
+    d = dimension_numbers
+    alone = (*d.collapsed_slice_dims, *d.operand_batching_dims)
+    windows = [size for k, size in enumerate(slice_sizes) if k not in alone]
+    batches = zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True)
+    places = _window_places(
+        indices, a.shape, d.start_index_map, alone, batches, windows, d.offset_dims
+    )
+    return np.asarray(a.reshape(-1)[places])
+
+
+def _scatter_add(
+    a: Array, indices: Array, updates: Array, dimension_numbers: Any, **_: Any
+) -> Array:
+    d = dimension_numbers
+    alone = (*d.inserted_window_dims, *d.operand_batching_dims)
+    windows = [updates.shape[k] for k in d.update_window_dims]
+    batches = zip(d.operand_batching_dims, d.scatter_indices_batching_dims, strict=True)
+    starts, axes = d.scatter_dims_to_operand_dims, d.update_window_dims
+    places = _window_places(indices, a.shape, starts, alone, batches, windows, axes)
+    total = np.array(a, object).reshape(-1)
+    np.add.at(total, places.reshape(-1), updates.reshape(-1))
+    return total.reshape(a.shape)
+
+
+def _pad(a: Array, value: Array, padding_config: Sequence[tuple[int, int, int]]) -> Array:
+    sizes, places, inside = [], [], []
+    for n, (low, high, inner) in zip(a.shape, padding_config, strict=True):
+        sizes.append(low + n + max(0, n - 1) * inner + high)  # negative ones cut off
+        axis = low + (inner + 1) * np.arange(n)
+        inside.append(np.flatnonzero((axis >= 0) & (axis < sizes[-1])))
+        places.append(axis[inside[-1]])
+    padded = np.full(sizes, value.item(), object)
+    padded[np.ix_(*places)] = a[np.ix_(*inside)]
+    return padded
+
+
+def _slice(a: Array, start_indices: Any, limit_indices: Any, strides: Any, **_: Any) -> Array:
+    steps = strides or [1] * a.ndim
+    return a[tuple(map(slice, start_indices, limit_indices, steps))]
+
+
+def _sign(a: Array, **_: Any) -> Array:
+    return np.asarray((a > 0).astype(int) - (a < 0).astype(int) + Fraction(0))
 
 
 # `real` makes a Real of a number, for the functions that only Reals have.
@@ -106,40 +168,39 @@ _RULES: dict[str, Callable[..., Any]] = {
     "select_n": lambda which, a, b, **_: np.where(which, b, a),
     "dot_general": _dot_general,
     "reduce_sum": lambda a, axes, **_: np.asarray(a.sum(tuple(axes)), a.dtype),
-    "reduce_max": _largest,
-    "argmax": lambda a, axes, **_: np.asarray(a.astype(float).argmax(*axes)),  # where that stands
+    "reduce_max": lambda a, axes, **_: np.maximum.reduce(a, tuple(axes)),
+    "reduce_min": lambda a, axes, **_: np.minimum.reduce(a, tuple(axes)),
     "broadcast_in_dim": _broadcast,
     "reshape": lambda a, new_sizes, **_: a.reshape(new_sizes),
     "squeeze": lambda a, dimensions, **_: a.squeeze(tuple(dimensions)),
     "expand_dims": lambda a, dimensions, **_: np.expand_dims(a, tuple(dimensions)),
     "transpose": lambda a, permutation, **_: a.transpose(permutation),
     "concatenate": lambda *arrays, dimension, **_: np.concatenate(arrays, dimension),
+    "stack": lambda *arrays, axis, **_: np.stack(arrays, axis),
+    "unstack": lambda a, axis, **_: list(np.moveaxis(a, axis, 0)),
     "split": lambda a, sizes, axis, **_: np.split(a, np.cumsum(sizes)[:-1], axis),
+    "max": lambda a, b, **_: np.where(a > b, a, b),
+    "min": lambda a, b, **_: np.where(a < b, a, b),
+    "abs": lambda a, **_: abs(a),
+    "sign": _sign,
+    "slice": _slice,
+    "pad": _pad,
+    "rev": lambda a, dimensions, **_: np.flip(a, tuple(dimensions)),
+    "gather": _gather,
+    "scatter-add": _scatter_add,
+    "scatter_add": _scatter_add,
     "iota": _iota,
     "convert_element_type": _convert,
     **dict.fromkeys(("stop_gradient", "copy", "copy_p"), lambda a, **_: a),
 }
-_OF_REALS = ("exp", "log", "log1p", "tanh")
+_OF_REALS: dict[str, Callable[[Real], Any]] = {
+    **{name: methodcaller(name) for name in ("exp", "log", "log1p", "tanh", "sqrt", "sin", "cos")},
+    "rsqrt": lambda v: 1 / v.sqrt(),
+    "logistic": FUNCTIONS["sigmoid"].exact,
+}
 
 
-def _never_equal(a: Array, b: Array, **_: Any) -> Array:
-    """Of numbers none is equal to another, of whole numbers that count each as it is."""
-    if object in (a.dtype, b.dtype):
-        return np.zeros(np.broadcast(a, b).shape, bool)
-    return np.asarray(a == b)
-
-
-# A cross-entropy asks whether y is 0, to keep 0 log 0 apart. The y that a derivative is taken by
-# moves, and is not.
-_BESIDE_ZERO = {**_RULES, "eq": _never_equal}
-
-
-def _run(
-    closed: Any,
-    arguments: Arrays,
-    real: Callable[[Any], Real],
-    rules: Mapping[str, Callable[..., Any]] = _RULES,
-) -> list[Array]:
+def run_exactly(closed: Any, arguments: Arrays, real: Callable[[Any], Real]) -> list[Array]:
     """What a jaxpr with its constants gives for arrays of exact numbers."""
     jaxpr, consts = closed.jaxpr, map(_exact, closed.consts)
     variables = [*jaxpr.constvars, *jaxpr.invars]
@@ -152,152 +213,16 @@ def _run(
         name, inputs = equation.primitive.name, [read(variable) for variable in equation.invars]
         inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
         if inner is not None:
-            result: Any = _run(inner, inputs, real, rules)
+            result: Any = run_exactly(inner, inputs, real)
         elif name in _OF_REALS:
-            result = np.frompyfunc(lambda v, name=name: getattr(real(v), name)(), 1, 1)(inputs[0])
-        elif name in rules:
-            result = rules[name](*inputs, **equation.params)
+            result = np.frompyfunc(lambda v, name=name: _OF_REALS[name](real(v)), 1, 1)(inputs[0])
+        elif name in _RULES:
+            result = _RULES[name](*inputs, **equation.params)
         else:
             version = f"JAX {jax.__version__}"
             raise UnknownOperation(f"{version} has an operation without a rule here: {name}")
         outputs = result if isinstance(result, list) else [result]
         for variable, value in zip(equation.outvars, outputs, strict=True):
-            values[variable] = value if isinstance(value, np.ndarray) else np.asarray(value, object)
+            is_array = isinstance(value, np.ndarray | np.generic)  # of truth values, too
+            values[variable] = np.asarray(value, None if is_array else object)
     return [read(variable) for variable in jaxpr.outvars]
-
-
-def _program(
-    shapes: Any,
-    activations: Sequence[tuple[str, int]],
-    loss: str,
-    reduction: str,
-    of: Sequence[str],
-) -> tuple[Any, Any]:
-    """The jaxpr of the forward pass and of the Jacobians of some nodes, and the
-    structure of what it returns."""
-
-    def run(params: Any, x: Any, y: Any, slopes: Any) -> Any:
-        left = iter(slopes)
-        functions = [
-            (name, *(next(left) for _ in range(count))) if count else name
-            for name, count in activations
-        ]
-        nodes = ref.forward(params, x, functions)
-        return nodes, of and ref.stacked_jacobian(
-            params, x, functions, of=of, y=y, loss=loss, reduction=reduction
-        )
-
-    def empty(shape: tuple[int, ...] | None) -> Any:
-        return None if shape is None else jax.ShapeDtypeStruct(shape, np.dtype("float32"))  # type: ignore[no-untyped-call]
-
-    layers, x, y = shapes
-    params = [ref.Layer(empty(W), empty(b)) for W, b in layers]
-    slopes = [empty(())] * sum(count for _, count in activations)
-    program = jax.make_jaxpr(run, return_shape=True)
-    closed, structure = program(params, empty(x), empty(y), slopes)
-    return closed, jax.tree.structure(structure)
-
-
-def _program_by_target(shape: tuple[int, ...], loss: str, reduction: str) -> Any:
-    """The jaxpr of the Jacobian of the loss and the outputs' shares, (1 + O,)
-    in this order, by y."""
-
-    def run(y: jax.Array, yhat: jax.Array) -> jax.Array:
-        def value(y: jax.Array) -> jax.Array:
-            shares = loss_shares(y, yhat, LOSSES[loss], reduction)
-            return jnp.concatenate([shares.sum()[None], shares])
-
-        jacobian: jax.Array = jax.jacrev(value)(y)
-        return jacobian
-
-    empty = jax.ShapeDtypeStruct(shape, np.dtype("float32"))  # type: ignore[no-untyped-call]
-    return jax.make_jaxpr(run)(empty, empty)
-
-
-def _shape(array: Array | None) -> tuple[int, ...] | None:
-    return None if array is None else array.shape
-
-
-def autodiff_at(
-    problem: Problem, of: tuple[str, ...], arithmetic: Arithmetic, session: Session = LIBRARY
-) -> "Autodiff":
-    """JAX's opinion at a problem that has a loss, whose numbers are Fractions
-    or Reals of `arithmetic`.
-
-    `of` names the nodes whose Jacobians will be asked for.
-    """
-    network = problem.network
-    parameters = [split(activation) for activation in network.activations]
-    shapes = tuple((_shape(W), _shape(b)) for W, b in problem.params)
-    question = (
-        (shapes, _shape(problem.x), _shape(problem.y)),
-        tuple((name, len(slopes)) for name, slopes in parameters),
-        str(network.loss),
-        network.reduction,
-        of,
-    )
-    programs = session.cache("programs of JAX", MAX_PROGRAMS)
-    closed, structure = programs.get(question, lambda: _program(*question))
-    given = [*(array for layer in problem.params for array in layer), problem.x, problem.y]
-    arrays = [array for array in given if array is not None]
-    for _, slopes in parameters:
-        arrays += [np.asarray(Fraction(slope), object) for slope in slopes]
-    results = _run(closed, arrays, arithmetic)
-    nodes, rows = jax.tree.unflatten(structure, results)
-    return Autodiff(problem, of, arithmetic, session, nodes, *(rows or (None, None)))
-
-
-@dataclass(eq=False)
-class Autodiff:
-    """JAX's opinion at one point: every node, and of those asked for a vector
-    and the rows of its Jacobian."""
-
-    problem: Problem
-    of: tuple[str, ...]
-    arithmetic: Arithmetic
-    session: Session
-    nodes: Any
-    vector: Any
-    rows: Any
-
-    def _place(self, of: str) -> slice:
-        """Where a node's entries stand in the vector of all."""
-        sizes = [math.prod(self.shape(name)) for name in self.of]
-        start = sum(sizes[: self.of.index(of)])
-        return slice(start, start + math.prod(self.shape(of)))
-
-    def value(self, of: str) -> Array:
-        """A node whose Jacobian was asked for."""
-        return np.asarray(self.vector[self._place(of)].reshape(self.shape(of)))
-
-    def derivative(self, of: str, by: str) -> Array:
-        """d of / d by with all axes, (shape of `of`) + (shape of `by`); `by` is
-        "W1", "b1", "z1", "h0" and so on.
-
-        By "y" there are the derivatives of "L" and of "shares".
-        """
-        if by == "y":
-            return np.asarray(self._by_target[0] if of == "L" else self._by_target[1:])
-        letter, layer = by[0], int(by[1:])
-        rows = getattr(self.rows.params[layer - 1], letter) if letter in "Wb" else None
-        if rows is None:
-            rows = getattr(self.rows, letter)[layer - (letter == "z")]
-        return np.asarray(rows[self._place(of)].reshape(self.shape(of) + rows.shape[1:]))
-
-    @functools.cached_property
-    def _by_target(self) -> Array:
-        """The Jacobian of the loss and the outputs' shares by y, (1 + O, N, O)."""
-        yhat = self.nodes.h[-1]
-        question = yhat.shape, str(self.problem.network.loss), self.problem.network.reduction
-        programs = self.session.cache("programs of JAX by y", MAX_PROGRAMS)
-        closed = programs.get(question, lambda: _program_by_target(*question))
-        arguments = [np.asarray(self.problem.y), yhat]
-        (jacobian,) = _run(closed, arguments, self.arithmetic, _BESIDE_ZERO)
-        return jacobian
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a node, with the axis of the examples."""
-        if name in ("L", "shares"):
-            return () if name == "L" else self.nodes.h[-1].shape[1:]
-        l = int(name[1:])
-        return np.shape(self.nodes.h[l] if name[0] == "h" else self.nodes.z[l - 1])

@@ -22,7 +22,7 @@ from gradsheet.network.graph import Block, Definition
 from gradsheet.network.lowering import Program
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
-from gradsheet.numbers.dual import Dual
+from gradsheet.numbers.dual import Dual, slope_of
 from manual.activations import Array
 
 Index = tuple[int, ...]
@@ -76,9 +76,7 @@ class FormulaWalk:
 
     def slope_of(self, number: Any) -> Any:
         """What the nudge does to a number."""
-        if isinstance(number, Dual) and number.level == self.level:
-            return number.slope
-        return Fraction(0)
+        return slope_of(number, self.level)
 
     # Names
 
@@ -204,7 +202,7 @@ class FormulaWalk:
         shape = self.network.shapes[by][len(by_index) :]
         columns = []
         for rest in np.ndindex(shape):
-            walk = self.nudged(by, by_index + rest)
+            walk = self._walk(by, by_index + rest, 1)
             columns.append(as_array(np.frompyfunc(walk.slope_of, 1, 1)(value(walk))))
         if not shape:
             return columns[0]
@@ -223,8 +221,7 @@ class FormulaWalk:
         def slope(number: Any) -> Any:
             evaluator = Evaluator(self, strict=True)
             evaluator.local = {own.argument: as_array(Dual(number, Fraction(1), level))}
-            value = evaluator.value(own.formula, {}).item()
-            return value.slope if isinstance(value, Dual) and value.level == level else Fraction(0)
+            return slope_of(evaluator.value(own.formula, {}).item(), level)
 
         return as_array(np.frompyfunc(slope, 1, 1)(argument))
 

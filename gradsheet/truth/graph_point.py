@@ -9,10 +9,11 @@ work on Fractions, or where exp and log enter on `real.Real`.
 import copy
 import functools
 import math
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from dataclasses import replace
+import warnings
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -44,12 +45,25 @@ from gradsheet.truth.values import MAX_FOUND, Index
 from manual.activations import Array
 from manual.ops import at_kink
 
+if TYPE_CHECKING:
+    from gradsheet.truth.program import GraphAutodiff
+
 MAX_BITS = 4_096  # of fractions that are worked with as they are
 MAX_ENTRIES = 4_096  # of a derivative
 MAX_NUDGED = 400_000  # entries of steps, times entries nudged, of one derivative
 
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Of which names the values will be asked for, and which derivatives `of`
+    some names `by` others."""
+
+    names: frozenset[str] = frozenset()
+    of: frozenset[str] = frozenset()
+    by: frozenset[str] = frozenset()
 
 
 def length_of(arrays: Iterable[Array], depth: int) -> int | None:
@@ -71,9 +85,10 @@ def length_of(arrays: Iterable[Array], depth: int) -> int | None:
 class GraphPoint(GraphValues):
     """The truth of a program with the numbers `stated`.
 
-    The sweep is alone where nobody is `heard` beside it, but for what decides
-    at a kink; `nudges` is of how many entries of a derivative the nudge is
-    asked, None for all that it can be.
+    What will be `asked` is put to the other witnesses, too; where it is None
+    the sweep is alone, but for what decides at a kink. `jax` says whether JAX
+    is heard, `nudges` of how many entries of a derivative the nudge is asked,
+    None for all that it can be.
     """
 
     arithmetic: Arithmetic
@@ -86,14 +101,15 @@ class GraphPoint(GraphValues):
         budget: Budget,
         session: Session = LIBRARY,
         *,
-        heard: bool = True,
+        asked: Asked | None = None,
+        jax: bool = True,
         nudges: int | None = None,
     ):
         bits = length_of(stated.values(), program.depth) if program.is_rational else None
         super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
         self.stated, self.session, self.nudges = stated, session, nudges
         self.free = False  # drawn for formulas with kinks of their own
-        self.witnesses = ("nudge", "JAX") if heard else None
+        self.witnesses, self.hears_jax = asked, jax
         # As they were before any sheet, at a point that sheets share.
         self._marks: Marks | None = None
         self._common: LRUCache[Any] = LRUCache(0)  # of those sheets
@@ -175,15 +191,61 @@ class GraphPoint(GraphValues):
         return self.found(("node", name), lambda: self._heard(name))
 
     def _heard(self, name: str) -> Array:
-        if self.witnesses is None:
-            return _defined(name, lambda: super(GraphPoint, self).node(name))
         mine = _defined(name, lambda: super(GraphPoint, self).node(name))
-        theirs = self.walk.node(name)
+        if self.witnesses is not None:
+            self._hear(name, mine, "the formulas", self.walk.node(name))
+            if (jax := self._ask_jax(lambda jax: jax.node(name), [name])) is not None:
+                self._hear(name, mine, "JAX", jax)
+        return mine
+
+    @staticmethod
+    def _hear(what: str, mine: Array, witness: str, theirs: Array) -> None:
+        """Raise Undecided where a witness sees something else."""
         if mine.shape != theirs.shape or any(
             apart(a, b) for a, b in zip(mine.flat, theirs.flat, strict=True)
         ):
-            raise Undecided(f"the witnesses disagree on {name}: the sweep against the formulas")
-        return mine
+            raise Undecided(f"the witnesses disagree on {what}: NumPy by hand against {witness}")
+
+    def _ask_jax(
+        self, question: Callable[["GraphAutodiff"], Array], names: Sequence[str], *derived: str
+    ) -> Array | None:
+        """JAX's answer, None where it is not heard; with a warning where it is
+        too new to be understood, or cannot carry the network out."""
+        if not self.hears_jax or self.witnesses is None:
+            return None
+        from gradsheet.truth.autodiff import UnknownOperation
+        from gradsheet.truth.unrolled import Untraceable
+
+        asked = self.witnesses
+        is_among = asked.names.issuperset(names) and {*derived} <= asked.of | asked.by
+        try:
+            try:
+                return question(self._jax(asked if is_among else _only(names, derived)))
+            except (OutsideDomain, ZeroDivisionError, Undecided):
+                if derived:
+                    raise
+                return question(self._jax(Asked(frozenset(names))))
+        except (UnknownOperation, Untraceable) as error:
+            text = f"{error}; the verdicts rest on the other two witnesses"
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            return None
+
+    def _jax(self, asked: Asked) -> "GraphAutodiff":
+        """JAX's program of what is asked, carried out here."""
+        from gradsheet.truth.program import graph_autodiff
+
+        if asked not in self._programs:
+            graph = self.program.graph.needed_for(asked.names | asked.of | asked.by)
+            there = {definition.name for definition in graph.definitions}
+            blocks = tuple(b for b in self.program.blocks if b.definitions[0].name in there)
+            of, by = tuple(sorted(asked.of)), tuple(sorted(asked.by))
+            options = self.arithmetic, self.session, self.program.node_shapes
+            self._programs[asked] = graph_autodiff(graph, blocks, self.given, of, by, *options)
+        return self._programs[asked]
+
+    @functools.cached_property
+    def _programs(self) -> dict[Asked, "GraphAutodiff"]:
+        return {}
 
     # Derivatives
 
@@ -191,11 +253,17 @@ class GraphPoint(GraphValues):
         what = f"d{of}/d{by}"
         _ = self.node(of)
         picked = _defined(what, lambda: super(GraphPoint, self)._picked(of, of_index, by, by_index))
-        if self.witnesses is not None or self.at_kink:
-            self._hear_nudges(what, (of, of_index, by, by_index), picked)
+        at_kink = self.at_kink(of)
+        if self.witnesses is not None or at_kink:
+            self._hear_nudges(what, (of, of_index, by, by_index), picked, at_kink=at_kink)
+        if not at_kink:  # there JAX has conventions of its own
+            jax = self._ask_jax(lambda jax: jax.derivative(of, by), [], of, by)
+            if jax is not None:
+                rest: Any = [slice(None)] * (len(self.program.shapes[of]) - len(of_index))
+                self._hear(what, picked, "JAX", as_array(jax[(*of_index, *rest, *by_index)]))
         return picked
 
-    def _hear_nudges(self, what: str, asked: Any, picked: Array) -> None:
+    def _hear_nudges(self, what: str, asked: Any, picked: Array, *, at_kink: bool) -> None:
         """Raise AtKink where there is no derivative, Undecided where a nudge
         finds another one."""
         of, of_index, by, by_index = asked
@@ -212,24 +280,29 @@ class GraphPoint(GraphValues):
             sides = self.walk.slopes(of, of_index + rest[:axes], by, by_index + rest[axes:])
             mine, right = picked[rest], next(sides)
             differs = apart(right, mine)
-            left = next(sides) if differs or self.at_kink else right
+            left = next(sides) if differs or at_kink else right
             if not differs and not apart(left, mine):
                 continue
-            if self.at_kink:
+            if at_kink:
                 both = f"from the left {what} is {exact_text(left)}, from the right "
                 raise AtKink(f"a kink is in the way: {both}{exact_text(right)}")
             both = f"by hand {exact_text(mine)}, by the nudge {exact_text(right)}"
             raise Undecided(f"the witnesses disagree on {what}: {both}")
 
-    @functools.cached_property
-    def at_kink(self) -> bool:
-        """Whether anything that has been computed stands at a kink."""
-        for slot in [*self.sweep.values]:
-            step = self.program.steps[slot]
-            arrays = [self.sweep.value(other) for other in step.inputs]
-            if step.operation not in PLAIN and at_kink(step.operation, *arrays, **step.arguments):
-                return True
-        return False
+    def at_kink(self, name: str) -> bool:
+        """Whether anything that a name is made of stands at a kink."""
+
+        def find() -> bool:
+            for slot in self.program.before(self.place(name).slot):
+                step = self.program.steps[slot]
+                arrays = [self.sweep.value(other) for other in step.inputs]
+                if step.operation not in PLAIN and at_kink(
+                    step.operation, *arrays, **step.arguments
+                ):
+                    return True
+            return False
+
+        return self.found(("at kink", name), find, lambda _: 1)
 
     def function(self, name: str) -> tuple[str, f.Node] | None:
         """The argument and the formula of a function of the sheet's own."""
@@ -263,6 +336,13 @@ class GraphPoint(GraphValues):
     def data_text(self) -> str:
         """What is given, on one line."""
         return ", ".join(f"{name} = {plain(exact_text(v))}" for name, v in self.stated.items())
+
+
+def _only(names: Sequence[str], derived: Sequence[str]) -> Asked:
+    """What nobody has asked for before."""
+    of, by = derived or ("", "")
+    ends = (frozenset({of}), frozenset({by})) if derived else (frozenset(), frozenset())
+    return Asked(frozenset(names), *ends)
 
 
 PLAIN = ("given", "constant", "name", "jacobian", "slope")

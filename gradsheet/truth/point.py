@@ -17,7 +17,7 @@ from gradsheet.numbers.budget import DIGITS, Budget
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.session import LIBRARY, Session
-from gradsheet.truth.graph_point import GraphPoint
+from gradsheet.truth.graph_point import Asked, GraphPoint
 from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
 
@@ -44,25 +44,33 @@ def point_of(
     arithmetic: Arithmetic | None = None,
     budget: Budget | None = None,
     session: Session = LIBRARY,
+    asked: Asked | None = None,
 ) -> "Point":
     """The point of a problem whose numbers are Fractions or Reals.
 
     `derived` names the nodes whose derivatives will be asked for, under the
-    sheet's names; where it is None the sweep is alone.
+    sheet's names, by anything; `asked` says so in more detail. Where both are
+    None the sweep is alone.
     """
+    network = problem.network
+    if derived is not None:
+        names = frozenset(map(network.canonical, derived))
+        old = {name for name in network.shapes if not name.endswith((NEW, "learning_rate"))}
+        asked = Asked(frozenset(old) | names, names, frozenset(old - {"L"}))
     return Point(
         problem,
         arithmetic or Arithmetic(DIGITS),
         budget or Budget(),
         session,
-        heard=derived is not None,
+        asked=asked,
+        jax=jax,
         nudges=nudges,
     )
 
 
 def shared_point_of(
     problem: Problem,
-    derived: frozenset[str],
+    asked: Asked,
     arithmetic: Arithmetic,
     budget: Budget,
     session: Session = LIBRARY,
@@ -78,14 +86,14 @@ def shared_point_of(
     size = max(LEAST_SHARED, nodes * (nodes + sum(W.size for W, _ in problem.params)))
     options: Any = {"arithmetic": arithmetic, "budget": budget, "session": session}
     if size > MAX_SHARED:
-        return point_of(problem, derived, **options)
+        return point_of(problem, None, asked=asked, **options)
 
     def find() -> Point:
-        point = point_of(problem, derived, **options)
-        point.share(4 * size, derived)
+        point = point_of(problem, None, asked=asked, **options)
+        point.share(4 * size, asked.of)
         return point
 
-    question = problem.key, derived, arithmetic.digits, arithmetic.final
+    question = problem.key, asked, arithmetic.digits, arithmetic.final
     points = session.cache("points", MAX_SHARED_TOGETHER)
     point: Point = points.get(
         question, find, lambda point: size if point.is_shared else MAX_SHARED_TOGETHER + 1
@@ -103,7 +111,8 @@ class Point(GraphPoint):
         budget: Budget,
         session: Session,
         *,
-        heard: bool = True,
+        asked: Asked | None = None,
+        jax: bool = True,
         nudges: int | None = None,
     ):
         self.problem = problem
@@ -113,7 +122,8 @@ class Point(GraphPoint):
             arithmetic,
             budget,
             session,
-            heard=heard,
+            asked=asked,
+            jax=jax,
             nudges=nudges,
         )
         typed = np.frompyfunc(self.typed, 1, 1)

@@ -27,7 +27,7 @@ import numpy as np
 from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.network.lowering import Program, Step
 from gradsheet.numbers.arrays import as_array
-from gradsheet.numbers.dual import Dual
+from gradsheet.numbers.dual import Dual, slope_of
 from manual.activations import Array, number
 from manual.ops import OPERATIONS, Operation
 
@@ -130,6 +130,17 @@ class Sweep:
 
     # Back
 
+    def from_entry(self, of: int, entry: Index) -> "Cotangents":
+        """What comes back from one entry of a slot, found once."""
+        if (of, entry) not in self.entries:
+            self.entries[of, entry] = self.back(of, self.unit(of, entry), entry)
+        return self.entries[of, entry]
+
+    @functools.cached_property
+    def entries(self) -> dict[tuple[int, Index], "Cotangents"]:
+        """What has come back so far, from which entry of which slot."""
+        return {}
+
     def back(self, of: int, seed: Array, at: Index | None = None) -> "Cotangents":
         """What comes back from a seed (1 or V, ...) at a slot, at every slot before it.
 
@@ -206,7 +217,7 @@ class Sweep:
         shape = self.program.steps[of].shape
         rows = []
         for entry in np.ndindex(shape):
-            cotangents = self.back(of, self.unit(of, entry), entry)
+            cotangents = self.from_entry(of, entry)
             parts = [cotangents[slot] for slot in by]
             rows.append(parts[0] if len(by) == 1 else self._stacked(parts, step))
         if not shape:
@@ -278,7 +289,7 @@ class Sweep:
 
 def _slopes(level: int) -> Any:
     """The infinitesimal part of numbers, of one infinitesimal."""
-    return np.frompyfunc(lambda v: v.slope if isinstance(v, Dual) and v.level == level else 0, 1, 1)
+    return np.frompyfunc(lambda v: slope_of(v, level), 1, 1)
 
 
 @dataclass(eq=False)

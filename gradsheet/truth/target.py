@@ -1,6 +1,6 @@
 """Which entries of which tensor of the pass a claimed quantity speaks of."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -62,14 +62,26 @@ def entries_of(
     return (of, by), [a + b for a in of_entries for b in by_entries]
 
 
-def _overlap(a: f.Quantity, b: f.Quantity, network: Any) -> bool:
+def _overlap(a: f.Quantity, b: f.Quantity, network: Any, same: Collection[str]) -> bool:
     """Whether two quantities may have an entry in common; L and its shares L[k] have none."""
     if network.canonical(a.name) != network.canonical(b.name) or (
         a.name == "L" and bool(a.indices) != bool(b.indices)
     ):
         return False
-    pairs = zip(a.indices, b.indices, strict=False)
-    return all(not (isinstance(i, int) and isinstance(j, int)) or i == j for i, j in pairs)
+    return all(_may_meet(i, j, same) for i, j in zip(a.indices, b.indices, strict=False))
+
+
+def _may_meet(i: f.Index, j: f.Index, same: Collection[str]) -> bool:
+    """Whether two indices have a value in common, where some letters are the same in both."""
+    if isinstance(i, int) and isinstance(j, int):
+        return i == j
+    if isinstance(i, int) or isinstance(j, int):
+        return True
+    one, two = f.linear(i), f.linear(j)
+    if one is None or two is None or not {*one, *two} <= {"", *same}:
+        return True
+    apart = {name: one.get(name, 0) - two.get(name, 0) for name in (*one, *two)}
+    return not apart.pop("", 0) or any(apart.values())
 
 
 def mentions(line: f.Node, quantity: f.Node, network: Any) -> bool:
@@ -86,10 +98,13 @@ def mentions(line: f.Node, quantity: f.Node, network: Any) -> bool:
         for end in (part.of, part.by)
     }
     derivatives = [part for part in f.walk(quantity) if isinstance(part, f.Derivative)]
+    # h[t-1] is never h[t], but it may be where a sum in the line runs over a t of its own.
+    bound = {part.letter.name for part in f.walk(line) if isinstance(part, f.Sum)}
+    same = quantity.letters - bound
     for part in f.walk(line):
         if isinstance(part, f.Derivative):
             if any(
-                _overlap(part.of, d.of, network) and _overlap(part.by, d.by, network)
+                _overlap(part.of, d.of, network, same) and _overlap(part.by, d.by, network, same)
                 for d in derivatives
             ):
                 return True
@@ -97,7 +112,7 @@ def mentions(line: f.Node, quantity: f.Node, network: Any) -> bool:
             isinstance(part, f.Quantity)
             and isinstance(quantity, f.Quantity)
             and id(part) not in ends
-            and _overlap(part, quantity, network)
+            and _overlap(part, quantity, network, same)
         ):
             return True
     return False

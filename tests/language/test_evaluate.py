@@ -11,6 +11,7 @@ import pytest
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import parse
+from gradsheet.network.ranges import Ranges
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.real import Arithmetic
@@ -54,8 +55,8 @@ class Network:
     """The shapes of what is given; h and s are recurrences, s along its second axis."""
 
     shares = None
-    bases: Mapping[tuple[str, int], str] = field(
-        default_factory=lambda: {("h", 0): "h0", ("s", 0): "s0"}
+    bases: Mapping[tuple[str, int, int], str] = field(
+        default_factory=lambda: {("h", 0, 0): "h0", ("s", 1, 0): "s0"}
     )
     shapes: Mapping[str, tuple[int, ...]] = field(
         default_factory=lambda: {name: exact(value).shape for name, value in GIVEN.items()}
@@ -164,6 +165,11 @@ def value(text: str, **binding: int) -> Any:
         ("g(g(1))", 6),
         ("q(2)", 12),
         ("g'(v)", [6, -2, 4]),
+        ("abs(v)", [3, 1, 2]),
+        ("abs'([-2, 0, 2])", [-1, 0, 1]),
+        ("sqrt(x[3,1]*2)", 2),
+        ("sqrt'(4)", Fraction(1, 4)),
+        ("sin(0) + cos(0)", 1),
         ("p(u)", [0, 20]),
         # recurrences
         ("h[i-2]", 4),
@@ -190,6 +196,7 @@ def test_the_value_of_a_formula(text: str, expected: Any) -> None:
     [
         ("v[i+2]", EvaluationError, r"v\[i\+2\]: index 1 is 4 at i = 2, outside 1 to 3"),
         ("v[0]", EvaluationError, "index 1 is 0, outside 1 to 3, indices start at 1"),
+        ("s[0,1]", EvaluationError, "index 1 is 0, outside 1 to 2, indices start at 1"),
         ("h[i-3]", EvaluationError, "index 1 is -1 at i = 2, outside 1 to 3"),
         ("v[half[1]]", EvaluationError, r"half\[1\] has 1 indices, half has 0 axes"),
         ("v[half]", NotRead, "the index half is 1/2, expected a whole number"),
@@ -198,6 +205,7 @@ def test_the_value_of_a_formula(text: str, expected: Any) -> None:
         ("sum(k, 1)", NotRead, "k is no quantity, and as an index it stands at no axis"),
         ("max(k, 0)", NotRead, "k is no quantity, and as an index it stands at no axis"),
         ("sum(k, m, v[k+m])", NotRead, "nothing says how far . runs.*sum.(k|m)=1..3"),
+        ("max(i, x[i+k-1])[2*k-1]", NotRead, "nothing says how far . runs"),
         ("sum(k, v[k+w[1]])", NotRead, "nothing says how far k runs, .*: give it bounds"),
         ("sum(k, v[k+3])", EvaluationError, r"the index k\+3 of v is inside for no k from 1"),
         ("sum(k=1..99999999, k)", Undecided, "more work"),
@@ -225,8 +233,14 @@ def test_what_has_no_value(text: str, error: type[Exception], message: str) -> N
 
 
 def ranges(text: str, **sizes: int) -> dict[str, int]:
+    """How far the free letters of a formula run, on which those who lower it have to agree."""
     evaluator, tree = Evaluator(Point(), sizes=sizes), read(text)
-    return {letter: evaluator.range_of(letter, tree, {}) for letter in sorted(tree.letters)}
+    letters = sorted(tree.letters)
+    found = {letter: evaluator.range_of(letter, tree, {}) for letter in letters}
+    known = {letter: (1, size) for letter, size in sizes.items()}
+    lowered = Ranges(tree, lambda node: Network().shapes[node.name], known)  # type: ignore[attr-defined]
+    assert {letter: lowered[letter] for letter in letters} == {l: (1, n) for l, n in found.items()}
+    return found
 
 
 def test_how_far_letters_run() -> None:
@@ -235,6 +249,8 @@ def test_how_far_letters_run() -> None:
     assert ranges("max(a=1..2, b=1..2, x[2*i+a-2, j+2*b-3])") == {"i": 1, "j": 2}
     assert ranges("v[i+1]*x[i, 1]") == {"i": 3}
     assert ranges("x[i-j+2, 1]*u[j]") == {"i": 2, "j": 2}
+    assert ranges("v[4-i]*u[3-j]") == {"i": 3, "j": 2}
+    assert ranges("sum(k=0..1, v[i+k])") == {"i": 2}
     assert ranges("E[w[t], k]") == {"k": 2, "t": 2}
     assert ranges("E[w[t+1], k]") == {"k": 2, "t": 1}
     assert ranges("sum(k, v[k+i-1])", i=2) == {"i": 2}
@@ -263,6 +279,7 @@ def test_definitions_broadcast_rows_and_numbers_only() -> None:
         ("min(k, v[k])", [4, 3]),
         ("where(v == 2, v, 0)", [1, -3, 0]),
         ("relu(v)", [3, -1, 2]),
+        ("abs(v)", [3, -1, 2]),
     ],
 )
 def test_how_near_a_formula_is_to_its_kinks(text: str, kinks: list[int]) -> None:

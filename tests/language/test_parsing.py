@@ -26,6 +26,7 @@ i_and_a = f.Binary("+", f.Letter("i"), f.Letter("a"))
         ("x[0]", f.Quantity("x", (0,))),
         ("x[3-2]", f.Quantity("x", (1,))),
         ("x[2*(3+1), i]", f.Quantity("x", (8, f.Letter("i")))),
+        ("x[k+2-2]", f.Quantity("x", (k,))),
         ("x[i+a]", f.Quantity("x", (i_and_a,))),
         ("E[w[k]]", f.Quantity("E", (f.Quantity("w", (k,)),))),
         # over letters
@@ -41,6 +42,11 @@ i_and_a = f.Binary("+", f.Letter("i"), f.Letter("a"))
         ("concat(x, y)", f.Call("concat", (x, y))),
         ("g(x)", f.Call("g", (x,))),
         ("g'(x)", f.Call("g'", (x,))),
+        ("log'(x)", read("1/x")),
+        ("sqrt'(x)", read("1/(2*sqrt(x))")),
+        ("cos'(x)", read("-sin(x)")),
+        ("sin'(x)", read("cos(x)")),
+        ("abs'(x)", read("step(x) - step(-x)")),
         # powers
         ("x**(1/2)", f.Power(x, Fraction(1, 2))),
         ("x**(-3/2)", f.Power(x, Fraction(-3, 2))),
@@ -89,6 +95,7 @@ def test_the_tree_of_a_formula(text: str, tree: f.Node) -> None:
         "d(d(x*y)/dw)/dv",
         "concat(g(x), g'(y))*sum(k=1..2, x[k])",
         "kronecker(i, j + 1)",
+        "(2).T",
     ],
 )
 def test_what_is_written_is_what_was_read(text: str) -> None:
@@ -113,6 +120,8 @@ def test_what_is_written_is_what_was_read(text: str) -> None:
         ("where(x, 1, 0)", "where begins with a comparison: where.a > b, u, v."),
         ("where(x > 0, 1)", "where has 2 arguments, expected 3"),
         ("concat(x)", "concat has 1 argument, expected 2"),
+        ("log'(x, y)", "log' has 2 arguments, expected 1"),
+        ("softmax'(x)", "softmax' is not known, expected one of relu'"),
         ("g(x, y)", "g has 2 arguments, expected 1"),
         ("g + 1", r"g stands alone, expected g\(...\)"),
         ("x**(1/13)", r"the exponent of \*\* is '\(1/13\)', .* by one up to 12"),
