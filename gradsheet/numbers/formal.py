@@ -70,6 +70,7 @@ class FormalField:
         self._logs: dict[Mark, Share] = {}  # of what is not known to be positive
         self.divisors: dict[Mark, None] = {}  # the positive ones
         self._unknown: dict[Any, Formal] = {}
+        self.one = Formal(self, 1, plain=False)  # times what is not known to be positive
 
     def __call__(self, value: Number) -> Number:
         """An int or a Fraction as a Formal; what is formal stays what it is."""
@@ -159,14 +160,14 @@ class FormalField:
 
     def root(self, z: "Formal") -> Number:
         """The positive square root of a number that is no fraction, by (2)."""
-        if z.mark in self._squared:
-            return self.absolute(self._squared[z.mark])
         if z.mark not in self._roots:
+            if z.mark in self._squared:
+                return self.absolute(self._squared[z.mark])
             for n, factor in [*self._squared.items()][:MAX_DIVISORS]:
                 rest = self.marks.reduced(z.mark * self.marks.raised(n, -1))
                 if rest in self._squared or rest in self._roots:
                     return self.absolute(factor) * self.root(Formal(self, rest))
-            mark = self.marks.root(z.mark)
+            mark = self.marks.root(z.mark, Fraction(1, 2))
             if mark is None:
                 return self.secret(("root", z.mark), z.sign)
             sign, root = (0, 1 << self._symbol()), Formal(self, mark, plain=z.plain)
@@ -189,6 +190,25 @@ class FormalField:
         if share is None:
             return self.secret(("log", z.mark))
         return Formal(self, share.mark, plain=z.plain, power=share.power, logs=share.logs)
+
+    def log_of(self, m: Mark) -> "Formal":
+        """The logarithm of a mark, which is known."""
+        share = self._logs.get(m) or self.marks.log(m)
+        assert share is not None
+        return Formal(self, share.mark, power=share.power, logs=share.logs)
+
+    def is_kept(self, m: Mark, times: Fraction) -> bool:
+        """Whether a power of what has a logarithm is none of the marks' business:
+        the number may be negative, or its root is one of two."""
+        return m in self._logs or (times.denominator % 2 == 0 and not self.marks.is_fraction(m))
+
+    def power_of(self, m: Mark, times: Fraction, *, plain: bool) -> Number:
+        """Such a power, None where it is not known."""
+        base = Formal(self, m, plain=plain)
+        if times.denominator <= 2:
+            return base.power(times)
+        mark = self.marks.root(m, times) if times.denominator % 2 else None
+        return None if mark is None else Formal(self, mark, plain=plain)
 
     def _log_of_quotient(self, m: Mark) -> Share | None:
         """The logarithm of a number if it is known to be made of positive ones."""
@@ -328,18 +348,21 @@ class Formal:
     __hash__ = None  # type: ignore[assignment]
 
     def exp(self) -> Number:
-        """The exponential."""
+        """The exponential.
+
+        That of a logarithm is the number itself, of which the marks are to hear
+        nothing: only where it is positive there is a logarithm.
+        """
         if self.exact == 0:
             return self.field(1)
         field, rest, factor = self.field, self, Fraction(1)
         for m, times in self.logs:
-            if times.denominator % 2 or field.marks.is_fraction(m):
+            if not field.is_kept(m, times):
                 continue
-            if times.denominator > 2:
+            power = field.power_of(m, times, plain=self.plain)
+            if power is None:
                 return field.secret(("exp", self.power_mark, self.logs), 1)
-            base = Formal(field, m, plain=self.plain, sign=1)  # or there is no logarithm
-            rest = rest - base.log() * times
-            factor = factor * base.sqrt() ** times.numerator
+            rest, factor = rest - field.log_of(m) * times, factor * power
         mark = field.marks.exp(Share(rest.mark, rest.power_mark, rest.logs))
         return Formal(field, mark, plain=self.plain, sign=1) * factor
 
@@ -382,9 +405,7 @@ class Formal:
             return self
         power = (self.log() * exponent).exp()
         # The logarithm is not there where it is 0, and the power is.
-        if isinstance(power, Formal) and not self.plain:
-            power.sign = 0
-        return power
+        return power if self.plain else power * self.field.one
 
     def sin(self) -> "Formal":
         """The sine."""

@@ -247,9 +247,9 @@ class Marks:
         turn = times.numerator * pow(odd, -1, 2 << halvings) % (2 << halvings)
         return self.reduced(roots[halvings] ** turn * root)
 
-    def root(self, m: Mark) -> Mark | None:
-        """One of the two square roots of a mark, None where it has none."""
-        return self._raised(m, Fraction(1, 2))
+    def root(self, m: Mark, times: Fraction) -> Mark | None:
+        """A power of a mark, of square roots one of the two; None where it has none."""
+        return self._raised(m, times)
 
     def is_fraction(self, m: Mark) -> bool:
         """Whether it is the mark of a fraction whose root or logarithm was taken."""
