@@ -46,6 +46,7 @@ from manual.activations import Array
 
 FEW, MANY = 3, 16  # points with numbers: beside a proof, and to find out what is not equal
 LONGER = 10  # times the operations of one term are those of many
+KINDS = 5  # of points, see below
 LARGEST = 5  # among the numbers drawn
 SEED = 17
 DIGITS = 160
@@ -119,13 +120,15 @@ class Everywhere:
         return GraphPoint(program, given, *options, asked=asked, nudges=HEARD)
 
     def _given(self, number: int) -> dict[str, Array]:
-        """What is given, with small numbers for what is free: at every fourth
-        point positive ones, and at every fourth such below 1."""
+        """What is given, with small numbers for what is free: of five points at
+        one positive ones, at one such below 1, and at one the same everywhere."""
         program = self.own.sized[number % len(self.own.sized)]
-        chance, kind = random.Random(SEED + number), number // len(self.own.sized) % 4
+        chance, kind = random.Random(SEED + number), number // len(self.own.sized) % KINDS
         parts = 1 if program.is_rational else 2
 
         def number_of(spec: Free) -> Fraction:
+            if kind == KINDS - 1:
+                return Fraction(1)
             signs = (1,) if spec.positive or kind % 2 else (1, -1)
             size = Fraction(chance.randint(1, LARGEST), 2 * LARGEST if kind == 3 else parts)
             return size * chance.choice(signs)
@@ -233,12 +236,11 @@ class IdentityComparison:
         nothing shows that there is none."""
         search = _Search(self, claimed, printed)
         doubt = self._unproved(claimed, 1)
-        if doubt:
+        asks_equality = any(map(_has_equality, (self.quantity, self._line or self.quantity)))
+        many = bool(doubt) or asks_equality
+        if many:
             self.first_point.budget.spend(MANY * self._work_at(self.first_point))
-        generic = not doubt and not any(
-            map(_has_equality, (self.quantity, self._line or self.quantity))
-        )
-        if mismatch := search.upto(MANY if doubt else FEW, generic=generic):
+        if mismatch := search.upto(MANY if many else FEW):
             return mismatch
         if search.where is not None and not search.tried:  # it has no value anywhere
             return Mismatch(self.first_point, {}, reason=str(search.where))
@@ -246,6 +248,8 @@ class IdentityComparison:
             work = sum(map(self._work_at, self.points.formal(1)))
             self.first_point.budget.spend(LONGER * work)
             doubt = self._unproved(claimed, TERMS)
+        if many and (doubt or asks_equality) and (mismatch := search.at_kinks()):
+            return mismatch
         if doubt:
             raise Undecided(doubt)
         if search.where is not None and search.without > search.tried:
@@ -300,35 +304,48 @@ class _Search:
     without: int = 0  # points where the truth has a value, and what is claimed has none
     where: Exception | None = None  # and why
     seen: int = 0
+    passed_over: list[int] = field(default_factory=list)  # as they stand at kinks
 
-    def upto(self, most: int, *, generic: bool) -> Mismatch | None:
-        """The first mismatch among so many points where both sides have a value;
-        if these are to be `generic`, among those that stand at no kink."""
-        comparison = self.comparison
+    def upto(self, most: int) -> Mismatch | None:
+        """The first mismatch among so many points where both sides have a value,
+        and which does not stand at a kink."""
         while self.tried < most and self.seen < 2 * MANY:
-            point = comparison.points.numbers(self.seen)
             self.seen += 1
-            try:
-                truths = truths_at(point, comparison.quantity)
-            except NO_VALUE:
-                continue
-            try:
-                mismatch = self._first(point, truths, generic=generic)
-            except NotRead:
-                raise
-            except (EvaluationError, ArithmeticError) as error:
-                self.without, self.where = self.without + 1, error
-            except (AtKink, TooClose, Imprecise):
-                continue
-            else:
-                self.tried += 1
-                if mismatch is not None:  # all witnesses are heard
-                    heard = comparison.points.heard(point)
-                    letters = comparison.quantity.letters
-                    binding = {letter: mismatch.binding[letter] for letter in letters}
-                    truth = Evaluator(heard).value(comparison.quantity, binding)
-                    return self._first(heard, [(binding, truth)], generic=generic)
+            if mismatch := self._mismatch_at(self.seen - 1, generic=True):
+                return mismatch
         return None
+
+    def at_kinks(self) -> Mismatch | None:
+        """The first mismatch among the points passed over that stand at a kink."""
+        mismatches = (self._mismatch_at(k, generic=False) for k in self.passed_over)
+        return next(filter(None, mismatches), None)
+
+    def _mismatch_at(self, k: int, *, generic: bool) -> Mismatch | None:
+        quantity, points = self.comparison.quantity, self.comparison.points
+        point = points.numbers(k)
+        try:
+            truths = truths_at(point, quantity)
+        except NO_VALUE:
+            return None
+        try:
+            mismatch = self._first(point, truths, generic=generic)
+        except NotRead:
+            raise
+        except (EvaluationError, ArithmeticError) as error:
+            self.without, self.where = self.without + 1, error
+            return None
+        except AtKink:
+            self.passed_over += [k] if generic else []
+            return None
+        except (TooClose, Imprecise):
+            return None
+        self.tried += 1
+        if mismatch is None:
+            return None
+        heard = points.heard(point)  # by all witnesses
+        binding = {letter: mismatch.binding[letter] for letter in quantity.letters}
+        truth = Evaluator(heard).value(quantity, binding)
+        return self._first(heard, [(binding, truth)], generic=generic)
 
     def _first(
         self, point: GraphPoint, truths: list[tuple[Binding, Array]], *, generic: bool

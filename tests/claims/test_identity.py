@@ -3,6 +3,9 @@ what holds for some values alone is never called right."""
 
 import pytest
 
+import gradsheet
+from gradsheet.truth import identities
+from manual import ops
 from tests.sheets import judged
 
 NORM = '''
@@ -216,3 +219,127 @@ def test_what_is_not_true_for_all_values_has_a_witness(name: str) -> None:
     judgement = judged(head, quantity, line)
     assert judgement.verdict == "wrong"
     assert judgement.witness
+
+
+GIVEN = '''
+network = """
+z = sum(i, x[i])*b + 3*c
+s = sum(n, P[n,1])
+"""
+[given]
+x = { shape = [3], sums_to = 1 }
+b = { shape = [] }
+c = { shape = [] }
+P = { shape = ["N", 2], sums_to = 2, positive = true }
+'''
+# Quantity, line or number, and the verdict.
+CLAIMS = [
+    ("z", ["b + 3*c"], "", "right"),
+    ("dz/dc", [], "3", "right"),
+    ("dz/dc", [], "2", "wrong"),
+    ("dz/dc", ["2 + 1"], "3", "right"),
+    ("dz/dc", ["2 + 2"], "3", "lucky"),
+    ("sum(k, P[n,k])", [], "2", "right"),
+    ("sum(P)", ["2*N"], "", "right"),
+    ("sum(P)", ["6"], "", "wrong"),
+    ("s", ["N"], "", "wrong"),
+    ("sqrt(P[n,1]**2)", ["P[n,1]"], "", "right"),
+    ("dz/dx", ["[b, b, b]"], "", "right"),
+    ("dz/dx", ["[b, b]"], "", "wrong"),
+    ("dz/dx[4]", ["b"], "", "wrong"),
+    ("dz/dx[i]", ["b*x[k]"], "", "wrong"),
+    ("z", ["b + 3*c/0"], "", "wrong"),
+    ("z", ["b + 3*c*q"], "", "unread"),
+    ("where(b == c, 1, 0)", ["0"], "", "wrong"),
+    ("step(b - c)", ["1 - step(c - b)"], "", "right"),
+]
+
+
+@pytest.mark.parametrize(("quantity", "working", "value", "verdict"), CLAIMS)
+def test_numbers_sums_and_sizes(
+    quantity: str, working: list[str], value: str, verdict: str
+) -> None:
+    assert judged(GIVEN, quantity, *working, value=value).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("quantity", "line", "words"),
+    [
+        ("z + 1", "z + relu(c)/relu(c)", "there is a division by 0 for some signs"),
+        ("z + log(b**2)", "z + 2*log(b)", ""),
+        ("max(max(b, c), z)", "max(b, max(c, z))", "nothing here proves it"),
+    ],
+)
+def test_what_nothing_proves_is_not_called_right(quantity: str, line: str, words: str) -> None:
+    judgement = judged(GIVEN, quantity, line)
+    assert judgement.verdict == "cannot_tell"
+    assert words in judgement.messages[0]
+
+
+def test_sizes_that_are_letters_are_tried_unequal_and_said() -> None:
+    claim = "[[claim]]\nquantity = 'L'\n"
+    report = gradsheet.judge(gradsheet.read(RIDGE + claim))
+    assert report.reading.endswith("; tried at N = 3 and 2 and 4, D = 2 and 4 and 5")
+    judgement = judged(RIDGE, *RIGHT["ridge"][1:])
+    assert judgement.proof.endswith(", at N = 3 and 2 and 4, D = 2 and 4 and 5")
+    # A size that a network cannot have is not tried.
+    long = RIDGE.replace("+ lam", "+ X[3,1]*lam")
+    assert gradsheet.judge(gradsheet.read(long + claim)).reading.endswith(
+        "N = 3 and 4, D = 2 and 5"
+    )
+
+
+def test_a_number_of_all_values_at_one_size_alone_is_wrong() -> None:
+    assert judged(NORM, "sum(n, xhat[n]**2) + N*eps/(var + eps)", "3").verdict == "wrong"
+    assert judged(NORM, "sum(n, xhat[n]**2) + N*eps/(var + eps)", "N").verdict == "right"
+
+
+def _wrong(d_out, out, *arrays, **settings):
+    """A backward rule that lets everything through, unchanged."""
+    return tuple(d_out + 0 * array for array in arrays)
+
+
+def test_a_mistake_in_the_sweep_is_seen_by_the_witnesses(monkeypatch) -> None:
+    head, quantity, line = RIGHT["logistic"]
+    operation = ops.OPERATIONS["function"]
+    monkeypatch.setitem(ops.OPERATIONS, "function", operation._replace(backward=_wrong))
+    judgement = judged(head, quantity, line)
+    assert judgement.verdict == "cannot_tell"
+    assert "the witnesses disagree on dL/dw" in judgement.messages[0]
+
+
+def test_a_mistake_on_formal_numbers_proves_nothing_false(monkeypatch) -> None:
+    rule = identities.RULES["function"]._replace(backward=_wrong)
+    monkeypatch.setitem(identities.RULES, "function", rule)
+    assert judged(RELU, "dh1[i]/dz1[j]", "kronecker(i, j)").verdict == "wrong"
+    assert judged(RELU, "dh1[i]/dz1[j]", "drelu(z1[i])*kronecker(i, j)").verdict == "cannot_tell"
+
+
+@pytest.mark.parametrize("width", [8, 16])
+def test_wide_and_deep_networks_are_decided(width: int) -> None:
+    layers, delta = 3, "(z3 - y)"
+    for layer in range(layers - 1, 0, -1):
+        delta = f"((W{layer + 1}.T @ {delta})*drelu(z{layer}))"
+    head = f'''
+network = """
+z1 = W1 @ x
+z2 = W2 @ relu(z1)
+z3 = W3 @ relu(z2)
+L = (z3[1] - y)**2/2
+"""
+[given]
+x = {{ shape = [2] }}
+W1 = {{ shape = [{width}, 2] }}
+W2 = {{ shape = [{width}, {width}] }}
+W3 = {{ shape = [1, {width}] }}
+y = {{ shape = [] }}
+'''
+    assert judged(head, "dL/dW1", f"outer({delta}, x)").verdict == "right"
+    missing = delta.replace("*drelu(z1)", "")
+    assert judged(head, "dL/dW1", f"outer({missing}, x)").verdict == "wrong"
+
+
+def test_what_takes_too_long_is_refused_beforehand() -> None:
+    large = RELU.replace("[4, 3]", "[400, 3]").replace("[4]", "[400]").replace("[2, 4]", "[2, 400]")
+    with pytest.raises(gradsheet.SheetError, match="operations"):
+        judged(large, "dz2/dW1", "0")
