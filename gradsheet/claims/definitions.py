@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gradsheet.claims.sheet import Free, SheetError, Stated
-from gradsheet.claims.tables import MAX_AXES, Reader, Table, as_written
+from gradsheet.claims.tables import MAX_AXES, SheetReader, Table, as_written
 from gradsheet.language import formula as f
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.language.parsing import FormulaError, parse
@@ -31,7 +31,7 @@ _LEFT = re.compile(
 )
 
 
-class HasLines(Reader, Protocol):
+class HasLines(SheetReader, Protocol):
     """Whoever reads a sheet, and notes what cannot be read."""
 
     text: str
@@ -41,8 +41,9 @@ class HasLines(Reader, Protocol):
         """What reading a part gives, or something else."""
 
 
-def stated(reader: HasLines, top: Table) -> Stated:
-    """The network that the keys `given` and `network` of a sheet state.
+def stated(reader: HasLines, top: Table, layers: Stated | None = None) -> Stated:
+    """The network that the keys `given` and `network` of a sheet state, behind
+    its layers where it has any.
 
     Raises SheetError with all that is wrong with it.
     """
@@ -66,13 +67,11 @@ def stated(reader: HasLines, top: Table) -> Stated:
     network = top.text("network")
     lines = list(_lines(network, _first_line(reader, top)))
     _few(lines)
-    return _Equations(reader, lines, arrays, free, sizes).stated()
+    return _Equations(reader, lines, arrays, free, sizes, layers).stated()
 
 
-def _sized(program: Program, free: Mapping[str, Free]) -> Iterator[Program]:
-    """The network at every size tried, first as it was read."""
-    yield program
-    graph = program.graph
+def _resized(graph: Graph, free: Mapping[str, Free]) -> Iterator[Program]:
+    """The steps of a graph at further sizes that are tried for letters."""
     for k in range(1, SIZES_TRIED if graph.sizes else 1):
         sizes = {letter: SIZES[(j + k) % len(SIZES)] for j, (letter, _) in enumerate(graph.sizes)}
         given = dict(graph.given)
@@ -212,6 +211,9 @@ class _Left:
         return any(isinstance(axis, int) for axis in self.axes)
 
 
+_OF_LAYERS = "the layers have a quantity of this name already: take another name"
+
+
 class _Equations:
     """The equations of one network, being read."""
 
@@ -222,9 +224,16 @@ class _Equations:
         arrays: Mapping[str, Array],
         free: Mapping[str, Free],
         sizes: tuple[tuple[str, int], ...],
+        layers: Stated | None,
     ):
         self.reader, self.lines, self.sizes = reader, lines, sizes
-        self.arrays, self.free = arrays, free
+        self.layers = Graph((), ()) if layers is None else layers.program.graph
+        self.read_as = "" if layers is None else layers.layers
+        self.above = set() if layers is None else {*layers.program.names, *layers.program.places}
+        for name in sorted(self.above & {*arrays, *free, *dict(sizes)}):
+            self._note(_Line(reader.places.line("given", 0, name), name, ""), _OF_LAYERS)
+        self.arrays = {**({} if layers is None else layers.arrays), **arrays}
+        self.free = {**({} if layers is None else layers.free), **free}
         self.given = {*arrays, *free, *dict(sizes)}
 
     def stated(self) -> Stated:
@@ -233,7 +242,7 @@ class _Equations:
         sides = [self.reader.tried(None, self._left, line) for line in self.lines]
         lefts = [left for left in sides if left is not None]
         self._object_twice(lefts)
-        names = self.given | {left.name for left in lefts if not left.argument}
+        names = self.given | self.above | {left.name for left in lefts if not left.argument}
         functions = {left.name for left in lefts if left.argument}
         self._object_letters(lefts, names | functions)
         self._object_d(names)
@@ -244,13 +253,16 @@ class _Equations:
         definitions = tuple(part for part in read if isinstance(part, Definition))
         graph = Graph(
             self._shapes(),
-            definitions,
+            (*self.layers.definitions, *definitions),
             tuple(part for part in read if isinstance(part, OwnFunction)),
             self.sizes,
             tuple(self._whole_numbers(definitions)),
+            self.layers.aliases,
+            self.layers.batched,
         )
         program = self._lowered(graph)
-        return Stated(program, self.arrays, self.free, tuple(_sized(program, self.free)))
+        others = tuple(_resized(graph, self.free))
+        return Stated(program, self.arrays, self.free, self.read_as, others)
 
     def _left(self, line: _Line) -> _Left:
         """The left side of an equation, taken apart."""
@@ -268,6 +280,8 @@ class _Equations:
             raise line.error(f"{name} is a function of the language: take another name")
         if name in self.given:
             raise line.error(f"{name} is given already: take another name")
+        if name in self.above:
+            raise line.error(_OF_LAYERS)
         return _Left(line, name, self._axes(line, axes), argument)
 
     @staticmethod

@@ -88,13 +88,19 @@ class Free:
 @dataclass(frozen=True)
 class Stated:
     """A network of its own as it was read: its steps, the numbers given, and
-    what is given by its shape alone; with letters for sizes the steps at
-    several, of which `program` has the first."""
+    what is given by its shape alone; `layers` says how layers among it are
+    read, and `others` are its steps at further sizes that are tried for letters."""
 
     program: Program
     arrays: Mapping[str, Array]
     free: Mapping[str, Free]
-    sized: tuple[Program, ...]
+    layers: str = ""
+    others: tuple[Program, ...] = ()
+
+    @property
+    def sized(self) -> tuple[Program, ...]:
+        """The steps at every size that is tried."""
+        return (self.program, *self.others)
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,15 @@ class Sheet:
     decimals: bool = False
     own: Stated | None = None
     number: int = 0
+
+    def of_layers(self, what: str) -> None:
+        """Raise SheetError where the network is one of its own: `what` is for
+        layers so far."""
+        if self.own is not None:
+            raise SheetError(
+                f"a network of its own can be judged, filled and shown, but not {what} yet: that "
+                "takes [[layer]] tables"
+            )
 
     @property
     def has_numbers(self) -> bool:

@@ -15,7 +15,7 @@ MAX_AXES = 4
 MAX_NUMBERS = 20_000  # in all data and values
 
 
-class Reader(Protocol):
+class SheetReader(Protocol):
     """Whoever reads a sheet: where its tables stand, and how many numbers it has."""
 
     places: toml.Places
@@ -32,7 +32,7 @@ class UnreadValue(SheetError):
 class Table:
     """A table of a sheet: what stands at its keys, or an error with their line."""
 
-    reader: Reader
+    reader: SheetReader
     content: Mapping[str, Any]
     name: str = ""
     number: int = 0

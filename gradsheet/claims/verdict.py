@@ -480,7 +480,7 @@ def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
 
     def rung(number: int) -> Any:
         if number == len(rungs):
-            rungs.append(_point(sheet, number, budget, session))
+            rungs.append(point_at(sheet, number, budget, session))
         return rungs[number]
 
     history = History(_data(sheet))
@@ -506,8 +506,10 @@ def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
     return Verdicts(judgements, rung(0), history)
 
 
-def _point(sheet: Sheet, rung: int, budget: Budget, session: Session) -> Point | GraphPoint:
-    """The point of a sheet with numbers, at a rung of the ladder."""
+def point_at(
+    sheet: Sheet, rung: int, budget: Budget, session: Session = LIBRARY
+) -> Point | GraphPoint:
+    """The point of a sheet with numbers, in the arithmetic of a rung of the ladder."""
     arithmetic, own = arithmetic_of(rung), sheet.own
     if own is not None:
         if rung:
@@ -522,7 +524,8 @@ def _point(sheet: Sheet, rung: int, budget: Budget, session: Session) -> Point |
 def reading_of(sheet: Sheet) -> str:
     """The reading in one line, as every report states it."""
     if sheet.own is not None:
-        tried, reading = sizes_tried(sheet.own), sheet.own.program.reading()
+        reading = "; then ".join(filter(None, [sheet.own.layers, sheet.own.program.reading()]))
+        tried = sizes_tried(sheet.own)
         return f"{reading}; tried at {tried}" if tried else reading
     reading = sheet.network.reading()
     if sheet.y is not None and (odd := improbable(sheet.network, sheet.y)):

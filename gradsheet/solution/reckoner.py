@@ -39,7 +39,8 @@ class Reckoner(Writer):
 
         budget = Budget()
         budget.start()
-        jax_of = derived(sheet) | ({"L", f"L{NEW}"} if sheet.network.loss is not None else set())
+        losses = {"L", f"L{NEW}"} & {*sheet.network.shapes}
+        jax_of = derived(sheet) | (losses if sheet.network.loss is not None else set())
         options: Any = {"arithmetic": arithmetic_of(rung), "budget": budget, "session": session}
         self.point = point_of(sheet.problem, jax_of, **options)
         self.numbers = Substitution(self.point, self.digits)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.network.lowering import Place, Program, Step
+from gradsheet.network.lowering import LoweredStep, Place, Program
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget, curved, enclosed, length_factor
 from gradsheet.numbers.reasons import Missing
@@ -91,7 +91,7 @@ class GraphValues(Values):
 
     def derivative(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
         """d of[of_index] / d by[by_index], indices from 0."""
-        if reason := self.program.no_derivative(of, by):
+        if reason := self.network.no_derivative(of, by):
             raise Missing(reason)
         asked = self.program.canonical(of), of_index, self.program.canonical(by), by_index
         return self.found(asked, lambda: self._picked(*asked))
@@ -133,7 +133,7 @@ class GraphValues(Values):
                     return False
         return True
 
-    def _at(self, step: Step, slot: int) -> tuple[list[Array], Array]:
+    def _at(self, step: LoweredStep, slot: int) -> tuple[list[Array], Array]:
         """The arrays of a step and its value."""
         return [self.sweep.value(other) for other in step.inputs], self.sweep.value(slot)
 
@@ -171,7 +171,7 @@ class GraphValues(Values):
         return not is_given and not isinstance(target, str) and not before.isdisjoint(slots)
 
 
-def _sides(step: Step, arrays: Sequence[Array], value: Array) -> Iterator[Array]:
+def _sides(step: LoweredStep, arrays: Sequence[Array], value: Array) -> Iterator[Array]:
     """Where the arrays of an operation stand to its kinks."""
     match step.operation:
         case "function" if function_named(**step.arguments).kinked:
@@ -301,7 +301,7 @@ def _picked(array: Array, index: Index) -> Any:
     return array[place]
 
 
-def _gaps(step: Step, arrays: Sequence[Array]) -> Iterator[Array]:
+def _gaps(step: LoweredStep, arrays: Sequence[Array]) -> Iterator[Array]:
     """How far an operation is from its kinks, in floats."""
     match step.operation:
         case "function" if function_named(**step.arguments).kinked:

@@ -70,8 +70,14 @@ def stack(*items: jax.Array) -> jax.Array:
     return jnp.stack(items)
 
 
+OF_ARRAYS: dict[str, Function] = {
+    "softmax": _softmax,
+    "outer": _outer,
+    "diag": lambda v: v[:, None] * jnp.eye(len(v), dtype=FLOAT),
+    "concat": _concat,
+}
 ENTRYWISE: dict[str, Function] = {
-    **{name: ACTIVATIONS[name] for name in ("relu", "leaky_relu", "softplus")},
+    **{name: function for name, function in ACTIVATIONS.items() if name not in OF_ARRAYS},
     "sigmoid": lax.logistic,
     "silu": lambda z: z * lax.logistic(z),
     "exp": lax.exp,
@@ -85,17 +91,11 @@ ENTRYWISE: dict[str, Function] = {
     "kronecker": lambda a, b: (a == b).astype(FLOAT),
     "where": jnp.where,
 }
-for _name in ("relu", "leaky_relu", "sigmoid", "silu", "tanh"):
+for _name in ACTIVATIONS.keys() & ENTRYWISE.keys():
     ENTRYWISE[f"d{_name}"] = slope(ENTRYWISE[_name])
 OF_TWO: dict[str, Function] = {
     "max": lambda a, b: jnp.where(a > b, a, b),
     "min": lambda a, b: jnp.where(a < b, a, b),
-}
-OF_ARRAYS: dict[str, Function] = {
-    "softmax": _softmax,
-    "outer": _outer,
-    "diag": lambda v: v[:, None] * jnp.eye(len(v), dtype=FLOAT),
-    "concat": _concat,
 }
 # Over one axis, that of a letter, or over all.
 OVER: dict[str, Function] = {

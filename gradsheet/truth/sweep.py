@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from gradsheet.language.functions import ACTIVATIONS
-from gradsheet.network.lowering import Program, Step
+from gradsheet.network.lowering import LoweredStep, Program
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.dual import Dual, slope_of
 from manual.activations import Array, number
@@ -42,12 +42,14 @@ Edits = Mapping[tuple[int, int], Edit]
 
 @dataclass(frozen=True)
 class Backward:
-    """One use of a rule: the step, what comes back to it, its value and its arrays."""
+    """One use of a rule: the step, what comes back to it, its value and its
+    arrays, and the values of all steps by their slots."""
 
-    step: Step
+    step: LoweredStep
     cotangent: Array
     value: Array
     arrays: Sequence[Array]
+    values: Mapping[int, Array]
 
 
 @dataclass(eq=False)
@@ -108,7 +110,7 @@ class Sweep:
                 return self.back(of, self._ones(arrays[0]))[by]
         return self.operations[step.operation].value(*arrays, **step.arguments)
 
-    def _constant(self, step: Step) -> Array:
+    def _constant(self, step: LoweredStep) -> Array:
         value = step.arguments["value"]
         if not step.shape:
             return np.array([self.typed(value)], float if self.floats else object)
@@ -156,8 +158,8 @@ class Sweep:
             for k, (other, part) in enumerate(self._through(slot, comes, cotangents)):
                 if (edit := self.edits.get((slot, k))) is not None:
                     arrays = [self.values[i] for i in self.program.steps[slot].inputs]
-                    step = self.program.steps[slot]
-                    part = edit(part, Backward(step, comes, self.values[slot], arrays))
+                    step, value = self.program.steps[slot], self.values[slot]
+                    part = edit(part, Backward(step, comes, value, arrays, self.values))
                 cotangents.add(other, part)
             if slot != of:
                 self._carry_on(slot, comes, cotangents)
@@ -211,7 +213,7 @@ class Sweep:
 
     # Derivatives in definitions
 
-    def _jacobian(self, step: Step) -> Array:
+    def _jacobian(self, step: LoweredStep) -> Array:
         """The derivative of a slot by others, for each of its entries."""
         of, *by = step.inputs
         shape = self.program.steps[of].shape
@@ -227,14 +229,14 @@ class Sweep:
         return np.stack(rows, 1).reshape(longest, *step.shape)
 
     @staticmethod
-    def _stacked(parts: Sequence[Array], step: Step) -> Array:
+    def _stacked(parts: Sequence[Array], step: LoweredStep) -> Array:
         """The steps of a recurrence side by side."""
         longest = max(map(len, parts))
         full = [np.broadcast_to(part, (longest, *part.shape[1:])) for part in parts]
         return np.stack(full, 1 + step.arguments["axis"])
 
     @staticmethod
-    def _parts(step: Step, whole: Array) -> dict[int, Array]:
+    def _parts(step: LoweredStep, whole: Array) -> dict[int, Array]:
         """What belongs to each slot that a step derives by."""
         _, *by = step.inputs
         if len(by) == 1:

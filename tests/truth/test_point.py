@@ -10,7 +10,8 @@ from gradsheet.claims.counting import derived
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.numbers.budget import Budget
 from gradsheet.truth import point
-from gradsheet.truth.point import MAX_BITS, length_of, shared_point_of
+from gradsheet.truth.graph_point import MAX_BITS, length_of
+from gradsheet.truth.point import shared_point_of
 from tests.sheets import CLAIMS, NET
 
 
