@@ -347,6 +347,11 @@ class Formal:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __float__(self) -> float:
+        """Any number: a softmax takes the entry off that floats see as the
+        largest, and may take any."""
+        return 0.0
+
     def exp(self) -> Number:
         """The exponential.
 
@@ -547,6 +552,10 @@ class Branched:
         return bool((self - other).flat.mark == 0)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __float__(self) -> float:
+        """Any number, as that of a Formal."""
+        return 0.0
 
     def exp(self) -> Number:
         """The exponential."""

@@ -22,7 +22,7 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator
-from gradsheet.language.functions import on_formal
+from gradsheet.language.functions import FUNCTIONS, on_formal
 from gradsheet.language.text import formula_text
 from gradsheet.network.graph import Definition
 from gradsheet.network.lowering import Program, lowered
@@ -124,11 +124,6 @@ def _smallest_backward(d_out: Array, out: Array, a: Array, *, axes: Axes) -> tup
     return _largest_backward(d_out, out, -a, axes=axes)
 
 
-def _softmax(a: Array) -> Array:
-    powers = np.exp(a)
-    return as_array(powers / powers.sum(-1, keepdims=True))
-
-
 RULES = {
     **OPERATIONS,
     "function": Operation(_function, _function_backward),
@@ -137,7 +132,6 @@ RULES = {
     "where": Operation(_where, _where_backward),
     "largest": Operation(_largest, _largest_backward),
     "smallest": Operation(_smallest, _smallest_backward),
-    "softmax": Operation(_softmax, OPERATIONS["softmax"].backward),
 }
 
 
@@ -145,12 +139,10 @@ class FormalEvaluator(Evaluator):
     """Evaluates formulas on formal numbers."""
 
     def _apply(self, name: str, argument: Array, *slopes: Array) -> Array:
+        if FUNCTIONS[name].over_axis:
+            return super()._apply(name, argument)
         self.spend(argument.size)
         formal = as_array(np.frompyfunc(self.point.arithmetic, 1, 1)(argument))
-        if name == "softmax":
-            if not formal.ndim:
-                raise EvaluationError("softmax of a number, expected a vector")
-            return _softmax(formal)
         given = [slope.item() for slope in slopes]
         try:
             return _entrywise(lambda v: on_formal(name)(v, *given), formal)
@@ -247,7 +239,7 @@ def degree(program: Program) -> float:
     for step in program.steps:
         each = [degrees[slot] for slot in step.inputs]
         entries = 1
-        if step.operation in ("total", "matmul", "softmax") and is_fraction:
+        if step.operation in ("total", "matmul", *FUNCTIONS) and is_fraction:
             entries = math.prod(program.steps[step.inputs[0]].shape[-1:])
         match step.operation:
             case "given":
