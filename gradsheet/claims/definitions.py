@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ from manual.activations import Array
 MAX_DEFINITIONS = 200
 MAX_GIVEN = 4_096  # numbers, in all that is given
 SIZES = (3, 2, 4, 5, 6, 7)  # what sizes that are letters are tried with, one each
+SIZES_TRIED = 3  # each time every letter has the next one
 SHAPE_KEYS = ("shape", "sums_to", "positive")
 NAME = r"[A-Za-z_][A-Za-z_0-9]{0,39}"
 _LEFT = re.compile(
@@ -67,6 +68,19 @@ def stated(reader: HasLines, top: Table, layers: Stated | None = None) -> Stated
     lines = list(_lines(network, _first_line(reader, top)))
     _few(lines)
     return _Equations(reader, lines, arrays, free, sizes, layers).stated()
+
+
+def _resized(graph: Graph, free: Mapping[str, Free]) -> Iterator[Program]:
+    """The steps of a graph at further sizes that are tried for letters."""
+    for k in range(1, SIZES_TRIED if graph.sizes else 1):
+        sizes = {letter: SIZES[(j + k) % len(SIZES)] for j, (letter, _) in enumerate(graph.sizes)}
+        given = dict(graph.given)
+        for name, spec in free.items():
+            given[name] = tuple(sizes[n] if isinstance(n, str) else n for n in spec.shape)
+        try:
+            yield lowered(replace(graph, given=tuple(given.items()), sizes=tuple(sizes.items())))
+        except (EvaluationError, OutOfWork):  # a size that this network cannot have
+            continue
 
 
 def _given(table: Table, name: str) -> Array:
@@ -246,7 +260,9 @@ class _Equations:
             self.layers.aliases,
             self.layers.batched,
         )
-        return Stated(self._lowered(graph), self.arrays, self.free, self.read_as)
+        program = self._lowered(graph)
+        others = tuple(_resized(graph, self.free))
+        return Stated(program, self.arrays, self.free, self.read_as, others)
 
     def _left(self, line: _Line) -> _Left:
         """The left side of an equation, taken apart."""

@@ -35,10 +35,11 @@ import numpy as np
 from gradsheet.claims.comparison import Comparison, Mismatch, like, truths_at
 from gradsheet.claims.counting import asked_of, claim_work, derived, own_witness_work, witness_work
 from gradsheet.claims.history import History
+from gradsheet.claims.identity import Everywhere, IdentityComparison, sizes_tried
 from gradsheet.claims.judgement import Judgement, LineVerdict
 from gradsheet.claims.messages import line_message, value_message
 from gradsheet.claims.readings import Readings
-from gradsheet.claims.sheet import Claim, Line, Sheet
+from gradsheet.claims.sheet import Claim, Line, Sheet, Stated
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, shape_text, without_dots
 from gradsheet.language.parsing import FormulaError, parse
@@ -88,7 +89,7 @@ class _Judge:
     """Judges one claim, at `points`; `history` has what a sheet with numbers has printed before."""
 
     claim: Claim
-    points: Probes | list[Point]
+    points: Probes | list[Point] | Everywhere
     notation: Mapping[str, f.Node]
     readings: Readings
     history: History | None = None
@@ -96,7 +97,7 @@ class _Judge:
     messages: list[str] = field(default_factory=list, init=False)
     given: list[Claim] = field(default_factory=list, init=False)
     own: bool = field(default=True, init=False)
-    comparison: Comparison = field(init=False)
+    comparison: Comparison | IdentityComparison = field(init=False)
 
     def judgement(self) -> Judgement:
         """The verdict; `cannot_tell` where something on the way to it cannot be told."""
@@ -106,7 +107,10 @@ class _Judge:
         if claim.is_open:
             return Judgement(claim, None, None, "open")
         try:
-            self.comparison = Comparison(claim.tree, self.points)
+            if isinstance(self.points, Everywhere):
+                self.comparison = IdentityComparison(claim.tree, self.points)
+            else:
+                self.comparison = Comparison(claim.tree, self.points)
             return self._judgement(claim, _claimed(claim))
         except NotRead as error:
             return _untold(claim, "unread", f"the quantity is not read: {error}")
@@ -144,7 +148,7 @@ class _Judge:
         if isinstance(self.points, Probes):
             if verdict == "wrong":
                 told = true = _true_formula(claim, self.points, self.notation)
-        else:
+        elif not isinstance(self.points, Everywhere):
             entries = [] if claim.value is None else printed_entries(claim.value)
             truth = (
                 self._whole(truth) if claim.value is None else like(truth, fractions(claim.value))
@@ -438,14 +442,26 @@ class Verdicts(NamedTuple):
     probes, and what it has printed."""
 
     judgements: list[Judgement]
-    points: Point | Probes
+    points: Any
     history: History | None
 
 
 def verdicts(sheet: Sheet, budget: Budget, session: Session = LIBRARY) -> Verdicts:
     """The verdict on every claim of a sheet, one after the other."""
+    if sheet.own is not None and not sheet.has_numbers:
+        return _over_all_values(sheet, sheet.own, budget, session)
     judged = _with_numbers if sheet.has_numbers else _over_all_weights
     return judged(sheet, budget, session)
+
+
+def _over_all_values(sheet: Sheet, own: Stated, budget: Budget, session: Session) -> Verdicts:
+    """The judgements of a sheet with a network of its own of which something is
+    given by its shape alone."""
+    points = Everywhere(own, asked_of(sheet), budget, session)
+    readings = Readings(sheet.network, None, None, budget, session)
+    claims = [_without_dots(claim, points.first) for claim in sheet.claims]
+    judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
+    return Verdicts(judgements, points.first, None)
 
 
 def _over_all_weights(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
@@ -508,7 +524,9 @@ def point_at(
 def reading_of(sheet: Sheet) -> str:
     """The reading in one line, as every report states it."""
     if sheet.own is not None:
-        return "; then ".join(filter(None, [sheet.own.layers, sheet.own.program.reading()]))
+        reading = "; then ".join(filter(None, [sheet.own.layers, sheet.own.program.reading()]))
+        tried = sizes_tried(sheet.own)
+        return f"{reading}; tried at {tried}" if tried else reading
     reading = sheet.network.reading()
     if sheet.y is not None and (odd := improbable(sheet.network, sheet.y)):
         reading += f"; {odd}"

@@ -30,7 +30,7 @@ from gradsheet.network.lowering import LoweredStep, Program
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.dual import Dual, slope_of
 from manual.activations import Array, number
-from manual.ops import OPERATIONS
+from manual.ops import OPERATIONS, Operation
 
 Index = tuple[int, ...]
 Change = Callable[[Array], Any]  # the values carried on in all variants, from those computed
@@ -59,7 +59,8 @@ class Sweep:
 
     `given` has the arrays that it starts from, without the front axis; `typed`
     makes numbers of the pass's type of constants. `level` is how many
-    infinitesimals there are among them.
+    infinitesimals there are among them, `operations` what is to be done otherwise
+    with numbers of this type.
     """
 
     program: Program
@@ -70,6 +71,7 @@ class Sweep:
     variants: int = 1
     level: int = 0
     floats: bool = False
+    operations: Mapping[str, Operation] = field(default_factory=lambda: OPERATIONS)
     values: dict[int, Array] = field(default_factory=dict)
 
     @functools.cached_property
@@ -107,7 +109,7 @@ class Sweep:
             case "slope":
                 of, by = step.inputs
                 return self.back(of, self._ones(arrays[0]))[by]
-        return OPERATIONS[step.operation].value(*arrays, **step.arguments)
+        return self.operations[step.operation].value(*arrays, **step.arguments)
 
     def _constant(self, step: LoweredStep) -> Array:
         value = step.arguments["value"]
@@ -204,7 +206,8 @@ class Sweep:
                     if name in ACTIVATIONS and (from_h := ACTIVATIONS[name].from_h):
                         yield step.inputs[0], as_array(comes * from_h(value, number(value, 1)))
                         return
-                parts = OPERATIONS[operation].backward(comes, value, *arrays, **step.arguments)
+                rule = self.operations[operation].backward
+                parts = rule(comes, value, *arrays, **step.arguments)
                 for other, part in zip(step.inputs, parts, strict=True):
                     if part is not None:
                         yield other, part
@@ -266,7 +269,13 @@ class Sweep:
             else:
                 moving.add(slot)
         return Sweep(
-            self.program, self.given, self.typed, level=level, values=values, edits=self.edits
+            self.program,
+            self.given,
+            self.typed,
+            level=level,
+            operations=self.operations,
+            values=values,
+            edits=self.edits,
         )
 
     # Seeds
