@@ -71,10 +71,10 @@ def _drawn(spec: Free, shape: tuple[int, ...], draw: Draw) -> Array:
 @dataclass(eq=False)
 class Everywhere:
     """The points at which the claims of a sheet are tried; what is `asked` is
-    put to the witnesses."""
+    put to the witnesses, if anything is."""
 
     own: Stated
-    asked: Asked
+    asked: Asked | None
     budget: Budget
     session: Session
     _numbers: list[GraphPoint] = field(default_factory=list, init=False)
