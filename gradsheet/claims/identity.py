@@ -10,7 +10,7 @@ import functools
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, cast
 
@@ -135,12 +135,12 @@ class Everywhere:
 
         given: dict[str, Array] = {**self.own.arrays}
         for name, spec in self.own.free.items():
-            array = _drawn(spec, program.shapes[name], functools.partial(number_of, spec))
-            if spec.positive and spec.sums_to is not None:  # in parts of the total
-                weights = _drawn(Free(spec.shape), array.shape, lambda: chance.randint(1, LARGEST))
-                rows = weights.reshape(-1, array.shape[-1] if array.ndim else 1)
-                sums = rows.sum(-1, keepdims=True)
-                array = (rows * Fraction(spec.sums_to) / sums).reshape(array.shape)
+            shape, total = program.shapes[name], spec.sums_to if spec.positive else None
+            free = spec if total is None else replace(spec, sums_to=None)
+            array = _drawn(free, shape, functools.partial(number_of, spec))
+            if total is not None:  # parts of it
+                rows = array.reshape(-1, shape[-1] if shape else 1)
+                array = (rows * (total / rows.sum(-1, keepdims=True))).reshape(shape)
             given[name] = array
         return given
 
