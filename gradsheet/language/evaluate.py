@@ -304,10 +304,10 @@ class Evaluator:
     def _quantity(self, node: f.Quantity, binding: Binding) -> Array:
         if node.name in self.local:
             return self._index(self.local[node.name], node.indices, binding, node.name)
-        name, indices = self._named(node, binding, ("L", f"L{NEW}"))
+        name, indices = self.named(node, binding, ("L", f"L{NEW}"))
         return self._index(self.point.node(name), indices, binding, node.name)
 
-    def _named(
+    def named(
         self, node: f.Quantity, binding: Binding, shared: tuple[str, ...]
     ) -> tuple[str, tuple[f.Index, ...]]:
         """The node that a quantity is of, and its indices there: L[k] is of the
@@ -326,7 +326,7 @@ class Evaluator:
         for end, shared in ((node.of, ("L",)), (node.by, ())):
             if end.name in self.local:
                 raise NotRead(f"{end.name} is a number in a function: write {end.name} alone")
-            name, indices = self._named(end, binding, shared)
+            name, indices = self.named(end, binding, shared)
             shares = self.point.network.shares if name == "shares" else None
             shape = self._shape(name) if shares is None else (shares,)
             asked += [name, self.positions(shape, indices, binding, end.name)]

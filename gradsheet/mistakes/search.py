@@ -335,7 +335,7 @@ class Search:
         key = chosen, id(statement)
         if key not in self._confirmed:
             if statement.line is None or self.probes is None:
-                self.point.budget.spend(follow_work(statement.tree, self.point))
+                self.point.budget.spend(follow_work(statement.tree, self.seen(chosen)))
             try:
                 self._confirmed[key] = self._gives(chosen, statement)
             except NO_ANSWER:

@@ -247,7 +247,8 @@ class GraphPoint(GraphValues):
         from gradsheet.truth.program import graph_autodiff
 
         if asked not in self._programs:
-            graph = self.program.graph.needed_for(asked.names | asked.of | asked.by)
+            names = {name.partition("[")[0] for name in asked.names | asked.of | asked.by}
+            graph = self.program.graph.needed_for(names)
             there = {definition.name for definition in graph.definitions}
             blocks = tuple(b for b in self.program.blocks if b.definitions[0].name in there)
             of, by = tuple(sorted(asked.of)), tuple(sorted(asked.by))

@@ -20,6 +20,7 @@ Multiplication by the Hessian).
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -252,7 +253,8 @@ class Sweep:
         level = self.level + 1
         moving = self._moved(of, along, level)
         for slot, part in moving.back(of, seed).total():
-            cotangents.add_final(slot, as_array(_slopes(level)(part)))
+            final = as_array(_slopes(level)(part))
+            cotangents.add_final(slot, final.astype(float) if self.floats else final)
 
     def _moved(self, of: int, along: Mapping[int, Array], level: int) -> "Sweep":
         """A sweep in which some slots move, each along an array."""
@@ -279,13 +281,13 @@ class Sweep:
     # Seeds
 
     def _ones(self, like: Array) -> Array:
-        return as_array(np.full((1, *like.shape[1:]), self.typed(1), dtype=like.dtype))
+        return as_array(np.full((1, *like.shape[1:]), self.typed(Fraction(1)), dtype=like.dtype))
 
     def unit(self, slot: int, entry: Index) -> Array:
         """1 at one entry of a slot, else 0: (1, ...)."""
         like = self.value(slot)
-        seed = np.full((1, *like.shape[1:]), self.typed(0), dtype=like.dtype)
-        seed[(0, *entry)] = self.typed(1)
+        seed = np.full((1, *like.shape[1:]), self.typed(Fraction(0)), dtype=like.dtype)
+        seed[(0, *entry)] = self.typed(Fraction(1))
         return as_array(seed)
 
 
@@ -322,6 +324,6 @@ class Cotangents:
         parts = [part for of in (self.chain, self.final) if (part := of.get(slot)) is not None]
         if not parts:
             like = self.sweep.value(slot)
-            zero = np.full((1, *like.shape[1:]), self.sweep.typed(0), dtype=like.dtype)
+            zero = np.full((1, *like.shape[1:]), self.sweep.typed(Fraction(0)), dtype=like.dtype)
             return as_array(zero)
         return parts[0] if len(parts) == 1 else as_array(parts[0] + parts[1])
