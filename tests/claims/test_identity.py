@@ -255,12 +255,15 @@ GIVEN = '''
 network = """
 z = sum(i, x[i])*b + 3*c
 s = sum(n, P[n,1])
+t = third*c
+e = exp(third)
 """
 [given]
 x = { shape = [3], sums_to = 1 }
 b = { shape = [] }
 c = { shape = [] }
 P = { shape = ["N", 2], sums_to = 2, positive = true }
+third = "1/3"
 '''
 # Quantity, line or number, and the verdict.
 CLAIMS = [
@@ -269,6 +272,12 @@ CLAIMS = [
     ("dz/dc", [], "2", "wrong"),
     ("dz/dc", ["2 + 1"], "3", "right"),
     ("dz/dc", ["2 + 2"], "3", "lucky"),
+    ("dt/dc", [], "0.33", "right"),
+    ("dt/dc", [], "0.34", "wrong"),
+    ("e", ["exp(third)"], "1.396", "right"),
+    ("e", [], "1.394", "wrong"),
+    ("log(b)", ["log(b*c) - log(c)"], "", "cannot_tell"),
+    ("log(b)", ["log(b/2) + log(2)"], "", "cannot_tell"),
     ("sum(k, P[n,k])", [], "2", "right"),
     ("sum(P)", ["2*N"], "", "right"),
     ("sum(P)", ["6"], "", "wrong"),
