@@ -236,11 +236,13 @@ class IdentityComparison:
         search = _Search(self, claimed, printed)
         doubt = self._unproved(claimed, printed, 1)
         asks_equality = any(map(_has_equality, (self.quantity, self._line or self.quantity)))
+        if mismatch := search.upto(FEW):
+            return mismatch
         many = bool(doubt) or asks_equality
         if many:
             self.first_point.budget.spend(MANY * self._work_at(self.first_point))
-        if mismatch := search.upto(MANY if many else FEW):
-            return mismatch
+            if mismatch := search.upto(MANY):
+                return mismatch
         if search.where is not None and not search.tried:  # it has no value anywhere
             return Mismatch(self.first_point, {}, reason=str(search.where))
         if doubt:
