@@ -461,7 +461,7 @@ def _over_all_values(sheet: Sheet, own: Stated, budget: Budget, session: Session
     judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
     if sheet.own is not None:
         return Verdicts(judgements, points.first, None)
-    probes = probes_for(sheet.network, None, sheet.exact_rate, session)
+    probes = probes_for(sheet.network, sheet.exact_rate, session)
     probes.budget.take_over(budget)
     return Verdicts(judgements, probes, None)
 

@@ -108,7 +108,6 @@ class GraphPoint(GraphValues):
         bits = length_of(stated.values(), program.depth) if program.is_rational else None
         super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
         self.stated, self.session, self.nudges = stated, session, nudges
-        self.free = False  # drawn for formulas with kinks of their own
         self.witnesses, self.hears_jax = asked, jax
         # As they were before any sheet, at a point that sheets share.
         self._marks: Marks | None = None
