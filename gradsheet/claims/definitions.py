@@ -40,8 +40,9 @@ class HasLines(SheetReader, Protocol):
         """What reading a part gives, or something else."""
 
 
-def stated(reader: HasLines, top: Table) -> Stated:
-    """The network that the keys `given` and `network` of a sheet state.
+def stated(reader: HasLines, top: Table, layers: Stated | None = None) -> Stated:
+    """The network that the keys `given` and `network` of a sheet state, behind
+    its layers where it has any.
 
     Raises SheetError with all that is wrong with it.
     """
@@ -65,7 +66,7 @@ def stated(reader: HasLines, top: Table) -> Stated:
     network = top.text("network")
     lines = list(_lines(network, _first_line(reader, top)))
     _few(lines)
-    return _Equations(reader, lines, arrays, free, sizes).stated()
+    return _Equations(reader, lines, arrays, free, sizes, layers).stated()
 
 
 def _given(table: Table, name: str) -> Array:
@@ -196,6 +197,9 @@ class _Left:
         return any(isinstance(axis, int) for axis in self.axes)
 
 
+_OF_LAYERS = "the layers have a quantity of this name already: take another name"
+
+
 class _Equations:
     """The equations of one network, being read."""
 
@@ -206,9 +210,16 @@ class _Equations:
         arrays: Mapping[str, Array],
         free: Mapping[str, Free],
         sizes: tuple[tuple[str, int], ...],
+        layers: Stated | None,
     ):
         self.reader, self.lines, self.sizes = reader, lines, sizes
-        self.arrays, self.free = arrays, free
+        self.layers = Graph((), ()) if layers is None else layers.program.graph
+        self.read_as = "" if layers is None else layers.layers
+        self.above = set() if layers is None else {*layers.program.names, *layers.program.places}
+        for name in sorted(self.above & {*arrays, *free, *dict(sizes)}):
+            self._note(_Line(reader.places.line("given", 0, name), name, ""), _OF_LAYERS)
+        self.arrays = {**({} if layers is None else layers.arrays), **arrays}
+        self.free = {**({} if layers is None else layers.free), **free}
         self.given = {*arrays, *free, *dict(sizes)}
 
     def stated(self) -> Stated:
@@ -217,7 +228,7 @@ class _Equations:
         sides = [self.reader.tried(None, self._left, line) for line in self.lines]
         lefts = [left for left in sides if left is not None]
         self._object_twice(lefts)
-        names = self.given | {left.name for left in lefts if not left.argument}
+        names = self.given | self.above | {left.name for left in lefts if not left.argument}
         functions = {left.name for left in lefts if left.argument}
         self._object_letters(lefts, names | functions)
         self._object_d(names)
@@ -228,12 +239,14 @@ class _Equations:
         definitions = tuple(part for part in read if isinstance(part, Definition))
         graph = Graph(
             self._shapes(),
-            definitions,
+            (*self.layers.definitions, *definitions),
             tuple(part for part in read if isinstance(part, OwnFunction)),
             self.sizes,
             tuple(self._whole_numbers(definitions)),
+            self.layers.aliases,
+            self.layers.batched,
         )
-        return Stated(self._lowered(graph), self.arrays, self.free)
+        return Stated(self._lowered(graph), self.arrays, self.free, self.read_as)
 
     def _left(self, line: _Line) -> _Left:
         """The left side of an equation, taken apart."""
@@ -251,6 +264,8 @@ class _Equations:
             raise line.error(f"{name} is a function of the language: take another name")
         if name in self.given:
             raise line.error(f"{name} is given already: take another name")
+        if name in self.above:
+            raise line.error(_OF_LAYERS)
         return _Left(line, name, self._axes(line, axes), argument)
 
     @staticmethod

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,14 +14,17 @@ import numpy as np
 
 from gradsheet.claims import toml
 from gradsheet.claims.definitions import stated
-from gradsheet.claims.sheet import VERDICTS, Claim, Line, Sheet, SheetError
+from gradsheet.claims.sheet import VERDICTS, Claim, Free, Line, Sheet, SheetError, Stated
 from gradsheet.claims.tables import Table, UnreadValue, as_written
 from gradsheet.language.formula import FUNCTIONS, Derivative, List, Node, Quantity, walk
 from gradsheet.language.functions import facts_of
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.shown import short
-from gradsheet.network.lowering import Program
+from gradsheet.network import losses
+from gradsheet.network.layers import given_arrays, graph_of
+from gradsheet.network.lowering import Program, lowered
 from gradsheet.network.network import Network
+from gradsheet.network.problem import stated as numbers
 from gradsheet.numbers.printed import Printed
 from gradsheet.numbers.session import LIBRARY, Session
 from manual import Layer
@@ -49,6 +53,7 @@ SHEET_KEYS = (
     "reduction",
     "learning_rate",
     "update",
+    "layout",
     "given",
     "network",
     "layer",
@@ -65,6 +70,7 @@ HOMES = {  # where a key stands that is found elsewhere
 
 
 MAX_FILE_PROBLEMS = 50  # problems of one file
+LAYOUTS = ("columns", "rows")  # W is (units, inputs), or (inputs, units)
 TEXT_KEYS = ("title", "source", "note")
 NO_LAYERS = Network((), (), (), None, "mean", None)
 
@@ -76,6 +82,7 @@ class _Reader:
 
     def __init__(self, text: str, session: Session, problem: int = 0):
         self.text = text
+        self.rows = False  # whether W is (inputs, units)
         self.lines_read = session.cache("lines", MAX_KEPT)  # a class writes many of them alike
         self.places = toml.Places(text, problem)
         self.problems: list[tuple[int, str]] = []  # all that there are
@@ -144,9 +151,11 @@ class _Reader:
     def sheet(self, content: Mapping[str, Any], path: str) -> Sheet:
         """The sheet that a text's tables state."""
         tried, top = self.tried, self.table(content, SHEET_KEYS)
-        if "network" in top or "given" in top:
+        is_own = "network" in top or "given" in top
+        if is_own and "layer" not in top:
             return self.own_network(top, path)
         layers, claims = (tried([], self.tables, top, key) for key in ("layer", "claim"))
+        self.rows = tried(None, top.choice, "layout", LAYOUTS, "columns") == "rows"
         title, *_ = (tried("", top.text, key) for key in ("title", "source", "note"))
         rate = tried(None, top.single, "learning_rate") if "learning_rate" in top else None
         update = tried(None, top.choice, "update", ("all", "weights"), "all")
@@ -168,6 +177,13 @@ class _Reader:
         x, y, examples = tried((None, None, None), self.data, top, network)
         steps = not numeric or (rate is not None and loss is not None)
         network = replace(network, examples=examples, update=update if steps else None)
+        if (is_own or self.rows) and not self.problems:
+            # A network that has a loss has L from its layers, and else from its equations.
+            options: Any = {"rows": self.rows, "unspecified": not is_own}
+            own = _as_stated(network, arrays if numeric else [], x, y, rate, **options)
+            if is_own:
+                own = tried(None, stated, self, top, own)
+            return self.with_own(own, top, path, title, claims)
         notation = tried({}, self.notation, top, network)
         read = [
             tried(None, self.claim, number, claim, network, notation)
@@ -198,7 +214,12 @@ class _Reader:
                     "and every step as a line of network",
                     key,
                 ).problems
-        own = self.tried(None, stated, self, top)
+        return self.with_own(self.tried(None, stated, self, top), top, path, title, claims)
+
+    def with_own(
+        self, own: Stated | None, top: Table, path: str, title: str, claims: list[Any]
+    ) -> Sheet:
+        """The sheet whose claims are on a network of its own; None where that cannot be read."""
         network = None if own is None else own.program
         self.numeric = own is not None and not own.free
         notation = {} if network is None else self.tried({}, self.notation, top, network)
@@ -237,6 +258,8 @@ class _Reader:
                 raise table.error(f"{table.title} has {has}, expected one of them")
             W = table.array("W") if "W" in table else None
             units, inputs = _shape_of(table, W)
+            if self.rows:
+                W, units, inputs = None if W is None else W.T, inputs, units
             follows = len(widths) == number + 1  # else the layer before cannot be read
             if follows and inputs != widths[-1]:
                 hint = TURNED if units == widths[-1] else ""
@@ -493,6 +516,31 @@ def _rows(top: Table, key: str, width: int, examples: int | None) -> Array:
     if has:
         raise top.error(f"{key} has {has}", key)
     return rows
+
+
+def _as_stated(
+    network: Network,
+    layers: Sequence[tuple[Array | None, Array | None]],
+    x: Array | None,
+    y: Array | None,
+    rate: Printed | None,
+    **options: bool,
+) -> Stated:
+    """Layers as the definitions that they are shorthand for, with their numbers
+    or, where they have none, for all."""
+    program, reading = lowered(graph_of(network, **options)), network.reading()
+    if options["rows"]:
+        reading += "; W is (inputs, units)"
+    if x is None:
+        free = {name: Free(shape) for name, shape in program.graph.given}
+        if "y" in free and losses.of(network.loss).add_up:
+            free["y"] = replace(free["y"], sums_to=Fraction(1))
+        return Stated(program, {}, free, reading)
+    params = tuple(Layer(W, b) for W, b in layers if W is not None)
+    exact = None if rate is None else rate.value
+    given = given_arrays(numbers(network, params, x, y, exact), rows=options["rows"])
+    arrays = {name: given[name] for name, _ in program.graph.given}
+    return Stated(program, arrays, {}, reading)
 
 
 def _own(network: Network | Program) -> dict[str, Any]:

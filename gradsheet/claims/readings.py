@@ -23,6 +23,7 @@ from gradsheet.language.evaluate import same_shape
 from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.network.losses import LOSSES, SQUARES
 from gradsheet.network.network import Network
+from gradsheet.network.problem import Problem
 from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, EvaluationError, Missing, OutOfWork, Undecided
@@ -97,8 +98,10 @@ class Readings:
         assert self.point is not None
 
         def read() -> list[tuple[_Reading, Carried]]:
-            readings = _readings(self.network)
-            return [(reading, Carried(self._read(reading), floats=True)) for reading in readings]
+            return [
+                (reading, Carried(self.point, floats=True, problem=self._problem(reading)))
+                for reading in _readings(self.network)
+            ]
 
         points = self.point.found("readings", read, len)
         for _, floats in points:
@@ -117,14 +120,19 @@ class Readings:
         point.budget = self.budget
         return point
 
-    def _read(self, reading: _Reading) -> Point:
+    def _problem(self, reading: _Reading) -> Problem:
+        """The problem as it is read otherwise."""
         assert self.point is not None
         problem = self.point.problem
         params = list(problem.params)
         if (l := reading.transposed) is not None:
             params[l] = Layer(params[l].W.T, params[l].b)
+        return replace(problem, network=reading.network, params=tuple(params))
+
+    def _read(self, reading: _Reading) -> Point:
+        assert self.point is not None
         return point_of(
-            replace(problem, network=reading.network, params=tuple(params)),
+            self._problem(reading),
             None,
             arithmetic=self.point.arithmetic,
             budget=self.budget,

@@ -88,11 +88,13 @@ class Free:
 @dataclass(frozen=True)
 class Stated:
     """A network of its own as it was read: its steps, the numbers given, and
-    what is given by its shape alone."""
+    what is given by its shape alone; `layers` says how layers among it are
+    read."""
 
     program: Program
     arrays: Mapping[str, Array]
     free: Mapping[str, Free]
+    layers: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,15 @@ class Sheet:
     decimals: bool = False
     own: Stated | None = None
     number: int = 0
+
+    def of_layers(self, what: str) -> None:
+        """Raise SheetError where the network is one of its own: `what` is for
+        layers so far."""
+        if self.own is not None:
+            raise SheetError(
+                f"a network of its own can be judged, filled and shown, but not {what} yet: that "
+                "takes [[layer]] tables"
+            )
 
     @property
     def has_numbers(self) -> bool:

@@ -464,7 +464,7 @@ def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
 
     def rung(number: int) -> Any:
         if number == len(rungs):
-            rungs.append(_point(sheet, number, budget, session))
+            rungs.append(point_at(sheet, number, budget, session))
         return rungs[number]
 
     history = History(_data(sheet))
@@ -490,8 +490,10 @@ def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
     return Verdicts(judgements, rung(0), history)
 
 
-def _point(sheet: Sheet, rung: int, budget: Budget, session: Session) -> Point | GraphPoint:
-    """The point of a sheet with numbers, at a rung of the ladder."""
+def point_at(
+    sheet: Sheet, rung: int, budget: Budget, session: Session = LIBRARY
+) -> Point | GraphPoint:
+    """The point of a sheet with numbers, in the arithmetic of a rung of the ladder."""
     arithmetic, own = arithmetic_of(rung), sheet.own
     if own is not None:
         if rung:
@@ -506,7 +508,7 @@ def _point(sheet: Sheet, rung: int, budget: Budget, session: Session) -> Point |
 def reading_of(sheet: Sheet) -> str:
     """The reading in one line, as every report states it."""
     if sheet.own is not None:
-        return sheet.own.program.reading()
+        return "; then ".join(filter(None, [sheet.own.layers, sheet.own.program.reading()]))
     reading = sheet.network.reading()
     if sheet.y is not None and (odd := improbable(sheet.network, sheet.y)):
         reading += f"; {odd}"

@@ -37,6 +37,7 @@ docs/writing-a-sheet.md has the keys and the formula language, with an example.
 
 further commands, each with its own --help:
   gradsheet solve SHEET  the complete worked solution, with a remark where the sheet went astray
+  gradsheet show SHEET   how it is read: every equation with its shape
   gradsheet blind SHEET  the mistakes that a sheet's questions cannot see
   gradsheet fill SHEET   the sheet with the true values of all that it asks for
   gradsheet new          a fresh exercise in small whole numbers, and its key"""
@@ -117,6 +118,16 @@ def _fill() -> argparse.ArgumentParser:
     )
 
 
+def _show() -> argparse.ArgumentParser:
+    return _of_one_sheet(
+        "show",
+        "Write how a sheet is read: every equation with the shape of what it defines, how far its "
+        "letters run, and what was broadcast. Layers are shown as the equations that they stand "
+        "for.",
+        "a sheet",
+    )
+
+
 def _blind() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gradsheet blind",
@@ -165,7 +176,7 @@ def _new() -> argparse.ArgumentParser:
     return parser
 
 
-COMMANDS = {"solve": _solve, "blind": _blind, "fill": _fill, "new": _new}
+COMMANDS = {"solve": _solve, "show": _show, "blind": _blind, "fill": _fill, "new": _new}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

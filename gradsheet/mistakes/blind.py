@@ -205,7 +205,9 @@ def unseen(sheet: Sheet, session: Session = LIBRARY) -> list[Instance]:
 
 def blindness(sheet: Sheet, session: Session = LIBRARY) -> Blindness:
     """What a sheet cannot see. Raises Undecided where no data off all kinks is
-    found, or the sheet's is too much."""
+    found, or the sheet's is too much; SheetError where the network is one of
+    its own."""
+    sheet.of_layers("searched for what it cannot see")
     rate, asked = sheet.exact_rate, _asked(sheet)
     one = _view_work(sheet)
     if one * (GENERIC if sheet.params is None else 1) > MAX_OPERATIONS:

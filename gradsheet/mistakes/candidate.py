@@ -33,8 +33,10 @@ they would spoil. All that are equal to the first are told.
 
 Within row 5 a slip of the pen and a mistake in the pass are told beside each
 other, unless the mistake would spoil what is right: who has printed that has
-not made it. Of mistakes in the pass the one that explains further claims wins,
-for the reason that row 2 stands where it does.
+not made it. One that would, and has no more digits than chance may give, is
+not told at all where a mistake with rounding explains the number. Of mistakes
+in the pass the one that explains further claims wins, for the reason that row 2
+stands where it does.
 
 By its key nothing of a row wins over what is above, and so what is expensive
 to look for is not looked for where something above explains the claim.

@@ -50,6 +50,7 @@ KINDS = {  # what `--hint` says of a mistake
     "bias": "the bias",
     "logarithm": "the logarithm",
     "update": "the step of gradient descent",
+    "forward": "a step of the forward pass",
 }
 PLACES = {  # of a step, likewise
     "z": "in z{l}",

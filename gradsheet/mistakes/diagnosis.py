@@ -18,6 +18,7 @@ from gradsheet.claims.judgement import Cause, Explanation, Judgement
 from gradsheet.claims.sheet import Claim
 from gradsheet.mistakes.candidate import HALF, RANKS, SURE, Candidate, Kind, are_sure, winners
 from gradsheet.mistakes.forms import difference, forms, repairs
+from gradsheet.mistakes.relations import related
 from gradsheet.mistakes.search import Hypothesis, Search, Statement, search
 from gradsheet.mistakes.simulation import Combination
 from gradsheet.mistakes.stories import Stories
@@ -34,7 +35,9 @@ ROUNDED = Explanation("rounding", "rounding on the way", "rounding", "")
 
 
 def diagnose(
-    judgements: Sequence[Judgement], points: Point | Probes, history: History | None = None
+    judgements: Sequence[Judgement],
+    points: Point | GraphPoint | Probes,
+    history: History | None = None,
 ) -> list[Cause]:
     """Give every wrong or lucky judgement its explanations, and return the
     causes that several have in common.
@@ -44,11 +47,9 @@ def diagnose(
     """
     if all(judgement.verdict not in ("wrong", "lucky") for judgement in judgements):
         return []
-    if isinstance(points, GraphPoint) and not isinstance(points, Point):
-        return []
+    # Where the rules that people use do not hold, what they give is no mistake of theirs.
     y = points.problem.y if isinstance(points, Point) else None
-    if y is not None and improbable(points.network, y):
-        # The rules that people use do not hold there: what they give is no mistake of theirs.
+    if y is not None and isinstance(points, Point) and improbable(points.network, y):
         return []
     try:
         return _Diagnosis(search(judgements, points, history)).causes()
@@ -194,9 +195,11 @@ class _Diagnosis:
         candidates = [] if case.story else self._with_pens(case, self._in_pass(case))
         if not candidates or not case.is_split:
             candidates += [pen for pen in self._pens(case) if pen.kind is Kind.PEN]
+        doubtful = [c for c in candidates if c.spoils and c.digits < SURE]
+        is_open = all(c in doubtful or c.size > 1 + HALF for c in candidates)
+        if is_open and (rounded := self._rounded(case)):
+            candidates = [c for c in candidates if c not in doubtful] + rounded
         yield from candidates
-        if all(candidate.size > 1 + HALF for candidate in candidates):
-            yield from self._rounded(case)
 
     def _arithmetic(self, case: _Case) -> Iterator[Candidate]:
         """A slip from the last line to the number, whatever it was."""
@@ -207,6 +210,10 @@ class _Diagnosis:
         if case.judgement.verdict == "wrong":
             for explanation in forms(self.search, case.judgement):
                 yield Candidate(Kind.FORM, explanation)
+            if not isinstance(self.search.point, Point):
+                for explanation, tried in related(case.judgement, self.search.point):
+                    digits = case.said - math.log10(tried)
+                    yield Candidate(Kind.FORM, explanation, digits=digits)
 
     def _repairs(self, case: _Case) -> Iterator[Candidate]:
         """The changes that make a formula true; not sure at one point alone."""

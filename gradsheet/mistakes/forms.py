@@ -22,7 +22,7 @@ from gradsheet.numbers import slips
 from gradsheet.numbers.printed import Printed, all_agree, as_float, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
 from gradsheet.numbers.slips import Slip, significant
-from gradsheet.truth.carried import nudged
+from gradsheet.truth.carrying import nudged
 from gradsheet.truth.point import Point
 from gradsheet.truth.target import core_of, entries_of
 
@@ -66,7 +66,7 @@ def _is_near(printed: Sequence[Printed], truth: Sequence[Any]) -> bool:
 
 
 def _differences(
-    point: Point, core: f.Derivative, factor: Any, printed: Sequence[Printed]
+    point: Any, core: f.Derivative, factor: Any, printed: Sequence[Printed]
 ) -> list[Explanation]:
     """The finite difference with the digits printed, of the usual steps."""
     of, of_entries = entries_of(core.of, point, {})
@@ -79,10 +79,10 @@ def _differences(
         rows = []
         for index in by_entries:
             point.budget.spend(point.pass_work.both)
-            rows.append(nudged(point, by, index, step).entries(of, of_entries))
+            rows.append(nudged(point, by, index, step, of, of_entries))
         return rows
 
-    here = [nudged(point, by, by_entries[0], 0).entries(of, of_entries)] * len(by_entries)
+    here = [nudged(point, by, by_entries[0], 0, of, of_entries)] * len(by_entries)
     for step in STEPS:
         after, before = moved(step), moved(-step)
         for kind, ends, width in (
@@ -127,6 +127,8 @@ def forms(search: Search, judgement: Judgement) -> list[Explanation]:
 def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> list[Explanation]:
     """What is given for it: the derivative by z for that by h, or yhat."""
     claim, point, probes = judgement.claim, search.point, search.probes
+    if not isinstance(point, Point):
+        return []
     hidden = [f"h{l}" for l in range(1, point.network.depth + 1)]
     match claim.tree:
         case f.Derivative(of, f.Quantity(by, indices)) if point.network.inner(by) in hidden:

@@ -10,11 +10,12 @@ from gradsheet.numbers.slips import Slip
 MAX_PARTS = 200  # of a line that is looked through
 
 
-def omissions(line: f.Node) -> Iterator[tuple[Slip, f.Node]]:
-    """Every formula that is the line with one thing left out, and what that is."""
+def omissions(line: f.Node, where: str = "its own line") -> Iterator[tuple[Slip, f.Node]]:
+    """Every formula that is the line with one thing left out, and what that is,
+    told with `where`."""
     if line.size <= MAX_PARTS:
         for node in dict.fromkeys(f.walk(line)):
-            for code, words, other in _left_out(node):
+            for code, words, other in _left_out(node, where):
                 yield Slip(code, words), f.replaced(line, {node: other})
 
 
@@ -24,29 +25,29 @@ def has_names(line: f.Node) -> bool:
     return any(isinstance(node, f.Quantity) for node in f.walk(line))
 
 
-def _left_out(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:
+def _left_out(node: f.Node, where: str) -> Iterator[tuple[str, str, f.Node]]:
     def minus(lost: f.Node, rest: f.Node) -> tuple[str, str, f.Node]:
-        text = f"the minus sign before {_text(lost)} in its own line was lost"
+        text = f"the minus sign before {_text(lost)} in {where} was lost"
         return "sign-not-taken", text, rest
 
     match node:
         case f.Binary("*" | "@" | "·" as operator, left, right):
-            yield _factor(right, left)
+            yield _factor(right, left, where)
             if not _is(left, operator, "/"):
-                yield _factor(left, right)
+                yield _factor(left, right, where)
         case f.Binary("/", left, right):
-            text = f"the division by {_text(right)} in its own line was not made"
+            text = f"the division by {_text(right)} in {where} was not made"
             yield "factor-not-multiplied", text, left
         case f.Binary("+" | "-" as operator, left, right):
-            yield _term(right, left)
+            yield _term(right, left, where)
             if not _is(left, "+", "-"):
-                yield _term(left, right if operator == "+" else f.Negative(right))
+                yield _term(left, right if operator == "+" else f.Negative(right), where)
             if operator == "-":
                 yield minus(right, f.Binary("+", left, right))
         case f.Negative(operand):
             yield minus(operand, operand)
         case f.Power(base, exponent):
-            text = f"the power {exponent} of {_text(base)} in its own line was not taken"
+            text = f"the power {exponent} of {_text(base)} in {where} was not taken"
             yield "power-not-taken", text, base
 
 
@@ -54,13 +55,13 @@ def _is(node: f.Node, *operators: str) -> bool:
     return isinstance(node, f.Binary) and node.operator in operators
 
 
-def _factor(lost: f.Node, rest: f.Node) -> tuple[str, str, f.Node]:
-    text = f"the factor {_text(lost)} of its own line was not multiplied"
+def _factor(lost: f.Node, rest: f.Node, where: str) -> tuple[str, str, f.Node]:
+    text = f"the factor {_text(lost)} of {where} was not multiplied"
     return "factor-not-multiplied", text, rest
 
 
-def _term(lost: f.Node, rest: f.Node) -> tuple[str, str, f.Node]:
-    return "term-not-added", f"the term {_text(lost)} of its own line was not added", rest
+def _term(lost: f.Node, rest: f.Node, where: str) -> tuple[str, str, f.Node]:
+    return "term-not-added", f"the term {_text(lost)} of {where} was not added", rest
 
 
 def _text(node: f.Node) -> str:

@@ -20,7 +20,6 @@ from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Judgement
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
-from gradsheet.mistakes.catalogue import edits_of
 from gradsheet.mistakes.simulation import (
     CLOSE,
     Combination,
@@ -29,11 +28,14 @@ from gradsheet.mistakes.simulation import (
     changed,
     simulation_at,
 )
+from gradsheet.mistakes.steps import steps_at
 from gradsheet.numbers.budget import FLOAT_PASS, FLOATS
 from gradsheet.numbers.printed import Value, as_float, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink, EvaluationError, OutOfWork
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.carried import Carried
+from gradsheet.truth.carrying import carried as carried_at
+from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.point import Point
 from gradsheet.truth.probes import Probes
 from gradsheet.truth.target import core_of
@@ -127,7 +129,7 @@ class Search:
     judgements: Sequence[Judgement]
     history: History | None
     probes: Probes | None
-    point: Point
+    point: Any
     simulation: Simulation
     wrong: list[Statement] = field(default_factory=list)
     right: list[Statement] = field(default_factory=list)
@@ -145,7 +147,10 @@ class Search:
         try:
             self.wrong = self._statements(("wrong", "lucky", "carried_forward"))
             if any(not statement.is_carried for statement in self.wrong):
-                self.right = self._statements(("right", "rounded"))
+                # What is claimed twice, once right, was claimed by two people.
+                asked = {statement.tree for statement in self.wrong}
+                right = self._statements(("right", "rounded"))
+                self.right = [statement for statement in right if statement.tree not in asked]
                 self._search()
         except OutOfWork:
             self.is_complete = False
@@ -321,8 +326,8 @@ class Search:
         point = point or self.point
         key = chosen, id(point)
         if key not in self._seen:
-            edits = edits_of(self.simulation.made(chosen))
-            self._seen[key] = Carried(point, None, edits) if chosen else point
+            altered, edits = self.simulation.altered(chosen, point)
+            self._seen[key] = carried_at(altered, None, edits) if chosen else point
         return self._seen[key]
 
     def confirm(self, chosen: Combination, statement: Statement) -> bool:
@@ -373,9 +378,9 @@ class Search:
         rows = np.flatnonzero(near.all(-1) & changed(values).any(-1)).tolist()
         loose = []
         for row in rows:
-            edits = edits_of(self.simulation.made(among[row]))
+            altered, edits = self.simulation.altered(among[row])
             with contextlib.suppress(AtKink):
-                if history.rounded(judgement.claim, self.point, edits):
+                if history.rounded(judgement.claim, altered, edits):
                     loose.append(among[row])
         spoilt = self._spoilt(self.simulation.run(tuple(loose))) if loose else []
         return [chosen for chosen, spoils in zip(loose, spoilt, strict=True) if not spoils]
@@ -395,7 +400,9 @@ class Search:
 
 
 def search(
-    judgements: Sequence[Judgement], points: Point | Probes, history: History | None
+    judgements: Sequence[Judgement],
+    points: Point | GraphPoint | Probes,
+    history: History | None,
 ) -> Search:
     """Search for the mistakes that explain the claims of a sheet.
 
@@ -403,7 +410,8 @@ def search(
     over all weights. Ends where the operations are spent, with what it has by then.
     """
     probes, point = (points, mixed(points)) if isinstance(points, Probes) else (None, points)
-    searched = Search(judgements, history, probes, point, simulation_at(point))
+    simulation = simulation_at(point) if isinstance(point, Point) else steps_at(point)
+    searched = Search(judgements, history, probes, point, simulation)
     searched.run()
     return searched
 
@@ -446,7 +454,7 @@ def agree_everywhere(
     asked before.
     """
     point = next(iter(probes))
-    one = follow_work(quantity, point) + point.formula_work(line)
+    one = follow_work(quantity, seen(point)) + point.formula_work(line)
     point.budget.spend(CHARGED * one)
 
     def find() -> bool:

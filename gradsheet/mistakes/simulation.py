@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,8 @@ from gradsheet.network.problem import Problem
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import NO_VALUE
-from gradsheet.truth.carried import Carried, within_layers
+from gradsheet.truth.carried import within_layers
+from gradsheet.truth.carrying import carried as carried_at
 from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Pass, in_front
 from gradsheet.truth.target import core_of, entries_of
@@ -43,7 +45,7 @@ class Run:
     def __init__(self, simulation: "Simulation", chosen: Sequence[Combination]):
         self.simulation, self.chosen = simulation, chosen
         self._token = object()
-        self._pass: Pass | None = None
+        self._pass: Any = None
 
     def kept(self, question: Hashable, find: Callable[[], Array]) -> Array:
         """What the run gave before, or gives now: an array that nobody changes."""
@@ -52,25 +54,18 @@ class Run:
         return array
 
     @property
-    def passed(self) -> Pass:
+    def passed(self) -> Any:
         """The pass itself; a large one is forgotten for the next large one, and then made anew."""
         if len(self.chosen) > MAX_KEPT_VARIANTS:
-            large: Pass = self.simulation._passes.get(self._token, self._make)
+            large = self.simulation._passes.get(self._token, self._make)
             return large
         if self._pass is None:
             self._pass = self._make()
         return self._pass
 
-    def _make(self) -> Pass:
-        rows: dict[int, list[int]] = {}  # the variants that each mistake is made in
-        for row, combination in enumerate(self.chosen):
-            for number in combination:
-                rows.setdefault(number, []).append(row)
-        numbers = sorted(rows)
-        made = self.simulation.made(numbers)
-        edits = edits_of(made, [np.array(rows[number]) for number in numbers])
+    def _make(self) -> Any:
         with np.errstate(all="ignore"):  # what comes out of a mistake may be no number
-            return Pass(self.simulation.problem, edits=edits, variants=len(self.chosen))
+            return self.simulation.passed(self.chosen)
 
     def forget(self) -> None:
         """Free the memory of the pass."""
@@ -89,11 +84,9 @@ class Run:
         target = self.simulation.target(tree)
         if target is not None:
             factor, tensor, indices = target
-            network = self.simulation.point.network
-            places = [within_layers(network, tensor, index) for index in indices]
             with np.errstate(all="ignore"):
-                entries = self.passed.entries(places[0][0], [index for _, index in places])
-                return factor * entries
+                entries = self.simulation.entries(self.passed, tensor, indices)
+                return np.asarray(factor * entries)
         if len(self.chosen) > len(self.simulation.instances) + 1:
             return np.full((len(self.chosen), 1), np.nan)
         rows = [self.simulation.evaluated(combination, tree) for combination in self.chosen]
@@ -102,16 +95,16 @@ class Run:
         return np.stack([none if row is None or len(row) != length else row for row in rows])
 
 
-def simulation_at(point: Point) -> "Simulation":
+def simulation_at(point: Point) -> "LayerSimulation":
     """The simulation at a point, found again for sheets with the same numbers."""
     problem = point.problem.converted(np.vectorize(_plain, [object]))
     simulations = point.session.cache("simulations", MAX_SIMULATIONS)
-    simulation: Simulation = simulations.get(problem.key, lambda: simulate(point))
+    simulation: LayerSimulation = simulations.get(problem.key, lambda: simulate(point))
     simulation.point = point
     return simulation
 
 
-def simulate(point: Point) -> "Simulation":
+def simulate(point: Point) -> "LayerSimulation":
     """A simulation of the mistakes that can be made at a point."""
     network, problem = point.network, point.problem
     question = network, point.rate is not None and network.update is not None
@@ -123,16 +116,15 @@ def simulate(point: Point) -> "Simulation":
         return np.asarray(in_front(np.vectorize(as_float, [float])(array)))
 
     rate = None if point.rate is None else float(point.rate)
-    return Simulation(point, replace(problem.converted(floats), rate=rate), made)
+    return LayerSimulation(point, replace(problem.converted(floats), rate=rate), made)
 
 
-class Simulation:
-    """The mistakes that can be made in the network of a point, whose `problem`
-    has floats with the axis of variants."""
+class Simulation(ABC):
+    """The mistakes that can be made at a point, `instances` of them; a variant
+    of the pass has so many `numbers`."""
 
-    def __init__(self, point: Point, problem: Problem, instances: Sequence[Instance]):
-        self.point, self.problem, self.instances = point, problem, instances
-        self.numbers = numbers_of(point.network, problem.x.shape[-2])
+    def __init__(self, point: Any, instances: Sequence[Any], numbers: int):
+        self.point, self.instances, self.numbers = point, instances, numbers
         self.batch = max(1, MAX_NUMBERS // self.numbers)  # variants that are run at a time
         session = point.session
         self._runs = session.cache("runs", MAX_RUNS)
@@ -195,7 +187,7 @@ class Simulation:
         """Whether none of some mistakes is made twice in the same place."""
         return self._clashes.isdisjoint(itertools.combinations(chosen, 2))
 
-    def made(self, chosen: Sequence[int]) -> list[Instance]:
+    def made(self, chosen: Sequence[int]) -> list[Any]:
         """The mistakes of a combination."""
         return [self.instances[number] for number in chosen]
 
@@ -213,7 +205,8 @@ class Simulation:
 
     def evaluated(self, chosen: Combination, tree: f.Node) -> Array | None:
         """A formula's entries in floats, as somebody gets them who makes some mistakes."""
-        carried = Carried(self.point, None, edits_of(self.made(chosen)), floats=True)
+        altered, edits = self.altered(chosen)
+        carried = carried_at(altered, None, edits, floats=True)
         try:
             bindings = Evaluator(self.point).bindings(tree)
             with np.errstate(all="ignore"):
@@ -221,6 +214,56 @@ class Simulation:
             return np.concatenate([np.ravel(row) for row in rows]).astype(float)
         except NO_VALUE:
             return None
+
+    def distinct(self, tree: f.Node, combinations: Sequence[Combination]) -> list[Combination]:
+        """Of combinations that give the same for a quantity, whatever the data, the first."""
+        return list(combinations)
+
+    def likeliest(self, combinations: Sequence[Combination]) -> list[Combination]:
+        """Of combinations that explain as much those that people make."""
+        return list(combinations)
+
+    @abstractmethod
+    def passed(self, chosen: Sequence[Combination]) -> Any:
+        """The pass with a variant for each combination; it gives `entries` of tensors."""
+
+    @abstractmethod
+    def entries(self, passed: Any, tensor: Tensor, indices: Sequence[Index]) -> Array:
+        """Some entries of a tensor in all variants of such a pass, (V, entries)."""
+
+    @abstractmethod
+    def altered(self, chosen: Combination, point: Any = None) -> tuple[Any, Any]:
+        """What somebody sees who makes some mistakes: the values that are right but
+        for edits, and the edits; at this point or another."""
+
+
+class LayerSimulation(Simulation):
+    """The mistakes that can be made in a network of layers, whose `problem` has
+    floats with the axis of variants."""
+
+    def __init__(self, point: Point, problem: Problem, instances: Sequence[Instance]):
+        super().__init__(point, instances, numbers_of(point.network, problem.x.shape[-2]))
+        self.problem = problem
+
+    def passed(self, chosen: Sequence[Combination]) -> Pass:
+        """The pass with a variant for each combination."""
+        rows: dict[int, list[int]] = {}  # the variants that each mistake is made in
+        for row, combination in enumerate(chosen):
+            for number in combination:
+                rows.setdefault(number, []).append(row)
+        numbers = sorted(rows)
+        edits = edits_of(self.made(numbers), [np.array(rows[number]) for number in numbers])
+        return Pass(self.problem, edits=edits, variants=len(chosen))
+
+    def entries(self, passed: Any, tensor: Tensor, indices: Sequence[Index]) -> Array:
+        """Some entries of a tensor in all variants of such a pass, (V, entries)."""
+        places = [within_layers(self.point.network, tensor, index) for index in indices]
+        entries: Array = passed.entries(places[0][0], [index for _, index in places])
+        return entries
+
+    def altered(self, chosen: Combination, point: Any = None) -> tuple[Any, Any]:
+        """The point, and the edits to its pass."""
+        return point or self.point, edits_of(self.made(chosen))
 
 
 def numbers_of(network: Network, examples: int) -> int:

@@ -111,7 +111,7 @@ class Stories:
                 rank = (size, *story.rank()[1:])
                 equal = [h.chosen for h in statement.fits if h.rank() == rank]
                 others = [c for c in equal if c not in enough and confirm(c, statement)]
-                return self._narrow(enough + others)
+                return self._narrow(statement, enough + others)
         return []
 
     def alone(self, statement: Statement) -> list[Hypothesis]:
@@ -121,25 +121,32 @@ class Stories:
         one may be equal.
         """
         best: list[Hypothesis] = []
-        for hypothesis in sorted(statement.fits, key=lambda h: h.rank()):
+        fits = {h.chosen: h for h in sorted(statement.fits, key=lambda h: h.rank())}
+        distinct = self.search.simulation.distinct(statement.tree, list(fits))
+        for hypothesis in map(fits.__getitem__, distinct):
             if len(best) > MANY or (best and hypothesis.rank() != best[0].rank()):
                 break
             chosen = hypothesis.chosen
             if self._tells(chosen, hypothesis.explains) and self.search.confirm(chosen, statement):
                 best.append(hypothesis)
-        narrow = self._narrow([hypothesis.chosen for hypothesis in best])
+        narrow = self._narrow(statement, [hypothesis.chosen for hypothesis in best])
         return [hypothesis for hypothesis in best if hypothesis.chosen in narrow]
 
     def loosely(self, statement: Statement) -> list[Combination]:
         """Stories, or else single mistakes, that give a number but for rounding."""
         loosely = self.search.loosely
         return loosely(statement, self.combinations) or self._narrow(
-            loosely(statement, self.search.simulation.singles)
+            statement, loosely(statement, self.search.simulation.singles)
         )
 
-    def _narrow(self, combinations: Sequence[Combination]) -> list[Combination]:
-        """Without those that only make another's mistakes in further layers."""
-        return [b for b in combinations if not any(self._is_within(a, b) for a in combinations)]
+    def _narrow(
+        self, statement: Statement, combinations: Sequence[Combination]
+    ) -> list[Combination]:
+        """Without those that only make another's mistakes in further layers, or
+        are another in other words."""
+        simulation = self.search.simulation
+        some = [b for b in combinations if not any(self._is_within(a, b) for a in combinations)]
+        return simulation.likeliest(simulation.distinct(statement.tree, some))
 
     def _is_within(self, a: Combination, b: Combination) -> bool:
         """Whether b makes the same mistakes as a, some of them in more layers."""

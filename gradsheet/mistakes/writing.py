@@ -21,7 +21,7 @@ from gradsheet.numbers.budget import FLOAT_PASS
 from gradsheet.numbers.printed import Printed, all_overlap, as_float, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
 from gradsheet.numbers.slips import Slip, all_slips, significant
-from gradsheet.truth.carried import Carried
+from gradsheet.truth.carrying import carried
 from manual.activations import Array
 
 NEAR = 0.2  # of a number, that a line of rounded decimals may be off at a first look
@@ -134,7 +134,7 @@ class Writing:
         if is_rounded and sum(map(significant, printed)) < LEAST:
             return None
         reach, ones = history.reach(judgement.claim, point), ones_for(last)
-        floats = Evaluator(Carried(point, floats=True))  # for a first look
+        floats = Evaluator(carried(point, floats=True))  # for a first look
         hint, tried = "something that its own last line has", 0
         fitting: dict[str, Explanation] = {}
         for slip, line in omissions(last):

@@ -77,7 +77,8 @@ class Graph:
     `given` has the shape of everything given; `whole_numbers` the entries, as
     nested tuples, of what serves as an index; `sizes` the letters that shapes
     are given with, each with the size that is tried; `aliases` the other names
-    of quantities, each with the one that is defined.
+    of quantities, each with the one that is defined; `batched` those whose
+    first axis is that of the examples.
     """
 
     given: tuple[tuple[str, Shape], ...]
@@ -86,6 +87,7 @@ class Graph:
     sizes: tuple[tuple[str, int], ...] = ()
     whole_numbers: tuple[tuple[str, Any], ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
+    batched: tuple[str, ...] = ()
 
     @cached_property
     def by_function(self) -> dict[str, OwnFunction]:

@@ -7,11 +7,14 @@ One example, a layer with a bias, half a squared error, a learning rate:
     shares[k] = (y[k] - yhat[k])**2/2       z1_new = W1_new @ x + b1_new
     L = sum(k, shares[k])                   ...
 
-A batch has its examples first: z1[n,i] = sum(j, W1[i,j]*x[n,j]) + b1[i].
+A batch has its examples first: z1 = x @ W1.T + b1.T, in which the row b1.T
+stands for every row.
 """
 
 from collections.abc import Iterator
 from fractions import Fraction
+
+import numpy as np
 
 from gradsheet.language.formula import NEW
 from gradsheet.language.functions import facts_of
@@ -20,14 +23,20 @@ from gradsheet.language.text import number_text
 from gradsheet.network import losses
 from gradsheet.network.graph import Definition, Graph, Shape
 from gradsheet.network.network import Network
-from manual.activations import Activation, split
+from gradsheet.network.problem import Problem
+from manual.activations import Activation, Array, split
 
-LETTERS = ("n", "i", "j", "k")  # of the example, a unit, an input, an output
 
+def graph_of(network: Network, *, unspecified: bool = True, rows: bool = False) -> Graph:
+    """The graph that a network of layers is shorthand for.
 
-def graph_of(network: Network) -> Graph:
-    """The graph that a network of layers is shorthand for."""
-    equations = list(_equations(network))
+    Where no loss is given L is the product of yhat with dL/dyhat, a symbol
+    d_yhat; or there is none, where that is not to be left `unspecified`. With
+    `rows` a layer is x W, and W is (inputs, units).
+    """
+    equations = list(_equations(network, rows=rows))
+    if network.loss is None and not unspecified:
+        equations = [one for one in equations if one[0] not in ("L", "shares")]
     names = {*network.names, *(name for name, _, _ in equations), "d_yhat"}
     definitions = tuple(
         Definition(name, tuple(axes), parse(formula, sorted(names)))
@@ -35,8 +44,13 @@ def graph_of(network: Network) -> Graph:
     )
     defined = {name for name, _, _ in equations}
     given = tuple((name, shape) for name, shape in _given(network) if name not in defined)
+    if rows:
+        given = tuple((name, s[::-1] if name[0] == "W" else s) for name, s in given)
+    if "L" not in defined:
+        given = tuple(one for one in given if one[0] != "d_yhat")
     aliases = tuple(network.aliases.items())
-    return Graph(given, definitions, aliases=aliases)
+    batched = tuple(name for name in names if network.has_examples(name))
+    return Graph(given, definitions, aliases=aliases, batched=batched)
 
 
 def _given(network: Network) -> Iterator[tuple[str, Shape]]:
@@ -47,9 +61,9 @@ def _given(network: Network) -> Iterator[tuple[str, Shape]]:
         yield "d_yhat", (network.widths[-1],)
 
 
-def _equations(network: Network) -> Iterator[tuple[str, str, str]]:
+def _equations(network: Network, *, rows: bool) -> Iterator[tuple[str, str, str]]:
     """The name, the letters of the axes and the formula of every definition."""
-    yield from _pass(network, "")
+    yield from _pass(network, "", rows=rows)
     yield from _loss(network, "")
     if network.update is None:
         return
@@ -58,22 +72,22 @@ def _equations(network: Network) -> Iterator[tuple[str, str, str]]:
         if network.biases[l - 1] is not None:
             kept = f"b{l}" if network.update == "weights" else f"b{l} - learning_rate*dL/db{l}"
             yield f"b{l}{NEW}", "", kept
-    yield from _pass(network, NEW)
+    yield from _pass(network, NEW, rows=rows)
     yield from _loss(network, NEW)
 
 
-def _pass(network: Network, new: str) -> Iterator[tuple[str, str, str]]:
+def _pass(network: Network, new: str, *, rows: bool) -> Iterator[tuple[str, str, str]]:
     """z and h of every layer, of the network or of the `new` one."""
     batch = network.examples is not None
     for l in range(1, network.depth + 1):
         before = "x" if l == 1 else f"h{l - 1}{new}"
         bias, W = network.biases[l - 1], f"W{l}{new}"
-        if batch:
-            b = {None: "", "units": f" + b{l}{new}[i]", "shared": f" + b{l}{new}"}[bias]
-            yield f"z{l}{new}", "ni", f"sum(j, {W}[i,j]*{before}[n,j]){b}"
-        else:
-            b = "" if bias is None else f" + b{l}{new}"
-            yield f"z{l}{new}", "", f"{W} @ {before}{b}"
+        z = f"{before} @ {W}.T" if batch else f"{W} @ {before}"
+        if rows:
+            z = f"{before} @ {W}"
+        if bias is not None:
+            z += f" + b{l}{new}" + (".T" if batch and bias == "units" else "")
+        yield f"z{l}{new}", "", z
         name = f"yhat{new}" if l == network.depth else f"h{l}{new}"
         yield name, "", _activated(network.activations[l - 1], f"z{l}{new}")
 
@@ -99,3 +113,17 @@ def _loss(network: Network, new: str) -> Iterator[tuple[str, str, str]]:
         share = f"{'mean' if network.reduction == 'mean' else 'sum'}(n, {share})"
     yield f"shares{new}", "k", share
     yield f"L{new}", "", f"sum(k, shares{new}[k])"
+
+
+def given_arrays(problem: Problem, *, rows: bool = False) -> dict[str, Array]:
+    """What the graph of layers starts from; with `rows` W is (inputs, units)."""
+    single = problem.network.examples is None
+    data = {"x": problem.x, "y": problem.y}
+    given = {k: v[0] if single else v for k, v in data.items() if v is not None}
+    for l, (W, b) in enumerate(problem.params, 1):
+        given |= {f"W{l}": W.T if rows else W} | ({} if b is None else {f"b{l}": b})
+    if problem.d_yhat is not None:
+        given["d_yhat"] = problem.d_yhat
+    if problem.network.update is not None and problem.rate is not None:
+        given["learning_rate"] = np.array(problem.rate, object)
+    return given

@@ -93,8 +93,8 @@ class Program:
     """The steps of a graph.
 
     `places` has every name, `letters` how far those of its left side run, but
-    for that of a recurrence, and `said` how parts of its formula were read that
-    may be read otherwise.
+    for that of a recurrence, `runs` how far all of its formula run, and `said`
+    how parts of that were read which may be read otherwise.
     """
 
     graph: Graph
@@ -103,6 +103,7 @@ class Program:
     blocks: tuple[Block, ...]
     said: Mapping[str, tuple[str, ...]]
     letters: Mapping[str, Mapping[str, Range]]
+    runs: Mapping[str, tuple[tuple[str, int, int], ...]]
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:
@@ -130,16 +131,16 @@ class Program:
     @property
     def shares(self) -> int | None:
         """How many shares the loss of a network of layers has, L[k]."""
-        return self.shapes["shares"][0] if self.graph.aliases else None
+        is_of_layers = self.graph.aliases and "shares" in self.places
+        return self.shapes["shares"][0] if is_of_layers else None
 
     def canonical(self, name: str) -> str:
         """The one name of a quantity."""
         return dict(self.graph.aliases).get(name, name)
 
-    @staticmethod
-    def has_examples(name: str) -> bool:
+    def has_examples(self, name: str) -> bool:
         """Whether a name's first axis is that of examples, as far as anybody knows."""
-        return False
+        return name in self.graph.batched
 
     def no_derivative(self, of: str, by: str) -> str | None:
         """Why d of / d by does not exist, None where it does."""
@@ -168,10 +169,13 @@ class Program:
         return all(map(_is_rational, self.steps))
 
     def reading(self) -> str:
-        """The network in one line, as every report states it."""
-        number = len(self.blocks and self.graph.definitions)
-        equations = "1 equation" if number == 1 else f"{number} equations"
-        said = dict.fromkeys(words for several in self.said.values() for words in several)
+        """The equations in one line, as every report states them, but for those
+        that layers are shorthand for."""
+        own = [d for d in self.graph.definitions if d.line or not self.graph.aliases]
+        if not own:
+            return ""
+        equations = "1 equation" if len(own) == 1 else f"{len(own)} equations"
+        said = dict.fromkeys(words for d in own for words in self.said.get(d.name, ()))
         return "; ".join([f"a network of {equations}", *said])
 
     @cached_property
@@ -188,6 +192,15 @@ class Program:
     def widths(self) -> tuple[int, ...]:
         """The lengths of all axes of names."""
         return tuple(n for shape in self.shapes.values() for n in shape) or (1,)
+
+    @cached_property
+    def node_shapes(self) -> dict[str, Shape]:
+        """The shape of every name, and of every step of a recurrence: h[2]."""
+        shapes = dict(self.shapes)
+        for name, place in self.places.items():
+            for number, slot in (place.entries or {}).items():
+                shapes[f"{name}[{number}]"] = self.steps[slot].shape
+        return shapes
 
     @cached_property
     def work(self) -> int:
@@ -290,6 +303,7 @@ class _Lowering:
         self.whole_numbers = dict(graph.whole_numbers)
         self.sizes: dict[str, Range] = {}  # of the axes of letters
         self.letters: dict[str, dict[str, Range]] = {}
+        self.runs: dict[str, tuple[tuple[str, int, int], ...]] = {}
         self.said: dict[str, None] = {}
         self.named = 0  # arguments of own functions whose derivative is taken
 
@@ -316,7 +330,9 @@ class _Lowering:
             blocks.append(block)
             for definition in block.definitions:
                 said[definition.name] = tuple(self.said)
-        return Program(self.graph, self.steps, self.places, tuple(blocks), said, self.letters)
+        return Program(
+            self.graph, self.steps, self.places, tuple(blocks), said, self.letters, self.runs
+        )
 
     # Steps
 
@@ -436,6 +452,7 @@ class _Lowering:
         term = self.value(definition.formula, scope)
         term = self.stretched(term, letters, term.shape)
         name = definition.name + "".join(f"[{number}]" for number in fixed.values())
+        self.runs[definition.name] = tuple(run for run in ranges.told() if run[0] not in fixed)
         self.letters[definition.name] = {letter: ranges[letter] for letter in letters}
         return self.name(term.slot, name)
 

@@ -88,6 +88,11 @@ class Ranges:
             )
         return self._known[key]
 
+    def told(self) -> tuple[tuple[str, int, int], ...]:
+        """Every letter with how far it runs."""
+        runs = [(_letter(key), *run) for key, run in self._known.items()]
+        return tuple(dict.fromkeys(runs))
+
     def _collected(self, node: f.Node, scope: Scope) -> Iterator[_Site]:
         match node:
             case f.Sum(letter, term, bounds):

@@ -9,14 +9,13 @@ from typing import Any
 from gradsheet.claims.counting import affordable
 from gradsheet.claims.reader import read
 from gradsheet.claims.sheet import Claim, Sheet, SheetError
-from gradsheet.claims.verdict import LADDER, arithmetic_of
+from gradsheet.claims.verdict import LADDER, point_at
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_ANSWER, EvaluationError, Imprecise, Missing
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.solution.rounding_off import Digits, value_text
-from gradsheet.truth.point import point_of
 
 _NO_LINE = "no line can be added to this claim"
 _HEADER = re.compile(r"""\s*\[\[\s*["']?claim["']?\s*\]\]""")
@@ -38,7 +37,7 @@ def fill(text: str, path: str = "-", session: Session = LIBRARY) -> str:
     added to. What is returned has been judged: every value in it is right.
     """
     sheet = read(text, path, session)
-    if sheet.params is None:
+    if not sheet.has_numbers:
         formulas = "its answers are formulas, which `gradsheet solve` writes"
         raise SheetError(f"the sheet has no numbers: {formulas}")
     asked = [number for number, claim in enumerate(sheet.claims) if claim.is_open]
@@ -71,12 +70,11 @@ def _object(claim: Claim, lines: Sequence[str]) -> None:
 
 
 def _values(sheet: Sheet, claims: Sequence[Claim], session: Session) -> list[str]:
-    """The true values as a sheet has them, by hand and by the nudge, in digits enough."""
+    """The true values as a sheet has them, in digits enough."""
     budget, values = Budget(), list[str]()
     budget.start()
-    for arithmetic in map(arithmetic_of, range(len(LADDER))):
-        options: Any = {"arithmetic": arithmetic, "budget": budget, "session": session}
-        point = point_of(sheet.problem, ["L"], jax=False, **options)
+    for rung in range(len(LADDER)):
+        point = point_at(sheet, rung, budget, session)
         for claim in claims[len(values) :]:
             try:
                 value, _ = Digits(sheet).value(Evaluator(point).value(claim.tree, {}))

@@ -26,8 +26,9 @@ def solve(sheet: Sheet, session: Session = LIBRARY) -> Solution:
     been judged: what the judge finds wrong, which would be a fault of
     gradsheet, is left out with a RuntimeWarning. Where a quantity has no value,
     as at a kink, its step says why. Raises SheetError where the sheet takes
-    more operations than one may.
+    more operations than one may, or has a network of its own.
     """
+    sheet.of_layers("solved")
     sheet = sheet.readable
     answered = tuple(claim for claim in sheet.claims if not claim.is_open)
     report = judge(replace(sheet, claims=answered), session=session)

@@ -37,10 +37,11 @@ class Carried(LayerValues):
         floats: bool = False,
         kind: Callable[[Any], Any] | None = None,
         variants: int = 1,
+        problem: Problem | None = None,
     ):
         exact = point.exact and kind is None
         super().__init__(
-            _of_type(point.problem, floats, kind),
+            _of_type(problem or point.problem, floats, kind),
             kind or point.arithmetic,
             point.budget,
             bits=point.bits,

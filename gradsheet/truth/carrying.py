@@ -1,12 +1,14 @@
 """Values as a person sees them who carries on with other numbers than the right ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gradsheet.truth.carried import Carried
+from gradsheet.truth.carried import nudged as nudged_layers
 from gradsheet.truth.graph_values import GraphCarried, GraphValues
+from gradsheet.truth.point import Point
 from gradsheet.truth.steps import Changes
-from gradsheet.truth.values import Values
+from gradsheet.truth.values import Index, Values
 
 
 def carried(
@@ -22,6 +24,16 @@ def carried(
     look or in numbers of a `kind`; with `edits` to the steps of a pass through
     layers."""
     options: Any = {"floats": floats, "kind": kind, "variants": variants}
-    if edits is None and isinstance(point, GraphValues):
-        return GraphCarried(point, changes, **options)
+    if isinstance(point, GraphValues) and (edits is None or not isinstance(point, Point)):
+        return GraphCarried(point, changes, edits, **options)
     return Carried(point, changes, edits, **options)
+
+
+def nudged(
+    point: Values, name: str, index: Index, by: Any, of: str, entries: Sequence[Index]
+) -> list[Any]:
+    """Some entries of a node where one entry of another is changed by so much."""
+    if isinstance(point, GraphValues) and not isinstance(point, Point):
+        change: Any = {name: {index: lambda computed: computed + by}}
+        return list(GraphCarried(point, change).in_all(of, entries)[0])
+    return nudged_layers(point, name, index, by).entries(of, entries)

@@ -33,7 +33,8 @@ class FormulaWalk:
 
     `given` are the arrays that it starts from. What the nudge does not reach is
     that of the walk `base`. `slope` is 1 for a nudge to the right, -1 to the
-    left, and `level` the number of the infinitesimal.
+    left, and `level` the number of the infinitesimal; nudges within formulas
+    go to the `side`.
     """
 
     floats = False
@@ -49,7 +50,9 @@ class FormulaWalk:
         base: "FormulaWalk | None" = None,
         nudge: tuple[str, Index] | None = None,
         slope: int = 1,
+        side: int = 1,
     ):
+        self.side = side
         self.graph, self.network, self.given = program.graph, program, given
         self.real, self.budget, self.base = arithmetic, budget, base
         self.nudge, self.slope = nudge, slope
@@ -66,6 +69,7 @@ class FormulaWalk:
             base=self,
             nudge=(name, index),
             slope=slope,
+            side=self.side,
         )
 
     def arithmetic(self, number: Any) -> Any:
@@ -202,8 +206,9 @@ class FormulaWalk:
         shape = self.network.shapes[by][len(by_index) :]
         columns = []
         for rest in np.ndindex(shape):
-            walk = self.nudged(by, by_index + rest)
-            columns.append(as_array(np.frompyfunc(walk.slope_of, 1, 1)(value(walk))))
+            walk = self._walk(by, by_index + rest, self.side)
+            column = np.frompyfunc(walk.slope_of, 1, 1)(value(walk))
+            columns.append(as_array(column * self.side))
         if not shape:
             return columns[0]
         return np.stack(columns, -1).reshape(*columns[0].shape, *shape)

@@ -181,7 +181,10 @@ class GraphPoint(GraphValues):
     @functools.cached_property
     def walk(self) -> FormulaWalk:
         """The formulas, evaluated."""
-        return FormulaWalk(self.program, self.given, self.arithmetic, self.budget)
+        return self._walk_to(1)
+
+    def _walk_to(self, side: int) -> FormulaWalk:
+        return FormulaWalk(self.program, self.given, self.arithmetic, self.budget, side=side)
 
     # Names
 
@@ -193,17 +196,26 @@ class GraphPoint(GraphValues):
     def _heard(self, name: str) -> Array:
         mine = _defined(name, lambda: super(GraphPoint, self).node(name))
         if self.witnesses is not None:
+            if self._derives(name) and self.at_kink(name):
+                left = self._walk_to(-1).node(name)
+                if _differ(mine, left) or _differ(mine, self.walk.node(name)):
+                    raise AtKink(f"a kink is in the way of a derivative that {name} is made of")
+                return mine
             self._hear(name, mine, "the formulas", self.walk.node(name))
             if (jax := self._ask_jax(lambda jax: jax.node(name), [name])) is not None:
                 self._hear(name, mine, "JAX", jax)
         return mine
 
+    def _derives(self, name: str) -> bool:
+        """Whether a derivative is among what a name is made of."""
+        steps = self.program.steps
+        before = self.program.before(self.place(name).slot)
+        return any(steps[slot].operation in ("jacobian", "slope") for slot in before)
+
     @staticmethod
     def _hear(what: str, mine: Array, witness: str, theirs: Array) -> None:
         """Raise Undecided where a witness sees something else."""
-        if mine.shape != theirs.shape or any(
-            apart(a, b) for a, b in zip(mine.flat, theirs.flat, strict=True)
-        ):
+        if _differ(mine, theirs):
             raise Undecided(f"the witnesses disagree on {what}: NumPy by hand against {witness}")
 
     def _ask_jax(
@@ -239,7 +251,7 @@ class GraphPoint(GraphValues):
             there = {definition.name for definition in graph.definitions}
             blocks = tuple(b for b in self.program.blocks if b.definitions[0].name in there)
             of, by = tuple(sorted(asked.of)), tuple(sorted(asked.by))
-            options = self.arithmetic, self.session
+            options = self.arithmetic, self.session, self.program.node_shapes
             self._programs[asked] = graph_autodiff(graph, blocks, self.given, of, by, *options)
         return self._programs[asked]
 
@@ -336,6 +348,13 @@ class GraphPoint(GraphValues):
     def data_text(self) -> str:
         """What is given, on one line."""
         return ", ".join(f"{name} = {plain(exact_text(v))}" for name, v in self.stated.items())
+
+
+def _differ(mine: Array, theirs: Array) -> bool:
+    """Whether two arrays are known to differ anywhere."""
+    return mine.shape != theirs.shape or any(
+        apart(a, b) for a, b in zip(mine.flat, theirs.flat, strict=True)
+    )
 
 
 def _only(names: Sequence[str], derived: Sequence[str]) -> Asked:

@@ -62,7 +62,6 @@ class GraphValues(Values):
     ):
         super().__init__(arithmetic, budget, bits=bits, exact=exact)
         self.program = program
-        self._rows: dict[Any, Any] = {}
 
     @property
     def network(self) -> Program:
@@ -110,10 +109,7 @@ class GraphValues(Values):
 
     def comes_back(self, of: str, entry: Index, by: str) -> Array:
         """The derivative of one entry of a node by a name, (1 or V, ...)."""
-        if (of, entry) not in self._rows:
-            slot, rest = self.program.entry(of, entry)
-            self._rows[of, entry] = self.sweep.back(slot, self.sweep.unit(slot, rest), rest)
-        place, cotangents = self.place(by), self._rows[of, entry]
+        place, cotangents = self.place(by), self.sweep.from_entry(*self.program.entry(of, entry))
         if place.entries is None:
             return as_array(cotangents[place.slot])
         parts = [cotangents[slot] for slot in place.slots]
@@ -287,7 +283,7 @@ class GraphCarried(GraphValues):
 
     def _everything(self) -> Iterator[Array]:
         yield from self.sweep.values.values()
-        for cotangents in self._rows.values():
+        for cotangents in [*self.sweep.entries.values()]:
             yield from cotangents.chain.values()
 
     def everything(self) -> Iterator[Array]:

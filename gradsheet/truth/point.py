@@ -9,7 +9,7 @@ import numpy as np
 
 from gradsheet.language.formula import NEW
 from gradsheet.language.functions import facts_of
-from gradsheet.network.layers import graph_of
+from gradsheet.network.layers import given_arrays, graph_of
 from gradsheet.network.lowering import Program, lowered
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
@@ -21,7 +21,6 @@ from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.graph_point import Asked, GraphPoint
 from gradsheet.truth.values import Index, Tensor
 from gradsheet.truth.work import PassWork
-from manual.activations import Array
 
 # Derivatives of one thing by another at a point that sheets share; of more none is shared.
 MAX_SHARED = 20_000
@@ -120,7 +119,7 @@ class Point(GraphPoint):
         self.problem = problem
         super().__init__(
             program_of(problem.network, session),
-            _given(problem),
+            given_arrays(problem),
             arithmetic,
             budget,
             session,
@@ -200,17 +199,3 @@ class Point(GraphPoint):
             return ", ".join(f"{name} = {plain(exact_text(v))}" for name, v in data.items())
 
         return self.found("data", find)
-
-
-def _given(problem: Problem) -> dict[str, Array]:
-    """What the graph of layers starts from."""
-    single = problem.network.examples is None
-    data = {"x": problem.x, "y": problem.y}
-    given = {k: v[0] if single else v for k, v in data.items() if v is not None}
-    for l, (W, b) in enumerate(problem.params, 1):
-        given |= {f"W{l}": W} | ({} if b is None else {f"b{l}": b})
-    if problem.d_yhat is not None:
-        given["d_yhat"] = problem.d_yhat
-    if problem.network.update is not None and problem.rate is not None:
-        given["learning_rate"] = np.array(problem.rate, object)
-    return given

@@ -15,7 +15,7 @@ nest.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -72,6 +72,7 @@ class _Pass:
     values: dict[str, jax.Array]
     added: Values
     base_shapes: dict[str, Shape]
+    jacobians: dict[Any, tuple[int, dict[str, jax.Array]]] = field(default_factory=dict)
 
     def carry_out(self, units: Iterable[Unit]) -> None:
         """Find the values of some nodes."""
@@ -102,7 +103,9 @@ class _Pass:
         theirs, too."""
         if base.name not in self.base_shapes:
             numbers: dict[str, Shape] = {unit.name: () for unit in base.first if not unit.step}
-            trial = replace(self, values=dict(self.values), added={}, base_shapes=numbers)
+            trial = replace(
+                self, values=dict(self.values), added={}, base_shapes=numbers, jacobians={}
+            )
 
             def steps() -> dict[str, jax.Array]:
                 trial.carry_out(base.first)
@@ -190,7 +193,7 @@ class _Pass:
         """A function of the sheet's own, or its derivative, of every number."""
 
         def function(number: jax.Array) -> jax.Array:
-            inner = replace(self, values={**self.values, own.argument: number})
+            inner = replace(self, values={**self.values, own.argument: number}, jacobians={})
             return inner.value(own.formula, {}).array
 
         of_all = jax.grad(function) if is_derivative else function
@@ -215,8 +218,13 @@ class _Pass:
         def function(added: Values) -> tuple[jax.Array, None]:
             return self._moved(added, goal).value(term, scope).filled(letters, scope), None
 
-        point = {name: jnp.zeros_like(self.values[name]) for name in place.nodes}
-        rank, jacobians, _ = _jacobians(function, point)
+        # By all that the formulas derive this by, since one pass back gives them all.
+        key = term, tuple(sorted(scope.items(), key=str))
+        if key not in self.jacobians or not {*place.nodes} <= self.jacobians[key][1].keys():
+            nodes = {n for n in self.unrolled.derived_by(term) if n in self.values}
+            point = {name: jnp.zeros_like(self.values[name]) for name in nodes | {*place.nodes}}
+            self.jacobians[key] = _jacobians(function, point)[:2]
+        rank, jacobians = self.jacobians[key]
         array = _stacked(place, jacobians, rank)
         # The axes of `by` that are indexed go in front of those that the term has by itself.
         place = replace(place, indices=place.indices[: array.ndim - rank])
@@ -240,7 +248,9 @@ class _Pass:
                 needed |= unit.reads
         values = {name: self.values[name] + more for name, more in added.items()}
         sums = {name: self.added.get(name, 0) + more for name, more in added.items()}
-        other = replace(self, values={**self.values, **values}, added={**self.added, **sums})
+        other = replace(
+            self, values={**self.values, **values}, added={**self.added, **sums}, jacobians={}
+        )
         other.carry_out(reversed(again))
         return other
 
@@ -307,7 +317,11 @@ def _numbers(graph: Graph) -> list[Fraction]:
 
 
 def traced(
-    graph: Graph, blocks: tuple[Block, ...], of: tuple[str, ...], by: tuple[str, ...]
+    graph: Graph,
+    blocks: tuple[Block, ...],
+    of: tuple[str, ...],
+    by: tuple[str, ...],
+    shapes: Mapping[str, Shape] = {},
 ) -> tuple[Any, Any]:
     """JAX's program for a graph, with the steps of its blocks told: a jaxpr, and
     the structure of what it returns.
@@ -315,8 +329,8 @@ def traced(
     It takes what is given, by name in order, and the numbers in the formulas. It
     returns the values of all nodes by name; and for every name in `by` the
     Jacobian of all entries of the nodes in `of`, one after the other: (entries,)
-    + shape, without the first axis where there is one number. Raises
-    Untraceable.
+    + shape, without the first axis where there is one number. The `shapes` of
+    nodes need not be found where they are known. Raises Untraceable.
     """
     unrolled, numbers, base_shapes = Unrolled(graph, blocks), _numbers(graph), dict[str, Shape]()
     nodes = {name: unrolled.steps(name) for name in by}
@@ -339,8 +353,11 @@ def traced(
                 return values[of[0]], values
             return jnp.concatenate([values[name].reshape(-1) for name in of]), values
 
-        shapes = jax.eval_shape(lambda: forward(given, constants, {}))
-        point = {name: jnp.zeros_like(shapes[name]) for names in nodes.values() for name in names}
+        known = {**shapes, **dict(graph.given)}
+        if not all(name in known for names in nodes.values() for name in names):
+            found = jax.eval_shape(lambda: forward(given, constants, {}))
+            known = {name: value.shape for name, value in found.items()}
+        point = {n: jnp.zeros(known[n], FLOAT) for names in nodes.values() for n in names}
         rank, jacobians, values = _jacobians(function, point)
         places = {name: unrolled.place(f.Quantity(name), {}) for name in by}
         return values, {name: _stacked(place, jacobians, rank) for name, place in places.items()}
@@ -348,7 +365,8 @@ def traced(
     empty = {name: _empty(shape) for name, shape in graph.given}
     try:
         make = jax.make_jaxpr(program, return_shape=True)
-        closed, structure = make(empty, [_empty(())] * len(numbers))
+        with jax.disable_jit():  # jnp's functions are programs of their own otherwise
+            closed, structure = make(empty, [_empty(())] * len(numbers))
     except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
         raise Untraceable(f"JAX cannot carry out this network: {error}") from error
     return closed, jax.tree.structure(structure)
@@ -366,6 +384,7 @@ def graph_autodiff(
     by: tuple[str, ...],
     arithmetic: Arithmetic,
     session: Session = LIBRARY,
+    shapes: Mapping[str, Shape] = {},
 ) -> "GraphAutodiff":
     """JAX's opinion of a graph at what is given, Fractions or Reals of `arithmetic`.
 
@@ -373,7 +392,7 @@ def graph_autodiff(
     steps of a recurrence, "h[0]" its base, "h[2]" a step.
     """
     programs = session.cache("programs of JAX for graphs", MAX_PROGRAMS)
-    closed, structure = programs.get((graph, of, by), lambda: traced(graph, blocks, of, by))
+    closed, structure = programs.get((graph, of, by), lambda: traced(graph, blocks, of, by, shapes))
     arguments = [given[name] for name, _ in sorted(graph.given)] + [
         as_array(n) for n in _numbers(graph)
     ]

@@ -42,12 +42,14 @@ Edits = Mapping[tuple[int, int], Edit]
 
 @dataclass(frozen=True)
 class Backward:
-    """One use of a rule: the step, what comes back to it, its value and its arrays."""
+    """One use of a rule: the step, what comes back to it, its value and its
+    arrays, and the values of all steps by their slots."""
 
     step: LoweredStep
     cotangent: Array
     value: Array
     arrays: Sequence[Array]
+    values: Mapping[int, Array]
 
 
 @dataclass(eq=False)
@@ -128,6 +130,17 @@ class Sweep:
 
     # Back
 
+    def from_entry(self, of: int, entry: Index) -> "Cotangents":
+        """What comes back from one entry of a slot, found once."""
+        if (of, entry) not in self.entries:
+            self.entries[of, entry] = self.back(of, self.unit(of, entry), entry)
+        return self.entries[of, entry]
+
+    @functools.cached_property
+    def entries(self) -> dict[tuple[int, Index], "Cotangents"]:
+        """What has come back so far, from which entry of which slot."""
+        return {}
+
     def back(self, of: int, seed: Array, at: Index | None = None) -> "Cotangents":
         """What comes back from a seed (1 or V, ...) at a slot, at every slot before it.
 
@@ -143,8 +156,8 @@ class Sweep:
             for k, (other, part) in enumerate(self._through(slot, comes, cotangents)):
                 if (edit := self.edits.get((slot, k))) is not None:
                     arrays = [self.values[i] for i in self.program.steps[slot].inputs]
-                    step = self.program.steps[slot]
-                    part = edit(part, Backward(step, comes, self.values[slot], arrays))
+                    step, value = self.program.steps[slot], self.values[slot]
+                    part = edit(part, Backward(step, comes, value, arrays, self.values))
                 cotangents.add(other, part)
             if slot != of:
                 self._carry_on(slot, comes, cotangents)
@@ -203,7 +216,7 @@ class Sweep:
         shape = self.program.steps[of].shape
         rows = []
         for entry in np.ndindex(shape):
-            cotangents = self.back(of, self.unit(of, entry), entry)
+            cotangents = self.from_entry(of, entry)
             parts = [cotangents[slot] for slot in by]
             rows.append(parts[0] if len(by) == 1 else self._stacked(parts, step))
         if not shape:

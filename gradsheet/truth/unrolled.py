@@ -72,7 +72,7 @@ class Unrolled:
     """The nodes of a graph, in the order in which they are found."""
 
     def __init__(self, graph: Graph, blocks: tuple[Block, ...]):
-        self.aliases = dict(graph.aliases)
+        self.graph, self.aliases = graph, dict(graph.aliases)
         self.functions = {own.name: own for own in graph.functions}
         self.sizes = dict(graph.sizes)
         self.whole_numbers = {name: np.array(entries) for name, entries in graph.whole_numbers}
@@ -127,6 +127,16 @@ class Unrolled:
                     names |= self.reads(own.formula, {}) - {own.argument}
             waiting += [(inner, known) for inner in part.below]
         return frozenset(names)
+
+    def derived_by(self, term: f.Node) -> set[str]:
+        """The nodes that formulas derive something by, but for steps."""
+        nodes: set[str] = set()
+        for definition in self.graph.definitions:
+            for part in f.walk(definition.formula):
+                if isinstance(part, f.Derivative) and part.of == term:
+                    name = self.aliases.get(part.by.name, part.by.name)
+                    nodes |= {name} - self.recurrences.keys()
+        return nodes
 
     def place(self, quantity: f.Quantity, scope: Scope) -> Location:
         """Where the value of a quantity is found."""
