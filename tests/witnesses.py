@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -65,7 +66,7 @@ def plant_in_values(monkeypatch: pytest.MonkeyPatch, room: str) -> None:
         wrong = ops.OPERATIONS["function"]._replace(value=lambda a, *, name: a)
         monkeypatch.setitem(ops.OPERATIONS, "function", wrong)
     elif room == "the nudge":
-        relu = functions.FUNCTIONS["relu"]._replace(exact=lambda v: v)
+        relu = replace(functions.FUNCTIONS["relu"], exact=lambda v: v)
         monkeypatch.setitem(functions.FUNCTIONS, "relu", relu)
     else:
         _forget(monkeypatch)
