@@ -2,7 +2,7 @@
 shorthand for, and the problem that they state."""
 
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,12 @@ from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import DIGITS, Budget
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic
+from gradsheet.numbers.reasons import OutsideDomain, Undecided
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.graph_point import Asked, GraphPoint
 from gradsheet.truth.values import Index, Tensor
 from gradsheet.truth.work import PassWork
+from manual.activations import Array
 
 # Derivatives of one thing by another at a point that sheets share; of more none is shared.
 MAX_SHARED = 20_000
@@ -105,6 +107,8 @@ def shared_point_of(
 class Point(GraphPoint):
     """The truth at a problem of layers."""
 
+    kink = "a kink is in the way, a z is exactly 0"
+
     def __init__(
         self,
         problem: Problem,
@@ -166,6 +170,17 @@ class Point(GraphPoint):
         if isinstance(tensor, str) or tensor[0] != "L" or tensor[1] not in names:
             return None
         return (index[-1], *index)
+
+    @staticmethod
+    def _defined(what: str, value: Callable[[], Array]) -> Array:
+        """A value, which only a loss may not have, and its derivatives."""
+        try:
+            return value()
+        except (OutsideDomain, ZeroDivisionError):
+            of = "the derivative by y" if what.endswith("/dy") else "the loss"
+            raise Undecided(
+                f"{of} is not finite here: a logarithm of a number that is not positive"
+            ) from None
 
     # Kinks
 
