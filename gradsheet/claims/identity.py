@@ -216,6 +216,8 @@ class IdentityComparison:
 
         def claimed(evaluator: Evaluator, binding: Binding) -> Iterator[tuple[Binding, Array]]:
             for more in evaluator.bindings(line, self.quantity.letters):
+                if not evaluator.is_inside(line, self.quantity, {**binding, **more}):
+                    continue
                 mine = evaluator.value(line, {**binding, **more})
                 shapes.append(mine.shape)
                 yield {**binding, **more}, mine
