@@ -132,7 +132,8 @@ class FormulaWalk:
                 return array
             index = index[:axis] + index[axis + 1 :]
         array = array.astype(object)
-        array[index] = Dual(array[index], Fraction(self.slope), self.level)
+        # A sum: what a nudge within this one has moved is of a higher level.
+        array[index] = array[index] + Dual(Fraction(0), Fraction(self.slope), self.level)
         return array
 
     def _evaluate(self, block: Block) -> None:
