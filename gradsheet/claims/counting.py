@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from gradsheet.claims.comparison import has_own_kink
+from gradsheet.claims.definitions import own_of
 from gradsheet.claims.sheet import Claim, Sheet, SheetError, Stated
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import MAX_DOTS
@@ -17,10 +17,10 @@ from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
 from gradsheet.truth.graph_point import Asked, length_of
 from gradsheet.truth.graph_values import SweepWork
-from gradsheet.truth.probes import ALL_HEARD, LARGE, points_of
 from gradsheet.truth.work import JAX, FormulaWork, PassWork
 
 SMALL = 4  # bits of small whole numbers
+HEARD = 8  # entries of a derivative for all values for which the nudge is heard
 DRAWN = 200  # operations of drawing a point, besides a pass or two through the network
 PER_LINE = 20  # operations of comparing a line, whatever it says
 
@@ -104,9 +104,10 @@ def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") 
 def operations(sheet: Sheet) -> int:
     """How many operations judging a sheet takes, but for finding out how what
     is not true came about."""
-    if sheet.own is not None:
-        return _of_own_network(sheet, sheet.own)
-    return _with_numbers(sheet) if sheet.params is not None else _over_all_weights(sheet)
+    if (own := own_of(sheet)) is None:
+        return _with_numbers(sheet)
+    counted = _of_own_network if sheet.has_numbers else _over_all_values
+    return counted(sheet, own)
 
 
 def _of_own_network(sheet: Sheet, own: Stated) -> int:
@@ -117,14 +118,34 @@ def _of_own_network(sheet: Sheet, own: Stated) -> int:
     return own_witness_work(sheet, own, bits) + claims
 
 
+def _over_all_values(sheet: Sheet, own: Stated) -> int:
+    """The operations of a network of which something is given by its shape
+    alone: at every size on formal numbers and on small ones, and at one point
+    those of the witnesses."""
+    work = own_witness_work(sheet, own, SMALL if own.program.is_rational else None, nudged=HEARD)
+    for program in own.sized:
+        for bits in (None, SMALL if program.is_rational else None):
+            one, formulas = SweepWork(program, bits, DIGITS), FormulaWork(program, bits)
+            work += one.forward + sum(map(one.jacobian, derived(sheet)))
+            work += sum(claim_work(claim, formulas) for claim in sheet.readable.claims)
+    return work
+
+
 def bits_of(own: Stated) -> int | None:
     """How long the numbers of such a network are, None where they are enclosed."""
     program = own.program
     return length_of(own.arrays.values(), program.depth) if program.is_rational else None
 
 
-def own_witness_work(sheet: Sheet, own: Stated, bits: int | None, digits: int = DIGITS) -> int:
-    """The operations of the witnesses at one point of such a network."""
+def own_witness_work(
+    sheet: Sheet,
+    own: Stated,
+    bits: int | None,
+    digits: int = DIGITS,
+    nudged: int = MAX_OPERATIONS,
+) -> int:
+    """The operations of the witnesses at one point of such a network, where at
+    most so many entries of a derivative are nudged."""
     one = SweepWork(own.program, bits, digits)
     work = 4 * one.forward + JAX
     swept: set[str] = set()
@@ -133,9 +154,9 @@ def own_witness_work(sheet: Sheet, own: Stated, bits: int | None, digits: int = 
             if part.of.name not in swept:
                 work += one.jacobian(part.of.name)
             swept.add(part.of.name)
-            work += 2 * one.forward * _open_entries(own.program, part.by)
+            work += 2 * one.forward * min(nudged, _open_entries(own.program, part.by))
         elif isinstance(part, f.DerivativeOf):
-            work += 6 * one.forward * _open_entries(own.program, part.by)
+            work += 6 * one.forward * min(nudged, _open_entries(own.program, part.by))
     return work
 
 
@@ -145,23 +166,6 @@ def _with_numbers(sheet: Sheet) -> int:
     formulas = FormulaWork(network, bits)
     claims = sum(claim_work(claim, formulas, 2) for claim in sheet.readable.claims)
     return witness_work(sheet, bits) + claims
-
-
-def _over_all_weights(sheet: Sheet) -> int:
-    network = sheet.network
-    examples, bits = network.examples or 1, LARGE.bit_length() if network.rational else None
-    formulas = FormulaWork(network, bits)
-    work, free = 0, False
-    for claim in sheet.readable.claims:
-        kinks = any(has_own_kink(tree, network) for tree in trees_of(claim))
-        free |= kinks
-        work += points_of(network, free=kinks) * claim_work(claim, formulas)
-    one = PassWork(network, examples, bits)
-    rows = sum(map(one.jacobian, derived(sheet)))
-    work += points_of(network, free=free) * (
-        DRAWN + 3 * one.forward + rows + _after_update(sheet, bits)
-    )
-    return int(work) + ALL_HEARD * witness_work(sheet, None if bits is None else SMALL)
 
 
 def _after_update(sheet: Sheet, bits: int | None) -> int:

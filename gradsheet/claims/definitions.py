@@ -3,26 +3,33 @@
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
 
-from gradsheet.claims.sheet import Free, SheetError, Stated
+from gradsheet.claims.sheet import Free, Sheet, SheetError, Stated
 from gradsheet.claims.tables import MAX_AXES, SheetReader, Table, as_written
 from gradsheet.language import formula as f
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.shown import short
+from gradsheet.network import losses
 from gradsheet.network.graph import Definition, Graph, OwnFunction, Shape
+from gradsheet.network.layers import given_arrays, graph_of
 from gradsheet.network.lowering import Program, lowered
+from gradsheet.network.network import Network
+from gradsheet.network.problem import stated as numbers
 from gradsheet.numbers.reasons import EvaluationError, OutOfWork
+from manual import Layer
 from manual.activations import Array
 
 MAX_DEFINITIONS = 200
 MAX_GIVEN = 4_096  # numbers, in all that is given
 SIZES = (3, 2, 4, 5, 6, 7)  # what sizes that are letters are tried with, one each
+SIZES_TRIED = 3  # each time every letter has the next one
 SHAPE_KEYS = ("shape", "sums_to", "positive")
 NAME = r"[A-Za-z_][A-Za-z_0-9]{0,39}"
 _LEFT = re.compile(
@@ -67,6 +74,19 @@ def stated(reader: HasLines, top: Table, layers: Stated | None = None) -> Stated
     lines = list(_lines(network, _first_line(reader, top)))
     _few(lines)
     return _Equations(reader, lines, arrays, free, sizes, layers).stated()
+
+
+def _resized(graph: Graph, free: Mapping[str, Free]) -> Iterator[Program]:
+    """The steps of a graph at further sizes that are tried for letters."""
+    for k in range(1, SIZES_TRIED if graph.sizes else 1):
+        sizes = {letter: SIZES[(j + k) % len(SIZES)] for j, (letter, _) in enumerate(graph.sizes)}
+        given = dict(graph.given)
+        for name, spec in free.items():
+            given[name] = tuple(sizes[n] if isinstance(n, str) else n for n in spec.shape)
+        try:
+            yield lowered(replace(graph, given=tuple(given.items()), sizes=tuple(sizes.items())))
+        except (EvaluationError, OutOfWork):  # a size that this network cannot have
+            continue
 
 
 def _given(table: Table, name: str) -> Array:
@@ -246,7 +266,9 @@ class _Equations:
             self.layers.aliases,
             self.layers.batched,
         )
-        return Stated(self._lowered(graph), self.arrays, self.free, self.read_as)
+        program = self._lowered(graph)
+        others = tuple(_resized(graph, self.free))
+        return Stated(program, self.arrays, self.free, self.read_as, others)
 
     def _left(self, line: _Line) -> _Left:
         """The left side of an equation, taken apart."""
@@ -386,3 +408,41 @@ def _in_indices(formula: f.Node) -> Iterator[str]:
 
 def _nested(value: Any) -> Any:
     return tuple(map(_nested, value)) if isinstance(value, list) else value
+
+
+def of_layers(
+    network: Network,
+    params: Sequence[Layer] | None,
+    x: Array | None,
+    y: Array | None,
+    rate: Fraction | None,
+    *,
+    rows: bool = False,
+    unspecified: bool = True,
+) -> Stated:
+    """Layers as the definitions that they are shorthand for, with their numbers
+    or, where they have none, for all."""
+    program, reading = lowered(graph_of(network, rows=rows, unspecified=unspecified)), ""
+    if not unspecified or rows:
+        reading = network.reading() + ("; W is (inputs, units)" if rows else "")
+    if params is None or x is None:
+        free = {name: Free(shape) for name, shape in program.graph.given}
+        if "y" in free and losses.of(network.loss).add_up:
+            free["y"] = replace(free["y"], sums_to=Fraction(1))
+        if "learning_rate" in free:
+            free["learning_rate"] = replace(free["learning_rate"], positive=True)
+        arrays: dict[str, Array] = {}
+        if rate is not None and "learning_rate" in free:
+            del free["learning_rate"]
+            arrays["learning_rate"] = np.array(rate, object)
+        return Stated(program, arrays, free, reading)
+    given = given_arrays(numbers(network, params, x, y, rate), rows=rows)
+    return Stated(program, {name: given[name] for name, _ in program.graph.given}, {}, reading)
+
+
+def own_of(sheet: Sheet) -> Stated | None:
+    """The network of its own that a sheet has, or that its layers without
+    numbers stand for; None where they have numbers."""
+    if sheet.own is not None or sheet.params is not None:
+        return sheet.own
+    return of_layers(sheet.network, None, None, None, sheet.exact_rate)

@@ -89,12 +89,18 @@ class Free:
 class Stated:
     """A network of its own as it was read: its steps, the numbers given, and
     what is given by its shape alone; `layers` says how layers among it are
-    read."""
+    read, and `others` are its steps at further sizes that are tried for letters."""
 
     program: Program
     arrays: Mapping[str, Array]
     free: Mapping[str, Free]
     layers: str = ""
+    others: tuple[Program, ...] = ()
+
+    @property
+    def sized(self) -> tuple[Program, ...]:
+        """The steps at every size that is tried."""
+        return (self.program, *self.others)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from gradsheet.numbers.dual import Dual
+from gradsheet.numbers.formal import side, step
 from gradsheet.numbers.real import Real
+from gradsheet.numbers.reasons import Undecided
 from manual import activations as by_hand
 from manual.activations import Array, split
 
@@ -247,3 +250,40 @@ DERIVATIVES |= {"exp": "exp", "sin": "cos"}
 def facts_of(activation: by_hand.Activation) -> ActivationFacts:
     """The record of an activation, with its parameters or without."""
     return ACTIVATIONS[split(activation)[0]]
+
+
+# Of formal numbers, for which a kink has two sides at once. A slope is 0 at a
+# relu's kink wherever it is, also where its argument is 0 for a whole pattern.
+_FORMAL: dict[str, Callable[..., Any]] = {
+    "relu": lambda v: side(v) * v,
+    "drelu": step,
+    "leaky_relu": lambda v, slope: slope * v + (1 - slope) * side(v) * v,
+    "dleaky_relu": lambda v, slope: slope + (1 - slope) * step(v),
+    "step": step,
+    "dstep": lambda v: Fraction(0),
+    "ddrelu": lambda v: Fraction(0),
+    "abs": lambda v: 2 * side(v) * v - v,
+    "dabs": lambda v: step(v) - step(-v),
+    "sigmoid": lambda v: 1 / (1 + (-v).exp()),
+    "tanh": lambda v: 1 - 2 / (1 + (2 * v).exp()),
+    "softplus": lambda v: (1 + v.exp()).log(),
+    "silu": lambda v: v / (1 + (-v).exp()),
+}
+
+
+def on_formal(name: str) -> Callable[..., Any]:
+    """A function of formal numbers, or with one more d in front its derivative;
+    what is smooth by the textbook's formula, where saturation is no matter."""
+    if name in _FORMAL:
+        return _FORMAL[name]
+    if name in FUNCTIONS and not FUNCTIONS[name].kinked and name[:1] != "d":
+        return FUNCTIONS[name].exact
+    if name[:1] != "d" or (name[1:] in ACTIVATIONS and ACTIVATIONS[name[1:]].kinked):
+        raise Undecided(f"nothing here decides {name} for all values")
+    value = on_formal(name[1:])
+
+    def slope(v: Any, *slopes: Any) -> Any:
+        moved = value(Dual(v, Fraction(1), getattr(v, "level", 0) + 1), *slopes)
+        return moved.slope
+
+    return slope

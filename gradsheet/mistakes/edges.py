@@ -13,6 +13,7 @@ from gradsheet.network.graph import Graph
 from gradsheet.network.lowering import Program
 from gradsheet.truth.sweep import Edit
 
+HINTS = KINDS | {"input": "which factor enters", "weights": "whether a matrix is turned"}
 MOST = 4_000  # that are tried one by one
 MAX_HELD = 12  # names of which two at once are held constant
 
@@ -58,7 +59,7 @@ def step_mistakes(program: Program) -> list[StepMistake]:
             at = f" on the way back from {owner}" if owner else ""
             said = text if use.is_of_name or not owner else f"{text},{at}"
             edits = {use.edge: edit}
-            single.append((code, owner, StepMistake(code, kind, said, KINDS[kind] + at, edits)))
+            single.append((code, owner, StepMistake(code, kind, said, HINTS[kind] + at, edits)))
     made = _together(single) + _held(single)
     if len(single) <= MOST:
         made = [mistake for *_, mistake in single] + made
@@ -148,5 +149,5 @@ def _held(single: Sequence[tuple[str, str, StepMistake]]) -> list[StepMistake]:
     for (a, one), (b, two) in itertools.combinations(held[:MAX_HELD], 2):
         text = f"nothing comes back through {a} and {b}, as if they were constant"
         edits = {**one.edits, **two.edits}
-        made.append(StepMistake(one.code, one.kind, text, KINDS[one.kind], edits))
+        made.append(StepMistake(one.code, one.kind, text, HINTS[one.kind], edits))
     return made

@@ -15,6 +15,7 @@ from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.printed import Printed, all_agree, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER
 from gradsheet.truth.graph_point import GraphPoint
+from gradsheet.truth.graph_values import GraphCarried
 from manual.activations import Array
 from manual.ops import OPERATIONS
 
@@ -62,17 +63,19 @@ def _in_itself(truth: Array) -> Iterator[Related]:
 
 def _by_others(tree: f.Node, truth: Array, point: GraphPoint) -> Iterator[Related]:
     """Other quantities of the sheet in its place, or together with it."""
+    point.budget.spend(point.pass_work.both)
+    seen = GraphCarried(point)  # what stands there needs no witness
     shapes = {name: shape for name, shape in point.program.shapes.items() if "[" not in name}
     if isinstance(tree, f.Derivative) and not tree.of.indices and not tree.by.indices:
         of, by = tree.of.name, tree.by.name
         for name, shape in shapes.items():
             is_other = name not in (of, by) and shape == shapes[by]
             if is_other and point.program.no_derivative(of, name) is None:
-                value = point.derivative(of, (), name, ())
+                value = seen.derivative(of, (), name, ())
                 yield "other-derivative", f"that is d{of}/d{name}, not d{of}/d{by}", value
     for name, shape in shapes.items():
         if shape in ((), truth.shape):
-            value = point.node(name)
+            value = seen.node(name)
             yield "quantity-added", f"it is the truth plus {name}", truth + value
             yield "quantity-added", f"it is the truth minus {name}", truth - value
             yield "named-factor", f"it is the truth times {name}", truth * value

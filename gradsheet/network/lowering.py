@@ -27,6 +27,7 @@ from gradsheet.language.evaluate import shape_text
 from gradsheet.language.text import show_index
 from gradsheet.network.graph import Block, Definition, Graph, OwnFunction, Shape
 from gradsheet.network.ranges import Range, Ranges
+from gradsheet.numbers.printed import printed
 from gradsheet.numbers.reasons import EvaluationError, NotRead, OutOfWork
 from manual.activations import Array
 from manual.ops import function_named
@@ -257,6 +258,13 @@ def _thawed(value: Any) -> Any:
     return tuple(map(_thawed, value)) if isinstance(value, tuple) else value
 
 
+def _parted(
+    indices: tuple[f.Index, ...], axis: int
+) -> tuple[tuple[f.Index, ...], f.Index, tuple[f.Index, ...]]:
+    """The index at an axis, and those before and behind it."""
+    return indices[:axis], indices[axis], indices[axis + 1 :]
+
+
 @dataclass(frozen=True)
 class _Term:
     """The array in a slot: its first axes are those of the letters, the others its own."""
@@ -299,6 +307,7 @@ class _Lowering:
         self.entries = 0
         self.places: dict[str, Place] = {}
         self.unfinished: dict[str, tuple[int, dict[int, int]]] = {}  # recurrences: axis, entries
+        self.aliases = dict(graph.aliases)
         self.functions = {function.name: function for function in graph.functions}
         self.whole_numbers = dict(graph.whole_numbers)
         self.sizes: dict[str, Range] = {}  # of the axes of letters
@@ -423,9 +432,10 @@ class _Lowering:
         """The shape of a name, or of a part of a formula in a bracket; () where
         that is not known yet."""
         if isinstance(node, f.Quantity) and not node.indices:
-            if node.name in self.unfinished:  # other axes tell how far a letter runs
+            name = self.aliases.get(node.name, node.name)
+            if name in self.unfinished:  # other axes tell how far a letter runs
                 return ()
-            return self.steps[self.places[node.name].slot].shape
+            return self.steps[self.places[name].slot].shape
         letters = dict.fromkeys(node.letters, 1)
         bare = _Scope(Ranges(node, self.shape_of, {k: (1, 1) for k in letters}), fixed=letters)
         return self.value(node, bare).shape
@@ -644,18 +654,31 @@ class _Lowering:
         """A name, whole or with indices."""
         if name in scope.local:
             return self.indexed(scope.local[name], indices, scope, name)
+        name = self.aliases.get(name, name)
         if name in self.unfinished:
             return self.of_recurrence(name, indices, scope)
         place = self.places[name]
+        slot = place.slot
         if place.entries is not None and len(indices) > place.axis:
-            number = self.index(indices[place.axis], scope)
-            if number[1].ndim == 0 and int(number[1]) in place.entries:
-                slot = place.entries[int(number[1])]
-                rest = indices[: place.axis] + indices[place.axis + 1 :]
-                return self.indexed(_Term(slot, (), self.steps[slot].shape), rest, scope, name)
-        return self.indexed(
-            _Term(place.slot, (), self.steps[place.slot].shape), indices, scope, name
-        )
+            before, index, behind = _parted(indices, place.axis)
+            letters, numbers = self.index(index, scope)
+            if not letters and int(numbers) in place.entries:
+                slot, indices = place.entries[int(numbers)], before + behind
+            elif (first := int(numbers.min())) < 1 and first in place.entries:
+                slot = self.with_bases(place, first)
+                shifted: f.Node = f.Number(printed(str(1 - first)))
+                if isinstance(index, f.Node):
+                    shifted = f.Binary("+", index, shifted)
+                indices = (*before, shifted, *behind)
+        return self.indexed(_Term(slot, (), self.steps[slot].shape), indices, scope, name)
+
+    def with_bases(self, place: Place, first: int) -> int:
+        """The entries of a recurrence from a base on, side by side."""
+        assert place.entries is not None
+        slots = [slot for number, slot in sorted(place.entries.items()) if number >= first]
+        one = self.steps[slots[0]].shape
+        shape = (*one[: place.axis], len(slots), *one[place.axis :])
+        return self.step("stack", tuple(slots), shape, axis=place.axis)
 
     def of_recurrence(self, name: str, indices: tuple[f.Index, ...], scope: _Scope) -> _Term:
         """An entry of a recurrence that is being unrolled."""
@@ -1069,16 +1092,26 @@ class _Lowering:
 
     def derivative(self, of: _Term, by: f.Quantity, scope: _Scope) -> _Term:
         """d of / d by, a step that looks back at those before it."""
-        place, indices = self.places.get(by.name), by.indices
-        if place is None or by.name in scope.local:
-            raise NotRead(f"d{by.name} has no meaning here: {by.name} stands nowhere above")
-        slots, shape = place.slots, self.steps[place.slot].shape
+        name, indices = self.aliases.get(by.name, by.name), by.indices
+        if name in self.unfinished and by.name not in scope.local:
+            axis, entries = self.unfinished[name]
+            place = Place(-1, axis, entries)
+        elif name in self.places and by.name not in scope.local:
+            place = self.places[name]
+        else:
+            raise NotRead(f"d{name} has no meaning here: {name} stands nowhere above")
+        slots = place.slots
         if place.entries is not None and len(indices) > place.axis:
-            letters, number = self.index(indices[place.axis], scope)
+            before, index, behind = _parted(indices, place.axis)
+            letters, number = self.index(index, scope)
             if not letters and int(number) in place.entries:
-                slots = [place.entries[int(number)]]
-                shape = self.steps[slots[0]].shape
-                indices = indices[: place.axis] + indices[place.axis + 1 :]
+                slots, indices = [place.entries[int(number)]], before + behind
+        if len(slots) == 1 and slots != [place.slot]:
+            shape = self.steps[slots[0]].shape
+        elif place.slot < 0:
+            raise NotRead(f"d{name} is of steps that are not there yet: name one, as {name}[t-1]")
+        else:
+            shape = self.steps[place.slot].shape
         full = self.whole(of) + shape
         slot = self.step("jacobian", (of.slot, *slots), full, axis=place.axis)
         own = tuple(f"{axis} of" for axis in range(len(of.shape)))

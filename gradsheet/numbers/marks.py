@@ -247,6 +247,14 @@ class Marks:
         turn = times.numerator * pow(odd, -1, 2 << halvings) % (2 << halvings)
         return self.reduced(roots[halvings] ** turn * root)
 
+    def root(self, m: Mark, times: Fraction) -> Mark | None:
+        """A power of a mark, of square roots one of the two; None where it has none."""
+        return self._raised(m, times)
+
+    def is_fraction(self, m: Mark) -> bool:
+        """Whether it is the mark of a fraction whose root or logarithm was taken."""
+        return m in self._fractions
+
     def remember(self, value: Fraction) -> None:
         """Take note of a fraction whose root or logarithm is taken."""
         if len(self._fractions) <= MAX_MARKS:
@@ -298,23 +306,32 @@ class Marks:
         )
 
     def _is_fraction(self, m: Mark) -> bool:
-        """Whether it is the mark of a fraction of small numbers, which then is remembered.
+        """Whether it is the mark of a fraction of small numbers, which then is remembered."""
+        if m in self._fractions:
+            return True
+        value = self.fraction(m)
+        if value is None:
+            return False
+        self.remember(value)
+        return True
+
+    def fraction(self, m: Mark) -> Fraction | None:
+        """The fraction of small numbers whose mark it is, None where there is none.
 
         By chance another's is, with a probability of 2^-80: the remainders of
         Euclid's algorithm are the numerators of what the mark stands for (P.
         Wang, A p-adic algorithm for univariate partial fractions, 1981).
         """
-        if m in self._fractions or not isinstance(m, int):
-            return m in self._fractions
+        if not isinstance(m, int):
+            return None
         before, numerator, below, denominator = self.prime, m, 0, 1
         while numerator >= MAX_FRACTION:
             quotient = before // numerator
             before, numerator = numerator, before - quotient * numerator
             below, denominator = denominator, below - quotient * denominator
-        if not 0 < denominator < MAX_FRACTION or not numerator:
-            return False
-        self.remember(Fraction(numerator, denominator))
-        return True
+        if not 0 < abs(denominator) < MAX_FRACTION or not numerator:
+            return None
+        return Fraction(numerator, denominator)
 
     def circle(self, share: Share) -> tuple[Mark, Mark]:
         """The marks of cos and sin of an angle."""
@@ -334,6 +351,14 @@ class Marks:
             new = Share(self._secret.randrange(self.prime), 0, ((m, Fraction(1)),))
             self._pair(self._known_log(m) or new, m)
         return self._log[m]
+
+    def has_log(self, m: Mark) -> bool:
+        """Whether the logarithm of a number was taken, or it is an exponential."""
+        return m in self._log
+
+    def known_log(self, m: Mark) -> Share | None:
+        """The logarithm of a number if it follows from others, else None."""
+        return self._log.get(m) or self._known_log(m)
 
     def _known_log(self, m: Mark) -> Share | None:
         """log(m) where m is a product or a small power of numbers whose logarithms have marks."""

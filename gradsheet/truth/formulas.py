@@ -53,6 +53,7 @@ class FormulaWalk:
         side: int = 1,
     ):
         self.side = side
+        self.last: tuple[str, int] | None = None  # with which a recurrence ends
         self.graph, self.network, self.given = program.graph, program, given
         self.real, self.budget, self.base = arithmetic, budget, base
         self.nudge, self.slope = nudge, slope
@@ -61,6 +62,7 @@ class FormulaWalk:
 
     def nudged(self, name: str, index: Index, slope: int = 1) -> "FormulaWalk":
         """The walk after a nudge to an entry of a name, indices from 0."""
+        name = self.network.canonical(name)
         return FormulaWalk(
             self.network,
             self.given,
@@ -86,11 +88,14 @@ class FormulaWalk:
 
     def node(self, name: str) -> Array:
         """The value of a name, or of a base as h[0]."""
+        name = self.network.canonical(name)
         if name not in self._values:
             if self.base is not None and not self._is_moved(name):
                 return self.base.node(name)
-            if name in self.given:
-                self._values[name] = self._moved(name, self.given[name])
+            if self.base is not None and self._is_nudged(name):
+                self._values[name] = self._moved(name, self.base.node(name))
+            elif name in self.given:
+                self._values[name] = self.given[name]
             elif name in self._sizes:
                 self._values[name] = as_array(Fraction(self._sizes[name]))
             else:
@@ -112,18 +117,28 @@ class FormulaWalk:
                 blocks[f"{base.name}[{base.axes[block.axis or 0]}]"] = block
         return blocks
 
+    @functools.cached_property
+    def _nudged_slot(self) -> int:
+        assert self.nudge is not None
+        return self.network.entry(*self.nudge)[0]
+
     def _is_moved(self, name: str) -> bool:
         """Whether the nudge reaches a name."""
-        assert self.nudge is not None
-        places = self.network.places
-        by = {*places[self.nudge[0]].all}
-        return any(by.intersection(self.network.before(slot)) for slot in places[name].all)
+        return any(map(self._reaches, self.network.places[name].all))
+
+    def _is_nudged(self, name: str) -> bool:
+        """Whether the nudge is to a name that is no recurrence, as a whole."""
+        place = self.network.places[name]
+        return place.entries is None and place.slot == self._nudged_slot
+
+    def _reaches(self, slot: int) -> bool:
+        """Whether the nudge reaches a slot of the program, whose order is
+        that of the formulas."""
+        return self._nudged_slot in self.network.before(slot)
 
     def _moved(self, name: str, array: Array, at: int | None = None, axis: int = 0) -> Array:
-        """An array after all nudges, if they are to it; of a recurrence that of
+        """An array after the nudge, if that is to it; of a recurrence that of
         the step `at`."""
-        if self.base is not None:
-            array = self.base._moved(name, array, at, axis)
         if self.nudge is None or self.nudge[0] != name:
             return array
         index = self.nudge[1]
@@ -139,29 +154,46 @@ class FormulaWalk:
     def _evaluate(self, block: Block) -> None:
         if block.axis is None:
             (definition,) = block.definitions
-            array = self._entire(definition, {})
-            self._values[definition.name] = self._moved(definition.name, array)
+            self._values[definition.name] = self._entire(definition, {})
             return
         axis = block.axis
         for definition in block.definitions:
             shape = self.network.shapes[definition.name]
             self._values[definition.name] = np.empty(shape, object)
         for base in block.bases:
-            number = base.axes[axis]
-            name = f"{base.name}[{number}]"
-            shape = self.network.shapes[name]
-            array = np.broadcast_to(self._entire(base, {}), shape)
-            if isinstance(number, int) and number >= 1:
-                self._put(base.name, axis, number, array)
-            else:
-                self._values[name] = self._moved(name, array)
+            self._based(base, axis)
         based = {(base.name, base.axes[axis]) for base in block.bases}
-        for number in block.steps:
+        for number in range(1, block.steps[-1] + 1):
             for definition in block.definitions:
-                letter = str(definition.axes[axis])
                 if (definition.name, number) not in based:
-                    array = self._entire(definition, {letter: number})
-                    self._put(definition.name, axis, number, array)
+                    self._step(definition, axis, number)
+                if (definition.name, number) == self.last:
+                    return
+
+    def _based(self, base: Definition, axis: int) -> None:
+        """Evaluate a base of a recurrence."""
+        number = base.axes[axis]
+        name = f"{base.name}[{number}]"
+        shape, slot = self.network.node_shapes[name], self.network.places[name].slot
+        if self.base is not None and (slot == self._nudged_slot or not self._reaches(slot)):
+            self._values[name] = self._moved(name, self.base.node(name))
+            return
+        array = np.broadcast_to(self._entire(base, {}), shape)
+        if isinstance(number, int) and number >= 1:
+            self._put(base.name, axis, number, array)
+        else:
+            self._values[name] = array
+
+    def _step(self, definition: Definition, axis: int, number: int) -> None:
+        """Evaluate a step of a recurrence; what the nudge is to, or does not
+        reach, is that of the walk before."""
+        slot = (self.network.places[definition.name].entries or {})[number]
+        if self.base is not None and (slot == self._nudged_slot or not self._reaches(slot)):
+            place: Any = (*[slice(None)] * axis, number - 1, ...)
+            array = as_array(self.base.node(definition.name)[place])
+        else:
+            array = self._entire(definition, {str(definition.axes[axis]): number})
+        self._put(definition.name, axis, number, array)
 
     def _put(self, name: str, axis: int, number: int, array: Array) -> None:
         place: Any = (*[slice(None)] * axis, number - 1, ...)
@@ -188,12 +220,18 @@ class FormulaWalk:
 
     def derivative(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
         """The derivative of a name by another, by a nudge within this one."""
-        return self._by_entries(by, by_index, lambda walk: as_array(walk.node(of)[of_index]))
+        place, last = self.network.places[self.network.canonical(of)], None
+        if place.entries is not None and len(of_index) > place.axis:
+            last = of, of_index[place.axis] + 1  # no further: what comes may be made of this
+        return self._by_entries(by, by_index, lambda walk: as_array(walk.node(of)[of_index]), last)
 
     def differential(self, node: f.DerivativeOf, binding: Binding) -> Array:
         """The derivative of a formula."""
         index = Evaluator(self).positions(
-            self.network.shapes[node.by.name], node.by.indices, binding, node.by.name
+            self.network.shapes[self.network.canonical(node.by.name)],
+            node.by.indices,
+            binding,
+            node.by.name,
         )
 
         def value(walk: FormulaWalk) -> Array:
@@ -202,12 +240,16 @@ class FormulaWalk:
         return self._by_entries(node.by.name, index, value)
 
     def _by_entries(
-        self, by: str, by_index: Index, value: Callable[["FormulaWalk"], Array]
+        self,
+        by: str,
+        by_index: Index,
+        value: Callable[["FormulaWalk"], Array],
+        last: tuple[str, int] | None = None,
     ) -> Array:
-        shape = self.network.shapes[by][len(by_index) :]
+        shape = self.network.shapes[self.network.canonical(by)][len(by_index) :]
         columns = []
         for rest in np.ndindex(shape):
-            walk = self._walk(by, by_index + rest, self.side)
+            walk = self._walk(by, by_index + rest, self.side, last)
             column = np.frompyfunc(walk.slope_of, 1, 1)(value(walk))
             columns.append(as_array(column * self.side))
         if not shape:
@@ -243,8 +285,11 @@ class FormulaWalk:
     def _walks(self) -> dict[Any, "FormulaWalk"]:
         return {}
 
-    def _walk(self, by: str, by_index: Index, side: int) -> "FormulaWalk":
-        key = by, by_index, side
+    def _walk(
+        self, by: str, by_index: Index, side: int, last: tuple[str, int] | None = None
+    ) -> "FormulaWalk":
+        key = by, by_index, side, last
         if key not in self._walks:
             self._walks[key] = self.nudged(by, by_index, side)
+            self._walks[key].last = last
         return self._walks[key]

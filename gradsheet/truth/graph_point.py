@@ -112,7 +112,6 @@ class GraphPoint(GraphValues):
         bits = length_of(stated.values(), depth) if program.is_rational else None
         super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
         self.stated, self.session, self.nudges = stated, session, nudges
-        self.free = False  # drawn for formulas with kinks of their own
         self.witnesses, self.hears_jax = asked, jax
         # As they were before any sheet, at a point that sheets share.
         self._marks: Marks | None = None
@@ -261,7 +260,8 @@ class GraphPoint(GraphValues):
         from gradsheet.truth.program import graph_autodiff
 
         if asked not in self._programs:
-            graph = self.program.graph.needed_for(asked.names | asked.of | asked.by)
+            names = {name.partition("[")[0] for name in asked.names | asked.of | asked.by}
+            graph = self.program.graph.needed_for(names)
             there = {definition.name for definition in graph.definitions}
             blocks = tuple(b for b in self.program.blocks if b.definitions[0].name in there)
             of, by = tuple(sorted(asked.of)), tuple(sorted(asked.by))
@@ -371,7 +371,9 @@ class GraphPoint(GraphValues):
 
     def data_text(self) -> str:
         """What is given, on one line."""
-        return ", ".join(f"{name} = {plain(exact_text(v))}" for name, v in self.stated.items())
+        symbols = {"d_yhat": "dL/dyhat"} if self.program.graph.aliases else {}  # of no loss
+        named = ((symbols.get(name, name), array) for name, array in self.stated.items())
+        return ", ".join(f"{name} = {plain(exact_text(array))}" for name, array in named)
 
 
 def _differ(mine: Array, theirs: Array) -> bool:

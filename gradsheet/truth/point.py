@@ -189,17 +189,6 @@ class Point(GraphPoint):
         """Which of the units with a kink are live, over all examples and layers."""
         return [bool(v > 0) for l in self.network.kinked for v in self.node(f"z{l}").flat]
 
-    def signed_values(self) -> tuple[list[Any], list[Any]]:
-        """What the probes give both signs: the z of every kinked unit; every
-        other entry of x, z, y and dL/dyhat."""
-        kinked, names = self.network.kinked, ["x", "y", "d_yhat"]
-        names += [f"z{l}" for l in range(1, self.network.depth + 1) if l not in kinked]
-        there = [name for name in names if name in self.program.places]
-        units = [self.node(f"z{l}") for l in kinked]
-        others = [self.node(name) for name in there]
-        signed = ([v for array in arrays for v in array.flat if v] for arrays in (units, others))
-        return next(signed), next(signed)
-
     # What there is to say of it
 
     def data_text(self) -> str:

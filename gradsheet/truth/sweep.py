@@ -20,6 +20,7 @@ Multiplication by the Hessian).
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from gradsheet.network.lowering import LoweredStep, Program
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.dual import Dual, slope_of
 from manual.activations import Array, number
-from manual.ops import OPERATIONS
+from manual.ops import OPERATIONS, Operation
 
 Index = tuple[int, ...]
 Change = Callable[[Array], Any]  # the values carried on in all variants, from those computed
@@ -58,7 +59,8 @@ class Sweep:
 
     `given` has the arrays that it starts from, without the front axis; `typed`
     makes numbers of the pass's type of constants. `level` is how many
-    infinitesimals there are among them.
+    infinitesimals there are among them, `operations` what is to be done otherwise
+    with numbers of this type.
     """
 
     program: Program
@@ -69,6 +71,7 @@ class Sweep:
     variants: int = 1
     level: int = 0
     floats: bool = False
+    operations: Mapping[str, Operation] = field(default_factory=lambda: OPERATIONS)
     values: dict[int, Array] = field(default_factory=dict)
 
     @functools.cached_property
@@ -106,7 +109,7 @@ class Sweep:
             case "slope":
                 of, by = step.inputs
                 return self.back(of, self._ones(arrays[0]))[by]
-        return OPERATIONS[step.operation].value(*arrays, **step.arguments)
+        return self.operations[step.operation].value(*arrays, **step.arguments)
 
     def _constant(self, step: LoweredStep) -> Array:
         value = step.arguments["value"]
@@ -203,7 +206,8 @@ class Sweep:
                     if name in ACTIVATIONS and (from_h := ACTIVATIONS[name].from_h):
                         yield step.inputs[0], as_array(comes * from_h(value, number(value, 1)))
                         return
-                parts = OPERATIONS[operation].backward(comes, value, *arrays, **step.arguments)
+                rule = self.operations[operation].backward
+                parts = rule(comes, value, *arrays, **step.arguments)
                 for other, part in zip(step.inputs, parts, strict=True):
                     if part is not None:
                         yield other, part
@@ -249,7 +253,8 @@ class Sweep:
         level = self.level + 1
         moving = self._moved(of, along, level)
         for slot, part in moving.back(of, seed).total():
-            cotangents.add_final(slot, as_array(_slopes(level)(part)))
+            final = as_array(_slopes(level)(part))
+            cotangents.add_final(slot, final.astype(float) if self.floats else final)
 
     def _moved(self, of: int, along: Mapping[int, Array], level: int) -> "Sweep":
         """A sweep in which some slots move, each along an array."""
@@ -264,19 +269,25 @@ class Sweep:
             else:
                 moving.add(slot)
         return Sweep(
-            self.program, self.given, self.typed, level=level, values=values, edits=self.edits
+            self.program,
+            self.given,
+            self.typed,
+            level=level,
+            operations=self.operations,
+            values=values,
+            edits=self.edits,
         )
 
     # Seeds
 
     def _ones(self, like: Array) -> Array:
-        return as_array(np.full((1, *like.shape[1:]), self.typed(1), dtype=like.dtype))
+        return as_array(np.full((1, *like.shape[1:]), self.typed(Fraction(1)), dtype=like.dtype))
 
     def unit(self, slot: int, entry: Index) -> Array:
         """1 at one entry of a slot, else 0: (1, ...)."""
         like = self.value(slot)
-        seed = np.full((1, *like.shape[1:]), self.typed(0), dtype=like.dtype)
-        seed[(0, *entry)] = self.typed(1)
+        seed = np.full((1, *like.shape[1:]), self.typed(Fraction(0)), dtype=like.dtype)
+        seed[(0, *entry)] = self.typed(Fraction(1))
         return as_array(seed)
 
 
@@ -313,6 +324,6 @@ class Cotangents:
         parts = [part for of in (self.chain, self.final) if (part := of.get(slot)) is not None]
         if not parts:
             like = self.sweep.value(slot)
-            zero = np.full((1, *like.shape[1:]), self.sweep.typed(0), dtype=like.dtype)
+            zero = np.full((1, *like.shape[1:]), self.sweep.typed(Fraction(0)), dtype=like.dtype)
             return as_array(zero)
         return parts[0] if len(parts) == 1 else as_array(parts[0] + parts[1])

@@ -49,12 +49,12 @@ def entries_of(
     evaluator = Evaluator(point)
 
     def one(quantity: f.Quantity) -> tuple[str, list[Index]]:
-        name = point.network.canonical(quantity.name)
-        shares = name == "L" and quantity.indices and point.network.shares is not None
-        shape = (point.network.shares,) if shares else point.network.shapes[name]
-        fixed = evaluator.positions(shape, quantity.indices, binding, name)
-        rest = np.ndindex(tuple(shape[len(fixed) :]))
-        return "shares" if shares else name, [fixed + index for index in rest]
+        name, indices = evaluator.named(quantity, binding, ("L",))
+        name = point.network.canonical(name)
+        shares = point.network.shares if name == "shares" else None
+        shape = point.network.shapes[name] if shares is None else (shares,)
+        fixed = evaluator.positions(shape, indices, binding, name)
+        return name, [fixed + index for index in np.ndindex(tuple(shape[len(fixed) :]))]
 
     if isinstance(core, f.Quantity):
         return one(core)

@@ -2,6 +2,7 @@
 planted ones, each worked out by another network or by hand."""
 
 import json
+import random
 import warnings
 
 import numpy as np
@@ -424,6 +425,38 @@ def test_the_truth_times_something():
     assert (codes, texts) == (["named-factor"], "it is the truth times c")
 
 
+@pytest.mark.parametrize(
+    ("network", "given"),
+    [
+        (CIRCUIT, CIRCUIT_GIVEN),
+        (NORM, NORM_GIVEN),
+        (ATTENTION, ATTENTION_GIVEN),
+        (CONV, CONV_GIVEN),
+        (LOOKUP, LOOKUP_GIVEN),
+        (LSTM, LSTM_GIVEN),
+        (LAYER_NORM, LAYER_NORM_GIVEN),
+        (RNN, RNN_GIVEN),
+    ],
+)
+def test_random_digits_are_no_mistake_for_sure(network, given):
+    chance = random.Random(5)
+    shapes = gradsheet.read(sheet_of(network, given, ("L", 0))).own.program.shapes
+    names = [name for name in shapes if "[" not in name and name != "w"]
+    for one, two in [(names[-1], names[-1]), *(chance.choices(names, k=2) for _ in range(5))]:
+        shape = shapes[one] + shapes[two]
+        value = np.reshape([chance.uniform(-3, 3) for _ in range(np.prod(shape, dtype=int))], shape)
+        (judgement,) = judged(network, given, (f"d{one}/d{two}", printed(value))).judgements
+        assert judgement.verdict in ("wrong", "unread")  # as where there is no such derivative
+        assert not judgement.sure
+
+
+def test_what_is_given_is_derived_by_itself():
+    value = np.einsum("ik,jl->ijkl", np.eye(2), np.eye(2)).astype(int)
+    (judgement,) = judged(CONV, CONV_GIVEN, ("dt/dt", (2 * value).tolist())).judgements
+    assert judgement.verdict == "wrong"
+    assert np.array(judgement.truth, float).tolist() == value.tolist()
+
+
 def test_a_simple_multiple_of_few_digits_may_be_chance():
     given = "a = [1, 2]\nb = [4, 1]"
     sure, codes, texts = mistake_of("L = sum(k, a[k]*b[k]**2)", given, "dL/da", [112, 7])
@@ -482,6 +515,16 @@ def test_every_mistake_has_a_likelihood_and_says_where_without_numbers_of_the_sh
         assert mistake.code in LIKELY
         assert "=" not in mistake.hint
         assert mistake.text[0].islower() or mistake.text[0].isdigit()
+
+
+def test_hints_tell_kind_and_place_and_no_truth():
+    report = judged(CIRCUIT, CIRCUIT_GIVEN, ("dy/dz6", "1")).hinted()
+    (judgement,) = report.judgements
+    assert judgement.all_messages().split("; or equally: ") == [
+        "look at a factor on the way back from z9",
+        "which factor enters on the way back from z9",
+    ]
+    assert judgement.truth is None
 
 
 def test_a_search_without_operations_ends_quietly():

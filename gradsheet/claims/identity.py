@@ -1,0 +1,394 @@
+"""Claims for all values of what a sheet gives by its shape alone.
+
+Two kinds of points decide them. On formal numbers a true formula is the truth:
+that proves an identity, on either side of every kink, at every size tried. With
+numbers drawn for everything, a formula that is not the truth shows it: `wrong`
+always has such a witness. What neither proves nor fails anywhere is undecided.
+"""
+
+import functools
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+
+from gradsheet.claims.comparison import Mismatch, Outcome, off_entries, truths_at
+from gradsheet.claims.counting import HEARD
+from gradsheet.claims.sheet import Free, Stated
+from gradsheet.language import formula as f
+from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
+from gradsheet.network.lowering import Program
+from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.formal import TERMS, FormalField
+from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
+from gradsheet.numbers.real import Arithmetic
+from gradsheet.numbers.reasons import (
+    NO_VALUE,
+    AtKink,
+    DivisionByZero,
+    EvaluationError,
+    Imprecise,
+    Missing,
+    NotRead,
+    OutsideDomain,
+    TooClose,
+    Undecided,
+)
+from gradsheet.numbers.session import Session
+from gradsheet.truth.graph_point import Asked, GraphPoint
+from gradsheet.truth.graph_values import GraphValues
+from gradsheet.truth.identities import FormalEvaluator, FormalPoint, degree
+from manual.activations import Array
+
+FEW, MANY = 3, 16  # points with numbers: beside a proof, and to find out what is not equal
+LONGER = 10  # times the operations of one term are those of many
+KINDS = 5  # of points, see below
+LARGEST = 5  # among the numbers drawn
+SEED = 17
+DIGITS = 160
+FIELD = 120  # bits by which an element of the field is drawn, at the least
+
+Draw = Callable[[], Any]
+# What cannot be told at one point, and may be at another.
+PASSED_OVER = (EvaluationError, ArithmeticError, AtKink, TooClose, Imprecise)
+
+
+def _drawn(spec: Free, shape: tuple[int, ...], draw: Draw) -> Array:
+    """Entries drawn one by one; where they add up, of a matrix in every row, to
+    a total, the last of them is what the others leave."""
+    values = np.empty(math.prod(shape), object)
+    values[:] = [draw() for _ in values]
+    if spec.sums_to is not None:
+        rows = values.reshape(-1, shape[-1] if shape else 1)
+        rows[:, -1] = [spec.sums_to - sum(row[:-1]) for row in rows]
+    return values.reshape(shape)
+
+
+@dataclass(eq=False)
+class Everywhere:
+    """The points at which the claims of a sheet are tried; what is `asked` is
+    put to the witnesses, if anything is."""
+
+    own: Stated
+    asked: Asked | None
+    budget: Budget
+    session: Session
+    _numbers: list[GraphPoint] = field(default_factory=list, init=False)
+    _formal: dict[int, list[FormalPoint]] = field(default_factory=dict, init=False)
+
+    def formal(self, terms: int) -> list[FormalPoint]:
+        """The network of every size with letters for what is free; kept are the
+        laws of so many terms."""
+        if terms not in self._formal:
+            self._formal[terms] = [self._lettered(program, terms) for program in self.own.sized]
+        return self._formal[terms]
+
+    def _lettered(self, program: Program, terms: int) -> FormalPoint:
+        numbers = FormalField(terms)
+        given: dict[str, Array] = {**self.own.arrays}
+        for name, spec in self.own.free.items():
+            letter = functools.partial(numbers.letter, positive=spec.positive)
+            given[name] = _drawn(spec, program.shapes[name], letter)
+        return FormalPoint(program, given, numbers, self.budget)
+
+    @property
+    def first(self) -> GraphPoint:
+        """The first point with numbers."""
+        return self.numbers(0)
+
+    def numbers(self, k: int) -> GraphPoint:
+        """A point with numbers, one of every size after the other; no witness is heard."""
+        while len(self._numbers) <= k:
+            number = len(self._numbers)
+            program = self.own.sized[number % len(self.own.sized)]
+            self._numbers.append(self._point(program, self._given(number), heard=False))
+        return self._numbers[k]
+
+    def heard(self, point: GraphPoint) -> GraphPoint:
+        """The same point, where all witnesses are heard."""
+        return point.found("heard", lambda: self._point(point.program, point.stated), lambda _: 1)
+
+    def _point(
+        self, program: Program, given: Mapping[str, Array], *, heard: bool = True
+    ) -> GraphPoint:
+        options = Arithmetic(DIGITS), self.budget, self.session
+        asked = self.asked if heard else None
+        return GraphPoint(program, given, *options, asked=asked, nudges=HEARD)
+
+    def _given(self, number: int) -> dict[str, Array]:
+        """What is given, with small numbers for what is free: of five points at
+        one positive ones, at one such below 1, and at one the same everywhere."""
+        program = self.own.sized[number % len(self.own.sized)]
+        chance, kind = random.Random(SEED + number), number // len(self.own.sized) % KINDS
+        parts = 1 if program.is_rational else 2
+
+        def number_of(spec: Free) -> Fraction:
+            if kind == KINDS - 1:
+                return Fraction(1)
+            signs = (1,) if spec.positive or kind % 2 else (1, -1)
+            size = Fraction(chance.randint(1, LARGEST), 2 * LARGEST if kind == 3 else parts)
+            return size * chance.choice(signs)
+
+        given: dict[str, Array] = {**self.own.arrays}
+        for name, spec in self.own.free.items():
+            shape, total = program.shapes[name], spec.sums_to if spec.positive else None
+            free = spec if total is None else replace(spec, sums_to=None)
+            array = _drawn(free, shape, functools.partial(number_of, spec))
+            if total is not None:  # parts of it
+                rows = array.reshape(-1, shape[-1] if shape else 1)
+                array = (rows * (total / rows.sum(-1, keepdims=True))).reshape(shape)
+            given[name] = array
+        return given
+
+
+def sizes_tried(own: Stated) -> str:
+    """At which sizes claims are tried, "" where none is a letter."""
+    tried: dict[str, list[str]] = {}
+    for program in own.sized:
+        for letter, size in program.graph.sizes:
+            tried.setdefault(letter, []).append(str(size))
+    several = [f"{letter} = {' and '.join(sizes)}" for letter, sizes in tried.items()]
+    return ", ".join(several)
+
+
+# What is claimed, for one value of the indices and for all of those it has besides.
+Claimed = Callable[[Evaluator, Binding], Iterator[tuple[Binding, Array]]]
+
+
+class IdentityComparison:
+    """The truth of one quantity for all values, and what is claimed against it."""
+
+    symbolic = True
+
+    def __init__(self, quantity: f.Node, points: Everywhere):
+        self.quantity, self.points = quantity, points
+        self.first_point: Any = points.first
+        self._parts = 0  # of the formulas that were proved
+        self._line: f.Node | None = None  # that is being compared
+
+    def a_truth(self) -> Array:
+        """The truth at the first point that has one, with all witnesses heard."""
+        nowhere: Exception | None = None
+        for k in range(MANY):
+            point = self.points.numbers(k)
+            try:
+                truth, *_ = self._heard(self.points.heard(point))
+            except NotRead:
+                raise
+            except PASSED_OVER as error:
+                nowhere = nowhere or error
+            else:
+                return truth
+        assert nowhere is not None
+        raise nowhere
+
+    def _heard(self, point: GraphPoint) -> list[Array]:
+        """The truth for some values of the indices, spread evenly."""
+        evaluator = Evaluator(point)
+        bindings = [*evaluator.bindings(self.quantity)]
+        spread = bindings[:: math.ceil(len(bindings) / HEARD)]
+        return point.found(
+            ("heard", self.quantity),
+            lambda: [evaluator.value(self.quantity, binding) for binding in spread],
+            len,
+        )
+
+    def mismatch_of_value(self, value: Value) -> Mismatch | None:
+        """The first place where a printed number, or lists of them, are not the truth."""
+        mine, entries = fractions(value), printed_entries(value)
+        letters = " and ".join(sorted(self.quantity.letters))
+        if letters and mine.ndim and not same_shape(mine.shape, self.a_truth().shape):
+            raise NotRead(
+                f"a list, though {letters} may be any index: write the quantity without {letters}"
+            )
+        self._parts = max(self._parts, 1)
+        return self._mismatch(lambda evaluator, binding: iter([(binding, mine)]), entries)
+
+    def mismatch_of_line(self, line: f.Node) -> Outcome:
+        """The first place where a formula is not the truth, its shape and how it was read."""
+        read_as: dict[str, None] = {}
+        shapes: list[tuple[int, ...]] = []
+
+        def claimed(evaluator: Evaluator, binding: Binding) -> Iterator[tuple[Binding, Array]]:
+            for more in evaluator.bindings(line, self.quantity.letters):
+                if not evaluator.is_inside(line, self.quantity, {**binding, **more}):
+                    continue
+                mine = evaluator.value(line, {**binding, **more})
+                shapes.append(mine.shape)
+                yield {**binding, **more}, mine
+            read_as.update(dict.fromkeys(evaluator.said.values()))
+
+        self._line = line
+        try:
+            mismatch = self._mismatch(claimed, None)
+        except (EvaluationError, Missing) as error:
+            unread = isinstance(error, NotRead)
+            mismatch = Mismatch(self.first_point, {}, reason=str(error), is_unread=unread)
+        self._parts = max(self._parts, sum(1 for _ in f.walk(line)))
+        return Outcome(mismatch, None, shapes[0] if shapes else None, tuple(read_as))
+
+    def _mismatch(self, claimed: Claimed, printed: list[Printed] | None) -> Mismatch | None:
+        """Where numbers show a difference; Undecided where they show none, and
+        nothing shows that there is none."""
+        search = _Search(self, claimed, printed)
+        doubt = self._unproved(claimed, printed, 1)
+        asks_equality = any(map(_has_equality, (self.quantity, self._line or self.quantity)))
+        if mismatch := search.upto(FEW):
+            return mismatch
+        many = bool(doubt) or asks_equality
+        if many:
+            self.first_point.budget.spend(MANY * self._work_at(self.first_point))
+            if mismatch := search.upto(MANY):
+                return mismatch
+        if search.where is not None and not search.tried:  # it has no value anywhere
+            return Mismatch(self.first_point, {}, reason=str(search.where))
+        if doubt:
+            work = sum(map(self._work_at, self.points.formal(1)))
+            self.first_point.budget.spend(LONGER * work)
+            doubt = self._unproved(claimed, printed, TERMS)
+        if many and (doubt or asks_equality) and (mismatch := search.at_kinks()):
+            return mismatch
+        if doubt:
+            raise Undecided(doubt)
+        if search.where is not None and search.without > search.tried:
+            where = f"is the truth where it has a value, but at most points there is {search.where}"
+            raise Undecided(where)
+        return None
+
+    def _work_at(self, point: GraphValues) -> int:
+        """The operations of trying the claim at a point."""
+        sides = [side for side in (self.quantity, self._line) if side is not None]
+        work: int = point.pass_work.both + sum(map(point.formula_work, sides))
+        return work
+
+    @functools.cached_property
+    def _is_a_number(self) -> bool:
+        """Whether nothing that is free is on the way to the quantity."""
+        program = self.points.own.program
+        free = {program.places[name].slot for name in self.points.own.free}
+        free |= {program.places[letter].slot for letter, _ in program.graph.sizes}
+        names = (part.name for part in f.walk(self.quantity) if isinstance(part, f.Quantity))
+        slots = (slot for name in names for slot in program.places[program.canonical(name)].all)
+        return all(free.isdisjoint(program.before(slot)) for slot in slots)
+
+    def _unproved(self, claimed: Claimed, printed: list[Printed] | None, terms: int) -> str:
+        """Why equality is not shown on formal numbers at every size; "" where it
+        is, or where printed digits are those of one number."""
+        but = "holds wherever it was tried, but nothing here proves it"
+        if printed and self._is_a_number:
+            return ""
+        for point in self.points.formal(terms):
+            try:
+                evaluator = FormalEvaluator(point)
+                for binding in evaluator.bindings(self.quantity):
+                    truth = evaluator.value(self.quantity, binding)
+                    for _, mine in claimed(evaluator, binding):
+                        if not same_shape(mine.shape, truth.shape):
+                            raise EvaluationError(_shapes(mine, truth))
+                        exact = as_array(
+                            np.frompyfunc(lambda v: getattr(v, "exact", v), 1, 1)(truth)
+                        )
+                        known = printed and all(v is not None for v in exact.flat)
+                        pair = (exact, printed) if known else (truth, None)
+                        if off_entries(mine, *pair):
+                            return but
+            except (DivisionByZero, ZeroDivisionError):
+                return f"{but}: there is a division by 0 for some signs of what has a kink"
+            except OutsideDomain as error:
+                return f"{but}: {error}"
+            except Undecided as error:
+                return f"{but}: {error}"
+        return ""
+
+    def proof(self) -> str:
+        """How sure it is that what was found to be an identity is one."""
+        degrees = [degree(point.program) for point in self.points.formal(1)]
+        error = 2 * self._parts * sum(degrees) * 2.0**-FIELD  # of a derivative twice that
+        text = f"holds for all values but for a probability of error below {error:.0e}"
+        sizes = sizes_tried(self.points.own)
+        return f"{text}, at {sizes}" if sizes else text
+
+
+@dataclass
+class _Search:
+    """The points with numbers, gone through for one where a claim is not true."""
+
+    comparison: IdentityComparison
+    claimed: Claimed
+    printed: list[Printed] | None
+    tried: int = 0
+    without: int = 0  # points where the truth has a value, and what is claimed has none
+    where: Exception | None = None  # and why
+    seen: int = 0
+    passed_over: list[int] = field(default_factory=list)  # as they stand at kinks
+
+    def upto(self, most: int) -> Mismatch | None:
+        """The first mismatch among so many points where both sides have a value,
+        and which does not stand at a kink."""
+        while self.tried < most and self.seen < 2 * MANY:
+            self.seen += 1
+            if mismatch := self._mismatch_at(self.seen - 1, generic=True):
+                return mismatch
+        return None
+
+    def at_kinks(self) -> Mismatch | None:
+        """The first mismatch among the points passed over that stand at a kink."""
+        mismatches = (self._mismatch_at(k, generic=False) for k in self.passed_over)
+        return next(filter(None, mismatches), None)
+
+    def _mismatch_at(self, k: int, *, generic: bool) -> Mismatch | None:
+        quantity, points = self.comparison.quantity, self.comparison.points
+        point = points.numbers(k)
+        try:
+            truths = truths_at(point, quantity)
+        except NO_VALUE:
+            return None
+        try:
+            mismatch = self._first(point, truths, generic=generic)
+        except NotRead:
+            raise
+        except (EvaluationError, ArithmeticError) as error:
+            self.without, self.where = self.without + 1, error
+            return None
+        except AtKink:
+            self.passed_over += [k] if generic else []
+            return None
+        except (TooClose, Imprecise):
+            return None
+        self.tried += 1
+        if mismatch is None:
+            return None
+        heard = points.heard(point)  # by all witnesses
+        binding = {letter: mismatch.binding[letter] for letter in quantity.letters}
+        truth = Evaluator(heard).value(quantity, binding)
+        return self._first(heard, [(binding, truth)], generic=generic)
+
+    def _first(
+        self, point: GraphPoint, truths: list[tuple[Binding, Array]], *, generic: bool
+    ) -> Mismatch | None:
+        """The first place at a point where what is claimed is not the truth."""
+        evaluator, here = Evaluator(point), cast(Any, point)
+        for binding, truth in truths:
+            for everywhere, mine in self.claimed(evaluator, binding):
+                if not same_shape(mine.shape, truth.shape):
+                    return Mismatch(here, everywhere, truth, reason=_shapes(mine, truth))
+                if off_entries(mine, truth, self.printed):
+                    _ = evaluator.value(self.comparison.quantity, binding)  # whose kinks count, too
+                    if generic and any(v == 0 for v in evaluator.kinks):
+                        raise AtKink("something has its kink here")
+                    return Mismatch(here, everywhere, truth, mine)
+        return None
+
+
+def _has_equality(tree: f.Node) -> bool:
+    """Whether a formula asks if two numbers are equal, which for most they are not."""
+    return any(isinstance(part, f.Compare) and part.operator == "==" for part in f.walk(tree))
+
+
+def _shapes(mine: Array, truth: Array) -> str:
+    return f"has shape {shape_text(mine.shape)}, the quantity {shape_text(truth.shape)}"
