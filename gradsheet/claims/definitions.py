@@ -477,6 +477,8 @@ def of_layers(
         free = {name: Free(shape) for name, shape in program.graph.given}
         if "y" in free and losses.of(network.loss).add_up:
             free["y"] = replace(free["y"], sums_to=Fraction(1))
+        if "learning_rate" in free:
+            free["learning_rate"] = replace(free["learning_rate"], positive=True)
         arrays: dict[str, Array] = {}
         if rate is not None and "learning_rate" in free:
             del free["learning_rate"]

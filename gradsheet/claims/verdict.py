@@ -90,7 +90,7 @@ class _Judge:
     """Judges one claim, at `points`; `history` has what a sheet with numbers has printed before."""
 
     claim: Claim
-    points: list[Point] | Everywhere
+    points: GraphPoint | Everywhere
     notation: Mapping[str, f.Node]
     readings: Readings
     history: History | None = None
@@ -167,7 +167,7 @@ class _Judge:
             witness=witnesses[0].data_text() if self.history is None and witnesses else "",
             working=working,
             readings=readings,
-            proof=self.comparison.proof() if self.history is None and verdict == "right" else "",
+            proof=self.comparison.proof() if verdict == "right" else "",
             own=self.own,
             given=self.given,
         )
@@ -461,7 +461,7 @@ def _over_all_values(sheet: Sheet, own: Stated, budget: Budget, session: Session
     judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
     if sheet.own is not None:
         return Verdicts(judgements, points.first, None)
-    probes = probes_for(sheet.network, None, sheet.exact_rate, session)
+    probes = probes_for(sheet.network, sheet.exact_rate, session)
     probes.budget.take_over(budget)
     return Verdicts(judgements, probes, None)
 
@@ -484,7 +484,7 @@ def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
                 if number:
                     formulas = FormulaWork(rung(number).network, None, LADDER[number])
                     budget.spend(claim_work(claim, formulas, 4))
-                judge = _Judge(claim, [rung(number)], sheet.notation, readings, history)
+                judge = _Judge(claim, rung(number), sheet.notation, readings, history)
                 judgement = judge.judgement()
             except Imprecise:
                 continue
