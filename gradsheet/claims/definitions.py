@@ -449,7 +449,8 @@ class _Equations:
 def _in_indices(formula: f.Node) -> Iterator[str]:
     """The names that stand in indices."""
     for part in f.walk(formula):
-        for index in getattr(part, "indices", ()):
+        is_kronecker = isinstance(part, f.Call) and part.function == "kronecker"
+        for index in part.below if is_kronecker else getattr(part, "indices", ()):
             if isinstance(index, f.Node):
                 yield from (inner.name for inner in f.walk(index) if isinstance(inner, f.Quantity))
 

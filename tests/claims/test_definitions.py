@@ -72,3 +72,17 @@ def test_a_name_given_wrongly_is_refused_once(given, begins):
     )
     assert problem[0] == 6
     assert problem[1].startswith(begins)
+
+
+def test_kronecker_compares_with_entries_of_labels():
+    claims = (
+        '[[claim]]\nquantity = "dL/ds[n,k]"\nworking = ["(1 - kronecker(k, y[n]))/2"]\n'
+        '[[claim]]\nquantity = "dL/ds"\nvalue = [["1/2", 0], [0, "1/2"]]\n'
+        '[[claim]]\nquantity = "kronecker(2, y[1])"\nvalue = 1\n'
+    )
+    text = (
+        'network = "L = mean(n, sum(k, (1 - kronecker(k, y[n]))*s[n,k]))"\n'
+        f"[given]\ns = [[1, 2], [3, 4]]\ny = [2, 1]\n{claims}"
+    )
+    judgements = gradsheet.judge(gradsheet.read(text)).judgements
+    assert [judgement.verdict for judgement in judgements] == ["right"] * 3
