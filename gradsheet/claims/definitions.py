@@ -30,11 +30,13 @@ MAX_DEFINITIONS = 200
 MAX_GIVEN = 4_096  # numbers, in all that is given
 SIZES = (3, 2, 4, 5, 6, 7)  # what sizes that are letters are tried with, one each
 SIZES_TRIED = 3  # each time every letter has the next one
+MAX_PARTS = 1_000  # of a function, with those that it is made of written out
 SHAPE_KEYS = ("shape", "sums_to", "positive")
 NAME = r"[A-Za-z_][A-Za-z_0-9]{0,39}"
 _LEFT = re.compile(
     rf"\s*(?P<name>{NAME})\s*(?:\[(?P<axes>[^\]]*)\]|\(\s*(?P<argument>{NAME})\s*\))?\s*", re.ASCII
 )
+_BEGUN = re.compile(rf"\s*({NAME})\s*(\()?", re.ASCII)
 
 
 class HasLines(SheetReader, Protocol):
@@ -56,6 +58,7 @@ def stated(reader: HasLines, top: Table, layers: Stated | None = None) -> Stated
     given = Table(reader, top.content.get("given", {}), "given")
     if not isinstance(given.content, dict):
         raise top.error(f"given is {as_written(given.content)}, expected a table: [given]", "given")
+    before = len(reader.problems)
     arrays: dict[str, Array] = {}
     free: dict[str, Free] = {}
     for name, content in given.content.items():
@@ -73,7 +76,12 @@ def stated(reader: HasLines, top: Table, layers: Stated | None = None) -> Stated
     network = top.text("network")
     lines = list(_lines(network, _first_line(reader, top)))
     _few(lines)
-    return _Equations(reader, lines, arrays, free, sizes, layers).stated()
+    equations = _Equations(reader, lines, arrays, free, sizes, layers)
+    read = equations.read({name for name in given.content if re.fullmatch(NAME, name, re.ASCII)})
+    if found := reader.problems[before:]:
+        del reader.problems[before:]
+        raise SheetError(found[0][1], found[0][0], found)
+    return equations.stated(read)
 
 
 def _resized(graph: Graph, free: Mapping[str, Free]) -> Iterator[Program]:
@@ -125,7 +133,9 @@ def _free(table: Table, name: str, content: Mapping[str, Any]) -> Free:
 def _object_to(table: Table, name: str) -> None:
     """Raise where something cannot be a name."""
     if not re.fullmatch(NAME, name, re.ASCII):
-        raise table.error(f"{name[:40]!r} cannot be a name, expected letters, digits and _", name)
+        raise table.error(
+            f"{name[:40]!r} cannot be a name, expected the letters a to z, digits and _", name
+        )
     if name in f.FUNCTIONS or name in ("d", "ln"):
         raise table.error(
             f"{name} is a function of the language, and cannot be a name as well: take another",
@@ -242,20 +252,30 @@ class _Equations:
         self.free = {**({} if layers is None else layers.free), **free}
         self.given = {*arrays, *free, *dict(sizes)}
 
-    def stated(self) -> Stated:
-        """The graph; raises SheetError with all that is wrong with it."""
-        before = len(self.reader.problems)
+    def read(self, given: set[str]) -> list[Definition | OwnFunction | None]:
+        """Every equation, None where one cannot be read; all that is wrong is noted.
+
+        `given` are the names of all that is given, whether it could be read or not.
+        """
+        self.given |= given
         sides = [self.reader.tried(None, self._left, line) for line in self.lines]
         lefts = [left for left in sides if left is not None]
         self._object_twice(lefts)
+        # What cannot be read is no unknown name besides.
+        unread = [line.left for line, left in zip(self.lines, sides, strict=True) if left is None]
+        begun = [match for match in map(_BEGUN.match, unread) if match is not None]
         names = self.given | self.above | {left.name for left in lefts if not left.argument}
+        names |= {match[1] for match in begun if not match[2]} - {*f.FUNCTIONS, "d", "ln"}
         functions = {left.name for left in lefts if left.argument}
+        functions |= {match[1] for match in begun if match[2]}
         self._object_letters(lefts, names | functions)
-        self._object_d(names)
+        self._object_d(lefts, names)
         read = [self.reader.tried(None, self._right, left, names, functions) for left in lefts]
-        if found := self.reader.problems[before:]:
-            del self.reader.problems[before:]
-            raise SheetError(found[0][1], found[0][0], found)
+        self._object_made_of_itself([part for part in read if isinstance(part, OwnFunction)])
+        return read
+
+    def stated(self, read: list[Definition | OwnFunction | None]) -> Stated:
+        """The graph of all equations; raises SheetError where its shapes do not fit."""
         definitions = tuple(part for part in read if isinstance(part, Definition))
         graph = Graph(
             self._shapes(),
@@ -278,8 +298,8 @@ class _Equations:
         if match is None:
             raise line.error(
                 "on the left stands a name, with letters where it goes entry by entry, or with "
-                "the argument of a function: z, z[i,j], h[0], f(u); names are of letters, digits "
-                "and _"
+                "the argument of a function: z, z[i,j], h[0], f(u); names are of the "
+                "letters a to z, digits and _"
             )
         name, axes, argument = match["name"], match["axes"], match["argument"] or ""
         if name in f.FUNCTIONS or name in ("d", "ln", *ENTRYWISE):
@@ -338,13 +358,41 @@ class _Equations:
                         "take another letter for one",
                     )
 
-    def _object_d(self, names: set[str]) -> None:
+    def _object_made_of_itself(self, functions: list[OwnFunction]) -> None:
+        """Note functions that are made of themselves, or of too many parts
+        where what they are made of is written out."""
+        parts: dict[str, int] = {}
+        for function in functions:
+            size = function.formula.size
+            line = _Line(function.line, f"{function.name}({function.argument})", "")
+            for part in f.walk(function.formula):
+                if not isinstance(part, f.Call) or part.function in ENTRYWISE:
+                    continue
+                name = part.function.removesuffix("'")
+                if name not in parts and any(name == other.name for other in functions):
+                    place = (
+                        "itself" if name == function.name else f"{name}, which stands further down"
+                    )
+                    self._note(
+                        line, f"{function.name} is made of {place}: a function calls those above it"
+                    )
+                size += parts.get(name, 0) * (3 if part.function != name else 1)
+            if size > MAX_PARTS >= max([0, *parts.values()]):
+                self._note(
+                    line,
+                    f"more than {MAX_PARTS:,} parts, with the functions that it is made of "
+                    "written out: take a smaller formula",
+                )
+            parts[function.name] = size
+
+    def _object_d(self, lefts: list[_Left], names: set[str]) -> None:
         """Note where dA/dB would be the quotient of two names."""
+        lines = {left.name: left.line.number for left in lefts}
         both = sorted(name for name in names if f"d{name}" in names)
         for a, b in itertools.combinations(both, 2):
             self.reader.problems.append(
                 (
-                    0,
+                    lines.get(f"d{b}") or lines.get(f"d{a}", 0),
                     f"d{a} and d{b} are names, and so are {a} and {b}: "
                     f"d{a}/d{b} would be two things, rename one",
                 )
@@ -401,7 +449,8 @@ class _Equations:
 def _in_indices(formula: f.Node) -> Iterator[str]:
     """The names that stand in indices."""
     for part in f.walk(formula):
-        for index in getattr(part, "indices", ()):
+        is_kronecker = isinstance(part, f.Call) and part.function == "kronecker"
+        for index in part.below if is_kronecker else getattr(part, "indices", ()):
             if isinstance(index, f.Node):
                 yield from (inner.name for inner in f.walk(index) if isinstance(inner, f.Quantity))
 

@@ -420,7 +420,9 @@ class _Parser:
         arguments = self.listed("(", self.formula, ")")
         self.count(name, arguments, 2 if name in TAKES_TWO else 1)
         if name == "kronecker" and not all(_is_index(argument) for argument in arguments):
-            raise FormulaError("kronecker compares two indices: kronecker(i, j)")
+            raise FormulaError(
+                "kronecker compares two indices: kronecker(i, j), kronecker(k, y[n])"
+            )
         return f.Call(name, arguments)
 
     @staticmethod
@@ -656,9 +658,10 @@ def _constant(node: f.Node) -> int | None:
 
 
 def _is_index(node: f.Node) -> bool:
-    """Whether a formula could stand as an index: whole numbers, letters and their sums."""
+    """Whether a formula could stand as an index: whole numbers, letters, entries
+    of something given, and their sums."""
     match node:
-        case f.Letter():
+        case f.Letter() | f.Quantity():
             return True
         case f.Number(number):
             return number.text.isdecimal()

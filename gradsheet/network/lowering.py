@@ -299,6 +299,12 @@ def lowered(graph: Graph) -> Program:
     return _Lowering(graph).program()
 
 
+def indices_in(formula: f.Node) -> set[str]:
+    """The letters that stand in indices."""
+    indices = (index for part in f.walk(formula) for index in getattr(part, "indices", ()))
+    return {letter for index in indices if isinstance(index, f.Node) for letter in index.letters}
+
+
 class _Lowering:
     def __init__(self, graph: Graph):
         self.graph = graph
@@ -454,6 +460,10 @@ class _Lowering:
             self.sizes[letter] = ranges[letter]
         scope = _Scope(ranges, axes={letter: letter for letter in letters}, fixed=fixed)
         if free := sorted(definition.formula.letters - {*letters, *fixed}):
+            if unknown := [
+                letter for letter in free if letter not in indices_in(definition.formula)
+            ]:
+                raise NotRead(f"{unknown[0]} is neither given nor defined above")
             are = "is free" if len(free) == 1 else "are free"
             raise NotRead(
                 f"{' and '.join(free)} {are} in the formula and not on the left: "

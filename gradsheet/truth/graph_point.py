@@ -340,10 +340,6 @@ class GraphPoint(GraphValues):
 
         return self.found(("at kink", of, by), find, lambda _: 1)
 
-    def function(self, name: str) -> tuple[str, f.Node] | None:
-        """The argument and the formula of a function of the sheet's own."""
-        return self.walk.function(name)
-
     def own_slope(self, name: str, argument: Array) -> Array:
         """The derivative of such a function, entry by entry."""
         return self.walk.own_slope(name, argument)

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.network.lowering import LoweredStep, Place, Program
+from gradsheet.language import formula as f
+from gradsheet.network.graph import Definition, Graph
+from gradsheet.network.lowering import LoweredStep, Place, Program, lowered
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget, curved, enclosed, length_factor
 from gradsheet.numbers.reasons import Missing
@@ -19,6 +21,7 @@ from manual.activations import Array
 from manual.ops import function_named
 
 ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
+ARGUMENT, SLOPE = "the argument", "the slope"  # in a network made for a function of its own
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,11 @@ class GraphValues(Values):
         longest = max(map(len, parts))
         full = [np.broadcast_to(part, (longest, *part.shape[1:])) for part in parts]
         return np.stack(full, 1 + place.axis)
+
+    def function(self, name: str) -> tuple[str, f.Node] | None:
+        """The argument and the formula of a function of the sheet's own."""
+        own = self.program.graph.by_function.get(name)
+        return None if own is None else (own.argument, own.formula)
 
     # Kinks
 
@@ -265,6 +273,26 @@ class GraphCarried(GraphValues):
                 _picked(self.comes_back(of, index[:axes], by), index[axes:]) for index in indices
             ]
         return np.stack([np.broadcast_to(column, (self._variants,)) for column in columns], -1)
+
+    def own_slope(self, name: str, argument: Array) -> Array:
+        """The derivative of a function of the sheet's own: that of a small
+        network, in which all that its formula names is given."""
+        graph = self.program.graph
+        parts = (part for own in graph.functions for part in f.walk(own.formula))
+        named = {part.name for part in parts if isinstance(part, f.Quantity)}
+        given = {name: self.node(name) for name in sorted(named & self.program.shapes.keys())}
+        given[ARGUMENT] = argument
+        slope = Definition(SLOPE, (), f.Call(f"{name}'", (f.Quantity(ARGUMENT),)))
+        small = Graph(
+            tuple((name, array.shape) for name, array in given.items()),
+            (slope,),
+            graph.functions,
+            whole_numbers=graph.whole_numbers,
+        )
+        program = lowered(small)
+        self.budget.spend(program.work)
+        sweep = Sweep(program, given, self.sweep.typed, floats=self.floats)
+        return as_array(sweep.value(program.places[SLOPE].slot)[0])
 
     def scale(self) -> tuple[Array, Array]:
         """Of every variant the largest number on the way, and whether something

@@ -157,6 +157,8 @@ class Sweep:
             if at is not None:
                 comes = cotangents.chain[slot] = self._changed((of, slot), comes, at)
             for k, (other, part) in enumerate(self._through(slot, comes, cotangents)):
+                if part is None:
+                    continue
                 if (edit := self.edits.get((slot, k))) is not None:
                     arrays = [self.values[i] for i in self.program.steps[slot].inputs]
                     step, value = self.program.steps[slot], self.values[slot]
@@ -181,8 +183,9 @@ class Sweep:
 
     def _through(
         self, slot: int, comes: Array, cotangents: "Cotangents"
-    ) -> Iterator[tuple[int, Array]]:
-        """What comes back through one step, at each of its inputs."""
+    ) -> Iterator[tuple[int, Array | None]]:
+        """What comes back through one step, at each of its inputs; None where
+        nothing can, as at the sides of a comparison."""
         step = self.program.steps[slot]
         match step.operation:
             case "given" | "constant":
@@ -208,9 +211,7 @@ class Sweep:
                         return
                 rule = self.operations[operation].backward
                 parts = rule(comes, value, *arrays, **step.arguments)
-                for other, part in zip(step.inputs, parts, strict=True):
-                    if part is not None:
-                        yield other, part
+                yield from zip(step.inputs, parts, strict=True)
 
     # Derivatives in definitions
 

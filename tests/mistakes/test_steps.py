@@ -533,3 +533,31 @@ def test_a_search_without_operations_ends_quietly():
     judgements, point, history = verdicts(sheet, budget)
     budget.start(10)
     assert diagnose(judgements, point, history) == []
+
+
+@pytest.mark.parametrize(
+    ("network", "given", "quantity", "value", "words"),
+    [
+        # a function of the sheet's own, and its derivative, where something else is carried on
+        (
+            "f(u) = a*u**2 + u\nlook = w0 + beta*v0\nv1 = beta*v0 - rate*f'(look)",
+            'a = 2\nw0 = 2\nv0 = -1\nbeta = "9/10"\nrate = "1/10"',
+            "f'(look)",
+            9,
+            "the term beta*v0 of the formula of look was not added",
+        ),
+        # nothing comes back at the two sides of a comparison, so the third is the first
+        (
+            "r = w*x - y\nL = sum(n, where(abs(r[n]) <= 1, r[n]**2/2, abs(r[n]) - 1/2))",
+            "x = [1, 2, 3]\ny = [1, 5, 2]\nw = 1",
+            "dL/dr",
+            [0, 1, 1],
+            "the slope of abs(r) is missing, on the way back from L",
+        ),
+    ],
+)
+def test_own_functions_and_cases_are_followed_by_who_looks_for_mistakes(
+    network, given, quantity, value, words
+):
+    _, _, text = mistake_of(network, given, quantity, value)
+    assert words in text

@@ -1,0 +1,88 @@
+"""Networks of their own that do not fit: refused, each mistake with its line."""
+
+import pytest
+
+import gradsheet
+
+GIVEN = '[given]\nx = [1, 2]\nW = [[1, 2], [3, 4], [5, 6]]\n[[claim]]\nquantity = "L"\nvalue = 1\n'
+
+
+def refused(network, given=GIVEN):
+    """The lines and messages with which a sheet is refused."""
+    with pytest.raises(gradsheet.SheetError) as error:
+        gradsheet.read(f'network = """\n{network}\n"""\n{given}')
+    return error.value.problems
+
+
+@pytest.mark.parametrize(
+    ("network", "problems"),
+    [
+        ("z = W @ xx\nL = sum(qq)*x", ["2: unknown name xx", "3: unknown name qq"]),
+        ("z = x @ W\nL = sum(z)", ["2: @ between shapes (2,) and (3, 2)"]),
+        ("x2[W] = x\nL = 1", ["2: W is a name of the network, and cannot be an index"]),
+        ("h[t] = h[t-1] + x[t]\nL = h[2]", ["2: h[t-1] is h[0] here, which nothing defines"]),
+        ("z = W @ (x\nL = sum(z)", ["2: found 'L' after 'W @ ( x', expected ')'"]),
+        ("z = W @ x = 3", ["2: found '=' after 'W @ x'"]),
+        ("z == W @ x", ["2: found '='"]),
+        ("L = y*x[1]", ["2: y is neither given nor defined above"]),
+        ("L = sum(k, x[j])", ["2: j is free in the formula and not on the left"]),
+        ("L = L + 1", ["2: L is defined by itself"]),
+        ("z = 1\nz = 2", ["3: z is defined already, on line 2"]),
+        ("exp = 1\nd = 2", ["2: exp is a function of the language", "3: d is a function"]),
+        ("θ = 1", ["2: on the left stands a name"]),
+        # what cannot be read is no unknown name besides
+        ("f(u, v) = u*v\nL = f(2)", ["2: on the left stands a name"]),
+        ("z[i = 2\nL = z", ["2: on the left stands a name"]),
+        ("dL = 1\ndx = 2\nL = sum(x)", ["3: dL and dx are names, and so are L and x"]),
+        # functions of the sheet's own
+        ("f(u) = f(u)*2\nL = f(1)", ["2: f is made of itself"]),
+        ("f(u) = g(u)\ng(u) = f(u)\nL = f(1)", ["2: f is made of g, which stands further down"]),
+        (
+            "f(u) = a*u\nL = f(1)",
+            ["2: a is free in the formula: a function has its argument alone"],
+        ),
+        (
+            "f0(u) = u*u\n" + "".join(f"f{k}(u) = f{k - 1}(f{k - 1}(u))\n" for k in range(1, 30)),
+            ["10: more than 1,000 parts, with the functions that it is made of written out"],
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_line_by_line(network, problems):
+    found = refused(network)
+    assert len(found) == len(problems), found
+    for (line, message), expected in zip(found, problems, strict=True):
+        number, words = expected.split(": ", 1)
+        assert (line, words in message) == (int(number), True), found
+
+
+@pytest.mark.parametrize(
+    ("given", "begins"),
+    [
+        ("[[1, 2], [3]]", "x has rows of unequal length"),
+        ('["a", "b"]', "x: 'a' is no number"),
+        ("{ shap = [2] }", "unknown key 'shap' in x"),
+        ("{ shape = [-2] }", "the shape of x is [-2]"),
+        ("[]", "x has an empty list"),
+    ],
+)
+def test_a_name_given_wrongly_is_refused_once(given, begins):
+    (problem,) = refused(
+        "z[i] = 2*x[i]\nL = sum(z)",
+        f'[given]\nx = {given}\n[[claim]]\nquantity = "L"\nvalue = 1\n',
+    )
+    assert problem[0] == 6
+    assert problem[1].startswith(begins)
+
+
+def test_kronecker_compares_with_entries_of_labels():
+    claims = (
+        '[[claim]]\nquantity = "dL/ds[n,k]"\nworking = ["(1 - kronecker(k, y[n]))/2"]\n'
+        '[[claim]]\nquantity = "dL/ds"\nvalue = [["1/2", 0], [0, "1/2"]]\n'
+        '[[claim]]\nquantity = "kronecker(2, y[1])"\nvalue = 1\n'
+    )
+    text = (
+        'network = "L = mean(n, sum(k, (1 - kronecker(k, y[n]))*s[n,k]))"\n'
+        f"[given]\ns = [[1, 2], [3, 4]]\ny = [2, 1]\n{claims}"
+    )
+    judgements = gradsheet.judge(gradsheet.read(text)).judgements
+    assert [judgement.verdict for judgement in judgements] == ["right"] * 3
