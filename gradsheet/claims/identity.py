@@ -343,7 +343,7 @@ class _Search:
         if mismatch is None:
             return None
         heard = points.heard(point)  # by all witnesses
-        binding = {letter: mismatch.binding[letter] for letter in quantity.letters}
+        binding = {letter: mismatch.binding[letter] for letter in sorted(quantity.letters)}
         truth = Evaluator(heard).value(quantity, binding)
         return self._first(heard, [(binding, truth)], generic=generic)
 
