@@ -18,6 +18,7 @@ from gradsheet.claims.sheet import VERDICTS
 from gradsheet.commands.cli import FORMATS, main
 from gradsheet.language.formula import FUNCTIONS
 from gradsheet.mistakes.catalogue import CATALOGUE
+from gradsheet.mistakes.edges import LIKELY
 from gradsheet.network.lowering import MAX_AXES as MAX_AXES_ON_THE_WAY
 from gradsheet.network.lowering import MAX_ENTRIES as MAX_NUMBERS_ON_THE_WAY
 from gradsheet.numbers.budget import MAX_OPERATIONS
@@ -121,6 +122,11 @@ def test_the_mistakes_page_has_every_code():
         source = (ROOT / "gradsheet" / file).read_text()
         codes |= set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source))
     assert {"arithmetic-slip", "form-one-row", "sign-lost", "two-kept"} <= codes
+    codes |= {*LIKELY}
+    for name in ("relations", "rewriting"):
+        source = (ROOT / "gradsheet" / "mistakes" / f"{name}.py").read_text()
+        codes |= set(re.findall(r'(?:yield |Explanation\()"([a-z]+(?:-[a-z]+)+)"', source))
+    assert {"held-constant", "not-summed", "quotient-turned", "zero-given"} <= codes
     assert set(re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)) >= {
         f"`{mistake.code}`" for mistake in CATALOGUE
     }
