@@ -16,13 +16,11 @@ from gradsheet.network.losses import SQUARES
 from gradsheet.numbers.printed import exact_text
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain
-from gradsheet.numbers.session import LIBRARY
 from gradsheet.solution.rounding_off import value_text
-from gradsheet.truth import autodiff
-from gradsheet.truth import nudge as difference
 from gradsheet.truth.point import Point, point_of
 from gradsheet.truth.steps import Pass, in_front
 from manual import losses
+from tests import witnesses
 from tests.networks import Problem, all_problems, examples, rational_problems, stated_problem
 from tests.sheets import ONE_OUTPUT, judged
 
@@ -177,6 +175,7 @@ def test_a_kink_is_not_in_the_way():
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.xfail(strict=True, reason="to the formulas of the graph 0 log 0 has no value")
 def test_where_the_loss_has_a_value_and_no_slope():
     """-y log(yhat) with both 0."""
     text = "loss = 'cross_entropy'\nx = [0]\ny = [0, 0]\n[[layer]]\nW = [[1], [1]]\n"
@@ -371,33 +370,13 @@ def _witnessed(problem: Problem) -> None:
     here = point_of(stated, ["L", "shares"], arithmetic=Arithmetic(40))
     whole, shares = (here.derivative(of, (), "y", ()) for of in ("L", "shares"))
     assert all(a == b for a, b in zip(shares.sum(0).flat, whole.flat, strict=True))
-    assert (here._autodiff.derivative("L", "y") == whole).all()
+    (by_jax,) = (jax for asked, jax in here._programs.items() if asked.of)
+    assert (by_jax.derivative("L", "y") == whole).all()
 
 
-def plant(monkeypatch, room: str) -> None:
-    """Let one witness lose the sign of the derivative by y."""
-    if room == "by hand":
-        for name, loss in losses.LOSSES.items():
-            if (right := loss.by_y) is not None:
-                wrong = loss._replace(by_y=lambda y, yhat, right=right: -right(y, yhat))
-                monkeypatch.setitem(losses.LOSSES, name, wrong)
-    elif room == "JAX":
-        right = autodiff.loss_shares
-        monkeypatch.setattr(LIBRARY, "_caches", {})
-        monkeypatch.setattr(autodiff, "loss_shares", lambda *a: -right(*a))
-    else:
-        right = difference.Walk.derivative
-
-        def wrong(self, *a):
-            left, other, kink = right(self, *a)
-            return difference.Slopes(-left, -other, kink) if a[2] == "y" else right(self, *a)
-
-        monkeypatch.setattr(difference.Walk, "derivative", wrong)
-
-
-@pytest.mark.parametrize("room", ["by hand", "JAX", "the nudge"])
+@pytest.mark.parametrize("room", witnesses.ROOMS[:3])
 def test_where_witnesses_disagree_there_is_no_verdict(monkeypatch, room):
-    plant(monkeypatch, room)
+    witnesses.plant_in_differences(monkeypatch, room)
     entropy = batch("cross_entropy", y=PROBABILITIES, last="softmax")
     for text, quantity, value in (
         (ONE_OUTPUT, "dL/dy[1]", "-3"),
@@ -411,7 +390,7 @@ def test_where_witnesses_disagree_there_is_no_verdict(monkeypatch, room):
         assert (
             "the witnesses disagree on dL/dy" in found.message or "on dshares/dy" in found.message
         )
-    assert judged(ONE_OUTPUT, "dL/dyhat[1]", value="3").verdict == "right"  # elsewhere they agree
+    assert judged(ONE_OUTPUT, "L", value="4.5").verdict == "right"  # elsewhere they agree
 
 
 def test_by_hand_alone_there_would_be_no_slope_at_0_times_log_0():

@@ -1,5 +1,5 @@
-"""Worked examples as they are in print, and sheets that were once misjudged:
-every verdict on record is reached."""
+"""Worked examples as they are in print, sheets that were once misjudged, and
+sheets with networks of their own: every verdict on record is reached."""
 
 from pathlib import Path
 
@@ -8,10 +8,12 @@ import pytest
 import gradsheet
 
 HERE = Path(__file__).parent
-PUBLISHED, GRADED = (sorted((HERE / folder).glob("*.toml")) for folder in ("published", "graded"))
+PUBLISHED, GRADED, GRAPHS = (
+    sorted((HERE / folder).glob("*.toml")) for folder in ("published", "graded", "graphs")
+)
 
 
-@pytest.mark.parametrize("path", PUBLISHED + GRADED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PUBLISHED + GRADED + GRAPHS, ids=lambda path: path.stem)
 def test_every_verdict_on_record_is_reached(path: Path) -> None:
     report = gradsheet.judge(gradsheet.load(path))
     for judgement in report.judgements:
@@ -25,6 +27,10 @@ def test_every_verdict_on_record_is_reached(path: Path) -> None:
 def test_there_are_examples() -> None:
     assert len(PUBLISHED) >= 10
     assert len(GRADED) >= 15
+    assert len(GRAPHS) >= 10
+    for path in GRAPHS:
+        claims = gradsheet.load(path).claims
+        assert all(claim.expect or claim.is_open for claim in claims), path.stem
 
 
 def off(name: str) -> dict:

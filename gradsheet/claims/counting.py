@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from gradsheet.claims.comparison import has_own_kink
+from gradsheet.claims.definitions import own_of
 from gradsheet.claims.sheet import Claim, Sheet, SheetError, Stated
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import MAX_DOTS
@@ -17,7 +17,6 @@ from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
 from gradsheet.truth.graph_point import Asked, length_of
 from gradsheet.truth.graph_values import SweepWork
-from gradsheet.truth.probes import ALL_HEARD, LARGE, points_of
 from gradsheet.truth.work import JAX, FormulaWork, PassWork
 
 SMALL = 4  # bits of small whole numbers
@@ -105,10 +104,10 @@ def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") 
 def operations(sheet: Sheet) -> int:
     """How many operations judging a sheet takes, but for finding out how what
     is not true came about."""
-    if sheet.own is not None:
-        counted = _of_own_network if sheet.has_numbers else _over_all_values
-        return counted(sheet, sheet.own)
-    return _with_numbers(sheet) if sheet.params is not None else _over_all_weights(sheet)
+    if (own := own_of(sheet)) is None:
+        return _with_numbers(sheet)
+    counted = _of_own_network if sheet.has_numbers else _over_all_values
+    return counted(sheet, own)
 
 
 def _of_own_network(sheet: Sheet, own: Stated) -> int:
@@ -167,23 +166,6 @@ def _with_numbers(sheet: Sheet) -> int:
     formulas = FormulaWork(network, bits)
     claims = sum(claim_work(claim, formulas, 2) for claim in sheet.readable.claims)
     return witness_work(sheet, bits) + claims
-
-
-def _over_all_weights(sheet: Sheet) -> int:
-    network = sheet.network
-    examples, bits = network.examples or 1, LARGE.bit_length() if network.rational else None
-    formulas = FormulaWork(network, bits)
-    work, free = 0, False
-    for claim in sheet.readable.claims:
-        kinks = any(has_own_kink(tree, network) for tree in trees_of(claim))
-        free |= kinks
-        work += points_of(network, free=kinks) * claim_work(claim, formulas)
-    one = PassWork(network, examples, bits)
-    rows = sum(map(one.jacobian, derived(sheet)))
-    work += points_of(network, free=free) * (
-        DRAWN + 3 * one.forward + rows + _after_update(sheet, bits)
-    )
-    return int(work) + ALL_HEARD * witness_work(sheet, None if bits is None else SMALL)
 
 
 def _after_update(sheet: Sheet, bits: int | None) -> int:

@@ -3,21 +3,27 @@
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
 
-from gradsheet.claims.sheet import Free, SheetError, Stated
+from gradsheet.claims.sheet import Free, Sheet, SheetError, Stated
 from gradsheet.claims.tables import MAX_AXES, SheetReader, Table, as_written
 from gradsheet.language import formula as f
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.shown import short
+from gradsheet.network import losses
 from gradsheet.network.graph import Definition, Graph, OwnFunction, Shape
+from gradsheet.network.layers import given_arrays, graph_of
 from gradsheet.network.lowering import Program, lowered
+from gradsheet.network.network import Network
+from gradsheet.network.problem import stated as numbers
 from gradsheet.numbers.reasons import EvaluationError, OutOfWork
+from manual import Layer
 from manual.activations import Array
 
 MAX_DEFINITIONS = 200
@@ -402,3 +408,41 @@ def _in_indices(formula: f.Node) -> Iterator[str]:
 
 def _nested(value: Any) -> Any:
     return tuple(map(_nested, value)) if isinstance(value, list) else value
+
+
+def of_layers(
+    network: Network,
+    params: Sequence[Layer] | None,
+    x: Array | None,
+    y: Array | None,
+    rate: Fraction | None,
+    *,
+    rows: bool = False,
+    unspecified: bool = True,
+) -> Stated:
+    """Layers as the definitions that they are shorthand for, with their numbers
+    or, where they have none, for all."""
+    program, reading = lowered(graph_of(network, rows=rows, unspecified=unspecified)), ""
+    if not unspecified or rows:
+        reading = network.reading() + ("; W is (inputs, units)" if rows else "")
+    if params is None or x is None:
+        free = {name: Free(shape) for name, shape in program.graph.given}
+        if "y" in free and losses.of(network.loss).add_up:
+            free["y"] = replace(free["y"], sums_to=Fraction(1))
+        if "learning_rate" in free:
+            free["learning_rate"] = replace(free["learning_rate"], positive=True)
+        arrays: dict[str, Array] = {}
+        if rate is not None and "learning_rate" in free:
+            del free["learning_rate"]
+            arrays["learning_rate"] = np.array(rate, object)
+        return Stated(program, arrays, free, reading)
+    given = given_arrays(numbers(network, params, x, y, rate), rows=rows)
+    return Stated(program, {name: given[name] for name, _ in program.graph.given}, {}, reading)
+
+
+def own_of(sheet: Sheet) -> Stated | None:
+    """The network of its own that a sheet has, or that its layers without
+    numbers stand for; None where they have numbers."""
+    if sheet.own is not None or sheet.params is not None:
+        return sheet.own
+    return of_layers(sheet.network, None, None, None, sheet.exact_rate)

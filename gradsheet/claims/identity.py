@@ -10,7 +10,7 @@ import functools
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from gradsheet.claims.sheet import Free, Stated
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
 from gradsheet.network.lowering import Program
+from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.formal import TERMS, FormalField
 from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
@@ -54,7 +55,7 @@ FIELD = 120  # bits by which an element of the field is drawn, at the least
 
 Draw = Callable[[], Any]
 # What cannot be told at one point, and may be at another.
-PASSED_OVER = (DivisionByZero, AtKink, TooClose, OutsideDomain, ZeroDivisionError, Imprecise)
+PASSED_OVER = (EvaluationError, ArithmeticError, AtKink, TooClose, Imprecise)
 
 
 def _drawn(spec: Free, shape: tuple[int, ...], draw: Draw) -> Array:
@@ -71,10 +72,10 @@ def _drawn(spec: Free, shape: tuple[int, ...], draw: Draw) -> Array:
 @dataclass(eq=False)
 class Everywhere:
     """The points at which the claims of a sheet are tried; what is `asked` is
-    put to the witnesses."""
+    put to the witnesses, if anything is."""
 
     own: Stated
-    asked: Asked
+    asked: Asked | None
     budget: Budget
     session: Session
     _numbers: list[GraphPoint] = field(default_factory=list, init=False)
@@ -135,12 +136,12 @@ class Everywhere:
 
         given: dict[str, Array] = {**self.own.arrays}
         for name, spec in self.own.free.items():
-            array = _drawn(spec, program.shapes[name], functools.partial(number_of, spec))
-            if spec.positive and spec.sums_to is not None:  # in parts of the total
-                weights = _drawn(Free(spec.shape), array.shape, lambda: chance.randint(1, LARGEST))
-                rows = weights.reshape(-1, array.shape[-1] if array.ndim else 1)
-                sums = rows.sum(-1, keepdims=True)
-                array = (rows * Fraction(spec.sums_to) / sums).reshape(array.shape)
+            shape, total = program.shapes[name], spec.sums_to if spec.positive else None
+            free = spec if total is None else replace(spec, sums_to=None)
+            array = _drawn(free, shape, functools.partial(number_of, spec))
+            if total is not None:  # parts of it
+                rows = array.reshape(-1, shape[-1] if shape else 1)
+                array = (rows * (total / rows.sum(-1, keepdims=True))).reshape(shape)
             given[name] = array
         return given
 
@@ -177,11 +178,9 @@ class IdentityComparison:
             point = self.points.numbers(k)
             try:
                 truth, *_ = self._heard(self.points.heard(point))
+            except NotRead:
+                raise
             except PASSED_OVER as error:
-                nowhere = nowhere or error
-            except EvaluationError as error:
-                if isinstance(error, NotRead) or "no value here" not in str(error):
-                    raise
                 nowhere = nowhere or error
             else:
                 return truth
@@ -217,6 +216,8 @@ class IdentityComparison:
 
         def claimed(evaluator: Evaluator, binding: Binding) -> Iterator[tuple[Binding, Array]]:
             for more in evaluator.bindings(line, self.quantity.letters):
+                if not evaluator.is_inside(line, self.quantity, {**binding, **more}):
+                    continue
                 mine = evaluator.value(line, {**binding, **more})
                 shapes.append(mine.shape)
                 yield {**binding, **more}, mine
@@ -235,19 +236,21 @@ class IdentityComparison:
         """Where numbers show a difference; Undecided where they show none, and
         nothing shows that there is none."""
         search = _Search(self, claimed, printed)
-        doubt = self._unproved(claimed, 1)
+        doubt = self._unproved(claimed, printed, 1)
         asks_equality = any(map(_has_equality, (self.quantity, self._line or self.quantity)))
+        if mismatch := search.upto(FEW):
+            return mismatch
         many = bool(doubt) or asks_equality
         if many:
             self.first_point.budget.spend(MANY * self._work_at(self.first_point))
-        if mismatch := search.upto(MANY if many else FEW):
-            return mismatch
+            if mismatch := search.upto(MANY):
+                return mismatch
         if search.where is not None and not search.tried:  # it has no value anywhere
             return Mismatch(self.first_point, {}, reason=str(search.where))
         if doubt:
             work = sum(map(self._work_at, self.points.formal(1)))
             self.first_point.budget.spend(LONGER * work)
-            doubt = self._unproved(claimed, TERMS)
+            doubt = self._unproved(claimed, printed, TERMS)
         if many and (doubt or asks_equality) and (mismatch := search.at_kinks()):
             return mismatch
         if doubt:
@@ -263,9 +266,22 @@ class IdentityComparison:
         work: int = point.pass_work.both + sum(map(point.formula_work, sides))
         return work
 
-    def _unproved(self, claimed: Claimed, terms: int) -> str:
-        """Why equality is not shown on formal numbers at every size; "" where it is."""
+    @functools.cached_property
+    def _is_a_number(self) -> bool:
+        """Whether nothing that is free is on the way to the quantity."""
+        program = self.points.own.program
+        free = {program.places[name].slot for name in self.points.own.free}
+        free |= {program.places[letter].slot for letter, _ in program.graph.sizes}
+        names = (part.name for part in f.walk(self.quantity) if isinstance(part, f.Quantity))
+        slots = (slot for name in names for slot in program.places[program.canonical(name)].all)
+        return all(free.isdisjoint(program.before(slot)) for slot in slots)
+
+    def _unproved(self, claimed: Claimed, printed: list[Printed] | None, terms: int) -> str:
+        """Why equality is not shown on formal numbers at every size; "" where it
+        is, or where printed digits are those of one number."""
         but = "holds wherever it was tried, but nothing here proves it"
+        if printed and self._is_a_number:
+            return ""
         for point in self.points.formal(terms):
             try:
                 evaluator = FormalEvaluator(point)
@@ -274,7 +290,12 @@ class IdentityComparison:
                     for _, mine in claimed(evaluator, binding):
                         if not same_shape(mine.shape, truth.shape):
                             raise EvaluationError(_shapes(mine, truth))
-                        if off_entries(mine, truth, None):
+                        exact = as_array(
+                            np.frompyfunc(lambda v: getattr(v, "exact", v), 1, 1)(truth)
+                        )
+                        known = printed and all(v is not None for v in exact.flat)
+                        pair = (exact, printed) if known else (truth, None)
+                        if off_entries(mine, *pair):
                             return but
             except (DivisionByZero, ZeroDivisionError):
                 return f"{but}: there is a division by 0 for some signs of what has a kink"

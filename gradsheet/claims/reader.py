@@ -6,25 +6,21 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from gradsheet.claims import toml
-from gradsheet.claims.definitions import stated
-from gradsheet.claims.sheet import VERDICTS, Claim, Free, Line, Sheet, SheetError, Stated
+from gradsheet.claims.definitions import of_layers, stated
+from gradsheet.claims.sheet import VERDICTS, Claim, Line, Sheet, SheetError, Stated
 from gradsheet.claims.tables import Table, UnreadValue, as_written
 from gradsheet.language.formula import FUNCTIONS, Derivative, List, Node, Quantity, walk
 from gradsheet.language.functions import facts_of
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.shown import short
-from gradsheet.network import losses
-from gradsheet.network.layers import given_arrays, graph_of
-from gradsheet.network.lowering import Program, lowered
+from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
-from gradsheet.network.problem import stated as numbers
 from gradsheet.numbers.printed import Printed
 from gradsheet.numbers.session import LIBRARY, Session
 from manual import Layer
@@ -180,7 +176,9 @@ class _Reader:
         if (is_own or self.rows) and not self.problems:
             # A network that has a loss has L from its layers, and else from its equations.
             options: Any = {"rows": self.rows, "unspecified": not is_own}
-            own = _as_stated(network, arrays if numeric else [], x, y, rate, **options)
+            params = tuple(Layer(W, b) for W, b in arrays if W is not None)
+            given = (params if numeric else None, x, y, None if rate is None else rate.value)
+            own = of_layers(network, *given, **options)
             if is_own:
                 own = tried(None, stated, self, top, own)
             return self.with_own(own, top, path, title, claims)
@@ -516,31 +514,6 @@ def _rows(top: Table, key: str, width: int, examples: int | None) -> Array:
     if has:
         raise top.error(f"{key} has {has}", key)
     return rows
-
-
-def _as_stated(
-    network: Network,
-    layers: Sequence[tuple[Array | None, Array | None]],
-    x: Array | None,
-    y: Array | None,
-    rate: Printed | None,
-    **options: bool,
-) -> Stated:
-    """Layers as the definitions that they are shorthand for, with their numbers
-    or, where they have none, for all."""
-    program, reading = lowered(graph_of(network, **options)), network.reading()
-    if options["rows"]:
-        reading += "; W is (inputs, units)"
-    if x is None:
-        free = {name: Free(shape) for name, shape in program.graph.given}
-        if "y" in free and losses.of(network.loss).add_up:
-            free["y"] = replace(free["y"], sums_to=Fraction(1))
-        return Stated(program, {}, free, reading)
-    params = tuple(Layer(W, b) for W, b in layers if W is not None)
-    exact = None if rate is None else rate.value
-    given = given_arrays(numbers(network, params, x, y, exact), rows=options["rows"])
-    arrays = {name: given[name] for name, _ in program.graph.given}
-    return Stated(program, arrays, {}, reading)
 
 
 def _own(network: Network | Program) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from fractions import Fraction
 import numpy as np
 
 from gradsheet.claims.comparison import Comparison, agree_at, truths_at
+from gradsheet.claims.definitions import of_layers
 from gradsheet.claims.following import follow_work
+from gradsheet.claims.identity import Everywhere, IdentityComparison
 from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import same_shape
@@ -30,7 +32,6 @@ from gradsheet.numbers.reasons import NO_ANSWER, EvaluationError, Missing, OutOf
 from gradsheet.numbers.session import Session
 from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import Point, point_of
-from gradsheet.truth.probes import Probes, points_of, probes_for
 from manual import Layer
 from manual.activations import Activation
 
@@ -140,13 +141,12 @@ class Readings:
         )
 
     @functools.cached_property
-    def _probes(self) -> list[tuple[_Reading, Probes]]:
+    def _everywhere(self) -> list[tuple[_Reading, Everywhere]]:
         readings = [reading for reading in _readings(self.network) if reading.transposed is None]
-        networks = [reading.network for reading in readings]
-        probes = [probes_for(network, None, self.rate, self.session) for network in networks]
-        for each in probes:
-            each.budget.take_over(self.budget)
-        return [*zip(readings, probes, strict=True)]
+        owns = [of_layers(r.network, None, None, None, self.rate) for r in readings]
+        # The truth is read off the sweep alone: a verdict is not at stake.
+        points = [Everywhere(own, None, self.budget, self.session) for own in owns]
+        return [*zip(readings, points, strict=True)]
 
     def fitting(self, claim: Claim) -> list[str]:
         """The readings under which a wrong claim would be right, each as it follows "right if"."""
@@ -159,7 +159,7 @@ class Readings:
         if claim.value is None or self.point is None:
             return
         if (turned := _transpose(claim.value)) and Comparison(
-            claim.tree, [self.point]
+            claim.tree, self.point
         ).mismatch_of_value(turned) is None:
             yield "it is read transposed"
         self.budget.spend(FLOAT_PASS / 4 * len(self._points))
@@ -167,7 +167,7 @@ class Readings:
             try:
                 if self._close(claim, floats):
                     self.budget.spend(self.point.pass_work.both)
-                    read = Comparison(claim.tree, [self._exactly(reading)])
+                    read = Comparison(claim.tree, self._exactly(reading))
                     if read.mismatch_of_value(claim.value) is None:
                         yield reading.words
             except NO_ANSWER:
@@ -192,26 +192,20 @@ class Readings:
         trees = [line.tree for line in claim.working if line.tree is not None]
         if not trees or len(trees) < len(claim.working):
             return
-        for reading, probes in self._probes:
+        for reading, points in self._everywhere:
             try:
-                if not all(self._agrees(claim.tree, tree, probes) for tree in trees):
+                if not all(self._agrees(claim.tree, tree, points) for tree in trees):
                     continue
-                point = next(iter(probes))
-                one = follow_work(claim.tree, point) + sum(map(point.formula_work, trees))
-                self.budget.spend(points_of(reading.network, free=False) * one)
-                comparison = Comparison(claim.tree, probes)
+                comparison = IdentityComparison(claim.tree, points)
                 outcomes = map(comparison.mismatch_of_line, reversed(trees))
                 if all(outcome.mismatch is None for outcome in outcomes):
                     yield reading.words
             except (EvaluationError, Missing, Undecided, OutOfWork):
                 continue
 
-    def _agrees(self, quantity: f.Node, line: f.Node, probes: Probes) -> bool:
+    def _agrees(self, quantity: f.Node, line: f.Node, points: Everywhere) -> bool:
         """Whether a formula is a quantity at the first points: for most readings it is not."""
-        point = next(iter(probes))
+        point = points.first
         self.budget.spend(FIRST * (follow_work(quantity, point) + point.formula_work(line)))
-
-        def find() -> bool:
-            return all(agree_at(p, p, quantity, line) for p in itertools.islice(probes, FIRST))
-
-        return bool(probes.kept(("first look", quantity, line), find))
+        few = map(points.numbers, range(FIRST))
+        return all(agree_at(point, point, quantity, line) for point in few)

@@ -33,7 +33,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradsheet.claims.comparison import Comparison, Mismatch, like, truths_at
-from gradsheet.claims.counting import asked_of, claim_work, derived, own_witness_work, witness_work
+from gradsheet.claims.counting import asked_of, claim_work, own_witness_work, witness_work
+from gradsheet.claims.definitions import own_of
 from gradsheet.claims.history import History
 from gradsheet.claims.identity import Everywhere, IdentityComparison, sizes_tried
 from gradsheet.claims.judgement import Judgement, LineVerdict
@@ -74,7 +75,7 @@ from gradsheet.truth.carrying import carried
 from gradsheet.truth.derivation import true_formula
 from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.point import Point, shared_point_of
-from gradsheet.truth.probes import Probes, probes_for
+from gradsheet.truth.probes import probes_for
 from gradsheet.truth.target import mentions
 from gradsheet.truth.values import Values
 from gradsheet.truth.work import FormulaWork
@@ -89,7 +90,7 @@ class _Judge:
     """Judges one claim, at `points`; `history` has what a sheet with numbers has printed before."""
 
     claim: Claim
-    points: Probes | list[Point] | Everywhere
+    points: GraphPoint | Everywhere
     notation: Mapping[str, f.Node]
     readings: Readings
     history: History | None = None
@@ -145,10 +146,10 @@ class _Judge:
         true: Text = None
         told: Text = None
         digits: Text = None
-        if isinstance(self.points, Probes):
-            if verdict == "wrong":
-                told = true = _true_formula(claim, self.points, self.notation)
-        elif not isinstance(self.points, Everywhere):
+        if isinstance(self.points, Everywhere):
+            if verdict == "wrong" and self.readings.network.depth:
+                told = true = self._true_formula()
+        else:
             entries = [] if claim.value is None else printed_entries(claim.value)
             truth = (
                 self._whole(truth) if claim.value is None else like(truth, fractions(claim.value))
@@ -166,10 +167,29 @@ class _Judge:
             witness=witnesses[0].data_text() if self.history is None and witnesses else "",
             working=working,
             readings=readings,
-            proof=self.comparison.proof() if self.history is None and verdict == "right" else "",
+            proof=self.comparison.proof() if verdict == "right" else "",
             own=self.own,
             given=self.given,
         )
+
+    def _true_formula(self) -> str | None:
+        """The true formula for a claim over all weights, judged like any other
+        before it is shown."""
+        claim, network, notation = self.claim, self.readings.network, self.notation
+        lines = [line.text for line in claim.working]
+        used = sorted(notation, key=lambda name: all(name not in line for line in lines))
+        result = true_formula(claim.tree, network, {name: notation[name] for name in used})
+        if result is None or not isinstance(self.points, Everywhere):
+            return None
+        quantity, formula = result
+        try:
+            asked, line = (parse(text, network.names, notation) for text in result)
+            comparison = IdentityComparison(asked, self.points)
+            if comparison.mismatch_of_line(line).mismatch is not None:
+                return None
+        except (FormulaError, EvaluationError, Missing, Undecided, OutOfWork):
+            return None  # it is too long, or there is nothing left to pay with
+        return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"
 
     def _whole(self, truth: Array) -> Array:
         """The truth for all values of the free letters, whose axes are in the
@@ -390,27 +410,6 @@ def _ends(tree: f.Node) -> list[f.Quantity]:
     return [tree] if isinstance(tree, f.Quantity) else []
 
 
-def _true_formula(claim: Claim, points: Probes, notation: Mapping[str, f.Node]) -> str | None:
-    """The true formula for a claim over all weights, judged like any other before it is shown."""
-    network = next(iter(points)).network
-    used = sorted(notation, key=lambda name: all(name not in line.text for line in claim.working))
-    result = true_formula(claim.tree, network, {name: notation[name] for name in used})
-    if result is None:
-        return None
-    quantity, formula = result
-
-    def is_true() -> bool:
-        comparison = Comparison(parse(quantity, network.names, notation), points)
-        return comparison.mismatch_of_line(parse(formula, network.names, notation)).mismatch is None
-
-    try:
-        if not points.kept(("true", quantity, formula, *notation.items()), is_true):
-            return None
-    except (FormulaError, EvaluationError, Missing, Undecided, OutOfWork):
-        return None  # it is too long, or there is nothing left to pay with
-    return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"
-
-
 def _printed_text(value: Any) -> Text:
     return [_printed_text(item) for item in value] if isinstance(value, tuple) else value.text
 
@@ -448,30 +447,23 @@ class Verdicts(NamedTuple):
 
 def verdicts(sheet: Sheet, budget: Budget, session: Session = LIBRARY) -> Verdicts:
     """The verdict on every claim of a sheet, one after the other."""
-    if sheet.own is not None and not sheet.has_numbers:
-        return _over_all_values(sheet, sheet.own, budget, session)
-    judged = _with_numbers if sheet.has_numbers else _over_all_weights
-    return judged(sheet, budget, session)
+    own = own_of(sheet)
+    if own is not None and not sheet.has_numbers:
+        return _over_all_values(sheet, own, budget, session)
+    return _with_numbers(sheet, budget, session)
 
 
 def _over_all_values(sheet: Sheet, own: Stated, budget: Budget, session: Session) -> Verdicts:
-    """The judgements of a sheet with a network of its own of which something is
-    given by its shape alone."""
+    """The judgements of a sheet of which something is given by its shape alone."""
     points = Everywhere(own, asked_of(sheet), budget, session)
-    readings = Readings(sheet.network, None, None, budget, session)
+    readings = Readings(sheet.network, None, sheet.exact_rate, budget, session)
     claims = [_without_dots(claim, points.first) for claim in sheet.claims]
     judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
-    return Verdicts(judgements, points.first, None)
-
-
-def _over_all_weights(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
-    """The judgements of a sheet of formulas."""
-    points = probes_for(sheet.network, frozenset(derived(sheet)), sheet.exact_rate, session)
-    points.budget.take_over(budget)
-    readings = Readings(sheet.network, None, sheet.exact_rate, points.budget, session)
-    claims = [_without_dots(claim, next(iter(points))) for claim in sheet.claims]
-    judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
-    return Verdicts(judgements, points, None)
+    if sheet.own is not None:
+        return Verdicts(judgements, points.first, None)
+    probes = probes_for(sheet.network, sheet.exact_rate, session)
+    probes.budget.take_over(budget)
+    return Verdicts(judgements, probes, None)
 
 
 def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
@@ -492,7 +484,7 @@ def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
                 if number:
                     formulas = FormulaWork(rung(number).network, None, LADDER[number])
                     budget.spend(claim_work(claim, formulas, 4))
-                judge = _Judge(claim, [rung(number)], sheet.notation, readings, history)
+                judge = _Judge(claim, rung(number), sheet.notation, readings, history)
                 judgement = judge.judgement()
             except Imprecise:
                 continue

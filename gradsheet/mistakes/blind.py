@@ -216,9 +216,9 @@ def blindness(sheet: Sheet, session: Session = LIBRARY) -> Blindness:
             f"{MAX_OPERATIONS:,}: take a smaller one"
         )
     if sheet.params is None or sheet.x is None:
-        probes = probes_for(sheet.network, None, rate, session)
+        probes = probes_for(sheet.network, rate, session)
         probes.budget.start()
-        points = [p for p in itertools.islice(probes, 1 + GENERIC) if not p.is_witnessed]
+        points = [*itertools.islice(probes, 1, 1 + GENERIC)]
         view = _look([simulate(point) for point in points], asked)
         return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
     view = _view(sheet, session)

@@ -434,7 +434,7 @@ def _size(value: Any, high: Any) -> float:
 
 def mixed(probes: Probes) -> Point:
     """A point with generic numbers, about half of its units live."""
-    points = [point for point in itertools.islice(probes, 9) if not point.is_witnessed]
+    points = [*itertools.islice(probes, 1, 9)]
     return min(points, key=lambda point: abs(2 * sum(point.live_units()) - len(point.live_units())))
 
 
@@ -459,7 +459,7 @@ def agree_everywhere(
 
     def find() -> bool:
         defined = False
-        for point in itertools.islice((point for point in probes if not point.free), CONFIRMED_AT):
+        for point in itertools.islice(probes, CONFIRMED_AT):
             point.budget.glance()
             try:
                 if not agree_at(point, seen(point), quantity, line, form):

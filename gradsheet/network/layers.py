@@ -12,6 +12,7 @@ stands for every row.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -34,6 +35,8 @@ def graph_of(network: Network, *, unspecified: bool = True, rows: bool = False) 
     d_yhat; or there is none, where that is not to be left `unspecified`. With
     `rows` a layer is x W, and W is (inputs, units).
     """
+    if network.loss is None and not unspecified:  # and so no step downhill either
+        network = replace(network, update=None)
     equations = list(_equations(network, rows=rows))
     if network.loss is None and not unspecified:
         equations = [one for one in equations if one[0] not in ("L", "shares")]

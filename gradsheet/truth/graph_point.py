@@ -92,6 +92,7 @@ class GraphPoint(GraphValues):
     """
 
     arithmetic: Arithmetic
+    kink = "a kink is in the way"
 
     def __init__(
         self,
@@ -108,7 +109,6 @@ class GraphPoint(GraphValues):
         bits = length_of(stated.values(), program.depth) if program.is_rational else None
         super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
         self.stated, self.session, self.nudges = stated, session, nudges
-        self.free = False  # drawn for formulas with kinks of their own
         self.witnesses, self.hears_jax = asked, jax
         # As they were before any sheet, at a point that sheets share.
         self._marks: Marks | None = None
@@ -194,7 +194,7 @@ class GraphPoint(GraphValues):
         return self.found(("node", name), lambda: self._heard(name))
 
     def _heard(self, name: str) -> Array:
-        mine = _defined(name, lambda: super(GraphPoint, self).node(name))
+        mine = self._defined(name, lambda: super(GraphPoint, self).node(name))
         if self.witnesses is not None:
             if self._derives(name) and self.at_kink(name):
                 left = self._walk_to(-1).node(name)
@@ -211,6 +211,16 @@ class GraphPoint(GraphValues):
         steps = self.program.steps
         before = self.program.before(self.place(name).slot)
         return any(steps[slot].operation in ("jacobian", "slope") for slot in before)
+
+    @staticmethod
+    def _defined(what: str, value: Callable[[], Array]) -> Array:
+        """A value; raises EvaluationError where there is none, with the reason."""
+        try:
+            return value()
+        except ZeroDivisionError:
+            raise DivisionByZero(f"{what} has no value here: a division by 0") from None
+        except OutsideDomain as error:
+            raise EvaluationError(f"{what} has no value here: {error}") from None
 
     @staticmethod
     def _hear(what: str, mine: Array, witness: str, theirs: Array) -> None:
@@ -265,8 +275,10 @@ class GraphPoint(GraphValues):
     def _picked(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
         what = f"d{of}/d{by}"
         _ = self.node(of)
-        picked = _defined(what, lambda: super(GraphPoint, self)._picked(of, of_index, by, by_index))
-        at_kink = self.at_kink(of)
+        picked = self._defined(
+            what, lambda: super(GraphPoint, self)._picked(of, of_index, by, by_index)
+        )
+        at_kink = self.at_kink(of, by)
         if self.witnesses is not None or at_kink:
             self._hear_nudges(what, (of, of_index, by, by_index), picked, at_kink=at_kink)
         if not at_kink:  # there JAX has conventions of its own
@@ -288,6 +300,8 @@ class GraphPoint(GraphValues):
                 "by their indices"
             )
         most = max(1, min(MAX_NUDGED // max(1, self.program.work), self.nudges or len(entries)))
+        if at_kink:  # each entry has a way of its own, through the kink or not
+            most = len(entries)
         for rest in entries[:: math.ceil(len(entries) / most)]:
             self.budget.check()
             sides = self.walk.slopes(of, of_index + rest[:axes], by, by_index + rest[axes:])
@@ -298,16 +312,22 @@ class GraphPoint(GraphValues):
                 continue
             if at_kink:
                 both = f"from the left {what} is {exact_text(left)}, from the right "
-                raise AtKink(f"a kink is in the way: {both}{exact_text(right)}")
+                raise AtKink(f"{self.kink}: {both}{exact_text(right)}")
             both = f"by hand {exact_text(mine)}, by the nudge {exact_text(right)}"
             raise Undecided(f"the witnesses disagree on {what}: {both}")
 
-    def at_kink(self, name: str) -> bool:
-        """Whether anything that a name is made of stands at a kink."""
+    def at_kink(self, of: str, by: str | None = None) -> bool:
+        """Whether anything stands at a kink that a name is made of; of that what
+        is made of another name, where there is one."""
 
         def find() -> bool:
-            for slot in self.program.before(self.place(name).slot):
+            before = self.program.before(self.place(of).slot)
+            moved = {*before} if by is None else {*self.place(by).all}
+            for slot in before:
                 step = self.program.steps[slot]
+                if moved.isdisjoint(step.inputs):
+                    continue
+                moved.add(slot)
                 arrays = [self.sweep.value(other) for other in step.inputs]
                 if step.operation not in PLAIN and at_kink(
                     step.operation, *arrays, **step.arguments
@@ -315,7 +335,7 @@ class GraphPoint(GraphValues):
                     return True
             return False
 
-        return self.found(("at kink", name), find, lambda _: 1)
+        return self.found(("at kink", of, by), find, lambda _: 1)
 
     def function(self, name: str) -> tuple[str, f.Node] | None:
         """The argument and the formula of a function of the sheet's own."""
@@ -348,7 +368,9 @@ class GraphPoint(GraphValues):
 
     def data_text(self) -> str:
         """What is given, on one line."""
-        return ", ".join(f"{name} = {plain(exact_text(v))}" for name, v in self.stated.items())
+        symbols = {"d_yhat": "dL/dyhat"} if self.program.graph.aliases else {}  # of no loss
+        named = ((symbols.get(name, name), array) for name, array in self.stated.items())
+        return ", ".join(f"{name} = {plain(exact_text(array))}" for name, array in named)
 
 
 def _differ(mine: Array, theirs: Array) -> bool:
@@ -366,13 +388,3 @@ def _only(names: Sequence[str], derived: Sequence[str]) -> Asked:
 
 
 PLAIN = ("given", "constant", "name", "jacobian", "slope")
-
-
-def _defined(what: str, value: Any) -> Array:
-    """A value; raises EvaluationError where there is none, with the reason."""
-    try:
-        return value()  # type: ignore[no-any-return]
-    except ZeroDivisionError:
-        raise DivisionByZero(f"{what} has no value here: a division by 0") from None
-    except OutsideDomain as error:
-        raise EvaluationError(f"{what} has no value here: {error}") from None

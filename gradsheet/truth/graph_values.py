@@ -176,7 +176,8 @@ def _sides(step: LoweredStep, arrays: Sequence[Array], value: Array) -> Iterator
     match step.operation:
         case "function" if function_named(**step.arguments).kinked:
             yield arrays[0] > 0
-            yield arrays[0] < 0
+            if step.arguments["name"] == "abs":  # of others the slope at 0 is that on the left
+                yield arrays[0] < 0
         case "maximum" | "minimum" | "where":
             yield arrays[0] > arrays[1]
             yield arrays[0] < arrays[1]

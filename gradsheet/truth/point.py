@@ -2,7 +2,7 @@
 shorthand for, and the problem that they state."""
 
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,12 @@ from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import DIGITS, Budget
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic
+from gradsheet.numbers.reasons import OutsideDomain, Undecided
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.graph_point import Asked, GraphPoint
 from gradsheet.truth.values import Index, Tensor
 from gradsheet.truth.work import PassWork
+from manual.activations import Array
 
 # Derivatives of one thing by another at a point that sheets share; of more none is shared.
 MAX_SHARED = 20_000
@@ -105,6 +107,8 @@ def shared_point_of(
 class Point(GraphPoint):
     """The truth at a problem of layers."""
 
+    kink = "a kink is in the way, a z is exactly 0"
+
     def __init__(
         self,
         problem: Problem,
@@ -167,22 +171,22 @@ class Point(GraphPoint):
             return None
         return (index[-1], *index)
 
+    @staticmethod
+    def _defined(what: str, value: Callable[[], Array]) -> Array:
+        """A value, which only a loss may not have, and its derivatives."""
+        try:
+            return value()
+        except (OutsideDomain, ZeroDivisionError):
+            of = "the derivative by y" if what.endswith("/dy") else "the loss"
+            raise Undecided(
+                f"{of} is not finite here: a logarithm of a number that is not positive"
+            ) from None
+
     # Kinks
 
     def live_units(self) -> list[bool]:
         """Which of the units with a kink are live, over all examples and layers."""
         return [bool(v > 0) for l in self.network.kinked for v in self.node(f"z{l}").flat]
-
-    def signed_values(self) -> tuple[list[Any], list[Any]]:
-        """What the probes give both signs: the z of every kinked unit; every
-        other entry of x, z, y and dL/dyhat."""
-        kinked, names = self.network.kinked, ["x", "y", "d_yhat"]
-        names += [f"z{l}" for l in range(1, self.network.depth + 1) if l not in kinked]
-        there = [name for name in names if name in self.program.places]
-        units = [self.node(f"z{l}") for l in kinked]
-        others = [self.node(name) for name in there]
-        signed = ([v for array in arrays for v in array.flat if v] for arrays in (units, others))
-        return next(signed), next(signed)
 
     # What there is to say of it
 

@@ -66,11 +66,6 @@ class Values(ABC):
         answer: T = self._found.get(question, find, cost)
         return answer
 
-    @property
-    def is_witnessed(self) -> bool:
-        """Whether others are heard beside the pass."""
-        return self.witnesses is not None
-
     def typed(self, number: Any) -> Any:
         """A number as the pass here has it: a fraction, or where exp or log enter a Real."""
         return number if self.exact else self.arithmetic(number)

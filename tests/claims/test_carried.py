@@ -11,7 +11,7 @@ import gradsheet
 import gradsheet.solution
 from gradsheet.claims.judgement import Report
 from gradsheet.claims.sheet import Sheet
-from gradsheet.truth.carried import Carried
+from gradsheet.truth.graph_values import GraphCarried
 from tests.sheets import NET, NUMBERS, ONE_OUTPUT, codes, judgements
 
 ROOT = Path(__file__).parents[2]
@@ -241,7 +241,7 @@ def test_more_working_never_makes_a_diagnosis_worse(path: Path, which: str) -> N
 
 def test_a_planted_carelessness_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where changes are not carried on nothing follows from anything."""
-    original = Carried.__init__
+    original = GraphCarried.__init__
 
     def careless(self, point, changes=None, edits=None, **options):
         original(self, point, None, edits, **options)
@@ -249,7 +249,7 @@ def test_a_planted_carelessness_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
     assert (
         told(NUMBERS, ("yhat", "4"), ("dL/dyhat", "2.5", "'yhat - y'"))[1][0] == "carried_forward"
     )
-    monkeypatch.setattr(Carried, "__init__", careless)
+    monkeypatch.setattr(GraphCarried, "__init__", careless)
     assert told(NUMBERS, ("yhat", "3"), ("dL/dyhat", "1.5", "'yhat - y'"))[1][0] == "wrong"
 
 

@@ -4,6 +4,10 @@ what holds for some values alone is never called right."""
 import pytest
 
 import gradsheet
+from gradsheet.claims import counting, identity
+from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.reasons import Undecided
+from gradsheet.numbers.session import Session
 from gradsheet.truth import identities
 from manual import ops
 from tests.sheets import judged
@@ -118,6 +122,21 @@ y = { shape = [] }
 a = { shape = [], positive = true }
 b = { shape = [], positive = true }
 '''
+KINKS = '''
+network = """
+m = max(x, y)*a
+k = min(x, y)*b
+w = where(x > y, x*x, y)
+l = max(i, v[i])
+s = min(i, v[i])
+"""
+[given]
+x = { shape = [] }
+y = { shape = [] }
+a = { shape = [] }
+b = { shape = [] }
+v = { shape = [3] }
+'''
 D_NORM = "gamma/(N*sqrt(var + eps))*(N*dout[n] - sum(m, dout[m]){}xhat[n]*sum(m, dout[m]*xhat[m]))"
 
 RIGHT = {
@@ -169,6 +188,17 @@ RIGHT = {
     "attention, K": (ATTENTION, "dL/dK", "dL/dS.T @ Q/sqrt(2)"),
     "own function": (NUMBER, "dL/dx", "f'(x)*y"),
     "own function, put in": (NUMBER, "dL/dx", "2*x*y"),
+    "maximum": (KINKS, "dm/dx + dm/dy", "a"),
+    "maximum, first": (KINKS, "dm/dx", "a*step(x - y)"),
+    "maximum, second": (KINKS, "dm/dy", "where(y >= x, a, 0)"),
+    "minimum, first": (KINKS, "dk/dx", "b*step(y - x)"),
+    "minimum, second": (KINKS, "dk/dy", "where(y < x, b, 0)"),
+    "where, first": (KINKS, "dw/dx", "2*x*step(x - y)"),
+    "where, second": (KINKS, "dw/dy", "1 - step(x - y)"),
+    "largest": (KINKS, "sum(dl/dv)", "1"),
+    "largest, last": (KINKS, "dl/dv[3]", "step(v[3] - max(v[1], v[2]))"),
+    "smallest, last": (KINKS, "ds/dv[3]", "step(min(v[1], v[2]) - v[3])"),
+    "smallest, all": (KINKS, "s", "sum(i, v[i]*(ds/dv[i]))"),
     "root of a square": (NUMBER, "q", "abs(x)"),
     "root of a square, slope": (NUMBER, "dq/dx", "step(x) - step(-x)"),
     "roots": (NUMBER, "sqrt(a)*sqrt(b)", "sqrt(a*b)"),
@@ -225,12 +255,15 @@ GIVEN = '''
 network = """
 z = sum(i, x[i])*b + 3*c
 s = sum(n, P[n,1])
+t = third*c
+e = exp(third)
 """
 [given]
 x = { shape = [3], sums_to = 1 }
 b = { shape = [] }
 c = { shape = [] }
 P = { shape = ["N", 2], sums_to = 2, positive = true }
+third = "1/3"
 '''
 # Quantity, line or number, and the verdict.
 CLAIMS = [
@@ -239,6 +272,12 @@ CLAIMS = [
     ("dz/dc", [], "2", "wrong"),
     ("dz/dc", ["2 + 1"], "3", "right"),
     ("dz/dc", ["2 + 2"], "3", "lucky"),
+    ("dt/dc", [], "0.33", "right"),
+    ("dt/dc", [], "0.34", "wrong"),
+    ("e", ["exp(third)"], "1.396", "right"),
+    ("e", [], "1.394", "wrong"),
+    ("log(b)", ["log(b*c) - log(c)"], "", "cannot_tell"),
+    ("log(b)", ["log(b/2) + log(2)"], "", "cannot_tell"),
     ("sum(k, P[n,k])", [], "2", "right"),
     ("sum(P)", ["2*N"], "", "right"),
     ("sum(P)", ["6"], "", "wrong"),
@@ -251,6 +290,7 @@ CLAIMS = [
     ("z", ["b + 3*c/0"], "", "wrong"),
     ("z", ["b + 3*c*q"], "", "unread"),
     ("where(b == c, 1, 0)", ["0"], "", "wrong"),
+    ("where(b == c, where(c == P[1,1], where(P[1,1] == P[2,1], 1, 0), 0), 0)", ["0"], "", "wrong"),
     ("step(b - c)", ["1 - step(c - b)"], "", "right"),
 ]
 
@@ -306,6 +346,18 @@ def test_a_mistake_in_the_sweep_is_seen_by_the_witnesses(monkeypatch) -> None:
     judgement = judged(head, quantity, line)
     assert judgement.verdict == "cannot_tell"
     assert "the witnesses disagree on dL/dw" in judgement.messages[0]
+
+
+def test_the_witnesses_are_heard_where_a_claim_is_wrong(monkeypatch) -> None:
+    head, quantity, line = RIGHT["logistic"]
+    sheet = gradsheet.read(head + f"[[claim]]\nquantity = '{quantity}'\nworking = ['{line}']\n")
+    (claim,) = sheet.claims
+    points = identity.Everywhere(sheet.own, counting.asked_of(sheet), Budget(), Session())
+    comparison = identity.IdentityComparison(claim.tree, points)
+    operation = ops.OPERATIONS["function"]
+    monkeypatch.setitem(ops.OPERATIONS, "function", operation._replace(backward=_wrong))
+    with pytest.raises(Undecided, match="the witnesses disagree on dL/dw"):
+        comparison.mismatch_of_line(claim.working[0].tree)
 
 
 def test_a_mistake_on_formal_numbers_proves_nothing_false(monkeypatch) -> None:

@@ -1,8 +1,6 @@
 """The verdicts: on the homeworks as printed, on claims for each verdict, and
 never without agreeing witnesses."""
 
-from fractions import Fraction
-
 import jax
 import numpy as np
 import pytest
@@ -14,9 +12,7 @@ import manual
 import ref
 from gradsheet.claims.counting import operations
 from gradsheet.numbers.budget import MAX_OPERATIONS
-from gradsheet.numbers.session import LIBRARY
-from gradsheet.truth import autodiff
-from gradsheet.truth import nudge as difference
+from tests import witnesses
 from tests.networks import Problem, examples, printable_problems, rational_problems
 from tests.sheets import HOMEWORKS, NET, NUMBERS, SYMBOLS, judged
 
@@ -302,51 +298,23 @@ def test_a_derivative_at_a_kink_that_the_chain_rule_does_not_find():
         assert "from the left dL/dx is 1, from the right 1" in found.message
 
 
-def plant(monkeypatch, room: str):
-    """Let one witness err on dL/dW3 by one part in a million million."""
-    if room == "by hand":
-        right = manual.jacobians
-
-        def erring(*a, **k):
-            found = right(*a, **k)
-            return found | {"W3": found["W3"] + Fraction(1, 10**12)} if "W3" in found else found
-
-        monkeypatch.setattr(manual, "jacobians", erring)
-    elif room == "JAX":
-        right = autodiff.ref.stacked_jacobian
-
-        def wrong(*a, **k):
-            vector, rows = right(*a, **k)
-            last = rows.params[2]._replace(W=rows.params[2].W + 2.0**-40)
-            return vector, rows._replace(params=(*rows.params[:2], last))
-
-        # The programs that are cached are those of the right room.
-        monkeypatch.setattr(LIBRARY, "_caches", {})
-        monkeypatch.setattr(autodiff.ref, "stacked_jacobian", wrong)
-    else:
-        right = difference.Walk.derivative
-
-        def wrong(self, *a):
-            found = right(self, *a)
-            return found._replace(left=found.left + Fraction(1, 10**12)) if a[2] == "W3" else found
-
-        monkeypatch.setattr(difference.Walk, "derivative", wrong)
-
-
-@pytest.mark.parametrize("room", ["by hand", "JAX", "the exact difference"])
+@pytest.mark.parametrize("room", witnesses.ROOMS)
 def test_where_witnesses_disagree_there_is_no_verdict(monkeypatch, room):
-    plant(monkeypatch, room)
+    witnesses.plant(monkeypatch, room)
     found = judged(NUMBERS, "dL/dW3[1,2]", value="21")
     assert found.verdict == "cannot_tell"
-    assert "the witnesses disagree" in found.message
-    assert judged(NUMBERS, "dL/dW2[2,2]", value="7").verdict == "right"  # elsewhere they agree
+    assert "the witnesses disagree on dL/dW3" in found.message
+    assert judged(NUMBERS, "yhat", value="5").verdict == "right"  # elsewhere they agree
 
 
-def test_where_witnesses_disagree_on_the_forward_pass_there_is_no_verdict(monkeypatch):
-    monkeypatch.setattr("gradsheet.truth.nudge._activate", lambda activation, z: z)
+@pytest.mark.parametrize("room", witnesses.ROOMS[:3])
+def test_where_witnesses_disagree_on_the_forward_pass_there_is_no_verdict(monkeypatch, room):
+    witnesses.plant_in_values(monkeypatch, room)
     found = judged(NUMBERS, "h1", value="[0, 2, 3]")
     assert found.verdict == "cannot_tell"
-    assert "NumPy by hand against plain Python" in found.message
+    against = "JAX" if room == "JAX" else "the formulas"
+    assert f"the witnesses disagree on h1: NumPy by hand against {against}" in found.message
+    assert judged(NUMBERS, "z1", value="[-1, 2, 3]").verdict == "right"
 
 
 def text(values) -> str:

@@ -3,6 +3,7 @@ loss, then each gradient by name.
 """
 
 from fractions import Fraction
+from typing import Any
 
 import chex
 import jax
@@ -13,23 +14,17 @@ from hypothesis import strategies as st
 
 import manual
 import ref
-from gradsheet.truth.nudge import Walk
+from gradsheet.truth.point import point_of
 from tests import agreement
 from tests.agreement import by_name, in_jax
-from tests.networks import Problem, all_problems, exact_problems, examples, rational_problems
-
-
-def walk(problem: Problem) -> Walk:
-    layers = [
-        (
-            W.tolist(),
-            None if b is None else b.tolist(),
-            a if isinstance(a, str) else (a[0], Fraction(a[1])),
-        )
-        for (W, b), a in zip(problem.params, problem.activations, strict=True)
-    ]
-    y = [] if problem.y is None else problem.y.tolist()
-    return Walk(layers, problem.x.tolist(), y, problem.loss, problem.reduction, rational=True)
+from tests.networks import (
+    Problem,
+    all_problems,
+    exact_problems,
+    examples,
+    rational_problems,
+    stated_problem,
+)
 
 
 @examples(9)
@@ -64,22 +59,22 @@ def test_on_whole_numbers_floats_equal_fractions(problem: Problem, dtype: type) 
 
 
 @examples(12)
-@given(rational_problems)
-def test_the_exact_difference_equals_the_derivation(problem: Problem) -> None:
-    problem = problem.exact()
+@given(rational_problems, st.data())
+def test_a_nudge_through_the_formulas_equals_the_derivation(problem: Problem, data: Any) -> None:
+    activations = tuple(
+        a if isinstance(a, str) else (a[0], Fraction(a[1])) for a in problem.activations
+    )
+    problem = problem.exact()._replace(activations=activations)
     L, grads = manual.gradients(*problem.arguments, **problem.options)
-    witness = walk(problem)
-    assert sum(witness.shares(witness.nodes)) == L
+    point = point_of(stated_problem(problem), None)
+    walk, canonical = point.walk, point.network.canonical
+    assert walk.node("L").item() == L
     for name, array in agreement.forward(manual, problem).items():
-        assert array.tolist() == witness.nodes[name], name
-    kinks = 0
+        assert (array == walk.node(canonical(name))).all(), name
     for name, array in by_name(grads).items():
-        for entry in np.ndindex(array.shape):
-            left, right, kink = witness.derivative("L", (), name, entry)
-            kinks += kink
-            assert kink or left == right == array[entry], (name, entry)
-    zs = manual.forward(problem.params, problem.x, problem.activations).z
-    assert not kinks or any((z == 0).any() for z in zs)
+        entry = data.draw(st.sampled_from([*np.ndindex(array.shape)]))
+        right, left = walk.slopes("L", (), canonical(name), entry)
+        assert left == right == array[entry] or point.at_kink("L", canonical(name)), (name, entry)
 
 
 @examples(20)

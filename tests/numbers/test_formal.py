@@ -95,6 +95,8 @@ def test_what_may_be_0_for_a_whole_pattern_has_two_bits() -> None:
     assert step(relu(x) ** 2) == step(x)
     flat = relu(x) + relu(y)
     assert step(flat.flat * flat.flat) != 1
+    assert step(flat.flat.power(Fraction(1, 4))) != 1
+    assert step(x.power(Fraction(1, 4))) == 1
 
 
 def test_a_positive_root_is_plus_or_minus_one_of_the_field() -> None:
@@ -105,6 +107,9 @@ def test_a_positive_root_is_plus_or_minus_one_of_the_field() -> None:
     assert (p * q).sqrt() == p.sqrt() * q.sqrt()
     assert (x * x * p).sqrt() == abs(x) * p.sqrt()
     assert (4 * x).sqrt() == 2 * x.sqrt()
+    root = (y + 1).sqrt()
+    assert (x * x * (y + 1)).sqrt() == abs(x) * root
+    assert (x * x * (y + 1)).sqrt() != x * root
     assert (x + 1).power(Fraction(-3, 2)) == 1 / ((x + 1) * (x + 1).sqrt())
     assert x.power(THIRD) ** 3 == x
     assert relu(x).sqrt() ** 2 == relu(x)

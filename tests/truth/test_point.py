@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 import gradsheet
-from gradsheet.claims.counting import derived
+from gradsheet.claims.counting import asked_of
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.numbers.budget import Budget
 from gradsheet.truth import point
@@ -28,7 +28,7 @@ def test_exponentials_of_a_sheet_are_gone_with_it():
     read = gradsheet.read(NET + CLAIMS)
 
     def shared() -> point.Point:
-        return shared_point_of(read.problem, frozenset(derived(read)), arithmetic_of(0), Budget())
+        return shared_point_of(read.problem, asked_of(read), arithmetic_of(0), Budget())
 
     before, own = len(shared().arithmetic.marks), shared()
     own.arithmetic(Fraction(7, 3)).exp()
