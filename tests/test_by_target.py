@@ -12,13 +12,13 @@ import gradsheet
 import gradsheet.solution
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.language.text import formula_text
+from gradsheet.mistakes.layer_pass import Pass, in_front
 from gradsheet.network.losses import SQUARES
 from gradsheet.numbers.printed import exact_text
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain
 from gradsheet.solution.rounding_off import value_text
 from gradsheet.truth.point import Point, point_of
-from gradsheet.truth.steps import Pass, in_front
 from manual import losses
 from tests import witnesses
 from tests.networks import Problem, all_problems, examples, rational_problems, stated_problem

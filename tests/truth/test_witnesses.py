@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import manual
 import ref
+from gradsheet.mistakes.layer_values import nudged
 from gradsheet.network import problem as problems
 from gradsheet.network.network import Network
 from gradsheet.numbers.real import Arithmetic, apart
 from gradsheet.numbers.reasons import AtKink
 from gradsheet.truth.autodiff import run_exactly
-from gradsheet.truth.carried import nudged
 from gradsheet.truth.point import Point, point_of
 from tests.agreement import by_name
 from tests.networks import Problem, all_problems, examples, rational_problems, stated_problem
