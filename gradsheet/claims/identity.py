@@ -23,6 +23,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
 from gradsheet.network.lowering import Program
 from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.formal import TERMS, FormalField
 from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
@@ -116,7 +117,7 @@ class Everywhere:
         few = [name for name in may_be_0 if len(self.own.free[name].shape) < 2]
         for names in [few, *([name] for name in may_be_0)][:MOST_ZEROS]:
             given = self._given(0)
-            given |= {name: given[name] * 0 for name in names}
+            given |= {name: as_array(given[name] * 0) for name in names}
             yield self._point(self.own.program, given, heard=False)
 
     def heard(self, point: GraphPoint) -> GraphPoint:
