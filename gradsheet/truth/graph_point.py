@@ -106,7 +106,8 @@ class GraphPoint(GraphValues):
         jax: bool = True,
         nudges: int | None = None,
     ):
-        bits = length_of(stated.values(), program.depth) if program.is_rational else None
+        numbers = (*stated.values(), *program.constants)
+        bits = length_of(numbers, program.depth) if program.is_rational else None
         super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
         self.stated, self.session, self.nudges = stated, session, nudges
         self.witnesses, self.hears_jax = asked, jax
