@@ -121,7 +121,9 @@ TESTS = {
         "language/test_notation",
         "claims/test_verdict",
     ],
-    "gradsheet/truth/nudge.py": ["truth/test_nudge", "truth/test_witnesses", "claims/test_verdict"],
+    "gradsheet/truth/formulas.py": ["truth/test_witnesses", "truth/test_graphs"],
+    "gradsheet/truth/sweep.py": ["truth/test_witnesses", "truth/test_graphs"],
+    "gradsheet/truth/graph_point.py": ["truth/test_graphs", "claims/test_verdict"],
     "manual/activations.py": [
         "manual/test_activations",
         "manual/test_hessian",

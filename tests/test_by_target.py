@@ -175,7 +175,6 @@ def test_a_kink_is_not_in_the_way():
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-@pytest.mark.xfail(strict=True, reason="to the formulas of the graph 0 log 0 has no value")
 def test_where_the_loss_has_a_value_and_no_slope():
     """-y log(yhat) with both 0."""
     text = "loss = 'cross_entropy'\nx = [0]\ny = [0, 0]\n[[layer]]\nW = [[1], [1]]\n"

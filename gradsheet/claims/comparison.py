@@ -120,6 +120,7 @@ class Comparison:
                 ({**binding, **more}, truth, evaluator.value(line, {**binding, **more}))
                 for binding, truth in self._truths()
                 for more in further
+                if evaluator.is_inside(line, self.quantity, {**binding, **more})
             ]
             return found, tuple(evaluator.said.values())
 

@@ -216,6 +216,8 @@ class IdentityComparison:
 
         def claimed(evaluator: Evaluator, binding: Binding) -> Iterator[tuple[Binding, Array]]:
             for more in evaluator.bindings(line, self.quantity.letters):
+                if not evaluator.is_inside(line, self.quantity, {**binding, **more}):
+                    continue
                 mine = evaluator.value(line, {**binding, **more})
                 shapes.append(mine.shape)
                 yield {**binding, **more}, mine
@@ -362,7 +364,7 @@ class _Search:
         if mismatch is None:
             return None
         heard = points.heard(point)  # by all witnesses
-        binding = {letter: mismatch.binding[letter] for letter in quantity.letters}
+        binding = {letter: mismatch.binding[letter] for letter in sorted(quantity.letters)}
         truth = Evaluator(heard).value(quantity, binding)
         return self._first(heard, [(binding, truth)], generic=generic)
 

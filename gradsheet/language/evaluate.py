@@ -941,3 +941,28 @@ class Evaluator:
         self.spend(math.prod(map(len, ranges)))
         for values in itertools.product(*ranges):
             yield dict(zip(letters, values, strict=True))
+
+    def is_inside(self, line: f.Node, quantity: f.Node, binding: Binding) -> bool:
+        """Whether every index of a line is inside its axis, where the quantity
+        has a letter in sums alone: it runs as far as all indices stay inside."""
+        if not _loose_letters(quantity):
+            return True
+        for part in f.walk(line):
+            if not isinstance(part, f.Quantity) or part.name in self.local:
+                continue
+            for axis, (index, size) in enumerate(
+                zip(part.indices, self._shape(part.name), strict=False)
+            ):
+                if isinstance(index, f.Node) and index.letters <= binding.keys():
+                    number = self.whole_number(index, binding)
+                    base = (part.name, axis, number) in self.point.network.bases
+                    if not 1 <= number <= size and not base:
+                        return False
+        return True
+
+
+def _loose_letters(quantity: f.Node) -> set[str]:
+    """The letters of a quantity that index no axis alone."""
+    indices = [i for part in f.walk(quantity) for i in getattr(part, "indices", ())]
+    alone = {index.name for index in indices if isinstance(index, f.Letter)}
+    return {letter for i in indices if isinstance(i, f.Node) for letter in i.letters} - alone

@@ -147,13 +147,21 @@ class FormulaWalk:
                 return array
             index = index[:axis] + index[axis + 1 :]
         array = array.astype(object)
-        array[index] = Dual(array[index], Fraction(self.slope), self.level)
+        # A sum: what a nudge within this one has moved is of a higher level.
+        array[index] = array[index] + Dual(Fraction(0), Fraction(self.slope), self.level)
         return array
+
+    def _moved_before(self, name: str, array: Array, *at: int) -> Array:
+        """What is evaluated anew, after the nudges that this one is within."""
+        if self.base is None:
+            return array
+        return self.base._moved(name, self.base._moved_before(name, array, *at), *at)
 
     def _evaluate(self, block: Block) -> None:
         if block.axis is None:
             (definition,) = block.definitions
-            self._values[definition.name] = self._entire(definition, {})
+            array = self._entire(definition, {})
+            self._values[definition.name] = self._moved_before(definition.name, array)
             return
         axis = block.axis
         for definition in block.definitions:
@@ -181,7 +189,7 @@ class FormulaWalk:
         if isinstance(number, int) and number >= 1:
             self._put(base.name, axis, number, array)
         else:
-            self._values[name] = array
+            self._values[name] = self._moved_before(name, array)
 
     def _step(self, definition: Definition, axis: int, number: int) -> None:
         """Evaluate a step of a recurrence; what the nudge is to, or does not
@@ -192,6 +200,7 @@ class FormulaWalk:
             array = as_array(self.base.node(definition.name)[place])
         else:
             array = self._entire(definition, {str(definition.axes[axis]): number})
+            array = self._moved_before(definition.name, array, number, axis)
         self._put(definition.name, axis, number, array)
 
     def _put(self, name: str, axis: int, number: int, array: Array) -> None:

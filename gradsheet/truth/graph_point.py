@@ -88,7 +88,8 @@ class GraphPoint(GraphValues):
     What will be `asked` is put to the other witnesses, too; where it is None
     the sweep is alone, but for what decides at a kink. `jax` says whether JAX
     is heard, `nudges` of how many entries of a derivative the nudge is asked,
-    None for all that it can be.
+    None for all that it can be. `depth` is how many products stand behind each
+    other, where that of the program is too large.
     """
 
     arithmetic: Arithmetic
@@ -105,9 +106,11 @@ class GraphPoint(GraphValues):
         asked: Asked | None = None,
         jax: bool = True,
         nudges: int | None = None,
+        depth: int | None = None,
     ):
         numbers = (*stated.values(), *program.constants)
-        bits = length_of(numbers, program.depth) if program.is_rational else None
+        depth = program.depth if depth is None else depth
+        bits = length_of(numbers, depth) if program.is_rational else None
         super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
         self.stated, self.session, self.nudges = stated, session, nudges
         self.witnesses, self.hears_jax = asked, jax

@@ -130,6 +130,7 @@ class Point(GraphPoint):
             asked=asked,
             jax=jax,
             nudges=nudges,
+            depth=problem.network.depth,
         )
         typed = np.frompyfunc(self.typed, 1, 1)
         self.problem = problem.converted(lambda array: as_array(typed(array)))
