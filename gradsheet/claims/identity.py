@@ -23,7 +23,6 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
 from gradsheet.network.lowering import Program
 from gradsheet.numbers.arrays import as_array
-from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.formal import TERMS, FormalField
 from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
