@@ -17,7 +17,7 @@ from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
 from gradsheet.truth.graph_point import Asked, length_of
 from gradsheet.truth.graph_values import SweepWork
-from gradsheet.truth.work import JAX, FormulaWork, PassWork
+from gradsheet.truth.work import JAX, JAX_DERIVATIVE, JAX_STEP, FormulaWork, PassWork
 
 SMALL = 4  # bits of small whole numbers
 HEARD = 8  # entries of a derivative for all values for which the nudge is heard
@@ -134,7 +134,8 @@ def _over_all_values(sheet: Sheet, own: Stated) -> int:
 def bits_of(own: Stated) -> int | None:
     """How long the numbers of such a network are, None where they are enclosed."""
     program = own.program
-    return length_of(own.arrays.values(), program.depth) if program.is_rational else None
+    numbers = (*own.arrays.values(), *program.constants)
+    return length_of(numbers, program.depth) if program.is_rational else None
 
 
 def own_witness_work(
@@ -147,17 +148,44 @@ def own_witness_work(
     """The operations of the witnesses at one point of such a network, where at
     most so many entries of a derivative are nudged."""
     one = SweepWork(own.program, bits, digits)
-    work = 4 * one.forward + JAX
+    asked = {part for part in _parts(sheet) if isinstance(part, f.Derivative | f.DerivativeOf)}
+    traced = JAX_STEP * len(own.program.steps) * (3 if asked else 1)
+    work = 4 * one.forward + JAX + traced + _of_definitions(own.program, one.forward)
     swept: set[str] = set()
-    for part in _parts(sheet):
+    for part in asked:
         if isinstance(part, f.Derivative):
             if part.of.name not in swept:
                 work += one.jacobian(part.of.name)
             swept.add(part.of.name)
             work += 2 * one.forward * min(nudged, _open_entries(own.program, part.by))
-        elif isinstance(part, f.DerivativeOf):
-            work += 6 * one.forward * min(nudged, _open_entries(own.program, part.by))
+        else:
+            work += _of_formula(part, one, nudged)
     return work
+
+
+def _of_definitions(program: Program, forward: int) -> int:
+    """The operations of the derivatives in definitions, besides those of the sweep."""
+    each, work = forward / max(1, program.work), 0
+    for step in program.steps:
+        if step.operation in ("jacobian", "slope"):
+            of, *by = step.inputs
+            entries = sum(math.prod(program.steps[slot].shape) for slot in by)
+            nudges = entries * sum(map(program.work_of, program.between(by, of)))
+            work += int(JAX_DERIVATIVE + len(program.steps) + 2 * each * nudges)
+    return work
+
+
+def _of_formula(part: f.DerivativeOf, one: SweepWork, nudged: int) -> int:
+    """The operations of the derivative of a formula, in which there may be others."""
+    program, each, entries = one.program, one.forward + JAX_STEP * len(one.program.steps), 1
+    for inner in f.walk(part.term):
+        if isinstance(inner, f.Derivative):
+            entries *= _open_entries(program, inner.of) * _open_entries(program, inner.by)
+            each += one.jacobian(inner.of.name)
+        elif isinstance(inner, f.DerivativeOf):
+            entries *= _open_entries(program, inner.by)
+            each *= 3 * (1 + entries)
+    return 3 * each * (entries + min(nudged, _open_entries(program, part.by)))
 
 
 def _with_numbers(sheet: Sheet) -> int:

@@ -31,6 +31,7 @@ MAX_GIVEN = 4_096  # numbers, in all that is given
 SIZES = (3, 2, 4, 5, 6, 7)  # what sizes that are letters are tried with, one each
 SIZES_TRIED = 3  # each time every letter has the next one
 MAX_PARTS = 1_000  # of a function, with those that it is made of written out
+MAX_LEVELS = 50  # of one in another
 SHAPE_KEYS = ("shape", "sums_to", "positive")
 NAME = r"[A-Za-z_][A-Za-z_0-9]{0,39}"
 _LEFT = re.compile(
@@ -362,8 +363,9 @@ class _Equations:
         """Note functions that are made of themselves, or of too many parts
         where what they are made of is written out."""
         parts: dict[str, int] = {}
+        levels: dict[str, int] = {}
         for function in functions:
-            size = function.formula.size
+            size, deep = function.formula.size, 0
             line = _Line(function.line, f"{function.name}({function.argument})", "")
             for part in f.walk(function.formula):
                 if not isinstance(part, f.Call) or part.function in ENTRYWISE:
@@ -377,11 +379,17 @@ class _Equations:
                         line, f"{function.name} is made of {place}: a function calls those above it"
                     )
                 size += parts.get(name, 0) * (3 if part.function != name else 1)
+                deep = max(deep, levels.get(name, 0))
             if size > MAX_PARTS >= max([0, *parts.values()]):
                 self._note(
                     line,
                     f"more than {MAX_PARTS:,} parts, with the functions that it is made of "
                     "written out: take a smaller formula",
+                )
+            levels[function.name] = deep + function.formula.levels
+            if levels[function.name] > MAX_LEVELS >= deep:
+                self._note(
+                    line, f"functions nested deeper than {MAX_LEVELS}: take a smaller formula"
                 )
             parts[function.name] = size
 
@@ -474,6 +482,8 @@ def of_layers(
     program, reading = lowered(graph_of(network, rows=rows, unspecified=unspecified)), ""
     if not unspecified or rows:
         reading = network.reading() + ("; W is (inputs, units)" if rows else "")
+        if network.loss is None:  # the equations have one, if there is one
+            reading = reading.partition("; ")[2]
     if params is None or x is None:
         free = {name: Free(shape) for name, shape in program.graph.given}
         if "y" in free and losses.of(network.loss).add_up:

@@ -31,7 +31,7 @@ from gradsheet.truth.sweep import Backward, Edit, Edits
 from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
 
-LOWERED, SWEPT = 5, 3  # operations that a step takes to be made, and to be carried out in floats
+LOWERED, SWEPT = 10, 3  # operations that a step takes to be made, and to be carried out in floats
 MOST_ALIKE = 200  # combinations that are told apart by other numbers
 
 

@@ -7,6 +7,7 @@ from gradsheet.language.text import LEVELS, POSTFIX, POWER, SIGN, number_text, s
 from gradsheet.network.lowering import LoweredStep, Program
 
 MAX_WORDS = 40  # characters of a formula in a sentence
+MAX_FORMULA = 1_000
 SIGNS = {"add": " + ", "subtract": " - ", "multiply": "*", "divide": "/", "matmul": " @ "}
 
 
@@ -43,9 +44,12 @@ class Words:
             waiting += self.program.steps[at].inputs
 
     def of(self, slot: int) -> str:
-        """The formula of a step, or its name."""
+        """The formula of a step, or its name; of a very long one how it begins."""
         if slot not in self._texts:
-            self._texts[slot] = self.names.get(slot) or self._formula(self.program.steps[slot])
+            for other in self.program.before(slot):  # deeper than Python's stack
+                if other not in self._texts:
+                    text = self.names.get(other) or self._formula(self.program.steps[other])
+                    self._texts[other] = text[:MAX_FORMULA]
         return self._texts[slot]
 
     def _formula(self, step: LoweredStep) -> str:

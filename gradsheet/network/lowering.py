@@ -181,13 +181,28 @@ class Program:
 
     @cached_property
     def depth(self) -> int:
-        """A bound on how many products stand behind each other."""
-        deep = ("multiply", "divide", "matmul", "power")
+        """A bound on how many numbers that are given or typed are multiplied
+        in any number on the way: how long the fractions get."""
         levels: list[int] = []
         for step in self.steps:
-            before = max((levels[slot] for slot in step.inputs), default=0)
-            levels.append(before + (step.operation in deep))
-        return 1 + max(levels, default=0)
+            before = [levels[slot] for slot in step.inputs]
+            match step.operation:
+                case "multiply" | "divide" | "matmul":
+                    level = sum(before)
+                case "power":
+                    level = before[0] * math.ceil(abs(step.arguments["exponent"]))
+                case "jacobian" | "slope":
+                    level = max(1, before[0] - min(before[1:])) + 1
+                case _:
+                    level = max(before, default=1)
+            levels.append(max(1, level))
+        return max(levels, default=1)
+
+    @property
+    def constants(self) -> list[Array]:
+        """The numbers typed in formulas."""
+        steps = (step for step in self.steps if step.operation == "constant")
+        return [np.array(step.arguments["value"], object) for step in steps]
 
     @cached_property
     def widths(self) -> tuple[int, ...]:
@@ -210,14 +225,25 @@ class Program:
 
     def work_of(self, slot: int) -> int:
         """The entries of a step."""
+        if slot not in self._work_of:
+            self._work_of[slot] = self._find_work_of(slot)
+        return self._work_of[slot]
+
+    @cached_property
+    def _work_of(self) -> dict[int, int]:
+        return {}
+
+    def _find_work_of(self, slot: int) -> int:
         step = self.steps[slot]
         size = math.prod(step.shape)
         if step.operation == "matmul":
             size *= 2 * self.steps[step.inputs[0]].shape[-1]
         elif step.operation in ("total", "largest", "smallest"):
             size = math.prod(self.steps[step.inputs[0]].shape)
-        elif step.operation == "jacobian":
-            size *= 2
+        elif step.operation in ("jacobian", "slope"):
+            of, *by = step.inputs
+            through = self.between(by, of)
+            size += 3 * math.prod(self.steps[of].shape) * sum(map(self.work_of, through))
         return size
 
     def before(self, slot: int) -> list[int]:
@@ -232,6 +258,20 @@ class Program:
                         waiting.append(other)
             known = self._before[slot] = sorted(seen)
         return known
+
+    def between(self, first: Sequence[int], last: int) -> list[int]:
+        """The slots on the way from some to a later one, those among them, in order."""
+        least, waiting, seen = min(first), [last], {last}
+        while waiting:
+            for other in self.steps[waiting.pop()].inputs:
+                if other >= least and other not in seen:
+                    seen.add(other)
+                    waiting.append(other)
+        reached = {slot for slot in first if slot in seen}
+        for slot in sorted(seen):
+            if not reached.isdisjoint(self.steps[slot].inputs):
+                reached.add(slot)
+        return sorted(reached)
 
     @cached_property
     def _before(self) -> dict[int, list[int]]:

@@ -23,6 +23,7 @@ from gradsheet.network.lowering import Program
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.dual import Dual, slope_of
+from gradsheet.numbers.reasons import EvaluationError, Undecided
 from manual.activations import Array
 
 Index = tuple[int, ...]
@@ -99,8 +100,38 @@ class FormulaWalk:
             elif name in self._sizes:
                 self._values[name] = as_array(Fraction(self._sizes[name]))
             else:
-                self._evaluate(self._blocks[name])
+                for earlier in self._in_order(name):  # deeper than Python's stack
+                    _ = self.node(earlier)
+                if name not in self._values:
+                    self._evaluate(self._blocks[name])
         return self._values[name]
+
+    def _in_order(self, name: str) -> list[str]:
+        """What a name is made of, in the order of the forward pass, but for
+        what has a value and what is part of its own recurrence."""
+        needed, waiting = set[str](), [self._blocks[name]]
+        own = {id(waiting[0])}
+        while waiting:
+            block = waiting.pop()
+            for definition in (*block.bases, *block.definitions):
+                for other in self.graph.uses(definition):
+                    other_block = self._blocks.get(other)
+                    if other_block is None or other in needed or other in self._values:
+                        continue
+                    if id(other_block) not in own:
+                        own.add(id(other_block))
+                        needed.add(other)
+                        waiting.append(other_block)
+        return sorted(needed, key=self._number_of)
+
+    def _number_of(self, name: str) -> int:
+        return self._order[id(self._blocks[name])]
+
+    @functools.cached_property
+    def _order(self) -> dict[int, int]:
+        if self.base is not None:
+            return self.base._order
+        return {id(block): number for number, block in enumerate(self.network.blocks)}
 
     @functools.cached_property
     def _sizes(self) -> dict[str, int]:
@@ -287,6 +318,10 @@ class FormulaWalk:
         """d of[of_index] / d by[by_index] from the right, then from the left."""
         for side in (1, -1):
             walk = self._walk(by, by_index, side)
+            try:
+                _ = walk.node(of)
+            except EvaluationError as error:  # which has a value here, and none beside
+                raise Undecided(f"d{of}/d{by} is not finite here: {error}") from None
             yield walk.slope_of(walk.node(of)[of_index]) * side
 
     @functools.cached_property

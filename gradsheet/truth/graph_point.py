@@ -108,8 +108,9 @@ class GraphPoint(GraphValues):
         nudges: int | None = None,
         depth: int | None = None,
     ):
+        numbers = (*stated.values(), *program.constants)
         depth = program.depth if depth is None else depth
-        bits = length_of(stated.values(), depth) if program.is_rational else None
+        bits = length_of(numbers, depth) if program.is_rational else None
         super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
         self.stated, self.session, self.nudges = stated, session, nudges
         self.witnesses, self.hears_jax = asked, jax

@@ -18,7 +18,8 @@ Multiplication by the Hessian).
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -72,7 +73,7 @@ class Sweep:
     level: int = 0
     floats: bool = False
     operations: Mapping[str, Operation] = field(default_factory=lambda: OPERATIONS)
-    values: dict[int, Array] = field(default_factory=dict)
+    values: MutableMapping[int, Array] = field(default_factory=dict)
 
     @functools.cached_property
     def shown(self) -> dict[int, int]:
@@ -108,7 +109,8 @@ class Sweep:
                 return self._jacobian(step)
             case "slope":
                 of, by = step.inputs
-                return self.back(of, self._ones(arrays[0]))[by]
+                through = self.program.between([by], of)
+                return self.back(of, self._ones(arrays[0]), None, through)[by]
         return self.operations[step.operation].value(*arrays, **step.arguments)
 
     def _constant(self, step: LoweredStep) -> Array:
@@ -144,14 +146,21 @@ class Sweep:
         """What has come back so far, from which entry of which slot."""
         return {}
 
-    def back(self, of: int, seed: Array, at: Index | None = None) -> "Cotangents":
+    def back(
+        self,
+        of: int,
+        seed: Array,
+        at: Index | None = None,
+        through: Sequence[int] | None = None,
+    ) -> "Cotangents":
         """What comes back from a seed (1 or V, ...) at a slot, at every slot before it.
 
-        `at` says which entry of the slot it is from, where it is from one.
+        `at` says which entry of the slot it is from, where it is from one;
+        with `through` it goes through the steps of these slots alone.
         """
         _ = self.value(of)
         cotangents = Cotangents(self, {of: seed})
-        for slot in reversed(self.program.before(of)):
+        for slot in reversed(self.program.before(of) if through is None else through):
             if (comes := cotangents.chain.get(slot)) is None:
                 continue
             if at is not None:
@@ -218,10 +227,10 @@ class Sweep:
     def _jacobian(self, step: LoweredStep) -> Array:
         """The derivative of a slot by others, for each of its entries."""
         of, *by = step.inputs
-        shape = self.program.steps[of].shape
+        shape, through = self.program.steps[of].shape, self.program.between(by, of)
         rows = []
         for entry in np.ndindex(shape):
-            cotangents = self.from_entry(of, entry)
+            cotangents = self.back(of, self.unit(of, entry), entry, through)
             parts = [cotangents[slot] for slot in by]
             rows.append(parts[0] if len(by) == 1 else self._stacked(parts, step))
         if not shape:
@@ -250,34 +259,41 @@ class Sweep:
         self, of: int, seed: Array, along: Mapping[int, Array], cotangents: "Cotangents"
     ) -> None:
         """Add what comes back of a derivative: the infinitesimal part of a sweep
-        in which the slots `along` move."""
-        level = self.level + 1
-        moving = self._moved(of, along, level)
-        for slot, part in moving.back(of, seed).total():
-            final = as_array(_slopes(level)(part))
-            cotangents.add_final(slot, final.astype(float) if self.floats else final)
+        in which the slots `along` move.
 
-    def _moved(self, of: int, along: Mapping[int, Array], level: int) -> "Sweep":
-        """A sweep in which some slots move, each along an array."""
-        before = self.program.before(of)
-        moving, values = set(along), dict[int, Array]()
-        for slot in before:
-            if slot in along:
-                dual = np.frompyfunc(lambda v, slope: Dual(v, slope, level), 2, 1)
-                values[slot] = as_array(dual(self.values[slot].astype(object), along[slot]))
-            elif moving.isdisjoint(self.program.steps[slot].inputs):
-                values[slot] = self.values[slot]
-            else:
-                moving.add(slot)
-        return Sweep(
+        It goes through the steps behind these alone. What comes out before
+        them is handed on.
+        """
+        level, through = self.level + 1, self.program.between(sorted(along), of)
+        moving, within = self._moved(through, along, level), {*through}
+        for slot, part in moving.back(of, seed, None, through).total():
+            slopes = as_array(_slopes(level)(part))
+            slopes = slopes.astype(float) if self.floats else slopes
+            (cotangents.add_final if slot in within else cotangents.add)(slot, slopes)
+
+    def _moved(self, through: Sequence[int], along: Mapping[int, Array], level: int) -> "Sweep":
+        """A sweep in which some slots move, each along an array, and with them
+        all of those that are made of them."""
+        moving = Sweep(
             self.program,
             self.given,
             self.typed,
             level=level,
             operations=self.operations,
-            values=values,
+            values=ChainMap({}, self.values),
             edits=self.edits,
         )
+        dual = np.frompyfunc(lambda v, slope: v + Dual(0, slope, level), 2, 1)
+        moved = set[int]()
+        for slot in through:
+            value = self.values[slot]
+            if not moved.isdisjoint(self.program.steps[slot].inputs):
+                value = moving._computed(slot)
+            if slot in along:
+                value = as_array(dual(value.astype(object), along[slot]))
+            moving.values[slot] = value
+            moved.add(slot)
+        return moving
 
     # Seeds
 

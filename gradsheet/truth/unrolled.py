@@ -80,6 +80,7 @@ class Unrolled:
         for block in blocks:
             for definition in block.definitions if block.axis is not None else ():
                 self.recurrences[definition.name] = _recurrence(block, definition.name)
+        self._steps_of: dict[str, tuple[str, ...]] = {}
         self.units = [unit for block in blocks for unit in self._units(block)]
 
     def _units(self, block: Block) -> Iterator[Unit]:
@@ -107,7 +108,10 @@ class Unrolled:
         """The nodes that a name stands for: all steps of a recurrence, else itself."""
         if name not in self.recurrences:
             return (name,)
-        return tuple(step_name(name, number) for number in self.recurrences[name].steps)
+        if name not in self._steps_of:
+            numbers = self.recurrences[name].steps
+            self._steps_of[name] = tuple(step_name(name, number) for number in numbers)
+        return self._steps_of[name]
 
     def reads(self, node: f.Node, scope: Scope) -> frozenset[str]:
         """The nodes that a formula is made of."""

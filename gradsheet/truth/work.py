@@ -28,6 +28,8 @@ from gradsheet.numbers.budget import DIGITS, curved, enclosed, length_factor
 VISIT = 3  # operations that a part of a formula takes besides its numbers
 LAYER = 8  # operations that a layer takes, however few units it has
 JAX = 2_000  # for JAX's program of a layer, whatever it computes
+JAX_STEP = 60  # and of a step of a network of definitions, thrice that with a pass back
+JAX_DERIVATIVE = 1_000  # and of one that is a derivative
 
 Shape = tuple[int, ...]
 
