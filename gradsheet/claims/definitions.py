@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gradsheet.claims.sheet import Free, Sheet, SheetError, Stated
+from gradsheet.claims.sheet import Claim, Free, Sheet, SheetError, Stated
 from gradsheet.claims.tables import MAX_AXES, SheetReader, Table, as_written
 from gradsheet.language import formula as f
+from gradsheet.language.formula import NEW
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.shown import short
@@ -504,4 +505,13 @@ def own_of(sheet: Sheet) -> Stated | None:
     numbers stand for; None where they have numbers."""
     if sheet.own is not None or sheet.params is not None:
         return sheet.own
-    return of_layers(sheet.network, None, None, None, sheet.exact_rate)
+    network = sheet.network
+    if not any(map(_is_of_a_step, sheet.claims)):
+        network = replace(network, update=None)
+    return of_layers(network, None, None, None, sheet.exact_rate)
+
+
+def _is_of_a_step(claim: Claim) -> bool:
+    """Whether a claim speaks of the step downhill, or of what comes after it."""
+    parts = (part for tree in claim.trees for part in f.walk(tree) if isinstance(part, f.Quantity))
+    return any(part.name == "learning_rate" or part.name.endswith(NEW) for part in parts)
