@@ -32,8 +32,8 @@ import gradsheet
 import ref
 from gradsheet.claims.sheet import Sheet
 from gradsheet.mistakes.catalogue import Instance, edits_of, instances
+from gradsheet.mistakes.layer_pass import Pass, in_front
 from gradsheet.network.problem import Problem
-from gradsheet.truth.steps import Pass, in_front
 from manual import Layer
 
 NETS = {"4-5-3-2, batch 4": ((4, 5, 3, 2), 4), "20-16-16-3, batch 4": ((20, 16, 16, 3), 4)}

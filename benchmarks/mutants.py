@@ -75,7 +75,7 @@ TESTS = {
         "numbers/test_session",
         "test_attack",
     ],
-    "gradsheet/truth/probes.py": [
+    "gradsheet/mistakes/probes.py": [
         "truth/test_probes",
         "claims/test_verdict",
         "test_attack",

@@ -12,9 +12,9 @@ import manual
 import ref
 from gradsheet.checking.arguments import network_of
 from gradsheet.mistakes.catalogue import Instance, edits_of
+from gradsheet.mistakes.layer_pass import Pass, in_front
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
-from gradsheet.truth.steps import Pass, in_front
 from manual import Layer
 
 Made = Sequence[Instance]

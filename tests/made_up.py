@@ -18,6 +18,7 @@ in_jax.ACTIVATIONS[NAME] = lambda z: -in_jax.softplus(-z)
 functions.add(
     functions.ActivationFacts(
         NAME,
+        textbook=lambda v: -(1 + (-v).exp()).log(),
         exact=lambda v: -functions.ACTIVATIONS["softplus"].exact(-v),
         exact_prime=lambda v: functions.FUNCTIONS["sigmoid"].exact(-v),
     )

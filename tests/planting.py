@@ -15,11 +15,11 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import parse
 from gradsheet.mistakes.catalogue import edits_of
 from gradsheet.mistakes.diagnosis import diagnose
+from gradsheet.mistakes.layer_values import Carried
 from gradsheet.mistakes.simulation import Combination, simulation_at
 from gradsheet.numbers.printed import NumberError, Printed, printed, printed_entries
 from gradsheet.numbers.real import apart
 from gradsheet.truth import point as truth
-from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import Point
 from tests.sheets import NUMBERS
 

@@ -12,13 +12,13 @@ import gradsheet
 import gradsheet.solution
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.language.text import formula_text
+from gradsheet.mistakes.layer_pass import Pass, in_front
 from gradsheet.network.losses import SQUARES
 from gradsheet.numbers.printed import exact_text
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain
 from gradsheet.solution.rounding_off import value_text
 from gradsheet.truth.point import Point, point_of
-from gradsheet.truth.steps import Pass, in_front
 from manual import losses
 from tests import witnesses
 from tests.networks import Problem, all_problems, examples, rational_problems, stated_problem
@@ -181,7 +181,7 @@ def test_where_the_loss_has_a_value_and_no_slope():
     assert judged(text, "L", value="0").verdict == "right"
     found = judged(text, "dL/dy[1]", value="0")
     assert found.verdict == "cannot_tell"
-    assert found.message.startswith("the derivative by y is not finite here")
+    assert found.message.startswith("dL/dy is not finite here")
     assert judged(text, "dL/dy[1]", value="0").verdict == "cannot_tell"
 
 

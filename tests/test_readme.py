@@ -12,14 +12,21 @@ import pytest
 
 import gradsheet
 import gradsheet.solution
-from gradsheet.claims.reader import CLAIM_KEYS, LAYER_KEYS, SHEET_KEYS
+from gradsheet.claims.definitions import MAX_DEFINITIONS, MAX_GIVEN
+from gradsheet.claims.reader import CLAIM_KEYS, LAYER_KEYS, MAX_FILE_PROBLEMS, SHEET_KEYS
 from gradsheet.claims.sheet import VERDICTS
 from gradsheet.commands.cli import FORMATS, main
 from gradsheet.language.formula import FUNCTIONS
 from gradsheet.mistakes.catalogue import CATALOGUE
+from gradsheet.mistakes.edges import LIKELY
+from gradsheet.network.lowering import MAX_AXES as MAX_AXES_ON_THE_WAY
+from gradsheet.network.lowering import MAX_ENTRIES as MAX_NUMBERS_ON_THE_WAY
+from gradsheet.numbers.budget import MAX_OPERATIONS
 from gradsheet.solution.pages import MARKS
+from gradsheet.truth.graph_point import MAX_ENTRIES
 from manual.activations import ACTIVATIONS
 from manual.losses import LOSSES
+from tests.commanding import on_terminal
 from tests.sheets import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -115,6 +122,11 @@ def test_the_mistakes_page_has_every_code():
         source = (ROOT / "gradsheet" / file).read_text()
         codes |= set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source))
     assert {"arithmetic-slip", "form-one-row", "sign-lost", "two-kept"} <= codes
+    codes |= {*LIKELY}
+    for name in ("relations", "rewriting"):
+        source = (ROOT / "gradsheet" / "mistakes" / f"{name}.py").read_text()
+        codes |= set(re.findall(r'(?:yield |Explanation\()"([a-z]+(?:-[a-z]+)+)"', source))
+    assert {"held-constant", "not-summed", "quotient-turned", "zero-given"} <= codes
     assert set(re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)) >= {
         f"`{mistake.code}`" for mistake in CATALOGUE
     }
@@ -229,3 +241,58 @@ def test_the_devices_page_prints_what_it_says(monkeypatch):
     command = [sys.executable, "-c", mesh]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=120, check=True)
     assert done.stdout.splitlines() == re.findall(r"print\(.*\)  # (.*)", mesh)
+
+
+# docs/networks.md
+
+NETWORKS = (ROOT / "docs" / "networks.md").read_text()
+PRINTED = r"`gradsheet ((?:show )?)(\S+\.toml)` prints\n\n```text\n(.*?)```"
+NAMED = rf"```toml\n([^`]*)```\n\n{PRINTED}"
+
+
+def test_the_networks_of_the_page_are_judged_as_it_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    on_terminal(monkeypatch, 80)
+    sheets = re.findall(NAMED, NETWORKS, re.DOTALL)
+    assert len(sheets) == 6
+    for text, _, name, _ in sheets:
+        Path(name).write_text(text)
+    commands = re.findall(PRINTED, NETWORKS, re.DOTALL)
+    assert len(commands) == 7
+    for show, name, expected in commands:
+        main([*show.split(), name])
+        assert capsys.readouterr().out == expected, name
+
+
+def test_the_other_sheets_of_the_page_are_right(tmp_path, capsys):
+    sheets = re.findall(r"```toml\n([^`]*)```\n\n(?!`gradsheet \S+` prints)", NETWORKS)
+    assert len(sheets) == 9
+    for text in sheets:
+        (tmp_path / "sheet.toml").write_text(text)
+        assert main([str(tmp_path / "sheet.toml")]) == 0, capsys.readouterr().out
+
+
+def test_the_page_says_what_is_not_read_and_what_is():
+    given = "[given]\nx = [1, 2, 3]\nw = 2\nW = [[1, 2, 3], [4, 5, 6]]\nb = [1, 2]\n"
+    table = NETWORKS.split("| not read | write |\n")[1].split("\n\n")[0]
+    rows = [re.findall(r"`([^`]*=[^`]*)`", cell) for cell in re.findall(r"\|([^|]*)", table)]
+    rows = [row for row in rows if row]
+    assert len(rows) == 2 * 21
+
+    def sheet(equations):
+        network = "\n".join(["L = w**2", *equations])
+        return f'network = """\n{network}\n"""\n{given}[[claim]]\nquantity = "L"\n'
+
+    for refused, read in zip(rows[::2], rows[1::2], strict=True):
+        with pytest.raises(gradsheet.SheetError):
+            gradsheet.read(sheet(refused))
+        gradsheet.read(sheet(read))
+
+
+def test_the_networks_page_has_the_limits_of_the_code():
+    limits = NETWORKS.split("## Limits")[1]
+    for number in (MAX_DEFINITIONS, MAX_GIVEN, MAX_NUMBERS_ON_THE_WAY, MAX_AXES_ON_THE_WAY):
+        assert f" {number:,} " in limits, number
+    assert f"{MAX_FILE_PROBLEMS} problems" in limits
+    assert f"{MAX_ENTRIES:,} entries" in limits
+    assert f"{MAX_OPERATIONS:,} operations" in limits

@@ -7,12 +7,10 @@ import gradsheet
 import manual
 import ref
 from gradsheet.language.functions import ACTIVATIONS
-from gradsheet.language.parsing import parse
 from gradsheet.mistakes.blind import unseen
 from gradsheet.network.network import Network
 from gradsheet.solution.exercise import Outline, exercise
 from gradsheet.solution.filling import fill
-from gradsheet.truth.degrees import degree
 from tests.functions import textbook
 from tests.sheets import codes, verdicts
 
@@ -148,13 +146,3 @@ def test_its_slope_is_as_steep_as_the_bounds_have_it() -> None:
         assert abs(record.d(z)).max() <= facts.steepest, name
         assert abs(record.dd(z)).max() <= 1, name
         assert abs(np.diff(record.dd(z)) / np.diff(z)).max() <= 2, name
-
-
-def test_a_slope_with_z_in_it_raises_the_degree() -> None:
-    """Of sigmoids dL/dW1 is a fraction of weights, data and exponentials of lower degree."""
-    node = parse("dL/dW1[1,1]", ("L", "W1"))
-    sigmoids, silus = (
-        Network((2, 2, 2), ("units",) * 2, (f, f), "half_squared_error", "mean", None)
-        for f in ("sigmoid", "silu")
-    )
-    assert degree(node, silus) == 3 * degree(node, sigmoids)

@@ -15,9 +15,9 @@ import numpy as np
 import manual
 from gradsheet.checking.probes import Data, each, fractions
 from gradsheet.checking.rounding import Balls, Rounding
+from gradsheet.mistakes.layer_pass import Edits, Pass, in_front
 from gradsheet.network.network import Network
 from gradsheet.truth.point import Point
-from gradsheet.truth.steps import Edits, Pass, in_front
 from manual.activations import Array
 
 Arrays = dict[str, Array]

@@ -482,6 +482,8 @@ def of_layers(
     program, reading = lowered(graph_of(network, rows=rows, unspecified=unspecified)), ""
     if not unspecified or rows:
         reading = network.reading() + ("; W is (inputs, units)" if rows else "")
+        if network.loss is None:  # the equations have one, if there is one
+            reading = reading.partition("; ")[2]
     if params is None or x is None:
         free = {name: Free(shape) for name, shape in program.graph.given}
         if "y" in free and losses.of(network.loss).add_up:

@@ -20,9 +20,10 @@ from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
 from gradsheet.numbers.printed import Printed, as_float
 from gradsheet.truth.carrying import carried
-from gradsheet.truth.steps import Change, Edits
+from gradsheet.truth.graph_values import GraphValues
+from gradsheet.truth.sweep import Change
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.values import Index, Tensor, Values
+from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
 
 SLACK = 1e-6  # of the largest number on the way, that floats are granted
@@ -84,12 +85,12 @@ class Moves:
     """
 
     tree: f.Node
-    point: Values
+    point: GraphValues
     binding: Mapping[str, int]
     start: Chosen
     values: Sequence[Carry]
     as_printed: Chosen
-    edits: Edits | None
+    edits: Any
     _corner: dict[Any, list[Any]] = field(default_factory=dict, init=False)
 
     def _columns(self, columns: Iterable[Column], variants: int) -> Floats | None:
@@ -205,11 +206,11 @@ def alone_in(number: float, rows: Sequence[int] | slice, variants: int) -> Array
 
 def in_floats(
     tree: f.Node,
-    point: Values,
+    point: GraphValues,
     binding: Mapping[str, int],
     columns: Iterable[Column],
     variants: int,
-    edits: Edits | None = None,
+    edits: Any = None,
 ) -> Floats | None:
     """The entries of a quantity where every variant carries on with its own
     values; None where one pass has them not.
@@ -251,22 +252,22 @@ def changes_of(chosen: Chosen, kind: Callable[[Any], Any]) -> dict[Tensor, dict[
     return changes
 
 
-def follow_work(tree: f.Node, point: Values) -> int:
+def follow_work(tree: f.Node, point: Any) -> int:
     """The operations of `follow`, exactly: a pass forward, and one backward
     from every entry that is derived."""
     rows = {part.of.name for part in f.walk(tree) if isinstance(part, f.Derivative)}
     new = any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in f.walk(tree))
     work = point.pass_work
     passes: int = work.forward + work.both * new + sum(map(work.jacobian, rows))
-    return passes + point.formula_work(tree)
+    return passes + int(point.formula_work(tree))
 
 
 def follow(
     tree: f.Node,
-    point: Values,
+    point: GraphValues,
     binding: Mapping[str, int],
     chosen: Chosen,
-    edits: Edits | None = None,
+    edits: Any = None,
     *,
     floats: bool = False,
     same_units: bool = False,

@@ -30,7 +30,6 @@ from gradsheet.numbers.printed import Printed, all_overlap, as_float, printed_en
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.graph_values import GraphValues
-from gradsheet.truth.steps import Edits
 from gradsheet.truth.target import mentions
 from gradsheet.truth.values import Tensor
 from manual.activations import Array
@@ -56,7 +55,7 @@ class History:
         self,
         claim: Claim,
         point: GraphValues,
-        edits: Edits | None = None,
+        edits: Any = None,
         *,
         but: Collection[int] = (),
     ) -> bool:

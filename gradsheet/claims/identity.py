@@ -47,6 +47,7 @@ from manual.activations import Array
 
 FEW, MANY = 3, 16  # points with numbers: beside a proof, and to find out what is not equal
 LONGER = 10  # times the operations of one term are those of many
+MOST_ZEROS = 8  # points at which something is 0
 KINDS = 5  # of points, see below
 LARGEST = 5  # among the numbers drawn
 SEED = 17
@@ -108,6 +109,15 @@ class Everywhere:
             program = self.own.sized[number % len(self.own.sized)]
             self._numbers.append(self._point(program, self._given(number), heard=False))
         return self._numbers[k]
+
+    def with_zeros(self) -> Iterator[GraphPoint]:
+        """Points where one of what is free is 0, and where all vectors and numbers are."""
+        may_be_0 = [n for n, s in self.own.free.items() if s.sums_to is None and not s.positive]
+        few = [name for name in may_be_0 if len(self.own.free[name].shape) < 2]
+        for names in [few, *([name] for name in may_be_0)][:MOST_ZEROS]:
+            given = self._given(0)
+            given |= {name: as_array(given[name] * 0) for name in names}
+            yield self._point(self.own.program, given, heard=False)
 
     def heard(self, point: GraphPoint) -> GraphPoint:
         """The same point, where all witnesses are heard."""
@@ -253,6 +263,10 @@ class IdentityComparison:
             doubt = self._unproved(claimed, printed, TERMS)
         if many and (doubt or asks_equality) and (mismatch := search.at_kinks()):
             return mismatch
+        if any(map(_has_jump, (self.quantity, self._line or self.quantity))):
+            self.first_point.budget.spend(MOST_ZEROS * self._work_at(self.first_point))
+            if mismatch := search.at_zeros():
+                return mismatch
         if doubt:
             raise Undecided(doubt)
         if search.where is not None and search.without > search.tried:
@@ -341,9 +355,22 @@ class _Search:
         mismatches = (self._mismatch_at(k, generic=False) for k in self.passed_over)
         return next(filter(None, mismatches), None)
 
+    def at_zeros(self) -> Mismatch | None:
+        """The first mismatch where something is 0: there a step has a value, too."""
+        for point in self.comparison.points.with_zeros():
+            if mismatch := self._mismatch_of(point, generic=False):
+                return mismatch
+        return None
+
     def _mismatch_at(self, k: int, *, generic: bool) -> Mismatch | None:
+        try:
+            return self._mismatch_of(self.comparison.points.numbers(k), generic=generic)
+        except AtKink:
+            self.passed_over += [k] if generic else []
+            return None
+
+    def _mismatch_of(self, point: GraphPoint, *, generic: bool) -> Mismatch | None:
         quantity, points = self.comparison.quantity, self.comparison.points
-        point = points.numbers(k)
         try:
             truths = truths_at(point, quantity)
         except NO_VALUE:
@@ -356,7 +383,8 @@ class _Search:
             self.without, self.where = self.without + 1, error
             return None
         except AtKink:
-            self.passed_over += [k] if generic else []
+            if generic:
+                raise
             return None
         except (TooClose, Imprecise):
             return None
@@ -383,6 +411,12 @@ class _Search:
                         raise AtKink("something has its kink here")
                     return Mismatch(here, everywhere, truth, mine)
         return None
+
+
+def _has_jump(tree: f.Node) -> bool:
+    """Whether a formula has a step in it, which has a value where it jumps."""
+    calls = (part.function for part in f.walk(tree) if isinstance(part, f.Call))
+    return any(name in ("drelu", "step", "where") for name in calls)
 
 
 def _has_equality(tree: f.Node) -> bool:

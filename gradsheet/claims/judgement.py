@@ -103,6 +103,7 @@ class Judgement:
     the claimed number is what the last line of its working gives, `given` are
     earlier wrong claims given which it is right.
 
+    `compared` says whether it could be compared with the truth, and is not it.
     `explanations` are all that reproduce a wrong or lucky claim equally well,
     `sure` where chance would not; None where none has been looked for.
     """
@@ -122,6 +123,7 @@ class Judgement:
     given: list[Claim] = field(default_factory=list)
     explanations: list[Explanation] | None = None
     sure: bool = False
+    compared: bool = False
     hints: bool = False  # whether the explanations are hints
 
     @property

@@ -36,7 +36,6 @@ from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.carrying import carried as carried_with
 from gradsheet.truth.graph_values import GraphValues
-from gradsheet.truth.steps import Edits
 from gradsheet.truth.target import core_of, entries_of
 from gradsheet.truth.values import Tensor
 from manual.activations import Array
@@ -61,7 +60,7 @@ class Reach:
     # The number
 
     def has_number(
-        self, wrong: Sequence[Carry] = (), edits: Edits | None = None, but: Collection[int] = ()
+        self, wrong: Sequence[Carry] = (), edits: Any = None, but: Collection[int] = ()
     ) -> bool:
         """Whether every entry is reached, with some wrong values fixed.
 
@@ -85,7 +84,7 @@ class Reach:
         binding: Binding,
         truths: list[Any],
         wrong: Sequence[Carry],
-        edits: Edits | None,
+        edits: Any,
         but: Collection[int],
     ) -> bool:
         tree, point, printed = self.claim.tree, self.point, self.printed
@@ -141,7 +140,7 @@ class Reach:
         tree: f.Node,
         binding: Mapping[str, int],
         wrong: Sequence[Carry] = (),
-        edits: Edits | None = None,
+        edits: Any = None,
     ) -> Moves:
         """How a formula moves with all that may have been carried on."""
         fixed = {(value.tensor, value.index) for value in wrong if not value.is_true}

@@ -25,7 +25,7 @@ Where 40 digits do not decide, a claim is judged again with more (`LADDER`).
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -39,11 +39,9 @@ from gradsheet.claims.history import History
 from gradsheet.claims.identity import Everywhere, IdentityComparison, sizes_tried
 from gradsheet.claims.judgement import Judgement, LineVerdict
 from gradsheet.claims.messages import line_message, value_message
-from gradsheet.claims.readings import Readings
 from gradsheet.claims.sheet import Claim, Line, Sheet, Stated
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, shape_text, without_dots
-from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.shown import short
 from gradsheet.network.network import improbable
 from gradsheet.numbers.ball import Ball
@@ -72,10 +70,8 @@ from gradsheet.numbers.reasons import (
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.numbers.slips import FLOAT, significant
 from gradsheet.truth.carrying import carried
-from gradsheet.truth.derivation import true_formula
 from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.point import Point, shared_point_of
-from gradsheet.truth.probes import probes_for
 from gradsheet.truth.target import mentions
 from gradsheet.truth.values import Values
 from gradsheet.truth.work import FormulaWork
@@ -91,8 +87,6 @@ class _Judge:
 
     claim: Claim
     points: GraphPoint | Everywhere
-    notation: Mapping[str, f.Node]
-    readings: Readings
     history: History | None = None
     mismatches: list[Mismatch] = field(default_factory=list, init=False)
     messages: list[str] = field(default_factory=list, init=False)
@@ -140,16 +134,10 @@ class _Judge:
             number = "right" if mismatch is None else self._number(claim.value, mismatch, working)
         verdict = self._verdict(number, working, claimed)
         witnesses = [mismatch.point for mismatch in self.mismatches if mismatch.mine is not None]
-        readings: list[str] = []
-        if verdict in ("wrong", "carried_forward") and witnesses:
-            readings = self.readings.fitting(claim)
         true: Text = None
         told: Text = None
         digits: Text = None
-        if isinstance(self.points, Everywhere):
-            if verdict == "wrong" and self.readings.network.depth:
-                told = true = self._true_formula()
-        else:
+        if isinstance(self.points, GraphPoint):
             entries = [] if claim.value is None else printed_entries(claim.value)
             truth = (
                 self._whole(truth) if claim.value is None else like(truth, fractions(claim.value))
@@ -166,30 +154,11 @@ class _Judge:
             messages=self.messages,
             witness=witnesses[0].data_text() if self.history is None and witnesses else "",
             working=working,
-            readings=readings,
+            compared=bool(witnesses),
             proof=self.comparison.proof() if verdict == "right" else "",
             own=self.own,
             given=self.given,
         )
-
-    def _true_formula(self) -> str | None:
-        """The true formula for a claim over all weights, judged like any other
-        before it is shown."""
-        claim, network, notation = self.claim, self.readings.network, self.notation
-        lines = [line.text for line in claim.working]
-        used = sorted(notation, key=lambda name: all(name not in line for line in lines))
-        result = true_formula(claim.tree, network, {name: notation[name] for name in used})
-        if result is None or not isinstance(self.points, Everywhere):
-            return None
-        quantity, formula = result
-        try:
-            asked, line = (parse(text, network.names, notation) for text in result)
-            comparison = IdentityComparison(asked, self.points)
-            if comparison.mismatch_of_line(line).mismatch is not None:
-                return None
-        except (FormulaError, EvaluationError, Missing, Undecided, OutOfWork):
-            return None  # it is too long, or there is nothing left to pay with
-        return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"
 
     def _whole(self, truth: Array) -> Array:
         """The truth for all values of the free letters, whose axes are in the
@@ -437,11 +406,11 @@ def _without_dots(claim: Claim, point: Values) -> Claim:
 
 
 class Verdicts(NamedTuple):
-    """The judgements of a sheet, and where they were found: its point or its
-    probes, and what it has printed."""
+    """The judgements of a sheet, and where they were found: at its point, or
+    everywhere, and what it has printed."""
 
     judgements: list[Judgement]
-    points: Any
+    points: GraphPoint | Everywhere
     history: History | None
 
 
@@ -456,14 +425,9 @@ def verdicts(sheet: Sheet, budget: Budget, session: Session = LIBRARY) -> Verdic
 def _over_all_values(sheet: Sheet, own: Stated, budget: Budget, session: Session) -> Verdicts:
     """The judgements of a sheet of which something is given by its shape alone."""
     points = Everywhere(own, asked_of(sheet), budget, session)
-    readings = Readings(sheet.network, None, sheet.exact_rate, budget, session)
     claims = [_without_dots(claim, points.first) for claim in sheet.claims]
-    judgements = [_Judge(claim, points, sheet.notation, readings).judgement() for claim in claims]
-    if sheet.own is not None:
-        return Verdicts(judgements, points.first, None)
-    probes = probes_for(sheet.network, sheet.exact_rate, session)
-    probes.budget.take_over(budget)
-    return Verdicts(judgements, probes, None)
+    judgements = [_Judge(claim, points).judgement() for claim in claims]
+    return Verdicts(judgements, points, None)
 
 
 def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
@@ -476,7 +440,6 @@ def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
         return rungs[number]
 
     history = History(_data(sheet))
-    readings = Readings(sheet.network, rung(0), sheet.exact_rate, budget, session)
 
     def judged(claim: Claim) -> Judgement:
         for number in range(len(LADDER)):
@@ -484,7 +447,7 @@ def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
                 if number:
                     formulas = FormulaWork(rung(number).network, None, LADDER[number])
                     budget.spend(claim_work(claim, formulas, 4))
-                judge = _Judge(claim, rung(number), sheet.notation, readings, history)
+                judge = _Judge(claim, rung(number), history)
                 judgement = judge.judgement()
             except Imprecise:
                 continue

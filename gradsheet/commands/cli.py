@@ -30,15 +30,17 @@ exit status:
   1  some claim has not, an open one among them
   2  a sheet, a claim or a line could not be read, or the command was used wrongly
 
-A sheet is a TOML file of at most 256 kB, with up to 500 claims, 32 layers and 4,096 parameters.
+A sheet is a TOML file of at most 256 kB, with up to 500 claims, and 32 layers of 4,096 parameters
+or 200 equations on 4,096 numbers. Several [[problem]] tables in a file are a sheet each.
 A formula has up to 1,000 characters, a number up to 40 digits, a power an exponent up to 16.
 A sheet may take 500,000 operations, counted before any is done; a larger one is refused whole.
-docs/writing-a-sheet.md has the keys and the formula language, with an example.
+docs/writing-a-sheet.md has the keys and the formula language, with an example; docs/networks.md
+has networks written as equations: batch norm, attention, recurrent ones.
 
 further commands, each with its own --help:
-  gradsheet solve SHEET  the complete worked solution, with a remark where the sheet went astray
+  gradsheet solve SHEET  the complete worked solution of layers, with remarks where it went astray
   gradsheet show SHEET   how it is read: every equation with its shape
-  gradsheet blind SHEET  the mistakes that a sheet's questions cannot see
+  gradsheet blind SHEET  the mistakes in layers that a sheet's questions cannot see
   gradsheet fill SHEET   the sheet with the true values of all that it asks for
   gradsheet new          a fresh exercise in small whole numbers, and its key"""
 

@@ -44,6 +44,8 @@ def shown(sheet: Sheet) -> str:
     lines = [sheet.title, *textwrap.wrap(f"read as {reading_of(sheet)}", WIDTH), "", "given"]
     lines += _table(_given(sheet, program))
     lines += ["", "equations"]
+    for own in program.graph.functions:
+        lines += [f"  {own.name}({own.argument}) = {formula_text(own.formula)}", "      a function"]
     for block in program.blocks:
         lines += _of_block(block, program)
     return "\n".join(map(clean, lines)) + "\n"

@@ -429,8 +429,7 @@ class Evaluator:
         return _filled(array.shape, values)
 
     def _concat(self, a: Array, b: Array) -> Array:
-        if not a.ndim or not b.ndim:
-            raise EvaluationError("concat of a number, expected vectors: write [v] for one of 1")
+        a, b = (array if array.ndim else array.reshape(1) for array in (a, b))
         if a.shape[1:] != b.shape[1:]:
             raise EvaluationError(
                 f"concat of shapes {a.shape} and {b.shape}, expected all but the first axis alike"

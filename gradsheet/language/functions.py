@@ -53,6 +53,8 @@ class ActivationFacts:
 
     exact         f as the language has it, of an exact number: a `Real`, or
                   where there is a kink a Fraction
+    textbook      f by the textbook's formula, of a formal number, which has no
+                  side; None where there is a kink
     exact_prime   f' likewise; None where another function is f'
     from_h        f' from h and the number 1, where one computes it so: with a
                   rounded h
@@ -85,6 +87,7 @@ class ActivationFacts:
     name: str
     exact: Callable[..., Any] | None = None
     exact_prime: Callable[..., Any] | None = None
+    textbook: Callable[[Any], Any] | None = None
     from_h: Callable[[Any, Any], Any] | None = None
     between: Interval = (-math.inf, math.inf)
     steepest: float = 1.0
@@ -164,6 +167,7 @@ _RECORDS = (
     ),
     ActivationFacts(
         "sigmoid",
+        textbook=lambda v: 1 / (1 + (-v).exp()),
         exact=_sigmoid,
         exact_prime=lambda v: _sigmoid(v) * _sigmoid(-v),
         from_h=lambda h, one: h * (one - h),
@@ -175,6 +179,7 @@ _RECORDS = (
     ),
     ActivationFacts(
         "tanh",
+        textbook=lambda v: 1 - 2 / (1 + (2 * v).exp()),
         exact=methodcaller("tanh"),
         exact_prime=lambda v: 4 * _sigmoid(2 * v) * _sigmoid(-2 * v),
         from_h=lambda h, one: one - h * h,
@@ -185,6 +190,7 @@ _RECORDS = (
     ),
     ActivationFacts(
         "softplus",
+        textbook=lambda v: (1 + v.exp()).log(),
         exact=lambda v: (v + abs(v)) * Fraction(1, 2) + (1 + (-abs(v)).exp()).log(),
         between=(0, math.inf),
         exponentials=3,
@@ -196,6 +202,7 @@ _RECORDS = (
     ),
     ActivationFacts(
         "silu",
+        textbook=lambda v: v / (1 + (-v).exp()),
         exact=lambda v: v * _sigmoid(v),
         exact_prime=lambda v: _sigmoid(v) * (1 + v * _sigmoid(-v)),
         steepest=1.1,
@@ -264,10 +271,6 @@ _FORMAL: dict[str, Callable[..., Any]] = {
     "ddrelu": lambda v: Fraction(0),
     "abs": lambda v: 2 * side(v) * v - v,
     "dabs": lambda v: step(v) - step(-v),
-    "sigmoid": lambda v: 1 / (1 + (-v).exp()),
-    "tanh": lambda v: 1 - 2 / (1 + (2 * v).exp()),
-    "softplus": lambda v: (1 + v.exp()).log(),
-    "silu": lambda v: v / (1 + (-v).exp()),
 }
 
 
@@ -276,6 +279,8 @@ def on_formal(name: str) -> Callable[..., Any]:
     what is smooth by the textbook's formula, where saturation is no matter."""
     if name in _FORMAL:
         return _FORMAL[name]
+    if name in ACTIVATIONS and (textbook := ACTIVATIONS[name].textbook) is not None:
+        return textbook
     if name in FUNCTIONS and not FUNCTIONS[name].kinked and name[:1] != "d":
         return FUNCTIONS[name].exact
     if name[:1] != "d" or (name[1:] in ACTIVATIONS and ACTIVATIONS[name[1:]].kinked):

@@ -599,6 +599,8 @@ class _Parser:
         if self.layers and name == "y":
             return FormulaError("y has no value: only a loss that compares with a target has a y")
         bare = re.sub(r"(?<=\d)_\d+$", "", name.removeprefix("d"))  # of an entry written W2_11
+        if not self.layers and (hint := self._of_own_names(name)):
+            return FormulaError(f"unknown name {name[:40]}: {hint}")
         kin = [other for other in self.names if other[0] == bare[:1] and bare[1:].isdecimal()]
         if kin:  # a layer that is not there: the nearest name would be a guess
             return FormulaError(f"unknown name {name[:40]}: expected one of {', '.join(kin[:12])}")
@@ -606,6 +608,23 @@ class _Parser:
         some = f"expected one of {', '.join([*self.names][:12])}, ..., or a name of [notation]"
         hint = f"did you mean {near}?" if near else some
         return FormulaError(f"unknown name {name[:40]}: {hint}")
+
+    def _of_own_names(self, name: str) -> str:
+        """What to write for a name of a network that its sheet defines, "" where
+        nothing is known."""
+        if name.startswith("d") and self.peek() in ("/", "[") and name[1:] not in self.names:
+            return f"there is no {name[1:]} to derive, it is neither given nor defined"
+        entry = re.fullmatch(r"([A-Za-z]+)_?(\d)(\d?)", name)
+        if entry is not None and entry[1] in self.names:
+            indices = ",".join(filter(None, entry.groups()[1:]))
+            return f"write {entry[1]}[{indices}] for an entry"
+        if self.peek() == "(":
+            alike = _alike(name, [*self.functions, *FUNCTIONS])
+            functions = ", ".join([*self.functions, *FUNCTIONS])
+            return f"did you mean {alike[0]}?" if alike else f"the functions are {functions}"
+        near = self.near(name) if self.suggests else None
+        hint = f"; did you mean {near}?" if near else ""
+        return f"it is neither given nor defined{hint}"
 
     def near(self, name: str) -> str | None:
         """A name that may be meant, that of a function where a bracket follows."""

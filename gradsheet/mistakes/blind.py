@@ -20,6 +20,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
 from gradsheet.language.parsing import parse
 from gradsheet.mistakes.catalogue import Instance, instances
+from gradsheet.mistakes.probes import numbers, probes_for
 from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of, simulate
 from gradsheet.network import losses
 from gradsheet.network.network import Network
@@ -28,7 +29,6 @@ from gradsheet.numbers.printed import Value, as_float, exact_text, plain, printe
 from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.point import Point, point_of
-from gradsheet.truth.probes import numbers, probes_for
 from gradsheet.truth.target import core_of
 from gradsheet.truth.work import FormulaWork, PassWork
 from manual import Layer

@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 
 from gradsheet.language.functions import facts_of
+from gradsheet.mistakes.layer_pass import Edit, Edits, Step, transposed
 from gradsheet.network.losses import LOSSES as FACTS
 from gradsheet.network.losses import SQUARES
 from gradsheet.network.network import Network
-from gradsheet.truth.steps import Edit, Edits, Step, transposed
 from manual.activations import Activation, Array, activate, derivative, number, pull_back, split
 from manual.losses import LOSSES, cross_entropy, d_cross_entropy
 

@@ -18,6 +18,7 @@ from gradsheet.claims.judgement import Cause, Explanation, Judgement
 from gradsheet.claims.sheet import Claim
 from gradsheet.mistakes.candidate import HALF, RANKS, SURE, Candidate, Kind, are_sure, winners
 from gradsheet.mistakes.forms import difference, forms, repairs
+from gradsheet.mistakes.probes import Probes
 from gradsheet.mistakes.relations import related
 from gradsheet.mistakes.search import Hypothesis, Search, Statement, search
 from gradsheet.mistakes.simulation import Combination
@@ -28,7 +29,6 @@ from gradsheet.numbers.reasons import OutOfWork
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.point import Point
-from gradsheet.truth.probes import Probes
 
 LOOSE = 2  # digits that a number tells less where it is off by rounding
 ROUNDED = Explanation("rounding", "rounding on the way", "rounding", "")

@@ -1,13 +1,23 @@
 """From a sheet to its report: the verdict on every claim, and what is the
 matter with those that are wrong."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from gradsheet.claims.counting import affordable
-from gradsheet.claims.judgement import Report
-from gradsheet.claims.sheet import Sheet
+from gradsheet.claims.identity import Everywhere, IdentityComparison
+from gradsheet.claims.judgement import Judgement, Report
+from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.claims.verdict import reading_of, verdicts
+from gradsheet.language.parsing import FormulaError, parse
+from gradsheet.mistakes.derivation import true_formula
 from gradsheet.mistakes.diagnosis import diagnose
+from gradsheet.mistakes.probes import probes_for
+from gradsheet.mistakes.readings import Readings
 from gradsheet.numbers.budget import MAX_FURTHER, MAX_OPERATIONS, Budget
+from gradsheet.numbers.reasons import NO_ANSWER
 from gradsheet.numbers.session import LIBRARY, Session
+from gradsheet.truth.graph_point import GraphPoint
 
 
 def judge(sheet: Sheet, most: int = MAX_OPERATIONS, session: Session = LIBRARY) -> Report:
@@ -27,7 +37,19 @@ def judge(sheet: Sheet, most: int = MAX_OPERATIONS, session: Session = LIBRARY) 
     import gradsheet.truth.autodiff  # noqa: F401
 
     judgements, points, history = verdicts(sheet, budget, session)
-    causes = diagnose(judgements, points, history)
+    point: Any = points if isinstance(points, GraphPoint) else None
+    readings = Readings(sheet.network, point, sheet.exact_rate, budget, session)
+    for judgement in judgements:
+        if judgement.compared and judgement.verdict in ("wrong", "carried_forward"):
+            judgement.readings = readings.fitting(judgement.claim)
+    there: Any = points
+    if isinstance(points, Everywhere):
+        there = points.first
+        if sheet.own is None:
+            _tell_true_formulas(judgements, points, sheet)
+            there = probes_for(sheet.network, sheet.exact_rate, session)
+            there.budget.take_over(budget)
+    causes = diagnose(judgements, there, history)
     return Report(
         sheet.path,
         sheet.title,
@@ -36,3 +58,28 @@ def judge(sheet: Sheet, most: int = MAX_OPERATIONS, session: Session = LIBRARY) 
         causes=causes,
         problem=sheet.number,
     )
+
+
+def _tell_true_formulas(judgements: Sequence[Judgement], points: Everywhere, sheet: Sheet) -> None:
+    """Tell the true formula of every wrong claim over all weights of layers."""
+    for judgement in judgements:
+        if judgement.verdict == "wrong" and (judgement.compared or judgement.working):
+            judgement.truth = judgement.told = _true_formula(judgement.claim, points, sheet)
+
+
+def _true_formula(claim: Claim, points: Everywhere, sheet: Sheet) -> str | None:
+    """The true formula for a claim, judged like any other before it is shown."""
+    network, notation = sheet.network, sheet.notation
+    lines = [line.text for line in claim.working]
+    used = sorted(notation, key=lambda name: all(name not in line for line in lines))
+    result = true_formula(claim.tree, network, {name: notation[name] for name in used})
+    if result is None:
+        return None
+    quantity, formula = result
+    try:
+        asked, line = (parse(text, network.names, notation) for text in result)
+        if IdentityComparison(asked, points).mismatch_of_line(line).mismatch is not None:
+            return None
+    except (FormulaError, *NO_ANSWER):
+        return None  # it is too long, or there is nothing left to pay with
+    return formula if quantity == claim.quantity.replace(" ", "") else f"{quantity} = {formula}"

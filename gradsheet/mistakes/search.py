@@ -20,6 +20,8 @@ from gradsheet.claims.history import History
 from gradsheet.claims.judgement import Judgement
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
+from gradsheet.mistakes.layer_values import Carried
+from gradsheet.mistakes.probes import Probes
 from gradsheet.mistakes.simulation import (
     CLOSE,
     Combination,
@@ -33,11 +35,9 @@ from gradsheet.numbers.budget import FLOAT_PASS, FLOATS
 from gradsheet.numbers.printed import Value, as_float, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink, EvaluationError, OutOfWork
 from gradsheet.numbers.slips import significant
-from gradsheet.truth.carried import Carried
 from gradsheet.truth.carrying import carried as carried_at
 from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.point import Point
-from gradsheet.truth.probes import Probes
 from gradsheet.truth.target import core_of
 from gradsheet.truth.values import Values
 from manual.activations import Array

@@ -13,15 +13,15 @@ import numpy as np
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.catalogue import Instance, edits_of, instances
+from gradsheet.mistakes.layer_pass import Pass, in_front
+from gradsheet.mistakes.layer_values import LayerEdits, within_layers
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import NO_VALUE
-from gradsheet.truth.carried import within_layers
 from gradsheet.truth.carrying import carried as carried_at
 from gradsheet.truth.point import Point
-from gradsheet.truth.steps import Pass, in_front
 from gradsheet.truth.target import core_of, entries_of
 from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
@@ -263,7 +263,7 @@ class LayerSimulation(Simulation):
 
     def altered(self, chosen: Combination, point: Any = None) -> tuple[Any, Any]:
         """The point, and the edits to its pass."""
-        return point or self.point, edits_of(self.made(chosen))
+        return point or self.point, LayerEdits(edits_of(self.made(chosen)))
 
 
 def numbers_of(network: Network, examples: int) -> int:

@@ -103,6 +103,20 @@ def _activated(activation: Activation, z: str) -> str:
     return f"{facts.name}({z})" if facts.text != "{z}" else z
 
 
+def _inside(domain: tuple[float, float], between: tuple[float, float]) -> bool:
+    """Whether outputs are always where a loss has a value."""
+    return domain[0] <= between[0] and between[1] <= domain[1]
+
+
+def _no_log_of_0(text: str) -> str:
+    """The text of a share in which 0 log 0 is 0, by asking for log 1 there."""
+    for name in ("{name}", "1 - {name}"):
+        y, yhat = (name.replace("name", end) for end in ("y", "yhat"))
+        one = f"where({yhat} == 0, where({y} == 0, 1, 0), {yhat})"
+        text = text.replace(f"log({yhat})", f"log({one})")
+    return text
+
+
 def _loss(network: Network, new: str) -> Iterator[tuple[str, str, str]]:
     """The shares of the outputs in the loss, and their sum."""
     yhat, outputs = f"yhat{new}", network.widths[-1]
@@ -111,6 +125,8 @@ def _loss(network: Network, new: str) -> Iterator[tuple[str, str, str]]:
         share = f"d_yhat[k]*{yhat}{at}"
     else:
         text = losses.of(network.loss).text
+        if not _inside(losses.of(network.loss).domain, facts_of(network.activations[-1]).between):
+            text = _no_log_of_0(text)
         share = text.format(y=f"y{at}", yhat=f"{yhat}{at}", outputs=outputs)
     if network.examples is not None:
         share = f"{'mean' if network.reduction == 'mean' else 'sum'}(n, {share})"

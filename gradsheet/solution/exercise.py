@@ -27,12 +27,12 @@ from gradsheet.claims.reader import read
 from gradsheet.claims.sheet import Claim, Sheet, SheetError
 from gradsheet.language.functions import ACTIVATIONS, facts_of
 from gradsheet.mistakes.blind import SMALL, unseen
+from gradsheet.mistakes.layer_pass import Pass
 from gradsheet.network import losses
 from gradsheet.network.losses import LOSSES
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.solution.filling import fill
-from gradsheet.truth.steps import Pass
 from manual import Layer
 from manual.activations import Activation, Array, activate, split
 

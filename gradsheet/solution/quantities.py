@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from gradsheet.language import formula as f
 from gradsheet.language.text import index_text
+from gradsheet.mistakes.derivation import Index
 from gradsheet.network.network import Network
-from gradsheet.truth.derivation import Index
 from gradsheet.truth.values import Tensor
 
 

@@ -18,10 +18,10 @@ from collections.abc import Callable, Collection, Iterable
 
 from gradsheet.language.formula import NEW
 from gradsheet.language.functions import ActivationFacts, facts_of
+from gradsheet.mistakes.derivation import LETTERS, Index, slope, slope_text
 from gradsheet.network import losses
 from gradsheet.network.network import Network
 from gradsheet.solution.quantities import layer_of
-from gradsheet.truth.derivation import LETTERS, Index, slope, slope_text
 from gradsheet.truth.values import Tensor
 from manual.activations import split
 

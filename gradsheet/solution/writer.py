@@ -9,6 +9,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.text import formula_text
+from gradsheet.mistakes.derivation import LETTERS, true_formula
 from gradsheet.network import losses
 from gradsheet.solution.notation import Notation
 from gradsheet.solution.quantities import filled, indexed, nested, open_axes, tensor_of
@@ -16,7 +17,6 @@ from gradsheet.solution.rounding_off import Digits
 from gradsheet.solution.rules import Rules
 from gradsheet.solution.solution import FormulaLine, Step
 from gradsheet.solution.words import why
-from gradsheet.truth.derivation import LETTERS, true_formula
 from gradsheet.truth.target import mentions
 from gradsheet.truth.values import Tensor
 

@@ -23,6 +23,7 @@ from gradsheet.network.lowering import Program
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.dual import Dual, slope_of
+from gradsheet.numbers.reasons import EvaluationError, Undecided
 from manual.activations import Array
 
 Index = tuple[int, ...]
@@ -317,6 +318,10 @@ class FormulaWalk:
         """d of[of_index] / d by[by_index] from the right, then from the left."""
         for side in (1, -1):
             walk = self._walk(by, by_index, side)
+            try:
+                _ = walk.node(of)
+            except EvaluationError as error:  # which has a value here, and none beside
+                raise Undecided(f"d{of}/d{by} is not finite here: {error}") from None
             yield walk.slope_of(walk.node(of)[of_index]) * side
 
     @functools.cached_property

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 import gradsheet
-from gradsheet.claims.comparison import _simple_multiple, has_own_kink, printed_value
+from gradsheet.claims.comparison import printed_value
 from gradsheet.claims.messages import relation
 from gradsheet.language.parsing import parse
 from gradsheet.numbers.printed import (
@@ -42,36 +42,6 @@ def test_how_a_wrong_number_relates_to_the_truth(
 ) -> None:
     real = Arithmetic(40)
     assert relation(printed(claimed), real(1).exp() if exact is None else exact) == words
-
-
-@pytest.mark.parametrize(
-    ("line", "own"),
-    [
-        ("relu(z1)", False),
-        ("drelu(h1[1])", False),
-        ("z1", False),
-        ("relu(z2)", True),
-        ("step(x)", True),
-        ("relu(W1[1,1])", True),
-        ("relu(2*z1)", False),
-        ("relu(-z1/3)", False),
-        ("relu(z1 - z1)", True),
-        ("relu(z1)*step(yhat)", True),
-    ],
-)
-def test_a_kink_that_the_network_has_not_is_a_lines_own(line: str, own: bool) -> None:
-    network = gradsheet.read(TWO + "[[claim]]\nquantity = 'L'\nvalue = 1\n").network
-    assert has_own_kink(parse(line, network.names), network) is own
-
-
-def test_simple_multiples() -> None:
-    e = Arithmetic(40)(1).exp()
-    assert _simple_multiple(Fraction(-6, 7), Fraction(2))
-    assert _simple_multiple(Fraction(64), Fraction(1))
-    assert _simple_multiple(2 * e / 3, e)
-    assert _simple_multiple(0, 0)
-    for v, unit in ((65, 1), (Fraction(1, 65), 1), (3, 0), (e, 1), (e, 3)):
-        assert not _simple_multiple(v, Fraction(unit))
 
 
 def test_a_line_of_numbers_has_their_digits() -> None:

@@ -179,7 +179,7 @@ def test_a_planted_carelessness_in_the_pass_is_caught(monkeypatch: pytest.Monkey
     """The pass that carries values on is compared with the truth wherever nothing is changed."""
     from gradsheet.language.evaluate import Evaluator
     from gradsheet.language.parsing import parse
-    from gradsheet.truth.carried import Carried
+    from gradsheet.mistakes.layer_values import Carried
     from gradsheet.truth.point import point_of
 
     sheet = gradsheet.read(NET + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
@@ -206,7 +206,7 @@ def test_a_planted_carelessness_in_the_pass_is_caught(monkeypatch: pytest.Monkey
         )
 
     assert agree()
-    monkeypatch.setattr("gradsheet.truth.steps.Pass._through", lambda self, l, d_h, of: d_h)
+    monkeypatch.setattr("gradsheet.mistakes.layer_pass.Pass._through", lambda self, l, d_h, of: d_h)
     assert not agree()
 
 

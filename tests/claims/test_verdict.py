@@ -64,7 +64,7 @@ def test_the_symbols_of_homework_3():
     assert all(j.as_expected for j in report.judgements)
     messages = {j.claim.question: j.message for j in report.judgements}
     assert messages["13"] == "has shape 3, the quantity 2x3"
-    assert "W3[i,j]: index 2 is 3 at j = 3, outside 1 to 2" in messages["10"]
+    assert messages["10"].endswith("has shape 3, the quantity of a number")
     for item in ("8", "9", "16", "17"):
         witness = next(j.witness for j in report.judgements if j.claim.question == item)
         assert witness.startswith("x = [")

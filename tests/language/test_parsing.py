@@ -136,9 +136,9 @@ def test_what_is_written_is_what_was_read(text: str) -> None:
         ("√x", "write sqrt"),
         ("x ≥ y", "write >="),
         ("relux(x)", "unknown name relux: did you mean relu"),
-        ("sigma*x", "unknown name sigma: did you mean sigmoid"),
-        ("v_new", "unknown name v_new: did you mean w_new"),
-        ("learning_rate*x", "unknown name learning_rate: expected one of x, y, t"),
+        ("sigma*x", "unknown name sigma: it is neither given nor defined; did you mean sigmoid"),
+        ("v_new", "unknown name v_new: it is neither given nor defined; did you mean w_new"),
+        ("learning_rate*x", "unknown name learning_rate: it is neither given nor defined"),
     ],
 )
 def test_what_is_no_formula_is_refused_in_words_of_this_sheet(text: str, message: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 import manual
 import ref
 from gradsheet.mistakes.catalogue import CATALOGUE, edits_of, instances
+from gradsheet.mistakes.layer_pass import Pass, in_front
 from gradsheet.network.network import Network
-from gradsheet.truth.steps import Pass, in_front
 from tests import agreement
 from tests.networks import KINKED, network_of, stated_problem
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import gradsheet
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import parse
+from gradsheet.mistakes.layer_values import Carried
 from gradsheet.numbers.ball import UNIT_ROUNDOFF, Ball
 from gradsheet.numbers.real import Arithmetic
-from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import point_of
 from tests.sheets import judged
 

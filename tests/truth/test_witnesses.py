@@ -20,7 +20,7 @@ from gradsheet.network.network import Network
 from gradsheet.numbers.real import Arithmetic, apart
 from gradsheet.numbers.reasons import AtKink
 from gradsheet.truth.autodiff import run_exactly
-from gradsheet.truth.carried import nudged
+from gradsheet.truth.carrying import nudged
 from gradsheet.truth.point import Point, point_of
 from tests.agreement import by_name
 from tests.networks import Problem, all_problems, examples, rational_problems, stated_problem
@@ -219,7 +219,7 @@ def test_where_a_unit_is_at_its_kink_there_is_a_derivative_if_both_sides_agree()
         for by in ("x", "W1", "z1", "h1", "W2", "z2"):
             for entry in np.ndindex(network.shapes[by]):
                 sides = {
-                    (nudged(point, by, entry, s).node("L").item() - here) / s for s in (step, -step)
+                    (nudged(point, by, entry, s, "L", [()])[0] - here) / s for s in (step, -step)
                 }
                 is_derivative = sides == {swept(point, "L", by)[entry]}
                 try:

@@ -23,6 +23,7 @@ from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import same_shape
 from gradsheet.language.functions import ACTIVATIONS
+from gradsheet.mistakes.layer_values import Carried
 from gradsheet.network.losses import LOSSES, SQUARES
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
@@ -30,7 +31,6 @@ from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, EvaluationError, Missing, OutOfWork, Undecided
 from gradsheet.numbers.session import Session
-from gradsheet.truth.carried import Carried
 from gradsheet.truth.point import Point, point_of
 from manual import Layer
 from manual.activations import Activation

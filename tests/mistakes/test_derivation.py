@@ -6,7 +6,7 @@ import pytest
 
 import gradsheet
 from gradsheet.language.parsing import parse
-from gradsheet.truth.derivation import true_formula
+from gradsheet.mistakes.derivation import true_formula
 from tests.sheets import HOMEWORKS
 
 HEAD = """

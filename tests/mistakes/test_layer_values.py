@@ -8,7 +8,7 @@ import pytest
 import gradsheet
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import parse
-from gradsheet.truth.carried import Carried
+from gradsheet.mistakes.layer_values import Carried
 from gradsheet.truth.point import point_of
 from tests.sheets import TWICE, TWO
 

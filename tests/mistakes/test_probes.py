@@ -1,15 +1,15 @@
-"""Points for claims over all weights: every pattern of live and dead units, and
-every kink.
+"""Points at which mistakes are looked for: every pattern of live and dead units,
+the same ones for all sheets on a network.
 """
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import manual
+from gradsheet.mistakes import probes as probe
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.session import LIBRARY
-from gradsheet.truth import probes as probe
 from tests.networks import examples
 from tests.sheets import judged
 
@@ -26,7 +26,7 @@ def test_probes_bring_about_every_pattern(widths, data):
     network = Network(tuple(widths), biases, ("relu",) * depth, None, "mean", None)
     assume(network.kinked_units <= 6)
     patterns = set()
-    for point in probe.Probes(network, (), None, Budget()):
+    for point in probe.Probes(network, None, Budget()):
         zs = manual.forward(point.problem.params, point.problem.x, network.activations).z
         patterns.add(tuple(bool(v > 0) for z in zs for v in z[0]))
     # Without a bias a layer behind dead units is dead: only the first layer is free, whatever
@@ -40,7 +40,7 @@ def test_probes_bring_about_every_pattern(widths, data):
 def test_probes_reach_the_kink_of_every_unit():
     network = Network((2, 3, 2), ("shared", None), ("relu", "relu"), None, "mean", None)
     at_kink = set()
-    for point in probe.Probes(network, (), None, Budget()):
+    for point in probe.Probes(network, None, Budget()):
         zs = manual.forward(point.problem.params, point.problem.x, network.activations).z
         at_kink |= {(l, k) for l, z in enumerate(zs) for k, v in enumerate(z[0]) if v == 0}
     assert at_kink == {(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)}
