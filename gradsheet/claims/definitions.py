@@ -507,7 +507,7 @@ def own_of(sheet: Sheet) -> Stated | None:
         return sheet.own
     network = sheet.network
     if not any(map(_is_of_a_step, sheet.claims)):
-        network = replace(network, update=None)
+        network = replace(network, update=None)  # most ask for none, and it takes long
     return of_layers(network, None, None, None, sheet.exact_rate)
 
 

@@ -268,7 +268,10 @@ class IdentityComparison:
             doubt = self._unproved(claimed, printed, TERMS)
         if many and (doubt or asks_equality) and (mismatch := search.at_kinks()):
             return mismatch
-        if any(map(_has_jump, self._sides)):
+        is_value = not any(
+            isinstance(p, f.Derivative | f.DerivativeOf) for p in f.walk(self.quantity)
+        )
+        if is_value and any(map(_has_jump, self._sides)):
             works = map(self.first_point.formula_work, self._sides)
             self.first_point.budget.spend(len(self.points.zeros) * sum(works))
             if mismatch := search.at_zeros():

@@ -202,7 +202,7 @@ class Use:
             text = f"{name} stands for {other} in {whole}"
             yield "operand-other", "input", text, _with(k, at, _value(slot, at))
         if swapped and theirs[-1] == theirs[-2] != 1:
-            text = f"{other} stands for its transpose, on the way back through {whole}"
+            text = f"{other} stands for its transpose in {whole}"
             edit = _with(k, at, lambda b: np.swapaxes(b.arrays[at], -1, -2))
             yield "transpose-missing", "weights", text, edit
         yield from self._before_function(at, whole)

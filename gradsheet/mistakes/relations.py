@@ -26,6 +26,7 @@ MULTIPLES = sorted(
     {Fraction(n, m) for n in range(1, MOST + 1) for m in range(1, MOST + 1)} - {Fraction(1)},
     key=lambda ratio: ratio.numerator * ratio.denominator,
 )
+TRIED = 20  # operations that trying a multiple and its negative takes
 HINT = "what the number has to do with the right one"
 
 
@@ -40,7 +41,9 @@ def related(judgement: Judgement, point: GraphPoint) -> Iterator[tuple[Explanati
         if truth.size != len(printed):
             yield from _not_summed(claim.tree, printed, shape, point)
             return
-        for ways in (_in_itself(truth.reshape(shape)), _by_others(claim.tree, truth, point)):
+        point.budget.spend(TRIED * len(MULTIPLES))
+        in_itself = _in_itself(truth.reshape(shape), printed)
+        for ways in (in_itself, _by_others(claim.tree, truth, point)):
             tried = list(ways)
             fitting = [(code, text) for code, text, value in tried if _agree(printed, value)]
             for code, text in fitting:
@@ -51,14 +54,18 @@ def related(judgement: Judgement, point: GraphPoint) -> Iterator[tuple[Explanati
         return
 
 
-def _in_itself(truth: Array) -> Iterator[Related]:
+def _in_itself(truth: Array, printed: Sequence[Printed]) -> Iterator[Related]:
     yield "zero-given", "0 is given, as if nothing came back", 0 * truth
     if truth.ndim and truth.size > 1:
         text = "it is turned by 180 degrees: its entries are in the reverse order"
         yield "form-reversed", text, np.flip(truth)
+    # Hardly any fits in the first entry that is not 0, and those alone are seen in all.
+    first = next((k for k, number in enumerate(printed) if number.value), 0)
     for ratio in MULTIPLES:
         for signed in (ratio, -ratio):
-            yield "simple-factor", f"it is the truth times {signed}", truth * signed
+            one = np.ravel(truth)[first : first + 1]
+            given = truth * signed if _agree([printed[first]], one * signed) else one[:0]
+            yield "simple-factor", f"it is the truth times {signed}", given
 
 
 def _by_others(tree: f.Node, truth: Array, point: GraphPoint) -> Iterator[Related]:

@@ -209,7 +209,8 @@ def digits_text(truth: Any, claimed: Sequence[Printed]) -> Text:
     more than were claimed of it.
 
     All digits are true: there are so many that the number is the same rounded
-    and cut. None where all are exact.
+    and cut, or where it is about one of few digits they are it rounded. None
+    where all are exact.
     """
     if all(exact_of(value) is not None for value in np.ravel(truth)):
         return None
@@ -237,7 +238,7 @@ def _each(
     return np.array(texts, object).reshape(shape).tolist() if shape else texts[0]
 
 
-def _true_digits(value: Any, _: Printed | None, digits: int) -> str:
+def _true_digits(value: Any, claimed: Printed | None, digits: int) -> str:
     exact = exact_of(value)
     if exact is not None:
         return decimal_text(exact)
@@ -246,6 +247,16 @@ def _true_digits(value: Any, _: Printed | None, digits: int) -> str:
         texts = {_rounded(end, number, rounding) for end, rounding in ways}
         if len(texts) == 1:
             return texts.pop()
+    # About a number of few digits, as 1 or 0: more digits would not tell rounded from cut.
+    ends = [end for end in value.bounds() if end.is_finite()]
+    if (
+        len(ends) == 2
+        and len(texts := {_rounded(end, digits, ROUND_HALF_EVEN) for end in ends}) == 1
+    ):
+        return texts.pop()
+    places = digits if claimed is None or claimed.places is None else claimed.places + MORE_DIGITS
+    if places >= 0 and len(ends) == 2 and max(map(abs, ends)).adjusted() < -places - 1:
+        return f"{0:.{places}f}"
     if not value.home.final:
         raise Imprecise("as many digits as were claimed")
     return f"{as_float(value):.15g}"
