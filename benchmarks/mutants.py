@@ -47,7 +47,7 @@ TESTS = {
         "claims/test_history",
         "claims/test_carried",
         "claims/test_digits",
-        "truth/test_carried",
+        "mistakes/test_layer_values",
     ],
     "gradsheet/claims/record.py": [
         "claims/test_history",
@@ -76,10 +76,9 @@ TESTS = {
         "test_attack",
     ],
     "gradsheet/mistakes/probes.py": [
-        "truth/test_probes",
-        "claims/test_verdict",
-        "test_attack",
-        "test_hostile",
+        "mistakes/test_probes",
+        "mistakes/test_search",
+        "mistakes/test_diagnosis",
     ],
     "gradsheet/numbers/real.py": [
         "numbers/test_real",

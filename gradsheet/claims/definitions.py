@@ -504,4 +504,16 @@ def own_of(sheet: Sheet) -> Stated | None:
     numbers stand for; None where they have numbers."""
     if sheet.own is not None or sheet.params is not None:
         return sheet.own
-    return of_layers(sheet.network, None, None, None, sheet.exact_rate)
+    network = sheet.network
+    if not any(
+        _is_of_step(claim.tree, *(line.tree for line in claim.working)) for claim in sheet.claims
+    ):
+        network = replace(network, update=None)  # most ask for none, and it takes long
+    return of_layers(network, None, None, None, sheet.exact_rate)
+
+
+def _is_of_step(*trees: f.Node | None) -> bool:
+    """Whether formulas speak of what there is after a step of gradient descent."""
+    parts = (part for tree in trees if tree is not None for part in f.walk(tree))
+    names = (part.name for part in parts if isinstance(part, f.Quantity))
+    return any(name.endswith(f.NEW) or name == "learning_rate" for name in names)

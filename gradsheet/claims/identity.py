@@ -263,7 +263,10 @@ class IdentityComparison:
             doubt = self._unproved(claimed, printed, TERMS)
         if many and (doubt or asks_equality) and (mismatch := search.at_kinks()):
             return mismatch
-        if any(map(_has_jump, (self.quantity, self._line or self.quantity))):
+        is_value = not any(
+            isinstance(p, f.Derivative | f.DerivativeOf) for p in f.walk(self.quantity)
+        )
+        if is_value and any(map(_has_jump, (self.quantity, self._line or self.quantity))):
             self.first_point.budget.spend(MOST_ZEROS * self._work_at(self.first_point))
             if mismatch := search.at_zeros():
                 return mismatch

@@ -24,6 +24,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import same_shape
 from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.mistakes.layer_values import Carried
+from gradsheet.mistakes.probes import Probes, probes_for
 from gradsheet.network.losses import LOSSES, SQUARES
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
@@ -92,6 +93,7 @@ class Readings:
     budget: Budget
     session: Session
     _read_before: dict[str, Point] = field(default_factory=dict, init=False)
+    _all_values: dict[str, Everywhere] = field(default_factory=dict, init=False)
 
     @functools.cached_property
     def _points(self) -> list[tuple[_Reading, Carried]]:
@@ -141,12 +143,20 @@ class Readings:
         )
 
     @functools.cached_property
-    def _everywhere(self) -> list[tuple[_Reading, Everywhere]]:
+    def _probes(self) -> list[tuple[_Reading, Probes]]:
         readings = [reading for reading in _readings(self.network) if reading.transposed is None]
-        owns = [of_layers(r.network, None, None, None, self.rate) for r in readings]
-        # The truth is read off the sweep alone: a verdict is not at stake.
-        points = [Everywhere(own, None, self.budget, self.session) for own in owns]
-        return [*zip(readings, points, strict=True)]
+        probes = [probes_for(r.network, self.rate, self.session) for r in readings]
+        for each in probes:
+            each.budget.take_over(self.budget)
+        return [*zip(readings, probes, strict=True)]
+
+    def _everywhere(self, reading: _Reading) -> Everywhere:
+        """All values of a sheet that is read otherwise, for all claims."""
+        if reading.words not in self._all_values:
+            own = of_layers(reading.network, None, None, None, self.rate)
+            # The truth is read off the sweep alone: a verdict is not at stake.
+            self._all_values[reading.words] = Everywhere(own, None, self.budget, self.session)
+        return self._all_values[reading.words]
 
     def fitting(self, claim: Claim) -> list[str]:
         """The readings under which a wrong claim would be right, each as it follows "right if"."""
@@ -192,20 +202,24 @@ class Readings:
         trees = [line.tree for line in claim.working if line.tree is not None]
         if not trees or len(trees) < len(claim.working):
             return
-        for reading, points in self._everywhere:
+        for reading, probes in self._probes:
             try:
-                if not all(self._agrees(claim.tree, tree, points) for tree in trees):
+                if not all(self._agrees(claim.tree, tree, probes) for tree in trees):
                     continue
-                comparison = IdentityComparison(claim.tree, points)
+                comparison = IdentityComparison(claim.tree, self._everywhere(reading))
                 outcomes = map(comparison.mismatch_of_line, reversed(trees))
                 if all(outcome.mismatch is None for outcome in outcomes):
                     yield reading.words
             except (EvaluationError, Missing, Undecided, OutOfWork):
                 continue
 
-    def _agrees(self, quantity: f.Node, line: f.Node, points: Everywhere) -> bool:
+    def _agrees(self, quantity: f.Node, line: f.Node, probes: Probes) -> bool:
         """Whether a formula is a quantity at the first points: for most readings it is not."""
-        point = points.first
+        point = next(iter(probes))
         self.budget.spend(FIRST * (follow_work(quantity, point) + point.formula_work(line)))
-        few = map(points.numbers, range(FIRST))
-        return all(agree_at(point, point, quantity, line) for point in few)
+
+        def find() -> bool:
+            few = itertools.islice(probes, FIRST)
+            return all(agree_at(point, point, quantity, line) for point in few)
+
+        return bool(probes.kept(("first look", quantity, line), find))

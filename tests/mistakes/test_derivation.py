@@ -68,7 +68,7 @@ def test_every_formula_that_is_written_is_right(head):
 
 def wrong_claim(monkeypatch, proposal: str):
     monkeypatch.setattr(
-        "gradsheet.claims.verdict.true_formula", lambda *_: ("dL/dW2[i,j]", proposal)
+        "gradsheet.mistakes.judging.true_formula", lambda *_: ("dL/dW2[i,j]", proposal)
     )
     head = symbols("", "identity")
     return gradsheet.judge(
