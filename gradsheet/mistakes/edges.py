@@ -116,8 +116,10 @@ def _left_out(use: Use, owner: str) -> Iterator[Made]:
     others = [other for other in step.inputs if steps[other].operation != "constant"]
     if words.uses[to] > 1 or len(others) > 1:
         text = f"nothing comes back through {words.short(to)}"
-        if to in words.names:
-            text = f"what comes back to {words.of(to)} through {words.short(use.slot)} is left out"
+        if to in words.names or words.uses[to] > 1:
+            text = (
+                f"what comes back to {words.short(to)} through {words.short(use.slot)} is left out"
+            )
         yield "path-left-out", "chain", text, nothing
 
 

@@ -254,6 +254,8 @@ class Use:
 
             what = f"1/{self.words.short(slot)}" if below else self.words.short(slot)
             text = f"the factor {where.format(what)} is missing"
+            if what.isidentifier():
+                text = text.replace(f"1/({what})", f"1/{what}")
             yield "factor-missing", "factor", text, _with(self.k, at, make)
 
     def _factors(self, slot: int, below: bool = False) -> Iterator[tuple[int, bool]]:

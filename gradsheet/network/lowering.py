@@ -367,7 +367,8 @@ class _Lowering:
         for name, shape in self.graph.given:
             self.places[name] = Place(self.step("given", (), shape, name=name))
         for name, size in self.graph.sizes:
-            self.places[name] = Place(self.constant(Fraction(size)).slot)
+            # A step of its own: a number in a formula that is as large is another.
+            self.places[name] = Place(self.step("constant", (), (), value=Fraction(size), of=name))
         said: dict[str, tuple[str, ...]] = {}
         blocks: list[Block] = []
         for block in self.graph.blocks:

@@ -42,8 +42,12 @@ def refused(network, given=GIVEN):
             ["2: a is free in the formula: a function has its argument alone"],
         ),
         (
-            "f0(u) = u*u\n" + "".join(f"f{k}(u) = f{k - 1}(f{k - 1}(u))\n" for k in range(1, 30)),
+            "f0(u) = u*u\n" + "".join(f"f{k}(u) = f{k - 1}(f{k - 1}(u))\n" for k in range(1, 10)),
             ["10: more than 1,000 parts, with the functions that it is made of written out"],
+        ),
+        (
+            "f0(u) = u + 1\n" + "".join(f"f{k}(u) = f{k - 1}(u) + 1\n" for k in range(1, 20)),
+            ["19: functions nested deeper than 50"],
         ),
     ],
 )
