@@ -67,14 +67,8 @@ def asked_of(sheet: Sheet) -> Asked:
 def _parts(sheet: Sheet) -> Iterator[f.Node]:
     """Every part of the formulas of the claims that can be read."""
     for claim in sheet.readable.claims:
-        for tree in trees_of(claim):
+        for tree in claim.trees:
             yield from f.walk(tree)
-
-
-def trees_of(claim: Claim) -> Iterator[f.Node]:
-    """The quantity and every line of a claim that can be read."""
-    yield claim.tree
-    yield from (line.tree for line in claim.working if line.tree is not None)
 
 
 def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") -> int:

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gradsheet.claims.sheet import Free, Sheet, SheetError, Stated
+from gradsheet.claims.sheet import Claim, Free, Sheet, SheetError, Stated
 from gradsheet.claims.tables import MAX_AXES, SheetReader, Table, as_written
 from gradsheet.language import formula as f
+from gradsheet.language.formula import NEW
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.shown import short
@@ -137,7 +138,7 @@ def _object_to(table: Table, name: str) -> None:
         raise table.error(
             f"{name[:40]!r} cannot be a name, expected the letters a to z, digits and _", name
         )
-    if name in f.FUNCTIONS or name in ("d", "ln"):
+    if name in f.FUNCTIONS or name == "ln":
         raise table.error(
             f"{name} is a function of the language, and cannot be a name as well: take another",
             name,
@@ -266,7 +267,7 @@ class _Equations:
         unread = [line.left for line, left in zip(self.lines, sides, strict=True) if left is None]
         begun = [match for match in map(_BEGUN.match, unread) if match is not None]
         names = self.given | self.above | {left.name for left in lefts if not left.argument}
-        names |= {match[1] for match in begun if not match[2]} - {*f.FUNCTIONS, "d", "ln"}
+        names |= {match[1] for match in begun if not match[2]} - {*f.FUNCTIONS, "ln"}
         functions = {left.name for left in lefts if left.argument}
         functions |= {match[1] for match in begun if match[2]}
         self._object_letters(lefts, names | functions)
@@ -303,7 +304,7 @@ class _Equations:
                 "letters a to z, digits and _"
             )
         name, axes, argument = match["name"], match["axes"], match["argument"] or ""
-        if name in f.FUNCTIONS or name in ("d", "ln", *ENTRYWISE):
+        if name in (*f.FUNCTIONS, "ln", *ENTRYWISE) or (name == "d" and match["argument"]):
             raise line.error(f"{name} is a function of the language: take another name")
         if name in self.given:
             raise line.error(f"{name} is given already: take another name")
@@ -505,15 +506,12 @@ def own_of(sheet: Sheet) -> Stated | None:
     if sheet.own is not None or sheet.params is not None:
         return sheet.own
     network = sheet.network
-    if not any(
-        _is_of_step(claim.tree, *(line.tree for line in claim.working)) for claim in sheet.claims
-    ):
+    if not any(map(_is_of_a_step, sheet.claims)):
         network = replace(network, update=None)  # most ask for none, and it takes long
     return of_layers(network, None, None, None, sheet.exact_rate)
 
 
-def _is_of_step(*trees: f.Node | None) -> bool:
-    """Whether formulas speak of what there is after a step of gradient descent."""
-    parts = (part for tree in trees if tree is not None for part in f.walk(tree))
-    names = (part.name for part in parts if isinstance(part, f.Quantity))
-    return any(name.endswith(f.NEW) or name == "learning_rate" for name in names)
+def _is_of_a_step(claim: Claim) -> bool:
+    """Whether a claim speaks of the step downhill, or of what comes after it."""
+    parts = (part for tree in claim.trees for part in f.walk(tree) if isinstance(part, f.Quantity))
+    return any(part.name == "learning_rate" or part.name.endswith(NEW) for part in parts)

@@ -110,14 +110,19 @@ class Everywhere:
             self._numbers.append(self._point(program, self._given(number), heard=False))
         return self._numbers[k]
 
-    def with_zeros(self) -> Iterator[GraphPoint]:
-        """Points where one of what is free is 0, and where all vectors and numbers are."""
+    @functools.cached_property
+    def zeros(self) -> list[GraphPoint]:
+        """Points where one of what is free is 0, and where all vectors and
+        numbers are; their passes are paid for once for all claims."""
         may_be_0 = [n for n, s in self.own.free.items() if s.sums_to is None and not s.positive]
         few = [name for name in may_be_0 if len(self.own.free[name].shape) < 2]
+        points = list[GraphPoint]()
         for names in [few, *([name] for name in may_be_0)][:MOST_ZEROS]:
             given = self._given(0)
             given |= {name: as_array(given[name] * 0) for name in names}
-            yield self._point(self.own.program, given, heard=False)
+            points.append(self._point(self.own.program, given, heard=False))
+        self.budget.spend(sum(point.pass_work.both for point in points))
+        return points
 
     def heard(self, point: GraphPoint) -> GraphPoint:
         """The same point, where all witnesses are heard."""
@@ -247,7 +252,7 @@ class IdentityComparison:
         nothing shows that there is none."""
         search = _Search(self, claimed, printed)
         doubt = self._unproved(claimed, printed, 1)
-        asks_equality = any(map(_has_equality, (self.quantity, self._line or self.quantity)))
+        asks_equality = any(map(_has_equality, self._sides))
         if mismatch := search.upto(FEW):
             return mismatch
         many = bool(doubt) or asks_equality
@@ -266,8 +271,9 @@ class IdentityComparison:
         is_value = not any(
             isinstance(p, f.Derivative | f.DerivativeOf) for p in f.walk(self.quantity)
         )
-        if is_value and any(map(_has_jump, (self.quantity, self._line or self.quantity))):
-            self.first_point.budget.spend(MOST_ZEROS * self._work_at(self.first_point))
+        if is_value and any(map(_has_jump, self._sides)):
+            works = map(self.first_point.formula_work, self._sides)
+            self.first_point.budget.spend(len(self.points.zeros) * sum(works))
             if mismatch := search.at_zeros():
                 return mismatch
         if doubt:
@@ -279,9 +285,13 @@ class IdentityComparison:
 
     def _work_at(self, point: GraphValues) -> int:
         """The operations of trying the claim at a point."""
-        sides = [side for side in (self.quantity, self._line) if side is not None]
-        work: int = point.pass_work.both + sum(map(point.formula_work, sides))
+        work: int = point.pass_work.both + sum(map(point.formula_work, self._sides))
         return work
+
+    @property
+    def _sides(self) -> list[f.Node]:
+        """The formulas that are compared."""
+        return [side for side in (self.quantity, self._line) if side is not None]
 
     @functools.cached_property
     def _is_a_number(self) -> bool:
@@ -360,7 +370,7 @@ class _Search:
 
     def at_zeros(self) -> Mismatch | None:
         """The first mismatch where something is 0: there a step has a value, too."""
-        for point in self.comparison.points.with_zeros():
+        for point in self.comparison.points.zeros:
             if mismatch := self._mismatch_of(point, generic=False):
                 return mismatch
         return None

@@ -32,6 +32,8 @@ _FACTORS = [
     Fraction(sign * n, d) for sign in (1, -1) for k in range(1, 13) for n, d in {(k, 1), (1, k)}
 ]
 
+LONGEST = 16  # characters of a difference that are read at a glance
+
 
 def relation(printed: Printed, truth: Any) -> str:
     """How a wrong number relates to the truth: by a simple factor, as far as
@@ -49,7 +51,8 @@ def relation(printed: Printed, truth: Any) -> str:
         apart = as_float(claimed - truth)
         return "off by more than 1e308" if math.isinf(apart) else f"off by {apart:.3g}"
     off = claimed - exact
-    return f"off by {plain(exact_text(off) if printed.places is None else decimal_text(off))}"
+    text = plain(exact_text(off) if printed.places is None else decimal_text(off))
+    return f"off by {text if len(text) <= LONGEST else f'{as_float(off):.3g}'}"
 
 
 def value_message(mismatch: Mismatch, value: Value) -> str:

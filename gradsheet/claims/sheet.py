@@ -73,6 +73,12 @@ class Claim:
         """Whether it is a question that is not answered yet."""
         return self.value is None and not self.working
 
+    @property
+    def trees(self) -> Iterator[Node]:
+        """The quantity and every line of its working that can be read."""
+        yield self.tree
+        yield from (line.tree for line in self.working if line.tree is not None)
+
 
 @dataclass(frozen=True)
 class Free:
