@@ -139,9 +139,11 @@ class Program:
         """The one name of a quantity."""
         return dict(self.graph.aliases).get(name, name)
 
-    def has_examples(self, name: str) -> bool:
-        """Whether a name's first axis is that of examples, as far as anybody knows."""
-        return name in self.graph.batched
+    def has_examples(self, name: str) -> bool | None:
+        """Whether a name's first axis is that of examples, as far as anybody
+        knows; None of a node of layers that have one example."""
+        is_single = self.graph.aliases and not self.graph.batched and name[0] in "xyzh"
+        return None if is_single else name in self.graph.batched
 
     def no_derivative(self, of: str, by: str) -> str | None:
         """Why d of / d by does not exist, None where it does."""
