@@ -139,9 +139,11 @@ class Program:
         """The one name of a quantity."""
         return dict(self.graph.aliases).get(name, name)
 
-    def has_examples(self, name: str) -> bool:
-        """Whether a name's first axis is that of examples, as far as anybody knows."""
-        return name in self.graph.batched
+    def has_examples(self, name: str) -> bool | None:
+        """Whether a name's first axis is that of examples, as far as anybody
+        knows; None in layers with one example alone, and so no such axis."""
+        is_single = self.shares is not None and not self.graph.batched
+        return None if is_single and name[0] in "xyzh" else name in self.graph.batched
 
     def no_derivative(self, of: str, by: str) -> str | None:
         """Why d of / d by does not exist, None where it does."""
