@@ -138,7 +138,7 @@ def _object_to(table: Table, name: str) -> None:
         raise table.error(
             f"{name[:40]!r} cannot be a name, expected the letters a to z, digits and _", name
         )
-    if name in f.FUNCTIONS or name in ("d", "ln"):
+    if name in f.FUNCTIONS or name == "ln":
         raise table.error(
             f"{name} is a function of the language, and cannot be a name as well: take another",
             name,
@@ -267,7 +267,7 @@ class _Equations:
         unread = [line.left for line, left in zip(self.lines, sides, strict=True) if left is None]
         begun = [match for match in map(_BEGUN.match, unread) if match is not None]
         names = self.given | self.above | {left.name for left in lefts if not left.argument}
-        names |= {match[1] for match in begun if not match[2]} - {*f.FUNCTIONS, "d", "ln"}
+        names |= {match[1] for match in begun if not match[2]} - {*f.FUNCTIONS, "ln"}
         functions = {left.name for left in lefts if left.argument}
         functions |= {match[1] for match in begun if match[2]}
         self._object_letters(lefts, names | functions)
@@ -304,7 +304,7 @@ class _Equations:
                 "letters a to z, digits and _"
             )
         name, axes, argument = match["name"], match["axes"], match["argument"] or ""
-        if name in f.FUNCTIONS or name in ("d", "ln", *ENTRYWISE):
+        if name in (*f.FUNCTIONS, "ln", *ENTRYWISE) or (name == "d" and match["argument"]):
             raise line.error(f"{name} is a function of the language: take another name")
         if name in self.given:
             raise line.error(f"{name} is given already: take another name")

@@ -31,6 +31,8 @@ _FACTORS = [
     Fraction(sign * n, d) for sign in (1, -1) for k in range(1, 13) for n, d in {(k, 1), (1, k)}
 ]
 
+LONGEST = 16  # characters of a difference that are read at a glance
+
 
 def relation(printed: Printed, truth: Any) -> str:
     """How a wrong number relates to the truth: by a simple factor, as far as
@@ -47,7 +49,8 @@ def relation(printed: Printed, truth: Any) -> str:
     if exact is None:
         return f"off by {as_float(claimed - truth):.3g}"
     off = claimed - exact
-    return f"off by {plain(exact_text(off) if printed.places is None else decimal_text(off))}"
+    text = plain(exact_text(off) if printed.places is None else decimal_text(off))
+    return f"off by {text if len(text) <= LONGEST else f'{as_float(off):.3g}'}"
 
 
 def value_message(mismatch: Mismatch, value: Value) -> str:

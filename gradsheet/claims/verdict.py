@@ -37,7 +37,7 @@ from gradsheet.claims.counting import asked_of, claim_work, own_witness_work, wi
 from gradsheet.claims.definitions import own_of
 from gradsheet.claims.history import History
 from gradsheet.claims.identity import Everywhere, IdentityComparison, sizes_tried
-from gradsheet.claims.judgement import Judgement, LineVerdict
+from gradsheet.claims.judgement import QUOTES, Judgement, LineVerdict
 from gradsheet.claims.messages import line_message, value_message
 from gradsheet.claims.sheet import Claim, Line, Sheet, Stated
 from gradsheet.language import formula as f
@@ -261,8 +261,7 @@ class _Judge:
             return LineVerdict(line.text, None, "unread", line.error)
         point = self.comparison.first_point
         if point.found(("quotes", tree, quantity), lambda: mentions(tree, quantity, point.network)):
-            message = "quotes the quantity that it is claimed to equal"
-            return LineVerdict(line.text, None, "wrong", message)
+            return LineVerdict(line.text, None, "wrong", QUOTES)
         try:
             mismatch, value, shape, read_as = self.comparison.mismatch_of_line(tree)
             verdict = "right" if mismatch is None else "wrong"

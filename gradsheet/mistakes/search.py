@@ -17,7 +17,7 @@ import numpy as np
 from gradsheet.claims.comparison import agree_at, printed_value, truths_at
 from gradsheet.claims.following import follow_work
 from gradsheet.claims.history import History
-from gradsheet.claims.judgement import Judgement
+from gradsheet.claims.judgement import QUOTES, Judgement
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
 from gradsheet.mistakes.layer_values import Carried
@@ -186,6 +186,8 @@ class Search:
         if not lines or (right and self.probes is None):
             return None
         line = claim.working[lines[-1]].tree
+        if judgement.working[lines[-1]].message == QUOTES:  # then every mistake fits
+            return None
         return None if line is None else self._of_line(judgement, line)
 
     def _of_value(self, judgement: Judgement, value: Value) -> Statement:

@@ -193,14 +193,17 @@ class Simulation(ABC):
 
     def target(self, tree: f.Node) -> tuple[float, Tensor, list[Index]] | None:
         """The factor, the tensor and the entries that a quantity is; None for a
-        formula of several."""
+        formula of several, and for values in several tensors: dL/dc[t-1] where
+        c[0] is given."""
         if tree not in self._targets:
             self._targets[tree] = None
             if (core := core_of(tree, self.point.rate)) and core[0]:
                 bindings = Evaluator(self.point).bindings(tree)
                 entries = [entries_of(core[1], self.point, binding) for binding in bindings]
-                indices = [index for _, some in entries for index in some]
-                self._targets[tree] = as_float(core[0]), entries[0][0], indices
+                (tensor, _), *others = entries
+                if all(other == tensor for other, _ in others):
+                    indices = [index for _, some in entries for index in some]
+                    self._targets[tree] = as_float(core[0]), tensor, indices
         return self._targets[tree]
 
     def evaluated(self, chosen: Combination, tree: f.Node) -> Array | None:

@@ -28,7 +28,7 @@ def refused(network, given=GIVEN):
         ("L = sum(k, x[j])", ["2: j is free in the formula and not on the left"]),
         ("L = L + 1", ["2: L is defined by itself"]),
         ("z = 1\nz = 2", ["3: z is defined already, on line 2"]),
-        ("exp = 1\nd = 2", ["2: exp is a function of the language", "3: d is a function"]),
+        ("exp = 1\nd(u) = u", ["2: exp is a function of the language", "3: d is a function"]),
         ("θ = 1", ["2: on the left stands a name"]),
         # what cannot be read is no unknown name besides
         ("f(u, v) = u*v\nL = f(2)", ["2: on the left stands a name"]),
@@ -90,3 +90,18 @@ def test_kronecker_compares_with_entries_of_labels():
     )
     judgements = gradsheet.judge(gradsheet.read(text)).judgements
     assert [judgement.verdict for judgement in judgements] == ["right"] * 3
+
+
+def test_a_quantity_may_be_called_d():
+    """dL/dd is the derivative by it, and d(...)/dB that of a formula."""
+    text = """
+    network = "d = a - b\\ne = d*d\\nL = e/2"
+    given = { a = 3, b = 1 }
+    claim = [
+        { quantity = "d", value = 2 },
+        { quantity = "dL/dd", working = ["d", "d(d*d)/dd/2"] },
+        { quantity = "dd/db", value = -1 },
+    ]
+    """
+    report = gradsheet.judge(gradsheet.read(text))
+    assert [judgement.verdict for judgement in report.judgements] == ["right"] * 3

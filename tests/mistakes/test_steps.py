@@ -372,6 +372,33 @@ def test_a_recurrence_followed_back_by_one_step_alone():
 # What is no mistake, and what may be chance
 
 
+GATED = """h[0] = 0
+c[0] = 0
+f[t] = sigmoid(wf*x[t] + uf*h[t-1])
+c[t] = f[t]*c[t-1] + tanh(wg*x[t])
+h[t] = f[t]*tanh(c[t])
+L = (h[2] - y)**2/2"""
+
+
+def test_a_claim_of_all_steps_that_reach_into_the_beginning():
+    """dL/dc[t-1] is of c[0], which is given, at t = 1, and of the steps after it."""
+    text = sheet_of(GATED, "x = [1, 0.5]\ny = 0.5\nwf = 0.7\nuf = 0.1\nwg = 0.45")
+    text += '[[claim]]\nquantity = "dL/dc[t-1]"\nworking = ["dL/dc[t]*f[t]"]'
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
+    assert judgement.verdict == "wrong"
+    assert "t = 2" in judgement.working[0].message
+
+
+def test_a_claim_that_quotes_itself_has_no_mistake():
+    text = sheet_of(GATED, "x = [1, 2]\ny = 1\nwf = 1\nuf = 2\nwg = 1")
+    text += '[[claim]]\nquantity = "dL/dc[t-1]"\nworking = ["dL/dc[t-1]"]'
+    (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
+    assert judgement.verdict == "wrong"
+    assert not judgement.explanations
+
+
 def test_right_claims_have_no_mistakes():
     claims = [("dL/dx", ["1/2", "-1/2", -1, 1]), ("var", 4), ("dL/dgamma", 1), ("mu", 3)]
     *right, wrong = judged(NORM, NORM_GIVEN, *claims).judgements
