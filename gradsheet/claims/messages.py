@@ -1,5 +1,6 @@
 """What is wrong with a number or a line of working, in words."""
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -47,7 +48,8 @@ def relation(printed: Printed, truth: Any) -> str:
                 return "the truth with the wrong sign"
             return f"{factor} {'of' if factor.denominator > 1 else 'times'} the truth"
     if exact is None:
-        return f"off by {as_float(claimed - truth):.3g}"
+        apart = as_float(claimed - truth)
+        return "off by more than 1e308" if math.isinf(apart) else f"off by {apart:.3g}"
     off = claimed - exact
     text = plain(exact_text(off) if printed.places is None else decimal_text(off))
     return f"off by {text if len(text) <= LONGEST else f'{as_float(off):.3g}'}"

@@ -451,7 +451,8 @@ def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
             except Imprecise:
                 continue
             except OutOfWork as error:  # more digits than the sheet can pay for
-                return _untold(claim, "cannot_tell", str(error))
+                few = f"{LADDER[number - 1]} digits do not decide it, and more take too long here"
+                return _untold(claim, "cannot_tell", few if number else str(error))
             history.record.add(claim, judgement.verdict, rung(number))
             return judgement
         raise AssertionError("the last rung decides or raises Undecided")

@@ -383,12 +383,12 @@ L = (h[2] - y)**2/2"""
 def test_a_claim_of_all_steps_that_reach_into_the_beginning():
     """dL/dc[t-1] is of c[0], which is given, at t = 1, and of the steps after it."""
     text = sheet_of(GATED, "x = [1, 0.5]\ny = 0.5\nwf = 0.7\nuf = 0.1\nwg = 0.45")
-    text += '[[claim]]\nquantity = "dL/dc[t-1]"\nworking = ["dL/dc[t]*f[t]"]'
+    text += '[[claim]]\nquantity = "dL/dc[t-1]"\nworking = ["0"]'
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
     assert judgement.verdict == "wrong"
-    assert "t = 2" in judgement.working[0].message
+    assert "t = 1" in judgement.working[0].message
 
 
 def test_a_claim_that_quotes_itself_has_no_mistake():
