@@ -149,6 +149,7 @@ def value(text: str, **binding: int) -> Any:
         ("where(v == 2, 1, 0)", [0, 0, 1]),
         ("where(1 < 2, v, 0)", [3, -1, 2]),
         ("concat(v, u)", [3, -1, 2, 0, 5]),
+        ("concat(1, v)", [1, 3, -1, 2]),
         ("concat(K, E)[3]", [1, 2]),
         # powers
         ("8**(1/3)", 2),
@@ -212,7 +213,6 @@ def test_the_value_of_a_formula(text: str, expected: Any) -> None:
         ("max(half)", NotRead, "max of a single number: write max.k, ...."),
         ("max(v, u)", EvaluationError, r"max of shapes \(2,\) and \(3,\), expected equal shapes"),
         ("where(v > 0, u, 1)", EvaluationError, r"where of shapes \(2,\) and \(3,\), expected"),
-        ("concat(1, v)", EvaluationError, "concat of a number, expected vectors: write .v. for"),
         (
             "concat(K, v)",
             EvaluationError,
