@@ -15,7 +15,9 @@ def verdicts_of(name: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", ["cannot-logsumexp-numbers", "cannot-logsumexp-symbols"])
+@pytest.mark.parametrize(
+    "name", ["cannot-logsumexp-numbers", "cannot-logsumexp-symbols", "cannot-softmax-8-16-10"]
+)
 def test_what_was_too_much_is_right(name):
     assert set(verdicts_of(name)) == {"right"}
 
@@ -32,8 +34,8 @@ def test_every_gradient_of_four_examples_is_judged():
 
 def test_a_kink_after_the_update_is_judged_like_any_other_line():
     (found,) = gradsheet.judge(gradsheet.load(ATTACK / "crash-relu-of-z1-new.toml")).judgements
-    assert (found.verdict, found.claim.error) == ("cannot_tell", "")
-    assert "nothing sees to the kinks after the update" in found.message
+    assert (found.verdict, found.claim.error) == ("right", "")
+    assert found.proof.startswith("holds for all values")
 
 
 def test_one_claim_with_a_strange_letter_leaves_the_others_their_mistakes():

@@ -286,7 +286,7 @@ def test_huge_whole_numbers_are_no_text(text):
 
 def test_one_line_that_cannot_be_proved_leaves_the_next_alone():
     found = judged(
-        LIVE, "dL/dW2[1,j]", "dL/dyhat[1]*h1[j] + 0*step(x[1] - 1000)", "dL/dyhat[1]*h1[j]"
+        LIVE, "dL/dW2[1,j]", "dL/dyhat[1]*h1[j] + step(x[1] - 1000)", "dL/dyhat[1]*h1[j]"
     )
     assert [line.verdict for line in found.working] == ["cannot_tell", "right"]
     assert found.verdict == "cannot_tell"

@@ -9,7 +9,7 @@ always has such a witness. What neither proves nor fails anywhere is undecided.
 import functools
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, cast
@@ -48,6 +48,7 @@ from manual.activations import Array
 FEW, MANY = 3, 16  # points with numbers: beside a proof, and to find out what is not equal
 LONGER = 10  # times the operations of one term are those of many
 MOST_ZEROS = 8  # points at which something is 0
+MOST_TURNED = 32  # points at which something alone is negative
 KINDS = 5  # of points, see below
 LARGEST = 5  # among the numbers drawn
 SEED = 17
@@ -112,14 +113,29 @@ class Everywhere:
 
     @functools.cached_property
     def zeros(self) -> list[GraphPoint]:
-        """Points where one of what is free is 0, and where all vectors and
-        numbers are; their passes are paid for once for all claims."""
-        may_be_0 = [n for n, s in self.own.free.items() if s.sums_to is None and not s.positive]
-        few = [name for name in may_be_0 if len(self.own.free[name].shape) < 2]
+        """Points where one of what is free is 0, and where all vectors and numbers are."""
+        few = [name for name in self._signed if len(self.own.free[name].shape) < 2]
+        return self._altered(0, [few, *([name] for name in self._signed)][:MOST_ZEROS], 0)
+
+    @functools.cached_property
+    def turned(self) -> list[GraphPoint]:
+        """Points where one of what is free is negative and all else positive:
+        most units are live there, and those of one layer dead."""
+        positive = len(self.own.sized)
+        return self._altered(positive, [[name] for name in self._signed][:MOST_TURNED], -1)
+
+    @property
+    def _signed(self) -> list[str]:
+        """What may be 0 or negative."""
+        return [n for n, s in self.own.free.items() if s.sums_to is None and not s.positive]
+
+    def _altered(self, number: int, several: list[list[str]], times: int) -> list[GraphPoint]:
+        """The point of a number with what some names stand for multiplied; the
+        passes are paid for once for all claims."""
         points = list[GraphPoint]()
-        for names in [few, *([name] for name in may_be_0)][:MOST_ZEROS]:
-            given = self._given(0)
-            given |= {name: as_array(given[name] * 0) for name in names}
+        for names in several:
+            given = self._given(number)
+            given |= {name: as_array(given[name] * times) for name in names}
             points.append(self._point(self.own.program, given, heard=False))
         self.budget.spend(sum(point.pass_work.both for point in points))
         return points
@@ -260,6 +276,8 @@ class IdentityComparison:
             self.first_point.budget.spend(MANY * self._work_at(self.first_point))
             if mismatch := search.upto(MANY):
                 return mismatch
+        if doubt and (mismatch := self._at(search, self.points.turned)):
+            return mismatch
         if search.where is not None and not search.tried:  # it has no value anywhere
             return Mismatch(self.first_point, {}, reason=str(search.where))
         if doubt:
@@ -268,20 +286,20 @@ class IdentityComparison:
             doubt = self._unproved(claimed, printed, TERMS)
         if many and (doubt or asks_equality) and (mismatch := search.at_kinks()):
             return mismatch
-        is_value = not any(
-            isinstance(p, f.Derivative | f.DerivativeOf) for p in f.walk(self.quantity)
-        )
-        if is_value and any(map(_has_jump, self._sides)):
-            works = map(self.first_point.formula_work, self._sides)
-            self.first_point.budget.spend(len(self.points.zeros) * sum(works))
-            if mismatch := search.at_zeros():
-                return mismatch
+        if any(map(_has_jump, self._sides)) and (mismatch := self._at(search, self.points.zeros)):
+            return mismatch
         if doubt:
             raise Undecided(doubt)
         if search.where is not None and search.without > search.tried:
             where = f"is the truth where it has a value, but at most points there is {search.where}"
             raise Undecided(where)
         return None
+
+    def _at(self, search: "_Search", points: list[GraphPoint]) -> Mismatch | None:
+        """The first mismatch at some further points."""
+        works = map(self.first_point.formula_work, self._sides)
+        self.first_point.budget.spend(len(points) * sum(works))
+        return search.at(points)
 
     def _work_at(self, point: GraphValues) -> int:
         """The operations of trying the claim at a point."""
@@ -368,12 +386,11 @@ class _Search:
         mismatches = (self._mismatch_at(k, generic=False) for k in self.passed_over)
         return next(filter(None, mismatches), None)
 
-    def at_zeros(self) -> Mismatch | None:
-        """The first mismatch where something is 0: there a step has a value, too."""
-        for point in self.comparison.points.zeros:
-            if mismatch := self._mismatch_of(point, generic=False):
-                return mismatch
-        return None
+    def at(self, points: Iterable[GraphPoint]) -> Mismatch | None:
+        """The first mismatch at points of a kind: where something is 0 a step
+        has a value, too."""
+        mismatches = (self._mismatch_of(point, generic=False) for point in points)
+        return next(filter(None, mismatches), None)
 
     def _mismatch_at(self, k: int, *, generic: bool) -> Mismatch | None:
         try:

@@ -52,7 +52,8 @@ def relation(printed: Printed, truth: Any) -> str:
         return "off by more than 1e308" if math.isinf(apart) else f"off by {apart:.3g}"
     off = claimed - exact
     text = plain(exact_text(off) if printed.places is None else decimal_text(off))
-    return f"off by {text if len(text) <= LONGEST else f'{as_float(off):.3g}'}"
+    is_short = len(text) <= LONGEST or text.startswith("about")  # which is rounded already
+    return f"off by {text if is_short else f'{as_float(off):.3g}'}"
 
 
 def value_message(mismatch: Mismatch, value: Value) -> str:

@@ -141,9 +141,9 @@ class Program:
 
     def has_examples(self, name: str) -> bool | None:
         """Whether a name's first axis is that of examples, as far as anybody
-        knows; None of a node of layers that have one example."""
-        is_single = self.graph.aliases and not self.graph.batched and name[0] in "xyzh"
-        return None if is_single else name in self.graph.batched
+        knows; None in layers with one example alone, and so no such axis."""
+        is_single = self.shares is not None and not self.graph.batched
+        return None if is_single and name[0] in "xyzh" else name in self.graph.batched
 
     def no_derivative(self, of: str, by: str) -> str | None:
         """Why d of / d by does not exist, None where it does."""

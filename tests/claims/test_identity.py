@@ -395,3 +395,14 @@ def test_what_takes_too_long_is_refused_beforehand() -> None:
     large = RELU.replace("[4, 3]", "[400, 3]").replace("[4]", "[400]").replace("[2, 4]", "[2, 400]")
     with pytest.raises(gradsheet.SheetError, match="operations"):
         judged(large, "dz2/dW1", "0")
+
+
+DEEP = "[[layer]]\nshape = [1, 1]\nbias = true\nactivation = 'relu'\n" * 8
+
+
+def test_one_pattern_of_many_is_found_and_the_same_in_every_run() -> None:
+    """Of 256 patterns one tells these apart: a draw alone would miss it."""
+    found = [judged(DEEP, "dL/dz1", "dL/dh1") for _ in range(2)]
+    assert [j.verdict for j in found] == ["wrong", "wrong"]
+    assert found[0].witness == found[1].witness
+    assert len(found[0].witness) < 300, "in small numbers"

@@ -442,7 +442,9 @@ def test_the_formulas_and_numbers_in_messages_can_be_typed_back(path: Path) -> N
             said += [
                 side for pair in re.findall(r"(\w+\S*) stands for (\w+\S*)", text) for side in pair
             ]
-            said += re.findall(r"(?:gives|the truth is|, true) (-?\d\S*|\[(?:[^a-z]|e-)*\])", text)
+            said += re.findall(
+                r"(?:gives|the truth is|, true) (-?\d\S*|\[(?:[^a-z]|e-?\d)*\])", text
+            )
             said += re.findall(
                 r"(?:derivative of the activation, |the derivative of )(\w+'\(\w+\))", text
             )
