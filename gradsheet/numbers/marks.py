@@ -43,7 +43,7 @@ import functools
 import itertools
 import random
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flint import fmpz, fq_default, fq_default_ctx
 
@@ -367,19 +367,29 @@ class Marks:
         if m in self._powers:
             n, times = self._powers[m]
             return self._sum(*[self._log[n]] * times)
-        for n, a in self._log.items():
-            if (rest := self.reduced(m * self._inverses[n])) in self._log:
-                return self._sum(a, self._log[rest])
-        if len(self._log) <= MAX_TRIPLES:
-            for n, q in itertools.combinations(self._log, 2):
-                if (rest := self.reduced(m * self._inverses[n] * self._inverses[q])) in self._log:
-                    return self._sum(self._log[n], self._log[q], self._log[rest])
+        # What flint's elements are hashed by takes longer than all the rest.
+        logs = {_key(n): share for n, share in self._log.items()}
+        inverses = [(share, self._inverses[n]) for n, share in self._log.items()]
+        backs = [(share, self.reduced(m * inverse)) for share, inverse in inverses]
+        for share, rest in backs:
+            if other := logs.get(_key(rest)):
+                return self._sum(share, other)
+        if len(logs) <= MAX_TRIPLES:
+            for k, (share, part) in enumerate(backs):
+                for second, inverse in inverses[k + 1 :]:
+                    if third := logs.get(_key(self.reduced(part * inverse))):
+                        return self._sum(share, second, third)
         return None
 
     def _sum(self, *shares: Share) -> Share:
         marks, powers, logs = zip(*shares, strict=True)
         together = functools.reduce(self.plus, logs)
         return Share(self.reduced(sum(marks)), sum(powers) % self.order, together)
+
+
+def _key(mark: Mark) -> Any:
+    """What tells a mark from others, as a key of a dictionary."""
+    return mark if isinstance(mark, int) else tuple(mark.to_list())
 
 
 def _factors(value: Fraction) -> list[tuple[int, int]]:
