@@ -150,6 +150,7 @@ class Record:
         self.data = set(map(abs, data))  # exact; without sign, as numbers in formulas are
         self.entries: list[Entry] = []
         self._last: dict[Place, Entry] = {}
+        self._last_named: dict[tuple[Tensor, Place], Entry] = {}  # in the order of printing
         self._as: defaultdict[Any, list[Entry]] = defaultdict(list)  # by number, without sign
 
     def add(self, claim: Claim, verdict: str, point: GraphValues) -> None:
@@ -178,6 +179,8 @@ class Record:
         _ = entry.range  # raises where it cannot be told whether anything was rounded
         self.entries.append(entry)
         self._last[entry.place] = entry
+        self._last_named.pop((entry.named, entry.place), None)
+        self._last_named[entry.named, entry.place] = entry
         self._as[abs(entry.printed.value)].append(entry)
 
     @property
@@ -197,10 +200,9 @@ class Record:
 
     def wrong_claims(self) -> list[WrongClaim]:
         """The wrong claims, with their entries that were not printed again."""
-        last = {(entry.named, entry.place): entry for entry in self.entries}
         claims: dict[int, WrongClaim] = {}
-        for entry in self.entries:
-            if entry.is_wrong and last[entry.named, entry.place] is entry:
+        for entry in self._last_named.values():
+            if entry.is_wrong:
                 wrong = WrongClaim(entry.claim, entry.named, [])
                 claims.setdefault(id(entry.claim), wrong).values.append(entry.as_printed())
         return list(claims.values())
