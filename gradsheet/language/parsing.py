@@ -342,7 +342,7 @@ class _Parser:
             self.expect(")")
         elif text.isdecimal() and len(text) <= 9:
             node = self.number()
-        elif kind == "name" and text in self.names and (len(text) > 1 or self.peek(1) == "["):
+        elif kind == "name" and text in self.names:
             node = self.quantity(self.take())
         else:
             node = self.letter("a whole number from 1, a letter, or a sum such as i+1 or 2*j-1")

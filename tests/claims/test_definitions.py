@@ -105,3 +105,19 @@ def test_a_quantity_may_be_called_d():
     """
     report = gradsheet.judge(gradsheet.read(text))
     assert [judgement.verdict for judgement in report.judgements] == ["right"] * 3
+
+
+def test_a_label_of_one_letter_is_an_index():
+    text = """
+    network = "p = exp(z)/sum(exp(z))\\nL = -log(p[y])"
+    given = { z = [0, 0, 0, 0], y = 3 }
+    claim = [
+        { quantity = "dL/dz", value = [0.25, 0.25, -0.75, 0.25] },
+        { quantity = "dL/dz[i]", working = ["p[i] - kronecker(i, y)"] },
+        { quantity = "dL/dp[y]", value = -4 },
+    ]
+    """
+    report = gradsheet.judge(gradsheet.read(text))
+    assert [judgement.verdict for judgement in report.judgements] == ["right"] * 3
+    with pytest.raises(gradsheet.SheetError, match="z is no single number"):
+        gradsheet.read(text.replace("p[y]", "p[z]"))
