@@ -9,7 +9,7 @@ always has such a witness. What neither proves nor fails anywhere is undecided.
 import functools
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, cast
@@ -82,6 +82,7 @@ class Everywhere:
     session: Session
     _numbers: list[GraphPoint] = field(default_factory=list, init=False)
     _formal: dict[int, list[FormalPoint]] = field(default_factory=dict, init=False)
+    paid: set[int] = field(default_factory=set, init=False)  # at how many points passes are
 
     def formal(self, terms: int) -> list[FormalPoint]:
         """The network of every size with letters for what is free; kept are the
@@ -273,7 +274,7 @@ class IdentityComparison:
             return mismatch
         many = bool(doubt) or asks_equality
         if many:
-            self.first_point.budget.spend(MANY * self._work_at(self.first_point))
+            self._spend(MANY, [self.first_point])
             if mismatch := search.upto(MANY):
                 return mismatch
         if doubt and (mismatch := self._at(search, self.points.turned)):
@@ -281,8 +282,7 @@ class IdentityComparison:
         if search.where is not None and not search.tried:  # it has no value anywhere
             return Mismatch(self.first_point, {}, reason=str(search.where))
         if doubt:
-            work = sum(map(self._work_at, self.points.formal(1)))
-            self.first_point.budget.spend(LONGER * work)
+            self._spend(LONGER, self.points.formal(1))
             doubt = self._unproved(claimed, printed, TERMS)
         if many and (doubt or asks_equality) and (mismatch := search.at_kinks()):
             return mismatch
@@ -301,10 +301,14 @@ class IdentityComparison:
         self.first_point.budget.spend(len(points) * sum(works))
         return search.at(points)
 
-    def _work_at(self, point: GraphValues) -> int:
-        """The operations of trying the claim at a point."""
-        work: int = point.pass_work.both + sum(map(point.formula_work, self._sides))
-        return work
+    def _spend(self, times: int, points: Sequence[GraphValues]) -> None:
+        """Pay for trying the claim at so many points like these, and once for
+        all claims for the passes there."""
+        work = sum(point.formula_work(side) for point in points for side in self._sides)
+        if times not in self.points.paid:
+            self.points.paid.add(times)
+            work += sum(point.pass_work.both for point in points)
+        self.first_point.budget.spend(times * work)
 
     @property
     def _sides(self) -> list[f.Node]:

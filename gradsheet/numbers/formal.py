@@ -42,6 +42,7 @@ from gradsheet.numbers.reasons import OutsideDomain
 
 TERMS = 64  # of a sum of products of symbols, at most
 MAX_EXPANDED = 3  # symbols in the argument of a function that is looked at on both sides of each
+MAX_SIDES = 8  # kinks of which every side is looked at for a number that is 0 there
 MAX_DIVISORS = 100  # numbers that are looked for as factors where a root or logarithm is taken
 MAX_MULTIPLES = 200  # arguments of kinks that are looked for as multiples of each other
 # A root serves those of such multiples, by the square of each.
@@ -118,7 +119,7 @@ class FormalField:
         `jump`, else no matter what."""
         if isinstance(z, Dual):
             return self.bit(z.value, jump=jump)
-        z = self(z)
+        z = whole = self(z)
         if isinstance(z, Branched):
             common = functools.reduce(operator.and_, (bits for bits, _ in z.terms))
             if common:  # above 0 where all of its bits are, and what they are a factor of
@@ -133,12 +134,28 @@ class FormalField:
             k, is_same = self._bits[z.mark]
             self._bits[self.marks.reduced(-z.mark)] = k, not is_same
         k, is_same = self._bits[z.mark]
-        if not is_same and jump and not z.plain:
+        if not is_same and jump and not z.plain and not self._never_0(whole):
             if k not in self._jumps:
                 self._jumps[k] = self._symbol()
             k, is_same = self._jumps[k], True
         bit = Branched(self, {(1 << k, 0): self(1)})
         return bit if is_same else 1 - bit
+
+    def _never_0(self, z: Number) -> bool:
+        """Whether a number is 0 on no side of any kink, where these are few."""
+        terms = z.terms if isinstance(z, Branched) else {}
+        bits = [*_digits(functools.reduce(operator.or_, (own for own, _ in terms), 0))]
+        if not terms or any(signs or not c.plain for (_, signs), c in terms.items()):
+            return False
+        if len(bits) > MAX_SIDES:
+            return False
+        for sides in itertools.product((0, 1), repeat=len(bits)):
+            off = sum(1 << k for k, on in zip(bits, sides, strict=True) if not on)
+            if not self.marks.reduced(
+                sum(c.mark for (own, _), c in terms.items() if not own & off)
+            ):
+                return False
+        return True
 
     def _known_bit(self, m: Mark) -> tuple[int, bool] | None:
         """The bit of a multiple, by a fraction, of what has one."""

@@ -406,3 +406,24 @@ def test_one_pattern_of_many_is_found_and_the_same_in_every_run() -> None:
     assert [j.verdict for j in found] == ["wrong", "wrong"]
     assert found[0].witness == found[1].witness
     assert len(found[0].witness) < 300, "in small numbers"
+
+
+LEAKY = """
+[[layer]]
+shape = [3, 2]
+activation = "relu"
+[[layer]]
+shape = [1, 3]
+bias = true
+activation = "leaky_relu"
+slope = 0.1
+"""
+
+
+def test_the_slope_of_a_leaky_relu_by_its_two_sides() -> None:
+    """With a bias z2 is 0 for no pattern of live and dead units."""
+    slope = "dL/dh2[1]*(drelu(z2[1]) + 0.1*drelu(-z2[1]))"
+    assert judged(LEAKY, "dL/dz2[1]", slope).verdict == "right"
+    assert judged(LEAKY, "drelu(z2[1])", "1 - drelu(-z2[1])").verdict == "wrong"
+    no_bias = LEAKY.replace("bias = true\n", "")
+    assert judged(no_bias, "drelu(z2[1])", "1 - drelu(-z2[1])").verdict == "wrong"
