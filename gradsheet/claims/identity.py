@@ -46,6 +46,9 @@ from gradsheet.truth.identities import FormalEvaluator, FormalPoint, degree
 from manual.activations import Array
 
 FEW, MANY = 3, 16  # points with numbers: beside a proof, and to find out what is not equal
+PART = 1 / 4  # of the points, at so many of which a formula has no value by no chance
+_BUT = "holds wherever it was tried, but nothing here proves it"
+_BY_ZERO = f"{_BUT}: there is a division by 0 for some signs of what has a kink"
 LONGER = 10  # times the operations of one term are those of many
 MOST_ZEROS = 8  # points at which something is 0
 MOST_TURNED = 32  # points at which something alone is negative
@@ -272,7 +275,7 @@ class IdentityComparison:
         asks_equality = any(map(_has_equality, self._sides))
         if mismatch := search.upto(FEW):
             return mismatch
-        many = bool(doubt) or asks_equality
+        many = bool(doubt) or asks_equality or any(map(_has_domain, self._sides))
         if many:
             self._spend(MANY, [self.first_point])
             if mismatch := search.upto(MANY):
@@ -288,10 +291,14 @@ class IdentityComparison:
             return mismatch
         if any(map(_has_jump, self._sides)) and (mismatch := self._at(search, self.points.zeros)):
             return mismatch
+        if doubt == _BY_ZERO and search.without > PART * search.tried:
+            return Mismatch(self.first_point, {}, reason=str(search.where))
         if doubt:
             raise Undecided(doubt)
-        if search.where is not None and search.without > search.tried:
-            where = f"is the truth where it has a value, but at most points there is {search.where}"
+        if search.where is not None and (search.is_outside or search.without > search.tried):
+            where = (
+                f"is the truth where it has a value, but for some numbers there is {search.where}"
+            )
             raise Undecided(where)
         return None
 
@@ -328,7 +335,6 @@ class IdentityComparison:
     def _unproved(self, claimed: Claimed, printed: list[Printed] | None, terms: int) -> str:
         """Why equality is not shown on formal numbers at every size; "" where it
         is, or where printed digits are those of one number."""
-        but = "holds wherever it was tried, but nothing here proves it"
         if printed and self._is_a_number:
             return ""
         for point in self.points.formal(terms):
@@ -345,13 +351,13 @@ class IdentityComparison:
                         known = printed and all(v is not None for v in exact.flat)
                         pair = (exact, printed) if known else (truth, None)
                         if off_entries(mine, *pair):
-                            return but
+                            return _BUT
             except (DivisionByZero, ZeroDivisionError):
-                return f"{but}: there is a division by 0 for some signs of what has a kink"
+                return _BY_ZERO
             except OutsideDomain as error:
-                return f"{but}: {error}"
+                return f"{_BUT}: {error}"
             except Undecided as error:
-                return f"{but}: {error}"
+                return f"{_BUT}: {error}"
         return ""
 
     def proof(self) -> str:
@@ -373,6 +379,7 @@ class _Search:
     tried: int = 0
     without: int = 0  # points where the truth has a value, and what is claimed has none
     where: Exception | None = None  # and why
+    is_outside: bool = False  # whether it is a logarithm or a root that has none
     seen: int = 0
     passed_over: list[int] = field(default_factory=list)  # as they stand at kinks
 
@@ -415,6 +422,7 @@ class _Search:
             raise
         except (EvaluationError, ArithmeticError) as error:
             self.without, self.where = self.without + 1, error
+            self.is_outside |= isinstance(error.__cause__ or error, OutsideDomain)
             return None
         except AtKink:
             if generic:
@@ -451,6 +459,15 @@ def _has_jump(tree: f.Node) -> bool:
     """Whether a formula has a step in it, which has a value where it jumps."""
     calls = (part.function for part in f.walk(tree) if isinstance(part, f.Call))
     return any(name in ("drelu", "step", "where") for name in calls)
+
+
+def _has_domain(tree: f.Node) -> bool:
+    """Whether a formula has a logarithm or a root, which some numbers have not."""
+    return any(
+        (isinstance(part, f.Call) and part.function in ("log", "sqrt"))
+        or (isinstance(part, f.Power) and not isinstance(part.exponent, int))
+        for part in f.walk(tree)
+    )
 
 
 def _has_equality(tree: f.Node) -> bool:

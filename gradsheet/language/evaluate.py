@@ -809,7 +809,7 @@ class Evaluator:
         try:
             return as_array(np.frompyfunc(function.exact, 1, 1)(reals))
         except OutsideDomain as error:
-            raise EvaluationError(str(error)) from None
+            raise EvaluationError(str(error)) from error
 
     @staticmethod
     def _stack(items: list[Array]) -> Array:

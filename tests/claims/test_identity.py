@@ -277,6 +277,7 @@ CLAIMS = [
     ("e", ["exp(third)"], "1.396", "right"),
     ("e", [], "1.394", "wrong"),
     ("log(b)", ["log(b*c) - log(c)"], "", "cannot_tell"),
+    ("z + 1", ["z + relu(c)/relu(c)"], "", "wrong"),
     ("log(b)", ["log(b/2) + log(2)"], "", "cannot_tell"),
     ("sum(k, P[n,k])", [], "2", "right"),
     ("sum(P)", ["2*N"], "", "right"),
@@ -305,7 +306,7 @@ def test_numbers_sums_and_sizes(
 @pytest.mark.parametrize(
     ("quantity", "line", "words"),
     [
-        ("z + 1", "z + relu(c)/relu(c)", "there is a division by 0 for some signs"),
+        ("z + 1", "z + exp(log(c))/c", "is the truth where it has a value"),
         ("z + log(b**2)", "z + 2*log(b)", ""),
         ("max(max(b, c), z)", "max(b, max(c, z))", "nothing here proves it"),
     ],
