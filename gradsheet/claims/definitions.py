@@ -118,9 +118,11 @@ def _free(table: Table, name: str, content: Mapping[str, Any]) -> Free:
         return type(n) is int and 0 < n <= MAX_GIVEN
 
     if not isinstance(shape, list) or len(shape) > MAX_AXES or not all(map(is_size, shape)):
+        found = f"the shape of {name} is {as_written(shape)}"
         raise table.error(
-            f"the shape of {name} is {as_written(shape)}, expected sizes, whole numbers or single "
-            'letters: { shape = [3, 2] }, { shape = ["N", 2] }, { shape = [] } for a number',
+            f"{found if 'shape' in content else f'{name} has no shape'}, expected sizes, whole "
+            'numbers or single letters: { shape = [3, 2] }, { shape = ["N", 2] }, { shape = [] } '
+            "for a number",
             name,
         )
     positive = content.get("positive", False)

@@ -38,8 +38,8 @@ def fill(text: str, path: str = "-", session: Session = LIBRARY) -> str:
     """
     sheet = read(text, path, session)
     if not sheet.has_numbers:
-        formulas = "its answers are formulas, which `gradsheet solve` writes"
-        raise SheetError(f"the sheet has no numbers: {formulas}")
+        solved = ", which `gradsheet solve` writes" if sheet.own is None else ""
+        raise SheetError(f"the sheet has no numbers: its answers are formulas{solved}")
     asked = [number for number, claim in enumerate(sheet.claims) if claim.is_open]
     if not asked:
         return text

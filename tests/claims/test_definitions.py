@@ -66,6 +66,7 @@ def test_what_does_not_fit_is_refused_line_by_line(network, problems):
         ('["a", "b"]', "x: 'a' is no number"),
         ("{ shap = [2] }", "unknown key 'shap' in x"),
         ("{ shape = [-2] }", "the shape of x is [-2]"),
+        ("{ positive = true }", "x has no shape, expected sizes"),
         ("[]", "x has an empty list"),
     ],
 )

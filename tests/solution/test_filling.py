@@ -116,6 +116,11 @@ def test_a_kink_keeps_only_what_it_is_in_the_way_of() -> None:
     ("text", "message", "line"),
     [
         (SYMBOLS + ask("z1"), "the sheet has no numbers: its answers are formulas", 0),
+        (
+            'network = "L = a*a"\n[given]\na.shape = []\n' + ask("L"),
+            "numbers: its answers are formulas",
+            0,
+        ),
         (NUMBERS + ask("L", "dL/dW1[i,j]"), "asks for all values of i and j at once", 16),
         ("claim = [{quantity = 'L'}]\n" + NUMBERS, "write every claim as a [[claim]] table", 1),
         (NUMBERS + ask("z1[4]"), "index 1 is 4, outside 1 to 3", 14),
