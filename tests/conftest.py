@@ -30,4 +30,4 @@ def strict_jax():
 @pytest.fixture(autouse=True)
 def nothing_shared():
     """A test that breaks a witness is not to find what others have heard."""
-    LIBRARY.clear("points")
+    LIBRARY.clear("points", "identities")

@@ -9,10 +9,10 @@ always has such a witness. What neither proves nor fails anywhere is undecided.
 import functools
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_te
 from gradsheet.network.lowering import Program
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.formal import TERMS, FormalField
 from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
 from gradsheet.numbers.real import Arithmetic
@@ -52,12 +53,14 @@ _BY_ZERO = f"{_BUT}: there is a division by 0 for some signs of what has a kink"
 LONGER = 10  # times the operations of one term are those of many
 MOST_ZEROS = 8  # points at which something is 0
 MOST_TURNED = 32  # points at which something alone is negative
+MAX_NETWORKS, MAX_KEPT = 16, 2_000  # answers that are kept for further sheets
 KINDS = 5  # of points, see below
 LARGEST = 5  # among the numbers drawn
 SEED = 17
 DIGITS = 160
 FIELD = 120  # bits by which an element of the field is drawn, at the least
 
+T = TypeVar("T")
 Draw = Callable[[], Any]
 # What cannot be told at one point, and may be at another.
 PASSED_OVER = (EvaluationError, ArithmeticError, AtKink, TooClose, Imprecise)
@@ -86,6 +89,46 @@ class Everywhere:
     _numbers: list[GraphPoint] = field(default_factory=list, init=False)
     _formal: dict[int, list[FormalPoint]] = field(default_factory=dict, init=False)
     paid: set[int] = field(default_factory=set, init=False)  # at how many points passes are
+    _passes: dict[int, float] = field(default_factory=dict, init=False)  # that were asked for
+
+    @functools.cached_property
+    def _kept(self) -> LRUCache[Any]:
+        """What was found for earlier sheets on the same network: a class claims
+        the same of it."""
+        own = self.own
+        numbers = [(name, a.shape, *a.flat) for name, a in own.arrays.items()]
+        graphs = [program.graph for program in own.sized]
+        network = *graphs, *numbers, *own.free.items(), self.asked is None
+        networks = self.session.cache("identities", MAX_NETWORKS)
+        known: LRUCache[Any] = networks.get(network, lambda: LRUCache(MAX_KEPT))
+        return known
+
+    def kept(self, question: Hashable, find: Callable[[], T]) -> T:
+        """What was found here before, or is found now. What it takes is spent
+        either way, so that no verdict hangs on other sheets."""
+        if question in self._kept:
+            known: tuple[T, float, dict[int, float]] = self._kept.get(question, lambda: None)
+            answer, work, passes = known
+            self.budget.spend(work)
+            for times, pass_work in passes.items():
+                self.pay(times, pass_work)
+            return answer
+        earlier, self._passes, before = self._passes, {}, self.budget.left
+        paid = set(self.paid)
+        answer = find()
+        passes = self._passes
+        self._passes = earlier | passes
+        work = before - self.budget.left if math.isfinite(before) else 0
+        work -= sum(passes[times] for times in self.paid - paid if math.isfinite(before))
+        self._kept.get(question, lambda: (answer, work, passes))
+        return answer
+
+    def pay(self, times: int, work: float) -> None:
+        """Pay for the passes at so many points, once for all claims."""
+        self._passes[times] = work
+        if times not in self.paid:
+            self.paid.add(times)
+            self.budget.spend(work)
 
     def formal(self, terms: int) -> list[FormalPoint]:
         """The network of every size with letters for what is free; kept are the
@@ -208,6 +251,9 @@ class IdentityComparison:
 
     def a_truth(self) -> Array:
         """The truth at the first point that has one, with all witnesses heard."""
+        return self.points.kept(("truth", self.quantity), self._a_truth)
+
+    def _a_truth(self) -> Array:
         nowhere: Exception | None = None
         for k in range(MANY):
             point = self.points.numbers(k)
@@ -245,6 +291,11 @@ class IdentityComparison:
         return self._mismatch(lambda evaluator, binding: iter([(binding, mine)]), entries)
 
     def mismatch_of_line(self, line: f.Node) -> Outcome:
+        """Where a line is not the truth, and how it was read."""
+        self._parts = max(self._parts, sum(1 for _ in f.walk(line)))
+        return self.points.kept(("line", self.quantity, line), lambda: self._of_line(line))
+
+    def _of_line(self, line: f.Node) -> Outcome:
         """The first place where a formula is not the truth, its shape and how it was read."""
         read_as: dict[str, None] = {}
         shapes: list[tuple[int, ...]] = []
@@ -264,7 +315,6 @@ class IdentityComparison:
         except (EvaluationError, Missing) as error:
             unread = isinstance(error, NotRead)
             mismatch = Mismatch(self.first_point, {}, reason=str(error), is_unread=unread)
-        self._parts = max(self._parts, sum(1 for _ in f.walk(line)))
         return Outcome(mismatch, None, shapes[0] if shapes else None, tuple(read_as))
 
     def _mismatch(self, claimed: Claimed, printed: list[Printed] | None) -> Mismatch | None:
@@ -312,9 +362,7 @@ class IdentityComparison:
         """Pay for trying the claim at so many points like these, and once for
         all claims for the passes there."""
         work = sum(point.formula_work(side) for point in points for side in self._sides)
-        if times not in self.points.paid:
-            self.points.paid.add(times)
-            work += sum(point.pass_work.both for point in points)
+        self.points.pay(times, times * sum(point.pass_work.both for point in points))
         self.first_point.budget.spend(times * work)
 
     @property

@@ -428,3 +428,17 @@ def test_the_slope_of_a_leaky_relu_by_its_two_sides() -> None:
     assert judged(LEAKY, "drelu(z2[1])", "1 - drelu(-z2[1])").verdict == "wrong"
     no_bias = LEAKY.replace("bias = true\n", "")
     assert judged(no_bias, "drelu(z2[1])", "1 - drelu(-z2[1])").verdict == "wrong"
+
+
+def test_sheets_on_one_network_share_what_was_found_and_pay_alike() -> None:
+    head, quantity, line = RIGHT["logistic"]
+    sheet = gradsheet.read(head + f"[[claim]]\nquantity = '{quantity}'\nworking = ['{line}']\n")
+    (claim,), session, spent = sheet.claims, Session(), []
+    for _ in range(2):
+        budget = Budget()
+        budget.start(10**6)
+        points = identity.Everywhere(sheet.own, counting.asked_of(sheet), budget, session)
+        comparison = identity.IdentityComparison(claim.tree, points)
+        spent.append((comparison.mismatch_of_line(claim.working[0].tree), budget.left))
+    assert spent[0] == spent[1]
+    assert spent[0][0].mismatch is None
