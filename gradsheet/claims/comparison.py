@@ -1,7 +1,7 @@
 """A claim's two sides at every point: what its quantity truly is, and what a
 number or a formula says it is."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -82,6 +82,19 @@ class Outcome(NamedTuple):
     read_as: tuple[str, ...]
 
 
+def claimed_numbers(
+    value: Value, quantity: f.Node, a_truth: Callable[[], Array]
+) -> tuple[Array, list[Printed]]:
+    """Printed numbers as an array, and one by one; raises NotRead of a list of
+    all entries where the quantity is of one."""
+    mine, letters = fractions(value), " and ".join(sorted(quantity.letters))
+    if letters and mine.ndim and not same_shape(mine.shape, a_truth().shape):
+        raise NotRead(
+            f"a list, though {letters} may be any index: write the quantity without {letters}"
+        )
+    return mine, printed_entries(value)
+
+
 class Comparison:
     """The truth of one quantity at a point with numbers, and what is claimed against it."""
 
@@ -100,13 +113,7 @@ class Comparison:
 
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
         """The first place where a printed number, or lists of them, are not the truth."""
-        mine, entries = fractions(value), printed_entries(value)
-        letters = " and ".join(sorted(self.quantity.letters))
-        # The list of all entries.
-        if letters and mine.ndim and not same_shape(mine.shape, self.a_truth().shape):
-            raise NotRead(
-                f"a list, though {letters} may be any index: write the quantity without {letters}"
-            )
+        mine, entries = claimed_numbers(value, self.quantity, self.a_truth)
         return self._first(((b, truth, mine) for b, truth in self._truths()), entries)
 
     def mismatch_of_line(self, line: f.Node) -> Outcome:

@@ -183,11 +183,7 @@ class _Reader:
                 own = tried(None, stated, self, top, own)
             return self.with_own(own, top, path, title, claims)
         notation = tried({}, self.notation, top, network)
-        read = [
-            tried(None, self.claim, number, claim, network, notation)
-            for number, claim in enumerate(claims)
-        ]
-        self.done()
+        read = self.claims(claims, network, notation)
         return Sheet(
             path=path,
             title=title or Path(path).name,
@@ -197,7 +193,7 @@ class _Reader:
             y=y,
             rate=rate,
             notation=notation,
-            claims=tuple(claim for claim in read if claim is not None),
+            claims=read,
             decimals=self.decimals,
         )
 
@@ -221,11 +217,7 @@ class _Reader:
         network = None if own is None else own.program
         self.numeric = own is not None and not own.free
         notation = {} if network is None else self.tried({}, self.notation, top, network)
-        read = [
-            self.tried(None, self.claim, number, claim, network, notation)
-            for number, claim in enumerate(claims)
-        ]
-        self.done()
+        read = self.claims(claims, network, notation)
         assert own is not None
         return Sheet(
             path=path,
@@ -236,7 +228,7 @@ class _Reader:
             y=None,
             rate=None,
             notation=notation,
-            claims=tuple(claim for claim in read if claim is not None),
+            claims=read,
             decimals=self.decimals,
             own=own,
         )
@@ -384,6 +376,17 @@ class _Reader:
             )
             self.problems.append((0, f"{message}: divide them among several sheets"))
         return line
+
+    def claims(
+        self, claims: list[Any], network: Network | Program | None, notation: Mapping[str, Node]
+    ) -> tuple[Claim, ...]:
+        """All claims; raises what has been noted by now."""
+        read = [
+            self.tried(None, self.claim, number, claim, network, notation)
+            for number, claim in enumerate(claims)
+        ]
+        self.done()
+        return tuple(claim for claim in read if claim is not None)
 
     def claim(
         self,

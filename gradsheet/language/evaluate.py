@@ -275,12 +275,9 @@ class Evaluator:
             self.whole = None
 
     def _value(self, node: f.Node, binding: Binding) -> Array:
-        spine = []
-        while isinstance(node, f.Binary):  # a long sum is deeper than Python's stack
-            spine.append(node)
-            node = node.left
-        value = self._leaf(node, binding)
-        for binary in reversed(spine):
+        first, others = f.left_spine(node)
+        value = self._leaf(first, binding)
+        for binary in others:
             value = self._binary(binary, value, self._value(binary.right, binding))
         return value
 

@@ -264,6 +264,16 @@ class Transpose(Node):
     operand: Node
 
 
+def left_spine(node: Node) -> tuple[Node, list[Binary]]:
+    """What stands leftmost, and the operations that come after it, one after
+    the other: a long sum is deeper than Python's stack."""
+    spine = []
+    while isinstance(node, Binary):
+        spine.append(node)
+        node = node.left
+    return node, spine[::-1]
+
+
 def walk(node: Node, letter: str = "", but: Collection[int] = ()) -> Iterator[Node]:
     """The node and every node below it; with a letter, only those where no
     inner sum binds it anew.

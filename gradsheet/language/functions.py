@@ -61,7 +61,6 @@ class ActivationFacts:
     between       two numbers strictly between which all h lie
     steepest      a bound of |f'|, but for a slope that is given; |f''| is to be
                   at most 1 and |f'''| at most 2
-    z_in_slope    whether f' has z itself in it, as a factor of exponentials
     exponentials  how many exponentials and logarithms f takes, of one that is
                   no fraction of z
 
@@ -91,7 +90,6 @@ class ActivationFacts:
     from_h: Callable[[Any, Any], Any] | None = None
     between: Interval = (-math.inf, math.inf)
     steepest: float = 1.0
-    z_in_slope: bool = False
     exponentials: int = 1
     at_kink: str = ""
     dead: bool = False
@@ -206,7 +204,6 @@ _RECORDS = (
         exact=lambda v: v * _sigmoid(v),
         exact_prime=lambda v: _sigmoid(v) * (1 + v * _sigmoid(-v)),
         steepest=1.1,
-        z_in_slope=True,
         slope="({h} + sigmoid({z})*(1 - {h}))",
         words="silu, z/(1 + exp(−z))",
         slope_words="the slope of silu is h + s(1 − h), with s the sigmoid of z",

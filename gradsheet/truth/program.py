@@ -119,12 +119,9 @@ class _Pass:
 
     def value(self, node: f.Node, scope: Scope) -> Lettered:
         """The value of a formula, for all values of its letters."""
-        spine = []
-        while isinstance(node, f.Binary):  # a long sum is deeper than Python's stack
-            spine.append(node)
-            node = node.left
-        value = self._leaf(node, scope)
-        for binary in reversed(spine):
+        first, others = f.left_spine(node)
+        value = self._leaf(first, scope)
+        for binary in others:
             value = joined(binary.operator, value, self.value(binary.right, scope))
         return value
 

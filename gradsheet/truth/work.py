@@ -124,12 +124,9 @@ class FormulaWork:
 
     def _visit(self, node: f.Node, times: int) -> Shape:
         """Count a part that is evaluated so many times; its shape, as far as it has one."""
-        spine = []
-        while isinstance(node, f.Binary):
-            spine.append(node)
-            node = node.left
-        shape = self._leaf(node, times)
-        for binary in reversed(spine):
+        first, others = f.left_spine(node)
+        shape = self._leaf(first, times)
+        for binary in others:
             shape = self._binary(binary.operator, shape, self._visit(binary.right, times), times)
         return shape
 
