@@ -16,7 +16,13 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from gradsheet.claims.comparison import Mismatch, Outcome, off_entries, truths_at
+from gradsheet.claims.comparison import (
+    Mismatch,
+    Outcome,
+    claimed_numbers,
+    off_entries,
+    truths_at,
+)
 from gradsheet.claims.counting import HEARD
 from gradsheet.claims.sheet import Free, Stated
 from gradsheet.language import formula as f
@@ -26,7 +32,7 @@ from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.formal import TERMS, FormalField
-from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
+from gradsheet.numbers.printed import Printed, Value
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import (
     NO_VALUE,
@@ -113,13 +119,12 @@ class Everywhere:
             for times, pass_work in passes.items():
                 self.pay(times, pass_work)
             return answer
-        earlier, self._passes, before = self._passes, {}, self.budget.left
+        earlier, self._passes, before = self._passes, {}, self.budget.spent
         paid = set(self.paid)
         answer = find()
         passes = self._passes
         self._passes = earlier | passes
-        work = before - self.budget.left if math.isfinite(before) else 0
-        work -= sum(passes[times] for times in self.paid - paid if math.isfinite(before))
+        work = self.budget.spent - before - sum(passes[times] for times in self.paid - paid)
         self._kept.get(question, lambda: (answer, work, passes))
         return answer
 
@@ -281,12 +286,7 @@ class IdentityComparison:
 
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
         """The first place where a printed number, or lists of them, are not the truth."""
-        mine, entries = fractions(value), printed_entries(value)
-        letters = " and ".join(sorted(self.quantity.letters))
-        if letters and mine.ndim and not same_shape(mine.shape, self.a_truth().shape):
-            raise NotRead(
-                f"a list, though {letters} may be any index: write the quantity without {letters}"
-            )
+        mine, entries = claimed_numbers(value, self.quantity, self.a_truth)
         self._parts = max(self._parts, 1)
         return self._mismatch(lambda evaluator, binding: iter([(binding, mine)]), entries)
 

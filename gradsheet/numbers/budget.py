@@ -17,11 +17,12 @@ GLANCES = 20  # small steps between looks at the clock
 
 
 class Budget:
-    """The operations that are left; all that is done for one sheet shares a
-    budget. Without a start nothing ends it."""
+    """The operations that are left, and those that were spent; all that is done
+    for one sheet shares a budget. Without a start nothing ends it."""
 
     def __init__(self) -> None:
         self.left: float = math.inf
+        self.spent: float = 0
         self.end = math.inf
         self._glances = 0
 
@@ -44,6 +45,7 @@ class Budget:
                 "to find out how it came about takes more operations than are left for this sheet"
             )
         self.left -= operations
+        self.spent += operations
 
     def check(self) -> None:
         """Raise OutOfWork where the time is over."""
