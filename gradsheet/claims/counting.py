@@ -15,13 +15,13 @@ from gradsheet.language.formula import NEW
 from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
+from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.graph_point import Asked, length_of
 from gradsheet.truth.graph_values import SweepWork
 from gradsheet.truth.work import JAX, JAX_DERIVATIVE, JAX_STEP, FormulaWork, PassWork
 
 SMALL = 4  # bits of small whole numbers
 HEARD = 8  # entries of a derivative for all values for which the nudge is heard
-DRAWN = 200  # operations of drawing a point, besides a pass or two through the network
 PER_LINE = 20  # operations of comparing a line, whatever it says
 
 
@@ -71,14 +71,21 @@ def _parts(sheet: Sheet) -> Iterator[f.Node]:
             yield from f.walk(tree)
 
 
-def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") -> int:
+def affordable(
+    sheet: Sheet,
+    most: int = MAX_OPERATIONS,
+    what: str = "judging",
+    session: Session = LIBRARY,
+) -> int:
     """How many operations a sheet takes. Raises SheetError where they are more
     than are done for one."""
-    needed = operations(sheet)
+    needed = operations(sheet, session)
     if needed > most:
-        shares = [(operations(replace(sheet, claims=(claim,))), claim) for claim in sheet.claims]
+        shares = [
+            (operations(replace(sheet, claims=(claim,)), session), claim) for claim in sheet.claims
+        ]
         largest, claim = max(shares, key=lambda share: share[0], default=(0, None))
-        least = operations(replace(sheet, claims=()))
+        least = operations(replace(sheet, claims=()), session)
         where, line = "divide the claims among several sheets", 0
         if least > most:
             where = "take a smaller network, or fewer examples"
@@ -95,10 +102,10 @@ def affordable(sheet: Sheet, most: int = MAX_OPERATIONS, what: str = "judging") 
     return needed
 
 
-def operations(sheet: Sheet) -> int:
+def operations(sheet: Sheet, session: Session = LIBRARY) -> int:
     """How many operations judging a sheet takes, but for finding out how what
     is not true came about."""
-    if (own := own_of(sheet)) is None:
+    if (own := own_of(sheet, session)) is None:
         return _with_numbers(sheet)
     counted = _of_own_network if sheet.has_numbers else _over_all_values
     return counted(sheet, own)

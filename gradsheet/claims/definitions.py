@@ -24,6 +24,7 @@ from gradsheet.network.lowering import Program, lowered
 from gradsheet.network.network import Network
 from gradsheet.network.problem import stated as numbers
 from gradsheet.numbers.reasons import EvaluationError, OutOfWork
+from gradsheet.numbers.session import LIBRARY, Session
 from manual import Layer
 from manual.activations import Array
 
@@ -32,6 +33,7 @@ MAX_GIVEN = 4_096  # numbers, in all that is given
 SIZES = (3, 2, 4, 5, 6, 7)  # what sizes that are letters are tried with, one each
 SIZES_TRIED = 3  # each time every letter has the next one
 MAX_PARTS = 1_000  # of a function, with those that it is made of written out
+MAX_LAYERS = 16  # networks of layers whose definitions are kept
 MAX_LEVELS = 50  # of one in another
 SHAPE_KEYS = ("shape", "sums_to", "positive")
 NAME = r"[A-Za-z_][A-Za-z_0-9]{0,39}"
@@ -502,15 +504,20 @@ def of_layers(
     return Stated(program, {name: given[name] for name, _ in program.graph.given}, {}, reading)
 
 
-def own_of(sheet: Sheet) -> Stated | None:
+def own_of(sheet: Sheet, session: Session = LIBRARY) -> Stated | None:
     """The network of its own that a sheet has, or that its layers without
-    numbers stand for; None where they have numbers."""
+    numbers stand for, one for all sheets that have the same; None where they
+    have numbers."""
     if sheet.own is not None or sheet.params is not None:
         return sheet.own
     network = sheet.network
     if not any(map(_is_of_a_step, sheet.claims)):
         network = replace(network, update=None)  # most ask for none, and it takes long
-    return of_layers(network, None, None, None, sheet.exact_rate)
+    stated: Stated = session.cache("layers", MAX_LAYERS).get(
+        (network, sheet.exact_rate),
+        lambda: of_layers(network, None, None, None, sheet.exact_rate),
+    )
+    return stated
 
 
 def _is_of_a_step(claim: Claim) -> bool:

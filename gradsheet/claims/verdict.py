@@ -415,7 +415,7 @@ class Verdicts(NamedTuple):
 
 def verdicts(sheet: Sheet, budget: Budget, session: Session = LIBRARY) -> Verdicts:
     """The verdict on every claim of a sheet, one after the other."""
-    own = own_of(sheet)
+    own = own_of(sheet, session)
     if own is not None and not sheet.has_numbers:
         return _over_all_values(sheet, own, budget, session)
     return _with_numbers(sheet, budget, session)

@@ -31,7 +31,7 @@ def judge(sheet: Sheet, most: int = MAX_OPERATIONS, session: Session = LIBRARY) 
         >>> report.summary["right"]
         5
     """
-    needed, budget = affordable(sheet, most), Budget()
+    needed, budget = affordable(sheet, most, session=session), Budget()
     budget.start(most - needed + MAX_FURTHER)
     # The time that JAX takes to import is not the sheet's.
     import gradsheet.truth.autodiff  # noqa: F401

@@ -46,7 +46,7 @@ def fill(text: str, path: str = "-", session: Session = LIBRARY) -> str:
     questions, lines = [sheet.claims[number] for number in asked], text.split("\n")
     for claim in questions:
         _object(claim, lines)
-    affordable(sheet, what="answering")
+    affordable(sheet, what="answering", session=session)
     ends = [*(claim.line - 1 for claim in sheet.claims[1:]), len(lines)]
     answered = zip(asked, questions, _values(sheet, questions, session), strict=True)
     for number, claim, value in reversed(list(answered)):
