@@ -93,8 +93,7 @@ def _resized(graph: Graph, free: Mapping[str, Free]) -> Iterator[Program]:
     for k in range(1, SIZES_TRIED if graph.sizes else 1):
         sizes = {letter: SIZES[(j + k) % len(SIZES)] for j, (letter, _) in enumerate(graph.sizes)}
         given = dict(graph.given)
-        for name, spec in free.items():
-            given[name] = tuple(sizes[n] if isinstance(n, str) else n for n in spec.shape)
+        given |= {name: spec.sized(sizes) for name, spec in free.items()}
         try:
             yield lowered(replace(graph, given=tuple(given.items()), sizes=tuple(sizes.items())))
         except (EvaluationError, OutOfWork):  # a size that this network cannot have
@@ -435,8 +434,7 @@ class _Equations:
         """The shape of everything given, with a size for every letter."""
         sizes = dict(self.sizes)
         shapes = {name: array.shape for name, array in self.arrays.items()}
-        for name, spec in self.free.items():
-            shapes[name] = tuple(sizes[n] if isinstance(n, str) else n for n in spec.shape)
+        shapes |= {name: spec.sized(sizes) for name, spec in self.free.items()}
         if sum(map(math.prod, shapes.values())) > MAX_GIVEN:
             raise SheetError(f"more than {MAX_GIVEN} numbers are given")
         return tuple(shapes.items())

@@ -90,6 +90,10 @@ class Free:
     sums_to: Fraction | None = None
     positive: bool = False
 
+    def sized(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """The shape, with numbers for the letters."""
+        return tuple(sizes[n] if isinstance(n, str) else n for n in self.shape)
+
 
 @dataclass(frozen=True)
 class Stated:

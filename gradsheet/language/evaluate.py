@@ -126,6 +126,37 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+def row_words(matrix: tuple[int, ...]) -> str:
+    """How a row goes with a matrix entry by entry."""
+    return f"the row of {matrix[1]} stands for every row of the {shape_text(matrix)} matrix"
+
+
+def column_words(matrix: tuple[int, ...]) -> str:
+    """How a column goes with one."""
+    return f"the column of {matrix[0]} stands for every column of the {shape_text(matrix)} matrix"
+
+
+def of_several_meanings(
+    operator: str, matrix: tuple[int, ...], size: int, written: str, otherwise: str = ""
+) -> NotRead:
+    """What to raise of a matrix and a vector, an operator `written` between them."""
+    ways = f"W {operator} v.T for the same in every row{otherwise}"
+    if operator in "*/":
+        ways = "W*v.T to scale the columns, diag(v) @ W to scale the rows, or W @ v"
+    return NotRead(
+        f"{written} between a {shape_text(matrix)} matrix and a vector of {size} has more than "
+        f"one meaning: write {ways}"
+    )
+
+
+def of_unequal_shapes(operator: str, a: tuple[int, ...], b: tuple[int, ...]) -> EvaluationError:
+    """What to raise of arrays that do not go together entry by entry."""
+    hint = ": @ is the product of matrices and vectors" if operator in "*/" else ""
+    return EvaluationError(
+        f"{operator} between shapes {a} and {b}, expected equal shapes or a number{hint}"
+    )
+
+
 def shape_text(shape: tuple[int, ...]) -> str:
     """A shape as messages have it: 3x2."""
     return "x".join(map(str, shape)) or "of a number"
@@ -670,34 +701,22 @@ class Evaluator:
                         "product"
                     )
                 if other.size in matrix.shape:
-                    ways = f"W {operator} v.T for the same in every row"
-                    if operator in "*/":
-                        ways = "W*v.T to scale the columns, diag(v) @ W to scale the rows, or W @ v"
-                    raise NotRead(
-                        f"{node.operator} between a {shape_text(matrix.shape)} matrix and a vector "
-                        f"of {other.size} has more than one meaning: write {ways}"
-                    )
-        hint = ": @ is the product of matrices and vectors" if operator in "*/" else ""
-        raise EvaluationError(
-            f"{operator} between shapes {a.shape} and {b.shape}, expected equal shapes or a "
-            f"number{hint}"
-        )
+                    raise of_several_meanings(operator, matrix.shape, other.size, node.operator)
+        raise of_unequal_shapes(operator, a.shape, b.shape)
 
     def _stretched(self, operator: str, matrix: Array, other: Array, side: f.Node) -> str:
         """How an array goes with the matrix of one `side` entry by entry, in
         words; "" where it does not."""
         rows, columns = matrix.shape
         if other.shape == (1, columns):
-            shape = shape_text(matrix.shape)
-            return f"the row of {columns} stands for every row of the {shape} matrix"
+            return row_words(matrix.shape)
         if self.strict:
             return ""
         if columns == 1 and other.ndim == 2 and len(other) == 1:
             sign = {"+": "sum", "-": "difference", "*": "product", "/": "quotient"}[operator]
             return f"a column and a row: every {sign} of their entries, {rows}x{other.size}"
         if other.shape == (rows, 1):
-            shape = shape_text(matrix.shape)
-            return f"the column of {rows} stands for every column of the {shape} matrix"
+            return column_words(matrix.shape)
         if rows == 1 and other.shape == (columns,):
             return f"the vector of {columns} stands for a row"
         if other.shape == (columns,) and self._has_examples(side):

@@ -177,25 +177,9 @@ class Carried(Values):
 
     # Derivatives
 
-    def derivative(
-        self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
-    ) -> Array:
-        """d of[of_index] / d by[by_index]; indices count from 0, and axes that
-        they leave open stay.
-
-        Raises Missing where there is no such derivative, Undecided at a kink or
-        where the witnesses disagree.
-        """
-
-        asked = of, of_index, by, by_index
-        return self.found(asked, lambda: self._picked(*asked))
-
     def _picked(
         self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
     ) -> Array:
-        of, by = self.network.canonical(of), self.network.canonical(by)
-        if reason := self.network.no_derivative(of, by):
-            raise Missing(reason)
         of_axes = 1 if of == "shares" else len(self.network.shapes[of])
         axes: Any = (*of_index, *[slice(None)] * (of_axes - len(of_index)), *by_index)
 

@@ -10,12 +10,13 @@ f(u)   = u/(1 + exp(-u))          a function of the sheet's own
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from gradsheet.language import formula as f
 from gradsheet.numbers.reasons import NotRead
 
 Shape = tuple[int, ...]
+E = TypeVar("E", bound=Exception)
 
 
 @dataclass(frozen=True)
@@ -267,7 +268,11 @@ _CIRCLE = (
 )
 
 
-def _refused(definition: Definition, message: str) -> NotRead:
-    error = NotRead(message)
-    error.definition = definition  # type: ignore[attr-defined]
+def in_definition(definition: Definition, error: E) -> E:
+    """An error, with the definition that it is in, if it is not in another one."""
+    error.definition = getattr(error, "definition", definition)  # type: ignore[attr-defined]
     return error
+
+
+def _refused(definition: Definition, message: str) -> NotRead:
+    return in_definition(definition, NotRead(message))

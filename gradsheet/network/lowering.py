@@ -23,9 +23,14 @@ from typing import Any
 import numpy as np
 
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import shape_text
+from gradsheet.language.evaluate import (
+    column_words,
+    of_several_meanings,
+    of_unequal_shapes,
+    row_words,
+)
 from gradsheet.language.text import show_index
-from gradsheet.network.graph import Block, Definition, Graph, OwnFunction, Shape
+from gradsheet.network.graph import Block, Definition, Graph, OwnFunction, Shape, in_definition
 from gradsheet.network.ranges import Range, Ranges
 from gradsheet.numbers.printed import printed
 from gradsheet.numbers.reasons import EvaluationError, NotRead, OutOfWork
@@ -252,25 +257,24 @@ class Program:
         """The slots that one depends on, itself the last, in order."""
         known = self._before.get(slot)
         if known is None:
-            waiting, seen = [slot], {slot}
-            while waiting:
-                for other in self.steps[waiting.pop()].inputs:
-                    if other not in seen:
-                        seen.add(other)
-                        waiting.append(other)
-            known = self._before[slot] = sorted(seen)
+            known = self._before[slot] = self._before_from(0, slot)
         return known
 
-    def between(self, first: Sequence[int], last: int) -> list[int]:
-        """The slots on the way from some to a later one, those among them, in order."""
-        least, waiting, seen = min(first), [last], {last}
+    def _before_from(self, least: int, last: int) -> list[int]:
+        """The slots that one depends on through those from `least` on alone, in order."""
+        waiting, seen = [last], {last}
         while waiting:
             for other in self.steps[waiting.pop()].inputs:
                 if other >= least and other not in seen:
                     seen.add(other)
                     waiting.append(other)
-        reached = {slot for slot in first if slot in seen}
-        for slot in sorted(seen):
+        return sorted(seen)
+
+    def between(self, first: Sequence[int], last: int) -> list[int]:
+        """The slots on the way from some to a later one, those among them, in order."""
+        slots = self._before_from(min(first), last)
+        reached = {*first} & {*slots}
+        for slot in slots:
             if not reached.isdisjoint(self.steps[slot].inputs):
                 reached.add(slot)
         return sorted(reached)
@@ -383,7 +387,7 @@ class _Lowering:
                 else:
                     block = self.recurrence(block)
             except (EvaluationError, OutOfWork) as error:
-                error.definition = getattr(error, "definition", first)  # type: ignore[union-attr]
+                in_definition(first, error)
                 raise
             blocks.append(block)
             for definition in block.definitions:
@@ -555,7 +559,7 @@ class _Lowering:
         try:
             return self.entire(definition, fixed)
         except (EvaluationError, OutOfWork) as error:
-            error.definition = definition  # type: ignore[union-attr]
+            in_definition(definition, error)
             raise
 
     def _keep(self, base: Definition, axis: int, slot: int) -> None:
@@ -572,15 +576,9 @@ class _Lowering:
         shapes = {self.steps[slot].shape for slot in slots}
         if len(shapes) > 1:
             several = " and ".join(map(str, sorted(shapes)))
-            error = EvaluationError(
-                f"the steps of {definition.name} have different shapes: {several}"
-            )
-            error.definition = definition  # type: ignore[attr-defined]
-            raise error
-        (one,) = shapes
-        shape = (*one[:axis], len(slots), *one[axis:])
-        slot = self.step("stack", tuple(slots), shape, axis=axis)
-        self.places[definition.name] = Place(slot, axis, entries)
+            message = f"the steps of {definition.name} have different shapes: {several}"
+            raise in_definition(definition, EvaluationError(message))
+        self.places[definition.name] = Place(self.stacked(slots, axis), axis, entries)
 
     def _steps_of(self, block: Block) -> range:
         """How far a recurrence runs."""
@@ -597,12 +595,11 @@ class _Lowering:
         if not found:
             first = block.definitions[0]
             letter = first.axes[block.axis]
-            error = NotRead(
+            message = (
                 f"nothing says how far {letter} runs: some formula of the recurrence has to index "
                 f"an axis of what is given with it, as in x[{letter}]"
             )
-            error.definition = first  # type: ignore[attr-defined]
-            raise error
+            raise in_definition(first, NotRead(message))
         if len(found) > 1:
             several = " and ".join(f"{n} in {d.name}" for n, d in found.items())
             raise EvaluationError(f"a recurrence runs over axes of different size: {several}")
@@ -729,9 +726,13 @@ class _Lowering:
         """The entries of a recurrence from a base on, side by side."""
         assert place.entries is not None
         slots = [slot for number, slot in sorted(place.entries.items()) if number >= first]
+        return self.stacked(slots, place.axis)
+
+    def stacked(self, slots: Sequence[int], axis: int) -> int:
+        """Steps of one shape side by side."""
         one = self.steps[slots[0]].shape
-        shape = (*one[: place.axis], len(slots), *one[place.axis :])
-        return self.step("stack", tuple(slots), shape, axis=place.axis)
+        shape = (*one[:axis], len(slots), *one[axis:])
+        return self.step("stack", tuple(slots), shape, axis=axis)
 
     def of_recurrence(self, name: str, indices: tuple[f.Index, ...], scope: _Scope) -> _Term:
         """An entry of a recurrence that is being unrolled."""
@@ -895,16 +896,10 @@ class _Lowering:
             return a, self.as_number(b)
         for matrix, other in ((a, b), (b, a)):
             if len(matrix.shape) == 2 and other.shape == (1, matrix.shape[1]):
-                self.say(
-                    f"the row of {other.shape[1]} stands for every row of the "
-                    f"{shape_text(matrix.shape)} matrix"
-                )
+                self.say(row_words(matrix.shape))
                 return a, b
             if len(matrix.shape) == 2 and other.shape == (matrix.shape[0], 1):
-                self.say(
-                    f"the column of {other.shape[0]} stands for every column of the "
-                    f"{shape_text(matrix.shape)} matrix"
-                )
+                self.say(column_words(matrix.shape))
                 return a, b
             is_column = len(matrix.shape) == 2 and matrix.shape[1] == 1
             if is_column and len(other.shape) == 2 and other.shape[0] == 1:
@@ -914,18 +909,9 @@ class _Lowering:
                 self.say(f"the vector of {other.shape[0]} stands for a row")
                 return a, b
             if len(matrix.shape) == 2 and len(other.shape) == 1 and other.shape[0] in matrix.shape:
-                ways = f"W {operator} v.T for the same in every row, or indices: W[i,j], v[j]"
-                if operator in "*/":
-                    ways = "W*v.T to scale the columns, diag(v) @ W to scale the rows, or W @ v"
-                raise NotRead(
-                    f"{operator} between a {shape_text(matrix.shape)} matrix and a vector of "
-                    f"{other.shape[0]} has more than one meaning: write {ways}"
-                )
-        hint = ": @ is the product of matrices and vectors" if operator in "*/" else ""
-        raise EvaluationError(
-            f"{operator} between shapes {a.shape} and {b.shape}, expected equal shapes or a "
-            f"number{hint}"
-        )
+                more = ", or indices: W[i,j], v[j]"
+                raise of_several_meanings(operator, matrix.shape, other.shape[0], operator, more)
+        raise of_unequal_shapes(operator, a.shape, b.shape)
 
     def say(self, words: str) -> None:
         """Keep how something was read."""

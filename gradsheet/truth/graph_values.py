@@ -92,13 +92,6 @@ class GraphValues(Values):
         """The value of a name."""
         return as_array(self.sweep.value(self.place(name).slot)[0])
 
-    def derivative(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
-        """d of[of_index] / d by[by_index], indices from 0."""
-        if reason := self.network.no_derivative(of, by):
-            raise Missing(reason)
-        asked = self.program.canonical(of), of_index, self.program.canonical(by), by_index
-        return self.found(asked, lambda: self._picked(*asked))
-
     def _picked(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
         shape = self.program.shapes[of][len(of_index) :]
         rows = [self._row(of, of_index + rest)(by) for rest in np.ndindex(shape)]

@@ -16,7 +16,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.text import formula_text
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.cache import LRUCache
-from gradsheet.numbers.reasons import NotRead
+from gradsheet.numbers.reasons import Missing, NotRead
 from gradsheet.truth.work import FormulaWork
 from manual.activations import Array
 
@@ -69,7 +69,6 @@ class Values(ABC):
     def node(self, name: str) -> Array:
         """The value of a node or parameter, in the sheet's shape."""
 
-    @abstractmethod
     def derivative(
         self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
     ) -> Array:
@@ -79,6 +78,17 @@ class Values(ABC):
         Raises Missing where there is no such derivative, Undecided at a kink or
         where the witnesses disagree.
         """
+        of, by = self.network.canonical(of), self.network.canonical(by)
+        if reason := self.network.no_derivative(of, by):
+            raise Missing(reason)
+        asked = of, of_index, by, by_index
+        return self.found(asked, lambda: self._picked(*asked))
+
+    @abstractmethod
+    def _picked(
+        self, of: str, of_index: tuple[int, ...], by: str, by_index: tuple[int, ...]
+    ) -> Array:
+        """The same, of the one name that each has, where there is one."""
 
     # What only networks of their own have
 
