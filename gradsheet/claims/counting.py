@@ -18,7 +18,7 @@ from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.graph_point import Asked, length_of
 from gradsheet.truth.graph_values import SweepWork
-from gradsheet.truth.work import JAX, JAX_DERIVATIVE, JAX_STEP, FormulaWork, PassWork
+from gradsheet.truth.work import JAX, JAX_DERIVATIVE, JAX_STEP, FormulaWork, PassWork, formula_work
 
 SMALL = 4  # bits of small whole numbers
 HEARD = 8  # entries of a derivative for all values for which the nudge is heard
@@ -64,11 +64,11 @@ def asked_of(sheet: Sheet) -> Asked:
     return Asked(frozenset(names), frozenset(of), frozenset(by))
 
 
-def _parts(sheet: Sheet) -> Iterator[f.Node]:
-    """Every part of the formulas of the claims that can be read."""
+def _parts(sheet: Sheet) -> Iterator[f.Quantity | f.Derivative | f.DerivativeOf]:
+    """Every quantity and derivative in the claims that can be read."""
     for claim in sheet.readable.claims:
         for tree in claim.trees:
-            yield from f.walk(tree)
+            yield from tree.named
 
 
 def affordable(
@@ -106,29 +106,30 @@ def operations(sheet: Sheet, session: Session = LIBRARY) -> int:
     """How many operations judging a sheet takes, but for finding out how what
     is not true came about."""
     if (own := own_of(sheet, session)) is None:
-        return _with_numbers(sheet)
+        return _with_numbers(sheet, session)
     counted = _of_own_network if sheet.has_numbers else _over_all_values
-    return counted(sheet, own)
+    return counted(sheet, own, session)
 
 
-def _of_own_network(sheet: Sheet, own: Stated) -> int:
+def _of_own_network(sheet: Sheet, own: Stated, session: Session) -> int:
     """The operations of a sheet with a network of its own."""
     bits = bits_of(own)
-    formulas = FormulaWork(own.program, bits)
+    formulas = formula_work(own.program, bits, session)
     claims = sum(claim_work(claim, formulas, 2) for claim in sheet.readable.claims)
     return own_witness_work(sheet, own, bits) + claims
 
 
-def _over_all_values(sheet: Sheet, own: Stated) -> int:
+def _over_all_values(sheet: Sheet, own: Stated, session: Session) -> int:
     """The operations of a network of which something is given by its shape
     alone: at every size on formal numbers and on small ones, and at one point
     those of the witnesses."""
     work = own_witness_work(sheet, own, SMALL if own.program.is_rational else None, nudged=HEARD)
+    claims, nodes = sheet.readable.claims, derived(sheet)
     for program in own.sized:
         for bits in (None, SMALL if program.is_rational else None):
-            one, formulas = SweepWork(program, bits, DIGITS), FormulaWork(program, bits)
-            work += one.forward + sum(map(one.jacobian, derived(sheet)))
-            work += sum(claim_work(claim, formulas) for claim in sheet.readable.claims)
+            one, formulas = SweepWork(program, bits, DIGITS), formula_work(program, bits, session)
+            work += one.forward + sum(map(one.jacobian, nodes))
+            work += sum(claim_work(claim, formulas) for claim in claims)
     return work
 
 
@@ -149,7 +150,7 @@ def own_witness_work(
     """The operations of the witnesses at one point of such a network, where at
     most so many entries of a derivative are nudged."""
     one = SweepWork(own.program, bits, digits)
-    asked = {part for part in _parts(sheet) if isinstance(part, f.Derivative | f.DerivativeOf)}
+    asked = {part for part in _parts(sheet) if not isinstance(part, f.Quantity)}
     traced = JAX_STEP * len(own.program.steps) * (3 if asked else 1)
     work = 4 * one.forward + JAX + traced + _of_definitions(own.program, one.forward)
     swept: set[str] = set()
@@ -189,10 +190,10 @@ def _of_formula(part: f.DerivativeOf, one: SweepWork, nudged: int) -> int:
     return 3 * each * (entries + min(nudged, _open_entries(program, part.by)))
 
 
-def _with_numbers(sheet: Sheet) -> int:
+def _with_numbers(sheet: Sheet, session: Session) -> int:
     network = sheet.network
     bits = length_of([*sheet.arrays()], network.depth) if network.rational else None
-    formulas = FormulaWork(network, bits)
+    formulas = formula_work(network, bits, session)
     claims = sum(claim_work(claim, formulas, 2) for claim in sheet.readable.claims)
     return witness_work(sheet, bits) + claims
 

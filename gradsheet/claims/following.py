@@ -50,6 +50,12 @@ class Carry:
     def __hash__(self) -> int:
         return self._hash
 
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells it from others at one point, without the truth there."""
+        numbers = () if self.is_true else (self.low, self.high, self.printed)
+        return (self.tensor, self.index, self.plus, *numbers)
+
     @functools.cached_property
     def as_float(self) -> float:
         """What stands in the sheet, for a first look."""

@@ -109,7 +109,7 @@ class Everywhere:
         known: LRUCache[Any] = networks.get(network, lambda: LRUCache(MAX_KEPT))
         return known
 
-    def kept(self, question: Hashable, find: Callable[[], T]) -> T:
+    def found(self, question: Hashable, find: Callable[[], T]) -> T:
         """What was found here before, or is found now. What it takes is spent
         either way, so that no verdict hangs on other sheets."""
         if question in self._kept:
@@ -256,7 +256,7 @@ class IdentityComparison:
 
     def a_truth(self) -> Array:
         """The truth at the first point that has one, with all witnesses heard."""
-        return self.points.kept(("truth", self.quantity), self._a_truth)
+        return self.points.found(("truth", self.quantity), self._a_truth)
 
     def _a_truth(self) -> Array:
         nowhere: Exception | None = None
@@ -293,7 +293,7 @@ class IdentityComparison:
     def mismatch_of_line(self, line: f.Node) -> Outcome:
         """Where a line is not the truth, and how it was read."""
         self._parts = max(self._parts, sum(1 for _ in f.walk(line)))
-        return self.points.kept(("line", self.quantity, line), lambda: self._of_line(line))
+        return self.points.found(("line", self.quantity, line), lambda: self._of_line(line))
 
     def _of_line(self, line: f.Node) -> Outcome:
         """The first place where a formula is not the truth, its shape and how it was read."""

@@ -69,11 +69,19 @@ class Reach:
         """
         if self.claim.value is None or not (wrong or self.record.has_rounded):
             return False
-        try:
+
+        def find() -> bool:
             return all(
                 self._has_number_at(binding, list(truth.flat), wrong, edits, but)
                 for binding, truth in truths_at(self.point, self.claim.tree)
             )
+
+        try:
+            if edits is not None:
+                return find()
+            before = self.record.said_before(target_of(self.claim.tree, self.point), self.point)
+            asked = self.claim.tree, *self.printed, *before, *(value.key for value in wrong), *but
+            return self.point.decided(("has number", *asked), find)
         except AtKink:
             raise
         except NO_VALUE:

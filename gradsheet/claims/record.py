@@ -188,6 +188,16 @@ class Record:
         """Whether any number has been rounded."""
         return any(entry.is_rounded for entry in self.entries)
 
+    def said_before(self, target: Tensor | None, point: GraphValues) -> tuple[Any, ...]:
+        """All that was printed of a target, and on the way to it, but for what
+        is wrong: what rounding leaves open hangs on nothing else."""
+        return tuple(
+            (entry.place, entry.printed, entry.factor)
+            for entry in self.entries
+            if not entry.is_wrong
+            if entry.tensor == target or point.leads(entry.tensor, target)
+        )
+
     # By place
 
     def range_of(self, place: Place) -> Carry | None:

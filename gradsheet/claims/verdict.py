@@ -259,8 +259,8 @@ class _Judge:
         tree, quantity = line.tree, self.claim.tree
         if tree is None:
             return LineVerdict(line.text, None, "unread", line.error)
-        point = self.comparison.first_point
-        if point.found(("quotes", tree, quantity), lambda: mentions(tree, quantity, point.network)):
+        network = self.comparison.first_point.network
+        if self.points.found(("quotes", tree, quantity), lambda: mentions(tree, quantity, network)):
             return LineVerdict(line.text, None, "wrong", QUOTES)
         try:
             mismatch, value, shape, read_as = self.comparison.mismatch_of_line(tree)

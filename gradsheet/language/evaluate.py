@@ -839,14 +839,13 @@ class Evaluator:
 
     def _places(self, letter: str, node: f.Node, binding: Binding, scope: Scope) -> Iterator[Place]:
         """Every index of a formula in which a letter stands."""
-        letters = {part.name for part in f.walk(node) if isinstance(part, f.Letter)}
-        one = {**dict.fromkeys(letters, 1), **binding}
         waiting: list[tuple[f.Node, Scope]] = [(node, scope)]
         while waiting:
             part, around = waiting.pop()
+            if letter not in part.letters:
+                continue
             if isinstance(part, f.Sum):
-                if part.letter.name != letter:
-                    waiting.append((part.term, {**around, part.letter.name: part}))
+                waiting.append((part.term, {**around, part.letter.name: part}))
                 continue
             waiting += [(inner, around) for inner in part.below]
             if not isinstance(part, f.Quantity | f.Subscript):
@@ -856,7 +855,9 @@ class Evaluator:
             if not any(mentions):
                 continue
             if isinstance(part, f.Subscript):
-                shape, name = self.value(part.base, one).shape, "the bracket"
+                letters = {one.name for one in f.walk(node) if isinstance(one, f.Letter)}
+                ones = {**dict.fromkeys(letters, 1), **binding}
+                shape, name = self.value(part.base, ones).shape, "the bracket"
             else:
                 shape, name = self._axes(part), part.name
             self._fit(part.indices, shape, name)

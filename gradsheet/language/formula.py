@@ -110,6 +110,12 @@ class Node:
         return self._folded("letters", leaf, lambda _, a, b: a | b)
 
     @cached_property
+    def named(self) -> "tuple[Quantity | Derivative | DerivativeOf, ...]":
+        """The quantities and derivatives in it, as often as they stand there."""
+        kinds = Quantity | Derivative | DerivativeOf
+        return tuple(part for part in walk(self) if isinstance(part, kinds))
+
+    @cached_property
     def size(self) -> int:
         """How many parts the tree has."""
 

@@ -162,8 +162,10 @@ def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
     if line is None or line.size > MAX_PARTS:
         return []
 
+    work = point.formula_work(line)
+
     def is_true(changed: f.Node) -> bool:
-        point.budget.spend(point.formula_work(changed))
+        point.budget.spend(work)
         try:
             return agree_at(point, point, claim.tree, changed) and (
                 probes is None or agree_everywhere(probes, claim.tree, changed)

@@ -1,7 +1,7 @@
 """From a sheet to its report: the verdict on every claim, and what is the
 matter with those that are wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradsheet.claims.counting import affordable
@@ -9,6 +9,7 @@ from gradsheet.claims.identity import Everywhere, IdentityComparison
 from gradsheet.claims.judgement import Judgement, Report
 from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.claims.verdict import reading_of, verdicts
+from gradsheet.language import formula as f
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.mistakes.derivation import true_formula
 from gradsheet.mistakes.diagnosis import diagnose
@@ -69,10 +70,23 @@ def _tell_true_formulas(judgements: Sequence[Judgement], points: Everywhere, she
 
 def _true_formula(claim: Claim, points: Everywhere, sheet: Sheet) -> str | None:
     """The true formula for a claim, judged like any other before it is shown."""
-    network, notation = sheet.network, sheet.notation
+    notation = sheet.notation
     lines = [line.text for line in claim.working]
     used = sorted(notation, key=lambda name: all(name not in line for line in lines))
-    result = true_formula(claim.tree, network, {name: notation[name] for name in used})
+    known = {name: notation[name] for name in used}
+
+    def find() -> str | None:
+        return _proved(claim, points, sheet, known)
+
+    return points.found(("true formula", claim.tree, claim.quantity, *known.items()), find)
+
+
+def _proved(
+    claim: Claim, points: Everywhere, sheet: Sheet, known: Mapping[str, f.Node]
+) -> str | None:
+    """The formula that the chain rule gives, if it is the truth."""
+    network, notation = sheet.network, sheet.notation
+    result = true_formula(claim.tree, network, known)
     if result is None:
         return None
     quantity, formula = result

@@ -29,9 +29,9 @@ class LRUCache(Generic[T]):
     ) -> T:
         """The answer, found now if it was not before; one that costs more than
         all may together is not kept."""
-        if question in self._answers:
+        if (known := self._answers.get(question)) is not None:
             self._answers.move_to_end(question)
-            return self._answers[question][0]
+            return known[0]
         answer = find()
         if (size := cost(answer)) <= self.most:
             self._answers[question] = answer, size

@@ -42,6 +42,7 @@ from gradsheet.truth.formulas import FormulaWalk
 from gradsheet.truth.graph_values import GraphValues
 from gradsheet.truth.sweep import Sweep
 from gradsheet.truth.values import MAX_FOUND, Index
+from gradsheet.truth.work import FormulaWork, formula_work
 from manual.activations import Array
 from manual.ops import at_kink
 
@@ -82,6 +83,15 @@ def length_of(arrays: Iterable[Array], depth: int) -> int | None:
     return bits if bits * (depth + 1) <= MAX_BITS else None
 
 
+@dataclass
+class _Common:
+    """What sheets with the same numbers share: answers, and the marks of the
+    exponentials and logarithms in them."""
+
+    answers: LRUCache[Any]
+    marks: Marks
+
+
 class GraphPoint(GraphValues):
     """The truth of a program with the numbers `stated`.
 
@@ -114,9 +124,7 @@ class GraphPoint(GraphValues):
         super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
         self.stated, self.session, self.nudges = stated, session, nudges
         self.witnesses, self.hears_jax = asked, jax
-        # As they were before any sheet, at a point that sheets share.
-        self._marks: Marks | None = None
-        self._common: LRUCache[Any] = LRUCache(0)  # of those sheets
+        self._common: _Common | None = None  # at a point that sheets share
 
     # What sheets with the same numbers share
 
@@ -129,17 +137,47 @@ class GraphPoint(GraphValues):
         it has to do with an exponential that the network has not: such a one
         has its mark from this sheet.
         """
-        cache = self._found
-        if self._marks is not None and question not in cache:
-            if question in self._common:
-                cache = self._common
-            else:
-                before = len(self.arithmetic.marks)
-                answer = find()
-                clean = before == len(self._marks) == len(self.arithmetic.marks)
-                cache, find = self._common if clean else cache, lambda: answer
-        known: T = cache.get(question, find, cost)
-        return known
+        if (common := self._common) is None or question in self._found:
+            known: T = self._found.get(question, find, cost)
+            return known
+        if question in common.answers:
+            known = common.answers.get(question, find)
+            return known
+        answer = find()
+        is_common = len(self.arithmetic.marks) == len(common.marks)
+        (common.answers if is_common else self._found).get(question, lambda: answer, cost)
+        return answer
+
+    def _of_network(
+        self, question: Hashable, find: Callable[[], T], cost: Callable[[Any], int] = np.size
+    ) -> T:
+        """The same, of a question that is no sheet's own: the exponentials that a
+        witness meets on the way to the answer are all sheets'."""
+        common = self._common
+        if common is None or len(self.arithmetic.marks) != len(common.marks):
+            return self.found(question, find, cost)
+
+        def find_and_mark() -> T:
+            answer = find()
+            common.marks = self.arithmetic.marks.copy()
+            return answer
+
+        return self.found(question, find_and_mark, cost)
+
+    def decided(self, question: Hashable, find: Callable[[], bool]) -> bool:
+        """The same at a point that sheets share: yes and no have no mark in them."""
+        if self._common is None:
+            return find()
+        before, is_known = self.budget.spent, question in self._common.answers
+
+        def find_and_count() -> tuple[bool, float]:
+            return find(), self.budget.spent - before
+
+        known: tuple[bool, float] = self._common.answers.get(question, find_and_count)
+        answer, work = known
+        if is_known:
+            self.budget.spend(work)
+        return answer
 
     def share(self, most: int, of: Collection[str]) -> None:
         """Be ready for other sheets with the same numbers, which share so many
@@ -151,23 +189,27 @@ class GraphPoint(GraphValues):
                     self._row(self.program.canonical(name), entry)
         except (Undecided, Imprecise, OutOfWork, ArithmeticError):  # who asks hears it again
             return
-        self._common = LRUCache(most)
-        self._marks = self.arithmetic.marks.copy()
+        self._common = _Common(LRUCache(most), self.arithmetic.marks.copy())
 
     @property
     def is_shared(self) -> bool:
         """Whether sheets with the same numbers share it."""
-        return self._marks is not None
+        return self._common is not None
 
     def again(self, budget: Budget) -> Self:
         """This point for another sheet."""
-        assert self._marks is not None
-        self.arithmetic.marks = self._marks.copy()
+        assert self._common is not None
+        self.arithmetic.marks = self._common.marks.copy()
         point = copy.copy(self)
         point.budget, point._found = budget, LRUCache(MAX_FOUND)
         if not self.exact:  # what it sees next has marks of the sheet
             point.__dict__.pop("walk", None)
         return point
+
+    @functools.cached_property
+    def formulas_work(self) -> FormulaWork:
+        """What formulas cost here, counted once for all sheets on the network."""
+        return formula_work(self.network, self.bits, self.session)
 
     # The witnesses
 
@@ -195,7 +237,7 @@ class GraphPoint(GraphValues):
     def node(self, name: str) -> Array:
         """The value of a name, and Undecided where a witness sees another."""
         name = self.program.canonical(name)
-        return self.found(("node", name), lambda: self._heard(name))
+        return self._of_network(("node", name), lambda: self._heard(name))
 
     def _heard(self, name: str) -> Array:
         mine = self._defined(name, lambda: super(GraphPoint, self).node(name))
@@ -339,7 +381,7 @@ class GraphPoint(GraphValues):
                     return True
             return False
 
-        return self.found(("at kink", of, by), find, lambda _: 1)
+        return self._of_network(("at kink", of, by), find, lambda _: 1)
 
     def own_slope(self, name: str, argument: Array) -> Array:
         """The derivative of such a function, entry by entry."""

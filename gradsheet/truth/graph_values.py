@@ -125,6 +125,8 @@ class GraphValues(Values):
         stands on the side of it where it stands there."""
         for slot in [*other.sweep.values]:
             step = self.program.steps[slot]
+            if not _has_kink(step):
+                continue
             for mine, theirs in zip(
                 _sides(step, *self._at(step, slot)),
                 _sides(step, *other._at(step, slot)),
@@ -158,6 +160,9 @@ class GraphValues(Values):
         """Whether anything on the way to the target is made of the tensor."""
         if target is None:
             return True
+        return self.found(("leads", tensor, target), lambda: self._leads(tensor, target))
+
+    def _leads(self, tensor: Tensor, target: Tensor) -> bool:
         of = target if isinstance(target, str) else target[0]
         places = self.program.places
         before = {s for slot in places[of].all for s in self.program.before(slot)}
@@ -172,10 +177,17 @@ class GraphValues(Values):
         return not is_given and not isinstance(target, str) and not before.isdisjoint(slots)
 
 
+def _has_kink(step: LoweredStep) -> bool:
+    """Whether an operation has a kink."""
+    if step.operation == "function":
+        return function_named(**step.arguments).kinked
+    return step.operation in ("maximum", "minimum", "where", "largest", "smallest")
+
+
 def _sides(step: LoweredStep, arrays: Sequence[Array], value: Array) -> Iterator[Array]:
     """Where the arrays of an operation stand to its kinks."""
     match step.operation:
-        case "function" if function_named(**step.arguments).kinked:
+        case "function":
             yield arrays[0] > 0
             if step.arguments["name"] == "abs":  # of others the slope at 0 is that on the left
                 yield arrays[0] < 0
@@ -232,6 +244,8 @@ class GraphCarried(GraphValues):
             typed,
             changes=self._by_slot(),
             edits=self.edits or {},
+            # Those of the loss are changed as well.
+            apart=() if self.program.shares is None else (self.place("shares").slot,),
             variants=self._variants,
             floats=self.floats,
         )
@@ -256,16 +270,17 @@ class GraphCarried(GraphValues):
 
     def in_all(self, tensor: Tensor, indices: Sequence[Index]) -> Any:
         """Some entries of a tensor in every variant, (V, entries)."""
-        if isinstance(tensor, str):
-            slot = self.place(tensor).slot
-            columns = [_picked(self.sweep.value(slot), index) for index in indices]
-        else:
-            of, by = tensor
-            axes = len(self.program.shapes[of])
-            columns = [
-                _picked(self.comes_back(of, index[:axes], by), index[axes:]) for index in indices
-            ]
-        return np.stack([np.broadcast_to(column, (self._variants,)) for column in columns], -1)
+        of, by = (tensor, None) if isinstance(tensor, str) else tensor
+        axes = 0 if by is None else len(self.program.shapes[of])
+        entries = np.empty((self._variants, len(indices)), float if self.floats else object)
+        for k, index in enumerate(indices):
+            if by is None:
+                array = self.sweep.value(self.place(of).slot)
+            else:
+                array = self.comes_back(of, index[:axes], by)
+            place: Any = slice(None), *index[axes:]
+            entries[:, k] = array[place]
+        return entries
 
     def own_slope(self, name: str, argument: Array) -> Array:
         """The derivative of a function of the sheet's own: that of a small
@@ -291,12 +306,16 @@ class GraphCarried(GraphValues):
         """Of every variant the largest number on the way, and whether something
         is about at its kink, where floats do not tell on which side it is."""
         largest = np.zeros(self._variants)
+        by_length: dict[int, list[Array]] = {}
         for array in self._everything():
-            each = abs(array).reshape(len(array), -1).max(-1)
-            largest = np.maximum(largest, np.broadcast_to(each, largest.shape))
+            by_length.setdefault(len(array), []).append(array.reshape(len(array), -1))
+        for arrays in by_length.values():
+            largest = np.maximum(largest, abs(np.concatenate(arrays, 1)).max(-1))
         close = np.zeros(self._variants, bool)
         for slot in list(self.sweep.values):
             step = self.program.steps[slot]
+            if not _has_kink(step):
+                continue
             for gap in _gaps(step, [self.sweep.values[other] for other in step.inputs]):
                 wide = largest.reshape(-1, *[1] * (gap.ndim - 1))
                 near = (abs(gap) <= ABOUT_ZERO * wide).reshape(len(wide), -1).any(-1)
@@ -317,16 +336,10 @@ class GraphCarried(GraphValues):
         yield from (array[0] for array in self._everything())
 
 
-def _picked(array: Array, index: Index) -> Any:
-    """An entry of an array in every variant."""
-    place: Any = slice(None), *index
-    return array[place]
-
-
 def _gaps(step: LoweredStep, arrays: Sequence[Array]) -> Iterator[Array]:
     """How far an operation is from its kinks, in floats."""
     match step.operation:
-        case "function" if function_named(**step.arguments).kinked:
+        case "function":
             yield arrays[0]
         case "maximum" | "minimum" | "where":
             yield arrays[0] - arrays[1]

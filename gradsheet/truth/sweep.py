@@ -19,7 +19,7 @@ Multiplication by the Hessian).
 
 import functools
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -59,7 +59,8 @@ class Sweep:
     """One pass over the steps of a program.
 
     `given` has the arrays that it starts from, without the front axis; `typed`
-    makes numbers of the pass's type of constants. `level` is how many
+    makes numbers of the pass's type of constants. What is changed of the
+    derivatives of the slots `apart` has no say behind them. `level` is how many
     infinitesimals there are among them, `operations` what is to be done otherwise
     with numbers of this type.
     """
@@ -69,6 +70,7 @@ class Sweep:
     typed: Callable[[Any], Any]
     changes: Changes = field(default_factory=dict)
     edits: Edits = field(default_factory=dict)
+    apart: Collection[int] = ()
     variants: int = 1
     level: int = 0
     floats: bool = False
@@ -84,6 +86,16 @@ class Sweep:
             for slot in self.changes
             if isinstance(slot, int) and self.program.steps[slot].operation == "name"
         }
+
+    @functools.cached_property
+    def derived(self) -> dict[int, list[tuple[int, int]]]:
+        """The derivatives that are carried on otherwise, by the slot that they
+        are of, where what comes back from behind it follows."""
+        derived: dict[int, list[tuple[int, int]]] = {}
+        for key in self.changes:
+            if not isinstance(key, int) and key[0] not in self.apart:
+                derived.setdefault(key[0], []).append(key)
+        return derived
 
     # Forward
 
@@ -180,9 +192,7 @@ class Sweep:
     def _carry_on(self, slot: int, comes: Array, cotangents: "Cotangents") -> None:
         """Where the derivative of a slot is carried on otherwise than it is,
         add to what comes back what that makes: dL/dA (carried dA/dB - dA/dB)."""
-        for key in [*self.changes]:
-            if isinstance(key, int) or key[0] != slot:
-                continue
+        for key in self.derived.get(slot, ()):
             for entry in {index[: comes.ndim - 1] for index in self.changes[key]}:
                 right = self.back(slot, self.unit(slot, entry))[key[1]]
                 off = self._changed(key, right, entry) - right

@@ -61,6 +61,17 @@ class Values(ABC):
         answer: T = self._found.get(question, find, cost)
         return answer
 
+    def _of_network(
+        self, question: Hashable, find: Callable[[], T], cost: Callable[[Any], int] = np.size
+    ) -> T:
+        """The same, of a question that is no sheet's own."""
+        return self.found(question, find, cost)
+
+    def decided(self, question: Hashable, find: Callable[[], bool]) -> bool:
+        """Whether something is so, found here before or now. What that takes is
+        spent either way, so that no verdict hangs on other sheets."""
+        return find()
+
     def typed(self, number: Any) -> Any:
         """A number as the pass here has it: a fraction, or where exp or log enter a Real."""
         return number if self.exact else self.arithmetic(number)
@@ -82,7 +93,7 @@ class Values(ABC):
         if reason := self.network.no_derivative(of, by):
             raise Missing(reason)
         asked = of, of_index, by, by_index
-        return self.found(asked, lambda: self._picked(*asked))
+        return self._of_network(asked, lambda: self._picked(*asked))
 
     @abstractmethod
     def _picked(
@@ -125,7 +136,11 @@ class Values(ABC):
     def pass_work(self) -> Any:
         """What a pass costs here: `forward`, `both`, and a `jacobian` of a node."""
 
+    @functools.cached_property
+    def formulas_work(self) -> FormulaWork:
+        """What formulas cost here."""
+        return FormulaWork(self.network, self.bits)
+
     def formula_work(self, tree: f.Node) -> int:
         """The operations of the value of a formula here."""
-        work = FormulaWork(self.network, self.bits)
-        return self.found(("work", tree), lambda: work.of(tree), lambda _: 1)
+        return self.formulas_work.of(tree)

@@ -24,12 +24,16 @@ from gradsheet.language.functions import facts_of
 from gradsheet.network import losses
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, curved, enclosed, length_factor
+from gradsheet.numbers.cache import LRUCache
+from gradsheet.numbers.session import Session
 
 VISIT = 3  # operations that a part of a formula takes besides its numbers
 LAYER = 8  # operations that a layer takes, however few units it has
 JAX = 2_000  # for JAX's program of a layer, whatever it computes
 JAX_STEP = 60  # and of a step of a network of definitions, thrice that with a pass back
 JAX_DERIVATIVE = 1_000  # and of one that is a derivative
+
+MAX_NETWORKS, MAX_COUNTED = 64, 2_000  # whose formulas are counted once for all sheets, and those
 
 Shape = tuple[int, ...]
 
@@ -88,19 +92,27 @@ class FormulaWork:
         self.network, self.curved = network, curved(digits) * 2 // 3  # most of them are met again
         self.each = enclosed(digits) if bits is None else length_factor(2 * bits * network.depth)
         self.work = 0.0
+        self._counted: LRUCache[int] = LRUCache(MAX_COUNTED)
+        self._ranges: LRUCache[dict[str, int]] = LRUCache(MAX_COUNTED)
 
-    def of(self, tree: f.Node, bound: Mapping[str, int] | None = None) -> int:
+    def of(self, tree: f.Node, bound: Mapping[str, int] = {}) -> int:
         """The operations; `bound` are letters that run over more than the formula says."""
-        self.ranges = {**self.ranges_of(tree), **(bound or {})}
-        self.work = 0
-        self._visit(tree, self._times(tree.letters | set(bound or ())))
-        return int(self.work)
+
+        def count() -> int:
+            self.ranges, self.work = {**self.ranges_of(tree), **bound}, 0
+            self._visit(tree, self._times(tree.letters | bound.keys()))
+            return int(self.work)
+
+        return self._counted.get((tree, *bound.items()), count)
 
     def _times(self, letters: Iterable[str]) -> int:
         return math.prod(self.ranges.get(letter, 1) for letter in letters)
 
     def ranges_of(self, tree: f.Node) -> dict[str, int]:
         """How far every letter runs: as far as the longest axis that it stands at."""
+        return self._ranges.get(tree, lambda: self._ranges_of(tree))
+
+    def _ranges_of(self, tree: f.Node) -> dict[str, int]:
         ranges: dict[str, int] = {}
         for node in f.walk(tree):
             if isinstance(node, f.Quantity | f.Subscript):
@@ -200,3 +212,10 @@ class FormulaWork:
         if function == "kronecker" or (function in f.OVER_LETTERS and len(shapes) == 1):
             return ()
         return max(shapes, key=math.prod)
+
+
+def formula_work(network: Any, bits: int | None, session: Session) -> FormulaWork:
+    """The same for all sheets on a network, or on the program of one."""
+    counted: LRUCache[FormulaWork] = session.cache("formulas counted", MAX_NETWORKS)
+    question = getattr(network, "graph", network), bits
+    return counted.get(question, lambda: FormulaWork(network, bits))

@@ -55,6 +55,26 @@ def test_the_shares_of_the_outputs_are_carried_on() -> None:
         assert verdicts(head, *claims, ("L", more)) == ["right", "wrong"]
 
 
+@pytest.mark.parametrize(("value", "verdict"), [("1.04", "rounded"), ("1.06", "wrong")])
+def test_what_is_rounded_in_the_loss_is_not_rounded_in_its_shares_again(
+    value: str, verdict: str
+) -> None:
+    """dL/dyhat[2] = 1 is within 0.05 of what is carried on for it, as dL/dyhat[1]
+    is, and so is dL/dh1[2], which is the same number."""
+    network = """
+x = [1, 1]
+y = [0, 0]
+loss = "half_squared_error"
+[[layer]]
+W = [[1, 0], [0, 1]]
+activation = "identity"
+[[layer]]
+W = [[0.26, 0], [0, 1]]
+activation = "identity"
+"""
+    assert verdicts(network, ("dL/dyhat[1]", "0.3"), ("dL/dh1[2]", value)) == ["right", verdict]
+
+
 def test_other_entries_are_rounded_downwards_as_well() -> None:
     head = NET.replace("W = [[1]]", "W = [[1], [2]]").replace("W = [[3]]", "W = [[3, 1000]]")
     first, second = (1 / (1 + math.exp(-z)) for z in (1.23, 2.46))
