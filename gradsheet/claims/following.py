@@ -99,6 +99,10 @@ class Moves:
     edits: Any
     _corner: dict[Any, list[Any]] = field(default_factory=dict, init=False)
 
+    def begin_at(self, entries: list[Any]) -> None:
+        """Take what the quantity is with `start` alone, where that is known."""
+        self._corner[()] = entries
+
     def _columns(self, columns: Iterable[Column], variants: int) -> Floats | None:
         start = [(value, np.full(variants, as_float(number))) for value, number in self.start]
         return in_floats(

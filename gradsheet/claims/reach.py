@@ -105,6 +105,7 @@ class Reach:
         if wrong or edits:
             point.budget.spend(follow_work(tree, point))
             start = follow(tree, point, binding, moves.start, edits)
+        moves.begin_at(start)
         if wrong and not any(apart(a, b) for a, b in zip(start, truths, strict=True)):
             return False  # they have no say in this
         off = [k for k, p in enumerate(printed) if k not in but and not p.agrees(start[k])]

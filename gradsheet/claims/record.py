@@ -26,9 +26,9 @@ from typing import Any
 
 import numpy as np
 
+from gradsheet.claims.comparison import truths_at
 from gradsheet.claims.following import Carry
 from gradsheet.claims.sheet import Claim
-from gradsheet.language.evaluate import Evaluator
 from gradsheet.numbers.printed import Printed, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER
 from gradsheet.numbers.slips import significant
@@ -161,16 +161,15 @@ class Record:
         factor, quantity = core
         printed, is_wrong = printed_entries(claim.value), verdict in ("wrong", "carried_forward")
         try:
-            for binding in Evaluator(point).bindings(quantity):
+            for binding, truth in truths_at(point, quantity):
                 named, indices = entries_of(quantity, point, binding)
                 tensor, indices = point.taken_for(named, indices)
                 if len(indices) != len(printed):
                     return
-                truths = Evaluator(point).value(quantity, binding).flat
-                for index, number, truth in zip(indices, printed, truths, strict=True):
+                for index, number, true in zip(indices, printed, truth.flat, strict=True):
                     before = self._last.get((tensor, index))
                     self._take(
-                        Entry(claim, named, tensor, index, number, factor, truth, is_wrong, before)
+                        Entry(claim, named, tensor, index, number, factor, true, is_wrong, before)
                     )
         except NO_ANSWER:
             return
