@@ -150,6 +150,11 @@ class Everywhere:
             given[name] = _drawn(spec, program.shapes[name], letter)
         return FormalPoint(program, given, numbers, self.budget)
 
+    @functools.cached_property
+    def degree(self) -> int:
+        """The degree of all that is worked out, at every size."""
+        return sum(degree(program) for program in self.own.sized)
+
     @property
     def first(self) -> GraphPoint:
         """The first point with numbers."""
@@ -410,8 +415,7 @@ class IdentityComparison:
 
     def proof(self) -> str:
         """How sure it is that what was found to be an identity is one."""
-        degrees = [degree(point.program) for point in self.points.formal(1)]
-        error = 2 * self._parts * sum(degrees) * 2.0**-FIELD  # of a derivative twice that
+        error = 2 * self._parts * self.points.degree * 2.0**-FIELD  # of a derivative twice that
         text = f"holds for all values but for a probability of error below {error:.0e}"
         sizes = sizes_tried(self.points.own)
         return f"{text}, at {sizes}" if sizes else text

@@ -74,8 +74,10 @@ class Shapes(Protocol):
 
 class Environment(Protocol):
     """The values that a formula's names stand for: exact numbers, or floats
-    where `floats` says so."""
+    where `floats` says so. `leaves` keeps them by their names and derivatives,
+    and how far letters run; it is None where they change."""
 
+    leaves: dict[tuple[Any, ...], Any] | None
     budget: Budget
     floats: bool
 
@@ -276,8 +278,8 @@ class Evaluator:
         self.pending: set[tuple[str, int]] = set()  # letters whose range is being found
         self.local: dict[str, Array] = {}  # the argument of an own function, in its formula
         self.numbers = numbers  # other values for the numbers of a formula, by the id of their node
-        self.letters: dict[int, list[str]] = {}  # that sums depend on, by the ids of their nodes
-        # Sums, by their nodes and the values of those letters.
+        self.leaves = point.leaves
+        # Sums, by their nodes and the values of the letters that they depend on.
         self.sums: dict[tuple[Any, ...], Array] = {}
         # What relu, step and abs were applied to, and how far what max and where chose is from
         # what they did not.
@@ -332,6 +334,20 @@ class Evaluator:
     def _quantity(self, node: f.Quantity, binding: Binding) -> Array:
         if node.name in self.local:
             return self._index(self.local[node.name], node.indices, binding, node.name)
+        return self._known(node, binding, self._node)
+
+    def _known(
+        self, node: f.Node, binding: Binding, find: Callable[[Any, Binding], Array]
+    ) -> Array:
+        """The value of a name or derivative, found once for the values of its letters."""
+        if self.leaves is None:
+            return find(node, binding)
+        key = node, *[binding.get(letter) for letter in node.in_order]
+        if key not in self.leaves:
+            self.leaves[key] = find(node, binding)
+        return as_array(self.leaves[key])
+
+    def _node(self, node: f.Quantity, binding: Binding) -> Array:
         name, indices = self.named(node, binding, ("L", f"L{NEW}"))
         return self._index(self.point.node(name), indices, binding, node.name)
 
@@ -350,10 +366,14 @@ class Evaluator:
         return name, indices
 
     def _derivative(self, node: f.Derivative, binding: Binding) -> Array:
-        asked: list[Any] = []
-        for end, shared in ((node.of, ("L",)), (node.by, ())):
+        for end in (node.of, node.by):
             if end.name in self.local:
                 raise NotRead(f"{end.name} is a number in a function: write {end.name} alone")
+        return self._known(node, binding, self._derived)
+
+    def _derived(self, node: f.Derivative, binding: Binding) -> Array:
+        asked: list[Any] = []
+        for end, shared in ((node.of, ("L",)), (node.by, ())):
             name, indices = self.named(end, binding, shared)
             shares = self.point.network.shares if name == "shares" else None
             shape = self._shape(name) if shares is None else (shares,)
@@ -516,9 +536,7 @@ class Evaluator:
         does not depend on."""
         if self.local:  # it may depend on the argument
             return self._added_up(node, binding)
-        if id(node) not in self.letters:
-            self.letters[id(node)] = sorted(node.letters)
-        key = (id(node), *(binding.get(name) for name in self.letters[id(node)]))
+        key = id(node), *[binding.get(letter) for letter in node.in_order]
         if key not in self.sums:
             self.sums[key] = self._added_up(node, binding)
         return self.sums[key]
@@ -889,6 +907,8 @@ class Evaluator:
         key = (letter, id(node))
         if key in self.ranges:
             return self.ranges[key]
+        if self.leaves is not None and (letter, node) in self.leaves:
+            return int(self.leaves[letter, node])
         if key in self.pending:
             raise self._no_limits(letter)
         self.pending.add(key)
@@ -904,8 +924,11 @@ class Evaluator:
             axes = ", ".join(f"{n} in {name}" for n, name in sizes.items())
             raise EvaluationError(f"the index {letter} runs over axes of different size: {axes}")
         if sizes:
-            (self.ranges[letter, id(node)],) = sizes
-            return next(iter(sizes))
+            (size,) = sizes
+            self.ranges[letter, id(node)] = size
+            if self.leaves is not None and not self.local:
+                self.leaves[letter, node] = size
+            return size
         if not places:
             raise NotRead(NO_RANGE.format(letter))
         return self._inside(letter, places, node, binding)

@@ -110,6 +110,11 @@ class Node:
         return self._folded("letters", leaf, lambda _, a, b: a | b)
 
     @cached_property
+    def in_order(self) -> tuple[str, ...]:
+        """The same letters, sorted."""
+        return tuple(sorted(self.letters))
+
+    @cached_property
     def named(self) -> "tuple[Quantity | Derivative | DerivativeOf, ...]":
         """The quantities and derivatives in it, as often as they stand there."""
         kinds = Quantity | Derivative | DerivativeOf

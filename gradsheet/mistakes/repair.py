@@ -9,8 +9,8 @@ in the sheet's numbers.
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from gradsheet.claims.judgement import Explanation
 from gradsheet.language import formula as f
@@ -20,8 +20,7 @@ from gradsheet.network.network import Network
 MAX_SECOND = 600  # pairs of changes that are tried
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A formula with one thing changed, and what that is."""
 
     line: f.Node
@@ -59,21 +58,38 @@ def repaired(
     return list(seen.values())
 
 
-def _changes(node: Any, letters: frozenset[str], network: Network) -> Iterator[Change]:
+# Where a part stands: every node above it, from within outwards, with the field that leads to
+# it, and its number there if the field has several.
+_Path = tuple[tuple[f.Node, str, int | None], ...]
+
+
+def _changes(line: f.Node, letters: frozenset[str], network: Network) -> Iterator[Change]:
     """Every formula that differs from this one in one place."""
-    yield from _here(node, letters, network)
+    for node, path, inner in _places(line, (), letters):
+        for change in _here(node, inner, network):
+            changed: Any = change.line
+            for parent, name, k in path:
+                parts = parent.fields
+                if k is not None:
+                    changed = (*parts[name][:k], changed, *parts[name][k + 1 :])
+                changed = type(parent)(**{**parts, name: changed})
+            yield change._replace(line=changed)
+
+
+def _places(
+    node: f.Node, path: _Path, letters: frozenset[str]
+) -> Iterator[tuple[f.Node, _Path, frozenset[str]]]:
+    """Every part of a formula that may be changed, with the letters at hand there."""
+    yield node, path, letters
     inner = letters | {node.letter.name} if isinstance(node, f.Sum) else letters
     below = getattr(node, "operand", None)
     if isinstance(node, f.Derivative | f.Quantity) or isinstance(below, f.Quantity):
         return
     for name, value in node.fields.items():
-        nodes = value if isinstance(value, tuple) else (value,)
-        for k, item in enumerate(nodes):
+        several = isinstance(value, tuple)
+        for k, item in enumerate(value if several else (value,)):
             if isinstance(item, f.Node) and not isinstance(item, f.Letter):
-                for change in _changes(item, inner, network):
-                    others = (*nodes[:k], change.line, *nodes[k + 1 :])
-                    new = others if isinstance(value, tuple) else change.line
-                    yield replace(change, line=replace(node, **{name: new}))
+                yield from _places(item, ((node, name, k if several else None), *path), inner)
 
 
 def _here(node: f.Node, letters: frozenset[str], network: Network) -> Iterator[Change]:

@@ -39,6 +39,7 @@ class FormulaWalk:
     """
 
     floats = False
+    leaves: dict[tuple[Any, ...], Any] | None = None  # within a nudge they are others
     exact = False
 
     def __init__(

@@ -201,7 +201,7 @@ class GraphPoint(GraphValues):
         assert self._common is not None
         self.arithmetic.marks = self._common.marks.copy()
         point = copy.copy(self)
-        point.budget, point._found = budget, LRUCache(MAX_FOUND)
+        point.budget, point._found, point.leaves = budget, LRUCache(MAX_FOUND), {}
         if not self.exact:  # what it sees next has marks of the sheet
             point.__dict__.pop("walk", None)
         return point

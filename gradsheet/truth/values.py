@@ -43,6 +43,7 @@ class Values(ABC):
         self.arithmetic, self.budget = arithmetic, budget
         self.bits, self.exact = bits, exact
         self._found: LRUCache[Any] = LRUCache(MAX_FOUND)
+        self.leaves: dict[tuple[Any, ...], Any] | None = {}
 
     @property
     @abstractmethod
