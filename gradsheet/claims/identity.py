@@ -151,7 +151,7 @@ class Everywhere:
         return FormalPoint(program, given, numbers, self.budget)
 
     @functools.cached_property
-    def degree(self) -> int:
+    def degree(self) -> float:
         """The degree of all that is worked out, at every size."""
         return sum(degree(program) for program in self.own.sized)
 
