@@ -6,11 +6,12 @@ another form (transposed, one row of it), another quantity that is taken for
 this one, or a formula that a small change makes true.
 """
 
+import contextlib
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from gradsheet.claims.comparison import agree_at
+from gradsheet.claims.comparison import agree_at, truths_at
 from gradsheet.claims.judgement import Explanation, Judgement
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, same_shape
@@ -19,12 +20,14 @@ from gradsheet.mistakes.omission import MAX_PARTS
 from gradsheet.mistakes.repair import repaired
 from gradsheet.mistakes.search import Search, agree_everywhere
 from gradsheet.numbers import slips
+from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.printed import Printed, all_agree, as_float, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
 from gradsheet.numbers.slips import Slip, significant
 from gradsheet.truth.carrying import nudged
 from gradsheet.truth.point import Point
 from gradsheet.truth.target import core_of, entries_of
+from gradsheet.truth.values import Values
 
 # Steps of finite differences that are looked for.
 STEPS = [Fraction(1, 100), Fraction(1, 1000), Fraction(1, 10_000)]
@@ -174,10 +177,10 @@ def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
             return False
 
     def find() -> tuple[list[Explanation], float]:
-        before = point.budget.left
+        before, right = point.budget.left, _right_items(point, claim.tree, line)
         explanations = [
             Explanation.together([change.explanation for change in changes])
-            for changes in repaired(line, claim.tree, point.network, is_true)
+            for changes in repaired(line, claim.tree, point.network, is_true, right)
         ]
         return explanations, before - point.budget.left
 
@@ -185,6 +188,25 @@ def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
     if probes is not None and (known := probes.known(key)) is not None:
         point.budget.spend(known[1])  # who asks again pays as much
     return (find() if probes is None else probes.kept(key, find))[0]
+
+
+def _right_items(point: Values, quantity: f.Node, line: f.Node) -> set[int]:
+    """The numbers of the items of a list that are what they stand for, at a point."""
+    if not isinstance(line, f.List) or quantity.letters:
+        return set()
+    try:
+        ((_, truth),) = truths_at(point, quantity)
+    except NO_VALUE:
+        return set()
+    right, evaluator = set[int](), Evaluator(point)
+    for k, (item, entry) in enumerate(zip(line.items, truth, strict=False)):
+        if item.letters:
+            continue
+        with contextlib.suppress(*NO_VALUE):
+            mine, true = evaluator.value(item, {}), as_array(entry)
+            if same_shape(mine.shape, true.shape) and (mine.ravel() == true.ravel()).all():
+                right.add(k)
+    return right
 
 
 def explanation_of(slip: Slip) -> Explanation:

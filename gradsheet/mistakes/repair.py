@@ -8,7 +8,7 @@ in the sheet's numbers.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -37,16 +37,23 @@ class Change(NamedTuple):
 
 
 def repaired(
-    line: f.Node, quantity: f.Node, network: Network, is_true: Callable[[f.Node], bool]
+    line: f.Node,
+    quantity: f.Node,
+    network: Network,
+    is_true: Callable[[f.Node], bool],
+    right: Collection[int] = (),
 ) -> list[tuple[Change, ...]]:
-    """The single changes that make a formula true, or if there are none the pairs of them."""
-    first = list(_changes(line, quantity.letters, network))
+    """The single changes that make a formula true, or if there are none the pairs of them.
+
+    Of a list the items of the numbers `right` are known to be, and stay as they are.
+    """
+    first = list(_changes(line, quantity.letters, network, right))
     if singles := [(change,) for change in first if is_true(change.line)]:
         return list(singles)
     pairs = (
         (one, two)
         for one in first
-        for two in _changes(one.line, quantity.letters, network)
+        for two in _changes(one.line, quantity.letters, network, right)
         # Made in different places, as far as their words tell.
         if {one.written, one.wanted}.isdisjoint((two.written, two.wanted))
     )
@@ -63,9 +70,11 @@ def repaired(
 _Path = tuple[tuple[f.Node, str, int | None], ...]
 
 
-def _changes(line: f.Node, letters: frozenset[str], network: Network) -> Iterator[Change]:
+def _changes(
+    line: f.Node, letters: frozenset[str], network: Network, right: Collection[int]
+) -> Iterator[Change]:
     """Every formula that differs from this one in one place."""
-    for node, path, inner in _places(line, (), letters):
+    for node, path, inner in _places(line, (), letters, right):
         for change in _here(node, inner, network):
             changed: Any = change.line
             for parent, name, k in path:
@@ -77,7 +86,7 @@ def _changes(line: f.Node, letters: frozenset[str], network: Network) -> Iterato
 
 
 def _places(
-    node: f.Node, path: _Path, letters: frozenset[str]
+    node: f.Node, path: _Path, letters: frozenset[str], right: Collection[int]
 ) -> Iterator[tuple[f.Node, _Path, frozenset[str]]]:
     """Every part of a formula that may be changed, with the letters at hand there."""
     yield node, path, letters
@@ -88,8 +97,11 @@ def _places(
     for name, value in node.fields.items():
         several = isinstance(value, tuple)
         for k, item in enumerate(value if several else (value,)):
+            if not path and k in right:
+                continue
             if isinstance(item, f.Node) and not isinstance(item, f.Letter):
-                yield from _places(item, ((node, name, k if several else None), *path), inner)
+                above = (node, name, k if several else None), *path
+                yield from _places(item, above, inner, right)
 
 
 def _here(node: f.Node, letters: frozenset[str], network: Network) -> Iterator[Change]:
