@@ -77,6 +77,10 @@ def stated(reader: HasLines, top: Table, layers: Stated | None = None) -> Stated
     if sum(array.size for array in arrays.values()) > MAX_GIVEN:
         raise given.error(f"more than {MAX_GIVEN} numbers are given")
     sizes = _sizes(given, arrays, free)
+    if isinstance(top.content.get("network"), dict):
+        message = """network is a table, expected text, an equation a line between two triple
+        quotes, above [given]: network = \"\"\""""
+        raise top.error(" ".join(message.split()), "network")
     network = top.text("network")
     lines = list(_lines(network, _first_line(reader, top)))
     _few(lines)
@@ -291,6 +295,7 @@ class _Equations:
             self.layers.aliases,
             self.layers.batched,
         )
+        self._object_to_arrays(graph)
         program = self._lowered(graph)
         others = tuple(_resized(graph, self.free))
         return Stated(program, self.arrays, self.free, self.read_as, others)
@@ -438,6 +443,32 @@ class _Equations:
         if sum(map(math.prod, shapes.values())) > MAX_GIVEN:
             raise SheetError(f"more than {MAX_GIVEN} numbers are given")
         return tuple(shapes.items())
+
+    @staticmethod
+    def _object_to_arrays(graph: Graph) -> None:
+        """Raise SheetError at a function that takes more than a number, or gives more."""
+        given = dict(graph.given)
+        for own in graph.functions:
+            value = Definition(own.name, (), own.formula)
+            if not graph.uses(value) <= {own.argument, *given, *dict(graph.sizes)}:
+                continue  # the shapes of definitions are not known yet
+            alone = replace(
+                graph, given=(*(given | {own.argument: ()}).items(),), definitions=(value,)
+            )
+            try:
+                shape = lowered(alone).shapes[own.name]
+                found = f"gives an array of shape {shape}" if shape else ""
+            except EvaluationError as error:
+                found = f"does not fit, {str(error).partition(': ')[0]}"
+            except OutOfWork:
+                continue
+            if found:
+                raise SheetError(
+                    f"network, '{own.name}({own.argument})': a function goes entry by entry: "
+                    f"{own.argument} is a number, and the formula {found}: write it as a "
+                    "definition, where it is used",
+                    own.line,
+                )
 
     def _whole_numbers(self, definitions: tuple[Definition, ...]) -> Iterator[tuple[str, Any]]:
         """The entries of what holds whole numbers and serves as an index."""

@@ -76,8 +76,8 @@ T = TypeVar("T")
 class _Reader:
     """One sheet being read."""
 
-    def __init__(self, text: str, session: Session, problem: int = 0):
-        self.text = text
+    def __init__(self, text: str, session: Session, problem: int = 0, *, asks: bool = True):
+        self.text, self.asks = text, asks
         self.rows = False  # whether W is (inputs, units)
         self.lines_read = session.cache("lines", MAX_KEPT)  # a class writes many of them alike
         self.places = toml.Places(text, problem)
@@ -133,6 +133,8 @@ class _Reader:
                 f"[[{near[0]}]] is no table of a sheet, expected [[{key}]]",
                 self.places.line(near[0]),
             )
+        if key == "claim" and not tables and not self.asks:
+            return []
         if not isinstance(tables, list) or not tables:
             raise SheetError(f"the sheet has no [[{key}]], expected at least one", line)
         if key == "claim":
@@ -596,10 +598,17 @@ def problems_of(text: str) -> list[tuple[int, dict[str, Any]]]:
 
 
 def read_problem(
-    text: str, number: int, content: dict[str, Any], path: str, session: Session = LIBRARY
+    text: str,
+    number: int,
+    content: dict[str, Any],
+    path: str,
+    session: Session = LIBRARY,
+    *,
+    asks: bool = True,
 ) -> Sheet:
-    """One of the `problems_of` a text."""
-    return replace(_Reader(text, session, number).sheet(content, path), number=number)
+    """One of the `problems_of` a text; where it need ask nothing it may have no claim."""
+    reader = _Reader(text, session, number, asks=asks)
+    return replace(reader.sheet(content, path), number=number)
 
 
 def load(path: str | Path, shown: str = "", session: Session = LIBRARY) -> Sheet:

@@ -61,7 +61,7 @@ class Places:
         """The line of a key, else that of its table, else 0."""
         if (table, number, key) in self.keys:
             return self.keys[table, number, key]
-        tables = self.tables.get(table, [])
+        tables = self.tables.get(table or key, [])
         return tables[number] if number < len(tables) else self.keys.get(("", 0, table), 0)
 
 

@@ -69,15 +69,20 @@ def with_sheet(path: str, shown: str, use: Callable[[Sheet], T]) -> T | Report:
     return with_text(path, shown, lambda text: use(read(text, shown)))
 
 
-def with_problems(path: str, shown: str, use: Callable[[Sheet], T]) -> list[T | Report]:
+def with_problems(
+    path: str, shown: str, use: Callable[[Sheet], T], *, asks: bool = True
+) -> list[T | Report]:
     """Return what `use` makes of every problem of a file, or reports of why it
-    cannot; most files are one."""
+    cannot; most files are one.
+
+    Each `asks` something, or may have no claim.
+    """
     several = with_text(path, shown, lambda text: [(text, *one) for one in problems_of(text)])
     if isinstance(several, Report):
         return [several]
 
     def made(text: str, number: int, content: dict[str, Any]) -> T | Report:
-        one = _tried(shown, lambda: use(read_problem(text, number, content, shown)))
+        one = _tried(shown, lambda: use(read_problem(text, number, content, shown, asks=asks)))
         return replace(one, problem=number) if isinstance(one, Report) else one
 
     return [made(*one) for one in several]

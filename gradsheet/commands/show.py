@@ -26,7 +26,7 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     Returns 0, or 2 where the sheet cannot be read: `gradsheet show sheet.toml`.
     """
     status, texts = 0, list[str]()
-    for text in with_problems(options.sheet, options.sheet, shown):
+    for text in with_problems(options.sheet, options.sheet, shown, asks=False):
         if isinstance(text, Report):
             status = print_error(text)
         else:

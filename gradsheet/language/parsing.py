@@ -568,6 +568,12 @@ class _Parser:
             raise FormulaError(f"found {self.here()}: a derivative is written {examples}")
         self.take()
         below = self.take()
+        if below == "d" and self.peek() == "(":
+            name = self.peek(1)
+            what = f"d{name}" if self.differentiable(name) else "du for a definition u = ..."
+            raise FormulaError(
+                f"found 'd(' below a derivative, which is by a name without brackets: write {what}"
+            )
         by = self.differentiable(below[1:])
         if by is None:
             entry = re.fullmatch(r"d([A-Za-z]+\d*)_(\d)(\d)", below)

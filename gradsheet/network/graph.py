@@ -153,8 +153,8 @@ class _Order:
             if base.name not in self.number:
                 raise _refused(
                     base,
-                    f"{base.left} is the base of a recurrence, and there "
-                    f"is no {base.name}[t] = ... that goes on from it",
+                    f"{base.left} is the base of a recurrence, and there is no {base.name}[t] = "
+                    f"... that goes on from it: write that, or {base.name} = [a, b] for a vector",
                 )
         while waiting:
             ready = next((d for d in waiting if self.graph.uses(d) <= known), None)

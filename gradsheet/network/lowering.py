@@ -504,6 +504,11 @@ class _Lowering:
                     f"nothing says how far {letter} runs: it stands on the left and not on the "
                     "right"
                 )
+            if letter not in ranges:
+                raise NotRead(
+                    f"nothing says how far {letter} runs, it indexes no axis alone: give a list to "
+                    f"take it from, as in k = [1, 2, 3], and write k[{letter}] for {letter}"
+                )
             self.sizes[letter] = ranges[letter]
         scope = _Scope(ranges, axes={letter: letter for letter in letters}, fixed=fixed)
         if free := sorted(definition.formula.letters - {*letters, *fixed}):
@@ -1165,11 +1170,16 @@ class _Lowering:
         """The derivative of a function of the sheet's own, entry by entry."""
         self.named += 1
         argument = replace(term, slot=self.name(term.slot, f"{function.argument} {self.named}"))
-        value = self.stretched(self.applied(function, argument), term.letters, term.shape)
+        value = self.applied(function, argument)
         full = self.whole(argument)
         return replace(argument, slot=self.step("slope", (value.slot, argument.slot), full))
 
     def applied(self, function: OwnFunction, term: _Term) -> _Term:
         """A function of the sheet's own, entry by entry."""
-        scope = _Scope(Ranges(function.formula, lambda node: ()), local={function.argument: term})
-        return self.value(function.formula, scope)
+        axes = tuple(f"{axis} in {len(self.sizes)}" for axis in range(len(term.shape)))
+        self.sizes |= {axis: (1, n) for axis, n in zip(axes, term.shape, strict=True)}
+        # For a while these are letters' axes, and the argument is a number.
+        entry = _Term(term.slot, (*term.letters, *axes), ())
+        scope = _Scope(Ranges(function.formula, lambda node: ()), local={function.argument: entry})
+        value = self.stretched(self.value(function.formula, scope), entry.letters, ())
+        return replace(term, slot=value.slot)

@@ -79,6 +79,9 @@ class Ranges:
         while self._in_sums():
             pass
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._known
+
     def __getitem__(self, key: Key) -> Range:
         if key not in self._known:
             letter = _letter(key)

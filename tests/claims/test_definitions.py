@@ -34,7 +34,20 @@ def refused(network, given=GIVEN):
         ("f(u, v) = u*v\nL = f(2)", ["2: on the left stands a name"]),
         ("z[i = 2\nL = z", ["2: on the left stands a name"]),
         ("dL = 1\ndx = 2\nL = sum(x)", ["3: dL and dx are names, and so are L and x"]),
+        (
+            "pe[p,i] = sin(p/x[i])\nL = 1",
+            ["2: give a list to take it from, as in k = [1, 2, 3], and write k[p] for p"],
+        ),
+        ("z[1] = 4\nL = z[1]", ["2: write that, or z = [a, b] for a vector"]),
+        ("z = 2*x\nL = sum(z)\ng = d(L)/d(z)", ["4: by a name without brackets: write dz"]),
+        ("z = 2*x\ng = d(sum(z))/d(2*x)", ["3: write du for a definition u = ..."]),
         # functions of the sheet's own
+        (
+            "f(u) = sum(u)\nz = x\nL = f(z)",
+            ["2: u is a number, and the formula does not fit, sum of a single number: write it as"],
+        ),
+        ("f(u) = u @ u\nL = f(x)", ["2: the formula does not fit, @ with a number"]),
+        ("f(u) = u*x\nL = f(2)", ["2: the formula gives an array of shape (2,)"]),
         ("f(u) = f(u)*2\nL = f(1)", ["2: f is made of itself"]),
         ("f(u) = g(u)\ng(u) = f(u)\nL = f(1)", ["2: f is made of g, which stands further down"]),
         (
@@ -77,6 +90,24 @@ def test_a_name_given_wrongly_is_refused_once(given, begins):
     )
     assert problem[0] == 6
     assert problem[1].startswith(begins)
+
+
+@pytest.mark.parametrize("above", ["", "[given]\nx = 1\n"])
+def test_equations_in_a_table_are_refused_at_its_line(above):
+    text = f'{above}[network]\nL = "x"\n[[claim]]\nquantity = "L"\n'
+    with pytest.raises(gradsheet.SheetError, match="network is a table, expected text") as error:
+        gradsheet.read(text)
+    assert error.value.line == text.split("\n").index("[network]") + 1
+
+
+def test_a_function_may_add_up_what_it_makes_of_a_number():
+    text = """
+    network = "f(u) = sum([u, u**2])*w\\nL = sum(f(x))"
+    given = { x = [1, 2], w = 3 }
+    claim = [{ quantity = "dL/dx", value = [9, 15] }]
+    """
+    (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
+    assert judgement.verdict == "right"
 
 
 def test_kronecker_compares_with_entries_of_labels():

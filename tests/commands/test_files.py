@@ -44,6 +44,14 @@ def test_a_report_that_cannot_be_written_is_named_and_takes_nothing_from_the_oth
     assert sorted(os.listdir()) == ["other", "sheet.toml"]
 
 
+def test_what_is_shown_need_ask_nothing(sheet, capsys):
+    path = sheet('network = "z = x*w"\ngiven = { x = 2, w = [1, 3] }\n')
+    assert main(["show", path]) == 0
+    assert "z = x*w\n      a vector of 2" in capsys.readouterr().out
+    assert main([path]) == 2
+    assert "no [[claim]], expected at least one" in capsys.readouterr().err
+
+
 def test_a_folder_is_judged_without_what_is_hidden(folder, capsys):
     for name in (".venv", ".git/hooks", "week"):
         Path(name).mkdir(parents=True)
