@@ -46,6 +46,7 @@ MOST_TOGETHER = 3  # mistakes that are tried together
 ENOUGH_DIGITS = 6  # that a number has to have for so many
 FEW_PARTS = 8  # of which each is simulated by itself
 NEAR = 0.02  # how far apart floats are that may be equal but for rounding on the way
+PART = 3  # operations that a part of a formula takes in each variant
 CHARGED = 6  # points that trying an identity is charged for
 CONFIRMED_AT = 64  # points at which an identity is tried
 
@@ -262,6 +263,9 @@ class Search:
         among = [self._relevant(s) if size == MOST_TOGETHER else None for s in statements]
         for statement, some in zip(statements, among, strict=True):
             self._pay(size, some, len(statement.bounds))
+            if size == 1 and self.simulation.target(statement.tree) is None:
+                parts = PART * statement.tree.size
+                self.point.budget.spend(parts * self.simulation.number_of(size, some))
 
         def key(statement: Statement) -> Any:
             return "fitting", statement.tree, statement.line, size

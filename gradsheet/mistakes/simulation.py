@@ -89,7 +89,7 @@ class Run:
                 return np.asarray(factor * entries)
         if len(self.chosen) > len(self.simulation.instances) + 1:
             return np.full((len(self.chosen), 1), np.nan)
-        rows = [self.simulation.evaluated(combination, tree) for combination in self.chosen]
+        rows = self.simulation.evaluated(self, tree)
         length = max((len(row) for row in rows if row is not None), default=1)
         none = np.full(length, np.nan)
         return np.stack([none if row is None or len(row) != length else row for row in rows])
@@ -206,10 +206,16 @@ class Simulation(ABC):
                     self._targets[tree] = as_float(core[0]), tensor, indices
         return self._targets[tree]
 
-    def evaluated(self, chosen: Combination, tree: f.Node) -> Array | None:
-        """A formula's entries in floats, as somebody gets them who makes some mistakes."""
-        altered, edits = self.altered(chosen)
-        carried = carried_at(altered, None, edits, floats=True)
+    def evaluated(self, run: Run, tree: f.Node) -> list[Array | None]:
+        """A formula's entries in every variant of a run."""
+        altered = map(self.altered, run.chosen)
+        return [
+            self.evaluated_at(carried_at(point, None, edits, floats=True), tree)
+            for point, edits in altered
+        ]
+
+    def evaluated_at(self, carried: Any, tree: f.Node) -> Array | None:
+        """A formula's entries in floats; None where it has no value."""
         try:
             bindings = Evaluator(self.point).bindings(tree)
             with np.errstate(all="ignore"):

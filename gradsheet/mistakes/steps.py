@@ -71,6 +71,14 @@ class StepSimulation(Simulation):
         entries: Array = passed.entries(tensor, indices)
         return entries
 
+    def evaluated(self, run: Run, tree: f.Node) -> list[Array | None]:
+        """A formula's entries in every variant of a run."""
+        entries: list[Array | None] = [None] * len(run.chosen)
+        for rows, passed in run.passed.parts:
+            for k, row in enumerate(rows):
+                entries[row] = self.evaluated_at(passed.variant(k), tree)
+        return entries
+
     def altered(self, chosen: Combination, point: Any = None) -> tuple[Any, Any]:
         """The point, of another network where a definition is carried out
         otherwise, and the edits."""

@@ -45,11 +45,15 @@ class Words:
 
     def of(self, slot: int) -> str:
         """The formula of a step, or its name; of a very long one how it begins."""
-        if slot not in self._texts:
-            for other in self.program.before(slot):  # deeper than Python's stack
-                if other not in self._texts:
-                    text = self.names.get(other) or self._formula(self.program.steps[other])
-                    self._texts[other] = text[:MAX_FORMULA]
+        waiting = [] if slot in self._texts else [slot]
+        while waiting:  # deeper than Python's stack
+            at = waiting[-1]
+            inputs = () if at in self.names else self.program.steps[at].inputs
+            if unknown := [other for other in inputs if other not in self._texts]:
+                waiting += unknown
+                continue
+            text = self.names.get(at) or self._formula(self.program.steps[at])
+            self._texts[waiting.pop()] = text[:MAX_FORMULA]
         return self._texts[slot]
 
     def _formula(self, step: LoweredStep) -> str:

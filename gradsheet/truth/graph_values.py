@@ -1,11 +1,12 @@
 """The values of a network of definitions: of every name, and of every derivative."""
 
+import copy
 import functools
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,9 +15,10 @@ from gradsheet.network.graph import Definition, Graph
 from gradsheet.network.lowering import LoweredStep, Place, Program, lowered
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget, curved, enclosed, length_factor
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.reasons import Missing
 from gradsheet.truth.sweep import Change, Edits, Sweep
-from gradsheet.truth.values import Index, Tensor, Values
+from gradsheet.truth.values import MAX_FOUND, Index, Tensor, Values
 from manual.activations import Array
 from manual.ops import function_named
 
@@ -58,7 +60,12 @@ class SweepWork:
 
 
 class GraphValues(Values):
-    """The values of a program: those of its `sweep`, in whatever numbers."""
+    """The values of a program: those of its `sweep`, in whatever numbers.
+
+    Of a sweep with several variants they are those in one `row`.
+    """
+
+    row = 0
 
     def __init__(
         self, program: Program, arithmetic: Any, budget: Budget, *, bits: int | None, exact: bool
@@ -88,9 +95,20 @@ class GraphValues(Values):
             raise Missing(f"the network has no {name}")
         return self.program.places[name]
 
+    def variant(self, row: int) -> Self:
+        """The values of one of several variants of the pass."""
+        _ = self.sweep
+        other = copy.copy(self)
+        other.row, other._found = row, LRUCache(MAX_FOUND)
+        return other
+
+    def _seen(self, array: Array) -> Array:
+        """What is in the variant that is looked at."""
+        return as_array(array[self.row if len(array) > 1 else 0])
+
     def node(self, name: str) -> Array:
         """The value of a name."""
-        return as_array(self.sweep.value(self.place(name).slot)[0])
+        return self._seen(self.sweep.value(self.place(name).slot))
 
     def _picked(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
         shape = self.program.shapes[of][len(of_index) :]
@@ -100,8 +118,8 @@ class GraphValues(Values):
         return as_array(whole[picked])
 
     def _row(self, of: str, entry: Index) -> Callable[[str], Array]:
-        """The derivative of one entry of a node by any name, in the first variant."""
-        return lambda by: as_array(self.comes_back(of, entry, by)[0])
+        """The derivative of one entry of a node by any name."""
+        return lambda by: self._seen(self.comes_back(of, entry, by))
 
     def comes_back(self, of: str, entry: Index, by: str) -> Array:
         """The derivative of one entry of a node by a name, (1 or V, ...)."""
@@ -203,7 +221,8 @@ class GraphCarried(GraphValues):
     other steps; in `floats` for a first look.
 
     With a `kind` its numbers are of another type. Of several `variants` the
-    values are the first one's, and `in_all` has them all.
+    values are the first one's, `variant` has those of another, and `in_all` of
+    all.
     """
 
     def __init__(

@@ -16,6 +16,7 @@ from gradsheet.mistakes.edges import LIKELY, step_mistakes
 from gradsheet.mistakes.steps import steps_at
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.printed import as_float
+from gradsheet.truth.graph_values import GraphCarried
 
 
 def sheet_of(network, given, *claims):
@@ -526,6 +527,25 @@ def test_every_mistake_gives_alone_what_it_gives_beside_others(network, given):
     for row in range(0, len(simulation.instances), 11):
         values, edits = simulation.altered((row,))
         assert (values is point) == bool(edits) or simulation.instances[row].graph is not None
+
+
+def test_a_formula_takes_one_pass_for_all_mistakes_on_the_way_back(monkeypatch):
+    passes = []
+    make = GraphCarried.__init__
+    monkeypatch.setattr(
+        GraphCarried, "__init__", lambda *a, **options: [passes.append(a), make(*a, **options)][1]
+    )
+    sheet = gradsheet.read(sheet_of(NORM, NORM_GIVEN, ("dL/dgamma*dL/dx[2] + L", 0)))
+    simulation = steps_at(verdicts(sheet, Budget()).points)
+    forward = sum(mistake.graph is not None for mistake in simulation.instances)
+    assert forward < len(simulation.instances) / 2
+    passes.clear()
+    (tree,) = (claim.tree for claim in sheet.claims)
+    together = simulation.run((*simulation.singles,)).values(tree)
+    assert len(passes) <= 1 + forward
+    for row in range(0, len(together), 5):
+        alone = simulation.run((simulation.singles[row],)).values(tree)
+        np.testing.assert_equal(together[row], alone[0])
 
 
 def test_several_mistakes_at_once_are_made_in_different_places_on_the_way_back():
