@@ -48,7 +48,7 @@ from gradsheet.numbers.reasons import (
 )
 from gradsheet.numbers.session import Session
 from gradsheet.truth.graph_point import Asked, GraphPoint
-from gradsheet.truth.graph_values import GraphValues
+from gradsheet.truth.graph_values import GraphCarried, GraphValues
 from gradsheet.truth.identities import FormalEvaluator, FormalPoint, degree
 from manual.activations import Array
 
@@ -61,6 +61,7 @@ MOST_ZEROS = 8  # points at which something is 0
 MOST_TURNED = 32  # points at which something alone is negative
 MAX_NETWORKS, MAX_KEPT = 16, 2_000  # answers that are kept for further sheets
 KINDS = 5  # of points, see below
+SIGNED = (0, 2, KINDS, KINDS + 2)  # those with numbers of both signs
 LARGEST = 5  # among the numbers drawn
 SEED = 17
 DIGITS = 160
@@ -159,6 +160,14 @@ class Everywhere:
     def first(self) -> GraphPoint:
         """The first point with numbers."""
         return self.numbers(0)
+
+    def mixed(self) -> tuple[GraphPoint, list[GraphPoint]]:
+        """A point of the first size where about half of what has a kink stands on
+        either side of it, and others with numbers of both signs."""
+        points = [self.numbers(k * len(self.own.sized)) for k in SIGNED]
+        off = [GraphCarried(point, floats=True).imbalance() for point in points]
+        best = points.pop(off.index(min(off)))
+        return best, points
 
     def numbers(self, k: int) -> GraphPoint:
         """A point with numbers, one of every size after the other; no witness is heard."""

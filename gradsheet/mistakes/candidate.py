@@ -3,7 +3,8 @@
 Every way of explaining a claim yields `Candidate`s. They are put in one list
 and sorted by one `key`: by the row of their kind, then the fewest mistakes at
 once, then the most claims that need them, then the fewest right claims that
-they would spoil. All that are equal to the first are told.
+they would spoil, and a digit mistyped last. All that are equal to the first are
+told.
 
     row kind        explains a claim by          wins over all below, because
     --- ----------  ---------------------------  -----------------------------
@@ -33,7 +34,8 @@ they would spoil. All that are equal to the first are told.
 
 Within row 5 a slip of the pen and a mistake in the pass are told beside each
 other, unless the mistake would spoil what is right: who has printed that has
-not made it. One that would, and has no more digits than chance may give, is
+not made it; but a digit is missing, swapped or mistyped only where no mistake
+gives the number. One that would, and has no more digits than chance may give, is
 not told at all where a mistake with rounding explains the number. Of mistakes
 in the pass the one that explains further claims wins, for the reason that row 2
 stands where it does.
@@ -111,7 +113,8 @@ class Candidate:
 def key(candidate: Candidate) -> tuple[float, ...]:
     """What comes first explains best: by the row of its kind in the table, and so on."""
     row = next(row for row, kinds in enumerate(RANKS) if candidate.kind in kinds)
-    return row, candidate.size, -candidate.reach, candidate.spoils
+    is_of_digits = candidate.explanation.code.startswith("digit-")
+    return row, candidate.size, -candidate.reach, candidate.spoils, is_of_digits
 
 
 def winners(candidates: Iterable[Candidate]) -> list[Candidate]:

@@ -38,12 +38,14 @@ def diagnose(
     judgements: Sequence[Judgement],
     points: Point | GraphPoint | Probes,
     history: History | None = None,
+    further: Sequence[GraphPoint] = (),
 ) -> list[Cause]:
     """Give every wrong or lucky judgement its explanations, and return the
     causes that several have in common.
 
     `points` is the point with the sheet's numbers, or the probes of a sheet
-    over all weights. What the time does not suffice for is left out.
+    over all weights; of a sheet for all values it is one point, and there are
+    `further` ones. What the time does not suffice for is left out.
     """
     if all(judgement.verdict not in ("wrong", "lucky") for judgement in judgements):
         return []
@@ -52,7 +54,7 @@ def diagnose(
     if y is not None and isinstance(points, Point) and improbable(points.network, y):
         return []
     try:
-        return _Diagnosis(search(judgements, points, history)).causes()
+        return _Diagnosis(search(judgements, points, history, further)).causes()
     except OutOfWork:  # what has been explained by now is
         return []
     except Exception as error:  # the verdicts stand all the same

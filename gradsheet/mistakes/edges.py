@@ -21,7 +21,8 @@ MAX_HELD = 12  # names of which two at once are held constant
 @dataclass(frozen=True, eq=False)
 class StepMistake:
     """A mistake made in one place, or at every step of a recurrence: edits of
-    the way back, or the `graph` that somebody has carried out instead."""
+    the way back, or the `graph` that somebody has carried out instead, with so
+    many `changes` to formulas."""
 
     code: str
     kind: str
@@ -29,6 +30,7 @@ class StepMistake:
     hint: str
     edits: Mapping[Edge, Edit] = field(default_factory=dict)
     graph: Graph | None = None
+    changes: int = 1
 
     layers = ()  # it belongs to none
 
@@ -38,9 +40,10 @@ class StepMistake:
         return self
 
     @property
-    def is_rare(self) -> bool:
-        """Whether hardly anybody makes it."""
-        return self.code in RARE
+    def rarity(self) -> int:
+        """0 where people make it; more where hardly anybody does, or not in so
+        many formulas at once."""
+        return max(self.changes - 1, int(self.code in RARE))
 
     def excludes(self, other: "StepMistake") -> bool:
         """Whether the two cannot be made at once, or are one made twice in the same place."""
@@ -56,8 +59,9 @@ def step_mistakes(program: Program) -> list[StepMistake]:
     for use in _uses(program, words):
         owner = words.owners.get(use.slot, "")
         for code, kind, text, edit in (*use.mistakes(), *_left_out(use, owner)):
-            at = f" on the way back from {owner}" if owner else ""
-            said = text if use.is_of_name or not owner else f"{text},{at}"
+            is_told = owner and use.slot not in words.shared
+            at = f" on the way back from {owner}" if is_told else ""
+            said = text if use.is_of_name or not at else f"{text},{at}"
             edits = {use.edge: edit}
             single.append((code, owner, StepMistake(code, kind, said, HINTS[kind] + at, edits)))
     made = _together(single) + _held(single)
@@ -67,12 +71,12 @@ def step_mistakes(program: Program) -> list[StepMistake]:
 
 
 LIKELY = (
-    "upstream-missing",
-    "factor-missing",
     "division-missing",
-    "exponent-missing",
     "slope-missing",
     "mask-missing",
+    "upstream-missing",
+    "factor-missing",
+    "exponent-missing",
     "sign-lost-back",
     "sign-wrong-back",
     "held-constant",
@@ -88,6 +92,7 @@ LIKELY = (
     "mask-inverted",
     "shared-equally",
     "transpose-missing",
+    "division-twice",
     "mean-for-sum",
     "operand-other",
     "square-missing",

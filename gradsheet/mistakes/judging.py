@@ -44,13 +44,15 @@ def judge(sheet: Sheet, most: int = MAX_OPERATIONS, session: Session = LIBRARY) 
         if judgement.compared and judgement.verdict in ("wrong", "carried_forward"):
             judgement.readings = readings.fitting(judgement.claim)
     there: Any = points
+    further = list[GraphPoint]()
     if isinstance(points, Everywhere):
-        there = points.first
-        if sheet.own is None:
+        if sheet.own is not None:
+            there, further = points.mixed()
+        else:
             _tell_true_formulas(judgements, points, sheet)
             there = probes_for(sheet.network, sheet.exact_rate, session)
             there.budget.take_over(budget)
-    causes = diagnose(judgements, there, history)
+    causes = diagnose(judgements, there, history, further)
     return Report(
         sheet.path,
         sheet.title,

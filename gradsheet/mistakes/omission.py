@@ -15,7 +15,7 @@ def omissions(line: f.Node, where: str = "its own line") -> Iterator[tuple[Slip,
     told with `where`."""
     if line.size <= MAX_PARTS:
         for node in dict.fromkeys(f.walk(line)):
-            for code, words, other in _left_out(node, where):
+            for code, words, other in left_out(node, where):
                 yield Slip(code, words), f.replaced(line, {node: other})
 
 
@@ -25,9 +25,11 @@ def has_names(line: f.Node) -> bool:
     return any(isinstance(node, f.Quantity) for node in f.walk(line))
 
 
-def _left_out(node: f.Node, where: str) -> Iterator[tuple[str, str, f.Node]]:
+def left_out(node: f.Node, where: str) -> Iterator[tuple[str, str, f.Node]]:
+    """Everything that can be left out at the top of a formula."""
+
     def minus(lost: f.Node, rest: f.Node) -> tuple[str, str, f.Node]:
-        text = f"the minus sign before {_text(lost)} in {where} was lost"
+        text = f"the minus sign before {short_text(lost)} in {where} was lost"
         return "sign-not-taken", text, rest
 
     match node:
@@ -36,7 +38,7 @@ def _left_out(node: f.Node, where: str) -> Iterator[tuple[str, str, f.Node]]:
             if not _is(left, operator, "/"):
                 yield _factor(left, right, where)
         case f.Binary("/", left, right):
-            text = f"the division by {_text(right)} in {where} was not made"
+            text = f"the division by {short_text(right)} in {where} was not made"
             yield "factor-not-multiplied", text, left
         case f.Binary("+" | "-" as operator, left, right):
             yield _term(right, left, where)
@@ -47,7 +49,7 @@ def _left_out(node: f.Node, where: str) -> Iterator[tuple[str, str, f.Node]]:
         case f.Negative(operand):
             yield minus(operand, operand)
         case f.Power(base, exponent):
-            text = f"the power {exponent} of {_text(base)} in {where} was not taken"
+            text = f"the power {exponent} of {short_text(base)} in {where} was not taken"
             yield "power-not-taken", text, base
 
 
@@ -56,14 +58,15 @@ def _is(node: f.Node, *operators: str) -> bool:
 
 
 def _factor(lost: f.Node, rest: f.Node, where: str) -> tuple[str, str, f.Node]:
-    text = f"the factor {_text(lost)} of {where} was not multiplied"
+    text = f"the factor {short_text(lost)} of {where} was not multiplied"
     return "factor-not-multiplied", text, rest
 
 
 def _term(lost: f.Node, rest: f.Node, where: str) -> tuple[str, str, f.Node]:
-    return "term-not-added", f"the term {_text(lost)} of {where} was not added", rest
+    return "term-not-added", f"the term {short_text(lost)} of {where} was not added", rest
 
 
-def _text(node: f.Node) -> str:
+def short_text(node: f.Node) -> str:
+    """A formula as it stands in a sentence."""
     text = formula_text(node)
     return text if len(text) <= 40 else text[:37] + "..."

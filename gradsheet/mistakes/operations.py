@@ -6,8 +6,9 @@ function, a path, a term of a sum.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -92,8 +93,12 @@ def _term_of_part(axis: int, at: int) -> Edit:
     return lambda part, b: _only(part, axis, at)
 
 
-def _divided(by: int) -> Edit:
+def _divided(by: int | Fraction) -> Edit:
     return lambda part, b: part / number(part, by)
+
+
+def _divided_by(slot: int) -> Edit:
+    return lambda part, b: part / b.values[slot]
 
 
 def _taken_once(*, last: bool) -> Edit:
@@ -237,8 +242,9 @@ class Use:
         text = f"{words.short(before)} stands for {words.short(value)} in {whole}"
         yield "argument-for-value", "input", text, _with(self.k, at, make)
 
-    def _of_factors(self, at: int, where: str) -> Iterator[Made]:
-        """A factor of a factor left out."""
+    def _of_factors(self, at: int, where: str, *, divides: bool = False) -> Iterator[Made]:
+        """A factor of a factor left out, or of what something is divided by; or a
+        number that it is divided by put in twice."""
         factors = list(self._factors(self.program.steps[self.slot].inputs[at]))
         if len(factors) < 2:
             return
@@ -257,6 +263,9 @@ class Use:
             if what.isidentifier():
                 text = text.replace(f"1/({what})", f"1/{what}")
             yield "factor-missing", "factor", text, _with(self.k, at, make)
+            if below != divides and self._is_number(slot):
+                text = text.replace("is missing", "is put in twice")
+                yield "division-twice", "factor", text, _divided_by(slot)
 
     def _factors(self, slot: int, below: bool = False) -> Iterator[tuple[int, bool]]:
         """The factors that an array is made of, and whether it is divided by them."""
@@ -271,10 +280,15 @@ class Use:
     def _of_quotient(self, whole: str, other: str) -> Iterator[Made]:
         if self.k == 0:
             text = f"the division by {other} of {whole} is left out"
-            if self.words.is_mean(self.program.steps[self.slot]):
+            terms = self.words.terms_of_mean(self.program.steps[self.slot])
+            if terms:
                 text = f"the 1/{other} of {whole} is left out"
             yield "division-missing", "factor", text, _with(0, 1, lambda b: _ones(b.arrays[1]))
-            yield from self._of_factors(1, f"1/({{}}) of {whole}")
+            yield from self._of_parts(dict.fromkeys(terms) if len(terms) > 1 else (), whole, other)
+            yield from self._of_factors(1, f"1/({{}}) of {whole}", divides=True)
+            if self._is_number(self.program.steps[self.slot].inputs[1]):
+                text = text.replace("is left out", "is put in twice")
+                yield "division-twice", "factor", text, lambda part, b: part / b.arrays[1]
             return
         text = f"the minus sign of the derivative of {whole} by its denominator is missing"
         yield "sign-lost-back", "sign", text, lambda part, b: -part
@@ -283,6 +297,20 @@ class Use:
         text = f"the numerator {other} of {whole} is missing"
         value = _instead(1, value=lambda b: 1 / b.arrays[1] + 0 * b.value)
         yield "factor-missing", "factor", text, value
+
+    def _of_parts(self, terms: Iterable[int], whole: str, other: str) -> Iterator[Made]:
+        """The division by the terms of one of the letters that a mean is over."""
+        for n in terms:
+            text = f"of the 1/{other} of {whole} the 1/{n} is left out"
+            yield "division-missing", "factor", text, _divided(Fraction(1, n))
+            text = text.replace("is left out", "is put in twice")
+            yield "division-twice", "factor", text, _divided(n)
+
+    def _is_number(self, slot: int) -> bool:
+        """Whether something is made of numbers alone, sizes among them."""
+        step = self.program.steps[slot]
+        made = step.operation in ("add", "subtract", "multiply", "power", "reshape")
+        return step.operation == "constant" or (made and all(map(self._is_number, step.inputs)))
 
     def _of_power(self, whole: str, exponent: object) -> Iterator[Made]:
         def lowered(part: Array, b: Backward) -> Array:

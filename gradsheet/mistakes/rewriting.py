@@ -1,54 +1,125 @@
 """The mistakes that can be made on the way forward: a definition that is
-carried out with something of its formula left out, or taken otherwise."""
+carried out with something of its formula left out, or taken otherwise, and
+several of which the same is left out."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+import re
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from gradsheet.language import formula as f
 from gradsheet.language.text import formula_text
 from gradsheet.mistakes.edges import StepMistake
-from gradsheet.mistakes.omission import omissions
+from gradsheet.mistakes.omission import MAX_PARTS, left_out, short_text
 from gradsheet.network.graph import Definition, Graph
-from gradsheet.numbers.slips import Slip
 
-MOST = 200  # formulas that are tried
+MOST = 400  # networks that are tried
+# What two steps may differ in, and two things in one step.
+POWERS = re.compile(r"\*\*\d+")
+NUMBERS = re.compile(r"(?<=[A-Za-z_])\d+|\[[^]]*\]")
+NAMES = re.compile(r"[A-Za-z_]\w*(?!\w*\()(\[[^]]*\])?")
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A part of a definition's formula that is carried out otherwise."""
+
+    definition: Definition
+    code: str
+    text: str
+    part: f.Node
+    other: f.Node
+
+    def but(self, pattern: re.Pattern[str]) -> tuple[str, ...]:
+        """What it has in common with changes that differ in what fits a pattern,
+        and in powers."""
+        parts: tuple[f.Node, ...] = self.part, self.other
+        match self.part:
+            case f.Binary("/", left, f.Binary() as right) if left == self.other:
+                parts = (right,)  # whatever it is that is not divided by it
+        return self.code, *(pattern.sub("#", POWERS.sub("", formula_text(part))) for part in parts)
+
+    @property
+    def step(self) -> str:
+        """The number in the name that is defined."""
+        return "".join(filter(str.isdecimal, self.definition.name))
 
 
 def forward_mistakes(graph: Graph) -> list[StepMistake]:
-    """Every network that is this one with one definition carried out wrongly."""
-    made: list[StepMistake] = []
-    for definition in graph.definitions:
-        hint = f"the formula of {definition.name}, on the way forward"
-        for slip, changed in _changes(definition):
-            definitions = tuple(
-                changed if other is definition else other for other in graph.definitions
-            )
-            other = replace(graph, definitions=definitions)
-            made.append(StepMistake(slip.code, "forward", slip.text, hint, graph=other))
-    return made[:MOST]
+    """Every network that is this one with one definition carried out wrongly,
+    or several in the same way."""
+    changes = [change for definition in graph.definitions for change in _changes(definition)]
+    made = [(change,) for change in changes] + sorted(_together(changes), key=len)
+    mistakes = (_mistake(graph, several) for several in made[:MOST])
+    return [mistake for mistake in mistakes if mistake is not None]
 
 
-def _changes(definition: Definition) -> Iterator[tuple[Slip, Definition]]:
+def _mistake(graph: Graph, changes: Sequence[_Change]) -> StepMistake | None:
+    """The network with some changes; None where one undoes another."""
+    changed: dict[Definition, f.Node] = {}
+    for change in sorted(changes, key=lambda change: -change.part.size):
+        before = changed.get(change.definition, change.definition.formula)
+        after = f.replaced(before, {change.part: change.other})
+        if after == before:
+            return None
+        changed[change.definition] = after
+    definitions = tuple(
+        replace(d, formula=changed[d]) if d in changed else d for d in graph.definitions
+    )
+    first, *others = dict.fromkeys(change.definition.name for change in changes)
+    texts = [change.text for change in changes if change.definition.name == first]
+    text = "; and ".join(dict.fromkeys(texts))
+    if len({*texts}) < len(texts):
+        text += ", everywhere"
+    if others:
+        those = f"that of {others[0]}"
+        if len(others) > 1:
+            those = f"those of {', '.join(others[:-1])} and {others[-1]}"
+        text += f", and likewise in {those}"
+    hint = f"the formula of {first}, on the way forward"
+    other = replace(graph, definitions=definitions)
+    return StepMistake(changes[0].code, "forward", text, hint, {}, other, len(changes))
+
+
+def _together(changes: Sequence[_Change]) -> Iterator[tuple[_Change, ...]]:
+    """Changes that are made at once because they are alike: everywhere, in all
+    steps, or to all that is in one step."""
+    seen = set[tuple[_Change, ...]]()
+    for group in _alike(changes, lambda change: change.but(NAMES)):
+        everywhere = [group]
+        for kind in (lambda c: c.but(NUMBERS), lambda c: c.but(POWERS), lambda c: c.step):
+            everywhere += _alike(group, kind)
+        for some in everywhere:
+            if len(some) > 1 and some not in seen:
+                seen.add(some)
+                yield some
+
+
+def _alike(
+    changes: Sequence[_Change], kind: Callable[[_Change], Hashable]
+) -> list[tuple[_Change, ...]]:
+    groups: dict[Hashable, list[_Change]] = {}
+    for change in changes:
+        groups.setdefault(kind(change), []).append(change)
+    return [tuple(group) for group in groups.values()]
+
+
+def _changes(definition: Definition) -> Iterator[_Change]:
     name, formula = definition.name, definition.formula
-    for slip, line in omissions(formula, f"the formula of {name}"):
-        yield slip, replace(definition, formula=line)
-    for node in dict.fromkeys(f.walk(formula)):
+    parts = [*dict.fromkeys(f.walk(formula))]
+    for node in parts if formula.size <= MAX_PARTS else ():
+        for code, words, other in left_out(node, f"the formula of {name}"):
+            yield _Change(definition, code, words, node, other)
+    for node in parts:
         for code, words, other in _taken(node):
-            text = f"{words}, in the formula of {name}"
-            line = f.replaced(formula, {node: other})
-            yield Slip(code, text), replace(definition, formula=line)
+            yield _Change(definition, code, f"{words}, in the formula of {name}", node, other)
 
 
 def _taken(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:
     """What is taken in the place of a part of a formula."""
-    text = formula_text(node)
+    text = short_text(node)
     match node:
-        case f.Call(function, (argument,)) if function not in (*f.OVER_LETTERS, "diag"):
-            yield "function-missing", f"{text} is taken without {function}", argument
-        case f.Call("mean", arguments):
-            yield "sum-for-mean", f"the sum stands for {text}", f.Call("sum", arguments)
-        case f.Call("sum", arguments):
-            yield "mean-for-sum", f"the mean stands for {text}", f.Call("mean", arguments)
+        case f.Call():
+            yield from _taken_for_call(node, text)
         case f.Mean(letter, term, bounds):
             yield "sum-for-mean", f"the sum stands for {text}", f.Sum(letter, term, bounds)
         case f.Largest() | f.Smallest():
@@ -57,9 +128,47 @@ def _taken(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:
             yield "mean-for-sum", f"the mean stands for {text}", f.Mean(letter, term, bounds)
         case f.Binary("+", left, right):
             minus = f.Binary("-", left, right)
-            yield "sign-wrong", f"{formula_text(right)} is subtracted, not added", minus
+            yield "sign-wrong", f"{short_text(right)} is subtracted, not added", minus
+            yield from _exchanged(node)
         case f.Transpose(operand):
-            yield "transpose-missing", f"{formula_text(operand)} stands for {text}", operand
+            yield "transpose-missing", f"{short_text(operand)} stands for {text}", operand
         case f.Binary("/", f.Quantity() as left, f.Quantity() as right):
             turned = f.Binary("/", right, left)
-            yield "quotient-turned", f"{formula_text(turned)} stands for {text}", turned
+            yield "quotient-turned", f"{short_text(turned)} stands for {text}", turned
+
+
+def _taken_for_call(node: f.Call, text: str) -> Iterator[tuple[str, str, f.Node]]:
+    match node:
+        case f.Call("where", (compare, one, two)):
+            for side in (one, two):
+                yield "side-kept", f"{short_text(side)} is taken on both sides of {text}", side
+            other = f.Call("where", (compare, two, one))
+            yield "sides-exchanged", f"the two sides of {text} are exchanged", other
+        case f.Call("max" | "min", (one, two)):
+            for side in (one, two):
+                if not isinstance(side, f.Number):
+                    yield "function-missing", f"{short_text(side)} stands for {text}", side
+        case f.Call("mean", arguments):
+            yield "sum-for-mean", f"the sum stands for {text}", f.Call("sum", arguments)
+        case f.Call("sum", arguments):
+            yield "mean-for-sum", f"the mean stands for {text}", f.Call("mean", arguments)
+        case f.Call(function, (argument,)) if function not in (*f.OVER_LETTERS, "diag"):
+            yield "function-missing", f"{text} is taken without {function}", argument
+
+
+def _exchanged(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:
+    """1 - z for z, and z for 1 - z, in a sum that they weigh the terms of."""
+    factors = _factors(node)
+    for one in factors:
+        match one:
+            case f.Binary("-", f.Number(number), rest) if number.value == 1 and rest in factors:
+                words = f"{short_text(rest)} and {short_text(one)} stand in each other's place"
+                yield "weights-exchanged", words, f.replaced(node, {rest: one, one: rest})
+
+
+def _factors(node: f.Node) -> list[f.Node]:
+    """The factors of both terms of a sum."""
+    match node:
+        case f.Binary("+" | "*", left, right):
+            return _factors(left) + _factors(right)
+    return [node]

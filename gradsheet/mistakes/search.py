@@ -44,6 +44,7 @@ from manual.activations import Array
 
 MOST_TOGETHER = 3  # mistakes that are tried together
 ENOUGH_DIGITS = 6  # that a number has to have for so many
+FEW = 20  # combinations that are tried at further points before others are
 FEW_PARTS = 8  # of which each is simulated by itself
 NEAR = 0.02  # how far apart floats are that may be equal but for rounding on the way
 PART = 3  # operations that a part of a formula takes in each variant
@@ -132,6 +133,7 @@ class Search:
     probes: Probes | None
     point: Any
     simulation: Simulation
+    further: Sequence[GraphPoint] = ()
     wrong: list[Statement] = field(default_factory=list)
     right: list[Statement] = field(default_factory=list)
     hypotheses: list[Hypothesis] = field(default_factory=list)
@@ -151,6 +153,7 @@ class Search:
                 # What is claimed twice, once right, was claimed by two people.
                 asked = {statement.tree for statement in self.wrong}
                 right = self._statements(("right", "rounded"))
+                self.is_complete = self.simulation.is_whole
                 self.right = [statement for statement in right if statement.tree not in asked]
                 self._search()
         except OutOfWork:
@@ -203,12 +206,12 @@ class Search:
         if (value := printed_value(line)) is not None:
             return self._of_value(judgement, value)
         claim, evaluator = judgement.claim, Evaluator(self.point)
-        further = list(evaluator.bindings(line, claim.tree.letters))
-        if len(further) > 1:  # then it says as many things of one entry
+        several = list(evaluator.bindings(line, claim.tree.letters))
+        if len(several) > 1:  # then it says as many things of one entry
             raise EvaluationError("a letter that the quantity has not")
 
         def said(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
-            for more in further:
+            for more in several:
                 everywhere = {**binding, **more}
                 if self.history is None:
                     low = high = evaluator.value(line, everywhere)
@@ -220,6 +223,8 @@ class Search:
 
         if self.probes is None:
             bounds = self._for_each(claim.tree, said)
+            if self.further:
+                return Statement(judgement, bounds, math.inf, line)
             return Statement(judgement, bounds, sum(_size(low, high) for low, high in bounds))
         key = "said", claim.tree, line
         bounds = self.probes.kept(key, lambda: self._for_each(claim.tree, said))
@@ -283,7 +288,9 @@ class Search:
                     fitting[k] += [run.chosen[row] for row in rows]
             if tried:
                 self.tried[size] = max(self.tried.get(size, 0), tried)
-        for statement, combinations in zip(statements, fitting, strict=True):
+        for k, (statement, combinations) in enumerate(zip(statements, fitting, strict=True)):
+            if self.further and statement.line and len(combinations) <= FEW:
+                fitting[k] = [chosen for chosen in combinations if self.confirm(chosen, statement)]
             if self.probes and statement.line:
                 self.probes.kept(key(statement), functools.partial(list, combinations))
         return fitting
@@ -327,7 +334,7 @@ class Search:
 
     # Exactly
 
-    def seen(self, chosen: Combination, point: Point | None = None) -> Values:
+    def seen(self, chosen: Combination, point: Point | GraphPoint | None = None) -> Values:
         """The point, the sheet's own or another, as it is for somebody who makes some mistakes."""
         point = point or self.point
         key = chosen, id(point)
@@ -341,7 +348,8 @@ class Search:
         key = chosen, id(statement)
         if key not in self._confirmed:
             if statement.line is None or self.probes is None:
-                self.point.budget.spend(follow_work(statement.tree, self.seen(chosen)))
+                work = follow_work(statement.tree, self.seen(chosen))
+                self.point.budget.spend((1 + len(self.further)) * work)
             try:
                 self._confirmed[key] = self._gives(chosen, statement)
             except NO_ANSWER:
@@ -363,9 +371,20 @@ class Search:
             bindings = Evaluator(self.point).bindings(statement.tree)
             rows = [Evaluator(carried).value(statement.tree, binding) for binding in bindings]
             values = [v for row in rows for v in row.flat]
-        return all(
-            low <= v <= high for v, (low, high) in zip(values, statement.bounds, strict=True)
-        )
+        pairs = zip(values, statement.bounds, strict=True)
+        if not all(low <= v <= high for v, (low, high) in pairs):
+            return False
+        return statement.line is None or self._agree(chosen, statement.tree, statement.line)
+
+    def _agree(self, chosen: Combination, quantity: f.Node, line: f.Node) -> bool:
+        """Whether mistakes give a formula at the further points, as far as it has a value."""
+        defined = False
+        for point in self.further:
+            with contextlib.suppress(*NO_VALUE):
+                if not agree_at(point, self.seen(chosen, point), quantity, line):
+                    return False
+                defined = True
+        return defined
 
     def loosely(self, statement: Statement, among: Sequence[Combination]) -> list[Combination]:
         """The combinations that give a number but for the rounding of the
@@ -409,15 +428,17 @@ def search(
     judgements: Sequence[Judgement],
     points: Point | GraphPoint | Probes,
     history: History | None,
+    further: Sequence[GraphPoint] = (),
 ) -> Search:
     """Search for the mistakes that explain the claims of a sheet.
 
     `points` is the point with the sheet's numbers, or the probes of a sheet
-    over all weights. Ends where the operations are spent, with what it has by then.
+    over all weights; what a formula is explained by does so at `further` points
+    as well. Ends where the operations are spent, with what it has by then.
     """
     probes, point = (points, mixed(points)) if isinstance(points, Probes) else (None, points)
     simulation = simulation_at(point) if isinstance(point, Point) else steps_at(point)
-    searched = Search(judgements, history, probes, point, simulation)
+    searched = Search(judgements, history, probes, point, simulation, further)
     searched.run()
     return searched
 

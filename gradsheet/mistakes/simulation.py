@@ -121,7 +121,10 @@ def simulate(point: Point) -> "LayerSimulation":
 
 class Simulation(ABC):
     """The mistakes that can be made at a point, `instances` of them; a variant
-    of the pass has so many `numbers`."""
+    of the pass has so many `numbers`. `is_whole` where they are all that are
+    known."""
+
+    is_whole = True
 
     def __init__(self, point: Any, instances: Sequence[Any], numbers: int):
         self.point, self.instances, self.numbers = point, instances, numbers

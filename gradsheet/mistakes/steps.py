@@ -32,21 +32,28 @@ from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
 
 LOWERED, SWEPT = 10, 3  # operations that a step takes to be made, and to be carried out in floats
+PART = 1 / 2  # of the operations that are left, for what is carried out otherwise
 MOST_ALIKE = 200  # combinations that are told apart by other numbers
 
 
 def steps_at(point: GraphPoint) -> "StepSimulation":
     """A simulation of the mistakes that can be made at a point."""
-    point.budget.spend(LOWERED * len(point.program.steps))
-    made = [*step_mistakes(point.program), *forward_mistakes(point.program.graph)]
-    return StepSimulation(point, made)
+    steps, budget = len(point.program.steps), point.budget
+    budget.spend(LOWERED * steps)
+    forward = forward_mistakes(point.program.graph)
+    affordable = int(min(len(forward), PART * budget.left / (LOWERED + SWEPT) / steps))
+    made = [*step_mistakes(point.program), *forward[:affordable]]
+    return StepSimulation(point, made, is_whole=affordable == len(forward))
 
 
 class StepSimulation(Simulation):
     """The mistakes that can be made in a network of definitions."""
 
-    def __init__(self, point: GraphPoint, instances: Sequence[StepMistake]):
+    def __init__(
+        self, point: GraphPoint, instances: Sequence[StepMistake], *, is_whole: bool = True
+    ):
         super().__init__(point, instances, point.program.work + len(point.program.steps))
+        self.is_whole = is_whole
         self._programs: dict[int, Program | None] = {}  # of definitions carried out otherwise
 
     def passed(self, chosen: Sequence[Combination]) -> "_Variants":
@@ -107,8 +114,9 @@ class StepSimulation(Simulation):
 
     def likeliest(self, combinations: Sequence[Combination]) -> list[Combination]:
         """Without those that hardly anybody makes, if there are others."""
-        likely = [c for c in combinations if not any(self.instances[n].is_rare for n in c)]
-        return likely or list(combinations)
+        rarities = [max(self.instances[n].rarity for n in c) for c in combinations]
+        least = min(rarities, default=0)
+        return [c for c, rarity in zip(combinations, rarities, strict=True) if rarity == least]
 
     def number_of(self, size: int, among: tuple[int, ...] | None = None) -> int:
         """How many combinations of so many mistakes there are at most; several
@@ -127,7 +135,7 @@ class StepSimulation(Simulation):
         if size == 1:
             return tuple(numbers)
         made = self.instances
-        return tuple(n for n in numbers if not made[n].is_rare and made[n].graph is None)
+        return tuple(n for n in numbers if not made[n].rarity and made[n].graph is None)
 
     @functools.cached_property
     def _twin(self) -> "StepSimulation":

@@ -25,6 +25,7 @@ class Words:
             if step.operation == "name":
                 self.names[slot] = step.arguments["name"].split(" ")[0]
         self.owners: dict[int, str] = {}  # of every step the name whose definition it is part of
+        self.shared: set[int] = set()  # the steps that are part of further definitions
         for slot, step in enumerate(program.steps):
             if step.operation == "name":
                 self._own(slot, self.names[slot])
@@ -38,9 +39,10 @@ class Words:
         waiting = [slot]
         while waiting:
             at = waiting.pop()
-            if at in self.owners or (at != slot and at in self.names):
+            if at in self.shared or (at != slot and at in self.names):
                 continue
-            self.owners[at] = name
+            if self.owners.setdefault(at, name) != name:
+                self.shared.add(at)
             waiting += self.program.steps[at].inputs
 
     def of(self, slot: int) -> str:
@@ -64,9 +66,9 @@ class Words:
             case "matmul":
                 return " @ ".join(map(self._factor, step.inputs))
             case "add" | "subtract" | "multiply" | "divide":
+                if terms := self.terms_of_mean(step):
+                    return self._mean(step, len(terms))
                 one, two = step.inputs
-                if self.is_mean(step):
-                    return f"mean({self.of(self.program.steps[one].inputs[0])})"
                 sign = SIGNS[step.operation]
                 least = LEVELS[sign.strip()]
                 return self._part(one, least) + sign + self._part(two, least + 1)
@@ -99,15 +101,27 @@ class Words:
                 return f"d{parts[0]}/d{parts[1]}"
         return f"{step.operation}({', '.join(parts)})"
 
-    def is_mean(self, step: LoweredStep) -> bool:
-        """Whether a step is the division of a sum by the number of its terms."""
+    def _mean(self, step: LoweredStep, letters: int) -> str:
+        slot = step.inputs[0]
+        for _ in range(letters):
+            (slot,) = self.program.steps[slot].inputs
+        return f"mean({self.of(slot)})"
+
+    def terms_of_mean(self, step: LoweredStep) -> list[int]:
+        """How many terms a mean has, over one letter after the other, the
+        outermost first; none where a step is no mean."""
         if step.operation != "divide":
-            return False
-        total, by = (self.program.steps[slot] for slot in step.inputs)
-        if total.operation != "total" or by.operation != "constant" or by.shape:
-            return False
-        terms = math.prod(self.program.steps[total.inputs[0]].shape) // math.prod(total.shape)
-        return bool(by.arguments["value"] == terms)
+            return []
+        steps, (slot, by) = self.program.steps, step.inputs
+        if steps[by].operation != "constant" or steps[by].shape:
+            return []
+        value, terms = steps[by].arguments["value"], list[int]()
+        while steps[slot].operation == "total" and math.prod(terms) != value:
+            (inner,) = steps[slot].inputs
+            terms.append(math.prod(steps[inner].shape) // math.prod(steps[slot].shape))
+            if (slot := inner) in self.names:
+                break
+        return terms if terms and math.prod(terms) == value else []
 
     def short(self, slot: int) -> str:
         """The same, as it stands in a sentence."""

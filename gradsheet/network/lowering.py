@@ -983,19 +983,28 @@ class _Lowering:
         return tuple(self.lengths([l])[0] if l in term.letters else 1 for l in letters)
 
     def over_letter(self, node: f.Sum, scope: _Scope) -> _Term:
-        """A sum, mean, largest or smallest over a letter."""
+        """A sum, mean, largest or smallest over a letter; a mean over several is
+        one division."""
+        term, number = self.undivided(node, scope)
+        return self.binary("/", term, self.constant(Fraction(number))) if number else term
+
+    def undivided(self, node: f.Sum, scope: _Scope) -> tuple[_Term, int]:
+        """The same, and what a mean has still to be divided by, 0 where it has not."""
         key = (node.letter.name, id(node))
         low, high = scope.ranges[key]
         axis = f"{node.letter.name} {len(self.sizes)}"  # a name of its own for its axis
         self.sizes[axis] = (low, high)
         fixed = {name: n for name, n in scope.fixed.items() if name != node.letter.name}
         axes = {**scope.axes, node.letter.name: axis}
-        term = self.value(node.term, replace(scope, axes=axes, fixed=fixed))
-        number = high - low + 1
+        inner, number, terms = replace(scope, axes=axes, fixed=fixed), 0, high - low + 1
+        if isinstance(node, f.Mean) and isinstance(node.term, f.Mean):
+            term, number = self.undivided(node.term, inner)
+        else:
+            term = self.value(node.term, inner)
         if axis not in term.letters:  # all terms are the same
             if isinstance(node, f.Mean | f.Largest | f.Smallest):
-                return term
-            return self.binary("*", self.constant(Fraction(number)), term)
+                return term, number
+            return self.binary("*", self.constant(Fraction(terms)), term), 0
         at = term.letters.index(axis)
         rest = term.letters[:at] + term.letters[at + 1 :]
         kinds = {f.Largest: "largest", f.Smallest: "smallest"}
@@ -1007,9 +1016,7 @@ class _Lowering:
             axes=(at - len(full),),
         )
         result = _Term(slot, rest, term.shape)
-        if isinstance(node, f.Mean):
-            return self.binary("/", result, self.constant(Fraction(number)))
-        return result
+        return result, (number or 1) * terms if isinstance(node, f.Mean) else 0
 
     def over_entries(self, name: str, term: _Term) -> _Term:
         """The sum, mean, largest or smallest of all entries."""

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import itertools
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -137,6 +138,15 @@ class GraphValues(Values):
         return None if own is None else (own.argument, own.formula)
 
     # Kinks
+
+    def imbalance(self) -> int:
+        """How many entries more stand on one side of a kink than on the other,
+        in all steps together."""
+        off = 0
+        for slot, step in enumerate(self.program.steps):
+            for side in itertools.islice(_sides(step, *self._at(step, slot)), 1):
+                off += abs(2 * int(side.sum()) - side.size)
+        return off
 
     def is_as_live_as(self, other: "GraphValues") -> bool:
         """Whether everything that has a kink, of what the others have computed,

@@ -64,6 +64,13 @@ def test_a_slip_wins_over_a_mistake_that_would_spoil_what_is_right() -> None:
     assert winners([mistake, slip]) == [slip]
 
 
+def test_a_mistyped_digit_is_told_only_where_no_mistake_gives_the_number() -> None:
+    digit = Candidate(Kind.PEN, Explanation("digit-mistyped", "", "", ""))
+    assert winners([digit, one(Kind.PASS)]) == [one(Kind.PASS)]
+    assert winners([digit, one(Kind.PASS, spoils=1)]) == [digit]
+    assert winners([digit, one(Kind.PASS, size=2)]) == [digit]
+
+
 def test_nothing_wins_where_nothing_explains() -> None:
     assert winners([]) == []
     assert not are_sure([])

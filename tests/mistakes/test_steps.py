@@ -295,6 +295,64 @@ def test_slips_in_the_hinge_loss(right, wrong, w, code, words):
     assert words in texts
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("mean(n, c, e[n,c])", "sum(n, c, e[n,c])", "the 1/12 of mean(e) is left out"),
+        ("mean(n, c, e[n,c])", "mean(n, sum(c, e[n,c]))", "the 1/12 of mean(e) the 1/4 is left"),
+        ("mean(n, c, e[n,c])", "mean(c, sum(n, e[n,c]))", "the 1/12 of mean(e) the 1/3 is left"),
+        ("mean(n, c, e[n,c])", "mean(n, c, e[n,c])/12", "the 1/12 of mean(e) is put in twice"),
+        ("mean(n, c, e[n,c])", "mean(n, c, e[n,c])/3", "the 1/12 of mean(e) the 1/3 is put in"),
+        ("sum(n, c, e[n,c])/10", "sum(n, c, e[n,c])/100", "the division by 10 of sum(e)/10 is put"),
+        ("1/(3*4)*sum(e)", "1/(3*4*4)*sum(e)", "the factor 1/4 of 1/(3*4)*sum(e) is put in twice"),
+        ("mean(e)", "sum(e)", "the 1/12 of mean(e) is left out"),
+    ],
+)
+def test_a_mean_over_two_letters_divided_too_often_or_too_seldom(right, wrong, words):
+    network = "e[n,c] = (x[n,c] - y[n,c])**5\nL = {}"
+    given = "x = [[1, 2, 4, 1], [3, 1, -1, 0], [2, 2, 5, 1]]\n"
+    given += "y = [[0, 1, 1, 2], [1, 1, 1, 1], [1, 0, 0, 2]]"
+    told = planted(network.format(right), network.format(wrong), given, "dL/dx")
+    assert told[0]
+    assert words in told[2]
+    assert "; and" not in told[2]
+
+
+@pytest.mark.parametrize(
+    ("line", "codes"),
+    [
+        ("-sum(n, y[n])/N", ["slope-missing"]),
+        ("-sum(n, step(1 - y[n]*s[n])*y[n])", ["division-missing"]),
+        ("-sum(n, y[n])", ["division-missing+slope-missing"]),
+    ],
+)
+def test_a_formula_is_explained_for_all_values(line, codes):
+    """At a point where everything is live a missing slope is none."""
+    text = f"""
+    network = "s[n] = w*x[n] + b\\nL = mean(n, relu(1 - y[n]*s[n]))"
+    given = {{ x = {{ shape = ["N"] }}, y = {{ shape = ["N"] }}, w.shape = [], b.shape = [] }}
+    claim = [{{ quantity = "dL/db", working = ["{line}"] }}]
+    """
+    (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
+    assert judgement.sure
+    assert [explanation.code for explanation in judgement.explanations] == codes
+
+
+def test_where_all_is_live_the_mean_is_not_taken():
+    network = "m[n] = 1 - y[n]*w*x[n]\nh = relu(m)\nL = mean(h)"
+    given = "x = [1, 2, 4]\ny = [1, -1, 1]\nw = 0.1"
+    _, codes, texts = planted(network, network.replace("mean", "sum"), given, "dL/dm")
+    assert (codes, texts[:30]) == (["division-missing"], "the 1/3 of mean(h) is left out")
+
+
+def test_what_two_definitions_share_is_not_told_as_part_of_one():
+    network = "L = sum(n, (x[n] - y[n])**3)\nM = 2*sum(n, (x[n] - y[n])**3)"
+    otherwise = "M = 2/3*sum(n, (x[n] - y[n])**3)"
+    given = "x = [1, 2, 4]\ny = [1, -1, 1]"
+    _, _, texts = planted(network, otherwise, given, "dM/dx")
+    assert texts == "the factor 3 of the derivative of (x - y)**3 is missing"
+
+
 def test_the_skip_path_of_a_residual_block_left_out():
     network = "a = relu(W1 @ x)\nr = x + W2 @ a\nL = sum((r - y)**2)/2"
     given = "x = [1, -2]\ny = [0, 1]\nW1 = [[1, 2], [3, 1], [-1, -2]]\nW2 = [[1, 0, 2], [-1, 1, 1]]"
@@ -572,6 +630,17 @@ def test_hints_tell_kind_and_place_and_no_truth():
         "which factor enters on the way back from z9",
     ]
     assert judgement.truth is None
+
+
+def test_with_few_operations_mistakes_on_the_way_back_are_looked_for():
+    point = point_of(LSTM, LSTM_GIVEN)
+    whole = steps_at(point)
+    point.budget.start(40 * len(point.program.steps))
+    some = steps_at(point)
+    assert (whole.is_whole, some.is_whole) == (True, False)
+    back = [mistake.text for mistake in whole.instances if mistake.graph is None]
+    assert [mistake.text for mistake in some.instances][: len(back)] == back
+    assert len(back) < len(some.instances) < len(whole.instances)
 
 
 def test_a_search_without_operations_ends_quietly():
