@@ -29,7 +29,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
 from gradsheet.network.lowering import Program
 from gradsheet.numbers.arrays import as_array
-from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.formal import TERMS, FormalField
 from gradsheet.numbers.printed import Printed, Value
@@ -61,7 +61,7 @@ MOST_ZEROS = 8  # points at which something is 0
 MOST_TURNED = 32  # points at which something alone is negative
 MAX_NETWORKS, MAX_KEPT = 16, 2_000  # answers that are kept for further sheets
 KINDS = 5  # of points, see below
-SIGNED = (0, 2, KINDS, KINDS + 2)  # those with numbers of both signs
+SIGNED = (0, 2, KINDS)  # some of those with numbers of both signs
 LARGEST = 5  # among the numbers drawn
 SEED = 17
 DIGITS = 160
@@ -165,7 +165,9 @@ class Everywhere:
         """A point of the first size where about half of what has a kink stands on
         either side of it, and others with numbers of both signs."""
         points = [self.numbers(k * len(self.own.sized)) for k in SIGNED]
-        off = [GraphCarried(point, floats=True).imbalance() for point in points]
+        self.budget.spend(len(points) * (FLOAT_PASS + len(self.own.program.steps)))
+        with np.errstate(all="ignore"):
+            off = [GraphCarried(point, floats=True).imbalance() for point in points]
         best = points.pop(off.index(min(off)))
         return best, points
 

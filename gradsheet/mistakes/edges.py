@@ -41,9 +41,9 @@ class StepMistake:
 
     @property
     def rarity(self) -> int:
-        """0 where people make it; more where hardly anybody does, or not in so
-        many formulas at once."""
-        return max(self.changes - 1, int(self.code in RARE))
+        """0 where people make it, at one place or at two; more where hardly
+        anybody does, or not in so many formulas at once."""
+        return max(self.changes - 2, int(self.code in RARE))
 
     def excludes(self, other: "StepMistake") -> bool:
         """Whether the two cannot be made at once, or are one made twice in the same place."""
@@ -72,15 +72,15 @@ def step_mistakes(program: Program) -> list[StepMistake]:
 
 LIKELY = (
     "division-missing",
+    "held-constant",
+    "path-left-out",
     "slope-missing",
     "mask-missing",
+    "sign-lost-back",
     "upstream-missing",
     "factor-missing",
     "exponent-missing",
-    "sign-lost-back",
     "sign-wrong-back",
-    "held-constant",
-    "path-left-out",
     "counted-once",
     "operand-wrong",
     "argument-for-value",

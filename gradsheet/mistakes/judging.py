@@ -1,6 +1,7 @@
 """From a sheet to its report: the verdict on every claim, and what is the
 matter with those that are wrong."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from gradsheet.mistakes.diagnosis import diagnose
 from gradsheet.mistakes.probes import probes_for
 from gradsheet.mistakes.readings import Readings
 from gradsheet.numbers.budget import MAX_FURTHER, MAX_OPERATIONS, Budget
-from gradsheet.numbers.reasons import NO_ANSWER
+from gradsheet.numbers.reasons import NO_ANSWER, OutOfWork
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.graph_point import GraphPoint
 
@@ -46,12 +47,14 @@ def judge(sheet: Sheet, most: int = MAX_OPERATIONS, session: Session = LIBRARY) 
     there: Any = points
     further = list[GraphPoint]()
     if isinstance(points, Everywhere):
-        if sheet.own is not None:
-            there, further = points.mixed()
-        else:
+        there = points.first
+        if sheet.own is None:
             _tell_true_formulas(judgements, points, sheet)
             there = probes_for(sheet.network, sheet.exact_rate, session)
             there.budget.take_over(budget)
+        elif any(judgement.verdict == "wrong" for judgement in judgements):
+            with contextlib.suppress(OutOfWork):
+                there, further = points.mixed()
     causes = diagnose(judgements, there, history, further)
     return Report(
         sheet.path,

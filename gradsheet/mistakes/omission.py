@@ -14,9 +14,26 @@ def omissions(line: f.Node, where: str = "its own line") -> Iterator[tuple[Slip,
     """Every formula that is the line with one thing left out, and what that is,
     told with `where`."""
     if line.size <= MAX_PARTS:
-        for node in dict.fromkeys(f.walk(line)):
+        for node in parts_of(line):
             for code, words, other in left_out(node, where):
                 yield Slip(code, words), f.replaced(line, {node: other})
+
+
+def parts_of(line: f.Node) -> list[f.Node]:
+    """All parts of a formula, each once, but for those of indices."""
+    parts, waiting = dict[f.Node, None](), [line]
+    while waiting:
+        if (node := waiting.pop()) in parts:
+            continue
+        parts[node] = None
+        match node:
+            case f.Quantity() | f.Call("kronecker"):
+                continue
+            case f.Subscript(base):
+                waiting.append(base)
+            case _:
+                waiting += node.below
+    return [*parts]
 
 
 def has_names(line: f.Node) -> bool:

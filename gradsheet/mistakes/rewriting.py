@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from gradsheet.language import formula as f
 from gradsheet.language.text import formula_text
 from gradsheet.mistakes.edges import StepMistake
-from gradsheet.mistakes.omission import MAX_PARTS, left_out, short_text
+from gradsheet.mistakes.omission import MAX_PARTS, left_out, parts_of, short_text
 from gradsheet.network.graph import Definition, Graph
+from gradsheet.numbers.printed import printed
 
 MOST = 400  # networks that are tried
+ZERO, ONE = f.Number(printed("0")), f.Number(printed("1"))
 # What two steps may differ in, and two things in one step.
 POWERS = re.compile(r"\*\*\d+")
 NUMBERS = re.compile(r"(?<=[A-Za-z_])\d+|\[[^]]*\]")
@@ -49,8 +51,28 @@ def forward_mistakes(graph: Graph) -> list[StepMistake]:
     or several in the same way."""
     changes = [change for definition in graph.definitions for change in _changes(definition)]
     made = [(change,) for change in changes] + sorted(_together(changes), key=len)
-    mistakes = (_mistake(graph, several) for several in made[:MOST])
-    return [mistake for mistake in mistakes if mistake is not None]
+    mistakes = (_mistake(graph, several) for several in made)
+    found = [mistake for mistake in mistakes if mistake is not None]
+    return [*found, *_left_out_everywhere(graph)][:MOST]
+
+
+def _left_out_everywhere(graph: Graph) -> Iterator[StepMistake]:
+    """A given number taken to be 1, or 0, that nothing is derived by."""
+    parts = [part for d in graph.definitions for part in f.walk(d.formula)]
+    by = {part.by.name for part in parts if isinstance(part, f.Derivative | f.DerivativeOf)}
+    by |= {name for name, _ in graph.whole_numbers}
+    for name in (name for name, shape in graph.given if not shape and name not in by):
+        for number in (ONE, ZERO):
+            other = graph.carried_out(
+                {
+                    d: replace(d, formula=f.replaced(d.formula, {f.Quantity(name): number}))
+                    for d in graph.definitions
+                    if name in graph.uses(d)
+                }
+            )
+            text = f"{name} is left out, as if it were {formula_text(number)}"
+            hint = f"where {name} stands, on the way forward"
+            yield StepMistake("number-left-out", "forward", text, hint, graph=other)
 
 
 def _mistake(graph: Graph, changes: Sequence[_Change]) -> StepMistake | None:
@@ -62,9 +84,6 @@ def _mistake(graph: Graph, changes: Sequence[_Change]) -> StepMistake | None:
         if after == before:
             return None
         changed[change.definition] = after
-    definitions = tuple(
-        replace(d, formula=changed[d]) if d in changed else d for d in graph.definitions
-    )
     first, *others = dict.fromkeys(change.definition.name for change in changes)
     texts = [change.text for change in changes if change.definition.name == first]
     text = "; and ".join(dict.fromkeys(texts))
@@ -76,7 +95,7 @@ def _mistake(graph: Graph, changes: Sequence[_Change]) -> StepMistake | None:
             those = f"those of {', '.join(others[:-1])} and {others[-1]}"
         text += f", and likewise in {those}"
     hint = f"the formula of {first}, on the way forward"
-    other = replace(graph, definitions=definitions)
+    other = graph.carried_out({d: replace(d, formula=changed[d]) for d in changed})
     return StepMistake(changes[0].code, "forward", text, hint, {}, other, len(changes))
 
 
@@ -105,7 +124,7 @@ def _alike(
 
 def _changes(definition: Definition) -> Iterator[_Change]:
     name, formula = definition.name, definition.formula
-    parts = [*dict.fromkeys(f.walk(formula))]
+    parts = parts_of(formula)
     for node in parts if formula.size <= MAX_PARTS else ():
         for code, words, other in left_out(node, f"the formula of {name}"):
             yield _Change(definition, code, words, node, other)
@@ -121,7 +140,7 @@ def _taken(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:
         case f.Call():
             yield from _taken_for_call(node, text)
         case f.Mean(letter, term, bounds):
-            yield "sum-for-mean", f"the sum stands for {text}", f.Sum(letter, term, bounds)
+            yield from _taken_for_mean(term, text, lambda part: f.Sum(letter, part, bounds))
         case f.Largest() | f.Smallest():
             pass
         case f.Sum(letter, term, bounds):
@@ -132,6 +151,9 @@ def _taken(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:
             yield from _exchanged(node)
         case f.Transpose(operand):
             yield "transpose-missing", f"{short_text(operand)} stands for {text}", operand
+        case f.Binary("/", left, f.Sum() | f.Call("sum") as right):
+            words = f"the number of its terms stands for {short_text(right)}"
+            yield "number-for-sum", words, f.Binary("/", left, _number_of_terms(right))
         case f.Binary("/", f.Quantity() as left, f.Quantity() as right):
             turned = f.Binary("/", right, left)
             yield "quotient-turned", f"{short_text(turned)} stands for {text}", turned
@@ -142,18 +164,42 @@ def _taken_for_call(node: f.Call, text: str) -> Iterator[tuple[str, str, f.Node]
         case f.Call("where", (compare, one, two)):
             for side in (one, two):
                 yield "side-kept", f"{short_text(side)} is taken on both sides of {text}", side
-            other = f.Call("where", (compare, two, one))
-            yield "sides-exchanged", f"the two sides of {text} are exchanged", other
+            exchanged = f.Call("where", (compare, two, one))
+            yield "sides-exchanged", f"the two sides of {text} are exchanged", exchanged
         case f.Call("max" | "min", (one, two)):
             for side in (one, two):
                 if not isinstance(side, f.Number):
                     yield "function-missing", f"{short_text(side)} stands for {text}", side
-        case f.Call("mean", arguments):
-            yield "sum-for-mean", f"the sum stands for {text}", f.Call("sum", arguments)
+        case f.Call("mean", (term,)):
+            yield from _taken_for_mean(term, text, lambda part: f.Call("sum", (part,)))
         case f.Call("sum", arguments):
             yield "mean-for-sum", f"the mean stands for {text}", f.Call("mean", arguments)
+        case f.Call("softmax", (argument,)):
+            yield "function-missing", f"{text} is taken without softmax", argument
+            turned = f.Transpose(f.Call("softmax", (f.Transpose(argument),)))
+            yield "axis-wrong", f"{text} goes over the first axis, not the last", turned
         case f.Call(function, (argument,)) if function not in (*f.OVER_LETTERS, "diag"):
             yield "function-missing", f"{text} is taken without {function}", argument
+
+
+def _taken_for_mean(
+    term: f.Node, text: str, summed: Callable[[f.Node], f.Sum | f.Call]
+) -> Iterator[tuple[str, str, f.Node]]:
+    total = summed(term)
+    yield "sum-for-mean", f"the sum stands for {text}", total
+    match term:
+        case f.Power(_, 2):  # of a sample, and not of all
+            other = f.Binary("/", total, f.Binary("-", _number_of_terms(total), ONE))
+            yield "one-less", f"{text} is divided by one less than the number of its terms", other
+
+
+def _number_of_terms(total: f.Sum | f.Call) -> f.Node:
+    """The sum of as many ones."""
+    term = total.arguments[0] if isinstance(total, f.Call) else total.term
+    one = f.Binary("+", f.Binary("*", ZERO, term), ONE)
+    if isinstance(total, f.Call):
+        return replace(total, arguments=(one,))
+    return replace(total, term=one)
 
 
 def _exchanged(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:

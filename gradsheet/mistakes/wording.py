@@ -113,6 +113,8 @@ class Words:
         if step.operation != "divide":
             return []
         steps, (slot, by) = self.program.steps, step.inputs
+        if steps[by].operation == "reshape":
+            (by,) = steps[by].inputs
         if steps[by].operation != "constant" or steps[by].shape:
             return []
         value, terms = steps[by].arguments["value"], list[int]()

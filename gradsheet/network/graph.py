@@ -7,7 +7,7 @@ h[t]   = tanh(w*x[t] + u*h[t-1])  and its steps
 f(u)   = u/(1 + exp(-u))          a function of the sheet's own
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -120,6 +120,20 @@ class Graph:
                 waiting += (u for d in by_name.get(name, ()) for u in self.uses(d))
         kept = tuple(d for d in self.definitions if d.name in needed)
         return replace(self, definitions=kept)
+
+    def carried_out(self, otherwise: Mapping[Definition, Definition]) -> "Graph":
+        """The graph with other definitions in the place of some, in the order in
+        which it is evaluated itself: one may not need any more what stands above."""
+
+        def those(some: tuple[Definition, ...]) -> tuple[Definition, ...]:
+            return tuple(otherwise.get(definition, definition) for definition in some)
+
+        other = replace(self, definitions=those(self.definitions))
+        vars(other)["blocks"] = tuple(
+            replace(block, definitions=those(block.definitions), bases=those(block.bases))
+            for block in self.blocks
+        )
+        return other
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

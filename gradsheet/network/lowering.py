@@ -359,6 +359,7 @@ class _Lowering:
         self.entries = 0
         self.places: dict[str, Place] = {}
         self.unfinished: dict[str, tuple[int, dict[int, int]]] = {}  # recurrences: axis, entries
+        self.likely: dict[str, Shape] = {}  # the shapes that those will have, as far as known
         self.aliases = dict(graph.aliases)
         self.functions = {function.name: function for function in graph.functions}
         self.whole_numbers = dict(graph.whole_numbers)
@@ -486,8 +487,8 @@ class _Lowering:
         that is not known yet."""
         if isinstance(node, f.Quantity) and not node.indices:
             name = self.aliases.get(node.name, node.name)
-            if name in self.unfinished:  # other axes tell how far a letter runs
-                return ()
+            if name in self.unfinished:  # where it is (), other axes tell how far a letter runs
+                return self.likely.get(name, ())
             return self.steps[self.places[name].slot].shape
         letters = dict.fromkeys(node.letters, 1)
         bare = _Scope(Ranges(node, self.shape_of, {k: (1, 1) for k in letters}), fixed=letters)
@@ -542,7 +543,8 @@ class _Lowering:
         for base, slot in alone.items():
             self._keep(base, axis, slot)
         steps = self._steps_of(block)
-        shapes = self._shapes_of(block, steps) if alone else {}
+        is_lettered = any(len(definition.axes) > 1 for definition in block.definitions)
+        shapes = self._shapes_of(block, steps) if alone or is_lettered else {}
         for base, slot in alone.items():
             if not (own := self.steps[slot].shape):  # a number takes the steps' shape
                 term = self.stretched(_Term(slot, (), own), (), shapes[base.name])
@@ -622,10 +624,14 @@ class _Lowering:
                 if rest:
                     known = {letter: (steps[0], steps[0])}
                     ranges = Ranges(definition.formula, self.shape_of, known)
+                    if any(axis not in ranges for axis in rest):
+                        continue  # a later round may know
                     ends = [ranges[axis] for axis in rest]
                     own = (*(high - low + 1 for low, high in ends), *(own or ()))
                 if own is not None:
                     shapes[definition.name] = own
+                    at = block.axis or 0
+                    self.likely[definition.name] = (*own[:at], len(steps), *own[at:])
         return {name: shape or () for name, shape in shapes.items()}
 
     def _likely(

@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.mistakes.test_steps import mistake_of, planted, printed, value_of
+import gradsheet
+from gradsheet.mistakes.rewriting import forward_mistakes
+from gradsheet.network.lowering import lowered
+from tests.mistakes.test_steps import mistake_of, planted, printed, sheet_of, value_of
 
 ADAM = """
 L0 = (w0*x - y)**2/2
@@ -91,7 +94,7 @@ uz = 0.2
 wr = -0.4
 ur = 0.6
 wn = 0.7
-un = 0.8
+un = 0.9
 y = 1
 rate = 0.1
 """
@@ -160,3 +163,98 @@ def test_the_larger_of_two_is_taken_for_one_of_them():
     assert "what comes back through max(0, m) is given whether or not this side was taken" in texts
     _, _, texts = planted(network, network.replace("max(0, m)", "m"), given, "L")
     assert texts == "m stands for max(0, m), in the formula of L"
+
+
+LSTM = """
+h[0,i] = 0
+c[0,i] = 0
+f[t,i] = sigmoid(x[t,i] + sum(k, U[i,k]*h[t-1,k]))
+c[t,i] = f[t,i]*c[t-1,i] + (1 - f[t,i])*tanh(x[t,i] - h[t-1,i])
+h[t,i] = f[t,i]*tanh(c[t,i])
+L = sum(i, h[3,i]**2)
+"""
+LSTM_GIVEN = "x = [[1, -1], [0.5, 2], [-1, 1]]\nU = [[0.3, 0.1], [-0.2, 0.4]]"
+
+
+@pytest.mark.parametrize("quantity", ["h", "dL/dU"])
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        # then f is no part of the recurrence, or h
+        ("h[t,i] = f[t,i]*tanh", "h[t,i] = tanh", "the factor f[t,i] of the formula of h"),
+        ("f[t,i]*c[t-1,i]", "c[t-1,i]", "the factor f[t,i] of the formula of c"),
+        ("(1 - f[t,i])*tanh", "tanh", "the factor 1 - f[t,i] of the formula of c"),
+        ("f[t,i]*c[t-1,i] + ", "", "the term f[t,i]*c[t-1,i] of the formula of c was not added"),
+    ],
+)
+def test_gates_of_a_recurrence(right, wrong, words, quantity):
+    otherwise = LSTM.replace(right, wrong)
+    assert otherwise != LSTM
+    sure, _, texts = planted(LSTM, otherwise, LSTM_GIVEN, quantity)
+    assert sure
+    assert texts.startswith(words)
+
+
+def test_an_index_is_no_part_of_a_formula_that_is_left_out():
+    graph = gradsheet.read(sheet_of(LSTM, LSTM_GIVEN, ("L", 0))).own.program.graph
+    mistakes = forward_mistakes(graph)
+    assert not [mistake.text for mistake in mistakes if "term t " in mistake.text]
+    assert all(lowered(mistake.graph).steps for mistake in mistakes if mistake.changes == 1)
+
+
+@pytest.mark.parametrize(
+    ("network", "right", "wrong", "words"),
+    [
+        (
+            "v = mean(n, (x[n] - m)**2)\nL = sum(n, (x[n] - m)**3)/v",
+            "mean(n, (x[n] - m)**2)",
+            "sum(n, (x[n] - m)**2)/3",
+            "mean(n, (x[n] - m)**2) is divided by one less than the number of its terms",
+        ),
+        (
+            "v = mean((x - m)**2)\nL = sum(n, (x[n] - m)**3)/v",
+            "mean((x - m)**2)",
+            "sum((x - m)**2)/3",
+            "mean((x - m)**2) is divided by one less than the number of its terms",
+        ),
+        (
+            "L = sum(n, u[n]*x[n]**2)/sum(n, u[n])",
+            "/sum(n, u[n])",
+            "/4",
+            "the number of its terms stands for sum(n, u[n])",
+        ),
+        (
+            "q[n] = (1 - m)*u[n] + m/4\nL = sum(n, q[n]*x[n]**2)",
+            "(1 - m)*u[n] + m/4",
+            "u[n]",
+            "m is left out, as if it were 0",
+        ),
+        (
+            "L = sum(n, x[n]**2/m + m*x[n]**3)",
+            "x[n]**2/m + m*x[n]**3",
+            "x[n]**2 + x[n]**3",
+            "m is left out, as if it were 1",
+        ),
+        (
+            "A = softmax(S)\nL = sum(A*G)",
+            "softmax(S)",
+            "softmax(S.T).T",
+            "softmax(S) goes over the first axis, not the last",
+        ),
+    ],
+)
+def test_what_is_taken_for_something_else(network, right, wrong, words):
+    given = "x = [1, 2.5, -1, 3]\nm = 0.7\nu = [1, 1, 0, 1]\n"
+    given += "S = [[1, 2], [0.5, -1]]\nG = [[1, 0], [2, -1]]"
+    assert right in network
+    for quantity in ("L", "dL/dS" if "S" in network else "dL/dx"):
+        _, _, texts = planted(network, network.replace(right, wrong), given, quantity)
+        assert words in texts
+
+
+def test_what_is_derived_by_is_not_left_out():
+    network = "f = w**2*a\ng = df/dw\nL = g*a"
+    graph = gradsheet.read(sheet_of(network, "w = 3\na = 2", ("L", 0))).own.program.graph
+    texts = [mistake.text for mistake in forward_mistakes(graph)]
+    assert "a is left out, as if it were 1" in texts
+    assert not any(text.startswith("w is left out") for text in texts)
