@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gradsheet.language import formula as f
+from gradsheet.language.functions import FUNCTIONS
 from gradsheet.language.text import formula_text
 from gradsheet.mistakes.edges import StepMistake
 from gradsheet.mistakes.omission import MAX_PARTS, left_out, parts_of, short_text
@@ -174,12 +175,11 @@ def _taken_for_call(node: f.Call, text: str) -> Iterator[tuple[str, str, f.Node]
             yield from _taken_for_mean(term, text, lambda part: f.Call("sum", (part,)))
         case f.Call("sum", arguments):
             yield "mean-for-sum", f"the mean stands for {text}", f.Call("mean", arguments)
-        case f.Call("softmax", (argument,)):
-            yield "function-missing", f"{text} is taken without softmax", argument
-            turned = f.Transpose(f.Call("softmax", (f.Transpose(argument),)))
-            yield "axis-wrong", f"{text} goes over the first axis, not the last", turned
         case f.Call(function, (argument,)) if function not in (*f.OVER_LETTERS, "diag"):
             yield "function-missing", f"{text} is taken without {function}", argument
+            if function in FUNCTIONS and FUNCTIONS[function].over_axis:
+                turned = f.Transpose(f.Call(function, (f.Transpose(argument),)))
+                yield "axis-wrong", f"{text} goes over the first axis, not the last", turned
 
 
 def _taken_for_mean(

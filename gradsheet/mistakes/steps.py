@@ -32,7 +32,7 @@ from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
 
 LOWERED, SWEPT = 10, 3  # operations that a step takes to be made, and to be carried out in floats
-PART = 1 / 2  # of the operations that are left, for what is carried out otherwise
+PART = 1 / 4  # of the operations that are left, for what is carried out otherwise
 MOST_ALIKE = 200  # combinations that are told apart by other numbers
 
 
