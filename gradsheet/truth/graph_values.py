@@ -100,7 +100,7 @@ class GraphValues(Values):
         """The values of one of several variants of the pass."""
         _ = self.sweep
         other = copy.copy(self)
-        other.row, other._found = row, LRUCache(MAX_FOUND)
+        other.row, other._found, other.leaves = row, LRUCache(MAX_FOUND), {}
         return other
 
     def _seen(self, array: Array) -> Array:
