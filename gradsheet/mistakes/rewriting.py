@@ -55,11 +55,15 @@ def _taken(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:
             pass
         case f.Sum(letter, term, bounds):
             yield "mean-for-sum", f"the mean stands for {text}", f.Mean(letter, term, bounds)
-        case f.Binary("+", left, right):
-            minus = f.Binary("-", left, right)
-            yield "sign-wrong", f"{formula_text(right)} is subtracted, not added", minus
+        case f.Chain(operators, operands) if "+" in operators:
+            for k in reversed(range(len(operators))):
+                if operators[k] == "+":
+                    minus = f.Chain(f"{operators[:k]}-{operators[k + 1 :]}", operands)
+                    words = f"{formula_text(operands[k + 1])} is subtracted, not added"
+                    yield "sign-wrong", words, minus
         case f.Transpose(operand):
             yield "transpose-missing", f"{formula_text(operand)} stands for {text}", operand
-        case f.Binary("/", f.Quantity() as left, f.Quantity() as right):
-            turned = f.Binary("/", right, left)
-            yield "quotient-turned", f"{formula_text(turned)} stands for {text}", turned
+        case f.Chain(signs, (f.Quantity() as a, f.Quantity() as b, *rest)) if signs[0] == "/":
+            text, turned = map(formula_text, (f.Chain("/", (a, b)), f.Chain("/", (b, a))))
+            words = f"{turned} stands for {text}"
+            yield "quotient-turned", words, f.Chain(signs, (b, a, *rest))
