@@ -179,7 +179,7 @@ def test_a_claim_that_nobody_can_read_is_unread_at_once(text, message):
             NUMBERS
             + "[notation]\na0 = 'x[1]'\n"
             + "".join(f"a{k} = '-(-(-(-(-(a{k - 1})))))'\n" for k in range(1, 300)),
-            "nested deeper than 100",
+            "nested deeper than 150",
         ),
         (".".join(["a"] * 60_000) + " = 1", "a key of more than 8 parts"),
         ("[" + ".".join(["a"] * 60_000) + "]", "a key of more than 8 parts"),

@@ -308,7 +308,7 @@ class IdentityComparison:
 
     def mismatch_of_line(self, line: f.Node) -> Outcome:
         """Where a line is not the truth, and how it was read."""
-        self._parts = max(self._parts, sum(1 for _ in f.walk(line)))
+        self._parts = max(self._parts, line.size)
         return self.points.found(("line", self.quantity, line), lambda: self._of_line(line))
 
     def _of_line(self, line: f.Node) -> Outcome:

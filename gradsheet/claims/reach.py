@@ -275,7 +275,7 @@ class Reach:
         before = itertools.takewhile(lambda earlier: earlier.tree is not line, self.claim.working)
         trees = [earlier.tree for earlier in before if earlier.tree is not None]
         for tree in trees:
-            self.point.budget.spend(sum(1 for _ in f.walk(tree)) ** 2 / 2)
+            self.point.budget.spend(tree.size**2 / 2)
         parts = (part for tree in trees for part in _parts(tree, self.point))
         sizes = abs(np.array([*_everything(self.point), *parts]))
         for key, printed in unknown.items():
@@ -326,7 +326,7 @@ def _everything(point: GraphValues) -> list[float]:
 
 def _parts(tree: f.Node, point: GraphValues) -> Iterator[float]:
     """The values of all parts of a formula that have a single one."""
-    for node in f.walk(tree):
+    for node in f.parts(tree):
         if not isinstance(node, f.Number | f.Letter):
             with contextlib.suppress(*NO_ANSWER):
                 value = Evaluator(point).value(node, {})

@@ -179,14 +179,20 @@ def without_dots(
     products would do, or none, the line is left as it is.
     """
     parts = dict.fromkeys(f.walk(line))
-    dots = [part for part in parts if isinstance(part, f.Binary) and part.operator == "·"]
-    if not 1 <= len(dots) <= MAX_DOTS:
+    dotted = [part for part in parts if isinstance(part, f.Chain) and "·" in part.operators]
+    dots = sum(part.operators.count("·") for part in dotted)
+    if not 1 <= dots <= MAX_DOTS:
         return line, ()
     ones = dict.fromkeys(quantity.letters | line.letters, 1)
     shape = Evaluator(point).value(quantity, ones).shape
     evaluator, readings = Evaluator(point), []
-    for products in itertools.product("@*", repeat=len(dots)):
-        other = _with_products(line, dict(zip(dots, products, strict=True)))
+    for products in itertools.product("@*", repeat=dots):
+        signs = iter(products)
+        others: dict[f.Node, str] = {
+            part: "".join(next(signs) if sign == "·" else sign for sign in part.operators)
+            for part in dotted
+        }
+        other = _with_operators(line, others)
         try:
             value = evaluator.value(other, ones)
         except DivisionByZero:  # it fits all the same, only not with these numbers
@@ -203,16 +209,10 @@ def without_dots(
     return other, tuple(dict.fromkeys(f"· is {words[product]}" for product in products))
 
 
-def _with_products(node: Any, products: Mapping[f.Node, str]) -> Any:
-    """A formula with other operators for some of its products."""
-    if isinstance(node, tuple):
-        return tuple(_with_products(item, products) for item in node)
-    if not isinstance(node, f.Node):
-        return node
-    changed = {name: _with_products(part, products) for name, part in node.fields.items()}
-    if node in products:
-        changed["operator"] = products[node]
-    return type(node)(**changed)
+def _with_operators(node: f.Node, others: Mapping[f.Node, str]) -> f.Node:
+    """A formula with other operators in some of its products."""
+    other = f.rebuilt(node, [_with_operators(part, others) for part in node.below])
+    return f.Chain(others[node], other.below) if node in others else other
 
 
 def _bits(values: Iterable[Any]) -> int:
@@ -307,18 +307,11 @@ class Evaluator:
         finally:
             self.whole = None
 
-    def _value(self, node: f.Node, binding: Binding) -> Array:
-        first, others = f.left_spine(node)
-        value = self._leaf(first, binding)
-        for binary in others:
-            value = self._binary(binary, value, self._value(binary.right, binding))
-        return value
-
     def say(self, node: f.Node, text: str) -> None:
         """Keep how a part of a formula was read, where that is not the only way to read it."""
         self.said[id(node), text] = text
 
-    def _leaf(self, node: f.Node, binding: Binding) -> Array:
+    def _value(self, node: f.Node, binding: Binding) -> Array:
         self.spend(1)
         rule = self._rules.get(type(node))
         if rule is None:
@@ -387,6 +380,12 @@ class Evaluator:
 
     def _negative(self, node: f.Negative, binding: Binding) -> Array:
         return as_array(-self.value(node.operand, binding))
+
+    def _chain(self, node: f.Chain, binding: Binding) -> Array:
+        value = self._value(node.operands[0], binding)
+        for k, operand in enumerate(node.operands[1:]):
+            value = self._joined(node, k, value, self._value(operand, binding))
+        return value
 
     def _power(self, node: f.Power, binding: Binding) -> Array:
         base = self.value(node.base, binding)
@@ -583,6 +582,7 @@ class Evaluator:
         f.Derivative: _derivative,
         f.DerivativeOf: _derivative_of,
         f.Negative: _negative,
+        f.Chain: _chain,
         f.Power: _power,
         f.Call: _call,
         f.Sum: _sum,
@@ -660,15 +660,14 @@ class Evaluator:
 
     def _has_examples(self, node: f.Node, *, last: bool = False) -> bool:
         """Whether the first axis of a formula's value, or the last, is that of the examples."""
-        while isinstance(node, f.Binary):  # a long sum is deeper than Python's stack
+
+        def joined(operator: str, left: bool, right: bool) -> bool:
             # The first axis is that of the left side, the last that of the right.
-            if node.operator == "@":
-                node = node.right if last else node.left
-                continue
-            if self._has_examples(node.right, last=last):
-                return True
-            node = node.left
+            return (right if last else left) if operator == "@" else left or right
+
         match node:
+            case f.Chain():
+                return node.fold(lambda part: self._has_examples(part, last=last), joined)
             case f.Quantity(name, ()):
                 return not last and bool(self.point.network.has_examples(name))
             case f.Derivative(of, by) if not last:
@@ -687,18 +686,18 @@ class Evaluator:
                 return function in (*f.KINKED, *f.SMOOTH) and self._has_examples(inner, last=last)
         return False
 
-    def _binary(self, node: f.Binary, a: Array, b: Array) -> Array:
-        """The value of left and right joined by the operator of a node."""
-        operator = node.operator
+    def _joined(self, node: f.Chain, k: int, a: Array, b: Array) -> Array:
+        """The value of one of the operations of a chain."""
+        operator = node.operators[k]
         if operator == "@":
             return self._matmul(node, a, b)
         if operator == "·" and (a.ndim or b.ndim):
-            return self._dot(node, a, b)
-        return self._broadcast(node, a, b)
+            return self._dot(node, k, a, b)
+        return self._broadcast(node, k, a, b)
 
-    def _broadcast(self, node: f.Binary, a: Array, b: Array) -> Array:
+    def _broadcast(self, node: f.Chain, k: int, a: Array, b: Array) -> Array:
         """Entry by entry, where the shapes are equal or may be made so."""
-        operator = node.operator if node.operator != "·" else "*"
+        operator = node.operators[k].replace("·", "*")
         if a.shape == b.shape or not a.ndim or not b.ndim:
             return self._entrywise(operator, a, b)
         # A single number is a scalar whatever its axes, and the result keeps the axes of
@@ -708,18 +707,18 @@ class Evaluator:
             return self._entrywise(operator, as_array(a.item()), b)
         if one_number and b.size == 1:
             return self._entrywise(operator, a, as_array(b.item()))
-        for matrix, other, side in ((a, b, node.left), (b, a, node.right)):
+        left, written, right = node.operation(k)
+        for matrix, other, side in ((a, b, left), (b, a, right)):
             if matrix.ndim == 2 and (words := self._stretched(operator, matrix, other, side)):
                 self.say(node, words)
                 return self._entrywise(operator, a, b)
             if matrix.ndim == 2 and other.ndim == 1:
                 if matrix is b and len(matrix) == 1 and operator == "*":
                     raise NotRead(
-                        f"{node.operator} between a vector and a row: write @ for their outer "
-                        "product"
+                        f"{written} between a vector and a row: write @ for their outer product"
                     )
                 if other.size in matrix.shape:
-                    raise of_several_meanings(operator, matrix.shape, other.size, node.operator)
+                    raise of_several_meanings(operator, matrix.shape, other.size, written)
         raise of_unequal_shapes(operator, a.shape, b.shape)
 
     def _stretched(self, operator: str, matrix: Array, other: Array, side: f.Node) -> str:
@@ -757,17 +756,20 @@ class Evaluator:
         except ZeroDivisionError:
             raise DivisionByZero("a division by 0") from None
 
-    def _dot(self, node: f.Binary, a: Array, b: Array) -> Array:
+    def _dot(self, node: f.Chain, k: int, a: Array, b: Array) -> Array:
         """What · stands for: a factor, or the one of matrix product and entry
         by entry that fits."""
         if 1 in (a.size, b.size):
-            return self._broadcast(node, a, b)
+            return self._broadcast(node, k, a, b)
         fitting: dict[str, Array] = {}
         unfit: list[EvaluationError] = []
-        products = {"the matrix product": self._matmul, "entry by entry": self._broadcast}
+        products: dict[str, Callable[[], Array]] = {
+            "the matrix product": lambda: self._matmul(node, a, b),
+            "entry by entry": lambda: self._broadcast(node, k, a, b),
+        }
         for words, product in products.items():
             try:
-                fitting[words] = product(node, a, b)
+                fitting[words] = product()
             except EvaluationError as error:
                 unfit.append(error)
         if len(fitting) == 2:
@@ -789,7 +791,7 @@ class Evaluator:
         if number > MAX_AXES:
             raise EvaluationError(f"an array of {number} axes, expected at most {MAX_AXES}")
 
-    def _matmul(self, node: f.Binary, a: Array, b: Array) -> Array:
+    def _matmul(self, node: f.Chain, a: Array, b: Array) -> Array:
         """The last axis of one contracted with the first of the other; a vector
         before a row is the outer product."""
         if not a.ndim or not b.ndim:
@@ -857,15 +859,7 @@ class Evaluator:
 
     def _places(self, letter: str, node: f.Node, binding: Binding, scope: Scope) -> Iterator[Place]:
         """Every index of a formula in which a letter stands."""
-        waiting: list[tuple[f.Node, Scope]] = [(node, scope)]
-        while waiting:
-            part, around = waiting.pop()
-            if letter not in part.letters:
-                continue
-            if isinstance(part, f.Sum):
-                waiting.append((part.term, {**around, part.letter.name: part}))
-                continue
-            waiting += [(inner, around) for inner in part.below]
+        for part, around in f.walk_in_sums(node, letter, scope):
             if not isinstance(part, f.Quantity | f.Subscript):
                 continue
             # In E[w[t]] it is w that t stands at.

@@ -1,7 +1,7 @@
 """The tree of a formula: its nodes, and what can be said of them without any value."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeVar
@@ -32,41 +32,20 @@ class Node:
     """A node of the tree; the classes below are all there are. It never
     changes, and keeps what is found of it."""
 
-    # A dataclass would hash the whole tree every time, and both on a stack that a long sum is
-    # deeper than.
-
     def __hash__(self) -> int:
-        known: int | None = self.__dict__.get("_hash")
-        return self._find_hash() if known is None else known
+        return self._hash
 
-    def _find_hash(self) -> int:
-        spine, node = [], self
-        while isinstance(node, Binary) and "_hash" not in node.__dict__:
-            spine.append(node)
-            node = node.left
-        for item in (node, *reversed(spine)):
-            item.__dict__.setdefault("_hash", hash((type(item), *item.fields.values())))
-        return int(self.__dict__["_hash"])
+    @cached_property
+    def _hash(self) -> int:
+        return hash((type(self), *self.fields.values()))
 
     def __eq__(self, other: object) -> bool:
-        waiting: list[tuple[Any, Any]] = [(self, other)]
-        while waiting:
-            mine, theirs = waiting.pop()
-            if mine is theirs:
-                continue
-            if type(mine) is not type(theirs):
-                return False
-            if isinstance(mine, Node):
-                if hash(mine) != hash(theirs):
-                    return False
-                waiting += zip(mine.fields.values(), theirs.fields.values(), strict=True)
-            elif isinstance(mine, tuple):
-                if len(mine) != len(theirs):
-                    return False
-                waiting += zip(mine, theirs, strict=True)
-            elif mine != theirs:
-                return False
-        return True
+        return self is other or (
+            isinstance(other, Node)
+            and type(self) is type(other)
+            and hash(self) == hash(other)
+            and self.fields == other.fields
+        )
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -79,35 +58,10 @@ class Node:
         parts = (part if isinstance(part, tuple) else (part,) for part in self.fields.values())
         return tuple(item for part in parts for item in part if isinstance(item, Node))
 
-    def _folded(
-        self, name: str, leaf: Callable[["Node"], T], join: Callable[["Binary", T, T], T]
-    ) -> T:
-        """A property of the tree from those of its parts, which keep theirs:
-        what a notation stands for is seen once.
-
-        The left spine of a long sum is deeper than Python's stack.
-        """
-        spine, node = [], self
-        while isinstance(node, Binary) and name not in node.__dict__:
-            spine.append(node)
-            node = node.left
-        value: T = node.__dict__[name] if name in node.__dict__ else leaf(node)
-        for binary in reversed(spine):
-            value = binary.__dict__[name] = join(binary, value, getattr(binary.right, name))
-        return value
-
     @cached_property
     def letters(self) -> frozenset[str]:
         """The letters that no sum in the formula binds."""
-
-        def leaf(node: Node) -> frozenset[str]:
-            if isinstance(node, Letter):
-                return frozenset((node.name,))
-            if isinstance(node, Sum):
-                return node.term.letters - {node.letter.name}
-            return frozenset[str]().union(*(part.letters for part in node.below))
-
-        return self._folded("letters", leaf, lambda _, a, b: a | b)
+        return frozenset[str]().union(*[part.letters for part in self.below])
 
     @cached_property
     def in_order(self) -> tuple[str, ...]:
@@ -122,24 +76,13 @@ class Node:
 
     @cached_property
     def size(self) -> int:
-        """How many parts the tree has."""
-
-        def leaf(node: Node) -> int:
-            return 1 + sum(part.size for part in node.below)
-
-        return self._folded("size", leaf, lambda _, a, b: 1 + a + b)
+        """How many parts the tree has, every operator one of them."""
+        return 1 + sum([part.size for part in self.below])
 
     @cached_property
     def levels(self) -> int:
-        """How deep the tree is, where a long sum or product counts as one level."""
-
-        def leaf(node: Node) -> int:
-            return 1 + max((part.levels for part in node.below), default=0)
-
-        def join(binary: Binary, left: int, right: int) -> int:
-            return max(left + (not isinstance(binary.left, Binary)), 1 + right)
-
-        return self._folded("levels", leaf, join)
+        """How deep the tree is."""
+        return 1 + max([part.levels for part in self.below], default=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +97,11 @@ class Letter(Node):
     """An index: free, or bound by a sum around it."""
 
     name: str
+
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        """Itself."""
+        return frozenset((self.name,))
 
 
 # A whole number from 1, a letter, a sum of letters with whole coefficients, or an entry of
@@ -194,12 +142,43 @@ class Negative(Node):
 
 
 @dataclass(frozen=True, eq=False)
-class Binary(Node):
-    """left + right, and so for - * / @"""
+class Chain(Node):
+    """a + b - c, or a * b / c @ d: operands with operators of one kind between
+    them, worked out from the left.
 
-    operator: str
-    left: Node
-    right: Node
+    It is flat, so that a tree is as deep as its parentheses are nested.
+    """
+
+    operators: str
+    operands: tuple[Node, ...]
+
+    @cached_property
+    def size(self) -> int:
+        """How many parts the tree has, every operator one of them."""
+        return len(self.operators) + sum([part.size for part in self.operands])
+
+    def fold(self, of: Callable[[Node], T], join: Callable[[str, T, T], T]) -> T:
+        """What joins the values of all operands, from the left."""
+        total = of(self.operands[0])
+        for operator, operand in zip(self.operators, self.operands[1:], strict=True):
+            total = join(operator, total, of(operand))
+        return total
+
+    def operation(self, k: int) -> tuple[Node, str, Node]:
+        """One of the operations, from 0: all that stands before the operator,
+        the operator, and the operand behind it."""
+        before = chain(self.operators[:k], self.operands[: k + 1])
+        return before, self.operators[k], self.operands[k + 1]
+
+    def without(self, k: int) -> Node:
+        """The chain without one operand behind the first, and without its operator."""
+        operators = self.operators[: k - 1] + self.operators[k:]
+        return chain(operators, (*self.operands[:k], *self.operands[k + 1 :]))
+
+    @property
+    def last(self) -> tuple[Node, str, Node]:
+        """The operation that is worked out last."""
+        return self.operation(len(self.operators) - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,6 +215,11 @@ class Sum(Node):
     letter: Letter
     term: Node
     bounds: tuple[int, int] | None = None
+
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        """The letters of the term but for its own."""
+        return self.term.letters - {self.letter.name}
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,73 +259,100 @@ class Transpose(Node):
     operand: Node
 
 
-def left_spine(node: Node) -> tuple[Node, list[Binary]]:
-    """What stands leftmost, and the operations that come after it, one after
-    the other: a long sum is deeper than Python's stack."""
-    spine = []
-    while isinstance(node, Binary):
-        spine.append(node)
-        node = node.left
-    return node, spine[::-1]
+def chain(operators: str, operands: Sequence[Node]) -> Node:
+    """Operands with operators between them: a single one is itself, and a chain
+    that begins with one of its kind goes on with it."""
+    first, *others = operands
+    if not operators:
+        return first
+    if isinstance(first, Chain) and (first.operators[0] in "+-") == (operators[0] in "+-"):
+        return Chain(first.operators + operators, (*first.operands, *others))
+    return Chain(operators, (first, *others))
 
 
-def walk(node: Node, letter: str = "", but: Collection[int] = ()) -> Iterator[Node]:
-    """The node and every node below it; with a letter, only those where no
-    inner sum binds it anew.
+def walk(node: Node, but: Collection[int] = ()) -> Iterator[Node]:
+    """The node and every node below it.
 
     Parts whose ids are in `but` are left out, with all that is below them.
     """
     waiting = [node]
     while waiting:
         item = waiting.pop()
-        if id(item) in but:
-            continue
-        if letter and isinstance(item, Sum) and item.letter.name == letter:
-            continue
-        yield item
-        waiting += item.below
+        if id(item) not in but:
+            yield item
+            waiting += item.below
 
 
-def replaced(node: Any, others: Mapping[Node, Node]) -> Any:
+def parts(node: Node) -> Iterator[Node]:
+    """The node and every part of it that has a value: those below it, and what
+    chains begin with."""
+    for part in walk(node):
+        yield part
+        if isinstance(part, Chain):
+            yield from (part.operation(k)[0] for k in range(1, len(part.operators)))
+
+
+def walk_in_sums(
+    node: Node, letter: str = "", around: Mapping[str, Sum] = {}
+) -> Iterator[tuple[Node, Mapping[str, Sum]]]:
+    """The node and every node below it, from the left, each with the sums
+    around it by their letters; with a letter, only those where that is free."""
+    waiting = [(node, around)]
+    while waiting:
+        item, sums = waiting.pop()
+        if not letter or letter in item.letters:
+            yield item, sums
+            if isinstance(item, Sum):
+                sums = {**sums, item.letter.name: item}
+            waiting += [(part, sums) for part in reversed(item.below)]
+
+
+def rebuilt(node: Node, below: Iterable[Node]) -> Node:
+    """The node with others in the place of all those that it is made of."""
+    if not node.below:
+        return node
+    others, fields = iter(below), node.fields
+    for name, part in fields.items():
+        if isinstance(part, Node):
+            fields[name] = next(others)
+        elif isinstance(part, tuple):
+            fields[name] = tuple(next(others) if isinstance(p, Node) else p for p in part)
+    return type(node)(**fields)
+
+
+def replaced(node: Node, others: Mapping[Node, Node]) -> Node:
     """The formula with others in the place of some of its parts; what stands in
     their place is left as it is."""
     if node in others:
         return others[node]
-    changed: dict[str, Any] = {}
-    for name, part in node.fields.items():
-        if isinstance(part, Node) and not isinstance(part, Letter):
-            changed[name] = replaced(part, others)
-        elif isinstance(part, tuple):
-            changed[name] = tuple(
-                replaced(item, others) if isinstance(item, Node) else item for item in part
-            )
-    return replace(node, **changed) if changed else node
+    return rebuilt(node, [replaced(part, others) for part in node.below])
 
 
-def linear(index: Node) -> dict[str, int] | None:
+def linear(index: Index) -> dict[str, int] | None:
     """An index as a sum: the coefficient of every letter, and under "" what is
     added; None where it is none of letters and whole numbers alone."""
     match index:
+        case int(number):
+            return {"": number}
         case Number(printed):
             return {"": int(printed.value)}
         case Letter(name):
             return {name: 1}
         case Negative(operand):
-            return _combined({}, linear(operand), -1)
-        case Binary("+" | "-" as sign, left, right):
-            return _combined(linear(left), linear(right), 1 if sign == "+" else -1)
-        case Binary("*", left, right):
-            a, b = linear(left), linear(right)
-            if a is not None and set(a) <= {""}:
-                a, b = b, a
-            return None if b is None or set(b) - {""} else _combined({}, a, b.get("", 0))
+            return _joined("-", {}, linear(operand))
+        case Chain():
+            return index.fold(linear, _joined)
     return None
 
 
-def _combined(
-    a: Mapping[str, int] | None, b: Mapping[str, int] | None, times: int
+def _joined(
+    operator: str, a: dict[str, int] | None, b: dict[str, int] | None
 ) -> dict[str, int] | None:
-    """One sum and a multiple of another."""
+    """Two such sums with an operator between them."""
     if a is None or b is None:
         return None
-    return {name: a.get(name, 0) + times * b.get(name, 0) for name in (*a, *b)}
+    if operator in "*·":
+        a, b = (b, a) if set(a) <= {""} else (a, b)
+        return {name: n * b.get("", 0) for name, n in a.items()} if set(b) <= {""} else None
+    sign = 1 if operator == "+" else -1
+    return {name: a.get(name, 0) + sign * b.get(name, 0) for name in (*a, *b)}

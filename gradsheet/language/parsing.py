@@ -33,7 +33,7 @@ from gradsheet.language.text import formula_text
 from gradsheet.numbers.printed import NumberError, printed
 
 MAX_LENGTH = 1_000
-MAX_DEPTH = 50
+MAX_DEPTH, MAX_LEVELS = 50, 150
 MAX_POWER, MAX_ROOT = 16, 12
 COMPARISONS = (">", ">=", "<", "<=", "==")
 FAR, MAX_ALIKE = 4, 200  # letters that a name meant differs in, and names that are looked at
@@ -175,16 +175,18 @@ class _Parser:
         return f"{text} after '{before}'" if before else text
 
     def formula(self) -> f.Node:
-        node = self.term()
-        while self.peek() in ("+", "-"):
-            node = f.Binary(self.take(), node, self.term())
-        return node
+        return self.chain(("+", "-"), self.term)
 
     def term(self) -> f.Node:
-        node = self.sign()
-        while self.peek() in ("*", "/", "@", "·"):
-            node = f.Binary(self.take(), node, self.sign())
-        return node
+        return self.chain(("*", "/", "@", "·"), self.sign)
+
+    def chain(self, known: tuple[str, ...], operand: Callable[[], f.Node]) -> f.Node:
+        """Operands with operators between them."""
+        operators, operands = "", [operand()]
+        while self.peek() in known:
+            operators += self.take()
+            operands.append(operand())
+        return f.chain(operators, operands)
 
     def deeper(self) -> None:
         self.depth += 1
@@ -311,22 +313,16 @@ class _Parser:
         return f.Letter(*terms) if [*terms.values()] == [1] and "" not in terms else node
 
     def index_sum(self) -> f.Node:
-        node = self.multiple()
-        while self.peek() in ("+", "-"):
-            node = f.Binary(self.take(), node, self.multiple())
-        return node
+        return self.chain(("+", "-"), self.multiple)
 
     def multiple(self) -> f.Node:
-        node = self.index_part()
-        while self.peek() in ("*", "·"):
-            self.take()
-            factor = self.index_part()
-            if _constant(node) is None and _constant(factor) is None:
+        node = self.chain(("*", "·"), self.index_part)
+        if isinstance(node, f.Chain) and node.operators[0] in "*·":
+            node = f.Chain("*" * len(node.operators), node.operands)
+            if [_constant(factor) for factor in node.operands].count(None) > 1:
                 raise FormulaError(
-                    f"the index {formula_text(f.Binary('*', node, factor))} is no sum of letters "
-                    "with whole coefficients"
+                    f"the index {formula_text(node)} is no sum of letters with whole coefficients"
                 )
-            node = f.Binary("*", node, factor)
         return node
 
     def index_part(self) -> f.Node:
@@ -645,10 +641,10 @@ class _Parser:
 _ONE, _TWO = f.Number(printed("1")), f.Number(printed("2"))
 # The derivatives that have no name of their own.
 _SLOPES: dict[str, Callable[[f.Node], f.Node]] = {
-    "log": lambda u: f.Binary("/", _ONE, u),
-    "sqrt": lambda u: f.Binary("/", _ONE, f.Binary("*", _TWO, f.Call("sqrt", (u,)))),
+    "log": lambda u: f.Chain("/", (_ONE, u)),
+    "sqrt": lambda u: f.Chain("/", (_ONE, f.Chain("*", (_TWO, f.Call("sqrt", (u,)))))),
     "cos": lambda u: f.Negative(f.Call("sin", (u,))),
-    "abs": lambda u: f.Binary("-", f.Call("step", (u,)), f.Call("step", (f.Negative(u),))),
+    "abs": lambda u: f.Chain("-", (f.Call("step", (u,)), f.Call("step", (f.Negative(u),)))),
 }
 
 
@@ -669,17 +665,8 @@ def _alike(name: str, known: Collection[str]) -> list[str]:
 
 def _constant(node: f.Node) -> int | None:
     """The value of an index that names no letter and no quantity."""
-    match node:
-        case f.Number(number):
-            return int(number.value)
-        case f.Negative(operand):
-            inner = _constant(operand)
-            return None if inner is None else -inner
-        case f.Binary(operator, left, right):
-            a, b = _constant(left), _constant(right)
-            if a is not None and b is not None:
-                return a + b if operator == "+" else a - b if operator == "-" else a * b
-    return None
+    form = f.linear(node)
+    return form.get("", 0) if form is not None and set(form) <= {""} else None
 
 
 def _is_index(node: f.Node) -> bool:
@@ -692,8 +679,8 @@ def _is_index(node: f.Node) -> bool:
             return number.text.isdecimal()
         case f.Negative(operand):
             return _is_index(operand)
-        case f.Binary("+" | "-" | "*", left, right):
-            return _is_index(left) and _is_index(right)
+        case f.Chain(operators, operands):
+            return set(operators) <= set("+-*") and all(map(_is_index, operands))
     return False
 
 
@@ -738,8 +725,8 @@ def parse(
             f"found {parser.here()}, expected an operator or the end: write * or @ between two "
             "factors"
         )
-    if node.levels > 2 * MAX_DEPTH:
-        raise FormulaError(f"nested deeper than {2 * MAX_DEPTH}, with what its notation stands for")
+    if node.levels > MAX_LEVELS:
+        raise FormulaError(f"nested deeper than {MAX_LEVELS}, with what its notation stands for")
     if node.size > MAX_NODES:
         raise FormulaError(
             f"a formula of more than {MAX_NODES} parts, with what its notation stands for"

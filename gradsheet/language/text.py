@@ -32,8 +32,8 @@ def level(node: f.Node) -> int:
     """How tightly a formula holds together: what holds less tightly than its
     place asks for needs parentheses."""
     match node:
-        case f.Binary(operator):
-            return LEVELS[operator]
+        case f.Chain(operators):
+            return LEVELS[operators[0]]
         case f.Negative():
             return SIGN
         case f.Number(printed):
@@ -54,13 +54,15 @@ def formula_text(node: f.Node) -> str:
     match node:
         case f.Negative(operand):
             return f"-{part(operand, POWER)}"
-        case f.Binary(operator, left, right):
-            mine = LEVELS[operator]
-            sign = f" {operator} " if operator in "+-@·" else operator
-            after = part(right, mine + 1 if mine == SUM else POWER)
-            if operator == "/" and after[0] == "d" and _ends_with_d(left):
-                after = f"({after})"  # a quotient, which would be read as a derivative
-            return part(left, mine) + sign + after
+        case f.Chain(operators, (first, *others) as operands):
+            mine = level(node)
+            text = part(first, mine)
+            for operator, before, operand in zip(operators, operands, others, strict=False):
+                after = part(operand, mine + 1 if mine == SUM else POWER)
+                if operator == "/" and after[0] == "d" and _ends_with_d(before):
+                    after = f"({after})"  # a quotient, which would be read as a derivative
+                text += (f" {operator} " if operator in "+-@·" else operator) + after
+            return text
         case f.Power(base, exponent):
             raised = exponent if isinstance(exponent, int) else f"({exponent})"
             return f"{part(base, POSTFIX)}**{raised}"
@@ -112,8 +114,8 @@ _OVER: dict[type[f.Node], str] = {
 
 def _ends_with_d(node: f.Node) -> bool:
     """Whether the last factor of a product is a quantity with a name that begins with d."""
-    while isinstance(node, f.Binary | f.Negative):
-        node = node.operand if isinstance(node, f.Negative) else node.right
+    while isinstance(node, f.Chain | f.Negative):
+        node = node.below[-1]
     return isinstance(node, f.Quantity) and node.name[0] == "d"
 
 

@@ -50,19 +50,17 @@ def left_out(node: f.Node, where: str) -> Iterator[tuple[str, str, f.Node]]:
         return "sign-not-taken", text, rest
 
     match node:
-        case f.Binary("*" | "@" | "·" as operator, left, right):
-            yield _factor(right, left, where)
-            if not _is(left, operator, "/"):
-                yield _factor(left, right, where)
-        case f.Binary("/", left, right):
-            text = f"the division by {short_text(right)} in {where} was not made"
-            yield "factor-not-multiplied", text, left
-        case f.Binary("+" | "-" as operator, left, right):
-            yield _term(right, left, where)
-            if not _is(left, "+", "-"):
-                yield _term(left, right if operator == "+" else f.Negative(right), where)
-            if operator == "-":
-                yield minus(right, f.Binary("+", left, right))
+        case f.Chain(operators, (first, second, *others) as operands):
+            for k in reversed(range(len(operators))):
+                operand = operands[k + 1]
+                yield _operand(operators[k], operand, node.without(k + 1), where)
+                if operators[k] == "-":
+                    plus = f"{operators[:k]}+{operators[k + 1 :]}"
+                    yield minus(operand, f.Chain(plus, operands))
+            if operators[0] != "/":
+                head = f.Negative(second) if operators[0] == "-" else second
+                rest = f.chain(operators[1:], (head, *others))
+                yield _operand(operators[0], first, rest, where)
         case f.Negative(operand):
             yield minus(operand, operand)
         case f.Power(base, exponent):
@@ -70,17 +68,14 @@ def left_out(node: f.Node, where: str) -> Iterator[tuple[str, str, f.Node]]:
             yield "power-not-taken", text, base
 
 
-def _is(node: f.Node, *operators: str) -> bool:
-    return isinstance(node, f.Binary) and node.operator in operators
-
-
-def _factor(lost: f.Node, rest: f.Node, where: str) -> tuple[str, str, f.Node]:
+def _operand(operator: str, lost: f.Node, rest: f.Node, where: str) -> tuple[str, str, f.Node]:
+    """What is left where an operand is, and its operator with it."""
+    if operator in "+-":
+        return "term-not-added", f"the term {short_text(lost)} of {where} was not added", rest
     text = f"the factor {short_text(lost)} of {where} was not multiplied"
+    if operator == "/":
+        text = f"the division by {short_text(lost)} in {where} was not made"
     return "factor-not-multiplied", text, rest
-
-
-def _term(lost: f.Node, rest: f.Node, where: str) -> tuple[str, str, f.Node]:
-    return "term-not-added", f"the term {short_text(lost)} of {where} was not added", rest
 
 
 def short_text(node: f.Node) -> str:

@@ -65,9 +65,9 @@ def repaired(
     return list(seen.values())
 
 
-# Where a part stands: every node above it, from within outwards, with the field that leads to
-# it, and its number there if the field has several.
-_Path = tuple[tuple[f.Node, str, int | None], ...]
+# Where a part stands: every node above it, from within outwards, with the number of what leads
+# to it below that.
+_Path = tuple[tuple[f.Node, int], ...]
 
 
 def _changes(
@@ -76,12 +76,10 @@ def _changes(
     """Every formula that differs from this one in one place."""
     for node, path, inner in _places(line, (), letters, right):
         for change in _here(node, inner, network):
-            changed: Any = change.line
-            for parent, name, k in path:
-                parts = parent.fields
-                if k is not None:
-                    changed = (*parts[name][:k], changed, *parts[name][k + 1 :])
-                changed = type(parent)(**{**parts, name: changed})
+            changed = change.line
+            for parent, k in path:
+                others = (*parent.below[:k], changed, *parent.below[k + 1 :])
+                changed = f.rebuilt(parent, others)
             yield change._replace(line=changed)
 
 
@@ -94,14 +92,9 @@ def _places(
     below = getattr(node, "operand", None)
     if isinstance(node, f.Derivative | f.Quantity) or isinstance(below, f.Quantity):
         return
-    for name, value in node.fields.items():
-        several = isinstance(value, tuple)
-        for k, item in enumerate(value if several else (value,)):
-            if not path and k in right:
-                continue
-            if isinstance(item, f.Node) and not isinstance(item, f.Letter):
-                above = (node, name, k if several else None), *path
-                yield from _places(item, above, inner, right)
+    for k, part in enumerate(node.below):
+        if path or k not in right:
+            yield from _places(part, ((node, k), *path), inner, right)
 
 
 def _here(node: f.Node, letters: frozenset[str], network: Network) -> Iterator[Change]:
@@ -120,17 +113,26 @@ def _here(node: f.Node, letters: frozenset[str], network: Network) -> Iterator[C
         case f.Transpose(f.Quantity(name, ()) as inner):
             hint = f"whether {name} is to be turned"
             yield Change(inner, "transpose-added", f"{name}.T", name, hint)
-        case f.Binary("@" | "*" as operator, left, right):
-            sign, kind = "*" if operator == "@" else "@", "the kind of a product"
-            yield Change(f.Binary(sign, left, right), "product-wrong", operator, sign, kind)
-            if operator == "@":
-                swapped, order = f.Binary("@", right, left), "the order of a product"
-                yield Change(swapped, "order-wrong", "a @ b", "b @ a", order)
-            outer = f.Call("outer", (left, right))
-            yield Change(outer, "product-wrong", operator, "outer", kind)
+        case f.Chain(operators, operands):
+            for k in reversed(range(len(operators))):
+                for change in _of_product(*node.operation(k)):
+                    rest = (change.line, *operands[k + 2 :])
+                    yield change._replace(line=f.chain(operators[k + 1 :], rest))
         case f.Call("outer", (left, right)):
             turned, hint = f.Call("outer", (right, left)), "the order of a product"
             yield Change(turned, "order-wrong", "outer(a, b)", "outer(b, a)", hint)
+
+
+def _of_product(left: f.Node, operator: str, right: f.Node) -> Iterator[Change]:
+    """Every operation that may be meant where an operator is one of a product."""
+    if operator in "@*":
+        sign, kind = "*" if operator == "@" else "@", "the kind of a product"
+        yield Change(f.chain(sign, (left, right)), "product-wrong", operator, sign, kind)
+        if operator == "@":
+            swapped, order = f.Chain("@", (right, left)), "the order of a product"
+            yield Change(swapped, "order-wrong", "a @ b", "b @ a", order)
+        outer = f.Call("outer", (left, right))
+        yield Change(outer, "product-wrong", operator, "outer", kind)
 
 
 def _indices(shape: Sequence[int], letters: frozenset[str]) -> Iterator[tuple[f.Index, ...]]:

@@ -36,9 +36,12 @@ class _Change:
         """What it has in common with changes that differ in what fits a pattern,
         and in powers."""
         parts: tuple[f.Node, ...] = self.part, self.other
-        match self.part:
-            case f.Binary("/", left, f.Binary() as right) if left == self.other:
-                parts = (right,)  # whatever it is that is not divided by it
+        if isinstance(self.part, f.Chain):
+            for k, operator in enumerate(self.part.operators):
+                divisor = self.part.operands[k + 1]
+                is_lost = operator == "/" and self.part.without(k + 1) == self.other
+                if is_lost and isinstance(divisor, f.Chain):
+                    parts = (divisor,)  # whatever it is that is not divided by it
         return self.code, *(pattern.sub("#", POWERS.sub("", formula_text(part))) for part in parts)
 
     @property
@@ -146,18 +149,30 @@ def _taken(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:
             pass
         case f.Sum(letter, term, bounds):
             yield "mean-for-sum", f"the mean stands for {text}", f.Mean(letter, term, bounds)
-        case f.Binary("+", left, right):
-            minus = f.Binary("-", left, right)
-            yield "sign-wrong", f"{short_text(right)} is subtracted, not added", minus
-            yield from _exchanged(node)
         case f.Transpose(operand):
             yield "transpose-missing", f"{short_text(operand)} stands for {text}", operand
-        case f.Binary("/", left, f.Sum() | f.Call("sum") as right):
-            words = f"the number of its terms stands for {short_text(right)}"
-            yield "number-for-sum", words, f.Binary("/", left, _number_of_terms(right))
-        case f.Binary("/", f.Quantity() as left, f.Quantity() as right):
-            turned = f.Binary("/", right, left)
-            yield "quotient-turned", f"{short_text(turned)} stands for {text}", turned
+        case f.Chain(operators):
+            for k in reversed(range(len(operators))):
+                yield from _taken_for_operation(node, k)
+            yield from _exchanged(node)
+
+
+def _taken_for_operation(node: f.Chain, k: int) -> Iterator[tuple[str, str, f.Node]]:
+    operators, operands = node.operators, node.operands
+    before, operand, behind = operands[: k + 1], operands[k + 1], operands[k + 2 :]
+    if operators[k] == "+":
+        minus = f.Chain(f"{operators[:k]}-{operators[k + 1 :]}", operands)
+        yield "sign-wrong", f"{short_text(operand)} is subtracted, not added", minus
+    if operators[k] != "/":
+        return
+    if isinstance(operand, f.Sum) or (isinstance(operand, f.Call) and operand.function == "sum"):
+        words = f"the number of its terms stands for {short_text(operand)}"
+        other = f.Chain(operators, (*before, _number_of_terms(operand), *behind))
+        yield "number-for-sum", words, other
+    if k == 0 and all(isinstance(side, f.Quantity) for side in operands[:2]):
+        turned = f.Chain("/", (operand, *before))
+        words = f"{formula_text(turned)} stands for {formula_text(f.Chain('/', operands[:2]))}"
+        yield "quotient-turned", words, f.Chain(operators, (operand, *before, *behind))
 
 
 def _taken_for_call(node: f.Call, text: str) -> Iterator[tuple[str, str, f.Node]]:
@@ -189,14 +204,14 @@ def _taken_for_mean(
     yield "sum-for-mean", f"the sum stands for {text}", total
     match term:
         case f.Power(_, 2):  # of a sample, and not of all
-            other = f.Binary("/", total, f.Binary("-", _number_of_terms(total), ONE))
+            other = f.Chain("/", (total, f.Chain("-", (_number_of_terms(total), ONE))))
             yield "one-less", f"{text} is divided by one less than the number of its terms", other
 
 
 def _number_of_terms(total: f.Sum | f.Call) -> f.Node:
     """The sum of as many ones."""
     term = total.arguments[0] if isinstance(total, f.Call) else total.term
-    one = f.Binary("+", f.Binary("*", ZERO, term), ONE)
+    one = f.Chain("+", (f.Chain("*", (ZERO, term)), ONE))
     if isinstance(total, f.Call):
         return replace(total, arguments=(one,))
     return replace(total, term=one)
@@ -207,7 +222,7 @@ def _exchanged(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:
     factors = _factors(node)
     for one in factors:
         match one:
-            case f.Binary("-", f.Number(number), rest) if number.value == 1 and rest in factors:
+            case f.Chain("-", (f.Number(number), rest)) if number.value == 1 and rest in factors:
                 words = f"{short_text(rest)} and {short_text(one)} stand in each other's place"
                 yield "weights-exchanged", words, f.replaced(node, {rest: one, one: rest})
 
@@ -215,6 +230,6 @@ def _exchanged(node: f.Node) -> Iterator[tuple[str, str, f.Node]]:
 def _factors(node: f.Node) -> list[f.Node]:
     """The factors of both terms of a sum."""
     match node:
-        case f.Binary("+" | "*", left, right):
-            return _factors(left) + _factors(right)
+        case f.Chain(operators, operands) if len({*operators}) == 1 and operators[0] in "+*":
+            return [factor for operand in operands for factor in _factors(operand)]
     return [node]

@@ -257,9 +257,7 @@ class _Order:
         """The axis at which a name in a formula stands a step or more before."""
         for axis, index in enumerate(part.indices):
             match index:
-                case f.Binary("-", f.Letter(letter), f.Number()) if letter in member.letters:
-                    return axis
-                case f.Binary("-", f.Letter(letter), int()) if letter in member.letters:
+                case f.Chain("-", (f.Letter(letter), f.Number())) if letter in member.letters:
                     return axis
         return None
 

@@ -304,6 +304,15 @@ def _thawed(value: Any) -> Any:
     return tuple(map(_thawed, value)) if isinstance(value, tuple) else value
 
 
+def _likely_joined(operator: str, one: Shape | None, two: Shape | None) -> Shape | None:
+    """The shape of an operation as far as it is known from those of its sides."""
+    if operator != "@":
+        return max((shape for shape in (one, two) if shape is not None), key=len, default=None)
+    if one:
+        return one[:-1] + (two[1:] if two else ())
+    return None if two is None or len(two) < 2 else two[1:]
+
+
 def _parted(
     indices: tuple[f.Index, ...], axis: int
 ) -> tuple[tuple[f.Index, ...], f.Index, tuple[f.Index, ...]]:
@@ -652,14 +661,8 @@ class _Lowering:
             case f.Quantity(name, indices):
                 shape = shapes.get(name)
                 return None if shape is None else shape[len(indices) - 1 :]
-            case f.Binary("@", left, right):
-                one, two = of(left), of(right)
-                if one:
-                    return one[:-1] + (two[1:] if two else ())
-                return None if two is None or len(two) < 2 else two[1:]
-            case f.Binary(_, left, right):
-                both = [shape for shape in (of(left), of(right)) if shape is not None]
-                return max(both, key=len, default=None)
+            case f.Chain():
+                return node.fold(of, _likely_joined)
             case f.Negative(inner) | f.Power(inner) | f.Sum(_, inner):
                 return of(inner)
             case f.Call(_, (*_, argument)):
@@ -679,8 +682,8 @@ class _Lowering:
                 return self.quantity(name, indices, scope)
             case f.Negative(operand):
                 return self.entrywise("negative", [self.value(operand, scope)])
-            case f.Binary(operator, left, right):
-                return self.binary(operator, self.value(left, scope), self.value(right, scope))
+            case f.Chain():
+                return node.fold(lambda part: self.value(part, scope), self.binary)
             case f.Power(base, exponent):
                 term = self.value(base, scope)
                 return self.entrywise("power", [term], exponent=exponent)
@@ -729,7 +732,7 @@ class _Lowering:
                 slot = self.with_bases(place, first)
                 shifted: f.Node = f.Number(printed(str(1 - first)))
                 if isinstance(index, f.Node):
-                    shifted = f.Binary("+", index, shifted)
+                    shifted = f.Chain("+", (index, shifted))
                 indices = (*before, shifted, *behind)
         return self.indexed(_Term(slot, (), self.steps[slot].shape), indices, scope, name)
 
@@ -785,12 +788,8 @@ class _Lowering:
             case f.Negative(operand):
                 letters, numbers = self.index(operand, scope)
                 return letters, -numbers
-            case f.Binary("+" | "-" | "*" | "·" as operator, left, right):
-                letters, (one, two) = self.aligned(
-                    self.index(left, scope), self.index(right, scope)
-                )
-                join = {"+": np.add, "-": np.subtract}.get(operator, np.multiply)
-                return letters, join(one, two)
+            case f.Chain():
+                return node.fold(lambda part: self.index(part, scope), self.joined_indices)
             case f.Quantity(name, indices) if name in self.whole_numbers:
                 table = np.array(self.whole_numbers[name])
                 if len(indices) != table.ndim:
@@ -805,6 +804,13 @@ class _Lowering:
             "an index is a whole number, a letter, a sum of these, or an entry of something given "
             "that holds whole numbers"
         )
+
+    def joined_indices(
+        self, operator: str, *sides: tuple[tuple[str, ...], Array]
+    ) -> tuple[tuple[str, ...], Array]:
+        """Two such indices joined by + - or *."""
+        letters, numbers = self.aligned(*sides)
+        return letters, {"+": np.add, "-": np.subtract, "*": np.multiply}[operator](*numbers)
 
     def aligned(
         self, *several: tuple[tuple[str, ...], Array]

@@ -23,33 +23,11 @@ ShapeOf = Callable[[f.Node], tuple[int, ...]]
 
 def linear(index: f.Index, scope: Scope) -> Linear | None:
     """An index as a sum of letters with whole coefficients; None where it is something else."""
-    match index:
-        case int(number):
-            return {}, number
-        case f.Number(printed) if printed.value.denominator == 1:
-            return {}, int(printed.value)
-        case f.Letter(name):
-            return {scope.get(name, name): 1}, 0
-        case f.Negative(operand):
-            return _combined(({}, 0), linear(operand, scope), -1)
-        case f.Binary("+" | "-" as operator, left, right):
-            return _combined(linear(left, scope), linear(right, scope), 1 - 2 * (operator == "-"))
-        case f.Binary("*" | "·", left, right):
-            one, two = linear(left, scope), linear(right, scope)
-            for factor, other in ((one, two), (two, one)):
-                if factor is not None and not factor[0]:
-                    return _combined(({}, 0), other, factor[1])
-    return None
-
-
-def _combined(one: Linear | None, two: Linear | None, times: int) -> Linear | None:
-    """One plus so many times two."""
-    if one is None or two is None:
+    form = f.linear(index)
+    if form is None:
         return None
-    coefficients = dict(one[0])
-    for key, coefficient in two[0].items():
-        coefficients[key] = coefficients.get(key, 0) + times * coefficient
-    return {key: c for key, c in coefficients.items() if c}, one[1] + times * two[1]
+    constant = form.pop("", 0)
+    return {scope.get(name, name): times for name, times in form.items() if times}, constant
 
 
 @dataclass(frozen=True)
@@ -73,7 +51,7 @@ class Ranges:
         self._shape_of = shape_of
         self._known: dict[Key, Range] = {**known}
         self._decided: set[Key] = {*known}  # by others, or by bounds: axes do not
-        self._sites = list(self._collected(formula, {}))
+        self._sites = list(self._collected(formula))
         for site in self._sites:
             self._alone(site)
         while self._in_sums():
@@ -96,21 +74,17 @@ class Ranges:
         runs = [(_letter(key), *run) for key, run in self._known.items()]
         return tuple(dict.fromkeys(runs))
 
-    def _collected(self, node: f.Node, scope: Scope) -> Iterator[_Site]:
-        match node:
-            case f.Sum(letter, term, bounds):
-                key: Key = (letter.name, id(node))
-                if bounds is not None:
-                    self._known[key] = bounds
-                    self._decided.add(key)
-                yield from self._collected(term, {**scope, letter.name: key})
-                return
-            case f.Quantity(name, indices) if indices:
-                yield from _sites(name, self._shape_of(f.Quantity(name)), indices, scope)
-            case f.Subscript(base, indices):
-                yield from _sites("the bracket", self._shape_of(base), indices, scope)
-        for part in node.below:
-            yield from self._collected(part, scope)
+    def _collected(self, formula: f.Node) -> Iterator[_Site]:
+        for node, sums in f.walk_in_sums(formula):
+            scope = {letter: (letter, id(around)) for letter, around in sums.items()}
+            match node:
+                case f.Sum(letter, _, (_, _) as bounds):
+                    self._known[letter.name, id(node)] = bounds
+                    self._decided.add((letter.name, id(node)))
+                case f.Quantity(name, indices) if indices:
+                    yield from _sites(name, self._shape_of(f.Quantity(name)), indices, scope)
+                case f.Subscript(base, indices):
+                    yield from _sites("the bracket", self._shape_of(base), indices, scope)
 
     def _alone(self, site: _Site) -> None:
         """Take the range of a letter from an axis that it indexes alone."""

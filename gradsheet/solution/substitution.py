@@ -1,10 +1,7 @@
 """Numbers put into a formula: every quantity in it replaced by its value, as on paper."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from functools import reduce
 from types import MappingProxyType
-from typing import Any
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
@@ -61,9 +58,9 @@ class Substitution:
         rounded. Raises as `put_in` does.
         """
         match node:
-            case f.Binary("+", f.Binary("@") as product, rest):
+            case f.Chain("+", (f.Chain(last=(_, "@", _)) as product, rest)):
                 filler = _Filler(self.evaluator, self.digits)
-                total = f.Binary("+", filler.number(product, NONE), filler.put(rest, NONE))
+                total = f.Chain("+", (filler.number(product, NONE), filler.put(rest, NONE)))
                 return None if filler.rounded else total
         return None
 
@@ -84,7 +81,7 @@ class _Filler:
         self.rounded |= rounded
         return tree_of(value)
 
-    def put(self, node: Any, binding: Binding) -> f.Node:
+    def put(self, node: f.Node, binding: Binding) -> f.Node:
         """Return the formula with its numbers."""
         match node:
             case f.Quantity() | f.Derivative() | f.Call("drelu" | "step"):
@@ -99,7 +96,7 @@ class _Filler:
                 if isinstance(node, f.Largest | f.Smallest):
                     name = "max" if isinstance(node, f.Largest) else "min"
                     return f.Call(name, (f.List(tuple(terms)),))
-                return reduce(lambda left, right: f.Binary("+", left, right), terms)
+                return f.chain("+" * (len(terms) - 1), terms)
             case f.Negative(operand):
                 inner = self.put(operand, binding)
                 if isinstance(inner, f.Number):
@@ -108,12 +105,4 @@ class _Filler:
             case f.Subscript(base, indices):
                 places = tuple(self.evaluator.whole_number(i, binding) for i in indices)
                 return f.Subscript(self.put(base, binding), places)
-        changed: dict[str, Any] = {}
-        for field in fields(node):
-            operand = getattr(node, field.name)
-            if isinstance(operand, f.Node):
-                changed[field.name] = self.put(operand, binding)
-            elif isinstance(operand, tuple):
-                changed[field.name] = tuple(self.put(item, binding) for item in operand)
-        filled: f.Node = replace(node, **changed)
-        return filled
+        return f.rebuilt(node, [self.put(part, binding) for part in node.below])

@@ -161,7 +161,7 @@ class Typesetter(ABC, Generic[T]):
         match node:
             case f.Number(printed) if "e" in printed.text.lower() and printed.value > 0:
                 tightness = TERM  # a power of ten stands behind it
-            case f.Binary("/") if not self.divides_on_one_line:
+            case f.Chain(last=(_, "/", _)) if not self.divides_on_one_line:
                 tightness = POSTFIX
             case f.Number(printed) if printed.value > 0 and not self.divides_on_one_line:
                 tightness = POSTFIX
@@ -188,8 +188,8 @@ class Typesetter(ABC, Generic[T]):
             case f.Negative(operand):
                 least = OVER_INDEX if isinstance(operand, f.Sum) else POWER
                 return self._row(self._sign("−", unary=True), self._part(operand, least))
-            case f.Binary(operator, left, right):
-                return self._binary(operator, left, right)
+            case f.Chain(last=operation):
+                return self._operation(*operation)
             case f.Power(base, exponent):
                 has_layer = isinstance(base, f.Quantity) and base.name not in BARE
                 return self._raised(self._base(base, fenced=has_layer), str(exponent))
@@ -220,7 +220,7 @@ class Typesetter(ABC, Generic[T]):
         over = letter if bounds is None else f"{letter}={bounds[0]}..{bounds[1]}"
         return self._total(over, self._part(node.term, TERM))
 
-    def _binary(self, operator: str, left: f.Node, right: f.Node) -> T:
+    def _operation(self, left: f.Node, operator: str, right: f.Node) -> T:
         if operator == "/":
             return self._quotient(left, right)
         if operator == "@":
@@ -296,9 +296,9 @@ class Typesetter(ABC, Generic[T]):
         """
         factor_kind = ""
         match node:
-            case f.Call("outer") | f.Binary("@"):
+            case f.Call("outer") | f.Chain(last=(_, "@", _)):
                 factor_kind = "@"
-            case f.Binary("*", left, right):
+            case f.Chain(last=(left, "*", right)):
                 factor_kind = self._times(left, right)
         if {factor_kind, kind} == {"⊙", "@"}:
             return self._fenced(self._set(node))
@@ -314,7 +314,7 @@ class Typesetter(ABC, Generic[T]):
                 fenced = printed.value < 0 or bool(set("/e") & set(printed.text.lower()))
             case f.Derivative() as derivative:
                 fenced = self._divides(derivative)
-            case f.Binary() | f.Transpose() | f.Power() | f.Negative() | f.Sum() | f.Call("outer"):
+            case f.Chain() | f.Transpose() | f.Power() | f.Negative() | f.Sum() | f.Call("outer"):
                 fenced = True
         return self._fenced(self._set(base)) if fenced else self._set(base)
 
@@ -334,10 +334,10 @@ class Typesetter(ABC, Generic[T]):
 
     def multiplies_entries(self, tree: f.Node) -> bool:
         """Tell whether there is a product in a formula that is set with ⊙."""
-        products = (n for n in f.walk(tree) if isinstance(n, f.Binary) and n.operator == "*")
-        return any(self.rank(product.left) and self.rank(product.right) for product in products)
+        operations = (part.last for part in f.parts(tree) if isinstance(part, f.Chain))
+        return any(sign == "*" and self.rank(a) and self.rank(b) for a, sign, b in operations)
 
-    def rank(self, node: Any) -> int:
+    def rank(self, node: f.Node) -> int:
         """Count the axes of a formula's value, as far as its form tells."""
         match node:
             case f.Quantity(name, indices):
@@ -347,10 +347,8 @@ class Typesetter(ABC, Generic[T]):
                 return max(0, len(axes) - len(indices))
             case f.Derivative(of, by):
                 return (0 if of.name == "L" else self.rank(of)) + self.rank(by)
-            case f.Binary("@", left, right):
-                return max(0, self.rank(left) + self.rank(right) - 2)
-            case f.Binary(_, left, right):
-                return max(self.rank(left), self.rank(right))
+            case f.Chain():
+                return node.fold(self.rank, _rank_of)
             case f.Negative(inner) | f.Transpose(inner) | f.Sum(_, inner) | f.Power(inner):
                 return self.rank(inner)
             case f.Call("outer" | "diag"):
@@ -393,6 +391,10 @@ class Typesetter(ABC, Generic[T]):
 _OVER: dict[type[f.Sum], str] = {f.Mean: "mean", f.Largest: "max", f.Smallest: "min"}
 
 
+def _rank_of(operator: str, left: int, right: int) -> int:
+    return max(0, left + right - 2) if operator == "@" else max(left, right)
+
+
 def _alone(node: Any) -> Any:
     """What stands in a list of one, or of a list of one: the brackets go without saying."""
     while isinstance(node, f.List) and len(node.items) == 1 and not _is_row(node):
@@ -417,15 +419,15 @@ def _is_vector(node: f.Node) -> bool:
 
 def _first_factor(node: f.Node) -> f.Node:
     """What a product or quotient begins with."""
-    while isinstance(node, f.Binary) and node.operator not in "+-":
-        node = node.left
+    while isinstance(node, f.Chain) and node.operators[0] not in "+-":
+        node = node.operands[0]
     return node
 
 
 def _has_slash(node: f.Node) -> bool:
     if isinstance(node, f.Number):
         return "/" in node.printed.text
-    return isinstance(node, f.Binary) and node.operator == "/"
+    return isinstance(node, f.Chain) and node.operators[-1] == "/"
 
 
 def _own_name(name: str) -> tuple[str, str]:

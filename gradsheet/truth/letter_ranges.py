@@ -76,15 +76,8 @@ class LetterRanges:
     def _sites(self, letter: str, node: f.Node, scope: Scope) -> Iterator[tuple[f.Node, int, Sums]]:
         """The indices with a letter in them, the size of the axis of each, and
         the sums that it stands in."""
-        waiting: list[tuple[f.Node, Sums]] = [(node, {})]
-        while waiting:
-            part, sums = waiting.pop()
-            if isinstance(part, f.Sum):
-                if part.letter.name == letter:
-                    continue
-                sums = {**sums, part.letter.name: part}
-            waiting += [(inner, sums) for inner in part.below]
-            if not isinstance(part, f.Quantity | f.Subscript) or letter not in part.letters:
+        for part, sums in f.walk_in_sums(node, letter):
+            if not isinstance(part, f.Quantity | f.Subscript):
                 continue
             for index, size in zip(part.indices, self.shape(part, scope), strict=False):
                 if isinstance(index, f.Node) and letter in index.letters and _is_sum(index):

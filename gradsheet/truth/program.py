@@ -119,14 +119,9 @@ class _Pass:
 
     def value(self, node: f.Node, scope: Scope) -> Lettered:
         """The value of a formula, for all values of its letters."""
-        first, others = f.left_spine(node)
-        value = self._leaf(first, scope)
-        for binary in others:
-            value = joined(binary.operator, value, self.value(binary.right, scope))
-        return value
-
-    def _leaf(self, node: f.Node, scope: Scope) -> Lettered:
         match node:
+            case f.Chain():
+                return node.fold(lambda part: self.value(part, scope), joined)
             case f.Number(number):
                 return Lettered(self.numbers[number.value])
             case f.Letter(name):

@@ -1,5 +1,6 @@
 """Which entries of which tensor of the pass a claimed quantity speaks of."""
 
+import math
 from collections.abc import Collection, Mapping
 from fractions import Fraction
 from typing import Any
@@ -22,10 +23,12 @@ def core_of(tree: f.Node, rate: Any) -> tuple[Any, f.Quantity | f.Derivative] | 
         case f.Negative(operand):
             inner = core_of(operand, rate)
             return inner and (-inner[0], inner[1])
-        case f.Binary("*", left, right):
-            for factor, other in ((left, right), (right, left)):
-                if (scale := _constant(factor, rate)) and (inner := core_of(other, rate)):
-                    return scale * inner[0], inner[1]
+        case f.Chain(operators, operands) if {*operators} == {"*"}:
+            constants = [_constant(part, rate) for part in operands]
+            cores = [part for part, c in zip(operands, constants, strict=True) if c is None]
+            scale = math.prod(c for c in constants if c is not None)
+            if scale and len(cores) == 1 and (inner := core_of(cores[0], rate)):
+                return scale * inner[0], inner[1]
     return None
 
 
@@ -86,7 +89,7 @@ def _may_meet(i: f.Index, j: f.Index, same: Collection[str]) -> bool:
 
 def mentions(line: f.Node, quantity: f.Node, network: Any) -> bool:
     """Whether a line of working names a quantity, or an entry that the quantity may have, too."""
-    if not isinstance(quantity, f.Quantity | f.Number) and quantity in {*f.walk(line)}:
+    if not isinstance(quantity, f.Quantity | f.Number) and quantity in {*f.parts(line)}:
         return True
     while isinstance(quantity, f.Negative):
         quantity = quantity.operand

@@ -116,20 +116,16 @@ class Unrolled:
     def reads(self, node: f.Node, scope: Scope) -> frozenset[str]:
         """The nodes that a formula is made of."""
         names: set[str] = set()
-        waiting: list[tuple[f.Node, Scope]] = [(node, scope)]
-        while waiting:
-            part, known = waiting.pop()
+        for part, sums in f.walk_in_sums(node):
             match part:
-                case f.Sum(letter):
-                    known = {name: run for name, run in known.items() if name != letter.name}
                 case f.Quantity(name):
+                    known = {letter: run for letter, run in scope.items() if letter not in sums}
                     place = self.place(part, known)
                     names.update(place.nodes)
                     if place.axis is not None:  # of all steps, or of those a letter picks
                         names.add(name)
                 case f.Call(function) if own := self.functions.get(function.removesuffix("'")):
                     names |= self.reads(own.formula, {}) - {own.argument}
-            waiting += [(inner, known) for inner in part.below]
         return frozenset(names)
 
     def derived_by(self, term: f.Node) -> set[str]:
@@ -172,8 +168,10 @@ class Unrolled:
                 return int(number.value)
             case f.Negative(operand):
                 return -self.whole(operand, grids)
-            case f.Binary("+" | "-" | "*" as sign, left, right):
-                return OPERATORS[sign](self.whole(left, grids), self.whole(right, grids))
+            case f.Chain():
+                return index.fold(
+                    lambda part: self.whole(part, grids), lambda sign, a, b: OPERATORS[sign](a, b)
+                )
             case f.Quantity(name, indices) if name in self.whole_numbers:
                 places = tuple(self.whole(inner, grids) - 1 for inner in indices)
                 return self.whole_numbers[name][places]

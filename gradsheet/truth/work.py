@@ -136,26 +136,19 @@ class FormulaWork:
 
     def _visit(self, node: f.Node, times: int) -> Shape:
         """Count a part that is evaluated so many times; its shape, as far as it has one."""
-        first, others = f.left_spine(node)
-        shape = self._leaf(first, times)
-        for binary in others:
-            shape = self._binary(binary.operator, shape, self._visit(binary.right, times), times)
-        return shape
 
-    def _spend(self, times: int, numbers: int, each: float | None = None) -> None:
-        self.work += times * (VISIT + numbers * (self.each if each is None else each))
+        def joined(operator: str, a: Shape, b: Shape) -> Shape:
+            sizes = math.prod(a), math.prod(b)
+            if operator in "@·" and a and b:
+                inner = max(1, min(a[-1], b[0]))
+                self._spend(times, 2 * sizes[0] * sizes[1] // inner)
+                return (*a[:-1], *b[1:])
+            self._spend(times, max(sizes))
+            return a if sizes[0] >= sizes[1] else b
 
-    def _binary(self, operator: str, a: Shape, b: Shape, times: int) -> Shape:
-        sizes = math.prod(a), math.prod(b)
-        if operator in "@·" and a and b:
-            inner = max(1, min(a[-1], b[0]))
-            self._spend(times, 2 * sizes[0] * sizes[1] // inner)
-            return (*a[:-1], *b[1:])
-        self._spend(times, max(sizes))
-        return a if sizes[0] >= sizes[1] else b
-
-    def _leaf(self, node: f.Node, times: int) -> Shape:
         match node:
+            case f.Chain():
+                return node.fold(lambda part: self._visit(part, times), joined)
             case f.Quantity(name, indices):
                 self._spend(times, 0)
                 if name.removesuffix(NEW) == "L" and self.network.shares is not None:
@@ -198,6 +191,9 @@ class FormulaWork:
                 return shape
         self._spend(times, 0)
         return ()
+
+    def _spend(self, times: int, numbers: int, each: float | None = None) -> None:
+        self.work += times * (VISIT + numbers * (self.each if each is None else each))
 
     def _call(self, function: str, shapes: list[Shape], times: int) -> Shape:
         """Count a function of parts with these shapes; its own shape."""

@@ -453,8 +453,8 @@ def test_a_claim_that_the_last_digits_leave_open_has_no_verdict():
 
 
 @pytest.mark.parametrize("frames", [0, 100])
-def test_a_sum_longer_than_the_stack_is_judged_alone_and_after_another(frames):
-    """Two trees of the same sum are compared, and hashed, without a stack of their depth."""
+def test_a_formula_as_large_as_may_be_is_judged_alone_and_after_another(frames):
+    """Two trees of the same formula are compared, and hashed, within Python's stack."""
 
     def deeper(frames, text):
         return (
@@ -463,6 +463,9 @@ def test_a_sum_longer_than_the_stack_is_judged_alone_and_after_another(frames):
             else gradsheet.judge(gradsheet.read(text)).judgements[0].verdict
         )
 
-    claim = f"[[claim]]\nquantity = 'L'\nworking = ['{'+'.join('1' * 499)}']\n"
-    assert deeper(frames, NUMBERS + claim) == "wrong"
-    assert deeper(frames, NUMBERS + "[notation]\nq = 'W1[1,1]'\n" + claim) == "wrong"
+    for line in ("+".join("1" * 499), "*".join("1" * 499), "s74"):
+        steps = "".join(f"s{k} = 'x[1] + s{k - 1}*x[2]'\n" for k in range(1, 75))
+        notation = f"[notation]\ns0 = 'x[1]'\n{steps}"
+        claim = f"[[claim]]\nquantity = 'L'\nworking = ['{line}']\n"
+        assert deeper(frames, NUMBERS + notation + claim) == "wrong"
+        assert deeper(frames, NUMBERS + notation + "q = 'W1[1,1]'\n" + claim) == "wrong"

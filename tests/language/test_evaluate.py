@@ -72,7 +72,7 @@ class Network:
 class Point:
     """Their values."""
 
-    floats, exact = False, True
+    floats, exact, leaves = False, True, None
 
     def __init__(self) -> None:
         self.budget, self.network, self.arithmetic = Budget(), Network(), Arithmetic(40)

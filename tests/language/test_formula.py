@@ -13,7 +13,7 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
 from gradsheet.truth.point import point_of
-from gradsheet.truth.target import mentions
+from gradsheet.truth.target import core_of, mentions
 from tests.sheets import NUMBERS
 
 SHEET = gradsheet.read(
@@ -242,11 +242,32 @@ def test_any_text_is_a_formula_or_a_formula_error(text):
         ("drelu(z1[i])", "step(z1[i])", False),
         ("drelu(z1[i])", "drelu(z1[i])", True),
         ("-dL/dz2[1]", "-1*dL/dz2[1]", True),
+        ("2*z1[1]", "2*z1[1]*x[1]/x[1]", True),
+        ("z1[1] - z1[2]", "x[1] + z1[1] - z1[2]", False),
     ],
 )
 def test_a_line_may_not_quote_its_own_quantity(quantity, line, quoted):
     tree = parse(quantity, NAMES, NOTATION)
     assert mentions(parse(line, NAMES, NOTATION), tree, SHEET.network) is quoted
+
+
+@pytest.mark.parametrize(
+    ("line", "factor"),
+    [
+        ("dL/dz1", 1),
+        ("-dL/dz1*3", -3),
+        ("2*3*dL/dz1*4*learning_rate", 12),
+        ("-2*(3*dL/dz1)", -6),
+        ("0*dL/dz1", None),
+        ("2*dL/dz1*dL/dz1", None),
+        ("2*dL/dz1/3", None),
+        ("learning_rate*2", None),
+    ],
+)
+def test_a_factor_of_one_quantity(line, factor):
+    names = (*NAMES, "learning_rate")
+    core = core_of(parse(line, names, NOTATION), Fraction(1, 2))
+    assert core == (None if factor is None else (factor, parse("dL/dz1", NAMES, NOTATION)))
 
 
 ONE_CLAIM = "x = [1, 2]\n[[layer]]\nW = [[1, 2]]\n[[claim]]\nquantity = 'z1'\nvalue = 5\n"

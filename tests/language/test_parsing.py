@@ -16,7 +16,7 @@ def read(text: str) -> f.Node:
 
 
 x, y, w, k = f.Quantity("x"), f.Quantity("y"), f.Quantity("w"), f.Letter("k")
-i_and_a = f.Binary("+", f.Letter("i"), f.Letter("a"))
+i_and_a = f.Chain("+", (f.Letter("i"), f.Letter("a")))
 
 
 @pytest.mark.parametrize(
@@ -54,19 +54,19 @@ i_and_a = f.Binary("+", f.Letter("i"), f.Letter("a"))
         ("x^½", f.Power(x, Fraction(1, 2))),
         ("x**(4/2)", f.Power(x, 2)),
         ("x**-1", f.Power(x, -1)),
-        ("x**1/2", f.Binary("/", f.Power(x, 1), read("2"))),
+        ("x**1/2", f.Chain("/", (f.Power(x, 1), read("2")))),
         # derivatives
-        ("d(x*y)/dw", f.DerivativeOf(f.Binary("*", x, y), w)),
+        ("d(x*y)/dw", f.DerivativeOf(f.Chain("*", (x, y)), w)),
         ("d(dL/dw)/dv[k]", f.DerivativeOf(read("dL/dw"), f.Quantity("v", (k,)))),
         ("d(x)/dw", f.Derivative(x, w)),
         ("dout/dx", f.Derivative(f.Quantity("out"), x)),
         ("dout[1]/dx[k]", f.Derivative(f.Quantity("out", (1,)), f.Quantity("x", (k,)))),
         ("dL/dw_new", f.Derivative(f.Quantity("L"), f.Quantity("w_new"))),
         # and what is none
-        ("dout*x", f.Binary("*", f.Quantity("dout"), x)),
-        ("(dout)/dx", f.Binary("/", f.Quantity("dout"), f.Quantity("dx"))),
-        ("dout/ax", f.Binary("/", f.Quantity("dout"), f.Quantity("ax"))),
-        ("dout/y", f.Binary("/", f.Quantity("dout"), y)),
+        ("dout*x", f.Chain("*", (f.Quantity("dout"), x))),
+        ("(dout)/dx", f.Chain("/", (f.Quantity("dout"), f.Quantity("dx")))),
+        ("dout/ax", f.Chain("/", (f.Quantity("dout"), f.Quantity("ax")))),
+        ("dout/y", f.Chain("/", (f.Quantity("dout"), y))),
     ],
 )
 def test_the_tree_of_a_formula(text: str, tree: f.Node) -> None:
@@ -96,10 +96,28 @@ def test_the_tree_of_a_formula(text: str, tree: f.Node) -> None:
         "concat(g(x), g'(y))*sum(k=1..2, x[k])",
         "kronecker(i, j + 1)",
         "(2).T",
+        "x - y + -w - -t",
+        "x - (y - w)*(t + 1)",
+        "x*y/(w*t) @ v*(x/y)",
+        "x*(y/dx)/(dout)*2",
     ],
 )
 def test_what_is_written_is_what_was_read(text: str) -> None:
     assert formula_text(read(text)) == text
+
+
+def test_parentheses_that_change_nothing_are_not_written() -> None:
+    tree = read("((x + y) - w) + (v*t)/2")
+    assert formula_text(tree) == "x + y - w + v*t/2"
+    assert read(formula_text(tree)) == tree
+
+
+@pytest.mark.parametrize("operators", ["+", "-", "*", "/", "@", "·", "+-", "*/@·"])
+def test_a_long_sum_or_product_is_one_flat_node(operators: str) -> None:
+    tree = read("x" + "".join(f"{operators[k % len(operators)]}y" for k in range(200)))
+    assert (type(tree), tree.levels, tree.size) == (f.Chain, 2, 401)
+    assert read(formula_text(tree)) == tree
+    assert len(set(f.parts(tree))) == 202  # x, y, and all that it begins with
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 import gradsheet
 from gradsheet.language.parsing import parse
+from gradsheet.language.text import formula_text
 from gradsheet.mistakes.omission import omissions
 from tests.sheets import GRADED, NUMBERS, judged
 
@@ -42,6 +43,15 @@ def test_something_left_out_of_the_line(
 
 def test_every_omission_leaves_out_one_thing() -> None:
     assert [slip.text.split()[2] for slip, _ in omissions(parse("2*3*4", ()))] == ["4", "3", "2"]
+    lines = {formula_text(line) for _, line in omissions(parse("x - y + 2/3*4", ("x", "y")))}
+    assert lines == {
+        "x - y",
+        "x + y + 2/3*4",
+        "x + 2/3*4",
+        "-y + 2/3*4",
+        "x - y + 2/3",
+        "x - y + 2*4",
+    }
     names = ("W1", "x", "b1")
     texts = {slip.text for slip, _ in omissions(parse("-W1 @ x + b1*2/3", names))}
     assert texts == {

@@ -3,6 +3,7 @@
 import pytest
 
 import gradsheet
+from gradsheet.language.text import formula_text
 from gradsheet.mistakes.rewriting import forward_mistakes
 from gradsheet.network.lowering import lowered
 from tests.mistakes.test_steps import mistake_of, planted, printed, sheet_of, value_of
@@ -70,7 +71,7 @@ def test_two_divisions_in_one_formula():
     otherwise = "w1 = w0 - rate*m/(sqrt(v) + eps)"
     sure, _, texts = planted(network, otherwise, f"{ADAM_GIVEN}\nm = 0.3\nv = 0.02", "w1")
     assert sure
-    assert texts == "; and ".join(DIVISION.format(f"1 - {b}", "w1") for b in ("b2", "b1"))
+    assert texts == "; and ".join(DIVISION.format(f"1 - {b}", "w1") for b in ("b1", "b2"))
 
 
 GRU = """
@@ -258,3 +259,22 @@ def test_what_is_derived_by_is_not_left_out():
     texts = [mistake.text for mistake in forward_mistakes(graph)]
     assert "a is left out, as if it were 1" in texts
     assert not any(text.startswith("w is left out") for text in texts)
+
+
+def test_every_sign_and_quotient_is_taken_otherwise_once() -> None:
+    sheet = gradsheet.read(
+        "network = 'L = a + b - c + a/b*c'\n[given]\na = 1\nb = 2\nc = 3\n"
+        "[[claim]]\nquantity = 'L'\nvalue = 1\n"
+    )
+    assert sheet.own is not None
+    made = forward_mistakes(sheet.own.program.graph)
+    lines = {
+        slip.text: formula_text(slip.graph.definitions[0].formula)
+        for slip in made
+        if slip.graph is not None and slip.code in ("sign-wrong", "quotient-turned")
+    }
+    assert lines == {
+        "b is subtracted, not added, in the formula of L": "a - b - c + a/b*c",
+        "a/b*c is subtracted, not added, in the formula of L": "a + b - c - a/b*c",
+        "b/a stands for a/b, in the formula of L": "a + b - c + b/a*c",
+    }
