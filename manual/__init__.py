@@ -1,4 +1,9 @@
-"""Backpropagation of a multilayer perceptron written by hand, in NumPy only."""
+"""Backpropagation written by hand, in NumPy only: the multilayer perceptron, and
+family by family what other networks are made of, each `x_forward(...) -> out,
+cache` above its `x_backward(dout, cache) -> gradients`."""
+
+from importlib import import_module
+from typing import Any
 
 from manual.hessian import hvp
 from manual.jacobians import jacobian, jacobians, per_example_gradients, per_example_norms
@@ -21,3 +26,17 @@ __all__ = [
     "per_example_norms",
     "value_and_grad",
 ]
+
+# The families of every file, which is read when the first of them is asked for.
+FAMILIES = {
+    "dense": ("affine",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    family = name.removesuffix("_forward").removesuffix("_backward")
+    if family != name:
+        for file, families in FAMILIES.items():
+            if family in families:
+                return getattr(import_module(f"manual.{file}"), name)
+    raise AttributeError(f"module 'manual' has no attribute {name!r}")

@@ -1,5 +1,8 @@
-"""The reference: the same multilayer perceptron in JAX. One example is written;
-vmap and grad do the rest."""
+"""The reference: the same networks and families in JAX, forward only. One example
+is written; vmap and grad do the rest."""
+
+from importlib import import_module
+from typing import Any
 
 from ref.hessian import hvp
 from ref.jacobians import jacobian, per_example_gradients, per_example_norms, stacked_jacobian
@@ -27,3 +30,15 @@ __all__ = [
     "stacked_jacobian",
     "value_and_grad",
 ]
+
+# The families of every file, which is read when the first of them is asked for.
+FAMILIES = {
+    "dense": ("affine",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for file, families in FAMILIES.items():
+        if name in families:
+            return getattr(import_module(f"ref.{file}"), name)
+    raise AttributeError(f"module 'ref' has no attribute {name!r}")

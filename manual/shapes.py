@@ -1,0 +1,42 @@
+"""Shapes as the families state them, "x (..., I), W (O, I)", and what does not
+fit."""
+
+import re
+from typing import Any
+
+SHAPE = re.compile(r"(\w+) \(([^)]*)\)")
+
+
+def fit(expected: str, **arrays: Any) -> dict[str, int]:
+    """How long every axis is that has a letter in `expected`, of arrays that have
+    these shapes; one that is None fits always.
+
+    The same letter is the same length everywhere, a number is that length, and
+    `...` in front stands for any axes. ValueError says which array does not fit,
+    its shape, and what it should be.
+
+        >>> fit("x (..., I), W (O, I)", x=np.zeros((5, 3)), W=np.zeros((2, 3)))
+        {'I': 3, 'O': 2}
+    """
+    lengths: dict[str, int] = {}
+    where: dict[str, str] = {}
+    for name, axes in SHAPE.findall(expected):
+        if (array := arrays[name]) is None:
+            continue
+        shape, letters = tuple(array.shape), [axis for axis in axes.split(", ") if axis]
+        if letters[:1] == ["..."]:
+            letters = letters[1:]
+            rest = shape[len(shape) - len(letters) :] if len(letters) <= len(shape) else None
+        else:
+            rest = shape if len(shape) == len(letters) else None
+        if rest is None:
+            raise ValueError(f"{name} has the shape {shape}, expected ({axes})")
+        for letter, length in zip(letters, rest, strict=True):
+            wanted = int(letter) if letter.isdigit() else lengths.setdefault(letter, length)
+            if length != wanted:
+                of = f", as {where[letter]} has it" if letter in where else ""
+                raise ValueError(
+                    f"{name} has the shape {shape}, expected ({axes}) with {letter} = {wanted}{of}"
+                )
+            where.setdefault(letter, name)
+    return lengths
