@@ -29,6 +29,7 @@ __all__ = [
 
 # The families of every file, which is read when the first of them is asked for.
 FAMILIES = {
+    "convolution": ("conv1d", "conv2d"),
     "dense": ("affine",),
 }
 
