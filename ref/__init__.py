@@ -35,6 +35,7 @@ __all__ = [
 FAMILIES = {
     "convolution": ("conv1d", "conv2d"),
     "dense": ("affine",),
+    "pooling": ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"),
 }
 
 
