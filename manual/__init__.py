@@ -31,6 +31,7 @@ __all__ = [
 FAMILIES = {
     "convolution": ("conv1d", "conv2d"),
     "dense": ("affine",),
+    "norm": ("batch_norm", "batch_norm_eval", "layer_norm", "group_norm", "rms_norm"),
     "pooling": ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"),
 }
 
