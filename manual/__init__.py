@@ -29,7 +29,10 @@ __all__ = [
 
 # The families of every file, which is read when the first of them is asked for.
 FAMILIES = {
+    "convolution": ("conv1d", "conv2d"),
     "dense": ("affine",),
+    "norm": ("batch_norm", "batch_norm_eval", "layer_norm", "group_norm", "rms_norm"),
+    "pooling": ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"),
 }
 
 

@@ -12,8 +12,8 @@ def fit(expected: str, **arrays: Any) -> dict[str, int]:
     these shapes; one that is None fits always.
 
     The same letter is the same length everywhere, a number is that length, and
-    `...` in front stands for any axes. ValueError says which array does not fit,
-    its shape, and what it should be.
+    `...` in front or at the end stands for any axes. ValueError says which array
+    does not fit, its shape, and what it should be.
 
         >>> fit("x (..., I), W (O, I)", x=np.zeros((5, 3)), W=np.zeros((2, 3)))
         {'I': 3, 'O': 2}
@@ -27,6 +27,9 @@ def fit(expected: str, **arrays: Any) -> dict[str, int]:
         if letters[:1] == ["..."]:
             letters = letters[1:]
             rest = shape[len(shape) - len(letters) :] if len(letters) <= len(shape) else None
+        elif letters[-1:] == ["..."]:
+            letters = letters[:-1]
+            rest = shape[: len(letters)] if len(letters) <= len(shape) else None
         else:
             rest = shape if len(shape) == len(letters) else None
         if rest is None:

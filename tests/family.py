@@ -9,13 +9,18 @@ in it, and give a line for everything that is not as it should be:
                  exponential, logarithm or root enters
     unlike       on any numbers: by hand in float64 and float32, and JAX, against
                  the same formulas on 60 digits, within what rounding may do
+    transformed  in bfloat16, mapped over a stack and compiled: JAX against
+                 float64 by hand, by `==` on whole numbers where no exponential,
+                 logarithm or root enters, else within what rounding may do
     unmoved      on 60 digits: the gradients by hand against how much out moves
                  where one entry of an array does, which knows no rule
 """
 
+import doctest
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -31,6 +36,7 @@ from gradsheet.numbers.ball import Ball
 DIGITS = 60
 HALF_STEP = flint.fmpq(1, 10**25)  # of a nudge: what it leaves out is smaller than its square
 NUDGE = 1e-30
+BFLOAT16: Any = jnp.dtype("bfloat16").type
 # JAX may sum up in another order, and XLA's exponentials are off by up to four units where a
 # ball grants one.
 OF_JAX = 4
@@ -39,13 +45,15 @@ OF_JAX = 4
 class Case(NamedTuple):
     """A family; its arrays, each a shape to draw or whole numbers as they are
     (labels, a mask, None); how large what is drawn may be; its settings; whether
-    it is `rational`, without exponential, logarithm and root."""
+    it is `rational`, without exponential, logarithm and root; and functions that
+    make of what is drawn for an array, by its place, what it is to be."""
 
     family: str
     arrays: Sequence[Any]
     settings: Mapping[str, Any] = MappingProxyType({})
     rational: bool = False
     size: float = 3.0
+    through: Mapping[int, Callable[[Any], Any]] = MappingProxyType({})
 
     @property
     def moving(self) -> list[int]:
@@ -57,6 +65,17 @@ class Case(NamedTuple):
         return "-".join(map(str, parts))
 
 
+# The families without a mistake: while a copy of `manual` is tried, `manual.conv2d_forward` would
+# be imported from the copy.
+TRUE: Any = SimpleNamespace(
+    **{
+        name: getattr(manual, name)
+        for families in manual.FAMILIES.values()
+        for family in families
+        for name in (f"{family}_forward", f"{family}_backward")
+    }
+)
+
 Passed = dict[str, Any]  # out and the gradients by their names
 Kind = Callable[[Any], Any]
 
@@ -64,12 +83,13 @@ Kind = Callable[[Any], Any]
 def drawn(case: Case, rng: np.random.Generator, *, whole: bool) -> list[Any]:
     """The arrays in float64, those that are drawn whole numbers or any."""
     arrays: list[Any] = []
-    for array in case.arrays:
+    for k, array in enumerate(case.arrays):
         if isinstance(array, tuple):
             size = case.size
             array = (
                 rng.integers(-size, size + 1, array) if whole else rng.uniform(-size, size, array)
             )
+            array = case.through[k](array) if k in case.through else array
             arrays.append(np.asarray(array, float))
         else:
             arrays.append(None if array is None else np.asarray(array))
@@ -78,12 +98,15 @@ def drawn(case: Case, rng: np.random.Generator, *, whole: bool) -> list[Any]:
 
 def typed(arrays: Sequence[Any], kind: Kind | type) -> list[Any]:
     """The floats among arrays in a type of floats, or as objects."""
-    if isinstance(kind, type) and issubclass(kind, np.floating):
-        return [a.astype(kind) if a is not None and a.dtype == float else a for a in arrays]
+    if isinstance(kind, type) and issubclass(kind, np.generic):
+        return [a.astype(kind) if is_float(a) else a for a in arrays]
     entries = np.frompyfunc(kind, 1, 1)
-    return [
-        np.asarray(entries(a), object) if a is not None and a.dtype == float else a for a in arrays
-    ]
+    return [np.asarray(entries(a), object) if is_float(a) else a for a in arrays]
+
+
+def is_float(array: Any) -> bool:
+    """Whether an array is one of floats, bfloat16 among them."""
+    return array is not None and jnp.issubdtype(array.dtype, jnp.floating)
 
 
 def outs(out: Any) -> list[Any]:
@@ -108,20 +131,31 @@ def by_hand(room: ModuleType, case: Case, arrays: Sequence[Any], seeds: Sequence
 
 def in_jax(case: Case, arrays: Sequence[Any], seeds: Sequence[Any]) -> Passed:
     """The same by JAX, of the forward pass in `ref`."""
-    arrays = [None if array is None else jnp.asarray(array) for array in arrays]
+    out, gradients = program(case, arrays)([arrays[k] for k in case.moving], [*seeds])
+    placed = dict(zip(case.moving, gradients, strict=True))
+    return named(case, out, [placed.get(k) for k in range(len(arrays))])
 
-    def forward(*moved: Any) -> Any:
-        every = list(arrays)
-        for k, array in zip(case.moving, moved, strict=True):
-            every[k] = array
-        return getattr(ref, case.family)(*every, **case.settings)
 
-    out, pull_back = jax.vjp(forward, *(arrays[k] for k in case.moving))
-    dout = tuple(map(jnp.asarray, seeds)) if isinstance(out, tuple) else jnp.asarray(seeds[0])
-    gradients: list[Any] = [None] * len(arrays)
-    for k, gradient in zip(case.moving, pull_back(dout), strict=True):
-        gradients[k] = gradient
-    return named(case, out, gradients)
+PROGRAMS: dict[str, Any] = {}  # to compile one takes longer than all else that is asked of a case
+
+
+def program(case: Case, arrays: Sequence[Any]) -> Any:
+    """A family and its vector-Jacobian product as JAX compiles it, of the arrays
+    that are moved and the cotangents of out; what is not moved stands in it."""
+    fixed = {k: a for k, a in enumerate(arrays) if k not in case.moving}
+    told = {k: None if a is None else (a.tolist(), str(a.dtype)) for k, a in fixed.items()}
+    key = repr((case.family, dict(case.settings), len(arrays), told))
+
+    def pulled_back(moved: list[Any], seeds: list[Any]) -> Any:
+        def forward(*moved: Any) -> Any:
+            every = {k: None if a is None else jnp.asarray(a) for k, a in fixed.items()}
+            every |= dict(zip(case.moving, moved, strict=True))
+            return getattr(ref, case.family)(*(every[k] for k in sorted(every)), **case.settings)
+
+        out, pull_back = jax.vjp(forward, *moved)
+        return out, pull_back(tuple(seeds) if isinstance(out, tuple) else seeds[0])
+
+    return PROGRAMS.setdefault(key, jax.jit(pulled_back))
 
 
 def named(case: Case, out: Any, gradients: Sequence[Any]) -> Passed:
@@ -133,7 +167,7 @@ def named(case: Case, out: Any, gradients: Sequence[Any]) -> Passed:
 def seeds_of(case: Case, rng: np.random.Generator, *, whole: bool) -> list[Any]:
     """Uneven cotangents of out."""
     arrays = drawn(case, np.random.default_rng(0), whole=False)
-    out, _ = getattr(manual, f"{case.family}_forward")(*arrays, **case.settings)
+    out, _ = getattr(TRUE, f"{case.family}_forward")(*arrays, **case.settings)
     shapes = [np.shape(array) for array in outs(out)]
     if whole:
         return [np.asarray(rng.integers(1, 6, shape), float) for shape in shapes]
@@ -166,13 +200,19 @@ def _rounding(a: Ball, b: Ball, operation: Any, error: float, size: float | None
     return Ball._rounded(operation(a.value, b.value), error, size)
 
 
+def bounds(case: Case, arrays: Sequence[Any], seeds: Sequence[Any]) -> Passed:
+    """How far off each entry may be that float64 makes of arrays and cotangents."""
+    with mock.patch.object(Ball, "_with", _rounding):
+        balls = by_hand(TRUE, case, typed(arrays, Ball.of), typed(seeds, Ball.of))
+    return {name: np.frompyfunc(lambda ball: ball.error, 1, 1)(of) for name, of in balls.items()}
+
+
 def ratios(room: ModuleType, case: Case, seed: int = 0) -> dict[str, float]:
     """How far everything is off the truth, against the bound on it: that of a
     pass by hand on balls, which carry the error of every operation."""
     rng = np.random.default_rng(seed)
     arrays, seeds = drawn(case, rng, whole=False), seeds_of(case, rng, whole=False)
-    with mock.patch.object(Ball, "_with", _rounding):
-        balls = by_hand(manual, case, typed(arrays, Ball.of), typed(seeds, Ball.of))
+    errors = bounds(case, arrays, seeds)
     found: dict[str, float] = {}
     for dtype in (np.float64, np.float32):
         # Balls have the error of float64, relative to which that of float32 is as large.
@@ -182,7 +222,7 @@ def ratios(room: ModuleType, case: Case, seed: int = 0) -> dict[str, float]:
         with flint.ctx.workdps(DIGITS):
             exact = [x.astype(float) if x is not None and x.dtype == dtype else x for x in a]
             true = by_hand(
-                manual,
+                TRUE,
                 case,
                 typed(exact, flint.arb),
                 typed([x.astype(float) for x in s], flint.arb),
@@ -193,14 +233,41 @@ def ratios(room: ModuleType, case: Case, seed: int = 0) -> dict[str, float]:
             ):
                 for name, array in passed.items():
                     entries = zip(
-                        np.asarray(array).flat, true[name].flat, balls[name].flat, strict=True
+                        np.asarray(array).flat, true[name].flat, errors[name].flat, strict=True
                     )
                     each = (
-                        abs(float(flint.arb(float(v)) - t)) / (times * (unit * ball.error + least))
-                        for v, t, ball in entries
+                        abs(float(flint.arb(float(v)) - t)) / (times * (unit * error + least))
+                        for v, t, error in entries
                     )
                     found[f"{name} {where} in {dtype.__name__}"] = max(each, default=0.0)
     return found
+
+
+def transformed(case: Case, seed: int = 0) -> Iterator[str]:
+    """Where `ref` does not stand being compiled, mapped and differentiated at once
+    in bfloat16, whose whole numbers are exact up to 256."""
+    rng = np.random.default_rng(seed)
+    small = case._replace(size=1.0) if case.rational else case
+    each = []
+    for _ in range(2):
+        arrays = drawn(small, rng, whole=case.rational)
+        seeds = seeds_of(case, rng, whole=case.rational)
+        each.append((typed(arrays, BFLOAT16), typed(seeds, BFLOAT16)))
+    fixed, moving = each[0][0], case.moving
+    stacks = [np.stack([arrays[k] for arrays, _ in each]) for k in moving]
+    cotangents = [np.stack(parts) for parts in zip(*(seeds for _, seeds in each), strict=True)]
+    out, gradients = jax.jit(jax.vmap(program(case, fixed)))(stacks, cotangents)
+    of_arrays = dict(zip(moving, gradients, strict=True))
+    passed = named(case, out, [of_arrays.get(k) for k in range(len(fixed))])
+    unit = OF_JAX * float(jnp.finfo(BFLOAT16).eps) / float(np.finfo(float).eps)
+    for n, (arrays, seeds) in enumerate(each):
+        a, s = typed(arrays, np.float64), typed(seeds, np.float64)
+        true, errors = by_hand(TRUE, case, a, s), bounds(case, a, s)
+        for name, array in passed.items():
+            most = 0 if case.rational else unit * errors[name]
+            off = abs(np.asarray(array[n], float) - true[name])
+            if array.dtype != BFLOAT16 or (off > most).any():
+                yield f"{case}: {name} is {array[n].tolist()}, in float64 {true[name].tolist()}"
 
 
 def unmoved(room: ModuleType, case: Case, seed: int = 0) -> Iterator[str]:
@@ -239,3 +306,31 @@ def faults(room: ModuleType, cases: Sequence[Case]) -> Iterator[str]:
             yield from unmoved(room, case)
         except Exception as error:
             yield f"{case}: {type(error).__name__}: {error}"
+
+
+def refused(family: str, *arrays: Any, **settings: Any) -> str:
+    """What both rooms say, in the same words, of arrays or settings that do not fit."""
+    said = []
+    for room, name, kind in ((manual, f"{family}_forward", np.asarray), (ref, family, jnp.asarray)):
+        try:
+            getattr(room, name)(*(None if a is None else kind(a) for a in arrays), **settings)
+        except ValueError as error:
+            said.append(str(error))
+        else:
+            said.append(f"{room.__name__} has nothing against it")
+    assert said[0] == said[1], said
+    return said[0]
+
+
+def wrong_examples(file: str) -> Iterator[str]:
+    """The examples of a file's docstrings, in either room, that show something else
+    than what they give."""
+    runner = doctest.DocTestRunner(verbose=False)
+    for room in ("manual", "ref"):
+        module = importlib.import_module(f"{room}.{file}")
+        names = {"np": np, "jnp": jnp, **vars(module)}
+        for test in doctest.DocTestFinder().find(module, module.__name__, globs=names):
+            said: list[str] = []
+            with jax.enable_x64(False):
+                runner.run(test, out=said.append)
+            yield from said
