@@ -34,6 +34,17 @@ __all__ = [
 # The families of every file, which is read when the first of them is asked for.
 FAMILIES = {
     "dense": ("affine",),
+    "elementwise": (
+        "relu",
+        "leaky_relu",
+        "sigmoid",
+        "tanh",
+        "softplus",
+        "silu",
+        "gelu",
+        "swiglu",
+        "softmax",
+    ),
 }
 
 
