@@ -41,6 +41,13 @@ FAMILIES = {
         "swiglu",
         "softmax",
     ),
+    "criteria": (
+        "squared_error",
+        "softmax_cross_entropy",
+        "sigmoid_cross_entropy",
+        "hinge",
+        "huber",
+    ),
 }
 
 
