@@ -33,6 +33,24 @@ FAMILIES = {
     "dense": ("affine",),
     "norm": ("batch_norm", "batch_norm_eval", "layer_norm", "group_norm", "rms_norm"),
     "pooling": ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"),
+    "elementwise": (
+        "relu",
+        "leaky_relu",
+        "sigmoid",
+        "tanh",
+        "softplus",
+        "silu",
+        "gelu",
+        "swiglu",
+        "softmax",
+    ),
+    "criteria": (
+        "squared_error",
+        "softmax_cross_entropy",
+        "sigmoid_cross_entropy",
+        "hinge",
+        "huber",
+    ),
 }
 
 

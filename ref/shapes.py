@@ -43,3 +43,32 @@ def fit(expected: str, **arrays: Any) -> dict[str, int]:
                 )
             where.setdefault(letter, name)
     return lengths
+
+
+def alike(**arrays: Any) -> None:
+    """Whether arrays have one shape and one type of numbers, floats or exact ones.
+
+    ValueError says which does not: the first where it has whole numbers, which no
+    slope can be stored in, and another one where it is not as the first.
+
+        >>> alike(yhat=np.zeros((4, 1)), y=np.zeros(4))
+        Traceback (most recent call last):
+        ValueError: y has the shape (4,), expected (4, 1), as yhat has it
+    """
+    first, like = next(iter(arrays.items()))
+    if like.dtype.kind in "biuc":
+        raise ValueError(
+            f"{first} has dtype {like.dtype}, expected floats or exact numbers: write "
+            f"{first}.astype(float)"
+        )
+    for name, array in arrays.items():
+        if tuple(array.shape) != tuple(like.shape):
+            raise ValueError(
+                f"{name} has the shape {tuple(array.shape)}, expected {tuple(like.shape)}, "
+                f"as {first} has it"
+            )
+        if array.dtype != like.dtype:
+            raise ValueError(
+                f"{name} has dtype {array.dtype}, expected {like.dtype}, as {first} has it: write "
+                f"{name}.astype({first}.dtype)"
+            )

@@ -11,7 +11,7 @@ import pytest
 
 import manual
 from tests.families import test_convolution, test_norm, test_pooling
-from tests.family import OF_JAX, Case, bounds, by_hand, drawn, named, seeds_of
+from tests.family import OF_JAX, Case, by_hand, drawn, named, rounding, seeds_of
 
 torch = pytest.importorskip("torch", reason="comes with the extra peers, which is not installed")
 F = torch.nn.functional
@@ -49,11 +49,12 @@ def test_pytorch_gives_the_same(case: Case) -> None:
     out = THEIRS[case.family](*theirs, **case.settings)
     out.backward(torch.tensor(seeds[0]))
     gradients = [None if a is None or a.grad is None else a.grad.numpy() for a in theirs]
-    passed, errors = by_hand(manual, case, arrays, seeds), bounds(case, arrays, seeds)
+    passed, info = by_hand(manual, case, arrays, seeds), np.finfo(float)
+    errors = rounding(case, arrays, seeds, OF_JAX * info.eps, info.tiny)
     for name, array in named(case, out.detach().numpy(), gradients).items():
         if array is None:  # PyTorch has no gradient by statistics that are given
             assert case.family == "batch_norm_eval"
             assert name in ("gradient3", "gradient4")
             continue
-        most = 0 if case.rational else OF_JAX * errors[name]
+        most = 0 if case.rational else errors[name]
         assert (abs(passed[name] - array) <= most).all(), name

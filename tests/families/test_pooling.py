@@ -14,7 +14,7 @@ from tests.family import (
     faults,
     in_jax,
     refused,
-    transformed,
+    rough,
     unequal,
     wrong_examples,
 )
@@ -80,7 +80,7 @@ def of(family: str) -> list[Case]:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_by_hand_is_jax_and_the_truth(case: Case) -> None:
     assert [*faults(manual, [case])] == []
-    assert [*transformed(case)] == []
+    assert [*rough(case)] == []
 
 
 @pytest.mark.parametrize(
