@@ -52,6 +52,8 @@ FAMILIES = {
         "huber",
     ),
 }
+# Whole networks, each a file.
+NETWORKS = ("convnet", "language_model", "transformer")
 
 
 def __getattr__(name: str) -> Any:
@@ -60,4 +62,7 @@ def __getattr__(name: str) -> Any:
         for file, families in FAMILIES.items():
             if family in families:
                 return getattr(import_module(f"manual.{file}"), name)
+    for file in NETWORKS:
+        if name.startswith(f"{file}_"):
+            return getattr(import_module(f"manual.{file}"), name)
     raise AttributeError(f"module 'manual' has no attribute {name!r}")

@@ -28,13 +28,13 @@ class Convnet(NamedTuple):
     W3 (H, what is left of an image), W4 (O, H), and a bias for each."""
 
     w1: Array
-    b1: Array
+    b1: Array | None
     w2: Array
-    b2: Array
+    b2: Array | None
     W3: Array
-    b3: Array
+    b3: Array | None
     W4: Array
-    b4: Array
+    b4: Array | None
 
 
 def convnet_forward(params: Convnet, x: Array) -> tuple[Array, Any]:

@@ -124,7 +124,6 @@ def transformer_value_and_grad(
     """The loss of tokens (N, T + 1), each but the first to be told from those before
     it, and its gradient by every parameter."""
     scores, cache = transformer_forward(params, tokens[:, :-1], heads=heads)
-    flat = scores.reshape(-1, scores.shape[-1])  # (N T, V)
-    loss, criterion = softmax_cross_entropy_forward(flat, tokens[:, 1:].reshape(-1))  # (5)
-    d_flat, _ = softmax_cross_entropy_backward(loss**0, criterion)
-    return loss, transformer_backward(d_flat.reshape(scores.shape), cache)
+    loss, criterion = softmax_cross_entropy_forward(scores, tokens[:, 1:])  # (5)
+    d_scores, _ = softmax_cross_entropy_backward(loss**0, criterion)
+    return loss, transformer_backward(d_scores, cache)

@@ -56,10 +56,15 @@ FAMILIES = {
         "huber",
     ),
 }
+# Whole networks, each a file.
+NETWORKS = ("convnet", "language_model", "transformer")
 
 
 def __getattr__(name: str) -> Any:
     for file, families in FAMILIES.items():
         if name in families:
+            return getattr(import_module(f"ref.{file}"), name)
+    for file in NETWORKS:
+        if name.startswith(f"{file}_"):
             return getattr(import_module(f"ref.{file}"), name)
     raise AttributeError(f"module 'ref' has no attribute {name!r}")

@@ -34,4 +34,4 @@ def language_model_loss(params: LanguageModel, tokens: jax.Array) -> jax.Array:
     """The mean cross-entropy of tokens (N, T + 1), each but the first to be told
     from those before it."""
     scores = language_model_scores(params, tokens[:, :-1])
-    return softmax_cross_entropy(scores.reshape(-1, scores.shape[-1]), tokens[:, 1:].reshape(-1))
+    return softmax_cross_entropy(scores, tokens[:, 1:])

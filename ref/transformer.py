@@ -63,4 +63,4 @@ def transformer_loss(params: Transformer, tokens: jax.Array, *, heads: int) -> j
     """The mean cross-entropy of tokens (N, T + 1), each but the first to be told
     from those before it."""
     scores = transformer_scores(params, tokens[:, :-1], heads=heads)
-    return softmax_cross_entropy(scores.reshape(-1, scores.shape[-1]), tokens[:, 1:].reshape(-1))
+    return softmax_cross_entropy(scores, tokens[:, 1:])

@@ -176,7 +176,7 @@ PLANTED = [
     ("convnet", "p1, w2, b2, padding", "p1, w2, 0 * b2, padding"),
     ("language_model", "lstm_backward(d_h, lstm)", "lstm_backward(d_h[:, ::-1], lstm)"),
     ("language_model", "embedding_backward(d_x, rows)", "embedding_backward(d_x[:1], rows)"),
-    ("language_model", "tokens[:, 1:].reshape(-1)", "tokens[:, :-1].reshape(-1)"),
+    ("language_model", "scores, tokens[:, 1:])", "scores, tokens[:, :-1])"),
     ("language_model", "affine_forward(h, W, b)", "affine_forward(h, W, 0 * b)"),
     ("language_model", "(loss**0, criterion)", "(2 * loss**0, criterion)"),
     ("transformer", "d_x = dout + d_x  #", "d_x = d_x  #"),
