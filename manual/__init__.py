@@ -30,13 +30,15 @@ __all__ = [
 # The families of every file, which is read when the first of them is asked for.
 FAMILIES = {
     "dense": ("affine",),
+    "lookup": ("dropout", "embedding"),
 }
+# What belongs to them and is a constant, without a gradient.
+CONSTANTS = {"attention_heads": ("causal_mask", "padding_mask")}
 
 
 def __getattr__(name: str) -> Any:
     family = name.removesuffix("_forward").removesuffix("_backward")
-    if family != name:
-        for file, families in FAMILIES.items():
-            if family in families:
-                return getattr(import_module(f"manual.{file}"), name)
+    for file, families in FAMILIES.items():
+        if (family in families and family != name) or name in CONSTANTS.get(file, ()):
+            return getattr(import_module(f"manual.{file}"), name)
     raise AttributeError(f"module 'manual' has no attribute {name!r}")

@@ -34,11 +34,14 @@ __all__ = [
 # The families of every file, which is read when the first of them is asked for.
 FAMILIES = {
     "dense": ("affine",),
+    "lookup": ("dropout", "embedding"),
 }
+# What belongs to them and is a constant, without a gradient.
+CONSTANTS = {"attention_heads": ("causal_mask", "padding_mask")}
 
 
 def __getattr__(name: str) -> Any:
     for file, families in FAMILIES.items():
-        if name in families:
+        if name in families or name in CONSTANTS.get(file, ()):
             return getattr(import_module(f"ref.{file}"), name)
     raise AttributeError(f"module 'ref' has no attribute {name!r}")
