@@ -35,6 +35,7 @@ __all__ = [
 FAMILIES = {
     "dense": ("affine",),
     "lookup": ("dropout", "embedding"),
+    "residual": ("residual_block",),
 }
 # What belongs to them and is a constant, without a gradient.
 CONSTANTS = {"attention_heads": ("causal_mask", "padding_mask")}
