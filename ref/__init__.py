@@ -35,6 +35,7 @@ __all__ = [
 FAMILIES = {
     "dense": ("affine",),
     "lookup": ("dropout", "embedding"),
+    "recurrent": ("rnn", "lstm", "gru"),
     "residual": ("residual_block",),
 }
 # What belongs to them and is a constant, without a gradient.
