@@ -29,6 +29,7 @@ __all__ = [
 
 # The families of every file, which is read when the first of them is asked for.
 FAMILIES = {
+    "attention_heads": ("attention", "multi_head_attention", "rotary"),
     "dense": ("affine",),
     "lookup": ("dropout", "embedding"),
     "recurrent": ("rnn", "lstm", "gru"),
