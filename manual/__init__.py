@@ -29,10 +29,16 @@ __all__ = [
 
 # The families of every file, which is read when the first of them is asked for.
 FAMILIES = {
+    "attention_heads": ("attention", "multi_head_attention", "rotary"),
     "convolution": ("conv1d", "conv2d"),
+    "criteria": (
+        "squared_error",
+        "softmax_cross_entropy",
+        "sigmoid_cross_entropy",
+        "hinge",
+        "huber",
+    ),
     "dense": ("affine",),
-    "norm": ("batch_norm", "batch_norm_eval", "layer_norm", "group_norm", "rms_norm"),
-    "pooling": ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"),
     "elementwise": (
         "relu",
         "leaky_relu",
@@ -44,25 +50,36 @@ FAMILIES = {
         "swiglu",
         "softmax",
     ),
-    "criteria": (
-        "squared_error",
-        "softmax_cross_entropy",
-        "sigmoid_cross_entropy",
-        "hinge",
-        "huber",
-    ),
+    "lookup": ("dropout", "embedding"),
+    "norm": ("batch_norm", "batch_norm_eval", "layer_norm", "group_norm", "rms_norm"),
+    "pooling": ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"),
+    "recurrent": ("rnn", "lstm", "gru"),
+    "residual": ("residual_block",),
 }
-# Whole networks, each a file.
-NETWORKS = ("convnet", "language_model", "transformer")
+# And what else there is: masks, and whole networks.
+OTHERS = {
+    "attention_heads": ("causal_mask", "padding_mask"),
+    "convnet": ("convnet_forward", "convnet_backward", "convnet_value_and_grad"),
+    "language_model": (
+        "language_model_forward",
+        "language_model_backward",
+        "language_model_value_and_grad",
+    ),
+    "transformer": ("transformer_forward", "transformer_backward", "transformer_value_and_grad"),
+}
+_FILES = {
+    name: file
+    for file, families in FAMILIES.items()
+    for family in families
+    for name in (f"{family}_forward", f"{family}_backward")
+} | {name: file for file, names in OTHERS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    family = name.removesuffix("_forward").removesuffix("_backward")
-    if family != name:
-        for file, families in FAMILIES.items():
-            if family in families:
-                return getattr(import_module(f"manual.{file}"), name)
-    for file in NETWORKS:
-        if name.startswith(f"{file}_"):
-            return getattr(import_module(f"manual.{file}"), name)
-    raise AttributeError(f"module 'manual' has no attribute {name!r}")
+    if name not in _FILES:
+        raise AttributeError(f"module 'manual' has no attribute {name!r}")
+    return getattr(import_module(f"manual.{_FILES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FILES})

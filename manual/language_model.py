@@ -30,7 +30,7 @@ class LanguageModel(NamedTuple):
     W_h: Array
     b_h: Array
     W: Array
-    b: Array
+    b: Array | None
 
 
 def language_model_forward(params: LanguageModel, tokens: Array) -> tuple[Array, Any]:

@@ -11,9 +11,10 @@ def fit(expected: str, **arrays: Any) -> dict[str, int]:
     """How long every axis is that has a letter in `expected`, of arrays that have
     these shapes; one that is None fits always.
 
-    The same letter is the same length everywhere, a number is that length, and
-    `...` in front or at the end stands for any axes. ValueError says which array
-    does not fit, its shape, and what it should be.
+    The same letter is the same length everywhere, 4H is four times the H of an
+    array before, a number is that length, and `...` in front or at the end stands
+    for any axes. ValueError says which array does not fit, its shape, and what it
+    should be.
 
         >>> fit("x (..., I), W (O, I)", x=np.zeros((5, 3)), W=np.zeros((2, 3)))
         {'I': 3, 'O': 2}
@@ -34,14 +35,20 @@ def fit(expected: str, **arrays: Any) -> dict[str, int]:
             rest = shape if len(shape) == len(letters) else None
         if rest is None:
             raise ValueError(f"{name} has the shape {shape}, expected ({axes})")
-        for letter, length in zip(letters, rest, strict=True):
-            wanted = int(letter) if letter.isdigit() else lengths.setdefault(letter, length)
+        for axis, length in zip(letters, rest, strict=True):
+            letter = axis.lstrip("0123456789")
+            if not letter:
+                wanted, of = int(axis), ""
+            elif letter == axis:
+                wanted = lengths.setdefault(letter, length)
+                of = f", as {where.setdefault(letter, name)} has it"
+            else:
+                wanted = int(axis.removesuffix(letter)) * lengths[letter]
+                of = f", as {where[letter]} has {letter} = {lengths[letter]}"
             if length != wanted:
-                of = f", as {where[letter]} has it" if letter in where else ""
                 raise ValueError(
-                    f"{name} has the shape {shape}, expected ({axes}) with {letter} = {wanted}{of}"
+                    f"{name} has the shape {shape}, expected ({axes}) with {axis} = {wanted}{of}"
                 )
-            where.setdefault(letter, name)
     return lengths
 
 
@@ -72,3 +79,17 @@ def alike(**arrays: Any) -> None:
                 f"{name} has dtype {array.dtype}, expected {like.dtype}, as {first} has it: write "
                 f"{name}.astype({first}.dtype)"
             )
+
+
+def stretched(name: str, array: Any, to: str, shape: tuple[int, ...]) -> None:
+    """Raises ValueError where an array does not stretch to the shape that another
+    has: axes of length 1 and missing ones in front do.
+
+        >>> stretched("mask", np.ones((3, 1)), "x", (2, 3, 4))
+    """
+    axes = tuple(array.shape)
+    behind = shape[len(shape) - len(axes) :]
+    if len(axes) > len(shape) or any(a not in (1, s) for a, s in zip(axes, behind, strict=True)):
+        raise ValueError(
+            f"{name} has the shape {axes}, expected one that stretches to {shape}, as {to} has it"
+        )

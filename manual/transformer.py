@@ -37,15 +37,15 @@ class Block(NamedTuple):
     gamma1: Array
     beta1: Array
     Wqkv: Array
-    bqkv: Array
+    bqkv: Array | None
     Wo: Array
-    bo: Array
+    bo: Array | None
     gamma2: Array
     beta2: Array
     W1: Array
-    b1: Array
+    b1: Array | None
     W2: Array
-    b2: Array
+    b2: Array | None
 
 
 class Transformer(NamedTuple):

@@ -33,10 +33,16 @@ __all__ = [
 
 # The families of every file, which is read when the first of them is asked for.
 FAMILIES = {
+    "attention_heads": ("attention", "multi_head_attention", "rotary"),
     "convolution": ("conv1d", "conv2d"),
+    "criteria": (
+        "squared_error",
+        "softmax_cross_entropy",
+        "sigmoid_cross_entropy",
+        "hinge",
+        "huber",
+    ),
     "dense": ("affine",),
-    "norm": ("batch_norm", "batch_norm_eval", "layer_norm", "group_norm", "rms_norm"),
-    "pooling": ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"),
     "elementwise": (
         "relu",
         "leaky_relu",
@@ -48,23 +54,29 @@ FAMILIES = {
         "swiglu",
         "softmax",
     ),
-    "criteria": (
-        "squared_error",
-        "softmax_cross_entropy",
-        "sigmoid_cross_entropy",
-        "hinge",
-        "huber",
-    ),
+    "lookup": ("dropout", "embedding"),
+    "norm": ("batch_norm", "batch_norm_eval", "layer_norm", "group_norm", "rms_norm"),
+    "pooling": ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"),
+    "recurrent": ("rnn", "lstm", "gru"),
+    "residual": ("residual_block",),
 }
-# Whole networks, each a file.
-NETWORKS = ("convnet", "language_model", "transformer")
+# And what else there is: masks, and whole networks.
+OTHERS = {
+    "attention_heads": ("causal_mask", "padding_mask"),
+    "convnet": ("convnet_scores", "convnet_loss"),
+    "language_model": ("language_model_scores", "language_model_loss"),
+    "transformer": ("transformer_scores", "transformer_loss"),
+}
+_FILES = {family: file for file, families in FAMILIES.items() for family in families} | {
+    name: file for file, names in OTHERS.items() for name in names
+}
 
 
 def __getattr__(name: str) -> Any:
-    for file, families in FAMILIES.items():
-        if name in families:
-            return getattr(import_module(f"ref.{file}"), name)
-    for file in NETWORKS:
-        if name.startswith(f"{file}_"):
-            return getattr(import_module(f"ref.{file}"), name)
-    raise AttributeError(f"module 'ref' has no attribute {name!r}")
+    if name not in _FILES:
+        raise AttributeError(f"module 'ref' has no attribute {name!r}")
+    return getattr(import_module(f"ref.{_FILES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FILES})

@@ -142,7 +142,8 @@ class Ball:
 
     def tanh(self) -> "Ball":
         """The hyperbolic tangent."""
-        return self._through(math.tanh, 1.0)
+        least = max(abs(self.value) - self.error, 0.0)
+        return self._through(math.tanh, min(1.0, 4 * math.exp(-2 * least)))  # 1 / cosh^2
 
     def erfc(self) -> "Ball":
         """The complementary error function: six units in the last place are granted
