@@ -69,7 +69,7 @@ ACTIVATIONS: dict[str, Elementwise | OverLayer] = {}  # by name
 
 def number(like: Array, value: Any) -> Any:
     """`value` in the number type of `like`; exact on objects, where a bare int
-    would turn `1 / 3` into a float."""
+    would turn `1 / 3` into a float. Beside integers, 0.5 is not cut off to 0."""
     if like.dtype == object:
         # 0.01 is meant as 1/100.
         exact = Fraction(str(value)) if isinstance(value, float) else Fraction(value)
@@ -77,6 +77,8 @@ def number(like: Array, value: Any) -> Any:
             return exact
         whole = 0 * like.flat[0] + exact.numerator  # not every type mixes with fractions
         return whole if exact.denominator == 1 else whole / exact.denominator
+    if like.dtype.kind in "biu":
+        return value if isinstance(value, int) else float(value)
     return like.dtype.type(value)
 
 

@@ -1,5 +1,8 @@
-"""The reference: the same multilayer perceptron in JAX. One example is written;
-vmap and grad do the rest."""
+"""The reference: the same networks and families in JAX, forward only. One example
+is written; vmap and grad do the rest."""
+
+from importlib import import_module
+from typing import Any
 
 from ref.hessian import hvp
 from ref.jacobians import jacobian, per_example_gradients, per_example_norms, stacked_jacobian
@@ -27,3 +30,53 @@ __all__ = [
     "stacked_jacobian",
     "value_and_grad",
 ]
+
+# The families of every file, which is read when the first of them is asked for.
+FAMILIES = {
+    "attention_heads": ("attention", "multi_head_attention", "rotary"),
+    "convolution": ("conv1d", "conv2d"),
+    "criteria": (
+        "squared_error",
+        "softmax_cross_entropy",
+        "sigmoid_cross_entropy",
+        "hinge",
+        "huber",
+    ),
+    "dense": ("affine",),
+    "elementwise": (
+        "relu",
+        "leaky_relu",
+        "sigmoid",
+        "tanh",
+        "softplus",
+        "silu",
+        "gelu",
+        "swiglu",
+        "softmax",
+    ),
+    "lookup": ("dropout", "embedding"),
+    "norm": ("batch_norm", "batch_norm_eval", "layer_norm", "group_norm", "rms_norm"),
+    "pooling": ("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"),
+    "recurrent": ("rnn", "lstm", "gru"),
+    "residual": ("residual_block",),
+}
+# And what else there is: masks, and whole networks.
+OTHERS = {
+    "attention_heads": ("causal_mask", "padding_mask"),
+    "convnet": ("convnet_scores", "convnet_loss"),
+    "language_model": ("language_model_scores", "language_model_loss"),
+    "transformer": ("transformer_scores", "transformer_loss"),
+}
+_FILES = {family: file for file, families in FAMILIES.items() for family in families} | {
+    name: file for file, names in OTHERS.items() for name in names
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FILES:
+        raise AttributeError(f"module 'ref' has no attribute {name!r}")
+    return getattr(import_module(f"ref.{_FILES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FILES})

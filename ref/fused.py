@@ -24,11 +24,11 @@ def softmax_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
     as -y_i (z_i - m - log(1 + rest)), with m the largest z and rest the sum of
     e^(z_k - m) over the others.
     """
-    m, log = _log_sum(z)
+    m, log = log_sum(z)
     return -y * jnp.where(y == 0, 0, z - m - log)  # 0 log 0 = 0, of a class at -inf too
 
 
-def _log_sum(z: jax.Array) -> tuple[jax.Array, jax.Array]:
+def log_sum(z: jax.Array) -> tuple[jax.Array, jax.Array]:
     """log sum_k e^z_k as m and log(1 + rest)."""
     e, largest, m = exponentials(z)
     # That of m is 1, which log1p adds: taken away, not left out, so that its gradient stays.
@@ -61,7 +61,7 @@ def softmax_binary_cross_entropy(y: jax.Array, z: jax.Array) -> jax.Array:
     is better.
     """
     yhat, no = softmax(z), 1 - y
-    m, log = _log_sum(z)
+    m, log = log_sum(z)
     m_others, log_others = jax.vmap(partial(_log_sum_without, z))(jnp.arange(z.size))
     of_sums = (m_others - m) + (log_others - log)
     # Beyond that 1 - yhat is too rough, and so is XLA's log1p of what is below -1/3.

@@ -116,10 +116,10 @@ class Ball:
             power = power * self
         return power
 
-    def _through(self, function: Callable[[float], float], rate: float) -> "Ball":
-        """A function whose slope nearby is at most `rate`."""
+    def _through(self, function: Callable[[float], float], rate: float, units: float = 2) -> "Ball":
+        """A function whose slope nearby is at most `rate`, and which errs by `units` of u."""
         try:
-            return self._rounded(function(self.value), rate * self.error, units=2)
+            return self._rounded(function(self.value), rate * self.error, units=units)
         except (OverflowError, ValueError):
             return Ball(math.nan, math.inf)
 
@@ -142,7 +142,14 @@ class Ball:
 
     def tanh(self) -> "Ball":
         """The hyperbolic tangent."""
-        return self._through(math.tanh, 1.0)
+        least = max(abs(self.value) - self.error, 0.0)
+        return self._through(math.tanh, min(1.0, 4 * math.exp(-2 * least)))  # 1 / cosh^2
+
+    def erfc(self) -> "Ball":
+        """The complementary error function: six units in the last place are granted
+        to C libraries, of which glibc took four on 10^10 random numbers."""
+        least = max(abs(self.value) - self.error, 0.0)
+        return self._through(math.erfc, 2 / math.sqrt(math.pi) * math.exp(-least * least), 12)
 
     def sqrt(self) -> "Ball":
         """The square root, exact where that is a float."""

@@ -164,6 +164,7 @@ def copy_of_manual(folder: Path, file: str, old: str, new: str) -> Iterator[Modu
     text = path.read_text()
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in manual/{file}.py"
     path.write_text(text.replace(old, new))
+    compile(path.read_text(), path, "exec")  # what nobody could run is no mistake
     modules = {name: sys.modules[name] for name in sys.modules if name.split(".")[0] == "manual"}
     for name in modules:
         del sys.modules[name]

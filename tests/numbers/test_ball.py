@@ -6,6 +6,7 @@ import math
 from decimal import Decimal
 from fractions import Fraction
 
+import flint
 import numpy as np
 import pytest
 from hypothesis import given
@@ -108,3 +109,12 @@ def test_roots_that_are_floats_are_exact() -> None:
     assert Ball.of(-1).sqrt().error == math.inf
     near = Ball(0.0, 1e-20).sqrt()  # whose slope has no bound
     assert 1e-10 <= near.error < 2e-10
+
+
+@given(st.floats(-30, 30), st.integers(0, 40))
+def test_the_bound_of_the_error_function_holds(x: float, off: int) -> None:
+    """Of a float, and of one that is off by so many units: against 40 digits."""
+    ball = Ball(x + off * math.ulp(x), (off + 1) * math.ulp(x)).erfc()
+    with flint.ctx.workdps(40):
+        error = abs(float(flint.arb(ball.value) - flint.arb(x).erfc()))
+    assert error <= ball.error

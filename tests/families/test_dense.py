@@ -1,0 +1,33 @@
+"""The dense layer: by hand, in JAX, and with mistakes planted in it."""
+
+import pytest
+
+import manual
+from tests.family import Case, faults
+from tests.manual.test_planted import copy_of_manual
+
+CASES = [
+    Case("affine", [(4, 3), (2, 3), (2,)], rational=True),
+    Case("affine", [(1, 3), (5, 3), (5,)], rational=True),
+    Case("affine", [(2, 4, 3), (2, 3), None], rational=True),
+    Case("affine", [(3,), (2, 3), (2,)], rational=True),
+]
+PLANTED = [
+    ("out = x @ W.T", "out = x @ W.T * 2"),
+    ("out if b is None else out + b", "out"),
+    ("d_x = dout @ W", "d_x = 0 * dout @ W"),
+    ("rows.T @ examples", "rows.T @ (0 * examples)"),
+    ("rows.sum(0)", "rows.mean(0)"),
+    ("rows.sum(0)", "rows[0]"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_by_hand_is_jax_and_the_truth(case: Case) -> None:
+    assert [*faults(manual, [case])] == []
+
+
+@pytest.mark.parametrize(("old", "new"), PLANTED)
+def test_a_mistake_is_caught(tmp_path, old: str, new: str) -> None:
+    with copy_of_manual(tmp_path, "dense", old, new) as room:
+        assert any(faults(room, CASES))

@@ -1,0 +1,44 @@
+"""What the tests ask of families sees what it is to see."""
+
+import flint
+import numpy as np
+import pytest
+
+import manual
+import ref
+from tests.family import TRUTH, Case, off, on_digits
+from tests.manual.test_planted import copy_of_manual
+
+
+def test_no_number_is_seen_wherever_it_stands() -> None:
+    true = np.array([flint.arb(k) for k in range(3)], object)
+    true, ones = {"out": true}, {"out": np.ones(3)}
+    assert off({"out": np.arange(3.0)}, true, ones) == {"out": 0}
+    for k in range(3):
+        array = np.arange(3.0)
+        array[k] = np.nan
+        assert np.isnan(off({"out": array}, true, ones)["out"])
+
+
+def test_the_truth_is_not_that_of_a_copy_with_a_mistake(tmp_path) -> None:
+    case = Case("affine", [(2, 3), (4, 3), None])
+    arrays, seeds = [np.ones((2, 3)), np.ones((4, 3)), None], [np.ones((2, 4))]
+    with copy_of_manual(tmp_path, "dense", "out = x @ W.T", "out = x @ W.T * 2") as copy:
+        assert (copy.affine_forward(*arrays)[0] == 6).all()
+        assert (on_digits(case, arrays, seeds)["out0"] == 3).all()
+        assert copy.affine_forward is not TRUTH.affine_forward
+
+
+def test_what_nobody_could_run_is_not_planted(tmp_path) -> None:
+    with (
+        pytest.raises(SyntaxError),
+        copy_of_manual(tmp_path, "dense", "out = x @ W.T", "out = x @"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("room", [manual, ref])
+def test_no_family_has_the_name_of_a_file(room) -> None:
+    """Which `room.name` would be, once it was read."""
+    names = {name for families in room.FAMILIES.values() for name in families}
+    assert not names & room.FAMILIES.keys()
