@@ -51,6 +51,8 @@ def test_without_anything_printed_before_there_is_nothing_to_round() -> None:
     assert verdicts(NET, ("h1", "0.773819"), ("dL/dyhat", "1.3220")) == ["right", "wrong"]
     # Not on the way.
     assert verdicts(NET, ("W2_new", "2.898"), ("dL/dyhat", "1.3220")) == ["right", "wrong"]
+    # And what was found of those sheets says nothing of this one.
+    assert verdicts(NET, ("h1", "0.774"), ("dL/dyhat", "1.3220")) == ["right", "rounded"]
 
 
 def test_a_wrong_value_is_no_value_to_round() -> None:
