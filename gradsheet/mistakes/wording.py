@@ -41,8 +41,11 @@ class Words:
             at = waiting.pop()
             if at in self.shared or (at != slot and at in self.names):
                 continue
-            if self.owners.setdefault(at, name) != name:
+            if self.owners.get(at) == name:
+                continue
+            if at in self.owners:
                 self.shared.add(at)
+            self.owners.setdefault(at, name)
             waiting += self.program.steps[at].inputs
 
     def of(self, slot: int) -> str:
