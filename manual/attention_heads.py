@@ -18,7 +18,7 @@ allowed s is taken from all before the exponentials. With dp = dL/dp:
     dL/dq = c dL/ds k                                                      (7)
     dL/dk = c dL/ds^T q                                                    (8)
 
-(6) is the Jacobian of the softmax, dp_u/ds_t = p_u ([u = t] - p_t), and 0 where p
+(6) is the Jacobian of the softmax, dp_u/ds_w = p_u ([u = w] - p_w), and 0 where p
 is. The sum in it is that of dL/dout * out over the entries of a row, too, which
 kernels use that do not keep p (T. Dao et al., 2022). Since the p of a row add up
 to 1, (6) stays the same if one number is taken from all its dp. Of a sure query,
@@ -90,8 +90,8 @@ def padding_mask(lengths: Array, T: int) -> Array:
     """Which of T places are in a sequence, of the lengths (N,) of N sequences that
     were filled up to T: (N, 1, T), the same for every query.
 
-    `causal_mask(T) & padding_mask(lengths, T)` is (N, T, T). ValueError where the
-    lengths have not one axis.
+    `causal_mask(T) & padding_mask(lengths, T)` is (N, T, T). ValueError where
+    `lengths` does not have one axis.
 
         >>> padding_mask(np.array([1, 3]), 3).astype(int).tolist()
         [[[1, 0, 0]], [[1, 1, 1]]]
@@ -179,7 +179,7 @@ def multi_head_attention_forward(
     heads: int,
     mask: Array | None = None,
 ) -> tuple[Array, Cache]:
-    """Attention of every row of x to every other, by several heads, and what the
+    """Attention among the rows of every example, by several heads, and what the
     way back needs; x (N, T, D), Wqkv (3D, D), bqkv (3D,) or None, Wo (D, D), bo
     (D,) or None, mask of bools, which stretches to (N, T, T), the same for all
     heads; out (N, T, D).

@@ -73,5 +73,5 @@ def convnet_value_and_grad(params: Convnet, x: Array, labels: Array) -> tuple[An
     its gradient by every parameter."""
     scores, cache = convnet_forward(params, x)
     loss, criterion = softmax_cross_entropy_forward(scores, labels)  # (5)
-    d_scores, _ = softmax_cross_entropy_backward(loss**0, criterion)
+    d_scores, _ = softmax_cross_entropy_backward(loss**0, criterion)  # dL/dL = 1
     return loss, convnet_backward(d_scores, cache)

@@ -57,8 +57,8 @@ Cache = tuple[Any, ...]
 
 
 def check_reduction(reduction: str, examples: tuple[int, ...]) -> None:
-    """ValueError for a reduction that there is none, and for the mean where there
-    are no examples; `examples` is the shape of their losses."""
+    """ValueError for a reduction that does not exist, and for the mean of no
+    examples; `examples` is the shape of their losses."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
     if reduction == "mean" and 0 in examples:
@@ -280,7 +280,7 @@ def over_outputs(losses: Array, like: Array) -> Array:
 
 def classes(z: Array, name: str) -> int:
     """How many classes there are, K of z (..., K); ValueError where there is none or
-    where z has no floats or exact numbers."""
+    where z is not of floats or exact numbers."""
     alike(**{name: z})
     count = fit(f"{name} (..., K)", **{name: z})["K"]
     if not count:

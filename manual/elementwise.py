@@ -16,7 +16,7 @@ and an activation is its f and its f'. With s(z) = 1 / (1 + e^-z):
     gelu, none  f = z P(z)                 f' = P(z) + z p(z)              (8)
     gelu, tanh  f = z s(v(z))              f' = s(v) + z s'(v) v'(z)       (9)
 
-P is the normal distribution and p its density,
+P is the normal distribution function and p its density,
 
     P(z) = erfc(-z / sqrt 2) / 2,  p(z) = e^(-z^2 / 2) / sqrt(2 pi)       (10)
 
@@ -64,7 +64,7 @@ FAR = 100
 def relu_forward(z: Array) -> tuple[Array, Array]:
     """max(z, 0), and z for the way back; z of any shape.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats or exact numbers.
 
         >>> relu_forward(np.array([-1.0, 0.0, 2.0]))[0]
         array([0., 0., 2.])
@@ -84,7 +84,7 @@ def leaky_relu_forward(z: Array, *, slope: Any = 0.01) -> tuple[Array, tuple[Arr
     """z where it is above 0, else slope z, and what the way back needs; z of any
     shape.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats or exact numbers.
 
         >>> leaky_relu_forward(np.array([-1.0, 0.0, 2.0]), slope=0.25)[0]
         array([-0.25,  0.  ,  2.  ])
@@ -103,7 +103,7 @@ def leaky_relu_backward(dout: Array, cache: tuple[Array, Any]) -> Array:
 def sigmoid_forward(z: Array) -> tuple[Array, Array]:
     """1 / (1 + e^-z), and z for the way back; z of any shape.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats or exact numbers.
 
         >>> sigmoid_forward(np.array([-1000.0, 0.0, 1000.0]))[0]
         array([0. , 0.5, 1. ])
@@ -113,7 +113,7 @@ def sigmoid_forward(z: Array) -> tuple[Array, Array]:
 
 
 def sigmoid_backward(dout: Array, cache: Array) -> Array:
-    """The gradient by z, of its shape; out (1 - out) would be 0 from z = 38 on."""
+    """The gradient by z, of its shape; out (1 - out) would be 0 from z = 37 on."""
     z = cache
     # In the forward pass this was out = s(z), so now
     return dout * activations.d_sigmoid(z)  # (1), (4)
@@ -122,7 +122,7 @@ def sigmoid_backward(dout: Array, cache: Array) -> Array:
 def tanh_forward(z: Array) -> tuple[Array, Array]:
     """The hyperbolic tangent, and z for the way back; z of any shape.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats or exact numbers.
 
         >>> tanh_forward(np.array([-1000.0, 0.0, 1000.0]))[0]
         array([-1.,  0.,  1.])
@@ -141,7 +141,7 @@ def tanh_backward(dout: Array, cache: Array) -> Array:
 def softplus_forward(z: Array) -> tuple[Array, Array]:
     """log(1 + e^z), and z for the way back; z of any shape.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats or exact numbers.
 
         >>> softplus_forward(np.array([-1000.0, 1000.0]))[0]
         array([   0., 1000.])
@@ -160,7 +160,7 @@ def softplus_backward(dout: Array, cache: Array) -> Array:
 def silu_forward(z: Array) -> tuple[Array, Array]:
     """z / (1 + e^-z), also called swish, and z for the way back; z of any shape.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats or exact numbers.
 
         >>> silu_forward(np.array([-1000.0, 0.0, 1000.0]))[0]
         array([  -0.,    0., 1000.])
@@ -177,10 +177,10 @@ def silu_backward(dout: Array, cache: Array) -> Array:
 
 
 def gelu_forward(z: Array, *, approximate: str = "tanh") -> tuple[Array, tuple[Array, str]]:
-    """z times the normal distribution at z, and what the way back needs; z of any
-    shape. `approximate` is "tanh", as in GPT-2, or "none".
+    """z times the normal distribution function at z, and what the way back needs; z
+    of any shape. `approximate` is "tanh", as in GPT-2, or "none".
 
-    ValueError for another `approximate`, and where z has no floats or exact
+    ValueError for another `approximate`, and where z is not of floats or exact
     numbers.
 
         >>> gelu_forward(np.array([-1000.0, 0.0, 1000.0]), approximate="none")[0]
@@ -190,7 +190,7 @@ def gelu_forward(z: Array, *, approximate: str = "tanh") -> tuple[Array, tuple[A
     check_approximate(approximate)
     if approximate == "none":
         return z * normal(z), (z, approximate)  # (8)
-    v, _ = bent(z)
+    v, _ = cubic(z)
     return z * activations.sigmoid(v), (z, approximate)  # (9)
 
 
@@ -200,7 +200,7 @@ def gelu_backward(dout: Array, cache: tuple[Array, str]) -> Array:
     if approximate == "none":
         # In the forward pass this was out = z P(z), so now
         return dout * (normal(z) + z * density(z))  # (1), (8)
-    v, dv = bent(z)
+    v, dv = cubic(z)
     # In the forward pass this was out = z s(v(z)), so now
     slope = activations.sigmoid(v) + z * activations.d_sigmoid(v) * dv  # (9)
     return dout * slope  # (1)
@@ -210,7 +210,7 @@ def swiglu_forward(a: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
     """silu(a) b, and what the way back needs; a and b of one shape, the two halves
     of what a layer gives.
 
-    ValueError where the shapes differ or where they have no floats or exact
+    ValueError where a and b differ in shape or type, or are not of floats or exact
     numbers.
 
         >>> swiglu_forward(np.array([0.0, 1000.0]), np.array([3.0, 4.0]))[0]
@@ -233,7 +233,7 @@ def softmax_forward(z: Array) -> tuple[Array, Array]:
     """e^z_i / sum_k e^z_k along the last axis, and that for the way back; z (..., K)
     with K at least 1.
 
-    ValueError where K is 0 and where z has no floats or exact numbers.
+    ValueError where K is 0 and where z is not of floats or exact numbers.
 
         >>> softmax_forward(np.array([[0.0, 0.0, -np.inf], [1000.0, 0.0, 0.0]]))[0]
         array([[0.5, 0.5, 0. ],
@@ -268,8 +268,8 @@ def check_approximate(approximate: str) -> None:
 
 
 def normal(z: Array) -> Array:
-    """P(z), the normal distribution; by erfc, since 1 + erf has no digit left
-    at z = -9."""
+    """P(z), the normal distribution function; by erfc, since 1 + erf has no digit
+    left at z = -9."""
     return erfc(-z / np.sqrt(number(z, 2))) / 2  # (10)
 
 
@@ -279,8 +279,8 @@ def density(z: Array) -> Array:
     return np.exp(-near * near / 2) / np.sqrt(2 * number(z, PI))  # (10)
 
 
-def bent(z: Array) -> tuple[Array, Array]:
-    """v and v' of a gelu by tanh."""
+def cubic(z: Array) -> tuple[Array, Array]:
+    """v and v' of a gelu by tanh, v a cubic of z."""
     near = cut(z)
     a, scale = number(z, 0.044715), np.sqrt(8 / number(z, PI))
     v = scale * near * (1 + a * near * near)  # (11)

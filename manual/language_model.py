@@ -2,7 +2,7 @@
 which one comes next.
 
     x_t = E[token_t]                      the row of a token                (1)
-    h, c = LSTM(x)                        over all steps, from h_0 = c_0 = 0 (2)
+    h, c = LSTM(x)                        over all steps, from 0 on         (2)
     s_t = W h_t + b                       a score for every token           (3)
     L = mean over t of the cross-entropy of softmax(s_t) and token_(t+1)    (4)
 
@@ -60,5 +60,5 @@ def language_model_value_and_grad(
     it, and its gradient by every parameter."""
     scores, cache = language_model_forward(params, tokens[:, :-1])
     loss, criterion = softmax_cross_entropy_forward(scores, tokens[:, 1:])  # (4)
-    d_scores, _ = softmax_cross_entropy_backward(loss**0, criterion)
+    d_scores, _ = softmax_cross_entropy_backward(loss**0, criterion)  # dL/dL = 1
     return loss, language_model_backward(d_scores, cache)

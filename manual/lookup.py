@@ -77,7 +77,7 @@ def embedding_forward(table: Array, indices: Array) -> tuple[Array, Looked]:
     """The rows of a table (V, D) at indices (...), and what the way back needs;
     out (..., D).
 
-    ValueError where the table has not two axes, and where the indices are not
+    ValueError where the table does not have two axes, and where the indices are not
     whole numbers from 0 to V - 1.
 
         >>> out, cache = embedding_forward(np.array([[1.0], [2.0], [3.0]]), np.array([2, 0, 2]))

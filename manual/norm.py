@@ -55,11 +55,10 @@ x near to 0, where x - mu is a float, and the second one is that of what is left
 
 Conventions: eps is above 0. So a variance of 0 is nothing special: xhat is 0, out
 is beta, dL/dgamma is 0, and by (3) dL/dx = (g - <g>) / sqrt(eps), which is large
-but right. In a set of one, a batch of one example without pixels among them, that
-is 0: out is beta whatever x is. rms_norm of zeros is 0, with dL/dx = g /
-sqrt(eps). Without a number there is no mean, and ValueError is raised; an empty
-batch is none of these for layer_norm, group_norm, rms_norm and batch_norm_eval,
-where it gives an empty out and gradients of 0 by gamma and beta.
+but right. In a set of one, such as a batch of one example without pixels, that is
+0: out is beta whatever x is. rms_norm of zeros is 0, with dL/dx = g / sqrt(eps).
+Without a number there is no mean, and ValueError is raised: in batch_norm for an
+empty batch. All others give an empty out for it, and gradients of 0 by all but x.
 """
 
 import math
@@ -266,7 +265,7 @@ def _channels(of_each: Array, x: Array) -> Array:
 def _check(x: Array, count: int, eps: Any) -> None:
     """ValueError where there is nothing to take a mean of, or eps is not above 0."""
     if not count:
-        raise ValueError(f"x has the shape {x.shape}, expected 1 or more to take every mean of")
+        raise ValueError(f"x has the shape {x.shape}, expected 1 number or more in every mean")
     if not eps > 0:
         raise ValueError(
             f"eps is {eps!r}, expected a number above 0, such as 1e-5, so that no variance is 0"

@@ -3,8 +3,8 @@ before left, with the same weights at all times.
 
 x (N, T, D), example by example and time by time; the states h_t (N, H), of which
 h0 is given and out (N, T, H) has all others; W (GH, D), U (GH, H), b (GH,) for
-G gates one below the other; a (N, T, GH) pre-activations. Below n is left out,
-s is the sigmoid, * goes entry by entry.
+G gates one below the other; a (N, T, GH) pre-activations. Below, the index of
+examples is left out, s is the sigmoid, * goes entry by entry.
 
 What all have in common. h_t leaves the layer as out_t and goes on to time t + 1,
 so what comes back to it is

@@ -9,7 +9,7 @@ SHAPE = re.compile(r"(\w+) \(([^)]*)\)")
 
 def fit(expected: str, **arrays: Any) -> dict[str, int]:
     """How long every axis is that has a letter in `expected`, of arrays that have
-    these shapes; one that is None fits always.
+    these shapes; None fits always.
 
     The same letter is the same length everywhere, 4H is four times the H of an
     array before, a number is that length, and `...` in front or at the end stands
@@ -53,10 +53,11 @@ def fit(expected: str, **arrays: Any) -> dict[str, int]:
 
 
 def alike(**arrays: Any) -> None:
-    """Whether arrays have one shape and one type of numbers, floats or exact ones.
+    """Raises ValueError where arrays differ in shape or in type of numbers, or where
+    these are neither floats nor exact.
 
-    ValueError says which does not: the first where it has whole numbers, which no
-    slope can be stored in, and another one where it is not as the first.
+    It says which does not fit: the first where it has whole numbers, which no slope
+    can be stored in, and another one where it is not as the first.
 
         >>> alike(yhat=np.zeros((4, 1)), y=np.zeros(4))
         Traceback (most recent call last):

@@ -125,5 +125,5 @@ def transformer_value_and_grad(
     it, and its gradient by every parameter."""
     scores, cache = transformer_forward(params, tokens[:, :-1], heads=heads)
     loss, criterion = softmax_cross_entropy_forward(scores, tokens[:, 1:])  # (5)
-    d_scores, _ = softmax_cross_entropy_backward(loss**0, criterion)
+    d_scores, _ = softmax_cross_entropy_backward(loss**0, criterion)  # dL/dL = 1
     return loss, transformer_backward(d_scores, cache)

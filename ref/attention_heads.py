@@ -27,8 +27,8 @@ def padding_mask(lengths: jax.Array, T: int) -> jax.Array:
     """Which of T places are in a sequence, of the lengths (N,) of N sequences that
     were filled up to T: (N, 1, T), the same for every query.
 
-    `causal_mask(T) & padding_mask(lengths, T)` is (N, T, T). ValueError where the
-    lengths have not one axis.
+    `causal_mask(T) & padding_mask(lengths, T)` is (N, T, T). ValueError where
+    `lengths` does not have one axis.
 
         >>> padding_mask(jnp.array([1, 3]), 3).astype(int).tolist()
         [[[1, 0, 0]], [[1, 1, 1]]]
@@ -125,7 +125,7 @@ def multi_head_attention(
     heads: int,
     mask: jax.Array | None = None,
 ) -> jax.Array:
-    """Attention of every row of x to every other, by several heads (A. Vaswani et
+    """Attention among the rows of every example, by several heads (A. Vaswani et
     al., 2017); x (N, T, D), Wqkv (3D, D), bqkv (3D,) or None, Wo (D, D), bo (D,) or
     None, mask of bools, which stretches to (N, T, T), the same for all heads; out
     (N, T, D).

@@ -17,13 +17,13 @@ class Convnet(NamedTuple):
     an image), W4 (O, H), and a bias for each."""
 
     w1: jax.Array
-    b1: jax.Array
+    b1: jax.Array | None
     w2: jax.Array
-    b2: jax.Array
+    b2: jax.Array | None
     W3: jax.Array
-    b3: jax.Array
+    b3: jax.Array | None
     W4: jax.Array
-    b4: jax.Array
+    b4: jax.Array | None
 
 
 def convnet_scores(params: Convnet, x: jax.Array) -> jax.Array:

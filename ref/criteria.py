@@ -1,10 +1,7 @@
 """Losses: one example is written, vmap does the others, and they are added up at
 the end.
 
-An example's loss is a sum over its outputs and never a mean over these: "mean" is
-over the examples alone. A class at -inf whose probability is 0 adds nothing to the
-loss or to a gradient; a row of logits that is -inf throughout has no softmax, and
-its loss is NaN.
+What "mean" is the mean of, and the conventions, are as `manual.criteria` says it.
 """
 
 from collections.abc import Callable
@@ -26,8 +23,8 @@ REDUCTIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 
 
 def check_reduction(reduction: str, examples: tuple[int, ...]) -> None:
-    """ValueError for a reduction that there is none, and for the mean where there
-    are no examples; `examples` is the shape of their losses."""
+    """ValueError for a reduction that does not exist, and for the mean of no
+    examples; `examples` is the shape of their losses."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
     if reduction == "mean" and 0 in examples:
@@ -185,7 +182,7 @@ def each_row(one: Callable[..., jax.Array], *arrays: jax.Array) -> jax.Array:
 
 def classes(z: jax.Array, name: str) -> int:
     """How many classes there are, K of z (..., K); ValueError where there is none or
-    where z has no floats or exact numbers."""
+    where z is not of floats."""
     alike(**{name: z})
     count = fit(f"{name} (..., K)", **{name: z})["K"]
     if not count:

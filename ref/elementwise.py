@@ -16,7 +16,7 @@ FAR = 100
 def relu(z: jax.Array) -> jax.Array:
     """max(z, 0), of any shape; at 0 the slope is 0.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats.
 
         >>> relu(jnp.array([-1.0, 0.0, 2.0]))
         Array([0., 0., 2.], dtype=float32)
@@ -28,7 +28,7 @@ def relu(z: jax.Array) -> jax.Array:
 def leaky_relu(z: jax.Array, *, slope: Any = 0.01) -> jax.Array:
     """z where it is above 0, else slope z, of any shape; at 0 the slope is `slope`.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats.
 
         >>> leaky_relu(jnp.array([-1.0, 0.0, 2.0]), slope=0.25)
         Array([-0.25,  0.  ,  2.  ], dtype=float32)
@@ -40,7 +40,7 @@ def leaky_relu(z: jax.Array, *, slope: Any = 0.01) -> jax.Array:
 def sigmoid(z: jax.Array) -> jax.Array:
     """1 / (1 + e^-z), of any shape.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats.
 
         >>> sigmoid(jnp.array([-1000.0, 0.0, 1000.0]))
         Array([0. , 0.5, 1. ], dtype=float32)
@@ -52,7 +52,7 @@ def sigmoid(z: jax.Array) -> jax.Array:
 def tanh(z: jax.Array) -> jax.Array:
     """The hyperbolic tangent, of any shape.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats.
 
         >>> tanh(jnp.array([-1000.0, 0.0, 1000.0]))
         Array([-1.,  0.,  1.], dtype=float32)
@@ -64,7 +64,7 @@ def tanh(z: jax.Array) -> jax.Array:
 def softplus(z: jax.Array) -> jax.Array:
     """log(1 + e^z), of any shape.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats.
 
         >>> softplus(jnp.array([-1000.0, 1000.0]))
         Array([   0., 1000.], dtype=float32)
@@ -76,7 +76,7 @@ def softplus(z: jax.Array) -> jax.Array:
 def silu(z: jax.Array) -> jax.Array:
     """z / (1 + e^-z), also called swish, of any shape.
 
-    ValueError where z has no floats or exact numbers.
+    ValueError where z is not of floats.
 
         >>> silu(jnp.array([-1000.0, 0.0, 1000.0]))
         Array([  -0.,    0., 1000.], dtype=float32)
@@ -86,11 +86,10 @@ def silu(z: jax.Array) -> jax.Array:
 
 
 def gelu(z: jax.Array, *, approximate: str = "tanh") -> jax.Array:
-    """z times the normal distribution at z, of any shape. `approximate` is "tanh",
-    as in GPT-2, or "none".
+    """z times the normal distribution function at z, of any shape. `approximate` is
+    "tanh", as in GPT-2, or "none".
 
-    ValueError for another `approximate`, and where z has no floats or exact
-    numbers.
+    ValueError for another `approximate`, and where z is not of floats.
 
         >>> gelu(jnp.array([-1000.0, 0.0, 1000.0]), approximate="none")
         Array([  -0.,    0., 1000.], dtype=float32)
@@ -110,8 +109,7 @@ def gelu(z: jax.Array, *, approximate: str = "tanh") -> jax.Array:
 def swiglu(a: jax.Array, b: jax.Array) -> jax.Array:
     """silu(a) b; a and b of one shape, the two halves of what a layer gives.
 
-    ValueError where the shapes differ or where they have no floats or exact
-    numbers.
+    ValueError where a and b differ in shape or type, or are not of floats.
 
         >>> swiglu(jnp.array([0.0, 1000.0]), jnp.array([3.0, 4.0]))
         Array([   0., 4000.], dtype=float32)
@@ -124,7 +122,7 @@ def softmax(z: jax.Array) -> jax.Array:
     """e^z_i / sum_k e^z_k along the last axis; z (..., K) with K at least 1. A row
     that is -inf throughout, all of it masked, is 0 throughout.
 
-    ValueError where K is 0 and where z has no floats or exact numbers.
+    ValueError where K is 0 and where z is not of floats.
 
         >>> softmax(jnp.array([[0.0, 0.0, -jnp.inf], [1000.0, 0.0, 0.0]]))
         Array([[0.5, 0.5, 0. ],

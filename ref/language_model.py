@@ -20,7 +20,7 @@ class LanguageModel(NamedTuple):
     W_h: jax.Array
     b_h: jax.Array
     W: jax.Array
-    b: jax.Array
+    b: jax.Array | None
 
 
 def language_model_scores(params: LanguageModel, tokens: jax.Array) -> jax.Array:

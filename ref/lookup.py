@@ -1,5 +1,7 @@
-"""Dropout with a mask that is given, and embedding: entry by entry, and one
-index and vmap for the others."""
+"""Dropout with a mask that is given, and embedding.
+
+Conventions are as `manual.lookup` says it.
+"""
 
 from fractions import Fraction
 from typing import Any
@@ -43,7 +45,7 @@ def dropout(x: jax.Array, mask: jax.Array, *, rate: Any) -> jax.Array:
 def embedding(table: jax.Array, indices: jax.Array) -> jax.Array:
     """The rows of a table (V, D) at indices (...); out (..., D).
 
-    ValueError where the table has not two axes, and where the indices are not
+    ValueError where the table does not have two axes, and where the indices are not
     whole numbers from 0 to V - 1. Under jit and vmap nobody knows them: there a
     row that is not in the table is NaN.
 

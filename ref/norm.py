@@ -18,7 +18,7 @@ def normalised(x: jax.Array, eps: Any) -> jax.Array:
     """x with mean 0 and variance v / (v + eps), v the variance of x, of any shape.
 
     Moved first by about its mean, a constant to JAX since any shift gives the
-    same, so that of a large x with a small spread no digits are lost.
+    same d, so that of a large x with a small spread no digits are lost.
     """
     d = x - jax.lax.stop_gradient(x.mean())
     d = d - d.mean()
@@ -148,7 +148,7 @@ def rms_norm(x: jax.Array, gamma: jax.Array, *, eps: Any = 1e-5) -> jax.Array:
 def _check(x: jax.Array, count: int, eps: Any) -> None:
     """ValueError where there is nothing to take a mean of, or eps is not above 0."""
     if not count:
-        raise ValueError(f"x has the shape {x.shape}, expected 1 or more to take every mean of")
+        raise ValueError(f"x has the shape {x.shape}, expected 1 number or more in every mean")
     if not eps > 0:
         raise ValueError(
             f"eps is {eps!r}, expected a number above 0, such as 1e-5, so that no variance is 0"

@@ -20,15 +20,15 @@ class Block(NamedTuple):
     gamma1: jax.Array
     beta1: jax.Array
     Wqkv: jax.Array
-    bqkv: jax.Array
+    bqkv: jax.Array | None
     Wo: jax.Array
-    bo: jax.Array
+    bo: jax.Array | None
     gamma2: jax.Array
     beta2: jax.Array
     W1: jax.Array
-    b1: jax.Array
+    b1: jax.Array | None
     W2: jax.Array
-    b2: jax.Array
+    b2: jax.Array | None
 
 
 class Transformer(NamedTuple):

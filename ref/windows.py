@@ -139,7 +139,7 @@ def pooled(x_shape: Axes, size: Any, stride: Any, padding: Any) -> Windows:
 
 def spread(x_shape: Axes, size: Any) -> tuple[int, int]:
     """How many windows there are over the height and the width of images (N, C,
-    H, W), where they are told.
+    H, W), as `size` says.
 
     ValueError where `size` is no number of windows, or where there are no pixels.
 

@@ -12,6 +12,7 @@ import pytest
 
 import gradsheet
 import gradsheet.solution
+import manual
 from gradsheet.claims.definitions import MAX_DEFINITIONS, MAX_GIVEN
 from gradsheet.claims.reader import CLAIM_KEYS, LAYER_KEYS, MAX_FILE_PROBLEMS, SHEET_KEYS
 from gradsheet.claims.sheet import VERDICTS
@@ -27,6 +28,7 @@ from gradsheet.truth.graph_point import MAX_ENTRIES
 from manual.activations import ACTIVATIONS
 from manual.losses import LOSSES
 from tests.commanding import on_terminal
+from tests.families import test_crosscheck, test_networks
 from tests.sheets import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -241,6 +243,55 @@ def test_the_devices_page_prints_what_it_says(monkeypatch):
     command = [sys.executable, "-c", mesh]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=120, check=True)
     assert done.stdout.splitlines() == re.findall(r"print\(.*\)  # (.*)", mesh)
+
+
+# docs/backward-passes.md
+
+PASSES = (ROOT / "docs" / "backward-passes.md").read_text()
+
+
+def test_the_page_of_backward_passes_prints_what_it_says():
+    examples = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", PASSES, re.DOTALL)
+    assert len(examples) == 3
+    for code, expected in examples:
+        printed, comments = _printed_by(code)[0], re.findall(r"print\(.*\)  # (.*)", code)
+        assert printed == expected or printed.splitlines() == comments
+
+
+@pytest.mark.parametrize(
+    ("file", "family"), [(f, family) for f, names in manual.FAMILIES.items() for family in names]
+)
+def test_the_page_has_every_family_as_it_is(file, family):
+    """Its file, what both functions take, a gradient for every array, three mistakes, and how
+    many cases and planted mistakes its tests have."""
+    page = PASSES.split(f"\n### {family}\n")[1].split("\n##")[0]
+    assert len(page.strip().splitlines()) <= 11
+    assert re.findall(r"^(\d)\. ", page, re.MULTILINE) == ["1", "2", "3"]
+    assert (
+        PASSES.split(f"\n### {family}\n")[0]
+        .rsplit("\n## ", 1)[1]
+        .split("\n")[0]
+        .endswith(f"`manual/{file}.py`")
+    )
+    forward = inspect.signature(getattr(manual, f"{family}_forward"))
+    taken = [p.replace(annotation=p.empty) for p in forward.parameters.values()]
+    text = str(inspect.Signature(taken)).replace("1e-05", "1e-5").replace("'", '"')
+    assert f"`{family}_forward{text}`" in page
+    arrays = [p.name for p in taken if p.kind is p.POSITIONAL_OR_KEYWORD]
+    returned = re.search(rf"`{family}_backward\(dout, cache\)` → ([^;\n]*)", page)[1].split(", ")
+    wanted = ["None" if a in ("mask", "labels", "indices") else f"d_{a}" for a in arrays]
+    assert returned[: len(wanted)] == wanted
+    cases = test_crosscheck.cases_of(file, family)
+    planted = len(test_crosscheck.planted_in(file, family))
+    counted = len(cases) * len(test_crosscheck.SEEDS)
+    assert re.search(rf"\n\| `{family}` \| {counted} \| .* \| {planted} \| {planted} \|\n", PASSES)
+
+
+def test_the_page_has_every_network():
+    for network in test_networks.NETWORKS:
+        planted = sum(file == network.name for file, *_ in test_networks.PLANTED)
+        assert f"| `{network.name}` (`manual/{network.name}.py`) |" in PASSES
+        assert re.search(rf"\| `{network.name}` \| .* \| {planted} \| {planted} \|\n", PASSES)
 
 
 # docs/networks.md

@@ -11,7 +11,7 @@ import manual
 import manual.criteria
 import ref
 import ref.criteria
-from tests.family import Case, Within, agreed, faults, refused, rough, with_mistake, wrong_examples
+from tests.family import Case, Within, agreed, faults, refused, rough, with_mistake
 
 SHAPE = (4, 2, 3)
 LABELS = np.array([[0, 2], [1, 1], [2, 0], [2, 2]])
@@ -293,7 +293,3 @@ def test_what_is_refused():
         "margin is -1, expected a number that is not below 0: write margin=1"
     )
     assert refused("huber", z, z, delta=0) == "delta is 0, expected a number above 0: write delta=1"
-
-
-def test_the_examples_are_right():
-    assert [*wrong_examples("criteria")] == []

@@ -8,7 +8,7 @@ import manual
 import manual.elementwise
 import ref
 import ref.elementwise
-from tests.family import Case, agreed, faults, refused, rough, with_mistake, wrong_examples
+from tests.family import Case, agreed, faults, refused, rough, with_mistake
 
 SHAPE = (2, 3, 4)
 # Around 0, where exponentials are too small for a type, and where nothing is left of them.
@@ -207,7 +207,3 @@ def test_what_is_refused():
         "z has the shape (2, 0), expected (..., K) with K at least 1"
     )
     assert refused("softmax", z[0, 0]) == "z has the shape (), expected (..., K)"
-
-
-def test_the_examples_are_right():
-    assert [*wrong_examples("elementwise")] == []

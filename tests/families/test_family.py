@@ -6,7 +6,7 @@ import pytest
 
 import manual
 import ref
-from tests.family import TRUTH, Case, off, on_digits
+from tests.family import TRUTH, Case, off, on_digits, wrong_examples
 from tests.manual.test_planted import copy_of_manual
 
 
@@ -42,3 +42,8 @@ def test_no_family_has_the_name_of_a_file(room) -> None:
     """Which `room.name` would be, once it was read."""
     names = {name for families in room.FAMILIES.values() for name in families}
     assert not names & room.FAMILIES.keys()
+
+
+@pytest.mark.parametrize("file", sorted({*manual.FAMILIES, *manual.OTHERS, "shapes", "windows"}))
+def test_examples_show_what_they_give(file: str) -> None:
+    assert [*wrong_examples(file)] == []

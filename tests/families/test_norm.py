@@ -23,7 +23,6 @@ from tests.family import (
     rough,
     rounding,
     typed,
-    wrong_examples,
 )
 from tests.manual.test_planted import copy_of_manual
 
@@ -214,7 +213,7 @@ X, C = np.ones((2, 4, 3)), np.ones(4)
             "batch_norm",
             (X[:0], C, C),
             {},
-            "x has the shape (0, 4, 3), expected 1 or more to take every mean of",
+            "x has the shape (0, 4, 3), expected 1 number or more in every mean",
         ),
         (
             "batch_norm_eval",
@@ -226,7 +225,7 @@ X, C = np.ones((2, 4, 3)), np.ones(4)
             "layer_norm",
             (X[..., :0], C[:0], C[:0]),
             {},
-            "x has the shape (2, 4, 0), expected 1 or more to take every mean of",
+            "x has the shape (2, 4, 0), expected 1 number or more in every mean",
         ),
         (
             "layer_norm",
@@ -244,23 +243,19 @@ X, C = np.ones((2, 4, 3)), np.ones(4)
             "group_norm",
             (X[..., :0], C, C),
             {"groups": 2},
-            "x has the shape (2, 4, 0), expected 1 or more to take every mean of",
+            "x has the shape (2, 4, 0), expected 1 number or more in every mean",
         ),
         ("rms_norm", (X, C), {}, "gamma has the shape (4,), expected (D) with D = 3, as x has it"),
         (
             "rms_norm",
             (X[..., :0], C[:0]),
             {},
-            "x has the shape (2, 4, 0), expected 1 or more to take every mean of",
+            "x has the shape (2, 4, 0), expected 1 number or more in every mean",
         ),
     ],
 )
 def test_what_does_not_fit_is_said_in_the_same_words(family, arrays, settings, said):
     assert refused(family, *arrays, **settings) == said
-
-
-def test_its_examples_are_right():
-    assert [*wrong_examples("norm")] == []
 
 
 @pytest.mark.exhaustive

@@ -1,5 +1,5 @@
 """Torch's own forward and backward passes beside those by hand, in float64:
-dropout, embedding, recurrent layers, attention.
+dense and recurrent layers, dropout, embedding, attention, a residual block.
 
 Torch comes with the extra `peers`.
 """
@@ -129,6 +129,10 @@ def test_rotary() -> None:
         return torch.view_as_real(pairs * turns).flatten(-2)
 
     compare("rotary", drawn((N, T, D)), theirs)
+
+
+def test_affine() -> None:
+    compare("affine", drawn((N, T, D), (H, D), (H,)), torch.nn.functional.linear)
 
 
 def test_residual_block() -> None:

@@ -16,7 +16,6 @@ from tests.family import (
     refused,
     rough,
     unequal,
-    wrong_examples,
 )
 from tests.manual.test_planted import copy_of_manual
 
@@ -211,10 +210,6 @@ def test_a_number_of_windows_that_does_not_fit_is_told():
     assert refused("adaptive_avg_pool2d", IMAGES[..., :0], size=1) == (
         "the image has no pixels along W, expected 1 or more"
     )
-
-
-def test_its_examples_are_right():
-    assert [*wrong_examples("pooling")] == []
 
 
 @pytest.mark.exhaustive
