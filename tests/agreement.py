@@ -68,7 +68,8 @@ def jacobians(room: Room, problem: Problem) -> Tensors:
     """
     depth = len(problem.params)
     by_all = ["x", "z1", "W1", *(["b1"] * (problem.params[0].b is not None))]
-    pairs = [(of, by) for of in ("L", "shares", f"h{depth}", "z1") for by in by_all]
+    pairs = [(of, by) for of in ("L", f"h{depth}") for by in by_all]
+    pairs += [("shares", "z1"), ("z1", "x"), ("z1", "W1")]
     pairs += [("L", f"z{depth}"), ("shares", f"h{depth}"), (f"h{depth}", f"W{depth}")]
     options = {"y": problem.y, **problem.options}
     return {
@@ -82,15 +83,12 @@ def jacobians(room: Room, problem: Problem) -> Tensors:
 def in_jax(problem: Problem, tensors: Callable[[Problem], Any]) -> Any:
     """Tensors of `ref`, compiled as a whole: op by op, every new shape costs a
     compilation for each op.
-
-    They are computed once, so that it would be a waste to let XLA optimise.
     """
 
     def of_arrays(params: Any, x: Any, y: Any) -> Any:
         return tensors(problem._replace(params=params, x=x, y=y))
 
-    compiled = jax.jit(of_arrays, compiler_options={"xla_backend_optimization_level": 0})
-    return jax.tree.map(np.asarray, compiled(problem.params, problem.x, problem.y))
+    return jax.tree.map(np.asarray, jax.jit(of_arrays)(problem.params, problem.x, problem.y))
 
 
 def direction(problem: Problem, seed: int = 5) -> tuple[manual.Layer, ...]:

@@ -65,8 +65,8 @@ def shares(tensors: dict[str, Any]) -> dict[str, Any]:
 def on_mesh(mesh: jax.sharding.Mesh) -> dict[str, Any]:
     params, x, y = ref.place(mesh, *problem())
     step = ref.sharded_value_and_grad(mesh, params, ACTIVATIONS)
-    found = named(*step(params, x, y))
-    text = step.lower(params, x, y).compile().as_text()
+    compiled = step.lower(params, x, y).compile()
+    found, text = named(*compiled(params, x, y)), compiled.as_text()
     rounded = ref.sharded_value_and_grad(mesh, params, **ROUNDED)
     return {
         "found": numbers(found),

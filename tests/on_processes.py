@@ -35,7 +35,6 @@ def main() -> None:
     one = named(*jax.jit(partial(ref.value_and_grad, activations=ACTIVATIONS))(params, x, y))
     same = {}
     for shape, names in (
-        ((4,), ("data",)),
         ((2, 2), ("data", "model")),
         ((1, 4), ("data", "model")),
     ):

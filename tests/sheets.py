@@ -1,18 +1,33 @@
 """Sheets without claims, for the tests to claim things of: the homework's
 numbers, and its shapes."""
 
+import functools
 import json
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 import gradsheet
+import gradsheet.solution
 
 ROOT = Path(__file__).parents[1]
 HOMEWORKS = ROOT / "gradsheet" / "homework"
 PUBLISHED = ROOT / "tests" / "published"
 GRADED = ROOT / "tests" / "graded"
 ATTACK = ROOT / "tests" / "attack"
+
+
+@functools.cache
+def report_on(path: Path) -> gradsheet.Report:
+    """Judge a sheet on file, once for all tests that break nothing."""
+    return gradsheet.judge(gradsheet.load(path))
+
+
+@functools.cache
+def solution_of(path: Path) -> gradsheet.Solution:
+    """Solve a sheet on file, once for all tests that break nothing."""
+    return gradsheet.solve(gradsheet.load(path))
+
 
 NUMBERS = """
 loss = "half_squared_error"

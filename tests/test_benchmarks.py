@@ -22,6 +22,7 @@ from sweeps import SWEEPS
 from table import block, targets
 
 import manual
+from tests.rounds import every
 from tests.sheets import ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
@@ -37,7 +38,13 @@ SHAPES |= {
 
 
 @pytest.mark.parametrize(
-    ("name", "quiet"), [*((name, False) for name in SHAPES), ("M", True), ("H1024", True)]
+    ("name", "quiet"),
+    [
+        *((name, False) for name in SHAPES if name != "L"),
+        pytest.param("L", False, marks=pytest.mark.exhaustive),
+        ("M", True),
+        ("H1024", True),
+    ],
 )
 def test_a_problem_rounds_nothing_and_hides_nothing(name, quiet):
     """No sum of magnitudes reaches 2^24 steps, whatever the order; and there is
@@ -327,7 +334,7 @@ def test_a_machine_too_busy_for_several_threads_is_told():
 
 
 @pytest.mark.parametrize(
-    "script", ["checkers.py", "devices.py", "examples.py", "gpu.py", "sheets.py"]
+    "script", every(5, ["checkers.py", "devices.py", "examples.py", "gpu.py", "sheets.py"])
 )
 def test_help_is_answered_at_once(script):
     done = subprocess.run(

@@ -99,7 +99,7 @@ NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
 )
 def test_no_luck_with_formulas(head, quantity, line, verdicts):
     for _ in range(
-        1 if head is EIGHT else 3
+        1 if head is EIGHT else 2
     ):  # the large points differ from run to run, the verdict must not
         LIBRARY.clear("identities")
         found = judged(head, quantity, line)

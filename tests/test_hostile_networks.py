@@ -117,11 +117,11 @@ DESCENT = "w[0] = 1\nl[t] = (w[t-1]*x[t] - 1)**2\nw[t] = w[t-1] - 1/10*dl[t]/dw[
         ),
         # many claims
         (
-            sheet_of("L = sum(tanh(W @ W))", f"W = {square(3)}", *["d(dL/dW[1])/dW[2]"] * 400),
+            sheet_of("L = sum(tanh(W @ W))", f"W = {square(3)}", *["d(dL/dW[1])/dW[2]"] * 200),
             "wrong",
         ),
         (
-            sheet_of("L = sum(tanh(W @ W))", f"W = {square(5)}", *["dL/dW"] * 200, value=square(5)),
+            sheet_of("L = sum(tanh(W @ W))", f"W = {square(5)}", *["dL/dW"] * 100, value=square(5)),
             "wrong",
         ),
     ],

@@ -2,10 +2,10 @@
 answer needs no JAX, and a room of gradsheet/ knows nothing of those below it."""
 
 import ast
+import functools
 import graphlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,6 @@ def modules_after(statement: str) -> set[str]:
     [
         ("import manual", {"jax", "jaxlib", "ref", "gradsheet"}),
         ("import ref", {"manual", "gradsheet"}),
-        ("import gradsheet", {"jax", "ref", "numpy", "flint"}),
         ("import gradsheet.commands.cli", {"jax", "ref", "numpy", "flint"}),
         ("import gradsheet.claims.verdict, gradsheet.claims.sheet", {"jax", "ref"}),
         ("import gradsheet; gradsheet.check", {"jax", "ref", "torch"}),
@@ -37,12 +36,9 @@ def test_what_an_import_does_not_load(statement, absent):
     assert modules_after(statement) & absent == set()
 
 
-@pytest.mark.parametrize(
-    ("statement", "loaded"), [("import ref", "jax"), ("import manual; import jax", "jax")]
-)
-def test_the_test_sees_an_import(statement, loaded):
+def test_the_test_sees_an_import():
     """The meta-test: the probe above would notice."""
-    assert loaded in modules_after(statement)
+    assert "jax" in modules_after("import manual; import jax")
 
 
 def test_no_import_configures_jax():
@@ -70,18 +66,21 @@ ROOMS = (
 HOUSE = Path(gradsheet.__file__).parent
 
 
-def imported(source: str) -> Iterator[str]:
+@functools.cache
+def imported(source: str) -> frozenset[str]:
     """The modules of gradsheet that a file names in an import, wherever it stands in the file."""
+    found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("gradsheet."))
+            found |= {alias.name for alias in node.names if alias.name.startswith("gradsheet.")}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gradsheet"):
             parts = str(node.module).split(".")
             if (HOUSE.joinpath(*parts[1:]).with_suffix(".py")).is_file():
-                yield str(node.module)
+                found.add(str(node.module))
             # a room, or the whole house: the names are files in it, or what its face hands on.
             else:
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+                found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)
 
 
 def upward(sources: dict[str, str]) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import gradsheet
+from tests.sheets import report_on
 
 HERE = Path(__file__).parent
 PUBLISHED, GRADED, GRAPHS = (
@@ -15,8 +16,7 @@ PUBLISHED, GRADED, GRAPHS = (
 
 @pytest.mark.parametrize("path", PUBLISHED + GRADED + GRAPHS, ids=lambda path: path.stem)
 def test_every_verdict_on_record_is_reached(path: Path) -> None:
-    report = gradsheet.judge(gradsheet.load(path))
-    for judgement in report.judgements:
+    for judgement in report_on(path).judgements:
         assert judgement.as_expected, (
             judgement.claim.quantity,
             judgement.verdict,
@@ -36,7 +36,7 @@ def test_there_are_examples() -> None:
 def off(name: str) -> dict:
     """The judgements that are not right, by what they claim."""
     path = next(path for path in PUBLISHED if path.stem.startswith(name))
-    judgements = gradsheet.judge(gradsheet.load(path)).judgements
+    judgements = report_on(path).judgements
     return {(j.claim.quantity, str(j.claimed)): j for j in judgements if j.verdict != "right"}
 
 

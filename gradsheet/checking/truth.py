@@ -8,16 +8,17 @@ is rounded; and at a sample of the entries to forty digits by `enclosed`.
 """
 
 import contextlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 import manual
-from gradsheet.checking.asked import Arrays, ParameterGradients
+from gradsheet.checking.asked import Arrays, ParameterGradients, asked_for
 from gradsheet.checking.enclosed import gradient_at
 from gradsheet.checking.probes import Data
 from gradsheet.checking.rounding import rounding_of, unit_roundoff, within
+from gradsheet.network.network import Network
 from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import AtKink, Undecided
 from manual.activations import Array
@@ -102,19 +103,21 @@ def _are_short(data: Data) -> bool:
     )
 
 
-def by_jax(asked: ParameterGradients, data: Data) -> Arrays:
-    """In float64, compiled as a whole."""
-    import jax
-
+def _by_ref(what: str, of: str, network: Network, *arrays: Any) -> Arrays:
     import ref
 
+    return asked_for(what, of, network).by(ref, Data(*arrays))
+
+
+def by_jax(asked: ParameterGradients, data: Data) -> Arrays:
+    """In float64, compiled as a whole, once for every question and shape."""
+    import jax
+
+    arrays = data.params, data.x, data.y, data.direction
     with jax.enable_x64(True):
-        arguments = data.params, data.x, data.y, data.direction
-
-        def answer(params: Any, x: Any, y: Any, direction: Any) -> Any:
-            return asked.by(ref, replace(data, params=params, x=x, y=y, direction=direction))
-
-        return {name: np.asarray(array) for name, array in jax.jit(answer)(*arguments).items()}
+        answer = jax.jit(_by_ref, static_argnums=(0, 1, 2))
+        found = answer(asked.what, asked.of, asked.network, *arrays)
+        return {name: np.asarray(array) for name, array in found.items()}
 
 
 def errors_of(

@@ -92,8 +92,8 @@ def false_alarms(number: int, seed: int) -> list[str]:
 
 
 def test_no_false_alarm():
-    """EXAMPLES=200 makes it a thousand."""
-    assert not false_alarms(5 * int(os.environ.get("EXAMPLES", "1")), seed=1)
+    """A thousand of them are in the exhaustive test below."""
+    assert not false_alarms(3 * int(os.environ.get("EXAMPLES", "1")), seed=1)
 
 
 @pytest.mark.exhaustive

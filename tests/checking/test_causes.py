@@ -61,9 +61,10 @@ def count(network: Any, planted: Any, plant: Any, **options: Any) -> Counter[str
     return found
 
 
-def test_every_planted_mistake_is_named_in_numpy():
-    every = {(instance.code, instance.layers): instance for instance in instances(DEFAULT, False)}
-    found = count(DEFAULT, every.values(), in_numpy)
+def test_planted_mistakes_are_named_in_numpy():
+    """Every third; all of them are in the exhaustive test below."""
+    made = {(instance.code, instance.layers): instance for instance in instances(DEFAULT, False)}
+    found = count(DEFAULT, [*made.values()][::3], in_numpy)
     assert set(found) <= {"named", "named beside equals", "named at the kink", "right"}, found
     assert found["named"] > 5 * found["named beside equals"]
 
@@ -74,13 +75,13 @@ def one_of_each(network: Any) -> list[Any]:
 
 
 def test_planted_mistakes_are_named_where_floats_are_not_exact():
-    found = count(NETWORKS["tanh"], one_of_each(NETWORKS["tanh"]), in_numpy)
+    found = count(NETWORKS["tanh"], one_of_each(NETWORKS["tanh"])[::3], in_numpy)
     assert set(found) <= {"named", "named beside equals", "named at the kink", "right"}, found
 
 
 def test_planted_mistakes_are_named_in_jax():
     found = count(
-        DEFAULT, one_of_each(DEFAULT)[::3], in_jax, array=jax.numpy.asarray, dtype="float32"
+        DEFAULT, one_of_each(DEFAULT)[::5], in_jax, array=jax.numpy.asarray, dtype="float32"
     )
     assert set(found) <= {"named", "named beside equals", "named at the kink", "right"}, found
 

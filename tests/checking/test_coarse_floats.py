@@ -2,6 +2,7 @@
 bits.
 """
 
+import itertools
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import gradsheet
 import manual
 from tests import functions
 from tests.functions import DEFAULT, NETWORKS, RIGHT, by_hand, by_jax, textbook, written
+from tests.rounds import every
 
 ACTIVATIONS = DEFAULT.activations
 
@@ -149,7 +151,7 @@ def test_float32_from_float64_breaks_no_step_that_is_right():
     assert found.mistakes == [("bias-mean",)]
 
 
-@pytest.mark.parametrize("examples", [1000, 3000])
+@pytest.mark.parametrize("examples", every(2, [3000, 1000]))
 def test_whole_data_with_a_z_at_0_are_judged_sharply(examples):
     """Whole numbers are added up exactly, whatever number of examples the sums are divided by."""
     rng = np.random.default_rng(0)
@@ -239,9 +241,13 @@ def in_type(dtype: Any, factor: float = 1.0) -> Any:
 FEW_BITS = {"float16": np.float16, "bfloat16": jax.numpy.bfloat16.dtype.type}
 
 
-@pytest.mark.parametrize("name", FEW_BITS)
-@pytest.mark.parametrize("widths", [(4, 5, 3, 2), (2, 3, 3, 1), (64, 64, 4)])
-@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize(
+    ("widths", "name", "given"),
+    every(
+        5,
+        itertools.product([(4, 5, 3, 2), (2, 3, 3, 1), (64, 64, 4)], FEW_BITS, [True, False]),
+    ),
+)
 def test_few_bits_are_judged_exactly(name, widths, given):
     """At numbers that fit, whether the function is given the type or takes it by itself."""
     dtype, options = FEW_BITS[name], {"dtype": name} if given else {}

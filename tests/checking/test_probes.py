@@ -14,11 +14,10 @@ from tests.functions import DEFAULT, RIGHT, by_hand
 ACTIVATIONS = DEFAULT.activations
 
 WIDE_NETWORKS = [
-    network_of((64, 64, 2), None, "half_squared_error", "mean", 4, "units"),
     network_of((64, 64, 10), None, "half_squared_error", "mean", 4, "units"),
     network_of((40, 1, 30), ("relu", "relu"), "squared_error", "sum", 1, "shared"),
     network_of((50, 20, 30, 1), ("leaky_relu", "relu", "identity"), "output", "mean", 2, None),
-    network_of((64, 32, 10), ("relu", "softmax"), "cross_entropy", "mean", 4, "units"),
+    network_of((32, 16, 10), ("relu", "softmax"), "cross_entropy", "mean", 4, "units"),
     network_of((2, 3, 3, 1), None, "half_squared_error", "mean", 1, "units"),
 ]
 

@@ -316,7 +316,7 @@ def test_a_transpose_does_not_pass_where_shapes_allow_it(what):
         cache = manual.forward(params, x, ACTIVATIONS)
         return manual.backward(turned, cache, (cache.h[-1] - y) / len(x), ACTIVATIONS).params
 
-    for widths in ((4, 4, 4, 4), (3, 3, 3, 3), (5, 4, 4, 2)):
+    for widths in ((4, 4, 4, 4), (5, 4, 4, 2)):
         found = gradsheet.check(fn, widths)
         assert not found.right, widths
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import gradsheet
 from gradsheet.commands.cli import main
-from tests.sheets import GRADED, HOMEWORKS, NUMBERS, PUBLISHED
+from tests.sheets import GRADED, HOMEWORKS, NUMBERS, PUBLISHED, report_on
 
 SHEETS = [
     *sorted(HOMEWORKS.glob("*.toml")),
@@ -34,7 +33,7 @@ def test_the_first_homework(capsys) -> None:
 @pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
 def test_a_hint_has_no_number_but_those_claimed(path: Path) -> None:
     """Whatever is said is the same for all data: it names quantities, layers and lines."""
-    report = gradsheet.judge(gradsheet.load(path)).hinted()
+    report = report_on(path).hinted()
     for judgement in report.judgements:
         assert judgement.truth is None
         assert judgement.witness == ""

@@ -31,7 +31,7 @@ def hand(problem: Problem, along: Any) -> Any:
     return manual.hvp(problem.params, along, *problem.arguments[1:], **problem.options)
 
 
-@examples(4)
+@examples(3)
 @given(all_problems)
 def test_the_hessian_along_a_direction_is_that_of_jax(problem: Problem) -> None:
     along = direction(problem)
@@ -42,7 +42,7 @@ def test_the_hessian_along_a_direction_is_that_of_jax(problem: Problem) -> None:
         assert agreement.differences(one, other, rtol=1e-9, atol=atol) == []
 
 
-@examples(5)
+@examples(3)
 @given(exact_problems)
 def test_on_whole_numbers_the_hessian_is_exact(problem: Problem) -> None:
     along = direction(problem)

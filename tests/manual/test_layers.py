@@ -59,6 +59,8 @@ TREES: dict[str, Any] = {
     "default dicts": [defaultdict(list, {"W": W1, "b": b1}), defaultdict(list, {"W": W2, "b": b2})],
     "mixed": [(W1, b1), {"W": W2, "b": b2}],
 }
+# Of these each sort once, where a program is compiled for every one.
+OF_EVERY_SORT = ("dicts", "layers", "named tuples, b first", "dataclasses", "mixed")
 
 
 def arrays(tree: Any) -> list[Any]:
@@ -100,25 +102,27 @@ def test_a_layer_without_bias_has_no_gradient_by_one(room: Any) -> None:
 
 def test_it_is_the_same_pytree_under_jit() -> None:
     jitted = jax.jit(ref.value_and_grad, static_argnames=("activations",))
-    for params in TREES.values():
+    for params in map(TREES.get, OF_EVERY_SORT):
         _, grads = jitted(params, X, Y, activations=ACTIVATIONS)
         assert jax.tree.structure(grads) == jax.tree.structure(params)
         assert arrays(grads) == arrays(RIGHT[1])
 
 
-@pytest.mark.parametrize("room", [manual, ref])
-@pytest.mark.parametrize("kind", ["list of tuples", "dicts", "named tuples, b first"])
+@pytest.mark.parametrize(
+    ("room", "kind"),
+    [(ref, "dicts"), (manual, "named tuples, b first")],
+)
 def test_optax_trains_with_it(kind: str, room: Any) -> None:
     params = jax.tree.map(lambda a: a.astype(np.float32), TREES[kind])
     optimiser = optax.adam(0.05)
-    state = optimiser.init(params)
+    state, update = optimiser.init(params), jax.jit(optimiser.update)
     losses = []
     for _ in range(60):
         L, grads = room.value_and_grad(
             jax.tree.map(np.asarray, params), X.astype(np.float32), Y, ACTIVATIONS
         )
         with jax.numpy_dtype_promotion("standard"):  # of optax's own numbers
-            updates, state = optimiser.update(grads, state, params)
+            updates, state = update(grads, state, params)
             params = optax.apply_updates(params, updates)
         losses.append(float(L))
     assert losses[-1] < losses[0] / 100
@@ -128,6 +132,7 @@ def test_plans_and_checks_take_the_same_containers() -> None:
     for params in TREES.values():
         L, grads = manual.Plan(params, 2, ACTIVATIONS).value_and_grad(X, Y)
         assert (L, arrays(grads)) == (RIGHT[0], arrays(RIGHT[1]))
+    for params in map(TREES.get, OF_EVERY_SORT):
         plan = ref.Plan(params, ACTIVATIONS)
         L, gradient = plan.value_and_grad(plan.pack(params), X, Y)
         assert (float(L), arrays(plan.unpack(gradient))) == (RIGHT[0], arrays(RIGHT[1]))

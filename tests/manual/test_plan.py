@@ -25,6 +25,7 @@ from tests.networks import (
     named,
     network_of,
 )
+from tests.rounds import every
 
 layouts = st.sampled_from(["rows", "columns"])
 
@@ -111,8 +112,15 @@ def test_in_rows_the_weights_gradients_are_the_same_to_the_last_bit(dtype: str) 
         assert found[name].tobytes() == expected[name].tobytes(), name
 
 
-@pytest.mark.parametrize("layout", ["rows", "columns"])
-@pytest.mark.parametrize("hidden", ["relu", "leaky_relu", "sigmoid", "tanh", "softplus"])
+@pytest.mark.parametrize(
+    ("hidden", "layout"),
+    every(
+        3,
+        itertools.product(
+            ["relu", "leaky_relu", "sigmoid", "tanh", "softplus"], ["rows", "columns"]
+        ),
+    ),
+)
 def test_a_pass_allocates_nothing(hidden: str, layout: str) -> None:
     """No array: only Python's own objects, and two blocks of 8,192 entries in
     which NumPy turns bools into floats."""

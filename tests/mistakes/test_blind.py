@@ -24,8 +24,12 @@ def values(sheet, made=()):
     return [Evaluator(seen).value(claim.tree, {}).tolist() for claim in sheet.claims]
 
 
-def test_the_three_gradients_of_the_homework_cannot_see_a_missing_mask() -> None:
-    found = blindness(gradsheet.load(HOMEWORK))
+@pytest.fixture(scope="module")
+def found():
+    return blindness(gradsheet.load(HOMEWORK))
+
+
+def test_the_three_gradients_of_the_homework_cannot_see_a_missing_mask(found) -> None:
     codes = [instance.code for instance in found.unseen]
     assert "slope-missing" in codes
     assert "two-kept" not in codes
@@ -36,8 +40,7 @@ def test_the_three_gradients_of_the_homework_cannot_see_a_missing_mask() -> None
         )
 
 
-def test_the_proposal_sees_what_it_is_said_to_see() -> None:
-    found = blindness(gradsheet.load(HOMEWORK))
+def test_the_proposal_sees_what_it_is_said_to_see(found) -> None:
     data = "\n".join(found.data).split("[[layer]]")
     assert len(data) == 4
     head = 'loss = "half_squared_error"\n' + data[0]
@@ -105,8 +108,8 @@ def test_formulas_are_blind_only_to_what_they_do_not_ask_for() -> None:
     assert "dL/dW1" in found.more
 
 
-def test_the_same_sheet_gets_the_same_proposal() -> None:
-    assert told(blindness(gradsheet.load(HOMEWORK))) == told(blindness(gradsheet.load(HOMEWORK)))
+def test_the_same_sheet_gets_the_same_proposal(found) -> None:
+    assert told(blindness(gradsheet.load(HOMEWORK))) == told(found)
 
 
 @pytest.mark.parametrize("quantity", ["yhat[5]", "z1[1,3]"])

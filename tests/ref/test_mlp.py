@@ -12,10 +12,10 @@ import ref
 def test_the_reference_works_under_jit_in_both_precisions(dtype: type) -> None:
     rng = np.random.default_rng(3)
     params = [
-        ref.Layer(rng.integers(-2, 3, (4, 3)).astype(dtype), np.ones(4, dtype)),
-        ref.Layer(np.ones((2, 4), dtype)),
+        ref.Layer(rng.integers(-2, 3, (3, 2)).astype(dtype), np.ones(3, dtype)),
+        ref.Layer(np.ones((1, 3), dtype)),
     ]
-    x, y = rng.integers(-2, 3, (2, 3)).astype(dtype), np.ones((2, 2), dtype)
+    x, y = rng.integers(-2, 3, (2, 2)).astype(dtype), np.ones((2, 1), dtype)
     jitted = jax.jit(ref.value_and_grad, static_argnames=("activations", "loss", "reduction"))
     found = jitted(
         params, x, y, activations=("relu", "identity"), loss="squared_error", reduction="sum"

@@ -47,7 +47,7 @@ def by_every_packing(problem: Problem) -> Iterator[tuple[str, dict[str, Any]]]:
         yield formulation, named(L, plan.unpack(gradient))
 
 
-@examples(3)
+@examples(2)
 @given(exact_problems)
 def test_on_whole_numbers_every_packing_gives_what_the_hand_gives(problem: Problem) -> None:
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))
@@ -57,7 +57,7 @@ def test_on_whole_numbers_every_packing_gives_what_the_hand_gives(problem: Probl
             assert array.tolist() == expected[name].tolist(), (formulation, name)
 
 
-@examples(4)
+@examples(2)
 @given(all_problems)
 def test_on_any_numbers_too(problem: Problem) -> None:
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))
@@ -68,8 +68,10 @@ def test_on_any_numbers_too(problem: Problem) -> None:
             )
 
 
-@pytest.mark.parametrize("bias", ["units", "shared", "none"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("bias", "dtype"),
+    [("units", "float32"), ("units", "float64"), ("shared", "float64"), ("none", "float32")],
+)
 def test_a_deep_network_is_scanned_and_equals_the_hand(bias: str, dtype: str) -> None:
     problem = deep(40, bias=bias, dtype=dtype)
     plan = ref.Plan(problem.params, problem.activations)
@@ -126,7 +128,7 @@ def test_per_example_gradients_and_their_norms(formulation: str, bias: str) -> N
     plan = ref.Plan(problem.params, problem.activations, formulation=formulation)
     packed = plan.pack(problem.params)
     losses, grads = plan.per_example_gradients(packed, problem.x, problem.y)
-    expected, right = ref.per_example_gradients(*problem.arguments)
+    expected, right = manual.per_example_gradients(*problem.arguments)
     assert losses.tolist() == expected.tolist()
     for name, array in named(0, grads).items():
         assert array.tolist() == named(0, right)[name].tolist(), name
@@ -139,8 +141,6 @@ def test_per_example_gradients_and_their_norms(formulation: str, bias: str) -> N
     again, norms = plan.per_example_norms(packed, problem.x, problem.y)
     assert again.tolist() == expected.tolist()
     np.testing.assert_allclose(norms, np.sqrt(squares), rtol=1e-14)
-    others = ref.per_example_norms(*problem.arguments)
-    np.testing.assert_allclose(others[1], np.sqrt(squares), rtol=1e-14)
 
 
 @pytest.mark.parametrize("formulation", FORMULATIONS)
@@ -156,14 +156,21 @@ def test_a_gradient_given_up_leaves_its_memory_to_the_next(formulation: str) -> 
     assert not any(array.is_deleted() for array in jax.tree.leaves((packed, gradient)))
     for name, array in named(again[0], plan.unpack(again[1])).items():
         assert array.tolist() == expected[name].tolist(), name
-    losses, grads = plan.per_example_gradients(packed, problem.x, problem.y)
-    kept = jax.tree.map(np.copy, grads)
-    _, reused = plan.per_example_gradients(packed, problem.x, problem.y, into=grads)
-    assert all(map(np.array_equal, jax.tree.leaves(reused), jax.tree.leaves(kept)))
     with pytest.raises(
         ValueError, match="write into=gradient, with one that an earlier call returned"
     ):
-        plan.value_and_grad(packed, problem.x, problem.y, into=losses)
+        plan.value_and_grad(packed, problem.x, problem.y, into=L)
+
+
+def test_gradients_of_examples_given_up_leave_their_memory_to_the_next() -> None:
+    problem = deep(3)
+    plan = ref.Plan(problem.params, problem.activations)
+    packed = plan.pack(problem.params)
+    _, grads = plan.per_example_gradients(packed, problem.x, problem.y)
+    kept = jax.tree.map(np.copy, grads)
+    _, reused = plan.per_example_gradients(packed, problem.x, problem.y, into=grads)
+    assert all(array.is_deleted() for array in jax.tree.leaves(grads))
+    assert all(map(np.array_equal, jax.tree.leaves(reused), jax.tree.leaves(kept)))
     with pytest.raises(
         ValueError, match="write into=grads, with those that an earlier call returned"
     ):

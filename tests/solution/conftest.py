@@ -2,16 +2,14 @@
 
 import pytest
 
-import gradsheet
-import gradsheet.solution
-from tests.sheets import HOMEWORKS
+from tests.sheets import HOMEWORKS, solution_of
 
 
 @pytest.fixture(scope="module")
 def numbers():
-    return gradsheet.solve(gradsheet.load(HOMEWORKS / "numbers.toml"))
+    return solution_of(HOMEWORKS / "numbers.toml")
 
 
 @pytest.fixture(scope="module")
 def symbols():
-    return gradsheet.solve(gradsheet.load(HOMEWORKS / "symbols.toml"))
+    return solution_of(HOMEWORKS / "symbols.toml")

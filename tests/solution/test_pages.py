@@ -14,7 +14,7 @@ import pytest
 import gradsheet
 import gradsheet.solution
 from gradsheet.solution.tex import tex_text
-from tests.sheets import HOMEWORKS, NET, PUBLISHED, random_sheet
+from tests.sheets import HOMEWORKS, NET, PUBLISHED, random_sheet, solution_of
 from tests.solving import solved
 
 SHEETS = [
@@ -80,7 +80,7 @@ addEventListener("load", () => {
 @pytest.fixture(scope="module")
 def solutions():
     """Of the two homeworks, of what is in print, and of some random sheets."""
-    found = [gradsheet.solve(gradsheet.load(path)) for path in SHEETS]
+    found = [solution_of(path) for path in SHEETS]
     return [*found, *(gradsheet.solve(gradsheet.read(random_sheet(seed))) for seed in range(5))]
 
 

@@ -7,7 +7,7 @@ import gradsheet.solution
 from gradsheet.commands.notebook import shown
 from gradsheet.language.text import formula_text
 from gradsheet.solution.rules import Rules
-from tests.sheets import HOMEWORKS, NET, NUMBERS, PUBLISHED, SYMBOLS, random_sheet
+from tests.sheets import HOMEWORKS, NET, NUMBERS, PUBLISHED, SYMBOLS, random_sheet, solution_of
 from tests.solving import claims, solved, steps
 
 SHEETS = [*sorted(HOMEWORKS.glob("*.toml")), *sorted(PUBLISHED.glob("*.toml"))]
@@ -96,7 +96,7 @@ def test_every_claim_has_its_remark(numbers, symbols):
 
 @pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
 def test_a_solution_is_an_answer_sheet_that_is_right(path):
-    solution = gradsheet.solve(gradsheet.load(path))
+    solution = solution_of(path)
     assert solution.unchecked == 0
     report = gradsheet.judge(gradsheet.read(gradsheet.solution.answer_sheet(solution)))
     assert {j.verdict for j in report.judgements} == {"right"}
@@ -121,7 +121,7 @@ def round_trip(seed: int) -> int:
 
 
 def test_random_solutions_are_right():
-    assert sum(round_trip(seed) for seed in range(8)) > 80
+    assert sum(round_trip(seed) for seed in range(4)) > 40
 
 
 @pytest.mark.exhaustive

@@ -1,0 +1,19 @@
+"""How many cases of a test are in the ordinary run."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+
+def every(step: int, cases: Iterable[Any]) -> list[Any]:
+    """Leave every so many cases, from the first on, to the ordinary run; the
+    others are in the exhaustive one."""
+    return [
+        case if k % step == 0 else pytest.param(*_values(case), marks=pytest.mark.exhaustive)
+        for k, case in enumerate(cases)
+    ]
+
+
+def _values(case: Any) -> tuple[Any, ...]:
+    return case if isinstance(case, tuple) else (case,)
