@@ -8,6 +8,7 @@ import sys
 
 import core
 import examples as of_examples
+import families
 import jax
 import machine
 import mutants
@@ -180,6 +181,22 @@ def test_gradients_of_examples_are_compared_too():
         assert said.startswith(who)
 
 
+@pytest.mark.parametrize("name", families.FAMILIES)
+def test_passes_of_families_are_compared_too(name):
+    family = families.FAMILIES[name]
+    arrays = families.drawn(family, "float32")
+    calls = {"readable": lambda: family.readable(**arrays), "planned": family.planned(**arrays)}
+    assert families.disagreement(family, arrays, calls) is None
+
+    def spoilt():
+        L, *gradients = calls["planned"]()
+        gradients[1].flat[3] += abs(gradients[1]).max() / 100
+        return L, *gradients
+
+    said = families.disagreement(family, arrays, calls | {"planned": spoilt})
+    assert said.startswith(f"planned: {family.moving[1]} is off by ")
+
+
 # Results
 
 
@@ -327,7 +344,7 @@ def test_a_machine_too_busy_for_several_threads_is_told():
 
 
 @pytest.mark.parametrize(
-    "script", ["checkers.py", "devices.py", "examples.py", "gpu.py", "sheets.py"]
+    "script", ["checkers.py", "devices.py", "examples.py", "families.py", "gpu.py", "sheets.py"]
 )
 def test_help_is_answered_at_once(script):
     done = subprocess.run(

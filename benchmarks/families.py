@@ -1,0 +1,283 @@
+"""Backward passes of families, planned into buffers made once: loss and all
+gradients, half squared error of out, or the cross-entropy of labels.
+
+    .venv/bin/python benchmarks/families.py [--cases norm] [--dtype float64] [--rounds 30]
+
+    floor         the matrix products of the pass and nothing else, into buffers made
+                  beforehand; for a norm, which has none, one copy for each of two arrays
+    readable      manual, the gradients derived by hand
+    planned       manual.fast, the same into buffers made once
+    ref, jit      JAX, compiled for the shapes
+    torch eager   as far as torch is installed
+
+Nothing is timed before all agree with manual in float64: every entry to n u of
+the largest of its array, u the unit roundoff and n how many numbers are added up
+on the longest way to it. All are timed in turn in one process, with one thread,
+by the processor's clock, which stands still while others have the processor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import command
+from competitors import Call
+from machine import set_threads
+from measuring import Case, calibrate, measure, progress, ratios
+from table import seconds_as
+
+
+class Family(NamedTuple):
+    """What is timed: the shapes, and everybody's pass, made once for the arrays
+    (`Call`), which gives the loss and the gradients by `moving` of them."""
+
+    title: str
+    shapes: dict[str, tuple[int, ...] | int]  # of what is drawn, or below which labels are
+    terms: int  # numbers that are added up on the longest way
+    moving: Sequence[str]
+    floor: Callable[..., Call]
+    readable: Callable[..., Any]
+    planned: Callable[..., Call]
+    loss: Callable[..., Any]  # by ref
+    torch_loss: Callable[..., Any]
+    to_reach: dict[str, float]
+
+
+def half_square(out: Any, y: Any, into: Any = None) -> tuple[Any, Any]:
+    """|out - y|^2 / 2, and out - y."""
+    import numpy as np
+
+    r = np.subtract(out, y, into)
+    flat = r.reshape(-1)
+    return flat.dot(flat) / 2, r
+
+
+def products(*pairs: tuple[Any, Any]) -> Call:
+    """The products of pairs of arrays, into buffers made once."""
+    import numpy as np
+
+    buffers = [np.matmul(a, b) for a, b in pairs]
+
+    def call() -> None:
+        for (a, b), buffer in zip(pairs, buffers, strict=True):
+            np.matmul(a, b, buffer)
+
+    return call
+
+
+def copies(*arrays: Any) -> Call:
+    """A copy of each array, into buffers made once."""
+    import numpy as np
+
+    buffers = [np.copy(array) for array in arrays]
+
+    def call() -> None:
+        for array, buffer in zip(arrays, buffers, strict=True):
+            np.copyto(buffer, array)
+
+    return call
+
+
+# Layer norm
+
+
+def readable_norm(x: Any, gamma: Any, beta: Any, y: Any) -> tuple[Any, ...]:
+    import manual
+
+    out, cache = manual.layer_norm_forward(x, gamma, beta)
+    L, r = half_square(out, y)
+    return L, *manual.layer_norm_backward(r, cache)
+
+
+def planned_norm(x: Any, gamma: Any, beta: Any, y: Any) -> Call:
+    import numpy as np
+
+    from manual.fast.norm import LayerNorm
+
+    norm, r = LayerNorm(x.shape, dtype=x.dtype), np.empty_like(y)
+
+    def call() -> Any:
+        L, _ = half_square(norm.forward(x, gamma, beta), y, r)
+        return L, *norm.backward(r)
+
+    return call
+
+
+def norm_loss(x: Any, gamma: Any, beta: Any, y: Any) -> Any:
+    import ref
+
+    return ((ref.layer_norm(x, gamma, beta) - y) ** 2).sum() / 2
+
+
+def norm_in_torch(x: Any, gamma: Any, beta: Any, y: Any) -> Any:
+    import torch
+
+    out = torch.nn.functional.layer_norm(x, gamma.shape, gamma, beta)
+    return ((out - y) ** 2).sum() / 2
+
+
+NORM = Family(
+    "layer norm, 512 x 768",
+    {"x": (512, 768), "gamma": (768,), "beta": (768,), "y": (512, 768)},
+    2 * 768 + 512,
+    ("x", "gamma", "beta"),
+    lambda x, gamma, beta, y: copies(x, y),
+    readable_norm,
+    planned_norm,
+    norm_loss,
+    norm_in_torch,
+    {"floor": 8.5},
+)
+
+FAMILIES = {"norm": NORM}
+
+
+def drawn(family: Family, dtype: str) -> dict[str, Any]:
+    """The arrays, normal numbers and labels."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    return {
+        name: (rng.normal(size=shape[0]) * shape[1]).astype(dtype)
+        if isinstance(shape[0], tuple)
+        else rng.integers(shape[1], size=shape[0])
+        if name == "labels"
+        else rng.normal(size=shape).astype(dtype)
+        for name, shape in family.shapes.items()
+    }
+
+
+def in_jax(family: Family, arrays: dict[str, Any]) -> Call:
+    import jax
+
+    places = tuple(k for k, name in enumerate(arrays) if name in family.moving)
+    compiled = jax.jit(jax.value_and_grad(family.loss, places))
+    data = jax.device_put(tuple(arrays.values()))
+
+    def call() -> Any:
+        L, gradients = jax.block_until_ready(compiled(*data))
+        return L, *gradients
+
+    return call
+
+
+def in_torch(family: Family, arrays: dict[str, Any]) -> Call:
+    import torch
+
+    torch.set_num_threads(1)
+    tensors = {
+        name: torch.tensor(array, requires_grad=name in family.moving)
+        for name, array in arrays.items()
+    }
+    moving = [tensors[name] for name in family.moving]
+
+    def call() -> Any:
+        L = family.torch_loss(**tensors)
+        return L.detach(), *torch.autograd.grad(L, moving)
+
+    return call
+
+
+def make_calls(family: Family, arrays: dict[str, Any]) -> dict[str, Call]:
+    """Who takes part."""
+    calls = {
+        "floor": family.floor(**arrays),
+        "readable": partial(family.readable, **arrays),
+        "planned": family.planned(**arrays),
+        "ref, jit": in_jax(family, arrays),
+    }
+    return calls | ({"torch eager": in_torch(family, arrays)} if find_spec("torch") else {})
+
+
+def disagreement(family: Family, arrays: dict[str, Any], calls: dict[str, Call]) -> str | None:
+    """Who is first to give something else than manual in float64, and where."""
+    import numpy as np
+
+    exact = family.readable(
+        **{
+            name: array.astype(float) if array.dtype.kind == "f" else array
+            for name, array in arrays.items()
+        }
+    )
+    u = np.finfo(arrays[family.moving[0]].dtype).eps / 2
+    for who, call in calls.items():
+        if who == "floor":
+            continue
+        for name, found, right in zip(("L", *family.moving), call(), exact, strict=True):
+            found = np.asarray(found)
+            if found.shape != np.shape(right):
+                return f"{who}: {name} has the shape {found.shape}, expected {np.shape(right)}"
+            off = np.abs(found - right).max() / np.abs(right).max() / u
+            if not off <= family.terms:
+                return f"{who}: {name} is off by {off:.3g} u, expected at most {family.terms} u"
+    return None
+
+
+def run(name: str, dtype: str, rounds: int) -> None:
+    family = FAMILIES[name]
+    arrays = drawn(family, dtype)
+    progress(f"{name}: agreement")
+    calls = make_calls(family, arrays)
+    for _ in range(2):  # buffers that are used again may be right only once
+        if difference := disagreement(family, arrays, calls):
+            progress("")
+            sys.exit(f"nothing is timed, there is no agreement with manual: {difference}")
+    calibrated = {who: calibrate(call, clock=time.process_time) for who, call in calls.items()}
+    repeats = {who: times for who, (times, _) in calibrated.items()}
+    round_s = sum(s for _, s in calibrated.values())
+    case = Case(name, None, calls, {}, repeats, round_s, clock=time.process_time)
+    measure([case], rounds)
+    print(f"{family.title}, {dtype}, one thread, {rounds} rounds")
+    print(
+        f"  {'':14}{'median':>12}{'to the floor':>15}{'min':>8}{'max':>8}{'to jit':>9}"
+        f"{'to torch':>10}"
+    )
+    for who, times in case.times.items():
+        to = {other: ratios(times, case.times[other]) for other in case.times}
+        others = "".join(
+            f"{statistics.median(to[o]):>{w}.2f}"
+            for o, w in (("ref, jit", 9), ("torch eager", 10))
+            if o in to
+        )
+        print(
+            f"  {who:14}{seconds_as(statistics.median(times)):>12}"
+            f"{statistics.median(to['floor']):>15.2f}{min(to['floor']):>8.2f}"
+            f"{max(to['floor']):>8.2f}{others}"
+        )
+    print(flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--cases",
+        type=partial(command.some_of, list(FAMILIES)),
+        default=list(FAMILIES),
+        help=f"some of {','.join(FAMILIES)}",
+    )
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help="default: %(default)s"
+    )
+    parser.add_argument("--rounds", type=command.number, default=30, help="default: %(default)s")
+    options = parser.parse_args()
+    command.exit_on_interrupt()
+    set_threads(1)
+    command.begin("families")
+    import jax
+
+    jax.config.update("jax_enable_x64", options.dtype == "float64")
+    for name in options.cases:
+        run(name, options.dtype, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
