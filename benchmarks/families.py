@@ -19,6 +19,7 @@ by the processor's clock, which stands still while others have the processor.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 import time
@@ -34,12 +35,19 @@ from measuring import Case, calibrate, measure, progress, ratios
 from table import seconds_as
 
 
+class Whole(NamedTuple):
+    """Whole numbers to draw, below a bound."""
+
+    below: int
+    shape: tuple[int, ...]
+
+
 class Family(NamedTuple):
     """What is timed: the shapes, and everybody's pass, made once for the arrays
     (`Call`), which gives the loss and the gradients by `moving` of them."""
 
     title: str
-    shapes: dict[str, tuple[int, ...] | int]  # of what is drawn, or below which labels are
+    shapes: dict[str, tuple[int, ...] | Whole]
     terms: int  # numbers that are added up on the longest way
     moving: Sequence[str]
     floor: Callable[..., Call]
@@ -47,7 +55,6 @@ class Family(NamedTuple):
     planned: Callable[..., Call]
     loss: Callable[..., Any]  # by ref
     torch_loss: Callable[..., Any]
-    to_reach: dict[str, float]
 
 
 def half_square(out: Any, y: Any, into: Any = None) -> tuple[Any, Any]:
@@ -133,25 +140,89 @@ NORM = Family(
     planned_norm,
     norm_loss,
     norm_in_torch,
-    {"floor": 8.5},
 )
 
-FAMILIES = {"norm": NORM}
+# Embedding and cross-entropy
+
+
+def readable_entropy(table: Any, tokens: Any, W: Any, b: Any, labels: Any) -> tuple[Any, ...]:
+    import manual
+
+    h, of_table = manual.embedding_forward(table, tokens)
+    z, dense = manual.affine_forward(h, W, b)
+    L, criterion = manual.softmax_cross_entropy_forward(z, labels)
+    d_z, _ = manual.softmax_cross_entropy_backward(1, criterion)
+    d_h, d_W, d_b = manual.affine_backward(d_z, dense)
+    return L, manual.embedding_backward(d_h, of_table)[0], d_W, d_b
+
+
+def planned_entropy(table: Any, tokens: Any, W: Any, b: Any, labels: Any) -> Call:
+    from manual.fast.embedding_cross_entropy import EmbeddingCrossEntropy
+
+    network = EmbeddingCrossEntropy(tokens.shape, table.shape, len(W), dtype=W.dtype)
+
+    def call() -> Any:
+        L = network.forward(table, tokens, W, b, labels)
+        d_table, _, d_W, d_b, _ = network.backward(1)
+        return L, d_table, d_W, d_b
+
+    return call
+
+
+def floor_of_entropy(table: Any, tokens: Any, W: Any, b: Any, labels: Any) -> Call:
+    h = table[tokens]
+    d_z = h @ W.T
+    return products((h, W.T), (d_z, W), (d_z.T, h))
+
+
+def entropy(table: Any, tokens: Any, W: Any, b: Any, labels: Any) -> Any:
+    import ref
+
+    z = ref.affine(ref.embedding(table, tokens), W, b)
+    return ref.softmax_cross_entropy(z, labels)
+
+
+def entropy_in_torch(table: Any, tokens: Any, W: Any, b: Any, labels: Any) -> Any:
+    from torch.nn.functional import cross_entropy, embedding, linear
+
+    return cross_entropy(linear(embedding(tokens, table), W, b), labels)
+
+
+ENTROPY = Family(
+    "embedding and cross-entropy: 512 tokens, 5000 classes, 64 features",
+    {
+        "table": (5000, 64),
+        "tokens": Whole(5000, (512,)),
+        "W": (5000, 64),
+        "b": (5000,),
+        "labels": Whole(5000, (512,)),
+    },
+    64 + 5000 + 512,
+    ("table", "W", "b"),
+    floor_of_entropy,
+    readable_entropy,
+    planned_entropy,
+    entropy,
+    entropy_in_torch,
+)
+
+FAMILIES = {"norm": NORM, "entropy": ENTROPY}
 
 
 def drawn(family: Family, dtype: str) -> dict[str, Any]:
-    """The arrays, normal numbers and labels."""
+    """The arrays, of whole numbers or normal ones; weights over the root of how many
+    inputs a unit has."""
     import numpy as np
 
     rng = np.random.default_rng(0)
-    return {
-        name: (rng.normal(size=shape[0]) * shape[1]).astype(dtype)
-        if isinstance(shape[0], tuple)
-        else rng.integers(shape[1], size=shape[0])
-        if name == "labels"
-        else rng.normal(size=shape).astype(dtype)
-        for name, shape in family.shapes.items()
-    }
+
+    def draw(name: str, shape: Any) -> Any:
+        if isinstance(shape, Whole):
+            return rng.integers(shape.below, size=shape.shape)
+        inputs = math.prod(shape[1:]) if name[0] in "Ww" else 1
+        return (rng.normal(size=shape) / math.sqrt(inputs)).astype(dtype)
+
+    return {name: draw(name, shape) for name, shape in family.shapes.items()}
 
 
 def in_jax(family: Family, arrays: dict[str, Any]) -> Call:

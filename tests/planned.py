@@ -2,12 +2,15 @@
 readable family, which the functions of `tests.family` know.
 
     room         the class as a room that has the family, made anew for every pass
+    unlike       where it is further off 60 digits than the rounding of the readable
+                 pass may be, for families that only `TRUTH` has: several in a row
     unkept       what one object gives of several arrays in turn, out of buffers that
                  are the same ones every time, is what a new one gives of each; the
                  arrays themselves may not be written to
     allocated    bytes at most that a pass takes besides what is there already
 """
 
+import functools
 import tracemalloc
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -15,7 +18,18 @@ from typing import Any
 
 import numpy as np
 
-from tests.family import Case, drawn, outs, seeds_of, typed
+from tests.family import (
+    Case,
+    Passed,
+    by_hand,
+    drawn,
+    off,
+    on_digits,
+    outs,
+    rounding,
+    seeds_of,
+    typed,
+)
 
 Make = Callable[..., Any]  # an object for arrays, with the settings of a case
 
@@ -31,6 +45,29 @@ def room(family: str, make: Make) -> SimpleNamespace:
         return planned.backward(dout)
 
     return SimpleNamespace(**{f"{family}_forward": forward, f"{family}_backward": backward})
+
+
+@functools.cache
+def known(case: Case, dtype: type) -> tuple[list[Any], list[Any], Passed, Passed]:
+    """Arrays and cotangents, what the readable formulas give on 60 digits, and how far
+    off that floats may be."""
+    rng = np.random.default_rng(0)
+    arrays, seeds = drawn(case, rng, whole=False), seeds_of(case, rng, whole=False)
+    arrays, seeds, info = typed(arrays, dtype), typed(seeds, dtype), np.finfo(dtype)
+    bounds = rounding(case, arrays, seeds, info.eps, info.smallest_subnormal)
+    return arrays, seeds, on_digits(case, arrays, seeds), bounds
+
+
+def unlike(planned: SimpleNamespace, case: Case) -> Iterator[str]:
+    """Where a room gives something else than the readable pass."""
+    for dtype in (np.float64, np.float32):
+        arrays, seeds, true, bounds = known(case, dtype)
+        for name, ratio in off(by_hand(planned, case, arrays, seeds), true, bounds).items():
+            if not ratio <= 1:
+                yield (
+                    f"{case}: {name} in {dtype.__name__} is off by {ratio:.3g} times what "
+                    "rounding may do"
+                )
 
 
 def passed(planned: Any, arrays: Any, seeds: Any) -> list[Any]:
