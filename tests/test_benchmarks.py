@@ -313,6 +313,16 @@ def test_what_was_to_be_reached_is_compared_with_what_was():
     assert targets(quick | {"sizes": {}}) is None
 
 
+SINGLE_THREADED = ["core", "examples", "families", "start", "sweeps"]
+
+
+@pytest.mark.parametrize("script", SINGLE_THREADED)
+def test_numpy_waits_until_its_threads_are_set(script):
+    """It reads their number once, when it is imported."""
+    code = f"import sys; import {script}; sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=BENCHMARKS, check=True)
+
+
 def command(script, *arguments):
     return subprocess.run(
         [sys.executable, str(BENCHMARKS / script), *arguments],
