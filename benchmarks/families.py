@@ -206,7 +206,86 @@ ENTROPY = Family(
     entropy_in_torch,
 )
 
-FAMILIES = {"norm": NORM, "entropy": ENTROPY}
+# Attention
+
+HEADS = 4
+
+
+def readable_attention(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> tuple[Any, ...]:
+    import manual
+
+    out, cache = manual.multi_head_attention_forward(x, Wqkv, bqkv, Wo, bo, heads=HEADS)
+    L, r = half_square(out, y)
+    return L, *manual.multi_head_attention_backward(r, cache)
+
+
+def planned_attention(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> Call:
+    import numpy as np
+
+    from manual.fast.attention_heads import MultiHeadAttention
+
+    attention, r = MultiHeadAttention(x.shape, heads=HEADS, dtype=x.dtype), np.empty_like(y)
+
+    def call() -> Any:
+        L, _ = half_square(attention.forward(x, Wqkv, bqkv, Wo, bo), y, r)
+        return L, *attention.backward(r)
+
+    return call
+
+
+def floor_of_attention(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> Call:
+    import numpy as np
+
+    D = len(Wo)
+    rows = x.reshape(-1, D)
+    a = rows @ Wqkv.T
+    split = a.reshape(*x.shape[:2], 3, HEADS, D // HEADS).transpose(2, 0, 3, 1, 4)
+    q, k, v = (np.ascontiguousarray(part) for part in split)
+    p = q @ k.swapaxes(-1, -2)
+    p_T, k_T, v_T = (array.swapaxes(-1, -2) for array in (p, k, v))
+    forward = (rows, Wqkv.T), (q, k_T), (p, v), (rows, Wo.T)
+    backward = (rows, Wo), (rows.T, rows), (p_T, v), (v, v_T), (p, k), (p_T, q), (a.T, rows)
+    return products(*forward, *backward, (a, Wqkv))
+
+
+def attention(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> Any:
+    import ref
+
+    return ((ref.multi_head_attention(x, Wqkv, bqkv, Wo, bo, heads=HEADS) - y) ** 2).sum() / 2
+
+
+def attention_in_torch(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> Any:
+    from torch.nn.functional import linear, scaled_dot_product_attention
+
+    N, T, D = x.shape
+    q, k, v = linear(x, Wqkv, bqkv).view(N, T, 3, HEADS, D // HEADS).permute(2, 0, 3, 1, 4)
+    side_by_side = scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(N, T, D)
+    return ((linear(side_by_side, Wo, bo) - y) ** 2).sum() / 2
+
+
+def of_attention(N: int, T: int, D: int) -> Family:
+    """Attention of N sequences of T rows of D numbers."""
+    shapes: dict[str, Any] = {"x": (N, T, D), "Wqkv": (3 * D, D), "bqkv": (3 * D,)}
+    shapes |= {"Wo": (D, D), "bo": (D,), "y": (N, T, D)}
+    return Family(
+        f"attention, {N} x {T} rows of {D}, {HEADS} heads",
+        shapes,
+        D + D // HEADS + T + D + N * T,
+        ("x", "Wqkv", "bqkv", "Wo", "bo"),
+        floor_of_attention,
+        readable_attention,
+        planned_attention,
+        attention,
+        attention_in_torch,
+    )
+
+
+FAMILIES = {
+    "norm": NORM,
+    "entropy": ENTROPY,
+    "attention64": of_attention(4, 64, 128),
+    "attention256": of_attention(2, 256, 128),
+}
 
 
 def drawn(family: Family, dtype: str) -> dict[str, Any]:

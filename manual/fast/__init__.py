@@ -1,8 +1,9 @@
 """Backward passes of `manual` into buffers that are made once, a class for each,
 made for the shapes of its arrays:
 
-    norm                     LayerNorm
+    attention_heads          MultiHeadAttention
     embedding_cross_entropy  EmbeddingCrossEntropy
+    norm                     LayerNorm
 
 `forward` returns out, `backward(dout)` the gradients, in the order of the arrays,
 of the forward pass before it. All that they return are buffers of the object,
