@@ -280,11 +280,78 @@ def of_attention(N: int, T: int, D: int) -> Family:
     )
 
 
+# Convolution
+
+CONV = {"stride": 1, "padding": 1}
+
+
+def readable_conv(x: Any, w: Any, b: Any, y: Any) -> tuple[Any, ...]:
+    import manual
+
+    out, cache = manual.conv2d_forward(x, w, b, **CONV)
+    L, r = half_square(out, y)
+    return L, *manual.conv2d_backward(r, cache)
+
+
+def planned_conv(x: Any, w: Any, b: Any, y: Any) -> Call:
+    import numpy as np
+
+    from manual.fast.convolution import Conv2d
+
+    conv, r = Conv2d(x.shape, w.shape, **CONV, dtype=x.dtype), np.empty_like(y)
+
+    def call() -> Any:
+        L, _ = half_square(conv.forward(x, w, b), y, r)
+        return L, *conv.backward(r)
+
+    return call
+
+
+def floor_of_conv(x: Any, w: Any, b: Any, y: Any) -> Call:
+    """Image by image, which is faster than all at once."""
+    import numpy as np
+
+    O, outs = len(w), y.reshape(*y.shape[:2], -1)
+    kernel = w.reshape(O, -1)
+    columns = np.ones((kernel.shape[1], outs.shape[2]), x.dtype)
+    pairs = [((kernel, columns), (kernel.T, out), (columns, out.T)) for out in outs]
+    return products(*(pair for of_image in pairs for pair in of_image))
+
+
+def conv(x: Any, w: Any, b: Any, y: Any) -> Any:
+    import ref
+
+    return ((ref.conv2d(x, w, b, **CONV) - y) ** 2).sum() / 2
+
+
+def conv_in_torch(x: Any, w: Any, b: Any, y: Any) -> Any:
+    from torch.nn.functional import conv2d
+
+    return ((conv2d(x, w, b, **CONV) - y) ** 2).sum() / 2
+
+
+def of_conv(N: int, C: int, O: int, size: int) -> Family:
+    """Convolution of N square images of C channels to O channels, kernel 3 x 3."""
+    return Family(
+        f"convolution 3 x 3, {N} images {size} x {size}, {C} -> {O}",
+        {"x": (N, C, size, size), "w": (O, C, 3, 3), "b": (O,), "y": (N, O, size, size)},
+        9 * C + N * size * size,
+        ("x", "w", "b"),
+        floor_of_conv,
+        readable_conv,
+        planned_conv,
+        conv,
+        conv_in_torch,
+    )
+
+
 FAMILIES = {
     "norm": NORM,
     "entropy": ENTROPY,
     "attention64": of_attention(4, 64, 128),
     "attention256": of_attention(2, 256, 128),
+    "conv28": of_conv(32, 16, 32, 28),
+    "conv32": of_conv(8, 3, 16, 32),
 }
 
 

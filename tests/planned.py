@@ -2,6 +2,7 @@
 readable family, which the functions of `tests.family` know.
 
     room         the class as a room that has the family, made anew for every pass
+    unequal      where it is not equal to the readable pass, on whole numbers
     unlike       where it is further off 60 digits than the rounding of the readable
                  pass may be, for families that only `TRUTH` has: several in a row
     unkept       what one object gives of several arrays in turn, out of buffers that
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from tests.family import (
+    TRUTH,
     Case,
     Passed,
     by_hand,
@@ -45,6 +47,18 @@ def room(family: str, make: Make) -> SimpleNamespace:
         return planned.backward(dout)
 
     return SimpleNamespace(**{f"{family}_forward": forward, f"{family}_backward": backward})
+
+
+def unequal(planned: SimpleNamespace, case: Case) -> Iterator[str]:
+    """Where a room gives something else than the readable pass, on whole numbers."""
+    rng = np.random.default_rng(0)
+    arrays, seeds = drawn(case, rng, whole=True), seeds_of(case, rng, whole=True)
+    readable = by_hand(TRUTH, case, arrays, seeds)
+    for dtype in (np.float64, np.float32):
+        found = by_hand(planned, case, typed(arrays, dtype), typed(seeds, dtype))
+        for name, array in found.items():
+            if array.tolist() != readable[name].tolist():
+                yield f"{case}: {name} is {array.tolist()}, readable {readable[name].tolist()}"
 
 
 @functools.cache

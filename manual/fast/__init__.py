@@ -2,6 +2,7 @@
 made for the shapes of its arrays:
 
     attention_heads          MultiHeadAttention
+    convolution              Conv2d
     embedding_cross_entropy  EmbeddingCrossEntropy
     norm                     LayerNorm
 
