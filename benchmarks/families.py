@@ -234,18 +234,19 @@ def planned_attention(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) ->
 
 
 def floor_of_attention(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> Call:
+    """No array times itself, for which BLAS takes another way, and a slower one."""
     import numpy as np
 
-    D = len(Wo)
-    rows = x.reshape(-1, D)
+    N, T, D = x.shape
+    rows, dout = x.reshape(-1, D), y.reshape(-1, D)
     a = rows @ Wqkv.T
-    split = a.reshape(*x.shape[:2], 3, HEADS, D // HEADS).transpose(2, 0, 3, 1, 4)
-    q, k, v = (np.ascontiguousarray(part) for part in split)
-    p = q @ k.swapaxes(-1, -2)
+    heads = a.reshape(N, T, 3, HEADS, D // HEADS).transpose(2, 0, 3, 1, 4)
+    q, k, v = (np.ascontiguousarray(part) for part in heads)
+    p, d_y = q @ k.swapaxes(-1, -2), v + 1
     p_T, k_T, v_T = (array.swapaxes(-1, -2) for array in (p, k, v))
     forward = (rows, Wqkv.T), (q, k_T), (p, v), (rows, Wo.T)
-    backward = (rows, Wo), (rows.T, rows), (p_T, v), (v, v_T), (p, k), (p_T, q), (a.T, rows)
-    return products(*forward, *backward, (a, Wqkv))
+    through_heads = (p_T, d_y), (d_y, v_T), (p, k), (p_T, q)
+    return products(*forward, (dout, Wo), (dout.T, rows), *through_heads, (a.T, rows), (a, Wqkv))
 
 
 def attention(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> Any:
