@@ -13,12 +13,14 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from competitors import COMPETITORS, Call
 from problems import Problem, disagreement
+
+Clock = Callable[[], float]
 
 SHORTEST = 5e-3  # seconds that a measurement lasts at least, by repeating the call
 
@@ -39,20 +41,23 @@ class Case:
     round_s: float  # how long a round is going to take
     # Seconds a call, one for each round.
     times: dict[str, list[float]] = field(default_factory=dict)
+    clock: Clock = time.perf_counter  # one that stands still for others is for one thread alone
 
 
-def seconds(call: Call, repeats: int = 1) -> float:
-    start = time.perf_counter()
+def seconds(call: Call, repeats: int = 1, clock: Clock = time.perf_counter) -> float:
+    start = clock()
     for _ in range(repeats):
         call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def calibrate(call: Call, shortest: float = SHORTEST) -> tuple[int, float]:
+def calibrate(
+    call: Call, shortest: float = SHORTEST, clock: Clock = time.perf_counter
+) -> tuple[int, float]:
     """How often to repeat a call, and the seconds that takes: the best of
     three, lest an interruption pass for work."""
     repeats = 1
-    while (best := min(seconds(call, repeats) for _ in range(3))) < shortest:
+    while (best := min(seconds(call, repeats, clock) for _ in range(3))) < shortest:
         repeats *= max(2, min(100, math.ceil(shortest / best)))
     return repeats, best
 
@@ -108,7 +113,8 @@ def measure(cases: Sequence[Case], rounds: int, later_s: float = 0, later: int =
             )
             for competitor in rng.sample(list(case.calls), len(case.calls)):
                 repeats = case.repeats[competitor]
-                case.times[competitor].append(seconds(case.calls[competitor], repeats) / repeats)
+                spent = seconds(case.calls[competitor], repeats, case.clock)
+                case.times[competitor].append(spent / repeats)
             left -= case.round_s
     progress("")
 

@@ -17,8 +17,6 @@ from typing import Any
 
 from measuring import ratios
 
-from gradsheet.commands import files
-
 FORMAT = 1
 
 
@@ -29,11 +27,15 @@ class Unreadable(Exception):
 def write(path: str, results: dict[str, Any]) -> None:
     """The whole file or none of it: an earlier one is not lost to an
     interruption. Raises OSError."""
+    from gradsheet.commands import files  # and with it NumPy, which is to wait for its threads
+
     files.write(Path(path), json.dumps({"format": FORMAT} | results, indent=1) + "\n")
 
 
 def check_writable(path: str) -> None:
     """Before minutes of measuring, not after them. Raises Unreadable."""
+    from gradsheet.commands import files
+
     try:
         # a pipe is opened once only.
         if Path(path).is_dir() or not Path(path).exists() or Path(path).is_file():

@@ -8,6 +8,7 @@ import sys
 
 import core
 import examples as of_examples
+import families
 import jax
 import machine
 import mutants
@@ -187,6 +188,22 @@ def test_gradients_of_examples_are_compared_too():
         assert said.startswith(who)
 
 
+@pytest.mark.parametrize("name", families.FAMILIES)
+def test_passes_of_families_are_compared_too(name):
+    family = families.FAMILIES[name]
+    arrays = families.drawn(family, "float32")
+    calls = {"readable": lambda: family.readable(**arrays), "planned": family.planned(**arrays)}
+    assert families.disagreement(family, arrays, calls) is None
+
+    def spoilt():
+        L, *gradients = calls["planned"]()
+        gradients[1].flat[3] += abs(gradients[1]).max() / 100
+        return L, *gradients
+
+    said = families.disagreement(family, arrays, calls | {"planned": spoilt})
+    assert said.startswith(f"planned: {family.moving[1]} is off by ")
+
+
 # Results
 
 
@@ -303,6 +320,16 @@ def test_what_was_to_be_reached_is_compared_with_what_was():
     assert targets(quick | {"sizes": {}}) is None
 
 
+SINGLE_THREADED = ["core", "examples", "families", "start", "sweeps"]
+
+
+@pytest.mark.parametrize("script", SINGLE_THREADED)
+def test_numpy_waits_until_its_threads_are_set(script):
+    """It reads their number once, when it is imported."""
+    code = f"import sys; import {script}; sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=BENCHMARKS, check=True)
+
+
 def command(script, *arguments):
     return subprocess.run(
         [sys.executable, str(BENCHMARKS / script), *arguments],
@@ -334,7 +361,8 @@ def test_a_machine_too_busy_for_several_threads_is_told():
 
 
 @pytest.mark.parametrize(
-    "script", every(5, ["checkers.py", "devices.py", "examples.py", "gpu.py", "sheets.py"])
+    "script",
+    every(6, ["checkers.py", "devices.py", "examples.py", "families.py", "gpu.py", "sheets.py"]),
 )
 def test_help_is_answered_at_once(script):
     done = subprocess.run(

@@ -41,6 +41,11 @@ def test_the_test_sees_an_import():
     assert "jax" in modules_after("import manual; import jax")
 
 
+def test_planned_families_are_read_by_who_asks_for_them():
+    code = "import sys, manual; sys.exit('manual.fast' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_no_import_configures_jax():
     check = "assert dict(jax.config.values) == before"
     code = (

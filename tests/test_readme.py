@@ -217,7 +217,7 @@ SPEED = (ROOT / "docs" / "speed.md").read_text()
 
 def test_the_speed_page_prints_what_it_says():
     examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", SPEED, re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for code, expected in examples:
         assert _printed_by(code)[0] == expected
 

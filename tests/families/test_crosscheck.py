@@ -29,26 +29,26 @@ HEAD_OF_NETWORKS = """
 | --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |"""
 
 
-def tests_of(file: str) -> ModuleType:
+def module_of(file: str) -> ModuleType:
     return importlib.import_module(f"tests.families.test_{file}")
 
 
 def cases_of(file: str, family: str) -> list[Case]:
     """The cases of a family, in whatever its tests keep them."""
-    cases = tests_of(file).CASES
+    cases = module_of(file).CASES
     cases = [c for group in cases.values() for c in group] if isinstance(cases, dict) else cases
     return [case._replace(slow=False) for case in cases if case.family == family]
 
 
 def planted_in(file: str, family: str) -> list[tuple[str, str]]:
     """The mistakes that are planted in a family."""
-    planted = tests_of(file).PLANTED
+    planted = module_of(file).PLANTED
     return planted[family] if isinstance(planted, dict) else planted
 
 
 def caught(room: Any, file: str, family: str) -> bool:
     """Whether the comparisons of the tests see a mistake."""
-    more = getattr(tests_of(file), "lost_digits", None)
+    more = getattr(module_of(file), "lost_digits", None)
     with np.errstate(all="ignore"):
         return any(faults(room, cases_of(file, family))) or bool(more and any(more(room, family)))
 

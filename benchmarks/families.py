@@ -1,0 +1,501 @@
+"""Backward passes of families, planned into buffers made once: loss and all
+gradients, half squared error of out, or the cross-entropy of labels.
+
+    .venv/bin/python benchmarks/families.py [--cases norm] [--dtype float64] [--rounds 30]
+
+    floor         the matrix products of the pass and nothing else, into buffers made
+                  beforehand; for a norm, which has none, one copy for each of two arrays
+    readable      manual, the gradients derived by hand
+    planned       manual.fast, the same into buffers made once
+    ref, jit      JAX, compiled for the shapes
+    torch eager   as far as torch is installed
+
+Nothing is timed before all agree with manual in float64: every entry to n u of
+the largest of its array, u the unit roundoff and n how many numbers are added up
+on the longest way to it. All are timed in turn in one process, with one thread,
+by the processor's clock, which stands still while others have the processor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import command
+from competitors import Call
+from machine import set_threads
+from measuring import Case, calibrate, measure, progress, ratios
+from table import seconds_as
+
+
+class Whole(NamedTuple):
+    """Whole numbers to draw, below a bound."""
+
+    below: int
+    shape: tuple[int, ...]
+
+
+class Family(NamedTuple):
+    """What is timed: the shapes, and everybody's pass, made once for the arrays
+    (`Call`), which gives the loss and the gradients by `moving` of them."""
+
+    title: str
+    shapes: dict[str, tuple[int, ...] | Whole]
+    terms: int  # numbers that are added up on the longest way
+    moving: Sequence[str]
+    floor: Callable[..., Call]
+    readable: Callable[..., Any]
+    planned: Callable[..., Call]
+    loss: Callable[..., Any]  # by ref
+    torch_loss: Callable[..., Any]
+
+
+def half_square(out: Any, y: Any, into: Any = None) -> tuple[Any, Any]:
+    """|out - y|^2 / 2, and out - y."""
+    import numpy as np
+
+    r = np.subtract(out, y, into)
+    flat = r.reshape(-1)
+    return flat.dot(flat) / 2, r
+
+
+def products(*pairs: tuple[Any, Any]) -> Call:
+    """The products of pairs of arrays, into buffers made once."""
+    import numpy as np
+
+    buffers = [np.matmul(a, b) for a, b in pairs]
+
+    def call() -> None:
+        for (a, b), buffer in zip(pairs, buffers, strict=True):
+            np.matmul(a, b, buffer)
+
+    return call
+
+
+def copies(*arrays: Any) -> Call:
+    """A copy of each array, into buffers made once."""
+    import numpy as np
+
+    buffers = [np.copy(array) for array in arrays]
+
+    def call() -> None:
+        for array, buffer in zip(arrays, buffers, strict=True):
+            np.copyto(buffer, array)
+
+    return call
+
+
+# Layer norm
+
+
+def readable_norm(x: Any, gamma: Any, beta: Any, y: Any) -> tuple[Any, ...]:
+    import manual
+
+    out, cache = manual.layer_norm_forward(x, gamma, beta)
+    L, r = half_square(out, y)
+    return L, *manual.layer_norm_backward(r, cache)
+
+
+def planned_norm(x: Any, gamma: Any, beta: Any, y: Any) -> Call:
+    import numpy as np
+
+    from manual.fast.norm import LayerNorm
+
+    norm, r = LayerNorm(x.shape, dtype=x.dtype), np.empty_like(y)
+
+    def call() -> Any:
+        L, _ = half_square(norm.forward(x, gamma, beta), y, r)
+        return L, *norm.backward(r)
+
+    return call
+
+
+def norm_loss(x: Any, gamma: Any, beta: Any, y: Any) -> Any:
+    import ref
+
+    return ((ref.layer_norm(x, gamma, beta) - y) ** 2).sum() / 2
+
+
+def norm_in_torch(x: Any, gamma: Any, beta: Any, y: Any) -> Any:
+    import torch
+
+    out = torch.nn.functional.layer_norm(x, gamma.shape, gamma, beta)
+    return ((out - y) ** 2).sum() / 2
+
+
+NORM = Family(
+    "layer norm, 512 x 768",
+    {"x": (512, 768), "gamma": (768,), "beta": (768,), "y": (512, 768)},
+    2 * 768 + 512,
+    ("x", "gamma", "beta"),
+    lambda x, gamma, beta, y: copies(x, y),
+    readable_norm,
+    planned_norm,
+    norm_loss,
+    norm_in_torch,
+)
+
+# Embedding and cross-entropy
+
+
+def readable_entropy(table: Any, tokens: Any, W: Any, b: Any, labels: Any) -> tuple[Any, ...]:
+    import manual
+
+    h, of_table = manual.embedding_forward(table, tokens)
+    z, dense = manual.affine_forward(h, W, b)
+    L, criterion = manual.softmax_cross_entropy_forward(z, labels)
+    d_z, _ = manual.softmax_cross_entropy_backward(1, criterion)
+    d_h, d_W, d_b = manual.affine_backward(d_z, dense)
+    return L, manual.embedding_backward(d_h, of_table)[0], d_W, d_b
+
+
+def planned_entropy(table: Any, tokens: Any, W: Any, b: Any, labels: Any) -> Call:
+    from manual.fast.embedding_cross_entropy import EmbeddingCrossEntropy
+
+    network = EmbeddingCrossEntropy(tokens.shape, table.shape, len(W), dtype=W.dtype)
+
+    def call() -> Any:
+        L = network.forward(table, tokens, W, b, labels)
+        d_table, _, d_W, d_b, _ = network.backward(1)
+        return L, d_table, d_W, d_b
+
+    return call
+
+
+def floor_of_entropy(table: Any, tokens: Any, W: Any, b: Any, labels: Any) -> Call:
+    h = table[tokens]
+    d_z = h @ W.T
+    return products((h, W.T), (d_z, W), (d_z.T, h))
+
+
+def entropy(table: Any, tokens: Any, W: Any, b: Any, labels: Any) -> Any:
+    import ref
+
+    z = ref.affine(ref.embedding(table, tokens), W, b)
+    return ref.softmax_cross_entropy(z, labels)
+
+
+def entropy_in_torch(table: Any, tokens: Any, W: Any, b: Any, labels: Any) -> Any:
+    from torch.nn.functional import cross_entropy, embedding, linear
+
+    return cross_entropy(linear(embedding(tokens, table), W, b), labels)
+
+
+ENTROPY = Family(
+    "embedding and cross-entropy: 512 tokens, 5000 classes, 64 features",
+    {
+        "table": (5000, 64),
+        "tokens": Whole(5000, (512,)),
+        "W": (5000, 64),
+        "b": (5000,),
+        "labels": Whole(5000, (512,)),
+    },
+    64 + 5000 + 512,
+    ("table", "W", "b"),
+    floor_of_entropy,
+    readable_entropy,
+    planned_entropy,
+    entropy,
+    entropy_in_torch,
+)
+
+# Attention
+
+HEADS = 4
+
+
+def readable_attention(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> tuple[Any, ...]:
+    import manual
+
+    out, cache = manual.multi_head_attention_forward(x, Wqkv, bqkv, Wo, bo, heads=HEADS)
+    L, r = half_square(out, y)
+    return L, *manual.multi_head_attention_backward(r, cache)
+
+
+def planned_attention(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> Call:
+    import numpy as np
+
+    from manual.fast.attention_heads import MultiHeadAttention
+
+    attention, r = MultiHeadAttention(x.shape, heads=HEADS, dtype=x.dtype), np.empty_like(y)
+
+    def call() -> Any:
+        L, _ = half_square(attention.forward(x, Wqkv, bqkv, Wo, bo), y, r)
+        return L, *attention.backward(r)
+
+    return call
+
+
+def floor_of_attention(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> Call:
+    """No array times itself, for which BLAS takes another way, and a slower one."""
+    import numpy as np
+
+    N, T, D = x.shape
+    rows, dout = x.reshape(-1, D), y.reshape(-1, D)
+    a = rows @ Wqkv.T
+    heads = a.reshape(N, T, 3, HEADS, D // HEADS).transpose(2, 0, 3, 1, 4)
+    q, k, v = (np.ascontiguousarray(part) for part in heads)
+    p, d_y = q @ k.swapaxes(-1, -2), v + 1
+    p_T, k_T, v_T = (array.swapaxes(-1, -2) for array in (p, k, v))
+    forward = (rows, Wqkv.T), (q, k_T), (p, v), (rows, Wo.T)
+    through_heads = (p_T, d_y), (d_y, v_T), (p, k), (p_T, q)
+    return products(*forward, (dout, Wo), (dout.T, rows), *through_heads, (a.T, rows), (a, Wqkv))
+
+
+def attention(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> Any:
+    import ref
+
+    return ((ref.multi_head_attention(x, Wqkv, bqkv, Wo, bo, heads=HEADS) - y) ** 2).sum() / 2
+
+
+def attention_in_torch(x: Any, Wqkv: Any, bqkv: Any, Wo: Any, bo: Any, y: Any) -> Any:
+    from torch.nn.functional import linear, scaled_dot_product_attention
+
+    N, T, D = x.shape
+    q, k, v = linear(x, Wqkv, bqkv).view(N, T, 3, HEADS, D // HEADS).permute(2, 0, 3, 1, 4)
+    side_by_side = scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(N, T, D)
+    return ((linear(side_by_side, Wo, bo) - y) ** 2).sum() / 2
+
+
+def of_attention(N: int, T: int, D: int) -> Family:
+    """Attention of N sequences of T rows of D numbers."""
+    shapes: dict[str, Any] = {"x": (N, T, D), "Wqkv": (3 * D, D), "bqkv": (3 * D,)}
+    shapes |= {"Wo": (D, D), "bo": (D,), "y": (N, T, D)}
+    return Family(
+        f"attention, {N} x {T} rows of {D}, {HEADS} heads",
+        shapes,
+        D + D // HEADS + T + D + N * T,
+        ("x", "Wqkv", "bqkv", "Wo", "bo"),
+        floor_of_attention,
+        readable_attention,
+        planned_attention,
+        attention,
+        attention_in_torch,
+    )
+
+
+# Convolution
+
+CONV = {"stride": 1, "padding": 1}
+
+
+def readable_conv(x: Any, w: Any, b: Any, y: Any) -> tuple[Any, ...]:
+    import manual
+
+    out, cache = manual.conv2d_forward(x, w, b, **CONV)
+    L, r = half_square(out, y)
+    return L, *manual.conv2d_backward(r, cache)
+
+
+def planned_conv(x: Any, w: Any, b: Any, y: Any) -> Call:
+    import numpy as np
+
+    from manual.fast.convolution import Conv2d
+
+    conv, r = Conv2d(x.shape, w.shape, **CONV, dtype=x.dtype), np.empty_like(y)
+
+    def call() -> Any:
+        L, _ = half_square(conv.forward(x, w, b), y, r)
+        return L, *conv.backward(r)
+
+    return call
+
+
+def floor_of_conv(x: Any, w: Any, b: Any, y: Any) -> Call:
+    """Image by image, which is faster than all at once."""
+    import numpy as np
+
+    O, outs = len(w), y.reshape(*y.shape[:2], -1)
+    kernel = w.reshape(O, -1)
+    columns = np.ones((kernel.shape[1], outs.shape[2]), x.dtype)
+    pairs = [((kernel, columns), (kernel.T, out), (columns, out.T)) for out in outs]
+    return products(*(pair for of_image in pairs for pair in of_image))
+
+
+def conv(x: Any, w: Any, b: Any, y: Any) -> Any:
+    import ref
+
+    return ((ref.conv2d(x, w, b, **CONV) - y) ** 2).sum() / 2
+
+
+def conv_in_torch(x: Any, w: Any, b: Any, y: Any) -> Any:
+    from torch.nn.functional import conv2d
+
+    return ((conv2d(x, w, b, **CONV) - y) ** 2).sum() / 2
+
+
+def of_conv(N: int, C: int, O: int, size: int) -> Family:
+    """Convolution of N square images of C channels to O channels, kernel 3 x 3."""
+    return Family(
+        f"convolution 3 x 3, {N} images {size} x {size}, {C} -> {O}",
+        {"x": (N, C, size, size), "w": (O, C, 3, 3), "b": (O,), "y": (N, O, size, size)},
+        9 * C + N * size * size,
+        ("x", "w", "b"),
+        floor_of_conv,
+        readable_conv,
+        planned_conv,
+        conv,
+        conv_in_torch,
+    )
+
+
+FAMILIES = {
+    "norm": NORM,
+    "entropy": ENTROPY,
+    "attention64": of_attention(4, 64, 128),
+    "attention256": of_attention(2, 256, 128),
+    "conv28": of_conv(32, 16, 32, 28),
+    "conv32": of_conv(8, 3, 16, 32),
+}
+
+
+def drawn(family: Family, dtype: str) -> dict[str, Any]:
+    """The arrays, of whole numbers or normal ones; weights over the root of how many
+    inputs a unit has."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+
+    def draw(name: str, shape: Any) -> Any:
+        if isinstance(shape, Whole):
+            return rng.integers(shape.below, size=shape.shape)
+        inputs = math.prod(shape[1:]) if name[0] in "Ww" else 1
+        return (rng.normal(size=shape) / math.sqrt(inputs)).astype(dtype)
+
+    return {name: draw(name, shape) for name, shape in family.shapes.items()}
+
+
+def in_jax(family: Family, arrays: dict[str, Any]) -> Call:
+    import jax
+
+    places = tuple(k for k, name in enumerate(arrays) if name in family.moving)
+    compiled = jax.jit(jax.value_and_grad(family.loss, places))
+    data = jax.device_put(tuple(arrays.values()))
+
+    def call() -> Any:
+        L, gradients = jax.block_until_ready(compiled(*data))
+        return L, *gradients
+
+    return call
+
+
+def in_torch(family: Family, arrays: dict[str, Any]) -> Call:
+    import torch
+
+    torch.set_num_threads(1)
+    tensors = {
+        name: torch.tensor(array, requires_grad=name in family.moving)
+        for name, array in arrays.items()
+    }
+    moving = [tensors[name] for name in family.moving]
+
+    def call() -> Any:
+        L = family.torch_loss(**tensors)
+        return L.detach(), *torch.autograd.grad(L, moving)
+
+    return call
+
+
+def make_calls(family: Family, arrays: dict[str, Any]) -> dict[str, Call]:
+    """Who takes part."""
+    calls = {
+        "floor": family.floor(**arrays),
+        "readable": partial(family.readable, **arrays),
+        "planned": family.planned(**arrays),
+        "ref, jit": in_jax(family, arrays),
+    }
+    return calls | ({"torch eager": in_torch(family, arrays)} if find_spec("torch") else {})
+
+
+def disagreement(family: Family, arrays: dict[str, Any], calls: dict[str, Call]) -> str | None:
+    """Who is first to give something else than manual in float64, and where."""
+    import numpy as np
+
+    exact = family.readable(
+        **{
+            name: array.astype(float) if array.dtype.kind == "f" else array
+            for name, array in arrays.items()
+        }
+    )
+    u = np.finfo(arrays[family.moving[0]].dtype).eps / 2
+    for who, call in calls.items():
+        if who == "floor":
+            continue
+        for name, found, right in zip(("L", *family.moving), call(), exact, strict=True):
+            found = np.asarray(found)
+            if found.shape != np.shape(right):
+                return f"{who}: {name} has the shape {found.shape}, expected {np.shape(right)}"
+            off = np.abs(found - right).max() / np.abs(right).max() / u
+            if not off <= family.terms:
+                return f"{who}: {name} is off by {off:.3g} u, expected at most {family.terms} u"
+    return None
+
+
+def run(name: str, dtype: str, rounds: int) -> None:
+    family = FAMILIES[name]
+    arrays = drawn(family, dtype)
+    progress(f"{name}: agreement")
+    calls = make_calls(family, arrays)
+    for _ in range(2):  # buffers that are used again may be right only once
+        if difference := disagreement(family, arrays, calls):
+            progress("")
+            sys.exit(f"nothing is timed, there is no agreement with manual: {difference}")
+    calibrated = {who: calibrate(call, clock=time.process_time) for who, call in calls.items()}
+    repeats = {who: times for who, (times, _) in calibrated.items()}
+    round_s = sum(s for _, s in calibrated.values())
+    case = Case(name, None, calls, {}, repeats, round_s, clock=time.process_time)
+    measure([case], rounds)
+    print(f"{family.title}, {dtype}, one thread, {rounds} rounds")
+    print(
+        f"  {'':14}{'median':>12}{'to the floor':>15}{'min':>8}{'max':>8}{'to jit':>9}"
+        f"{'to torch':>10}"
+    )
+    for who, times in case.times.items():
+        to = {other: ratios(times, case.times[other]) for other in case.times}
+        others = "".join(
+            f"{statistics.median(to[o]):>{w}.2f}"
+            for o, w in (("ref, jit", 9), ("torch eager", 10))
+            if o in to
+        )
+        print(
+            f"  {who:14}{seconds_as(statistics.median(times)):>12}"
+            f"{statistics.median(to['floor']):>15.2f}{min(to['floor']):>8.2f}"
+            f"{max(to['floor']):>8.2f}{others}"
+        )
+    print(flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--cases",
+        type=partial(command.some_of, list(FAMILIES)),
+        default=list(FAMILIES),
+        help=f"some of {','.join(FAMILIES)}",
+    )
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help="default: %(default)s"
+    )
+    parser.add_argument("--rounds", type=command.number, default=30, help="default: %(default)s")
+    options = parser.parse_args()
+    command.exit_on_interrupt()
+    set_threads(1)
+    command.begin("families")
+    import jax
+
+    jax.config.update("jax_enable_x64", options.dtype == "float64")
+    for name in options.cases:
+        run(name, options.dtype, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
