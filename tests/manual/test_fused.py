@@ -2,7 +2,7 @@
 every regime, in both rooms and plans.
 
 The oracle has the formulas as they are written in books, on decimals of a
-hundred digits, whose exponents do not end. `python -m pytest -s
+hundred digits, whose exponents do not end. `python -m pytest -s -m ""
 tests/manual/test_fused.py` prints the table of docs/accuracy.md.
 """
 
