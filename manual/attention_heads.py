@@ -69,7 +69,7 @@ from typing import Any
 
 import numpy as np
 
-from manual.activations import Array, exponentials, number
+from manual.activations import Array, exponentials, number, softmax
 from manual.dense import affine_backward, affine_forward
 from manual.shapes import fit, stretched
 
@@ -105,8 +105,7 @@ def _softmax(s: Array, mask: Array | None) -> Array:
     if not s.shape[-1]:
         return s
     if mask is None:
-        e, _ = exponentials(s)
-        return np.asarray(e / e.sum(-1, keepdims=True))
+        return softmax(s)
     mask = np.broadcast_to(mask, s.shape)
     place = np.where(mask, s.astype(float), -np.inf).argmax(-1, keepdims=True)
     some = mask.any(-1, keepdims=True)

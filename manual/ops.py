@@ -61,6 +61,13 @@ class Operation(NamedTuple):
     backward: Callable[..., tuple[Array | None, ...]]
 
 
+def has_kink(operation: str, /, **settings: Any) -> bool:
+    """Whether an operation has a kink or a jump for some of its arrays."""
+    if operation == "function":
+        return function_named(**settings).kinked
+    return operation in ("maximum", "minimum", "where", "largest", "smallest")
+
+
 def at_kink(operation: str, /, *arrays: Array, **settings: Any) -> bool:
     """Whether an operation stands anywhere at a kink or a jump: there its rule
     gives one slope of several, by convention."""

@@ -174,9 +174,14 @@ def agree_at(
         truth = truth if form is None else [array for _, array in forms(truth)][form]
         for more in evaluator.bindings(line, quantity.letters):
             mine = evaluator.value(line, {**binding, **more})
-            if not same_shape(mine.shape, truth.shape) or (mine.ravel() != truth.ravel()).any():
+            if not are_equal(mine, truth):
                 return False
     return True
+
+
+def are_equal(mine: Array, truth: Array) -> bool:
+    """Whether two arrays are the same, but for axes of length 1."""
+    return same_shape(mine.shape, truth.shape) and not (mine.ravel() != truth.ravel()).any()
 
 
 def _size(outcome: tuple[Any, ...]) -> int:

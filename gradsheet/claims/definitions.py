@@ -78,9 +78,11 @@ def stated(reader: HasLines, top: Table, layers: Stated | None = None) -> Stated
         raise given.error(f"more than {MAX_GIVEN} numbers are given")
     sizes = _sizes(given, arrays, free)
     if isinstance(top.content.get("network"), dict):
-        message = """network is a table, expected text, an equation a line between two triple
-        quotes, above [given]: network = \"\"\""""
-        raise top.error(" ".join(message.split()), "network")
+        raise top.error(
+            "network is a table, expected text, an equation a line between two triple quotes, "
+            'above [given]: network = """',
+            "network",
+        )
     network = top.text("network")
     lines = list(_lines(network, _first_line(reader, top)))
     _few(lines)

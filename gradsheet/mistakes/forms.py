@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from gradsheet.claims.comparison import agree_at, truths_at
+from gradsheet.claims.comparison import agree_at, are_equal, truths_at
 from gradsheet.claims.judgement import Explanation, Judgement
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, same_shape
@@ -203,8 +203,7 @@ def _right_items(point: Values, quantity: f.Node, line: f.Node) -> set[int]:
         if item.letters:
             continue
         with contextlib.suppress(*NO_VALUE):
-            mine, true = evaluator.value(item, {}), as_array(entry)
-            if same_shape(mine.shape, true.shape) and (mine.ravel() == true.ravel()).all():
+            if are_equal(evaluator.value(item, {}), as_array(entry)):
                 right.add(k)
     return right
 

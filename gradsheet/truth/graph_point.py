@@ -44,7 +44,7 @@ from gradsheet.truth.sweep import Sweep
 from gradsheet.truth.values import MAX_FOUND, Index
 from gradsheet.truth.work import FormulaWork, formula_work
 from manual.activations import Array
-from manual.ops import at_kink
+from manual.ops import at_kink, has_kink
 
 if TYPE_CHECKING:
     from gradsheet.truth.program import GraphAutodiff
@@ -374,10 +374,10 @@ class GraphPoint(GraphValues):
                 if moved.isdisjoint(step.inputs):
                     continue
                 moved.add(slot)
+                if not has_kink(step.operation, **step.arguments):
+                    continue
                 arrays = [self.sweep.value(other) for other in step.inputs]
-                if step.operation not in PLAIN and at_kink(
-                    step.operation, *arrays, **step.arguments
-                ):
+                if at_kink(step.operation, *arrays, **step.arguments):
                     return True
             return False
 
@@ -427,6 +427,3 @@ def _only(names: Sequence[str], derived: Sequence[str]) -> Asked:
     of, by = derived or ("", "")
     ends = (frozenset({of}), frozenset({by})) if derived else (frozenset(), frozenset())
     return Asked(frozenset(names), *ends)
-
-
-PLAIN = ("given", "constant", "name", "jacobian", "slope")

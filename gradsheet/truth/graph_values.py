@@ -5,7 +5,7 @@ import functools
 import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -21,7 +21,7 @@ from gradsheet.numbers.reasons import Missing
 from gradsheet.truth.sweep import Change, Edits, Sweep
 from gradsheet.truth.values import MAX_FOUND, Index, Tensor, Values
 from manual.activations import Array
-from manual.ops import function_named
+from manual.ops import has_kink
 
 ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
 ARGUMENT, SLOPE = "the argument", "the slope"  # in a network made for a function of its own
@@ -139,11 +139,18 @@ class GraphValues(Values):
 
     # Kinks
 
+    def _kinks(self, slots: Iterable[int]) -> Iterator[tuple[int, LoweredStep]]:
+        """The steps among some that have a kink."""
+        for slot in slots:
+            step = self.program.steps[slot]
+            if has_kink(step.operation, **step.arguments):
+                yield slot, step
+
     def imbalance(self) -> int:
         """How many entries more stand on one side of a kink than on the other,
         in all steps together."""
         off = 0
-        for slot, step in enumerate(self.program.steps):
+        for slot, step in self._kinks(range(len(self.program.steps))):
             for side in itertools.islice(_sides(step, *self._at(step, slot)), 1):
                 off += abs(2 * int(side.sum()) - side.size)
         return off
@@ -151,10 +158,7 @@ class GraphValues(Values):
     def is_as_live_as(self, other: "GraphValues") -> bool:
         """Whether everything that has a kink, of what the others have computed,
         stands on the side of it where it stands there."""
-        for slot in [*other.sweep.values]:
-            step = self.program.steps[slot]
-            if not _has_kink(step):
-                continue
+        for slot, step in self._kinks([*other.sweep.values]):
             for mine, theirs in zip(
                 _sides(step, *self._at(step, slot)),
                 _sides(step, *other._at(step, slot)),
@@ -203,13 +207,6 @@ class GraphValues(Values):
         # What comes back at something given leads no further.
         is_given = self.program.steps[places[tensor[1]].slot].operation == "given"
         return not is_given and not isinstance(target, str) and not before.isdisjoint(slots)
-
-
-def _has_kink(step: LoweredStep) -> bool:
-    """Whether an operation has a kink."""
-    if step.operation == "function":
-        return function_named(**step.arguments).kinked
-    return step.operation in ("maximum", "minimum", "where", "largest", "smallest")
 
 
 def _sides(step: LoweredStep, arrays: Sequence[Array], value: Array) -> Iterator[Array]:
@@ -341,10 +338,7 @@ class GraphCarried(GraphValues):
         for arrays in by_length.values():
             largest = np.maximum(largest, abs(np.concatenate(arrays, 1)).max(-1))
         close = np.zeros(self._variants, bool)
-        for slot in list(self.sweep.values):
-            step = self.program.steps[slot]
-            if not _has_kink(step):
-                continue
+        for _, step in self._kinks(self.sweep.values):
             for gap in _gaps(step, [self.sweep.values[other] for other in step.inputs]):
                 wide = largest.reshape(-1, *[1] * (gap.ndim - 1))
                 near = (abs(gap) <= ABOUT_ZERO * wide).reshape(len(wide), -1).any(-1)

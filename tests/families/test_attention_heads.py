@@ -11,8 +11,7 @@ import pytest
 import manual
 import ref
 from manual import causal_mask, padding_mask
-from tests.family import Case, faults, refused, rough
-from tests.manual.test_planted import copy_of_manual
+from tests.family import Case, faults, refused, rough, with_mistake
 
 QKV = [(2, 3, 5), (2, 4, 5), (2, 4, 6)]
 MASK = np.array([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]]) == 1  # the second may look nowhere
@@ -93,12 +92,9 @@ def test_more_numbers(seed: int) -> None:
 
 
 @pytest.mark.parametrize(("family", "old", "new"), ALL)
-def test_a_mistake_is_caught(tmp_path, family: str, old: str, new: str) -> None:
-    with (
-        copy_of_manual(tmp_path, "attention_heads", old, new) as room,
-        np.errstate(all="ignore"),
-    ):
-        assert any(faults(room, CASES[family]))
+def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
+    with np.errstate(all="ignore"):
+        assert any(faults(with_mistake("attention_heads", old, new), CASES[family]))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ import pytest
 
 import manual
 import ref
-from tests.family import Case, by_hand, faults, in_jax, refused, rough
-from tests.manual.test_planted import copy_of_manual
+from tests.family import Case, by_hand, faults, in_jax, refused, rough, with_mistake
 
 UNEVEN = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
 CASES = [
@@ -68,9 +67,9 @@ def test_jax_maps_and_compiles_it_in_bfloat16():
 @pytest.mark.parametrize(
     ("family", "old", "new"), [(f, *two) for f, mistakes in PLANTED.items() for two in mistakes]
 )
-def test_a_mistake_is_caught(tmp_path, family: str, old: str, new: str) -> None:
-    with copy_of_manual(tmp_path, "convolution", old, new) as room:
-        assert any(faults(room, of(family)))
+def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
+    room = with_mistake("convolution", old, new)
+    assert any(faults(room, of(family)))
 
 
 def test_it_is_the_sum_that_the_equation_says():

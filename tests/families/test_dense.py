@@ -3,8 +3,7 @@
 import pytest
 
 import manual
-from tests.family import Case, faults
-from tests.manual.test_planted import copy_of_manual
+from tests.family import Case, faults, with_mistake
 
 CASES = [
     Case("affine", [(4, 3), (2, 3), (2,)], rational=True),
@@ -28,6 +27,6 @@ def test_by_hand_is_jax_and_the_truth(case: Case) -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), PLANTED)
-def test_a_mistake_is_caught(tmp_path, old: str, new: str) -> None:
-    with copy_of_manual(tmp_path, "dense", old, new) as room:
-        assert any(faults(room, CASES))
+def test_a_mistake_is_caught(old: str, new: str) -> None:
+    room = with_mistake("dense", old, new)
+    assert any(faults(room, CASES))

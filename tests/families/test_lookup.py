@@ -7,8 +7,7 @@ import pytest
 
 import manual
 import ref
-from tests.family import Case, faults, refused, rough
-from tests.manual.test_planted import copy_of_manual
+from tests.family import Case, faults, refused, rough, with_mistake
 
 MASK = [[1, 0, 1], [0, 1, 1], [1, 1, 0], [0, 0, 0]]
 INDICES = [[1, 4, 1], [0, 1, 3]]  # 1 three times, 2 never
@@ -59,9 +58,9 @@ def test_more_numbers(seed: int) -> None:
 
 
 @pytest.mark.parametrize(("family", "old", "new"), ALL)
-def test_a_mistake_is_caught(tmp_path, family: str, old: str, new: str) -> None:
-    with copy_of_manual(tmp_path, "lookup", old, new) as room:
-        assert any(faults(room, CASES[family]))
+def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
+    room = with_mistake("lookup", old, new)
+    assert any(faults(room, CASES[family]))
 
 
 @pytest.mark.parametrize("family", CASES)

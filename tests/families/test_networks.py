@@ -22,10 +22,9 @@ from gradsheet.numbers.ball import Ball
 from manual.convnet import Convnet
 from manual.language_model import LanguageModel
 from manual.transformer import Block, Transformer
-from tests.manual.test_planted import copy_of_manual
+from tests.family import OF_JAX, with_mistake
 
 STEPS, RATE = 100, 0.1
-OF_JAX = 4  # as in tests/family.py
 
 Params = Any
 
@@ -211,7 +210,6 @@ def is_caught(room: ModuleType, network: Network) -> bool:
 
 
 @pytest.mark.parametrize(("file", "old", "new"), PLANTED)
-def test_a_mistake_is_caught(tmp_path, file: str, old: str, new: str) -> None:
+def test_a_mistake_is_caught(file: str, old: str, new: str) -> None:
     network = next(network for network in NETWORKS if network.name == file)
-    with copy_of_manual(tmp_path, file, old, new) as room:
-        assert is_caught(room, network)
+    assert is_caught(with_mistake(file, old, new), network)

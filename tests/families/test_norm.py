@@ -23,8 +23,8 @@ from tests.family import (
     rough,
     rounding,
     typed,
+    with_mistake,
 )
-from tests.manual.test_planted import copy_of_manual
 
 # An eps that is seen beside the variance, and the usual one.
 CASES = [
@@ -99,9 +99,9 @@ def test_jax_maps_and_compiles_it_in_bfloat16(family: str) -> None:
 @pytest.mark.parametrize(
     ("family", "old", "new"), [(f, *two) for f, mistakes in PLANTED.items() for two in mistakes]
 )
-def test_a_mistake_is_caught(tmp_path, family: str, old: str, new: str) -> None:
-    with copy_of_manual(tmp_path, "norm", old, new) as room:
-        assert any(faults(room, of(family)))
+def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
+    room = with_mistake("norm", old, new)
+    assert any(faults(room, of(family)))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -177,10 +177,10 @@ def test_equal_numbers_far_from_0_are_equal_still():
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_a_small_spread_far_from_0_loses_no_digits(tmp_path, dtype: type) -> None:
+def test_a_small_spread_far_from_0_loses_no_digits(dtype: type) -> None:
     assert [*lost(manual, dtype)] == []
-    with copy_of_manual(tmp_path, "norm", "d = d - _mean(d, axes)", "d = d - 0") as once:
-        assert [line.split(" is ")[0] for line in lost(once, dtype)][:1] == ["out0 by hand"]
+    once = with_mistake("norm", "d = d - _mean(d, axes)", "d = d - 0")
+    assert [line.split(" is ")[0] for line in lost(once, dtype)][:1] == ["out0 by hand"]
 
 
 @pytest.mark.parametrize("family", ["layer_norm", "group_norm", "rms_norm", "batch_norm_eval"])

@@ -16,8 +16,8 @@ from tests.family import (
     refused,
     rough,
     unequal,
+    with_mistake,
 )
-from tests.manual.test_planted import copy_of_manual
 
 # Sizes whose averages are exact: windows of 2, 4 and 8 pixels.
 CASES = [
@@ -85,9 +85,9 @@ def test_by_hand_is_jax_and_the_truth(case: Case) -> None:
 @pytest.mark.parametrize(
     ("family", "old", "new"), [(f, *two) for f, mistakes in PLANTED.items() for two in mistakes]
 )
-def test_a_mistake_is_caught(tmp_path, family: str, old: str, new: str) -> None:
-    with copy_of_manual(tmp_path, "pooling", old, new) as room:
-        assert any(faults(room, of(family)))
+def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
+    room = with_mistake("pooling", old, new)
+    assert any(faults(room, of(family)))
 
 
 def passed(family: str, x: np.ndarray, dout: np.ndarray, **settings) -> list[tuple[list, list]]:

@@ -25,8 +25,8 @@ from tests.family import (
     rough,
     rounding,
     typed,
+    with_mistake,
 )
-from tests.manual.test_planted import copy_of_manual
 
 N, T, D, H = 4, 3, 5, 2
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -126,9 +126,9 @@ def test_more_numbers(seed: int) -> None:
 
 
 @pytest.mark.parametrize(("family", "old", "new"), ALL)
-def test_a_mistake_is_caught(tmp_path, family: str, old: str, new: str) -> None:
-    with copy_of_manual(tmp_path, "recurrent", old, new) as room:
-        assert any(itertools.chain(lost_digits(room, family), faults(room, CASES[family])))
+def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
+    room = with_mistake("recurrent", old, new)
+    assert any(itertools.chain(lost_digits(room, family), faults(room, CASES[family])))
 
 
 @pytest.mark.parametrize("family", CASES)

@@ -7,8 +7,7 @@ import pytest
 
 import manual
 import ref
-from tests.family import Case, faults, refused, rough
-from tests.manual.test_planted import copy_of_manual
+from tests.family import Case, faults, refused, rough, with_mistake
 
 CASES = [
     Case("residual_block", [(2, 4, 3), (5, 3), (3, 5)], rational=True),
@@ -39,9 +38,9 @@ def test_more_numbers(seed: int) -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), PLANTED)
-def test_a_mistake_is_caught(tmp_path, old: str, new: str) -> None:
-    with copy_of_manual(tmp_path, "residual", old, new) as room:
-        assert any(faults(room, CASES))
+def test_a_mistake_is_caught(old: str, new: str) -> None:
+    room = with_mistake("residual", old, new)
+    assert any(faults(room, CASES))
 
 
 def test_jax_has_it_under_jit_and_vmap_and_in_bfloat16() -> None:

@@ -441,6 +441,18 @@ def of_kink(room: Room, case: Kink) -> Iterator[str]:
     arrays = [fractions(array) for array in case.arrays]
     if room.at_kink(case.name, *arrays, **case.settings) is not case.at_kink:
         yield f"{case}"
+    if case.at_kink and not room.has_kink(case.name, **case.settings):
+        yield f"{case} has a kink"
+
+
+@pytest.mark.parametrize("name", ["add", "power", "matmul", "total"])
+def test_what_has_no_kink_for_any_arrays(name: str) -> None:
+    assert not ops.has_kink(name)
+
+
+@pytest.mark.parametrize("name", ["tanh", "exp", "identity"])
+def test_which_functions_have_no_kink(name: str) -> None:
+    assert not ops.has_kink("function", name=name)
 
 
 @pytest.mark.parametrize("case", BY_HAND, ids=lambda case: case.name)

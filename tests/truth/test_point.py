@@ -7,8 +7,9 @@ import numpy as np
 
 import gradsheet
 from gradsheet.claims.counting import asked_of
-from gradsheet.claims.verdict import arithmetic_of
+from gradsheet.claims.verdict import arithmetic_of, point_at
 from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.session import Session
 from gradsheet.truth import point
 from gradsheet.truth.graph_point import MAX_BITS, length_of
 from gradsheet.truth.point import shared_point_of
@@ -37,3 +38,10 @@ def test_exponentials_of_a_sheet_are_gone_with_it():
     assert len(shared().arithmetic.marks) == before
     assert shared().found("seen with it", lambda: 2) == 2
     assert shared().found("seen with it", lambda: 3) == 2  # and what is seen without it serves all
+
+
+def test_what_is_smooth_stands_on_no_side_of_a_kink() -> None:
+    """Three entries are live in relu and one is dead; tanh has no sides."""
+    network = "network = 'L = sum(i, tanh(x[i]) + relu(x[i]))'\n[given]\nx = [1, 2, 3, -4]\n"
+    read = gradsheet.read(f"{network}[[claim]]\nquantity = 'L'\nvalue = 1\n")
+    assert point_at(read, 0, Budget(), Session()).imbalance() == 3 - 1
