@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gradsheet.mistakes.judging import judge
     from gradsheet.numbers.session import Session
     from gradsheet.solution import Solution, solve
+    from gradsheet.vjp import VJPCheck, assert_vjp, check_vjp
 
 _HOMES = {
     "Check": "checking",
@@ -22,8 +23,11 @@ _HOMES = {
     "Sheet": "claims.sheet",
     "SheetError": "claims.sheet",
     "Solution": "solution",
+    "VJPCheck": "vjp",
     "assert_right": "checking",
+    "assert_vjp": "vjp",
     "check": "checking",
+    "check_vjp": "vjp",
     "judge": "mistakes.judging",
     "load": "claims.reader",
     "read": "claims.reader",
@@ -37,8 +41,11 @@ __all__ = [
     "Sheet",
     "SheetError",
     "Solution",
+    "VJPCheck",
     "assert_right",
+    "assert_vjp",
     "check",
+    "check_vjp",
     "judge",
     "load",
     "read",

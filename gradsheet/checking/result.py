@@ -128,30 +128,31 @@ class Check:
 
 def _report(check: Check) -> Iterator[str]:
     """The report line by line, no wider than WIDTH where it can be broken."""
-    yield from _laid_out("", check.title)
-    yield from _laid_out("tried on ", check.tried)
-    yield from _laid_out("read as  ", "; ".join(check.assumed))
+    yield from laid_out("", check.title)
+    yield from laid_out("tried on ", check.tried)
+    yield from laid_out("read as  ", "; ".join(check.assumed))
     for fault in check.faults:
-        yield from _laid_out("fault    ", fault)
+        yield from laid_out("fault    ", fault)
     if check.rows:
         yield ""
-        yield from _table(check.lines)
+        yield from table(check.lines)
     yield ""
-    yield from _laid_out("loss     ", check.loss)
+    yield from laid_out("loss     ", check.loss)
     for remark in check.remarks:
-        yield from _laid_out("remark   ", remark)
+        yield from laid_out("remark   ", remark)
     yield from _where_it_breaks(check)
     yield from _mistakes(check)
     yield check.verdict
 
 
-def _laid_out(head: str, text: str) -> list[str]:
+def laid_out(head: str, text: str) -> list[str]:
     """The lines of a paragraph; none where there is nothing to say."""
     indents: Any = {"initial_indent": head, "subsequent_indent": " " * len(head)}
     return textwrap.wrap(clean(text), WIDTH, break_long_words=False, **indents)
 
 
-def _table(rows: list[Row]) -> Iterator[str]:
+def table(rows: list[Row]) -> Iterator[str]:
+    """The lines of a table of rows, with their heads."""
     columns = [("name", "exact", "max difference", "where")]
     columns += [
         (row.name, row.exact, "" if row.difference is None else f"{row.difference:.4g}", row.where)
@@ -161,7 +162,7 @@ def _table(rows: list[Row]) -> Iterator[str]:
     for name, exact, difference, where in columns:
         head = f"{name:{widths[0]}} | {exact:{widths[1]}} | {difference:{widths[2]}} | "
         if where:
-            yield from (line.rstrip() for line in _laid_out(head, where))
+            yield from (line.rstrip() for line in laid_out(head, where))
         else:
             yield head.rstrip(" |")
 
@@ -170,12 +171,12 @@ def _where_it_breaks(check: Check) -> Iterator[str]:
     if check.steps:
         first, *others = check.steps
         then = f"; then at {', '.join(step.gives for step in others)}" if others else ""
-        yield from _laid_out("breaks   ", f"at the step to {first.gives}, {first.text}{then}")
+        yield from laid_out("breaks   ", f"at the step to {first.gives}, {first.text}{then}")
         if check.follows:
             follows = f"{', '.join(check.follows)}: right if carried on from there"
-            yield from _laid_out("follows  ", follows)
+            yield from laid_out("follows  ", follows)
     elif check.first is not None:
-        yield from _laid_out("wrong first ", check.first)
+        yield from laid_out("wrong first ", check.first)
 
 
 def _mistakes(check: Check) -> Iterator[str]:
@@ -186,16 +187,16 @@ def _mistakes(check: Check) -> Iterator[str]:
         text = AND.join(made.text for made in together)
         codes[text] = "+".join(made.code for made in together)
     for number, text in enumerate(itertools.islice(codes, _MOST_SHOWN)):
-        yield from _laid_out("or       " if number else "mistake  ", f"{codes[text]}: {text}")
+        yield from laid_out("or       " if number else "mistake  ", f"{codes[text]}: {text}")
     if len(codes) > _MOST_SHOWN:
-        yield from _laid_out("         ", f"and {len(codes) - _MOST_SHOWN} more that give the same")
+        yield from laid_out("         ", f"and {len(codes) - _MOST_SHOWN} more that give the same")
     if codes and not naming.elsewhere:
-        yield from _laid_out("         ", "gives every number at every probe")
+        yield from laid_out("         ", "gives every number at every probe")
         return
     for text in dict.fromkeys(check.relations.values()):
         names = [name for name, relation in check.relations.items() if relation == text]
-        yield from _laid_out("mistake  ", f"{', '.join(names)}: {text}")
+        yield from laid_out("mistake  ", f"{', '.join(names)}: {text}")
     is_open = any(not name.startswith("L") for name in {*check.wrong} - check.relations.keys())
     if is_open and not codes and naming.tried > 1:
         known = "no known mistake gives" if naming.complete else "none is found that gives"
-        yield from _laid_out("mistake  ", f"{known} this, of {naming.tried:,} combinations tried")
+        yield from laid_out("mistake  ", f"{known} this, of {naming.tried:,} combinations tried")

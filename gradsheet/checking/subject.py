@@ -16,6 +16,7 @@ from gradsheet.checking.rounding import float_type
 from manual import Layer
 from manual.activations import Array
 
+_PACKAGE = Path(__file__).parent.parent
 MOST = 200  # characters of somebody else's message
 
 
@@ -69,7 +70,7 @@ class Subject:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # somebody's code may even exit
-            message = _in_one_line(error)
+            message = in_one_line(error)
             raise Misbehaved(f"it raises {message}{self._hint(message)}") from error
         changed = [name for name, old in before.items() if not equal(plain_array(given[name]), old)]
         if changed:
@@ -97,7 +98,7 @@ class Subject:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # arrays and containers are somebody's code, too
-            raise Misbehaved(f"what it returned cannot be read: {_in_one_line(error)}") from None
+            raise Misbehaved(f"what it returned cannot be read: {in_one_line(error)}") from None
         if self.words is not None:
             alike = [reading for reading in readings if reading.assumed[0] == self.words]
             readings = alike or readings[:1]
@@ -117,10 +118,12 @@ class Subject:
         return ""
 
 
-def _in_one_line(error: BaseException) -> str:
-    """An exception with its message, and where outside of this room it was raised."""
+def in_one_line(error: BaseException) -> str:
+    """An exception with its message, and where it was raised: in the function
+    itself where that is known, and not in the library that it calls."""
     frames = traceback.extract_tb(error.__traceback__)
-    outside = [frame for frame in frames if Path(frame.filename).parent != Path(__file__).parent]
+    outside = [frame for frame in frames if _PACKAGE not in Path(frame.filename).parents]
+    outside = [frame for frame in outside if "site-packages" not in frame.filename] or outside
     place = f" ({Path(outside[-1].filename).name}:{outside[-1].lineno})" if outside else ""
     try:
         words = " ".join(str(error).split())

@@ -16,7 +16,8 @@ class Telling:
     heard of in the meantime.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "gradsheet.check") -> None:
+        self._name = name
         self._what, self._speaks = "", False
         self._lock = threading.Lock()
         self._timer = threading.Timer(MOMENT, self._begin)
@@ -42,4 +43,4 @@ class Telling:
 
     def _tell(self) -> None:
         if self._speaks and self._what:
-            print(f"gradsheet.check: {self._what} ...", file=sys.stderr, flush=True)
+            print(f"{self._name}: {self._what} ...", file=sys.stderr, flush=True)

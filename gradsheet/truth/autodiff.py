@@ -5,194 +5,102 @@ primitive operations on arrays. Here the list is not compiled for floats but
 carried out on exact numbers, Fractions or `real.Real`. What JAX differentiated
 is thereby held against the other witnesses with `==`, or to as many digits as
 one likes, and nothing has to be granted to rounding.
+
+What an operation does is in `primitives`; what the numbers are, `Numbers` says.
+Whole numbers that count and truth values are NumPy's own.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import cmp_to_key
 from operator import methodcaller
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gradsheet.language.functions import FUNCTIONS
 from gradsheet.numbers.real import Real
+from gradsheet.truth import primitives as p
 from manual.activations import Array
 
 MAX_PROGRAMS = 64  # of JAX's that a session has
 
 Arrays = Sequence[Array]
+Function = Callable[..., Any]  # of one number, or of two
+
+_OF_NUMBERS = {**p.SUMS_OF_PRODUCTS, **p.SUMS, **p.PRODUCTS}
+_COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+_WRAPPERS = ("jaxpr", "call_jaxpr", "fun_jaxpr")  # the parameters that hold what is called
 
 
 class UnknownOperation(NotImplementedError):
     """JAX's program has an operation that has no rule here: a JAX newer than this witness."""
 
 
-def _exact(array: Any) -> Array:
-    """An array of JAX's: numbers become Fractions, whole numbers that count and
-    truth values stay."""
-    array = np.asarray(array)
-    return np.asarray(np.vectorize(Fraction, [object])(array) if array.dtype.kind == "f" else array)
+class Numbers(ABC):
+    """The numbers that a program is carried out on."""
+
+    @abstractmethod
+    def exact(self, array: Array) -> Array:
+        """An array of JAX's floats, or of whole numbers, as one of these numbers."""
+
+    @abstractmethod
+    def function(self, name: str) -> Function | None:
+        """A function of one number or of two, by the name of JAX's operation."""
+
+    def order(self, a: Array, b: Array) -> Array:
+        """For each pair -1, 0 or 1, as a < b, a = b or a > b."""
+        return np.asarray(a > b).astype(np.int8) - np.asarray(a < b).astype(np.int8)
+
+    def ranks(self, a: Array) -> Array:
+        """Whole numbers in the order of the entries, equal where these are."""
+        flat = a.reshape(-1)
+
+        def order(i: int, j: int) -> int:
+            return int(self.order(flat[i], flat[j]))
+
+        places, ranks = sorted(range(a.size), key=cmp_to_key(order)), np.zeros(a.size, int)
+        for before, place in itertools.pairwise(places):
+            ranks[place] = ranks[before] + (order(before, place) != 0)
+        return ranks.reshape(a.shape)
+
+    def whole(self, a: Array) -> Array:
+        """The whole numbers towards 0 from some numbers."""
+        return np.asarray(np.vectorize(int, [int])(a))
+
+    def holds(self, a: Array) -> bool:
+        """Whether an array is of these numbers, and not of whole ones that count."""
+        return a.dtype == object
+
+    def let_through(self, a: Array) -> Array:
+        """What is given on of an array through which no derivative is let."""
+        return a
+
+    def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
+        """What is kept of a result of an operation that may round."""
+        return result
 
 
-def _dot_general(a: Array, b: Array, dimension_numbers: Any, **_: Any) -> Array:
-    (a_sums, b_sums), (a_batch, b_batch) = dimension_numbers
-    letters = iter(range(a.ndim + b.ndim))
-    batch = [next(letters) for _ in a_batch]
-    sums = [next(letters) for _ in a_sums]
-    a_known = dict(zip([*a_batch, *a_sums], batch + sums, strict=True))
-    b_known = dict(zip([*b_batch, *b_sums], batch + sums, strict=True))
-    a_axes = [a_known[k] if k in a_known else next(letters) for k in range(a.ndim)]
-    b_axes = [b_known[k] if k in b_known else next(letters) for k in range(b.ndim)]
-    rest = [k for k in a_axes + b_axes if k not in batch + sums]
-    return np.asarray(np.einsum(a, a_axes, b, b_axes, [*batch, *rest], optimize=False), object)
+class Reals(Numbers):
+    """Fractions, and Reals where a function needs them."""
+
+    def __init__(self, real: Callable[[Any], Real]):
+        self.real = real
+
+    def exact(self, array: Array) -> Array:
+        """An array of JAX's floats, or of whole numbers, as Fractions."""
+        return np.asarray(np.frompyfunc(Fraction, 1, 1)(array), object)
+
+    def function(self, name: str) -> Function | None:
+        """A function of a number, which is made a Real for it."""
+        of_real = _OF_REALS.get(name)
+        return None if of_real is None else lambda v: of_real(self.real(v))
 
 
-def _broadcast(
-    x: Array, shape: Sequence[int], broadcast_dimensions: Sequence[int], **_: Any
-) -> Array:
-    sizes = [1] * len(shape)
-    for axis, size in zip(broadcast_dimensions, x.shape, strict=True):
-        sizes[axis] = size
-    return np.broadcast_to(x.reshape(sizes), shape)
-
-
-def _iota(dtype: Any, shape: Sequence[int], dimension: int, **_: Any) -> Array:
-    sizes = [-1 if axis == dimension else 1 for axis in range(len(shape))]
-    return np.broadcast_to(np.arange(shape[dimension]).reshape(sizes), shape)
-
-
-def _convert(x: Array, new_dtype: Any, **_: Any) -> Array:
-    if np.dtype(new_dtype).kind != "f":
-        return x.astype(new_dtype)
-    return x if x.dtype == object else np.vectorize(Fraction, [object])(x.astype(int))
-
-
-def _window_places(
-    indices: Array,
-    shape: Sequence[int],
-    starts: Sequence[int],
-    alone: Sequence[int],
-    batches: Iterable[tuple[int, int]],
-    windows: Sequence[int],
-    window_axes: Sequence[int],
-) -> Array:
-    """Where the entries of windows stand in a flat array of a shape: JAX's
-    gather reads there, its scatter-add adds there.
-
-    The last axis of the indices has the corner of a window along the axes
-    `starts`; a window has the sizes `windows` along all axes but those `alone`,
-    which are `window_axes` of the result; `batches` pairs axes of the array
-    with those of the indices that go with them.
-    """
-    count, spanned = indices.ndim - 1, [k for k in range(len(shape)) if k not in alone]
-    grids = np.ogrid[tuple(map(slice, (*indices.shape[:-1], *windows)))]
-    places: list[Any] = [0] * len(shape)
-    for k, axis in enumerate(starts):
-        corner = indices[..., k]
-        places[axis] = places[axis] + corner.reshape(corner.shape + (1,) * len(windows))
-    for axis, of_indices in batches:
-        places[axis] = places[axis] + grids[of_indices]
-    for axis, grid in zip(spanned, grids[count:], strict=True):
-        places[axis] = places[axis] + grid
-    flat = np.ravel_multi_index(np.broadcast_arrays(*places, *grids)[: len(shape)], tuple(shape))
-    return np.moveaxis(flat, range(count, flat.ndim), window_axes)
-
-
-def _gather(a: Array, indices: Array, dimension_numbers: Any, slice_sizes: Any, **_: Any) -> Array:
-    d = dimension_numbers
-    alone = (*d.collapsed_slice_dims, *d.operand_batching_dims)
-    windows = [size for k, size in enumerate(slice_sizes) if k not in alone]
-    batches = zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True)
-    places = _window_places(
-        indices, a.shape, d.start_index_map, alone, batches, windows, d.offset_dims
-    )
-    return np.asarray(a.reshape(-1)[places])
-
-
-def _scatter_add(
-    a: Array, indices: Array, updates: Array, dimension_numbers: Any, **_: Any
-) -> Array:
-    d = dimension_numbers
-    alone = (*d.inserted_window_dims, *d.operand_batching_dims)
-    windows = [updates.shape[k] for k in d.update_window_dims]
-    batches = zip(d.operand_batching_dims, d.scatter_indices_batching_dims, strict=True)
-    starts, axes = d.scatter_dims_to_operand_dims, d.update_window_dims
-    places = _window_places(indices, a.shape, starts, alone, batches, windows, axes)
-    total = np.array(a, object).reshape(-1)
-    np.add.at(total, places.reshape(-1), updates.reshape(-1))
-    return total.reshape(a.shape)
-
-
-def _pad(a: Array, value: Array, padding_config: Sequence[tuple[int, int, int]]) -> Array:
-    sizes, places, inside = [], [], []
-    for n, (low, high, inner) in zip(a.shape, padding_config, strict=True):
-        sizes.append(low + n + max(0, n - 1) * inner + high)  # negative ones cut off
-        axis = low + (inner + 1) * np.arange(n)
-        inside.append(np.flatnonzero((axis >= 0) & (axis < sizes[-1])))
-        places.append(axis[inside[-1]])
-    padded = np.full(sizes, value.item(), object)
-    padded[np.ix_(*places)] = a[np.ix_(*inside)]
-    return padded
-
-
-def _slice(a: Array, start_indices: Any, limit_indices: Any, strides: Any, **_: Any) -> Array:
-    steps = strides or [1] * a.ndim
-    return a[tuple(map(slice, start_indices, limit_indices, steps))]
-
-
-def _sign(a: Array, **_: Any) -> Array:
-    return np.asarray((a > 0).astype(int) - (a < 0).astype(int) + Fraction(0))
-
-
-# `real` makes a Real of a number, for the functions that only Reals have.
-_RULES: dict[str, Callable[..., Any]] = {
-    "add": lambda a, b, **_: a + b,
-    "add_any": lambda a, b, **_: a + b,
-    "sub": lambda a, b, **_: a - b,
-    "mul": lambda a, b, **_: a * b,
-    "div": lambda a, b, **_: a / b,
-    "neg": lambda a, **_: -a,
-    "square": lambda a, **_: a * a,
-    "one_minus_square": lambda a, **_: 1 - a * a,
-    "integer_pow": lambda a, y, **_: a**y if y >= 0 else 1 / a**-y,
-    "eq": lambda a, b, **_: a == b,
-    "ne": lambda a, b, **_: a != b,
-    "lt": lambda a, b, **_: a < b,
-    "le": lambda a, b, **_: a <= b,
-    "gt": lambda a, b, **_: a > b,
-    "ge": lambda a, b, **_: a >= b,
-    "and": lambda a, b, **_: a & b,
-    "or": lambda a, b, **_: a | b,
-    "not": lambda a, **_: ~a,
-    "select_n": lambda which, a, b, **_: np.where(which, b, a),
-    "dot_general": _dot_general,
-    "reduce_sum": lambda a, axes, **_: np.asarray(a.sum(tuple(axes)), a.dtype),
-    "reduce_max": lambda a, axes, **_: np.maximum.reduce(a, tuple(axes)),
-    "reduce_min": lambda a, axes, **_: np.minimum.reduce(a, tuple(axes)),
-    "broadcast_in_dim": _broadcast,
-    "reshape": lambda a, new_sizes, **_: a.reshape(new_sizes),
-    "squeeze": lambda a, dimensions, **_: a.squeeze(tuple(dimensions)),
-    "expand_dims": lambda a, dimensions, **_: np.expand_dims(a, tuple(dimensions)),
-    "transpose": lambda a, permutation, **_: a.transpose(permutation),
-    "concatenate": lambda *arrays, dimension, **_: np.concatenate(arrays, dimension),
-    "stack": lambda *arrays, axis, **_: np.stack(arrays, axis),
-    "unstack": lambda a, axis, **_: list(np.moveaxis(a, axis, 0)),
-    "split": lambda a, sizes, axis, **_: np.split(a, np.cumsum(sizes)[:-1], axis),
-    "max": lambda a, b, **_: np.where(a > b, a, b),
-    "min": lambda a, b, **_: np.where(a < b, a, b),
-    "abs": lambda a, **_: abs(a),
-    "sign": _sign,
-    "slice": _slice,
-    "pad": _pad,
-    "rev": lambda a, dimensions, **_: np.flip(a, tuple(dimensions)),
-    "gather": _gather,
-    "scatter-add": _scatter_add,
-    "scatter_add": _scatter_add,
-    "iota": _iota,
-    "convert_element_type": _convert,
-    **dict.fromkeys(("stop_gradient", "copy", "copy_p"), lambda a, **_: a),
-}
 _OF_REALS: dict[str, Callable[[Real], Any]] = {
     **{name: methodcaller(name) for name in ("exp", "log", "log1p", "tanh", "sqrt", "sin", "cos")},
     "rsqrt": lambda v: 1 / v.sqrt(),
@@ -200,29 +108,172 @@ _OF_REALS: dict[str, Callable[[Real], Any]] = {
 }
 
 
-def run_exactly(closed: Any, arguments: Arrays, real: Callable[[Any], Real]) -> list[Array]:
-    """What a jaxpr with its constants gives for arrays of exact numbers."""
-    jaxpr, consts = closed.jaxpr, map(_exact, closed.consts)
-    variables = [*jaxpr.constvars, *jaxpr.invars]
-    values: dict[Any, Array] = dict(zip(variables, [*consts, *arguments], strict=True))
+def run_exactly(closed: Any, arguments: Arrays, numbers: Numbers) -> list[Array]:
+    """What a jaxpr with its constants gives for arrays of exact numbers.
+
+    Raises UnknownOperation where it has an operation without a rule.
+    """
+    jaxpr, consts = getattr(closed, "jaxpr", closed), getattr(closed, "consts", ())
+    values: dict[Any, Any] = dict(
+        zip(
+            [*jaxpr.constvars, *jaxpr.invars],
+            [*map(_given(numbers), consts), *arguments],
+            strict=True,
+        )
+    )
 
     def read(variable: Any) -> Array:
-        return _exact(variable.val) if hasattr(variable, "val") else values[variable]
+        return _given(numbers)(variable.val) if hasattr(variable, "val") else values[variable]
 
     for equation in jaxpr.eqns:
-        name, inputs = equation.primitive.name, [read(variable) for variable in equation.invars]
-        inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
-        if inner is not None:
-            result: Any = run_exactly(inner, inputs, real)
-        elif name in _OF_REALS:
-            result = np.frompyfunc(lambda v, name=name: _OF_REALS[name](real(v)), 1, 1)(inputs[0])
-        elif name in _RULES:
-            result = _RULES[name](*inputs, **equation.params)
-        else:
+        inputs = [read(variable) for variable in equation.invars]
+        result = carried_out(equation.primitive, inputs, equation.params, numbers)
+        outputs = result if isinstance(result, list) else [result]
+        values.update(zip(equation.outvars, outputs, strict=True))
+    return [read(variable) for variable in jaxpr.outvars]
+
+
+def _given(numbers: Numbers) -> Callable[[Any], Array]:
+    """A constant of JAX's: floats become numbers, all else stays."""
+
+    def given(array: Any) -> Any:
+        if jnp.issubdtype(array.dtype, jax.dtypes.extended):
+            return array  # keys of random numbers
+        array = np.asarray(array)
+        return numbers.exact(array) if jnp.issubdtype(array.dtype, np.inexact) else array
+
+    return given
+
+
+def carried_out(primitive: Any, inputs: Arrays, params: Any, numbers: Numbers) -> Any:
+    """What one operation gives; a list where it gives several arrays."""
+    name = primitive.name
+    if name in _CONTROL:
+        return _CONTROL[name](inputs, params, numbers)
+    inner = next((params[key] for key in _WRAPPERS if key in params), None)
+    if inner is not None:
+        return run_exactly(inner, inputs, numbers)
+    if name == "stop_gradient":
+        return numbers.let_through(inputs[0])
+    are_numbers = [numbers.holds(a) for a in inputs]
+    if name in _OF_NUMBERS and any(are_numbers):
+        result = np.asarray(_OF_NUMBERS[name](*inputs, **params))
+        return numbers.computed(name, inputs, _as_objects(result, inputs), params)
+    if name in p.MOVES and all(isinstance(a, np.ndarray | np.generic) for a in inputs):
+        result = p.MOVES[name](*inputs, **params)
+        return result if isinstance(result, list) else _as_objects(result, inputs)
+    if name == "convert_element_type":
+        return _converted(inputs[0], params["new_dtype"], numbers)
+    if any(are_numbers):
+        result = _of_order(name, inputs, params, numbers)
+        if result is None and (function := numbers.function(name)) is not None:
+            found = np.frompyfunc(function, len(inputs), 1)(*inputs)
+            result = numbers.computed(name, inputs, np.asarray(found, inputs[0].dtype), params)
+        if result is None:
             version = f"JAX {jax.__version__}"
             raise UnknownOperation(f"{version} has an operation without a rule here: {name}")
-        outputs = result if isinstance(result, list) else [result]
-        for variable, value in zip(equation.outvars, outputs, strict=True):
-            is_array = isinstance(value, np.ndarray | np.generic)  # of truth values, too
-            values[variable] = np.asarray(value, None if is_array else object)
-    return [read(variable) for variable in jaxpr.outvars]
+        return result
+    result = primitive.bind(
+        *map(_for_jax, inputs), **params
+    )  # numbers that count: JAX's own answer
+    return (
+        [*map(_given(numbers), result)] if primitive.multiple_results else _given(numbers)(result)
+    )
+
+
+def _for_jax(a: Any) -> Any:
+    return jnp.asarray(a) if isinstance(a, np.ndarray | np.generic) else a
+
+
+def _as_objects(result: Any, inputs: Arrays) -> Array:
+    """An array of what NumPy gives alone where an array has no axes."""
+    is_array = isinstance(result, np.ndarray | np.generic)
+    return np.asarray(result, None if is_array else object)
+
+
+def _converted(a: Array, new_dtype: Any, numbers: Numbers) -> Array:
+    is_float = jnp.issubdtype(new_dtype, np.inexact)
+    if numbers.holds(a):
+        if is_float:
+            return a
+        if np.dtype(new_dtype) == bool:
+            return np.asarray(_sign(a, numbers) != 0)
+        return numbers.whole(a).astype(new_dtype)
+    return numbers.exact(a) if is_float else np.asarray(a.astype(new_dtype))
+
+
+def _of_order(name: str, inputs: Arrays, params: Any, numbers: Numbers) -> Any:
+    """What an operation gives that compares numbers; None of any other."""
+    a = inputs[0]
+    if name in _COMPARISONS:
+        return p.compared(name, numbers.order(*inputs))
+    if name in p.BY_RANKS:
+        return _as_objects(p.BY_RANKS[name](a, numbers.ranks(a), **params), inputs)
+    match name:
+        case "max":
+            return np.where(numbers.order(*inputs) >= 0, *inputs)
+        case "min":
+            return np.where(numbers.order(*inputs) <= 0, *inputs)
+        case "abs":
+            return np.where(_sign(a, numbers) < 0, -a, a)
+        case "sign":
+            return numbers.exact(_sign(a, numbers))
+        case "clamp":
+            low, a, high = inputs
+            a = np.where(numbers.order(a, low) < 0, low, a)
+            return np.where(numbers.order(a, high) > 0, high, a)
+        case "sort":
+            ranks = [numbers.ranks(b) if numbers.holds(b) else b for b in inputs]
+            return p.sorted_by(ranks[: params["num_keys"]], inputs, params["dimension"])
+        case "top_k":
+            return p.top_k(a, numbers.ranks(a), **params)
+        case "select_and_scatter_add":
+            return p.select_and_scatter_add(a, inputs[1], numbers.ranks(inputs[1]), **params)
+        case "select_and_gather_add":
+            return p.select_and_gather_add(a, inputs[1], numbers.ranks(inputs[1]), **params)
+    return None
+
+
+def _sign(a: Array, numbers: Numbers) -> Array:
+    return numbers.order(a, numbers.exact(np.zeros(())))
+
+
+# Loops and branches
+
+
+def _scan(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
+    fixed, carried = params["num_consts"], params["num_carry"]
+    consts, carry, steps = inputs[:fixed], list(inputs[fixed:][:carried]), inputs[fixed + carried :]
+    order = range(params["length"])
+    stacked: list[list[Array]] = [[] for _ in params["jaxpr"].jaxpr.outvars[carried:]]
+    for k in reversed(order) if params["reverse"] else order:
+        rows = [np.asarray(step[k], step.dtype) for step in steps]
+        results = run_exactly(params["jaxpr"], [*consts, *carry, *rows], numbers)
+        carry = results[:carried]
+        for column, row in zip(stacked, results[carried:], strict=True):
+            column.append(row)
+    outputs = params["jaxpr"].out_avals[carried:]
+    rows = [
+        np.stack(column[::-1] if params["reverse"] else column)
+        if column
+        else np.zeros((0, *aval.shape), object if aval.dtype.kind == "f" else aval.dtype)
+        for column, aval in zip(stacked, outputs, strict=True)
+    ]
+    return [*carry, *rows]
+
+
+def _while(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
+    of_test, of_body = params["cond_nconsts"], params["body_nconsts"]
+    test, body, values = inputs[:of_test], inputs[of_test:][:of_body], inputs[of_test + of_body :]
+    while run_exactly(params["cond_jaxpr"], [*test, *values], numbers)[0]:
+        values = run_exactly(params["body_jaxpr"], [*body, *values], numbers)
+    return list(values)
+
+
+def _cond(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
+    index, *operands = inputs
+    branches = params["branches"]
+    return run_exactly(branches[min(max(int(index), 0), len(branches) - 1)], operands, numbers)
+
+
+_CONTROL = {"scan": _scan, "while": _while, "cond": _cond}

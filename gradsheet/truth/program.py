@@ -28,7 +28,7 @@ from gradsheet.network.graph import Block, Graph, OwnFunction, Shape
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.session import LIBRARY, Session
-from gradsheet.truth.autodiff import run_exactly
+from gradsheet.truth.autodiff import Reals, run_exactly
 from gradsheet.truth.jax_functions import (
     ENTRYWISE,
     OF_ARRAYS,
@@ -388,7 +388,7 @@ def graph_autodiff(
     arguments = [given[name] for name, _ in sorted(graph.given)] + [
         as_array(n) for n in _numbers(graph)
     ]
-    results = run_exactly(closed, arguments, arithmetic)
+    results = run_exactly(closed, arguments, Reals(arithmetic))
     return GraphAutodiff(of, *jax.tree.unflatten(structure, results))
 
 

@@ -19,7 +19,7 @@ from gradsheet.network import problem as problems
 from gradsheet.network.network import Network
 from gradsheet.numbers.real import Arithmetic, apart
 from gradsheet.numbers.reasons import AtKink
-from gradsheet.truth.autodiff import run_exactly
+from gradsheet.truth.autodiff import Reals, run_exactly
 from gradsheet.truth.carrying import nudged
 from gradsheet.truth.point import Point, point_of
 from tests.agreement import by_name
@@ -62,7 +62,7 @@ def by_ref(problem: Problem, floats: Problem) -> tuple[Any, Any]:
     closed, result = jax.make_jaxpr(run, return_shape=True)(*arrays)
     given = jax.tree.leaves(problem.arguments[:3])
     return jax.tree.unflatten(
-        jax.tree.structure(result), run_exactly(closed, given, Arithmetic(40))
+        jax.tree.structure(result), run_exactly(closed, given, Reals(Arithmetic(40)))
     )
 
 

@@ -1,0 +1,288 @@
+"""The numbers on which JAX's program of a derivative is carried out: balls of
+Arb, so narrow that they may be taken for the numbers in them, or as wide as
+what floats of a type may make of these.
+
+A float is a ball without a radius, and sums and products of them keep none as
+long as `BITS` suffice: what floats can hold exactly is exact here. Where two
+balls overlap, the numbers agree to some seventy digits and are taken to be
+equal; `ties` counts such comparisons.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from flint import arb, fmpz
+
+from gradsheet.numbers.enclosures import at
+from gradsheet.truth import primitives
+from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
+from manual.activations import Array
+
+BITS = 256
+LOCATING = ("eq", "ne")  # comparisons that find where something stands: no kinks
+
+
+def _log(v: arb) -> arb:
+    return arb.neg_inf() if v.is_zero() else v.log()
+
+
+def _truncated(v: arb) -> int:
+    return _int(v.ceil() if v < 0 else v.floor())
+
+
+def _int(v: arb) -> int:
+    """The whole number in a ball, 0 where it is not known."""
+    return int(v.unique_fmpz() or fmpz(0))
+
+
+def _rounded_half_even(v: arb) -> arb:
+    low = v.floor()
+    rest = v - low
+    if rest > 0.5 or (rest.is_exact() and rest == 0.5 and _int(low) % 2):
+        return low + 1
+    return low
+
+
+def _power(base: arb, exponent: arb) -> arb:
+    if exponent.is_integer():
+        return base ** _int(exponent)
+    value: arb = arb(0) if base.is_zero() and exponent > 0 else base**exponent
+    return value
+
+
+_FUNCTIONS: Mapping[str, Callable[..., arb]] = {
+    **{
+        name: getattr(arb, name)
+        for name in ("exp", "log1p", "expm1", "tanh", "sinh", "cosh", "asinh", "acosh", "atanh")
+    },
+    **{name: getattr(arb, name) for name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2")},
+    **{name: getattr(arb, name) for name in ("sqrt", "rsqrt", "erf", "erfc", "lgamma", "digamma")},
+    "floor": arb.floor,
+    "ceil": arb.ceil,
+    "log": _log,
+    "pow": _power,
+    "exp2": lambda v: arb(2) ** v,
+    "cbrt": lambda v: v.root(3) if v >= 0 else -(-v).root(3),
+    "erf_inv": arb.erfinv,
+    "logistic": lambda v: 1 / (1 + (-v).exp()),
+    "round": _rounded_half_even,
+    "rem": lambda a, b: a - b * arb(_truncated(a / b)),
+}
+_STEPS = ("floor", "ceil", "round")  # whose values are whole
+
+
+def ball(value: Any) -> arb:
+    """A number as a ball without a radius."""
+    return value if isinstance(value, arb) else arb(value)
+
+
+balls: Callable[[Any], Any] = np.frompyfunc(ball, 1, 1)
+
+
+class Balls(Numbers):
+    """Balls as narrow as may be. What is compared, and how that came out, is
+    kept in `decisions`, for other numbers to follow."""
+
+    def __init__(self, stopped: list[Array] | None = None) -> None:
+        self.decisions: list[Array] = []
+        self.ties = 0
+        self.stopped: list[Array] = []  # what was let through with its derivative stopped
+        self._follow = None if stopped is None else iter(stopped)
+
+    def exact(self, array: Array) -> Array:
+        """An array of floats or whole numbers, as balls."""
+        return np.asarray(balls(np.asarray(array).astype(object)), object)
+
+    def function(self, name: str) -> Function | None:
+        """A function of balls."""
+        if name == "is_finite":
+            return lambda v: bool(ball(v).is_finite())
+        function = _FUNCTIONS.get(name)
+        return None if function is None else lambda *values: function(*map(ball, values))
+
+    def order(self, a: Array, b: Array) -> Array:
+        """The order of pairs; of those that overlap, 0."""
+        order = super().order(a, b)
+        self.ties += int(np.count_nonzero(order == 0))
+        self.decisions.append(order)
+        return order
+
+    def ranks(self, a: Array) -> Array:
+        """The ranks by the midpoints, equal where balls overlap."""
+        flat, ranks = a.reshape(-1), np.zeros(a.size, int)
+        places = sorted(range(a.size), key=lambda k: _Key(ball(flat[k])))
+        for before, place in itertools.pairwise(places):
+            ranks[place] = ranks[before] + bool(flat[before] < flat[place])
+        self.ties += a.size - len({*ranks.tolist()})
+        self.decisions.append(ranks.reshape(a.shape))
+        return ranks.reshape(a.shape)
+
+    def whole(self, a: Array) -> Array:
+        """The whole numbers towards 0 from balls."""
+        return np.asarray(np.frompyfunc(lambda v: _truncated(ball(v)), 1, 1)(a)).astype(int)
+
+    def let_through(self, a: Array) -> Array:
+        """What lets no derivative through: as it was without a nudge, where
+        that is known."""
+        if self._follow is not None:
+            return next(self._follow)
+        self.stopped.append(a)
+        return a
+
+
+class _Key:
+    """A ball as it is sorted: those that overlap are not told apart."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: arb):
+        self.value = value
+
+    def __lt__(self, other: "_Key") -> bool:
+        return bool(self.value < other.value)
+
+
+class Floats(Balls):
+    """Balls that hold whatever floats of a type make of a program, in any order
+    of its sums (N. Higham, Accuracy and Stability of Numerical Algorithms, 2002,
+    sections 2.2 and 3.1).
+
+    `bits` are those of a significand, `tiny` the least normal number. An
+    operation errs by a factor 1 + d, |d| <= 2^-bits, a function by twice that,
+    a sum of n terms by n times that of their sizes, unless floats hold whatever
+    is on the way. Decisions are those of the narrow balls; `unsure` counts those
+    that floats may take in another way.
+    """
+
+    def __init__(self, bits: int, tiny: float, decisions: list[Array]):
+        super().__init__()
+        self.bits, self.tiny, self.unsure = bits, arb(0, tiny * 2.0**-bits), 0
+        self.once, self.twice = arb(1, 2.0**-bits), arb(1, 2.0 ** (1 - bits))
+        self._made = iter(decisions)
+
+    def exact(self, array: Array) -> Array:
+        """An array of floats as balls, rounded where the type does not hold them."""
+        return self._each(self._fit, super().exact(array))
+
+    def order(self, a: Array, b: Array) -> Array:
+        """The order that was found before."""
+        order = next(self._made)
+        mine = Numbers.order(self, a, b)
+        self.unsure += int(np.count_nonzero(mine != order))
+        return order
+
+    def ranks(self, a: Array) -> Array:
+        """The ranks that were found before."""
+        ranks = next(self._made)
+        flat = a.reshape(-1)[np.argsort(ranks, None, kind="stable")]
+        apart = np.diff(np.sort(ranks, None)) > 0
+        self.unsure += int(np.count_nonzero(apart & ~(flat[:-1] < flat[1:]).astype(bool)))
+        return ranks
+
+    def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
+        """A result with what is rounded on the way to it."""
+        if name in ("add", "sub", "add_any", "mul", "square", "integer_pow", "one_minus_square"):
+            return self._each(self._fit, result)
+        if name == "div":
+            divisors = np.asarray(balls(np.broadcast_to(inputs[1], result.shape)), object)
+            return np.asarray(np.frompyfunc(self._quotient, 2, 1)(result, divisors), object)
+        if name in primitives.SUMS or name in primitives.SUMS_OF_PRODUCTS:
+            return self._sum(name, inputs, result, params)
+        if name in _STEPS or name == "is_finite":
+            return result
+        if name in ("cumprod", "reduce_prod", "triangular_solve"):
+            wide = arb(1, 2.0**-self.bits * 2 * max(inputs[0].shape))
+            return self._each(lambda v: v * wide + self.tiny, result)
+        return self._each(lambda v: v if self._fits(v) else v * self.twice + self.tiny, result)
+
+    @staticmethod
+    def _each(function: Callable[[arb], Any], array: Array) -> Array:
+        return np.asarray(np.frompyfunc(lambda v: function(ball(v)), 1, 1)(array), object)
+
+    def _fits(self, v: arb) -> bool:
+        return bool(v.is_exact()) and (
+            not v.is_finite() or int(v.man_exp()[0]).bit_length() <= self.bits
+        )
+
+    def _fit(self, v: arb) -> arb:
+        return v if self._fits(v) else v * self.once + self.tiny
+
+    def _quotient(self, v: arb, divisor: arb) -> arb:
+        """A quotient; some multiply by the reciprocal, which is rounded."""
+        if self._fits(v) and divisor.is_exact() and abs(int(divisor.man_exp()[0])) <= 1:
+            return v
+        return v * self.twice + self.tiny
+
+    def _sum(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
+        """A sum of many terms, in whatever order they are added up."""
+        rule = {**primitives.SUMS, **primitives.SUMS_OF_PRODUCTS}[name]
+        is_scatter = name.startswith("scatter")
+        arrays = [
+            a if is_scatter and k == 1 else np.asarray(balls(a), object)
+            for k, a in enumerate(inputs)
+        ]
+        sizes = np.asarray(
+            balls(rule(*[a if a.dtype != object else abs(a) for a in arrays], **params)), object
+        )
+        terms = [a for a in arrays if a.dtype == object]
+        products = terms if name in primitives.SUMS_OF_PRODUCTS else terms[:1]
+        grid = sum(_grid(a) for a in products) if not is_scatter else min(map(_grid, terms))
+        most = 2.0 ** min(self.bits + grid, 1000) if grid > -math.inf else 0
+        error = arb(0, 2.0**-self.bits * (_most_terms(name, arrays, result, params) + 1))
+
+        def held(v: arb, size: arb) -> arb:
+            return v if size.is_exact() and size <= most else v + size * error + self.tiny
+
+        return np.asarray(np.frompyfunc(held, 2, 1)(balls(result), sizes), object)
+
+
+def _most_terms(name: str, inputs: Arrays, result: Array, params: Any) -> int:
+    """How many terms are added up for an entry, at most."""
+    shape = inputs[0].shape
+    match name:
+        case "dot_general":
+            (summed, _), _ = params["dimension_numbers"]
+            return math.prod(int(shape[k]) for k in summed)
+        case "conv_general_dilated":
+            return inputs[1].size // len(inputs[1].transpose(params["dimension_numbers"].rhs_spec))
+        case "cumsum":
+            return int(shape[params["axis"]])
+        case "reduce_window_sum":
+            return math.prod(params["window_dimensions"])
+        case "reduce_sum":
+            return inputs[0].size // max(result.size, 1)
+    return inputs[-1].size + 1
+
+
+def _grid(a: Array) -> float:
+    """The least power of two of which all entries are multiples; -inf where they are none."""
+    least = math.inf
+    for v in a.flat:
+        if not v.is_exact():
+            return -math.inf
+        if v.is_finite() and not v.is_zero():
+            least = min(least, int(v.man_exp()[1]))
+    return 0 if least == math.inf else least
+
+
+def run(program: Any, arrays: Arrays, numbers: Balls, bits: int = BITS) -> list[Array]:
+    """What a program gives for arrays of balls."""
+    return at(bits, run_exactly, program, arrays, numbers)
+
+
+def midpoints(a: Array) -> Array:
+    """The floats next to balls."""
+    return np.asarray(np.frompyfunc(lambda v: float(ball(v).mid()), 1, 1)(a)).astype(float)
+
+
+def radii(a: Array) -> Array:
+    """How wide balls are."""
+    return np.asarray(np.frompyfunc(lambda v: float(ball(v).rad().upper()), 1, 1)(a)).astype(float)
+
+
+def entries(a: Array) -> Iterator[arb]:
+    """The balls of an array, one by one."""
+    return map(ball, a.flat)

@@ -1,0 +1,87 @@
+"""Checks the rule of one function: a vector-Jacobian product, or a
+Jacobian-vector product, that somebody wrote."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gradsheet.checking.telling import Telling
+from gradsheet.vjp.result import VJPCheck
+from gradsheet.vjp.trial import trial_of
+
+AT_KINKS = ("any", "jax")
+
+
+def check_vjp(
+    f: Callable[..., Any],
+    *args: Any,
+    backward: Callable[..., Any] | None = None,
+    pair: tuple[Callable[..., Any], Callable[..., Any]] | None = None,
+    torch_function: Any = None,
+    jvp: Callable[..., Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    wrt: Sequence[int | str] | int | str | None = None,
+    cotangents: Any = None,
+    dtype: str | None = None,
+    examples: Sequence[Sequence[Any]] = (),
+    at_kinks: str = "any",
+) -> VJPCheck:
+    """Whether the derivative rule of a function is right; if not, which arrays
+    are wrong, and what they are of the right ones.
+
+    f is any function of arrays, or trees of them, that JAX can trace, and the
+    truth: f(*args) is called with arrays like args, whose shapes and types
+    matter, and whose numbers are one of the probes. One of these is judged:
+
+    backward        backward(args, cotangent) returns a tuple, one gradient an
+                    argument, None where there is none; an array alone where
+                    there is one argument
+    pair            (forward, backward): forward(*args) returns (out, cache),
+                    backward(cotangent, cache) the gradients
+    torch_function  a class made of torch.autograd.Function; its `apply` is
+                    called with tensors
+    jvp             jvp(args, tangents) returns (out, tangent of out)
+
+    or none of them where f is a `jax.custom_vjp` or `custom_jvp`: then its rules
+    are, and what it computes is the truth.
+
+    kwargs      settings, given to f and to a pair's forward pass as they are
+    wrt         by which arguments to ask, places or names; None for all floats
+    cotangents  cotangents of one's own for the numbers given, in the structure
+                of f's result; the probes have others
+    dtype       "float64", "float32", "float16" or "bfloat16", in which the rule
+                is called; None for the type of the first floats in args
+    examples    further arguments like args, to be tried as well: other sizes
+    at_kinks    "any" gradient between those on both sides of a kink is right,
+                or only "jax"'s own
+
+    Numbers are compared exactly where floats round nothing, else to the forward
+    error bound of their type. Raises TypeError or ValueError where an argument
+    does not fit or JAX cannot trace f, and nothing that the rule raises.
+
+        check_vjp(jnp.sin, x, backward=lambda args, g: g * np.cos(args[0]))
+    """
+    if at_kinks not in AT_KINKS:
+        raise ValueError(f'at_kinks is {at_kinks!r}, expected "any" or "jax"')
+    forms = {"backward": backward, "pair": pair, "torch_function": torch_function, "jvp": jvp}
+    with Telling("gradsheet.check_vjp") as telling:
+        telling.at("finds the truth, and calls the rule")
+        trials = [
+            trial_of(f, given, kwargs or {}, forms, wrt, dtype)
+            for given in (args, *map(tuple, examples))
+        ]
+        for trial in trials:
+            trial.run(cotangents if trial is trials[0] else None)
+        telling.at("compares, and looks for the mistake")
+        check, *others = [trial.check(between=at_kinks == "any") for trial in trials]
+        for other in others:
+            check.add(other)
+        return check
+
+
+def assert_vjp(f: Callable[..., Any], *args: Any, **options: Any) -> None:
+    """Raise AssertionError with the report unless a rule is right. The
+    arguments are those of `check_vjp`."""
+    result = check_vjp(f, *args, **options)
+    if not result.right:
+        verdict = "is wrong" if result.verdict == "wrong" else "cannot be told to be right"
+        raise AssertionError(f"the derivative rule {verdict}\n{result}")

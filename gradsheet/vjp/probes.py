@@ -1,0 +1,78 @@
+"""The numbers a function is called with: chosen, so that a mistake shows.
+
+Beside the data of the caller: small whole numbers, which floats add up and
+multiply without rounding; fractions; indices that repeat; and numbers with ties
+and zeros, at the kinks. Cotangents are dense and uneven: a wrong backward pass
+gives the right answer for ones often enough.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from gradsheet.vjp.program import Leaf, Program
+from gradsheet.vjp.truth import Probe
+from manual.activations import Array
+
+Draw = Callable[[tuple[int, ...], np.random.Generator], Array]
+
+
+def _whole(shape: tuple[int, ...], draw: np.random.Generator) -> Array:
+    return draw.choice([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], shape)
+
+
+def _fractions(shape: tuple[int, ...], draw: np.random.Generator) -> Array:
+    return draw.choice([-1.0, 1.0], shape) * (2 * draw.integers(1, 24, shape) + 1) / 16
+
+
+def _tied(shape: tuple[int, ...], draw: np.random.Generator) -> Array:
+    return draw.choice([-1.0, 0.0, 1.0], shape)
+
+
+_DRAWS: dict[str, Draw] = {
+    "small whole numbers": _whole,
+    "fractions": _fractions,
+    "zeros and ties": _tied,
+}
+WHOLE, FRACTIONS, TIED = _DRAWS
+
+
+def _as_like(example: Array, drawn: Array, draw: np.random.Generator) -> Array:
+    """Numbers of the kind that an argument has: masks stay masks, what is
+    positive stays positive, and a part of 1 a part of 1."""
+    if not np.isfinite(example).all():
+        return example
+    zeros_and_ones = np.isin(example, (0, 1)).all()
+    if zeros_and_ones and example.any() and not example.all():
+        return draw.permutation(example.reshape(-1)).reshape(example.shape)
+    if example.size and (example > 0).all() and not zeros_and_ones:
+        positive = abs(drawn) + (drawn == 0)
+        return np.asarray(positive / 4 if (example < 1).all() else positive)
+    return drawn
+
+
+def cotangents(leaves: Sequence[Leaf], draw: np.random.Generator) -> list[Array]:
+    """Dense, uneven, small whole numbers."""
+    return [draw.choice([-5.0, -3.0, -2.0, -1.0, 1.0, 2.0, 4.0, 5.0], l.shape) for l in leaves]
+
+
+def probes(
+    program: Program, examples: Sequence[Sequence[Array]], moved: Sequence[Leaf]
+) -> Iterator[Probe]:
+    """The caller's own data, then numbers like them; `moved` are the leaves that
+    have a direction."""
+    for seed, example in enumerate(examples):
+        directions = cotangents(moved, np.random.default_rng(seed))
+        yield Probe([*example], directions, "the numbers given")
+    first = examples[0]
+    for seed, (words, drawn) in enumerate(_DRAWS.items(), 101):
+        draw = np.random.default_rng(seed)
+        inputs = []
+        for leaf, array in zip(program.inputs, first, strict=True):
+            if leaf.is_float:
+                inputs.append(_as_like(array, drawn(leaf.shape, draw), draw))
+            elif words == FRACTIONS and array.ndim and array.size:
+                inputs.append(draw.choice(array.reshape(-1), array.shape))  # some repeat
+            else:
+                inputs.append(array)
+        yield Probe(inputs, cotangents(moved, draw), words)

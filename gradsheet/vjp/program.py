@@ -1,0 +1,250 @@
+"""A function of arrays as JAX sees it: traced once, without the derivative
+rules that somebody gave it, and the programs of its derivatives.
+
+    out = f(x)          d_x = sum of d_out * d out / d x         (the pullback)
+
+A function with a rule of its own, a `jax.custom_vjp` or `custom_jvp`, is taken
+as what its forward pass computes: a rule is what is judged, and not what judges.
+"""
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jax.extend.core.primitives import closed_call_p
+
+from manual.activations import Array
+
+_RULED = ("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_jvp_call")
+_LIBRARIES = ("jax/", "jax\\")  # whose own rules are kept: jax.nn.relu is 0 at 0
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """An array among the arguments or the results: its name, shape and type."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Any
+
+    @property
+    def is_float(self) -> bool:
+        """Whether there are derivatives by it, or of it."""
+        return bool(jnp.issubdtype(self.dtype, np.inexact))
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """f with its arguments' structure. `inputs` and `outputs` are the arrays;
+    `asked` are the places of those inputs by which gradients are asked for."""
+
+    f: Callable[..., Any]
+    kwargs: Mapping[str, Any]
+    inputs: tuple[Leaf, ...]
+    outputs: tuple[Leaf, ...]
+    asked: tuple[int, ...]
+    arguments_tree: Any
+    result_tree: Any
+    forward: ClosedJaxpr
+
+    @cached_property
+    def moved(self) -> tuple[int, ...]:
+        """The places of the outputs that have a cotangent."""
+        return tuple(k for k, leaf in enumerate(self.outputs) if leaf.is_float)
+
+    @cached_property
+    def pullback(self) -> ClosedJaxpr:
+        """From all inputs and the cotangents to all outputs and the gradients
+        by the inputs asked for."""
+
+        def run(*arrays: jax.Array) -> Any:
+            given, cotangents = arrays[: len(self.inputs)], arrays[len(self.inputs) :]
+
+            def moved(*some: jax.Array) -> tuple[list[jax.Array], list[jax.Array]]:
+                of = self._forward_of(given, some)
+                return [of[k] for k in self.moved], of
+
+            at = [given[k] for k in self.asked]
+            _, pull, out = jax.vjp(moved, *at, has_aux=True)
+            return [*out, *pull(list(cotangents))]
+
+        return self._traced(run, [self.outputs[k] for k in self.moved])
+
+    @cached_property
+    def pushforward(self) -> ClosedJaxpr:
+        """From all inputs and the tangents of those asked for to all outputs
+        and the tangents of these."""
+
+        def run(*arrays: jax.Array) -> Any:
+            given, tangents = arrays[: len(self.inputs)], arrays[len(self.inputs) :]
+
+            def moved(*some: jax.Array) -> list[jax.Array]:
+                of = self._forward_of(given, some)
+                return [of[k] for k in self.moved]
+
+            at = [given[k] for k in self.asked]
+            _, pushed = jax.jvp(moved, at, list(tangents))
+            return [*jaxpr_as_fun(self.forward)(*given), *pushed]
+
+        return self._traced(run, [self.inputs[k] for k in self.asked])
+
+    def _forward_of(self, given: Sequence[jax.Array], some: Sequence[jax.Array]) -> list[jax.Array]:
+        arrays = list(given)
+        for k, array in zip(self.asked, some, strict=True):
+            arrays[k] = array
+        return list(jaxpr_as_fun(self.forward)(*arrays))
+
+    def _traced(self, run: Callable[..., Any], more: Sequence[Leaf]) -> ClosedJaxpr:
+        with exactly():
+            return jax.make_jaxpr(run)(*[_abstract(leaf) for leaf in (*self.inputs, *more)])
+
+
+@contextlib.contextmanager
+def exactly() -> Iterator[None]:
+    """Within it constants are float64, as they are written."""
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+def program_of(
+    f: Callable[..., Any],
+    arguments: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    wrt: Sequence[int | str] | None = None,
+) -> Program:
+    """Trace a function at arguments like these.
+
+    Raises TypeError where an argument is no array, ValueError where there is
+    nothing to ask for, and whatever JAX raises where it cannot trace f.
+    """
+    paths, tree = jax.tree_util.tree_flatten_with_path(tuple(arguments))
+    names = names_of(f, len(arguments))
+    inputs = tuple(_leaf(_name(names, path), value) for path, value in paths)
+    homes = [path[0].idx for path, _ in paths]
+    chosen = _chosen(wrt, names)
+    asked = tuple(k for k, leaf in enumerate(inputs) if leaf.is_float and homes[k] in chosen)
+    if not asked:
+        raise ValueError("none of the arguments has floats: there is nothing to differentiate by")
+
+    def run(*arrays: jax.Array) -> Any:
+        return f(*jax.tree.unflatten(tree, arrays), **kwargs)
+
+    with exactly():
+        closed, shapes = jax.make_jaxpr(run, return_shape=True)(*map(_abstract, inputs))
+        closed = without_rules(closed)
+    found, result_tree = jax.tree_util.tree_flatten_with_path(shapes)
+    outputs = tuple(
+        Leaf(f"out{jax.tree_util.keystr(path)}", tuple(s.shape), s.dtype) for path, s in found
+    )
+    if not any(leaf.is_float for leaf in outputs):
+        raise ValueError(
+            "the function returns no array of floats: there is nothing to differentiate"
+        )
+    return Program(f, kwargs, inputs, outputs, asked, tree, result_tree, closed)
+
+
+def names_of(f: Callable[..., Any], count: int) -> list[str]:
+    """The names of a function's arguments, as it declares them."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()  # type: ignore[assignment]
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [parameter.name for parameter in parameters if parameter.kind in kinds][:count]
+    return names + [f"argument {k}" for k in range(len(names), count)]
+
+
+def _chosen(wrt: Sequence[int | str] | None, names: Sequence[str]) -> set[int]:
+    if wrt is None:
+        return {*range(len(names))}
+    wrt = [wrt] if isinstance(wrt, int | str) else wrt
+    places: dict[int | str, int] = {name: k for k, name in enumerate(names)}
+    places |= {k: k for k in range(len(names))}
+    for which in wrt:
+        if which not in places:
+            known = ", ".join(names)
+            raise ValueError(f"wrt: there is no argument {which!r}, only {known}")
+    return {places[which] for which in wrt}
+
+
+def _name(names: Sequence[str], path: Sequence[Any]) -> str:
+    return f"{names[path[0].idx]}{jax.tree_util.keystr(tuple(path[1:]))}"
+
+
+def _leaf(name: str, value: Any) -> Leaf:
+    if hasattr(value, "detach"):  # torch
+        value = np.empty(
+            tuple(value.shape), str(value.dtype).rpartition(".")[2].replace("bool", "?")
+        )
+    dtype = getattr(value, "dtype", None)
+    if dtype is None or isinstance(value, np.ndarray | np.generic):
+        dtype = np.asarray(value).dtype
+    if dtype == np.dtype(object) or getattr(dtype, "kind", "f") in "OSU":
+        found = type(value).__name__
+        raise TypeError(
+            f"{name} is {found}, expected arrays of numbers: settings go into kwargs={{...}}"
+        )
+    return Leaf(name, tuple(np.shape(value)), dtype)
+
+
+def _abstract(leaf: Leaf) -> Any:
+    return jax.ShapeDtypeStruct(  # type: ignore[no-untyped-call]
+        leaf.shape, np.float64 if leaf.is_float else leaf.dtype
+    )
+
+
+# Without the rules that somebody gave
+
+
+def without_rules(closed: ClosedJaxpr) -> ClosedJaxpr:
+    """A program in which such functions are replaced by calls of what they compute."""
+    equations = [_without_rule(equation) for equation in closed.jaxpr.eqns]
+    jaxpr = closed.jaxpr.replace(eqns=equations, debug_info=closed.jaxpr.debug_info)
+    return ClosedJaxpr(jaxpr, closed.consts)
+
+
+def _without_rule(equation: Any) -> Any:
+    if _is_ruled(equation):
+        inner = without_rules(next(iter(_inner(equation))))
+        return equation.replace(primitive=closed_call_p, params={"call_jaxpr": inner})
+    if equation.primitive.name in _RULED:
+        return equation
+    params = {name: _rewritten(value) for name, value in equation.params.items()}
+    return equation.replace(params=params)
+
+
+def _rewritten(value: Any) -> Any:
+    if isinstance(value, ClosedJaxpr):
+        return without_rules(value)
+    if isinstance(value, tuple) and any(isinstance(item, ClosedJaxpr) for item in value):
+        return tuple(map(_rewritten, value))
+    return value
+
+
+def _inner(equation: Any) -> Iterator[Any]:
+    for value in equation.params.values():
+        for item in value if isinstance(value, tuple) else (value,):
+            if hasattr(item, "eqns") or hasattr(item, "jaxpr"):
+                yield item
+
+
+def _is_ruled(equation: Any) -> bool:
+    if equation.primitive.name not in _RULED:
+        return False
+    if equation.primitive.name != "custom_jvp_call":
+        return True
+    inner = next(iter(_inner(equation)))
+    source = str(getattr(getattr(inner, "jaxpr", inner).debug_info, "func_filename", "") or "")
+    return not any(f"site-packages/{library}" in source for library in _LIBRARIES)
+
+
+def as_arrays(value: Any) -> list[Array]:
+    """The arrays of a tree, as NumPy has them."""
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(value)]

@@ -1,0 +1,100 @@
+"""What the check of a rule finds, and how a person reads it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gradsheet.checking.result import Row, laid_out, table
+from gradsheet.vjp.truth import Probe
+
+VERDICTS = {"yes": "right", "rounded": "rounded", "untold": "untold", "no": "wrong"}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One array that a rule gives: the verdict is "right", "rounded", "untold"
+    or "wrong"; `difference` the largest from the truth, None where there is
+    nothing to compare; `where` it is."""
+
+    name: str
+    verdict: str
+    difference: float | None
+    where: str = ""
+
+
+@dataclass(repr=False)
+class VJPCheck:
+    """Tells what came out. It is true where the rule is right, and its text is
+    the report; `gradsheet.check_vjp` makes it, and says which errors that
+    raises.
+
+        result = gradsheet.check_vjp(f, x, w, backward=backward)
+        print(result)                    # the report
+        result.right, result.verdict     # False, "wrong"
+        result.mistakes                  # ["x: everywhere the negative of the truth"]
+
+    `arguments` has an entry for each array that was asked for; `faults` what
+    the rule does that it should not; `mistakes` what the wrong arrays are, the
+    likeliest first; `coverage` which entries were tested, and `probes` the
+    numbers at which they were; `remarks` what else there is to say.
+    """
+
+    title: str
+    arguments: list[Judged] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    mistakes: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    coverage: str = ""
+    probes: list[Probe] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a word: "right", "rounded" where the last digits are
+        those of coarser floats, "wrong", or "untold" where floats are too
+        coarse to tell."""
+        verdicts = {judged.verdict for judged in self.arguments}
+        if self.faults or not verdicts or "wrong" in verdicts:
+            return "wrong"
+        return next((v for v in ("untold", "rounded") if v in verdicts), "right")
+
+    @property
+    def right(self) -> bool:
+        """Whether every array is right, as far as floats go, and nothing is at fault."""
+        return self.verdict in ("right", "rounded")
+
+    def add(self, other: "VJPCheck") -> None:
+        """Add what was found at arguments of other shapes, which counts where it
+        is worse."""
+        order = [*VERDICTS.values()]
+        for k, (one, two) in enumerate(zip(self.arguments, other.arguments, strict=False)):
+            if order.index(two.verdict) > order.index(one.verdict):
+                self.arguments[k] = two
+        self.faults += [fault for fault in other.faults if fault not in self.faults]
+        self.remarks += [remark for remark in other.remarks if remark not in self.remarks]
+        self.mistakes = self.mistakes or other.mistakes
+        self.probes += other.probes
+        self.remarks.append(f"tried with {other.title.partition(': ')[2]}, too")
+
+    def __bool__(self) -> bool:
+        return self.right
+
+    def __repr__(self) -> str:
+        return "\n".join(_report(self))
+
+
+def _report(check: VJPCheck) -> Iterator[str]:
+    yield from laid_out("", check.title)
+    yield from laid_out("tried on ", check.coverage)
+    for fault in check.faults:
+        yield from laid_out("fault    ", fault)
+    if check.arguments:
+        yield ""
+        words = {verdict: exact for exact, verdict in VERDICTS.items()}
+        yield from table(
+            [Row(j.name, words[j.verdict], j.difference, j.where) for j in check.arguments]
+        )
+        yield ""
+    for remark in check.remarks:
+        yield from laid_out("remark   ", remark)
+    for number, mistake in enumerate(check.mistakes):
+        yield from laid_out("or       " if number else "mistake  ", mistake)
+    yield check.verdict

@@ -1,0 +1,148 @@
+"""A rule at arguments of some shapes: called at the probes, and judged."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from gradsheet.checking.returned import plain_array, type_name
+from gradsheet.checking.rounding import float_type
+from gradsheet.checking.subject import Misbehaved
+from gradsheet.vjp.calling import Answer, Rule, rule_of
+from gradsheet.vjp.comparing import BITS, Seen, covered, forward_fault, judged
+from gradsheet.vjp.naming import named
+from gradsheet.vjp.probes import probes
+from gradsheet.vjp.program import Leaf, program_of
+from gradsheet.vjp.result import VJPCheck
+from gradsheet.vjp.truth import NoTruth, Probe, Truth, truth_at
+from manual.activations import Array
+
+_FORMS = {
+    "backward": "backward pass",
+    "pair": "forward and backward pass",
+    "torch_function": "torch function",
+    "jvp": "forward rule",
+    "rules": "derivative rule",
+}
+
+
+@dataclass(eq=False)
+class Trial:
+    """A rule, and the numbers that the caller gave for its arguments; what was
+    seen at the probes."""
+
+    rule: Rule
+    example: list[Array]
+    seen: list[Seen] = field(default_factory=list, init=False)
+
+    def run(self, cotangents: Any) -> None:
+        """Call the rule at the probes, and once more at the first.
+
+        Raises ValueError where none of them has a truth, or the cotangents do
+        not fit.
+        """
+        rule, program = self.rule, self.rule.program
+        closed = program.pushforward if rule.is_forward else program.pullback
+        own = None if cotangents is None else self._cotangents(cotangents)
+        with contextlib.suppress(Misbehaved):  # which is among its faults
+            for k, probe in enumerate(probes(program, [self.example], rule.given)):
+                if own is not None and k == 0:
+                    probe = Probe(probe.inputs, own, probe.words)
+                with contextlib.suppress(NoTruth):
+                    self._call(truth_at(program, closed, probe, forward=rule.is_forward))
+            if self.seen and not _are_same(rule(self.seen[0].truth.probe), self.seen[0].answer):
+                rule.accuse("called again with the same numbers it gives another answer")
+        if not self.seen and not rule.faults:
+            raise ValueError("at no probe are all numbers finite: give numbers at which they are")
+
+    def _call(self, truth: Truth) -> None:
+        answer = self.rule(truth.probe)
+        types = [name for name in answer.types.values() if name in BITS]
+        self.seen.append(Seen(truth, answer, min([*types, self.rule.dtype], key=BITS.__getitem__)))
+
+    def _cotangents(self, tree: Any) -> list[Array]:
+        expected = [leaf.shape for leaf in self.rule.given]
+        arrays = [plain_array(leaf) for leaf in jax.tree.leaves(tree)]
+        if [a.shape for a in arrays] != expected:
+            found = ", ".join(str(a.shape) for a in arrays) or "none"
+            raise ValueError(f"cotangents have the shapes {found}, expected {expected}")
+        return [_in_type(a, self.rule.dtype) for a in arrays]
+
+    def check(self, *, between: bool) -> VJPCheck:
+        """What was found; `between`: at a kink any gradient between those on
+        its sides is right."""
+        rule, leaves = self.rule, self.rule.wanted
+        check = VJPCheck(self._title(), probes=[one.truth.probe for one in self.seen])
+        if self.seen:
+            check.coverage = self._coverage(leaves)
+            for k, leaf in enumerate(leaves):
+                row, remarks = judged(self.seen, k, leaf.name, between=between)
+                check.arguments.append(row)
+                check.remarks += remarks
+            forward_fault(rule, self.seen)
+        types = {name for one in self.seen for name in one.answer.types.values()} - {rule.dtype}
+        if types:
+            returned = ", ".join(sorted(types))
+            check.remarks.append(f"it is given {rule.dtype}, and returns {returned}")
+        check.faults += rule.faults
+        wrong = [k for k, row in enumerate(check.arguments) if row.verdict == "wrong"]
+        if wrong:
+            check.mistakes = named(rule, self.seen, wrong)
+        return check
+
+    def _title(self) -> str:
+        rule, program = self.rule, self.rule.program
+        fn = rule.fn[1] if rule.kind == "pair" else rule.fn
+        name, of = (getattr(g, "__name__", type(g).__name__) for g in (fn, program.f))
+        shapes = ", ".join(
+            f"{leaf.name} {'x'.join(map(str, leaf.shape)) or 'a number'}" for leaf in program.inputs
+        )
+        what = f"{name} of {of}" if name != of else name
+        return f"{_FORMS[rule.kind]} {what}: {shapes}; {rule.dtype}"
+
+    def _coverage(self, leaves: Sequence[Leaf]) -> str:
+        kinds = ", ".join(dict.fromkeys(one.truth.probe.words for one in self.seen))
+        total, zeros = covered(self.seen, leaves)
+        at_all = f"none of the {total} entries" if not zeros else f"{zeros} of the {total} entries"
+        exact = sum(one.is_exact for one in self.seen)
+        return (
+            f"{len(self.seen)} probes ({kinds}), {exact} of them without any rounding; {at_all} of "
+            f"the true answer {'are' if zeros > 1 else 'is'} 0 at all of them"
+        )
+
+
+def trial_of(
+    f: Callable[..., Any],
+    given: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    forms: Mapping[str, Any],
+    wrt: Any,
+    dtype: str | None,
+) -> Trial:
+    """A trial of the rule that the caller gives; see `checking.check_vjp`."""
+    program = program_of(f, given, kwargs, wrt)
+    like = jax.tree.leaves(tuple(given))
+    names = [type_name(like[k]) for k in program.asked if hasattr(like[k], "dtype")]
+    dtype = dtype or next((name for name in names if name in BITS), "float64")
+    if dtype not in BITS:
+        raise ValueError(f"dtype is {dtype!r}, expected one of {', '.join(BITS)}")
+    example = []
+    for value, leaf in zip(like, program.inputs, strict=True):
+        array = plain_array(value)
+        example.append(_in_type(array, dtype) if leaf.is_float else array.astype(leaf.dtype))
+    return Trial(rule_of(f, forms, program, like, dtype), example)
+
+
+def _in_type(array: Array, dtype: str) -> Array:
+    """Numbers as a type holds them, in float64."""
+    return np.asarray(array.astype(float_type(dtype)).astype(np.float64))
+
+
+def _are_same(one: Answer, two: Answer) -> bool:
+    return all(
+        a is b if a is None or b is None else np.array_equal(a, b, equal_nan=True)
+        for a, b in zip(one.asked, two.asked, strict=True)
+    )
