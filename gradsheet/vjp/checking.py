@@ -65,10 +65,8 @@ def check_vjp(
     forms = {"backward": backward, "pair": pair, "torch_function": torch_function, "jvp": jvp}
     with Telling("gradsheet.check_vjp") as telling:
         telling.at("finds the truth, and calls the rule")
-        trials = [
-            trial_of(f, given, kwargs or {}, forms, wrt, dtype)
-            for given in (args, *map(tuple, examples))
-        ]
+        sets = (args, *map(tuple, examples))
+        trials = [trial_of(f, given, kwargs or {}, forms, wrt, dtype) for given in sets]
         for trial in trials:
             trial.run(cotangents if trial is trials[0] else None)
         telling.at("compares, and looks for the mistake")

@@ -81,7 +81,7 @@ class Seen:
         slack = 4 * 2.0 ** -BITS[self.dtype] * abs(sides).max(0) + radii(
             self.bounds(self.dtype).asked[k]
         )
-        return (array >= sides.min(0) - slack) & (array <= sides.max(0) + slack)
+        return np.asarray((array >= sides.min(0) - slack) & (array <= sides.max(0) + slack))
 
 
 def stored(wide: Array, dtype: str) -> Array:

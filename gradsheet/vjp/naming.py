@@ -1,33 +1,309 @@
-"""What a wrong array is of the right one."""
+"""What a wrong answer is: what its arrays are of the right ones, or which part
+of JAX's program somebody left out."""
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+
+from gradsheet.checking.relations import LOOSE, relation
 from gradsheet.checking.relations import Seen as Pair
-from gradsheet.checking.relations import relation
+from gradsheet.checking.rounding import TINY
 from gradsheet.vjp.balls import radii
 from gradsheet.vjp.calling import Rule
-from gradsheet.vjp.comparing import BITS, Seen
+from gradsheet.vjp.comparing import BITS, INSIDE, Seen, inside, stored
+from gradsheet.vjp.mutants import (
+    Change,
+    Mutant,
+    bounds_of,
+    constants,
+    floats_of,
+    is_small,
+    mutants,
+    values,
+    with_constant,
+)
+from manual.activations import Array
+
+MOST_NAMED = 4
+MOST_PAIRS = 40  # mutants of which two together are tried
+AND = "; and "
+
+Found = list[list[Array]]  # the arrays that were asked for, probe by probe
 
 
 def named(rule: Rule, seen: Sequence[Seen], wrong: Sequence[int]) -> list[str]:
-    """Say what the wrong arrays are."""
-    texts = []
-    for k in wrong:
-        pairs = [pair for one in seen if (pair := _pair(rule, one, k)) is not None]
-        if len(pairs) == len(seen) and (text := relation(pairs)):
-            texts.append(f"{rule.wanted[k].name}: {text}")
-    return texts
+    """Say what the wrong arrays are, the likeliest first."""
+    search = _Search(rule, list(seen), list(wrong))
+    relations = {k: text for k in wrong if (text := search.relation(k))}
+    whole, parts = search.explained()
+    if len(relations) == len(wrong):
+        return [*_listed(rule, relations), *whole][:MOST_NAMED]
+    if not whole:
+        whole = search.by_two()
+    if not whole:
+        for k, words in parts.items():
+            relations.setdefault(k, words)
+    return [*whole, *_listed(rule, relations)][:MOST_NAMED]
 
 
-def _pair(rule: Rule, one: Seen, k: int) -> Pair | None:
-    array = one.array(k)
-    if array is None:
+def _listed(rule: Rule, texts: Mapping[int, str]) -> list[str]:
+    """What arrays are, those together that are the same."""
+    listed = []
+    for text in dict.fromkeys(texts.values()):
+        names = ", ".join(rule.wanted[k].name for k in texts if texts[k] == text)
+        listed.append(f"{names}: {text}")
+    return listed
+
+
+@dataclass(eq=False)
+class _Search:
+    """For what gives the arrays of an answer, at all probes but those at a kink,
+    if there are others."""
+
+    rule: Rule
+    seen: list[Seen]
+    wrong: list[int]
+    floats: list[list[Array]] = field(init=False)
+    closed: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        smooth = [one for one in self.seen if not one.truth.at_kink]
+        self.seen = smooth or self.seen
+        self.closed = self.seen[0].truth.closed
+        self.floats = [[*one.truth.probe.inputs, *one.truth.probe.directions] for one in self.seen]
+
+    # What an array is of the right one
+
+    def relation(self, k: int) -> str:
+        """What an array is of the truth."""
+        shapes = {array.shape for one in self.seen if (array := one.answer.asked[k]) is not None}
+        if shapes - {self.rule.wanted[k].shape}:
+            return self._of_another_shape(k)
+        return relation([self._pair(one, k) for one in self.seen]) or self._by_a_factor(k)
+
+    def _by_a_factor(self, k: int) -> str:
+        """The truth without a factor that f computes, or with one too many."""
+        count = len(self.seen[0].truth.probe.directions)
+        per_probe = [values(self.closed, given, count) for given in self.floats]
+        for entries in zip(*per_probe, strict=False):
+            line, shape = entries[0][0], self.rule.wanted[k].shape
+            factors = [_broadcast(factor, shape) for _, factor in entries]
+            for words, is_missing in (("is missing", True), ("is there once too often", False)):
+                if all(
+                    factor is not None
+                    and (factor != 1).any()
+                    and self._is_close(*_multiplied(one, k, factor, is_missing), one, k)
+                    for one, factor in zip(self.seen, factors, strict=True)
+                ):
+                    return f"everywhere a factor from {line} {words}"
+        return ""
+
+    def _pair(self, one: Seen, k: int) -> Pair:
+        others = {
+            f"the gradient of {leaf.name}": right
+            for j, (leaf, right) in enumerate(zip(self.rule.wanted, one.right, strict=True))
+            if j != k and right.shape == array.shape
+        }
+        errors, u = radii(one.bounds(one.dtype).asked[k]), 2.0 ** -BITS[one.dtype]
+        place = self.rule.program.asked[k] if not self.rule.is_forward else None
+        parameter = None if place is None else one.truth.probe.inputs[place]
+        return Pair(np.asarray(one.array(k)), one.right[k], errors, u, parameter, None, others)
+
+    def _of_another_shape(self, k: int) -> str:
+        shape = self.rule.wanted[k].shape
+        for words, change in (
+            ("transposed", lambda a, shape: a.T if a.T.shape == shape else None),
+            ("right, but for its shape", _reshaped),
+            ("not summed over what was broadcast", _summed),
+        ):
+            arrays = [change(np.asarray(one.answer.asked[k]), shape) for one in self.seen]
+            if all(
+                array is not None and self._is_close(np.asarray(array, float), one.right[k], one, k)
+                for array, one in zip(arrays, self.seen, strict=True)
+            ):
+                return words
+        return ""
+
+    # What gives an array
+
+    def explained(self) -> tuple[list[str], dict[int, str]]:
+        """What gives all wrong arrays, and leaves the others; and what gives
+        single ones."""
+        whole: dict[str, None] = {}
+        parts: dict[int, str] = {}
+        for words, found in self._candidates():
+            given = [k for k in self.wrong if self._gives(found, k)]
+            if len(given) == len(self.wrong) and self._leaves_the_others(found):
+                whole[words] = None
+            for k in given:
+                parts.setdefault(k, words)
+        return list(whole), parts
+
+    def _candidates(self) -> Iterator[tuple[str, Found]]:
+        """What may have been done, and the arrays which that gives; what gives
+        the same is told once."""
+        if not self.rule.is_forward:
+            yield from self._of_cotangents()
+        known: list[Found] = []
+        for mutant in [*self._mutants, *self._of_constants()]:
+            found = [self._asked(given, mutant.changes) for given in self.floats]
+            if (
+                any(self._gives(found, k) for k in self.wrong)
+                and not any(self._are_the_same(found, other) for other in known)
+                and self._confirmed(mutant.changes, found)
+            ):
+                known.append(found)
+                yield mutant.words, found
+
+    def _are_the_same(self, one: Found, two: Found) -> bool:
+        return all(
+            self._is_close(a, b, self.seen[0], k)
+            for k, (a, b) in enumerate(zip(one[0], two[0], strict=True))
+        )
+
+    def _of_constants(self) -> Iterator[Mutant]:
+        """Other numbers in place of those that stand in f: those that give one
+        entry of the answer, found by the secant method."""
+        k, one = self.wrong[0], self.seen[0]
+        if (array := one.array(k)) is None or not array.size:
+            return
+        at = np.unravel_index(int(abs(array - one.right[k]).argmax()), array.shape)
+        for old, line in constants(self.closed).items():
+
+            def off(new: float, old: float = old) -> float:
+                arrays = self._asked(self.floats[0], with_constant(self.closed, old, new))
+                return float(arrays[k][at] - array[at])
+
+            if (new := _root(off, old)) is None:
+                continue
+            coarse = float(np.float32(old))
+            likely = [coarse, *(float(f"{new:.{digits}g}") for digits in range(1, 17))]
+            new = next((v for v in likely if abs(v - new) <= abs(new - old) / 1000), new)
+            words = f"{old:.12g} is taken to be {new:.12g}"
+            words += ", as float32 has it" if new == coarse else ""
+            yield Mutant(with_constant(self.closed, old, new), f"{words}, in {line}")
+
+    @property
+    def _mutants(self) -> list[Mutant]:
+        found = mutants(self.closed, len(self.seen[0].truth.probe.directions))
+        return found if is_small(self.closed, len(found) * len(self.seen)) else []
+
+    def _of_cotangents(self) -> Iterator[tuple[str, Found]]:
+        """The pullbacks of other cotangents, such as a scalar loss has."""
+        ways = {
+            "the cotangent is taken to be 1 everywhere": np.ones_like,
+            "of the cotangent only the first entry is used": lambda d: np.full_like(d, d.flat[0]),
+            "the mean of the cotangent is used everywhere": lambda d: np.full_like(d, d.mean()),
+            "the sum of the cotangent is used everywhere": lambda d: np.full_like(d, d.sum()),
+        }
+        for words, way in ways.items():
+            count = len(self.rule.program.inputs)
+            changed = ([*g[:count], *(way(d) for d in g[count:])] for g in self.floats)
+            yield words, [self._asked(given, {}) for given in changed]
+
+    def _asked(self, given: Sequence[Array], changes: Mapping[int, Change]) -> list[Array]:
+        found = floats_of(self.closed, given, changes)
+        return found[len(self.rule.program.outputs) :]
+
+    def _gives(self, found: Found, k: int) -> bool:
+        """Whether arrays are those of the answer, at every probe, and not the truth."""
+        if any(one.array(k) is None for one in self.seen):
+            return False
+        is_other = False
+        for one, arrays in zip(self.seen, found, strict=True):
+            array = one.array(k)
+            assert array is not None
+            if not self._is_close(array, arrays[k], one, k):
+                return False
+            is_other |= not self._is_close(arrays[k], one.right[k], one, k)
+        return is_other
+
+    def _leaves_the_others(self, found: Found) -> bool:
+        return all(
+            self._is_close(arrays[k], one.right[k], one, k)
+            for one, arrays in zip(self.seen, found, strict=True)
+            for k in range(len(self.rule.wanted))
+            if k not in self.wrong
+        )
+
+    def _is_close(self, array: Array, expected: Array, one: Seen, k: int) -> bool:
+        if not np.isfinite(array).all() or not np.isfinite(expected).all():
+            return False
+        size = max(abs(expected).max(initial=0), abs(one.right[k]).max(initial=0))
+        errors = 4 * radii(one.bounds(one.dtype).asked[k]).max(initial=0)
+        return bool(
+            (abs(array - expected) <= LOOSE * 2.0 ** -BITS[one.dtype] * size + errors).all()
+        )
+
+    def _confirmed(self, changes: Mapping[int, Change], found: Found) -> bool:
+        """Whether the answer lies within what floats of its type make of a mutant."""
+        one = self.seen[0]
+        dtype = INSIDE.get(one.dtype, one.dtype)
+        wide = bounds_of(self.closed, one.truth.given, changes, BITS[dtype], TINY[dtype])
+        wide = wide[len(self.rule.program.outputs) :]
+        for k in self.wrong:
+            array = one.array(k)
+            if array is not None and self._gives([[*arrays] for arrays in found], k):
+                return bool(inside(array, stored(wide[k], one.dtype)).all())
+        return False
+
+    def by_two(self) -> list[str]:
+        """Two mutants that give all wrong arrays together."""
+        one, k = self.seen[0], self.wrong[0]
+        if any(seen.array(j) is None for seen in self.seen for j in self.wrong):
+            return []
+        for first, second in itertools.combinations(self._mutants[:MOST_PAIRS], 2):
+            if first.changes.keys() & second.changes.keys():
+                continue
+            changes = {**first.changes, **second.changes}
+            arrays = self._asked(self.floats[0], changes)
+            if not self._is_close(np.asarray(one.array(k)), arrays[k], one, k):
+                continue
+            found = [arrays, *(self._asked(given, changes) for given in self.floats[1:])]
+            if all(self._gives(found, k) for k in self.wrong) and self._leaves_the_others(found):
+                return [f"{first.words}{AND}{second.words}"]
+        return []
+
+
+def _broadcast(a: Array, shape: tuple[int, ...]) -> Array | None:
+    fits = a.ndim <= len(shape) and all(
+        n in (1, m) for n, m in zip(a.shape[::-1], shape[::-1], strict=False)
+    )
+    return np.broadcast_to(a, shape) if fits else None
+
+
+def _multiplied(one: Seen, k: int, factor: Array, is_missing: bool) -> tuple[Array, Array]:
+    array, right = np.asarray(one.array(k)), one.right[k]
+    return (array * factor, right) if is_missing else (array, right * factor)
+
+
+def _root(off: Callable[[float], float], start: float) -> float | None:
+    """Where a function near a number is 0, by the secant method."""
+    a, b = start, start * (1 + 2.0**-10)
+    at_a = at_start = off(a)
+    at_b = off(b)
+    for _ in range(12):
+        if at_a == at_b or not math.isfinite(at_b):
+            break
+        a, b, at_a = b, b - at_b * (b - a) / (at_b - at_a), at_b
+        at_b = off(b)
+    return b if math.isfinite(b) and abs(at_b) <= 1e-6 * abs(at_start) else None
+
+
+def _reshaped(a: Array, shape: tuple[int, ...]) -> Array | None:
+    return a.reshape(shape) if a.size == np.prod(shape, dtype=int) else None
+
+
+def _summed(a: Array, shape: tuple[int, ...]) -> Array | None:
+    """An array summed over the axes along which another shape was broadcast."""
+    if a.ndim < len(shape):
         return None
-    errors = radii(one.bounds(one.dtype).asked[k])
-    others = {
-        leaf.name: right
-        for j, (leaf, right) in enumerate(zip(rule.wanted, one.right, strict=True))
-        if j != k and right.shape == array.shape
-    }
-    parameter = None if rule.is_forward else one.truth.probe.inputs[rule.program.asked[k]]
-    return Pair(array, one.right[k], errors, 2.0 ** -BITS[one.dtype], parameter, None, others)
+    full = (1,) * (a.ndim - len(shape)) + shape
+    axes = tuple(k for k, (n, m) in enumerate(zip(a.shape, full, strict=True)) if n != m)
+    if any(full[k] != 1 for k in axes):
+        return None
+    return np.asarray(a.sum(axes, keepdims=True).reshape(shape))

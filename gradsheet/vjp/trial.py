@@ -88,7 +88,7 @@ class Trial:
             returned = ", ".join(sorted(types))
             check.remarks.append(f"it is given {rule.dtype}, and returns {returned}")
         check.faults += rule.faults
-        wrong = [k for k, row in enumerate(check.arguments) if row.verdict == "wrong"]
+        wrong = [k for k, row in enumerate(check.arguments) if row.verdict in ("wrong", "rounded")]
         if wrong:
             check.mistakes = named(rule, self.seen, wrong)
         return check

@@ -1,0 +1,385 @@
+"""Mistakes that need no catalogue: JAX's own program of the derivative, with
+one thing left out.
+
+Every equation of the program that somebody may forget, or write in another way,
+makes a mutant: a path of a sum, a factor, a minus, the division of a mean, what
+is added in the forward pass. A mutant that gives the answer, at every probe, is
+what was done, and the line of f from which JAX made the equation says where.
+"""
+
+import linecache
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from gradsheet.truth import primitives
+from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
+from gradsheet.vjp.balls import Balls, Floats, run
+from manual.activations import Array
+
+MOST = 400  # mutants that are tried
+MOST_NUMBERS = 30_000_000  # that all of them may compute
+_INSIDE = ("jaxpr", "call_jaxpr", "fun_jaxpr", "body_jaxpr", "branches")
+_PACKAGE = Path(__file__).parent.parent
+
+Change = Callable[[Arrays, list[Array]], list[Array]]
+
+
+@dataclass(frozen=True, eq=False)
+class Mutant:
+    """Changes of some equations, by their ids, and what they are in words."""
+
+    changes: Mapping[int, Change]
+    words: str
+
+
+class Plain(Numbers):
+    """Floats as NumPy has them: in these mutants are looked for."""
+
+    def __init__(self, changes: Mapping[int, Change]):
+        self.changes = changes
+
+    def exact(self, array: Array) -> Array:
+        """An array of floats."""
+        return np.asarray(array, float)
+
+    def holds(self, a: Array) -> bool:
+        """Whether an array is of floats."""
+        return a.dtype.kind == "f"
+
+    def order(self, a: Array, b: Array) -> Array:
+        """The order of pairs."""
+        return np.sign(np.subtract(a, b, dtype=float)).astype(np.int8)
+
+    def ranks(self, a: Array) -> Array:
+        """The ranks of the entries."""
+        return np.unique(a, return_inverse=True)[1].reshape(a.shape)
+
+    def function(self, name: str) -> Function | None:
+        """A function of floats."""
+        return _FLOATS.get(name)
+
+
+def _finite(function: Callable[..., float]) -> Callable[..., float]:
+    """A function that gives nan where Python's raises."""
+
+    def value(*arguments: float) -> float:
+        try:
+            return function(*arguments)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return math.nan
+
+    return value
+
+
+_FLOATS: Mapping[str, Callable[..., Any]] = {
+    **{
+        name: _finite(getattr(math, name))
+        for name in (
+            *("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tan", "tanh", "sinh", "cosh"),
+            *("asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh", "erf", "erfc", "lgamma"),
+            *("pow", "cbrt", "exp2", "floor", "ceil"),
+        )
+    },
+    "rsqrt": _finite(lambda v: 1 / math.sqrt(v)),
+    "logistic": _finite(lambda v: 1 / (1 + math.exp(-v))),
+    "round": round,
+    "rem": _finite(math.fmod),
+    "is_finite": math.isfinite,
+}
+
+
+def floats_of(program: Any, given: Arrays, changes: Mapping[int, Change]) -> list[Array]:
+    """What a program gives in floats, with equations changed."""
+    with np.errstate(all="ignore"):
+        return run_exactly(program, given, Plain(changes))
+
+
+def bounds_of(
+    program: Any, given: Arrays, changes: Mapping[int, Change], bits: int, tiny: float
+) -> list[Array]:
+    """What floats of a type may make of a program with equations changed."""
+    balls = Balls()
+    balls.changes = changes
+    run(program, given, balls)
+    floats = Floats(bits, tiny, balls.decisions)
+    floats.changes = changes
+    return run(program, given, floats)
+
+
+# What may be left out
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """An equation, the line of f from which JAX made it, those of its inputs,
+    and through which of these a cotangent flows."""
+
+    equation: Any
+    line: str
+    sources: Sequence[str]
+    moving: Sequence[bool]
+
+    @property
+    def flows(self) -> bool:
+        """Whether a cotangent flows through."""
+        return any(self.moving)
+
+    @property
+    def where(self) -> str:
+        """Where it stands, in words."""
+        return f"of what flows back through {self.line}" if self.flows else f"in {self.line}"
+
+    def mutant(self, change: Change, words: str) -> Mutant:
+        """A mutant of it."""
+        return Mutant({id(self.equation): change}, words)
+
+
+def mutants(program: Any, directions: int) -> list[Mutant]:
+    """The mutants of a program, of which the last inputs, so many, are the
+    cotangents: those that leave out more come first."""
+    jaxpr = program.jaxpr
+    moving = {id(variable) for variable in jaxpr.invars[len(jaxpr.invars) - directions :]}
+    steps = list(_steps(jaxpr, moving, {}))
+    flowing = [step for step in steps if step.flows]
+    found = [*_without_lines(flowing)]
+    for kinds in (_LEFT_OUT, _TURNED):
+        for step in [*flowing, *(step for step in steps if not step.flows)]:
+            rule = kinds.get(step.equation.primitive.name)
+            found += [] if rule is None else rule(step)
+    found += _without_single_paths(flowing)
+    return found[:MOST]
+
+
+def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[_Step]:
+    """The equations that give floats, those of loops and calls in their places."""
+    for equation in jaxpr.eqns:
+        flags = [id(variable) in moving for variable in equation.invars]
+        line = place_of(equation)
+        sources = [made_at.get(id(variable), line) for variable in equation.invars]
+        made_at.update((id(variable), line) for variable in equation.outvars)
+        if any(flags):
+            moving.update(map(id, equation.outvars))
+        inner = _called(equation)
+        for called in inner:
+            skipped = len(equation.invars) - len(called.invars)
+            pairs = zip(called.invars, flags[skipped:], strict=True)
+            yield from _steps(called, {id(variable) for variable, flag in pairs if flag}, made_at)
+        is_float = jnp.issubdtype(equation.outvars[0].aval.dtype, np.floating)
+        if not inner and is_float:
+            yield _Step(equation, line, sources, flags)
+
+
+def _called(equation: Any) -> list[Any]:
+    """The programs that an equation calls."""
+    values = (equation.params[key] for key in _INSIDE if key in equation.params)
+    listed = (v for value in values for v in (value if isinstance(value, tuple) else (value,)))
+    return [getattr(value, "jaxpr", value) for value in listed]
+
+
+def _zeros(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+    return [output * 0 for output in outputs]
+
+
+def _without_lines(flowing: Sequence[_Step]) -> Iterator[Mutant]:
+    """Nothing flows back through a line of f; those next to the inputs come first."""
+    steps = [step for step in flowing if step.equation.primitive.name != "add_any"]
+    for line in dict.fromkeys(step.line for step in reversed(steps)):
+        changes = {id(step.equation): _zeros for step in steps if step.line == line}
+        yield Mutant(changes, f"nothing flows back through {line}")
+
+
+def _without_single_paths(flowing: Sequence[_Step]) -> Iterator[Mutant]:
+    for step in flowing:
+        if step.equation.primitive.name != "add_any":
+            yield step.mutant(_zeros, f"one of the paths back through {step.line} is missing")
+
+
+def _only(k: int) -> Change:
+    """The result is one of the inputs."""
+    return lambda inputs, outputs: [np.broadcast_to(inputs[k], outputs[0].shape)]
+
+
+def _without_a_factor(step: _Step) -> Iterator[Mutant]:
+    is_product = step.equation.primitive.name == "mul"
+    for k in (1, 0) if is_product else (1,):
+        if not step.moving[k]:
+            constant = _constant(step.equation.invars[k])
+            source = "" if step.sources[k] == step.line else f" from {step.sources[k]}"
+            kind = "factor" if is_product else "division by"
+            what = (
+                f"the {kind} {constant}"
+                if constant
+                else f"a {'factor' if is_product else 'division'}{source}"
+            )
+            yield step.mutant(_only(1 - k), f"{what} is missing {step.where}")
+
+
+def _without_a_term(step: _Step) -> Iterator[Mutant]:
+    name = step.equation.primitive.name
+    for k in (1, 0) if name == "add" else (1,):
+        what = _constant(step.equation.invars[k]) or "a term"
+        yield step.mutant(_only(1 - k), f"{what} is missing {step.where}")
+
+
+def _without_a_minus(step: _Step) -> Iterator[Mutant]:
+    yield step.mutant(_only(0), f"the minus is missing {step.where}")
+
+
+def _mean_for_sum(step: _Step) -> Iterator[Mutant]:
+    sizes = (step.equation.invars[0].aval.shape, step.equation.outvars[0].aval.shape)
+    count = math.prod(sizes[0]) // max(1, math.prod(sizes[1]))
+    if count > 1 and step.flows:
+        words = f"the mean over {count} is taken for the sum {step.where}"
+        yield step.mutant(lambda inputs, outputs: [outputs[0] / count], words)
+
+
+def _assigned(step: _Step) -> Iterator[Mutant]:
+    assign, params = primitives.MOVES["scatter"], step.equation.params
+    yield step.mutant(
+        lambda inputs, outputs: [assign(*inputs, **params)],
+        f"what belongs to an index twice is assigned, not added up, back through {step.line}",
+    )
+
+
+def _without_the_function(step: _Step) -> Iterator[Mutant]:
+    name = step.equation.primitive.name
+    if not step.flows:
+        words = {"integer_pow": "the power", "square": "the square", "logistic": "the sigmoid"}
+        yield step.mutant(_only(0), f"{words.get(name, name)} is missing {step.where}")
+
+
+def _without_the_choice(step: _Step) -> Iterator[Mutant]:
+    for k, flag in enumerate(step.moving):
+        if k and flag:
+            words = f"a mask, or a slope of 0, is missing {step.where}"
+            yield step.mutant(_only(k), words)
+
+
+def _turned(step: _Step) -> Iterator[Mutant]:
+    for k, source in enumerate(step.sources):
+
+        def change(inputs: Arrays, outputs: list[Array], k: int = k) -> list[Array]:
+            return [2 * np.broadcast_to(inputs[1 - k], outputs[0].shape) - outputs[0]]
+
+        if step.equation.primitive.name == "add_any":
+            yield step.mutant(change, f"what flows back through {source} has the wrong sign")
+        elif k:
+            yield step.mutant(change, f"a term has the wrong sign {step.where}")
+
+
+_LEFT_OUT: Mapping[str, Callable[[_Step], Iterator[Mutant]]] = {
+    **dict.fromkeys(("mul", "div"), _without_a_factor),
+    **dict.fromkeys(("add", "sub"), _without_a_term),
+    **dict.fromkeys(("scatter-add", "scatter_add"), _assigned),
+    **dict.fromkeys(
+        ("exp", "tanh", "logistic", "rsqrt", "sqrt", "log", "integer_pow", "square"),
+        _without_the_function,
+    ),
+    "neg": _without_a_minus,
+    "reduce_sum": _mean_for_sum,
+    "select_n": _without_the_choice,
+}
+_TURNED: Mapping[str, Callable[[_Step], Iterator[Mutant]]] = dict.fromkeys(
+    ("add_any", "add", "sub"), _turned
+)
+
+
+def values(program: Any, given: Arrays, directions: int) -> list[tuple[str, Array]]:
+    """The numbers that a program computes on the way that are no gradients, and
+    the lines of f that do."""
+    jaxpr = program.jaxpr
+    moving = {id(variable) for variable in jaxpr.invars[len(jaxpr.invars) - directions :]}
+    found: dict[int, tuple[str, Array]] = {}
+    changes: dict[int, Change] = {}
+    for step in _steps(jaxpr, moving, {}):
+
+        def keep(inputs: Arrays, outputs: list[Array], step: _Step = step) -> list[Array]:
+            found[id(step.equation)] = step.line, outputs[0]
+            return outputs
+
+        if not step.flows:
+            changes[id(step.equation)] = keep
+    floats_of(program, given, changes)
+    return list(found.values())
+
+
+# Constants
+
+
+def _constant(variable: Any) -> str:
+    """A number that stands in the program, as it is written."""
+    value = getattr(variable, "val", None)
+    return f"{float(value):.10g}" if value is not None and np.ndim(value) == 0 else ""
+
+
+def constants(program: Any) -> dict[float, str]:
+    """The numbers that stand in the formulas of a program, and the lines of f
+    where they do."""
+    found: dict[float, str] = {}
+    for step in _steps(program.jaxpr, set(), {}):
+        for variable in step.equation.invars:
+            if step.equation.primitive.name in _BY_CONSTANT and _constant(variable):
+                found.setdefault(float(variable.val), step.line)
+    return {value: line for value, line in found.items() if value not in (0, 1, -1)}
+
+
+def with_constant(program: Any, old: float, new: float) -> dict[int, Change]:
+    """The changes that put another number for one, wherever it stands."""
+    changes: dict[int, Change] = {}
+    for step in _steps(program.jaxpr, set(), {}):
+        name = step.equation.primitive.name
+        for k, variable in enumerate(step.equation.invars):
+            if name in _BY_CONSTANT and _constant(variable) and float(variable.val) == old:
+                changes[id(step.equation)] = _BY_CONSTANT[name](k, old, new)
+    return changes
+
+
+def _scaled(by: float) -> Change:
+    return lambda inputs, outputs: [outputs[0] * by]
+
+
+def _shifted(by: float) -> Change:
+    return lambda inputs, outputs: [outputs[0] + by]
+
+
+_BY_CONSTANT: Mapping[str, Callable[[int, float, float], Change]] = {
+    "mul": lambda k, old, new: _scaled(new / old),
+    "div": lambda k, old, new: _scaled(old / new if k else new / old),
+    "add": lambda k, old, new: _shifted(new - old),
+    "sub": lambda k, old, new: _shifted(old - new if k else new - old),
+}
+
+
+# Lines
+
+
+def place_of(equation: Any) -> str:
+    """The line of somebody's code from which JAX made an equation."""
+    frames = getattr(getattr(equation.source_info, "traceback", None), "frames", ())
+    for frame in frames:
+        path = Path(frame.file_name)
+        if _PACKAGE in path.parents or "site-packages" in frame.file_name:
+            continue
+        text = linecache.getline(frame.file_name, frame.line_num).strip().rstrip(",")
+        where = f"{path.name}:{frame.line_num}"
+        return f"`{text}` ({where})" if text else where
+    return f"the operation {equation.primitive.name}"
+
+
+def is_small(program: Any, count: int) -> bool:
+    """Whether so many mutants of a program take no long time."""
+    return count * sum(_sizes(program.jaxpr)) <= MOST_NUMBERS
+
+
+def _sizes(jaxpr: Any) -> Iterable[int]:
+    for equation in jaxpr.eqns:
+        times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
+        for called in _called(equation):
+            yield from (times * size for size in _sizes(called))
+        yield from (math.prod(variable.aval.shape) for variable in equation.outvars)
