@@ -106,7 +106,7 @@ class _Search:
         others = {
             f"the gradient of {leaf.name}": right
             for j, (leaf, right) in enumerate(zip(self.rule.wanted, one.right, strict=True))
-            if j != k and right.shape == array.shape
+            if j != k and right.shape == one.right[k].shape
         }
         errors, u = radii(one.bounds(one.dtype).asked[k]), 2.0 ** -BITS[one.dtype]
         place = self.rule.program.asked[k] if not self.rule.is_forward else None
@@ -194,7 +194,7 @@ class _Search:
 
     def _of_cotangents(self) -> Iterator[tuple[str, Found]]:
         """The pullbacks of other cotangents, such as a scalar loss has."""
-        ways = {
+        ways: dict[str, Callable[[Array], Array]] = {
             "the cotangent is taken to be 1 everywhere": np.ones_like,
             "of the cotangent only the first entry is used": lambda d: np.full_like(d, d.flat[0]),
             "the mean of the cotangent is used everywhere": lambda d: np.full_like(d, d.mean()),
