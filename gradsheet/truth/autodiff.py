@@ -55,6 +55,10 @@ class Numbers(ABC):
     def function(self, name: str) -> Function | None:
         """A function of one number or of two, by the name of JAX's operation."""
 
+    def product(self, a: Array, b: Array) -> Array:
+        """The products of matrices, batch by batch."""
+        return p.matrix_product(a, b)
+
     def order(self, a: Array, b: Array) -> Array:
         """For each pair -1, 0 or 1, as a < b, a = b or a > b."""
         return np.asarray(a > b).astype(np.int8) - np.asarray(a < b).astype(np.int8)
@@ -162,7 +166,8 @@ def carried_out(primitive: Any, inputs: Arrays, params: Any, numbers: Numbers) -
         return numbers.let_through(inputs[0])
     are_numbers = [numbers.holds(a) for a in inputs]
     if name in _OF_NUMBERS and any(are_numbers):
-        result = np.asarray(_OF_NUMBERS[name](*inputs, **params))
+        more = {"product": numbers.product} if name in p.SUMS_OF_PRODUCTS else {}
+        result = np.asarray(_OF_NUMBERS[name](*inputs, **more, **params))
         return numbers.computed(name, inputs, _as_objects(result, inputs), params)
     if name in p.MOVES and all(isinstance(a, np.ndarray | np.generic) for a in inputs):
         result = p.MOVES[name](*inputs, **params)

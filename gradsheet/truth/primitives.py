@@ -17,6 +17,7 @@ import numpy as np
 from manual.activations import Array
 
 Rule = Callable[..., Any]
+Product = Callable[[Array, Array], Array]  # of matrices, batch by batch
 Ints = Sequence[int]
 Padding = Sequence[tuple[int, int]]
 
@@ -33,7 +34,14 @@ _TRUTHS = {
 # Sums of products
 
 
-def _dot_general(a: Array, b: Array, dimension_numbers: Any, **_: Any) -> Array:
+def matrix_product(a: Array, b: Array) -> Array:
+    """a @ b, batch by batch; of zeros where nothing is added up."""
+    if a.shape[-1]:
+        return np.asarray(a @ b)
+    return np.full((*a.shape[:-1], b.shape[-1]), zero_like(a), a.dtype)
+
+
+def _dot_general(a: Array, b: Array, product: Product, dimension_numbers: Any, **_: Any) -> Array:
     (a_sums, b_sums), (a_batch, b_batch) = dimension_numbers
     a_rest = [k for k in range(a.ndim) if k not in (*a_sums, *a_batch)]
     b_rest = [k for k in range(b.ndim) if k not in (*b_sums, *b_batch)]
@@ -42,18 +50,11 @@ def _dot_general(a: Array, b: Array, dimension_numbers: Any, **_: Any) -> Array:
     columns = b.transpose(*b_batch, *b_sums, *b_rest)
     summed = math.prod(a.shape[k] for k in a_sums)
     outer = [a.shape[k] for k in a_rest], [b.shape[k] for k in b_rest]
-    product = _products(
+    found = product(
         rows.reshape(*batch, math.prod(outer[0]), summed),
         columns.reshape(*batch, summed, math.prod(outer[1])),
     )
-    return product.reshape(*batch, *outer[0], *outer[1])
-
-
-def _products(a: Array, b: Array) -> Array:
-    """a @ b, and an array of zeros of its numbers where nothing is added up."""
-    if a.shape[-1]:
-        return np.asarray(a @ b)
-    return np.full((*a.shape[:-1], b.shape[-1]), zero_like(a), a.dtype)
+    return found.reshape(*batch, *outer[0], *outer[1])
 
 
 def _windows(
@@ -74,6 +75,7 @@ def _windows(
 def _conv_general_dilated(
     a: Array,
     w: Array,
+    product: Product,
     window_strides: Ints,
     padding: Padding,
     lhs_dilation: Ints,
@@ -100,8 +102,8 @@ def _conv_general_dilated(
     split = split.swapaxes(1, 2).reshape(groups, examples, channels, *seen.shape[2:])
     rows = np.moveaxis(split, 2, 2 + len(out)).reshape(groups, examples * math.prod(out), w[0].size)
     columns = w.reshape(groups, features, w[0].size).swapaxes(1, 2)
-    product = _products(rows, columns).reshape(groups, examples, *out, features)
-    laid_out = np.moveaxis(product, -1, 1).reshape(groups * features, examples, *out).swapaxes(0, 1)
+    found = product(rows, columns).reshape(groups, examples, *out, features)
+    laid_out = np.moveaxis(found, -1, 1).reshape(groups * features, examples, *out).swapaxes(0, 1)
     return np.asarray(laid_out.transpose(np.argsort(d.out_spec)))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from flint import arb, fmpz
+from flint import arb, arb_mat, fmpz
 
 from gradsheet.numbers.enclosures import at
 from gradsheet.truth import primitives
@@ -22,6 +22,7 @@ from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
 from manual.activations import Array
 
 BITS = 256
+LEAST_PRODUCT = 64  # multiplications from which a matrix is worth making
 LOCATING = ("eq", "ne")  # comparisons that find where something stands: no kinks
 
 
@@ -82,6 +83,9 @@ def ball(value: Any) -> arb:
 balls: Callable[[Any], Any] = np.frompyfunc(ball, 1, 1)
 
 
+_is_exact: Callable[[Any], Any] = np.frompyfunc(arb.is_exact, 1, 1)
+
+
 class Balls(Numbers):
     """Balls as narrow as may be. What is compared, and how that came out, is
     kept in `decisions`, for other numbers to follow."""
@@ -102,6 +106,22 @@ class Balls(Numbers):
             return lambda v: bool(ball(v).is_finite())
         function = _FUNCTIONS.get(name)
         return None if function is None else lambda *values: function(*map(ball, values))
+
+    def product(self, a: Array, b: Array) -> Array:
+        """The products of matrices, batch by batch: Arb's own are the fastest."""
+        rows, inner, columns = *a.shape[-2:], b.shape[-1]
+        if rows * inner * columns < LEAST_PRODUCT:
+            return super().product(a, b)
+        found = [
+            (
+                arb_mat(rows, inner, one.ravel().tolist())
+                * arb_mat(inner, columns, two.ravel().tolist())
+            ).entries()
+            for one, two in zip(
+                a.reshape(-1, rows, inner), b.reshape(-1, inner, columns), strict=True
+            )
+        ]
+        return np.array(found, object).reshape(*a.shape[:-2], rows, columns)
 
     def order(self, a: Array, b: Array) -> Array:
         """The order of pairs; of those that overlap, 0."""
@@ -162,10 +182,11 @@ class Floats(Balls):
         self.bits, self.tiny, self.unsure = bits, arb(0, tiny * 2.0**-bits), 0
         self.once, self.twice = arb(1, 2.0**-bits), arb(1, 2.0 ** (1 - bits))
         self._made = iter(decisions)
+        self._hold = np.frompyfunc(self._fits, 1, 1)
 
     def exact(self, array: Array) -> Array:
         """An array of floats as balls, rounded where the type does not hold them."""
-        return self._each(self._fit, super().exact(array))
+        return self._rounded(super().exact(array), self.once)
 
     def order(self, a: Array, b: Array) -> Array:
         """The order that was found before."""
@@ -185,7 +206,7 @@ class Floats(Balls):
     def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
         """A result with what is rounded on the way to it."""
         if name in ("add", "sub", "add_any", "mul", "square", "integer_pow", "one_minus_square"):
-            return self._each(self._fit, result)
+            return self._rounded(result, self.once)
         if name == "div":
             divisors = np.asarray(balls(np.broadcast_to(inputs[1], result.shape)), object)
             return np.asarray(np.frompyfunc(self._quotient, 2, 1)(result, divisors), object)
@@ -196,19 +217,25 @@ class Floats(Balls):
         if name in ("cumprod", "reduce_prod", "triangular_solve"):
             wide = arb(1, 2.0**-self.bits * 2 * max(inputs[0].shape))
             return self._each(lambda v: v * wide + self.tiny, result)
-        return self._each(lambda v: v if self._fits(v) else v * self.twice + self.tiny, result)
+        return self._rounded(result, self.twice)
 
     @staticmethod
     def _each(function: Callable[[arb], Any], array: Array) -> Array:
         return np.asarray(np.frompyfunc(lambda v: function(ball(v)), 1, 1)(array), object)
 
+    def _rounded(self, result: Array, factor: arb) -> Array:
+        """A result times 1 + d, where floats do not hold it."""
+        result = np.asarray(balls(result), object)
+        wide = np.asarray(result * factor + self.tiny, object)
+        is_exact = np.asarray(_is_exact(result), bool)
+        if not is_exact.any():
+            return wide
+        return np.where(is_exact & np.asarray(self._hold(result), bool), result, wide)
+
     def _fits(self, v: arb) -> bool:
         return bool(v.is_exact()) and (
             not v.is_finite() or int(v.man_exp()[0]).bit_length() <= self.bits
         )
-
-    def _fit(self, v: arb) -> arb:
-        return v if self._fits(v) else v * self.once + self.tiny
 
     def _quotient(self, v: arb, divisor: arb) -> arb:
         """A quotient; some multiply by the reciprocal, which is rounded."""
@@ -224,8 +251,10 @@ class Floats(Balls):
             a if is_scatter and k == 1 else np.asarray(balls(a), object)
             for k, a in enumerate(inputs)
         ]
+        more = {"product": self.product} if name in primitives.SUMS_OF_PRODUCTS else {}
         sizes = np.asarray(
-            balls(rule(*[a if a.dtype != object else abs(a) for a in arrays], **params)), object
+            balls(rule(*[a if a.dtype != object else abs(a) for a in arrays], **more, **params)),
+            object,
         )
         terms = [a for a in arrays if a.dtype == object]
         products = terms if name in primitives.SUMS_OF_PRODUCTS else terms[:1]
@@ -233,10 +262,23 @@ class Floats(Balls):
         most = 2.0 ** min(self.bits + grid, 1000) if grid > -math.inf else 0
         error = arb(0, 2.0**-self.bits * (_most_terms(name, arrays, result, params) + 1))
 
-        def held(v: arb, size: arb) -> arb:
-            return v if size.is_exact() and size <= most else v + size * error + self.tiny
+        result = np.asarray(balls(result), object)
+        wide = np.asarray(result + sizes * error + self.tiny, object)
+        if not most:
+            return wide
+        held = np.frompyfunc(lambda size: bool(size.is_exact() and size <= most), 1, 1)(sizes)
+        return np.where(np.asarray(held, bool), result, wide)
 
-        return np.asarray(np.frompyfunc(held, 2, 1)(balls(result), sizes), object)
+
+def _grid(a: Array) -> float:
+    """The least power of two of which all entries are multiples; -inf where they are none."""
+    if not np.asarray(_is_exact(a), bool).all():
+        return -math.inf
+    least = math.inf
+    for v in a.flat:
+        if v.is_finite() and not v.is_zero():
+            least = min(least, int(v.man_exp()[1]))
+    return 0 if least == math.inf else least
 
 
 def _most_terms(name: str, inputs: Arrays, result: Array, params: Any) -> int:
@@ -255,17 +297,6 @@ def _most_terms(name: str, inputs: Arrays, result: Array, params: Any) -> int:
         case "reduce_sum":
             return inputs[0].size // max(result.size, 1)
     return inputs[-1].size + 1
-
-
-def _grid(a: Array) -> float:
-    """The least power of two of which all entries are multiples; -inf where they are none."""
-    least = math.inf
-    for v in a.flat:
-        if not v.is_exact():
-            return -math.inf
-        if v.is_finite() and not v.is_zero():
-            least = min(least, int(v.man_exp()[1]))
-    return 0 if least == math.inf else least
 
 
 def run(program: Any, arrays: Arrays, numbers: Balls, bits: int = BITS) -> list[Array]:

@@ -29,12 +29,19 @@ class Seen:
     answer: Answer
     dtype: str
     _bounds: dict[str, Bounds] = field(default_factory=dict)
+    _errors: dict[int, Array] = field(default_factory=dict)
 
     def bounds(self, dtype: str) -> Bounds:
         """What floats of a type may make of the truth."""
         if dtype not in self._bounds:
             self._bounds[dtype] = self.truth.floats(dtype)
         return self._bounds[dtype]
+
+    def errors(self, k: int) -> Array:
+        """How far floats may be off."""
+        if k not in self._errors:
+            self._errors[k] = radii(self.bounds(self.dtype).asked[k])
+        return self._errors[k]
 
     @cached_property
     def right(self) -> list[Array]:
@@ -78,9 +85,7 @@ class Seen:
         array = self.array(k)
         assert array is not None
         sides = np.array([midpoints(side[k]) for side in self.truth.sides])
-        slack = 4 * 2.0 ** -BITS[self.dtype] * abs(sides).max(0) + radii(
-            self.bounds(self.dtype).asked[k]
-        )
+        slack = 4 * 2.0 ** -BITS[self.dtype] * abs(sides).max(0) + self.errors(k)
         return np.asarray((array >= sides.min(0) - slack) & (array <= sides.max(0) + slack))
 
 

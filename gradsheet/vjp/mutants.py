@@ -9,6 +9,7 @@ what was done, and the line of f from which JAX made the equation says where.
 
 import linecache
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from manual.activations import Array
 MOST = 400  # mutants that are tried
 MOST_NUMBERS = 30_000_000  # that all of them may compute
 _INSIDE = ("jaxpr", "call_jaxpr", "fun_jaxpr", "body_jaxpr", "branches")
-_PACKAGE = Path(__file__).parent.parent
+_LIBRARIES = (str(Path(__file__).parent.parent) + os.sep, "site-packages")
 
 Change = Callable[[Arrays, list[Array]], list[Array]]
 
@@ -116,8 +117,8 @@ def bounds_of(
 
 
 @dataclass(frozen=True, eq=False)
-class _Step:
-    """An equation, the line of f from which JAX made it, those of its inputs,
+class Step:
+    """An equation of a program, the line of f from which JAX made it, those of its inputs,
     and through which of these a cotangent flows."""
 
     equation: Any
@@ -140,12 +141,16 @@ class _Step:
         return Mutant({id(self.equation): change}, words)
 
 
-def mutants(program: Any, directions: int) -> list[Mutant]:
-    """The mutants of a program, of which the last inputs, so many, are the
-    cotangents: those that leave out more come first."""
+def steps_of(program: Any, directions: int) -> list[Step]:
+    """The equations of a program that give floats, those of loops and calls in
+    their places; the last inputs, so many, are the cotangents."""
     jaxpr = program.jaxpr
     moving = {id(variable) for variable in jaxpr.invars[len(jaxpr.invars) - directions :]}
-    steps = list(_steps(jaxpr, moving, {}))
+    return list(_steps(jaxpr, moving, {}))
+
+
+def mutants(steps: Sequence[Step]) -> list[Mutant]:
+    """The mutants of a program: those that leave out more come first."""
     flowing = [step for step in steps if step.flows]
     found = [*_without_lines(flowing)]
     for kinds in (_LEFT_OUT, _TURNED):
@@ -156,8 +161,7 @@ def mutants(program: Any, directions: int) -> list[Mutant]:
     return found[:MOST]
 
 
-def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[_Step]:
-    """The equations that give floats, those of loops and calls in their places."""
+def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[Step]:
     for equation in jaxpr.eqns:
         flags = [id(variable) in moving for variable in equation.invars]
         line = place_of(equation)
@@ -172,7 +176,7 @@ def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[_S
             yield from _steps(called, {id(variable) for variable, flag in pairs if flag}, made_at)
         is_float = jnp.issubdtype(equation.outvars[0].aval.dtype, np.floating)
         if not inner and is_float:
-            yield _Step(equation, line, sources, flags)
+            yield Step(equation, line, sources, flags)
 
 
 def _called(equation: Any) -> list[Any]:
@@ -186,7 +190,7 @@ def _zeros(inputs: Arrays, outputs: list[Array]) -> list[Array]:
     return [output * 0 for output in outputs]
 
 
-def _without_lines(flowing: Sequence[_Step]) -> Iterator[Mutant]:
+def _without_lines(flowing: Sequence[Step]) -> Iterator[Mutant]:
     """Nothing flows back through a line of f; those next to the inputs come first."""
     steps = [step for step in flowing if step.equation.primitive.name != "add_any"]
     for line in dict.fromkeys(step.line for step in reversed(steps)):
@@ -194,7 +198,7 @@ def _without_lines(flowing: Sequence[_Step]) -> Iterator[Mutant]:
         yield Mutant(changes, f"nothing flows back through {line}")
 
 
-def _without_single_paths(flowing: Sequence[_Step]) -> Iterator[Mutant]:
+def _without_single_paths(flowing: Sequence[Step]) -> Iterator[Mutant]:
     for step in flowing:
         if step.equation.primitive.name != "add_any":
             yield step.mutant(_zeros, f"one of the paths back through {step.line} is missing")
@@ -205,7 +209,7 @@ def _only(k: int) -> Change:
     return lambda inputs, outputs: [np.broadcast_to(inputs[k], outputs[0].shape)]
 
 
-def _without_a_factor(step: _Step) -> Iterator[Mutant]:
+def _without_a_factor(step: Step) -> Iterator[Mutant]:
     is_product = step.equation.primitive.name == "mul"
     for k in (1, 0) if is_product else (1,):
         if not step.moving[k]:
@@ -220,18 +224,18 @@ def _without_a_factor(step: _Step) -> Iterator[Mutant]:
             yield step.mutant(_only(1 - k), f"{what} is missing {step.where}")
 
 
-def _without_a_term(step: _Step) -> Iterator[Mutant]:
+def _without_a_term(step: Step) -> Iterator[Mutant]:
     name = step.equation.primitive.name
     for k in (1, 0) if name == "add" else (1,):
         what = _constant(step.equation.invars[k]) or "a term"
         yield step.mutant(_only(1 - k), f"{what} is missing {step.where}")
 
 
-def _without_a_minus(step: _Step) -> Iterator[Mutant]:
+def _without_a_minus(step: Step) -> Iterator[Mutant]:
     yield step.mutant(_only(0), f"the minus is missing {step.where}")
 
 
-def _mean_for_sum(step: _Step) -> Iterator[Mutant]:
+def _mean_for_sum(step: Step) -> Iterator[Mutant]:
     sizes = (step.equation.invars[0].aval.shape, step.equation.outvars[0].aval.shape)
     count = math.prod(sizes[0]) // max(1, math.prod(sizes[1]))
     if count > 1 and step.flows:
@@ -239,7 +243,7 @@ def _mean_for_sum(step: _Step) -> Iterator[Mutant]:
         yield step.mutant(lambda inputs, outputs: [outputs[0] / count], words)
 
 
-def _assigned(step: _Step) -> Iterator[Mutant]:
+def _assigned(step: Step) -> Iterator[Mutant]:
     assign, params = primitives.MOVES["scatter"], step.equation.params
     yield step.mutant(
         lambda inputs, outputs: [assign(*inputs, **params)],
@@ -247,21 +251,21 @@ def _assigned(step: _Step) -> Iterator[Mutant]:
     )
 
 
-def _without_the_function(step: _Step) -> Iterator[Mutant]:
+def _without_the_function(step: Step) -> Iterator[Mutant]:
     name = step.equation.primitive.name
     if not step.flows:
         words = {"integer_pow": "the power", "square": "the square", "logistic": "the sigmoid"}
         yield step.mutant(_only(0), f"{words.get(name, name)} is missing {step.where}")
 
 
-def _without_the_choice(step: _Step) -> Iterator[Mutant]:
+def _without_the_choice(step: Step) -> Iterator[Mutant]:
     for k, flag in enumerate(step.moving):
         if k and flag:
             words = f"a mask, or a slope of 0, is missing {step.where}"
             yield step.mutant(_only(k), words)
 
 
-def _turned(step: _Step) -> Iterator[Mutant]:
+def _turned(step: Step) -> Iterator[Mutant]:
     for k, source in enumerate(step.sources):
 
         def change(inputs: Arrays, outputs: list[Array], k: int = k) -> list[Array]:
@@ -273,7 +277,7 @@ def _turned(step: _Step) -> Iterator[Mutant]:
             yield step.mutant(change, f"a term has the wrong sign {step.where}")
 
 
-_LEFT_OUT: Mapping[str, Callable[[_Step], Iterator[Mutant]]] = {
+_LEFT_OUT: Mapping[str, Callable[[Step], Iterator[Mutant]]] = {
     **dict.fromkeys(("mul", "div"), _without_a_factor),
     **dict.fromkeys(("add", "sub"), _without_a_term),
     **dict.fromkeys(("scatter-add", "scatter_add"), _assigned),
@@ -285,21 +289,19 @@ _LEFT_OUT: Mapping[str, Callable[[_Step], Iterator[Mutant]]] = {
     "reduce_sum": _mean_for_sum,
     "select_n": _without_the_choice,
 }
-_TURNED: Mapping[str, Callable[[_Step], Iterator[Mutant]]] = dict.fromkeys(
+_TURNED: Mapping[str, Callable[[Step], Iterator[Mutant]]] = dict.fromkeys(
     ("add_any", "add", "sub"), _turned
 )
 
 
-def values(program: Any, given: Arrays, directions: int) -> list[tuple[str, Array]]:
+def values(program: Any, steps: Sequence[Step], given: Arrays) -> list[tuple[str, Array]]:
     """The numbers that a program computes on the way that are no gradients, and
     the lines of f that do."""
-    jaxpr = program.jaxpr
-    moving = {id(variable) for variable in jaxpr.invars[len(jaxpr.invars) - directions :]}
     found: dict[int, tuple[str, Array]] = {}
     changes: dict[int, Change] = {}
-    for step in _steps(jaxpr, moving, {}):
+    for step in steps:
 
-        def keep(inputs: Arrays, outputs: list[Array], step: _Step = step) -> list[Array]:
+        def keep(inputs: Arrays, outputs: list[Array], step: Step = step) -> list[Array]:
             found[id(step.equation)] = step.line, outputs[0]
             return outputs
 
@@ -318,21 +320,21 @@ def _constant(variable: Any) -> str:
     return f"{float(value):.10g}" if value is not None and np.ndim(value) == 0 else ""
 
 
-def constants(program: Any) -> dict[float, str]:
+def constants(steps: Sequence[Step]) -> dict[float, str]:
     """The numbers that stand in the formulas of a program, and the lines of f
     where they do."""
     found: dict[float, str] = {}
-    for step in _steps(program.jaxpr, set(), {}):
+    for step in steps:
         for variable in step.equation.invars:
             if step.equation.primitive.name in _BY_CONSTANT and _constant(variable):
                 found.setdefault(float(variable.val), step.line)
     return {value: line for value, line in found.items() if value not in (0, 1, -1)}
 
 
-def with_constant(program: Any, old: float, new: float) -> dict[int, Change]:
+def with_constant(steps: Sequence[Step], old: float, new: float) -> dict[int, Change]:
     """The changes that put another number for one, wherever it stands."""
     changes: dict[int, Change] = {}
-    for step in _steps(program.jaxpr, set(), {}):
+    for step in steps:
         name = step.equation.primitive.name
         for k, variable in enumerate(step.equation.invars):
             if name in _BY_CONSTANT and _constant(variable) and float(variable.val) == old:
@@ -363,11 +365,10 @@ def place_of(equation: Any) -> str:
     """The line of somebody's code from which JAX made an equation."""
     frames = getattr(getattr(equation.source_info, "traceback", None), "frames", ())
     for frame in frames:
-        path = Path(frame.file_name)
-        if _PACKAGE in path.parents or "site-packages" in frame.file_name:
+        if any(library in frame.file_name for library in _LIBRARIES):
             continue
         text = linecache.getline(frame.file_name, frame.line_num).strip().rstrip(",")
-        where = f"{path.name}:{frame.line_num}"
+        where = f"{Path(frame.file_name).name}:{frame.line_num}"
         return f"`{text}` ({where})" if text else where
     return f"the operation {equation.primitive.name}"
 

@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,18 @@ import numpy as np
 from gradsheet.checking.relations import LOOSE, relation
 from gradsheet.checking.relations import Seen as Pair
 from gradsheet.checking.rounding import TINY
-from gradsheet.vjp.balls import radii
 from gradsheet.vjp.calling import Rule
 from gradsheet.vjp.comparing import BITS, INSIDE, Seen, inside, stored
 from gradsheet.vjp.mutants import (
     Change,
     Mutant,
+    Step,
     bounds_of,
     constants,
     floats_of,
     is_small,
     mutants,
+    steps_of,
     values,
     with_constant,
 )
@@ -87,8 +89,7 @@ class _Search:
 
     def _by_a_factor(self, k: int) -> str:
         """The truth without a factor that f computes, or with one too many."""
-        count = len(self.seen[0].truth.probe.directions)
-        per_probe = [values(self.closed, given, count) for given in self.floats]
+        per_probe = [values(self.closed, self._steps, given) for given in self.floats]
         for entries in zip(*per_probe, strict=False):
             line, shape = entries[0][0], self.rule.wanted[k].shape
             factors = [_broadcast(factor, shape) for _, factor in entries]
@@ -108,7 +109,7 @@ class _Search:
             for j, (leaf, right) in enumerate(zip(self.rule.wanted, one.right, strict=True))
             if j != k and right.shape == one.right[k].shape
         }
-        errors, u = radii(one.bounds(one.dtype).asked[k]), 2.0 ** -BITS[one.dtype]
+        errors, u = one.errors(k), 2.0 ** -BITS[one.dtype]
         place = self.rule.program.asked[k] if not self.rule.is_forward else None
         parameter = None if place is None else one.truth.probe.inputs[place]
         return Pair(np.asarray(one.array(k)), one.right[k], errors, u, parameter, None, others)
@@ -172,10 +173,10 @@ class _Search:
         if (array := one.array(k)) is None or not array.size:
             return
         at = np.unravel_index(int(abs(array - one.right[k]).argmax()), array.shape)
-        for old, line in constants(self.closed).items():
+        for old, line in constants(self._steps).items():
 
             def off(new: float, old: float = old) -> float:
-                arrays = self._asked(self.floats[0], with_constant(self.closed, old, new))
+                arrays = self._asked(self.floats[0], with_constant(self._steps, old, new))
                 return float(arrays[k][at] - array[at])
 
             if (new := _root(off, old)) is None:
@@ -185,11 +186,15 @@ class _Search:
             new = next((v for v in likely if abs(v - new) <= abs(new - old) / 1000), new)
             words = f"{old:.12g} is taken to be {new:.12g}"
             words += ", as float32 has it" if new == coarse else ""
-            yield Mutant(with_constant(self.closed, old, new), f"{words}, in {line}")
+            yield Mutant(with_constant(self._steps, old, new), f"{words}, in {line}")
 
-    @property
+    @cached_property
+    def _steps(self) -> list[Step]:
+        return steps_of(self.closed, len(self.seen[0].truth.probe.directions))
+
+    @cached_property
     def _mutants(self) -> list[Mutant]:
-        found = mutants(self.closed, len(self.seen[0].truth.probe.directions))
+        found = mutants(self._steps)
         return found if is_small(self.closed, len(found) * len(self.seen)) else []
 
     def _of_cotangents(self) -> Iterator[tuple[str, Found]]:
@@ -234,7 +239,7 @@ class _Search:
         if not np.isfinite(array).all() or not np.isfinite(expected).all():
             return False
         size = max(abs(expected).max(initial=0), abs(one.right[k]).max(initial=0))
-        errors = 4 * radii(one.bounds(one.dtype).asked[k]).max(initial=0)
+        errors = 4 * one.errors(k).max(initial=0)
         return bool(
             (abs(array - expected) <= LOOSE * 2.0 ** -BITS[one.dtype] * size + errors).all()
         )
