@@ -51,13 +51,21 @@ class Numbers(ABC):
     def exact(self, array: Array) -> Array:
         """An array of JAX's floats, or of whole numbers, as one of these numbers."""
 
-    @abstractmethod
     def function(self, name: str) -> Function | None:
         """A function of one number or of two, by the name of JAX's operation."""
+        return None
 
     def product(self, a: Array, b: Array) -> Array:
         """The products of matrices, batch by batch."""
         return p.matrix_product(a, b)
+
+    def applied(self, name: str, inputs: Arrays) -> Array | None:
+        """A function of each number, or of each pair, by the name of JAX's
+        operation; None where there is none."""
+        if (function := self.function(name)) is None:
+            return None
+        found = np.frompyfunc(function, len(inputs), 1)(*inputs)
+        return np.asarray(found, bool if name == "is_finite" else inputs[0].dtype)
 
     def order(self, a: Array, b: Array) -> Array:
         """For each pair -1, 0 or 1, as a < b, a = b or a > b."""
@@ -176,9 +184,8 @@ def carried_out(primitive: Any, inputs: Arrays, params: Any, numbers: Numbers) -
         return _converted(inputs[0], params["new_dtype"], numbers)
     if any(are_numbers):
         result = _of_order(name, inputs, params, numbers)
-        if result is None and (function := numbers.function(name)) is not None:
-            found = np.frompyfunc(function, len(inputs), 1)(*inputs)
-            result = numbers.computed(name, inputs, np.asarray(found, inputs[0].dtype), params)
+        if result is None and (found := numbers.applied(name, inputs)) is not None:
+            result = numbers.computed(name, inputs, found, params)
         if result is None:
             version = f"JAX {jax.__version__}"
             raise UnknownOperation(f"{version} has an operation without a rule here: {name}")
@@ -262,14 +269,11 @@ def _scan(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
         carry = results[:carried]
         for column, row in zip(stacked, results[carried:], strict=True):
             column.append(row)
-    outputs = params["jaxpr"].out_avals[carried:]
-    rows = [
-        np.stack(column[::-1] if params["reverse"] else column)
-        if column
-        else np.zeros((0, *aval.shape), object if aval.dtype.kind == "f" else aval.dtype)
-        for column, aval in zip(stacked, outputs, strict=True)
-    ]
-    return [*carry, *rows]
+    for column, aval in zip(stacked, params["jaxpr"].out_avals[carried:], strict=True):
+        none = _given(numbers)(np.zeros((0, *aval.shape), aval.dtype))
+        rows = column[::-1] if params["reverse"] else column
+        carry.append(np.stack(rows) if rows else none)
+    return carry
 
 
 def _while(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:

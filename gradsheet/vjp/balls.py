@@ -260,7 +260,7 @@ class Floats(Balls):
         products = terms if name in primitives.SUMS_OF_PRODUCTS else terms[:1]
         grid = sum(_grid(a) for a in products) if not is_scatter else min(map(_grid, terms))
         most = 2.0 ** min(self.bits + grid, 1000) if grid > -math.inf else 0
-        error = arb(0, 2.0**-self.bits * (_most_terms(name, arrays, result, params) + 1))
+        error = arb(0, 2.0**-self.bits * (most_terms(name, arrays, result, params) + 1))
 
         result = np.asarray(balls(result), object)
         wide = np.asarray(result + sizes * error + self.tiny, object)
@@ -281,7 +281,7 @@ def _grid(a: Array) -> float:
     return 0 if least == math.inf else least
 
 
-def _most_terms(name: str, inputs: Arrays, result: Array, params: Any) -> int:
+def most_terms(name: str, inputs: Arrays, result: Array, params: Any) -> int:
     """How many terms are added up for an entry, at most."""
     shape = inputs[0].shape
     match name:
@@ -302,16 +302,6 @@ def _most_terms(name: str, inputs: Arrays, result: Array, params: Any) -> int:
 def run(program: Any, arrays: Arrays, numbers: Balls, bits: int = BITS) -> list[Array]:
     """What a program gives for arrays of balls."""
     return at(bits, run_exactly, program, arrays, numbers)
-
-
-def midpoints(a: Array) -> Array:
-    """The floats next to balls."""
-    return np.asarray(np.frompyfunc(lambda v: float(ball(v).mid()), 1, 1)(a)).astype(float)
-
-
-def radii(a: Array) -> Array:
-    """How wide balls are."""
-    return np.asarray(np.frompyfunc(lambda v: float(ball(v).rad().upper()), 1, 1)(a)).astype(float)
 
 
 def entries(a: Array) -> Iterator[arb]:

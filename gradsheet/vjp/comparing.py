@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from flint import arb
 
-from gradsheet.vjp.balls import ball, entries, midpoints, radii
 from gradsheet.vjp.calling import Answer, Rule
+from gradsheet.vjp.enclosed import Enclosed
 from gradsheet.vjp.program import Leaf
 from gradsheet.vjp.result import Judged
 from gradsheet.vjp.truth import Bounds, Truth
@@ -29,7 +28,6 @@ class Seen:
     answer: Answer
     dtype: str
     _bounds: dict[str, Bounds] = field(default_factory=dict)
-    _errors: dict[int, Array] = field(default_factory=dict)
 
     def bounds(self, dtype: str) -> Bounds:
         """What floats of a type may make of the truth."""
@@ -39,79 +37,61 @@ class Seen:
 
     def errors(self, k: int) -> Array:
         """How far floats may be off."""
-        if k not in self._errors:
-            self._errors[k] = radii(self.bounds(self.dtype).asked[k])
-        return self._errors[k]
+        return self.bounds(self.dtype).asked[k].radius
 
     @cached_property
     def right(self) -> list[Array]:
         """The truth, as floats."""
-        return [midpoints(a) for a in self.truth.asked]
+        return [a.middle for a in self.truth.asked]
 
     @cached_property
     def is_exact(self) -> bool:
         """Whether floats round nothing on the way to any entry."""
-        return all(v.is_exact() for a in self.bounds(self.dtype).asked for v in entries(a))
+        return all(a.is_exact for a in self.bounds(self.dtype).asked)
+
+    def is_sharp(self, k: int) -> bool:
+        """Whether floats tell the truth from anything else."""
+        size = abs(self.right[k]).max(initial=0)
+        errors = self._inside(self.bounds(INSIDE.get(self.dtype, self.dtype)).asked[k]).radius
+        return bool(errors.max(initial=0) < size or size == 0)
 
     def array(self, k: int) -> Array | None:
         """An array of the answer; None where it has none of the right shape;
         zeros where the answer is None."""
-        array = self.answer.asked[k]
+        array, shape = self.answer.asked[k], self.right[k].shape
         if array is None:
-            return np.zeros(self.truth.asked[k].shape)
-        return None if array.shape != self.truth.asked[k].shape else np.asarray(array, float)
+            return np.zeros(shape)
+        return None if array.shape != shape else np.asarray(array, float)
 
     def verdicts(self, k: int) -> Array:
         """For each entry 0 where it is right, 1 rounded, 2 untold, 3 wrong."""
-        array = self.array(k)
-        assert array is not None
+        array = np.asarray(self.array(k))
         tight = self.bounds(INSIDE.get(self.dtype, self.dtype))
-        verdicts = np.where(inside(array, stored(tight.asked[k], self.dtype)), 0, 3)
-        if verdicts.any():
-            coarse = self.bounds(COARSER.get(self.dtype, self.dtype))
-            wide = coarse.asked[k]
-            is_coarse = inside(array, stored(wide, self.dtype))
-            if coarse is not tight:
-                verdicts = np.where((verdicts == 3) & is_coarse, 1, verdicts)
-                size = abs(self.right[k]).max(initial=0)
-                if self.dtype in INSIDE and radii(wide).max(initial=0) >= size:
-                    verdicts = np.where(verdicts == 1, 2, verdicts)
-        if tight.unsure:
-            verdicts = np.where(verdicts == 3, 2, verdicts)
-        return verdicts
+        verdicts = np.where(self._inside(tight.asked[k]).contains(array), 0, 3)
+        if not verdicts.any():
+            return verdicts
+        wide = self._inside(self.bounds(COARSER.get(self.dtype, self.dtype)).asked[k])
+        verdicts = np.where((verdicts == 3) & wide.contains(array), 1, verdicts)
+        if self.dtype in INSIDE and wide.radius.max(initial=0) >= abs(self.right[k]).max(initial=0):
+            verdicts = np.where(verdicts == 1, 2, verdicts)
+        return np.where(verdicts == 3, 2, verdicts) if tight.unsure else verdicts
+
+    def _inside(self, enclosed: Enclosed) -> Enclosed:
+        """What is computed in a type and stored in another."""
+        return enclosed.stored(BITS[self.dtype]) if self.dtype in INSIDE else enclosed
+
+    def gives_the_output(self, place: int, array: Array) -> bool:
+        """Whether an array is what f gives, as exactly as float32 would: f is
+        not what is judged."""
+        wide = self.bounds("float32").outputs[place]
+        return bool(self._inside(wide).contains(np.asarray(array, float)).all())
 
     def beside_a_kink(self, k: int) -> Array:
         """Which entries lie between what is right on the sides of a kink."""
-        array = self.array(k)
-        assert array is not None
-        sides = np.array([midpoints(side[k]) for side in self.truth.sides])
+        array = np.asarray(self.array(k))
+        sides = np.array([side[k] for side in self.truth.sides])
         slack = 4 * 2.0 ** -BITS[self.dtype] * abs(sides).max(0) + self.errors(k)
         return np.asarray((array >= sides.min(0) - slack) & (array <= sides.max(0) + slack))
-
-
-def stored(wide: Array, dtype: str) -> Array:
-    """Balls of results that are stored in a type of few bits."""
-    if dtype not in INSIDE:
-        return wide
-    once = arb(1, 2.0 ** -BITS[dtype])
-    return np.asarray(
-        np.frompyfunc(lambda v: _kept(ball(v), once, BITS[dtype]), 1, 1)(wide), object
-    )
-
-
-def _kept(v: arb, once: arb, bits: int) -> arb:
-    if v.is_exact() and int(v.man_exp()[0]).bit_length() <= bits:
-        return v
-    return v * once
-
-
-def inside(array: Array, wide: Array) -> Array:
-    """Which floats lie in balls."""
-
-    def is_inside(a: float, v: arb) -> bool:
-        return bool(np.isfinite(a)) and bool(ball(v).contains(arb(a)))
-
-    return np.asarray(np.frompyfunc(is_inside, 2, 1)(array, wide)).astype(bool)
 
 
 def judged(seen: Sequence[Seen], k: int, name: str, *, between: bool) -> tuple[Judged, list[str]]:
@@ -123,7 +103,7 @@ def judged(seen: Sequence[Seen], k: int, name: str, *, between: bool) -> tuple[J
     worst, bad, remarks = 0, list[int](), list[str]()
     for number, one in enumerate(seen, 1):
         verdicts = one.verdicts(k)
-        if between and one.truth.at_kink and verdicts.max(initial=0) > 1:
+        if between and one.truth.at_kink and one.truth.in_balls and verdicts.max(initial=0) > 1:
             beside = one.beside_a_kink(k)
             if (beside & (verdicts > 1)).any():
                 at = f"at probe {number}, at a kink, {name}"
@@ -137,20 +117,17 @@ def judged(seen: Sequence[Seen], k: int, name: str, *, between: bool) -> tuple[J
     difference, where = max(_largest(seen[number - 1], k, number) for number in bad)
     if worst and all(one.answer.asked[k] is None for one in seen):
         where = f"None; {where}"
+    if worst < 2 and not any(one.is_sharp(k) for one in seen):
+        worst, where = 2, "floats are too coarse at these numbers"
     return Judged(name, _WORDS[worst], difference, where if worst else ""), remarks
 
 
 def _largest(one: Seen, k: int, number: int) -> tuple[float, str]:
     """The largest difference of an array from the truth, and where it is."""
-    array = one.array(k)
-    assert array is not None
+    array = np.asarray(one.array(k))
     if not array.size:
         return 0.0, ""
-    differences = np.asarray(
-        np.frompyfunc(lambda a, v: abs(float((arb(a) - ball(v)).mid())), 2, 1)(
-            array, one.truth.asked[k]
-        )
-    ).astype(float)
+    differences = one.truth.asked[k].difference(array)
     differences = np.where(np.isfinite(array), differences, np.inf)
     at = np.unravel_index(int(differences.argmax()), array.shape)
     found, true = array[at], one.right[k][at]
@@ -173,8 +150,7 @@ def forward_fault(rule: Rule, seen: Sequence[Seen]) -> None:
                     f" {leaf.shape}"
                 )
                 return
-            coarse = one.bounds("float32").outputs[place]  # f is not what is judged
-            if not inside(found.astype(float), stored(coarse, one.dtype)).all():
+            if not one.gives_the_output(place, found):
                 rule.accuse(f"its forward pass gives another {leaf.name} than f")
                 return
 

@@ -10,7 +10,7 @@ what was done, and the line of f from which JAX made the equation says where.
 import linecache
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import numpy as np
 from gradsheet.truth import primitives
 from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
 from gradsheet.vjp.balls import Balls, Floats, run
+from gradsheet.vjp.program import called, work_of
 from manual.activations import Array
 
 MOST = 400  # mutants that are tried
@@ -63,7 +64,7 @@ class Plain(Numbers):
 
     def function(self, name: str) -> Function | None:
         """A function of floats."""
-        return _FLOATS.get(name)
+        return FLOATS.get(name)
 
 
 def _finite(function: Callable[..., float]) -> Callable[..., float]:
@@ -78,7 +79,7 @@ def _finite(function: Callable[..., float]) -> Callable[..., float]:
     return value
 
 
-_FLOATS: Mapping[str, Callable[..., Any]] = {
+FLOATS: Mapping[str, Callable[..., Any]] = {
     **{
         name: _finite(getattr(math, name))
         for name in (
@@ -87,8 +88,8 @@ _FLOATS: Mapping[str, Callable[..., Any]] = {
             *("pow", "cbrt", "exp2", "floor", "ceil"),
         )
     },
-    "rsqrt": _finite(lambda v: 1 / math.sqrt(v)),
-    "logistic": _finite(lambda v: 1 / (1 + math.exp(-v))),
+    "rsqrt": lambda v: 1 / np.sqrt(v),
+    "logistic": lambda v: 1 / (1 + np.exp(-v)),
     "round": round,
     "rem": _finite(math.fmod),
     "is_finite": math.isfinite,
@@ -169,21 +170,14 @@ def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[St
         made_at.update((id(variable), line) for variable in equation.outvars)
         if any(flags):
             moving.update(map(id, equation.outvars))
-        inner = _called(equation)
-        for called in inner:
-            skipped = len(equation.invars) - len(called.invars)
-            pairs = zip(called.invars, flags[skipped:], strict=True)
-            yield from _steps(called, {id(variable) for variable, flag in pairs if flag}, made_at)
+        inner = called(equation)
+        for inside in inner:
+            skipped = len(equation.invars) - len(inside.invars)
+            pairs = zip(inside.invars, flags[skipped:], strict=True)
+            yield from _steps(inside, {id(variable) for variable, flag in pairs if flag}, made_at)
         is_float = jnp.issubdtype(equation.outvars[0].aval.dtype, np.floating)
         if not inner and is_float:
             yield Step(equation, line, sources, flags)
-
-
-def _called(equation: Any) -> list[Any]:
-    """The programs that an equation calls."""
-    values = (equation.params[key] for key in _INSIDE if key in equation.params)
-    listed = (v for value in values for v in (value if isinstance(value, tuple) else (value,)))
-    return [getattr(value, "jaxpr", value) for value in listed]
 
 
 def _zeros(inputs: Arrays, outputs: list[Array]) -> list[Array]:
@@ -375,12 +369,4 @@ def place_of(equation: Any) -> str:
 
 def is_small(program: Any, count: int) -> bool:
     """Whether so many mutants of a program take no long time."""
-    return count * sum(_sizes(program.jaxpr)) <= MOST_NUMBERS
-
-
-def _sizes(jaxpr: Any) -> Iterable[int]:
-    for equation in jaxpr.eqns:
-        times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
-        for called in _called(equation):
-            yield from (times * size for size in _sizes(called))
-        yield from (math.prod(variable.aval.shape) for variable in equation.outvars)
+    return count * work_of(program.jaxpr) <= MOST_NUMBERS

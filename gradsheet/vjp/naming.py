@@ -14,7 +14,8 @@ from gradsheet.checking.relations import LOOSE, relation
 from gradsheet.checking.relations import Seen as Pair
 from gradsheet.checking.rounding import TINY
 from gradsheet.vjp.calling import Rule
-from gradsheet.vjp.comparing import BITS, INSIDE, Seen, inside, stored
+from gradsheet.vjp.comparing import BITS, INSIDE, Seen
+from gradsheet.vjp.enclosed import InBalls
 from gradsheet.vjp.mutants import (
     Change,
     Mutant,
@@ -151,7 +152,10 @@ class _Search:
             yield from self._of_cotangents()
         known: list[Found] = []
         for mutant in [*self._mutants, *self._of_constants()]:
-            found = [self._asked(given, mutant.changes) for given in self.floats]
+            first = self._asked(self.floats[0], mutant.changes)
+            if not any(self._is_seen(first, k) for k in self.wrong):
+                continue
+            found = [first, *(self._asked(given, mutant.changes) for given in self.floats[1:])]
             if (
                 any(self._gives(found, k) for k in self.wrong)
                 and not any(self._are_the_same(found, other) for other in known)
@@ -159,6 +163,11 @@ class _Search:
             ):
                 known.append(found)
                 yield mutant.words, found
+
+    def _is_seen(self, arrays: list[Array], k: int) -> bool:
+        """Whether an array is that of the answer, at the first probe."""
+        one = self.seen[0]
+        return (array := one.array(k)) is not None and self._is_close(array, arrays[k], one, k)
 
     def _are_the_same(self, one: Found, two: Found) -> bool:
         return all(
@@ -247,13 +256,17 @@ class _Search:
     def _confirmed(self, changes: Mapping[int, Change], found: Found) -> bool:
         """Whether the answer lies within what floats of its type make of a mutant."""
         one = self.seen[0]
+        if not one.truth.in_balls:
+            return True
         dtype = INSIDE.get(one.dtype, one.dtype)
         wide = bounds_of(self.closed, one.truth.given, changes, BITS[dtype], TINY[dtype])
         wide = wide[len(self.rule.program.outputs) :]
         for k in self.wrong:
             array = one.array(k)
             if array is not None and self._gives([[*arrays] for arrays in found], k):
-                return bool(inside(array, stored(wide[k], one.dtype)).all())
+                balls = InBalls(wide[k])
+                kept = balls.stored(BITS[one.dtype]) if one.dtype in INSIDE else balls
+                return bool(kept.contains(array).all())
         return False
 
     def by_two(self) -> list[str]:

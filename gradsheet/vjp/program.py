@@ -9,6 +9,7 @@ as what its forward pass computes: a rule is what is judged, and not what judges
 
 import contextlib
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +20,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.extend.core.primitives import closed_call_p
-
-from manual.activations import Array
 
 _RULED = ("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_jvp_call")
 _LIBRARIES = ("jax/", "jax\\")  # whose own rules are kept: jax.nn.relu is 0 at 0
@@ -58,6 +57,12 @@ class Program:
     def moved(self) -> tuple[int, ...]:
         """The places of the outputs that have a cotangent."""
         return tuple(k for k, leaf in enumerate(self.outputs) if leaf.is_float)
+
+    @cached_property
+    def work(self) -> int:
+        """How many operations the forward pass has, about: those of a product
+        of matrices are cheap."""
+        return work_of(self.forward.jaxpr)
 
     @cached_property
     def pullback(self) -> ClosedJaxpr:
@@ -245,6 +250,27 @@ def _is_ruled(equation: Any) -> bool:
     return not any(f"site-packages/{library}" in source for library in _LIBRARIES)
 
 
-def as_arrays(value: Any) -> list[Array]:
-    """The arrays of a tree, as NumPy has them."""
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(value)]
+def called(equation: Any) -> list[Any]:
+    """The programs that an equation calls."""
+    found = (getattr(item, "jaxpr", item) for item in _inner(equation))
+    return [program for program in found if hasattr(program, "eqns")]
+
+
+def work_of(jaxpr: Any) -> int:
+    """How many operations on numbers a program has, about; a multiplication of
+    a product of matrices counts for a tenth."""
+    total = 0
+    for equation in jaxpr.eqns:
+        times = equation.params["length"] if equation.primitive.name == "scan" else 1
+        total += times * sum(map(work_of, called(equation)))
+        sizes = [math.prod(v.aval.shape) for v in (*equation.invars, *equation.outvars)]
+        match equation.primitive.name:
+            case "dot_general":
+                (summed, _), _ = equation.params["dimension_numbers"]
+                shape = equation.invars[0].aval.shape
+                total += sizes[-1] * math.prod(shape[k] for k in summed) // 10
+            case "conv_general_dilated":
+                out = equation.params["dimension_numbers"].rhs_spec[0]
+                total += sizes[-1] * sizes[1] // equation.invars[1].aval.shape[out] // 10
+        total += max(sizes, default=0)
+    return total

@@ -1,15 +1,18 @@
-"""What is right at a probe: JAX's program on balls, held against a nudge.
+"""What is right at a probe: JAX's program of the derivative, held against a
+witness that needs no rule of a derivative, or none of the same.
 
-The program of the derivative is JAX's own; the nudge needs no derivative rule.
-It carries out f itself at x and at x + h v, h = 2^-256, v whole numbers:
+A small function is carried out on balls, and moved by an infinitesimal: f
+itself at x and at x + h v, h = 2^-256, v whole numbers,
 
-    sum of d_out * (f(x + h v) - f(x)) / h  =  sum of v * d_x,  up to h
+    sum of d_out * (f(x + h v) - f(x)) / h  =  sum of v * d_x,  up to h.
 
-and where the two sides differ nobody is believed. Where an infinitesimal step
-changes what f compares, x is at a kink: there any gradient between those on its
-sides is one.
+A large one is carried out on floats with their errors, and JAX's tangents, by
+other rules, take the place of the difference. Where the two sides differ nobody
+is believed. Where an infinitesimal step changes what f compares, x is at a kink:
+there any gradient between those on its sides is one.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,14 +24,17 @@ from flint import arb
 from gradsheet.checking.rounding import BITS as SIGNIFICAND
 from gradsheet.checking.rounding import TINY
 from gradsheet.numbers.enclosures import at
-from gradsheet.truth.autodiff import Arrays
-from gradsheet.vjp.balls import BITS, Balls, Floats, ball, balls, entries, run
+from gradsheet.truth.autodiff import Arrays, run_exactly
+from gradsheet.vjp.balls import BITS, Balls, Floats, ball, balls, run
+from gradsheet.vjp.enclosed import Enclosed, InBalls, InFloats
 from gradsheet.vjp.program import Program
+from gradsheet.vjp.wide import Wide, error, value
 from manual.activations import Array
 
 NUDGED = 4 * BITS  # bits that are kept where a step of 2^-BITS is to be seen
 AGREED = 2.0**-100  # of the sizes of what is added up: nobody rounds so coarsely
 SIDES = 6  # directions in which the neighbourhood of a kink is looked at
+MOST_IN_BALLS = 200_000  # operations of a program
 
 
 class Disagreement(ValueError):
@@ -50,67 +56,126 @@ class Probe:
 
 
 @dataclass(frozen=True, eq=False)
+class Bounds:
+    """What floats of a type make of the results of f, and of the arrays asked
+    for; whether they may decide a comparison in another way."""
+
+    outputs: list[Enclosed]
+    asked: list[Enclosed]
+    unsure: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Truth:
-    """The right arrays at a probe, as balls: what f gives, and what is asked
-    for; whether the probe stands at a kink."""
+    """The right arrays at a probe; whether it stands at a kink. `closed` is the
+    program that gives them, the pullback or the pushforward."""
 
     program: Program
-    closed: Any  # the program that was carried out: the pullback, or the pushforward
+    closed: Any
     probe: Probe
-    given: Arrays
-    outputs: list[Array]
-    asked: list[Array]
-    decisions: list[Array]
+    asked: list[Enclosed]
     at_kink: bool
+    in_balls: bool
+    decisions: list[Array]
 
-    def floats(self, dtype: str) -> "Bounds":
+    @cached_property
+    def given(self) -> list[Array]:
+        """What the program is given, as balls."""
+        return _given(self.probe)
+
+    def floats(self, dtype: str) -> Bounds:
         """What floats of a type may make of it."""
-        numbers = Floats(SIGNIFICAND[dtype], TINY[dtype], self.decisions)
-        found = run(self.closed, self.given, numbers)
-        count = len(self.outputs)
-        return Bounds(found[:count], found[count:], bool(numbers.unsure))
+        count = len(self.program.outputs)
+        found: list[Enclosed]
+        if self.in_balls:
+            floats = Floats(SIGNIFICAND[dtype], TINY[dtype], self.decisions)
+            found = [InBalls(a) for a in run(self.closed, self.given, floats)]
+            return Bounds(found[:count], found[count:], bool(floats.unsure))
+        wide, found = _in_floats(self.closed, self.probe, dtype)
+        return Bounds(found[:count], found[count:], bool(wide.unsure))
 
     @cached_property
     def sides(self) -> list[list[Array]]:
         """What is right next to the probe, in some directions."""
-        draw = np.random.default_rng(7)
-        return [
-            run(self.closed, _moved(self.program, self.given, draw), Balls(), NUDGED)[
-                len(self.outputs) :
-            ]
-            for _ in range(SIDES)
-        ]
-
-
-@dataclass(frozen=True, eq=False)
-class Bounds:
-    """Balls that hold what floats make of the right arrays; whether floats may
-    decide a comparison in another way."""
-
-    outputs: list[Array]
-    asked: list[Array]
-    unsure: bool
+        if not self.in_balls:
+            return []
+        draw, count = np.random.default_rng(7), len(self.program.outputs)
+        moved = (_moved(self.program, self.given, draw) for _ in range(SIDES))
+        found = (run(self.closed, given, Balls(), NUDGED)[count:] for given in moved)
+        return [[InBalls(a).middle for a in arrays] for arrays in found]
 
 
 def truth_at(program: Program, closed: Any, probe: Probe, *, forward: bool = False) -> Truth:
     """Find what is right at a probe; `forward` where tangents are pushed.
 
     Raises NoTruth where a number on the way is not finite, and Disagreement
-    where the nudge gives something else.
+    where the witnesses differ.
     """
+    if program.work > MOST_IN_BALLS:
+        return _large_truth(program, closed, probe, forward=forward)
     numbers = Balls()
-    given = [
-        numbers.exact(a) if a.dtype.kind == "f" else a for a in (*probe.inputs, *probe.directions)
-    ]
-    found = run(closed, given, numbers)
-    count = len(program.outputs)
-    outputs, asked = found[:count], found[count:]
-    if not all(v.is_finite() for a in asked for v in entries(a)):
+    given = _given(probe)
+    found = run(closed, given, numbers)[len(program.outputs) :]
+    asked: list[Enclosed] = [InBalls(a) for a in found]
+    if not all(array.is_finite for array in asked):
         raise NoTruth("the gradient has an entry that is not finite")
     moved, at_kink = _nudged(program, given[: len(program.inputs)])
-    if not at_kink:
-        _agree(program, given, moved, asked, forward)
-    return Truth(program, closed, probe, given, outputs, asked, numbers.decisions, at_kink)
+    if not at_kink and not forward:
+        inputs, outputs = moved
+        directions = given[len(program.inputs) :]
+        _agree(_terms(directions, outputs), _terms(inputs, found), AGREED)
+    return Truth(program, closed, probe, asked, at_kink, True, numbers.decisions)
+
+
+def _large_truth(program: Program, closed: Any, probe: Probe, *, forward: bool) -> Truth:
+    wide, found = _in_floats(closed, probe, "float64")
+    asked = found[len(program.outputs) :]
+    if not all(np.isfinite(array.middle).all() for array in asked):
+        raise NoTruth("the gradient has an entry that is not finite")
+    if not forward:
+        draw = np.random.default_rng(5)
+        tangents = [
+            draw.choice([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], program.inputs[k].shape)
+            for k in program.asked
+        ]
+        _, pushed = _in_floats(program.pushforward, Probe(probe.inputs, tangents, ""), "float64")
+        pushed = pushed[len(program.outputs) :]
+        mine = _wide_terms(probe.directions, pushed)
+        theirs = _wide_terms(tangents, asked)
+        off = abs(mine[0] - theirs[0])
+        if math.isfinite(off) and off > mine[1] + theirs[1]:
+            raise Disagreement(_DISAGREE)
+    return Truth(program, closed, probe, asked, bool(wide.unsure), False, [])
+
+
+_DISAGREE = """the witnesses disagree: JAX's derivative of the function, and the
+function moved by an infinitesimal; does it have a state, or a rule that stops
+derivatives?""".replace("\n", " ")
+
+
+def _in_floats(closed: Any, probe: Probe, dtype: str) -> tuple[Wide, list[Enclosed]]:
+    """What a program gives in floats, with what those of a type may be off."""
+    wide = Wide(SIGNIFICAND[dtype], TINY[dtype])
+    given = [a + 0j if a.dtype.kind == "f" else a for a in (*probe.inputs, *probe.directions)]
+    with np.errstate(all="ignore"):
+        found = run_exactly(closed, given, wide)
+        return wide, [InFloats(value(a), error(a)) for a in map(np.asarray, found)]
+
+
+def _wide_terms(a: Sequence[Array], b: Sequence[Enclosed]) -> tuple[float, float]:
+    """A sum of products, and how far off it may be."""
+    total = sum(float((x * y.middle).sum()) for x, y in zip(a, b, strict=True))
+    off = sum(
+        float((abs(x) * (y.radius + x.size * 2.0**-52 * abs(y.middle))).sum())
+        for x, y in zip(a, b, strict=True)
+    )
+    return total, off
+
+
+def _given(probe: Probe) -> list[Array]:
+    numbers = Balls()
+    arrays = (*probe.inputs, *probe.directions)
+    return [numbers.exact(a) if a.dtype.kind == "f" else a for a in arrays]
 
 
 def _moved(program: Program, given: Arrays, draw: np.random.Generator) -> list[Array]:
@@ -148,29 +213,15 @@ def _nudged(program: Program, given: Arrays) -> tuple[tuple[Arrays, list[Array]]
     return (inputs, outputs), at_kink
 
 
-def _agree(
-    program: Program,
-    given: Arrays,
-    moved: tuple[Arrays, list[Array]],
-    asked: list[Array],
-    forward: bool,
-) -> None:
-    inputs, outputs = moved
-    directions = given[len(program.inputs) :]
-    if forward:  # by the tangents that were asked for: a nudge along them alone
-        return
-    mine = [_flat(d) * _flat(o) for d, o in zip(directions, outputs, strict=True)]
-    theirs = [_flat(v) * _flat(g) for v, g in zip(inputs, asked, strict=True)]
-    sides = [np.concatenate([*terms, np.array([arb(0)], object)]) for terms in (mine, theirs)]
-    sums, sizes = [ball(side.sum()) for side in sides], [ball(abs(s).sum()) for s in sides]
+def _terms(a: Arrays, b: Arrays) -> Array:
+    """The products of the entries of arrays, in one row."""
+    rows = [np.asarray(balls(x) * balls(y), object).reshape(-1) for x, y in zip(a, b, strict=True)]
+    return np.concatenate([*rows, np.array([arb(0)], object)])
+
+
+def _agree(mine: Array, theirs: Array, to: float) -> None:
+    sums, sizes = [ball(s.sum()) for s in (mine, theirs)], [abs(s).sum() for s in (mine, theirs)]
     if not sums[0].is_finite():
         raise NoTruth("the function is not finite next to the probe")
-    if abs(sums[0] - sums[1]) > AGREED * (sizes[0] + sizes[1]):
-        raise Disagreement(
-            "the witnesses disagree: JAX's derivative of the function, and the function moved by "
-            "an infinitesimal; does it have a state, or a rule that stops derivatives?"
-        )
-
-
-def _flat(a: Array) -> Array:
-    return np.asarray(balls(a), object).reshape(-1)
+    if abs(sums[0] - sums[1]) > to * (sizes[0] + sizes[1]):
+        raise Disagreement(_DISAGREE)
