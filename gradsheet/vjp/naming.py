@@ -20,10 +20,10 @@ from gradsheet.vjp.mutants import (
     Change,
     Mutant,
     Step,
+    affordable,
     bounds_of,
     constants,
     floats_of,
-    is_small,
     mutants,
     steps_of,
     values,
@@ -182,13 +182,14 @@ class _Search:
         if (array := one.array(k)) is None or not array.size:
             return
         at = np.unravel_index(int(abs(array - one.right[k]).argmax()), array.shape)
-        for old, line in constants(self._steps).items():
+        for old, line in constants(steps_of(self.rule.program.forward, 0)).items():
 
             def off(new: float, old: float = old) -> float:
                 arrays = self._asked(self.floats[0], with_constant(self._steps, old, new))
                 return float(arrays[k][at] - array[at])
 
-            if (new := _root(off, old)) is None:
+            new = _root(off, old)
+            if new is None or abs(new) < abs(old) / 1000:  # as if it were left out
                 continue
             coarse = float(np.float32(old))
             likely = [coarse, *(float(f"{new:.{digits}g}") for digits in range(1, 17))]
@@ -203,8 +204,7 @@ class _Search:
 
     @cached_property
     def _mutants(self) -> list[Mutant]:
-        found = mutants(self._steps)
-        return found if is_small(self.closed, len(found) * len(self.seen)) else []
+        return mutants(self._steps)[: affordable(self.closed, len(self.seen))]
 
     def _of_cotangents(self) -> Iterator[tuple[str, Found]]:
         """The pullbacks of other cotangents, such as a scalar loss has."""
