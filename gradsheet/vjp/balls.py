@@ -24,7 +24,6 @@ from manual.activations import Array
 BITS = 256
 SLACK = 4  # times what an operation errs by, for formulas of another form
 LEAST_PRODUCT = 64  # multiplications from which a matrix is worth making
-LOCATING = ("eq", "ne")  # comparisons that find where something stands: no kinks
 
 
 def _log(v: arb) -> arb:
@@ -91,7 +90,8 @@ class Balls(Numbers):
     """Balls as narrow as may be. What is compared, and how that came out, is
     kept in `decisions`, for other numbers to follow."""
 
-    def __init__(self, stopped: list[Array] | None = None) -> None:
+    def __init__(self, stopped: list[Array] | None = None, tied: int = 0) -> None:
+        self.tied = tied
         self.decisions: list[Array] = []
         self.ties = 0
         self.stopped: list[Array] = []  # what was let through with its derivative stopped
@@ -124,10 +124,12 @@ class Balls(Numbers):
         ]
         return np.array(found, object).reshape(*a.shape[:-2], rows, columns)
 
-    def order(self, a: Array, b: Array) -> Array:
-        """The order of pairs; of those that overlap, 0."""
+    def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
+        """The order of pairs; of those that overlap, that of what is `tied`."""
         order = super().order(a, b)
         self.ties += int(np.count_nonzero(order == 0))
+        if self.tied and not locates:
+            order = np.where(order == 0, np.int8(self.tied), order)
         self.decisions.append(order)
         return order
 
@@ -196,7 +198,7 @@ class Floats(Balls):
         """An array of floats as balls, rounded where the type does not hold them."""
         return self._rounded(super().exact(array), self.once)
 
-    def order(self, a: Array, b: Array) -> Array:
+    def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
         """The order that was found before."""
         order = next(self._made)
         mine = Numbers.order(self, a, b)

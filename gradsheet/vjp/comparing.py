@@ -89,7 +89,7 @@ class Seen:
     def beside_a_kink(self, k: int) -> Array:
         """Which entries lie between what is right on the sides of a kink."""
         array = np.asarray(self.array(k))
-        sides = np.array([side[k] for side in self.truth.sides])
+        sides = np.array([self.right[k], *(side[k] for side in self.truth.sides)])
         slack = 4 * 2.0 ** -BITS[self.dtype] * abs(sides).max(0) + self.errors(k)
         return np.asarray((array >= sides.min(0) - slack) & (array <= sides.max(0) + slack))
 

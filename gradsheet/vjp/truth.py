@@ -103,12 +103,14 @@ class Truth:
 
     @cached_property
     def sides(self) -> list[list[Array]]:
-        """What is right next to the probe, in some directions."""
+        """What is right next to the probe, in some directions, and with all that
+        is equal there taken to be less, or more."""
         if not self.in_balls:
             return []
         draw, count = np.random.default_rng(7), len(self.program.outputs)
         moved = (_moved(self.program, self.given, draw) for _ in range(SIDES))
-        found = (run(self.closed, given, Balls(), NUDGED)[count:] for given in moved)
+        found = [run(self.closed, given, Balls(), NUDGED)[count:] for given in moved]
+        found += [run(self.closed, self.given, Balls(tied=side))[count:] for side in (-1, 1)]
         return [[InBalls(a).middle for a in arrays] for arrays in found]
 
 
