@@ -192,7 +192,8 @@ def _moved(program: Program, given: Arrays, draw: np.random.Generator) -> list[A
     arrays = list(given)
     for k in program.asked:
         steps = draw.choice([-3, -2, -1, 1, 2, 3], program.inputs[k].shape)
-        arrays[k] = at(NUDGED, np.add, arrays[k], balls(steps.astype(object)) * _STEP)
+        moved = at(NUDGED, np.add, arrays[k], balls(steps.astype(object)) * _STEP)
+        arrays[k] = np.asarray(moved, object)  # of a number NumPy gives no array
     return arrays
 
 
