@@ -90,11 +90,22 @@ def _report(check: VJPCheck) -> Iterator[str]:
         yield ""
         words = {verdict: exact for exact, verdict in VERDICTS.items()}
         yield from table(
-            [Row(j.name, words[j.verdict], j.difference, j.where) for j in check.arguments]
+            [Row(j.name, words[j.verdict], j.difference, j.where) for j in check.arguments], "right"
         )
         yield ""
     for remark in check.remarks:
         yield from laid_out("remark   ", remark)
-    for number, mistake in enumerate(check.mistakes):
-        yield from laid_out("or       " if number else "mistake  ", mistake)
+    for head, mistake in zip(_heads(check), check.mistakes, strict=True):
+        yield from laid_out(f"{head:9}", mistake)
     yield check.verdict
+
+
+def _heads(check: VJPCheck) -> Iterator[str]:
+    """What stands before the mistakes: "and" where it is one of further arrays."""
+    known = {judged.name for judged in check.arguments}
+    spoken = set[str]()  # the arrays that were spoken of; all, where no names stand in front
+    for mistake in check.mistakes:
+        names = {*mistake.partition(": ")[0].split(", ")}
+        names = names if names <= known else known
+        yield "or" if spoken & names else "and" if spoken else "mistake"
+        spoken |= names
