@@ -142,7 +142,7 @@ def _factor_missing(d, cache):
 
 
 def lstm(x, w):
-    h = c = jnp.zeros(w.shape[0] // 4)
+    h = c = jnp.zeros(w.shape[0] // 4, x.dtype)
     for t in range(2):
         i, f, g, o = jnp.split(w @ jnp.concatenate([x[t], h]), 4)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
