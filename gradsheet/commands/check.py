@@ -166,7 +166,7 @@ def _complaints(words: str) -> Iterator[None]:
         yield
     except (KeyboardInterrupt, TargetError):
         raise
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, NotImplementedError) as error:
         advice = _ADVICE.get(type(error).__name__)
         if advice is None and not place_of(error):  # gradsheet's own, a whole sentence
             raise TargetError(f"{words}: {' '.join(str(error).split())}") from None

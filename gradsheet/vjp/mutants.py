@@ -21,7 +21,7 @@ import numpy as np
 from gradsheet.truth import primitives
 from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
 from gradsheet.vjp.balls import Balls, Floats, run
-from gradsheet.vjp.program import called, work_of
+from gradsheet.vjp.program import called, exactly, work_of
 from manual.activations import Array
 
 MOST = 400  # mutants that are tried
@@ -98,7 +98,7 @@ FLOATS: Mapping[str, Callable[..., Any]] = {
 
 def floats_of(program: Any, given: Arrays, changes: Mapping[int, Change]) -> list[Array]:
     """What a program gives in floats, with equations changed."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), exactly():
         return run_exactly(program, given, Plain(changes))
 
 

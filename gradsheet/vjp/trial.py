@@ -93,11 +93,20 @@ class Trial:
             returned = ", ".join(sorted(types))
             check.remarks.append(f"it is given {rule.dtype}, and returns {returned}")
         check.faults += rule.faults
-        off = [k for k, row in enumerate(check.arguments) if row.verdict in ("wrong", "rounded")]
+        off = [
+            k
+            for k, row in enumerate(check.arguments)
+            if row.verdict in ("wrong", "rounded") and not self._is_unreadable(k)
+        ]
         if off:
             is_wrong = any(row.verdict == "wrong" for row in check.arguments)
             check.mistakes = named(rule, self.seen, off, is_wrong=is_wrong)
         return check
+
+    def _is_unreadable(self, k: int) -> bool:
+        """Whether there is something in place of an array."""
+        name = self.rule.wanted[k].name
+        return any(one.answer.asked[k] is None and name in one.answer.faults for one in self.seen)
 
     def _title(self) -> str:
         rule, program = self.rule, self.rule.program

@@ -27,7 +27,7 @@ from gradsheet.numbers.enclosures import at
 from gradsheet.truth.autodiff import Arrays, run_exactly
 from gradsheet.vjp.balls import BITS, Balls, Floats, ball, balls, run
 from gradsheet.vjp.enclosed import Enclosed, InBalls, InFloats
-from gradsheet.vjp.program import Program
+from gradsheet.vjp.program import Program, exactly
 from gradsheet.vjp.wide import Wide, error, value
 from manual.activations import Array
 
@@ -166,7 +166,7 @@ def _in_floats(closed: Any, probe: Probe, dtype: str) -> tuple[Wide, list[Enclos
     """What a program gives in floats, with what those of a type may be off."""
     wide = Wide(SIGNIFICAND[dtype], TINY[dtype])
     given = [a + 0j if a.dtype.kind == "f" else a for a in (*probe.inputs, *probe.directions)]
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), exactly():
         found = run_exactly(closed, given, wide)
         return wide, [InFloats(value(a), error(a)) for a in map(np.asarray, found)]
 
