@@ -153,7 +153,10 @@ def _of_file(path: str) -> ModuleType:
         raise
     except BaseException as error:  # a module may even exit
         del sys.modules[name]
-        raise TargetError(f"{path} cannot be imported: {told(error)}") from None
+        advice = ""
+        if isinstance(error, ImportError) and "relative import" in str(error):
+            advice = f": write {'.'.join(file.with_suffix('').parts)}:... for a part of a package"
+        raise TargetError(f"{path} cannot be imported: {told(error)}{advice}") from None
     return module
 
 

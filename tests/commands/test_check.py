@@ -117,6 +117,8 @@ def folder(tmp_path_factory):
     (folder / "a_model.py").write_text(MODEL)
     (folder / "lacking.py").write_text("import json\nimport no_such_module\n")
     (folder / "halfway.py").write_text("def f(:\n")
+    (folder / "inside").mkdir()
+    (folder / "inside" / "one.py").write_text("from . import other\n")
     rng = np.random.default_rng(1)
     x, w = rng.normal(size=(2, 3)), rng.normal(size=3)
     np.save(folder / "x.npy", x)
@@ -208,6 +210,7 @@ UNUSABLE = {
     "'no_such_module' (lacking.py:2: `import no_such_module`)",
     "lacking.py:f": "No module named 'no_such_module' (lacking.py:2: `import no_such_module`)",
     "halfway.py:f": "SyntaxError: invalid syntax (halfway.py:1: `def f(:`)",
+    "inside/one.py:f": "(one.py:1: `from . import other`): write inside.one:... for a part of a ",
     "a_model:np 3": "it is a module, expected a function",
     "a_model:tilted": "it takes x, w: write a shape or a file for each, as in 3x4 3x4, and the ",
     "a_model:tilted 2x3 3": "no rule is given: write --backward MODULE:FUNCTION",
