@@ -256,7 +256,7 @@ def test_the_page_names_every_argument_and_limit_of_a_check():
     assert f"more than {MOST_IN_BALLS:,} operations" in FUNCTION
     assert f"numbers of {BITS} bits" in FUNCTION
     assert (SIDES, SLACK) == (6, 4)
-    assert "(six directions, and JAX's own)" in FUNCTION
+    assert "in six directions drawn at\nrandom" in FUNCTION
     assert "with four times the unit roundoff" in FUNCTION
 
 

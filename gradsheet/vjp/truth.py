@@ -13,7 +13,7 @@ there any gradient between those on its sides is one.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -35,6 +35,8 @@ NUDGED = 4 * BITS  # bits that are kept where a step of 2^-BITS is to be seen
 AGREED = 2.0**-100  # of the sizes of what is added up: nobody rounds so coarsely
 SIDES = 6  # directions in which the neighbourhood of a kink is looked at
 MOST_IN_BALLS = 200_000  # operations of a program
+LARGE_STEP = 2.0**-30  # in floats
+APART = 2.0**-20  # farther than such a step explains
 
 
 class Disagreement(ValueError):
@@ -103,15 +105,33 @@ class Truth:
 
     @cached_property
     def sides(self) -> list[list[Array]]:
-        """What is right next to the probe, in some directions, and with all that
-        is equal there taken to be less, or more."""
-        if not self.in_balls:
-            return []
-        draw, count = np.random.default_rng(7), len(self.program.outputs)
-        moved = (_moved(self.program, self.given, draw) for _ in range(SIDES))
-        found = [run(self.closed, given, Balls(), NUDGED)[count:] for given in moved]
+        """What is right next to the probe, in some directions, and with all
+        that is equal there taken to be less, or more. Of numbers that are equal
+        the first and the last are the largest once each."""
+        count = len(self.program.outputs)
+        found = [run(self.closed, given, Balls(), NUDGED)[count:] for given in self._moved()]
         found += [run(self.closed, self.given, Balls(tied=side))[count:] for side in (-1, 1)]
         return [[InBalls(a).middle for a in arrays] for arrays in found]
+
+    def _moved(self) -> Iterator[list[Array]]:
+        draw = np.random.default_rng(7)
+        for _ in range(SIDES):
+            yield _moved(self.program, self.given, lambda a: _steps(a, draw))
+        yield _moved(self.program, self.given, _in_order)
+        yield _moved(self.program, self.given, lambda a: -_in_order(a))
+
+    @cached_property
+    def differs(self) -> list[Array]:
+        """Of a large function, which entries differ next to the probe, there or
+        back, whatever the cotangents are."""
+        draw, count = np.random.default_rng(7), len(self.program.outputs)
+        directions = [draw.normal(size=a.shape) for a in self.probe.directions]
+        found = []
+        for inputs in ([*self.probe.inputs], *_beside(self.program, self.probe, SIDES)):
+            probe = Probe(inputs, directions, "")
+            found.append(_in_floats(self.closed, probe, "float64")[1][count:])
+        arrays = [np.array([one[k].middle for one in found]) for k in range(len(found[0]))]
+        return [a.max(0) - a.min(0) > APART * abs(a).max(0) for a in arrays]
 
 
 def truth_at(program: Program, closed: Any, probe: Probe, *, forward: bool = False) -> Truth:
@@ -154,7 +174,34 @@ def _large_truth(program: Program, closed: Any, probe: Probe, *, forward: bool) 
         off = abs(mine[0] - theirs[0])
         if math.isfinite(off) and off > mine[1] + theirs[1]:
             raise Disagreement(_DISAGREE)
-    return Truth(program, closed, probe, asked, bool(wide.unsure), False, [])
+    at_kink = bool(wide.unsure) or _changes(program, probe)
+    return Truth(program, closed, probe, asked, at_kink, False, [])
+
+
+def _changes(program: Program, probe: Probe) -> bool:
+    """Whether a small step changes what a large function compares."""
+    here, there = (
+        _in_floats(program.forward, Probe(inputs, (), ""), "float64")[0].decisions
+        for inputs in (probe.inputs, *_beside(program, probe, 1))
+    )
+    return len(here) != len(there) or any(
+        not np.array_equal(a, b) for a, b in zip(here, there, strict=True)
+    )
+
+
+def _beside(program: Program, probe: Probe, count: int) -> Iterator[list[Array]]:
+    """The inputs, those asked for moved by small steps, and then back."""
+    draw = np.random.default_rng(5)
+    for number in range(count):
+        if number % 2 == 0:
+            steps = [
+                draw.uniform(1, 3, a.shape) * draw.choice([-1, 1], a.shape) for a in probe.inputs
+            ]
+        sign = LARGE_STEP if number % 2 else -LARGE_STEP
+        yield [
+            a + sign * step if k in program.asked else a
+            for k, (a, step) in enumerate(zip(probe.inputs, steps, strict=True))
+        ]
 
 
 _DISAGREE = """the witnesses disagree: JAX's derivative of the function, and the
@@ -187,12 +234,20 @@ def _given(probe: Probe) -> list[Array]:
     return [numbers.exact(a) if a.dtype.kind == "f" else a for a in arrays]
 
 
-def _moved(program: Program, given: Arrays, draw: np.random.Generator) -> list[Array]:
-    """The inputs, those asked for moved by an infinitesimal."""
+def _steps(a: Array, draw: np.random.Generator) -> Array:
+    return draw.choice([-3, -2, -1, 1, 2, 3], a.shape)
+
+
+def _in_order(a: Array) -> Array:
+    return np.arange(a.size).reshape(a.shape)
+
+
+def _moved(program: Program, given: Arrays, steps: Callable[[Array], Array]) -> list[Array]:
+    """The inputs, those asked for moved by steps of an infinitesimal."""
     arrays = list(given)
     for k in program.asked:
-        steps = draw.choice([-3, -2, -1, 1, 2, 3], program.inputs[k].shape)
-        moved = at(NUDGED, np.add, arrays[k], balls(steps.astype(object)) * _STEP)
+        by = balls(steps(arrays[k]).astype(object)) * _STEP
+        moved = at(NUDGED, np.add, arrays[k], by)
         arrays[k] = np.asarray(moved, object)  # of a number NumPy gives no array
     return arrays
 
@@ -206,7 +261,8 @@ def _nudged(program: Program, given: Arrays) -> tuple[tuple[Arrays, list[Array]]
     here = Balls()
     before = run(program.forward, given, here, NUDGED)
     there = Balls(stopped=here.stopped)
-    arrays = _moved(program, given, np.random.default_rng(5))
+    draw = np.random.default_rng(5)
+    arrays = _moved(program, given, lambda a: _steps(a, draw))
     after = run(program.forward, arrays, there, NUDGED)
 
     def steps(old: Arrays, new: Arrays) -> list[Array]:
