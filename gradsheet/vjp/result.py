@@ -1,7 +1,7 @@
 """What the check of a rule finds, and how a person reads it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gradsheet.checking.result import Row, laid_out, table
 from gradsheet.vjp.truth import Probe
@@ -65,14 +65,16 @@ class VJPCheck:
         """Add what was found at arguments of other shapes, which counts where it
         is worse."""
         order = [*VERDICTS.values()]
+        what = f"with {other.title.partition(': ')[2].rpartition('; ')[0]}"
         for k, (one, two) in enumerate(zip(self.arguments, other.arguments, strict=False)):
             if order.index(two.verdict) > order.index(one.verdict):
-                self.arguments[k] = two
+                self.arguments[k] = replace(two, where=f"{what}: {two.where}")
         self.faults += [fault for fault in other.faults if fault not in self.faults]
-        self.remarks += [remark for remark in other.remarks if remark not in self.remarks]
-        self.mistakes = self.mistakes or other.mistakes
+        self.remarks.append(f"tried {what}, too")
+        self.remarks += [f"{what}: {text}" for text in other.remarks if text not in self.remarks]
+        if not self.mistakes:
+            self.mistakes = [f"{what}, {text}" for text in other.mistakes]
         self.probes += other.probes
-        self.remarks.append(f"tried with {other.title.partition(': ')[2]}, too")
 
     def __bool__(self) -> bool:
         return self.right

@@ -100,3 +100,21 @@ def test_of_a_fault_alone():
     assert check.verdict == "wrong"
     assert [row.verdict for row in check.arguments] == ["rounded"]
     assert not [mistake for mistake in check.mistakes if "times" in mistake]
+
+
+def test_of_further_examples():
+    """What is told of other shapes says of which."""
+
+    def backward(args, d):
+        found = 2 * d
+        found[4:] *= 3
+        return found
+
+    others = [(np.ones(3),), (np.ones(6),)]
+    check = gradsheet.check_vjp(lambda x: 2 * x, X[0], backward=backward, examples=others)
+    assert check.arguments[0].where == "with x 6: [5] at probe 4: -30, true -10"
+    assert check.remarks == [
+        "tried with x 3, too",
+        "tried with x 6, too",
+        "with x 6: x: 2 of its 6 entries are wrong: [4], [5]",
+    ]
