@@ -77,6 +77,7 @@ class _Search:
     floats: list[list[Array]] = field(init=False)
     closed: Any = field(init=False)
     is_explained: bool = field(default=False, init=False)
+    tried: list[tuple[Mutant, list[Array]]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         smooth = [one for one in self.seen if not one.truth.at_kink]
@@ -195,6 +196,7 @@ class _Search:
         known: list[Found] = []
         for mutant in likely:
             first = self._asked(self.floats[0], mutant.changes)
+            self.tried.append((mutant, first))
             if not any(self._is_seen(first, k) for k in self.wrong):
                 continue
             found = [first, *(self._asked(given, mutant.changes) for given in self.floats[1:])]
@@ -352,8 +354,8 @@ class _Search:
             return []
         array, right = np.asarray(one.array(k)), one.right[k]
         likely, changes = [], []
-        for mutant in self._mutants:
-            alone = self._asked(self.floats[0], mutant.changes)[k]
+        for mutant, arrays in self.tried:
+            alone = arrays[k]
             if np.isfinite(alone).all() and not self._is_close(alone, right, one, k):
                 likely.append(mutant)
                 changes.append(alone - right)
