@@ -33,6 +33,7 @@ from manual.activations import Array
 
 NUDGED = 4 * BITS  # bits that are kept where a step of 2^-BITS is to be seen
 AGREED = 2.0**-100  # of the sizes of what is added up: nobody rounds so coarsely
+SECOND_ORDER = 2.0**-200  # what a step makes beside: where the gradient is 0, there is nothing else
 SIDES = 6  # directions in which the neighbourhood of a kink is looked at
 MOST_IN_BALLS = 200_000  # operations of a program
 
@@ -223,5 +224,5 @@ def _agree(mine: Array, theirs: Array, to: float) -> None:
     sums, sizes = [ball(s.sum()) for s in (mine, theirs)], [abs(s).sum() for s in (mine, theirs)]
     if not sums[0].is_finite():
         raise NoTruth("the function is not finite next to the probe")
-    if abs(sums[0] - sums[1]) > to * (sizes[0] + sizes[1]):
+    if abs(sums[0] - sums[1]) > to * (sizes[0] + sizes[1]) + SECOND_ORDER:
         raise Disagreement(_DISAGREE)
