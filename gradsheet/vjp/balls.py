@@ -165,6 +165,22 @@ class _Key:
         return bool(self.value < other.value)
 
 
+class Decided(Balls):
+    """Balls of which comparisons come out as they are told to."""
+
+    def __init__(self, decisions: list[Array]):
+        super().__init__()
+        self._made = iter(decisions)
+
+    def order(self, a: Array, b: Array) -> Array:
+        """The order that is told."""
+        return next(self._made)
+
+    def ranks(self, a: Array) -> Array:
+        """The ranks that are told."""
+        return next(self._made)
+
+
 class Floats(Balls):
     """Balls that hold whatever floats of a type make of a program, in any order
     of its sums (N. Higham, Accuracy and Stability of Numerical Algorithms, 2002,

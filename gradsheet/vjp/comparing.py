@@ -90,8 +90,10 @@ class Seen:
         """Which entries lie between what is right on the sides of a kink."""
         array = np.asarray(self.array(k))
         sides = np.array([side[k] for side in self.truth.sides])
-        slack = 4 * 2.0 ** -BITS[self.dtype] * abs(sides).max(0) + self.errors(k)
-        return np.asarray((array >= sides.min(0) - slack) & (array <= sides.max(0) + slack))
+        sides[~np.isfinite(sides)] = np.nan  # what nobody gets
+        low, high = np.fmin.reduce(sides), np.fmax.reduce(sides)
+        slack = 4 * 2.0 ** -BITS[self.dtype] * np.maximum(abs(low), abs(high)) + self.errors(k)
+        return np.asarray((array >= low - slack) & (array <= high + slack))
 
 
 def judged(seen: Sequence[Seen], k: int, name: str, *, between: bool) -> tuple[Judged, list[str]]:
