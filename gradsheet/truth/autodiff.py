@@ -154,7 +154,8 @@ def _given(numbers: Numbers) -> Callable[[Any], Array]:
     """A constant of JAX's: floats become numbers, all else stays."""
 
     def given(array: Any) -> Any:
-        if jnp.issubdtype(array.dtype, jax.dtypes.extended):
+        dtype = getattr(array, "dtype", None)
+        if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.extended):
             return array  # keys of random numbers
         array = np.asarray(array)
         return numbers.exact(array) if jnp.issubdtype(array.dtype, np.inexact) else array

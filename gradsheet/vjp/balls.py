@@ -22,6 +22,7 @@ from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
 from manual.activations import Array
 
 BITS = 256
+SLACK = 4  # times what an operation errs by, for formulas of another form
 LEAST_PRODUCT = 64  # multiplications from which a matrix is worth making
 LOCATING = ("eq", "ne")  # comparisons that find where something stands: no kinks
 
@@ -187,18 +188,25 @@ class Floats(Balls):
     sections 2.2 and 3.1).
 
     `bits` are those of a significand, `tiny` the least normal number. An
-    operation errs by a factor 1 + d, |d| <= 2^-bits, a function by twice that,
-    a sum of n terms by n times that of their sizes, unless floats hold whatever
-    is on the way. Decisions are those of the narrow balls; `unsure` counts those
-    that floats may take in another way.
+    operation errs by a factor 1 + d, |d| <= u, a function by twice that, a sum
+    of n terms by n u times their sizes, unless floats hold whatever is on the way.
+    The unit u is `SLACK` times that of the type, and what is given is off by as
+    much, unless it is `held`: the same function has other formulas. Decisions are
+    those of the narrow balls; `unsure` counts those that floats may take in
+    another way.
     """
 
     def __init__(self, bits: int, tiny: float, decisions: list[Array]):
         super().__init__()
-        self.bits, self.tiny, self.unsure = bits, arb(0, tiny * 2.0**-bits), 0
-        self.once, self.twice = arb(1, 2.0**-bits), arb(1, 2.0 ** (1 - bits))
+        u = SLACK * arb(2) ** -bits
+        self.bits, self.tiny, self.unsure = bits, arb(0, u * tiny), 0
+        self.u, self.once, self.twice = u, arb(1, u), arb(1, 2 * u)
         self._made = iter(decisions)
         self._hold = np.frompyfunc(self._fits, 1, 1)
+
+    def given(self, a: Array, *, held: bool) -> Array:
+        """What the program is given: as it is, or off by a rounding."""
+        return a if held else np.asarray(balls(a) * self.once, object)
 
     def exact(self, array: Array) -> Array:
         """An array of floats as balls, rounded where the type does not hold them."""
@@ -231,7 +239,7 @@ class Floats(Balls):
         if name in _STEPS or name == "is_finite":
             return result
         if name in ("cumprod", "reduce_prod", "triangular_solve"):
-            wide = arb(1, 2.0**-self.bits * 2 * max(inputs[0].shape))
+            wide = arb(1, self.u * 2 * max(inputs[0].shape))
             return self._each(lambda v: v * wide + self.tiny, result)
         return self._rounded(result, self.twice)
 
@@ -276,7 +284,7 @@ class Floats(Balls):
         products = terms if name in primitives.SUMS_OF_PRODUCTS else terms[:1]
         grid = sum(_grid(a) for a in products) if not is_scatter else min(map(_grid, terms))
         most = 2.0 ** min(self.bits + grid, 1000) if grid > -math.inf else 0
-        error = arb(0, 2.0**-self.bits * (most_terms(name, arrays, result, params) + 1))
+        error = arb(0, self.u * (most_terms(name, arrays, result, params) + 1))
 
         result = np.asarray(balls(result), object)
         wide = np.asarray(result + sizes * error + self.tiny, object)

@@ -116,7 +116,7 @@ def judged(seen: Sequence[Seen], k: int, name: str, *, between: bool) -> tuple[J
             worst, bad = most, []
         if most == worst:
             bad.append(number)
-    difference, where = max(_largest(seen[number - 1], k, number) for number in bad)
+    difference, where = max(_largest(seen[number - 1], k, number, worst) for number in bad)
     if worst and all(one.answer.asked[k] is None for one in seen):
         where = f"None; {where}"
     if worst < 2 and not any(one.is_sharp(k) for one in seen):
@@ -124,13 +124,15 @@ def judged(seen: Sequence[Seen], k: int, name: str, *, between: bool) -> tuple[J
     return Judged(name, _WORDS[worst], difference, where if worst else ""), remarks
 
 
-def _largest(one: Seen, k: int, number: int) -> tuple[float, str]:
-    """The largest difference of an array from the truth, and where it is."""
+def _largest(one: Seen, k: int, number: int, worst: int) -> tuple[float, str]:
+    """The largest difference of an array from the truth, among the entries that
+    are `worst`, and where it is."""
     array = np.asarray(one.array(k))
     if not array.size:
         return 0.0, ""
     differences = one.truth.asked[k].difference(array)
     differences = np.where(np.isfinite(array), differences, np.inf)
+    differences = np.where(one.verdicts(k) == worst, differences, 0) if worst else differences
     at = np.unravel_index(int(differences.argmax()), array.shape)
     found, true = array[at], one.right[k][at]
     digits = ".6g" if f"{found:.6g}" != f"{true:.6g}" else ".17g"

@@ -25,7 +25,7 @@ from gradsheet.vjp.program import called, work_of
 from manual.activations import Array
 
 MOST = 400  # mutants that are tried
-MOST_NUMBERS = 30_000_000  # that all of them may compute
+MOST_NUMBERS = 300_000_000  # that all of them may compute
 _INSIDE = ("jaxpr", "call_jaxpr", "fun_jaxpr", "body_jaxpr", "branches")
 _LIBRARIES = (str(Path(__file__).parent.parent) + os.sep, "site-packages")
 
@@ -367,6 +367,6 @@ def place_of(equation: Any) -> str:
     return f"the operation {equation.primitive.name}"
 
 
-def is_small(program: Any, count: int) -> bool:
-    """Whether so many mutants of a program take no long time."""
-    return count * work_of(program.jaxpr) <= MOST_NUMBERS
+def affordable(program: Any, probes: int) -> int:
+    """How many mutants of a program may be tried at so many probes."""
+    return max(1, MOST_NUMBERS // (work_of(program.jaxpr) * probes + 1))

@@ -3,7 +3,7 @@ of JAX's program somebody left out."""
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,10 +20,10 @@ from gradsheet.vjp.mutants import (
     Change,
     Mutant,
     Step,
+    affordable,
     bounds_of,
     constants,
     floats_of,
-    is_small,
     mutants,
     steps_of,
     values,
@@ -38,11 +38,14 @@ AND = "; and "
 Found = list[list[Array]]  # the arrays that were asked for, probe by probe
 
 
-def named(rule: Rule, seen: Sequence[Seen], wrong: Sequence[int]) -> list[str]:
-    """Say what the wrong arrays are, the likeliest first."""
+def named(rule: Rule, seen: Sequence[Seen], wrong: Sequence[int], *, is_wrong: bool) -> list[str]:
+    """Say what the wrong arrays are, the likeliest first; where they are only
+    rounded, which constant is."""
     search = _Search(rule, list(seen), list(wrong))
+    if not is_wrong:
+        return search.explained(search.constants())[0][:1]
     relations = {k: text for k in wrong if (text := search.relation(k))}
-    whole, parts = search.explained()
+    whole, parts = search.explained(search.candidates())
     if len(relations) == len(wrong):
         return [*_listed(rule, relations), *whole][:MOST_NAMED]
     if not whole:
@@ -132,12 +135,14 @@ class _Search:
 
     # What gives an array
 
-    def explained(self) -> tuple[list[str], dict[int, str]]:
+    def explained(
+        self, candidates: Iterable[tuple[str, Found]]
+    ) -> tuple[list[str], dict[int, str]]:
         """What gives all wrong arrays, and leaves the others; and what gives
         single ones."""
         whole: dict[str, None] = {}
         parts: dict[int, str] = {}
-        for words, found in self._candidates():
+        for words, found in candidates:
             given = [k for k in self.wrong if self._gives(found, k)]
             if len(given) == len(self.wrong) and self._leaves_the_others(found):
                 whole[words] = None
@@ -145,13 +150,21 @@ class _Search:
                 parts.setdefault(k, words)
         return list(whole), parts
 
-    def _candidates(self) -> Iterator[tuple[str, Found]]:
-        """What may have been done, and the arrays which that gives; what gives
-        the same is told once."""
+    def candidates(self) -> Iterator[tuple[str, Found]]:
+        """What may have been done, and the arrays which that gives."""
         if not self.rule.is_forward:
             yield from self._of_cotangents()
+        yield from self._seen([*self._mutants, *self._of_constants()])
+
+    def constants(self) -> Iterator[tuple[str, Found]]:
+        """Other numbers in place of constants, and the arrays which they give."""
+        yield from self._seen(self._of_constants())
+
+    def _seen(self, likely: Iterable[Mutant]) -> Iterator[tuple[str, Found]]:
+        """Those mutants that give an array of the answer; what gives the same
+        is told once."""
         known: list[Found] = []
-        for mutant in [*self._mutants, *self._of_constants()]:
+        for mutant in likely:
             first = self._asked(self.floats[0], mutant.changes)
             if not any(self._is_seen(first, k) for k in self.wrong):
                 continue
@@ -182,13 +195,14 @@ class _Search:
         if (array := one.array(k)) is None or not array.size:
             return
         at = np.unravel_index(int(abs(array - one.right[k]).argmax()), array.shape)
-        for old, line in constants(self._steps).items():
+        for old, line in constants(steps_of(self.rule.program.forward, 0)).items():
 
             def off(new: float, old: float = old) -> float:
                 arrays = self._asked(self.floats[0], with_constant(self._steps, old, new))
                 return float(arrays[k][at] - array[at])
 
-            if (new := _root(off, old)) is None:
+            new = _root(off, old)
+            if new is None or abs(new) < abs(old) / 1000:  # as if it were left out
                 continue
             coarse = float(np.float32(old))
             likely = [coarse, *(float(f"{new:.{digits}g}") for digits in range(1, 17))]
@@ -203,8 +217,7 @@ class _Search:
 
     @cached_property
     def _mutants(self) -> list[Mutant]:
-        found = mutants(self._steps)
-        return found if is_small(self.closed, len(found) * len(self.seen)) else []
+        return mutants(self._steps)[: affordable(self.closed, len(self.seen))]
 
     def _of_cotangents(self) -> Iterator[tuple[str, Found]]:
         """The pullbacks of other cotangents, such as a scalar loss has."""
@@ -274,7 +287,8 @@ class _Search:
         one, k = self.seen[0], self.wrong[0]
         if any(seen.array(j) is None for seen in self.seen for j in self.wrong):
             return []
-        for first, second in itertools.combinations(self._mutants[:MOST_PAIRS], 2):
+        most = min(MOST_PAIRS, math.isqrt(2 * affordable(self.closed, 1)))
+        for first, second in itertools.combinations(self._mutants[:most], 2):
             if first.changes.keys() & second.changes.keys():
                 continue
             changes = {**first.changes, **second.changes}

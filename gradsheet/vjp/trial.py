@@ -88,9 +88,9 @@ class Trial:
             returned = ", ".join(sorted(types))
             check.remarks.append(f"it is given {rule.dtype}, and returns {returned}")
         check.faults += rule.faults
-        wrong = [k for k, row in enumerate(check.arguments) if row.verdict in ("wrong", "rounded")]
-        if wrong:
-            check.mistakes = named(rule, self.seen, wrong)
+        off = [k for k, row in enumerate(check.arguments) if row.verdict in ("wrong", "rounded")]
+        if off:
+            check.mistakes = named(rule, self.seen, off, is_wrong=check.verdict == "wrong")
         return check
 
     def _title(self) -> str:

@@ -89,13 +89,20 @@ class Truth:
     def floats(self, dtype: str) -> Bounds:
         """What floats of a type may make of it."""
         count = len(self.program.outputs)
-        found: list[Enclosed]
         if self.in_balls:
-            floats = Floats(SIGNIFICAND[dtype], TINY[dtype], self.decisions)
-            found = [InBalls(a) for a in run(self.closed, self.given, floats)]
-            return Bounds(found[:count], found[count:], bool(floats.unsure))
+            held, unsure = self._floats(dtype, held=True)
+            if not all(array.is_exact for array in held):
+                loose, unsure = self._floats(dtype, held=False)
+                held = [a if a.is_exact else b for a, b in zip(held, loose, strict=True)]
+            return Bounds(held[:count], held[count:], unsure)
         wide, found = _in_floats(self.closed, self.probe, dtype)
         return Bounds(found[:count], found[count:], bool(wide.unsure))
+
+    def _floats(self, dtype: str, *, held: bool) -> tuple[list[Enclosed], bool]:
+        floats = Floats(SIGNIFICAND[dtype], TINY[dtype], self.decisions)
+        given = [floats.given(a, held=held) if a.dtype == object else a for a in self.given]
+        found = run(self.closed, given, floats)
+        return [InBalls(a) for a in found], bool(floats.unsure)
 
     @cached_property
     def sides(self) -> list[list[Array]]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from gradsheet.truth import primitives
 from gradsheet.truth.autodiff import Arrays, Numbers
-from gradsheet.vjp.balls import most_terms
+from gradsheet.vjp.balls import SLACK, most_terms
 from gradsheet.vjp.mutants import FLOATS
 from manual.activations import Array
 
@@ -43,15 +43,15 @@ class Wide(Numbers):
     `unsure` counts comparisons that floats may decide otherwise."""
 
     def __init__(self, bits: int, tiny: float):
-        self.u, self.tiny = 2.0**-bits + DOUBLE, tiny * 2.0**-bits
+        self.bits, self.u = bits, SLACK * 2.0**-bits + DOUBLE
+        self.tiny = max(tiny * 2.0**-bits, 5e-324)
         self.unsure = 0
 
     def exact(self, array: Array) -> Array:
         """An array of floats or whole numbers, off by what the type does not hold."""
         a = np.asarray(array, float)
-        bits = round(-np.log2(self.u - DOUBLE))
         mantissa, _ = np.frexp(a)
-        is_held = np.ldexp(mantissa, bits) % 1 == 0
+        is_held = np.ldexp(mantissa, self.bits) % 1 == 0
         return np.asarray(a + 1j * np.where(is_held | ~np.isfinite(a), 0, abs(a) * self.u))
 
     def holds(self, a: Array) -> bool:
@@ -104,10 +104,7 @@ class Wide(Numbers):
             rule = primitives.SUMS[name]
             arrays = [value(a) if self.holds(a) else a for a in inputs]
             found = rule(*arrays, **params)
-            sizes = rule(
-                *[abs(a) if self.holds(b) else a for a, b in zip(arrays, inputs, strict=True)],
-                **params,
-            )
+            sizes = rule(*[abs(value(a)) if self.holds(a) else a for a in inputs], **params)
             errors = rule(*[error(a) if self.holds(a) else a for a in inputs], **params)
             off = errors + most_terms(name, inputs, result, params) * self.u * (sizes + errors)
         elif name in ("cumprod", "reduce_prod"):
