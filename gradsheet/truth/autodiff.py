@@ -145,7 +145,8 @@ def run_exactly(closed: Any, arguments: Arrays, numbers: Numbers) -> list[Array]
         result = carried_out(equation.primitive, inputs, equation.params, numbers)
         outputs = result if isinstance(result, list) else [result]
         if (change := numbers.changes.get(id(equation))) is not None:
-            outputs = change(inputs, outputs)
+            changed = change(inputs, outputs)
+            outputs = [np.asarray(a, b.dtype) for a, b in zip(changed, outputs, strict=True)]
         values.update(zip(equation.outvars, outputs, strict=True))
     return [read(variable) for variable in jaxpr.outvars]
 
