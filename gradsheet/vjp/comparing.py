@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from gradsheet.checking.rounding import TINY
 from gradsheet.vjp.calling import Answer, Rule
 from gradsheet.vjp.enclosed import Enclosed
 from gradsheet.vjp.program import Leaf
@@ -78,7 +79,8 @@ class Seen:
 
     def _inside(self, enclosed: Enclosed) -> Enclosed:
         """What is computed in a type and stored in another."""
-        return enclosed.stored(BITS[self.dtype]) if self.dtype in INSIDE else enclosed
+        is_inside = self.dtype in INSIDE
+        return enclosed.stored(BITS[self.dtype], TINY[self.dtype]) if is_inside else enclosed
 
     def gives_the_output(self, place: int, array: Array) -> bool:
         """Whether an array is what f gives, as exactly as float32 would: f is
