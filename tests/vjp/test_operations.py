@@ -1,0 +1,140 @@
+"""Many operations: their right backward passes are right, whatever the shapes and
+the floats, and mistakes planted in them are found."""
+
+from collections.abc import Iterable
+
+import jax
+import ml_dtypes
+import numpy as np
+import pytest
+
+import gradsheet
+from tests.vjp.operations import Planted, all_operations, in_type, planted_anywhere
+
+OPERATIONS = all_operations()
+ALL = [*OPERATIONS.values()]
+RANDOM = 12  # calls of each operation
+
+
+def check_of(operation, backward, seed: int = 0, *, thin: bool = False, dtype: str = "float64"):
+    args = operation.drawn(seed, thin=thin)
+    return gradsheet.check_vjp(operation.f, *args, backward=backward, dtype=dtype)
+
+
+def test_the_corpus_is_large() -> None:
+    assert len(ALL) >= 80
+    assert sum(len(operation.mistakes) for operation in ALL) >= 300
+
+
+@pytest.mark.parametrize("operation", ALL, ids=list(OPERATIONS))
+def test_what_is_right_is_right(operation) -> None:
+    check = check_of(operation, operation.backward)
+    assert check.verdict == "right", check
+    assert not check.mistakes
+
+
+@pytest.mark.parametrize("operation", ALL[::7], ids=[*OPERATIONS][::7])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_is_right_in_few_bits_is_right(operation, dtype: str) -> None:
+    check = check_of(operation, in_type(operation.backward), 1, dtype=dtype)
+    assert check.right, check
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+def test_no_right_call_is_called_wrong(dtype: str) -> None:
+    """Of all operations, in shapes with and without ones."""
+    calls, alarms = 0, []
+    for operation in ALL:
+        backward = in_type(operation.backward) if dtype.endswith("16") else operation.backward
+        for seed in range(RANDOM if dtype == "float64" else 4):
+            check = check_of(operation, backward, seed, thin=seed % 2 == 1, dtype=dtype)
+            calls += 1
+            if not check.right:
+                alarms.append(f"{operation.name} {seed}\n{check}")
+    assert not alarms, "\n\n".join(alarms)
+    assert calls >= (1000 if dtype == "float64" else 300)
+
+
+@pytest.mark.exhaustive
+def test_what_is_computed_in_few_bits_throughout_is_not_called_wrong() -> None:
+    """bfloat16 in every step: right, or more than such floats can tell."""
+    for operation in ALL[::3]:
+        backward = in_type(operation.backward, ml_dtypes.bfloat16)
+        try:
+            check = check_of(operation, backward, dtype="bfloat16")
+        except ValueError:
+            continue
+        assert check.verdict != "wrong" or check.faults, check
+
+
+def own_mistakes() -> list[Planted]:
+    return [planted for operation in ALL for planted in operation.planted()]
+
+
+def missed(mistakes: Iterable[Planted]) -> tuple[list[str], dict[str, int]]:
+    """The planted mistakes that are not found, and how many of them are named."""
+    count = dict.fromkeys(["planted", "caught", "named", "with words", "named first right"], 0)
+    uncaught = []
+    for planted in mistakes:
+        with np.errstate(all="ignore"):
+            check = check_of(OPERATIONS[planted.operation], planted.backward)
+        count["planted"] += 1
+        count["caught"] += not check.right
+        count["named"] += bool(check.mistakes)
+        count["with words"] += bool(planted.words)
+        is_first = bool(check.mistakes) and planted.words in check.mistakes[0]
+        count["named first right"] += bool(planted.words) and is_first
+        if check.right:
+            uncaught.append(f"{planted.operation}: {planted.what}: {check.verdict}")
+    return uncaught, count
+
+
+@pytest.mark.parametrize(
+    "name", ["relu", "mean", "affine", "embedding", "cross_entropy", "layer_norm", "dropout"]
+)
+def test_a_mistake_is_found(name: str) -> None:
+    mistakes = OPERATIONS[name].planted()
+    uncaught, count = missed(mistakes[:: max(1, len(mistakes) // 2)])
+    assert not uncaught
+    assert count["caught"] == count["planted"]
+
+
+@pytest.mark.exhaustive
+def test_every_mistake_in_the_text_is_found(capsys) -> None:
+    uncaught, count = missed(own_mistakes())
+    with capsys.disabled():
+        print("\nin the text:", ", ".join(f"{n} {what}" for what, n in count.items()))
+    assert not uncaught
+    assert count["planted"] >= 300
+
+
+@pytest.mark.exhaustive
+def test_every_mistake_that_anybody_may_make_is_found(capsys) -> None:
+    mistakes = [
+        planted
+        for k, operation in enumerate(ALL)
+        for planted in planted_anywhere(operation)[k % 4 :: 4]
+    ]
+    uncaught, count = missed(mistakes)
+    with capsys.disabled():
+        print("\nanywhere:", ", ".join(f"{n} {what}" for what, n in count.items()))
+    assert not uncaught
+    assert count["planted"] >= 200
+
+
+@pytest.mark.exhaustive
+def test_planted_mistakes_run() -> None:
+    """They give other numbers, and are not found for a name that they misspell."""
+    for operation in ALL:
+        args = operation.drawn()
+        shapes = jax.eval_shape(operation.f, *args)
+        g = jax.tree.map(lambda s: np.full(s.shape, 2.0), shapes)
+        for planted in operation.planted():
+            with np.errstate(all="ignore"):
+                try:
+                    planted.backward(args, g)
+                except (NameError, SyntaxError, AttributeError) as error:
+                    pytest.fail(f"{planted.operation}: {planted.what}: {error}")
+                except (ValueError, IndexError, TypeError):
+                    continue  # shapes that do not fit, as in life
