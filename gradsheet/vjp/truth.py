@@ -208,7 +208,8 @@ def _moved(program: Program, given: Arrays, steps: Arrays) -> list[Array]:
     """The inputs, those asked for moved by infinitesimals."""
     arrays = list(given)
     for k, step in zip(program.asked, steps, strict=True):
-        arrays[k] = at(NUDGED, np.add, arrays[k], balls(step.astype(object)) * _STEP)
+        moved = at(NUDGED, np.add, arrays[k], balls(step.astype(object)) * _STEP)
+        arrays[k] = np.asarray(moved, object)
     return arrays
 
 
