@@ -83,9 +83,9 @@ class Seen:
         return enclosed.stored(BITS[self.dtype], TINY[self.dtype]) if is_inside else enclosed
 
     def gives_the_output(self, place: int, array: Array) -> bool:
-        """Whether an array is what f gives, as exactly as float32 would: f is
-        not what is judged."""
-        wide = self.bounds("float32").outputs[place]
+        """Whether an array is what f gives, as exactly as float32 would, or the
+        type throughout: f is not what is judged."""
+        wide = self.bounds(self.dtype if self.dtype in INSIDE else "float32").outputs[place]
         return bool(self._inside(wide).contains(np.asarray(array, float)).all())
 
     def beside_a_kink(self, k: int) -> Array:
