@@ -118,6 +118,14 @@ def _transposed(array: Sequence[Seen]) -> str:
     return "transposed" if is_turned else ""
 
 
+def _flipped(array: Sequence[Seen]) -> str:
+    axes = [k for k, size in enumerate(array[0].right.shape) if size > 1]
+    turned = (
+        axis for axis in axes if all(seen.is_close(np.flip(seen.right, axis)) for seen in array)
+    )
+    return next((f"in reverse along axis {axis}" for axis in turned), "")
+
+
 def _decayed(array: Sequence[Seen]) -> str:
     """The truth and c times the parameter."""
     pairs = [(seen, seen.parameter) for seen in array if seen.parameter is not None]
@@ -213,4 +221,13 @@ def _listed(places: Array, count: int, one: str, many: str) -> str:
     return f"{many} {', '.join(most)} and {last}"
 
 
-_RELATIONS = (_zero, _multiple, _transposed, _decayed, _of_one_example, _of_another, _rows)
+_RELATIONS = (
+    _zero,
+    _multiple,
+    _transposed,
+    _decayed,
+    _of_one_example,
+    _of_another,
+    _rows,
+    _flipped,
+)

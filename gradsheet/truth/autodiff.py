@@ -67,8 +67,9 @@ class Numbers(ABC):
         found = np.frompyfunc(function, len(inputs), 1)(*inputs)
         return np.asarray(found, bool if name == "is_finite" else inputs[0].dtype)
 
-    def order(self, a: Array, b: Array) -> Array:
-        """For each pair -1, 0 or 1, as a < b, a = b or a > b."""
+    def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
+        """For each pair -1, 0 or 1, as a < b, a = b or a > b; `locates` where it
+        is asked for what is equal, which no kink hangs on."""
         return np.asarray(a > b).astype(np.int8) - np.asarray(a < b).astype(np.int8)
 
     def ranks(self, a: Array) -> Array:
@@ -225,7 +226,7 @@ def _of_order(name: str, inputs: Arrays, params: Any, numbers: Numbers) -> Any:
     """What an operation gives that compares numbers; None of any other."""
     a = inputs[0]
     if name in _COMPARISONS:
-        return p.compared(name, numbers.order(*inputs))
+        return p.compared(name, numbers.order(*inputs, locates=name in ("eq", "ne")))
     if name in p.BY_RANKS:
         return _as_objects(p.BY_RANKS[name](a, numbers.ranks(a), **params), inputs)
     match name:

@@ -24,7 +24,6 @@ from manual.activations import Array
 BITS = 256
 SLACK = 4  # times what an operation errs by, for formulas of another form
 LEAST_PRODUCT = 64  # multiplications from which a matrix is worth making
-LOCATING = ("eq", "ne")  # comparisons that find where something stands: no kinks
 
 
 def _log(v: arb) -> arb:
@@ -124,7 +123,7 @@ class Balls(Numbers):
         ]
         return np.array(found, object).reshape(*a.shape[:-2], rows, columns)
 
-    def order(self, a: Array, b: Array) -> Array:
+    def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
         """The order of pairs; of those that overlap, 0."""
         order = super().order(a, b)
         self.ties += int(np.count_nonzero(order == 0))
@@ -167,18 +166,21 @@ class _Key:
 
 
 class Decided(Balls):
-    """Balls of which comparisons come out as they are told to."""
+    """Balls of which comparisons come out as they are told to, but those that find
+    where something stands, which come out as they did."""
 
-    def __init__(self, decisions: list[Array]):
+    def __init__(self, made: list[Array], told: list[Array]):
         super().__init__()
-        self._made = iter(decisions)
+        self._made, self._told = iter(made), iter(told)
 
-    def order(self, a: Array, b: Array) -> Array:
+    def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
         """The order that is told."""
-        return next(self._made)
+        made, told = next(self._made), next(self._told)
+        return made if locates else told
 
     def ranks(self, a: Array) -> Array:
-        """The ranks that are told."""
+        """The ranks as they were."""
+        next(self._told)
         return next(self._made)
 
 
@@ -212,7 +214,7 @@ class Floats(Balls):
         """An array of floats as balls, rounded where the type does not hold them."""
         return self._rounded(super().exact(array), self.once)
 
-    def order(self, a: Array, b: Array) -> Array:
+    def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
         """The order that was found before."""
         order = next(self._made)
         mine = Numbers.order(self, a, b)

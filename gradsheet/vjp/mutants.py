@@ -54,7 +54,7 @@ class Plain(Numbers):
         """Whether an array is of floats."""
         return a.dtype.kind == "f"
 
-    def order(self, a: Array, b: Array) -> Array:
+    def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
         """The order of pairs."""
         return np.sign(np.subtract(a, b, dtype=float)).astype(np.int8)
 
@@ -153,7 +153,7 @@ def steps_of(program: Any, directions: int) -> list[Step]:
 def mutants(steps: Sequence[Step]) -> list[Mutant]:
     """The mutants of a program: those that leave out more come first."""
     flowing = [step for step in steps if step.flows]
-    found = [*_without_lines(flowing)]
+    found = [*_without_lines(flowing), *_summed_otherwise(flowing)]
     for kinds in (_LEFT_OUT, _TURNED):
         for step in [*flowing, *(step for step in steps if not step.flows)]:
             rule = kinds.get(step.equation.primitive.name)
@@ -229,12 +229,60 @@ def _without_a_minus(step: Step) -> Iterator[Mutant]:
     yield step.mutant(_only(0), f"the minus is missing {step.where}")
 
 
+def _without_a_turn(step: Step) -> Iterator[Mutant]:
+    yield step.mutant(_only(0), f"an array that has to be turned round is not {step.where}")
+
+
 def _mean_for_sum(step: Step) -> Iterator[Mutant]:
     sizes = (step.equation.invars[0].aval.shape, step.equation.outvars[0].aval.shape)
     count = math.prod(sizes[0]) // max(1, math.prod(sizes[1]))
     if count > 1 and step.flows:
         words = f"the mean over {count} is taken for the sum {step.where}"
         yield step.mutant(lambda inputs, outputs: [outputs[0] / count], words)
+
+
+def _summed_otherwise(flowing: Sequence[Step]) -> Iterator[Mutant]:
+    """What is summed up and then spread out again: not summed up at all, entry
+    by entry, or along another axis."""
+    homes: dict[int, Step] = {}  # sums, by what is made of them
+    for step in flowing:
+        equation = step.equation
+        out = equation.outvars[0]
+        if equation.primitive.name == "reduce_sum":
+            homes[id(out)] = step
+        home = next((homes[id(v)] for v in equation.invars if id(v) in homes), None)
+        if home is None or equation.primitive.name not in _SPREADING:
+            continue
+        summed = home.equation.invars[0].aval.shape
+        if out.aval.shape != summed:
+            homes[id(out)] = home
+            continue
+        axes = tuple(home.equation.params["axes"])
+        others = [(k,) for k in range(len(summed)) if (k,) != axes] if len(axes) == 1 else []
+        for along in ((), *others):
+            what = f"is summed along axis {along[0]}, not {axes[0]}" if along else "is not summed"
+            changes = _instead(axes, along)
+            pair = {id(home.equation): changes[0], id(equation): changes[1]}
+            yield Mutant(pair, f"what flows back through {home.line} {what}")
+
+
+_SPREADING = ("reshape", "squeeze", "neg", "mul", "div", "broadcast_in_dim")
+
+
+def _instead(axes: tuple[int, ...], along: tuple[int, ...]) -> tuple[Change, Change]:
+    """Changes of a sum, which is kept, and of what it is spread out to."""
+    kept: list[Array] = []
+
+    def keep(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+        a = inputs[0]
+        other = a.sum(along, keepdims=True) if along else a
+        kept[:] = [other / a.sum(axes, keepdims=True)]
+        return outputs
+
+    def spread(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+        return [outputs[0] * np.broadcast_to(kept[0], outputs[0].shape)]
+
+    return keep, spread
 
 
 def _assigned(step: Step) -> Iterator[Mutant]:
@@ -280,6 +328,7 @@ _LEFT_OUT: Mapping[str, Callable[[Step], Iterator[Mutant]]] = {
         _without_the_function,
     ),
     "neg": _without_a_minus,
+    "rev": _without_a_turn,
     "reduce_sum": _mean_for_sum,
     "select_n": _without_the_choice,
 }

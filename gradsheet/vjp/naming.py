@@ -1,7 +1,6 @@
 """What a wrong answer is: what its arrays are of the right ones, or which part
 of JAX's program somebody left out."""
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +31,6 @@ from gradsheet.vjp.mutants import (
 from manual.activations import Array
 
 MOST_NAMED = 4
-MOST_PAIRS = 40  # mutants of which two together are tried
 AND = "; and "
 
 Found = list[list[Array]]  # the arrays that were asked for, probe by probe
@@ -226,6 +224,8 @@ class _Search:
             "of the cotangent only the first entry is used": lambda d: np.full_like(d, d.flat[0]),
             "the mean of the cotangent is used everywhere": lambda d: np.full_like(d, d.mean()),
             "the sum of the cotangent is used everywhere": lambda d: np.full_like(d, d.sum()),
+            "of the cotangent only the first row is used": lambda d: _row(d, 0),
+            "of the cotangent only the last row is used": lambda d: _row(d, -1),
         }
         for words, way in ways.items():
             count = len(self.rule.program.inputs)
@@ -289,18 +289,33 @@ class _Search:
         one, k = self.seen[0], self.wrong[0]
         if any(seen.array(j) is None for seen in self.seen for j in self.wrong):
             return []
-        most = min(MOST_PAIRS, math.isqrt(2 * affordable(self.closed, 1)))
-        for first, second in itertools.combinations(self._mutants[:most], 2):
-            if first.changes.keys() & second.changes.keys():
-                continue
-            changes = {**first.changes, **second.changes}
-            arrays = self._asked(self.floats[0], changes)
-            if not self._is_close(np.asarray(one.array(k)), arrays[k], one, k):
-                continue
-            found = [arrays, *(self._asked(given, changes) for given in self.floats[1:])]
-            if all(self._gives(found, k) for k in self.wrong) and self._leaves_the_others(found):
-                return [f"{first.words}{AND}{second.words}"]
+        array, right = np.asarray(one.array(k)), one.right[k]
+        likely, changes = [], []
+        for mutant in self._mutants:
+            alone = self._asked(self.floats[0], mutant.changes)[k]
+            if np.isfinite(alone).all() and not self._is_close(alone, right, one, k):
+                likely.append(mutant)
+                changes.append(alone - right)
+        for i, mutant in enumerate(likely):
+            rest = array - right - changes[i]
+            for j in range(i + 1, len(likely)):
+                if not self._is_close(right + rest, right + changes[j], one, k):
+                    continue
+                both = {**mutant.changes, **likely[j].changes}
+                found = [self._asked(given, both) for given in self.floats]
+                if all(self._gives(found, k) for k in self.wrong) and self._leaves_the_others(
+                    found
+                ):
+                    return [f"{mutant.words}{AND}{likely[j].words}"]
         return []
+
+
+def _row(d: Array, k: int) -> Array:
+    """An array with all rows but one left 0."""
+    kept = np.zeros_like(d)
+    if d.ndim:
+        kept[k] = d[k]
+    return kept
 
 
 def _broadcast(a: Array, shape: tuple[int, ...]) -> Array | None:

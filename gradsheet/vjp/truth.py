@@ -121,12 +121,12 @@ class Truth:
                 pairs = zip(self.decisions, numbers.decisions, crossed, strict=True)
                 crossed = [cross | (one == 0) & (two != 0) for one, two, cross in pairs]
         for signs in _ways([k for k, d in enumerate(self.decisions) if _is_order(d)], crossed):
-            decided = [
+            told = [
                 np.where(cross, sign, d).astype(d.dtype)
                 for d, cross, sign in zip(self.decisions, crossed, signs, strict=True)
             ]
             with contextlib.suppress(StopIteration):  # where another branch is taken
-                found.append(run(closed, given, Decided(decided))[count:])
+                found.append(run(closed, given, Decided(self.decisions, told))[count:])
         at_it = [a.middle for a in self.asked]
         return [at_it, *[[InBalls(a).middle for a in arrays] for arrays in found]]
 

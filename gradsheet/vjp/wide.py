@@ -58,7 +58,7 @@ class Wide(Numbers):
         """Whether an array is of floats with their bounds."""
         return a.dtype.kind == "c"
 
-    def order(self, a: Array, b: Array) -> Array:
+    def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
         """The order of the floats."""
         apart, slack = abs(value(a) - value(b)), error(a) + error(b)
         self.unsure += int(np.count_nonzero((apart <= slack) & (slack > 0)))
