@@ -17,6 +17,7 @@ from manual.activations import Array
 
 COARSER = {"float64": "float32", "float32": "float32"}  # what is called rounded
 INSIDE = {"bfloat16": "float32", "float16": "float32"}  # what a type in memory is computed in
+COARSE = 16 * 2.0**-24  # of the largest entry: what of coarser floats is called rounded
 _WORDS = ("right", "rounded", "untold", "wrong")
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
 
@@ -72,7 +73,11 @@ class Seen:
         if not verdicts.any():
             return verdicts
         wide = self._inside(self.bounds(COARSER.get(self.dtype, self.dtype)).asked[k])
-        verdicts = np.where((verdicts == 3) & wide.contains(array), 1, verdicts)
+        is_coarse = wide.contains(array)
+        if self.dtype not in INSIDE:  # a constant of few digits, and no other constant
+            off = self.truth.asked[k].difference(array) - tight.asked[k].radius
+            is_coarse &= off <= COARSE * abs(self.right[k]).max(initial=0)
+        verdicts = np.where((verdicts == 3) & is_coarse, 1, verdicts)
         if self.dtype in INSIDE and wide.radius.max(initial=0) >= abs(self.right[k]).max(initial=0):
             verdicts = np.where(verdicts == 1, 2, verdicts)
         return np.where(verdicts == 3, 2, verdicts) if tight.unsure else verdicts
