@@ -112,7 +112,7 @@ def bce_with_logits(g, z, y):
 
 
 @backward_of(
-    lambda p, y: -(y * jnp.log(p) + (1 - y) * jnp.log(1 - p)).sum(),
+    lambda p, y: -jnp.where(y, jnp.log(p), jnp.log(1 - p)).sum(),
     lambda draw: (draw.parts(4, 3), draw.mask(4, 3)),
     ("p - y", "y - p", "negative"),
     ("/ (p * (1 - p))", ""),
