@@ -23,6 +23,7 @@ from manual.activations import Array
 
 BITS = 256
 SLACK = 4  # times what an operation errs by, for formulas of another form
+FLUSHED = 1e-30  # a least normal number below which programs may make numbers 0
 LEAST_PRODUCT = 64  # multiplications from which a matrix is worth making
 
 
@@ -201,7 +202,8 @@ class Floats(Balls):
     def __init__(self, bits: int, tiny: float, decisions: list[Array]):
         super().__init__()
         u = SLACK * arb(2) ** -bits
-        self.bits, self.tiny, self.unsure = bits, arb(0, u * tiny), 0
+        least = tiny if tiny < FLUSHED else u * tiny
+        self.bits, self.tiny, self.unsure = bits, arb(0, least), 0
         self.u, self.once, self.twice = u, arb(1, u), arb(1, 2 * u)
         self._made = iter(decisions)
         self._hold = np.frompyfunc(self._fits, 1, 1)

@@ -239,7 +239,7 @@ def branch(g, which, x):
 def _powers(x, count):
     """x to the power of a count, which a loop counts down."""
     n = jax.lax.while_loop(lambda n: n < 3, lambda n: n + 1, count)
-    return x**n
+    return x ** n.astype(x.dtype)
 
 
 @backward_of(

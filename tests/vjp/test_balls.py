@@ -196,3 +196,7 @@ def test_a_sum_in_any_order_lies_in_its_ball() -> None:
         for v in draw.permutation(a):
             total += v
         assert balls.ball(np.asarray(wide)[()]).contains(arb(float(total)))
+
+
+def test_what_is_made_0_below_the_normal_numbers_lies_in_its_ball() -> None:
+    assert not outside(["cube"] * 3, 0, "float32")
