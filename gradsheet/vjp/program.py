@@ -229,7 +229,8 @@ def _rewritten(value: Any) -> Any:
     if isinstance(value, ClosedJaxpr):
         return without_rules(value)
     if isinstance(value, tuple) and any(isinstance(item, ClosedJaxpr) for item in value):
-        return tuple(map(_rewritten, value))
+        items = map(_rewritten, value)
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     return value
 
 
