@@ -74,10 +74,13 @@ _FUNCTIONS: Mapping[str, Callable[..., arb]] = {
     "rem": lambda a, b: a - b * arb(_truncated(a / b)),
 }
 _STEPS = ("floor", "ceil", "round")  # whose values are whole
+_JUMPS = (*_STEPS, "rem")  # what has no derivative where another whole number begins
 
 
 def ball(value: Any) -> arb:
     """A number as a ball without a radius."""
+    if isinstance(value, np.generic):
+        value = value.item()
     return value if isinstance(value, arb) else arb(value)
 
 
@@ -141,6 +144,15 @@ class Balls(Numbers):
         self.decisions.append(ranks.reshape(a.shape))
         return ranks.reshape(a.shape)
 
+    def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
+        """A result; of one that jumps it is decided between which whole numbers."""
+        if name in _JUMPS:
+            self.decisions.append(self._whole_part(name, inputs, result))
+        return result
+
+    def _whole_part(self, name: str, inputs: Arrays, result: Array) -> Array:
+        return self.whole(balls(inputs[0]) / balls(inputs[1]) if name == "rem" else result)
+
     def whole(self, a: Array) -> Array:
         """The whole numbers towards 0 from balls."""
         return np.asarray(np.frompyfunc(lambda v: _truncated(ball(v)), 1, 1)(a)).astype(int)
@@ -183,6 +195,12 @@ class Decided(Balls):
         """The ranks as they were."""
         next(self._told)
         return next(self._made)
+
+    def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
+        """A result."""
+        if name in _JUMPS:
+            next(self._made), next(self._told)
+        return result
 
 
 class Floats(Balls):
@@ -233,6 +251,9 @@ class Floats(Balls):
 
     def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
         """A result with what is rounded on the way to it."""
+        if name in _JUMPS:
+            mine = self._whole_part(name, inputs, result)
+            self.unsure += int(np.count_nonzero(mine != next(self._made)))
         if name in ("add", "sub", "add_any", "mul", "square", "integer_pow", "one_minus_square"):
             return self._rounded(result, self.once)
         if name == "div":

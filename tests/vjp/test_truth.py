@@ -79,3 +79,58 @@ def test_no_entry_at_a_kink_is_left_out(at_zero: float) -> None:
         jnp.abs, x, backward=lambda args, g: g * np.where(args[0] == 0, at_zero, np.sign(args[0]))
     )
     assert check.verdict == "right", check
+
+
+@pytest.mark.parametrize(
+    ("step", "slope"),
+    [(jnp.floor, 0), (jnp.ceil, 0), (jnp.round, 0), (lambda x: x % 0.5, 1)],
+    ids=["floor", "ceil", "round", "rem"],
+)
+def test_a_jump_is_no_disagreement(step, slope: int) -> None:
+    """Small whole numbers are among the probes."""
+
+    def backward(args, g):
+        return g * (np.asarray(step(args[0])) + slope * args[0])
+
+    check = gradsheet.check_vjp(lambda x: x * step(x), X, backward=backward)
+    assert check.verdict == "right", check
+
+
+def test_results_of_whole_numbers_have_no_gradient() -> None:
+    def backward(args, g):
+        d = np.zeros_like(args[0])
+        np.put_along_axis(d, np.argsort(-args[0], 1, kind="stable")[:, :2], g[0], 1)
+        return d
+
+    check = gradsheet.check_vjp(lambda x: jax.lax.top_k(x, 2), X, backward=backward)
+    assert check.verdict == "right", check
+
+
+@pytest.mark.parametrize(
+    ("f", "slope"),
+    [
+        (lambda x: jnp.tile(x, (2, 1)), None),
+        (lambda x: x * jnp.searchsorted(jnp.arange(4.0), x), lambda x: np.ceil(x).clip(0, 4)),
+    ],
+    ids=["tile", "searchsorted"],
+)
+def test_operations_that_were_without_a_rule(f, slope) -> None:
+    def backward(args, g):
+        return g[: len(args[0])] + g[len(args[0]) :] if slope is None else g * slope(args[0])
+
+    assert gradsheet.check_vjp(f, X, backward=backward).verdict == "right"
+
+
+def test_a_linear_system_that_is_solved_in_ones_own_way() -> None:
+    diagonal = jnp.arange(1.0, 10.0)
+
+    def f(b):
+        def times(v):
+            return diagonal * v
+
+        return jax.lax.custom_linear_solve(times, b, lambda _, b: b / diagonal, symmetric=True)
+
+    def backward(args, g):
+        return g / np.arange(1.0, 10.0)
+
+    assert gradsheet.check_vjp(f, X[0], backward=backward).verdict == "right"
