@@ -17,7 +17,7 @@ from manual.activations import Array
 
 COARSER = {"float64": "float32", "float32": "float32"}  # what is called rounded
 INSIDE = {"bfloat16": "float32", "float16": "float32"}  # what a type in memory is computed in
-COARSE = 16 * 2.0**-24  # of the largest entry: what of coarser floats is called rounded
+UNITS = 16  # roundings of the largest entry that are called rounded
 _WORDS = ("right", "rounded", "untold", "wrong")
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
 
@@ -74,9 +74,12 @@ class Seen:
             return verdicts
         wide = self._inside(self.bounds(COARSER.get(self.dtype, self.dtype)).asked[k])
         is_coarse = wide.contains(array)
-        if self.dtype not in INSIDE:  # a constant of few digits, and no other constant
-            off = self.truth.asked[k].difference(array) - tight.asked[k].radius
-            is_coarse &= off <= COARSE * abs(self.right[k]).max(initial=0)
+        if self.dtype not in INSIDE:
+            off = self.truth.asked[k].difference(array)
+            size = UNITS * abs(self.right[k]).max(initial=0)
+            if not self.truth.program.is_cast:  # a constant of few digits, and no other constant
+                is_coarse &= off - tight.asked[k].radius <= 2.0**-24 * size
+            is_coarse |= off <= 2.0 ** -BITS[self.dtype] * size  # formulas that cancel
         verdicts = np.where((verdicts == 3) & is_coarse, 1, verdicts)
         if self.dtype in INSIDE and wide.radius.max(initial=0) >= abs(self.right[k]).max(initial=0):
             verdicts = np.where(verdicts == 1, 2, verdicts)

@@ -65,6 +65,12 @@ class Program:
         return work_of(self.forward.jaxpr)
 
     @cached_property
+    def is_cast(self) -> bool:
+        """Whether f itself computes something in floats of fewer bits."""
+        text = str(self.forward.jaxpr)
+        return any(f":{name}[" in text for name in ("f32", "bf16", "f16"))
+
+    @cached_property
     def pullback(self) -> ClosedJaxpr:
         """From all inputs and the cotangents to all outputs and the gradients
         by the inputs asked for."""

@@ -4,6 +4,7 @@ the floats, and mistakes planted in them are found."""
 from collections.abc import Iterable
 
 import jax
+import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
@@ -144,3 +145,43 @@ def test_another_constant_is_more_than_coarser_floats() -> None:
     """1e-5 beside a root and not in it: float32 would lose as much on the way."""
     for planted in OPERATIONS["layer_norm"].planted()[:2]:
         assert check_of(OPERATIONS["layer_norm"], planted.backward).verdict == "wrong"
+
+
+OTHER_FORMULAS = {
+    "softplus": lambda g, x: g * (1 - 1 / (1 + np.exp(x))),
+    "sigmoid": lambda g, x: g * (1 - np.tanh(x / 2) ** 2) / 4,
+    "tanh": lambda g, x: g / np.cosh(x) ** 2,
+    "cube": lambda g, x: 3 * g * np.exp(2 * np.log(abs(x))),
+    "logsumexp": lambda g, z: g[:, None] * np.exp(z - np.log(np.exp(z).sum(1, keepdims=True))),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", OTHER_FORMULAS)
+def test_other_formulas_are_not_called_wrong(name: str, dtype: str) -> None:
+    """They cancel where JAX's do not, or round where its numbers are exact."""
+    for seed in range(2):
+        with np.errstate(divide="ignore"):
+            check = check_of(
+                OPERATIONS[name],
+                lambda args, g: OTHER_FORMULAS[name](g, *args),
+                seed,
+                dtype=dtype,
+            )
+        assert check.right, check
+
+
+def test_floats_of_few_bits_inside_of_a_function_are_its_own_affair() -> None:
+    def f(x):
+        few = x.astype(jnp.float32)
+        return jax.nn.softmax(10 * few, -1).astype(x.dtype) * x
+
+    def backward(args, g):
+        x = args[0]
+        e = np.exp(10 * (x - x.max(-1, keepdims=True)).astype(np.float32))
+        s = e / e.sum(-1, keepdims=True)
+        d = (g * x).astype(np.float32)
+        return g * s + 10 * (s * (d - (d * s).sum(-1, keepdims=True))).astype(x.dtype)
+
+    x = np.random.default_rng(0).normal(size=(4, 30))
+    assert gradsheet.check_vjp(f, x, backward=backward).verdict == "rounded"
