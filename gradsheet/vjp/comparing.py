@@ -17,6 +17,7 @@ from manual.activations import Array
 
 COARSER = {"float64": "float32", "float32": "float32"}  # what is called rounded
 INSIDE = {"bfloat16": "float32", "float16": "float32"}  # what a type in memory is computed in
+NEAR = 64  # roundings of the largest entry within which there is no doubt
 UNITS = 16  # roundings of the largest entry that are called rounded
 _WORDS = ("right", "rounded", "untold", "wrong")
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
@@ -55,7 +56,12 @@ class Seen:
         """Whether floats tell the truth from anything else."""
         size = abs(self.right[k]).max(initial=0)
         errors = self._inside(self.bounds(INSIDE.get(self.dtype, self.dtype)).asked[k]).radius
-        return bool(errors.max(initial=0) < size or size == 0)
+        if errors.max(initial=0) < size or size == 0:
+            return True
+        # Bounds grow faster than errors, as in long recurrences: there it counts how near it is.
+        units = 1 if self.dtype in INSIDE else NEAR
+        off = self.truth.asked[k].difference(np.asarray(self.array(k)))
+        return bool((off <= units * 2.0 ** -BITS[self.dtype] * size).all())
 
     def array(self, k: int) -> Array | None:
         """An array of the answer; None where it has none of the right shape;

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import gradsheet
-from tests.vjp.operations import Planted, all_operations, in_type, planted_anywhere
+from tests.vjp.operations import Draw, Planted, all_operations, in_type, planted_anywhere
 
 OPERATIONS = all_operations()
 ALL = [*OPERATIONS.values()]
@@ -185,3 +185,18 @@ def test_floats_of_few_bits_inside_of_a_function_are_its_own_affair() -> None:
 
     x = np.random.default_rng(0).normal(size=(4, 30))
     assert gradsheet.check_vjp(f, x, backward=backward).verdict == "rounded"
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_long_recurrences_are_judged(dtype: str) -> None:
+    """Their bounds are wider than the gradients."""
+    draw = Draw(2)
+    args = draw(40, 2, 4), draw(2, 4), draw(2, 4), draw(16, 8)
+    lstm = OPERATIONS["lstm"]
+    check = gradsheet.check_vjp(lstm.f, *args, backward=lstm.backward, dtype=dtype)
+    assert check.verdict == "right", check
+    wrong = gradsheet.check_vjp(
+        lstm.f, *args, backward=lambda a, g: [1.01 * d for d in lstm.backward(a, g)], dtype=dtype
+    )
+    assert not wrong.right
