@@ -90,20 +90,41 @@ class _Search:
         return relation([self._pair(one, k) for one in self.seen]) or self._by_a_factor(k)
 
     def _by_a_factor(self, k: int) -> str:
-        """The truth without a factor that f computes, or with one too many."""
-        per_probe = [values(self.closed, self._steps, given) for given in self.floats]
-        for entries in zip(*per_probe, strict=False):
-            line, shape = entries[0][0], self.rule.wanted[k].shape
-            factors = [_broadcast(factor, shape) for _, factor in entries]
-            for words, is_missing in (("is missing", True), ("is there once too often", False)):
+        """The truth without a factor that f computes, or with one too many; or
+        such a factor in place of the derivative."""
+        shape = self.rule.wanted[k].shape
+        is_alone = all(
+            [d.shape for d in one.truth.probe.directions] == [shape] for one in self.seen
+        )
+        for entries in zip(*map(self._values, self.floats), strict=False):
+            line, factors = entries[0][0], [_broadcast(factor, shape) for _, factor in entries]
+            if any(factor is None or (factor == 1).all() for factor in factors):
+                continue
+            pairs = [
+                (one, np.asarray(one.array(k)), np.asarray(factor))
+                for one, factor in zip(self.seen, factors, strict=True)
+            ]
+            for words, given, expected in (
+                (f"a factor is missing that {line} gives", _product, _right),
+                (f"a factor is there once too often that {line} gives", _answer, _right_product),
+                (f"the cotangent times what {line} gives", _answer, _cotangent_product),
+            ):
+                if expected is _cotangent_product and not is_alone:
+                    continue
                 if all(
-                    factor is not None
-                    and (factor != 1).any()
-                    and self._is_close(*_multiplied(one, k, factor, is_missing), one, k)
-                    for one, factor in zip(self.seen, factors, strict=True)
+                    self._is_close(given(a, v), expected(one, k, v), one, k) for one, a, v in pairs
                 ):
-                    return f"everywhere a factor from {line} {words}"
+                    return f"everywhere {words}"
         return ""
+
+    def _values(self, given: Sequence[Array]) -> list[tuple[str, Array]]:
+        """What f computes, by the lines that do, and what it is given and gives."""
+        program = self.rule.program
+        found = values(self.closed, self._steps, given)
+        out = floats_of(program.forward, given[: len(program.inputs)], {})
+        named = zip(program.outputs, out, strict=True)
+        inputs = zip(program.inputs, given, strict=False)
+        return [*found, *((leaf.name, a) for leaf, a in (*named, *inputs) if leaf.is_float)]
 
     def _pair(self, one: Seen, k: int) -> Pair:
         others = {
@@ -152,6 +173,7 @@ class _Search:
         """What may have been done, and the arrays which that gives."""
         if not self.rule.is_forward:
             yield from self._of_cotangents()
+            yield from self._of_inputs()
         yield from self._seen([*self._mutants, *self._of_constants()])
 
     def constants(self) -> Iterator[tuple[str, Found]]:
@@ -231,6 +253,30 @@ class _Search:
             count = len(self.rule.program.inputs)
             changed = ([*g[:count], *(way(d) for d in g[count:])] for g in self.floats)
             yield words, [self._asked(given, {}) for given in changed]
+
+    def _of_inputs(self) -> Iterator[tuple[str, Found]]:
+        """The gradient at other numbers than those given: at what f gives, or at
+        the negative."""
+        program = self.rule.program
+        for place in self.rule.program.asked:
+            leaf = program.inputs[place]
+            ways = [(f"-{leaf.name}", lambda given, k=place: -given[k])]
+            for k in program.moved:
+                if program.outputs[k].shape == leaf.shape:
+                    ways.append(
+                        (program.outputs[k].name, lambda given, k=k: self._result(given, k))
+                    )
+            for words, way in ways:
+                found = []
+                for given in self.floats:
+                    moved = list(given)
+                    moved[place] = way(given)
+                    found.append(self._asked(moved, {}))
+                yield f"the derivative is taken at {words} in place of {leaf.name}", found
+
+    def _result(self, given: Sequence[Array], k: int) -> Array:
+        program = self.rule.program
+        return floats_of(program.forward, given[: len(program.inputs)], {})[k]
 
     def _asked(self, given: Sequence[Array], changes: Mapping[int, Change]) -> list[Array]:
         found = floats_of(self.closed, given, changes)
@@ -325,9 +371,24 @@ def _broadcast(a: Array, shape: tuple[int, ...]) -> Array | None:
     return np.broadcast_to(a, shape) if fits else None
 
 
-def _multiplied(one: Seen, k: int, factor: Array, is_missing: bool) -> tuple[Array, Array]:
-    array, right = np.asarray(one.array(k)), one.right[k]
-    return (array * factor, right) if is_missing else (array, right * factor)
+def _product(a: Array, factor: Array) -> Array:
+    return np.asarray(a * factor)
+
+
+def _answer(a: Array, factor: Array) -> Array:
+    return a
+
+
+def _right(one: Seen, k: int, factor: Array) -> Array:
+    return one.right[k]
+
+
+def _right_product(one: Seen, k: int, factor: Array) -> Array:
+    return np.asarray(one.right[k] * factor)
+
+
+def _cotangent_product(one: Seen, k: int, factor: Array) -> Array:
+    return np.asarray(one.truth.probe.directions[0] * factor)
 
 
 def _root(off: Callable[[float], float], start: float) -> float | None:

@@ -22,6 +22,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.extend.core.primitives import closed_call_p
 
 _RULED = ("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_jvp_call")
+_CALLED = ("jaxpr", "call_jaxpr", "fun_jaxpr", "cond_jaxpr", "body_jaxpr", "branches")
 _LIBRARIES = ("jax/", "jax\\")  # whose own rules are kept: jax.nn.relu is 0 at 0
 
 
@@ -259,8 +260,11 @@ def _is_ruled(equation: Any) -> bool:
 
 def called(equation: Any) -> list[Any]:
     """The programs that an equation calls."""
-    found = (getattr(item, "jaxpr", item) for item in _inner(equation))
-    return [program for program in found if hasattr(program, "eqns")]
+    values = (equation.params[key] for key in _CALLED if key in equation.params)
+    listed = (
+        item for value in values for item in (value if isinstance(value, tuple) else (value,))
+    )
+    return [getattr(item, "jaxpr", item) for item in listed]
 
 
 def work_of(jaxpr: Any) -> int:
