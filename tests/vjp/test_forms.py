@@ -171,7 +171,9 @@ TORCH = {
 WHY = "comes with the extra peers, which is not installed"
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", ["float64", "bfloat16", pytest.param("float32", marks=pytest.mark.exhaustive)]
+)
 @pytest.mark.parametrize("name", TORCH)
 def test_functions_of_torch(name: str, dtype: str) -> None:
     torch = pytest.importorskip("torch", reason=WHY)
@@ -323,7 +325,17 @@ def _f_and_args():
 # Arrays of JAX, and floats of few bits
 
 
-@pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32, jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        jnp.float32,
+        jnp.bfloat16,
+        *[
+            pytest.param(dtype, marks=pytest.mark.exhaustive)
+            for dtype in (jnp.float64, jnp.float16)
+        ],
+    ],
+)
 @pytest.mark.parametrize("name", ["affine", "silu", "layer_norm", "attention"])
 def test_arrays_of_jax(name: str, dtype) -> None:
     operation = OPERATIONS[name]

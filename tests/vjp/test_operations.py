@@ -92,7 +92,7 @@ def missed(mistakes: Iterable[Planted]) -> tuple[list[str], dict[str, int]]:
 
 
 @pytest.mark.parametrize(
-    "name", ["relu", "mean", "affine", "embedding", "cross_entropy", "layer_norm", "dropout"]
+    "name", ["relu", "mean", "affine", "embedding", "cross_entropy", "layer_norm"]
 )
 def test_a_mistake_is_found(name: str) -> None:
     mistakes = OPERATIONS[name].planted()
