@@ -101,8 +101,7 @@ def test_floats_of_many_programs_lie_in_their_balls(names, seed: int, dtype: str
 
 @pytest.mark.parametrize("name", STEPS)
 def test_of_every_operation(name: str) -> None:
-    for seed in range(3):
-        assert not outside([name], seed, "float32")
+    assert not outside([name], 0, "float32")
 
 
 # What floats hold is exact, and nothing wider than it must be

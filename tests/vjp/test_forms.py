@@ -264,7 +264,9 @@ clipped.defvjp(lambda x: (x, None), lambda _, g: (jnp.clip(g, -1, 1),))
     ],
     ids=["softplus", "tree", "custom_jvp"],
 )
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", pytest.param("float64", marks=pytest.mark.exhaustive)]
+)
 def test_rules_of_jax(f, args, kwargs, dtype: str) -> None:
     check = gradsheet.check_vjp(f, *args, kwargs=kwargs, dtype=dtype)
     assert check.verdict == "right", check
