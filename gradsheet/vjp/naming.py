@@ -343,7 +343,9 @@ class _Search:
             array = one.array(k)
             if array is not None and self._gives([[*arrays] for arrays in found], k):
                 balls = InBalls(wide[k])
-                kept = balls.stored(BITS[one.dtype]) if one.dtype in INSIDE else balls
+                kept = (
+                    balls.stored(BITS[one.dtype], TINY[one.dtype]) if one.dtype in INSIDE else balls
+                )
                 return bool(kept.contains(array).all())
         return False
 

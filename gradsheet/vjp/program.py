@@ -66,6 +66,12 @@ class Program:
         return work_of(self.forward.jaxpr)
 
     @cached_property
+    def is_cast(self) -> bool:
+        """Whether f itself computes something in floats of fewer bits."""
+        text = str(self.forward.jaxpr)
+        return any(f":{name}[" in text for name in ("f32", "bf16", "f16"))
+
+    @cached_property
     def pullback(self) -> ClosedJaxpr:
         """From all inputs and the cotangents to all outputs and the gradients
         by the inputs asked for."""
@@ -239,7 +245,8 @@ def _rewritten(equation: Any, called: Callable[[Any], ClosedJaxpr | None]) -> An
         if isinstance(value, ClosedJaxpr):
             return rewritten(value, called)
         if isinstance(value, tuple) and any(isinstance(item, ClosedJaxpr) for item in value):
-            return tuple(map(inside, value))
+            items = map(inside, value)
+            return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
         return value
 
     params = {name: inside(value) for name, value in equation.params.items()}
