@@ -30,6 +30,7 @@ from gradsheet.numbers.budget import MAX_OPERATIONS
 from gradsheet.solution.pages import MARKS
 from gradsheet.truth.graph_point import MAX_ENTRIES
 from gradsheet.vjp.balls import BITS, SLACK
+from gradsheet.vjp.comparing import UNITS
 from gradsheet.vjp.truth import MOST_IN_BALLS, SIDES
 from manual.activations import ACTIVATIONS
 from manual.losses import LOSSES
@@ -255,9 +256,10 @@ def test_the_page_names_every_argument_and_limit_of_a_check():
         assert f"`{name}`" in FUNCTION or f"`*{name}`" in FUNCTION, name
     assert f"more than {MOST_IN_BALLS:,} operations" in FUNCTION
     assert f"numbers of {BITS} bits" in FUNCTION
-    assert (SIDES, SLACK) == (6, 4)
-    assert "in six directions drawn at\nrandom" in FUNCTION
+    assert (SIDES, SLACK) == (3, 4)
+    assert "in three directions drawn at\nrandom" in FUNCTION
     assert "with four times the unit roundoff" in FUNCTION
+    assert f"no more than {UNITS} roundings of the largest entry" in FUNCTION
 
 
 def test_the_page_has_what_is_said_of_public_reports():

@@ -33,7 +33,7 @@ Arrays = Sequence[Array]
 Function = Callable[..., Any]  # of one number, or of two
 
 _OF_NUMBERS = {**p.SUMS_OF_PRODUCTS, **p.SUMS, **p.PRODUCTS}
-_COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+_COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge", "eq_to", "lt_to", "le_to")
 _WRAPPERS = ("jaxpr", "call_jaxpr", "fun_jaxpr")  # the parameters that hold what is called
 
 
@@ -226,7 +226,7 @@ def _of_order(name: str, inputs: Arrays, params: Any, numbers: Numbers) -> Any:
     """What an operation gives that compares numbers; None of any other."""
     a = inputs[0]
     if name in _COMPARISONS:
-        return p.compared(name, numbers.order(*inputs, locates=name in ("eq", "ne")))
+        return p.compared(name, numbers.order(*inputs, locates=name in ("eq", "ne", "eq_to")))
     if name in p.BY_RANKS:
         return _as_objects(p.BY_RANKS[name](a, numbers.ranks(a), **params), inputs)
     match name:
@@ -293,4 +293,12 @@ def _cond(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
     return run_exactly(branches[min(max(int(index), 0), len(branches) - 1)], operands, numbers)
 
 
-_CONTROL = {"scan": _scan, "while": _while, "cond": _cond}
+def _linear_solve(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
+    """By the program that solves, whatever the matrix is made of."""
+    counts = params["const_lengths"]
+    start = counts.matvec + counts.vecmat
+    consts, b = inputs[start : start + counts.solve], inputs[sum(counts) :]
+    return run_exactly(params["jaxprs"].solve, [*consts, *b], numbers)
+
+
+_CONTROL = {"scan": _scan, "while": _while, "cond": _cond, "custom_linear_solve": _linear_solve}

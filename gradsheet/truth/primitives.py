@@ -28,6 +28,9 @@ _TRUTHS = {
     "le": lambda order: order <= 0,
     "gt": lambda order: order > 0,
     "ge": lambda order: order >= 0,
+    "eq_to": lambda order: order == 0,  # in an order that nan has a place in, too
+    "lt_to": lambda order: order < 0,
+    "le_to": lambda order: order <= 0,
 }
 
 
@@ -396,6 +399,7 @@ MOVES: Mapping[str, Rule] = {
     "dynamic_slice": _dynamic_slice,
     "dynamic_update_slice": _dynamic_update_slice,
     "pad": _padded,
+    "tile": lambda a, reps, **_: np.tile(a, reps),
     "rev": lambda a, dimensions, **_: np.flip(a, tuple(dimensions)),
     "gather": _gather,
     "scatter": _scatter,

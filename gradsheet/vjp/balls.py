@@ -24,6 +24,7 @@ from manual.activations import Array
 
 BITS = 256
 SLACK = 4  # times what an operation errs by, for formulas of another form
+FLUSHED = 1e-30  # a least normal number below which programs may make numbers 0
 LEAST_PRODUCT = 64  # multiplications from which a matrix is worth making
 
 
@@ -74,12 +75,13 @@ _FUNCTIONS: Mapping[str, Callable[..., arb]] = {
     "rem": lambda a, b: a - b * arb(_truncated(a / b)),
 }
 _STEPS = ("floor", "ceil", "round")  # whose values are whole
+_JUMPS = (*_STEPS, "rem")  # what has no derivative where another whole number begins
 
 
 def ball(value: Any) -> arb:
     """A number as a ball without a radius."""
-    if isinstance(value, np.integer):
-        value = int(value)
+    if isinstance(value, np.generic):
+        value = value.item()
     return value if isinstance(value, arb) else arb(value)
 
 
@@ -93,8 +95,7 @@ class Balls(Numbers):
     """Balls as narrow as may be. What is compared, and how that came out, is
     kept in `decisions`, for other numbers to follow."""
 
-    def __init__(self, stopped: list[Array] | None = None, tied: int = 0) -> None:
-        self.tied = tied
+    def __init__(self, stopped: list[Array] | None = None) -> None:
         self.decisions: list[Array] = []
         self.ties = 0
         self.stopped: list[Array] = []  # what was let through with its derivative stopped
@@ -128,11 +129,9 @@ class Balls(Numbers):
         return np.array(found, object).reshape(*a.shape[:-2], rows, columns)
 
     def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
-        """The order of pairs; of those that overlap, that of what is `tied`."""
+        """The order of pairs; of those that overlap, 0."""
         order = super().order(a, b)
         self.ties += int(np.count_nonzero(order == 0))
-        if self.tied and not locates:
-            order = np.where(order == 0, np.int8(self.tied), order)
         self.decisions.append(order)
         return order
 
@@ -145,6 +144,15 @@ class Balls(Numbers):
         self.ties += a.size - len({*ranks.tolist()})
         self.decisions.append(ranks.reshape(a.shape))
         return ranks.reshape(a.shape)
+
+    def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
+        """A result; of one that jumps it is decided between which whole numbers."""
+        if name in _JUMPS:
+            self.decisions.append(self._whole_part(name, inputs, result))
+        return result
+
+    def _whole_part(self, name: str, inputs: Arrays, result: Array) -> Array:
+        return self.whole(balls(inputs[0]) / balls(inputs[1]) if name == "rem" else result)
 
     def whole(self, a: Array) -> Array:
         """The whole numbers towards 0 from balls."""
@@ -171,6 +179,31 @@ class _Key:
         return bool(self.value < other.value)
 
 
+class Decided(Balls):
+    """Balls of which comparisons come out as they are told to, but those that find
+    where something stands, which come out as they did."""
+
+    def __init__(self, made: list[Array], told: list[Array]):
+        super().__init__()
+        self._made, self._told = iter(made), iter(told)
+
+    def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
+        """The order that is told."""
+        made, told = next(self._made), next(self._told)
+        return made if locates else told
+
+    def ranks(self, a: Array) -> Array:
+        """The ranks as they were."""
+        next(self._told)
+        return next(self._made)
+
+    def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
+        """A result."""
+        if name in _JUMPS:
+            next(self._made), next(self._told)
+        return result
+
+
 class Floats(Balls):
     """Balls that hold whatever floats of a type make of a program, in any order
     of its sums (N. Higham, Accuracy and Stability of Numerical Algorithms, 2002,
@@ -188,7 +221,8 @@ class Floats(Balls):
     def __init__(self, bits: int, tiny: float, decisions: list[Array]):
         super().__init__()
         u = SLACK * arb(2) ** -bits
-        self.bits, self.tiny, self.unsure = bits, arb(0, u * tiny), 0
+        least = tiny if tiny < FLUSHED else u * tiny
+        self.bits, self.tiny, self.unsure = bits, arb(0, least), 0
         self.u, self.once, self.twice = u, arb(1, u), arb(1, 2 * u)
         self._made = iter(decisions)
         self._hold = np.frompyfunc(self._fits, 1, 1)
@@ -218,6 +252,9 @@ class Floats(Balls):
 
     def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
         """A result with what is rounded on the way to it."""
+        if name in _JUMPS:
+            mine = self._whole_part(name, inputs, result)
+            self.unsure += int(np.count_nonzero(mine != next(self._made)))
         if name in ("add", "sub", "add_any", "mul", "square", "integer_pow", "one_minus_square"):
             return self._rounded(result, self.once)
         if name == "div":
@@ -227,7 +264,11 @@ class Floats(Balls):
             return self._sum(name, inputs, result, params)
         if name in _STEPS or name == "is_finite":
             return result
-        if name in ("cumprod", "reduce_prod", "triangular_solve"):
+        if name == "triangular_solve":
+            off = _solved_off(inputs[0], inputs[1], **params)
+            wide = arb(0, self.u * 2)
+            return np.asarray(np.asarray(balls(result), object) + off * wide + self.tiny, object)
+        if name in ("cumprod", "reduce_prod"):
             wide = arb(1, self.u * 2 * max(inputs[0].shape))
             return self._each(lambda v: v * wide + self.tiny, result)
         return self._rounded(result, self.twice)
@@ -281,6 +322,24 @@ class Floats(Balls):
             return wide
         held = np.frompyfunc(lambda size: bool(size.is_exact() and size <= most), 1, 1)(sizes)
         return np.where(np.asarray(held, bool), result, wide)
+
+
+def _solved_off(a: Array, b: Array, left_side: bool, **params: Any) -> Array:
+    """How far a solution of a triangular system is off, in units of a rounding of
+    one operation (Higham, section 8.2): 2 (n + 2) M^-1 D M^-1 |b|, where M has the
+    sizes of the diagonal D of A, and those of all else with a minus."""
+    a, b = abs(np.asarray(balls(a), object)), abs(np.asarray(balls(b), object))
+    n = a.shape[-1]
+    diagonal = a[..., range(n), range(n)]
+    compared = -a
+    compared[..., range(n), range(n)] = diagonal
+    if params["unit_diagonal"]:
+        diagonal = diagonal * 0 + 1
+    solve = primitives.PRODUCTS["triangular_solve"]
+    first = solve(compared, b, left_side=left_side, **params)
+    weighed = first * (diagonal[..., :, None] if left_side else diagonal[..., None, :])
+    second = solve(compared, weighed, left_side=left_side, **params)
+    return np.asarray(abs(second) * 2 * (n + 2), object)
 
 
 def _grid(a: Array) -> float:

@@ -144,7 +144,7 @@ class Rule:
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise Misbehaved(f"it returns {_kind_of(returned)}, expected (out, tangent of out)")
         out, tangent = returned
-        leaves = jax.tree.leaves(tangent, is_leaf=lambda leaf: leaf is None)
+        leaves = jax.tree.leaves(tangent, is_leaf=_is_none)
         if len(leaves) == len(self.program.outputs):
             leaves = [leaves[k] for k in self.program.moved]
         if len(leaves) != len(self.wanted):
@@ -226,9 +226,12 @@ class Rule:
         found: list[Any] = [None] * len(self.program.inputs)
         for k, part in enumerate(parts):
             places = self._places_of(k)
-            leaves = jax.tree.leaves(part, is_leaf=lambda leaf: leaf is None)
+            leaves = jax.tree.leaves(part, is_leaf=_is_none)
+            given = jax.tree.leaves(arguments[k], is_leaf=_is_none)
             if part is None:
                 leaves = [None] * len(places)
+            elif len(leaves) == len(given):  # where the argument has None, nothing is asked for
+                leaves = [leaf for leaf, of in zip(leaves, given, strict=True) if of is not None]
             if len(leaves) != len(places):
                 name = self.program.inputs[places[0]].name.partition("[")[0] if places else k
                 raise Misbehaved(
@@ -283,6 +286,10 @@ class Rule:
             self.accuse(f"its forward pass returns {len(leaves)} arrays, f returns {count}")
             return None
         return [self._array_of(leaf)[0] for leaf in leaves]
+
+
+def _is_none(leaf: Any) -> bool:
+    return leaf is None
 
 
 def _kind_of(value: Any) -> str:

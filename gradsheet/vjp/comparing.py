@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from gradsheet.checking.rounding import TINY
 from gradsheet.vjp.calling import Answer, Rule
 from gradsheet.vjp.enclosed import Enclosed
 from gradsheet.vjp.program import Leaf
@@ -16,6 +17,8 @@ from manual.activations import Array
 
 COARSER = {"float64": "float32", "float32": "float32"}  # what is called rounded
 INSIDE = {"bfloat16": "float32", "float16": "float32"}  # what a type in memory is computed in
+NEAR = 64  # roundings of the largest entry within which there is no doubt
+UNITS = 16  # roundings of the largest entry that are called rounded
 _WORDS = ("right", "rounded", "untold", "wrong")
 _FORGIVEN = -1  # among the verdicts: right at a kink, and not the truth
 MOST_LISTED = 4  # entries that are named
@@ -55,7 +58,12 @@ class Seen:
         """Whether floats tell the truth from anything else."""
         size = abs(self.right[k]).max(initial=0)
         errors = self._inside(self.bounds(INSIDE.get(self.dtype, self.dtype)).asked[k]).radius
-        return bool(errors.max(initial=0) < size or size == 0)
+        if errors.max(initial=0) < size or size == 0:
+            return True
+        # Bounds grow faster than errors, as in long recurrences: there it counts how near it is.
+        units = 1 if self.dtype in INSIDE else NEAR
+        off = self.truth.asked[k].difference(np.asarray(self.array(k)))
+        return bool((off <= units * 2.0 ** -BITS[self.dtype] * size).all())
 
     def array(self, k: int) -> Array | None:
         """An array of the answer; None where it has none of the right shape;
@@ -73,19 +81,27 @@ class Seen:
         if not verdicts.any():
             return verdicts
         wide = self._inside(self.bounds(COARSER.get(self.dtype, self.dtype)).asked[k])
-        verdicts = np.where((verdicts == 3) & wide.contains(array), 1, verdicts)
+        is_coarse = wide.contains(array)
+        if self.dtype not in INSIDE:
+            off = self.truth.asked[k].difference(array)
+            size = UNITS * abs(self.right[k]).max(initial=0)
+            if not self.truth.program.is_cast:  # a constant of few digits, and no other constant
+                is_coarse &= off - tight.asked[k].radius <= 2.0**-24 * size
+            is_coarse |= off <= 2.0 ** -BITS[self.dtype] * size  # formulas that cancel
+        verdicts = np.where((verdicts == 3) & is_coarse, 1, verdicts)
         if self.dtype in INSIDE and wide.radius.max(initial=0) >= abs(self.right[k]).max(initial=0):
             verdicts = np.where(verdicts == 1, 2, verdicts)
         return np.where(verdicts == 3, 2, verdicts) if tight.unsure else verdicts
 
     def _inside(self, enclosed: Enclosed) -> Enclosed:
         """What is computed in a type and stored in another."""
-        return enclosed.stored(BITS[self.dtype]) if self.dtype in INSIDE else enclosed
+        is_inside = self.dtype in INSIDE
+        return enclosed.stored(BITS[self.dtype], TINY[self.dtype]) if is_inside else enclosed
 
     def gives_the_output(self, place: int, array: Array) -> bool:
-        """Whether an array is what f gives, as exactly as float32 would: f is
-        not what is judged."""
-        wide = self.bounds("float32").outputs[place]
+        """Whether an array is what f gives, as exactly as float32 would, or the
+        type throughout: f is not what is judged."""
+        wide = self.bounds(self.dtype if self.dtype in INSIDE else "float32").outputs[place]
         return bool(self._inside(wide).contains(np.asarray(array, float)).all())
 
     def beside_a_kink(self, k: int) -> Array:
@@ -94,9 +110,11 @@ class Seen:
         if not self.truth.in_balls:
             return self.truth.differs[k]
         array = np.asarray(self.array(k))
-        sides = np.array([self.right[k], *(side[k] for side in self.truth.sides)])
-        slack = 4 * 2.0 ** -BITS[self.dtype] * abs(sides).max(0) + self.errors(k)
-        return np.asarray((array >= sides.min(0) - slack) & (array <= sides.max(0) + slack))
+        sides = np.array([side[k] for side in self.truth.sides])
+        sides[~np.isfinite(sides)] = np.nan  # what nobody gets
+        low, high = np.fmin.reduce(sides), np.fmax.reduce(sides)
+        slack = 4 * 2.0 ** -BITS[self.dtype] * np.maximum(abs(low), abs(high)) + self.errors(k)
+        return np.asarray((array >= low - slack) & (array <= high + slack))
 
 
 def judged(seen: Sequence[Seen], k: int, name: str, *, between: bool) -> tuple[Judged, list[str]]:
@@ -133,7 +151,8 @@ def judged(seen: Sequence[Seen], k: int, name: str, *, between: bool) -> tuple[J
     if worst == 3:
         remarks += _which(name, np.any([found == worst for found in verdicts], 0))
     elif worst == 1:
-        remarks.append(f"{name}: {_rounded(seen[0].dtype)}")
+        size = max(abs(one.right[k]).max(initial=0) for one in seen)
+        remarks.append(f"{name}: {_rounded(seen[0].dtype, difference / size)}")
     return Judged(name, _WORDS[worst], difference, where if worst else ""), remarks
 
 
@@ -156,9 +175,14 @@ def _untold(seen: Sequence[Seen]) -> str:
     return f"{dtype} may be off by more than its largest entry"
 
 
-def _rounded(dtype: str) -> str:
+def _rounded(dtype: str, part: float) -> str:
+    """What is off by a part of the largest entry, no more than is called rounded."""
     if dtype in INSIDE:
         return f"as far off as arithmetic in {dtype} may be; computed in float32 it would be closer"
+    if part <= UNITS * 2.0 ** -BITS[dtype]:
+        return (
+            f"off by less than {UNITS} roundings of its largest entry, as formulas that cancel are"
+        )
     return f"farther off than {dtype} explains, no farther than {COARSER[dtype]} does"
 
 

@@ -34,8 +34,9 @@ class Enclosed(ABC):
         """How far floats are from the middle."""
 
     @abstractmethod
-    def stored(self, bits: int) -> "Enclosed":
-        """The same, rounded once more to a significand of so many bits."""
+    def stored(self, bits: int, tiny: float) -> "Enclosed":
+        """The same, rounded once more to a significand of so many bits, below
+        the least normal number to multiples of its last."""
 
     @property
     def is_exact(self) -> bool:
@@ -77,13 +78,13 @@ class InBalls(Enclosed):
         pairs = zip(array.flat, entries(self.array), strict=True)
         return _floats([abs(float((arb(float(a)) - v).mid())) for a, v in pairs], self.array)
 
-    def stored(self, bits: int) -> "InBalls":
-        """The same, rounded once more to a significand of so many bits."""
-        once = arb(1, 2.0**-bits)
+    def stored(self, bits: int, tiny: float) -> "InBalls":
+        """The same, rounded once more."""
+        once, least = arb(1, 2.0**-bits), arb(0, tiny * 2.0**-bits)
 
         def kept(v: arb) -> arb:
             is_held = v.is_exact() and int(v.man_exp()[0]).bit_length() <= bits
-            return v if is_held else v * once
+            return v if is_held and (abs(v) >= tiny or not v) else v * once + least
 
         return InBalls(np.asarray(np.frompyfunc(kept, 1, 1)(balls(self.array)), object))
 
@@ -113,9 +114,10 @@ class InFloats(Enclosed):
         """How far floats are from these."""
         return np.asarray(abs(array - self.floats))
 
-    def stored(self, bits: int) -> "InFloats":
-        """The same, rounded once more to a significand of so many bits."""
-        return InFloats(self.floats, self.errors + 2.0**-bits * (abs(self.floats) + self.errors))
+    def stored(self, bits: int, tiny: float) -> "InFloats":
+        """The same, rounded once more."""
+        off = 2.0**-bits * (abs(self.floats) + self.errors + tiny)
+        return InFloats(self.floats, self.errors + off)
 
 
 def _floats(numbers: list[float], like: Array) -> Array:

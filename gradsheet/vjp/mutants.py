@@ -25,8 +25,8 @@ from gradsheet.vjp.program import called, exactly, work_of
 from manual.activations import Array
 
 MOST = 400  # mutants that are tried
-MOST_NUMBERS = 300_000_000  # that all of them may compute
-_INSIDE = ("jaxpr", "call_jaxpr", "fun_jaxpr", "body_jaxpr", "branches")
+MOST_WORK = 150_000_000  # that all of them may take, in numbers computed
+EACH = 1_000  # numbers that take as long as an equation takes to begin
 _LIBRARIES = (str(Path(__file__).parent.parent) + os.sep, "site-packages")
 
 Change = Callable[[Arrays, list[Array]], list[Array]]
@@ -225,8 +225,30 @@ def _without_a_term(step: Step) -> Iterator[Mutant]:
         yield step.mutant(_only(1 - k), f"{what} is missing {step.where}")
 
 
+def _without_a_path(step: Step) -> Iterator[Mutant]:
+    for k in (0, 1):
+        yield step.mutant(_only(1 - k), f"one of the paths back through {step.line} is missing")
+
+
 def _without_a_minus(step: Step) -> Iterator[Mutant]:
     yield step.mutant(_only(0), f"the minus is missing {step.where}")
+
+
+def _with_a_matrix_turned(step: Step) -> Iterator[Mutant]:
+    for k, flag in enumerate(step.moving):
+        shape = step.equation.invars[k].aval.shape
+        if not flag and len(shape) == 2 and shape[0] == shape[1]:
+            yield step.mutant(_turned_first(step, k), f"a matrix is transposed {step.where}")
+
+
+def _turned_first(step: Step, k: int) -> Change:
+    rule, params = primitives.SUMS_OF_PRODUCTS["dot_general"], step.equation.params
+
+    def change(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+        turned = [a.T if j == k else a for j, a in enumerate(inputs)]
+        return [rule(*turned, product=primitives.matrix_product, **params)]
+
+    return change
 
 
 def _without_a_turn(step: Step) -> Iterator[Mutant]:
@@ -248,11 +270,14 @@ def _summed_otherwise(flowing: Sequence[Step]) -> Iterator[Mutant]:
     for step in flowing:
         equation = step.equation
         out = equation.outvars[0]
-        if equation.primitive.name == "reduce_sum":
+        is_sum = equation.primitive.name == "reduce_sum"
+        is_same = is_sum and equation.invars[0].aval.size == out.aval.size
+        if is_sum and not is_same:
             homes[id(out)] = step
-        home = next((homes[id(v)] for v in equation.invars if id(v) in homes), None)
-        if home is None or equation.primitive.name not in _SPREADING:
+        before = next((homes[id(v)] for v in equation.invars if id(v) in homes), None)
+        if before is None or not (is_same or equation.primitive.name in _SPREADING):
             continue
+        home = before
         summed = home.equation.invars[0].aval.shape
         if out.aval.shape != summed:
             homes[id(out)] = home
@@ -337,6 +362,11 @@ def _without_the_choice(step: Step) -> Iterator[Mutant]:
         if k and flag:
             words = f"a mask, or a slope of 0, is missing {step.where}"
             yield step.mutant(_only(k), words)
+    if step.flows and len(step.moving) == 3:
+        yield step.mutant(
+            lambda inputs, outputs: [np.where(inputs[0], inputs[1], inputs[2])],
+            f"a mask is the wrong way round {step.where}",
+        )
 
 
 def _turned(step: Step) -> Iterator[Mutant]:
@@ -359,6 +389,8 @@ _LEFT_OUT: Mapping[str, Callable[[Step], Iterator[Mutant]]] = {
         ("exp", "tanh", "logistic", "rsqrt", "sqrt", "log", "integer_pow", "square"),
         _without_the_function,
     ),
+    "add_any": _without_a_path,
+    "dot_general": _with_a_matrix_turned,
     "neg": _without_a_minus,
     "rev": _without_a_turn,
     "reduce_sum": _mean_for_sum,
@@ -450,4 +482,14 @@ def place_of(equation: Any) -> str:
 
 def affordable(program: Any, probes: int) -> int:
     """How many mutants of a program may be tried at so many probes."""
-    return max(1, MOST_NUMBERS // (work_of(program.jaxpr) * probes + 1))
+    work = work_of(program.jaxpr) + EACH * _equations(program.jaxpr)
+    return max(1, MOST_WORK // (work * probes))
+
+
+def _equations(jaxpr: Any) -> int:
+    """How many equations a program carries out."""
+    total = len(jaxpr.eqns)
+    for equation in jaxpr.eqns:
+        times = equation.params["length"] if equation.primitive.name == "scan" else 1
+        total += times * sum(map(_equations, called(equation)))
+    return total

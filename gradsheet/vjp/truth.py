@@ -12,8 +12,10 @@ is believed. Where an infinitesimal step changes what f compares, x is at a kink
 there any gradient between those on its sides is one.
 """
 
+import contextlib
+import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,7 +27,7 @@ from gradsheet.checking.rounding import BITS as SIGNIFICAND
 from gradsheet.checking.rounding import TINY
 from gradsheet.numbers.enclosures import at
 from gradsheet.truth.autodiff import Arrays, run_exactly
-from gradsheet.vjp.balls import BITS, Balls, Floats, ball, balls, run
+from gradsheet.vjp.balls import BITS, Balls, Decided, Floats, ball, balls, run
 from gradsheet.vjp.enclosed import Enclosed, InBalls, InFloats
 from gradsheet.vjp.program import Program, exactly
 from gradsheet.vjp.wide import Wide, error, value
@@ -33,7 +35,8 @@ from manual.activations import Array
 
 NUDGED = 4 * BITS  # bits that are kept where a step of 2^-BITS is to be seen
 AGREED = 2.0**-100  # of the sizes of what is added up: nobody rounds so coarsely
-SIDES = 6  # directions in which the neighbourhood of a kink is looked at
+SECOND_ORDER = 2.0**-200  # what a step makes beside: where the gradient is 0, there is nothing else
+SIDES = 3  # directions, drawn by chance, in which the neighbourhood of a kink is looked at
 MOST_IN_BALLS = 200_000  # operations of a program
 LARGE_STEP = 2.0**-30  # in floats
 APART = 2.0**-20  # farther than such a step explains
@@ -105,20 +108,27 @@ class Truth:
 
     @cached_property
     def sides(self) -> list[list[Array]]:
-        """What is right next to the probe, in some directions, and with all
-        that is equal there taken to be less, or more. Of numbers that are equal
-        the first and the last are the largest once each."""
-        count = len(self.program.outputs)
-        found = [run(self.closed, given, Balls(), NUDGED)[count:] for given in self._moved()]
-        found += [run(self.closed, self.given, Balls(tied=side))[count:] for side in (-1, 1)]
-        return [[InBalls(a).middle for a in arrays] for arrays in found]
-
-    def _moved(self) -> Iterator[list[Array]]:
-        draw = np.random.default_rng(7)
-        for _ in range(SIDES):
-            yield _moved(self.program, self.given, lambda a: _steps(a, draw))
-        yield _moved(self.program, self.given, _in_order)
-        yield _moved(self.program, self.given, lambda a: -_in_order(a))
+        """What is right next to the probe in some directions, and what is made of
+        it where comparisons that stand at a kink are taken to come out in one
+        way or the other, each throughout."""
+        count, closed, given = len(self.program.outputs), self.closed, self.given
+        found: list[list[Array]] = []
+        crossed: list[Array] = [np.zeros(d.shape, bool) for d in self.decisions]
+        for steps in _directions(self.program):
+            numbers = Balls()
+            found.append(run(closed, _moved(self.program, given, steps), numbers, NUDGED)[count:])
+            if [d.shape for d in numbers.decisions] == [d.shape for d in self.decisions]:
+                pairs = zip(self.decisions, numbers.decisions, crossed, strict=True)
+                crossed = [cross | (one == 0) & (two != 0) for one, two, cross in pairs]
+        for signs in _ways([k for k, d in enumerate(self.decisions) if _is_order(d)], crossed):
+            told = [
+                np.where(cross, sign, d).astype(d.dtype)
+                for d, cross, sign in zip(self.decisions, crossed, signs, strict=True)
+            ]
+            with contextlib.suppress(StopIteration):  # where another branch is taken
+                found.append(run(closed, given, Decided(self.decisions, told))[count:])
+        at_it = [a.middle for a in self.asked]
+        return [at_it, *[[InBalls(a).middle for a in arrays] for arrays in found]]
 
     @cached_property
     def differs(self) -> list[Array]:
@@ -127,7 +137,7 @@ class Truth:
         draw, count = np.random.default_rng(7), len(self.program.outputs)
         directions = [draw.normal(size=a.shape) for a in self.probe.directions]
         found = []
-        for inputs in ([*self.probe.inputs], *_beside(self.program, self.probe, SIDES)):
+        for inputs in ([*self.probe.inputs], *_beside(self.program, self.probe, 2 * SIDES)):
             probe = Probe(inputs, directions, "")
             found.append(_in_floats(self.closed, probe, "float64")[1][count:])
         arrays = [np.array([one[k].middle for one in found]) for k in range(len(found[0]))]
@@ -234,22 +244,48 @@ def _given(probe: Probe) -> list[Array]:
     return [numbers.exact(a) if a.dtype.kind == "f" else a for a in arrays]
 
 
-def _steps(a: Array, draw: np.random.Generator) -> Array:
-    return draw.choice([-3, -2, -1, 1, 2, 3], a.shape)
-
-
-def _in_order(a: Array) -> Array:
-    return np.arange(a.size).reshape(a.shape)
-
-
-def _moved(program: Program, given: Arrays, steps: Callable[[Array], Array]) -> list[Array]:
-    """The inputs, those asked for moved by steps of an infinitesimal."""
+def _moved(program: Program, given: Arrays, steps: Arrays) -> list[Array]:
+    """The inputs, those asked for moved by infinitesimals."""
     arrays = list(given)
-    for k in program.asked:
-        by = balls(steps(arrays[k]).astype(object)) * _STEP
-        moved = at(NUDGED, np.add, arrays[k], by)
-        arrays[k] = np.asarray(moved, object)  # of a number NumPy gives no array
+    for k, step in zip(program.asked, steps, strict=True):
+        moved = at(NUDGED, np.add, arrays[k], balls(step.astype(object)) * _STEP)
+        arrays[k] = np.asarray(moved, object)
     return arrays
+
+
+def _steps(program: Program, draw: np.random.Generator) -> list[Array]:
+    return [draw.choice([-3, -2, -1, 1, 2, 3], program.inputs[k].shape) for k in program.asked]
+
+
+def _directions(program: Program) -> Iterator[list[Array]]:
+    """Where to look from a kink: along a ramp, on which the first or the last of
+    several that tie is the largest, and at random; each there and back."""
+    ramp = [np.arange(1, 1 + np.prod(program.inputs[k].shape)) for k in program.asked]
+    shaped = [a.reshape(program.inputs[k].shape) for a, k in zip(ramp, program.asked, strict=True)]
+    draw = np.random.default_rng(7)
+    for steps in (shaped, *[_steps(program, draw) for _ in range(SIDES)]):
+        yield steps
+        yield [-step for step in steps]
+
+
+def _is_order(decision: Array) -> bool:
+    """Whether it is the order of pairs, and no ranks."""
+    return decision.dtype == np.int8
+
+
+def _ways(orders: Sequence[int], crossed: Sequence[Array]) -> list[list[int]]:
+    """How comparisons at a kink may come out: all ways of few, some of many."""
+    sites = [k for k in orders if crossed[k].any()]
+    if not sites:
+        return []
+    ways: list[tuple[int, ...]] = [*itertools.product((1, -1), repeat=min(len(sites), 3))]
+    if len(sites) > 3:
+        draw = np.random.default_rng(7)
+        ways = [(sign,) * len(sites) for sign in (1, -1)]
+        ways += [tuple(draw.choice([-1, 1], len(sites)).tolist()) for _ in range(SIDES)]
+    return [
+        [dict(zip(sites, way, strict=True)).get(k, 0) for k in range(len(crossed))] for way in ways
+    ]
 
 
 _STEP = arb(2) ** -BITS
@@ -261,8 +297,7 @@ def _nudged(program: Program, given: Arrays) -> tuple[tuple[Arrays, list[Array]]
     here = Balls()
     before = run(program.forward, given, here, NUDGED)
     there = Balls(stopped=here.stopped)
-    draw = np.random.default_rng(5)
-    arrays = _moved(program, given, lambda a: _steps(a, draw))
+    arrays = _moved(program, given, _steps(program, np.random.default_rng(5)))
     after = run(program.forward, arrays, there, NUDGED)
 
     def steps(old: Arrays, new: Arrays) -> list[Array]:
@@ -289,5 +324,5 @@ def _agree(mine: Array, theirs: Array, to: float) -> None:
     sums, sizes = [ball(s.sum()) for s in (mine, theirs)], [abs(s).sum() for s in (mine, theirs)]
     if not sums[0].is_finite():
         raise NoTruth("the function is not finite next to the probe")
-    if abs(sums[0] - sums[1]) > to * (sizes[0] + sizes[1]):
+    if abs(sums[0] - sums[1]) > to * (sizes[0] + sizes[1]) + SECOND_ORDER:
         raise Disagreement(_DISAGREE)

@@ -20,7 +20,7 @@ import numpy as np
 
 from gradsheet.truth import primitives
 from gradsheet.truth.autodiff import Arrays, Numbers
-from gradsheet.vjp.balls import SLACK, most_terms
+from gradsheet.vjp.balls import FLUSHED, SLACK, most_terms
 from gradsheet.vjp.mutants import FLOATS
 from manual.activations import Array
 
@@ -45,7 +45,7 @@ class Wide(Numbers):
 
     def __init__(self, bits: int, tiny: float):
         self.bits, self.u = bits, SLACK * 2.0**-bits + DOUBLE
-        self.tiny = max(tiny * 2.0**-bits, 5e-324)
+        self.tiny = tiny if tiny < FLUSHED else tiny * 2.0**-bits
         self.unsure = 0
         self.decisions: list[Array] = []
 
