@@ -38,6 +38,7 @@ PLANTED = {
     "attention": [
         ("c = 1 / np.sqrt(number(q, q.shape[-1]))", "c = 1 / number(q, q.shape[-1])"),
         ("    e = np.where(mask, e, number(s, 0))\n", ""),
+        ("p = _softmax(s, mask)", "p = _softmax(s, None) * (1 if mask is None else mask)"),
         ("(d_p - (p * d_p).sum(-1, keepdims=True))", "d_p"),
         ("(d_p - (p * d_p).sum(-1, keepdims=True))", "(1 - p) * d_p"),
         ("(p * d_p).sum(-1, keepdims=True)", "(p * d_p).sum(-2, keepdims=True)"),
@@ -62,6 +63,10 @@ PLANTED = {
         ("mask = np.broadcast_to(mask, (N, T, T))[:, None]", "mask = None"),
         ("affine_forward(side_by_side, Wo, bo)", "affine_forward(side_by_side, Wo.T, bo)"),
         ("return d_x, d_Wqkv, d_bqkv, d_Wo, d_bo", "return d_x, d_Wqkv, d_bqkv, d_Wo.T, d_bo"),
+        (
+            "return d_x, d_Wqkv",
+            "D = heads * entries\n    return d_a[..., :D] @ to_qkv[1][:D], d_Wqkv",
+        ),
     ],
     "rotary": [
         ("even * cos - odd * sin", "even * cos + odd * sin"),
