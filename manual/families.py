@@ -6,8 +6,8 @@ package takes numbers of any type, so it takes these (`dual`), and gives
     f(a + v e) = f(a) + f'(a) v e                                          (1)
 
 A pass forward and back is such a function, from a to the gradient of L = sum dout
-out. So it gives the Hessian of L, by all arrays, times v (the R-operator: B.
-Pearlmutter, 1994), in twice the passes and without the Hessian:
+out. So it gives the Hessian H of L by all arrays, times v, without H itself (the
+R-operator: B. Pearlmutter, 1994):
 
     dL/da (a + v e) = dL/da + H v e                                        (2)
 
