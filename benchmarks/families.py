@@ -346,6 +346,79 @@ def of_conv(N: int, C: int, O: int, size: int) -> Family:
     )
 
 
+# LSTM
+
+
+def readable_lstm(x: Any, h0: Any, c0: Any, W: Any, U: Any, b: Any, y: Any) -> tuple[Any, ...]:
+    import manual
+
+    out, cache = manual.lstm_forward(x, h0, c0, W, U, b)
+    L, r = half_square(out, y)
+    return L, *manual.lstm_backward(r, cache)
+
+
+def planned_lstm(x: Any, h0: Any, c0: Any, W: Any, U: Any, b: Any, y: Any) -> Call:
+    import numpy as np
+
+    from manual.fast import recurrent
+
+    lstm, r = recurrent.LSTM(x.shape, h0.shape[1], dtype=x.dtype), np.empty_like(y)
+
+    def call() -> Any:
+        L, _ = half_square(lstm.forward(x, h0, c0, W, U, b), y, r)
+        return L, *lstm.backward(r)
+
+    return call
+
+
+def floor_of_lstm(x: Any, h0: Any, c0: Any, W: Any, U: Any, b: Any, y: Any) -> Call:
+    """What waits for no state is one product for all times; h U^T gate by gate, which
+    is faster than all at once."""
+    import numpy as np
+
+    rows, h = x.reshape(-1, x.shape[2]), y.reshape(-1, y.shape[2])
+    a, U_T = rows @ W.T, np.ascontiguousarray(U.reshape(4, -1, U.shape[1]).swapaxes(1, 2))
+    steps = zip(h.reshape(-1, *h0.shape), a.reshape(-1, len(h0), len(b)), strict=True)
+    through_time = [pair for h_t, a_t in steps for pair in ((h_t, U_T), (a_t, U))]
+    return products((rows, W.T), *through_time, (a, W), (a.T, rows), (a.T, h))
+
+
+def lstm(x: Any, h0: Any, c0: Any, W: Any, U: Any, b: Any, y: Any) -> Any:
+    import ref
+
+    return ((ref.lstm(x, h0, c0, W, U, b) - y) ** 2).sum() / 2
+
+
+def lstm_in_torch(x: Any, h0: Any, c0: Any, W: Any, U: Any, b: Any, y: Any) -> Any:
+    """With a second bias, which torch has and is 0."""
+    import torch
+
+    states, weights = (h0[None], c0[None]), (W, U, b, torch.zeros_like(b))
+    out, _, _ = torch.lstm(x, states, weights, True, 1, 0.0, True, False, True)
+    return ((out - y) ** 2).sum() / 2
+
+
+LSTM = Family(
+    "LSTM, 32 sequences of 32, 128 features, 128 units",
+    {
+        "x": (32, 32, 128),
+        "h0": (32, 128),
+        "c0": (32, 128),
+        "W": (512, 128),
+        "U": (512, 128),
+        "b": (512,),
+        "y": (32, 32, 128),
+    },
+    32 * (128 + 128 + 512) + 32 * 32,
+    ("x", "h0", "c0", "W", "U", "b"),
+    floor_of_lstm,
+    readable_lstm,
+    planned_lstm,
+    lstm,
+    lstm_in_torch,
+)
+
+
 FAMILIES = {
     "norm": NORM,
     "entropy": ENTROPY,
@@ -353,6 +426,7 @@ FAMILIES = {
     "attention256": of_attention(2, 256, 128),
     "conv28": of_conv(32, 16, 32, 28),
     "conv32": of_conv(8, 3, 16, 32),
+    "lstm": LSTM,
 }
 
 
@@ -366,7 +440,7 @@ def drawn(family: Family, dtype: str) -> dict[str, Any]:
     def draw(name: str, shape: Any) -> Any:
         if isinstance(shape, Whole):
             return rng.integers(shape.below, size=shape.shape)
-        inputs = math.prod(shape[1:]) if name[0] in "Ww" else 1
+        inputs = math.prod(shape[1:]) if name[0] in "UWw" else 1
         return (rng.normal(size=shape) / math.sqrt(inputs)).astype(dtype)
 
     return {name: draw(name, shape) for name, shape in family.shapes.items()}
