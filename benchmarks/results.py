@@ -87,6 +87,13 @@ class Spread(NamedTuple):
         return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
 
 
+def spread(case: dict[str, Any], competitor: str) -> Spread:
+    """Of the ratios to the floor."""
+    times = (case["competitors"][who]["times"] for who in (competitor, "floor"))
+    each = ratios(*times)
+    return Spread(min(each), statistics.median(each), max(each))
+
+
 def spreads(results: dict[str, Any]) -> dict[str, Spread]:
     """The spread of the ratios to the floor, by place and competitor ("M, float32, 1
     thread: manual"); of one round alone there is none."""
@@ -95,13 +102,9 @@ def spreads(results: dict[str, Any]) -> dict[str, Spread]:
         for size, case in run["sizes"].items():
             threads = [count(run["threads"], "thread")] if "threads" in run else []
             place = ", ".join([size, run["dtype"], *threads])
-            floor = case["competitors"]["floor"]["times"]
             for competitor, entry in case["competitors"].items():
-                each = ratios(entry["times"], floor)
-                if competitor != "floor" and len(each) > 1:
-                    found[f"{place}: {competitor}"] = Spread(
-                        min(each), statistics.median(each), max(each)
-                    )
+                if competitor != "floor" and len(entry["times"]) > 1:
+                    found[f"{place}: {competitor}"] = spread(case, competitor)
     return found
 
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import core
 import examples as of_examples
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from command import finish
 from competitors import COMPETITORS, Competitor, Unable, entered
+from family_picture import draw
 from gpu import PRECISIONS, disagrees
 from measuring import Disagreement, prepare
 from problems import SIZES, make_problem, work
@@ -336,6 +338,32 @@ def test_the_table_shows_ratios_round_by_round():
     assert lines[0] == "M: 784-256-128-10, batch 128, 1 FLOP in the products"
     assert lines[3].split() == ["manual", "1.54", "s", "1.53", "1.50", "1.56", "1.50", "1.50"]
     assert lines[-2] == "  compile time: ref, jit 970.40 ms"
+
+
+def test_the_picture_of_families_shows_everybody_in_the_right_place():
+    case = {
+        "floor": {"times": [1.0, 1.0, 1.0]},
+        "planned": {"times": [1.0, 2.0, 4.0]},
+        "ref, jit": {"times": [4.0, 8.0, 16.0]},
+    }
+    run = {"dtype": "float32", "rounds": 3, "sizes": {"norm": {"competitors": case}}}
+    svg = draw({"setting": {"machine": "an abacus & a rod", "date": "2024-04-17"}, "runs": [run]})
+    picture = ElementTree.fromstring(svg)
+    space = "{http://www.w3.org/2000/svg}"
+    groups = picture.findall(f"{space}g")
+    titles = [group.find(f"{space}title").text for group in groups]
+    assert titles == ["planned: 2.00 (1.00 to 4.00)", "ref, jit: 8.00 (4.00 to 16.00)"]
+    places = [[float(group.find(space + tag).get(at)) for tag, at in PLACES] for group in groups]
+    quarter = (720 - 2 * 16) / 4  # from 1 to 16, a power of 2 each
+    wanted = [[16 + k * quarter for k in ks] for ks in ((0, 1, 2), (2, 3, 4))]
+    assert places == wanted
+    words = [text.text for text in picture.findall(f"{space}text")]
+    assert families.FAMILIES["norm"].title in words
+    assert {"1", "2", "5", "10"} <= set(words)
+    assert words[-1].endswith("3 rounds; an abacus & a rod, 2024-04-17")
+
+
+PLACES = [("line", "x1"), ("circle", "cx"), ("line", "x2")]
 
 
 def test_who_is_unable_to_take_part_is_named_and_why(monkeypatch):
