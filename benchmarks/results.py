@@ -11,8 +11,8 @@ measured, too: slower is what takes longer in every round than in any before.
 from __future__ import annotations
 
 import json
-import os
 import statistics
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,15 +34,14 @@ def write(path: str, results: dict[str, Any]) -> None:
 
 
 def check_writable(path: str) -> None:
-    """Before minutes of measuring, not after them. Raises Unreadable."""
-    from gradsheet.commands import files
-
+    """Before minutes of measuring, not after them, and without NumPy, which is to wait for
+    its threads. Raises Unreadable."""
+    file = Path(path)
     try:
-        # a pipe is opened once only.
-        if Path(path).is_dir() or not Path(path).exists() or Path(path).is_file():
-            stream, name = files.temporary(Path(path))
-            stream.close()
-            os.unlink(name)
+        if file.is_dir():
+            raise IsADirectoryError
+        if file.is_file() or not file.exists():  # a pipe is opened once only
+            tempfile.TemporaryFile(dir=file.resolve().parent).close()
     except OSError:
         raise Unreadable(
             f"{path} cannot be written, expected the name of a file in a folder that exists"

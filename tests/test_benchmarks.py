@@ -398,9 +398,12 @@ SINGLE_THREADED = ["core", "examples", "families", "start", "sweeps"]
 
 
 @pytest.mark.parametrize("script", SINGLE_THREADED)
-def test_numpy_waits_until_its_threads_are_set(script):
-    """It reads their number once, when it is imported."""
-    code = f"import sys; import {script}; sys.exit('numpy' in sys.modules)"
+def test_numpy_waits_until_its_threads_are_set(script, tmp_path):
+    """It reads their number once, when it is imported; files are tried before."""
+    code = (
+        f"import sys; import {script}; from results import check_writable; "
+        f"check_writable('{tmp_path}/new.json'); sys.exit('numpy' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=BENCHMARKS, check=True)
 
 
