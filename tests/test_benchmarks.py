@@ -343,8 +343,8 @@ def test_the_table_shows_ratios_round_by_round():
 def test_the_picture_of_families_shows_everybody_in_the_right_place():
     case = {
         "floor": {"times": [1.0, 1.0, 1.0]},
-        "planned": {"times": [1.0, 2.0, 4.0]},
-        "ref, jit": {"times": [4.0, 8.0, 16.0]},
+        "planned": {"times": [0.5, 1.0, 2.0]},
+        "ref, jit": {"times": [2.0, 4.0, 8.0]},
     }
     run = {"dtype": "float32", "rounds": 3, "sizes": {"norm": {"competitors": case}}}
     svg = draw({"setting": {"machine": "an abacus & a rod", "date": "2024-04-17"}, "runs": [run]})
@@ -352,14 +352,14 @@ def test_the_picture_of_families_shows_everybody_in_the_right_place():
     space = "{http://www.w3.org/2000/svg}"
     groups = picture.findall(f"{space}g")
     titles = [group.find(f"{space}title").text for group in groups]
-    assert titles == ["planned: 2.00 (1.00 to 4.00)", "ref, jit: 8.00 (4.00 to 16.00)"]
+    assert titles == ["planned: 1.00 (0.50 to 2.00)", "ref, jit: 4.00 (2.00 to 8.00)"]
     places = [[float(group.find(space + tag).get(at)) for tag, at in PLACES] for group in groups]
-    quarter = (720 - 2 * 16) / 4  # from 1 to 16, a power of 2 each
+    quarter = (720 - 2 * 16) / 4  # from 1/2 to 8, a power of 2 each
     wanted = [[16 + k * quarter for k in ks] for ks in ((0, 1, 2), (2, 3, 4))]
     assert places == wanted
     words = [text.text for text in picture.findall(f"{space}text")]
     assert families.FAMILIES["norm"].title in words
-    assert {"1", "2", "5", "10"} <= set(words)
+    assert {"0.5", "1", "2", "5"} <= set(words)
     assert words[-1].endswith("3 rounds; an abacus & a rod, 2024-04-17")
 
 
