@@ -1,6 +1,8 @@
 """Attention, of one head and of several, and rotary positions: by hand, in JAX,
 and with mistakes planted in them."""
 
+import math
+import re
 from typing import Any
 
 import jax
@@ -113,6 +115,16 @@ def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
 )
 def test_jax_has_it_under_jit_and_vmap_and_in_bfloat16(case: Case) -> None:
     assert [*rough(case)] == []
+
+
+def test_jax_makes_no_array_with_an_axis_for_queries_keys_and_values() -> None:
+    """It would take longer than all products together."""
+    T, S, E = 11, 13, 7
+    shapes = [(T, 2), (S, 2), (S, E)]
+    program = jax.make_jaxpr(jax.grad(lambda *qkv: ref.attention(*qkv).sum(), (0, 1, 2)))
+    text = str(program(*map(jnp.ones, shapes)))
+    sizes = [math.prod(map(int, axes.split(","))) for axes in re.findall(r"\[([\d,]+)\]", text)]
+    assert T * S <= max(sizes) < T * S * E
 
 
 def drawn(*shapes: tuple[int, ...]) -> list[Any]:
