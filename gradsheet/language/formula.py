@@ -37,15 +37,18 @@ class Node:
 
     @cached_property
     def _hash(self) -> int:
-        return hash((type(self), *self.fields.values()))
+        return hash((type(self), self._values))
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
-            isinstance(other, Node)
-            and type(self) is type(other)
-            and hash(self) == hash(other)
-            and self.fields == other.fields
+            type(self) is type(other)
+            and self._hash == other._hash
+            and self._values == other._values
         )
+
+    @cached_property
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(self.fields.values())
 
     @property
     def fields(self) -> dict[str, Any]:
