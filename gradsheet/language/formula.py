@@ -58,8 +58,13 @@ class Node:
     @cached_property
     def below(self) -> tuple["Node", ...]:
         """The nodes that it is made of."""
-        parts = (part if isinstance(part, tuple) else (part,) for part in self.fields.values())
-        return tuple(item for part in parts for item in part if isinstance(item, Node))
+        nodes: list[Node] = []
+        for part in self._values:
+            if isinstance(part, Node):
+                nodes.append(part)
+            elif isinstance(part, tuple):
+                nodes += [item for item in part if isinstance(item, Node)]
+        return tuple(nodes)
 
     @cached_property
     def letters(self) -> frozenset[str]:
@@ -314,13 +319,16 @@ def rebuilt(node: Node, below: Iterable[Node]) -> Node:
     """The node with others in the place of all those that it is made of."""
     if not node.below:
         return node
+    below = tuple(below)
     others, fields = iter(below), node.fields
     for name, part in fields.items():
         if isinstance(part, Node):
             fields[name] = next(others)
         elif isinstance(part, tuple):
-            fields[name] = tuple(next(others) if isinstance(p, Node) else p for p in part)
-    return type(node)(**fields)
+            fields[name] = tuple([next(others) if isinstance(p, Node) else p for p in part])
+    other = type(node)(**fields)
+    vars(other)["below"] = below
+    return other
 
 
 def replaced(node: Node, others: Mapping[Node, Node]) -> Node:
