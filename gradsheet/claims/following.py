@@ -172,11 +172,13 @@ class Moves:
         value between any two that it has."""
         here = self._there(())[k]
         low = high = here
+        if printed.overlaps(low, high):
+            return True
         for there in self._corners(k, upwards_first=bool(here <= printed.value)):
+            low, high = min([low, *there]), max([high, *there])
             if printed.overlaps(low, high):
                 return True
-            low, high = min([low, *there]), max([high, *there])
-        return printed.overlaps(low, high)
+        return False
 
     def reach(self, k: int) -> tuple[Any, Any]:
         """The least and the largest that an entry can be, exactly: at the
