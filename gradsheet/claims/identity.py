@@ -113,8 +113,8 @@ class Everywhere:
     def found(self, question: Hashable, find: Callable[[], T]) -> T:
         """What was found here before, or is found now. What it takes is spent
         either way, so that no verdict hangs on other sheets."""
-        if question in self._kept:
-            known: tuple[T, float, dict[int, float]] = self._kept.get(question, lambda: None)
+        if (known := self._kept.known(question)) is not None:
+            answer: T
             answer, work, passes = known
             self.budget.spend(work)
             for times, pass_work in passes.items():

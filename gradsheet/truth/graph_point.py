@@ -137,12 +137,13 @@ class GraphPoint(GraphValues):
         it has to do with an exponential that the network has not: such a one
         has its mark from this sheet.
         """
-        if (common := self._common) is None or question in self._found:
+        if (common := self._common) is None:
             known: T = self._found.get(question, find, cost)
             return known
-        if question in common.answers:
-            known = common.answers.get(question, find)
-            return known
+        for answers in (self._found, common.answers):
+            if (answered := answers.known(question)) is not None:
+                known = answered
+                return known
         answer = find()
         is_common = len(self.arithmetic.marks) == len(common.marks)
         (common.answers if is_common else self._found).get(question, lambda: answer, cost)
@@ -168,16 +169,13 @@ class GraphPoint(GraphValues):
         """The same at a point that sheets share: yes and no have no mark in them."""
         if self._common is None:
             return find()
-        before, is_known = self.budget.spent, question in self._common.answers
-
-        def find_and_count() -> tuple[bool, float]:
-            return find(), self.budget.spent - before
-
-        known: tuple[bool, float] = self._common.answers.get(question, find_and_count)
-        answer, work = known
-        if is_known:
-            self.budget.spend(work)
-        return answer
+        if (known := self._common.answers.known(question)) is not None:
+            self.budget.spend(known[1])
+            return bool(known[0])
+        before = self.budget.spent
+        answer = find()
+        work = self.budget.spent - before
+        return bool(self._common.answers.get(question, lambda: (answer, work))[0])
 
     def share(self, most: int, of: Collection[str]) -> None:
         """Be ready for other sheets with the same numbers, which share so many
