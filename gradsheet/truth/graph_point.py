@@ -204,6 +204,18 @@ class GraphPoint(GraphValues):
             point.__dict__.pop("walk", None)
         return point
 
+    def asking(self, asked: Asked | None, arithmetic: Arithmetic, budget: Budget) -> Self:
+        """This point, whose numbers are fractions, where other witnesses are asked:
+        the pass is the same."""
+        assert self.exact
+        _ = self.sweep
+        point = copy.copy(self)
+        for name in ("walk", "_programs"):
+            point.__dict__.pop(name, None)
+        point.witnesses, point.arithmetic, point.budget = asked, arithmetic, budget
+        point._found, point.leaves = LRUCache(MAX_FOUND), {}
+        return point
+
     @functools.cached_property
     def formulas_work(self) -> FormulaWork:
         """What formulas cost here, counted once for all sheets on the network."""
