@@ -83,6 +83,12 @@ class Node:
         return tuple(part for part in walk(self) if isinstance(part, kinds))
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of all quantities in it, those that it derives by among them."""
+        own = frozenset((self.name,)) if isinstance(self, Quantity) else frozenset[str]()
+        return own.union(*[part.names for part in self.below])
+
+    @cached_property
     def size(self) -> int:
         """How many parts the tree has, every operator one of them."""
         return 1 + sum([part.size for part in self.below])
