@@ -267,11 +267,16 @@ def changes_of(chosen: Chosen, kind: Callable[[Any], Any]) -> dict[Tensor, dict[
 def follow_work(tree: f.Node, point: Any) -> int:
     """The operations of `follow`, exactly: a pass forward, and one backward
     from every entry that is derived."""
-    rows = {part.of.name for part in tree.named if isinstance(part, f.Derivative)}
-    new = any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in tree.named)
-    work = point.pass_work
-    passes: int = work.forward + work.both * new + sum(map(work.jacobian, rows))
-    return passes + int(point.formula_work(tree))
+
+    def count() -> int:
+        rows = {part.of.name for part in tree.named if isinstance(part, f.Derivative)}
+        new = any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in tree.named)
+        work = point.pass_work
+        passes: int = work.forward + work.both * new + sum(map(work.jacobian, rows))
+        return passes + int(point.formula_work(tree))
+
+    counted: int = point.found(("follow work", tree), count)
+    return counted
 
 
 def follow(

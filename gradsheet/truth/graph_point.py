@@ -420,9 +420,13 @@ class GraphPoint(GraphValues):
 
     def data_text(self) -> str:
         """What is given, on one line."""
-        symbols = {"d_yhat": "dL/dyhat"} if self.program.graph.aliases else {}  # of no loss
-        named = ((symbols.get(name, name), array) for name, array in self.stated.items())
-        return ", ".join(f"{name} = {plain(exact_text(array))}" for name, array in named)
+
+        def find() -> str:
+            symbols = {"d_yhat": "dL/dyhat"} if self.program.graph.aliases else {}  # of no loss
+            named = ((symbols.get(name, name), array) for name, array in self.stated.items())
+            return ", ".join(f"{name} = {plain(exact_text(array))}" for name, array in named)
+
+        return self.found("data", find)
 
 
 def _differ(mine: Array, theirs: Array) -> bool:
