@@ -100,42 +100,46 @@ class FirstLook:
         if self.steps > MOST:
             raise _Open
         key = node, *[binding.get(letter) for letter in node.in_order]
-        if key not in self.known:
+        if (known := self.known.get(key)) is None:
             try:
-                self.known[key] = _residues(Evaluator(self.point).value(node, binding))
+                known = _residues(Evaluator(self.point).value(node, binding))
             except NO_VALUE:
-                self.known[key] = _NoValue()
+                known = _NoValue()
             except _Open as error:
-                self.known[key] = error
-        known = self.known[key]
+                known = error
+            self.known[key] = known
         if isinstance(known, Exception):
             raise known
         return known
 
     def _size(self, letter: str, node: f.Node) -> int:
         """How far a letter runs that is free in a formula."""
-        sizes = set[int]()
-        for part in f.walk(node):
+        sizes, waiting = set[int](), [node]
+        while waiting:
+            part = waiting.pop()
             if isinstance(part, f.Quantity):
                 sizes.update([size for name, size in self._axes(part) if name == letter])
             elif isinstance(part, f.Subscript) or (
                 isinstance(part, f.Sum) and part.letter.name == letter
             ):
                 raise _Open
+            else:
+                waiting += part.below
         if len(sizes) != 1:
             raise _NoValue
         return sizes.pop()
 
     def _axes(self, quantity: f.Quantity) -> list[tuple[str, int]]:
         """The letters that are its indices, each with the size of the axis."""
-        if quantity not in self.axes:
+        if (axes := self.axes.get(quantity)) is None:
             shape = self.network.shapes.get(self.network.canonical(quantity.name), ())
             indices = quantity.indices
             if len(indices) > len(shape) or not all(isinstance(i, int | f.Letter) for i in indices):
                 raise _Open
             sized = zip(indices, shape, strict=False)
-            self.axes[quantity] = [(i.name, n) for i, n in sized if isinstance(i, f.Letter)]
-        return self.axes[quantity]
+            axes = [(i.name, n) for i, n in sized if isinstance(i, f.Letter)]
+            self.axes[quantity] = axes
+        return axes
 
 
 def _joined(sign: str, a: Residue, b: Residue) -> Residue:
