@@ -6,6 +6,7 @@ program of the formulas have to agree; otherwise nobody is believed. All three
 work on Fractions, or where exp and log enter on `real.Real`.
 """
 
+import contextlib
 import copy
 import functools
 import math
@@ -29,6 +30,7 @@ from gradsheet.numbers.marks import Marks
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic, apart
 from gradsheet.numbers.reasons import (
+    NO_ANSWER,
     AtKink,
     DivisionByZero,
     EvaluationError,
@@ -140,7 +142,7 @@ class GraphPoint(GraphValues):
         if (common := self._common) is None:
             known: T = self._found.get(question, find, cost)
             return known
-        for answers in (self._found, common.answers):
+        for answers in (common.answers, self._found):
             if (answered := answers.known(question)) is not None:
                 known = answered
                 return known
@@ -179,7 +181,7 @@ class GraphPoint(GraphValues):
 
     def share(self, most: int, of: Collection[str]) -> None:
         """Be ready for other sheets with the same numbers, which share so many
-        of them, if the pass has a value."""
+        of them, if the pass has a value. The names that are asked for are heard first."""
         try:
             for name in of:
                 self.sweep.value(self.place(name).slot)
@@ -188,6 +190,9 @@ class GraphPoint(GraphValues):
         except (Undecided, Imprecise, OutOfWork, ArithmeticError):  # who asks hears it again
             return
         self._common = _Common(LRUCache(most), self.arithmetic.marks.copy())
+        for name in sorted(self.witnesses.names) if self.witnesses else ():
+            with contextlib.suppress(*NO_ANSWER):
+                self.node(name)
 
     @property
     def is_shared(self) -> bool:
