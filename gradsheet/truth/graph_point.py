@@ -203,22 +203,24 @@ class GraphPoint(GraphValues):
         """This point for another sheet."""
         assert self._common is not None
         self.arithmetic.marks = self._common.marks.copy()
-        point = copy.copy(self)
-        point.budget, point._found, point.leaves = budget, LRUCache(MAX_FOUND), {}
-        if not self.exact:  # what it sees next has marks of the sheet
-            point.__dict__.pop("walk", None)
-        return point
+        return self._with(budget)
 
     def asking(self, asked: Asked | None, arithmetic: Arithmetic, budget: Budget) -> Self:
         """This point, whose numbers are fractions, where other witnesses are asked:
         the pass is the same."""
         assert self.exact
         _ = self.sweep
+        point = self._with(budget)
+        point.witnesses, point.arithmetic = asked, arithmetic
+        return point
+
+    def _with(self, budget: Budget) -> Self:
+        """This point without what was found here: other witnesses than the pass
+        spend the budget, and have marks of the sheet."""
         point = copy.copy(self)
+        point.budget, point._found, point.leaves = budget, LRUCache(MAX_FOUND), {}
         for name in ("walk", "_programs"):
             point.__dict__.pop(name, None)
-        point.witnesses, point.arithmetic, point.budget = asked, arithmetic, budget
-        point._found, point.leaves = LRUCache(MAX_FOUND), {}
         return point
 
     @functools.cached_property
