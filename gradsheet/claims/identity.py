@@ -60,7 +60,8 @@ LONGER = 10  # times the operations of one term are those of many
 MOST_ZEROS = 8  # points at which something is 0
 MOST_TURNED = 32  # points at which something alone is negative
 MAX_NETWORKS, MAX_KEPT = 16, 2_000  # answers that are kept for further sheets
-MAX_HEARD = 2_000  # numbers that the witnesses tell of one point
+# As how many of those a point counts, and how many numbers the witnesses tell there.
+PER_POINT, MAX_HEARD = 20, 2_000
 KINDS = 5  # of points, see below
 SIGNED = (0, 2, KINDS)  # some of those with numbers of both signs
 LARGEST = 5  # among the numbers drawn
@@ -186,7 +187,7 @@ class Everywhere:
         if not point.exact:
             return point
         # Its pass serves other sheets, too.
-        return self._kept.get(question, lambda: point).asking(  # type: ignore[no-any-return]
+        return self._kept.get(question, lambda: point, lambda _: PER_POINT).asking(  # type: ignore[no-any-return]
             None, Arithmetic(DIGITS), self.budget
         )
 
@@ -226,7 +227,7 @@ class Everywhere:
             if not point.exact or point not in self._numbers:
                 return self._point(point.program, point.stated)
             question = "heard", self._numbers.index(point), self.asked
-            shared: GraphPoint = self._kept.get(question, ready)
+            shared: GraphPoint = self._kept.get(question, ready, lambda _: PER_POINT)
             return shared.again(self.budget)
 
         def ready() -> GraphPoint:
