@@ -30,6 +30,7 @@ def modules_after(statement: str) -> set[str]:
         ("import gradsheet.commands.cli", {"jax", "ref", "numpy", "flint"}),
         ("import gradsheet.claims.verdict, gradsheet.claims.sheet", {"jax", "ref"}),
         ("import gradsheet; gradsheet.check", {"jax", "ref", "torch"}),
+        ("import gradsheet; gradsheet.check_vjp", {"ref", "torch"}),
     ],
 )
 def test_what_an_import_does_not_load(statement, absent):
@@ -67,6 +68,7 @@ ROOMS = (
     "mistakes",
     "solution",
     "checking",
+    "vjp",
     "commands",
 )
 HOUSE = Path(gradsheet.__file__).parent

@@ -43,6 +43,8 @@ ALLOWED = {
     "gradsheet/truth/autodiff.py": "the primitives of JAX",
     "gradsheet/truth/graph_values.py": "the step that takes exponentials, and is no function",
     "gradsheet/truth/jax_functions.py": "functions for which JAX has a primitive",
+    "gradsheet/vjp/balls.py": "the primitives of JAX",
+    "gradsheet/vjp/mutants.py": "the same",
 }
 
 

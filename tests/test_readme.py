@@ -4,11 +4,15 @@ import contextlib
 import inspect
 import io
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import public_reports
 import pytest
+import reports
 
 import gradsheet
 import gradsheet.solution
@@ -25,6 +29,8 @@ from gradsheet.network.lowering import MAX_ENTRIES as MAX_NUMBERS_ON_THE_WAY
 from gradsheet.numbers.budget import MAX_OPERATIONS
 from gradsheet.solution.pages import MARKS
 from gradsheet.truth.graph_point import MAX_ENTRIES
+from gradsheet.vjp.balls import BITS, SLACK
+from gradsheet.vjp.truth import MOST_IN_BALLS, SIDES
 from manual.activations import ACTIVATIONS
 from manual.losses import LOSSES
 from tests.commanding import on_terminal
@@ -178,6 +184,96 @@ def test_the_pytest_example_passes_and_fails_when_its_gradient_is_wrong():
 def test_the_checking_page_names_every_argument():
     for name in inspect.signature(gradsheet.check).parameters:
         assert name == "fn" or f"`{name}`" in CHECKING, name
+
+
+# docs/checking-a-function.md
+
+FUNCTION = (ROOT / "docs" / "checking-a-function.md").read_text()
+OF_FUNCTIONS = dict(re.findall(r"```python\n# (\S+)\n(.*?)```", FUNCTION, re.DOTALL))
+REPORTS_OF = re.findall(r"```text\n(.*?)```", FUNCTION, re.DOTALL)
+SCALED = "keepdims=True)) / scale"  # without which the last example is wrong
+
+
+@pytest.fixture
+def run_as_file(tmp_path, monkeypatch):
+    """Run an example as the file that it is, in a folder of its own; returns
+    what it prints, and its names."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name, change=lambda code: code):
+        path = tmp_path / name
+        path.write_text(change(f"# {name}\n{OF_FUNCTIONS[name]}"))
+        names, printed = {"__name__": "__main__"}, io.StringIO()
+        with contextlib.redirect_stdout(printed), jax.numpy_rank_promotion("allow"):
+            exec(compile(path.read_text(), str(path), "exec"), names)
+        return printed.getvalue(), names
+
+    return run
+
+
+@pytest.mark.parametrize(("number", "name"), [*enumerate(OF_FUNCTIONS)][:4])
+def test_a_function_is_checked_as_the_page_says(number, name, run_as_file):
+    if "import torch" in OF_FUNCTIONS[name]:
+        pytest.importorskip("torch", reason="comes with the extra peers, which is not installed")
+    if '"cc"' in OF_FUNCTIONS[name] and shutil.which("cc") is None:
+        pytest.skip("there is no compiler cc here")
+    assert run_as_file(name)[0] == REPORTS_OF[number]
+
+
+def test_the_test_of_the_page_passes_and_fails_as_it_says(run_as_file):
+    assert len(OF_FUNCTIONS) == len(REPORTS_OF) == 5
+    run_as_file("test_attention.py")[1]["test_attention"]()
+
+    def unscaled(code):
+        assert SCALED in code
+        return code.replace(SCALED, SCALED[: -len(" / scale")])
+
+    test = run_as_file("test_attention.py", unscaled)[1]["test_attention"]
+    with pytest.raises(AssertionError) as caught:
+        test()
+    assert f"{caught.value}\n" == REPORTS_OF[4]
+
+
+def test_the_command_of_the_page_prints_the_same(run_as_file, monkeypatch, capsys):
+    run_as_file("norm.py")
+    monkeypatch.delitem(sys.modules, "norm", raising=False)
+    words = re.search(r"^    gradsheet (check .*)$", FUNCTION, re.MULTILINE)[1]
+    with jax.numpy_rank_promotion("allow"):
+        assert main(words.split()) == 1
+    assert capsys.readouterr().out == REPORTS_OF[0]
+
+
+def test_the_readme_shows_the_report_of_the_page():
+    shown = "".join(re.findall(r"^    (.*\n|)", README.split("in a shell:\n\n")[1], re.MULTILINE))
+    report = REPORTS_OF[0].split("\n\n", 1)[1].replace("\n\n", "\n")
+    assert shown.startswith(report)
+    assert "`gradsheet check norm.py:rms_norm 3x4 4 --pair forward backward`" in README
+
+
+def test_the_page_names_every_argument_and_limit_of_a_check():
+    for name in inspect.signature(gradsheet.check_vjp).parameters:
+        assert f"`{name}`" in FUNCTION or f"`*{name}`" in FUNCTION, name
+    assert f"more than {MOST_IN_BALLS:,} operations" in FUNCTION
+    assert f"numbers of {BITS} bits" in FUNCTION
+    assert (SIDES, SLACK) == (6, 4)
+    assert "in six directions drawn at\nrandom" in FUNCTION
+    assert "with four times the unit roundoff" in FUNCTION
+
+
+def test_the_page_has_what_is_said_of_public_reports():
+    for name, report in public_reports.REPORTS.items():
+        if name != "NVIDIA/apex#411":  # which takes seconds
+            check = gradsheet.check_vjp(report.f, *report.args, pair=report.pair)
+            row = re.search(rf"^\| {name} \| (.*) \|$", FUNCTION, re.MULTILINE)[1]
+            assert row.startswith(f"{report.mistake} | ")
+            assert row.endswith(f" | {reports.said(check)}")
+
+
+@pytest.mark.exhaustive
+def test_the_page_has_what_everybody_says_of_public_reports():
+    pytest.importorskip("torch", reason="comes with the extra peers, which is not installed")
+    rows = [reports.row(name, report) for name, report in public_reports.REPORTS.items()]
+    assert "\n".join([reports.HEAD, *rows]) in FUNCTION
 
 
 # docs/solutions-and-exercises.md

@@ -151,16 +151,16 @@ def laid_out(head: str, text: str) -> list[str]:
     return textwrap.wrap(clean(text), WIDTH, break_long_words=False, **indents)
 
 
-def table(rows: list[Row]) -> Iterator[str]:
-    """The lines of a table of rows, with their heads."""
-    columns = [("name", "exact", "max difference", "where")]
+def table(rows: list[Row], exact: str = "exact") -> Iterator[str]:
+    """The lines of a table of rows, with their heads; `exact` is that of the second column."""
+    columns = [("name", exact, "max difference", "where")]
     columns += [
         (row.name, row.exact, "" if row.difference is None else f"{row.difference:.4g}", row.where)
         for row in rows
     ]
     widths = [max(len(line[k]) for line in columns) for k in range(3)]
-    for name, exact, difference, where in columns:
-        head = f"{name:{widths[0]}} | {exact:{widths[1]}} | {difference:{widths[2]}} | "
+    for name, verdict, difference, where in columns:
+        head = f"{name:{widths[0]}} | {verdict:{widths[1]}} | {difference:{widths[2]}} | "
         if where:
             yield from (line.rstrip() for line in laid_out(head, where))
         else:

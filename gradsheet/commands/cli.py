@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Sequence
 
 FORMATS = {"text": ".txt", "markdown": ".md", "html": ".html", "latex": ".tex", "sheet": ".toml"}
+DTYPES = ("float64", "float32", "float16", "bfloat16")
 
 EPILOG = """\
 verdicts:
@@ -42,7 +43,39 @@ further commands, each with its own --help:
   gradsheet show SHEET   how it is read: every equation with its shape
   gradsheet blind SHEET  the mistakes in layers that a sheet's questions cannot see
   gradsheet fill SHEET   the sheet with the true values of all that it asks for
-  gradsheet new          a fresh exercise in small whole numbers, and its key"""
+  gradsheet new          a fresh exercise in small whole numbers, and its key
+  gradsheet check M:F    whether the derivative rule of a function of arrays is right"""
+
+CHECKED = """\
+MODULE is a module that can be imported from here, or the path of a .py file. FUNCTION is either
+the function that the rule belongs to, followed by an array for each of its arguments, or one that
+takes nothing and returns a check, a list of them, or a dict of the arguments of check_vjp.
+
+arrays:
+  3x4        numbers of that shape, drawn; 5 is a vector, number is a single one
+  3:positive positive numbers
+  5:int7     whole numbers from 0 to 6, such as indices
+  5:bool     a mask
+  x.npy      from a file; data.npz gives all its arrays, by the names of the arguments if they
+             have these, data.npz:x,w two of them
+
+The function that is named is the truth: JAX traces it, and differentiates it. Its rule is one of
+--backward, --pair, --torch, --jvp, or its own where it is a jax.custom_vjp or custom_jvp. Names
+without MODULE: are looked for in the same module.
+
+examples:
+  gradsheet check model.py:norm 3x4 4 --backward norm_backward
+  gradsheet check model.py:norm 3x4 4 --pair numpy_model.py:forward numpy_model.py:backward
+  gradsheet check layers:gelu 2x8 --torch kernels:Gelu --dtype float32
+  gradsheet check layers:embed 10x4 6:int10 --backward embed_backward --wrt table
+  gradsheet check layers:my_custom_vjp_function data.npz
+  gradsheet check checks.py:all_of_them --json
+
+exit status:
+  0  every rule is right, as far as floats of its type go, or as far as float32 goes
+  1  a rule is wrong, or floats are too coarse to tell
+  2  there is nothing that can be checked: no such function, arguments that do not fit, a function
+     that JAX cannot trace; or the command was used wrongly"""
 
 
 def _judge() -> argparse.ArgumentParser:
@@ -178,7 +211,46 @@ def _new() -> argparse.ArgumentParser:
     return parser
 
 
-COMMANDS = {"solve": _solve, "show": _show, "blind": _blind, "fill": _fill, "new": _new}
+def _check() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gradsheet check",
+        description="Say whether the derivative rule of a function of arrays is right, exactly "
+        "where floats round nothing; if not, which gradients are wrong, and what they are.",
+        epilog=CHECKED,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("target", metavar="MODULE:FUNCTION", help="what to check")
+    parser.add_argument(
+        "arrays", nargs="*", metavar="ARRAY", help="an array for each argument of the function"
+    )
+    rules = parser.add_mutually_exclusive_group()
+    rules.add_argument(
+        "--backward", metavar="M:F", help="backward(args, cotangent) returns the gradients"
+    )
+    rules.add_argument(
+        "--pair",
+        metavar="M:F",
+        nargs=2,
+        help="forward(*args) returns (out, cache), backward(cotangent, cache) the gradients",
+    )
+    rules.add_argument("--torch", metavar="M:C", help="a torch.autograd.Function")
+    rules.add_argument("--jvp", metavar="M:F", help="jvp(args, tangents) returns (out, tangent)")
+    parser.add_argument("--dtype", choices=DTYPES, help="in which the rule is called")
+    parser.add_argument(
+        "--wrt", metavar="NAME,...", help="by which arguments; left out, by all of floats"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    return parser
+
+
+COMMANDS = {
+    "solve": _solve,
+    "show": _show,
+    "blind": _blind,
+    "fill": _fill,
+    "new": _new,
+    "check": _check,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -210,6 +282,6 @@ def _main(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in COMMANDS:
         name, *arguments = arguments
         parser = COMMANDS[name]()
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     command = importlib.import_module(f"gradsheet.commands.{name}")
     return int(command.run(parser, options))

@@ -19,6 +19,7 @@ from flint import arb, arb_mat, fmpz
 from gradsheet.numbers.enclosures import at
 from gradsheet.truth import primitives
 from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
+from gradsheet.vjp.program import exactly
 from manual.activations import Array
 
 BITS = 256
@@ -372,7 +373,8 @@ def most_terms(name: str, inputs: Arrays, result: Array, params: Any) -> int:
 
 def run(program: Any, arrays: Arrays, numbers: Balls, bits: int = BITS) -> list[Array]:
     """What a program gives for arrays of balls."""
-    return at(bits, run_exactly, program, arrays, numbers)
+    with exactly():  # of random numbers the bits are whole numbers of 64
+        return at(bits, run_exactly, program, arrays, numbers)
 
 
 def entries(a: Array) -> Iterator[arb]:

@@ -314,8 +314,9 @@ def rule_of(
         return Rule("rules", f, program, like, dtype)
     if len(chosen) != 1:
         found = " and ".join(f"{kind}=" for kind in chosen) or "no rule"
+        are = "are" if chosen else "is"
         raise TypeError(
-            f"{found} is given, expected one of backward=, pair=, torch_function=, jvp=; a "
+            f"{found} {are} given, expected one of backward=, pair=, torch_function=, jvp=; a "
             "jax.custom_vjp may stand alone"
         )
     (kind, fn), *_ = chosen.items()

@@ -20,6 +20,8 @@ INSIDE = {"bfloat16": "float32", "float16": "float32"}  # what a type in memory 
 NEAR = 64  # roundings of the largest entry within which there is no doubt
 UNITS = 16  # roundings of the largest entry that are called rounded
 _WORDS = ("right", "rounded", "untold", "wrong")
+_FORGIVEN = -1  # among the verdicts: right at a kink, and not the truth
+MOST_LISTED = 4  # entries that are named
 BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
 
 
@@ -103,7 +105,10 @@ class Seen:
         return bool(self._inside(wide).contains(np.asarray(array, float)).all())
 
     def beside_a_kink(self, k: int) -> Array:
-        """Which entries lie between what is right on the sides of a kink."""
+        """Which entries lie between what is right on the sides of a kink; of a
+        large function those that differ on its sides, whose ends nobody knows."""
+        if not self.truth.in_balls:
+            return self.truth.differs[k]
         array = np.asarray(self.array(k))
         sides = np.array([side[k] for side in self.truth.sides])
         sides[~np.isfinite(sides)] = np.nan  # what nobody gets
@@ -118,37 +123,72 @@ def judged(seen: Sequence[Seen], k: int, name: str, *, between: bool) -> tuple[J
     for one in seen:
         if fault := one.answer.faults.get(name):
             return Judged(name, "wrong", None, fault), []
-    worst, bad, remarks = 0, list[int](), list[str]()
+    verdicts, remarks = list[Array](), list[str]()
     for number, one in enumerate(seen, 1):
-        verdicts = one.verdicts(k)
-        if between and one.truth.at_kink and one.truth.in_balls and verdicts.max(initial=0) > 1:
+        found = one.verdicts(k)
+        if between and one.truth.at_kink and found.max(initial=0) > 1:
             beside = one.beside_a_kink(k)
-            if (beside & (verdicts > 1)).any():
+            if (beside & (found > 1)).any():
                 at = f"at probe {number}, at a kink, {name}"
-                remarks.append(f"{at} is between the gradients on its sides")
-            verdicts = np.where(beside, 0, verdicts)
-        most = int(verdicts.max(initial=0))
-        if most > worst:
-            worst, bad = most, []
-        if most == worst:
-            bad.append(number)
-    difference, where = max(_largest(seen[number - 1], k, number, worst) for number in bad)
+                is_judged = "is between the gradients on its sides"
+                if not one.truth.in_balls:
+                    is_judged = f"is not judged in {int(beside.sum()):,} entries that differ there"
+                remarks.append(f"{at} {is_judged}")
+            found = np.where(beside, _FORGIVEN, found)
+        verdicts.append(found)
+    worst = max(0, *(int(found.max(initial=0)) for found in verdicts))
+    difference, where = max(
+        _largest(one, k, number, found == worst)
+        for number, (one, found) in enumerate(zip(seen, verdicts, strict=True), 1)
+        if worst in found or not worst
+    )
     if worst and all(one.answer.asked[k] is None for one in seen):
         where = f"None; {where}"
     if worst < 2 and not any(one.is_sharp(k) for one in seen):
         worst, where = 2, "floats are too coarse at these numbers"
+    elif worst == 2:
+        remarks.append(f"{name}: {_untold(seen)}")
+    if worst == 3:
+        remarks += _which(name, np.any([found == worst for found in verdicts], 0))
+    elif worst == 1:
+        remarks.append(f"{name}: {_rounded(seen[0].dtype)}")
     return Judged(name, _WORDS[worst], difference, where if worst else ""), remarks
 
 
-def _largest(one: Seen, k: int, number: int, worst: int) -> tuple[float, str]:
+def _which(name: str, wrong: Array) -> list[str]:
+    """Which entries are wrong, where it is not all of them."""
+    count = int(wrong.sum())
+    if count == wrong.size:
+        return []
+    are = "is" if count == 1 else "are"
+    which = ""
+    if count <= MOST_LISTED:
+        which = ": " + ", ".join(str([*map(int, at)]) for at in np.argwhere(wrong))
+    return [f"{name}: {count:,} of its {wrong.size:,} entries {are} wrong{which}"]
+
+
+def _untold(seen: Sequence[Seen]) -> str:
+    dtype = seen[0].dtype
+    if any(one.bounds(INSIDE.get(dtype, dtype)).unsure for one in seen):
+        return "what f compares lies so close together that floats may decide otherwise"
+    return f"{dtype} may be off by more than its largest entry"
+
+
+def _rounded(dtype: str) -> str:
+    if dtype in INSIDE:
+        return f"as far off as arithmetic in {dtype} may be; computed in float32 it would be closer"
+    return f"farther off than {dtype} explains, no farther than {COARSER[dtype]} does"
+
+
+def _largest(one: Seen, k: int, number: int, counted: Array) -> tuple[float, str]:
     """The largest difference of an array from the truth, among the entries that
-    are `worst`, and where it is."""
+    are counted, and where it is."""
     array = np.asarray(one.array(k))
     if not array.size:
         return 0.0, ""
     differences = one.truth.asked[k].difference(array)
     differences = np.where(np.isfinite(array), differences, np.inf)
-    differences = np.where(one.verdicts(k) == worst, differences, 0) if worst else differences
+    differences = np.where(counted, differences, 0)
     at = np.unravel_index(int(differences.argmax()), array.shape)
     found, true = array[at], one.right[k][at]
     digits = ".6g" if f"{found:.6g}" != f"{true:.6g}" else ".17g"

@@ -21,7 +21,7 @@ import numpy as np
 from gradsheet.truth import primitives
 from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
 from gradsheet.vjp.balls import Balls, Floats, run
-from gradsheet.vjp.program import called, work_of
+from gradsheet.vjp.program import called, exactly, work_of
 from manual.activations import Array
 
 MOST = 400  # mutants that are tried
@@ -98,7 +98,7 @@ FLOATS: Mapping[str, Callable[..., Any]] = {
 
 def floats_of(program: Any, given: Arrays, changes: Mapping[int, Change]) -> list[Array]:
     """What a program gives in floats, with equations changed."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), exactly():
         return run_exactly(program, given, Plain(changes))
 
 
@@ -158,7 +158,7 @@ def mutants(steps: Sequence[Step]) -> list[Mutant]:
         for step in [*flowing, *(step for step in steps if not step.flows)]:
             rule = kinds.get(step.equation.primitive.name)
             found += [] if rule is None else rule(step)
-    found += _without_single_paths(flowing)
+    found += [*_in_one_use(flowing), *_without_single_paths(flowing)]
     return found[:MOST]
 
 
@@ -289,6 +289,38 @@ def _summed_otherwise(flowing: Sequence[Step]) -> Iterator[Mutant]:
             changes = _instead(axes, along)
             pair = {id(home.equation): changes[0], id(equation): changes[1]}
             yield Mutant(pair, f"what flows back through {home.line} {what}")
+
+
+def _in_one_use(flowing: Sequence[Step]) -> Iterator[Mutant]:
+    """A product of a cotangent and a factor that is used more than once: without
+    the factor in one of its uses."""
+    for step in flowing:
+        if step.equation.primitive.name != "mul" or all(step.moving):
+            continue
+        out, k = step.equation.outvars[0], int(step.moving[0])  # the place of the factor
+        uses = [use for use in flowing if any(v is out for v in use.equation.invars)]
+        for use in uses if len(uses) > 1 else ():
+            if use.equation.primitive.name == "mul":
+                at = next(j for j, v in enumerate(use.equation.invars) if v is out)
+                keep, put = _undone(1 - k, at)
+                source = "" if step.sources[k] == step.line else f" from {step.sources[k]}"
+                words = f"a factor{source} is missing in one of the terms {step.where}"
+                yield Mutant({id(step.equation): keep, id(use.equation): put}, words)
+
+
+def _undone(moving: int, at: int) -> tuple[Change, Change]:
+    """Changes of a product, whose moving factor is kept, and of another, which
+    takes this in place of the product."""
+    kept: list[Array] = []
+
+    def keep(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+        kept[:] = [np.broadcast_to(inputs[moving], outputs[0].shape)]
+        return outputs
+
+    def put(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+        return [inputs[1 - at] * kept[0]]
+
+    return keep, put
 
 
 _SPREADING = ("reshape", "squeeze", "neg", "mul", "div", "broadcast_in_dim")

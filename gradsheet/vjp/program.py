@@ -203,6 +203,10 @@ def _leaf(name: str, value: Any) -> Leaf:
         raise TypeError(
             f"{name} is {found}, expected arrays of numbers: settings go into kwargs={{...}}"
         )
+    if jnp.issubdtype(dtype, np.complexfloating):
+        raise TypeError(
+            f"{name} is of {dtype}, expected real numbers: give parts, and join them in f"
+        )
     return Leaf(name, tuple(np.shape(value)), dtype)
 
 

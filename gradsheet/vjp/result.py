@@ -1,7 +1,7 @@
 """What the check of a rule finds, and how a person reads it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gradsheet.checking.result import Row, laid_out, table
 from gradsheet.vjp.truth import Probe
@@ -65,14 +65,16 @@ class VJPCheck:
         """Add what was found at arguments of other shapes, which counts where it
         is worse."""
         order = [*VERDICTS.values()]
+        what = f"with {other.title.partition(': ')[2].rpartition('; ')[0]}"
         for k, (one, two) in enumerate(zip(self.arguments, other.arguments, strict=False)):
             if order.index(two.verdict) > order.index(one.verdict):
-                self.arguments[k] = two
+                self.arguments[k] = replace(two, where=f"{what}: {two.where}")
         self.faults += [fault for fault in other.faults if fault not in self.faults]
-        self.remarks += [remark for remark in other.remarks if remark not in self.remarks]
-        self.mistakes = self.mistakes or other.mistakes
+        self.remarks.append(f"tried {what}, too")
+        self.remarks += [f"{what}: {text}" for text in other.remarks if text not in self.remarks]
+        if not self.mistakes:
+            self.mistakes = [f"{what}, {text}" for text in other.mistakes]
         self.probes += other.probes
-        self.remarks.append(f"tried with {other.title.partition(': ')[2]}, too")
 
     def __bool__(self) -> bool:
         return self.right
@@ -90,11 +92,22 @@ def _report(check: VJPCheck) -> Iterator[str]:
         yield ""
         words = {verdict: exact for exact, verdict in VERDICTS.items()}
         yield from table(
-            [Row(j.name, words[j.verdict], j.difference, j.where) for j in check.arguments]
+            [Row(j.name, words[j.verdict], j.difference, j.where) for j in check.arguments], "right"
         )
         yield ""
     for remark in check.remarks:
         yield from laid_out("remark   ", remark)
-    for number, mistake in enumerate(check.mistakes):
-        yield from laid_out("or       " if number else "mistake  ", mistake)
+    for head, mistake in zip(_heads(check), check.mistakes, strict=True):
+        yield from laid_out(f"{head:9}", mistake)
     yield check.verdict
+
+
+def _heads(check: VJPCheck) -> Iterator[str]:
+    """What stands before the mistakes: "and" where it is one of further arrays."""
+    known = {judged.name for judged in check.arguments}
+    spoken = set[str]()  # the arrays that were spoken of; all, where no names stand in front
+    for mistake in check.mistakes:
+        names = {*mistake.partition(": ")[0].split(", ")}
+        names = names if names <= known else known
+        yield "or" if spoken & names else "and" if spoken else "mistake"
+        spoken |= names

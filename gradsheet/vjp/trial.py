@@ -32,11 +32,12 @@ _FORMS = {
 @dataclass(eq=False)
 class Trial:
     """A rule, and the numbers that the caller gave for its arguments; what was
-    seen at the probes."""
+    seen at the probes, and those that had to be left out."""
 
     rule: Rule
     example: list[Array]
     seen: list[Seen] = field(default_factory=list, init=False)
+    left_out: list[str] = field(default_factory=list, init=False)
 
     def run(self, cotangents: Any) -> None:
         """Call the rule at the probes, and once more at the first.
@@ -51,8 +52,12 @@ class Trial:
             for k, probe in enumerate(probes(program, [self.example], rule.given)):
                 if own is not None and k == 0:
                     probe = Probe(probe.inputs, own, probe.words)
-                with contextlib.suppress(NoTruth):
-                    self._call(truth_at(program, closed, probe, forward=rule.is_forward))
+                try:
+                    truth = truth_at(program, closed, probe, forward=rule.is_forward)
+                except NoTruth:
+                    self.left_out.append(probe.words)
+                    continue
+                self._call(truth)
             if self.seen and not _are_same(rule(self.seen[0].truth.probe), self.seen[0].answer):
                 rule.accuse("called again with the same numbers it gives another answer")
         if not self.seen and not rule.faults:
@@ -88,10 +93,20 @@ class Trial:
             returned = ", ".join(sorted(types))
             check.remarks.append(f"it is given {rule.dtype}, and returns {returned}")
         check.faults += rule.faults
-        off = [k for k, row in enumerate(check.arguments) if row.verdict in ("wrong", "rounded")]
+        off = [
+            k
+            for k, row in enumerate(check.arguments)
+            if row.verdict in ("wrong", "rounded") and not self._is_unreadable(k)
+        ]
         if off:
-            check.mistakes = named(rule, self.seen, off, is_wrong=check.verdict == "wrong")
+            is_wrong = any(row.verdict == "wrong" for row in check.arguments)
+            check.mistakes = named(rule, self.seen, off, is_wrong=is_wrong)
         return check
+
+    def _is_unreadable(self, k: int) -> bool:
+        """Whether there is something in place of an array."""
+        name = self.rule.wanted[k].name
+        return any(one.answer.asked[k] is None and name in one.answer.faults for one in self.seen)
 
     def _title(self) -> str:
         rule, program = self.rule, self.rule.program
@@ -104,14 +119,22 @@ class Trial:
         return f"{_FORMS[rule.kind]} {what}: {shapes}; {rule.dtype}"
 
     def _coverage(self, leaves: Sequence[Leaf]) -> str:
-        kinds = ", ".join(dict.fromkeys(one.truth.probe.words for one in self.seen))
+        kinds = [one.truth.probe.words for one in self.seen]
         total, zeros = covered(self.seen, leaves)
-        at_all = f"none of the {total} entries" if not zeros else f"{zeros} of the {total} entries"
         exact = sum(one.is_exact for one in self.seen)
-        return (
-            f"{len(self.seen)} probes ({kinds}), {exact} of them without any rounding; {at_all} of "
-            f"the true answer {'are' if zeros > 1 else 'is'} 0 at all of them"
-        )
+        words = f"{len(kinds)} probes: {', '.join(kinds)}; {_rounding(exact, len(kinds))}; "
+        some = f"{zeros:,} of the {total:,} entries" if zeros else "no entry"
+        words += f"{some} of the true answer {'are' if zeros > 1 else 'is'} 0 at all of them"
+        if self.left_out:
+            words += f"; left out, since a number is not finite: {', '.join(self.left_out)}"
+        return words
+
+
+def _rounding(exact: int, count: int) -> str:
+    """At how many of the probes floats are exact."""
+    if not exact:
+        return "floats round at each"
+    return "floats round nothing" + (f" at {exact} of them" if exact < count else "")
 
 
 def trial_of(

@@ -29,7 +29,7 @@ from gradsheet.numbers.enclosures import at
 from gradsheet.truth.autodiff import Arrays, run_exactly
 from gradsheet.vjp.balls import BITS, Balls, Decided, Floats, ball, balls, run
 from gradsheet.vjp.enclosed import Enclosed, InBalls, InFloats
-from gradsheet.vjp.program import Program
+from gradsheet.vjp.program import Program, exactly
 from gradsheet.vjp.wide import Wide, error, value
 from manual.activations import Array
 
@@ -38,6 +38,8 @@ AGREED = 2.0**-100  # of the sizes of what is added up: nobody rounds so coarsel
 SECOND_ORDER = 2.0**-200  # what a step makes beside: where the gradient is 0, there is nothing else
 SIDES = 3  # directions, drawn by chance, in which the neighbourhood of a kink is looked at
 MOST_IN_BALLS = 200_000  # operations of a program
+LARGE_STEP = 2.0**-30  # in floats
+APART = 2.0**-20  # farther than such a step explains
 
 
 class Disagreement(ValueError):
@@ -130,6 +132,19 @@ class Truth:
         at_it = [a.middle for a in self.asked]
         return [at_it, *[[InBalls(a).middle for a in arrays] for arrays in found]]
 
+    @cached_property
+    def differs(self) -> list[Array]:
+        """Of a large function, which entries differ next to the probe, there or
+        back, whatever the cotangents are."""
+        draw, count = np.random.default_rng(7), len(self.program.outputs)
+        directions = [draw.normal(size=a.shape) for a in self.probe.directions]
+        found = []
+        for inputs in ([*self.probe.inputs], *_beside(self.program, self.probe, SIDES)):
+            probe = Probe(inputs, directions, "")
+            found.append(_in_floats(self.closed, probe, "float64")[1][count:])
+        arrays = [np.array([one[k].middle for one in found]) for k in range(len(found[0]))]
+        return [a.max(0) - a.min(0) > APART * abs(a).max(0) for a in arrays]
+
 
 def truth_at(program: Program, closed: Any, probe: Probe, *, forward: bool = False) -> Truth:
     """Find what is right at a probe; `forward` where tangents are pushed.
@@ -171,7 +186,34 @@ def _large_truth(program: Program, closed: Any, probe: Probe, *, forward: bool) 
         off = abs(mine[0] - theirs[0])
         if math.isfinite(off) and off > mine[1] + theirs[1]:
             raise Disagreement(_DISAGREE)
-    return Truth(program, closed, probe, asked, bool(wide.unsure), False, [])
+    at_kink = bool(wide.unsure) or _changes(program, probe)
+    return Truth(program, closed, probe, asked, at_kink, False, [])
+
+
+def _changes(program: Program, probe: Probe) -> bool:
+    """Whether a small step changes what a large function compares."""
+    here, there = (
+        _in_floats(program.forward, Probe(inputs, (), ""), "float64")[0].decisions
+        for inputs in (probe.inputs, *_beside(program, probe, 1))
+    )
+    return len(here) != len(there) or any(
+        not np.array_equal(a, b) for a, b in zip(here, there, strict=True)
+    )
+
+
+def _beside(program: Program, probe: Probe, count: int) -> Iterator[list[Array]]:
+    """The inputs, those asked for moved by small steps, and then back."""
+    draw = np.random.default_rng(5)
+    for number in range(count):
+        if number % 2 == 0:
+            steps = [
+                draw.uniform(1, 3, a.shape) * draw.choice([-1, 1], a.shape) for a in probe.inputs
+            ]
+        sign = LARGE_STEP if number % 2 else -LARGE_STEP
+        yield [
+            a + sign * step if k in program.asked else a
+            for k, (a, step) in enumerate(zip(probe.inputs, steps, strict=True))
+        ]
 
 
 _DISAGREE = """the witnesses disagree: JAX's derivative of the function, and the
@@ -183,7 +225,7 @@ def _in_floats(closed: Any, probe: Probe, dtype: str) -> tuple[Wide, list[Enclos
     """What a program gives in floats, with what those of a type may be off."""
     wide = Wide(SIGNIFICAND[dtype], TINY[dtype])
     given = [a + 0j if a.dtype.kind == "f" else a for a in (*probe.inputs, *probe.directions)]
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), exactly():
         found = run_exactly(closed, given, wide)
         return wide, [InFloats(value(a), error(a)) for a in map(np.asarray, found)]
 

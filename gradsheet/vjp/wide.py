@@ -40,12 +40,14 @@ def error(a: Array) -> Array:
 
 class Wide(Numbers):
     """Floats with their bounds, for a type with significands of so many `bits`.
-    `unsure` counts comparisons that floats may decide otherwise."""
+    `unsure` counts comparisons that floats may decide otherwise; `decisions` are
+    how those came out on which a kink may hang."""
 
     def __init__(self, bits: int, tiny: float):
         self.bits, self.u = bits, SLACK * 2.0**-bits + DOUBLE
         self.tiny = tiny if tiny < FLUSHED else tiny * 2.0**-bits
         self.unsure = 0
+        self.decisions: list[Array] = []
 
     def exact(self, array: Array) -> Array:
         """An array of floats or whole numbers, off by what the type does not hold."""
@@ -62,11 +64,16 @@ class Wide(Numbers):
         """The order of the floats."""
         apart, slack = abs(value(a) - value(b)), error(a) + error(b)
         self.unsure += int(np.count_nonzero((apart <= slack) & (slack > 0)))
-        return np.asarray((value(a) > value(b)).astype(np.int8) - (value(a) < value(b)))
+        order = np.asarray((value(a) > value(b)).astype(np.int8) - (value(a) < value(b)))
+        if not locates:
+            self.decisions.append(order)
+        return order
 
     def ranks(self, a: Array) -> Array:
         """The ranks of the floats."""
-        return np.unique(value(a), return_inverse=True)[1].reshape(a.shape)
+        ranks = np.unique(value(a), return_inverse=True)[1].reshape(a.shape)
+        self.decisions.append(ranks)
+        return ranks
 
     def whole(self, a: Array) -> Array:
         """The whole numbers towards 0."""
