@@ -225,6 +225,11 @@ def _without_a_term(step: Step) -> Iterator[Mutant]:
         yield step.mutant(_only(1 - k), f"{what} is missing {step.where}")
 
 
+def _without_a_path(step: Step) -> Iterator[Mutant]:
+    for k in (0, 1):
+        yield step.mutant(_only(1 - k), f"one of the paths back through {step.line} is missing")
+
+
 def _without_a_minus(step: Step) -> Iterator[Mutant]:
     yield step.mutant(_only(0), f"the minus is missing {step.where}")
 
@@ -232,15 +237,18 @@ def _without_a_minus(step: Step) -> Iterator[Mutant]:
 def _with_a_matrix_turned(step: Step) -> Iterator[Mutant]:
     for k, flag in enumerate(step.moving):
         shape = step.equation.invars[k].aval.shape
-        if flag or len(shape) != 2 or shape[0] != shape[1]:
-            continue
-        params, product = step.equation.params, primitives.SUMS_OF_PRODUCTS["dot_general"]
+        if not flag and len(shape) == 2 and shape[0] == shape[1]:
+            yield step.mutant(_turned_first(step, k), f"a matrix is transposed {step.where}")
 
-        def change(inputs: Arrays, outputs: list[Array], k: int = k) -> list[Array]:
-            turned = [a.T if j == k else a for j, a in enumerate(inputs)]
-            return [product(*turned, product=primitives.matrix_product, **params)]
 
-        yield step.mutant(change, f"a matrix is transposed {step.where}")
+def _turned_first(step: Step, k: int) -> Change:
+    rule, params = primitives.SUMS_OF_PRODUCTS["dot_general"], step.equation.params
+
+    def change(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+        turned = [a.T if j == k else a for j, a in enumerate(inputs)]
+        return [rule(*turned, product=primitives.matrix_product, **params)]
+
+    return change
 
 
 def _without_a_turn(step: Step) -> Iterator[Mutant]:
@@ -349,6 +357,7 @@ _LEFT_OUT: Mapping[str, Callable[[Step], Iterator[Mutant]]] = {
         ("exp", "tanh", "logistic", "rsqrt", "sqrt", "log", "integer_pow", "square"),
         _without_the_function,
     ),
+    "add_any": _without_a_path,
     "dot_general": _with_a_matrix_turned,
     "neg": _without_a_minus,
     "rev": _without_a_turn,

@@ -1,10 +1,11 @@
 """What a wrong answer is: what its arrays are of the right ones, or which part
 of JAX's program somebody left out."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,12 @@ from gradsheet.vjp.mutants import (
     values,
     with_constant,
 )
+from gradsheet.vjp.slopes import with_other_slopes
 from manual.activations import Array
 
 MOST_NAMED = 4
 AND = "; and "
+AS_LONG = 20  # mutants, as tracing f once more
 
 Found = list[list[Array]]  # the arrays that were asked for, probe by probe
 
@@ -73,6 +76,7 @@ class _Search:
     wrong: list[int]
     floats: list[list[Array]] = field(init=False)
     closed: Any = field(init=False)
+    is_explained: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         smooth = [one for one in self.seen if not one.truth.at_kink]
@@ -93,9 +97,7 @@ class _Search:
         """The truth without a factor that f computes, or with one too many; or
         such a factor in place of the derivative."""
         shape = self.rule.wanted[k].shape
-        is_alone = all(
-            [d.shape for d in one.truth.probe.directions] == [shape] for one in self.seen
-        )
+        is_alone = [leaf.shape for leaf in self.rule.given] == [shape]
         for entries in zip(*map(self._values, self.floats), strict=False):
             line, factors = entries[0][0], [_broadcast(factor, shape) for _, factor in entries]
             if any(factor is None or (factor == 1).all() for factor in factors):
@@ -139,16 +141,20 @@ class _Search:
 
     def _of_another_shape(self, k: int) -> str:
         shape = self.rule.wanted[k].shape
-        for words, change in (
-            ("transposed", lambda a, shape: a.T if a.T.shape == shape else None),
-            ("right, but for its shape", _reshaped),
-            ("not summed over what was broadcast", _summed),
-        ):
-            arrays = [change(np.asarray(one.answer.asked[k]), shape) for one in self.seen]
-            if all(
-                array is not None and self._is_close(np.asarray(array, float), one.right[k], one, k)
-                for array, one in zip(arrays, self.seen, strict=True)
-            ):
+        given = [np.asarray(one.answer.asked[k], float) for one in self.seen]
+        axes = [
+            axes
+            for count in range(given[0].ndim + 1)
+            for axes in itertools.combinations(range(given[0].ndim), count)
+        ]
+        likely: list[tuple[str, Callable[[Array], Array]]] = [("transposed", np.transpose)]
+        likely += [(_unsummed(along), partial(np.sum, axis=along)) for along in axes]
+        for words, change in likely:
+            arrays = [change(array) for array in given]
+            if arrays[0].size != math.prod(shape):
+                continue
+            pairs = zip(arrays, self.seen, strict=True)
+            if all(self._is_close(a.reshape(shape), one.right[k], one, k) for a, one in pairs):
                 return words
         return ""
 
@@ -165,6 +171,7 @@ class _Search:
             given = [k for k in self.wrong if self._gives(found, k)]
             if len(given) == len(self.wrong) and self._leaves_the_others(found):
                 whole[words] = None
+                self.is_explained = True
             for k in given:
                 parts.setdefault(k, words)
         return list(whole), parts
@@ -175,6 +182,8 @@ class _Search:
             yield from self._of_cotangents()
             yield from self._of_inputs()
         yield from self._seen([*self._mutants, *self._of_constants()])
+        if not self.is_explained:
+            yield from self._of_slopes()
 
     def constants(self) -> Iterator[tuple[str, Found]]:
         """Other numbers in place of constants, and the arrays which they give."""
@@ -254,33 +263,41 @@ class _Search:
             changed = ([*g[:count], *(way(d) for d in g[count:])] for g in self.floats)
             yield words, [self._asked(given, {}) for given in changed]
 
+    def _of_slopes(self) -> Iterator[tuple[str, Found]]:
+        """The gradients with another slope of one function in f."""
+        if self.rule.is_forward:
+            return
+        most = affordable(self.closed, len(self.seen)) // AS_LONG
+        for words, program in with_other_slopes(self.rule.program, most):
+            first = self._given_by(program, self.floats[0])
+            if any(self._is_seen(first, k) for k in self.wrong):
+                yield words, [first, *(self._given_by(program, g) for g in self.floats[1:])]
+
+    def _given_by(self, closed: Any, given: Sequence[Array]) -> list[Array]:
+        return floats_of(closed, given, {})[len(self.rule.program.outputs) :]
+
     def _of_inputs(self) -> Iterator[tuple[str, Found]]:
         """The gradient at other numbers than those given: at what f gives, or at
         the negative."""
         program = self.rule.program
-        for place in self.rule.program.asked:
+        for place in program.asked:
             leaf = program.inputs[place]
-            ways = [(f"-{leaf.name}", lambda given, k=place: -given[k])]
-            for k in program.moved:
-                if program.outputs[k].shape == leaf.shape:
-                    ways.append(
-                        (program.outputs[k].name, lambda given, k=k: self._result(given, k))
-                    )
-            for words, way in ways:
+            results = [k for k in program.moved if program.outputs[k].shape == leaf.shape]
+            for result in (None, *results):
                 found = []
                 for given in self.floats:
                     moved = list(given)
-                    moved[place] = way(given)
+                    moved[place] = -given[place] if result is None else self._result(given, result)
                     found.append(self._asked(moved, {}))
-                yield f"the derivative is taken at {words} in place of {leaf.name}", found
+                where = f"-{leaf.name}" if result is None else program.outputs[result].name
+                yield f"the derivative is taken at {where} in place of {leaf.name}", found
 
     def _result(self, given: Sequence[Array], k: int) -> Array:
         program = self.rule.program
         return floats_of(program.forward, given[: len(program.inputs)], {})[k]
 
     def _asked(self, given: Sequence[Array], changes: Mapping[int, Change]) -> list[Array]:
-        found = floats_of(self.closed, given, changes)
-        return found[len(self.rule.program.outputs) :]
+        return floats_of(self.closed, given, changes)[len(self.rule.program.outputs) :]
 
     def _gives(self, found: Found, k: int) -> bool:
         """Whether arrays are those of the answer, at every probe, and not the truth."""
@@ -404,16 +421,9 @@ def _root(off: Callable[[float], float], start: float) -> float | None:
     return b if math.isfinite(b) and abs(at_b) <= 1e-6 * abs(at_start) else None
 
 
-def _reshaped(a: Array, shape: tuple[int, ...]) -> Array | None:
-    return a.reshape(shape) if a.size == np.prod(shape, dtype=int) else None
-
-
-def _summed(a: Array, shape: tuple[int, ...]) -> Array | None:
-    """An array summed over the axes along which another shape was broadcast."""
-    if a.ndim < len(shape):
-        return None
-    full = (1,) * (a.ndim - len(shape)) + shape
-    axes = tuple(k for k, (n, m) in enumerate(zip(a.shape, full, strict=True)) if n != m)
-    if any(full[k] != 1 for k in axes):
-        return None
-    return np.asarray(a.sum(axes, keepdims=True).reshape(shape))
+def _unsummed(axes: tuple[int, ...]) -> str:
+    if not axes:
+        return "right, but for its shape"
+    which = " and ".join(map(str, axes))
+    name = "axis" if len(axes) == 1 else "axes"
+    return f"not summed over {name} {which}, along which it was broadcast"

@@ -115,7 +115,7 @@ class Program:
 
     def _traced(self, run: Callable[..., Any], more: Sequence[Leaf]) -> ClosedJaxpr:
         with exactly():
-            return jax.make_jaxpr(run)(*[_abstract(leaf) for leaf in (*self.inputs, *more)])
+            return jax.make_jaxpr(run)(*[abstract(leaf) for leaf in (*self.inputs, *more)])
 
 
 @contextlib.contextmanager
@@ -149,7 +149,7 @@ def program_of(
         return f(*jax.tree.unflatten(tree, arrays), **kwargs)
 
     with exactly():
-        closed, shapes = jax.make_jaxpr(run, return_shape=True)(*map(_abstract, inputs))
+        closed, shapes = jax.make_jaxpr(run, return_shape=True)(*map(abstract, inputs))
         closed = without_rules(closed)
     found, result_tree = jax.tree_util.tree_flatten_with_path(shapes)
     outputs = tuple(
@@ -206,10 +206,11 @@ def _leaf(name: str, value: Any) -> Leaf:
     return Leaf(name, tuple(np.shape(value)), dtype)
 
 
-def _abstract(leaf: Leaf) -> Any:
-    return jax.ShapeDtypeStruct(  # type: ignore[no-untyped-call]
-        leaf.shape, np.float64 if leaf.is_float else leaf.dtype
-    )
+def abstract(array: Any) -> Any:
+    """What JAX traces in place of an array: its shape and its type, floats as
+    float64."""
+    dtype = np.float64 if jnp.issubdtype(array.dtype, np.inexact) else array.dtype
+    return jax.ShapeDtypeStruct(array.shape, dtype)  # type: ignore[no-untyped-call]
 
 
 # Without the rules that somebody gave
@@ -217,28 +218,39 @@ def _abstract(leaf: Leaf) -> Any:
 
 def without_rules(closed: ClosedJaxpr) -> ClosedJaxpr:
     """A program in which such functions are replaced by calls of what they compute."""
-    equations = [_without_rule(equation) for equation in closed.jaxpr.eqns]
+
+    def without(equation: Any) -> Any:
+        if not _is_ruled(equation):
+            return None
+        return without_rules(next(iter(_inner(equation))))
+
+    return rewritten(closed, without)
+
+
+def rewritten(closed: ClosedJaxpr, called: Callable[[Any], ClosedJaxpr | None]) -> ClosedJaxpr:
+    """A program in which equations are replaced by calls of what `called` gives
+    for them; where it gives None they stay."""
+    equations = [_rewritten(equation, called) for equation in closed.jaxpr.eqns]
     jaxpr = closed.jaxpr.replace(eqns=equations, debug_info=closed.jaxpr.debug_info)
     return ClosedJaxpr(jaxpr, closed.consts)
 
 
-def _without_rule(equation: Any) -> Any:
-    if _is_ruled(equation):
-        inner = without_rules(next(iter(_inner(equation))))
+def _rewritten(equation: Any, called: Callable[[Any], ClosedJaxpr | None]) -> Any:
+    if (inner := called(equation)) is not None:
         return equation.replace(primitive=closed_call_p, params={"call_jaxpr": inner})
     if equation.primitive.name in _RULED:
         return equation
-    params = {name: _rewritten(value) for name, value in equation.params.items()}
+
+    def inside(value: Any) -> Any:
+        if isinstance(value, ClosedJaxpr):
+            return rewritten(value, called)
+        if isinstance(value, tuple) and any(isinstance(item, ClosedJaxpr) for item in value):
+            items = map(inside, value)
+            return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+        return value
+
+    params = {name: inside(value) for name, value in equation.params.items()}
     return equation.replace(params=params)
-
-
-def _rewritten(value: Any) -> Any:
-    if isinstance(value, ClosedJaxpr):
-        return without_rules(value)
-    if isinstance(value, tuple) and any(isinstance(item, ClosedJaxpr) for item in value):
-        items = map(_rewritten, value)
-        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
-    return value
 
 
 def _inner(equation: Any) -> Iterator[Any]:
@@ -260,10 +272,8 @@ def _is_ruled(equation: Any) -> bool:
 
 def called(equation: Any) -> list[Any]:
     """The programs that an equation calls."""
-    values = (equation.params[key] for key in _CALLED if key in equation.params)
-    listed = (
-        item for value in values for item in (value if isinstance(value, tuple) else (value,))
-    )
+    values = [equation.params[key] for key in _CALLED if key in equation.params]
+    listed = [v for value in values for v in (value if isinstance(value, tuple) else (value,))]
     return [getattr(item, "jaxpr", item) for item in listed]
 
 

@@ -1,0 +1,92 @@
+"""Mistakes in the derivative of one function inside of f: its slope left out,
+taken at another place, or its value in place of its slope.
+
+f is changed so that its values stay and only the slope is another,
+
+    g(u) = stop(g(u)) + (u - stop(u)) stop(slope),
+
+and JAX differentiates what came of it.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+
+from gradsheet.vjp.mutants import place_of
+from gradsheet.vjp.program import Program, abstract, exactly, rewritten
+
+_NAMES = {
+    "integer_pow": "the power",
+    "logistic": "the sigmoid",
+    "square": "the square",
+    "max": "the maximum",
+    "abs": "the absolute value",
+}
+_SMOOTH = ("exp", "log", "log1p", "expm1", "tanh", "logistic", "sqrt", "rsqrt", "sin", "cos", "erf")
+_OF_ONE = (*_SMOOTH, "integer_pow", "square", "abs")
+
+Slope = Callable[[Callable[[jax.Array], jax.Array], jax.Array], jax.Array]
+
+
+def _derivative(g: Callable[[jax.Array], jax.Array], u: jax.Array) -> jax.Array:
+    _, slope = jax.jvp(g, (u,), (jnp.ones_like(u),))
+    return jnp.asarray(slope)
+
+
+_WAYS: dict[str, Slope] = {
+    "the slope of {} is missing": lambda g, u: jnp.ones_like(u),
+    "the slope of {} is taken at its value": lambda g, u: _derivative(g, g(u)),
+    "{} itself stands in place of its slope": lambda g, u: g(u),
+}
+
+
+def with_other_slopes(program: Program, most: int) -> Iterator[tuple[str, ClosedJaxpr]]:
+    """The pullbacks of f with another slope of one of its functions, and what
+    that is in words; at most so many."""
+    found: list[Any] = []
+
+    def note(equation: Any) -> None:
+        if _is_function(equation):
+            found.append(equation)
+
+    with exactly():
+        rewritten(program.forward, note)
+        for equation, words in itertools.islice(itertools.product(found, _WAYS), most):
+            name = equation.params.get("name", equation.primitive.name)
+            changed = rewritten(program.forward, _replacing(equation, _WAYS[words]))
+            text = f"{words.format(_NAMES.get(name, name))}, back through {place_of(equation)}"
+            yield text, replace(program, forward=changed).pullback
+
+
+def _is_function(equation: Any) -> bool:
+    """Whether an equation applies a function to each entry of one array."""
+    name = equation.primitive.name
+    if name == "custom_jvp_call":
+        return len(equation.invars) == 1
+    return name in _OF_ONE
+
+
+def _replacing(equation: Any, slope: Slope) -> Callable[[Any], ClosedJaxpr | None]:
+    def g(u: jax.Array) -> jax.Array:
+        params = equation.params
+        if equation.primitive.name == "custom_jvp_call":
+            (value,) = jaxpr_as_fun(params["call_jaxpr"])(u)
+            return value  # type: ignore[no-any-return]
+        return equation.primitive.bind(u, **params)  # type: ignore[no-any-return]
+
+    def with_slope(u: jax.Array) -> list[jax.Array]:
+        at = lax.stop_gradient(u)
+        return [lax.stop_gradient(g(at)) + (u - at) * lax.stop_gradient(slope(g, at))]
+
+    def called(other: Any) -> ClosedJaxpr | None:
+        if other is not equation:
+            return None
+        return jax.make_jaxpr(with_slope)(abstract(equation.invars[0].aval))
+
+    return called
