@@ -12,7 +12,7 @@ from typing import Any
 
 from machine import cores, heading, setting
 from measuring import progress
-from results import Unreadable, check_writable, comparison, read, write
+from results import Unreadable, check_writable, comparison, read, slower, write
 
 
 def some_of(known: Sequence[str], text: str) -> list[str]:
@@ -46,7 +46,8 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--against",
         metavar="FILE",
-        help="say what got slower since an earlier --json of this command",
+        help="say what got slower since an earlier --json of this command; status 1 if something "
+        "did",
     )
     return parser
 
@@ -108,10 +109,14 @@ def begin(benchmark: str, *, quiet: bool = False) -> dict[str, Any]:
 
 
 def finish(options: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Writes and compares, as far as the options say; exits with 1 where something got
+    slower."""
     if options.json:
         write(options.json, found)
     if options.earlier:
-        print(comparison(options.earlier, found, options.against))
+        print(comparison(options.earlier, found, options.against), flush=True)
+        if slower(options.earlier, found):
+            sys.exit(1)
 
 
 def interrupted(*_: Any) -> None:

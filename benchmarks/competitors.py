@@ -27,6 +27,10 @@ from problems import Problem, named
 Call = Callable[[], Any]
 
 
+class Unable(Exception):
+    """It cannot take part on this machine, and why; the others are measured."""
+
+
 class Competitor(NamedTuple):
     """One entry of the table."""
 

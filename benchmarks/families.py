@@ -2,13 +2,15 @@
 gradients, half squared error of out, or the cross-entropy of labels.
 
     .venv/bin/python benchmarks/families.py [--cases norm] [--dtype float64] [--rounds 30]
+        [--json FILE] [--against FILE] [--quick]
 
     floor         the matrix products of the pass and nothing else, into buffers made
                   beforehand; for a norm, which has none, one copy for each of two arrays
     readable      manual, the gradients derived by hand
     planned       manual.fast, the same into buffers made once
     ref, jit      JAX, compiled for the shapes
-    torch eager   as far as torch is installed
+    torch         eager and compiled, as far as it is installed and has a C++ compiler; it takes
+                  minutes to compile the LSTM, and --quick leaves that out
 
 Nothing is timed before all agree with manual in float64: every entry to n u of
 the largest of its array, u the unit roundoff and n how many numbers are added up
@@ -18,9 +20,7 @@ by the processor's clock, which stands still while others have the processor.
 
 from __future__ import annotations
 
-import argparse
 import math
-import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,10 +29,11 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import command
-from competitors import Call
+from competitors import Call, Unable
 from machine import set_threads
-from measuring import Case, calibrate, measure, progress, ratios
-from table import seconds_as
+from measuring import Case, Disagreement, calibrate, measure, progress
+from peers import compiled_by_torch
+from table import rows, times_of
 
 
 class Whole(NamedTuple):
@@ -346,6 +347,79 @@ def of_conv(N: int, C: int, O: int, size: int) -> Family:
     )
 
 
+# LSTM
+
+
+def readable_lstm(x: Any, h0: Any, c0: Any, W: Any, U: Any, b: Any, y: Any) -> tuple[Any, ...]:
+    import manual
+
+    out, cache = manual.lstm_forward(x, h0, c0, W, U, b)
+    L, r = half_square(out, y)
+    return L, *manual.lstm_backward(r, cache)
+
+
+def planned_lstm(x: Any, h0: Any, c0: Any, W: Any, U: Any, b: Any, y: Any) -> Call:
+    import numpy as np
+
+    from manual.fast import recurrent
+
+    lstm, r = recurrent.LSTM(x.shape, h0.shape[1], dtype=x.dtype), np.empty_like(y)
+
+    def call() -> Any:
+        L, _ = half_square(lstm.forward(x, h0, c0, W, U, b), y, r)
+        return L, *lstm.backward(r)
+
+    return call
+
+
+def floor_of_lstm(x: Any, h0: Any, c0: Any, W: Any, U: Any, b: Any, y: Any) -> Call:
+    """What waits for no state is one product for all times; h U^T gate by gate, which
+    is faster than all at once."""
+    import numpy as np
+
+    rows, h = x.reshape(-1, x.shape[2]), y.reshape(-1, y.shape[2])
+    a, U_T = rows @ W.T, np.ascontiguousarray(U.reshape(4, -1, U.shape[1]).swapaxes(1, 2))
+    steps = zip(h.reshape(-1, *h0.shape), a.reshape(-1, len(h0), len(b)), strict=True)
+    through_time = [pair for h_t, a_t in steps for pair in ((h_t, U_T), (a_t, U))]
+    return products((rows, W.T), *through_time, (a, W), (a.T, rows), (a.T, h))
+
+
+def lstm(x: Any, h0: Any, c0: Any, W: Any, U: Any, b: Any, y: Any) -> Any:
+    import ref
+
+    return ((ref.lstm(x, h0, c0, W, U, b) - y) ** 2).sum() / 2
+
+
+def lstm_in_torch(x: Any, h0: Any, c0: Any, W: Any, U: Any, b: Any, y: Any) -> Any:
+    """With a second bias, which torch has and is 0."""
+    import torch
+
+    states, weights = (h0[None], c0[None]), (W, U, b, torch.zeros_like(b))
+    out, _, _ = torch.lstm(x, states, weights, True, 1, 0.0, True, False, True)
+    return ((out - y) ** 2).sum() / 2
+
+
+LSTM = Family(
+    "LSTM, 32 sequences of 32, 128 features, 128 units",
+    {
+        "x": (32, 32, 128),
+        "h0": (32, 128),
+        "c0": (32, 128),
+        "W": (512, 128),
+        "U": (512, 128),
+        "b": (512,),
+        "y": (32, 32, 128),
+    },
+    32 * (128 + 128 + 512) + 32 * 32,
+    ("x", "h0", "c0", "W", "U", "b"),
+    floor_of_lstm,
+    readable_lstm,
+    planned_lstm,
+    lstm,
+    lstm_in_torch,
+)
+
+
 FAMILIES = {
     "norm": NORM,
     "entropy": ENTROPY,
@@ -353,6 +427,7 @@ FAMILIES = {
     "attention256": of_attention(2, 256, 128),
     "conv28": of_conv(32, 16, 32, 28),
     "conv32": of_conv(8, 3, 16, 32),
+    "lstm": LSTM,
 }
 
 
@@ -366,7 +441,7 @@ def drawn(family: Family, dtype: str) -> dict[str, Any]:
     def draw(name: str, shape: Any) -> Any:
         if isinstance(shape, Whole):
             return rng.integers(shape.below, size=shape.shape)
-        inputs = math.prod(shape[1:]) if name[0] in "Ww" else 1
+        inputs = math.prod(shape[1:]) if name[0] in "UWw" else 1
         return (rng.normal(size=shape) / math.sqrt(inputs)).astype(dtype)
 
     return {name: draw(name, shape) for name, shape in family.shapes.items()}
@@ -403,15 +478,33 @@ def in_torch(family: Family, arrays: dict[str, Any]) -> Call:
     return call
 
 
-def make_calls(family: Family, arrays: dict[str, Any]) -> dict[str, Call]:
-    """Who takes part."""
+def in_torch_compiled(family: Family, arrays: dict[str, Any]) -> Call:
+    import torch
+
+    tensors = [torch.tensor(array) for array in arrays.values()]
+    places = tuple(k for k, name in enumerate(arrays) if name in family.moving)
+    compiled = compiled_by_torch(family.torch_loss, places)
+
+    def call() -> Any:
+        gradients, L = compiled(*tensors)
+        return L, *gradients
+
+    return call
+
+
+def make_calls(family: Family, arrays: dict[str, Any], compiled: bool) -> dict[str, Call]:
+    """Who takes part; `compiled` says whether torch.compile is to."""
     calls = {
         "floor": family.floor(**arrays),
         "readable": partial(family.readable, **arrays),
         "planned": family.planned(**arrays),
         "ref, jit": in_jax(family, arrays),
     }
-    return calls | ({"torch eager": in_torch(family, arrays)} if find_spec("torch") else {})
+    if find_spec("torch"):
+        calls["torch eager"] = in_torch(family, arrays)
+        if compiled:
+            calls["torch.compile"] = in_torch_compiled(family, arrays)
+    return calls
 
 
 def disagreement(family: Family, arrays: dict[str, Any], calls: dict[str, Call]) -> str | None:
@@ -438,63 +531,73 @@ def disagreement(family: Family, arrays: dict[str, Any], calls: dict[str, Call])
     return None
 
 
-def run(name: str, dtype: str, rounds: int) -> None:
+def first_calls(name: str, calls: dict[str, Call]) -> tuple[dict[str, float], dict[str, str]]:
+    """The seconds of each first call, which may compile; who is unable to take part, and
+    why, is no longer among the calls then."""
+    first_s, unable = {}, {}
+    for who, call in list(calls.items()):
+        progress(f"{name}: first call of {who}")
+        start = time.perf_counter()
+        try:
+            call()
+            first_s[who] = time.perf_counter() - start
+        except Unable as reason:
+            unable[who] = str(reason)
+            del calls[who]
+    return first_s, unable
+
+
+def run(name: str, dtype: str, rounds: int, compiled: bool) -> dict[str, Any]:
+    """Measures a family, prints its table, and returns its times. Raises Disagreement."""
     family = FAMILIES[name]
     arrays = drawn(family, dtype)
+    calls = make_calls(family, arrays, compiled)
+    first_s, unable = first_calls(name, calls)
     progress(f"{name}: agreement")
-    calls = make_calls(family, arrays)
     for _ in range(2):  # buffers that are used again may be right only once
         if difference := disagreement(family, arrays, calls):
-            progress("")
-            sys.exit(f"nothing is timed, there is no agreement with manual: {difference}")
-    calibrated = {who: calibrate(call, clock=time.process_time) for who, call in calls.items()}
+            raise Disagreement(f"nothing is timed, there is no agreement with manual: {difference}")
+    clock = time.process_time
+    calibrated = {who: calibrate(call, clock=clock) for who, call in calls.items()}
     repeats = {who: times for who, (times, _) in calibrated.items()}
     round_s = sum(s for _, s in calibrated.values())
-    case = Case(name, None, calls, {}, repeats, round_s, clock=time.process_time)
+    case = Case(name, None, calls, first_s, repeats, round_s, clock=clock, unable=unable)
     measure([case], rounds)
-    print(f"{family.title}, {dtype}, one thread, {rounds} rounds")
-    print(
-        f"  {'':14}{'median':>12}{'to the floor':>15}{'min':>8}{'max':>8}{'to jit':>9}"
-        f"{'to torch':>10}"
-    )
-    for who, times in case.times.items():
-        to = {other: ratios(times, case.times[other]) for other in case.times}
-        others = "".join(
-            f"{statistics.median(to[o]):>{w}.2f}"
-            for o, w in (("ref, jit", 9), ("torch eager", 10))
-            if o in to
-        )
-        print(
-            f"  {who:14}{seconds_as(statistics.median(times)):>12}"
-            f"{statistics.median(to['floor']):>15.2f}{min(to['floor']):>8.2f}"
-            f"{max(to['floor']):>8.2f}{others}"
-        )
-    print(flush=True)
+    found = times_of(case)
+    print(family.title, *rows(found, ("ref, jit", "torch.compile")), "", sep="\n", flush=True)
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command.make_parser(__doc__)
     parser.add_argument(
         "--cases",
         type=partial(command.some_of, list(FAMILIES)),
-        default=list(FAMILIES),
         help=f"some of {','.join(FAMILIES)}",
     )
     parser.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help="default: %(default)s"
     )
-    parser.add_argument("--rounds", type=command.number, default=30, help="default: %(default)s")
-    options = parser.parse_args()
+    parser.add_argument("--rounds", type=command.number, help="default: 30")
+    everything = {"cases": list(FAMILIES), "rounds": 30}
+    options = command.parse(parser, "families", everything, everything | {"rounds": 5})
     command.exit_on_interrupt()
     set_threads(1)
-    command.begin("families")
+    found = command.begin("families")
     import jax
 
     jax.config.update("jax_enable_x64", options.dtype == "float64")
-    for name in options.cases:
-        run(name, options.dtype, options.rounds)
+    chosen = {"dtype": options.dtype, "rounds": options.rounds}
+    print(f"{options.dtype}, one thread, {options.rounds} rounds\n", flush=True)
+    if not find_spec("torch"):
+        print("not installed: torch: pip install -e '.[peers]'\n", flush=True)
+    try:
+        sizes = {name: run(name, **chosen, compiled=not options.quick) for name in options.cases}
+    except Disagreement as error:
+        progress("")
+        sys.exit(str(error))
+    found["runs"] = [chosen | {"threads": 1, "sizes": sizes}]
+    command.finish(options, found)
 
 
 if __name__ == "__main__":

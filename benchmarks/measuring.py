@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from competitors import COMPETITORS, Call
+from competitors import COMPETITORS, Call, Unable
 from problems import Problem, disagreement
 
 Clock = Callable[[], float]
@@ -42,6 +42,7 @@ class Case:
     # Seconds a call, one for each round.
     times: dict[str, list[float]] = field(default_factory=dict)
     clock: Clock = time.perf_counter  # one that stands still for others is for one thread alone
+    unable: dict[str, str] = field(default_factory=dict)  # who cannot take part, and why
 
 
 def seconds(call: Call, repeats: int = 1, clock: Clock = time.perf_counter) -> float:
@@ -79,13 +80,17 @@ def prepare(
     name: str, problem: Problem, competitors: Iterable[str], shortest: float = SHORTEST
 ) -> Case:
     """Everything before the clock: the agreement of all, and how often each call is repeated."""
-    calls, first_s, calibrated = {}, {}, {}
+    calls, first_s, calibrated, unable = {}, {}, {}, {}
     for competitor in competitors:
         progress(f"{name}: agreement of {competitor}")
-        calls[competitor] = COMPETITORS[competitor].make(problem)
+        call = COMPETITORS[competitor].make(problem)
         start = time.perf_counter()
-        result = calls[competitor]()
-        first_s[competitor] = time.perf_counter() - start
+        try:
+            result = call()
+        except Unable as reason:
+            unable[competitor] = str(reason)
+            continue
+        calls[competitor], first_s[competitor] = call, time.perf_counter() - start
         check(name, competitor, result, problem)
     for competitor, call in calls.items():
         progress(f"{name}: calibration of {competitor}")
@@ -93,7 +98,8 @@ def prepare(
         # Once more: buffers that are used again may be right only once.
         check(name, competitor, call(), problem)
     repeats = {competitor: times for competitor, (times, _) in calibrated.items()}
-    return Case(name, problem, calls, first_s, repeats, sum(s for _, s in calibrated.values()))
+    round_s = sum(s for _, s in calibrated.values())
+    return Case(name, problem, calls, first_s, repeats, round_s, unable=unable)
 
 
 def measure(cases: Sequence[Case], rounds: int, later_s: float = 0, later: int = 0) -> None:

@@ -9,9 +9,10 @@ Where f'(0) is a choice it is 0, as everywhere here.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
-from competitors import Call, competitor
+from competitors import Call, Unable, competitor
 from problems import Problem
 
 
@@ -66,6 +67,16 @@ def torch_eager(problem: Problem) -> Call:
     read=lambda result: result[::-1],
 )
 def torch_compile(problem: Problem) -> Call:
+    params, x, y = torch_data(problem)
+    compiled = compiled_by_torch(torch_loss)
+    return lambda: compiled(params, x, y)
+
+
+def compiled_by_torch(
+    loss: Callable[..., Any], by: int | tuple[int, ...] = 0
+) -> Callable[..., Any]:
+    """The gradients by some arguments, and the loss. What it returns raises Unable where
+    torch cannot compile: it needs a C++ compiler."""
     import warnings
 
     import torch
@@ -77,9 +88,15 @@ def torch_compile(problem: Problem) -> Call:
     torch._inductor.config.force_disable_caches = True
     # Or it would go on without compiling, and not say so.
     torch._dynamo.config.fail_on_recompile_limit_hit = True
-    params, x, y = torch_data(problem)
-    compiled = torch.compile(torch.func.grad_and_value(torch_loss), dynamic=False)
-    return lambda: compiled(params, x, y)
+    compiled = torch.compile(torch.func.grad_and_value(loss, by), dynamic=False)
+
+    def call(*arguments: Any) -> Any:
+        try:
+            return compiled(*arguments)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            raise Unable(str(error).splitlines()[0]) from None
+
+    return call
 
 
 def of_scikit_learn(result: Any) -> tuple[Any, Any]:

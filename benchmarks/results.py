@@ -4,16 +4,17 @@ A file has `format`, the `setting` (machine, versions), and `runs`, one for each
 number type and number of threads. Each run has its `sizes`, and each of those
 its `competitors` with the first call and the `times` of all rounds, in seconds.
 Compared are ratios to the floor, round by round, so that a file from another
-machine still tells something.
+machine still tells something. How far apart rounds of the same thing can be is
+measured, too: slower is what takes longer in every round than in any before.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import statistics
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from measuring import ratios
 
@@ -33,15 +34,14 @@ def write(path: str, results: dict[str, Any]) -> None:
 
 
 def check_writable(path: str) -> None:
-    """Before minutes of measuring, not after them. Raises Unreadable."""
-    from gradsheet.commands import files
-
+    """Before minutes of measuring, not after them, and without NumPy, which is to wait for
+    its threads. Raises Unreadable."""
+    file = Path(path)
     try:
-        # a pipe is opened once only.
-        if Path(path).is_dir() or not Path(path).exists() or Path(path).is_file():
-            stream, name = files.temporary(Path(path))
-            stream.close()
-            os.unlink(name)
+        if file.is_dir():
+            raise IsADirectoryError
+        if file.is_file() or not file.exists():  # a pipe is opened once only
+            tempfile.TemporaryFile(dir=file.resolve().parent).close()
     except OSError:
         raise Unreadable(
             f"{path} cannot be written, expected the name of a file in a folder that exists"
@@ -75,29 +75,35 @@ def read(path: str, benchmark: str) -> dict[str, Any]:
     return results
 
 
-def spread(numbers: list[float]) -> tuple[float, float, float]:
-    """The median between the quartiles; what is outside them an interruption may explain."""
-    if len(numbers) == 1:
-        return numbers[0], numbers[0], numbers[0]
-    low, middle, high = statistics.quantiles(numbers, n=4, method="inclusive")
-    return low, middle, high
+class Spread(NamedTuple):
+    """Of the ratios of all rounds."""
+
+    least: float
+    median: float
+    most: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
 
 
-def spreads(results: dict[str, Any]) -> dict[tuple[str, str], tuple[float, float, float]]:
-    """The spread of the ratios to the floor, by place ("M, float32, 1 thread") and competitor."""
+def spread(case: dict[str, Any], competitor: str) -> Spread:
+    """Of the ratios to the floor."""
+    times = (case["competitors"][who]["times"] for who in (competitor, "floor"))
+    each = ratios(*times)
+    return Spread(min(each), statistics.median(each), max(each))
+
+
+def spreads(results: dict[str, Any]) -> dict[str, Spread]:
+    """The spread of the ratios to the floor, by place and competitor ("M, float32, 1
+    thread: manual"); of one round alone there is none."""
     found = {}
     for run in results["runs"]:
         for size, case in run["sizes"].items():
-            place = ", ".join(
-                [
-                    size,
-                    run["dtype"],
-                    *([count(run["threads"], "thread")] if "threads" in run else []),
-                ]
-            )
-            floor = case["competitors"]["floor"]["times"]
+            threads = [count(run["threads"], "thread")] if "threads" in run else []
+            place = ", ".join([size, run["dtype"], *threads])
             for competitor, entry in case["competitors"].items():
-                found[place, competitor] = spread(ratios(entry["times"], floor))
+                if competitor != "floor" and len(entry["times"]) > 1:
+                    found[f"{place}: {competitor}"] = spread(case, competitor)
     return found
 
 
@@ -118,30 +124,35 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def comparison(earlier: dict[str, Any], now: dict[str, Any], name: str) -> str:
-    """What got slower since an earlier result, and what faster: the middle
-    halves of the rounds do not overlap."""
+def slower(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Spread, Spread]]:
+    """What got slower beyond the spread of the rounds, before and now."""
     before, after = spreads(earlier), spreads(now)
-    both = [key for key in after if key in before and key[1] != "floor"]
+    return {
+        key: (was, after[key])
+        for key, was in before.items()
+        if key in after and was.most < after[key].least
+    }
+
+
+def comparison(earlier: dict[str, Any], now: dict[str, Any], name: str) -> str:
+    """What got slower since an earlier result, and what faster."""
+    both = spreads(earlier).keys() & spreads(now).keys()
     lines = [f"Compared with {name} of {earlier['setting']['date']}, by ratios to the floor:"]
     for what in ("machine", "versions"):
         was, is_now = (setting(results, what) for results in (earlier, now))
         if was != is_now:
             lines.append(f"  other {what}: {was}, now {is_now}")
-    changes = {"slower": [], "faster": []}
-    for place, competitor in both:
-        (low, old, high), (new_low, new, new_high) = (
-            before[place, competitor],
-            after[place, competitor],
-        )
-        if new_low > high or new_high < low:
-            line = f"{place}: {competitor} {old:.2f} -> {new:.2f} ({(new / old - 1) * 100:+.0f} %)"
-            changes["slower" if new > old else "faster"].append(line)
-    for word, found in changes.items():
-        lines += [f"  {word}  {line}" for line in found]
+    worse, better = slower(earlier, now), slower(now, earlier)
+    changes = {"slower": worse, "faster": {key: pair[::-1] for key, pair in better.items()}}
+    for word, changed in changes.items():
+        if changed:
+            lines.append(f"  {word:46}{'before':>24}{'now':>24}")
+        for key, (old, new) in changed.items():
+            percent = (new.median / old.median - 1) * 100
+            lines.append(f"    {key:44}{old!s:>24}{new!s:>24}{percent:>+6.0f} %")
     if not both:
-        lines.append("  nothing was measured in both")
-    elif not changes["slower"]:
+        lines.append("  nothing was measured in both, in more than one round")
+    elif not worse:
         lines.append(
             f"  nothing got slower beyond the spread of the rounds, of {len(both)} compared"
         )

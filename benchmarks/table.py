@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -63,11 +64,17 @@ def record(case: Case, widths: Sequence[int], batch: int, flop: int) -> dict[str
         "flop": flop,
         "entries": sum(d.size for d in grads),
         "live": sum(int((d != 0).sum()) for d in grads),
-        "competitors": {
-            competitor: {"first_s": case.first_s[competitor], "times": times}
-            for competitor, times in case.times.items()
-        },
+        **times_of(case),
     }
+
+
+def times_of(case: Case) -> dict[str, Any]:
+    """Everybody's times, and who is unable to take part."""
+    competitors = {
+        competitor: {"first_s": case.first_s[competitor], "times": times}
+        for competitor, times in case.times.items()
+    }
+    return {"competitors": competitors, "unable": case.unable}
 
 
 def seconds_as(s: float) -> str:
@@ -100,11 +107,24 @@ def median_ratio(entries: dict[str, Any], competitor: str, to: str) -> float | N
 
 
 def block(name: str, case: dict[str, Any]) -> str:
-    """A size: everybody's time, and its ratio to the floor, to jit and to torch."""
+    """A size: what it is, everybody's times, and what was compared."""
+    little = ": shows little, see H1024" if name == "H" else ""
+    return "\n".join(
+        [
+            f"{name}: {shape(case['widths'])}, batch {case['batch']}, {flop_as(case['flop'])} in "
+            "the products",
+            *rows(case, [name for name, entry in COMPETITORS.items() if entry.compiles]),
+            f"  agreed by ==: the loss, {case['entries']:,} entries, {case['live']:,} of them not "
+            f"0{little}",
+        ]
+    )
+
+
+def rows(case: dict[str, Any], compiling: Sequence[str]) -> list[str]:
+    """Everybody's time, and its ratio to the floor, to jit and to torch; how long those
+    that compile take for it; and who is unable to take part."""
     entries = case["competitors"]
     lines = [
-        f"{name}: {shape(case['widths'])}, batch {case['batch']}, {flop_as(case['flop'])} in the "
-        "products",
         "  "
         f"{'':15}{'median':>11}{'to the floor':>15}{'min':>8}{'max':>8}{'to jit':>9}"
         f"{'to torch':>10}",
@@ -121,18 +141,15 @@ def block(name: str, case: dict[str, Any]) -> str:
             f"{min(to_floor):>8.2f}{max(to_floor):>8.2f}"
             f"{others[0]:>9}{others[1]:>10}".rstrip()
         )
-    if compiling := [
+    if took := [
         f"{competitor} {seconds_as(compile_s(entry['first_s'], entry['times']))}"
         for competitor, entry in entries.items()
-        if COMPETITORS[competitor].compiles
+        if competitor in compiling
     ]:
-        lines.append(f"  compile time: {'; '.join(compiling)}")
-    little = ": shows little, see H1024" if name == "H" else ""
-    lines.append(
-        f"  agreed by ==: the loss, {case['entries']:,} entries, {case['live']:,} of them not "
-        f"0{little}"
-    )
-    return "\n".join(lines)
+        lines.append(f"  compile time: {'; '.join(took)}")
+    for competitor, reason in case.get("unable", {}).items():
+        lines += textwrap.wrap(f"  {competitor} is unable: {reason}", 80, subsequent_indent="    ")
+    return lines
 
 
 def notes(run: dict[str, Any]) -> list[str]:

@@ -56,10 +56,11 @@ FAMILIES = {
     "recurrent": ("rnn", "lstm", "gru"),
     "residual": ("residual_block",),
 }
-# And what else there is: masks, and whole networks.
+# And what else there is: masks, whole networks, and what every family has.
 OTHERS = {
     "attention_heads": ("causal_mask", "padding_mask"),
     "convnet": ("convnet_forward", "convnet_backward", "convnet_value_and_grad"),
+    "families": ("family_hvp", "family_per_example_gradients", "jvp"),
     "language_model": (
         "language_model_forward",
         "language_model_backward",

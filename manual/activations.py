@@ -103,7 +103,7 @@ ACTIVATIONS["identity"] = Elementwise(identity, d_identity, zero, rational=True)
 
 def relu(z: Array) -> Array:
     """max(z, 0)"""
-    return np.maximum(z, number(z, 0))
+    return np.maximum(number(z, 0), z)
 
 
 def d_relu(z: Array) -> Array:

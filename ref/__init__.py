@@ -60,10 +60,11 @@ FAMILIES = {
     "recurrent": ("rnn", "lstm", "gru"),
     "residual": ("residual_block",),
 }
-# And what else there is: masks, and whole networks.
+# And what else there is: masks, whole networks, and what every family has.
 OTHERS = {
     "attention_heads": ("causal_mask", "padding_mask"),
     "convnet": ("convnet_scores", "convnet_loss"),
+    "families": ("family_hvp", "family_per_example_gradients"),
     "language_model": ("language_model_scores", "language_model_loss"),
     "transformer": ("transformer_scores", "transformer_loss"),
 }

@@ -41,21 +41,21 @@ def _mean(s: jax.Array, mask: jax.Array | None, v: jax.Array) -> jax.Array:
     """The mean of v (S, E) with the weights softmax(s), s (S,), of what the mask
     allows; 0 where it allows nothing.
 
-    As v_j + sum p_k (v_k - v_j), with j the largest weight: of a sure query the
-    automatic derivative would have no digits of the others. v_j is a constant
-    here, since the weights add up to 1. An entry that is not allowed is replaced
-    before the exponential and not behind it: there infinite times 0 would be NaN.
+    The largest weight is 1 before the division, and the others move against it: of
+    a sure query nothing large is subtracted in the automatic derivative then. An
+    entry that is not allowed is replaced before the exponential and not behind it:
+    there infinite times 0 would be NaN.
     """
     some = len(s) > 0 if mask is None else mask.any()
     if mask is not None:
-        largest = jnp.where(mask, jax.lax.stop_gradient(s), -jnp.inf).max()
-        s = jnp.where(mask, s, jnp.where(some, largest, 0))
-    e, _, _ = exponentials(s)
+        s = jnp.where(mask, s, jnp.where(some, -jnp.inf, 0))
+    e, largest, m = exponentials(s)
+    moved = jnp.exp(m - jnp.where(largest, s, 0).sum())  # 1: to `exponentials` m is a constant
+    e = jnp.where(largest, 1, e * moved)
     if mask is not None:
         e = jnp.where(mask, e, 0)
     p = e / jnp.where(some, e.sum(), 1)  # (S,)
-    v_j = jnp.where(some, jax.lax.stop_gradient(v[p.argmax()]), 0)  # (E,)
-    return v_j + p @ (v - v_j[None])  # (S,) @ (S, E) -> (E,)
+    return p @ v  # (S,) @ (S, E) -> (E,)
 
 
 def fit_mask(mask: jax.Array, shape: tuple[int, ...], of: str) -> None:

@@ -332,20 +332,25 @@ def on_digits(case: Case, arrays: Sequence[Any], seeds: Sequence[Any]) -> Passed
 def rounding(
     case: Case, arrays: Sequence[Any], seeds: Sequence[Any], eps: float, least: float
 ) -> Passed:
+    """How far out and the gradients by hand may be off in floats, as `errors` has it."""
+    arrays, seeds = typed(in_full(arrays), Ball.of), typed(in_full(seeds), Ball.of)
+    return errors(lambda: by_hand(TRUTH, case, arrays, seeds), eps, least)
+
+
+def errors(on_balls: Callable[[], Passed], eps: float, least: float) -> Passed:
     """How far floats may be off that have a step of `eps` above 1, and may have 0
-    for what is smaller than `least`: JAX has 0 for what is below the least normal
-    number. Not a number where there is no such bound."""
+    for what is smaller than `least`, from the same on balls: JAX has 0 for what is
+    below the least normal number. Not a number where there is no such bound."""
     times = float(eps) / float(np.finfo(float).eps)  # the errors of balls are those of float64
     least = float(least)
     with (
         mock.patch.object(Ball, "_with", _rounding),
         mock.patch.object(ball, "TINY", least / times),
     ):
-        balls = by_hand(
-            TRUTH, case, typed(in_full(arrays), Ball.of), typed(in_full(seeds), Ball.of)
-        )
+        balls = on_balls()
 
-    def bound(ball: Ball) -> float:
+    def bound(number: Any) -> float:
+        ball = Ball.of(number)
         return times * ball.error + least if ball.error < np.inf else np.nan
 
     return {

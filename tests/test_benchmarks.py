@@ -1,10 +1,12 @@
 """The benchmarks themselves: what they compare before they time, and what they
 say of it. No test looks at a clock."""
 
+import argparse
 import itertools
 import json
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import core
 import examples as of_examples
@@ -14,13 +16,15 @@ import machine
 import mutants
 import numpy as np
 import pytest
-from competitors import COMPETITORS, Competitor, entered
+from command import finish
+from competitors import COMPETITORS, Competitor, Unable, entered
+from family_picture import draw
 from gpu import PRECISIONS, disagrees
 from measuring import Disagreement, prepare
 from problems import SIZES, make_problem, work
-from results import FORMAT, Unreadable, check_writable, comparison, read, write
+from results import FORMAT, Unreadable, check_writable, comparison, read, slower, write
 from sweeps import SWEEPS
-from table import block, targets
+from table import block, record, rows, targets
 
 import manual
 from tests.rounds import every
@@ -236,12 +240,38 @@ def test_results_are_read_as_they_were_written(tmp_path):
 
 def test_what_got_slower_is_said():
     said = comparison(results(), results(manual=1.5), "old.json")
-    assert "  slower  M, float32, 1 thread: manual 1.02 -> 1.53 (+50 %)" in said.splitlines()
-    assert "ref, jit" not in said
-    assert "faster" not in said
+    head, line = said.splitlines()[1:]
+    assert head.split() == ["slower", "before", "now"]
+    assert line.split("  ")[2] == "M, float32, 1 thread: manual"
+    assert line.endswith("1.02 (1.00 to 1.04)     1.53 (1.50 to 1.56)   +50 %")
     back = comparison(results(manual=1.5), results(), "old.json")
-    assert "  faster  M, float32, 1 thread: manual 1.53 -> 1.02 (-33 %)" in back.splitlines()
+    assert back.splitlines()[1].split() == ["faster", "before", "now"]
+    assert back.splitlines()[2].endswith("1.53 (1.50 to 1.56)     1.02 (1.00 to 1.04)   -33 %")
     assert "nothing got slower" in back
+
+
+def test_slower_is_what_takes_longer_in_every_round_than_in_any_before():
+    def of(*times):
+        found = results()
+        found["runs"][0]["sizes"]["M"]["competitors"] = {
+            "floor": {"times": [1.0] * len(times)},
+            "manual": {"times": times},
+        }
+        return found
+
+    assert list(slower(of(1, 2, 3), of(9, 4, 3.1))) == ["M, float32, 1 thread: manual"]
+    assert slower(of(1, 2, 3), of(9, 4, 3)) == slower(of(9, 4, 3.1), of(1, 2, 3)) == {}
+    assert slower(of(1.0), of(5.0, 5.0)) == slower(of(1.0, 1.0), of(5.0)) == {}  # without a spread
+
+
+def test_what_got_slower_is_the_exit_status_too(capsys):
+    options = argparse.Namespace(json=None, against="old.json", earlier=results())
+    with pytest.raises(SystemExit) as error:
+        finish(options, results(manual=1.5))
+    assert error.value.code == 1
+    assert "manual" in capsys.readouterr().out
+    finish(options, results(manual=0.5))
+    finish(argparse.Namespace(json=None, earlier=None), results(manual=1.5))
 
 
 def test_what_is_within_the_spread_of_the_rounds_is_not():
@@ -310,6 +340,50 @@ def test_the_table_shows_ratios_round_by_round():
     assert lines[-2] == "  compile time: ref, jit 970.40 ms"
 
 
+def test_the_picture_of_families_shows_everybody_in_the_right_place():
+    case = {
+        "floor": {"times": [1.0, 1.0, 1.0]},
+        "planned": {"times": [0.5, 1.0, 2.0]},
+        "ref, jit": {"times": [2.0, 4.0, 8.0]},
+    }
+    run = {"dtype": "float32", "rounds": 3, "sizes": {"norm": {"competitors": case}}}
+    svg = draw({"setting": {"machine": "an abacus & a rod", "date": "2024-04-17"}, "runs": [run]})
+    picture = ElementTree.fromstring(svg)
+    space = "{http://www.w3.org/2000/svg}"
+    groups = picture.findall(f"{space}g")
+    titles = [group.find(f"{space}title").text for group in groups]
+    assert titles == ["planned: 1.00 (0.50 to 2.00)", "ref, jit: 4.00 (2.00 to 8.00)"]
+    places = [[float(group.find(space + tag).get(at)) for tag, at in PLACES] for group in groups]
+    quarter = (720 - 2 * 16) / 4  # from 1/2 to 8, a power of 2 each
+    wanted = [[16 + k * quarter for k in ks] for ks in ((0, 1, 2), (2, 3, 4))]
+    assert places == wanted
+    words = [text.text for text in picture.findall(f"{space}text")]
+    assert families.FAMILIES["norm"].title in words
+    assert {"0.5", "1", "2", "5"} <= set(words)
+    assert words[-1].endswith("3 rounds; an abacus & a rod, 2024-04-17")
+
+
+PLACES = [("line", "x1"), ("circle", "cx"), ("line", "x2")]
+
+
+def test_who_is_unable_to_take_part_is_named_and_why(monkeypatch):
+    def fails():
+        raise Unable("there is no compiler")
+
+    monkeypatch.setitem(COMPETITORS, "unable", Competitor(lambda problem: fails, group="manual"))
+    problem = make_problem(*SIZES["H"]).astype("float32")
+    case = prepare("H", problem, ["floor", "unable", "manual"], shortest=0)
+    assert list(case.calls) == ["floor", "manual"]
+    case.times = {name: [1.0] for name in case.calls}
+    said = block("H", record(case, *SIZES["H"], work(*SIZES["H"]))).splitlines()
+    assert "  unable is unable: there is no compiler" in said
+    calls = {"floor": lambda: None, "unable": fails}
+    first_s, unable = families.first_calls("norm", calls)
+    assert (list(calls), list(first_s)) == (["floor"], ["floor"])
+    found = {"competitors": {"floor": {"first_s": 1.0, "times": [1.0]}}, "unable": unable}
+    assert rows(found, ())[-1] == "  unable is unable: there is no compiler"
+
+
 def test_what_was_to_be_reached_is_compared_with_what_was():
     (run,) = results(**{"manual, planned": 1.5})["runs"]
     said = targets(run)
@@ -324,9 +398,12 @@ SINGLE_THREADED = ["core", "examples", "families", "start", "sweeps"]
 
 
 @pytest.mark.parametrize("script", SINGLE_THREADED)
-def test_numpy_waits_until_its_threads_are_set(script):
-    """It reads their number once, when it is imported."""
-    code = f"import sys; import {script}; sys.exit('numpy' in sys.modules)"
+def test_numpy_waits_until_its_threads_are_set(script, tmp_path):
+    """It reads their number once, when it is imported; files are tried before."""
+    code = (
+        f"import sys; import {script}; from results import check_writable; "
+        f"check_writable('{tmp_path}/new.json'); sys.exit('numpy' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=BENCHMARKS, check=True)
 
 
@@ -406,7 +483,7 @@ def test_the_tests_that_are_to_notice_faults_exist():
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "arguments",
-    [["core.py"], ["sweeps.py"], ["start.py"], ["gpu.py", "--device=cpu"]],
+    [["core.py"], ["families.py"], ["sweeps.py"], ["start.py"], ["gpu.py", "--device=cpu"]],
     ids=lambda arguments: arguments[0],
 )
 def test_the_quick_modes_run(arguments):

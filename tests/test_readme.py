@@ -350,7 +350,7 @@ PASSES = (ROOT / "docs" / "backward-passes.md").read_text()
 
 def test_the_page_of_backward_passes_prints_what_it_says():
     examples = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", PASSES, re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     for code, expected in examples:
         printed, comments = _printed_by(code)[0], re.findall(r"print\(.*\)  # (.*)", code)
         assert printed == expected or printed.splitlines() == comments

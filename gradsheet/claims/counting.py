@@ -31,7 +31,7 @@ def derived(sheet: Sheet) -> set[str]:
     jax_of: set[str] = set()
     if sheet.own is not None:
         return {part.of.name for part in _parts(sheet) if isinstance(part, f.Derivative)}
-    for part in _parts(sheet):
+    for part in {*_parts(sheet)}:
         if isinstance(part, f.Derivative):
             jax_of.add(part.of.name)
         elif isinstance(part, f.Quantity):
@@ -55,7 +55,7 @@ def asked_of(sheet: Sheet) -> Asked:
             return "shares" + name[1:]
         return name
 
-    for part in _parts(sheet):
+    for part in {*_parts(sheet)}:
         if isinstance(part, f.Derivative):
             of.add(canonical(part.of))
             by.add(canonical(part.by))

@@ -553,5 +553,5 @@ def own_of(sheet: Sheet, session: Session = LIBRARY) -> Stated | None:
 
 def _is_of_a_step(claim: Claim) -> bool:
     """Whether a claim speaks of the step downhill, or of what comes after it."""
-    parts = (part for tree in claim.trees for part in f.walk(tree) if isinstance(part, f.Quantity))
-    return any(part.name == "learning_rate" or part.name.endswith(NEW) for part in parts)
+    names = (name for tree in claim.trees for name in tree.names)
+    return any(name == "learning_rate" or name.endswith(NEW) for name in names)

@@ -172,11 +172,13 @@ class Moves:
         value between any two that it has."""
         here = self._there(())[k]
         low = high = here
+        if printed.overlaps(low, high):
+            return True
         for there in self._corners(k, upwards_first=bool(here <= printed.value)):
+            low, high = min([low, *there]), max([high, *there])
             if printed.overlaps(low, high):
                 return True
-            low, high = min([low, *there]), max([high, *there])
-        return printed.overlaps(low, high)
+        return False
 
     def reach(self, k: int) -> tuple[Any, Any]:
         """The least and the largest that an entry can be, exactly: at the
@@ -265,11 +267,16 @@ def changes_of(chosen: Chosen, kind: Callable[[Any], Any]) -> dict[Tensor, dict[
 def follow_work(tree: f.Node, point: Any) -> int:
     """The operations of `follow`, exactly: a pass forward, and one backward
     from every entry that is derived."""
-    rows = {part.of.name for part in tree.named if isinstance(part, f.Derivative)}
-    new = any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in tree.named)
-    work = point.pass_work
-    passes: int = work.forward + work.both * new + sum(map(work.jacobian, rows))
-    return passes + int(point.formula_work(tree))
+
+    def count() -> int:
+        rows = {part.of.name for part in tree.named if isinstance(part, f.Derivative)}
+        new = any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in tree.named)
+        work = point.pass_work
+        passes: int = work.forward + work.both * new + sum(map(work.jacobian, rows))
+        return passes + int(point.formula_work(tree))
+
+    counted: int = point.found(("follow work", tree), count)
+    return counted
 
 
 def follow(

@@ -60,6 +60,8 @@ LONGER = 10  # times the operations of one term are those of many
 MOST_ZEROS = 8  # points at which something is 0
 MOST_TURNED = 32  # points at which something alone is negative
 MAX_NETWORKS, MAX_KEPT = 16, 2_000  # answers that are kept for further sheets
+# As how many of those a point counts, and how many numbers the witnesses tell there.
+PER_POINT, MAX_HEARD = 20, 2_000
 KINDS = 5  # of points, see below
 SIGNED = (0, 2, KINDS)  # some of those with numbers of both signs
 LARGEST = 5  # among the numbers drawn
@@ -113,8 +115,8 @@ class Everywhere:
     def found(self, question: Hashable, find: Callable[[], T]) -> T:
         """What was found here before, or is found now. What it takes is spent
         either way, so that no verdict hangs on other sheets."""
-        if question in self._kept:
-            known: tuple[T, float, dict[int, float]] = self._kept.get(question, lambda: None)
+        if (known := self._kept.known(question)) is not None:
+            answer: T
             answer, work, passes = known
             self.budget.spend(work)
             for times, pass_work in passes.items():
@@ -174,10 +176,20 @@ class Everywhere:
     def numbers(self, k: int) -> GraphPoint:
         """A point with numbers, one of every size after the other; no witness is heard."""
         while len(self._numbers) <= k:
-            number = len(self._numbers)
-            program = self.own.sized[number % len(self.own.sized)]
-            self._numbers.append(self._point(program, self._given(number), heard=False))
+            self._numbers.append(self._number(len(self._numbers)))
         return self._numbers[k]
+
+    def _number(self, number: int) -> GraphPoint:
+        question, program = ("point", number), self.own.sized[number % len(self.own.sized)]
+        point: GraphPoint = self._kept.known(question) or self._point(
+            program, self._given(number), heard=False
+        )
+        if not point.exact:
+            return point
+        # Its pass serves other sheets, too.
+        return self._kept.get(question, lambda: point, lambda _: PER_POINT).asking(  # type: ignore[no-any-return]
+            None, Arithmetic(DIGITS), self.budget
+        )
 
     @functools.cached_property
     def zeros(self) -> list[GraphPoint]:
@@ -210,7 +222,21 @@ class Everywhere:
 
     def heard(self, point: GraphPoint) -> GraphPoint:
         """The same point, where all witnesses are heard."""
-        return point.found("heard", lambda: self._point(point.program, point.stated), lambda _: 1)
+
+        def find() -> GraphPoint:
+            if not point.exact or point not in self._numbers:
+                return self._point(point.program, point.stated)
+            question = "heard", self._numbers.index(point), self.asked
+            shared: GraphPoint = self._kept.get(question, ready, lambda _: PER_POINT)
+            return shared.again(self.budget)
+
+        def ready() -> GraphPoint:
+            """What the witnesses tell serves other sheets, too."""
+            heard = point.asking(self.asked, Arithmetic(DIGITS), self.budget)
+            heard.share(MAX_HEARD, ())
+            return heard
+
+        return point.found("heard", find, lambda _: 1)
 
     def _point(
         self, program: Program, given: Mapping[str, Array], *, heard: bool = True

@@ -119,10 +119,12 @@ class Entry:
             return None
         return earlier
 
+    @cached_property
     def as_true(self) -> Carry:
         """The truth in its place, carried on."""
         return Carry(*self.place, self.truth, self.truth, self.truth, is_true=True)
 
+    @cached_property
     def as_printed(self) -> Carry:
         """What is carried on of a wrong number: if it tells, what rounds to it."""
         half = self.half if significant(self.printed) >= TELLING else 0
@@ -205,7 +207,7 @@ class Record:
 
     def truths(self) -> list[Carry]:
         """The truth of everything that has been printed."""
-        return [entry.as_true() for entry in self._last.values()]
+        return [entry.as_true for entry in self._last.values()]
 
     def wrong_claims(self) -> list[WrongClaim]:
         """The wrong claims, with their entries that were not printed again."""
@@ -213,7 +215,7 @@ class Record:
         for entry in self._last_named.values():
             if entry.is_wrong:
                 wrong = WrongClaim(entry.claim, entry.named, [])
-                claims.setdefault(id(entry.claim), wrong).values.append(entry.as_printed())
+                claims.setdefault(id(entry.claim), wrong).values.append(entry.as_printed)
         return list(claims.values())
 
     def ranges(self, target: Tensor | None, point: GraphValues) -> list[Carry]:

@@ -134,22 +134,23 @@ class _Judge:
             number = "right" if mismatch is None else self._number(claim.value, mismatch, working)
         verdict = self._verdict(number, working, claimed)
         witnesses = [mismatch.point for mismatch in self.mismatches if mismatch.mine is not None]
-        true: Text = None
-        told: Text = None
-        digits: Text = None
+        texts = _Texts(None, None, None)
         if isinstance(self.points, GraphPoint):
-            entries = [] if claim.value is None else printed_entries(claim.value)
-            truth = (
-                self._whole(truth) if claim.value is None else like(truth, fractions(claim.value))
-            )
-            true, digits = exact_text(truth), digits_text(truth, entries)
-            told = told_text(truth, entries)
+            if claim.value is None:
+                truth = self._whole(truth)
+            if claim.tree.letters:
+                texts = _texts(truth, claim.value)
+            else:  # many sheets print the same
+                question = "texts", claim.tree, claim.value
+                texts = self.points.found(
+                    question, lambda: _texts(truth, claim.value), lambda _: truth.size
+                )
         return Judgement(
             claim,
             claimed,
-            truth=true,
-            truth_digits=digits,
-            told=told,
+            truth=texts.exact,
+            truth_digits=texts.digits,
+            told=texts.told,
             verdict=verdict,
             messages=self.messages,
             witness=witnesses[0].data_text() if self.history is None and witnesses else "",
@@ -357,6 +358,21 @@ class _Judge:
             if printed(text).value not in given:
                 where = f"{claim.quantity} (line {claim.line})"
                 self.messages.append(f"its working uses {text}, which is not the true {where}")
+
+
+class _Texts(NamedTuple):
+    """A truth as it is told: exactly, with digits that are true, and to a person."""
+
+    exact: Text
+    digits: Text
+    told: Text
+
+
+def _texts(truth: Array, value: Value | None) -> _Texts:
+    """The texts of a truth beside the number claimed, where there is one."""
+    entries = [] if value is None else printed_entries(value)
+    truth = truth if value is None else like(truth, fractions(value))
+    return _Texts(exact_text(truth), digits_text(truth, entries), told_text(truth, entries))
 
 
 def _untold(claim: Claim, verdict: str, message: str) -> Judgement:

@@ -37,15 +37,18 @@ class Node:
 
     @cached_property
     def _hash(self) -> int:
-        return hash((type(self), *self.fields.values()))
+        return hash((type(self), self._values))
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
-            isinstance(other, Node)
-            and type(self) is type(other)
-            and hash(self) == hash(other)
-            and self.fields == other.fields
+            type(self) is type(other)
+            and self._hash == other._hash
+            and self._values == other._values
         )
+
+    @cached_property
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(self.fields.values())
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -55,8 +58,13 @@ class Node:
     @cached_property
     def below(self) -> tuple["Node", ...]:
         """The nodes that it is made of."""
-        parts = (part if isinstance(part, tuple) else (part,) for part in self.fields.values())
-        return tuple(item for part in parts for item in part if isinstance(item, Node))
+        nodes: list[Node] = []
+        for part in self._values:
+            if isinstance(part, Node):
+                nodes.append(part)
+            elif isinstance(part, tuple):
+                nodes += [item for item in part if isinstance(item, Node)]
+        return tuple(nodes)
 
     @cached_property
     def letters(self) -> frozenset[str]:
@@ -73,6 +81,12 @@ class Node:
         """The quantities and derivatives in it, as often as they stand there."""
         kinds = Quantity | Derivative | DerivativeOf
         return tuple(part for part in walk(self) if isinstance(part, kinds))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of all quantities in it, those that it derives by among them."""
+        own = frozenset((self.name,)) if isinstance(self, Quantity) else frozenset[str]()
+        return own.union(*[part.names for part in self.below])
 
     @cached_property
     def size(self) -> int:
@@ -311,13 +325,16 @@ def rebuilt(node: Node, below: Iterable[Node]) -> Node:
     """The node with others in the place of all those that it is made of."""
     if not node.below:
         return node
+    below = tuple(below)
     others, fields = iter(below), node.fields
     for name, part in fields.items():
         if isinstance(part, Node):
             fields[name] = next(others)
         elif isinstance(part, tuple):
-            fields[name] = tuple(next(others) if isinstance(p, Node) else p for p in part)
-    return type(node)(**fields)
+            fields[name] = tuple([next(others) if isinstance(p, Node) else p for p in part])
+    other = type(node)(**fields)
+    vars(other)["below"] = below
+    return other
 
 
 def replaced(node: Node, others: Mapping[Node, Node]) -> Node:

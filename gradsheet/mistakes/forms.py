@@ -16,6 +16,7 @@ from gradsheet.claims.judgement import Explanation, Judgement
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, same_shape
 from gradsheet.language.text import formula_text
+from gradsheet.mistakes.first_look import FirstLook
 from gradsheet.mistakes.omission import MAX_PARTS
 from gradsheet.mistakes.repair import repaired
 from gradsheet.mistakes.search import Search, agree_everywhere
@@ -166,9 +167,15 @@ def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
         return []
 
     work = point.formula_work(line)
+    look: FirstLook | None = None
+    if point.exact:
+        with contextlib.suppress(*NO_VALUE):
+            look = FirstLook(point, claim.tree)
 
     def is_true(changed: f.Node) -> bool:
         point.budget.spend(work)
+        if look is not None and look.fails(changed):
+            return False
         try:
             return agree_at(point, point, claim.tree, changed) and (
                 probes is None or agree_everywhere(probes, claim.tree, changed)

@@ -121,7 +121,7 @@ class Probes:
 
     def known(self, key: Any) -> Any:
         """What was found here before; None where nothing was."""
-        return self._outcomes.get(key, lambda: None) if key in self._outcomes else None
+        return self._outcomes.known(key)
 
     def __iter__(self) -> Iterator[Point]:
         for at in itertools.count():

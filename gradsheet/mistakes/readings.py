@@ -29,12 +29,12 @@ from gradsheet.network.losses import LOSSES, SQUARES
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.budget import FLOAT_PASS, Budget
-from gradsheet.numbers.printed import Printed, Value, fractions, printed_entries
+from gradsheet.numbers.printed import Printed, Value, as_float, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, EvaluationError, Missing, OutOfWork, Undecided
 from gradsheet.numbers.session import Session
 from gradsheet.truth.point import Point, point_of
 from manual import Layer
-from manual.activations import Activation
+from manual.activations import Activation, Array
 
 FIRST = 3  # points that have a first look at an identity
 # Activations that a sheet may have meant where it names none, and those over a whole layer.
@@ -173,9 +173,11 @@ class Readings:
         ).mismatch_of_value(turned) is None:
             yield "it is read transposed"
         self.budget.spend(FLOAT_PASS / 4 * len(self._points))
+        mine = fractions(claim.value)
+        halves = np.array([as_float(p.half) for p in printed_entries(claim.value)])
         for reading, floats in self._points:
             try:
-                if self._close(claim, floats):
+                if self._is_close(mine, halves, claim.tree, floats):
                     self.budget.spend(self.point.pass_work.both)
                     read = Comparison(claim.tree, self._exactly(reading))
                     if read.mismatch_of_value(claim.value) is None:
@@ -184,17 +186,17 @@ class Readings:
                 continue
 
     @staticmethod
-    def _close(claim: Claim, floats: Carried) -> bool:
-        """Whether floats leave it open that a claim is right."""
-        mine, entries = fractions(claim.value), printed_entries(claim.value)  # type: ignore[arg-type]
-        halves = np.array([float(p.half) for p in entries])
+    def _is_close(mine: Array, halves: Array, quantity: f.Node, floats: Carried) -> bool:
+        """Whether floats leave it open that numbers are a quantity, each within
+        half a unit of its last digit."""
         with np.errstate(all="ignore"):
-            truths = truths_at(floats, claim.tree)
+            truths = truths_at(floats, quantity)
+        numbers = mine.astype(float).ravel()
+        most = halves + 1e-6 * abs(numbers)
         for _, value in truths:
             if not same_shape(value.shape, mine.shape):
                 return False
-            off = abs(mine.astype(float).ravel() - value.astype(float).ravel())
-            if (off > halves + 1e-6 * abs(mine.astype(float).ravel())).any():
+            if (abs(numbers - value.astype(float).ravel()) > most).any():
                 return False
         return True
 

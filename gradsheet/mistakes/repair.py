@@ -8,8 +8,8 @@ in the sheet's numbers.
 """
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from gradsheet.claims.judgement import Explanation
@@ -47,15 +47,16 @@ def repaired(
 
     Of a list the items of the numbers `right` are known to be, and stay as they are.
     """
-    first = list(_changes(line, quantity.letters, network, right))
+    edits = _Edits(quantity.letters, network, right)
+    first = list(edits.of(line))
     if singles := [(change,) for change in first if is_true(change.line)]:
         return list(singles)
     pairs = (
         (one, two)
         for one in first
-        for two in _changes(one.line, quantity.letters, network, right)
+        for two in edits.of(one.line)
         # Made in different places, as far as their words tell.
-        if {one.written, one.wanted}.isdisjoint((two.written, two.wanted))
+        if one.written not in two[2:4] and one.wanted not in two[2:4]
     )
     seen: dict[frozenset[Any], tuple[Change, ...]] = {}
     for one, two in itertools.islice(pairs, MAX_SECOND):
@@ -70,31 +71,47 @@ def repaired(
 _Path = tuple[tuple[f.Node, int], ...]
 
 
-def _changes(
-    line: f.Node, letters: frozenset[str], network: Network, right: Collection[int]
-) -> Iterator[Change]:
-    """Every formula that differs from this one in one place."""
-    for node, path, inner in _places(line, (), letters, right):
-        for change in _here(node, inner, network):
-            changed = change.line
-            for parent, k in path:
-                others = (*parent.below[:k], changed, *parent.below[k + 1 :])
-                changed = f.rebuilt(parent, others)
-            yield change._replace(line=changed)
+@dataclass(frozen=True)
+class _Edits:
+    """The changes that may be made to formulas for a quantity with some `letters`;
+    of a list not to the items of the numbers `right`."""
 
+    letters: frozenset[str]
+    network: Network
+    right: Collection[int]
+    # Those of names, by these and the letters at hand: most formulas have the same ones.
+    _of_names: dict[tuple[f.Node, frozenset[str]], list[Change]] = field(default_factory=dict)
 
-def _places(
-    node: f.Node, path: _Path, letters: frozenset[str], right: Collection[int]
-) -> Iterator[tuple[f.Node, _Path, frozenset[str]]]:
-    """Every part of a formula that may be changed, with the letters at hand there."""
-    yield node, path, letters
-    inner = letters | {node.letter.name} if isinstance(node, f.Sum) else letters
-    below = getattr(node, "operand", None)
-    if isinstance(node, f.Derivative | f.Quantity) or isinstance(below, f.Quantity):
-        return
-    for k, part in enumerate(node.below):
-        if path or k not in right:
-            yield from _places(part, ((node, k), *path), inner, right)
+    def of(self, line: f.Node) -> Iterator[Change]:
+        """Every formula that differs from this one in one place."""
+        for node, path, inner in self._places(line, (), self.letters):
+            for change in self._here(node, inner):
+                changed = change.line
+                for parent, k in path:
+                    others = (*parent.below[:k], changed, *parent.below[k + 1 :])
+                    changed = f.rebuilt(parent, others)
+                yield change._replace(line=changed)
+
+    def _here(self, node: f.Node, letters: frozenset[str]) -> Iterable[Change]:
+        if not isinstance(node, f.Quantity):
+            return _here(node, letters, self.network)
+        key = node, letters
+        if key not in self._of_names:
+            self._of_names[key] = list(_here(node, letters, self.network))
+        return self._of_names[key]
+
+    def _places(
+        self, node: f.Node, path: _Path, letters: frozenset[str]
+    ) -> Iterator[tuple[f.Node, _Path, frozenset[str]]]:
+        """Every part of a formula that may be changed, with the letters at hand there."""
+        yield node, path, letters
+        inner = letters | {node.letter.name} if isinstance(node, f.Sum) else letters
+        below = getattr(node, "operand", None)
+        if isinstance(node, f.Derivative | f.Quantity) or isinstance(below, f.Quantity):
+            return
+        for k, part in enumerate(node.below):
+            if path or k not in self.right:
+                yield from self._places(part, ((node, k), *path), inner)
 
 
 def _here(node: f.Node, letters: frozenset[str], network: Network) -> Iterator[Change]:

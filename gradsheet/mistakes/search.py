@@ -315,7 +315,7 @@ class Search:
         """Take in combinations, with all that they explain and spoil."""
         statements = len(self.wrong) + len(self.right)
         self.point.budget.spend(len(parts) * (FLOAT_PASS + statements * FLOAT_PASS / 8))
-        added = set[Combination]()
+        added, sets = set[Combination](), dict[tuple[bool, ...], frozenset[int]]()
         for run in map(self.simulation.run, parts):
             # Lists: there are thousands of short rows, and NumPy takes its time for each.
             holds = np.stack([statement.holds(run) for statement in self.wrong], -1).tolist()
@@ -323,7 +323,8 @@ class Search:
                 if chosen in added:
                     continue
                 added.add(chosen)
-                explains = frozenset(itertools.compress(itertools.count(), holding))
+                if (explains := sets.get(key := tuple(holding))) is None:
+                    explains = sets[key] = frozenset(itertools.compress(itertools.count(), key))
                 hypothesis = Hypothesis(chosen, explains, spoils)
                 self.hypotheses.append(hypothesis)
                 for number in hypothesis.explains:

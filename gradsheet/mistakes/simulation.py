@@ -175,7 +175,10 @@ class Simulation(ABC):
         """So many mistakes together, of some or of all, but for one made twice
         in the same place."""
         numbers = range(len(self.instances)) if among is None else among
-        return filter(self.is_possible, itertools.combinations(numbers, size))
+        chosen = itertools.combinations(numbers, size)
+        if size == 2:
+            return (pair for pair in chosen if pair not in self._clashes)
+        return filter(self.is_possible, chosen)
 
     @functools.cached_property
     def _clashes(self) -> set[Combination]:
@@ -259,12 +262,12 @@ class LayerSimulation(Simulation):
 
     def passed(self, chosen: Sequence[Combination]) -> Pass:
         """The pass with a variant for each combination."""
-        rows: dict[int, list[int]] = {}  # the variants that each mistake is made in
-        for row, combination in enumerate(chosen):
-            for number in combination:
-                rows.setdefault(number, []).append(row)
-        numbers = sorted(rows)
-        edits = edits_of(self.made(numbers), [np.array(rows[number]) for number in numbers])
+        made = np.array([*itertools.chain(*chosen)], int)
+        order = np.argsort(made, kind="stable")
+        numbers, first = np.unique(made[order], return_index=True)
+        # The variants that each mistake is made in.
+        rows = np.repeat(np.arange(len(chosen)), [*map(len, chosen)])[order]
+        edits = edits_of(self.made(numbers.tolist()), np.split(rows, first[1:]))
         return Pass(self.problem, edits=edits, variants=len(chosen))
 
     def entries(self, passed: Any, tensor: Tensor, indices: Sequence[Index]) -> Array:

@@ -41,10 +41,13 @@ class Stories:
         """The few combinations that explain the most, each several statements."""
         wrong, stories = self.search.wrong, list[Hypothesis]()
         left = {n for n, statement in enumerate(wrong) if not self.writing.explains(statement)}
+        # Most explain the same few statements.
+        sets = {h.explains for h in self.search.hypotheses}
+        digits = {s: self.digits(s) for s in sets if self._is_story(s & left)}
         pool = [
             h
             for h in self.search.hypotheses
-            if self._is_story(h.explains & left) and self._tells(h.chosen, h.explains)
+            if h.explains in digits and self._tells(h.chosen, digits[h.explains])
         ]
 
         def worth(h: Hypothesis) -> tuple[float, int, int]:
@@ -89,9 +92,10 @@ class Stories:
         """How many of so many digits choosing some mistakes did not take."""
         return digits - math.log10(self.search.tried.get(len(chosen), 1))
 
-    def _tells(self, chosen: Combination, statements: Iterable[int]) -> bool:
-        """Whether several mistakes explain more than chance; a single one may."""
-        return len(chosen) < 2 or self.beyond(chosen, self.digits(statements)) >= FITS
+    def _tells(self, chosen: Combination, digits: float) -> bool:
+        """Whether several mistakes explain more than chance, where they explain so
+        many digits; a single one may."""
+        return len(chosen) < 2 or self.beyond(chosen, digits) >= FITS
 
     # What explains a statement
 
@@ -127,7 +131,8 @@ class Stories:
             if len(best) > MANY or (best and hypothesis.rank() != best[0].rank()):
                 break
             chosen = hypothesis.chosen
-            if self._tells(chosen, hypothesis.explains) and self.search.confirm(chosen, statement):
+            tells = self._tells(chosen, self.digits(hypothesis.explains))
+            if tells and self.search.confirm(chosen, statement):
                 best.append(hypothesis)
         narrow = self._narrow(statement, [hypothesis.chosen for hypothesis in best])
         return [hypothesis for hypothesis in best if hypothesis.chosen in narrow]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from gradsheet.numbers.dual import Dual
+from manual.dual import Dual
 
 UNIT_ROUNDOFF = 2.0**-53
 MAX_EXPONENT = 709.0  # of which exp is a float

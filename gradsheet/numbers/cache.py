@@ -21,8 +21,12 @@ class LRUCache(Generic[T]):
     def __len__(self) -> int:
         return len(self._answers)
 
-    def __contains__(self, question: Hashable) -> bool:
-        return question in self._answers
+    def known(self, question: Hashable) -> T | None:
+        """The answer that was found before, None where none was."""
+        if (known := self._answers.get(question)) is None:
+            return None
+        self._answers.move_to_end(question)
+        return known[0]
 
     def get(
         self, question: Hashable, find: Callable[[], T], cost: Callable[[T], int] = lambda _: 1

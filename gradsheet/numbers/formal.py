@@ -36,9 +36,9 @@ from fractions import Fraction
 from typing import Any
 
 from gradsheet.numbers.budget import DIGITS
-from gradsheet.numbers.dual import Dual
 from gradsheet.numbers.marks import Logs, Mark, Marks, Share
 from gradsheet.numbers.reasons import OutsideDomain
+from manual.dual import Dual
 
 TERMS = 64  # of a sum of products of symbols, at most
 MAX_EXPANDED = 3  # symbols in the argument of a function that is looked at on both sides of each

@@ -44,6 +44,10 @@ class Printed:
     value: Fraction
     places: int | None
 
+    # The text has the value in it, and that of a fraction takes long.
+    def __hash__(self) -> int:
+        return hash((self.text, self.places))
+
     @cached_property
     def half(self) -> Fraction:
         """Half a unit of the last digit printed, 0 where the text is exact."""

@@ -6,6 +6,7 @@ program of the formulas have to agree; otherwise nobody is believed. All three
 work on Fractions, or where exp and log enter on `real.Real`.
 """
 
+import contextlib
 import copy
 import functools
 import math
@@ -29,6 +30,7 @@ from gradsheet.numbers.marks import Marks
 from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic, apart
 from gradsheet.numbers.reasons import (
+    NO_ANSWER,
     AtKink,
     DivisionByZero,
     EvaluationError,
@@ -137,12 +139,13 @@ class GraphPoint(GraphValues):
         it has to do with an exponential that the network has not: such a one
         has its mark from this sheet.
         """
-        if (common := self._common) is None or question in self._found:
+        if (common := self._common) is None:
             known: T = self._found.get(question, find, cost)
             return known
-        if question in common.answers:
-            known = common.answers.get(question, find)
-            return known
+        for answers in (common.answers, self._found):
+            if (answered := answers.known(question)) is not None:
+                known = answered
+                return known
         answer = find()
         is_common = len(self.arithmetic.marks) == len(common.marks)
         (common.answers if is_common else self._found).get(question, lambda: answer, cost)
@@ -168,20 +171,17 @@ class GraphPoint(GraphValues):
         """The same at a point that sheets share: yes and no have no mark in them."""
         if self._common is None:
             return find()
-        before, is_known = self.budget.spent, question in self._common.answers
-
-        def find_and_count() -> tuple[bool, float]:
-            return find(), self.budget.spent - before
-
-        known: tuple[bool, float] = self._common.answers.get(question, find_and_count)
-        answer, work = known
-        if is_known:
-            self.budget.spend(work)
-        return answer
+        if (known := self._common.answers.known(question)) is not None:
+            self.budget.spend(known[1])
+            return bool(known[0])
+        before = self.budget.spent
+        answer = find()
+        work = self.budget.spent - before
+        return bool(self._common.answers.get(question, lambda: (answer, work))[0])
 
     def share(self, most: int, of: Collection[str]) -> None:
         """Be ready for other sheets with the same numbers, which share so many
-        of them, if the pass has a value."""
+        of them, if the pass has a value. The names that are asked for are heard first."""
         try:
             for name in of:
                 self.sweep.value(self.place(name).slot)
@@ -190,6 +190,9 @@ class GraphPoint(GraphValues):
         except (Undecided, Imprecise, OutOfWork, ArithmeticError):  # who asks hears it again
             return
         self._common = _Common(LRUCache(most), self.arithmetic.marks.copy())
+        for name in sorted(self.witnesses.names) if self.witnesses else ():
+            with contextlib.suppress(*NO_ANSWER):
+                self.node(name)
 
     @property
     def is_shared(self) -> bool:
@@ -200,10 +203,24 @@ class GraphPoint(GraphValues):
         """This point for another sheet."""
         assert self._common is not None
         self.arithmetic.marks = self._common.marks.copy()
+        return self._with(budget)
+
+    def asking(self, asked: Asked | None, arithmetic: Arithmetic, budget: Budget) -> Self:
+        """This point, whose numbers are fractions, where other witnesses are asked:
+        the pass is the same."""
+        assert self.exact
+        _ = self.sweep
+        point = self._with(budget)
+        point.witnesses, point.arithmetic = asked, arithmetic
+        return point
+
+    def _with(self, budget: Budget) -> Self:
+        """This point without what was found here: other witnesses than the pass
+        spend the budget, and have marks of the sheet."""
         point = copy.copy(self)
         point.budget, point._found, point.leaves = budget, LRUCache(MAX_FOUND), {}
-        if not self.exact:  # what it sees next has marks of the sheet
-            point.__dict__.pop("walk", None)
+        for name in ("walk", "_programs"):
+            point.__dict__.pop(name, None)
         return point
 
     @functools.cached_property
@@ -410,9 +427,13 @@ class GraphPoint(GraphValues):
 
     def data_text(self) -> str:
         """What is given, on one line."""
-        symbols = {"d_yhat": "dL/dyhat"} if self.program.graph.aliases else {}  # of no loss
-        named = ((symbols.get(name, name), array) for name, array in self.stated.items())
-        return ", ".join(f"{name} = {plain(exact_text(array))}" for name, array in named)
+
+        def find() -> str:
+            symbols = {"d_yhat": "dL/dyhat"} if self.program.graph.aliases else {}  # of no loss
+            named = ((symbols.get(name, name), array) for name, array in self.stated.items())
+            return ", ".join(f"{name} = {plain(exact_text(array))}" for name, array in named)
+
+        return self.found("data", find)
 
 
 def _differ(mine: Array, theirs: Array) -> bool:

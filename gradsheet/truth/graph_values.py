@@ -85,6 +85,11 @@ class GraphValues(Values):
         """The pass that has the values."""
 
     @functools.cached_property
+    def given_as_floats(self) -> Mapping[str, Array]:
+        """What the pass starts from, for a first look."""
+        return {name: array.astype(float) for name, array in self.sweep.given.items()}
+
+    @functools.cached_property
     def pass_work(self) -> SweepWork:
         """What a sweep costs here."""
         return SweepWork(self.program, self.bits, self.arithmetic.digits)
@@ -258,8 +263,7 @@ class GraphCarried(GraphValues):
         given = self._point.sweep.given
         typed: Callable[[Any], Any] = self._point.sweep.typed
         if self.floats:
-            given = {name: array.astype(float) for name, array in given.items()}
-            typed = float
+            given, typed = self._point.given_as_floats, float
         elif self._kind is not None:
             converted = np.frompyfunc(self._kind, 1, 1)
             given = {name: as_array(converted(array)) for name, array in given.items()}

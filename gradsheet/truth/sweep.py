@@ -101,15 +101,18 @@ class Sweep:
 
     def value(self, slot: int) -> Array:
         """The array of a slot, (1 or V, ...)."""
-        if slot not in self.values:
+        values = self.values
+        if slot not in values:
             for other in self.program.before(slot):
-                if other not in self.values:
-                    self.values[other] = self._changed(other, self._computed(other))
-        return self.values[slot]
+                if other not in values:
+                    values[other] = self._changed(other, self._computed(other))
+        return values[slot]
 
     def _computed(self, slot: int) -> Array:
         step = self.program.steps[slot]
         arrays = [self.values[other] for other in step.inputs]
+        if (operation := self.operations.get(step.operation)) is not None:
+            return operation.value(*arrays, **step.arguments)
         match step.operation:
             case "given":
                 return as_array(self.given[step.arguments["name"]])[None]
@@ -123,7 +126,7 @@ class Sweep:
                 of, by = step.inputs
                 through = self.program.between([by], of)
                 return self.back(of, self._ones(arrays[0]), None, through)[by]
-        return self.operations[step.operation].value(*arrays, **step.arguments)
+        raise AssertionError(f"no operation is called {step.operation}")
 
     def _constant(self, step: LoweredStep) -> Array:
         value = step.arguments["value"]
@@ -175,7 +178,7 @@ class Sweep:
         for slot in reversed(self.program.before(of) if through is None else through):
             if (comes := cotangents.chain.get(slot)) is None:
                 continue
-            if at is not None:
+            if at is not None and (of, slot) in self.changes:
                 comes = cotangents.chain[slot] = self._changed((of, slot), comes, at)
             for k, (other, part) in enumerate(self._through(slot, comes, cotangents)):
                 if part is None:
@@ -185,14 +188,14 @@ class Sweep:
                     step, value = self.program.steps[slot], self.values[slot]
                     part = edit(part, Backward(step, comes, value, arrays, self.values))
                 cotangents.add(other, part)
-            if slot != of:
+            if slot != of and slot in self.derived:
                 self._carry_on(slot, comes, cotangents)
         return cotangents
 
     def _carry_on(self, slot: int, comes: Array, cotangents: "Cotangents") -> None:
         """Where the derivative of a slot is carried on otherwise than it is,
         add to what comes back what that makes: dL/dA (carried dA/dB - dA/dB)."""
-        for key in self.derived.get(slot, ()):
+        for key in self.derived[slot]:
             for entry in {index[: comes.ndim - 1] for index in self.changes[key]}:
                 right = self.back(slot, self.unit(slot, entry))[key[1]]
                 off = self._changed(key, right, entry) - right

@@ -49,6 +49,13 @@ def entries_of(
 ) -> tuple[Tensor, list[Index]]:
     """The tensor that a quantity speaks of, and its entries there in the order
     of the quantity's own."""
+    question = "entries", core, *binding.items()
+    return point.found(question, lambda: _entries_of(core, point, binding), lambda it: len(it[1]))
+
+
+def _entries_of(
+    core: f.Quantity | f.Derivative, point: Values, binding: Mapping[str, int]
+) -> tuple[Tensor, list[Index]]:
     evaluator = Evaluator(point)
 
     def one(quantity: f.Quantity) -> tuple[str, list[Index]]:

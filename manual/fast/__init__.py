@@ -5,6 +5,7 @@ made for the shapes of its arrays:
     convolution              Conv2d
     embedding_cross_entropy  EmbeddingCrossEntropy
     norm                     LayerNorm
+    recurrent                LSTM
 
 `forward` returns out, `backward(dout)` the gradients, in the order of the arrays,
 of the forward pass before it. All that they return are buffers of the object,

@@ -43,11 +43,10 @@ class EmbeddingCrossEntropy:
         L = network.forward(table, tokens, W, b, labels)
         d_table, _, d_W, d_b, _ = network.backward(1)
 
-    `backward` overwrites the last gradients, d_W and d_b views of one array. The
-    reductions are those of `softmax_cross_entropy`. ValueError for other shapes than
-    those that it was made for, where there is no token or no class, and for whole
-    numbers that are no row or no class; TypeError for other numbers than float32
-    and float64.
+    `backward` overwrites the last gradients. The reductions are those of
+    `softmax_cross_entropy`. ValueError for other shapes than those that it was made
+    for, where there is no token or no class, and for whole numbers that are no row or
+    no class; TypeError for other numbers than float32 and float64.
     """
 
     def __init__(
@@ -70,7 +69,8 @@ class EmbeddingCrossEntropy:
         self._h, self._b_W_1 = np.ones((N, 1 + D), kind), np.ones((K, 1 + D + 1), kind)
         self._e, self._sums = np.empty((N, K), kind), np.empty((N, D + 1), kind)
         self._m, self._Z, self._e_y, self._w = np.empty((4, N, 1), kind)
-        self._wh, self._d_b_W = np.empty((N, 1 + D), kind), np.empty((K, 1 + D), kind)
+        self._wh, self._d_W = np.empty((N, 1 + D), kind), np.empty((K, D), kind)
+        self._d_b_W_T = np.empty((1 + D, K), kind)
         self._d_table, self._W_c, self._W_y = np.zeros((V, D), kind), *np.empty((2, N, D), kind)
         self._touched = self._tokens[:0]  # the rows of d_table that are not 0
 
@@ -125,7 +125,9 @@ class EmbeddingCrossEntropy:
         d_losses = d_reduce(dout, self._losses, self._reduction).reshape(-1, 1)
         w = np.divide(d_losses, self._Z, self._w)  # (N, 1)
         np.multiply(self._h, w, self._wh)  # (N, 1 + D)
-        np.matmul(self._e.T, self._wh, self._d_b_W)  # (5): (K, N) @ (N, 1 + D) -> (K, 1 + D)
+        # (5), which is faster transposed: (1 + D, N) @ (N, K) -> (1 + D, K)
+        np.matmul(self._wh.T, self._e, self._d_b_W_T)
+        self._d_W[:] = self._d_b_W_T[1:].T
         d_h = np.multiply(self._sums[:, :-1], w, self._W_c)  # (4): (N, D)
         order = np.argsort(self._tokens, kind="stable")
         sorted_ = self._tokens[order]
@@ -135,5 +137,5 @@ class EmbeddingCrossEntropy:
         self._touched = sorted_[starts]
         sums = np.add.reduceat(d_h, starts, 0, None, self._W_c[: len(starts)])
         self._d_table[self._touched] = sums  # (6): (N, D) -> (V, D)
-        d_b = self._d_b_W[:, 0] if self._has_b else None
-        return self._d_table, None, self._d_b_W[:, 1:], d_b, None
+        d_b = self._d_b_W_T[0] if self._has_b else None
+        return self._d_table, None, self._d_W, d_b, None

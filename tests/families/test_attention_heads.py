@@ -1,6 +1,8 @@
 """Attention, of one head and of several, and rotary positions: by hand, in JAX,
 and with mistakes planted in them."""
 
+import math
+import re
 from typing import Any
 
 import jax
@@ -38,6 +40,7 @@ PLANTED = {
     "attention": [
         ("c = 1 / np.sqrt(number(q, q.shape[-1]))", "c = 1 / number(q, q.shape[-1])"),
         ("    e = np.where(mask, e, number(s, 0))\n", ""),
+        ("p = _softmax(s, mask)", "p = _softmax(s, None) * (1 if mask is None else mask)"),
         ("(d_p - (p * d_p).sum(-1, keepdims=True))", "d_p"),
         ("(d_p - (p * d_p).sum(-1, keepdims=True))", "(1 - p) * d_p"),
         ("(p * d_p).sum(-1, keepdims=True)", "(p * d_p).sum(-2, keepdims=True)"),
@@ -62,6 +65,10 @@ PLANTED = {
         ("mask = np.broadcast_to(mask, (N, T, T))[:, None]", "mask = None"),
         ("affine_forward(side_by_side, Wo, bo)", "affine_forward(side_by_side, Wo.T, bo)"),
         ("return d_x, d_Wqkv, d_bqkv, d_Wo, d_bo", "return d_x, d_Wqkv, d_bqkv, d_Wo.T, d_bo"),
+        (
+            "return d_x, d_Wqkv",
+            "D = heads * entries\n    return d_a[..., :D] @ to_qkv[1][:D], d_Wqkv",
+        ),
     ],
     "rotary": [
         ("even * cos - odd * sin", "even * cos + odd * sin"),
@@ -108,6 +115,16 @@ def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
 )
 def test_jax_has_it_under_jit_and_vmap_and_in_bfloat16(case: Case) -> None:
     assert [*rough(case)] == []
+
+
+def test_jax_makes_no_array_with_an_axis_for_queries_keys_and_values() -> None:
+    """It would take longer than all products together."""
+    T, S, E = 11, 13, 7
+    shapes = [(T, 2), (S, 2), (S, E)]
+    program = jax.make_jaxpr(jax.grad(lambda *qkv: ref.attention(*qkv).sum(), (0, 1, 2)))
+    text = str(program(*map(jnp.ones, shapes)))
+    sizes = [math.prod(map(int, axes.split(","))) for axes in re.findall(r"\[([\d,]+)\]", text)]
+    assert T * S <= max(sizes) < T * S * E
 
 
 def drawn(*shapes: tuple[int, ...]) -> list[Any]:

@@ -53,6 +53,8 @@ PLANTED = {
     "huber": [
         ("c * (r - c / 2)", "c * r / 2"),
         ("c * (r - c / 2)", "c * (r - c)"),
+        ("c * (r - c / 2)", "np.where(r == c, r * r / 2, c * r)"),
+        ("reduction), (c, losses, reduction)", "reduction), (r, losses, reduction)"),
         ("c = np.minimum(np.maximum(r, number(r, -delta)), number(r, delta))", "c = r"),
         ("c = np.minimum(np.maximum(r, number(r, -delta)), number(r, delta))", "c = np.sign(r)"),
         ("np.maximum(r, number(r, -delta))", "np.maximum(r, number(r, 0))"),
@@ -78,6 +80,11 @@ PLANTED = {
             "d_z = (fused.softmax(z) - y) * d_losses",
         ),
         ("d_z = fused.d_softmax_cross_entropy(y, z", "d_z = -fused.d_softmax_cross_entropy(y, z"),
+        (
+            "fused.d_softmax_cross_entropy(y, z, d_losses)",
+            "fused.d_softmax_cross_entropy(y, z, d_losses) / number(z, z.shape[-1])",
+        ),
+        ("fused.softmax_cross_entropy(y, z).sum(-1)", "-(y * np.log(fused.softmax(z))).sum(-1)"),
         ("d_losses * surprise", "-d_losses * surprise"),
         ("d_losses * surprise", "d_losses * surprise * y"),
         ("number(z, 1) + 0 * y, z)", "y, z)"),

@@ -9,7 +9,7 @@ CASES = [
     Case("affine", [(4, 3), (2, 3), (2,)], rational=True),
     Case("affine", [(1, 3), (5, 3), (5,)], rational=True),
     Case("affine", [(2, 4, 3), (2, 3), None], rational=True),
-    Case("affine", [(3,), (2, 3), (2,)], rational=True),
+    Case("affine", [(3,), (3, 3), (3,)], rational=True),  # where a transposed d_W fits
 ]
 PLANTED = [
     ("out = x @ W.T", "out = x @ W.T * 2"),
@@ -18,6 +18,8 @@ PLANTED = [
     ("rows.T @ examples", "rows.T @ (0 * examples)"),
     ("rows.sum(0)", "rows.mean(0)"),
     ("rows.sum(0)", "rows[0]"),
+    ("rows.sum(0)", "dout.sum(0)"),
+    ("rows.T @ examples", "examples.T @ rows"),
 ]
 
 

@@ -44,6 +44,7 @@ PLANTED = {
         ("np.where(z > 0, dout, number(z, slope) * dout)", "np.where(z >= 0, dout, slope * dout)"),
         ("np.where(z > 0, dout, number(z, slope) * dout)", "np.where(z > 0, dout, 0 * dout)"),
         ("np.where(z > 0, dout, number(z, slope) * dout)", "np.where(z > 0, dout, -slope * dout)"),
+        ("leaky_relu(z, slope), (z, slope)", "leaky_relu(z, slope), (z, 0.01)"),
     ],
     "sigmoid": [
         ("activations.sigmoid(z), z", "activations.sigmoid(z), activations.sigmoid(z)"),
@@ -60,6 +61,7 @@ PLANTED = {
         ("activations.tanh(z), z", "activations.tanh(2 * z), z"),
         ("dout * activations.d_tanh(z)", "activations.d_tanh(z)"),
         ("dout * activations.d_tanh(z)", "dout * (1 - np.tanh(z))"),
+        ("dout * activations.d_tanh(z)", "dout * (1 - z * z)"),
         ("dout * activations.d_tanh(z)", "dout * (1 - np.tanh(z) ** 2)"),
     ],
     "softplus": [
@@ -103,6 +105,7 @@ PLANTED = {
         ("mean = (dout * out).sum(-1, keepdims=True)", "mean = dout * out"),
         ("mean = (dout * out).sum(-1, keepdims=True)", "mean = dout.sum(-1, keepdims=True)"),
         ("mean = (dout * out).sum(-1, keepdims=True)", "mean = (dout * out).sum(0)"),
+        ("mean = (dout * out).sum(-1, keepdims=True)", "mean = (dout * out).sum()"),
         ("out * (dout - mean)", "dout - mean"),
         (
             "activations.softmax(np.where(masked, number(z, 0), z))",

@@ -54,7 +54,13 @@ PLANTED = {
         ("(x - _channels(mean, x)) / _channels(s, x)", "x / _channels(s, x)"),
         ("np.sqrt(var + number(var, eps))", "np.sqrt(var)"),
         ("dout * _channels(gamma / s, dout)", "dout * _channels(gamma, dout)"),
+        (
+            "dout * _channels(gamma / s, dout)",
+            "normalise_backward(dout * _channels(gamma, dout), "
+            "(xhat, _channels(s, dout), (0, *range(2, dout.ndim))))",
+        ),
         ("d_mean = -gamma * d_beta / s", "d_mean = gamma * d_beta / s"),
+        ("d_mean = -gamma * d_beta / s", "d_mean = -d_beta / s"),
         ("-gamma * d_gamma / (2 * s * s)", "-gamma * d_gamma / (2 * s)"),
         ("-gamma * d_gamma / (2 * s * s)", "-d_gamma / (2 * s * s)"),
     ],
@@ -62,6 +68,11 @@ PLANTED = {
         *SETS,
         ("normalise_forward(x, eps, (-1,))", "normalise_forward(x, eps, (-2, -1))"),
         ("normalise_backward(dout * gamma, normalised)", "normalise_backward(dout, normalised)"),
+        (
+            "_totals(dout * xhat, -1), _totals(dout",
+            "_totals(dout * gamma * xhat, -1), _totals(dout",
+        ),
+        ("(g - _mean(g, axes) - xhat", "(g - 2 * _mean(g, axes) - xhat"),
     ],
     "group_norm": [
         *SETS,
@@ -70,11 +81,18 @@ PLANTED = {
             "sets = x.reshape(len(x), each, groups).swapaxes(1, 2)",
         ),
         ("g = dout * _channels(gamma, dout)", "g = dout"),
+        (
+            "g = dout * _channels(gamma, dout)",
+            "g, (xhats, s, axes) = dout, normalised\n"
+            "    each = np.broadcast_to(_channels(gamma, dout), dout.shape).reshape(xhats.shape)\n"
+            "    normalised = xhats, s / each, axes  #",
+        ),
     ],
     "rms_norm": [
         ("squares = _mean(x * x, (-1,))", "squares = (x * x).sum(-1, keepdims=True)"),
         ("np.sqrt(squares + number(squares, eps))", "np.sqrt(squares)"),
         ("(g - xhat * _mean(g * xhat, (-1,))) / s", "g / s"),
+        ("(g - xhat * _mean(g", "(g - _mean(g, (-1,)) - xhat * _mean(g"),
         ("(g - xhat * _mean(g * xhat, (-1,))) / s", "g - xhat * _mean(g * xhat, (-1,))"),
         ("g = dout * gamma  # (4): (..., D)", "g = dout"),
         ("return gamma * xhat, (xhat, s, gamma)", "return xhat, (xhat, s, gamma)"),

@@ -51,6 +51,11 @@ PLANTED = {
         ("out += padded[met]", "out = padded[met]"),
         ("out / number(x, math.prod(over.size))", "out / number(x, over.size[0])"),
         ("dout / number(dout, math.prod(over.size))", "dout"),
+        (
+            "each = dout / number(dout, math.prod(over.size))",
+            "inside = framed(unframed(np.ones(shape, int), over), over)\n"
+            "    each = dout / sum(inside[met] for _, _, met in offsets(over))",
+        ),
         ("d_padded[met] += each", "d_padded[met] = each"),
         ("return unframed(d_padded, over)", "return 0 * unframed(d_padded, over)"),
         (

@@ -62,6 +62,7 @@ PLANTED = [
     ("first[n : n + ROWS], place)", "first[: len(place)], place)"),
     ("np.divide(d_losses, self._Z, self._w)", "d_losses"),
     ("np.multiply(self._h, w, self._wh)", "np.copyto(self._wh, self._h)"),
+    ("self._d_W[:] = self._d_b_W_T[1:].T", "self._d_W.T.flat = self._d_b_W_T[:-1]"),
     ("self._d_table[self._touched] = 0", "pass"),
     ('np.argsort(self._tokens, kind="stable")', "np.arange(len(self._tokens))"),
     ("np.add(rest, 1, self._Z)", "np.copyto(self._Z, rest)"),
