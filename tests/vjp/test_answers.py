@@ -21,7 +21,10 @@ def test_a_function_that_gives_whole_numbers_too():
     assert gradsheet.check_vjp(largest, X, backward=lambda args, d: 2 * d[0]).right
 
 
-def test_random_numbers_need_no_switch_of_jax():
+@pytest.mark.parametrize("most", [200_000, 0])
+def test_random_numbers_need_no_switch_of_jax(most, monkeypatch):
+    monkeypatch.setattr("gradsheet.vjp.truth.MOST_IN_BALLS", most)  # at 0 in floats
+
     def dropout(x):
         return x * jax.random.bernoulli(jax.random.key(0), 0.5, x.shape)
 
@@ -29,6 +32,8 @@ def test_random_numbers_need_no_switch_of_jax():
         mask = np.asarray(jax.random.bernoulli(jax.random.key(0), 0.5, X.shape))
     with jax.enable_x64(False):
         assert gradsheet.check_vjp(dropout, X, backward=lambda args, d: d * mask).right
+        check = gradsheet.check_vjp(dropout, X, backward=lambda args, d: 2 * d * mask)
+        assert check.mistakes[0] == "x: everywhere 2 times the truth"
 
 
 def test_complex_numbers_are_refused():
