@@ -56,7 +56,7 @@ def _power(base: arb, exponent: arb) -> arb:
     return value
 
 
-_FUNCTIONS: Mapping[str, Callable[..., arb]] = {
+FUNCTIONS: Mapping[str, Callable[..., arb]] = {
     **{
         name: getattr(arb, name)
         for name in ("exp", "log1p", "expm1", "tanh", "sinh", "cosh", "asinh", "acosh", "atanh")
@@ -74,8 +74,8 @@ _FUNCTIONS: Mapping[str, Callable[..., arb]] = {
     "round": _rounded_half_even,
     "rem": lambda a, b: a - b * arb(_truncated(a / b)),
 }
-_STEPS = ("floor", "ceil", "round")  # whose values are whole
-_JUMPS = (*_STEPS, "rem")  # what has no derivative where another whole number begins
+STEPS = ("floor", "ceil", "round")  # whose values are whole
+_JUMPS = (*STEPS, "rem")  # what has no derivative where another whole number begins
 
 
 def ball(value: Any) -> arb:
@@ -109,7 +109,7 @@ class Balls(Numbers):
         """A function of balls."""
         if name == "is_finite":
             return lambda v: bool(ball(v).is_finite())
-        function = _FUNCTIONS.get(name)
+        function = FUNCTIONS.get(name)
         return None if function is None else lambda *values: function(*map(ball, values))
 
     def product(self, a: Array, b: Array) -> Array:
@@ -204,7 +204,7 @@ class Decided(Balls):
         return result
 
 
-class Floats(Balls):
+class RoundedBalls(Balls):
     """Balls that hold whatever floats of a type make of a program, in any order
     of its sums (N. Higham, Accuracy and Stability of Numerical Algorithms, 2002,
     sections 2.2 and 3.1).
@@ -262,7 +262,7 @@ class Floats(Balls):
             return np.asarray(np.frompyfunc(self._quotient, 2, 1)(result, divisors), object)
         if name in primitives.SUMS or name in primitives.SUMS_OF_PRODUCTS:
             return self._sum(name, inputs, result, params)
-        if name in _STEPS or name == "is_finite":
+        if name in STEPS or name == "is_finite":
             return result
         if name == "triangular_solve":
             off = _solved_off(inputs[0], inputs[1], **params)

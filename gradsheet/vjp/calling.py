@@ -13,7 +13,7 @@ import numpy as np
 from gradsheet.checking.returned import equal, plain_array, type_name
 from gradsheet.checking.rounding import float_type
 from gradsheet.checking.subject import Misbehaved, in_one_line
-from gradsheet.vjp.program import Leaf, Program, exactly
+from gradsheet.vjp.program import Leaf, Traced, exactly
 from gradsheet.vjp.truth import Probe
 from manual.activations import Array
 
@@ -41,7 +41,7 @@ class Rule:
 
     kind: str
     fn: Any
-    program: Program
+    program: Traced
     like: Sequence[Any]
     dtype: str
     faults: dict[str, None] = field(default_factory=dict, init=False)
@@ -301,7 +301,7 @@ def _kind_of(value: Any) -> str:
 def rule_of(
     f: Callable[..., Any],
     forms: Mapping[str, Any],
-    program: Program,
+    program: Traced,
     like: Sequence[Any],
     dtype: str,
 ) -> Rule:

@@ -12,7 +12,7 @@ from gradsheet.vjp.calling import Answer, Rule
 from gradsheet.vjp.enclosed import Enclosed
 from gradsheet.vjp.program import Leaf
 from gradsheet.vjp.result import Judged
-from gradsheet.vjp.truth import Bounds, Truth
+from gradsheet.vjp.truth import Bounds, ProbeTruth
 from manual.activations import Array
 
 COARSER = {"float64": "float32", "float32": "float32"}  # what is called rounded
@@ -26,10 +26,10 @@ BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
 
 
 @dataclass(eq=False)
-class Seen:
+class Observed:
     """A rule's answer at a probe, beside the truth there."""
 
-    truth: Truth
+    truth: ProbeTruth
     answer: Answer
     dtype: str
     _bounds: dict[str, Bounds] = field(default_factory=dict)
@@ -117,7 +117,9 @@ class Seen:
         return np.asarray((array >= low - slack) & (array <= high + slack))
 
 
-def judged(seen: Sequence[Seen], k: int, name: str, *, between: bool) -> tuple[Judged, list[str]]:
+def judged(
+    seen: Sequence[Observed], k: int, name: str, *, between: bool
+) -> tuple[Judged, list[str]]:
     """The verdict on an array of the answers, and remarks on it; `between`: at a
     kink any gradient between those on its sides is right."""
     for one in seen:
@@ -168,7 +170,7 @@ def _which(name: str, wrong: Array) -> list[str]:
     return [f"{name}: {count:,} of its {wrong.size:,} entries {are} wrong{which}"]
 
 
-def _untold(seen: Sequence[Seen]) -> str:
+def _untold(seen: Sequence[Observed]) -> str:
     dtype = seen[0].dtype
     if any(one.bounds(INSIDE.get(dtype, dtype)).unsure for one in seen):
         return "what f compares lies so close together that floats may decide otherwise"
@@ -186,7 +188,7 @@ def _rounded(dtype: str, part: float) -> str:
     return f"farther off than {dtype} explains, no farther than {COARSER[dtype]} does"
 
 
-def _largest(one: Seen, k: int, number: int, counted: Array) -> tuple[float, str]:
+def _largest(one: Observed, k: int, number: int, counted: Array) -> tuple[float, str]:
     """The largest difference of an array from the truth, among the entries that
     are counted, and where it is."""
     array = np.asarray(one.array(k))
@@ -203,7 +205,7 @@ def _largest(one: Seen, k: int, number: int, counted: Array) -> tuple[float, str
     return float(differences[at]), where
 
 
-def forward_fault(rule: Rule, seen: Sequence[Seen]) -> None:
+def forward_fault(rule: Rule, seen: Sequence[Observed]) -> None:
     """Accuse a rule whose forward pass gives something else than f."""
     for one in seen:
         for place, leaf in enumerate(rule.program.outputs):
@@ -221,7 +223,7 @@ def forward_fault(rule: Rule, seen: Sequence[Seen]) -> None:
                 return
 
 
-def covered(seen: Sequence[Seen], leaves: Sequence[Leaf]) -> tuple[int, int]:
+def covered(seen: Sequence[Observed], leaves: Sequence[Leaf]) -> tuple[int, int]:
     """How many entries there are, and how many of them are 0 in the truth at
     every probe."""
     total = zeros = 0

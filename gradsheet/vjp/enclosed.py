@@ -90,7 +90,7 @@ class InBalls(Enclosed):
 
 
 @dataclass(frozen=True, eq=False)
-class InFloats(Enclosed):
+class BoundedFloats(Enclosed):
     """An array of floats, and how far off they may be."""
 
     floats: Array
@@ -114,10 +114,10 @@ class InFloats(Enclosed):
         """How far floats are from these."""
         return np.asarray(abs(array - self.floats))
 
-    def stored(self, bits: int, tiny: float) -> "InFloats":
+    def stored(self, bits: int, tiny: float) -> "BoundedFloats":
         """The same, rounded once more."""
         off = 2.0**-bits * (abs(self.floats) + self.errors + tiny)
-        return InFloats(self.floats, self.errors + off)
+        return BoundedFloats(self.floats, self.errors + off)
 
 
 def _floats(numbers: list[float], like: Array) -> Array:

@@ -20,7 +20,7 @@ import numpy as np
 
 from gradsheet.truth import primitives
 from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
-from gradsheet.vjp.balls import Balls, Floats, run
+from gradsheet.vjp.balls import Balls, RoundedBalls, run
 from gradsheet.vjp.program import called, exactly, work_of
 from manual.activations import Array
 
@@ -109,7 +109,7 @@ def bounds_of(
     balls = Balls()
     balls.changes = changes
     run(program, given, balls)
-    floats = Floats(bits, tiny, balls.decisions)
+    floats = RoundedBalls(bits, tiny, balls.decisions)
     floats.changes = changes
     return run(program, given, floats)
 
@@ -118,7 +118,7 @@ def bounds_of(
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class TracedStep:
     """An equation of a program, the line of f from which JAX made it, those of its inputs,
     and through which of these a cotangent flows."""
 
@@ -142,7 +142,7 @@ class Step:
         return Mutant({id(self.equation): change}, words)
 
 
-def steps_of(program: Any, directions: int) -> list[Step]:
+def steps_of(program: Any, directions: int) -> list[TracedStep]:
     """The equations of a program that give floats, those of loops and calls in
     their places; the last inputs, so many, are the cotangents."""
     jaxpr = program.jaxpr
@@ -150,7 +150,7 @@ def steps_of(program: Any, directions: int) -> list[Step]:
     return list(_steps(jaxpr, moving, {}))
 
 
-def mutants(steps: Sequence[Step]) -> list[Mutant]:
+def mutants(steps: Sequence[TracedStep]) -> list[Mutant]:
     """The mutants of a program: those that leave out more come first."""
     flowing = [step for step in steps if step.flows]
     found = [*_without_lines(flowing), *_summed_otherwise(flowing)]
@@ -162,7 +162,7 @@ def mutants(steps: Sequence[Step]) -> list[Mutant]:
     return found[:MOST]
 
 
-def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[Step]:
+def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[TracedStep]:
     for equation in jaxpr.eqns:
         flags = [id(variable) in moving for variable in equation.invars]
         line = place_of(equation)
@@ -177,14 +177,14 @@ def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[St
             yield from _steps(inside, {id(variable) for variable, flag in pairs if flag}, made_at)
         is_float = jnp.issubdtype(equation.outvars[0].aval.dtype, np.floating)
         if not inner and is_float:
-            yield Step(equation, line, sources, flags)
+            yield TracedStep(equation, line, sources, flags)
 
 
 def _zeros(inputs: Arrays, outputs: list[Array]) -> list[Array]:
     return [output * 0 for output in outputs]
 
 
-def _without_lines(flowing: Sequence[Step]) -> Iterator[Mutant]:
+def _without_lines(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
     """Nothing flows back through a line of f; those next to the inputs come first."""
     steps = [step for step in flowing if step.equation.primitive.name != "add_any"]
     for line in dict.fromkeys(step.line for step in reversed(steps)):
@@ -192,7 +192,7 @@ def _without_lines(flowing: Sequence[Step]) -> Iterator[Mutant]:
         yield Mutant(changes, f"nothing flows back through {line}")
 
 
-def _without_single_paths(flowing: Sequence[Step]) -> Iterator[Mutant]:
+def _without_single_paths(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
     for step in flowing:
         if step.equation.primitive.name != "add_any":
             yield step.mutant(_zeros, f"one of the paths back through {step.line} is missing")
@@ -203,7 +203,7 @@ def _only(k: int) -> Change:
     return lambda inputs, outputs: [np.broadcast_to(inputs[k], outputs[0].shape)]
 
 
-def _without_a_factor(step: Step) -> Iterator[Mutant]:
+def _without_a_factor(step: TracedStep) -> Iterator[Mutant]:
     is_product = step.equation.primitive.name == "mul"
     for k in (1, 0) if is_product else (1,):
         if not step.moving[k]:
@@ -218,30 +218,30 @@ def _without_a_factor(step: Step) -> Iterator[Mutant]:
             yield step.mutant(_only(1 - k), f"{what} is missing {step.where}")
 
 
-def _without_a_term(step: Step) -> Iterator[Mutant]:
+def _without_a_term(step: TracedStep) -> Iterator[Mutant]:
     name = step.equation.primitive.name
     for k in (1, 0) if name == "add" else (1,):
         what = _constant(step.equation.invars[k]) or "a term"
         yield step.mutant(_only(1 - k), f"{what} is missing {step.where}")
 
 
-def _without_a_path(step: Step) -> Iterator[Mutant]:
+def _without_a_path(step: TracedStep) -> Iterator[Mutant]:
     for k in (0, 1):
         yield step.mutant(_only(1 - k), f"one of the paths back through {step.line} is missing")
 
 
-def _without_a_minus(step: Step) -> Iterator[Mutant]:
+def _without_a_minus(step: TracedStep) -> Iterator[Mutant]:
     yield step.mutant(_only(0), f"the minus is missing {step.where}")
 
 
-def _with_a_matrix_turned(step: Step) -> Iterator[Mutant]:
+def _with_a_matrix_turned(step: TracedStep) -> Iterator[Mutant]:
     for k, flag in enumerate(step.moving):
         shape = step.equation.invars[k].aval.shape
         if not flag and len(shape) == 2 and shape[0] == shape[1]:
             yield step.mutant(_turned_first(step, k), f"a matrix is transposed {step.where}")
 
 
-def _turned_first(step: Step, k: int) -> Change:
+def _turned_first(step: TracedStep, k: int) -> Change:
     rule, params = primitives.SUMS_OF_PRODUCTS["dot_general"], step.equation.params
 
     def change(inputs: Arrays, outputs: list[Array]) -> list[Array]:
@@ -251,11 +251,11 @@ def _turned_first(step: Step, k: int) -> Change:
     return change
 
 
-def _without_a_turn(step: Step) -> Iterator[Mutant]:
+def _without_a_turn(step: TracedStep) -> Iterator[Mutant]:
     yield step.mutant(_only(0), f"an array that has to be turned round is not {step.where}")
 
 
-def _mean_for_sum(step: Step) -> Iterator[Mutant]:
+def _mean_for_sum(step: TracedStep) -> Iterator[Mutant]:
     sizes = (step.equation.invars[0].aval.shape, step.equation.outvars[0].aval.shape)
     count = math.prod(sizes[0]) // max(1, math.prod(sizes[1]))
     if count > 1 and step.flows:
@@ -263,10 +263,10 @@ def _mean_for_sum(step: Step) -> Iterator[Mutant]:
         yield step.mutant(lambda inputs, outputs: [outputs[0] / count], words)
 
 
-def _summed_otherwise(flowing: Sequence[Step]) -> Iterator[Mutant]:
+def _summed_otherwise(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
     """What is summed up and then spread out again: not summed up at all, entry
     by entry, or along another axis."""
-    homes: dict[int, Step] = {}  # sums, by what is made of them
+    homes: dict[int, TracedStep] = {}  # sums, by what is made of them
     for step in flowing:
         equation = step.equation
         out = equation.outvars[0]
@@ -291,7 +291,7 @@ def _summed_otherwise(flowing: Sequence[Step]) -> Iterator[Mutant]:
             yield Mutant(pair, f"what flows back through {home.line} {what}")
 
 
-def _in_one_use(flowing: Sequence[Step]) -> Iterator[Mutant]:
+def _in_one_use(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
     """A product of a cotangent and a factor that is used more than once: without
     the factor in one of its uses."""
     for step in flowing:
@@ -342,7 +342,7 @@ def _instead(axes: tuple[int, ...], along: tuple[int, ...]) -> tuple[Change, Cha
     return keep, spread
 
 
-def _assigned(step: Step) -> Iterator[Mutant]:
+def _assigned(step: TracedStep) -> Iterator[Mutant]:
     assign, params = primitives.MOVES["scatter"], step.equation.params
     yield step.mutant(
         lambda inputs, outputs: [assign(*inputs, **params)],
@@ -350,14 +350,14 @@ def _assigned(step: Step) -> Iterator[Mutant]:
     )
 
 
-def _without_the_function(step: Step) -> Iterator[Mutant]:
+def _without_the_function(step: TracedStep) -> Iterator[Mutant]:
     name = step.equation.primitive.name
     if not step.flows:
         words = {"integer_pow": "the power", "square": "the square", "logistic": "the sigmoid"}
         yield step.mutant(_only(0), f"{words.get(name, name)} is missing {step.where}")
 
 
-def _without_the_choice(step: Step) -> Iterator[Mutant]:
+def _without_the_choice(step: TracedStep) -> Iterator[Mutant]:
     for k, flag in enumerate(step.moving):
         if k and flag:
             words = f"a mask, or a slope of 0, is missing {step.where}"
@@ -369,7 +369,7 @@ def _without_the_choice(step: Step) -> Iterator[Mutant]:
         )
 
 
-def _turned(step: Step) -> Iterator[Mutant]:
+def _turned(step: TracedStep) -> Iterator[Mutant]:
     for k, source in enumerate(step.sources):
 
         def change(inputs: Arrays, outputs: list[Array], k: int = k) -> list[Array]:
@@ -381,7 +381,7 @@ def _turned(step: Step) -> Iterator[Mutant]:
             yield step.mutant(change, f"a term has the wrong sign {step.where}")
 
 
-_LEFT_OUT: Mapping[str, Callable[[Step], Iterator[Mutant]]] = {
+_LEFT_OUT: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]] = {
     **dict.fromkeys(("mul", "div"), _without_a_factor),
     **dict.fromkeys(("add", "sub"), _without_a_term),
     **dict.fromkeys(("scatter-add", "scatter_add"), _assigned),
@@ -396,19 +396,19 @@ _LEFT_OUT: Mapping[str, Callable[[Step], Iterator[Mutant]]] = {
     "reduce_sum": _mean_for_sum,
     "select_n": _without_the_choice,
 }
-_TURNED: Mapping[str, Callable[[Step], Iterator[Mutant]]] = dict.fromkeys(
+_TURNED: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]] = dict.fromkeys(
     ("add_any", "add", "sub"), _turned
 )
 
 
-def values(program: Any, steps: Sequence[Step], given: Arrays) -> list[tuple[str, Array]]:
+def values(program: Any, steps: Sequence[TracedStep], given: Arrays) -> list[tuple[str, Array]]:
     """The numbers that a program computes on the way that are no gradients, and
     the lines of f that do."""
     found: dict[int, tuple[str, Array]] = {}
     changes: dict[int, Change] = {}
     for step in steps:
 
-        def keep(inputs: Arrays, outputs: list[Array], step: Step = step) -> list[Array]:
+        def keep(inputs: Arrays, outputs: list[Array], step: TracedStep = step) -> list[Array]:
             found[id(step.equation)] = step.line, outputs[0]
             return outputs
 
@@ -427,7 +427,7 @@ def _constant(variable: Any) -> str:
     return f"{float(value):.10g}" if value is not None and np.ndim(value) == 0 else ""
 
 
-def constants(steps: Sequence[Step]) -> dict[float, str]:
+def constants(steps: Sequence[TracedStep]) -> dict[float, str]:
     """The numbers that stand in the formulas of a program, and the lines of f
     where they do."""
     found: dict[float, str] = {}
@@ -438,7 +438,7 @@ def constants(steps: Sequence[Step]) -> dict[float, str]:
     return {value: line for value, line in found.items() if value not in (0, 1, -1)}
 
 
-def with_constant(steps: Sequence[Step], old: float, new: float) -> dict[int, Change]:
+def with_constant(steps: Sequence[TracedStep], old: float, new: float) -> dict[int, Change]:
     """The changes that put another number for one, wherever it stands."""
     changes: dict[int, Change] = {}
     for step in steps:

@@ -14,12 +14,12 @@ from gradsheet.checking.relations import LOOSE, relation
 from gradsheet.checking.relations import Seen as Pair
 from gradsheet.checking.rounding import TINY
 from gradsheet.vjp.calling import Rule
-from gradsheet.vjp.comparing import BITS, INSIDE, Seen
+from gradsheet.vjp.comparing import BITS, INSIDE, Observed
 from gradsheet.vjp.enclosed import InBalls
 from gradsheet.vjp.mutants import (
     Change,
     Mutant,
-    Step,
+    TracedStep,
     affordable,
     bounds_of,
     constants,
@@ -39,10 +39,12 @@ AS_LONG = 20  # mutants, as tracing f once more
 Found = list[list[Array]]  # the arrays that were asked for, probe by probe
 
 
-def named(rule: Rule, seen: Sequence[Seen], wrong: Sequence[int], *, is_wrong: bool) -> list[str]:
+def named(
+    rule: Rule, seen: Sequence[Observed], wrong: Sequence[int], *, is_wrong: bool
+) -> list[str]:
     """Say what the wrong arrays are, the likeliest first; where they are only
     rounded, which constant is."""
-    search = _Search(rule, list(seen), list(wrong))
+    search = _NameSearch(rule, list(seen), list(wrong))
     if not is_wrong:
         return search.explained(search.constants())[0][:1]
     relations = {k: text for k in wrong if (text := search.relation(k))}
@@ -67,12 +69,12 @@ def _listed(rule: Rule, texts: Mapping[int, str]) -> list[str]:
 
 
 @dataclass(eq=False)
-class _Search:
+class _NameSearch:
     """For what gives the arrays of an answer, at all probes but those at a kink,
     if there are others."""
 
     rule: Rule
-    seen: list[Seen]
+    seen: list[Observed]
     wrong: list[int]
     floats: list[list[Array]] = field(init=False)
     closed: Any = field(init=False)
@@ -129,7 +131,7 @@ class _Search:
         inputs = zip(program.inputs, given, strict=False)
         return [*found, *((leaf.name, a) for leaf, a in (*named, *inputs) if leaf.is_float)]
 
-    def _pair(self, one: Seen, k: int) -> Pair:
+    def _pair(self, one: Observed, k: int) -> Pair:
         others = {
             f"the gradient of {leaf.name}": right
             for j, (leaf, right) in enumerate(zip(self.rule.wanted, one.right, strict=True))
@@ -243,7 +245,7 @@ class _Search:
             yield Mutant(with_constant(self._steps, old, new), f"{words}, in {line}")
 
     @cached_property
-    def _steps(self) -> list[Step]:
+    def _steps(self) -> list[TracedStep]:
         return steps_of(self.closed, len(self.seen[0].truth.probe.directions))
 
     @cached_property
@@ -322,7 +324,7 @@ class _Search:
             if k not in self.wrong
         )
 
-    def _is_close(self, array: Array, expected: Array, one: Seen, k: int) -> bool:
+    def _is_close(self, array: Array, expected: Array, one: Observed, k: int) -> bool:
         if not np.isfinite(array).all() or not np.isfinite(expected).all():
             return False
         size = max(abs(expected).max(initial=0), abs(one.right[k]).max(initial=0))
@@ -398,15 +400,15 @@ def _answer(a: Array, factor: Array) -> Array:
     return a
 
 
-def _right(one: Seen, k: int, factor: Array) -> Array:
+def _right(one: Observed, k: int, factor: Array) -> Array:
     return one.right[k]
 
 
-def _right_product(one: Seen, k: int, factor: Array) -> Array:
+def _right_product(one: Observed, k: int, factor: Array) -> Array:
     return np.asarray(one.right[k] * factor)
 
 
-def _cotangent_product(one: Seen, k: int, factor: Array) -> Array:
+def _cotangent_product(one: Observed, k: int, factor: Array) -> Array:
     return np.asarray(one.truth.probe.directions[0] * factor)
 
 

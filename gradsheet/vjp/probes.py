@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from gradsheet.vjp.program import Leaf, Program
+from gradsheet.vjp.program import Leaf, Traced
 from gradsheet.vjp.truth import Probe
 from manual.activations import Array
 
@@ -57,7 +57,7 @@ def cotangents(leaves: Sequence[Leaf], draw: np.random.Generator) -> list[Array]
 
 
 def probes(
-    program: Program, examples: Sequence[Sequence[Array]], moved: Sequence[Leaf]
+    program: Traced, examples: Sequence[Sequence[Array]], moved: Sequence[Leaf]
 ) -> Iterator[Probe]:
     """The caller's own data, then numbers like them; `moved` are the leaves that
     have a direction."""

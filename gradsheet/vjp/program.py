@@ -41,7 +41,7 @@ class Leaf:
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class Traced:
     """f with its arguments' structure. `inputs` and `outputs` are the arrays;
     `asked` are the places of those inputs by which gradients are asked for."""
 
@@ -130,7 +130,7 @@ def program_of(
     arguments: Sequence[Any],
     kwargs: Mapping[str, Any],
     wrt: Sequence[int | str] | None = None,
-) -> Program:
+) -> Traced:
     """Trace a function at arguments like these.
 
     Raises TypeError where an argument is no array, ValueError where there is
@@ -159,7 +159,7 @@ def program_of(
         raise ValueError(
             "the function returns no array of floats: there is nothing to differentiate"
         )
-    return Program(f, kwargs, inputs, outputs, asked, tree, result_tree, closed)
+    return Traced(f, kwargs, inputs, outputs, asked, tree, result_tree, closed)
 
 
 def names_of(f: Callable[..., Any], count: int) -> list[str]:

@@ -18,8 +18,9 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
+from gradsheet.vjp.balls import FUNCTIONS, STEPS
 from gradsheet.vjp.mutants import place_of
-from gradsheet.vjp.program import Program, abstract, exactly, rewritten
+from gradsheet.vjp.program import Traced, abstract, exactly, rewritten
 
 _NAMES = {
     "integer_pow": "the power",
@@ -28,8 +29,7 @@ _NAMES = {
     "max": "the maximum",
     "abs": "the absolute value",
 }
-_SMOOTH = ("exp", "log", "log1p", "expm1", "tanh", "logistic", "sqrt", "rsqrt", "sin", "cos", "erf")
-_OF_ONE = (*_SMOOTH, "integer_pow", "square", "abs")
+_OF_ONE = {*FUNCTIONS} - {*STEPS} | {"integer_pow", "square", "abs"}
 
 Slope = Callable[[Callable[[jax.Array], jax.Array], jax.Array], jax.Array]
 
@@ -46,7 +46,7 @@ _WAYS: dict[str, Slope] = {
 }
 
 
-def with_other_slopes(program: Program, most: int) -> Iterator[tuple[str, ClosedJaxpr]]:
+def with_other_slopes(program: Traced, most: int) -> Iterator[tuple[str, ClosedJaxpr]]:
     """The pullbacks of f with another slope of one of its functions, and what
     that is in words; at most so many."""
     found: list[Any] = []
@@ -67,9 +67,7 @@ def with_other_slopes(program: Program, most: int) -> Iterator[tuple[str, Closed
 def _is_function(equation: Any) -> bool:
     """Whether an equation applies a function to each entry of one array."""
     name = equation.primitive.name
-    if name == "custom_jvp_call":
-        return len(equation.invars) == 1
-    return name in _OF_ONE
+    return len(equation.invars) == 1 and (name == "custom_jvp_call" or name in _OF_ONE)
 
 
 def _replacing(equation: Any, slope: Slope) -> Callable[[Any], ClosedJaxpr | None]:

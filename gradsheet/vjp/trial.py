@@ -12,12 +12,12 @@ from gradsheet.checking.returned import plain_array, type_name
 from gradsheet.checking.rounding import float_type
 from gradsheet.checking.subject import Misbehaved
 from gradsheet.vjp.calling import Answer, Rule, rule_of
-from gradsheet.vjp.comparing import BITS, Seen, covered, forward_fault, judged
+from gradsheet.vjp.comparing import BITS, Observed, covered, forward_fault, judged
 from gradsheet.vjp.naming import named
 from gradsheet.vjp.probes import probes
 from gradsheet.vjp.program import Leaf, program_of
 from gradsheet.vjp.result import VJPCheck
-from gradsheet.vjp.truth import NoTruth, Probe, Truth, truth_at
+from gradsheet.vjp.truth import NoTruth, Probe, ProbeTruth, truth_at
 from manual.activations import Array
 
 _FORMS = {
@@ -30,13 +30,13 @@ _FORMS = {
 
 
 @dataclass(eq=False)
-class Trial:
+class RuleTrial:
     """A rule, and the numbers that the caller gave for its arguments; what was
     seen at the probes, and those that had to be left out."""
 
     rule: Rule
     example: list[Array]
-    seen: list[Seen] = field(default_factory=list, init=False)
+    seen: list[Observed] = field(default_factory=list, init=False)
     left_out: list[str] = field(default_factory=list, init=False)
 
     def run(self, cotangents: Any) -> None:
@@ -63,10 +63,12 @@ class Trial:
         if not self.seen and not rule.faults:
             raise ValueError("at no probe are all numbers finite: give numbers at which they are")
 
-    def _call(self, truth: Truth) -> None:
+    def _call(self, truth: ProbeTruth) -> None:
         answer = self.rule(truth.probe)
         types = [name for name in answer.types.values() if name in BITS]
-        self.seen.append(Seen(truth, answer, min([*types, self.rule.dtype], key=BITS.__getitem__)))
+        self.seen.append(
+            Observed(truth, answer, min([*types, self.rule.dtype], key=BITS.__getitem__))
+        )
 
     def _cotangents(self, tree: Any) -> list[Array]:
         expected = [leaf.shape for leaf in self.rule.given]
@@ -144,7 +146,7 @@ def trial_of(
     forms: Mapping[str, Any],
     wrt: Any,
     dtype: str | None,
-) -> Trial:
+) -> RuleTrial:
     """A trial of the rule that the caller gives; see `checking.check_vjp`."""
     program = program_of(f, given, kwargs, wrt)
     like = jax.tree.leaves(tuple(given))
@@ -156,7 +158,7 @@ def trial_of(
     for value, leaf in zip(like, program.inputs, strict=True):
         array = plain_array(value)
         example.append(_in_type(array, dtype) if leaf.is_float else array.astype(leaf.dtype))
-    return Trial(rule_of(f, forms, program, like, dtype), example)
+    return RuleTrial(rule_of(f, forms, program, like, dtype), example)
 
 
 def _in_type(array: Array, dtype: str) -> Array:

@@ -27,9 +27,9 @@ from gradsheet.checking.rounding import BITS as SIGNIFICAND
 from gradsheet.checking.rounding import TINY
 from gradsheet.numbers.enclosures import at
 from gradsheet.truth.autodiff import Arrays, run_exactly
-from gradsheet.vjp.balls import BITS, Balls, Decided, Floats, ball, balls, run
-from gradsheet.vjp.enclosed import Enclosed, InBalls, InFloats
-from gradsheet.vjp.program import Program, exactly
+from gradsheet.vjp.balls import BITS, Balls, Decided, RoundedBalls, ball, balls, run
+from gradsheet.vjp.enclosed import BoundedFloats, Enclosed, InBalls
+from gradsheet.vjp.program import Traced, exactly
 from gradsheet.vjp.wide import Wide, error, value
 from manual.activations import Array
 
@@ -71,11 +71,11 @@ class Bounds:
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class ProbeTruth:
     """The right arrays at a probe; whether it stands at a kink. `closed` is the
     program that gives them, the pullback or the pushforward."""
 
-    program: Program
+    program: Traced
     closed: Any
     probe: Probe
     asked: list[Enclosed]
@@ -101,7 +101,7 @@ class Truth:
         return Bounds(found[:count], found[count:], bool(wide.unsure))
 
     def _floats(self, dtype: str, *, held: bool) -> tuple[list[Enclosed], bool]:
-        floats = Floats(SIGNIFICAND[dtype], TINY[dtype], self.decisions)
+        floats = RoundedBalls(SIGNIFICAND[dtype], TINY[dtype], self.decisions)
         given = [floats.given(a, held=held) if a.dtype == object else a for a in self.given]
         found = run(self.closed, given, floats)
         return [InBalls(a) for a in found], bool(floats.unsure)
@@ -144,7 +144,7 @@ class Truth:
         return [a.max(0) - a.min(0) > APART * abs(a).max(0) for a in arrays]
 
 
-def truth_at(program: Program, closed: Any, probe: Probe, *, forward: bool = False) -> Truth:
+def truth_at(program: Traced, closed: Any, probe: Probe, *, forward: bool = False) -> ProbeTruth:
     """Find what is right at a probe; `forward` where tangents are pushed.
 
     Raises NoTruth where a number on the way is not finite, and Disagreement
@@ -163,10 +163,10 @@ def truth_at(program: Program, closed: Any, probe: Probe, *, forward: bool = Fal
         inputs, outputs = moved
         directions = given[len(program.inputs) :]
         _agree(_terms(directions, outputs), _terms(inputs, found), AGREED)
-    return Truth(program, closed, probe, asked, at_kink, True, numbers.decisions)
+    return ProbeTruth(program, closed, probe, asked, at_kink, True, numbers.decisions)
 
 
-def _large_truth(program: Program, closed: Any, probe: Probe, *, forward: bool) -> Truth:
+def _large_truth(program: Traced, closed: Any, probe: Probe, *, forward: bool) -> ProbeTruth:
     wide, found = _in_floats(closed, probe, "float64")
     asked = found[len(program.outputs) :]
     if not all(np.isfinite(array.middle).all() for array in asked):
@@ -185,10 +185,10 @@ def _large_truth(program: Program, closed: Any, probe: Probe, *, forward: bool) 
         if math.isfinite(off) and off > mine[1] + theirs[1]:
             raise Disagreement(_DISAGREE)
     at_kink = bool(wide.unsure) or _changes(program, probe)
-    return Truth(program, closed, probe, asked, at_kink, False, [])
+    return ProbeTruth(program, closed, probe, asked, at_kink, False, [])
 
 
-def _changes(program: Program, probe: Probe) -> bool:
+def _changes(program: Traced, probe: Probe) -> bool:
     """Whether a small step changes what a large function compares."""
     here, there = (
         _in_floats(program.forward, Probe(inputs, (), ""), "float64")[0].decisions
@@ -199,7 +199,7 @@ def _changes(program: Program, probe: Probe) -> bool:
     )
 
 
-def _beside(program: Program, probe: Probe, count: int) -> Iterator[list[Array]]:
+def _beside(program: Traced, probe: Probe, count: int) -> Iterator[list[Array]]:
     """The inputs, those asked for moved by small steps, and then back."""
     draw = np.random.default_rng(5)
     for number in range(count):
@@ -225,7 +225,7 @@ def _in_floats(closed: Any, probe: Probe, dtype: str) -> tuple[Wide, list[Enclos
     given = [a + 0j if a.dtype.kind == "f" else a for a in (*probe.inputs, *probe.directions)]
     with np.errstate(all="ignore"), exactly():
         found = run_exactly(closed, given, wide)
-        return wide, [InFloats(value(a), error(a)) for a in map(np.asarray, found)]
+        return wide, [BoundedFloats(value(a), error(a)) for a in map(np.asarray, found)]
 
 
 def _wide_terms(a: Sequence[Array], b: Sequence[Enclosed]) -> tuple[float, float]:
@@ -244,7 +244,7 @@ def _given(probe: Probe) -> list[Array]:
     return [numbers.exact(a) if a.dtype.kind == "f" else a for a in arrays]
 
 
-def _moved(program: Program, given: Arrays, steps: Arrays) -> list[Array]:
+def _moved(program: Traced, given: Arrays, steps: Arrays) -> list[Array]:
     """The inputs, those asked for moved by infinitesimals."""
     arrays = list(given)
     for k, step in zip(program.asked, steps, strict=True):
@@ -253,11 +253,11 @@ def _moved(program: Program, given: Arrays, steps: Arrays) -> list[Array]:
     return arrays
 
 
-def _steps(program: Program, draw: np.random.Generator) -> list[Array]:
+def _steps(program: Traced, draw: np.random.Generator) -> list[Array]:
     return [draw.choice([-3, -2, -1, 1, 2, 3], program.inputs[k].shape) for k in program.asked]
 
 
-def _directions(program: Program) -> Iterator[list[Array]]:
+def _directions(program: Traced) -> Iterator[list[Array]]:
     """Where to look from a kink: along a ramp, on which the first or the last of
     several that tie is the largest, and at random; each there and back."""
     ramp = [np.arange(1, 1 + np.prod(program.inputs[k].shape)) for k in program.asked]
@@ -291,7 +291,7 @@ def _ways(orders: Sequence[int], crossed: Sequence[Array]) -> list[list[int]]:
 _STEP = arb(2) ** -BITS
 
 
-def _nudged(program: Program, given: Arrays) -> tuple[tuple[Arrays, list[Array]], bool]:
+def _nudged(program: Traced, given: Arrays) -> tuple[tuple[Arrays, list[Array]], bool]:
     """How the inputs and the outputs move, in steps of 2^-256, and whether
     that changes a comparison."""
     here = Balls()

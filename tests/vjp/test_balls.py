@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gradsheet.checking.rounding import BITS as SIGNIFICAND
 from gradsheet.checking.rounding import TINY
 from gradsheet.vjp import balls
-from gradsheet.vjp.balls import Balls, Floats, run
+from gradsheet.vjp.balls import Balls, RoundedBalls, run
 
 SHAPE = (3, 4)
 STEPS = {
@@ -61,7 +61,7 @@ def arrays_of(seed: int, dtype) -> list[np.ndarray]:
     return [draw.normal(size=SHAPE).astype(dtype) for _ in range(2)]
 
 
-def outside(names, seed: int, dtype: str, floats=Floats) -> int:
+def outside(names, seed: int, dtype: str, floats=RoundedBalls) -> int:
     """How many entries of what JAX's floats give lie outside of their balls."""
     given = arrays_of(seed, dtype)
     f = composed(names)
@@ -113,7 +113,7 @@ def test_whole_numbers_have_no_radius() -> None:
     exact = [narrow.exact(a) for a in whole]
     with jax.enable_x64(True):
         closed = jax.make_jaxpr(lambda a, b: (a @ b.T) @ a * 2 - b.sum(0, keepdims=True))(*whole)
-    (wide,) = run(closed, exact, Floats(24, TINY["float32"], []))
+    (wide,) = run(closed, exact, RoundedBalls(24, TINY["float32"], []))
     assert all(balls.ball(v).is_exact() for v in wide.flat)
 
 
@@ -124,7 +124,7 @@ def test_bounds_are_no_wider_than_some_roundings() -> None:
     exact = [narrow.exact(a.astype(np.float64)) for a in given]
     with jax.enable_x64(True):
         closed = jax.make_jaxpr(lambda a, b: jnp.tanh(a) * b)(*map(np.float64, given))
-    (wide,) = run(closed, exact, Floats(24, TINY["float32"], []))
+    (wide,) = run(closed, exact, RoundedBalls(24, TINY["float32"], []))
     for v in map(balls.ball, wide.flat):
         assert float(v.rad()) <= 40 * 2.0**-24 * abs(float(v.mid()))
 
@@ -132,12 +132,12 @@ def test_bounds_are_no_wider_than_some_roundings() -> None:
 # Seen to fail
 
 
-def some_outside(floats=Floats) -> int:
+def some_outside(floats=RoundedBalls) -> int:
     names = ("sum of two", "product", "quotient", "matrices", "cumsum", "tanh", "solved")
     return sum(outside([name], 0, "float32", floats) for name in names)
 
 
-class Halved(Floats):
+class Halved(RoundedBalls):
     """Planted: an operation errs by half of what it does."""
 
     def __init__(self, bits: int, tiny: float, decisions):
@@ -147,7 +147,7 @@ class Halved(Floats):
 
 
 def without(name: str):
-    class Without(Floats):
+    class Without(RoundedBalls):
         """Planted: one operation rounds nothing."""
 
         def computed(self, operation, inputs, result, params):
@@ -189,7 +189,7 @@ def test_a_sum_in_any_order_lies_in_its_ball() -> None:
     exact = narrow.exact(a.astype(np.float64))
     with jax.enable_x64(True):
         closed = jax.make_jaxpr(lambda a: a.sum())(a.astype(np.float64))
-    (wide,) = run(closed, [exact], Floats(24, TINY["float32"], []))
+    (wide,) = run(closed, [exact], RoundedBalls(24, TINY["float32"], []))
     for _ in range(20):
         total = np.float32(0)
         for v in draw.permutation(a):
