@@ -45,7 +45,6 @@ ALLOWED = {
     "gradsheet/truth/jax_functions.py": "functions for which JAX has a primitive",
     "gradsheet/vjp/balls.py": "the primitives of JAX",
     "gradsheet/vjp/mutants.py": "the same",
-    "gradsheet/vjp/slopes.py": "the same, in words",
 }
 
 

@@ -255,8 +255,8 @@ def test_the_page_names_every_argument_and_limit_of_a_check():
         assert f"`{name}`" in FUNCTION or f"`*{name}`" in FUNCTION, name
     assert f"more than {MOST_IN_BALLS:,} operations" in FUNCTION
     assert f"numbers of {BITS} bits" in FUNCTION
-    assert (SIDES, SLACK) == (6, 4)
-    assert "in six directions drawn at\nrandom" in FUNCTION
+    assert (SIDES, SLACK) == (3, 4)
+    assert "in eight directions, there and\nback along a ramp and three drawn at random" in FUNCTION
     assert "with four times the unit roundoff" in FUNCTION
 
 

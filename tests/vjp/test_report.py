@@ -30,7 +30,7 @@ def test_of_what_is_wrong():
     assert rows.splitlines()[2] == "w    | no    |                | shape (2, 3), expected (3,)"
     assert tail.splitlines()[:2] == [
         "mistake  x: everywhere 1/2 = 0.5 times the truth",
-        "and      w: not summed over what was broadcast",
+        "and      w: not summed over axis 0, along which it was broadcast",
     ]
     assert tail.splitlines()[-1] == "wrong"
     assert max(map(len, report.splitlines())) <= 80
