@@ -50,10 +50,50 @@ class Seen:
 def relation(array: Sequence[Seen]) -> str:
     """Say what an array, seen at several probes, is of the truth; nothing where
     it is nothing simple."""
-    is_finite = all(np.isfinite(seen.answer).all() for seen in array)
-    if not is_finite or not any(seen.right.any() for seen in array):
+    if not all(np.isfinite(seen.answer).all() for seen in array):
+        return _not_finite(array)
+    if not any(seen.right.any() for seen in array):
         return ""
     return next((text for describe in _RELATIONS if (text := describe(array))), "")
+
+
+def _not_finite(array: Sequence[Seen]) -> str:
+    count = max(np.count_nonzero(~np.isfinite(seen.answer)) for seen in array)
+    which = "all" if count == array[0].answer.size else f"{count} of its {array[0].answer.size:,}"
+    return f"{which} entries are not finite, at some of the numbers"
+
+
+def _in_another_order(array: Sequence[Seen]) -> str:
+    """The entries of the truth, each once, at other places."""
+
+    def is_same(seen: Seen) -> bool:
+        mine, right = np.sort(seen.answer, None), np.sort(seen.right, None)
+        errors = seen.errors.reshape(-1)[np.argsort(seen.right, None)]
+        return bool((abs(mine - right) <= LOOSE * seen.u * abs(right) + 4 * errors).all())
+
+    many = any(len(np.unique(seen.right)) > array[0].right.ndim + 2 for seen in array)
+    if not many or not all(map(is_same, array)):
+        return ""
+    shape = array[0].right.shape
+    turned = [np.transpose(seen.right).reshape(shape) for seen in array]
+    if all(seen.is_close(right) for seen, right in zip(array, turned, strict=True)):
+        return "its entries are in the order of the transposed array"
+    return "its entries are at one another's places"
+
+
+def _few(array: Sequence[Seen]) -> str:
+    """A factor of one entry alone."""
+    slacks = [LOOSE * seen.u * abs(seen.right) + 4 * seen.errors for seen in array]
+    pairs = zip(array, slacks, strict=True)
+    off = np.any([abs(seen.answer - seen.right) > slack for seen, slack in pairs], 0)
+    if off.sum() != 1 or off.size < 3:
+        return ""
+    at = tuple(int(k) for k in np.argwhere(off)[0])
+    ratios = [float(seen.answer[at] / seen.right[at]) for seen in array if seen.right[at]]
+    is_one = ratios and max(ratios) - min(ratios) <= LOOSE**2 * array[0].u * abs(ratios[0])
+    factor = in_words(_simple(ratios[0], array[0].u)) if is_one else ""
+    words = f"{factor} times the truth" if factor else "another number"
+    return f"{words} at {[*at]}, and right everywhere else"
 
 
 def _zero(array: Sequence[Seen]) -> str:
@@ -230,4 +270,6 @@ _RELATIONS = (
     _of_another,
     _rows,
     _flipped,
+    _few,
+    _in_another_order,
 )

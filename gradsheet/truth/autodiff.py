@@ -96,6 +96,10 @@ class Numbers(ABC):
         """What is given on of an array through which no derivative is let."""
         return a
 
+    def changed(self, a: Array) -> Array:
+        """What is kept of a result that was changed."""
+        return a
+
     def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
         """What is kept of a result of an operation that may round."""
         return result
@@ -147,7 +151,8 @@ def run_exactly(closed: Any, arguments: Arrays, numbers: Numbers) -> list[Array]
         outputs = result if isinstance(result, list) else [result]
         if (change := numbers.changes.get(id(equation))) is not None:
             changed = change(inputs, outputs)
-            outputs = [np.asarray(a, b.dtype) for a, b in zip(changed, outputs, strict=True)]
+            arrays = [np.asarray(a, b.dtype) for a, b in zip(changed, outputs, strict=True)]
+            outputs = [numbers.changed(a) for a in arrays]
         values.update(zip(equation.outvars, outputs, strict=True))
     return [read(variable) for variable in jaxpr.outvars]
 

@@ -23,6 +23,7 @@ from gradsheet.vjp.program import exactly
 from manual.activations import Array
 
 BITS = 256
+CHANGED = 32  # roundings that a change of an equation may stand for
 SLACK = 4  # times what an operation errs by, for formulas of another form
 FLUSHED = 1e-30  # a least normal number below which programs may make numbers 0
 LEAST_PRODUCT = 64  # multiplications from which a matrix is worth making
@@ -296,6 +297,10 @@ class RoundedBalls(Balls):
         if self._fits(v) and divisor.is_exact() and abs(int(divisor.man_exp()[0])) <= 1:
             return v
         return v * self.twice + self.tiny
+
+    def changed(self, a: Array) -> Array:
+        """A result that was changed, as if by some operations more."""
+        return self._rounded(a, arb(1, CHANGED * self.u)) if a.dtype == object else a
 
     def _sum(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
         """A sum of many terms, in whatever order they are added up."""

@@ -175,9 +175,12 @@ def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[Tr
             skipped = len(equation.invars) - len(inside.invars)
             pairs = zip(inside.invars, flags[skipped:], strict=True)
             yield from _steps(inside, {id(variable) for variable, flag in pairs if flag}, made_at)
-        is_float = jnp.issubdtype(equation.outvars[0].aval.dtype, np.floating)
-        if not inner and is_float:
+        if not inner and _gives_floats(equation):
             yield TracedStep(equation, line, sources, flags)
+
+
+def _gives_floats(equation: Any) -> bool:
+    return any(jnp.issubdtype(v.aval.dtype, np.floating) for v in equation.outvars[:1])
 
 
 def _zeros(inputs: Arrays, outputs: list[Array]) -> list[Array]:
@@ -234,63 +237,6 @@ def _without_a_minus(step: TracedStep) -> Iterator[Mutant]:
     yield step.mutant(_only(0), f"the minus is missing {step.where}")
 
 
-def _with_a_matrix_turned(step: TracedStep) -> Iterator[Mutant]:
-    for k, flag in enumerate(step.moving):
-        shape = step.equation.invars[k].aval.shape
-        if not flag and len(shape) == 2 and shape[0] == shape[1]:
-            yield step.mutant(_turned_first(step, k), f"a matrix is transposed {step.where}")
-
-
-def _turned_first(step: TracedStep, k: int) -> Change:
-    rule, params = primitives.SUMS_OF_PRODUCTS["dot_general"], step.equation.params
-
-    def change(inputs: Arrays, outputs: list[Array]) -> list[Array]:
-        turned = [a.T if j == k else a for j, a in enumerate(inputs)]
-        return [rule(*turned, product=primitives.matrix_product, **params)]
-
-    return change
-
-
-def _without_a_turn(step: TracedStep) -> Iterator[Mutant]:
-    yield step.mutant(_only(0), f"an array that has to be turned round is not {step.where}")
-
-
-def _mean_for_sum(step: TracedStep) -> Iterator[Mutant]:
-    sizes = (step.equation.invars[0].aval.shape, step.equation.outvars[0].aval.shape)
-    count = math.prod(sizes[0]) // max(1, math.prod(sizes[1]))
-    if count > 1 and step.flows:
-        words = f"the mean over {count} is taken for the sum {step.where}"
-        yield step.mutant(lambda inputs, outputs: [outputs[0] / count], words)
-
-
-def _summed_otherwise(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
-    """What is summed up and then spread out again: not summed up at all, entry
-    by entry, or along another axis."""
-    homes: dict[int, TracedStep] = {}  # sums, by what is made of them
-    for step in flowing:
-        equation = step.equation
-        out = equation.outvars[0]
-        is_sum = equation.primitive.name == "reduce_sum"
-        is_same = is_sum and equation.invars[0].aval.size == out.aval.size
-        if is_sum and not is_same:
-            homes[id(out)] = step
-        before = next((homes[id(v)] for v in equation.invars if id(v) in homes), None)
-        if before is None or not (is_same or equation.primitive.name in _SPREADING):
-            continue
-        home = before
-        summed = home.equation.invars[0].aval.shape
-        if out.aval.shape != summed:
-            homes[id(out)] = home
-            continue
-        axes = tuple(home.equation.params["axes"])
-        others = [(k,) for k in range(len(summed)) if (k,) != axes] if len(axes) == 1 else []
-        for along in ((), *others):
-            what = f"is summed along axis {along[0]}, not {axes[0]}" if along else "is not summed"
-            changes = _instead(axes, along)
-            pair = {id(home.equation): changes[0], id(equation): changes[1]}
-            yield Mutant(pair, f"what flows back through {home.line} {what}")
-
-
 def _in_one_use(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
     """A product of a cotangent and a factor that is used more than once: without
     the factor in one of its uses."""
@@ -323,10 +269,81 @@ def _undone(moving: int, at: int) -> tuple[Change, Change]:
     return keep, put
 
 
-_SPREADING = ("reshape", "squeeze", "neg", "mul", "div", "broadcast_in_dim")
+def _with_a_matrix_turned(step: TracedStep) -> Iterator[Mutant]:
+    for k, flag in enumerate(step.moving):
+        shape = step.equation.invars[k].aval.shape
+        if not flag and len(shape) == 2 and shape[0] == shape[1]:
+            yield step.mutant(_turned_first(step, k), f"a matrix is transposed {step.where}")
 
 
-def _instead(axes: tuple[int, ...], along: tuple[int, ...]) -> tuple[Change, Change]:
+def _turned_first(step: TracedStep, k: int) -> Change:
+    rule, params = primitives.SUMS_OF_PRODUCTS["dot_general"], step.equation.params
+
+    def change(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+        turned = [a.T if j == k else a for j, a in enumerate(inputs)]
+        return [rule(*turned, product=primitives.matrix_product, **params)]
+
+    return change
+
+
+def _without_a_turn(step: TracedStep) -> Iterator[Mutant]:
+    yield step.mutant(_only(0), f"an array that has to be turned round is not {step.where}")
+
+
+def _mean_for_sum(step: TracedStep) -> Iterator[Mutant]:
+    sizes = (step.equation.invars[0].aval.shape, step.equation.outvars[0].aval.shape)
+    count = math.prod(sizes[0]) // max(1, math.prod(sizes[1]))
+    if count > 1 and step.flows:
+        words = f"the mean over {count} is taken for the sum {step.where}"
+        yield step.mutant(lambda inputs, outputs: [outputs[0] / count], words)
+
+
+def _summed_otherwise(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
+    """What is summed up and then spread out again: not summed up at all, entry
+    by entry, or along other axes."""
+    homes: dict[int, TracedStep] = {}  # sums, by what is made of them
+    for step in flowing:
+        equation = step.equation
+        out, name = equation.outvars[0], equation.primitive.name
+        is_sum = name == "reduce_sum"
+        is_same = is_sum and equation.invars[0].aval.size == out.aval.size
+        if is_sum and not is_same:
+            homes[id(out)] = step
+        place = next((k for k, v in enumerate(equation.invars) if id(v) in homes), None)
+        if place is None or not (is_same or name in _SPREADING):
+            continue
+        home = homes[id(equation.invars[place])]
+        if home is step:
+            continue
+        summed = home.equation.invars[0].aval.shape
+        if out.aval.shape != summed:
+            homes[id(out)] = home
+            continue
+        axes = tuple(home.equation.params["axes"])
+        every = tuple(range(len(summed)))
+        for along in dict.fromkeys([(), *((k,) for k in every), every]):
+            if along != axes:
+                what = (
+                    f"is summed along {_axes(along)}, not {_axes(axes)}"
+                    if along
+                    else "is not summed"
+                )
+                keep, spread = _instead(axes, along, name, place)
+                changes = {id(home.equation): keep, id(equation): spread}
+                yield Mutant(changes, f"what flows back through {home.line} is {what}")
+
+
+_ADDING = ("sub", "add", "add_any")
+_SPREADING = ("reshape", "squeeze", "neg", "mul", "div", "broadcast_in_dim", *_ADDING)
+
+
+def _axes(axes: tuple[int, ...]) -> str:
+    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
+
+
+def _instead(
+    axes: tuple[int, ...], along: tuple[int, ...], name: str, place: int
+) -> tuple[Change, Change]:
     """Changes of a sum, which is kept, and of what it is spread out to."""
     kept: list[Array] = []
 
@@ -337,7 +354,12 @@ def _instead(axes: tuple[int, ...], along: tuple[int, ...]) -> tuple[Change, Cha
         return outputs
 
     def spread(inputs: Arrays, outputs: list[Array]) -> list[Array]:
-        return [outputs[0] * np.broadcast_to(kept[0], outputs[0].shape)]
+        (out,) = outputs
+        ratio = np.broadcast_to(kept[0], out.shape)
+        if name not in _ADDING:
+            return [out * ratio]
+        more = np.broadcast_to(inputs[place], out.shape) * (ratio - 1)
+        return [out - more if name == "sub" and place else out + more]
 
     return keep, spread
 

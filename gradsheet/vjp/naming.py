@@ -30,10 +30,12 @@ from gradsheet.vjp.mutants import (
     with_constant,
 )
 from gradsheet.vjp.slopes import with_other_slopes
+from gradsheet.vjp.textbook import with_textbook_rules
 from manual.activations import Array
 
 MOST_NAMED = 4
 AND = "; and "
+NEAR = 1e-6  # of what a constant changes: so close is the right one
 AS_LONG = 20  # mutants, as tracing f once more
 
 Found = list[list[Array]]  # the arrays that were asked for, probe by probe
@@ -103,11 +105,12 @@ class _NameSearch:
         is_alone = [leaf.shape for leaf in self.rule.given] == [shape]
         for entries in zip(*map(self._values, self.floats), strict=False):
             line, factors = entries[0][0], [_broadcast(factor, shape) for _, factor in entries]
-            if any(factor is None or (factor == 1).all() for factor in factors):
+            arrays = [factor for factor in factors if factor is not None]
+            if len(arrays) < len(factors) or all((factor == 1).all() for factor in arrays):
                 continue
             pairs = [
                 (one, np.asarray(one.array(k)), np.asarray(factor))
-                for one, factor in zip(self.seen, factors, strict=True)
+                for one, factor in zip(self.seen, arrays, strict=True)
             ]
             for words, given, expected in (
                 (f"a factor is missing that {line} gives", _product, _right),
@@ -186,6 +189,8 @@ class _NameSearch:
             yield from self._of_inputs()
         yield from self._seen([*self._mutants, *self._of_constants()])
         if not self.is_explained:
+            yield from self._by_the_books()
+        if not self.is_explained:
             yield from self._of_slopes()
 
     def constants(self) -> Iterator[tuple[str, Found]]:
@@ -234,7 +239,8 @@ class _NameSearch:
                 arrays = self._asked(self.floats[0], with_constant(self._steps, old, new))
                 return float(arrays[k][at] - array[at])
 
-            new = _root(off, old)
+            new = next((c for c in _slips(old) if abs(off(c)) <= NEAR * abs(off(old))), None)
+            new = _root(off, old) if new is None else new
             if new is None or abs(new) < abs(old) / 1000:  # as if it were left out
                 continue
             coarse = float(np.float32(old))
@@ -266,6 +272,14 @@ class _NameSearch:
             count = len(self.rule.program.inputs)
             changed = ([*g[:count], *(way(d) for d in g[count:])] for g in self.floats)
             yield words, [self._asked(given, {}) for given in changed]
+
+    def _by_the_books(self) -> Iterator[tuple[str, Found]]:
+        """What gives an array, where f has the derivative rules of the books."""
+        program = with_textbook_rules(self.rule.program)
+        if program is not None and not self.rule.is_forward:
+            other = _NameSearch(self.rule, self.seen, self.wrong)
+            other.closed = program.pullback
+            yield from other._seen(other._mutants)
 
     def _of_slopes(self) -> Iterator[tuple[str, Found]]:
         """The gradients with another slope of one function in f."""
@@ -412,6 +426,12 @@ def _cotangent_product(one: Observed, k: int, factor: Array) -> Array:
     return np.asarray(one.truth.probe.directions[0] * factor)
 
 
+def _slips(constant: float) -> list[float]:
+    """What a constant is often mistaken for."""
+    by = (10, 1 / 10, 2, 1 / 2, -1, math.pi, 1 / math.pi)
+    return [*(constant * factor for factor in by), 1 / constant, constant**2, abs(constant) ** 0.5]
+
+
 def _root(off: Callable[[float], float], start: float) -> float | None:
     """Where a function near a number is 0, by the secant method."""
     a, b = start, start * (1 + 2.0**-10)
@@ -422,7 +442,7 @@ def _root(off: Callable[[float], float], start: float) -> float | None:
             break
         a, b, at_a = b, b - at_b * (b - a) / (at_b - at_a), at_b
         at_b = off(b)
-    return b if math.isfinite(b) and abs(at_b) <= 1e-6 * abs(at_start) else None
+    return b if math.isfinite(b) and abs(at_b) <= NEAR * abs(at_start) else None
 
 
 def _unsummed(axes: tuple[int, ...]) -> str:

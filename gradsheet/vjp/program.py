@@ -11,7 +11,7 @@ import contextlib
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +58,10 @@ class Traced:
     def moved(self) -> tuple[int, ...]:
         """The places of the outputs that have a cotangent."""
         return tuple(k for k, leaf in enumerate(self.outputs) if leaf.is_float)
+
+    def with_forward(self, forward: ClosedJaxpr) -> "Traced":
+        """The same with another forward pass."""
+        return replace(self, forward=forward)
 
     @cached_property
     def work(self) -> int:

@@ -10,7 +10,6 @@ and JAX differentiates what came of it.
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -61,7 +60,7 @@ def with_other_slopes(program: Traced, most: int) -> Iterator[tuple[str, ClosedJ
             name = equation.params.get("name", equation.primitive.name)
             changed = rewritten(program.forward, _replacing(equation, _WAYS[words]))
             text = f"{words.format(_NAMES.get(name, name))}, back through {place_of(equation)}"
-            yield text, replace(program, forward=changed).pullback
+            yield text, program.with_forward(changed).pullback
 
 
 def _is_function(equation: Any) -> bool:
