@@ -222,6 +222,7 @@ REPORTS = {
         (_exponentials_forward, _one_entry),
         (_draw(1000),),
         "one entry of 1,000 is 1 % too large",
+        "x: 1.01 times the truth at [17], and right everywhere else",
     ),
     "NVIDIA/apex#411": PublicReport(
         layer_norm,

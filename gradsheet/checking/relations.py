@@ -82,18 +82,25 @@ def _in_another_order(array: Sequence[Seen]) -> str:
 
 
 def _few(array: Sequence[Seen]) -> str:
-    """A factor of one entry alone."""
-    slacks = [LOOSE * seen.u * abs(seen.right) + 4 * seen.errors for seen in array]
-    pairs = zip(array, slacks, strict=True)
-    off = np.any([abs(seen.answer - seen.right) > slack for seen, slack in pairs], 0)
-    if off.sum() != 1 or off.size < 3:
+    """A factor of one entry alone, which may be another at other probes."""
+    ratios, places = [], []
+    for seen in array:
+        slack = LOOSE * seen.u * abs(seen.right) + 4 * seen.errors
+        off = np.argwhere(abs(seen.answer - seen.right) > slack)
+        if len(off) > 1 or seen.right.size < 3:
+            return ""
+        if len(off):
+            at = tuple(map(int, off[0]))
+            places.append([*at])
+            ratios.append(float(seen.answer[at] / seen.right[at]) if seen.right[at] else 0.0)
+    if not ratios:
         return ""
-    at = tuple(int(k) for k in np.argwhere(off)[0])
-    ratios = [float(seen.answer[at] / seen.right[at]) for seen in array if seen.right[at]]
-    is_one = ratios and max(ratios) - min(ratios) <= LOOSE**2 * array[0].u * abs(ratios[0])
-    factor = in_words(_simple(ratios[0], array[0].u)) if is_one else ""
-    words = f"{factor} times the truth" if factor else "another number"
-    return f"{words} at {[*at]}, and right everywhere else"
+    is_one = max(ratios) - min(ratios) <= LOOSE**2 * array[0].u * abs(ratios[0])
+    if not is_one or not ratios[0]:
+        return ""
+    where = f"at {places[0]}" if all(place == places[0] for place in places) else "in one entry"
+    factor = in_words(_simple(ratios[0], array[0].u))
+    return f"{factor} times the truth {where}, and right everywhere else"
 
 
 def _zero(array: Sequence[Seen]) -> str:

@@ -56,7 +56,8 @@ def check_vjp(
 
     Numbers are compared exactly where floats round nothing, else to the forward
     error bound of their type. Raises TypeError or ValueError where an argument
-    does not fit or JAX cannot trace f, and nothing that the rule raises.
+    does not fit or JAX cannot trace f, NotImplementedError where f has an
+    operation without an exact rule here, and nothing that the rule raises.
 
         check_vjp(jnp.sin, x, backward=lambda args, g: g * np.cos(args[0]))
     """

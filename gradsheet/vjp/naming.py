@@ -268,9 +268,15 @@ class _NameSearch:
             "of the cotangent only the first row is used": lambda d: _row(d, 0),
             "of the cotangent only the last row is used": lambda d: _row(d, -1),
         }
+        count = len(self.rule.program.inputs)
         for words, way in ways.items():
-            count = len(self.rule.program.inputs)
             changed = ([*g[:count], *(way(d) for d in g[count:])] for g in self.floats)
+            yield words, [self._asked(given, {}) for given in changed]
+        for k, leaf in enumerate(self.rule.given if len(self.rule.given) > 1 else ()):
+            changed = (
+                [0 * a if j == count + k else a for j, a in enumerate(g)] for g in self.floats
+            )
+            words = f"the cotangent of {leaf.name} is left out"
             yield words, [self._asked(given, {}) for given in changed]
 
     def _by_the_books(self) -> Iterator[tuple[str, Found]]:

@@ -116,13 +116,32 @@ def test_what_is_not_summed_over_the_batch_is_told_by_its_shape() -> None:
         lambda dW, W, data: np.sign(dW),
         lambda dW, W, data: dW + 0.01 * W**2,
         lambda dW, W, data: dW * len(data[1]) * data[1][0, 0],  # another factor at every probe
-        lambda dW, W, data: np.full_like(dW, np.nan),
     ],
 )
 def test_what_is_nothing_simple_is_called_nothing(change: Any) -> None:
     found = gradsheet.check(changed("W2", change))
     assert not found.right
     assert not found.relations
+
+
+def test_what_is_no_number_is_counted() -> None:
+    def change(dW: Any, W: Any, data: Any) -> Any:
+        return np.where(np.arange(dW.size).reshape(dW.shape) < 2, np.nan, dW)
+
+    assert gradsheet.check(changed("W2", change)).relations == {
+        "dL/dW2": "2 of its 15 entries are not finite, at some of the numbers"
+    }
+
+
+def test_one_entry_alone_has_its_factor() -> None:
+    def change(dW: Any, W: Any, data: Any) -> Any:
+        dW = dW.copy()
+        dW[1, 2] *= 3
+        return dW
+
+    assert gradsheet.check(changed("W2", change)).relations == {
+        "dL/dW2": "3 times the truth at [1, 2], and right everywhere else"
+    }
 
 
 def seen(found: Any, right: Any, u: float = 2.0**-53, **others: Any) -> Seen:
