@@ -242,7 +242,7 @@ REPORTS = {
         (_rms_forward, _factor_missing),
         (_draw(3, 4), _draw(4, seed=1)),
         "RMS norm: the weight is missing in one of two terms",
-        "a factor is missing in one of the terms of what flows back",
+        "a factor is missing in one of the terms in what flows back",
     ),
     "apache/mxnet#4057": PublicReport(
         lstm,

@@ -135,7 +135,7 @@ class TracedStep:
     @property
     def where(self) -> str:
         """Where it stands, in words."""
-        return f"of what flows back through {self.line}" if self.flows else f"in {self.line}"
+        return f"in what flows back through {self.line}" if self.flows else f"in {self.line}"
 
     def mutant(self, change: Change, words: str) -> Mutant:
         """A mutant of it."""
