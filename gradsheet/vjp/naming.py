@@ -103,25 +103,29 @@ class _NameSearch:
         such a factor in place of the derivative."""
         shape = self.rule.wanted[k].shape
         is_alone = [leaf.shape for leaf in self.rule.given] == [shape]
+        answers = [np.asarray(one.array(k)) for one in self.seen]
+        rights = [one.right[k] for one in self.seen]
         for entries in zip(*map(self._values, self.floats), strict=False):
             line, factors = entries[0][0], [_broadcast(factor, shape) for _, factor in entries]
             arrays = [factor for factor in factors if factor is not None]
             if len(arrays) < len(factors) or all((factor == 1).all() for factor in arrays):
                 continue
-            pairs = [
-                (one, np.asarray(one.array(k)), np.asarray(factor))
-                for one, factor in zip(self.seen, arrays, strict=True)
-            ]
-            for words, given, expected in (
-                (f"a factor is missing that {line} gives", _product, _right),
-                (f"a factor is there once too often that {line} gives", _answer, _right_product),
-                (f"the cotangent times what {line} gives", _answer, _cotangent_product),
-            ):
-                if expected is _cotangent_product and not is_alone:
-                    continue
-                if all(
-                    self._is_close(given(a, v), expected(one, k, v), one, k) for one, a, v in pairs
-                ):
+            with np.errstate(all="ignore"):
+                cases = [
+                    (f"a factor is missing that {line} gives", _times(answers, arrays), rights),
+                    (
+                        f"a factor too many is there that {line} gives",
+                        answers,
+                        _times(rights, arrays),
+                    ),
+                ]
+                if is_alone:
+                    cotangents = [one.truth.probe.directions[0] for one in self.seen]
+                    products = _times(cotangents, arrays)
+                    cases.append((f"the cotangent times what {line} gives", answers, products))
+            for words, mine, expected in cases:
+                triples = zip(mine, expected, self.seen, strict=True)
+                if all(self._is_close(a, right, one, k) for a, right, one in triples):
                     return f"everywhere {words}"
         return ""
 
@@ -412,24 +416,8 @@ def _broadcast(a: Array, shape: tuple[int, ...]) -> Array | None:
     return np.broadcast_to(a, shape) if fits else None
 
 
-def _product(a: Array, factor: Array) -> Array:
-    return np.asarray(a * factor)
-
-
-def _answer(a: Array, factor: Array) -> Array:
-    return a
-
-
-def _right(one: Observed, k: int, factor: Array) -> Array:
-    return one.right[k]
-
-
-def _right_product(one: Observed, k: int, factor: Array) -> Array:
-    return np.asarray(one.right[k] * factor)
-
-
-def _cotangent_product(one: Observed, k: int, factor: Array) -> Array:
-    return np.asarray(one.truth.probe.directions[0] * factor)
+def _times(arrays: Sequence[Array], factors: Sequence[Array]) -> list[Array]:
+    return [np.asarray(a * factor) for a, factor in zip(arrays, factors, strict=True)]
 
 
 def _slips(constant: float) -> list[float]:
