@@ -57,7 +57,7 @@ def _dot_general(a: Array, b: Array, product: Product, dimension_numbers: Any, *
         rows.reshape(*batch, math.prod(outer[0]), summed),
         columns.reshape(*batch, summed, math.prod(outer[1])),
     )
-    return found.reshape(*batch, *outer[0], *outer[1])
+    return found.reshape((*batch, *outer[0], *outer[1]))
 
 
 def _windows(

@@ -69,6 +69,7 @@ FUNCTIONS: Mapping[str, Callable[..., arb]] = {
     "log": _log,
     "pow": _power,
     "exp2": lambda v: arb(2) ** v,
+    "exp_neg_sq": lambda v: (-v * v).exp(),
     "cbrt": lambda v: v.root(3) if v >= 0 else -(-v).root(3),
     "erf_inv": arb.erfinv,
     "logistic": lambda v: 1 / (1 + (-v).exp()),

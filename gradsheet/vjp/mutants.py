@@ -91,6 +91,7 @@ FLOATS: Mapping[str, Callable[..., Any]] = {
     "rsqrt": lambda v: 1 / np.sqrt(v),
     "logistic": lambda v: 1 / (1 + np.exp(-v)),
     "round": round,
+    "exp_neg_sq": lambda v: np.exp(-v * v),
     "rem": _finite(math.fmod),
     "is_finite": math.isfinite,
 }
