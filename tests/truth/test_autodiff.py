@@ -73,7 +73,7 @@ def test_an_operation_without_a_rule_is_named() -> None:
         lambda x: x * jax.random.randint(jax.random.key(0), (2, 4), 1, 9).astype(float),
         lambda x: x.astype(int).astype(float) * x,
         lambda x: lax.stop_gradient(x) * x,
-        lambda x: x * jnp.arange(4.0) / 4,
+        lambda x: x * jnp.arange(4.0)[None] / 4,
         lambda x: jnp.dot(x[0], x[1]),
     ],
 )
