@@ -12,7 +12,7 @@ import pytest
 from gradsheet.language import functions
 from gradsheet.numbers.dual import Dual
 from gradsheet.numbers.session import LIBRARY
-from gradsheet.truth import autodiff, jax_functions
+from gradsheet.truth import jax_functions, primitives
 from manual import ops
 
 ROOMS = ("by hand", "the nudge", "JAX", "JAX's program carried out")
@@ -34,7 +34,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, room: str) -> None:
         monkeypatch.setattr(jax_functions, "_matmul", lambda a, b: right(_tilted(a, 1 + TINY), b))
     else:
         # Of a network without a minus sign of its own the derivative alone has one.
-        monkeypatch.setitem(autodiff._RULES, "neg", lambda a, **_: -a * (1 + TINY))
+        monkeypatch.setitem(primitives.MOVES, "neg", lambda a, **_: -a * (1 + TINY))
 
 
 def plant_in_differences(monkeypatch: pytest.MonkeyPatch, room: str) -> None:

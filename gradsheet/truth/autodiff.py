@@ -192,7 +192,9 @@ def carried_out(primitive: Any, inputs: Arrays, params: Any, numbers: Numbers) -
         result = p.MOVES[name](*inputs, **params)
         if name == "iota" and result.dtype.kind == "f":
             return numbers.exact(result)
-        return result if isinstance(result, list) else _as_objects(result, inputs)
+        if isinstance(result, list):
+            return [_as_objects(a, inputs) for a in result]
+        return _as_objects(result, inputs)
     if name == "convert_element_type":
         return _converted(inputs[0], params["new_dtype"], numbers)
     if any(are_numbers):

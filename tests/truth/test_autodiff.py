@@ -75,6 +75,7 @@ def test_an_operation_without_a_rule_is_named() -> None:
         lambda x: lax.stop_gradient(x) * x,
         lambda x: x * jnp.arange(4.0)[None] / 4,
         lambda x: jnp.dot(x[0], x[1]),
+        lambda x: jnp.stack([entry * entry for entry in x[0]]),
     ],
 )
 def test_the_arrays_are_moved_as_jax_moves_them(function) -> None:
