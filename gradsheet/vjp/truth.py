@@ -37,7 +37,7 @@ NUDGED = 4 * BITS  # bits that are kept where a step of 2^-BITS is to be seen
 AGREED = 2.0**-100  # of the sizes of what is added up: nobody rounds so coarsely
 SECOND_ORDER = 2.0**-200  # what a step makes beside: where the gradient is 0, there is nothing else
 SIDES = 3  # directions, drawn by chance, in which the neighbourhood of a kink is looked at
-MOST_IN_BALLS = 200_000  # operations of a program
+MOST_IN_BALLS = 50_000  # operations of a program
 LARGE_STEP = 2.0**-30  # in floats
 APART = 2.0**-20  # farther than such a step explains
 
