@@ -189,6 +189,8 @@ class GraphPoint(GraphValues):
                     self._row(self.program.canonical(name), entry)
         except (Undecided, Imprecise, OutOfWork, ArithmeticError):  # who asks hears it again
             return
+        with contextlib.suppress(ArithmeticError):  # beyond all floats
+            _ = self.float_sweep
         self._common = _Common(LRUCache(most), self.arithmetic.marks.copy())
         for name in sorted(self.witnesses.names) if self.witnesses else ():
             with contextlib.suppress(*NO_ANSWER):
