@@ -16,7 +16,6 @@ Without changes and edits it is the pass of `manual`, which a test says.
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ Changes = Mapping[Tensor, Mapping[Index, Change]]
 
 Step = tuple[str, int]  # a step of the pass and its layer: ("d_W", 2)
 # The step's result from the right one and all that enters it.
-Edit = Callable[[Array, SimpleNamespace], Array]
+Edit = Callable[[Array, Any], Array]
 # Each with the variants that it is made in, None for all.
 Edits = Mapping[Step, Sequence[tuple[Edit, Array | None]]]
 
@@ -63,7 +62,8 @@ class Pass:
 
     The arrays of the problem have the axis of the variants in front: x is (1,
     N, I), and so on. `variants` is V; `before` is the pass before the update,
-    where this is the one after it.
+    where this is the one after it; `nodes` are the z and h without edits, where
+    they are known and no number is changed.
 
     An edit gets the step's right result and, as attributes, all that enters the
     step: the network; `f`, the layer's activation; `N`, the number of examples;
@@ -81,13 +81,14 @@ class Pass:
         edits: Edits | None = None,
         variants: int = 1,
         before: "Pass | None" = None,
+        nodes: tuple[list[Array], list[Array]] | None = None,
         real: Callable[[Array], Array] = lambda array: array,
     ):
         self.problem, self.network = problem, problem.network
         self.params, self.x, self.y, self.rate = problem.params, problem.x, problem.y, problem.rate
         self.changes, self.edits = changes or {}, {} if edits is None else edits
         self.variants, self.before = variants, before
-        self.real = real
+        self.real, self._known = real, nodes
         self._rows: dict[Any, Gradients] = {}
         if before is None:  # after the update often only the parameters are asked for
             _ = self._nodes
@@ -115,20 +116,7 @@ class Pass:
     def _edited(self, step: str, l: int, right: Array, **inputs: Array | None) -> Array:
         """The result of a step, edited in those variants that an edit is for."""
         for k, (edit, rows) in enumerate(self.edits.get((step, l), ())):
-            among = {
-                name: array if rows is None or array is None or len(array) == 1 else array[rows]
-                for name, array in inputs.items()
-            }
-            f = split(self.network.activations[l - 1])[0]
-            common = {
-                "network": self.network,
-                "f": f,
-                "N": self.x.shape[-2],
-                "rate": self.rate,
-                "x": self.x,
-            }
-            common |= {"mean": self._mean, "real": self.real}
-            s = SimpleNamespace(**common, **among)
+            s = Entering(self, l, rows, inputs)
             if rows is None:
                 right = edit(right, s)
                 continue
@@ -152,9 +140,16 @@ class Pass:
     @functools.cached_property
     def _nodes(self) -> tuple[list[Array], list[Array]]:
         zs, hs = list[Array](), [self.x]
+        known = self._known
         for l, ((W, b), activation) in enumerate(
             zip(self.params, self.network.activations, strict=True), 1
         ):
+            if self.edits.get(("z", l)) or self.edits.get(("h", l)):
+                known = None
+            if known is not None:
+                zs.append(known[0][l - 1])
+                hs.append(known[1][l])
+                continue
             h = hs[-1]
             z = h @ transposed(W)  # (1): (V, N, I) @ (V, I, O)
             if b is not None:
@@ -343,6 +338,33 @@ class Pass:
             axes = {"L": 0, "shares": 1}.get(of, 2)
             columns = [picked(self.row(of, index[:axes], by), index[axes:]) for index in indices]
         return np.stack([np.broadcast_to(column, (self.variants,)) for column in columns], -1)
+
+
+class Entering:
+    """All that enters a step, as `Pass` says, of the variants that an edit is
+    made in."""
+
+    def __init__(
+        self, passed: Pass, l: int, rows: Array | None, inputs: Mapping[str, Array | None]
+    ):
+        self.network, self.rate, self.x = passed.network, passed.rate, passed.x
+        self.mean, self.real = passed._mean, passed.real
+        self._layer, self._rows, self._inputs = l, rows, inputs
+
+    @property
+    def f(self) -> Any:
+        """The activation of the layer."""
+        return split(self.network.activations[self._layer - 1])[0]
+
+    @property
+    def N(self) -> int:  # noqa: N802
+        """The number of examples."""
+        return int(self.x.shape[-2])
+
+    def __getattr__(self, name: str) -> Any:
+        array = self._inputs[name]
+        is_whole = self._rows is None or array is None or len(array) == 1
+        return array if is_whole else array[self._rows]  # type: ignore[index]
 
 
 class Taken(dict[Step, Sequence[tuple[Edit, None]]]):
