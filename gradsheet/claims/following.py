@@ -275,7 +275,7 @@ def follow_work(tree: f.Node, point: Any) -> int:
         passes: int = work.forward + work.both * new + sum(map(work.jacobian, rows))
         return passes + int(point.formula_work(tree))
 
-    counted: int = point.found(("follow work", tree), count)
+    counted: int = point.found(("follow work", tree), count, marked=False)
     return counted
 
 

@@ -144,7 +144,10 @@ class _Judge:
             else:  # many sheets print the same
                 question = "texts", claim.tree, claim.value
                 texts = self.points.found(
-                    question, lambda: _texts(truth, claim.value), lambda _: truth.size
+                    question,
+                    lambda: _texts(truth, claim.value),
+                    lambda _: truth.size,
+                    marked=False,
                 )
         return Judgement(
             claim,

@@ -205,7 +205,8 @@ class GraphValues(Values):
         """Whether anything on the way to the target is made of the tensor."""
         if target is None:
             return True
-        return self.found(("leads", tensor, target), lambda: self._leads(tensor, target))
+        question = "leads", tensor, target
+        return self.found(question, lambda: self._leads(tensor, target), marked=False)
 
     def _leads(self, tensor: Tensor, target: Tensor) -> bool:
         of = target if isinstance(target, str) else target[0]
