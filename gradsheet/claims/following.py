@@ -252,6 +252,9 @@ def _in_columns(columns: Sequence[Column], computed: Array) -> Array:
     that has a number for it says."""
     result = computed
     for value, column in columns:
+        if not (value.plus or np.isnan(column).any()):
+            result = column
+            continue
         result = np.where(np.isnan(column), result, computed + column if value.plus else column)
     return result
 

@@ -61,7 +61,7 @@ class Run:
         self.simulation, self.chosen = simulation, chosen
         self._token = object()
         self._pass: Any = None
-        self._narrow: dict[frozenset[int], tuple[Run, Array]] = {}  # the last one
+        self._narrow: dict[frozenset[int], tuple[Run, Array]] = {}
 
     def kept(self, question: Hashable, find: Callable[[], Array]) -> Array:
         """What the run gave before, or gives now: an array that nobody changes."""
@@ -118,16 +118,18 @@ class Run:
         """A run of the combinations that differ in what they touch, and which of
         them each combination comes to."""
         if touching not in self._narrow:
+            for run, _ in self._narrow.values():
+                run.forget()
             none = len(self.simulation.instances)
             as_none = np.full(none + 1, none)
             as_none[list(touching)] = list(touching)
             numbers = np.sort(as_none[whole.numbers])
             if np.array_equal(numbers, whole.numbers):
-                self._narrow = {touching: (self, numbers)}
+                self._narrow[touching] = self, numbers
             else:
                 key = numbers @ (none + 1) ** np.arange(numbers.shape[1])
                 _, first, among = np.unique(key, return_index=True, return_inverse=True)
-                self._narrow = {touching: (Run(self.simulation, Together(numbers[first])), among)}
+                self._narrow[touching] = Run(self.simulation, Together(numbers[first])), among
         return self._narrow[touching]
 
 
