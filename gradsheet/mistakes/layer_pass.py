@@ -14,6 +14,7 @@ Without changes and edits it is the pass of `manual`, which a test says.
 """
 
 import functools
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -380,7 +381,9 @@ class Gradients(Mapping[str, Array]):
     them, each found when it is asked for; `known` are those that were."""
 
     def __init__(self, passed: Pass, of: str, top: int, d_top: Array, activated: bool):
-        self.passed, self.of, self.top, self.d_top = passed, of, top, d_top
+        # Weakly, as the pass has them: else large ones would wait for the garbage collector.
+        self.passed: Pass = weakref.proxy(passed)
+        self.of, self.top, self.d_top = of, top, d_top
         self.activated = activated
         self.known: dict[str, Array] = {}
         self._by_W: dict[int, Array] = {}

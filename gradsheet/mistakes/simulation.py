@@ -61,7 +61,7 @@ class Run:
         self.simulation, self.chosen = simulation, chosen
         self._token = object()
         self._pass: Any = None
-        self._narrow: dict[frozenset[int], tuple[Run, Array]] = {}
+        self._narrow: dict[frozenset[int], tuple[Run | None, Array]] = {}
 
     def kept(self, question: Hashable, find: Callable[[], Array]) -> Array:
         """What the run gave before, or gives now: an array that nobody changes."""
@@ -101,7 +101,7 @@ class Run:
         if target is not None:
             if isinstance(self.chosen, Together) and len(self.chosen) > MAX_KEPT_VARIANTS:
                 distinct, among = self._narrowed(self.chosen, self.simulation.touching(tree))
-                if distinct is not self:
+                if distinct is not None:
                     return np.asarray(distinct.values(tree)[among])
             factor, tensor, indices = target
             with np.errstate(all="ignore"):
@@ -114,18 +114,19 @@ class Run:
         none = np.full(length, np.nan)
         return np.stack([none if row is None or len(row) != length else row for row in rows])
 
-    def _narrowed(self, whole: Together, touching: frozenset[int]) -> tuple["Run", Array]:
+    def _narrowed(self, whole: Together, touching: frozenset[int]) -> tuple["Run | None", Array]:
         """A run of the combinations that differ in what they touch, and which of
-        them each combination comes to."""
+        them each combination comes to; None where all of them differ."""
         if touching not in self._narrow:
             for run, _ in self._narrow.values():
-                run.forget()
+                if run is not None:
+                    run.forget()
             none = len(self.simulation.instances)
             as_none = np.full(none + 1, none)
             as_none[list(touching)] = list(touching)
             numbers = np.sort(as_none[whole.numbers])
             if np.array_equal(numbers, whole.numbers):
-                self._narrow[touching] = self, numbers
+                self._narrow[touching] = None, numbers
             else:
                 key = numbers @ (none + 1) ** np.arange(numbers.shape[1])
                 _, first, among = np.unique(key, return_index=True, return_inverse=True)
