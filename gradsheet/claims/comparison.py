@@ -102,14 +102,17 @@ class Comparison:
 
     def __init__(self, quantity: f.Node, point: Any):
         self.quantity, self.first_point = quantity, point
+        self._known: list[tuple[Binding, Array]] = []
 
     def a_truth(self) -> Array:
         """The truth, for the first values of its indices. Raises as `Evaluator.value` does."""
         return self._truths()[0][1]
 
     def _truths(self) -> list[tuple[Binding, Array]]:
-        self.first_point.budget.glance()
-        return truths_at(self.first_point, self.quantity)
+        if not self._known:
+            self.first_point.budget.glance()
+            self._known = truths_at(self.first_point, self.quantity)
+        return self._known
 
     def mismatch_of_value(self, value: Value) -> Mismatch | None:
         """The first place where a printed number, or lists of them, are not the truth."""

@@ -252,6 +252,9 @@ def _in_columns(columns: Sequence[Column], computed: Array) -> Array:
     that has a number for it says."""
     result = computed
     for value, column in columns:
+        if not (value.plus or np.isnan(column).any()):
+            result = column
+            continue
         result = np.where(np.isnan(column), result, computed + column if value.plus else column)
     return result
 
@@ -275,7 +278,7 @@ def follow_work(tree: f.Node, point: Any) -> int:
         passes: int = work.forward + work.both * new + sum(map(work.jacobian, rows))
         return passes + int(point.formula_work(tree))
 
-    counted: int = point.found(("follow work", tree), count)
+    counted: int = point.found(("follow work", tree), count, marked=False)
     return counted
 
 

@@ -270,10 +270,11 @@ def _is_used(other: WrongClaim, claim: Claim, point: GraphValues) -> bool:
     printed = {abs(p.value) for p in printed_entries(other.claim.value) if p.value}  # type: ignore[arg-type]
 
     def uses(line: f.Node) -> bool:
-        numbers = point.found(("numbers", line), lambda: _numbers(line), len)
+        numbers = point.found(("numbers", line), lambda: _numbers(line), len, marked=False)
         return not printed.isdisjoint(numbers) or point.found(
             ("mentions", line, other.claim.tree),
             lambda: mentions(line, other.claim.tree, point.network),
+            marked=False,
         )
 
     return any(uses(line.tree) for line in claim.working if line.tree is not None)

@@ -29,7 +29,10 @@ def at(binding: Binding) -> str:
 
 
 _FACTORS = [
-    Fraction(sign * n, d) for sign in (1, -1) for k in range(1, 13) for n, d in {(k, 1), (1, k)}
+    (Fraction(sign * n, d), sign * n / d)
+    for sign in (1, -1)
+    for k in range(1, 13)
+    for n, d in {(k, 1), (1, k)}
 ]
 
 LONGEST = 16  # characters of a difference that are read at a glance
@@ -40,8 +43,8 @@ def relation(printed: Printed, truth: Any) -> str:
     its digits tell, or how far off it is."""
     claimed, exact = printed.value, getattr(truth, "exact", truth)
     close = as_float(claimed), as_float(truth)  # floats have a first look
-    for factor in _FACTORS if claimed else ():
-        if factor == 1 or not abs(close[0] - close[1] * factor) <= 0.1 * abs(close[0]):
+    for factor, about in _FACTORS if claimed else ():
+        if factor == 1 or not abs(close[0] - close[1] * about) <= 0.1 * abs(close[0]):
             continue
         if claimed == exact * factor if exact is not None else printed.agrees(truth * factor):
             if factor == -1:

@@ -19,7 +19,7 @@ once it has been printed with more.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -61,6 +61,7 @@ class Entry:
     truth: Any
     is_wrong: bool
     before: "Entry | None"
+    point: GraphValues
 
     @property
     def place(self) -> Place:
@@ -80,7 +81,8 @@ class Entry:
     @cached_property
     def is_exact(self) -> bool:
         """Whether it is a decimal that is the truth in all its digits."""
-        return not self.is_wrong and self.printed.places is not None and self.value == self.truth
+        is_right = not self.is_wrong and self.printed.places is not None
+        return is_right and self._found("is exact", lambda: bool(self.value == self.truth))
 
     @property
     def is_rounded(self) -> bool:
@@ -111,13 +113,22 @@ class Entry:
         """All that may be carried on for the entry, if it was rounded."""
         earlier = None if self.before is None else self.before.range
         if self.is_rounded:
-            ends = [self.truth - self.half, self.truth + self.half, self.value]
+            low, high = self._found("ends", lambda: (min(self._ends), max(self._ends)))
             if earlier is not None:
-                ends += [earlier.low, earlier.high]
-            return Carry(*self.place, min(ends), max(ends), self.value)
+                low, high = min(low, earlier.low), max(high, earlier.high)
+            return Carry(*self.place, low, high, self.value)
         if self.is_exact and earlier is not None and earlier.high - self.truth > self.half:
             return None
         return earlier
+
+    @property
+    def _ends(self) -> tuple[Any, ...]:
+        return self.truth - self.half, self.truth + self.half, self.value
+
+    def _found(self, what: str, find: Callable[[], Any]) -> Any:
+        """What many sheets ask that print the same."""
+        question = what, *self.place, self.printed, self.factor
+        return self.point.found(question, find, lambda _: 2, marked=False)
 
     @cached_property
     def as_true(self) -> Carry:
@@ -170,9 +181,8 @@ class Record:
                     return
                 for index, number, true in zip(indices, printed, truth.flat, strict=True):
                     before = self._last.get((tensor, index))
-                    self._take(
-                        Entry(claim, named, tensor, index, number, factor, true, is_wrong, before)
-                    )
+                    said = claim, named, tensor, index, number, factor, true, is_wrong
+                    self._take(Entry(*said, before, point))
         except NO_ANSWER:
             return
 

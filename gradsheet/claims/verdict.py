@@ -24,6 +24,7 @@ A verdict is decided in this order (methods of `_Judge`):
 Where 40 digits do not decide, a claim is judged again with more (`LADDER`).
 """
 
+import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -143,7 +144,10 @@ class _Judge:
             else:  # many sheets print the same
                 question = "texts", claim.tree, claim.value
                 texts = self.points.found(
-                    question, lambda: _texts(truth, claim.value), lambda _: truth.size
+                    question,
+                    lambda: _texts(truth, claim.value),
+                    lambda _: truth.size,
+                    marked=False,
                 )
         return Judgement(
             claim,
@@ -473,8 +477,13 @@ def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
             return judgement
         raise AssertionError("the last rung decides or raises Undecided")
 
-    judgements = [judged(_without_dots(claim, rung(0))) for claim in sheet.claims]
-    return Verdicts(judgements, rung(0), history)
+    claims = [_without_dots(claim, rung(0)) for claim in sheet.claims]
+    if rung(0).is_shared:  # before anything of this sheet's own is met, so that all share them
+        for claim in claims:
+            with contextlib.suppress(*NO_ANSWER):
+                if not (claim.error or claim.is_open):
+                    truths_at(rung(0), claim.tree)
+    return Verdicts(list(map(judged, claims)), rung(0), history)
 
 
 def point_at(

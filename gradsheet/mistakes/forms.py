@@ -7,9 +7,12 @@ this one, or a formula that a small change makes true.
 """
 
 import contextlib
+import functools
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
+
+import numpy as np
 
 from gradsheet.claims.comparison import agree_at, are_equal, truths_at
 from gradsheet.claims.judgement import Explanation, Judgement
@@ -26,14 +29,16 @@ from gradsheet.numbers.printed import Printed, all_agree, as_float, fractions, p
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
 from gradsheet.numbers.slips import Slip, significant
 from gradsheet.truth.carrying import nudged
+from gradsheet.truth.graph_values import GraphCarried
 from gradsheet.truth.point import Point
 from gradsheet.truth.target import core_of, entries_of
-from gradsheet.truth.values import Values
+from gradsheet.truth.values import Index, Values
 
 # Steps of finite differences that are looked for.
 STEPS = [Fraction(1, 100), Fraction(1, 1000), Fraction(1, 10_000)]
 MAX_DIFFERENCES = 64  # entries of a quantity of which they are
 NEAR = 0.2  # how far off a finite difference may be
+LARGE, EXACT = 1e4, 1e-10  # how large numbers are of which floats have that part right
 FAR = 12  # how many halves of its last unit it is off at least
 TELLING = 3  # digits that a number has at least which tells what it was worked out from
 
@@ -78,6 +83,10 @@ def _differences(
     assert isinstance(of, str)
     assert isinstance(by, str)
 
+    if not _leave_open(point, (of, of_entries), (by, by_entries), factor, printed):
+        point.budget.spend(2 * len(STEPS) * len(by_entries) * point.pass_work.both)
+        return []
+
     def moved(step: Fraction) -> list[list[Any]]:
         """The node, with each entry that it is derived by moved by a step."""
         rows = []
@@ -103,6 +112,37 @@ def _differences(
                 hint = "whether the derivative itself was taken"
                 return [Explanation("finite-difference", text, "form", hint)]
     return []
+
+
+def _leave_open(
+    point: Any,
+    of: tuple[str, Sequence[Index]],
+    by: tuple[str, Sequence[Index]],
+    factor: Any,
+    printed: Sequence[Printed],
+) -> bool:
+    """Whether floats leave it open that numbers are a finite difference: one
+    pass has every entry moved by every step, and by none."""
+    several, moves = len(by[1]), np.array([0.0, *map(float, STEPS), *(-float(s) for s in STEPS)])
+    changes: dict[Index, Any] = {}
+    for k, index in enumerate(by[1]):
+        column = np.zeros((len(moves), several))
+        column[:, k] = moves
+        changes[index] = functools.partial(np.add, column.ravel())
+    with np.errstate(all="ignore"):
+        seen = GraphCarried(point, {by[0]: changes}, floats=True, variants=len(moves) * several)
+        nodes = seen.in_all(*of).reshape(len(moves), several, -1)
+        largest, at_kink = seen.scale()
+        if at_kink.any() or not largest.max() < LARGE:
+            return True
+        here, after, before = nodes[0], nodes[1 : len(STEPS) + 1], nodes[len(STEPS) + 1 :]
+        steps = moves[1 : len(STEPS) + 1, None, None]
+        differences = np.stack([after - here, here - before, (after - before) / 2]) / steps
+        values = np.moveaxis(differences * as_float(factor), -1, -2).reshape(3 * len(STEPS), -1)
+        slack = abs(as_float(factor)) * EXACT * largest.max() / float(min(STEPS))
+        halves = np.array([as_float(p.half) for p in printed])
+        off = abs(values - np.array([as_float(p.value) for p in printed]))
+        return not (off > halves * (1 + EXACT) + slack).any(-1).all()
 
 
 def forms(search: Search, judgement: Judgement) -> list[Explanation]:

@@ -14,9 +14,9 @@ Without changes and edits it is the pass of `manual`, which a test says.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ Changes = Mapping[Tensor, Mapping[Index, Change]]
 
 Step = tuple[str, int]  # a step of the pass and its layer: ("d_W", 2)
 # The step's result from the right one and all that enters it.
-Edit = Callable[[Array, SimpleNamespace], Array]
+Edit = Callable[[Array, Any], Array]
 # Each with the variants that it is made in, None for all.
 Edits = Mapping[Step, Sequence[tuple[Edit, Array | None]]]
 
@@ -63,7 +63,8 @@ class Pass:
 
     The arrays of the problem have the axis of the variants in front: x is (1,
     N, I), and so on. `variants` is V; `before` is the pass before the update,
-    where this is the one after it.
+    where this is the one after it; `nodes` are the z and h without edits, where
+    they are known and no number is changed.
 
     An edit gets the step's right result and, as attributes, all that enters the
     step: the network; `f`, the layer's activation; `N`, the number of examples;
@@ -81,14 +82,15 @@ class Pass:
         edits: Edits | None = None,
         variants: int = 1,
         before: "Pass | None" = None,
+        nodes: tuple[list[Array], list[Array]] | None = None,
         real: Callable[[Array], Array] = lambda array: array,
     ):
         self.problem, self.network = problem, problem.network
         self.params, self.x, self.y, self.rate = problem.params, problem.x, problem.y, problem.rate
-        self.changes, self.edits = changes or {}, edits or {}
+        self.changes, self.edits = changes or {}, {} if edits is None else edits
         self.variants, self.before = variants, before
-        self.real = real
-        self._rows: dict[Any, dict[str, Array]] = {}
+        self.real, self._known = real, nodes
+        self._rows: dict[Any, Gradients] = {}
         if before is None:  # after the update often only the parameters are asked for
             _ = self._nodes
 
@@ -115,20 +117,7 @@ class Pass:
     def _edited(self, step: str, l: int, right: Array, **inputs: Array | None) -> Array:
         """The result of a step, edited in those variants that an edit is for."""
         for k, (edit, rows) in enumerate(self.edits.get((step, l), ())):
-            among = {
-                name: array if rows is None or array is None or len(array) == 1 else array[rows]
-                for name, array in inputs.items()
-            }
-            f = split(self.network.activations[l - 1])[0]
-            common = {
-                "network": self.network,
-                "f": f,
-                "N": self.x.shape[-2],
-                "rate": self.rate,
-                "x": self.x,
-            }
-            common |= {"mean": self._mean, "real": self.real}
-            s = SimpleNamespace(**common, **among)
+            s = Entering(self, l, rows, inputs)
             if rows is None:
                 right = edit(right, s)
                 continue
@@ -152,9 +141,16 @@ class Pass:
     @functools.cached_property
     def _nodes(self) -> tuple[list[Array], list[Array]]:
         zs, hs = list[Array](), [self.x]
+        known = self._known
         for l, ((W, b), activation) in enumerate(
             zip(self.params, self.network.activations, strict=True), 1
         ):
+            if self.edits.get(("z", l)) or self.edits.get(("h", l)):
+                known = None
+            if known is not None:
+                zs.append(known[0][l - 1])
+                hs.append(known[1][l])
+                continue
             h = hs[-1]
             z = h @ transposed(W)  # (1): (V, N, I) @ (V, I, O)
             if b is not None:
@@ -221,36 +217,13 @@ class Pass:
             delta = d_h * self.slope(l)
         return self._edited("d_z", l, delta, d_h=d_h, z=z, h=h, y=self.y if of == "L" else None)
 
-    def back(self, of: str, top: int, d_top: Array, *, activated: bool = True) -> dict[str, Array]:
+    def back(self, of: str, top: int, d_top: Array, *, activated: bool = True) -> "Gradients":
         """The gradients of a scalar called `of` by everything before it, from
         that by h of layer `top`, or by its z."""
-        grads: dict[str, Array] = {}
-
-        def keep(name: str, array: Array) -> Array:
-            grads[name] = self.changed((of, name), array)
-            return grads[name]
-
-        d_h = keep(f"h{top}", d_top) if activated else d_top
-        for l in range(top, 0, -1):
-            (W, b), h = self.params[l - 1], self.h[l - 1]
-            through = activated or l < top
-            delta = keep(f"z{l}", self._through(l, d_h, of) if through else d_h)
-            by_W = self._edited("d_W.delta", l, delta)
-            with_h = self._edited("d_W.h", l, h, z=self.z[l - 2] if l > 1 else None, own=self.h[l])
-            d_W = self._edited("d_W", l, transposed(by_W) @ with_h)  # (3): (V, O, N) @ (V, N, I)
-            keep(f"W{l}", d_W)
-            if b is not None:
-                # (3): (V,) shared, (V, O).
-                d_b = delta.sum((-1, -2)) if b.ndim == 1 else delta.sum(-2)
-                keep(f"b{l}", self._edited("d_b", l, np.asarray(d_b), delta=delta))
-            by_h = self._edited("d_h.delta", l, delta, d_h=d_h)
-            with_W = self._edited("d_h.W", l, W, d_W=d_W)
-            # (4): (V, N, O) @ (V, O, I).
-            d_h = keep(f"h{l - 1}", self._edited("d_h", l, by_h @ with_W))
-        return grads
+        return Gradients(self, of, top, d_top, activated)
 
     @property
-    def gradients(self) -> dict[str, Array]:
+    def gradients(self) -> "Gradients":
         """dL by everything, under the names z1, h0, W1, b1, ..."""
         if "L" not in self._rows:
             self._rows["L"] = self.back("L", len(self.z), self.d_yhat())
@@ -259,13 +232,14 @@ class Pass:
     def by_target(self) -> Array:
         """dL/dy, (V, N, O). It stands apart from `gradients`, since it need not
         be finite where they are."""
+        return self._by_target
+
+    @functools.cached_property
+    def _by_target(self) -> Array:
         assert self.network.loss is not None
-        if "y" not in self._rows:
-            by_y = LOSSES[self.network.loss].by_y
-            assert by_y is not None
-            d_y = self._mean(by_y(self.y, self.h[-1]))
-            self._rows["y"] = {"y": self.changed(("L", "y"), d_y)}
-        return self._rows["y"]["y"]
+        by_y = LOSSES[self.network.loss].by_y
+        assert by_y is not None
+        return self.changed(("L", "y"), self._mean(by_y(self.y, self.h[-1])))
 
     def row(self, of: str, entry: Index, by: str) -> Array:
         """The derivative of one entry of a node by all of `by`; of "L" it has
@@ -296,17 +270,10 @@ class Pass:
     @functools.cached_property
     def updated(self) -> "Pass":
         """The pass after one step of gradient descent."""
-        params = []
-        for l, (W, b) in enumerate(self.params, 1):
-            d_W = self.gradients[f"W{l}"]
-            W_new = self._edited("W_new", l, W - self.rate * d_W, old=W, gradient=d_W)
-            b_new = None
-            if b is not None:
-                d_b = self.gradients[f"b{l}"]
-                b_new = b - self.rate * d_b if self.network.update == "all" else b
-                b_new = self._edited("b_new", l, b_new, old=b, gradient=d_b)
-                b_new = self.changed(f"b{l}{NEW}", np.asarray(b_new))
-            params.append(manual.Layer(self.changed(f"W{l}{NEW}", W_new), b_new))
+        params = [
+            manual.Layer(self._new("W", l), None if b is None else self._new("b", l))
+            for l, (_, b) in enumerate(self.params, 1)
+        ]
         return Pass(
             replace(self.problem, params=tuple(params)),
             changes=self.changes,
@@ -316,13 +283,23 @@ class Pass:
             real=self.real,
         )
 
+    def _new(self, kind: str, l: int) -> Array:
+        """The new W or b of a layer."""
+        old, gradient = getattr(self.params[l - 1], kind), self.gradients[f"{kind}{l}"]
+        moves = kind == "W" or self.network.update == "all"
+        new = old - self.rate * gradient if moves else old
+        new = self._edited(f"{kind}_new", l, new, old=old, gradient=gradient)
+        return self.changed(f"{kind}{l}{NEW}", np.asarray(new))
+
     # Reading
 
     def node(self, name: str) -> Array:
         """The value of z1, h0, W1, b1, ..., y, L or shares, or with "_new" of
         that after the update."""
         if name.endswith(NEW):
-            return self.updated.node(name.removesuffix(NEW))
+            bare = name.removesuffix(NEW)
+            is_parameter = bare[0] in "Wb" and self.before is None
+            return self._new(bare[0], int(bare[1:])) if is_parameter else self.updated.node(bare)
         if name in ("L", "shares"):
             shares = self.shares()
             return np.asarray(shares.sum(-1)) if name == "L" else shares
@@ -340,8 +317,9 @@ class Pass:
         That of a unit with a kink, where floats do not tell on which side it
         is.
         """
-        nodes = [*self.z, *self.h]
-        arrays = nodes + [array for grads in self._rows.values() for array in grads.values()]
+        arrays = [*self.z, *self.h]
+        arrays += [array for grads in self._rows.values() for array in grads.known.values()]
+        arrays += [self._by_target] if "_by_target" in self.__dict__ else []
         each = [abs(array).reshape(len(array), -1).max(-1) for array in arrays]
         largest = np.max([np.broadcast_to(one, (self.variants,)) for one in each], 0)
         kinked = [self.z[l - 1] for l in self.network.kinked]
@@ -361,3 +339,107 @@ class Pass:
             axes = {"L": 0, "shares": 1}.get(of, 2)
             columns = [picked(self.row(of, index[:axes], by), index[axes:]) for index in indices]
         return np.stack([np.broadcast_to(column, (self.variants,)) for column in columns], -1)
+
+
+class Entering:
+    """All that enters a step, as `Pass` says, of the variants that an edit is
+    made in."""
+
+    def __init__(
+        self, passed: Pass, l: int, rows: Array | None, inputs: Mapping[str, Array | None]
+    ):
+        self.network, self.rate, self.x = passed.network, passed.rate, passed.x
+        self.mean, self.real = passed._mean, passed.real
+        self._layer, self._rows, self._inputs = l, rows, inputs
+
+    @property
+    def f(self) -> Any:
+        """The activation of the layer."""
+        return split(self.network.activations[self._layer - 1])[0]
+
+    @property
+    def N(self) -> int:  # noqa: N802
+        """The number of examples."""
+        return int(self.x.shape[-2])
+
+    def __getattr__(self, name: str) -> Any:
+        array = self._inputs[name]
+        is_whole = self._rows is None or array is None or len(array) == 1
+        return array if is_whole else array[self._rows]  # type: ignore[index]
+
+
+class Taken(dict[Step, Sequence[tuple[Edit, None]]]):
+    """Edits that leave everything as it is, one for every step that was asked about."""
+
+    def get(self, step: Step, _: Any = None) -> Any:
+        """The edit of a step."""
+        return self.setdefault(step, [(lambda right, _: right, None)])
+
+
+class Gradients(Mapping[str, Array]):
+    """The gradients of a scalar by everything before it, as `Pass.back` has
+    them, each found when it is asked for; `known` are those that were."""
+
+    def __init__(self, passed: Pass, of: str, top: int, d_top: Array, activated: bool):
+        # Weakly, as the pass has them: else large ones would wait for the garbage collector.
+        self.passed: Pass = weakref.proxy(passed)
+        self.of, self.top, self.d_top = of, top, d_top
+        self.activated = activated
+        self.known: dict[str, Array] = {}
+        self._by_W: dict[int, Array] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        for l in range(self.top, 0, -1):
+            if l < self.top or self.activated:
+                yield f"h{l}"
+            yield from (f"z{l}", f"W{l}")
+            if self.passed.params[l - 1].b is not None:
+                yield f"b{l}"
+        yield "h0"
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(iter(self))
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.known:
+            kind, l = name[0], int(name[1:])
+            if l == self.top and kind == ("h" if self.activated else "z"):
+                computed = self.d_top
+            else:
+                ways = {"h": self._input, "z": self._delta, "W": self._weights, "b": self._bias}
+                computed = ways[kind](l)
+            self.known[name] = self.passed.changed((self.of, name), computed)
+        return self.known[name]
+
+    def _d_h(self, l: int) -> Array:
+        """What comes to the activations of a layer, or to its z where it starts there."""
+        return self[f"h{l}"] if l < self.top or self.activated else self.d_top
+
+    def _delta(self, l: int) -> Array:
+        return self.passed._through(l, self[f"h{l}"], self.of)
+
+    def _weights(self, l: int) -> Array:
+        if l not in self._by_W:
+            passed, delta = self.passed, self[f"z{l}"]
+            by_W, z = passed._edited("d_W.delta", l, delta), passed.z[l - 2] if l > 1 else None
+            with_h = passed._edited("d_W.h", l, passed.h[l - 1], z=z, own=passed.h[l])
+            # (3): (V, O, N) @ (V, N, I).
+            self._by_W[l] = passed._edited("d_W", l, transposed(by_W) @ with_h)
+        return self._by_W[l]
+
+    def _bias(self, l: int) -> Array:
+        b, delta = self.passed.params[l - 1].b, self[f"z{l}"]
+        assert b is not None
+        d_b = delta.sum((-1, -2)) if b.ndim == 1 else delta.sum(-2)  # (3): (V,) shared, (V, O).
+        return self.passed._edited("d_b", l, np.asarray(d_b), delta=delta)
+
+    def _input(self, l: int) -> Array:
+        l += 1  # through this layer
+        passed, delta = self.passed, self[f"z{l}"]
+        by_h = passed._edited("d_h.delta", l, delta, d_h=self._d_h(l))
+        d_W = self._weights(l) if passed.edits.get(("d_h.W", l)) else None
+        with_W = passed._edited("d_h.W", l, passed.params[l - 1].W, d_W=d_W)
+        return passed._edited("d_h", l, by_h @ with_W)  # (4): (V, N, O) @ (V, O, I).

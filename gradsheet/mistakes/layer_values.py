@@ -16,9 +16,12 @@ from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain, Undecided
+from gradsheet.truth.point import Point
 from gradsheet.truth.values import Asked, Index, Tensor, Values
 from gradsheet.truth.work import PassWork
 from manual.activations import Array
+
+NODES = "the nodes of the pass through layers"  # as points have found it
 
 
 class Carried(Values):
@@ -46,6 +49,8 @@ class Carried(Values):
         self.problem = _of_type(problem or point.problem, floats, kind)
         self.floats = floats
         self.changes, self.edits, self.variants = changes, edits, variants
+        as_there = not (floats or kind or changes or problem) and edits is not None
+        self._right = point if as_there and isinstance(point, Point) else None
 
     @property
     def network(self) -> Network:
@@ -70,8 +75,14 @@ class Carried(Values):
             changes=_within(self.network, self.changes or {}),
             edits=self.edits,
             variants=self.variants,
+            nodes=None if self._right is None else self._right.found(NODES, self._nodes, len),
             real=real,
         )
+
+    def _nodes(self) -> tuple[list[Array], list[Array]]:
+        """The z and h of the point itself."""
+        passed = Carried(self._right).passed
+        return passed.z, passed.h
 
     @functools.cached_property
     def _forward(self) -> manual.Cache:

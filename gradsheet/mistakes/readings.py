@@ -106,7 +106,7 @@ class Readings:
                 for reading in _readings(self.network)
             ]
 
-        points = self.point.found("readings", read, len)
+        points = self.point.found("readings", read, len, marked=False)
         for _, floats in points:
             floats.budget = self.budget
         return points

@@ -13,7 +13,7 @@ import numpy as np
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.catalogue import Instance, edits_of, instances
-from gradsheet.mistakes.layer_pass import Pass, in_front
+from gradsheet.mistakes.layer_pass import Pass, Taken, in_front
 from gradsheet.mistakes.layer_values import LayerEdits, within_layers
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
@@ -39,6 +39,21 @@ CLOSE = 1e-9  # how far apart floats are that may be equal
 Combination = tuple[int, ...]  # of mistakes, by their numbers among the instances
 
 
+class Together(Sequence[Combination]):
+    """Combinations of equally many mistakes, `numbers` of them, (V, mistakes),
+    of which those beyond all stand for none."""
+
+    def __init__(self, numbers: Array):
+        self.numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, row: Any) -> Any:
+        some = self.numbers[row]
+        return Together(some) if isinstance(row, slice) else tuple(some.tolist())
+
+
 class Run:
     """The pass at a point in floats, with one variant for each combination of mistakes."""
 
@@ -46,6 +61,7 @@ class Run:
         self.simulation, self.chosen = simulation, chosen
         self._token = object()
         self._pass: Any = None
+        self._narrow: dict[frozenset[int], tuple[Run | None, Array]] = {}
 
     def kept(self, question: Hashable, find: Callable[[], Array]) -> Array:
         """What the run gave before, or gives now: an array that nobody changes."""
@@ -83,6 +99,10 @@ class Run:
     def _find(self, tree: f.Node) -> Array:
         target = self.simulation.target(tree)
         if target is not None:
+            if isinstance(self.chosen, Together) and len(self.chosen) > MAX_KEPT_VARIANTS:
+                distinct, among = self._narrowed(self.chosen, self.simulation.touching(tree))
+                if distinct is not None:
+                    return np.asarray(distinct.values(tree)[among])
             factor, tensor, indices = target
             with np.errstate(all="ignore"):
                 entries = self.simulation.entries(self.passed, tensor, indices)
@@ -93,6 +113,25 @@ class Run:
         length = max((len(row) for row in rows if row is not None), default=1)
         none = np.full(length, np.nan)
         return np.stack([none if row is None or len(row) != length else row for row in rows])
+
+    def _narrowed(self, whole: Together, touching: frozenset[int]) -> tuple["Run | None", Array]:
+        """A run of the combinations that differ in what they touch, and which of
+        them each combination comes to; None where all of them differ."""
+        if touching not in self._narrow:
+            for run, _ in self._narrow.values():
+                if run is not None:
+                    run.forget()
+            none = len(self.simulation.instances)
+            as_none = np.full(none + 1, none)
+            as_none[list(touching)] = list(touching)
+            numbers = np.sort(as_none[whole.numbers])
+            if np.array_equal(numbers, whole.numbers):
+                self._narrow[touching] = None, numbers
+            else:
+                key = numbers @ (none + 1) ** np.arange(numbers.shape[1])
+                _, first, among = np.unique(key, return_index=True, return_inverse=True)
+                self._narrow[touching] = Run(self.simulation, Together(numbers[first])), among
+        return self._narrow[touching]
 
 
 def simulation_at(point: Point) -> "LayerSimulation":
@@ -149,7 +188,7 @@ class Simulation(ABC):
             return
 
         def batches() -> list[Run]:
-            chosen = list(self.combinations(size, among))
+            chosen = self.together(size, among)
             starts = range(0, len(chosen), self.batch)
             return [Run(self, chosen[start : start + self.batch]) for start in starts]
 
@@ -179,6 +218,14 @@ class Simulation(ABC):
         if size == 2:
             return (pair for pair in chosen if pair not in self._clashes)
         return filter(self.is_possible, chosen)
+
+    def together(self, size: int, among: Sequence[int] | None = None) -> Sequence[Combination]:
+        """All combinations of so many mistakes."""
+        return list(self.combinations(size, among))
+
+    def touching(self, tree: f.Node) -> frozenset[int]:
+        """The mistakes that can have a say in a quantity, in whatever numbers."""
+        return frozenset(range(len(self.instances)))
 
     @functools.cached_property
     def _clashes(self) -> set[Combination]:
@@ -259,14 +306,48 @@ class LayerSimulation(Simulation):
     def __init__(self, point: Point, problem: Problem, instances: Sequence[Instance]):
         super().__init__(point, instances, numbers_of(point.network, problem.x.shape[-2]))
         self.problem = problem
+        self._touching: dict[f.Node, frozenset[int]] = {}
+
+    def together(self, size: int, among: Sequence[int] | None = None) -> Sequence[Combination]:
+        """All combinations of so many mistakes, in the order of their numbers."""
+        some = np.arange(len(self.instances)) if among is None else np.array(among, int)
+        clash = np.zeros((len(self.instances),) * 2, bool)
+        for pair in self._clashes:
+            clash[pair] = True
+        at = np.arange(len(some))[:, None]
+        for _ in range(1, size):  # each with every further one
+            more = len(some) - 1 - at[:, -1]
+            further = np.arange(more.sum()) - np.repeat(more.cumsum() - more - at[:, -1] - 1, more)
+            at = np.column_stack([np.repeat(at, more, 0), further])
+            clashes = clash[some[at[:, :-1]], some[further][:, None]].any(-1)
+            at = at[~clashes]
+        return Together(some[at])
+
+    def touching(self, tree: f.Node) -> frozenset[int]:
+        """The mistakes in the steps that a pass takes on the way to a quantity."""
+        if tree not in self._touching:
+            target, taken = self.target(tree), Taken()
+            assert target is not None
+            with np.errstate(all="ignore"):
+                self.entries(Pass(self.problem, edits=taken), *target[1:])
+            self._touching[tree] = frozenset(
+                number
+                for number, instance in enumerate(self.instances)
+                if any(step in taken for step, _ in instance.edits())
+            )
+        return self._touching[tree]
 
     def passed(self, chosen: Sequence[Combination]) -> Pass:
         """The pass with a variant for each combination."""
-        made = np.array([*itertools.chain(*chosen)], int)
-        order = np.argsort(made, kind="stable")
+        if isinstance(chosen, Together):
+            is_made = chosen.numbers < len(self.instances)
+            made, sizes = chosen.numbers[is_made], is_made.sum(1)
+        else:
+            made, sizes = np.array([*itertools.chain(*chosen)], int), [*map(len, chosen)]
+        order = np.argsort(made.astype(np.uint16), kind="stable")
         numbers, first = np.unique(made[order], return_index=True)
         # The variants that each mistake is made in.
-        rows = np.repeat(np.arange(len(chosen)), [*map(len, chosen)])[order]
+        rows = np.repeat(np.arange(len(chosen)), sizes)[order]
         edits = edits_of(self.made(numbers.tolist()), np.split(rows, first[1:]))
         return Pass(self.problem, edits=edits, variants=len(chosen))
 

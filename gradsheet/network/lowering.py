@@ -35,7 +35,7 @@ from gradsheet.network.ranges import Range, Ranges
 from gradsheet.numbers.printed import printed
 from gradsheet.numbers.reasons import EvaluationError, NotRead, OutOfWork
 from manual.activations import Array
-from manual.ops import function_named
+from manual.ops import function_named, has_kink
 
 MAX_ENTRIES = 100_000  # of all steps of a graph together
 MAX_AXES = 12
@@ -253,6 +253,12 @@ class Program:
             size += 3 * math.prod(self.steps[of].shape) * sum(map(self.work_of, through))
         return size
 
+    @cached_property
+    def kinked(self) -> frozenset[int]:
+        """The slots of steps that have a kink."""
+        steps = enumerate(self.steps)
+        return frozenset(n for n, step in steps if has_kink(step.operation, **step.arguments))
+
     def before(self, slot: int) -> list[int]:
         """The slots that one depends on, itself the last, in order."""
         known = self._before.get(slot)
@@ -272,15 +278,22 @@ class Program:
 
     def between(self, first: Sequence[int], last: int) -> list[int]:
         """The slots on the way from some to a later one, those among them, in order."""
-        slots = self._before_from(min(first), last)
-        reached = {*first} & {*slots}
-        for slot in slots:
-            if not reached.isdisjoint(self.steps[slot].inputs):
-                reached.add(slot)
-        return sorted(reached)
+        key = *first, last
+        if key not in self._between:
+            slots = self._before_from(min(first), last)
+            reached = {*first} & {*slots}
+            for slot in slots:
+                if not reached.isdisjoint(self.steps[slot].inputs):
+                    reached.add(slot)
+            self._between[key] = sorted(reached)
+        return self._between[key]
 
     @cached_property
     def _before(self) -> dict[int, list[int]]:
+        return {}
+
+    @cached_property
+    def _between(self) -> dict[tuple[int, ...], list[int]]:
         return {}
 
 

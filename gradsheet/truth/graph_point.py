@@ -131,7 +131,12 @@ class GraphPoint(GraphValues):
     # What sheets with the same numbers share
 
     def found(
-        self, question: Hashable, find: Callable[[], T], cost: Callable[[Any], int] = np.size
+        self,
+        question: Hashable,
+        find: Callable[[], T],
+        cost: Callable[[Any], int] = np.size,
+        *,
+        marked: bool = True,
     ) -> T:
         """What was found here before, or is found now.
 
@@ -147,7 +152,7 @@ class GraphPoint(GraphValues):
                 known = answered
                 return known
         answer = find()
-        is_common = len(self.arithmetic.marks) == len(common.marks)
+        is_common = not marked or len(self.arithmetic.marks) == len(common.marks)
         (common.answers if is_common else self._found).get(question, lambda: answer, cost)
         return answer
 
@@ -189,6 +194,8 @@ class GraphPoint(GraphValues):
                     self._row(self.program.canonical(name), entry)
         except (Undecided, Imprecise, OutOfWork, ArithmeticError):  # who asks hears it again
             return
+        with contextlib.suppress(ArithmeticError):  # beyond all floats
+            _ = self.float_sweep
         self._common = _Common(LRUCache(most), self.arithmetic.marks.copy())
         for name in sorted(self.witnesses.names) if self.witnesses else ():
             with contextlib.suppress(*NO_ANSWER):

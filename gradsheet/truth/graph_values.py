@@ -18,10 +18,9 @@ from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget, curved, enclosed, length_factor
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.reasons import Missing
-from gradsheet.truth.sweep import Change, Edits, Sweep
+from gradsheet.truth.sweep import Change, Cotangents, Edits, Sweep
 from gradsheet.truth.values import MAX_FOUND, Index, Tensor, Values
 from manual.activations import Array
-from manual.ops import has_kink
 
 ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
 ARGUMENT, SLOPE = "the argument", "the slope"  # in a network made for a function of its own
@@ -90,6 +89,11 @@ class GraphValues(Values):
         return {name: array.astype(float) for name, array in self.sweep.given.items()}
 
     @functools.cached_property
+    def float_sweep(self) -> Sweep:
+        """The pass in floats, as far as it was asked for."""
+        return Sweep(self.program, self.given_as_floats, float, floats=True)
+
+    @functools.cached_property
     def pass_work(self) -> SweepWork:
         """What a sweep costs here."""
         return SweepWork(self.program, self.bits, self.arithmetic.digits)
@@ -129,13 +133,18 @@ class GraphValues(Values):
 
     def comes_back(self, of: str, entry: Index, by: str) -> Array:
         """The derivative of one entry of a node by a name, (1 or V, ...)."""
-        place, cotangents = self.place(by), self.sweep.from_entry(*self.program.entry(of, entry))
+        place = self.place(by)
+        cotangents = self._from_entry(of, entry, place.all)
         if place.entries is None:
             return as_array(cotangents[place.slot])
         parts = [cotangents[slot] for slot in place.slots]
         longest = max(map(len, parts))
         full = [np.broadcast_to(part, (longest, *part.shape[1:])) for part in parts]
         return np.stack(full, 1 + place.axis)
+
+    def _from_entry(self, of: str, entry: Index, _: Sequence[int]) -> Cotangents:
+        """What comes back from one entry of a node to some slots at least."""
+        return self.sweep.from_entry(*self.program.entry(of, entry))
 
     def function(self, name: str) -> tuple[str, f.Node] | None:
         """The argument and the formula of a function of the sheet's own."""
@@ -147,9 +156,8 @@ class GraphValues(Values):
     def _kinks(self, slots: Iterable[int]) -> Iterator[tuple[int, LoweredStep]]:
         """The steps among some that have a kink."""
         for slot in slots:
-            step = self.program.steps[slot]
-            if has_kink(step.operation, **step.arguments):
-                yield slot, step
+            if slot in self.program.kinked:
+                yield slot, self.program.steps[slot]
 
     def imbalance(self) -> int:
         """How many entries more stand on one side of a kink than on the other,
@@ -197,7 +205,8 @@ class GraphValues(Values):
         """Whether anything on the way to the target is made of the tensor."""
         if target is None:
             return True
-        return self.found(("leads", tensor, target), lambda: self._leads(tensor, target))
+        question = "leads", tensor, target
+        return self.found(question, lambda: self._leads(tensor, target), marked=False)
 
     def _leads(self, tensor: Tensor, target: Tensor) -> bool:
         of = target if isinstance(target, str) else target[0]
@@ -262,6 +271,9 @@ class GraphCarried(GraphValues):
         """The pass with what is carried on."""
         given = self._point.sweep.given
         typed: Callable[[Any], Any] = self._point.sweep.typed
+        right = None
+        if self._kind is None and not isinstance(self._point, GraphCarried):
+            right = self._point.float_sweep if self.floats else self._point.sweep
         if self.floats:
             given, typed = self._point.given_as_floats, float
         elif self._kind is not None:
@@ -278,7 +290,11 @@ class GraphCarried(GraphValues):
             apart=() if self.program.shares is None else (self.place("shares").slot,),
             variants=self._variants,
             floats=self.floats,
+            right=right,
         )
+
+    def _from_entry(self, of: str, entry: Index, by: Sequence[int]) -> Cotangents:
+        return self.sweep.from_entry(*self.program.entry(of, entry), by)
 
     def _by_slot(self) -> dict[Any, dict[Index, Change]]:
         """The changes at the slots of what they are made to."""
@@ -359,7 +375,7 @@ class GraphCarried(GraphValues):
         for name, shape in self.program.shapes.items():
             _ = self.node(name)
             if not shape and not name.endswith("]"):
-                _ = self.comes_back(name, (), name)
+                _ = self.sweep.from_entry(*self.program.entry(name, ()))
         yield from (array[0] for array in self._everything())
 
 

@@ -62,7 +62,8 @@ class Sweep:
     makes numbers of the pass's type of constants. What is changed of the
     derivatives of the slots `apart` has no say behind them. `level` is how many
     infinitesimals there are among them, `operations` what is to be done otherwise
-    with numbers of this type.
+    with numbers of this type. `right` is the pass without changes, if there is
+    one.
     """
 
     program: Program
@@ -76,6 +77,7 @@ class Sweep:
     floats: bool = False
     operations: Mapping[str, Operation] = field(default_factory=lambda: OPERATIONS)
     values: MutableMapping[int, Array] = field(default_factory=dict)
+    right: "Sweep | None" = None
 
     @functools.cached_property
     def shown(self) -> dict[int, int]:
@@ -105,8 +107,33 @@ class Sweep:
         if slot not in values:
             for other in self.program.before(slot):
                 if other not in values:
-                    values[other] = self._changed(other, self._computed(other))
+                    if (known := self._known(other)) is None:
+                        known = self._changed(other, self._computed(other))
+                    values[other] = known
         return values[slot]
+
+    def _known(self, slot: int) -> Array | None:
+        """The array of a slot that the pass without changes has already, or in floats finds."""
+        if self.right is None or self._moves(slot):
+            return None
+        return self.right.value(slot) if self.floats else self.right.values.get(slot)
+
+    def _moves(self, slot: int) -> bool:
+        """Whether changes may make the array of a slot another one; asked in the
+        order of the slots."""
+        step = self.program.steps[slot]
+        if (
+            slot in self.changes
+            or step.operation in ("jacobian", "slope")  # the way back may be another one
+            or not self._moved_slots.isdisjoint(step.inputs)
+        ):
+            self._moved_slots.add(slot)
+            return True
+        return False
+
+    @functools.cached_property
+    def _moved_slots(self) -> set[int]:
+        return set()
 
     def _computed(self, slot: int) -> Array:
         step = self.program.steps[slot]
@@ -150,15 +177,18 @@ class Sweep:
 
     # Back
 
-    def from_entry(self, of: int, entry: Index) -> "Cotangents":
-        """What comes back from one entry of a slot, found once."""
-        if (of, entry) not in self.entries:
-            self.entries[of, entry] = self.back(of, self.unit(of, entry), entry)
-        return self.entries[of, entry]
+    def from_entry(self, of: int, entry: Index, by: Sequence[int] = ()) -> "Cotangents":
+        """What comes back from one entry of a slot, found once; of some slots on
+        the way to them alone."""
+        key = of, entry, *by
+        if key not in self.entries:
+            through = self.program.between(by, of) if by else None
+            self.entries[key] = self.back(of, self.unit(of, entry), entry, through)
+        return self.entries[key]
 
     @functools.cached_property
-    def entries(self) -> dict[tuple[int, Index], "Cotangents"]:
-        """What has come back so far, from which entry of which slot."""
+    def entries(self) -> dict[tuple[Any, ...], "Cotangents"]:
+        """What has come back so far, from which entry of which slot, and to which."""
         return {}
 
     def back(
@@ -197,7 +227,8 @@ class Sweep:
         add to what comes back what that makes: dL/dA (carried dA/dB - dA/dB)."""
         for key in self.derived[slot]:
             for entry in {index[: comes.ndim - 1] for index in self.changes[key]}:
-                right = self.back(slot, self.unit(slot, entry))[key[1]]
+                through = self.program.between([key[1]], slot)
+                right = self.back(slot, self.unit(slot, entry), None, through)[key[1]]
                 off = self._changed(key, right, entry) - right
                 place: Any = slice(None), *entry
                 factor = comes[place].reshape(-1, *[1] * (off.ndim - 1))

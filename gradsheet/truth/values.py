@@ -56,9 +56,15 @@ class Values(ABC):
         return None
 
     def found(
-        self, question: Hashable, find: Callable[[], T], cost: Callable[[Any], int] = np.size
+        self,
+        question: Hashable,
+        find: Callable[[], T],
+        cost: Callable[[Any], int] = np.size,
+        *,
+        marked: bool = True,
     ) -> T:
-        """What was found here before, or is found now."""
+        """What was found here before, or is found now; `marked` where numbers of
+        the pass are made on the way to it."""
         answer: T = self._found.get(question, find, cost)
         return answer
 
