@@ -301,7 +301,10 @@ class RoundedBalls(Balls):
 
     def changed(self, a: Array) -> Array:
         """A result that was changed, as if by some operations more."""
-        return self._rounded(a, arb(1, CHANGED * self.u)) if a.dtype == object else a
+        if a.dtype != object or not a.size:
+            return a
+        most = max(float(abs(v).upper()) for v in entries(a))
+        return np.asarray(a + arb(0, CHANGED * self.u * most), object)
 
     def _sum(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
         """A sum of many terms, in whatever order they are added up."""

@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ def steps_of(program: Any, directions: int) -> list[TracedStep]:
 def mutants(steps: Sequence[TracedStep]) -> list[Mutant]:
     """The mutants of a program: those that leave out more come first."""
     flowing = [step for step in steps if step.flows]
-    found = [*_without_lines(flowing), *_summed_otherwise(flowing)]
+    found = [*_without_lines(flowing), *_one_fewer(steps), *_summed_otherwise(flowing)]
     for kinds in (_LEFT_OUT, _TURNED):
         for step in [*flowing, *(step for step in steps if not step.flows)]:
             rule = kinds.get(step.equation.primitive.name)
@@ -182,6 +183,25 @@ def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[Tr
 
 def _gives_floats(equation: Any) -> bool:
     return any(jnp.issubdtype(v.aval.dtype, np.floating) for v in equation.outvars[:1])
+
+
+def _one_fewer(steps: Sequence[TracedStep]) -> Iterator[Mutant]:
+    """A mean over N that is divided by N - 1, in a line of f and back through it."""
+    counts = {(step.line, count) for step in steps if (count := _count(step)) > 1}
+    for line, count in sorted(counts):
+        by = count / (count - 1)
+        changes = {
+            id(s.equation): _scaled(by) for s in steps if (s.line, _count(s)) == (line, count)
+        }
+        yield Mutant(changes, f"the division is by {count - 1}, not by {count}, in {line}")
+
+
+def _count(step: TracedStep) -> int:
+    """The whole number that a step divides by; 0 where there is none."""
+    if step.equation.primitive.name != "div" or not _constant(step.equation.invars[1]):
+        return 0
+    value = float(step.equation.invars[1].val)
+    return int(value) if value.is_integer() else 0
 
 
 def _zeros(inputs: Arrays, outputs: list[Array]) -> list[Array]:
@@ -270,21 +290,84 @@ def _undone(moving: int, at: int) -> tuple[Change, Change]:
     return keep, put
 
 
-def _with_a_matrix_turned(step: TracedStep) -> Iterator[Mutant]:
+def _with_another_operand(step: TracedStep) -> Iterator[Mutant]:
+    """A product with an array that is transposed, in reverse, or not there."""
     for k, flag in enumerate(step.moving):
         shape = step.equation.invars[k].aval.shape
-        if not flag and len(shape) == 2 and shape[0] == shape[1]:
-            yield step.mutant(_turned_first(step, k), f"a matrix is transposed {step.where}")
+        if flag or not shape:
+            continue
+        if len(shape) == 2 and shape[0] == shape[1]:
+            words = f"a matrix is transposed {step.where}"
+            yield step.mutant(_with_operand(step, k, np.transpose), words)
+        yield step.mutant(_with_operand(step, k, _ones), f"a factor is missing {step.where}")
+        for axis in (axis for axis, size in enumerate(shape) if size > 1):
+            words = f"a factor is in reverse along axis {axis} {step.where}"
+            yield step.mutant(_with_operand(step, k, partial(np.flip, axis=axis)), words)
 
 
-def _turned_first(step: TracedStep, k: int) -> Change:
-    rule, params = primitives.SUMS_OF_PRODUCTS["dot_general"], step.equation.params
+def _with_windows_assigned(step: TracedStep) -> Iterator[Mutant]:
+    """A convolution in which what overlaps is not added up: one place of the
+    kernel after the other is written, in its order or against it."""
+    if step.moving != [True, False]:
+        return
+    rule, params = primitives.SUMS_OF_PRODUCTS[step.equation.primitive.name], step.equation.params
+    axes = params["dimension_numbers"].rhs_spec[2:]
+    product = primitives.matrix_product
+
+    def change(inputs: Arrays, outputs: list[Array], order: int = 1) -> list[Array]:
+        a, w = inputs
+        result = outputs[0] * 0
+        for place in [*np.ndindex(*(w.shape[k] for k in axes))][::order]:
+            at = [slice(None)] * w.ndim
+            for axis, k in zip(axes, place, strict=True):
+                at[axis] = slice(k, k + 1)
+            seen, alone = np.zeros(w.shape), w * 0
+            seen[tuple(at)], alone[tuple(at)] = 1, w[tuple(at)]
+            is_met = rule(np.ones(a.shape), seen, product=product, **params) != 0
+            result = np.where(is_met, rule(a, alone, product=product, **params), result)
+        return [result]
+
+    words = f"what overlaps is assigned, not added up, {step.where}"
+    yield step.mutant(change, words)
+    yield step.mutant(partial(change, order=-1), words)
+
+
+def _ones(a: Array) -> Array:
+    return a * 0 + 1
+
+
+def _of_a_convolution(step: TracedStep) -> Iterator[Mutant]:
+    yield from _with_another_operand(step)
+    yield from _with_windows_assigned(step)
+
+
+def _with_operand(step: TracedStep, k: int, changed: Callable[[Array], Array]) -> Change:
+    rule, params = primitives.SUMS_OF_PRODUCTS[step.equation.primitive.name], step.equation.params
 
     def change(inputs: Arrays, outputs: list[Array]) -> list[Array]:
-        turned = [a.T if j == k else a for j, a in enumerate(inputs)]
-        return [rule(*turned, product=primitives.matrix_product, **params)]
+        arrays = [changed(a) if j == k else a for j, a in enumerate(inputs)]
+        return [rule(*arrays, product=primitives.matrix_product, **params)]
 
     return change
+
+
+def _from_the_other_end(step: TracedStep) -> Iterator[Mutant]:
+    params, rule = dict(step.equation.params), primitives.SUMS["cumsum"]
+    params["reverse"] = not params["reverse"]
+    yield step.mutant(
+        lambda inputs, outputs: [rule(*inputs, **params)],
+        f"it is added up from the other end {step.where}",
+    )
+
+
+def _with_a_square(step: TracedStep) -> Iterator[Mutant]:
+    for k, flag in enumerate(step.moving):
+        if not flag and not _constant(step.equation.invars[k]):
+
+            def change(inputs: Arrays, outputs: list[Array], k: int = k) -> list[Array]:
+                return [outputs[0] * np.broadcast_to(inputs[k], outputs[0].shape)]
+
+            yield step.mutant(change, f"a factor is there twice {step.where}")
 
 
 def _without_a_turn(step: TracedStep) -> Iterator[Mutant]:
@@ -413,15 +496,18 @@ _LEFT_OUT: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]] = {
         _without_the_function,
     ),
     "add_any": _without_a_path,
-    "dot_general": _with_a_matrix_turned,
+    "cumsum": _from_the_other_end,
+    "dot_general": _with_another_operand,
+    "conv_general_dilated": _of_a_convolution,
     "neg": _without_a_minus,
     "rev": _without_a_turn,
     "reduce_sum": _mean_for_sum,
     "select_n": _without_the_choice,
 }
-_TURNED: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]] = dict.fromkeys(
-    ("add_any", "add", "sub"), _turned
-)
+_TURNED: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]] = {
+    **dict.fromkeys(("add_any", "add", "sub"), _turned),
+    "mul": _with_a_square,
+}
 
 
 def values(program: Any, steps: Sequence[TracedStep], given: Arrays) -> list[tuple[str, Array]]:
@@ -480,11 +566,25 @@ def _shifted(by: float) -> Change:
     return lambda inputs, outputs: [outputs[0] + by]
 
 
+def _compared(name: str, k: int, old: float, new: float) -> Change:
+    """A comparison with another number, or the larger or smaller of that and an array."""
+
+    def change(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+        a = inputs[1 - k]
+        order = np.asarray(a > new).astype(int) - np.asarray(a < new).astype(int)
+        if name in ("max", "min"):
+            return [np.where(order > 0 if name == "max" else order < 0, a, new)]
+        return [primitives.compared(name, -order if k == 0 else order)]
+
+    return change
+
+
 _BY_CONSTANT: Mapping[str, Callable[[int, float, float], Change]] = {
     "mul": lambda k, old, new: _scaled(new / old),
     "div": lambda k, old, new: _scaled(old / new if k else new / old),
     "add": lambda k, old, new: _shifted(new - old),
     "sub": lambda k, old, new: _shifted(old - new if k else new - old),
+    **{name: partial(_compared, name) for name in ("max", "min", "lt", "le", "gt", "ge")},
 }
 
 

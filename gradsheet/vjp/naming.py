@@ -423,7 +423,8 @@ def _times(arrays: Sequence[Array], factors: Sequence[Array]) -> list[Array]:
 def _slips(constant: float) -> list[float]:
     """What a constant is often mistaken for."""
     by = (10, 1 / 10, 2, 1 / 2, -1, math.pi, 1 / math.pi)
-    return [*(constant * factor for factor in by), 1 / constant, constant**2, abs(constant) ** 0.5]
+    others = 1 / constant, constant**2, abs(constant) ** 0.5, constant + 1, constant - 1
+    return [*(constant * factor for factor in by), *others]
 
 
 def _root(off: Callable[[float], float], start: float) -> float | None:
