@@ -93,54 +93,119 @@ def copies(*arrays: Any) -> Call:
     return call
 
 
-# Layer norm
+# Norms
 
 
-def readable_norm(x: Any, gamma: Any, beta: Any, y: Any) -> tuple[Any, ...]:
+def readable_norm(family: str, y: Any, **arrays: Any) -> tuple[Any, ...]:
     import manual
 
-    out, cache = manual.layer_norm_forward(x, gamma, beta)
+    out, cache = getattr(manual, f"{family}_forward")(*arrays.values())
     L, r = half_square(out, y)
-    return L, *manual.layer_norm_backward(r, cache)
+    return L, *getattr(manual, f"{family}_backward")(r, cache)
 
 
-def planned_norm(x: Any, gamma: Any, beta: Any, y: Any) -> Call:
+def planned_norm(name: str, x: Any, y: Any, **params: Any) -> Call:
     import numpy as np
 
-    from manual.fast.norm import LayerNorm
+    import manual.fast.norm
 
-    norm, r = LayerNorm(x.shape, dtype=x.dtype), np.empty_like(y)
+    norm = getattr(manual.fast.norm, name)(x.shape, dtype=x.dtype)
+    r = np.empty_like(y)
 
     def call() -> Any:
-        L, _ = half_square(norm.forward(x, gamma, beta), y, r)
+        L, _ = half_square(norm.forward(x, *params.values()), y, r)
         return L, *norm.backward(r)
 
     return call
 
 
-def norm_loss(x: Any, gamma: Any, beta: Any, y: Any) -> Any:
+def layer_norm(x: Any, gamma: Any, beta: Any, y: Any) -> Any:
     import ref
 
     return ((ref.layer_norm(x, gamma, beta) - y) ** 2).sum() / 2
 
 
-def norm_in_torch(x: Any, gamma: Any, beta: Any, y: Any) -> Any:
+def layer_norm_in_torch(x: Any, gamma: Any, beta: Any, y: Any) -> Any:
     import torch
 
     out = torch.nn.functional.layer_norm(x, gamma.shape, gamma, beta)
     return ((out - y) ** 2).sum() / 2
 
 
-NORM = Family(
+def rms_norm(x: Any, gamma: Any, y: Any) -> Any:
+    import ref
+
+    return ((ref.rms_norm(x, gamma) - y) ** 2).sum() / 2
+
+
+def rms_norm_in_torch(x: Any, gamma: Any, y: Any) -> Any:
+    import torch
+
+    out = torch.nn.functional.rms_norm(x, gamma.shape, gamma, 1e-5)
+    return ((out - y) ** 2).sum() / 2
+
+
+def batch_norm(x: Any, gamma: Any, beta: Any, y: Any) -> Any:
+    import ref
+
+    return ((ref.batch_norm(x, gamma, beta) - y) ** 2).sum() / 2
+
+
+def batch_norm_in_torch(x: Any, gamma: Any, beta: Any, y: Any) -> Any:
+    import torch
+
+    out = torch.nn.functional.batch_norm(x, None, None, gamma, beta, training=True)
+    return ((out - y) ** 2).sum() / 2
+
+
+def of_norm(
+    title: str,
+    names: tuple[str, str],
+    shape: tuple[int, ...],
+    params: dict[str, Any],
+    terms: int,
+    *losses: Any,
+) -> Family:
+    """Sums for statistics and for gradients, one after the other, are of `terms` numbers."""
+    family, planned = names
+    return Family(
+        title,
+        {"x": shape, **params, "y": shape},
+        terms,
+        ("x", *params),
+        lambda x, y, **params: copies(x, y),
+        partial(readable_norm, family),
+        partial(planned_norm, planned),
+        *losses,
+    )
+
+
+NORM = of_norm(
     "layer norm, 512 x 768",
-    {"x": (512, 768), "gamma": (768,), "beta": (768,), "y": (512, 768)},
+    ("layer_norm", "LayerNorm"),
+    (512, 768),
+    {"gamma": (768,), "beta": (768,)},
     2 * 768 + 512,
-    ("x", "gamma", "beta"),
-    lambda x, gamma, beta, y: copies(x, y),
-    readable_norm,
-    planned_norm,
-    norm_loss,
-    norm_in_torch,
+    layer_norm,
+    layer_norm_in_torch,
+)
+RMS_NORM = of_norm(
+    "RMS norm, 512 x 768",
+    ("rms_norm", "RMSNorm"),
+    (512, 768),
+    {"gamma": (768,)},
+    2 * 768 + 512,
+    rms_norm,
+    rms_norm_in_torch,
+)
+BATCH_NORM = of_norm(
+    "batch norm, 32 images 28 x 28, 16 channels",
+    ("batch_norm", "BatchNorm"),
+    (32, 16, 28, 28),
+    {"gamma": (16,), "beta": (16,)},
+    2 * 32 * 28 * 28,
+    batch_norm,
+    batch_norm_in_torch,
 )
 
 # Embedding and cross-entropy
@@ -422,6 +487,8 @@ LSTM = Family(
 
 FAMILIES = {
     "norm": NORM,
+    "rms_norm": RMS_NORM,
+    "batch_norm": BATCH_NORM,
     "entropy": ENTROPY,
     "attention64": of_attention(4, 64, 128),
     "attention256": of_attention(2, 256, 128),

@@ -4,7 +4,7 @@ made for the shapes of its arrays:
     attention_heads          MultiHeadAttention
     convolution              Conv2d
     embedding_cross_entropy  EmbeddingCrossEntropy
-    norm                     LayerNorm
+    norm                     LayerNorm, RMSNorm, BatchNorm, GroupNorm
     recurrent                LSTM
 
 `forward` returns out, `backward(dout)` the gradients, in the order of the arrays,
