@@ -25,6 +25,7 @@ import numpy as np
 from gradsheet.language.functions import FUNCTIONS
 from gradsheet.numbers.real import Real
 from gradsheet.truth import primitives as p
+from gradsheet.truth.decompositions import cholesky, lu, of_each
 from manual.activations import Array
 
 MAX_PROGRAMS = 64  # of JAX's that a session has
@@ -198,6 +199,8 @@ def carried_out(primitive: Any, inputs: Arrays, params: Any, numbers: Numbers) -
     if name == "convert_element_type":
         return _converted(inputs[0], params["new_dtype"], numbers)
     if any(are_numbers):
+        if name in ("cholesky", "lu"):
+            return _factors(name, inputs[0], numbers)
         result = _of_order(name, inputs, params, numbers)
         if result is None and (found := numbers.applied(name, inputs)) is not None:
             result = numbers.computed(name, inputs, found, params)
@@ -238,6 +241,21 @@ def _converted(a: Array, new_dtype: Any, numbers: Numbers) -> Array:
             return np.asarray(_sign(a, numbers) != 0)
         return numbers.whole(a).astype(new_dtype)
     return numbers.exact(a) if is_float else np.asarray(a.astype(new_dtype))
+
+
+def _factors(name: str, a: Array, numbers: Numbers) -> Any:
+    """The triangular factors of matrices, by what these numbers can do."""
+
+    def operate(name: str, *arrays: Array) -> Array:
+        found = _OF_NUMBERS[name](*arrays) if name in _OF_NUMBERS else numbers.applied(name, arrays)
+        return numbers.computed(name, arrays, np.asarray(found, a.dtype), {})
+
+    def ranked(column: Array) -> Array:
+        return numbers.ranks(np.where(_sign(column, numbers) < 0, -column, column))
+
+    if name == "cholesky":
+        return of_each(a, lambda matrix: cholesky(matrix, operate))[0]
+    return of_each(a, lambda matrix: lu(matrix, operate, ranked))
 
 
 def _of_order(name: str, inputs: Arrays, params: Any, numbers: Numbers) -> Any:

@@ -39,16 +39,38 @@ WHOLE, FRACTIONS, TIED = _DRAWS
 
 def _as_like(example: Array, drawn: Array, draw: np.random.Generator) -> Array:
     """Numbers of the kind that an argument has: masks stay masks, what is
-    positive stays positive, and a part of 1 a part of 1."""
+    positive stays positive, a part of 1 a part of 1, and a matrix of some
+    structure keeps it."""
     if not np.isfinite(example).all():
         return example
     zeros_and_ones = np.isin(example, (0, 1)).all()
     if zeros_and_ones and example.any() and not example.all():
         return draw.permutation(example.reshape(-1)).reshape(example.shape)
+    if structure := structure_of(example):
+        turned = np.swapaxes(drawn, -1, -2)
+        match structure:
+            case "symmetric":
+                return drawn + turned
+            case "positive definite":
+                return np.asarray(drawn @ turned + np.eye(drawn.shape[-1]))
+        return np.tril(drawn) if structure == "lower triangular" else np.triu(drawn)
     if example.size and (example > 0).all() and not zeros_and_ones:
         positive = abs(drawn) + (drawn == 0)
         return np.asarray(positive / 4 if (example < 1).all() else positive)
     return drawn
+
+
+def structure_of(example: Array) -> str:
+    """What a matrix is that its numbers are given for, where one that is drawn
+    would not be; nothing of diagonal ones, which weights may start from."""
+    if example.ndim < 2 or example.shape[-1] != example.shape[-2] or not np.ptp(example):
+        return ""
+    lower, upper = np.tril(example, -1).any(), np.triu(example, 1).any()
+    if not lower or not upper:
+        return "lower triangular" if lower else "upper triangular" if upper else ""
+    if not np.array_equal(example, np.swapaxes(example, -1, -2)):
+        return ""
+    return "positive definite" if (np.linalg.eigvalsh(example) > 0).all() else "symmetric"
 
 
 def cotangents(leaves: Sequence[Leaf], draw: np.random.Generator) -> list[Array]:

@@ -78,6 +78,22 @@ class Traced:
         return any(f":{name}[" in text for name in ("f32", "bf16", "f16"))
 
     @cached_property
+    def followed(self) -> ClosedJaxpr:
+        """The forward pass, as it is moved. JAX stops the derivatives of what it
+        factors to solve a system, and takes those of the system."""
+        factored: set[int] = set()
+        _note_factored(self.forward.jaxpr, factored)
+
+        def through(equation: Any) -> ClosedJaxpr | None:
+            is_stopped = equation.primitive.name == "stop_gradient"
+            if not is_stopped or id(equation.outvars[0]) not in factored:
+                return None
+            return jax.make_jaxpr(lambda a: [a])(abstract(equation.invars[0].aval))
+
+        with exactly():
+            return rewritten(self.forward, through) if factored else self.forward
+
+    @cached_property
     def pullback(self) -> ClosedJaxpr:
         """From all inputs and the cotangents to all outputs and the gradients
         by the inputs asked for."""
@@ -287,6 +303,15 @@ def called(equation: Any) -> list[Any]:
     values = [equation.params[key] for key in _CALLED if key in equation.params]
     listed = [v for value in values for v in (value if isinstance(value, tuple) else (value,))]
     return [getattr(item, "jaxpr", item) for item in listed]
+
+
+def _note_factored(jaxpr: Any, factored: set[int]) -> None:
+    """Note the variables that a program splits into triangular factors."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in ("lu", "cholesky"):
+            factored.update(map(id, equation.invars))
+        for inner in called(equation):
+            _note_factored(inner, factored)
 
 
 def work_of(jaxpr: Any) -> int:

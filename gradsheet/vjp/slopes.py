@@ -66,7 +66,10 @@ def with_other_slopes(program: Traced, most: int) -> Iterator[tuple[str, ClosedJ
 def _is_function(equation: Any) -> bool:
     """Whether an equation applies a function to each entry of one array."""
     name = equation.primitive.name
-    return len(equation.invars) == 1 and (name == "custom_jvp_call" or name in _OF_ONE)
+    if len(equation.invars) != 1 or len(equation.outvars) != 1:
+        return False
+    is_entrywise = equation.invars[0].aval.shape == equation.outvars[0].aval.shape
+    return is_entrywise and (name == "custom_jvp_call" or name in _OF_ONE)
 
 
 def _replacing(equation: Any, slope: Slope) -> Callable[[Any], ClosedJaxpr | None]:

@@ -10,16 +10,17 @@ import numpy as np
 
 from gradsheet.checking.returned import plain_array, type_name
 from gradsheet.checking.rounding import float_type
-from gradsheet.checking.subject import Misbehaved
+from gradsheet.checking.subject import Misbehaved, in_one_line
 from gradsheet.vjp.calling import Answer, Rule, rule_of
 from gradsheet.vjp.comparing import BITS, Observed, covered, forward_fault, judged
 from gradsheet.vjp.naming import named
-from gradsheet.vjp.probes import probes
+from gradsheet.vjp.probes import probes, structure_of
 from gradsheet.vjp.program import Leaf, program_of
 from gradsheet.vjp.result import VJPCheck
 from gradsheet.vjp.truth import NoTruth, Probe, ProbeTruth, truth_at
 from manual.activations import Array
 
+UNSEARCHED = "the mistake cannot be looked for"
 _FORMS = {
     "backward": "backward pass",
     "pair": "forward and backward pass",
@@ -91,6 +92,9 @@ class RuleTrial:
                 check.remarks += remarks
             forward_fault(rule, self.seen)
         types = {name for one in self.seen for name in one.answer.types.values()} - {rule.dtype}
+        for leaf, array in zip(rule.program.inputs, self.example, strict=True):
+            if leaf.is_float and (structure := structure_of(array)):
+                check.remarks.append(f"{leaf.name} is {structure} as given, and stays so")
         if types:
             returned = ", ".join(sorted(types))
             check.remarks.append(f"it is given {rule.dtype}, and returns {returned}")
@@ -102,7 +106,10 @@ class RuleTrial:
         ]
         if off:
             is_wrong = any(row.verdict == "wrong" for row in check.arguments)
-            check.mistakes = named(rule, self.seen, off, is_wrong=is_wrong)
+            try:
+                check.mistakes = named(rule, self.seen, off, is_wrong=is_wrong)
+            except Exception as error:  # the verdict stands
+                check.remarks.append(f"{UNSEARCHED}: {in_one_line(error)}")
         return check
 
     def _is_unreadable(self, k: int) -> bool:

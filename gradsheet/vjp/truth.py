@@ -295,10 +295,10 @@ def _nudged(program: Traced, given: Arrays) -> tuple[tuple[Arrays, list[Array]],
     """How the inputs and the outputs move, in steps of 2^-256, and whether
     that changes a comparison."""
     here = Balls()
-    before = run(program.forward, given, here, NUDGED)
+    before = run(program.followed, given, here, NUDGED)
     there = Balls(stopped=here.stopped)
     arrays = _moved(program, given, _steps(program, np.random.default_rng(5)))
-    after = run(program.forward, arrays, there, NUDGED)
+    after = run(program.followed, arrays, there, NUDGED)
 
     def steps(old: Arrays, new: Arrays) -> list[Array]:
         return [

@@ -129,6 +129,63 @@ def triangular_solve(g, L, b):
     return np.tril(-d_b @ x.T), d_b
 
 
+def _regular(draw):
+    return draw(3, 3) + 4 * np.eye(3)
+
+
+@backward_of(
+    lambda A: jnp.linalg.inv(A),
+    lambda draw: (_regular(draw),),
+    ("-X.T @ g @ X.T", "X.T @ g @ X.T", "negative"),
+    ("-X.T @ g @ X.T", "-X @ g @ X"),
+    ("-X.T @ g @ X.T", "-X.T @ g"),
+)
+def inverse(g, A):
+    X = np.linalg.inv(A)
+    return -X.T @ g @ X.T
+
+
+@backward_of(
+    lambda A, b: jnp.linalg.solve(A, b),
+    lambda draw: (_regular(draw), draw(3, 2)),
+    ("-d_b @ x.T", "d_b @ x.T", "negative"),
+    ("solve(A.T, g)", "solve(A, g)"),
+)
+def solve(g, A, b):
+    x = np.linalg.solve(A, b)
+    d_b = np.linalg.solve(A.T, g)
+    return -d_b @ x.T, d_b
+
+
+@backward_of(
+    lambda A: jnp.linalg.slogdet(A)[1],
+    lambda draw: (_regular(draw),),
+    ("inv(A).T", "inv(A)", "transposed"),
+    ("g * ", ""),
+)
+def log_determinant(g, A):
+    return g * np.linalg.inv(A).T
+
+
+def _positive(draw):
+    A = draw(3, 3)
+    return A @ A.T + np.eye(3)
+
+
+@backward_of(
+    lambda A: jnp.linalg.cholesky(A),
+    lambda draw: (_positive(draw),),
+    ("np.tril(L.T @ g)", "L.T @ g"),
+    ("* (1 - np.eye(len(A)) / 2)", ""),
+)
+def cholesky(g, A):
+    L = np.linalg.cholesky(A)
+    inner = np.tril(L.T @ g) * (1 - np.eye(len(A)) / 2)
+    X = np.linalg.inv(L)
+    S = X.T @ inner @ X
+    return (S + S.T) / 2
+
+
 # Windows
 
 

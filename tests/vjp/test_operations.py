@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import gradsheet
+from gradsheet.vjp.trial import UNSEARCHED
 from tests.vjp.operations import Draw, Planted, all_operations, in_type, planted_anywhere
 
 OPERATIONS = all_operations()
@@ -19,7 +20,9 @@ RANDOM = 12  # calls of each operation
 
 def check_of(operation, backward, seed: int = 0, *, thin: bool = False, dtype: str = "float64"):
     args = operation.drawn(seed, thin=thin)
-    return gradsheet.check_vjp(operation.f, *args, backward=backward, dtype=dtype)
+    check = gradsheet.check_vjp(operation.f, *args, backward=backward, dtype=dtype)
+    assert not any(UNSEARCHED in remark for remark in check.remarks), check
+    return check
 
 
 def test_the_corpus_is_large() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import gradsheet
+from gradsheet.vjp.probes import structure_of
 
 X, W = np.arange(6.0).reshape(2, 3) / 4 + 0.5, np.arange(12.0).reshape(4, 3) / 8 - 0.5
 
@@ -355,3 +356,29 @@ def test_assert_vjp() -> None:
     gradsheet.assert_vjp(matmul, X, W, backward=right)
     with pytest.raises(AssertionError, match="the derivative rule is wrong\nbackward pass"):
         gradsheet.assert_vjp(matmul, X, W, backward=lambda a, g: right(a, -g))
+
+
+@pytest.mark.parametrize(
+    ("example", "structure"),
+    [
+        ([[2, 1], [1, 2]], "positive definite"),
+        ([[1, 2], [2, 1]], "symmetric"),
+        ([[1, 0], [3, 2]], "lower triangular"),
+        ([[1, 4], [0, 2]], "upper triangular"),
+        ([[1, 4], [3, 2]], ""),
+        ([[1, 0], [0, 1]], ""),  # where weights start from: a transposed gradient has to show
+        ([[1, 1], [1, 1]], ""),
+        ([1, 2], ""),
+    ],
+)
+def test_a_matrix_keeps_its_structure(example, structure):
+    array = np.array(example, float)
+    check = gradsheet.check_vjp(lambda x: x * x, array, backward=lambda args, g: 2 * args[0] * g)
+    said = [f"x is {structure} as given, and stays so"] if structure else []
+    assert check.right
+    assert check.remarks == said
+    assert all(
+        structure_of(probe.inputs[0]) in (structure, "positive definite")
+        for probe in check.probes
+        if structure
+    )
