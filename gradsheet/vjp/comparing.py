@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from gradsheet.checking.rounding import TINY
+from gradsheet.checking.rounding import TINY, float_type
+from gradsheet.vjp.balls import SLACK
 from gradsheet.vjp.calling import Answer, Rule
 from gradsheet.vjp.enclosed import Enclosed
 from gradsheet.vjp.program import Leaf
@@ -33,6 +34,7 @@ class Observed:
     answer: Answer
     dtype: str
     _bounds: dict[str, Bounds] = field(default_factory=dict)
+    _honest: list[Array] | None = None
 
     def bounds(self, dtype: str) -> Bounds:
         """What floats of a type may make of the truth."""
@@ -60,6 +62,8 @@ class Observed:
         errors = self._inside(self.bounds(INSIDE.get(self.dtype, self.dtype)).asked[k]).radius
         if errors.max(initial=0) < size or size == 0:
             return True
+        if self.dtype in INSIDE and self._is_as_near_as_jax(k).all():
+            return True
         # Bounds grow faster than errors, as in long recurrences: there it counts how near it is.
         units = 1 if self.dtype in INSIDE else NEAR
         off = self.truth.asked[k].difference(np.asarray(self.array(k)))
@@ -82,7 +86,9 @@ class Observed:
             return verdicts
         wide = self._inside(self.bounds(COARSER.get(self.dtype, self.dtype)).asked[k])
         is_coarse = wide.contains(array)
-        if self.dtype not in INSIDE:
+        if self.dtype in INSIDE:
+            is_coarse |= self._is_as_near_as_jax(k)
+        else:
             off = self.truth.asked[k].difference(array)
             size = UNITS * abs(self.right[k]).max(initial=0)
             if not self.truth.program.is_cast:  # a constant of few digits, and no other constant
@@ -90,8 +96,25 @@ class Observed:
             is_coarse |= off <= 2.0 ** -BITS[self.dtype] * size  # formulas that cancel
         verdicts = np.where((verdicts == 3) & is_coarse, 1, verdicts)
         if self.dtype in INSIDE and wide.radius.max(initial=0) >= abs(self.right[k]).max(initial=0):
-            verdicts = np.where(verdicts == 1, 2, verdicts)
+            verdicts = np.where((verdicts == 1) & ~self._is_as_near_as_jax(k), 2, verdicts)
         return np.where(verdicts == 3, 2, verdicts) if tight.unsure else verdicts
+
+    def _is_as_near_as_jax(self, k: int) -> Array:
+        """Which entries are no farther from the truth than a few times what JAX
+        itself makes of it in that type: what one honest evaluation does."""
+        array = np.asarray(self.array(k))
+        if self._honest is None:
+            program, probe = self.truth.program, self.truth.probe
+            self._honest = program.in_type(
+                float_type(self.dtype),
+                probe.inputs,
+                probe.directions,
+                forward=self.truth.closed is not program.pullback,
+            )
+        off = self.truth.asked[k].difference(self._honest[k]).max(initial=0)
+        if not off < abs(self.right[k]).max(initial=0) / SLACK:
+            return np.zeros(array.shape, bool)
+        return np.asarray(self.truth.asked[k].difference(array) <= SLACK * off)
 
     def _inside(self, enclosed: Enclosed) -> Enclosed:
         """What is computed in a type and stored in another."""

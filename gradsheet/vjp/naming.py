@@ -50,6 +50,8 @@ def named(
     if not is_wrong:
         return search.explained(search.constants())[0][:1]
     relations = {k: text for k in wrong if (text := search.relation(k))}
+    if {*relations} == {*wrong} and {*relations.values()} == {"0 everywhere"}:
+        return _listed(rule, relations)
     whole, parts = search.explained(search.candidates())
     if len(relations) == len(wrong):
         return [*_listed(rule, relations), *whole][:MOST_NAMED]
@@ -93,6 +95,8 @@ class _NameSearch:
 
     def relation(self, k: int) -> str:
         """What an array is of the truth."""
+        if not any(one.right[k].any() for one in self.seen):
+            return ""
         shapes = {array.shape for one in self.seen if (array := one.answer.asked[k]) is not None}
         if shapes - {self.rule.wanted[k].shape}:
             return self._of_another_shape(k)
