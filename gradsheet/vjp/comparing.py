@@ -104,17 +104,21 @@ class Observed:
         itself makes of it in that type: what one honest evaluation does."""
         array = np.asarray(self.array(k))
         if self._honest is None:
-            program, probe = self.truth.program, self.truth.probe
-            self._honest = program.in_type(
-                float_type(self.dtype),
-                probe.inputs,
-                probe.directions,
-                forward=self.truth.closed is not program.pullback,
-            )
+            self._honest = self._by_jax()
         off = self.truth.asked[k].difference(self._honest[k]).max(initial=0)
         if not off < abs(self.right[k]).max(initial=0) / SLACK:
             return np.zeros(array.shape, bool)
         return np.asarray(self.truth.asked[k].difference(array) <= SLACK * off)
+
+    def _by_jax(self) -> list[Array]:
+        """What JAX gives in the type; nothing finite where it does not take it."""
+        program, probe = self.truth.program, self.truth.probe
+        forward = self.truth.closed is not program.pullback
+        dtype = float_type(self.dtype)
+        try:
+            return program.in_type(dtype, probe.inputs, probe.directions, forward=forward)
+        except (NotImplementedError, TypeError, ValueError):  # JAX's, of a type it has not
+            return [np.full(a.shape, np.inf) for a in self.right]
 
     def _inside(self, enclosed: Enclosed) -> Enclosed:
         """What is computed in a type and stored in another."""

@@ -299,6 +299,8 @@ def _with_another_operand(step: TracedStep) -> Iterator[Mutant]:
         if len(shape) == 2 and shape[0] == shape[1]:
             words = f"a matrix is transposed {step.where}"
             yield step.mutant(_with_operand(step, k, np.transpose), words)
+        words = f"a factor is taken without its sign {step.where}"
+        yield step.mutant(_with_operand(step, k, abs), words)
         yield step.mutant(_with_operand(step, k, _ones), f"a factor is missing {step.where}")
         for axis in (axis for axis, size in enumerate(shape) if size > 1):
             words = f"a factor is in reverse along axis {axis} {step.where}"

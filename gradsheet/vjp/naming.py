@@ -315,13 +315,19 @@ class _NameSearch:
         for place in program.asked:
             leaf = program.inputs[place]
             results = [k for k in program.moved if program.outputs[k].shape == leaf.shape]
-            for result in (None, *results):
+            ways: dict[str, Callable[[Sequence[Array]], Array]] = {
+                f"-{leaf.name}": partial(_negative, k=place)
+            }
+            if len(leaf.shape) == 2 and leaf.shape[0] == leaf.shape[1]:
+                ways[f"{leaf.name} transposed"] = partial(_transposed, k=place)
+            for result in results:
+                ways[program.outputs[result].name] = partial(self._result, k=result)
+            for where, way in ways.items():
                 found = []
                 for given in self.floats:
                     moved = list(given)
-                    moved[place] = -given[place] if result is None else self._result(given, result)
+                    moved[place] = way(given)
                     found.append(self._asked(moved, {}))
-                where = f"-{leaf.name}" if result is None else program.outputs[result].name
                 yield f"the derivative is taken at {where} in place of {leaf.name}", found
 
     def _result(self, given: Sequence[Array], k: int) -> Array:
@@ -403,6 +409,14 @@ class _NameSearch:
                 ):
                     return [f"{mutant.words}{AND}{likely[j].words}"]
         return []
+
+
+def _negative(given: Sequence[Array], k: int) -> Array:
+    return -given[k]
+
+
+def _transposed(given: Sequence[Array], k: int) -> Array:
+    return given[k].T
 
 
 def _row(d: Array, k: int) -> Array:

@@ -15,6 +15,7 @@ from tests.vjp.operations import Draw, Planted, all_operations, in_type, planted
 
 OPERATIONS = all_operations()
 ALL = [*OPERATIONS.values()]
+NOT_IN_FEW_BITS = ("cholesky",)  # of JAX's own, so that nothing says how far off it may be
 RANDOM = 12  # calls of each operation
 
 
@@ -54,7 +55,8 @@ def test_no_right_call_is_called_wrong(dtype: str) -> None:
         for seed in range(RANDOM if dtype == "float64" else 4):
             check = check_of(operation, backward, seed, thin=seed % 2 == 1, dtype=dtype)
             calls += 1
-            if not check.right:
+            is_open = check.verdict == "untold" and operation.name in NOT_IN_FEW_BITS
+            if not check.right and not (is_open and dtype.endswith("16")):
                 alarms.append(f"{operation.name} {seed}\n{check}")
     assert not alarms, "\n\n".join(alarms)
     assert calls >= (1000 if dtype == "float64" else 300)
