@@ -139,13 +139,13 @@ def run_exactly(closed: Any, arguments: Arrays, numbers: Numbers) -> list[Array]
     values: dict[Any, Any] = dict(
         zip(
             [*jaxpr.constvars, *jaxpr.invars],
-            [*map(_given(numbers), consts), *arguments],
+            [*(_given(a, numbers) for a in consts), *arguments],
             strict=True,
         )
     )
 
-    def read(variable: Any) -> Array:
-        return _given(numbers)(variable.val) if hasattr(variable, "val") else values[variable]
+    def read(variable: Any) -> Any:
+        return _given(variable.val, numbers) if hasattr(variable, "val") else values[variable]
 
     for equation in jaxpr.eqns:
         inputs = [read(variable) for variable in equation.invars]
@@ -159,17 +159,13 @@ def run_exactly(closed: Any, arguments: Arrays, numbers: Numbers) -> list[Array]
     return [read(variable) for variable in jaxpr.outvars]
 
 
-def _given(numbers: Numbers) -> Callable[[Any], Array]:
+def _given(array: Any, numbers: Numbers) -> Any:
     """A constant of JAX's: floats become numbers, all else stays."""
-
-    def given(array: Any) -> Any:
-        dtype = getattr(array, "dtype", None)
-        if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.extended):
-            return array  # keys of random numbers
-        array = np.asarray(array)
-        return numbers.exact(array) if jnp.issubdtype(array.dtype, np.inexact) else array
-
-    return given
+    dtype = getattr(array, "dtype", None)
+    if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.extended):
+        return array  # keys of random numbers
+    array = np.asarray(array)
+    return numbers.exact(array) if jnp.issubdtype(array.dtype, np.inexact) else array
 
 
 def carried_out(primitive: Any, inputs: Arrays, params: Any, numbers: Numbers) -> Any:
@@ -208,12 +204,11 @@ def carried_out(primitive: Any, inputs: Arrays, params: Any, numbers: Numbers) -
             version = f"JAX {jax.__version__}"
             raise UnknownOperation(f"{version} has an operation without a rule here: {name}")
         return result
-    result = primitive.bind(
-        *map(_for_jax, inputs), **params
-    )  # numbers that count: JAX's own answer
-    return (
-        [*map(_given(numbers), result)] if primitive.multiple_results else _given(numbers)(result)
-    )
+    # Of numbers that only count JAX itself knows the answer.
+    result = primitive.bind(*map(_for_jax, inputs), **params)
+    if primitive.multiple_results:
+        return [_given(array, numbers) for array in result]
+    return _given(result, numbers)
 
 
 def name_of(params: Any) -> str:
@@ -312,7 +307,7 @@ def _scan(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
         for column, row in zip(stacked, results[carried:], strict=True):
             column.append(row)
     for column, aval in zip(stacked, params["jaxpr"].out_avals[carried:], strict=True):
-        none = _given(numbers)(np.zeros((0, *aval.shape), aval.dtype))
+        none = _given(np.zeros((0, *aval.shape), aval.dtype), numbers)
         rows = column[::-1] if params["reverse"] else column
         carry.append(np.stack(rows) if rows else none)
     return carry

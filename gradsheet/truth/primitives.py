@@ -90,9 +90,7 @@ def _conv_general_dilated(
 ) -> Array:
     d = dimension_numbers
     a, w = a.transpose(d.lhs_spec), w.transpose(d.rhs_spec)
-    config = [(0, 0, 0), (0, 0, 0)]
-    config += [(low, high, by - 1) for (low, high), by in zip(padding, lhs_dilation, strict=True)]
-    padded = pad(a, zero_like(a), config)
+    padded = _dilated(a, zero_like(a), [(0, 0), (0, 0), *padding], [1, 1, *lhs_dilation])
     axes = range(2, a.ndim)
     seen = _windows(padded, w.shape[2:], window_strides, rhs_dilation, axes)  # (N, C, *out, *k)
     groups = feature_group_count * batch_group_count
@@ -141,8 +139,7 @@ def _reduce_window_sum(
     base_dilation: Ints,
     window_dilation: Ints,
 ) -> Array:
-    config = [(low, high, by - 1) for (low, high), by in zip(padding, base_dilation, strict=True)]
-    padded = pad(a, zero_like(a), config)
+    padded = _dilated(a, zero_like(a), padding, base_dilation)
     seen = _windows(padded, window_dimensions, window_strides, window_dilation)
     return _reduce_sum(seen, range(a.ndim, 2 * a.ndim))
 
@@ -175,6 +172,12 @@ def pad(a: Array, value: Any, padding_config: Sequence[tuple[int, int, int]], **
     padded = np.full(sizes, value, a.dtype)
     padded[np.ix_(*places)] = a[np.ix_(*inside)]
     return padded
+
+
+def _dilated(a: Array, value: Any, padding: Padding, dilation: Ints) -> Array:
+    """An array with a value around it, and between entries that stand `dilation` apart."""
+    pairs = zip(padding, dilation, strict=True)
+    return pad(a, value, [(low, high, by - 1) for (low, high), by in pairs])
 
 
 def _padded(a: Array, value: Array, padding_config: Any, **_: Any) -> Array:
@@ -449,8 +452,7 @@ def _window_places(
 ) -> Array:
     """The flat places of the entries of windows, -1 for what stands around."""
     places = np.arange(math.prod(shape)).reshape(shape)
-    config = [(low, high, by - 1) for (low, high), by in zip(padding, base, strict=True)]
-    seen = _windows(pad(places, -1, config), sizes, strides, dilation)
+    seen = _windows(_dilated(places, -1, padding, base), sizes, strides, dilation)
     return seen.reshape(*seen.shape[: len(shape)], -1)
 
 

@@ -5,7 +5,7 @@ what floats of a type may make of these.
 A float is a ball without a radius, and sums and products of them keep none as
 long as `BITS` suffice: what floats can hold exactly is exact here. Where two
 balls overlap, the numbers agree to some seventy digits and are taken to be
-equal; `ties` counts such comparisons.
+equal.
 """
 
 import itertools
@@ -99,7 +99,6 @@ class Balls(Numbers):
 
     def __init__(self, stopped: list[Array] | None = None) -> None:
         self.decisions: list[Array] = []
-        self.ties = 0
         self.stopped: list[Array] = []  # what was let through with its derivative stopped
         self._follow = None if stopped is None else iter(stopped)
 
@@ -133,7 +132,6 @@ class Balls(Numbers):
     def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
         """The order of pairs; of those that overlap, 0."""
         order = super().order(a, b)
-        self.ties += int(np.count_nonzero(order == 0))
         self.decisions.append(order)
         return order
 
@@ -143,7 +141,6 @@ class Balls(Numbers):
         places = sorted(range(a.size), key=lambda k: _Key(ball(flat[k])))
         for before, place in itertools.pairwise(places):
             ranks[place] = ranks[before] + bool(flat[before] < flat[place])
-        self.ties += a.size - len({*ranks.tolist()})
         self.decisions.append(ranks.reshape(a.shape))
         return ranks.reshape(a.shape)
 
@@ -308,19 +305,20 @@ class RoundedBalls(Balls):
 
     def _sum(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
         """A sum of many terms, in whatever order they are added up."""
-        rule = {**primitives.SUMS, **primitives.SUMS_OF_PRODUCTS}[name]
+        of_products = name in primitives.SUMS_OF_PRODUCTS
+        rule = (primitives.SUMS_OF_PRODUCTS if of_products else primitives.SUMS)[name]
         is_scatter = name.startswith("scatter")
         arrays = [
             a if is_scatter and k == 1 else np.asarray(balls(a), object)
             for k, a in enumerate(inputs)
         ]
-        more = {"product": self.product} if name in primitives.SUMS_OF_PRODUCTS else {}
+        more = {"product": self.product} if of_products else {}
         sizes = np.asarray(
             balls(rule(*[a if a.dtype != object else abs(a) for a in arrays], **more, **params)),
             object,
         )
         terms = [a for a in arrays if a.dtype == object]
-        products = terms if name in primitives.SUMS_OF_PRODUCTS else terms[:1]
+        products = terms if of_products else terms[:1]
         grid = sum(_grid(a) for a in products) if not is_scatter else min(map(_grid, terms))
         most = 2.0 ** min(self.bits + grid, 1000) if grid > -math.inf else 0
         error = arb(0, self.u * (most_terms(name, arrays, result, params) + 1))
