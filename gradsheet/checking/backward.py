@@ -15,7 +15,7 @@ from gradsheet.checking.causes import LOOSE
 from gradsheet.checking.corner import at_once, is_between, slope_below, slopes_taken
 from gradsheet.checking.prepared import Prepared, prepared
 from gradsheet.checking.probes import Data, drawn
-from gradsheet.checking.result import Check, Row
+from gradsheet.checking.result import Check, Row, require_right
 from gradsheet.checking.returned import VECTOR, type_name
 from gradsheet.checking.rounding import FEW_BITS, float_type
 from gradsheet.checking.subject import Misbehaved, Subject
@@ -161,10 +161,7 @@ def _on_given_data(
 def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
     """Raise AssertionError with the report unless a backward pass is right. The
     arguments are those of `check`."""
-    result = check(fn, *args, **options)
-    if not result.right:
-        verdict = "is wrong" if result.verdict == "wrong" else "cannot be told to be right"
-        raise AssertionError(f"the backward pass {verdict}\n{result}")
+    require_right(check(fn, *args, **options), "the backward pass")
 
 
 def _in_its_layout(

@@ -123,6 +123,13 @@ class Check:
         return "\n".join(_report(self))
 
 
+def require_right(result: Any, what: str) -> None:
+    """Raise AssertionError with the report of a check that is not right."""
+    if not result.right:
+        verdict = "is wrong" if result.verdict == "wrong" else "cannot be told to be right"
+        raise AssertionError(f"{what} {verdict}\n{result}")
+
+
 # The report
 
 

@@ -4,6 +4,7 @@ Jacobian-vector product, that somebody wrote."""
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gradsheet.checking.result import require_right
 from gradsheet.checking.telling import Telling
 from gradsheet.vjp.result import VJPCheck
 from gradsheet.vjp.trial import trial_of
@@ -80,7 +81,4 @@ def check_vjp(
 def assert_vjp(f: Callable[..., Any], *args: Any, **options: Any) -> None:
     """Raise AssertionError with the report unless a rule is right. The
     arguments are those of `check_vjp`."""
-    result = check_vjp(f, *args, **options)
-    if not result.right:
-        verdict = "is wrong" if result.verdict == "wrong" else "cannot be told to be right"
-        raise AssertionError(f"the derivative rule {verdict}\n{result}")
+    require_right(check_vjp(f, *args, **options), "the derivative rule")

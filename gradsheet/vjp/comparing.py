@@ -7,23 +7,22 @@ from functools import cached_property
 
 import numpy as np
 
-from gradsheet.checking.rounding import TINY, float_type
+from gradsheet.checking.rounding import BITS, FEW_BITS, TINY, float_type, unit_roundoff
 from gradsheet.vjp.balls import SLACK
 from gradsheet.vjp.calling import Answer, Rule
 from gradsheet.vjp.enclosed import Enclosed
 from gradsheet.vjp.program import Leaf
-from gradsheet.vjp.result import Judged
+from gradsheet.vjp.result import VERDICTS, Judged
 from gradsheet.vjp.truth import Bounds, ProbeTruth
 from manual.activations import Array
 
 COARSER = {"float64": "float32", "float32": "float32"}  # what is called rounded
-INSIDE = {"bfloat16": "float32", "float16": "float32"}  # what a type in memory is computed in
+INSIDE = dict.fromkeys(FEW_BITS, "float32")  # what a type in memory is computed in
 NEAR = 64  # roundings of the largest entry within which there is no doubt
 UNITS = 16  # roundings of the largest entry that are called rounded
-_WORDS = ("right", "rounded", "untold", "wrong")
+_WORDS = tuple(VERDICTS.values())
 _FORGIVEN = -1  # among the verdicts: right at a kink, and not the truth
 MOST_LISTED = 4  # entries that are named
-BITS = {"bfloat16": 8, "float16": 11, "float32": 24, "float64": 53}
 
 
 @dataclass(eq=False)
@@ -67,7 +66,7 @@ class Observed:
         # Bounds grow faster than errors, as in long recurrences: there it counts how near it is.
         units = 1 if self.dtype in INSIDE else NEAR
         off = self.truth.asked[k].difference(np.asarray(self.array(k)))
-        return bool((off <= units * 2.0 ** -BITS[self.dtype] * size).all())
+        return bool((off <= units * unit_roundoff(self.dtype) * size).all())
 
     def array(self, k: int) -> Array | None:
         """An array of the answer; None where it has none of the right shape;
@@ -93,7 +92,7 @@ class Observed:
             size = UNITS * abs(self.right[k]).max(initial=0)
             if not self.truth.program.is_cast:  # a constant of few digits, and no other constant
                 is_coarse &= off - tight.asked[k].radius <= 2.0**-24 * size
-            is_coarse |= off <= 2.0 ** -BITS[self.dtype] * size  # formulas that cancel
+            is_coarse |= off <= unit_roundoff(self.dtype) * size  # formulas that cancel
         verdicts = np.where((verdicts == 3) & is_coarse, 1, verdicts)
         if self.dtype in INSIDE and wide.radius.max(initial=0) >= abs(self.right[k]).max(initial=0):
             verdicts = np.where((verdicts == 1) & ~self._is_as_near_as_jax(k), 2, verdicts)
@@ -140,7 +139,7 @@ class Observed:
         sides = np.array([side[k] for side in self.truth.sides])
         sides[~np.isfinite(sides)] = np.nan  # what nobody gets
         low, high = np.fmin.reduce(sides), np.fmax.reduce(sides)
-        slack = 4 * 2.0 ** -BITS[self.dtype] * np.maximum(abs(low), abs(high)) + self.errors(k)
+        slack = 4 * unit_roundoff(self.dtype) * np.maximum(abs(low), abs(high)) + self.errors(k)
         return np.asarray((array >= low - slack) & (array <= high + slack))
 
 
@@ -208,7 +207,7 @@ def _rounded(dtype: str, part: float) -> str:
     """What is off by a part of the largest entry, no more than is called rounded."""
     if dtype in INSIDE:
         return f"as far off as arithmetic in {dtype} may be; computed in float32 it would be closer"
-    if part <= UNITS * 2.0 ** -BITS[dtype]:
+    if part <= UNITS * unit_roundoff(dtype):
         return (
             f"off by less than {UNITS} roundings of its largest entry, as formulas that cancel are"
         )

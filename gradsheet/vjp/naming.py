@@ -12,9 +12,9 @@ import numpy as np
 
 from gradsheet.checking.relations import LOOSE, relation
 from gradsheet.checking.relations import Seen as Pair
-from gradsheet.checking.rounding import TINY
+from gradsheet.checking.rounding import BITS, TINY, unit_roundoff
 from gradsheet.vjp.calling import Rule
-from gradsheet.vjp.comparing import BITS, INSIDE, Observed
+from gradsheet.vjp.comparing import INSIDE, Observed
 from gradsheet.vjp.enclosed import InBalls
 from gradsheet.vjp.mutants import (
     Change,
@@ -148,7 +148,7 @@ class _NameSearch:
             for j, (leaf, right) in enumerate(zip(self.rule.wanted, one.right, strict=True))
             if j != k and right.shape == one.right[k].shape
         }
-        errors, u = one.errors(k), 2.0 ** -BITS[one.dtype]
+        errors, u = one.errors(k), unit_roundoff(one.dtype)
         place = self.rule.program.asked[k] if not self.rule.is_forward else None
         parameter = None if place is None else one.truth.probe.inputs[place]
         return Pair(np.asarray(one.array(k)), one.right[k], errors, u, parameter, None, others)
@@ -364,7 +364,7 @@ class _NameSearch:
         size = max(abs(expected).max(initial=0), abs(one.right[k]).max(initial=0))
         errors = 4 * one.errors(k).max(initial=0)
         return bool(
-            (abs(array - expected) <= LOOSE * 2.0 ** -BITS[one.dtype] * size + errors).all()
+            (abs(array - expected) <= LOOSE * unit_roundoff(one.dtype) * size + errors).all()
         )
 
     def _confirmed(self, changes: Mapping[int, Change], found: Found) -> bool:

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from gradsheet.checking.returned import plain_array, type_name
-from gradsheet.checking.rounding import float_type
+from gradsheet.checking.rounding import BITS, float_type
 from gradsheet.checking.subject import Misbehaved, in_one_line
 from gradsheet.vjp.calling import Answer, Rule, rule_of
-from gradsheet.vjp.comparing import BITS, Observed, covered, forward_fault, judged
+from gradsheet.vjp.comparing import Observed, covered, forward_fault, judged
 from gradsheet.vjp.naming import named
 from gradsheet.vjp.probes import probes, structure_of
 from gradsheet.vjp.program import Leaf, program_of
