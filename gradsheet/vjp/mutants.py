@@ -416,7 +416,7 @@ def _summed_otherwise(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
                 )
                 keep, spread = _instead(axes, along, name, place)
                 changes = {id(home.equation): keep, id(equation): spread}
-                yield Mutant(changes, f"what flows back through {home.line} is {what}")
+                yield Mutant(changes, f"what flows back through {home.line} {what}")
 
 
 _ADDING = ("sub", "add", "add_any")

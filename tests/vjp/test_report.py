@@ -1,5 +1,6 @@
 """The report of a rule, as a person reads it."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -44,6 +45,15 @@ def test_of_another_mistake_of_the_same_array():
     report = str(gradsheet.check_vjp(tilted, X, W, backward=negative))
     heads = [line.split()[0] for line in report.split("\n\n")[2].splitlines() if line[0] != " "]
     assert heads[0] == "mistake"
+
+
+def test_of_a_sum_that_is_missing():
+    def diagonal(args, d):
+        p = np.exp(args[0]) / np.exp(args[0]).sum(-1, keepdims=True)
+        return d * p * (1 - p)
+
+    [mistake] = gradsheet.check_vjp(jax.nn.softmax, X, backward=diagonal).mistakes
+    assert mistake == "what flows back through the operation reduce_sum is not summed"
 
 
 def test_what_is_0_needs_no_other_words():
