@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gradsheet.solution import Solution, solve
     from gradsheet.vjp import VJPCheck, assert_vjp, check_vjp
 
+__version__ = "0.2.0"
+
 _HOMES = {
     "Check": "checking",
     "Judgement": "claims.judgement",

@@ -12,6 +12,8 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from gradsheet import __version__
+
 FORMATS = {"text": ".txt", "markdown": ".md", "html": ".html", "latex": ".tex", "sheet": ".toml"}
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 
@@ -99,6 +101,7 @@ def _judge() -> argparse.ArgumentParser:
     }
     for names, text in flags.items():
         parser.add_argument(*names.split(), action="store_true", help=text)
+    parser.add_argument("--version", action="version", version=f"gradsheet {__version__}")
     parser.add_argument(
         "--gradescope", metavar="FILE", help="write results.json for Gradescope, a test a claim"
     )

@@ -18,6 +18,11 @@ from gradsheet.commands.report import Printer, Progress, Tally
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.printed import NumberError, printed
 
+HOMEWORKS = """\
+These are the two worked homeworks that come with gradsheet, judged: a line for every claim, and
+below those that are wrong the reasons. "gradsheet SHEET" judges a sheet of yours; see --help.
+"""
+
 
 def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     """Judge the sheets named and return the exit status of the contract.
@@ -77,6 +82,8 @@ def _judge_all(
         exports += [stack.enter_context(export) for export in _exports(options)]
         for export in exports:
             export.credit, export.several = tally.credit, several
+        if not (options.sheets or options.json):
+            print(HOMEWORKS)
         for path, shown in files:
             progress.show(tally.sheets)
             for report in with_problems(path, shown, judge):

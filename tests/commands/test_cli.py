@@ -4,15 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+import gradsheet
 from gradsheet.claims.judgement import LineVerdict
 from gradsheet.claims.sheet import VERDICTS
 from gradsheet.commands.cli import EPILOG, main
 from tests.commanding import QUESTIONS, SMALL, made, refused
-from tests.sheets import HOMEWORKS
+from tests.sheets import HOMEWORKS, ROOT
 
 NUMBERS = (HOMEWORKS / "numbers.toml").read_text()
 
@@ -21,6 +23,8 @@ def test_without_argument_the_two_homeworks(capsys):
     assert main([]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
+    assert lines[0].startswith("These are the two worked homeworks that come with gradsheet")
+    assert lines[2:4] == ["", "Backpropagation by hand, 17 April 2024"]
     assert lines[-1] == "25 claims: 16 right, 8 wrong, 1 lucky; every verdict is the one on record"
     assert sum(line.startswith(("right ", "wrong ", "lucky ")) for line in lines) == 25
     claim = "homework/numbers.toml:62  2b  dL/dW3[1,2] = 42, true 21 (cause A)"
@@ -211,6 +215,15 @@ def test_credit_that_means_nothing_is_bad_usage(capsys, credit):
         main(["--credit", credit])
     assert stopped.value.code == 2
     assert "write lucky=0.5 or another" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_package_and_of_its_changes(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"gradsheet {version('gradsheet')}\n"
+    assert gradsheet.__version__ == version("gradsheet")
+    assert f"\n## {gradsheet.__version__}\n" in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_help_tells_of_every_command(capsys):
