@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""What the README and the pages show is what happens."""
 
 import contextlib
 import inspect
@@ -17,6 +17,7 @@ import reports
 import gradsheet
 import gradsheet.solution
 import manual
+import ref
 from gradsheet.claims.definitions import MAX_DEFINITIONS, MAX_GIVEN
 from gradsheet.claims.reader import CLAIM_KEYS, LAYER_KEYS, MAX_FILE_PROBLEMS, SHEET_KEYS
 from gradsheet.claims.sheet import VERDICTS
@@ -39,13 +40,64 @@ from tests.families import test_crosscheck, test_networks
 from tests.sheets import ROOT
 
 README = (ROOT / "README.md").read_text()
+HOMEWORKS = (ROOT / "docs" / "the-two-homeworks.md").read_text()
 PAGE = (ROOT / "docs" / "writing-a-sheet.md").read_text()
-ERRATA = README.split("## What is wrong in the two homeworks")[1].split("\n## ")[0]
+SHOWN = [
+    "".join(line[4:] or "\n" for line in block.splitlines(keepends=True)).strip("\n") + "\n"
+    for block in re.findall(r"\n\n((?:    .*\n|\n)+)", README)
+]
 
 
-@pytest.mark.parametrize(("number", "lines"), [(0, 3), (1, 1)])
-def test_the_code_prints_what_its_comments_say(number, lines):
-    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[number]
+def test_the_first_page_is_short():
+    assert len(README.split()) <= 1000
+    assert max(map(len, README.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_every_link_leads_somewhere(page):
+    """Relative links, with the heading that they name."""
+    text = page.read_text()
+    inline = re.findall(r"\]\(([^)\s]+)\)", text)
+    named = dict(re.findall(r"^\[([^]]+)\]: (\S+)$", text, re.MULTILINE))
+    for name in named:
+        assert re.search(re.escape(f"[{name}]").replace(r"\ ", r"\s+") + "(?!:)", text, re.I), name
+    for link in [*inline, *named.values()]:
+        file, _, heading = link.partition("#")
+        if file.startswith("https:"):
+            continue
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        if heading:
+            heads = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in heads}
+
+
+def test_the_first_example_is_judged_as_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("exercise.toml").write_text(SHOWN[0])
+    assert "`gradsheet exercise.toml` answers" in README
+    assert main(["exercise.toml"]) == 1
+    assert capsys.readouterr().out == SHOWN[1]
+
+
+def test_the_second_example_is_judged_as_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "norm", raising=False)
+    Path("norm.py").write_text(SHOWN[2])
+    words = re.search(r"^`gradsheet (check norm.py.*)` answers$", README, re.MULTILINE)[1]
+    with jax.numpy_rank_promotion("allow"):
+        assert main(words.split()) == 1
+    assert capsys.readouterr().out == SHOWN[3]
+
+
+@pytest.mark.parametrize(
+    ("page", "number", "lines"),
+    [("README.md", 0, 3), ("docs/manual-and-ref.md", 0, 3), ("docs/manual-and-ref.md", 1, 1)],
+)
+def test_the_code_prints_what_its_comments_say(page, number, lines):
+    code = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)[number]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(code, {})
@@ -54,12 +106,12 @@ def test_the_code_prints_what_its_comments_say(number, lines):
     assert len(expected) == lines
 
 
-def test_the_sheet_is_judged_right():
-    block = README.split("## Judge a sheet of your own\n\n")[1].split("\n\n`.venv")[0]
-    report = gradsheet.judge(
-        gradsheet.read("\n".join(line.removeprefix("    ") for line in block.splitlines()))
-    )
-    assert [j.verdict for j in report.judgements] == ["right"]
+def test_the_page_of_calls_names_every_one_and_every_activation_and_loss():
+    page = (ROOT / "docs" / "manual-and-ref.md").read_text()
+    for name in {*ACTIVATIONS, *LOSSES}:
+        assert re.search(rf"\b{name}\b", page), name
+    for name in {*manual.__all__} & {*ref.__all__} - {"Cache", "Gradients", "Layer"}:
+        assert f"`{name}" in page, name
 
 
 def test_five_minutes_end_as_the_page_says(tmp_path, monkeypatch, capsys):
@@ -97,13 +149,15 @@ def test_the_published_examples_are_as_many_as_the_readme_says(capsys):
     assert line.startswith(
         "10 sheets, 254 claims: 209 right, 15 rounded, 8 wrong, 22 carried forward"
     )
-    assert "judges their 254 claims: 8 are\nwrong, 22 carry that on, and 15 more" in README
+    plain = " ".join(README.split())
+    assert "of the 254 claims in ten worked examples as they are in print" in plain
+    assert "8 are wrong, 22 carry that on, and 15 are off by rounding on the way" in plain
 
 
 def test_the_errata_are_all_and_only_what_the_judge_faults():
     rows = [
         re.split(r"\s*\|\s*", row)
-        for row in ERRATA.splitlines()
+        for row in HOMEWORKS.splitlines()
         if row.startswith("| ") and "---" not in row
     ]
     items = [row[2] for row in rows if row[2] != "item"]
@@ -113,7 +167,7 @@ def test_the_errata_are_all_and_only_what_the_judge_faults():
         faults += [j.claim.question for j in report.judgements if j.verdict != "right"]
     assert items == faults
     right = 25 - len(faults)
-    assert "The other sixteen claims are right" in README
+    assert "The other sixteen claims are right" in HOMEWORKS
     assert right == 16
 
 
@@ -143,8 +197,9 @@ def test_the_mistakes_page_has_every_code():
         assert f"`{code}`" in page, code
 
 
-def test_the_readme_says_how_many_kinds_there_are():
-    assert f"{len(CATALOGUE)} kinds of mistakes" in README
+def test_the_mistakes_page_says_how_many_kinds_there_are():
+    page = (ROOT / "docs" / "mistakes.md").read_text()
+    assert f"In layers {len(CATALOGUE)} kinds of mistakes" in " ".join(page.split())
 
 
 # docs/checking-a-backward-pass.md
@@ -244,13 +299,6 @@ def test_the_command_of_the_page_prints_the_same(run_as_file, monkeypatch, capsy
     assert capsys.readouterr().out == REPORTS_OF[0]
 
 
-def test_the_readme_shows_the_report_of_the_page():
-    shown = "".join(re.findall(r"^    (.*\n|)", README.split("in a shell:\n\n")[1], re.MULTILINE))
-    report = REPORTS_OF[0].split("\n\n", 1)[1].replace("\n\n", "\n")
-    assert shown.startswith(report)
-    assert "`gradsheet check norm.py:rms_norm 3x4 4 --pair forward backward`" in README
-
-
 def test_the_page_names_every_argument_and_limit_of_a_check():
     for name in inspect.signature(gradsheet.check_vjp).parameters:
         assert f"`{name}`" in FUNCTION or f"`*{name}`" in FUNCTION, name
@@ -290,12 +338,12 @@ def test_the_solutions_page_prints_what_its_comments_say(monkeypatch):
     assert _printed_by(code)[0].splitlines() == re.findall(r"print\(.*\)  # (.*)", code)
 
 
-def test_the_step_in_the_readme_is_that_of_the_solution():
-    shown = re.search(r"```text\n(Through the activation.*?)```", README, re.DOTALL)[1]
+def test_the_step_of_the_page_is_that_of_the_solution():
+    shown = re.search(r"```text\n(Through the activation.*?)```", SOLUTIONS, re.DOTALL)[1]
     assert shown in gradsheet.solution.text(
         gradsheet.solve(gradsheet.load(ROOT / "gradsheet" / "homework" / "numbers.toml"))
     )
-    item_16 = re.search(r"in its own letters: (.*?)\. `-o", README)[1]
+    item_16 = re.search(r"in its own letters: (.*?)\. The page", SOLUTIONS)[1]
     assert item_16 in gradsheet.solution.text(
         gradsheet.solve(gradsheet.load(ROOT / "gradsheet" / "homework" / "symbols.toml"))
     )
