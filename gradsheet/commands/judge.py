@@ -18,10 +18,11 @@ from gradsheet.commands.report import Printer, Progress, Tally
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.printed import NumberError, printed
 
-HOMEWORKS = """\
-These are the two worked homeworks that come with gradsheet, judged: a line for every claim, and
-below those that are wrong the reasons. "gradsheet SHEET" judges a sheet of yours; see --help.
-"""
+HOMEWORKS = (
+    "These are the two worked homeworks that come with gradsheet, judged: a line for every claim, "
+    'and below those that are wrong the reasons. "gradsheet SHEET" judges a sheet of yours; see '
+    "--help."
+)
 
 
 def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
@@ -83,7 +84,8 @@ def _judge_all(
         for export in exports:
             export.credit, export.several = tally.credit, several
         if not (options.sheets or options.json):
-            print(HOMEWORKS)
+            printer.say(HOMEWORKS)
+            print()
         for path, shown in files:
             progress.show(tally.sheets)
             for report in with_problems(path, shown, judge):
