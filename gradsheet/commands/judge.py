@@ -19,9 +19,8 @@ from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.printed import NumberError, printed
 
 HOMEWORKS = (
-    "These are the two worked homeworks that come with gradsheet, judged: a line for every claim, "
-    'and below those that are wrong the reasons. "gradsheet SHEET" judges a sheet of yours; see '
-    "--help."
+    "The two homeworks that come with gradsheet, judged claim by claim, with reasons for what is "
+    'wrong. "gradsheet SHEET" judges one of yours; --help has the rest.'
 )
 
 

@@ -23,7 +23,7 @@ def test_without_argument_the_two_homeworks(capsys):
     assert main([]) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert lines[0].startswith("These are the two worked homeworks that come with gradsheet")
+    assert lines[0].startswith("The two homeworks that come with gradsheet, judged")
     assert lines[2:4] == ["", "Backpropagation by hand, 17 April 2024"]
     assert lines[-1] == "25 claims: 16 right, 8 wrong, 1 lucky; every verdict is the one on record"
     assert sum(line.startswith(("right ", "wrong ", "lucky ")) for line in lines) == 25
