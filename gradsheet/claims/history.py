@@ -148,7 +148,7 @@ class History:
             return bool(used and working) and all(map(there.has_line, working))
         return False
 
-    def is_own(self, claim: Claim, point: GraphValues, given: Sequence[Claim]) -> bool:
+    def is_own(self, claim: Claim, point: GraphValues, given: Sequence[Claim] = ()) -> bool:
         """Whether a number is what the last line of its working gives, as it
         stands or given earlier claims.
 
@@ -159,6 +159,15 @@ class History:
             return True
         supposed = [other for other in self.record.wrong_claims() if other.claim in given]
         return bool(supposed) and reach.gives_number(_values_of(supposed))
+
+    def given_by_line(self, claim: Claim, point: GraphValues) -> list[Claim]:
+        """The earlier wrong claims that the working uses, where its last line
+        gives the number with their values."""
+        used = [other for other in self.record.wrong_claims() if _is_used(other, claim, point)]
+        with contextlib.suppress(AtKink):
+            if used and self.reach(claim, point).gives_number(_values_of(used)):
+                return sorted((other.claim for other in used), key=lambda claim: claim.line)
+        return []
 
 
 def _overlap(moves: Moves, entries: Iterable[int], low: Array, high: Array) -> bool:

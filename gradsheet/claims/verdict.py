@@ -26,7 +26,7 @@ Where 40 digits do not decide, a claim is judged again with more (`LADDER`).
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -193,7 +193,7 @@ class _Judge:
         self.messages.append(value_message(mismatch, value))
         if history is None or mismatch.mine is None or mismatch.truth is None:
             return "wrong"
-        if history.rounded(claim, point) and history.is_own(claim, point, []):
+        if history.rounded(claim, point) and history.is_own(claim, point):
             self.messages[-1] += ", which rounding the values printed before explains"
             return "rounded"
         if history.rounded_in_working(claim, point):
@@ -214,8 +214,7 @@ class _Judge:
             for judged in false:
                 judged.verdict, judged.message = "carried_forward", ""
         if self.given:
-            given = [f"{c.quantity} = {plain(_claimed(c))} (line {c.line})" for c in self.given]
-            self.messages.append(f"right given the earlier {' and '.join(given)}")
+            self.messages.append(f"right given the earlier {_told(self.given)}")
         if carried:
             return "carried_forward"
         return self._cut(value, mismatch) if not false and not claim.tree.letters else "wrong"
@@ -343,7 +342,13 @@ class _Judge:
         array, value = working[-1].array if working else None, self.claim.value
         if array is None or value is None or self.history is None:
             return
-        if not self.history.is_own(self.claim, self.comparison.first_point, self.given):
+        point = self.comparison.first_point
+        if self.history.is_own(self.claim, point, self.given):
+            return
+        if used := self.history.given_by_line(self.claim, point):
+            gives = f"its own last line gives {plain(claimed)}"
+            self.messages.append(f"with the earlier {_told(used)} {gives}")
+        else:
             self.own = False
             gives = plain(told_text(like(array, fractions(value)), printed_entries(value)))
             self.messages.append(f"its own last line gives {gives}, not {plain(claimed)}")
@@ -389,6 +394,11 @@ def _claimed(claim: Claim) -> Text:
     if claim.value is not None:
         return _printed_text(claim.value)
     return claim.working[-1].text if claim.working else None
+
+
+def _told(claims: Iterable[Claim]) -> str:
+    """Earlier claims, each with its number and its line."""
+    return " and ".join(f"{c.quantity} = {plain(_claimed(c))} (line {c.line})" for c in claims)
 
 
 def _ends(tree: f.Node) -> list[f.Quantity]:

@@ -429,3 +429,24 @@ W = [[3]]
 """
     working = "'dL/dz1*x*5', 'z1*dL/dh1*x + 7'"
     assert told(head, ("z1", "0"), ("dL/dh1", "5"), ("dL/dW1", "10", working))[-1] == ("wrong", [2])
+
+
+RECURRENT = """network = '''
+h[0] = 0
+h[t] = tanh(u*x[t] + w*h[t-1])
+L = (h[2] - y)**2/2'''
+given = { x = [1, 2], y = 1, u = 0.5, w = 2 }
+"""
+
+
+def test_a_number_that_its_line_gives_with_a_wrong_value_is_no_arithmetic_slip() -> None:
+    """h[2] is misprinted, and the line takes it as it stands, and forgets h[1]."""
+    line = "'(h[2] - y)*(1 - h[2]^2)*x[2]'"
+    _, found = judgements(RECURRENT, ("h[2]", "0.9586"), ("dL/du", "-0.0067", line))
+    assert found.verdict == "wrong"
+    assert found.messages[-1] == (
+        "with the earlier h[2] = 0.9586 (line 6) its own last line gives -0.0067"
+    )
+    assert "arithmetic" not in found.all_messages()
+    _, slipped = judgements(RECURRENT, ("h[2]", "0.9586"), ("dL/du", "-0.0077", line))
+    assert "its own last line gives -0.006822, not -0.0077" in slipped.messages
