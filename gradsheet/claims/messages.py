@@ -14,6 +14,7 @@ from gradsheet.numbers.printed import (
     as_float,
     decimal_text,
     exact_text,
+    fractions,
     like_claim,
     plain,
     printed_entries,
@@ -67,9 +68,9 @@ def value_message(mismatch: Mismatch, value: Value) -> str:
     if truth.size == 1:
         return relation(entries[0], truth.item()) + at(mismatch.binding)
     off = off_entries(mismatch.mine, truth, entries)
-    shown = []
+    shown, shape = [], like(truth, fractions(value)).shape  # as it is claimed
     for k in off[:3]:
-        place = ",".join(str(i + 1) for i in np.unravel_index(k, truth.shape))
+        place = ",".join(str(i + 1) for i in np.unravel_index(k, shape))
         shown.append(
             f"[{place}] is {entries[k].text}, true {plain(told_text(truth.flat[k], [entries[k]]))}"
         )

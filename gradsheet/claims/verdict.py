@@ -53,6 +53,7 @@ from gradsheet.numbers.printed import (
     digits_text,
     exact_text,
     fractions,
+    place_text,
     plain,
     printed,
     printed_entries,
@@ -228,7 +229,8 @@ class _Judge:
         off = [k for k, (p, t) in enumerate(pairs) if not p.agrees(t)]
         cut = [k for k in off if pairs[k][0].is_cut(pairs[k][1])]
         if cut and (cut == off or self.history.rounded(self.claim, mismatch.point, but=cut)):
-            of = f" of entry {' and '.join(str(k + 1) for k in cut)}" if len(pairs) > 1 else ""
+            places = " and ".join(place_text(k, value) for k in cut)
+            of = f" of entry {places}" if len(pairs) > 1 else ""
             message = f": the further digits{of} are cut off where the last is to be rounded"
             self.messages[-1] += message
             if cut != off:

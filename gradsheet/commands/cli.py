@@ -19,65 +19,76 @@ DTYPES = ("float64", "float32", "float16", "bfloat16")
 
 EPILOG = """\
 verdicts:
-  right            true in every digit printed, and so is every line of the working
-  rounded          off in the last digits, as rounding the values printed before explains
+  right            true in every digit printed, as is every line of the working
+  rounded          off in the last digits, as rounding the values printed
+                   before explains
   lucky            the number is true, the working is not
-  carried_forward  not the truth, but a right step from an earlier value that is not it either
+  carried_forward  not the truth, but a right step from an earlier value that
+                   is not it either
   wrong            not the truth, or nothing that can be evaluated
   open             a question without an answer yet
-  cannot_tell      no verdict is honest: a kink in the way, or witnesses that disagree
-  unread           what is asked or claimed cannot be read; the others are judged
+  cannot_tell      no verdict is honest: a kink in the way, or witnesses that
+                   disagree
+  unread           what is asked or claimed cannot be read; all else is judged
 
 exit status:
-  0  every claim has the verdict on record ("expect"; without one: right or rounded)
+  0  every claim has the verdict on record ("expect"; without one: right or
+     rounded)
   1  some claim has not, an open one among them
-  2  a sheet, a claim or a line could not be read, or the command was used wrongly
+  2  a sheet, a claim or a line could not be read, or the command was used
+     wrongly
 
-A sheet is a TOML file of at most 256 kB, with up to 500 claims, and 32 layers of 4,096 parameters
-or 200 equations on 4,096 numbers. Several [[problem]] tables in a file are a sheet each.
-A formula has up to 1,000 characters, a number up to 40 digits, a power an exponent up to 16.
-A sheet may take 500,000 operations, counted before any is done; a larger one is refused whole.
-docs/writing-a-sheet.md has the keys and the formula language, with an example; docs/networks.md
-has networks written as equations: batch norm, attention, recurrent ones.
+A sheet is a TOML file of at most 256 kB, with up to 500 claims, and 32 layers
+of 4,096 parameters or 200 equations on 4,096 numbers. Several [[problem]]
+tables in a file are a sheet each. A formula has up to 1,000 characters, a
+number up to 40 digits, a power an exponent up to 16. A sheet may take 500,000
+operations, counted before any is done; a larger one is refused whole.
+docs/writing-a-sheet.md has the keys and the formula language, with an example;
+docs/networks.md has networks written as equations: batch norm, attention,
+recurrent ones.
 
 further commands, each with its own --help:
-  gradsheet solve SHEET  the complete worked solution of layers, with remarks where it went astray
+  gradsheet solve SHEET  the complete worked solution of layers, with remarks
+                         where it went astray
   gradsheet show SHEET   how it is read: every equation with its shape
-  gradsheet blind SHEET  the mistakes in layers that a sheet's questions cannot see
+  gradsheet blind SHEET  the mistakes in layers that its questions cannot see
   gradsheet fill SHEET   the sheet with the true values of all that it asks for
   gradsheet new          a fresh exercise in small whole numbers, and its key
-  gradsheet check M:F    whether the derivative rule of a function of arrays is right"""
+  gradsheet check M:F    whether the derivative rule of a function is right"""
 
 CHECKED = """\
-MODULE is a module that can be imported from here, or the path of a .py file. FUNCTION is either
-the function that the rule belongs to, followed by an array for each of its arguments, or one that
-takes nothing and returns a check, a list of them, or a dict of the arguments of check_vjp.
+MODULE is a module that can be imported from here, or the path of a .py file.
+FUNCTION is either the function that the rule belongs to, followed by an array
+for each of its arguments, or one that takes nothing and returns a check, a list
+of them, or a dict of the arguments of check_vjp.
 
 arrays:
   3x4        numbers of that shape, drawn; 5 is a vector, number is a single one
   3:positive positive numbers
   5:int7     whole numbers from 0 to 6, such as indices
   5:bool     a mask
-  x.npy      from a file; data.npz gives all its arrays, by the names of the arguments if they
-             have these, data.npz:x,w two of them
+  x.npy      from a file; data.npz gives all its arrays, by the names of the
+             arguments if they have these, data.npz:x,w two of them
 
-The function that is named is the truth: JAX traces it, and differentiates it. Its rule is one of
---backward, --pair, --torch, --jvp, or its own where it is a jax.custom_vjp or custom_jvp. Names
-without MODULE: are looked for in the same module.
+The function that is named is the truth: JAX traces it, and differentiates it.
+Its rule is one of --backward, --pair, --torch, --jvp, or its own where it is a
+jax.custom_vjp or custom_jvp. Names without MODULE: are looked for in the same
+module.
 
 examples:
   gradsheet check model.py:norm 3x4 4 --backward norm_backward
-  gradsheet check model.py:norm 3x4 4 --pair numpy_model.py:forward numpy_model.py:backward
+  gradsheet check model.py:norm 3x4 4 --pair numpy_model.py:forward \\
+      numpy_model.py:backward
   gradsheet check layers:gelu 2x8 --torch kernels:Gelu --dtype float32
-  gradsheet check layers:embed 10x4 6:int10 --backward embed_backward --wrt table
+  gradsheet check layers:embed 10x4 6:int10 --backward embed_grad --wrt table
   gradsheet check layers:my_custom_vjp_function data.npz
   gradsheet check checks.py:all_of_them --json
 
 exit status:
-  0  every rule is right, as far as floats of its type go, or as far as float32 goes
+  0  every rule is right, as far as floats of its type go, or as float32 goes
   1  a rule is wrong, or floats are too coarse to tell
-  2  there is nothing that can be checked: no such function, arguments that do not fit, a function
-     that JAX cannot trace; or the command was used wrongly"""
+  2  there is nothing that can be checked: no such function, arguments that do
+     not fit, a function that JAX cannot trace; or the command was used wrongly"""
 
 
 def _judge() -> argparse.ArgumentParser:
@@ -217,8 +228,9 @@ def _new() -> argparse.ArgumentParser:
 def _check() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gradsheet check",
-        description="Say whether the derivative rule of a function of arrays is right, exactly "
-        "where floats round nothing; if not, which gradients are wrong, and what they are.",
+        usage="gradsheet check MODULE:FUNCTION [ARRAY ...] [--backward M:F] [options]",
+        description="Say whether the derivative rule of a function of arrays is right, exactly\n"
+        "where floats round nothing; if not, which gradients are wrong, and how.",
         epilog=CHECKED,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -144,7 +144,7 @@ def of_several_meanings(
     """What to raise of a matrix and a vector, an operator `written` between them."""
     ways = f"W {operator} v.T for the same in every row{otherwise}"
     if operator in "*/":
-        ways = "W*v.T to scale the columns, diag(v) @ W to scale the rows, or W @ v"
+        ways = "W @ v for the product, W*v.T to scale the columns, diag(v) @ W to scale the rows"
     return NotRead(
         f"{written} between a {shape_text(matrix)} matrix and a vector of {size} has more than "
         f"one meaning: write {ways}"

@@ -603,8 +603,12 @@ class _Parser:
         bare = re.sub(r"(?<=\d)_\d+$", "", name.removeprefix("d"))  # of an entry written W2_11
         if not self.layers and (hint := self._of_own_names(name)):
             return FormulaError(f"unknown name {name[:40]}: {hint}")
-        kin = [other for other in self.names if other[0] == bare[:1] and bare[1:].isdecimal()]
-        if kin:  # a layer that is not there: the nearest name would be a guess
+        kin = [
+            name[: name.startswith("d")] + other
+            for other in self.names
+            if other[0] == bare[:1] and (bare + "0")[1:].isdecimal() and other[1:].isdecimal()
+        ]
+        if kin:  # a layer that is not there, or none: the nearest name would be a guess
             return FormulaError(f"unknown name {name[:40]}: expected one of {', '.join(kin[:12])}")
         near = self.near(name) if self.suggests else None
         some = f"expected one of {', '.join([*self.names][:12])}, ..., or a name of [notation]"
@@ -616,10 +620,10 @@ class _Parser:
         nothing is known."""
         if name.startswith("d") and self.peek() in ("/", "[") and name[1:] not in self.names:
             return f"there is no {name[1:]} to derive, it is neither given nor defined"
-        entry = re.fullmatch(r"([A-Za-z]+)_?(\d)(\d?)", name)
-        if entry is not None and entry[1] in self.names:
-            indices = ",".join(filter(None, entry.groups()[1:]))
-            return f"write {entry[1]}[{indices}] for an entry"
+        entry = re.fullmatch(r"(d?)([A-Za-z]+)_?(\d)(\d?)", name)
+        if entry is not None and entry[2] in self.names:
+            indices = ",".join(filter(None, entry.groups()[2:]))
+            return f"write {entry[1]}{entry[2]}[{indices}] for an entry"
         if self.peek() == "(":
             alike = _alike(name, [*self.functions, *FUNCTIONS])
             functions = ", ".join([*self.functions, *FUNCTIONS])

@@ -115,11 +115,12 @@ class Writing:
 
     def _slips(self, judgement: Judgement) -> list[tuple[Combination, Slip]]:
         """The slips that explain a number, each with the mistakes before it."""
-        assert judgement.claim.value is not None
-        printed = printed_entries(judgement.claim.value)
+        value = judgement.claim.value
+        assert value is not None
+        size = len(printed_entries(value))
         for chosen, meant in self._meant(judgement):
             with contextlib.suppress(*NO_ANSWER):
-                slips = all_slips(printed, meant) if len(meant) == len(printed) else []
+                slips = all_slips(value, meant) if len(meant) == size else []
                 if slips:
                     return [(chosen, slip) for slip in slips]
         return []

@@ -321,3 +321,9 @@ def printed_entries(value: Value) -> list[Printed]:
     if isinstance(value, Printed):
         return [value]
     return [entry for item in value for entry in printed_entries(item)]
+
+
+def place_text(k: int, value: Value) -> str:
+    """Which entry is so many after the first: 2 of a vector, [1,2] of a matrix."""
+    place = ",".join(str(i + 1) for i in np.unravel_index(k, _shape(value)))
+    return f"[{place}]" if "," in place else place

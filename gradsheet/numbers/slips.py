@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradsheet.numbers.printed import MAX_DIGITS, Printed, significant_digits
+from gradsheet.numbers.printed import (
+    MAX_DIGITS,
+    Printed,
+    Value,
+    place_text,
+    printed_entries,
+    significant_digits,
+)
 from manual.activations import Array
 
 ENOUGH = 4  # digits of a number in which a single wrong one is told from chance
@@ -100,9 +107,10 @@ def _wrong_digits(printed: Printed, size: Any, sign: str) -> Iterator[Slip]:
         yield Slip("digit-missing", f"a digit is missing{sign}")
 
 
-def all_slips(printed: Sequence[Printed], meant: Sequence[Any]) -> list[Slip]:
-    """The slips by which the numbers that were meant become those printed, in
+def all_slips(value: Value, meant: Sequence[Any]) -> list[Slip]:
+    """The slips by which the numbers that were meant become those of a value, in
     all entries that are off."""
+    printed = printed_entries(value)
     pairs = list(zip(printed, meant, strict=True))
     if len(printed) == 1:
         return list(slips(*pairs[0]))
@@ -110,18 +118,20 @@ def all_slips(printed: Sequence[Printed], meant: Sequence[Any]) -> list[Slip]:
     if len(off) == 2:
         a, b = off
         if printed[a].agrees(meant[b]) and printed[b].agrees(meant[a]):
-            return [Slip("entries-swapped", f"entries {a + 1} and {b + 1} are swapped")]
+            both = f"{place_text(a, value)} and {place_text(b, value)}"
+            return [Slip("entries-swapped", f"entries {both} are swapped")]
     alike: dict[str, dict[int, str]] = {}  # the entries with one first slip, and its words
     for k in off:
         slip = next(slips(*pairs[k]), None)
         if slip is None:
             return []
-        alike.setdefault(slip.code, {})[k + 1] = slip.text
+        alike.setdefault(slip.code, {})[k] = slip.text
     words = []
     for code, entries in alike.items():
         text, *more = entries.values()
         every = len(entries) == len(printed)
-        where = "every entry" if every else f"entry {', '.join(map(str, entries))}"
+        places = ", ".join(place_text(k, value) for k in entries)
+        where = "every entry" if every else f"entry {places}"
         words.append(f"{_OF_MANY[code] if more else text} in {where}")
     return [Slip("+".join(alike), "; ".join(words))] if words else []
 

@@ -12,7 +12,7 @@ import pytest
 import gradsheet
 from gradsheet.claims.judgement import LineVerdict
 from gradsheet.claims.sheet import VERDICTS
-from gradsheet.commands.cli import EPILOG, main
+from gradsheet.commands.cli import COMMANDS, EPILOG, main
 from tests.commanding import QUESTIONS, SMALL, made, refused
 from tests.sheets import HOMEWORKS, ROOT
 
@@ -236,6 +236,14 @@ def test_help_tells_of_every_command(capsys):
         main(["--help"])
     out = capsys.readouterr().out
     assert all(f"gradsheet {command}" in out for command in ("solve", "fill", "new", "blind"))
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_help_fits_a_terminal(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
 def test_a_command_that_is_misspelt_or_misplaced_is_told(folder, capsys):

@@ -111,7 +111,7 @@ def test_what_a_formula_means(text, expected):
         ("z1[i+]", "expected an index"),
         ("relu", "relu stands alone, expected relu"),
         ("relux(1)", "did you mean relu"),
-        ("dL/dW9", "unknown name dW9: expected one of W1, W2, W3"),
+        ("dL/dW9", "unknown name dW9: expected one of dW1, dW2, dW3"),
         ("dL", "a derivative is written"),
         ("dL/W2", "a derivative is written"),
         ("d2L/dW2", "unknown name d2L"),

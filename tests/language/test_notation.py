@@ -230,7 +230,7 @@ def test_what_people_type_is_read(head: str, quantity: str, line: str) -> None:
             SQUARE,
             "dyhat/dz1",
             "W2*relu'(z1)",
-            "write W*v.T to scale the columns, diag(v) @ W to scale the rows",
+            "write W @ v for the product, W*v.T to scale the columns, diag(v) @ W to scale",
         ),
         (
             SIGMOID,
