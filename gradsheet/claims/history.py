@@ -140,6 +140,18 @@ class History:
             return (several, True) if lines_follow else (number_alone or several, False)
         return number_alone, False
 
+    def given_behind(self, claim: Claim, point: GraphValues, edits: Any) -> list[Claim]:
+        """The earlier wrong claim that somebody carries on who makes mistakes,
+        those of `point` and `edits`, behind it: one that the working uses, where
+        it uses any. Empty where that does not give the number.
+        """
+        target = target_of(claim.tree, point)
+        wrong = [one for one in self.record.wrong_claims() if one.claim.line < claim.line]
+        used = [one for one in wrong if _is_used(one, claim, point)]
+        before = [one for one in used or reversed(wrong) if one.tensor != target]
+        supposed = _Supposed(self.reach(claim, point), target, (), alone=bool(used), edits=edits)
+        return next(([one.claim] for one in before[:FEW] if supposed.gives_number([one])), [])
+
     def carried(self, claim: Claim, point: GraphValues, working: Sequence[f.Node]) -> bool:
         """Whether lines are what the wrong values that they use make of them."""
         used = [other for other in self.record.wrong_claims() if _is_used(other, claim, point)]
@@ -189,27 +201,29 @@ class _Supposed:
     target: Tensor | None
     working: Sequence[f.Node]
     alone: bool
+    edits: Any = None
 
     def singles(self, wrong: Sequence[WrongClaim]) -> Iterator[tuple[Claim, bool]]:
         """Those given which alone the number is right, and whether the lines follow."""
         for one in itertools.compress(wrong, self._may_give(wrong)):
-            if self._gives_number([one]):
+            if self.gives_number([one]):
                 yield one.claim, self._gives_lines([one])
 
     def several(self, wrong: Sequence[WrongClaim]) -> tuple[list[Claim], bool]:
         """As few as will do together, and whether the lines follow from them."""
-        if not 2 <= len(wrong) <= MAX_TOGETHER or not self._gives_number(wrong):
+        if not 2 <= len(wrong) <= MAX_TOGETHER or not self.gives_number(wrong):
             return [], False
         lines_follow = self._gives_lines(wrong)
         fewest = list(wrong)
         for one in wrong:
             rest = [other for other in fewest if other is not one]
-            if rest and self._gives_number(rest) and self._gives_lines(rest) >= lines_follow:
+            if rest and self.gives_number(rest) and self._gives_lines(rest) >= lines_follow:
                 fewest = rest
         return sorted((other.claim for other in fewest), key=lambda c: c.line), lines_follow
 
-    def _gives_number(self, wrong: Sequence[WrongClaim]) -> bool:
-        return self.reach.has_number(self._carried(wrong))
+    def gives_number(self, wrong: Sequence[WrongClaim]) -> bool:
+        """Whether the number is what the values of wrong claims lead to."""
+        return self.reach.has_number(self._carried(wrong), self.edits)
 
     def _gives_lines(self, wrong: Sequence[WrongClaim]) -> bool:
         """Whether all lines hold then, and the last one gives the number."""

@@ -31,6 +31,8 @@ told.
                     for this one                 written
     8   REPAIR      small changes of a formula   of a formula without a value
                     that make it true            nothing else can be said
+    9   BEHIND      a mistake in the pass, made  it takes a mistake and another
+                    behind an earlier wrong one  one's number
 
 Within row 5 a slip of the pen and a mistake in the pass are told beside each
 other, unless the mistake would spoil what is right: who has printed that has
@@ -69,6 +71,7 @@ class Kind(Enum):
     ARITHMETIC = "arithmetic"
     FORM = "form"
     REPAIR = "repair"
+    BEHIND = "behind a wrong number"
 
 
 RANKS = (
@@ -80,6 +83,7 @@ RANKS = (
     {Kind.ARITHMETIC},
     {Kind.FORM},
     {Kind.REPAIR},
+    {Kind.BEHIND},
 )
 
 

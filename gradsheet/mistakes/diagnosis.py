@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gradsheet.claims.history import History
+from gradsheet.claims.history import FEW, History
 from gradsheet.claims.judgement import Cause, Explanation, Judgement
 from gradsheet.claims.sheet import Claim
 from gradsheet.mistakes.candidate import HALF, RANKS, SURE, Candidate, Kind, are_sure, winners
@@ -22,7 +22,7 @@ from gradsheet.mistakes.probes import Probes
 from gradsheet.mistakes.relations import related
 from gradsheet.mistakes.search import Hypothesis, Search, Statement, search
 from gradsheet.mistakes.simulation import Combination
-from gradsheet.mistakes.stories import Stories
+from gradsheet.mistakes.stories import FITS, Stories
 from gradsheet.mistakes.writing import ARITHMETIC, Writing, said_by
 from gradsheet.network.network import improbable
 from gradsheet.numbers.reasons import OutOfWork
@@ -31,6 +31,7 @@ from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.point import Point
 
 LOOSE = 2  # digits that a number tells less where it is off by rounding
+BEHIND = "the earlier {} is carried on"
 ROUNDED = Explanation("rounding", "rounding on the way", "rounding", "")
 
 
@@ -150,6 +151,7 @@ class _Diagnosis:
             self._arithmetic,
             self._forms,
             self._repairs,
+            self._behind,
         )
         for kinds, way in zip(RANKS, ways, strict=True):
             candidates = list(way(case))
@@ -223,6 +225,22 @@ class _Diagnosis:
             digits = math.inf if self.search.probes is not None else 0.0
             for explanation in repairs(self.search, case.judgement):
                 yield Candidate(Kind.REPAIR, explanation, digits=digits)
+
+    def _behind(self, case: _Case) -> Iterator[Candidate]:
+        """A mistake behind an earlier wrong number, where it tells more than
+        chance would."""
+        if case.statement is None or case.judgement.verdict != "wrong":
+            return
+        fitting = self.search.behind(case.statement)
+        digits = case.statement.digits - math.log10(FEW)
+        for chosen in self.stories.narrow(case.statement, [chosen for chosen, _ in fitting]):
+            given = next(claims for other, claims in fitting if other == chosen)
+            if (beyond := self.stories.beyond(chosen, digits)) >= FITS:
+                yield Candidate(
+                    Kind.BEHIND,
+                    Explanation.together([self._named(chosen), _carried_on(given, BEHIND)]),
+                    digits=beyond,
+                )
 
     # What they are made of
 
@@ -316,9 +334,9 @@ class _Diagnosis:
         return causes.pop() if len(causes) == 1 else ()
 
 
-def _carried_on(claims: Sequence[Claim]) -> Explanation:
+def _carried_on(claims: Sequence[Claim], told: str = "right given the earlier {}") -> Explanation:
     """What follows from earlier claims, as it is told."""
-    code, earlier, lines = "carried-on", "right given the earlier ", "what it follows from, "
-    earlier += " and ".join(f"{claim.quantity} (line {claim.line})" for claim in claims)
-    lines += " and ".join(f"line {claim.line}" for claim in claims)
-    return Explanation(code, earlier, code, lines)
+    earlier = " and ".join(f"{claim.quantity} (line {claim.line})" for claim in claims)
+    lines = " and ".join(f"line {claim.line}" for claim in claims)
+    code = "carried-on"
+    return Explanation(code, told.format(earlier), code, f"what it follows from, {lines}")

@@ -18,6 +18,7 @@ from gradsheet.claims.comparison import agree_at, printed_value, truths_at
 from gradsheet.claims.following import follow_work
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import QUOTES, Judgement
+from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
 from gradsheet.mistakes.layer_values import Carried
@@ -410,6 +411,19 @@ class Search:
                     loose.append(among[row])
         spoilt = self._spoilt(self.simulation.run(tuple(loose))) if loose else []
         return [chosen for chosen, spoils in zip(loose, spoilt, strict=True) if not spoils]
+
+    def behind(self, statement: Statement) -> list[tuple[Combination, list[Claim]]]:
+        """Single mistakes that give a number behind an earlier wrong value, which
+        is carried on, each with the claim of that; none that spoils a right claim."""
+        judgement, history, found = statement.judgement, self.history, []
+        if history is None or not judgement.own or not statement.is_of_number:
+            return []
+        for number in self._relevant(statement):
+            altered, edits = self.simulation.altered((number,))
+            with contextlib.suppress(*NO_ANSWER):
+                if given := history.given_behind(judgement.claim, altered, edits):
+                    found.append(((number,), given))
+        return [one for one in found if not self.spoils(one[0])]
 
     def spoils(self, chosen: Combination) -> int:
         """How many right claims some mistakes would spoil."""

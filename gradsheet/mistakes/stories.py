@@ -115,7 +115,7 @@ class Stories:
                 rank = (size, *story.rank()[1:])
                 equal = [h.chosen for h in statement.fits if h.rank() == rank]
                 others = [c for c in equal if c not in enough and confirm(c, statement)]
-                return self._narrow(statement, enough + others)
+                return self.narrow(statement, enough + others)
         return []
 
     def alone(self, statement: Statement) -> list[Hypothesis]:
@@ -134,20 +134,20 @@ class Stories:
             tells = self._tells(chosen, self.digits(hypothesis.explains))
             if tells and self.search.confirm(chosen, statement):
                 best.append(hypothesis)
-        narrow = self._narrow(statement, [hypothesis.chosen for hypothesis in best])
+        narrow = self.narrow(statement, [hypothesis.chosen for hypothesis in best])
         return [hypothesis for hypothesis in best if hypothesis.chosen in narrow]
 
     def loosely(self, statement: Statement) -> list[Combination]:
         """Stories, or else single mistakes, that give a number but for rounding."""
         loosely = self.search.loosely
-        return loosely(statement, self.combinations) or self._narrow(
+        return loosely(statement, self.combinations) or self.narrow(
             statement, loosely(statement, self.search.simulation.singles)
         )
 
-    def _narrow(
+    def narrow(
         self, statement: Statement, combinations: Sequence[Combination]
     ) -> list[Combination]:
-        """Without those that only make another's mistakes in further layers, or
+        """Combinations without those that only make another's mistakes in further layers, or
         are another in other words."""
         simulation = self.search.simulation
         some = [b for b in combinations if not any(self._is_within(a, b) for a in combinations)]

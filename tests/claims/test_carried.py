@@ -450,3 +450,12 @@ def test_a_number_that_its_line_gives_with_a_wrong_value_is_no_arithmetic_slip()
     assert "arithmetic" not in found.all_messages()
     _, slipped = judgements(RECURRENT, ("h[2]", "0.9586"), ("dL/du", "-0.0077", line))
     assert "its own last line gives -0.006822, not -0.0077" in slipped.messages
+
+
+def test_a_mistake_behind_a_wrong_value_is_named_with_it() -> None:
+    """dL/du is (h[2] - y)(1 - h[2]^2)x[2] with the wrong h[2]: what comes over h[1] is missing."""
+    _, found = judgements(RECURRENT, ("h[2]", "0.9586"), ("dL/du", "-0.0067139"))
+    assert "held-constant+carried-on" in codes(found)
+    assert found.explanations[0].text.endswith("; and the earlier h[2] (line 6) is carried on")
+    _, few = judgements(RECURRENT, ("h[2]", "0.9586"), ("dL/du", "-0.0067"))
+    assert codes(few) == [], "so few digits tell nothing"

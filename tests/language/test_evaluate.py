@@ -222,7 +222,11 @@ def test_the_value_of_a_formula(text: str, expected: Any) -> None:
         ("u**(-1/3)", DivisionByZero, "a division by 0"),
         ("k2(v)", NotRead, "k2 gives an array of 3 for a number"),
         ("x + v", NotRead, r"write W \+ v.T for the same in every row"),
-        ("x*v", NotRead, r"write W @ v for the product, W\*v.T to scale the columns, diag\(v\) @ W to scale"),
+        (
+            "x*v",
+            NotRead,
+            r"write W @ v for the product, W\*v.T to scale the columns",
+        ),
         ("cube.T", NotRead, ".T of an array of 3 axes"),
         ("L[1]", EvaluationError, r"L\[1\] has 1 indices, L has 0 axes"),
     ],
