@@ -161,6 +161,7 @@ def _on_given_data(
 def assert_right(fn: Callable[..., Any], *args: Any, **options: Any) -> None:
     """Raise AssertionError with the report unless a backward pass is right. The
     arguments are those of `check`."""
+    __tracebackhide__ = True
     require_right(check(fn, *args, **options), "the backward pass")
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from gradsheet.checking.causes import BrokenStep, Naming
 from gradsheet.checking.probes import Data
 from gradsheet.claims.judgement import AND
-from gradsheet.language.shown import clean
+from gradsheet.language.shown import clean, short
 
 WIDTH = 80
+_MOST_NAMES = 200  # characters of the names of what is wrong
 _MOST_SHOWN = 4  # of mistakes that do equally well
 VERDICTS = ("yes", "rounded", "untold", "no")
 
@@ -124,10 +125,14 @@ class Check:
 
 
 def require_right(result: Any, what: str) -> None:
-    """Raise AssertionError with the report of a check that is not right."""
+    """Raise AssertionError with the report of a check that is not right; its
+    first line, which is all that pytest's summary shows, says what is wrong."""
+    __tracebackhide__ = True  # pytest shows the caller's line, not these
     if not result.right:
         verdict = "is wrong" if result.verdict == "wrong" else "cannot be told to be right"
-        raise AssertionError(f"{what} {verdict}\n{result}")
+        reason = short(", ".join(result.wrong), _MOST_NAMES) or "".join(result.faults[:1])
+        head = f"{what} {verdict}" + (f": {reason}" if reason else "")
+        raise AssertionError(f"{head}\n{result}")
 
 
 # The report

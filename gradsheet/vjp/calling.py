@@ -19,6 +19,11 @@ from manual.activations import Array
 
 Answers = list[Array | None]
 KINDS = ("backward", "pair", "torch_function", "jvp", "rules")
+_CALLED = {
+    "backward": "backward(args, cotangent)",
+    "pair": "forward(*args), then backward(cotangent, cache)",
+    "jvp": "jvp(args, tangents)",
+}
 
 
 @dataclass
@@ -94,13 +99,18 @@ class Rule:
         except (KeyboardInterrupt, Misbehaved):
             raise
         except BaseException as error:  # somebody's code may even exit
-            raise Misbehaved(f"it raises {in_one_line(error)}") from error
+            raise Misbehaved(f"it raises {in_one_line(error)}{self._is_called}") from error
         changed = [
             name for name, old in before.items() if not equal(plain_array(watched[name]), old)
         ]
         if changed:
             self.accuse(f"it writes into {', '.join(changed)}, which it is given")
         return answer
+
+    @property
+    def _is_called(self) -> str:
+        """What stands behind a fault that may come of another order of arguments."""
+        return f"; it is called as {_CALLED[self.kind]}" if self.kind in _CALLED else ""
 
     # The forms
 
@@ -221,7 +231,7 @@ class Rule:
             names = ", ".join(dict.fromkeys(leaf.name for leaf in self.program.inputs))
             raise Misbehaved(
                 f"it returns {len(parts)} gradients, expected {len(arguments)}, one an argument, "
-                f"None where there is none: {names}"
+                f"None where there is none: {names}{self._is_called}"
             )
         found: list[Any] = [None] * len(self.program.inputs)
         for k, part in enumerate(parts):
@@ -298,6 +308,10 @@ def _kind_of(value: Any) -> str:
     return f"a {type(value).__name__}" if value is not None else "None"
 
 
+class NoRule(TypeError):
+    """There is nothing to judge."""
+
+
 def rule_of(
     f: Callable[..., Any],
     forms: Mapping[str, Any],
@@ -305,20 +319,18 @@ def rule_of(
     like: Sequence[Any],
     dtype: str,
 ) -> Rule:
-    """The one rule that the caller gives.
+    """The one rule that the caller gives, or those that f has in it.
 
     Raises TypeError where it is none or several, or nothing that can be called.
     """
     chosen = {kind: fn for kind, fn in forms.items() if fn is not None}
-    if not chosen and isinstance(f, jax.custom_vjp | jax.custom_jvp):
+    if not chosen and program.ruled:
         return Rule("rules", f, program, like, dtype)
+    expected = "expected one of backward=, pair=, torch_function=, jvp="
+    if not chosen:
+        raise NoRule(f"no rule is given, {expected}; a jax.custom_vjp may stand alone")
     if len(chosen) != 1:
-        found = " and ".join(f"{kind}=" for kind in chosen) or "no rule"
-        are = "are" if chosen else "is"
-        raise TypeError(
-            f"{found} {are} given, expected one of backward=, pair=, torch_function=, jvp=; a "
-            "jax.custom_vjp may stand alone"
-        )
+        raise TypeError(f"{' and '.join(f'{kind}=' for kind in chosen)} are given, {expected}")
     (kind, fn), *_ = chosen.items()
     if kind == "pair":
         is_pair = isinstance(fn, tuple | list) and len(fn) == 2 and all(map(callable, fn))

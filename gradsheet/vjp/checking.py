@@ -81,4 +81,6 @@ def check_vjp(
 def assert_vjp(f: Callable[..., Any], *args: Any, **options: Any) -> None:
     """Raise AssertionError with the report unless a rule is right. The
     arguments are those of `check_vjp`."""
-    require_right(check_vjp(f, *args, **options), "the derivative rule")
+    __tracebackhide__ = True
+    check = check_vjp(f, *args, **options)
+    require_right(check, f"the derivative rule {check.rule}")

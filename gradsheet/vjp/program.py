@@ -8,6 +8,7 @@ as what its forward pass computes: a rule is what is judged, and not what judges
 """
 
 import contextlib
+import functools
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,15 @@ from manual.activations import Array
 
 _RULED = ("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_jvp_call")
 _CALLED = ("jaxpr", "call_jaxpr", "fun_jaxpr", "cond_jaxpr", "body_jaxpr", "branches")
+INDEXED = "TypeError: Indexer must have integer"  # JAX's, of floats as an index
+NOTE = "gradsheet: "  # before what is added to an exception of JAX
+_ADVICE = {  # by how the exception begins
+    "TracerArrayConversionError": "write it with jax.numpy in place of numpy",
+    "TracerBoolConversionError": "write jnp.where(...) in place of if",
+    "ConcretizationTypeError": "numbers that decide a shape are settings: give them in kwargs",
+    "TracerIntegerConversionError": "write jnp.take, or give a setting in kwargs",
+    INDEXED: "an index is made of floats: give whole numbers",
+}
 _LIBRARIES = ("jax/", "jax\\")  # whose own rules are kept: jax.nn.relu is 0 at 0
 
 
@@ -46,7 +56,8 @@ class Leaf:
 @dataclass(frozen=True, eq=False)
 class Traced:
     """f with its arguments' structure. `inputs` and `outputs` are the arrays;
-    `asked` are the places of those inputs by which gradients are asked for."""
+    `asked` are the places of those inputs by which gradients are asked for;
+    `ruled` names the functions in it that had rules of their own."""
 
     f: Callable[..., Any]
     kwargs: Mapping[str, Any]
@@ -56,6 +67,7 @@ class Traced:
     arguments_tree: Any
     result_tree: Any
     forward: ClosedJaxpr
+    ruled: tuple[str, ...] = ()
 
     @cached_property
     def moved(self) -> tuple[int, ...]:
@@ -188,7 +200,8 @@ def program_of(
     """Trace a function at arguments like these.
 
     Raises TypeError where an argument is no array, ValueError where there is
-    nothing to ask for, and whatever JAX raises where it cannot trace f.
+    nothing to ask for, and whatever JAX raises where it cannot trace f, with a
+    note of what to write where that is known.
     """
     paths, tree = jax.tree_util.tree_flatten_with_path(tuple(arguments))
     names = names_of(f, len(arguments))
@@ -196,6 +209,7 @@ def program_of(
     homes = [path[0].idx for path, _ in paths]
     chosen = _chosen(wrt, names)
     asked = tuple(k for k, leaf in enumerate(inputs) if leaf.is_float and homes[k] in chosen)
+    _refuse_settings(f, names)
     if not asked:
         raise ValueError("none of the arguments has floats: there is nothing to differentiate by")
 
@@ -203,8 +217,13 @@ def program_of(
         return f(*jax.tree.unflatten(tree, arrays), **kwargs)
 
     with exactly():
-        closed, shapes = jax.make_jaxpr(run, return_shape=True)(*map(abstract, inputs))
-        closed = without_rules(closed)
+        try:
+            traced, shapes = jax.make_jaxpr(run, return_shape=True)(*map(abstract, inputs))
+        except Exception as error:
+            if advice := _advice(error, dict(zip(names, arguments, strict=True))):
+                error.add_note(f"{NOTE}{advice}")
+            raise
+        closed, ruled = without_rules(traced), tuple(dict.fromkeys(_ruled_in(traced.jaxpr)))
     found, result_tree = jax.tree_util.tree_flatten_with_path(shapes)
     outputs = tuple(
         Leaf(f"out{jax.tree_util.keystr(path)}", tuple(s.shape), s.dtype) for path, s in found
@@ -213,7 +232,41 @@ def program_of(
         raise ValueError(
             "the function returns no array of floats: there is nothing to differentiate"
         )
-    return Traced(f, kwargs, inputs, outputs, asked, tree, result_tree, closed)
+    return Traced(f, kwargs, inputs, outputs, asked, tree, result_tree, closed, ruled)
+
+
+def _refuse_settings(f: Callable[..., Any], names: Sequence[str]) -> None:
+    """Raise TypeError where an argument is one that a custom rule of f takes as
+    a setting."""
+    settings = [names[k] for k in getattr(f, "nondiff_argnums", ()) if k < len(names)]
+    if settings:
+        name, of = settings[0], function_name(f)
+        raise TypeError(
+            f"{name} is among the nondiff_argnums of {of}, a setting: give it in "
+            f"kwargs={{{name!r}: ...}}, or bind it, functools.partial({of}, ...)"
+        )
+
+
+def _advice(error: Exception, arguments: Mapping[str, Any]) -> str:
+    """What to write in place of what JAX cannot trace; empty where nobody knows."""
+    text = f"{type(error).__name__}: {error}"
+    advice = next((words for start, words in _ADVICE.items() if text.startswith(start)), "")
+    numbers = [
+        name
+        for name, value in arguments.items()
+        if isinstance(value, list) and all(isinstance(n, int | float) for n in value)
+    ]
+    if numbers and not advice:
+        name = numbers[0]
+        advice = f"{name} is a list, of which each number is an argument: write np.array({name})"
+    return advice
+
+
+def function_name(f: Any) -> str:
+    """What a function is called, also with some arguments bound."""
+    while isinstance(f, functools.partial):
+        f = f.func
+    return str(getattr(f, "__name__", type(f).__name__))
 
 
 def names_of(f: Callable[..., Any], count: int) -> list[str]:
@@ -283,6 +336,16 @@ def without_rules(closed: ClosedJaxpr) -> ClosedJaxpr:
         return without_rules(next(iter(_inner(equation))))
 
     return rewritten(closed, without)
+
+
+def _ruled_in(jaxpr: Any) -> Iterator[str]:
+    """The names of the functions with rules of somebody's that a program calls."""
+    for equation in jaxpr.eqns:
+        if _is_ruled(equation):
+            yield name_of(equation.params) or equation.primitive.name
+        else:
+            for inner in called(equation):
+                yield from _ruled_in(inner)
 
 
 def rewritten(closed: ClosedJaxpr, called: Callable[[Any], ClosedJaxpr | None]) -> ClosedJaxpr:

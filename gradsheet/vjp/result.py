@@ -32,13 +32,15 @@ class VJPCheck:
         result.right, result.verdict     # False, "wrong"
         result.mistakes                  # ["x: everywhere the negative of the truth"]
 
-    `arguments` has an entry for each array that was asked for; `faults` what
-    the rule does that it should not; `mistakes` what the wrong arrays are, the
-    likeliest first; `coverage` which entries were tested, and `probes` the
-    numbers at which they were; `remarks` what else there is to say.
+    `rule` is what the rule is called, and of which function it is; `arguments`
+    has an entry for each array that was asked for; `faults` what the rule does
+    that it should not; `mistakes` what the wrong arrays are, the likeliest
+    first; `coverage` which entries were tested, and `probes` the numbers at
+    which they were, "probe 1" first; `remarks` what else there is to say.
     """
 
     title: str
+    rule: str = ""
     arguments: list[Judged] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)
@@ -55,6 +57,11 @@ class VJPCheck:
         if self.faults or not verdicts or "wrong" in verdicts:
             return "wrong"
         return next((v for v in ("untold", "rounded") if v in verdicts), "right")
+
+    @property
+    def wrong(self) -> list[str]:
+        """The names of the arrays that are not right."""
+        return [j.name for j in self.arguments if j.verdict not in ("right", "rounded")]
 
     @property
     def right(self) -> bool:
@@ -99,6 +106,9 @@ def _report(check: VJPCheck) -> Iterator[str]:
         yield from laid_out("remark   ", remark)
     for head, mistake in zip(_heads(check), check.mistakes, strict=True):
         yield from laid_out(f"{head:9}", mistake)
+    are_off = any(j.verdict == "wrong" and j.difference is not None for j in check.arguments)
+    if are_off and not check.mistakes and not check.faults:
+        yield "no mistake was found that explains it"
     yield check.verdict
 
 

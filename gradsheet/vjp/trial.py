@@ -15,7 +15,7 @@ from gradsheet.vjp.calling import Answer, Rule, rule_of
 from gradsheet.vjp.comparing import Observed, covered, forward_fault, judged
 from gradsheet.vjp.naming import named
 from gradsheet.vjp.probes import probes, structure_of
-from gradsheet.vjp.program import Leaf, program_of
+from gradsheet.vjp.program import Leaf, function_name, program_of
 from gradsheet.vjp.result import VJPCheck
 from gradsheet.vjp.truth import NoTruth, Probe, ProbeTruth, truth_at
 from manual.activations import Array
@@ -83,7 +83,12 @@ class RuleTrial:
         """What was found; `between`: at a kink any gradient between those on
         its sides is right."""
         rule, leaves = self.rule, self.rule.wanted
-        check = VJPCheck(self._title(), probes=[one.truth.probe for one in self.seen])
+        name, shapes = self._name(), self._shapes()
+        check = VJPCheck(
+            f"{_FORMS[rule.kind]} {name}: {shapes}; {rule.dtype}",
+            rule=name,
+            probes=[one.truth.probe for one in self.seen],
+        )
         if self.seen:
             check.coverage = self._coverage(leaves)
             for k, leaf in enumerate(leaves):
@@ -91,6 +96,7 @@ class RuleTrial:
                 check.arguments.append(row)
                 check.remarks += remarks
             forward_fault(rule, self.seen)
+        check.remarks += self._not_judged()
         types = {name for one in self.seen for name in one.answer.types.values()} - {rule.dtype}
         for leaf, array in zip(rule.program.inputs, self.example, strict=True):
             if leaf.is_float and (structure := structure_of(array)):
@@ -112,20 +118,33 @@ class RuleTrial:
                 check.remarks.append(f"{UNSEARCHED}: {in_one_line(error)}")
         return check
 
+    def _not_judged(self) -> list[str]:
+        """What is said of arguments without a derivative."""
+        kinds: dict[str, list[str]] = {}
+        for leaf in self.rule.program.inputs:
+            if not leaf.is_float:
+                words = "true or false" if leaf.dtype == bool else "whole numbers"
+                kinds.setdefault(words, []).append(leaf.name)
+        return [f"{', '.join(names)}: {words}, not judged" for words, names in kinds.items()]
+
     def _is_unreadable(self, k: int) -> bool:
         """Whether there is something in place of an array."""
         name = self.rule.wanted[k].name
         return any(one.answer.asked[k] is None and name in one.answer.faults for one in self.seen)
 
-    def _title(self) -> str:
-        rule, program = self.rule, self.rule.program
-        fn = rule.fn[1] if rule.kind == "pair" else rule.fn
-        name, of = (getattr(g, "__name__", type(g).__name__) for g in (fn, program.f))
-        shapes = ", ".join(
-            f"{leaf.name} {'x'.join(map(str, leaf.shape)) or 'a number'}" for leaf in program.inputs
+    def _name(self) -> str:
+        """What the rule is called, and the function that it belongs to."""
+        rule, of = self.rule, function_name(self.rule.program.f)
+        name = ", ".join(rule.program.ruled)
+        if rule.kind != "rules":
+            name = function_name(rule.fn[1] if rule.kind == "pair" else rule.fn)
+        return f"{name} of {of}" if name != of else name
+
+    def _shapes(self) -> str:
+        return ", ".join(
+            f"{leaf.name} {'x'.join(map(str, leaf.shape)) or 'a number'}"
+            for leaf in self.rule.program.inputs
         )
-        what = f"{name} of {of}" if name != of else name
-        return f"{_FORMS[rule.kind]} {what}: {shapes}; {rule.dtype}"
 
     def _coverage(self, leaves: Sequence[Leaf]) -> str:
         kinds = [one.truth.probe.words for one in self.seen]

@@ -61,6 +61,14 @@ def test_what_is_0_needs_no_other_words():
     assert report.mistakes == ["x, w: 0 everywhere"]
 
 
+def test_of_a_mistake_that_nobody_explains():
+    draw = np.random.default_rng(0).normal(size=X.shape)
+    report = str(gradsheet.check_vjp(tilted, X, W, backward=lambda args, d: (draw, draw[0])))
+    assert report.endswith("\nno mistake was found that explains it\nwrong")
+    report = str(gradsheet.check_vjp(tilted, X, W, backward=lambda args, d: 1))
+    assert "explains it" not in report  # a fault does
+
+
 def test_of_single_entries():
     def backward(args, d):
         x, w = args

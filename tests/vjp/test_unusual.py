@@ -1,5 +1,6 @@
 """What people hand in that is no answer, and what they are told."""
 
+import functools
 import sys
 
 import jax
@@ -41,7 +42,8 @@ def where_of(backward, name: str) -> str:
 def test_another_number_of_gradients(returned, count: int) -> None:
     (fault,) = faults_of(lambda args, g: returned(right(args, g)[0]))
     assert fault == (
-        f"it returns {count} gradients, expected 2, one an argument, None where there is none: x, W"
+        f"it returns {count} gradients, expected 2, one an argument, None where there is none: "
+        "x, W; it is called as backward(args, cotangent)"
     )
 
 
@@ -125,7 +127,7 @@ def test_an_exception_has_the_line_of_the_rule() -> None:
     line = backward.__code__.co_firstlineno + 1
     (fault,) = faults_of(backward)
     assert fault.startswith("it raises ValueError: matmul: ")
-    assert fault.endswith(f"(test_unusual.py:{line})")
+    assert fault.endswith(f"(test_unusual.py:{line}); it is called as backward(args, cotangent)")
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,24 @@ def test_an_exception_has_the_line_of_the_rule() -> None:
 def test_whatever_is_raised_is_a_fault(raised, words: str) -> None:
     (fault,) = faults_of(lambda args, g: raised())
     assert fault.startswith(words)
+
+
+def test_a_rule_in_the_form_of_another() -> None:
+    """What a pair's backward pass takes is not what one alone does."""
+
+    def of_pair(g, cache):
+        x, W = cache
+        return g @ W, g.T @ x
+
+    def alone(args, g):
+        x, W = args
+        return g @ W, g.T @ x
+
+    (fault,) = faults_of(of_pair)
+    assert fault.endswith("; it is called as backward(args, cotangent)")
+    pair = (lambda x, W: (x @ W.T, (x, W)), alone)
+    (fault,) = gradsheet.check_vjp(matmul, X, W, pair=pair).faults
+    assert fault.endswith("; it is called as forward(*args), then backward(cotangent, cache)")
 
 
 def test_keys_of_the_keyboard_are_no_fault() -> None:
@@ -240,6 +260,88 @@ def test_what_jax_cannot_trace() -> None:
         gradsheet.check_vjp(lambda x: np.sin(np.asarray(x)), X, backward=right)
     with pytest.raises(jax.errors.TracerBoolConversionError):
         gradsheet.check_vjp(lambda x: x if x.sum() > 0 else -x, X, backward=right)
+
+
+def notes_of(f, *args) -> list[str]:
+    with pytest.raises(Exception) as raised:  # noqa: PT011
+        gradsheet.check_vjp(f, *args, backward=right)
+    return [note for note in raised.value.__notes__ if note.startswith("gradsheet: ")]
+
+
+def test_what_to_write_in_place_of_what_jax_cannot_trace() -> None:
+    (note,) = notes_of(lambda x: x if x.sum() > 0 else -x, X)
+    assert note == "gradsheet: write jnp.where(...) in place of if"
+    (note,) = notes_of(lambda x, rows: x[rows], X, np.ones(2))
+    assert note == "gradsheet: an index is made of floats: give whole numbers"
+    (note,) = notes_of(lambda x, rows: x[jnp.abs(rows)], X, [0, 1])
+    assert note.endswith(
+        "rows is a list, of which each number is an argument: write np.array(rows)"
+    )
+    assert not notes_of(lambda x, w: x @ w, X, X)  # two shapes of which nobody knows more
+
+
+def test_what_has_no_derivative_is_said() -> None:
+    def f(x, rows, mask):
+        return jnp.where(mask, x, 0)[rows]
+
+    check = gradsheet.check_vjp(
+        f, X[0], np.array([0, 2]), np.ones(3, bool), backward=lambda args, g: (g, None, None)
+    )
+    assert check.remarks[:2] == [
+        "rows: whole numbers, not judged",
+        "mask: true or false, not judged",
+    ]
+
+
+# Rules inside of a function
+
+
+@jax.custom_vjp
+def cube(x):
+    return x**3
+
+
+cube.defvjp(lambda x: (x**3, x), lambda x, g: (3 * g * x**2,))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def scaled(x, k):
+    return k * x
+
+
+scaled.defvjp(lambda x, k: (k * x, None), lambda k, kept, g: (k * g,))
+
+
+@pytest.mark.parametrize(
+    ("f", "name"),
+    [
+        (jax.jit(cube), "cube"),
+        (functools.partial(cube), "cube"),
+        (functools.partial(scaled, k=2.0), "scaled"),
+        (lambda x: 2 * cube(scaled(x, 3.0)), "scaled, cube of <lambda>"),
+    ],
+    ids=["jit", "partial", "a setting", "two inside"],
+)
+def test_rules_inside_are_judged(f, name) -> None:
+    check = gradsheet.check_vjp(f, X)
+    assert check.verdict == "right", check
+    assert check.title == f"derivative rule {name}: x 2x3; float64"
+
+
+def test_a_wrong_rule_inside_shows() -> None:
+    @jax.custom_vjp
+    def square(x):
+        return x * x
+
+    square.defvjp(lambda x: (x * x, x), lambda x, g: (g * x,))
+    check = gradsheet.check_vjp(lambda x: 3 * square(x).sum(0), X)
+    assert check.mistakes[0] == "x: everywhere 1/2 = 0.5 times the truth"
+
+
+def test_a_setting_of_a_rule_is_no_argument() -> None:
+    assert gradsheet.check_vjp(scaled, X, kwargs={"k": 3.0}).verdict == "right"
+    with pytest.raises(TypeError, match=r"k is among .* of scaled, a setting: give it in kwargs="):
+        gradsheet.check_vjp(scaled, X, 3.0)
 
 
 def test_cotangents_of_ones_own() -> None:
@@ -354,8 +456,23 @@ def test_at_no_probe_is_there_a_truth() -> None:
 
 def test_assert_vjp() -> None:
     gradsheet.assert_vjp(matmul, X, W, backward=right)
-    with pytest.raises(AssertionError, match="the derivative rule is wrong\nbackward pass"):
-        gradsheet.assert_vjp(matmul, X, W, backward=lambda a, g: right(a, -g))
+
+    def backward(args, g):
+        return right(args, -g)
+
+    with pytest.raises(AssertionError) as raised:
+        gradsheet.assert_vjp(matmul, X, W, backward=backward)
+    head = "the derivative rule backward of matmul is wrong: x, W"
+    assert str(raised.value).startswith(f"{head}\nbackward pass backward of matmul: ")
+    with pytest.raises(AssertionError, match=r"^the derivative rule .* is wrong: it raises KeyErr"):
+        gradsheet.assert_vjp(matmul, X, W, backward=lambda a, g: {}["W"])
+
+
+def test_pytest_shows_no_frames_of_gradsheet() -> None:
+    with pytest.raises(AssertionError) as raised:
+        gradsheet.assert_vjp(matmul, X, W, backward=lambda a, g: None)
+    shown = raised.traceback.filter(raised)
+    assert [entry.path.name for entry in shown] == ["test_unusual.py"]
 
 
 @pytest.mark.parametrize(
