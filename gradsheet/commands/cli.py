@@ -64,15 +64,16 @@ of them, or a dict of the arguments of check_vjp.
 
 arrays:
   3x4        numbers of that shape, drawn; 5 is a vector, number is a single one
-  3:positive positive numbers
-  5:int7     whole numbers from 0 to 6, such as indices
+  3:positive positive numbers; 3:unit numbers between 0 and 1
+  5:int7     whole numbers from 0 to 6, such as indices; 5:int7,-100 with some
+             entries of -100, such as labels that are to be ignored
   5:bool     a mask
   x.npy      from a file; data.npz gives all its arrays, by the names of the
              arguments if they have these, data.npz:x,w two of them
 
 The function that is named is the truth: JAX traces it, and differentiates it.
 Its rule is one of --backward, --pair, --torch, --jvp, or its own where it is a
-jax.custom_vjp or custom_jvp. Names without MODULE: are looked for in the same
+jax.custom_vjp or custom_jvp, or has some in it. Names without MODULE: are looked for in the same
 module.
 
 examples:
@@ -81,14 +82,16 @@ examples:
       numpy_model.py:backward
   gradsheet check layers:gelu 2x8 --torch kernels:Gelu --dtype float32
   gradsheet check layers:embed 10x4 6:int10 --backward embed_grad --wrt table
+  gradsheet check losses:cross_entropy 5x7 5:int7,-1 --kwarg ignore_index=-1 \\
+      --pair forward backward
   gradsheet check layers:my_custom_vjp_function data.npz
   gradsheet check checks.py:all_of_them --json
 
 exit status:
   0  every rule is right, as far as floats of its type go, or as float32 goes
   1  a rule is wrong, or floats are too coarse to tell
-  2  there is nothing that can be checked: no such function, arguments that do
-     not fit, a function that JAX cannot trace; or the command was used wrongly"""
+  2  something cannot be checked: no such function, arguments that do not fit,
+     a function that JAX cannot trace; or the command was used wrongly"""
 
 
 def _judge() -> argparse.ArgumentParser:
@@ -254,7 +257,15 @@ def _check() -> argparse.ArgumentParser:
     parser.add_argument(
         "--wrt", metavar="NAME,...", help="by which arguments; left out, by all of floats"
     )
+    parser.add_argument(
+        "--kwarg",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a setting, a value of Python; once or more",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    parser.add_argument("--junit", metavar="FILE", help="write JUnit XML, a test case a check")
     return parser
 
 

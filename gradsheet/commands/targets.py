@@ -9,7 +9,7 @@ import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -24,8 +24,17 @@ MOST = 300  # characters of somebody else's message
 MOST_ENTRIES = 10_000_000
 _PACKAGE = str(Path(__file__).parents[1])
 _LIBRARIES = (_PACKAGE, sysconfig.get_path("stdlib"), "site-packages", "<frozen")
-_SHAPES = "a shape (3x4, 5, number; 5:int7 whole numbers below 7, 5:bool, 3:positive), "
+_SHAPES = "a shape (3x4, 5, number; 5:int7 whole numbers below 7, 5:int7,-100 with some of -100, "
+_SHAPES += "5:bool, 3:positive, 3:unit), "
 _SHAPES += "or a file (x.npy, data.npz, data.npz:x,w)"
+
+
+_KINDS: dict[str | None, Callable[[np.random.Generator, tuple[int, ...]], Any]] = {
+    None: lambda draw, shape: draw.normal(size=shape),
+    "positive": lambda draw, shape: draw.uniform(0.25, 2.25, shape),
+    "unit": lambda draw, shape: draw.uniform(1 / 16, 15 / 16, shape),
+    "bool": lambda draw, shape: draw.integers(0, 2, shape).astype(bool),
+}
 
 
 class TargetError(ValueError):
@@ -205,22 +214,27 @@ def _of_archive(path: str, keys: Sequence[str], names: Sequence[str]) -> list[Ar
 
 def _drawn(word: str, draw: np.random.Generator) -> Array:
     """An array of a shape, drawn; the same whenever it is asked for."""
-    match = re.fullmatch(r"(number|\d+(?:x\d+)*)(?::(int[1-9]\d*|bool|positive))?", word)
-    if match is None:
+    match = re.fullmatch(r"(number|\d+(?:x\d+)*)(?::(.*))?", word)
+    sizes, kind = match.groups() if match else ("", None)
+    whole = re.fullmatch(r"int([1-9]\d*)((?:,-?\d+)*)", kind or "")
+    if not sizes or not (kind in _KINDS or whole):
         raise TargetError(f"{word!a} is no array, expected {_SHAPES}")
-    sizes, kind = match.groups()
     shape = () if sizes == "number" else tuple(map(int, sizes.split("x")))
     entries = 1
     for size in shape:
         entries *= size
     if not 0 < entries <= MOST_ENTRIES:
         raise TargetError(f"{word!a} has {entries:,} entries, expected 1 to {MOST_ENTRIES:,}")
-    if kind is None:
-        return np.asarray(draw.normal(size=shape))
-    if kind == "positive":
-        return np.asarray(draw.uniform(0.25, 2.25, shape))
-    if kind == "bool":
-        return np.asarray(draw.integers(0, 2, shape).astype(bool))
-    if int(kind[3:]) >= 2**31:
+    if whole is None:
+        return np.asarray(_KINDS[kind](draw, shape))
+    above, others = int(whole[1]), [int(n) for n in whole[2].split(",") if n]
+    if max(above, *map(abs, others), 0) >= 2**31:
         raise TargetError(f"{word!a} goes beyond {2**31 - 1:,}, expected less")
-    return np.asarray(draw.integers(0, int(kind[3:]), shape))
+    found = draw.integers(0, above, shape)
+    if len(others) > found.size:
+        raise TargetError(f"{word!a} has more numbers than entries")
+    # A quarter of the entries: each of them occurs, and so do others.
+    places = draw.permutation(found.size)[: max(len(others), found.size // 4)]
+    if others:
+        found.flat[places] = np.resize(others, len(places))
+    return np.asarray(found)

@@ -1,7 +1,8 @@
 """The numbers a function is called with: chosen, so that a mistake shows.
 
 Beside the data of the caller: small whole numbers, which floats add up and
-multiply without rounding; fractions; indices that repeat; and numbers with ties
+multiply without rounding; fractions; indices that repeat, drawn from those of
+the caller; and numbers with ties
 and zeros, at the kinks. Cotangents are dense and uneven: a wrong backward pass
 gives the right answer for ones often enough.
 """
@@ -73,6 +74,16 @@ def structure_of(example: Array) -> str:
     return "positive definite" if (np.linalg.eigvalsh(example) > 0).all() else "symmetric"
 
 
+def redrawn(array: Array, draw: np.random.Generator) -> Array:
+    """Whole numbers of an argument drawn again, so that some repeat. The least and
+    the greatest stay among them: such is what has a meaning of its own, a label
+    of -100 or 255 that is to be ignored."""
+    found = draw.choice(array.reshape(-1), array.size)
+    if array.size > 2:
+        found[draw.permutation(array.size)[:2]] = array.min(), array.max()
+    return np.asarray(found.reshape(array.shape))
+
+
 def cotangents(leaves: Sequence[Leaf], draw: np.random.Generator) -> list[Array]:
     """Dense, uneven, small whole numbers."""
     return [draw.choice([-5.0, -3.0, -2.0, -1.0, 1.0, 2.0, 4.0, 5.0], l.shape) for l in leaves]
@@ -94,7 +105,7 @@ def probes(
             if leaf.is_float:
                 inputs.append(_as_like(array, drawn(leaf.shape, draw), draw))
             elif words == FRACTIONS and array.ndim and array.size:
-                inputs.append(draw.choice(array.reshape(-1), array.shape))  # some repeat
+                inputs.append(redrawn(array, draw))
             else:
                 inputs.append(array)
         yield Probe(inputs, cotangents(moved, draw), words)

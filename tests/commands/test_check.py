@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from gradsheet.commands.cli import main
+from gradsheet.commands.targets import arrays_of
 from tests.commanding import one_line, refused
 from tests.sheets import ROOT
 
@@ -94,6 +96,45 @@ def checks():
     yield {"f": tilted, "args": (np.ones((2, 3)), np.ones(3)), "backward": wrong}
 
 
+def several():
+    return [
+        {"f": tilted, "args": (np.ones((2, 3)), np.ones(4)), "backward": wrong},
+        {"f": tilted, "args": (np.ones((2, 3)), np.ones(3)), "backward": wrong},
+        {"args": np.ones(3)},
+        None,
+        {"f": square, "args": np.ones(3)},
+    ]
+
+
+def stops():
+    yield {"f": square, "args": np.ones(3)}
+    raise KeyError("w")
+
+
+def mean_of(scores, labels, ignore_index=-100):
+    keep = labels != ignore_index
+    picked = jnp.take_along_axis(scores, jnp.where(keep, labels, 0)[:, None], 1)[:, 0]
+    return (picked * keep).sum() / keep.sum()
+
+
+def mean_forward(scores, labels, ignore_index=-100):
+    keep = labels != ignore_index
+    out = scores[keep, labels[keep]].sum() / keep.sum()
+    return out, (scores, labels, ignore_index)
+
+
+def mean_backward(d, cache):
+    scores, labels, ignore_index = cache
+    found, keep = np.zeros_like(scores), labels != ignore_index
+    found[keep, labels[keep]] = d / keep.sum()
+    return found, None
+
+
+def mean_over_all(d, cache):
+    found, none = mean_backward(d, cache)
+    return found * (cache[1] != cache[2]).mean(), none
+
+
 def nothing():
     return []
 
@@ -149,6 +190,9 @@ RIGHT = [
     "a_model:lookup 4x3 6:int4 --backward lookup_backward --dtype float32",
     "a_model:roots 5:positive 5:bool --backward roots_backward",
     "a_model:square number",
+    "a_model:mean_of 5x7 5:int7,-100 --pair mean_forward mean_backward",
+    "a_model:mean_of 5x7 5:int7,-1 --pair mean_forward mean_backward --kwarg ignore_index=-1",
+    "a_model:roots 5:unit 5:bool --backward roots_backward",
     "a_model:check",
 ]
 
@@ -181,15 +225,84 @@ def test_json(capsys):
     assert (found["version"], found["target"], found["error"]) == (1, "a_model:checks", None)
     assert [check["verdict"] for check in found["checks"]] == ["right", "wrong"]
     check = found["checks"][1]
+    assert (found["verdict"], found["counts"]["wrong"], found["counts"]["error"]) == ("wrong", 1, 0)
     assert [*check] == [
-        *("title", "verdict", "arguments", "mistakes", "faults", "coverage", "remarks"),
+        *("title", "verdict", "error", "arguments", "mistakes", "faults", "coverage", "remarks"),
+        "places",
     ]
     assert [(a["name"], a["verdict"]) for a in check["arguments"]] == [
         ("x", "wrong"),
         ("w", "right"),
     ]
-    assert [*check["arguments"][0]] == ["name", "verdict", "difference", "where"]
+    argument = check["arguments"][0]
+    assert [*argument] == ["name", "verdict", "difference", "where", "probe"]
+    assert f" at probe {argument['probe']}: " in argument["where"]
+    assert check["arguments"][1]["probe"] is None
     assert check["mistakes"][0] == "x: everywhere 1/2 = 0.5 times the truth"
+    assert len(check["places"]) == len(check["mistakes"])
+    assert check["places"][0] is None
+    line = 1 + MODEL.splitlines().index("    return x * x * w[None]")
+    assert {"file": "a_model.py", "line": line} in check["places"]
+
+
+def test_one_that_cannot_be_checked_takes_nothing_from_the_others(capsys):
+    assert main(["check", "a_model:several"]) == 2
+    out, err = capsys.readouterr()
+    assert out.endswith("\n\n5 checks: 1 right, 1 wrong, 3 error\n")
+    first, second, third = err.splitlines()
+    assert first.startswith("gradsheet: a_model:several: check 1, tilted: it cannot be checked: ")
+    assert second.startswith("gradsheet: a_model:several: check 3: its dict has no 'f', ")
+    assert third.startswith("gradsheet: a_model:several: check 4: it returns None, ")
+    assert main(["check", "a_model:several", "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert (found["error"], found["verdict"]) == (None, "error")
+    assert found["counts"] == {"right": 1, "rounded": 0, "untold": 0, "wrong": 1, "error": 3}
+    verdicts = [check["verdict"] for check in found["checks"]]
+    assert verdicts == ["error", "wrong", "error", "error", "right"]
+    assert found["checks"][0]["title"] == "check 1, tilted"
+    assert "incompatible shapes" in found["checks"][0]["error"]
+
+
+def test_what_came_before_an_exception_is_kept(capsys):
+    assert main(["check", "a_model:stops"]) == 2
+    out, err = capsys.readouterr()
+    assert out.endswith("\nright\n\n2 checks: 1 right, 1 error\n")
+    assert err.startswith(
+        "gradsheet: a_model:stops: check 2: it raises: KeyError: 'w' (a_model.py:"
+    )
+
+
+def test_junit(folder, capsys):
+    assert main(["check", "a_model:several", "--junit", "report.xml"]) == 2
+    (suite,) = ElementTree.parse(folder / "report.xml").getroot()
+    assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "5",
+        "failures": "1",
+        "errors": "3",
+        "skipped": "0",
+    }
+    assert [[inside.tag for inside in case] for case in suite] == [
+        *(["error"], ["failure"], ["error"], ["error"], [])
+    ]
+    assert suite[1][0].text in capsys.readouterr().out
+    assert main(["check", "a_model:nobody", "--junit", "report.xml"]) == 2
+    (suite,) = ElementTree.parse(folder / "report.xml").getroot()
+    assert (suite.get("tests"), suite.get("errors")) == ("1", "1")
+
+
+def test_a_mistake_with_ignored_labels_shows(capsys):
+    words = "check a_model:mean_of 8x7 8:int7,-100 --pair mean_forward mean_over_all"
+    assert main(words.split()) == 1
+    assert "scores | no " in capsys.readouterr().out
+
+
+def test_each_of_several_numbers_occurs():
+    (labels,) = arrays_of(["6:int3,-100,-1"], [])
+    assert {-100, -1} < {*labels.tolist()} <= {-100, -1, 0, 1, 2}
+    (labels,) = arrays_of(["2:int3,-100,-1"], [])
+    assert sorted(labels.tolist()) == [-100, -1]
+    (unit,) = arrays_of(["100:unit"], [])
+    assert ((unit > 0) & (unit < 1)).all()
 
 
 def test_json_of_what_cannot_be_checked(capsys):
@@ -222,6 +335,13 @@ UNUSABLE = {
     "a_model:tilted data.npz:v" + BACK: "data.npz has no array 'v', only w, x",
     "a_model:tilted 2x3 4" + BACK: "mul got incompatible shapes for broadcasting: (2, 3), (1, 4). "
     "(a_model.py:9: `return x * x * w[None]`)",
+    "a_model:tilted 2x3 3 --kwarg y=1" + BACK: "2 arrays are given, and --kwarg for y: write",
+    "a_model:tilted 2x3 3 --kwarg y" + BACK: "--kwarg 'y' is no setting, expected NAME=VALUE, with",
+    "a_model:tilted 2x3 1:int7,-1,-2" + BACK: "'1:int7,-1,-2' has more numbers than entries",
+    "a_model:tilted 2x3 3:int7,x" + BACK: "'3:int7,x' is no array, expected a shape (3x4, ",
+    "a_model:check --kwarg y=1": "--kwarg goes with arrays, as in a_model:check 3x4 4",
+    "a_model:lookup 4x3 6 --backward lookup_backward": "an index is made of floats: give whole "
+    "numbers: write 6:int10 (numbers from 0 to 9)",
     "a_model:tilted 2x3 3 --wrt y" + BACK: "wrt: there is no argument 'y', only x, w",
     "a_model:branch 3" + BACK: "(a_model.py:64: `if x.sum() > 0:`): write jnp.where(...) in ",
     "a_model:in_numpy 3" + BACK: "(a_model.py:70: `return np.exp(x)`): write it with jax.numpy",

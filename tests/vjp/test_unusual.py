@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gradsheet
-from gradsheet.vjp.probes import structure_of
+from gradsheet.vjp.probes import redrawn, structure_of
 
 X, W = np.arange(6.0).reshape(2, 3) / 4 + 0.5, np.arange(12.0).reshape(4, 3) / 8 - 0.5
 
@@ -385,6 +385,33 @@ def test_examples_of_other_sizes() -> None:
     check = gradsheet.check_vjp(matmul, one, W, backward=backward, examples=[(X, W)])
     assert check.verdict == "wrong"
     assert "tried with x 2x3, W 4x3, too" in check.remarks
+
+
+@pytest.mark.parametrize("ignored", [-100, 255])
+def test_labels_to_be_ignored_are_at_every_probe(ignored: int) -> None:
+    """A mean over all rows in place of those that count is off at each."""
+    labels = np.array([2, ignored, 0, 1, 2, 0])
+
+    def loss(x, labels):
+        keep = labels != ignored
+        rows = jnp.take_along_axis(x, jnp.where(keep, labels, 0)[:, None], 1)[:, 0]
+        return jnp.where(keep, rows, 0.0).sum() / keep.sum()
+
+    def backward(args, g):
+        x, labels = args
+        keep = labels != ignored
+        d_x = np.zeros_like(x)
+        d_x[keep, labels[keep]] = g / len(x)
+        return d_x
+
+    check = gradsheet.check_vjp(loss, np.ones((6, 3)), labels, backward=backward)
+    assert check.verdict == "wrong"
+    assert len(check.probes) == 4
+    assert all(ignored in probe.inputs[1] for probe in check.probes)
+    for seed in range(200):
+        again = redrawn(labels.reshape(2, 3), np.random.default_rng(seed))
+        assert ignored in again
+        assert {*again.flat} <= {*labels}
 
 
 # Arrays without entries, without axes, and trees
