@@ -52,12 +52,12 @@ def check(
     """Whether a backward pass is right; if not, where it breaks and why.
 
     fn(params, x, y) is called with params a list of (W, b), W (units, inputs),
-    b (units,); x is (batch, inputs), y (batch, outputs), or None where the loss
-    is "output". It returns the gradients by the parameters, in the same
-    structure or in any that can be read, or (loss, gradients). Where it raises
-    on W as (units, inputs) it is given W as (inputs, units); where all W are
-    square, it is called with others to find that out. What was assumed is said
-    in the result.
+    b (units,); x is (batch, inputs), y (batch, outputs), one-hot where the loss
+    is "cross_entropy", or None where it is "output". It returns the gradients
+    by the parameters, in the same structure or in any that can be read, or
+    (loss, gradients). Where it raises on W as (units, inputs) it is given W as
+    (inputs, units); where all W are square, it is called with others to find
+    that out. What was assumed is said in the result.
 
     widths       the inputs and the units of every layer
     activations  one a layer, as in `manual.gradients`; None is relu, and
@@ -187,6 +187,10 @@ def _in_its_layout(
     if not trials[0].answers and len(layouts) > 1:
         trials.append(run_trial(replace(subject, inputs_first=True), ready, at_zero))
     trial = next((trial for trial in trials if trial.answers), trials[0])
+    if not trial.answers:  # which layout was meant nobody knows
+        for other in trials[1:]:
+            new = [fault for fault in other.check.faults if fault not in trial.check.faults]
+            trial.check.faults += [f"with W as (inputs, units): {fault}" for fault in new]
     subject = trial.subject
     if subject.readings > 1 and not trial.check.right:
         unequal = unequal or _at_unequal_widths(subject, (subject.inputs_first,))

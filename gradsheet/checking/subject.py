@@ -108,6 +108,8 @@ class Subject:
 
     def _hint(self, message: str) -> str:
         """What an exception may have to do with how the function is called."""
+        if "used as indices" in message or "must be integers" in message:
+            return "; y has a row an example, no labels: write y.argmax(1)"
         if "unpack" in message:
             return f"; params has {len(self.asked.network.activations)} (W, b) here, as widths says"
         if "ensor" in message and self.array is np.array:

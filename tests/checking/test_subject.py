@@ -120,3 +120,22 @@ def test_the_same_arrays_every_time_are_allowed_and_said():
     found = gradsheet.check(planned)
     assert found.right
     assert any("overwrites what it returned before" in text for text in found.assumed)
+
+
+def test_labels_in_place_of_one_hot_rows():
+    """A function that takes W as (inputs, units), too: what it raises there is
+    what helps."""
+
+    def of_labels(params, x, y):
+        ((W, b),) = params
+        p = np.exp(x @ W + b)
+        p /= p.sum(1, keepdims=True)
+        p[np.arange(len(x)), y] -= 1
+        return [(x.T @ p / len(x), p.mean(0))]
+
+    network = {"widths": (4, 3), "activations": ("softmax",), "loss": "cross_entropy"}
+    first, second = gradsheet.check(of_labels, **network).faults
+    assert first.startswith("it raises ValueError: matmul")
+    assert second.startswith("with W as (inputs, units): it raises IndexError: arrays used as")
+    assert second.endswith("; y has a row an example, no labels: write y.argmax(1)")
+    assert gradsheet.check(lambda p, x, y: of_labels(p, x, y.argmax(1)), **network)
