@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -267,7 +268,7 @@ def run_as_file(tmp_path, monkeypatch):
     return run
 
 
-@pytest.mark.parametrize(("number", "name"), [*enumerate(OF_FUNCTIONS)][:4])
+@pytest.mark.parametrize(("number", "name"), [*enumerate(OF_FUNCTIONS)][:5])
 def test_a_function_is_checked_as_the_page_says(number, name, run_as_file):
     if "import torch" in OF_FUNCTIONS[name]:
         pytest.importorskip("torch", reason="comes with the extra peers, which is not installed")
@@ -277,7 +278,7 @@ def test_a_function_is_checked_as_the_page_says(number, name, run_as_file):
 
 
 def test_the_test_of_the_page_passes_and_fails_as_it_says(run_as_file):
-    assert len(OF_FUNCTIONS) == len(REPORTS_OF) == 5
+    assert len(OF_FUNCTIONS) == len(REPORTS_OF) == 6
     run_as_file("test_attention.py")[1]["test_attention"]()
 
     def unscaled(code):
@@ -287,16 +288,49 @@ def test_the_test_of_the_page_passes_and_fails_as_it_says(run_as_file):
     test = run_as_file("test_attention.py", unscaled)[1]["test_attention"]
     with pytest.raises(AssertionError) as caught:
         test()
-    assert f"{caught.value}\n" == REPORTS_OF[4]
+    assert f"{caught.value}\n" == REPORTS_OF[5]
 
 
-def test_the_command_of_the_page_prints_the_same(run_as_file, monkeypatch, capsys):
+def test_the_commands_of_the_page_find_the_same(run_as_file, monkeypatch, capsys):
+    first, second = re.findall(r"^    gradsheet (check .*)$", FUNCTION, re.MULTILINE)
+    for words in (first, second):
+        name = words.split()[1].partition(":")[0]
+        run_as_file(name)
+        monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+        with jax.numpy_rank_promotion("allow"):
+            assert main(words.split()) == 1
+        report = capsys.readouterr().out
+        if words == first:
+            assert report == REPORTS_OF[0]
+        else:
+            assert "mistake  scores: everywhere 0.8 times the truth" in report
+
+
+def test_a_probe_of_the_page_can_be_looked_at(run_as_file):
+    _, names = run_as_file("norm.py")
+    snippet = re.search(r"```python\n(probe = .*?)```", FUNCTION, re.DOTALL)[1]
+    args = names["x"], names["gain"]
+    pair = names["forward"], names["backward"]
+    with jax.numpy_rank_promotion("allow"):
+        names["result"] = gradsheet.check_vjp(names["rms_norm"], *args, pair=pair)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(snippet, names)
+    assert "-34.2342" in REPORTS_OF[0]  # [2, 2] at probe 3
+    assert "-34.234" in printed.getvalue()
+
+
+def test_the_page_has_every_key_of_the_objects(run_as_file, capsys, monkeypatch):
     run_as_file("norm.py")
     monkeypatch.delitem(sys.modules, "norm", raising=False)
     words = re.search(r"^    gradsheet (check .*)$", FUNCTION, re.MULTILINE)[1]
     with jax.numpy_rank_promotion("allow"):
-        assert main(words.split()) == 1
-    assert capsys.readouterr().out == REPORTS_OF[0]
+        main([*words.split(), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    check = found["checks"][0]
+    place = next(filter(None, check["places"]))
+    for key in {**found, **check, **check["arguments"][0], **place}:
+        assert f"`{key}`" in FUNCTION, key
 
 
 def test_the_page_names_every_argument_and_limit_of_a_check():

@@ -3,7 +3,7 @@
 import itertools
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradsheet.checking.causes import BrokenStep, Naming
@@ -147,7 +147,8 @@ def _report(check: Check) -> Iterator[str]:
         yield from laid_out("fault    ", fault)
     if check.rows:
         yield ""
-        yield from table(check.lines)
+        # What is right to the error bound is so: the difference tells whether it is equal.
+        yield from table([replace(r, exact="yes") if r.is_right else r for r in check.lines])
     yield ""
     yield from laid_out("loss     ", check.loss)
     for remark in check.remarks:
@@ -163,9 +164,9 @@ def laid_out(head: str, text: str) -> list[str]:
     return textwrap.wrap(clean(text), WIDTH, break_long_words=False, **indents)
 
 
-def table(rows: list[Row], exact: str = "exact") -> Iterator[str]:
-    """The lines of a table of rows, with their heads; `exact` is that of the second column."""
-    columns = [("name", exact, "max difference", "where")]
+def table(rows: list[Row]) -> Iterator[str]:
+    """The lines of a table of rows, with their heads."""
+    columns = [("name", "right", "max difference", "where")]
     columns += [
         (row.name, row.exact, "" if row.difference is None else f"{row.difference:.4g}", row.where)
         for row in rows

@@ -304,7 +304,9 @@ def _of_network(check: Check) -> dict[str, Any]:
     words = [*check.relations.items()]
     return {
         "arguments": [
-            _argument(row.name, VERDICTS[row.exact], row.difference, row.where)
+            _argument(
+                row.name, VERDICTS["yes" if row.is_right else row.exact], row.difference, row.where
+            )
             for row in check.lines
         ],
         "mistakes": ["+".join(codes) for codes in check.mistakes]

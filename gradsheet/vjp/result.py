@@ -99,7 +99,7 @@ def _report(check: VJPCheck) -> Iterator[str]:
         yield ""
         words = {verdict: exact for exact, verdict in VERDICTS.items()}
         yield from table(
-            [Row(j.name, words[j.verdict], j.difference, j.where) for j in check.arguments], "right"
+            [Row(j.name, words[j.verdict], j.difference, j.where) for j in check.arguments]
         )
         yield ""
     for remark in check.remarks:
