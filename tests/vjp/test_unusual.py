@@ -340,8 +340,11 @@ def test_a_wrong_rule_inside_shows() -> None:
 
 def test_a_setting_of_a_rule_is_no_argument() -> None:
     assert gradsheet.check_vjp(scaled, X, kwargs={"k": 3.0}).verdict == "right"
-    with pytest.raises(TypeError, match=r"k is among .* of scaled, a setting: give it in kwargs="):
-        gradsheet.check_vjp(scaled, X, 3.0)
+    for f in (scaled, jax.jit(scaled)):
+        with pytest.raises(
+            TypeError, match=r"k is among .* of scaled, a setting: give it in kwargs"
+        ):
+            gradsheet.check_vjp(f, X, 3.0)
 
 
 def test_cotangents_of_ones_own() -> None:
