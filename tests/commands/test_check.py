@@ -111,6 +111,14 @@ def stops():
     raise KeyError("w")
 
 
+def raised(x, *, power):
+    return x**power
+
+
+def cubed_backward(args, d):
+    return 3 * args[0] ** 2 * d
+
+
 def mean_of(scores, labels, ignore_index=-100):
     keep = labels != ignore_index
     picked = jnp.take_along_axis(scores, jnp.where(keep, labels, 0)[:, None], 1)[:, 0]
@@ -191,7 +199,7 @@ RIGHT = [
     "a_model:roots 5:positive 5:bool --backward roots_backward",
     "a_model:square number",
     "a_model:mean_of 5x7 5:int7,-100 --pair mean_forward mean_backward",
-    "a_model:mean_of 5x7 5:int7,-1 --pair mean_forward mean_backward --kwarg ignore_index=-1",
+    "a_model:raised 2x3 --backward cubed_backward --kwarg power=3",
     "a_model:roots 5:unit 5:bool --backward roots_backward",
     "a_model:check",
 ]

@@ -34,6 +34,7 @@ def test_of_what_is_wrong():
         "and      w: not summed over axis 0, along which it was broadcast",
     ]
     assert tail.splitlines()[-1] == "wrong"
+    assert "explains it" not in tail
     assert max(map(len, report.splitlines())) <= 80
 
 
