@@ -73,8 +73,8 @@ arrays:
 
 The function that is named is the truth: JAX traces it, and differentiates it.
 Its rule is one of --backward, --pair, --torch, --jvp, or its own where it is a
-jax.custom_vjp or custom_jvp, or has some in it. Names without MODULE: are looked for in the same
-module.
+jax.custom_vjp or custom_jvp, or those inside of it. Names without MODULE: are
+looked for in the same module.
 
 examples:
   gradsheet check model.py:norm 3x4 4 --backward norm_backward

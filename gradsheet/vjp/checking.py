@@ -42,8 +42,8 @@ def check_vjp(
                     called with tensors
     jvp             jvp(args, tangents) returns (out, tangent of out)
 
-    or none of them where f is a `jax.custom_vjp` or `custom_jvp`: then its rules
-    are, and what it computes is the truth.
+    or none of them where f is a `jax.custom_vjp` or `custom_jvp`, or has such in
+    it: then these rules are, and what f computes is the truth.
 
     kwargs      settings, given to f and to a pair's forward pass as they are
     wrt         by which arguments to ask, places or names; None for all floats
