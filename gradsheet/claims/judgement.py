@@ -226,7 +226,7 @@ class Judgement:
 class Report:
     """A sheet's judgements, or the problems for which it could not be read,
     each with its line, 0 where it has none; `problem` is its number in a file
-    of several."""
+    of several, and `notice` says what is odd about the file."""
 
     path: str
     title: str = ""
@@ -235,6 +235,7 @@ class Report:
     judgements: list[Judgement] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     problem: int = 0
+    notice: str = ""
 
     @classmethod
     def unreadable(cls, path: str, problem: str) -> "Report":

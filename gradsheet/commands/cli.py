@@ -101,6 +101,12 @@ def _judge() -> argparse.ArgumentParser:
     }
     for names, text in flags.items():
         parser.add_argument(*names.split(), action="store_true", help=text)
+    parser.add_argument(
+        "--key",
+        metavar="KEYS",
+        help="judge by a key: its network, questions and points, with what each sheet answers; a "
+        "sheet for all, or a folder with one of the same name for each",
+    )
     parser.add_argument("--version", action="version", version=f"gradsheet {__version__}")
     parser.add_argument(
         "--gradescope", metavar="FILE", help="write results.json for Gradescope, a test a claim"
