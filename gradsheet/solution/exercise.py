@@ -230,13 +230,15 @@ class _Draft:
 
     def titled(self, title: str) -> Exercise:
         network = self.sheet.network
-        how = "whole numbers exactly" if network.rational else "decimals with four digits or more"
+        exactly = "numbers exactly, as 6, 4.5 or '9/2' with its quotes"
+        how = exactly if network.rational else "decimals with four digits or more"
         note = (
             "W has a row for every unit and a column for every input; a layer without activation "
             "has h = z. z1 is what layer 1 has before its activation, h1 behind it, yhat the "
             "output, L the loss; dL/dz1 is the gradient by z1. Write `value = ...` under each "
-            f"quantity, {how}, vectors as [1, -2] and matrices as [[1, 2], [3, 4]]. Then run "
-            "`gradsheet` on this file; a question that stays open is to be taken out."
+            f"quantity, {how}, vectors as [1, -2] and matrices as [[1, 2], [3, 4]]. What you "
+            "leave out is an open question, and the rest is judged: `gradsheet --hint` on this "
+            "file says what is right and where to look again."
         )
         top = head(self.sheet, title, note)
         return Exercise(top + _questions(network), top + self.answers)

@@ -88,7 +88,11 @@ def test_the_problem_is_the_key_without_its_answers() -> None:
         *("2a dL/dz3", "2b dL/dW3", "2c dL/db3", "2d dL/dz2", "2e dL/dW2", "2f dL/db2"),
         *("2g dL/dz1", "2h dL/dW1", "2i dL/db1"),
     ]
-    assert "Write `value = ...` under each quantity" in tomllib.loads(found.problem)["note"]
+    note = tomllib.loads(found.problem)["note"]
+    assert "Write `value = ...` under each quantity" in note
+    assert "`gradsheet --hint` on this file" in note  # alone it tells the truth
+    half = found.problem.rstrip() + "\nvalue = '9/2'\n"  # as the note has it
+    assert not any(claim.error for claim in read(half).claims)
 
 
 def test_the_forward_pass_asks_for_z_and_h_where_they_differ() -> None:
