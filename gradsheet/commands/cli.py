@@ -213,7 +213,8 @@ def _new() -> argparse.ArgumentParser:
         "--class",
         dest="names",
         metavar="FILE",
-        help="a list of names, one a line; - is standard input: an exercise for each, no two alike",
+        help="a list of names, one a line, # before a comment; - is standard input: an exercise "
+        "for each, no two alike; what is there already of the same seed stays",
     )
     out = "where to write, keys into FOLDER-keys; left out, here and into keys"
     parser.add_argument("-o", default="", metavar="FOLDER", help=out)
