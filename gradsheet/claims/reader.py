@@ -570,8 +570,8 @@ def read(text: str, path: str = "-", session: Session = LIBRARY) -> Sheet:
     problems = problems_of(text)
     if len(problems) > 1 or problems[0][0]:
         raise SheetError(
-            f"{len(problems)} problems in one file, which only gradsheet itself judges: write "
-            "each into a file of its own"
+            f"{len(problems)} problems in one file, which can be judged, shown and searched, but "
+            "no more: give each problem a file of its own"
         )
     return read_problem(text, *problems[0], path, session)
 
