@@ -102,6 +102,8 @@ def test_a_class_is_set_exercises_and_judged_as_the_pages_say(tmp_path, monkeypa
     Path("FOLDER").mkdir()
     Path("ada.toml").rename("FOLDER/ada.toml")
     assert main(["fill", "FOLDER/ada.toml", "-o", "FOLDER/ada.toml"]) == 0
+    answers = Path("FOLDER/ada.toml").read_text().partition("[[claim]]")
+    Path("FOLDER/ada.toml").write_text("".join(answers[1:]))  # of the network there is the key's
     Path("keys").rename("KEYS")
     assert main(judged.split()) == 0
     tests = json.loads(Path("FILE").read_text())["tests"]
