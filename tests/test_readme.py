@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -90,6 +91,28 @@ def test_the_second_example_is_judged_as_shown(tmp_path, monkeypatch, capsys):
     with jax.numpy_rank_promotion("allow"):
         assert main(words.split()) == 1
     assert capsys.readouterr().out == SHOWN[3]
+
+
+def test_a_class_is_set_exercises_and_judged_as_the_pages_say(tmp_path, monkeypatch):
+    """By the rows of the first page, and by the script for Gradescope."""
+    monkeypatch.chdir(tmp_path)
+    Path("names.txt").write_text("Ada\n")
+    new, judged = re.findall(r"`gradsheet ((?:new|-q FOLDER) [^`]*)`", README)
+    assert main(new.split()) == 0
+    Path("FOLDER").mkdir()
+    Path("ada.toml").rename("FOLDER/ada.toml")
+    assert main(["fill", "FOLDER/ada.toml", "-o", "FOLDER/ada.toml"]) == 0
+    answers = Path("FOLDER/ada.toml").read_text().partition("[[claim]]")
+    Path("FOLDER/ada.toml").write_text("".join(answers[1:]))  # of the network there is the key's
+    Path("keys").rename("KEYS")
+    assert main(judged.split()) == 0
+    tests = json.loads(Path("FILE").read_text())["tests"]
+    assert {test["score"] for test in tests} == {1}
+    script = PAGE.split("```sh\n")[1].split("```")[0]
+    command = re.search(r"^gradsheet (.*) \|\| true$", script, re.MULTILINE)[1].split()
+    places = {"keys": "KEYS", "/autograder/submission": "FOLDER"}
+    assert main([places.get(word, Path(word).name) for word in command]) == 0
+    assert json.loads(Path("results.json").read_text())["tests"] == tests
 
 
 @pytest.mark.parametrize(

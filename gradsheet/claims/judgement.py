@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from gradsheet.claims.messages import entries_off
 from gradsheet.claims.sheet import VERDICTS, Claim
 from gradsheet.numbers.printed import Text
 from manual.activations import Array
@@ -191,6 +192,8 @@ class Judgement:
             if line.verdict == "unread" and self.verdict != "unread":
                 messages.append(f"line {number} of its working is not read: {line.message}")
         hints = {e.hint: e.hinted() for e in explanations if e.hint}
+        if self.verdict == "wrong" and not hints:  # nothing else says where to look
+            messages += filter(None, map(entries_off, self.messages))
         return replace(
             self,
             truth=None,
@@ -226,7 +229,7 @@ class Judgement:
 class Report:
     """A sheet's judgements, or the problems for which it could not be read,
     each with its line, 0 where it has none; `problem` is its number in a file
-    of several."""
+    of several, and `notice` says what is odd about the file."""
 
     path: str
     title: str = ""
@@ -235,6 +238,7 @@ class Report:
     judgements: list[Judgement] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     problem: int = 0
+    notice: str = ""
 
     @classmethod
     def unreadable(cls, path: str, problem: str) -> "Report":

@@ -112,6 +112,12 @@ def _judge() -> argparse.ArgumentParser:
     }
     for names, text in flags.items():
         parser.add_argument(*names.split(), action="store_true", help=text)
+    parser.add_argument(
+        "--key",
+        metavar="KEYS",
+        help="judge by a key: its network, questions and points, with what each sheet answers; a "
+        "sheet for all, or a folder with one of the same name for each",
+    )
     parser.add_argument("--version", action="version", version=f"gradsheet {__version__}")
     parser.add_argument(
         "--gradescope", metavar="FILE", help="write results.json for Gradescope, a test a claim"
@@ -218,7 +224,8 @@ def _new() -> argparse.ArgumentParser:
         "--class",
         dest="names",
         metavar="FILE",
-        help="a list of names, one a line; - is standard input: an exercise for each, no two alike",
+        help="a list of names, one a line, # before a comment; - is standard input: an exercise "
+        "for each, no two alike; what is there already of the same seed stays",
     )
     out = "where to write, keys into FOLDER-keys; left out, here and into keys"
     parser.add_argument("-o", default="", metavar="FOLDER", help=out)
