@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from gradsheet import __version__
+import gradsheet
 
 FORMATS = {"text": ".txt", "markdown": ".md", "html": ".html", "latex": ".tex", "sheet": ".toml"}
 DTYPES = ("float64", "float32", "float16", "bfloat16")
@@ -118,7 +118,7 @@ def _judge() -> argparse.ArgumentParser:
         help="judge by a key: its network, questions and points, with what each sheet answers; a "
         "sheet for all, or a folder with one of the same name for each",
     )
-    parser.add_argument("--version", action="version", version=f"gradsheet {__version__}")
+    parser.add_argument("--version", action="version", version=f"gradsheet {gradsheet.__version__}")
     parser.add_argument(
         "--gradescope", metavar="FILE", help="write results.json for Gradescope, a test a claim"
     )
