@@ -71,7 +71,7 @@ import numpy as np
 
 from manual.activations import Array, exponentials, number, softmax
 from manual.dense import affine_backward, affine_forward
-from manual.shapes import fit, stretched
+from manual.shapes import are_arrays, fit, stretched
 
 Cache = tuple[Any, ...]
 
@@ -130,6 +130,7 @@ def attention_forward(
         >>> out.tolist()
         [[2.0], [4.0]]
     """
+    are_arrays(q=q, mask=mask)
     front = "".join(f"N{axis}, " for axis in range(q.ndim - 2))
     fit(f"q ({front}T, D), k ({front}S, D), v ({front}S, E)", q=q, k=k, v=v)
     if mask is not None:

@@ -49,7 +49,7 @@ import numpy as np
 
 from manual import fused
 from manual.activations import Array, number, relu
-from manual.shapes import alike, fit
+from manual.shapes import alike, are_arrays, fit
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -162,6 +162,7 @@ def softmax_cross_entropy_forward(
         >>> softmax_cross_entropy_forward(np.array([[0.0, 0.0], [1e4, 0.0]]), np.array([0, 1]))[0]
         np.float64(5000.34657359028)
     """
+    are_arrays(z=z, y=y)
     check_reduction(reduction, z.shape[:-1])
     labelled = y.ndim == z.ndim - 1
     if labelled:
@@ -233,6 +234,7 @@ def hinge_forward(
         >>> hinge_forward(np.array([[3.0, 2.5, 0.0]]), np.array([0]))[0]
         np.float64(0.5)
     """
+    are_arrays(s=s, labels=labels)
     check_reduction(reduction, s.shape[:-1])
     if not margin >= 0:
         raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from manual.activations import ACTIVATIONS, Activations, Array, split
 from manual.layers import Layer, Params, layers_of
-from manual.losses import LOSSES, REDUCTIONS
+from manual.losses import LOSSES, REDUCTIONS, near_name
 
 
 def check_names(activations: Any, layers: int) -> None:
@@ -25,7 +25,7 @@ def check_names(activations: Any, layers: int) -> None:
             continue
         parts = activation if isinstance(activation, tuple | list) and activation else [activation]
         name, *parameters = parts
-        expected = f"expected one of {', '.join(ACTIVATIONS)} or ('leaky_relu', slope)"
+        expected = f"expected one of {', '.join(ACTIVATIONS)} or ('leaky_relu', slope), a number"
         if callable(name):
             called = getattr(name, "__name__", type(name).__name__)
             write = "a name says whose derivative it is"
@@ -33,7 +33,8 @@ def check_names(activations: Any, layers: int) -> None:
                 write = f'write "{called.lower()}"'
             raise TypeError(f"activation {number} is the function {called}, {expected}: {write}")
         is_known = isinstance(name, str) and name in ACTIVATIONS
-        if not is_known or len(parameters) > ACTIVATIONS[name].parameters:
+        is_number = all(hasattr(parameter, "__neg__") for parameter in parameters)
+        if not is_known or not is_number or len(parameters) > ACTIVATIONS[name].parameters:
             raise ValueError(f"activation {number} is {activation!r}, {expected}")
 
 
@@ -106,6 +107,11 @@ def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
     if b is None:
         return Layer(W)
     b = _parameter(f"b{number}", b, dtype)
+    if b.shape == (W.shape[1],) != (W.shape[0],):
+        raise ValueError(
+            f"W{number} has shape {W.shape}, expected {len(b)} rows, as b{number} has {len(b)} "
+            f"entries: W is (units, inputs); if yours is (inputs, units), write W{number}.T"
+        )
     if b.shape not in ((W.shape[0],), ()):
         raise ValueError(
             f"b{number} has shape {b.shape}, expected {(W.shape[0],)}, one bias a unit; "
@@ -162,6 +168,10 @@ def check_data(name: str, data: Any, params: Sequence[Layer], *, rows: int | Non
         hint = f": for class labels write np.eye({width})[y]"
     elif array.ndim == 1:
         hint = f": for one number an example write {name}[:, None]"
+    elif array.ndim == 2 and not len(array):
+        hint = ": N is 1 or more"
+    elif array.ndim == 2 and array.shape[1] == width:
+        hint = f": x has {rows} rows, {name} has {len(array)}"
     elif array.ndim == 2 and array.T.shape == (rows or array.shape[1], width):
         hint = f": a batch is rows, write {name}.T"
     raise ValueError(
@@ -175,7 +185,7 @@ def check_loss(
 ) -> Array | None:
     """The targets y (rows, O) that go with the loss; None where the loss is "output"."""
     if loss not in LOSSES:
-        raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
+        raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}{near_name(loss)}")
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
     _check_exact(loss, LOSSES[loss].rational, params[0].W)

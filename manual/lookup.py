@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from manual.activations import Array, number
-from manual.shapes import fit, stretched
+from manual.shapes import are_arrays, fit, stretched
 
 Dropped = tuple[Array, Any]
 Looked = tuple[Array, Array]
@@ -53,6 +53,7 @@ def dropout_forward(x: Array, mask: Array, *, rate: Any) -> tuple[Array, Dropped
     """
     if not 0 <= rate < 1:
         raise ValueError(f"rate is {rate}, expected 0 <= rate < 1: write 0 * x to drop all")
+    are_arrays(x=x, mask=mask)
     stretched("mask", mask, "x", x.shape)
     if (other := (mask != 0) & (mask != 1)).any():
         found = mask[other].flat[0]
@@ -85,6 +86,7 @@ def embedding_forward(table: Array, indices: Array) -> tuple[Array, Looked]:
         [[3.0], [1.0], [3.0]]
     """
     rows = fit("table (V, D)", table=table)["V"]
+    are_arrays(indices=indices)
     if indices.dtype.kind not in "iu":
         raise ValueError(f"indices are {indices.dtype}, expected whole numbers: write astype(int)")
     if (beside := (indices < 0) | (indices >= rows)).any():

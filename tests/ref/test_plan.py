@@ -261,3 +261,10 @@ def test_a_plan_holds_no_parameters() -> None:
     leaves = jax.tree.leaves(vars(plan) | {"packing": vars(plan._packing)})
     assert not any(isinstance(leaf, jax.Array | np.ndarray) for leaf in leaves)
     assert jnp.shape(plan.pack(params)) == (6,)
+
+
+def test_help_has_what_is_compiled() -> None:
+    plan = ref.Plan([(np.ones((1, 2)), None)], ("identity",))
+    for name in ("value_and_grad", "per_example_gradients", "per_example_norms"):
+        assert getattr(ref.Plan, name).__doc__ == getattr(plan, name).__doc__
+        assert isinstance(getattr(plan, name), type(jax.jit(len)))
