@@ -49,7 +49,7 @@ import numpy as np
 
 from manual import fused
 from manual.activations import Array, number, relu
-from manual.shapes import alike, are_arrays, fit
+from manual.shapes import alike, are_arrays, fit, fit_dout
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -80,6 +80,7 @@ def reduce(losses: Array, reduction: str) -> Any:
 
 def d_reduce(dout: Any, losses: Array, reduction: str) -> Array:
     """The gradients by the losses, of their shape, from that by L."""
+    fit_dout(dout, losses.shape if reduction == "none" else ())
     every = np.broadcast_to(np.asarray(dout, losses.dtype), losses.shape)
     return every / number(losses, losses.size) if reduction == "mean" else every  # (1)
 

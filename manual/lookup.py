@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from manual.activations import Array, number
-from manual.shapes import are_arrays, fit, stretched
+from manual.shapes import are_arrays, fit, fit_dout, stretched
 
 Dropped = tuple[Array, Any]
 Looked = tuple[Array, Array]
@@ -60,7 +60,7 @@ def dropout_forward(x: Array, mask: Array, *, rate: Any) -> tuple[Array, Dropped
         raise ValueError(
             f"mask holds {found}, expected 0 and 1: dropout divides by 1 - rate itself"
         )
-    stays = mask != 0
+    stays = np.broadcast_to(mask != 0, x.shape)
     keep = number(x, 1 - Fraction(str(rate)))  # 1 - 0.9 in floats is off by two units
     out = np.where(stays, x / keep, number(x, 0))  # (1): (...)
     return out, (stays, keep)
@@ -69,6 +69,7 @@ def dropout_forward(x: Array, mask: Array, *, rate: Any) -> tuple[Array, Dropped
 def dropout_backward(dout: Array, cache: Dropped) -> tuple[Array, None]:
     """The gradient by x, of its shape; None by the mask."""
     stays, keep = cache
+    fit_dout(dout, stays.shape)
     # In the forward pass this was out = mask x / (1 - rate), so now
     d_x = np.where(stays, dout / keep, number(dout, 0))  # (2): (...)
     return d_x, None
@@ -100,6 +101,7 @@ def embedding_forward(table: Array, indices: Array) -> tuple[Array, Looked]:
 def embedding_backward(dout: Array, cache: Looked) -> tuple[Array, None]:
     """The gradient by the table, (V, D); None by the indices."""
     table, indices = cache
+    fit_dout(dout, (*indices.shape, table.shape[1]))
     d_table = np.full(table.shape, number(table, 0), dout.dtype)
     # In the forward pass this was out_n = table_(k_n), so now. `d_table[indices] += dout` would
     # add to every row once only.
