@@ -94,6 +94,8 @@ def squared_error_forward(
     "mean" is the mean over the examples, the first axis, of the sum over the
     outputs; "sum" adds up the examples, "none" gives them, (N,). ValueError
     for another reduction, and where shapes or types of numbers do not fit.
+    Halved it is `loss="half_squared_error"` of `value_and_grad`, and with
+    half=False `loss="squared_error"`.
 
         >>> squared_error_forward(np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros((2, 2)))[0]
         np.float64(7.5)

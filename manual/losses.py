@@ -69,7 +69,7 @@ LOSSES["half_squared_error"] = Loss(
 
 
 def squared_error(y: Array, yhat: Array) -> Array:
-    """(yhat - y)^2"""
+    """(yhat - y)^2, which the family of this name halves unless half=False."""
     return (yhat - y) ** 2
 
 

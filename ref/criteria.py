@@ -40,6 +40,8 @@ def squared_error(
     "mean" is the mean over the examples, the first axis, of the sum over the
     outputs; "sum" adds up the examples, "none" gives them, (N,). ValueError
     for another reduction, and where shapes or types of numbers do not fit.
+    Halved it is `loss="half_squared_error"` of `value_and_grad`, and with
+    half=False `loss="squared_error"`.
 
         >>> squared_error(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.zeros((2, 2)))
         Array(7.5, dtype=float32)

@@ -17,7 +17,7 @@ def half_squared_error(y: jax.Array, yhat: jax.Array) -> jax.Array:
 
 
 def squared_error(y: jax.Array, yhat: jax.Array) -> jax.Array:
-    """(y - yhat)^2"""
+    """(y - yhat)^2, which the family of this name halves unless half=False."""
     return (y - yhat) ** 2
 
 
