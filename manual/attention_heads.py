@@ -71,7 +71,8 @@ import numpy as np
 
 from manual.activations import Array, exponentials, number, softmax
 from manual.dense import affine_backward, affine_forward
-from manual.shapes import are_arrays, fit, fit_dout, stretched
+from manual.door import fit_dout
+from manual.shapes import are_arrays, fit, stretched
 
 Cache = tuple[Any, ...]
 

@@ -14,7 +14,8 @@ x_ni stands in all outputs of its example, with the factors W_oi. So
 import numpy as np
 
 from manual.activations import Array
-from manual.shapes import fit, fit_dout
+from manual.door import fit_dout
+from manual.shapes import fit
 
 Cache = tuple[Array, Array, Array | None]
 

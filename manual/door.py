@@ -10,6 +10,7 @@ import numpy as np
 from manual.activations import ACTIVATIONS, Activations, Array, split
 from manual.layers import Layer, Params, layers_of
 from manual.losses import LOSSES, REDUCTIONS, near_name
+from manual.shapes import are_arrays
 
 
 def check_names(activations: Any, layers: int) -> None:
@@ -203,3 +204,12 @@ def check_loss(
             f"{params[-1].W.shape[0]})"
         )
     return check_data("y", y, params, rows=rows)
+
+
+def fit_dout(dout: Any, shape: tuple[int, ...]) -> None:
+    """Whether the gradient by what a family gave is of its shape; ValueError where
+    not, and TypeError where it is no array, nor a number where out is one."""
+    if shape:
+        are_arrays(dout=dout)
+    if (given := tuple(getattr(dout, "shape", ()))) != tuple(shape):
+        raise ValueError(f"dout has the shape {given}, expected {tuple(shape)}, as out has it")

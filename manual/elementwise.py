@@ -54,7 +54,8 @@ import numpy as np
 
 from manual import activations
 from manual.activations import Array, number
-from manual.shapes import alike, fit, fit_dout
+from manual.door import fit_dout
+from manual.shapes import alike, fit
 
 PI = Fraction("3.14159265358979323846264338327950288419716939937510582097494459")
 # From there on P(z) and s(v) are 0 or 1 in every float type, and z^3 is far from overflowing.

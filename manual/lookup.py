@@ -34,7 +34,8 @@ from typing import Any
 import numpy as np
 
 from manual.activations import Array, number
-from manual.shapes import are_arrays, fit, fit_dout, stretched
+from manual.door import fit_dout
+from manual.shapes import are_arrays, fit, stretched
 
 Dropped = tuple[Array, Any]
 Looked = tuple[Array, Array]

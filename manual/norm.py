@@ -67,7 +67,8 @@ from typing import Any
 import numpy as np
 
 from manual.activations import Array, number
-from manual.shapes import fit, fit_dout
+from manual.door import fit_dout
+from manual.shapes import fit
 from manual.windows import divided
 
 Axes = tuple[int, ...]

@@ -62,7 +62,8 @@ import numpy as np
 
 from manual.activations import Array, number
 from manual.convolution import framed, offsets, unframed
-from manual.shapes import fit, fit_dout
+from manual.door import fit_dout
+from manual.shapes import fit
 from manual.windows import Windows, pooled, spread
 
 Shape = tuple[int, ...]

@@ -78,7 +78,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from manual.activations import Array, d_sigmoid, d_tanh, sigmoid
-from manual.shapes import fit, fit_dout
+from manual.door import fit_dout
+from manual.shapes import fit
 
 Cache = tuple[Array, ...]
 

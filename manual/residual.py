@@ -23,7 +23,8 @@ hands out = x on, and dL/dx = dL/dout.
 """
 
 from manual.activations import Array, d_relu, relu
-from manual.shapes import fit, fit_dout
+from manual.door import fit_dout
+from manual.shapes import fit
 
 Cache = tuple[Array, Array, Array, Array]
 

@@ -98,20 +98,6 @@ def alike(**arrays: Any) -> None:
             )
 
 
-def fit_dout(dout: Any, shape: tuple[int, ...]) -> None:
-    """Raises ValueError where a gradient is not of the shape of out, and TypeError
-    where it is no array, nor a number where out is one.
-
-        >>> fit_dout(np.zeros((1, 3)), (5, 3))
-        Traceback (most recent call last):
-        ValueError: dout has the shape (1, 3), expected (5, 3), as out has it
-    """
-    if shape:
-        are_arrays(dout=dout)
-    if (given := tuple(getattr(dout, "shape", ()))) != tuple(shape):
-        raise ValueError(f"dout has the shape {given}, expected {tuple(shape)}, as out has it")
-
-
 def stretched(name: str, array: Any, to: str, shape: tuple[int, ...]) -> None:
     """Raises ValueError where an array does not stretch to the shape that another
     has: axes of length 1 and missing ones in front do.
