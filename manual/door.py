@@ -26,7 +26,7 @@ def check_names(activations: Any, layers: int) -> None:
             continue
         parts = activation if isinstance(activation, tuple | list) and activation else [activation]
         name, *parameters = parts
-        expected = f"expected one of {', '.join(ACTIVATIONS)} or ('leaky_relu', slope), a number"
+        expected = f"expected one of {', '.join(ACTIVATIONS)} or ('leaky_relu', slope)"
         if callable(name):
             called = getattr(name, "__name__", type(name).__name__)
             write = "a name says whose derivative it is"
@@ -36,7 +36,8 @@ def check_names(activations: Any, layers: int) -> None:
         is_known = isinstance(name, str) and name in ACTIVATIONS
         is_number = all(hasattr(parameter, "__neg__") for parameter in parameters)
         if not is_known or not is_number or len(parameters) > ACTIVATIONS[name].parameters:
-            raise ValueError(f"activation {number} is {activation!r}, {expected}")
+            write = "" if is_number else ": a slope is a number"
+            raise ValueError(f"activation {number} is {activation!r}, {expected}{write}")
 
 
 def _exact(value: Any) -> Any:

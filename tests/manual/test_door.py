@@ -51,7 +51,7 @@ PARAMS, X, Y, ACTIVATIONS = (
         ),
         (
             {"activations": (("leaky_relu", "a"), "identity")},
-            r"activation 1 is \('leaky_relu', 'a'\), expected .*slope\), a number",
+            r"activation 1 is \('leaky_relu', 'a'\), expected .*slope\): a slope is a number",
         ),
         ({"loss": "l2"}, "loss is 'l2', expected one of half_squared_error, .* output$"),
         ({"loss": "mse"}, r"loss is 'mse', .*: did you mean 'mean_squared_error'\?"),

@@ -183,7 +183,7 @@ def test_gradients_of_examples_given_up_leave_their_memory_to_the_next() -> None
         ({"formulation": "stack"}, "formulation is 'stack', expected one of layers, vector, scan"),
         ({"formulation": "scan"}, "expected at least one layer with as many units as inputs"),
         ({"activations": ["relu", "relu"]}, "expected one name for each of the 1 layers"),
-        ({"loss": "absolute"}, "found loss 'absolute'"),
+        ({"loss": "absolute"}, "loss is 'absolute'"),
         ({"loss": "output"}, 'the loss "output" takes one output'),
     ],
 )
