@@ -25,7 +25,7 @@ from gradsheet.numbers.printed import Printed
 from gradsheet.numbers.session import LIBRARY, Session
 from manual import Layer
 from manual.activations import ACTIVATIONS, Activation, Array
-from manual.losses import LOSSES, REDUCTIONS
+from manual.losses import ALSO_CALLED, LOSSES, REDUCTIONS
 
 MAX_BYTES = 256_000
 MAX_CLAIMS = 500
@@ -157,7 +157,7 @@ class _Reader:
         title, *_ = (tried("", top.text, key) for key in ("title", "source", "note"))
         rate = tried(None, top.single, "learning_rate") if "learning_rate" in top else None
         update = tried(None, top.choice, "update", ("all", "weights"), "all")
-        loss = tried(None, top.choice, "loss", LOSSES)
+        loss = tried(None, top.choice, "loss", LOSSES, None, ALSO_CALLED)
         reduction = tried(None, top.choice, "reduction", REDUCTIONS, "mean") or "mean"
         arrays, network = tried(([], NO_LAYERS), self.layers, layers)
         if not arrays or len(arrays) < len(layers) or (loss is None and "loss" in top):

@@ -35,6 +35,7 @@ from gradsheet.network.problem import Problem
 from gradsheet.solution.filling import fill
 from manual import Layer
 from manual.activations import Activation, Array, activate, split
+from manual.losses import ALSO_CALLED
 
 MAX_WIDTH, MAX_LAYERS, MAX_EXAMPLES = 8, 6, 8  # what a person works through by hand
 SLOPE = Fraction(1, 2)  # of a leaky_relu that is named without one: its halves are readable
@@ -119,7 +120,8 @@ class Outline:
 
     def _check_loss(self) -> None:
         if self.loss not in LOSSES:
-            raise ExerciseError(f"unknown loss {self.loss!r}: {_hint(self.loss, LOSSES)}")
+            hint = _hint(ALSO_CALLED.get(self.loss.lower(), self.loss), LOSSES)
+            raise ExerciseError(f"unknown loss {self.loss!r}: {hint}")
         last, end = split(self.activations[-1])[0], LOSSES[self.loss].behind
         if end not in ("", last):
             expected = f"expected {end} on the last layer: the loss takes logarithms"

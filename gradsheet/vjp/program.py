@@ -187,11 +187,17 @@ def program_of(
 ) -> Traced:
     """Trace a function at arguments like these.
 
-    Raises TypeError where an argument is no array, ValueError where there is
+    Raises TypeError where an argument is no array and no tree of arrays, ValueError where there is
     nothing to ask for, and whatever JAX raises where it cannot trace f.
     """
     paths, tree = jax.tree_util.tree_flatten_with_path(tuple(arguments))
     names = names_of(f, len(arguments))
+    for name, argument in zip(names, arguments, strict=True):
+        leaves = jax.tree.leaves(argument)
+        if isinstance(argument, list) and all(isinstance(leaf, int | float) for leaf in leaves):
+            raise TypeError(
+                f"{name} is a list of numbers, expected an array: write np.asarray({name})"
+            )
     inputs = tuple(_leaf(_name(names, path), value) for path, value in paths)
     homes = [path[0].idx for path, _ in paths]
     chosen = _chosen(wrt, names)

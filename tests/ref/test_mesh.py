@@ -148,7 +148,7 @@ def test_activations_and_loss_are_looked_at_before_the_first_call():
     params = problem()[0]
     with pytest.raises(ValueError, match="expected one name for each of the 4 layers"):
         ref.sharded_value_and_grad(whole("data"), params, ACTIVATIONS[1:])
-    with pytest.raises(ValueError, match="found loss 'absolute'"):
+    with pytest.raises(ValueError, match="loss is 'absolute'"):
         ref.sharded_value_and_grad(whole("data"), params, ACTIVATIONS, loss="absolute")
 
 

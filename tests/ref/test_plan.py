@@ -183,7 +183,7 @@ def test_gradients_of_examples_given_up_leave_their_memory_to_the_next() -> None
         ({"formulation": "stack"}, "formulation is 'stack', expected one of layers, vector, scan"),
         ({"formulation": "scan"}, "expected at least one layer with as many units as inputs"),
         ({"activations": ["relu", "relu"]}, "expected one name for each of the 1 layers"),
-        ({"loss": "absolute"}, "found loss 'absolute'"),
+        ({"loss": "absolute"}, "loss is 'absolute'"),
         ({"loss": "output"}, 'the loss "output" takes one output'),
     ],
 )
@@ -261,3 +261,10 @@ def test_a_plan_holds_no_parameters() -> None:
     leaves = jax.tree.leaves(vars(plan) | {"packing": vars(plan._packing)})
     assert not any(isinstance(leaf, jax.Array | np.ndarray) for leaf in leaves)
     assert jnp.shape(plan.pack(params)) == (6,)
+
+
+def test_help_has_what_is_compiled() -> None:
+    plan = ref.Plan([(np.ones((1, 2)), None)], ("identity",))
+    for name in ("value_and_grad", "per_example_gradients", "per_example_norms"):
+        assert getattr(ref.Plan, name).__doc__ == getattr(plan, name).__doc__
+        assert isinstance(getattr(plan, name), type(jax.jit(len)))

@@ -237,6 +237,7 @@ def test_a_leaky_relu_has_slope_one_half_unless_another_is_given() -> None:
             {"activations": (("leaky_relu", 2), "identity")},
             "leaky_relu with slope 2, expected one between 0 and 1",
         ),
+        ({"loss": "MSE"}, "unknown loss 'MSE': did you mean mean_squared_error?"),
         ({"loss": "squared_eror"}, "unknown loss 'squared_eror': did you mean squared_error?"),
         (
             {"loss": "cross_entropy"},

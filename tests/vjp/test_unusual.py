@@ -211,6 +211,11 @@ def test_texts_among_the_arguments() -> None:
         gradsheet.check_vjp(lambda x, mode: x, X, "same", backward=right)
 
 
+def test_a_list_of_numbers_is_no_array() -> None:
+    with pytest.raises(TypeError, match=r"W is a list of numbers, expected .* np\.asarray\(W\)"):
+        gradsheet.check_vjp(lambda x, W: x @ W, X, [[1.0], [2.0]], backward=right)
+
+
 def test_settings() -> None:
     def f(x, *, power):
         return x**power
