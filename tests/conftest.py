@@ -9,6 +9,22 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of which others wait, and count
 
+import hypothesis
+import jax
+import pytest
+
+from gradsheet.numbers.session import LIBRARY
+
+# JAX keeps what it has compiled, millions of objects in the end, and to look for cycles among
+# them takes ever longer.
+gc.set_threshold(50_000, 20, 100)
+
+# What is compiled here runs once or twice: XLA is to optimise where accuracy is measured, and no
+# more than it must elsewhere, in the scripts that tests start, too.
+QUICKLY = "jax_disable_most_optimizations"
+os.environ[QUICKLY.upper()] = "true"
+jax.config.update(QUICKLY, True)
+
 
 def explained_in_xla(flag: bytes) -> bool:
     """Whether the installed XLA has a flag with these words of help; one that it does not
@@ -26,22 +42,6 @@ def explained_in_xla(flag: bytes) -> bool:
 if explained_in_xla(b"Use fusion emitters for code generation in the CPU backend"):
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"--xla_cpu_use_fusion_emitters=false {flags}"
-
-import hypothesis
-import jax
-import pytest
-
-from gradsheet.numbers.session import LIBRARY
-
-# JAX keeps what it has compiled, millions of objects in the end, and to look for cycles among
-# them takes ever longer.
-gc.set_threshold(50_000, 20, 100)
-
-# What is compiled here runs once or twice: XLA is to optimise where accuracy is measured, and no
-# more than it must elsewhere, in the scripts that tests start, too.
-QUICKLY = "jax_disable_most_optimizations"
-os.environ[QUICKLY.upper()] = "true"
-jax.config.update(QUICKLY, True)
 
 hypothesis.settings.register_profile("default", max_examples=40, deadline=None, derandomize=True)
 hypothesis.settings.load_profile("default")

@@ -419,13 +419,13 @@ def command(script, *arguments):
 def test_one_command_prints_the_table(tmp_path):
     file = tmp_path / "new.json"
     done = command(
-        "core.py", "--sizes=H", "--rounds=1", "--groups=manual,ref", "--threads=1", f"--json={file}"
+        "core.py", "--sizes=H", "--rounds=1", "--groups=manual", "--threads=1", f"--json={file}"
     )
     assert done.returncode == 0, done.stderr
     assert "agreed by ==: the loss, 25 entries" in done.stdout
     assert max(map(len, done.stdout.split("\n\n", 1)[1].splitlines())) <= 80
     (run,) = read(str(file), "core")["runs"]
-    assert list(run["sizes"]["H"]["competitors"]) == entered(["manual", "ref"], "H")
+    assert list(run["sizes"]["H"]["competitors"]) == entered(["manual"], "H")
 
 
 def test_a_machine_too_busy_for_several_threads_is_told():

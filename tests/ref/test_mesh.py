@@ -208,6 +208,7 @@ def test_two_processes_have_the_gradients_of_one_device(expected):
         assert odd.startswith("x has 7 examples in each process, expected a multiple of 2")
 
 
+@pytest.mark.exhaustive
 def test_the_script_of_the_page_prints_what_it_says(tmp_path):
     page = (HERE.parent / "docs" / "many-devices.md").read_text()
     _, train = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
