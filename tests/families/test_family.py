@@ -9,6 +9,7 @@ import ref
 from tests.families.test_sheets import SHEETS
 from tests.family import TRUTH, Case, drawn, off, on_digits, outs, wrong_examples
 from tests.manual.test_planted import copy_of_manual
+from tests.rounds import every
 
 
 def test_no_number_is_seen_wherever_it_stands() -> None:
@@ -45,9 +46,15 @@ def test_no_family_has_the_name_of_a_file(room) -> None:
     assert not names & room.FAMILIES.keys()
 
 
-@pytest.mark.parametrize("file", sorted({*manual.FAMILIES, *manual.OTHERS, "shapes", "windows"}))
-def test_examples_show_what_they_give(file: str) -> None:
-    assert [*wrong_examples(file)] == []
+FILES = sorted({*manual.FAMILIES, *manual.OTHERS, "shapes", "windows"})
+
+
+@pytest.mark.parametrize(
+    ("room", "file"),
+    [("manual", file) for file in FILES] + every(4, [("ref", file) for file in FILES]),
+)
+def test_examples_show_what_they_give(room: str, file: str) -> None:
+    assert [*wrong_examples(room, file)] == []
 
 
 @pytest.mark.parametrize("case", [sheet.case for sheet in SHEETS], ids=str)

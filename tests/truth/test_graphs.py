@@ -225,13 +225,13 @@ def close(found: Any, floats: Any) -> None:
     np.testing.assert_allclose(found, floats, rtol=1e-9, atol=1e-10 * (1 + abs(found).max()))
 
 
-@settings(examples(4), phases=NOT_SHRUNK)
+@settings(examples(2), phases=NOT_SHRUNK)
 @given(networks(RATIONAL))
 def test_on_fractions_the_witnesses_agree_exactly(network: Network) -> None:
     agree(network)
 
 
-@settings(examples(4), phases=NOT_SHRUNK)
+@settings(examples(2), phases=NOT_SHRUNK)
 @given(networks(RATIONAL + SMOOTH))
 def test_the_witnesses_agree_where_exp_and_log_enter(network: Network) -> None:
     agree(network)
