@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
-from gradsheet.language.formula import Node
+from gradsheet.language.formula import Derivative, DerivativeOf, Node, Quantity
 from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem, stated
@@ -151,10 +152,22 @@ class Sheet:
         """Whether it gives all numbers, and its claims are on these."""
         return self.params is not None if self.own is None else not self.own.free
 
-    @property
+    @cached_property
     def readable(self) -> "Sheet":
         """The sheet with those claims alone that can be read."""
         return replace(self, claims=tuple(claim for claim in self.claims if not claim.error))
+
+    @cached_property
+    def parts(self) -> tuple[Quantity | Derivative | DerivativeOf, ...]:
+        """Every quantity and derivative in the claims that can be read, as often
+        as it stands there."""
+        trees = (tree for claim in self.readable.claims for tree in claim.trees)
+        return tuple(part for tree in trees for part in tree.named)
+
+    @cached_property
+    def distinct_parts(self) -> tuple[Quantity | Derivative | DerivativeOf, ...]:
+        """The same, each once."""
+        return tuple(dict.fromkeys(self.parts))
 
     def arrays(self) -> Iterator[Array]:
         """Every array of numbers that it gives."""
