@@ -44,10 +44,17 @@ class History:
 
     def __init__(self, data: Iterable[Any]) -> None:
         self.record = Record(data)
+        self._latest: tuple[int, Reach] | None = None
 
     def reach(self, claim: Claim, point: GraphValues) -> Reach:
-        """What has been printed so far leaves open of a claim."""
-        return Reach(self.record, claim, point)
+        """What has been printed so far leaves open of a claim; the same for all
+        that is asked of it in a row."""
+        if self._latest is not None:
+            size, reach = self._latest
+            if reach.claim is claim and reach.point is point and size == self.record.size:
+                return reach
+        self._latest = self.record.size, Reach(self.record, claim, point)
+        return self._latest[1]
 
     # Rounding
 
@@ -119,6 +126,7 @@ class History:
         stand, is what right steps make of them, too. Where the working uses any
         of them it is one of those; the nearest above come first.
         """
+        point.budget.spend(self.record.standing)
         wrong = self.record.wrong_claims()
         if claim.value is None or not wrong or not _is_telling(claim.value):
             return [], False

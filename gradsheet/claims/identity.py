@@ -547,11 +547,11 @@ class _Search:
             for everywhere, mine in self.claimed(evaluator, binding):
                 if not same_shape(mine.shape, truth.shape):
                     return Mismatch(here, everywhere, truth, reason=_shapes(mine, truth))
-                if off_entries(mine, truth, self.printed):
+                if off := off_entries(mine, truth, self.printed):
                     _ = evaluator.value(self.comparison.quantity, binding)  # whose kinks count, too
                     if generic and any(v == 0 for v in evaluator.kinks):
                         raise AtKink("something has its kink here")
-                    return Mismatch(here, everywhere, truth, mine)
+                    return Mismatch(here, everywhere, truth, mine, off)
         return None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.claims.comparison import Mismatch, like, off_entries
+from gradsheet.claims.comparison import Mismatch, like
 from gradsheet.language.evaluate import Binding
 from gradsheet.numbers.printed import (
     Printed,
@@ -66,8 +66,7 @@ def value_message(mismatch: Mismatch, value: Value) -> str:
     entries, truth = printed_entries(value), mismatch.truth
     if truth.size == 1:
         return relation(entries[0], truth.item()) + at(mismatch.binding)
-    off = off_entries(mismatch.mine, truth, entries)
-    shown = []
+    off, shown = mismatch.off, []
     for k in off[:3]:
         place = ",".join(str(i + 1) for i in np.unravel_index(k, truth.shape))
         shown.append(

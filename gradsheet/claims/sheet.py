@@ -9,7 +9,7 @@ from gradsheet.language.formula import Derivative, DerivativeOf, Node, Quantity
 from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem, stated
-from gradsheet.numbers.printed import Printed, Value
+from gradsheet.numbers.printed import Printed, Value, printed_entries
 from manual import Layer
 from manual.activations import Array
 
@@ -73,6 +73,11 @@ class Claim:
     def is_open(self) -> bool:
         """Whether it is a question that is not answered yet."""
         return self.value is None and not self.working
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers it gives."""
+        return 0 if self.value is None else len(printed_entries(self.value))
 
     @property
     def trees(self) -> Iterator[Node]:

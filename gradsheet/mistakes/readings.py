@@ -43,6 +43,7 @@ from gradsheet.truth.point import Point, point_of
 from manual import Layer
 from manual.activations import Activation, Array
 
+PER_NUMBER = 3  # operations of comparing a number with the truth that is read otherwise
 FIRST = 3  # points that have a first look at an identity
 # Activations that a sheet may have meant where it names none, and those over a whole layer.
 USUAL = tuple(name for name, facts in ACTIVATIONS.items() if facts.usual)
@@ -175,11 +176,11 @@ class Readings:
     def _numbers(self, claim: Claim) -> Iterator[str]:
         if claim.value is None or self.point is None:
             return
+        self.budget.spend(FLOAT_PASS / 4 * len(self._points) + PER_NUMBER * claim.numbers)
         if (turned := _transpose(claim.value)) and Comparison(
             claim.tree, self.point
         ).mismatch_of_value(turned) is None:
             yield "it is read transposed"
-        self.budget.spend(FLOAT_PASS / 4 * len(self._points))
         mine = fractions(claim.value)
         halves = np.array([as_float(p.half) for p in printed_entries(claim.value)])
         for reading, floats in self._points:

@@ -77,7 +77,7 @@ def too_large() -> Exception:
 class Real:
     """A number of an `Arithmetic`: exact, or in a ball; the mark is None where none is known."""
 
-    __slots__ = ("_ball", "_logs", "_mark", "_power", "exact", "home")
+    __slots__ = ("_ball", "_ends", "_logs", "_mark", "_power", "exact", "home")
 
     def __init__(
         self,
@@ -124,8 +124,12 @@ class Real:
         return self._ball
 
     def bounds(self) -> tuple[Decimal, Decimal]:
-        """The ends of the enclosure, rounded outwards, as they are printed."""
-        return ends(self.ball, self.home.digits + MORE_DIGITS)
+        """The ends of the enclosure, rounded outwards, as they are printed, found once."""
+        try:
+            known: tuple[Decimal, Decimal] = self._ends
+        except AttributeError:
+            known = self._ends = ends(self.ball, self.home.digits + MORE_DIGITS)
+        return known
 
     def _like(self, other: Any) -> "Real | None":
         if isinstance(other, Real):
