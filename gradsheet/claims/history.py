@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from gradsheet.claims.comparison import printed_value, truths_at
-from gradsheet.claims.following import Carry, Column, Moves, alone_in, in_floats
+from gradsheet.claims.following import SLACK, Carry, Column, Moves, alone_in, in_floats
 from gradsheet.claims.reach import InFloats, Reach, ones_for, target_of
 from gradsheet.claims.record import TELLING, Record, WrongClaim
 from gradsheet.claims.sheet import Claim
@@ -170,8 +170,16 @@ class History:
 
 
 def _overlap(moves: Moves, entries: Iterable[int], low: Array, high: Array) -> bool:
-    """Whether a line, from low to high, meets what its quantity can be."""
-    reach = [(k, *moves.reach(k)) for k in entries]
+    """Whether a line, from low to high, meets what its quantity can be: first
+    as far as floats tell."""
+    some = list(entries)
+    if (there := moves.floats) is not None and not there.unsure.any():
+        least, most = moves.reach_in_floats(there, some)
+        lows, highs = (np.array([as_float(end.flat[k]) for k in some]) for end in (low, high))
+        slack = SLACK * (abs(lows) + abs(highs))
+        if not ((highs + slack >= least) & (lows - slack <= most)).all():
+            return False
+    reach = [(k, *moves.reach(k)) for k in some]
     return all(high.flat[k] >= least and low.flat[k] <= most for k, least, most in reach)
 
 
