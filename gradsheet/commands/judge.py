@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import gc
 import itertools
 import os
 import sys
@@ -77,7 +78,9 @@ def _judge_all(
         exports += [stack.enter_context(export) for export in _exports(options)]
         for export in exports:
             export.credit, export.several = tally.credit, several
-        for path, shown in files:
+        for number, (path, shown) in enumerate(files):
+            if number == 1:
+                gc.freeze()  # what the first sheet imported stays: collections pass over it
             progress.show(tally.sheets)
             for report in with_problems(path, shown, judge):
                 told(report.hinted() if options.hint else report)

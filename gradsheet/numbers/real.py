@@ -90,6 +90,7 @@ class Real:
     ):
         self.home, self.exact, self._ball = home, exact, ball
         self._mark, self._power, self._logs = mark, power, logs
+        self._ends: tuple[Decimal, Decimal] | None = None
 
     def _exactly(self, value: Fraction) -> "Real":
         """A fraction, enclosed where it is too long to be kept."""
@@ -125,11 +126,9 @@ class Real:
 
     def bounds(self) -> tuple[Decimal, Decimal]:
         """The ends of the enclosure, rounded outwards, as they are printed, found once."""
-        try:
-            known: tuple[Decimal, Decimal] = self._ends
-        except AttributeError:
-            known = self._ends = ends(self.ball, self.home.digits + MORE_DIGITS)
-        return known
+        if self._ends is None:
+            self._ends = ends(self.ball, self.home.digits + MORE_DIGITS)
+        return self._ends
 
     def _like(self, other: Any) -> "Real | None":
         if isinstance(other, Real):
