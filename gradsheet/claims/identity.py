@@ -6,6 +6,7 @@ numbers drawn for everything, a formula that is not the truth shows it: `wrong`
 always has such a witness. What neither proves nor fails anywhere is undecided.
 """
 
+import contextlib
 import functools
 import math
 import random
@@ -363,9 +364,12 @@ class IdentityComparison:
         """Where numbers show a difference; Undecided where they show none, and
         nothing shows that there is none."""
         search = _Search(self, claimed, printed)
+        # Most of what is not true differs at the first point, and needs no formal numbers.
+        if (mismatch := search.first()) is not None and mismatch.mine is not None:
+            return mismatch
         doubt = self._unproved(claimed, printed, 1)
         asks_equality = any(map(_has_equality, self._sides))
-        if mismatch := search.upto(FEW):
+        if mismatch := mismatch or search.upto(FEW):
             return mismatch
         many = bool(doubt) or asks_equality or any(map(_has_domain, self._sides))
         if many:
@@ -472,10 +476,17 @@ class _Search:
     seen: int = 0
     passed_over: list[int] = field(default_factory=list)  # as they stand at kinks
 
-    def upto(self, most: int) -> Mismatch | None:
+    def first(self) -> Mismatch | None:
+        """The mismatch at the first point, where there is one; what cannot be
+        read has none."""
+        with contextlib.suppress(NotRead):
+            return self.upto(1, most_seen=1)
+        return None
+
+    def upto(self, most: int, most_seen: int = 2 * MANY) -> Mismatch | None:
         """The first mismatch among so many points where both sides have a value,
         and which does not stand at a kink."""
-        while self.tried < most and self.seen < 2 * MANY:
+        while self.tried < most and self.seen < most_seen:
             self.seen += 1
             if mismatch := self._mismatch_at(self.seen - 1, generic=True):
                 return mismatch
@@ -536,11 +547,11 @@ class _Search:
             for everywhere, mine in self.claimed(evaluator, binding):
                 if not same_shape(mine.shape, truth.shape):
                     return Mismatch(here, everywhere, truth, reason=_shapes(mine, truth))
-                if off_entries(mine, truth, self.printed):
+                if off := off_entries(mine, truth, self.printed):
                     _ = evaluator.value(self.comparison.quantity, binding)  # whose kinks count, too
                     if generic and any(v == 0 for v in evaluator.kinks):
                         raise AtKink("something has its kink here")
-                    return Mismatch(here, everywhere, truth, mine)
+                    return Mismatch(here, everywhere, truth, mine, off)
         return None
 
 

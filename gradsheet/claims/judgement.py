@@ -14,6 +14,8 @@ COVERS = {"right": "rounded", "wrong": "carried_forward"}
 AND = "; and "  # between mistakes made together
 LOOK = "look at "  # what a hint begins with
 EQUALS = 4  # explanations that are named beside each other; of more only the number is told
+# What there is to say of what nobody pays for.
+UNSEARCHED = "was not looked for: that takes more operations than are left for this sheet"
 QUOTES = "quotes the quantity that it is claimed to equal"  # and says nothing by that
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.claims.comparison import Mismatch, like, off_entries
+from gradsheet.claims.comparison import Mismatch, like
 from gradsheet.language.evaluate import Binding
 from gradsheet.numbers.printed import (
     Printed,
@@ -68,8 +68,8 @@ def value_message(mismatch: Mismatch, value: Value) -> str:
     entries, truth = printed_entries(value), mismatch.truth
     if truth.size == 1:
         return relation(entries[0], truth.item()) + at(mismatch.binding)
-    off = off_entries(mismatch.mine, truth, entries)
-    shown, shape = [], like(truth, fractions(value)).shape  # as it is claimed
+    off, shown = mismatch.off, []
+    shape = like(truth, fractions(value)).shape  # as it is claimed
     for k in off[:3]:
         place = ",".join(str(i + 1) for i in np.unravel_index(k, shape))
         shown.append(
