@@ -330,8 +330,6 @@ def test_numbers_sums_and_sizes(
     assert judged(GIVEN, quantity, *working, value=value).verdict == verdict
 
 
-
-
 @pytest.mark.parametrize(
     ("quantity", "line", "words"),
     [
