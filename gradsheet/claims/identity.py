@@ -384,8 +384,11 @@ class IdentityComparison:
             if doubt:
                 self._spend(LONGER, self.points.formal(FACTORS))
                 doubt = self._unproved(claimed, printed, kind)
-        if many and (doubt or asks_equality) and (mismatch := search.at_kinks()):
-            return mismatch
+        if many and (doubt or asks_equality):
+            # At a kink of its own the truth is one of two, and no claim is about both.
+            is_slope = any(isinstance(part, f.Derivative) for part in f.walk(self.quantity))
+            if mismatch := search.at_kinks(own=bool(doubt) or not is_slope):
+                return mismatch
         if any(map(_has_jump, self._sides)) and (mismatch := self._at(search, self.points.zeros)):
             return mismatch
         if doubt == _BY_ZERO and search.without > PART * search.tried:
@@ -428,9 +431,7 @@ class IdentityComparison:
         program = self.points.own.program
         free = {program.places[name].slot for name in self.points.own.free}
         free |= {program.places[letter].slot for letter, _ in program.graph.sizes}
-        names = (part.name for part in f.walk(self.quantity) if isinstance(part, f.Quantity))
-        slots = (slot for name in names for slot in program.places[program.canonical(name)].all)
-        return all(free.isdisjoint(program.before(slot)) for slot in slots)
+        return free.isdisjoint(_slots_before(program, self.quantity))
 
     def _unproved(
         self, claimed: Claimed, printed: list[Printed] | None, kind: Callable[[], FormalField]
@@ -495,10 +496,16 @@ class _Search:
                 return mismatch
         return None
 
-    def at_kinks(self) -> Mismatch | None:
-        """The first mismatch among the points passed over that stand at a kink."""
-        mismatches = (self._mismatch_at(k, generic=False) for k in self.passed_over)
-        return next(filter(None, mismatches), None)
+    def at_kinks(self, *, own: bool) -> Mismatch | None:
+        """The first mismatch among the points passed over that stand at a kink,
+        also where the truth is at one of its `own`."""
+        quantity = self.comparison.quantity
+        points = (self.comparison.points.numbers(k) for k in self.passed_over)
+        return self.at(
+            point
+            for point in points
+            if own or not point.is_at_kink(_slots_before(point.program, quantity))
+        )
 
     def at(self, points: Iterable[GraphPoint]) -> Mismatch | None:
         """The first mismatch at points of a kind: where something is 0 a step
@@ -557,6 +564,13 @@ class _Search:
                         raise AtKink("something has its kink here")
                     return Mismatch(here, everywhere, truth, mine)
         return None
+
+
+def _slots_before(program: Program, quantity: f.Node) -> set[int]:
+    """The steps on the way to a quantity."""
+    names = (part.name for part in f.walk(quantity) if isinstance(part, f.Quantity))
+    slots = (slot for name in names for slot in program.places[program.canonical(name)].all)
+    return {before for slot in slots for before in program.before(slot)}
 
 
 def _is_outside(error: Exception) -> bool:

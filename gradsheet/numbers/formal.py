@@ -24,7 +24,8 @@ itself it may be 0 for whole patterns of them; where that matters, at a jump, -z
 has a bit of its own.
 
 What is not seen: squares that nobody squared, signs that no product or sum
-shows. Then what is equal is not shown to be.
+shows, and sides that do not go together, which `sides` sees. Then what is equal
+is not shown to be.
 """
 
 import functools
@@ -567,10 +568,11 @@ class Branched:
         for more, further in self.terms:
             bits, signs = bits | more, signs | further
         symbols = [(1 << k, 0) for k in _digits(bits)] + [(0, 1 << k) for k in _digits(signs)]
-        if len(symbols) > self.field.max_expanded:
+        few = len(symbols) <= self.field.max_expanded
+        if not (few and (patterns := [*self.field.patterns(symbols)])):
             return function(self.flat)
         total: Number = Fraction(0)
-        for sides in self.field.patterns(symbols):
+        for sides in patterns:
             value: Number = self
             share = self.field(1)
             for symbol, side in zip(symbols, sides, strict=True):

@@ -50,6 +50,7 @@ from flint import fmpz, fq_default, fq_default_ctx
 # Exponentials and logarithms that are kept in one arithmetic; further ones prove less.
 MAX_MARKS = 4_000
 MAX_TRIPLES = 100  # of them up to which a logarithm is looked for as that of a product of three
+MAX_FOURS = 40  # of four
 MAX_SEARCH = 400  # and of two
 MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
 MAX_DIVISORS = 100  # numbers that are looked for as factors of one whose root is taken
@@ -379,6 +380,15 @@ class Marks:
                 for second, inverse in inverses[k + 1 :]:
                     if third := logs.get(key_of(self.reduced(part * inverse))):
                         return self._sum(share, second, third)
+        if len(logs) <= MAX_FOURS:
+            pairs = {
+                key_of(self.reduced(n * o)): (share, other)
+                for (n, share), (o, other) in itertools.combinations(self._log.items(), 2)
+            }
+            for k, (share, part) in enumerate(backs):
+                for second, inverse in inverses[k + 1 :]:
+                    if others := pairs.get(key_of(self.reduced(part * inverse))):
+                        return self._sum(share, second, *others)
         return None
 
     def _sum(self, *shares: Share) -> Share:

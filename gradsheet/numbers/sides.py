@@ -31,10 +31,12 @@ from gradsheet.numbers.formal import MULTIPLES, NONE, Branched, Formal, FormalFi
 from gradsheet.numbers.marks import Mark, coordinates, key_of
 
 TERMS = 256  # of a sum of products of symbols, at most
-MAX_EXPANDED = 5  # symbols in an argument that is looked at on all sides
+MAX_EXPANDED = 6  # symbols in an argument that is looked at on all sides
+MAX_WAYS = 32  # of these
 MAX_PATTERNS = 200  # of sides on which one difference is looked at
 MAX_LINKED = 14  # symbols that are looked at for what links them
 MAX_POSITIVE = 8  # numbers from which a sign may follow, the last ones
+MAX_FACTORS = 4  # positive ones by which a number is multiplied or divided for a sum
 MAX_TERMS = 3  # of them in a sum
 # Whole numbers in (2), of four marks and of all together: of the former there are 2^48, of the
 # latter 2^50, and one in 2^140 adds up to 0 by chance.
@@ -205,7 +207,7 @@ class Sides(FormalField):
                 yield side, [*positive, m if side else self.marks.reduced(-m)]
 
     def patterns(self, symbols: Sequence[Symbols]) -> Iterable[tuple[bool, ...]]:
-        """The sides of some symbols that go together."""
+        """The sides of some symbols that go together, none where they are many."""
         key = tuple(symbols)
         if key not in self._patterns:
             ways: list[tuple[tuple[bool, ...], list[Mark]]] = [((), self._positive)]
@@ -215,6 +217,8 @@ class Sides(FormalField):
                     for way, positive in ways
                     for side, more in self._sides(symbol, positive)
                 ]
+                if len(ways) > MAX_WAYS:
+                    ways = []
             self._patterns[key] = [way for way, _ in ways]
         return self._patterns[key]
 
@@ -229,8 +233,10 @@ class Sides(FormalField):
 
     def _found_sign(self, m: Mark, positive: list[Mark]) -> int:
         known = [1, *positive[1:][-MAX_POSITIVE:]]
-        if sign := self._by_sum(m, known):
-            return sign
+        factors = [*dict.fromkeys([1, *self._letters, *self.divisors])][:MAX_FACTORS]
+        for times in (*factors, *(self.marks.raised(p, -1) for p in factors[1:])):
+            if sign := self._by_sum(self.marks.reduced(m * times), known):
+                return sign
         known += [*self.divisors][-MAX_POSITIVE:]
         known += [z.mark for z in self._squared.values() if z.sign > 0][-MAX_POSITIVE:]
         return self._by_product(m, known)

@@ -152,6 +152,19 @@ v = { shape = [] }
 t = { shape = [] }
 a = { shape = [], positive = true }
 '''
+POOLED = '''
+network = """
+z = W @ x
+M = max(max(z[1], z[2]), max(z[3], z[4]))
+k = exp(-a*(x @ x))
+l = log(z[1]*z[2]*z[3]*z[4])
+S = sum(j, where(abs(x[j]) < a, x[j]**2/(2*a), abs(x[j]) - a/2))
+"""
+[given]
+x = { shape = [2] }
+W = { shape = [4, 2] }
+a = { shape = [], positive = true }
+'''
 RIGHT = {
     "norm, x": (NORM, "dL/dx[n]", D_NORM.format(" - ")),
     "norm, var": (NORM, "dL/dvar", "-1/2*sum(n, dout[n]*gamma*(x[n] - mu))*(var + eps)**(-3/2)"),
@@ -221,6 +234,11 @@ RIGHT = {
     "largest of three": (CLIPPED, "max(u, max(v, t))", "max(max(t, v), u)"),
     "largest, slope": (CLIPPED, "dm/dv", "step(v - u)*step(v - t)"),
     "largest, equal": (CLIPPED, "dm/dt", "where(t == m, 1, 0)"),
+    "largest of four, equal": (POOLED, "dM/dx[j]", "sum(i, where(z[i] == M, W[i,j], 0))"),
+    "largest of four, at once": (POOLED, "M", "max(z)"),
+    "kernel": (POOLED, "k", "exp(-a*x[1]**2)*exp(-a*x[2]**2)"),
+    "logarithm of four": (POOLED, "l", "sum(i, log(z[i]))"),
+    "smooth l1": (POOLED, "dS/dx[j]", "max(-1, min(1, x[j]/a))"),
     "product of sizes": (CLIPPED, "abs(u*v)", "abs(u)*abs(v)"),
     "clipped": (CLIPPED, "dL/du", "max(-a, min(u, a))"),
     "clipped by a quotient": (CLIPPED, "dL/du", "u/max(1, abs(u)/a)"),
