@@ -34,7 +34,7 @@ TERMS = 256  # of a sum of products of symbols, at most
 MAX_EXPANDED = 6  # symbols in an argument that is looked at on all sides
 MAX_WAYS = 32  # of these
 MAX_PATTERNS = 200  # of sides on which one difference is looked at
-MAX_LINKED = 14  # symbols that are looked at for what links them
+MAX_LINKED, MAX_SUMMED = 50, 14  # symbols that are looked at for what links them, and for sums
 MAX_POSITIVE = 8  # numbers from which a sign may follow, the last ones
 MAX_FACTORS = 4  # positive ones by which a number is multiplied or divided for a sum
 MAX_TERMS = 3  # of them in a sum
@@ -166,14 +166,14 @@ class Sides(FormalField):
         marks = [*own.values(), *known]
         ways = [*own, *(0 for _ in known)]  # what is positive anyway links nothing
         links = []
-        for whole in self._relations(marks, MAX_OF_ALL):
+        for whole in self._relations(marks, MAX_OF_ALL) if len(own) <= MAX_SUMMED else ():
             links.append(sum(way for way, times in zip(ways, whole, strict=True) if times))
         factors = [*zip(marks, ways, strict=True)]
         factors += [(self.marks.raised(m, -1), way) for m, way in factors]
-        products = {
-            key_of(self.marks.reduced(p * q)): one | other
-            for (p, one), (q, other) in itertools.combinations(factors, 2)
-        }
+        products = dict[object, int]()
+        for (p, one), (q, other) in itertools.combinations(factors, 2):
+            product = key_of(self.marks.reduced(p * q))
+            products[product] = products.get(product, 0) | one | other
         for m, way in factors[: len(own)]:
             for times in (*MULTIPLES, *(-times for times in MULTIPLES)):
                 multiple = key_of(self.marks.reduced(m * self.marks.of(times)))
