@@ -45,9 +45,11 @@ class UnknownOperation(NotImplementedError):
 
 class Numbers(ABC):
     """The numbers that a program is carried out on. `changes` are what is done
-    to the results of single equations, by their ids, of their inputs, too."""
+    to the results of single equations, by their ids, of their inputs, too; `path`
+    is the equation that is carried out, those that call it in front."""
 
     changes: Mapping[int, Callable[[Arrays, list[Array]], list[Array]]] = {}
+    path: tuple[Any, ...] = ()
 
     @abstractmethod
     def exact(self, array: Array) -> Array:
@@ -147,7 +149,9 @@ def run_exactly(closed: Any, arguments: Arrays, numbers: Numbers) -> list[Array]
     def read(variable: Any) -> Any:
         return _given(variable.val, numbers) if hasattr(variable, "val") else values[variable]
 
+    outer = numbers.path
     for equation in jaxpr.eqns:
+        numbers.path = (*outer, equation)
         inputs = [read(variable) for variable in equation.invars]
         result = carried_out(equation.primitive, inputs, equation.params, numbers)
         outputs = result if isinstance(result, list) else [result]
@@ -156,6 +160,7 @@ def run_exactly(closed: Any, arguments: Arrays, numbers: Numbers) -> list[Array]
             arrays = [np.asarray(a, b.dtype) for a, b in zip(changed, outputs, strict=True)]
             outputs = [numbers.changed(a) for a in arrays]
         values.update(zip(equation.outvars, outputs, strict=True))
+    numbers.path = outer
     return [read(variable) for variable in jaxpr.outvars]
 
 

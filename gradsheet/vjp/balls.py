@@ -93,12 +93,33 @@ balls: Callable[[Any], Any] = np.frompyfunc(ball, 1, 1)
 _is_exact: Callable[[Any], Any] = np.frompyfunc(arb.is_exact, 1, 1)
 
 
-class Balls(Numbers):
-    """Balls as narrow as may be. What is compared, and how that came out, is
-    kept in `decisions`, for other numbers to follow."""
+Outcomes = Mapping[int, tuple[tuple[Any, ...], Array]]
 
-    def __init__(self, stopped: list[Array] | None = None) -> None:
+
+class Deciding(Numbers):
+    """Numbers that keep how comparisons came out, in `decisions`, for others to
+    follow, and in which equations, in `sites`. Those that are `held`, each with
+    its site, come out as is said there."""
+
+    def __init__(self, held: Outcomes | None = None) -> None:
         self.decisions: list[Array] = []
+        self.sites: list[tuple[Any, ...]] = []
+        self._held = held or {}
+
+    def decided(self, outcome: Array) -> Array:
+        """How a comparison comes out, which is kept."""
+        site, told = self._held.get(len(self.decisions), ((), outcome))
+        outcome = told if site == self.path else outcome
+        self.decisions.append(outcome)
+        self.sites.append(self.path)
+        return outcome
+
+
+class Balls(Deciding):
+    """Balls as narrow as may be."""
+
+    def __init__(self, stopped: list[Array] | None = None, held: Outcomes | None = None) -> None:
+        super().__init__(held)
         self.stopped: list[Array] = []  # what was let through with its derivative stopped
         self._follow = None if stopped is None else iter(stopped)
 
@@ -131,9 +152,7 @@ class Balls(Numbers):
 
     def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
         """The order of pairs; of those that overlap, 0."""
-        order = super().order(a, b)
-        self.decisions.append(order)
-        return order
+        return self.decided(super().order(a, b))
 
     def ranks(self, a: Array) -> Array:
         """The ranks by the midpoints, equal where balls overlap."""
@@ -141,13 +160,12 @@ class Balls(Numbers):
         places = sorted(range(a.size), key=lambda k: _Key(ball(flat[k])))
         for before, place in itertools.pairwise(places):
             ranks[place] = ranks[before] + bool(flat[before] < flat[place])
-        self.decisions.append(ranks.reshape(a.shape))
-        return ranks.reshape(a.shape)
+        return self.decided(ranks.reshape(a.shape))
 
     def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
         """A result; of one that jumps it is decided between which whole numbers."""
         if name in _JUMPS:
-            self.decisions.append(self._whole_part(name, inputs, result))
+            self.decided(self._whole_part(name, inputs, result))
         return result
 
     def _whole_part(self, name: str, inputs: Arrays, result: Array) -> Array:

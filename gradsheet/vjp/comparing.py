@@ -11,6 +11,7 @@ from gradsheet.checking.rounding import BITS, FEW_BITS, TINY, float_type, unit_r
 from gradsheet.vjp.balls import SLACK
 from gradsheet.vjp.calling import Answer, Rule
 from gradsheet.vjp.enclosed import Enclosed
+from gradsheet.vjp.kinks import AtKinks
 from gradsheet.vjp.program import Leaf
 from gradsheet.vjp.result import VERDICTS, Judged
 from gradsheet.vjp.truth import Bounds, ProbeTruth
@@ -23,6 +24,7 @@ UNITS = 16  # roundings of the largest entry that are called rounded
 _WORDS = tuple(VERDICTS.values())
 _FORGIVEN = -1  # among the verdicts: right at a kink, and not the truth
 MOST_LISTED = 4  # entries that are named
+MOST_LINES = 3  # in which there are kinks, that are named
 
 
 @dataclass(eq=False)
@@ -130,13 +132,14 @@ class Observed:
         wide = self.bounds(self.dtype if self.dtype in INSIDE else "float32").outputs[place]
         return bool(self._inside(wide).contains(np.asarray(array, float)).all())
 
-    def beside_a_kink(self, k: int) -> Array:
-        """Which entries lie between what is right on the sides of a kink; of a
-        large function those that differ on its sides, whose ends nobody knows."""
+    def beside_a_kink(self, k: int, held: frozenset[str]) -> Array:
+        """Which entries lie between what is right on the sides of a kink, but for
+        those of the lines `held`; of a large function those that differ on its
+        sides, whose ends nobody knows."""
         if not self.truth.in_balls:
-            return self.truth.differs[k]
+            return self.truth.differs(held)[k]
         array = np.asarray(self.array(k))
-        sides = np.array([side[k] for side in self.truth.sides])
+        sides = np.array([side[k] for side in self.truth.sides(held)])
         sides[~np.isfinite(sides)] = np.nan  # what nobody gets
         low, high = np.fmin.reduce(sides), np.fmax.reduce(sides)
         slack = 4 * unit_roundoff(self.dtype) * np.maximum(abs(low), abs(high)) + self.errors(k)
@@ -144,20 +147,20 @@ class Observed:
 
 
 def judged(
-    seen: Sequence[Observed], k: int, name: str, *, between: bool
+    seen: Sequence[Observed], k: int, name: str, at_kinks: AtKinks
 ) -> tuple[Judged, list[str]]:
-    """The verdict on an array of the answers, and remarks on it; `between`: at a
-    kink any gradient between those on its sides is right."""
+    """The verdict on an array of the answers, and remarks on it."""
     for one in seen:
         if fault := one.answer.faults.get(name):
             return Judged(name, "wrong", None, fault), []
     verdicts, remarks = list[Array](), list[str]()
     for number, one in enumerate(seen, 1):
         found = one.verdicts(k)
-        if between and one.truth.at_kink and found.max(initial=0) > 1:
-            beside = one.beside_a_kink(k)
+        if at_kinks.is_any and one.truth.at_kink and found.max(initial=0) > 1:
+            beside = one.beside_a_kink(k, at_kinks.held)
             if (beside & (found > 1)).any():
-                at = f"at probe {number}, at a kink, {name}"
+                lines = one.truth.kinks(k, beside & (found > 1), at_kinks.held)
+                at = f"at probe {number}, at {_kinks(lines)}, {name}"
                 is_judged = "is between the gradients on its sides"
                 if not one.truth.in_balls:
                     is_judged = f"is not judged in {int(beside.sum()):,} entries that differ there"
@@ -182,6 +185,12 @@ def judged(
         size = max(abs(one.right[k]).max(initial=0) for one in seen)
         remarks.append(f"{name}: {_rounded(seen[0].dtype, difference / size)}")
     return Judged(name, _WORDS[worst], difference, where if worst else ""), remarks
+
+
+def _kinks(lines: Sequence[str]) -> str:
+    """Kinks, by the lines of f in which they are."""
+    some = " and ".join([*lines[:MOST_LINES], *(["others"] if len(lines) > MOST_LINES else [])])
+    return f"the kink{'s' if len(lines) > 1 else ''} of {some}" if lines else "a kink"
 
 
 def _which(name: str, wrong: Array) -> list[str]:

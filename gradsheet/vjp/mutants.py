@@ -594,7 +594,12 @@ _BY_CONSTANT: Mapping[str, Callable[[int, float, float], Change]] = {
 
 
 def place_of(equation: Any) -> str:
-    """The line of somebody's code from which JAX made an equation."""
+    """The line of somebody's code from which JAX made an equation, or its name."""
+    return line_of(equation) or f"the operation {equation.primitive.name}"
+
+
+def line_of(equation: Any) -> str:
+    """The line of somebody's code from which JAX made an equation, if there is one."""
     frames = getattr(getattr(equation.source_info, "traceback", None), "frames", ())
     for frame in frames:
         if any(library in frame.file_name for library in _LIBRARIES):
@@ -602,7 +607,7 @@ def place_of(equation: Any) -> str:
         text = linecache.getline(frame.file_name, frame.line_num).strip().rstrip(",")
         where = f"{Path(frame.file_name).name}:{frame.line_num}"
         return f"`{text}` ({where})" if text else where
-    return f"the operation {equation.primitive.name}"
+    return ""
 
 
 def affordable(program: Any, probes: int) -> int:

@@ -46,7 +46,8 @@ class Leaf:
 @dataclass(frozen=True, eq=False)
 class Traced:
     """f with its arguments' structure. `inputs` and `outputs` are the arrays;
-    `asked` are the places of those inputs by which gradients are asked for."""
+    `asked` are the places of those inputs by which gradients are asked for; `change`
+    is what was changed of f as it was traced."""
 
     f: Callable[..., Any]
     kwargs: Mapping[str, Any]
@@ -56,6 +57,7 @@ class Traced:
     arguments_tree: Any
     result_tree: Any
     forward: ClosedJaxpr
+    change: Callable[[ClosedJaxpr], ClosedJaxpr] | None = None
 
     @cached_property
     def moved(self) -> tuple[int, ...]:
@@ -65,6 +67,10 @@ class Traced:
     def with_forward(self, forward: ClosedJaxpr) -> "Traced":
         """The same with another forward pass."""
         return replace(self, forward=forward)
+
+    def changed(self, change: Callable[[ClosedJaxpr], ClosedJaxpr]) -> "Traced":
+        """The same with its forward pass changed, in whatever type it is traced."""
+        return replace(self, forward=change(self.forward), change=change)
 
     @cached_property
     def work(self) -> int:
@@ -146,7 +152,7 @@ class Traced:
             for k, array in zip(self.asked, some, strict=True):
                 arrays[k] = array
             plain = without_rules(jax.make_jaxpr(run)(*given))
-            of = jaxpr_as_fun(plain)(*arrays)
+            of = jaxpr_as_fun(self.change(plain) if self.change else plain)(*arrays)
             return [of[k] for k in self.moved]
 
         with exactly():
@@ -323,11 +329,16 @@ def _is_ruled(equation: Any) -> bool:
         return False
     if equation.primitive.name != "custom_jvp_call":
         return True
-    if name_of(equation.params) in OF_JAX:
-        return False
-    inner = next(iter(_inner(equation)))
-    source = str(getattr(getattr(inner, "jaxpr", inner).debug_info, "func_filename", "") or "")
-    return not any(f"site-packages/{library}" in source for library in _LIBRARIES)
+    return name_of(equation.params) not in OF_JAX and not calls_jax(equation)
+
+
+def calls_jax(equation: Any) -> bool:
+    """Whether a function that an equation calls is one of JAX's own."""
+    for inner in _inner(equation):
+        source = str(getattr(getattr(inner, "jaxpr", inner).debug_info, "func_filename", "") or "")
+        if any(f"site-packages/{library}" in source for library in _LIBRARIES):
+            return True
+    return False
 
 
 def called(equation: Any) -> list[Any]:

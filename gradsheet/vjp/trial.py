@@ -13,6 +13,7 @@ from gradsheet.checking.rounding import BITS, float_type
 from gradsheet.checking.subject import Misbehaved, in_one_line
 from gradsheet.vjp.calling import Answer, Rule, rule_of
 from gradsheet.vjp.comparing import Observed, covered, forward_fault, judged
+from gradsheet.vjp.kinks import Asked, AtKinks, at_kinks_of
 from gradsheet.vjp.naming import named
 from gradsheet.vjp.probes import probes, structure_of
 from gradsheet.vjp.program import Leaf, program_of
@@ -32,11 +33,12 @@ _FORMS = {
 
 @dataclass(eq=False)
 class RuleTrial:
-    """A rule, and the numbers that the caller gave for its arguments; what was
-    seen at the probes, and those that had to be left out."""
+    """A rule, the numbers that the caller gave for its arguments, and what is
+    asked at kinks; what was seen at the probes, and those that had to be left out."""
 
     rule: Rule
     example: list[Array]
+    at_kinks: AtKinks
     seen: list[Observed] = field(default_factory=list, init=False)
     left_out: list[str] = field(default_factory=list, init=False)
 
@@ -79,15 +81,14 @@ class RuleTrial:
             raise ValueError(f"cotangents have the shapes {found}, expected {expected}")
         return [_in_type(a, self.rule.dtype) for a in arrays]
 
-    def check(self, *, between: bool) -> VJPCheck:
-        """What was found; `between`: at a kink any gradient between those on
-        its sides is right."""
+    def check(self) -> VJPCheck:
+        """What was found."""
         rule, leaves = self.rule, self.rule.wanted
         check = VJPCheck(self._title(), probes=[one.truth.probe for one in self.seen])
         if self.seen:
             check.coverage = self._coverage(leaves)
             for k, leaf in enumerate(leaves):
-                row, remarks = judged(self.seen, k, leaf.name, between=between)
+                row, remarks = judged(self.seen, k, leaf.name, self.at_kinks)
                 check.arguments.append(row)
                 check.remarks += remarks
             forward_fault(rule, self.seen)
@@ -153,9 +154,10 @@ def trial_of(
     forms: Mapping[str, Any],
     wrt: Any,
     dtype: str | None,
+    at_kinks: str | Asked,
 ) -> RuleTrial:
     """A trial of the rule that the caller gives; see `checking.check_vjp`."""
-    program = program_of(f, given, kwargs, wrt)
+    program, asked_there = at_kinks_of(program_of(f, given, kwargs, wrt), at_kinks)
     like = jax.tree.leaves(tuple(given))
     names = [type_name(like[k]) for k in program.asked if hasattr(like[k], "dtype")]
     dtype = dtype or next((name for name in names if name in BITS), "float64")
@@ -165,7 +167,7 @@ def trial_of(
     for value, leaf in zip(like, program.inputs, strict=True):
         array = plain_array(value)
         example.append(_in_type(array, dtype) if leaf.is_float else array.astype(leaf.dtype))
-    return RuleTrial(rule_of(f, forms, program, like, dtype), example)
+    return RuleTrial(rule_of(f, forms, program, like, dtype), example, asked_there)
 
 
 def _in_type(array: Array, dtype: str) -> Array:
