@@ -157,8 +157,8 @@ def test_what_jax_has_traced_before_stands_in_the_line_that_calls_it():
     assert "relu(x)" not in remark
     program = program_of(twice, (X, Y), {})
     truth = truth_at(program, program.pullback, Probe([X, Y], [X], ""))
-    lines = {line_at(site).partition(" (")[0] for site in truth.numbers.sites}
-    assert lines == {"`a = jax.nn.relu(x)`", "`return a * jax.nn.relu(y)`"}
+    lines = [line_at(site).partition(" (")[0] for site in truth.numbers.sites]
+    assert lines == ["`a = jax.nn.relu(x)`"] * 2 + ["`return a * jax.nn.relu(y)`"] * 2
 
     def clipped(x, y):
         a = jnp.clip(x, 0)
