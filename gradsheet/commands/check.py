@@ -60,7 +60,9 @@ def _checked(modules: Modules, options: argparse.Namespace) -> Iterator[Found]:
     if options.arrays or any(rules.values()):
         yield _of_arrays(modules, named, options, rules)
         return
-    if given := [name for name in ("dtype", "wrt", "at_kinks") if getattr(options, name)]:
+    if given := [
+        name for name in ("dtype", "wrt", "at_kinks", "intended") if getattr(options, name)
+    ]:
         raise TargetError(
             f"--{given[0].replace('_', '-')} goes with arrays, as in {options.target} 3x4 4"
         )
@@ -142,6 +144,8 @@ def _of_arrays(
         )
     if options.wrt:
         found["wrt"] = [int(w) if w.isdecimal() else w for w in options.wrt.split(",")]
+    if options.intended:
+        found["intended"] = modules.get(options.intended, options.target)
     if options.at_kinks:
         found["at_kinks"] = _at_kinks(options.at_kinks)
     with _complaints("it cannot be checked"):

@@ -247,6 +247,9 @@ def _check() -> argparse.ArgumentParser:
         help='what is right at a kink: "any" gradient between those on its sides, or "jax"\'s '
         "alone; or that, or a slope, at a part of a line, or FILE:LINE; may be repeated",
     )
+    parser.add_argument(
+        "--intended", metavar="M:F", help="has the function's values, and the derivative meant"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     return parser
 

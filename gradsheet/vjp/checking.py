@@ -23,6 +23,7 @@ def check_vjp(
     dtype: str | None = None,
     examples: Sequence[Sequence[Any]] = (),
     at_kinks: str | Mapping[str, str | float] = "any",
+    intended: Callable[..., Any] | None = None,
 ) -> VJPCheck:
     """Whether the derivative rule of a function is right; if not, which arrays
     are wrong, and what they are of the right ones.
@@ -54,6 +55,9 @@ def check_vjp(
                 or only "jax"'s own; or {place: one of them, or a slope}, where a
                 place is a part of a line of f, or its file and number, and a
                 slope, a number, that of max, min, abs or relu at its tie
+    intended    a function with the values of f, whose derivative is meant in place
+                of f's, as with `x + lax.stop_gradient(jnp.round(x) - x)` for
+                jnp.round
 
     Numbers are compared exactly where floats round nothing, else to the forward
     error bound of their type. Raises TypeError or ValueError where an argument
@@ -66,7 +70,10 @@ def check_vjp(
     with Telling("gradsheet.check_vjp") as telling:
         telling.at("finds the truth, and calls the rule")
         sets = (args, *map(tuple, examples))
-        trials = [trial_of(f, given, kwargs or {}, forms, wrt, dtype, at_kinks) for given in sets]
+        trials = [
+            trial_of(f, given, kwargs or {}, forms, wrt, dtype, at_kinks, intended)
+            for given in sets
+        ]
         for trial in trials:
             trial.run(cotangents if trial is trials[0] else None)
         telling.at("compares, and looks for the mistake")

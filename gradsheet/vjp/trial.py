@@ -16,9 +16,9 @@ from gradsheet.vjp.comparing import Observed, covered, forward_fault, judged
 from gradsheet.vjp.kinks import Asked, AtKinks, at_kinks_of
 from gradsheet.vjp.naming import named
 from gradsheet.vjp.probes import probes, structure_of
-from gradsheet.vjp.program import Leaf, program_of
+from gradsheet.vjp.program import Leaf, Traced, program_of
 from gradsheet.vjp.result import VJPCheck
-from gradsheet.vjp.truth import NoTruth, Probe, ProbeTruth, truth_at
+from gradsheet.vjp.truth import NoTruth, Probe, ProbeTruth, same_values, truth_at
 from manual.activations import Array
 
 UNSEARCHED = "the mistake cannot be looked for"
@@ -34,19 +34,21 @@ _FORMS = {
 @dataclass(eq=False)
 class RuleTrial:
     """A rule, the numbers that the caller gave for its arguments, and what is
-    asked at kinks; what was seen at the probes, and those that had to be left out."""
+    asked at kinks; f itself, `plain`, where another derivative is intended than its
+    own; what was seen at the probes, and those that had to be left out."""
 
     rule: Rule
     example: list[Array]
     at_kinks: AtKinks
+    plain: Traced | None = None
     seen: list[Observed] = field(default_factory=list, init=False)
     left_out: list[str] = field(default_factory=list, init=False)
 
     def run(self, cotangents: Any) -> None:
         """Call the rule at the probes, and once more at the first.
 
-        Raises ValueError where none of them has a truth, or the cotangents do
-        not fit.
+        Raises ValueError where none of them has a truth, the cotangents do not
+        fit, or what is intended has other values than f.
         """
         rule, program = self.rule, self.rule.program
         closed = program.pushforward if rule.is_forward else program.pullback
@@ -55,6 +57,8 @@ class RuleTrial:
             for k, probe in enumerate(probes(program, [self.example], rule.given)):
                 if own is not None and k == 0:
                     probe = Probe(probe.inputs, own, probe.words)
+                if self.plain is not None and not same_values(self.plain, program, probe):
+                    raise ValueError(f"intended gives other values than f at {probe.words}")
                 try:
                     truth = truth_at(program, closed, probe, forward=rule.is_forward)
                 except NoTruth:
@@ -121,7 +125,8 @@ class RuleTrial:
     def _title(self) -> str:
         rule, program = self.rule, self.rule.program
         fn = rule.fn[1] if rule.kind == "pair" else rule.fn
-        name, of = (getattr(g, "__name__", type(g).__name__) for g in (fn, program.f))
+        f = (self.plain or program).f
+        name, of = (getattr(g, "__name__", type(g).__name__) for g in (fn, f))
         shapes = ", ".join(
             f"{leaf.name} {'x'.join(map(str, leaf.shape)) or 'a number'}" for leaf in program.inputs
         )
@@ -155,9 +160,13 @@ def trial_of(
     wrt: Any,
     dtype: str | None,
     at_kinks: str | Asked,
+    intended: Callable[..., Any] | None,
 ) -> RuleTrial:
     """A trial of the rule that the caller gives; see `checking.check_vjp`."""
-    program, asked_there = at_kinks_of(program_of(f, given, kwargs, wrt), at_kinks)
+    plain = None if intended is None else program_of(f, given, kwargs, wrt)
+    program, asked_there = at_kinks_of(program_of(intended or f, given, kwargs, wrt), at_kinks)
+    if plain is not None and plain.outputs != program.outputs:
+        raise ValueError("intended returns arrays of other names, shapes or types than f")
     like = jax.tree.leaves(tuple(given))
     names = [type_name(like[k]) for k in program.asked if hasattr(like[k], "dtype")]
     dtype = dtype or next((name for name in names if name in BITS), "float64")
@@ -167,7 +176,7 @@ def trial_of(
     for value, leaf in zip(like, program.inputs, strict=True):
         array = plain_array(value)
         example.append(_in_type(array, dtype) if leaf.is_float else array.astype(leaf.dtype))
-    return RuleTrial(rule_of(f, forms, program, like, dtype), example, asked_there)
+    return RuleTrial(rule_of(f, forms, program, like, dtype), example, asked_there, plain)
 
 
 def _in_type(array: Array, dtype: str) -> Array:

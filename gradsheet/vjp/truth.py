@@ -38,7 +38,7 @@ from gradsheet.vjp.balls import (
     balls,
     run,
 )
-from gradsheet.vjp.enclosed import BoundedFloats, Enclosed, InBalls
+from gradsheet.vjp.enclosed import BoundedFloats, Enclosed, InBalls, overlap
 from gradsheet.vjp.kinks import line_at
 from gradsheet.vjp.program import Traced, exactly
 from gradsheet.vjp.wide import Wide, error, value
@@ -239,6 +239,18 @@ def truth_at(program: Traced, closed: Any, probe: Probe, *, forward: bool = Fals
         directions = given[len(program.inputs) :]
         _agree(_terms(directions, outputs), _terms(inputs, found), AGREED)
     return ProbeTruth(program, closed, probe, asked, at_kink, numbers)
+
+
+def same_values(one: Traced, two: Traced, probe: Probe) -> bool:
+    """Whether two functions have the same values at a probe."""
+    here, there = (_values(f, replace(probe, directions=())) for f in (one, two))
+    return all(overlap(here[k], there[k]).all() for k in one.moved)
+
+
+def _values(f: Traced, probe: Probe) -> list[Enclosed]:
+    if f.work > MOST_IN_BALLS:
+        return _in_floats(f.forward, probe)[1]
+    return [InBalls(a) for a in run(f.forward, _given(probe), Balls())]
 
 
 def _large_truth(program: Traced, closed: Any, probe: Probe, *, forward: bool) -> ProbeTruth:

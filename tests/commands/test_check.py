@@ -116,6 +116,18 @@ def leaves():
 
 def misspelt():
     return {"f": square, "argument": np.ones(3)}
+
+
+def step(x):
+    return jnp.sign(x)
+
+
+def step_as_tanh(x):
+    return jnp.tanh(x) + jax.lax.stop_gradient(jnp.sign(x) - jnp.tanh(x))
+
+
+def step_backward(args, d):
+    return d * (1 - np.tanh(args[0]) ** 2)
 """
 
 
@@ -159,6 +171,7 @@ RIGHT = [
     "a_model:relu 9 --backward relu_backward --at-kinks jnp.max=0 --at-kinks maximum(=0",
     "a_model:roots 5:positive 5:bool --backward roots_backward",
     "a_model:square number",
+    "a_model:step 2x3 --backward step_backward --intended step_as_tanh",
     "a_model:check",
 ]
 
@@ -246,6 +259,8 @@ UNUSABLE = {
     "jnp.maximum(x, 0)` (a_model.py:55)",
     f"{RELU} --at-kinks any --at-kinks jax": "--at-kinks any stands alone, or as in "
     "'jnp.maximum(x, 0)=any'",
+    "a_model:relu 3 --backward relu_backward --intended step": "intended gives other values than f "
+    "at the numbers given",
     "a_model:check --at-kinks jax": "--at-kinks goes with arrays, as in a_model:check 3x4 4",
     "a_model:branch 3" + BACK: "(a_model.py:72: `if x.sum() > 0:`): write jnp.where(...) in ",
     "a_model:in_numpy 3" + BACK: "(a_model.py:78: `return np.exp(x)`): write it with jax.numpy",
