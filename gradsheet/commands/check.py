@@ -225,7 +225,10 @@ def _of_rule(check: VJPCheck) -> dict[str, Any]:
     return {
         "title": check.title,
         "verdict": check.verdict,
-        "arguments": [_argument(j.name, j.verdict, j.difference, j.where) for j in check.arguments],
+        "arguments": [
+            {**_argument(j.name, j.verdict, j.difference, j.where), "units": _finite(j.units)}
+            for j in check.arguments
+        ],
         "mistakes": check.mistakes,
         "faults": check.faults,
         "coverage": check.coverage,
@@ -251,6 +254,9 @@ def _of_network(check: Check) -> dict[str, Any]:
 
 
 def _argument(name: str, verdict: str, difference: float | None, where: str) -> dict[str, Any]:
-    if difference is not None and not math.isfinite(difference):
-        difference = None  # which JSON has no word for
-    return {"name": name, "verdict": verdict, "difference": difference, "where": where}
+    return {"name": name, "verdict": verdict, "difference": _finite(difference), "where": where}
+
+
+def _finite(number: float | None) -> float | None:
+    """A number, but for those that JSON has no word for."""
+    return number if number is not None and math.isfinite(number) else None

@@ -331,10 +331,8 @@ class RoundedBalls(Balls):
             for k, a in enumerate(inputs)
         ]
         more = {"product": self.product} if of_products else {}
-        sizes = np.asarray(
-            balls(rule(*[a if a.dtype != object else abs(a) for a in arrays], **more, **params)),
-            object,
-        )
+        absolute = [np.asarray(abs(a), object) if a.dtype == object else a for a in arrays]
+        sizes = np.asarray(balls(rule(*absolute, **more, **params)), object)
         terms = [a for a in arrays if a.dtype == object]
         products = terms if of_products else terms[:1]
         grid = sum(_grid(a) for a in products) if not is_scatter else min(map(_grid, terms))

@@ -81,7 +81,7 @@ def at_kinks_of(program: Traced, asked: str | Asked) -> tuple[Traced, AtKinks]:
     for line, slope in slopes.items():
         _require_slope(line, slope, kinks[line])
     if slopes:
-        program = program.changed(lambda closed: _with_slopes(closed, slopes))
+        program = program.with_forward(_with_slopes(program.forward, slopes))
     return program, AtKinks(held=frozenset(held))
 
 

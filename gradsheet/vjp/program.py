@@ -22,7 +22,6 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.extend.core.primitives import closed_call_p
 
 from gradsheet.truth.autodiff import OF_JAX, name_of
-from manual.activations import Array
 
 _RULED = ("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_jvp_call")
 _CALLED = ("jaxpr", "call_jaxpr", "fun_jaxpr", "cond_jaxpr", "body_jaxpr", "branches")
@@ -46,8 +45,7 @@ class Leaf:
 @dataclass(frozen=True, eq=False)
 class Traced:
     """f with its arguments' structure. `inputs` and `outputs` are the arrays;
-    `asked` are the places of those inputs by which gradients are asked for; `change`
-    is what was changed of f as it was traced."""
+    `asked` are the places of those inputs by which gradients are asked for."""
 
     f: Callable[..., Any]
     kwargs: Mapping[str, Any]
@@ -57,7 +55,6 @@ class Traced:
     arguments_tree: Any
     result_tree: Any
     forward: ClosedJaxpr
-    change: Callable[[ClosedJaxpr], ClosedJaxpr] | None = None
 
     @cached_property
     def moved(self) -> tuple[int, ...]:
@@ -67,10 +64,6 @@ class Traced:
     def with_forward(self, forward: ClosedJaxpr) -> "Traced":
         """The same with another forward pass."""
         return replace(self, forward=forward)
-
-    def changed(self, change: Callable[[ClosedJaxpr], ClosedJaxpr]) -> "Traced":
-        """The same with its forward pass changed, in whatever type it is traced."""
-        return replace(self, forward=change(self.forward), change=change)
 
     @cached_property
     def work(self) -> int:
@@ -135,37 +128,6 @@ class Traced:
             return [*jaxpr_as_fun(self.forward)(*given), *pushed]
 
         return self._traced(run, [self.inputs[k] for k in self.asked])
-
-    def in_type(
-        self, dtype: Any, inputs: Sequence[Array], directions: Sequence[Array], *, forward: bool
-    ) -> list[Array]:
-        """What JAX itself gives in floats of a type, operation by operation."""
-        with exactly():
-            given = [jnp.asarray(a, dtype if a.dtype.kind == "f" else a.dtype) for a in inputs]
-
-        def run(*arrays: jax.Array) -> list[jax.Array]:
-            out = self.f(*jax.tree.unflatten(self.arguments_tree, arrays), **self.kwargs)
-            return jax.tree.leaves(out)
-
-        def moved(*some: jax.Array) -> list[jax.Array]:
-            arrays = list(given)
-            for k, array in zip(self.asked, some, strict=True):
-                arrays[k] = array
-            plain = without_rules(jax.make_jaxpr(run)(*given))
-            of = jaxpr_as_fun(self.change(plain) if self.change else plain)(*arrays)
-            return [of[k] for k in self.moved]
-
-        with exactly():
-            at = [given[k] for k in self.asked]
-            if forward:
-                pushed = [jnp.asarray(d, a.dtype) for d, a in zip(directions, at, strict=True)]
-                found: Any = jax.jvp(moved, at, pushed)[1]
-            else:
-                out, pull = jax.vjp(moved, *at)
-                found = pull(
-                    [jnp.asarray(d, o.dtype) for d, o in zip(directions, out, strict=True)]
-                )
-            return [np.asarray(a).astype(float) for a in found]
 
     def _forward_of(self, given: Sequence[jax.Array], some: Sequence[jax.Array]) -> list[jax.Array]:
         arrays = list(given)

@@ -218,7 +218,8 @@ def test_json(capsys):
         ("x", "wrong"),
         ("w", "right"),
     ]
-    assert [*check["arguments"][0]] == ["name", "verdict", "difference", "where"]
+    assert [*check["arguments"][0]] == ["name", "verdict", "difference", "where", "units"]
+    assert check["arguments"][1]["units"] == 0
     assert check["mistakes"][0] == "x: everywhere 1/2 = 0.5 times the truth"
 
 
