@@ -14,7 +14,7 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from operator import methodcaller
 from typing import Any
 
@@ -283,6 +283,9 @@ def _of_order(name: str, inputs: Arrays, params: Any, numbers: Numbers) -> Any:
             return p.sorted_by(ranks[: params["num_keys"]], inputs, params["dimension"])
         case "top_k":
             return p.top_k(a, numbers.ranks(a), **params)
+        case "scatter-max" | "scatter-min" | "scatter_max" | "scatter_min":
+            ranks = numbers.ranks(np.concatenate([a.reshape(-1), inputs[2].reshape(-1)]))
+            return p.scatter_extreme(*inputs, ranks, largest=name.endswith("max"), **params)
         case "select_and_scatter_add":
             return p.select_and_scatter_add(a, inputs[1], numbers.ranks(inputs[1]), **params)
         case "select_and_gather_add":
@@ -321,8 +324,13 @@ def _scan(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
 def _while(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
     of_test, of_body = params["cond_nconsts"], params["body_nconsts"]
     test, body, values = inputs[:of_test], inputs[of_test:][:of_body], inputs[of_test + of_body :]
-    while run_exactly(params["cond_jaxpr"], [*test, *values], numbers)[0]:
-        values = run_exactly(params["body_jaxpr"], [*body, *values], numbers)
+    while (goes_on := run_exactly(params["cond_jaxpr"], [*test, *values], numbers)[0]).any():
+        after = run_exactly(params["body_jaxpr"], [*body, *values], numbers)
+        if goes_on.ndim:  # of several at once some may have come to an end
+            shapes = [(*goes_on.shape, *[1] * (a.ndim - goes_on.ndim)) for a in after]
+            pairs = zip(shapes, after, values, strict=True)
+            after = [np.where(goes_on.reshape(shape), new, old) for shape, new, old in pairs]
+        values = after
     return list(values)
 
 
@@ -346,6 +354,13 @@ def _expanded(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
     return run_exactly(jax.make_jaxpr(params["_prim"].expand)(*given), inputs, numbers)
 
 
+def _cumulative_logsumexp(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
+    """By the sums of pairs of which JAX makes its derivative."""
+    a = jax.ShapeDtypeStruct(inputs[0].shape, np.float64)  # type: ignore[no-untyped-call]
+    program = jax.make_jaxpr(partial(jax.lax.associative_scan, jnp.logaddexp, **params))(a)
+    return run_exactly(program, inputs, numbers)
+
+
 def _type_of(a: Array, numbers: Numbers) -> Any:
     return np.float64 if numbers.holds(a) else a.dtype
 
@@ -356,4 +371,5 @@ _CONTROL = {
     "while": _while,
     "cond": _cond,
     "custom_linear_solve": _linear_solve,
+    "cumlogsumexp": _cumulative_logsumexp,
 }

@@ -275,6 +275,29 @@ def _scattered(
     return _window_corners(indices, a.shape, starts, alone, batches, windows, axes, mode)
 
 
+def _scatter_mul(
+    a: Array, indices: Array, updates: Array, dimension_numbers: Any, mode: Any = None, **_: Any
+) -> Array:
+    places, within = _scattered(a, indices, updates, dimension_numbers, mode)
+    total = np.array(a).reshape(-1)
+    np.multiply.at(total, places[within], updates[within])
+    return total.reshape(a.shape)
+
+
+def scatter_extreme(
+    a: Array, indices: Array, updates: Array, ranks: Array, *, largest: bool, **params: Any
+) -> Array:
+    """The largest, or the smallest, of an entry and of what is written to it; `ranks`
+    are those of the entries and of the updates in one row."""
+    places, within = _scattered(a, indices, updates, params["dimension_numbers"], params["mode"])
+    both = np.concatenate([a.reshape(-1), updates.reshape(-1)])
+    best = ranks[: a.size].copy()
+    taken = ranks[a.size :].reshape(updates.shape)[within]
+    (np.maximum if largest else np.minimum).at(best, places[within], taken)
+    order, first = np.unique(ranks, return_index=True)
+    return np.asarray(both[first[np.searchsorted(order, best)]]).reshape(a.shape)
+
+
 def _scatter(
     a: Array, indices: Array, updates: Array, dimension_numbers: Any, mode: Any = None, **_: Any
 ) -> Array:
@@ -377,6 +400,8 @@ PRODUCTS: Mapping[str, Rule] = {
     "one_minus_square": lambda a, **_: 1 - a * a,
     "integer_pow": lambda a, y, **_: a**y if y >= 0 else 1 / a**-y,
     "cumprod": _cumprod,
+    "scatter-mul": _scatter_mul,
+    "scatter_mul": _scatter_mul,
     "reduce_prod": lambda a, axes, **_: np.asarray(np.multiply.reduce(a, tuple(axes)), a.dtype),
     "triangular_solve": _triangular_solve,
 }

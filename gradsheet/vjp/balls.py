@@ -57,6 +57,11 @@ def _power(base: arb, exponent: arb) -> arb:
     return value
 
 
+def _polygamma(order: arb, v: arb) -> arb:
+    m = _int(order)
+    return (-1) ** (m + 1) * arb(math.factorial(m)) * arb(m + 1).zeta(v) if m else v.digamma()
+
+
 FUNCTIONS: Mapping[str, Callable[..., arb]] = {
     **{
         name: getattr(arb, name)
@@ -72,12 +77,19 @@ FUNCTIONS: Mapping[str, Callable[..., arb]] = {
     "exp_neg_sq": lambda v: (-v * v).exp(),
     "cbrt": lambda v: v.root(3) if v >= 0 else -(-v).root(3),
     "erf_inv": arb.erfinv,
+    "polygamma": _polygamma,
+    "zeta": arb.zeta,
+    "igamma": lambda a, v: v.gamma_lower(a, 1),
+    "igammac": lambda a, v: v.gamma_upper(a, 1),
+    "regularized_incomplete_beta": lambda a, b, v: v.beta_lower(a, b, 1),
+    "bessel_i0e": lambda v: (-abs(v)).exp() * v.bessel_i(0),
+    "bessel_i1e": lambda v: (-abs(v)).exp() * v.bessel_i(1),
     "logistic": lambda v: 1 / (1 + (-v).exp()),
     "round": _rounded_half_even,
     "rem": lambda a, b: a - b * arb(_truncated(a / b)),
 }
 STEPS = ("floor", "ceil", "round")  # whose values are whole
-_JUMPS = (*STEPS, "rem")  # what has no derivative where another whole number begins
+_JUMPS = (*STEPS, "rem", "bessel_i0e")  # what has no derivative where another whole number begins
 
 
 def ball(value: Any) -> arb:
@@ -169,6 +181,8 @@ class Balls(Deciding):
         return result
 
     def _whole_part(self, name: str, inputs: Arrays, result: Array) -> Array:
+        if name == "bessel_i0e":  # exp(-|x|) I_0(x): on the one side of 0 or the other
+            return Numbers.order(self, inputs[0], np.asarray(arb(0), object))
         return self.whole(balls(inputs[0]) / balls(inputs[1]) if name == "rem" else result)
 
     def whole(self, a: Array) -> Array:

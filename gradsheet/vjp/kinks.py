@@ -32,7 +32,17 @@ _RULED = "custom_jvp_call"  # JAX's own functions that have a rule
 _ORDERED = ("eq", "ne", "lt", "le", "gt", "ge", "max", "min", "abs", "sign", "clamp")
 _RANKED = ("sort", "top_k", "argmax", "argmin", "cummax", "cummin", "reduce_max", "reduce_min")
 _WINDOWS = ("reduce_window_max", "reduce_window_min", "select_and_scatter_add")
-_KINKED = {*_ORDERED, *_RANKED, *_WINDOWS, "select_and_gather_add", "floor", "ceil", "round", "rem"}
+_KINKED = {
+    *_ORDERED,
+    *_RANKED,
+    *_WINDOWS,
+    "select_and_gather_add",
+    "floor",
+    "ceil",
+    "round",
+    "rem",
+    "bessel_i0e",
+}
 _LEAST = {
     "max": 0.0,
     "min": 0.0,

@@ -18,11 +18,12 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from flint import arb
 
 from gradsheet.checking.rounding import FEW_BITS, float_type
 from gradsheet.truth import primitives
 from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
-from gradsheet.vjp.balls import Balls, RoundedBalls, run
+from gradsheet.vjp.balls import FUNCTIONS, Balls, RoundedBalls, run
 from gradsheet.vjp.program import called, exactly, work_of
 from manual.activations import Array
 
@@ -65,8 +66,10 @@ class Plain(Numbers):
         return np.unique(a, return_inverse=True)[1].reshape(a.shape)
 
     def function(self, name: str) -> Function | None:
-        """A function of floats."""
-        return FLOATS.get(name)
+        """A function of floats; Python has not all of them."""
+        if name in FLOATS or name not in FUNCTIONS:
+            return FLOATS.get(name)
+        return lambda *values: float(FUNCTIONS[name](*map(arb, map(float, values))).mid())
 
 
 class Honest(Plain):
