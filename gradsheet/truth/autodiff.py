@@ -284,8 +284,10 @@ def _of_order(name: str, inputs: Arrays, params: Any, numbers: Numbers) -> Any:
         case "top_k":
             return p.top_k(a, numbers.ranks(a), **params)
         case "scatter-max" | "scatter-min" | "scatter_max" | "scatter_min":
-            ranks = numbers.ranks(np.concatenate([a.reshape(-1), inputs[2].reshape(-1)]))
-            return p.scatter_extreme(*inputs, ranks, largest=name.endswith("max"), **params)
+            places, updates = inputs[1:]
+            both = np.concatenate([a.reshape(-1), updates.reshape(-1)])
+            best = np.maximum if name.endswith("max") else np.minimum
+            return p.scatter_extreme(a, places, updates, numbers.ranks(both), best, **params)
         case "select_and_scatter_add":
             return p.select_and_scatter_add(a, inputs[1], numbers.ranks(inputs[1]), **params)
         case "select_and_gather_add":

@@ -285,17 +285,23 @@ def _scatter_mul(
 
 
 def scatter_extreme(
-    a: Array, indices: Array, updates: Array, ranks: Array, *, largest: bool, **params: Any
+    a: Array,
+    indices: Array,
+    updates: Array,
+    ranks: Array,
+    best: Any,
+    dimension_numbers: Any,
+    mode: Any = None,
+    **_: Any,
 ) -> Array:
-    """The largest, or the smallest, of an entry and of what is written to it; `ranks`
-    are those of the entries and of the updates in one row."""
-    places, within = _scattered(a, indices, updates, params["dimension_numbers"], params["mode"])
+    """The best of an entry and of what is written to it, the largest or the smallest;
+    `ranks` are those of the entries and of the updates in one row."""
+    places, within = _scattered(a, indices, updates, dimension_numbers, mode)
     both = np.concatenate([a.reshape(-1), updates.reshape(-1)])
-    best = ranks[: a.size].copy()
-    taken = ranks[a.size :].reshape(updates.shape)[within]
-    (np.maximum if largest else np.minimum).at(best, places[within], taken)
+    held = ranks[: a.size].copy()
+    best.at(held, places[within], ranks[a.size :].reshape(updates.shape)[within])
     order, first = np.unique(ranks, return_index=True)
-    return np.asarray(both[first[np.searchsorted(order, best)]]).reshape(a.shape)
+    return np.asarray(both[first[np.searchsorted(order, held)]]).reshape(a.shape)
 
 
 def _scatter(
