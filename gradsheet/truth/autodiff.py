@@ -29,6 +29,7 @@ from gradsheet.truth.decompositions import cholesky, lu, of_each
 from manual.activations import Array
 
 MAX_PROGRAMS = 64  # of JAX's that a session has
+MOST_STEPS = 1000  # of a loop that was changed, and may have no end
 
 Arrays = Sequence[Array]
 Function = Callable[..., Any]  # of one number, or of two
@@ -326,7 +327,11 @@ def _scan(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
 def _while(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
     of_test, of_body = params["cond_nconsts"], params["body_nconsts"]
     test, body, values = inputs[:of_test], inputs[of_test:][:of_body], inputs[of_test + of_body :]
-    while (goes_on := run_exactly(params["cond_jaxpr"], [*test, *values], numbers)[0]).any():
+    steps = range(MOST_STEPS) if numbers.changes else itertools.count()
+    for _ in steps:
+        goes_on = run_exactly(params["cond_jaxpr"], [*test, *values], numbers)[0]
+        if not goes_on.any():
+            break
         after = run_exactly(params["body_jaxpr"], [*body, *values], numbers)
         if goes_on.ndim:  # of several at once some may have come to an end
             shapes = [(*goes_on.shape, *[1] * (a.ndim - goes_on.ndim)) for a in after]
