@@ -290,7 +290,7 @@ def run_as_file(tmp_path, monkeypatch):
     return run
 
 
-@pytest.mark.parametrize(("number", "name"), [*enumerate(OF_FUNCTIONS)][:4])
+@pytest.mark.parametrize(("number", "name"), [*enumerate(OF_FUNCTIONS)][:5])
 def test_a_function_is_checked_as_the_page_says(number, name, run_as_file):
     if "import torch" in OF_FUNCTIONS[name]:
         pytest.importorskip("torch", reason="comes with the extra peers, which is not installed")
@@ -300,7 +300,7 @@ def test_a_function_is_checked_as_the_page_says(number, name, run_as_file):
 
 
 def test_the_test_of_the_page_passes_and_fails_as_it_says(run_as_file):
-    assert len(OF_FUNCTIONS) == len(REPORTS_OF) == 5
+    assert len(OF_FUNCTIONS) == len(REPORTS_OF) == 6
     run_as_file("test_attention.py")[1]["test_attention"]()
 
     def unscaled(code):
@@ -310,7 +310,7 @@ def test_the_test_of_the_page_passes_and_fails_as_it_says(run_as_file):
     test = run_as_file("test_attention.py", unscaled)[1]["test_attention"]
     with pytest.raises(AssertionError) as caught:
         test()
-    assert f"{caught.value}\n" == REPORTS_OF[4]
+    assert f"{caught.value}\n" == REPORTS_OF[5]
 
 
 def test_the_command_of_the_page_prints_the_same(run_as_file, monkeypatch, capsys):

@@ -60,8 +60,12 @@ def _checked(modules: Modules, options: argparse.Namespace) -> Iterator[Found]:
     if options.arrays or any(rules.values()):
         yield _of_arrays(modules, named, options, rules)
         return
-    if given := [name for name in ("dtype", "wrt") if getattr(options, name)]:
-        raise TargetError(f"--{given[0]} goes with arrays, as in {options.target} 3x4 4")
+    if given := [
+        name for name in ("dtype", "wrt", "at_kinks", "intended") if getattr(options, name)
+    ]:
+        raise TargetError(
+            f"--{given[0].replace('_', '-')} goes with arrays, as in {options.target} 3x4 4"
+        )
     if not isinstance(named, Mapping | list | tuple | Found):
         named = _called(named)
     several = named if isinstance(named, list | tuple) or inspect.isgenerator(named) else [named]
@@ -140,8 +144,30 @@ def _of_arrays(
         )
     if options.wrt:
         found["wrt"] = [int(w) if w.isdecimal() else w for w in options.wrt.split(",")]
+    if options.intended:
+        found["intended"] = modules.get(options.intended, options.target)
+    if options.at_kinks:
+        found["at_kinks"] = _at_kinks(options.at_kinks)
     with _complaints("it cannot be checked"):
         return check_vjp(f, *args, dtype=options.dtype, **found)
+
+
+def _at_kinks(words: list[str]) -> str | dict[str, str | float]:
+    """What is asked at all kinks, or at each place."""
+    if len(words) == 1 and "=" not in words[0]:
+        return words[0]
+    asked: dict[str, str | float] = {}
+    for word in words:
+        place, _, what = word.rpartition("=")
+        if not place:
+            raise TargetError(
+                f"--at-kinks {word} stands alone, or as in 'jnp.maximum(x, 0)={word}'"
+            )
+        try:
+            asked[place] = float(what)
+        except ValueError:
+            asked[place] = what
+    return asked
 
 
 def _of_arguments(arguments: Mapping[str, Any]) -> VJPCheck:
@@ -199,7 +225,10 @@ def _of_rule(check: VJPCheck) -> dict[str, Any]:
     return {
         "title": check.title,
         "verdict": check.verdict,
-        "arguments": [_argument(j.name, j.verdict, j.difference, j.where) for j in check.arguments],
+        "arguments": [
+            {**_argument(j.name, j.verdict, j.difference, j.where), "units": _finite(j.units)}
+            for j in check.arguments
+        ],
         "mistakes": check.mistakes,
         "faults": check.faults,
         "coverage": check.coverage,
@@ -225,6 +254,9 @@ def _of_network(check: Check) -> dict[str, Any]:
 
 
 def _argument(name: str, verdict: str, difference: float | None, where: str) -> dict[str, Any]:
-    if difference is not None and not math.isfinite(difference):
-        difference = None  # which JSON has no word for
-    return {"name": name, "verdict": verdict, "difference": difference, "where": where}
+    return {"name": name, "verdict": verdict, "difference": _finite(difference), "where": where}
+
+
+def _finite(number: float | None) -> float | None:
+    """A number, but for those that JSON has no word for."""
+    return number if number is not None and math.isfinite(number) else None

@@ -81,6 +81,8 @@ examples:
       numpy_model.py:backward
   gradsheet check layers:gelu 2x8 --torch kernels:Gelu --dtype float32
   gradsheet check layers:embed 10x4 6:int10 --backward embed_grad --wrt table
+  gradsheet check layers.py:hinge 8 --backward hinge_backward \\
+      --at-kinks 'jnp.maximum(0, m)=0'
   gradsheet check layers:my_custom_vjp_function data.npz
   gradsheet check checks.py:all_of_them --json
 
@@ -260,6 +262,16 @@ def _check() -> argparse.ArgumentParser:
     parser.add_argument("--dtype", choices=DTYPES, help="in which the rule is called")
     parser.add_argument(
         "--wrt", metavar="NAME,...", help="by which arguments; left out, by all of floats"
+    )
+    parser.add_argument(
+        "--at-kinks",
+        metavar="[PLACE=]ASKED",
+        action="append",
+        help='what is right at a kink: "any" gradient between those on its sides, or "jax"\'s '
+        "alone; or that, or a slope, at a part of a line, or FILE:LINE; may be repeated",
+    )
+    parser.add_argument(
+        "--intended", metavar="M:F", help="has the function's values, and the derivative meant"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     return parser

@@ -18,10 +18,12 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from flint import arb
 
+from gradsheet.checking.rounding import FEW_BITS, float_type
 from gradsheet.truth import primitives
 from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
-from gradsheet.vjp.balls import Balls, RoundedBalls, run
+from gradsheet.vjp.balls import FUNCTIONS, Balls, RoundedBalls, run
 from gradsheet.vjp.program import called, exactly, work_of
 from manual.activations import Array
 
@@ -64,8 +66,40 @@ class Plain(Numbers):
         return np.unique(a, return_inverse=True)[1].reshape(a.shape)
 
     def function(self, name: str) -> Function | None:
-        """A function of floats."""
-        return FLOATS.get(name)
+        """A function of floats; Python has not all of them."""
+        if name in FLOATS or name not in FUNCTIONS:
+            return FLOATS.get(name)
+        return lambda *values: float(FUNCTIONS[name](*map(arb, map(float, values))).mid())
+
+
+class Honest(Plain):
+    """Floats of a type, in which every result is rounded to it, and sums are taken
+    one term after the other, as in a loop: what one honest evaluation makes of a
+    program. Those of few bits are held in more, as sums of them are."""
+
+    def __init__(self, dtype: str):
+        super().__init__({})
+        self.dtype = float_type(dtype)
+        self.held = np.float32 if dtype in FEW_BITS else self.dtype
+
+    def exact(self, array: Array) -> Array:
+        """An array of floats of the type."""
+        return np.asarray(array, float).astype(self.dtype).astype(self.held)
+
+    def product(self, a: Array, b: Array) -> Array:
+        """The products of matrices, one term after the other."""
+        total = np.zeros((*a.shape[:-1], b.shape[-1]), a.dtype)
+        for k in range(a.shape[-1]):
+            total = total + a[..., :, k, None] * b[..., k, None, :]
+        return total
+
+    def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
+        """A result in the type."""
+        if name == "reduce_sum" and inputs[0].size:
+            axes = params["axes"]
+            terms = np.moveaxis(inputs[0], axes, range(-len(axes), 0))
+            result = np.add.accumulate(terms.reshape(*result.shape, -1), -1)[..., -1]
+        return self.exact(result) if self.holds(result) else result
 
 
 def _finite(function: Callable[..., float]) -> Callable[..., float]:
@@ -102,6 +136,14 @@ def floats_of(program: Any, given: Arrays, changes: Mapping[int, Change]) -> lis
     """What a program gives in floats, with equations changed."""
     with np.errstate(all="ignore"), exactly():
         return run_exactly(program, given, Plain(changes))
+
+
+def honest(program: Any, given: Arrays, dtype: str) -> list[Array]:
+    """What one honest evaluation of a program in floats of a type gives."""
+    floats = Honest(dtype)
+    arrays = [floats.exact(a) if a.dtype.kind == "f" else a for a in given]
+    with np.errstate(all="ignore"), exactly():
+        return run_exactly(program, arrays, floats)
 
 
 def bounds_of(
@@ -594,7 +636,12 @@ _BY_CONSTANT: Mapping[str, Callable[[int, float, float], Change]] = {
 
 
 def place_of(equation: Any) -> str:
-    """The line of somebody's code from which JAX made an equation."""
+    """The line of somebody's code from which JAX made an equation, or its name."""
+    return line_of(equation) or f"the operation {equation.primitive.name}"
+
+
+def line_of(equation: Any) -> str:
+    """The line of somebody's code from which JAX made an equation, if there is one."""
     frames = getattr(getattr(equation.source_info, "traceback", None), "frames", ())
     for frame in frames:
         if any(library in frame.file_name for library in _LIBRARIES):
@@ -602,7 +649,7 @@ def place_of(equation: Any) -> str:
         text = linecache.getline(frame.file_name, frame.line_num).strip().rstrip(",")
         where = f"{Path(frame.file_name).name}:{frame.line_num}"
         return f"`{text}` ({where})" if text else where
-    return f"the operation {equation.primitive.name}"
+    return ""
 
 
 def affordable(program: Any, probes: int) -> int:

@@ -22,7 +22,6 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.extend.core.primitives import closed_call_p
 
 from gradsheet.truth.autodiff import OF_JAX, name_of
-from manual.activations import Array
 
 _RULED = ("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_jvp_call")
 _CALLED = ("jaxpr", "call_jaxpr", "fun_jaxpr", "cond_jaxpr", "body_jaxpr", "branches")
@@ -129,37 +128,6 @@ class Traced:
             return [*jaxpr_as_fun(self.forward)(*given), *pushed]
 
         return self._traced(run, [self.inputs[k] for k in self.asked])
-
-    def in_type(
-        self, dtype: Any, inputs: Sequence[Array], directions: Sequence[Array], *, forward: bool
-    ) -> list[Array]:
-        """What JAX itself gives in floats of a type, operation by operation."""
-        with exactly():
-            given = [jnp.asarray(a, dtype if a.dtype.kind == "f" else a.dtype) for a in inputs]
-
-        def run(*arrays: jax.Array) -> list[jax.Array]:
-            out = self.f(*jax.tree.unflatten(self.arguments_tree, arrays), **self.kwargs)
-            return jax.tree.leaves(out)
-
-        def moved(*some: jax.Array) -> list[jax.Array]:
-            arrays = list(given)
-            for k, array in zip(self.asked, some, strict=True):
-                arrays[k] = array
-            plain = without_rules(jax.make_jaxpr(run)(*given))
-            of = jaxpr_as_fun(plain)(*arrays)
-            return [of[k] for k in self.moved]
-
-        with exactly():
-            at = [given[k] for k in self.asked]
-            if forward:
-                pushed = [jnp.asarray(d, a.dtype) for d, a in zip(directions, at, strict=True)]
-                found: Any = jax.jvp(moved, at, pushed)[1]
-            else:
-                out, pull = jax.vjp(moved, *at)
-                found = pull(
-                    [jnp.asarray(d, o.dtype) for d, o in zip(directions, out, strict=True)]
-                )
-            return [np.asarray(a).astype(float) for a in found]
 
     def _forward_of(self, given: Sequence[jax.Array], some: Sequence[jax.Array]) -> list[jax.Array]:
         arrays = list(given)
@@ -329,11 +297,16 @@ def _is_ruled(equation: Any) -> bool:
         return False
     if equation.primitive.name != "custom_jvp_call":
         return True
-    if name_of(equation.params) in OF_JAX:
-        return False
-    inner = next(iter(_inner(equation)))
-    source = str(getattr(getattr(inner, "jaxpr", inner).debug_info, "func_filename", "") or "")
-    return not any(f"site-packages/{library}" in source for library in _LIBRARIES)
+    return name_of(equation.params) not in OF_JAX and not calls_jax(equation)
+
+
+def calls_jax(equation: Any) -> bool:
+    """Whether a function that an equation calls is one of JAX's own."""
+    for inner in _inner(equation):
+        source = str(getattr(getattr(inner, "jaxpr", inner).debug_info, "func_filename", "") or "")
+        if any(f"site-packages/{library}" in source for library in _LIBRARIES):
+            return True
+    return False
 
 
 def called(equation: Any) -> list[Any]:

@@ -13,11 +13,12 @@ from gradsheet.checking.rounding import BITS, float_type
 from gradsheet.checking.subject import Misbehaved, in_one_line
 from gradsheet.vjp.calling import Answer, Rule, rule_of
 from gradsheet.vjp.comparing import Observed, covered, forward_fault, judged
+from gradsheet.vjp.kinks import Asked, AtKinks, at_kinks_of
 from gradsheet.vjp.naming import named
 from gradsheet.vjp.probes import probes, structure_of
-from gradsheet.vjp.program import Leaf, program_of
+from gradsheet.vjp.program import Leaf, Traced, program_of
 from gradsheet.vjp.result import VJPCheck
-from gradsheet.vjp.truth import NoTruth, Probe, ProbeTruth, truth_at
+from gradsheet.vjp.truth import NoTruth, Probe, ProbeTruth, same_values, truth_at
 from manual.activations import Array
 
 UNSEARCHED = "the mistake cannot be looked for"
@@ -32,19 +33,22 @@ _FORMS = {
 
 @dataclass(eq=False)
 class RuleTrial:
-    """A rule, and the numbers that the caller gave for its arguments; what was
-    seen at the probes, and those that had to be left out."""
+    """A rule, the numbers that the caller gave for its arguments, and what is
+    asked at kinks; f itself, `plain`, where another derivative is intended than its
+    own; what was seen at the probes, and those that had to be left out."""
 
     rule: Rule
     example: list[Array]
+    at_kinks: AtKinks
+    plain: Traced | None = None
     seen: list[Observed] = field(default_factory=list, init=False)
     left_out: list[str] = field(default_factory=list, init=False)
 
     def run(self, cotangents: Any) -> None:
         """Call the rule at the probes, and once more at the first.
 
-        Raises ValueError where none of them has a truth, or the cotangents do
-        not fit.
+        Raises ValueError where none of them has a truth, the cotangents do not
+        fit, or what is intended has other values than f.
         """
         rule, program = self.rule, self.rule.program
         closed = program.pushforward if rule.is_forward else program.pullback
@@ -53,6 +57,8 @@ class RuleTrial:
             for k, probe in enumerate(probes(program, [self.example], rule.given)):
                 if own is not None and k == 0:
                     probe = Probe(probe.inputs, own, probe.words)
+                if self.plain is not None and not same_values(self.plain, program, probe):
+                    raise ValueError(f"intended gives other values than f at {probe.words}")
                 try:
                     truth = truth_at(program, closed, probe, forward=rule.is_forward)
                 except NoTruth:
@@ -79,15 +85,14 @@ class RuleTrial:
             raise ValueError(f"cotangents have the shapes {found}, expected {expected}")
         return [_in_type(a, self.rule.dtype) for a in arrays]
 
-    def check(self, *, between: bool) -> VJPCheck:
-        """What was found; `between`: at a kink any gradient between those on
-        its sides is right."""
+    def check(self) -> VJPCheck:
+        """What was found."""
         rule, leaves = self.rule, self.rule.wanted
         check = VJPCheck(self._title(), probes=[one.truth.probe for one in self.seen])
         if self.seen:
             check.coverage = self._coverage(leaves)
             for k, leaf in enumerate(leaves):
-                row, remarks = judged(self.seen, k, leaf.name, between=between)
+                row, remarks = judged(self.seen, k, leaf.name, self.at_kinks)
                 check.arguments.append(row)
                 check.remarks += remarks
             forward_fault(rule, self.seen)
@@ -120,7 +125,8 @@ class RuleTrial:
     def _title(self) -> str:
         rule, program = self.rule, self.rule.program
         fn = rule.fn[1] if rule.kind == "pair" else rule.fn
-        name, of = (getattr(g, "__name__", type(g).__name__) for g in (fn, program.f))
+        f = (self.plain or program).f
+        name, of = (getattr(g, "__name__", type(g).__name__) for g in (fn, f))
         shapes = ", ".join(
             f"{leaf.name} {'x'.join(map(str, leaf.shape)) or 'a number'}" for leaf in program.inputs
         )
@@ -153,9 +159,14 @@ def trial_of(
     forms: Mapping[str, Any],
     wrt: Any,
     dtype: str | None,
+    at_kinks: str | Asked,
+    intended: Callable[..., Any] | None,
 ) -> RuleTrial:
     """A trial of the rule that the caller gives; see `checking.check_vjp`."""
-    program = program_of(f, given, kwargs, wrt)
+    plain = None if intended is None else program_of(f, given, kwargs, wrt)
+    program, asked_there = at_kinks_of(program_of(intended or f, given, kwargs, wrt), at_kinks)
+    if plain is not None and plain.outputs != program.outputs:
+        raise ValueError("intended returns arrays of other names, shapes or types than f")
     like = jax.tree.leaves(tuple(given))
     names = [type_name(like[k]) for k in program.asked if hasattr(like[k], "dtype")]
     dtype = dtype or next((name for name in names if name in BITS), "float64")
@@ -165,7 +176,7 @@ def trial_of(
     for value, leaf in zip(like, program.inputs, strict=True):
         array = plain_array(value)
         example.append(_in_type(array, dtype) if leaf.is_float else array.astype(leaf.dtype))
-    return RuleTrial(rule_of(f, forms, program, like, dtype), example)
+    return RuleTrial(rule_of(f, forms, program, like, dtype), example, asked_there, plain)
 
 
 def _in_type(array: Array, dtype: str) -> Array:
