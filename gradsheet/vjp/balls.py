@@ -52,7 +52,7 @@ def _rounded_half_even(v: arb) -> arb:
 
 def _power(base: arb, exponent: arb) -> arb:
     if exponent.is_integer():
-        return base ** _int(exponent)
+        return arb(primitives.whole_power(base, _int(exponent)))
     value: arb = arb(0) if base.is_zero() and exponent > 0 else base**exponent
     return value
 
@@ -313,10 +313,8 @@ class RoundedBalls(Balls):
             for k, a in enumerate(inputs)
         ]
         more = {"product": self.product} if of_products else {}
-        sizes = np.asarray(
-            balls(rule(*[a if a.dtype != object else abs(a) for a in arrays], **more, **params)),
-            object,
-        )
+        absolute = [a if a.dtype != object else np.asarray(abs(a), object) for a in arrays]
+        sizes = np.asarray(balls(rule(*absolute, **more, **params)), object)
         terms = [a for a in arrays if a.dtype == object]
         products = terms if of_products else terms[:1]
         grid = sum(_grid(a) for a in products) if not is_scatter else min(map(_grid, terms))

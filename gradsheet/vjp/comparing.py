@@ -1,6 +1,7 @@
 """An answer against the truth, entry by entry: inside of what floats of its
 type make of it, or not."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -81,6 +82,7 @@ class Observed:
         array = np.asarray(self.array(k))
         tight = self.bounds(INSIDE.get(self.dtype, self.dtype))
         verdicts = np.where(self._inside(tight.asked[k]).contains(array), 0, 3)
+        verdicts = np.where((verdicts == 0) & self._is_far(k), 2, verdicts)
         if not verdicts.any():
             return verdicts
         wide = self._inside(self.bounds(COARSER.get(self.dtype, self.dtype)).asked[k])
@@ -98,13 +100,28 @@ class Observed:
             verdicts = np.where((verdicts == 1) & ~self._is_as_near_as_jax(k), 2, verdicts)
         return np.where(verdicts == 3, 2, verdicts) if tight.unsure else verdicts
 
+    def _is_far(self, k: int) -> Array:
+        """Which entries have lost more than half of the digits that JAX itself has
+        in that type, where bounds are wider than all entries and tell nothing."""
+        size, u = abs(self.right[k]).max(initial=0), unit_roundoff(self.dtype)
+        off = self.truth.asked[k].difference(np.asarray(self.array(k)))
+        is_blunt = ~(self.errors(k) < size) & (off > NEAR * u * size)
+        if self.dtype in INSIDE or size == 0 or not is_blunt.any():
+            return np.zeros(off.shape, bool)
+        part = self._off_by_jax(k) / size
+        return is_blunt & (part < 1) & (off > math.sqrt(part + u) * size)
+
+    def _off_by_jax(self, k: int) -> float:
+        """How far off JAX itself is in the type of the answer."""
+        if self._honest is None:
+            self._honest = self._by_jax()
+        return float(self.truth.asked[k].difference(self._honest[k]).max(initial=0))
+
     def _is_as_near_as_jax(self, k: int) -> Array:
         """Which entries are no farther from the truth than a few times what JAX
         itself makes of it in that type: what one honest evaluation does."""
         array = np.asarray(self.array(k))
-        if self._honest is None:
-            self._honest = self._by_jax()
-        off = self.truth.asked[k].difference(self._honest[k]).max(initial=0)
+        off = self._off_by_jax(k)
         if not off < abs(self.right[k]).max(initial=0) / SLACK:
             return np.zeros(array.shape, bool)
         return np.asarray(self.truth.asked[k].difference(array) <= SLACK * off)
