@@ -164,10 +164,14 @@ def mutants(steps: Sequence[TracedStep]) -> list[Mutant]:
     return found[:MOST]
 
 
-def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[TracedStep]:
+def _steps(
+    jaxpr: Any, moving: set[int], made_at: dict[int, str], home: str = ""
+) -> Iterator[TracedStep]:
+    """The steps of a program; what JAX's own functions are made of is said to be
+    at `home`, the line of f that calls them."""
     for equation in jaxpr.eqns:
         flags = [id(variable) in moving for variable in equation.invars]
-        line = place_of(equation)
+        line = place_of(equation) or home or f"the operation {equation.primitive.name}"
         sources = [made_at.get(id(variable), line) for variable in equation.invars]
         made_at.update((id(variable), line) for variable in equation.outvars)
         if any(flags):
@@ -176,7 +180,9 @@ def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[Tr
         for inside in inner:
             skipped = len(equation.invars) - len(inside.invars)
             pairs = zip(inside.invars, flags[skipped:], strict=True)
-            yield from _steps(inside, {id(variable) for variable, flag in pairs if flag}, made_at)
+            flowing = {id(variable) for variable, flag in pairs if flag}
+            called_at = "" if line.startswith("the operation ") else line
+            yield from _steps(inside, flowing, made_at, called_at)
         if not inner and _gives_floats(equation):
             yield TracedStep(equation, line, sources, flags)
 
@@ -409,11 +415,7 @@ def _summed_otherwise(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
         every = tuple(range(len(summed)))
         for along in dict.fromkeys([(), *((k,) for k in every), every]):
             if along != axes:
-                what = (
-                    f"is summed along {_axes(along)}, not {_axes(axes)}"
-                    if along
-                    else "is not summed"
-                )
+                what = f"summed along {_axes(along)}, not {_axes(axes)}" if along else "not summed"
                 keep, spread = _instead(axes, along, name, place)
                 changes = {id(home.equation): keep, id(equation): spread}
                 yield Mutant(changes, f"what flows back through {home.line} is {what}")
@@ -594,7 +596,7 @@ _BY_CONSTANT: Mapping[str, Callable[[int, float, float], Change]] = {
 
 
 def place_of(equation: Any) -> str:
-    """The line of somebody's code from which JAX made an equation."""
+    """The line of somebody's code from which JAX made an equation, if there is one."""
     frames = getattr(getattr(equation.source_info, "traceback", None), "frames", ())
     for frame in frames:
         if any(library in frame.file_name for library in _LIBRARIES):
@@ -602,7 +604,7 @@ def place_of(equation: Any) -> str:
         text = linecache.getline(frame.file_name, frame.line_num).strip().rstrip(",")
         where = f"{Path(frame.file_name).name}:{frame.line_num}"
         return f"`{text}` ({where})" if text else where
-    return f"the operation {equation.primitive.name}"
+    return ""
 
 
 def affordable(program: Any, probes: int) -> int:

@@ -161,7 +161,9 @@ class _NameSearch:
             for count in range(given[0].ndim + 1)
             for axes in itertools.combinations(range(given[0].ndim), count)
         ]
-        likely: list[tuple[str, Callable[[Array], Array]]] = [("transposed", np.transpose)]
+        likely: list[tuple[str, Callable[[Array], Array]]] = []
+        if given[0].shape[::-1] == shape:
+            likely.append(("transposed", np.transpose))
         likely += [(_unsummed(along), partial(np.sum, axis=along)) for along in axes]
         for words, change in likely:
             arrays = [change(array) for array in given]
