@@ -8,11 +8,12 @@ as what its forward pass computes: a rule is what is judged, and not what judges
 """
 
 import contextlib
+import enum
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -27,6 +28,21 @@ from manual.activations import Array
 _RULED = ("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_jvp_call")
 _CALLED = ("jaxpr", "call_jaxpr", "fun_jaxpr", "cond_jaxpr", "body_jaxpr", "branches")
 _LIBRARIES = ("jax/", "jax\\")  # whose own rules are kept: jax.nn.relu is 0 at 0
+_ADVICE = {
+    "TracerArrayConversionError": "write it with jax.numpy in place of numpy",
+    "TracerBoolConversionError": "write jnp.where(...) in place of if",
+    "ConcretizationTypeError": "numbers that decide a shape are settings: bind them before",
+    "TracerIntegerConversionError": "write jnp.take, or give a setting before",
+}
+_SETTINGS = (bool, int, str, bytes, slice, type, np.dtype, enum.Enum)
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What f is called with as it is: a part of the structure of its arguments."""
+
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -46,13 +62,15 @@ class Leaf:
 @dataclass(frozen=True, eq=False)
 class Traced:
     """f with its arguments' structure. `inputs` and `outputs` are the arrays;
-    `asked` are the places of those inputs by which gradients are asked for."""
+    `asked` are the places of those inputs by which gradients are asked for, and
+    `names` those of the arguments."""
 
     f: Callable[..., Any]
     kwargs: Mapping[str, Any]
     inputs: tuple[Leaf, ...]
     outputs: tuple[Leaf, ...]
     asked: tuple[int, ...]
+    names: tuple[str, ...]
     arguments_tree: Any
     result_tree: Any
     forward: ClosedJaxpr
@@ -61,6 +79,10 @@ class Traced:
     def moved(self) -> tuple[int, ...]:
         """The places of the outputs that have a cotangent."""
         return tuple(k for k, leaf in enumerate(self.outputs) if leaf.is_float)
+
+    def arguments(self, leaves: Sequence[Any]) -> Any:
+        """What f is called with, made of the arrays among it."""
+        return without_marks(jax.tree.unflatten(self.arguments_tree, leaves))
 
     def with_forward(self, forward: ClosedJaxpr) -> "Traced":
         """The same with another forward pass."""
@@ -77,6 +99,23 @@ class Traced:
         """Whether f itself computes something in floats of fewer bits."""
         text = str(self.forward.jaxpr)
         return any(f":{name}[" in text for name in ("f32", "bf16", "f16"))
+
+    def draws_otherwise(self, inputs: Sequence[Array]) -> bool:
+        """Whether f draws random numbers, and others in float64 than it does where
+        somebody calls it."""
+        text = str(self.forward.jaxpr)
+        if "random_bits[" not in text and "threefry2x32[" not in text:
+            return False
+
+        def drawn() -> list[Array]:
+            out = self.f(*self.arguments(inputs), **self.kwargs)
+            return [np.asarray(a, float) for a in jax.tree.leaves(out)]
+
+        with jax.numpy_dtype_promotion("standard"):
+            here = drawn()
+        with exactly():
+            there = drawn()
+        return not all(map(partial(np.allclose, rtol=1e-3, atol=1e-3), here, there))
 
     @cached_property
     def followed(self) -> ClosedJaxpr:
@@ -138,7 +177,7 @@ class Traced:
             given = [jnp.asarray(a, dtype if a.dtype.kind == "f" else a.dtype) for a in inputs]
 
         def run(*arrays: jax.Array) -> list[jax.Array]:
-            out = self.f(*jax.tree.unflatten(self.arguments_tree, arrays), **self.kwargs)
+            out = self.f(*self.arguments(arrays), **self.kwargs)
             return jax.tree.leaves(out)
 
         def moved(*some: jax.Array) -> list[jax.Array]:
@@ -179,16 +218,51 @@ def exactly() -> Iterator[None]:
         yield
 
 
+def with_marks(f: Callable[..., Any], arguments: Sequence[Any], *, floats: bool) -> tuple[Any, ...]:
+    """The arguments, with what are settings among them marked: words, functions,
+    keys, whole numbers that are no arrays; where `floats`, such floats, too; and
+    all that f, a `jax.custom_vjp`, does not differentiate by."""
+    fixed = {k % len(arguments) for k in getattr(f, "nondiff_argnums", ())}
+    kinds = (*_SETTINGS, float) if floats else _SETTINGS
+
+    def marked(value: Any) -> Any:
+        is_array = hasattr(value, "shape") and not _is_key(value)
+        is_setting = isinstance(value, kinds) or callable(value) or _is_key(value)
+        return Setting(value) if is_setting and not is_array else value
+
+    return tuple(
+        Setting(argument) if k in fixed else jax.tree.map(marked, argument)
+        for k, argument in enumerate(arguments)
+    )
+
+
+def without_marks(tree: Any, *, tangents: bool = False) -> Any:
+    """The arguments as f is called with them; tangents have None for settings."""
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, Setting):
+            return value
+        return None if tangents else value.value
+
+    return jax.tree.map(plain, tree, is_leaf=lambda value: isinstance(value, Setting))
+
+
+def _is_key(value: Any) -> bool:
+    dtype = getattr(value, "dtype", None)
+    return isinstance(value, jax.Array) and jnp.issubdtype(dtype, jax.dtypes.extended)
+
+
 def program_of(
     f: Callable[..., Any],
     arguments: Sequence[Any],
     kwargs: Mapping[str, Any],
     wrt: Sequence[int | str] | None = None,
 ) -> Traced:
-    """Trace a function at arguments like these.
+    """Trace a function at arguments like these, whose settings are marked.
 
     Raises TypeError where an argument is no array, ValueError where there is
-    nothing to ask for, and whatever JAX raises where it cannot trace f.
+    nothing to ask for, and whatever JAX raises where it cannot trace f, with a
+    note what may be done.
     """
     paths, tree = jax.tree_util.tree_flatten_with_path(tuple(arguments))
     names = names_of(f, len(arguments))
@@ -200,10 +274,15 @@ def program_of(
         raise ValueError("none of the arguments has floats: there is nothing to differentiate by")
 
     def run(*arrays: jax.Array) -> Any:
-        return f(*jax.tree.unflatten(tree, arrays), **kwargs)
+        return f(*without_marks(jax.tree.unflatten(tree, arrays)), **kwargs)
 
     with exactly():
-        closed, shapes = jax.make_jaxpr(run, return_shape=True)(*map(abstract, inputs))
+        try:
+            closed, shapes = jax.make_jaxpr(run, return_shape=True)(*map(abstract, inputs))
+        except TypeError as error:
+            if advice := advice_on(error):
+                error.add_note(advice)
+            raise
         closed = without_rules(closed)
     found, result_tree = jax.tree_util.tree_flatten_with_path(shapes)
     outputs = tuple(
@@ -213,7 +292,15 @@ def program_of(
         raise ValueError(
             "the function returns no array of floats: there is nothing to differentiate"
         )
-    return Traced(f, kwargs, inputs, outputs, asked, tree, result_tree, closed)
+    return Traced(f, kwargs, inputs, outputs, asked, tuple(names), tree, result_tree, closed)
+
+
+def advice_on(error: Exception) -> str:
+    """What may be done where JAX cannot trace a function; nothing where the
+    error is another."""
+    is_of_jax = isinstance(error, jax.errors.JAXTypeError) or "Tracer" in str(error)
+    other = "JAX traces f: write it with jax.numpy, and give what is no array in kwargs"
+    return _ADVICE.get(type(error).__name__, other if is_of_jax else "")
 
 
 def names_of(f: Callable[..., Any], count: int) -> list[str]:
@@ -255,7 +342,8 @@ def _leaf(name: str, value: Any) -> Leaf:
     if dtype == np.dtype(object) or getattr(dtype, "kind", "f") in "OSU":
         found = type(value).__name__
         raise TypeError(
-            f"{name} is {found}, expected arrays of numbers: settings go into kwargs={{...}}"
+            f"{name} is {found}, expected arrays of numbers, or what JAX takes for a tree of them: "
+            "settings go into kwargs={...}"
         )
     if jnp.issubdtype(dtype, np.complexfloating):
         raise TypeError(

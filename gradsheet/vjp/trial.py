@@ -15,11 +15,13 @@ from gradsheet.vjp.calling import Answer, Rule, rule_of
 from gradsheet.vjp.comparing import Observed, covered, forward_fault, judged
 from gradsheet.vjp.naming import named
 from gradsheet.vjp.probes import probes, structure_of
-from gradsheet.vjp.program import Leaf, program_of
-from gradsheet.vjp.result import VJPCheck
+from gradsheet.vjp.program import Leaf, program_of, with_marks
+from gradsheet.vjp.result import Judged, VJPCheck
 from gradsheet.vjp.truth import NoTruth, Probe, ProbeTruth, truth_at
 from manual.activations import Array
 
+_DRAWN = """f draws random numbers, and others in float64 than in float32: draw them before, and
+give f what was drawn""".replace("\n", " ")
 UNSEARCHED = "the mistake cannot be looked for"
 _FORMS = {
     "backward": "backward pass",
@@ -32,11 +34,13 @@ _FORMS = {
 
 @dataclass(eq=False)
 class RuleTrial:
-    """A rule, and the numbers that the caller gave for its arguments; what was
-    seen at the probes, and those that had to be left out."""
+    """A rule, and the numbers that the caller gave for its arguments; which of
+    those asked for may be settings; what was seen at the probes, and those that
+    had to be left out."""
 
     rule: Rule
     example: list[Array]
+    optional: list[bool]
     seen: list[Observed] = field(default_factory=list, init=False)
     left_out: list[str] = field(default_factory=list, init=False)
 
@@ -87,6 +91,10 @@ class RuleTrial:
         if self.seen:
             check.coverage = self._coverage(leaves)
             for k, leaf in enumerate(leaves):
+                if self._is_setting(k):
+                    check.arguments.append(Judged(leaf.name, "right", None))
+                    check.remarks.append(f"{leaf.name}: no gradient is given, as of a setting")
+                    continue
                 row, remarks = judged(self.seen, k, leaf.name, between=between)
                 check.arguments.append(row)
                 check.remarks += remarks
@@ -111,6 +119,12 @@ class RuleTrial:
             except Exception as error:  # the verdict stands
                 check.remarks.append(f"{UNSEARCHED}: {in_one_line(error)}")
         return check
+
+    def _is_setting(self, k: int) -> bool:
+        """Whether a number that is no array has no gradient at any probe."""
+        answers = [one.answer for one in self.seen]
+        is_none = all(a.asked[k] is None and not a.faults for a in answers)
+        return not self.rule.is_forward and self.optional[k] and is_none
 
     def _is_unreadable(self, k: int) -> bool:
         """Whether there is something in place of an array."""
@@ -155,8 +169,9 @@ def trial_of(
     dtype: str | None,
 ) -> RuleTrial:
     """A trial of the rule that the caller gives; see `checking.check_vjp`."""
+    given = with_marks(f, given, floats=forms["torch_function"] is not None)
     program = program_of(f, given, kwargs, wrt)
-    like = jax.tree.leaves(tuple(given))
+    like = jax.tree.leaves(given)
     names = [type_name(like[k]) for k in program.asked if hasattr(like[k], "dtype")]
     dtype = dtype or next((name for name in names if name in BITS), "float64")
     if dtype not in BITS:
@@ -165,7 +180,11 @@ def trial_of(
     for value, leaf in zip(like, program.inputs, strict=True):
         array = plain_array(value)
         example.append(_in_type(array, dtype) if leaf.is_float else array.astype(leaf.dtype))
-    return RuleTrial(rule_of(f, forms, program, like, dtype), example)
+    rule = rule_of(f, forms, program, like, dtype)
+    if rule.kind != "rules" and program.draws_otherwise(example):
+        raise ValueError(_DRAWN)
+    numbers = [isinstance(like[k], float) and wrt is None for k in program.asked]
+    return RuleTrial(rule, example, numbers)
 
 
 def _in_type(array: Array, dtype: str) -> Array:
