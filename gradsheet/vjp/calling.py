@@ -308,8 +308,9 @@ def _is_no_array(leaf: Any) -> bool:
 
 def _are_alike(returned: Any, argument: Any) -> bool:
     """Whether a tree, and no array, has the structure of another."""
-    structure = jax.tree.structure(argument)
-    return structure.num_nodes > 1 and jax.tree.structure(returned) == structure
+    is_tree = not jax.tree_util.all_leaves([argument])
+    one: Any = jax.tree.structure(returned)
+    return is_tree and bool(one == jax.tree.structure(argument))
 
 
 def _gradients(part: Any, argument: Any, count: int) -> list[Any]:

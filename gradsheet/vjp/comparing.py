@@ -109,7 +109,7 @@ class Observed:
         if self.dtype in INSIDE or size == 0 or not is_blunt.any():
             return np.zeros(off.shape, bool)
         part = self._off_by_jax(k) / size
-        return is_blunt & (part < 1) & (off > math.sqrt(part + u) * size)
+        return np.asarray(is_blunt & (part < 1) & (off > math.sqrt(part + u) * size))
 
     def _off_by_jax(self, k: int) -> float:
         """How far off JAX itself is in the type of the answer."""

@@ -248,8 +248,7 @@ def without_marks(tree: Any, *, tangents: bool = False) -> Any:
 
 
 def _is_key(value: Any) -> bool:
-    dtype = getattr(value, "dtype", None)
-    return isinstance(value, jax.Array) and jnp.issubdtype(dtype, jax.dtypes.extended)
+    return isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.extended)
 
 
 def program_of(

@@ -85,7 +85,8 @@ class RuleTrial:
 
     def check(self, *, between: bool) -> VJPCheck:
         """What was found; `between`: at a kink any gradient between those on
-        its sides is right."""
+        its sides is right. Raises ValueError where f draws other random numbers
+        than the rule may."""
         rule, leaves = self.rule, self.rule.wanted
         check = VJPCheck(self._title(), probes=[one.truth.probe for one in self.seen])
         if self.seen:
@@ -107,13 +108,15 @@ class RuleTrial:
             returned = ", ".join(sorted(types))
             check.remarks.append(f"it is given {rule.dtype}, and returns {returned}")
         check.faults += rule.faults
+        is_wrong = any(row.verdict == "wrong" for row in check.arguments)
+        if is_wrong and rule.kind != "rules" and rule.program.draws_otherwise(self.example):
+            raise ValueError(_DRAWN)
         off = [
             k
             for k, row in enumerate(check.arguments)
             if row.verdict in ("wrong", "rounded") and not self._is_unreadable(k)
         ]
         if off:
-            is_wrong = any(row.verdict == "wrong" for row in check.arguments)
             try:
                 check.mistakes = named(rule, self.seen, off, is_wrong=is_wrong)
             except Exception as error:  # the verdict stands
@@ -181,8 +184,6 @@ def trial_of(
         array = plain_array(value)
         example.append(_in_type(array, dtype) if leaf.is_float else array.astype(leaf.dtype))
     rule = rule_of(f, forms, program, like, dtype)
-    if rule.kind != "rules" and program.draws_otherwise(example):
-        raise ValueError(_DRAWN)
     numbers = [isinstance(like[k], float) and wrt is None for k in program.asked]
     return RuleTrial(rule, example, numbers)
 
