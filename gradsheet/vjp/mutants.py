@@ -157,9 +157,11 @@ def steps_of(program: Any, directions: int) -> list[TracedStep]:
 def mutants(steps: Sequence[TracedStep]) -> list[Mutant]:
     """The mutants of a program: those that leave out more come first."""
     flowing = [step for step in steps if step.flows]
-    found = [*_without_lines(flowing), *_of_tanh(flowing), *_one_fewer(steps)]
-    found += _summed_otherwise(flowing)
     paths = [step for step in flowing if step.equation.primitive.name == "add_any"]
+    of_tanh = [*_of_tanh(flowing)]
+    its_own = {where for mutant in of_tanh for where in mutant.changes}
+    found = [*_without_lines(flowing), *of_tanh, *_one_fewer(steps), *_summed_otherwise(flowing)]
+    found += _with_paths_assigned([step for step in paths if id(step.equation) not in its_own])
     others = [step for step in flowing if step.equation.primitive.name != "add_any"]
     for kinds in (_LEFT_OUT, _TURNED):
         for step in [*paths, *others, *(step for step in steps if not step.flows)]:
@@ -168,8 +170,7 @@ def mutants(steps: Sequence[TracedStep]) -> list[Mutant]:
     found += [*_in_one_use(flowing), *_without_single_paths(flowing)]
     choices = [step for step in steps if step.equation.primitive.name == "select_n"]
     found += itertools.chain.from_iterable(map(_without_the_choice, choices))
-    found += [*_together(found), *_with_paths_assigned(paths), *_with_another_array(steps)]
-    return found[:MOST]
+    return [*found, *_together(found)][:MOST]
 
 
 def _together(single: Sequence[Mutant]) -> Iterator[Mutant]:
@@ -451,22 +452,26 @@ def _of_tanh(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
 
 def _with_paths_assigned(paths: Sequence[TracedStep]) -> Iterator[Mutant]:
     """What comes back along several paths is assigned, not added up: where the
-    last of them gives something, or the first."""
+    last of them gives something, or the first. Where all of two do, one is missing."""
     groups: dict[Any, list[TracedStep]] = {}
     for step in paths:
         groups.setdefault((step.line, step.equation.outvars[0].aval.shape), []).append(step)
     for (line, _), steps in groups.items():
         for k in (0, 1):
 
-            def change(inputs: Arrays, outputs: list[Array], k: int = k) -> list[Array]:
+            def change(
+                inputs: Arrays, outputs: list[Array], k: int = k, few: bool = len(steps) < 2
+            ) -> list[Array]:
                 is_there = np.asarray(inputs[k] != 0, bool)
+                if few and is_there.all():
+                    return outputs
                 return [np.where(is_there, inputs[k], inputs[1 - k])]
 
             words = f"what overlaps is assigned, not added up, in what flows back through {line}"
             yield Mutant({id(step.equation): change for step in steps}, words)
 
 
-def _with_another_array(steps: Sequence[TracedStep]) -> Iterator[Mutant]:
+def with_another_array(steps: Sequence[TracedStep]) -> Iterator[Mutant]:
     """A product of a cotangent with another array of the same shape than f has
     there, such as somebody keeps in place of it."""
     known: dict[int, tuple[Any, TracedStep, int | None]] = {}  # where arrays are found

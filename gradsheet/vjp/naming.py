@@ -27,6 +27,7 @@ from gradsheet.vjp.mutants import (
     mutants,
     steps_of,
     values,
+    with_another_array,
     with_constant,
 )
 from gradsheet.vjp.slopes import with_other_slopes
@@ -222,6 +223,8 @@ class _NameSearch:
             yield from self._by_the_books()
         if not self.is_explained:
             yield from self._of_slopes()
+        if not self.is_explained:
+            yield from self._seen([*with_another_array(self._steps)][: self._most])
 
     def constants(self) -> Iterator[tuple[str, Found]]:
         """Other numbers in place of constants, and the arrays which they give."""
@@ -286,7 +289,11 @@ class _NameSearch:
 
     @cached_property
     def _mutants(self) -> list[Mutant]:
-        return mutants(self._steps)[: affordable(self.closed, len(self.seen))]
+        return mutants(self._steps)[: self._most]
+
+    @cached_property
+    def _most(self) -> int:
+        return affordable(self.closed, len(self.seen))
 
     def _of_cotangents(self) -> Iterator[tuple[str, Found]]:
         """The pullbacks of other cotangents, such as a scalar loss has."""
@@ -324,8 +331,7 @@ class _NameSearch:
 
     def _of_slopes(self) -> Iterator[tuple[str, Found]]:
         """The gradients with another slope of one function in f."""
-        most = affordable(self.closed, len(self.seen)) // AS_LONG
-        for words, program in with_other_slopes(self.rule.program, most):
+        for words, program in with_other_slopes(self.rule.program, self._most // AS_LONG):
             closed = program.pushforward if self.rule.is_forward else program.pullback
             first = self._given_by(closed, self.floats[0])
             if any(self._is_seen(first, k) for k in self.wrong):
