@@ -217,7 +217,8 @@ def _untold(seen: Sequence[Observed]) -> str:
     dtype = seen[0].dtype
     if any(one.bounds(INSIDE.get(dtype, dtype)).unsure for one in seen):
         return "what f compares lies so close together that floats may decide otherwise"
-    return f"{dtype} may be off by more than its largest entry"
+    words = f"{dtype} may be off by more than its largest entry"
+    return f'{words}: ask with dtype="{INSIDE[dtype]}"' if dtype in INSIDE else words
 
 
 def _rounded(dtype: str, part: float) -> str:

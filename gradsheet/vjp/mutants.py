@@ -7,7 +7,6 @@ is added in the forward pass. A mutant that gives the answer, at every probe, is
 what was done, and the line of f from which JAX made the equation says where.
 """
 
-import itertools
 import linecache
 import math
 import os
@@ -155,22 +154,30 @@ def steps_of(program: Any, directions: int) -> list[TracedStep]:
 
 
 def mutants(steps: Sequence[TracedStep]) -> list[Mutant]:
-    """The mutants of a program: those that leave out more come first."""
+    """The mutants of a program: those that leave out more come first, and those of
+    what flows before those of what f computes."""
     flowing = [step for step in steps if step.flows]
+    still = [step for step in steps if not step.flows]
     paths = [step for step in flowing if step.equation.primitive.name == "add_any"]
+    others = [step for step in flowing if step.equation.primitive.name != "add_any"]
     of_tanh = [*_of_tanh(flowing)]
     its_own = {where for mutant in of_tanh for where in mutant.changes}
+    added = [step for step in paths if id(step.equation) not in its_own]
     found = [*_without_lines(flowing), *of_tanh, *_one_fewer(steps), *_summed_otherwise(flowing)]
-    found += _with_paths_assigned([step for step in paths if id(step.equation) not in its_own])
-    others = [step for step in flowing if step.equation.primitive.name != "add_any"]
-    for kinds in (_LEFT_OUT, _TURNED):
-        for step in [*paths, *others, *(step for step in steps if not step.flows)]:
-            rule = kinds.get(step.equation.primitive.name)
-            found += [] if rule is None else rule(step)
+    found += [*_with_paths_assigned(added), *_of_kinds(_LEFT_OUT, [*paths, *others])]
     found += [*_in_one_use(flowing), *_without_single_paths(flowing)]
-    choices = [step for step in steps if step.equation.primitive.name == "select_n"]
-    found += itertools.chain.from_iterable(map(_without_the_choice, choices))
+    for kinds in (_CHOSEN, _LEFT_OUT, _TURNED):
+        found += _of_kinds(kinds, still if kinds is _LEFT_OUT else [*paths, *others, *still])
+    found += _with_paths_assigned(added, are_whole=True)
     return [*found, *_together(found)][:MOST]
+
+
+def _of_kinds(
+    kinds: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]], steps: Sequence[TracedStep]
+) -> Iterator[Mutant]:
+    for step in steps:
+        if (rule := kinds.get(step.equation.primitive.name)) is not None:
+            yield from rule(step)
 
 
 def _together(single: Sequence[Mutant]) -> Iterator[Mutant]:
@@ -450,20 +457,21 @@ def _of_tanh(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
             yield step.mutant(_only(k), f"{words[k]}, the slope of tanh, {step.where}")
 
 
-def _with_paths_assigned(paths: Sequence[TracedStep]) -> Iterator[Mutant]:
+def _with_paths_assigned(
+    paths: Sequence[TracedStep], *, are_whole: bool = False
+) -> Iterator[Mutant]:
     """What comes back along several paths is assigned, not added up: where the
-    last of them gives something, or the first. Where all of two do, one is missing."""
+    last of them gives something, or the first. `are_whole` where they do so
+    everywhere, as in the rounds of a loop: of two of them one is then missing."""
     groups: dict[Any, list[TracedStep]] = {}
     for step in paths:
         groups.setdefault((step.line, step.equation.outvars[0].aval.shape), []).append(step)
     for (line, _), steps in groups.items():
-        for k in (0, 1):
+        for k in (0, 1) if len(steps) > 1 or not are_whole else ():
 
-            def change(
-                inputs: Arrays, outputs: list[Array], k: int = k, few: bool = len(steps) < 2
-            ) -> list[Array]:
+            def change(inputs: Arrays, outputs: list[Array], k: int = k) -> list[Array]:
                 is_there = np.asarray(inputs[k] != 0, bool)
-                if few and is_there.all():
+                if is_there.all() and not are_whole:
                     return outputs
                 return [np.where(is_there, inputs[k], inputs[1 - k])]
 
@@ -643,6 +651,7 @@ _LEFT_OUT: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]] = {
     "rev": _without_a_turn,
     "reduce_sum": _mean_for_sum,
 }
+_CHOSEN: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]] = {"select_n": _without_the_choice}
 _TURNED: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]] = {
     **dict.fromkeys(("add_any", "add", "sub"), _turned),
     "mul": _of_a_product,

@@ -134,11 +134,13 @@ class _NameSearch:
             arrays = [factor for factor in factors if factor is not None]
             if len(arrays) < len(factors) or all((factor == 1).all() for factor in arrays):
                 continue
+            is_mask = all(np.isin(factor, (0, 1)).all() for factor in arrays)
+            what = "mask" if is_mask else "factor"
             with np.errstate(all="ignore"):
                 cases = [
-                    (f"a factor is missing that {line} gives", _times(answers, arrays), rights),
+                    (f"a {what} is missing that {line} gives", _times(answers, arrays), rights),
                     (
-                        f"a factor too many is there that {line} gives",
+                        f"a {what} too many is there that {line} gives",
                         answers,
                         _times(rights, arrays),
                     ),

@@ -74,6 +74,11 @@ MISTAKES = {
         overlapping,
         f"what overlaps is assigned, not added up, {BACK} `return jnp.stack([x[:, :3].sum(1)",
     ),
+    "a mask": (
+        lambda x: jnp.where(x > 0.5, x * x, 0 * x),
+        lambda a, d: 2 * d * a[0],
+        f"a mask, or a slope of 0, is missing {BACK} `lambda x: jnp.where(",
+    ),
     "moved": (
         lambda x: x * x,
         lambda a, d: np.pad(2 * a[0] * d, ((0, 0), (1, 0)))[:, :-1],
@@ -157,7 +162,7 @@ def test_in_each_round_of_a_loop() -> None:
         W,
         backward=lambda args, d: rolled_out_backward(args, d, is_added=False),
     )
-    assert words.startswith("what overlaps is assigned, not added up, in what flows back through")
+    assert words.startswith("one of the paths back through `h = jnp.tanh(h @ W)` (test_naming.py")
 
 
 def test_tangents() -> None:
