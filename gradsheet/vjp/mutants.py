@@ -513,6 +513,8 @@ def _in_place(step: TracedStep, k: int, place: int | None) -> tuple[Change, Chan
         return outputs
 
     def put(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+        if not kept:  # of a branch that is not taken
+            return outputs
         name, (a, b) = step.equation.primitive.name, inputs
         if name == "dot_general":
             return _with_operand(step, k, lambda _: kept[0])(inputs, outputs)
