@@ -14,19 +14,13 @@ from gradsheet.checking import Check
 from gradsheet.commands.files import complain, put_out
 from gradsheet.commands.targets import Modules, TargetError, arrays_of, place_of, told
 from gradsheet.vjp import VJPCheck, check_vjp
-from gradsheet.vjp.program import names_of
+from gradsheet.vjp.program import advice_on, names_of
 from gradsheet.vjp.result import VERDICTS
 
 Found = VJPCheck | Check
 _OPTIONS = {"backward": "backward", "jvp": "jvp", "torch": "torch_function", "pair": "pair"}
 MOST_ARGUMENTS = 100  # whose names are looked up
 _RETURNS = "expected a check, a list of them, or a dict of the arguments of check_vjp"
-_ADVICE = {
-    "TracerArrayConversionError": "write it with jax.numpy in place of numpy",
-    "TracerBoolConversionError": "write jnp.where(...) in place of if",
-    "ConcretizationTypeError": "numbers that decide a shape are settings: bind them before",
-    "TracerIntegerConversionError": "write jnp.take, or give a setting before",
-}
 
 
 def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
@@ -193,8 +187,8 @@ def _complaints(words: str) -> Iterator[None]:
     except (KeyboardInterrupt, TargetError):
         raise
     except (TypeError, ValueError, NotImplementedError) as error:
-        advice = _ADVICE.get(type(error).__name__)
-        if advice is None and not place_of(error):  # gradsheet's own, a whole sentence
+        advice = advice_on(error)
+        if not advice and not place_of(error):  # gradsheet's own, a whole sentence
             raise TargetError(f"{words}: {' '.join(str(error).split())}") from None
         raise TargetError(f"{words}: {told(error)}{f': {advice}' if advice else ''}") from None
     except BaseException as error:  # somebody's code may even exit

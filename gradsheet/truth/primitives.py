@@ -399,12 +399,25 @@ SUMS: Mapping[str, Rule] = {
     "scatter-add": _scatter_add,
     "scatter_add": _scatter_add,
 }
+
+
+def whole_power(a: Any, n: int) -> Any:
+    """A number, or an array of them, to the power of a whole number: a product,
+    since a ball around 0 to some power has no bounds."""
+    if n < 0:
+        return 1 / whole_power(a, -n)
+    if n < 2:
+        return a if n else a**0
+    root = whole_power(a, n // 2)
+    return root * root * a if n % 2 else root * root
+
+
 PRODUCTS: Mapping[str, Rule] = {
     "mul": lambda a, b, **_: a * b,
     "div": lambda a, b, **_: a / b,
     "square": lambda a, **_: a * a,
     "one_minus_square": lambda a, **_: 1 - a * a,
-    "integer_pow": lambda a, y, **_: a**y if y >= 0 else 1 / a**-y,
+    "integer_pow": lambda a, y, **_: whole_power(a, y),
     "cumprod": _cumprod,
     "scatter-mul": _scatter_mul,
     "scatter_mul": _scatter_mul,

@@ -52,7 +52,7 @@ def _rounded_half_even(v: arb) -> arb:
 
 def _power(base: arb, exponent: arb) -> arb:
     if exponent.is_integer():
-        return base ** _int(exponent)
+        return arb(primitives.whole_power(base, _int(exponent)))
     value: arb = arb(0) if base.is_zero() and exponent > 0 else base**exponent
     return value
 

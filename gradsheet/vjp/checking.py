@@ -30,11 +30,12 @@ def check_vjp(
 
     f is any function of arrays, or trees of them, that JAX can trace, and the
     truth: f(*args) is called with arrays like args, whose shapes and types
-    matter, and whose numbers are one of the probes. One of these is judged:
+    matter, and whose numbers are one of the probes; words, flags, whole numbers
+    and functions among args are given as they are. One of these is judged:
 
     backward        backward(args, cotangent) returns a tuple, one gradient an
-                    argument, None where there is none; an array alone where
-                    there is one argument
+                    argument, None where there is none; only those asked for, a
+                    dict by the arguments' names, an array where there is one
     pair            (forward, backward): forward(*args) returns (out, cache),
                     backward(cotangent, cache) the gradients
     torch_function  a class made of torch.autograd.Function; its `apply` is
@@ -61,7 +62,7 @@ def check_vjp(
 
     Numbers are compared exactly where floats round nothing, else to the forward
     error bound of their type. Raises TypeError or ValueError where an argument
-    does not fit or JAX cannot trace f, NotImplementedError where f has an
+    does not fit, JAX cannot trace f, or it draws random numbers, NotImplementedError where f has an
     operation without an exact rule here, and nothing that the rule raises.
 
         check_vjp(jnp.sin, x, backward=lambda args, g: g * np.cos(args[0]))

@@ -110,6 +110,11 @@ class Observed:
 
     def verdicts(self, k: int) -> Array:
         """For each entry 0 where it is right, 1 rounded, 2 untold, 3 wrong."""
+        verdicts = self._by_bounds(k)
+        return np.where((verdicts < 2) & self._is_far(k), 2, verdicts)
+
+    def _by_bounds(self, k: int) -> Array:
+        """The verdicts as bounds and an honest evaluation have them."""
         array = np.asarray(self.array(k))
         tight = self.bounds(INSIDE.get(self.dtype, self.dtype))
         is_right = self._inside(tight.asked[k]).contains(array)
@@ -134,6 +139,17 @@ class Observed:
         if self.dtype in INSIDE and wide.radius.max(initial=0) >= abs(self.right[k]).max(initial=0):
             verdicts = np.where((verdicts == 1) & ~self._is_honest(k), 2, verdicts)
         return np.where(verdicts == 3, 2, verdicts) if tight.unsure else verdicts
+
+    def _is_far(self, k: int) -> Array:
+        """Which entries have lost more than half of the digits that JAX itself has
+        in that type, where bounds are wider than all entries and tell nothing."""
+        size, u = abs(self.right[k]).max(initial=0), unit_roundoff(self.dtype)
+        off = self.truth.asked[k].difference(np.asarray(self.array(k)))
+        is_blunt = ~(self.errors(k) < size) & (off > NEAR * u * size)
+        if self.dtype in INSIDE or size == 0 or not is_blunt.any():
+            return np.zeros(off.shape, bool)
+        part = self.honest[k] / size
+        return np.asarray(is_blunt & (part < 1) & (off > math.sqrt(part + u) * size))
 
     def _is_honest(self, k: int) -> Array:
         """Which entries are no farther from the truth than a few times what one
@@ -233,7 +249,8 @@ def _untold(seen: Sequence[Observed]) -> str:
     dtype = seen[0].dtype
     if any(one.bounds(INSIDE.get(dtype, dtype)).unsure for one in seen):
         return "what f compares lies so close together that floats may decide otherwise"
-    return f"{dtype} may be off by more than its largest entry"
+    words = f"{dtype} may be off by more than its largest entry"
+    return f'{words}: ask with dtype="{INSIDE[dtype]}"' if dtype in INSIDE else words
 
 
 def _rounded(dtype: str, part: float, units: float | None) -> str:

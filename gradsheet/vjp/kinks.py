@@ -21,7 +21,7 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr
 
 from gradsheet.truth.autodiff import name_of
-from gradsheet.vjp.mutants import line_of
+from gradsheet.vjp.mutants import place_of
 from gradsheet.vjp.program import Traced, abstract, called, calls_jax, exactly, rewritten
 
 ANY, JAX = "any", "jax"
@@ -100,7 +100,7 @@ def line_at(path: Path) -> str:
     of belongs to the line that calls them."""
     line = ""
     for equation in path:
-        line = line_of(equation) or line
+        line = place_of(equation) or line
         if _is_of_jax(equation):
             break
     return line or f"the operation {path[-1].primitive.name}"

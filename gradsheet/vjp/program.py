@@ -8,11 +8,12 @@ as what its forward pass computes: a rule is what is judged, and not what judges
 """
 
 import contextlib
+import enum
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -22,10 +23,26 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.extend.core.primitives import closed_call_p
 
 from gradsheet.truth.autodiff import OF_JAX, name_of
+from manual.activations import Array
 
 _RULED = ("custom_vjp_call", "custom_vjp_call_jaxpr", "custom_jvp_call")
 _CALLED = ("jaxpr", "call_jaxpr", "fun_jaxpr", "cond_jaxpr", "body_jaxpr", "branches")
 _LIBRARIES = ("jax/", "jax\\")  # whose own rules are kept: jax.nn.relu is 0 at 0
+_ADVICE = {
+    "TracerArrayConversionError": "write it with jax.numpy in place of numpy",
+    "TracerBoolConversionError": "write jnp.where(...) in place of if",
+    "ConcretizationTypeError": "numbers that decide a shape are settings: bind them before",
+    "TracerIntegerConversionError": "write jnp.take, or give a setting before",
+}
+_SETTINGS = (bool, int, str, bytes, slice, type, np.dtype, enum.Enum)
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What f is called with as it is: a part of the structure of its arguments."""
+
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -45,13 +62,15 @@ class Leaf:
 @dataclass(frozen=True, eq=False)
 class Traced:
     """f with its arguments' structure. `inputs` and `outputs` are the arrays;
-    `asked` are the places of those inputs by which gradients are asked for."""
+    `asked` are the places of those inputs by which gradients are asked for, and
+    `names` those of the arguments."""
 
     f: Callable[..., Any]
     kwargs: Mapping[str, Any]
     inputs: tuple[Leaf, ...]
     outputs: tuple[Leaf, ...]
     asked: tuple[int, ...]
+    names: tuple[str, ...]
     arguments_tree: Any
     result_tree: Any
     forward: ClosedJaxpr
@@ -60,6 +79,10 @@ class Traced:
     def moved(self) -> tuple[int, ...]:
         """The places of the outputs that have a cotangent."""
         return tuple(k for k, leaf in enumerate(self.outputs) if leaf.is_float)
+
+    def arguments(self, leaves: Sequence[Any]) -> Any:
+        """What f is called with, made of the arrays among it."""
+        return without_marks(jax.tree.unflatten(self.arguments_tree, leaves))
 
     def with_forward(self, forward: ClosedJaxpr) -> "Traced":
         """The same with another forward pass."""
@@ -76,6 +99,23 @@ class Traced:
         """Whether f itself computes something in floats of fewer bits."""
         text = str(self.forward.jaxpr)
         return any(f":{name}[" in text for name in ("f32", "bf16", "f16"))
+
+    def draws_otherwise(self, inputs: Sequence[Array]) -> bool:
+        """Whether f draws random numbers, and others in float64 than it does where
+        somebody calls it."""
+        text = str(self.forward.jaxpr)
+        if "random_bits[" not in text and "threefry2x32[" not in text:
+            return False
+
+        def drawn() -> list[Array]:
+            out = self.f(*self.arguments(inputs), **self.kwargs)
+            return [np.asarray(a, float) for a in jax.tree.leaves(out)]
+
+        with jax.numpy_dtype_promotion("standard"):
+            here = drawn()
+        with exactly():
+            there = drawn()
+        return not all(map(partial(np.allclose, rtol=1e-3, atol=1e-3), here, there))
 
     @cached_property
     def followed(self) -> ClosedJaxpr:
@@ -147,25 +187,53 @@ def exactly() -> Iterator[None]:
         yield
 
 
+def with_marks(f: Callable[..., Any], arguments: Sequence[Any], *, floats: bool) -> tuple[Any, ...]:
+    """The arguments, with what are settings among them marked: words, functions,
+    keys, whole numbers that are no arrays; where `floats`, such floats, too; and
+    all that f, a `jax.custom_vjp`, does not differentiate by."""
+    fixed = {k % len(arguments) for k in getattr(f, "nondiff_argnums", ())}
+    kinds = (*_SETTINGS, float) if floats else _SETTINGS
+
+    def marked(value: Any) -> Any:
+        is_array = hasattr(value, "shape") and not _is_key(value)
+        is_setting = isinstance(value, kinds) or callable(value) or _is_key(value)
+        return Setting(value) if is_setting and not is_array else value
+
+    return tuple(
+        Setting(argument) if k in fixed else jax.tree.map(marked, argument)
+        for k, argument in enumerate(arguments)
+    )
+
+
+def without_marks(tree: Any, *, tangents: bool = False) -> Any:
+    """The arguments as f is called with them; tangents have None for settings."""
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, Setting):
+            return value
+        return None if tangents else value.value
+
+    return jax.tree.map(plain, tree, is_leaf=lambda value: isinstance(value, Setting))
+
+
+def _is_key(value: Any) -> bool:
+    return isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.extended)
+
+
 def program_of(
     f: Callable[..., Any],
     arguments: Sequence[Any],
     kwargs: Mapping[str, Any],
     wrt: Sequence[int | str] | None = None,
 ) -> Traced:
-    """Trace a function at arguments like these.
+    """Trace a function at arguments like these, whose settings are marked.
 
-    Raises TypeError where an argument is no array and no tree of arrays, ValueError where there is
-    nothing to ask for, and whatever JAX raises where it cannot trace f.
+    Raises TypeError where an argument is no array and no tree of arrays,
+    ValueError where there is nothing to ask for, and whatever JAX raises where it
+    cannot trace f, with a note what may be done.
     """
     paths, tree = jax.tree_util.tree_flatten_with_path(tuple(arguments))
     names = names_of(f, len(arguments))
-    for name, argument in zip(names, arguments, strict=True):
-        leaves = jax.tree.leaves(argument)
-        if isinstance(argument, list) and all(isinstance(leaf, int | float) for leaf in leaves):
-            raise TypeError(
-                f"{name} is a list of numbers, expected an array: write np.asarray({name})"
-            )
     inputs = tuple(_leaf(_name(names, path), value) for path, value in paths)
     homes = [path[0].idx for path, _ in paths]
     chosen = _chosen(wrt, names)
@@ -174,10 +242,17 @@ def program_of(
         raise ValueError("none of the arguments has floats: there is nothing to differentiate by")
 
     def run(*arrays: jax.Array) -> Any:
-        return f(*jax.tree.unflatten(tree, arrays), **kwargs)
+        return f(*without_marks(jax.tree.unflatten(tree, arrays)), **kwargs)
 
     with exactly():
-        closed, shapes = jax.make_jaxpr(run, return_shape=True)(*map(abstract, inputs))
+        try:
+            closed, shapes = jax.make_jaxpr(run, return_shape=True)(*map(abstract, inputs))
+        except (TypeError, AttributeError) as error:
+            lists = [name for name, a in zip(names, arguments, strict=True) if _is_of_numbers(a)]
+            advice = [f"{name} is a list of numbers: write np.asarray({name})" for name in lists]
+            for note in advice or filter(None, [advice_on(error)]):
+                error.add_note(note)
+            raise
         closed = without_rules(closed)
     found, result_tree = jax.tree_util.tree_flatten_with_path(shapes)
     outputs = tuple(
@@ -187,7 +262,20 @@ def program_of(
         raise ValueError(
             "the function returns no array of floats: there is nothing to differentiate"
         )
-    return Traced(f, kwargs, inputs, outputs, asked, tree, result_tree, closed)
+    return Traced(f, kwargs, inputs, outputs, asked, tuple(names), tree, result_tree, closed)
+
+
+def _is_of_numbers(argument: Any) -> bool:
+    leaves = jax.tree.leaves(argument)
+    return isinstance(argument, list) and all(isinstance(leaf, int | float) for leaf in leaves)
+
+
+def advice_on(error: Exception) -> str:
+    """What may be done where JAX cannot trace a function; nothing where the
+    error is another."""
+    is_of_jax = isinstance(error, jax.errors.JAXTypeError) or "Tracer" in str(error)
+    other = "JAX traces f: write it with jax.numpy, and give what is no array in kwargs"
+    return _ADVICE.get(type(error).__name__, other if is_of_jax else "")
 
 
 def names_of(f: Callable[..., Any], count: int) -> list[str]:
@@ -229,7 +317,8 @@ def _leaf(name: str, value: Any) -> Leaf:
     if dtype == np.dtype(object) or getattr(dtype, "kind", "f") in "OSU":
         found = type(value).__name__
         raise TypeError(
-            f"{name} is {found}, expected arrays of numbers: settings go into kwargs={{...}}"
+            f"{name} is {found}, expected arrays of numbers, or what JAX takes for a tree of them: "
+            "settings go into kwargs={...}"
         )
     if jnp.issubdtype(dtype, np.complexfloating):
         raise TypeError(

@@ -16,11 +16,13 @@ from gradsheet.vjp.comparing import Observed, covered, forward_fault, judged
 from gradsheet.vjp.kinks import Asked, AtKinks, at_kinks_of
 from gradsheet.vjp.naming import named
 from gradsheet.vjp.probes import probes, structure_of
-from gradsheet.vjp.program import Leaf, Traced, program_of
-from gradsheet.vjp.result import VJPCheck
+from gradsheet.vjp.program import Leaf, Traced, program_of, with_marks
+from gradsheet.vjp.result import Judged, VJPCheck
 from gradsheet.vjp.truth import NoTruth, Probe, ProbeTruth, same_values, truth_at
 from manual.activations import Array
 
+_DRAWN = """f draws random numbers, and others in float64 than in float32: draw them before, and
+give f what was drawn""".replace("\n", " ")
 UNSEARCHED = "the mistake cannot be looked for"
 _FORMS = {
     "backward": "backward pass",
@@ -34,12 +36,14 @@ _FORMS = {
 @dataclass(eq=False)
 class RuleTrial:
     """A rule, the numbers that the caller gave for its arguments, and what is
-    asked at kinks; f itself, `plain`, where another derivative is intended than its
-    own; what was seen at the probes, and those that had to be left out."""
+    asked at kinks; which of those asked for may be settings; f itself, `plain`,
+    where another derivative is intended than its own; what was seen at the
+    probes, and those that had to be left out."""
 
     rule: Rule
     example: list[Array]
     at_kinks: AtKinks
+    optional: list[bool]
     plain: Traced | None = None
     seen: list[Observed] = field(default_factory=list, init=False)
     left_out: list[str] = field(default_factory=list, init=False)
@@ -86,12 +90,17 @@ class RuleTrial:
         return [_in_type(a, self.rule.dtype) for a in arrays]
 
     def check(self) -> VJPCheck:
-        """What was found."""
+        """What was found. Raises ValueError where f draws other random numbers
+        than the rule may."""
         rule, leaves = self.rule, self.rule.wanted
         check = VJPCheck(self._title(), probes=[one.truth.probe for one in self.seen])
         if self.seen:
             check.coverage = self._coverage(leaves)
             for k, leaf in enumerate(leaves):
+                if self._is_setting(k):
+                    check.arguments.append(Judged(leaf.name, "right", None))
+                    check.remarks.append(f"{leaf.name}: no gradient is given, as of a setting")
+                    continue
                 row, remarks = judged(self.seen, k, leaf.name, self.at_kinks)
                 check.arguments.append(row)
                 check.remarks += remarks
@@ -104,18 +113,26 @@ class RuleTrial:
             returned = ", ".join(sorted(types))
             check.remarks.append(f"it is given {rule.dtype}, and returns {returned}")
         check.faults += rule.faults
+        is_wrong = any(row.verdict == "wrong" for row in check.arguments)
+        if is_wrong and rule.kind != "rules" and rule.program.draws_otherwise(self.example):
+            raise ValueError(_DRAWN)
         off = [
             k
             for k, row in enumerate(check.arguments)
             if row.verdict in ("wrong", "rounded") and not self._is_unreadable(k)
         ]
         if off:
-            is_wrong = any(row.verdict == "wrong" for row in check.arguments)
             try:
                 check.mistakes = named(rule, self.seen, off, is_wrong=is_wrong)
             except Exception as error:  # the verdict stands
                 check.remarks.append(f"{UNSEARCHED}: {in_one_line(error)}")
         return check
+
+    def _is_setting(self, k: int) -> bool:
+        """Whether a number that is no array has no gradient at any probe."""
+        answers = [one.answer for one in self.seen]
+        is_none = all(a.asked[k] is None and not a.faults for a in answers)
+        return not self.rule.is_forward and self.optional[k] and is_none
 
     def _is_unreadable(self, k: int) -> bool:
         """Whether there is something in place of an array."""
@@ -163,11 +180,12 @@ def trial_of(
     intended: Callable[..., Any] | None,
 ) -> RuleTrial:
     """A trial of the rule that the caller gives; see `checking.check_vjp`."""
+    given = with_marks(f, given, floats=forms["torch_function"] is not None)
     plain = None if intended is None else program_of(f, given, kwargs, wrt)
     program, asked_there = at_kinks_of(program_of(intended or f, given, kwargs, wrt), at_kinks)
     if plain is not None and plain.outputs != program.outputs:
         raise ValueError("intended returns arrays of other names, shapes or types than f")
-    like = jax.tree.leaves(tuple(given))
+    like = jax.tree.leaves(given)
     names = [type_name(like[k]) for k in program.asked if hasattr(like[k], "dtype")]
     dtype = dtype or next((name for name in names if name in BITS), "float64")
     if dtype not in BITS:
@@ -176,7 +194,9 @@ def trial_of(
     for value, leaf in zip(like, program.inputs, strict=True):
         array = plain_array(value)
         example.append(_in_type(array, dtype) if leaf.is_float else array.astype(leaf.dtype))
-    return RuleTrial(rule_of(f, forms, program, like, dtype), example, asked_there, plain)
+    rule = rule_of(f, forms, program, like, dtype)
+    numbers = [isinstance(like[k], float) and wrt is None for k in program.asked]
+    return RuleTrial(rule, example, asked_there, numbers, plain)
 
 
 def _in_type(array: Array, dtype: str) -> Array:
