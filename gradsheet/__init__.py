@@ -1,6 +1,7 @@
 """The judge of hand-derived gradients: reads answer sheets and gives verdicts,
 exactly and without tolerances."""
 
+import difflib
 import importlib
 import sys
 from typing import TYPE_CHECKING, Any
@@ -55,13 +56,21 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # NumPy waits until somebody judges: `gradsheet --help` answers without it.
-    if name == "solution":
-        return importlib.import_module("gradsheet.solution")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'gradsheet' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"gradsheet.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # to which it would stand for any name
+
+    def __getattr__(name: str) -> Any:
+        # NumPy waits until somebody judges: `gradsheet --help` answers without it.
+        if name == "solution":
+            return importlib.import_module("gradsheet.solution")
+        if name not in _HOMES:
+            near = difflib.get_close_matches(name, __all__, 1)
+            hint = f": did you mean {near[0]}?" if near else ""
+            raise AttributeError(f"module 'gradsheet' has no attribute {name!r}{hint}")
+        return getattr(importlib.import_module(f"gradsheet.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def load_ipython_extension(ipython: Any) -> None:

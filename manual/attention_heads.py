@@ -71,7 +71,8 @@ import numpy as np
 
 from manual.activations import Array, exponentials, number, softmax
 from manual.dense import affine_backward, affine_forward
-from manual.shapes import fit, stretched
+from manual.door import fit_dout
+from manual.shapes import are_arrays, fit, stretched
 
 Cache = tuple[Any, ...]
 
@@ -130,6 +131,7 @@ def attention_forward(
         >>> out.tolist()
         [[2.0], [4.0]]
     """
+    are_arrays(q=q, mask=mask)
     front = "".join(f"N{axis}, " for axis in range(q.ndim - 2))
     fit(f"q ({front}T, D), k ({front}S, D), v ({front}S, E)", q=q, k=k, v=v)
     if mask is not None:
@@ -154,6 +156,7 @@ def fit_mask(mask: Array, shape: tuple[int, ...], of: str) -> None:
 def attention_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """The gradients by q, k and v, of their shapes."""
     q, k, v, p, c = cache
+    fit_dout(dout, (*p.shape[:-1], v.shape[-1]))
     # In the forward pass this was out = p v, so now
     d_v = p.swapaxes(-1, -2) @ dout  # (4): (..., S, T) @ (..., T, E) -> (..., S, E)
     d_p = dout @ v.swapaxes(-1, -2)  # (5): (..., T, E) @ (..., E, S) -> (..., T, S)
@@ -260,11 +263,12 @@ def rotary_forward(
     cos, sin = np.cos(angles), np.sin(angles)
     if x.dtype.kind == "f":
         cos, sin = cos.astype(x.dtype), sin.astype(x.dtype)
-    return _turned(x, cos, sin), (cos, sin)
+    return _turned(x, cos, sin), (cos, sin, x.shape)
 
 
 def rotary_backward(dout: Array, cache: Cache) -> Array:
     """The gradient by x, of its shape."""
-    cos, sin = cache
+    cos, sin, shape = cache
+    fit_dout(dout, shape)
     # In the forward pass the pairs were turned by an angle, so now they turn back
     return _turned(dout, cos, -sin)  # (16): (..., T, D)

@@ -46,6 +46,7 @@ from typing import Any
 import numpy as np
 
 from manual.activations import Array, number
+from manual.door import fit_dout
 from manual.shapes import fit
 from manual.windows import Windows, convolved
 
@@ -88,6 +89,8 @@ def conv1d_forward(
 
 def conv1d_backward(dout: Array, cache: Cache) -> Gradients:
     """The gradients by x, w and b, of their shapes; None by a b that is None."""
+    padded, w, _, over, _ = cache
+    fit_dout(dout, (len(padded), len(w), over.counts[1]))
     # In the forward pass this was a convolution of images one pixel high, so now
     d_x, d_w, d_b = conv2d_backward(dout[:, :, None], cache)
     return d_x[:, :, 0], d_w[:, :, 0], d_b
@@ -130,6 +133,7 @@ def conv2d_forward(
 def conv2d_backward(dout: Array, cache: Cache) -> Gradients:
     """The gradients by x, w and b, of their shapes; None by a b that is None."""
     padded, w, b, over, groups = cache
+    fit_dout(dout, (len(padded), len(w), *over.counts))
     kernel = _by_group(w, groups)  # (G, O/G, C/G, kh, kw)
     delta = _pixels(dout, groups)  # (N, G, O/G, H'W')
     d_padded = np.full(padded.shape, number(padded, 0), padded.dtype)

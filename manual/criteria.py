@@ -49,7 +49,8 @@ import numpy as np
 
 from manual import fused
 from manual.activations import Array, number, relu
-from manual.shapes import alike, fit
+from manual.door import fit_dout
+from manual.shapes import alike, are_arrays, fit
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -80,6 +81,7 @@ def reduce(losses: Array, reduction: str) -> Any:
 
 def d_reduce(dout: Any, losses: Array, reduction: str) -> Array:
     """The gradients by the losses, of their shape, from that by L."""
+    fit_dout(dout, losses.shape if reduction == "none" else ())
     every = np.broadcast_to(np.asarray(dout, losses.dtype), losses.shape)
     return every / number(losses, losses.size) if reduction == "mean" else every  # (1)
 
@@ -93,6 +95,8 @@ def squared_error_forward(
     "mean" is the mean over the examples, the first axis, of the sum over the
     outputs; "sum" adds up the examples, "none" gives them, (N,). ValueError
     for another reduction, and where shapes or types of numbers do not fit.
+    Halved it is `loss="half_squared_error"` of `value_and_grad`, and with
+    half=False `loss="squared_error"`.
 
         >>> squared_error_forward(np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros((2, 2)))[0]
         np.float64(7.5)
@@ -162,6 +166,7 @@ def softmax_cross_entropy_forward(
         >>> softmax_cross_entropy_forward(np.array([[0.0, 0.0], [1e4, 0.0]]), np.array([0, 1]))[0]
         np.float64(5000.34657359028)
     """
+    are_arrays(z=z, y=y)
     check_reduction(reduction, z.shape[:-1])
     labelled = y.ndim == z.ndim - 1
     if labelled:
@@ -233,6 +238,7 @@ def hinge_forward(
         >>> hinge_forward(np.array([[3.0, 2.5, 0.0]]), np.array([0]))[0]
         np.float64(0.5)
     """
+    are_arrays(s=s, labels=labels)
     check_reduction(reduction, s.shape[:-1])
     if not margin >= 0:
         raise ValueError(

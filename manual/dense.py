@@ -14,6 +14,7 @@ x_ni stands in all outputs of its example, with the factors W_oi. So
 import numpy as np
 
 from manual.activations import Array
+from manual.door import fit_dout
 from manual.shapes import fit
 
 Cache = tuple[Array, Array, Array | None]
@@ -36,6 +37,7 @@ def affine_forward(x: Array, W: Array, b: Array | None = None) -> tuple[Array, C
 def affine_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array | None]:
     """The gradients by x, W and b, of their shapes; None by a b that is None."""
     x, W, b = cache
+    fit_dout(dout, (*x.shape[:-1], len(W)))
     rows, examples = dout.reshape(-1, len(W)), x.reshape(-1, x.shape[-1])  # (N, O), (N, I)
     # In the forward pass this was out = x W^T + b, so now
     d_x = dout @ W  # (2): (..., O) @ (O, I) -> (..., I)

@@ -9,7 +9,8 @@ import numpy as np
 
 from manual.activations import ACTIVATIONS, Activations, Array, split
 from manual.layers import Layer, Params, layers_of
-from manual.losses import LOSSES, REDUCTIONS
+from manual.losses import LOSSES, REDUCTIONS, near_name
+from manual.shapes import are_arrays
 
 
 def check_names(activations: Any, layers: int) -> None:
@@ -33,8 +34,10 @@ def check_names(activations: Any, layers: int) -> None:
                 write = f'write "{called.lower()}"'
             raise TypeError(f"activation {number} is the function {called}, {expected}: {write}")
         is_known = isinstance(name, str) and name in ACTIVATIONS
-        if not is_known or len(parameters) > ACTIVATIONS[name].parameters:
-            raise ValueError(f"activation {number} is {activation!r}, {expected}")
+        is_number = all(hasattr(parameter, "__neg__") for parameter in parameters)
+        if not is_known or not is_number or len(parameters) > ACTIVATIONS[name].parameters:
+            write = "" if is_number else ": a slope is a number"
+            raise ValueError(f"activation {number} is {activation!r}, {expected}{write}")
 
 
 def _exact(value: Any) -> Any:
@@ -106,6 +109,11 @@ def _check_layer(number: int, W: Any, b: Any, dtype: np.dtype[Any]) -> Layer:
     if b is None:
         return Layer(W)
     b = _parameter(f"b{number}", b, dtype)
+    if b.shape == (W.shape[1],) != (W.shape[0],):
+        raise ValueError(
+            f"W{number} has shape {W.shape}, expected {len(b)} rows, as b{number} has {len(b)} "
+            f"entries: W is (units, inputs); if yours is (inputs, units), write W{number}.T"
+        )
     if b.shape not in ((W.shape[0],), ()):
         raise ValueError(
             f"b{number} has shape {b.shape}, expected {(W.shape[0],)}, one bias a unit; "
@@ -162,6 +170,10 @@ def check_data(name: str, data: Any, params: Sequence[Layer], *, rows: int | Non
         hint = f": for class labels write np.eye({width})[y]"
     elif array.ndim == 1:
         hint = f": for one number an example write {name}[:, None]"
+    elif array.ndim == 2 and not len(array):
+        hint = ": N is 1 or more"
+    elif array.ndim == 2 and array.shape[1] == width:
+        hint = f": x has {rows} rows, {name} has {len(array)}"
     elif array.ndim == 2 and array.T.shape == (rows or array.shape[1], width):
         hint = f": a batch is rows, write {name}.T"
     raise ValueError(
@@ -175,7 +187,7 @@ def check_loss(
 ) -> Array | None:
     """The targets y (rows, O) that go with the loss; None where the loss is "output"."""
     if loss not in LOSSES:
-        raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
+        raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}{near_name(loss)}")
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
     _check_exact(loss, LOSSES[loss].rational, params[0].W)
@@ -193,3 +205,12 @@ def check_loss(
             f"{params[-1].W.shape[0]})"
         )
     return check_data("y", y, params, rows=rows)
+
+
+def fit_dout(dout: Any, shape: tuple[int, ...]) -> None:
+    """Whether the gradient by what a family gave is of its shape; ValueError where
+    not, and TypeError where it is no array, nor a number where out is one."""
+    if shape:
+        are_arrays(dout=dout)
+    if (given := tuple(getattr(dout, "shape", ()))) != tuple(shape):
+        raise ValueError(f"dout has the shape {given}, expected {tuple(shape)}, as out has it")

@@ -54,6 +54,7 @@ import numpy as np
 
 from manual import activations
 from manual.activations import Array, number
+from manual.door import fit_dout
 from manual.shapes import alike, fit
 
 PI = Fraction("3.14159265358979323846264338327950288419716939937510582097494459")
@@ -76,6 +77,7 @@ def relu_forward(z: Array) -> tuple[Array, Array]:
 def relu_backward(dout: Array, cache: Array) -> Array:
     """The gradient by z, of its shape: dout where z is above 0, else 0."""
     z = cache
+    fit_dout(dout, z.shape)
     # In the forward pass this was out = max(z, 0), so now
     return np.where(z <= 0, number(z, 0), dout)  # (1), (2)
 
@@ -96,6 +98,7 @@ def leaky_relu_forward(z: Array, *, slope: Any = 0.01) -> tuple[Array, tuple[Arr
 def leaky_relu_backward(dout: Array, cache: tuple[Array, Any]) -> Array:
     """The gradient by z, of its shape: dout where z is above 0, else slope dout."""
     z, slope = cache
+    fit_dout(dout, z.shape)
     # In the forward pass this was out = z or slope z, so now
     return np.where(z > 0, dout, number(z, slope) * dout)  # (1), (3)
 
@@ -115,6 +118,7 @@ def sigmoid_forward(z: Array) -> tuple[Array, Array]:
 def sigmoid_backward(dout: Array, cache: Array) -> Array:
     """The gradient by z, of its shape; out (1 - out) would be 0 from z = 37 on."""
     z = cache
+    fit_dout(dout, z.shape)
     # In the forward pass this was out = s(z), so now
     return dout * activations.d_sigmoid(z)  # (1), (4)
 
@@ -134,6 +138,7 @@ def tanh_forward(z: Array) -> tuple[Array, Array]:
 def tanh_backward(dout: Array, cache: Array) -> Array:
     """The gradient by z, of its shape; 1 - out^2 would be 0 from z = 20 on."""
     z = cache
+    fit_dout(dout, z.shape)
     # In the forward pass this was out = tanh z, so now
     return dout * activations.d_tanh(z)  # (1), (5)
 
@@ -153,6 +158,7 @@ def softplus_forward(z: Array) -> tuple[Array, Array]:
 def softplus_backward(dout: Array, cache: Array) -> Array:
     """The gradient by z, of its shape."""
     z = cache
+    fit_dout(dout, z.shape)
     # In the forward pass this was out = log(1 + e^z), so now
     return dout * activations.sigmoid(z)  # (1), (6)
 
@@ -172,6 +178,7 @@ def silu_forward(z: Array) -> tuple[Array, Array]:
 def silu_backward(dout: Array, cache: Array) -> Array:
     """The gradient by z, of its shape."""
     z = cache
+    fit_dout(dout, z.shape)
     # In the forward pass this was out = z s(z), so now
     return dout * activations.d_silu(z)  # (1), (7)
 
@@ -197,6 +204,7 @@ def gelu_forward(z: Array, *, approximate: str = "tanh") -> tuple[Array, tuple[A
 def gelu_backward(dout: Array, cache: tuple[Array, str]) -> Array:
     """The gradient by z, of its shape."""
     z, approximate = cache
+    fit_dout(dout, z.shape)
     if approximate == "none":
         # In the forward pass this was out = z P(z), so now
         return dout * (normal(z) + z * density(z))  # (1), (8)
@@ -223,6 +231,7 @@ def swiglu_forward(a: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
 def swiglu_backward(dout: Array, cache: tuple[Array, Array]) -> tuple[Array, Array]:
     """The gradients by a and b, of their shape."""
     a, b = cache
+    fit_dout(dout, a.shape)
     # In the forward pass this was out = silu(a) b, so now
     d_a = dout * b * activations.d_silu(a)  # (12)
     d_b = dout * activations.silu(a)  # (12)
@@ -251,6 +260,7 @@ def softmax_forward(z: Array) -> tuple[Array, Array]:
 def softmax_backward(dout: Array, cache: Array) -> Array:
     """The gradient by z, of its shape (..., K)."""
     out = cache
+    fit_dout(dout, out.shape)
     # In the forward pass this was out_i = e^z_i / sum_k e^z_k, so now
     mean = (dout * out).sum(-1, keepdims=True)  # of dL/dout, weighted: (..., K) -> (..., 1)
     return out * (dout - mean)  # (14): (..., K)

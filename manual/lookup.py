@@ -34,7 +34,8 @@ from typing import Any
 import numpy as np
 
 from manual.activations import Array, number
-from manual.shapes import fit, stretched
+from manual.door import fit_dout
+from manual.shapes import are_arrays, fit, stretched
 
 Dropped = tuple[Array, Any]
 Looked = tuple[Array, Array]
@@ -53,13 +54,14 @@ def dropout_forward(x: Array, mask: Array, *, rate: Any) -> tuple[Array, Dropped
     """
     if not 0 <= rate < 1:
         raise ValueError(f"rate is {rate}, expected 0 <= rate < 1: write 0 * x to drop all")
+    are_arrays(x=x, mask=mask)
     stretched("mask", mask, "x", x.shape)
     if (other := (mask != 0) & (mask != 1)).any():
         found = mask[other].flat[0]
         raise ValueError(
             f"mask holds {found}, expected 0 and 1: dropout divides by 1 - rate itself"
         )
-    stays = mask != 0
+    stays = np.broadcast_to(mask != 0, x.shape)
     keep = number(x, 1 - Fraction(str(rate)))  # 1 - 0.9 in floats is off by two units
     out = np.where(stays, x / keep, number(x, 0))  # (1): (...)
     return out, (stays, keep)
@@ -68,6 +70,7 @@ def dropout_forward(x: Array, mask: Array, *, rate: Any) -> tuple[Array, Dropped
 def dropout_backward(dout: Array, cache: Dropped) -> tuple[Array, None]:
     """The gradient by x, of its shape; None by the mask."""
     stays, keep = cache
+    fit_dout(dout, stays.shape)
     # In the forward pass this was out = mask x / (1 - rate), so now
     d_x = np.where(stays, dout / keep, number(dout, 0))  # (2): (...)
     return d_x, None
@@ -85,6 +88,7 @@ def embedding_forward(table: Array, indices: Array) -> tuple[Array, Looked]:
         [[3.0], [1.0], [3.0]]
     """
     rows = fit("table (V, D)", table=table)["V"]
+    are_arrays(indices=indices)
     if indices.dtype.kind not in "iu":
         raise ValueError(f"indices are {indices.dtype}, expected whole numbers: write astype(int)")
     if (beside := (indices < 0) | (indices >= rows)).any():
@@ -98,6 +102,7 @@ def embedding_forward(table: Array, indices: Array) -> tuple[Array, Looked]:
 def embedding_backward(dout: Array, cache: Looked) -> tuple[Array, None]:
     """The gradient by the table, (V, D); None by the indices."""
     table, indices = cache
+    fit_dout(dout, (*indices.shape, table.shape[1]))
     d_table = np.full(table.shape, number(table, 0), dout.dtype)
     # In the forward pass this was out_n = table_(k_n), so now. `d_table[indices] += dout` would
     # add to every row once only.

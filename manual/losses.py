@@ -11,6 +11,7 @@ Right below its functions each loss has its record in `LOSSES`: a new one is
 written here, and in no other file.
 """
 
+import difflib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -68,7 +69,7 @@ LOSSES["half_squared_error"] = Loss(
 
 
 def squared_error(y: Array, yhat: Array) -> Array:
-    """(yhat - y)^2"""
+    """(yhat - y)^2, which the family of this name halves unless half=False."""
     return (yhat - y) ** 2
 
 
@@ -185,7 +186,26 @@ def r_output(y: Array | None, yhat: Array, r_yhat: Array) -> Array:
 
 LOSSES["output"] = Loss(output, d_output, r_output, rational=True)
 
+# What else people call a loss.
+ALSO_CALLED = {
+    "mse": "mean_squared_error",
+    "sse": "squared_error",
+    "bce": "binary_cross_entropy",
+    "log_loss": "binary_cross_entropy",
+    "sigmoid_cross_entropy": "binary_cross_entropy",
+    "ce": "cross_entropy",
+    "nll": "cross_entropy",
+    "categorical_crossentropy": "cross_entropy",
+}
+
 REDUCTIONS = ("mean", "sum")
+
+
+def near_name(loss: Any) -> str:
+    """Which loss is most likely meant by a name that none has, as a question; "" where none is."""
+    name = str(loss).lower()
+    near = difflib.get_close_matches(ALSO_CALLED.get(name, name), LOSSES, 1)
+    return f": did you mean {near[0]!r}?" if near else ""
 
 
 def reduce(shares: Array, reduction: str) -> Any:

@@ -156,8 +156,11 @@ def value_and_grad(
 
     params is a sequence with one entry a layer, (W, b) or {"W": W, "b": b} or a
     NamedTuple of these; W is (units, inputs), b (units,), one number or None. x
-    is (N, I) and y (N, O). Further arguments and errors are those of
-    `gradients`.
+    is (N, I) and y (N, O), or None where the loss is "output"; activations, loss
+    and reduction are those of `gradients`. Raises ValueError where a shape or a
+    name does not fit, or where the loss takes logarithms of what the last
+    activation may give without any, and TypeError where a number type does not
+    fit, saying what was found, what was expected and what to write.
     """
     L, grads = _pass(params, x, y, activations, loss, reduction, by_yhat=False)
     return L, grads.params

@@ -67,6 +67,7 @@ from typing import Any
 import numpy as np
 
 from manual.activations import Array, number
+from manual.door import fit_dout
 from manual.shapes import fit
 from manual.windows import divided
 
@@ -119,6 +120,7 @@ def batch_norm_forward(
 def batch_norm_backward(dout: Array, cache: Scaled) -> Gradients:
     """The gradients by x, gamma and beta, of their shapes."""
     xhat, normalised, gamma = cache
+    fit_dout(dout, xhat.shape)
     # In the forward pass this was out = gamma xhat + beta, so now
     d_x = normalise_backward(dout * _channels(gamma, dout), normalised)  # (4), (3)
     d_gamma, d_beta = _totals(dout * xhat, 1), _totals(dout, 1)  # (5), (6): (N, C, ...) -> (C,)
@@ -146,6 +148,7 @@ def layer_norm_forward(
 def layer_norm_backward(dout: Array, cache: Scaled) -> Gradients:
     """The gradients by x, gamma and beta, of their shapes."""
     xhat, normalised, gamma = cache
+    fit_dout(dout, xhat.shape)
     # In the forward pass this was out = gamma xhat + beta, so now
     d_x = normalise_backward(dout * gamma, normalised)  # (4), (3)
     d_gamma, d_beta = _totals(dout * xhat, -1), _totals(dout, -1)  # (5), (6): (..., D) -> (D,)
@@ -179,6 +182,7 @@ def group_norm_forward(
 def group_norm_backward(dout: Array, cache: Scaled) -> Gradients:
     """The gradients by x, gamma and beta, of their shapes."""
     xhat, normalised, gamma = cache
+    fit_dout(dout, xhat.shape)
     # In the forward pass this was out = gamma xhat + beta, so now
     g = dout * _channels(gamma, dout)  # (4): (N, C, ...)
     d_sets = normalise_backward(g.reshape(normalised[0].shape), normalised)  # (3): (N, G, C/G ...)
@@ -211,6 +215,7 @@ def batch_norm_eval_forward(
 def batch_norm_eval_backward(dout: Array, cache: Given) -> tuple[Array, Array, Array, Array, Array]:
     """The gradients by x, gamma, beta, mean and var, of their shapes."""
     xhat, s, gamma = cache
+    fit_dout(dout, xhat.shape)
     # In the forward pass this was out = gamma (x - mean) / s + beta, so now
     d_gamma, d_beta = _totals(dout * xhat, 1), _totals(dout, 1)  # (5), (6): (N, C, ...) -> (C,)
     d_x = dout * _channels(gamma / s, dout)  # (4), (8): (N, C, ...)
@@ -240,6 +245,7 @@ def rms_norm_forward(x: Array, gamma: Array, *, eps: Any = 1e-5) -> tuple[Array,
 def rms_norm_backward(dout: Array, cache: Given) -> tuple[Array, Array]:
     """The gradients by x and gamma, of their shapes."""
     xhat, s, gamma = cache
+    fit_dout(dout, xhat.shape)
     # In the forward pass this was out = gamma xhat, so now
     g = dout * gamma  # (4): (..., D)
     d_x = np.asarray((g - xhat * _mean(g * xhat, (-1,))) / s)  # (12): (..., D)

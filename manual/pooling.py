@@ -62,6 +62,7 @@ import numpy as np
 
 from manual.activations import Array, number
 from manual.convolution import framed, offsets, unframed
+from manual.door import fit_dout
 from manual.shapes import fit
 from manual.windows import Windows, pooled, spread
 
@@ -98,6 +99,7 @@ def max_pool2d_forward(
 def max_pool2d_backward(dout: Array, cache: Places) -> Array:
     """The gradient by x, of its shape."""
     r, s, shape = cache
+    fit_dout(dout, r.shape)
     n, c = np.arange(shape[0])[:, None, None, None], np.arange(shape[1])[:, None, None]
     d_x = np.full(shape, number(dout, 0), dout.dtype)
     # In the forward pass this was out = x[n, c, r, s], so now
@@ -137,6 +139,7 @@ def avg_pool2d_forward(
 def avg_pool2d_backward(dout: Array, cache: tuple[Windows, Shape]) -> Array:
     """The gradient by x, of its shape."""
     over, shape = cache
+    fit_dout(dout, (*shape[:2], *over.counts))
     d_padded = np.full(shape, number(dout, 0), dout.dtype)
     each = dout / number(dout, math.prod(over.size))  # (4): (N, C, H', W')
     for _, _, met in offsets(over):
@@ -162,12 +165,13 @@ def adaptive_avg_pool2d_forward(x: Array, *, size: Any) -> tuple[Array, tuple[Sh
     rows, columns = (np.subtract(*_bounds(k, m)) for k, m in zip((h, w), x.shape[2:], strict=True))
     pixels = (rows[:, None] * columns).astype(x.dtype)  # (h, w)
     out = _sums(_sums(x, 2, h), 3, w) / pixels  # (6): (N, C, H, W) -> (N, C, h, W) -> (N, C, h, w)
-    return out, (x.shape[2:], pixels)
+    return out, (x.shape, pixels)
 
 
 def adaptive_avg_pool2d_backward(dout: Array, cache: tuple[Shape, Array]) -> Array:
     """The gradient by x, of its shape."""
-    (height, width), pixels = cache
+    (N, C, height, width), pixels = cache
+    fit_dout(dout, (N, C, *pixels.shape))
     # In the forward pass this was out = sums from H to h and from W to w / pixels, so now
     return _sums(_sums(dout / pixels, 2, height), 3, width)  # (8): (N, C, h, w) -> (N, C, H, W)
 

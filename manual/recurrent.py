@@ -78,6 +78,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from manual.activations import Array, d_sigmoid, d_tanh, sigmoid
+from manual.door import fit_dout
 from manual.shapes import fit
 
 Cache = tuple[Array, ...]
@@ -134,6 +135,7 @@ def rnn_forward(x: Array, h0: Array, W: Array, U: Array, b: Array) -> tuple[Arra
 def rnn_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """The gradients by x, h0, W, U and b, of their shapes."""
     x, W, U, before, a = cache
+    fit_dout(dout, a.shape)
     slope, delta = d_tanh(a), np.empty_like(a)  # (N, T, H)
     d_h = np.zeros((len(x), len(U)), dout.dtype)
     for t in reversed(range(x.shape[1])):
@@ -185,6 +187,8 @@ def lstm_backward(dout: Any, cache: LSTMCache) -> tuple[Array, Array, Array, Arr
     (N, T, H), or the pair of dL/dh and dL/dc where out was one."""
     x, W, U, before, c_before, a, c, cells = cache
     from_h, from_c = dout if cells else (dout, np.zeros_like(dout))
+    fit_dout(from_h, c.shape)
+    fit_dout(from_c, c.shape)
     a_i, a_f, a_g, a_o = np.split(a, 4, 2)  # (N, T, H) each
     i, f, g, o = sigmoid(a_i), sigmoid(a_f), np.tanh(a_g), sigmoid(a_o)
     by_i, by_f, by_g = g * d_sigmoid(a_i), c_before * d_sigmoid(a_f), i * d_tanh(a_g)
@@ -237,6 +241,7 @@ def gru_forward(x: Array, h0: Array, W: Array, U: Array, b: Array) -> tuple[Arra
 def gru_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array, Array, Array]:
     """The gradients by x, h0, W, U and b, of their shapes."""
     x, W, U, before, p, u_n = cache
+    fit_dout(dout, before.shape)
     p_r, p_z, p_n = np.split(p, 3, 2)  # (N, T, H) each
     r, z, n = sigmoid(p_r), sigmoid(p_z), np.tanh(p_n)
     by_n = sigmoid(-p_z) * d_tanh(p_n)

@@ -23,6 +23,7 @@ hands out = x on, and dL/dx = dL/dout.
 """
 
 from manual.activations import Array, d_relu, relu
+from manual.door import fit_dout
 from manual.shapes import fit
 
 Cache = tuple[Array, Array, Array, Array]
@@ -49,6 +50,7 @@ def residual_block_forward(x: Array, W1: Array, W2: Array) -> tuple[Array, Cache
 def residual_block_backward(dout: Array, cache: Cache) -> tuple[Array, Array, Array]:
     """The gradients by x, W1 and W2, of their shapes."""
     x, W1, W2, z = cache
+    fit_dout(dout, x.shape)
     h, (units, inputs) = relu(z), W1.shape
     # In the forward pass this was out = x + W2 h, so now
     d_W2 = dout.reshape(-1, inputs).T @ h.reshape(-1, units)  # (4): (D, N) @ (N, H) -> (D, H)

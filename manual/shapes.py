@@ -7,6 +7,20 @@ from typing import Any
 SHAPE = re.compile(r"(\w+) \(([^)]*)\)")
 
 
+def are_arrays(**arrays: Any) -> None:
+    """TypeError where one is no array, such as a list; None is as good as one.
+
+    >>> are_arrays(x=[1.0, 2.0])
+    Traceback (most recent call last):
+    TypeError: x is a list, expected an array: write np.asarray(x)
+    """
+    for name, array in arrays.items():
+        if array is not None and not hasattr(array, "shape"):
+            raise TypeError(
+                f"{name} is a {type(array).__name__}, expected an array: write np.asarray({name})"
+            )
+
+
 def fit(expected: str, **arrays: Any) -> dict[str, int]:
     """How long every axis is that has a letter in `expected`, of arrays that have
     these shapes; None fits always.
@@ -19,6 +33,7 @@ def fit(expected: str, **arrays: Any) -> dict[str, int]:
         >>> fit("x (..., I), W (O, I)", x=np.zeros((5, 3)), W=np.zeros((2, 3)))
         {'I': 3, 'O': 2}
     """
+    are_arrays(**arrays)
     lengths: dict[str, int] = {}
     where: dict[str, str] = {}
     for name, axes in SHAPE.findall(expected):
@@ -63,6 +78,7 @@ def alike(**arrays: Any) -> None:
         Traceback (most recent call last):
         ValueError: y has the shape (4,), expected (4, 1), as yhat has it
     """
+    are_arrays(**arrays)
     first, like = next(iter(arrays.items()))
     if like.dtype.kind in "biuc":
         raise ValueError(

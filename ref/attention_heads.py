@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from ref.activations import exponentials
 from ref.dense import affine
-from ref.shapes import fit, stretched
+from ref.shapes import are_arrays, fit, stretched
 
 
 def causal_mask(T: int) -> jax.Array:
@@ -89,6 +89,7 @@ def attention(
         >>> attention(q, k, v, mask=jnp.array([[1, 1, 0], [1, 1, 1]]) == 1).tolist()
         [[2.0], [4.0]]
     """
+    are_arrays(q=q, mask=mask)
     front = "".join(f"N{axis}, " for axis in range(q.ndim - 2))
     fit(f"q ({front}T, D), k ({front}S, D), v ({front}S, E)", q=q, k=k, v=v)
     shape = (*q.shape[:-1], k.shape[-2])

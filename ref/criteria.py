@@ -13,7 +13,7 @@ import numpy as np
 
 from ref.activations import relu
 from ref.fused import log_sum
-from ref.shapes import alike, fit
+from ref.shapes import alike, are_arrays, fit
 
 REDUCTIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "mean": jnp.mean,
@@ -40,6 +40,8 @@ def squared_error(
     "mean" is the mean over the examples, the first axis, of the sum over the
     outputs; "sum" adds up the examples, "none" gives them, (N,). ValueError
     for another reduction, and where shapes or types of numbers do not fit.
+    Halved it is `loss="half_squared_error"` of `value_and_grad`, and with
+    half=False `loss="squared_error"`.
 
         >>> squared_error(jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.zeros((2, 2)))
         Array(7.5, dtype=float32)
@@ -92,6 +94,7 @@ def softmax_cross_entropy(z: jax.Array, y: jax.Array, *, reduction: str = "mean"
         >>> softmax_cross_entropy(jnp.array([[0.0, 0.0], [1e4, 0.0]]), jnp.array([0, 1]))
         Array(5000.3467, dtype=float32)
     """
+    are_arrays(z=z, y=y)
     check_reduction(reduction, z.shape[:-1])
     if y.ndim == z.ndim - 1:
         right, is_class = choose(y, "y", z, "z")
@@ -147,6 +150,7 @@ def hinge(
         >>> hinge(jnp.array([[3.0, 2.5, 0.0]]), jnp.array([0]))
         Array(0.5, dtype=float32)
     """
+    are_arrays(s=s, labels=labels)
     check_reduction(reduction, s.shape[:-1])
     if not margin >= 0:
         raise ValueError(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from ref.activations import ACTIVATIONS, Activations, parameters_of
 from ref.layers import Layer, Params, layers_of
-from ref.losses import LOSSES, REDUCTIONS
+from ref.losses import LOSSES, REDUCTIONS, near_name
 
 
 def check_names(activations: Any, layers: int) -> None:
@@ -33,8 +33,10 @@ def check_names(activations: Any, layers: int) -> None:
                 write = f'write "{called.lower()}"'
             raise TypeError(f"activation {number} is the function {called}, {expected}: {write}")
         is_known = isinstance(name, str) and name in ACTIVATIONS
-        if not is_known or len(parameters) > parameters_of(name):
-            raise ValueError(f"activation {number} is {activation!r}, {expected}")
+        is_number = all(hasattr(parameter, "__neg__") for parameter in parameters)
+        if not is_known or not is_number or len(parameters) > parameters_of(name):
+            write = "" if is_number else ": a slope is a number"
+            raise ValueError(f"activation {number} is {activation!r}, {expected}{write}")
 
 
 def _expect(name: str, array: jax.Array, *shapes: tuple[int, ...], write: str) -> None:
@@ -56,7 +58,9 @@ def check_network(
 def check_x(x: Any, inputs: int, dtype: Any) -> jax.Array:
     """The data as an array (N, I) of the parameters' number type."""
     data = jnp.asarray(x)
-    if data.ndim != 2 or not len(data):
+    if data.ndim == 2 and not len(data):
+        raise ValueError(f"x has shape {data.shape}, expected (N, {inputs}): N is 1 or more")
+    if data.ndim != 2:
         raise ValueError(
             f"x has shape {data.shape}, expected (N, {inputs}), one example a row: for one "
             "example write x[None, :]"
@@ -88,6 +92,12 @@ def check_params(params: Params, activations: Activations) -> tuple[Layer, ...]:
             write = f"{inputs} numbers come into layer {l}, and W is (units, inputs), not W.T"
             _expect(f"W{l}", W, (W.shape[0], inputs), write=write)
         if b is not None:
+            if b.shape == (W.shape[1],) != (W.shape[0],):
+                write = f"W is (units, inputs); if yours is (inputs, units), write W{l}.T"
+                raise ValueError(
+                    f"W{l} has shape {W.shape}, expected {len(b)} rows, as b{l} has {len(b)} "
+                    f"entries: {write}"
+                )
             write = "one bias a unit, () for one shared bias, or None for no bias"
             _expect(f"b{l}", b, (W.shape[0],), (), write=write)
         if not jnp.issubdtype(W.dtype, jnp.floating):
@@ -124,11 +134,10 @@ def check_loss(
     loss: str, reduction: str, y: Any, params: Sequence[Layer], examples: int
 ) -> jax.Array | None:
     """The targets y (N, O) that go with the loss; None where the loss is "output"."""
-    if loss not in LOSSES or reduction not in REDUCTIONS:
-        raise ValueError(
-            f"found loss {loss!r} and reduction {reduction!r}, expected one of "
-            f"{', '.join(LOSSES)} and mean or sum"
-        )
+    if loss not in LOSSES:
+        raise ValueError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}{near_name(loss)}")
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction is {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
     outputs = len(params[-1].W)
     if loss == "output":
         if y is not None or outputs != 1:
@@ -146,5 +155,7 @@ def check_loss(
     if outputs > 1:
         hint = f"np.eye({outputs})[y] makes rows of class labels"
     write = f"one row an example, one column an output; {hint}"
+    if targets.ndim == 2 and targets.shape[1] == outputs:
+        write = f"x has {examples} rows, y has {len(targets)}"
     _expect("y", targets, (examples, outputs), write=write)
     return targets

@@ -91,9 +91,16 @@ def fuse(activations: Activations, loss: str) -> tuple[tuple[Activation, ...], S
     function, and whether it is a fused one.
 
     Where it is, the last activation went into the loss: its layer ends with z.
+    ValueError where the loss would take a logarithm of what has none.
     """
-    last = activations[-1]
-    fused = FUSED.get((loss, last if isinstance(last, str) else last[0]))
+    last = activations[-1] if isinstance(activations[-1], str) else activations[-1][0]
+    fused = FUSED.get((loss, last))
     if fused is None:
+        # Of a loss of logarithms every pair is here in which yhat stays where these are defined.
+        if ends := [f for known, f in FUSED if known == loss]:
+            raise ValueError(
+                f"the last activation is {last}, expected {' or '.join(ends)}: the loss {loss} "
+                f"takes logarithms of yhat; what comes as logits needs {ends[0]}"
+            )
         return tuple(activations), LOSSES[loss], False
     return (*activations[:-1], "identity"), fused, True

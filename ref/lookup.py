@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ref.shapes import fit, stretched
+from ref.shapes import are_arrays, fit, stretched
 
 
 def _known(array: Any) -> bool:
@@ -29,6 +29,7 @@ def dropout(x: jax.Array, mask: jax.Array, *, rate: Any) -> jax.Array:
     """
     if not 0 <= rate < 1:
         raise ValueError(f"rate is {rate}, expected 0 <= rate < 1: write 0 * x to drop all")
+    are_arrays(x=x, mask=mask)
     stretched("mask", mask, "x", x.shape)
     if _known(mask):
         with jax.ensure_compile_time_eval():
@@ -53,6 +54,7 @@ def embedding(table: jax.Array, indices: jax.Array) -> jax.Array:
         [[3.0], [1.0], [3.0]]
     """
     rows = fit("table (V, D)", table=table)["V"]
+    are_arrays(indices=indices)
     if indices.dtype.kind not in "iu":
         raise ValueError(f"indices are {indices.dtype}, expected whole numbers: write astype(int)")
     indices = indices.astype(int)  # V need not be a number of theirs

@@ -1,6 +1,7 @@
 """Losses of one example: y (O,) and yhat (O,) in, the outputs' shares (O,) out.
 Their gradients are JAX's business."""
 
+import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ def half_squared_error(y: jax.Array, yhat: jax.Array) -> jax.Array:
 
 
 def squared_error(y: jax.Array, yhat: jax.Array) -> jax.Array:
-    """(y - yhat)^2"""
+    """(y - yhat)^2, which the family of this name halves unless half=False."""
     return (y - yhat) ** 2
 
 
@@ -51,3 +52,22 @@ _ALL: tuple[Shares, ...] = (
 )
 LOSSES = {loss.__name__: loss for loss in _ALL}
 REDUCTIONS: dict[str, Callable[..., jax.Array]] = {"mean": jnp.mean, "sum": jnp.sum}
+
+# What else people call a loss.
+ALSO_CALLED = {
+    "mse": "mean_squared_error",
+    "sse": "squared_error",
+    "bce": "binary_cross_entropy",
+    "log_loss": "binary_cross_entropy",
+    "sigmoid_cross_entropy": "binary_cross_entropy",
+    "ce": "cross_entropy",
+    "nll": "cross_entropy",
+    "categorical_crossentropy": "cross_entropy",
+}
+
+
+def near_name(loss: Any) -> str:
+    """Which loss is most likely meant by a name that none has, as a question; "" where none is."""
+    name = str(loss).lower()
+    near = difflib.get_close_matches(ALSO_CALLED.get(name, name), LOSSES, 1)
+    return f": did you mean {near[0]!r}?" if near else ""

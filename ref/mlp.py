@@ -104,8 +104,11 @@ def value_and_grad(
 
     params is a sequence with one entry a layer, (W, b) or {"W": W, "b": b} or a
     NamedTuple of these; W is (units, inputs), b (units,), one number or None. x
-    is (N, I) and y (N, O). Further arguments and errors are those of
-    `gradients`. Under jit:
+    is (N, I) and y (N, O), or None where the loss is "output"; activations, loss
+    and reduction are those of `gradients`. Raises ValueError where a shape, a
+    name or a number type does not fit, or where the loss takes logarithms of what
+    the last activation may give without any, saying what was found, what was
+    expected and what to write; TypeError where params are no layers. Under jit:
 
         jax.jit(ref.value_and_grad, static_argnames=("activations", "loss", "reduction"))
     """

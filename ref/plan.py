@@ -201,11 +201,15 @@ class Plan:
         self._to_loss, self._shares, _ = fuse(activations, loss)
         self._packing = FORMULATIONS[formulation](like, self._to_loss)
         self._packed = jax.eval_shape(self._packing.pack, like)
-        # An argument that nothing is computed from is kept: its memory takes what is computed.
+        # The plan's own attributes hide its methods, which they are compiled from: a call costs
+        # no more. An argument that nothing is computed from is kept: its memory takes what is
+        # computed.
         compiled = partial(jax.jit, donate_argnames="into", keep_unused=True)
-        self.value_and_grad = compiled(self._value_and_grad)
-        self.per_example_gradients = compiled(self._per_example_gradients)
-        self.per_example_norms = jax.jit(self._per_example_norms)
+        vars(self).update(
+            value_and_grad=compiled(self.value_and_grad),
+            per_example_gradients=compiled(self.per_example_gradients),
+            per_example_norms=jax.jit(self.per_example_norms),
+        )
 
     def pack(self, params: Params) -> Packed:
         """Parameters of the plan's shapes as `value_and_grad` takes them;
@@ -220,11 +224,14 @@ class Plan:
         _check("packed", packed, self._packed, WRITE_PACK)
         return self._packing.unpack(packed)
 
-    def _value_and_grad(
+    def value_and_grad(
         self, packed: Packed, x: Any, y: Any = None, *, into: Packed = None
     ) -> tuple[jax.Array, Packed]:
-        """The loss and its gradient, packed like the parameters. x is (N, I), y
-        (N, O), or None for "output"."""
+        """The loss and its gradient, packed like the parameters.
+
+        packed is what `pack` gives, x is (N, I), y (N, O), or None for "output".
+        `into` is an earlier gradient that is given up. Raises as `ref.gradients` does.
+        """
         x, y = self._data(packed, x, y)
         if into is not None:
             write = "write into=gradient, with one that an earlier call returned"
@@ -235,7 +242,7 @@ class Plan:
 
         return jax.value_and_grad(value)(packed)
 
-    def _per_example_gradients(
+    def per_example_gradients(
         self, packed: Packed, x: Any, y: Any = None, *, into: tuple[Layer, ...] | None = None
     ) -> tuple[jax.Array, tuple[Layer, ...]]:
         """The loss of every example, (N,), and its gradient: W (N, O, I), b (N,
@@ -257,7 +264,7 @@ class Plan:
             layers.append(Layer(delta[:, :, None] * h[:, None, :], d_b))
         return losses, tuple(layers)
 
-    def _per_example_norms(
+    def per_example_norms(
         self, packed: Packed, x: Any, y: Any = None
     ) -> tuple[jax.Array, jax.Array]:
         """The loss of every example and the Euclidean norm of its gradient by

@@ -436,15 +436,13 @@ def with_mistake(file: str, old: str, new: str) -> ModuleType:
     return room
 
 
-def wrong_examples(file: str) -> Iterator[str]:
-    """The examples of a file's docstrings, in either room, that show something else
-    than what they give."""
+def wrong_examples(room: str, file: str) -> Iterator[str]:
+    """The examples of a file's docstrings that show something else than what they give."""
     runner = doctest.DocTestRunner(verbose=False)
-    for room in ("manual", "ref"):
-        module = importlib.import_module(f"{room}.{file}")
-        names = {"np": np, "jnp": jnp, **vars(module)}
-        for test in doctest.DocTestFinder().find(module, module.__name__, globs=names):
-            said: list[str] = []
-            with jax.enable_x64(False):
-                runner.run(test, out=said.append)
-            yield from said
+    module = importlib.import_module(f"{room}.{file}")
+    names = {"np": np, "jnp": jnp, **vars(module)}
+    for test in doctest.DocTestFinder().find(module, module.__name__, globs=names):
+        said: list[str] = []
+        with jax.enable_x64(False):
+            runner.run(test, out=said.append)
+        yield from said

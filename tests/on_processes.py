@@ -28,7 +28,7 @@ def main() -> None:
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_num_cpu_devices", 2)
     address, processes, index = sys.argv[1:4]
-    jax.distributed.initialize(address, int(processes), int(index), initialization_timeout=30)
+    jax.distributed.initialize(address, int(processes), int(index), initialization_timeout=300)
     index, half = jax.process_index(), BATCH // 2
     params, x, y = problem()
     mine = slice(index * half, (index + 1) * half)

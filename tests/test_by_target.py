@@ -284,7 +284,7 @@ def test_a_mistake_on_the_way_is_found(loss):
     )
 
 
-@examples(15)
+@examples(6)
 @given(all_problems)
 def test_the_pass_in_steps_has_the_derivative_too(problem: Problem):
     assume(problem.y is not None)
@@ -345,14 +345,14 @@ def test_solutions_over_all_weights(loss, last, formula):
 # The witnesses
 
 
-@examples(15)
+@examples(6)
 @given(rational_problems)
 def test_three_witnesses_agree_without_any_rounding(problem: Problem):
     assume(problem.y is not None)
     _witnessed(problem.exact())
 
 
-@examples(15)
+@examples(6)
 @given(all_problems)
 def test_three_witnesses_agree_where_exp_and_log_enter(problem: Problem):
     assume(problem.y is not None)

@@ -157,7 +157,7 @@ def judged(text: str) -> gradsheet.Report | None:
     return None
 
 
-@settings(examples(30), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(examples(12), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(sheets())
 def test_any_sheet_gets_verdicts_or_one_clear_line(text: str) -> None:
     report = judged(text)
@@ -178,7 +178,7 @@ def test_any_sheet_gets_verdicts_or_one_clear_line(text: str) -> None:
     )
 
 
-@settings(examples(50), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(examples(25), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(sheets(), st.data())
 def test_a_sheet_with_a_piece_missing_or_doubled_is_judged_or_refused(
     text: str, data: st.DataObject

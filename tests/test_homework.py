@@ -3,6 +3,7 @@
 import itertools
 from fractions import Fraction
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
@@ -33,7 +34,11 @@ def rooms():
         (manual, PARAMS, X, Y),
         (ref, floats, X.astype(float), Y.astype(float)),
     ):
-        yield room.forward(params, x, ACTIVATIONS), *room.gradients(params, x, y, ACTIVATIONS)
+
+        def both(params, x, y, room=room):
+            return room.forward(params, x, ACTIVATIONS), *room.gradients(params, x, y, ACTIVATIONS)
+
+        yield (jax.jit(both) if room is ref else both)(params, x, y)
 
 
 def test_the_numbers_of_17_april_2024():
@@ -87,6 +92,9 @@ WRONG = {
 }
 
 
+in_jax = jax.jit(ref.jacobian, static_argnames=("activations", "of", "by", "loss"))
+
+
 class Numbers:
     """One network of the homework with whole numbers in it, on which floats are exact."""
 
@@ -109,10 +117,12 @@ class Numbers:
         """The Jacobian in both rooms. L is delta h3, so that dL/dh3 = delta."""
         params = [manual.Layer(W) for W in (self.W1, self.W2, self.W3, np.array([[self.delta]]))]
         activations = ("relu", "identity", "identity", "identity")
-        for room in (manual, ref):
+        for jacobian in (manual.jacobian, in_jax):
             node = {"L": "L", "h2": "h2", "h2_1": "h2"}[of]
             found = np.asarray(
-                room.jacobian(params, self.x[None, :], activations, of=node, by=by, loss="output")
+                jacobian(
+                    params, self.x[None, :], activations=activations, of=node, by=by, loss="output"
+                )
             )
             found = found if of == "L" else found[0]  # the only example
             found = found.take(0, axis=int(of != "L")) if by[0] == "h" else found

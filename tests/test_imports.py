@@ -7,10 +7,13 @@ import graphlib
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import gradsheet
+import manual
+import ref
 
 
 def modules_after(statement: str) -> set[str]:
@@ -39,7 +42,7 @@ def test_what_an_import_does_not_load(statement, absent):
 
 def test_the_test_sees_an_import():
     """The meta-test: the probe above would notice."""
-    assert "jax" in modules_after("import manual; import jax")
+    assert "wave" in modules_after("import manual; import wave")
 
 
 def test_families_are_read_by_who_asks_for_them():
@@ -156,3 +159,40 @@ def test_a_circle_is_seen():
     )
     with pytest.raises(graphlib.CycleError):
         in_order(planted)
+
+
+def checked(room: ModuleType) -> dict[str, str]:
+    """The file of every name that a room has for those who check types alone."""
+    tree = ast.parse(Path(str(room.__file__)).read_text())
+    blocks = (node for node in tree.body if isinstance(node, ast.If))
+    return {
+        name.asname or name.name: str(node.module).removeprefix(f"{room.__name__}.")
+        for block in blocks
+        if ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+
+
+def test_types_are_checked_of_all_that_is_read_when_asked_for():
+    assert checked(manual) == manual._FILES
+    assert checked(ref) == ref._FILES
+    assert checked(gradsheet) == gradsheet._HOMES
+    assert {*gradsheet._HOMES} == {*gradsheet.__all__}
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "near"),
+    [
+        (manual, "conv2d", "conv2d_forward or conv2d_backward"),
+        (manual, "relo_forward", "relu_forward"),
+        (manual, "gradient", "gradients"),
+        (ref, "conv2d_forward", "conv2d"),
+        (ref, "value_and_gard", "value_and_grad"),
+        (gradsheet, "chekc", "check"),
+    ],
+)
+def test_a_name_that_is_not_there_brings_what_is_near(room, name, near):
+    with pytest.raises(AttributeError, match=rf"no attribute '{name}': did you mean {near}\?$"):
+        getattr(room, name)

@@ -8,6 +8,7 @@ decay), that of one example alone, that of another parameter, or the truth with
 rows or columns left 0, copied or changed over.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -79,6 +80,31 @@ def _in_another_order(array: Sequence[Seen]) -> str:
     if all(seen.is_close(right) for seen, right in zip(array, turned, strict=True)):
         return "its entries are in the order of the transposed array"
     return "its entries are at one another's places"
+
+
+def _moved(array: Sequence[Seen]) -> str:
+    """The truth at places beside its own, along an axis or two."""
+    shape = array[0].right.shape
+    axes = [k for k, size in enumerate(shape) if size > 2]
+    for along in (*((k,) for k in axes), *itertools.combinations(axes, 2)):
+        for by in (1, -1, 2, -2):
+            if all(_is_moved(seen, along, by) for seen in array):
+                which = f"axis {along[0]}" if len(along) == 1 else f"axes {along[0]} and {along[1]}"
+                return f"moved by {by} along {which}"
+    return ""
+
+
+def _is_moved(seen: Seen, along: Sequence[int], by: int) -> bool:
+    here, there = [slice(None)] * seen.right.ndim, [slice(None)] * seen.right.ndim
+    for k in along:
+        ends = slice(max(by, 0), min(by, 0) or None), slice(max(-by, 0), min(-by, 0) or None)
+        here[k], there[k] = ends
+    mine, right, errors = (
+        a[tuple(at)] for a, at in ((seen.answer, here), (seen.right, there), (seen.errors, there))
+    )
+    if np.ptp(right) == 0 or 3 * right.size <= seen.right.size:  # hardly anything is compared
+        return False
+    return bool((abs(mine - right) <= LOOSE * seen.u * abs(right) + 4 * errors).all())
 
 
 def _few(array: Sequence[Seen]) -> str:
@@ -277,6 +303,7 @@ _RELATIONS = (
     _of_another,
     _rows,
     _flipped,
+    _moved,
     _few,
     _in_another_order,
 )

@@ -1,7 +1,7 @@
 """A claim's two sides at every point: what its quantity truly is, and what a
 number or a formula says it is."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -57,8 +57,8 @@ Side = tuple[Binding, Array, Array]
 
 @dataclass
 class Mismatch:
-    """Where the two sides differ: at which point and index values, and what
-    stands there.
+    """Where the two sides differ: at which point and index values, what stands
+    there, and the entries that are `off`.
 
     `reason` says why there is no comparing them; then `mine` is None.
     """
@@ -67,6 +67,7 @@ class Mismatch:
     binding: Binding
     truth: Array | None = None
     mine: Array | None = None
+    off: Sequence[int] = ()
     reason: str = ""
     is_unread: bool = False  # there is no telling what one side says
 
@@ -158,8 +159,8 @@ class Comparison:
                 shapes = shape_text(mine.shape), shape_text(truth.shape)
                 reason = "has shape {}, the quantity {}".format(*shapes)
                 return Mismatch(point, binding, truth, reason=reason)
-            if off_entries(mine, truth, printed):
-                return Mismatch(point, binding, truth, mine)
+            if off := off_entries(mine, truth, printed):
+                return Mismatch(point, binding, truth, mine, off)
         return None
 
 

@@ -32,10 +32,10 @@ def array(values: Any) -> str:
     return values if isinstance(values, str) else toml_number(number_text(values))
 
 
-def head(sheet: Sheet, title: str = "", note: str = "") -> str:
+def head(sheet: Sheet, title: str = "", note: str = "", source: str = "") -> str:
     """All of a sheet but its claims."""
     network, single = sheet.network, sheet.network.examples is None
-    texts = [("title", title or sheet.title), ("note", note)]
+    texts = [("title", title or sheet.title), ("source", source), ("note", note)]
     lines = [f"{key} = {string(text)}" for key, text in texts if text]
     if network.loss is not None:
         lines.append(f"loss = {string(network.loss)}")

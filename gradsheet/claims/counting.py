@@ -3,7 +3,6 @@ alone: counted before any is done."""
 
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -30,8 +29,8 @@ def derived(sheet: Sheet) -> set[str]:
     way to what it speaks of."""
     jax_of: set[str] = set()
     if sheet.own is not None:
-        return {part.of.name for part in _parts(sheet) if isinstance(part, f.Derivative)}
-    for part in {*_parts(sheet)}:
+        return {part.of.name for part in sheet.distinct_parts if isinstance(part, f.Derivative)}
+    for part in sheet.distinct_parts:
         if isinstance(part, f.Derivative):
             jax_of.add(part.of.name)
         elif isinstance(part, f.Quantity):
@@ -55,20 +54,13 @@ def asked_of(sheet: Sheet) -> Asked:
             return "shares" + name[1:]
         return name
 
-    for part in {*_parts(sheet)}:
+    for part in sheet.distinct_parts:
         if isinstance(part, f.Derivative):
             of.add(canonical(part.of))
             by.add(canonical(part.by))
         elif isinstance(part, f.Quantity):
             names.add(canonical(part))
     return Asked(frozenset(names), frozenset(of), frozenset(by))
-
-
-def _parts(sheet: Sheet) -> Iterator[f.Quantity | f.Derivative | f.DerivativeOf]:
-    """Every quantity and derivative in the claims that can be read."""
-    for claim in sheet.readable.claims:
-        for tree in claim.trees:
-            yield from tree.named
 
 
 def affordable(
@@ -150,7 +142,7 @@ def own_witness_work(
     """The operations of the witnesses at one point of such a network, where at
     most so many entries of a derivative are nudged."""
     one = SweepWork(own.program, bits, digits)
-    asked = {part for part in _parts(sheet) if not isinstance(part, f.Quantity)}
+    asked = [part for part in sheet.distinct_parts if not isinstance(part, f.Quantity)]
     traced = JAX_STEP * len(own.program.steps) * (3 if asked else 1)
     work = 4 * one.forward + JAX + traced + _of_definitions(own.program, one.forward)
     swept: set[str] = set()
@@ -200,7 +192,7 @@ def _with_numbers(sheet: Sheet, session: Session) -> int:
 
 def _after_update(sheet: Sheet, bits: int | None) -> int:
     """What the pass after a step of gradient descent takes, whose fractions are longer."""
-    names = [part.name for part in _parts(sheet) if isinstance(part, f.Quantity)]
+    names = [part.name for part in sheet.distinct_parts if isinstance(part, f.Quantity)]
     if all(name[0] in "Wb" or not name.endswith(NEW) for name in names):
         return 0
     network = sheet.network
@@ -230,7 +222,7 @@ def witness_work(sheet: Sheet, bits: int | None, digits: int = DIGITS) -> int:
     rows = sum(map(one.jacobian, derived(sheet)))
     work: int = 3 * one.forward + JAX * network.depth + 2 * rows + 3 * _after_update(sheet, bits)
     nudged: dict[str, int] = {}
-    for part in _parts(sheet):
+    for part in sheet.parts:
         if isinstance(part, f.Derivative):
             by, taken = part.by.name, _open_entries(network, part.by)
             nudged[by] = min(one.entries(by), nudged.get(by, 0) + taken)

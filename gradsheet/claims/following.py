@@ -103,6 +103,10 @@ class Moves:
         """Take what the quantity is with `start` alone, where that is known."""
         self._corner[()] = entries
 
+    def _spend(self, variants: int) -> None:
+        """Pay for a pass in floats with so many variants, and all that they carry on."""
+        self.point.budget.spend(FLOAT_PASS + PER_VARIANT * (variants + len(self.start)))
+
     def _columns(self, columns: Iterable[Column], variants: int) -> Floats | None:
         start = [(value, np.full(variants, as_float(number))) for value, number in self.start]
         return in_floats(
@@ -114,7 +118,7 @@ class Moves:
         """In floats as it starts, as it is printed, and with each value besides
         at its upper end."""
         variants = len(self.values) + 2
-        self.point.budget.spend(FLOAT_PASS + PER_VARIANT * variants)
+        self._spend(variants)
         values = [(1, value, number) for value, number in self.as_printed]
         values += [(row, value, value.high) for row, value in enumerate(self.values, 2)]
         columns = [(v, alone_in(as_float(number), [row], variants)) for row, v, number in values]
@@ -144,7 +148,7 @@ class Moves:
         `here` are the `floats`.
         """
         columns: list[Column] = []
-        self.point.budget.spend(FLOAT_PASS + PER_VARIANT * (len(self.values) + len(entries)))
+        self._spend(len(self.values) + len(entries))
         corners = len(entries)  # at the upper ends, at the lower ones, and as printed
         for value, rises in zip(self.values, self._rises, strict=True):
             rise = rises[list(entries)]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from gradsheet.claims.comparison import printed_value, truths_at
-from gradsheet.claims.following import Carry, Column, Moves, alone_in, in_floats
+from gradsheet.claims.following import SLACK, Carry, Column, Moves, alone_in, in_floats
 from gradsheet.claims.reach import InFloats, Reach, ones_for, target_of
 from gradsheet.claims.record import TELLING, Record, WrongClaim
 from gradsheet.claims.sheet import Claim
@@ -44,10 +44,17 @@ class History:
 
     def __init__(self, data: Iterable[Any]) -> None:
         self.record = Record(data)
+        self._latest: tuple[int, Reach] | None = None
 
     def reach(self, claim: Claim, point: GraphValues) -> Reach:
-        """What has been printed so far leaves open of a claim."""
-        return Reach(self.record, claim, point)
+        """What has been printed so far leaves open of a claim; the same for all
+        that is asked of it in a row."""
+        if self._latest is not None:
+            size, reach = self._latest
+            if reach.claim is claim and reach.point is point and size == self.record.size:
+                return reach
+        self._latest = self.record.size, Reach(self.record, claim, point)
+        return self._latest[1]
 
     # Rounding
 
@@ -119,6 +126,7 @@ class History:
         stand, is what right steps make of them, too. Where the working uses any
         of them it is one of those; the nearest above come first.
         """
+        point.budget.spend(self.record.standing)
         wrong = self.record.wrong_claims()
         if claim.value is None or not wrong or not _is_telling(claim.value):
             return [], False
@@ -183,8 +191,16 @@ class History:
 
 
 def _overlap(moves: Moves, entries: Iterable[int], low: Array, high: Array) -> bool:
-    """Whether a line, from low to high, meets what its quantity can be."""
-    reach = [(k, *moves.reach(k)) for k in entries]
+    """Whether a line, from low to high, meets what its quantity can be: first
+    as far as floats tell."""
+    some = list(entries)
+    if (there := moves.floats) is not None and not there.unsure.any():
+        least, most = moves.reach_in_floats(there, some)
+        lows, highs = (np.array([as_float(end.flat[k]) for k in some]) for end in (low, high))
+        slack = SLACK * (abs(lows) + abs(highs))
+        if not ((highs + slack >= least) & (lows - slack <= most)).all():
+            return False
+    reach = [(k, *moves.reach(k)) for k in some]
     return all(high.flat[k] >= least and low.flat[k] <= most for k, least, most in reach)
 
 

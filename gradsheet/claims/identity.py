@@ -6,6 +6,7 @@ numbers drawn for everything, a formula that is not the truth shows it: `wrong`
 always has such a witness. What neither proves nor fails anywhere is undecided.
 """
 
+import contextlib
 import functools
 import math
 import random
@@ -31,7 +32,7 @@ from gradsheet.network.lowering import Program
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.cache import LRUCache
-from gradsheet.numbers.formal import TERMS, FormalField
+from gradsheet.numbers.formal import FormalField
 from gradsheet.numbers.printed import Printed, Value
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import (
@@ -47,6 +48,7 @@ from gradsheet.numbers.reasons import (
     Undecided,
 )
 from gradsheet.numbers.session import Session
+from gradsheet.numbers.sides import CHANCE, Sides
 from gradsheet.truth.graph_point import Asked, GraphPoint
 from gradsheet.truth.graph_values import GraphCarried, GraphValues
 from gradsheet.truth.identities import FormalEvaluator, FormalPoint, degree
@@ -68,6 +70,8 @@ LARGEST = 5  # among the numbers drawn
 SEED = 17
 DIGITS = 160
 FIELD = 120  # bits by which an element of the field is drawn, at the least
+
+FACTORS = functools.partial(FormalField, 1)  # that keep the laws of products alone
 
 T = TypeVar("T")
 Draw = Callable[[], Any]
@@ -96,7 +100,9 @@ class Everywhere:
     budget: Budget
     session: Session
     _numbers: list[GraphPoint] = field(default_factory=list, init=False)
-    _formal: dict[int, list[FormalPoint]] = field(default_factory=dict, init=False)
+    _formal: dict[Callable[[], FormalField], list[FormalPoint]] = field(
+        default_factory=dict, init=False
+    )
     paid: set[int] = field(default_factory=set, init=False)  # at how many points passes are
     _passes: dict[int, float] = field(default_factory=dict, init=False)  # that were asked for
 
@@ -138,15 +144,14 @@ class Everywhere:
             self.paid.add(times)
             self.budget.spend(work)
 
-    def formal(self, terms: int) -> list[FormalPoint]:
-        """The network of every size with letters for what is free; kept are the
-        laws of so many terms."""
-        if terms not in self._formal:
-            self._formal[terms] = [self._lettered(program, terms) for program in self.own.sized]
-        return self._formal[terms]
+    def formal(self, kind: Callable[[], FormalField]) -> list[FormalPoint]:
+        """The network of every size with letters for what is free, in formal
+        numbers of one kind."""
+        if kind not in self._formal:
+            self._formal[kind] = [self._lettered(program, kind()) for program in self.own.sized]
+        return self._formal[kind]
 
-    def _lettered(self, program: Program, terms: int) -> FormalPoint:
-        numbers = FormalField(terms)
+    def _lettered(self, program: Program, numbers: FormalField) -> FormalPoint:
         given: dict[str, Array] = {**self.own.arrays}
         for name, spec in self.own.free.items():
             letter = functools.partial(numbers.letter, positive=spec.positive)
@@ -363,9 +368,12 @@ class IdentityComparison:
         """Where numbers show a difference; Undecided where they show none, and
         nothing shows that there is none."""
         search = _Search(self, claimed, printed)
-        doubt = self._unproved(claimed, printed, 1)
+        # Most of what is not true differs at the first point, and needs no formal numbers.
+        if (mismatch := search.first()) is not None and mismatch.mine is not None:
+            return mismatch
+        doubt = self._unproved(claimed, printed, FACTORS)
         asks_equality = any(map(_has_equality, self._sides))
-        if mismatch := search.upto(FEW):
+        if mismatch := mismatch or search.upto(FEW):
             return mismatch
         many = bool(doubt) or asks_equality or any(map(_has_domain, self._sides))
         if many:
@@ -376,18 +384,22 @@ class IdentityComparison:
             return mismatch
         if search.where is not None and not search.tried:  # it has no value anywhere
             return Mismatch(self.first_point, {}, reason=str(search.where))
-        if doubt:
-            self._spend(LONGER, self.points.formal(1))
-            doubt = self._unproved(claimed, printed, TERMS)
-        if many and (doubt or asks_equality) and (mismatch := search.at_kinks()):
-            return mismatch
+        for kind in (FormalField, Sides):
+            if doubt:
+                self._spend(LONGER, self.points.formal(FACTORS))
+                doubt = self._unproved(claimed, printed, kind)
+        if many and (doubt or asks_equality):
+            # At a kink of its own the truth is one of two, and no claim is about both.
+            is_slope = any(isinstance(part, f.Derivative) for part in f.walk(self.quantity))
+            if mismatch := search.at_kinks(own=bool(doubt) or not is_slope):
+                return mismatch
         if any(map(_has_jump, self._sides)) and (mismatch := self._at(search, self.points.zeros)):
             return mismatch
         if doubt == _BY_ZERO and search.without > PART * search.tried:
             return Mismatch(self.first_point, {}, reason=str(search.where))
         if doubt:
             raise Undecided(doubt)
-        if search.where is not None and (search.is_outside or search.without > search.tried):
+        if search.where is not None and search.is_short:
             where = (
                 f"is the truth where it has a value, but for some numbers there is {search.where}"
             )
@@ -418,16 +430,16 @@ class IdentityComparison:
         program = self.points.own.program
         free = {program.places[name].slot for name in self.points.own.free}
         free |= {program.places[letter].slot for letter, _ in program.graph.sizes}
-        names = (part.name for part in f.walk(self.quantity) if isinstance(part, f.Quantity))
-        slots = (slot for name in names for slot in program.places[program.canonical(name)].all)
-        return all(free.isdisjoint(program.before(slot)) for slot in slots)
+        return free.isdisjoint(_slots_before(program, self.quantity))
 
-    def _unproved(self, claimed: Claimed, printed: list[Printed] | None, terms: int) -> str:
+    def _unproved(
+        self, claimed: Claimed, printed: list[Printed] | None, kind: Callable[[], FormalField]
+    ) -> str:
         """Why equality is not shown on formal numbers at every size; "" where it
         is, or where printed digits are those of one number."""
         if printed and self._is_a_number:
             return ""
-        for point in self.points.formal(terms):
+        for point in self.points.formal(kind):
             try:
                 evaluator = FormalEvaluator(point)
                 for binding in evaluator.bindings(self.quantity):
@@ -452,7 +464,8 @@ class IdentityComparison:
 
     def proof(self) -> str:
         """How sure it is that what was found to be an identity is one."""
-        error = 2 * self._parts * self.points.degree * 2.0**-FIELD  # of a derivative twice that
+        degree = 2 * self.points.degree  # of a derivative
+        error = self._parts * degree * 2.0**-FIELD + CHANCE
         text = f"holds for all values but for a probability of error below {error:.0e}"
         sizes = sizes_tried(self.points.own)
         return f"{text}, at {sizes}" if sizes else text
@@ -469,22 +482,45 @@ class _Search:
     without: int = 0  # points where the truth has a value, and what is claimed has none
     where: Exception | None = None  # and why
     is_outside: bool = False  # whether it is a logarithm or a root that has none
+    truth_is_outside: bool = False  # whether such a one is in the truth somewhere
     seen: int = 0
     passed_over: list[int] = field(default_factory=list)  # as they stand at kinks
 
-    def upto(self, most: int) -> Mismatch | None:
+    @property
+    def is_short(self) -> bool:
+        """Whether what is claimed has no value at too many points.
+
+        Where the truth has none everywhere either, as log(a b) has not, a sheet
+        is about those numbers that have one: log(a) + log(b) is the same.
+        """
+        return not self.truth_is_outside if self.is_outside else self.without > self.tried
+
+    def first(self) -> Mismatch | None:
+        """The mismatch at the first point, where there is one; what cannot be
+        read has none."""
+        with contextlib.suppress(NotRead):
+            return self.upto(1, most_seen=1)
+        return None
+
+    def upto(self, most: int, most_seen: int = 2 * MANY) -> Mismatch | None:
         """The first mismatch among so many points where both sides have a value,
         and which does not stand at a kink."""
-        while self.tried < most and self.seen < 2 * MANY:
+        while self.tried < most and self.seen < most_seen:
             self.seen += 1
             if mismatch := self._mismatch_at(self.seen - 1, generic=True):
                 return mismatch
         return None
 
-    def at_kinks(self) -> Mismatch | None:
-        """The first mismatch among the points passed over that stand at a kink."""
-        mismatches = (self._mismatch_at(k, generic=False) for k in self.passed_over)
-        return next(filter(None, mismatches), None)
+    def at_kinks(self, *, own: bool) -> Mismatch | None:
+        """The first mismatch among the points passed over that stand at a kink,
+        also where the truth is at one of its `own`."""
+        quantity = self.comparison.quantity
+        points = (self.comparison.points.numbers(k) for k in self.passed_over)
+        return self.at(
+            point
+            for point in points
+            if own or not point.is_at_kink(_slots_before(point.program, quantity))
+        )
 
     def at(self, points: Iterable[GraphPoint]) -> Mismatch | None:
         """The first mismatch at points of a kind: where something is 0 a step
@@ -503,7 +539,8 @@ class _Search:
         quantity, points = self.comparison.quantity, self.comparison.points
         try:
             truths = truths_at(point, quantity)
-        except NO_VALUE:
+        except NO_VALUE as error:
+            self.truth_is_outside |= _is_outside(error)
             return None
         try:
             mismatch = self._first(point, truths, generic=generic)
@@ -511,7 +548,7 @@ class _Search:
             raise
         except (EvaluationError, ArithmeticError) as error:
             self.without, self.where = self.without + 1, error
-            self.is_outside |= isinstance(error.__cause__ or error, OutsideDomain)
+            self.is_outside |= _is_outside(error)
             return None
         except AtKink:
             if generic:
@@ -536,12 +573,24 @@ class _Search:
             for everywhere, mine in self.claimed(evaluator, binding):
                 if not same_shape(mine.shape, truth.shape):
                     return Mismatch(here, everywhere, truth, reason=_shapes(mine, truth))
-                if off_entries(mine, truth, self.printed):
+                if off := off_entries(mine, truth, self.printed):
                     _ = evaluator.value(self.comparison.quantity, binding)  # whose kinks count, too
                     if generic and any(v == 0 for v in evaluator.kinks):
                         raise AtKink("something has its kink here")
-                    return Mismatch(here, everywhere, truth, mine)
+                    return Mismatch(here, everywhere, truth, mine, off)
         return None
+
+
+def _slots_before(program: Program, quantity: f.Node) -> set[int]:
+    """The steps on the way to a quantity."""
+    names = (part.name for part in f.walk(quantity) if isinstance(part, f.Quantity))
+    slots = (slot for name in names for slot in program.places[program.canonical(name)].all)
+    return {before for slot in slots for before in program.before(slot)}
+
+
+def _is_outside(error: Exception) -> bool:
+    """Whether it is a logarithm or a root that has no value."""
+    return isinstance(error.__cause__ or error, OutsideDomain)
 
 
 def _has_jump(tree: f.Node) -> bool:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from gradsheet.claims.messages import entries_off
 from gradsheet.claims.sheet import VERDICTS, Claim
 from gradsheet.numbers.printed import Text
 from manual.activations import Array
@@ -13,6 +14,8 @@ COVERS = {"right": "rounded", "wrong": "carried_forward"}
 AND = "; and "  # between mistakes made together
 LOOK = "look at "  # what a hint begins with
 EQUALS = 4  # explanations that are named beside each other; of more only the number is told
+# What there is to say of what nobody pays for.
+UNSEARCHED = "was not looked for: that takes more operations than are left for this sheet"
 QUOTES = "quotes the quantity that it is claimed to equal"  # and says nothing by that
 
 
@@ -191,6 +194,8 @@ class Judgement:
             if line.verdict == "unread" and self.verdict != "unread":
                 messages.append(f"line {number} of its working is not read: {line.message}")
         hints = {e.hint: e.hinted() for e in explanations if e.hint}
+        if self.verdict == "wrong" and not hints:  # nothing else says where to look
+            messages += filter(None, map(entries_off, self.messages))
         return replace(
             self,
             truth=None,
@@ -226,7 +231,7 @@ class Judgement:
 class Report:
     """A sheet's judgements, or the problems for which it could not be read,
     each with its line, 0 where it has none; `problem` is its number in a file
-    of several."""
+    of several, and `notice` says what is odd about the file."""
 
     path: str
     title: str = ""
@@ -235,6 +240,7 @@ class Report:
     judgements: list[Judgement] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     problem: int = 0
+    notice: str = ""
 
     @classmethod
     def unreadable(cls, path: str, problem: str) -> "Report":

@@ -1,12 +1,13 @@
 """What is wrong with a number or a line of working, in words."""
 
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from gradsheet.claims.comparison import Mismatch, like, off_entries
+from gradsheet.claims.comparison import Mismatch, like
 from gradsheet.language.evaluate import Binding
 from gradsheet.numbers.printed import (
     Printed,
@@ -67,8 +68,8 @@ def value_message(mismatch: Mismatch, value: Value) -> str:
     entries, truth = printed_entries(value), mismatch.truth
     if truth.size == 1:
         return relation(entries[0], truth.item()) + at(mismatch.binding)
-    off = off_entries(mismatch.mine, truth, entries)
-    shown, shape = [], like(truth, fractions(value)).shape  # as it is claimed
+    off, shown = mismatch.off, []
+    shape = like(truth, fractions(value)).shape  # as it is claimed
     for k in off[:3]:
         place = ",".join(str(i + 1) for i in np.unravel_index(k, shape))
         shown.append(
@@ -77,6 +78,22 @@ def value_message(mismatch: Mismatch, value: Value) -> str:
     if len(off) > 3:
         shown.append("...")
     return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{at(mismatch.binding)}"
+
+
+_OFF = re.compile(r"(\d+ of \d+ entries): ")
+_PLACE = re.compile(r"(\[[\d,]+\]) is ")
+
+
+def entries_off(message: str) -> str:
+    """Which entries are off, of a `value_message`: "off in 1 of 3 entries: [3]", with
+    no number of theirs; empty where it speaks of no entries.
+    """
+    if not (counted := _OFF.match(message)):
+        return ""
+    places = _PLACE.findall(message)
+    if ", ..." in message:
+        places.append("...")
+    return f"off in {counted[1]}: {', '.join(places)}"
 
 
 def line_message(mismatch: Mismatch, line: str, symbolic: bool) -> str:

@@ -19,7 +19,7 @@ import contextlib
 import functools
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +51,7 @@ class Reach:
     record: Record
     claim: Claim
     point: GraphValues
+    _moves: dict[Any, Moves] = field(default_factory=dict, compare=False)
 
     @functools.cached_property
     def printed(self) -> list[Printed]:
@@ -151,7 +152,18 @@ class Reach:
         wrong: Sequence[Carry] = (),
         edits: Any = None,
     ) -> Moves:
-        """How a formula moves with all that may have been carried on."""
+        """How a formula moves with all that may have been carried on: for every
+        line of a working the same."""
+        if wrong or edits:
+            return self._moved(tree, binding, wrong, edits)
+        asked = tree, *sorted(binding.items())
+        if asked not in self._moves:
+            self._moves[asked] = self._moved(tree, binding, wrong, edits)
+        return self._moves[asked]
+
+    def _moved(
+        self, tree: f.Node, binding: Mapping[str, int], wrong: Sequence[Carry], edits: Any
+    ) -> Moves:
         fixed = {(value.tensor, value.index) for value in wrong if not value.is_true}
         ranges = self.record.ranges(target_of(tree, self.point), self.point)
         values = [value for value in ranges if (value.tensor, value.index) not in fixed]
@@ -167,7 +179,7 @@ class Reach:
         point = self.point
         point.budget.spend(point.pass_work.both)
         changes = changes_of([(value, value.printed) for value in carried], point.typed)
-        return replace(self, point=carried_with(point, changes))
+        return Reach(self.record, self.claim, carried_with(point, changes))
 
     def has_line(
         self, line: f.Node, otherwise: Callable[[Binding, Binding, Array], bool] | None = None

@@ -25,7 +25,7 @@ from gradsheet.numbers.printed import Printed
 from gradsheet.numbers.session import LIBRARY, Session
 from manual import Layer
 from manual.activations import ACTIVATIONS, Activation, Array
-from manual.losses import LOSSES, REDUCTIONS
+from manual.losses import ALSO_CALLED, LOSSES, REDUCTIONS
 
 MAX_BYTES = 256_000
 MAX_CLAIMS = 500
@@ -157,7 +157,7 @@ class _Reader:
         title, *_ = (tried("", top.text, key) for key in ("title", "source", "note"))
         rate = tried(None, top.single, "learning_rate") if "learning_rate" in top else None
         update = tried(None, top.choice, "update", ("all", "weights"), "all")
-        loss = tried(None, top.choice, "loss", LOSSES)
+        loss = tried(None, top.choice, "loss", LOSSES, None, ALSO_CALLED)
         reduction = tried(None, top.choice, "reduction", REDUCTIONS, "mean") or "mean"
         arrays, network = tried(([], NO_LAYERS), self.layers, layers)
         if not arrays or len(arrays) < len(layers) or (loss is None and "loss" in top):
@@ -234,6 +234,15 @@ class _Reader:
             decimals=self.decimals,
             own=own,
         )
+
+    def answers(self, content: Mapping[str, Any], key: Sheet) -> Sheet:
+        """The sheet of a key with the claims of this text for its own: what else
+        stands here is passed over."""
+        top = self.table(content, SHEET_KEYS)
+        self.numeric = key.has_numbers
+        network = key.network if key.own is None else key.own.program
+        claims = self.claims(self.tried([], self.tables, top, "claim"), network, key.notation)
+        return replace(key, claims=claims, decimals=key.decimals or self.decimals)
 
     def layers(self, tables: list[Any]) -> tuple[list[tuple[Array | None, Array | None]], Network]:
         """Every layer's W and b (None on a symbolic sheet), and the network
@@ -561,8 +570,8 @@ def read(text: str, path: str = "-", session: Session = LIBRARY) -> Sheet:
     problems = problems_of(text)
     if len(problems) > 1 or problems[0][0]:
         raise SheetError(
-            f"{len(problems)} problems in one file, which only gradsheet itself judges: write "
-            "each into a file of its own"
+            f"{len(problems)} problems in one file, which can be judged, shown and searched, but "
+            "no more: give each problem a file of its own"
         )
     return read_problem(text, *problems[0], path, session)
 
@@ -609,6 +618,14 @@ def read_problem(
     """One of the `problems_of` a text; where it need ask nothing it may have no claim."""
     reader = _Reader(text, session, number, asks=asks)
     return replace(reader.sheet(content, path), number=number)
+
+
+def read_answers(
+    text: str, number: int, content: dict[str, Any], key: Sheet, session: Session = LIBRARY
+) -> Sheet:
+    """The claims in one of the `problems_of` a text, on the network and in the
+    notation of another sheet; it need not claim anything."""
+    return _Reader(text, session, number, asks=False).answers(content, key)
 
 
 def load(path: str | Path, shown: str = "", session: Session = LIBRARY) -> Sheet:

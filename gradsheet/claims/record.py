@@ -18,6 +18,7 @@ nearest above is carried on, and a rounded one is carried on with more digits
 once it has been printed with more.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -142,6 +143,32 @@ class Entry:
         return Carry(*self.place, self.value - half, self.value + half, self.value)
 
 
+@dataclass(frozen=True, eq=False)
+class Said:
+    """All that was printed of a tensor and is not wrong, the last first: a
+    question that is asked over and over, and hashed once."""
+
+    last: tuple[Any, ...]
+    before: "Said | None"
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.last, self.before))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        mine: Any = self
+        while mine is not other:
+            if not (isinstance(mine, Said) and isinstance(other, Said)):
+                return False
+            if hash(mine) != hash(other) or mine.last != other.last:
+                return False
+            mine, other = mine.before, other.before
+        return True
+
+
 @dataclass(frozen=True)
 class WrongClaim:
     """A claim whose numbers for `tensor` are wrong, as they are carried on."""
@@ -161,10 +188,15 @@ class Record:
 
     def __init__(self, data: Iterable[Any]) -> None:
         self.data = set(map(abs, data))  # exact; without sign, as numbers in formulas are
-        self.entries: list[Entry] = []
+        self.size = 0  # how many numbers were printed
         self._last: dict[Place, Entry] = {}
         self._last_named: dict[tuple[Tensor, Place], Entry] = {}  # in the order of printing
-        self._as: defaultdict[Any, list[Entry]] = defaultdict(list)  # by number, without sign
+        self._said: dict[Tensor, Said] = {}
+        # Of every tensor that was rounded half a unit of the last digit, the most.
+        self._halves: dict[Tensor, Any] = {}
+        # By number, without sign: those that stand for the truth, and those of wrong claims.
+        self._rounded_as: defaultdict[Any, list[Entry]] = defaultdict(list)
+        self._wrong_as: defaultdict[Any, list[Entry]] = defaultdict(list)
 
     def add(self, claim: Claim, verdict: str, point: GraphValues) -> None:
         """Take in a claim that has been judged."""
@@ -188,25 +220,32 @@ class Record:
 
     def _take(self, entry: Entry) -> None:
         _ = entry.range  # raises where it cannot be told whether anything was rounded
-        self.entries.append(entry)
+        self.size += 1
         self._last[entry.place] = entry
         self._last_named.pop((entry.named, entry.place), None)
         self._last_named[entry.named, entry.place] = entry
-        self._as[abs(entry.printed.value)].append(entry)
+        tensor, number = entry.tensor, abs(entry.printed.value)
+        if entry.is_wrong:
+            self._wrong_as[number].append(entry)
+            return
+        said = entry.index, entry.printed, entry.factor
+        self._said[tensor] = Said(said, self._said.get(tensor))
+        if entry.is_rounded:
+            self._halves[tensor] = max(entry.half, self._halves.get(tensor, entry.half))
+            self._rounded_as[number].append(entry)
 
     @property
     def has_rounded(self) -> bool:
         """Whether any number has been rounded."""
-        return any(entry.is_rounded for entry in self.entries)
+        return bool(self._halves)
 
     def said_before(self, target: Tensor | None, point: GraphValues) -> tuple[Any, ...]:
         """All that was printed of a target, and on the way to it, but for what
         is wrong: what rounding leaves open hangs on nothing else."""
         return tuple(
-            (entry.place, entry.printed, entry.factor)
-            for entry in self.entries
-            if not entry.is_wrong
-            if entry.tensor == target or point.leads(entry.tensor, target)
+            (tensor, self._said[tensor])
+            for tensor in {**self._halves, **self._said}
+            if tensor == target or point.leads(tensor, target)
         )
 
     # By place
@@ -218,6 +257,11 @@ class Record:
     def truths(self) -> list[Carry]:
         """The truth of everything that has been printed."""
         return [entry.as_true for entry in self._last.values()]
+
+    @property
+    def standing(self) -> int:
+        """How many numbers were not printed again."""
+        return len(self._last_named)
 
     def wrong_claims(self) -> list[WrongClaim]:
         """The wrong claims, with their entries that were not printed again."""
@@ -234,12 +278,10 @@ class Record:
         The entries of a tensor that are not printed are rounded as the others
         are.
         """
-        halves: dict[Tensor, Any] = {}
-        for entry in self.entries:
-            if entry.is_rounded and entry.tensor != target and point.leads(entry.tensor, target):
-                halves[entry.tensor] = max(entry.half, halves.get(entry.tensor, entry.half))
         ranges: list[Carry] = []
-        for tensor, half in halves.items():
+        for tensor, half in self._halves.items():
+            if tensor == target or not point.leads(tensor, target):
+                continue
             unprinted: list[Carry] = []
             for index in np.ndindex(point.tensor_shape(tensor)):
                 last = self._last.get((tensor, index))
@@ -254,7 +296,7 @@ class Record:
 
     def is_rounded(self, number: Any) -> bool:
         """Whether a number was printed for something that rounds to it."""
-        return any(entry.is_rounded for entry in self._as.get(number, ()))
+        return number in self._rounded_as
 
     def is_given(self, number: Any) -> bool:
         """Whether a number is one of the data, and rounded from nothing."""
@@ -262,12 +304,17 @@ class Record:
 
     def spread(self, printed: Printed) -> Any:
         """How far a decimal of a line may be off what it stands for."""
-        spreads = [entry.spread for entry in self._as.get(printed.value, ()) if entry.is_rounded]
-        return max(spreads, default=printed.half)
+        if not self.is_rounded(printed.value):
+            return printed.half
+        entries = self._rounded_as[printed.value]
+        entries[:] = [max(entries, key=lambda entry: entry.spread)]  # of which it is asked again
+        return entries[0].spread
 
     def false_claim(self, number: Any) -> Claim | None:
         """The first claim that has printed a decimal which is not true."""
-        if self.is_rounded(number) or number in self.data:
+        if self.is_rounded(number) or number not in self._wrong_as or number in self.data:
             return None
-        entries = self._as.get(number, ())
-        return next((entry.claim for entry in entries if entry.is_false_decimal), None)
+        entries = self._wrong_as[number]
+        false = (entry for entry in entries if entry.is_false_decimal)
+        entries[:] = itertools.islice(false, 1)  # of which it is asked again
+        return entries[0].claim if entries else None

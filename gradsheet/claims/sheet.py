@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
-from gradsheet.language.formula import Node
+from gradsheet.language.formula import Derivative, DerivativeOf, Node, Quantity
 from gradsheet.network.lowering import Program
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem, stated
-from gradsheet.numbers.printed import Printed, Value
+from gradsheet.numbers.printed import Printed, Value, printed_entries
 from manual import Layer
 from manual.activations import Array
 
@@ -72,6 +73,11 @@ class Claim:
     def is_open(self) -> bool:
         """Whether it is a question that is not answered yet."""
         return self.value is None and not self.working
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers it gives."""
+        return 0 if self.value is None else len(printed_entries(self.value))
 
     @property
     def trees(self) -> Iterator[Node]:
@@ -151,10 +157,22 @@ class Sheet:
         """Whether it gives all numbers, and its claims are on these."""
         return self.params is not None if self.own is None else not self.own.free
 
-    @property
+    @cached_property
     def readable(self) -> "Sheet":
         """The sheet with those claims alone that can be read."""
         return replace(self, claims=tuple(claim for claim in self.claims if not claim.error))
+
+    @cached_property
+    def parts(self) -> tuple[Quantity | Derivative | DerivativeOf, ...]:
+        """Every quantity and derivative in the claims that can be read, as often
+        as it stands there."""
+        trees = (tree for claim in self.readable.claims for tree in claim.trees)
+        return tuple(part for tree in trees for part in tree.named)
+
+    @cached_property
+    def distinct_parts(self) -> tuple[Quantity | Derivative | DerivativeOf, ...]:
+        """The same, each once."""
+        return tuple(dict.fromkeys(self.parts))
 
     def arrays(self) -> Iterator[Array]:
         """Every array of numbers that it gives."""

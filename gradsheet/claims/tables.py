@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from gradsheet.claims import toml
@@ -58,13 +59,18 @@ class Table:
             raise self.error(f"{key} is {as_written(content)}, expected text", key)
         return content
 
-    def choice(self, key: str, choices: Iterable[str], default: str | None = None) -> str | None:
-        """One of several words."""
+    def choice(
+        self,
+        key: str,
+        choices: Iterable[str],
+        default: str | None = None,
+        also: Mapping[str, str] = MappingProxyType({}),
+    ) -> str | None:
+        """One of several words; `also` has what is meant by others."""
         content = self.content.get(key, default)
         if content is not default and content not in tuple(choices):
-            near = difflib.get_close_matches(
-                as_written(content)[:40].strip("'").lower(), choices, 1
-            )
+            word = as_written(content)[:40].strip("'").lower()
+            near = difflib.get_close_matches(also.get(word, word), choices, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(choices)}"
             raise self.error(f"{key} is {as_written(content)}: {hint}", key)
         return content if content is None else str(content)

@@ -5,8 +5,9 @@ import re
 import tomllib
 from typing import Any
 
-# tomllib takes time in the square of a key's parts.
-_LONG_KEY = re.compile(r"""(?<![\w-])(?:["']?[\w-]++["']?[ \t]*+\.[ \t]*+){8}""")
+# tomllib takes time in the square of a key's parts. The first point is looked for, and not the
+# name before it: there are fewer.
+_LONG_KEY = re.compile(r"""\.(?<=[\w"' \t-]\.)(?:[ \t]*+["']?[\w-]++["']?[ \t]*+\.){7}""")
 
 MAX_LOOKED_AT = 1000  # characters of a line; what its look tells takes their square
 

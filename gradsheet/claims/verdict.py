@@ -38,7 +38,7 @@ from gradsheet.claims.counting import asked_of, claim_work, own_witness_work, wi
 from gradsheet.claims.definitions import own_of
 from gradsheet.claims.history import History
 from gradsheet.claims.identity import Everywhere, IdentityComparison, sizes_tried
-from gradsheet.claims.judgement import QUOTES, Judgement, LineVerdict
+from gradsheet.claims.judgement import QUOTES, UNSEARCHED, Judgement, LineVerdict
 from gradsheet.claims.messages import line_message, value_message
 from gradsheet.claims.sheet import Claim, Line, Sheet, Stated
 from gradsheet.language import formula as f
@@ -46,7 +46,7 @@ from gradsheet.language.evaluate import Evaluator, shape_text, without_dots
 from gradsheet.language.shown import short
 from gradsheet.network.network import improbable
 from gradsheet.numbers.ball import Ball
-from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.budget import FOR_VERDICTS, Budget
 from gradsheet.numbers.printed import (
     Text,
     Value,
@@ -209,11 +209,17 @@ class _Judge:
             for line, judged in zip(claim.working, working, strict=True)
             if line.tree and judged.verdict == "wrong"
         ]
-        self.given, carried = history.given(claim, point, lines)
-        # Else only its number does not follow.
-        if carried or (not self.given and history.carried(claim, point, lines)):
-            for judged in false:
-                judged.verdict, judged.message = "carried_forward", ""
+        carried = False
+        try:
+            with point.budget.keeping(FOR_VERDICTS):
+                self.given, carried = history.given(claim, point, lines)
+                # Else only its number does not follow.
+                follow = carried or (not self.given and history.carried(claim, point, lines))
+        except OutOfWork:
+            self.messages.append(f"whether it follows from a wrong claim before it {UNSEARCHED}")
+            follow = False
+        for judged in false if follow else ():
+            judged.verdict, judged.message = "carried_forward", ""
         if self.given:
             self.messages.append(f"right given the earlier {_told(self.given)}")
         if carried:
@@ -226,7 +232,7 @@ class _Judge:
         assert self.history is not None
         assert mismatch.truth is not None
         pairs = list(zip(printed_entries(value), mismatch.truth.flat, strict=True))
-        off = [k for k, (p, t) in enumerate(pairs) if not p.agrees(t)]
+        off = list(mismatch.off)
         cut = [k for k in off if pairs[k][0].is_cut(pairs[k][1])]
         if cut and (cut == off or self.history.rounded(self.claim, mismatch.point, but=cut)):
             places = " and ".join(place_text(k, value) for k in cut)

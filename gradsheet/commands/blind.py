@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from gradsheet.claims.judgement import Report
-from gradsheet.commands.files import sheet_files, silence_stdout, with_sheet
+from gradsheet.commands.files import sheet_files, silence_stdout, with_problems
 from gradsheet.commands.report import print_error
 from gradsheet.language.shown import clean
 from gradsheet.mistakes.blind import blindness, told
@@ -19,14 +19,16 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     status = 0
     try:
         for path, shown in sheet_files(options.sheets):
-            blind_spots = with_sheet(path, shown, blindness)
-            if isinstance(blind_spots, Report):
-                status = print_error(blind_spots)
-                continue
-            print(f"{clean(shown)}: ", end="")
-            print(*(clean(line) for line in told(blind_spots)), sep="\n", end="\n\n")
-            if blind_spots.unseen:
-                status = max(status, 1)
+            problems = with_problems(path, shown, blindness)
+            for number, blind_spots in enumerate(problems, 1):
+                if isinstance(blind_spots, Report):
+                    status = print_error(blind_spots)
+                    continue
+                which = f", problem {number}" if len(problems) > 1 else ""
+                print(f"{clean(shown)}{which}: ", end="")
+                print(*(clean(line) for line in told(blind_spots)), sep="\n", end="\n\n")
+                if blind_spots.unseen:
+                    status = max(status, 1)
         sys.stdout.flush()
     except BrokenPipeError:
         silence_stdout()

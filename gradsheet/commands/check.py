@@ -91,7 +91,8 @@ def _checked(modules: Modules, options: argparse.Namespace) -> Iterator[Found | 
     if options.arrays or any(rules.values()):
         yield _of_arrays(modules, named, options, rules)
         return
-    if given := [name for name in ("dtype", "wrt", "kwarg") if getattr(options, name)]:
+    alone = ("dtype", "wrt", "kwarg", "at_kinks", "intended")
+    if given := [name.replace("_", "-") for name in alone if getattr(options, name)]:
         raise TargetError(f"--{given[0]} goes with arrays, as in {options.target} 3x4 4")
     if not isinstance(named, Mapping | list | tuple | Found):
         named = _called(named)
@@ -188,6 +189,10 @@ def _of_arrays(
             found[key] = many[0] if one else tuple(many)
     if options.wrt:
         found["wrt"] = [int(w) if w.isdecimal() else w for w in options.wrt.split(",")]
+    if options.intended:
+        found["intended"] = modules.get(options.intended, options.target)
+    if options.at_kinks:
+        found["at_kinks"] = _at_kinks(options.at_kinks)
     with _complaints("it cannot be checked", of_index=": write 6:int10 (numbers from 0 to 9)"):
         return check_vjp(f, *args, dtype=options.dtype, kwargs=settings, **found)
 
@@ -205,6 +210,24 @@ def _settings_of(words: Sequence[str]) -> dict[str, Any]:
                 "in axis=-1 or mode='\"same\"'"
             ) from None
     return found
+
+
+def _at_kinks(words: list[str]) -> str | dict[str, str | float]:
+    """What is asked at all kinks, or at each place."""
+    if len(words) == 1 and "=" not in words[0]:
+        return words[0]
+    asked: dict[str, str | float] = {}
+    for word in words:
+        place, _, what = word.rpartition("=")
+        if not place:
+            raise TargetError(
+                f"--at-kinks {word} stands alone, or as in 'jnp.maximum(x, 0)={word}'"
+            )
+        try:
+            asked[place] = float(what)
+        except ValueError:
+            asked[place] = what
+    return asked
 
 
 def _of_arguments(arguments: Mapping[str, Any]) -> VJPCheck:
@@ -232,16 +255,15 @@ def _complaints(words: str, of_index: str = "") -> Iterator[None]:
         raise
     except NoRule:
         raise TargetError(_NO_RULE) from None
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except BaseException as error:  # somebody's code may even exit
         notes = [note for note in getattr(error, "__notes__", ()) if note.startswith(NOTE)]
-        if not notes and not place_of(error):  # gradsheet's own, a whole sentence
+        is_refused = isinstance(error, TypeError | ValueError | NotImplementedError)
+        if is_refused and not notes and not place_of(error):  # gradsheet's own, a whole sentence
             raise TargetError(f"{words}: {' '.join(str(error).split())}") from None
         advice = "".join(f": {note.removeprefix(NOTE)}" for note in notes)
         advice += of_index if INDEXED in f"{type(error).__name__}: {error}" else ""
-        raise TargetError(f"{words}: {told(error)}{advice}") from None
-    except BaseException as error:  # somebody's code may even exit
-        where = "" if place_of(error) else ", which is a fault of gradsheet"
-        raise TargetError(f"{words}: {told(error)}{where}") from None
+        where = "" if is_refused or place_of(error) else ", which is a fault of gradsheet"
+        raise TargetError(f"{words}: {told(error)}{where}{advice}") from None
 
 
 # What is printed
@@ -292,7 +314,10 @@ def _place(mistake: str) -> dict[str, Any] | None:
 
 def _of_rule(check: VJPCheck) -> dict[str, Any]:
     return {
-        "arguments": [_argument(j.name, j.verdict, j.difference, j.where) for j in check.arguments],
+        "arguments": [
+            {**_argument(j.name, j.verdict, j.difference, j.where), "units": _finite(j.units)}
+            for j in check.arguments
+        ],
         "mistakes": check.mistakes,
         "faults": check.faults,
         "coverage": check.coverage,
@@ -318,16 +343,19 @@ def _of_network(check: Check) -> dict[str, Any]:
 
 
 def _argument(name: str, verdict: str, difference: float | None, where: str) -> dict[str, Any]:
-    if difference is not None and not math.isfinite(difference):
-        difference = None  # which JSON has no word for
     probe = re.search(r"\bat probe (\d+)", where)
     return {
         "name": name,
         "verdict": verdict,
-        "difference": difference,
+        "difference": _finite(difference),
         "where": where,
         "probe": int(probe[1]) if probe else None,
     }
+
+
+def _finite(number: float | None) -> float | None:
+    """A number, but for those that JSON has no word for."""
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _as_junit(target: str, checks: Sequence[Found | Unchecked]) -> str:

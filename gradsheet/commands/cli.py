@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from gradsheet import __version__
+import gradsheet
 
 FORMATS = {"text": ".txt", "markdown": ".md", "html": ".html", "latex": ".tex", "sheet": ".toml"}
 DTYPES = ("float64", "float32", "float16", "bfloat16")
@@ -84,6 +84,8 @@ examples:
   gradsheet check layers:embed 10x4 6:int10 --backward embed_grad --wrt table
   gradsheet check losses:cross_entropy 5x7 5:int7,-1 --kwarg ignore_index=-1 \\
       --pair forward backward
+  gradsheet check layers.py:hinge 8 --backward hinge_backward \\
+      --at-kinks 'jnp.maximum(0, m)=0'
   gradsheet check layers:my_custom_vjp_function data.npz
   gradsheet check checks.py:all_of_them --json
 
@@ -115,7 +117,13 @@ def _judge() -> argparse.ArgumentParser:
     }
     for names, text in flags.items():
         parser.add_argument(*names.split(), action="store_true", help=text)
-    parser.add_argument("--version", action="version", version=f"gradsheet {__version__}")
+    parser.add_argument(
+        "--key",
+        metavar="KEYS",
+        help="judge by a key: its network, questions and points, with what each sheet answers; a "
+        "sheet for all, or a folder with one of the same name for each",
+    )
+    parser.add_argument("--version", action="version", version=f"gradsheet {gradsheet.__version__}")
     parser.add_argument(
         "--gradescope", metavar="FILE", help="write results.json for Gradescope, a test a claim"
     )
@@ -221,7 +229,8 @@ def _new() -> argparse.ArgumentParser:
         "--class",
         dest="names",
         metavar="FILE",
-        help="a list of names, one a line; - is standard input: an exercise for each, no two alike",
+        help="a list of names, one a line, # before a comment; - is standard input: an exercise "
+        "for each, no two alike; what is there already of the same seed stays",
     )
     out = "where to write, keys into FOLDER-keys; left out, here and into keys"
     parser.add_argument("-o", default="", metavar="FOLDER", help=out)
@@ -263,6 +272,16 @@ def _check() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="a setting, a value of Python; once or more",
+    )
+    parser.add_argument(
+        "--at-kinks",
+        metavar="[PLACE=]ASKED",
+        action="append",
+        help='what is right at a kink: "any" gradient between those on its sides, or "jax"\'s '
+        "alone; or that, or a slope, at a part of a line, or FILE:LINE; may be repeated",
+    )
+    parser.add_argument(
+        "--intended", metavar="M:F", help="has the function's values, and the derivative meant"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML, a test case a check")

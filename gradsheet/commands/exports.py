@@ -100,11 +100,13 @@ class Json(Export):
 
 def _sheet(report: Report, credit: Mapping[str, Fraction]) -> dict[str, Any]:
     problem = {"problem": report.problem} if report.problem else {}
+    notice = {"notice": report.notice} if report.notice else {}
     return {
         "path": report.path,
         **problem,
         "title": report.title,
         "reading": report.reading,
+        **notice,
         "error": report.error,
         "claims": [_claim(judgement, credit) for judgement in report.judgements],
         "summary": report.summary,
@@ -160,8 +162,12 @@ class Gradescope(Export):
     def add(self, report: Report) -> None:
         """Write the claims of a sheet as tests."""
         if report.error is not None:
+            # By a key every question stands below, unread, with its points.
+            points = Fraction(0 if report.judgements else 1)
             unread = f"This sheet could not be read: {clean(report.error)}"
-            self.test(clean(report.path), Fraction(0), Fraction(1), unread)
+            self.test(clean(report.path), Fraction(0), points, unread)
+        if report.notice:
+            self.test(clean(report.path), None, Fraction(0), clean(report.notice))
         sheet = f"{clean(report.path)}, " if self.several else ""
         for judgement in report.judgements:
             earned, points = share(judgement, self.credit), judgement.claim.points

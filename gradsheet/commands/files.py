@@ -18,6 +18,7 @@ from gradsheet.numbers.reasons import OutOfWork, Undecided
 HOMEWORK = ("numbers.toml", "symbols.toml")
 
 T = TypeVar("T")
+Tables = dict[str, Any]  # of a sheet, or of one of its problems
 
 
 def text_in(path: str, most: int) -> str:
@@ -47,10 +48,10 @@ def with_text(path: str, shown: str, use: Callable[[str], T]) -> T | Report:
         return Report.unreadable(shown, "no sheet in this folder, expected files *.toml")
     if "\0" in path:
         return Report.unreadable(shown, "no file has a NUL byte in its name")
-    return _tried(shown, lambda: use(text_in(path, MAX_BYTES)))
+    return tried(shown, lambda: use(text_in(path, MAX_BYTES)))
 
 
-def _tried(shown: str, make: Callable[[], T]) -> T | Report:
+def tried(shown: str, make: Callable[[], T]) -> T | Report:
     """Return what can be made, or a report of why it cannot."""
     try:
         return make()
@@ -81,8 +82,8 @@ def with_problems(
     if isinstance(several, Report):
         return [several]
 
-    def made(text: str, number: int, content: dict[str, Any]) -> T | Report:
-        one = _tried(shown, lambda: use(read_problem(text, number, content, shown, asks=asks)))
+    def made(text: str, number: int, content: Tables) -> T | Report:
+        one = tried(shown, lambda: use(read_problem(text, number, content, shown, asks=asks)))
         return replace(one, problem=number) if isinstance(one, Report) else one
 
     return [made(*one) for one in several]

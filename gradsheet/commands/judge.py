@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import gc
 import itertools
 import os
 import sys
@@ -14,7 +15,8 @@ from gradsheet.claims.sheet import VERDICTS
 from gradsheet.commands.cli import COMMANDS
 from gradsheet.commands.exports import Export, Gradescope, Json, JUnit
 from gradsheet.commands.files import complain, same_file, sheet_files, silence_stdout, with_problems
-from gradsheet.commands.report import Printer, Progress, Tally
+from gradsheet.commands.keys import judge_by_key, key_of
+from gradsheet.commands.report import FULL, Printer, Progress, Tally
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.printed import NumberError, printed
 
@@ -32,9 +34,13 @@ def run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     read or written; raises SystemExit where the options are wrong.
     """
     credit = dict(_credit(parser, text) for text in options.credit)
+    if options.key is not None:
+        credit = dict.fromkeys(FULL, Fraction(1)) | credit  # who has a key counts points
+        _object_to_key(parser, options)
     _object_to_words(parser, options.sheets)
     files = list(sheet_files(options.sheets))
-    _object_to_reports(parser, options, [path for path, _ in files])
+    keys = [key_of(path, options.key) for path, _ in files if options.key is not None]
+    _object_to_reports(parser, options, [*(path for path, _ in files), *keys])
     tally, progress, exports = Tally(credit), Progress(len(files)), list[Export]()
     try:
         _judge_all(options, files, tally, progress, exports)
@@ -85,9 +91,15 @@ def _judge_all(
         if not (options.sheets or options.json):
             printer.say(HOMEWORKS)
             print()
-        for path, shown in files:
+        for number, (path, shown) in enumerate(files):
+            if number == 1:
+                gc.freeze()  # what the first sheet imported stays: collections pass over it
             progress.show(tally.sheets)
-            for report in with_problems(path, shown, judge):
+            if options.key is None:
+                reports = with_problems(path, shown, judge)
+            else:
+                reports = judge_by_key(path, shown, options.key)
+            for report in reports:
                 told(report.hinted() if options.hint else report)
     progress.clear()
     if not options.json:
@@ -102,6 +114,14 @@ def _object_to_words(parser: argparse.ArgumentParser, words: Sequence[str]) -> N
             if word in COMMANDS:
                 advice = f"the command comes first: gradsheet {word}"
             parser.error(f"there is no file {word!a}: {advice}")
+
+
+def _object_to_key(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """End with a usage message where --key has no sheets to judge, or is not there."""
+    if not options.sheets:
+        parser.error("--key is for sheets that were handed in: name them, or their folder")
+    if not os.path.exists(options.key):
+        parser.error(f"argument --key: there is no file or folder {options.key!a}")
 
 
 def _object_to_reports(

@@ -23,7 +23,7 @@ _COLOURS = {  # in the order of the summary
     "open": "36",
     "unread": "35",
 }
-_FULL = ("right", "rounded", "carried_forward")  # they earn all points where a grader says nothing
+FULL = ("right", "rounded", "carried_forward")  # they earn all points where a grader says nothing
 _OFF = ("wrong", "rounded", "carried_forward")  # their number is not the truth
 _WIDEST = max(map(len, _COLOURS))
 _WIDEST_LINE = len("cannot_tell")  # of a line of working
@@ -105,7 +105,7 @@ def share(judgement: Judgement, credit: Mapping[str, Fraction]) -> Fraction | No
         return Fraction(1)
     if verdict == "cannot_tell" and verdict not in credit:
         return None
-    return credit.get(verdict, Fraction(verdict in _FULL))
+    return credit.get(verdict, Fraction(verdict in FULL))
 
 
 def markdown(report: Report) -> str:
@@ -249,10 +249,12 @@ class Printer:
             print_error(report)
             return
         chosen = [j for j in report.judgements if not (self.quiet and j.as_expected and j.is_read)]
-        if not chosen and self.quiet:
+        if not (chosen or report.notice) and self.quiet:
             return
         self.say(short(report.title, 200))
         self.say(report.reading, "read as   ", 10)
+        if report.notice:
+            self.say(report.notice, hang=2)
         print()
         wrong = [j for j in report.judgements if j.verdict == "wrong"]
         readings = Counter(words for j in wrong for words in j.readings)
@@ -275,7 +277,8 @@ class Printer:
         """
         quarter = max(12, self.width // 4)
         questions = [short(clean(j.claim.question), min(20, quarter)) for j in chosen]
-        places = [f"{clean(report.path)}:{j.claim.line}" for j in chosen]
+        lines = [f":{j.claim.line}" if j.claim.line else "" for j in chosen]  # none if left out
+        places = [f"{clean(report.path)}{line}" for line in lines]
         # Of a long path the end.
         places = [p if len(p) <= quarter else f"...{p[3 - quarter :]}" for p in places]
         place_width = max(map(len, places), default=0)
@@ -306,7 +309,7 @@ class Printer:
         """Print what one of several sheets earns."""
         tally = Tally(credit)
         tally.add(report)
-        if report.error is None and tally.weighted:
+        if report.judgements and tally.weighted:
             print(f"{clean(report.path)}: {tally.credit_line()}", end="\n\n")
 
     def working(self, judgement: Judgement) -> None:

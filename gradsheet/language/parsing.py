@@ -1,7 +1,7 @@
 """The formula language: text to a tree. Nothing here evaluates anything.
 
     formula   term (("+" | "-") term)*
-    term      sign (("*" | "/" | "@" | "·") sign)*
+    term      sign (("*" | "/" | "@" | "·") sign)*; 2(x - y) is 2*(x - y)
     sign      ("-" | "+") sign | power
     power     postfix ("**" exponent)?
     postfix   primary ("[" index, ... "]" | ".T" | "^T")*
@@ -183,10 +183,18 @@ class _Parser:
     def chain(self, known: tuple[str, ...], operand: Callable[[], f.Node]) -> f.Node:
         """Operands with operators between them."""
         operators, operands = "", [operand()]
-        while self.peek() in known:
-            operators += self.take()
+        while self.peek() in known or self.multiplies(operators, operands[-1]):
+            operators += self.take() if self.peek() in known else "*"
             operands.append(operand())
         return f.chain(operators, operands)
+
+    def multiplies(self, operators: str, factor: f.Node) -> bool:
+        """Whether a number stands directly before a parenthesis, 2(x - y): a factor
+        of it, but not in 1/2(x - y) or W @ 2(x - y), which have two meanings."""
+        while isinstance(factor, f.Negative):
+            factor = factor.below[0]
+        behind_number = self.tokens[self.at - 1][0] == "number" and isinstance(factor, f.Number)
+        return self.peek() == "(" and behind_number and operators[-1:] in ("", "*")
 
     def deeper(self) -> None:
         self.depth += 1

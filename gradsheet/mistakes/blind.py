@@ -52,8 +52,9 @@ class Blindness:
     `unseen` change none of the asked numbers. `data` is small whole numbers of
     the same shapes, as lines of a sheet, at which the same questions see all
     but `hidden`; `more` are quantities to ask for as well, with the mistakes
-    that each shows. A sheet over all weights has no data: it sees whatever its
-    quantities can show.
+    that each shows. Where no numbers show more than the sheet's own there is no
+    data. Nor has a sheet over all weights any: it sees whatever its quantities
+    can show.
     """
 
     total: int
@@ -221,8 +222,8 @@ def blindness(sheet: Sheet, session: Session = LIBRARY) -> Blindness:
         points = [*itertools.islice(probes, 1, 1 + GENERIC)]
         view = _look([simulate(point) for point in points], asked)
         return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
-    view = _view(sheet, session)
-    total, hidden = len(view.instances), view.hidden
+    here = _view(sheet, session)
+    total, hidden = len(here.instances), here.hidden
     if not hidden:
         return Blindness(total, hidden)
     budget, draw = Budget(), random.Random(SEED)
@@ -238,6 +239,8 @@ def blindness(sheet: Sheet, session: Session = LIBRARY) -> Blindness:
                 break
     if best is None:
         raise Undecided(f"none of {draws} draws of small whole numbers is off every kink")
+    if best.worth() <= here.worth():  # other numbers change nothing
+        return Blindness(total, hidden, hidden=hidden, more=here.more())
     return Blindness(total, hidden, _as_lines(best.point), best.hidden, best.more())
 
 

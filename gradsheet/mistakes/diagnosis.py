@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gradsheet.claims.history import FEW, History
-from gradsheet.claims.judgement import Cause, Explanation, Judgement
+from gradsheet.claims.judgement import UNSEARCHED, Cause, Explanation, Judgement
 from gradsheet.claims.sheet import Claim
 from gradsheet.mistakes.candidate import HALF, RANKS, SURE, Candidate, Kind, are_sure, winners
 from gradsheet.mistakes.forms import difference, forms, repairs
@@ -30,6 +30,7 @@ from gradsheet.numbers.slips import significant
 from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.point import Point
 
+PER_NUMBER = 40  # operations of explaining a claim, for each number that it gives
 LOOSE = 2  # digits that a number tells less where it is off by rounding
 BEHIND = "the earlier {} is carried on"
 ROUNDED = Explanation("rounding", "rounding on the way", "rounding", "")
@@ -54,14 +55,21 @@ def diagnose(
     y = points.problem.y if isinstance(points, Point) else None
     if y is not None and isinstance(points, Point) and improbable(points.network, y):
         return []
+    causes, is_paid = list[Cause](), False
     try:
-        return _Diagnosis(search(judgements, points, history, further)).causes()
+        points.budget.spend(sum(judgement.claim.numbers for judgement in judgements))
+        searched = search(judgements, points, history, further)
+        causes, is_paid = _Diagnosis(searched).causes(), searched.is_paid
     except OutOfWork:  # what has been explained by now is
-        return []
+        pass
     except Exception as error:  # the verdicts stand all the same
         text = "the search for mistakes failed, which is a fault of gradsheet"
         warnings.warn(f"{text}: {type(error).__name__}: {error}", RuntimeWarning, 2)
         return []
+    for judgement in judgements:
+        if judgement.verdict == "wrong" and judgement.explanations is None and not is_paid:
+            judgement.messages.append(f"the mistake behind it {UNSEARCHED}")
+    return causes
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,7 @@ class _Diagnosis:
 
     def _explain(self, case: _Case) -> None:
         """Give a judgement its explanations, and its cause the judgement."""
+        self.search.point.budget.spend(PER_NUMBER * max(1, case.judgement.claim.numbers))
         best = winners(self._candidates(case))
         judgement = case.judgement
         if best or (self.search.is_complete and id(judgement) in self.statements):

@@ -17,11 +17,11 @@ import numpy as np
 
 from gradsheet.claims.comparison import Comparison, agree_at, truths_at
 from gradsheet.claims.definitions import of_layers
-from gradsheet.claims.following import follow_work
+from gradsheet.claims.following import SLACK, follow_work
 from gradsheet.claims.identity import Everywhere, IdentityComparison
 from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
-from gradsheet.language.evaluate import same_shape
+from gradsheet.language.evaluate import Evaluator, same_shape
 from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.mistakes.layer_values import Carried
 from gradsheet.mistakes.probes import Probes, probes_for
@@ -30,12 +30,20 @@ from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.printed import Printed, Value, as_float, fractions, printed_entries
-from gradsheet.numbers.reasons import NO_ANSWER, EvaluationError, Missing, OutOfWork, Undecided
+from gradsheet.numbers.reasons import (
+    NO_ANSWER,
+    NO_VALUE,
+    EvaluationError,
+    Missing,
+    OutOfWork,
+    Undecided,
+)
 from gradsheet.numbers.session import Session
 from gradsheet.truth.point import Point, point_of
 from manual import Layer
 from manual.activations import Activation, Array
 
+PER_NUMBER = 3  # operations of comparing a number with the truth that is read otherwise
 FIRST = 3  # points that have a first look at an identity
 # Activations that a sheet may have meant where it names none, and those over a whole layer.
 USUAL = tuple(name for name, facts in ACTIVATIONS.items() if facts.usual)
@@ -168,11 +176,11 @@ class Readings:
     def _numbers(self, claim: Claim) -> Iterator[str]:
         if claim.value is None or self.point is None:
             return
+        self.budget.spend(FLOAT_PASS / 4 * len(self._points) + PER_NUMBER * claim.numbers)
         if (turned := _transpose(claim.value)) and Comparison(
             claim.tree, self.point
         ).mismatch_of_value(turned) is None:
             yield "it is read transposed"
-        self.budget.spend(FLOAT_PASS / 4 * len(self._points))
         mine = fractions(claim.value)
         halves = np.array([as_float(p.half) for p in printed_entries(claim.value)])
         for reading, floats in self._points:
@@ -221,7 +229,38 @@ class Readings:
         self.budget.spend(FIRST * (follow_work(quantity, point) + point.formula_work(line)))
 
         def find() -> bool:
+            floats, scale = probes.kept("in floats", lambda: _in_floats(point))
+            if not _may_agree(floats, scale, quantity, line):
+                return False
             few = itertools.islice(probes, FIRST)
             return all(agree_at(point, point, quantity, line) for point in few)
 
         return bool(probes.kept(("first look", quantity, line), find))
+
+
+def _in_floats(point: Point) -> tuple[Carried, float]:
+    """A point in floats, and the largest number on the way there; inf where
+    something is no number."""
+    floats = Carried(point, floats=True)
+    with np.errstate(all="ignore"):
+        largest = [abs(array).max() for array in floats.everything() if array.size]
+    return floats, float(np.nan_to_num(max(largest), nan=np.inf))
+
+
+def _may_agree(floats: Carried, scale: float, quantity: f.Node, line: f.Node) -> bool:
+    """Whether floats leave it open that a formula is a quantity at a point, but
+    for SLACK of the numbers there, of which `scale` is the largest."""
+    evaluator = Evaluator(floats)
+    try:
+        with np.errstate(all="ignore"):
+            for binding, truth in truths_at(floats, quantity):
+                for more in evaluator.bindings(line, quantity.letters):
+                    mine = evaluator.value(line, {**binding, **more})
+                    if not same_shape(mine.shape, truth.shape):
+                        return False
+                    mine, truth = mine.astype(float).ravel(), truth.astype(float).ravel()
+                    if (abs(mine - truth) > SLACK * (abs(mine) + abs(truth) + scale)).any():
+                        return False
+    except NO_VALUE:  # which exact numbers may have
+        return True
+    return True

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from gradsheet.claims.judgement import Explanation
 from gradsheet.language import formula as f
-from gradsheet.language.text import show_index
+from gradsheet.language.text import formula_text, show_index
 from gradsheet.network.network import Network
 
 MAX_SECOND = 600  # pairs of changes that are tried
@@ -107,7 +107,8 @@ class _Edits:
         yield node, path, letters
         inner = letters | {node.letter.name} if isinstance(node, f.Sum) else letters
         below = getattr(node, "operand", None)
-        if isinstance(node, f.Derivative | f.Quantity) or isinstance(below, f.Quantity):
+        named = f.Derivative | f.Quantity
+        if isinstance(node, named) or isinstance(below, named):
             return
         for k, part in enumerate(node.below):
             if path or k not in self.right:
@@ -125,11 +126,16 @@ def _here(node: f.Node, letters: frozenset[str], network: Network) -> Iterator[C
                     words = name + show_index(indices), name + show_index(others)
                     yield Change(other, code, *words, f"the indices of {name}")
             if len(shape) == 2 and not indices:
-                code, hint = "transpose-missing", f"whether {name} is to be turned"
-                yield Change(f.Transpose(node), code, name, f"{name}.T", hint)
-        case f.Transpose(f.Quantity(name, ()) as inner):
-            hint = f"whether {name} is to be turned"
-            yield Change(inner, "transpose-added", f"{name}.T", name, hint)
+                yield _turned(node)
+        case f.Derivative(of, by) if len(_shape(of, network) + _shape(by, network)) == 2:
+            yield _turned(node)
+        case f.Transpose(f.Quantity(_, ()) | f.Derivative() as inner):
+            yield _turned(inner)._replace(
+                line=inner,
+                code="transpose-added",
+                written=formula_text(node),
+                wanted=formula_text(inner),
+            )
         case f.Chain(operators, operands):
             for k in reversed(range(len(operators))):
                 for change in _of_product(*node.operation(k)):
@@ -138,6 +144,18 @@ def _here(node: f.Node, letters: frozenset[str], network: Network) -> Iterator[C
         case f.Call("outer", (left, right)):
             turned, hint = f.Call("outer", (right, left)), "the order of a product"
             yield Change(turned, "order-wrong", "outer(a, b)", "outer(b, a)", hint)
+
+
+def _shape(node: f.Quantity, network: Network) -> tuple[int, ...]:
+    """The shape of a name behind its indices."""
+    return network.shapes.get(network.canonical(node.name), ())[len(node.indices) :]
+
+
+def _turned(node: f.Node) -> Change:
+    """A matrix with its transpose in its place."""
+    name, turned = formula_text(node), f.Transpose(node)
+    hint = f"whether {name} is to be turned"
+    return Change(turned, "transpose-missing", name, formula_text(turned), hint)
 
 
 def _of_product(left: f.Node, operator: str, right: f.Node) -> Iterator[Change]:

@@ -140,6 +140,7 @@ class Search:
     hypotheses: list[Hypothesis] = field(default_factory=list)
     tried: dict[int, int] = field(default_factory=dict)  # combinations of so many mistakes
     is_complete: bool = True  # whether all combinations could be paid for
+    is_paid: bool = True  # whether the search came to its end
     _confirmed: dict[Any, bool] = field(default_factory=dict)
     # The simulations that were paid for.
     _paid: set[tuple[int, tuple[int, ...] | None]] = field(default_factory=set)
@@ -158,7 +159,7 @@ class Search:
                 self.right = [statement for statement in right if statement.tree not in asked]
                 self._search()
         except OutOfWork:
-            self.is_complete = False
+            self.is_complete = self.is_paid = False
 
     # What is claimed
 

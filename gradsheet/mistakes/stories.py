@@ -50,11 +50,13 @@ class Stories:
             if h.explains in digits and self._tells(h.chosen, digits[h.explains])
         ]
 
-        def worth(h: Hypothesis) -> tuple[float, int, int]:
-            return len(h.explains & left) - len(h.chosen) - h.spoils / 2, -h.spoils, -len(h.chosen)
-
         while pool:
-            best = max(pool, key=worth)
+            new = {explains: len(explains & left) for explains in {h.explains for h in pool}}
+            worth = [
+                (new[h.explains] - len(h.chosen) - h.spoils / 2, -h.spoils, -len(h.chosen))
+                for h in pool
+            ]
+            best = pool[worth.index(max(worth))]
             if not self._is_story(best.explains & left):
                 break
             pool.remove(best)

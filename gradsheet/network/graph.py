@@ -178,7 +178,8 @@ class _Order:
                     raise _refused(
                         mine[0],
                         f"{ready.name} has a base and no step before it: write {ready.name}[t-1] "
-                        "in its formula",
+                        f"in its formula, or, where it is no recurrence, {ready.name} = "
+                        "concat([a], b), its first entry and the others",
                     )
                 yield Block((ready,))
                 members = [ready]

@@ -30,7 +30,15 @@ from gradsheet.language.evaluate import (
     row_words,
 )
 from gradsheet.language.text import show_index
-from gradsheet.network.graph import Block, Definition, Graph, OwnFunction, Shape, in_definition
+from gradsheet.network.graph import (
+    Block,
+    Definition,
+    Graph,
+    OwnFunction,
+    Shape,
+    in_definition,
+    names_in,
+)
 from gradsheet.network.ranges import Range, Ranges
 from gradsheet.numbers.printed import printed
 from gradsheet.numbers.reasons import EvaluationError, NotRead, OutOfWork
@@ -621,18 +629,39 @@ class _Lowering:
                 found[ranges[letter][1]] = definition
             except NotRead:
                 continue
+        found = found or self._read_below(block)
         if not found:
             first = block.definitions[0]
             letter = first.axes[block.axis]
             message = (
                 f"nothing says how far {letter} runs: some formula of the recurrence has to index "
-                f"an axis of what is given with it, as in x[{letter}]"
+                f"an axis of what is given with it, as in x[{letter}], or one below that takes "
+                f"{first.name}[{letter}]"
             )
             raise in_definition(first, NotRead(message))
         if len(found) > 1:
             several = " and ".join(f"{n} in {d.name}" for n, d in found.items())
             raise EvaluationError(f"a recurrence runs over axes of different size: {several}")
         return range(1, next(iter(found)) + 1)
+
+    def _read_below(self, block: Block) -> dict[int, Definition]:
+        """How many steps of a recurrence the definitions further down take: as
+        many as an axis of what is known has, beside which a step stands there."""
+        found: dict[int, Definition] = {}
+        for definition in self.graph.definitions:
+            if definition in block.definitions:
+                continue
+            letters, ends = set[str](), list[tuple[str, int]]()
+            for part in names_in(definition.formula):
+                name = self.aliases.get(part.name, part.name)
+                alone = {k: i.name for k, i in enumerate(part.indices) if isinstance(i, f.Letter)}
+                if name in self.unfinished:
+                    letters |= {letter for k, letter in alone.items() if k == block.axis}
+                elif name in self.places:
+                    shape = self.shape_of(f.Quantity(name))
+                    ends += ((letter, shape[k]) for k, letter in alone.items() if k < len(shape))
+            found |= {size: definition for letter, size in ends if letter in letters}
+        return found
 
     def _shapes_of(self, block: Block, steps: range) -> dict[str, Shape]:
         """The shapes of the steps, for bases that are numbers and take them."""

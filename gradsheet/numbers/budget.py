@@ -1,12 +1,15 @@
 """What arithmetic costs, and the budget of a sheet that pays for it."""
 
+import contextlib
 import math
 import time
+from collections.abc import Iterator
 
 from gradsheet.numbers.reasons import OutOfWork
 
 MAX_OPERATIONS = 500_000  # of what a sheet asks, counted beforehand
 MAX_FURTHER = 150_000  # at least, to find out how what is not true came about
+FOR_VERDICTS = 100_000  # of these, that looking for earlier wrong claims leaves
 # Of the processor's time: the last line of defence, which no sheet should ever come to.
 MAX_SECONDS = 60.0
 ENCLOSED, CURVED, FLOATS = 3, 50, 500
@@ -46,6 +49,16 @@ class Budget:
             )
         self.left -= operations
         self.spent += operations
+
+    @contextlib.contextmanager
+    def keeping(self, operations: float) -> Iterator[None]:
+        """Leave so many operations, as far as there are so many, for what comes behind."""
+        kept = min(self.left, operations)
+        self.left -= kept
+        try:
+            yield
+        finally:
+            self.left += kept
 
     def check(self) -> None:
         """Raise OutOfWork where the time is over."""

@@ -24,14 +24,15 @@ itself it may be 0 for whole patterns of them; where that matters, at a jump, -z
 has a bit of its own.
 
 What is not seen: squares that nobody squared, signs that no product or sum
-shows. Then what is equal is not shown to be.
+shows, and sides that do not go together, which `sides` sees. Then what is equal
+is not shown to be.
 """
 
 import functools
 import itertools
 import operator
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -57,19 +58,23 @@ class FormalField:
     """The letters and symbols of formal numbers."""
 
     digits = DIGITS
+    max_expanded = MAX_EXPANDED
 
     def __init__(self, terms: int = TERMS):
         self.marks, self.terms = Marks(), terms
         self._secret = random.SystemRandom()
         self._symbols: list[Formal] = []
+        self._arguments: list[Mark | None] = []  # what is positive by them
         self._products: dict[Symbols, Formal] = {NONE: self.fraction(Fraction(1))}
         # The bit of a kink by its argument, and whether that is of its sign.
         self._bits: dict[Mark, tuple[int, bool]] = {}
         self._jumps: dict[int, int] = {}  # the bits of -z that are not 1 - s
         self._squared: dict[Mark, Formal] = {}  # what was squared, by its square
         self._roots: dict[Mark, Formal | Branched] = {}
+        self._rooted: list[Mark] = []  # those that are no multiples of each other
         self._logs: dict[Mark, Share] = {}  # of what is not known to be positive
         self.divisors: dict[Mark, None] = {}  # the positive ones
+        self._powers: dict[Mark, int] = {}
         self._unknown: dict[Any, Formal] = {}
         self.one = Formal(self, 1, plain=False)  # times what is not known to be positive
 
@@ -85,10 +90,12 @@ class FormalField:
 
     def letter(self, *, positive: bool = False) -> "Formal":
         """Something that may be any number, or any positive one."""
-        if positive:  # a square, of which the root is known
-            root = Formal(self, self._random(), sign=1)
-            return root * root
-        return Formal(self, self._random())
+        if not positive:
+            return Formal(self, self._random())
+        root = Formal(self, self._random(), sign=1)  # a square, of which the root is known
+        letter = Formal(self, self.marks.raised(root.mark, 2), sign=1)
+        self._note_root(letter.mark, root)
+        return letter
 
     def _random(self) -> Mark:
         return self._secret.randrange(1, self.marks.prime)
@@ -99,11 +106,33 @@ class FormalField:
             self._unknown[of] = Formal(self, self._random(), plain=False, sign=sign)
         return self._unknown[of]
 
+    def power_at(self, m: Mark, power: int | None) -> int:
+        """The exponent of g in exp of a number: that of a product is the product
+        of theirs, so that exp(a (b + c)) is exp(a b) exp(a c); of the same mark
+        it is the same, for sqrt(a) sqrt(a) is a."""
+        if not isinstance(m, int):  # which takes long to look up
+            return self.marks.power(m) if power is None else power
+        if m not in self._powers:
+            power = self.marks.power(m) if power is None else power
+            self._powers |= {m: power, -m % self.marks.prime: -power % self.marks.order}
+        return self._powers[m]
+
     # Symbols
 
-    def _symbol(self) -> int:
+    def _symbol(self, argument: Mark | None = None) -> int:
+        """One more symbol, for the sign of a number that is 0 for few values;
+        None of one that may be 0 on a side of other symbols."""
         self._symbols.append(Formal(self, self._random(), plain=False))
+        self._arguments.append(argument)
         return len(self._symbols) - 1
+
+    def patterns(self, symbols: Sequence[Symbols]) -> Iterable[tuple[bool, ...]]:
+        """The sides of some symbols that go together: all of them, as far as is known here."""
+        return itertools.product((True, False), repeat=len(symbols))
+
+    def is_zero(self, z: Number) -> bool:
+        """Whether a number is 0 on all sides, as far as the laws of its symbols show it."""
+        return bool(z.flat.mark == 0)
 
     def product_of(self, symbols: Symbols) -> "Formal":
         """The product of some symbols, their laws forgotten."""
@@ -130,7 +159,10 @@ class FormalField:
         if not z.mark or z.sign:
             return Fraction(int(z.mark != 0 and z.sign > 0))
         if z.mark not in self._bits:
-            self._bits[z.mark] = self._known_bit(z.mark) or (self._symbol(), True)
+            self._bits[z.mark] = self._known_bit(z.mark) or (
+                self._symbol(z.mark if z.plain else None),
+                True,
+            )
             k, is_same = self._bits[z.mark]
             self._bits[self.marks.reduced(-z.mark)] = k, not is_same
         k, is_same = self._bits[z.mark]
@@ -180,18 +212,27 @@ class FormalField:
         if z.mark not in self._roots:
             if z.mark in self._squared:
                 return self.absolute(self._squared[z.mark])
-            for n, factor in [*self._squared.items()][:MAX_DIVISORS]:
-                rest = self.marks.reduced(z.mark * self.marks.raised(n, -1))
-                if rest in self._squared or rest in self._roots:
-                    return self.absolute(factor) * self.root(Formal(self, rest))
+            for n in [*self._squared, *self._rooted][:MAX_DIVISORS]:
+                quotient = self.marks.reduced(z.mark * self.marks.raised(n, -1))
+                if quotient in self._squared or quotient in self._roots:
+                    return self.root(Formal(self, quotient)) * self.root(Formal(self, n))
+                product = self.marks.reduced(z.mark * n)
+                if product in self._squared or product in self._roots:
+                    return self.root(Formal(self, product)) / self.root(Formal(self, n))
             mark = self.marks.root(z.mark, Fraction(1, 2))
             if mark is None:
                 return self.secret(("root", z.mark), z.sign)
-            sign, root = (0, 1 << self._symbol()), Formal(self, mark, plain=z.plain)
-            for times in MULTIPLES:
-                m = self.marks.reduced(z.mark * self.marks.of(times * times))
-                self._roots[m] = Branched(self, {sign: root * times})
+            argument = mark if z.plain else None
+            sign, root = (0, 1 << self._symbol(argument)), Formal(self, mark, plain=z.plain)
+            self._note_root(z.mark, Branched(self, {sign: root}))
         return self._roots[z.mark]
+
+    def _note_root(self, m: Mark, root: "Formal | Branched") -> None:
+        """Take note of the positive root of a number, and of some multiples."""
+        self._rooted.append(m)
+        for times in MULTIPLES:
+            multiple = self.marks.reduced(m * self.marks.of(times * times))
+            self._roots[multiple] = root * times
 
     def log(self, z: "Formal") -> "Formal":
         """The logarithm of a number that is not known to be negative.
@@ -199,6 +240,9 @@ class FormalField:
         That of a product is the sum only for positive factors: of others a
         logarithm just knows that it is itself.
         """
+        root = self._squared.get(z.mark)
+        if root is not None and root.sign:
+            return 2 * self.log(root * root.sign)
         if z.sign > 0:
             share = self.marks.log(z.mark)
         elif (share := self._log_of_quotient(z.mark)) is None:
@@ -268,7 +312,7 @@ class Formal:
             if self.exact is not None:
                 self._power = marks.power_of(self.exact)
             else:
-                self._power = marks.power(self.mark)
+                self._power = self.field.power_at(self.mark, None)
         return self._power
 
     @property
@@ -325,6 +369,9 @@ class Formal:
         mark = self.mark * that.mark
         mark = mark % field.marks.prime if type(mark) is int else field.marks.reduced(mark)
         product = Formal(field, mark, plain=self.plain and that.plain, sign=self.sign * that.sign)
+        if not (self.logs or that.logs):
+            power = self.power_mark * that.power_mark % field.marks.order
+            product._power = field.power_at(mark, power)
         for one, two in ((self, that), (that, self)):
             if one.exact is not None:  # a multiple
                 product._power = one.power_mark * two.power_mark % field.marks.order
@@ -344,8 +391,11 @@ class Formal:
             raise ZeroDivisionError
         if self.sign > 0:
             self.field.divisors[self.mark] = None
-        inverse = self.field.marks.raised(self.mark, -1)
-        return Formal(self.field, inverse, plain=self.plain, sign=self.sign)
+        marks, power = self.field.marks, None
+        inverse = marks.raised(self.mark, -1)
+        if not self.logs and self.power_mark:
+            power = self.field.power_at(inverse, pow(self.power_mark, -1, marks.order))
+        return Formal(self.field, inverse, plain=self.plain, sign=self.sign, power=power)
 
     def __truediv__(self, other: Any) -> "Formal":
         return NotImplemented if (that := self._like(other)) is None else self * that.reciprocal()
@@ -512,16 +562,17 @@ class Branched:
 
     __rmul__ = __mul__
 
-    def _through(self, function: Callable[[Any], Number]) -> Number:
+    def through(self, function: Callable[[Any], Number]) -> Number:
         """A function of it: on either side of a few symbols, or all of them forgotten."""
         bits, signs = 0, 0
         for more, further in self.terms:
             bits, signs = bits | more, signs | further
         symbols = [(1 << k, 0) for k in _digits(bits)] + [(0, 1 << k) for k in _digits(signs)]
-        if len(symbols) > MAX_EXPANDED:
+        few = len(symbols) <= self.field.max_expanded
+        if not (few and (patterns := [*self.field.patterns(symbols)])):
             return function(self.flat)
         total: Number = Fraction(0)
-        for sides in itertools.product((True, False), repeat=len(symbols)):
+        for sides in patterns:
             value: Number = self
             share = self.field(1)
             for symbol, side in zip(symbols, sides, strict=True):
@@ -530,11 +581,17 @@ class Branched:
                     share = share * (that if side else 1 - that)
                 else:
                     share = share * (1 + (that if side else -that)) * Fraction(1, 2)
-                value = value._at(symbol, side) if isinstance(value, Branched) else value
+                value = value.at(symbol, side) if isinstance(value, Branched) else value
             total = total + function(value) * share
         return total
 
-    def _at(self, symbol: Symbols, side: bool) -> "Formal | Branched":
+    @property
+    def first_symbol(self) -> Symbols:
+        """One of its symbols."""
+        bits, signs = next(symbols for symbols in self.terms if symbols != NONE)
+        return (bits & -bits, 0) if bits else (0, signs & -signs)
+
+    def at(self, symbol: Symbols, side: bool) -> "Formal | Branched":
         """The number with one symbol on one side."""
         bit, sign = symbol
         terms = []
@@ -555,7 +612,7 @@ class Branched:
 
     def reciprocal(self) -> Number:
         """1 over it."""
-        return self._through(lambda z: 1 / z)
+        return self.through(lambda z: 1 / z)
 
     def __pow__(self, exponent: int) -> Number:
         return _power(self, exponent)
@@ -566,7 +623,7 @@ class Branched:
     def __eq__(self, other: object) -> bool:
         if self._terms_of(other) is None:
             return NotImplemented
-        return bool((self - other).flat.mark == 0)
+        return self.field.is_zero(self - other)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -576,29 +633,29 @@ class Branched:
 
     def exp(self) -> Number:
         """The exponential."""
-        return self._through(lambda z: z.exp())
+        return self.through(lambda z: z.exp())
 
     def log(self) -> Number:
         """The natural logarithm."""
-        return self._through(lambda z: z.log())
+        return self.through(lambda z: z.log())
 
     def sqrt(self) -> Number:
         """The square root."""
-        return self._through(lambda z: z.sqrt())
+        return self.through(lambda z: z.sqrt())
 
     def power(self, exponent: Fraction) -> Number:
         """A power, of a number that is not negative where the exponent is not whole."""
         if exponent.denominator == 1:
             return self ** int(exponent)
-        return self._through(lambda z: z.power(exponent))
+        return self.through(lambda z: z.power(exponent))
 
     def sin(self) -> Number:
         """The sine."""
-        return self._through(lambda z: z.sin())
+        return self.through(lambda z: z.sin())
 
     def cos(self) -> Number:
         """The cosine."""
-        return self._through(lambda z: z.cos())
+        return self.through(lambda z: z.cos())
 
 
 def _digits(binary: int) -> Iterable[int]:

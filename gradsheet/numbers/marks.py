@@ -50,6 +50,7 @@ from flint import fmpz, fq_default, fq_default_ctx
 # Exponentials and logarithms that are kept in one arithmetic; further ones prove less.
 MAX_MARKS = 4_000
 MAX_TRIPLES = 100  # of them up to which a logarithm is looked for as that of a product of three
+MAX_FOURS = 40  # of four
 MAX_SEARCH = 400  # and of two
 MAX_POWER = 4  # log(m^4) is known to be 4 log(m)
 MAX_DIVISORS = 100  # numbers that are looked for as factors of one whose root is taken
@@ -99,7 +100,7 @@ def _roots_of_unity(prime: int) -> list[fq_default]:
 Mark = int | fq_default
 
 
-def _coordinates(mark: Mark) -> list[int]:
+def coordinates(mark: Mark) -> list[int]:
     """By what marks are sorted, and told from minus themselves."""
     return [mark] if isinstance(mark, int) else [*map(int, mark.to_list())]
 
@@ -169,11 +170,11 @@ class Marks:
     def power(self, mark: Mark) -> int:
         """That of a number that is neither a fraction nor a sum of what is
         known: secret, and odd in its mark."""
-        minus, coordinates = self.reduced(-mark), _coordinates(mark)
-        if _coordinates(minus) < coordinates:
+        minus = self.reduced(-mark)
+        if coordinates(minus) < coordinates(mark):
             return -self.power(minus) % self.order
         number = 0
-        for coordinate in coordinates:
+        for coordinate in coordinates(mark):
             number = number * self._key + coordinate
         return number**3 * self._key % self.prime % self.order
 
@@ -184,7 +185,7 @@ class Marks:
         both = dict(one)
         for m, times in other:
             both[m] = both.get(m, Fraction(0)) + times
-        order = sorted(both, key=_coordinates)
+        order = sorted(both, key=coordinates)
         return tuple((m, both[m]) for m in order if both[m])
 
     def _pair(self, share: Share, m: Mark) -> None:
@@ -368,17 +369,26 @@ class Marks:
             n, times = self._powers[m]
             return self._sum(*[self._log[n]] * times)
         # What flint's elements are hashed by takes longer than all the rest.
-        logs = {_key(n): share for n, share in self._log.items()}
+        logs = {key_of(n): share for n, share in self._log.items()}
         inverses = [(share, self._inverses[n]) for n, share in self._log.items()]
         backs = [(share, self.reduced(m * inverse)) for share, inverse in inverses]
         for share, rest in backs:
-            if other := logs.get(_key(rest)):
+            if other := logs.get(key_of(rest)):
                 return self._sum(share, other)
         if len(logs) <= MAX_TRIPLES:
             for k, (share, part) in enumerate(backs):
                 for second, inverse in inverses[k + 1 :]:
-                    if third := logs.get(_key(self.reduced(part * inverse))):
+                    if third := logs.get(key_of(self.reduced(part * inverse))):
                         return self._sum(share, second, third)
+        if len(logs) <= MAX_FOURS:
+            pairs = {
+                key_of(self.reduced(n * o)): (share, other)
+                for (n, share), (o, other) in itertools.combinations(self._log.items(), 2)
+            }
+            for k, (share, part) in enumerate(backs):
+                for second, inverse in inverses[k + 1 :]:
+                    if others := pairs.get(key_of(self.reduced(part * inverse))):
+                        return self._sum(share, second, *others)
         return None
 
     def _sum(self, *shares: Share) -> Share:
@@ -387,7 +397,7 @@ class Marks:
         return Share(self.reduced(sum(marks)), sum(powers) % self.order, together)
 
 
-def _key(mark: Mark) -> Any:
+def key_of(mark: Mark) -> Any:
     """What tells a mark from others, as a key of a dictionary."""
     return mark if isinstance(mark, int) else tuple(mark.to_list())
 

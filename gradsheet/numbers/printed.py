@@ -58,6 +58,11 @@ class Printed:
         """The least and the largest number with these digits."""
         return self.value - self.half, self.value + self.half
 
+    @cached_property
+    def digits(self) -> str:
+        """The digits printed, from the first that is not 0."""
+        return significant_digits(self.text)
+
     def agrees(self, truth: Any) -> bool:
         """Whether `truth`, a Fraction or Real, has exactly the digits printed:
         rounds to them, from half either way."""
@@ -71,8 +76,7 @@ class Printed:
     def is_cut(self, truth: Any) -> bool:
         """Whether it is the truth with its further digits cut off, of at least
         three digits, the last of them not 0."""
-        digits = significant_digits(self.text)
-        if self.places is None or len(digits) < LEAST_CUT or digits.endswith("0"):
+        if self.places is None or len(self.digits) < LEAST_CUT or self.digits.endswith("0"):
             return False
         if (self.value < 0) != bool(truth < 0):
             return False
@@ -234,7 +238,7 @@ def _each(
     digits as it should have."""
     values = np.ravel(truth)
     if len(claimed) == len(values):
-        digits = (max(1, len(significant_digits(p.text))) + MORE_DIGITS for p in claimed)
+        digits = (max(1, len(p.digits)) + MORE_DIGITS for p in claimed)
         texts = list(map(text_of, values, claimed, digits))
     else:
         texts = [text_of(value, None, USUAL_DIGITS) for value in values]

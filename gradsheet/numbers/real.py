@@ -77,7 +77,7 @@ def too_large() -> Exception:
 class Real:
     """A number of an `Arithmetic`: exact, or in a ball; the mark is None where none is known."""
 
-    __slots__ = ("_ball", "_logs", "_mark", "_power", "exact", "home")
+    __slots__ = ("_ball", "_ends", "_logs", "_mark", "_power", "exact", "home")
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class Real:
     ):
         self.home, self.exact, self._ball = home, exact, ball
         self._mark, self._power, self._logs = mark, power, logs
+        self._ends: tuple[Decimal, Decimal] | None = None
 
     def _exactly(self, value: Fraction) -> "Real":
         """A fraction, enclosed where it is too long to be kept."""
@@ -124,8 +125,10 @@ class Real:
         return self._ball
 
     def bounds(self) -> tuple[Decimal, Decimal]:
-        """The ends of the enclosure, rounded outwards, as they are printed."""
-        return ends(self.ball, self.home.digits + MORE_DIGITS)
+        """The ends of the enclosure, rounded outwards, as they are printed, found once."""
+        if self._ends is None:
+            self._ends = ends(self.ball, self.home.digits + MORE_DIGITS)
+        return self._ends
 
     def _like(self, other: Any) -> "Real | None":
         if isinstance(other, Real):

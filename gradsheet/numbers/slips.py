@@ -11,14 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradsheet.numbers.printed import (
-    MAX_DIGITS,
-    Printed,
-    Value,
-    place_text,
-    printed_entries,
-    significant_digits,
-)
+from gradsheet.numbers.printed import MAX_DIGITS, Printed, Value, place_text, printed_entries
 from manual.activations import Array
 
 ENOUGH = 4  # digits of a number in which a single wrong one is told from chance
@@ -54,7 +47,7 @@ def _scaled(value: Any, places: int) -> Fraction:
 def significant(printed: Printed) -> int:
     """How many digits a number claims, by which chance is judged; of 0 and of a
     single digit one."""
-    return max(1, len(significant_digits(printed.text)))
+    return max(1, len(printed.digits))
 
 
 def slips(printed: Printed, meant: Any) -> Iterator[Slip]:

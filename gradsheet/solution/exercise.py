@@ -35,6 +35,7 @@ from gradsheet.network.problem import Problem
 from gradsheet.solution.filling import fill
 from manual import Layer
 from manual.activations import Activation, Array, activate, split
+from manual.losses import ALSO_CALLED
 
 MAX_WIDTH, MAX_LAYERS, MAX_EXAMPLES = 8, 6, 8  # what a person works through by hand
 SLOPE = Fraction(1, 2)  # of a leaky_relu that is named without one: its halves are readable
@@ -119,7 +120,8 @@ class Outline:
 
     def _check_loss(self) -> None:
         if self.loss not in LOSSES:
-            raise ExerciseError(f"unknown loss {self.loss!r}: {_hint(self.loss, LOSSES)}")
+            hint = _hint(ALSO_CALLED.get(self.loss.lower(), self.loss), LOSSES)
+            raise ExerciseError(f"unknown loss {self.loss!r}: {hint}")
         last, end = split(self.activations[-1])[0], LOSSES[self.loss].behind
         if end not in ("", last):
             expected = f"expected {end} on the last layer: the loss takes logarithms"
@@ -171,19 +173,20 @@ class Exercise:
     key: str
 
 
-def exercise(outline: Outline, seed: int | str) -> Exercise:
+def exercise(outline: Outline, seed: int | str, source: str = "") -> Exercise:
     """Set an exercise of this kind; the same seed gives the same one on every machine.
 
         fresh = exercise(Outline((2, 3, 1), ("relu", "identity")), seed=7)
         Path("exercise.toml").write_text(fresh.problem)
 
-    The title changes nothing else. Raises ExerciseError where none is found.
+    The title and the source, where the sheets come from, change nothing else.
+    Raises ExerciseError where none is found.
     """
-    return _search(outline, seed).titled(outline.title or TITLE)
+    return _search(outline, seed).titled(outline.title or TITLE, source)
 
 
 def class_list(
-    outline: Outline, names: Sequence[str], seed: int | str
+    outline: Outline, names: Sequence[str], seed: int | str, source: str = ""
 ) -> Iterator[tuple[str, Exercise]]:
     """Set an exercise for every name, no two alike, each with a stem for its file.
 
@@ -206,19 +209,36 @@ def class_list(
                 f"only {len(given)} different exercises of this kind were found: use wider layers"
             )
         given.add(numbers)
-        yield stem, draft.titled(f"{outline.title or TITLE}: {name}")
+        yield stem, draft.titled(f"{outline.title or TITLE}: {name}", source)
 
 
 def stems(names: Sequence[str]) -> list[str]:
-    """Make a stem of a file for every name, no two alike: Ada and Ada are ada and ada-2."""
-    taken = dict[str, None]()
-    for name in names:
-        # Small letters, since some file systems do not tell them from capitals.
-        ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-        stem = re.sub(r"[^a-z0-9]+", "-", ascii_only)[:60].strip("-") or "student"
+    """Make a stem of a file for every name, no two alike: Ada and Ada are ada and ada-2.
+
+    Names in any other order have the same stems.
+    """
+    taken = dict[str, int]()
+    for place in sorted(range(len(names)), key=names.__getitem__):
+        stem = _stem(names[place])
         numbered = (f"{stem}-{number}" for number in itertools.count(2))
-        taken[next(s for s in itertools.chain([stem], numbered) if s not in taken)] = None
-    return list(taken)
+        taken[next(s for s in itertools.chain([stem], numbered) if s not in taken)] = place
+    return sorted(taken, key=taken.__getitem__)
+
+
+def _stem(name: str) -> str:
+    """A name as that of a file: its letters of any script, without accents where
+    plain ones are left, and a hyphen for all that may mean something in a path.
+    """
+    letters = list[str]()
+    # Small letters, since some file systems do not tell them from capitals.
+    for letter in unicodedata.normalize("NFC", name.lower()):
+        plain = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+        letters += plain or letter
+    kinds = [unicodedata.category(letter)[0] for letter in letters]
+    kept = [a if kind in "LMN" else "-" for a, kind in zip(letters, kinds, strict=True)]
+    stem = re.sub("-+", "-", "".join(kept)).strip("-")[:60]
+    # A file name has at most 255 bytes; so much is left for its ending and a number.
+    return stem.encode()[:180].decode(errors="ignore").strip("-") or "student"
 
 
 @dataclass(frozen=True)
@@ -228,17 +248,19 @@ class _Draft:
     sheet: Sheet
     answers: str
 
-    def titled(self, title: str) -> Exercise:
+    def titled(self, title: str, source: str) -> Exercise:
         network = self.sheet.network
-        how = "whole numbers exactly" if network.rational else "decimals with four digits or more"
+        exactly = "numbers exactly, as 6, 4.5 or '9/2' with its quotes"
+        how = exactly if network.rational else "decimals with four digits or more"
         note = (
             "W has a row for every unit and a column for every input; a layer without activation "
             "has h = z. z1 is what layer 1 has before its activation, h1 behind it, yhat the "
             "output, L the loss; dL/dz1 is the gradient by z1. Write `value = ...` under each "
-            f"quantity, {how}, vectors as [1, -2] and matrices as [[1, 2], [3, 4]]. Then run "
-            "`gradsheet` on this file; a question that stays open is to be taken out."
+            f"quantity, {how}, vectors as [1, -2] and matrices as [[1, 2], [3, 4]]. What you "
+            "leave out is an open question, and the rest is judged: `gradsheet --hint` on this "
+            "file says what is right and where to look again."
         )
-        top = head(self.sheet, title, note)
+        top = head(self.sheet, title, note, source)
         return Exercise(top + _questions(network), top + self.answers)
 
 

@@ -38,8 +38,10 @@ def fill(text: str, path: str = "-", session: Session = LIBRARY) -> str:
     """
     sheet = read(text, path, session)
     if not sheet.has_numbers:
-        solved = ", which `gradsheet solve` writes" if sheet.own is None else ""
-        raise SheetError(f"the sheet has no numbers: its answers are formulas{solved}")
+        way_out = "write yours as the working of each claim, and `gradsheet` judges them"
+        if sheet.own is None:
+            way_out = "`gradsheet solve` writes them"
+        raise SheetError(f"the sheet has no numbers, its answers are formulas: {way_out}")
     asked = [number for number, claim in enumerate(sheet.claims) if claim.is_open]
     if not asked:
         return text

@@ -14,7 +14,7 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from operator import methodcaller
 from typing import Any
 
@@ -29,6 +29,7 @@ from gradsheet.truth.decompositions import cholesky, lu, of_each
 from manual.activations import Array
 
 MAX_PROGRAMS = 64  # of JAX's that a session has
+MOST_STEPS = 1000  # of a loop that was changed, and may have no end
 
 Arrays = Sequence[Array]
 Function = Callable[..., Any]  # of one number, or of two
@@ -45,9 +46,11 @@ class UnknownOperation(NotImplementedError):
 
 class Numbers(ABC):
     """The numbers that a program is carried out on. `changes` are what is done
-    to the results of single equations, by their ids, of their inputs, too."""
+    to the results of single equations, by their ids, of their inputs, too; `path`
+    is the equation that is carried out, those that call it in front."""
 
     changes: Mapping[int, Callable[[Arrays, list[Array]], list[Array]]] = {}
+    path: tuple[Any, ...] = ()
 
     @abstractmethod
     def exact(self, array: Array) -> Array:
@@ -147,7 +150,9 @@ def run_exactly(closed: Any, arguments: Arrays, numbers: Numbers) -> list[Array]
     def read(variable: Any) -> Any:
         return _given(variable.val, numbers) if hasattr(variable, "val") else values[variable]
 
+    outer = numbers.path
     for equation in jaxpr.eqns:
+        numbers.path = (*outer, equation)
         inputs = [read(variable) for variable in equation.invars]
         result = carried_out(equation.primitive, inputs, equation.params, numbers)
         outputs = result if isinstance(result, list) else [result]
@@ -156,6 +161,7 @@ def run_exactly(closed: Any, arguments: Arrays, numbers: Numbers) -> list[Array]
             arrays = [np.asarray(a, b.dtype) for a, b in zip(changed, outputs, strict=True)]
             outputs = [numbers.changed(a) for a in arrays]
         values.update(zip(equation.outvars, outputs, strict=True))
+    numbers.path = outer
     return [read(variable) for variable in jaxpr.outvars]
 
 
@@ -278,6 +284,11 @@ def _of_order(name: str, inputs: Arrays, params: Any, numbers: Numbers) -> Any:
             return p.sorted_by(ranks[: params["num_keys"]], inputs, params["dimension"])
         case "top_k":
             return p.top_k(a, numbers.ranks(a), **params)
+        case "scatter-max" | "scatter-min" | "scatter_max" | "scatter_min":
+            places, updates = inputs[1:]
+            both = np.concatenate([a.reshape(-1), updates.reshape(-1)])
+            best = np.maximum if name.endswith("max") else np.minimum
+            return p.scatter_extreme(a, places, updates, numbers.ranks(both), best, **params)
         case "select_and_scatter_add":
             return p.select_and_scatter_add(a, inputs[1], numbers.ranks(inputs[1]), **params)
         case "select_and_gather_add":
@@ -316,8 +327,17 @@ def _scan(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
 def _while(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
     of_test, of_body = params["cond_nconsts"], params["body_nconsts"]
     test, body, values = inputs[:of_test], inputs[of_test:][:of_body], inputs[of_test + of_body :]
-    while run_exactly(params["cond_jaxpr"], [*test, *values], numbers)[0]:
-        values = run_exactly(params["body_jaxpr"], [*body, *values], numbers)
+    steps = range(MOST_STEPS) if numbers.changes else itertools.count()
+    for _ in steps:
+        goes_on = run_exactly(params["cond_jaxpr"], [*test, *values], numbers)[0]
+        if not goes_on.any():
+            break
+        after = run_exactly(params["body_jaxpr"], [*body, *values], numbers)
+        if goes_on.ndim:  # of several at once some may have come to an end
+            shapes = [(*goes_on.shape, *[1] * (a.ndim - goes_on.ndim)) for a in after]
+            pairs = zip(shapes, after, values, strict=True)
+            after = [np.where(goes_on.reshape(shape), new, old) for shape, new, old in pairs]
+        values = after
     return list(values)
 
 
@@ -341,6 +361,13 @@ def _expanded(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
     return run_exactly(jax.make_jaxpr(params["_prim"].expand)(*given), inputs, numbers)
 
 
+def _cumulative_logsumexp(inputs: Arrays, params: Any, numbers: Numbers) -> list[Array]:
+    """By the sums of pairs of which JAX makes its derivative."""
+    a = jax.ShapeDtypeStruct(inputs[0].shape, np.float64)  # type: ignore[no-untyped-call]
+    program = jax.make_jaxpr(partial(jax.lax.associative_scan, jnp.logaddexp, **params))(a)
+    return run_exactly(program, inputs, numbers)
+
+
 def _type_of(a: Array, numbers: Numbers) -> Any:
     return np.float64 if numbers.holds(a) else a.dtype
 
@@ -351,4 +378,5 @@ _CONTROL = {
     "while": _while,
     "cond": _cond,
     "custom_linear_solve": _linear_solve,
+    "cumlogsumexp": _cumulative_logsumexp,
 }

@@ -29,6 +29,11 @@ from manual.activations import Array
 Index = tuple[int, ...]
 
 
+def _at_step(axis: int, number: int) -> Any:
+    """The place of a step of a recurrence among all its steps."""
+    return *[slice(None)] * axis, number - 1, ...
+
+
 class FormulaWalk:
     """The values of a network after a nudge to one entry of a name, or without.
 
@@ -210,17 +215,24 @@ class FormulaWalk:
                     return
 
     def _based(self, base: Definition, axis: int) -> None:
-        """Evaluate a base of a recurrence."""
+        """Evaluate a base of a recurrence: what comes before its first step, or,
+        numbered from 1, a step itself."""
         number = base.axes[axis]
+        assert isinstance(number, int)
         name = f"{base.name}[{number}]"
         shape, slot = self.network.node_shapes[name], self.network.places[name].slot
-        if self.base is not None and (slot == self._nudged_slot or not self._reaches(slot)):
-            self._values[name] = self._moved(name, self.base.node(name))
-            return
-        array = np.broadcast_to(self._entire(base, {}), shape)
-        if isinstance(number, int) and number >= 1:
+        is_kept = self.base is not None and (slot == self._nudged_slot or not self._reaches(slot))
+        if number >= 1:
+            if is_kept:
+                array = self._before(base.name, axis, number)
+            else:
+                array = np.broadcast_to(self._entire(base, {}), shape)
+                array = self._moved_before(base.name, array, number, axis)
             self._put(base.name, axis, number, array)
+        elif self.base is not None and is_kept:
+            self._values[name] = self._moved(name, self.base.node(name))
         else:
+            array = np.broadcast_to(self._entire(base, {}), shape)
             self._values[name] = self._moved_before(name, array)
 
     def _step(self, definition: Definition, axis: int, number: int) -> None:
@@ -228,16 +240,19 @@ class FormulaWalk:
         reach, is that of the walk before."""
         slot = (self.network.places[definition.name].entries or {})[number]
         if self.base is not None and (slot == self._nudged_slot or not self._reaches(slot)):
-            place: Any = (*[slice(None)] * axis, number - 1, ...)
-            array = as_array(self.base.node(definition.name)[place])
+            array = self._before(definition.name, axis, number)
         else:
             array = self._entire(definition, {str(definition.axes[axis]): number})
             array = self._moved_before(definition.name, array, number, axis)
         self._put(definition.name, axis, number, array)
 
+    def _before(self, name: str, axis: int, number: int) -> Array:
+        """A step of a recurrence in the walk before."""
+        assert self.base is not None
+        return as_array(self.base.node(name)[_at_step(axis, number)])
+
     def _put(self, name: str, axis: int, number: int, array: Array) -> None:
-        place: Any = (*[slice(None)] * axis, number - 1, ...)
-        self._values[name][place] = self._moved(name, array, number, axis)
+        self._values[name][_at_step(axis, number)] = self._moved(name, array, number, axis)
 
     def _entire(self, definition: Definition, fixed: Mapping[str, int]) -> Array:
         """A definition's value, entry by entry where it is written so."""

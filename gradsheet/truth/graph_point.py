@@ -290,7 +290,7 @@ class GraphPoint(GraphValues):
         except ZeroDivisionError:
             raise DivisionByZero(f"{what} has no value here: a division by 0") from None
         except OutsideDomain as error:
-            raise EvaluationError(f"{what} has no value here: {error}") from None
+            raise EvaluationError(f"{what} has no value here: {error}") from error
 
     @staticmethod
     def _hear(what: str, mine: Array, witness: str, theirs: Array) -> None:

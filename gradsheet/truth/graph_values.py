@@ -181,6 +181,25 @@ class GraphValues(Values):
                     return False
         return True
 
+    def is_at_kink(self, slots: Iterable[int]) -> bool:
+        """Whether some of the steps are at a kink here: two are the largest, or an
+        argument is 0."""
+        for slot, step in self._kinks(slots):
+            arrays, value = self._at(step, slot)
+            match step.operation:
+                case "function":
+                    ties = arrays[0] == 0
+                case "largest" | "smallest":
+                    axes = step.arguments["axes"]
+                    ties = (arrays[0] == np.expand_dims(value, axes)).sum(axes) > 1
+                case "maximum" | "minimum":
+                    ties = arrays[0] == arrays[1]
+                case _:
+                    continue
+            if np.any(ties):
+                return True
+        return False
+
     def _at(self, step: LoweredStep, slot: int) -> tuple[list[Array], Array]:
         """The arrays of a step and its value."""
         return [self.sweep.value(other) for other in step.inputs], self.sweep.value(slot)

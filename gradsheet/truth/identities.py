@@ -147,13 +147,13 @@ class FormalEvaluator(Evaluator):
         try:
             return _entrywise(lambda v: on_formal(name)(v, *given), formal)
         except OutsideDomain as error:
-            raise EvaluationError(str(error)) from None
+            raise EvaluationError(str(error)) from error
 
     def _root(self, base: Array, exponent: Fraction) -> Array:
         try:
             return _entrywise(lambda v: self.point.arithmetic(v).power(exponent), base)
         except OutsideDomain as error:
-            raise EvaluationError(str(error)) from None
+            raise EvaluationError(str(error)) from error
 
     def _extreme(self, name: str, arrays: list[Array]) -> Array:
         shape = self._alike(name, arrays)

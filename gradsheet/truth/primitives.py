@@ -275,6 +275,35 @@ def _scattered(
     return _window_corners(indices, a.shape, starts, alone, batches, windows, axes, mode)
 
 
+def _scatter_mul(
+    a: Array, indices: Array, updates: Array, dimension_numbers: Any, mode: Any = None, **_: Any
+) -> Array:
+    places, within = _scattered(a, indices, updates, dimension_numbers, mode)
+    total = np.array(a).reshape(-1)
+    np.multiply.at(total, places[within], updates[within])
+    return total.reshape(a.shape)
+
+
+def scatter_extreme(
+    a: Array,
+    indices: Array,
+    updates: Array,
+    ranks: Array,
+    best: Any,
+    dimension_numbers: Any,
+    mode: Any = None,
+    **_: Any,
+) -> Array:
+    """The best of an entry and of what is written to it, the largest or the smallest;
+    `ranks` are those of the entries and of the updates in one row."""
+    places, within = _scattered(a, indices, updates, dimension_numbers, mode)
+    both = np.concatenate([a.reshape(-1), updates.reshape(-1)])
+    held = ranks[: a.size].copy()
+    best.at(held, places[within], ranks[a.size :].reshape(updates.shape)[within])
+    order, first = np.unique(ranks, return_index=True)
+    return np.asarray(both[first[np.searchsorted(order, held)]]).reshape(a.shape)
+
+
 def _scatter(
     a: Array, indices: Array, updates: Array, dimension_numbers: Any, mode: Any = None, **_: Any
 ) -> Array:
@@ -370,13 +399,28 @@ SUMS: Mapping[str, Rule] = {
     "scatter-add": _scatter_add,
     "scatter_add": _scatter_add,
 }
+
+
+def whole_power(a: Any, n: int) -> Any:
+    """A number, or an array of them, to the power of a whole number: a product,
+    since a ball around 0 to some power has no bounds."""
+    if n < 0:
+        return 1 / whole_power(a, -n)
+    if n < 2:
+        return a if n else a**0
+    root = whole_power(a, n // 2)
+    return root * root * a if n % 2 else root * root
+
+
 PRODUCTS: Mapping[str, Rule] = {
     "mul": lambda a, b, **_: a * b,
     "div": lambda a, b, **_: a / b,
     "square": lambda a, **_: a * a,
     "one_minus_square": lambda a, **_: 1 - a * a,
-    "integer_pow": lambda a, y, **_: a**y if y >= 0 else 1 / a**-y,
+    "integer_pow": lambda a, y, **_: whole_power(a, y),
     "cumprod": _cumprod,
+    "scatter-mul": _scatter_mul,
+    "scatter_mul": _scatter_mul,
     "reduce_prod": lambda a, axes, **_: np.asarray(np.multiply.reduce(a, tuple(axes)), a.dtype),
     "triangular_solve": _triangular_solve,
 }

@@ -52,9 +52,14 @@ def _rounded_half_even(v: arb) -> arb:
 
 def _power(base: arb, exponent: arb) -> arb:
     if exponent.is_integer():
-        return base ** _int(exponent)
+        return arb(primitives.whole_power(base, _int(exponent)))
     value: arb = arb(0) if base.is_zero() and exponent > 0 else base**exponent
     return value
+
+
+def _polygamma(order: arb, v: arb) -> arb:
+    m = _int(order)
+    return (-1) ** (m + 1) * arb(math.factorial(m)) * arb(m + 1).zeta(v) if m else v.digamma()
 
 
 FUNCTIONS: Mapping[str, Callable[..., arb]] = {
@@ -72,12 +77,19 @@ FUNCTIONS: Mapping[str, Callable[..., arb]] = {
     "exp_neg_sq": lambda v: (-v * v).exp(),
     "cbrt": lambda v: v.root(3) if v >= 0 else -(-v).root(3),
     "erf_inv": arb.erfinv,
+    "polygamma": _polygamma,
+    "zeta": arb.zeta,
+    "igamma": lambda a, v: v.gamma_lower(a, 1),
+    "igammac": lambda a, v: v.gamma_upper(a, 1),
+    "regularized_incomplete_beta": lambda a, b, v: v.beta_lower(a, b, 1),
+    "bessel_i0e": lambda v: (-abs(v)).exp() * v.bessel_i(0),
+    "bessel_i1e": lambda v: (-abs(v)).exp() * v.bessel_i(1),
     "logistic": lambda v: 1 / (1 + (-v).exp()),
     "round": _rounded_half_even,
     "rem": lambda a, b: a - b * arb(_truncated(a / b)),
 }
 STEPS = ("floor", "ceil", "round")  # whose values are whole
-_JUMPS = (*STEPS, "rem")  # what has no derivative where another whole number begins
+_JUMPS = (*STEPS, "rem", "bessel_i0e")  # what has no derivative where another whole number begins
 
 
 def ball(value: Any) -> arb:
@@ -93,12 +105,33 @@ balls: Callable[[Any], Any] = np.frompyfunc(ball, 1, 1)
 _is_exact: Callable[[Any], Any] = np.frompyfunc(arb.is_exact, 1, 1)
 
 
-class Balls(Numbers):
-    """Balls as narrow as may be. What is compared, and how that came out, is
-    kept in `decisions`, for other numbers to follow."""
+Outcomes = Mapping[int, tuple[tuple[Any, ...], Array]]
 
-    def __init__(self, stopped: list[Array] | None = None) -> None:
+
+class Deciding(Numbers):
+    """Numbers that keep how comparisons came out, in `decisions`, for others to
+    follow, and in which equations, in `sites`. Those that are `held`, each with
+    its site, come out as is said there."""
+
+    def __init__(self, held: Outcomes | None = None) -> None:
         self.decisions: list[Array] = []
+        self.sites: list[tuple[Any, ...]] = []
+        self._held = held or {}
+
+    def decided(self, outcome: Array) -> Array:
+        """How a comparison comes out, which is kept."""
+        site, told = self._held.get(len(self.decisions), ((), outcome))
+        outcome = told if site == self.path else outcome
+        self.decisions.append(outcome)
+        self.sites.append(self.path)
+        return outcome
+
+
+class Balls(Deciding):
+    """Balls as narrow as may be."""
+
+    def __init__(self, stopped: list[Array] | None = None, held: Outcomes | None = None) -> None:
+        super().__init__(held)
         self.stopped: list[Array] = []  # what was let through with its derivative stopped
         self._follow = None if stopped is None else iter(stopped)
 
@@ -131,9 +164,7 @@ class Balls(Numbers):
 
     def order(self, a: Array, b: Array, *, locates: bool = False) -> Array:
         """The order of pairs; of those that overlap, 0."""
-        order = super().order(a, b)
-        self.decisions.append(order)
-        return order
+        return self.decided(super().order(a, b))
 
     def ranks(self, a: Array) -> Array:
         """The ranks by the midpoints, equal where balls overlap."""
@@ -141,16 +172,17 @@ class Balls(Numbers):
         places = sorted(range(a.size), key=lambda k: _Key(ball(flat[k])))
         for before, place in itertools.pairwise(places):
             ranks[place] = ranks[before] + bool(flat[before] < flat[place])
-        self.decisions.append(ranks.reshape(a.shape))
-        return ranks.reshape(a.shape)
+        return self.decided(ranks.reshape(a.shape))
 
     def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
         """A result; of one that jumps it is decided between which whole numbers."""
         if name in _JUMPS:
-            self.decisions.append(self._whole_part(name, inputs, result))
+            self.decided(self._whole_part(name, inputs, result))
         return result
 
     def _whole_part(self, name: str, inputs: Arrays, result: Array) -> Array:
+        if name == "bessel_i0e":  # exp(-|x|) I_0(x): on the one side of 0 or the other
+            return Numbers.order(self, inputs[0], np.asarray(arb(0), object))
         return self.whole(balls(inputs[0]) / balls(inputs[1]) if name == "rem" else result)
 
     def whole(self, a: Array) -> Array:
@@ -313,10 +345,8 @@ class RoundedBalls(Balls):
             for k, a in enumerate(inputs)
         ]
         more = {"product": self.product} if of_products else {}
-        sizes = np.asarray(
-            balls(rule(*[a if a.dtype != object else abs(a) for a in arrays], **more, **params)),
-            object,
-        )
+        absolute = [np.asarray(abs(a), object) if a.dtype == object else a for a in arrays]
+        sizes = np.asarray(balls(rule(*absolute, **more, **params)), object)
         terms = [a for a in arrays if a.dtype == object]
         products = terms if of_products else terms[:1]
         grid = sum(_grid(a) for a in products) if not is_scatter else min(map(_grid, terms))

@@ -2,7 +2,8 @@
 called with fresh arrays of its own kind, watched, and its answer read."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from gradsheet.checking.returned import equal, plain_array, type_name
 from gradsheet.checking.rounding import float_type
 from gradsheet.checking.subject import Misbehaved, in_one_line
-from gradsheet.vjp.program import Leaf, Traced, exactly
+from gradsheet.vjp.program import Leaf, Setting, Traced, exactly, function_name, without_marks
 from gradsheet.vjp.truth import Probe
 from manual.activations import Array
 
@@ -21,7 +22,7 @@ Answers = list[Array | None]
 KINDS = ("backward", "pair", "torch_function", "jvp", "rules")
 _CALLED = {
     "backward": "backward(args, cotangent)",
-    "pair": "forward(*args), then backward(cotangent, cache)",
+    "pair": "backward(cotangent, cache)",
     "jvp": "jvp(args, tangents)",
 }
 
@@ -87,7 +88,6 @@ class Rule:
 
     def _answer(self, probe: Probe) -> Answer:
         inputs = [self._made(a, k) for k, a in enumerate(probe.inputs)]
-        arguments = jax.tree.unflatten(self.program.arguments_tree, inputs)
         directions = [self._like_first(a) for a in probe.directions]
         watched = dict(zip([leaf.name for leaf in self.program.inputs], inputs, strict=True))
         what = "tangent" if self.is_forward else "cotangent"
@@ -95,11 +95,11 @@ class Rule:
             watched[what if len(directions) == 1 else f"{what} {k}"] = direction
         before = {name: plain_array(array).copy() for name, array in watched.items()}
         try:
-            answer: Answer = getattr(self, f"_by_{self.kind}")(arguments, directions)
+            answer: Answer = getattr(self, f"_by_{self.kind}")(inputs, directions)
         except (KeyboardInterrupt, Misbehaved):
             raise
         except BaseException as error:  # somebody's code may even exit
-            raise Misbehaved(f"it raises {in_one_line(error)}{self._is_called}") from error
+            raise Misbehaved(f"it raises {in_one_line(error)}{self._how_called}") from error
         changed = [
             name for name, old in before.items() if not equal(plain_array(watched[name]), old)
         ]
@@ -108,34 +108,38 @@ class Rule:
         return answer
 
     @property
-    def _is_called(self) -> str:
+    def _how_called(self) -> str:
         """What stands behind a fault that may come of another order of arguments."""
-        return f"; it is called as {_CALLED[self.kind]}" if self.kind in _CALLED else ""
+        if self.kind not in _CALLED:
+            return ""
+        first = "forward(*args), then " if self.kind == "pair" else ""
+        return f"; it is called as {first}{_CALLED[self.kind]}"
 
     # The forms
 
-    def _by_backward(self, arguments: Any, directions: list[Any]) -> Answer:
-        return self._read(self.fn(arguments, self._result(directions)), arguments)
+    def _by_backward(self, arrays: list[Any], directions: list[Any]) -> Answer:
+        returned = self.fn(self.program.arguments(arrays), self._result(directions))
+        return self._read(returned, arrays)
 
-    def _by_pair(self, arguments: Any, directions: list[Any]) -> Answer:
+    def _by_pair(self, arrays: list[Any], directions: list[Any]) -> Answer:
         forward, backward = self.fn
-        returned = forward(*arguments, **self.program.kwargs)
+        returned = forward(*self.program.arguments(arrays), **self.program.kwargs)
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise Misbehaved(
                 f"its forward pass returns {_kind_of(returned)}, expected (out, cache)"
             )
         out, cache = returned
-        answer = self._read(backward(self._result(directions), cache), arguments)
+        answer = self._read(backward(self._result(directions), cache), arrays)
         answer.outputs = self._outputs(out)
         return answer
 
-    def _by_torch_function(self, arguments: Any, directions: list[Any]) -> Answer:
+    def _by_torch_function(self, arrays: list[Any], directions: list[Any]) -> Answer:
         import torch  # type: ignore[import-not-found, unused-ignore]
 
-        leaves = jax.tree.leaves(arguments)
+        leaves = list(arrays)
         for k in self.program.asked:
             leaves[k] = leaves[k].detach().requires_grad_()
-        again = jax.tree.unflatten(self.program.arguments_tree, leaves)
+        again = self.program.arguments(leaves)
         out = self.fn.apply(*again, *self.program.kwargs.values())
         outs = [o for o in (out if isinstance(out, tuple) else (out,)) if o.is_floating_point()]
         found = torch.autograd.grad(
@@ -145,12 +149,12 @@ class Rule:
         answer.outputs = self._outputs(out)
         return answer
 
-    def _by_jvp(self, arguments: Any, directions: list[Any]) -> Answer:
+    def _by_jvp(self, arrays: list[Any], directions: list[Any]) -> Answer:
         tangents: list[Any] = [None] * len(self.program.inputs)
         for k, direction in zip(self.program.asked, directions, strict=True):
             tangents[k] = direction
         tree = jax.tree.unflatten(self.program.arguments_tree, tangents)
-        returned = self.fn(arguments, tree)
+        returned = self.fn(self.program.arguments(arrays), without_marks(tree, tangents=True))
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise Misbehaved(f"it returns {_kind_of(returned)}, expected (out, tangent of out)")
         out, tangent = returned
@@ -165,20 +169,18 @@ class Rule:
         answer.outputs = self._outputs(out)
         return answer
 
-    def _by_rules(self, arguments: Any, directions: list[Any]) -> Answer:
+    def _by_rules(self, arrays: list[Any], directions: list[Any]) -> Answer:
         with exactly():
-            leaves = jax.tree.leaves(arguments)
 
             def moved(*some: Any) -> tuple[list[Any], Any]:
-                arrays = list(leaves)
+                leaves = list(arrays)
                 for k, array in zip(self.program.asked, some, strict=True):
-                    arrays[k] = array
-                again = jax.tree.unflatten(self.program.arguments_tree, arrays)
-                out = self.fn(*again, **self.program.kwargs)
+                    leaves[k] = array
+                out = self.fn(*self.program.arguments(leaves), **self.program.kwargs)
                 of = jax.tree.leaves(out)
                 return [of[k] for k in self.program.moved], out
 
-            at = [leaves[k] for k in self.program.asked]
+            at = [arrays[k] for k in self.program.asked]
             outs, pull, out = jax.vjp(moved, *at, has_aux=True)
             cotangents = [jnp.asarray(d, o.dtype) for d, o in zip(directions, outs, strict=True)]
             answer = self._filled(list(pull(cotangents)))
@@ -218,39 +220,45 @@ class Rule:
 
     # Arrays out
 
-    def _read(self, returned: Any, arguments: Any) -> Answer:
-        """An answer as a tuple with one gradient an argument."""
-        parts = list(returned) if isinstance(returned, list | tuple) else [returned]
-        if len(arguments) == 1 and (len(parts) != 1 or not isinstance(returned, list | tuple)):
-            parts = [returned]  # a list that is the gradient of the one argument, or an array
-        floats = [any(leaf.is_float for leaf in self._leaves_of(k)) for k in range(len(arguments))]
-        if len(parts) == sum(floats) != len(arguments):
-            it = iter(parts)
-            parts = [next(it) if is_float else None for is_float in floats]
-        if len(parts) != len(arguments):
-            names = ", ".join(dict.fromkeys(leaf.name for leaf in self.program.inputs))
-            raise Misbehaved(
-                f"it returns {len(parts)} gradients, expected {len(arguments)}, one an argument, "
-                f"None where there is none: {names}{self._is_called}"
-            )
-        found: list[Any] = [None] * len(self.program.inputs)
-        for k, part in enumerate(parts):
+    def _read(self, returned: Any, arrays: list[Any]) -> Answer:
+        """An answer with the gradients of the arguments."""
+        arguments = jax.tree.unflatten(self.program.arguments_tree, arrays)
+        found: list[Any] = [None] * len(arrays)
+        for k, part in enumerate(self._parts(returned, arguments)):
             places = self._places_of(k)
-            leaves = jax.tree.leaves(part, is_leaf=_is_none)
-            given = jax.tree.leaves(arguments[k], is_leaf=_is_none)
-            if part is None:
-                leaves = [None] * len(places)
-            elif len(leaves) == len(given):  # where the argument has None, nothing is asked for
-                leaves = [leaf for leaf, of in zip(leaves, given, strict=True) if of is not None]
+            leaves = _gradients(part, arguments[k], len(places))
             if len(leaves) != len(places):
-                name = self.program.inputs[places[0]].name.partition("[")[0] if places else k
                 raise Misbehaved(
-                    f"the gradient of {name} has {len(leaves)} arrays, expected {len(places)}, "
-                    "in the same structure"
+                    f"the gradient of {self.program.names[k]} has {len(leaves)} arrays, expected "
+                    f"{len(places)}, in the same structure"
                 )
             for place, leaf in zip(places, leaves, strict=True):
                 found[place] = leaf
         return self._filled([found[k] for k in self.program.asked])
+
+    def _parts(self, returned: Any, arguments: Sequence[Any]) -> list[Any]:
+        """What is returned, argument by argument: for all of them, those with
+        floats, or those that are asked for, in this order or by their names;
+        the gradient itself where it is one."""
+        every = [*range(len(arguments))]
+        floats = [k for k in every if any(leaf.is_float for leaf in self._leaves_of(k))]
+        asked = [k for k in every if {*self._places_of(k)} & {*self.program.asked}]
+        names = self.program.names
+        if len(asked) == 1 and _are_alike(returned, arguments[asked[0]]):
+            return [returned if k in asked else None for k in every]
+        if isinstance(returned, dict) and {*returned} <= {*names}:
+            return [returned.get(name) for name in names]
+        parts = list(returned) if isinstance(returned, list | tuple) else [returned]
+        for some in (every, floats, asked):
+            if len(parts) != len(some) == 1:
+                parts = [returned]  # a list that is the gradient of one argument
+            if len(parts) == len(some):
+                given = dict(zip(some, parts, strict=True))
+                return [given.get(k) for k in every]
+        raise Misbehaved(
+            f"it returns {len(parts)} gradients, expected {len(arguments)}, one an argument, "
+            f"None where there is none: {', '.join(names)}{self._how_called}"
+        )
 
     def _places_of(self, argument: int) -> list[int]:
         counts = [child.num_leaves for child in self.program.arguments_tree.children()]
@@ -302,6 +310,52 @@ def _is_none(leaf: Any) -> bool:
     return leaf is None
 
 
+def _is_no_array(leaf: Any) -> bool:
+    return leaf is None or isinstance(leaf, Setting)
+
+
+def _are_alike(returned: Any, argument: Any) -> bool:
+    """Whether a tree, and no array, has the structure of another."""
+    is_tree = not jax.tree_util.all_leaves([argument])
+    one: Any = jax.tree.structure(returned)
+    return is_tree and bool(one == jax.tree.structure(argument))
+
+
+def _gradients(part: Any, argument: Any, count: int) -> list[Any]:
+    """The arrays of what is returned for an argument with so many; lists of
+    numbers are arrays."""
+    if part is None or not count:
+        return [None] * count
+    leaves = jax.tree.leaves(part, is_leaf=_is_none)
+    given = jax.tree.leaves(argument, is_leaf=_is_no_array)
+    if len(leaves) == len(given):  # where the argument has no array, nothing is asked for
+        pairs = zip(leaves, given, strict=True)
+        leaves = [leaf for leaf, of in pairs if not _is_no_array(of)]
+    if len(leaves) == count:
+        return leaves
+    if count == 1 and isinstance(part, list | tuple):
+        return [part]
+    is_array = hasattr(part, "shape") and math.prod(part.shape) == count
+    if is_array and all(np.ndim(of) == 0 for of in given):
+        return [*plain_array(part).reshape(-1)]
+    return leaves
+
+
+def _require_arguments(kind: str, fn: Any, count: int, expected: str) -> None:
+    """Raise TypeError where a function does not take so many arguments."""
+    try:
+        signature = inspect.signature(fn)
+    except (TypeError, ValueError):  # not known
+        return
+    try:
+        signature.bind(*[None] * count)
+    except TypeError:
+        name = function_name(fn)
+        given = ", ".join(expected.partition("(")[2].rstrip(")").split(", "))
+        hint = f": write lambda {given}: {name}(*args, cotangent)" if kind == "backward" else ""
+        raise TypeError(f"{name} takes {signature}, expected {expected}{hint}") from None
+
+
 def _kind_of(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"a {type(value).__name__} of {len(value)}"
@@ -313,19 +367,20 @@ class NoRule(TypeError):
 
 
 def rule_of(
-    f: Callable[..., Any],
+    own: Traced,
     forms: Mapping[str, Any],
     program: Traced,
     like: Sequence[Any],
     dtype: str,
 ) -> Rule:
-    """The one rule that the caller gives, or those that f has in it.
+    """The one rule that the caller gives, or those that f, whose `own` program is
+    traced, has in it; `program` has the derivative that is meant.
 
     Raises TypeError where it is none or several, or nothing that can be called.
     """
     chosen = {kind: fn for kind, fn in forms.items() if fn is not None}
-    if not chosen and program.ruled:
-        return Rule("rules", f, program, like, dtype)
+    if not chosen and own.ruled:
+        return Rule("rules", own.f, program, like, dtype)
     expected = "expected one of backward=, pair=, torch_function=, jvp="
     if not chosen:
         raise NoRule(f"no rule is given, {expected}; a jax.custom_vjp may stand alone")
@@ -341,4 +396,7 @@ def rule_of(
             raise TypeError("torch_function is expected as a class made of torch.autograd.Function")
     elif not callable(fn):
         raise TypeError(f"{kind} is {_kind_of(fn)}, expected a function")
+    if kind in _CALLED:
+        called = fn[1] if kind == "pair" else fn
+        _require_arguments(kind, called, 2, _CALLED[kind])
     return Rule(kind, fn, program, like, dtype)

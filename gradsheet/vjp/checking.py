@@ -9,8 +9,6 @@ from gradsheet.checking.telling import Telling
 from gradsheet.vjp.result import VJPCheck
 from gradsheet.vjp.trial import trial_of
 
-AT_KINKS = ("any", "jax")
-
 
 def check_vjp(
     f: Callable[..., Any],
@@ -24,18 +22,20 @@ def check_vjp(
     cotangents: Any = None,
     dtype: str | None = None,
     examples: Sequence[Sequence[Any]] = (),
-    at_kinks: str = "any",
+    at_kinks: str | Mapping[str, str | float] = "any",
+    intended: Callable[..., Any] | None = None,
 ) -> VJPCheck:
     """Whether the derivative rule of a function is right; if not, which arrays
     are wrong, and what they are of the right ones.
 
     f is any function of arrays, or trees of them, that JAX can trace, and the
     truth: f(*args) is called with arrays like args, whose shapes and types
-    matter, and whose numbers are one of the probes. One of these is judged:
+    matter, and whose numbers are one of the probes; words, flags, whole numbers
+    and functions among args are given as they are. One of these is judged:
 
     backward        backward(args, cotangent) returns a tuple, one gradient an
-                    argument, None where there is none; an array alone where
-                    there is one argument
+                    argument, None where there is none; only those asked for, a
+                    dict by the arguments' names, an array where there is one
     pair            (forward, backward): forward(*args) returns (out, cache),
                     backward(cotangent, cache) the gradients
     torch_function  a class made of torch.autograd.Function; its `apply` is
@@ -53,26 +53,32 @@ def check_vjp(
                 is called; None for the type of the first floats in args
     examples    further arguments like args, to be tried as well: other sizes
     at_kinks    "any" gradient between those on both sides of a kink is right,
-                or only "jax"'s own
+                or only "jax"'s own; or {place: one of them, or a slope}, where a
+                place is a part of a line of f, or its file and number, and a
+                slope, a number, that of max, min, abs or relu at its tie
+    intended    a function with the values of f, whose derivative is meant in place
+                of f's, as with `x + lax.stop_gradient(jnp.round(x) - x)` for
+                jnp.round
 
     Numbers are compared exactly where floats round nothing, else to the forward
     error bound of their type. Raises TypeError or ValueError where an argument
-    does not fit or JAX cannot trace f, NotImplementedError where f has an
+    does not fit, JAX cannot trace f, or it draws random numbers, NotImplementedError where f has an
     operation without an exact rule here, and nothing that the rule raises.
 
         check_vjp(jnp.sin, x, backward=lambda args, g: g * np.cos(args[0]))
     """
-    if at_kinks not in AT_KINKS:
-        raise ValueError(f'at_kinks is {at_kinks!r}, expected "any" or "jax"')
     forms = {"backward": backward, "pair": pair, "torch_function": torch_function, "jvp": jvp}
     with Telling("gradsheet.check_vjp") as telling:
         telling.at("finds the truth, and calls the rule")
         sets = (args, *map(tuple, examples))
-        trials = [trial_of(f, given, kwargs or {}, forms, wrt, dtype) for given in sets]
+        trials = [
+            trial_of(f, given, kwargs or {}, forms, wrt, dtype, at_kinks, intended)
+            for given in sets
+        ]
         for trial in trials:
             trial.run(cotangents if trial is trials[0] else None)
         telling.at("compares, and looks for the mistake")
-        check, *others = [trial.check(between=at_kinks == "any") for trial in trials]
+        check, *others = [trial.check() for trial in trials]
         for other in others:
             check.add(other)
         return check

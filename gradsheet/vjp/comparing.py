@@ -1,16 +1,19 @@
 """An answer against the truth, entry by entry: inside of what floats of its
 type make of it, or not."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from gradsheet.checking.rounding import BITS, FEW_BITS, TINY, float_type, unit_roundoff
+from gradsheet.checking.rounding import BITS, FEW_BITS, TINY, unit_roundoff
 from gradsheet.vjp.balls import SLACK
 from gradsheet.vjp.calling import Answer, Rule
 from gradsheet.vjp.enclosed import Enclosed
+from gradsheet.vjp.kinks import AtKinks
+from gradsheet.vjp.mutants import honest
 from gradsheet.vjp.program import Leaf
 from gradsheet.vjp.result import VERDICTS, Judged
 from gradsheet.vjp.truth import Bounds, ProbeTruth
@@ -18,11 +21,13 @@ from manual.activations import Array
 
 COARSER = {"float64": "float32", "float32": "float32"}  # what is called rounded
 INSIDE = dict.fromkeys(FEW_BITS, "float32")  # what a type in memory is computed in
+UNITS = 16  # of an honest evaluation, or roundings of the largest entry, that are right
 NEAR = 64  # roundings of the largest entry within which there is no doubt
-UNITS = 16  # roundings of the largest entry that are called rounded
+FAR = 256  # such units beyond which nothing is right
 _WORDS = tuple(VERDICTS.values())
 _FORGIVEN = -1  # among the verdicts: right at a kink, and not the truth
 MOST_LISTED = 4  # entries that are named
+MOST_LINES = 3  # in which there are kinks, that are named
 
 
 @dataclass(eq=False)
@@ -33,7 +38,6 @@ class Observed:
     answer: Answer
     dtype: str
     _bounds: dict[str, Bounds] = field(default_factory=dict)
-    _honest: list[Array] | None = None
 
     def bounds(self, dtype: str) -> Bounds:
         """What floats of a type may make of the truth."""
@@ -55,17 +59,45 @@ class Observed:
         """Whether floats round nothing on the way to any entry."""
         return all(a.is_exact for a in self.bounds(self.dtype).asked)
 
+    @cached_property
+    def honest(self) -> list[float]:
+        """How far off one honest evaluation in the type is, in that entry of each
+        array in which it is farthest; inf where nobody knows."""
+        truth = self.truth
+        if not truth.in_balls and self.dtype not in INSIDE:
+            return [math.inf] * len(truth.asked)  # one term after the other takes too long
+        given = [*truth.probe.inputs, *truth.probe.directions]
+        found = honest(truth.closed, given, self.dtype)[len(truth.program.outputs) :]
+        off = [
+            float(a.difference(b.astype(float)).max(initial=0))
+            for a, b in zip(truth.asked, found, strict=True)
+        ]
+        return [math.inf if math.isnan(far) else far for far in off]
+
+    def unit(self, k: int) -> float:
+        """That, or a rounding of the largest entry, if it is more."""
+        least = unit_roundoff(self.dtype) * abs(self.right[k]).max(initial=0)
+        return float(max(self.honest[k], least))
+
+    def units(self, k: int) -> Array:
+        """How far off each entry is, in such units."""
+        off, unit = self.truth.asked[k].difference(np.asarray(self.array(k))), self.unit(k)
+        units = off / unit if unit else np.where(off > 0, np.inf, 0)
+        return np.asarray(np.nan_to_num(units, nan=np.inf, posinf=np.inf))
+
     def is_sharp(self, k: int) -> bool:
         """Whether floats tell the truth from anything else."""
         size = abs(self.right[k]).max(initial=0)
         errors = self._inside(self.bounds(INSIDE.get(self.dtype, self.dtype)).asked[k]).radius
-        if errors.max(initial=0) < size or size == 0:
+        off = errors.max(initial=0)
+        if self.dtype not in INSIDE:  # bounds grow faster than errors, as in long recurrences
+            off = min(off, UNITS * self.unit(k))
+        if off < size or size == 0:
             return True
-        if self.dtype in INSIDE and self._is_as_near_as_jax(k).all():
+        if self.dtype in INSIDE and self._is_honest(k).all():
             return True
-        # Bounds grow faster than errors, as in long recurrences: there it counts how near it is.
-        units = 1 if self.dtype in INSIDE else NEAR
         off = self.truth.asked[k].difference(np.asarray(self.array(k)))
+        units = 1 if self.dtype in INSIDE else NEAR
         return bool((off <= units * unit_roundoff(self.dtype) * size).all())
 
     def array(self, k: int) -> Array | None:
@@ -78,15 +110,25 @@ class Observed:
 
     def verdicts(self, k: int) -> Array:
         """For each entry 0 where it is right, 1 rounded, 2 untold, 3 wrong."""
+        verdicts = self._by_bounds(k)
+        return np.where((verdicts < 2) & self._is_far(k), 2, verdicts)
+
+    def _by_bounds(self, k: int) -> Array:
+        """The verdicts as bounds and an honest evaluation have them."""
         array = np.asarray(self.array(k))
         tight = self.bounds(INSIDE.get(self.dtype, self.dtype))
-        verdicts = np.where(self._inside(tight.asked[k]).contains(array), 0, 3)
+        is_right = self._inside(tight.asked[k]).contains(array)
+        if self.dtype not in INSIDE:
+            is_right &= self.units(k) <= UNITS
+        verdicts = np.where(is_right, 0, 3)
         if not verdicts.any():
             return verdicts
         wide = self._inside(self.bounds(COARSER.get(self.dtype, self.dtype)).asked[k])
         is_coarse = wide.contains(array)
+        if self.dtype == "float32":
+            is_coarse &= self.units(k) <= FAR
         if self.dtype in INSIDE:
-            is_coarse |= self._is_as_near_as_jax(k)
+            is_coarse |= self._is_honest(k)
         else:
             off = self.truth.asked[k].difference(array)
             size = UNITS * abs(self.right[k]).max(initial=0)
@@ -95,29 +137,27 @@ class Observed:
             is_coarse |= off <= unit_roundoff(self.dtype) * size  # formulas that cancel
         verdicts = np.where((verdicts == 3) & is_coarse, 1, verdicts)
         if self.dtype in INSIDE and wide.radius.max(initial=0) >= abs(self.right[k]).max(initial=0):
-            verdicts = np.where((verdicts == 1) & ~self._is_as_near_as_jax(k), 2, verdicts)
+            verdicts = np.where((verdicts == 1) & ~self._is_honest(k), 2, verdicts)
         return np.where(verdicts == 3, 2, verdicts) if tight.unsure else verdicts
 
-    def _is_as_near_as_jax(self, k: int) -> Array:
-        """Which entries are no farther from the truth than a few times what JAX
-        itself makes of it in that type: what one honest evaluation does."""
-        array = np.asarray(self.array(k))
-        if self._honest is None:
-            self._honest = self._by_jax()
-        off = self.truth.asked[k].difference(self._honest[k]).max(initial=0)
+    def _is_far(self, k: int) -> Array:
+        """Which entries have lost more than half of the digits that JAX itself has
+        in that type, where bounds are wider than all entries and tell nothing."""
+        size, u = abs(self.right[k]).max(initial=0), unit_roundoff(self.dtype)
+        off = self.truth.asked[k].difference(np.asarray(self.array(k)))
+        is_blunt = ~(self.errors(k) < size) & (off > NEAR * u * size)
+        if self.dtype in INSIDE or size == 0 or not is_blunt.any():
+            return np.zeros(off.shape, bool)
+        part = self.honest[k] / size
+        return np.asarray(is_blunt & (part < 1) & (off > math.sqrt(part + u) * size))
+
+    def _is_honest(self, k: int) -> Array:
+        """Which entries are no farther from the truth than a few times what one
+        honest evaluation is off."""
+        array, off = np.asarray(self.array(k)), self.honest[k]
         if not off < abs(self.right[k]).max(initial=0) / SLACK:
             return np.zeros(array.shape, bool)
         return np.asarray(self.truth.asked[k].difference(array) <= SLACK * off)
-
-    def _by_jax(self) -> list[Array]:
-        """What JAX gives in the type; nothing finite where it does not take it."""
-        program, probe = self.truth.program, self.truth.probe
-        forward = self.truth.closed is not program.pullback
-        dtype = float_type(self.dtype)
-        try:
-            return program.in_type(dtype, probe.inputs, probe.directions, forward=forward)
-        except (NotImplementedError, TypeError, ValueError):  # JAX's, of a type it has not
-            return [np.full(a.shape, np.inf) for a in self.right]
 
     def _inside(self, enclosed: Enclosed) -> Enclosed:
         """What is computed in a type and stored in another."""
@@ -130,13 +170,14 @@ class Observed:
         wide = self.bounds(self.dtype if self.dtype in INSIDE else "float32").outputs[place]
         return bool(self._inside(wide).contains(np.asarray(array, float)).all())
 
-    def beside_a_kink(self, k: int) -> Array:
-        """Which entries lie between what is right on the sides of a kink; of a
-        large function those that differ on its sides, whose ends nobody knows."""
+    def beside_a_kink(self, k: int, held: frozenset[str]) -> Array:
+        """Which entries lie between what is right on the sides of a kink, but for
+        those of the lines `held`; of a large function those that differ on its
+        sides, whose ends nobody knows."""
         if not self.truth.in_balls:
-            return self.truth.differs[k]
+            return self.truth.differs(held)[k]
         array = np.asarray(self.array(k))
-        sides = np.array([side[k] for side in self.truth.sides])
+        sides = np.array([side[k] for side in self.truth.sides(held)])
         sides[~np.isfinite(sides)] = np.nan  # what nobody gets
         low, high = np.fmin.reduce(sides), np.fmax.reduce(sides)
         slack = 4 * unit_roundoff(self.dtype) * np.maximum(abs(low), abs(high)) + self.errors(k)
@@ -144,26 +185,28 @@ class Observed:
 
 
 def judged(
-    seen: Sequence[Observed], k: int, name: str, *, between: bool
+    seen: Sequence[Observed], k: int, name: str, at_kinks: AtKinks
 ) -> tuple[Judged, list[str]]:
-    """The verdict on an array of the answers, and remarks on it; `between`: at a
-    kink any gradient between those on its sides is right."""
+    """The verdict on an array of the answers, and remarks on it."""
     for one in seen:
         if fault := one.answer.faults.get(name):
             return Judged(name, "wrong", None, fault), []
     verdicts, remarks = list[Array](), list[str]()
     for number, one in enumerate(seen, 1):
         found = one.verdicts(k)
-        if between and one.truth.at_kink and found.max(initial=0) > 1:
-            beside = one.beside_a_kink(k)
+        if at_kinks.is_any and one.truth.at_kink and found.max(initial=0) > 1:
+            beside = one.beside_a_kink(k, at_kinks.held)
             if (beside & (found > 1)).any():
-                at = f"at probe {number}, at a kink, {name}"
+                lines = one.truth.kinks(k, beside & (found > 1), at_kinks.held)
+                at = f"at probe {number}, at {_kinks(lines)}, {name}"
                 is_judged = "is between the gradients on its sides"
                 if not one.truth.in_balls:
                     is_judged = f"is not judged in {int(beside.sum()):,} entries that differ there"
                 remarks.append(f"{at} {is_judged}")
             found = np.where(beside, _FORGIVEN, found)
         verdicts.append(found)
+    counted = [one.units(k) for one in seen if not one.truth.at_kink and one.unit(k) < math.inf]
+    units = max((float(np.max(found, initial=0)) for found in counted), default=None)
     worst = max(0, *(int(found.max(initial=0)) for found in verdicts))
     difference, where = max(
         _largest(one, k, number, found == worst)
@@ -180,8 +223,14 @@ def judged(
         remarks += _which(name, np.any([found == worst for found in verdicts], 0))
     elif worst == 1:
         size = max(abs(one.right[k]).max(initial=0) for one in seen)
-        remarks.append(f"{name}: {_rounded(seen[0].dtype, difference / size)}")
-    return Judged(name, _WORDS[worst], difference, where if worst else ""), remarks
+        remarks.append(f"{name}: {_rounded(seen[0].dtype, difference / size, units)}")
+    return Judged(name, _WORDS[worst], difference, where if worst else "", units), remarks
+
+
+def _kinks(lines: Sequence[str]) -> str:
+    """Kinks, by the lines of f in which they are."""
+    some = " and ".join([*lines[:MOST_LINES], *(["others"] if len(lines) > MOST_LINES else [])])
+    return f"the kink{'s' if len(lines) > 1 else ''} of {some}" if lines else "a kink"
 
 
 def _which(name: str, wrong: Array) -> list[str]:
@@ -200,10 +249,11 @@ def _untold(seen: Sequence[Observed]) -> str:
     dtype = seen[0].dtype
     if any(one.bounds(INSIDE.get(dtype, dtype)).unsure for one in seen):
         return "what f compares lies so close together that floats may decide otherwise"
-    return f"{dtype} may be off by more than its largest entry"
+    words = f"{dtype} may be off by more than its largest entry"
+    return f'{words}: ask with dtype="{INSIDE[dtype]}"' if dtype in INSIDE else words
 
 
-def _rounded(dtype: str, part: float) -> str:
+def _rounded(dtype: str, part: float, units: float | None) -> str:
     """What is off by a part of the largest entry, no more than is called rounded."""
     if dtype in INSIDE:
         return f"as far off as arithmetic in {dtype} may be; computed in float32 it would be closer"
@@ -211,6 +261,8 @@ def _rounded(dtype: str, part: float) -> str:
         return (
             f"off by less than {UNITS} roundings of its largest entry, as formulas that cancel are"
         )
+    if dtype == "float32":
+        return f"{units:.3g} times as far off as one honest evaluation in {dtype}"
     return f"farther off than {dtype} explains, no farther than {COARSER[dtype]} does"
 
 

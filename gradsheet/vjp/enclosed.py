@@ -120,5 +120,12 @@ class BoundedFloats(Enclosed):
         return BoundedFloats(self.floats, self.errors + off)
 
 
+def overlap(one: Enclosed, two: Enclosed) -> Array:
+    """Which entries of two arrays may be the same numbers, as far as floats tell."""
+    apart = abs(one.middle - two.middle)
+    rounded = 2.0**-52 * (abs(one.middle) + abs(two.middle))
+    return np.asarray(~(apart > one.radius + two.radius + rounded))
+
+
 def _floats(numbers: list[float], like: Array) -> Array:
     return np.array(numbers, float).reshape(like.shape)

@@ -10,6 +10,7 @@ what was done, and the line of f from which JAX made the equation says where.
 import linecache
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,14 +19,16 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from flint import arb
 
+from gradsheet.checking.rounding import FEW_BITS, float_type
 from gradsheet.truth import primitives
 from gradsheet.truth.autodiff import Arrays, Function, Numbers, run_exactly
-from gradsheet.vjp.balls import Balls, RoundedBalls, run
+from gradsheet.vjp.balls import FUNCTIONS, Balls, RoundedBalls, run
 from gradsheet.vjp.program import called, exactly, work_of
 from manual.activations import Array
 
-MOST = 400  # mutants that are tried
+MOST = 700  # mutants that are tried
 MOST_WORK = 150_000_000  # that all of them may take, in numbers computed
 EACH = 1_000  # numbers that take as long as an equation takes to begin
 _LIBRARIES = (str(Path(__file__).parent.parent) + os.sep, "site-packages")
@@ -64,8 +67,40 @@ class Plain(Numbers):
         return np.unique(a, return_inverse=True)[1].reshape(a.shape)
 
     def function(self, name: str) -> Function | None:
-        """A function of floats."""
-        return FLOATS.get(name)
+        """A function of floats; Python has not all of them."""
+        if name in FLOATS or name not in FUNCTIONS:
+            return FLOATS.get(name)
+        return lambda *values: float(FUNCTIONS[name](*map(arb, map(float, values))).mid())
+
+
+class Honest(Plain):
+    """Floats of a type, in which every result is rounded to it, and sums are taken
+    one term after the other, as in a loop: what one honest evaluation makes of a
+    program. Those of few bits are held in more, as sums of them are."""
+
+    def __init__(self, dtype: str):
+        super().__init__({})
+        self.dtype = float_type(dtype)
+        self.held = np.float32 if dtype in FEW_BITS else self.dtype
+
+    def exact(self, array: Array) -> Array:
+        """An array of floats of the type."""
+        return np.asarray(array, float).astype(self.dtype).astype(self.held)
+
+    def product(self, a: Array, b: Array) -> Array:
+        """The products of matrices, one term after the other."""
+        total = np.zeros((*a.shape[:-1], b.shape[-1]), a.dtype)
+        for k in range(a.shape[-1]):
+            total = total + a[..., :, k, None] * b[..., k, None, :]
+        return total
+
+    def computed(self, name: str, inputs: Arrays, result: Array, params: Any) -> Array:
+        """A result in the type."""
+        if name == "reduce_sum" and inputs[0].size:
+            axes = params["axes"]
+            terms = np.moveaxis(inputs[0], axes, range(-len(axes), 0))
+            result = np.add.accumulate(terms.reshape(*result.shape, -1), -1)[..., -1]
+        return self.exact(result) if self.holds(result) else result
 
 
 def _finite(function: Callable[..., float]) -> Callable[..., float]:
@@ -102,6 +137,14 @@ def floats_of(program: Any, given: Arrays, changes: Mapping[int, Change]) -> lis
     """What a program gives in floats, with equations changed."""
     with np.errstate(all="ignore"), exactly():
         return run_exactly(program, given, Plain(changes))
+
+
+def honest(program: Any, given: Arrays, dtype: str) -> list[Array]:
+    """What one honest evaluation of a program in floats of a type gives."""
+    floats = Honest(dtype)
+    arrays = [floats.exact(a) if a.dtype.kind == "f" else a for a in given]
+    with np.errstate(all="ignore"), exactly():
+        return run_exactly(program, arrays, floats)
 
 
 def bounds_of(
@@ -153,21 +196,55 @@ def steps_of(program: Any, directions: int) -> list[TracedStep]:
 
 
 def mutants(steps: Sequence[TracedStep]) -> list[Mutant]:
-    """The mutants of a program: those that leave out more come first."""
+    """The mutants of a program: those that leave out more come first, and those of
+    what flows before those of what f computes."""
     flowing = [step for step in steps if step.flows]
-    found = [*_without_lines(flowing), *_one_fewer(steps), *_summed_otherwise(flowing)]
-    for kinds in (_LEFT_OUT, _TURNED):
-        for step in [*flowing, *(step for step in steps if not step.flows)]:
-            rule = kinds.get(step.equation.primitive.name)
-            found += [] if rule is None else rule(step)
+    still = [step for step in steps if not step.flows]
+    paths = [step for step in flowing if step.equation.primitive.name == "add_any"]
+    others = [step for step in flowing if step.equation.primitive.name != "add_any"]
+    of_tanh = [*_of_tanh(flowing)]
+    its_own = {where for mutant in of_tanh for where in mutant.changes}
+    added = [step for step in paths if id(step.equation) not in its_own]
+    found = [*_without_lines(flowing), *of_tanh, *_one_fewer(steps), *_summed_otherwise(flowing)]
+    found += [*_with_paths_assigned(added), *_of_kinds(_LEFT_OUT, [*paths, *others])]
     found += [*_in_one_use(flowing), *_without_single_paths(flowing)]
-    return found[:MOST]
+    for kinds in (_CHOSEN, _LEFT_OUT, _TURNED):
+        found += _of_kinds(kinds, still if kinds is _LEFT_OUT else [*paths, *others, *still])
+    found += _with_paths_assigned(added, are_whole=True)
+    return [*found, *_together(found)][:MOST]
 
 
-def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[TracedStep]:
+def _of_kinds(
+    kinds: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]], steps: Sequence[TracedStep]
+) -> Iterator[Mutant]:
+    for step in steps:
+        if (rule := kinds.get(step.equation.primitive.name)) is not None:
+            yield from rule(step)
+
+
+def _together(single: Sequence[Mutant]) -> Iterator[Mutant]:
+    """Mutants with the same words in one, as what is done in each round of a loop."""
+    groups: dict[tuple[str, int], dict[int, Change]] = {}
+    counts: Counter[tuple[str, int]] = Counter()
+    for mutant in single:
+        if len(mutant.changes) == 1:
+            (where,) = mutant.changes
+            number = counts[mutant.words, where]  # of those of one equation
+            counts[mutant.words, where] += 1
+            groups.setdefault((mutant.words, number), {}).update(mutant.changes)
+    for (words, _), changes in groups.items():
+        if len(changes) > 1:
+            yield Mutant(changes, words)
+
+
+def _steps(
+    jaxpr: Any, moving: set[int], made_at: dict[int, str], home: str = ""
+) -> Iterator[TracedStep]:
+    """The steps of a program; what JAX's own functions are made of is said to be
+    at `home`, the line of f that calls them."""
     for equation in jaxpr.eqns:
         flags = [id(variable) in moving for variable in equation.invars]
-        line = place_of(equation)
+        line = place_of(equation) or home or f"the operation {equation.primitive.name}"
         sources = [made_at.get(id(variable), line) for variable in equation.invars]
         made_at.update((id(variable), line) for variable in equation.outvars)
         if any(flags):
@@ -176,7 +253,9 @@ def _steps(jaxpr: Any, moving: set[int], made_at: dict[int, str]) -> Iterator[Tr
         for inside in inner:
             skipped = len(equation.invars) - len(inside.invars)
             pairs = zip(inside.invars, flags[skipped:], strict=True)
-            yield from _steps(inside, {id(variable) for variable, flag in pairs if flag}, made_at)
+            flowing = {id(variable) for variable, flag in pairs if flag}
+            called_at = "" if line.startswith("the operation ") else line
+            yield from _steps(inside, flowing, made_at, called_at)
         if not inner and _gives_floats(equation):
             yield TracedStep(equation, line, sources, flags)
 
@@ -372,6 +451,121 @@ def _with_a_square(step: TracedStep) -> Iterator[Mutant]:
             yield step.mutant(change, f"a factor is there twice {step.where}")
 
 
+def _of_a_product(step: TracedStep) -> Iterator[Mutant]:
+    yield from _with_a_square(step)
+    yield from _multiplied(step)
+
+
+def _multiplied(step: TracedStep) -> Iterator[Mutant]:
+    """What flows is divided, not multiplied, by a factor, or the other way round."""
+    is_product = step.equation.primitive.name == "mul"
+    for k in (0, 1) if is_product else (1,):
+        if step.moving[k] or not step.moving[1 - k]:
+            continue
+
+        def change(inputs: Arrays, outputs: list[Array], k: int = k) -> list[Array]:
+            a, factor = inputs[1 - k], inputs[k]
+            return [np.broadcast_to(a / factor if is_product else a * factor, outputs[0].shape)]
+
+        by = _constant(step.equation.invars[k]) or "a factor"
+        words = "divided, not multiplied" if is_product else "multiplied, not divided"
+        yield step.mutant(change, f"it is {words}, by {by} {step.where}")
+
+
+def _to_another_power(step: TracedStep) -> Iterator[Mutant]:
+    power = int(step.equation.params["y"])
+    for other in (power - 1, power + 1):
+
+        def change(inputs: Arrays, outputs: list[Array], other: int = other) -> list[Array]:
+            return [primitives.whole_power(inputs[0], other)]
+
+        if other:
+            yield step.mutant(change, f"the power is {other}, not {power}, {step.where}")
+
+
+def _of_tanh(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
+    """JAX has d (1 - h) + d (1 - h) h for tanh, d (1 - h^2) in the books: each of
+    these terms is what somebody may have taken for the whole."""
+    made = {id(step.equation.outvars[0]): step.equation for step in flowing}
+    words = "1 - h stands for 1 - h^2", "h (1 - h), as of the sigmoid, stands for 1 - h^2"
+    for step in flowing:
+        if step.equation.primitive.name != "add_any":
+            continue
+        whole, part = step.equation.invars
+        product = made.get(id(part))
+        if product is None or product.primitive.name != "mul" or product.invars[0] is not whole:
+            continue
+        for k in (0, 1):
+            yield step.mutant(_only(k), f"{words[k]}, the slope of tanh, {step.where}")
+
+
+def _with_paths_assigned(
+    paths: Sequence[TracedStep], *, are_whole: bool = False
+) -> Iterator[Mutant]:
+    """What comes back along several paths is assigned, not added up: where the
+    last of them gives something, or the first. `are_whole` where they do so
+    everywhere, as in the rounds of a loop: of two of them one is then missing."""
+    groups: dict[Any, list[TracedStep]] = {}
+    for step in paths:
+        groups.setdefault((step.line, step.equation.outvars[0].aval.shape), []).append(step)
+    for (line, _), steps in groups.items():
+        for k in (0, 1) if len(steps) > 1 or not are_whole else ():
+
+            def change(inputs: Arrays, outputs: list[Array], k: int = k) -> list[Array]:
+                is_there = np.asarray(inputs[k] != 0, bool)
+                if is_there.all() and not are_whole:
+                    return outputs
+                return [np.where(is_there, inputs[k], inputs[1 - k])]
+
+            words = f"what overlaps is assigned, not added up, in what flows back through {line}"
+            yield Mutant({id(step.equation): change for step in steps}, words)
+
+
+def with_another_array(steps: Sequence[TracedStep]) -> Iterator[Mutant]:
+    """A product of a cotangent with another array of the same shape than f has
+    there, such as somebody keeps in place of it."""
+    known: dict[int, tuple[Any, TracedStep, int | None]] = {}  # where arrays are found
+    for step in steps:
+        equation, count = step.equation, sum(step.moving)
+        if count == 1 and equation.primitive.name in ("mul", "div", "dot_general"):
+            k = 1 - step.moving.index(True)
+            mine = equation.invars[k]
+            for other, home, place in [*known.values()] if getattr(mine, "aval", None) else []:
+                is_like = other is not mine and other.aval.shape == mine.aval.shape
+                if is_like and mine.aval.shape and home is not step:
+                    keep, put = _in_place(step, k, place)
+                    source = "an argument" if place is not None else home.line
+                    instead = f"what {source} gives" if place is None else source
+                    words = f"{instead} is in another array's place {step.where}"
+                    yield Mutant({id(home.equation): keep, id(equation): put}, words)
+        for place, variable in enumerate(equation.invars):
+            if not step.moving[place] and not hasattr(variable, "val"):
+                known.setdefault(id(variable), (variable, step, place))
+        if not step.flows:
+            known[id(equation.outvars[0])] = equation.outvars[0], step, None
+
+
+def _in_place(step: TracedStep, k: int, place: int | None) -> tuple[Change, Change]:
+    """Changes of an equation, of which an input or what it gives is kept, and of
+    a product, which takes this in place of an operand."""
+    kept: list[Array] = []
+
+    def keep(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+        kept[:] = [outputs[0] if place is None else inputs[place]]
+        return outputs
+
+    def put(inputs: Arrays, outputs: list[Array]) -> list[Array]:
+        if not kept:  # of a branch that is not taken
+            return outputs
+        name, (a, b) = step.equation.primitive.name, inputs
+        if name == "dot_general":
+            return _with_operand(step, k, lambda _: kept[0])(inputs, outputs)
+        a, b = (kept[0], b) if k == 0 else (a, kept[0])
+        return [a * b if name == "mul" else a / b]
+
+    return keep, put
+
+
 def _without_a_turn(step: TracedStep) -> Iterator[Mutant]:
     yield step.mutant(_only(0), f"an array that has to be turned round is not {step.where}")
 
@@ -409,14 +603,10 @@ def _summed_otherwise(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
         every = tuple(range(len(summed)))
         for along in dict.fromkeys([(), *((k,) for k in every), every]):
             if along != axes:
-                what = (
-                    f"is summed along {_axes(along)}, not {_axes(axes)}"
-                    if along
-                    else "is not summed"
-                )
+                what = f"summed along {_axes(along)}, not {_axes(axes)}" if along else "not summed"
                 keep, spread = _instead(axes, along, name, place)
                 changes = {id(home.equation): keep, id(equation): spread}
-                yield Mutant(changes, f"what flows back through {home.line} {what}")
+                yield Mutant(changes, f"what flows back through {home.line} is {what}")
 
 
 _ADDING = ("sub", "add", "add_any")
@@ -504,11 +694,13 @@ _LEFT_OUT: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]] = {
     "neg": _without_a_minus,
     "rev": _without_a_turn,
     "reduce_sum": _mean_for_sum,
-    "select_n": _without_the_choice,
 }
+_CHOSEN: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]] = {"select_n": _without_the_choice}
 _TURNED: Mapping[str, Callable[[TracedStep], Iterator[Mutant]]] = {
     **dict.fromkeys(("add_any", "add", "sub"), _turned),
-    "mul": _with_a_square,
+    "mul": _of_a_product,
+    "div": _multiplied,
+    "integer_pow": _to_another_power,
 }
 
 
@@ -594,7 +786,7 @@ _BY_CONSTANT: Mapping[str, Callable[[int, float, float], Change]] = {
 
 
 def place_of(equation: Any) -> str:
-    """The line of somebody's code from which JAX made an equation."""
+    """The line of somebody's code from which JAX made an equation, if there is one."""
     frames = getattr(getattr(equation.source_info, "traceback", None), "frames", ())
     for frame in frames:
         if any(library in frame.file_name for library in _LIBRARIES):
@@ -602,7 +794,7 @@ def place_of(equation: Any) -> str:
         text = linecache.getline(frame.file_name, frame.line_num).strip().rstrip(",")
         where = f"{Path(frame.file_name).name}:{frame.line_num}"
         return f"`{text}` ({where})" if text else where
-    return f"the operation {equation.primitive.name}"
+    return ""
 
 
 def affordable(program: Any, probes: int) -> int:

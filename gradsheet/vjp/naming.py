@@ -27,6 +27,7 @@ from gradsheet.vjp.mutants import (
     mutants,
     steps_of,
     values,
+    with_another_array,
     with_constant,
 )
 from gradsheet.vjp.slopes import with_other_slopes
@@ -36,6 +37,7 @@ from manual.activations import Array
 MOST_NAMED = 4
 AND = "; and "
 NEAR = 1e-6  # of what a constant changes: so close is the right one
+ROUGHLY = 1e-2  # of what is added up, as coarse types have it
 AS_LONG = 20  # mutants, as tracing f once more
 
 Found = list[list[Array]]  # the arrays that were asked for, probe by probe
@@ -46,6 +48,24 @@ def named(
 ) -> list[str]:
     """Say what the wrong arrays are, the likeliest first; where they are only
     rounded, which constant is."""
+    words = _named(rule, seen, wrong, is_wrong=is_wrong)
+    return [_pushed(text) for text in words] if rule.is_forward else words
+
+
+def _pushed(text: str) -> str:
+    """What is said of cotangents, of tangents."""
+    for of_cotangents, of_tangents in (
+        ("cotangent", "tangent"),
+        ("flows back", "flows"),
+        ("back through", "through"),
+    ):
+        text = text.replace(of_cotangents, of_tangents)
+    return text
+
+
+def _named(
+    rule: Rule, seen: Sequence[Observed], wrong: Sequence[int], *, is_wrong: bool
+) -> list[str]:
     search = _NameSearch(rule, list(seen), list(wrong))
     if not is_wrong:
         return search.explained(search.constants())[0][:1]
@@ -114,11 +134,13 @@ class _NameSearch:
             arrays = [factor for factor in factors if factor is not None]
             if len(arrays) < len(factors) or all((factor == 1).all() for factor in arrays):
                 continue
+            is_mask = all(np.isin(factor, (0, 1)).all() for factor in arrays)
+            what = "mask" if is_mask else "factor"
             with np.errstate(all="ignore"):
                 cases = [
-                    (f"a factor is missing that {line} gives", _times(answers, arrays), rights),
+                    (f"a {what} is missing that {line} gives", _times(answers, arrays), rights),
                     (
-                        f"a factor too many is there that {line} gives",
+                        f"a {what} too many is there that {line} gives",
                         answers,
                         _times(rights, arrays),
                     ),
@@ -161,7 +183,9 @@ class _NameSearch:
             for count in range(given[0].ndim + 1)
             for axes in itertools.combinations(range(given[0].ndim), count)
         ]
-        likely: list[tuple[str, Callable[[Array], Array]]] = [("transposed", np.transpose)]
+        likely: list[tuple[str, Callable[[Array], Array]]] = []
+        if given[0].shape[::-1] == shape:
+            likely.append(("transposed", np.transpose))
         likely += [(_unsummed(along), partial(np.sum, axis=along)) for along in axes]
         for words, change in likely:
             arrays = [change(array) for array in given]
@@ -192,6 +216,7 @@ class _NameSearch:
 
     def candidates(self) -> Iterator[tuple[str, Found]]:
         """What may have been done, and the arrays which that gives."""
+        yield from self._without_directions()
         if not self.rule.is_forward:
             yield from self._of_cotangents()
             yield from self._of_inputs()
@@ -200,6 +225,8 @@ class _NameSearch:
             yield from self._by_the_books()
         if not self.is_explained:
             yield from self._of_slopes()
+        if not self.is_explained:
+            yield from self._seen([*with_another_array(self._steps)][: self._most])
 
     def constants(self) -> Iterator[tuple[str, Found]]:
         """Other numbers in place of constants, and the arrays which they give."""
@@ -264,7 +291,11 @@ class _NameSearch:
 
     @cached_property
     def _mutants(self) -> list[Mutant]:
-        return mutants(self._steps)[: affordable(self.closed, len(self.seen))]
+        return mutants(self._steps)[: self._most]
+
+    @cached_property
+    def _most(self) -> int:
+        return affordable(self.closed, len(self.seen))
 
     def _of_cotangents(self) -> Iterator[tuple[str, Found]]:
         """The pullbacks of other cotangents, such as a scalar loss has."""
@@ -275,11 +306,16 @@ class _NameSearch:
             "the sum of the cotangent is used everywhere": lambda d: np.full_like(d, d.sum()),
             "of the cotangent only the first row is used": lambda d: _row(d, 0),
             "of the cotangent only the last row is used": lambda d: _row(d, -1),
+            "of the cotangent only the last vector is used": _last_vector,
         }
         count = len(self.rule.program.inputs)
         for words, way in ways.items():
             changed = ([*g[:count], *(way(d) for d in g[count:])] for g in self.floats)
             yield words, [self._asked(given, {}) for given in changed]
+
+    def _without_directions(self) -> Iterator[tuple[str, Found]]:
+        """What gives an array, where one of several cotangents or tangents is 0."""
+        count = len(self.rule.program.inputs)
         for k, leaf in enumerate(self.rule.given if len(self.rule.given) > 1 else ()):
             changed = (
                 [0 * a if j == count + k else a for j, a in enumerate(g)] for g in self.floats
@@ -297,13 +333,11 @@ class _NameSearch:
 
     def _of_slopes(self) -> Iterator[tuple[str, Found]]:
         """The gradients with another slope of one function in f."""
-        if self.rule.is_forward:
-            return
-        most = affordable(self.closed, len(self.seen)) // AS_LONG
-        for words, program in with_other_slopes(self.rule.program, most):
-            first = self._given_by(program, self.floats[0])
+        for words, program in with_other_slopes(self.rule.program, self._most // AS_LONG):
+            closed = program.pushforward if self.rule.is_forward else program.pullback
+            first = self._given_by(closed, self.floats[0])
             if any(self._is_seen(first, k) for k in self.wrong):
-                yield words, [first, *(self._given_by(program, g) for g in self.floats[1:])]
+                yield words, [first, *(self._given_by(closed, g) for g in self.floats[1:])]
 
     def _given_by(self, closed: Any, given: Sequence[Array]) -> list[Array]:
         return floats_of(closed, given, {})[len(self.rule.program.outputs) :]
@@ -397,18 +431,26 @@ class _NameSearch:
             if np.isfinite(alone).all() and not self._is_close(alone, right, one, k):
                 likely.append(mutant)
                 changes.append(alone - right)
-        for i, mutant in enumerate(likely):
-            rest = array - right - changes[i]
-            for j in range(i + 1, len(likely)):
-                if not self._is_close(right + rest, right + changes[j], one, k):
-                    continue
-                both = {**mutant.changes, **likely[j].changes}
-                found = [self._asked(given, both) for given in self.floats]
-                if all(self._gives(found, k) for k in self.wrong) and self._leaves_the_others(
-                    found
-                ):
-                    return [f"{mutant.words}{AND}{likely[j].words}"]
+        for i, j in _pairs(changes, array - right):
+            if not self._is_close(array - changes[i], right + changes[j], one, k):
+                continue
+            both = {**likely[i].changes, **likely[j].changes}
+            found = [self._asked(given, both) for given in self.floats]
+            if all(self._gives(found, k) for k in self.wrong) and self._leaves_the_others(found):
+                return [f"{likely[i].words}{AND}{likely[j].words}"]
         return []
+
+
+def _pairs(changes: Sequence[Array], whole: Array) -> list[tuple[int, int]]:
+    """Which two of the changes may make the whole: do so, about, where it is largest."""
+    if len(changes) < 2:
+        return []
+    at = int(abs(whole).argmax())
+    values = np.array([change.flat[at] for change in changes])
+    sizes = abs(values)
+    off = abs(values[:, None] + values - whole.flat[at])
+    is_near = off <= ROUGHLY * (sizes[:, None] + sizes + abs(whole.flat[at]))
+    return [(int(i), int(j)) for i, j in np.argwhere(np.triu(is_near, 1))]
 
 
 def _negative(given: Sequence[Array], k: int) -> Array:
@@ -424,6 +466,14 @@ def _row(d: Array, k: int) -> Array:
     kept = np.zeros_like(d)
     if d.ndim:
         kept[k] = d[k]
+    return kept
+
+
+def _last_vector(d: Array) -> Array:
+    """An array with all left 0 but the last vector along its last axis."""
+    kept = np.zeros_like(d)
+    if d.ndim > 2:
+        kept[(-1,) * (d.ndim - 1)] = d[(-1,) * (d.ndim - 1)]
     return kept
 
 

@@ -8,12 +8,12 @@ as what its forward pass computes: a rule is what is judged, and not what judges
 """
 
 import contextlib
-import functools
+import enum
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -36,7 +36,17 @@ _ADVICE = {  # by how the exception begins
     "TracerIntegerConversionError": "write jnp.take, or give a setting in kwargs",
     INDEXED: "an index is made of floats: give whole numbers",
 }
+_OTHER_ADVICE = "JAX traces f: write it with jax.numpy, and give what is no array in kwargs"
 _LIBRARIES = ("jax/", "jax\\")  # whose own rules are kept: jax.nn.relu is 0 at 0
+_SETTINGS = (bool, int, str, bytes, slice, type, np.dtype, enum.Enum)
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What f is called with as it is: a part of the structure of its arguments."""
+
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -56,14 +66,16 @@ class Leaf:
 @dataclass(frozen=True, eq=False)
 class Traced:
     """f with its arguments' structure. `inputs` and `outputs` are the arrays;
-    `asked` are the places of those inputs by which gradients are asked for;
-    `ruled` names the functions in it that had rules of their own."""
+    `asked` are the places of those inputs by which gradients are asked for, and
+    `names` those of the arguments; `ruled` names the functions in f that had
+    rules of their own."""
 
     f: Callable[..., Any]
     kwargs: Mapping[str, Any]
     inputs: tuple[Leaf, ...]
     outputs: tuple[Leaf, ...]
     asked: tuple[int, ...]
+    names: tuple[str, ...]
     arguments_tree: Any
     result_tree: Any
     forward: ClosedJaxpr
@@ -73,6 +85,10 @@ class Traced:
     def moved(self) -> tuple[int, ...]:
         """The places of the outputs that have a cotangent."""
         return tuple(k for k, leaf in enumerate(self.outputs) if leaf.is_float)
+
+    def arguments(self, leaves: Sequence[Any]) -> Any:
+        """What f is called with, made of the arrays among it."""
+        return without_marks(jax.tree.unflatten(self.arguments_tree, leaves))
 
     def with_forward(self, forward: ClosedJaxpr) -> "Traced":
         """The same with another forward pass."""
@@ -89,6 +105,23 @@ class Traced:
         """Whether f itself computes something in floats of fewer bits."""
         text = str(self.forward.jaxpr)
         return any(f":{name}[" in text for name in ("f32", "bf16", "f16"))
+
+    def draws_otherwise(self, inputs: Sequence[Array]) -> bool:
+        """Whether f draws random numbers, and others in float64 than it does where
+        somebody calls it."""
+        text = str(self.forward.jaxpr)
+        if "random_bits[" not in text and "threefry2x32[" not in text:
+            return False
+
+        def drawn() -> list[Array]:
+            out = self.f(*self.arguments(inputs), **self.kwargs)
+            return [np.asarray(a, float) for a in jax.tree.leaves(out)]
+
+        with jax.numpy_dtype_promotion("standard"):
+            here = drawn()
+        with exactly():
+            there = drawn()
+        return not all(map(partial(np.allclose, rtol=1e-3, atol=1e-3), here, there))
 
     @cached_property
     def followed(self) -> ClosedJaxpr:
@@ -142,37 +175,6 @@ class Traced:
 
         return self._traced(run, [self.inputs[k] for k in self.asked])
 
-    def in_type(
-        self, dtype: Any, inputs: Sequence[Array], directions: Sequence[Array], *, forward: bool
-    ) -> list[Array]:
-        """What JAX itself gives in floats of a type, operation by operation."""
-        with exactly():
-            given = [jnp.asarray(a, dtype if a.dtype.kind == "f" else a.dtype) for a in inputs]
-
-        def run(*arrays: jax.Array) -> list[jax.Array]:
-            out = self.f(*jax.tree.unflatten(self.arguments_tree, arrays), **self.kwargs)
-            return jax.tree.leaves(out)
-
-        def moved(*some: jax.Array) -> list[jax.Array]:
-            arrays = list(given)
-            for k, array in zip(self.asked, some, strict=True):
-                arrays[k] = array
-            plain = without_rules(jax.make_jaxpr(run)(*given))
-            of = jaxpr_as_fun(plain)(*arrays)
-            return [of[k] for k in self.moved]
-
-        with exactly():
-            at = [given[k] for k in self.asked]
-            if forward:
-                pushed = [jnp.asarray(d, a.dtype) for d, a in zip(directions, at, strict=True)]
-                found: Any = jax.jvp(moved, at, pushed)[1]
-            else:
-                out, pull = jax.vjp(moved, *at)
-                found = pull(
-                    [jnp.asarray(d, o.dtype) for d, o in zip(directions, out, strict=True)]
-                )
-            return [np.asarray(a).astype(float) for a in found]
-
     def _forward_of(self, given: Sequence[jax.Array], some: Sequence[jax.Array]) -> list[jax.Array]:
         arrays = list(given)
         for k, array in zip(self.asked, some, strict=True):
@@ -191,17 +193,50 @@ def exactly() -> Iterator[None]:
         yield
 
 
+def with_marks(f: Callable[..., Any], arguments: Sequence[Any], *, floats: bool) -> tuple[Any, ...]:
+    """The arguments, with what are settings among them marked: words, functions,
+    keys, whole numbers that are no arrays; where `floats`, such floats, too; and
+    all that f, a `jax.custom_vjp`, does not differentiate by."""
+    fixed = {*getattr(f, "nondiff_argnums", ())}  # places; others may be keywords
+    kinds = (*_SETTINGS, float) if floats else _SETTINGS
+
+    def marked(value: Any) -> Any:
+        is_array = hasattr(value, "shape") and not _is_key(value)
+        is_setting = isinstance(value, kinds) or callable(value) or _is_key(value)
+        return Setting(value) if is_setting and not is_array else value
+
+    return tuple(
+        Setting(argument) if k in fixed else jax.tree.map(marked, argument)
+        for k, argument in enumerate(arguments)
+    )
+
+
+def without_marks(tree: Any, *, tangents: bool = False) -> Any:
+    """The arguments as f is called with them; tangents have None for settings."""
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, Setting):
+            return value
+        return None if tangents else value.value
+
+    return jax.tree.map(plain, tree, is_leaf=lambda value: isinstance(value, Setting))
+
+
+def _is_key(value: Any) -> bool:
+    return isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.extended)
+
+
 def program_of(
     f: Callable[..., Any],
     arguments: Sequence[Any],
     kwargs: Mapping[str, Any],
     wrt: Sequence[int | str] | None = None,
 ) -> Traced:
-    """Trace a function at arguments like these.
+    """Trace a function at arguments like these, whose settings are marked.
 
-    Raises TypeError where an argument is no array, ValueError where there is
-    nothing to ask for, and whatever JAX raises where it cannot trace f, with a
-    note of what to write where that is known.
+    Raises TypeError where an argument is no array and no tree of arrays,
+    ValueError where there is nothing to ask for, and whatever JAX raises where it
+    cannot trace f, with a note of what to write where that is known.
     """
     paths, tree = jax.tree_util.tree_flatten_with_path(tuple(arguments))
     names = names_of(f, len(arguments))
@@ -209,18 +244,17 @@ def program_of(
     homes = [path[0].idx for path, _ in paths]
     chosen = _chosen(wrt, names)
     asked = tuple(k for k, leaf in enumerate(inputs) if leaf.is_float and homes[k] in chosen)
-    _refuse_settings(f, names)
     if not asked:
         raise ValueError("none of the arguments has floats: there is nothing to differentiate by")
 
     def run(*arrays: jax.Array) -> Any:
-        return f(*jax.tree.unflatten(tree, arrays), **kwargs)
+        return f(*without_marks(jax.tree.unflatten(tree, arrays)), **kwargs)
 
     with exactly():
         try:
             traced, shapes = jax.make_jaxpr(run, return_shape=True)(*map(abstract, inputs))
-        except Exception as error:
-            if advice := _advice(error, dict(zip(names, arguments, strict=True))):
+        except (TypeError, AttributeError) as error:
+            for advice in _advice_on(error, dict(zip(names, arguments, strict=True))):
                 error.add_note(f"{NOTE}{advice}")
             raise
         closed, ruled = without_rules(traced), tuple(dict.fromkeys(_ruled_in(traced.jaxpr)))
@@ -232,39 +266,31 @@ def program_of(
         raise ValueError(
             "the function returns no array of floats: there is nothing to differentiate"
         )
-    return Traced(f, kwargs, inputs, outputs, asked, tree, result_tree, closed, ruled)
+    trees = (tree, result_tree)
+    return Traced(f, kwargs, inputs, outputs, asked, tuple(names), *trees, closed, ruled)
 
 
-def _refuse_settings(f: Callable[..., Any], names: Sequence[str]) -> None:
-    """Raise TypeError where an argument is one that a custom rule of f takes as
-    a setting."""
-    settings = [names[k] for k in getattr(f, "nondiff_argnums", ()) if k < len(names)]
-    if settings:
-        name, of = settings[0], function_name(f)
-        raise TypeError(
-            f"{name} is among the nondiff_argnums of {of}, a setting: give it in "
-            f"kwargs={{{name!r}: ...}}, or bind it, functools.partial({of}, ...)"
-        )
-
-
-def _advice(error: Exception, arguments: Mapping[str, Any]) -> str:
-    """What to write in place of what JAX cannot trace; empty where nobody knows."""
+def _advice_on(error: Exception, arguments: Mapping[str, Any]) -> list[str]:
+    """What to write in place of what JAX cannot trace; nothing where the error is
+    another."""
     text = f"{type(error).__name__}: {error}"
-    advice = next((words for start, words in _ADVICE.items() if text.startswith(start)), "")
-    numbers = [
-        name
-        for name, value in arguments.items()
-        if isinstance(value, list) and all(isinstance(n, int | float) for n in value)
-    ]
-    if numbers and not advice:
-        name = numbers[0]
-        advice = f"{name} is a list, of which each number is an argument: write np.array({name})"
-    return advice
+    if known := [words for start, words in _ADVICE.items() if text.startswith(start)]:
+        return known
+    if lists := [name for name, value in arguments.items() if _is_of_numbers(value)]:
+        return [f"{name} is a list of numbers: write np.asarray({name})" for name in lists]
+    is_of_jax = isinstance(error, jax.errors.JAXTypeError) or "Tracer" in str(error)
+    return [_OTHER_ADVICE] if is_of_jax else []
+
+
+def _is_of_numbers(argument: Any) -> bool:
+    leaves = jax.tree.leaves(without_marks(argument))
+    is_full = isinstance(argument, list) and bool(leaves)
+    return is_full and all(isinstance(leaf, int | float) for leaf in leaves)
 
 
 def function_name(f: Any) -> str:
     """What a function is called, also with some arguments bound."""
-    while isinstance(f, functools.partial):
+    while isinstance(f, partial):
         f = f.func
     return str(getattr(f, "__name__", type(f).__name__))
 
@@ -308,7 +334,8 @@ def _leaf(name: str, value: Any) -> Leaf:
     if dtype == np.dtype(object) or getattr(dtype, "kind", "f") in "OSU":
         found = type(value).__name__
         raise TypeError(
-            f"{name} is {found}, expected arrays of numbers: settings go into kwargs={{...}}"
+            f"{name} is {found}, expected arrays of numbers, or what JAX takes for a tree of them: "
+            "settings go into kwargs={...}"
         )
     if jnp.issubdtype(dtype, np.complexfloating):
         raise TypeError(
@@ -386,11 +413,16 @@ def _is_ruled(equation: Any) -> bool:
         return False
     if equation.primitive.name != "custom_jvp_call":
         return True
-    if name_of(equation.params) in OF_JAX:
-        return False
-    inner = next(iter(_inner(equation)))
-    source = str(getattr(getattr(inner, "jaxpr", inner).debug_info, "func_filename", "") or "")
-    return not any(f"site-packages/{library}" in source for library in _LIBRARIES)
+    return name_of(equation.params) not in OF_JAX and not calls_jax(equation)
+
+
+def calls_jax(equation: Any) -> bool:
+    """Whether a function that an equation calls is one of JAX's own."""
+    for inner in _inner(equation):
+        source = str(getattr(getattr(inner, "jaxpr", inner).debug_info, "func_filename", "") or "")
+        if any(f"site-packages/{library}" in source for library in _LIBRARIES):
+            return True
+    return False
 
 
 def called(equation: Any) -> list[Any]:

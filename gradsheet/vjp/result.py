@@ -13,12 +13,14 @@ VERDICTS = {"yes": "right", "rounded": "rounded", "untold": "untold", "no": "wro
 class Judged:
     """One array that a rule gives: the verdict is "right", "rounded", "untold"
     or "wrong"; `difference` the largest from the truth, None where there is
-    nothing to compare; `where` it is."""
+    nothing to compare; `where` it is; `units` how many times as far off as one
+    honest evaluation in its type, None where nobody knows."""
 
     name: str
     verdict: str
     difference: float | None
     where: str = ""
+    units: float | None = None
 
 
 @dataclass(repr=False)

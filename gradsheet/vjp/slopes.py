@@ -9,7 +9,7 @@ and JAX differentiates what came of it.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -45,9 +45,9 @@ _WAYS: dict[str, Slope] = {
 }
 
 
-def with_other_slopes(program: Traced, most: int) -> Iterator[tuple[str, ClosedJaxpr]]:
-    """The pullbacks of f with another slope of one of its functions, and what
-    that is in words; at most so many."""
+def with_other_slopes(program: Traced, most: int) -> Iterator[tuple[str, Traced]]:
+    """f with another slope of one of its functions, and what that is in words; at
+    most so many."""
     found: list[Any] = []
 
     def note(equation: Any) -> None:
@@ -56,11 +56,16 @@ def with_other_slopes(program: Traced, most: int) -> Iterator[tuple[str, ClosedJ
 
     with exactly():
         rewritten(program.forward, note)
-        for equation, words in itertools.islice(itertools.product(found, _WAYS), most):
+        groups: dict[tuple[str, str], list[Any]] = {}  # those of a loop are together
+        for equation in found:
             name = equation.params.get("name", equation.primitive.name)
-            changed = rewritten(program.forward, _replacing(equation, _WAYS[words]))
-            text = f"{words.format(_NAMES.get(name, name))}, back through {place_of(equation)}"
-            yield text, program.with_forward(changed).pullback
+            groups.setdefault((name, place_of(equation)), []).append(equation)
+        chosen = [(key, some) for key, some in groups.items()]
+        chosen += [(key, [one]) for key, some in groups.items() if len(some) > 1 for one in some]
+        for ((name, line), some), words in itertools.islice(itertools.product(chosen, _WAYS), most):
+            changed = rewritten(program.forward, _replacing(some, _WAYS[words]))
+            text = f"{words.format(_NAMES.get(name, name))}, back through {line}"
+            yield text, program.with_forward(changed)
 
 
 def _is_function(equation: Any) -> bool:
@@ -72,7 +77,14 @@ def _is_function(equation: Any) -> bool:
     return is_entrywise and (name == "custom_jvp_call" or name in _OF_ONE)
 
 
-def _replacing(equation: Any, slope: Slope) -> Callable[[Any], ClosedJaxpr | None]:
+def _replacing(some: Sequence[Any], slope: Slope) -> Callable[[Any], ClosedJaxpr | None]:
+    def called(equation: Any) -> ClosedJaxpr | None:
+        return _with_slope(equation, slope) if any(equation is one for one in some) else None
+
+    return called
+
+
+def _with_slope(equation: Any, slope: Slope) -> ClosedJaxpr:
     def g(u: jax.Array) -> jax.Array:
         params = equation.params
         if equation.primitive.name == "custom_jvp_call":
@@ -84,9 +96,4 @@ def _replacing(equation: Any, slope: Slope) -> Callable[[Any], ClosedJaxpr | Non
         at = lax.stop_gradient(u)
         return [lax.stop_gradient(g(at)) + (u - at) * lax.stop_gradient(slope(g, at))]
 
-    def called(other: Any) -> ClosedJaxpr | None:
-        if other is not equation:
-            return None
-        return jax.make_jaxpr(with_slope)(abstract(equation.invars[0].aval))
-
-    return called
+    return jax.make_jaxpr(with_slope)(abstract(equation.invars[0].aval))

@@ -13,13 +13,16 @@ from gradsheet.checking.rounding import BITS, float_type
 from gradsheet.checking.subject import Misbehaved, in_one_line
 from gradsheet.vjp.calling import Answer, Rule, rule_of
 from gradsheet.vjp.comparing import Observed, covered, forward_fault, judged
+from gradsheet.vjp.kinks import Asked, AtKinks, at_kinks_of
 from gradsheet.vjp.naming import named
 from gradsheet.vjp.probes import probes, structure_of
-from gradsheet.vjp.program import Leaf, function_name, program_of
-from gradsheet.vjp.result import VJPCheck
-from gradsheet.vjp.truth import NoTruth, Probe, ProbeTruth, truth_at
+from gradsheet.vjp.program import Leaf, Traced, function_name, program_of, with_marks
+from gradsheet.vjp.result import Judged, VJPCheck
+from gradsheet.vjp.truth import NoTruth, Probe, ProbeTruth, same_values, truth_at
 from manual.activations import Array
 
+_DRAWN = """f draws random numbers, and others in float64 than in float32: draw them before, and
+give f what was drawn""".replace("\n", " ")
 UNSEARCHED = "the mistake cannot be looked for"
 _FORMS = {
     "backward": "backward pass",
@@ -32,19 +35,24 @@ _FORMS = {
 
 @dataclass(eq=False)
 class RuleTrial:
-    """A rule, and the numbers that the caller gave for its arguments; what was
-    seen at the probes, and those that had to be left out."""
+    """A rule, the numbers that the caller gave for its arguments, and what is
+    asked at kinks; which of those asked for may be settings; f itself, `plain`,
+    where another derivative is intended than its own; what was seen at the
+    probes, and those that had to be left out."""
 
     rule: Rule
     example: list[Array]
+    at_kinks: AtKinks
+    optional: list[bool]
+    plain: Traced | None = None
     seen: list[Observed] = field(default_factory=list, init=False)
     left_out: list[str] = field(default_factory=list, init=False)
 
     def run(self, cotangents: Any) -> None:
         """Call the rule at the probes, and once more at the first.
 
-        Raises ValueError where none of them has a truth, or the cotangents do
-        not fit.
+        Raises ValueError where none of them has a truth, the cotangents do not
+        fit, or what is intended has other values than f.
         """
         rule, program = self.rule, self.rule.program
         closed = program.pushforward if rule.is_forward else program.pullback
@@ -53,6 +61,8 @@ class RuleTrial:
             for k, probe in enumerate(probes(program, [self.example], rule.given)):
                 if own is not None and k == 0:
                     probe = Probe(probe.inputs, own, probe.words)
+                if self.plain is not None and not same_values(self.plain, program, probe):
+                    raise ValueError(f"intended gives other values than f at {probe.words}")
                 try:
                     truth = truth_at(program, closed, probe, forward=rule.is_forward)
                 except NoTruth:
@@ -79,9 +89,9 @@ class RuleTrial:
             raise ValueError(f"cotangents have the shapes {found}, expected {expected}")
         return [_in_type(a, self.rule.dtype) for a in arrays]
 
-    def check(self, *, between: bool) -> VJPCheck:
-        """What was found; `between`: at a kink any gradient between those on
-        its sides is right."""
+    def check(self) -> VJPCheck:
+        """What was found. Raises ValueError where f draws other random numbers
+        than the rule may."""
         rule, leaves = self.rule, self.rule.wanted
         name, shapes = self._name(), self._shapes()
         check = VJPCheck(
@@ -92,7 +102,11 @@ class RuleTrial:
         if self.seen:
             check.coverage = self._coverage(leaves)
             for k, leaf in enumerate(leaves):
-                row, remarks = judged(self.seen, k, leaf.name, between=between)
+                if self._is_setting(k):
+                    check.arguments.append(Judged(leaf.name, "right", None))
+                    check.remarks.append(f"{leaf.name}: no gradient is given, as of a setting")
+                    continue
+                row, remarks = judged(self.seen, k, leaf.name, self.at_kinks)
                 check.arguments.append(row)
                 check.remarks += remarks
             forward_fault(rule, self.seen)
@@ -105,13 +119,15 @@ class RuleTrial:
             returned = ", ".join(sorted(types))
             check.remarks.append(f"it is given {rule.dtype}, and returns {returned}")
         check.faults += rule.faults
+        is_wrong = any(row.verdict == "wrong" for row in check.arguments)
+        if is_wrong and rule.kind != "rules" and rule.program.draws_otherwise(self.example):
+            raise ValueError(_DRAWN)
         off = [
             k
             for k, row in enumerate(check.arguments)
             if row.verdict in ("wrong", "rounded") and not self._is_unreadable(k)
         ]
         if off:
-            is_wrong = any(row.verdict == "wrong" for row in check.arguments)
             try:
                 check.mistakes = named(rule, self.seen, off, is_wrong=is_wrong)
             except Exception as error:  # the verdict stands
@@ -127,6 +143,12 @@ class RuleTrial:
                 kinds.setdefault(words, []).append(leaf.name)
         return [f"{', '.join(names)}: {words}, not judged" for words, names in kinds.items()]
 
+    def _is_setting(self, k: int) -> bool:
+        """Whether a number that is no array has no gradient at any probe."""
+        answers = [one.answer for one in self.seen]
+        is_none = all(a.asked[k] is None and not a.faults for a in answers)
+        return not self.rule.is_forward and self.optional[k] and is_none
+
     def _is_unreadable(self, k: int) -> bool:
         """Whether there is something in place of an array."""
         name = self.rule.wanted[k].name
@@ -134,8 +156,8 @@ class RuleTrial:
 
     def _name(self) -> str:
         """What the rule is called, and the function that it belongs to."""
-        rule, of = self.rule, function_name(self.rule.program.f)
-        name = ", ".join(rule.program.ruled)
+        rule, own = self.rule, self.plain or self.rule.program
+        name, of = ", ".join(own.ruled), function_name(own.f)
         if rule.kind != "rules":
             name = function_name(rule.fn[1] if rule.kind == "pair" else rule.fn)
         return f"{name} of {of}" if name != of else name
@@ -172,10 +194,16 @@ def trial_of(
     forms: Mapping[str, Any],
     wrt: Any,
     dtype: str | None,
+    at_kinks: str | Asked,
+    intended: Callable[..., Any] | None,
 ) -> RuleTrial:
     """A trial of the rule that the caller gives; see `checking.check_vjp`."""
-    program = program_of(f, given, kwargs, wrt)
-    like = jax.tree.leaves(tuple(given))
+    given = with_marks(f, given, floats=forms["torch_function"] is not None)
+    plain = None if intended is None else program_of(f, given, kwargs, wrt)
+    program, asked_there = at_kinks_of(program_of(intended or f, given, kwargs, wrt), at_kinks)
+    if plain is not None and plain.outputs != program.outputs:
+        raise ValueError("intended returns arrays of other names, shapes or types than f")
+    like = jax.tree.leaves(given)
     names = [type_name(like[k]) for k in program.asked if hasattr(like[k], "dtype")]
     dtype = dtype or next((name for name in names if name in BITS), "float64")
     if dtype not in BITS:
@@ -184,7 +212,9 @@ def trial_of(
     for value, leaf in zip(like, program.inputs, strict=True):
         array = plain_array(value)
         example.append(_in_type(array, dtype) if leaf.is_float else array.astype(leaf.dtype))
-    return RuleTrial(rule_of(f, forms, program, like, dtype), example)
+    rule = rule_of(plain or program, forms, program, like, dtype)
+    numbers = [isinstance(like[k], float) and wrt is None for k in program.asked]
+    return RuleTrial(rule, example, asked_there, numbers, plain)
 
 
 def _in_type(array: Array, dtype: str) -> Array:

@@ -15,8 +15,8 @@ there any gradient between those on its sides is one.
 import contextlib
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,8 +27,19 @@ from gradsheet.checking.rounding import BITS as SIGNIFICAND
 from gradsheet.checking.rounding import TINY
 from gradsheet.numbers.enclosures import at
 from gradsheet.truth.autodiff import Arrays, run_exactly
-from gradsheet.vjp.balls import BITS, Balls, Decided, RoundedBalls, ball, balls, run
-from gradsheet.vjp.enclosed import BoundedFloats, Enclosed, InBalls
+from gradsheet.vjp.balls import (
+    BITS,
+    Balls,
+    Decided,
+    Deciding,
+    Outcomes,
+    RoundedBalls,
+    ball,
+    balls,
+    run,
+)
+from gradsheet.vjp.enclosed import BoundedFloats, Enclosed, InBalls, overlap
+from gradsheet.vjp.kinks import line_at
 from gradsheet.vjp.program import Traced, exactly
 from gradsheet.vjp.wide import Wide, error, value
 from manual.activations import Array
@@ -40,6 +51,7 @@ SIDES = 3  # directions, drawn by chance, in which the neighbourhood of a kink i
 MOST_IN_BALLS = 50_000  # operations of a program
 LARGE_STEP = 2.0**-30  # in floats
 APART = 2.0**-20  # farther than such a step explains
+SEEN = 2  # steps by which it is told where a kink is: along a ramp, there and back
 
 
 class Disagreement(ValueError):
@@ -73,15 +85,27 @@ class Bounds:
 @dataclass(frozen=True, eq=False)
 class ProbeTruth:
     """The right arrays at a probe; whether it stands at a kink. `closed` is the
-    program that gives them, the pullback or the pushforward."""
+    program that gives them, the pullback or the pushforward, carried out on
+    `numbers`."""
 
     program: Traced
     closed: Any
     probe: Probe
     asked: list[Enclosed]
     at_kink: bool
-    in_balls: bool
-    decisions: list[Array]
+    numbers: Deciding
+    _sides: dict[frozenset[str], list[list[Array]]] = field(default_factory=dict, init=False)
+    _differs: dict[frozenset[str], list[Array]] = field(default_factory=dict, init=False)
+
+    @property
+    def in_balls(self) -> bool:
+        """Whether it was carried out on balls."""
+        return isinstance(self.numbers, Balls)
+
+    @property
+    def decisions(self) -> list[Array]:
+        """How comparisons came out."""
+        return self.numbers.decisions
 
     @cached_property
     def given(self) -> list[Array]:
@@ -106,17 +130,23 @@ class ProbeTruth:
         found = run(self.closed, given, floats)
         return [InBalls(a) for a in found], bool(floats.unsure)
 
+    def sides(self, held: frozenset[str]) -> list[list[Array]]:
+        """What is right at the probe and next to it in some directions, and what
+        is made of it where comparisons that stand at a kink are taken to come out
+        in one way or the other, each throughout; those of the lines `held` come out
+        as they do at the probe."""
+        if held not in self._sides:
+            self._sides[held] = [self._middles, *self._found_beside(held)]
+        return self._sides[held]
+
     @cached_property
-    def sides(self) -> list[list[Array]]:
-        """What is right next to the probe in some directions, and what is made of
-        it where comparisons that stand at a kink are taken to come out in one
-        way or the other, each throughout."""
-        count, closed, given = len(self.program.outputs), self.closed, self.given
-        found: list[list[Array]] = []
+    def _middles(self) -> list[Array]:
+        return [a.middle for a in self.asked]
+
+    def _found_beside(self, held: frozenset[str]) -> Iterator[list[Array]]:
         crossed: list[Array] = [np.zeros(d.shape, bool) for d in self.decisions]
-        for steps in _directions(self.program):
-            numbers = Balls()
-            found.append(run(closed, _moved(self.program, given, steps), numbers, NUDGED)[count:])
+        for numbers, found in self._moved(self._kept(held)):
+            yield found
             if [d.shape for d in numbers.decisions] == [d.shape for d in self.decisions]:
                 pairs = zip(self.decisions, numbers.decisions, crossed, strict=True)
                 crossed = [cross | (one == 0) & (two != 0) for one, two, cross in pairs]
@@ -126,22 +156,67 @@ class ProbeTruth:
                 for d, cross, sign in zip(self.decisions, crossed, signs, strict=True)
             ]
             with contextlib.suppress(StopIteration):  # where another branch is taken
-                found.append(run(closed, given, Decided(self.decisions, told))[count:])
-        at_it = [a.middle for a in self.asked]
-        return [at_it, *[[InBalls(a).middle for a in arrays] for arrays in found]]
+                found = run(self.closed, self.given, Decided(self.decisions, told))
+                yield self._asked_of(map(InBalls, found))
 
-    @cached_property
-    def differs(self) -> list[Array]:
+    def _moved(self, kept: Outcomes) -> Iterator[tuple[Deciding, list[Array]]]:
+        """What is right next to the probe, there and back, in one direction after
+        the other; some comparisons are kept as they are."""
+        program = self.program
+        if not self.in_balls:
+            for inputs in _beside(program, self.probe, 2 * SIDES):
+                wide, bounded = _in_floats(
+                    self.closed, replace(self.probe, inputs=inputs), held=kept
+                )
+                yield wide, self._asked_of(bounded)
+            return
+        for steps in _directions(program):
+            numbers = Balls(held=kept)
+            found = run(self.closed, _moved(program, self.given, steps), numbers, NUDGED)
+            yield numbers, self._asked_of(map(InBalls, found))
+
+    def _asked_of(self, found: Iterable[Enclosed]) -> list[Array]:
+        return [a.middle for a in itertools.islice(found, len(self.program.outputs), None)]
+
+    def _kept(self, held: frozenset[str]) -> Outcomes:
+        """How the comparisons of some lines came out."""
+        if not held:
+            return {}
+        made = zip(self.numbers.sites, self.decisions, strict=True)
+        return {k: one for k, one in enumerate(made) if line_at(one[0]) in held}
+
+    def differs(self, held: frozenset[str]) -> list[Array]:
         """Of a large function, which entries differ next to the probe, there or
         back, whatever the cotangents are."""
-        draw, count = np.random.default_rng(7), len(self.program.outputs)
-        directions = [draw.normal(size=a.shape) for a in self.probe.directions]
+        if held not in self._differs:
+            draw = np.random.default_rng(7)
+            directions = [draw.normal(size=a.shape) for a in self.probe.directions]
+            other = replace(self, probe=replace(self.probe, directions=directions))
+            here = self._asked_of(_in_floats(self.closed, other.probe)[1])
+            found = [here, *(arrays for _, arrays in other._moved(self._kept(held)))]
+            arrays = [np.array(of_one) for of_one in zip(*found, strict=True)]
+            self._differs[held] = [a.max(0) - a.min(0) > APART * abs(a).max(0) for a in arrays]
+        return self._differs[held]
+
+    def kinks(self, k: int, among: Array, held: frozenset[str]) -> list[str]:
+        """The lines of f at whose kinks some entries of an array hang, in so far as
+        one alone moves them; all of its lines of which a comparison is at a kink,
+        if none does."""
+        lines = dict[str, None]()
+        for numbers, _ in itertools.islice(self._moved(self._kept(held)), SEEN):
+            made = zip(self.numbers.sites, self.decisions, numbers.decisions, strict=False)
+            lines |= {line_at(site): None for site, a, b in made if not np.array_equal(a, b)}
+        if len(lines) < 2:
+            return [*lines]
         found = []
-        for inputs in ([*self.probe.inputs], *_beside(self.program, self.probe, 2 * SIDES)):
-            probe = Probe(inputs, directions, "")
-            found.append(_in_floats(self.closed, probe, "float64")[1][count:])
-        arrays = [np.array([one[k].middle for one in found]) for k in range(len(found[0]))]
-        return [a.max(0) - a.min(0) > APART * abs(a).max(0) for a in arrays]
+        for line in lines:
+            kept = self._kept(held.union(lines) - {line})
+            at_it = self._middles[k][among]
+            for _, moved in itertools.islice(self._moved(kept), SEEN):
+                if not np.allclose(moved[k][among], at_it, APART, SECOND_ORDER):
+                    found.append(line)
+                    break
+        return found or [*lines]
 
 
 def truth_at(program: Traced, closed: Any, probe: Probe, *, forward: bool = False) -> ProbeTruth:
@@ -163,11 +238,23 @@ def truth_at(program: Traced, closed: Any, probe: Probe, *, forward: bool = Fals
         inputs, outputs = moved
         directions = given[len(program.inputs) :]
         _agree(_terms(directions, outputs), _terms(inputs, found), AGREED)
-    return ProbeTruth(program, closed, probe, asked, at_kink, True, numbers.decisions)
+    return ProbeTruth(program, closed, probe, asked, at_kink, numbers)
+
+
+def same_values(one: Traced, two: Traced, probe: Probe) -> bool:
+    """Whether two functions have the same values at a probe."""
+    here, there = (_values(f, replace(probe, directions=())) for f in (one, two))
+    return all(overlap(here[k], there[k]).all() for k in one.moved)
+
+
+def _values(f: Traced, probe: Probe) -> list[Enclosed]:
+    if f.work > MOST_IN_BALLS:
+        return _in_floats(f.forward, probe)[1]
+    return [InBalls(a) for a in run(f.forward, _given(probe), Balls())]
 
 
 def _large_truth(program: Traced, closed: Any, probe: Probe, *, forward: bool) -> ProbeTruth:
-    wide, found = _in_floats(closed, probe, "float64")
+    wide, found = _in_floats(closed, probe)
     asked = found[len(program.outputs) :]
     if not all(np.isfinite(array.middle).all() for array in asked):
         raise NoTruth("the gradient has an entry that is not finite")
@@ -177,7 +264,7 @@ def _large_truth(program: Traced, closed: Any, probe: Probe, *, forward: bool) -
             draw.choice([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0], program.inputs[k].shape)
             for k in program.asked
         ]
-        _, pushed = _in_floats(program.pushforward, Probe(probe.inputs, tangents, ""), "float64")
+        _, pushed = _in_floats(program.pushforward, Probe(probe.inputs, tangents, ""))
         pushed = pushed[len(program.outputs) :]
         mine = _wide_terms(probe.directions, pushed)
         theirs = _wide_terms(tangents, asked)
@@ -185,13 +272,13 @@ def _large_truth(program: Traced, closed: Any, probe: Probe, *, forward: bool) -
         if math.isfinite(off) and off > mine[1] + theirs[1]:
             raise Disagreement(_DISAGREE)
     at_kink = bool(wide.unsure) or _changes(program, probe)
-    return ProbeTruth(program, closed, probe, asked, at_kink, False, [])
+    return ProbeTruth(program, closed, probe, asked, at_kink, wide)
 
 
 def _changes(program: Traced, probe: Probe) -> bool:
     """Whether a small step changes what a large function compares."""
     here, there = (
-        _in_floats(program.forward, Probe(inputs, (), ""), "float64")[0].decisions
+        _in_floats(program.forward, Probe(inputs, (), ""))[0].decisions
         for inputs in (probe.inputs, *_beside(program, probe, 1))
     )
     return len(here) != len(there) or any(
@@ -219,9 +306,11 @@ function moved by an infinitesimal; does it have a state, or a rule that stops
 derivatives?""".replace("\n", " ")
 
 
-def _in_floats(closed: Any, probe: Probe, dtype: str) -> tuple[Wide, list[Enclosed]]:
+def _in_floats(
+    closed: Any, probe: Probe, dtype: str = "float64", held: Outcomes | None = None
+) -> tuple[Wide, list[Enclosed]]:
     """What a program gives in floats, with what those of a type may be off."""
-    wide = Wide(SIGNIFICAND[dtype], TINY[dtype])
+    wide = Wide(SIGNIFICAND[dtype], TINY[dtype], held)
     given = [a + 0j if a.dtype.kind == "f" else a for a in (*probe.inputs, *probe.directions)]
     with np.errstate(all="ignore"), exactly():
         found = run_exactly(closed, given, wide)

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from gradsheet.truth import primitives
-from gradsheet.truth.autodiff import Arrays, Numbers
-from gradsheet.vjp.balls import FLUSHED, SLACK, most_terms
+from gradsheet.truth.autodiff import Arrays
+from gradsheet.vjp.balls import FLUSHED, SLACK, Deciding, Outcomes, most_terms
 from gradsheet.vjp.mutants import FLOATS
 from manual.activations import Array
 
@@ -38,16 +38,15 @@ def error(a: Array) -> Array:
     return np.asarray(abs(a.imag))
 
 
-class Wide(Numbers):
+class Wide(Deciding):
     """Floats with their bounds, for a type with significands of so many `bits`.
-    `unsure` counts comparisons that floats may decide otherwise; `decisions` are
-    how those came out on which a kink may hang."""
+    `unsure` counts comparisons that floats may decide otherwise."""
 
-    def __init__(self, bits: int, tiny: float):
+    def __init__(self, bits: int, tiny: float, held: Outcomes | None = None):
+        super().__init__(held)
         self.bits, self.u = bits, SLACK * 2.0**-bits + DOUBLE
         self.tiny = tiny if tiny < FLUSHED else tiny * 2.0**-bits
         self.unsure = 0
-        self.decisions: list[Array] = []
 
     def exact(self, array: Array) -> Array:
         """An array of floats or whole numbers, off by what the type does not hold."""
@@ -64,16 +63,13 @@ class Wide(Numbers):
         """The order of the floats."""
         apart, slack = abs(value(a) - value(b)), error(a) + error(b)
         self.unsure += int(np.count_nonzero((apart <= slack) & (slack > 0)))
-        order = np.asarray((value(a) > value(b)).astype(np.int8) - (value(a) < value(b)))
-        if not locates:
-            self.decisions.append(order)
-        return order
+        return self.decided(
+            np.asarray((value(a) > value(b)).astype(np.int8) - (value(a) < value(b)))
+        )
 
     def ranks(self, a: Array) -> Array:
         """The ranks of the floats."""
-        ranks = np.unique(value(a), return_inverse=True)[1].reshape(a.shape)
-        self.decisions.append(ranks)
-        return ranks
+        return self.decided(np.unique(value(a), return_inverse=True)[1].reshape(a.shape))
 
     def whole(self, a: Array) -> Array:
         """The whole numbers towards 0."""

@@ -36,7 +36,7 @@ def test_manual_and_ref_are_right():
                 "on whole numbers nothing is rounded"
             )
             assert found.kink.where == "relu'(0) = 0"
-            gradsheet.assert_right(fn, dtype=dtype)
+    gradsheet.assert_right(by_hand(DEFAULT))
 
 
 WIDE = 0.1  # of the networks are up to 64 wide
@@ -93,7 +93,7 @@ def false_alarms(number: int, seed: int) -> list[str]:
 
 def test_no_false_alarm():
     """A thousand of them are in the exhaustive test below."""
-    assert not false_alarms(3 * int(os.environ.get("EXAMPLES", "1")), seed=1)
+    assert not false_alarms(2 * int(os.environ.get("EXAMPLES", "1")), seed=1)
 
 
 @pytest.mark.exhaustive

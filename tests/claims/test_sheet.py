@@ -97,7 +97,7 @@ def change(old: str, new: str, text: str = GOOD) -> str:
         (
             change("half_squared_error", "mse"),
             2,
-            "loss is 'mse': expected one of half_squared_error|did you mean",
+            r"loss is 'mse': did you mean 'mean_squared_error'\?",
         ),
         (change("y = 1.5\n", ""), 2, "y is missing, expected the target"),
         (change("x = [2, 1]\n", ""), 5, "x is missing"),

@@ -123,7 +123,7 @@ def test_every_changed_digit_of_the_homework_flips_its_verdict():
         ("dL/dW3[1,2]", "21.5", [], "wrong", "off by 0.5"),
         ("dL/dW3", "[31.5, 21, -14]", [], "right", ""),
         ("dL/dW3", "[[31.5, 21, -14]]", ["outer(dL/dyhat, h2)"], "right", ""),
-        ("dL/dW3", "[31.5, 21, 14]", [], "wrong", "1 of 3 entries: [1,3] is 14, true -14"),
+        ("dL/dW3", "[31.5, 21, 14]", [], "wrong", "1 of 3 entries: [3] is 14, true -14"),
         ("dL/dW3", "[31.5, 21]", [], "wrong", "has shape 2, the quantity 1x3"),
         ("z1[i]", "2", [], "wrong", "-2 times the truth at i = 1"),
         ("yhat", "[[5]]", [], "right", ""),
@@ -343,7 +343,7 @@ def sheet_of(problem: Problem) -> str:
     return "\n".join(lines) + "\n"
 
 
-@examples(3)
+@examples(2)
 @given(rational_problems, st.fractions(-2, 2).filter(bool), st.data())
 def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
     """Every quantity claimed truly and, one entry off, falsely: a kink may
@@ -381,7 +381,7 @@ def test_random_sheets_right_is_right_and_wrong_is_wrong(problem, error, data):
             assert true.claim.quantity[0] == "d"
 
 
-@examples(3)
+@examples(2)
 @given(printable_problems, st.integers(3, 9), st.sampled_from([-1, 1]), st.data())
 def test_random_sheets_with_exp_and_log_are_judged_by_their_digits(problem, places, sign, data):
     """Claims printed from JAX's float64: right as they are, wrong two units

@@ -67,6 +67,14 @@ def lookup_backward(args, d):
     return found, None
 
 
+def relu(x):
+    return jnp.maximum(x, 0)
+
+
+def relu_backward(args, d):
+    return np.where(args[0] > 0, d, 0)
+
+
 def roots(x, mask):
     return jnp.where(mask, jnp.sqrt(x), x)
 
@@ -157,6 +165,18 @@ def leaves():
 
 def misspelt():
     return {"f": square, "argument": np.ones(3)}
+
+
+def step(x):
+    return jnp.sign(x)
+
+
+def step_as_tanh(x):
+    return jnp.tanh(x) + jax.lax.stop_gradient(jnp.sign(x) - jnp.tanh(x))
+
+
+def step_backward(args, d):
+    return d * (1 - np.tanh(args[0]) ** 2)
 """
 
 
@@ -196,11 +216,14 @@ RIGHT = [
     "a_model:tilted 2x3 3 --backward wrong --wrt w",
     "a_model:tilted 2x3 3 --backward wrong --wrt 1",
     "a_model:lookup 4x3 6:int4 --backward lookup_backward --dtype float32",
+    "a_model:relu 9 --backward relu_backward --at-kinks any",
+    "a_model:relu 9 --backward relu_backward --at-kinks jnp.max=0 --at-kinks maximum(=0",
     "a_model:roots 5:positive 5:bool --backward roots_backward",
     "a_model:square number",
     "a_model:mean_of 5x7 5:int7,-100 --pair mean_forward mean_backward",
     "a_model:raised 2x3 --backward cubed_backward --kwarg power=3",
     "a_model:roots 5:unit 5:bool --backward roots_backward",
+    "a_model:step 2x3 --backward step_backward --intended step_as_tanh",
     "a_model:check",
 ]
 
@@ -211,6 +234,13 @@ def test_what_is_right(words, capsys):
     out, err = capsys.readouterr()
     assert out.endswith("\nright\n")
     assert err == ("not a part of the report\n" if words.endswith(":check") else "")
+
+
+@pytest.mark.parametrize("asked", ["jax", "a_model.py:55=jax", "jnp.maximum=0.5"])
+def test_what_is_asked_at_kinks(asked, capsys):
+    words = ["check", "a_model:relu", "9", "--backward", "relu_backward", "--at-kinks", asked]
+    assert main(words) == 1
+    assert "[0] at probe 4: 0, true" in capsys.readouterr().out
 
 
 def test_what_is_wrong_has_its_report(capsys):
@@ -243,9 +273,10 @@ def test_json(capsys):
         ("w", "right"),
     ]
     argument = check["arguments"][0]
-    assert [*argument] == ["name", "verdict", "difference", "where", "probe"]
+    assert [*argument] == ["name", "verdict", "difference", "where", "probe", "units"]
     assert f" at probe {argument['probe']}: " in argument["where"]
     assert check["arguments"][1]["probe"] is None
+    assert check["arguments"][1]["units"] == 0
     assert check["mistakes"][0] == "x: everywhere 1/2 = 0.5 times the truth"
     assert len(check["places"]) == len(check["mistakes"])
     assert check["places"][0] is None
@@ -320,6 +351,7 @@ def test_json_of_what_cannot_be_checked(capsys):
 
 
 BACK = " --backward tilted_backward"
+RELU = "a_model:relu 3 --backward relu_backward"
 UNUSABLE = {
     "b_model:f": "there is no module 'b_model', expected one that can be imported from ",
     "a_modle:f": "did you mean a_model?",
@@ -351,8 +383,16 @@ UNUSABLE = {
     "a_model:lookup 4x3 6 --backward lookup_backward": "an index is made of floats: give whole "
     "numbers: write 6:int10 (numbers from 0 to 9)",
     "a_model:tilted 2x3 3 --wrt y" + BACK: "wrt: there is no argument 'y', only x, w",
-    "a_model:branch 3" + BACK: "(a_model.py:64: `if x.sum() > 0:`): write jnp.where(...) in ",
-    "a_model:in_numpy 3" + BACK: "(a_model.py:70: `return np.exp(x)`): write it with jax.numpy",
+    f"{RELU} --at-kinks some": "at_kinks is 'some', expected \"any\"",
+    f"{RELU} --at-kinks jnp.abs=jax": "f has no kink at 'jnp.abs', only at `return "
+    "jnp.maximum(x, 0)` (a_model.py:55)",
+    f"{RELU} --at-kinks any --at-kinks jax": "--at-kinks any stands alone, or as in "
+    "'jnp.maximum(x, 0)=any'",
+    "a_model:relu 3 --backward relu_backward --intended step": "intended gives other values than f "
+    "at the numbers given",
+    "a_model:check --at-kinks jax": "--at-kinks goes with arrays, as in a_model:check 3x4 4",
+    "a_model:branch 3" + BACK: "(a_model.py:72: `if x.sum() > 0:`): write jnp.where(...) in ",
+    "a_model:in_numpy 3" + BACK: "(a_model.py:78: `return np.exp(x)`): write it with jax.numpy",
     "a_model:check --dtype float32": "--dtype goes with arrays, as in a_model:check 3x4 4",
     "a_model:asserts": "it returns None, expected a check, a list of them, or a dict",
     "a_model:nothing": "it returns no check at all, expected a check",

@@ -19,4 +19,4 @@ def test_fill_answers_and_leaves_all_else(folder, capsys):
 def test_a_sheet_without_numbers_has_no_values(folder, capsys):
     Path("symbols.toml").write_text("[[layer]]\nshape = [1, 1]\n[[claim]]\nquantity = 'z1'\n")
     assert main(["fill", "symbols.toml"]) == 2
-    assert "its answers are formulas, which `gradsheet solve` writes" in one_line(capsys)
+    assert "its answers are formulas: `gradsheet solve` writes them" in one_line(capsys)

@@ -42,6 +42,7 @@ def test_a_hint_has_no_number_but_those_claimed(path: Path) -> None:
             continue  # what cannot be read is told as it stands
         assert not any(line.message for line in judgement.working)
         said = re.sub(
+            r"off in \d+ of \d+ entries: [][\d, .]+|"
             r"lines? \d+|\b(W|z|h|b|L|layer |example |unit )\d+|row|\(.*?\)",
             "",
             judgement.all_messages(),
@@ -67,3 +68,18 @@ def test_json_and_verbose_keep_the_secret(tmp_path, capsys) -> None:
     assert [line["value"] for line in found["working"]] == [None, None]
     main(["--hint", "-v", str(sheet)])
     assert "21" not in capsys.readouterr().out.replace(str(sheet), "")
+
+
+def test_where_no_mistake_is_known_the_entries_are_told(tmp_path, capsys) -> None:
+    sheet = tmp_path / "s.toml"
+    wrong = "[[claim]]\nquantity = 'z2'\nvalue = [9, 6, 77]\n"
+    more = "[[claim]]\nquantity = 'W2'\nvalue = [[77, 88, 99], [55, 66, 33], [22, 44, 222]]\n"
+    sheet.write_text(NUMBERS + wrong + more)
+    main(["--hint", str(sheet)])
+    lines = capsys.readouterr().out.splitlines()
+    at = next(k for k, line in enumerate(lines) if "z2 =" in line)
+    assert lines[at + 1 : at + 3] == [
+        "    no known mistake gives this",
+        "    off in 1 of 3 entries: [3]",
+    ]
+    assert "    off in 9 of 9 entries: [1,1], [1,2], [1,3], ..." in lines

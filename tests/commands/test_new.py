@@ -68,6 +68,51 @@ def test_a_class(folder, capsys):
     assert one_line(capsys) == "gradsheet: nobody.txt: No such file or directory\n"
 
 
+CLASS = ["new", "--widths", "2,3,1", "--class", "names.txt", "-o", "out"]
+
+
+def test_who_comes_late_gets_an_exercise_and_the_others_keep_theirs(folder, capsys):
+    Path("names.txt").write_text("# the class of this year\n李雷\nBo\n")
+    assert main([*CLASS, "--seed", "5"]) == 0
+    before = {path: path.read_text() for path in Path().glob("out*/*.toml")}
+    assert sorted(path.stem for path in before) == ["bo", "bo", "李雷", "李雷"]
+    command = "gradsheet new --widths 2,3,1 --loss half_squared_error --seed 5 --class FILE"
+    assert all(f'\nsource = "{command}"\n' in text for text in before.values())
+    Path("names.txt").write_text("Ada\nBo\n李雷\n")
+    Path("out-keys/bo.toml").unlink()
+    capsys.readouterr()
+    assert main([*CLASS, "--seed", "5"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "out/ada.toml",
+        "out-keys/ada.toml",
+        "out-keys/bo.toml",
+        "1 of 3 exercises were there already",
+    ]
+    assert all(path.read_text() == text for path, text in before.items())
+
+
+@pytest.mark.parametrize("seed", [["--seed", "6"], []])
+def test_another_seed_writes_nothing_beside_what_is_there(folder, capsys, seed):
+    Path("names.txt").write_text("Bo\n")
+    assert main([*CLASS, "--seed", "5"]) == 0
+    Path("names.txt").write_text("Ada\nBo\n")
+    capsys.readouterr()
+    assert main([*CLASS, *seed]) == 2
+    assert "out/bo.toml is there already, with other content" in one_line(capsys)
+    assert not Path("out/ada.toml").exists()
+
+
+def test_what_was_changed_is_not_overwritten(folder, capsys):
+    Path("names.txt").write_text("Bo\n")
+    assert main([*CLASS, "--seed", "5"]) == 0
+    text = Path("out/bo.toml").read_text() + "value = 1\n"
+    Path("out/bo.toml").write_text(text)
+    capsys.readouterr()
+    assert main([*CLASS, "--seed", "5"]) == 2
+    assert "out/bo.toml is there already, with other content" in one_line(capsys)
+    assert Path("out/bo.toml").read_text() == text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -86,7 +86,15 @@ PLANTED = {
 ALL = [(family, *planted) for family in PLANTED for planted in PLANTED[family]]
 
 
-@pytest.mark.parametrize("case", [c for cases in CASES.values() for c in cases], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=pytest.mark.exhaustive) if case.size == 30 else case
+        for cases in CASES.values()
+        for case in cases
+    ],
+    ids=str,
+)
 def test_by_hand_is_jax_and_the_truth(case: Case) -> None:
     assert [*faults(manual, [case])] == []
 

@@ -6,8 +6,10 @@ import pytest
 
 import manual
 import ref
-from tests.family import TRUTH, Case, off, on_digits, wrong_examples
+from tests.families.test_sheets import SHEETS
+from tests.family import TRUTH, Case, drawn, off, on_digits, outs, wrong_examples
 from tests.manual.test_planted import copy_of_manual
+from tests.rounds import every
 
 
 def test_no_number_is_seen_wherever_it_stands() -> None:
@@ -44,6 +46,30 @@ def test_no_family_has_the_name_of_a_file(room) -> None:
     assert not names & room.FAMILIES.keys()
 
 
-@pytest.mark.parametrize("file", sorted({*manual.FAMILIES, *manual.OTHERS, "shapes", "windows"}))
-def test_examples_show_what_they_give(file: str) -> None:
-    assert [*wrong_examples(file)] == []
+FILES = sorted({*manual.FAMILIES, *manual.OTHERS, "shapes", "windows"})
+
+
+@pytest.mark.parametrize(
+    ("room", "file"),
+    [("manual", file) for file in FILES] + every(4, [("ref", file) for file in FILES]),
+)
+def test_examples_show_what_they_give(room: str, file: str) -> None:
+    assert [*wrong_examples(room, file)] == []
+
+
+@pytest.mark.parametrize("case", [sheet.case for sheet in SHEETS], ids=str)
+def test_what_is_no_array_or_of_another_shape_is_refused(case: Case) -> None:
+    """Lists as arrays in both rooms, and gradients that NumPy would stretch."""
+    arrays, family = drawn(case, np.random.default_rng(1), whole=True), case.family
+    lists = [None if a is None else a.tolist() for a in arrays]
+    forward, backward = getattr(manual, f"{family}_forward"), getattr(manual, f"{family}_backward")
+    for function in (forward, getattr(ref, family)):
+        with pytest.raises(TypeError, match=r"(\w+) is a list, .*: write np\.asarray\(\1\)"):
+            function(*lists, **case.settings)
+    out, cache = forward(*arrays, **case.settings)
+    douts = np.ones((2 if isinstance(out, tuple) else 1, *outs(out)[0].shape))
+    for wrong in (douts[..., None], douts[..., :1, :] if douts.ndim > 2 else douts[None]):
+        given = tuple(wrong) if isinstance(out, tuple) else wrong[0]
+        if wrong.shape != douts.shape:
+            with pytest.raises(ValueError, match=r"dout has the shape .*, expected .*, as out"):
+                backward(given, cache)

@@ -85,14 +85,16 @@ def by_hand(room: ModuleType, network: Network, params: Params) -> tuple[Any, li
     return loss, [*leaves(gradients)]
 
 
-def in_jax(network: Network, params: Params) -> tuple[Any, list[Any]]:
+@functools.cache
+def in_jax(name: str) -> Callable[[Params], tuple[Any, Params]]:
+    """The loss of a network and its gradient, compiled once."""
+    network = next(network for network in NETWORKS if network.name == name)
     loss = getattr(ref, f"{network.name}_loss")
 
     def of(params: Params) -> Any:
         return loss(params, *map(jnp.asarray, network.data), **network.settings)
 
-    value, gradients = jax.jit(jax.value_and_grad(of))(params)
-    return value, [*leaves(gradients)]
+    return jax.jit(jax.value_and_grad(of))
 
 
 @functools.cache
@@ -107,8 +109,8 @@ def known(name: str) -> tuple[list[Any], list[Any]]:
         (1 + OF_JAX) * np.array([ball.error for ball in np.asarray(array, object).flat])
         for array in (loss, *gradients)
     ]
-    loss, gradients = in_jax(network, network.params)
-    return [loss, *gradients], errors
+    loss, gradients = in_jax(network.name)(network.params)
+    return [loss, *leaves(gradients)], errors
 
 
 def off(network: Network, passed: tuple[Any, list[Any]]) -> float:
@@ -137,9 +139,14 @@ def test_whole_numbers_give_the_same_in_every_entry() -> None:
     x = rng.integers(-2, 3, network.data[0].shape).astype(float)
     scores, cache = manual.convnet_forward(params, x)
     seed = rng.integers(-3, 4, scores.shape).astype(float)
-    theirs, pull_back = jax.vjp(lambda params: ref.convnet_scores(params, jnp.asarray(x)), params)
+
+    @jax.jit
+    def both(params: Params) -> Any:
+        theirs, pull_back = jax.vjp(lambda p: ref.convnet_scores(p, jnp.asarray(x)), params)
+        return theirs, *pull_back(jnp.asarray(seed))
+
+    theirs, gradients = both(params)
     assert np.array_equal(scores, theirs)
-    (gradients,) = pull_back(jnp.asarray(seed))
     for name, mine, other in zip(
         params._fields, manual.convnet_backward(seed, cache), gradients, strict=True
     ):
@@ -152,10 +159,10 @@ def trained(network: Network) -> tuple[list[float], list[float]]:
     in JAX are apart from them."""
     mine = theirs = network.params
     losses, apart = [], []
-    step = jax.jit(lambda params: in_jax_step(network, params))
     for _ in range(STEPS):
         loss, gradients = by_hand(manual, network, mine)
-        other, theirs = step(theirs)
+        other, slopes = in_jax(network.name)(theirs)
+        theirs = jax.tree.map(lambda p, g: p - RATE * np.asarray(g), theirs, slopes)
         each = iter(gradients)
         mine = made(mine, lambda array: array - RATE * next(each))  # noqa: B023
         apart.append(abs(float(loss) - float(other)))
@@ -168,15 +175,6 @@ def test_a_hundred_steps_by_hand_are_those_of_jax(network: Network) -> None:
     losses, apart = trained(network)
     assert losses[-1] < 0.9 * losses[0]
     assert apart[0] <= float(known(network.name)[1][0][0])
-
-
-def in_jax_step(network: Network, params: Params) -> tuple[Any, Params]:
-    """The loss, and the parameters a step of gradient descent later."""
-    loss = getattr(ref, f"{network.name}_loss")
-    value, gradients = jax.value_and_grad(
-        lambda params: loss(params, *map(jnp.asarray, network.data), **network.settings)
-    )(params)
-    return value, jax.tree.map(lambda p, g: p - RATE * g, params, gradients)
 
 
 # (file, what stands there, what somebody writes)

@@ -155,6 +155,10 @@ SOFTPLUS = SIGMOID.replace('"sigmoid"', '"softplus"')
         (NUMBERS, "dL/dW3[1,2]", "∂L/∂ŷ[1]·z2[2]"),
         (NUMBERS, "dL/dW3[1,2]", "∂L/∂yhat[1] × ∂yhat[1]/∂W3[1,2]"),
         (NUMBERS, "dL/dW3[1,2]", "2·(5 − 1.5)·3"),
+        (NUMBERS, "dL/dW3[1,2]", "2(5 − 1.5)*3"),
+        (NUMBERS, "dL/dW3[1,2]", "-z2[2]*-2 (5 − 1.5)/2"),
+        (NUMBERS, "L", "0.5(y - yhat)²"),
+        (NUMBERS, "h1[j]", "relu(z1[2(j + 2) - j - 4])"),
         (NUMBERS, "z2", "W2·h1 + b2"),
         (
             SIGMOID_2,
@@ -267,6 +271,11 @@ def test_what_people_type_is_read(head: str, quantity: str, line: str) -> None:
         ),
         (TANH, "dL/dz2", "yhat - y)", "a closing bracket too many"),
         (TANH, "h1[1]", "h1(1)", "indices stand in square brackets"),
+        (TANH, "L", "1/2(y - yhat)**2", "write * or @ between two factors"),  # two meanings
+        (TANH, "z2", "W2 @ 1(h1)", "write * or @ between two factors"),
+        (TANH, "z2", "W2·1(h1)", "write * or @ between two factors"),
+        (TANH, "h1", "h1**1(1)", "write * or @ between two factors"),
+        (TANH, "h1", "(1)(h1)", "write * or @ between two factors"),
         (NUMBERS, "z1", "W₁ @ x", "character '₁'"),
         (NUMBERS, "z1", "W1 ⊞ x", "character '⊞' at column 4"),
         (NUMBERS, "h1", "softmax'(z1)", "softmax' is not known"),
@@ -393,7 +402,7 @@ def toml(value) -> str:
     return json.dumps(value)
 
 
-@pytest.mark.parametrize("path", every(2, SHEETS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", every(5, SHEETS), ids=lambda path: path.stem)
 def test_what_json_says_can_be_typed_back(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Truths, and their digits, as values; formulas as lines of working."""
     main(["--json", str(path)])
@@ -431,7 +440,7 @@ def test_what_json_says_can_be_typed_back(path: Path, capsys: pytest.CaptureFixt
             assert all(line.tree is not None for line in read.working), read.working
 
 
-@pytest.mark.parametrize("path", every(2, SHEETS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", every(5, SHEETS), ids=lambda path: path.stem)
 def test_what_is_written_as_a_sheet_can_be_read(path: Path) -> None:
     sheet = gradsheet.read(gradsheet.solution.answer_sheet(solution_of(path)))
     assert not any(claim.error for claim in sheet.claims)

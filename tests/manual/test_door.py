@@ -31,12 +31,17 @@ PARAMS, X, Y, ACTIVATIONS = (
             r"b1 has shape \(3, 1\), expected \(3,\)",
         ),
         ({"params": [(W1, np.ones(1)), (W2, None)]}, r"b1 has shape \(1,\), expected \(3,\)"),
+        (
+            {"params": [(W1.T, b1), (W2, None)]},
+            r"W1 has shape \(2, 3\), expected 3 rows, as b1 has 3 entries: .*write W1\.T",
+        ),
         ({"params": [(W1[0], b1), (W2, None)]}, r"W1 has shape \(2,\), expected \(units, inputs\)"),
         ({"x": np.ones(2)}, r"x has shape \(2,\), expected .*write x\[None, :\]"),
-        ({"x": np.ones((0, 2))}, r"x has shape \(0, 2\)"),
+        ({"x": np.ones((0, 2))}, r"x has shape \(0, 2\), expected \(N, 2\).*N is 1 or more"),
         ({"y": np.ones(4)}, r"y has shape \(4,\), expected \(4, 1\).*y\[:, None\]"),
         ({"y": np.ones((1, 4))}, r"y has shape \(1, 4\), expected \(4, 1\)"),
         ({"y": np.ones((1, 1))}, r"y has shape \(1, 1\), expected \(4, 1\)"),
+        ({"y": np.ones((3, 1))}, r"y has shape \(3, 1\), .*: x has 4 rows, y has 3"),
         ({"y": None}, "y is None, expected the targets"),
         ({"activations": "relu"}, "expected one name for each of the 2 layers"),
         ({"activations": ("relu",)}, "expected one name for each of the 2 layers"),
@@ -44,8 +49,24 @@ PARAMS, X, Y, ACTIVATIONS = (
             {"activations": ("relu", "swish")},
             "activation 2 is 'swish', expected one of identity, relu",
         ),
-        ({"loss": "l2"}, "'l2'.*expected one of half_squared_error"),
-        ({"reduction": "max"}, "'max'.*expected"),
+        (
+            {"activations": (("leaky_relu", "a"), "identity")},
+            r"activation 1 is \('leaky_relu', 'a'\), expected .*slope\): a slope is a number",
+        ),
+        ({"loss": "l2"}, "loss is 'l2', expected one of half_squared_error, .* output$"),
+        ({"loss": "mse"}, r"loss is 'mse', .*: did you mean 'mean_squared_error'\?"),
+        ({"loss": "BCE"}, r"loss is 'BCE', .*: did you mean 'binary_cross_entropy'\?"),
+        ({"loss": "nll"}, r"loss is 'nll', .*: did you mean 'cross_entropy'\?"),
+        ({"loss": "crossentropy"}, r"did you mean 'cross_entropy'\?"),
+        (
+            {"loss": "cross_entropy"},
+            "last activation is identity, expected softmax .* logits needs softmax",
+        ),
+        (
+            {"loss": "binary_cross_entropy"},
+            "last activation is identity, expected sigmoid or softmax: ",
+        ),
+        ({"reduction": "max"}, "^reduction is 'max', expected one of mean, sum"),
         ({"loss": "output"}, "output"),
     ],
 )
@@ -53,6 +74,13 @@ def test_what_does_not_fit_is_refused(room, change, message):
     arguments = {"params": PARAMS, "x": X, "y": Y, "activations": ACTIVATIONS, **change}
     with pytest.raises(ValueError, match=message):
         room.value_and_grad(**arguments)
+
+
+@pytest.mark.parametrize("room", [manual, ref])
+def test_the_names_that_people_give_a_loss_are_those_of_losses(room):
+    assert {*room.losses.ALSO_CALLED.values()} < {*room.losses.LOSSES}
+    assert not room.losses.ALSO_CALLED.keys() & room.losses.LOSSES.keys()
+    assert manual.losses.ALSO_CALLED == ref.losses.ALSO_CALLED
 
 
 @pytest.mark.parametrize("room", [manual, ref])

@@ -31,7 +31,7 @@ def hand(problem: Problem, along: Any) -> Any:
     return manual.hvp(problem.params, along, *problem.arguments[1:], **problem.options)
 
 
-@examples(3)
+@examples(2)
 @given(all_problems)
 def test_the_hessian_along_a_direction_is_that_of_jax(problem: Problem) -> None:
     along = direction(problem)
@@ -42,7 +42,7 @@ def test_the_hessian_along_a_direction_is_that_of_jax(problem: Problem) -> None:
         assert agreement.differences(one, other, rtol=1e-9, atol=atol) == []
 
 
-@examples(3)
+@examples(2)
 @given(exact_problems)
 def test_on_whole_numbers_the_hessian_is_exact(problem: Problem) -> None:
     along = direction(problem)
@@ -63,7 +63,7 @@ def along_the_line(problem: Problem, along: Any, s: Fraction) -> list[Any]:
     return leaves(manual.value_and_grad(moved, *problem.arguments[1:], **problem.options)[1])
 
 
-@examples(20)
+@examples(10)
 @given(rational_problems)
 def test_it_is_the_rate_of_the_gradient_which_is_a_polynomial_along_a_line(
     problem: Problem,

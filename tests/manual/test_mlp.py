@@ -28,7 +28,7 @@ from tests.networks import (
 )
 
 
-@examples(4)
+@examples(2)
 @given(all_problems)
 def test_the_rooms_agree_in_float64(problem: Problem) -> None:
     forward, backward = in_jax(
@@ -48,7 +48,7 @@ def test_the_rooms_agree_in_float64(problem: Problem) -> None:
     chex.assert_trees_all_equal_shapes_and_dtypes(d_params, problem.params)
 
 
-@examples(4)
+@examples(2)
 @given(exact_problems, st.sampled_from([np.float32, np.float64]))
 def test_on_whole_numbers_floats_equal_fractions(problem: Problem, dtype: type) -> None:
     exact = agreement.gradients(manual, problem.exact())
@@ -60,7 +60,7 @@ def test_on_whole_numbers_floats_equal_fractions(problem: Problem, dtype: type) 
         assert {np.asarray(array).dtype for array in tensors.values()} == {np.dtype(dtype)}
 
 
-@examples(12)
+@examples(6)
 @given(rational_problems, st.data())
 def test_a_nudge_through_the_formulas_equals_the_derivation(problem: Problem, data: Any) -> None:
     activations = tuple(
@@ -79,7 +79,7 @@ def test_a_nudge_through_the_formulas_equals_the_derivation(problem: Problem, da
         assert left == right == array[entry] or point.at_kink("L", canonical(name)), (name, entry)
 
 
-@examples(20)
+@examples(10)
 @given(all_problems)
 def test_a_batch_is_the_mean_of_its_examples(problem: Problem) -> None:
     one_by_one = [
@@ -99,7 +99,7 @@ def test_a_batch_is_the_mean_of_its_examples(problem: Problem) -> None:
     )
 
 
-@examples(20)
+@examples(10)
 @given(rational_problems)
 def test_a_batch_is_exactly_the_mean_of_its_examples_on_fractions(problem: Problem) -> None:
     exact = problem.exact()
@@ -121,7 +121,7 @@ def test_a_batch_is_exactly_the_mean_of_its_examples_on_fractions(problem: Probl
         assert (array == sum(by_name(g)[name] for _, g in one_by_one) * share).all(), name
 
 
-@examples(20)
+@examples(10)
 @given(all_problems)
 def test_backward_twice_gives_the_same_and_changes_nothing(problem: Problem) -> None:
     cache = manual.forward(problem.params, problem.x, problem.activations)
@@ -136,7 +136,7 @@ def test_backward_twice_gives_the_same_and_changes_nothing(problem: Problem) -> 
     assert (d_yhat == 1).all()
 
 
-@examples(20)
+@examples(10)
 @given(exact_problems)
 def test_fractions_stay_fractions(problem: Problem) -> None:
     exact = problem.exact()

@@ -119,3 +119,15 @@ def test_what_has_no_value_is_no_question(quantity: str) -> None:
         f"[[claim]]\nquantity = '{quantity}'\nvalue = 2\n[[claim]]\nquantity = 'L'\nvalue = 2\n"
     )
     assert blindness(gradsheet.read(head + claims)).total > 0
+
+
+def test_numbers_that_show_no_more_are_not_proposed() -> None:
+    """A linear layer at whole numbers: all that its one question leaves out shows in others."""
+    head = "loss = 'half_squared_error'\nx = [3, -2]\ny = 1\n[[layer]]\nW = [[2, 1]]\nb = [-1]\n"
+    found = blindness(gradsheet.read(head + claims("yhat")))
+    assert found.unseen
+    assert found.data == []
+    assert found.hidden == found.unseen
+    lines = told(found)
+    assert "To see them, ask for more:" in lines
+    assert not any("With these numbers" in line for line in lines)

@@ -9,7 +9,7 @@ from gradsheet.mistakes.repair import repaired
 from tests.sheets import NUMBERS
 
 NETWORK = gradsheet.read(NUMBERS + "[[claim]]\nquantity = 'L'\nvalue = 1\n").network
-NAMES = ("W1", "W2", "W3", "x")
+NAMES = ("W1", "W2", "W3", "x", "L")
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,8 @@ NAMES = ("W1", "W2", "W3", "x")
         ("W3 @ W2 @ W1 @ x", "outer(W3 @ W2, W1) @ x", "product-wrong"),
         ("W3 @ x + W1 @ x", "W3 @ x + x @ W1", "order-wrong"),
         ("x - W3 @ x + x*2 - x", "x - W3.T @ x + x*2 - x", "transpose-missing"),
+        ("dL/dW1 @ x", "dL/dW1.T @ x", "transpose-missing"),
+        ("x + dL/dW1.T @ x", "x + dL/dW1 @ x", "transpose-added"),
     ],
 )
 def test_one_place_of_a_long_formula_is_changed(line: str, wanted: str, code: str) -> None:

@@ -21,8 +21,10 @@ from gradsheet.numbers.formal import (
     step,
 )
 from gradsheet.numbers.reasons import OutsideDomain
+from gradsheet.numbers.sides import Sides
 
 HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
+SEED, MAX_OTHERS = 7, 12
 RELATIONS = (">", "<", ">=", "<=", "==")
 
 
@@ -221,6 +223,23 @@ def _value(tree: Tree, at: dict[str, Any], of: Any) -> Any:
     return rest[2] + holds(operation, a, rest[0]) * (rest[1] - rest[2])
 
 
+POINTS = [
+    {"x": Fraction(x, 7), "y": Fraction(y, 7)}
+    for x, y in itertools.permutations((-30, -11, -4, 5, 12, 40), 2)
+]
+
+
+def _values(tree: Tree) -> list[Fraction | None]:
+    """The values of a tree at some points, None where it has none."""
+    found: list[Fraction | None] = []
+    for point in POINTS:
+        try:
+            found.append(_value(tree, point, Fraction))
+        except ZeroDivisionError:
+            found.append(None)
+    return found
+
+
 @pytest.mark.parametrize("terms", [1, TERMS])
 def test_formal_numbers_are_equal_only_where_all_numbers_are(terms: int) -> None:
     chance = random.Random(terms)
@@ -233,23 +252,36 @@ def test_formal_numbers_are_equal_only_where_all_numbers_are(terms: int) -> None
             alike.setdefault(field(_value(tree, formal, field)).flat.mark, []).append(tree)
         except ZeroDivisionError:
             continue
-    sides = [Fraction(n, 7) for n in (-30, -11, -4, 5, 12, 40)]
-    points = [dict(zip("xy", pair, strict=True)) for pair in itertools.permutations(sides, 2)]
-
-    def values(tree: Tree) -> list[Fraction | None]:
-        found: list[Fraction | None] = []
-        for point in points:
-            try:
-                found.append(_value(tree, point, Fraction))
-            except ZeroDivisionError:
-                found.append(None)
-        return found
-
     compared = 0
     for trees in alike.values():
-        first, *others = map(values, trees)
+        first, *others = map(_values, trees)
         for other in others:
             pairs = [(a, b) for a, b in zip(first, other, strict=True) if None not in (a, b)]
             assert all(a == b for a, b in pairs)
             compared += 1
     assert compared > 100
+
+
+def test_what_differs_on_one_side_of_many_is_not_equal_on_all() -> None:
+    chance, field = random.Random(SEED), Sides()
+    formal = {name: field.letter() for name in "xy"}
+    trees = [_drawn(chance, chance.choice([2, 3])) for _ in range(70)]
+    several = {tree: _values(tree) for tree in trees if len({*_values(tree)}) > 2}
+    shown = {True: 0, False: 0}  # of those that are equal everywhere
+    others = 0
+    for (one, a), (other, b) in itertools.combinations(several.items(), 2):
+        pairs = [(m, n) for m, n in zip(a, b, strict=True) if None not in (m, n)]
+        alike = sum(m == n for m, n in pairs)
+        if 2 * alike < len(POINTS) or (alike < len(pairs) and others == MAX_OTHERS):
+            continue
+        try:
+            is_shown = field(_value(one, formal, field)) == _value(other, formal, field)
+        except ZeroDivisionError:
+            continue
+        if alike == len(pairs):
+            shown[is_shown] += 1
+        else:
+            assert not is_shown, (one, other)
+            shown["other"] = shown.get("other", 0) + 1
+    print(shown)
+    assert shown[True] > 3 * shown[False]

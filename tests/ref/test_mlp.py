@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import ref
+from tests.rounds import every
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", every(2, [np.float32, np.float64]))
 def test_the_reference_works_under_jit_in_both_precisions(dtype: type) -> None:
     rng = np.random.default_rng(3)
     params = [

@@ -115,10 +115,10 @@ def test_a_kink_keeps_only_what_it_is_in_the_way_of() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "line"),
     [
-        (SYMBOLS + ask("z1"), "the sheet has no numbers: its answers are formulas", 0),
+        (SYMBOLS + ask("z1"), "its answers are formulas: `gradsheet solve` writes them", 0),
         (
             'network = "L = a*a"\n[given]\na.shape = []\n' + ask("L"),
-            "numbers: its answers are formulas",
+            "its answers are formulas: write yours as the working of each claim",
             0,
         ),
         (NUMBERS + ask("L", "dL/dW1[i,j]"), "asks for all values of i and j at once", 16),

@@ -81,9 +81,13 @@ def test_an_operation_without_a_rule_is_named() -> None:
 def test_the_arrays_are_moved_as_jax_moves_them(function) -> None:
     x = jnp.asarray([[1.0, -2.0, 3.5, 0.25], [-0.5, 4.0, -8.0, 16.0]])
     exact = np.vectorize(Fraction, [object])(np.asarray(x))
-    for program in (function, jax.jacrev(function), jax.jacfwd(function)):
-        (found,) = autodiff.run_exactly(jax.make_jaxpr(program)(x), [exact], Reals(Arithmetic(40)))
-        assert (found == np.asarray(jax.jit(program)(x))).all()
+
+    def programs(x: jax.Array) -> list[jax.Array]:
+        return [of(x) for of in (function, jax.jacrev(function), jax.jacfwd(function))]
+
+    found = autodiff.run_exactly(jax.make_jaxpr(programs)(x), [exact], Reals(Arithmetic(40)))
+    for mine, theirs in zip(found, jax.jit(programs)(x), strict=True):
+        assert (mine == np.asarray(theirs)).all()
 
 
 def test_programs_are_written_once_for_a_structure() -> None:

@@ -79,6 +79,10 @@ RATIONAL = (
          lambda a: scan(a, 0.5, lambda h, x: h * x / 2 + x)),
     Form("v", "vs", "{n}[0] = {1}\n{n}[t] = relu({n}[t-1]) - {0}[t]",
          lambda a, s: scan(a, s, lambda h, x: jax.nn.relu(h) - x)),
+    Form("v", "vs", "{n}[1] = {1}\n{n}[t] = {n}[t-1]*{0}[t]",
+         lambda a, s: jnp.stack([s, s * a[1], s * a[1] * a[2]])),
+    Form("v", "vs", "{n}p[0] = {1}\n{n}p[t] = {n}p[t-1]/2 + {1}\n{n}[t] = {n}p[t]*{0}[t]",
+         lambda a, s: scan(a, s, lambda h, x: h / 2 + s) * a),
     Form("m", "vv", "{n}[i,j] = {0}[i]*{1}[j]/2", lambda a, b: jnp.outer(a, b) / 2),
     Form("m", "mm", "{n} = {0} @ {1}/4", lambda a, b: a @ b / 4),
     Form("m", "mv", "{n}[n,j] = {0}[n,j] - {1}[j]*{0}[n,1]/4",
@@ -225,13 +229,13 @@ def close(found: Any, floats: Any) -> None:
     np.testing.assert_allclose(found, floats, rtol=1e-9, atol=1e-10 * (1 + abs(found).max()))
 
 
-@settings(examples(4), phases=NOT_SHRUNK)
+@settings(examples(2), phases=NOT_SHRUNK)
 @given(networks(RATIONAL))
 def test_on_fractions_the_witnesses_agree_exactly(network: Network) -> None:
     agree(network)
 
 
-@settings(examples(4), phases=NOT_SHRUNK)
+@settings(examples(2), phases=NOT_SHRUNK)
 @given(networks(RATIONAL + SMOOTH))
 def test_the_witnesses_agree_where_exp_and_log_enter(network: Network) -> None:
     agree(network)

@@ -84,7 +84,7 @@ def same(mine: Any, theirs: Any) -> bool:
     return all(bool(a == b) for a, b in zip(np.ravel(mine), np.ravel(theirs), strict=True))
 
 
-@examples(15)
+@examples(6)
 @given(rational_problems)
 def test_the_sweep_is_the_pass_as_written_out_without_any_rounding(floats: Problem) -> None:
     problem = exact(floats)
@@ -113,7 +113,7 @@ def _node(rows: Any, by: str) -> Any:
     return rows.z[int(by[1:]) - 1] if by[0] == "z" else rows.h[int(by[1:])]
 
 
-@examples(15)
+@examples(6)
 @given(all_problems, st.data())
 def test_the_witnesses_agree_where_exp_and_log_enter(problem: Problem, data: Any) -> None:
     """A point raises where they disagree. With the pass written out the sweep
@@ -137,7 +137,7 @@ def test_the_witnesses_agree_where_exp_and_log_enter(problem: Problem, data: Any
     assert same(heard, swept(point, "L", by))
 
 
-@examples(12)
+@examples(5)
 @given(rational_problems, st.sampled_from(["all", "weights"]), st.booleans())
 def test_a_step_of_descent_is_the_step_as_written_out(
     problem: Problem, update: str, single: bool

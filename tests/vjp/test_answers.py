@@ -32,6 +32,7 @@ def test_random_numbers_need_no_switch_of_jax(most, monkeypatch):
         mask = np.asarray(jax.random.bernoulli(jax.random.key(0), 0.5, X.shape))
     with jax.enable_x64(False):
         assert gradsheet.check_vjp(dropout, X, backward=lambda args, d: d * mask).right
+    with jax.enable_x64(True):
         check = gradsheet.check_vjp(dropout, X, backward=lambda args, d: 2 * d * mask)
         assert check.mistakes[0] == "x: everywhere 2 times the truth"
 

@@ -8,10 +8,13 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gradsheet
 from gradsheet.checking.rounding import BITS as SIGNIFICAND
 from gradsheet.checking.rounding import TINY
+from gradsheet.truth.primitives import whole_power
 from gradsheet.vjp import balls
 from gradsheet.vjp.balls import Balls, RoundedBalls, run
+from tests.rounds import every
 
 SHAPE = (3, 4)
 STEPS = {
@@ -99,7 +102,7 @@ def test_floats_of_many_programs_lie_in_their_balls(names, seed: int, dtype: str
     assert not outside(names, seed, dtype)
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", every(2, STEPS))
 def test_of_every_operation(name: str) -> None:
     assert not outside([name], 0, "float32")
 
@@ -199,3 +202,56 @@ def test_a_sum_in_any_order_lies_in_its_ball() -> None:
 
 def test_what_is_made_0_below_the_normal_numbers_lies_in_its_ball() -> None:
     assert not outside(["cube"] * 3, 0, "float32")
+
+
+def test_a_ball_around_0_to_a_whole_power() -> None:
+    around = np.array([arb(0, 0.5)])
+    for power in (2, 3):
+        assert float(whole_power(around, power)[0].rad()) == pytest.approx(0.5**power)
+        assert balls.FUNCTIONS["pow"](around[0], arb(power)).is_finite()
+    assert whole_power(np.array([arb(3)]), -2)[0].overlaps(arb(1) / 9)
+    assert whole_power(around, 0)[0] == 1
+
+
+def test_a_product_of_single_numbers() -> None:
+    def scaled(x):
+        return jnp.dot(x @ x, x)
+
+    assert gradsheet.check_vjp(scaled, np.arange(1.0, 4), backward=_of_scaled)
+
+
+def _of_scaled(args, d):
+    (x,) = args
+    return x @ x * d + 2 * x * (x @ d)
+
+
+def similarity(x, length):
+    difference = x[:, None] - x[None]
+    return jnp.exp(-(difference**2) / length**2).sum()
+
+
+@pytest.mark.parametrize(("power", "verdict"), [(3, "right"), (2, "wrong")])
+def test_of_differences_that_are_0(power: int, verdict: str) -> None:
+    def backward(args, d):
+        x, length = args
+        difference = x[:, None] - x
+        s = d * np.exp(-(difference**2) / length**2)
+        slope = -4 * (s * difference).sum(1) / length**2
+        return slope, 2 * (s * difference**2).sum() / length**power
+
+    check = gradsheet.check_vjp(similarity, np.array([0.3, -1.1, 2]), 1.3, backward=backward)
+    assert check.verdict == verdict, check
+
+
+def test_what_is_far_off_is_not_right_where_bounds_tell_nothing() -> None:
+    def f(x, by):
+        for _ in range(60):
+            x = 3 * x - 2 * x  # which floats do well, and bounds do not
+        return x / 3 * by**2
+
+    def backward(args, d):
+        x, by = args
+        return d * by**2 / 3, (d * x).sum() * 2 * by**2 / 3
+
+    check = gradsheet.check_vjp(f, np.array([0.3, -1.1]), 1.3, backward=backward)
+    assert [row.verdict for row in check.arguments] == ["right", "untold"], check

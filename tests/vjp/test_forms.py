@@ -374,3 +374,96 @@ def test_wrong_by_more_than_bfloat16_makes_of_it() -> None:
     )
     assert check.verdict == "wrong"
     assert ml_dtypes.finfo(ml_dtypes.bfloat16).eps < 0.05
+
+
+# Rules that are meant to differ
+
+
+def _rounded_through(x):
+    return x + jax.lax.stop_gradient(jnp.round(x) - x)
+
+
+@jax.custom_vjp
+def straight_through(x):
+    return jnp.round(x)
+
+
+straight_through.defvjp(lambda x: (jnp.round(x), None), lambda _, g: (g,))
+
+
+@jax.custom_vjp
+def reversed_gradient(x):
+    return x * 1
+
+
+reversed_gradient.defvjp(lambda x: (x, None), lambda _, g: (-0.5 * g,))
+
+
+def _reversed(x):
+    return jax.lax.stop_gradient(1.5 * x) - 0.5 * x
+
+
+def _through(args, g):
+    return g
+
+
+@pytest.fixture(params=["small", "large"])
+def size(request, monkeypatch):
+    """Both ways in which functions are carried out."""
+    if request.param == "large":
+        monkeypatch.setattr("gradsheet.vjp.truth.MOST_IN_BALLS", 0)
+
+
+@pytest.mark.usefixtures("size")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("f", "rule", "intended"),
+    [
+        (straight_through, {}, _rounded_through),
+        (jnp.round, {"backward": _through}, _rounded_through),
+        (jnp.round, {"pair": (lambda x: (np.round(x), None), lambda g, _: g)}, _rounded_through),
+        (jnp.round, {"jvp": lambda args, t: (np.round(args[0]), t[0])}, _rounded_through),
+        (reversed_gradient, {}, _reversed),
+        (lambda x: 1 * x, {"backward": lambda args, g: -g / 2}, _reversed),
+    ],
+)
+def test_a_rule_that_is_meant_to_differ(f, rule, intended, dtype: str) -> None:
+    x = 3 * draw(4, 3)
+    assert gradsheet.check_vjp(f, x, **rule, intended=intended, dtype=dtype).verdict == "right"
+    assert gradsheet.check_vjp(f, x, **rule, dtype=dtype).verdict == "wrong"
+
+
+def test_a_function_of_torch_that_is_meant_to_differ() -> None:
+    torch = pytest.importorskip("torch", reason=WHY)
+
+    class Round(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.round()
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    x = torch.tensor(3 * draw(4, 3))
+    given = {"torch_function": Round, "intended": _rounded_through}
+    assert gradsheet.check_vjp(jnp.round, x, **given).verdict == "right"
+    assert gradsheet.check_vjp(jnp.round, x, torch_function=Round).verdict == "wrong"
+
+
+@pytest.mark.usefixtures("size")
+def test_what_is_intended_has_the_values_of_the_function() -> None:
+    x = draw(4, 3)
+    given = {"backward": _through}
+    with pytest.raises(ValueError, match="intended gives other values than f at the numbers given"):
+        gradsheet.check_vjp(jnp.round, x, **given, intended=lambda x: 1 * x)
+    with pytest.raises(ValueError, match="intended returns arrays of other names, shapes or types"):
+        gradsheet.check_vjp(jnp.round, x, **given, intended=lambda x: jnp.round(x).sum())
+
+
+def test_a_mistake_in_a_rule_that_is_meant_to_differ() -> None:
+    check = gradsheet.check_vjp(
+        jnp.round, 3 * draw(4, 3), backward=lambda args, g: -g, intended=_rounded_through
+    )
+    assert check.title.startswith("backward pass <lambda> of round: x 4x3")
+    assert check.mistakes[0] == "x: everywhere the negative of the truth"

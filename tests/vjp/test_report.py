@@ -86,7 +86,11 @@ def test_at_a_kink():
         return jnp.maximum(x, 0)
 
     check = gradsheet.check_vjp(relu, X, backward=lambda args, d: d * (args[0] > 0))
-    assert check.remarks == ["at probe 4, at a kink, x is between the gradients on its sides"]
+    (remark,) = check.remarks
+    assert remark.startswith(
+        "at probe 4, at the kink of `return jnp.maximum(x, 0)` (test_report.py"
+    )
+    assert remark.endswith("), x is between the gradients on its sides")
     assert check.arguments[0].difference == 0
 
 
@@ -99,6 +103,37 @@ def test_of_coarser_floats():
     )
     assert check.verdict == "rounded"
     assert "x: farther off than float64 explains, no farther than float32 does" in check.remarks
+
+
+def test_of_what_is_farther_off_than_an_honest_evaluation():
+    """A bound on the error allows for more than anybody makes."""
+
+    def mixed(x, W):
+        for _ in range(6):
+            x = jnp.tanh(W @ x)
+        return x
+
+    draw = np.random.default_rng(0)
+    x, W = draw.normal(size=5).astype("float32"), draw.normal(size=(5, 5)).astype("float32")
+
+    def backward(factor):
+        def run(args, d):
+            x, W = (np.asarray(a, float) for a in args)
+            states = [x]
+            for _ in range(6):
+                states.append(np.tanh(W @ states[-1]))
+            for h in states[:0:-1]:
+                d = W.T @ (d * (1 - h**2))
+            return factor * d, None
+
+        return run
+
+    found = {}
+    for factor in (1, 1 + 1e-5, 1 + 1e-3):
+        check = gradsheet.check_vjp(mixed, x, W, backward=backward(factor), wrt="x")
+        found[check.verdict] = check.arguments[0].units
+    assert [*found] == ["right", "rounded", "wrong"]
+    assert found["right"] < 4 < 16 < found["rounded"] < 256 < found["wrong"]
 
 
 def test_of_a_probe_that_is_left_out():

@@ -36,7 +36,7 @@ def test_any_choice_of_a_slope_at_a_kink_is_right(at_zero: float, seed: int) -> 
         backward=backward,
     )
     assert check.verdict == "right", check
-    assert not at_zero or any("at a kink" in remark for remark in check.remarks)
+    assert not at_zero or any("at the kink" in remark for remark in check.remarks)
 
 
 @pytest.mark.parametrize("which", [0, -1, slice(None)], ids=["first", "last", "mean"])

@@ -11,9 +11,9 @@ import pytest
 
 import manual.fast.norm
 from tests.families.test_norm import lost
-from tests.family import Case, unlike
+from tests.family import Case
 from tests.manual.test_planted import copy_of_manual
-from tests.planned import allocated, room, unkept
+from tests.planned import allocated, room, unkept, unlike
 
 SHAPES = {
     "layer_norm": ("LayerNorm", [(2, 3, 5), (5,), (5,)], {"eps": 0.5}),
