@@ -197,8 +197,10 @@ def _overlap(moves: Moves, entries: Iterable[int], low: Array, high: Array) -> b
     if (there := moves.floats) is not None and not there.unsure.any():
         least, most = moves.reach_in_floats(there, some)
         lows, highs = (np.array([as_float(end.flat[k]) for k in some]) for end in (low, high))
-        slack = SLACK * (abs(lows) + abs(highs))
-        if not ((highs + slack >= least) & (lows - slack <= most)).all():
+        with np.errstate(all="ignore"):  # beyond all floats nothing is told
+            slack = SLACK * (abs(lows) + abs(highs))
+            is_apart = (highs + slack < least) | (lows - slack > most)
+        if is_apart.any():
             return False
     reach = [(k, *moves.reach(k)) for k in some]
     return all(high.flat[k] >= least and low.flat[k] <= most for k, least, most in reach)

@@ -352,7 +352,7 @@ def test_what_stands_in_the_wrong_place_is_told_where_it_belongs(text, line, mes
     [
         ("relu'", "relu' stands alone, expected relu'(...)"),
         ("a1", "unknown name a1: expected one of x, W1, z1"),
-        ("dL/dW2_11", "unknown name dW2_11: expected one of W1"),
+        ("dL/dW2_11", "unknown name dW2_11: expected one of dW1"),
         ("dL/dW1_11", "dW1_11 may be the entry W1[1,1] or W1[11]"),
     ],
 )
