@@ -69,3 +69,12 @@ def optimised():
 def nothing_shared():
     """A test that breaks a witness is not to find what others have heard."""
     LIBRARY.clear("points", "identities")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def frozen():
+    """What a file of tests leaves behind, compiled functions above all, nobody looks through
+    for cycles again."""
+    yield
+    gc.collect()
+    gc.freeze()
