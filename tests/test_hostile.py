@@ -147,7 +147,7 @@ def test_no_luck_with_numbers(head, quantity, value, working, verdict):
 
 
 def test_numbers_too_long_to_print_are_told_by_their_length():
-    found = judged(NUMBERS, "z1[1]", "*".join(["(1e300)**15"] * 12))
+    found = judged(NUMBERS, "z1[1]", "*".join(["(1e300)**15"] * 3))
     assert (found.verdict, found.working[0].value) == ("wrong", "a fraction of 53815 digits")
 
 

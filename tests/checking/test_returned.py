@@ -316,9 +316,9 @@ def test_a_transpose_does_not_pass_where_shapes_allow_it(what):
         cache = manual.forward(params, x, ACTIVATIONS)
         return manual.backward(turned, cache, (cache.h[-1] - y) / len(x), ACTIVATIONS).params
 
-    for widths in ((4, 4, 4, 4), (5, 4, 4, 2)):
-        found = gradsheet.check(fn, widths)
-        assert not found.right, widths
+    # Square in every layer, or in one.
+    widths = (5, 4, 4, 2) if what == "dW" else (4, 4, 4, 4)
+    assert not gradsheet.check(fn, widths).right
 
 
 def test_the_order_of_square_arrays_is_read_where_widths_differ():

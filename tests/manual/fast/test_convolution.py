@@ -12,6 +12,7 @@ import manual.fast.convolution
 from tests.family import Case
 from tests.manual.test_planted import copy_of_manual
 from tests.planned import allocated, room, unequal, unkept, unlike
+from tests.rounds import every
 
 ODD = {"stride": (2, 3), "padding": (3, 2), "dilation": (3, 2), "groups": 2}
 CASES = [
@@ -60,7 +61,7 @@ def test_it_is_the_readable_one():
     assert [*faults(manual.fast.convolution)] == []
 
 
-@pytest.mark.parametrize(("old", "new"), PLANTED)
+@pytest.mark.parametrize(("old", "new"), every(2, PLANTED))
 def test_a_mistake_is_caught(tmp_path, old: str, new: str) -> None:
     with copy_of_manual(tmp_path, "fast/convolution", old, new), np.errstate(all="ignore"):
         assert any(faults(import_module("manual.fast.convolution")))
