@@ -99,7 +99,7 @@ NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
 )
 def test_no_luck_with_formulas(head, quantity, line, verdicts):
     for _ in range(
-        1 if head is EIGHT else 2
+        2 if head is LIVE else 1
     ):  # the large points differ from run to run, the verdict must not
         LIBRARY.clear("identities")
         found = judged(head, quantity, line)
@@ -453,9 +453,12 @@ STACK = "[notation]\na0 = 'x'\n" + "".join(f"a{k} = '{'-' * 45}a{k - 1}'\n" for 
         + "1"
         + "]" * 40
         + "'\n[[claim]]\nquantity = 'a @ a'\nvalue = 1\n",
-        "[[layer]]\nshape = [11, 11]\n" * 6
-        + "[[layer]]\nshape = [11, 11]\nactivation = 'tanh'\n" * 2
-        + "[[claim]]\nquantity = 'dL/dW1[i,j]'\nworking = ['3']\n" * 2,
+        pytest.param(
+            "[[layer]]\nshape = [11, 11]\n" * 6
+            + "[[layer]]\nshape = [11, 11]\nactivation = 'tanh'\n" * 2
+            + "[[claim]]\nquantity = 'dL/dW1[i,j]'\nworking = ['3']\n" * 2,
+            marks=pytest.mark.exhaustive,
+        ),
     ],
 )
 def test_what_fuzzing_found_is_verdicts_or_one_line(text, tmp_path, capsys):

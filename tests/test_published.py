@@ -13,7 +13,7 @@ PUBLISHED, GRADED, GRAPHS = (
     sorted((HERE / folder).glob("*.toml")) for folder in ("published", "graded", "graphs")
 )
 # Of which a smaller one with the same steps is in the ordinary run.
-LARGE = {"gru-over-2-steps-of-2-units", "lstm-over-3-steps"}
+LARGE = {"batch-norm-4x3", "gru-over-2-steps-of-2-units", "lstm-over-3-steps"}
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_formal_numbers_are_equal_only_where_all_numbers_are(terms: int) -> None
     field = FormalField(terms)
     formal = {name: field.letter() for name in "xy"}
     alike: dict[Any, list[Tree]] = {}
-    for _ in range(400):
+    for _ in range(250):
         tree = _drawn(chance, chance.choice([2, 3, 3, 4]))
         try:
             alike.setdefault(field(_value(tree, formal, field)).flat.mark, []).append(tree)
@@ -252,4 +252,4 @@ def test_formal_numbers_are_equal_only_where_all_numbers_are(terms: int) -> None
             pairs = [(a, b) for a, b in zip(first, other, strict=True) if None not in (a, b)]
             assert all(a == b for a, b in pairs)
             compared += 1
-    assert compared > 100
+    assert compared > 60
