@@ -17,7 +17,7 @@ from gradsheet.numbers.session import LIBRARY
 
 # JAX keeps what it has compiled, millions of objects in the end, and to look for cycles among
 # them takes ever longer.
-gc.set_threshold(50_000, 20, 100)
+gc.set_threshold(500_000, 20, 100)
 
 # What is compiled here runs once or twice: XLA is to optimise where accuracy is measured, and no
 # more than it must elsewhere, in the scripts that tests start, too.

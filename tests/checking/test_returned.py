@@ -271,8 +271,7 @@ def test_one_layout_goes_in_and_out():
         L, grads = RIGHT([(W.T, b) for W, b in params], x, y)
         return L, grads
 
-    for widths in ((4, 5, 3, 2), (4, 4, 4, 4)):
-        assert not gradsheet.check(mixed, widths).right
+    assert not gradsheet.check(mixed, (4, 4, 4, 4)).right
     turned = in_form("turned", RIGHT)
     assert gradsheet.check(turned).right, "the shapes tell"
     assert not gradsheet.check(turned, (4, 4, 4, 4)).right

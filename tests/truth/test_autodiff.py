@@ -81,7 +81,7 @@ MOVED = [
 @pytest.mark.parametrize(
     ("function", "jacobian"),
     [(function, jax.jacrev) for function in MOVED]
-    + every(4, [(function, jax.jacfwd) for function in MOVED]),
+    + every(9, [(function, jax.jacfwd) for function in MOVED]),
 )
 def test_the_arrays_are_moved_as_jax_moves_them(function, jacobian) -> None:
     x = jnp.asarray([[1.0, -2.0, 3.5, 0.25], [-0.5, 4.0, -8.0, 16.0]])
