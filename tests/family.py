@@ -170,13 +170,13 @@ def in_jax(
 
 
 class Settings(dict[str, Any]):
-    """Settings that are equal where they read so, small masks among them."""
+    """Settings that have a hash though there are arrays among them."""
 
     def __hash__(self) -> int:
         return hash(repr(self))
 
-    def __eq__(self, other: object) -> bool:
-        return repr(self) == repr(other)
+    def __eq__(self, other: Any) -> bool:
+        return repr(self) == repr(other) and all(map(np.array_equal, self.values(), other.values()))
 
 
 @functools.cache
