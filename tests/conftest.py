@@ -17,7 +17,7 @@ from gradsheet.numbers.session import LIBRARY
 
 # JAX keeps what it has compiled, millions of objects in the end, and to look for cycles among
 # them takes ever longer.
-gc.set_threshold(50_000, 20, 100)
+gc.set_threshold(500_000, 20, 100)
 
 # What is compiled here runs once or twice: XLA is to optimise where accuracy is measured, and no
 # more than it must elsewhere, in the scripts that tests start, too.
@@ -37,13 +37,17 @@ def explained_in_xla(flag: bytes) -> bool:
     return False
 
 
-# XLA for processors makes code for fused operations in one of two ways; the newer one takes twice
-# as long.
-if explained_in_xla(b"Use fusion emitters for code generation in the CPU backend"):
-    flags = os.environ.get("XLA_FLAGS", "")
-    os.environ["XLA_FLAGS"] = f"--xla_cpu_use_fusion_emitters=false {flags}"
+# XLA for processors makes code for fused operations in one of two ways, of which the newer one
+# takes twice as long; and it cuts what it compiles into parts for many threads, which is more work
+# for all of them together.
+for flag, words in (
+    ("--xla_cpu_use_fusion_emitters=false", b"Use fusion emitters for code generation in the CPU"),
+    ("--xla_cpu_parallel_codegen_split_count=1", b"Split LLVM module into at most this many parts"),
+):
+    if explained_in_xla(words):
+        os.environ["XLA_FLAGS"] = f"{flag} {os.environ.get('XLA_FLAGS', '')}"
 
-hypothesis.settings.register_profile("default", max_examples=40, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("default", max_examples=20, deadline=None, derandomize=True)
 hypothesis.settings.load_profile("default")
 
 
@@ -69,3 +73,12 @@ def optimised():
 def nothing_shared():
     """A test that breaks a witness is not to find what others have heard."""
     LIBRARY.clear("points", "identities")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def frozen():
+    """What a file of tests leaves behind, compiled functions above all, nobody looks through
+    for cycles again."""
+    yield
+    gc.collect()
+    gc.freeze()

@@ -452,6 +452,7 @@ def test_help_is_answered_at_once(script):
     assert f"usage: {script}" in done.stdout
 
 
+@pytest.mark.exhaustive
 def test_what_nobody_reads_is_still_written_to_the_file(tmp_path):
     options = f"--sizes=H --rounds=1 --groups=manual --threads=1 --json={tmp_path}/new.json"
     line = f"'{sys.executable}' '{BENCHMARKS / 'core.py'}' {options} | true"

@@ -157,7 +157,7 @@ def judged(text: str) -> gradsheet.Report | None:
     return None
 
 
-@settings(examples(12), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(examples(8), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(sheets())
 def test_any_sheet_gets_verdicts_or_one_clear_line(text: str) -> None:
     report = judged(text)

@@ -99,7 +99,7 @@ NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
 )
 def test_no_luck_with_formulas(head, quantity, line, verdicts):
     for _ in range(
-        1 if head is EIGHT else 2
+        2 if head is LIVE else 1
     ):  # the large points differ from run to run, the verdict must not
         LIBRARY.clear("identities")
         found = judged(head, quantity, line)
@@ -147,8 +147,8 @@ def test_no_luck_with_numbers(head, quantity, value, working, verdict):
 
 
 def test_numbers_too_long_to_print_are_told_by_their_length():
-    found = judged(NUMBERS, "z1[1]", "*".join(["(1e300)**15"] * 12))
-    assert (found.verdict, found.working[0].value) == ("wrong", "a fraction of 53815 digits")
+    found = judged(NUMBERS, "z1[1]", "*".join(["(1e300)**15"] * 3))
+    assert (found.verdict, found.working[0].value) == ("wrong", "a fraction of 13454 digits")
 
 
 @pytest.mark.parametrize(
@@ -453,9 +453,12 @@ STACK = "[notation]\na0 = 'x'\n" + "".join(f"a{k} = '{'-' * 45}a{k - 1}'\n" for 
         + "1"
         + "]" * 40
         + "'\n[[claim]]\nquantity = 'a @ a'\nvalue = 1\n",
-        "[[layer]]\nshape = [11, 11]\n" * 6
-        + "[[layer]]\nshape = [11, 11]\nactivation = 'tanh'\n" * 2
-        + "[[claim]]\nquantity = 'dL/dW1[i,j]'\nworking = ['3']\n" * 2,
+        pytest.param(
+            "[[layer]]\nshape = [11, 11]\n" * 6
+            + "[[layer]]\nshape = [11, 11]\nactivation = 'tanh'\n" * 2
+            + "[[claim]]\nquantity = 'dL/dW1[i,j]'\nworking = ['3']\n" * 2,
+            marks=pytest.mark.exhaustive,
+        ),
     ],
 )
 def test_what_fuzzing_found_is_verdicts_or_one_line(text, tmp_path, capsys):

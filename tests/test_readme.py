@@ -38,7 +38,7 @@ from manual.activations import ACTIVATIONS
 from manual.losses import LOSSES
 from tests.commanding import on_terminal
 from tests.families import test_crosscheck, test_networks
-from tests.sheets import ROOT
+from tests.sheets import ROOT, report_on
 
 README = (ROOT / "README.md").read_text()
 HOMEWORKS = (ROOT / "docs" / "the-two-homeworks.md").read_text()
@@ -186,7 +186,7 @@ def test_the_errata_are_all_and_only_what_the_judge_faults():
     items = [row[2] for row in rows if row[2] != "item"]
     faults = []
     for name in ("numbers.toml", "symbols.toml"):
-        report = gradsheet.judge(gradsheet.load(ROOT / "gradsheet" / "homework" / name))
+        report = report_on(ROOT / "gradsheet" / "homework" / name)
         faults += [j.claim.question for j in report.judgements if j.verdict != "right"]
     assert items == faults
     right = 25 - len(faults)

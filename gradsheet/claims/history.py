@@ -148,17 +148,31 @@ class History:
             return (several, True) if lines_follow else (number_alone or several, False)
         return number_alone, False
 
-    def given_behind(self, claim: Claim, point: GraphValues, edits: Any) -> list[Claim]:
-        """The earlier wrong claim that somebody carries on who makes mistakes,
-        those of `point` and `edits`, behind it: one that the working uses, where
-        it uses any. Empty where that does not give the number.
-        """
+    def before(self, claim: Claim, point: GraphValues) -> tuple[list[WrongClaim], bool]:
+        """The earlier wrong claims that somebody may have gone on from: the
+        nearest above on the way to a claim, or those that its working uses, and
+        whether it does."""
         target = target_of(claim.tree, point)
-        wrong = [one for one in self.record.wrong_claims() if one.claim.line < claim.line]
-        used = [one for one in wrong if _is_used(one, claim, point)]
-        before = [one for one in used or reversed(wrong) if one.tensor != target]
-        supposed = _Supposed(self.reach(claim, point), target, (), alone=bool(used), edits=edits)
-        return next(([one.claim] for one in before[:FEW] if supposed.gives_number([one])), [])
+        above = [
+            one
+            for one in reversed(self.record.wrong_claims())
+            if one.claim.line < claim.line
+            and one.tensor != target
+            and point.leads(one.tensor, target)
+        ]
+        used = [one for one in above if _is_used(one, claim, point)]
+        return used[:FEW] or above[:1], bool(used)
+
+    def given_behind(
+        self, claim: Claim, point: GraphValues, edits: Any, before: tuple[list[WrongClaim], bool]
+    ) -> list[Claim]:
+        """The one of some earlier wrong claims that somebody carries on who makes
+        mistakes, those of `point` and `edits`, behind it; empty where that does
+        not give the number."""
+        wrong, alone = before
+        target = target_of(claim.tree, point)
+        supposed = _Supposed(self.reach(claim, point), target, (), alone, edits)
+        return next(([one.claim] for one in wrong if supposed.gives_number([one])), [])
 
     def carried(self, claim: Claim, point: GraphValues, working: Sequence[f.Node]) -> bool:
         """Whether lines are what the wrong values that they use make of them."""
@@ -197,8 +211,10 @@ def _overlap(moves: Moves, entries: Iterable[int], low: Array, high: Array) -> b
     if (there := moves.floats) is not None and not there.unsure.any():
         least, most = moves.reach_in_floats(there, some)
         lows, highs = (np.array([as_float(end.flat[k]) for k in some]) for end in (low, high))
-        slack = SLACK * (abs(lows) + abs(highs))
-        if not ((highs + slack >= least) & (lows - slack <= most)).all():
+        with np.errstate(all="ignore"):  # beyond all floats nothing is told
+            slack = SLACK * (abs(lows) + abs(highs))
+            is_apart = (highs + slack < least) | (lows - slack > most)
+        if is_apart.any():
             return False
     reach = [(k, *moves.reach(k)) for k in some]
     return all(high.flat[k] >= least and low.flat[k] <= most for k, least, most in reach)

@@ -238,18 +238,15 @@ class _Diagnosis:
     def _behind(self, case: _Case) -> Iterator[Candidate]:
         """A mistake behind an earlier wrong number, where it tells more than
         chance would."""
-        if case.statement is None or case.judgement.verdict != "wrong":
+        statement = case.statement
+        if statement is None or case.judgement.verdict != "wrong":
             return
-        fitting = self.search.behind(case.statement)
-        digits = case.statement.digits - math.log10(FEW)
-        for chosen in self.stories.narrow(case.statement, [chosen for chosen, _ in fitting]):
+        digits = self.stories.beyond((0,), statement.digits) - math.log10(FEW)
+        fitting = self.search.behind(statement) if digits >= FITS else []
+        for chosen in self.stories.narrow(statement, [chosen for chosen, _ in fitting]):
             given = next(claims for other, claims in fitting if other == chosen)
-            if (beyond := self.stories.beyond(chosen, digits)) >= FITS:
-                yield Candidate(
-                    Kind.BEHIND,
-                    Explanation.together([self._named(chosen), _carried_on(given, BEHIND)]),
-                    digits=beyond,
-                )
+            both = Explanation.together([self._named(chosen), _carried_on(given, BEHIND)])
+            yield Candidate(Kind.BEHIND, both, digits=digits)
 
     # What they are made of
 

@@ -151,7 +151,7 @@ def test_float32_from_float64_breaks_no_step_that_is_right():
     assert found.mistakes == [("bias-mean",)]
 
 
-@pytest.mark.parametrize("examples", every(2, [300, 3000]))
+@pytest.mark.parametrize("examples", every(2, [60, 3000]))
 def test_whole_data_with_a_z_at_0_are_judged_sharply(examples):
     """Whole numbers are added up exactly, whatever number of examples the sums are divided by."""
     rng = np.random.default_rng(0)
@@ -254,7 +254,7 @@ def test_few_bits_are_judged_exactly(name, widths, given):
     found = gradsheet.check(in_type(dtype), widths, **options)
     assert found.right, found
     assert {row.exact for row in found.rows} == {"yes"}
-    for factor in (1.02, 0.98, 1.05):
+    for factor in (1.02, 0.98, 1.05) if given else (1.02,):
         found = gradsheet.check(in_type(dtype, factor), widths, **options)
         assert found.verdict == "wrong", factor
         assert not any("parameter" in text for text in found.relations.values()), (

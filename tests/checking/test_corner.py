@@ -97,7 +97,7 @@ def _taking(slopes: Any, below: float = 0.0, per_example: bool = False) -> Any:
     return fn
 
 
-@pytest.mark.parametrize("slopes", every(2, [[0.25, 0.75], [1, 1], [1, 0]]))
+@pytest.mark.parametrize("slopes", every(3, [[0.25, 0.75], [1, 1], [1, 0]]))
 def test_own_data_at_a_kink_take_any_slope_between_in_every_layer(slopes):
     data = with_a_blank_example(("relu", "relu", "identity"))
     found = gradsheet.check(_taking(slopes), **data)

@@ -271,8 +271,7 @@ def test_one_layout_goes_in_and_out():
         L, grads = RIGHT([(W.T, b) for W, b in params], x, y)
         return L, grads
 
-    for widths in ((4, 5, 3, 2), (4, 4, 4, 4)):
-        assert not gradsheet.check(mixed, widths).right
+    assert not gradsheet.check(mixed, (4, 4, 4, 4)).right
     turned = in_form("turned", RIGHT)
     assert gradsheet.check(turned).right, "the shapes tell"
     assert not gradsheet.check(turned, (4, 4, 4, 4)).right
@@ -316,9 +315,9 @@ def test_a_transpose_does_not_pass_where_shapes_allow_it(what):
         cache = manual.forward(params, x, ACTIVATIONS)
         return manual.backward(turned, cache, (cache.h[-1] - y) / len(x), ACTIVATIONS).params
 
-    for widths in ((4, 4, 4, 4), (5, 4, 4, 2)):
-        found = gradsheet.check(fn, widths)
-        assert not found.right, widths
+    # Square in every layer, or in one.
+    widths = (5, 4, 4, 2) if what == "dW" else (4, 4, 4, 4)
+    assert not gradsheet.check(fn, widths).right
 
 
 def test_the_order_of_square_arrays_is_read_where_widths_differ():

@@ -10,6 +10,7 @@ from gradsheet.numbers.reasons import Undecided
 from gradsheet.numbers.session import Session
 from gradsheet.truth import identities
 from manual import ops
+from tests.rounds import every
 from tests.sheets import judged
 
 NORM = '''
@@ -413,7 +414,7 @@ def test_a_mistake_on_formal_numbers_proves_nothing_false(monkeypatch) -> None:
     assert judged(RELU, "dh1[i]/dz1[j]", "drelu(z1[i])*kronecker(i, j)").verdict == "cannot_tell"
 
 
-@pytest.mark.parametrize("width", [8, 16])
+@pytest.mark.parametrize("width", every(2, [8, 16]))
 def test_wide_and_deep_networks_are_decided(width: int) -> None:
     layers, delta = 3, "(z3 - y)"
     for layer in range(layers - 1, 0, -1):

@@ -262,7 +262,11 @@ def test_a_process_ends_where_standard_output_is_full():
         pytest.skip("needs a device that is full")
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "gradsheet"], stdout=full, stderr=subprocess.PIPE, check=False
+            [sys.executable, "-m", "gradsheet", "-"],
+            input=SMALL.encode(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
         )
     assert done.returncode == 2
     assert b"standard output: No space left on device" in done.stderr

@@ -25,6 +25,7 @@ from gradsheet.numbers.ball import Ball
 from gradsheet.numbers.real import Arithmetic
 from manual import activations, ops
 from ref.activations import ACTIVATIONS as IN_REF
+from tests.rounds import every
 
 half = Fraction(1, 2)
 Settings = Mapping[str, Any]
@@ -793,7 +794,9 @@ def test_nothing_is_said_of_a_copy_without_a_mistake() -> None:
     assert list(disagreements(copy_of_ops("return a + b", "return b + a"))) == []
 
 
-@pytest.mark.parametrize(("old", "new"), PLANTED, ids=lambda text: " ".join(text.split())[:60])
+@pytest.mark.parametrize(
+    ("old", "new"), every(2, PLANTED), ids=lambda text: " ".join(text.split())[:60]
+)
 def test_a_mistake_in_the_source_is_seen(old: str, new: str) -> None:
     with np.errstate(all="ignore"):
         assert next(disagreements(copy_of_ops(old, new)), None) is not None

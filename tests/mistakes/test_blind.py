@@ -108,6 +108,7 @@ def test_formulas_are_blind_only_to_what_they_do_not_ask_for() -> None:
     assert "dL/dW1" in found.more
 
 
+@pytest.mark.exhaustive
 def test_the_same_sheet_gets_the_same_proposal(found) -> None:
     assert told(blindness(gradsheet.load(HOMEWORK))) == told(found)
 

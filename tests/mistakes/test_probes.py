@@ -10,7 +10,7 @@ from gradsheet.numbers.budget import Budget
 from tests.networks import examples
 
 
-@examples(20)
+@examples(10)
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=4), st.data())
 def test_probes_bring_about_every_pattern(widths, data):
     depth = len(widths) - 1

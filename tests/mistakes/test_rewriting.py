@@ -31,32 +31,43 @@ DIVISION = "the division by {} in the formula of {} was not made"
 
 @pytest.mark.parametrize(
     ("changed", "quantity", "words"),
-    [
-        ([FIRST], "w2", DIVISION.format("1 - b1", "c1")),
-        ([FIRST, SECOND], "w2", DIVISION.format("1 - b1", "c1") + ", and likewise in that of c2"),
-        (OF_SQUARES, "w2", DIVISION.format("1 - b2", "s1") + ", and likewise in that of s2"),
-        (
-            [FIRST, OF_SQUARES[0]],
-            "w1",
-            DIVISION.format("1 - b1", "c1") + ", and likewise in that of s1",
-        ),
-        (
-            [SECOND, OF_SQUARES[1]],
-            "w2",
-            DIVISION.format("1 - b1**2", "c2") + ", and likewise in that of s2",
-        ),
-        (
-            [FIRST, SECOND, *OF_SQUARES],
-            "w2",
-            DIVISION.format("1 - b1", "c1") + ", and likewise in those of s1, c2 and s2",
-        ),
-        (
-            [("sqrt(s1)", "s1"), ("sqrt(s2)", "s2")],
-            "w2",
-            "sqrt(s1) is taken without sqrt, in the formula of w1, and likewise in that of w2",
-        ),
-        ([("1 - b1**2", "1 - b1")], "w2", "the power 2 of b1 in the formula of c2 was not taken"),
-    ],
+    every(
+        3,
+        [
+            ([FIRST], "w2", DIVISION.format("1 - b1", "c1")),
+            (
+                [FIRST, SECOND],
+                "w2",
+                DIVISION.format("1 - b1", "c1") + ", and likewise in that of c2",
+            ),
+            (OF_SQUARES, "w2", DIVISION.format("1 - b2", "s1") + ", and likewise in that of s2"),
+            (
+                [FIRST, OF_SQUARES[0]],
+                "w1",
+                DIVISION.format("1 - b1", "c1") + ", and likewise in that of s1",
+            ),
+            (
+                [SECOND, OF_SQUARES[1]],
+                "w2",
+                DIVISION.format("1 - b1**2", "c2") + ", and likewise in that of s2",
+            ),
+            (
+                [FIRST, SECOND, *OF_SQUARES],
+                "w2",
+                DIVISION.format("1 - b1", "c1") + ", and likewise in those of s1, c2 and s2",
+            ),
+            (
+                [("sqrt(s1)", "s1"), ("sqrt(s2)", "s2")],
+                "w2",
+                "sqrt(s1) is taken without sqrt, in the formula of w1, and likewise in that of w2",
+            ),
+            (
+                [("1 - b1**2", "1 - b1")],
+                "w2",
+                "the power 2 of b1 in the formula of c2 was not taken",
+            ),
+        ],
+    ),
 )
 def test_adam_over_two_steps(changed, quantity, words):
     otherwise = ADAM
@@ -181,13 +192,20 @@ LSTM_GIVEN = "x = [[1, -1], [0.5, 2], [-1, 1]]\nU = [[0.3, 0.1], [-0.2, 0.4]]"
 @pytest.mark.parametrize("quantity", every(2, ["dL/dU", "h"]))
 @pytest.mark.parametrize(
     ("right", "wrong", "words"),
-    [
-        # then f is no part of the recurrence, or h
-        ("h[t,i] = f[t,i]*tanh", "h[t,i] = tanh", "the factor f[t,i] of the formula of h"),
-        ("f[t,i]*c[t-1,i]", "c[t-1,i]", "the factor f[t,i] of the formula of c"),
-        ("(1 - f[t,i])*tanh", "tanh", "the factor 1 - f[t,i] of the formula of c"),
-        ("f[t,i]*c[t-1,i] + ", "", "the term f[t,i]*c[t-1,i] of the formula of c was not added"),
-    ],
+    every(
+        3,
+        [
+            # then f is no part of the recurrence, or h
+            ("h[t,i] = f[t,i]*tanh", "h[t,i] = tanh", "the factor f[t,i] of the formula of h"),
+            ("f[t,i]*c[t-1,i]", "c[t-1,i]", "the factor f[t,i] of the formula of c"),
+            ("(1 - f[t,i])*tanh", "tanh", "the factor 1 - f[t,i] of the formula of c"),
+            (
+                "f[t,i]*c[t-1,i] + ",
+                "",
+                "the term f[t,i]*c[t-1,i] of the formula of c was not added",
+            ),
+        ],
+    ),
 )
 def test_gates_of_a_recurrence(right, wrong, words, quantity):
     otherwise = LSTM.replace(right, wrong)

@@ -571,7 +571,9 @@ def point_of(network, given):
 
 @pytest.mark.parametrize(
     ("network", "given"),
-    [(NORM, NORM_GIVEN), (ATTENTION, ATTENTION_GIVEN), (LSTM, LSTM_GIVEN), (RNN, RNN_GIVEN)],
+    every(
+        3, [(NORM, NORM_GIVEN), (ATTENTION, ATTENTION_GIVEN), (LSTM, LSTM_GIVEN), (RNN, RNN_GIVEN)]
+    ),
 )
 def test_every_mistake_gives_alone_what_it_gives_beside_others(network, given):
     point = point_of(network, given)

@@ -246,7 +246,7 @@ def test_formal_numbers_are_equal_only_where_all_numbers_are(terms: int) -> None
     field = FormalField(terms)
     formal = {name: field.letter() for name in "xy"}
     alike: dict[Any, list[Tree]] = {}
-    for _ in range(400):
+    for _ in range(250):
         tree = _drawn(chance, chance.choice([2, 3, 3, 4]))
         try:
             alike.setdefault(field(_value(tree, formal, field)).flat.mark, []).append(tree)
@@ -259,7 +259,7 @@ def test_formal_numbers_are_equal_only_where_all_numbers_are(terms: int) -> None
             pairs = [(a, b) for a, b in zip(first, other, strict=True) if None not in (a, b)]
             assert all(a == b for a, b in pairs)
             compared += 1
-    assert compared > 100
+    assert compared > 60
 
 
 def test_what_differs_on_one_side_of_many_is_not_equal_on_all() -> None:
@@ -282,6 +282,5 @@ def test_what_differs_on_one_side_of_many_is_not_equal_on_all() -> None:
             shown[is_shown] += 1
         else:
             assert not is_shown, (one, other)
-            shown["other"] = shown.get("other", 0) + 1
-    print(shown)
+            others += 1
     assert shown[True] > 3 * shown[False]

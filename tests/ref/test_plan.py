@@ -48,7 +48,7 @@ def by_every_packing(problem: Problem) -> Iterator[tuple[str, dict[str, Any]]]:
         yield formulation, named(L, plan.unpack(gradient))
 
 
-@examples(2)
+@examples(1)
 @given(exact_problems)
 def test_on_whole_numbers_every_packing_gives_what_the_hand_gives(problem: Problem) -> None:
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))
@@ -58,7 +58,7 @@ def test_on_whole_numbers_every_packing_gives_what_the_hand_gives(problem: Probl
             assert array.tolist() == expected[name].tolist(), (formulation, name)
 
 
-@examples(2)
+@examples(1)
 @given(all_problems)
 def test_on_any_numbers_too(problem: Problem) -> None:
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))

@@ -19,7 +19,7 @@ from tests.solving import solved
 
 SHEETS = [
     *sorted(HOMEWORKS.glob("*.toml")),
-    *sorted(PUBLISHED.glob("*.toml")),
+    *sorted(PUBLISHED.glob("*.toml"))[::3],
 ]
 
 CHROMIUM = (
@@ -81,7 +81,7 @@ addEventListener("load", () => {
 def solutions():
     """Of the two homeworks, of what is in print, and of some random sheets."""
     found = [solution_of(path) for path in SHEETS]
-    return [*found, *(gradsheet.solve(gradsheet.read(random_sheet(seed))) for seed in range(5))]
+    return [*found, *(gradsheet.solve(gradsheet.read(random_sheet(seed))) for seed in range(2))]
 
 
 def shown_by_chromium(address: str, folder: Path) -> str:

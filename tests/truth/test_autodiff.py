@@ -17,6 +17,7 @@ from gradsheet.truth import autodiff
 from gradsheet.truth.autodiff import Reals
 from gradsheet.truth.point import point_of
 from tests.networks import Problem, stated_problem
+from tests.rounds import every
 from tests.sheets import NUMBERS, judged
 
 
@@ -29,61 +30,65 @@ def test_an_operation_without_a_rule_is_named() -> None:
         autodiff.run_exactly(closed, [np.asarray(Fraction(1), object)], Reals(Arithmetic(40)))
 
 
+MOVED = [
+    lambda x: jnp.maximum(x, 0.5) - jnp.minimum(x, 2 * x),
+    lambda x: abs(x) + jnp.sign(x),
+    lambda x: lax.rev(x, (1,)),
+    lambda x: lax.pad(x, jnp.asarray(3.0), ((1, 0, 0), (2, 1, 1))),
+    lambda x: lax.slice(x, (0, 1), (2, 4), (1, 2)),
+    lambda x: jnp.stack([x, 2 * x], 1),
+    lambda x: x[jnp.array([1, 0, 1]), jnp.array([[2], [3]])],
+    lambda x: x[:, jnp.array([3, 0])],
+    lambda x: jax.vmap(lambda row, k: row[k])(x, jnp.array([[3, 3], [0, 2]])),
+    lambda x: jax.vmap(lambda k: x[k, 1:])(jnp.array([1, 1, 0])),
+    lambda x: jnp.zeros((3, 4)).at[jnp.array([2, 2])].add(x),
+    lambda x: x.at[jnp.array([1])].set(x[0]),
+    lambda x: x.at[0, jnp.array([7, 1])].add(x[1, :2], mode="drop"),
+    lambda x: x.at[0, jnp.array([7, 1])].add(x[1, :2], mode="clip"),
+    lambda x: jnp.take(x, jnp.array([0, 9, -9]), 1, mode="clip"),
+    lambda x: jnp.take(x, jnp.array([0, 9]), 1, mode="fill", fill_value=2),
+    lambda x: lax.dynamic_slice(x, (jnp.array(1), jnp.array(9)), (1, 2)),
+    lambda x: lax.dynamic_update_slice(x, 2 * x[:1, :2], (jnp.array(1), jnp.array(-1))),
+    lambda x: jnp.einsum("ij,kj->ki", x, 2 * x),
+    lambda x: jnp.einsum("ij,ik->ijk", x, x),
+    lambda x: jnp.cumsum(x, 1) * jnp.cumprod(x, 0) * lax.cumsum(x, 1, reverse=True),
+    lambda x: lax.cummax(x, 1) - lax.cummin(x, 1, reverse=True),
+    lambda x: jnp.sort(x, 1) + jnp.sort(x, 0),
+    lambda x: lax.sort((jnp.sign(x), x), dimension=1, num_keys=2)[1],
+    lambda x: x.reshape(-1)[jnp.argsort(x, axis=None)[2:]],
+    lambda x: lax.top_k(x, 2)[0],
+    lambda x: jnp.max(x, 1) * jnp.min(x, 0)[2],
+    lambda x: x * (jnp.argmax(x, 1) - jnp.argmin(x, 1)).astype(float)[:, None],
+    lambda x: jnp.prod(x[:, 1:], 1),
+    lambda x: jnp.clip(x, -1, 3) + jnp.where(x > 0, x, 2 * x),
+    lambda x: lax.select_n(jnp.array([[2, 1, 0, 1], [0, 0, 1, 2]]), x, 2 * x, -x),
+    lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 2), (1, 1), "SAME"),
+    lambda x: lax.reduce_window(x, 0.0, lax.add, (2, 2), (1, 2), ((1, 0), (0, 1))),
+    lambda x: lax.scan(lambda c, row: (c * row, c + row), x[0], x, reverse=True)[1],
+    lambda x: lax.fori_loop(0, 3, lambda k, c: c * x[0, k], x[1]),
+    lambda x: lax.cond(x[0, 0] > 0, lambda x: 2 * x, lambda x: x * x, x),
+    lambda x: lax.switch(2, [lambda x: x, lambda x: -x, lambda x: x * x], x),
+    lambda x: jax.checkpoint(lambda x: x * x)(x),
+    lambda x: x * jax.random.randint(jax.random.key(0), (2, 4), 1, 9).astype(float),
+    lambda x: x.astype(int).astype(float) * x,
+    lambda x: lax.stop_gradient(x) * x,
+    lambda x: x * jnp.arange(4.0)[None] / 4,
+    lambda x: jnp.dot(x[0], x[1]),
+    lambda x: jnp.stack([entry * entry for entry in x[0]]),
+]
+
+
 @pytest.mark.parametrize(
-    "function",
-    [
-        lambda x: jnp.maximum(x, 0.5) - jnp.minimum(x, 2 * x),
-        lambda x: abs(x) + jnp.sign(x),
-        lambda x: lax.rev(x, (1,)),
-        lambda x: lax.pad(x, jnp.asarray(3.0), ((1, 0, 0), (2, 1, 1))),
-        lambda x: lax.slice(x, (0, 1), (2, 4), (1, 2)),
-        lambda x: jnp.stack([x, 2 * x], 1),
-        lambda x: x[jnp.array([1, 0, 1]), jnp.array([[2], [3]])],
-        lambda x: x[:, jnp.array([3, 0])],
-        lambda x: jax.vmap(lambda row, k: row[k])(x, jnp.array([[3, 3], [0, 2]])),
-        lambda x: jax.vmap(lambda k: x[k, 1:])(jnp.array([1, 1, 0])),
-        lambda x: jnp.zeros((3, 4)).at[jnp.array([2, 2])].add(x),
-        lambda x: x.at[jnp.array([1])].set(x[0]),
-        lambda x: x.at[0, jnp.array([7, 1])].add(x[1, :2], mode="drop"),
-        lambda x: x.at[0, jnp.array([7, 1])].add(x[1, :2], mode="clip"),
-        lambda x: jnp.take(x, jnp.array([0, 9, -9]), 1, mode="clip"),
-        lambda x: jnp.take(x, jnp.array([0, 9]), 1, mode="fill", fill_value=2),
-        lambda x: lax.dynamic_slice(x, (jnp.array(1), jnp.array(9)), (1, 2)),
-        lambda x: lax.dynamic_update_slice(x, 2 * x[:1, :2], (jnp.array(1), jnp.array(-1))),
-        lambda x: jnp.einsum("ij,kj->ki", x, 2 * x),
-        lambda x: jnp.einsum("ij,ik->ijk", x, x),
-        lambda x: jnp.cumsum(x, 1) * jnp.cumprod(x, 0) * lax.cumsum(x, 1, reverse=True),
-        lambda x: lax.cummax(x, 1) - lax.cummin(x, 1, reverse=True),
-        lambda x: jnp.sort(x, 1) + jnp.sort(x, 0),
-        lambda x: lax.sort((jnp.sign(x), x), dimension=1, num_keys=2)[1],
-        lambda x: x.reshape(-1)[jnp.argsort(x, axis=None)[2:]],
-        lambda x: lax.top_k(x, 2)[0],
-        lambda x: jnp.max(x, 1) * jnp.min(x, 0)[2],
-        lambda x: x * (jnp.argmax(x, 1) - jnp.argmin(x, 1)).astype(float)[:, None],
-        lambda x: jnp.prod(x[:, 1:], 1),
-        lambda x: jnp.clip(x, -1, 3) + jnp.where(x > 0, x, 2 * x),
-        lambda x: lax.select_n(jnp.array([[2, 1, 0, 1], [0, 0, 1, 2]]), x, 2 * x, -x),
-        lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 2), (1, 1), "SAME"),
-        lambda x: lax.reduce_window(x, 0.0, lax.add, (2, 2), (1, 2), ((1, 0), (0, 1))),
-        lambda x: lax.scan(lambda c, row: (c * row, c + row), x[0], x, reverse=True)[1],
-        lambda x: lax.fori_loop(0, 3, lambda k, c: c * x[0, k], x[1]),
-        lambda x: lax.cond(x[0, 0] > 0, lambda x: 2 * x, lambda x: x * x, x),
-        lambda x: lax.switch(2, [lambda x: x, lambda x: -x, lambda x: x * x], x),
-        lambda x: jax.checkpoint(lambda x: x * x)(x),
-        lambda x: x * jax.random.randint(jax.random.key(0), (2, 4), 1, 9).astype(float),
-        lambda x: x.astype(int).astype(float) * x,
-        lambda x: lax.stop_gradient(x) * x,
-        lambda x: x * jnp.arange(4.0)[None] / 4,
-        lambda x: jnp.dot(x[0], x[1]),
-        lambda x: jnp.stack([entry * entry for entry in x[0]]),
-    ],
+    ("function", "jacobian"),
+    [(function, jax.jacrev) for function in MOVED]
+    + every(9, [(function, jax.jacfwd) for function in MOVED]),
 )
-def test_the_arrays_are_moved_as_jax_moves_them(function) -> None:
+def test_the_arrays_are_moved_as_jax_moves_them(function, jacobian) -> None:
     x = jnp.asarray([[1.0, -2.0, 3.5, 0.25], [-0.5, 4.0, -8.0, 16.0]])
     exact = np.vectorize(Fraction, [object])(np.asarray(x))
 
     def programs(x: jax.Array) -> list[jax.Array]:
-        return [of(x) for of in (function, jax.jacrev(function), jax.jacfwd(function))]
+        return [function(x), jacobian(function)(x)]
 
     found = autodiff.run_exactly(jax.make_jaxpr(programs)(x), [exact], Reals(Arithmetic(40)))
     for mine, theirs in zip(found, jax.jit(programs)(x), strict=True):

@@ -1,5 +1,6 @@
 """The planned convolution is the readable one: on whole numbers every entry is equal."""
 
+from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -11,6 +12,7 @@ import manual.fast.convolution
 from tests.family import Case
 from tests.manual.test_planted import copy_of_manual
 from tests.planned import allocated, room, unequal, unkept, unlike
+from tests.rounds import every
 
 ODD = {"stride": (2, 3), "padding": (3, 2), "dilation": (3, 2), "groups": 2}
 CASES = [
@@ -45,23 +47,24 @@ def make(module: ModuleType) -> Any:
     return planned
 
 
-def faults(module: ModuleType) -> list[str]:
+def faults(module: ModuleType) -> Iterator[str]:
     """What is not as in the readable pass."""
-    said, planned = [], make(module)
+    planned = make(module)
     for case in CASES:
-        said += [*unequal(room("conv2d", planned), case), *unlike(room("conv2d", planned), case)]
-        said += [*unkept(planned, case, np.float32), *unkept(planned, case, np.float64)]
-    return said
+        yield from unequal(room("conv2d", planned), case)
+        yield from unlike(room("conv2d", planned), case)
+        yield from unkept(planned, case, np.float32)
+        yield from unkept(planned, case, np.float64)
 
 
 def test_it_is_the_readable_one():
-    assert faults(manual.fast.convolution) == []
+    assert [*faults(manual.fast.convolution)] == []
 
 
-@pytest.mark.parametrize(("old", "new"), PLANTED)
+@pytest.mark.parametrize(("old", "new"), every(2, PLANTED))
 def test_a_mistake_is_caught(tmp_path, old: str, new: str) -> None:
     with copy_of_manual(tmp_path, "fast/convolution", old, new), np.errstate(all="ignore"):
-        assert faults(import_module("manual.fast.convolution"))
+        assert any(faults(import_module("manual.fast.convolution")))
 
 
 @pytest.mark.parametrize("seed", range(30))
