@@ -202,7 +202,7 @@ def mutants(steps: Sequence[TracedStep]) -> list[Mutant]:
     still = [step for step in steps if not step.flows]
     paths = [step for step in flowing if step.equation.primitive.name == "add_any"]
     others = [step for step in flowing if step.equation.primitive.name != "add_any"]
-    of_tanh = [*_of_tanh(flowing)]
+    of_tanh = [*_of_tanh(steps)]
     its_own = {where for mutant in of_tanh for where in mutant.changes}
     added = [step for step in paths if id(step.equation) not in its_own]
     found = [*_without_lines(flowing), *of_tanh, *_one_fewer(steps), *_summed_otherwise(flowing)]
@@ -483,20 +483,26 @@ def _to_another_power(step: TracedStep) -> Iterator[Mutant]:
             yield step.mutant(change, f"the power is {other}, not {power}, {step.where}")
 
 
-def _of_tanh(flowing: Sequence[TracedStep]) -> Iterator[Mutant]:
-    """JAX has d (1 - h) + d (1 - h) h for tanh, d (1 - h^2) in the books: each of
-    these terms is what somebody may have taken for the whole."""
-    made = {id(step.equation.outvars[0]): step.equation for step in flowing}
+def _of_tanh(steps: Sequence[TracedStep]) -> Iterator[Mutant]:
+    """JAX has d (1 - h) + d (1 - h) h for tanh, from 0.12 on d times a slope of its
+    own, and the books d (1 - h^2): 1 - h and h (1 - h) are what somebody may have
+    taken for that."""
+    made = {id(step.equation.outvars[0]): step.equation for step in steps}
     words = "1 - h stands for 1 - h^2", "h (1 - h), as of the sigmoid, stands for 1 - h^2"
-    for step in flowing:
-        if step.equation.primitive.name != "add_any":
+    for step in steps:
+        changes: tuple[Change, Change] = _only(0), _only(1)
+        if step.equation.primitive.name == "one_minus_square":
+            changes = lambda of, _: [1 - of[0]], lambda of, _: [of[0] * (1 - of[0])]
+        elif step.equation.primitive.name != "add_any":
             continue
-        whole, part = step.equation.invars
-        product = made.get(id(part))
-        if product is None or product.primitive.name != "mul" or product.invars[0] is not whole:
-            continue
-        for k in (0, 1):
-            yield step.mutant(_only(k), f"{words[k]}, the slope of tanh, {step.where}")
+        else:
+            whole, part = step.equation.invars
+            product = made.get(id(part))
+            if product is None or product.primitive.name != "mul" or product.invars[0] is not whole:
+                continue
+        for change, word in zip(changes, words, strict=True):
+            back = f"in what flows back through {step.line}"
+            yield step.mutant(change, f"{word}, the slope of tanh, {back}")
 
 
 def _with_paths_assigned(
