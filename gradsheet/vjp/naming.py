@@ -66,6 +66,10 @@ def _pushed(text: str) -> str:
 def _named(
     rule: Rule, seen: Sequence[Observed], wrong: Sequence[int], *, is_wrong: bool
 ) -> list[str]:
+    if is_wrong and (at_kinks := {k: AT_KINKS for k in wrong if _is_of_kinks(seen, k)}):
+        others = [k for k in wrong if k not in at_kinks]
+        elsewhere = _named(rule, seen, others, is_wrong=True) if others else []
+        return [*elsewhere, *_listed(rule, at_kinks)][:MOST_NAMED]
     search = _NameSearch(rule, list(seen), list(wrong))
     if not is_wrong:
         return search.explained(search.constants())[0][:1]
@@ -83,6 +87,15 @@ def _named(
     return [*whole, *_listed(rule, relations)][:MOST_NAMED]
 
 
+def _is_of_kinks(seen: Sequence[Observed], k: int) -> bool:
+    """Whether an array is wrong at kinks alone: nothing that it is elsewhere
+    explains that."""
+    smooth = [one for one in seen if not one.truth.at_kink]
+    return bool(smooth) and all(
+        one.array(k) is not None and (one.verdicts(k) < 3).all() for one in smooth
+    )
+
+
 def _listed(rule: Rule, texts: Mapping[int, str]) -> list[str]:
     """What arrays are, those together that are the same."""
     listed = []
@@ -90,6 +103,9 @@ def _listed(rule: Rule, texts: Mapping[int, str]) -> list[str]:
         names = ", ".join(rule.wanted[k].name for k in texts if texts[k] == text)
         listed.append(f"{names}: {text}")
     return listed
+
+
+AT_KINKS = "right but at a kink"
 
 
 @dataclass(eq=False)

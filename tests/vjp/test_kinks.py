@@ -218,3 +218,18 @@ def test_a_slope_of_what_has_none_at_a_tie():
         gradsheet.check_vjp(
             lambda x: jnp.sort(x), X, backward=lambda a, d: d, at_kinks={"jnp.sort": 1}
         )
+
+
+def test_what_is_wrong_at_kinks_alone_is_called_nothing_else() -> None:
+    def backward(args, d):
+        return d * np.where(args[0] == 0, 7.0, args[0] > 0)
+
+    x = np.array([-1.0, 0.0, 2.0, 0.0, 1.5, -0.5])
+    check = gradsheet.check_vjp(lambda x: jnp.maximum(x, 0), x, backward=backward)
+    assert (check.verdict, check.mistakes) == ("wrong", ["x: right but at a kink"])
+
+    def doubled(args, d):
+        return 2 * d * (args[0] > 0)
+
+    check = gradsheet.check_vjp(lambda x: jnp.maximum(x, 0), x, backward=doubled)
+    assert check.mistakes[0] == "x: everywhere 2 times the truth"
