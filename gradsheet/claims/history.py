@@ -152,7 +152,10 @@ class History:
         """The earlier wrong claims that somebody may have gone on from: the
         nearest above on the way to a claim, or those that its working uses, and
         whether it does."""
-        target = target_of(claim.tree, point)
+        try:
+            target = target_of(claim.tree, point)
+        except NO_ANSWER:
+            return [], False
         above = [
             one
             for one in reversed(self.record.wrong_claims())
@@ -176,7 +179,7 @@ class History:
 
     def carried(self, claim: Claim, point: GraphValues, working: Sequence[f.Node]) -> bool:
         """Whether lines are what the wrong values that they use make of them."""
-        used = [other for other in self.record.wrong_claims() if _is_used(other, claim, point)]
+        used = self._used(claim, point)
         with contextlib.suppress(AtKink, *NO_ANSWER):
             there = self.reach(claim, point).at(_values_of(used))
             return bool(used and working) and all(map(there.has_line, working))
@@ -194,10 +197,14 @@ class History:
         supposed = [other for other in self.record.wrong_claims() if other.claim in given]
         return bool(supposed) and reach.gives_number(_values_of(supposed))
 
+    def _used(self, claim: Claim, point: GraphValues) -> list[WrongClaim]:
+        """The earlier wrong claims that the working of a claim uses."""
+        return [one for one in self.record.wrong_claims() if _is_used(one, claim, point)]
+
     def given_by_line(self, claim: Claim, point: GraphValues) -> list[Claim]:
         """The earlier wrong claims that the working uses, where its last line
         gives the number with their values."""
-        used = [other for other in self.record.wrong_claims() if _is_used(other, claim, point)]
+        used = self._used(claim, point)
         with contextlib.suppress(AtKink):
             if used and self.reach(claim, point).gives_number(_values_of(used)):
                 return sorted((other.claim for other in used), key=lambda claim: claim.line)

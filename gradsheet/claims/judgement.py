@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from gradsheet.claims.messages import entries_off
 from gradsheet.claims.sheet import VERDICTS, Claim
 from gradsheet.numbers.printed import Text
 from manual.activations import Array
@@ -107,7 +106,8 @@ class Judgement:
     the claimed number is what the last line of its working gives, `given` are
     earlier wrong claims given which it is right.
 
-    `compared` says whether it could be compared with the truth, and is not it.
+    `compared` says whether it could be compared with the truth, and is not it;
+    `off` which of several numbers are not, without any of them.
     `explanations` are all that reproduce a wrong or lucky claim equally well,
     `sure` where chance would not; None where none has been looked for.
     """
@@ -128,6 +128,7 @@ class Judgement:
     explanations: list[Explanation] | None = None
     sure: bool = False
     compared: bool = False
+    off: str = ""
     hints: bool = False  # whether the explanations are hints
 
     @property
@@ -195,7 +196,7 @@ class Judgement:
                 messages.append(f"line {number} of its working is not read: {line.message}")
         hints = {e.hint: e.hinted() for e in explanations if e.hint}
         if self.verdict == "wrong" and not hints:  # nothing else says where to look
-            messages += filter(None, map(entries_off, self.messages))
+            messages += filter(None, [self.off])
         return replace(
             self,
             truth=None,

@@ -1,11 +1,8 @@
 """What is wrong with a number or a line of working, in words."""
 
 import math
-import re
 from fractions import Fraction
 from typing import Any
-
-import numpy as np
 
 from gradsheet.claims.comparison import Mismatch, like
 from gradsheet.language.evaluate import Binding
@@ -16,6 +13,7 @@ from gradsheet.numbers.printed import (
     decimal_text,
     exact_text,
     fractions,
+    index_text,
     like_claim,
     plain,
     printed_entries,
@@ -37,6 +35,7 @@ _FACTORS = [
     for n, d in {(k, 1), (1, k)}
 ]
 
+MOST_SHOWN = 3  # entries that are off
 LONGEST = 16  # characters of a difference that are read at a glance
 
 
@@ -68,32 +67,33 @@ def value_message(mismatch: Mismatch, value: Value) -> str:
     entries, truth = printed_entries(value), mismatch.truth
     if truth.size == 1:
         return relation(entries[0], truth.item()) + at(mismatch.binding)
-    off, shown = mismatch.off, []
-    shape = like(truth, fractions(value)).shape  # as it is claimed
-    for k in off[:3]:
-        place = ",".join(str(i + 1) for i in np.unravel_index(k, shape))
-        shown.append(
-            f"[{place}] is {entries[k].text}, true {plain(told_text(truth.flat[k], [entries[k]]))}"
-        )
-    if len(off) > 3:
-        shown.append("...")
-    return f"{len(off)} of {truth.size} entries: {', '.join(shown)}{at(mismatch.binding)}"
+    shown = [
+        f"[{place}] is {entries[k].text}, true {plain(told_text(truth.flat[k], [entries[k]]))}"
+        for k, place in _places_off(mismatch, value)
+    ]
+    return f"{_entries_off(mismatch, shown)}{at(mismatch.binding)}"
 
 
-_OFF = re.compile(r"(\d+ of \d+ entries): ")
-_PLACE = re.compile(r"(\[[\d,]+\]) is ")
-
-
-def entries_off(message: str) -> str:
-    """Which entries are off, of a `value_message`: "off in 1 of 3 entries: [3]", with
-    no number of theirs; empty where it speaks of no entries.
-    """
-    if not (counted := _OFF.match(message)):
+def hint_of_value(mismatch: Mismatch, value: Value) -> str:
+    """Which of several printed numbers are wrong, without any number; empty
+    where there is one alone."""
+    if mismatch.mine is None or mismatch.truth is None or mismatch.truth.size == 1:
         return ""
-    places = _PLACE.findall(message)
-    if ", ..." in message:
-        places.append("...")
-    return f"off in {counted[1]}: {', '.join(places)}"
+    shown = [f"[{place}]" for _, place in _places_off(mismatch, value)]
+    return f"off in {_entries_off(mismatch, shown)}"
+
+
+def _places_off(mismatch: Mismatch, value: Value) -> list[tuple[int, str]]:
+    """The first entries that are off, each with its indices as it is claimed."""
+    assert mismatch.truth is not None
+    shape = like(mismatch.truth, fractions(value)).shape
+    return [(k, index_text(k, shape)) for k in mismatch.off[:MOST_SHOWN]]
+
+
+def _entries_off(mismatch: Mismatch, shown: list[str]) -> str:
+    assert mismatch.truth is not None
+    more = ["..."] if len(mismatch.off) > MOST_SHOWN else []
+    return f"{len(mismatch.off)} of {mismatch.truth.size} entries: {', '.join(shown + more)}"
 
 
 def line_message(mismatch: Mismatch, line: str, symbolic: bool) -> str:

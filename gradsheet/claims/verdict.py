@@ -39,7 +39,7 @@ from gradsheet.claims.definitions import own_of
 from gradsheet.claims.history import History
 from gradsheet.claims.identity import Everywhere, IdentityComparison, sizes_tried
 from gradsheet.claims.judgement import QUOTES, UNSEARCHED, Judgement, LineVerdict
-from gradsheet.claims.messages import line_message, value_message
+from gradsheet.claims.messages import hint_of_value, line_message, value_message
 from gradsheet.claims.sheet import Claim, Line, Sheet, Stated
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, shape_text, without_dots
@@ -94,6 +94,7 @@ class _Judge:
     messages: list[str] = field(default_factory=list, init=False)
     given: list[Claim] = field(default_factory=list, init=False)
     own: bool = field(default=True, init=False)
+    off: str = field(default="", init=False)
     comparison: Comparison | IdentityComparison = field(init=False)
 
     def judgement(self) -> Judgement:
@@ -161,6 +162,7 @@ class _Judge:
             witness=witnesses[0].data_text() if self.history is None and witnesses else "",
             working=working,
             compared=bool(witnesses),
+            off=self.off,
             proof=self.comparison.proof() if verdict == "right" else "",
             own=self.own,
             given=self.given,
@@ -192,6 +194,7 @@ class _Judge:
             SEVERAL * sum(point.formula_work(line.tree) for line in claim.working if line.tree)
         )
         self.messages.append(value_message(mismatch, value))
+        self.off = hint_of_value(mismatch, value)
         if history is None or mismatch.mine is None or mismatch.truth is None:
             return "wrong"
         if history.rounded(claim, point) and history.is_own(claim, point):

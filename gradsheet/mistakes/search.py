@@ -18,7 +18,6 @@ from gradsheet.claims.comparison import agree_at, printed_value, truths_at
 from gradsheet.claims.following import follow_work
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import QUOTES, Judgement
-from gradsheet.claims.record import WrongClaim
 from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
@@ -420,9 +419,7 @@ class Search:
         judgement, history, found = statement.judgement, self.history, []
         if history is None or not judgement.own or not statement.is_of_number:
             return []
-        before: tuple[list[WrongClaim], bool] = [], False
-        with contextlib.suppress(*NO_ANSWER):
-            before = history.before(judgement.claim, self.point)
+        before = history.before(judgement.claim, self.point)
         for number in self._relevant(statement) if before[0] else ():
             altered, edits = self.simulation.altered((number,))
             with contextlib.suppress(*NO_ANSWER):

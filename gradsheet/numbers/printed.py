@@ -327,7 +327,12 @@ def printed_entries(value: Value) -> list[Printed]:
     return [entry for item in value for entry in printed_entries(item)]
 
 
+def index_text(k: int, shape: tuple[int, ...]) -> str:
+    """The indices of an entry that is so many after the first, counted from 1."""
+    return ",".join(str(i + 1) for i in np.unravel_index(k, shape))
+
+
 def place_text(k: int, value: Value) -> str:
     """Which entry is so many after the first: 2 of a vector, [1,2] of a matrix."""
-    place = ",".join(str(i + 1) for i in np.unravel_index(k, _shape(value)))
+    place = index_text(k, _shape(value))
     return f"[{place}]" if "," in place else place

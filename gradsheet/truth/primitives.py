@@ -144,15 +144,6 @@ def _reduce_window_sum(
     return _reduce_sum(seen, range(a.ndim, 2 * a.ndim))
 
 
-def _scatter_add(
-    a: Array, indices: Array, updates: Array, dimension_numbers: Any, mode: Any = None, **_: Any
-) -> Array:
-    places, within = _scattered(a, indices, updates, dimension_numbers, mode)
-    total = np.array(a).reshape(-1)
-    np.add.at(total, places[within], updates[within])
-    return total.reshape(a.shape)
-
-
 # What moves numbers about
 
 
@@ -275,13 +266,18 @@ def _scattered(
     return _window_corners(indices, a.shape, starts, alone, batches, windows, axes, mode)
 
 
-def _scatter_mul(
-    a: Array, indices: Array, updates: Array, dimension_numbers: Any, mode: Any = None, **_: Any
-) -> Array:
-    places, within = _scattered(a, indices, updates, dimension_numbers, mode)
-    total = np.array(a).reshape(-1)
-    np.multiply.at(total, places[within], updates[within])
-    return total.reshape(a.shape)
+def _scatter_with(join: np.ufunc) -> Rule:
+    """What is written to an entry is added to it, or multiplied with it."""
+
+    def joined(
+        a: Array, indices: Array, updates: Array, dimension_numbers: Any, mode: Any = None, **_: Any
+    ) -> Array:
+        places, within = _scattered(a, indices, updates, dimension_numbers, mode)
+        total = np.array(a).reshape(-1)
+        join.at(total, places[within], updates[within])
+        return total.reshape(a.shape)
+
+    return joined
 
 
 def scatter_extreme(
@@ -396,8 +392,8 @@ SUMS: Mapping[str, Rule] = {
     "reduce_sum": _reduce_sum,
     "cumsum": _cumsum,
     "reduce_window_sum": _reduce_window_sum,
-    "scatter-add": _scatter_add,
-    "scatter_add": _scatter_add,
+    "scatter-add": _scatter_with(np.add),
+    "scatter_add": _scatter_with(np.add),
 }
 
 
@@ -419,8 +415,8 @@ PRODUCTS: Mapping[str, Rule] = {
     "one_minus_square": lambda a, **_: 1 - a * a,
     "integer_pow": lambda a, y, **_: whole_power(a, y),
     "cumprod": _cumprod,
-    "scatter-mul": _scatter_mul,
-    "scatter_mul": _scatter_mul,
+    "scatter-mul": _scatter_with(np.multiply),
+    "scatter_mul": _scatter_with(np.multiply),
     "reduce_prod": lambda a, axes, **_: np.asarray(np.multiply.reduce(a, tuple(axes)), a.dtype),
     "triangular_solve": _triangular_solve,
 }
