@@ -13,7 +13,7 @@ from jax import lax
 import manual
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.session import LIBRARY
-from gradsheet.truth import autodiff
+from gradsheet.truth import autodiff, primitives
 from gradsheet.truth.autodiff import Reals
 from gradsheet.truth.point import point_of
 from tests.networks import Problem, stated_problem
@@ -30,6 +30,7 @@ def test_an_operation_without_a_rule_is_named() -> None:
         autodiff.run_exactly(closed, [np.asarray(Fraction(1), object)], Reals(Arithmetic(40)))
 
 
+COMPARISONS = (lax.eq, lax.ne, lax.lt, lax.le, lax.gt, lax.ge)
 MOVED = [
     lambda x: jnp.maximum(x, 0.5) - jnp.minimum(x, 2 * x),
     lambda x: abs(x) + jnp.sign(x),
@@ -90,8 +91,35 @@ def test_the_arrays_are_moved_as_jax_moves_them(function, jacobian) -> None:
     def programs(x: jax.Array) -> list[jax.Array]:
         return [function(x), jacobian(function)(x)]
 
-    found = autodiff.run_exactly(jax.make_jaxpr(programs)(x), [exact], Reals(Arithmetic(40)))
-    for mine, theirs in zip(found, jax.jit(programs)(x), strict=True):
+    traced = jax.jit(programs).trace(x)
+    found = autodiff.run_exactly(traced.jaxpr, [exact], Reals(Arithmetic(40)))
+    for mine, theirs in zip(found, traced.lower().compile()(x), strict=True):
+        assert (mine == np.asarray(theirs)).all()
+
+
+def test_what_only_counts_is_counted_as_jax_does() -> None:
+    least, most = np.iinfo(np.int8).min, np.iinfo(np.int8).max
+    a = jnp.asarray([[least, -3, 0], [5, most, most]], jnp.int8)
+    b = jnp.asarray([[-1, -3, 7], [2, most, 1]], jnp.int8)
+
+    def counted(a: jax.Array, b: jax.Array) -> list[jax.Array]:
+        of_pairs = (lax.add, lax.sub, lax.mul, lax.max, lax.min, *COMPARISONS)
+        wide = lax.mul_p.bind(a, b, out_dtype=np.dtype(np.int16))
+        two = jnp.asarray(2, jnp.int8)
+        return [
+            *(of(*pair) for of in of_pairs for pair in ((a, b), (a[1, 1], b[0, 1]))),
+            *(of(a > 0, b > 0) for of in (lax.max, lax.min, *COMPARISONS)),
+            *(lax.add(a.astype(np.uint8), b.astype(np.uint8)), wide, lax.clamp(-two, a, two)),
+            *(lax.reduce_sum(a, axes) for axes in ((1,), (0, 1))),
+        ]
+
+    traced = jax.jit(counted).trace(a, b)
+    asked = {equation.primitive.name for equation in traced.jaxpr.eqns}
+    assert asked >= set(primitives.COUNTS)
+    given = [np.asarray(a), np.asarray(b)]
+    found = autodiff.run_exactly(traced.jaxpr, given, Reals(Arithmetic(40)))
+    for mine, theirs in zip(found, traced.lower().compile()(a, b), strict=True):
+        assert mine.dtype == theirs.dtype
         assert (mine == np.asarray(theirs)).all()
 
 
@@ -144,6 +172,7 @@ def test_a_convolution_is_carried_out(name: str) -> None:
 
     numbers = Reals(Arithmetic(40))
     given = [numbers.exact(np.asarray(a)) for a in (x, w)]
-    found = autodiff.run_exactly(jax.make_jaxpr(both)(x, w), given, numbers)
-    for mine, theirs in zip(found, jax.jit(both)(x, w), strict=True):
+    traced = jax.jit(both).trace(x, w)
+    found = autodiff.run_exactly(traced.jaxpr, given, numbers)
+    for mine, theirs in zip(found, traced.lower().compile()(x, w), strict=True):
         assert (mine == np.asarray(theirs)).all()
