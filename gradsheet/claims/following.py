@@ -51,10 +51,9 @@ class Carry:
         return self._hash
 
     @property
-    def key(self) -> tuple[Any, ...]:
+    def key(self) -> Any:
         """What tells it from others at one point, without the truth there."""
-        numbers = () if self.is_true else (self.low, self.high, self.printed)
-        return (self.tensor, self.index, self.plus, *numbers)
+        return (self.tensor, self.index, self.plus) if self.is_true else self
 
     @functools.cached_property
     def as_float(self) -> float:
