@@ -96,8 +96,9 @@ class TruthComparison:
         far = np.where(wrong, np.nan_to_num(off, nan=np.inf), -1)
         at = tuple(map(int, np.unravel_index(np.argmax(far), far.shape)))
         places = [in_brackets(at)] if at else []
-        if len(self.prepared.probes) > 1:
-            places.append(f"at probe {probe + 1}")
+        counted = probe + 1 if len(self.prepared.probes) > 1 else None
+        if counted:
+            places.append(f"at probe {counted}")
         number, true = distinct_digits(array[at], right[at])
         where = f"{' '.join(places)}: " if places else ""
         where += f"{number}, true {true}"
@@ -105,7 +106,7 @@ class TruthComparison:
         coarse = self.given != "float32" and bool((off <= bound).all() and bound.any())
         if coarse:
             where += AS_BY_FLOAT32
-        return Row(self.asked.label(name), "no", float(off[at]), where, coarse)
+        return Row(self.asked.label(name), "no", float(off[at]), where, coarse, probe=counted)
 
     def _size(self, probe: int, name: str) -> float:
         """The largest entry of an array; where all that is added up for it

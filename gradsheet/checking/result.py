@@ -22,7 +22,8 @@ class Row:
     """An array of the answer: `exact` is "yes", "rounded" (no farther off than
     floats may be), "untold" or "no".
 
-    `difference` is the largest, None where an array cannot be compared;
+    `difference` is the largest, None where an array cannot be compared; `where`
+    it is, at which `probe`, counted from 1, if there are several;
     `coarse` says that it is no farther off than coarser floats may be, `silent`
     that whatever is untold there is so because the numbers are too small.
     """
@@ -33,6 +34,7 @@ class Row:
     where: str = ""
     coarse: bool = False
     silent: bool = False
+    probe: int | None = None
 
     @property
     def is_clear(self) -> bool:

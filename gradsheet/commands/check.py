@@ -15,6 +15,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from gradsheet.checking import Check
+from gradsheet.checking.result import Row
 from gradsheet.commands.exports import JUnit
 from gradsheet.commands.files import complain, put_out
 from gradsheet.commands.targets import Modules, TargetError, arrays_of, place_of, told
@@ -22,7 +23,7 @@ from gradsheet.language.shown import clean
 from gradsheet.vjp import VJPCheck, check_vjp
 from gradsheet.vjp.calling import NoRule
 from gradsheet.vjp.program import INDEXED, NOTE, function_name, names_of
-from gradsheet.vjp.result import VERDICTS
+from gradsheet.vjp.result import VERDICTS, Judged
 
 Found = VJPCheck | Check
 _OPTIONS = {"backward": "backward", "jvp": "jvp", "torch": "torch_function", "pair": "pair"}
@@ -315,8 +316,7 @@ def _place(mistake: str) -> dict[str, Any] | None:
 def _of_rule(check: VJPCheck) -> dict[str, Any]:
     return {
         "arguments": [
-            {**_argument(j.name, j.verdict, j.difference, j.where), "units": _finite(j.units)}
-            for j in check.arguments
+            {**_argument(j, j.verdict), "units": _finite(j.units)} for j in check.arguments
         ],
         "mistakes": check.mistakes,
         "faults": check.faults,
@@ -329,10 +329,7 @@ def _of_network(check: Check) -> dict[str, Any]:
     words = [*check.relations.items()]
     return {
         "arguments": [
-            _argument(
-                row.name, VERDICTS["yes" if row.is_right else row.exact], row.difference, row.where
-            )
-            for row in check.lines
+            _argument(row, VERDICTS["yes" if row.is_right else row.exact]) for row in check.lines
         ],
         "mistakes": ["+".join(codes) for codes in check.mistakes]
         or [f"{name}: {text}" for name, text in words],
@@ -342,14 +339,13 @@ def _of_network(check: Check) -> dict[str, Any]:
     }
 
 
-def _argument(name: str, verdict: str, difference: float | None, where: str) -> dict[str, Any]:
-    probe = re.search(r"\bat probe (\d+)", where)
+def _argument(of: Judged | Row, verdict: str) -> dict[str, Any]:
     return {
-        "name": name,
+        "name": of.name,
         "verdict": verdict,
-        "difference": _finite(difference),
-        "where": where,
-        "probe": int(probe[1]) if probe else None,
+        "difference": _finite(of.difference),
+        "where": of.where,
+        "probe": of.probe,
     }
 
 

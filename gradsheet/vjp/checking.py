@@ -75,8 +75,10 @@ def check_vjp(
             trial_of(f, given, kwargs or {}, forms, wrt, dtype, at_kinks, intended)
             for given in sets
         ]
+        probes = 0
         for trial in trials:
-            trial.run(cotangents if trial is trials[0] else None)
+            trial.run(cotangents if trial is trials[0] else None, probes)
+            probes += len(trial.seen)
         telling.at("compares, and looks for the mistake")
         check, *others = [trial.check() for trial in trials]
         for other in others:

@@ -32,11 +32,13 @@ MOST_LINES = 3  # in which there are kinks, that are named
 
 @dataclass(eq=False)
 class Observed:
-    """A rule's answer at a probe, beside the truth there."""
+    """A rule's answer at a probe, beside the truth there; the `number` of the probe
+    among all of a check."""
 
     truth: ProbeTruth
     answer: Answer
     dtype: str
+    number: int
     _bounds: dict[str, Bounds] = field(default_factory=dict)
 
     def bounds(self, dtype: str) -> Bounds:
@@ -192,13 +194,13 @@ def judged(
         if fault := one.answer.faults.get(name):
             return Judged(name, "wrong", None, fault), []
     verdicts, remarks = list[Array](), list[str]()
-    for number, one in enumerate(seen, 1):
+    for one in seen:
         found = one.verdicts(k)
         if at_kinks.is_any and one.truth.at_kink and found.max(initial=0) > 1:
             beside = one.beside_a_kink(k, at_kinks.held)
             if (beside & (found > 1)).any():
                 lines = one.truth.kinks(k, beside & (found > 1), at_kinks.held)
-                at = f"at probe {number}, at {_kinks(lines)}, {name}"
+                at = f"at probe {one.number}, at {_kinks(lines)}, {name}"
                 is_judged = "is between the gradients on its sides"
                 if not one.truth.in_balls:
                     is_judged = f"is not judged in {int(beside.sum()):,} entries that differ there"
@@ -208,15 +210,15 @@ def judged(
     counted = [one.units(k) for one in seen if not one.truth.at_kink and one.unit(k) < math.inf]
     units = max((float(np.max(found, initial=0)) for found in counted), default=None)
     worst = max(0, *(int(found.max(initial=0)) for found in verdicts))
-    difference, where = max(
-        _largest(one, k, number, found == worst)
-        for number, (one, found) in enumerate(zip(seen, verdicts, strict=True), 1)
+    difference, where, probe = max(
+        _largest(one, k, found == worst)
+        for one, found in zip(seen, verdicts, strict=True)
         if worst in found or not worst
     )
     if worst and all(one.answer.asked[k] is None for one in seen):
         where = f"None; {where}"
     if worst < 2 and not any(one.is_sharp(k) for one in seen):
-        worst, where = 2, "floats are too coarse at these numbers"
+        worst, where, probe = 2, "floats are too coarse at these numbers", None
     elif worst == 2:
         remarks.append(f"{name}: {_untold(seen)}")
     if worst == 3:
@@ -224,7 +226,8 @@ def judged(
     elif worst == 1:
         size = max(abs(one.right[k]).max(initial=0) for one in seen)
         remarks.append(f"{name}: {_rounded(seen[0].dtype, difference / size, units)}")
-    return Judged(name, _WORDS[worst], difference, where if worst else "", units), remarks
+    where, probe = (where, probe) if worst else ("", None)
+    return Judged(name, _WORDS[worst], difference, where, units, probe), remarks
 
 
 def _kinks(lines: Sequence[str]) -> str:
@@ -266,12 +269,12 @@ def _rounded(dtype: str, part: float, units: float | None) -> str:
     return f"farther off than {dtype} explains, no farther than {COARSER[dtype]} does"
 
 
-def _largest(one: Observed, k: int, number: int, counted: Array) -> tuple[float, str]:
+def _largest(one: Observed, k: int, counted: Array) -> tuple[float, str, int | None]:
     """The largest difference of an array from the truth, among the entries that
     are counted, and where it is."""
     array = np.asarray(one.array(k))
     if not array.size:
-        return 0.0, ""
+        return 0.0, "", None
     differences = one.truth.asked[k].difference(array)
     differences = np.where(np.isfinite(array), differences, np.inf)
     differences = np.where(counted, differences, 0)
@@ -279,8 +282,8 @@ def _largest(one: Observed, k: int, number: int, counted: Array) -> tuple[float,
     found, true = array[at], one.right[k][at]
     digits = ".6g" if f"{found:.6g}" != f"{true:.6g}" else ".17g"
     place = f"{[*map(int, at)]} " if at else ""
-    where = f"{place}at probe {number}: {found:{digits}}, true {true:{digits}}"
-    return float(differences[at]), where
+    where = f"{place}at probe {one.number}: {found:{digits}}, true {true:{digits}}"
+    return float(differences[at]), where, one.number
 
 
 def forward_fault(rule: Rule, seen: Sequence[Observed]) -> None:

@@ -13,14 +13,16 @@ VERDICTS = {"yes": "right", "rounded": "rounded", "untold": "untold", "no": "wro
 class Judged:
     """One array that a rule gives: the verdict is "right", "rounded", "untold"
     or "wrong"; `difference` the largest from the truth, None where there is
-    nothing to compare; `where` it is; `units` how many times as far off as one
-    honest evaluation in its type, None where nobody knows."""
+    nothing to compare; `where` it is, at which `probe`, counted from 1 along all of
+    the check's; `units` how many times as far off as one honest evaluation in its
+    type, None where nobody knows."""
 
     name: str
     verdict: str
     difference: float | None
     where: str = ""
     units: float | None = None
+    probe: int | None = None
 
 
 @dataclass(repr=False)

@@ -48,8 +48,9 @@ class RuleTrial:
     seen: list[Observed] = field(default_factory=list, init=False)
     left_out: list[str] = field(default_factory=list, init=False)
 
-    def run(self, cotangents: Any) -> None:
-        """Call the rule at the probes, and once more at the first.
+    def run(self, cotangents: Any, before: int = 0) -> None:
+        """Call the rule at the probes, and once more at the first; so many probes
+        of the check were `before`.
 
         Raises ValueError where none of them has a truth, the cotangents do not
         fit, or what is intended has other values than f.
@@ -68,18 +69,17 @@ class RuleTrial:
                 except NoTruth:
                     self.left_out.append(probe.words)
                     continue
-                self._call(truth)
+                self._call(truth, before + len(self.seen) + 1)
             if self.seen and not _are_same(rule(self.seen[0].truth.probe), self.seen[0].answer):
                 rule.accuse("called again with the same numbers it gives another answer")
         if not self.seen and not rule.faults:
             raise ValueError("at no probe are all numbers finite: give numbers at which they are")
 
-    def _call(self, truth: ProbeTruth) -> None:
+    def _call(self, truth: ProbeTruth, number: int) -> None:
         answer = self.rule(truth.probe)
         types = [name for name in answer.types.values() if name in BITS]
-        self.seen.append(
-            Observed(truth, answer, min([*types, self.rule.dtype], key=BITS.__getitem__))
-        )
+        coarsest = min([*types, self.rule.dtype], key=BITS.__getitem__)
+        self.seen.append(Observed(truth, answer, coarsest, number))
 
     def _cotangents(self, tree: Any) -> list[Array]:
         expected = [leaf.shape for leaf in self.rule.given]

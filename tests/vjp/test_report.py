@@ -175,7 +175,9 @@ def test_of_further_examples():
 
     others = [(np.ones(3),), (np.ones(6),)]
     check = gradsheet.check_vjp(lambda x: 2 * x, X[0], backward=backward, examples=others)
-    assert check.arguments[0].where == "with x 6: [5] at probe 4: -30, true -10"
+    (row,) = check.arguments
+    assert row.where == f"with x 6: [5] at probe {row.probe}: -30, true -10"
+    assert check.probes[row.probe - 1].inputs[0].shape == (6,)
     assert check.remarks == [
         "tried with x 3, too",
         "tried with x 6, too",
