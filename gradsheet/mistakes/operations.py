@@ -197,7 +197,8 @@ class Use:
         yield "factor-missing", "factor", text, _with(k, at, lambda b: _ones(b.arrays[at]))
         yield from self._of_factors(at, f"{{}} of {whole}")
         swapped = step.operation == "matmul"
-        if step.inputs[0] != step.inputs[1] and (mine[::-1] if swapped else mine) == theirs:
+        fits = (*mine[:-2], *mine[:-3:-1]) if swapped else mine
+        if step.inputs[0] != step.inputs[1] and fits == theirs:
             own = self.words.short(step.inputs[k])
             text = f"{own} itself stands where its factor {other} in {whole} belongs"
             axes = (-1, -2) if swapped else (-1, -1)

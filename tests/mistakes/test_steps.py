@@ -683,3 +683,10 @@ def test_own_functions_and_cases_are_followed_by_who_looks_for_mistakes(
 ):
     _, _, text = mistake_of(network, given, quantity, value)
     assert words in text
+
+
+def test_as_many_examples_as_units_make_a_weight_no_activation():
+    """Matrices of one shape, of which one has an axis of its own for each example."""
+    network = "h[n] = tanh(W @ x[n])\nu[n] = V @ h[n]\nL = sum(n, k, u[n,k]**2)"
+    given = "x = [[1, 2], [0, 3]]\nW = [[1, -1], [0, 2]]\nV = [[2, 1], [1, 3]]"
+    assert not mistake_of(network, given, "dL/dW[1,1]", "0.123")[1]
