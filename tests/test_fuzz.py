@@ -8,8 +8,12 @@ times as many.
 import io
 import itertools
 import json
+import random
+import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +26,13 @@ from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.language.shown import clean
 from manual.losses import LOSSES
 from tests.networks import examples
+from tests.sheets import GRADED, PUBLISHED, ROOT
+
+SHEETS = [
+    path
+    for folder in (ROOT / "tests" / "graphs", GRADED, PUBLISHED)
+    for path in sorted(folder.glob("*.toml"))
+]
 
 plain_numbers = st.integers(-9, 9).map(str) | st.floats(-9, 9).map(lambda v: f"{v:.4g}")
 odd_numbers = st.sampled_from(
@@ -190,3 +201,28 @@ def test_a_sheet_with_a_piece_missing_or_doubled_is_judged_or_refused(
             st.sampled_from([text[:at] + text[at + length :], text[: at + length] + text[at:]])
         )
     )
+
+
+def with_other_numbers(text: str, rng: random.Random) -> str:
+    """A sheet in which about half the numbers claimed are others."""
+
+    def other(found: re.Match[str]) -> str:
+        number = found[0]
+        return rng.choice(
+            [number, number, f"-{number.lstrip('-')}", f"{rng.uniform(-2, 2):.4f}", "3", "0"]
+        )
+
+    head, *claims = text.split("[[claim]]")
+    values = re.compile(r"^value\s*=.*$", re.MULTILINE)
+    numbers = re.compile(r"-?\b\d+(\.\d+)?\b")
+    return "[[claim]]".join(
+        [head, *(values.sub(lambda line: numbers.sub(other, line[0]), claim) for claim in claims)]
+    )
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
+def test_no_wrong_numbers_are_too_much_for_the_search_for_mistakes(path: Path) -> None:
+    """What fails in it is a warning, which is an error here."""
+    for seed in range(10):
+        judged(with_other_numbers(path.read_text(), random.Random(seed)))

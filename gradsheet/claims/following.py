@@ -9,6 +9,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -313,7 +314,9 @@ def follow(
         with np.errstate(all="ignore"):  # floats only show the way
             return list(as_array(Evaluator(seen).value(tree, binding)).flat)
 
-    if floats or edits or not point.exact:
+    # A mistake may make fractions of what has none: then the truths carried on are none either.
+    are_fractions = point.exact and all(isinstance(number, Fraction) for _, number in chosen)
+    if floats or edits or not are_fractions:
         return find()
     # Many sheets print the same.
     return point.found(("carried", tree, *binding.items(), *chosen, same_units), find)

@@ -311,7 +311,10 @@ class InFloats(NamedTuple):
 
     def off(self, there: Floats) -> Array:
         """How far off every variant is at least, (V, entries)."""
-        return np.asarray(abs(there.values - self.value) - there.slack - SLACK * abs(self.value))
+        with np.errstate(invalid="ignore"):  # of what is infinite nothing is sure
+            return np.asarray(
+                abs(there.values - self.value) - there.slack - SLACK * abs(self.value)
+            )
 
 
 def target_of(tree: f.Node, point: GraphValues) -> Tensor | None:

@@ -3,14 +3,19 @@ cause of what it follows from."""
 
 import functools
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import gradsheet
 import gradsheet.solution
+from gradsheet.claims.following import Floats
 from gradsheet.claims.judgement import Report
+from gradsheet.claims.reach import InFloats
 from gradsheet.claims.sheet import Sheet
+from gradsheet.numbers.printed import Printed
 from gradsheet.truth.graph_values import GraphCarried
 from tests.rounds import every
 from tests.sheets import NET, NUMBERS, ONE_OUTPUT, codes, judgements, report_on, solution_of
@@ -460,3 +465,10 @@ def test_a_mistake_behind_a_wrong_value_is_named_with_it() -> None:
     assert found.explanations[0].text.endswith("; and the earlier h[2] (line 6) is carried on")
     _, few = judgements(RECURRENT, ("h[2]", "0.9586"), ("dL/du", "-0.0067"))
     assert codes(few) == [], "so few digits tell nothing"
+
+
+def test_what_is_infinite_in_floats_is_not_off_for_sure():
+    there = Floats(np.array([[np.inf, 3.0]]), np.array([[np.inf, 0.5]]), np.array([True]))
+    off = InFloats.of([Printed("1", Fraction(1), None)] * 2).off(there)
+    assert not (off[:, 0] > 0).any()
+    assert (off[:, 1] > 1).all()

@@ -690,3 +690,12 @@ def test_as_many_examples_as_units_make_a_weight_no_activation():
     network = "h[n] = tanh(W @ x[n])\nu[n] = V @ h[n]\nL = sum(n, k, u[n,k]**2)"
     given = "x = [[1, 2], [0, 3]]\nW = [[1, -1], [0, 2]]\nV = [[2, 1], [1, 3]]"
     assert not mistake_of(network, given, "dL/dW[1,1]", "0.123")[1]
+
+
+def test_a_truth_that_is_no_fraction_is_carried_on_among_fractions():
+    """Without the root all is made of fractions; but who has y right has taken it."""
+    network = "s = sqrt(a*a + 1)\ny = c*s\nu = y + a\nL = u*u + s"
+    claims = ("y", "4.24264"), ("u", "7.1234"), ("L", "52.742828")
+    *_, last = judged(network, "a = 1\nc = 3", *claims).judgements
+    assert last.verdict == "wrong"
+    assert not last.explanations
