@@ -17,6 +17,7 @@ from hypothesis import given
 import manual
 import ref
 from ref.plan import FORMULATIONS, longest_run
+from tests.agreement import compiled_pass
 from tests.networks import Problem, all_problems, exact_problems, examples, named
 from tests.rounds import every
 
@@ -40,22 +41,12 @@ def deep(layers: int, *, width: int = 4, bias: str = "units", dtype: str = "floa
     return Problem(tuple(params), x, y, activations, "half_squared_error", "mean").astype(dtype)
 
 
-def by_plan(plan: ref.Plan, problem: Problem) -> dict[str, Any]:
-    """Loss and gradient by name; to pack, to pass and to unpack are one program."""
-
-    def whole(params: Any, x: Any, y: Any) -> Any:
-        L, gradient = plan.value_and_grad(plan.pack(params), x, y)
-        return L, plan.unpack(gradient)
-
-    return named(*jax.jit(whole)(problem.params, problem.x, problem.y))
-
-
 def by_every_packing(problem: Problem) -> Iterator[tuple[str, dict[str, Any]]]:
     for formulation in formulations(problem):
         plan = ref.Plan(
             problem.params, problem.activations, formulation=formulation, **problem.options
         )
-        yield formulation, by_plan(plan, problem)
+        yield formulation, named(*compiled_pass(plan)(problem.params, problem.x, problem.y))
 
 
 @examples(1)
@@ -92,7 +83,7 @@ def test_a_deep_network_is_scanned_and_equals_the_hand(bias: str, dtype: str) ->
     before, stacks, after = jax.eval_shape(plan.pack, problem.params)
     assert stacks.W.shape == (39, 4, 4)
     assert len(before) == len(after) == (1 if bias == "none" else 2)
-    found = by_plan(plan, problem)
+    found = named(*compiled_pass(plan)(problem.params, problem.x, problem.y))
     expected = named(*manual.value_and_grad(*problem.arguments, **problem.options))
     assert np.abs(expected["W1"]).any()
     assert found.keys() == expected.keys()
