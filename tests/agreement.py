@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 import manual
+import ref
 from tests.networks import Problem
 
 Tensors = dict[str, Any]
@@ -66,11 +67,11 @@ def jacobians(room: Room, problem: Problem) -> Tensors:
     """The Jacobians of the loss, its shares, the output and z1, by what lies
     far from them and next to them.
     """
-    depth = len(problem.params)
-    by_all = ["x", "z1", "W1", *(["b1"] * (problem.params[0].b is not None))]
-    pairs = [(of, by) for of in ("L", f"h{depth}") for by in by_all]
-    pairs += [("shares", "z1"), ("z1", "x"), ("z1", "W1")]
-    pairs += [("L", f"z{depth}"), ("shares", f"h{depth}"), (f"h{depth}", f"W{depth}")]
+    last = len(problem.params)
+    pairs = [("L", "x"), ("L", "W1"), ("L", f"z{last}")]
+    pairs += [(f"h{last}", "z1"), (f"h{last}", f"W{last}")]
+    pairs += [(f"h{last}", "b1")] if problem.params[0].b is not None else []
+    pairs += [("shares", "z1"), ("shares", f"h{last}"), ("z1", "x"), ("z1", "W1")]
     options = {"y": problem.y, **problem.options}
     return {
         f"d{of}/d{by}": room.jacobian(
@@ -89,6 +90,18 @@ def in_jax(problem: Problem, tensors: Callable[[Problem], Any]) -> Any:
         return tensors(problem._replace(params=params, x=x, y=y))
 
     return jax.tree.map(np.asarray, jax.jit(of_arrays)(problem.params, problem.x, problem.y))
+
+
+def compiled_pass(plan: ref.Plan) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
+    """The loss and gradient of parameters, x and y by a plan: to pack, to pass
+    and to unpack are one program."""
+
+    @jax.jit
+    def whole(params: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        L, gradient = plan.value_and_grad(plan.pack(params), x, y)
+        return L, plan.unpack(gradient)
+
+    return whole
 
 
 def direction(problem: Problem, seed: int = 5) -> tuple[manual.Layer, ...]:

@@ -316,7 +316,7 @@ def faulty(change: Any) -> Any:
 
 
 def with_a_blank_example(
-    activations: Any, widths: tuple[int, ...] = (4, 5, 4, 2), seed: int = 0
+    activations: Any, widths: tuple[int, ...] = (4, 5, 3, 2), seed: int = 0
 ) -> dict[str, Any]:
     """A blank example and biases that are 0, as they are at the start: a z of every layer is 0."""
     rng = np.random.default_rng(seed)

@@ -7,12 +7,12 @@ prints is JSON.
 
 import json
 import sys
-from functools import partial
 
 import jax
 import numpy as np
 from on_devices import ACTIVATIONS, BATCH, named, problem
 
+import manual
 import ref
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     index, half = jax.process_index(), BATCH // 2
     params, x, y = problem()
     mine = slice(index * half, (index + 1) * half)
-    one = named(*jax.jit(partial(ref.value_and_grad, activations=ACTIVATIONS))(params, x, y))
+    one = named(*manual.value_and_grad(params, x, y, ACTIVATIONS))
     same = {}
     for shape, names in (
         ((2, 2), ("data", "model")),
@@ -45,8 +45,7 @@ def main() -> None:
         found = named(*step(*placed))
         for name, tensor in found.items():
             parts = [
-                (np.asarray(part.data), np.asarray(one[name])[part.index])
-                for part in tensor.addressable_shards
+                (np.asarray(part.data), one[name][part.index]) for part in tensor.addressable_shards
             ]
             same[f"{name} on {shape}"] = all((a == b).all() for a, b in parts)
     other = (ref.Layer(params[0].W + index, params[0].b), *params[1:])

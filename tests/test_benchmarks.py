@@ -192,7 +192,13 @@ def test_gradients_of_examples_are_compared_too():
         assert said.startswith(who)
 
 
-@pytest.mark.parametrize("name", families.FAMILIES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.exhaustive if name == "entropy" else ())
+        for name in families.FAMILIES  # of which this one takes longer than all others
+    ],
+)
 def test_passes_of_families_are_compared_too(name):
     family = families.FAMILIES[name]
     arrays = families.drawn(family, "float32")
@@ -397,11 +403,10 @@ def test_what_was_to_be_reached_is_compared_with_what_was():
 SINGLE_THREADED = ["core", "examples", "families", "start", "sweeps"]
 
 
-@pytest.mark.parametrize("script", SINGLE_THREADED)
-def test_numpy_waits_until_its_threads_are_set(script, tmp_path):
+def test_numpy_waits_until_its_threads_are_set(tmp_path):
     """It reads their number once, when it is imported; files are tried before."""
     code = (
-        f"import sys; import {script}; from results import check_writable; "
+        f"import sys; import {', '.join(SINGLE_THREADED)}; from results import check_writable; "
         f"check_writable('{tmp_path}/new.json'); sys.exit('numpy' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=BENCHMARKS, check=True)
@@ -439,7 +444,7 @@ def test_a_machine_too_busy_for_several_threads_is_told():
 
 @pytest.mark.parametrize(
     "script",
-    every(6, ["checkers.py", "devices.py", "examples.py", "families.py", "gpu.py", "sheets.py"]),
+    every(6, ["families.py", "checkers.py", "devices.py", "examples.py", "gpu.py", "sheets.py"]),
 )
 def test_help_is_answered_at_once(script):
     done = subprocess.run(
@@ -463,16 +468,19 @@ def test_what_nobody_reads_is_still_written_to_the_file(tmp_path):
     assert read(f"{tmp_path}/new.json", "core")["runs"]
 
 
-def test_a_wrong_option_gets_one_line(tmp_path):
+def test_a_wrong_option_gets_one_line(tmp_path, monkeypatch, capsys):
     for arguments, says in (
         (["--sizes=H,K"], "found 'K', expected some of H,H1024,M,L,XL,D"),
         (["--rounds=0"], "found '0', expected a whole number from 1 on"),
         ([f"--against={tmp_path}/old.json"], "old.json cannot be read: No such file or directory"),
     ):
-        done = command("core.py", *arguments)
-        assert done.returncode == 2
-        assert says in done.stderr.splitlines()[-1]
-        assert done.stdout == ""
+        monkeypatch.setattr(sys, "argv", ["core.py", *arguments])
+        with pytest.raises(SystemExit) as error:
+            core.main()
+        done = capsys.readouterr()
+        assert error.value.code == 2
+        assert says in done.err.splitlines()[-1]
+        assert done.out == ""
 
 
 def test_the_tests_that_are_to_notice_faults_exist():

@@ -16,52 +16,55 @@ import manual
 import ref
 
 
-def modules_after(statement: str) -> set[str]:
-    """The top-level modules that are loaded after a statement, in a fresh interpreter."""
-    code = (
-        f"import sys\n{statement}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
-    )
+def modules_after(*statements: str) -> list[set[str]]:
+    """The top-level modules that are loaded after each of some statements, one behind
+    the other in a fresh interpreter."""
+    loaded = "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    code = "\n".join(["import sys", *(f"{statement}\n{loaded}" for statement in statements)])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    return [set(line.split()) for line in done.stdout.splitlines()]
+
+
+def test_what_an_import_of_manual_does_not_load():
+    files = {"manual.fast", "manual.families", "manual.dual", "manual.dense"}
+    alone, later = modules_after(
+        f"import manual; assert not {files} & {{*sys.modules}}, 'they are read when asked for'",
+        "import wave",
+    )
+    assert alone & {"jax", "jaxlib", "ref", "gradsheet", "wave"} == set()
+    assert "wave" in later, "the probe would notice"
+
+
+def test_what_an_import_of_ref_does_not_load_and_that_none_configures_jax():
+    with_jax, with_ref, _ = modules_after(
+        "import jax; before = dict(jax.config.values)",
+        "import ref",
+        "import gradsheet.truth.autodiff; assert dict(jax.config.values) == before",
+    )
+    assert with_ref & {"manual", "gradsheet"} == set()
+    assert "ref" in with_ref - with_jax
 
 
 @pytest.mark.parametrize(
-    ("statement", "absent"),
+    "statements",
     [
-        ("import manual", {"jax", "jaxlib", "ref", "gradsheet"}),
-        ("import ref", {"manual", "gradsheet"}),
-        ("import gradsheet.commands.cli", {"jax", "ref", "numpy", "flint"}),
-        ("import gradsheet.claims.verdict, gradsheet.claims.sheet", {"jax", "ref"}),
+        {
+            "import gradsheet.commands.cli": {"jax", "ref", "numpy", "flint"},
+            "import gradsheet.claims.verdict, gradsheet.claims.sheet": {"jax", "ref"},
+            "import gradsheet; gradsheet.check_vjp": {"ref", "torch"},
+        },
         pytest.param(
-            "import gradsheet; gradsheet.check",
-            {"jax", "ref", "torch"},
+            {"import gradsheet; gradsheet.check": {"jax", "ref", "torch"}},
             marks=pytest.mark.exhaustive,
         ),
-        ("import gradsheet; gradsheet.check_vjp", {"ref", "torch"}),
     ],
+    ids="; ".join,
 )
-def test_what_an_import_does_not_load(statement, absent):
-    assert modules_after(statement) & absent == set()
-
-
-def test_the_test_sees_an_import():
-    """The meta-test: the probe above would notice."""
-    assert "wave" in modules_after("import manual; import wave")
-
-
-def test_families_are_read_by_who_asks_for_them():
-    late = {"manual.fast", "manual.families", "manual.dual", "manual.dense"}
-    code = f"import sys, manual; sys.exit(len({late} & {{*sys.modules}}))"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_no_import_configures_jax():
-    check = "assert dict(jax.config.values) == before"
-    code = (
-        "import jax; before = dict(jax.config.values); import ref, gradsheet.truth.autodiff; "
-        f"{check}"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_what_an_import_of_gradsheet_does_not_load(statements):
+    """Each loads more than the one before it."""
+    for statement, loaded in zip(statements, modules_after(*statements), strict=True):
+        assert "gradsheet" in loaded
+        assert loaded & statements[statement] == set(), statement
 
 
 # Rooms

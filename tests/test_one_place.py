@@ -51,6 +51,8 @@ ALLOWED = {
 
 def names_in(source: str) -> Iterator[tuple[int, str]]:
     """The lines of the names in a source, but for defaults of arguments."""
+    if not any(name in source for name in NAMES):  # which is found sooner than read
+        return
     tree = ast.parse(source)
     left_out = {
         id(default)

@@ -53,11 +53,10 @@ def test_its_derivative_is_right_in_every_form(head: str) -> None:
 
 
 @pytest.mark.parametrize("head", [NUMBERS, SYMBOLS])
-@pytest.mark.parametrize(
-    "line", ["sigmoid(z1[i])", "h1[i]*(1 - h1[i])", "z1[i]*dsigmoid(z1[i])", "1", "dsilu(h1[i])"]
-)
-def test_another_derivative_is_wrong(head: str, line: str) -> None:
-    assert verdicts(head, ("dh1[i]/dz1[i]", "", f'"{line}"')) == ["wrong"]
+def test_another_derivative_is_wrong(head: str) -> None:
+    others = ("sigmoid(z1[i])", "h1[i]*(1 - h1[i])", "z1[i]*dsigmoid(z1[i])", "1", "dsilu(h1[i])")
+    claims = [("dh1[i]/dz1[i]", "", f'"{line}"') for line in others]
+    assert verdicts(head, *claims) == ["wrong"] * len(claims)
 
 
 def test_numbers_are_judged_to_their_last_digit() -> None:
@@ -73,9 +72,9 @@ def test_numbers_are_judged_to_their_last_digit() -> None:
 
 def test_a_claim_over_all_weights_is_proved_through_two_layers() -> None:
     line = '"sum(k, (yhat[k] - y[k])*silu\'(z2[k])*W2[k,i])*({})*x[j]"'
-    slopes = (*DERIVATIVES, "sigmoid(z1[i])")
+    slopes = (*DERIVATIVES[::2], "sigmoid(z1[i])")
     found = verdicts(SYMBOLS, *(("dL/dW1[i,j]", "", line.format(slope)) for slope in slopes))
-    assert found == ["right"] * len(DERIVATIVES) + ["wrong"]
+    assert found == ["right", "right", "right", "wrong"]
 
 
 def test_its_own_mistakes_have_names() -> None:
@@ -117,7 +116,7 @@ def without_z(params, x, y):
 
 
 @pytest.mark.parametrize(
-    ("widths", "dtype"), every(2, [((4, 5, 3, 2), "float32"), ((40, 60, 30, 10), "float64")])
+    ("widths", "dtype"), every(2, [((2, 3, 2, 1), "float32"), ((40, 60, 30, 10), "float64")])
 )
 def test_a_backward_pass_is_checked(widths: tuple[int, ...], dtype: str) -> None:
     options = {"activations": ACTIVE, "dtype": dtype}
@@ -135,12 +134,12 @@ def test_a_hessian_product_is_checked() -> None:
     def right(params, x, y, direction):
         return manual.hvp(params, direction, x, y, ACTIVE)
 
-    assert gradsheet.check(right, (4, 5, 3, 2), activations=ACTIVE, what="hvp")
+    assert gradsheet.check(right, (2, 3, 2, 1), activations=ACTIVE, what="hvp")
 
 
 def test_its_slope_is_as_steep_as_the_bounds_have_it() -> None:
     """|f'| below `steepest`, |f''| below 1 and |f'''| below 2, as `ActivationFacts` asks for."""
-    z = np.linspace(-20, 20, 400_001)
+    z = np.linspace(-20, 20, 40_001)
     for name, facts in ACTIVATIONS.items():
         record = manual.activations.ACTIVATIONS[name]
         if facts.rational or facts.mixes:

@@ -58,6 +58,7 @@ def test_coarser_floats_are_said_and_judged_as_such():
     assert not found.mistakes
 
 
+@pytest.mark.usefixtures("unexplained")
 @pytest.mark.parametrize(
     "change",
     [
@@ -72,6 +73,7 @@ def test_who_rounds_or_clips_is_caught(change):
     assert not found.right
 
 
+@pytest.mark.usefixtures("unexplained")
 def test_who_rounds_on_the_way_is_caught():
     assert not gradsheet.check(
         lambda params, x, y: RIGHT(params, x.astype(int).astype(float), y)
@@ -151,15 +153,16 @@ def test_float32_from_float64_breaks_no_step_that_is_right():
     assert found.mistakes == [("bias-mean",)]
 
 
+@pytest.mark.usefixtures("unexplained")
 @pytest.mark.parametrize("examples", every(2, [60, 3000]))
 def test_whole_data_with_a_z_at_0_are_judged_sharply(examples):
     """Whole numbers are added up exactly, whatever number of examples the sums are divided by."""
     rng = np.random.default_rng(0)
     params = [
-        (rng.integers(-2, 3, (5, 4)) * 1.0, rng.integers(-2, 3, 5) * 1.0),
-        (np.ones((1, 5)), np.zeros(1)),
+        (rng.integers(-2, 3, (3, 2)) * 1.0, rng.integers(-2, 3, 3) * 1.0),
+        (np.ones((1, 3)), np.zeros(1)),
     ]
-    x, y = rng.integers(-3, 4, (examples, 4)) * 1.0, rng.integers(-3, 4, (examples, 1)) * 1.0
+    x, y = rng.integers(-3, 4, (examples, 2)) * 1.0, rng.integers(-3, 4, (examples, 1)) * 1.0
     assert (x @ params[0][0].T + params[0][1] == 0).any()
 
     def times(factor):
@@ -178,6 +181,7 @@ def test_whole_data_with_a_z_at_0_are_judged_sharply(examples):
     assert times(1 + 1e-9).verdict == "wrong"
 
 
+@pytest.mark.usefixtures("unexplained")
 def test_a_bound_as_large_as_the_numbers_is_not_right():
     """A z that is 0 but for rounding: floats do not tell whether its unit is live."""
     params = [
@@ -241,11 +245,12 @@ def in_type(dtype: Any, factor: float = 1.0) -> Any:
 FEW_BITS = {"float16": np.float16, "bfloat16": jax.numpy.bfloat16.dtype.type}
 
 
+@pytest.mark.usefixtures("unexplained")
 @pytest.mark.parametrize(
     ("widths", "name", "given"),
     every(
         7,
-        itertools.product([(4, 5, 3, 2), (2, 3, 3, 1), (64, 64, 4)], FEW_BITS, [True, False]),
+        itertools.product([(4, 5, 3, 2), (3, 2, 2, 1), (64, 64, 4)], FEW_BITS, [True, False]),
     ),
 )
 def test_few_bits_are_judged_exactly(name, widths, given):
@@ -280,6 +285,7 @@ def test_where_exp_enters_few_bits_tell_nothing():
     assert found.verdict == "untold", found
 
 
+@pytest.mark.usefixtures("unexplained")
 def test_whole_numbers_leave_no_room_in_float32_either():
     """Weight decay of 1e-4 is less than the worst that floats may do, and more
     than they likely do here."""

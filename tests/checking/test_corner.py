@@ -14,7 +14,7 @@ from tests.functions import (
 from tests.rounds import every
 
 
-@pytest.mark.parametrize("value", [0.0, 0.5, 1.0, 0.25])
+@pytest.mark.parametrize("value", every(2, [0.0, 0.5, 1.0, 0.25]))
 def test_any_derivative_at_the_kink_is_told_and_can_be_asked_for(value):
     def at_zero(z):
         return np.where(z == 0, value, z > 0)
@@ -47,10 +47,15 @@ def test_beyond_both_slopes_nothing_is_a_derivative():
     assert not found.right
 
 
+@pytest.mark.usefixtures("unexplained")
 def test_data_at_a_kink():
     """The first example is 0 and there is no bias, so that every z of it is 0."""
     params = [(np.array([[1.0, 2], [3, -1], [2, 1]]), np.zeros(3)), (np.ones((1, 3)), np.zeros(1))]
-    data = {"params": params, "x": np.array([[0.0, 0], [1, 2], [-1, 3]]), "y": np.ones((3, 1))}
+    data = {
+        "params": params,
+        "x": np.array([[0.0, 0], [1, 2], [-1, 3], [2, 1]]),
+        "y": np.ones((4, 1)),
+    }
 
     def taking(value, off=0.0):
         def fn(params, x, y):
@@ -67,8 +72,8 @@ def test_data_at_a_kink():
         found = gradsheet.check(taking(value), **data)
         assert found.right, found
         assert value == 0 or found.kink.where.startswith(f"relu'(0) = {value:g}")
-        assert gradsheet.check(taking(value), at_zero=value, **data).right
-        assert not gradsheet.check(taking(value), at_zero=0.75, **data).right
+    assert gradsheet.check(taking(0.5), at_zero=0.5, **data).right
+    assert not gradsheet.check(taking(0.0), at_zero=0.75, **data).right
     assert not gradsheet.check(taking(1.4), **data).right
     assert not gradsheet.check(taking(0.0, off=0.3), **data).right
 
@@ -115,10 +120,12 @@ def test_own_data_at_a_kink_take_any_slope_between_in_every_layer(slopes):
     )
 
 
+@pytest.mark.usefixtures("unexplained")
 def test_own_data_at_the_kink_of_leaky_relu_take_its_own_slope():
     """The slope on the left is what everybody takes there, and no 0 is asked
     for; at_zero is about relu."""
-    data = with_a_blank_example((("leaky_relu", 0.01), ("leaky_relu", 0.01), "identity"))
+    leaky = ("leaky_relu", 0.01)
+    data = with_a_blank_example((leaky, leaky, "identity"), (2, 3, 2, 1))
     for slopes, options in (((0.01, 0.01), {"at_zero": 0.0}), ((0.5, 1.0), {})):
         found = gradsheet.check(_taking(slopes, below=0.01), **options, **data)
         assert found.right, found

@@ -31,7 +31,7 @@ def test_products_of_floats_are_exact() -> None:
     assert (at(BITS, product, balls(a), matrix(b)) == found).all()
 
 
-@examples(6)
+@examples(3)
 @given(printable_problems)
 def test_the_gradient_is_the_exact_one(problem: Problem) -> None:
     network = network_of(problem)

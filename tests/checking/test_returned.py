@@ -8,9 +8,8 @@ import pytest
 
 import gradsheet
 import manual
-from gradsheet.checking.arguments import network_of
 from gradsheet.checking.returned import NotUnderstood, Reader
-from tests.functions import DEFAULT, FORMS, RIGHT, in_form, textbook
+from tests.functions import DEFAULT, FORMS, RIGHT, in_form
 
 SHAPES = {"W1": (3, 2), "b1": (3,), "W2": (1, 3), "b2": (1,)}
 
@@ -206,6 +205,7 @@ def test_an_array_that_exits_later_does_not_end_the_caller():
 
 
 ACTIVATIONS = DEFAULT.activations
+SQUARE = (3, 3, 3, 3)  # widths at which no shape tells the layout
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -242,67 +242,55 @@ def test_what_is_no_gradient_is_told_in_its_row(change, row, message):
     assert message in wrong[0].where
 
 
-def test_weights_as_inputs_by_units_are_given_where_the_function_needs_them():
-    def fn(params, x, y):
-        L, grads = RIGHT([(W.T, b) for W, b in params], x, y)
-        return L, [(W.T, b) for W, b in grads]
-
-    found = gradsheet.check(fn)
-    assert found.right, found
-    assert found.assumed[0] == "fn takes W as (inputs, units)"
-    square = gradsheet.check(
-        lambda *data: _transposing(
-            textbook(network_of((3, 3, 3), None, "squared_error", "mean", 4, "units")), *data
-        ),
-        (3, 3, 3),
-        loss="squared_error",
-    )
-    assert square.right, square
-
-
-def _transposing(fn, params, x, y):
-    L, grads = fn([(W.T, b) for W, b in params], x, y)
+def _takes_inputs_by_units(params, x, y):
+    L, grads = RIGHT([(W.T, b) for W, b in params], x, y)
     return L, [(W.T, b) for W, b in grads]
 
 
+def test_weights_as_inputs_by_units_are_given_where_the_function_needs_them():
+    found = gradsheet.check(_takes_inputs_by_units)
+    assert found.right, found
+    assert found.assumed[0] == "fn takes W as (inputs, units)"
+
+
+@pytest.mark.usefixtures("unexplained")
 def test_one_layout_goes_in_and_out():
     def mixed(params, x, y):
         """W as (inputs, units) goes in, dW as (units, inputs) comes out."""
         L, grads = RIGHT([(W.T, b) for W, b in params], x, y)
         return L, grads
 
-    assert not gradsheet.check(mixed, (4, 4, 4, 4)).right
+    assert not gradsheet.check(mixed, SQUARE).right
     turned = in_form("turned", RIGHT)
     assert gradsheet.check(turned).right, "the shapes tell"
-    assert not gradsheet.check(turned, (4, 4, 4, 4)).right
+    assert not gradsheet.check(turned, SQUARE).right
 
 
+@pytest.mark.usefixtures("unexplained")
 def test_square_weights_are_told_apart_by_others_or_by_the_caller():
     """The layout is never chosen by what comes out right."""
-    square = (4, 4, 4, 4)
-
-    def takes(params, x, y):
-        return _transposing(RIGHT, params, x, y)
+    takes = _takes_inputs_by_units
 
     def only_square(fn):
         def given(params, x, y):
-            assert all(W.shape == (4, 4) for W, _ in params), "it is written for these widths"
+            assert all(W.shape == (3, 3) for W, _ in params), "it is written for these widths"
             return fn(params, x, y)
 
         return given
 
-    found = gradsheet.check(takes, square)
+    found = gradsheet.check(takes, SQUARE)
     assert found.right, "with unequal widths it raises on W as (units, inputs)"
     assert found.assumed[0] == "fn takes W as (inputs, units)"
-    found = gradsheet.check(only_square(takes), square)
+    found = gradsheet.check(only_square(takes), SQUARE)
     assert not found.right, "nothing but the verdict speaks for the other layout"
     assert "or write inputs_first=True" in found.assumed[-1]
-    assert gradsheet.check(only_square(takes), square, inputs_first=True).right
-    assert gradsheet.check(only_square(RIGHT), square).right
-    assert not gradsheet.check(only_square(RIGHT), square, inputs_first=True).right
+    assert gradsheet.check(only_square(takes), SQUARE, inputs_first=True).right
+    assert gradsheet.check(only_square(RIGHT), SQUARE).right
+    assert not gradsheet.check(only_square(RIGHT), SQUARE, inputs_first=True).right
     assert not gradsheet.check(takes, inputs_first=False).right, "told is told"
 
 
+@pytest.mark.usefixtures("unexplained")
 @pytest.mark.parametrize("what", ["forward and back", "back", "dW"])
 def test_a_transpose_does_not_pass_where_shapes_allow_it(what):
     def fn(params, x, y):
@@ -316,7 +304,7 @@ def test_a_transpose_does_not_pass_where_shapes_allow_it(what):
         return manual.backward(turned, cache, (cache.h[-1] - y) / len(x), ACTIVATIONS).params
 
     # Square in every layer, or in one.
-    widths = (5, 4, 4, 2) if what == "dW" else (4, 4, 4, 4)
+    widths = (3, 2, 2, 1) if what == "dW" else SQUARE
     assert not gradsheet.check(fn, widths).right
 
 
@@ -324,20 +312,21 @@ def test_the_order_of_square_arrays_is_read_where_widths_differ():
     def last_first(params, x, y):
         return RIGHT(params, x, y)[1][::-1]
 
-    for widths in ((4, 5, 3, 2), (4, 4, 4, 4)):
+    for widths in ((4, 5, 3, 2), SQUARE):
         found = gradsheet.check(last_first, widths)
         assert found.right
         assert found.assumed == ["pairs (dW, db), the last layer first"]
 
     def swaps_if_square(params, x, y):
         first, *middle, last = RIGHT(params, x, y)[1]
-        return [last, *middle, first] if params[0][0].shape == (4, 4) else [first, *middle, last]
+        return [last, *middle, first] if params[0][0].shape == (3, 3) else [first, *middle, last]
 
-    found = gradsheet.check(swaps_if_square, (4, 4, 4, 4))
+    found = gradsheet.check(swaps_if_square, SQUARE)
     assert not found.right
     assert found.relations["dL/dW1"] == "that is dL/dW3"
 
 
+@pytest.mark.usefixtures("unexplained")
 def test_a_vector_has_w_as_it_was_given():
     def flat(turn):
         return lambda *data: np.concatenate(

@@ -11,30 +11,33 @@ import manual
 import manual.criteria
 import ref
 import ref.criteria
-from tests.family import Case, Within, agreed, faults, refused, rough, with_mistake
+from tests.family import Case, Within, agreed, faults, refused, rough, shorter, with_mistake
+from tests.rounds import every
 
 SHAPE = (4, 2, 3)
 LABELS = np.array([[0, 2], [1, 1], [2, 0], [2, 2]])
 PROBABILITIES = Within(SHAPE, 0, 1)
 SUM, NONE = {"reduction": "sum"}, {"reduction": "none"}
-CASES = [
-    Case("squared_error", [SHAPE, SHAPE], rational=True),
-    Case("squared_error", [SHAPE, SHAPE], {"half": False, **SUM}, rational=True, size=1e4),
-    Case("squared_error", [(3,), (3,)], NONE, rational=True),
-    Case("huber", [SHAPE, SHAPE], rational=True),
-    Case("huber", [SHAPE, SHAPE], {"delta": 64, **SUM}, rational=True, size=1e4),
-    Case("huber", [(3,), (3,)], {"delta": 0.25, **NONE}, rational=True),
-    Case("hinge", [SHAPE, LABELS], rational=True),
-    Case("hinge", [SHAPE, LABELS], {"margin": 0.5, **SUM}, rational=True, size=1e4),
-    Case("hinge", [(4, 3), LABELS[:, 0]], {"margin": 0, **NONE}, rational=True),
-    Case("softmax_cross_entropy", [SHAPE, LABELS]),
-    Case("softmax_cross_entropy", [SHAPE, LABELS], SUM, size=120.0),
-    Case("softmax_cross_entropy", [SHAPE, PROBABILITIES]),
-    Case("softmax_cross_entropy", [SHAPE, PROBABILITIES], NONE, size=1e4),
-    Case("sigmoid_cross_entropy", [SHAPE, PROBABILITIES]),
-    Case("sigmoid_cross_entropy", [SHAPE, PROBABILITIES], SUM, size=120.0),
-    Case("sigmoid_cross_entropy", [(3,), Within((3,), 0, 1)], NONE, size=1e4),
-]
+CASES = shorter(
+    [
+        Case("squared_error", [SHAPE, SHAPE], rational=True),
+        Case("squared_error", [SHAPE, SHAPE], {"half": False, **SUM}, rational=True, size=1e4),
+        Case("squared_error", [(3,), (3,)], NONE, rational=True),
+        Case("huber", [SHAPE, SHAPE], rational=True),
+        Case("huber", [SHAPE, SHAPE], {"delta": 64, **SUM}, rational=True, size=1e4),
+        Case("huber", [(3,), (3,)], {"delta": 0.25, **NONE}, rational=True),
+        Case("hinge", [SHAPE, LABELS], rational=True),
+        Case("hinge", [SHAPE, LABELS], {"margin": 0.5, **SUM}, rational=True, size=1e4),
+        Case("hinge", [(4, 3), LABELS[:, 0]], {"margin": 0, **NONE}, rational=True),
+        Case("softmax_cross_entropy", [SHAPE, LABELS]),
+        Case("softmax_cross_entropy", [SHAPE, LABELS], SUM, size=120.0),
+        Case("softmax_cross_entropy", [SHAPE, PROBABILITIES]),
+        Case("softmax_cross_entropy", [SHAPE, PROBABILITIES], NONE, size=1e4),
+        Case("sigmoid_cross_entropy", [SHAPE, PROBABILITIES]),
+        Case("sigmoid_cross_entropy", [SHAPE, PROBABILITIES], SUM, size=120.0),
+        Case("sigmoid_cross_entropy", [(3,), Within((3,), 0, 1)], NONE, size=1e4),
+    ]
+)
 PLANTED = {
     "squared_error": [
         (
@@ -125,6 +128,7 @@ def test_by_hand_is_jax_and_the_truth(case: Case) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case}-{case.size:g}")
 def test_by_hand_is_jax_and_the_truth_often(case: Case) -> None:
+    case = case._replace(slow=False)
     assert [fault for seed in range(1, 40) for fault in faults(manual, [case], seed)] == []
 
 
@@ -136,7 +140,7 @@ def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
         assert any(faults(with_mistake("criteria", old, new), of_family(family)))
 
 
-@pytest.mark.parametrize("family", PLANTED)
+@pytest.mark.parametrize("family", every(2, PLANTED))
 def test_in_bfloat16_behind_jit_and_vmap(family: str) -> None:
     assert [*rough(of_family(family)[0])] == []
 
@@ -177,24 +181,26 @@ def test_a_masked_class_adds_nothing():
         found = agreed("softmax_cross_entropy", [z, labels], [1.0])
         assert found["out0"] == np.log(2)
     assert found["gradient0"].tolist() == [[0.5, 0, -0.5]]
-    found = agreed("softmax_cross_entropy", [[[0.0, -np.inf]], [[1.0, 0.0]]], [1.0])
-    assert [found[k].tolist() for k in found] == [0, [[0, 0]], [[0, 0]]]
+    sure = [[0.0, -np.inf, -np.inf]], [[1.0, 0.0, 0.0]]
+    found = agreed("softmax_cross_entropy", sure, [1.0])
+    assert [found[k].tolist() for k in found] == [0, [[0, 0, 0]], [[0, 0, 0]]]
 
 
 def test_a_masked_class_that_is_right_is_infinitely_wrong():
-    found = agreed("softmax_cross_entropy", [[[0.0, -np.inf]], [1]], [1.0])
+    found = agreed("softmax_cross_entropy", [[[0.0, -np.inf, -np.inf]], [1]], [1.0])
     assert found["out0"] == np.inf
-    assert found["gradient0"].tolist() == [[1, -1]]
+    assert found["gradient0"].tolist() == [[1, -1, 0]]
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_a_masked_row_has_no_loss():
-    assert np.isnan(agreed("softmax_cross_entropy", [[[-np.inf, -np.inf]], [1]], [1.0])["out0"])
+    assert np.isnan(agreed("softmax_cross_entropy", [[[-np.inf] * 3], [1]], [1.0])["out0"])
 
 
 def test_the_slope_by_a_probability_of_0_is_that_of_any_other():
-    found = agreed("softmax_cross_entropy", [[[0.0, -1000.0]], [[1.0, 0.0]]], [1.0])
-    assert found["gradient1"].tolist() == [[0, 1000]]
+    row = [[0.0, -1000.0, -1000.0]], [[1.0, 0.0, 0.0]]
+    found = agreed("softmax_cross_entropy", row, [1.0])
+    assert found["gradient1"].tolist() == [[0, 1000, 1000]]
 
 
 def test_an_output_that_is_sure_and_right_has_a_slope_left():
@@ -225,10 +231,9 @@ def test_the_mean_is_over_examples_and_the_sum_over_outputs():
 def test_labels_one_hot_and_as_whole_numbers_are_the_same():
     z, labels = np.arange(12.0).reshape(4, 3) % 5 * 800, LABELS[:, 0]
     hot = agreed("softmax_cross_entropy", [z, np.eye(3)[labels]], [1.0])
-    for kind in (np.int8, np.int64):
-        found = agreed("softmax_cross_entropy", [z, labels.astype(kind)], [1.0])
-        assert found["out0"] == hot["out0"]
-        assert np.array_equal(found["gradient0"], hot["gradient0"])
+    found = agreed("softmax_cross_entropy", [z, labels.astype(np.int8)], [1.0])
+    assert found["out0"] == hot["out0"]
+    assert np.array_equal(found["gradient0"], hot["gradient0"])
 
 
 def test_of_no_examples_the_sum_is_0_and_there_is_no_mean():

@@ -3,14 +3,16 @@
 import pytest
 
 import manual
-from tests.family import Case, faults, with_mistake
+from tests.family import Case, faults, shorter, with_mistake
 
-CASES = [
-    Case("affine", [(4, 3), (2, 3), (2,)], rational=True),
-    Case("affine", [(1, 3), (5, 3), (5,)], rational=True),
-    Case("affine", [(2, 4, 3), (2, 3), None], rational=True),
-    Case("affine", [(3,), (3, 3), (3,)], rational=True),  # where a transposed d_W fits
-]
+CASES = shorter(
+    [
+        Case("affine", [(4, 3), (2, 3), (2,)], rational=True),
+        Case("affine", [(1, 3), (5, 3), (5,)], rational=True),
+        Case("affine", [(2, 4, 3), (2, 3), None], rational=True),
+        Case("affine", [(3,), (3, 3), (3,)], rational=True),  # where a transposed d_W fits
+    ]
+)
 PLANTED = [
     ("out = x @ W.T", "out = x @ W.T * 2"),
     ("out if b is None else out + b", "out"),

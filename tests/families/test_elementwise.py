@@ -1,6 +1,8 @@
 """Activations: by hand, in JAX, and with mistakes planted in them."""
 
-import jax.numpy as jnp
+from functools import partial
+
+import jax
 import numpy as np
 import pytest
 
@@ -8,27 +10,30 @@ import manual
 import manual.elementwise
 import ref
 import ref.elementwise
-from tests.family import Case, agreed, faults, refused, rough, with_mistake
+from tests.family import Case, agreed, faults, refused, rough, shorter, with_mistake
+from tests.rounds import every
 
 SHAPE = (2, 3, 4)
 # Around 0, where exponentials are too small for a type, and where nothing is left of them.
 SIZES = (3.0, 120.0, 1e4)
 TANH, ERF = {"approximate": "tanh"}, {"approximate": "none"}
-CASES = [
-    Case("relu", [SHAPE], rational=True),
-    Case("relu", [(5,)], rational=True, size=1e4),
-    Case("leaky_relu", [SHAPE], {"slope": 0.25}, rational=True),
-    Case("leaky_relu", [SHAPE], size=1e4),
-    *(
-        Case(family, [SHAPE], size=size)
-        for family in ("sigmoid", "tanh", "softplus", "silu", "softmax")
-        for size in SIZES
-    ),
-    *(Case("gelu", [SHAPE], TANH, size=size) for size in (3.0, 12.0, 1e4)),
-    *(Case("gelu", [SHAPE], ERF, size=size) for size in (3.0, 40.0, 1e4)),
-    *(Case("swiglu", [SHAPE, SHAPE], size=size) for size in SIZES),
-    Case("softmax", [(4,)]),
-]
+CASES = shorter(
+    [
+        Case("relu", [SHAPE], rational=True),
+        Case("relu", [(5,)], rational=True, size=1e4),
+        Case("leaky_relu", [SHAPE], {"slope": 0.25}, rational=True),
+        Case("leaky_relu", [SHAPE], size=1e4),
+        *(
+            Case(family, [SHAPE], size=size)
+            for family in ("sigmoid", "tanh", "softplus", "silu", "softmax")
+            for size in SIZES
+        ),
+        *(Case("gelu", [SHAPE], TANH, size=size) for size in (3.0, 12.0, 1e4)),
+        *(Case("gelu", [SHAPE], ERF, size=size) for size in (3.0, 40.0, 1e4)),
+        *(Case("swiglu", [SHAPE, SHAPE], size=size) for size in SIZES),
+        Case("softmax", [(4,)]),
+    ]
+)
 PLANTED = {
     "relu": [
         ("activations.relu(z), z", "activations.relu(-z), z"),
@@ -127,6 +132,7 @@ def test_by_hand_is_jax_and_the_truth(case: Case) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case}-{case.size:g}")
 def test_by_hand_is_jax_and_the_truth_often(case: Case) -> None:
+    case = case._replace(slow=False)
     assert [fault for seed in range(1, 40) for fault in faults(manual, [case], seed)] == []
 
 
@@ -138,7 +144,7 @@ def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
         assert any(faults(with_mistake("elementwise", old, new), of_family(family)))
 
 
-@pytest.mark.parametrize("family", PLANTED)
+@pytest.mark.parametrize("family", every(2, PLANTED))
 def test_in_bfloat16_behind_jit_and_vmap(family: str) -> None:
     assert [*rough(of_family(family)[0])] == []
 
@@ -165,7 +171,7 @@ def test_far_out_a_gelu_is_z_or_0(approximate: str) -> None:
     out, cache = manual.gelu_forward(z, approximate=approximate)
     assert out.tolist() == [0, 0, 0, *z[3:].tolist()]
     assert manual.gelu_backward(np.ones_like(z), cache).tolist() == [0, 0, 0.5, 1, 1]
-    assert np.array_equal(out, ref.gelu(jnp.asarray(z), approximate=approximate))
+    assert np.array_equal(out, jax.jit(partial(ref.gelu, approximate=approximate))(z))
 
 
 def test_a_masked_entry_of_a_softmax_is_0_and_a_masked_row_throughout():

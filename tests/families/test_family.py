@@ -9,7 +9,6 @@ import ref
 from tests.families.test_sheets import SHEETS
 from tests.family import TRUTH, Case, drawn, off, on_digits, outs, wrong_examples
 from tests.manual.test_planted import copy_of_manual
-from tests.rounds import every
 
 
 def test_no_number_is_seen_wherever_it_stands() -> None:
@@ -47,11 +46,17 @@ def test_no_family_has_the_name_of_a_file(room) -> None:
 
 
 FILES = sorted({*manual.FAMILIES, *manual.OTHERS, "shapes", "windows"})
+# Whose examples in JAX compile some dozens of programs.
+LONG = {"attention_heads", "convolution", "criteria", "elementwise", "norm", "pooling", "recurrent"}
 
 
 @pytest.mark.parametrize(
     ("room", "file"),
-    [("manual", file) for file in FILES] + every(4, [("ref", file) for file in FILES]),
+    [("manual", file) for file in FILES]
+    + [
+        pytest.param("ref", file, marks=pytest.mark.exhaustive if file in LONG else ())
+        for file in FILES
+    ],
 )
 def test_examples_show_what_they_give(room: str, file: str) -> None:
     assert [*wrong_examples(room, file)] == []

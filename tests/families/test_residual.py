@@ -1,18 +1,21 @@
 """A residual block: by hand, in JAX, and with mistakes planted in it."""
 
+from typing import Any
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import manual
 import ref
-from tests.family import Case, faults, refused, rough, with_mistake
+from tests.family import Case, faults, refused, rough, shorter, with_mistake
 
-CASES = [
-    Case("residual_block", [(2, 4, 3), (5, 3), (3, 5)], rational=True),
-    Case("residual_block", [(3,), (1, 3), (3, 1)], rational=True),
-]
+CASES = shorter(
+    [
+        Case("residual_block", [(2, 4, 3), (5, 3), (3, 5)], rational=True),
+        Case("residual_block", [(3,), (1, 3), (3, 1)], rational=True),
+    ]
+)
 PLANTED = [
     ("out = x + h @ W2.T", "out = h @ W2.T"),
     ("d_x = dout + delta @ W1", "d_x = delta @ W1"),
@@ -34,7 +37,7 @@ def test_by_hand_is_jax_and_the_truth(case: Case) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(1, 11))
 def test_more_numbers(seed: int) -> None:
-    assert [*faults(manual, CASES, seed)] == []
+    assert [*faults(manual, [case._replace(slow=False) for case in CASES], seed)] == []
 
 
 @pytest.mark.parametrize(("old", "new"), PLANTED)
@@ -57,10 +60,16 @@ def test_dead_units_and_units_at_the_kink_hand_on_x_alone(z: float) -> None:
     x, W1, W2 = np.array([[1.0, 2.0], [2.0, 4.0]]), np.array([[2.0, -1.0 + z]]), np.ones((2, 1))
     dout = np.array([[3.0, 5.0], [7.0, 11.0]])
     out, cache = manual.residual_block_forward(x, W1, W2)
-    in_jax, back = jax.vjp(ref.residual_block, *map(jnp.asarray, (x, W1, W2)))
+
+    @jax.jit
+    def in_jax(*arrays: Any) -> Any:
+        out, back = jax.vjp(ref.residual_block, *arrays)
+        return out, back(dout)
+
+    theirs, by_jax = in_jax(x, W1, W2)
     assert np.array_equal(out, x)
-    assert np.array_equal(in_jax, x)
-    by_hand, by_jax = manual.residual_block_backward(dout, cache), back(jnp.asarray(dout))
+    assert np.array_equal(theirs, x)
+    by_hand = manual.residual_block_backward(dout, cache)
     for wanted, mine, theirs in zip((dout, 0 * W1, 0 * W2), by_hand, by_jax, strict=True):
         assert np.array_equal(mine, wanted)
         assert np.array_equal(theirs, wanted)

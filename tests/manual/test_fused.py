@@ -19,6 +19,7 @@ import pytest
 import manual
 import ref
 from manual.fused import FUSED
+from tests.agreement import compiled_pass
 from tests.rounds import every
 
 DIGITS = Context(prec=100, Emin=-(10**9), Emax=10**9)
@@ -26,8 +27,6 @@ SIZES = (1e-3, 1.0, 10.0, 60.0, 100.0, 700.0, 1e3, 1e4)  # of logits
 PAIRS = list(FUSED)
 KINDS = ("float32", "float64")
 MOST = 4  # units of the last digit
-
-pytestmark = pytest.mark.usefixtures("optimised")
 
 
 def activated(f: str, z: list[Decimal]) -> list[Decimal]:
@@ -139,16 +138,14 @@ def by_plan(loss: str, f: str, **options: Any) -> Callable[[Any, Any], tuple[Any
 
 def by_compiled_plan(loss: str, f: str) -> Callable[[Any, Any], tuple[Any, Any]]:
     @functools.cache
-    def plan(outputs: int, dtype: Any) -> ref.Plan:
-        return ref.Plan(
-            [ref.Layer(np.zeros((outputs, 1), dtype), np.zeros(outputs, dtype))], (f,), loss=loss
-        )
+    def compiled(outputs: int, dtype: Any) -> Any:
+        params = [ref.Layer(np.zeros((outputs, 1), dtype), np.zeros(outputs, dtype))]
+        return compiled_pass(ref.Plan(params, (f,), loss=loss))
 
     def found(z: Any, y: Any) -> tuple[Any, Any]:
-        made = plan(z.shape[1], z.dtype)
-        packed = made.pack([ref.Layer(np.zeros((z.shape[1], 1), z.dtype), z[0])])
-        L, gradient = made.value_and_grad(packed, np.ones((1, 1), z.dtype), y)
-        return L, made.unpack(gradient)[0].b
+        params = [ref.Layer(np.zeros((z.shape[1], 1), z.dtype), z[0])]
+        L, grads = compiled(z.shape[1], z.dtype)(params, np.ones((1, 1), z.dtype), y)
+        return L, grads[0].b
 
     return found
 
@@ -205,10 +202,12 @@ def worst(loss: str, f: str, kind: str, plan: bool) -> dict[tuple[str, str], flo
     return found
 
 
+@pytest.mark.usefixtures("optimised")
 @pytest.mark.parametrize(
     ("loss", "f", "kind", "plan"),
-    [(*pair, "float64", True) for pair in PAIRS]
-    + every(7, [(*pair, "float32", False) for pair in PAIRS])
+    every(5, [(*pair, "float64", True) for pair in PAIRS])
+    + [(*pair, "float64", False) for pair in PAIRS[1:]]
+    + every(5, [(*pair, "float32", False) for pair in PAIRS])
     + [pytest.param(*pair, "float32", True, marks=pytest.mark.exhaustive) for pair in PAIRS],
 )
 def test_the_loss_and_its_gradient_are_right_to_a_few_units_of_the_last_digit(
@@ -296,9 +295,9 @@ def test_a_masked_class_has_no_loss(room: str) -> None:
                 params, 3, ("softmax",), loss="cross_entropy", layout="rows"
             ).value_and_grad(x, y)
         elif room == "ref.Plan":
-            plan = ref.Plan(params, ("softmax",), loss="cross_entropy")
-            L, gradient = plan.value_and_grad(plan.pack(params), x, y)
-            grads = plan.unpack(gradient)
+            L, grads = compiled_pass(ref.Plan(params, ("softmax",), loss="cross_entropy"))(
+                params, x, y
+            )
         else:
             value_and_grad = {"manual": manual.value_and_grad, "ref": jitted}[room]
             L, grads = value_and_grad(params, x, y, activations=("softmax",), loss="cross_entropy")
@@ -308,7 +307,7 @@ def test_a_masked_class_has_no_loss(room: str) -> None:
 
 @pytest.mark.parametrize(
     ("loss", "f", "room"),
-    [(*pair, manual) for pair in PAIRS] + every(4, [(*pair, ref) for pair in PAIRS]),
+    [(*pair, manual) for pair in PAIRS] + every(5, [(*pair, ref) for pair in PAIRS]),
 )
 def test_the_gradient_by_the_outputs_is_that_of_the_loss_alone(
     loss: str, f: str, room: Any
@@ -384,7 +383,6 @@ def test_another_direction_takes_the_parameters_type() -> None:
     x, y = np.ones((1, 2), np.float32), np.eye(2, dtype=np.float32)[:1]
     with jax.enable_x64(True):
         for direction in ([(np.eye(2), np.ones(2))], [([[1, 0], [0, 1]], [1, 1])]):
-            found = jitted_hvp(
-                params, direction, x, y, activations=("softmax",), loss="cross_entropy"
-            )
+            hvp = functools.partial(ref.hvp, activations=("softmax",), loss="cross_entropy")
+            found = jax.eval_shape(hvp, params, direction, x, y)
             assert found[0][0].dtype == np.float32
