@@ -239,9 +239,13 @@ class Printer:
 
     def say(self, text: str, head: str = "", hang: int = 0) -> None:
         """Print a text behind a head; its further lines hang so many columns to the right."""
+        text = clean(text)
+        if text and len(head) + len(text) <= self.width and not text[-1].isspace():
+            print(head + text)  # as most are
+            return
         wrapped = textwrap.TextWrapper(self.width, head, " " * hang)
         wrapped.break_on_hyphens = False  # it is a minus in a formula
-        print(wrapped.fill(clean(text)))
+        print(wrapped.fill(text))
 
     def sheet(self, report: Report) -> None:
         """Print a sheet: title, reading, a line a claim, and what several claims have in common."""
@@ -307,9 +311,11 @@ class Printer:
 
     def credit(self, report: Report, credit: Mapping[str, Fraction]) -> None:
         """Print what one of several sheets earns."""
+        if not (credit or any(j.claim.points != 1 for j in report.judgements)):
+            return
         tally = Tally(credit)
         tally.add(report)
-        if report.judgements and tally.weighted:
+        if report.judgements:
             print(f"{clean(report.path)}: {tally.credit_line()}", end="\n\n")
 
     def working(self, judgement: Judgement) -> None:

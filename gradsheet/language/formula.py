@@ -48,7 +48,8 @@ class Node:
 
     @cached_property
     def _values(self) -> tuple[Any, ...]:
-        return tuple(self.fields.values())
+        mine = self.__dict__
+        return tuple([mine[name] for name in self.__dataclass_fields__])  # type: ignore[attr-defined]
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -332,8 +333,8 @@ def rebuilt(node: Node, below: Iterable[Node]) -> Node:
             fields[name] = next(others)
         elif isinstance(part, tuple):
             fields[name] = tuple([next(others) if isinstance(p, Node) else p for p in part])
-    other = type(node)(**fields)
-    vars(other)["below"] = below
+    other = object.__new__(type(node))
+    vars(other).update(fields, below=below)
     return other
 
 
