@@ -68,8 +68,9 @@ class Carry:
 
 
 Chosen = Sequence[tuple[Carry, Any]]  # what is carried on, each with the number that stands for it
-# Of each variant the number that stands for a value; nan where it is computed.
-Column = tuple[Carry, Array]
+# Of each variant the number that stands for a value; nan where it is computed. A number alone
+# stands for it in all.
+Column = tuple[Carry, Array | float]
 
 
 class Floats(NamedTuple):
@@ -108,17 +109,21 @@ class Moves:
         self.point.budget.spend(FLOAT_PASS + PER_VARIANT * (variants + len(self.start)))
 
     def _columns(self, columns: Iterable[Column], variants: int) -> Floats | None:
-        start = [(value, np.full(variants, as_float(number))) for value, number in self.start]
+        start = [(value, as_float(number)) for value, number in self.start]
         return in_floats(
             self.tree, self.point, self.binding, [*start, *columns], variants, self.edits
         )
+
+    def pay_for_floats(self) -> None:
+        """Pay for them, whether or not they are worked out."""
+        self._spend(len(self.values) + 2)
 
     @functools.cached_property
     def floats(self) -> Floats | None:
         """In floats as it starts, as it is printed, and with each value besides
         at its upper end."""
         variants = len(self.values) + 2
-        self._spend(variants)
+        self.pay_for_floats()
         values = [(1, value, number) for value, number in self.as_printed]
         values += [(row, value, value.high) for row, value in enumerate(self.values, 2)]
         columns = [(v, alone_in(as_float(number), [row], variants)) for row, v, number in values]
@@ -251,15 +256,16 @@ def in_floats(
         return Floats(values, slack, at_kink | ~np.isfinite(values + slack).all(-1))
 
 
-def _in_columns(columns: Sequence[Column], computed: Array) -> Array:
+def _in_columns(columns: Sequence[Column], computed: Array) -> Any:
     """What every variant carries on: what is computed, or what the last column
     that has a number for it says."""
-    result = computed
+    result: Any = computed
     for value, column in columns:
-        if not (value.plus or np.isnan(column).any()):
-            result = column
-            continue
-        result = np.where(np.isnan(column), result, computed + column if value.plus else column)
+        there = computed + column if value.plus else column
+        if isinstance(column, float) or not (is_computed := np.isnan(column)).any():
+            result = there
+        else:
+            result = np.where(is_computed, result, there)
     return result
 
 

@@ -18,6 +18,7 @@ from gradsheet.claims.comparison import agree_at, printed_value, truths_at
 from gradsheet.claims.following import follow_work
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import QUOTES, Judgement
+from gradsheet.claims.record import WrongClaim
 from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
@@ -55,6 +56,25 @@ CONFIRMED_AT = 64  # points at which an identity is tried
 Interval = tuple[Any, Any]
 
 
+class Bounds(list[Interval]):
+    """The bounds of entries, one after the other; many sheets say the same."""
+
+    @functools.cached_property
+    def floats(self) -> tuple[Array, Array]:
+        """The lower and the upper ones, a little wider."""
+        ends = [[as_float(low), as_float(high)] for low, high in self]
+        low, high = np.array(ends, float).reshape(-1, 2).T
+        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
+        with np.errstate(all="ignore"):  # beyond all floats nothing is compared
+            return low - slack, high + slack
+
+    @functools.cached_property
+    def key(self) -> tuple[bytes, bytes]:
+        """The same, to tell them from others."""
+        low, high = self.floats
+        return low.tobytes(), high.tobytes()
+
+
 @dataclass
 class Statement:
     """What a claim says: that its quantity's entries, for all values of its
@@ -65,7 +85,7 @@ class Statement:
     """
 
     judgement: Judgement
-    bounds: list[Interval]
+    bounds: Bounds
     digits: float
     line: f.Node | None = None
     is_of_number: bool = False  # and not of a line of the working
@@ -82,27 +102,23 @@ class Statement:
         """The quantity that it speaks of."""
         return self.judgement.claim.tree
 
-    @functools.cached_property
-    def floats(self) -> tuple[Array, Array]:
-        """The lower and the upper bounds, a little wider."""
-        ends = [[as_float(low), as_float(high)] for low, high in self.bounds]
-        low, high = np.array(ends, float).reshape(-1, 2).T
-        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
-        with np.errstate(all="ignore"):  # beyond all floats nothing is compared
-            return low - slack, high + slack
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What it says, to tell it from others."""
+        return self.tree, *self.bounds.key
 
     def holds(self, run: Run) -> Array:
         """In which variants it holds, as far as floats tell."""
-        low, high = self.floats
 
         def find() -> Array:
+            low, high = self.bounds.floats
             values = run.values(self.tree)
             if values.shape[-1] != len(low):
                 return np.zeros(len(values), bool)
             # Not where there is no number.
             return np.asarray(((low <= values) & (values <= high)).all(-1), bool)
 
-        return run.kept((self.tree, low.tobytes(), high.tobytes()), find)
+        return run.kept(self.key, find)
 
 
 @dataclass(eq=False)
@@ -186,7 +202,7 @@ class Search:
             if judgement.verdict == "rounded":  # it is as good as the truth
                 truths = [v for _, truth in truths_at(self.point, claim.tree) for v in truth.flat]
                 pairs = zip(statement.bounds, truths, strict=True)
-                statement.bounds = [(min(low, t), max(high, t)) for (low, high), t in pairs]
+                statement.bounds = Bounds((min(low, t), max(high, t)) for (low, high), t in pairs)
             return statement
         lines = [k for k, line in enumerate(judgement.working) if right or line.verdict == "wrong"]
         if not lines or (right and self.probes is None):
@@ -207,12 +223,18 @@ class Search:
         """A statement that a line of working makes; raises as evaluating it does."""
         if (value := printed_value(line)) is not None:
             return self._of_value(judgement, value)
-        claim, evaluator = judgement.claim, Evaluator(self.point)
-        several = list(evaluator.bindings(line, claim.tree.letters))
-        if len(several) > 1:  # then it says as many things of one entry
-            raise EvaluationError("a letter that the quantity has not")
+        claim = judgement.claim
 
-        def said(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
+        def find() -> Bounds:
+            evaluator = Evaluator(self.point)
+            several = list(evaluator.bindings(line, claim.tree.letters))
+            if len(several) > 1:  # then it says as many things of one entry
+                raise EvaluationError("a letter that the quantity has not")
+            return self._for_each(claim.tree, functools.partial(said, evaluator, several))
+
+        def said(
+            evaluator: Evaluator, several: list[Binding], binding: Binding, truth: Array
+        ) -> Iterator[list[Interval]]:
             for more in several:
                 everywhere = {**binding, **more}
                 if self.history is None:
@@ -223,21 +245,20 @@ class Search:
                 fits = same_shape(low.shape, truth.shape)
                 yield list(zip(low.flat, high.flat, strict=True)) if fits else []
 
-        if self.probes is None:
-            bounds = self._for_each(claim.tree, said)
-            if self.further:
-                return Statement(judgement, bounds, math.inf, line)
-            return Statement(judgement, bounds, sum(_size(low, high) for low, high in bounds))
-        key = "said", claim.tree, line
-        bounds = self.probes.kept(key, lambda: self._for_each(claim.tree, said))
-        return Statement(judgement, bounds, math.inf, line)
+        if self.probes is not None:
+            bounds = self.probes.kept(("said", claim.tree, line), find)
+            return Statement(judgement, bounds, math.inf, line)
+        bounds = find()
+        if self.further:
+            return Statement(judgement, bounds, math.inf, line)
+        return Statement(judgement, bounds, sum(_size(low, high) for low, high in bounds))
 
     def _for_each(
         self, tree: f.Node, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]
-    ) -> list[Interval]:
+    ) -> Bounds:
         """The bounds of all entries of a quantity, for all values of its free
         letters; EvaluationError where they do not fit."""
-        entries: list[Interval] = []
+        entries = Bounds()
         for binding, truth in truths_at(self.point, tree):
             for some in bounds(binding, truth):
                 if len(some) != truth.size:
@@ -399,7 +420,7 @@ class Search:
         judgement, history = statement.judgement, self.history
         if history is None or judgement.verdict != "wrong" or not judgement.own or not among:
             return []
-        low, high = statement.floats
+        low, high = statement.bounds.floats
         values = self.simulation.run(((), *among)).values(statement.tree)
         with np.errstate(all="ignore"):
             near = abs(values[1:] - (low + high) / 2) <= NEAR * abs(values[1:]) + 2 * (high - low)
@@ -420,12 +441,27 @@ class Search:
         if history is None or not judgement.own or not statement.is_of_number:
             return []
         before = history.before(judgement.claim, self.point)
-        for number in self._relevant(statement) if before[0] else ():
+        numbers = self._relevant(statement) if before[0] else ()
+        may = self._look_behind(judgement.claim, numbers, before)
+        for number, is_open in zip(numbers, may, strict=False):
             altered, edits = self.simulation.altered((number,))
             with contextlib.suppress(*NO_ANSWER):
-                if given := history.given_behind(judgement.claim, altered, edits, before):
+                if given := history.given_behind(judgement.claim, altered, edits, before, is_open):
                     found.append(((number,), given))
         return [one for one in found if not self.spoils(one[0])]
+
+    def _look_behind(
+        self, claim: Claim, numbers: Sequence[int], before: tuple[list[WrongClaim], bool]
+    ) -> Iterable[Iterable[bool]]:
+        """For each mistake, and each earlier wrong value, whether it may be one
+        behind the other, as far as one pass in floats tells."""
+        if self.history is not None and len(numbers) > 1 and not claim.tree.letters:
+            edits = self.simulation.side_by_side([(number,) for number in numbers] * 2)
+            with contextlib.suppress(*NO_ANSWER):
+                if edits is not None:
+                    several = len(numbers)
+                    return self.history.look_behind(claim, self.point, edits, several, before)
+        return itertools.repeat(itertools.repeat(True))
 
     def spoils(self, chosen: Combination) -> int:
         """How many right claims some mistakes would spoil."""
@@ -435,10 +471,14 @@ class Search:
 
     def _spoilt(self, run: Run) -> list[int]:
         """How many right claims the variants of a run spoil."""
-        spoilt = np.zeros(len(run.chosen), int)
-        for statement in self.right:
-            spoilt += ~statement.holds(run)
-        return spoilt.tolist()
+
+        def find() -> Array:
+            spoilt = np.zeros(len(run.chosen), int)
+            for statement in self.right:
+                spoilt += ~statement.holds(run)
+            return spoilt
+
+        return run.kept(("spoilt", *(s.key for s in self.right)), find).tolist()  # type: ignore[no-any-return]
 
 
 def search(
@@ -498,7 +538,7 @@ def agree_everywhere(
     asked before.
     """
     point = next(iter(probes))
-    one = follow_work(quantity, seen(point)) + point.formula_work(line)
+    one = follow_work(quantity, point) + point.formula_work(line)  # as it is seen takes as much
     point.budget.spend(CHARGED * one)
 
     def find() -> bool:

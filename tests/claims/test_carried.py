@@ -460,3 +460,21 @@ def test_a_mistake_behind_a_wrong_value_is_named_with_it() -> None:
     assert found.explanations[0].text.endswith("; and the earlier h[2] (line 6) is carried on")
     _, few = judgements(RECURRENT, ("h[2]", "0.9586"), ("dL/du", "-0.0067"))
     assert codes(few) == [], "so few digits tell nothing"
+
+
+LAYERS = """loss = "half_squared_error"
+x = [0.5, 0.25]
+y = [1]
+[[layer]]
+W = [[1, 2], [-1, 1]]
+activation = "sigmoid"
+[[layer]]
+W = [[2, 3]]
+"""
+
+
+def test_a_mistake_behind_a_wrong_value_of_layers_is_named_with_it() -> None:
+    """dL/dW1 is (yhat - y) W2^T x^T with the wrong yhat: the slope of the sigmoid is missing."""
+    gradient = "[[2.617490, 1.308745], [3.926235, 1.963118]]"
+    _, found = judgements(LAYERS, ("yhat[1]", "3.61749"), ("dL/dW1", gradient))
+    assert codes(found) == ["slope-missing+carried-on"]
