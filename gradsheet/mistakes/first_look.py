@@ -81,7 +81,7 @@ class FirstLook:
         if isinstance(node, _LEAVES):
             return self._leaf(node, binding)
         if isinstance(node, f.List):
-            items = tuple([self._value(item, binding) for item in node.items])
+            items = tuple([self._once(item, binding) for item in node.items])
             if len({*map(_shape, items)}) > 1:
                 raise _NoValue
             return items
@@ -95,17 +95,34 @@ class FirstLook:
         raise _Open
 
     def _leaf(self, node: f.Node, binding: Mapping[str, int]) -> Residue:
-        """From the exact value, once for the values of its letters."""
+        """From the exact value."""
         self.steps += 1
         if self.steps > MOST:
             raise _Open
+
+        def find() -> Residue:
+            try:
+                return _residues(Evaluator(self.point).value(node, binding))
+            except NO_VALUE:
+                raise _NoValue from None
+
+        return self._found(node, binding, find)
+
+    def _once(self, item: f.Node, binding: Mapping[str, int]) -> Residue:
+        """The value of an item of a list, of which most stay what they are."""
+        if isinstance(item, (f.List, *_LEAVES)):
+            return self._value(item, binding)
+        return self._found(item, binding, lambda: self._value(item, binding))
+
+    def _found(
+        self, node: f.Node, binding: Mapping[str, int], find: Callable[[], Residue]
+    ) -> Residue:
+        """What was found before for the values of a node's letters, or is found now."""
         key = node, *[binding.get(letter) for letter in node.in_order]
         if (known := self.known.get(key)) is None:
             try:
-                known = _residues(Evaluator(self.point).value(node, binding))
-            except NO_VALUE:
-                known = _NoValue()
-            except _Open as error:
+                known = find()
+            except (_NoValue, _Open) as error:
                 known = error
             self.known[key] = known
         if isinstance(known, Exception):
