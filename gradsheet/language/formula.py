@@ -3,8 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
 from gradsheet.numbers.printed import Printed
@@ -28,6 +27,27 @@ FUNCTIONS = (*ENTRYWISE, "outer", "diag", "kronecker", "concat", "where", *OVER_
 T = TypeVar("T")
 
 
+class kept(Generic[T]):  # noqa: N801
+    """What a node finds of itself once: a `cached_property` without the lock that
+    Python 3.11 takes."""
+
+    def __init__(self, find: Callable[[Any], T]):
+        self.find, self.__doc__ = find, find.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, node: None, owner: type) -> "kept[T]": ...
+    @overload
+    def __get__(self, node: "Node", owner: type) -> T: ...
+    def __get__(self, node: "Node | None", owner: type) -> "kept[T] | T":
+        if node is None:
+            return self
+        found = vars(node)[self.name] = self.find(node)
+        return found
+
+
 class Node:
     """A node of the tree; the classes below are all there are. It never
     changes, and keeps what is found of it."""
@@ -35,7 +55,7 @@ class Node:
     def __hash__(self) -> int:
         return self._hash
 
-    @cached_property
+    @kept
     def _hash(self) -> int:
         return hash((type(self), self._values))
 
@@ -46,7 +66,7 @@ class Node:
             and self._values == other._values
         )
 
-    @cached_property
+    @kept
     def _values(self) -> tuple[Any, ...]:
         mine = self.__dict__
         return tuple([mine[name] for name in self.__dataclass_fields__])  # type: ignore[attr-defined]
@@ -56,7 +76,7 @@ class Node:
         """What it is made of, by name."""
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}  # type: ignore[attr-defined]
 
-    @cached_property
+    @kept
     def below(self) -> tuple["Node", ...]:
         """The nodes that it is made of."""
         nodes: list[Node] = []
@@ -67,34 +87,34 @@ class Node:
                 nodes += [item for item in part if isinstance(item, Node)]
         return tuple(nodes)
 
-    @cached_property
+    @kept
     def letters(self) -> frozenset[str]:
         """The letters that no sum in the formula binds."""
         return frozenset[str]().union(*[part.letters for part in self.below])
 
-    @cached_property
+    @kept
     def in_order(self) -> tuple[str, ...]:
         """The same letters, sorted."""
         return tuple(sorted(self.letters))
 
-    @cached_property
+    @kept
     def named(self) -> "tuple[Quantity | Derivative | DerivativeOf, ...]":
         """The quantities and derivatives in it, as often as they stand there."""
         kinds = Quantity | Derivative | DerivativeOf
         return tuple(part for part in walk(self) if isinstance(part, kinds))
 
-    @cached_property
+    @kept
     def names(self) -> frozenset[str]:
         """The names of all quantities in it, those that it derives by among them."""
         own = frozenset((self.name,)) if isinstance(self, Quantity) else frozenset[str]()
         return own.union(*[part.names for part in self.below])
 
-    @cached_property
+    @kept
     def size(self) -> int:
         """How many parts the tree has, every operator one of them."""
         return 1 + sum([part.size for part in self.below])
 
-    @cached_property
+    @kept
     def levels(self) -> int:
         """How deep the tree is."""
         return 1 + max([part.levels for part in self.below], default=0)
@@ -113,7 +133,7 @@ class Letter(Node):
 
     name: str
 
-    @cached_property
+    @kept
     def letters(self) -> frozenset[str]:
         """Itself."""
         return frozenset((self.name,))
@@ -167,7 +187,7 @@ class Chain(Node):
     operators: str
     operands: tuple[Node, ...]
 
-    @cached_property
+    @kept
     def size(self) -> int:
         """How many parts the tree has, every operator one of them."""
         return len(self.operators) + sum([part.size for part in self.operands])
@@ -231,7 +251,7 @@ class Sum(Node):
     term: Node
     bounds: tuple[int, int] | None = None
 
-    @cached_property
+    @kept
     def letters(self) -> frozenset[str]:
         """The letters of the term but for its own."""
         return self.term.letters - {self.letter.name}
