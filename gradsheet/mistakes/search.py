@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.claims.comparison import agree_at, printed_value, truths_at
+from gradsheet.claims.comparison import Given, agree_at, printed_value, truths_at
 from gradsheet.claims.following import follow_work
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import QUOTES, Judgement
@@ -161,6 +161,8 @@ class Search:
     # The simulations that were paid for.
     _paid: set[tuple[int, tuple[int, ...] | None]] = field(default_factory=set)
     _seen: dict[Any, Values] = field(default_factory=dict)
+    # What lines gave at the probes: one is held against many quantities.
+    given: Given = field(default_factory=dict)
     _spoils: dict[Combination, int] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -283,7 +285,7 @@ class Search:
             # What fits one statement often does so on the next sheet; but of many,
             # formulas are left out.
             few = len(parts) <= FEW_PARTS and len(found) <= len(self.simulation.instances) + 1
-            self._add(parts if few else [found])
+            self._add(parts if few else [found], size)
 
     def _fitting(self, statements: Sequence[Statement], size: int) -> list[list[Combination]]:
         """For every statement the combinations of so many mistakes that give
@@ -334,11 +336,18 @@ class Search:
         run = self.simulation.run(((), *self.simulation.singles))
         return tuple(np.flatnonzero(changed(run.values(statement.tree)).any(-1)).tolist())
 
-    def _add(self, parts: Sequence[tuple[Combination, ...]]) -> None:
-        """Take in combinations, with all that they explain and spoil."""
+    def _add(self, parts: Sequence[tuple[Combination, ...]], size: int) -> None:
+        """Take in combinations of so many mistakes, with all that they explain and spoil."""
         statements = len(self.wrong) + len(self.right)
         self.point.budget.spend(len(parts) * (FLOAT_PASS + statements * FLOAT_PASS / 8))
-        added, sets = set[Combination](), dict[tuple[bool, ...], frozenset[int]]()
+        added = set[Combination]()
+        # Of those explained for the first time: with more mistakes none is.
+        unexplained = [
+            number
+            for number, statement in enumerate(self.wrong)
+            if not statement.fits or len(statement.fits[0].chosen) == size
+        ]
+        sets: dict[tuple[bool, ...], tuple[frozenset[int], list[list[Hypothesis]]]] = {}
         for run in map(self.simulation.run, parts):
             # Lists: there are thousands of short rows, and NumPy takes its time for each.
             holds = np.stack([statement.holds(run) for statement in self.wrong], -1).tolist()
@@ -346,15 +355,14 @@ class Search:
                 if chosen in added:
                     continue
                 added.add(chosen)
-                if (explains := sets.get(key := tuple(holding))) is None:
-                    explains = sets[key] = frozenset(itertools.compress(itertools.count(), key))
-                hypothesis = Hypothesis(chosen, explains, spoils)
+                if (known := sets.get(key := tuple(holding))) is None:
+                    explains = frozenset(itertools.compress(itertools.count(), key))
+                    new = [self.wrong[number].fits for number in unexplained if key[number]]
+                    known = sets[key] = explains, new
+                hypothesis = Hypothesis(chosen, known[0], spoils, len(known[1]))
                 self.hypotheses.append(hypothesis)
-                for number in hypothesis.explains:
-                    fits = self.wrong[number].fits
-                    if not fits or len(fits[0].chosen) == len(chosen):
-                        fits.append(hypothesis)
-                        hypothesis.fewest += 1
+                for fits in known[1]:
+                    fits.append(hypothesis)
 
     # Exactly
 
@@ -383,7 +391,8 @@ class Search:
     def _gives(self, chosen: Combination, statement: Statement) -> bool:
         if statement.line is not None and self.probes is not None:
             seen = functools.partial(self.seen, chosen)
-            return agree_everywhere(self.probes, statement.tree, statement.line, seen, chosen)
+            asked = self.probes, statement.tree, statement.line
+            return agree_everywhere(*asked, seen, chosen, given=self.given)
         carried = self.seen(chosen)
         target = self.simulation.target(statement.tree)
         core = core_of(statement.tree, self.point.rate)
@@ -529,6 +538,7 @@ def agree_everywhere(
     seen: Callable[[Point], Values] = lambda point: point,
     made: Combination = (),
     form: int | None = None,
+    given: Given | None = None,
 ) -> bool:
     """Whether a formula is a quantity, as points are `seen`, wherever both are
     defined; in the form of that number.
@@ -546,7 +556,7 @@ def agree_everywhere(
         for point in itertools.islice(probes, CONFIRMED_AT):
             point.budget.glance()
             try:
-                if not agree_at(point, seen(point), quantity, line, form):
+                if not agree_at(point, seen(point), quantity, line, form, given):
                     return False
             except NO_VALUE:
                 continue
