@@ -159,9 +159,19 @@ class Comparison:
                 shapes = shape_text(mine.shape), shape_text(truth.shape)
                 reason = "has shape {}, the quantity {}".format(*shapes)
                 return Mismatch(point, binding, truth, reason=reason)
-            if off := off_entries(mine, truth, printed):
+            if off := self._off(binding, truth, mine, printed):
                 return Mismatch(point, binding, truth, mine, off)
         return None
+
+    def _off(
+        self, binding: Binding, truth: Array, mine: Array, printed: list[Printed] | None
+    ) -> list[int]:
+        """The entries that are not the truth; many sheets print the same."""
+        if not printed:
+            return off_entries(mine, truth, None)
+        question = "off", self.quantity, *binding.items(), *printed
+        point: Values = self.first_point
+        return point.found(question, lambda: off_entries(mine, truth, printed), len, marked=False)
 
 
 # What a formula gives at a point, for some values of its letters, and the work that it took.

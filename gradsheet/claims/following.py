@@ -18,6 +18,7 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.formula import NEW
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
+from gradsheet.numbers.kept import kept
 from gradsheet.numbers.printed import Printed, as_float
 from gradsheet.truth.carrying import carried
 from gradsheet.truth.graph_values import GraphValues
@@ -42,7 +43,7 @@ class Carry:
     plus: bool = False
     is_true: bool = False  # the truth of what was printed as well, and may have been rounded
 
-    @functools.cached_property
+    @kept
     def _hash(self) -> int:
         return hash((self.tensor, self.index, self.low, self.high, self.printed))
 
@@ -56,7 +57,7 @@ class Carry:
         numbers = () if self.is_true else (self.low, self.high, self.printed)
         return (self.tensor, self.index, self.plus, *numbers)
 
-    @functools.cached_property
+    @kept
     def as_float(self) -> float:
         """What stands in the sheet, for a first look."""
         return as_float(self.printed)
@@ -118,7 +119,7 @@ class Moves:
         """Pay for them, whether or not they are worked out."""
         self._spend(len(self.values) + 2)
 
-    @functools.cached_property
+    @kept
     def floats(self) -> Floats | None:
         """In floats as it starts, as it is printed, and with each value besides
         at its upper end."""
@@ -129,7 +130,7 @@ class Moves:
         columns = [(v, alone_in(as_float(number), [row], variants)) for row, v, number in values]
         return self._columns(columns, variants)
 
-    @functools.cached_property
+    @kept
     def _rises(self) -> list[Array]:
         """Of every value which entries rise with it: 1, or -1 where they fall, or 0."""
         if self.floats is not None and not self.floats.unsure.any():

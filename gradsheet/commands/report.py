@@ -1,5 +1,6 @@
 """A report as a person reads it: claims as lines, the summary, and their printing on a terminal."""
 
+import bisect
 import shutil
 import sys
 import textwrap
@@ -29,6 +30,9 @@ _WIDEST = max(map(len, _COLOURS))
 _WIDEST_LINE = len("cannot_tell")  # of a line of working
 _COLUMNS = 100  # that a line has at most
 _TRUE = ", true "
+# Of a quantity and its number, from the longest on.
+_SIZES = [(LONGEST, most) for most in range(LONGEST, 8, -1)]
+_SIZES += [(most, 8) for most in range(LONGEST, 12, -1)]
 
 
 def _label(number: int) -> str:
@@ -61,11 +65,10 @@ def sentence(judgement: Judgement, notes: Sequence[str] = (), room: int | None =
     if room is None or len(whole + end) <= room:
         return whole + end
     # The truth has a line of its own here, too, and the number is cut before the quantity is.
-    sizes = [(LONGEST, most) for most in range(LONGEST, 8, -1)]
-    sizes += [(most, 8) for most in range(LONGEST, 12, -1)]
     room -= len(end)
-    alone = short(quantity, max(room, 4))
-    return next((text for size in sizes if len(text := cut(*size)) <= room), alone) + end
+    first = bisect.bisect_left(_SIZES, -room, key=lambda size: -len(cut(*size)))
+    whole = cut(*_SIZES[first]) if first < len(_SIZES) else short(quantity, max(room, 4))
+    return whole + end
 
 
 def _truth(judgement: Judgement) -> str:

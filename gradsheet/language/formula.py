@@ -3,9 +3,10 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, TypeVar
 
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
+from gradsheet.numbers.kept import kept
 from gradsheet.numbers.printed import Printed
 
 NEW = "_new"  # ends the names of what there is after one step of gradient descent
@@ -25,27 +26,6 @@ OVER_LETTERS = ("sum", "mean", "max", "min")
 FUNCTIONS = (*ENTRYWISE, "outer", "diag", "kronecker", "concat", "where", *OVER_LETTERS)
 
 T = TypeVar("T")
-
-
-class kept(Generic[T]):  # noqa: N801
-    """What a node finds of itself once: a `cached_property` without the lock that
-    Python 3.11 takes."""
-
-    def __init__(self, find: Callable[[Any], T]):
-        self.find, self.__doc__ = find, find.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    @overload
-    def __get__(self, node: None, owner: type) -> "kept[T]": ...
-    @overload
-    def __get__(self, node: "Node", owner: type) -> T: ...
-    def __get__(self, node: "Node | None", owner: type) -> "kept[T] | T":
-        if node is None:
-            return self
-        found = vars(node)[self.name] = self.find(node)
-        return found
 
 
 class Node:

@@ -52,6 +52,7 @@ class FirstLook:
         self.binding, self.truth = max(truths, key=lambda side: len({*side[0].values()}))
         self.known: dict[tuple[Any, ...], Residue | Exception] = {}
         self.axes: dict[f.Quantity, list[tuple[str, int]]] = {}
+        self.sizes: dict[tuple[str, f.Node], int] = {}
 
     def fails(self, line: f.Node) -> bool:
         """Whether a formula is known not to be the quantity, or to have no value."""
@@ -131,6 +132,11 @@ class FirstLook:
 
     def _size(self, letter: str, node: f.Node) -> int:
         """How far a letter runs that is free in a formula."""
+        if (size := self.sizes.get((letter, node))) is None:
+            size = self.sizes[letter, node] = self._find_size(letter, node)
+        return size
+
+    def _find_size(self, letter: str, node: f.Node) -> int:
         sizes, waiting = set[int](), [node]
         while waiting:
             part = waiting.pop()
