@@ -30,7 +30,7 @@ from manual.activations import Array
 SLACK = 1e-6  # of the largest number on the way, that floats are granted
 
 
-@dataclass(frozen=True)
+@dataclass  # frozen it takes as long again to be made, and there are many
 class Carry:
     """An entry that a person carries on with: anything from low to high, or
     with `plus` that much off what he gets."""
@@ -105,9 +105,14 @@ class Moves:
         """Take what the quantity is with `start` alone, where that is known."""
         self._corner[()] = entries
 
-    def _spend(self, variants: int) -> None:
-        """Pay for a pass in floats with so many variants, and all that they carry on."""
-        self.point.budget.spend(FLOAT_PASS + PER_VARIANT * (variants + len(self.start)))
+    def _work(self, variants: int) -> int:
+        """What a pass in floats takes with so many variants, and all that they carry on."""
+        return FLOAT_PASS + PER_VARIANT * (variants + len(self.start))
+
+    @property
+    def floats_work(self) -> int:
+        """What the `floats` take."""
+        return self._work(len(self.values) + 2)
 
     def _columns(self, columns: Iterable[Column], variants: int) -> Floats | None:
         start = [(value, as_float(number)) for value, number in self.start]
@@ -115,16 +120,12 @@ class Moves:
             self.tree, self.point, self.binding, [*start, *columns], variants, self.edits
         )
 
-    def pay_for_floats(self) -> None:
-        """Pay for them, whether or not they are worked out."""
-        self._spend(len(self.values) + 2)
-
     @kept
     def floats(self) -> Floats | None:
         """In floats as it starts, as it is printed, and with each value besides
         at its upper end."""
         variants = len(self.values) + 2
-        self.pay_for_floats()
+        self.point.budget.spend(self.floats_work)
         values = [(1, value, number) for value, number in self.as_printed]
         values += [(row, value, value.high) for row, value in enumerate(self.values, 2)]
         columns = [(v, alone_in(as_float(number), [row], variants)) for row, v, number in values]
@@ -154,7 +155,7 @@ class Moves:
         `here` are the `floats`.
         """
         columns: list[Column] = []
-        self._spend(len(self.values) + len(entries))
+        self.point.budget.spend(self._work(len(self.values) + len(entries)))
         corners = len(entries)  # at the upper ends, at the lower ones, and as printed
         for value, rises in zip(self.values, self._rises, strict=True):
             rise = rises[list(entries)]

@@ -172,17 +172,18 @@ class History:
         point: GraphValues,
         edits: Any,
         before: tuple[list[WrongClaim], bool],
-        may: Iterable[bool] = itertools.repeat(True),
+        settled: Iterable[float] = itertools.repeat(0),
     ) -> list[Claim]:
         """The one of some earlier wrong claims that somebody carries on who makes
         mistakes, those of `point` and `edits`, behind it; empty where that does
-        not give the number. For each it `may`, as far as a first look tells."""
+        not give the number. Where a first look has `settled` that, there stands
+        what asking takes."""
         wrong, alone = before
         target = target_of(claim.tree, point)
         supposed = _Supposed(self.reach(claim, point), target, (), alone, edits)
-        for one, is_open in zip(wrong, may, strict=False):
-            if not is_open:
-                supposed.moves([one]).pay_for_floats()
+        for one, work in zip(wrong, settled, strict=False):
+            if work:
+                point.budget.spend(work)
             elif supposed.gives_number([one]):
                 return [one.claim]
         return []
@@ -194,10 +195,11 @@ class History:
         edits: Any,
         several: int,
         before: tuple[list[WrongClaim], bool],
-    ) -> list[list[bool]]:
-        """For each of several mistakes, and of some earlier wrong claims, whether
-        floats leave it open that who makes it behind the claim gets the number;
-        in `edits` they are made side by side, twice each."""
+    ) -> list[list[float]]:
+        """For each of several mistakes, and of some earlier wrong claims, what
+        asking takes where floats settle that who makes it behind the claim does
+        not get the number, else 0; in `edits` they are made side by side, twice
+        each."""
         wrong, alone = before
         target = target_of(claim.tree, point)
         supposed = _Supposed(self.reach(claim, point), target, (), alone, edits)
@@ -290,30 +292,27 @@ class _Supposed:
         """Whether the number is what the values of wrong claims lead to."""
         return self.reach.has_number(self._carried(wrong), self.edits)
 
-    def moves(self, wrong: Sequence[WrongClaim]) -> Moves:
-        """How the quantity moves with the values of wrong claims."""
-        return self.reach.moves(self.reach.claim.tree, {}, self._carried(wrong), self.edits)
-
     def look_behind(self, one: WrongClaim, several: int) -> Array:
         """What `Reach.has_number` asks first, of the value of a wrong claim
         behind each of several mistakes: one pass has them all, the second time
         with what is printed."""
-        moves, variants = self.moves([one]), 2 * several
+        tree, variants = self.reach.claim.tree, 2 * several
+        moves = self.reach.moves(tree, {}, self._carried([one]), self.edits)
         columns: list[Column] = [(v, as_float(number)) for v, number in moves.start]
         columns += [
             (v, alone_in(as_float(number), slice(several, None), variants))
             for v, number in moves.as_printed
         ]
-        there = in_floats(moves.tree, moves.point, {}, columns, variants, self.edits)
+        there = in_floats(tree, moves.point, {}, columns, variants, self.edits)
         numbers = InFloats.of(self.reach.printed)
         if there is None or there.values.shape[-1] != len(numbers.value):
-            return np.ones(several, bool)
+            return np.zeros(several)
         near = numbers.near(there, several)
         is_near = near[:several] | near[several:]
         for k in np.flatnonzero(~is_near.all(0)).tolist():
             is_near[:, k] |= self.reach.is_rounded_again({}, k)
         unsure = there.unsure[:several] | there.unsure[several:]
-        return np.asarray(is_near.all(-1) | unsure)
+        return np.where(is_near.all(-1) | unsure, 0, moves.floats_work)
 
     def _gives_lines(self, wrong: Sequence[WrongClaim]) -> bool:
         """Whether all lines hold then, and the last one gives the number."""

@@ -43,7 +43,7 @@ TELLING = 2  # significant digits from which on a number tells what it was carri
 Place = tuple[Tensor, Index]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # frozen it takes as long again to be made, and there are many
 class Entry:
     """A number that a claim has printed for an entry of a tensor.
 

@@ -451,26 +451,26 @@ class Search:
             return []
         before = history.before(judgement.claim, self.point)
         numbers = self._relevant(statement) if before[0] else ()
-        may = self._look_behind(judgement.claim, numbers, before)
-        for number, is_open in zip(numbers, may, strict=False):
+        settled = self._look_behind(judgement.claim, numbers, before)
+        for number, works in zip(numbers, settled, strict=False):
             altered, edits = self.simulation.altered((number,))
             with contextlib.suppress(*NO_ANSWER):
-                if given := history.given_behind(judgement.claim, altered, edits, before, is_open):
+                if given := history.given_behind(judgement.claim, altered, edits, before, works):
                     found.append(((number,), given))
         return [one for one in found if not self.spoils(one[0])]
 
     def _look_behind(
         self, claim: Claim, numbers: Sequence[int], before: tuple[list[WrongClaim], bool]
-    ) -> Iterable[Iterable[bool]]:
-        """For each mistake, and each earlier wrong value, whether it may be one
-        behind the other, as far as one pass in floats tells."""
+    ) -> Iterable[Iterable[float]]:
+        """For each mistake, and each earlier wrong value, what asking takes where one
+        pass in floats settles that it is not one behind the other, else 0."""
         if self.history is not None and len(numbers) > 1 and not claim.tree.letters:
             edits = self.simulation.side_by_side([(number,) for number in numbers] * 2)
             with contextlib.suppress(*NO_ANSWER):
                 if edits is not None:
                     several = len(numbers)
                     return self.history.look_behind(claim, self.point, edits, several, before)
-        return itertools.repeat(itertools.repeat(True))
+        return itertools.repeat(itertools.repeat(0))
 
     def spoils(self, chosen: Combination) -> int:
         """How many right claims some mistakes would spoil."""

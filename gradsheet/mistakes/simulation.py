@@ -335,11 +335,14 @@ class LayerSimulation(Simulation):
             with np.errstate(all="ignore"):
                 self.entries(Pass(self.problem, edits=taken), *target[1:])
             self._touching[tree] = frozenset(
-                number
-                for number, instance in enumerate(self.instances)
-                if any(step in taken for step, _ in instance.edits())
+                number for number, steps in enumerate(self._steps) if not steps.isdisjoint(taken)
             )
         return self._touching[tree]
+
+    @functools.cached_property
+    def _steps(self) -> list[set[Any]]:
+        """Of every mistake the steps that it edits."""
+        return [{step for step, _ in instance.edits()} for instance in self.instances]
 
     def passed(self, chosen: Sequence[Combination]) -> Pass:
         """The pass with a variant for each combination."""
