@@ -56,7 +56,7 @@ CONFIRMED_AT = 64  # points at which an identity is tried
 Interval = tuple[Any, Any]
 
 
-class Bounds(list[Interval]):
+class Intervals(list[Interval]):
     """The bounds of entries, one after the other; many sheets say the same."""
 
     @functools.cached_property
@@ -85,7 +85,7 @@ class Statement:
     """
 
     judgement: Judgement
-    bounds: Bounds
+    bounds: Intervals
     digits: float
     line: f.Node | None = None
     is_of_number: bool = False  # and not of a line of the working
@@ -204,7 +204,9 @@ class Search:
             if judgement.verdict == "rounded":  # it is as good as the truth
                 truths = [v for _, truth in truths_at(self.point, claim.tree) for v in truth.flat]
                 pairs = zip(statement.bounds, truths, strict=True)
-                statement.bounds = Bounds((min(low, t), max(high, t)) for (low, high), t in pairs)
+                statement.bounds = Intervals(
+                    (min(low, t), max(high, t)) for (low, high), t in pairs
+                )
             return statement
         lines = [k for k, line in enumerate(judgement.working) if right or line.verdict == "wrong"]
         if not lines or (right and self.probes is None):
@@ -227,7 +229,7 @@ class Search:
             return self._of_value(judgement, value)
         claim = judgement.claim
 
-        def find() -> Bounds:
+        def find() -> Intervals:
             evaluator = Evaluator(self.point)
             several = list(evaluator.bindings(line, claim.tree.letters))
             if len(several) > 1:  # then it says as many things of one entry
@@ -257,10 +259,10 @@ class Search:
 
     def _for_each(
         self, tree: f.Node, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]
-    ) -> Bounds:
+    ) -> Intervals:
         """The bounds of all entries of a quantity, for all values of its free
         letters; EvaluationError where they do not fit."""
-        entries = Bounds()
+        entries = Intervals()
         for binding, truth in truths_at(self.point, tree):
             for some in bounds(binding, truth):
                 if len(some) != truth.size:
