@@ -203,6 +203,14 @@ def _after_update(sheet: Sheet, bits: int | None) -> int:
 def claim_work(claim: Claim, formulas: FormulaWork, evaluated: int = 1) -> int:
     """The operations of the truth, and of every line, `evaluated` so many times;
     more often where a product has two meanings."""
+    working = claim.working
+    lines = [line.tree if line.text.isascii() else (line.tree, line.text) for line in working]
+    return formulas.counted(
+        (claim.tree, evaluated, *lines), lambda: _claim_work(claim, formulas, evaluated)
+    )
+
+
+def _claim_work(claim: Claim, formulas: FormulaWork, evaluated: int) -> int:
     work = evaluated * formulas.of(claim.tree) + PER_LINE
     ranges = formulas.ranges_of(claim.tree)
     further = {letter: ranges.get(letter, 1) for letter in claim.tree.letters}

@@ -19,6 +19,7 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.formula import NEW
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
+from gradsheet.numbers.kept import kept
 from gradsheet.numbers.printed import Printed, as_float
 from gradsheet.truth.carrying import carried
 from gradsheet.truth.graph_values import GraphValues
@@ -30,7 +31,7 @@ from manual.activations import Array
 SLACK = 1e-6  # of the largest number on the way, that floats are granted
 
 
-@dataclass(frozen=True)
+@dataclass  # frozen it takes as long again to be made, and there are many
 class Carry:
     """An entry that a person carries on with: anything from low to high, or
     with `plus` that much off what he gets."""
@@ -43,7 +44,7 @@ class Carry:
     plus: bool = False
     is_true: bool = False  # the truth of what was printed as well, and may have been rounded
 
-    @functools.cached_property
+    @kept
     def _hash(self) -> int:
         return hash((self.tensor, self.index, self.low, self.high, self.printed))
 
@@ -56,7 +57,7 @@ class Carry:
         """What tells it from others at one point, without the truth there."""
         return (self.tensor, self.index, self.plus) if self.is_true else self
 
-    @functools.cached_property
+    @kept
     def as_float(self) -> float:
         """What stands in the sheet, for a first look."""
         return as_float(self.printed)
@@ -68,8 +69,9 @@ class Carry:
 
 
 Chosen = Sequence[tuple[Carry, Any]]  # what is carried on, each with the number that stands for it
-# Of each variant the number that stands for a value; nan where it is computed.
-Column = tuple[Carry, Array]
+# Of each variant the number that stands for a value; nan where it is computed. A number alone
+# stands for it in all.
+Column = tuple[Carry, Array | float]
 
 
 class Floats(NamedTuple):
@@ -103,28 +105,33 @@ class Moves:
         """Take what the quantity is with `start` alone, where that is known."""
         self._corner[()] = entries
 
-    def _spend(self, variants: int) -> None:
-        """Pay for a pass in floats with so many variants, and all that they carry on."""
-        self.point.budget.spend(FLOAT_PASS + PER_VARIANT * (variants + len(self.start)))
+    def _work(self, variants: int) -> int:
+        """What a pass in floats takes with so many variants, and all that they carry on."""
+        return FLOAT_PASS + PER_VARIANT * (variants + len(self.start))
+
+    @property
+    def floats_work(self) -> int:
+        """What the `floats` take."""
+        return self._work(len(self.values) + 2)
 
     def _columns(self, columns: Iterable[Column], variants: int) -> Floats | None:
-        start = [(value, np.full(variants, as_float(number))) for value, number in self.start]
+        start = [(value, as_float(number)) for value, number in self.start]
         return in_floats(
             self.tree, self.point, self.binding, [*start, *columns], variants, self.edits
         )
 
-    @functools.cached_property
+    @kept
     def floats(self) -> Floats | None:
         """In floats as it starts, as it is printed, and with each value besides
         at its upper end."""
         variants = len(self.values) + 2
-        self._spend(variants)
+        self.point.budget.spend(self.floats_work)
         values = [(1, value, number) for value, number in self.as_printed]
         values += [(row, value, value.high) for row, value in enumerate(self.values, 2)]
         columns = [(v, alone_in(as_float(number), [row], variants)) for row, v, number in values]
         return self._columns(columns, variants)
 
-    @functools.cached_property
+    @kept
     def _rises(self) -> list[Array]:
         """Of every value which entries rise with it: 1, or -1 where they fall, or 0."""
         if self.floats is not None and not self.floats.unsure.any():
@@ -148,7 +155,7 @@ class Moves:
         `here` are the `floats`.
         """
         columns: list[Column] = []
-        self._spend(len(self.values) + len(entries))
+        self.point.budget.spend(self._work(len(self.values) + len(entries)))
         corners = len(entries)  # at the upper ends, at the lower ones, and as printed
         for value, rises in zip(self.values, self._rises, strict=True):
             rise = rises[list(entries)]
@@ -251,15 +258,16 @@ def in_floats(
         return Floats(values, slack, at_kink | ~np.isfinite(values + slack).all(-1))
 
 
-def _in_columns(columns: Sequence[Column], computed: Array) -> Array:
+def _in_columns(columns: Sequence[Column], computed: Array) -> Any:
     """What every variant carries on: what is computed, or what the last column
     that has a number for it says."""
-    result = computed
+    result: Any = computed
     for value, column in columns:
-        if not (value.plus or np.isnan(column).any()):
-            result = column
-            continue
-        result = np.where(np.isnan(column), result, computed + column if value.plus else column)
+        there = computed + column if value.plus else column
+        if isinstance(column, float) or not (is_computed := np.isnan(column)).any():
+            result = there
+        else:
+            result = np.where(is_computed, result, there)
     return result
 
 

@@ -167,15 +167,43 @@ class History:
         return used[:FEW] or above[:1], bool(used)
 
     def given_behind(
-        self, claim: Claim, point: GraphValues, edits: Any, before: tuple[list[WrongClaim], bool]
+        self,
+        claim: Claim,
+        point: GraphValues,
+        edits: Any,
+        before: tuple[list[WrongClaim], bool],
+        settled: Iterable[float] = itertools.repeat(0),
     ) -> list[Claim]:
         """The one of some earlier wrong claims that somebody carries on who makes
         mistakes, those of `point` and `edits`, behind it; empty where that does
-        not give the number."""
+        not give the number. Where a first look has `settled` that, there stands
+        what asking takes."""
         wrong, alone = before
         target = target_of(claim.tree, point)
         supposed = _Supposed(self.reach(claim, point), target, (), alone, edits)
-        return next(([one.claim] for one in wrong if supposed.gives_number([one])), [])
+        for one, work in zip(wrong, settled, strict=False):
+            if work:
+                point.budget.spend(work)
+            elif supposed.gives_number([one]):
+                return [one.claim]
+        return []
+
+    def look_behind(
+        self,
+        claim: Claim,
+        point: GraphValues,
+        edits: Any,
+        several: int,
+        before: tuple[list[WrongClaim], bool],
+    ) -> list[list[float]]:
+        """For each of several mistakes, and of some earlier wrong claims, what
+        asking takes where floats settle that who makes it behind the claim does
+        not get the number, else 0; in `edits` they are made side by side, twice
+        each."""
+        wrong, alone = before
+        target = target_of(claim.tree, point)
+        supposed = _Supposed(self.reach(claim, point), target, (), alone, edits)
+        return np.stack([supposed.look_behind(one, several) for one in wrong], -1).tolist()  # type: ignore[no-any-return]
 
     def carried(self, claim: Claim, point: GraphValues, working: Sequence[f.Node]) -> bool:
         """Whether lines are what the wrong values that they use make of them."""
@@ -264,6 +292,28 @@ class _Supposed:
         """Whether the number is what the values of wrong claims lead to."""
         return self.reach.has_number(self._carried(wrong), self.edits)
 
+    def look_behind(self, one: WrongClaim, several: int) -> Array:
+        """What `Reach.has_number` asks first, of the value of a wrong claim
+        behind each of several mistakes: one pass has them all, the second time
+        with what is printed."""
+        tree, variants = self.reach.claim.tree, 2 * several
+        moves = self.reach.moves(tree, {}, self._carried([one]), self.edits)
+        columns: list[Column] = [(v, as_float(number)) for v, number in moves.start]
+        columns += [
+            (v, alone_in(as_float(number), slice(several, None), variants))
+            for v, number in moves.as_printed
+        ]
+        there = in_floats(tree, moves.point, {}, columns, variants, self.edits)
+        numbers = InFloats.of(self.reach.printed)
+        if there is None or there.values.shape[-1] != len(numbers.value):
+            return np.zeros(several)
+        near = numbers.near(there, several)
+        is_near = near[:several] | near[several:]
+        for k in np.flatnonzero(~is_near.all(0)).tolist():
+            is_near[:, k] |= self.reach.is_rounded_again({}, k)
+        unsure = there.unsure[:several] | there.unsure[several:]
+        return np.where(is_near.all(-1) | unsure, 0, moves.floats_work)
+
     def _gives_lines(self, wrong: Sequence[WrongClaim]) -> bool:
         """Whether all lines hold then, and the last one gives the number."""
         carried = self._carried(wrong)
@@ -299,9 +349,7 @@ class _Supposed:
             there = in_floats(tree, point, binding, columns, 2 * several)
             if there is None or there.values.shape[-1] != len(numbers.value):
                 return [True] * several
-            off = numbers.off(there)
-            far = off > abs(there.values) / 4 + 4 * numbers.half
-            far[several:] = (off > numbers.half)[several:]
+            far = ~numbers.near(there, several)
             truths = np.array([as_float(t) for t in truth.flat])
             # Where nothing changes they have no say in this.
             same = (abs(there.values - truths) <= SAME * abs(truths)).all(-1)
@@ -311,7 +359,7 @@ class _Supposed:
     def _columns(self, wrong: Sequence[WrongClaim]) -> list[Column]:
         """What the variants carry on: each claim, then with what is printed."""
         several, variants = len(wrong), 2 * len(wrong)
-        columns = [(truth, np.full(variants, truth.as_float)) for truth in self._truths()]
+        columns: list[Column] = [(truth, truth.as_float) for truth in self._truths()]
         for number, one in enumerate(wrong):
             rows = [number, number + several]
             columns += [(v, alone_in(v.as_float, rows, variants)) for v in one.values]

@@ -110,7 +110,7 @@ class Reach:
         if wrong and not any(apart(a, b) for a, b in zip(start, truths, strict=True)):
             return False  # they have no say in this
         off = [k for k, p in enumerate(printed) if k not in but and not p.agrees(start[k])]
-        off = [k for k in off if not self._is_rounded_again(binding, k)]
+        off = [k for k in off if not self.is_rounded_again(binding, k)]
         # A number that is off in more than its last digits is not off by rounding, unless it is
         # what the very numbers printed give, as where two of them nearly cancel.
         if far := [k for k in off if not printed[k].is_close(start[k])]:
@@ -129,7 +129,7 @@ class Reach:
         agrees, agrees_as_printed = off[:2] <= numbers.half
         is_close = off[0] <= abs(there.values[0]) / 4 + 4 * numbers.half
         doubtful = [k for k in np.flatnonzero(~agrees).tolist() if k not in but]
-        doubtful = [k for k in doubtful if not self._is_rounded_again(binding, k)]
+        doubtful = [k for k in doubtful if not self.is_rounded_again(binding, k)]
         if not all(is_close[k] or agrees_as_printed[k] for k in doubtful):
             return False
         doubtful = [k for k in doubtful if is_close[k]]
@@ -137,7 +137,7 @@ class Reach:
         value, half = numbers.value[doubtful], numbers.half[doubtful]
         return bool(((low <= value + half) & (high >= value - half)).all())
 
-    def _is_rounded_again(self, binding: Binding, k: int) -> bool:
+    def is_rounded_again(self, binding: Binding, k: int) -> bool:
         """Whether an entry was printed like this before, with more digits."""
         if (core := core_of(self.claim.tree, self.point.rate)) is None:
             return False
@@ -315,6 +315,14 @@ class InFloats(NamedTuple):
             return np.asarray(
                 abs(there.values - self.value) - there.slack - SLACK * abs(self.value)
             )
+
+    def near(self, there: Floats, several: int) -> Array:
+        """Where each of the first variants is off in its last digits at most, and
+        where each of those behind them has the digits, (V, entries)."""
+        off = self.off(there)
+        near = off <= abs(there.values) / 4 + 4 * self.half
+        near[several:] = (off <= self.half)[several:]
+        return np.asarray(near)
 
 
 def target_of(tree: f.Node, point: GraphValues) -> Tensor | None:

@@ -567,7 +567,7 @@ def read(text: str, path: str = "-", session: Session = LIBRARY) -> Sheet:
     A claim that cannot be read says so (`Claim.error`), and one with neither
     value nor working is a question.
     """
-    problems = problems_of(text)
+    problems = problems_of(text, session)
     if len(problems) > 1 or problems[0][0]:
         raise SheetError(
             f"{len(problems)} problems in one file, which can be judged, shown and searched, but "
@@ -576,12 +576,12 @@ def read(text: str, path: str = "-", session: Session = LIBRARY) -> Sheet:
     return read_problem(text, *problems[0], path, session)
 
 
-def problems_of(text: str) -> list[tuple[int, dict[str, Any]]]:
+def problems_of(text: str, session: Session = LIBRARY) -> list[tuple[int, dict[str, Any]]]:
     """The problems of a text, each with its number from 1, and 0 where the text
     is one sheet. Raises SheetError where it is no TOML, or has something
     beside its problems."""
     try:
-        top = toml.parsed(text)
+        top = toml.parsed(text, session)
     except toml.NotToml as error:
         raise SheetError(f"not TOML: {error}", error.line) from None
     problems = top.get("problem")

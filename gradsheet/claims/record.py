@@ -22,7 +22,6 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ import numpy as np
 from gradsheet.claims.comparison import truths_at
 from gradsheet.claims.following import Carry
 from gradsheet.claims.sheet import Claim
+from gradsheet.numbers.kept import kept
 from gradsheet.numbers.printed import Printed, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER
 from gradsheet.numbers.slips import significant
@@ -43,7 +43,7 @@ TELLING = 2  # significant digits from which on a number tells what it was carri
 Place = tuple[Tensor, Index]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # frozen it takes as long again to be made, and there are many
 class Entry:
     """A number that a claim has printed for an entry of a tensor.
 
@@ -69,17 +69,17 @@ class Entry:
         """The entry that the number is of."""
         return self.tensor, self.index
 
-    @cached_property
+    @kept
     def value(self) -> Any:
         """The entry as it is printed."""
         return self.printed.value / self.factor
 
-    @cached_property
+    @kept
     def half(self) -> Any:
         """Half a unit of the last digit, of the entry."""
         return self.printed.half / abs(self.factor)
 
-    @cached_property
+    @kept
     def is_exact(self) -> bool:
         """Whether it is a decimal that is the truth in all its digits."""
         is_right = not self.is_wrong and self.printed.places is not None
@@ -90,7 +90,7 @@ class Entry:
         """Whether it is a decimal that stands for the truth."""
         return not self.is_wrong and self.printed.places is not None and not self.is_exact
 
-    @cached_property
+    @kept
     def is_false_decimal(self) -> bool:
         """Whether it is a decimal that is known not to be true."""
         try:
@@ -99,17 +99,17 @@ class Entry:
         except NO_ANSWER:
             return False
 
-    @cached_property
+    @kept
     def was_exact(self) -> bool:
         """Whether it has been printed exactly, now or before."""
         return self.is_exact or (self.before is not None and self.before.was_exact)
 
-    @cached_property
+    @kept
     def spread(self) -> Any:
         """How far the printed number may be off what it stands for."""
         return max(self.printed.half, abs(self.value - self.truth) * abs(self.factor))
 
-    @cached_property
+    @kept
     def range(self) -> Carry | None:
         """All that may be carried on for the entry, if it was rounded."""
         earlier = None if self.before is None else self.before.range
@@ -131,12 +131,12 @@ class Entry:
         question = what, *self.place, self.printed, self.factor
         return self.point.found(question, find, lambda _: 2, marked=False)
 
-    @cached_property
+    @kept
     def as_true(self) -> Carry:
         """The truth in its place, carried on."""
         return Carry(*self.place, self.truth, self.truth, self.truth, is_true=True)
 
-    @cached_property
+    @kept
     def as_printed(self) -> Carry:
         """What is carried on of a wrong number: if it tells, what rounds to it."""
         half = self.half if significant(self.printed) >= TELLING else 0
@@ -151,7 +151,7 @@ class Said:
     last: tuple[Any, ...]
     before: "Said | None"
 
-    @cached_property
+    @kept
     def _hash(self) -> int:
         return hash((self.last, self.before))
 

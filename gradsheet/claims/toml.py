@@ -3,13 +3,19 @@ and what is wrong where it is none."""
 
 import re
 import tomllib
+from collections.abc import Sequence
 from typing import Any
+
+from gradsheet.numbers.session import LIBRARY, Session
 
 # tomllib takes time in the square of a key's parts. The first point is looked for, and not the
 # name before it: there are fewer.
 _LONG_KEY = re.compile(r"""\.(?<=[\w"' \t-]\.)(?:[ \t]*+["']?[\w-]++["']?[ \t]*+\.){7}""")
 
+_CLAIM = re.compile(r"^(?=\[\[claim\]\]$)", re.MULTILINE)  # where most claims begin
+
 MAX_LOOKED_AT = 1000  # characters of a line; what its look tells takes their square
+MAX_KEPT = 200_000  # characters of claims that are kept for further sheets
 
 
 class NotToml(ValueError):
@@ -45,9 +51,10 @@ class Places:
                 if line.count(closing) % 2:
                     closing = ""
                 continue
-            if line.lstrip().startswith("#"):
+            first = line.lstrip()[:1]
+            if first in ("", "#"):
                 continue
-            if header := self._HEADER.match(line):
+            if first == "[" and (header := self._HEADER.match(line)):
                 table = header[2]
                 if table == "problem" and not header[1]:
                     table, current = ("", current + 1) if problem else (table, 0)
@@ -56,7 +63,8 @@ class Places:
                     number = len(self.tables[table]) - 1
             elif (key := self._KEY.match(line)) and current == problem:
                 self.keys.setdefault((table, number, key[1]), at)
-            closing = next((quotes for quotes in ('"""', "'''") if line.count(quotes) % 2), "")
+            if '"""' in line or "'''" in line:
+                closing = next((quotes for quotes in ('"""', "'''") if line.count(quotes) % 2), "")
 
     def line(self, table: str, number: int = 0, key: str = "") -> int:
         """The line of a key, else that of its table, else 0."""
@@ -66,12 +74,17 @@ class Places:
         return tables[number] if number < len(tables) else self.keys.get(("", 0, table), 0)
 
 
-def parsed(text: str) -> dict[str, Any]:
-    """The tables of a text, decimals as they are written. Raises NotToml."""
+def parsed(text: str, session: Session = LIBRARY) -> dict[str, Any]:
+    """The tables of a text, decimals as they are written, which nobody changes. Raises NotToml."""
     if _LONG_KEY.search(text):
         raise NotToml("a key of more than 8 parts, expected single names")
     try:
-        return tomllib.loads(text, parse_float=FloatText)
+        if (tables := _in_pieces(_CLAIM.split(text), session)) is not None:
+            return tables
+    except (RecursionError, ValueError):  # which the whole text may tell better
+        pass
+    try:
+        return _loads(text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+)", str(error))
         lines = text.split("\n")
@@ -81,6 +94,32 @@ def parsed(text: str) -> dict[str, Any]:
         raise NotToml(f"{fault}; {hint}", line) from None
     except (RecursionError, ValueError):
         raise NotToml("nested too deeply, or a number too long") from None
+
+
+def _loads(text: str) -> dict[str, Any]:
+    return tomllib.loads(text, parse_float=FloatText)
+
+
+def _in_pieces(pieces: Sequence[str], session: Session) -> dict[str, Any] | None:
+    """The tables of a text in pieces, each but the first a claim. None where the
+    whole may be something else; what is TOML by itself in every piece is so as a
+    whole."""
+    top, claims = _loads(pieces[0]), list[Any]()
+    for piece in pieces[1:]:
+        tables = _kept(piece, session)
+        if len(tables) > 1:
+            return None
+        claims += tables["claim"]
+    if "claim" in top:
+        return None
+    return {**top, "claim": claims} if claims else top
+
+
+def _kept(piece: str, session: Session) -> dict[str, Any]:
+    """The tables of a claim: a class writes many of them alike."""
+    kept = session.cache("claims", MAX_KEPT)
+    tables: dict[str, Any] = kept.get(piece, lambda: _loads(piece), lambda _: len(piece))
+    return tables
 
 
 # What a line looks like, or what tomllib says of it, and what to write. The first one that fits

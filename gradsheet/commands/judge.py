@@ -20,6 +20,7 @@ from gradsheet.commands.report import FULL, Printer, Progress, Tally
 from gradsheet.mistakes.judging import judge
 from gradsheet.numbers.printed import NumberError, printed
 
+RARELY = 10_000  # objects more, from which on a collection looks for circles among them
 HOMEWORKS = (
     "The two homeworks that come with gradsheet, judged claim by claim, with reasons for what is "
     'wrong. "gradsheet SHEET" judges one of yours; --help has the rest.'
@@ -92,8 +93,10 @@ def _judge_all(
             printer.say(HOMEWORKS)
             print()
         for number, (path, shown) in enumerate(files):
-            if number == 1:
-                gc.freeze()  # what the first sheet imported stays: collections pass over it
+            if number == 1:  # what the first sheet imported stays: collections pass over it
+                gc.freeze()
+                stack.callback(gc.set_threshold, *gc.get_threshold())
+                gc.set_threshold(RARELY)  # there is little in circles
             progress.show(tally.sheets)
             if options.key is None:
                 reports = with_problems(path, shown, judge)

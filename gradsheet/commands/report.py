@@ -1,5 +1,6 @@
 """A report as a person reads it: claims as lines, the summary, and their printing on a terminal."""
 
+import bisect
 import shutil
 import sys
 import textwrap
@@ -29,6 +30,9 @@ _WIDEST = max(map(len, _COLOURS))
 _WIDEST_LINE = len("cannot_tell")  # of a line of working
 _COLUMNS = 100  # that a line has at most
 _TRUE = ", true "
+# Of a quantity and its number, from the longest on.
+_SIZES = [(LONGEST, most) for most in range(LONGEST, 8, -1)]
+_SIZES += [(most, 8) for most in range(LONGEST, 12, -1)]
 
 
 def _label(number: int) -> str:
@@ -61,11 +65,10 @@ def sentence(judgement: Judgement, notes: Sequence[str] = (), room: int | None =
     if room is None or len(whole + end) <= room:
         return whole + end
     # The truth has a line of its own here, too, and the number is cut before the quantity is.
-    sizes = [(LONGEST, most) for most in range(LONGEST, 8, -1)]
-    sizes += [(most, 8) for most in range(LONGEST, 12, -1)]
     room -= len(end)
-    alone = short(quantity, max(room, 4))
-    return next((text for size in sizes if len(text := cut(*size)) <= room), alone) + end
+    first = bisect.bisect_left(_SIZES, -room, key=lambda size: -len(cut(*size)))
+    whole = cut(*_SIZES[first]) if first < len(_SIZES) else short(quantity, max(room, 4))
+    return whole + end
 
 
 def _truth(judgement: Judgement) -> str:
@@ -239,9 +242,13 @@ class Printer:
 
     def say(self, text: str, head: str = "", hang: int = 0) -> None:
         """Print a text behind a head; its further lines hang so many columns to the right."""
+        text = clean(text)
+        if text and len(head) + len(text) <= self.width and not text[-1].isspace():
+            print(head + text)  # as most are
+            return
         wrapped = textwrap.TextWrapper(self.width, head, " " * hang)
         wrapped.break_on_hyphens = False  # it is a minus in a formula
-        print(wrapped.fill(clean(text)))
+        print(wrapped.fill(text))
 
     def sheet(self, report: Report) -> None:
         """Print a sheet: title, reading, a line a claim, and what several claims have in common."""
@@ -307,9 +314,11 @@ class Printer:
 
     def credit(self, report: Report, credit: Mapping[str, Fraction]) -> None:
         """Print what one of several sheets earns."""
+        if not (credit or any(j.claim.points != 1 for j in report.judgements)):
+            return
         tally = Tally(credit)
         tally.add(report)
-        if report.judgements and tally.weighted:
+        if report.judgements:
             print(f"{clean(report.path)}: {tally.credit_line()}", end="\n\n")
 
     def working(self, judgement: Judgement) -> None:

@@ -217,9 +217,11 @@ def _with_operators(node: f.Node, others: Mapping[f.Node, str]) -> f.Node:
 
 def _bits(values: Iterable[Any]) -> int:
     """The length of the longest fraction among some numbers."""
-    fractions = (v for v in values if isinstance(v, Fraction))
-    lengths = (v.numerator.bit_length() + v.denominator.bit_length() for v in fractions)
-    return max(lengths, default=0)
+    longest = 0
+    for v in values:
+        if isinstance(v, Fraction):
+            longest = max(longest, v.numerator.bit_length() + v.denominator.bit_length())
+    return longest
 
 
 def _own_letters(index: f.Index) -> set[str]:
@@ -336,9 +338,9 @@ class Evaluator:
         if self.leaves is None:
             return find(node, binding)
         key = node, *[binding.get(letter) for letter in node.in_order]
-        if key not in self.leaves:
-            self.leaves[key] = find(node, binding)
-        return as_array(self.leaves[key])
+        if (known := self.leaves.get(key)) is None:
+            known = self.leaves[key] = as_array(find(node, binding))
+        return known
 
     def _node(self, node: f.Quantity, binding: Binding) -> Array:
         name, indices = self.named(node, binding, ("L", f"L{NEW}"))
@@ -901,8 +903,8 @@ class Evaluator:
         key = (letter, id(node))
         if key in self.ranges:
             return self.ranges[key]
-        if self.leaves is not None and (letter, node) in self.leaves:
-            return int(self.leaves[letter, node])
+        if self.leaves is not None and (known := self.leaves.get((letter, node))) is not None:
+            return int(known)
         if key in self.pending:
             raise self._no_limits(letter)
         self.pending.add(key)

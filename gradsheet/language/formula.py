@@ -3,10 +3,10 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from typing import Any, TypeVar
 
 from gradsheet.language.functions import FUNCTIONS as ENTRYWISE
+from gradsheet.numbers.kept import kept
 from gradsheet.numbers.printed import Printed
 
 NEW = "_new"  # ends the names of what there is after one step of gradient descent
@@ -35,7 +35,7 @@ class Node:
     def __hash__(self) -> int:
         return self._hash
 
-    @cached_property
+    @kept
     def _hash(self) -> int:
         return hash((type(self), self._values))
 
@@ -46,16 +46,17 @@ class Node:
             and self._values == other._values
         )
 
-    @cached_property
+    @kept
     def _values(self) -> tuple[Any, ...]:
-        return tuple(self.fields.values())
+        mine = self.__dict__
+        return tuple([mine[name] for name in self.__dataclass_fields__])  # type: ignore[attr-defined]
 
     @property
     def fields(self) -> dict[str, Any]:
         """What it is made of, by name."""
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}  # type: ignore[attr-defined]
 
-    @cached_property
+    @kept
     def below(self) -> tuple["Node", ...]:
         """The nodes that it is made of."""
         nodes: list[Node] = []
@@ -66,34 +67,34 @@ class Node:
                 nodes += [item for item in part if isinstance(item, Node)]
         return tuple(nodes)
 
-    @cached_property
+    @kept
     def letters(self) -> frozenset[str]:
         """The letters that no sum in the formula binds."""
         return frozenset[str]().union(*[part.letters for part in self.below])
 
-    @cached_property
+    @kept
     def in_order(self) -> tuple[str, ...]:
         """The same letters, sorted."""
         return tuple(sorted(self.letters))
 
-    @cached_property
+    @kept
     def named(self) -> "tuple[Quantity | Derivative | DerivativeOf, ...]":
         """The quantities and derivatives in it, as often as they stand there."""
         kinds = Quantity | Derivative | DerivativeOf
         return tuple(part for part in walk(self) if isinstance(part, kinds))
 
-    @cached_property
+    @kept
     def names(self) -> frozenset[str]:
         """The names of all quantities in it, those that it derives by among them."""
         own = frozenset((self.name,)) if isinstance(self, Quantity) else frozenset[str]()
         return own.union(*[part.names for part in self.below])
 
-    @cached_property
+    @kept
     def size(self) -> int:
         """How many parts the tree has, every operator one of them."""
         return 1 + sum([part.size for part in self.below])
 
-    @cached_property
+    @kept
     def levels(self) -> int:
         """How deep the tree is."""
         return 1 + max([part.levels for part in self.below], default=0)
@@ -112,7 +113,7 @@ class Letter(Node):
 
     name: str
 
-    @cached_property
+    @kept
     def letters(self) -> frozenset[str]:
         """Itself."""
         return frozenset((self.name,))
@@ -166,7 +167,7 @@ class Chain(Node):
     operators: str
     operands: tuple[Node, ...]
 
-    @cached_property
+    @kept
     def size(self) -> int:
         """How many parts the tree has, every operator one of them."""
         return len(self.operators) + sum([part.size for part in self.operands])
@@ -230,7 +231,7 @@ class Sum(Node):
     term: Node
     bounds: tuple[int, int] | None = None
 
-    @cached_property
+    @kept
     def letters(self) -> frozenset[str]:
         """The letters of the term but for its own."""
         return self.term.letters - {self.letter.name}
@@ -332,8 +333,8 @@ def rebuilt(node: Node, below: Iterable[Node]) -> Node:
             fields[name] = next(others)
         elif isinstance(part, tuple):
             fields[name] = tuple([next(others) if isinstance(p, Node) else p for p in part])
-    other = type(node)(**fields)
-    vars(other)["below"] = below
+    other = object.__new__(type(node))
+    vars(other).update(fields, below=below)
     return other
 
 

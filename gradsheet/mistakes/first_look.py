@@ -52,6 +52,7 @@ class FirstLook:
         self.binding, self.truth = max(truths, key=lambda side: len({*side[0].values()}))
         self.known: dict[tuple[Any, ...], Residue | Exception] = {}
         self.axes: dict[f.Quantity, list[tuple[str, int]]] = {}
+        self.sizes: dict[tuple[str, f.Node], int] = {}
 
     def fails(self, line: f.Node) -> bool:
         """Whether a formula is known not to be the quantity, or to have no value."""
@@ -81,7 +82,7 @@ class FirstLook:
         if isinstance(node, _LEAVES):
             return self._leaf(node, binding)
         if isinstance(node, f.List):
-            items = tuple([self._value(item, binding) for item in node.items])
+            items = tuple([self._once(item, binding) for item in node.items])
             if len({*map(_shape, items)}) > 1:
                 raise _NoValue
             return items
@@ -95,17 +96,34 @@ class FirstLook:
         raise _Open
 
     def _leaf(self, node: f.Node, binding: Mapping[str, int]) -> Residue:
-        """From the exact value, once for the values of its letters."""
+        """From the exact value."""
         self.steps += 1
         if self.steps > MOST:
             raise _Open
+
+        def find() -> Residue:
+            try:
+                return _residues(Evaluator(self.point).value(node, binding))
+            except NO_VALUE:
+                raise _NoValue from None
+
+        return self._found(node, binding, find)
+
+    def _once(self, item: f.Node, binding: Mapping[str, int]) -> Residue:
+        """The value of an item of a list, of which most stay what they are."""
+        if isinstance(item, (f.List, *_LEAVES)):
+            return self._value(item, binding)
+        return self._found(item, binding, lambda: self._value(item, binding))
+
+    def _found(
+        self, node: f.Node, binding: Mapping[str, int], find: Callable[[], Residue]
+    ) -> Residue:
+        """What was found before for the values of a node's letters, or is found now."""
         key = node, *[binding.get(letter) for letter in node.in_order]
         if (known := self.known.get(key)) is None:
             try:
-                known = _residues(Evaluator(self.point).value(node, binding))
-            except NO_VALUE:
-                known = _NoValue()
-            except _Open as error:
+                known = find()
+            except (_NoValue, _Open) as error:
                 known = error
             self.known[key] = known
         if isinstance(known, Exception):
@@ -114,6 +132,11 @@ class FirstLook:
 
     def _size(self, letter: str, node: f.Node) -> int:
         """How far a letter runs that is free in a formula."""
+        if (size := self.sizes.get((letter, node))) is None:
+            size = self.sizes[letter, node] = self._find_size(letter, node)
+        return size
+
+    def _find_size(self, letter: str, node: f.Node) -> int:
         sizes, waiting = set[int](), [node]
         while waiting:
             part = waiting.pop()

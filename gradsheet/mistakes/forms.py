@@ -162,7 +162,7 @@ def forms(search: Search, judgement: Judgement) -> list[Explanation]:
             fits = same_shape(fractions(claim.value).shape, array.shape)
             fits = fits and agree(printed_entries(claim.value), list(array.flat))
         elif probes is not None and line is not None:
-            fits = agree_everywhere(probes, claim.tree, line, form=k)
+            fits = agree_everywhere(probes, claim.tree, line, form=k, given=search.given)
         if fits:
             named.append(explanation_of(slip))
     return named + _taken_for_it(search, judgement, line)
@@ -190,9 +190,9 @@ def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> 
             values = list(Evaluator(point).value(other, {}).flat)
             fits = agree(printed_entries(claim.value), values)
         else:
-            fits = line is not None and agree_at(point, point, other, line)
+            fits = line is not None and agree_at(point, point, other, line, given=search.given)
             if fits and line is not None and probes is not None:
-                fits = agree_everywhere(probes, other, line)
+                fits = agree_everywhere(probes, other, line, given=search.given)
     except NO_ANSWER:
         return []
     hint = "what the derivative is of, and by what"

@@ -18,7 +18,7 @@ from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain, Undecided
 from gradsheet.truth.point import Point
 from gradsheet.truth.values import Asked, Index, Tensor, Values
-from gradsheet.truth.work import PassWork
+from gradsheet.truth.work import FormulaWork, PassWork
 from manual.activations import Array
 
 NODES = "the nodes of the pass through layers"  # as points have found it
@@ -49,6 +49,7 @@ class Carried(Values):
         self.problem = _of_type(problem or point.problem, floats, kind)
         self.floats = floats
         self.changes, self.edits, self.variants = changes, edits, variants
+        self._as_much = point if kind is None and problem is None else None
         as_there = not (floats or kind or changes or problem) and edits is not None
         self._right = point if as_there and isinstance(point, Point) else None
 
@@ -245,8 +246,15 @@ class Carried(Values):
 
     @functools.cached_property
     def pass_work(self) -> PassWork:
-        """What a pass costs here."""
+        """What a pass costs here: with other numbers, or other steps, as much as there."""
+        if self._as_much is not None:
+            return self._as_much.pass_work  # type: ignore[no-any-return]
         return PassWork(self.network, len(self.problem.x), self.bits, self.arithmetic.digits)
+
+    @functools.cached_property
+    def formulas_work(self) -> FormulaWork:
+        """What formulas cost here."""
+        return super().formulas_work if self._as_much is None else self._as_much.formulas_work
 
 
 def _finite(value: Callable[[], Array], what: str = "the loss") -> Array:

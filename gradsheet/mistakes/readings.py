@@ -45,6 +45,7 @@ from manual.activations import Activation, Array
 
 PER_NUMBER = 3  # operations of comparing a number with the truth that is read otherwise
 FIRST = 3  # points that have a first look at an identity
+LOOKS = 2  # of them at which floats look first: at the first one, much may be about 0
 # Activations that a sheet may have meant where it names none, and those over a whole layer.
 USUAL = tuple(name for name, facts in ACTIVATIONS.items() if facts.usual)
 MIXING = tuple(name for name, facts in ACTIVATIONS.items() if facts.mixes)
@@ -182,10 +183,15 @@ class Readings:
         ).mismatch_of_value(turned) is None:
             yield "it is read transposed"
         mine = fractions(claim.value)
-        halves = np.array([as_float(p.half) for p in printed_entries(claim.value)])
+        try:
+            numbers = mine.astype(float).ravel()
+        except OverflowError:  # no reading has what is beyond all floats
+            return
+        most = np.array([as_float(p.half) for p in printed_entries(claim.value)])
+        most += 1e-6 * abs(numbers)
         for reading, floats in self._points:
             try:
-                if self._is_close(mine, halves, claim.tree, floats):
+                if self._is_close(numbers, most, mine.shape, claim.tree, floats):
                     self.budget.spend(self.point.pass_work.both)
                     read = Comparison(claim.tree, self._exactly(reading))
                     if read.mismatch_of_value(claim.value) is None:
@@ -194,15 +200,15 @@ class Readings:
                 continue
 
     @staticmethod
-    def _is_close(mine: Array, halves: Array, quantity: f.Node, floats: Carried) -> bool:
-        """Whether floats leave it open that numbers are a quantity, each within
-        half a unit of its last digit."""
+    def _is_close(
+        numbers: Array, most: Array, shape: tuple[int, ...], quantity: f.Node, floats: Carried
+    ) -> bool:
+        """Whether floats leave it open that numbers of a shape are a quantity, each
+        `most` that much off."""
         with np.errstate(all="ignore"):
             truths = truths_at(floats, quantity)
-        numbers = mine.astype(float).ravel()
-        most = halves + 1e-6 * abs(numbers)
         for _, value in truths:
-            if not same_shape(value.shape, mine.shape):
+            if not same_shape(value.shape, shape):
                 return False
             if (abs(numbers - value.astype(float).ravel()) > most).any():
                 return False
@@ -229,9 +235,11 @@ class Readings:
         self.budget.spend(FIRST * (follow_work(quantity, point) + point.formula_work(line)))
 
         def find() -> bool:
-            floats, scale = probes.kept("in floats", lambda: _in_floats(point))
-            if not _may_agree(floats, scale, quantity, line):
-                return False
+            for k, point in enumerate(itertools.islice(probes, LOOKS)):
+                look = functools.partial(_in_floats, point)
+                floats, scale = probes.kept(("in floats", k), look)
+                if not _may_agree(floats, scale, quantity, line):
+                    return False
             few = itertools.islice(probes, FIRST)
             return all(agree_at(point, point, quantity, line) for point in few)
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from gradsheet.claims.comparison import agree_at, printed_value, truths_at
+from gradsheet.claims.comparison import Given, agree_at, printed_value, truths_at
 from gradsheet.claims.following import follow_work
 from gradsheet.claims.history import History
 from gradsheet.claims.judgement import QUOTES, Judgement
+from gradsheet.claims.record import WrongClaim
 from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
@@ -55,6 +56,25 @@ CONFIRMED_AT = 64  # points at which an identity is tried
 Interval = tuple[Any, Any]
 
 
+class Intervals(list[Interval]):
+    """The bounds of entries, one after the other; many sheets say the same."""
+
+    @functools.cached_property
+    def floats(self) -> tuple[Array, Array]:
+        """The lower and the upper ones, a little wider."""
+        ends = [[as_float(low), as_float(high)] for low, high in self]
+        low, high = np.array(ends, float).reshape(-1, 2).T
+        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
+        with np.errstate(all="ignore"):  # beyond all floats nothing is compared
+            return low - slack, high + slack
+
+    @functools.cached_property
+    def key(self) -> tuple[bytes, bytes]:
+        """The same, to tell them from others."""
+        low, high = self.floats
+        return low.tobytes(), high.tobytes()
+
+
 @dataclass
 class Statement:
     """What a claim says: that its quantity's entries, for all values of its
@@ -65,7 +85,7 @@ class Statement:
     """
 
     judgement: Judgement
-    bounds: list[Interval]
+    bounds: Intervals
     digits: float
     line: f.Node | None = None
     is_of_number: bool = False  # and not of a line of the working
@@ -82,27 +102,23 @@ class Statement:
         """The quantity that it speaks of."""
         return self.judgement.claim.tree
 
-    @functools.cached_property
-    def floats(self) -> tuple[Array, Array]:
-        """The lower and the upper bounds, a little wider."""
-        ends = [[as_float(low), as_float(high)] for low, high in self.bounds]
-        low, high = np.array(ends, float).reshape(-1, 2).T
-        slack = CLOSE * np.maximum(abs(low), abs(high)) + 1e-300
-        with np.errstate(all="ignore"):  # beyond all floats nothing is compared
-            return low - slack, high + slack
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What it says, to tell it from others."""
+        return self.tree, *self.bounds.key
 
     def holds(self, run: Run) -> Array:
         """In which variants it holds, as far as floats tell."""
-        low, high = self.floats
 
         def find() -> Array:
+            low, high = self.bounds.floats
             values = run.values(self.tree)
             if values.shape[-1] != len(low):
                 return np.zeros(len(values), bool)
             # Not where there is no number.
             return np.asarray(((low <= values) & (values <= high)).all(-1), bool)
 
-        return run.kept((self.tree, low.tobytes(), high.tobytes()), find)
+        return run.kept(self.key, find)
 
 
 @dataclass(eq=False)
@@ -145,6 +161,8 @@ class Search:
     # The simulations that were paid for.
     _paid: set[tuple[int, tuple[int, ...] | None]] = field(default_factory=set)
     _seen: dict[Any, Values] = field(default_factory=dict)
+    # What lines gave at the probes: one is held against many quantities.
+    given: Given = field(default_factory=dict)
     _spoils: dict[Combination, int] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -186,7 +204,9 @@ class Search:
             if judgement.verdict == "rounded":  # it is as good as the truth
                 truths = [v for _, truth in truths_at(self.point, claim.tree) for v in truth.flat]
                 pairs = zip(statement.bounds, truths, strict=True)
-                statement.bounds = [(min(low, t), max(high, t)) for (low, high), t in pairs]
+                statement.bounds = Intervals(
+                    (min(low, t), max(high, t)) for (low, high), t in pairs
+                )
             return statement
         lines = [k for k, line in enumerate(judgement.working) if right or line.verdict == "wrong"]
         if not lines or (right and self.probes is None):
@@ -207,12 +227,18 @@ class Search:
         """A statement that a line of working makes; raises as evaluating it does."""
         if (value := printed_value(line)) is not None:
             return self._of_value(judgement, value)
-        claim, evaluator = judgement.claim, Evaluator(self.point)
-        several = list(evaluator.bindings(line, claim.tree.letters))
-        if len(several) > 1:  # then it says as many things of one entry
-            raise EvaluationError("a letter that the quantity has not")
+        claim = judgement.claim
 
-        def said(binding: Binding, truth: Array) -> Iterator[list[Interval]]:
+        def find() -> Intervals:
+            evaluator = Evaluator(self.point)
+            several = list(evaluator.bindings(line, claim.tree.letters))
+            if len(several) > 1:  # then it says as many things of one entry
+                raise EvaluationError("a letter that the quantity has not")
+            return self._for_each(claim.tree, functools.partial(said, evaluator, several))
+
+        def said(
+            evaluator: Evaluator, several: list[Binding], binding: Binding, truth: Array
+        ) -> Iterator[list[Interval]]:
             for more in several:
                 everywhere = {**binding, **more}
                 if self.history is None:
@@ -223,21 +249,20 @@ class Search:
                 fits = same_shape(low.shape, truth.shape)
                 yield list(zip(low.flat, high.flat, strict=True)) if fits else []
 
-        if self.probes is None:
-            bounds = self._for_each(claim.tree, said)
-            if self.further:
-                return Statement(judgement, bounds, math.inf, line)
-            return Statement(judgement, bounds, sum(_size(low, high) for low, high in bounds))
-        key = "said", claim.tree, line
-        bounds = self.probes.kept(key, lambda: self._for_each(claim.tree, said))
-        return Statement(judgement, bounds, math.inf, line)
+        if self.probes is not None:
+            bounds = self.probes.kept(("said", claim.tree, line), find)
+            return Statement(judgement, bounds, math.inf, line)
+        bounds = find()
+        if self.further:
+            return Statement(judgement, bounds, math.inf, line)
+        return Statement(judgement, bounds, sum(_size(low, high) for low, high in bounds))
 
     def _for_each(
         self, tree: f.Node, bounds: Callable[[Binding, Array], Iterable[list[Interval]]]
-    ) -> list[Interval]:
+    ) -> Intervals:
         """The bounds of all entries of a quantity, for all values of its free
         letters; EvaluationError where they do not fit."""
-        entries: list[Interval] = []
+        entries = Intervals()
         for binding, truth in truths_at(self.point, tree):
             for some in bounds(binding, truth):
                 if len(some) != truth.size:
@@ -262,7 +287,7 @@ class Search:
             # What fits one statement often does so on the next sheet; but of many,
             # formulas are left out.
             few = len(parts) <= FEW_PARTS and len(found) <= len(self.simulation.instances) + 1
-            self._add(parts if few else [found])
+            self._add(parts if few else [found], size)
 
     def _fitting(self, statements: Sequence[Statement], size: int) -> list[list[Combination]]:
         """For every statement the combinations of so many mistakes that give
@@ -313,11 +338,18 @@ class Search:
         run = self.simulation.run(((), *self.simulation.singles))
         return tuple(np.flatnonzero(changed(run.values(statement.tree)).any(-1)).tolist())
 
-    def _add(self, parts: Sequence[tuple[Combination, ...]]) -> None:
-        """Take in combinations, with all that they explain and spoil."""
+    def _add(self, parts: Sequence[tuple[Combination, ...]], size: int) -> None:
+        """Take in combinations of so many mistakes, with all that they explain and spoil."""
         statements = len(self.wrong) + len(self.right)
         self.point.budget.spend(len(parts) * (FLOAT_PASS + statements * FLOAT_PASS / 8))
-        added, sets = set[Combination](), dict[tuple[bool, ...], frozenset[int]]()
+        added = set[Combination]()
+        # Of those explained for the first time: with more mistakes none is.
+        unexplained = [
+            number
+            for number, statement in enumerate(self.wrong)
+            if not statement.fits or len(statement.fits[0].chosen) == size
+        ]
+        sets: dict[tuple[bool, ...], tuple[frozenset[int], list[list[Hypothesis]]]] = {}
         for run in map(self.simulation.run, parts):
             # Lists: there are thousands of short rows, and NumPy takes its time for each.
             holds = np.stack([statement.holds(run) for statement in self.wrong], -1).tolist()
@@ -325,15 +357,14 @@ class Search:
                 if chosen in added:
                     continue
                 added.add(chosen)
-                if (explains := sets.get(key := tuple(holding))) is None:
-                    explains = sets[key] = frozenset(itertools.compress(itertools.count(), key))
-                hypothesis = Hypothesis(chosen, explains, spoils)
+                if (known := sets.get(key := tuple(holding))) is None:
+                    explains = frozenset(itertools.compress(itertools.count(), key))
+                    new = [self.wrong[number].fits for number in unexplained if key[number]]
+                    known = sets[key] = explains, new
+                hypothesis = Hypothesis(chosen, known[0], spoils, len(known[1]))
                 self.hypotheses.append(hypothesis)
-                for number in hypothesis.explains:
-                    fits = self.wrong[number].fits
-                    if not fits or len(fits[0].chosen) == len(chosen):
-                        fits.append(hypothesis)
-                        hypothesis.fewest += 1
+                for fits in known[1]:
+                    fits.append(hypothesis)
 
     # Exactly
 
@@ -362,7 +393,8 @@ class Search:
     def _gives(self, chosen: Combination, statement: Statement) -> bool:
         if statement.line is not None and self.probes is not None:
             seen = functools.partial(self.seen, chosen)
-            return agree_everywhere(self.probes, statement.tree, statement.line, seen, chosen)
+            asked = self.probes, statement.tree, statement.line
+            return agree_everywhere(*asked, seen, chosen, given=self.given)
         carried = self.seen(chosen)
         target = self.simulation.target(statement.tree)
         core = core_of(statement.tree, self.point.rate)
@@ -399,7 +431,7 @@ class Search:
         judgement, history = statement.judgement, self.history
         if history is None or judgement.verdict != "wrong" or not judgement.own or not among:
             return []
-        low, high = statement.floats
+        low, high = statement.bounds.floats
         values = self.simulation.run(((), *among)).values(statement.tree)
         with np.errstate(all="ignore"):
             near = abs(values[1:] - (low + high) / 2) <= NEAR * abs(values[1:]) + 2 * (high - low)
@@ -420,12 +452,27 @@ class Search:
         if history is None or not judgement.own or not statement.is_of_number:
             return []
         before = history.before(judgement.claim, self.point)
-        for number in self._relevant(statement) if before[0] else ():
+        numbers = self._relevant(statement) if before[0] else ()
+        settled = self._look_behind(judgement.claim, numbers, before)
+        for number, works in zip(numbers, settled, strict=False):
             altered, edits = self.simulation.altered((number,))
             with contextlib.suppress(*NO_ANSWER):
-                if given := history.given_behind(judgement.claim, altered, edits, before):
+                if given := history.given_behind(judgement.claim, altered, edits, before, works):
                     found.append(((number,), given))
         return [one for one in found if not self.spoils(one[0])]
+
+    def _look_behind(
+        self, claim: Claim, numbers: Sequence[int], before: tuple[list[WrongClaim], bool]
+    ) -> Iterable[Iterable[float]]:
+        """For each mistake, and each earlier wrong value, what asking takes where one
+        pass in floats settles that it is not one behind the other, else 0."""
+        if self.history is not None and len(numbers) > 1 and not claim.tree.letters:
+            edits = self.simulation.side_by_side([(number,) for number in numbers] * 2)
+            with contextlib.suppress(*NO_ANSWER):
+                if edits is not None:
+                    several = len(numbers)
+                    return self.history.look_behind(claim, self.point, edits, several, before)
+        return itertools.repeat(itertools.repeat(0))
 
     def spoils(self, chosen: Combination) -> int:
         """How many right claims some mistakes would spoil."""
@@ -435,10 +482,14 @@ class Search:
 
     def _spoilt(self, run: Run) -> list[int]:
         """How many right claims the variants of a run spoil."""
-        spoilt = np.zeros(len(run.chosen), int)
-        for statement in self.right:
-            spoilt += ~statement.holds(run)
-        return spoilt.tolist()
+
+        def find() -> Array:
+            spoilt = np.zeros(len(run.chosen), int)
+            for statement in self.right:
+                spoilt += ~statement.holds(run)
+            return spoilt
+
+        return run.kept(("spoilt", *(s.key for s in self.right)), find).tolist()  # type: ignore[no-any-return]
 
 
 def search(
@@ -489,6 +540,7 @@ def agree_everywhere(
     seen: Callable[[Point], Values] = lambda point: point,
     made: Combination = (),
     form: int | None = None,
+    given: Given | None = None,
 ) -> bool:
     """Whether a formula is a quantity, as points are `seen`, wherever both are
     defined; in the form of that number.
@@ -498,7 +550,7 @@ def agree_everywhere(
     asked before.
     """
     point = next(iter(probes))
-    one = follow_work(quantity, seen(point)) + point.formula_work(line)
+    one = follow_work(quantity, point) + point.formula_work(line)  # as it is seen takes as much
     point.budget.spend(CHARGED * one)
 
     def find() -> bool:
@@ -506,7 +558,7 @@ def agree_everywhere(
         for point in itertools.islice(probes, CONFIRMED_AT):
             point.budget.glance()
             try:
-                if not agree_at(point, seen(point), quantity, line, form):
+                if not agree_at(point, seen(point), quantity, line, form, given):
                     return False
             except NO_VALUE:
                 continue

@@ -289,6 +289,10 @@ class Simulation(ABC):
     def passed(self, chosen: Sequence[Combination]) -> Any:
         """The pass with a variant for each combination; it gives `entries` of tensors."""
 
+    def side_by_side(self, chosen: Sequence[Combination]) -> Any:
+        """The edits of combinations, each in a variant of one pass; None where that cannot be."""
+        return None
+
     @abstractmethod
     def entries(self, passed: Any, tensor: Tensor, indices: Sequence[Index]) -> Array:
         """Some entries of a tensor in all variants of such a pass, (V, entries)."""
@@ -331,14 +335,22 @@ class LayerSimulation(Simulation):
             with np.errstate(all="ignore"):
                 self.entries(Pass(self.problem, edits=taken), *target[1:])
             self._touching[tree] = frozenset(
-                number
-                for number, instance in enumerate(self.instances)
-                if any(step in taken for step, _ in instance.edits())
+                number for number, steps in enumerate(self._steps) if not steps.isdisjoint(taken)
             )
         return self._touching[tree]
 
+    @functools.cached_property
+    def _steps(self) -> list[set[Any]]:
+        """Of every mistake the steps that it edits."""
+        return [{step for step, _ in instance.edits()} for instance in self.instances]
+
     def passed(self, chosen: Sequence[Combination]) -> Pass:
         """The pass with a variant for each combination."""
+        edits = self.side_by_side(chosen).edits
+        return Pass(self.problem, edits=edits, variants=len(chosen))
+
+    def side_by_side(self, chosen: Sequence[Combination]) -> LayerEdits:
+        """The edits of combinations, each in a variant of one pass."""
         if isinstance(chosen, Together):
             is_made = chosen.numbers < len(self.instances)
             made, sizes = chosen.numbers[is_made], is_made.sum(1)
@@ -348,8 +360,7 @@ class LayerSimulation(Simulation):
         numbers, first = np.unique(made[order], return_index=True)
         # The variants that each mistake is made in.
         rows = np.repeat(np.arange(len(chosen)), sizes)[order]
-        edits = edits_of(self.made(numbers.tolist()), np.split(rows, first[1:]))
-        return Pass(self.problem, edits=edits, variants=len(chosen))
+        return LayerEdits(edits_of(self.made(numbers.tolist()), np.split(rows, first[1:])))
 
     def entries(self, passed: Any, tensor: Tensor, indices: Sequence[Index]) -> Array:
         """Some entries of a tensor in all variants of such a pass, (V, entries)."""

@@ -12,7 +12,7 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from gradsheet.mistakes.search import Hypothesis, Search, Statement
+from gradsheet.mistakes.search import MOST_TOGETHER, Hypothesis, Search, Statement
 from gradsheet.mistakes.simulation import Combination
 from gradsheet.mistakes.writing import Writing
 
@@ -44,11 +44,12 @@ class Stories:
         # Most explain the same few statements.
         sets = {h.explains for h in self.search.hypotheses}
         digits = {s: self.digits(s) for s in sets if self._is_story(s & left)}
-        pool = [
-            h
-            for h in self.search.hypotheses
-            if h.explains in digits and self._tells(h.chosen, digits[h.explains])
-        ]
+        tells = {
+            (explains, size): self._tells(range(size), several)
+            for explains, several in digits.items()
+            for size in range(1, MOST_TOGETHER + 1)
+        }
+        pool = [h for h in self.search.hypotheses if tells.get((h.explains, len(h.chosen)), False)]
 
         while pool:
             new = {explains: len(explains & left) for explains in {h.explains for h in pool}}
@@ -90,11 +91,11 @@ class Stories:
         wrong = [self.search.wrong[number] for number in statements]
         return sum(statement.digits for statement in wrong if not statement.is_carried)
 
-    def beyond(self, chosen: Combination, digits: float) -> float:
+    def beyond(self, chosen: Sequence[int], digits: float) -> float:
         """How many of so many digits choosing some mistakes did not take."""
         return digits - math.log10(self.search.tried.get(len(chosen), 1))
 
-    def _tells(self, chosen: Combination, digits: float) -> bool:
+    def _tells(self, chosen: Sequence[int], digits: float) -> bool:
         """Whether several mistakes explain more than chance, where they explain so
         many digits; a single one may."""
         return len(chosen) < 2 or self.beyond(chosen, digits) >= FITS

@@ -185,7 +185,7 @@ class Writing:
         assert self.search.probes is not None
         if line.letters != quantity.letters:
             return False
-        return agree_everywhere(self.search.probes, quantity, line)
+        return agree_everywhere(self.search.probes, quantity, line, given=self.search.given)
 
     def pens(self, number: int) -> list[tuple[Combination, Explanation]]:
         """The slips that explain a number, each with the mistakes before it."""

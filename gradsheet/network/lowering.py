@@ -142,7 +142,7 @@ class Program:
 
     sigma = "sigmoid"  # what σ(z) stands for
 
-    @property
+    @cached_property
     def shares(self) -> int | None:
         """How many shares the loss of a network of layers has, L[k]."""
         is_of_layers = self.graph.aliases and "shares" in self.places
@@ -150,7 +150,11 @@ class Program:
 
     def canonical(self, name: str) -> str:
         """The one name of a quantity."""
-        return dict(self.graph.aliases).get(name, name)
+        return self._aliases.get(name, name)
+
+    @cached_property
+    def _aliases(self) -> dict[str, str]:
+        return dict(self.graph.aliases)
 
     def has_examples(self, name: str) -> bool | None:
         """Whether a name's first axis is that of examples, as far as anybody

@@ -375,20 +375,22 @@ class Marks:
         for share, rest in backs:
             if other := logs.get(key_of(rest)):
                 return self._sum(share, other)
+        rests = []
         if len(logs) <= MAX_TRIPLES:
             for k, (share, part) in enumerate(backs):
                 for second, inverse in inverses[k + 1 :]:
-                    if third := logs.get(key_of(self.reduced(part * inverse))):
+                    rest = key_of(self.reduced(part * inverse))
+                    if third := logs.get(rest):
                         return self._sum(share, second, third)
+                    rests.append((share, second, rest))
         if len(logs) <= MAX_FOURS:
             pairs = {
                 key_of(self.reduced(n * o)): (share, other)
                 for (n, share), (o, other) in itertools.combinations(self._log.items(), 2)
             }
-            for k, (share, part) in enumerate(backs):
-                for second, inverse in inverses[k + 1 :]:
-                    if others := pairs.get(key_of(self.reduced(part * inverse))):
-                        return self._sum(share, second, *others)
+            for share, second, rest in rests:
+                if others := pairs.get(rest):
+                    return self._sum(share, second, *others)
         return None
 
     def _sum(self, *shares: Share) -> Share:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from gradsheet.numbers.kept import kept
 from gradsheet.numbers.reasons import Imprecise
 from manual.activations import Array
 
@@ -48,17 +49,17 @@ class Printed:
     def __hash__(self) -> int:
         return hash((self.text, self.places))
 
-    @cached_property
+    @kept
     def half(self) -> Fraction:
         """Half a unit of the last digit printed, 0 where the text is exact."""
         return Fraction(0) if self.places is None else Fraction(10) ** -self.places / 2
 
-    @cached_property
+    @kept
     def ends(self) -> tuple[Fraction, Fraction]:
         """The least and the largest number with these digits."""
         return self.value - self.half, self.value + self.half
 
-    @cached_property
+    @kept
     def digits(self) -> str:
         """The digits printed, from the first that is not 0."""
         return significant_digits(self.text)

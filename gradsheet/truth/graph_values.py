@@ -20,6 +20,7 @@ from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.reasons import Missing
 from gradsheet.truth.sweep import Change, Cotangents, Edits, Sweep
 from gradsheet.truth.values import MAX_FOUND, Index, Tensor, Values
+from gradsheet.truth.work import FormulaWork
 from manual.activations import Array
 
 ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
@@ -332,6 +333,11 @@ class GraphCarried(GraphValues):
                 if (share := self._point.of_share(tensor, index)) is not None:
                     placed.setdefault((self.place("shares").slot, slot_by), {})[share] = change
         return placed
+
+    @functools.cached_property
+    def formulas_work(self) -> FormulaWork:
+        """What formulas cost here: as much as there."""
+        return self._point.formulas_work
 
     def in_all(self, tensor: Tensor, indices: Sequence[Index]) -> Any:
         """Some entries of a tensor in every variant, (V, entries)."""

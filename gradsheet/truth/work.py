@@ -14,7 +14,7 @@ as on a fast one, and with whatever has been found for other sheets before.
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -104,6 +104,10 @@ class FormulaWork:
             return int(self.work)
 
         return self._counted.get((tree, *bound.items()), count)
+
+    def counted(self, question: tuple[Any, ...], count: Callable[[], int]) -> int:
+        """What was counted here before, or is now: a class writes the same."""
+        return self._counted.get(question, count)
 
     def _times(self, letters: Iterable[str]) -> int:
         return math.prod(self.ranges.get(letter, 1) for letter in letters)

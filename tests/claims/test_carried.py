@@ -472,3 +472,21 @@ def test_what_is_infinite_in_floats_is_not_off_for_sure():
     off = InFloats.of([Printed("1", Fraction(1), None)] * 2).off(there)
     assert not (off[:, 0] > 0).any()
     assert (off[:, 1] > 1).all()
+
+
+LAYERS = """loss = "half_squared_error"
+x = [0.5, 0.25]
+y = [1]
+[[layer]]
+W = [[1, 2], [-1, 1]]
+activation = "sigmoid"
+[[layer]]
+W = [[2, 3]]
+"""
+
+
+def test_a_mistake_behind_a_wrong_value_of_layers_is_named_with_it() -> None:
+    """dL/dW1 is (yhat - y) W2^T x^T with the wrong yhat: the slope of the sigmoid is missing."""
+    gradient = "[[2.617490, 1.308745], [3.926235, 1.963118]]"
+    _, found = judgements(LAYERS, ("yhat[1]", "3.61749"), ("dL/dW1", gradient))
+    assert codes(found) == ["slope-missing+carried-on"]

@@ -1,5 +1,7 @@
 """What is no TOML is told with its line, and with what to write there."""
 
+import tomllib
+
 import pytest
 
 from gradsheet.claims import toml
@@ -46,3 +48,29 @@ def test_a_line_that_is_very_long_is_not_looked_at():
         toml.parsed("x = 5, " + "[1" * 20)
     with pytest.raises(toml.NotToml, match="text and fractions stand in quotes"):
         toml.parsed("x = 5, " + "[1" * 2000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = 1\n[[claim]]\na = 1.50\n[[claim]]\na = 2\n[claim.b]\nc = 3\n[[claim]]\n",
+        "[[claim]]\na = 1\n",
+        "note = '''\n[[claim]]\n'''\n[[claim]]\na = 1\n",
+        "[[claim]]\nnote = '''\n[[claim]]\n'''\n",
+        "[[ claim ]]\na = 1\n[[claim]]\na = 2\n",
+        "[[claim]]\na = 1\n[[layer]]\nb = 2\n[[claim]]\na = 3\n[[layer]]\nb = 4\n",
+        "[[claim]]\na = 1\r\n[[claim]]\na = 2\r\n",
+        "[[problem]]\ntitle = 't'\n[[problem.claim]]\na = 1\n",
+        "[[claim]]\na = 1\n[[ claim ]]\na = 2\n[[claim]]\na = 3\n",
+    ],
+)
+def test_claims_by_themselves_are_those_of_the_whole(text):
+    whole = tomllib.loads(text, parse_float=toml.FloatText)
+    assert toml.parsed(text) == whole
+    assert [*toml.parsed(text)] == [*whole]  # and in the order of the text
+
+
+@pytest.mark.parametrize("first", ["claim = 1", "[claim]", "claim.a = 1", "claim = [{a = 1}]"])
+def test_claims_that_stand_there_already_are_no_toml(first):
+    with pytest.raises(toml.NotToml):
+        toml.parsed(first + "\n[[claim]]\na = 2\n")
