@@ -22,7 +22,7 @@ from gradsheet.language.text import formula_text
 from gradsheet.mistakes.first_look import FirstLook
 from gradsheet.mistakes.omission import MAX_PARTS
 from gradsheet.mistakes.repair import repaired
-from gradsheet.mistakes.search import Search, agree_everywhere
+from gradsheet.mistakes.search import IN_A_PASS, Search, agree_everywhere
 from gradsheet.numbers import slips
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.printed import Printed, all_agree, as_float, fractions, printed_entries
@@ -213,7 +213,7 @@ def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
             look = FirstLook(point, claim.tree)
 
     def is_true(changed: f.Node) -> bool:
-        point.budget.spend(work)
+        point.budget.spend(work / IN_A_PASS)
         if look is not None and look.fails(changed):
             return False
         try:

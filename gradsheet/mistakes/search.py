@@ -44,6 +44,7 @@ from gradsheet.truth.target import core_of
 from gradsheet.truth.values import Values
 from manual.activations import Array
 
+IN_A_PASS = 4  # operations of exact arithmetic, which take the time of one elsewhere in the search
 MOST_TOGETHER = 3  # mistakes that are tried together
 ENOUGH_DIGITS = 6  # that a number has to have for so many
 FEW = 20  # combinations that are tried at further points before others are
@@ -161,6 +162,7 @@ class Search:
     # The simulations that were paid for.
     _paid: set[tuple[int, tuple[int, ...] | None]] = field(default_factory=set)
     _seen: dict[Any, Values] = field(default_factory=dict)
+    _passed: set[Any] = field(default_factory=set)  # what of it was paid for
     # What lines gave at the probes: one is held against many quantities.
     given: Given = field(default_factory=dict)
     _spoils: dict[Combination, int] = field(default_factory=dict)
@@ -381,14 +383,29 @@ class Search:
         """Whether mistakes give what is claimed exactly, in all digits or as an identity."""
         key = chosen, id(statement)
         if key not in self._confirmed:
-            if statement.line is None or self.probes is None:
-                work = follow_work(statement.tree, self.seen(chosen))
-                self.point.budget.spend((1 + len(self.further)) * work)
-            try:
-                self._confirmed[key] = self._gives(chosen, statement)
-            except NO_ANSWER:
-                self._confirmed[key] = False
+            by_probes = statement.line is not None and self.probes is not None
+            if not by_probes:
+                self._pay_for(chosen, statement, [self.point])
+            confirmed = _is_true(self._gives, chosen, statement)
+            if confirmed and statement.line is not None and not by_probes:
+                self._pay_for(chosen, statement, self.further)
+                confirmed = _is_true(self._agree, chosen, statement.tree, statement.line)
+            self._confirmed[key] = confirmed
         return self._confirmed[key]
+
+    def _pay_for(
+        self, chosen: Combination, statement: Statement, points: Sequence[GraphPoint]
+    ) -> None:
+        """Spend what a pass takes for somebody who makes some mistakes, and way back
+        from what a statement derives; both are made once for all statements."""
+        tree = statement.tree
+        rows = frozenset(part.of.name for part in tree.named if isinstance(part, f.Derivative))
+        for point in points:
+            seen = self.seen(chosen, point)
+            is_new = (chosen, rows, id(point)) not in self._passed
+            self._passed.add((chosen, rows, id(point)))
+            work = follow_work(tree, seen) if is_new else int(seen.formula_work(tree))
+            self.point.budget.spend(work / IN_A_PASS)
 
     def _gives(self, chosen: Combination, statement: Statement) -> bool:
         if statement.line is not None and self.probes is not None:
@@ -407,9 +424,7 @@ class Search:
             rows = [Evaluator(carried).value(statement.tree, binding) for binding in bindings]
             values = [v for row in rows for v in row.flat]
         pairs = zip(values, statement.bounds, strict=True)
-        if not all(low <= v <= high for v, (low, high) in pairs):
-            return False
-        return statement.line is None or self._agree(chosen, statement.tree, statement.line)
+        return all(low <= v <= high for v, (low, high) in pairs)
 
     def _agree(self, chosen: Combination, quantity: f.Node, line: f.Node) -> bool:
         """Whether mistakes give a formula at the further points, as far as it has a value."""
@@ -490,6 +505,14 @@ class Search:
             return spoilt
 
         return run.kept(("spoilt", *(s.key for s in self.right)), find).tolist()  # type: ignore[no-any-return]
+
+
+def _is_true(asked: Callable[..., bool], *of: Any) -> bool:
+    """Whether something is true; what has no value is not."""
+    try:
+        return asked(*of)
+    except NO_ANSWER:
+        return False
 
 
 def search(

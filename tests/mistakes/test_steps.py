@@ -699,3 +699,32 @@ def test_a_truth_that_is_no_fraction_is_carried_on_among_fractions():
     *_, last = judged(network, "a = 1\nc = 3", *claims).judgements
     assert last.verdict == "wrong"
     assert not last.explanations
+
+
+AUTOENCODER = """
+network = '''
+z = mu + exp(s/2)*ep
+xh = w*z
+L = sum((x - xh)**2)/2 - 1/2*sum(k, 1 + s[k] - mu[k]**2 - exp(s[k]))
+'''
+given = { w = { shape = [] }, mu = { shape = ["D"] }, s = { shape = ["D"] }, ep = { shape = ["D"] }, x = { shape = ["D"] } }
+"""  # noqa: E501
+
+
+def test_many_wrong_formulas_have_their_mistakes_named_as_few_have():
+    wrong = {
+        "dL/ds": [
+            "w*(xh - x)*ep*exp(s/2) + (exp(s) - 1)/2",
+            "(exp(s) - 1)/2",
+            "w*(xh - x)*exp(s/2)/2 + (exp(s) - 1)/2",
+            "w*(xh - x)*ep/2 + (exp(s) - 1)/2",
+        ],
+        "dL/dmu": ["w*(xh - x) - mu", "(xh - x) + mu", "w*(x - xh) + mu", "w*(xh - x)"],
+    }
+    text = AUTOENCODER
+    for quantity, lines in wrong.items():
+        for line in lines:
+            text += f"[[claim]]\nquantity = '{quantity}'\nworking = ['{line}']\n"
+    found = gradsheet.judge(gradsheet.read(text)).judgements
+    assert [judgement.verdict for judgement in found] == ["wrong"] * 8
+    assert all(judgement.explanations for judgement in found)
