@@ -32,6 +32,7 @@ from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
 
 LOWERED, SWEPT = 10, 3  # operations that a step takes to be made, and to be carried out in floats
+DUAL = 100  # floats of an array that take the time of a dual number
 PART = 1 / 4  # of the operations that are left, for what is carried out otherwise
 MOST_ALIKE = 200  # combinations that are told apart by other numbers
 
@@ -46,13 +47,20 @@ def steps_at(point: GraphPoint) -> "StepSimulation":
     return StepSimulation(point, made, is_whole=affordable == len(forward))
 
 
+def _numbers_of(program: Program) -> int:
+    """What a variant of the pass takes, in floats of an array: those behind a derivative
+    are dual numbers, one by one."""
+    derivatives = (n for n, s in enumerate(program.steps) if s.operation in ("slope", "jacobian"))
+    return program.work + len(program.steps) + DUAL * sum(map(program.work_of, derivatives))
+
+
 class StepSimulation(Simulation):
     """The mistakes that can be made in a network of definitions."""
 
     def __init__(
         self, point: GraphPoint, instances: Sequence[StepMistake], *, is_whole: bool = True
     ):
-        super().__init__(point, instances, point.program.work + len(point.program.steps))
+        super().__init__(point, instances, _numbers_of(point.program))
         self.is_whole = is_whole
         self._programs: dict[int, Program | None] = {}  # of definitions carried out otherwise
 
