@@ -96,7 +96,7 @@ def _judge_all(
             if number == 1:  # what the first sheet imported stays: collections pass over it
                 gc.freeze()
                 stack.callback(gc.set_threshold, *gc.get_threshold())
-                gc.set_threshold(RARELY)  # there is little in circles
+                gc.set_threshold(max(RARELY, gc.get_threshold()[0]))  # little is in circles
             progress.show(tally.sheets)
             if options.key is None:
                 reports = with_problems(path, shown, judge)
