@@ -367,13 +367,17 @@ class Evaluator:
         return self._known(node, binding, self._derived)
 
     def _derived(self, node: f.Derivative, binding: Binding) -> Array:
-        asked: list[Any] = []
-        for end, shared in ((node.of, ("L",)), (node.by, ())):
-            name, indices = self.named(end, binding, shared)
-            shares = self.point.network.shares if name == "shares" else None
-            shape = self._shape(name) if shares is None else (shares,)
-            asked += [name, self.positions(shape, indices, binding, end.name)]
-        return self.point.derivative(*asked)
+        of, by = self.place_of(node.of, binding, ("L",)), self.place_of(node.by, binding)
+        return self.point.derivative(*of, *by)
+
+    def place_of(
+        self, node: f.Quantity, binding: Binding, shared: tuple[str, ...] = ()
+    ) -> tuple[str, tuple[int, ...]]:
+        """The node that an end of a derivative is of, and its indices there, from 0."""
+        name, indices = self.named(node, binding, shared)
+        shares = self.point.network.shares if name == "shares" else None
+        shape = self._shape(name) if shares is None else (shares,)
+        return name, self.positions(shape, indices, binding, node.name)
 
     def _derivative_of(self, node: f.DerivativeOf, binding: Binding) -> Array:
         if any(isinstance(p, f.Quantity) and p.name in self.local for p in f.walk(node)):

@@ -416,10 +416,7 @@ class GraphPoint(GraphValues):
         letters = tuple(sorted(node.term.letters))
         extended, name = self.found(("extended", node.term), lambda: self._extended(node.term))
         index = tuple(binding[letter] - 1 for letter in letters)
-        by = Evaluator(self).positions(
-            self.program.shapes[node.by.name], node.by.indices, binding, node.by.name
-        )
-        return extended.derivative(name, index, node.by.name, by)
+        return extended.derivative(name, index, *Evaluator(self).place_of(node.by, binding))
 
     def _extended(self, term: f.Node) -> tuple["GraphPoint", str]:
         """The point of the graph with one more definition."""

@@ -111,6 +111,13 @@ K = { shape = ["M", 2] }
 V = { shape = ["M", 3] }
 G = { shape = [2, 3] }
 '''
+DESCENT = '''
+network = """
+w[0] = v
+w[t] = w[t-1] - a*d((w[t-1] - x[t])**2)/dw[t-1]
+"""
+given = { v = { shape = [] }, a = { shape = [] }, x = { shape = [3] } }
+'''
 NUMBER = '''
 network = """
 L = f(x)*y
@@ -188,6 +195,9 @@ RIGHT = {
         "dL/dw",
         "(h[3] - y)*(1 - h[3]**2)*(x[3] + u*(1 - h[2]**2)*(x[2] + u*(1 - h[1]**2)*x[1]))",
     ),
+    "descent": (DESCENT, "w[t]", "w[t-1] - 2*a*(w[t-1] - x[t])"),
+    "descent, from the base": (DESCENT, "dw[3]/dw[0]", "(1 - 2*a)**3"),
+    "descent, in the claim": (DESCENT, "d((w[t-1] - x[t])**2)/dw[t-1]", "2*(w[t-1] - x[t])"),
     "relu": (
         RELU,
         "dL/dW1[i,j]",
@@ -260,6 +270,7 @@ WRONG = {
     "ridge, factor": (RIDGE, "dL/dw", "X.T @ (X @ w - y) + 2*lam*w"),
     "ridge, mean": (RIDGE, "dL/dw", "X.T @ (X @ w - y)/N + lam*w"),
     "recurrent, one step": (RECURRENT, "dL/dw", "(h[3] - y)*(1 - h[3]**2)*x[3]"),
+    "descent, factor": (DESCENT, "w[t]", "w[t-1] - a*(w[t-1] - x[t])"),
     "relu, mask": (RELU, "dL/dW1", "outer((W2.T @ ((yhat - y)*W3*drelu(z2))), x)"),
     "relu, other mask": (RELU, "dL/dW1", "outer((W2.T @ ((yhat - y)*W3))*drelu(z1), x)"),
     "relu, identity": (RELU, "h1", "z1"),
