@@ -328,8 +328,8 @@ class FormulaWalk:
 
         def slope(number: Any) -> Any:
             evaluator = Evaluator(self, strict=True)
-            evaluator.local = {own.argument: as_array(Dual(number, Fraction(1), level))}
-            return slope_of(evaluator.value(own.formula, {}).item(), level)
+            evaluator.local = {own.argument: as_array(Dual(number, Fraction(self.side), level))}
+            return slope_of(evaluator.value(own.formula, {}).item(), level) * self.side
 
         return as_array(np.frompyfunc(slope, 1, 1)(argument))
 

@@ -226,7 +226,7 @@ class GraphPoint(GraphValues):
         spend the budget, and have marks of the sheet."""
         point = copy.copy(self)
         point.budget, point._found, point.leaves = budget, LRUCache(MAX_FOUND), {}
-        for name in ("walk", "_programs"):
+        for name in ("walk", "left_walk", "_programs"):
             point.__dict__.pop(name, None)
         return point
 
@@ -253,6 +253,11 @@ class GraphPoint(GraphValues):
         """The formulas, evaluated."""
         return self._walk_to(1)
 
+    @functools.cached_property
+    def left_walk(self) -> FormulaWalk:
+        """The formulas, whose derivatives are those from the left."""
+        return self._walk_to(-1)
+
     def _walk_to(self, side: int) -> FormulaWalk:
         return FormulaWalk(self.program, self.given, self.arithmetic, self.budget, side=side)
 
@@ -267,7 +272,7 @@ class GraphPoint(GraphValues):
         mine = self._defined(name, lambda: super(GraphPoint, self).node(name))
         if self.witnesses is not None:
             if self._derives(name) and self.at_kink(name):
-                left = self._walk_to(-1).node(name)
+                left = self.left_walk.node(name)
                 if _differ(mine, left) or _differ(mine, self.walk.node(name)):
                     raise AtKink(f"a kink is in the way of a derivative that {name} is made of")
                 return mine
@@ -408,8 +413,13 @@ class GraphPoint(GraphValues):
         return self._of_network(("at kink", of, by), find, lambda _: 1)
 
     def own_slope(self, name: str, argument: Array) -> Array:
-        """The derivative of such a function, entry by entry."""
-        return self.walk.own_slope(name, argument)
+        """The derivative of such a function, entry by entry; raises AtKink where it has none."""
+        right, left = (walk.own_slope(name, argument) for walk in (self.walk, self.left_walk))
+        if _differ(right, left):
+            raise AtKink(
+                f"a kink is in the way: {name}' is another one on the left and on the right"
+            )
+        return right
 
     def differential(self, node: f.DerivativeOf, binding: Binding) -> Array:
         """The derivative of a formula, as that of one more definition."""

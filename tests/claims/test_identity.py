@@ -130,6 +130,14 @@ y = { shape = [] }
 a = { shape = [], positive = true }
 b = { shape = [], positive = true }
 '''
+OWN = '''
+network = """
+s(u) = 1/(1 + exp(-u))
+r(u) = (1 + u)**(1/2)
+y = s(w*x)
+"""
+given = { w = { shape = [] }, x = { shape = [] } }
+'''
 KINKS = '''
 network = """
 m = max(x, y)*a
@@ -225,6 +233,9 @@ RIGHT = {
     "attention, K": (ATTENTION, "dL/dK", "dL/dS.T @ Q/sqrt(2)"),
     "own function": (NUMBER, "dL/dx", "f'(x)*y"),
     "own function, put in": (NUMBER, "dL/dx", "2*x*y"),
+    "own function, at a number": (OWN, "s'(0)", "1/4"),
+    "own function, Taylor": (OWN, "r(0) + r'(0)*x", "1 + x/2"),
+    "own function, its slope in a factor": (OWN, "dy/dx", "s'(w*x)*w*r'(3)*4"),
     "maximum": (KINKS, "dm/dx + dm/dy", "a"),
     "maximum, first": (KINKS, "dm/dx", "a*step(x - y)"),
     "maximum, second": (KINKS, "dm/dy", "where(y >= x, a, 0)"),
@@ -271,6 +282,7 @@ WRONG = {
     "ridge, mean": (RIDGE, "dL/dw", "X.T @ (X @ w - y)/N + lam*w"),
     "recurrent, one step": (RECURRENT, "dL/dw", "(h[3] - y)*(1 - h[3]**2)*x[3]"),
     "descent, factor": (DESCENT, "w[t]", "w[t-1] - a*(w[t-1] - x[t])"),
+    "own function, at a number": (OWN, "s'(0)", "1/2"),
     "relu, mask": (RELU, "dL/dW1", "outer((W2.T @ ((yhat - y)*W3*drelu(z2))), x)"),
     "relu, other mask": (RELU, "dL/dW1", "outer((W2.T @ ((yhat - y)*W3))*drelu(z1), x)"),
     "relu, identity": (RELU, "h1", "z1"),

@@ -22,6 +22,7 @@ from gradsheet.truth import jax_functions
 from gradsheet.truth.graph_point import Asked, GraphPoint
 from manual import ops
 from tests.networks import examples
+from tests.sheets import verdicts
 
 SIZE = 3  # of every axis
 NOT_SHRUNK = [Phase.generate]  # which would take minutes: they are small as they are
@@ -320,3 +321,14 @@ def test_a_step_without_a_value_is_heard_of_again() -> None:
     for _ in range(2):
         with pytest.raises(EvaluationError, match="logarithm"):
             walk.node("w")
+
+
+@pytest.mark.parametrize("number", ["0", "x"])
+@pytest.mark.parametrize("function", ["relu(u)", "max(u, 0)", "where(u > 0, u, 0)"])
+def test_a_function_of_ones_own_has_no_slope_at_its_kink(function: str, number: str) -> None:
+    """Nor has what a definition makes of it."""
+    head = f"network = '''\ns(u) = {function}\ny = s'({number})\n'''\ngiven = {{ x = 0 }}\n"
+    claims = [(f"s'({number})", "0"), (f"s'({number})", "1"), ("y", "0"), ("y", "1")]
+    assert verdicts(head, *claims) == ["cannot_tell"] * 4
+    claims = [(f"s'({number} + 1)", "1"), (f"s'({number} - 1)", "0")]
+    assert verdicts(head, *claims) == ["right"] * 2
