@@ -226,7 +226,7 @@ class GraphPoint(GraphValues):
         spend the budget, and have marks of the sheet."""
         point = copy.copy(self)
         point.budget, point._found, point.leaves = budget, LRUCache(MAX_FOUND), {}
-        for name in ("walk", "left_walk", "_programs"):
+        for name in ("walk", "left_walk", "_programs", "_without_value"):
             point.__dict__.pop(name, None)
         return point
 
@@ -316,12 +316,12 @@ class GraphPoint(GraphValues):
         asked = self.witnesses
         is_among = asked.names.issuperset(names) and {*derived} <= asked.of | asked.by
         try:
-            try:
-                return question(self._jax(asked if is_among else _only(names, derived)))
-            except (OutsideDomain, ZeroDivisionError, Undecided):
-                if derived:
-                    raise
-                return question(self._jax(Asked(frozenset(names))))
+            if is_among and asked not in self._without_value:
+                try:
+                    return question(self._jax(asked))
+                except (OutsideDomain, ZeroDivisionError, Undecided):  # of something else, maybe
+                    self._without_value.add(asked)
+            return question(self._jax(_only(names, derived)))
         except (UnknownOperation, Untraceable) as error:
             text = f"{error}; the verdicts rest on the other two witnesses"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
@@ -344,6 +344,11 @@ class GraphPoint(GraphValues):
     @functools.cached_property
     def _programs(self) -> dict[Asked, "GraphAutodiff"]:
         return {}
+
+    @functools.cached_property
+    def _without_value(self) -> set[Asked]:
+        """What has no value together, though some of it may have one."""
+        return set()
 
     # Derivatives
 

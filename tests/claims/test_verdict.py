@@ -14,7 +14,7 @@ from gradsheet.claims.counting import operations
 from gradsheet.numbers.budget import MAX_OPERATIONS
 from tests import witnesses
 from tests.networks import Problem, examples, printable_problems, rational_problems
-from tests.sheets import HOMEWORKS, NET, NUMBERS, SYMBOLS, judged
+from tests.sheets import HOMEWORKS, NET, NUMBERS, SYMBOLS, judged, judgements, verdicts
 
 
 def test_the_numbers_of_17_april_2024():
@@ -469,3 +469,14 @@ def test_a_formula_as_large_as_may_be_is_judged_alone_and_after_another(frames):
         claim = f"[[claim]]\nquantity = 'L'\nworking = ['{line}']\n"
         assert deeper(frames, NUMBERS + notation + claim) == "wrong"
         assert deeper(frames, NUMBERS + notation + "q = 'W1[1,1]'\n" + claim) == "wrong"
+
+
+def test_what_has_no_value_elsewhere_decides_nothing() -> None:
+    head = "network = '''\nD = x*y\nG = 1/(6 - D)\nH = log(1 - D)\n'''\n"
+    claims = [("dD/dx", "3"), ("dG/dx", "3"), ("dH/dx", "1"), ("dD/dy", "1"), ("dD/dx", "", "'x'")]
+    found = judgements(head + "given = { x = 2, y = 3 }\n", *claims)
+    assert [j.verdict for j in found] == ["right", "wrong", "wrong", "wrong", "wrong"]
+    assert found[1].message == "dG/dx: G has no value here: a division by 0"
+    letters = head + "given = { x = { shape = [] }, y = { shape = [] } }\n"
+    claims = [("dD/dx", "", "'y'"), ("dD/dy", "", "'y'"), ("dH/dx", "", "'-y/(1 - D)'")]
+    assert verdicts(letters, *claims) == ["right", "wrong", "right"]
