@@ -480,3 +480,13 @@ def test_what_has_no_value_elsewhere_decides_nothing() -> None:
     letters = head + "given = { x = { shape = [] }, y = { shape = [] } }\n"
     claims = [("dD/dx", "", "'y'"), ("dD/dy", "", "'y'"), ("dH/dx", "", "'-y/(1 - D)'")]
     assert verdicts(letters, *claims) == ["right", "wrong", "right"]
+
+
+def test_what_stands_above_is_derived_by_though_it_is_evaluated_later() -> None:
+    """A recurrence waits until all else is known."""
+    network = "h[0] = x\nh[t] = h[t-1] + v[t]\nL = x**2\nb[i] = v[i]**2"
+    head = f"network = '''\n{network}\n'''\ngiven = {{ x = 0.5, v = [1, 2] }}\n"
+    claims = [("dL/dh", "[0, 0]"), ("dL/dh", "[0, 1]"), ("dL/dh[0]", "0"), ("dL/db", "[0, 0]")]
+    found = judgements(head, *claims, ("dh/dL", "[0, 0]"))
+    assert [j.verdict for j in found] == ["right", "wrong", "right", "unread", "unread"]
+    assert "L comes after h in the forward pass" in found[-1].message
