@@ -66,6 +66,7 @@ from gradsheet.numbers.reasons import (
     Imprecise,
     Missing,
     NotRead,
+    OtherEntry,
     OutOfWork,
     Undecided,
 )
@@ -125,6 +126,8 @@ class _Judge:
             )
         except NotRead:
             raise
+        except OtherEntry as error:
+            raise Undecided(str(error)) from error
         except (EvaluationError, Missing) as error:
             place = "" if str(error).startswith(claim.quantity) else f"{claim.quantity}: "
             return _untold(claim, "wrong", f"{place}{error}")

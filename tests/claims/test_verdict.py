@@ -490,3 +490,17 @@ def test_what_stands_above_is_derived_by_though_it_is_evaluated_later() -> None:
     found = judgements(head, *claims, ("dh/dL", "[0, 0]"))
     assert [j.verdict for j in found] == ["right", "wrong", "right", "unread", "unread"]
     assert "L comes after h in the forward pass" in found[-1].message
+
+
+def test_an_entry_beside_one_that_has_no_value_is_not_called_wrong() -> None:
+    network = "w[0] = 2\nw[t] = log(w[t-1] - x[t])\nv[i] = 1/(x[i] - 1)"
+    head = f"network = '''\n{network}\n'''\ngiven = {{ x = [1, 2] }}\n"
+    claims = [
+        ("w[1]", "0"),
+        ("dw[1]/dx[1]", "-1"),
+        ("w[0]", "2"),
+        ("v[2]", "1"),
+        ("1", "", "'v[2]'"),
+    ]
+    assert verdicts(head, *claims) == ["cannot_tell"] * 5
+    assert verdicts(head, ("w", "[0, 1]"), ("v", "[1, 1]")) == ["wrong"] * 2
