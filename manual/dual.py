@@ -199,7 +199,10 @@ def slope_of(number: Number, level: int = 1) -> Number:
 
 
 def _apply(function: str, number: Number) -> Number:
-    """A function of a number, by its own method; floats have none."""
+    """A function of a number, by its own method; floats have none. Those of
+    NumPy are no number outside its domain, as arrays of them are."""
+    if isinstance(number, np.float64) and function != "erfc":
+        return getattr(np, function)(number)
     if isinstance(number, float):
         return getattr(math, function)(number)
     return getattr(number, function)()

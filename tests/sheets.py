@@ -60,7 +60,7 @@ def judged(head: str, quantity: str, *working: str, value: str = ""):
     """The judgement on one claim added to a sheet."""
     lines = ", ".join(json.dumps(line, ensure_ascii=False) for line in working)
     claim = (
-        f"[[claim]]\nquantity = '{quantity}'\n"
+        f"[[claim]]\nquantity = {json.dumps(quantity, ensure_ascii=False)}\n"
         + f"value = {value}\n" * bool(value)
         + f"working = [{lines}]\n" * bool(working)
     )
@@ -144,7 +144,7 @@ def judgements(head: str, *claims: tuple[str, str] | tuple[str, str, str]):
     """The judgements on claims added to a sheet, each (quantity, value) or
     (quantity, value, lines of working)."""
     text = "".join(
-        f"[[claim]]\nquantity = '{claim[0]}'\n"
+        f"[[claim]]\nquantity = {json.dumps(claim[0], ensure_ascii=False)}\n"
         + (f"value = {claim[1]}\n" if claim[1] else "")
         + (f"working = [{claim[2]}]\n" if len(claim) > 2 else "")
         for claim in claims

@@ -12,6 +12,8 @@ from gradsheet.numbers.reasons import (
     EvaluationError,
     Missing,
     NotRead,
+    OtherEntry,
+    Undecided,
 )
 from gradsheet.numbers.slips import forms
 from gradsheet.truth.point import Point
@@ -139,6 +141,8 @@ class Comparison:
             sides, said = point.found((self.quantity, line), find, _size)
             value = printed_value(line)
             mismatch = self._first(sides, None if value is None else printed_entries(value))
+        except OtherEntry as error:
+            raise Undecided(str(error)) from error
         except (EvaluationError, Missing) as error:
             unread = isinstance(error, NotRead)
             mismatch = Mismatch(point, {}, reason=str(error), is_unread=unread)

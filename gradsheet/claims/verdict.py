@@ -66,6 +66,7 @@ from gradsheet.numbers.reasons import (
     Imprecise,
     Missing,
     NotRead,
+    OtherEntry,
     OutOfWork,
     Undecided,
 )
@@ -113,7 +114,8 @@ class _Judge:
         except NotRead as error:
             return _untold(claim, "unread", f"the quantity is not read: {error}")
         except (Undecided, OutOfWork, ArithmeticError) as error:
-            return _untold(claim, "cannot_tell", str(error) or "a division by 0")
+            by_zero = isinstance(error, ZeroDivisionError)
+            return _untold(claim, "cannot_tell", "a division by 0" if by_zero else str(error))
 
     def _judgement(self, claim: Claim, claimed: Text) -> Judgement:
         """The verdict, from that on the number and those on every line of the working."""
@@ -124,6 +126,8 @@ class _Judge:
             )
         except NotRead:
             raise
+        except OtherEntry as error:
+            raise Undecided(str(error)) from error
         except (EvaluationError, Missing) as error:
             place = "" if str(error).startswith(claim.quantity) else f"{claim.quantity}: "
             return _untold(claim, "wrong", f"{place}{error}")

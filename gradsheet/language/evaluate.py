@@ -28,6 +28,7 @@ from gradsheet.numbers.reasons import (
     DivisionByZero,
     EvaluationError,
     NotRead,
+    OtherEntry,
     OutsideDomain,
     Undecided,
 )
@@ -344,7 +345,11 @@ class Evaluator:
 
     def _node(self, node: f.Quantity, binding: Binding) -> Array:
         name, indices = self.named(node, binding, ("L", f"L{NEW}"))
-        return self._index(self.point.node(name), indices, binding, node.name)
+        try:
+            array = self.point.node(name)
+        except EvaluationError as error:
+            raise _of_entry(node, error) from error.__cause__
+        return self._index(array, indices, binding, node.name)
 
     def named(
         self, node: f.Quantity, binding: Binding, shared: tuple[str, ...]
@@ -367,13 +372,20 @@ class Evaluator:
         return self._known(node, binding, self._derived)
 
     def _derived(self, node: f.Derivative, binding: Binding) -> Array:
-        asked: list[Any] = []
-        for end, shared in ((node.of, ("L",)), (node.by, ())):
-            name, indices = self.named(end, binding, shared)
-            shares = self.point.network.shares if name == "shares" else None
-            shape = self._shape(name) if shares is None else (shares,)
-            asked += [name, self.positions(shape, indices, binding, end.name)]
-        return self.point.derivative(*asked)
+        of, by = self.place_of(node.of, binding, ("L",)), self.place_of(node.by, binding)
+        try:
+            return self.point.derivative(*of, *by)
+        except EvaluationError as error:
+            raise _of_entry(node.of, error) from error.__cause__
+
+    def place_of(
+        self, node: f.Quantity, binding: Binding, shared: tuple[str, ...] = ()
+    ) -> tuple[str, tuple[int, ...]]:
+        """The node that an end of a derivative is of, and its indices there, from 0."""
+        name, indices = self.named(node, binding, shared)
+        shares = self.point.network.shares if name == "shares" else None
+        shape = self._shape(name) if shares is None else (shares,)
+        return name, self.positions(shape, indices, binding, node.name)
 
     def _derivative_of(self, node: f.DerivativeOf, binding: Binding) -> Array:
         if any(isinstance(p, f.Quantity) and p.name in self.local for p in f.walk(node)):
@@ -994,6 +1006,13 @@ class Evaluator:
                     if not 1 <= number <= size and not base:
                         return False
         return True
+
+
+def _of_entry(node: f.Quantity, error: EvaluationError) -> EvaluationError:
+    """Why an entry has no value where its array has none: another one may be at fault."""
+    if not node.indices or isinstance(error, NotRead):
+        return error
+    return OtherEntry(f"{error}, at {node.name}{show_index(node.indices)} or beside it")
 
 
 def _loose_letters(quantity: f.Node) -> set[str]:

@@ -340,9 +340,13 @@ def rebuilt(node: Node, below: Iterable[Node]) -> Node:
 
 def replaced(node: Node, others: Mapping[Node, Node]) -> Node:
     """The formula with others in the place of some of its parts; what stands in
-    their place is left as it is."""
+    their place is left as it is. What something is derived by stays a name."""
     if node in others:
         return others[node]
+    if isinstance(node, Derivative | DerivativeOf):
+        of, by = [replaced(part, others) for part in node.below]
+        by = by if isinstance(by, Quantity) else node.by
+        return Derivative(of, by) if isinstance(of, Quantity) else DerivativeOf(of, by)
     return rebuilt(node, [replaced(part, others) for part in node.below])
 
 

@@ -171,9 +171,18 @@ class Program:
             if self.steps[self.places[name].slot].operation == "constant":
                 return f"d{of}/d{by}: {name} is a size, and no quantity to derive"
         slots = {s for slot in self.places[of].all for s in self.before(slot)}
-        if slots.isdisjoint(self.places[by].all) and self.places[by].slot > self.places[of].slot:
+        if slots.isdisjoint(self.places[by].all) and self._number_of(by) > self._number_of(of):
             return f"d{of}/d{by}: {by} comes after {of} in the forward pass"
         return None
+
+    def _number_of(self, name: str) -> int:
+        """Which of the definitions a name has, as the sheet has them; 0 of what is given."""
+        return self._numbers.get(name.partition("[")[0], 0)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        numbered = [*enumerate(self.graph.definitions, 1)]
+        return {definition.name: number for number, definition in reversed(numbered)}
 
     def entry(self, name: str, index: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
         """The slot that has an entry of a name, indices from 0, and the rest of the index."""

@@ -79,8 +79,11 @@ class FormalField:
         self.one = Formal(self, 1, plain=False)  # times what is not known to be positive
 
     def __call__(self, value: Number) -> Number:
-        """An int or a Fraction as a Formal; what is formal stays what it is."""
-        formal = isinstance(value, Formal | Branched | Dual)
+        """An int or a Fraction as a Formal, also in a dual number; what is formal
+        stays what it is."""
+        if isinstance(value, Dual):
+            return type(value)(self(value.value), value.slope, value.level)
+        formal = isinstance(value, Formal | Branched)
         return value if formal else self.fraction(Fraction(value))
 
     def fraction(self, value: Fraction) -> "Formal":

@@ -8,6 +8,7 @@ that nobody pays for.
     OutsideDomain       the logarithm of a number that is not positive
     EvaluationError     a formula has no value here
       DivisionByZero      at this point, though it may have one at others
+      OtherEntry          or an entry beside the one that is meant has none
       NotRead             its notation has no meaning here, or more than one
     Missing             the network has no such quantity
     OutOfWork           the operations or the time of a sheet are spent
@@ -47,6 +48,11 @@ class EvaluationError(ValueError):
 
 class DivisionByZero(EvaluationError):
     """A formula that has no value at this point, though it may have one at others."""
+
+
+class OtherEntry(EvaluationError):
+    """An array of which some entry has no value here, maybe not the one that is
+    meant: nothing is known to be false."""
 
 
 class NotRead(EvaluationError):

@@ -27,6 +27,7 @@ from gradsheet.numbers.reasons import EvaluationError, Undecided
 from manual.activations import Array
 
 Index = tuple[int, ...]
+Step = tuple[str, int]  # of a recurrence: its name and the step's number
 
 
 def _at_step(axis: int, number: int) -> Any:
@@ -40,7 +41,8 @@ class FormulaWalk:
     `given` are the arrays that it starts from. What the nudge does not reach is
     that of the walk `base`. `slope` is 1 for a nudge to the right, -1 to the
     left, and `level` the number of the infinitesimal; nudges within formulas
-    go to the `side`.
+    go to the `side`. A walk within a step of a recurrence ends before that: at
+    `end`, a name and the number of the step.
     """
 
     floats = False
@@ -60,7 +62,8 @@ class FormulaWalk:
         side: int = 1,
     ):
         self.side = side
-        self.last: tuple[str, int] | None = None  # with which a recurrence ends
+        self.at: Step | None = None  # the step that is being evaluated
+        self.end: Step | None = None if base is None else base.at or base.end
         self.graph, self.network, self.given = program.graph, program, given
         self.real, self.budget, self.base = arithmetic, budget, base
         self.nudge, self.slope = nudge, slope
@@ -200,19 +203,26 @@ class FormulaWalk:
             array = self._entire(definition, {})
             self._values[definition.name] = self._moved_before(definition.name, array)
             return
-        axis = block.axis
         for definition in block.definitions:
             shape = self.network.shapes[definition.name]
             self._values[definition.name] = np.empty(shape, object)
+        try:
+            self._unroll(block, block.axis)
+        except BaseException:  # some steps have no value: whoever asks again hears it again
+            for definition in block.definitions:
+                del self._values[definition.name]
+            raise
+
+    def _unroll(self, block: Block, axis: int) -> None:
         for base in block.bases:
             self._based(base, axis)
         based = {(base.name, base.axes[axis]) for base in block.bases}
         for number in range(1, block.steps[-1] + 1):
             for definition in block.definitions:
+                if (definition.name, number) == self.end:
+                    return
                 if (definition.name, number) not in based:
                     self._step(definition, axis, number)
-                if (definition.name, number) == self.last:
-                    return
 
     def _based(self, base: Definition, axis: int) -> None:
         """Evaluate a base of a recurrence: what comes before its first step, or,
@@ -242,7 +252,11 @@ class FormulaWalk:
         if self.base is not None and (slot == self._nudged_slot or not self._reaches(slot)):
             array = self._before(definition.name, axis, number)
         else:
-            array = self._entire(definition, {str(definition.axes[axis]): number})
+            before, self.at = self.at, (definition.name, number)
+            try:
+                array = self._entire(definition, {str(definition.axes[axis]): number})
+            finally:
+                self.at = before
             array = self._moved_before(definition.name, array, number, axis)
         self._put(definition.name, axis, number, array)
 
@@ -275,36 +289,27 @@ class FormulaWalk:
 
     def derivative(self, of: str, of_index: Index, by: str, by_index: Index) -> Array:
         """The derivative of a name by another, by a nudge within this one."""
-        place, last = self.network.places[self.network.canonical(of)], None
-        if place.entries is not None and len(of_index) > place.axis:
-            last = of, of_index[place.axis] + 1  # no further: what comes may be made of this
-        return self._by_entries(by, by_index, lambda walk: as_array(walk.node(of)[of_index]), last)
+        return self._by_entries(by, by_index, lambda walk: as_array(walk.node(of)[of_index]))
 
     def differential(self, node: f.DerivativeOf, binding: Binding) -> Array:
         """The derivative of a formula."""
-        index = Evaluator(self).positions(
-            self.network.shapes[self.network.canonical(node.by.name)],
-            node.by.indices,
-            binding,
-            node.by.name,
-        )
+        by, index = Evaluator(self).place_of(node.by, binding)
 
         def value(walk: FormulaWalk) -> Array:
             return Evaluator(walk, strict=True).value(node.term, binding)
 
-        return self._by_entries(node.by.name, index, value)
+        return self._by_entries(by, index, value)
 
     def _by_entries(
         self,
         by: str,
         by_index: Index,
         value: Callable[["FormulaWalk"], Array],
-        last: tuple[str, int] | None = None,
     ) -> Array:
         shape = self.network.shapes[self.network.canonical(by)][len(by_index) :]
         columns = []
         for rest in np.ndindex(shape):
-            walk = self._walk(by, by_index + rest, self.side, last)
+            walk = self._walk(by, by_index + rest, self.side)
             column = np.frompyfunc(walk.slope_of, 1, 1)(value(walk))
             columns.append(as_array(column * self.side))
         if not shape:
@@ -323,8 +328,8 @@ class FormulaWalk:
 
         def slope(number: Any) -> Any:
             evaluator = Evaluator(self, strict=True)
-            evaluator.local = {own.argument: as_array(Dual(number, Fraction(1), level))}
-            return slope_of(evaluator.value(own.formula, {}).item(), level)
+            evaluator.local = {own.argument: as_array(Dual(number, Fraction(self.side), level))}
+            return slope_of(evaluator.value(own.formula, {}).item(), level) * self.side
 
         return as_array(np.frompyfunc(slope, 1, 1)(argument))
 
@@ -344,11 +349,8 @@ class FormulaWalk:
     def _walks(self) -> dict[Any, "FormulaWalk"]:
         return {}
 
-    def _walk(
-        self, by: str, by_index: Index, side: int, last: tuple[str, int] | None = None
-    ) -> "FormulaWalk":
-        key = by, by_index, side, last
+    def _walk(self, by: str, by_index: Index, side: int) -> "FormulaWalk":
+        key = by, by_index, side, self.at
         if key not in self._walks:
             self._walks[key] = self.nudged(by, by_index, side)
-            self._walks[key].last = last
         return self._walks[key]

@@ -226,7 +226,7 @@ class GraphPoint(GraphValues):
         spend the budget, and have marks of the sheet."""
         point = copy.copy(self)
         point.budget, point._found, point.leaves = budget, LRUCache(MAX_FOUND), {}
-        for name in ("walk", "_programs"):
+        for name in ("walk", "left_walk", "_programs", "_without_value"):
             point.__dict__.pop(name, None)
         return point
 
@@ -253,6 +253,11 @@ class GraphPoint(GraphValues):
         """The formulas, evaluated."""
         return self._walk_to(1)
 
+    @functools.cached_property
+    def left_walk(self) -> FormulaWalk:
+        """The formulas, whose derivatives are those from the left."""
+        return self._walk_to(-1)
+
     def _walk_to(self, side: int) -> FormulaWalk:
         return FormulaWalk(self.program, self.given, self.arithmetic, self.budget, side=side)
 
@@ -267,7 +272,7 @@ class GraphPoint(GraphValues):
         mine = self._defined(name, lambda: super(GraphPoint, self).node(name))
         if self.witnesses is not None:
             if self._derives(name) and self.at_kink(name):
-                left = self._walk_to(-1).node(name)
+                left = self.left_walk.node(name)
                 if _differ(mine, left) or _differ(mine, self.walk.node(name)):
                     raise AtKink(f"a kink is in the way of a derivative that {name} is made of")
                 return mine
@@ -311,12 +316,12 @@ class GraphPoint(GraphValues):
         asked = self.witnesses
         is_among = asked.names.issuperset(names) and {*derived} <= asked.of | asked.by
         try:
-            try:
-                return question(self._jax(asked if is_among else _only(names, derived)))
-            except (OutsideDomain, ZeroDivisionError, Undecided):
-                if derived:
-                    raise
-                return question(self._jax(Asked(frozenset(names))))
+            if is_among and asked not in self._without_value:
+                try:
+                    return question(self._jax(asked))
+                except (OutsideDomain, ZeroDivisionError, Undecided):  # of something else, maybe
+                    self._without_value.add(asked)
+            return question(self._jax(_only(names, derived)))
         except (UnknownOperation, Untraceable) as error:
             text = f"{error}; the verdicts rest on the other two witnesses"
             warnings.warn(text, RuntimeWarning, stacklevel=2)
@@ -339,6 +344,11 @@ class GraphPoint(GraphValues):
     @functools.cached_property
     def _programs(self) -> dict[Asked, "GraphAutodiff"]:
         return {}
+
+    @functools.cached_property
+    def _without_value(self) -> set[Asked]:
+        """What has no value together, though some of it may have one."""
+        return set()
 
     # Derivatives
 
@@ -408,18 +418,20 @@ class GraphPoint(GraphValues):
         return self._of_network(("at kink", of, by), find, lambda _: 1)
 
     def own_slope(self, name: str, argument: Array) -> Array:
-        """The derivative of such a function, entry by entry."""
-        return self.walk.own_slope(name, argument)
+        """The derivative of such a function, entry by entry; raises AtKink where it has none."""
+        right, left = (walk.own_slope(name, argument) for walk in (self.walk, self.left_walk))
+        if _differ(right, left):
+            raise AtKink(
+                f"a kink is in the way: {name}' is another one on the left and on the right"
+            )
+        return right
 
     def differential(self, node: f.DerivativeOf, binding: Binding) -> Array:
         """The derivative of a formula, as that of one more definition."""
         letters = tuple(sorted(node.term.letters))
         extended, name = self.found(("extended", node.term), lambda: self._extended(node.term))
         index = tuple(binding[letter] - 1 for letter in letters)
-        by = Evaluator(self).positions(
-            self.program.shapes[node.by.name], node.by.indices, binding, node.by.name
-        )
-        return extended.derivative(name, index, node.by.name, by)
+        return extended.derivative(name, index, *Evaluator(self).place_of(node.by, binding))
 
     def _extended(self, term: f.Node) -> tuple["GraphPoint", str]:
         """The point of the graph with one more definition."""

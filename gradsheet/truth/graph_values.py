@@ -370,7 +370,11 @@ class GraphCarried(GraphValues):
         )
         program = lowered(small)
         self.budget.spend(program.work)
-        sweep = Sweep(program, given, self.sweep.typed, floats=self.floats)
+        # Where the network has fractions alone, the function may have an exponential.
+        typed = self.sweep.typed if self.floats or program.is_rational else self.arithmetic
+        kind = float if self.floats else object
+        given = {n: as_array(np.frompyfunc(typed, 1, 1)(a)).astype(kind) for n, a in given.items()}
+        sweep = Sweep(program, given, typed, floats=self.floats)
         return as_array(sweep.value(program.places[SLOPE].slot)[0])
 
     def scale(self) -> tuple[Array, Array]:

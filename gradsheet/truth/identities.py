@@ -211,10 +211,7 @@ class FormalPoint(GraphValues):
         name = f"d({formula_text(node.term)})"
         point = self.found(("extended", node.term), lambda: self._extended(name, node.term))
         index = tuple(binding[letter] - 1 for letter in letters)
-        by = FormalEvaluator(self).positions(
-            self.program.shapes[node.by.name], node.by.indices, binding, node.by.name
-        )
-        return point.derivative(name, index, node.by.name, by)
+        return point.derivative(name, index, *FormalEvaluator(self).place_of(node.by, binding))
 
     def _extended(self, name: str, term: f.Node) -> "FormalPoint":
         """The point of the graph with one more definition."""

@@ -256,7 +256,7 @@ class Sweep:
                 self._second(of, self._ones(self.values[of]), {by: comes}, cotangents)
             case operation:
                 arrays = [self.values[other] for other in step.inputs]
-                value = self.values[self.shown.get(slot, slot)]
+                value = self.value(self.shown.get(slot, slot))
                 if slot in self.shown and operation == "function":
                     name = step.arguments["name"]
                     if name in ACTIVATIONS and (from_h := ACTIVATIONS[name].from_h):
@@ -327,7 +327,12 @@ class Sweep:
             values=ChainMap({}, self.values),
             edits=self.edits,
         )
-        dual = np.frompyfunc(lambda v, slope: v + Dual(0, slope, level), 2, 1)
+
+        def moved_along(v: Any, slope: Any) -> Dual:
+            v = np.float64(v) if isinstance(v, float) else v  # which divides by 0, too
+            return Dual.of(v, level) + Dual(0, slope, level)
+
+        dual = np.frompyfunc(moved_along, 2, 1)
         moved = set[int]()
         for slot in through:
             value = self.values[slot]

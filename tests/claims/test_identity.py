@@ -111,6 +111,13 @@ K = { shape = ["M", 2] }
 V = { shape = ["M", 3] }
 G = { shape = [2, 3] }
 '''
+DESCENT = '''
+network = """
+w[0] = v
+w[t] = w[t-1] - a*d((w[t-1] - x[t])**2)/dw[t-1]
+"""
+given = { v = { shape = [] }, a = { shape = [] }, x = { shape = [3] } }
+'''
 NUMBER = '''
 network = """
 L = f(x)*y
@@ -122,6 +129,14 @@ x = { shape = [] }
 y = { shape = [] }
 a = { shape = [], positive = true }
 b = { shape = [], positive = true }
+'''
+OWN = '''
+network = """
+s(u) = 1/(1 + exp(-u))
+r(u) = (1 + u)**(1/2)
+y = s(w*x)
+"""
+given = { w = { shape = [] }, x = { shape = [] } }
 '''
 KINKS = '''
 network = """
@@ -188,6 +203,9 @@ RIGHT = {
         "dL/dw",
         "(h[3] - y)*(1 - h[3]**2)*(x[3] + u*(1 - h[2]**2)*(x[2] + u*(1 - h[1]**2)*x[1]))",
     ),
+    "descent": (DESCENT, "w[t]", "w[t-1] - 2*a*(w[t-1] - x[t])"),
+    "descent, from the base": (DESCENT, "dw[3]/dw[0]", "(1 - 2*a)**3"),
+    "descent, in the claim": (DESCENT, "d((w[t-1] - x[t])**2)/dw[t-1]", "2*(w[t-1] - x[t])"),
     "relu": (
         RELU,
         "dL/dW1[i,j]",
@@ -215,6 +233,9 @@ RIGHT = {
     "attention, K": (ATTENTION, "dL/dK", "dL/dS.T @ Q/sqrt(2)"),
     "own function": (NUMBER, "dL/dx", "f'(x)*y"),
     "own function, put in": (NUMBER, "dL/dx", "2*x*y"),
+    "own function, at a number": (OWN, "s'(0)", "1/4"),
+    "own function, Taylor": (OWN, "r(0) + r'(0)*x", "1 + x/2"),
+    "own function, its slope in a factor": (OWN, "dy/dx", "s'(w*x)*w*r'(3)*4"),
     "maximum": (KINKS, "dm/dx + dm/dy", "a"),
     "maximum, first": (KINKS, "dm/dx", "a*step(x - y)"),
     "maximum, second": (KINKS, "dm/dy", "where(y >= x, a, 0)"),
@@ -260,6 +281,8 @@ WRONG = {
     "ridge, factor": (RIDGE, "dL/dw", "X.T @ (X @ w - y) + 2*lam*w"),
     "ridge, mean": (RIDGE, "dL/dw", "X.T @ (X @ w - y)/N + lam*w"),
     "recurrent, one step": (RECURRENT, "dL/dw", "(h[3] - y)*(1 - h[3]**2)*x[3]"),
+    "descent, factor": (DESCENT, "w[t]", "w[t-1] - a*(w[t-1] - x[t])"),
+    "own function, at a number": (OWN, "s'(0)", "1/2"),
     "relu, mask": (RELU, "dL/dW1", "outer((W2.T @ ((yhat - y)*W3*drelu(z2))), x)"),
     "relu, other mask": (RELU, "dL/dW1", "outer((W2.T @ ((yhat - y)*W3))*drelu(z1), x)"),
     "relu, identity": (RELU, "h1", "z1"),

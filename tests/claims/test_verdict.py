@@ -14,7 +14,7 @@ from gradsheet.claims.counting import operations
 from gradsheet.numbers.budget import MAX_OPERATIONS
 from tests import witnesses
 from tests.networks import Problem, examples, printable_problems, rational_problems
-from tests.sheets import HOMEWORKS, NET, NUMBERS, SYMBOLS, judged
+from tests.sheets import HOMEWORKS, NET, NUMBERS, SYMBOLS, judged, judgements, verdicts
 
 
 def test_the_numbers_of_17_april_2024():
@@ -469,3 +469,38 @@ def test_a_formula_as_large_as_may_be_is_judged_alone_and_after_another(frames):
         claim = f"[[claim]]\nquantity = 'L'\nworking = ['{line}']\n"
         assert deeper(frames, NUMBERS + notation + claim) == "wrong"
         assert deeper(frames, NUMBERS + notation + "q = 'W1[1,1]'\n" + claim) == "wrong"
+
+
+def test_what_has_no_value_elsewhere_decides_nothing() -> None:
+    head = "network = '''\nD = x*y\nG = 1/(6 - D)\nH = log(1 - D)\n'''\n"
+    claims = [("dD/dx", "3"), ("dG/dx", "3"), ("dH/dx", "1"), ("dD/dy", "1"), ("dD/dx", "", "'x'")]
+    found = judgements(head + "given = { x = 2, y = 3 }\n", *claims)
+    assert [j.verdict for j in found] == ["right", "wrong", "wrong", "wrong", "wrong"]
+    assert found[1].message == "dG/dx: G has no value here: a division by 0"
+    letters = head + "given = { x = { shape = [] }, y = { shape = [] } }\n"
+    claims = [("dD/dx", "", "'y'"), ("dD/dy", "", "'y'"), ("dH/dx", "", "'-y/(1 - D)'")]
+    assert verdicts(letters, *claims) == ["right", "wrong", "right"]
+
+
+def test_what_stands_above_is_derived_by_though_it_is_evaluated_later() -> None:
+    """A recurrence waits until all else is known."""
+    network = "h[0] = x\nh[t] = h[t-1] + v[t]\nL = x**2\nb[i] = v[i]**2"
+    head = f"network = '''\n{network}\n'''\ngiven = {{ x = 0.5, v = [1, 2] }}\n"
+    claims = [("dL/dh", "[0, 0]"), ("dL/dh", "[0, 1]"), ("dL/dh[0]", "0"), ("dL/db", "[0, 0]")]
+    found = judgements(head, *claims, ("dh/dL", "[0, 0]"))
+    assert [j.verdict for j in found] == ["right", "wrong", "right", "unread", "unread"]
+    assert "L comes after h in the forward pass" in found[-1].message
+
+
+def test_an_entry_beside_one_that_has_no_value_is_not_called_wrong() -> None:
+    network = "w[0] = 2\nw[t] = log(w[t-1] - x[t])\nv[i] = 1/(x[i] - 1)"
+    head = f"network = '''\n{network}\n'''\ngiven = {{ x = [1, 2] }}\n"
+    claims = [
+        ("w[1]", "0"),
+        ("dw[1]/dx[1]", "-1"),
+        ("w[0]", "2"),
+        ("v[2]", "1"),
+        ("1", "", "'v[2]'"),
+    ]
+    assert verdicts(head, *claims) == ["cannot_tell"] * 5
+    assert verdicts(head, ("w", "[0, 1]"), ("v", "[1, 1]")) == ["wrong"] * 2

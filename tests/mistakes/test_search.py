@@ -2,6 +2,8 @@
 what is mere coincidence.
 """
 
+import pytest
+
 import gradsheet
 from tests.sheets import GRADED, NUMBERS, ONE_OUTPUT, codes, judged, judgements
 
@@ -65,3 +67,28 @@ def test_a_learning_rate_that_was_rounded_explains_nothing_further() -> None:
     head = "learning_rate = 0.125\n" + ONE_OUTPUT
     found = judgements(head, ("learning_rate", "0.12"), ("L", "77"), ("W1_new[1,1]", "77"))
     assert [j.verdict for j in found] == ["right", "wrong", "wrong"]
+
+
+DESCENT = "w[0] = p\nw[t] = w[t-1] - a*d(exp(w[t-1] - x[t]) + log(1 + w[t-1]**2))/dw[t-1]"
+
+
+@pytest.mark.parametrize(
+    ("network", "given", "claims"),
+    [
+        # a function that no number of the network goes through
+        ("f(u) = log(1 + u**2)\nL = x", "x = 2", [("f'(2)", "0.4")]),
+        # a number that is left out, where something derives it
+        ("g = d(y)/du\nL = x*y", "x = 2, y = 3, u = [1, 2]", [("dL/dx", "2")]),
+        # weights that are exchanged, where something is derived by one
+        ("p = x**2\nL = p*(d(x*p**2)/dp) + (1 - p)*x", "x = 3", [("L", "7")]),
+        # one step under a name that is carried on, and without it
+        ("a = tanh(v)\nL = tanh(v)**2*v", "v = 0.5", [("a", "1"), ("dL/dv", "0.77")]),
+        # a logarithm in a step, which has no value after a mistake
+        (DESCENT, "a = 0.25, x = [1, 2, 4], p = 0.5", [("w", "[0, 0, 0]")]),
+    ],
+)
+def test_the_search_does_not_fail(network: str, given: str, claims: list[tuple[str, str]]) -> None:
+    """It would warn, and a warning is an error in these tests."""
+    head = f"network = '''\n{network}\n'''\ngiven = {{ {given} }}\n"
+    found = judgements(head, *claims)
+    assert found[-1].verdict == "wrong"

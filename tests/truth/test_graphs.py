@@ -16,12 +16,13 @@ import gradsheet
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.dual import Dual
 from gradsheet.numbers.real import Arithmetic
-from gradsheet.numbers.reasons import AtKink, Undecided
+from gradsheet.numbers.reasons import AtKink, EvaluationError, Undecided
 from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import jax_functions
 from gradsheet.truth.graph_point import Asked, GraphPoint
 from manual import ops
 from tests.networks import examples
+from tests.sheets import verdicts
 
 SIZE = 3  # of every axis
 NOT_SHRUNK = [Phase.generate]  # which would take minutes: they are small as they are
@@ -291,3 +292,43 @@ def test_a_wrong_dual_number_is_contradicted(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Dual, "__mul__", lambda a, b: Dual((m := right(a, b)).value, 0, m.level))
     with pytest.raises(Undecided, match="the witnesses disagree"):
         agree(FIXED)
+
+
+@pytest.mark.parametrize("loss", ["(w[t-1] - x[t])**2", "log(1 + exp(w[t-1]*x[t])) + tanh(w[t-1])"])
+def test_a_step_derives_a_formula_by_the_step_before(loss: str) -> None:
+    """By what its base is, too, and as if the formula had a name."""
+    named = f"l[t] = {loss}\nm[t] = m[t-1]/2 + dl[t]/dw[t-1]"
+    plain = f"m[t] = m[t-1]/2 + d({loss})/dw[t-1]"
+    found = []
+    for momentum in (named, plain):
+        network = f"w[0] = p\nm[0] = 0\n{momentum}\nw[t] = w[t-1] - a*m[t]\nL = w[3]**2"
+        head = f"network = '''\n{network}\n'''\ngiven = {{ a = 0.25, p = 0.5, x = [1, 2, 4] }}\n"
+        own = gradsheet.read(head + "[[claim]]\nquantity = 'L'").own
+        assert own is not None
+        by = ("a", "x", "w[0]")
+        asked = Asked(frozenset({"w", "m"}), frozenset({"L"}), frozenset(by))
+        point = GraphPoint(own.program, own.arrays, Arithmetic(40), Budget(), asked=asked)
+        arrays = [point.node("w"), point.node("m"), *(point.derivative("L", (), b, ()) for b in by)]
+        found.append([str(number) for array in arrays for number in array.astype(float).flat])
+    assert found[0] == found[1]
+
+
+def test_a_step_without_a_value_is_heard_of_again() -> None:
+    head = "network = '''\nw[0] = 2\nw[t] = log(w[t-1] - x[t])\n'''\ngiven = { x = [1, 1] }\n"
+    own = gradsheet.read(head + "[[claim]]\nquantity = 'w'").own
+    assert own is not None
+    walk = GraphPoint(own.program, own.arrays, Arithmetic(40), Budget()).walk
+    for _ in range(2):
+        with pytest.raises(EvaluationError, match="logarithm"):
+            walk.node("w")
+
+
+@pytest.mark.parametrize("number", ["0", "x"])
+@pytest.mark.parametrize("function", ["relu(u)", "max(u, 0)", "where(u > 0, u, 0)"])
+def test_a_function_of_ones_own_has_no_slope_at_its_kink(function: str, number: str) -> None:
+    """Nor has what a definition makes of it."""
+    head = f"network = '''\ns(u) = {function}\ny = s'({number})\n'''\ngiven = {{ x = 0 }}\n"
+    claims = [(f"s'({number})", "0"), (f"s'({number})", "1"), ("y", "0"), ("y", "1")]
+    assert verdicts(head, *claims) == ["cannot_tell"] * 4
+    claims = [(f"s'({number} + 1)", "1"), (f"s'({number} - 1)", "0")]
+    assert verdicts(head, *claims) == ["right"] * 2
