@@ -524,13 +524,30 @@ class Evaluator:
         return _filled(shape, values)
 
     def _where(self, node: f.Call, binding: Binding) -> Array:
-        """where(a > b, u, v), entry by entry; u and v both have to have values."""
+        """where(a > b, u, v), entry by entry; of numbers a and b the side that is not
+        taken need not have a value."""
         compare, *chosen = node.arguments
         assert isinstance(compare, f.Compare)
-        parts = (compare.left, compare.right, *chosen)
-        arrays = [self.value(part, binding) for part in parts]
-        shape, values = self._alike("where", arrays), []
+        sides = [self.value(part, binding) for part in (compare.left, compare.right)]
         holds = _COMPARISONS[compare.operator]
+        is_first = None if any(side.shape for side in sides) else holds(*(s.item() for s in sides))
+
+        def found(part: f.Node, *, is_taken: bool | None) -> Array | None:
+            try:
+                return self.value(part, binding)
+            except NotRead:
+                raise
+            except (EvaluationError, ArithmeticError) as error:
+                if is_taken is None:  # in some entries, or nowhere
+                    raise OtherEntry(f"{error}, on a side of `where`") from error
+                if is_taken:
+                    raise
+                return None
+
+        one = found(chosen[0], is_taken=is_first)
+        two = found(chosen[1], is_taken=None if is_first is None else not is_first)
+        arrays: list[Any] = [*sides, two if one is None else one, one if two is None else two]
+        shape, values = self._alike("where", arrays), []
         for a, b, u, v in zip(*(np.broadcast_to(x, shape).flat for x in arrays), strict=True):
             self.kinks.append(a - b)
             values.append(u if holds(a, b) else v)

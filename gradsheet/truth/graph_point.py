@@ -35,6 +35,7 @@ from gradsheet.numbers.reasons import (
     DivisionByZero,
     EvaluationError,
     Imprecise,
+    OtherEntry,
     OutOfWork,
     OutsideDomain,
     Undecided,
@@ -287,15 +288,18 @@ class GraphPoint(GraphValues):
         before = self.program.before(self.place(name).slot)
         return any(steps[slot].operation in ("jacobian", "slope") for slot in before)
 
-    @staticmethod
-    def _defined(what: str, value: Callable[[], Array]) -> Array:
-        """A value; raises EvaluationError where there is none, with the reason."""
+    def _defined(self, what: str, value: Callable[[], Array]) -> Array:
+        """A value; raises EvaluationError where there is none, with the reason:
+        that of a side that `where` does not take is nobody's fault."""
         try:
             return value()
-        except ZeroDivisionError:
-            raise DivisionByZero(f"{what} has no value here: a division by 0") from None
-        except OutsideDomain as error:
-            raise EvaluationError(f"{what} has no value here: {error}") from error
+        except (ZeroDivisionError, OutsideDomain) as error:
+            is_zero = isinstance(error, ZeroDivisionError)
+            reason = f"{what} has no value here: {'a division by 0' if is_zero else error}"
+            if any(step.operation == "where" for step in self.program.steps):
+                aside = "or a side that `where` does not take has none"
+                raise OtherEntry(f"{reason}, {aside}: both have to have one") from error
+            raise (DivisionByZero if is_zero else EvaluationError)(reason) from error
 
     @staticmethod
     def _hear(what: str, mine: Array, witness: str, theirs: Array) -> None:

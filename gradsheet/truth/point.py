@@ -172,8 +172,7 @@ class Point(GraphPoint):
             return None
         return (index[-1], *index)
 
-    @staticmethod
-    def _defined(what: str, value: Callable[[], Array]) -> Array:
+    def _defined(self, what: str, value: Callable[[], Array]) -> Array:
         """A value, which only a loss may not have, and its derivatives."""
         try:
             return value()

@@ -504,3 +504,18 @@ def test_an_entry_beside_one_that_has_no_value_is_not_called_wrong() -> None:
     ]
     assert verdicts(head, *claims) == ["cannot_tell"] * 5
     assert verdicts(head, ("w", "[0, 1]"), ("v", "[1, 1]")) == ["wrong"] * 2
+
+
+def test_the_side_that_where_does_not_take_makes_nothing_wrong():
+    network = "y = where(x > 0, log(x), 0)\nz = -x\nu = 2*v"
+    head = f'network = """\n{network}\n"""\ngiven = {{ x = -1, v = [-1, 2] }}\n'
+    claims = (
+        ("y", "value = 0", "cannot_tell"),
+        ("dy/dx", "value = 0", "cannot_tell"),
+        ("z", "working = ['where(x > 0, sqrt(x), 1)']", "right"),
+        ("z", "working = ['where(x < 0, sqrt(x), 1)']", "wrong"),
+        ("u", "working = ['where(v < 0, 2*v, 4 + log(v) - log(v))']", "cannot_tell"),
+    )
+    text = head + "".join(f"[[claim]]\nquantity = '{q}'\n{said}\n" for q, said, _ in claims)
+    found = gradsheet.judge(gradsheet.read(text)).judgements
+    assert [judgement.verdict for judgement in found] == [verdict for *_, verdict in claims]
