@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gradsheet.claims.history import FEW, History
-from gradsheet.claims.judgement import UNSEARCHED, Cause, Explanation, Judgement
+from gradsheet.claims.judgement import QUOTES, UNSEARCHED, Cause, Explanation, Judgement
 from gradsheet.claims.sheet import Claim
 from gradsheet.mistakes.candidate import HALF, RANKS, SURE, Candidate, Kind, are_sure, winners
 from gradsheet.mistakes.forms import difference, forms, repairs
@@ -229,10 +229,13 @@ class _Diagnosis:
                     yield Candidate(Kind.FORM, explanation, digits=digits)
 
     def _repairs(self, case: _Case) -> Iterator[Candidate]:
-        """The changes that make a formula true; not sure at one point alone."""
-        if case.judgement.verdict == "wrong" and case.judgement.claim.value is None:
+        """The changes that make a formula true which says something; not sure at
+        one point alone."""
+        judgement = case.judgement
+        quotes = any(line.message == QUOTES for line in judgement.working[-1:])
+        if judgement.verdict == "wrong" and judgement.claim.value is None and not quotes:
             digits = math.inf if self.search.probes is not None else 0.0
-            for explanation in repairs(self.search, case.judgement):
+            for explanation in repairs(self.search, judgement):
                 yield Candidate(Kind.REPAIR, explanation, digits=digits)
 
     def _behind(self, case: _Case) -> Iterator[Candidate]:

@@ -440,6 +440,13 @@ h[t] = f[t]*tanh(c[t])
 L = (h[2] - y)**2/2"""
 
 
+MATRICES = """
+R = [[5, 3, 0], [0, 1, 4]]
+U = [[1, 0], ["1/2", 1]]
+V = [[1, 1], [0, 2], [1, -1]]
+"""
+
+
 def test_a_claim_of_all_steps_that_reach_into_the_beginning():
     """dL/dc[t-1] is of c[0], which is given, at t = 1, and of the steps after it."""
     text = sheet_of(GATED, "x = [1, 0.5]\ny = 0.5\nwf = 0.7\nuf = 0.1\nwg = 0.45")
@@ -457,6 +464,20 @@ def test_a_claim_that_quotes_itself_has_no_mistake():
     (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
     assert judgement.verdict == "wrong"
     assert not judgement.explanations
+
+
+def test_a_true_line_that_quotes_itself_is_not_repaired():
+    text = sheet_of("s[0] = 0\ns[t] = a*s[t-1] + x[t]", "a = 2\nx = [1, 2, 3]")
+    text += '[[claim]]\nquantity = "s"\nworking = ["a*[0, s[1], s[2]] + x"]'
+    (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
+    assert (judgement.verdict, judgement.explanations) == ("wrong", None)
+
+
+def test_a_factor_behind_a_minus_is_turned():
+    text = sheet_of("e = R - U @ V.T\nL = sum(e**2)/2", MATRICES)
+    text += '[[claim]]\nquantity = "dL/dV"\nworking = ["-e @ U"]'
+    (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
+    assert [e.text for e in judgement.explanations] == ["e stands for e.T"]
 
 
 def test_right_claims_have_no_mistakes():
