@@ -8,9 +8,10 @@ always has such a witness. What neither proves nor fails anywhere is undecided.
 
 import contextlib
 import functools
+import itertools
 import math
 import random
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, TypeVar, cast
@@ -61,11 +62,14 @@ _BY_ZERO = f"{_BUT}: there is a division by 0 for some signs of what has a kink"
 LONGER = 10  # times the operations of one term are those of many
 MOST_ZEROS = 8  # points at which something is 0
 MOST_TURNED = 32  # points at which something alone is negative
+MOST_BESIDE, WORK_BESIDE = 32, 10_000  # points beside numbers at kinks, operations for them
+MOST_NUMBERS = 6  # of those numbers
+OTHERS = ("0", "0", "1", "1", "drawn", "beside")  # what else is free there
 MAX_NETWORKS, MAX_KEPT = 16, 2_000  # answers that are kept for further sheets
 # As how many of those a point counts, and how many numbers the witnesses tell there.
 PER_POINT, MAX_HEARD = 20, 2_000
 KINDS = 5  # of points, see below
-SIGNED = (0, 2, KINDS)  # some of those with numbers of both signs
+SIGNED = (0, 2, KINDS, KINDS + 2, 2 * KINDS)  # some of those with numbers of both signs
 LARGEST = 5  # among the numbers drawn
 SEED = 17
 DIGITS = 160
@@ -103,8 +107,9 @@ class Everywhere:
     _formal: dict[Callable[[], FormalField], list[FormalPoint]] = field(
         default_factory=dict, init=False
     )
-    paid: set[int] = field(default_factory=set, init=False)  # at how many points passes are
-    _passes: dict[int, float] = field(default_factory=dict, init=False)  # that were asked for
+    paid: set[Hashable] = field(default_factory=set, init=False)  # at how many points passes are
+    _passes: dict[Hashable, float] = field(default_factory=dict, init=False)  # that were asked for
+    _beside: dict[Hashable, list[GraphPoint]] = field(default_factory=dict, init=False)
 
     @functools.cached_property
     def _kept(self) -> LRUCache[Any]:
@@ -137,7 +142,7 @@ class Everywhere:
         self._kept.get(question, lambda: (answer, work, passes))
         return answer
 
-    def pay(self, times: int, work: float) -> None:
+    def pay(self, times: Hashable, work: float) -> None:
         """Pay for the passes at so many points, once for all claims."""
         self._passes[times] = work
         if times not in self.paid:
@@ -170,13 +175,16 @@ class Everywhere:
 
     def mixed(self) -> tuple[GraphPoint, list[GraphPoint]]:
         """A point of the first size where about half of what has a kink stands on
-        either side of it, and others with numbers of both signs."""
+        either side of it, and nothing at it if that can be, and others with numbers
+        of both signs."""
         points = [self.numbers(k * len(self.own.sized)) for k in SIGNED]
         self.budget.spend(len(points) * (FLOAT_PASS + len(self.own.program.steps)))
         with np.errstate(all="ignore"):
-            off = [GraphCarried(point, floats=True).imbalance() for point in points]
-        best = points.pop(off.index(min(off)))
-        return best, points
+            seen = [GraphCarried(point, floats=True) for point in points]
+            slots = range(len(self.own.program.steps))
+            off = [(passed.is_at_kink(slots), passed.imbalance()) for passed in seen]
+        best, *others = sorted(range(len(points)), key=off.__getitem__)
+        return points[best], [points[k] for k in others[: FEW - 1]]
 
     def numbers(self, k: int) -> GraphPoint:
         """A point with numbers, one of every size after the other; no witness is heard."""
@@ -208,6 +216,50 @@ class Everywhere:
         most units are live there, and those of one layer dead."""
         positive = len(self.own.sized)
         return self._altered(positive, [[name] for name in self._signed][:MOST_TURNED], -1)
+
+    def beside(self, sides: Sequence[f.Node]) -> list[GraphPoint]:
+        """Points on either side of the numbers at which some formulas, or the
+        network, may have kinks, between them and beyond."""
+        program, numbers = self.own.program, self._numbers_at_kinks(sides)
+        before = {slot for side in sides for slot in _slots_before(program, side)}
+        free = (name for name, spec in self.own.free.items() if spec.sums_to is None)
+        names = tuple(name for name in free if not before.isdisjoint(program.places[name].all))
+        question = numbers, names
+        if question not in self._beside:
+            self._beside[question] = [*self._points_beside(*question)]
+        points = self._beside[question]
+        self.pay(question, len(points) * self.first.pass_work.both)
+        return points
+
+    def _numbers_at_kinks(self, sides: Sequence[f.Node]) -> tuple[Fraction, ...]:
+        """Some such numbers; none where nothing has a kink."""
+        graph = self.own.program.graph
+        if not self.own.program.kinked and not any(map(_has_kink, sides)):
+            return ()
+        formulas = [*sides, *(definition.formula for definition in graph.definitions)]
+        formulas += (function.formula for function in graph.functions)
+        given = (abs(array.item()) for array in self.own.arrays.values() if array.size == 1)
+        return tuple(dict.fromkeys([*_compared(formulas), *given]))[:MOST_NUMBERS]
+
+    def _points_beside(
+        self, numbers: Sequence[Fraction], names: Sequence[str]
+    ) -> Iterator[GraphPoint]:
+        """One name after the other is beside one of some numbers, and the others are
+        simple for the most part: then what they are added to or multiplied by is, too."""
+        around, chance = _around(numbers), random.Random(SEED)
+        beside = {name: itertools.cycle(around) for name in names}
+        affordable = WORK_BESIDE / self.first.pass_work.both
+        for k in range(int(min(MOST_BESIDE, affordable, len(around) * len(names)))):
+            given = self._given(k * len(self.own.sized))
+            for n, name in enumerate(names):
+                spec, shape = self.own.free[name], given[name].shape
+                kind = "beside" if n == k % len(names) else chance.choice(OTHERS)
+                if kind == "beside":
+                    array = _drawn(spec, shape, beside[name].__next__)
+                    given[name] = as_array(abs(array)) if spec.positive else array
+                elif kind != "drawn" and not (kind == "0" and spec.positive):
+                    given[name] = _drawn(spec, shape, functools.partial(Fraction, kind))
+            yield self._point(self.own.program, given, heard=False)
 
     @property
     def _signed(self) -> list[str]:
@@ -243,6 +295,11 @@ class Everywhere:
 
         return point.found("heard", find, lambda _: 1)
 
+    def unheard(self, point: GraphPoint) -> GraphPoint:
+        """The same point, where no witness is heard, for this sheet."""
+        self.budget.spend(point.pass_work.both)
+        return self._point(point.program, point.stated, heard=False)
+
     def _point(
         self, program: Program, given: Mapping[str, Array], *, heard: bool = True
     ) -> GraphPoint:
@@ -274,6 +331,43 @@ class Everywhere:
                 array = (rows * (total / rows.sum(-1, keepdims=True))).reshape(shape)
             given[name] = array
         return given
+
+
+def _around(numbers: Collection[Fraction]) -> list[Fraction]:
+    """Numbers between some and beyond the largest, and then on either side of each."""
+    ordered = sorted({*numbers, *(-number for number in numbers), Fraction(0)})
+    gaps, top = [*itertools.pairwise(ordered)], ordered[-1]
+    if not top:
+        return []
+    beyond = [2 * top + Fraction(1, 8), 10 * top + 1]
+    around = [(low + high) / 2 for low, high in gaps] + beyond + [-number for number in beyond]
+    near = [low + (high - low) * part / 8 for low, high in gaps for part in (1, 7)]
+    chance = random.Random(SEED)
+    chance.shuffle(around)
+    chance.shuffle(near)
+    return [*around, *near, top * 9 / 8, -top * 9 / 8]
+
+
+def _compared(trees: Iterable[f.Node]) -> Iterator[Fraction]:
+    """The numbers that something is compared with in formulas, or that are
+    added to it: there their kinks are."""
+    for part in (part for tree in trees for part in f.walk(tree)):
+        is_sum = isinstance(part, f.Chain) and part.operators[0] in "+-"
+        if is_sum or isinstance(part, f.Compare | f.Call):
+            numbers = map(_number, part.below)
+            yield from (abs(number) for number in numbers if number is not None)
+
+
+def _number(node: f.Node) -> Fraction | None:
+    """The number that is written so, a fraction or one with a sign among them."""
+    match node:
+        case f.Number(number):
+            return Fraction(number.value)
+        case f.Negative(f.Number(number)):
+            return -Fraction(number.value)
+        case f.Chain("/", (f.Number(above), f.Number(below))) if below.value:
+            return Fraction(above.value) / Fraction(below.value)
+    return None
 
 
 def sizes_tried(own: Stated) -> str:
@@ -384,10 +478,11 @@ class IdentityComparison:
             return mismatch
         if search.where is not None and not search.tried:  # it has no value anywhere
             return Mismatch(self.first_point, {}, reason=str(search.where))
-        for kind in (FormalField, Sides):
-            if doubt:
-                self._spend(LONGER, self.points.formal(FACTORS))
-                doubt = self._unproved(claimed, printed, kind)
+        doubt = doubt and self._still_unproved(claimed, printed)
+        if doubt and (
+            mismatch := self._at(search, self.points.beside(self._sides[::-1]), generic=True)
+        ):
+            return mismatch
         if many and (doubt or asks_equality):
             # At a kink of its own the truth is one of two, and no claim is about both.
             is_slope = any(isinstance(part, f.Derivative) for part in f.walk(self.quantity))
@@ -406,11 +501,13 @@ class IdentityComparison:
             raise Undecided(where)
         return None
 
-    def _at(self, search: "_Search", points: list[GraphPoint]) -> Mismatch | None:
+    def _at(
+        self, search: "_Search", points: list[GraphPoint], *, generic: bool = False
+    ) -> Mismatch | None:
         """The first mismatch at some further points."""
         works = map(self.first_point.formula_work, self._sides)
         self.first_point.budget.spend(len(points) * sum(works))
-        return search.at(points)
+        return search.at(points, generic=generic)
 
     def _spend(self, times: int, points: Sequence[GraphValues]) -> None:
         """Pay for trying the claim at so many points like these, and once for
@@ -431,6 +528,15 @@ class IdentityComparison:
         free = {program.places[name].slot for name in self.points.own.free}
         free |= {program.places[letter].slot for letter, _ in program.graph.sizes}
         return free.isdisjoint(_slots_before(program, self.quantity))
+
+    def _still_unproved(self, claimed: Claimed, printed: list[Printed] | None) -> str:
+        """The same with the laws of sums and of sides, which takes longer."""
+        doubt = _BUT
+        for kind in (FormalField, Sides):
+            if doubt:
+                self._spend(LONGER, self.points.formal(FACTORS))
+                doubt = self._unproved(claimed, printed, kind)
+        return doubt
 
     def _unproved(
         self, claimed: Claimed, printed: list[Printed] | None, kind: Callable[[], FormalField]
@@ -522,11 +628,14 @@ class _Search:
             if own or not point.is_at_kink(_slots_before(point.program, quantity))
         )
 
-    def at(self, points: Iterable[GraphPoint]) -> Mismatch | None:
+    def at(self, points: Iterable[GraphPoint], *, generic: bool = False) -> Mismatch | None:
         """The first mismatch at points of a kind: where something is 0 a step
-        has a value, too."""
-        mismatches = (self._mismatch_of(point, generic=False) for point in points)
-        return next(filter(None, mismatches), None)
+        has a value, too, unless they are `generic`."""
+        for point in points:
+            with contextlib.suppress(AtKink):
+                if mismatch := self._mismatch_of(point, generic=generic):
+                    return mismatch
+        return None
 
     def _mismatch_at(self, k: int, *, generic: bool) -> Mismatch | None:
         try:
@@ -584,7 +693,8 @@ class _Search:
 def _slots_before(program: Program, quantity: f.Node) -> set[int]:
     """The steps on the way to a quantity."""
     names = (part.name for part in f.walk(quantity) if isinstance(part, f.Quantity))
-    slots = (slot for name in names for slot in program.places[program.canonical(name)].all)
+    places = (program.places.get(program.canonical(name)) for name in names)
+    slots = (slot for place in places if place is not None for slot in place.all)
     return {before for slot in slots for before in program.before(slot)}
 
 
@@ -597,6 +707,16 @@ def _has_jump(tree: f.Node) -> bool:
     """Whether a formula has a step in it, which has a value where it jumps."""
     calls = (part.function for part in f.walk(tree) if isinstance(part, f.Call))
     return any(name in ("drelu", "step", "where") for name in calls)
+
+
+def _has_kink(tree: f.Node) -> bool:
+    """Whether a formula has a kink or a jump in it."""
+    kinked = (*f.KINKED, "max", "min", "where")
+    return any(
+        isinstance(part, f.Largest | f.Smallest)
+        or (isinstance(part, f.Call) and part.function in kinked)
+        for part in f.walk(tree)
+    )
 
 
 def _has_domain(tree: f.Node) -> bool:

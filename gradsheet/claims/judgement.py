@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gradsheet.claims.sheet import VERDICTS, Claim
 from gradsheet.numbers.printed import Text
@@ -101,8 +102,9 @@ class Judgement:
     `messages` are what there is to say of it, each by itself. `truth_digits`
     are digits of a truth that is no fraction, and `told` is the truth as a
     person is told it. `witness` is data at which a claim over all weights
-    fails; `readings` say how else the sheet would have to be read for a wrong
-    claim to be right; `proof` says how sure an identity is. `own` says whether
+    fails, which is seen at the points `fails_at`; `readings` say how else the
+    sheet would have to be read for a wrong claim to be right; `proof` says how
+    sure an identity is. `own` says whether
     the claimed number is what the last line of its working gives, `given` are
     earlier wrong claims given which it is right.
 
@@ -120,6 +122,7 @@ class Judgement:
     truth_digits: Text = None
     told: Text = None
     witness: str = ""
+    fails_at: Sequence[Any] = ()
     working: list[LineVerdict] = field(default_factory=list)
     readings: list[str] = field(default_factory=list)
     proof: str = ""

@@ -164,6 +164,7 @@ class _Judge:
             verdict=verdict,
             messages=self.messages,
             witness=witnesses[0].data_text() if self.history is None and witnesses else "",
+            fails_at=witnesses if self.history is None else (),
             working=working,
             compared=bool(witnesses),
             off=self.off,

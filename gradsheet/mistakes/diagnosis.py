@@ -7,6 +7,7 @@ beside it, and where nothing does, that is said. What the winners of several
 claims have in common is a cause.
 """
 
+import functools
 import math
 import warnings
 from collections import defaultdict
@@ -14,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gradsheet.claims.history import FEW, History
-from gradsheet.claims.judgement import UNSEARCHED, Cause, Explanation, Judgement
+from gradsheet.claims.judgement import QUOTES, UNSEARCHED, Cause, Explanation, Judgement
 from gradsheet.claims.sheet import Claim
 from gradsheet.mistakes.candidate import HALF, RANKS, SURE, Candidate, Kind, are_sure, winners
 from gradsheet.mistakes.forms import difference, forms, repairs
 from gradsheet.mistakes.probes import Probes
 from gradsheet.mistakes.relations import related
-from gradsheet.mistakes.search import Hypothesis, Search, Statement, search
+from gradsheet.mistakes.search import Beside, Hypothesis, Search, Statement, nowhere, search
 from gradsheet.mistakes.simulation import Combination
 from gradsheet.mistakes.stories import FITS, Stories
 from gradsheet.mistakes.writing import ARITHMETIC, Writing, said_by
@@ -41,13 +42,15 @@ def diagnose(
     points: Point | GraphPoint | Probes,
     history: History | None = None,
     further: Sequence[GraphPoint] = (),
+    beside: Beside = nowhere,
 ) -> list[Cause]:
     """Give every wrong or lucky judgement its explanations, and return the
     causes that several have in common.
 
     `points` is the point with the sheet's numbers, or the probes of a sheet
     over all weights; of a sheet for all values it is one point, and there are
-    `further` ones. What the time does not suffice for is left out.
+    `further` ones, and those `beside` the kinks of formulas. What the time does
+    not suffice for is left out.
     """
     if all(judgement.verdict not in ("wrong", "lucky") for judgement in judgements):
         return []
@@ -58,7 +61,7 @@ def diagnose(
     causes, is_paid = list[Cause](), False
     try:
         points.budget.spend(sum(judgement.claim.numbers for judgement in judgements))
-        searched = search(judgements, points, history, further)
+        searched = search(judgements, points, history, further, beside)
         causes, is_paid = _Diagnosis(searched).causes(), searched.is_paid
     except OutOfWork:  # what has been explained by now is
         pass
@@ -226,13 +229,18 @@ class _Diagnosis:
             if not isinstance(self.search.point, Point):
                 for explanation, tried in related(case.judgement, self.search.point):
                     digits = case.said - math.log10(tried)
-                    yield Candidate(Kind.FORM, explanation, digits=digits)
+                    is_there = functools.partial(_is_related, case.judgement, explanation)
+                    if self.search.holds_elsewhere(case.judgement, is_there):
+                        yield Candidate(Kind.FORM, explanation, digits=digits)
 
     def _repairs(self, case: _Case) -> Iterator[Candidate]:
-        """The changes that make a formula true; not sure at one point alone."""
-        if case.judgement.verdict == "wrong" and case.judgement.claim.value is None:
+        """The changes that make a formula true which says something; not sure at
+        one point alone."""
+        judgement = case.judgement
+        quotes = any(line.message == QUOTES for line in judgement.working[-1:])
+        if judgement.verdict == "wrong" and judgement.claim.value is None and not quotes:
             digits = math.inf if self.search.probes is not None else 0.0
-            for explanation in repairs(self.search, case.judgement):
+            for explanation in repairs(self.search, judgement):
                 yield Candidate(Kind.REPAIR, explanation, digits=digits)
 
     def _behind(self, case: _Case) -> Iterator[Candidate]:
@@ -338,6 +346,11 @@ class _Diagnosis:
                 members = self.members.items()
                 causes.add(next((cause for cause, some in members if number in some), ()))
         return causes.pop() if len(causes) == 1 else ()
+
+
+def _is_related(judgement: Judgement, explanation: Explanation, point: GraphPoint) -> bool:
+    """Whether a number has to do with the truth at a point as is said."""
+    return any(said == explanation for said, _ in related(judgement, point))
 
 
 def _carried_on(claims: Sequence[Claim], told: str = "right given the earlier {}") -> Explanation:

@@ -16,6 +16,7 @@ import numpy as np
 
 from gradsheet.claims.comparison import agree_at, are_equal, truths_at
 from gradsheet.claims.judgement import Explanation, Judgement
+from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, same_shape
 from gradsheet.language.text import formula_text
@@ -156,16 +157,25 @@ def forms(search: Search, judgement: Judgement) -> list[Explanation]:
         truth = Evaluator(search.point).value(claim.tree, {})
     except NO_ANSWER:
         return named
-    for k, (slip, array) in enumerate(slips.forms(truth)):
+
+    for k, (slip, _) in enumerate(slips.forms(truth)):
         fits = False
         if claim.value is not None:
-            fits = same_shape(fractions(claim.value).shape, array.shape)
-            fits = fits and agree(printed_entries(claim.value), list(array.flat))
+            is_there = functools.partial(_is_in_form, claim, k)
+            fits = is_there(search.point) and search.holds_elsewhere(judgement, is_there)
         elif probes is not None and line is not None:
             fits = agree_everywhere(probes, claim.tree, line, form=k, given=search.given)
         if fits:
             named.append(explanation_of(slip))
     return named + _taken_for_it(search, judgement, line)
+
+
+def _is_in_form(claim: Claim, k: int, point: Values) -> bool:
+    """Whether the numbers claimed are the truth at a point in the form of that number."""
+    assert claim.value is not None
+    array = [array for _, array in slips.forms(Evaluator(point).value(claim.tree, {}))][k]
+    is_like = same_shape(fractions(claim.value).shape, array.shape)
+    return is_like and agree(printed_entries(claim.value), list(array.flat))
 
 
 def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> list[Explanation]:
@@ -217,8 +227,14 @@ def repairs(search: Search, judgement: Judgement) -> list[Explanation]:
         if look is not None and look.fails(changed):
             return False
         try:
-            return agree_at(point, point, claim.tree, changed) and (
-                probes is None or agree_everywhere(probes, claim.tree, changed)
+            return (
+                agree_at(point, point, claim.tree, changed)
+                and (probes is None or agree_everywhere(probes, claim.tree, changed))
+                and search.holds_elsewhere(
+                    judgement,
+                    lambda other: agree_at(other, other, claim.tree, changed),
+                    [line, claim.tree],
+                )
             )
         except NO_VALUE:
             return False

@@ -16,6 +16,7 @@ from gradsheet.mistakes.derivation import true_formula
 from gradsheet.mistakes.diagnosis import diagnose
 from gradsheet.mistakes.probes import probes_for
 from gradsheet.mistakes.readings import Readings
+from gradsheet.mistakes.search import Beside, nowhere
 from gradsheet.numbers.budget import MAX_FURTHER, MAX_OPERATIONS, Budget
 from gradsheet.numbers.reasons import NO_ANSWER, OutOfWork
 from gradsheet.numbers.session import LIBRARY, Session
@@ -45,7 +46,8 @@ def judge(sheet: Sheet, most: int = MAX_OPERATIONS, session: Session = LIBRARY) 
         if judgement.compared and judgement.verdict in ("wrong", "carried_forward"):
             judgement.readings = readings.fitting(judgement.claim)
     there: Any = points
-    further = list[GraphPoint]()
+    further: Sequence[GraphPoint] = ()
+    beside: Beside = nowhere
     if isinstance(points, Everywhere):
         there = points.first
         if sheet.own is None:
@@ -55,7 +57,10 @@ def judge(sheet: Sheet, most: int = MAX_OPERATIONS, session: Session = LIBRARY) 
         elif any(judgement.verdict == "wrong" for judgement in judgements):
             with contextlib.suppress(OutOfWork):
                 there, further = points.mixed()
-    causes = diagnose(judgements, there, history, further)
+                beside = points.beside
+                for judgement in judgements:
+                    judgement.fails_at = [*map(points.unheard, judgement.fails_at)]
+    causes = diagnose(judgements, there, history, further, beside)
     return Report(
         sheet.path,
         sheet.title,

@@ -106,9 +106,10 @@ class _Edits:
         """Every part of a formula that may be changed, with the letters at hand there."""
         yield node, path, letters
         inner = letters | {node.letter.name} if isinstance(node, f.Sum) else letters
-        below = getattr(node, "operand", None)
         named = f.Derivative | f.Quantity
-        if isinstance(node, named) or isinstance(below, named):
+        if isinstance(node, named) or (
+            isinstance(node, f.Transpose) and isinstance(node.operand, named)
+        ):
             return
         for k, part in enumerate(node.below):
             if path or k not in self.right:

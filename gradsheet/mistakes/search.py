@@ -35,7 +35,14 @@ from gradsheet.mistakes.simulation import (
 from gradsheet.mistakes.steps import steps_at
 from gradsheet.numbers.budget import FLOAT_PASS, FLOATS
 from gradsheet.numbers.printed import Value, as_float, printed_entries
-from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink, EvaluationError, OutOfWork
+from gradsheet.numbers.reasons import (
+    NO_ANSWER,
+    NO_VALUE,
+    AtKink,
+    EvaluationError,
+    Missing,
+    OutOfWork,
+)
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.carrying import carried as carried_at
 from gradsheet.truth.graph_point import GraphPoint
@@ -55,6 +62,13 @@ CHARGED = 6  # points that trying an identity is charged for
 CONFIRMED_AT = 64  # points at which an identity is tried
 
 Interval = tuple[Any, Any]
+# The points beside the kinks of some formulas.
+Beside = Callable[[Sequence[f.Node]], Sequence[GraphPoint]]
+
+
+def nowhere(_: Sequence[f.Node]) -> Sequence[GraphPoint]:
+    """No points: a sheet with numbers has one."""
+    return ()
 
 
 class Intervals(list[Interval]):
@@ -143,7 +157,8 @@ class Search:
     """The mistakes that explain the claims of a sheet, as far as `run` got.
 
     `probes` are those of a sheet over all weights, and `point` is one of them
-    then; `history` is what a sheet with numbers has printed.
+    then; of a sheet for all values there are `further` points, and those
+    `beside` the kinks of formulas; `history` is what a sheet with numbers has printed.
     """
 
     judgements: Sequence[Judgement]
@@ -152,6 +167,7 @@ class Search:
     point: Any
     simulation: Simulation
     further: Sequence[GraphPoint] = ()
+    beside: Beside = nowhere
     wrong: list[Statement] = field(default_factory=list)
     right: list[Statement] = field(default_factory=list)
     hypotheses: list[Hypothesis] = field(default_factory=list)
@@ -318,11 +334,61 @@ class Search:
             if tried:
                 self.tried[size] = max(self.tried.get(size, 0), tried)
         for k, (statement, combinations) in enumerate(zip(statements, fitting, strict=True)):
-            if self.further and statement.line and len(combinations) <= FEW:
-                fitting[k] = [chosen for chosen in combinations if self.confirm(chosen, statement)]
+            if self.further:
+                combinations = self._seem_to_fit(statement, combinations)
+                if len(combinations) <= FEW:
+                    combinations = [c for c in combinations if self.confirm(c, statement)]
+                fitting[k] = combinations
             if self.probes and statement.line:
                 self.probes.kept(key(statement), functools.partial(list, combinations))
         return fitting
+
+    def _holds(self, statement: Statement, run: Run) -> Array:
+        """In which variants a statement holds, at the further points, too."""
+        holds = statement.holds(run)
+        if self.further and holds.any():
+            rows = np.flatnonzero(holds).tolist()
+            seem = {*self._seem_to_fit(statement, [run.chosen[row] for row in rows])}
+            holds = np.array([fits and run.chosen[k] in seem for k, fits in enumerate(holds)])
+        return holds
+
+    def _seem_to_fit(
+        self, statement: Statement, combinations: Sequence[Combination]
+    ) -> list[Combination]:
+        """The combinations that give what is claimed at the further points and beside
+        kinks, as far as floats tell: at one, whatever the masks there hide seems to."""
+        some, tree = list(combinations), statement.tree
+        sides = [side for side in (statement.line, tree) if side is not None]
+        points = [p for p in self._elsewhere(statement.judgement) if self._is_of_this_size(p)]
+        for point in [*points, *self.beside(sides)]:
+            if not some:
+                break
+            cost = 1 + (2 * self.simulation.numbers + len(statement.bounds)) / FLOATS
+            self.point.budget.spend(FLOAT_PASS + len(some) * cost)
+            with np.errstate(all="ignore"):
+                low, high = self._floats_at(point, statement)
+                values = Run(self.simulation.at(point), some).values(tree)
+                slack = CLOSE * (1 + np.maximum(abs(low), abs(high)))
+                fits = (low - slack <= values) & (values <= high + slack)
+                fits |= ~np.isfinite(values) | ~np.isfinite(low)
+            some = [some[row] for row in np.flatnonzero(fits.all(-1)).tolist()]
+        return some
+
+    def _floats_at(self, point: GraphPoint, statement: Statement) -> tuple[Array, Array]:
+        """The bounds of what is claimed at another point, which are no numbers
+        where it has no value."""
+        if (line := statement.line) is None:
+            return statement.bounds.floats
+        seen, bindings = carried_at(point, None, {}, floats=True), Evaluator(self.point).bindings
+        values = np.full(len(statement.bounds), np.nan)
+        with contextlib.suppress(*NO_VALUE):
+            rows = [Evaluator(seen).value(line, binding) for binding in bindings(statement.tree)]
+            values[:] = np.concatenate([np.ravel(row) for row in rows]).astype(float)
+        return values, values
+
+    def _is_of_this_size(self, point: GraphPoint) -> bool:
+        """Whether the mistakes are those that can be made at a point, too."""
+        return bool(point.program.graph == self.point.program.graph)
 
     def _pay(self, size: int, among: tuple[int, ...] | None, numbers: int) -> None:
         """Spend what comparing so many numbers takes for all combinations, the
@@ -354,7 +420,7 @@ class Search:
         sets: dict[tuple[bool, ...], tuple[frozenset[int], list[list[Hypothesis]]]] = {}
         for run in map(self.simulation.run, parts):
             # Lists: there are thousands of short rows, and NumPy takes its time for each.
-            holds = np.stack([statement.holds(run) for statement in self.wrong], -1).tolist()
+            holds = np.stack([self._holds(statement, run) for statement in self.wrong], -1).tolist()
             for chosen, holding, spoils in zip(run.chosen, holds, self._spoilt(run), strict=True):
                 if chosen in added:
                     continue
@@ -387,14 +453,15 @@ class Search:
             if not by_probes:
                 self._pay_for(chosen, statement, [self.point])
             confirmed = _is_true(self._gives, chosen, statement)
-            if confirmed and statement.line is not None and not by_probes:
-                self._pay_for(chosen, statement, self.further)
-                confirmed = _is_true(self._agree, chosen, statement.tree, statement.line)
+            if confirmed and self.further and not by_probes:
+                elsewhere = self._elsewhere(statement.judgement)
+                self._pay_for(chosen, statement, filter(self._is_of_this_size, elsewhere))
+                confirmed = _is_true(self._gives_elsewhere, chosen, statement)
             self._confirmed[key] = confirmed
         return self._confirmed[key]
 
     def _pay_for(
-        self, chosen: Combination, statement: Statement, points: Sequence[GraphPoint]
+        self, chosen: Combination, statement: Statement, points: Iterable[GraphPoint]
     ) -> None:
         """Spend what a pass takes for somebody who makes some mistakes, and way back
         from what a statement derives; both are made once for all statements."""
@@ -426,15 +493,50 @@ class Search:
         pairs = zip(values, statement.bounds, strict=True)
         return all(low <= v <= high for v, (low, high) in pairs)
 
-    def _agree(self, chosen: Combination, quantity: f.Node, line: f.Node) -> bool:
-        """Whether mistakes give a formula at the further points, as far as it has a value."""
-        defined = False
-        for point in self.further:
+    def _gives_elsewhere(self, chosen: Combination, statement: Statement) -> bool:
+        """Whether mistakes give what is claimed for all values at other points, too."""
+        judgement = statement.judgement
+        if not judgement.fails_at:
+            return False  # it is the truth where it has a value
+        return self.holds_elsewhere(
+            judgement, lambda point: self._gives_at(chosen, statement, point)
+        )
+
+    def _gives_at(self, chosen: Combination, statement: Statement, point: GraphPoint) -> bool:
+        """Whether mistakes give what is claimed at another point; raises where that cannot be."""
+        if not self._is_of_this_size(point):
+            raise Missing("the mistakes are those of another size")
+        seen = self.seen(chosen, point)
+        if statement.line is not None:
+            return agree_at(point, seen, statement.tree, statement.line)
+        values = [v for _, truth in truths_at(seen, statement.tree) for v in truth.flat]
+        pairs = zip(values, statement.bounds, strict=True)
+        return all(low <= v <= high for v, (low, high) in pairs)
+
+    def holds_elsewhere(
+        self,
+        judgement: Judgement,
+        holds: Callable[[GraphPoint], bool],
+        sides: Sequence[f.Node] = (),
+    ) -> bool:
+        """Whether what is said of a claim holds beyond the point looked at, as far
+        as there is a value: at the further points, beside the kinks of some
+        `sides`, and where the claim is seen to fail.
+
+        Where it does not, the truth and whatever comes to that would explain it.
+        """
+        points, told = self._elsewhere(judgement), 0
+        points += self.beside(sides) if sides else []
+        for point in points:
             with contextlib.suppress(*NO_VALUE):
-                if not agree_at(point, self.seen(chosen, point), quantity, line):
+                if not holds(point):
                     return False
-                defined = True
-        return defined
+                told += point in judgement.fails_at
+        return told > 0 or not self.further or not judgement.fails_at
+
+    def _elsewhere(self, judgement: Judgement) -> list[GraphPoint]:
+        """The points besides that at which what explains a claim for all values is tried."""
+        return [*judgement.fails_at, *self.further] if self.further else []
 
     def loosely(self, statement: Statement, among: Sequence[Combination]) -> list[Combination]:
         """The combinations that give a number but for the rounding of the
@@ -520,16 +622,17 @@ def search(
     points: Point | GraphPoint | Probes,
     history: History | None,
     further: Sequence[GraphPoint] = (),
+    beside: Beside = nowhere,
 ) -> Search:
     """Search for the mistakes that explain the claims of a sheet.
 
     `points` is the point with the sheet's numbers, or the probes of a sheet
     over all weights; what a formula is explained by does so at `further` points
-    as well. Ends where the operations are spent, with what it has by then.
+    and `beside` kinks as well. Ends where the operations are spent, with what it has by then.
     """
     probes, point = (points, mixed(points)) if isinstance(points, Probes) else (None, points)
     simulation = simulation_at(point) if isinstance(point, Point) else steps_at(point)
-    searched = Search(judgements, history, probes, point, simulation, further)
+    searched = Search(judgements, history, probes, point, simulation, further, beside)
     searched.run()
     return searched
 

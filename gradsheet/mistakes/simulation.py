@@ -281,6 +281,10 @@ class Simulation(ABC):
         """Of combinations that give the same for a quantity, whatever the data, the first."""
         return list(combinations)
 
+    def at(self, point: Any) -> "Simulation":
+        """The same mistakes at a point with other numbers."""
+        raise NotImplementedError
+
     def likeliest(self, combinations: Sequence[Combination]) -> list[Combination]:
         """Of combinations that explain as much those that people make."""
         return list(combinations)

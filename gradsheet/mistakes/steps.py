@@ -161,7 +161,13 @@ class StepSimulation(Simulation):
             for name, array in point.stated.items()
         }
         options = point.arithmetic, point.budget, point.session
-        return StepSimulation(GraphPoint(point.program, stated, *options), self.instances)
+        return self.at(GraphPoint(point.program, stated, *options))
+
+    def at(self, point: GraphPoint) -> "StepSimulation":
+        """The same mistakes at a point with other numbers."""
+        other = StepSimulation(point, self.instances)
+        other._programs = self._programs
+        return other
 
     def _forward(self, chosen: Combination) -> int | None:
         """The mistake on the way forward among some."""

@@ -181,6 +181,21 @@ x = { shape = [2] }
 W = { shape = [4, 2] }
 a = { shape = [], positive = true }
 '''
+CLAMPED = '''
+network = """
+h = min(max(z, 0), 6)
+q = relu(z)**2
+r = w*z - y
+S = max(0, abs(r) - 1/10)
+H = where(abs(z) <= 1, z**2/2, abs(z) - 1/2)
+g = max(0, min(1, z/6 + 1/2))
+p = w*z
+"""
+[given]
+z = { shape = [] }
+w = { shape = [] }
+y = { shape = [] }
+'''
 RIGHT = {
     "norm, x": (NORM, "dL/dx[n]", D_NORM.format(" - ")),
     "norm, var": (NORM, "dL/dvar", "-1/2*sum(n, dout[n]*gamma*(x[n] - mu))*(var + eps)**(-3/2)"),
@@ -269,6 +284,12 @@ RIGHT = {
     "root of a quotient": (CLIPPED, "sqrt(d**2/(1 + d**2)**2)", "d/(1 + d**2)"),
 }
 WRONG = {
+    "clamped, at the top": (CLAMPED, "dh/dz", "step(z)"),
+    "square of a relu, from a little below": (CLAMPED, "dq/dz", "2*where(z > -1, z, 0)"),
+    "insensitive, but wider": (CLAMPED, "dS/dr", "where(abs(r) < 1/8, 0, abs(r)/r)"),
+    "smooth l1, but narrower": (CLAMPED, "dH/dz", "where(abs(z) <= 1/2, z, z/abs(z))"),
+    "hard sigmoid, but wider": (CLAMPED, "dg/dz", "where(abs(z) < 4, 1/6, 0)"),
+    "product, as far as anybody looks": (CLAMPED, "dp/dz", "where(z > 1000, 0, w)"),
     "norm, sign": (NORM, "dL/dx[n]", D_NORM.format(" + ")),
     "clipped on one side": (CLIPPED, "dL/du", "min(u, a)"),
     "product of sizes, one forgotten": (CLIPPED, "abs(u*v)", "u*abs(v)"),

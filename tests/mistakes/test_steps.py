@@ -440,6 +440,13 @@ h[t] = f[t]*tanh(c[t])
 L = (h[2] - y)**2/2"""
 
 
+MATRICES = """
+R = [[5, 3, 0], [0, 1, 4]]
+U = [[1, 0], ["1/2", 1]]
+V = [[1, 1], [0, 2], [1, -1]]
+"""
+
+
 def test_a_claim_of_all_steps_that_reach_into_the_beginning():
     """dL/dc[t-1] is of c[0], which is given, at t = 1, and of the steps after it."""
     text = sheet_of(GATED, "x = [1, 0.5]\ny = 0.5\nwf = 0.7\nuf = 0.1\nwg = 0.45")
@@ -457,6 +464,20 @@ def test_a_claim_that_quotes_itself_has_no_mistake():
     (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
     assert judgement.verdict == "wrong"
     assert not judgement.explanations
+
+
+def test_a_true_line_that_quotes_itself_is_not_repaired():
+    text = sheet_of("s[0] = 0\ns[t] = a*s[t-1] + x[t]", "a = 2\nx = [1, 2, 3]")
+    text += '[[claim]]\nquantity = "s"\nworking = ["a*[0, s[1], s[2]] + x"]'
+    (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
+    assert (judgement.verdict, judgement.explanations) == ("wrong", None)
+
+
+def test_a_factor_behind_a_minus_is_turned():
+    text = sheet_of("e = R - U @ V.T\nL = sum(e**2)/2", MATRICES)
+    text += '[[claim]]\nquantity = "dL/dV"\nworking = ["-e @ U"]'
+    (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
+    assert [e.text for e in judgement.explanations] == ["e stands for e.T"]
 
 
 def test_right_claims_have_no_mistakes():
@@ -728,3 +749,66 @@ def test_many_wrong_formulas_have_their_mistakes_named_as_few_have():
     found = gradsheet.judge(gradsheet.read(text)).judgements
     assert [judgement.verdict for judgement in found] == ["wrong"] * 8
     assert all(judgement.explanations for judgement in found)
+
+
+KINKS = """
+L = max(0, 1 - y*s)
+K = relu(y)
+b = max(1, y)
+i = max(0, min(y, 2) - 1/2)
+u = y + 3/2 - i
+H = where(abs(y) <= 1, y**2/2, abs(y) - 1/2)
+S = max(0, abs(s) - eps)
+M = max(0, 1 - y)**2
+p = y*s
+"""
+KINKS_GIVEN = "y.shape = []\ns.shape = []\neps = { shape = [], positive = true }"
+TAKEN = "where(abs(y) <= 1, y**2/2, abs(y) - 1/2), in the formula of H"
+MASKED = "is given whether or not this side was taken, on the way back from"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "line", "words"),
+    [
+        ("dL/ds", "y*step(1 - y*s)", ["the minus sign of y*s in 1 - y*s is lost, on the way"]),
+        ("dL/ds", "-y*max(0, 1 - y*s)", []),
+        ("dK/dy", "where(y > 1/2, 1, 0)", []),
+        ("du/dy", "1", ["nothing comes back through i, as if it were constant"]),
+        ("dH/dy", "y", [f"y**2/2 is taken on both sides of {TAKEN}"]),
+        ("dH/dy", "y/abs(y)", [f"abs(y) - 1/2 is taken on both sides of {TAKEN}"]),
+        ("dH/dy", "where(abs(y) <= 1/2, y, y/abs(y))", []),
+        ("dS/deps", "-1", [f"what comes back through max(0, abs(s) - eps) {MASKED} S"]),
+        ("dM/dy", "-2*where(y < 0, 1 - y, 0)", []),
+        ("dM/dy", "-2*where(y > 0, 1 - y, 0)", []),
+        ("dM/dy", "-2*(1 - y)", ["1 - y stands for max(0, 1 - y), in the formula of M"]),
+        ("dp/dy", "s*(step(y) + step(-y))", []),
+        ("dp/dy", "outer(-2, s)", []),
+    ],
+)
+def test_what_explains_a_formula_for_all_values_does_so_on_either_side_of_its_kinks(
+    quantity, line, words
+):
+    """At one point, where a mask is dead, whatever it hides would explain it."""
+    claim = f'[[claim]]\nquantity = "{quantity}"\nworking = ["{line}"]\n'
+    (judgement,) = gradsheet.judge(gradsheet.read(sheet_of(KINKS, KINKS_GIVEN) + claim)).judgements
+    assert judgement.verdict == "wrong"
+    texts = [explanation.text for explanation in judgement.explanations]
+    assert len(texts) == len(words)
+    assert all(text.startswith(said) for text, said in zip(texts, words, strict=True)), texts
+
+
+def test_a_number_for_all_values_is_explained_at_all_of_them():
+    texts = []
+    for value in (1, 2):
+        text = sheet_of("p = max(0, x)", "x.shape = []", ("dp/dx", value))
+        (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
+        texts.append([explanation.text[:36] for explanation in judgement.explanations])
+    assert texts == [["what comes back through max(0, x) is"], []]
+
+
+def test_a_formula_for_all_values_whose_shapes_do_not_fit_is_repaired():
+    given = "R.shape = [2, 3]\nU.shape = [2, 2]\nV.shape = [3, 2]"
+    text = sheet_of("e = R - U @ V.T\nL = sum(e**2)/2", given)
+    text += '[[claim]]\nquantity = "dL/dV"\nworking = ["-e @ U"]'
+    (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
+    assert [e.text for e in judgement.explanations] == ["e stands for e.T"]
