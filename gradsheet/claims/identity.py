@@ -64,6 +64,7 @@ MOST_ZEROS = 8  # points at which something is 0
 MOST_TURNED = 32  # points at which something alone is negative
 MOST_BESIDE, WORK_BESIDE = 32, 10_000  # points beside numbers at kinks, operations for them
 MOST_NUMBERS = 6  # of those numbers
+MOST_TIES = 6  # comparisons of which the sides are made equal
 OTHERS = ("0", "0", "1", "1", "drawn", "beside")  # what else is free there
 MAX_NETWORKS, MAX_KEPT = 16, 2_000  # answers that are kept for further sheets
 # As how many of those a point counts, and how many numbers the witnesses tell there.
@@ -217,16 +218,17 @@ class Everywhere:
         positive = len(self.own.sized)
         return self._altered(positive, [[name] for name in self._signed][:MOST_TURNED], -1)
 
-    def beside(self, sides: Sequence[f.Node]) -> list[GraphPoint]:
+    def beside(self, sides: Sequence[f.Node], *, exactly: bool = False) -> list[GraphPoint]:
         """Points on either side of the numbers at which some formulas, or the
-        network, may have kinks, between them and beyond."""
+        network, may have kinks, between them and beyond; or `exactly` there."""
         program, numbers = self.own.program, self._numbers_at_kinks(sides)
         before = {slot for side in sides for slot in _slots_before(program, side)}
         free = (name for name, spec in self.own.free.items() if spec.sums_to is None)
         names = tuple(name for name in free if not before.isdisjoint(program.places[name].all))
-        question = numbers, names
+        question = numbers, names, exactly
         if question not in self._beside:
-            self._beside[question] = [*self._points_beside(*question)]
+            around = [s * n for n in numbers for s in (1, -1)] if exactly else _around(numbers)
+            self._beside[question] = [*self._points_beside(around, names)]
         points = self._beside[question]
         self.pay(question, len(points) * self.first.pass_work.both)
         return points
@@ -241,12 +243,57 @@ class Everywhere:
         given = (abs(array.item()) for array in self.own.arrays.values() if array.size == 1)
         return tuple(dict.fromkeys([*_compared(formulas), *given]))[:MOST_NUMBERS]
 
+    def ties(self, claimed: f.Node) -> list[GraphPoint]:
+        """Points at which the two sides of a comparison in what is claimed are equal:
+        a number that they hang on as on a straight line is what makes them so."""
+        asked = [
+            (part.left, part.right) if isinstance(part, f.Compare) else (part.arguments[0], None)
+            for part in f.walk(claimed)
+            if isinstance(part, f.Compare)
+            or (isinstance(part, f.Call) and part.function in ("step", "drelu"))
+        ]
+        pairs = list(
+            dict.fromkeys(pair for pair in asked if not any(s and s.letters for s in pair))
+        )
+        points = list[GraphPoint]()
+        for k, (left, right) in enumerate(pairs[:MOST_TIES]):
+            given = self._given(k * len(self.own.sized))
+            for name in [name for name in self.own.free if given[name].size == 1]:
+                self.budget.spend(4 * self.first.pass_work.both)
+                if (point := self._tie(given, name, left, right)) is not None:
+                    points.append(point)
+        return points
+
+    def _tie(
+        self, given: Mapping[str, Array], name: str, left: f.Node, right: f.Node | None
+    ) -> GraphPoint | None:
+        """The point at which one number makes two sides equal; None where there is none."""
+
+        def point(number: Fraction) -> GraphPoint:
+            array = as_array(np.full(given[name].shape, number, object))
+            return self._point(self.own.program, {**given, name: array}, heard=False)
+
+        def gap(number: int) -> Any:
+            evaluator = Evaluator(point(Fraction(number)))
+            there = Fraction(0) if right is None else evaluator.value(right, {}).item()
+            return evaluator.value(left, {}).item() - there
+
+        try:
+            one, two, three = map(gap, (1, 2, 3))
+            slope = two - one
+            if not isinstance(slope, Fraction) or three - two != slope or slope == 0:
+                return None
+        except (*NO_VALUE, ValueError):
+            return None
+        root = 1 - one / slope
+        return None if self.own.free[name].positive and root <= 0 else point(root)
+
     def _points_beside(
-        self, numbers: Sequence[Fraction], names: Sequence[str]
+        self, around: Sequence[Fraction], names: Sequence[str]
     ) -> Iterator[GraphPoint]:
-        """One name after the other is beside one of some numbers, and the others are
-        simple for the most part: then what they are added to or multiplied by is, too."""
-        around, chance = _around(numbers), random.Random(SEED)
+        """One name after the other is one of some numbers, and the others are simple
+        for the most part: then what they are added to or multiplied by is, too."""
+        chance = random.Random(SEED)
         beside = {name: itertools.cycle(around) for name in names}
         affordable = WORK_BESIDE / self.first.pass_work.both
         for k in range(int(min(MOST_BESIDE, affordable, len(around) * len(names)))):
@@ -488,8 +535,11 @@ class IdentityComparison:
             is_slope = any(isinstance(part, f.Derivative) for part in f.walk(self.quantity))
             if mismatch := search.at_kinks(own=bool(doubt) or not is_slope):
                 return mismatch
-        if any(map(_has_jump, self._sides)) and (mismatch := self._at(search, self.points.zeros)):
-            return mismatch
+        if any(map(_has_jump, self._sides)):
+            exactly = self.points.beside(self._sides[::-1], exactly=True)
+            points = [*self.points.zeros, *exactly, *self.points.ties(self._sides[-1])]
+            if mismatch := self._at(search, points):
+                return mismatch
         if doubt == _BY_ZERO and search.without > PART * search.tried:
             return Mismatch(self.first_point, {}, reason=str(search.where))
         if doubt:
@@ -502,7 +552,11 @@ class IdentityComparison:
         return None
 
     def _at(
-        self, search: "_Search", points: list[GraphPoint], *, generic: bool = False
+        self,
+        search: "_Search",
+        points: list[GraphPoint],
+        *,
+        generic: bool = False,
     ) -> Mismatch | None:
         """The first mismatch at some further points."""
         works = map(self.first_point.formula_work, self._sides)

@@ -533,3 +533,26 @@ def test_sheets_on_one_network_share_what_was_found_and_pay_alike() -> None:
     assert spent[0] == spent[1]
     assert spent[0][1] < 10**6
     assert spent[0][0].mismatch is None
+
+
+HUBER = "L = where(abs(r) <= a, r**2/2, a*(abs(r) - a/2))\nP = x*y"
+HUBER_GIVEN = "r.shape = []\na = { shape = [], positive = true }\nx.shape = []\ny.shape = []"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "line", "verdict"),
+    [
+        ("dL/dr", "where(abs(r) < a, r, a*r/abs(r))", "right"),
+        ("dL/dr", "where(abs(r) < a, r, 0) + where(abs(r) > a, a*r/abs(r), 0)", "wrong"),
+        ("dL/dr", "step(a - abs(r))*r + step(abs(r) - a)*a*r/abs(r)", "wrong"),
+        ("dP/dx", "where(x == 17, 3, y)", "wrong"),
+        ("dP/dx", "y*(step(x - 17) + step(17 - x))", "wrong"),
+        ("dP/dx", "where(2*x == 3*a - y, 3, y)", "wrong"),
+        ("dP/dx", "where(x == 17, y, y)", "right"),
+    ],
+)
+def test_what_is_not_true_at_a_tie_alone_is_wrong(quantity: str, line: str, verdict: str) -> None:
+    text = f'network = """\n{HUBER}\n"""\n[given]\n{HUBER_GIVEN}\n'
+    text += f"[[claim]]\nquantity = '{quantity}'\nworking = ['{line}']\n"
+    (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
+    assert judgement.verdict == verdict, judgement.message
