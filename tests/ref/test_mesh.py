@@ -189,6 +189,7 @@ def launched(script, *arguments):
     return texts
 
 
+@pytest.mark.exhaustive
 def test_two_processes_have_the_gradients_of_one_device(expected):
     for text in launched(HERE / "on_processes.py"):
         found = json.loads(text.splitlines()[-1])

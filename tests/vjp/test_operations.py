@@ -11,6 +11,7 @@ import pytest
 
 import gradsheet
 from gradsheet.vjp.trial import UNSEARCHED
+from tests.rounds import every
 from tests.vjp.operations import Draw, Planted, all_operations, in_type, planted_anywhere
 
 OPERATIONS = all_operations()
@@ -31,8 +32,9 @@ def test_the_corpus_is_large() -> None:
     assert sum(len(operation.mistakes) for operation in ALL) >= 300
 
 
-@pytest.mark.parametrize("operation", ALL, ids=list(OPERATIONS))
-def test_what_is_right_is_right(operation) -> None:
+@pytest.mark.parametrize("name", every(2, OPERATIONS))
+def test_what_is_right_is_right(name: str) -> None:
+    operation = OPERATIONS[name]
     check = check_of(operation, operation.backward)
     assert check.verdict == "right", check
     assert not check.mistakes
