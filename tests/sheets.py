@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 HOMEWORKS = ROOT / "gradsheet" / "homework"
 PUBLISHED = ROOT / "tests" / "published"
 GRADED = ROOT / "tests" / "graded"
+GRAPHS = ROOT / "tests" / "graphs"
 ATTACK = ROOT / "tests" / "attack"
 
 

@@ -26,13 +26,9 @@ from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.language.shown import clean
 from manual.losses import LOSSES
 from tests.networks import examples
-from tests.sheets import GRADED, PUBLISHED, ROOT
+from tests.sheets import GRADED, GRAPHS, PUBLISHED
 
-SHEETS = [
-    path
-    for folder in (ROOT / "tests" / "graphs", GRADED, PUBLISHED)
-    for path in sorted(folder.glob("*.toml"))
-]
+SHEETS = [path for folder in (GRAPHS, GRADED, PUBLISHED) for path in sorted(folder.glob("*.toml"))]
 
 plain_numbers = st.integers(-9, 9).map(str) | st.floats(-9, 9).map(lambda v: f"{v:.4g}")
 odd_numbers = st.sampled_from(

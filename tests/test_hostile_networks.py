@@ -5,13 +5,13 @@ import random
 import re
 import time
 import warnings
-from pathlib import Path
 
 import pytest
 
 import gradsheet
+from tests.sheets import GRAPHS
 
-SHEETS = sorted((Path(__file__).parent / "graphs").glob("*.toml"))
+SHEETS = sorted(GRAPHS.glob("*.toml"))
 MOST = 10.0  # seconds of the processor's time; half a minute and more, a hang
 
 

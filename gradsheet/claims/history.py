@@ -179,8 +179,7 @@ class History:
         not give the number. Where a first look has `settled` that, there stands
         what asking takes."""
         wrong, alone = before
-        target = target_of(claim.tree, point)
-        supposed = _Supposed(self.reach(claim, point), target, (), alone, edits)
+        supposed = self._behind(claim, point, edits, alone=alone)
         for one, work in zip(wrong, settled, strict=False):
             if work:
                 point.budget.spend(work)
@@ -201,9 +200,13 @@ class History:
         not get the number, else 0; in `edits` they are made side by side, twice
         each."""
         wrong, alone = before
-        target = target_of(claim.tree, point)
-        supposed = _Supposed(self.reach(claim, point), target, (), alone, edits)
+        supposed = self._behind(claim, point, edits, alone=alone)
         return np.stack([supposed.look_behind(one, several) for one in wrong], -1).tolist()  # type: ignore[no-any-return]
+
+    def _behind(self, claim: Claim, point: GraphValues, edits: Any, *, alone: bool) -> "_Supposed":
+        """A claim against what steps with mistakes make of earlier wrong claims."""
+        target = target_of(claim.tree, point)
+        return _Supposed(self.reach(claim, point), target, (), alone, edits)
 
     def carried(self, claim: Claim, point: GraphValues, working: Sequence[f.Node]) -> bool:
         """Whether lines are what the wrong values that they use make of them."""

@@ -34,7 +34,7 @@ from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.formal import FormalField
-from gradsheet.numbers.printed import Printed, Value
+from gradsheet.numbers.printed import Printed, Value, printed
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import (
     NO_VALUE,
@@ -246,26 +246,18 @@ class Everywhere:
     def ties(self, claimed: f.Node) -> list[GraphPoint]:
         """Points at which the two sides of a comparison in what is claimed are equal:
         a number that they hang on as on a straight line is what makes them so."""
-        asked = [
-            (part.left, part.right) if isinstance(part, f.Compare) else (part.arguments[0], None)
-            for part in f.walk(claimed)
-            if isinstance(part, f.Compare)
-            or (isinstance(part, f.Call) and part.function in ("step", "drelu"))
-        ]
-        pairs = list(
-            dict.fromkeys(pair for pair in asked if not any(s and s.letters for s in pair))
-        )
-        points = list[GraphPoint]()
-        for k, (left, right) in enumerate(pairs[:MOST_TIES]):
+        pairs = dict.fromkeys(pair for part in f.walk(claimed) if (pair := _sides_of(part)))
+        points = list[GraphPoint | None]()
+        for k, (left, right) in enumerate(itertools.islice(pairs, MOST_TIES)):
             given = self._given(k * len(self.own.sized))
-            for name in [name for name in self.own.free if given[name].size == 1]:
-                self.budget.spend(4 * self.first.pass_work.both)
-                if (point := self._tie(given, name, left, right)) is not None:
-                    points.append(point)
-        return points
+            for name in self.own.free:
+                if given[name].size == 1:
+                    self.budget.spend(4 * self.first.pass_work.both)
+                    points.append(self._tie(given, name, left, right))
+        return [point for point in points if point is not None]
 
     def _tie(
-        self, given: Mapping[str, Array], name: str, left: f.Node, right: f.Node | None
+        self, given: Mapping[str, Array], name: str, left: f.Node, right: f.Node
     ) -> GraphPoint | None:
         """The point at which one number makes two sides equal; None where there is none."""
 
@@ -275,8 +267,8 @@ class Everywhere:
 
         def gap(number: int) -> Any:
             evaluator = Evaluator(point(Fraction(number)))
-            there = Fraction(0) if right is None else evaluator.value(right, {}).item()
-            return evaluator.value(left, {}).item() - there
+            one, two = (evaluator.value(side, {}).item() for side in (left, right))
+            return one - two
 
         try:
             one, two, three = map(gap, (1, 2, 3))
@@ -378,6 +370,19 @@ class Everywhere:
                 array = (rows * (total / rows.sum(-1, keepdims=True))).reshape(shape)
             given[name] = array
         return given
+
+
+def _sides_of(part: f.Node) -> tuple[f.Node, f.Node] | None:
+    """What a part of a formula compares, or where it jumps with 0; None where it does
+    not, or there is one comparison for each value of a letter."""
+    match part:
+        case f.Compare(_, left, right):
+            sides = left, right
+        case f.Call("step" | "drelu", (left,)):
+            sides = left, f.Number(printed("0"))
+        case _:
+            return None
+    return None if part.letters else sides
 
 
 def _around(numbers: Collection[Fraction]) -> list[Fraction]:
@@ -552,11 +557,7 @@ class IdentityComparison:
         return None
 
     def _at(
-        self,
-        search: "_Search",
-        points: list[GraphPoint],
-        *,
-        generic: bool = False,
+        self, search: "_Search", points: list[GraphPoint], *, generic: bool = False
     ) -> Mismatch | None:
         """The first mismatch at some further points."""
         works = map(self.first_point.formula_work, self._sides)

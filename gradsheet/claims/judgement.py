@@ -104,9 +104,9 @@ class Judgement:
     person is told it. `witness` is data at which a claim over all weights
     fails, which is seen at the points `fails_at`; `readings` say how else the
     sheet would have to be read for a wrong claim to be right; `proof` says how
-    sure an identity is. `own` says whether
-    the claimed number is what the last line of its working gives, `given` are
-    earlier wrong claims given which it is right.
+    sure an identity is. `own` says whether the claimed number is what the last
+    line of its working gives, `given` are earlier wrong claims given which it is
+    right.
 
     `compared` says whether it could be compared with the truth, and is not it;
     `off` which of several numbers are not, without any of them.

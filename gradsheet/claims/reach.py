@@ -127,7 +127,7 @@ class Reach:
         numbers = InFloats.of(self.printed)
         off = numbers.off(there)
         agrees, agrees_as_printed = off[:2] <= numbers.half
-        is_close = off[0] <= abs(there.values[0]) / 4 + 4 * numbers.half
+        is_close = off[0] <= numbers.last_digits(there.values[0])
         doubtful = [k for k in np.flatnonzero(~agrees).tolist() if k not in but]
         doubtful = [k for k in doubtful if not self.is_rounded_again(binding, k)]
         if not all(is_close[k] or agrees_as_printed[k] for k in doubtful):
@@ -316,11 +316,16 @@ class InFloats(NamedTuple):
                 abs(there.values - self.value) - there.slack - SLACK * abs(self.value)
             )
 
+    def last_digits(self, values: Array) -> Array:
+        """By how much numbers are off that are off in their last digits, as
+        `Printed.is_close` has it."""
+        return np.asarray(abs(values) / 4 + 4 * self.half)
+
     def near(self, there: Floats, several: int) -> Array:
         """Where each of the first variants is off in its last digits at most, and
         where each of those behind them has the digits, (V, entries)."""
         off = self.off(there)
-        near = off <= abs(there.values) / 4 + 4 * self.half
+        near = off <= self.last_digits(there.values)
         near[several:] = (off <= self.half)[several:]
         return np.asarray(near)
 

@@ -97,6 +97,11 @@ def claim_text(judgement: Judgement) -> str:
     return "\n".join([f"{judgement.verdict}: {line}", *remarks(judgement, line)])
 
 
+def _is_weighted(report: Report) -> bool:
+    """Whether the sheet says what its claims are worth."""
+    return any(judgement.claim.points != 1 for judgement in report.judgements)
+
+
 def share(judgement: Judgement, credit: Mapping[str, Fraction]) -> Fraction | None:
     """Say what share of its points a claim earns; None where it gives and takes none.
 
@@ -154,6 +159,7 @@ class Tally:
         """Count a sheet."""
         self.sheets += 1
         self.unread_sheets += report.error is not None
+        self.weighted |= _is_weighted(report)
         for judgement in report.judgements:
             claim = judgement.claim
             self.verdicts[judgement.verdict] += 1
@@ -161,7 +167,6 @@ class Tally:
             self.unexpected += not judgement.as_expected
             self.recorded += claim.expect is not None
             self.off_record += claim.expect is not None and not judgement.as_expected
-            self.weighted |= claim.points != 1
             earned = share(judgement, self.credit)
             if earned is not None:
                 self.earned += earned * claim.points
@@ -314,7 +319,7 @@ class Printer:
 
     def credit(self, report: Report, credit: Mapping[str, Fraction]) -> None:
         """Print what one of several sheets earns."""
-        if not (credit or any(j.claim.points != 1 for j in report.judgements)):
+        if not (credit or _is_weighted(report)):
             return
         tally = Tally(credit)
         tally.add(report)

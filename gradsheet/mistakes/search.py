@@ -449,14 +449,17 @@ class Search:
         """Whether mistakes give what is claimed exactly, in all digits or as an identity."""
         key = chosen, id(statement)
         if key not in self._confirmed:
-            by_probes = statement.line is not None and self.probes is not None
-            if not by_probes:
+            if statement.line is not None and self.probes is not None:
+                asked = self.probes, statement.tree, statement.line
+                seen = functools.partial(self.seen, chosen)
+                confirmed = _is_true(agree_everywhere, *asked, seen, chosen, given=self.given)
+            else:
                 self._pay_for(chosen, statement, [self.point])
-            confirmed = _is_true(self._gives, chosen, statement)
-            if confirmed and self.further and not by_probes:
-                elsewhere = self._elsewhere(statement.judgement)
-                self._pay_for(chosen, statement, filter(self._is_of_this_size, elsewhere))
-                confirmed = _is_true(self._gives_elsewhere, chosen, statement)
+                confirmed = _is_true(self._gives, chosen, statement)
+                if confirmed and self.further:
+                    elsewhere = self._elsewhere(statement.judgement)
+                    self._pay_for(chosen, statement, filter(self._is_of_this_size, elsewhere))
+                    confirmed = _is_true(self._gives_elsewhere, chosen, statement)
             self._confirmed[key] = confirmed
         return self._confirmed[key]
 
@@ -475,10 +478,7 @@ class Search:
             self.point.budget.spend(work / IN_A_PASS)
 
     def _gives(self, chosen: Combination, statement: Statement) -> bool:
-        if statement.line is not None and self.probes is not None:
-            seen = functools.partial(self.seen, chosen)
-            asked = self.probes, statement.tree, statement.line
-            return agree_everywhere(*asked, seen, chosen, given=self.given)
+        """Whether mistakes give what is claimed at the point."""
         carried = self.seen(chosen)
         target = self.simulation.target(statement.tree)
         core = core_of(statement.tree, self.point.rate)
@@ -609,10 +609,10 @@ class Search:
         return run.kept(("spoilt", *(s.key for s in self.right)), find).tolist()  # type: ignore[no-any-return]
 
 
-def _is_true(asked: Callable[..., bool], *of: Any) -> bool:
+def _is_true(asked: Callable[..., bool], *of: Any, **more: Any) -> bool:
     """Whether something is true; what has no value is not."""
     try:
-        return asked(*of)
+        return asked(*of, **more)
     except NO_ANSWER:
         return False
 

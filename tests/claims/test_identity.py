@@ -535,8 +535,17 @@ def test_sheets_on_one_network_share_what_was_found_and_pay_alike() -> None:
     assert spent[0][0].mismatch is None
 
 
-HUBER = "L = where(abs(r) <= a, r**2/2, a*(abs(r) - a/2))\nP = x*y"
-HUBER_GIVEN = "r.shape = []\na = { shape = [], positive = true }\nx.shape = []\ny.shape = []"
+HUBER = """
+network = '''
+L = where(abs(r) <= a, r**2/2, a*(abs(r) - a/2))
+P = x*y
+'''
+[given]
+r.shape = []
+a = { shape = [], positive = true }
+x.shape = []
+y.shape = []
+"""
 
 
 @pytest.mark.parametrize(
@@ -552,7 +561,5 @@ HUBER_GIVEN = "r.shape = []\na = { shape = [], positive = true }\nx.shape = []\n
     ],
 )
 def test_what_is_not_true_at_a_tie_alone_is_wrong(quantity: str, line: str, verdict: str) -> None:
-    text = f'network = """\n{HUBER}\n"""\n[given]\n{HUBER_GIVEN}\n'
-    text += f"[[claim]]\nquantity = '{quantity}'\nworking = ['{line}']\n"
-    (judgement,) = gradsheet.judge(gradsheet.read(text)).judgements
-    assert judgement.verdict == verdict, judgement.message
+    found = judged(HUBER, quantity, line)
+    assert found.verdict == verdict, found.message

@@ -510,12 +510,11 @@ def test_the_side_that_where_does_not_take_makes_nothing_wrong():
     network = "y = where(x > 0, log(x), 0)\nz = -x\nu = 2*v"
     head = f'network = """\n{network}\n"""\ngiven = {{ x = -1, v = [-1, 2] }}\n'
     claims = (
-        ("y", "value = 0", "cannot_tell"),
-        ("dy/dx", "value = 0", "cannot_tell"),
-        ("z", "working = ['where(x > 0, sqrt(x), 1)']", "right"),
-        ("z", "working = ['where(x < 0, sqrt(x), 1)']", "wrong"),
-        ("u", "working = ['where(v < 0, 2*v, 4 + log(v) - log(v))']", "cannot_tell"),
+        ("y", "0"),
+        ("dy/dx", "0"),
+        ("z", "", "'where(x > 0, sqrt(x), 1)'"),
+        ("z", "", "'where(x < 0, sqrt(x), 1)'"),
+        ("u", "", "'where(v < 0, 2*v, 4 + log(v) - log(v))'"),
     )
-    text = head + "".join(f"[[claim]]\nquantity = '{q}'\n{said}\n" for q, said, _ in claims)
-    found = gradsheet.judge(gradsheet.read(text)).judgements
-    assert [judgement.verdict for judgement in found] == [verdict for *_, verdict in claims]
+    found = verdicts(head, *claims)
+    assert found == ["cannot_tell", "cannot_tell", "right", "wrong", "cannot_tell"]

@@ -18,6 +18,7 @@ from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.printed import as_float
 from gradsheet.truth.graph_values import GraphCarried
 from tests.rounds import every
+from tests.sheets import judgements
 
 
 def sheet_of(network, given, *claims):
@@ -733,20 +734,17 @@ given = { w = { shape = [] }, mu = { shape = ["D"] }, s = { shape = ["D"] }, ep 
 
 
 def test_many_wrong_formulas_have_their_mistakes_named_as_few_have():
-    wrong = {
-        "dL/ds": [
-            "w*(xh - x)*ep*exp(s/2) + (exp(s) - 1)/2",
-            "(exp(s) - 1)/2",
-            "w*(xh - x)*exp(s/2)/2 + (exp(s) - 1)/2",
-            "w*(xh - x)*ep/2 + (exp(s) - 1)/2",
-        ],
-        "dL/dmu": ["w*(xh - x) - mu", "(xh - x) + mu", "w*(x - xh) + mu", "w*(xh - x)"],
-    }
-    text = AUTOENCODER
-    for quantity, lines in wrong.items():
-        for line in lines:
-            text += f"[[claim]]\nquantity = '{quantity}'\nworking = ['{line}']\n"
-    found = gradsheet.judge(gradsheet.read(text)).judgements
+    found = judgements(
+        AUTOENCODER,
+        ("dL/ds", "", "'w*(xh - x)*ep*exp(s/2) + (exp(s) - 1)/2'"),
+        ("dL/ds", "", "'(exp(s) - 1)/2'"),
+        ("dL/ds", "", "'w*(xh - x)*exp(s/2)/2 + (exp(s) - 1)/2'"),
+        ("dL/ds", "", "'w*(xh - x)*ep/2 + (exp(s) - 1)/2'"),
+        ("dL/dmu", "", "'w*(xh - x) - mu'"),
+        ("dL/dmu", "", "'(xh - x) + mu'"),
+        ("dL/dmu", "", "'w*(x - xh) + mu'"),
+        ("dL/dmu", "", "'w*(xh - x)'"),
+    )
     assert [judgement.verdict for judgement in found] == ["wrong"] * 8
     assert all(judgement.explanations for judgement in found)
 
