@@ -13,14 +13,14 @@ from gradsheet.claims.judgement import AND, Judgement
 from gradsheet.claims.sheet import Claim
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import parse
+from gradsheet.mistakes import layered
 from gradsheet.mistakes.catalogue import edits_of
 from gradsheet.mistakes.diagnosis import diagnose
 from gradsheet.mistakes.layer_values import Carried
 from gradsheet.mistakes.simulation import Combination, simulation_at
 from gradsheet.numbers.printed import NumberError, Printed, printed, printed_entries
 from gradsheet.numbers.real import apart
-from gradsheet.truth import point as truth
-from gradsheet.truth.point import Point
+from gradsheet.truth.graph_point import GraphPoint
 from tests.sheets import NUMBERS
 
 HOMEWORK = "learning_rate = 0.5" + NUMBERS
@@ -44,9 +44,9 @@ b = [1, -1]
 """
 
 
-def point_of(head: str) -> Point:
+def point_of(head: str) -> GraphPoint:
     sheet = gradsheet.read(head + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
-    return truth.point_of(sheet.problem, None)
+    return layered.point_of(sheet.problem, None)
 
 
 class Solution:
@@ -56,7 +56,7 @@ class Solution:
     def __init__(self, head: str):
         self.point = point_of(head)
         self.simulation = simulation_at(self.point)
-        network = self.point.network
+        network = self.simulation.problem.network
         names = [f"{kind}{l}" for l in range(1, network.depth + 1) for kind in "zh"]
         names += [
             "L",

@@ -118,6 +118,10 @@ DESCENT = "w[0] = 1\nl[t] = (w[t-1]*x[t] - 1)**2\nw[t] = w[t-1] - 1/10*dl[t]/dw[
         (sheet_of("L = sum(tanh(W @ W))", f"W = {square(4)}", "d(d(dL/dW)/dW)/dW"), "operations"),
         (
             sheet_of("a = sum(x)**16\nb = da/dx\nc = db/dx\nL = dc/dx", f"x = {numbers(6)}", "L"),
+            "wrong",
+        ),
+        (
+            sheet_of("a = sum(x)**16\nb = da/dx\nc = db/dx\nL = dc/dx", f"x = {numbers(9)}", "L"),
             "operations",
         ),
         # many claims

@@ -16,8 +16,9 @@ import manual
 from gradsheet.checking.probes import Data, each, fractions
 from gradsheet.checking.rounding import Balls, Rounding
 from gradsheet.mistakes.layer_pass import Edits, Pass, in_front
+from gradsheet.mistakes.layered import problem_of
 from gradsheet.network.network import Network
-from gradsheet.truth.point import Point
+from gradsheet.truth.graph_point import GraphPoint
 from manual.activations import Array
 
 Arrays = dict[str, Array]
@@ -40,7 +41,7 @@ class Mistaken(NamedTuple):
     """A point where mistakes are made; what a pass there answers, arrays with
     the variants in front; and the example that it is of, if of one alone."""
 
-    point: Point
+    point: GraphPoint
     of_pass: Callable[[Pass], Arrays]
     example: int | None
 
@@ -258,7 +259,7 @@ class HessianVector(ParameterGradients):
     def exact(self, data: Data) -> Arrays:
         """Compute the answer by hand; JAX is heard in floats."""
         point = data.point(self.network)
-        direction, problem = each(data.direction, fractions), point.problem
+        direction, problem = each(data.direction, fractions), problem_of(point)
         if not point.exact:
             real = np.vectorize(point.arithmetic, [object])
             direction = each(direction, lambda array: np.asarray(real(array), object))

@@ -28,10 +28,11 @@ from typing import Any
 import numpy as np
 
 from gradsheet.checking.rounding import BITS, Rounding, rounding_of, unit_roundoff
+from gradsheet.mistakes.layered import point_of
 from gradsheet.network import losses
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
-from gradsheet.truth.point import Point, point_of
+from gradsheet.truth.graph_point import GraphPoint
 from manual import Layer
 from manual.activations import Array, activate
 
@@ -78,7 +79,7 @@ class Data:
         """State them for a network."""
         return Problem(network, self.params, self.x, self.y)
 
-    def point(self, network: Network, *, of: Sequence[str] = ("L",)) -> Point:
+    def point(self, network: Network, *, of: Sequence[str] = ("L",)) -> GraphPoint:
         """The same with fractions, for all witnesses."""
         nudges = None if network.rational else NUDGES
         return point_of(self.problem(exactly(network)).converted(fractions), of, nudges=nudges)

@@ -16,7 +16,7 @@ from gradsheet.numbers.reasons import (
     Undecided,
 )
 from gradsheet.numbers.slips import forms
-from gradsheet.truth.point import Point
+from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.values import Values
 from manual.activations import Array
 
@@ -65,7 +65,7 @@ class Mismatch:
     `reason` says why there is no comparing them; then `mine` is None.
     """
 
-    point: Point
+    point: GraphPoint
     binding: Binding
     truth: Array | None = None
     mine: Array | None = None

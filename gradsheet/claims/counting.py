@@ -3,64 +3,54 @@ alone: counted before any is done."""
 
 import itertools
 import math
+from collections import Counter, defaultdict
 from dataclasses import replace
-from typing import Any
 
-from gradsheet.claims.definitions import own_of
+from gradsheet.claims.definitions import stated_of
 from gradsheet.claims.sheet import Claim, Sheet, SheetError, Stated
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import MAX_DOTS
 from gradsheet.language.formula import NEW
 from gradsheet.network.lowering import Program
-from gradsheet.network.network import Network
 from gradsheet.numbers.budget import DIGITS, MAX_OPERATIONS
+from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.session import LIBRARY, Session
-from gradsheet.truth.graph_point import Asked, length_of
-from gradsheet.truth.graph_values import SweepWork
-from gradsheet.truth.work import JAX, JAX_DERIVATIVE, JAX_STEP, FormulaWork, PassWork, formula_work
+from gradsheet.truth.graph_point import Asked, bits_of
+from gradsheet.truth.work import (
+    JAX,
+    JAX_DERIVATIVE,
+    JAX_STEP,
+    MAX_COUNTED,
+    FormulaWork,
+    SweepWork,
+    formula_work,
+    sweep_work,
+)
 
 SMALL = 4  # bits of small whole numbers
 HEARD = 8  # entries of a derivative for all values for which the nudge is heard
 PER_LINE = 20  # operations of comparing a line, whatever it says
 
 
-def derived(sheet: Sheet) -> set[str]:
-    """The nodes whose derivatives a sheet speaks of, or that are updated on the
-    way to what it speaks of."""
-    jax_of: set[str] = set()
-    if sheet.own is not None:
-        return {part.of.name for part in sheet.distinct_parts if isinstance(part, f.Derivative)}
-    for part in sheet.distinct_parts:
-        if isinstance(part, f.Derivative):
-            jax_of.add(part.of.name)
-        elif isinstance(part, f.Quantity):
-            if part.name == "L" and part.indices and sheet.network.loss is not None:
-                jax_of.add("shares")
-            if part.name == "L" or part.name.endswith(NEW):
-                jax_of.add("L")
-            if part.name == f"L{NEW}":
-                jax_of.add(part.name)
-    return jax_of
-
-
-def asked_of(sheet: Sheet) -> Asked:
+def asked_of(sheet: Sheet, program: Program) -> Asked:
     """What a sheet asks the witnesses for."""
-    network: Any = sheet.network if sheet.own is None else sheet.own.program
     names, of, by = set[str](), set[str](), set[str]()
 
-    def canonical(quantity: f.Quantity) -> str:
-        name: str = network.canonical(quantity.name)
-        if quantity.indices and network.shares is not None and name in ("L", f"L{NEW}"):
-            return "shares" + name[1:]
-        return name
-
     for part in sheet.distinct_parts:
         if isinstance(part, f.Derivative):
-            of.add(canonical(part.of))
-            by.add(canonical(part.by))
+            of.add(_canonical(part.of, program))
+            by.add(_canonical(part.by, program))
         elif isinstance(part, f.Quantity):
-            names.add(canonical(part))
+            names.add(_canonical(part, program))
     return Asked(frozenset(names), frozenset(of), frozenset(by))
+
+
+def _canonical(quantity: f.Quantity, program: Program) -> str:
+    """The one name of what is asked for; the L[k] of layers are their shares."""
+    name = program.canonical(quantity.name)
+    if quantity.indices and program.shares is not None and name in ("L", f"L{NEW}"):
+        return "shares" + name[1:]
+    return name
 
 
 def affordable(
@@ -97,75 +87,66 @@ def affordable(
 def operations(sheet: Sheet, session: Session = LIBRARY) -> int:
     """How many operations judging a sheet takes, but for finding out how what
     is not true came about."""
-    if (own := own_of(sheet, session)) is None:
-        return _with_numbers(sheet, session)
-    counted = _of_own_network if sheet.has_numbers else _over_all_values
-    return counted(sheet, own, session)
+    stated = stated_of(sheet, session)
+    counted = _with_numbers if sheet.has_numbers else _over_all_values
+    return counted(sheet, stated, session)
 
 
-def _of_own_network(sheet: Sheet, own: Stated, session: Session) -> int:
-    """The operations of a sheet with a network of its own."""
-    bits = bits_of(own)
-    formulas = formula_work(own.program, bits, session)
+def _with_numbers(sheet: Sheet, stated: Stated, session: Session) -> int:
+    asked = asked_of(sheet, stated.program)
+    bits = bits_of(stated.program, stated.arrays, asked)
+    formulas = formula_work(stated.program, bits, session)
     claims = sum(claim_work(claim, formulas, 2) for claim in sheet.readable.claims)
-    return own_witness_work(sheet, own, bits) + claims
+    question = stated.program, sheet.distinct_parts, bits
+    counted: LRUCache[int] = session.cache("witnesses counted", MAX_COUNTED)
+    return counted.get(question, lambda: witness_work(sheet, stated, bits)) + claims
 
 
-def _over_all_values(sheet: Sheet, own: Stated, session: Session) -> int:
+def _over_all_values(sheet: Sheet, stated: Stated, session: Session) -> int:
     """The operations of a network of which something is given by its shape
     alone: at every size on formal numbers and on small ones, and at one point
     those of the witnesses."""
-    work = own_witness_work(sheet, own, SMALL if own.program.is_rational else None, nudged=HEARD)
-    claims, nodes = sheet.readable.claims, derived(sheet)
-    for program in own.sized:
+    bits = SMALL if stated.program.is_rational else None
+    work = witness_work(sheet, stated, bits, nudged=HEARD)
+    claims, derived = sheet.readable.claims, asked_of(sheet, stated.program).of
+    for program in stated.sized:
         for bits in (None, SMALL if program.is_rational else None):
-            one, formulas = SweepWork(program, bits, DIGITS), formula_work(program, bits, session)
-            work += one.forward + sum(map(one.jacobian, nodes))
+            one, formulas = sweep_work(program, bits, session), formula_work(program, bits, session)
+            work += one.forward + sum(map(one.jacobian, derived))
             work += sum(claim_work(claim, formulas) for claim in claims)
     return work
 
 
-def bits_of(own: Stated) -> int | None:
-    """How long the numbers of such a network are, None where they are enclosed."""
-    program = own.program
-    numbers = (*own.arrays.values(), *program.constants)
-    return length_of(numbers, program.depth) if program.is_rational else None
-
-
-def own_witness_work(
+def witness_work(
     sheet: Sheet,
-    own: Stated,
+    stated: Stated,
     bits: int | None,
     digits: int = DIGITS,
     nudged: int = MAX_OPERATIONS,
 ) -> int:
-    """The operations of the witnesses at one point of such a network, where at
-    most so many entries of a derivative are nudged."""
-    one = SweepWork(own.program, bits, digits)
-    asked = [part for part in sheet.distinct_parts if not isinstance(part, f.Quantity)]
-    traced = JAX_STEP * len(own.program.steps) * (3 if asked else 1)
-    work = 4 * one.forward + JAX + traced + _of_definitions(own.program, one.forward)
-    swept: set[str] = set()
-    for part in asked:
-        if isinstance(part, f.Derivative):
-            if part.of.name not in swept:
-                work += one.jacobian(part.of.name)
-            swept.add(part.of.name)
-            work += 2 * one.forward * min(nudged, _open_entries(own.program, part.by))
-        else:
+    """The operations of the three witnesses at one point, on fractions of so
+    many `bits` or on enclosures of so many `digits`, where at most so many
+    entries of a derivative are nudged."""
+    program, one = stated.program, SweepWork(stated.program, bits, digits)
+    asked = asked_of(sheet, program)
+    there = program.made_of(asked.names | asked.of)
+    traced = JAX_STEP * len(there) * (3 if asked.of else 1)
+    derived = sum(program.steps[slot].operation in ("jacobian", "slope") for slot in there)
+    work = 2 * one.swept(there) + one.walked(there) + JAX + traced + JAX_DERIVATIVE * derived
+    work += sum(map(one.jacobian, asked.of))
+    reached, nudges = defaultdict[str, set[int]](set), Counter[str]()
+    for part in sheet.distinct_parts:
+        if isinstance(part, f.DerivativeOf):
             work += _of_formula(part, one, nudged)
-    return work
-
-
-def _of_definitions(program: Program, forward: int) -> int:
-    """The operations of the derivatives in definitions, besides those of the sweep."""
-    each, work = forward / max(1, program.work), 0
-    for step in program.steps:
-        if step.operation in ("jacobian", "slope"):
-            of, *by = step.inputs
-            entries = sum(math.prod(program.steps[slot].shape) for slot in by)
-            nudges = entries * sum(map(program.work_of, program.between(by, of)))
-            work += int(JAX_DERIVATIVE + len(program.steps) + 2 * each * nudges)
+        elif isinstance(part, f.Derivative):
+            by, of = (_canonical(quantity, program) for quantity in (part.by, part.of))
+            nudges[by] += _open_entries(program, part.by)
+            ends = sorted(program.places[by].all)
+            for last in program.places[of].all:
+                reached[by].update(program.between(ends, last))
+    for by, entries in nudges.items():  # each once, whatever hangs on it
+        most = min(nudged, entries, math.prod(program.shapes[by]))
+        work += most * one.walked(reached[by])
     return work
 
 
@@ -180,24 +161,6 @@ def _of_formula(part: f.DerivativeOf, one: SweepWork, nudged: int) -> int:
             entries *= _open_entries(program, inner.by)
             each *= 3 * (1 + entries)
     return 3 * each * (entries + min(nudged, _open_entries(program, part.by)))
-
-
-def _with_numbers(sheet: Sheet, session: Session) -> int:
-    network = sheet.network
-    bits = length_of([*sheet.arrays()], network.depth) if network.rational else None
-    formulas = formula_work(network, bits, session)
-    claims = sum(claim_work(claim, formulas, 2) for claim in sheet.readable.claims)
-    return witness_work(sheet, bits) + claims
-
-
-def _after_update(sheet: Sheet, bits: int | None) -> int:
-    """What the pass after a step of gradient descent takes, whose fractions are longer."""
-    names = [part.name for part in sheet.distinct_parts if isinstance(part, f.Quantity)]
-    if all(name[0] in "Wb" or not name.endswith(NEW) for name in names):
-        return 0
-    network = sheet.network
-    longer = None if bits is None else bits * (2 * network.depth + 3)
-    return PassWork(network, network.examples or 1, longer).both
 
 
 def claim_work(claim: Claim, formulas: FormulaWork, evaluated: int = 1) -> int:
@@ -222,24 +185,7 @@ def _claim_work(claim: Claim, formulas: FormulaWork, evaluated: int) -> int:
     return work
 
 
-def witness_work(sheet: Sheet, bits: int | None, digits: int = DIGITS) -> int:
-    """The operations of the three witnesses at one point, on fractions of so
-    many `bits` or on enclosures of so many `digits`."""
-    network, examples = sheet.network, sheet.network.examples or 1
-    one = PassWork(network, examples, bits, digits)
-    rows = sum(map(one.jacobian, derived(sheet)))
-    work: int = 3 * one.forward + JAX * network.depth + 2 * rows + 3 * _after_update(sheet, bits)
-    nudged: dict[str, int] = {}
-    for part in sheet.parts:
-        if isinstance(part, f.Derivative):
-            by, taken = part.by.name, _open_entries(network, part.by)
-            nudged[by] = min(one.entries(by), nudged.get(by, 0) + taken)
-            work += taken * _open_entries(network, part.of)
-    steps = 1 if bits is None else 2  # an infinitesimal, or a step to either side
-    return work + steps * one.forward * sum(nudged.values())
-
-
-def _open_entries(network: Network | Program, quantity: f.Quantity) -> int:
+def _open_entries(network: Program, quantity: f.Quantity) -> int:
     """The entries of a quantity along all axes that no number fixes."""
     shape = network.shapes.get(network.canonical(quantity.name), ())
     axes = itertools.zip_longest(shape, quantity.indices[: len(shape)])

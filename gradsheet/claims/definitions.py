@@ -19,7 +19,7 @@ from gradsheet.language.parsing import FormulaError, parse
 from gradsheet.language.shown import short
 from gradsheet.network import losses
 from gradsheet.network.graph import Definition, Graph, OwnFunction, Shape
-from gradsheet.network.layers import given_arrays, graph_of
+from gradsheet.network.layers import given_arrays, graph_of, program_of
 from gradsheet.network.lowering import Program, lowered
 from gradsheet.network.network import Network
 from gradsheet.network.problem import stated as numbers
@@ -512,13 +512,20 @@ def of_layers(
     *,
     rows: bool = False,
     unspecified: bool = True,
+    session: Session = LIBRARY,
 ) -> Stated:
     """Layers as the definitions that they are shorthand for, with their numbers
-    or, where they have none, for all."""
-    program, reading = lowered(graph_of(network, rows=rows, unspecified=unspecified)), ""
-    if not unspecified or rows:
+    or, where they have none, for all.
+
+    With `rows` W is (inputs, units); with no loss L is not to be left
+    `unspecified` where equations behind the layers have it.
+    """
+    if unspecified and not rows:
+        program, reading = program_of(network, session), network.reading()
+    else:
+        program = lowered(graph_of(network, rows=rows, unspecified=unspecified))
         reading = network.reading() + ("; W is (inputs, units)" if rows else "")
-        if network.loss is None:  # the equations have one, if there is one
+        if network.loss is None:
             reading = reading.partition("; ")[2]
     if params is None or x is None:
         free = {name: Free(shape) for name, shape in program.graph.given}
@@ -535,18 +542,18 @@ def of_layers(
     return Stated(program, {name: given[name] for name, _ in program.graph.given}, {}, reading)
 
 
-def own_of(sheet: Sheet, session: Session = LIBRARY) -> Stated | None:
-    """The network of its own that a sheet has, or that its layers without
-    numbers stand for, one for all sheets that have the same; None where they
-    have numbers."""
-    if sheet.own is not None or sheet.params is not None:
+def stated_of(sheet: Sheet, session: Session = LIBRARY) -> Stated:
+    """The network that a sheet states, its own or that which its layers are
+    shorthand for; without numbers one for all sheets that have the same."""
+    if sheet.own is not None:
         return sheet.own
-    network = sheet.network
+    network, rate = sheet.network, sheet.exact_rate
     if not any(map(_is_of_a_step, sheet.claims)):
         network = replace(network, update=None)  # most ask for none, and it takes long
+    if sheet.has_numbers:
+        return of_layers(network, sheet.params, sheet.x, sheet.y, rate, session=session)
     stated: Stated = session.cache("layers", MAX_LAYERS).get(
-        (network, sheet.exact_rate),
-        lambda: of_layers(network, None, None, None, sheet.exact_rate),
+        (network, rate), lambda: of_layers(network, None, None, None, rate, session=session)
     )
     return stated
 

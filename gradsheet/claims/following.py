@@ -16,7 +16,6 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
-from gradsheet.language.formula import NEW
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
 from gradsheet.numbers.kept import kept
@@ -285,9 +284,9 @@ def follow_work(tree: f.Node, point: Any) -> int:
 
     def count() -> int:
         rows = {part.of.name for part in tree.named if isinstance(part, f.Derivative)}
-        new = any(isinstance(part, f.Quantity) and part.name.endswith(NEW) for part in tree.named)
+        names = {part.name for part in tree.named if isinstance(part, f.Quantity)}
         work = point.pass_work
-        passes: int = work.forward + work.both * new + sum(map(work.jacobian, rows))
+        passes: int = work.swept(work.program.made_of(names | rows)) + sum(map(work.jacobian, rows))
         return passes + int(point.formula_work(tree))
 
     counted: int = point.found(("follow work", tree), count, marked=False)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from gradsheet.language.formula import Derivative, DerivativeOf, Node, Quantity
 from gradsheet.network.lowering import Program
-from gradsheet.network.network import Network
+from gradsheet.network.network import Network, improbable
 from gradsheet.network.problem import Problem, stated
 from gradsheet.numbers.printed import Printed, Value, printed_entries
 from manual import Layer
@@ -185,6 +185,16 @@ class Sheet:
     def exact_rate(self) -> Fraction | None:
         """The learning rate as a number."""
         return None if self.rate is None else self.rate.value
+
+    def reading_of_layers(self) -> str:
+        """How the layers are read, in one line."""
+        reading = self.network.reading()
+        if self.y is not None and (odd := improbable(self.network, self.y)):
+            reading += f"; {odd}"
+        if self.rate is None or self.network.update is None:
+            return reading
+        on = "all parameters" if self.network.update == "all" else "the weights"
+        return f"{reading}; one step of {self.rate.text} on {on}"
 
     @property
     def problem(self) -> Problem:

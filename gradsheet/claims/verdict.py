@@ -34,8 +34,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradsheet.claims.comparison import Comparison, Mismatch, like, truths_at
-from gradsheet.claims.counting import asked_of, claim_work, own_witness_work, witness_work
-from gradsheet.claims.definitions import own_of
+from gradsheet.claims.counting import asked_of, claim_work, witness_work
+from gradsheet.claims.definitions import stated_of
 from gradsheet.claims.history import History
 from gradsheet.claims.identity import Everywhere, IdentityComparison, sizes_tried
 from gradsheet.claims.judgement import QUOTES, UNSEARCHED, Judgement, LineVerdict
@@ -44,7 +44,6 @@ from gradsheet.claims.sheet import Claim, Line, Sheet, Stated
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, shape_text, without_dots
 from gradsheet.language.shown import short
-from gradsheet.network.network import improbable
 from gradsheet.numbers.ball import Ball
 from gradsheet.numbers.budget import FOR_VERDICTS, Budget
 from gradsheet.numbers.printed import (
@@ -73,8 +72,7 @@ from gradsheet.numbers.reasons import (
 from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.numbers.slips import FLOAT, significant
 from gradsheet.truth.carrying import carried
-from gradsheet.truth.graph_point import GraphPoint
-from gradsheet.truth.point import Point, shared_point_of
+from gradsheet.truth.graph_point import GraphPoint, shared_point_of
 from gradsheet.truth.target import mentions
 from gradsheet.truth.values import Values
 from gradsheet.truth.work import FormulaWork
@@ -461,27 +459,25 @@ class Verdicts(NamedTuple):
 
 def verdicts(sheet: Sheet, budget: Budget, session: Session = LIBRARY) -> Verdicts:
     """The verdict on every claim of a sheet, one after the other."""
-    own = own_of(sheet, session)
-    if own is not None and not sheet.has_numbers:
-        return _over_all_values(sheet, own, budget, session)
-    return _with_numbers(sheet, budget, session)
+    judged = _with_numbers if sheet.has_numbers else _over_all_values
+    return judged(sheet, stated_of(sheet, session), budget, session)
 
 
-def _over_all_values(sheet: Sheet, own: Stated, budget: Budget, session: Session) -> Verdicts:
+def _over_all_values(sheet: Sheet, stated: Stated, budget: Budget, session: Session) -> Verdicts:
     """The judgements of a sheet of which something is given by its shape alone."""
-    points = Everywhere(own, asked_of(sheet), budget, session)
+    points = Everywhere(stated, asked_of(sheet, stated.program), budget, session)
     claims = [_without_dots(claim, points.first) for claim in sheet.claims]
     judgements = [_Judge(claim, points).judgement() for claim in claims]
     return Verdicts(judgements, points, None)
 
 
-def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
+def _with_numbers(sheet: Sheet, stated: Stated, budget: Budget, session: Session) -> Verdicts:
     """The judgements of a sheet with numbers."""
-    rungs = list[Any]()
+    rungs = list[GraphPoint]()
 
-    def rung(number: int) -> Any:
+    def rung(number: int) -> GraphPoint:
         if number == len(rungs):
-            rungs.append(point_at(sheet, number, budget, session))
+            rungs.append(point_at(sheet, stated, number, budget, session))
         return rungs[number]
 
     history = History(_data(sheet))
@@ -513,33 +509,22 @@ def _with_numbers(sheet: Sheet, budget: Budget, session: Session) -> Verdicts:
 
 
 def point_at(
-    sheet: Sheet, rung: int, budget: Budget, session: Session = LIBRARY
-) -> Point | GraphPoint:
+    sheet: Sheet, stated: Stated, rung: int, budget: Budget, session: Session = LIBRARY
+) -> GraphPoint:
     """The point of a sheet with numbers, in the arithmetic of a rung of the ladder."""
-    arithmetic, own = arithmetic_of(rung), sheet.own
-    if own is not None:
-        if rung:
-            budget.spend(own_witness_work(sheet, own, None, LADDER[rung]))
-        options = own.program, own.arrays, arithmetic, budget, session
-        return GraphPoint(*options, asked=asked_of(sheet))
     if rung:
-        budget.spend(witness_work(sheet, None, LADDER[rung]))
-    return shared_point_of(sheet.problem, asked_of(sheet), arithmetic, budget, session)
+        budget.spend(witness_work(sheet, stated, None, LADDER[rung]))
+    asked, arithmetic = asked_of(sheet, stated.program), arithmetic_of(rung)
+    return shared_point_of(stated.program, stated.arrays, asked, arithmetic, budget, session)
 
 
 def reading_of(sheet: Sheet) -> str:
     """The reading in one line, as every report states it."""
-    if sheet.own is not None:
-        reading = "; then ".join(filter(None, [sheet.own.layers, sheet.own.program.reading()]))
-        tried = sizes_tried(sheet.own)
-        return f"{reading}; tried at {tried}" if tried else reading
-    reading = sheet.network.reading()
-    if sheet.y is not None and (odd := improbable(sheet.network, sheet.y)):
-        reading += f"; {odd}"
-    if sheet.rate is None or sheet.network.update is None:
-        return reading
-    on = "all parameters" if sheet.network.update == "all" else "the weights"
-    return f"{reading}; one step of {sheet.rate.text} on {on}"
+    if sheet.own is None:
+        return sheet.reading_of_layers()
+    reading = "; then ".join(filter(None, [sheet.own.layers, sheet.own.program.reading()]))
+    tried = sizes_tried(sheet.own)
+    return f"{reading}; tried at {tried}" if tried else reading
 
 
 def _data(sheet: Sheet) -> Iterator[Fraction]:

@@ -4,6 +4,7 @@ import argparse
 import textwrap
 from collections.abc import Iterator
 
+from gradsheet.claims.definitions import stated_of
 from gradsheet.claims.judgement import Report
 from gradsheet.claims.sheet import Free, Sheet
 from gradsheet.claims.verdict import reading_of
@@ -14,7 +15,6 @@ from gradsheet.language.text import formula_text
 from gradsheet.network.graph import Block, Definition
 from gradsheet.network.lowering import Program
 from gradsheet.numbers.printed import exact_text, plain
-from gradsheet.truth.point import program_of
 
 WIDTH = 80
 LONGEST = 40  # characters of the numbers of something given
@@ -40,7 +40,7 @@ def shown(sheet: Sheet) -> str:
 
     A network of layers is shown as the equations that its tables stand for.
     """
-    program = program_of(sheet.network) if sheet.own is None else sheet.own.program
+    program = stated_of(sheet).program
     lines = [sheet.title, *textwrap.wrap(f"read as {reading_of(sheet)}", WIDTH), "", "given"]
     lines += _table(_given(sheet, program))
     lines += ["", "equations"]

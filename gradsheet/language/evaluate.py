@@ -301,7 +301,7 @@ class Evaluator:
             self.point.budget.glance()
 
     def value(self, node: f.Node, binding: Binding) -> Array:
-        """The value as an object array; raises EvaluationError, or what `Point` raises."""
+        """The value as an object array; raises EvaluationError, or what `GraphPoint` raises."""
         if self.whole is not None:
             return self._value(node, binding)
         self.whole = node

@@ -20,17 +20,19 @@ from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
 from gradsheet.language.parsing import parse
 from gradsheet.mistakes.catalogue import Instance, instances
+from gradsheet.mistakes.layered import network_of, point_of, problem_of
 from gradsheet.mistakes.probes import numbers, probes_for
 from gradsheet.mistakes.simulation import Run, Simulation, changed, numbers_of, simulate
 from gradsheet.network import losses
+from gradsheet.network.layers import program_of
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import FLOAT_PASS, FLOATS, MAX_OPERATIONS, PER_VARIANT, Budget
 from gradsheet.numbers.printed import Value, as_float, exact_text, plain, printed_entries
 from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
 from gradsheet.numbers.session import LIBRARY, Session
-from gradsheet.truth.point import Point, point_of
+from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.target import core_of
-from gradsheet.truth.work import FormulaWork, PassWork
+from gradsheet.truth.work import FormulaWork, SweepWork
 from manual import Layer
 from manual.activations import Array
 
@@ -70,7 +72,7 @@ class _View:
     `seen` to, and by name the further quantities in which it is `shown`. One in
     several `variants` is seen where one of them is."""
 
-    point: Point
+    point: GraphPoint
     made: Sequence[Instance]
     asked: Asked
     seen: Array
@@ -104,7 +106,7 @@ class _View:
 
     def further(self) -> list[str]:
         """The quantities that may be asked for as well."""
-        network = self.point.network
+        network = network_of(self.point)
         names = [f"dL/d{n}" for n in network.shapes if network.no_derivative("L", n) is None]
         names += [
             n for n in network.shapes if n[0] in "zhL" or n.startswith("yhat") or n.endswith(NEW)
@@ -156,7 +158,7 @@ def _look(
     made = simulations[0].instances
     view = _View(simulations[0].point, made, asked, np.zeros(len(made), bool))
     names = [] if only_asked else view.further()
-    trees = {name: parse(name, view.point.network.names) for name in names}
+    trees = {name: parse(name, network_of(view.point).names) for name in names}
     view.shown = {name: np.zeros_like(view.seen) for name in trees}
     for simulation in simulations:
         run = Run(simulation, [(), *simulation.singles])
@@ -187,7 +189,7 @@ def _view_work(sheet: Sheet) -> int:
     that comes of it."""
     network, examples = sheet.network, sheet.network.examples or 1
     made = len(instances(network, sheet.rate is not None and network.update is not None))
-    passes = 2 * PassWork(network, examples, SMALL_BITS).both + FLOAT_PASS * network.depth
+    passes = 2 * SweepWork(program_of(network), SMALL_BITS).both + FLOAT_PASS * network.depth
     formulas = FormulaWork(network, SMALL_BITS)
     trees = [claim.tree for claim in sheet.readable.claims if core_of(claim.tree, 1) is None]
     each = numbers_of(network, examples) // FLOATS + PER_VARIANT + sum(map(formulas.of, trees))
@@ -244,7 +246,7 @@ def blindness(sheet: Sheet, session: Session = LIBRARY) -> Blindness:
     return Blindness(total, hidden, _as_lines(best.point), best.hidden, best.more())
 
 
-def _drawn(sheet: Sheet, draw: random.Random, budget: Budget, session: Session) -> Point:
+def _drawn(sheet: Sheet, draw: random.Random, budget: Budget, session: Session) -> GraphPoint:
     """A point of a sheet's shapes with small whole numbers."""
 
     def small(array: Array) -> Array:
@@ -272,19 +274,20 @@ def _targets(network: Network, draw: random.Random, y: Array) -> Array:
 
 def _on_a_kink(simulation: Simulation) -> bool:
     run = Run(simulation, [()])
-    return any((run.passed.node(f"z{l}") == 0).any() for l in simulation.point.network.kinked)
+    return any((run.passed.node(f"z{l}") == 0).any() for l in network_of(simulation.point).kinked)
 
 
-def _as_lines(point: Point) -> list[str]:
+def _as_lines(point: GraphPoint) -> list[str]:
     """The data of a point as lines of a sheet."""
-    single = point.network.examples is None
+    problem = problem_of(point)
+    single = problem.network.examples is None
 
     def line(name: str, array: Array | None) -> list[str]:
         return [] if array is None else [f"{name} = {plain(exact_text(array))}"]
 
-    x, y = point.problem.x, point.problem.y
+    x, y = problem.x, problem.y
     lines = line("x", x[0] if single else x) + line("y", y[0] if single and y is not None else y)
-    for W, b in point.problem.params:
+    for W, b in problem.params:
         lines += ["[[layer]]", *line("W", W), *line("b", b)]
     return lines
 

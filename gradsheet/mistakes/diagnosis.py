@@ -19,6 +19,7 @@ from gradsheet.claims.judgement import QUOTES, UNSEARCHED, Cause, Explanation, J
 from gradsheet.claims.sheet import Claim
 from gradsheet.mistakes.candidate import HALF, RANKS, SURE, Candidate, Kind, are_sure, winners
 from gradsheet.mistakes.forms import difference, forms, repairs
+from gradsheet.mistakes.layered import layers_of, problem_of
 from gradsheet.mistakes.probes import Probes
 from gradsheet.mistakes.relations import related
 from gradsheet.mistakes.search import Beside, Hypothesis, Search, Statement, nowhere, search
@@ -29,7 +30,6 @@ from gradsheet.network.network import improbable
 from gradsheet.numbers.reasons import OutOfWork
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.graph_point import GraphPoint
-from gradsheet.truth.point import Point
 
 PER_NUMBER = 40  # operations of explaining a claim, for each number that it gives
 LOOSE = 2  # digits that a number tells less where it is off by rounding
@@ -39,7 +39,7 @@ ROUNDED = Explanation("rounding", "rounding on the way", "rounding", "")
 
 def diagnose(
     judgements: Sequence[Judgement],
-    points: Point | GraphPoint | Probes,
+    points: GraphPoint | Probes,
     history: History | None = None,
     further: Sequence[GraphPoint] = (),
     beside: Beside = nowhere,
@@ -55,9 +55,10 @@ def diagnose(
     if all(judgement.verdict not in ("wrong", "lucky") for judgement in judgements):
         return []
     # Where the rules that people use do not hold, what they give is no mistake of theirs.
-    y = points.problem.y if isinstance(points, Point) else None
-    if y is not None and isinstance(points, Point) and improbable(points.network, y):
-        return []
+    if isinstance(points, GraphPoint) and layers_of(points):
+        problem = problem_of(points)
+        if problem.y is not None and improbable(problem.network, problem.y):
+            return []
     causes, is_paid = list[Cause](), False
     try:
         points.budget.spend(sum(judgement.claim.numbers for judgement in judgements))
@@ -226,7 +227,7 @@ class _Diagnosis:
         if case.judgement.verdict == "wrong":
             for explanation in forms(self.search, case.judgement):
                 yield Candidate(Kind.FORM, explanation)
-            if not isinstance(self.search.point, Point):
+            if not layers_of(self.search.point):
                 for explanation, tried in related(case.judgement, self.search.point):
                     digits = case.said - math.log10(tried)
                     is_there = functools.partial(_is_related, case.judgement, explanation)

@@ -21,6 +21,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, same_shape
 from gradsheet.language.text import formula_text
 from gradsheet.mistakes.first_look import FirstLook
+from gradsheet.mistakes.layered import layers_of
 from gradsheet.mistakes.omission import MAX_PARTS
 from gradsheet.mistakes.repair import repaired
 from gradsheet.mistakes.search import IN_A_PASS, Search, agree_everywhere
@@ -31,7 +32,6 @@ from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
 from gradsheet.numbers.slips import Slip, significant
 from gradsheet.truth.carrying import nudged
 from gradsheet.truth.graph_values import GraphCarried
-from gradsheet.truth.point import Point
 from gradsheet.truth.target import core_of, entries_of
 from gradsheet.truth.values import Index, Values
 
@@ -181,15 +181,15 @@ def _is_in_form(claim: Claim, k: int, point: Values) -> bool:
 def _taken_for_it(search: Search, judgement: Judgement, line: f.Node | None) -> list[Explanation]:
     """What is given for it: the derivative by z for that by h, or yhat."""
     claim, point, probes = judgement.claim, search.point, search.probes
-    if not isinstance(point, Point):
+    if (layers := layers_of(point)) is None:
         return []
-    hidden = [f"h{l}" for l in range(1, point.network.depth + 1)]
+    hidden = [f"h{l}" for l in range(1, layers.depth + 1)]
     match claim.tree:
-        case f.Derivative(of, f.Quantity(by, indices)) if point.network.inner(by) in hidden:
-            other: f.Node = f.Derivative(of, f.Quantity(f"z{point.network.inner(by)[1:]}", indices))
+        case f.Derivative(of, f.Quantity(by, indices)) if layers.inner(by) in hidden:
+            other: f.Node = f.Derivative(of, f.Quantity(f"z{layers.inner(by)[1:]}", indices))
             named = "derivative-by-z", f"that is {formula_text(other)}, not {claim.quantity}"
         case f.Derivative(f.Quantity("L", ()), f.Quantity(by, indices)) if (
-            by == f"z{point.network.depth}" and point.network.cancels
+            by == f"z{layers.depth}" and layers.cancels
         ):
             other = f.Quantity("yhat", indices)
             named = "target-not-subtracted", "the target is left out, yhat stands for yhat - y"

@@ -12,13 +12,15 @@ import manual
 from gradsheet.language.formula import NEW
 from gradsheet.language.functions import facts_of
 from gradsheet.mistakes.layer_pass import Change, Changes, Edits, Pass, in_front
+from gradsheet.mistakes.layered import problem_of
+from gradsheet.network.layers import program_of
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.reasons import AtKink, Missing, OutsideDomain, Undecided
-from gradsheet.truth.point import Point
+from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.values import Asked, Index, Tensor, Values
-from gradsheet.truth.work import FormulaWork, PassWork
+from gradsheet.truth.work import FormulaWork, SweepWork
 from manual.activations import Array
 
 NODES = "the nodes of the pass through layers"  # as points have found it
@@ -46,12 +48,12 @@ class Carried(Values):
     ):
         exact = point.exact and kind is None
         super().__init__(kind or point.arithmetic, point.budget, bits=point.bits, exact=exact)
-        self.problem = _of_type(problem or point.problem, floats, kind)
+        self.problem = _of_type(problem or _problem_of(point), floats, kind)
         self.floats = floats
         self.changes, self.edits, self.variants = changes, edits, variants
         self._as_much = point if kind is None and problem is None else None
         as_there = not (floats or kind or changes or problem) and edits is not None
-        self._right = point if as_there and isinstance(point, Point) else None
+        self._right = point if as_there and isinstance(point, GraphPoint) else None
 
     @property
     def network(self) -> Network:
@@ -245,11 +247,11 @@ class Carried(Values):
     # What it costs
 
     @functools.cached_property
-    def pass_work(self) -> PassWork:
+    def pass_work(self) -> SweepWork:
         """What a pass costs here: with other numbers, or other steps, as much as there."""
         if self._as_much is not None:
             return self._as_much.pass_work  # type: ignore[no-any-return]
-        return PassWork(self.network, len(self.problem.x), self.bits, self.arithmetic.digits)
+        return SweepWork(program_of(self.network), self.bits, self.arithmetic.digits)
 
     @functools.cached_property
     def formulas_work(self) -> FormulaWork:
@@ -305,6 +307,11 @@ def _within(network: Network, changes: Changes) -> Changes:
             name, place = within_layers(network, tensor, index)
             within.setdefault(name, {})[place] = change
     return within
+
+
+def _problem_of(values: Any) -> Problem:
+    """The problem of a point of layers, or of somebody's values there."""
+    return values.problem if isinstance(values, Carried) else problem_of(values)
 
 
 def _of_type(problem: Problem, floats: bool, kind: Callable[[Any], Any] | None) -> Problem:

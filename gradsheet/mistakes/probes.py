@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from gradsheet.language.functions import facts_of
+from gradsheet.mistakes.layered import point_of
 from gradsheet.network import losses
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
@@ -29,7 +30,7 @@ from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import OutOfWork, TooClose, Undecided
 from gradsheet.numbers.session import LIBRARY, Session
-from gradsheet.truth.point import Point, point_of
+from gradsheet.truth.graph_point import GraphPoint
 from manual import Layer
 from manual.activations import Array, activate
 
@@ -113,7 +114,7 @@ class Probes:
         self.network, self.budget, self.session = network, budget, session
         self._rate, self._outcomes = rate, LRUCache[Any](MAX_OUTCOMES)  # of comparisons here
         self._secret = random.SystemRandom()  # a sheet's author cannot know the large points
-        self._drawn, self._source = list[Point](), self._points()
+        self._drawn, self._source = list[GraphPoint](), self._points()
 
     def kept(self, key: Any, find: Callable[[], Any]) -> Any:
         """What was found here before, or is found now: many sheets of a class claim the same."""
@@ -123,7 +124,7 @@ class Probes:
         """What was found here before; None where nothing was."""
         return self._outcomes.known(key)
 
-    def __iter__(self) -> Iterator[Point]:
+    def __iter__(self) -> Iterator[GraphPoint]:
         for at in itertools.count():
             if at == len(self._drawn):
                 try:
@@ -136,7 +137,7 @@ class Probes:
                 self._drawn.append(point)
             yield self._drawn[at]
 
-    def _points(self, start: int = 0) -> Iterator[Point]:
+    def _points(self, start: int = 0) -> Iterator[GraphPoint]:
         """One point in small numbers, then large ones, from one of them on."""
         units, few = self.network.kinked_units, _few()
         patterns = _patterns(units, self._secret)
@@ -153,12 +154,12 @@ class Probes:
             if k >= start:
                 yield self._draw(large if k else few, pattern)
 
-    def _draw(self, draw: Draw, signs: Sequence[int]) -> Point:
+    def _draw(self, draw: Draw, signs: Sequence[int]) -> GraphPoint:
         """A drawn point; another one where a z is too close to 0 to have a sign."""
         # Each point has marks of its own: few, and so all laws of powers among them are found.
         real = Arithmetic(DIGITS)
 
-        def once() -> Point:
+        def once() -> GraphPoint:
             cycle = itertools.cycle(signs or (1,))
             problem = _draw_problem(self.network, draw, cycle, self._rate, real)
             options: Any = {"arithmetic": real, "budget": self.budget, "session": self.session}

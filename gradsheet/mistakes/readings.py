@@ -24,6 +24,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator, same_shape
 from gradsheet.language.functions import ACTIVATIONS
 from gradsheet.mistakes.layer_values import Carried
+from gradsheet.mistakes.layered import point_of, problem_of
 from gradsheet.mistakes.probes import Probes, probes_for
 from gradsheet.network.losses import LOSSES, SQUARES
 from gradsheet.network.network import Network
@@ -39,7 +40,7 @@ from gradsheet.numbers.reasons import (
     Undecided,
 )
 from gradsheet.numbers.session import Session
-from gradsheet.truth.point import Point, point_of
+from gradsheet.truth.graph_point import GraphPoint
 from manual import Layer
 from manual.activations import Activation, Array
 
@@ -97,11 +98,11 @@ class Readings:
     `point` is None for a symbolic sheet."""
 
     network: Network
-    point: Point | None
+    point: GraphPoint | None
     rate: Fraction | None
     budget: Budget
     session: Session
-    _read_before: dict[str, Point] = field(default_factory=dict, init=False)
+    _read_before: dict[str, GraphPoint] = field(default_factory=dict, init=False)
     _all_values: dict[str, Everywhere] = field(default_factory=dict, init=False)
 
     @functools.cached_property
@@ -120,7 +121,7 @@ class Readings:
             floats.budget = self.budget
         return points
 
-    def _exactly(self, reading: _Reading) -> Point:
+    def _exactly(self, reading: _Reading) -> GraphPoint:
         """The point as it is read otherwise, for all claims."""
         if reading.words not in self._read_before:
             assert self.point is not None
@@ -135,13 +136,13 @@ class Readings:
     def _problem(self, reading: _Reading) -> Problem:
         """The problem as it is read otherwise."""
         assert self.point is not None
-        problem = self.point.problem
+        problem = problem_of(self.point)
         params = list(problem.params)
         if (l := reading.transposed) is not None:
             params[l] = Layer(params[l].W.T, params[l].b)
         return replace(problem, network=reading.network, params=tuple(params))
 
-    def _read(self, reading: _Reading) -> Point:
+    def _read(self, reading: _Reading) -> GraphPoint:
         assert self.point is not None
         return point_of(
             self._problem(reading),
@@ -162,7 +163,7 @@ class Readings:
     def _everywhere(self, reading: _Reading) -> Everywhere:
         """All values of a sheet that is read otherwise, for all claims."""
         if reading.words not in self._all_values:
-            own = of_layers(reading.network, None, None, None, self.rate)
+            own = of_layers(reading.network, None, None, None, self.rate, session=self.session)
             # The truth is read off the sweep alone: a verdict is not at stake.
             self._all_values[reading.words] = Everywhere(own, None, self.budget, self.session)
         return self._all_values[reading.words]
@@ -246,7 +247,7 @@ class Readings:
         return bool(probes.kept(("first look", quantity, line), find))
 
 
-def _in_floats(point: Point) -> tuple[Carried, float]:
+def _in_floats(point: GraphPoint) -> tuple[Carried, float]:
     """A point in floats, and the largest number on the way there; inf where
     something is no number."""
     floats = Carried(point, floats=True)

@@ -23,6 +23,7 @@ from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape
 from gradsheet.mistakes.layer_values import Carried
+from gradsheet.mistakes.layered import layers_of
 from gradsheet.mistakes.probes import Probes
 from gradsheet.mistakes.simulation import (
     CLOSE,
@@ -46,7 +47,6 @@ from gradsheet.numbers.reasons import (
 from gradsheet.numbers.slips import significant
 from gradsheet.truth.carrying import carried as carried_at
 from gradsheet.truth.graph_point import GraphPoint
-from gradsheet.truth.point import Point
 from gradsheet.truth.target import core_of
 from gradsheet.truth.values import Values
 from manual.activations import Array
@@ -436,7 +436,7 @@ class Search:
 
     # Exactly
 
-    def seen(self, chosen: Combination, point: Point | GraphPoint | None = None) -> Values:
+    def seen(self, chosen: Combination, point: GraphPoint | None = None) -> Values:
         """The point, the sheet's own or another, as it is for somebody who makes some mistakes."""
         point = point or self.point
         key = chosen, id(point)
@@ -619,7 +619,7 @@ def _is_true(asked: Callable[..., bool], *of: Any, **more: Any) -> bool:
 
 def search(
     judgements: Sequence[Judgement],
-    points: Point | GraphPoint | Probes,
+    points: GraphPoint | Probes,
     history: History | None,
     further: Sequence[GraphPoint] = (),
     beside: Beside = nowhere,
@@ -631,7 +631,7 @@ def search(
     and `beside` kinks as well. Ends where the operations are spent, with what it has by then.
     """
     probes, point = (points, mixed(points)) if isinstance(points, Probes) else (None, points)
-    simulation = simulation_at(point) if isinstance(point, Point) else steps_at(point)
+    simulation = simulation_at(point) if layers_of(point) else steps_at(point)
     searched = Search(judgements, history, probes, point, simulation, further, beside)
     searched.run()
     return searched
@@ -653,17 +653,21 @@ def _size(value: Any, high: Any) -> float:
     return max(1.0, float(top.bit_length() + bottom.bit_length() - 1) * math.log10(2))
 
 
-def mixed(probes: Probes) -> Point:
+def mixed(probes: Probes) -> GraphPoint:
     """A point with generic numbers, about half of its units live."""
-    points = [*itertools.islice(probes, 1, 9)]
-    return min(points, key=lambda point: abs(2 * sum(point.live_units()) - len(point.live_units())))
+
+    def unevenness(point: GraphPoint) -> int:
+        live = [bool(v > 0) for l in probes.network.kinked for v in point.node(f"z{l}").flat]
+        return abs(2 * sum(live) - len(live))
+
+    return min(itertools.islice(probes, 1, 9), key=unevenness)
 
 
 def agree_everywhere(
     probes: Probes,
     quantity: f.Node,
     line: f.Node,
-    seen: Callable[[Point], Values] = lambda point: point,
+    seen: Callable[[GraphPoint], Values] = lambda point: point,
     made: Combination = (),
     form: int | None = None,
     given: Given | None = None,

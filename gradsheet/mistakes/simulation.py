@@ -15,13 +15,14 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.catalogue import Instance, edits_of, instances
 from gradsheet.mistakes.layer_pass import Pass, Taken, in_front
 from gradsheet.mistakes.layer_values import LayerEdits, within_layers
+from gradsheet.mistakes.layered import problem_of
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.printed import as_float
 from gradsheet.numbers.reasons import NO_VALUE
 from gradsheet.truth.carrying import carried as carried_at
-from gradsheet.truth.point import Point
+from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.target import core_of, entries_of
 from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
@@ -134,18 +135,19 @@ class Run:
         return self._narrow[touching]
 
 
-def simulation_at(point: Point) -> "LayerSimulation":
+def simulation_at(point: GraphPoint) -> "LayerSimulation":
     """The simulation at a point, found again for sheets with the same numbers."""
-    problem = point.problem.converted(np.vectorize(_plain, [object]))
+    problem = problem_of(point).converted(np.vectorize(_plain, [object]))
     simulations = point.session.cache("simulations", MAX_SIMULATIONS)
     simulation: LayerSimulation = simulations.get(problem.key, lambda: simulate(point))
     simulation.point = point
     return simulation
 
 
-def simulate(point: Point) -> "LayerSimulation":
+def simulate(point: GraphPoint) -> "LayerSimulation":
     """A simulation of the mistakes that can be made at a point."""
-    network, problem = point.network, point.problem
+    problem = problem_of(point)
+    network = problem.network
     question = network, point.rate is not None and network.update is not None
     made = point.session.cache("mistakes", MAX_CATALOGUES).get(
         question, lambda: instances(*question)
@@ -311,8 +313,8 @@ class LayerSimulation(Simulation):
     """The mistakes that can be made in a network of layers, whose `problem` has
     floats with the axis of variants."""
 
-    def __init__(self, point: Point, problem: Problem, instances: Sequence[Instance]):
-        super().__init__(point, instances, numbers_of(point.network, problem.x.shape[-2]))
+    def __init__(self, point: GraphPoint, problem: Problem, instances: Sequence[Instance]):
+        super().__init__(point, instances, numbers_of(problem.network, problem.x.shape[-2]))
         self.problem = problem
         self._touching: dict[f.Node, frozenset[int]] = {}
 
@@ -368,7 +370,7 @@ class LayerSimulation(Simulation):
 
     def entries(self, passed: Any, tensor: Tensor, indices: Sequence[Index]) -> Array:
         """Some entries of a tensor in all variants of such a pass, (V, entries)."""
-        places = [within_layers(self.point.network, tensor, index) for index in indices]
+        places = [within_layers(self.problem.network, tensor, index) for index in indices]
         entries: Array = passed.entries(places[0][0], [index for _, index in places])
         return entries
 

@@ -7,7 +7,7 @@ h[t]   = tanh(w*x[t] + u*h[t-1])  and its steps
 f(u)   = u/(1 + exp(-u))          a function of the sheet's own
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -79,7 +79,8 @@ class Graph:
     nested tuples, of what serves as an index; `sizes` the letters that shapes
     are given with, each with the size that is tried; `aliases` the other names
     of quantities, each with the one that is defined; `batched` those whose
-    first axis is that of the examples.
+    first axis is that of the examples; `layers` the tables that all of it
+    stands for, if it does.
     """
 
     given: tuple[tuple[str, Shape], ...]
@@ -89,11 +90,25 @@ class Graph:
     whole_numbers: tuple[tuple[str, Any], ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
     batched: tuple[str, ...] = ()
+    layers: Hashable = None
 
     @cached_property
     def by_function(self) -> dict[str, OwnFunction]:
         """The functions of the sheet's own by their names."""
         return {function.name: function for function in self.functions}
+
+    @cached_property
+    def written(self) -> tuple[Definition, ...]:
+        """The definitions that a sheet has itself, but for those that layers stand for."""
+        return tuple(d for d in self.definitions if d.line or not self.aliases)
+
+    @cached_property
+    def chooses(self) -> bool:
+        """Whether any of these, or a function, has a side that may not be taken."""
+        formulas = [definition.formula for definition in self.written]
+        formulas += [function.formula for function in self.functions]
+        parts = (part for formula in formulas for part in f.walk(formula))
+        return any(isinstance(part, f.Call) and part.function == "where" for part in parts)
 
     def uses(self, definition: Definition) -> set[str]:
         """The names that a definition is made of, those of functions' formulas

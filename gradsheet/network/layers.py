@@ -23,9 +23,13 @@ from gradsheet.language.parsing import parse
 from gradsheet.language.text import number_text
 from gradsheet.network import losses
 from gradsheet.network.graph import Definition, Graph, Shape
+from gradsheet.network.lowering import Program, lowered
 from gradsheet.network.network import Network
 from gradsheet.network.problem import Problem
+from gradsheet.numbers.session import LIBRARY, Session
 from manual.activations import Activation, Array, split
+
+MAX_PROGRAMS = 64  # networks whose steps a session has
 
 
 def graph_of(network: Network, *, unspecified: bool = True, rows: bool = False) -> Graph:
@@ -54,6 +58,17 @@ def graph_of(network: Network, *, unspecified: bool = True, rows: bool = False) 
     aliases = tuple(network.aliases.items())
     batched = tuple(name for name in names if network.has_examples(name))
     return Graph(given, definitions, aliases=aliases, batched=batched)
+
+
+def program_of(network: Network, session: Session = LIBRARY) -> Program:
+    """The steps of a network of layers, found once for all sheets on it."""
+    programs = session.cache("steps of layers", MAX_PROGRAMS)
+
+    def find() -> Program:
+        return lowered(replace(graph_of(network), layers=network))
+
+    program: Program = programs.get(network, find)
+    return program
 
 
 def _given(network: Network) -> Iterator[tuple[str, Shape]]:

@@ -14,7 +14,7 @@ numbers that serve as indices.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -200,17 +200,16 @@ class Program:
     def reading(self) -> str:
         """The equations in one line, as every report states them, but for those
         that layers are shorthand for."""
-        own = [d for d in self.graph.definitions if d.line or not self.graph.aliases]
-        if not own:
+        if not (own := self.graph.written):
             return ""
         equations = "1 equation" if len(own) == 1 else f"{len(own)} equations"
         said = dict.fromkeys(words for d in own for words in self.said.get(d.name, ()))
         return "; ".join([f"a network of {equations}", *said])
 
     @cached_property
-    def depth(self) -> int:
+    def levels(self) -> list[int]:
         """A bound on how many numbers that are given or typed are multiplied
-        in any number on the way: how long the fractions get."""
+        in any number of a step, for every step: how long the fractions get."""
         levels: list[int] = []
         for step in self.steps:
             before = [levels[slot] for slot in step.inputs]
@@ -224,7 +223,18 @@ class Program:
                 case _:
                     level = max(before, default=1)
             levels.append(max(1, level))
-        return max(levels, default=1)
+        return levels
+
+    @property
+    def depth(self) -> int:
+        """The largest of the levels."""
+        return max(self.levels, default=1)
+
+    def made_of(self, names: Iterable[str]) -> set[int]:
+        """The slots that names are made of, those that there are."""
+        places = (self.places.get(self.canonical(name)) for name in names)
+        ends = (last for place in places if place is not None for last in place.all)
+        return {slot for last in ends for slot in self.before(last)}
 
     @property
     def constants(self) -> list[Array]:
@@ -308,6 +318,26 @@ class Program:
                     reached.add(slot)
             self._between[key] = sorted(reached)
         return self._between[key]
+
+    def sum_with(self, name: str, of: str) -> str | None:
+        """The name of a sum, entry by entry, of which a name is a term and which
+        it stands in alone on the way to another; None where there is none."""
+        slot, last = self.places[name].slot, self.places[of].slot
+        if self.places[name].entries is not None:  # a recurrence has a slot for each entry
+            return None
+        size, through, is_sum = math.prod(self.shapes[name]), self.between([slot], last), False
+        while True:
+            uses = [other for other in through if slot in self.steps[other].inputs]
+            if len(uses) != 1 or self.steps[uses[0]].inputs.count(slot) > 1:
+                return None
+            (slot,) = uses
+            step = self.steps[slot]
+            if step.operation not in ("add", "reshape", "name") or math.prod(step.shape) != size:
+                return None
+            is_sum |= step.operation == "add"
+            if step.operation == "name":
+                names = [other for other, place in self.places.items() if place.slot == slot]
+                return names[0] if is_sum and names else None
 
     @cached_property
     def _before(self) -> dict[int, list[int]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from gradsheet.claims.counting import affordable
+from gradsheet.claims.definitions import stated_of
 from gradsheet.claims.reader import read
 from gradsheet.claims.sheet import Claim, Sheet, SheetError
 from gradsheet.claims.verdict import LADDER, point_at
@@ -75,8 +76,9 @@ def _values(sheet: Sheet, claims: Sequence[Claim], session: Session) -> list[str
     """The true values as a sheet has them, in digits enough."""
     budget, values = Budget(), list[str]()
     budget.start()
+    stated = stated_of(sheet, session)
     for rung in range(len(LADDER)):
-        point = point_at(sheet, rung, budget, session)
+        point = point_at(sheet, stated, rung, budget, session)
         for claim in claims[len(values) :]:
             try:
                 value, _ = Digits(sheet).value(Evaluator(point).value(claim.tree, {}))

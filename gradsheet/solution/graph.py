@@ -15,7 +15,7 @@ from gradsheet.network.network import Network
 from gradsheet.numbers.printed import exact_of
 from gradsheet.numbers.reasons import Missing, OutOfWork, Undecided
 from gradsheet.solution.rounding_off import exactly
-from gradsheet.truth.point import Point
+from gradsheet.truth.graph_point import GraphPoint
 from manual.activations import Activation, Array, split
 
 MAX_UNITS = 8  # of a layer that are all drawn; of more, the first three and the last
@@ -92,7 +92,7 @@ class _Column:
         return [(k, top + k * ROW, unit) for k, unit in enumerate(self.units)]
 
 
-def network_svg(sheet: Sheet, point: Point | None) -> str:
+def network_svg(sheet: Sheet, point: GraphPoint | None) -> str:
     """Draw the network as an SVG element, at a point with the first example's numbers."""
     values = {} if point is None else _values(sheet.network, point)
     columns = _columns(sheet, values)
@@ -141,7 +141,7 @@ def _legend_line(y: float, kind: str, text: str) -> Iterator[str]:
         yield from _text(MARGIN + 13, y, sign, kind)
 
 
-def _values(network: Network, point: Point) -> dict[str, Any]:
+def _values(network: Network, point: GraphPoint) -> dict[str, Any]:
     """What is known at the first example, by names; nothing where not even the forward pass is."""
     values: dict[str, Any] = {}
     first = () if network.examples is None else (0,)
@@ -154,8 +154,8 @@ def _values(network: Network, point: Point) -> dict[str, Any]:
         values |= {f"z{l}": point.node(f"z{l}")[first], f"W{l}": point.node(f"W{l}")}
         if bias is not None:  # one number a unit, also where they share it
             values[f"b{l}"] = np.broadcast_to(point.node(f"b{l}"), values[f"h{l}"].shape)
-    if point.problem.y is not None:
-        values["y"] = point.problem.y[0]
+    if network.loss not in (None, "output"):
+        values["y"] = point.node("y")[first]
     # Without a loss a point has derivatives all the same, of any loss that will do.
     if network.loss is not None:
         with suppress(Undecided, OutOfWork, Missing):

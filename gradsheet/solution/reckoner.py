@@ -5,12 +5,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradsheet.claims.counting import derived
+from gradsheet.claims.counting import asked_of
 from gradsheet.claims.judgement import Judgement
 from gradsheet.claims.sheet import Claim, Sheet
 from gradsheet.claims.verdict import arithmetic_of
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
+from gradsheet.mistakes.layered import point_of
+from gradsheet.network.layers import program_of
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.reasons import NO_ANSWER, AtKink, Imprecise
 from gradsheet.numbers.session import LIBRARY, Session
@@ -19,7 +21,6 @@ from gradsheet.solution.solution import FormulaLine, Step
 from gradsheet.solution.substitution import Substitution, TooLong, tree_of
 from gradsheet.solution.words import why
 from gradsheet.solution.writer import MAX_WRITTEN, Writer
-from gradsheet.truth.point import point_of
 from gradsheet.truth.values import Tensor
 
 # What keeps a step from having a value.
@@ -40,7 +41,8 @@ class Reckoner(Writer):
         budget = Budget()
         budget.start()
         losses = {"L", f"L{NEW}"} & {*sheet.network.shapes}
-        jax_of = derived(sheet) | (losses if sheet.network.loss is not None else set())
+        jax_of = {*asked_of(sheet, program_of(sheet.network, session)).of}
+        jax_of |= losses if sheet.network.loss is not None else set()
         options: Any = {"arithmetic": arithmetic_of(rung), "budget": budget, "session": session}
         self.point = point_of(sheet.problem, jax_of, **options)
         self.numbers = Substitution(self.point, self.digits)

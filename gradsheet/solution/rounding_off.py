@@ -95,7 +95,8 @@ class Digits:
             decimal = wide.divide(wide.add(low, high), Decimal(2))
         exponent = decimal.adjusted() if decimal else 0
         if exponent + 2 > MAX_DIGITS or exponent - self.digits < -MAX_EXPONENT:
-            raise Undecided(f"a number of about 1e{exponent}, which a sheet cannot have")
+            about = Context(prec=2).plus(decimal).adjusted()  # 1e-600 may be 9.99...e-601 here
+            raise Undecided(f"a number of about 1e{about}, which a sheet cannot have")
         if exponent < LEAST_PLAIN:
             text = f"{Context(prec=self.digits, rounding=ROUND_HALF_EVEN).plus(decimal):e}"
         else:

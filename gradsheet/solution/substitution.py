@@ -7,7 +7,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.numbers.printed import Printed, Value, printed
 from gradsheet.solution.rounding_off import Digits
-from gradsheet.truth.point import Point
+from gradsheet.truth.graph_point import GraphPoint
 
 MAX_TERMS = 12  # of a sum that is written out
 MAX_NUMBERS = 144  # that are put into one formula
@@ -35,7 +35,7 @@ def _minus(number: Printed) -> Printed:
 class Substitution:
     """The numbers of one point, as a solution writes them."""
 
-    def __init__(self, point: Point, digits: Digits):
+    def __init__(self, point: GraphPoint, digits: Digits):
         self.digits, self.evaluator = digits, Evaluator(point)
 
     def value(self, node: f.Node, binding: Binding = NONE) -> tuple[Value, bool]:

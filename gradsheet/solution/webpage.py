@@ -4,11 +4,11 @@ import html as markup
 from collections.abc import Iterator
 
 from gradsheet.language.shown import clean
+from gradsheet.mistakes.layered import point_of
 from gradsheet.solution.graph import network_svg
 from gradsheet.solution.mathml import MathML
 from gradsheet.solution.pages import chain, closing, given, marked, remark_text
 from gradsheet.solution.solution import Solution, Step
-from gradsheet.truth.point import point_of
 
 OFF = ("wrong", "lucky", "carried_forward", "cannot_tell")  # set apart on the page
 STYLE = """

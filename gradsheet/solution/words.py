@@ -11,11 +11,11 @@ from gradsheet.network.network import Network
 from gradsheet.numbers.reasons import Undecided
 from gradsheet.solution.quantities import layer_of
 from gradsheet.solution.rules import Rules, is_given
-from gradsheet.truth.point import Point
+from gradsheet.truth.graph_point import GraphPoint
 from gradsheet.truth.values import Tensor
 
 
-def why(tensor: Tensor, rules: Rules, point: Point | None = None) -> str:
+def why(tensor: Tensor, rules: Rules, point: GraphPoint | None = None) -> str:
     """Say the rule behind a step, in a sentence; at a `point` also which units are dead."""
     network = rules.network
     if isinstance(tensor, tuple):
@@ -52,7 +52,7 @@ def _updated(name: str, network: Network) -> str:
     return "The same pass, with what there is after the step."
 
 
-def _dead(l: int, network: Network, point: Point | None) -> str:
+def _dead(l: int, network: Network, point: GraphPoint | None) -> str:
     """Which units of a layer are dead, where there are such and not too many to name."""
     if point is None or not facts_of(network.activations[l - 1]).dead:
         return ""

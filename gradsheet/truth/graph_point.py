@@ -20,6 +20,7 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator
+from gradsheet.language.functions import facts_of
 from gradsheet.language.text import formula_text
 from gradsheet.network.graph import Definition
 from gradsheet.network.lowering import Program, lowered
@@ -44,18 +45,32 @@ from gradsheet.numbers.session import LIBRARY, Session
 from gradsheet.truth.formulas import FormulaWalk
 from gradsheet.truth.graph_values import GraphValues
 from gradsheet.truth.sweep import Sweep
-from gradsheet.truth.values import MAX_FOUND, Index
-from gradsheet.truth.work import FormulaWork, formula_work
+from gradsheet.truth.values import MAX_FOUND, Index, Tensor
+from gradsheet.truth.work import FormulaWork, SweepWork, formula_work, sweep_work
 from manual.activations import Array
 from manual.ops import at_kink, has_kink
 
 if TYPE_CHECKING:
     from gradsheet.truth.program import GraphAutodiff
 
+# Derivatives of one thing by another at a point that sheets share; of more none is shared.
+MAX_SHARED = 20_000
+# At all of those points, and as how many a small one counts.
+MAX_SHARED_TOGETHER, LEAST_SHARED = 60_000, 1_000
 MAX_BITS = 4_096  # of fractions that are worked with as they are
 MAX_ENTRIES = 4_096  # of a derivative
 MAX_NUDGED = 400_000  # entries of steps, times entries nudged, of one derivative
 
+
+# What stands at the kink of an operation.
+_KINKS = {
+    "function": "the argument of {name} is exactly 0",
+    "maximum": "both sides of a maximum are equal",
+    "minimum": "both sides of a minimum are equal",
+    "where": "both sides of a comparison are equal",
+    "largest": "several entries are the largest",
+    "smallest": "several entries are the smallest",
+}
 
 T = TypeVar("T")
 
@@ -86,6 +101,56 @@ def length_of(arrays: Iterable[Array], depth: int) -> int | None:
     return bits if bits * (depth + 1) <= MAX_BITS else None
 
 
+def bits_of(program: Program, stated: Mapping[str, Array], asked: Asked | None) -> int | None:
+    """How long the numbers of a network are, None where what is asked is enclosed."""
+    if not program.is_rational:
+        return None
+    levels, depth = program.levels, program.depth
+    if asked is not None:
+        slots = program.made_of(asked.names | asked.of)
+        depth = max((levels[slot] for slot in slots), default=1)
+    return length_of((*stated.values(), *program.constants), depth)
+
+
+def shared_point_of(
+    program: Program,
+    stated: Mapping[str, Array],
+    asked: Asked,
+    arithmetic: Arithmetic,
+    budget: Budget,
+    session: Session = LIBRARY,
+) -> "GraphPoint":
+    """The point of a sheet with numbers, with all that was found there for
+    sheets with the same numbers.
+
+    They share what all witnesses have told, and nothing that a sheet's own
+    answers have a part in: every sheet finds the point as the first one did.
+    Where the pass has no value here, or is a large one, nothing is shared.
+    """
+
+    def new() -> GraphPoint:
+        return GraphPoint(program, stated, arithmetic, budget, session, asked=asked)
+
+    numbers = sum(math.prod(shape) for shape in program.shapes.values())
+    nodes = numbers - sum(math.prod(shape) for _, shape in program.graph.given)
+    size = max(LEAST_SHARED, nodes * numbers)
+    if size > MAX_SHARED:
+        return new()
+
+    def find() -> GraphPoint:
+        point = new()
+        point.share(4 * size, asked.of)
+        return point
+
+    key = *((name, array.shape, *array.flat) for name, array in stated.items()), program.graph
+    question = key, asked, arithmetic.digits, arithmetic.final
+    points = session.cache("points", MAX_SHARED_TOGETHER)
+    point: GraphPoint = points.get(
+        question, find, lambda point: size if point.is_shared else MAX_SHARED_TOGETHER + 1
+    )
+    return point.again(budget) if point.is_shared else point
+
+
 @dataclass
 class _Common:
     """What sheets with the same numbers share: answers, and the marks of the
@@ -101,12 +166,10 @@ class GraphPoint(GraphValues):
     What will be `asked` is put to the other witnesses, too; where it is None
     the sweep is alone, but for what decides at a kink. `jax` says whether JAX
     is heard, `nudges` of how many entries of a derivative the nudge is asked,
-    None for all that it can be. `depth` is how many products stand behind each
-    other, where that of the program is too large.
+    None for all that it can be.
     """
 
     arithmetic: Arithmetic
-    kink = "a kink is in the way"
 
     def __init__(
         self,
@@ -119,11 +182,8 @@ class GraphPoint(GraphValues):
         asked: Asked | None = None,
         jax: bool = True,
         nudges: int | None = None,
-        depth: int | None = None,
     ):
-        numbers = (*stated.values(), *program.constants)
-        depth = program.depth if depth is None else depth
-        bits = length_of(numbers, depth) if program.is_rational else None
+        bits = bits_of(program, stated, asked)
         super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
         self.stated, self.session, self.nudges = stated, session, nudges
         self.witnesses, self.hears_jax = asked, jax
@@ -236,6 +296,11 @@ class GraphPoint(GraphValues):
         """What formulas cost here, counted once for all sheets on the network."""
         return formula_work(self.network, self.bits, self.session)
 
+    @functools.cached_property
+    def pass_work(self) -> SweepWork:
+        """What a sweep costs here, counted once for all sheets on the network."""
+        return sweep_work(self.program, self.bits, self.session, self.arithmetic.digits)
+
     # The witnesses
 
     @functools.cached_property
@@ -261,6 +326,12 @@ class GraphPoint(GraphValues):
 
     def _walk_to(self, side: int) -> FormulaWalk:
         return FormulaWalk(self.program, self.given, self.arithmetic, self.budget, side=side)
+
+    @functools.cached_property
+    def rate(self) -> Any:
+        """The learning rate that is given, None where there is none."""
+        rate = self.stated.get("learning_rate")
+        return rate.item() if rate is not None and rate.size == 1 else None
 
     # Names
 
@@ -296,9 +367,11 @@ class GraphPoint(GraphValues):
         except (ZeroDivisionError, OutsideDomain) as error:
             is_zero = isinstance(error, ZeroDivisionError)
             reason = f"{what} has no value here: {'a division by 0' if is_zero else error}"
-            if any(step.operation == "where" for step in self.program.steps):
+            if self.program.graph.chooses:
                 aside = "or a side that `where` does not take has none"
                 raise OtherEntry(f"{reason}, {aside}: both have to have one") from error
+            if not self.program.graph.written:  # nobody's formula: what layers are given
+                raise Undecided(reason) from error
             raise (DivisionByZero if is_zero else EvaluationError)(reason) from error
 
     @staticmethod
@@ -318,7 +391,9 @@ class GraphPoint(GraphValues):
         from gradsheet.truth.unrolled import Untraceable
 
         asked = self.witnesses
-        is_among = asked.names.issuperset(names) and {*derived} <= asked.of | asked.by
+        is_among = asked.names.issuperset(names) and (
+            not derived or (derived[0] in asked.of and derived[1] in asked.by)
+        )
         try:
             if is_among and asked not in self._without_value:
                 try:
@@ -396,15 +471,20 @@ class GraphPoint(GraphValues):
                 continue
             if at_kink:
                 both = f"from the left {what} is {exact_text(left)}, from the right "
-                raise AtKink(f"{self.kink}: {both}{exact_text(right)}")
+                kink = f"a kink is in the way, {self.kink(of, by)}"
+                raise AtKink(f"{kink}: {both}{exact_text(right)}")
             both = f"by hand {exact_text(mine)}, by the nudge {exact_text(right)}"
             raise Undecided(f"the witnesses disagree on {what}: {both}")
 
     def at_kink(self, of: str, by: str | None = None) -> bool:
         """Whether anything stands at a kink that a name is made of; of that what
         is made of another name, where there is one."""
+        return bool(self.kink(of, by))
 
-        def find() -> bool:
+    def kink(self, of: str, by: str | None = None) -> str:
+        """What makes the first of those kinks one; empty where there is none."""
+
+        def find() -> str:
             before = self.program.before(self.place(of).slot)
             moved = {*before} if by is None else {*self.place(by).all}
             for slot in before:
@@ -416,8 +496,8 @@ class GraphPoint(GraphValues):
                     continue
                 arrays = [self.sweep.value(other) for other in step.inputs]
                 if at_kink(step.operation, *arrays, **step.arguments):
-                    return True
-            return False
+                    return _KINKS[step.operation].format(**step.arguments)
+            return ""
 
         return self._of_network(("at kink", of, by), find, lambda _: 1)
 
@@ -447,6 +527,32 @@ class GraphPoint(GraphValues):
         options = self.arithmetic, self.budget, self.session
         point = GraphPoint(lowered(graph), self.stated, *options)
         return point, name
+
+    # What a person takes a tensor for
+
+    def taken_for(self, tensor: Tensor, indices: list[Index]) -> tuple[Tensor, list[Index]]:
+        """dL/dz for dL/db, where z is a sum with b as one of its terms and b
+        stands nowhere else on the way to L: they are the same."""
+        if isinstance(tensor, str):
+            return tensor, indices
+        of, by = tensor
+        shapes, other = self.program.shapes, self.program.sum_with(by, of)
+        if other is None:
+            return tensor, indices
+        axes, prefix = len(shapes[of]), (0,) * (len(shapes[other]) - len(shapes[by]))
+        if shapes[other] != (*(1 for _ in prefix), *shapes[by]):
+            return tensor, indices
+        return (of, other), [index[:axes] + prefix + index[axes:] for index in indices]
+
+    def of_share(self, tensor: Tensor, index: Index) -> Index | None:
+        """An output's share has that output's part of dL/dyhat, and of dL/dz
+        where no softmax mixes them."""
+        if self.program.shares is None or isinstance(tensor, str) or tensor[0] != "L":
+            return None
+        last = next(d.formula for d in self.program.graph.definitions if d.name == "yhat")
+        is_mixed = isinstance(last, f.Call) and facts_of(last.function).mixes
+        names = {"yhat"} if is_mixed else {"yhat", *last.names}
+        return (index[-1], *index) if tensor[1] in names else None
 
     def data_text(self) -> str:
         """What is given, on one line."""

@@ -3,10 +3,8 @@
 import copy
 import functools
 import itertools
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -15,49 +13,16 @@ from gradsheet.language import formula as f
 from gradsheet.network.graph import Definition, Graph
 from gradsheet.network.lowering import LoweredStep, Place, Program, lowered
 from gradsheet.numbers.arrays import as_array
-from gradsheet.numbers.budget import Budget, curved, enclosed, length_factor
+from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.reasons import Missing
 from gradsheet.truth.sweep import Change, Cotangents, Edits, Sweep
 from gradsheet.truth.values import MAX_FOUND, Index, Tensor, Values
-from gradsheet.truth.work import FormulaWork
+from gradsheet.truth.work import FormulaWork, SweepWork
 from manual.activations import Array
 
 ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
 ARGUMENT, SLOPE = "the argument", "the slope"  # in a network made for a function of its own
-
-
-@dataclass(frozen=True)
-class SweepWork:
-    """What a sweep costs, on fractions of data with so many bits, or where that
-    is None on enclosures."""
-
-    program: Program
-    bits: int | None
-    digits: int
-
-    @functools.cached_property
-    def forward(self) -> int:
-        """One pass forward."""
-        if self.bits is not None:
-            each = length_factor(2 * self.bits * self.program.depth)
-            return int(self.program.work * each) + len(self.program.steps)
-        work = self.program.work * enclosed(self.digits)
-        curves = (
-            math.prod(step.shape)
-            for step in self.program.steps
-            if step.operation in ("function", "softmax")
-        )
-        return int(work + sum(curves) * curved(self.digits)) + len(self.program.steps)
-
-    @property
-    def both(self) -> int:
-        """One forward and one back."""
-        return 3 * self.forward
-
-    def jacobian(self, name: str) -> int:
-        """A sweep back from every entry of a node."""
-        return 2 * self.forward * math.prod(self.program.shapes.get(name, ()))
 
 
 class GraphValues(Values):

@@ -1,6 +1,6 @@
 """The value of every quantity of a network, under the sheet's names and shapes.
 
-`Point` has the truth, on the word of three witnesses; `Carried` has what comes
+`GraphPoint` has the truth, on the word of three witnesses; `Carried` has what comes
 of it where somebody carries on with other numbers, or takes other steps.
 Formulas are evaluated on both alike.
 """

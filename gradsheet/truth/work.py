@@ -12,7 +12,7 @@ as on a fast one, and with whatever has been found for other sheets before.
     arrays of floats    FLOATS of them an operation
 """
 
-import itertools
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
@@ -20,17 +20,14 @@ from typing import Any
 
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
-from gradsheet.language.functions import facts_of
-from gradsheet.network import losses
-from gradsheet.network.network import Network
+from gradsheet.network.lowering import Program
 from gradsheet.numbers.budget import DIGITS, curved, enclosed, length_factor
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.session import Session
 
 VISIT = 3  # operations that a part of a formula takes besides its numbers
-LAYER = 8  # operations that a layer takes, however few units it has
-JAX = 2_000  # for JAX's program of a layer, whatever it computes
-JAX_STEP = 60  # and of a step of a network of definitions, thrice that with a pass back
+JAX = 2_000  # for JAX's program of a network, whatever it computes
+JAX_STEP = 60  # and for each of its steps, thrice that with a pass back
 JAX_DERIVATIVE = 1_000  # and of one that is a derivative
 
 MAX_NETWORKS, MAX_COUNTED = 64, 2_000  # whose formulas are counted once for all sheets, and those
@@ -38,50 +35,84 @@ MAX_NETWORKS, MAX_COUNTED = 64, 2_000  # whose formulas are counted once for all
 Shape = tuple[int, ...]
 
 
-class PassWork:
-    """What passes through a network cost, on fractions of data with so many
-    bits, or where that is None on enclosures.
+class SweepWork:
+    """What passes through the steps of a program cost, on fractions of data with
+    so many bits, or where that is None on enclosures.
 
-    forward    one forward pass
-    both       one forward and one backward pass from the loss
+    forward    one pass forward
+    both       one forward and one back
     """
 
-    def __init__(self, network: Network, examples: int, bits: int | None, digits: int = DIGITS):
-        self.network, self.examples = network, examples
-        layers = list(zip(network.widths, network.widths[1:], network.activations, strict=False))
-        times = length_factor(2 * bits * network.depth) if bits is not None else enclosed(digits)
-        each = (examples * times * (2 * i * units + 3 * units) + LAYER for i, units, _ in layers)
-        self._backward = [0, *map(int, itertools.accumulate(each))]  # through so many layers
-        self.forward = self._backward[-1]
-        if bits is None:
-            curves = ((facts_of(activation), units) for _, units, activation in layers)
-            functions = sum(
-                units * facts.exponentials for facts, units in curves if not facts.rational
-            )
-            if not losses.of(network.loss).rational:
-                functions += network.widths[-1]
-            self.forward += examples * functions * curved(digits)
-        self.both = self.forward + self._backward[-1]
+    def __init__(self, program: Program, bits: int | None, digits: int = DIGITS):
+        self.program, self.bits, self.digits = program, bits, digits
+        self._swept: dict[int, float] = {}
+        self._walked: dict[int, float] = {}
 
-    def jacobian(self, node: str) -> int:
-        """A backward pass from every entry of a node."""
-        name = self._inner(node)
-        if name in ("L", "shares"):
-            return self._backward[-1] * (1 if name == "L" else self.network.widths[-1])
-        return 0 if name[0] not in "zh" else self.entries(name) * self._backward[int(name[1:])]
+    @functools.cached_property
+    def forward(self) -> int:
+        """All steps, one by one."""
+        return self.swept(range(len(self.program.steps)))
 
-    def entries(self, node: str) -> int:
-        """How many entries a node or parameter has, over all examples."""
-        name = self._inner(node)
-        if name == "L":
-            return 1
-        if name[0] in "zh":
-            return self.examples * self.network.widths[int(name[1:])]
-        return math.prod(self.network.shapes.get(name, ()))
+    @property
+    def both(self) -> int:
+        """All steps, and back through them."""
+        return 3 * self.forward
 
-    def _inner(self, node: str) -> str:
-        name = self.network.canonical(node).removesuffix(NEW)
-        return self.network.inner("yhat" if name == "y" else name)  # y is as large as yhat
+    def jacobian(self, name: str) -> int:
+        """A sweep back from every entry of a name."""
+        entries = math.prod(self.program.shapes.get(self.program.canonical(name), ()))
+        return 2 * entries * self.swept(self.program.made_of([name]))
+
+    def swept(self, slots: Iterable[int]) -> int:
+        """Steps as they are lowered, a derivative among them a sweep back from
+        every entry of what it is of."""
+        return int(sum(map(self._swept_step, slots)))
+
+    def walked(self, slots: Iterable[int]) -> int:
+        """The same in the formulas, after a nudge: a derivative is there a nudge
+        to every entry of what it is by."""
+        return int(sum(map(self._walked_step, slots)))
+
+    def _swept_step(self, slot: int) -> float:
+        if slot not in self._swept:
+            if (through := self._derived(slot)) is None:
+                work = sum(self._numbers(slot))
+            else:
+                of = self.program.steps[slot].inputs[0]
+                work = 3 * math.prod(self.program.steps[of].shape) * self.swept(through)
+            self._swept[slot] = work + 1
+        return self._swept[slot]
+
+    def _walked_step(self, slot: int) -> float:
+        if slot not in self._walked:
+            if (through := self._derived(slot)) is None:
+                arithmetic, curves = self._numbers(slot)
+                work = 2 * arithmetic + curves  # an exponential is met again in its slope
+            else:
+                by = self.program.steps[slot].inputs[1:]
+                entries = sum(math.prod(self.program.steps[other].shape) for other in by)
+                work = entries * self.walked(through)
+            self._walked[slot] = work + 1
+        return self._walked[slot]
+
+    def _derived(self, slot: int) -> list[int] | None:
+        """What stands between the ends of a derivative; None where a step is none."""
+        step = self.program.steps[slot]
+        if step.operation not in ("jacobian", "slope"):
+            return None
+        of, *by = step.inputs
+        return self.program.between(by, of)
+
+    def _numbers(self, slot: int) -> tuple[float, float]:
+        """What the sums and products of a step cost, and its exponentials or logarithms."""
+        step, work = self.program.steps[slot], self.program.work_of(slot)
+        if step.operation in ("given", "constant", "name"):
+            return 0, 0
+        if self.bits is not None:
+            return work * length_factor(2 * self.bits * self.program.levels[slot]), 0
+        is_curved = step.operation in ("function", "softmax")
+        curves = math.prod(step.shape) * curved(self.digits) if is_curved else 0
+        return work * enclosed(self.digits), curves
 
 
 class FormulaWork:
@@ -219,3 +250,12 @@ def formula_work(network: Any, bits: int | None, session: Session) -> FormulaWor
     counted: LRUCache[FormulaWork] = session.cache("formulas counted", MAX_NETWORKS)
     question = getattr(network, "graph", network), bits
     return counted.get(question, lambda: FormulaWork(network, bits))
+
+
+def sweep_work(
+    program: Program, bits: int | None, session: Session, digits: int = DIGITS
+) -> SweepWork:
+    """The same for all sheets on a program."""
+    counted: LRUCache[SweepWork] = session.cache("sweeps counted", MAX_NETWORKS)
+    question = program, bits, digits
+    return counted.get(question, lambda: SweepWork(program, bits, digits))

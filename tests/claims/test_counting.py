@@ -4,14 +4,14 @@ import pytest
 
 import gradsheet
 from gradsheet.claims.counting import operations
-from gradsheet.truth import point
+from gradsheet.truth import graph_point
 from tests.sheets import ATTACK, NUMBERS
 
 
 def too_much() -> gradsheet.Sheet:
-    """A softmax regression that is judged at 8-16-10, twice as wide."""
+    """A softmax regression that is judged at 8-16-10, nearly four times as wide."""
     text = (ATTACK / "cannot-softmax-8-16-10.toml").read_text()
-    wide = text.replace("[16, 8]", "[32, 16]").replace("[10, 16]", "[20, 32]")
+    wide = text.replace("[16, 8]", "[60, 32]").replace("[10, 16]", "[30, 60]")
     assert wide != text
     return gradsheet.read(wide)
 
@@ -23,10 +23,10 @@ def test_what_is_too_much_is_refused_with_its_number():
 
 
 def test_operations_are_counted_before_any_is_done(monkeypatch):
-    def nothing(*_: object) -> None:
+    def nothing(*_: object, **__: object) -> None:
         raise AssertionError("nothing is to be evaluated")
 
-    monkeypatch.setattr(point.Point, "__init__", nothing)
+    monkeypatch.setattr(graph_point.GraphPoint, "__init__", nothing)
     sheet = too_much()
     needed = operations(sheet)
     with pytest.raises(gradsheet.SheetError, match=f"{needed:,} operations"):

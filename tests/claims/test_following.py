@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 import gradsheet
-from gradsheet.claims.counting import asked_of
+from gradsheet.claims.definitions import stated_of
 from gradsheet.claims.following import Carry, Moves, follow
-from gradsheet.claims.verdict import arithmetic_of
+from gradsheet.claims.verdict import point_at
 from gradsheet.commands import exports
 from gradsheet.language.parsing import parse
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.session import LIBRARY
-from gradsheet.truth.point import shared_point_of
 from tests.sheets import NET, NUMBERS, judged, judgements, verdicts
 
 
@@ -36,12 +35,34 @@ def test_the_gradient_of_a_bias_is_the_delta_of_a_single_example() -> None:
     assert verdicts(head, ("dL/db2", "1.32"), ("dL/dh1", "3.960")) == ["right", "rounded"]
     assert verdicts(
         NET + "b = 0\nshared_bias = true\n", ("dL/db2", "1.32"), ("dL/dh1", "3.960")
-    ) == ["right", "wrong"]
+    ) == ["right", "rounded"]
+    two = NET.replace("W = [[3]]", "W = [[3], [3]]").replace("y = 1", "y = [1, 1]")
+    two += "b = 0\nshared_bias = true\n"  # whose gradient is a sum
+    assert verdicts(two, ("dL/db2", "2.64"), ("dL/dh1", "7.920")) == ["right", "wrong"]
     batch = head.replace("x = [1.23]", "x = [[1.23], [1.23]]").replace("y = 1", "y = [[1], [1]]")
     assert verdicts(batch, ("dL/db2", "1.32"), ("dL/dh1", "[[1.980], [1.980]]")) == [
         "right",
         "wrong",
     ]
+
+
+OWN = """
+network = '''
+h = sigmoid(u*x)
+z = w*h + b
+L = {loss}
+'''
+given = {{x = "1.23", u = 1, w = 3, b = 0}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "verdict"), [("(z - 1)**2/2", "rounded"), ("(z - 1)**2/2 + b**2", "wrong")]
+)
+def test_the_gradient_of_any_term_is_that_of_the_sum_where_it_stands_alone(loss, verdict):
+    """The same numbers: b is 0, and b**2 takes nothing from its gradient."""
+    claims = ("dL/db", "1.32"), ("dL/dh", "3.960")
+    assert verdicts(OWN.format(loss=loss), *claims) == ["right", verdict]
 
 
 def test_the_shares_of_the_outputs_are_carried_on() -> None:
@@ -129,8 +150,11 @@ def alone(text: str) -> object:
 
 @pytest.mark.parametrize("head", [NET, NUMBERS])
 def test_values_carried_on_side_by_side_are_those_carried_on_one_by_one(head):
-    read = gradsheet.read(f"{head}[[claim]]\nquantity = 'dL/dW1'\nvalue = 1\n")
-    here = shared_point_of(read.problem, asked_of(read), arithmetic_of(0), Budget())
+    claims = ["dL/dW1", *["W1_new"] * (head == NET)]
+    read = gradsheet.read(
+        head + "".join(f"[[claim]]\nquantity = '{q}'\nvalue = 1\n" for q in claims)
+    )
+    here = point_at(read, stated_of(read), 0, Budget())
     at = [("z1", (0,)), ("h1", (0,)), (("L", "z1"), (0,)), (("h1", "z1"), (0, 0))]
     values = [
         Carry(tensor, index, 0, Fraction(7, 5), plus=bool(k % 2))

@@ -182,7 +182,7 @@ def test_a_planted_carelessness_in_the_pass_is_caught(monkeypatch: pytest.Monkey
     from gradsheet.language.evaluate import Evaluator
     from gradsheet.language.parsing import parse
     from gradsheet.mistakes.layer_values import Carried
-    from gradsheet.truth.point import point_of
+    from gradsheet.mistakes.layered import point_of
 
     sheet = gradsheet.read(NET + "[[claim]]\nquantity = 'L'\nvalue = 1\n")
     point = point_of(replace(sheet.problem, rate=Fraction(1, 10)), None)

@@ -443,7 +443,8 @@ def test_the_witnesses_are_heard_where_a_claim_is_wrong(monkeypatch) -> None:
     head, quantity, line = RIGHT["logistic"]
     sheet = gradsheet.read(head + f"[[claim]]\nquantity = '{quantity}'\nworking = ['{line}']\n")
     (claim,) = sheet.claims
-    points = identity.Everywhere(sheet.own, counting.asked_of(sheet), Budget(), Session())
+    asked = counting.asked_of(sheet, sheet.own.program)
+    points = identity.Everywhere(sheet.own, asked, Budget(), Session())
     comparison = identity.IdentityComparison(claim.tree, points)
     operation = ops.OPERATIONS["function"]
     monkeypatch.setitem(ops.OPERATIONS, "function", operation._replace(backward=_wrong))
@@ -527,7 +528,8 @@ def test_sheets_on_one_network_share_what_was_found_and_pay_alike() -> None:
     for _ in range(2):
         budget = Budget()
         budget.start(10**6)
-        points = identity.Everywhere(sheet.own, counting.asked_of(sheet), budget, session)
+        asked = counting.asked_of(sheet, sheet.own.program)
+        points = identity.Everywhere(sheet.own, asked, budget, session)
         comparison = identity.IdentityComparison(claim.tree, points)
         spent.append((comparison.mismatch_of_line(claim.working[0].tree), budget.left))
     assert spent[0] == spent[1]

@@ -274,7 +274,10 @@ def test_no_verdict_at_a_kink(quantity, value, verdict):
     found = judged(KINK, quantity, value=value)
     assert found.verdict == verdict
     if verdict == "cannot_tell":
-        assert "a kink is in the way, a z is exactly 0: from the left" in found.message
+        assert (
+            "a kink is in the way, the argument of relu is exactly 0: from the left"
+            in found.message
+        )
 
 
 def test_a_kink_that_changes_nothing_is_no_kink():

@@ -11,8 +11,8 @@ import gradsheet
 import gradsheet.solution
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import FormulaError, parse
+from gradsheet.mistakes.layered import point_of
 from gradsheet.numbers.reasons import EvaluationError, Missing, Undecided
-from gradsheet.truth.point import point_of
 from gradsheet.truth.target import core_of, mentions
 from tests.sheets import NUMBERS
 
@@ -176,8 +176,6 @@ def test_what_is_no_formula_is_refused(text, message):
         ("log(0)", "logarithm of a number that is not positive"),
         ("log(1 - 3)", "logarithm of a number that is not positive"),
         ("dz1/dh1", "h1 comes after z1"),
-        ("dW1/dx", "no derivative"),
-        ("dx/dy", "x does not depend on y"),
     ],
 )
 def test_what_has_no_value_is_refused(text, message):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import manual
 import ref
-from gradsheet.truth.point import point_of
+from gradsheet.mistakes.layered import point_of
 from tests import agreement
 from tests.agreement import by_name, in_jax
 from tests.networks import (

@@ -8,7 +8,7 @@ from gradsheet.language.evaluate import Evaluator
 from gradsheet.mistakes.blind import blindness, told
 from gradsheet.mistakes.catalogue import edits_of
 from gradsheet.mistakes.layer_values import Carried
-from gradsheet.truth.point import point_of
+from gradsheet.mistakes.layered import point_of
 from tests.sheets import HOMEWORKS, NET, SYMBOLS
 
 HOMEWORK = HOMEWORKS / "numbers.toml"

@@ -11,7 +11,7 @@ from gradsheet.mistakes.probes import probes_for
 from gradsheet.mistakes.repair import repaired
 from gradsheet.mistakes.search import mixed
 from gradsheet.numbers.reasons import NO_VALUE
-from gradsheet.truth.point import Point
+from gradsheet.truth.graph_point import GraphPoint
 from tests.sheets import SYMBOLS
 
 SHEET = gradsheet.read(
@@ -36,11 +36,11 @@ working  = ["W2.T*relu(z1)", "relu(W2*h1)", "relu(W2) @ h1 - h2*[1, 2, 3]"]
 )
 
 
-def point() -> Point:
+def point() -> GraphPoint:
     return mixed(probes_for(SHEET.network, None))
 
 
-def is_true(at: Point, quantity: f.Node, line: f.Node) -> bool:
+def is_true(at: GraphPoint, quantity: f.Node, line: f.Node) -> bool:
     try:
         return agree_at(at, at, quantity, line)
     except NO_VALUE:

@@ -9,7 +9,7 @@ import gradsheet
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import parse
 from gradsheet.mistakes.layer_values import Carried
-from gradsheet.truth.point import point_of
+from gradsheet.mistakes.layered import point_of
 from tests.sheets import TWICE, TWO
 
 SHARED = TWICE.replace("b = [1, -1, 2]", "b = 1\nshared_bias = true")

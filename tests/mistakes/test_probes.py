@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 import manual
 from gradsheet.mistakes import probes as probe
+from gradsheet.mistakes.layered import problem_of
 from gradsheet.network.network import Network
 from gradsheet.numbers.budget import Budget
 from tests.networks import examples
@@ -23,7 +24,8 @@ def test_probes_bring_about_every_pattern(widths, data):
     assume(network.kinked_units <= 6)
     patterns = set()
     for point in probe.Probes(network, None, Budget()):
-        zs = manual.forward(point.problem.params, point.problem.x, network.activations).z
+        problem = problem_of(point)
+        zs = manual.forward(problem.params, problem.x, network.activations).z
         patterns.add(tuple(bool(v > 0) for z in zs for v in z[0]))
     # Without a bias a layer behind dead units is dead: only the first layer is free, whatever
     # comes behind.

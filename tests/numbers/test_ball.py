@@ -16,9 +16,9 @@ import gradsheet
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.language.parsing import parse
 from gradsheet.mistakes.layer_values import Carried
+from gradsheet.mistakes.layered import point_of
 from gradsheet.numbers.ball import UNIT_ROUNDOFF, Ball
 from gradsheet.numbers.real import Arithmetic
-from gradsheet.truth.point import point_of
 from tests.sheets import judged
 
 

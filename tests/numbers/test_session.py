@@ -9,7 +9,7 @@ from gradsheet.claims import reader
 from gradsheet.commands import exports
 from gradsheet.commands.files import text_in
 from gradsheet.numbers.session import LIBRARY
-from gradsheet.truth import point
+from gradsheet.truth import graph_point
 from tests.sheets import CLAIMS, HOMEWORKS, NET, NUMBERS, SYMBOLS
 
 HOMEWORK = [str(HOMEWORKS / name) for name in ("numbers.toml", "symbols.toml")]
@@ -104,7 +104,7 @@ def test_what_is_cut_off_by_time_is_not_kept(monkeypatch):
 
 def test_a_class_that_asks_many_questions_stays_small():
     session = gradsheet.Session()
-    points = session.cache("points", 3 * point.LEAST_SHARED)
+    points = session.cache("points", 3 * graph_point.LEAST_SHARED)
     lines = session.cache("lines", 5_000)
     for number in range(6):
         text = NET.replace("1.23", f"1.{number}") + CLAIMS

@@ -106,7 +106,7 @@ def test_a_kink_keeps_only_what_it_is_in_the_way_of() -> None:
     """z1 = (0, 3): dL/dW2 is h1 whatever relu'(0) is, dL/dz1[1] is not."""
     assert added(KINK + ask("dL/dW2", "dL/dz1[2]")) == ["value = [[0, 3]]", "value = 3"]
     with pytest.raises(
-        SheetError, match=r"dL/dz1: a kink is in the way, a z is exactly 0"
+        SheetError, match=r"dL/dz1: a kink is in the way, the argument of relu is exactly 0"
     ) as error:
         fill(KINK + ask("L", "dL/dz1"))
     assert error.value.line == KINK.count("\n") + 3

@@ -9,8 +9,8 @@ from fractions import Fraction
 import pytest
 
 import gradsheet
+from gradsheet.mistakes.layered import point_of
 from gradsheet.solution.graph import label, network_svg
-from gradsheet.truth.point import point_of
 from tests.sheets import NUMBERS, PUBLISHED, SYMBOLS
 
 SVG = "{http://www.w3.org/2000/svg}"

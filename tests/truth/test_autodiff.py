@@ -11,11 +11,11 @@ import pytest
 from jax import lax
 
 import manual
+from gradsheet.mistakes.layered import point_of
 from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import autodiff, primitives
 from gradsheet.truth.autodiff import Reals
-from gradsheet.truth.point import point_of
 from tests.networks import Problem, stated_problem
 from tests.rounds import every
 from tests.sheets import NUMBERS, judged

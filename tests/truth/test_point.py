@@ -6,13 +6,11 @@ from fractions import Fraction
 import numpy as np
 
 import gradsheet
-from gradsheet.claims.counting import asked_of
-from gradsheet.claims.verdict import arithmetic_of, point_at
+from gradsheet.claims.definitions import stated_of
+from gradsheet.claims.verdict import point_at
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.session import Session
-from gradsheet.truth import point
-from gradsheet.truth.graph_point import MAX_BITS, length_of
-from gradsheet.truth.point import shared_point_of
+from gradsheet.truth.graph_point import MAX_BITS, GraphPoint, length_of
 from tests.sheets import CLAIMS, NET
 
 
@@ -28,8 +26,8 @@ def test_fractions_are_worked_with_up_to_their_length() -> None:
 def test_exponentials_of_a_sheet_are_gone_with_it():
     read = gradsheet.read(NET + CLAIMS)
 
-    def shared() -> point.Point:
-        return shared_point_of(read.problem, asked_of(read), arithmetic_of(0), Budget())
+    def shared() -> GraphPoint:
+        return point_at(read, stated_of(read), 0, Budget())
 
     before, own = len(shared().arithmetic.marks), shared()
     own.arithmetic(Fraction(7, 3)).exp()
@@ -44,4 +42,4 @@ def test_what_is_smooth_stands_on_no_side_of_a_kink() -> None:
     """Three entries are live in relu and one is dead; tanh has no sides."""
     network = "network = 'L = sum(i, tanh(x[i]) + relu(x[i]))'\n[given]\nx = [1, 2, 3, -4]\n"
     read = gradsheet.read(f"{network}[[claim]]\nquantity = 'L'\nvalue = 1\n")
-    assert point_at(read, 0, Budget(), Session()).imbalance() == 3 - 1
+    assert point_at(read, stated_of(read), 0, Budget(), Session()).imbalance() == 3 - 1

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 import manual
 import ref
+from gradsheet.mistakes.layered import point_of
 from gradsheet.network import problem as problems
 from gradsheet.network.network import Network
 from gradsheet.numbers.real import Arithmetic, apart
 from gradsheet.numbers.reasons import AtKink
 from gradsheet.truth.autodiff import Reals, run_exactly
 from gradsheet.truth.carrying import nudged
-from gradsheet.truth.point import Point, point_of
+from gradsheet.truth.graph_point import GraphPoint
 from tests.agreement import by_name
 from tests.networks import Problem, all_problems, examples, rational_problems, stated_problem
 
@@ -71,7 +72,7 @@ def names(problem: Problem) -> Iterator[str]:
         yield from (f"z{l}", f"h{l}", f"W{l}", *(() if layer.b is None else (f"b{l}",)))
 
 
-def swept(point: Point, of: str, by: str) -> Any:
+def swept(point: GraphPoint, of: str, by: str) -> Any:
     """d of / d by, by the sweep over the steps."""
     of, by = point.network.canonical(of), point.network.canonical(by)
     shapes = point.program.shapes
