@@ -640,6 +640,8 @@ class Evaluator:
             return index
         if isinstance(index, f.Letter):
             return self._bound(index.name, binding)
+        if (whole := self._of_letters(index, binding)) is not None:
+            return whole
         value = self.value(index, binding)
         number: Any = None if value.ndim else value.item()
         exact = getattr(number, "exact", number)
@@ -651,6 +653,24 @@ class Evaluator:
             found = f"an array of {shape_text(value.shape)}" if value.ndim else number
             raise NotRead(f"the index {index_text(index)} is {found}, expected a whole number")
         return exact.numerator
+
+    def _of_letters(self, index: f.Node, binding: Binding) -> int | None:
+        """A sum of letters with whole coefficients, as most indices are, in plain
+        whole numbers; None where it is anything else."""
+        match index:
+            case f.Letter(name):
+                return self._bound(name, binding)
+            case f.Number(printed) if printed.value.denominator == 1 and not self.numbers:
+                return printed.value.numerator
+            case f.Chain(operators, operands) if not operators.strip("+-*"):
+                numbers = [self._of_letters(operand, binding) for operand in operands]
+                whole = numbers[0]
+                for operator, number in zip(operators, numbers[1:], strict=True):
+                    if whole is None or number is None:
+                        return None
+                    whole = _OPERATORS[operator](whole, number)
+                return whole
+        return None
 
     def positions(
         self, shape: tuple[int, ...], indices: tuple[f.Index, ...], binding: Binding, name: str

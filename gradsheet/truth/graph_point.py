@@ -20,10 +20,10 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator
-from gradsheet.language.functions import facts_of
+from gradsheet.language.functions import ACTIVATIONS, facts_of
 from gradsheet.language.text import formula_text
 from gradsheet.network.graph import Definition
-from gradsheet.network.lowering import Program, lowered
+from gradsheet.network.lowering import LoweredStep, Program, lowered
 from gradsheet.numbers.arrays import as_array
 from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.cache import LRUCache
@@ -32,6 +32,7 @@ from gradsheet.numbers.printed import exact_text, plain
 from gradsheet.numbers.real import Arithmetic, apart
 from gradsheet.numbers.reasons import (
     NO_ANSWER,
+    NO_VALUE,
     AtKink,
     DivisionByZero,
     EvaluationError,
@@ -59,6 +60,7 @@ MAX_SHARED = 20_000
 MAX_SHARED_TOGETHER, LEAST_SHARED = 60_000, 1_000
 MAX_BITS = 4_096  # of fractions that are worked with as they are
 MAX_ENTRIES = 4_096  # of a derivative
+NUDGED = 6  # passes through what moves that a nudge of the formulas to either side takes
 MAX_NUDGED = 400_000  # entries of steps, times entries nudged, of one derivative
 
 
@@ -438,8 +440,9 @@ class GraphPoint(GraphValues):
             what, lambda: super(GraphPoint, self)._picked(of, of_index, by, by_index)
         )
         at_kink = self.at_kink(of, by)
-        if self.witnesses is not None or at_kink:
-            self._hear_nudges(what, (of, of_index, by, by_index), picked, at_kink=at_kink)
+        is_left = at_kink and self._leaves_kink(of, of_index, by)
+        if self.witnesses is not None or is_left:
+            self._hear_nudges(what, (of, of_index, by, by_index), picked, at_kink=is_left)
         if not at_kink:  # there JAX has conventions of its own
             jax = self._ask_jax(lambda jax: jax.derivative(of, by), [], of, by)
             if jax is not None:
@@ -459,17 +462,28 @@ class GraphPoint(GraphValues):
                 "by their indices"
             )
         most = max(1, min(MAX_NUDGED // max(1, self.program.work), self.nudges or len(entries)))
-        if at_kink:  # each entry has a way of its own, through the kink or not
-            most = len(entries)
-        for rest in entries[:: math.ceil(len(entries) / most)]:
+        spread = {*entries[:: math.ceil(len(entries) / most)]} if self.witnesses else set()
+        # Where the witnesses are heard it is paid for beforehand.
+        is_paid = at_kink and self.nudges is not None and self.witnesses is None
+        work = self._work_between(by, of) if is_paid else 0
+        for rest in entries:
             self.budget.check()
-            sides = self.walk.slopes(of, of_index + rest[:axes], by, by_index + rest[axes:])
+            here = of, of_index + rest[:axes], by, by_index + rest[axes:]
+            # Each entry has a way of its own, through a kink or not.
+            if is_paid:
+                self.budget.spend(work / 4)
+            is_left = at_kink and self._leaves_kink(*here)
+            if not is_left and rest not in spread:
+                continue
+            if is_left and is_paid:
+                self.budget.spend(NUDGED * work)
+            sides = self.walk.slopes(*here)
             mine, right = picked[rest], next(sides)
             differs = apart(right, mine)
-            left = next(sides) if differs or at_kink else right
+            left = next(sides) if differs or is_left else right
             if not differs and not apart(left, mine):
                 continue
-            if at_kink:
+            if is_left:
                 both = f"from the left {what} is {exact_text(left)}, from the right "
                 kink = f"a kink is in the way, {self.kink(of, by)}"
                 raise AtKink(f"{kink}: {both}{exact_text(right)}")
@@ -500,6 +514,40 @@ class GraphPoint(GraphValues):
             return ""
 
         return self._of_network(("at kink", of, by), find, lambda _: 1)
+
+    def _work_between(self, by: str, of: str) -> float:
+        """The operations of a pass through what moves with a name on the way to another."""
+        program = self.program
+        between = program.between(self.place(by).all, self.place(of).slot)
+        return self.pass_work.forward * sum(map(program.work_of, between)) / program.work
+
+    def _leaves_kink(
+        self, of: str, of_index: Index, by: str, by_index: Index | None = None
+    ) -> bool:
+        """Whether some derivatives may be others on either side of a kink: something
+        leaves it as a name moves, or an entry of it, and comes back from what is derived.
+
+        So a unit that is dead has no say in which of equal numbers is the largest.
+        """
+        steps, slots = self.program.steps, self.place(by).all
+        moved = (
+            dict.fromkeys(slots) if by_index is None else dict([self.program.entry(by, by_index)])
+        )
+        try:
+            for rest in np.ndindex(self.program.shapes[of][len(of_index) :]):
+                slot, entry = self.program.entry(of, of_index + rest)
+                between = self.program.between([*moved], slot)
+                if any(steps[other].operation in ("jacobian", "slope") for other in between):
+                    return True
+                question = "ties", slot, by, by_index
+                ties = self.found(question, functools.partial(self.sweep.ties, moved, slot), len)
+                comes = self.sweep.from_entry(slot, entry).chain
+                for other, tied in ties.items():
+                    if _jumps(steps[other]) or (other in comes and (comes[other][tied] != 0).any()):
+                        return True
+        except NO_VALUE:
+            return True
+        return False
 
     def own_slope(self, name: str, argument: Array) -> Array:
         """The derivative of such a function, entry by entry; raises AtKink where it has none."""
@@ -563,6 +611,13 @@ class GraphPoint(GraphValues):
             return ", ".join(f"{name} = {plain(exact_text(array))}" for name, array in named)
 
         return self.found("data", find)
+
+
+def _jumps(step: LoweredStep) -> bool:
+    """Whether a step that has a kink may jump there: what follows is another one behind it."""
+    if step.operation == "function":
+        return step.arguments["name"] not in ("abs", *ACTIVATIONS)
+    return step.operation == "where"
 
 
 def _differ(mine: Array, theirs: Array) -> bool:

@@ -17,7 +17,9 @@ infinitesimal part is taken (the R-operator: Pearlmutter 1994, Fast Exact
 Multiplication by the Hessian).
 """
 
+import dataclasses
 import functools
+import random
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
@@ -40,6 +42,8 @@ Changes = Mapping[int | tuple[int, int], Mapping[Index, Change]]
 # What comes back from a step at one of its inputs, from what is right and all that enters it.
 Edit = Callable[[Array, "Backward"], Array]
 Edits = Mapping[tuple[int, int], Edit]
+
+SEED, DRAWN = 17, 120  # bits of the numbers by which what is drawn moves
 
 
 @dataclass(frozen=True)
@@ -343,6 +347,49 @@ class Sweep:
             moving.values[slot] = value
             moved.add(slot)
         return moving
+
+    # Kinks
+
+    def ties(self, by: Mapping[int, Index | None], of: int) -> dict[int, Array]:
+        """Where steps on the way from some slots to another stand at a kink, or a
+        jump, and leave it as the slots move: by the step the entries of its value.
+
+        One entry of a slot moves, or all at once, each by a number drawn for it. So
+        does what leaves a kink: which way it goes hangs on how the slots move.
+        """
+        level, chance = self.level + 1, random.Random(SEED)
+        moving = dataclasses.replace(
+            self, level=level, values=ChainMap({}, self.values), right=None
+        )
+        drawn = np.frompyfunc(lambda v: v + Dual(0, chance.getrandbits(DRAWN), level), 1, 1)
+        moved, ties = set[int](), dict[int, Array]()
+        for slot in self.program.between([*by], of):
+            step, value = self.program.steps[slot], self.values[slot]
+            if not moved.isdisjoint(step.inputs):
+                value = moving._computed(slot)
+                if slot in self.program.kinked and (tied := self._leaving(step, moving)).any():
+                    ties[slot] = tied
+                    value = np.where(tied, drawn(self.values[slot]), value)
+            if slot in by:
+                value = value.astype(object)
+                place: Any = slice(None), *(by[slot] or ())
+                value[place] = drawn(value[place])
+            moving.values[slot] = value
+            moved.add(slot)
+        return ties
+
+    def _leaving(self, step: LoweredStep, moving: "Sweep") -> Array:
+        """Which entries of a step's value stand at a kink that another sweep leaves."""
+        here, there = ([sweep.values[slot] for slot in step.inputs] for sweep in (self, moving))
+        match step.operation:
+            case "function":
+                return as_array((here[0] == 0) & (there[0] != 0))
+            case "largest" | "smallest":
+                axes, operation = step.arguments["axes"], self.operations[step.operation]
+                best, first = (operation.value(a[0], axes=axes) for a in (here, there))
+                tied = here[0] == np.expand_dims(best, axes)
+                return as_array((tied & (there[0] != np.expand_dims(first, axes))).any(axes))
+        return as_array((here[0] == here[1]) & (there[0] != there[1]))
 
     # Seeds
 

@@ -266,6 +266,14 @@ def test_how_far_letters_run() -> None:
     assert Evaluator(Point(), sizes={"i": 2}).value(read("sum(k, v[k+i-1])"), {"i": 2}).item() == 1
 
 
+def test_an_index_takes_no_work() -> None:
+    """It is no array of fractions."""
+    for index in ("i", "i+1-1", "2*i-i"):
+        evaluator = Evaluator(Point())
+        _ = evaluator.value(read(f"v[{index}]"), {"i": 1})
+        assert evaluator.work == 1, index
+
+
 def test_definitions_broadcast_rows_and_numbers_only() -> None:
     loose, strict = Evaluator(Point()), Evaluator(Point(), strict=True)
     for text in ("x + row", "2*x", "one*v"):

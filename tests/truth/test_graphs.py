@@ -1,6 +1,7 @@
 """Random networks of definitions: the sweep, the nudge through the formulas and
 JAX's program agree on them, and with them JAX on the same written plainly."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from gradsheet.numbers.real import Arithmetic
 from gradsheet.numbers.reasons import AtKink, EvaluationError, Undecided
 from gradsheet.numbers.session import LIBRARY
 from gradsheet.truth import jax_functions
+from gradsheet.truth.formulas import FormulaWalk
 from gradsheet.truth.graph_point import Asked, GraphPoint
 from manual import ops
 from tests.networks import examples
@@ -332,3 +334,60 @@ def test_a_function_of_ones_own_has_no_slope_at_its_kink(function: str, number: 
     assert verdicts(head, *claims) == ["cannot_tell"] * 4
     claims = [(f"s'({number} + 1)", "1"), (f"s'({number} - 1)", "0")]
     assert verdicts(head, *claims) == ["right"] * 2
+
+
+def point_of(formula: str, x: Sequence[int], **options: Any) -> GraphPoint:
+    """The point of L = a formula, where no witness is heard but for kinks."""
+    head = f"network = '''\nL = {formula}\n'''\ngiven = {{ x = {[*x]} }}\n"
+    own = gradsheet.read(head + "[[claim]]\nquantity = 'L'").own
+    assert own is not None
+    return GraphPoint(own.program, own.arrays, Arithmetic(40), Budget(), **options)
+
+
+@pytest.mark.parametrize(
+    ("formula", "x", "at_kink", "nudged"),
+    [
+        ("max(i, x[i])", [1, 1, 0], [1, 2], [1, 2]),
+        ("max(i, relu(x[i] - 2))", [1, 0, 1], [], []),  # all are dead
+        ("max(relu(x[1]), x[3]) + x[2]", [0, 0, 1], [], []),  # and below the largest
+        ("max(relu(x[1]), x[2]) + x[3]", [0, 0, 1], [1, 2], [1, 2]),
+        ("max(x[2], relu(-x[1])) + x[3]", [0, 0, 1], [1, 2], [1, 2]),
+        ("relu(max(relu(x[1]), x[2]) + x[3])", [0, 0, 0], [1, 2, 3], [1, 2, 3]),
+        ("max(relu(x[1]), relu(-x[1]))*x[2]", [0, 1, 0], [1], [1]),
+        ("relu(-relu(x[1]))*x[2] + x[3]", [0, 1, 1], [], [1]),  # it goes nowhere
+        ("relu(x[1]**2) + x[2]*x[3]", [0, 1, 1], [], []),
+        ("abs(x[1] - x[2])*x[3]", [1, 1, 1], [1, 2], [1, 2]),
+        ("abs(x[1] - x[2])*x[3]", [1, 1, 0], [], []),
+        # What comes behind a jump is another thing there.
+        ("relu(where(x[1] > x[2], 5, 0) - 3)*x[1]*x[3]", [0, 0, 1], [1], [1, 2]),
+    ],
+)
+def test_only_what_leaves_a_kink_is_nudged_to_either_side(
+    monkeypatch: pytest.MonkeyPatch,
+    formula: str,
+    x: list[int],
+    at_kink: list[int],
+    nudged: list[int],
+) -> None:
+    point, nudges, slopes = point_of(formula, x), list[int](), FormulaWalk.slopes
+
+    def counted(walk: FormulaWalk, *asked: Any) -> Any:
+        nudges.append(asked[-1][0] + 1)
+        return slopes(walk, *asked)
+
+    monkeypatch.setattr(FormulaWalk, "slopes", counted)
+    without = []
+    for k in range(SIZE):
+        try:
+            _ = point.derivative("L", (), "x", (k,))
+        except AtKink:
+            without.append(k + 1)
+    assert (without, nudges) == (at_kink, nudged)
+
+
+def test_nudges_to_either_side_are_paid_for_at_points_beside_the_sheets_own() -> None:
+    for formula, is_paid in (("max(i, x[i])", True), ("max(i, relu(x[i] - 2))", False)):
+        point = point_of(formula, [1, 1, 1], nudges=1)
+        with contextlib.suppress(AtKink):
+            _ = point.derivative("L", (), "x", ())
+        assert bool(point.budget.spent) is is_paid
