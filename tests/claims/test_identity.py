@@ -484,7 +484,7 @@ y = {{ shape = [] }}
 
 
 def test_what_takes_too_long_is_refused_beforehand() -> None:
-    large = RELU.replace("[4, 3]", "[400, 3]").replace("[4]", "[400]").replace("[2, 4]", "[2, 400]")
+    large = RELU.replace("[4, 3]", "[600, 3]").replace("[4]", "[600]").replace("[2, 4]", "[2, 600]")
     with pytest.raises(gradsheet.SheetError, match="operations"):
         judged(large, "dz2/dW1", "0")
 
