@@ -161,6 +161,7 @@ def test_a_loss_that_is_a_square_of_something_with_an_exponential():
 def test_no_node_depends_on_the_target(of):
     network = gradsheet.read(ONE_OUTPUT + "[[claim]]\nquantity = 'L'\nvalue = 1\n").network
     assert network.no_derivative(of, "y") == f"d{of}/dy: {of} does not depend on y"
+    assert not point(ONE_OUTPUT).derivative(of, (), "y", ()).any()
     assert network.no_derivative("L", "y") is None
     assert network.no_derivative("shares", "y") is None
     assert "is no derivative" in (network.no_derivative("W1", "y") or "")

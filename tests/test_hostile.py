@@ -391,6 +391,7 @@ def test_sheets_that_once_were_too_much(head, claims, verdicts):
     )
     report = gradsheet.judge(gradsheet.read(head + text))
     assert [(j.verdict, j.message) for j in report.judgements if j.verdict not in verdicts] == []
+    assert not any("`where`" in j.message for j in report.judgements), "which nobody wrote"
     assert [j.verdict for j in report.judgements] == verdicts
 
 

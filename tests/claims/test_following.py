@@ -65,6 +65,11 @@ def test_the_gradient_of_any_term_is_that_of_the_sum_where_it_stands_alone(loss,
     assert verdicts(OWN.format(loss=loss), *claims) == ["right", verdict]
 
 
+def test_the_gradient_of_what_is_taken_away_is_not_that_of_the_difference() -> None:
+    text = OWN.format(loss="(z - 1)**2/2").replace("w*h + b", "w*h - b")
+    assert verdicts(text, ("dL/db", "-1.32"), ("dL/dh", "-3.960")) == ["right", "wrong"]
+
+
 def test_the_shares_of_the_outputs_are_carried_on() -> None:
     """L[1] = 0.873124..., L[2] = 0.149945..., so L may be off by half a unit of each."""
     head = NET.replace("y = 1", "y = [1, 1]").replace("W = [[3]]", "W = [[3], [2]]")
