@@ -94,7 +94,8 @@ class Place:
         return [self.slot, *(self.entries or {}).values()]
 
 
-def _is_rational(step: LoweredStep) -> bool:
+def is_rational(step: LoweredStep) -> bool:
+    """Whether a step makes fractions of fractions."""
     if step.operation == "power":
         return isinstance(step.arguments["exponent"], int)
     if step.operation == "function":
@@ -195,7 +196,7 @@ class Program:
     @cached_property
     def is_rational(self) -> bool:
         """Whether everything is a fraction of what is given."""
-        return all(map(_is_rational, self.steps))
+        return all(map(is_rational, self.steps))
 
     def reading(self) -> str:
         """The equations in one line, as every report states them, but for those

@@ -44,9 +44,7 @@ class Budget:
         self.glance()
         if operations > self.left:
             self.left = 0
-            raise OutOfWork(
-                "to find out how it came about takes more operations than are left for this sheet"
-            )
+            raise OutOfWork("that takes more operations than are left for this sheet")
         self.left -= operations
         self.spent += operations
 

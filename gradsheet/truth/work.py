@@ -20,14 +20,14 @@ from typing import Any
 
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
-from gradsheet.network.lowering import Program
+from gradsheet.network.lowering import Program, is_rational
 from gradsheet.numbers.budget import DIGITS, curved, enclosed, length_factor
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.session import Session
 
 VISIT = 3  # operations that a part of a formula takes besides its numbers
 JAX = 2_000  # for JAX's program of a network, whatever it computes
-JAX_STEP = 60  # and for each of its steps, thrice that with a pass back
+JAX_STEP = 75  # and for each of its steps, thrice that with a pass back
 JAX_DERIVATIVE = 1_000  # and of one that is a derivative
 
 MAX_NETWORKS, MAX_COUNTED = 64, 2_000  # whose formulas are counted once for all sheets, and those
@@ -88,12 +88,26 @@ class SweepWork:
             if (through := self._derived(slot)) is None:
                 arithmetic, curves = self._numbers(slot)
                 work = 2 * arithmetic + curves  # an exponential is met again in its slope
+                work += VISIT / 2 * self._visits.get(slot, 0)  # where indices are known
             else:
                 by = self.program.steps[slot].inputs[1:]
                 entries = sum(math.prod(self.program.steps[other].shape) for other in by)
                 work = entries * self.walked(through)
             self._walked[slot] = work + 1
         return self._walked[slot]
+
+    @functools.cached_property
+    def _visits(self) -> dict[int, int]:
+        """The parts of formulas that are visited for the slot of a name: all of
+        them for every entry that is written by itself."""
+        program, visits = self.program, dict[int, int]()
+        for block in program.blocks:
+            for definition in block.definitions:
+                letters = len(definition.letters) - (block.axis is not None)
+                for slot in program.places[definition.name].slots:
+                    entries = math.prod(program.steps[slot].shape[:letters])
+                    visits[slot] = entries * definition.formula.size
+        return visits
 
     def _derived(self, slot: int) -> list[int] | None:
         """What stands between the ends of a derivative; None where a step is none."""
@@ -106,12 +120,11 @@ class SweepWork:
     def _numbers(self, slot: int) -> tuple[float, float]:
         """What the sums and products of a step cost, and its exponentials or logarithms."""
         step, work = self.program.steps[slot], self.program.work_of(slot)
-        if step.operation in ("given", "constant", "name"):
+        if step.operation in ("given", "constant", "name", "reshape"):
             return 0, 0
         if self.bits is not None:
             return work * length_factor(2 * self.bits * self.program.levels[slot]), 0
-        is_curved = step.operation in ("function", "softmax")
-        curves = math.prod(step.shape) * curved(self.digits) if is_curved else 0
+        curves = 0 if is_rational(step) else math.prod(step.shape) * curved(self.digits)
         return work * enclosed(self.digits), curves
 
 
