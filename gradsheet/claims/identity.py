@@ -535,16 +535,15 @@ class IdentityComparison:
             mismatch := self._at(search, self.points.beside(self._sides[::-1]), generic=True)
         ):
             return mismatch
-        # At a kink of its own a slope is one of two, and no claim is about both.
-        is_slope = any(isinstance(part, f.Derivative) for part in f.walk(self.quantity))
         if many and (doubt or asks_equality):
+            # At a kink of its own the truth is one of two, and no claim is about both.
+            is_slope = any(isinstance(part, f.Derivative) for part in f.walk(self.quantity))
             if mismatch := search.at_kinks(own=bool(doubt) or not is_slope):
                 return mismatch
         if any(map(_has_jump, self._sides)):
             exactly = self.points.beside(self._sides[::-1], exactly=True)
             points = [*self.points.zeros, *exactly, *self.points.ties(self._sides[-1])]
-            if is_slope:
-                points = [point for point in points if not search.is_at_own_kink(point)]
+            points = [point for point in points if not search.is_between_equals(point)]
             if mismatch := self._at(search, points):
                 return mismatch
         if doubt == _BY_ZERO and search.without > PART * search.tried:
@@ -678,11 +677,24 @@ class _Search:
         """The first mismatch among the points passed over that stand at a kink,
         also where the truth is at one of its `own`."""
         points = (self.comparison.points.numbers(k) for k in self.passed_over)
-        return self.at(point for point in points if own or not self.is_at_own_kink(point))
+        quantity = self.comparison.quantity
+        return self.at(
+            point
+            for point in points
+            if own or not point.is_at_kink(_slots_before(point.program, quantity))
+        )
 
-    def is_at_own_kink(self, point: GraphPoint) -> bool:
-        """Whether something stands at a kink that the quantity is made of."""
-        return point.is_at_kink(_slots_before(point.program, self.comparison.quantity))
+    def is_between_equals(self, point: GraphPoint) -> bool:
+        """Whether a slope goes to one of several equal numbers there, where a claim
+        that compares gives it to all: sum(i, where(z[i] == M, W[i,j], 0))."""
+        canonical, quantity = point.program.canonical, self.comparison.quantity
+        slopes = (part for part in f.walk(quantity) if isinstance(part, f.Derivative))
+        with contextlib.suppress(*PASSED_OVER):
+            return any(
+                point.is_between_equals(canonical(slope.of.name), canonical(slope.by.name))
+                for slope in slopes
+            )
+        return False
 
     def at(self, points: Iterable[GraphPoint], *, generic: bool = False) -> Mismatch | None:
         """The first mismatch at points of a kind: where something is 0 a step

@@ -150,21 +150,39 @@ class GraphValues(Values):
     def is_at_kink(self, slots: Iterable[int]) -> bool:
         """Whether some of the steps are at a kink here: two are the largest, or an
         argument is 0."""
-        for slot, step in self._kinks(slots):
-            arrays, value = self._at(step, slot)
-            match step.operation:
-                case "function":
-                    ties = arrays[0] == 0
-                case "largest" | "smallest":
-                    axes = step.arguments["axes"]
-                    ties = (arrays[0] == np.expand_dims(value, axes)).sum(axes) > 1
-                case "maximum" | "minimum":
-                    ties = arrays[0] == arrays[1]
-                case _:
-                    continue
-            if np.any(ties):
-                return True
-        return False
+        return any(np.any(self._ties(slot, step)) for slot, step in self._kinks(slots))
+
+    def _ties(self, slot: int, step: LoweredStep) -> Array:
+        """Which entries of a step's value stand at a kink; none where it compares."""
+        arrays, value = self._at(step, slot)
+        match step.operation:
+            case "function":
+                return as_array(arrays[0] == 0)
+            case "largest" | "smallest":
+                axes = step.arguments["axes"]
+                return as_array((arrays[0] == np.expand_dims(value, axes)).sum(axes) > 1)
+            case "maximum" | "minimum":
+                return as_array(arrays[0] == arrays[1])
+        return as_array(np.zeros(value.shape, bool))
+
+    def is_between_equals(self, of: str, by: str) -> bool:
+        """Whether one of several equal numbers is the largest, or the smallest, on
+        the way of a derivative, and what comes back goes to it."""
+        places = self.program.places
+        between = self.program.between(places[by].all, places[of].slot)
+        ties = {
+            slot: tied
+            for slot, step in self._kinks(between)
+            if step.operation != "function" and (tied := self._ties(slot, step)).any()
+        }
+        entries = np.ndindex(self.program.shapes[of]) if ties else ()
+        chains = (self.sweep.from_entry(*self.program.entry(of, entry)).chain for entry in entries)
+        return any(
+            (chain[slot][np.broadcast_to(tied, chain[slot].shape)] != 0).any()
+            for chain in chains
+            for slot, tied in ties.items()
+            if slot in chain
+        )
 
     def _at(self, step: LoweredStep, slot: int) -> tuple[list[Array], Array]:
         """The arrays of a step and its value."""

@@ -283,7 +283,9 @@ RIGHT = {
     "root of a product of squares": (CLIPPED, "sqrt(u**2*v**2)", "abs(u*v)"),
     "root of a quotient": (CLIPPED, "sqrt(d**2/(1 + d**2)**2)", "d/(1 + d**2)"),
 }
+SQUARED = "network = 'M = relu(x)**2'\n[given]\nx = { shape = [] }\n"
 WRONG = {
+    "smooth at a kink": (SQUARED, "dM/dx", "where(x == 0, 7, 2*relu(x))"),
     "clamped, at the top": (CLAMPED, "dh/dz", "step(z)"),
     "square of a relu, from a little below": (CLAMPED, "dq/dz", "2*where(z > -1, z, 0)"),
     "insensitive, but wider": (CLAMPED, "dS/dr", "where(abs(r) < 1/8, 0, abs(r)/r)"),
