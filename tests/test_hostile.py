@@ -9,7 +9,7 @@ import pytest
 
 import gradsheet
 from gradsheet.commands.cli import main
-from gradsheet.numbers.session import LIBRARY
+from tests.rounds import every
 from tests.sheets import judged
 
 LINEAR = "[[layer]]\nshape = [1, 1]\nbias = true\n"
@@ -21,8 +21,10 @@ SHARED = (
 )
 EIGHT = '[[layer]]\nshape = [8, 2]\nactivation = "relu"\n[[layer]]\nshape = [1, 8]\n'
 NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
+AGAIN = pytest.mark.parametrize("again", every(2, range(2)))
 
 
+@AGAIN
 @pytest.mark.parametrize(
     ("head", "quantity", "line", "verdicts"),
     [
@@ -97,13 +99,10 @@ NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
         (LIVE, "dL/dW1", "dL/dz1 @ dz1/dW1", "right"),
     ],
 )
-def test_no_luck_with_formulas(head, quantity, line, verdicts):
-    for _ in range(
-        2 if head is LIVE else 1
-    ):  # the large points differ from run to run, the verdict must not
-        LIBRARY.clear("identities")
-        found = judged(head, quantity, line)
-        assert found.verdict in verdicts.split(), found.message
+def test_no_luck_with_formulas(head, quantity, line, verdicts, again):
+    """The large points differ from run to run, the verdict must not."""
+    found = judged(head, quantity, line)
+    assert found.verdict in verdicts.split(), found.message
 
 
 @pytest.mark.parametrize(
@@ -310,6 +309,7 @@ activation = "sigmoid"
 """
 
 
+@AGAIN
 @pytest.mark.parametrize(
     ("head", "quantity", "line", "verdict"),
     [
@@ -338,10 +338,9 @@ activation = "sigmoid"
         ),
     ],
 )
-def test_identities_in_exponentials(head, quantity, line, verdict):
-    for _ in range(2):
-        found = judged(head, quantity, line)
-        assert found.verdict == verdict, found.message
+def test_identities_in_exponentials(head, quantity, line, verdict, again):
+    found = judged(head, quantity, line)
+    assert found.verdict == verdict, found.message
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def multiplied(source: str) -> Iterator[int]:
 
 def cached(source: str) -> Iterator[str]:
     """The functions that keep what they return for as long as the process runs."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree(source)):
         if isinstance(node, ast.FunctionDef):
             decorators = {
                 part.attr
