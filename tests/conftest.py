@@ -80,5 +80,4 @@ def frozen():
     """What a file of tests leaves behind, compiled functions above all, nobody looks through
     for cycles again."""
     yield
-    gc.collect()
     gc.freeze()

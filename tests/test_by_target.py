@@ -25,7 +25,7 @@ from manual import losses
 from tests import witnesses
 from tests.networks import Problem, all_problems, examples, rational_problems, stated_problem
 from tests.rounds import every
-from tests.sheets import ONE_OUTPUT, judged
+from tests.sheets import ONE_OUTPUT, judged, side_by_side
 
 ENTROPIES = ("binary_cross_entropy", "cross_entropy")
 # Three examples, 2 -> 3 -> 2, worked out by hand below.
@@ -202,25 +202,31 @@ def symbols(loss: str, last: str) -> str:
 
 @pytest.mark.parametrize(
     ("loss", "last", "formula"),
-    [
-        ("half_squared_error", "identity", "y[k] - yhat[k]"),
-        ("squared_error", "sigmoid", "-2*(yhat[k] - y[k])"),
-        ("mean_squared_error", "identity", "-dL/dyhat[k]"),
-        ("binary_cross_entropy", "sigmoid", "log(1 - yhat[k]) - log(yhat[k])"),
-        ("cross_entropy", "softmax", "-log(yhat[k])"),
-    ],
+    every(
+        2,
+        [
+            ("squared_error", "sigmoid", "-2*(yhat[k] - y[k])"),
+            ("half_squared_error", "identity", "y[k] - yhat[k]"),
+            ("binary_cross_entropy", "sigmoid", "log(1 - yhat[k]) - log(yhat[k])"),
+            ("mean_squared_error", "identity", "-dL/dyhat[k]"),
+            ("cross_entropy", "softmax", "-log(yhat[k])"),
+        ],
+    ),
 )
 def test_formulas_over_all_weights(loss, last, formula):
     text = symbols(loss, last)
-    assert judged(text, "dL/dy[k]", formula).verdict == "right"
-    assert judged(text, "dL[k]/dy[k]", formula).verdict == "right"
-    wrong = judged(text, "dL/dy[k]", f"-({formula})")
-    assert wrong.verdict == "wrong"
-    assert wrong.truth is not None  # the true formula, which has been judged
-    assert judged(text, "dL/dy[k]", wrong.truth).verdict == "right"
-    assert judged(text, "dL[1]/dy[2]", "0").verdict == "right"
-    assert judged(text, "dL[1]/dy[2]", formula.replace("k", "2")).verdict == "wrong"
-    assert judged(text, "dL/dy[k]", "yhat[k] - y[k]").verdict == "wrong"
+    claims = [
+        ("dL/dy[k]", formula, "right"),
+        ("dL[k]/dy[k]", formula, "right"),
+        ("dL/dy[k]", f"-({formula})", "wrong"),
+        ("dL[1]/dy[2]", "0", "right"),
+        ("dL[1]/dy[2]", formula.replace("k", "2"), "wrong"),
+        ("dL/dy[k]", "yhat[k] - y[k]", "wrong"),
+    ]
+    found = side_by_side(*((text, quantity, line) for quantity, line, _ in claims))
+    assert [judgement.verdict for judgement in found] == [verdict for *_, verdict in claims]
+    assert found[2].truth is not None  # the true formula, which has been judged
+    assert judged(text, "dL/dy[k]", found[2].truth).verdict == "right"
 
 
 # With printed numbers, and with mistakes

@@ -9,8 +9,8 @@ import pytest
 
 import gradsheet
 from gradsheet.commands.cli import main
-from gradsheet.numbers.session import LIBRARY
-from tests.sheets import judged
+from tests.rounds import every
+from tests.sheets import judged, side_by_side
 
 LINEAR = "[[layer]]\nshape = [1, 1]\nbias = true\n"
 LIVE = '[[layer]]\nshape = [2, 2]\nactivation = "relu"\n[[layer]]\nshape = [1, 2]\n'
@@ -23,87 +23,85 @@ EIGHT = '[[layer]]\nshape = [8, 2]\nactivation = "relu"\n[[layer]]\nshape = [1, 
 NUMBERS = "x = [2, 1]\n[[layer]]\nW = [[1, 2], [3, 4]]\n"
 
 
-@pytest.mark.parametrize(
-    ("head", "quantity", "line", "verdicts"),
-    [
-        # a kink of the formula's own, on a layer that has none
-        (LINEAR, "dL/dz1[i]", "dL/dyhat[i]*drelu(z1[i])", "wrong"),
-        (LINEAR, "yhat", "relu(yhat)", "wrong"),
-        (LINEAR, "yhat[i]", "relu(z1[i])", "wrong"),
-        (LINEAR, "dL/dW1[i,j]", "dL/dz1[i]*relu(x[j])", "wrong"),
-        (LINEAR, "2*x[i]", "2*relu(x[i]) - 2*relu(-x[i])", "right"),
-        (LIVE, "drelu(x[1])", "1 - step(-x[1])", "wrong"),
-        (LIVE, "drelu(2*z1[1])", "step(z1[1])", "right"),
-        (LIVE, "dz1[1]/dz1[1]", "step(x[1]) + step(-x[1])", "wrong"),
-        # a kink that no point is sure to have been on either side of
-        (LIVE, "dh1[2]/dW1[1,1]", "step(4 - x[1])*step(x[1] - 3)", "wrong cannot_tell"),
-        (LIVE, "dh1[2]/dW1[1,1]", "step(x[1] - (2**16)**16)", "wrong cannot_tell"),
-        # a kink whose side is decided by many others at once
-        (
-            "[[layer]]\nshape = [1, 20]\n",
-            "z1[1]",
-            f"W1[1] @ x + step({'*'.join(f'step(x[{k}])' for k in range(1, 21))})",
-            "wrong cannot_tell",
+LUCKY = [
+    # a kink of the formula's own, on a layer that has none
+    (LINEAR, "dL/dz1[i]", "dL/dyhat[i]*drelu(z1[i])", "wrong"),
+    (LINEAR, "yhat", "relu(yhat)", "wrong"),
+    (LINEAR, "yhat[i]", "relu(z1[i])", "wrong"),
+    (LINEAR, "dL/dW1[i,j]", "dL/dz1[i]*relu(x[j])", "wrong"),
+    (LINEAR, "2*x[i]", "2*relu(x[i]) - 2*relu(-x[i])", "right"),
+    (LIVE, "drelu(x[1])", "1 - step(-x[1])", "wrong"),
+    (LIVE, "drelu(2*z1[1])", "step(z1[1])", "right"),
+    (LIVE, "dz1[1]/dz1[1]", "step(x[1]) + step(-x[1])", "wrong"),
+    # a kink that no point is sure to have been on either side of
+    (LIVE, "dh1[2]/dW1[1,1]", "step(4 - x[1])*step(x[1] - 3)", "wrong cannot_tell"),
+    (LIVE, "dh1[2]/dW1[1,1]", "step(x[1] - (2**16)**16)", "wrong cannot_tell"),
+    # a kink whose side is decided by many others at once
+    (
+        "[[layer]]\nshape = [1, 20]\n",
+        "z1[1]",
+        f"W1[1] @ x + step({'*'.join(f'step(x[{k}])' for k in range(1, 21))})",
+        "wrong cannot_tell",
+    ),
+    (
+        "[[layer]]\nshape = [1, 20]\n",
+        "z1[1]",
+        f"W1[1] @ x + relu({'+'.join(f'step(x[{k}])' for k in range(1, 21))} - 19)",
+        "wrong cannot_tell",
+    ),
+    # undefined on half of all points
+    (LIVE, "dz1[1]/dz1[1]", "1 + 0/step(x[1])", "wrong"),
+    (LIVE, "dz1[1]/dz1[1]", "1 + 0*log(x[1])", "cannot_tell"),
+    # undefined for a whole pattern, not only here and there
+    (LIVE, "h1[1]", "0*x[1]/(1 - step(z1[1]))", "wrong"),
+    (LIVE, "h1[1]", "z1[1]/step(z1[1])", "wrong"),
+    (LIVE, "h1[1]", "h1[1+0]", "wrong"),
+    (LIVE, "dh1[1]/dz1[1]", "x[1]*step(z1[1])/x[1]", "right"),
+    # signs of the data in one combination only
+    (
+        "[[layer]]\nshape = [2, 6]\n",
+        "z1[1]",
+        "W1[1] @ x + " + "*".join(f"step(x[{k}])" for k in range(1, 7)),
+        "wrong cannot_tell",
+    ),
+    # quoting itself in disguise
+    (LIVE, "drelu(z1[i])", "1*drelu(z1[i])", "wrong"),
+    (LIVE, "dL/dW1[i,j]", "2**0000000001000*dL/dz1[i]*x[j]", "unread"),
+    # one pattern only
+    (SHARED, "dh2[1]/db2", "step(sum(k, h1[k]))*step(z2[1])", "wrong"),
+    (SHARED, "dh2[1]/db2", "step(z2[1])", "right"),
+    (
+        EIGHT,
+        "dh1[2]/dW1[1,1]",
+        "*".join(f"step(z1[{k}])" for k in range(1, 9)),
+        "wrong cannot_tell",
+    ),
+    (
+        EIGHT,
+        "dh1[2]/dW1[1,1]",
+        "*".join(
+            [
+                *(f"step(z1[{k}])" for k in range(1, 5)),
+                *(f"(1-step(z1[{k}]))" for k in range(5, 9)),
+            ]
         ),
-        (
-            "[[layer]]\nshape = [1, 20]\n",
-            "z1[1]",
-            f"W1[1] @ x + relu({'+'.join(f'step(x[{k}])' for k in range(1, 21))} - 19)",
-            "wrong cannot_tell",
-        ),
-        # undefined on half of all points
-        (LIVE, "dz1[1]/dz1[1]", "1 + 0/step(x[1])", "wrong"),
-        (LIVE, "dz1[1]/dz1[1]", "1 + 0*log(x[1])", "cannot_tell"),
-        # undefined for a whole pattern, not only here and there
-        (LIVE, "h1[1]", "0*x[1]/(1 - step(z1[1]))", "wrong"),
-        (LIVE, "h1[1]", "z1[1]/step(z1[1])", "wrong"),
-        (LIVE, "h1[1]", "h1[1+0]", "wrong"),
-        (LIVE, "dh1[1]/dz1[1]", "x[1]*step(z1[1])/x[1]", "right"),
-        # signs of the data in one combination only
-        (
-            "[[layer]]\nshape = [2, 6]\n",
-            "z1[1]",
-            "W1[1] @ x + " + "*".join(f"step(x[{k}])" for k in range(1, 7)),
-            "wrong cannot_tell",
-        ),
-        # quoting itself in disguise
-        (LIVE, "drelu(z1[i])", "1*drelu(z1[i])", "wrong"),
-        (LIVE, "dL/dW1[i,j]", "2**0000000001000*dL/dz1[i]*x[j]", "unread"),
-        # one pattern only
-        (SHARED, "dh2[1]/db2", "step(sum(k, h1[k]))*step(z2[1])", "wrong"),
-        (SHARED, "dh2[1]/db2", "step(z2[1])", "right"),
-        (
-            EIGHT,
-            "dh1[2]/dW1[1,1]",
-            "*".join(f"step(z1[{k}])" for k in range(1, 9)),
-            "wrong cannot_tell",
-        ),
-        (
-            EIGHT,
-            "dh1[2]/dW1[1,1]",
-            "*".join(
-                [
-                    *(f"step(z1[{k}])" for k in range(1, 5)),
-                    *(f"(1-step(z1[{k}]))" for k in range(5, 9)),
-                ]
-            ),
-            "wrong cannot_tell",
-        ),
-        (EIGHT, "dL/dW1[i,j]", "dL/dyhat[1]*W2[1,i]*drelu(z1[i])*x[j]", "right"),
-        (EIGHT, "dL/dW1[i,j]", "dL/dyhat[1]*W2[1,i]*x[j]", "wrong"),
-        # the same letter bound twice
-        (LIVE, "sum(i, x[i])*sum(i, W2[1,i])", "sum(i, x[i]*sum(i, W2[1,i]))", "right"),
-        # a contraction of a Jacobian with three axes
-        (LIVE, "dL/dW1", "dL/dz1 @ dz1/dW1", "right"),
-    ],
-)
-def test_no_luck_with_formulas(head, quantity, line, verdicts):
-    for _ in range(
-        2 if head is LIVE else 1
-    ):  # the large points differ from run to run, the verdict must not
-        LIBRARY.clear("identities")
-        found = judged(head, quantity, line)
-        assert found.verdict in verdicts.split(), found.message
+        "wrong cannot_tell",
+    ),
+    (EIGHT, "dL/dW1[i,j]", "dL/dyhat[1]*W2[1,i]*drelu(z1[i])*x[j]", "right"),
+    (EIGHT, "dL/dW1[i,j]", "dL/dyhat[1]*W2[1,i]*x[j]", "wrong"),
+    # the same letter bound twice
+    (LIVE, "sum(i, x[i])*sum(i, W2[1,i])", "sum(i, x[i]*sum(i, W2[1,i]))", "right"),
+    # a contraction of a Jacobian with three axes
+    (LIVE, "dL/dW1", "dL/dz1 @ dz1/dW1", "right"),
+]
+
+
+@pytest.mark.parametrize("again", every(2, range(2)))
+def test_no_luck_with_formulas(again):
+    """The large points differ from run to run, the verdict must not."""
+    cases = [(head, quantity, line) for head, quantity, line, _ in LUCKY]
+    for found, (*case, verdicts) in zip(side_by_side(*cases), LUCKY, strict=True):
+        assert found.verdict in verdicts.split(), (case, found.message)
 
 
 @pytest.mark.parametrize(
@@ -310,38 +308,38 @@ activation = "sigmoid"
 """
 
 
-@pytest.mark.parametrize(
-    ("head", "quantity", "line", "verdict"),
-    [
-        # in any order in which the exponentials are met
-        (SOFTMAX, "yhat[i]", "exp(z1[i])/sum(d, exp(z1[d]))", "right"),
-        (SOFTMAX, "dL/dx[j]", "sum(a, (exp(z1[a])/sum(d, exp(z1[d])) - y[a])*W1[a,j])", "right"),
-        (SOFTMAX, "dL/dz1", "yhat - y", "right"),
-        (SOFTMAX, "dL/dz1", "y - yhat", "wrong"),
-        (SOFTMAX, "dyhat[i]/dz1[i]", "yhat[i]*(1 - yhat[i])", "right"),
-        (SOFTMAX, "dyhat[i]/dz1[j]", "yhat[i]*(1 - yhat[i])", "wrong"),
-        (SOFTMAX, "L", "-sum(i, y[i]*log(yhat[i]))", "right"),
-        (SOFTMAX, "L", "log(sum(k, exp(z1[k]))) - sum(i, y[i]*z1[i])", "right"),
-        # numbers at which 1 - yhat is 0 to forty digits prove nothing and hide nothing
-        (SATURATED, "dL/dz3", "(yhat - y)", "right"),
-        (
-            SATURATED,
-            "dL/dz2[i]",
-            "sum(a, (yhat[a] - y[a])*W3[a,i])*(1/4 + 3/4*step(z2[i]))",
-            "right",
-        ),
-        (
-            SATURATED,
-            "dL/dz2[i]",
-            "sum(a, (yhat[a] - y[a])*W3[a,i])*(1/5 + 4/5*step(z2[i]))",
-            "wrong",
-        ),
-    ],
-)
-def test_identities_in_exponentials(head, quantity, line, verdict):
-    for _ in range(2):
-        found = judged(head, quantity, line)
-        assert found.verdict == verdict, found.message
+IN_EXPONENTIALS = [
+    # in any order in which the exponentials are met
+    (SOFTMAX, "yhat[i]", "exp(z1[i])/sum(d, exp(z1[d]))", "right"),
+    (SOFTMAX, "dL/dx[j]", "sum(a, (exp(z1[a])/sum(d, exp(z1[d])) - y[a])*W1[a,j])", "right"),
+    (SOFTMAX, "dL/dz1", "yhat - y", "right"),
+    (SOFTMAX, "dL/dz1", "y - yhat", "wrong"),
+    (SOFTMAX, "dyhat[i]/dz1[i]", "yhat[i]*(1 - yhat[i])", "right"),
+    (SOFTMAX, "dyhat[i]/dz1[j]", "yhat[i]*(1 - yhat[i])", "wrong"),
+    (SOFTMAX, "L", "-sum(i, y[i]*log(yhat[i]))", "right"),
+    (SOFTMAX, "L", "log(sum(k, exp(z1[k]))) - sum(i, y[i]*z1[i])", "right"),
+    # numbers at which 1 - yhat is 0 to forty digits prove nothing and hide nothing
+    (SATURATED, "dL/dz3", "(yhat - y)", "right"),
+    (
+        SATURATED,
+        "dL/dz2[i]",
+        "sum(a, (yhat[a] - y[a])*W3[a,i])*(1/4 + 3/4*step(z2[i]))",
+        "right",
+    ),
+    (
+        SATURATED,
+        "dL/dz2[i]",
+        "sum(a, (yhat[a] - y[a])*W3[a,i])*(1/5 + 4/5*step(z2[i]))",
+        "wrong",
+    ),
+]
+
+
+@pytest.mark.parametrize("again", every(2, range(2)))
+def test_identities_in_exponentials(again):
+    cases = [(head, quantity, line) for head, quantity, line, _ in IN_EXPONENTIALS]
+    for found, (*case, verdict) in zip(side_by_side(*cases), IN_EXPONENTIALS, strict=True):
+        assert found.verdict == verdict, (case, found.message)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 import gradsheet
 import manual
 import ref
+from tests.sources import nodes
 
 
 def modules_after(*statements: str) -> list[set[str]]:
@@ -88,7 +89,7 @@ HOUSE = Path(gradsheet.__file__).parent
 def imported(source: str) -> frozenset[str]:
     """The modules of gradsheet that a file names in an import, wherever it stands in the file."""
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name.startswith("gradsheet.")}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gradsheet"):

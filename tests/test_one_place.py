@@ -10,7 +10,7 @@ from gradsheet.network.losses import LOSSES
 from manual import activations, losses
 from ref import activations as ref_activations
 from ref import losses as ref_losses
-from tests.sheets import ROOT
+from tests.sources import ROOT, SOURCES, nodes
 
 # Which say that there is none.
 NAMES = (ACTIVATIONS.keys() | LOSSES.keys()) - {"identity", "output"}
@@ -53,34 +53,26 @@ def names_in(source: str) -> Iterator[tuple[int, str]]:
     """The lines of the names in a source, but for defaults of arguments."""
     if not any(name in source for name in NAMES):  # which is found sooner than read
         return
-    tree = ast.parse(source)
     left_out = {
         id(default)
-        for node in ast.walk(tree)
+        for node in nodes(source)
         if isinstance(node, ast.arguments)
         for default in (*node.defaults, *node.kw_defaults)
     }
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if isinstance(node, ast.Constant) and node.value in NAMES and id(node) not in left_out:
             yield node.lineno, node.value
 
 
-def sources() -> dict[str, str]:
-    paths = (
-        path for room in ("manual", "ref", "gradsheet") for path in (ROOT / room).rglob("*.py")
-    )
-    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths}
-
-
 def test_nobody_else_knows_the_name_of_an_activation_or_loss():
-    found = {path: list(names_in(source)) for path, source in sources().items()}
+    found = {path: list(names_in(source)) for path, source in SOURCES.items()}
     elsewhere = {p: n for p, n in found.items() if n and p not in HOMES and p not in ALLOWED}
     assert elsewhere == {}
 
 
 def test_the_list_of_the_allowed_is_no_longer_than_it_has_to_be():
-    texts = sources()
-    assert {path for path in ALLOWED if path in texts and not any(names_in(texts[path]))} == set()
+    read = {path for path in ALLOWED if path in SOURCES}
+    assert {path for path in read if not any(names_in(SOURCES[path]))} == set()
 
 
 def test_the_test_sees_a_name_that_is_compared():

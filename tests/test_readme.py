@@ -275,14 +275,26 @@ SCALED = "keepdims=True)) / scale"  # without which the last example is wrong
 
 
 @pytest.fixture
-def run_as_file(tmp_path, monkeypatch):
-    """Run an example as the file that it is, in a folder of its own; returns
-    what it prints, and its names."""
+def write(tmp_path, monkeypatch):
+    """Write an example to the file that it is, in a folder of its own, which it
+    can be read from afresh."""
     monkeypatch.chdir(tmp_path)
 
-    def run(name, change=lambda code: code):
+    def write(name, change=lambda code: code):
         path = tmp_path / name
         path.write_text(change(f"# {name}\n{OF_FUNCTIONS[name]}"))
+        monkeypatch.delitem(sys.modules, path.stem, raising=False)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def run_as_file(write):
+    """Run an example as the file that it is; returns what it prints, and its names."""
+
+    def run(*example):
+        path = write(*example)
         names, printed = {"__name__": "__main__"}, io.StringIO()
         with contextlib.redirect_stdout(printed), jax.numpy_rank_promotion("allow"):
             exec(compile(path.read_text(), str(path), "exec"), names)
@@ -314,12 +326,10 @@ def test_the_test_of_the_page_passes_and_fails_as_it_says(run_as_file):
     assert f"{caught.value}\n" == REPORTS_OF[-1]
 
 
-def test_the_commands_of_the_page_find_the_same(run_as_file, monkeypatch, capsys):
+def test_the_commands_of_the_page_find_the_same(write, capsys):
     first, second = re.findall(r"^    gradsheet (check .*)$", FUNCTION, re.MULTILINE)
     for words in (first, second):
-        name = words.split()[1].partition(":")[0]
-        run_as_file(name)
-        monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+        write(words.split()[1].partition(":")[0])
         with jax.numpy_rank_promotion("allow"):
             assert main(words.split()) == 1
         report = capsys.readouterr().out
@@ -343,9 +353,8 @@ def test_a_probe_of_the_page_can_be_looked_at(run_as_file):
     assert "-34.234" in printed.getvalue()
 
 
-def test_the_page_has_every_key_of_the_objects(run_as_file, capsys, monkeypatch):
-    run_as_file("norm.py")
-    monkeypatch.delitem(sys.modules, "norm", raising=False)
+def test_the_page_has_every_key_of_the_objects(write, capsys):
+    write("norm.py")
     words = re.search(r"^    gradsheet (check .*)$", FUNCTION, re.MULTILINE)[1]
     with jax.numpy_rank_promotion("allow"):
         main([*words.split(), "--json"])

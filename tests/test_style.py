@@ -2,27 +2,16 @@
 class, no state beside a session."""
 
 import ast
-import functools
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-SOURCES = {
-    str(path.relative_to(ROOT)): path.read_text()
-    for room in ("manual", "ref", "gradsheet")
-    for path in sorted((ROOT / room).rglob("*.py"))
-}
+from tests.sources import SOURCES, nodes
+
 # Values that never change and take long: the secret primes of a process, roots of -1 modulo one,
 # and texts read as numbers.
 CACHED = {"_roots_of_unity", "_secret_primes", "printed"}
-
-
-@functools.cache
-def tree(source: str) -> ast.Module:
-    return ast.parse(source)
 
 
 def is_text(node: ast.expr) -> bool:
@@ -51,7 +40,7 @@ def is_condition(node: ast.expr) -> bool:
 
 def multiplied(source: str) -> Iterator[int]:
     """The lines in which a text or a list is multiplied by whether something holds."""
-    for node in ast.walk(tree(source)):
+    for node in nodes(source):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
             sides = (node.left, node.right)
             for one, other in (sides, sides[::-1]):
@@ -66,7 +55,7 @@ def multiplied(source: str) -> Iterator[int]:
 
 def cached(source: str) -> Iterator[str]:
     """The functions that keep what they return for as long as the process runs."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.FunctionDef):
             decorators = {
                 part.attr
@@ -94,7 +83,7 @@ def test_no_two_classes_of_the_judge_have_one_name():
         node.name
         for path, source in SOURCES.items()
         if path.startswith("gradsheet")
-        for node in ast.walk(tree(source))
+        for node in nodes(source)
         if isinstance(node, ast.ClassDef)
     )
     assert [name for name, number in names.items() if number > 1] == []

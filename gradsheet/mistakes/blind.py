@@ -44,6 +44,7 @@ CORNER = "mask-at-zero"  # shows only where a z is exactly 0, and there is no ve
 
 # Quantities, and what is claimed of them where it is a number.
 Asked = Mapping[f.Node, Value | None]
+Further = Mapping[str, f.Node]  # quantities to ask for as well, by name
 
 
 @dataclass
@@ -79,22 +80,17 @@ class _View:
     shown: dict[str, Array] = field(default_factory=dict)
 
     @functools.cached_property
-    def asks_for_new(self) -> bool:
-        """Whether anything is asked for as it is after an update."""
-        nodes = itertools.chain(*map(f.walk, self.asked))
-        return any(isinstance(q, f.Quantity) and q.name.endswith(NEW) for q in nodes)
-
-    @functools.cached_property
     def variants(self) -> dict[str, list[int]]:
         """The numbers of what is one mistake in words; without those in what the
         questions do not need, which is no test."""
         nodes = itertools.chain(*map(f.walk, self.asked))
         by_x = any(isinstance(d, f.Derivative) and d.by.name == "x" for d in nodes)
+        asks_for_new = _asks_for_new(self.asked)
         variants: dict[str, list[int]] = {}
         for number, instance in enumerate(self.made):
             step = instance.mistake.step
             needed = by_x or step.split(".")[0] != "d_h" or instance.layers != (1,)
-            needed = needed and (self.asks_for_new or not step.endswith(NEW))
+            needed = needed and (asks_for_new or not step.endswith(NEW))
             if needed and instance.code != CORNER:
                 variants.setdefault(instance.text, []).append(number)
         return variants
@@ -103,16 +99,6 @@ class _View:
     def instances(self) -> list[Instance]:
         """One mistake each of the same words."""
         return [self.made[numbers[0]] for numbers in self.variants.values()]
-
-    def further(self) -> list[str]:
-        """The quantities that may be asked for as well."""
-        network = network_of(self.point)
-        names = [f"dL/d{n}" for n in network.shapes if network.no_derivative("L", n) is None]
-        names += [
-            n for n in network.shapes if n[0] in "zhL" or n.startswith("yhat") or n.endswith(NEW)
-        ]
-        lost = {"L", f"L{NEW}"} if network.loss is None else set()
-        return [n for n in names if n not in lost and (self.asks_for_new or not n.endswith(NEW))]
 
     def _any(self, shows: Array) -> list[bool]:
         return [bool(shows[numbers].any()) for numbers in self.variants.values()]
@@ -146,20 +132,30 @@ class _View:
         return chosen
 
 
+def _asks_for_new(asked: Asked) -> bool:
+    """Whether anything is asked for as it is after an update."""
+    nodes = itertools.chain(*map(f.walk, asked))
+    return any(isinstance(q, f.Quantity) and q.name.endswith(NEW) for q in nodes)
+
+
+def _further(network: Network, asked: Asked) -> Further:
+    """The quantities that may be asked for as well."""
+    names = [f"dL/d{n}" for n in network.shapes if network.no_derivative("L", n) is None]
+    names += [n for n in network.shapes if n[0] in "zhL" or n.startswith("yhat") or n.endswith(NEW)]
+    lost = {"L", f"L{NEW}"} if network.loss is None else set()
+    new = _asks_for_new(asked)
+    names = [name for name in names if name not in lost and (new or not name.endswith(NEW))]
+    return {name: parse(name, network.names) for name in names}
+
+
 def _look(
-    simulations: Sequence[Simulation],
-    asked: Asked,
-    *,
-    digits: bool = False,
-    only_asked: bool = False,
+    simulations: Sequence[Simulation], asked: Asked, further: Further, *, digits: bool = False
 ) -> _View:
     """Make every mistake at some points and look at what changes: of what is
     asked for, in its `digits` where it has some, and besides."""
     made = simulations[0].instances
     view = _View(simulations[0].point, made, asked, np.zeros(len(made), bool))
-    names = [] if only_asked else view.further()
-    trees = {name: parse(name, network_of(view.point).names) for name in names}
-    view.shown = {name: np.zeros_like(view.seen) for name in trees}
+    view.shown = {name: np.zeros_like(view.seen) for name in further}
     for simulation in simulations:
         run = Run(simulation, [(), *simulation.singles])
         for tree, value in asked.items():
@@ -173,15 +169,15 @@ def _look(
                 halves = np.array([as_float(p.half) for p in printed])
                 shows &= ~(abs(values[1:] - values[:1]) <= halves)
             view.seen |= shows.any(-1)
-        for name, tree in trees.items():
+        for name, tree in further.items():
             view.shown[name] |= changed(run.values(tree)).any(-1)
     return view
 
 
-def _view(sheet: Sheet, session: Session, *, only_asked: bool = False) -> _View:
+def _view(sheet: Sheet, session: Session, further: Further) -> _View:
     """What changes at the numbers of a sheet, of what it asks for and besides."""
     simulations = [simulate(point_of(sheet.problem, None, session=session))]
-    return _look(simulations, _asked(sheet), digits=True, only_asked=only_asked)
+    return _look(simulations, _asked(sheet), further, digits=True)
 
 
 def _view_work(sheet: Sheet) -> int:
@@ -203,7 +199,7 @@ def _asked(sheet: Sheet) -> Asked:
 def unseen(sheet: Sheet, session: Session = LIBRARY) -> list[Instance]:
     """The mistakes that change nothing that a sheet with numbers asks for, as
     far as its digits tell."""
-    return _view(sheet, session, only_asked=True).hidden
+    return _view(sheet, session, {}).hidden
 
 
 def blindness(sheet: Sheet, session: Session = LIBRARY) -> Blindness:
@@ -212,6 +208,7 @@ def blindness(sheet: Sheet, session: Session = LIBRARY) -> Blindness:
     its own."""
     sheet.of_layers("searched for what it cannot see")
     rate, asked = sheet.exact_rate, _asked(sheet)
+    further = _further(sheet.network, asked)
     one = _view_work(sheet)
     if one * (GENERIC if sheet.params is None else 1) > MAX_OPERATIONS:
         raise SheetError(
@@ -222,9 +219,9 @@ def blindness(sheet: Sheet, session: Session = LIBRARY) -> Blindness:
         probes = probes_for(sheet.network, rate, session)
         probes.budget.start()
         points = [*itertools.islice(probes, 1, 1 + GENERIC)]
-        view = _look([simulate(point) for point in points], asked)
+        view = _look([simulate(point) for point in points], asked, further)
         return Blindness(len(view.instances), view.hidden, hidden=view.hidden, more=view.more())
-    here = _view(sheet, session)
+    here = _view(sheet, session, further)
     total, hidden = len(here.instances), here.hidden
     if not hidden:
         return Blindness(total, hidden)
@@ -235,7 +232,7 @@ def blindness(sheet: Sheet, session: Session = LIBRARY) -> Blindness:
     best: _View | None = None
     for simulation in map(simulate, drawn):
         if not _on_a_kink(simulation):
-            view = _look([simulation], asked)
+            view = _look([simulation], asked, further)
             best = view if best is None or view.worth() > best.worth() else best
             if best.worth() == (total, total):
                 break

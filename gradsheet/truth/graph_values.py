@@ -173,7 +173,7 @@ class GraphValues(Values):
         ties = {
             slot: tied
             for slot, step in self._kinks(between)
-            if step.operation != "function" and (tied := self._ties(slot, step)).any()
+            if (tied := self._ties(slot, step)).any()
         }
         entries = np.ndindex(self.program.shapes[of]) if ties else ()
         chains = (self.sweep.from_entry(*self.program.entry(of, entry)).chain for entry in entries)

@@ -1,6 +1,8 @@
 """Claims for all values: what is true is proved, what is not has a witness, and
 what holds for some values alone is never called right."""
 
+import json
+
 import pytest
 
 import gradsheet
@@ -11,7 +13,7 @@ from gradsheet.numbers.session import Session
 from gradsheet.truth import identities
 from manual import ops
 from tests.rounds import every
-from tests.sheets import judged
+from tests.sheets import judged, judgements, side_by_side
 
 NORM = '''
 network = """
@@ -324,20 +326,16 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_true_formulas_are_proved(name: str) -> None:
-    head, quantity, line = RIGHT[name]
-    judgement = judged(head, quantity, line)
-    assert (judgement.verdict, judgement.messages) == ("right", [])
-    assert "holds for all values but for a probability of error below" in judgement.proof
+def test_true_formulas_are_proved() -> None:
+    for name, judgement in zip(RIGHT, side_by_side(*RIGHT.values()), strict=True):
+        assert (judgement.verdict, judgement.messages) == ("right", []), name
+        assert "holds for all values but for a probability of error below" in judgement.proof, name
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_what_is_not_true_for_all_values_has_a_witness(name: str) -> None:
-    head, quantity, line = WRONG[name]
-    judgement = judged(head, quantity, line)
-    assert judgement.verdict == "wrong"
-    assert judgement.witness
+def test_what_is_not_true_for_all_values_has_a_witness() -> None:
+    for name, judgement in zip(WRONG, side_by_side(*WRONG.values()), strict=True):
+        assert judgement.verdict == "wrong", name
+        assert judgement.witness, name
 
 
 GIVEN = '''
@@ -388,11 +386,10 @@ CLAIMS = [
 ]
 
 
-@pytest.mark.parametrize(("quantity", "working", "value", "verdict"), CLAIMS)
-def test_numbers_sums_and_sizes(
-    quantity: str, working: list[str], value: str, verdict: str
-) -> None:
-    assert judged(GIVEN, quantity, *working, value=value).verdict == verdict
+def test_numbers_sums_and_sizes() -> None:
+    claims = [(quantity, value, json.dumps(lines)[1:-1]) for quantity, lines, value, _ in CLAIMS]
+    for judgement, (*claim, verdict) in zip(judgements(GIVEN, *claims), CLAIMS, strict=True):
+        assert judgement.verdict == verdict, claim
 
 
 @pytest.mark.parametrize(
@@ -552,18 +549,18 @@ y.shape = []
 """
 
 
-@pytest.mark.parametrize(
-    ("quantity", "line", "verdict"),
-    [
-        ("dL/dr", "where(abs(r) < a, r, a*r/abs(r))", "right"),
-        ("dL/dr", "where(abs(r) < a, r, 0) + where(abs(r) > a, a*r/abs(r), 0)", "wrong"),
-        ("dL/dr", "step(a - abs(r))*r + step(abs(r) - a)*a*r/abs(r)", "wrong"),
-        ("dP/dx", "where(x == 17, 3, y)", "wrong"),
-        ("dP/dx", "y*(step(x - 17) + step(17 - x))", "wrong"),
-        ("dP/dx", "where(2*x == 3*a - y, 3, y)", "wrong"),
-        ("dP/dx", "where(x == 17, y, y)", "right"),
-    ],
-)
-def test_what_is_not_true_at_a_tie_alone_is_wrong(quantity: str, line: str, verdict: str) -> None:
-    found = judged(HUBER, quantity, line)
-    assert found.verdict == verdict, found.message
+TIES = [
+    ("dL/dr", "where(abs(r) < a, r, a*r/abs(r))", "right"),
+    ("dL/dr", "where(abs(r) < a, r, 0) + where(abs(r) > a, a*r/abs(r), 0)", "wrong"),
+    ("dL/dr", "step(a - abs(r))*r + step(abs(r) - a)*a*r/abs(r)", "wrong"),
+    ("dP/dx", "where(x == 17, 3, y)", "wrong"),
+    ("dP/dx", "y*(step(x - 17) + step(17 - x))", "wrong"),
+    ("dP/dx", "where(2*x == 3*a - y, 3, y)", "wrong"),
+    ("dP/dx", "where(x == 17, y, y)", "right"),
+]
+
+
+def test_what_is_not_true_at_a_tie_alone_is_wrong() -> None:
+    cases = [(HUBER, quantity, line) for quantity, line, _ in TIES]
+    for judgement, (*claim, verdict) in zip(side_by_side(*cases), TIES, strict=True):
+        assert judgement.verdict == verdict, (claim, judgement.message)

@@ -14,7 +14,16 @@ from gradsheet.claims.counting import operations
 from gradsheet.numbers.budget import MAX_OPERATIONS
 from tests import witnesses
 from tests.networks import Problem, examples, printable_problems, rational_problems
-from tests.sheets import HOMEWORKS, NET, NUMBERS, SYMBOLS, judged, judgements, verdicts
+from tests.sheets import (
+    HOMEWORKS,
+    NET,
+    NUMBERS,
+    SYMBOLS,
+    judged,
+    judgements,
+    side_by_side,
+    verdicts,
+)
 
 
 def test_the_numbers_of_17_april_2024():
@@ -173,65 +182,65 @@ def test_a_line_that_is_not_read_decides_nothing(line, reason):
     assert all(reason in j.message and j.unread_lines == 1 for j in (right, wrong, alone, beside))
 
 
-@pytest.mark.parametrize(
-    ("quantity", "line", "verdict"),
-    [
-        ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*drelu(z1[i])*x[j]", "right"),
-        ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*step(h1[i])*x[j]", "right"),
-        ("dL/dW1", "outer((delta*W3 @ W2)[1].T*drelu(z1), x)", "right"),
-        ("dL/dW1", "delta*outer(((W3 @ W2)[1])*drelu(W1 @ x), x)", "right"),
-        ("dL/dW1[i,j]", "dL/dz1[i]*x[j]", "right"),
-        (
-            "dL/dW1[i,j]",
-            "sum(m, delta*W3[1,m]*W2[m,i])*x[j]",
-            "wrong",
-        ),  # the mask is missing: wrong where i is dead
-        ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*relu(z1[i])*x[j]", "wrong"),
-        ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*drelu(z1[j])*x[j]", "wrong"),
-        ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*drelu(z1[i])*x[1]", "wrong"),
-        ("dL/dW1[i,1]", "sum(m, delta*W3[1,m]*W2[m,i])*drelu(z1[i])*x[1]", "right"),
-        ("dL/dW1[i,j]", "0", "wrong"),
-        ("dL/dW2[i,j]", "delta*W3[1,i]*h1[j]", "right"),
-        ("dL/dW2[i,j]", "delta*W3[1,i]*z1[j]", "wrong"),  # z for h
-        ("dL/dW2", "outer(delta*W3[1], h1)", "right"),
-        ("dL/dW2", "outer(h1, delta*W3[1])", "wrong"),
-        ("dL/dh1", "delta*W3 @ W2", "right"),
-        ("dL/dh1", "W2.T @ W3.T * delta", "right"),
-        ("dL/dh1", "-delta*W3 @ W2", "wrong"),
-        ("dL/dh1", "2*delta*W3 @ W2", "wrong"),
-        ("dL/dx", "(dL/dz1) @ W1", "right"),
-        ("dyhat/dx", "W3 @ W2 @ dh1/dx", "right"),
-        ("dyhat/dx", "W3 @ W2 @ W1", "wrong"),
-        ("h1[i]", "relu(z1[i])", "right"),
-        ("h1[i]", "z1[i]*step(z1[i])", "right"),
-        ("h1[i]", "(z1[i]**2)**1/z1[i]*step(z1[i])", "right"),  # passed over where z is 0
-        ("h1[i]", "z1[i]", "wrong"),
-        ("h1[i]", "relu(z1[i] - 1/1000000)", "wrong"),
-        ("drelu(z1[i])", "1 - step(-z1[i])", "wrong"),  # 1 at the kink
-        ("dh1[i]/dz1[i]", "step(z1[i])", "right"),
-        (
-            "dh1[i]/dz1[i]",
-            "1 - step(-z1[i])",
-            "right",
-        ),  # there is no derivative at the kink to contradict it
-        ("yhat", "W3 @ W2 @ relu(W1 @ x)", "right"),
-        ("yhat", "W3 @ relu(W2 @ W1 @ x)", "wrong"),
-        ("dL/dW3[1,i]", "delta*sum(j, W2[i,j]*h1[j])", "right"),
-        ("dL/dW3[1,i]", "delta*sum(j, W2[i,j]*h1[j]) + W3[1,1] - W3[1,1]", "right"),
-        ("dL/dW3[1,i]", "delta*sum(j, W2[i,j]*h1[j])*W3[1,1]/W3[1,1]", "right"),
-        (
-            "dL/dW3[1,i]",
-            "delta*h2[i] + (x[1]-1)*(x[1]-2)*(x[1]-3)*(x[1]+1)*(x[1]+2)*(x[1]+3)",
-            "wrong",
-        ),
-        ("dL/dW3[1,i]", "delta*h2[k]", "wrong"),
-        ("dL/dW3[1,i]", "delta*h2[i]**2/h2[j]", "wrong"),
-    ],
-)
-def test_a_claim_over_all_weights(quantity, line, verdict):
-    found = judged(SYMBOLS, quantity, line)
-    assert found.verdict == verdict, found.message
-    assert bool(found.message) == (verdict == "wrong")
+OVER_ALL_WEIGHTS = [
+    ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*drelu(z1[i])*x[j]", "right"),
+    ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*step(h1[i])*x[j]", "right"),
+    ("dL/dW1", "outer((delta*W3 @ W2)[1].T*drelu(z1), x)", "right"),
+    ("dL/dW1", "delta*outer(((W3 @ W2)[1])*drelu(W1 @ x), x)", "right"),
+    ("dL/dW1[i,j]", "dL/dz1[i]*x[j]", "right"),
+    (
+        "dL/dW1[i,j]",
+        "sum(m, delta*W3[1,m]*W2[m,i])*x[j]",
+        "wrong",
+    ),  # the mask is missing: wrong where i is dead
+    ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*relu(z1[i])*x[j]", "wrong"),
+    ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*drelu(z1[j])*x[j]", "wrong"),
+    ("dL/dW1[i,j]", "sum(m, delta*W3[1,m]*W2[m,i])*drelu(z1[i])*x[1]", "wrong"),
+    ("dL/dW1[i,1]", "sum(m, delta*W3[1,m]*W2[m,i])*drelu(z1[i])*x[1]", "right"),
+    ("dL/dW1[i,j]", "0", "wrong"),
+    ("dL/dW2[i,j]", "delta*W3[1,i]*h1[j]", "right"),
+    ("dL/dW2[i,j]", "delta*W3[1,i]*z1[j]", "wrong"),  # z for h
+    ("dL/dW2", "outer(delta*W3[1], h1)", "right"),
+    ("dL/dW2", "outer(h1, delta*W3[1])", "wrong"),
+    ("dL/dh1", "delta*W3 @ W2", "right"),
+    ("dL/dh1", "W2.T @ W3.T * delta", "right"),
+    ("dL/dh1", "-delta*W3 @ W2", "wrong"),
+    ("dL/dh1", "2*delta*W3 @ W2", "wrong"),
+    ("dL/dx", "(dL/dz1) @ W1", "right"),
+    ("dyhat/dx", "W3 @ W2 @ dh1/dx", "right"),
+    ("dyhat/dx", "W3 @ W2 @ W1", "wrong"),
+    ("h1[i]", "relu(z1[i])", "right"),
+    ("h1[i]", "z1[i]*step(z1[i])", "right"),
+    ("h1[i]", "(z1[i]**2)**1/z1[i]*step(z1[i])", "right"),  # passed over where z is 0
+    ("h1[i]", "z1[i]", "wrong"),
+    ("h1[i]", "relu(z1[i] - 1/1000000)", "wrong"),
+    ("drelu(z1[i])", "1 - step(-z1[i])", "wrong"),  # 1 at the kink
+    ("dh1[i]/dz1[i]", "step(z1[i])", "right"),
+    (
+        "dh1[i]/dz1[i]",
+        "1 - step(-z1[i])",
+        "right",
+    ),  # there is no derivative at the kink to contradict it
+    ("yhat", "W3 @ W2 @ relu(W1 @ x)", "right"),
+    ("yhat", "W3 @ relu(W2 @ W1 @ x)", "wrong"),
+    ("dL/dW3[1,i]", "delta*sum(j, W2[i,j]*h1[j])", "right"),
+    ("dL/dW3[1,i]", "delta*sum(j, W2[i,j]*h1[j]) + W3[1,1] - W3[1,1]", "right"),
+    ("dL/dW3[1,i]", "delta*sum(j, W2[i,j]*h1[j])*W3[1,1]/W3[1,1]", "right"),
+    (
+        "dL/dW3[1,i]",
+        "delta*h2[i] + (x[1]-1)*(x[1]-2)*(x[1]-3)*(x[1]+1)*(x[1]+2)*(x[1]+3)",
+        "wrong",
+    ),
+    ("dL/dW3[1,i]", "delta*h2[k]", "wrong"),
+    ("dL/dW3[1,i]", "delta*h2[i]**2/h2[j]", "wrong"),
+]
+
+
+def test_a_claim_over_all_weights():
+    cases = [(SYMBOLS, quantity, line) for quantity, line, _ in OVER_ALL_WEIGHTS]
+    for found, (*claim, verdict) in zip(side_by_side(*cases), OVER_ALL_WEIGHTS, strict=True):
+        assert found.verdict == verdict, (claim, found.message)
+        assert bool(found.message) == (verdict == "wrong"), claim
 
 
 def test_a_number_may_be_claimed_of_all_weights():

@@ -155,10 +155,10 @@ def test_standard_input_is_a_sheet_and_a_terminal_without_unicode_gets_the_repor
 
 
 def test_closed_streams_are_no_traceback():
-    for redirect, sheet in ((">&-", SMALL), ("2>&-", "no sheet"), ("<&-", SMALL)):
+    for redirect in (">&-", "2>&-", "<&-"):
         command = f"{sys.executable} -m gradsheet - {redirect}"
-        done = subprocess.run(["sh", "-c", command], input=sheet.encode(), capture_output=True)
-        assert done.returncode in (0, 2)
+        done = subprocess.run(["sh", "-c", command], input=b"no sheet", capture_output=True)
+        assert done.returncode == 2
         assert b"Traceback" not in done.stderr
 
 

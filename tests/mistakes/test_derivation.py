@@ -35,7 +35,7 @@ def symbols(loss: str, second: str, outputs: int = 1) -> str:
 @pytest.mark.parametrize(
     "head",
     every(
-        4,
+        8,
         [
             symbols("", "relu"),
             symbols("half_squared_error", "identity", 2),

@@ -32,7 +32,7 @@ DIVISION = "the division by {} in the formula of {} was not made"
 @pytest.mark.parametrize(
     ("changed", "quantity", "words"),
     every(
-        3,
+        6,
         [
             ([FIRST], "w2", DIVISION.format("1 - b1", "c1")),
             (
@@ -116,22 +116,25 @@ rate = 0.1
 @pytest.mark.parametrize("quantity", every(3, ["h2", "dL/dun", "un_new"]))
 @pytest.mark.parametrize(
     ("changed", "words"),
-    [
-        (
-            {"r1*h0": "h0", "r2*h1": "h1"},
-            "the factor r1 of the formula of n1 was not multiplied, and likewise in that of n2",
-        ),
-        ({"r2*h1": "h1"}, "the factor r2 of the formula of n2 was not multiplied"),
-        ({"(1 - z2)*n2": "n2"}, "the factor 1 - z2 of the formula of h2 was not multiplied"),
-        (
-            {
-                "(1 - z1)*n1 + z1*h0": "z1*n1 + (1 - z1)*h0",
-                "(1 - z2)*n2 + z2*h1": "z2*n2 + (1 - z2)*h1",
-            },
-            "z1 and 1 - z1 stand in each other's place, in the formula of h1, and likewise in that "
-            "of h2",
-        ),
-    ],
+    every(
+        2,
+        [
+            (
+                {"r1*h0": "h0", "r2*h1": "h1"},
+                "the factor r1 of the formula of n1 was not multiplied, and likewise in that of n2",
+            ),
+            ({"r2*h1": "h1"}, "the factor r2 of the formula of n2 was not multiplied"),
+            (
+                {
+                    "(1 - z1)*n1 + z1*h0": "z1*n1 + (1 - z1)*h0",
+                    "(1 - z2)*n2 + z2*h1": "z2*n2 + (1 - z2)*h1",
+                },
+                "z1 and 1 - z1 stand in each other's place, in the formula of h1, and likewise in "
+                "that of h2",
+            ),
+            ({"(1 - z2)*n2": "n2"}, "the factor 1 - z2 of the formula of h2 was not multiplied"),
+        ],
+    ),
 )
 def test_gates_of_a_gru_over_two_steps(changed, words, quantity):
     otherwise = GRU

@@ -18,7 +18,7 @@ from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.printed import as_float
 from gradsheet.truth.graph_values import GraphCarried
 from tests.rounds import every
-from tests.sheets import judgements
+from tests.sheets import judgements, side_by_side
 
 
 def sheet_of(network, given, *claims):
@@ -537,7 +537,7 @@ def test_the_truth_times_something():
 @pytest.mark.parametrize(
     ("network", "given"),
     every(
-        3,
+        4,
         [
             (CIRCUIT, CIRCUIT_GIVEN),
             (NORM, NORM_GIVEN),
@@ -765,34 +765,32 @@ TAKEN = "where(abs(y) <= 1, y**2/2, abs(y) - 1/2), in the formula of H"
 MASKED = "is given whether or not this side was taken, on the way back from"
 
 
-@pytest.mark.parametrize(
-    ("quantity", "line", "words"),
-    [
-        ("dL/ds", "y*step(1 - y*s)", ["the minus sign of y*s in 1 - y*s is lost, on the way"]),
-        ("dL/ds", "-y*max(0, 1 - y*s)", []),
-        ("dK/dy", "where(y > 1/2, 1, 0)", []),
-        ("du/dy", "1", ["nothing comes back through i, as if it were constant"]),
-        ("dH/dy", "y", [f"y**2/2 is taken on both sides of {TAKEN}"]),
-        ("dH/dy", "y/abs(y)", [f"abs(y) - 1/2 is taken on both sides of {TAKEN}"]),
-        ("dH/dy", "where(abs(y) <= 1/2, y, y/abs(y))", []),
-        ("dS/deps", "-1", [f"what comes back through max(0, abs(s) - eps) {MASKED} S"]),
-        ("dM/dy", "-2*where(y < 0, 1 - y, 0)", []),
-        ("dM/dy", "-2*where(y > 0, 1 - y, 0)", []),
-        ("dM/dy", "-2*(1 - y)", ["1 - y stands for max(0, 1 - y), in the formula of M"]),
-        ("dp/dy", "s*(step(y) + step(-y))", []),
-        ("dp/dy", "outer(-2, s)", []),
-    ],
-)
-def test_what_explains_a_formula_for_all_values_does_so_on_either_side_of_its_kinks(
-    quantity, line, words
-):
+ON_EITHER_SIDE = [
+    ("dL/ds", "y*step(1 - y*s)", ["the minus sign of y*s in 1 - y*s is lost, on the way"]),
+    ("dL/ds", "-y*max(0, 1 - y*s)", []),
+    ("dK/dy", "where(y > 1/2, 1, 0)", []),
+    ("du/dy", "1", ["nothing comes back through i, as if it were constant"]),
+    ("dH/dy", "y", [f"y**2/2 is taken on both sides of {TAKEN}"]),
+    ("dH/dy", "y/abs(y)", [f"abs(y) - 1/2 is taken on both sides of {TAKEN}"]),
+    ("dH/dy", "where(abs(y) <= 1/2, y, y/abs(y))", []),
+    ("dS/deps", "-1", [f"what comes back through max(0, abs(s) - eps) {MASKED} S"]),
+    ("dM/dy", "-2*where(y < 0, 1 - y, 0)", []),
+    ("dM/dy", "-2*where(y > 0, 1 - y, 0)", []),
+    ("dM/dy", "-2*(1 - y)", ["1 - y stands for max(0, 1 - y), in the formula of M"]),
+    ("dp/dy", "s*(step(y) + step(-y))", []),
+    ("dp/dy", "outer(-2, s)", []),
+]
+
+
+def test_what_explains_a_formula_for_all_values_does_so_on_either_side_of_its_kinks():
     """At one point, where a mask is dead, whatever it hides would explain it."""
-    claim = f'[[claim]]\nquantity = "{quantity}"\nworking = ["{line}"]\n'
-    (judgement,) = gradsheet.judge(gradsheet.read(sheet_of(KINKS, KINKS_GIVEN) + claim)).judgements
-    assert judgement.verdict == "wrong"
-    texts = [explanation.text for explanation in judgement.explanations]
-    assert len(texts) == len(words)
-    assert all(text.startswith(said) for text, said in zip(texts, words, strict=True)), texts
+    head = sheet_of(KINKS, KINKS_GIVEN)
+    cases = [(head, quantity, line) for quantity, line, _ in ON_EITHER_SIDE]
+    for judgement, (*_, words) in zip(side_by_side(*cases), ON_EITHER_SIDE, strict=True):
+        assert judgement.verdict == "wrong"
+        texts = [explanation.text for explanation in judgement.explanations]
+        assert len(texts) == len(words), texts
+        assert all(text.startswith(said) for text, said in zip(texts, words, strict=True)), texts
 
 
 def test_a_number_for_all_values_is_explained_at_all_of_them():

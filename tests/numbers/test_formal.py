@@ -246,7 +246,7 @@ def test_formal_numbers_are_equal_only_where_all_numbers_are(terms: int) -> None
     field = FormalField(terms)
     formal = {name: field.letter() for name in "xy"}
     alike: dict[Any, list[Tree]] = {}
-    for _ in range(250):
+    for _ in range(130):
         tree = _drawn(chance, chance.choice([2, 3, 3, 4]))
         try:
             alike.setdefault(field(_value(tree, formal, field)).flat.mark, []).append(tree)
@@ -259,7 +259,7 @@ def test_formal_numbers_are_equal_only_where_all_numbers_are(terms: int) -> None
             pairs = [(a, b) for a, b in zip(first, other, strict=True) if None not in (a, b)]
             assert all(a == b for a, b in pairs)
             compared += 1
-    assert compared > 60
+    assert compared > 30
 
 
 def test_what_differs_on_one_side_of_many_is_not_equal_on_all() -> None:

@@ -2,6 +2,7 @@
 law of exp and log says so.
 """
 
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -76,7 +77,7 @@ def fresh(seed: int) -> Arithmetic:
     return Arithmetic(40)
 
 
-primes = pytest.mark.parametrize("seed", every(2, range(8)))
+primes = pytest.mark.parametrize("seed", every(4, range(8)))
 
 
 @given(wholes, wholes, wholes)
@@ -127,11 +128,10 @@ def test_a_root_of_a_product_is_the_product_of_the_roots(seed: int) -> None:
 @primes
 def test_roots_of_sums_with_roots_in_them(seed: int) -> None:
     real = fresh(seed)
-    for x in unlike(real):
-        for y in unlike(real):
-            inner = 1 + x.sqrt() + y.sqrt()
-            assert inner.sqrt() ** 2 == inner
-            assert inner / inner.sqrt() == inner.sqrt()
+    for x, y in itertools.combinations_with_replacement(unlike(real), 2):
+        inner = 1 + x.sqrt() + y.sqrt()
+        assert inner.sqrt() ** 2 == inner
+        assert inner / inner.sqrt() == inner.sqrt()
 
 
 @primes

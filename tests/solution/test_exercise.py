@@ -177,13 +177,16 @@ def test_a_kind_with_few_exercises_is_told(monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     "outline",
-    [
-        Outline((2, 3, 1), ("tanh", "sigmoid"), "binary_cross_entropy"),
-        Outline((3, 4, 2), ("sigmoid", "softmax"), "cross_entropy"),
-        Outline((2, 3, 1), ("softplus", "identity")),
-        Outline((2, 3, 1), ("silu", "identity")),
-        Outline((2, 3, 1), ("sigmoid", "sigmoid"), examples=3),
-    ],
+    every(
+        2,
+        [
+            Outline((2, 3, 1), ("tanh", "sigmoid"), "binary_cross_entropy"),
+            Outline((2, 3, 1), ("softplus", "identity")),
+            Outline((3, 4, 2), ("sigmoid", "softmax"), "cross_entropy"),
+            Outline((2, 3, 1), ("silu", "identity")),
+            Outline((2, 3, 1), ("sigmoid", "sigmoid"), examples=3),
+        ],
+    ),
 )
 def test_what_is_no_fraction_is_printed_with_digits_enough(outline: Outline) -> None:
     found = exercise(outline, 1)

@@ -108,8 +108,6 @@ def measured(solutions, tmp_path_factory):
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here")
     folder = tmp_path_factory.mktemp("browser")
-    if "<p>it runs</p>" not in shown_by_chromium("data:text/html,<p>it runs</p>", folder):
-        pytest.skip("Chromium does not start here")
     frames = [
         f'<iframe width="{width}" height="900" '
         f'srcdoc="{html.escape(gradsheet.solution.html(solution))}"></iframe>'
@@ -119,6 +117,10 @@ def measured(solutions, tmp_path_factory):
     page = folder / "frames.html"
     page.write_text("<!DOCTYPE html><meta charset='utf-8'><body>" + "".join(frames) + MEASURE)
     found = re.search(r"FOUND(.*)DNUOF", shown_by_chromium(page.as_uri(), folder), re.DOTALL)
+    if not found:
+        it_runs = shown_by_chromium("data:text/html,<p>it runs</p>", folder)
+        if "<p>it runs</p>" not in it_runs:
+            pytest.skip("Chromium does not start here")
     return json.loads(html.unescape(found[1]))
 
 
